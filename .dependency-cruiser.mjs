@@ -1,0 +1,78 @@
+import { layers, pure } from "./architecture.mjs";
+
+const names = Object.keys(layers);
+const any = (folders) => `^src/(${folders.join("|")})/`;
+
+const layerRules = names.map((folder) => {
+  const forbidden = names.filter((other) => other !== folder && !layers[folder].imports.includes(other));
+  return {
+    name: `layer-${folder}`,
+    comment: `src/${folder} may import only ${layers[folder].imports.map((f) => `src/${f}`).join(", ") || "itself"}: move the code, or hand the thing in through a port`,
+    severity: "error",
+    from: { path: `^src/${folder}/`, pathNot: "\\.test\\.ts$" },
+    to: { path: any(forbidden) },
+  };
+});
+
+const strangerRules = names
+  .filter((folder) => layers[folder].strangers)
+  .map((folder) => ({
+    name: `strangers-${folder}`,
+    comment: `siblings in src/${folder} do not know each other: share through domain or ports, meet in app`,
+    severity: "error",
+    from: { path: `^src/${folder}/([^/]+)/`, pathNot: "\\.test\\.ts$" },
+    to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/$1/` },
+  }));
+
+const typesOnlyRules = names
+  .filter((folder) => layers[folder].typesOnly)
+  .map((folder) => ({
+    name: `types-only-${folder}`,
+    comment: `src/${folder} may take types from us, never code: a shared mistake could hide`,
+    severity: "error",
+    from: { path: `^src/${folder}/`, pathNot: "\\.test\\.ts$" },
+    to: { path: any(layers[folder].imports), dependencyTypesNot: ["type-only"] },
+  }));
+
+export default {
+  forbidden: [
+    ...layerRules,
+    ...strangerRules,
+    ...typesOnlyRules,
+    {
+      name: "pure",
+      comment: "domain, engine, symbols, ports and comparison know no Node, no package, no disk: hand it in",
+      severity: "error",
+      from: { path: any(pure), pathNot: "\\.test\\.ts$" },
+      to: { dependencyTypes: ["core", "npm", "npm-dev", "npm-optional"] },
+    },
+    {
+      name: "no-circular",
+      comment: "two files that need each other are one file",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "no-test-in-product",
+      comment: "product code never imports tests or their helpers",
+      severity: "error",
+      from: { path: "^src/", pathNot: "(\\.test\\.ts$|^src/testing/)" },
+      to: { path: "(\\.test\\.ts$|^src/testing/)" },
+    },
+    { name: "resolvable", comment: "the import leads nowhere", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "known-folder",
+      comment: "every file of src/ stands in a folder of the layer table (architecture.mjs)",
+      severity: "error",
+      from: { path: "^src/", pathNot: any(names) },
+      to: {},
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts", ".js", ".mjs", ".json"] },
+  },
+};

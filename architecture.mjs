@@ -1,0 +1,32 @@
+// The layer table: a folder of src/ imports only from the folders listed for it. ARCHITECTURE.md prints it (a test compares),
+// .dependency-cruiser.mjs turns it into rules. A folder whose parts are strangers to each other is marked `strangers`.
+export const layers = {
+  domain: {
+    holds: "words and rules, pure and synchronous: exact numbers, price notations, trading days, calendars",
+    imports: [],
+  },
+  engine: { holds: "the modern P&L module: trade columns, lot matching, marks, daily P&L; pure", imports: ["domain"] },
+  symbols: { holds: "products and the names of instruments; pure", imports: ["domain"] },
+  ports: { holds: "interfaces to the outside; no code", imports: ["domain"] },
+  comparison: { holds: "pairing, tolerances, verdicts (`PnLComparisonValidator`); pure", imports: ["domain"] },
+  adapters: {
+    holds: "the real world: `csv`, `sqlite`, `report`; siblings are strangers",
+    imports: ["domain", "engine", "symbols", "ports"],
+    strangers: true,
+  },
+  "legacy-desk": {
+    holds: "the stand-in of the legacy system: float inside, its own file and SQLite access, shares no code with ours",
+    imports: ["ports"],
+    typesOnly: true,
+  },
+  config: { holds: "YAML schema, loading, defaults", imports: ["domain"] },
+  app: {
+    holds: "composition: the only place that knows everyone",
+    imports: ["domain", "engine", "symbols", "ports", "comparison", "adapters", "legacy-desk", "config"],
+  },
+  surfaces: { holds: "`cli`", imports: ["app", "config", "domain"] },
+  testing: { holds: "contract suites, oracles and generators that tests share", imports: ["domain", "ports"] },
+};
+
+/** Folders that are pure: no Node module, no package, no clock, no chance. */
+export const pure = ["domain", "engine", "symbols", "ports", "comparison"];

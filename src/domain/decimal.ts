@@ -1,0 +1,55 @@
+/**
+ * Exact decimals: a whole coefficient and the number of decimal places it counts in.
+ * `110.015625` is { coefficient: 110015625n, scale: 6 }. Always in lowest form: no trailing zero in the coefficient, zero
+ * has scale 0. There is no rounding here; where a quotient has no finite decimal, use a Fraction.
+ */
+export interface Decimal {
+  readonly coefficient: bigint;
+  /** Decimal places, 0 or more. */
+  readonly scale: number;
+}
+
+/** More digits than any price, quantity or sum of a real desk; a longer text is refused, so that hostile input stays cheap. */
+export const digitsMax = 400;
+
+const pattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
+
+/** Reads plain or exponent notation (`-0.5`, `.0156250`, `110.`, `1.5e-07`). Undefined for anything else, or too many digits. */
+export function parseDecimal(text: string): Decimal | undefined {
+  if (text.length > digitsMax) return undefined;
+  const [matched, sign, whole = "", fraction = "", exponent = "0"] = pattern.exec(text) ?? [];
+  if (matched === undefined || whole.length + fraction.length === 0) return undefined;
+  const scale = fraction.length - Number(exponent);
+  if (Math.abs(scale) > digitsMax) return undefined;
+  const digits = BigInt(whole + fraction);
+  const magnitude = scale < 0 ? digits * powerOfTen(-scale) : digits;
+  return lowest(sign === "-" ? -magnitude : magnitude, Math.max(scale, 0));
+}
+
+/** Plain text without exponent, trailing zeros or `-0`. */
+export function formatDecimal({ coefficient, scale }: Decimal): string {
+  if (scale === 0) return coefficient.toString();
+  const digits = (coefficient < 0n ? -coefficient : coefficient).toString().padStart(scale + 1, "0");
+  const fraction = digits.slice(-scale).replace(/0+$/, "");
+  const text = digits.slice(0, -scale) + (fraction === "" ? "" : `.${fraction}`);
+  return coefficient < 0n ? `-${text}` : text;
+}
+
+/** The same value with as few decimal places as it has. */
+export function lowest(coefficient: bigint, scale: number): Decimal {
+  let reduced = coefficient;
+  let places = scale;
+  while (places > 0 && reduced % 10n === 0n) {
+    reduced /= 10n;
+    places -= 1;
+  }
+  return { coefficient: reduced, scale: places };
+}
+
+const powers: bigint[] = [1n];
+
+/** 10^exponent, for whole exponents of 0 and more. */
+export function powerOfTen(exponent: number): bigint {
+  for (let next = powers.length; next <= exponent; next++) powers.push((powers[next - 1] as bigint) * 10n);
+  return powers[exponent] as bigint;
+}

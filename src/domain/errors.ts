@@ -1,0 +1,55 @@
+/**
+ * Every failure that a person can meet has a code, says what and where, and how to mend it. The catalogue below is the
+ * whole list; docs/errors.md prints it (a test compares).
+ */
+export const errorCatalogue = {
+  BAD_USAGE: "the command line asks for something that does not exist",
+  BAD_CONFIG: "the configuration file does not say what it must",
+  BAD_MARKS: "the marks file is not a JSON object of symbol to price",
+  BAD_LEDGER: "the file is not a trade ledger",
+  BAD_PRICE_FILE: "the file is none of the known price file families",
+  NO_INPUT: "there is nothing to work on at that place",
+  UNREADABLE: "the file or folder cannot be read",
+  UNWRITABLE: "the output cannot be written",
+  BAD_DATABASE: "the file is not the legacy desk's database, or its shape differs",
+  DATABASE_BUSY: "the database kept changing while it was read",
+  SYSTEM_DOWN: "a system that should answer did not",
+  INTERNAL: "a bug in pnl-bridge",
+} as const;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** A failure for the person who runs the program: one line of code, what, where, how to mend. */
+export class BridgeError extends Error {
+  override readonly name = "BridgeError";
+  readonly code: ErrorCode;
+  readonly where: string;
+  readonly mend: string;
+
+  constructor(
+    code: ErrorCode,
+    given: { readonly what: string; readonly where?: string; readonly mend?: string; readonly cause?: unknown },
+  ) {
+    super(given.what, { cause: given.cause });
+    this.code = code;
+    this.where = given.where ?? "";
+    this.mend = given.mend ?? "";
+  }
+
+  /** One line, for stderr. */
+  get line(): string {
+    const where = this.where === "" ? "" : ` (${this.where})`;
+    const mend = this.mend === "" ? "" : `; ${this.mend}`;
+    return `${this.code}: ${this.message}${where}${mend}`.replaceAll(/\s*\n\s*/g, " ");
+  }
+}
+
+/** States what must be true here; a failure is a bug of ours, and stays checked in production. */
+export function assert(condition: boolean, claim: string): asserts condition {
+  if (!condition) throw new Error(`broken invariant: ${claim}`);
+}
+
+/** Closes a switch: a new member of a union breaks the build here. */
+export const unreachable = (value: never): never => {
+  throw new Error(`broken invariant: unhandled ${JSON.stringify(value)}`);
+};

@@ -1,0 +1,98 @@
+import { digitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "./decimal.ts";
+
+/** An exact number: numerator / denominator in lowest terms, denominator positive. Every Decimal is one; an average price often is no Decimal. */
+export interface Fraction {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+}
+
+export const zero: Fraction = Object.freeze({ numerator: 0n, denominator: 1n });
+
+/** numerator / denominator in lowest terms. Throws on a zero denominator: dividing by a flat position is a bug of the caller. */
+export function fraction(numerator: bigint, denominator = 1n): Fraction {
+  if (denominator === 1n) return { numerator, denominator };
+  if (denominator === 0n) throw new Error("broken invariant: a fraction has no zero denominator");
+  const common = gcd(numerator, denominator);
+  const divisor = denominator < 0n ? -common : common;
+  return { numerator: numerator / divisor, denominator: denominator / divisor };
+}
+
+/** coefficient × 10^-scale. */
+export const fromScaled = (coefficient: bigint, scale: number): Fraction => fraction(coefficient, powerOfTen(scale));
+
+export const add = (a: Fraction, b: Fraction): Fraction =>
+  a.denominator === b.denominator
+    ? fraction(a.numerator + b.numerator, a.denominator)
+    : fraction(a.numerator * b.denominator + b.numerator * a.denominator, a.denominator * b.denominator);
+export const negate = (a: Fraction): Fraction => ({ numerator: -a.numerator, denominator: a.denominator });
+export const subtract = (a: Fraction, b: Fraction): Fraction => add(a, negate(b));
+export const multiply = (a: Fraction, b: Fraction): Fraction =>
+  fraction(a.numerator * b.numerator, a.denominator * b.denominator);
+export const divide = (a: Fraction, b: Fraction): Fraction => fraction(a.numerator * b.denominator, a.denominator * b.numerator);
+export const absolute = (a: Fraction): Fraction => (a.numerator < 0n ? negate(a) : a);
+export const isZero = (a: Fraction): boolean => a.numerator === 0n;
+
+/** Below, at or above: -1, 0 or 1. */
+export function compare(a: Fraction, b: Fraction): -1 | 0 | 1 {
+  const left = a.numerator * b.denominator;
+  const right = b.numerator * a.denominator;
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+export const maximum = (a: Fraction, b: Fraction): Fraction => (compare(a, b) < 0 ? b : a);
+
+/** Reads decimal text or `p/q`. Undefined for anything else. */
+export function parseFraction(text: string): Fraction | undefined {
+  const bar = text.indexOf("/");
+  if (bar >= 0) {
+    const [numerator, denominator] = [text.slice(0, bar), text.slice(bar + 1)];
+    if (text.length > 2 * digitsMax || !/^[+-]?\d+$/.test(numerator) || !/^\d+$/.test(denominator)) return undefined;
+    return BigInt(denominator) === 0n ? undefined : fraction(BigInt(numerator), BigInt(denominator));
+  }
+  const decimal = parseDecimal(text);
+  return decimal && fromScaled(decimal.coefficient, decimal.scale);
+}
+
+/** The longest denominator that is printed as `p/q`; a longer one is rounded to `roundedPlaces`, and said to be. */
+export const denominatorDigitsMax = 64;
+export const roundedPlaces = 18;
+
+/** Exact text: a decimal where one is finite, else `p/q`; beyond 64 digits of denominator 18 decimals, half away from zero, and `rounded`. */
+export function formatFraction(value: Fraction): { readonly text: string; readonly rounded: boolean } {
+  const scale = decimalPlaces(value.denominator);
+  if (scale !== undefined)
+    return { text: formatDecimal(lowest((value.numerator * powerOfTen(scale)) / value.denominator, scale)), rounded: false };
+  const denominator = value.denominator.toString();
+  if (denominator.length <= denominatorDigitsMax) return { text: `${value.numerator}/${denominator}`, rounded: false };
+  return { text: formatDecimal(lowest(roundHalfAway(value, roundedPlaces), roundedPlaces)), rounded: true };
+}
+
+/** `value` × 10^places, rounded half away from zero to a whole number. */
+export function roundHalfAway(value: Fraction, places: number): bigint {
+  const twice = value.numerator * powerOfTen(places) * 2n;
+  const nudged = twice < 0n ? twice - value.denominator : twice + value.denominator;
+  return nudged / (value.denominator * 2n);
+}
+
+/** Decimal places that hold 1/denominator exactly, or undefined where none do (a factor other than 2 and 5). */
+function decimalPlaces(denominator: bigint): number | undefined {
+  if (denominator === 1n) return 0;
+  let rest = denominator;
+  let twos = 0;
+  let fives = 0;
+  while ((rest & 1n) === 0n) {
+    rest >>= 1n;
+    twos += 1;
+  }
+  while (rest % 5n === 0n) {
+    rest /= 5n;
+    fives += 1;
+  }
+  return rest === 1n ? Math.max(twos, fives) : undefined;
+}
+
+function gcd(a: bigint, b: bigint): bigint {
+  let [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b];
+  while (y !== 0n) [x, y] = [y, x % y];
+  return x;
+}
