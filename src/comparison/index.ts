@@ -1,0 +1,19 @@
+export type { ComparisonOptions, Conversion, Tolerance } from "./options.ts";
+export { comparisonDefaults, flatHasNoAveragePrice, pointsToMoney, tolerancesFrom } from "./options.ts";
+export type {
+  Cause,
+  ComparisonReport,
+  ComparisonRow,
+  DailyRow,
+  Field,
+  Invariant,
+  Kind,
+  PositionRow,
+  RowKey,
+  Side,
+  SystemAnswer,
+  SystemError,
+  Verdict,
+} from "./report.ts";
+export { causes, fields, fieldsOf, verdicts } from "./report.ts";
+export { PnLComparisonValidator } from "./validator.ts";

@@ -1,0 +1,388 @@
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { BridgeError } from "../domain/errors.ts";
+import type { ComparisonOptions, ComparisonReport, ComparisonRow, DailyRow, PositionRow, SystemAnswer } from "./index.ts";
+import { flatHasNoAveragePrice, PnLComparisonValidator, pointsToMoney } from "./index.ts";
+
+const position = (given: Partial<PositionRow> = {}): PositionRow => ({
+  symbol: "ZNU2025",
+  quantity: "1",
+  averagePrice: "110.875",
+  realized: "-15.625",
+  unrealized: "0",
+  ...given,
+});
+const day = (given: Partial<DailyRow> = {}): DailyRow => ({
+  symbol: "ZNU2025",
+  tradingDay: "2025-07-24",
+  realized: "-15.625",
+  unrealized: "0",
+  total: "-15.625",
+  ...given,
+});
+const answer = (
+  positions: readonly PositionRow[],
+  daily: readonly DailyRow[] = [],
+  given: Partial<SystemAnswer> = {},
+): SystemAnswer => ({
+  system: "desk",
+  dayRule: "calendar",
+  positions,
+  daily,
+  errors: [],
+  ...given,
+});
+const compare = (legacy: SystemAnswer, modern: SystemAnswer, options?: Partial<ComparisonOptions>): ComparisonReport =>
+  new PnLComparisonValidator(options).compare(legacy, modern);
+const rowOf = (report: ComparisonReport, field: string, kind = "position"): ComparisonRow | undefined =>
+  report.rows.find((row) => row.kind === kind && row.field === field);
+
+describe("a comparison", () => {
+  it("has the shape of the contract", () => {
+    const legacy = answer([position()], [day()], { system: "legacy-desk" });
+    const modern = answer([position({ realized: "-15.6250", unrealized: "0.001" })], [day()], { system: "modern-engine" });
+    expect(compare(legacy, modern)).toEqual({
+      ok: true,
+      compared: 7,
+      verdicts: { equal: 6, within_tolerance: 1, diverged: 0, error: 0, not_comparable: 0 },
+      rows: [
+        ["position", "quantity", "1", "1", "0", "0.0001", "equal"],
+        ["position", "averagePrice", "110.875", "110.875", "0", "0.0001", "equal"],
+        ["position", "realized", "-15.625", "-15.625", "0", "0.01", "equal"],
+        ["position", "unrealized", "0", "0.001", "0.001", "0.01", "within_tolerance"],
+        ["daily", "realized", "-15.625", "-15.625", "0", "0.01", "equal"],
+        ["daily", "unrealized", "0", "0", "0", "0.01", "equal"],
+        ["daily", "total", "-15.625", "-15.625", "0", "0.01", "equal"],
+      ].map(([kind, field, legacyText, modernText, difference, tolerance, verdict]) => ({
+        kind,
+        key: kind === "daily" ? { symbol: "ZNU2025", tradingDay: "2025-07-24" } : { symbol: "ZNU2025" },
+        field,
+        legacy: legacyText,
+        modern: modernText,
+        difference,
+        tolerance,
+        verdict,
+        cause: null,
+      })),
+      conversions: [],
+      dayRules: { legacy: "calendar", modern: "calendar" },
+      drift: { quantity: "0", averagePrice: "0", realized: "0", unrealized: "0.001", total: "0" },
+      invariants: [{ symbol: "ZNU2025", name: "realized_plus_unrealized", legacy: "-15.625", modern: "-15.624", holds: true }],
+      legacy: { system: "legacy-desk", errors: [] },
+      modern: { system: "modern-engine", errors: [] },
+    });
+  });
+
+  it("orders rows by kind, book, symbol and day whatever order they came in", () => {
+    const rows = [position({ symbol: "B" }), position({ book: "UST", symbol: "A" }), position({ symbol: "A" })];
+    const days = [day({ tradingDay: "2025-07-25" }), day()];
+    const keys = compare(answer(rows, days), answer(rows.toReversed(), days)).rows.map((row) => Object.values(row.key).join(" "));
+    expect([...new Set(keys)]).toEqual(["A", "B", "UST A", "ZNU2025 2025-07-24", "ZNU2025 2025-07-25"]);
+  });
+
+  it("keeps books apart, and no book apart from the empty one", () => {
+    const report = compare(answer([position()]), answer([position({ book: "" })]));
+    expect(report.rows.map((row) => row.cause)).toEqual(["MISSING_IN_MODERN", "MISSING_IN_LEGACY"]);
+  });
+
+  it("is not ok where a system refused something, though every figure agrees", () => {
+    const errors = [{ code: "BAD_SIDE", why: "side is BUY", file: "a.csv" }];
+    const report = compare(answer([position()], [], { errors }), answer([position()]));
+    expect([report.ok, report.legacy.errors]).toEqual([false, errors]);
+  });
+});
+
+describe("verdicts and causes of two values", () => {
+  const cases: readonly (readonly [string, string | null, string | null, string, string | null, string | null])[] = [
+    ["same number, other text", "0.50", "1/2", "equal", null, "0"],
+    ["a cent is within", "10", "10.01", "within_tolerance", null, "0.01"],
+    ["a hair more is not", "10", "10.010000000000000000000001", "diverged", null, "0.010000000000000000000001"],
+    ["a fraction", "1/3", "1/3", "equal", null, "0"],
+    ["none on both sides", null, null, "equal", null, null],
+    ["none in legacy", null, "1", "not_comparable", "NO_VALUE_IN_LEGACY", null],
+    ["none in modern", "1", null, "not_comparable", "NO_VALUE_IN_MODERN", null],
+    ["text", "awaiting data", "1", "not_comparable", "NOT_A_NUMBER", null],
+    ["text against none", null, "awaiting data", "not_comparable", "NOT_A_NUMBER", null],
+    ["the same text is no agreement", "awaiting data", "awaiting data", "not_comparable", "NOT_A_NUMBER", null],
+    ["a float's not-a-number", "NaN", "NaN", "not_comparable", "NOT_A_NUMBER", null],
+    ["a lost sign", "437.5", "-437.5", "diverged", "SIGN_FLIP", "-875"],
+    ["points against money", "0.59375", "593.75", "diverged", "MULTIPLIER", "593.15625"],
+    ["money against points of the two-year", "20", "0.01", "diverged", "MULTIPLIER", "-19.99"],
+    ["nearly a multiplier", "0.59375", "593.750001", "diverged", null, "593.156251"],
+    ["zero is no multiple", "0", "1000", "diverged", null, "1000"],
+  ];
+  for (const [name, legacy, modern, verdict, cause, difference] of cases)
+    it(name, () => {
+      // Unrealized differs by something of its own, so that no sum agrees by chance.
+      const report = compare(answer([position({ realized: legacy, unrealized: "5" })]), answer([position({ realized: modern })]));
+      expect(rowOf(report, "realized")).toMatchObject({ verdict, cause, difference });
+      expect(report.ok).toBe(false);
+    });
+
+  it("a scaled quantity or price is no contract multiplier", () => {
+    const report = compare(
+      answer([position({ quantity: "1", averagePrice: "110" })]),
+      answer([position({ quantity: "1000", averagePrice: "110000" })]),
+    );
+    expect([rowOf(report, "quantity")?.cause, rowOf(report, "averagePrice")?.cause]).toEqual([null, null]);
+  });
+
+  it("sees a difference beyond the 16th digit where nothing is allowed", () => {
+    const options = { tolerances: { realized: { absolute: "0" } } };
+    const [a, b] = ["1234567890123456789012345678901", "1234567890123456789012345678902"];
+    const report = compare(answer([position({ realized: a })]), answer([position({ realized: b })]), options);
+    expect(rowOf(report, "realized")).toMatchObject({ legacy: a, modern: b, difference: "1", verdict: "diverged" });
+  });
+
+  it("says where a figure is printed rounded, and judges the exact one", () => {
+    const tiny = `1/${3n ** 140n}`;
+    const options = { tolerances: { realized: { absolute: "0" } } };
+    const report = compare(answer([position({ realized: "0" })]), answer([position({ realized: tiny })]), options);
+    expect(rowOf(report, "realized")).toMatchObject({ modern: "0", difference: "0", verdict: "diverged", rounded: true });
+  });
+});
+
+describe("whole rows", () => {
+  it("a missing row is one divergence, even where the other side is flat and zero", () => {
+    const flat = position({ quantity: "0", averagePrice: null, realized: "0.0" });
+    const report = compare(answer([]), answer([flat]));
+    expect(report.rows).toEqual([
+      {
+        kind: "position",
+        key: { symbol: "ZNU2025" },
+        field: "row",
+        legacy: "0",
+        modern: "1",
+        difference: "1",
+        tolerance: "0",
+        verdict: "diverged",
+        cause: "MISSING_IN_LEGACY",
+        present: { quantity: "0", averagePrice: null, realized: "0", unrealized: "0" },
+      },
+    ]);
+    expect(compare(answer([], [day()]), answer([])).rows).toMatchObject([
+      { kind: "daily", field: "row", cause: "MISSING_IN_MODERN" },
+    ]);
+  });
+
+  it("a duplicated key is an error of the named side and compares nothing", () => {
+    const twice = [position(), position({ realized: "7" })];
+    expect(compare(answer(twice), answer([position()])).rows).toMatchObject([
+      { field: "row", legacy: "2", modern: "1", verdict: "error", cause: "DUPLICATE_KEY", duplicatedIn: ["legacy"] },
+    ]);
+    expect(compare(answer(twice), answer(twice)).rows).toMatchObject([{ verdict: "error", duplicatedIn: ["legacy", "modern"] }]);
+    expect(compare(answer([]), answer(twice)).rows).toMatchObject([{ verdict: "error", duplicatedIn: ["modern"] }]);
+  });
+
+  it("no text inside a symbol makes two keys one", () => {
+    const legacy = answer([position({ book: "a", symbol: 'b","c' }), position({ book: 'a","b', symbol: "c" })]);
+    expect(compare(legacy, legacy).verdicts).toMatchObject({ equal: 8, error: 0 });
+  });
+});
+
+describe("tolerances", () => {
+  const verdictOf = (legacy: string, modern: string, options: Partial<ComparisonOptions>) =>
+    rowOf(
+      compare(answer([position({ averagePrice: legacy })]), answer([position({ averagePrice: modern })]), options),
+      "averagePrice",
+    );
+
+  it("the largest bound counts, relative to the larger of the two", () => {
+    const tolerances = { averagePrice: { absolute: "0.5", relative: "0.1" } };
+    expect(verdictOf("90", "100", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "10" });
+    expect(verdictOf("100", "90", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "10" });
+    expect(verdictOf("89.99", "100", { tolerances })).toMatchObject({ verdict: "diverged" });
+    expect(verdictOf("0", "0.5", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "0.5" });
+  });
+
+  it("ticks are the symbol's, and an unknown tick allows nothing", () => {
+    const tolerances = { averagePrice: { ticks: "2" } };
+    const tickOf = (symbol: string): string | undefined => (symbol === "ZNU2025" ? "1/64" : undefined);
+    expect(verdictOf("110", "110.03125", { tolerances, tickOf })).toMatchObject({
+      verdict: "within_tolerance",
+      tolerance: "0.03125",
+    });
+    expect(verdictOf("110", "110.0313", { tolerances, tickOf })).toMatchObject({ verdict: "diverged" });
+    expect(verdictOf("110", "110.00001", { tolerances })).toMatchObject({ verdict: "diverged", tolerance: "0" });
+  });
+
+  it("a field that is not named keeps its default", () => {
+    const report = compare(answer([position()]), answer([position({ quantity: "1.0001" })]), {
+      tolerances: { realized: { absolute: "1" } },
+    });
+    expect(rowOf(report, "quantity")).toMatchObject({ verdict: "within_tolerance", tolerance: "0.0001" });
+  });
+
+  const refused: readonly (readonly [string, unknown])[] = [
+    ["a misspelt field", { tolerances: { realised: { absolute: "1" } } }],
+    ["a misspelt bound", { tolerances: { realized: { absolut: "1" } } }],
+    ["a misspelt option", { tolerance: {} }],
+    ["a negative bound", { tolerances: { realized: { absolute: "-1" } } }],
+    ["a bound that is no number", { tolerances: { realized: { relative: "1%" } } }],
+    ["a conversion of an unknown field", { conversions: [{ system: "legacy", field: "pnl", rule: "x", apply: () => null }] }],
+  ];
+  for (const [name, options] of refused)
+    it(`refuses ${name}`, () => {
+      expect(() => new PnLComparisonValidator(options as Partial<ComparisonOptions>)).toThrow(BridgeError);
+    });
+});
+
+describe("conversions", () => {
+  const conversions = [...pointsToMoney((symbol) => ({ ZNU2025: "1000", ZTU2025: "2000" })[symbol]), flatHasNoAveragePrice];
+
+  it("make money of legacy's points, once, and are named where they applied", () => {
+    const legacy = answer([position({ realized: "-0.015625" })], [day({ realized: "-0.015625", total: "-0.015625" })]);
+    const report = compare(legacy, answer([position()], [day()]), { conversions });
+    expect(report.ok).toBe(true);
+    expect(rowOf(report, "realized")).toMatchObject({ legacy: "-15.625", modern: "-15.625" });
+    expect(report.conversions).toEqual(
+      ["realized", "unrealized", "total"].map((field) => ({ system: "legacy", field, rule: "points × multiplier" })),
+    );
+  });
+
+  it("are not named where nothing was converted", () => {
+    expect(compare(answer([]), answer([position()]), { conversions }).conversions).toEqual([]);
+  });
+
+  it("without a known multiplier there is nothing to compare", () => {
+    const report = compare(answer([position({ symbol: "XX" })]), answer([position({ symbol: "XX" })]), { conversions });
+    expect(rowOf(report, "realized")).toMatchObject({ verdict: "not_comparable", cause: "NO_MULTIPLIER", legacy: "-15.625" });
+    expect(report.invariants).toEqual([]);
+  });
+
+  it("legacy's average price 0 of a flat position is none; any other one is a difference", () => {
+    const flat = { quantity: "0", realized: "0", unrealized: "0" };
+    const modern = answer([position({ ...flat, averagePrice: null })]);
+    const zero = compare(answer([position({ ...flat, quantity: "0.0", averagePrice: "0" })]), modern, { conversions });
+    expect(rowOf(zero, "averagePrice")).toMatchObject({ verdict: "equal", legacy: null, modern: null });
+    expect(zero.conversions).toContainEqual({ system: "legacy", field: "averagePrice", rule: flatHasNoAveragePrice.rule });
+    for (const legacy of [position({ ...flat, averagePrice: "105" }), position({ ...flat, quantity: "1", averagePrice: "0" })]) {
+      const report = compare(answer([legacy]), modern, { conversions });
+      expect(rowOf(report, "averagePrice")).toMatchObject({ verdict: "not_comparable", cause: "NO_VALUE_IN_MODERN" });
+      expect(report.conversions.map((conversion) => conversion.field)).not.toContain("averagePrice");
+    }
+  });
+});
+
+describe("lot order", () => {
+  const legacy = position({ averagePrice: "110.875", realized: "-15.625", unrealized: "0" });
+  const modern = position({ averagePrice: "110.75", realized: "-140.625", unrealized: "125" });
+  const causesOf = (report: ComparisonReport, kind = "position") =>
+    Object.fromEntries(report.rows.filter((row) => row.kind === kind).map((row) => [row.field, row.cause]));
+
+  it("is the cause where quantity and realized + unrealized agree and the split does not", () => {
+    const report = compare(answer([legacy]), answer([modern]));
+    expect(causesOf(report)).toEqual({
+      quantity: null,
+      averagePrice: "LOT_ORDER",
+      realized: "LOT_ORDER",
+      unrealized: "LOT_ORDER",
+    });
+    expect(report.invariants).toEqual([
+      { symbol: "ZNU2025", name: "realized_plus_unrealized", legacy: "-15.625", modern: "-15.625", holds: true },
+    ]);
+  });
+
+  it("stays the cause where the split happens to mirror", () => {
+    const report = compare(
+      answer([position({ realized: "125", unrealized: "-125" })]),
+      answer([position({ realized: "-125", unrealized: "125" })]),
+    );
+    expect(causesOf(report)).toMatchObject({ realized: "LOT_ORDER", unrealized: "LOT_ORDER" });
+  });
+
+  it("is not, where the sum differs, the quantity differs, or both figures are a multiplier apart", () => {
+    expect(causesOf(compare(answer([legacy]), answer([{ ...modern, unrealized: "126" }])))).toMatchObject({ realized: null });
+    expect(causesOf(compare(answer([legacy]), answer([{ ...modern, quantity: "2" }])))).toMatchObject({ realized: null });
+    const points = position({ realized: "0.5", unrealized: "-0.5" });
+    const money = position({ realized: "500", unrealized: "-500" });
+    expect(causesOf(compare(answer([points]), answer([money])))).toMatchObject({
+      realized: "MULTIPLIER",
+      unrealized: "MULTIPLIER",
+    });
+  });
+
+  it("explains a day of that position whose total agrees, under one day rule only", () => {
+    const days = [[day()], [day({ realized: "-140.625", unrealized: "125" })]] as const;
+    const explained = compare(answer([legacy], days[0]), answer([modern], days[1]));
+    expect(causesOf(explained, "daily")).toEqual({ realized: "LOT_ORDER", unrealized: "LOT_ORDER", total: null });
+    const otherRule = compare(answer([legacy], days[0]), answer([modern], days[1], { dayRule: "chicago-17" }));
+    expect(causesOf(otherRule, "daily").realized).toBeNull();
+    expect(causesOf(compare(answer([legacy], days[0]), answer([legacy], days[1])), "daily").realized).toBeNull();
+  });
+});
+
+it("drift is the signed sum of what was within tolerance, by field", () => {
+  const symbols = ["A", "B", "C"];
+  const legacy = answer(symbols.map((symbol) => position({ symbol })));
+  const modern = answer(
+    symbols.map((symbol, index) => position({ symbol, realized: ["-15.62", "-15.618", "0"][index] ?? null })),
+  );
+  expect(compare(legacy, modern).drift).toMatchObject({ realized: "0.012", unrealized: "0" });
+});
+
+it("ten thousand positions of long numbers take no more than their share of time", () => {
+  const rows = (count: number) =>
+    answer(Array.from({ length: count }, (_, index) => position({ symbol: `S${index}`, realized: `${index}.123456789` })));
+  const timed = (count: number): number => {
+    const given = rows(count);
+    const began = performance.now();
+    expect(compare(given, given).compared).toBe(4 * count);
+    return performance.now() - began;
+  };
+  timed(2_500);
+  // Quadratic work would take 16 times as long for 4 times the rows; the bound leaves room for a busy machine.
+  expect(timed(10_000)).toBeLessThan(Math.max(12 * timed(2_500), 1_000));
+});
+
+const recorded = "../shared/data/expected/two-systems.json";
+describe.skipIf(!existsSync(recorded))("the recorded answers of both systems on the desk's ledgers", () => {
+  interface Recorded {
+    readonly legacy: Record<
+      string,
+      { position: number; avg_cost: number; realized_unscaled: number; unrealized_unscaled: number }
+    >;
+    readonly modern_as_published: {
+      fifo?: Record<string, { position: number; avg_price: number; realized_x1000: number; unrealized_simple_x1000: number }>;
+    };
+  }
+  const cases = existsSync(recorded) ? (JSON.parse(readFileSync(recorded, "utf8")) as Record<string, Recorded>) : {};
+  const report = (name: string): ComparisonReport => {
+    const { legacy = {}, modern_as_published: { fifo = {} } = {} } = cases[name] ?? {};
+    const conversions = [...pointsToMoney(() => "1000"), flatHasNoAveragePrice];
+    const rows = Object.entries(legacy).map(([symbol, row]) =>
+      position({
+        symbol,
+        quantity: `${row.position}`,
+        averagePrice: `${row.avg_cost}`,
+        realized: `${row.realized_unscaled}`,
+        unrealized: `${row.unrealized_unscaled}`,
+      }),
+    );
+    const published = Object.entries(fifo).map(([symbol, row]) =>
+      position({
+        symbol,
+        quantity: `${row.position}`,
+        averagePrice: row.position === 0 ? null : `${row.avg_price}`,
+        realized: `${row.realized_x1000}`,
+        unrealized: `${row.unrealized_simple_x1000}`,
+      }),
+    );
+    return compare(answer(rows), answer(published), { conversions });
+  };
+
+  it("differ in lot order on 24 July, and in nothing else", () => {
+    const diverged = report("trades_20250724.csv").rows.filter((row) => row.verdict === "diverged");
+    expect(diverged.map(({ field, legacy, modern, cause }) => [field, legacy, modern, cause])).toEqual([
+      ["averagePrice", "110.875", "110.75", "LOT_ORDER"],
+      ["realized", "-15.625", "-140.625", "LOT_ORDER"],
+      ["unrealized", "0", "125", "LOT_ORDER"],
+    ]);
+  });
+
+  it("agree on realized + unrealized wherever both answered", () => {
+    const invariants = Object.keys(cases).flatMap((name) => report(name).invariants);
+    expect(invariants.length).toBeGreaterThan(20);
+    expect(invariants.filter((invariant) => !invariant.holds)).toEqual([]);
+  });
+});

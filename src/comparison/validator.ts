@@ -1,0 +1,332 @@
+import { unreachable } from "../domain/errors.ts";
+import type { Fraction } from "../domain/fraction.ts";
+import {
+  absolute,
+  add,
+  compare,
+  formatFraction,
+  fraction,
+  isZero,
+  multiply,
+  negate,
+  parseFraction,
+  subtract,
+  zero,
+} from "../domain/fraction.ts";
+import type { ComparisonOptions, Conversion, ResolvedOptions } from "./options.ts";
+import { resolveComparisonOptions } from "./options.ts";
+import type {
+  Cause,
+  ComparisonReport,
+  ComparisonRow,
+  DailyRow,
+  Field,
+  Invariant,
+  Kind,
+  PositionRow,
+  RowKey,
+  Side,
+  SystemAnswer,
+  Verdict,
+} from "./report.ts";
+import { fields, fieldsOf } from "./report.ts";
+
+/**
+ * Compares two systems' answers about the same history, row by row and field by field. Pure, exact, linear in the rows
+ * (but for sorting the report). The same rows in another order give the same report; swapping the sides keeps every verdict
+ * (conversions are declared for a side, so only without them).
+ *
+ * Deliberately absent: excuses. A missing row is a divergence even where the other side is flat and zero, text is never
+ * equal to text, and duplicated keys are not paired by guessing.
+ */
+export class PnLComparisonValidator {
+  readonly #options: ResolvedOptions;
+
+  /** Throws BAD_CONFIG for unknown names and unreadable tolerances. */
+  constructor(options: Partial<ComparisonOptions> = {}) {
+    this.#options = resolveComparisonOptions(options);
+  }
+
+  compare(legacy: SystemAnswer, modern: SystemAnswer): ComparisonReport {
+    const comparison: Comparison = {
+      options: this.#options,
+      applied: new Set(),
+      sameDays: legacy.dayRule === modern.dayRule,
+      lotOrder: new Set(),
+      rows: [],
+      invariants: [],
+      counts: { equal: 0, within_tolerance: 0, diverged: 0, error: 0, not_comparable: 0 },
+      drift: new Map(),
+    };
+    // Positions first: what they prove about lot order explains daily rows.
+    for (const paired of pair(legacy.positions, modern.positions)) comparePaired(comparison, "position", paired);
+    for (const paired of pair(legacy.daily, modern.daily)) comparePaired(comparison, "daily", paired);
+
+    const { counts, rows } = comparison;
+    const refused = legacy.errors.length + modern.errors.length;
+    return {
+      ok: counts.diverged + counts.error + counts.not_comparable + refused === 0,
+      compared: rows.length,
+      verdicts: counts,
+      rows,
+      conversions: this.#options.conversions
+        .filter((conversion) => comparison.applied.has(conversion))
+        .map(({ system, field, rule }) => ({ system, field, rule })),
+      dayRules: { legacy: legacy.dayRule, modern: modern.dayRule },
+      drift: Object.fromEntries(fields.map((field) => [field, text(comparison.drift.get(field) ?? zero)])) as Record<
+        Field,
+        string
+      >,
+      invariants: comparison.invariants,
+      legacy: { system: legacy.system, errors: legacy.errors },
+      modern: { system: modern.system, errors: modern.errors },
+    };
+  }
+}
+
+/** What one comparison has gathered so far. */
+interface Comparison {
+  readonly options: ResolvedOptions;
+  readonly applied: Set<Conversion>;
+  readonly sameDays: boolean;
+  /** Book and symbol of the positions whose divergence is lot order. */
+  readonly lotOrder: Set<string>;
+  readonly rows: ComparisonRow[];
+  readonly invariants: Invariant[];
+  readonly counts: Record<Verdict, number>;
+  readonly drift: Map<Field, Fraction>;
+}
+
+type AnswerRow = PositionRow | DailyRow;
+
+interface Paired {
+  readonly key: RowKey;
+  readonly legacy: AnswerRow[];
+  readonly modern: AnswerRow[];
+}
+
+/** The rows of both sides under their keys, in key order. Several rows on one side stay together: they are a finding. */
+function pair(legacy: readonly AnswerRow[], modern: readonly AnswerRow[]): readonly Paired[] {
+  const byKey = new Map<string, Paired>();
+  const put = (side: Side, row: AnswerRow): void => {
+    const key = keyOf(row);
+    const id = identify(key);
+    const paired = byKey.get(id) ?? { key, legacy: [], modern: [] };
+    paired[side].push(row);
+    byKey.set(id, paired);
+  };
+  for (const row of legacy) put("legacy", row);
+  for (const row of modern) put("modern", row);
+  return [...byKey.values()].sort((a, b) => compareKeys(a.key, b.key));
+}
+
+const keyOf = (row: AnswerRow): RowKey => ({
+  ...(row.book === undefined ? {} : { book: row.book }),
+  symbol: row.symbol,
+  ...("tradingDay" in row ? { tradingDay: row.tradingDay } : {}),
+});
+
+/** JSON, so that no text inside a symbol can make two keys one. A row without a book is not the row of the empty book. */
+const identify = (key: RowKey): string => JSON.stringify([key.book, key.symbol, key.tradingDay]);
+
+const compareKeys = (a: RowKey, b: RowKey): number =>
+  compareTexts(a.book, b.book) || compareTexts(a.symbol, b.symbol) || compareTexts(a.tradingDay, b.tradingDay);
+
+/** By code unit, the same on every machine; absent first. */
+function compareTexts(a: string | undefined, b: string | undefined): number {
+  if (a === b) return 0;
+  if (a === undefined || b === undefined) return a === undefined ? -1 : 1;
+  return a < b ? -1 : 1;
+}
+
+function comparePaired(comparison: Comparison, kind: Kind, { key, legacy, modern }: Paired): void {
+  const [legacyRow, modernRow] = [legacy[0], modern[0]];
+  if (legacyRow === undefined || modernRow === undefined || legacy.length > 1 || modern.length > 1) {
+    record(comparison, wholeRow(comparison, kind, { key, legacy, modern }));
+    return;
+  }
+  const compared = fieldsOf[kind].map((field) => compareField(comparison, field, legacyRow, modernRow));
+  const lotOrder =
+    kind === "position" ? judgePosition(comparison, key, compared) : explainedByPosition(comparison, key, compared);
+  for (const one of compared) {
+    const numbers = one.difference && one.allowed;
+    const printed = [one.legacy, one.modern].map(print);
+    const difference = numbers ? formatFraction(one.difference) : undefined;
+    const tolerance = numbers ? formatFraction(one.allowed) : undefined;
+    record(comparison, {
+      kind,
+      key,
+      field: one.field,
+      legacy: printed[0]?.text ?? null,
+      modern: printed[1]?.text ?? null,
+      difference: difference?.text ?? null,
+      tolerance: tolerance?.text ?? null,
+      verdict: one.verdict,
+      cause: one.cause ?? (one.verdict === "diverged" ? provenCause(one, lotOrder) : null),
+      ...([...printed, difference, tolerance].some((figure) => figure?.rounded) ? { rounded: true as const } : {}),
+    });
+    if (one.verdict === "within_tolerance" && one.difference)
+      comparison.drift.set(one.field, add(comparison.drift.get(one.field) ?? zero, one.difference));
+  }
+}
+
+function record(comparison: Comparison, row: ComparisonRow): void {
+  comparison.rows.push(row);
+  comparison.counts[row.verdict] += 1;
+}
+
+/** The one row of a key that is missing on a side or duplicated on a side; its fields are not compared. */
+function wholeRow(comparison: Comparison, kind: Kind, { key, legacy, modern }: Paired): ComparisonRow {
+  const counted = {
+    kind,
+    key,
+    field: "row",
+    legacy: String(legacy.length),
+    modern: String(modern.length),
+    difference: String(modern.length - legacy.length),
+    tolerance: "0",
+  } as const;
+  const duplicatedIn = (["legacy", "modern"] as const).filter((side) => ({ legacy, modern })[side].length > 1);
+  if (duplicatedIn.length > 0) return { ...counted, verdict: "error", cause: "DUPLICATE_KEY", duplicatedIn };
+  const side: Side = legacy.length === 0 ? "modern" : "legacy";
+  const present: Record<string, string | null> = {};
+  for (const row of side === "legacy" ? legacy : modern)
+    for (const field of fieldsOf[kind]) present[field] = print(read(comparison, side, field, row))?.text ?? null;
+  return { ...counted, verdict: "diverged", cause: side === "modern" ? "MISSING_IN_LEGACY" : "MISSING_IN_MODERN", present };
+}
+
+/** One field of one row as a system gave it. */
+type Reading =
+  | { readonly is: "number"; readonly value: Fraction }
+  /** A number whose unit could not be converted. */
+  | { readonly is: "unconverted"; readonly value: Fraction }
+  | { readonly is: "text"; readonly text: string }
+  | { readonly is: "none" };
+
+interface FieldComparison {
+  readonly field: Field;
+  readonly legacy: Reading;
+  readonly modern: Reading;
+  readonly verdict: Verdict;
+  readonly cause: Cause | null;
+  /** modern - legacy, and how much is allowed. Only of two numbers. */
+  readonly difference?: Fraction;
+  readonly allowed?: Fraction;
+}
+
+function compareField(comparison: Comparison, field: Field, legacyRow: AnswerRow, modernRow: AnswerRow): FieldComparison {
+  const legacy = read(comparison, "legacy", field, legacyRow);
+  const modern = read(comparison, "modern", field, modernRow);
+  const both = { field, legacy, modern };
+  if (legacy.is === "number" && modern.is === "number") {
+    const difference = subtract(modern.value, legacy.value);
+    const allowed = comparison.options.allowed(field, legacyRow.symbol, legacy.value, modern.value);
+    const verdict = isZero(difference) ? "equal" : compare(absolute(difference), allowed) <= 0 ? "within_tolerance" : "diverged";
+    return { ...both, difference, allowed, verdict, cause: null };
+  }
+  if (legacy.is === "none" && modern.is === "none") return { ...both, verdict: "equal", cause: null };
+  return { ...both, verdict: "not_comparable", cause: obstacle(legacy, modern) };
+}
+
+/** Why two readings, not both numbers and not both none, cannot be compared: the one that is hardest to mend first. */
+function obstacle(legacy: Reading, modern: Reading): Cause {
+  if (legacy.is === "text" || modern.is === "text") return "NOT_A_NUMBER";
+  if (legacy.is === "unconverted" || modern.is === "unconverted") return "NO_MULTIPLIER";
+  return legacy.is === "none" ? "NO_VALUE_IN_LEGACY" : "NO_VALUE_IN_MODERN";
+}
+
+function read(comparison: Comparison, side: Side, field: Field, row: AnswerRow): Reading {
+  const given = (row as Partial<Record<Field, string | null>>)[field];
+  if (given === null || given === undefined) return { is: "none" };
+  let value = parseFraction(given);
+  if (value === undefined) return { is: "text", text: given };
+  for (const conversion of comparison.options.conversions) {
+    if (conversion.system !== side || conversion.field !== field) continue;
+    const converted = conversion.apply(value, row);
+    if (converted === undefined) return { is: "unconverted", value };
+    if (converted !== value) comparison.applied.add(conversion);
+    if (converted === null) return { is: "none" };
+    value = converted;
+  }
+  return { is: "number", value };
+}
+
+function print(reading: Reading): { readonly text: string; readonly rounded: boolean } | undefined {
+  switch (reading.is) {
+    case "number":
+    case "unconverted":
+      return formatFraction(reading.value);
+    case "text":
+      return { text: reading.text, rounded: false };
+    case "none":
+      return undefined;
+    default:
+      return unreachable(reading);
+  }
+}
+
+const text = (value: Fraction): string => formatFraction(value).text;
+
+const numberOf = (compared: readonly FieldComparison[], field: Field, side: Side): Fraction | undefined => {
+  const reading = compared.find((one) => one.field === field)?.[side];
+  return reading?.is === "number" ? reading.value : undefined;
+};
+
+const verdictOf = (compared: readonly FieldComparison[], field: Field): Verdict | undefined =>
+  compared.find((one) => one.field === field)?.verdict;
+
+const agrees = (verdict: Verdict | undefined): boolean => verdict === "equal" || verdict === "within_tolerance";
+
+/**
+ * Records the invariant of one position where all four figures are numbers. True where the divergence is lot order: total
+ * P&L is cash flow + quantity × mark, whichever lots were closed, so the same quantity and the same total with another
+ * realized part leave nothing else. The exception is a total near 0 of figures that are exactly a multiplier apart.
+ */
+function judgePosition(comparison: Comparison, key: RowKey, compared: readonly FieldComparison[]): boolean {
+  const sum = (side: Side): Fraction | undefined => {
+    const [realized, unrealized] = [numberOf(compared, "realized", side), numberOf(compared, "unrealized", side)];
+    return realized && unrealized && add(realized, unrealized);
+  };
+  const [legacy, modern] = [sum("legacy"), sum("modern")];
+  if (legacy === undefined || modern === undefined) return false;
+  const allowed = comparison.options.allowed("total", key.symbol, legacy, modern);
+  const holds = compare(absolute(subtract(modern, legacy)), allowed) <= 0;
+  comparison.invariants.push({ ...key, name: "realized_plus_unrealized", legacy: text(legacy), modern: text(modern), holds });
+
+  const scaled = compared.filter((one) => isMoney(one.field)).every(isScaled);
+  if (!holds || scaled || !agrees(verdictOf(compared, "quantity")) || verdictOf(compared, "realized") !== "diverged")
+    return false;
+  comparison.lotOrder.add(identify(key));
+  return true;
+}
+
+/** A day's split differs because of lot order where the position's does, the day's total agrees, and days mean the same on both sides. */
+function explainedByPosition(comparison: Comparison, key: RowKey, compared: readonly FieldComparison[]): boolean {
+  const { tradingDay: _, ...position } = key;
+  return comparison.sameDays && comparison.lotOrder.has(identify(position)) && agrees(verdictOf(compared, "total"));
+}
+
+const splitByLotOrder: ReadonlySet<Field> = new Set<Field>(["averagePrice", "realized", "unrealized"]);
+
+/** What two diverged numbers prove by themselves. Exact relations only; null otherwise. */
+function provenCause(one: FieldComparison, lotOrder: boolean): Cause | null {
+  if (lotOrder && splitByLotOrder.has(one.field)) return "LOT_ORDER";
+  if (one.legacy.is !== "number" || one.modern.is !== "number") return null;
+  if (isOpposite(one.legacy.value, one.modern.value)) return "SIGN_FLIP";
+  return isMoney(one.field) && isScaled(one) ? "MULTIPLIER" : null;
+}
+
+const isMoney = (field: Field): boolean => field === "realized" || field === "unrealized" || field === "total";
+
+const isOpposite = (a: Fraction, b: Fraction): boolean => !isZero(a) && compare(a, negate(b)) === 0;
+
+/** The contract multipliers of the desk's products: 1000 a point, 2000 for the two-year note. */
+const multipliers = [fraction(1000n), fraction(2000n)];
+
+const isScaled = ({ legacy, modern }: FieldComparison): boolean =>
+  legacy.is === "number" &&
+  modern.is === "number" &&
+  !isZero(legacy.value) &&
+  multipliers.some(
+    (k) => compare(modern.value, multiply(legacy.value, k)) === 0 || compare(legacy.value, multiply(modern.value, k)) === 0,
+  );
