@@ -1,0 +1,203 @@
+import { parseInstant } from "../domain/chicago-time.ts";
+import { parseDecimal } from "../domain/decimal.ts";
+import { formatFraction, multiply, parseFraction } from "../domain/fraction.ts";
+import { MarkBook } from "./marks.ts";
+import { type Method, methods } from "./matcher.ts";
+import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
+import { type StatementPosition, statementOf, type Totals } from "./statement.ts";
+import { type Instrument, TradeColumns } from "./trade-columns.ts";
+
+export interface PnlRequest {
+  /** Default `fifo`. */
+  readonly method?: Method;
+  readonly trades: readonly TradeInput[];
+  /** By symbol. What is missing here is asked of `describe`; a symbol known to neither has multiplier 1 and currency `XXX`. */
+  readonly instruments?: Readonly<Record<string, { readonly multiplier?: string; readonly currency?: string }>>;
+  /** Price by symbol, decimal text. A symbol with open lots and no mark has `unrealized: null`. */
+  readonly marks?: Readonly<Record<string, string>>;
+  /** Trades after this moment are left out. */
+  readonly asOf?: string;
+}
+
+export interface TradeInput {
+  readonly id: string;
+  readonly symbol: string;
+  readonly book?: string;
+  readonly side: "B" | "S";
+  /** Positive decimal text. */
+  readonly quantity: string;
+  readonly price: string;
+  /** ISO 8601; without an offset it is Chicago wall time. A trade without a time follows the one before it. */
+  readonly time?: string;
+  readonly fee?: string;
+}
+
+export interface PnlResult {
+  readonly positions: readonly StatementPosition[];
+  /** In order of the closing trade, within it as lots were consumed. */
+  readonly matches: readonly MatchRow[];
+  readonly totals: Totals;
+  readonly rejected: readonly RejectedTrade[];
+}
+
+export interface MatchRow {
+  readonly book?: string;
+  readonly symbol: string;
+  /** Null under average cost. */
+  readonly openTradeId: string | null;
+  readonly closeTradeId: string;
+  readonly quantity: string;
+  readonly openPrice: string;
+  readonly closePrice: string;
+  /** Money, before fees. */
+  readonly pnl: string;
+  readonly rounded?: true;
+}
+
+export interface RejectedTrade {
+  readonly index: number;
+  readonly code: "BAD_SIDE" | "BAD_QUANTITY" | "BAD_PRICE" | "BAD_TIME" | "BAD_FEE" | "BAD_SYMBOL" | "BAD_ID";
+  readonly why: string;
+}
+
+/** What an instrument table knows of a symbol. */
+export type Describe = (
+  symbol: string,
+) => { readonly instrument: string | null; readonly multiplier: string; readonly currency: string } | undefined;
+
+/**
+ * P&L of a list of trades, exact. Trades of equal time keep input order. Bad trades are refused one by one, with the
+ * reason, and the rest is computed; a bad mark, multiplier, method or as-of time throws, since it would touch every number.
+ */
+export function computePnl(request: PnlRequest, describe: Describe = () => undefined): PnlResult {
+  const method = request.method ?? "fifo";
+  if (!methods.includes(method))
+    throw new TypeError(`method must be one of ${methods.join(", ")}, not ${JSON.stringify(method)}`);
+  const trades = new TradeColumns(Math.max(request.trades.length, 16));
+  const rejected: RejectedTrade[] = [];
+  const instrumentOf = instrumentTable(request, describe);
+  let timeUs = 0;
+  for (const [index, trade] of request.trades.entries()) {
+    const refused = append(trades, trade, timeUs, instrumentOf);
+    if (refused !== undefined) rejected.push({ index, ...refused });
+    else timeUs = trades.timeUs[trades.length - 1] as number;
+  }
+  const asOfUs = request.asOf === undefined ? undefined : parseInstant(request.asOf);
+  if (request.asOf !== undefined && asOfUs === undefined)
+    throw new TypeError(`asOf must be an ISO 8601 time, not ${JSON.stringify(request.asOf)}`);
+  const engine = new PnlEngine(trades, { method, ...(asOfUs === undefined ? {} : { asOfUs }) });
+  engine.feed();
+  const { positions, totals } = statementOf(engine, {
+    marks: marksOf(request, describe),
+    asOfDay: noDay,
+    openedAt: request.trades.some(hasTime),
+  });
+  return { positions, matches: matchRows(engine), totals, rejected };
+}
+
+/** Matches of all lanes, in order of the closing trade. */
+export function matchRows(engine: PnlEngine): MatchRow[] {
+  const { timeUs } = engine.trades;
+  const rows: { readonly close: number; readonly row: MatchRow }[] = [];
+  for (const [laneIndex, lane] of engine.lanes.entries()) {
+    const { book, symbol, multiplier } = engine.trades.instruments[laneIndex] as Instrument;
+    const factor = parseFraction(multiplier) ?? { numerator: 1n, denominator: 1n };
+    for (let index = 0; index < lane.matcher.matches.length; index++) {
+      const { openPrice, closePrice, quantity } = matchPrices(lane, engine.trades, index);
+      const open = lane.matcher.matches.open[index] as number;
+      const close = lane.matcher.matches.close[index] as number;
+      const pnl = formatFraction(multiply(matchPnl(lane, engine.trades, index), factor));
+      const opened = formatFraction(openPrice);
+      const row: MatchRow = {
+        ...(book === undefined ? {} : { book }),
+        symbol,
+        openTradeId: open < 0 ? null : engine.trades.id(open),
+        closeTradeId: engine.trades.id(close),
+        quantity: formatFraction(quantity).text,
+        openPrice: opened.text,
+        closePrice: formatFraction(closePrice).text,
+        pnl: pnl.text,
+      };
+      rows.push({ close, row: pnl.rounded || opened.rounded ? { ...row, rounded: true } : row });
+    }
+  }
+  return rows
+    .sort((a, b) => (timeUs[a.close] as number) - (timeUs[b.close] as number) || a.close - b.close)
+    .map(({ row }) => row);
+}
+
+/** Without day rule all trades are of one day. */
+const noDay = 0;
+
+const hasTime = (trade: TradeInput): boolean => trade?.time !== undefined;
+
+type Refused = Omit<RejectedTrade, "index">;
+
+function append(
+  trades: TradeColumns,
+  trade: TradeInput,
+  before: number,
+  instrumentOf: (trade: TradeInput) => Instrument,
+): Refused | undefined {
+  const at = trades.next();
+  if (typeof trade?.symbol !== "string" || trade.symbol === "")
+    return { code: "BAD_SYMBOL", why: `symbol must be text, not ${show(trade?.symbol)}` };
+  if (typeof trade.id !== "string") return { code: "BAD_ID", why: `id must be text, not ${show(trade.id)}` };
+  if (trade.side !== "B" && trade.side !== "S")
+    return { code: "BAD_SIDE", why: `side must be "B" or "S", not ${show(trade.side)}` };
+  const quantity = decimal(trade.quantity);
+  if (quantity === undefined || quantity.coefficient <= 0n) {
+    return { code: "BAD_QUANTITY", why: `quantity must be positive decimal text such as "1.5", not ${show(trade.quantity)}` };
+  }
+  const price = decimal(trade.price);
+  if (price === undefined)
+    return { code: "BAD_PRICE", why: `price must be decimal text such as "110.015625", not ${show(trade.price)}` };
+  const fee = trade.fee === undefined ? undefined : decimal(trade.fee);
+  if (trade.fee !== undefined && fee === undefined)
+    return { code: "BAD_FEE", why: `fee must be decimal text such as "2", not ${show(trade.fee)}` };
+  const timeUs = trade.time === undefined ? before : typeof trade.time === "string" ? parseInstant(trade.time) : undefined;
+  if (timeUs === undefined) return { code: "BAD_TIME", why: `time must be ISO 8601, not ${show(trade.time)}` };
+  trades.lane[at] = trades.laneOf(instrumentOf(trade));
+  trades.side[at] = trade.side === "B" ? 1 : -1;
+  trades.quantity.set(at, quantity);
+  trades.price.set(at, price);
+  if (fee !== undefined) trades.fee.set(at, fee);
+  trades.timeUs[at] = timeUs;
+  trades.day[at] = noDay;
+  trades.setId(at, trade.id);
+  trades.commit();
+  return undefined;
+}
+
+const decimal = (text: unknown): ReturnType<typeof parseDecimal> => (typeof text === "string" ? parseDecimal(text) : undefined);
+const show = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
+
+function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): (trade: TradeInput) => Instrument {
+  for (const [symbol, { multiplier }] of Object.entries(instruments)) {
+    if (multiplier !== undefined && decimal(multiplier) === undefined) {
+      throw new TypeError(`the multiplier of ${symbol} must be decimal text, not ${show(multiplier)}`);
+    }
+  }
+  return ({ symbol, book }) => {
+    const given = Object.hasOwn(instruments, symbol) ? instruments[symbol] : undefined;
+    const known = describe(symbol);
+    return {
+      ...(book === undefined ? {} : { book }),
+      symbol,
+      instrument: known?.instrument ?? null,
+      multiplier: given?.multiplier ?? known?.multiplier ?? "1",
+      currency: given?.currency ?? known?.currency ?? "XXX",
+    };
+  };
+}
+
+function marksOf({ marks }: PnlRequest, describe: Describe): MarkBook | "none" {
+  if (marks === undefined) return "none";
+  const book = new MarkBook();
+  for (const [symbol, text] of Object.entries(marks)) {
+    const price = typeof text === "string" ? parseFraction(text) : undefined;
+    if (price === undefined) throw new TypeError(`the mark of ${symbol} must be decimal text, not ${show(text)}`);
+    book.add(describe(symbol)?.instrument ?? symbol, noDay, { price, kind: "given", atUs: 0 });
+  }
+  return book;
+}

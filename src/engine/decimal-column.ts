@@ -1,0 +1,66 @@
+import { type Decimal, parseDecimal } from "../domain/decimal.ts";
+
+/** The largest whole number that a float64 holds together with all its neighbours: 2^53 - 1. */
+export const safe = Number.MAX_SAFE_INTEGER;
+
+/** 10^0 … 10^15: every power of ten that is useful below `safe`. */
+export const tens: Float64Array = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
+
+/**
+ * Exact decimals as a column: a safe whole number and its decimal places each, 9 bytes a value. What does not fit (more than
+ * 15 digits, say) stands in `wide` instead, and its coefficient here is NaN; so nothing overflows and nothing is rounded.
+ * Values are in lowest form: `1.50` is (15, 1).
+ */
+export class DecimalColumn {
+  coefficient: Float64Array;
+  scale: Uint8Array;
+  readonly wide = new Map<number, Decimal>();
+
+  constructor(capacity: number) {
+    this.coefficient = new Float64Array(capacity);
+    this.scale = new Uint8Array(capacity);
+  }
+
+  set(index: number, { coefficient, scale }: Decimal): void {
+    if (coefficient <= BigInt(safe) && coefficient >= -BigInt(safe) && scale < tens.length) {
+      this.coefficient[index] = Number(coefficient);
+      this.scale[index] = scale;
+    } else {
+      this.coefficient[index] = Number.NaN;
+      this.scale[index] = 0;
+      this.wide.set(index, { coefficient, scale });
+    }
+  }
+
+  /** Reads decimal text into place; false where it is none. */
+  parse(index: number, text: string): boolean {
+    const value = parseDecimal(text);
+    if (value === undefined) return false;
+    this.set(index, value);
+    return true;
+  }
+
+  at(index: number): Decimal {
+    const coefficient = this.coefficient[index] as number;
+    if (Number.isNaN(coefficient)) return this.wide.get(index) as Decimal;
+    return { coefficient: BigInt(coefficient), scale: this.scale[index] as number };
+  }
+
+  same(index: number, other: number): boolean {
+    const coefficient = this.coefficient[index] as number;
+    if (!Number.isNaN(coefficient)) return coefficient === this.coefficient[other] && this.scale[index] === this.scale[other];
+    const [a, b] = [this.wide.get(index), this.wide.get(other)];
+    return a !== undefined && b !== undefined && a.coefficient === b.coefficient && a.scale === b.scale;
+  }
+
+  grow(capacity: number): void {
+    this.coefficient = grown(this.coefficient, new Float64Array(capacity));
+    this.scale = grown(this.scale, new Uint8Array(capacity));
+  }
+}
+
+/** `larger`, filled with what `column` held. */
+export function grown<T extends { set(from: T): void }>(column: T, larger: T): T {
+  larger.set(column);
+  return larger;
+}

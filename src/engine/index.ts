@@ -1,0 +1,25 @@
+export {
+  computePnl,
+  type Describe,
+  type MatchRow,
+  matchRows,
+  type PnlRequest,
+  type PnlResult,
+  type RejectedTrade,
+  type TradeInput,
+} from "./compute-pnl.ts";
+export { DecimalColumn, tens } from "./decimal-column.ts";
+export { type Mark, MarkBook, type MarkKind } from "./marks.ts";
+export { type Method, methods } from "./matcher.ts";
+export { PnlEngine, type PnlEngineOptions } from "./pnl-engine.ts";
+export {
+  type CurrencyTotal,
+  type LotRow,
+  type Statement,
+  type StatementDay,
+  type StatementOptions,
+  type StatementPosition,
+  statementOf,
+  type Totals,
+} from "./statement.ts";
+export { type Instrument, TradeColumns } from "./trade-columns.ts";

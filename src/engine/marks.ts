@@ -1,0 +1,46 @@
+import type { Fraction } from "../domain/fraction.ts";
+
+/**
+ * What a mark is: the running price, a day's closing price, its settlement (which is the next day's start), the price of
+ * the last trade, or one that the caller gave.
+ */
+export type MarkKind = "now" | "close" | "sod_today" | "sod_tomorrow" | "last_trade" | "given";
+
+/** A price used to value open lots, and the moment it stands for (microseconds UTC). */
+export interface Mark {
+  readonly price: Fraction;
+  readonly kind: MarkKind;
+  readonly atUs: number;
+}
+
+/**
+ * Marks by name (canonical instrument, or the text of the source) and trading day; of several on a day the latest counts.
+ * A day without one has none: nothing is carried over from another day, nothing is zero by default.
+ */
+export class MarkBook {
+  readonly #byName = new Map<string, Map<number, Mark>>();
+  readonly #days = new Set<number>();
+
+  add(name: string, day: number, mark: Mark): void {
+    let days = this.#byName.get(name);
+    if (days === undefined) {
+      days = new Map();
+      this.#byName.set(name, days);
+    }
+    const known = days.get(day);
+    if (known === undefined || known.atUs <= mark.atUs) days.set(day, mark);
+    this.#days.add(day);
+  }
+
+  on(instrument: { readonly instrument: string | null; readonly symbol: string }, day: number): Mark | undefined {
+    const byInstrument = instrument.instrument === null ? undefined : this.#byName.get(instrument.instrument)?.get(day);
+    const bySymbol = this.#byName.get(instrument.symbol)?.get(day);
+    if (byInstrument === undefined || bySymbol === undefined) return byInstrument ?? bySymbol;
+    return byInstrument.atUs > bySymbol.atUs ? byInstrument : bySymbol;
+  }
+
+  /** Every trading day that has a mark. */
+  get days(): ReadonlySet<number> {
+    return this.#days;
+  }
+}

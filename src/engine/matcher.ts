@@ -1,0 +1,80 @@
+import type { Fraction } from "../domain/fraction.ts";
+import { DecimalColumn, grown } from "./decimal-column.ts";
+
+export const methods = ["fifo", "lifo", "average"] as const;
+/** Which open lot a closing trade takes: the oldest, the newest, or one pool at the average price. */
+export type Method = (typeof methods)[number];
+
+/** What is left open of a trade; of many, under average cost. */
+export interface Lot {
+  /** Index of the opening trade; null under average cost. */
+  readonly trade: number | null;
+  /** Negative for a short lot. */
+  readonly quantity: Fraction;
+  readonly price: Fraction;
+}
+
+/** Where a lane stands. All signed; points × quantity, before the multiplier. */
+export interface Standing {
+  readonly quantity: Fraction;
+  readonly realized: Fraction;
+  /** Σ quantity × price of the open lots: unrealized = quantity × mark - openCost. */
+  readonly openCost: Fraction;
+}
+
+/**
+ * Matches the trades of one lane, handed to it in time order. Three implementations: `FastMatcher` (FIFO and LIFO on safe
+ * integers), `WideMatcher` (the same on bigints, for numbers that do not fit), `AverageMatcher`.
+ */
+export interface Matcher {
+  readonly matches: MatchLog;
+  readonly flat: boolean;
+  /** Takes a trade. False, with nothing changed, where its numbers do not fit this matcher: it must be widened first. */
+  apply(trade: number): boolean;
+  standing(): Standing;
+  /** Open lots, oldest first. */
+  lots(): Lot[];
+  /** Goes back to a moment when the lane was flat: drops later matches and open lots. `realized` as `standing()` gave it then. */
+  restart(matchCount: number, realized: Fraction): void;
+  /** The same state in a matcher that holds any number. */
+  widened(): Matcher;
+}
+
+/**
+ * Closing quantities paired with the lots they close, in the order in which they were consumed: 25 bytes each. Prices are
+ * those of the trades, so they are not repeated; under average cost `openPrice` holds the average at that moment.
+ */
+export class MatchLog {
+  length = 0;
+  /** Index of the opening trade; -1 under average cost. */
+  open = new Int32Array(16);
+  close = new Int32Array(16);
+  readonly quantity = new DecimalColumn(16);
+  readonly openPrice: Fraction[] = [];
+
+  push(open: number, close: number, quantity: number, scale: number): void {
+    if (this.length === this.open.length) this.#grow(this.length * 2);
+    const index = this.length;
+    this.open[index] = open;
+    this.close[index] = close;
+    this.quantity.coefficient[index] = quantity;
+    this.quantity.scale[index] = scale;
+    this.length = index + 1;
+  }
+
+  pushWide(open: number, close: number, coefficient: bigint, scale: number): void {
+    this.push(open, close, 0, 0);
+    this.quantity.set(this.length - 1, { coefficient, scale });
+  }
+
+  truncate(length: number): void {
+    this.length = length;
+    this.openPrice.length = Math.min(this.openPrice.length, length);
+  }
+
+  #grow(capacity: number): void {
+    this.open = grown(this.open, new Int32Array(capacity));
+    this.close = grown(this.close, new Int32Array(capacity));
+    this.quantity.grow(capacity);
+  }
+}
