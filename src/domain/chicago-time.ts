@@ -1,0 +1,202 @@
+/**
+ * Chicago's clock and its calendar: what the wall clock of the exchange showed at an instant, and the way back.
+ * Times are whole microseconds in plain numbers (exact until the year 2255). Two kinds that must not be mixed:
+ *   wallUs     since 1970-01-01T00:00, reading the Chicago wall clock as if it were UTC
+ *   instantUs  since 1970-01-01T00:00Z: real time
+ * Right from 1967 (Uniform Time Act) to 2101; outside, standard time is answered. The rules are a table of ours, so that
+ * an answer never depends on the machine's time-zone data; the tests compare it with Intl.
+ */
+export const dayUs = 86_400_000_000;
+export const hourUs = 3_600_000_000;
+const minuteUs = 60_000_000;
+const secondUs = 1_000_000;
+
+/** Days since 1970-01-01, a whole number. */
+export type DayNumber = number;
+
+/** How often a wall-clock reading occurs: once, twice (the hour when daylight time ends), or never (the hour skipped in spring). */
+export type WallReading = "unique" | "ambiguous" | "nonexistent";
+
+/**
+ * The instant of a wall-clock reading. A reading that occurs twice is taken as the earlier one (daylight time); one that
+ * never occurs is counted on from before the change, so 02:30 becomes 03:30 daylight time. `wallReading` tells these apart.
+ */
+export function instantOfWall(wallUs: number): number {
+  if (!(wallUs >= wallSpan.from && wallUs < wallSpan.until)) wallSpan = spanAt(wallEdges, wallUs);
+  return wallUs + wallSpan.behindUs;
+}
+
+export function wallReading(wallUs: number): WallReading {
+  if (!(wallUs >= wallSpan.from && wallUs < wallSpan.until)) wallSpan = spanAt(wallEdges, wallUs);
+  if (wallSpan.until - wallUs > hourUs) return "unique";
+  return wallSpan.behindUs === daylightUs ? "ambiguous" : "nonexistent";
+}
+
+/** What the wall clock showed at an instant. */
+export function wallOfInstant(instantUs: number): number {
+  if (!(instantUs >= instantSpan.from && instantUs < instantSpan.until)) instantSpan = spanAt(instantEdges, instantUs);
+  return instantUs - instantSpan.behindUs;
+}
+
+/** Minutes to add to UTC: -300 in daylight time, -360 in standard time. */
+export const offsetMinutesOfInstant = (instantUs: number): number => (wallOfInstant(instantUs) - instantUs) / minuteUs;
+
+/** `2025-07-24T15:01:09.091-05:00`: no fraction where it is zero, three digits where they hold it, else six. */
+export function formatInstant(instantUs: number): string {
+  const wallUs = wallOfInstant(instantUs);
+  const day = Math.floor(wallUs / dayUs);
+  const time = Math.floor(wallUs - day * dayUs);
+  const fraction = time % secondUs;
+  const seconds = (time - fraction) / secondUs;
+  const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const digits = fraction === 0 ? "" : `.${fraction.toString().padStart(6, "0").replace(/000$/, "")}`;
+  return `${formatDay(day)}T${clock}${digits}${wallUs - instantUs === -daylightUs ? "-05:00" : "-06:00"}`;
+}
+
+const instantPattern =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:(Z)|([+-])(\d{2}):?(\d{2}))?)?$/;
+
+/**
+ * Reads ISO text: `T` or a space, seconds and a fraction of up to 9 digits may be absent, `Z` or an offset such as `-05:00`.
+ * Without an offset it is Chicago wall time (an hour that occurs twice: the earlier); a date alone is its midnight there.
+ * Undefined: impossible dates and times (Feb 30, 25:00, 24:00, second 60), years outside 1967-2100, offsets beyond 14 h,
+ * digits that microseconds cannot hold, any other text.
+ */
+export function parseInstant(text: string): number | undefined {
+  const parts = instantPattern.exec(text);
+  if (parts === null) return undefined;
+  const [, year, month, date, hour = "0", minute = "0", second = "0", fraction = "", utc, sign, offsetHour, offsetMinute] = parts;
+  const day = realDay(Number(year), Number(month), Number(date));
+  if (day === undefined || Number(year) < firstYear || Number(year) >= lastYear) return undefined;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || /[1-9]/.test(fraction.slice(6))) return undefined;
+  const clockUs = Number(hour) * hourUs + Number(minute) * minuteUs + Number(second) * secondUs;
+  const read = day * dayUs + clockUs + Number(fraction.slice(0, 6).padEnd(6, "0"));
+  if (utc !== undefined) return read;
+  if (sign === undefined) return instantOfWall(read);
+  const offset = Number(offsetHour) * 60 + Number(offsetMinute);
+  if (Number(offsetMinute) > 59 || offset > 14 * 60) return undefined;
+  return sign === "-" ? read + offset * minuteUs : read - offset * minuteUs;
+}
+
+/** The day of a date of the Gregorian calendar; months from 1. A date that does not exist counts on (Feb 30 is Mar 1 or 2). */
+export function dayNumber(year: number, month: number, date: number): DayNumber {
+  // Years begin in March here, so that the leap day is the last one (Hinnant, chrono-compatible low-level date algorithms).
+  const shifted = month <= 2 ? year - 1 : year;
+  const era = Math.floor(shifted / 400);
+  const yearOfEra = shifted - era * 400;
+  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + date - 1;
+  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+}
+
+export interface CalendarDate {
+  readonly year: number;
+  /** 1 to 12. */
+  readonly month: number;
+  /** 1 to 31. */
+  readonly date: number;
+}
+
+/** The inverse of dayNumber. */
+export function dateOfDay(day: DayNumber): CalendarDate {
+  const shifted = day + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const dayOfEra = shifted - era * 146_097;
+  const leaps = Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
+  const yearOfEra = Math.floor((dayOfEra - leaps) / 365);
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const fromMarch = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9;
+  const date = dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1;
+  return { year: era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, date };
+}
+
+/** `YYYY-MM-DD`. */
+export function formatDay(day: DayNumber): string {
+  const { year, month, date } = dateOfDay(day);
+  return `${year.toString().padStart(4, "0")}-${two(month)}-${two(date)}`;
+}
+
+/** Reads `YYYY-MM-DD`, nothing shorter or longer. Undefined for other text and for dates that do not exist. */
+export function parseDay(text: string): DayNumber | undefined {
+  const parts = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
+  return parts === null ? undefined : realDay(Number(parts[1]), Number(parts[2]), Number(parts[3]));
+}
+
+/** 0 = Sunday to 6 = Saturday. */
+export const weekday = (day: DayNumber): number => (((day + 4) % 7) + 7) % 7;
+
+function realDay(year: number, month: number, date: number): DayNumber | undefined {
+  if (month < 1 || month > 12 || date < 1 || date > 31) return undefined;
+  const day = dayNumber(year, month, date);
+  return dateOfDay(day).month === month ? day : undefined;
+}
+
+const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);
+
+/** How far the wall clock is behind UTC. */
+const standardUs = 6 * hourUs;
+const daylightUs = 5 * hourUs;
+
+interface DaylightRule {
+  readonly since: number;
+  readonly begins: (year: number) => DayNumber;
+  readonly ends: (year: number) => DayNumber;
+}
+
+const firstSunday = (year: number, month: number): DayNumber => sundayFrom(dayNumber(year, month, 1));
+const lastSunday = (year: number, month: number): DayNumber => sundayFrom(dayNumber(year, month + 1, 1)) - 7;
+const sundayFrom = (day: DayNumber): DayNumber => day + ((7 - weekday(day)) % 7);
+
+/** Daylight time in Chicago, changes at 02:00 of the wall clock before the change. Each row rules until the next. */
+const daylightRules: readonly DaylightRule[] = [
+  // Uniform Time Act of 1966 (15 USC 260a).
+  { since: 1967, begins: (year) => lastSunday(year, 4), ends: (year) => lastSunday(year, 10) },
+  // Emergency Daylight Saving Time Energy Conservation Act of 1973, and its amendment of 1974 for 1975.
+  { since: 1974, begins: (year) => dayNumber(year, 1, 6), ends: (year) => lastSunday(year, 10) },
+  { since: 1975, begins: (year) => dayNumber(year, 2, 23), ends: (year) => lastSunday(year, 10) },
+  { since: 1976, begins: (year) => lastSunday(year, 4), ends: (year) => lastSunday(year, 10) },
+  // Public Law 99-359, of 1986.
+  { since: 1987, begins: (year) => firstSunday(year, 4), ends: (year) => lastSunday(year, 10) },
+  // Energy Policy Act of 2005, section 110.
+  { since: 2007, begins: (year) => firstSunday(year, 3) + 7, ends: (year) => firstSunday(year, 11) },
+];
+
+const firstYear = 1967;
+/** Exclusive for text; the table below goes one year further, so that an offset cannot lead out of it. */
+const lastYear = 2101;
+
+/** Every change, in order: at even places daylight time begins, at odd ones it ends. */
+const instantEdges: number[] = [];
+const wallEdges: number[] = [];
+for (let year = firstYear; year <= lastYear; year++) {
+  const rule = daylightRules.findLast(({ since }) => since <= year) as DaylightRule; // The first row begins in firstYear.
+  const [begins, ends] = [rule.begins(year) * dayUs + 2 * hourUs, rule.ends(year) * dayUs + 2 * hourUs];
+  instantEdges.push(begins + standardUs, ends + daylightUs);
+  // The skipped hour counts as standard time, the doubled one as daylight time: see instantOfWall.
+  wallEdges.push(begins + hourUs, ends);
+}
+
+/** A stretch of time with one offset: from (inclusive) until (exclusive). */
+interface Span {
+  readonly from: number;
+  readonly until: number;
+  readonly behindUs: number;
+}
+
+/** The last spans asked for. Times come in order, so nearly every call is answered from here. */
+let wallSpan: Span = spanAt(wallEdges, 0);
+let instantSpan: Span = spanAt(instantEdges, 0);
+
+function spanAt(edges: readonly number[], at: number): Span {
+  let [low, high] = [0, edges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((edges[middle] as number) <= at) low = middle + 1;
+    else high = middle;
+  }
+  return {
+    from: edges[low - 1] ?? Number.NEGATIVE_INFINITY,
+    until: edges[low] ?? Number.POSITIVE_INFINITY,
+    behindUs: low % 2 === 1 ? daylightUs : standardUs,
+  };
+}

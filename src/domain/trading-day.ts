@@ -1,0 +1,105 @@
+import { type DayNumber, dateOfDay, dayNumber, dayUs, hourUs, weekday } from "./chicago-time.ts";
+import { exchangeHolidays } from "./exchange-holidays.ts";
+
+export { type CalendarDate, type DayNumber, dateOfDay, dayNumber, formatDay, parseDay, weekday } from "./chicago-time.ts";
+
+/**
+ * Which day a trade belongs to. Five rules were in use at one desk at the same time, so the rule is a value that is handed
+ * in and named in every answer, never an assumption.
+ */
+export interface TradingDayRule {
+  readonly name: string;
+  /** One sentence for people. */
+  readonly describes: string;
+  /**
+   * The day of a trade at `wallUs` (Chicago wall clock, microseconds since 1970-01-01 read as UTC), found in a file of the
+   * day `fileDay`. Undefined where the rule has no answer.
+   */
+  dayOf(wallUs: number, fileDay: number | undefined): number | undefined;
+}
+
+/** From `hour` on, Chicago time, a trade belongs to the next calendar day, be it a Saturday: the desk's systems as they are. */
+const calendarDayFrom =
+  (hour: number) =>
+  (wallUs: number): number =>
+    Math.floor((wallUs + (24 - hour) * hourUs) / dayUs);
+
+export const tradingDayRules = {
+  "chicago-17": {
+    name: "chicago-17",
+    describes:
+      "The exchange's trade date: from 17:00 Chicago time a trade belongs to the next business day; weekends and exchange holidays are skipped",
+    dayOf: (wallUs) => businessDayOnOrAfter(Math.floor((wallUs + 7 * hourUs) / dayUs)),
+  },
+  calendar: {
+    name: "calendar",
+    describes: "The calendar day in Chicago, from midnight to midnight",
+    dayOf: calendarDayFrom(24),
+  },
+  "file-name": {
+    name: "file-name",
+    describes: "The day in the name of the ledger file, whatever the trade's time",
+    dayOf: (_wallUs, fileDay) => fileDay,
+  },
+  "after-14": {
+    name: "after-14",
+    describes: "From 14:00 Chicago time the next calendar day, weekends and holidays included",
+    dayOf: calendarDayFrom(14),
+  },
+  "after-16": {
+    name: "after-16",
+    describes: "From 16:00 Chicago time the next calendar day, weekends and holidays included",
+    dayOf: calendarDayFrom(16),
+  },
+  "after-17": {
+    name: "after-17",
+    describes: "From 17:00 Chicago time the next calendar day, weekends and holidays included",
+    dayOf: calendarDayFrom(17),
+  },
+} as const satisfies Record<string, TradingDayRule>;
+
+export type TradingDayRuleName = keyof typeof tradingDayRules;
+
+export const defaultTradingDayRule: TradingDayRuleName = "chicago-17";
+
+/** Neither a weekend nor a holiday of the exchange (exchange-holidays.ts says which years are sourced). */
+export const isBusinessDay = (day: DayNumber): boolean => businessDayOnOrAfter(day) === day;
+
+/** The first business day after `day`, never `day` itself. */
+export const nextBusinessDay = (day: DayNumber): DayNumber => businessDayOnOrAfter(day + 1);
+
+/** `day` itself if it is a business day, else the next. */
+export function businessDayOnOrAfter(day: DayNumber): DayNumber {
+  const ahead = waits[day - tableFrom];
+  return ahead === undefined ? search(day) : day + ahead;
+}
+
+/** The table covers the years in which trades occur; days outside are searched for, by the same rules. */
+const tableFrom = dayNumber(1970, 1, 1);
+const waits = tabulate(tableFrom, dayNumber(2101, 1, 1));
+
+/** For each day from `from` until `until` (exclusive), how many days to the next business day: 0 on one. 48 kB. */
+function tabulate(from: DayNumber, until: DayNumber): Uint8Array {
+  const holidays = new Set<DayNumber>();
+  for (let year = dateOfDay(from).year; year < dateOfDay(until).year; year++)
+    for (const { day } of exchangeHolidays(year)) holidays.add(day);
+  const table = new Uint8Array(until - from);
+  let next = search(until);
+  for (let day = until - 1; day >= from; day--) {
+    if (!isWeekend(day) && !holidays.has(day)) next = day;
+    table[day - from] = next - day;
+  }
+  return table;
+}
+
+function search(day: DayNumber): DayNumber {
+  for (let candidate = day; ; candidate++) {
+    if (isWeekend(candidate)) continue;
+    if (!exchangeHolidays(dateOfDay(candidate).year).some((holiday) => holiday.day === candidate)) return candidate;
+  }
+}
+
+function isWeekend(day: DayNumber): boolean {
+  const falls = weekday(day);
+  return falls === 0 || falls === 6;
+}

@@ -1,0 +1,9 @@
+export {
+  describeLedgerSymbol,
+  futureOfPriceSymbol,
+  type InstrumentFacts,
+  monthLetters,
+  type Product,
+  productOfRoot,
+  products,
+} from "./products.ts";
