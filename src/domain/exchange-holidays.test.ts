@@ -6,7 +6,7 @@ const daysOf = (year: number) => exchangeHolidays(year).map(({ day }) => formatD
 
 describe("exchange holidays", () => {
   // CME's Globex schedules (2023 and 2024 as published, 2026 as passed on by a broker) and ICE's published US calendars for
-  // 2021-2023 and 2025, read for the holidays that CME keeps. Good Friday of 2021, 2023 and 2026: short session, trade date.
+  // 2021-2023 and 2025, read for the holidays that CME keeps, Juneteenth added. Good Friday of 2021, 2023 and 2026: short session, trade date.
   it.each([
     [2021, ["01-01", "01-18", "02-15", "05-31", "07-05", "09-06", "11-25", "12-24"]],
     [2022, ["01-17", "02-21", "04-15", "05-30", "06-20", "07-04", "09-05", "11-24", "12-26"]],
@@ -28,8 +28,8 @@ describe("exchange holidays", () => {
     expect(expected.length).toBeGreaterThanOrEqual(daysOf(year).length - 1); // At most New Year stands aside, kept in 2016 and 2017.
   });
 
-  it("computes Easter as the church does", () => {
-    // US Census Bureau, Easter dates 1600-2099: earliest, latest and ordinary years.
+  it("computes Easter as published", () => {
+    // From the list of Good Fridays in pandas_market_calendars: early, late and ordinary ones.
     const goodFridays = {
       1970: "03-27",
       1998: "04-10",

@@ -4,9 +4,9 @@ import { type DayNumber, dayNumber, weekday } from "./chicago-time.ts";
  * The days that are no trade date of CME's Treasury futures and options. Globex trades short sessions on most of them (to
  * noon, say), and those trades carry the next trade date: so they are holidays here.
  *
- * What is known: the rules and exceptions below agree with published CME calendars of 2016-2026. Before 2009 no calendar of
- * Treasury futures was found, and unscheduled closures are not in the table (September 2001, the day of mourning of
- * 2004-06-11). That of 2025-01-09 was an early close (12:15) and stayed a trade date; so do Columbus Day, Veterans Day, the
+ * What is known: the table agrees with every calendar that was found, for 2016-2018 and 2021-2026 (CME's own for 2023 and
+ * 2024, the others as passed on by ICE, a broker and QuantConnect). Years before stand on single notices and on the rules;
+ * unscheduled closures are not in the table (September 2001, the day of mourning of 2004-06-11). That of 2025-01-09 was an early close (12:15) and stayed a trade date; so do Columbus Day, Veterans Day, the
  * Friday after Thanksgiving and Christmas Eve. Years to come follow the rules; a change of them is a new row.
  */
 export interface ExchangeHoliday {
@@ -39,7 +39,7 @@ const [monday, thursday] = [1, 4];
 
 const rules: readonly HolidayRule[] = [
   // CME Globex schedules 2023 and 2024 (cmegroup.com/tools-information/holiday-calendar.html): Monday 2023-01-02 for a Sunday.
-  // A Saturday is not observed: 2021-12-31 and 2010-12-31 traded (SIFMA moved its own advice for 2010 to a full day).
+  // A Saturday is not observed: 2010-12-31 traded (SIFMA: "full day", the year's last), and no list closes 2021-12-31.
   { name: "New Year's Day", since: always, day: (year) => dayNumber(year, 1, 1), weekend: "sunday-only" },
   // CME press release of 2006-01-10: Globex Sunday evening and Monday carry trade date Tuesday; the same in the 2026 schedule.
   // 1998 is the year in which New York began; Chicago's first year was not found.
@@ -50,15 +50,15 @@ const rules: readonly HolidayRule[] = [
   { name: "Good Friday", since: always, day: (year) => easter(year) - 2, weekend: "never" },
   // Uniform Monday Holiday Act; CME schedules 2023 (26-30 May) to 2026.
   { name: "Memorial Day", since: 1971, day: (year) => nth(1, monday, year, 6) - 7, weekend: "never" },
-  // First observed Monday 2022-06-20; CME schedules 2023 (16-20 June) to 2026. 2021-06-18 traded normally.
+  // CME schedules 2023 (16-20 June) to 2026; pandas_market_calendars has it from 2022 on, ICE's list for 2021 has none.
   { name: "Juneteenth", since: 2022, day: (year) => dayNumber(year, 6, 19), weekend: "nearest" },
-  // CME's calendars: Friday 2015-07-03 (floor calendar), Monday 2021-07-05, Friday 2026-07-03 (Globex schedule 2026).
+  // Friday 2015-07-03 (CME Group's floor calendar), Monday 2021-07-05 (ICE), Friday 2026-07-03 (Globex schedule 2026).
   { name: "Independence Day", since: always, day: (year) => dayNumber(year, 7, 4), weekend: "nearest" },
   // CME Group press release of 2007-08-20, Treasury futures of CBOT included.
   { name: "Labor Day", since: always, day: (year) => nth(1, monday, year, 9), weekend: "never" },
   // CME schedules 2023 (22-24 November) to 2026. Friday is a trade date with an early close.
   { name: "Thanksgiving", since: always, day: (year) => nth(4, thursday, year, 11), weekend: "never" },
-  // Monday 2005-12-26 and 2022-12-26 for a Sunday, Friday 2010-12-24 and 2021-12-24 for a Saturday.
+  // Monday 2005-12-26 (CME's notice) and 2022-12-26 (QuantConnect) for a Sunday, Friday 2021-12-24 (ICE) for a Saturday.
   { name: "Christmas", since: always, day: (year) => dayNumber(year, 12, 25), weekend: "nearest" },
 ];
 

@@ -101,10 +101,13 @@ const examples: Readonly<Record<PriceNotation, readonly Row[]>> = {
 
 describe("every notation", () => {
   for (const notation of notations) {
-    it.each<Row>(examples[notation])(`${notation}: %s is %s`, (text, decimal, canonical) => {
-      expect(read(text, notation)).toBe(decimal);
-      expect(write(decimal, notation)).toBe(canonical ?? text);
-    });
+    it.each(examples[notation].map(([text, decimal, canonical]) => ({ text, decimal, canonical: canonical ?? text })))(
+      `${notation}: $text is $decimal`,
+      ({ text, decimal, canonical }) => {
+        expect(read(text, notation)).toBe(decimal);
+        expect(write(decimal, notation)).toBe(canonical);
+      },
+    );
   }
 
   it("is known by its name", () => {
