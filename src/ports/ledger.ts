@@ -1,0 +1,18 @@
+/** A row that was refused. It is in no number; a person must look at it. */
+export interface Quarantined {
+  readonly file: string;
+  /** 1-based line of the file. */
+  readonly line: number;
+  readonly code: string;
+  /** The row as it stands, cut to 200 characters. */
+  readonly text: string;
+  readonly why: string;
+}
+
+/** Something about an accepted row that a person may want to know. */
+export interface Note {
+  readonly file: string;
+  readonly line: number;
+  readonly code: string;
+  readonly why: string;
+}
