@@ -1,0 +1,131 @@
+/**
+ * The legacy desk's reader of trade ledgers: what pandas 1.5 and the row loop after it make of a file, with their gaps.
+ * Files are read whole. Shares nothing with any other reader on purpose.
+ *
+ * Taken: any column order (columns are found by header), numbers with blanks around them (`110.875 `), times with and
+ * without a fraction in one file, one-digit months and days (`2025-08-1`), blank lines, quotes, a byte-order mark, CRLF.
+ * Numbers equal pandas' bit for bit up to 15 significant digits; beyond, its parser may be one unit in the last place off.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { LegacyRejection, type Side, type Trade } from "./calculator.ts";
+
+export interface LedgerFile {
+  readonly path: string;
+  /** Name without folder. */
+  readonly name: string;
+  /** The day in the name `trades_YYYYMMDD.csv`, YYYY-MM-DD; null when the name has none. */
+  readonly date: string | null;
+  readonly sizeBytes: number;
+  /** Unix time. */
+  readonly modifiedMs: number;
+  /** In file order, each made when asked for. Throws LegacyRejection at the first row the reader cannot take. */
+  rows(): Generator<Trade>;
+}
+
+/** Opens and reads a ledger. Throws what the disk throws; a file that cannot be parsed only throws in `rows()`. */
+export function readLedger(path: string): LedgerFile {
+  const text = readFileSync(path, "utf8");
+  const { size, mtimeMs } = statSync(path);
+  const name = basename(path);
+  return {
+    path,
+    name,
+    date: dateOfName(name),
+    sizeBytes: size,
+    modifiedMs: mtimeMs,
+    rows: () => parseLedger(text),
+  };
+}
+
+function dateOfName(name: string): string | null {
+  const [, year, month, day] = /(\d{4})(\d{2})(\d{2})\.csv$/.exec(name) ?? [];
+  return year === undefined ? null : `${year}-${month}-${day}`;
+}
+
+/**
+ * The trades of a ledger's text. What breaks the table (no header, a missing column, a row of too many fields, an open quote)
+ * throws before the first trade; a bad row throws when it is reached. Quirk: the trades before it have been handed out by
+ * then, and nobody takes them back.
+ */
+export function* parseLedger(text: string): Generator<Trade> {
+  const [header, ...rows] = table(text);
+  if (header === undefined) throw new LegacyRejection("no columns to parse from file");
+  const column = (name: string): number => {
+    const index = header.indexOf(name);
+    if (index < 0) throw new LegacyRejection(`no column ${name}`);
+    return index;
+  };
+  const [id, symbol, time] = [column("tradeId"), column("instrumentName"), column("marketTradeTime")];
+  const [side, quantity, price] = [column("buySell"), column("quantity"), column("price")];
+  const tooLong = rows.findIndex((row) => row.length > header.length);
+  if (tooLong >= 0)
+    throw new LegacyRejection(`expected ${header.length} fields in row ${tooLong + 1}, saw ${rows[tooLong]?.length}`);
+  for (const row of rows) {
+    const cell = (index: number): string => row[index] ?? ""; // Short rows are filled up with missing values.
+    yield {
+      id: cell(id),
+      symbol: cell(symbol),
+      time: readTime(cell(time)),
+      side: readSide(cell(side)),
+      quantity: readNumber(cell(quantity), "quantity"),
+      price: readNumber(cell(price), "price"),
+    };
+  }
+}
+
+/**
+ * `YYYY-MM-DD HH:MM:SS` of a wall clock text, whose fraction is cut off unread. One-digit parts pass, as strptime lets them;
+ * a `T` between date and time does not (quirk), nor does an offset.
+ */
+function readTime(text: string): string {
+  const [whole = ""] = text.split(".");
+  const [, ...parts] = /^(\d{4})-(\d{1,2})-(\d{1,2})\s+(\d{1,2}):(\d{1,2}):(\d{1,2})$/.exec(whole) ?? [];
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.map(Number);
+  const exists = day >= 1 && day <= daysIn(year, month) && hour < 24 && minute < 60 && second < 60;
+  if (!exists) throw new LegacyRejection(`time data '${whole}' does not match format '%Y-%m-%d %H:%M:%S'`);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`;
+}
+
+function daysIn(year: number, month: number): number {
+  if (year < 1 || month < 1 || month > 12) return 0;
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return [4, 6, 9, 11].includes(month) ? 30 : 31;
+}
+
+function readSide(text: string): Side {
+  if (text !== "B" && text !== "S") throw new LegacyRejection(`side must be B or S: '${text}'`);
+  return text;
+}
+
+/** A missing or infinite number is refused: nobody has seen the original meet one, and it would poison every later figure. */
+function readNumber(text: string, what: string): number {
+  const bare = text.trim();
+  const value = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(bare) ? Number(bare) : Number.NaN;
+  if (!Number.isFinite(value)) throw new LegacyRejection(`could not convert ${what} to float: '${text}'`);
+  return value;
+}
+
+/** Rows of fields: RFC 4180 with any line ending; blank lines and lines of blanks are nothing. */
+function table(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let start = text.startsWith("\uFEFF") ? 1 : 0;
+  const field = /"([^"]*(?:""[^"]*)*)"|([^,\r\n"][^,\r\n]*)|/y;
+  while (start <= text.length) {
+    field.lastIndex = start;
+    const [taken = "", quoted, plain = ""] = field.exec(text) ?? [];
+    if (taken === "" && text[start] === '"') throw new LegacyRejection("EOF inside string");
+    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    const end = start + taken.length;
+    const next = text[end];
+    start = end + (next === "\r" && text[end + 1] === "\n" ? 2 : 1);
+    if (next === ",") continue;
+    if (next !== undefined && next !== "\n" && next !== "\r")
+      throw new LegacyRejection(`text after a closing quote in row ${rows.length}`);
+    if (row.length > 1 || quoted !== undefined || plain.trim() !== "") rows.push(row);
+    row = [];
+  }
+  return rows;
+}

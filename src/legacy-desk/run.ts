@@ -1,0 +1,155 @@
+/**
+ * What the legacy desk makes of a list of ledgers, as raw floats.
+ *
+ * `chained` is one calculator over all files in order. `file-at-a-time` is the service as it was deployed: a fresh calculator for
+ * each file, so that no position is carried from one file to the next (quirk: a buy in one file and its sale in the next are two
+ * open positions and no realized P&L).
+ */
+import type { HistoryRequest, SystemError } from "../ports/pnl-system.ts";
+import {
+  type Calculation,
+  Calculator,
+  type DayFigures,
+  dateOf,
+  LegacyRejection,
+  type PositionFigures,
+  type Trade,
+} from "./calculator.ts";
+import { type LedgerFile, readLedger } from "./ledger-file.ts";
+
+export type LegacyMode = "chained" | "file-at-a-time";
+
+/** What one file came to. */
+export interface FileRun {
+  readonly path: string;
+  readonly name: string;
+  /** The day in its name, YYYY-MM-DD. */
+  readonly date: string | null;
+  readonly sizeBytes: number;
+  /** Unix time; null when the file could not be read. */
+  readonly modifiedMs: number | null;
+  /** What the calculator took. Of a rejected file: the rows before the bad one. */
+  readonly trades: readonly Trade[];
+  readonly error: SystemError | null;
+  /** What the desk calculated after this file: after each in `file-at-a-time`, after the last in `chained`. */
+  readonly calculation: Calculation | null;
+}
+
+export interface LegacyRun extends Calculation {
+  readonly mode: LegacyMode;
+  readonly files: readonly FileRun[];
+  readonly errors: readonly SystemError[];
+}
+
+/** Runs ledgers through the desk. Files and marks it does not take are in `errors`; nothing is thrown for them. */
+export function runLegacy(request: HistoryRequest, mode: LegacyMode = "chained"): LegacyRun {
+  const { marks, errors: markErrors } = readMarks(request.marks ?? {});
+  const { files, calculation } = mode === "chained" ? runChained(request.ledgers, marks) : runFileAtATime(request.ledgers, marks);
+  const fileErrors = files.flatMap(({ error }) => (error === null ? [] : [error]));
+  return { mode, files, ...calculation, errors: [...markErrors, ...fileErrors] };
+}
+
+type Marks = ReadonlyMap<string, number>;
+interface Ran {
+  readonly files: readonly FileRun[];
+  readonly calculation: Calculation;
+}
+
+/**
+ * Marks are the closes of the last calendar day of the whole history, so that the last row of a symbol that still holds a lot
+ * carries its mark. No other day has a close, so unrealized is 0 there. A symbol that went flat earlier has no row on the last
+ * day; its close is reported as 0 and makes no difference.
+ */
+function runChained(ledgers: readonly string[], marks: Marks): Ran {
+  const calculator = new Calculator();
+  const files = ledgers.map((path) => loadFile(path, calculator));
+  const trades = files.flatMap((file) => file.trades);
+  const lastDate = trades.reduce((last, trade) => (dateOf(trade) > last ? dateOf(trade) : last), "");
+  for (const [symbol, price] of withLastPrices(trades, marks)) calculator.close(symbol, lastDate, price);
+  const calculation = calculator.calculate();
+  return {
+    files: files.map((file, index) => ({ ...file, calculation: index === files.length - 1 ? calculation : null })),
+    calculation,
+  };
+}
+
+/**
+ * Quirks, as the deployed service has them: a path that was read once is "already processed"; the close belongs to the date of
+ * the file's *name*, so that fills of the evening before have no close on their own date; daily rows are INSERT OR REPLACE by
+ * (date, symbol), so that those evening fills replace the row that the file of that date had written.
+ * A mark is the close of the last file with the symbol; in the files before, it is the last traded price. Positions are those of
+ * the last file with the symbol, realized is the sum over all files, as its dashboard shows it.
+ */
+function runFileAtATime(ledgers: readonly string[], marks: Marks): Ran {
+  const loads = [...new Set(ledgers)].map((path) => {
+    const calculator = new Calculator();
+    return { calculator, file: loadFile(path, calculator) };
+  });
+  const lastFile = new Map(loads.flatMap(({ file }) => file.trades.map(({ symbol }) => [symbol, file])));
+  const files = loads.map(({ calculator, file }): FileRun => {
+    const current = new Map([...marks].filter(([symbol]) => lastFile.get(symbol) === file));
+    const date = file.date ?? file.trades.map(dateOf).sort().at(-1) ?? "";
+    for (const [symbol, price] of withLastPrices(file.trades, current)) calculator.close(symbol, date, price);
+    return { ...file, calculation: calculator.calculate() };
+  });
+  const positions = new Map<string, PositionFigures>();
+  const daily = new Map<string, DayFigures>();
+  for (const { calculation } of files) {
+    for (const figures of calculation?.positions ?? []) {
+      const before = positions.get(figures.symbol);
+      const realized = (before?.realized ?? 0) + figures.realized;
+      const closedQuantity = (before?.closedQuantity ?? 0) + figures.closedQuantity;
+      const hasZeroPrice = figures.hasZeroPrice || before?.hasZeroPrice === true;
+      positions.set(figures.symbol, { ...figures, realized, closedQuantity, hasZeroPrice });
+    }
+    for (const figures of calculation?.daily ?? []) daily.set(`${figures.date} ${figures.symbol}`, figures);
+  }
+  const byDate = [...daily.values()].sort((a, b) => (a.date < b.date ? -1 : a.date > b.date ? 1 : 0));
+  return { files, calculation: { positions: [...positions.values()], daily: byDate } };
+}
+
+/** Feeds a file to a calculator. Quirk: one bad row rejects the file, while the rows before it have been added and stay. */
+function loadFile(path: string, calculator: Calculator): FileRun {
+  const trades: Trade[] = [];
+  const nothing = { path, name: path, date: null, sizeBytes: 0, modifiedMs: null, trades, calculation: null };
+  let ledger: LedgerFile;
+  try {
+    ledger = readLedger(path);
+  } catch (error) {
+    return { ...nothing, error: { code: "LEGACY_FILE_UNREADABLE", why: (error as Error).message, file: path } };
+  }
+  const { name, date, sizeBytes, modifiedMs } = ledger;
+  const read = { ...nothing, name, date, sizeBytes, modifiedMs };
+  try {
+    for (const trade of ledger.rows()) {
+      calculator.add(trade);
+      trades.push(trade);
+    }
+    return { ...read, error: null };
+  } catch (error) {
+    if (!(error instanceof LegacyRejection)) throw error;
+    return { ...read, error: { code: "LEGACY_FILE_REJECTED", why: error.message, file: path } };
+  }
+}
+
+/** The mark of each traded symbol; where there is none, its last traded price. */
+function withLastPrices(trades: readonly Trade[], marks: Marks): Map<string, number> {
+  const last = new Map<string, Trade>();
+  for (const trade of trades) {
+    const before = last.get(trade.symbol);
+    if (before === undefined || trade.time >= before.time) last.set(trade.symbol, trade);
+  }
+  return new Map([...last].map(([symbol, { price }]) => [symbol, marks.get(symbol) ?? price]));
+}
+
+/** A mark that is no number, or below 0, is refused alone; its symbol falls back to the last traded price. */
+function readMarks(given: Readonly<Record<string, string>>): { marks: Marks; errors: readonly SystemError[] } {
+  const marks = new Map<string, number>();
+  const errors: SystemError[] = [];
+  for (const [symbol, text] of Object.entries(given)) {
+    const price = text.trim() === "" ? Number.NaN : Number(text);
+    if (Number.isFinite(price) && price >= 0) marks.set(symbol, price);
+    else errors.push({ code: "LEGACY_MARK_REJECTED", why: `no close price for ${symbol}: '${text}'` });
+  }
+  return { marks, errors };
+}

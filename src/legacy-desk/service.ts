@@ -1,0 +1,55 @@
+/** The legacy desk as a P&L system: what runs where the configuration says `legacy: builtin`. */
+import type { DailyRow, HistoryRequest, HistoryRows, PnlSystem, PositionRow } from "../ports/pnl-system.ts";
+import type { DayFigures, PositionFigures } from "./calculator.ts";
+import { type PriceRow, writeDatabase } from "./database.ts";
+import { type LegacyMode, runLegacy } from "./run.ts";
+
+export interface LegacyDeskOptions {
+  /** Default "chained". */
+  readonly mode?: LegacyMode;
+  /** Where to write `pnl_tracker.db` after each history; absent: nowhere. */
+  readonly database?: string;
+  /** Rows for its market_prices. */
+  readonly prices?: readonly PriceRow[];
+}
+
+export class LegacyDesk implements PnlSystem {
+  readonly name = "legacy-desk";
+  readonly dayRule = "calendar";
+  readonly #options: LegacyDeskOptions;
+
+  constructor(options: LegacyDeskOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * A flat symbol keeps its row, as the calculator reports it: quantity 0, average price 0 (not null).
+   * Never rejects for a bad file or mark: those are in `errors`. Rejects when the database cannot be written.
+   */
+  async history(request: HistoryRequest): Promise<HistoryRows> {
+    const run = runLegacy(request, this.#options.mode);
+    const { database, prices = [] } = this.#options;
+    if (database !== undefined) writeDatabase(database, run, { prices });
+    return { positions: run.positions.map(positionRow), daily: run.daily.map(dailyRow), errors: run.errors };
+  }
+}
+
+/** `averagePrice` of a flat symbol is 0, as the calculator says; unrealized is the summary's, so a mark of 0 counts for nothing. */
+const positionRow = ({ symbol, position, averageCost, realized, summaryUnrealized }: PositionFigures): PositionRow => ({
+  symbol,
+  quantity: numberText(position),
+  averagePrice: numberText(averageCost),
+  realized: numberText(realized),
+  unrealized: numberText(summaryUnrealized),
+});
+
+const dailyRow = ({ symbol, date, realized, unrealized, total }: DayFigures): DailyRow => ({
+  symbol,
+  tradingDay: date,
+  realized: numberText(realized),
+  unrealized: numberText(unrealized),
+  total: numberText(total),
+});
+
+/** Shortest text that reads back as the same float; -0 becomes "0". */
+const numberText = (value: number): string => String(value);
