@@ -1,0 +1,4 @@
+export { pageRowsMax, renderParityPage } from "./page.ts";
+export { summaryLine } from "./reading.ts";
+export type { TableOptions } from "./table.ts";
+export { renderParityTable, tableDefaults } from "./table.ts";

@@ -1,0 +1,234 @@
+import { styleText } from "node:util";
+import type { ParityReport, ParityRow, ParitySide, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
+import type { PositionReading } from "./reading.ts";
+import {
+  agrees,
+  counted,
+  dayRuleWords,
+  findingWords,
+  positionsOf,
+  shownValue,
+  summaryLine,
+  tradeWords,
+  worstFirst,
+} from "./reading.ts";
+import { displayWidth, figure, padEnd, padStart, plain, shorten } from "./text.ts";
+
+export interface TableOptions {
+  /** Whether escape codes may appear; the caller knows its stream and NO_COLOR. */
+  readonly colour: boolean;
+  /** Columns of the terminal. Long symbols give way to fit; figures never do. */
+  readonly width?: number;
+  /** The most lines of positions that agree, of positions that do not, and of daily rows that do not. */
+  readonly rowsMax?: number;
+}
+
+export const tableDefaults = Object.freeze({ width: 120, rowsMax: 40 });
+
+/**
+ * The report as text for people: positions that differ first, worst at the top, each with what differs and why; daily rows
+ * that differ; positions that agree; what was refused; last the line to paste into a chat. No trailing newline.
+ */
+export function renderParityTable(report: ParityReport, options: TableOptions): string {
+  const { colour, width, rowsMax } = { ...tableDefaults, ...options };
+  const paint: Paint = colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
+  const positions = positionsOf(report);
+  const differing = positions.filter((position) => !agrees(position.worst.verdict));
+  const agreeing = positions.filter((position) => agrees(position.worst.verdict));
+  const days = worstFirst(report.rows.filter((row) => row.kind === "daily" && !agrees(row.verdict)));
+  const daysAgreeing = report.rows.filter((row) => row.kind === "daily").length - days.length;
+
+  const shown = [...differing.slice(0, rowsMax), ...agreeing.slice(0, rowsMax)];
+  const [head, ...lines] = alignPositions(shown, paint, width);
+  const bad = lines.slice(0, Math.min(differing.length, rowsMax));
+  const good = lines.slice(bad.length);
+  const more = (hidden: number, what: string): string[] => (hidden > 0 ? [paint("dim", `… and ${hidden} more ${what}`)] : []);
+
+  const sections: readonly (readonly string[])[] = [
+    [...headline(report)],
+    differing.length === 0
+      ? []
+      : [
+          title(paint, `${counted(differing.length, "position")} differing`),
+          ...(head ?? []),
+          ...bad.flatMap((line, index) => [...line, ...findings(differing[index], report, paint)]),
+          ...more(differing.length - bad.length, "differing"),
+        ],
+    days.length === 0
+      ? []
+      : [
+          title(paint, `${counted(days.length, "daily figure")} differing`),
+          ...alignDays(days.slice(0, rowsMax), paint, width),
+          ...more(days.length - rowsMax, "differing"),
+        ],
+    agreeing.length === 0
+      ? []
+      : [
+          title(paint, `${counted(agreeing.length, "position")} agreeing`),
+          ...(head ?? []),
+          ...good.flat(),
+          ...more(agreeing.length - good.length, "agreeing"),
+        ],
+    daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agreeing`)],
+    [...drifts(report), ...refusals(report, rowsMax)],
+    [paint(report.ok ? "green" : "red", summaryLine(report))],
+  ];
+  return sections
+    .filter((section) => section.length > 0)
+    .map((section) => section.join("\n"))
+    .join("\n\n");
+}
+
+type Style = "red" | "green" | "yellow" | "magenta" | "dim" | "bold";
+type Paint = (style: Style, text: string) => string;
+
+const marks: Readonly<Record<ParityVerdict, readonly [mark: string, style: Style]>> = {
+  equal: ["=", "green"],
+  within_tolerance: ["≈", "green"],
+  diverged: ["✗", "red"],
+  error: ["!", "magenta"],
+  not_comparable: ["?", "yellow"],
+};
+
+const gap = "  ";
+/** A symbol narrower than this says nothing; wider than this it crowds out the figures. */
+const [symbolMin, symbolMax] = [12, 44];
+const indent = "     ";
+
+const title = (paint: Paint, text: string): string => paint("bold", text.toUpperCase());
+
+function headline(report: ParityReport): string[] {
+  const lines = [`${plain(report.legacy.system)} (legacy) and ${plain(report.modern.system)} (modern) · ${dayRuleWords(report)}`];
+  const byRule = new Map<string, string[]>();
+  for (const { system, field, rule } of report.conversions) {
+    const fields = byRule.get(`${system}\n${rule}`) ?? [];
+    byRule.set(`${system}\n${rule}`, [...fields, field]);
+  }
+  for (const [id, fields] of byRule) {
+    const [system = "", rule = ""] = id.split("\n");
+    lines.push(`converted: ${system} ${fields.join(", ")}: ${plain(rule)}`);
+  }
+  return lines;
+}
+
+const shownFields = ["quantity", "realized", "unrealized"] as const;
+const sides: readonly ParitySide[] = ["legacy", "modern"];
+
+/** Two lines of head, then one line a position; as a list of lists, so that findings can go between. */
+function alignPositions(positions: readonly PositionReading[], paint: Paint, width: number): readonly (readonly string[])[] {
+  const withBooks = positions.some(({ key }) => key.book !== undefined);
+  const figures = positions.map((position) =>
+    shownFields.flatMap((field) => sides.map((side) => figure(shownValue(position, side, field)))),
+  );
+  const widths = shownFields.flatMap((field, index) => {
+    const [legacy, modern] = sides.map((side, at) =>
+      Math.max(side.length, ...figures.map((line) => displayWidth(line[2 * index + at] ?? ""))),
+    ) as [number, number];
+    // The pair is at least as wide as its name above it.
+    return [Math.max(legacy, field.length - modern - gap.length), modern];
+  });
+  const books = positions.map(({ key }) => plain(key.book ?? ""));
+  const bookWidth = withBooks ? Math.max("book".length, ...books.map(displayWidth)) + gap.length : 0;
+  const taken = 3 + bookWidth + widths.reduce((sum, each) => sum + each + gap.length, 0);
+  const symbols = positions.map(({ key }) => plain(key.symbol));
+  const room = Math.max(symbolMin, Math.min(symbolMax, width - taken));
+  const symbolWidth = Math.min(room, Math.max("symbol".length, ...symbols.map(displayWidth)));
+
+  const name = (book: string, symbol: string): string =>
+    `${bookWidth > 0 ? padEnd(book, bookWidth) : ""}${padEnd(shorten(symbol, symbolWidth), symbolWidth)}`;
+  const pairs = shownFields.map((field, index) =>
+    padStart(field, (widths[2 * index] ?? 0) + gap.length + (widths[2 * index + 1] ?? 0)),
+  );
+  const head = [
+    paint("dim", `   ${name("", "")}${gap}${pairs.join(gap)}`.trimEnd()),
+    paint(
+      "dim",
+      `   ${name("book", "symbol")}${gap}${widths.map((each, index) => padStart(sides[index % 2] ?? "", each)).join(gap)}`,
+    ),
+  ];
+  const lines = positions.map((position, index) => {
+    const [mark, style] = marks[position.worst.verdict];
+    const cells = (figures[index] ?? []).map((text, column) => {
+      const padded = padStart(text, widths[column] ?? 0);
+      const row = position.rows.find(({ field }) => field === shownFields[Math.floor(column / 2)]);
+      return row === undefined || agrees(row.verdict) ? padded : paint(marks[row.verdict][1], padded);
+    });
+    return [`${paint(style, mark)}  ${name(books[index] ?? "", symbols[index] ?? "")}${gap}${cells.join(gap)}`];
+  });
+  return [head, ...lines];
+}
+
+/** What differs in one position and why, worst first, and what its sum says. */
+function findings(position: PositionReading | undefined, report: ParityReport, paint: Paint): string[] {
+  if (position === undefined) return [];
+  const lines = worstFirst(position.rows.filter((row) => !agrees(row.verdict))).map((row) => `${indent}${findingWords(row)}`);
+  const { book, symbol } = position.key;
+  for (const invariant of report.invariants)
+    if (invariant.book === book && invariant.symbol === symbol && position.worst.verdict === "diverged")
+      lines.push(
+        paint(
+          "dim",
+          invariant.holds
+            ? `${indent}realized + unrealized agree: ${figure(invariant.modern)}`
+            : `${indent}realized + unrealized: legacy ${figure(invariant.legacy)}, modern ${figure(invariant.modern)}`,
+        ),
+      );
+  return lines;
+}
+
+function alignDays(rows: readonly ParityRow[], paint: Paint, width: number): string[] {
+  const head = ["", "day", "symbol", "field", "legacy", "modern", "difference", "cause"];
+  const room = Math.max(symbolMin, Math.min(symbolMax, width - 90));
+  const cells = rows.map((row) => [
+    marks[row.verdict][0],
+    plain(row.key.tradingDay ?? ""),
+    shorten(plain(row.key.book === undefined ? row.key.symbol : `${row.key.book} ${row.key.symbol}`), room),
+    row.field,
+    figure(row.legacy),
+    figure(row.modern),
+    figure(row.difference),
+    `${row.cause ?? ""}${tradeWords(row)}`,
+  ]);
+  const widths = head.map((_, column) => Math.max(...[head, ...cells].map((line) => displayWidth(line[column] ?? ""))));
+  const isFigure = (column: number): boolean => column >= 4 && column <= 6;
+  const align = (line: readonly string[]): string[] =>
+    line.map((text, column) => (isFigure(column) ? padStart(text, widths[column] ?? 0) : padEnd(text, widths[column] ?? 0)));
+  return [
+    paint("dim", align(head).join(gap).trimEnd()),
+    ...rows.map((row, index) => {
+      const [mark = "", ...rest] = align(cells[index] ?? []);
+      return `${paint(marks[row.verdict][1], mark)}${gap}${rest.join(gap).trimEnd()}`;
+    }),
+  ];
+}
+
+function drifts(report: ParityReport): string[] {
+  const fields = Object.entries(report.drift).filter(([, sum]) => sum !== "0");
+  return fields.length === 0
+    ? []
+    : [`drift within tolerance: ${fields.map(([field, sum]) => `${field} ${figure(sum)}`).join(", ")}`];
+}
+
+/** What the systems refused and what was quarantined: counts, then each up to the limit. */
+function refusals(report: ParityReport, rowsMax: number): string[] {
+  const refused = ({ system, errors }: ParitySystem): string[] =>
+    section(
+      errors.map(({ code, why, file }) => `${code}${file === undefined ? "" : ` ${file}`}: ${why}`),
+      rowsMax,
+      `refused by ${plain(system)}`,
+    );
+  const quarantined = (report.quarantine ?? []).map(
+    ({ code, file, line, why }) => `${code} ${file}${line === undefined ? "" : `:${line}`}: ${why}`,
+  );
+  return [...refused(report.legacy), ...refused(report.modern), ...section(quarantined, rowsMax, "quarantined")];
+}
+
+function section(entries: readonly string[], rowsMax: number, what: string): string[] {
+  if (entries.length === 0) return [];
+  const hidden = entries.length - rowsMax;
+  return [
+    `${what}: ${entries.length}`,
+    ...entries.slice(0, rowsMax).map((entry) => `${indent}${plain(entry)}`),
+    ...(hidden > 0 ? [`${indent}… and ${hidden} more`] : []),
+  ];
+}

@@ -1,0 +1,76 @@
+import { formatDecimal, lowest } from "../../domain/decimal.ts";
+import type { Fraction } from "../../domain/fraction.ts";
+import { isZero, parseFraction, roundHalfAway } from "../../domain/fraction.ts";
+
+/** What stands where there is no value. */
+export const none = "–";
+
+/** The longest figure that is shown as it is, and the decimals that a longer one is shown with. JSON has it in full. */
+const figureMax = 16;
+const shownPlaces = 6;
+
+/**
+ * A figure for the eye: short ones as they are, long ones and `p/q` rounded behind a `≈` (`≈0.333333`, `≈2.8e-17`), text that
+ * is no number cut, null as a dash. Never shows a difference as 0.
+ */
+export function figure(text: string | null): string {
+  if (text === null) return none;
+  const value = parseFraction(text);
+  if (value === undefined) return shorten(plain(text), figureMax);
+  if (text.length <= figureMax && !text.includes("/")) return text;
+  const rounded = lowest(roundHalfAway(value, shownPlaces), shownPlaces);
+  if (rounded.coefficient === 0n && !isZero(value)) return `≈${scientific(value)}`;
+  const shown = formatDecimal(rounded);
+  return shown === text ? shown : `≈${shown}`;
+}
+
+/** Two digits and an exponent, for values nearer to 0 than the shown places reach. Exact until the last step: no float. */
+function scientific(value: Fraction): string {
+  // The text of a value has at most as many places as its denominator has digits and some more; the loop ends there.
+  let places = shownPlaces + 1;
+  while (roundHalfAway(value, places - 1) === 0n) places += 1;
+  const digits = roundHalfAway(value, places).toString();
+  const sign = digits.startsWith("-") ? "-" : "";
+  const [first = "0", ...rest] = digits.slice(sign.length);
+  const fraction = rest.join("").replace(/0+$/, "");
+  return `${sign}${first}${fraction && `.${fraction}`}e-${places - rest.length}`;
+}
+
+/** Text from outside made harmless on a terminal and visible in full: control, invisible and direction characters become escapes. */
+export const plain = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
+
+/** Columns that a text takes on a terminal: two for East Asian wide characters and emoji, none for combining marks. */
+export function displayWidth(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment);
+  return width;
+}
+
+const graphemeWidth = (segment: string): number => (wide.test(segment) ? 2 : /^\p{M}+$/u.test(segment) ? 0 : 1);
+
+/** At most `width` columns: the middle gives way, since symbols differ at their ends. */
+export function shorten(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  const segments = [...graphemes.segment(text)].map(({ segment }) => segment);
+  const take = (from: readonly string[], room: number): string[] => {
+    const taken: string[] = [];
+    for (const segment of from) {
+      room -= graphemeWidth(segment);
+      if (room < 0) break;
+      taken.push(segment);
+    }
+    return taken;
+  };
+  const tail = take(segments.toReversed(), Math.floor((width - 1) / 2)).toReversed();
+  const head = take(segments, width - 1 - displayWidth(tail.join("")));
+  return `${head.join("")}…${tail.join("")}`;
+}
+
+export const padEnd = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)));
+export const padStart = (text: string, width: number): string => " ".repeat(Math.max(0, width - displayWidth(text))) + text;

@@ -1,0 +1,68 @@
+import type { SystemError } from "./pnl-system.ts";
+
+/**
+ * What a parity report tells people and files: the comparison of one history on both systems, and what the caller knows
+ * besides (quarantine, the trades behind a difference). Numbers are decimal text or `p/q`. This is the JSON of
+ * `replay --json` and `compare --json`.
+ */
+export interface ParityReport {
+  readonly ok: boolean;
+  readonly compared: number;
+  readonly verdicts: Readonly<Record<ParityVerdict, number>>;
+  readonly rows: readonly ParityRow[];
+  readonly conversions: readonly { readonly system: ParitySide; readonly field: string; readonly rule: string }[];
+  readonly dayRules: Readonly<Record<ParitySide, string>>;
+  /** By field, the signed sum of the differences within tolerance. */
+  readonly drift: Readonly<Record<string, string>>;
+  readonly invariants: readonly ParityInvariant[];
+  readonly legacy: ParitySystem;
+  readonly modern: ParitySystem;
+  /** Input that neither system was given. Added by whoever read the input. */
+  readonly quarantine?: readonly ParityQuarantined[];
+}
+
+export type ParitySide = "legacy" | "modern";
+export type ParityVerdict = "equal" | "within_tolerance" | "diverged" | "error" | "not_comparable";
+
+export interface ParityRow {
+  readonly kind: "position" | "daily";
+  readonly key: { readonly book?: string; readonly symbol: string; readonly tradingDay?: string };
+  /** A compared field, or `row` where the whole row is missing or duplicated: then the two values count rows. */
+  readonly field: string;
+  readonly legacy: string | null;
+  readonly modern: string | null;
+  /** modern - legacy; null where there are not two numbers. */
+  readonly difference: string | null;
+  readonly tolerance: string | null;
+  readonly verdict: ParityVerdict;
+  /** A code; null where it is not known, or where there is nothing to explain. */
+  readonly cause: string | null;
+  readonly rounded?: true;
+  /** Of a row missing on one side: the other side's values by field. */
+  readonly present?: Readonly<Record<string, string | null>>;
+  readonly duplicatedIn?: readonly ParitySide[];
+  /** The trades that the difference comes from, where somebody has found them. */
+  readonly trades?: readonly { readonly file: string; readonly line: number; readonly id: string }[];
+}
+
+export interface ParityInvariant {
+  readonly book?: string;
+  readonly symbol: string;
+  readonly name: string;
+  readonly legacy: string;
+  readonly modern: string;
+  readonly holds: boolean;
+}
+
+export interface ParitySystem {
+  readonly system: string;
+  readonly errors: readonly SystemError[];
+}
+
+export interface ParityQuarantined {
+  readonly file: string;
+  readonly line?: number;
+  readonly code: string;
+  readonly text?: string;
+  readonly why: string;
+}
