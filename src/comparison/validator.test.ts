@@ -306,6 +306,11 @@ describe("lot order", () => {
     const days = [[day()], [day({ realized: "-140.625", unrealized: "125" })]] as const;
     const explained = compare(answer([legacy], days[0]), answer([modern], days[1]));
     expect(causesOf(explained, "daily")).toEqual({ realized: "LOT_ORDER", unrealized: "LOT_ORDER", total: null });
+    const otherTotal = compare(
+      answer([legacy], days[0]),
+      answer([modern], [day({ realized: "-140.625", unrealized: "0", total: "-140.625" })]),
+    );
+    expect(causesOf(otherTotal, "daily")).toEqual({ realized: null, unrealized: null, total: null });
     const otherRule = compare(answer([legacy], days[0]), answer([modern], days[1], { dayRule: "chicago-17" }));
     expect(causesOf(otherRule, "daily").realized).toBeNull();
     expect(causesOf(compare(answer([legacy], days[0]), answer([legacy], days[1])), "daily").realized).toBeNull();

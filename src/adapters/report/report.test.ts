@@ -247,6 +247,7 @@ describe("the summary line", () => {
         ),
       ),
     ).toContain("(worst realized S 1)");
+    expect(summaryLine(compared([small], [["S", "900", "1", "2", "0"]]))).toContain("(worst realized S 1)");
     const days = {
       legacy: { daily: [{ ...day, realized: "0", unrealized: "0", total: "0" }] },
       modern: { daily: [{ ...day, realized: "0", unrealized: "0", total: "7" }] },
