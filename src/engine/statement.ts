@@ -60,6 +60,8 @@ export interface StatementDay {
   readonly unrealized: string | null;
   /** Against the last marked day before; null where `unrealized` is. */
   readonly unrealizedChange: string | null;
+  readonly mark: string | null;
+  readonly markKind: MarkKind | null;
   /** realized + unrealizedChange; on a day without a mark the realized part, the change follows on the next marked day. */
   readonly total: string;
   readonly rounded?: true;
@@ -183,7 +185,8 @@ function dailyRows(
     const close = closes[next - 1];
     if (close === undefined || (!traded && isZero(close.quantity))) continue;
     const realized = multiply(subtract(close.realized, realizedBefore), multiplier);
-    const unrealized = unrealizedOf(close, markOf(instrument, lane, trades, close, day, options), multiplier);
+    const mark = markOf(instrument, lane, trades, close, day, options);
+    const unrealized = unrealizedOf(close, mark, multiplier);
     const change = unrealized && subtract(unrealized, unrealizedBefore);
     const text = printer();
     const row: StatementDay = {
@@ -194,6 +197,8 @@ function dailyRows(
       realized: text(realized),
       unrealized: unrealized && text(unrealized),
       unrealizedChange: change && text(change),
+      mark: mark ? text(mark.price) : null,
+      markKind: mark?.kind ?? null,
       total: text(change ? add(realized, change) : realized),
     };
     rows.push({ day, row: text.rounded ? { ...row, rounded: true } : row });

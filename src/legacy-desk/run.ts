@@ -43,13 +43,16 @@ export interface LegacyRun extends Calculation {
 
 /** Runs ledgers through the desk. Files and marks it does not take are in `errors`; nothing is thrown for them. */
 export function runLegacy(request: HistoryRequest, mode: LegacyMode = "chained"): LegacyRun {
-  const { marks, errors: markErrors } = readMarks(request.marks ?? {});
-  const { files, calculation } = mode === "chained" ? runChained(request.ledgers, marks) : runFileAtATime(request.ledgers, marks);
+  const { prices, errors: markErrors } = readPrices(request);
+  const { files, calculation } =
+    mode === "chained" ? runChained(request.ledgers, prices) : runFileAtATime(request.ledgers, prices);
   const fileErrors = files.flatMap(({ error }) => (error === null ? [] : [error]));
   return { mode, files, ...calculation, errors: [...markErrors, ...fileErrors] };
 }
 
 type Marks = ReadonlyMap<string, number>;
+/** Either final marks, or closes by day and nothing else. */
+type Prices = { readonly marks: Marks } | { readonly closes: readonly { symbol: string; date: string; price: number }[] };
 interface Ran {
   readonly files: readonly FileRun[];
   readonly calculation: Calculation;
@@ -60,12 +63,13 @@ interface Ran {
  * carries its mark. No other day has a close, so unrealized is 0 there. A symbol that went flat earlier has no row on the last
  * day; its close is reported as 0 and makes no difference.
  */
-function runChained(ledgers: readonly string[], marks: Marks): Ran {
+function runChained(ledgers: readonly string[], prices: Prices): Ran {
   const calculator = new Calculator();
   const files = ledgers.map((path) => loadFile(path, calculator));
   const trades = files.flatMap((file) => file.trades);
   const lastDate = trades.reduce((last, trade) => (dateOf(trade) > last ? dateOf(trade) : last), "");
-  for (const [symbol, price] of withLastPrices(trades, marks)) calculator.close(symbol, lastDate, price);
+  if ("closes" in prices) for (const { symbol, date, price } of prices.closes) calculator.close(symbol, date, price);
+  else for (const [symbol, price] of withLastPrices(trades, prices.marks)) calculator.close(symbol, lastDate, price);
   const calculation = calculator.calculate();
   return {
     files: files.map((file, index) => ({ ...file, calculation: index === files.length - 1 ? calculation : null })),
@@ -80,16 +84,20 @@ function runChained(ledgers: readonly string[], marks: Marks): Ran {
  * A mark is the close of the last file with the symbol; in the files before, it is the last traded price. Positions are those of
  * the last file with the symbol, realized is the sum over all files, as its dashboard shows it.
  */
-function runFileAtATime(ledgers: readonly string[], marks: Marks): Ran {
+function runFileAtATime(ledgers: readonly string[], prices: Prices): Ran {
   const loads = [...new Set(ledgers)].map((path) => {
     const calculator = new Calculator();
     return { calculator, file: loadFile(path, calculator) };
   });
   const lastFile = new Map(loads.flatMap(({ file }) => file.trades.map(({ symbol }) => [symbol, file])));
   const files = loads.map(({ calculator, file }): FileRun => {
-    const current = new Map([...marks].filter(([symbol]) => lastFile.get(symbol) === file));
     const date = file.date ?? file.trades.map(dateOf).sort().at(-1) ?? "";
-    for (const [symbol, price] of withLastPrices(file.trades, current)) calculator.close(symbol, date, price);
+    if ("closes" in prices) {
+      for (const close of prices.closes) if (close.date === date) calculator.close(close.symbol, date, close.price);
+    } else {
+      const current = new Map([...prices.marks].filter(([symbol]) => lastFile.get(symbol) === file));
+      for (const [symbol, price] of withLastPrices(file.trades, current)) calculator.close(symbol, date, price);
+    }
     return { ...file, calculation: calculator.calculate() };
   });
   const positions = new Map<string, PositionFigures>();
@@ -142,14 +150,26 @@ function withLastPrices(trades: readonly Trade[], marks: Marks): Map<string, num
   return new Map([...last].map(([symbol, { price }]) => [symbol, marks.get(symbol) ?? price]));
 }
 
-/** A mark that is no number, or below 0, is refused alone; its symbol falls back to the last traded price. */
-function readMarks(given: Readonly<Record<string, string>>): { marks: Marks; errors: readonly SystemError[] } {
-  const marks = new Map<string, number>();
+/** A price that is no number, or below 0, is refused alone; under final marks its symbol falls back to the last traded price. */
+function readPrices(request: HistoryRequest): { prices: Prices; errors: readonly SystemError[] } {
   const errors: SystemError[] = [];
-  for (const [symbol, text] of Object.entries(given)) {
+  const read = (symbol: string, text: string): number | undefined => {
     const price = text.trim() === "" ? Number.NaN : Number(text);
-    if (Number.isFinite(price) && price >= 0) marks.set(symbol, price);
-    else errors.push({ code: "LEGACY_MARK_REJECTED", why: `no close price for ${symbol}: '${text}'` });
+    if (Number.isFinite(price) && price >= 0) return price;
+    errors.push({ code: "LEGACY_MARK_REJECTED", why: `no close price for ${symbol}: '${text}'` });
+    return undefined;
+  };
+  if (request.closes !== undefined) {
+    const closes = request.closes.flatMap(({ symbol, tradingDay, price: text }) => {
+      const price = read(symbol, text);
+      return price === undefined ? [] : [{ symbol, date: tradingDay, price }];
+    });
+    return { prices: { closes }, errors };
   }
-  return { marks, errors };
+  const marks = new Map<string, number>();
+  for (const [symbol, text] of Object.entries(request.marks ?? {})) {
+    const price = read(symbol, text);
+    if (price !== undefined) marks.set(symbol, price);
+  }
+  return { prices: { marks }, errors };
 }

@@ -6,8 +6,18 @@
 export interface HistoryRequest {
   /** Ledger files, in the order in which they were traded. */
   readonly ledgers: readonly string[];
-  /** Closing or latest prices by symbol, as decimal text. Absent: the last traded price of each symbol. */
+  /** Final prices by symbol, as decimal text. Absent: the last traded price of each symbol. */
   readonly marks?: Readonly<Record<string, string>>;
+  /** Prices by symbol and day: then these, and no others, are what open positions are valued at on each day. */
+  readonly closes?: readonly Close[];
+}
+
+export interface Close {
+  readonly symbol: string;
+  /** YYYY-MM-DD. */
+  readonly tradingDay: string;
+  /** Decimal text. */
+  readonly price: string;
 }
 
 export interface PositionRow {

@@ -1,0 +1,110 @@
+import { styleText } from "node:util";
+import { add, formatFraction, parseFraction, zero } from "../../domain/fraction.ts";
+import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
+import type { Note, Quarantined } from "../../ports/ledger.ts";
+import { counted } from "./reading.ts";
+import { displayWidth, figure, none, padEnd, padStart, plain, shorten } from "./text.ts";
+
+export interface PnlTableInput {
+  readonly method: string;
+  readonly dayRule: string;
+  readonly asOf: string | null;
+  readonly positions: readonly StatementPosition[];
+  readonly totals: Totals;
+  readonly quarantine: readonly Quarantined[];
+  readonly notes: readonly Note[];
+  readonly input: { readonly files: number; readonly rows: number; readonly accepted: number; readonly duplicates: number };
+}
+
+/** The most refused rows that are shown one by one. */
+const refusalsShown = 10;
+const symbolWidthMax = 34;
+
+/** P&L as text for people: positions, totals by currency, what was refused and noted. No trailing newline. */
+export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour: boolean }): string {
+  const paint = (style: "bold" | "dim" | "red" | "yellow", text: string): string =>
+    colour ? styleText(style, text, { validateStream: false }) : text;
+  const { input } = pnl;
+  const withBook = pnl.positions.some(({ book }) => book !== undefined);
+  const head = [...(withBook ? ["book"] : []), "symbol", "quantity", "average", "mark", "realized", "unrealized", "total", ""];
+  const rows = pnl.positions.map((row) => [
+    ...(withBook ? [plain(row.book ?? none)] : []),
+    shorten(plain(row.symbol), symbolWidthMax),
+    figure(row.quantity),
+    figure(row.averagePrice),
+    figure(row.mark),
+    figure(row.realized),
+    figure(row.unrealized),
+    figure(totalOf(row)),
+    row.currency,
+  ]);
+  const totals = Object.entries(pnl.totals)
+    .filter((entry): entry is [string, CurrencyTotal] => !Array.isArray(entry[1]))
+    .map(([currency, { realized, unrealized, total }]) => [
+      ...(withBook ? [""] : []),
+      "total",
+      "",
+      "",
+      "",
+      figure(realized),
+      figure(unrealized),
+      figure(total),
+      currency,
+    ]);
+  const textColumns = new Set([0, withBook ? 1 : 0, head.length - 1]);
+  const [headLine = "", ...lines] = align([head, ...rows, ...totals], textColumns);
+  const sections = [
+    [
+      `P&L ${pnl.method} as of ${pnl.asOf ?? none} · day rule ${pnl.dayRule} · ${counted(input.files, "file")}, ${input.accepted} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
+    ],
+    [paint("dim", headLine), ...lines.slice(0, rows.length), ...lines.slice(rows.length).map((line) => paint("bold", line))],
+    pnl.totals.unmarked.length === 0
+      ? []
+      : [paint("yellow", `no mark, so in no unrealized total: ${pnl.totals.unmarked.map(plain).join(", ")}`)],
+    refusals(pnl.quarantine).map((line) => paint("red", line)),
+    noteCounts(pnl.notes).map((line) => paint("dim", line)),
+  ];
+  return sections
+    .filter((section) => section.length > 0)
+    .map((section) => section.join("\n"))
+    .join("\n\n");
+}
+
+function totalOf({ realized, unrealized }: StatementPosition): string | null {
+  if (unrealized === null) return null;
+  return formatFraction(add(parseFraction(realized) ?? zero, parseFraction(unrealized) ?? zero)).text;
+}
+
+function refusals(quarantine: readonly Quarantined[]): readonly string[] {
+  if (quarantine.length === 0) return [];
+  const shown = quarantine
+    .slice(0, refusalsShown)
+    .map(({ file, line, code, why }) => `  ${plain(file)}:${line} ${code}: ${plain(why)}`);
+  const more = quarantine.length - shown.length;
+  return [
+    `${counted(quarantine.length, "row")} refused (quarantine), in no figure above:`,
+    ...shown,
+    ...(more > 0 ? [`  … and ${more} more; --json lists them`] : []),
+  ];
+}
+
+function noteCounts(notes: readonly Note[]): readonly string[] {
+  const counts = new Map<string, { count: number; first: Note }>();
+  for (const note of notes)
+    counts.set(note.code, { count: (counts.get(note.code)?.count ?? 0) + 1, first: counts.get(note.code)?.first ?? note });
+  return [...counts].map(
+    ([code, { count, first }]) =>
+      `${code} × ${count}: ${plain(first.why)}${first.file === "" ? "" : ` (${count > 1 ? "first " : ""}${plain(first.file)}:${first.line})`}`,
+  );
+}
+
+/** Lines of columns, two spaces apart; figures to the right, texts to the left. */
+function align(rows: readonly (readonly string[])[], textColumns: ReadonlySet<number>): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (textColumns.has(column) ? padEnd(cell, widths[column] ?? 0) : padStart(cell, widths[column] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,125 @@
+import {
+  flatHasNoAveragePrice,
+  PnLComparisonValidator,
+  pointsToMoney,
+  type SystemAnswer,
+  tolerancesFrom,
+} from "../comparison/index.ts";
+import type { Config, SystemConfig } from "../config/index.ts";
+import type { TradingDayRuleName } from "../domain/trading-day.ts";
+import { formatDay } from "../domain/trading-day.ts";
+import type { Statement } from "../engine/index.ts";
+import { LegacyDesk } from "../legacy-desk/index.ts";
+import type { ParityReport, ParityRow, ParitySide } from "../ports/parity-report.ts";
+import type { Close, HistoryRows } from "../ports/pnl-system.ts";
+import { type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
+
+export interface ReplayOptions extends PnlRunOptions {
+  readonly config: Config;
+}
+
+/** The most trades named behind one difference. */
+const tradesNamedMax = 20;
+
+/**
+ * The main job: one trading history through both systems, compared row by row. Both see the same world: the same ledger
+ * files and, for each symbol and day, the same price (from the price files, the given marks, or the last trade). Legacy's
+ * day rule holds for both unless `dayRule` names another for modern.
+ */
+export async function replay(options: ReplayOptions): Promise<ParityReport> {
+  const { config } = options;
+  const rules = {
+    legacy: dayRuleOf(config.systems.legacy),
+    modern:
+      config.systems.modern.name === "legacy-desk"
+        ? dayRuleOf(config.systems.modern)
+        : (options.dayRule ?? dayRuleOf(config.systems.legacy)),
+  };
+  const world = await runPnl({ ...options, dayRule: rules.legacy });
+  const closes = closesOf(world.statement);
+  const answer = async (side: ParitySide): Promise<SystemAnswer> => {
+    const system = config.systems[side];
+    const rule = rules[side];
+    options.onProgress?.(`running ${system.name}`);
+    if (system.name === "legacy-desk") {
+      const desk = new LegacyDesk({ mode: system.mode ?? "chained" });
+      return { system: system.name, dayRule: desk.dayRule, ...(await desk.history({ ledgers: world.ledgers, closes })) };
+    }
+    const run = rule === world.dayRule ? world : await runPnl({ ...options, dayRule: rule });
+    return { system: system.name, dayRule: rule, ...rowsOf(run.statement) };
+  };
+  const [legacy, modern] = [await answer("legacy"), await answer("modern")];
+  options.onProgress?.("comparing");
+  const report = validatorFor(config, multipliersOf(world)).compare(legacy, modern);
+  return { ...withTrades(report, world), ok: report.ok && world.quarantine.length === 0, quarantine: world.quarantine };
+}
+
+/** A validator with the configured thresholds, and the conversions that the configured systems need. */
+export function validatorFor(config: Config, multiplierOf: (symbol: string) => string | undefined): PnLComparisonValidator {
+  const conversions = (["legacy", "modern"] as const)
+    .filter((side) => config.systems[side].name === "legacy-desk")
+    .flatMap((side) =>
+      [...pointsToMoney(multiplierOf), flatHasNoAveragePrice].map((conversion) => ({ ...conversion, system: side })),
+    );
+  const { positionThreshold, comparisonThreshold } = config.validation;
+  return new PnLComparisonValidator({
+    conversions,
+    tolerances: tolerancesFrom({ position: positionThreshold, pnl: comparisonThreshold }),
+  });
+}
+
+/** The rows of the modern engine, as a comparison takes them. */
+export const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): HistoryRows => ({
+  positions,
+  daily,
+  errors: [],
+});
+
+const dayRuleOf = ({ name }: SystemConfig): TradingDayRuleName => (name === "legacy-desk" ? "calendar" : "chicago-17");
+
+/** The price of each symbol on each day on which it was open, as modern valued it. */
+const closesOf = ({ daily }: Statement): readonly Close[] =>
+  daily.flatMap(({ symbol, tradingDay, quantity, mark }) =>
+    mark === null || quantity === "0" ? [] : [{ symbol, tradingDay, price: mark }],
+  );
+
+const multipliersOf = ({ input }: PnlRun): ((symbol: string) => string | undefined) => {
+  const bySymbol = new Map(input.trades.instruments.map(({ symbol, multiplier }) => [symbol, multiplier]));
+  return (symbol) => bySymbol.get(symbol);
+};
+
+/** Names, beside each row that does not agree, the trades it comes from: those of its day; of a position, those of its first day that does not agree. */
+function withTrades(report: ParityReport, { input, engine }: PnlRun): ParityReport {
+  const agrees = ({ verdict }: ParityRow): boolean => verdict === "equal" || verdict === "within_tolerance";
+  const nameOf = ({ key }: ParityRow): string => JSON.stringify([key.book, key.symbol]);
+  const firstDay = new Map<string, string>();
+  for (const row of report.rows) {
+    const day = row.key.tradingDay;
+    if (day !== undefined && !agrees(row) && day < (firstDay.get(nameOf(row)) ?? "9999")) firstDay.set(nameOf(row), day);
+  }
+  const { trades, files } = input;
+  const lanes = new Map(trades.instruments.map(({ book, symbol }, lane) => [JSON.stringify([book, symbol]), engine.lanes[lane]]));
+  const tradesOf = (row: ParityRow): NonNullable<ParityRow["trades"]> => {
+    const day = row.key.tradingDay ?? firstDay.get(nameOf(row));
+    const order = lanes.get(nameOf(row))?.order ?? new Int32Array(0);
+    const from = day === undefined ? 0 : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) >= day);
+    const until = day === undefined ? order.length : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) > day);
+    return [...order.subarray(from, Math.min(until, from + tradesNamedMax))].map((trade) => ({
+      file: files[trades.file[trade] as number] as string,
+      line: trades.line[trade] as number,
+      id: trades.id(trade),
+    }));
+  };
+  return { ...report, rows: report.rows.map((row) => (agrees(row) ? row : { ...row, trades: tradesOf(row) })) };
+}
+
+/** The first place from which on `holds` is true; it must be false before and true after. */
+function lowerBound(order: Int32Array, holds: (trade: number) => boolean): number {
+  let [low, high] = [0, order.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(order[middle] as number)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,102 @@
+/**
+ * The command line. This file knows the commands, their options and exit codes; what a command does is loaded when it is
+ * called, so that `--help` costs little more than starting Node.
+ */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { type CommandResult, finish, reportFailure, type Streams } from "./terminal.ts";
+
+const methods = ["fifo", "lifo", "average"];
+const dayRules = ["chicago-17", "calendar", "file-name", "after-14", "after-16", "after-17"];
+
+type Load = () => Promise<{ readonly run: (options: never, streams: Streams) => Promise<CommandResult> }>;
+
+const streams: Streams = { out: process.stdout, err: process.stderr };
+const program = new Command("pnl-bridge")
+  .description("Replaces a P&L system while it is in production: runs legacy and modern side by side and shows where they agree.")
+  .version(JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")).version)
+  .option("--verbose", "print the stack trace of a failure")
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "BAD_USAGE: ")) })
+  .showHelpAfterError("(pnl-bridge --help lists what there is)")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  pnl-bridge demo --once
+  pnl-bridge replay --trades ./trade_ledger --prices ./market_prices
+  pnl-bridge compare --legacy sqlite:./pnl_tracker.db
+  pnl-bridge pnl --trades trades_20250724.csv --method lifo --json
+
+Exit codes: 0 fine, 1 the thing asked about does not hold (systems differ, rows were refused), 2 could not do it.`,
+  );
+
+const trades = () => new Option("--trades <path...>", "ledger CSV files, or folders of trades_*.csv").makeOptionMandatory();
+const prices = () => new Option("--prices <path...>", "price CSV files, or folders of them");
+const marks = () => new Option("--marks <file>", "a JSON object of symbol to price, for the last day");
+const method = () => new Option("--method <name>", "which open lot a closing trade takes").choices(methods).default("fifo");
+const dayRule = () => new Option("--day-rule <name>", "which trading day a trade belongs to").choices(dayRules);
+const json = () => new Option("--json", "print one JSON document");
+const config = () => new Option("--config <file>", "the configuration file (default: the built-in one)");
+const out = () => new Option("--out <dir>", "also write the report there, as report.json and report.html");
+
+command(
+  "demo",
+  "a complete small desk: makes trades and prices, runs both systems, prints the parity table",
+  () => import("./commands/demo.ts"),
+  [
+    new Option("--once", "stop after the table (so far it always does)"),
+    new Option("--keep <dir>", "make the desk there, and leave it there"),
+    new Option("--seed <number>", "which desk to make").default("1"),
+  ],
+);
+command("replay", "a trading history through legacy and modern, compared row by row", () => import("./commands/replay.ts"), [
+  trades(),
+  prices(),
+  marks(),
+  config(),
+  method(),
+  dayRule(),
+  json(),
+  out(),
+]);
+command(
+  "compare",
+  "a desk's own database, read-only: its stored trades through modern, compared with its stored results",
+  () => import("./commands/compare.ts"),
+  [
+    new Option("--legacy <sqlite:file>", "the desk's pnl_tracker.db").makeOptionMandatory(),
+    config(),
+    method(),
+    dayRule(),
+    json(),
+    out(),
+  ],
+);
+command("pnl", "the modern engine alone over ledger CSVs", () => import("./commands/pnl.ts"), [
+  trades(),
+  prices(),
+  marks(),
+  method(),
+  new Option("--as-of <time>", "leave out what is later, e.g. 2025-07-24T15:00:00-05:00"),
+  dayRule(),
+  new Option("--matches <file>", "write every match of an opening with a closing trade there, as CSV"),
+  json(),
+]);
+command("doctor", "what this machine and this configuration can and cannot do", () => import("./commands/doctor.ts"), [
+  config(),
+  json(),
+]);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) process.exitCode = reportFailure(error, streams, program.opts().verbose === true);
+  else process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+
+function command(name: string, description: string, load: Load, options: readonly Option[]): void {
+  const subcommand = program.command(name).description(description);
+  for (const option of options) subcommand.addOption(option);
+  subcommand.action(async (given) => finish(await (await load()).run(given as never, streams), streams));
+}

@@ -1,0 +1,7 @@
+/** Where the desk's published files stand beside a checkout that has them; tests over them skip where it has not. */
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const sharedData = fileURLToPath(new URL("../../shared/data", import.meta.url));
+export const hasSharedData = existsSync(`${sharedData}/expected/two-systems.json`);
+export const readShared = <T>(path: string): T => JSON.parse(readFileSync(`${sharedData}/${path}`, "utf8")) as T;
