@@ -18,7 +18,7 @@ const steps: readonly Step[] = [
   { name: "lint", command: [node, "node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."] },
   {
     name: "layers",
-    command: [node, "node_modules/dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.mjs", "src"],
+    command: [node, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "--config", ".dependency-cruiser.mjs", "src"],
   },
 ];
 

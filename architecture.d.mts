@@ -1,0 +1,7 @@
+export declare const layers: Readonly<
+  Record<
+    string,
+    { readonly holds: string; readonly imports: readonly string[]; readonly strangers?: boolean; readonly typesOnly?: boolean }
+  >
+>;
+export declare const pure: readonly string[];

@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { layers } from "../../architecture.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Breaches that the layer check must see: a file to plant, what it says, and the rule that must name it. */
+const breaches = [
+  { folder: "src/engine", text: 'import "../symbols/index.ts";\n', rule: "layer-engine" },
+  { folder: "src/domain", text: 'import "node:fs";\n', rule: "pure" },
+  {
+    folder: "src/legacy-desk",
+    text: 'import { zero } from "../domain/fraction.ts";\nexport const breach = zero;\n',
+    rule: "layer-legacy-desk",
+  },
+  { folder: "src/adapters/csv", text: 'import "../report/index.ts";\n', rule: "strangers-adapters" },
+  { folder: "src/surfaces/cli", text: 'import "../../adapters/report/index.ts";\n', rule: "layer-surfaces" },
+  { folder: "src/app", text: 'import "../testing/slow-oracle.ts";\n', rule: "no-test-in-product" },
+] as const;
+
+describe("the layer check", () => {
+  it("finds each breach that is planted, and names the rule", async () => {
+    const copy = await mkdtemp(join(tmpdir(), "pnl-bridge-layers-"));
+    try {
+      for (const name of ["src", "architecture.mjs", ".dependency-cruiser.mjs", "tsconfig.json", "package.json"]) {
+        await cp(join(root, name), join(copy, name), { recursive: true });
+      }
+      await symlink(join(root, "node_modules"), join(copy, "node_modules"));
+      const planted = breaches.map(({ folder }, index) => `${folder}/planted-${index}.ts`);
+      await Promise.all(
+        planted.map((path, index) => writeFile(join(copy, path), (breaches[index] as (typeof breaches)[number]).text)),
+      );
+      const violations = await cruise(copy);
+      for (const [index, { rule }] of breaches.entries()) {
+        expect(
+          violations.some((found) => found.rule.name === rule && found.from === planted[index]),
+          `${rule} names ${planted[index]}`,
+        ).toBe(true);
+      }
+      expect(violations.filter(({ from }) => !planted.includes(from))).toEqual([]);
+    } finally {
+      await rm(copy, { recursive: true });
+    }
+  });
+
+  it("prints its table in ARCHITECTURE.md", async () => {
+    const text = await readFile(join(root, "ARCHITECTURE.md"), "utf8");
+    const rows = Object.entries(layers).map(
+      ([folder, { holds, imports }]) =>
+        `| \`${folder}/\` | ${holds} | ${imports.length === 0 ? "–" : imports.join(", ")}${folder === "legacy-desk" ? " (types only)" : ""} |`,
+    );
+    const table = ["| folder in `src/` | holds | may import |", "|---|---|---|", ...rows].join("\n");
+    expect(text).toContain(`<!-- layers -->\n${table}\n<!-- /layers -->`);
+  });
+});
+
+interface Violation {
+  readonly from: string;
+  readonly rule: { readonly name: string };
+}
+
+/** What dependency-cruiser finds in `src/` of a folder; it exits non-zero when it finds anything. */
+async function cruise(cwd: string): Promise<readonly Violation[]> {
+  const bin = join(root, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs");
+  const command = [bin, "--config", ".dependency-cruiser.mjs", "--output-type", "json", "src"];
+  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd, maxBuffer: 64 * 2 ** 20 }).catch(
+    (failed) => failed,
+  );
+  return JSON.parse(stdout).summary.violations;
+}
