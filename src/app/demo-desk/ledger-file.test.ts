@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
+import { tradingDayRules } from "../../domain/trading-day.ts";
+import { PnlEngine } from "../../engine/index.ts";
+import { describeLedgerSymbol } from "../../symbols/index.ts";
+import { generateLedgerFile } from "./index.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ledger-file-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test("as many trades and symbols as asked for, in time order, none refused and none noted", async () => {
+  const path = join(folder, "trades_20250718.csv");
+  const { bytes } = await generateLedgerFile(path, { trades: 20_000, symbols: 40 });
+  expect((await stat(path)).size).toBe(bytes);
+  const input = await readLedgers([path], { dayRule: tradingDayRules["chicago-17"], describe: describeLedgerSymbol });
+  expect([input.accepted, input.quarantined, input.notes]).toEqual([20_000, 0, []]);
+  expect(input.trades.instruments).toHaveLength(40);
+  const times = input.trades.timeUs.subarray(0, input.accepted);
+  expect(times.every((time, index) => index === 0 || time >= (times[index - 1] as number))).toBe(true);
+  expect(new Set(input.trades.day.subarray(0, input.accepted)).size).toBe(5);
+
+  const engine = new PnlEngine(input.trades, { method: "fifo" });
+  expect(engine.feed()).toEqual([]);
+  engine.audit();
+  for (const { matcher } of engine.lanes) expect(matcher.matches.length).toBeGreaterThan(50);
+});
+
+test("the same seed writes the same bytes, another seed others, and no trades is a header", async () => {
+  const write = async (name: string, options: { seed?: number; trades: number }): Promise<string> => {
+    await generateLedgerFile(join(folder, name), options);
+    return readFile(join(folder, name), "utf8");
+  };
+  const once = await write("once.csv", { seed: 7, trades: 3_000 });
+  expect(await write("again.csv", { seed: 7, trades: 3_000 })).toBe(once);
+  expect(await write("other.csv", { seed: 8, trades: 3_000 })).not.toBe(once);
+  expect(await write("empty.csv", { trades: 0 })).toBe("tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n");
+});
+
+test("memory does not grow with the file", { timeout: 60_000 }, async () => {
+  const door = new URL("./index.ts", import.meta.url).href;
+  const peakBytes = async (trades: number): Promise<number> => {
+    const path = join(folder, `big-${trades}.csv`);
+    const program = `const { generateLedgerFile } = await import(${JSON.stringify(door)});
+      await generateLedgerFile(${JSON.stringify(path)}, { trades: ${trades} });
+      console.log(process.resourceUsage().maxRSS * 1024);`;
+    // A small young generation, so that the peak is what is held and not garbage that nobody was in a hurry to collect.
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      "--max-semi-space-size=1",
+      "--disable-warning=ExperimentalWarning",
+      "--input-type=module",
+      "--eval",
+      program,
+    ]);
+    return Number(stdout);
+  };
+  // Not from nothing: a program that has just begun still grows by itself.
+  const [some, four] = [300_000, 1_200_000];
+  const [small, big] = [await peakBytes(some), await peakBytes(four)];
+  const sizes = await Promise.all([some, four].map(async (trades) => (await stat(join(folder, `big-${trades}.csv`))).size));
+  const more = (sizes[1] ?? 0) - (sizes[0] ?? 0);
+  expect(more).toBeGreaterThan(60e6);
+  expect(big - small).toBeLessThan(more / 2);
+});
+
+test("what cannot be written, and what makes no sense, is refused", async () => {
+  await expect(generateLedgerFile(join(folder, "none", "x.csv"), { trades: 1 })).rejects.toMatchObject({ code: "UNWRITABLE" });
+  await expect(generateLedgerFile(join(folder, "x.csv"), { trades: -1 })).rejects.toThrow(RangeError);
+  await expect(generateLedgerFile(join(folder, "x.csv"), { trades: 1, symbols: 201 })).rejects.toThrow(RangeError);
+});

@@ -1,0 +1,80 @@
+import { open } from "node:fs/promises";
+import { dayNumber, nextBusinessDay } from "../../domain/trading-day.ts";
+import { symbolsMax, unwritable } from "./desk.ts";
+import { frontFutures, optionOf, optionTick } from "./instruments.ts";
+import { ledgerHeader, wallText } from "./ledger-text.ts";
+import { type Random, randomFrom } from "./random.ts";
+
+export interface LedgerFileOptions {
+  /** Default 1. */
+  readonly seed?: number;
+  readonly trades: number;
+  /** Distinct instruments: four futures, then options. Default 100, at most 200. */
+  readonly symbols?: number;
+}
+
+const sessionMs = 23 * 3_600_000;
+const sessions = 5;
+const pieceChars = 1 << 16;
+
+/**
+ * Writes one big ledger for benchmarks: any number of rows in time order, spread over one week of sessions, without oddities.
+ * Books grow, shrink and cross zero; nothing expires. One piece of 64 kB is in memory at a time, and the next is made when the
+ * disk has taken it. The same options write the same bytes. Throws RangeError, BridgeError UNWRITABLE.
+ */
+export async function generateLedgerFile(path: string, options: LedgerFileOptions): Promise<{ readonly bytes: number }> {
+  const { seed = 1, trades, symbols = 100 } = options;
+  if (!(Number.isInteger(symbols) && symbols >= 1 && symbols <= symbolsMax))
+    throw new RangeError(`symbols must be a whole number from 1 to ${symbolsMax}, not ${symbols}`);
+  if (!(Number.isSafeInteger(trades) && trades >= 0)) throw new RangeError(`trades must be a whole number, not ${trades}`);
+  const fail = (cause: unknown): never => {
+    throw unwritable(path, cause);
+  };
+  let bytes = 0;
+  await using file = await open(path, "w").catch(fail);
+  for (const piece of pieces(randomFrom(seed), trades, symbols)) {
+    await file.appendFile(piece, "latin1").catch(fail);
+    bytes += piece.length;
+  }
+  return { bytes };
+}
+
+function* pieces(random: Random, trades: number, symbolCount: number): Generator<string> {
+  const lanes = lanesOf(symbolCount);
+  const days = [dayNumber(2025, 7, 14)];
+  while (days.length < sessions) days.push(nextBusinessDay(days[days.length - 1] as number));
+  let piece = `${ledgerHeader}\n`;
+  for (let trade = 0; trade < trades; trade++) {
+    const lane = lanes[random.below(lanes.length)] as GeneratedLane;
+    lane.ticks = Math.max(lane.ticksMin, lane.ticks + random.below(5) - 2);
+    const sinceStart = Math.floor((trade / trades) * sessions * sessionMs);
+    const session = Math.floor(sinceStart / sessionMs);
+    const time = wallText(days[session] as number, sinceStart - session * sessionMs, 3);
+    const price = lane.ticks * lane.tick;
+    const side = random.chance(0.5) ? "B" : "S";
+    piece += `${trade + 1},${lane.symbol},${time},${side},${1 + random.below(20)}.0,${Number.isInteger(price) ? `${price}.0` : price}\n`;
+    if (piece.length < pieceChars) continue;
+    yield piece;
+    piece = "";
+  }
+  yield piece;
+}
+
+interface GeneratedLane {
+  readonly symbol: string;
+  readonly tick: number;
+  readonly ticksMin: number;
+  ticks: number;
+}
+
+function lanesOf(count: number): GeneratedLane[] {
+  const lanes = frontFutures.map(({ symbol, tick }) => ({ symbol, tick, ticks: Math.round(110 / tick), ticksMin: 1 }));
+  // Options of the weeks after, so that none expires on the way.
+  let expiry = dayNumber(2025, 7, 18);
+  for (let ring = 0; lanes.length < count; ring = (ring + 1) % 10) {
+    if (ring === 0) expiry = nextBusinessDay(expiry);
+    const { symbol } = optionOf(ring % 2 === 0 ? "C" : "P", expiry, 110 + (ring >> 1) * 0.25);
+    lanes.push({ symbol, tick: optionTick, ticks: 48, ticksMin: 1 });
+  }
+  return lanes.slice(0, count);
+}

@@ -1,0 +1,62 @@
+import { weekday } from "../../domain/trading-day.ts";
+import { type Contract, type FutureContract, frontFutures, type OptionContract, optionTick } from "./instruments.ts";
+import type { Random } from "./random.ts";
+
+/** Minutes of a session: from 17:00 of the day before to 16:00, both ends counted. */
+export const sessionMinutes = 23 * 60;
+/** The minute of a wall-clock time on the day itself. */
+export const minuteAt = (hour: number, minute: number): number => (hour + 7) * 60 + minute;
+
+export interface Market {
+  /** Points at a minute of a session (its place in the list of sessions). Exact: a multiple of the contract's tick. */
+  price(contract: Contract, session: number, minute: number): number;
+  /** The Bund, in plain decimals, four places: the desk's price files carry it, the desk does not trade it. */
+  bund(session: number, minute: number): string;
+}
+
+/** What moves is one yield; every future follows it by its own weight. All figures are invented, near those of July 2025. */
+const weights: Readonly<Record<string, { readonly start: number; readonly weight: number }>> = {
+  ZT: { start: 103.65, weight: 0.25 },
+  ZF: { start: 108.2, weight: 0.6 },
+  ZN: { start: 110.9, weight: 1 },
+  ZB: { start: 113.4, weight: 1.9 },
+};
+/** Deviation of the ten-year note over one session, points. */
+const dailyMove = 0.36;
+
+/** A market for some sessions: a random walk by the minute, no gaps. `sessionDays` are the trading days, in order. */
+export function marketFrom(random: Random, sessionDays: readonly number[]): Market {
+  const step = dailyMove / Math.sqrt(sessionMinutes);
+  const level = new Float64Array(sessionDays.length * (sessionMinutes + 1));
+  for (let at = 1; at < level.length; at++) level[at] = (level[at - 1] as number) + step * random.bell();
+  const moved = (session: number, minute: number): number => level[session * (sessionMinutes + 1) + minute] as number;
+
+  const future = ({ root, tick }: FutureContract, session: number, minute: number): number => {
+    const { start, weight } = weights[root] as (typeof weights)[string];
+    return Math.round((start + weight * moved(session, minute)) / tick) * tick;
+  };
+
+  const option = (contract: OptionContract, session: number, minute: number): number => {
+    const underlying = future(frontFutures[0] as FutureContract, session, minute);
+    const sessionsLeft = Math.max(0, businessDaysBetween(sessionDays[session] as number, contract.expiry));
+    const deviation = dailyMove * Math.sqrt(sessionsLeft + Math.max(0, 1 - minute / sessionMinutes));
+    const intrinsic = contract.right === "C" ? underlying - contract.strike : contract.strike - underlying;
+    // Not Black's formula, but its shape: most at the money, nothing 2.6 deviations away; needs no logarithm.
+    const nearness = deviation === 0 ? 0 : Math.max(0, 1 - Math.abs(intrinsic) / (2.6 * deviation));
+    const value = Math.max(intrinsic, 0) + 0.4 * deviation * nearness ** 3;
+    return Math.max(1, Math.round(value / optionTick)) * optionTick;
+  };
+
+  return {
+    price: (contract, session, minute) =>
+      contract.kind === "future" ? future(contract, session, minute) : option(contract, session, minute),
+    bund: (session, minute) => (129.4 + 0.8 * moved(session, minute)).toFixed(4),
+  };
+}
+
+/** Weekends apart; a holiday more or less only makes an option a little dearer. */
+function businessDaysBetween(from: number, to: number): number {
+  let count = 0;
+  for (let day = from + 1; day <= to; day++) if (weekday(day) % 6 !== 0) count += 1;
+  return count;
+}

@@ -1,0 +1,66 @@
+import { parseDecimal } from "../../domain/decimal.ts";
+import { formatPrice } from "../../domain/price-notation.ts";
+import { type DayNumber, dateOfDay } from "../../domain/trading-day.ts";
+import { productOfRoot } from "../../symbols/index.ts";
+import { bloombergOf, type FutureContract, frontFutures, type OptionContract } from "./instruments.ts";
+import { type Market, sessionMinutes } from "./market.ts";
+import type { Session } from "./trading.ts";
+
+/**
+ * A futures price file of the old family: 32nds that look like decimals (`110.165` is 110 + 16.5/32), roots for names, an
+ * empty last column. PX_SETTLE is the settlement of the session before until the session's own is made at 16:00.
+ */
+export function futuresPrices(market: Market, session: number, minute: number): string {
+  const settled = settlement(session, minute);
+  const rows = ["ZT", "ZF", "ZN", "ZB"].map((root) => {
+    const future = frontFutures.find((contract) => contract.root === root) as FutureContract;
+    const texts = [market.price(future, session, minute), market.price(future, ...settled)].map(in32nds);
+    return `${productOfRoot(root)?.bloomberg},${texts.join(",")},`;
+  });
+  rows.push(`RX,${market.bund(session, minute)},${market.bund(...settled)},`);
+  return `${["SYMBOL,PX_LAST,PX_SETTLE,", ...rows].join("\n")}\n`;
+}
+
+/**
+ * An options price file: Bloomberg's names, decimal points, out of the money first and then in the money for each expiry.
+ * What has expired, or had no settlement yet, says so in the words of the source.
+ */
+export function optionPrices(
+  market: Market,
+  { index, day }: Session,
+  minute: number,
+  options: readonly OptionContract[],
+): string {
+  const underlying = market.price(frontFutures[0] as FutureContract, index, minute);
+  const settled = settlement(index, minute);
+  const rows = options.map((option) => {
+    const inside = option.right === "C" ? option.strike < underlying : option.strike > underlying;
+    const gone = option.expiry < day;
+    const last = gone ? notApplicable : decimalText(market.price(option, index, minute));
+    const settle = gone ? notApplicable : decimalText(market.price(option, ...settled));
+    const text = `${bloombergOf(option)},${last},${settle},${americanDate(option.expiry)},${inside ? "ITM" : "OTM"},,`;
+    return { expiry: option.expiry, inside, text };
+  });
+  rows.sort((a, b) => a.expiry - b.expiry || Number(a.inside) - Number(b.inside));
+  return `${["SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS,,", ...rows.map(({ text }) => text)].join("\n")}\n`;
+}
+
+const notApplicable = "#N/A Field Not Applicable";
+
+/** Which moment the settlement of a file stands for. Before the first session there was none: its first minute. */
+function settlement(session: number, minute: number): [session: number, minute: number] {
+  if (minute === sessionMinutes) return [session, minute];
+  return session === 0 ? [0, 0] : [session - 1, sessionMinutes];
+}
+
+function in32nds(price: number): string {
+  const exact = parseDecimal(`${price}`);
+  return (exact && formatPrice(exact, "point-32nds")) ?? "";
+}
+
+const decimalText = (price: number): string => (Number.isInteger(price) ? `${price}.0` : `${price}`);
+
+function americanDate(day: DayNumber): string {
+  const { year, month, date } = dateOfDay(day);
+  return `${month}/${date}/${year}`;
+}

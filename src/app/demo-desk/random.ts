@@ -1,0 +1,35 @@
+/** Chance from a seed: the same seed draws the same numbers on every machine. Not for secrets. */
+export interface Random {
+  /** From 0 inclusive to 1 exclusive. */
+  unit(): number;
+  /** A whole number from 0 to `count - 1`. */
+  below(count: number): number;
+  chance(probability: number): boolean;
+  /** One of a list that is not empty. */
+  pick<T>(from: readonly T[]): T;
+  /** About normal with mean 0 and deviation 1, never beyond 3: a sum of twelve, since Math.log differs between machines. */
+  bell(): number;
+}
+
+/** mulberry32 (Tommy Ettinger, public domain): 32 bits of state, enough for a desk that nobody bets on. */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  const unit = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  const below = (count: number): number => Math.floor(unit() * count);
+  return {
+    unit,
+    below,
+    chance: (probability) => unit() < probability,
+    pick: (from) => from[below(from.length)] as (typeof from)[number],
+    bell: () => {
+      let sum = -6;
+      for (let draw = 0; draw < 12; draw++) sum += unit();
+      return Math.max(-3, Math.min(3, sum));
+    },
+  };
+}
