@@ -8,6 +8,8 @@ export { renderParityTable, renderPnlTable } from "../adapters/report/index.ts";
 export type { TradingDayRuleName } from "../domain/trading-day.ts";
 export type { Method, StatementPosition, Totals } from "../engine/index.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
+export { type Demo, runDemo } from "./demo.ts";
+export { examine, type Finding } from "./doctor.ts";
 export { matchesCsv } from "./matches-csv.ts";
 export { writeWhole } from "./output.ts";
 export { replay } from "./parity.ts";

@@ -11,6 +11,7 @@ export type {
   PositionRow,
   RowKey,
   Side,
+  SnapshotRow,
   SystemAnswer,
   SystemError,
   Verdict,

@@ -24,6 +24,11 @@ export interface DailyRow {
   readonly total: string | null;
 }
 
+/** Where a position stood at the end of a day; realized since inception. For systems that keep such a history. */
+export interface SnapshotRow extends PositionRow {
+  readonly tradingDay: string;
+}
+
 export interface SystemError {
   readonly code: string;
   readonly why: string;
@@ -37,6 +42,7 @@ export interface SystemAnswer {
   readonly dayRule: string;
   readonly positions: readonly PositionRow[];
   readonly daily: readonly DailyRow[];
+  readonly snapshots?: readonly SnapshotRow[];
   /** What the system itself refused. */
   readonly errors: readonly SystemError[];
 }
@@ -45,6 +51,7 @@ export interface SystemAnswer {
 export const fieldsOf = {
   position: ["quantity", "averagePrice", "realized", "unrealized"],
   daily: ["realized", "unrealized", "total"],
+  snapshot: ["quantity", "averagePrice", "realized", "unrealized"],
 } as const;
 export type Kind = keyof typeof fieldsOf;
 export type Field = (typeof fieldsOf)[Kind][number];
@@ -75,7 +82,7 @@ export type Cause = keyof typeof causes;
 export interface RowKey {
   readonly book?: string;
   readonly symbol: string;
-  /** Only in daily rows. */
+  /** Only in daily rows and snapshots. */
   readonly tradingDay?: string;
 }
 
@@ -117,7 +124,7 @@ export interface ComparisonReport {
   /** The number of comparisons: of `rows`, and the sum of `verdicts`. */
   readonly compared: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
-  /** Every comparison: positions before daily rows, then by book, symbol, trading day, then in the order of `fieldsOf`. */
+  /** Every comparison: positions, daily rows, snapshots, then by book, symbol, trading day, then in the order of `fieldsOf`. */
   readonly rows: readonly ComparisonRow[];
   /** What was converted at the edge, in declared order. Only rules that applied to at least one row. */
   readonly conversions: readonly { readonly system: Side; readonly field: Field; readonly rule: string }[];

@@ -26,6 +26,7 @@ import type {
   PositionRow,
   RowKey,
   Side,
+  SnapshotRow,
   SystemAnswer,
   Verdict,
 } from "./report.ts";
@@ -61,6 +62,7 @@ export class PnLComparisonValidator {
     // Positions first: what they prove about lot order explains daily rows.
     for (const paired of pair(legacy.positions, modern.positions)) comparePaired(comparison, "position", paired);
     for (const paired of pair(legacy.daily, modern.daily)) comparePaired(comparison, "daily", paired);
+    for (const paired of pair(legacy.snapshots ?? [], modern.snapshots ?? [])) comparePaired(comparison, "snapshot", paired);
 
     const { counts, rows } = comparison;
     const refused = legacy.errors.length + modern.errors.length;
@@ -97,7 +99,7 @@ interface Comparison {
   readonly drift: Map<Field, Fraction>;
 }
 
-type AnswerRow = PositionRow | DailyRow;
+type AnswerRow = PositionRow | DailyRow | SnapshotRow;
 
 interface Paired {
   readonly key: RowKey;

@@ -25,7 +25,7 @@ export type ParitySide = "legacy" | "modern";
 export type ParityVerdict = "equal" | "within_tolerance" | "diverged" | "error" | "not_comparable";
 
 export interface ParityRow {
-  readonly kind: "position" | "daily";
+  readonly kind: "position" | "daily" | "snapshot";
   readonly key: { readonly book?: string; readonly symbol: string; readonly tradingDay?: string };
   /** A compared field, or `row` where the whole row is missing or duplicated: then the two values count rows. */
   readonly field: string;

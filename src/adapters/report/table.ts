@@ -35,8 +35,8 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
   const positions = positionsOf(report);
   const differing = positions.filter((position) => !agrees(position.worst.verdict));
   const agreeing = positions.filter((position) => agrees(position.worst.verdict));
-  const days = worstFirst(report.rows.filter((row) => row.kind === "daily" && !agrees(row.verdict)));
-  const daysAgreeing = report.rows.filter((row) => row.kind === "daily").length - days.length;
+  const days = worstFirst(report.rows.filter((row) => row.kind !== "position" && !agrees(row.verdict)));
+  const daysAgreeing = report.rows.filter((row) => row.kind !== "position").length - days.length;
 
   const shown = [...differing.slice(0, rowsMax), ...agreeing.slice(0, rowsMax)];
   const [head, ...lines] = alignPositions(shown, paint, width);
@@ -183,7 +183,7 @@ function alignDays(rows: readonly ParityRow[], paint: Paint, width: number): str
     marks[row.verdict][0],
     plain(row.key.tradingDay ?? ""),
     shorten(plain(row.key.book === undefined ? row.key.symbol : `${row.key.book} ${row.key.symbol}`), room),
-    row.field,
+    row.kind === "snapshot" ? `snapshot ${row.field}` : row.field,
     figure(row.legacy),
     figure(row.modern),
     figure(row.difference),

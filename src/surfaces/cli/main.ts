@@ -17,8 +17,7 @@ const program = new Command("pnl-bridge")
   .version(JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")).version)
   .option("--verbose", "print the stack trace of a failure")
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "BAD_USAGE: ")) })
-  .showHelpAfterError("(pnl-bridge --help lists what there is)")
+  .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) })
   .addHelpText(
     "after",
     `
@@ -93,6 +92,14 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) process.exitCode = reportFailure(error, streams, program.opts().verbose === true);
   else process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+
+/** Commander's complaint as the one line that every failure is. */
+function usageLine(text: string): string {
+  return `BAD_USAGE: ${text
+    .replace(/^error: /, "")
+    .replaceAll(/\s*\n\s*/g, " ")
+    .trim()}; --help lists what there is`;
 }
 
 function command(name: string, description: string, load: Load, options: readonly Option[]): void {

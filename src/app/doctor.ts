@@ -1,0 +1,83 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Config } from "../config/index.ts";
+import { replay } from "./parity.ts";
+
+/** One thing that this machine or this configuration can or cannot do. */
+export interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Looks at what pnl-bridge needs, by doing it once on a small scale. Never throws: what fails is a finding. */
+export async function examine(config: Config): Promise<readonly Finding[]> {
+  return [
+    await attempt("node", () => `${process.versions.node} on ${process.platform}-${process.arch}`),
+    await attempt("sqlite", sqliteVersion),
+    await attempt("temporary folder", () => withFolder(async (folder) => `${folder} can be written`)),
+    await attempt("exact JSON numbers", exactJson),
+    await attempt("configuration", () =>
+      config.unused.length === 0
+        ? `legacy ${config.systems.legacy.name}, modern ${config.systems.modern.name}, P&L tolerance ${config.validation.comparisonThreshold}, position tolerance ${config.validation.positionThreshold}`
+        : `valid; no effect in this version: ${config.unused.join(", ")}`,
+    ),
+    await attempt("both systems", () => bothSystems(config)),
+  ];
+}
+
+async function attempt(check: string, look: () => string | Promise<string>): Promise<Finding> {
+  try {
+    return { check, ok: true, detail: await look() };
+  } catch (error) {
+    return { check, ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function sqliteVersion(): Promise<string> {
+  const { default: Database } = await import("better-sqlite3");
+  const database = new Database(":memory:");
+  try {
+    const { version } = createRequire(import.meta.url)("better-sqlite3/package.json") as { version: string };
+    return `SQLite ${String(database.prepare("SELECT sqlite_version()").pluck().get())} (better-sqlite3 ${version})`;
+  } finally {
+    database.close();
+  }
+}
+
+function exactJson(): string {
+  let source: string | undefined;
+  JSON.parse("0.10000000000000000000001", (_key, value, context?: { readonly source?: string }) => {
+    source = context?.source;
+    return value;
+  });
+  if (source !== "0.10000000000000000000001")
+    throw new Error("this Node does not hand out the source text of JSON numbers: write prices as text");
+  return "numbers are read from their source text";
+}
+
+/** A round trip of two trades through the configured systems, which must agree on it. */
+function bothSystems(config: Config): Promise<string> {
+  return withFolder(async (folder) => {
+    const ledger = join(folder, "trades_20250724.csv");
+    const rows = [
+      "1,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00.000,B,1.0,110.5",
+      "2,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:01.000,S,1.0,110.515625",
+    ];
+    await writeFile(ledger, `tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n${rows.join("\n")}\n`);
+    const report = await replay({ trades: [ledger], config });
+    if (!report.ok) throw new Error("they disagree on one round trip of one tick");
+    return `${report.legacy.system} and ${report.modern.system} agree on a round trip of one tick (15.625 USD)`;
+  });
+}
+
+async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-doctor-"));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,25 @@
+import { renderParityTable, runDemo } from "../../../app/commands.ts";
+import { BridgeError } from "../../../domain/errors.ts";
+import { type CommandResult, colourful, progressOn, type Streams, terminalWidth } from "../terminal.ts";
+
+export async function run(
+  options: { readonly keep?: string; readonly seed: string },
+  { out, err }: Streams,
+): Promise<CommandResult> {
+  const seed = Number(options.seed);
+  if (!Number.isSafeInteger(seed)) {
+    throw new BridgeError("BAD_USAGE", {
+      what: `--seed must be a whole number, not ${JSON.stringify(options.seed)}`,
+      mend: "write --seed 7",
+    });
+  }
+  const progress = progressOn(err);
+  const { trades, ledgers, prices, report } = await runDemo({ ...options, seed, onProgress: progress.report }).finally(
+    progress.done,
+  );
+  const made = `A desk with ${trades} trades, made from seed ${seed}; the legacy desk and the modern engine ran over the same files.`;
+  const again = options.keep === undefined ? "" : `\n\nAgain, by hand: pnl-bridge replay --trades ${ledgers} --prices ${prices}`;
+  const table = renderParityTable(report, { colour: colourful(out), width: terminalWidth(out), rowsMax: 12 });
+  // The demo has done its job where it shows differences, so they are no failure.
+  return { exitCode: 0, text: `${made}\n\n${table}${again}` };
+}

@@ -1,0 +1,19 @@
+import { styleText } from "node:util";
+import { examine, loadConfigOrDefault } from "../../../app/commands.ts";
+import { type CommandResult, colourful, jsonResult, type Streams } from "../terminal.ts";
+
+export async function run(
+  options: { readonly config?: string; readonly json?: boolean },
+  { out }: Streams,
+): Promise<CommandResult> {
+  const { config } = await loadConfigOrDefault(options.config);
+  const findings = await examine(config);
+  const fine = findings.every(({ ok }) => ok);
+  if (options.json) return jsonResult({ ok: fine, findings }, fine);
+  const paint = (style: "green" | "red", text: string): string => (colourful(out) ? styleText(style, text) : text);
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const lines = findings.map(
+    ({ check, ok, detail }) => `${ok ? paint("green", "ok  ") : paint("red", "FAIL")}  ${check.padEnd(width)}  ${detail}`,
+  );
+  return { exitCode: fine ? 0 : 1, text: lines.join("\n") };
+}
