@@ -1,12 +1,12 @@
-import type { Dirent, Stats } from "node:fs";
-import { open, readdir, realpath, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import { dayUs, hourUs, instantOfWall, parseInstant, wallOfInstant, wallReading } from "../../domain/chicago-time.ts";
 import { parseDecimal } from "../../domain/decimal.ts";
 import { BridgeError } from "../../domain/errors.ts";
 import { dayNumber, parseDay, type TradingDayRule } from "../../domain/trading-day.ts";
 import { type Instrument, TradeColumns } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
+import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
 import { NoteLog } from "./note-log.ts";
 import { ByteInterner, RowFields } from "./row-fields.ts";
 import { RowSet } from "./row-set.ts";
@@ -18,7 +18,7 @@ type Column = (typeof ledgerColumns)[number] | (typeof optionalColumns)[number];
 
 /** A longer line is no ledger row; it is refused without being held in memory. */
 export const lineBytesMax = 65_536;
-const chunkBytes = 1 << 20;
+const chunkBytesDefault = 1 << 20;
 
 export interface LedgerOptions {
   readonly dayRule: TradingDayRule;
@@ -48,9 +48,14 @@ export interface LedgerInput {
  * Reads ledger files into trade columns: streaming, any size, about 45 bytes of memory a trade. Bad rows go to quarantine
  * one by one, with file, line, code and text; the rest goes on. Throws BridgeError where a file as a whole cannot be read.
  * Rows repeated inside a file are trades; rows that stand in an earlier file too are one trade (a multiset difference).
+ * `chunkBytes` is how much is read at a time; it changes no result (tests read byte by byte).
  */
-export async function readLedgers(paths: readonly string[], options: LedgerOptions): Promise<LedgerInput> {
-  const reader = new LedgerReader(paths, options);
+export async function readLedgers(
+  paths: readonly string[],
+  options: LedgerOptions,
+  chunkBytes: number = chunkBytesDefault,
+): Promise<LedgerInput> {
+  const reader = new LedgerReader(paths, options, chunkBytes);
   const sizes = await Promise.all(paths.map(async (path) => (await regularFile(path)).size));
   await reader.read(sizes.reduce((a, b) => a + b, 0));
   return reader.result();
@@ -61,71 +66,10 @@ export async function readLedgers(paths: readonly string[], options: LedgerOptio
  * once. A folder stands for the `trades_*.csv` directly inside it. Throws where there is none, or a path cannot be read.
  */
 export async function findLedgers(given: readonly string[]): Promise<readonly string[]> {
-  const found = (await Promise.all(given.map((path) => filesOf(path, /^trades_.*\.csv$/i, "trades_*.csv")))).flat();
-  const byRealPath = new Map<string, string>();
-  for (const path of found) {
-    const real = await realpath(path);
-    if (!byRealPath.has(real)) byRealPath.set(real, path);
-  }
+  const found = await Promise.all(given.map((path) => filesOf(path, { pattern: /^trades_.*\.csv$/i, shown: "trades_*.csv" })));
+  const paths = await onceEach(found.flat());
   const key = (path: string): string => `${`${dayInName(path) ?? 0}`.padStart(8, "0") + basename(path)}\u0000${path}`;
-  return [...byRealPath.values()].sort((a, b) => (key(a) < key(b) ? -1 : 1));
-}
-
-/** The regular files behind a path: itself, or those of a folder whose names match. Throws BridgeError, one clear line. */
-export async function filesOf(path: string, wanted: RegExp, shown: string): Promise<readonly string[]> {
-  const stats = await statOf(path);
-  if (!stats.isDirectory()) return [path];
-  let entries: Dirent[];
-  try {
-    entries = await readdir(path, { withFileTypes: true });
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-  const names = entries.filter((entry) => !entry.isDirectory() && wanted.test(entry.name)).map((entry) => entry.name);
-  if (names.length === 0)
-    throw new BridgeError("NO_INPUT", {
-      what: `the folder holds no ${shown}`,
-      where: path,
-      mend: "name the folder or the files themselves",
-    });
-  return names.sort().map((name) => join(path, name));
-}
-
-async function regularFile(path: string): Promise<Stats> {
-  const stats = await statOf(path);
-  if (!stats.isFile())
-    throw new BridgeError("UNREADABLE", {
-      what: "this is no regular file",
-      where: path,
-      mend: "name a CSV file or a folder of them",
-    });
-  return stats;
-}
-
-async function statOf(path: string): Promise<Stats> {
-  try {
-    return await stat(path);
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or folder",
-  EACCES: "permission denied",
-  ELOOP: "the symbolic links run in a circle",
-  ENOTDIR: "a part of the path is no folder",
-  EISDIR: "this is a folder",
-};
-
-function unreadable(path: string, cause: unknown): BridgeError {
-  const code = (cause as NodeJS.ErrnoException).code ?? "";
-  return new BridgeError("UNREADABLE", {
-    what: reasons[code] ?? `cannot be read: ${code || String(cause)}`,
-    where: path,
-    mend: "check the path and its permissions",
-    cause,
-  });
+  return [...paths].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** The day in a ledger's name, `trades_20250724.csv`; undefined where there is none. */
@@ -134,12 +78,15 @@ export function dayInName(path: string): number | undefined {
   return year === "" ? undefined : parseDay(`${year}-${month}-${date}`);
 }
 
+const newline = 10;
+
 type Refusal = readonly [code: string, why: string];
 const notText: Refusal = ["NOT_TEXT", "the line holds bytes that are no text, as a file has that was cut off by a crash"];
 
 class LedgerReader {
   readonly #paths: readonly string[];
   readonly #options: LedgerOptions;
+  readonly #chunkBytes: number;
   readonly #trades = new TradeColumns(1 << 14);
   readonly #log = new NoteLog();
   readonly #files: readonly string[];
@@ -158,15 +105,13 @@ class LedgerReader {
   #columnCount = 0;
   /** The last date that was read, as its ten bytes, and its midnight: most rows repeat it. */
   #dateKey = [0, 0, 0];
-  #midnightUs = 0;
+  #midnightUs = Number.NaN;
 
-  constructor(paths: readonly string[], options: LedgerOptions) {
+  constructor(paths: readonly string[], options: LedgerOptions, chunkBytes: number) {
     this.#paths = paths;
     this.#options = options;
-    const names = paths.map((path) => basename(path));
-    this.#files = paths.map((path, index) =>
-      names.indexOf(names[index] as string) === names.lastIndexOf(names[index] as string) ? (names[index] as string) : path,
-    );
+    this.#chunkBytes = chunkBytes;
+    this.#files = namesOf(paths);
     // One file cannot repeat another's rows, so a single big one need not be remembered row by row.
     this.#seen = paths.length > 1 ? new RowSet(this.#trades) : undefined;
   }
@@ -202,27 +147,31 @@ class LedgerReader {
       throw unreadable(path, cause);
     });
     try {
+      const chunkBytes = this.#chunkBytes;
       const buffer = Buffer.allocUnsafe(chunkBytes + lineBytesMax);
       let held = 0;
+      let header = true;
       let skipping = false;
-      for (let first = true; ; first = false) {
+      for (let last = false; !last; ) {
         const { bytesRead } = await file.read(buffer, held, chunkBytes).catch((cause) => {
           throw unreadable(path, cause);
         });
-        const last = bytesRead === 0;
+        last = bytesRead === 0;
         const until = held + bytesRead;
         let from = 0;
-        if (first) from = this.#readHeader(path, buffer, until);
-        if (skipping) {
-          const end = buffer.subarray(0, until).indexOf(10);
+        if (header) {
+          from = this.#readHeader(path, buffer, until, last || until >= lineBytesMax);
+          header = from < 0;
+        } else if (skipping) {
+          const end = buffer.subarray(0, until).indexOf(newline);
           from = end < 0 ? until : end + 1;
           skipping = end < 0;
         }
-        from = this.#readRows(buffer, from, until, last);
+        from = header ? 0 : this.#readRows(buffer, from, until, last);
         onBytes(bytesRead);
-        if (last) break;
         held = until - from;
         if (held > lineBytesMax) {
+          this.#line += 1;
           this.#tooLong(buffer, from, until);
           held = 0;
           skipping = true;
@@ -233,12 +182,12 @@ class LedgerReader {
     }
   }
 
-  /** Reads the header line; returns where the rows begin. */
-  #readHeader(path: string, bytes: Uint8Array, until: number): number {
+  /** Reads the header line; returns where the rows begin, or -1 where the line goes on beyond the bytes read so far. */
+  #readHeader(path: string, bytes: Uint8Array, until: number, enough: boolean): number {
     const bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-    const limit = Math.min(until, lineBytesMax);
     const fields = this.#fields;
-    const complete = fields.read(bytes, bom, limit, until <= lineBytesMax) === "line";
+    const complete = fields.read(bytes, bom, Math.min(until, lineBytesMax), until <= lineBytesMax && enough) === "line";
+    if (!complete && !enough) return -1;
     const names = complete ? Array.from({ length: fields.count }, (_, field) => fields.text(field)) : [];
     const known: readonly string[] = [...ledgerColumns, ...optionalColumns];
     const missing = ledgerColumns.filter((column) => !names.includes(column));
@@ -270,7 +219,9 @@ class LedgerReader {
     let from = begin;
     while (from < until && fields.read(bytes, from, until, last) === "line") {
       this.#line += 1;
-      if (!fields.blank) this.#readRow(bytes, from);
+      const end = fields.next - (bytes[fields.next - 1] === newline ? 1 : 0);
+      if (end - from > lineBytesMax) this.#tooLong(bytes, from, end);
+      else if (!fields.blank) this.#readRow(bytes, from);
       from = fields.next;
     }
     return from;
@@ -280,16 +231,16 @@ class LedgerReader {
     this.#rows += 1;
     const refusal = this.#parseRow() ?? this.#keepUnlessRepeated();
     if (refusal === undefined) return;
-    const cutOff = bytes.subarray(from, this.#fields.next).includes(0);
-    const [code, why] = cutOff ? notText : refusal;
-    this.#refuse(bytes, from, this.#fields.next, code, why);
+    // What a refused row left behind must not be found by the trade that takes its place.
+    this.#trades.fee.delete(this.#trades.length);
+    this.#refuse(bytes, from, this.#fields.next, ...refusal);
   }
 
   /** Reads the row into the next place of the columns, not yet counted there. */
   #parseRow(): Refusal | undefined {
     const fields = this.#fields;
     const at = this.#at;
-    const quoted = (field: number): string => JSON.stringify(fields.text(field).slice(0, 60));
+    if (fields.binary) return notText;
     if (fields.misquoted) return ["BAD_QUOTING", "a quoted field does not end where it should"];
     if (fields.count < this.#columnCount)
       return ["MISSING_COLUMN", `the line has only ${fields.count} columns, the header has ${this.#columnCount}`];
@@ -298,18 +249,19 @@ class LedgerReader {
     const trades = this.#trades;
     const trade = trades.next();
 
-    const [symbolStart, symbolEnd] = [fields.start[at.instrumentName] as number, fields.end[at.instrumentName] as number];
+    const symbolStart = fields.start[at.instrumentName] as number;
+    const symbolEnd = fields.end[at.instrumentName] as number;
     if (symbolStart === symbolEnd) return ["BAD_SYMBOL", "there is no instrument name"];
     const sideStart = fields.start[at.buySell] as number;
     const side = fields.end[at.buySell] === sideStart + 1 ? fields.bytes[sideStart] : 0;
-    if (side !== 66 && side !== 83) return ["BAD_SIDE", `buySell must be B or S, not ${quoted(at.buySell)}`];
+    if (side !== 66 && side !== 83) return ["BAD_SIDE", `buySell must be B or S, not ${this.#quoted(at.buySell)}`];
     if (!fields.decimal(at.quantity, trades.quantity, trade))
-      return ["BAD_QUANTITY", `the quantity ${quoted(at.quantity)} is no number`];
+      return ["BAD_QUANTITY", `the quantity ${this.#quoted(at.quantity)} is no number`];
     if (!isPositive(trades, trade))
       return ["BAD_QUANTITY", `the quantity must be above zero, not ${fields.text(at.quantity)}; buySell carries the sign`];
-    if (!fields.decimal(at.price, trades.price, trade)) return ["BAD_PRICE", `the price ${quoted(at.price)} is no number`];
+    if (!fields.decimal(at.price, trades.price, trade)) return ["BAD_PRICE", `the price ${this.#quoted(at.price)} is no number`];
     if (!this.#readId(at.tradeId, trade)) return ["BAD_ID", "there is no trade id"];
-    if (at.fee >= 0 && !this.#readFee(at.fee, trade)) return ["BAD_FEE", `the fee ${quoted(at.fee)} is no number`];
+    if (at.fee >= 0 && !this.#readFee(at.fee, trade)) return ["BAD_FEE", `the fee ${this.#quoted(at.fee)} is no number`];
     const wallUs = this.#wallTime(at.marketTradeTime);
     this.#wallUs = wallUs;
     if (Number.isNaN(wallUs)) return ["BAD_TIME", this.#badTime(at.marketTradeTime)];
@@ -324,6 +276,10 @@ class LedgerReader {
     trades.file[trade] = this.#file;
     trades.line[trade] = this.#line;
     return undefined;
+  }
+
+  #quoted(field: number): string {
+    return JSON.stringify(this.#fields.text(field).slice(0, 60));
   }
 
   /** Counts the row that was just read, unless it stands in an earlier file too. */
@@ -398,9 +354,11 @@ class LedgerReader {
     const month3 = ((bytes[from + 4] as number) << 16) | ((bytes[from + 5] as number) << 8) | (bytes[from + 6] as number);
     const date3 = ((bytes[from + 7] as number) << 16) | ((bytes[from + 8] as number) << 8) | (bytes[from + 9] as number);
     if (key[0] === year4 && key[1] === month3 && key[2] === date3) return this.#midnightUs;
-    const day = parseDay(Buffer.from(bytes.subarray(from, from + 10)).toString("latin1"));
+    const text = Buffer.from(bytes.subarray(from, from + 10)).toString("latin1");
+    const day = parseDay(text);
     this.#dateKey = [year4, month3, date3];
-    this.#midnightUs = day === undefined ? Number.NaN : day * dayUs;
+    // parseInstant knows the years for which Chicago's clock is known.
+    this.#midnightUs = day === undefined || parseInstant(text) === undefined ? Number.NaN : day * dayUs;
     return this.#midnightUs;
   }
 
@@ -468,7 +426,7 @@ class LedgerReader {
     const book = hasBook
       ? this.#books.intern(fields.bytes, fields.start[bookField] as number, fields.end[bookField] as number)
       : -1;
-    const key = symbol * 65_536 + book + 1;
+    const key = hasBook ? (symbol + 1) * 0x4000000 + book : symbol;
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
     const lane = this.#trades.laneOf(
@@ -506,7 +464,6 @@ class LedgerReader {
 
   #tooLong(bytes: Uint8Array, from: number, to: number): void {
     this.#rows += 1;
-    this.#line += 1;
     this.#refuse(bytes, from, to, "LINE_TOO_LONG", `the line is longer than ${lineBytesMax} bytes`);
   }
 }

@@ -17,6 +17,8 @@ export class RowFields {
   readonly end = new Int32Array(columnsMax);
   /** Set when a quoted field does not end where it should. */
   misquoted = false;
+  /** Set when the line holds a NUL byte, which no text does; the tail of a file that a crash cut off does. */
+  binary = false;
   /** Behind the line's end. */
   next = 0;
 
@@ -27,6 +29,7 @@ export class RowFields {
   read(bytes: Uint8Array, from: number, until: number, last: boolean): LineEnd {
     this.bytes = bytes;
     this.misquoted = false;
+    this.binary = false;
     const { start, end } = this;
     let count = 0;
     let fieldStart = from;
@@ -44,6 +47,7 @@ export class RowFields {
         fieldStart = at + 1;
       } else if (byte === newline) break;
       else if (byte === quote) quoted = true;
+      else if (byte === 0) this.binary = true;
     }
     if (at === until && !last) return "open";
     this.next = Math.min(at + 1, until);
@@ -60,13 +64,13 @@ export class RowFields {
   }
 
   text(field: number): string {
-    return utf8.decode(this.bytes.subarray(this.start[field] as number, this.end[field] as number));
+    return textOf(this.bytes.subarray(this.start[field] as number, this.end[field] as number));
   }
 
   /** The line as it stands, for a person: at most 200 characters, control characters shown as `·`. */
   static excerpt(bytes: Uint8Array, from: number, to: number): string {
     const text = utf8.decode(bytes.subarray(from, Math.min(to, from + 800)));
-    const shown = text.replaceAll(/\p{Cc}/gu, (control) => (control === "\t" ? " " : "·")).trimEnd();
+    const shown = text.trimEnd().replaceAll(/\p{Cc}/gu, (control) => (control === "\t" ? " " : "·"));
     return shown.length > 200 || to > from + 800 ? `${shown.slice(0, 200)}…` : shown;
   }
 
@@ -139,7 +143,7 @@ export class RowFields {
       while (at < to && isBlank(source[at] as number)) at += 1;
       if (source[at] === quote && at < to) {
         at += 1;
-        while (at < to && !(source[at] === quote && source[at + 1] !== quote)) {
+        while (at < to && !(source[at] === quote && (at + 1 === to || source[at + 1] !== quote))) {
           if (source[at] === quote) at += 1;
           target[place++] = source[at++] as number;
         }
@@ -163,6 +167,18 @@ export class RowFields {
 }
 
 const utf8 = new TextDecoder();
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const windows1252 = new TextDecoder("windows-1252");
+
+/** UTF-8, or else Windows-1252: bytes that differ never become one text, as they would with replacement characters. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return windows1252.decode(bytes);
+  }
+}
+
 const isBlank = (byte: number): boolean => byte === space || byte === tab || byte === carriageReturn;
 
 /** Texts by number, without making a string for a text that was seen before. */
@@ -182,7 +198,7 @@ export class ByteInterner {
   }
 
   #add(bytes: Uint8Array, slot: number): number {
-    const index = this.texts.push(utf8.decode(bytes)) - 1;
+    const index = this.texts.push(textOf(bytes)) - 1;
     this.#bytes.push(bytes);
     this.#slots[slot] = index;
     if (this.texts.length * 2 > this.#slots.length) this.#rehash();

@@ -1,0 +1,109 @@
+import type { Dirent, Stats } from "node:fs";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { BridgeError } from "../../domain/errors.ts";
+
+/** Which files a folder stands for. */
+export interface Wanted {
+  readonly pattern: RegExp;
+  /** For people: `trades_*.csv`. */
+  readonly shown: string;
+  /** Folders directly inside the given one that are looked into as well; one that is absent is no error. */
+  readonly subfolders?: readonly string[];
+}
+
+/**
+ * The files behind a path: the path itself, or, of a folder, those whose names match. Sorted by name.
+ * Throws BridgeError: UNREADABLE, or NO_INPUT where a folder holds none.
+ */
+export async function filesOf(path: string, wanted: Wanted): Promise<readonly string[]> {
+  if (!(await statOf(path)).isDirectory()) return [path];
+  const found = [...(await filesIn(path, wanted.pattern))];
+  for (const name of wanted.subfolders ?? []) {
+    const folder = join(path, name);
+    const stats = await statOf(folder).catch(absent);
+    if (stats?.isDirectory()) found.push(...(await filesIn(folder, wanted.pattern)));
+  }
+  if (found.length === 0)
+    throw new BridgeError("NO_INPUT", {
+      what: `the folder holds no ${wanted.shown}`,
+      where: path,
+      mend: "name the folder or the files themselves",
+    });
+  return found;
+}
+
+/** Each file once, however many names and links lead to it: the first of them stays. */
+export async function onceEach(paths: readonly string[]): Promise<readonly string[]> {
+  const byRealPath = new Map<string, string>();
+  for (const path of paths) {
+    const real = await realpath(path).catch((cause) => {
+      throw unreadable(path, cause);
+    });
+    if (!byRealPath.has(real)) byRealPath.set(real, path);
+  }
+  return [...byRealPath.values()];
+}
+
+/** The names by which notes and quarantine speak of files: without the folder, unless two files share their name. */
+export function namesOf(paths: readonly string[]): readonly string[] {
+  const count = new Map<string, number>();
+  for (const path of paths) count.set(basename(path), (count.get(basename(path)) ?? 0) + 1);
+  return paths.map((path) => (count.get(basename(path)) === 1 ? basename(path) : path));
+}
+
+/** Throws UNREADABLE for whatever is no regular file: a folder, a pipe that would block. */
+export async function regularFile(path: string): Promise<Stats> {
+  const stats = await statOf(path);
+  if (!stats.isFile())
+    throw new BridgeError("UNREADABLE", {
+      what: "this is no regular file",
+      where: path,
+      mend: "name a CSV file or a folder of them",
+    });
+  return stats;
+}
+
+/** One clear line for what the operating system refused. */
+export function unreadable(path: string, cause: unknown): BridgeError {
+  const code = codeOf(cause);
+  return new BridgeError("UNREADABLE", {
+    what: reasons[code] ?? `cannot be read: ${code || String(cause)}`,
+    where: path,
+    mend: "check the path and its permissions",
+    cause,
+  });
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder",
+  EACCES: "permission denied",
+  ELOOP: "the symbolic links run in a circle",
+  ENOTDIR: "a part of the path is no folder",
+  EISDIR: "this is a folder",
+};
+
+const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? "";
+
+function absent(refused: BridgeError): undefined {
+  if (codeOf(refused.cause) !== "ENOENT") throw refused;
+}
+
+async function statOf(path: string): Promise<Stats> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+async function filesIn(folder: string, pattern: RegExp): Promise<readonly string[]> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(folder, { withFileTypes: true });
+  } catch (cause) {
+    throw unreadable(folder, cause);
+  }
+  const names = entries.filter((entry) => !entry.isDirectory() && pattern.test(entry.name)).map((entry) => entry.name);
+  return names.sort().map((name) => join(folder, name));
+}

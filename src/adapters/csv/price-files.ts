@@ -1,0 +1,463 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { dayUs, instantOfWall, parseDay } from "../../domain/chicago-time.ts";
+import { type Decimal, formatDecimal, parseDecimal, powerOfTen } from "../../domain/decimal.ts";
+import { BridgeError } from "../../domain/errors.ts";
+import { type PriceNotation, parsePrice, priceNotations } from "../../domain/price-notation.ts";
+import type { TradingDayRule } from "../../domain/trading-day.ts";
+import type { MarkKind } from "../../engine/index.ts";
+import type { Note, Quarantined } from "../../ports/ledger.ts";
+import { futureOfPriceSymbol, productOfRoot } from "../../symbols/index.ts";
+import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
+import { NoteLog } from "./note-log.ts";
+import { RowFields } from "./row-fields.ts";
+
+/** A larger file is no price file: the desk's have some hundred rows. */
+export const priceFileBytesMax = 16 << 20;
+
+export interface PriceRow {
+  /** The text of the source, without surrounding spaces and without the word COMB. */
+  readonly symbol: string;
+  /** The canonical name of a future; null for options and for what does not settle which future it is. */
+  readonly instrument: string | null;
+  readonly price: Decimal;
+  readonly kind: MarkKind;
+  /** The moment in the file's name, microseconds UTC. */
+  readonly atUs: number;
+  /** The trading day of that moment, in days since 1970. */
+  readonly day: number;
+  /** As in `files`. */
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+}
+
+export interface PriceInput {
+  readonly prices: readonly PriceRow[];
+  /** The names by which rows, notes and quarantine speak of the files, in reading order. */
+  readonly files: readonly string[];
+  readonly quarantine: readonly Quarantined[];
+  readonly notes: readonly Note[];
+}
+
+export interface PriceOptions {
+  readonly dayRule: TradingDayRule;
+  /** Told after each file. */
+  readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
+}
+
+/**
+ * The desk's price files that the given files and folders stand for, in the order of the moments in their names, each once.
+ * A folder stands for those directly inside it and in its `futures` and `options`. Throws BridgeError NO_INPUT, UNREADABLE.
+ */
+export async function findPriceFiles(paths: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(
+    paths.map((path) =>
+      filesOf(path, {
+        pattern: /^(?:Futures|Options|market_prices)_.*\.csv$/i,
+        shown: "Futures_*.csv, Options_*.csv or market_prices_*.csv",
+        subfolders: ["futures", "options"],
+      }),
+    ),
+  );
+  const key = (path: string): string => `${/\d{8}_\d{4}/.exec(basename(path))?.[0] ?? ""}\u0000${basename(path)}\u0000${path}`;
+  return [...(await onceEach(found.flat()))].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/**
+ * Reads price files into marks. What a file's prices mean comes from its name and its header together, never from the look
+ * of a number; the moment comes from its name (Chicago), and decides which price of a row counts: see `windows`.
+ *
+ * A row that says it has no price gives none, and is counted in a note; an option's zero is a price. Bad rows go to
+ * quarantine one by one. Two prices of one thing at one moment, be it in one file or two, refuse each other.
+ * Throws BridgeError: BAD_PRICE_FILE for a file of no known family, without a moment, empty or no text; UNREADABLE.
+ */
+export async function readPriceFiles(paths: readonly string[], options: PriceOptions): Promise<PriceInput> {
+  const reader = new PriceReader(options.dayRule);
+  const names = namesOf(paths);
+  const sizes = await Promise.all(paths.map(sizeOf));
+  const bytesTotal = sizes.reduce((a, b) => a + b, 0);
+  let bytes = 0;
+  for (const [index, path] of paths.entries()) {
+    const content = await readFile(path).catch((cause) => {
+      throw unreadable(path, cause);
+    });
+    reader.readFile(path, names[index] as string, content);
+    bytes += sizes[index] as number;
+    options.onProgress?.({ bytes, bytesTotal, rows: reader.rows });
+  }
+  return { ...reader.result(), files: names };
+}
+
+/** When a file is of use, Chicago time, both ends included; at any other time of day it gives no marks. */
+const windows = [
+  { from: 13 * 60 + 45, until: 14 * 60 + 30, kind: "close" },
+  /** The settlement: the price at which the next day starts. */
+  { from: 15 * 60 + 45, until: 16 * 60 + 30, kind: "sod_tomorrow" },
+] as const satisfies readonly { readonly from: number; readonly until: number; readonly kind: MarkKind }[];
+
+type Window = (typeof windows)[number]["kind"];
+
+const todayColumn = "Settle Price = Today";
+
+interface Family {
+  /** What the name begins with, up to the moment. */
+  readonly name: "Futures" | "Options" | "market_prices";
+  readonly symbol: string;
+  /** Per window the columns that may hold the price; the first that does counts. */
+  readonly price: Readonly<Record<Window, readonly string[]>>;
+  /** In which windows the column `Settle Price = Today` decides between the two columns, settlement first: Y, N, or blank. */
+  readonly flagged?: readonly Window[];
+  /** Columns that must be there besides, and that may be. */
+  readonly others: readonly string[];
+  readonly optional: readonly string[];
+  /** `by-product`: 32nds or decimals, as `notationOfProduct` says. */
+  readonly notation: PriceNotation | "by-product";
+}
+
+/** Every kind of price file there has been. The columns alone tell the generations of one name apart, in any order. */
+const families: readonly Family[] = [
+  {
+    name: "market_prices",
+    symbol: "bloomberg",
+    price: { close: ["PX_LAST"], sod_tomorrow: ["PX_SETTLE"] },
+    others: ["PX_BID", "PX_ASK", "OPT_EXPIRE_DT", "MONEYNESS"],
+    optional: [],
+    notation: "decimal",
+  },
+  {
+    name: "Futures",
+    symbol: "SYMBOL",
+    price: { close: ["PX_LAST"], sod_tomorrow: ["PX_SETTLE"] },
+    others: [],
+    optional: [],
+    notation: "by-product",
+  },
+  {
+    name: "Futures",
+    symbol: "SYMBOL",
+    price: { close: ["PX_LAST_DEC"], sod_tomorrow: ["PX_SETTLE_DEC"] },
+    others: [],
+    optional: ["PX_LAST", "PX_SETTLE"],
+    notation: "decimal",
+  },
+  {
+    // PX_300 is the flash price of three o'clock; without _DEC it is text such as 103-20 7/8.
+    name: "Futures",
+    symbol: "SYMBOL",
+    price: { close: ["PX_SETTLE_DEC", "PX_300_DEC"], sod_tomorrow: ["PX_SETTLE_DEC", "PX_300_DEC"] },
+    flagged: ["close", "sod_tomorrow"],
+    others: [todayColumn],
+    optional: ["PX_SETTLE", "PX_300"],
+    notation: "decimal",
+  },
+  {
+    // Made by hand. The close of two o'clock stands in flash_close, and in current_price as well.
+    name: "Futures",
+    symbol: "symbol",
+    price: { close: ["flash_close", "current_price"], sod_tomorrow: ["prior_close"] },
+    others: ["last_updated"],
+    optional: [],
+    notation: "decimal",
+  },
+  {
+    name: "Options",
+    symbol: "SYMBOL",
+    price: { close: ["PX_LAST"], sod_tomorrow: ["PX_SETTLE"] },
+    others: ["EXPIRE_DT", "MONEYNESS"],
+    optional: [],
+    notation: "decimal",
+  },
+  {
+    name: "Options",
+    symbol: "SYMBOL",
+    price: { close: ["LAST_PRICE"], sod_tomorrow: ["PX_SETTLE", "LAST_PRICE"] },
+    flagged: ["sod_tomorrow"],
+    others: [todayColumn],
+    optional: [],
+    notation: "decimal",
+  },
+];
+
+/** How the first futures files write a product: treasuries in 32nds that look like decimals, the Bund in decimals. */
+const notationOfProduct: Readonly<Record<string, PriceNotation>> = {
+  ZT: "point-32nds",
+  ZF: "point-32nds",
+  ZN: "point-32nds",
+  TN: "point-32nds",
+  ZB: "point-32nds",
+  UB: "point-32nds",
+  RX: "decimal",
+};
+
+/** What is known of a file before its rows are read. */
+interface Sheet {
+  readonly path: string;
+  readonly file: string;
+  readonly family: Family;
+  readonly kind: Window;
+  readonly atUs: number;
+  /** Calendar day in the name, and the trading day of the moment. */
+  readonly fileDay: number;
+  readonly day: number;
+  readonly columns: readonly string[];
+}
+
+type Refusal = readonly [code: string, why: string];
+type Reading = Decimal | "none" | Refusal;
+const isRefusal = (reading: Reading): reading is Refusal => Array.isArray(reading);
+
+/** A price, and how its row reads. */
+interface Entry {
+  readonly row: PriceRow;
+  readonly text: string;
+}
+
+class PriceReader {
+  rows = 0;
+  readonly #dayRule: TradingDayRule;
+  readonly #log = new NoteLog();
+  readonly #fields = new RowFields();
+  /** By moment and thing. */
+  readonly #entries = new Map<string, Entry[]>();
+  /** Of the file being read. */
+  #withoutPrice = 0;
+
+  constructor(dayRule: TradingDayRule) {
+    this.#dayRule = dayRule;
+  }
+
+  readFile(path: string, file: string, bytes: Buffer): void {
+    const moment = momentInName(path);
+    const header = this.#readHeader(path, bytes);
+    const family = familyOf(path, moment.name, header.columns);
+    const kind = windows.find(({ from, until }) => moment.minute >= from && moment.minute <= until)?.kind;
+    if (kind === undefined) {
+      this.#log.note(file, header.line, "IGNORED_WINDOW", `no marks: ${moment.shown} is in neither window (${shownWindows})`);
+      return;
+    }
+    const wallUs = moment.day * dayUs + moment.minute * 60e6;
+    const day = this.#dayRule.dayOf(wallUs, moment.day);
+    if (day === undefined) throw badFile(path, `the day rule ${this.#dayRule.name} gives ${moment.shown} no trading day`, "");
+    const { columns, line } = header;
+    const sheet = { path, file, family, kind, atUs: instantOfWall(wallUs), fileDay: moment.day, day, columns };
+    this.#readRows(sheet, bytes, header.next, line);
+  }
+
+  result(): Pick<PriceInput, "prices" | "quarantine" | "notes"> {
+    const prices: PriceRow[] = [];
+    const repeated = new Map<string, { line: number; count: number }>();
+    for (const entries of this.#entries.values()) {
+      const [first] = entries as [Entry];
+      if (entries.every(({ row }) => samePrice(row.price, first.row.price))) {
+        prices.push(first.row);
+        for (const { row } of entries.slice(1)) {
+          const seen = repeated.get(row.file);
+          if (seen === undefined) repeated.set(row.file, { line: row.line, count: 1 });
+          else seen.count += 1;
+        }
+      } else
+        for (const { row, text } of entries) {
+          const rival = entries.find((other) => !samePrice(other.row.price, row.price)) as Entry;
+          const why = `${shownName(row)} is ${formatDecimal(row.price)} here and ${formatDecimal(rival.row.price)} in ${rival.row.file}:${rival.row.line}, for the same moment`;
+          this.#log.refuse({ file: row.file, line: row.line, code: "CONFLICTING_PRICE", text, why });
+        }
+    }
+    for (const [file, { line, count }] of repeated)
+      this.#log.note(
+        file,
+        line,
+        "REPEATED_PRICE",
+        `${rowsShown(count)} a price that stands elsewhere for the same moment; one counts`,
+      );
+    return { prices, quarantine: this.#log.quarantine, notes: this.#log.notes };
+  }
+
+  #readHeader(path: string, bytes: Buffer): { columns: readonly string[]; line: number; next: number } {
+    const fields = this.#fields;
+    let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    for (let line = 1; at < bytes.length; line++, at = fields.next) {
+      fields.read(bytes, at, bytes.length, true);
+      if (fields.binary) throw badFile(path, "the file is no text: its header holds NUL bytes", knownFamilies);
+      if (fields.blank) continue;
+      const columns = Array.from({ length: fields.count }, (_, field) => fields.text(field));
+      return { columns, line, next: fields.next };
+    }
+    throw badFile(path, "the file is empty", knownFamilies);
+  }
+
+  #readRows(sheet: Sheet, bytes: Buffer, begin: number, headerLine: number): void {
+    const fields = this.#fields;
+    this.#withoutPrice = 0;
+    let line = headerLine;
+    for (let from = begin; from < bytes.length; from = fields.next) {
+      fields.read(bytes, from, bytes.length, true);
+      line += 1;
+      if (fields.blank) continue;
+      this.rows += 1;
+      const text = RowFields.excerpt(bytes, from, fields.next);
+      const refusal = this.#readRow(sheet, line, text);
+      if (refusal !== undefined) this.#log.refuse({ file: sheet.file, line, code: refusal[0], text, why: refusal[1] });
+    }
+    if (this.#withoutPrice > 0)
+      this.#log.note(
+        sheet.file,
+        headerLine,
+        "NO_PRICE",
+        `${rowsShown(this.#withoutPrice)} no price for this moment, and give no mark`,
+      );
+  }
+
+  #readRow(sheet: Sheet, line: number, text: string): Refusal | undefined {
+    const fields = this.#fields;
+    const { columns, family, file, kind, atUs, day } = sheet;
+    if (fields.binary) return ["NOT_TEXT", "the line holds NUL bytes, as a file has that was cut off by a crash"];
+    if (fields.misquoted) return ["BAD_QUOTING", "a quoted field does not end where it should"];
+    if (fields.count < columns.length)
+      return ["MISSING_COLUMN", `the line has only ${fields.count} columns, the header has ${columns.length}`];
+    for (let field = 0; field < fields.count; field++)
+      if ((columns[field] ?? "") === "" && fields.text(field) !== "")
+        return ["SURPLUS_COLUMN", `column ${field + 1} has no name in the header but holds ${quoted(fields.text(field))}`];
+
+    const symbol = fields
+      .text(columns.indexOf(family.symbol))
+      .split(/ +/)
+      .filter((word) => word !== "COMB")
+      .join(" ");
+    const instrument = futureOfPriceSymbol(symbol, sheet.fileDay) ?? null;
+    const price = isNoSymbol(symbol) ? "none" : this.#readPrice(sheet, symbol, instrument);
+    if (isRefusal(price)) return price;
+    if (price === "none") {
+      this.#withoutPrice += 1;
+      return undefined;
+    }
+    const isFuture = family.name === "Futures" || instrument !== null || productOfRoot(symbol) !== undefined;
+    if (price.coefficient < 0n || (isFuture && price.coefficient === 0n))
+      return ["BAD_PRICE", `${symbol} cannot cost ${formatDecimal(price)}`];
+
+    if (instrument === null && productOfRoot(symbol) !== undefined)
+      this.#log.note(
+        file,
+        line,
+        "AMBIGUOUS_ROOT",
+        `${symbol} may mean the contract that expires this month or the next one; it is neither`,
+      );
+    const row = { symbol, instrument, price, kind, atUs, day, file, line };
+    const key = `${atUs}\u0000${instrument ?? symbol}`;
+    const entries = this.#entries.get(key);
+    if (entries === undefined) this.#entries.set(key, [{ row, text }]);
+    else entries.push({ row, text });
+    return undefined;
+  }
+
+  /** The price that counts in the file's window. */
+  #readPrice({ columns, family, kind }: Sheet, symbol: string, instrument: string | null): Reading {
+    const of = (column: string): string => this.#fields.text(columns.indexOf(column));
+    let candidates = family.price[kind];
+    if (family.flagged?.includes(kind)) {
+      const flag = of(todayColumn).toUpperCase();
+      if (flag === "Y") candidates = candidates.slice(0, 1);
+      else if (flag === "N") candidates = candidates.slice(1);
+      else if (!isNoNumber(flag)) return ["BAD_FLAG", `${todayColumn} must be Y, N or blank, not ${quoted(of(todayColumn))}`];
+    }
+    const text = candidates.map(of).find((candidate) => !isNoNumber(candidate));
+    if (text === undefined) return "none";
+    const notation = family.notation === "by-product" ? notationOf(symbol, instrument) : family.notation;
+    if (notation === undefined)
+      return ["UNKNOWN_CONVENTION", `nobody has said how these files write the price of ${quoted(symbol)}: 32nds or decimals`];
+    return parsePrice(text, notation) ?? ["BAD_PRICE", `${quoted(text)} is no price: ${priceNotations[notation].describes}`];
+  }
+}
+
+function notationOf(symbol: string, instrument: string | null): PriceNotation | undefined {
+  // `ZNU2025`: the product, a letter, four digits.
+  const product = instrument === null ? productOfRoot(symbol)?.code : instrument.slice(0, -5);
+  return product === undefined ? undefined : notationOfProduct[product];
+}
+
+const isNoSymbol = (symbol: string): boolean => symbol === "" || symbol === "0.0" || symbol.toLowerCase() === "nan";
+
+/** What spreadsheets and pandas write where there is no number: nothing, `#N/A …`, `#NAME?`, `nan`, -2146826238. */
+function isNoNumber(text: string): boolean {
+  if (text === "" || /^#(?:N\/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV\/0!)/.test(text) || text.toLowerCase() === "nan") return true;
+  const number = parseDecimal(text);
+  if (number === undefined) return false;
+  const magnitude = number.coefficient < 0n ? -number.coefficient : number.coefficient;
+  return magnitude > errorsFrom * powerOfTen(number.scale);
+}
+
+/** No price of the desk is beyond; the error numbers of a spreadsheet are. */
+const errorsFrom = 1_000_000n;
+
+const samePrice = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
+
+const shownName = ({ symbol, instrument }: PriceRow): string => (instrument === null ? symbol : `${symbol} (${instrument})`);
+
+const rowsShown = (count: number): string => (count === 1 ? "1 row has" : `${count} rows have`);
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 60));
+
+interface Moment {
+  readonly name: Family["name"];
+  readonly day: number;
+  /** Minutes since midnight. */
+  readonly minute: number;
+  readonly shown: string;
+}
+
+/** `Futures_20250716_1400.csv`. What follows the moment is free. */
+function momentInName(path: string): Moment {
+  const [, name, year, month, date, hour, minute] =
+    /^(Futures|Options|market_prices)_(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(?!\d)/i.exec(basename(path)) ?? [];
+  const day = parseDay(`${year}-${month}-${date}`);
+  const known = families.find((family) => family.name.toLowerCase() === name?.toLowerCase())?.name;
+  if (known === undefined || day === undefined || Number(hour) > 23 || Number(minute) > 59)
+    throw badFile(path, "the name does not say what it holds and when", "a price file is named like Futures_20250716_1400.csv");
+  return { name: known, day, minute: Number(hour) * 60 + Number(minute), shown: `${hour}:${minute}` };
+}
+
+/** The one family of that name with those columns. Columns without a name are no columns. */
+function familyOf(path: string, name: Family["name"], columns: readonly string[]): Family {
+  const named = columns.filter((column) => column !== "");
+  const fits = (family: Family): boolean => {
+    const needed = columnsOf(family);
+    return (
+      new Set(named).size === named.length &&
+      needed.every((column) => named.includes(column)) &&
+      named.every((column) => needed.includes(column) || family.optional.includes(column))
+    );
+  };
+  const family = families.find((candidate) => candidate.name === name && fits(candidate));
+  if (family !== undefined) return family;
+  const found = Buffer.from(named.join(","));
+  const other = families.find(fits);
+  const meant = other === undefined ? "" : ` (those of a ${other.name}_ file)`;
+  throw badFile(path, `no ${name}_ file has the columns ${RowFields.excerpt(found, 0, found.length)}${meant}`, knownFamilies);
+}
+
+function columnsOf({ symbol, price, others }: Family): readonly string[] {
+  return [...new Set([symbol, ...price.close, ...price.sod_tomorrow, ...others])];
+}
+
+const knownFamilies = `known are ${families.map((family) => `${family.name}_ with ${columnsOf(family).join(",")}`).join("; ")}`;
+
+const shownWindows = windows.map(({ from, until }) => `${clock(from)} to ${clock(until)}`).join(", ");
+
+function clock(minute: number): string {
+  return `${Math.floor(minute / 60)}:${String(minute % 60).padStart(2, "0")}`;
+}
+
+function badFile(path: string, what: string, mend: string): BridgeError {
+  return new BridgeError("BAD_PRICE_FILE", { what, where: path, mend });
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const { size } = await regularFile(path);
+  if (size > priceFileBytesMax)
+    throw badFile(
+      path,
+      `a price file has at most ${priceFileBytesMax} bytes, this one has ${size}`,
+      "name the desk's price files",
+    );
+  return size;
+}
