@@ -1,0 +1,345 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { BridgeError } from "../domain/errors.ts";
+import { type Config, configJsonSchema, defaultConfig, loadConfig, parseConfig } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function refusal(text: string): BridgeError {
+  try {
+    parseConfig(text, "desk.yaml");
+  } catch (error) {
+    if (error instanceof BridgeError) return error;
+    throw error;
+  }
+  throw new Error(`was accepted: ${text}`);
+}
+
+const whole = `
+migration:
+  phase: shadow_mode                 # read_only | shadow_mode | dual_write | primary_switch | cleanup
+  feature_flags: { use_new_calculator: false, use_new_storage: false, use_new_reports: false }
+  traffic_routing: { new_system_percentage: 0, user_whitelist: [], user_denylist: [], bucket_by: book }
+  validation: { comparison_threshold: 0.01, position_threshold: 0.0001, alert_on_mismatch: true }
+  monitoring: { log_all_calculations: true, performance_tracking: true, alert_url: null }
+systems:
+  legacy: { kind: builtin, name: legacy-desk }
+  modern: { kind: builtin, name: modern-engine }
+stores:
+  control: sqlite:./.pnl-bridge/control.db
+  legacy: sqlite:./pnl_tracker.db
+  modern: sqlite:./.pnl-bridge/newpnl.db
+watch: { trade_ledger: ./data/trade_ledger, market_prices: ./data/market_prices, mode: auto, settle_ms: 500 }
+reports: { dir: ./reports }
+gateway: { listen: 127.0.0.1:8080 }
+`;
+
+test("a whole file loads; what nothing reads yet is named", () => {
+  const { unused, ...read } = parseConfig(whole, "desk.yaml");
+  expect({ ...read, unused: [] }).toEqual(defaultConfig);
+  expect(unused).toEqual([
+    "migration.phase",
+    "migration.feature_flags",
+    "migration.traffic_routing",
+    "migration.monitoring",
+    "stores",
+    "watch",
+    "reports",
+    "gateway",
+  ]);
+});
+
+test.each([
+  "",
+  "\n",
+  "# nothing\n",
+  "---\n",
+  "{}",
+  "migration:\nsystems:\nstores:\n",
+  "migration:\n  validation:\n",
+  "systems: { legacy: }",
+])("silence means the defaults: %j", (text) => {
+  expect(parseConfig(text, "desk.yaml")).toEqual(defaultConfig);
+});
+
+test("every value that is read can be said otherwise", () => {
+  const text = `migration: { validation: { comparison_threshold: 5e-2, position_threshold: 0, alert_on_mismatch: false } }
+systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, modern: { kind: builtin, name: legacy-desk } }`;
+  expect(parseConfig(text, "desk.yaml")).toEqual({
+    systems: {
+      legacy: { kind: "builtin", name: "legacy-desk", mode: "file-at-a-time" },
+      modern: { kind: "builtin", name: "legacy-desk", mode: "chained" },
+    },
+    validation: { comparisonThreshold: "0.05", positionThreshold: "0", alertOnMismatch: false },
+    unused: [],
+  });
+});
+
+const withThreshold = (source: string): Config =>
+  parseConfig(`migration: { validation: { comparison_threshold: ${source} } }`, "desk.yaml");
+
+test.each([
+  ["0.10", "0.1"],
+  ["0.1000000000000000000000000000000001", "0.1000000000000000000000000000000001"],
+  ["9007199254740993", "9007199254740993"],
+  ["1e-30", `0.${"0".repeat(29)}1`],
+  ['"0.01"', "0.01"],
+  ["+.5", "0.5"],
+])("a threshold is what is written, never a float: %s", (source, expected) => {
+  expect(withThreshold(source).validation.comparisonThreshold).toBe(expected);
+});
+
+test("aliases, a byte order mark and carriage returns are understood", () => {
+  const text = "\uFEFFmigration:\r\n  validation:\r\n    comparison_threshold: &t 0.5\r\n    position_threshold: *t\r\n";
+  expect(parseConfig(text, "desk.yaml").validation).toMatchObject({ comparisonThreshold: "0.5", positionThreshold: "0.5" });
+});
+
+// [the file, line:column, what the error must say, how to mend]
+const refused: readonly (readonly [string, string, string, string])[] = [
+  ["migartion:\n  phase: x", "1:1", 'unknown key "migartion"', 'did you mean "migration"?'],
+  ["migration:\n  phase: x\n  phsae: y", "3:3", 'unknown key "migration.phsae"', 'did you mean "phase"?'],
+  ["# why\nvalidation:\n  alert_on_mismatch: true", "2:1", 'unknown key "validation"', 'belongs under "migration"'],
+  ["migration: { stores: {} }", "1:14", 'unknown key "migration.stores"', "belongs at the top"],
+  ["zzz: 1", "1:1", 'unknown key "zzz"', "known here are migration, systems"],
+  ["__proto__: { polluted: 1 }", "1:1", 'unknown key "__proto__"', ""],
+  ["migration:\n  feature_flags: { use_new_calculater: true }", "2:20", "use_new_calculater", "use_new_calculator"],
+  ["stores:\n  contrl: x", "2:3", 'unknown key "stores.contrl"', 'did you mean "control"?'],
+  ["systems:\n  legcy: { kind: builtin }", "2:3", 'unknown key "systems.legcy"', 'did you mean "legacy"?'],
+  ["systems:\n  legacy: { kind: builtin, name: legacy-desk, mod: x }", "2:47", "systems.legacy.mod", 'did you mean "mode"?'],
+  ["migration:\n  validation: { comparison_treshold: 1 }", "2:17", "comparison_treshold", 'did you mean "comparison_threshold"?'],
+  ["migration:\n  validation:\n    comparison_threshold: -0.01", "3:27", "decimal number of 0 or more, not -0.01", ""],
+  ["migration: { validation: { position_threshold: lots } }", "1:48", "not lots", ""],
+  ["migration: { validation: { position_threshold: .inf } }", "1:48", "not .inf", ""],
+  ["migration: { validation: { position_threshold: 0x10 } }", "1:48", "not 0x10", ""],
+  ["migration: { validation: { position_threshold: true } }", "1:48", "not true", ""],
+  ["migration: { validation: { position_threshold: [1] } }", "1:48", "not [1]", ""],
+  ["migration:\n  validation:\n    position_threshold:\n    alert_on_mismatch: true", "3:5", "not empty", ""],
+  ["migration: { validation: { alert_on_mismatch: yes } }", "1:47", "must be true or false, not yes", ""],
+  ["migration: { validation: { alert_on_mismatch: 1 } }", "1:47", "must be true or false, not 1", ""],
+  ["migration: 5", "1:12", "migration must be a section", ""],
+  ["migration: []", "1:12", "migration must be a section", ""],
+  ["stores: here", "1:9", "stores must be a section", ""],
+  ["[migration]", "1:1", "the file must be a section", ""],
+  ["just words", "1:1", "the file must be a section", ""],
+  ["systems: { legacy: legacy-desk }", "1:20", "systems.legacy must be a section", ""],
+  ["systems: { legacy: {} }", "1:12", "systems.legacy.kind is missing", "must be builtin"],
+  ["systems: { modern: { kind: builtin } }", "1:12", "systems.modern.name is missing", "legacy-desk or modern-engine"],
+  [
+    "systems: { legacy: { kind: bulitin, name: legacy-desk } }",
+    "1:28",
+    "must be builtin, not bulitin",
+    'did you mean "builtin"?',
+  ],
+  ["systems:\n  legacy: { kind: command, command: [x] }", "2:19", "this version runs builtin systems only", ""],
+  ["systems:\n  legacy: { module: x, kind: module }", "2:30", "this version runs builtin systems only", ""],
+  ["systems:\n  legacy: { kind: http, url: x }", "2:19", "this version runs builtin systems only", ""],
+  ["systems: { legacy: { kind: builtin, name: modern-engin } }", "1:43", "not modern-engin", 'did you mean "modern-engine"?'],
+  [
+    "systems: { legacy: { kind: builtin, name: legacy-desk, mode: chain } }",
+    "1:62",
+    "chained or file-at-a-time, not chain",
+    "chained",
+  ],
+  ["systems: { modern: { kind: builtin, name: modern-engine, mode: chained } }", "1:64", "is for legacy-desk only", ""],
+  ["migration:\n  phase: a\n  phase: b", "3:3", 'the key "phase" stands twice', "remove one"],
+  ["migration: {}\nmigration: {}", "2:1", 'the key "migration" stands twice', "remove one"],
+  ["migration:\n\tphase: x", "2:1", "a tab is not allowed", "spaces"],
+  ["migration: {\n  phase: x\nstores: {}", "3:1", "", ""],
+  ['migration: "open', "1:17", "Missing closing", ""],
+  ["migration: {}\n---\nstores: {}", "2:1", "second YAML document", "one document"],
+  ["migration: !!python/object {}", "1:12", "tags are not known", ""],
+  ["? [a]\n: b", "1:3", "a key is not a text", ""],
+  ["migration: *nowhere", "1:12", "the alias *nowhere has no anchor", ""],
+  ["migration: &m\n  phase: *m", "2:10", "nested more than 32 deep", ""],
+  // Several things wrong: the first in the file is told, whatever the kind.
+  ["stores: 5\nmigration: { validation: { alert_on_mismatch: 5 } }\nzzz: 1", "1:9", "stores", ""],
+  ["zzz: 1\nstores: 5\nstores: 6", "1:1", "zzz", ""],
+  ["migration: { phase: a, phase: b }\nzzz: 1", "1:24", "stands twice", ""],
+  // Broken syntax outranks an earlier unknown key.
+  ["zzz: 1\nmigration:\n\tphase: x", "3:1", "a tab", ""],
+];
+
+test.each(refused)("%j is refused at %s", (text, lineAndColumn, what, mend) => {
+  const error = refusal(text);
+  expect(error.code).toBe("BAD_CONFIG");
+  expect(error.where).toBe(`desk.yaml:${lineAndColumn}`);
+  expect(error.message).toContain(what);
+  expect(error.mend).toContain(mend);
+  expect(error.line).not.toContain("\n");
+});
+
+describe("limits", () => {
+  test("an alias bomb costs no more than the limit", () => {
+    const level = (name: string, of: string): string =>
+      `${name}: &${name} [${Array.from({ length: 10 }, () => of).join(", ")}]\n`;
+    const bomb = level("a", "x") + [..."bcdefghi"].map((name, index) => level(name, `*${"abcdefgh"[index]}`)).join("");
+    const started = performance.now();
+    expect(refusal(bomb).message).toContain("more than 10000 values");
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
+  test("a file with very many keys is refused in time that grows with its size", () => {
+    const started = performance.now();
+    expect(refusal(Array.from({ length: 60_000 }, (_, index) => `key${index}: 1`).join("\n")).message).toContain("values");
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
+  test("deep nesting and a megabyte are refused", () => {
+    expect(refusal("[".repeat(100_000)).code).toBe("BAD_CONFIG");
+    expect(refusal(`migration: ${"{ a: ".repeat(40)}1${" }".repeat(40)}`).message).toContain("32 deep");
+    expect(refusal(`#${"x".repeat(1_000_000)}`)).toMatchObject({ where: "desk.yaml:1:1" });
+    expect(parseConfig(`#${"x".repeat(999_999)}`, "desk.yaml")).toEqual(defaultConfig);
+  });
+});
+
+describe("loadConfig", () => {
+  const write = (name: string, content: string | Buffer): string => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+
+  test("reads a file and names it in errors", async () => {
+    expect((await loadConfig(write("good.yaml", whole))).unused).toContain("gateway");
+    const path = write("bad.yaml", "migration:\n  phse: x\n");
+    await expect(loadConfig(path)).rejects.toMatchObject({ code: "BAD_CONFIG", where: `${path}:2:3` });
+  });
+
+  test("a file that is not UTF-8 is refused at its first bad byte", async () => {
+    const latin = write("latin.yaml", Buffer.concat([Buffer.from("migration:\n  # Zür"), Buffer.from([0xe9, 0x0a])]));
+    await expect(loadConfig(latin)).rejects.toMatchObject({ code: "BAD_CONFIG", where: `${latin}:2:8` });
+    const cut = write("cut.yaml", Buffer.from("# €").subarray(0, 4));
+    await expect(loadConfig(cut)).rejects.toMatchObject({ where: `${cut}:1:3` });
+    const utf16 = write("utf16.yaml", Buffer.from("\uFEFFstores: {}", "utf16le"));
+    await expect(loadConfig(utf16)).rejects.toMatchObject({ where: `${utf16}:1:1`, mend: "save it as UTF-8" });
+  });
+
+  test("what is no such file is said", async () => {
+    const missing = join(folder, "missing.yaml");
+    await expect(loadConfig(missing)).rejects.toMatchObject({ code: "UNREADABLE", where: missing });
+    await expect(loadConfig(folder)).rejects.toMatchObject({ code: "UNREADABLE", message: "this is no regular file" });
+    await expect(loadConfig("/dev/zero")).rejects.toMatchObject({ code: "UNREADABLE" });
+    const pipe = join(folder, "pipe.yaml");
+    execFileSync("mkfifo", [pipe]);
+    await expect(loadConfig(pipe)).rejects.toMatchObject({ code: "UNREADABLE" });
+    const long = write("long.yaml", `#${"x".repeat(1_000_000)}`);
+    await expect(loadConfig(long)).rejects.toMatchObject({ code: "BAD_CONFIG", where: `${long}:1:1` });
+  });
+});
+
+test("the result is frozen all the way down, and nothing can change the defaults", () => {
+  for (const config of [defaultConfig, parseConfig(whole, "desk.yaml")]) {
+    for (const part of [config, config.systems, config.systems.legacy, config.systems.modern, config.validation, config.unused]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+  }
+});
+
+/** The configuration as a file that says everything. */
+const written = ({ systems, validation }: Config): string =>
+  JSON.stringify({
+    systems,
+    migration: {
+      validation: {
+        comparison_threshold: validation.comparisonThreshold,
+        position_threshold: validation.positionThreshold,
+        alert_on_mismatch: validation.alertOnMismatch,
+      },
+    },
+  });
+
+test("property: completing with defaults is idempotent", () => {
+  const decimal = fc.tuple(fc.bigInt(0n, 10n ** 30n), fc.nat(30)).map(([digits, places]) => {
+    const text = digits.toString().padStart(places + 1, "0");
+    return places === 0 ? text : `${text.slice(0, -places)}.${text.slice(-places)}`;
+  });
+  const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+  const system = fc.oneof(
+    fc.record({
+      kind: fc.constant("builtin"),
+      name: fc.constant("legacy-desk"),
+      mode: maybe(fc.constantFrom("chained", "file-at-a-time")),
+    }),
+    fc.record({ kind: fc.constant("builtin"), name: fc.constant("modern-engine") }),
+  );
+  const validation = fc.record({
+    comparison_threshold: maybe(decimal),
+    position_threshold: maybe(decimal),
+    alert_on_mismatch: maybe(fc.boolean()),
+  });
+  const file = fc.record({
+    migration: maybe(fc.record({ validation: maybe(validation) })),
+    systems: maybe(fc.record({ legacy: maybe(system), modern: maybe(system) })),
+  });
+  fc.assert(
+    fc.property(file, (given) => {
+      // JSON is YAML; leaving the quotes of decimals out makes them numbers of the file.
+      const text = JSON.stringify(given).replaceAll(/"([\d.]+)"/g, "$1");
+      const once = parseConfig(text, "desk.yaml");
+      expect(parseConfig(written(once), "desk.yaml")).toEqual(once);
+      expect(parseConfig(text, "desk.yaml")).toEqual(once);
+    }),
+  );
+});
+
+test("property: whatever the text, there is a configuration or one BAD_CONFIG with a place", () => {
+  const word = fc.constantFrom(
+    "migration",
+    "systems",
+    "validation",
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    " ",
+    "\n",
+    "  ",
+    "\t",
+    "- ",
+    "&a",
+    "*a",
+    "!",
+    '"',
+    "#",
+    "0.1",
+    "|",
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.array(word, { maxLength: 40 }).map((words) => words.join("")),
+        fc.string({ unit: "binary" }),
+      ),
+      (text) => {
+        try {
+          expect(Object.isFrozen(parseConfig(text, "f"))).toBe(true);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "BAD_CONFIG", where: expect.stringMatching(/^f:[1-9]\d*:[1-9]\d*$/) });
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("the JSON Schema knows the keys and nothing else", () => {
+  const schema = JSON.stringify(configJsonSchema());
+  for (const key of [
+    "comparison_threshold",
+    "use_new_reports",
+    "user_denylist",
+    "alert_url",
+    "settle_ms",
+    "listen",
+    "file-at-a-time",
+  ]) {
+    expect(schema).toContain(JSON.stringify(key));
+  }
+  expect(configJsonSchema()).toMatchObject({ type: "object", additionalProperties: false });
+});

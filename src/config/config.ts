@@ -1,0 +1,225 @@
+/**
+ * The configuration: what `pnl_migration_config.yaml` says, checked as a whole and completed with defaults.
+ *
+ * @example parseConfig("migration: { validation: { comparison_threshold: 0.05 } }", "desk.yaml").validation.comparisonThreshold // "0.05"
+ */
+import { isUtf8 } from "node:buffer";
+import { open, stat } from "node:fs/promises";
+import { z } from "zod";
+import { BridgeError } from "../domain/errors.ts";
+import { nearest } from "../domain/nearest.ts";
+import { type LocatedYaml, type Problem, pathKey, readYaml } from "./located-yaml.ts";
+import { type ConfigFile, configSchema, type legacyModes, unreadSections } from "./schema.ts";
+
+export const configBytesMax = 1_000_000;
+
+export interface Config {
+  readonly systems: { readonly legacy: SystemConfig; readonly modern: SystemConfig };
+  /** Thresholds are plain decimal text, exactly as written, 0 or more. */
+  readonly validation: {
+    /** For P&L. */
+    readonly comparisonThreshold: string;
+    /** For quantities and prices. */
+    readonly positionThreshold: string;
+    readonly alertOnMismatch: boolean;
+  };
+  /** Dotted names of what the file says and nothing reads yet, in the order of the contract. */
+  readonly unused: readonly string[];
+}
+
+export type SystemConfig =
+  | { readonly kind: "builtin"; readonly name: "legacy-desk"; readonly mode: (typeof legacyModes)[number] }
+  | { readonly kind: "builtin"; readonly name: "modern-engine" };
+
+/** What holds where the file is silent. */
+export const defaultConfig: Config = frozen({
+  systems: {
+    legacy: { kind: "builtin", name: "legacy-desk", mode: "chained" },
+    modern: { kind: "builtin", name: "modern-engine" },
+  },
+  validation: { comparisonThreshold: "0.01", positionThreshold: "0.0001", alertOnMismatch: true },
+  unused: [],
+});
+
+/** Throws UNREADABLE where there is no such file, BAD_CONFIG as `parseConfig` does, and where it is no UTF-8. */
+export async function loadConfig(path: string): Promise<Config> {
+  const bytes = await readAtMost(path, configBytesMax);
+  if (!isUtf8(bytes)) {
+    const what = "the file is not UTF-8 text";
+    throw new BridgeError("BAD_CONFIG", { what, where: `${path}:${firstNotUtf8(bytes)}`, mend: "save it as UTF-8" });
+  }
+  return parseConfig(bytes.toString(), path);
+}
+
+/**
+ * Throws BAD_CONFIG for the first thing in the file that is wrong, with `file:line:column` and the nearest known key. Where the
+ * syntax is broken, that is said first: what the rest means is not known then.
+ */
+export function parseConfig(text: string, file: string): Config {
+  if (Buffer.byteLength(text) > configBytesMax) throw tooLong(file);
+  const yaml = readYaml(text.startsWith("\uFEFF") ? text.slice(1) : text);
+  const { data, problems } = checked(yaml);
+  const first = problems.toSorted((a, b) => a.offset - b.offset)[0];
+  if (first !== undefined) {
+    const { what, mend, offset } = first;
+    throw new BridgeError("BAD_CONFIG", { what, mend, where: `${file}:${yaml.lineAndColumn(offset)}` });
+  }
+  return complete(data ?? {});
+}
+
+/** JSON Schema (draft 2020-12) of the file, for editors. */
+export const configJsonSchema = (): Readonly<Record<string, unknown>> => z.toJSONSchema(configSchema, { io: "input" });
+
+function complete(file: ConfigFile): Config {
+  const { validation = {} } = { ...file.migration };
+  const defaults = defaultConfig.validation;
+  return frozen({
+    systems: {
+      legacy: file.systems?.legacy ? completeSystem(file.systems.legacy) : defaultConfig.systems.legacy,
+      modern: file.systems?.modern ? completeSystem(file.systems.modern) : defaultConfig.systems.modern,
+    },
+    validation: {
+      comparisonThreshold: validation?.comparison_threshold ?? defaults.comparisonThreshold,
+      positionThreshold: validation?.position_threshold ?? defaults.positionThreshold,
+      alertOnMismatch: validation?.alert_on_mismatch ?? defaults.alertOnMismatch,
+    },
+    unused: unreadSections.filter((name) => valueAt(file, name) !== undefined),
+  });
+}
+
+type SystemInFile = NonNullable<NonNullable<ConfigFile["systems"]>["legacy"]>;
+
+function completeSystem(given: SystemInFile): SystemConfig {
+  if (given.name === "modern-engine") return { kind: "builtin", name: "modern-engine" };
+  return { kind: "builtin", name: "legacy-desk", mode: given.mode ?? "chained" };
+}
+
+/** Undefined also where a section is empty. */
+function valueAt(file: unknown, dotted: string): unknown {
+  let value = file;
+  for (const name of dotted.split(".")) value = (value as Readonly<Record<string, unknown>> | null | undefined)?.[name];
+  return value ?? undefined;
+}
+
+function checked(yaml: LocatedYaml): { readonly data?: ConfigFile; readonly problems: readonly Problem[] } {
+  if (yaml.value === undefined) return { problems: yaml.problems };
+  // An empty file, or comments alone.
+  if (yaml.value === null) return { data: {}, problems: yaml.problems };
+  const result = configSchema.safeParse(yaml.value);
+  if (result.success) return { data: result.data, problems: yaml.problems };
+  return { problems: [...yaml.problems, ...result.error.issues.flatMap((issue) => problemsOf(issue, yaml))] };
+}
+
+function problemsOf(issue: z.core.$ZodIssue, { value, places }: LocatedYaml): readonly Problem[] {
+  const { path } = issue;
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      offset: places.get(pathKey([...path, key]))?.keyOffset ?? 0,
+      what: `unknown key "${[...path, key].join(".")}"`,
+      mend: meantKey(path, key),
+    }));
+  }
+  const place = places.get(pathKey(path));
+  const name = path.length === 0 ? "the file" : path.join(".");
+  if (place === undefined) {
+    // Not there: the place is that of the section which lacks it.
+    const offset = places.get(pathKey(path.slice(0, -1)))?.keyOffset ?? 0;
+    return [{ offset, what: `${name} is missing`, mend: `it ${issue.message}` }];
+  }
+  const shown = place.shown === "" ? "empty" : place.shown;
+  const meant = nearest(String(valueAtPath(value, path)), choices(issue));
+  const mend = meant === undefined ? "" : `did you mean "${meant}"?`;
+  return [{ offset: place.valueOffset, what: `${name} ${issue.message}, not ${shown}`, mend }];
+}
+
+/** The texts that would have been right. */
+function choices(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.code === "invalid_value") return issue.values.map(String);
+  return "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+}
+
+const valueAtPath = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce((inner, name) => (inner as Readonly<Record<PropertyKey, unknown>>)[name], value);
+
+/** The nearest key of that section; a key that has only slipped into the wrong section; else what is known there. */
+function meantKey(path: readonly PropertyKey[], key: string): string {
+  const here = path.join(".");
+  const known = knownKeys();
+  const meant = nearest(key, known.get(here) ?? []);
+  if (meant !== undefined) return `did you mean "${meant}"?`;
+  const home = [...known].find(([, keys]) => keys.includes(key))?.[0];
+  if (home !== undefined) return home === "" ? "it belongs at the top of the file" : `it belongs under "${home}"`;
+  return `known here are ${(known.get(here) ?? []).join(", ")}`;
+}
+
+/** By dotted section ("" is the file), its keys. */
+function knownKeys(): ReadonlyMap<string, readonly string[]> {
+  const known = new Map<string, string[]>();
+  collect(configJsonSchema(), "", known);
+  return known;
+}
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly oneOf?: readonly SchemaNode[];
+}
+
+function collect({ properties = {}, anyOf = [], oneOf = [] }: SchemaNode, section: string, known: Map<string, string[]>): void {
+  for (const choice of [...anyOf, ...oneOf]) collect(choice, section, known);
+  for (const [key, inner] of Object.entries(properties)) {
+    known.set(section, [...new Set([...(known.get(section) ?? []), key])]);
+    collect(inner, section === "" ? key : `${section}.${key}`, known);
+  }
+}
+
+async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
+  try {
+    // Asked before opening: a pipe would wait for its writer, and a device has no end.
+    if (!(await stat(path)).isFile()) throw new BridgeError("UNREADABLE", { what: "this is no regular file", where: path });
+    await using file = await open(path);
+    const buffer = Buffer.alloc(bytesMax + 1);
+    let filled = 0;
+    for (let more = true; more && filled < buffer.length; ) {
+      const { bytesRead } = await file.read(buffer, filled, buffer.length - filled);
+      filled += bytesRead;
+      more = bytesRead > 0;
+    }
+    if (filled > bytesMax) throw tooLong(path);
+    return buffer.subarray(0, filled);
+  } catch (cause) {
+    if (cause instanceof BridgeError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code ?? "";
+    const what = reasons[code] ?? `the configuration cannot be read: ${code || String(cause)}`;
+    throw new BridgeError("UNREADABLE", { what, where: path, cause });
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such configuration file",
+  EACCES: "permission to read the configuration is denied",
+};
+
+const tooLong = (file: string): BridgeError =>
+  new BridgeError("BAD_CONFIG", {
+    what: `the file is longer than ${configBytesMax} bytes`,
+    where: `${file}:1:1`,
+    mend: "name a configuration file",
+  });
+
+/** `line:column` of the first byte that no UTF-8 text has. */
+function firstNotUtf8(bytes: Buffer): string {
+  const replaced = Buffer.from(bytes.toString());
+  const offset = bytes.findIndex((byte, index) => byte !== replaced[index]);
+  const lines = bytes.subarray(0, Math.max(0, offset)).toString().split("\n");
+  return `${lines.length}:${(lines.at(-1) ?? "").length + 1}`;
+}
+
+/** Frozen all the way down. */
+function frozen<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) frozen(inner);
+  }
+  return value;
+}

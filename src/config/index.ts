@@ -1,0 +1,2 @@
+export type { Config, SystemConfig } from "./config.ts";
+export { configJsonSchema, defaultConfig, loadConfig, parseConfig } from "./config.ts";

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { nearest } from "./nearest.ts";
+
+const keys = ["phase", "validation", "comparison_threshold", "position_threshold", "mode"];
+
+test.each([
+  ["phase", "phase"],
+  ["phse", "phase"],
+  ["phasee", "phase"],
+  ["phsae", "phase"],
+  ["Phase", "phase"],
+  ["comparisonThreshold", "comparison_threshold"],
+  ["comparison-treshold", "comparison_threshold"],
+  ["position_treshhold", "position_threshold"],
+  ["moed", "mode"],
+  ["made", "mode"],
+  ["mead", undefined],
+  ["systems", undefined],
+  ["", undefined],
+  [`${"comparison_threshold".repeat(6)}`, undefined],
+])("%s is meant as %s", (text, meant) => {
+  expect(nearest(text, keys)).toBe(meant);
+});
+
+test("the nearest wins, then the first; without candidates there is none", () => {
+  expect(nearest("model", ["modern", "mode"])).toBe("mode");
+  expect(nearest("cat", ["bat", "hat"])).toBe("bat");
+  expect(nearest("cat", [])).toBeUndefined();
+});
