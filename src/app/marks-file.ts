@@ -12,7 +12,7 @@ export async function readMarksFile(path: string): Promise<ReadonlyMap<string, s
   let text: string;
   try {
     const bytes = await readFile(path);
-    if (bytes.length > marksBytesMax) throw bad(path, `is larger than ${marksBytesMax} bytes`);
+    if (bytes.length > marksBytesMax) throw bad(path, `the file is larger than ${marksBytesMax} bytes`);
     text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause;
@@ -32,7 +32,7 @@ export async function readMarksFile(path: string): Promise<ReadonlyMap<string, s
     throw bad(path, (cause as Error).message, cause);
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed) || parsed instanceof SourceNumber)
-    throw bad(path, "is no JSON object");
+    throw bad(path, "the file is no JSON object");
   const marks = new Map<string, string>();
   for (const [symbol, value] of Object.entries(parsed)) {
     const price = parseDecimal(value instanceof SourceNumber ? value.source : typeof value === "string" ? value.trim() : "");
@@ -55,4 +55,4 @@ class SourceNumber {
 }
 
 const bad = (path: string, what: string, cause?: unknown): BridgeError =>
-  new BridgeError("BAD_MARKS", { what: `the marks file ${what}`, where: path, mend: 'write {"SYMBOL": "110.5", …}', cause });
+  new BridgeError("BAD_MARKS", { what: `these are no marks: ${what}`, where: path, mend: 'write {"SYMBOL": "110.5", …}', cause });

@@ -6,6 +6,7 @@ import {
   tolerancesFrom,
 } from "../comparison/index.ts";
 import type { Config, SystemConfig } from "../config/index.ts";
+import { add, fromScaled, isZero, parseFraction, zero } from "../domain/fraction.ts";
 import type { TradingDayRuleName } from "../domain/trading-day.ts";
 import { formatDay } from "../domain/trading-day.ts";
 import type { Statement } from "../engine/index.ts";
@@ -17,6 +18,12 @@ import { type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
 }
+
+/** Causes that need the history, beside those that two values prove by themselves. */
+export const historyCauses = {
+  COUNTED_TWICE: "legacy counted rows that stand in two files twice, and that is exactly the difference",
+  NO_MARK: "there is no price of that day: modern says so, legacy answers 0",
+} as const;
 
 /** The most trades named behind one difference. */
 const tradesNamedMax = 20;
@@ -51,7 +58,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const [legacy, modern] = [await answer("legacy"), await answer("modern")];
   options.onProgress?.("comparing");
   const report = validatorFor(config, multipliersOf(world)).compare(legacy, modern);
-  return { ...withTrades(report, world), ok: report.ok && world.quarantine.length === 0, quarantine: world.quarantine };
+  return { ...explained(report, world), ok: report.ok && world.quarantine.length === 0, quarantine: world.quarantine };
 }
 
 /** A validator with the configured thresholds, and the conversions that the configured systems need. */
@@ -88,29 +95,79 @@ const multipliersOf = ({ input }: PnlRun): ((symbol: string) => string | undefin
   return (symbol) => bySymbol.get(symbol);
 };
 
-/** Names, beside each row that does not agree, the trades it comes from: those of its day; of a position, those of its first day that does not agree. */
-function withTrades(report: ParityReport, { input, engine }: PnlRun): ParityReport {
-  const agrees = ({ verdict }: ParityRow): boolean => verdict === "equal" || verdict === "within_tolerance";
-  const nameOf = ({ key }: ParityRow): string => JSON.stringify([key.book, key.symbol]);
-  const firstDay = new Map<string, string>();
-  for (const row of report.rows) {
-    const day = row.key.tradingDay;
-    if (day !== undefined && !agrees(row) && day < (firstDay.get(nameOf(row)) ?? "9999")) firstDay.set(nameOf(row), day);
-  }
+/**
+ * Names, beside each row that does not agree, its cause where the history proves it, and the trades it comes from: those of
+ * its day; of a position, those of its first day that does not agree.
+ */
+function explained(report: ParityReport, world: PnlRun): ParityReport {
+  const { input, engine, statement } = world;
   const { trades, files } = input;
-  const lanes = new Map(trades.instruments.map(({ book, symbol }, lane) => [JSON.stringify([book, symbol]), engine.lanes[lane]]));
-  const tradesOf = (row: ParityRow): NonNullable<ParityRow["trades"]> => {
-    const day = row.key.tradingDay ?? firstDay.get(nameOf(row));
-    const order = lanes.get(nameOf(row))?.order ?? new Int32Array(0);
-    const from = day === undefined ? 0 : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) >= day);
-    const until = day === undefined ? order.length : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) > day);
-    return [...order.subarray(from, Math.min(until, from + tradesNamedMax))].map((trade) => ({
+  const firstDay = firstDaysApart(report);
+  const lanes = new Map(trades.instruments.map(({ book, symbol }, lane) => [JSON.stringify([book, symbol]), lane]));
+  const unmarked = new Set([
+    ...statement.positions.filter(({ unrealized }) => unrealized === null).map((row) => nameOf(row)),
+    ...statement.daily.filter(({ unrealized }) => unrealized === null).map((row) => nameOf(row)),
+  ]);
+  const named = (order: Iterable<number>): NonNullable<ParityRow["trades"]> =>
+    [...order].slice(0, tradesNamedMax).map((trade) => ({
       file: files[trades.file[trade] as number] as string,
       line: trades.line[trade] as number,
       id: trades.id(trade),
     }));
+  const repeated: number[][] = trades.instruments.map(() => []);
+  for (const trade of input.repeated) repeated[trades.lane[trade] as number]?.push(trade);
+  const explain = (row: ParityRow): ParityRow => {
+    if (agrees(row)) return row;
+    if (row.cause === "NO_VALUE_IN_MODERN" && row.field === "unrealized" && unmarked.has(nameOf(row.key)))
+      return { ...row, cause: "NO_MARK" };
+    const lane = lanes.get(JSON.stringify([row.key.book, row.key.symbol]));
+    if (lane === undefined) return row;
+    const twice = repeated[lane] ?? [];
+    if (row.kind === "position" && row.field === "quantity" && isSumOf(row, twice, trades))
+      return { ...row, cause: "COUNTED_TWICE", trades: named(twice) };
+    const order = engine.lanes[lane]?.order ?? new Int32Array(0);
+    const day = row.key.tradingDay ?? firstDay.get(JSON.stringify([row.key.book, row.key.symbol]));
+    const from = day === undefined ? 0 : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) >= day);
+    const until = day === undefined ? order.length : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) > day);
+    return { ...row, trades: named(order.subarray(from, until)) };
   };
-  return { ...report, rows: report.rows.map((row) => (agrees(row) ? row : { ...row, trades: tradesOf(row) })) };
+  return { ...report, rows: report.rows.map(explain) };
+}
+
+const agrees = ({ verdict }: ParityRow): boolean => verdict === "equal" || verdict === "within_tolerance";
+
+/** One name for a position or a day of it. */
+const nameOf = ({
+  book,
+  symbol,
+  tradingDay,
+}: {
+  readonly book?: string;
+  readonly symbol: string;
+  readonly tradingDay?: string;
+}): string => JSON.stringify([book, symbol, tradingDay]);
+
+/** By book and symbol: the first day on which the systems are apart. */
+function firstDaysApart(report: ParityReport): ReadonlyMap<string, string> {
+  const first = new Map<string, string>();
+  for (const row of report.rows) {
+    const { book, symbol, tradingDay } = row.key;
+    const name = JSON.stringify([book, symbol]);
+    if (tradingDay !== undefined && !agrees(row) && tradingDay < (first.get(name) ?? "9999")) first.set(name, tradingDay);
+  }
+  return first;
+}
+
+/** Whether legacy's surplus is exactly what the repeated rows add up to. */
+function isSumOf({ difference }: ParityRow, repeated: readonly number[], trades: PnlRun["input"]["trades"]): boolean {
+  if (repeated.length === 0 || difference === null) return false;
+  let surplus = zero;
+  for (const trade of repeated) {
+    const { coefficient, scale } = trades.quantity.at(trade);
+    surplus = add(surplus, fromScaled(coefficient * BigInt(trades.side[trade] as number), scale));
+  }
+  const seen = parseFraction(difference);
+  return seen !== undefined && isZero(add(seen, surplus)) && !isZero(surplus);
 }
 
 /** The first place from which on `holds` is true; it must be false before and true after. */

@@ -41,6 +41,8 @@ export interface LedgerInput {
   readonly accepted: number;
   /** Rows that stand in an earlier file too. */
   readonly duplicates: number;
+  /** For each of those rows the trade that it repeats: an index into `trades`. */
+  readonly repeated: readonly number[];
   readonly quarantined: number;
 }
 
@@ -96,7 +98,7 @@ class LedgerReader {
   readonly #books = new ByteInterner();
   readonly #lanes = new Map<number, number>();
   #rows = 0;
-  #duplicates = 0;
+  readonly #repeated: number[] = [];
   /** Of the file being read. */
   #file = 0;
   #line = 0;
@@ -137,7 +139,8 @@ class LedgerReader {
       notes: this.#log.notes,
       rows: this.#rows,
       accepted: this.#trades.length,
-      duplicates: this.#duplicates,
+      duplicates: this.#repeated.length,
+      repeated: this.#repeated,
       quarantined: this.#log.quarantined,
     };
   }
@@ -243,7 +246,7 @@ class LedgerReader {
     if (fields.binary) return notText;
     if (fields.misquoted) return ["BAD_QUOTING", "a quoted field does not end where it should"];
     if (fields.count < this.#columnCount)
-      return ["MISSING_COLUMN", `the line has only ${fields.count} columns, the header has ${this.#columnCount}`];
+      return ["MISSING_COLUMN", `the line has only ${fields.count} of the ${this.#columnCount} columns of the header`];
     if (fields.count > this.#columnCount)
       return ["SURPLUS_COLUMN", `the line has ${fields.count} columns, the header has ${this.#columnCount}`];
     const trades = this.#trades;
@@ -288,7 +291,7 @@ class LedgerReader {
     const trade = trades.length;
     const earlier = this.#seen === undefined ? -1 : this.#seen.earlier(trade, this.#file);
     if (earlier >= 0) {
-      this.#duplicates += 1;
+      this.#repeated.push(earlier);
       trades.fee.delete(trade);
       this.#note(
         "DUPLICATE_ROW",

@@ -1,0 +1,179 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ParityReport } from "../../src/ports/parity-report.ts";
+import { hasSharedData, readShared, sharedData } from "../shared-data.ts";
+import { ledger, pnlBridge, withFiles } from "./run-cli.ts";
+
+const ZN = "XCMEFFDPSX20250919U0ZN";
+const ZT = "XCMEFFDPSX20250930U0ZT";
+
+const agreeing = {
+  "trades_20250724.csv": ledger(
+    `1,${ZN},2025-07-24 09:00:00,B,2,110`,
+    `2,${ZN},2025-07-24 09:00:01,S,1,110.5`,
+    `3,${ZT},2025-07-24 09:00:02,S,1,103.00390625`,
+  ),
+  "trades_20250725.csv": ledger(`4,${ZN},2025-07-25 09:00:00,S,3,111`, `5,${ZT},2025-07-25 09:00:01,B,1,103`),
+};
+
+const parse = (out: string): ParityReport => JSON.parse(out) as ParityReport;
+const find = (report: ParityReport, kind: string, symbol: string, field: string, tradingDay?: string) =>
+  report.rows.find(
+    (row) => row.kind === kind && row.key.symbol === symbol && row.field === field && row.key.tradingDay === tradingDay,
+  );
+
+describe("replay", () => {
+  it("exits 0 where both systems agree, with points converted to money by each product's multiplier", () =>
+    withFiles(agreeing, async (folder) => {
+      const { code, out, err } = await pnlBridge(["replay", "--trades", folder, "--json"]);
+      const report = parse(out);
+      expect(err).toBe("");
+      expect(code).toBe(0);
+      expect(report).toMatchObject({
+        ok: true,
+        dayRules: { legacy: "calendar", modern: "calendar" },
+        legacy: { system: "legacy-desk", errors: [] },
+        modern: { system: "modern-engine", errors: [] },
+        quarantine: [],
+      });
+      expect(report.verdicts).toEqual({ equal: report.compared, within_tolerance: 0, diverged: 0, error: 0, not_comparable: 0 });
+      expect(find(report, "position", ZT, "realized")).toMatchObject({
+        legacy: "7.8125",
+        modern: "7.8125",
+        difference: "0",
+        tolerance: "0.01",
+        verdict: "equal",
+        cause: null,
+      });
+      expect(find(report, "daily", ZN, "total", "2025-07-24")).toMatchObject({ legacy: "1000", modern: "1000" });
+      expect(report.conversions).toContainEqual({ system: "legacy", field: "realized", rule: "points × multiplier" });
+      expect(report.invariants).toContainEqual({
+        symbol: ZN,
+        name: "realized_plus_unrealized",
+        legacy: "1500",
+        modern: "1500",
+        holds: true,
+      });
+    }));
+
+  it("names the trades behind each difference: here a row that stands in two files, which legacy counts twice", () =>
+    withFiles(
+      {
+        "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00.000,B,2,110`),
+        "trades_20250717.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110.0`, `2,${ZN},2025-07-17 09:00:01,S,1,111`),
+      },
+      async (folder) => {
+        const { code, out } = await pnlBridge(["replay", "--trades", folder, "--json"]);
+        const report = parse(out);
+        expect(code).toBe(1);
+        const row = find(report, "position", ZN, "quantity");
+        expect(row).toMatchObject({ legacy: "3", modern: "1", difference: "-2", verdict: "diverged", cause: "COUNTED_TWICE" });
+        expect(row?.trades).toEqual([{ file: "trades_20250716.csv", line: 2, id: "1" }]);
+      },
+    ));
+
+  it("shows what legacy does to a file with one bad row, and quarantines that row for modern", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": ledger(
+          `1,${ZN},2025-07-24 09:00:00,B,2,110`,
+          `2,${ZN},2025-07-24 09:00:01,S,0,110`,
+          `3,${ZN},2025-07-24 09:00:02,S,1,110`,
+        ),
+      },
+      async (folder) => {
+        const { code, out } = await pnlBridge(["replay", "--trades", folder, "--json"]);
+        const report = parse(out);
+        expect(code).toBe(1);
+        expect(report.legacy.errors).toEqual([expect.objectContaining({ code: "LEGACY_FILE_REJECTED" })]);
+        expect(report.quarantine).toEqual([
+          expect.objectContaining({ file: "trades_20250724.csv", line: 3, code: "BAD_QUANTITY" }),
+        ]);
+        expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "2", modern: "1", verdict: "diverged" });
+      },
+    ));
+
+  it("runs modern under another day rule when asked, and names both", () =>
+    withFiles(
+      { "trades_20250725.csv": ledger(`1,${ZN},2025-07-25 17:30:00,B,2,110`, `2,${ZN},2025-07-28 09:00:00,S,2,111`) },
+      async (folder) => {
+        const { out } = await pnlBridge(["replay", "--trades", folder, "--day-rule", "chicago-17", "--json"]);
+        const report = parse(out);
+        expect(report.dayRules).toEqual({ legacy: "calendar", modern: "chicago-17" });
+        // Friday evening is Monday's session.
+        expect(
+          report.rows.filter(({ kind, field }) => kind === "daily" && field === "row").map(({ key }) => key.tradingDay),
+        ).toEqual(["2025-07-25"]);
+      },
+    ));
+
+  it("takes thresholds and systems from the configuration: legacy against itself agrees", () =>
+    withFiles(
+      {
+        ...agreeing,
+        "desk.yaml":
+          "migration: { validation: { comparison_threshold: 0.0000001, position_threshold: 0 } }\nsystems:\n  legacy: { kind: builtin, name: legacy-desk }\n  modern: { kind: builtin, name: legacy-desk, mode: file-at-a-time }\n",
+        "same.yaml": "systems: { modern: { kind: builtin, name: legacy-desk } }\n",
+      },
+      async (folder) => {
+        const same = parse(
+          (await pnlBridge(["replay", "--trades", folder, "--config", join(folder, "same.yaml"), "--json"])).out,
+        );
+        expect(same).toMatchObject({ ok: true, modern: { system: "legacy-desk" } });
+        const atATime = parse(
+          (await pnlBridge(["replay", "--trades", folder, "--config", join(folder, "desk.yaml"), "--json"])).out,
+        );
+        // The service as deployed carries no position from file to file.
+        expect(find(atATime, "position", ZN, "quantity")).toMatchObject({
+          legacy: "-2",
+          modern: "-3",
+          tolerance: "0",
+          verdict: "diverged",
+        });
+        expect(find(atATime, "position", ZN, "realized")).toMatchObject({ tolerance: "0.0000001" });
+      },
+    ));
+
+  it("writes the report as JSON and as one page that needs nothing else", () =>
+    withFiles(agreeing, async (folder) => {
+      const out = join(folder, "reports", "today");
+      const ran = await pnlBridge(["replay", "--trades", folder, "--out", out, "--json"]);
+      expect((await readdir(out)).sort()).toEqual(["report.html", "report.json"]);
+      expect(JSON.parse(await readFile(join(out, "report.json"), "utf8"))).toEqual(JSON.parse(ran.out));
+      const page = await readFile(join(out, "report.html"), "utf8");
+      expect(page).toContain(ZN);
+      expect(page).not.toMatch(/(src|href)="(?!#)/);
+    }));
+
+  it("leaves nothing behind where the output cannot be written", () =>
+    withFiles({ ...agreeing, occupied: "a file" }, async (folder) => {
+      const before = (await readdir(folder)).sort();
+      const { code, err, out } = await pnlBridge(["replay", "--trades", folder, "--out", join(folder, "occupied")]);
+      expect([code, out]).toEqual([2, ""]);
+      expect(err).toMatch(/^UNWRITABLE: .*occupied.*\n$/);
+      expect((await readdir(folder)).sort()).toEqual(before);
+    }));
+});
+
+describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped: no ../shared/data)", () => {
+  it("agrees on July 21-25 row by row, marks through --marks", () =>
+    withFiles({}, async (folder) => {
+      const { files, marks } = readShared<Record<string, { files: string[]; marks: Record<string, number> }>>(
+        "expected/two-systems.json",
+      ).JULY_0721_0725 ?? { files: [], marks: {} };
+      await writeFile(join(folder, "marks.json"), JSON.stringify(marks));
+      const { code, out } = await pnlBridge([
+        "replay",
+        "--trades",
+        ...files.map((file) => join(sharedData, file)),
+        "--marks",
+        join(folder, "marks.json"),
+        "--json",
+      ]);
+      const report = parse(out);
+      expect(find(report, "position", ZN, "realized")).toMatchObject({ legacy: "593.75", modern: "593.75", verdict: "equal" });
+      expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "0", modern: "0" });
+      expect([code, report.verdicts.diverged]).toEqual([report.ok ? 0 : 1, 0]);
+    }));
+});
