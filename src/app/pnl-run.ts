@@ -1,4 +1,5 @@
 import { findLedgers, type LedgerInput, readLedgers } from "../adapters/csv/ledger-reader.ts";
+import { NoteLog } from "../adapters/csv/note-log.ts";
 import { findPriceFiles, readPriceFiles } from "../adapters/csv/price-files.ts";
 import { formatInstant, parseInstant, wallOfInstant } from "../domain/chicago-time.ts";
 import { BridgeError } from "../domain/errors.ts";
@@ -56,7 +57,8 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   });
   options.onProgress?.(`matching ${input.accepted} trades`);
   const engine = new PnlEngine(input.trades, { method, ...(asOfGiven === undefined ? {} : { asOfUs: asOfGiven }) });
-  engine.feed();
+  const notes = new NoteLog();
+  feedByFile(engine, input, notes);
 
   const { timeUs, day, length } = input.trades;
   const prices = (priced?.prices ?? []).filter(({ atUs }) => asOfGiven === undefined || atUs <= asOfGiven);
@@ -82,7 +84,13 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     engine,
     statement,
     quarantine: [...input.quarantine, ...(priced?.quarantine ?? [])],
-    notes: [...input.notes, ...(priced?.notes ?? []), ...unusedMarks(given, input), ...leftOut(engine, options.asOf)],
+    notes: [
+      ...input.notes,
+      ...(priced?.notes ?? []),
+      ...notes.notes,
+      ...unusedMarks(given, input),
+      ...leftOut(engine, options.asOf),
+    ],
   };
 }
 
@@ -106,6 +114,17 @@ export function pnlDocument(run: PnlRun) {
       quarantined: input.quarantined,
     },
   };
+}
+
+/** A file at a time, as a desk receives them: what an earlier file should have had is noted as late. */
+function feedByFile(engine: PnlEngine, { trades, files, ends }: LedgerInput, notes: NoteLog): void {
+  for (const end of ends) {
+    for (const trade of engine.feed(end)) {
+      const symbol = trades.instruments[trades.lane[trade] as number]?.symbol;
+      const why = `older than a trade of an earlier file; ${symbol} was matched again from there`;
+      notes.note(files[trades.file[trade] as number] as string, trades.line[trade] as number, "LATE_TRADE", why);
+    }
+  }
 }
 
 function readAsOf(text: string | undefined): number | undefined {

@@ -38,8 +38,8 @@ export class PnlEngine {
     return this.#lanes;
   }
 
-  /** Matches all trades appended since the last call; returns those that were late (LATE_TRADE). */
-  feed(): readonly number[] {
+  /** Matches the trades appended since the last call, up to `until`; returns those that were late (LATE_TRADE). */
+  feed(until = this.trades.length): readonly number[] {
     const { lane: laneOf, timeUs, instruments } = this.trades;
     const { asOfUs } = this;
     while (this.#lanes.length < instruments.length) this.#lanes.push(new Lane(this.trades, this.method));
@@ -49,10 +49,10 @@ export class PnlEngine {
       if ((timeUs[trade] as number) > asOfUs) this.afterAsOf += 1;
       else if (!(lanes[laneOf[trade] as number] as Lane).take(trade)) late.push(trade);
     };
-    const order = inMatchingOrder(this.trades, this.#fed);
-    if (order === undefined) for (let trade = this.#fed; trade < this.trades.length; trade++) take(trade);
+    const order = inMatchingOrder(this.trades, this.#fed, until);
+    if (order === undefined) for (let trade = this.#fed; trade < until; trade++) take(trade);
     else for (const trade of order) take(trade);
-    this.#fed = this.trades.length;
+    this.#fed = until;
     for (const trade of late) (lanes[laneOf[trade] as number] as Lane).rematch();
     return late;
   }
@@ -131,28 +131,28 @@ const exact = (value: { readonly coefficient: bigint; readonly scale: number }):
 export const priceOf = (trades: TradeColumns, trade: number): Fraction => exact(trades.price.at(trade));
 
 /**
- * The trades from `from` on in order of (day, time, input), or undefined where they stand so already. Made for nearly
+ * The trades from `from` up to `until` in order of (day, time, input), or undefined where they stand so already. Made for nearly
  * sorted input, as ledgers are: linear, and sorts only the trades that stand behind a later one.
  */
-function inMatchingOrder({ day, timeUs, length }: TradeColumns, from: number): Int32Array | undefined {
+function inMatchingOrder({ day, timeUs }: TradeColumns, from: number, until: number): Int32Array | undefined {
   const before = (a: number, b: number): boolean => {
     const [dayA, dayB] = [day[a] as number, day[b] as number];
     return dayA < dayB || (dayA === dayB && (timeUs[a] as number) < (timeUs[b] as number));
   };
   const behind: number[] = [];
   let newest = from;
-  for (let trade = from + 1; trade < length; trade++) {
+  for (let trade = from + 1; trade < until; trade++) {
     if (before(trade, newest)) behind.push(trade);
     else newest = trade;
   }
   if (behind.length === 0) return undefined;
   const rank = (a: number, b: number): number => (before(a, b) ? -1 : before(b, a) ? 1 : a - b);
   behind.sort(rank);
-  const order = new Int32Array(length - from);
-  const isBehind = new Uint8Array(length - from);
+  const order = new Int32Array(until - from);
+  const isBehind = new Uint8Array(until - from);
   for (const trade of behind) isBehind[trade - from] = 1;
   let [place, next] = [0, 0];
-  for (let trade = from; trade < length; trade++) {
+  for (let trade = from; trade < until; trade++) {
     if (isBehind[trade - from] === 1) continue;
     while (next < behind.length && rank(behind[next] as number, trade) < 0) order[place++] = behind[next++] as number;
     order[place++] = trade;

@@ -1,9 +1,11 @@
+import type { NoteCode, QuarantineCode } from "../domain/finding-codes.ts";
+
 /** A row that was refused. It is in no number; a person must look at it. */
 export interface Quarantined {
   readonly file: string;
   /** 1-based line of the file. */
   readonly line: number;
-  readonly code: string;
+  readonly code: QuarantineCode;
   /** The row as it stands, cut to 200 characters. */
   readonly text: string;
   readonly why: string;
@@ -13,6 +15,6 @@ export interface Quarantined {
 export interface Note {
   readonly file: string;
   readonly line: number;
-  readonly code: string;
+  readonly code: NoteCode;
   readonly why: string;
 }

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { dayUs, hourUs, instantOfWall, parseInstant, wallOfInstant, wallReading } from "../../domain/chicago-time.ts";
 import { parseDecimal } from "../../domain/decimal.ts";
 import { BridgeError } from "../../domain/errors.ts";
+import type { NoteCode, QuarantineCode } from "../../domain/finding-codes.ts";
 import { dayNumber, parseDay, type TradingDayRule } from "../../domain/trading-day.ts";
 import { type Instrument, TradeColumns } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
@@ -43,6 +44,8 @@ export interface LedgerInput {
   readonly duplicates: number;
   /** For each of those rows the trade that it repeats: an index into `trades`. */
   readonly repeated: readonly number[];
+  /** By file: how many trades there were after it. */
+  readonly ends: readonly number[];
   readonly quarantined: number;
 }
 
@@ -82,7 +85,7 @@ export function dayInName(path: string): number | undefined {
 
 const newline = 10;
 
-type Refusal = readonly [code: string, why: string];
+type Refusal = readonly [code: QuarantineCode, why: string];
 const notText: Refusal = ["NOT_TEXT", "the line holds bytes that are no text, as a file has that was cut off by a crash"];
 
 class LedgerReader {
@@ -99,6 +102,7 @@ class LedgerReader {
   readonly #lanes = new Map<number, number>();
   #rows = 0;
   readonly #repeated: number[] = [];
+  readonly #ends: number[] = [];
   /** Of the file being read. */
   #file = 0;
   #line = 0;
@@ -128,6 +132,7 @@ class LedgerReader {
         bytesDone += bytes;
         this.#options.onProgress?.({ bytes: bytesDone, bytesTotal, rows: this.#rows });
       });
+      this.#ends.push(this.#trades.length);
     }
   }
 
@@ -141,6 +146,7 @@ class LedgerReader {
       accepted: this.#trades.length,
       duplicates: this.#repeated.length,
       repeated: this.#repeated,
+      ends: this.#ends,
       quarantined: this.#log.quarantined,
     };
   }
@@ -451,11 +457,11 @@ class LedgerReader {
     };
   }
 
-  #note(code: string, why: string): void {
+  #note(code: NoteCode, why: string): void {
     this.#log.note(this.#files[this.#file] as string, this.#line, code, why);
   }
 
-  #refuse(bytes: Uint8Array, from: number, to: number, code: string, why: string): void {
+  #refuse(bytes: Uint8Array, from: number, to: number, code: QuarantineCode, why: string): void {
     this.#log.refuse({
       file: this.#files[this.#file] as string,
       line: this.#line,

@@ -1,3 +1,4 @@
+import type { NoteCode } from "../../domain/finding-codes.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 
 /** Beyond these the rows of one kind are counted instead of listed, so that a hostile file cannot fill the memory. */
@@ -7,11 +8,11 @@ export const quarantineMax = 100_000;
 /** Collects notes and quarantined rows, in order; what is beyond the limits is counted, never lost in silence. */
 export class NoteLog {
   readonly #notes: Note[] = [];
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<NoteCode, number>();
   readonly #quarantine: Quarantined[] = [];
   quarantined = 0;
 
-  note(file: string, line: number, code: string, why: string): void {
+  note(file: string, line: number, code: NoteCode, why: string): void {
     const count = (this.#counts.get(code) ?? 0) + 1;
     this.#counts.set(code, count);
     if (count <= notesMaxPerCode) this.#notes.push({ file, line, code, why });

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { dayUs, instantOfWall, parseDay } from "../../domain/chicago-time.ts";
 import { type Decimal, formatDecimal, parseDecimal, powerOfTen } from "../../domain/decimal.ts";
 import { BridgeError } from "../../domain/errors.ts";
+import type { QuarantineCode } from "../../domain/finding-codes.ts";
 import { type PriceNotation, parsePrice, priceNotations } from "../../domain/price-notation.ts";
 import type { TradingDayRule } from "../../domain/trading-day.ts";
 import type { MarkKind } from "../../engine/index.ts";
@@ -203,7 +204,7 @@ interface Sheet {
   readonly columns: readonly string[];
 }
 
-type Refusal = readonly [code: string, why: string];
+type Refusal = readonly [code: QuarantineCode, why: string];
 type Reading = Decimal | "none" | Refusal;
 const isRefusal = (reading: Reading): reading is Refusal => Array.isArray(reading);
 

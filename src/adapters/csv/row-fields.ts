@@ -15,6 +15,8 @@ export class RowFields {
   bytes: Uint8Array = new Uint8Array(0);
   readonly start = new Int32Array(columnsMax);
   readonly end = new Int32Array(columnsMax);
+  /** Set when the line holds a quote. */
+  quoted = false;
   /** Set when a quoted field does not end where it should. */
   misquoted = false;
   /** Set when the line holds a NUL byte, which no text does; the tail of a file that a crash cut off does. */
@@ -54,13 +56,15 @@ export class RowFields {
     start[count] = fieldStart;
     end[count] = at;
     this.count = count + 1;
+    this.quoted = quoted;
     if (quoted) this.#readQuoted(from, at);
     for (let field = 0; field < this.count; field++) this.#trim(field);
     return "line";
   }
 
+  /** A line of two quotes is a row, if a bad one. */
   get blank(): boolean {
-    return this.count === 1 && this.start[0] === this.end[0];
+    return this.count === 1 && !this.quoted && this.start[0] === this.end[0];
   }
 
   text(field: number): string {
