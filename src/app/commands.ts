@@ -14,6 +14,7 @@ export { matchesCsv } from "./matches-csv.ts";
 export { writeWhole } from "./output.ts";
 export { replay } from "./parity.ts";
 export { type PnlRun, pnlDocument, runPnl } from "./pnl-run.ts";
+export { compareStored } from "./stored-parity.ts";
 
 /** The given configuration, or the built-in one; `note` names what the file says and nothing obeys yet. */
 export async function loadConfigOrDefault(

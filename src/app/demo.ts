@@ -10,6 +10,8 @@ export interface Demo {
   readonly trades: number;
   readonly ledgers: string;
   readonly prices: string;
+  /** What the legacy desk wrote. */
+  readonly database: string;
   readonly report: ParityReport;
 }
 
@@ -25,8 +27,15 @@ export async function runDemo(options: {
   const folder = options.keep ?? (await mkdtemp(join(tmpdir(), "pnl-bridge-demo-")));
   try {
     const { ledgers, prices, trades } = await generateDesk(folder, { seed: options.seed });
-    const report = await replay({ trades: [ledgers], prices: [prices], config: defaultConfig, onProgress: options.onProgress });
-    return { trades, ledgers, prices, report };
+    const database = join(folder, "pnl_tracker.db");
+    const report = await replay({
+      trades: [ledgers],
+      prices: [prices],
+      config: defaultConfig,
+      legacyDatabase: database,
+      onProgress: options.onProgress,
+    });
+    return { trades, ledgers, prices, database, report };
   } finally {
     if (options.keep === undefined) await rm(folder, { recursive: true, force: true });
   }

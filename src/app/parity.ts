@@ -9,14 +9,16 @@ import type { Config, SystemConfig } from "../config/index.ts";
 import { add, fromScaled, isZero, parseFraction, zero } from "../domain/fraction.ts";
 import type { TradingDayRuleName } from "../domain/trading-day.ts";
 import { formatDay } from "../domain/trading-day.ts";
-import type { Statement } from "../engine/index.ts";
+import type { PnlEngine, Statement, TradeColumns } from "../engine/index.ts";
 import { LegacyDesk } from "../legacy-desk/index.ts";
 import type { ParityReport, ParityRow, ParitySide } from "../ports/parity-report.ts";
 import type { Close, HistoryRows } from "../ports/pnl-system.ts";
-import { type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
+import { type PnlRunOptions, runPnl } from "./pnl-run.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
+  /** Where the legacy desk writes its `pnl_tracker.db`; absent: nowhere. */
+  readonly legacyDatabase?: string | undefined;
 }
 
 /** Causes that need the history, beside those that two values prove by themselves. */
@@ -49,7 +51,8 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     const rule = rules[side];
     options.onProgress?.(`running ${system.name}`);
     if (system.name === "legacy-desk") {
-      const desk = new LegacyDesk({ mode: system.mode ?? "chained" });
+      const database = side === "legacy" ? options.legacyDatabase : undefined;
+      const desk = new LegacyDesk({ mode: system.mode, ...(database === undefined ? {} : { database }) });
       return { system: system.name, dayRule: desk.dayRule, ...(await desk.history({ ledgers: world.ledgers, closes })) };
     }
     const run = rule === world.dayRule ? world : await runPnl({ ...options, dayRule: rule });
@@ -57,8 +60,12 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   };
   const [legacy, modern] = [await answer("legacy"), await answer("modern")];
   options.onProgress?.("comparing");
-  const report = validatorFor(config, multipliersOf(world)).compare(legacy, modern);
-  return { ...explained(report, world), ok: report.ok && world.quarantine.length === 0, quarantine: world.quarantine };
+  const report = validatorFor(config, multipliersOf(world.input.trades)).compare(legacy, modern);
+  return {
+    ...explained(report, { ...world, ...world.input }),
+    ok: report.ok && world.quarantine.length === 0,
+    quarantine: world.quarantine,
+  };
 }
 
 /** A validator with the configured thresholds, and the conversions that the configured systems need. */
@@ -90,18 +97,28 @@ const closesOf = ({ daily }: Statement): readonly Close[] =>
     mark === null || quantity === "0" ? [] : [{ symbol, tradingDay, price: mark }],
   );
 
-const multipliersOf = ({ input }: PnlRun): ((symbol: string) => string | undefined) => {
-  const bySymbol = new Map(input.trades.instruments.map(({ symbol, multiplier }) => [symbol, multiplier]));
+export const multipliersOf = ({ instruments }: TradeColumns): ((symbol: string) => string | undefined) => {
+  const bySymbol = new Map(instruments.map(({ symbol, multiplier }) => [symbol, multiplier]));
   return (symbol) => bySymbol.get(symbol);
 };
+
+/** What explains a difference: the trades, where they stand, and what modern made of them. */
+export interface World {
+  readonly trades: TradeColumns;
+  /** By `trades.file`. */
+  readonly files: readonly string[];
+  /** Trades that legacy was given once more. */
+  readonly repeated: readonly number[];
+  readonly engine: PnlEngine;
+  readonly statement: Statement;
+}
 
 /**
  * Names, beside each row that does not agree, its cause where the history proves it, and the trades it comes from: those of
  * its day; of a position, those of its first day that does not agree.
  */
-function explained(report: ParityReport, world: PnlRun): ParityReport {
-  const { input, engine, statement } = world;
-  const { trades, files } = input;
+export function explained(report: ParityReport, world: World): ParityReport {
+  const { trades, files, repeated: doubles, engine, statement } = world;
   const firstDay = firstDaysApart(report);
   const lanes = new Map(trades.instruments.map(({ book, symbol }, lane) => [JSON.stringify([book, symbol]), lane]));
   const unmarked = new Set([
@@ -115,7 +132,7 @@ function explained(report: ParityReport, world: PnlRun): ParityReport {
       id: trades.id(trade),
     }));
   const repeated: number[][] = trades.instruments.map(() => []);
-  for (const trade of input.repeated) repeated[trades.lane[trade] as number]?.push(trade);
+  for (const trade of doubles) repeated[trades.lane[trade] as number]?.push(trade);
   const explain = (row: ParityRow): ParityRow => {
     if (agrees(row)) return row;
     if (row.cause === "NO_VALUE_IN_MODERN" && row.field === "unrealized" && unmarked.has(nameOf(row.key)))
@@ -159,7 +176,7 @@ function firstDaysApart(report: ParityReport): ReadonlyMap<string, string> {
 }
 
 /** Whether legacy's surplus is exactly what the repeated rows add up to. */
-function isSumOf({ difference }: ParityRow, repeated: readonly number[], trades: PnlRun["input"]["trades"]): boolean {
+function isSumOf({ difference }: ParityRow, repeated: readonly number[], trades: TradeColumns): boolean {
   if (repeated.length === 0 || difference === null) return false;
   let surplus = zero;
   for (const trade of repeated) {

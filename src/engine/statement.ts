@@ -54,8 +54,12 @@ export interface StatementDay {
   readonly symbol: string;
   /** At the end of the day. */
   readonly quantity: string;
+  /** Of what is open at the end of the day; null where flat. */
+  readonly averagePrice: string | null;
   /** Of the day. */
   readonly realized: string;
+  /** Since inception. */
+  readonly realizedToDate: string;
   /** At the end of the day; null where there are open lots and no mark. */
   readonly unrealized: string | null;
   /** Against the last marked day before; null where `unrealized` is. */
@@ -194,7 +198,9 @@ function dailyRows(
       ...bookOf(instrument),
       symbol: instrument.symbol,
       quantity: text(close.quantity),
+      averagePrice: isZero(close.quantity) ? null : text(divide(close.openCost, close.quantity)),
       realized: text(realized),
+      realizedToDate: text(multiply(close.realized, multiplier)),
       unrealized: unrealized && text(unrealized),
       unrealizedChange: change && text(change),
       mark: mark ? text(mark.price) : null,

@@ -35,8 +35,9 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
   const positions = positionsOf(report);
   const differing = positions.filter((position) => !agrees(position.worst.verdict));
   const agreeing = positions.filter((position) => agrees(position.worst.verdict));
-  const days = worstFirst(report.rows.filter((row) => row.kind !== "position" && !agrees(row.verdict)));
-  const daysAgreeing = report.rows.filter((row) => row.kind !== "position").length - days.length;
+  const daily = report.rows.filter((row) => row.kind !== "position");
+  const days = worstFirst(daily.filter((row) => !agrees(row.verdict) && row.verdict !== "not_comparable"));
+  const daysAgreeing = daily.filter((row) => agrees(row.verdict)).length;
 
   const shown = [...differing.slice(0, rowsMax), ...agreeing.slice(0, rowsMax)];
   const [head, ...lines] = alignPositions(shown, paint, width);
@@ -69,7 +70,10 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
           ...good.flat(),
           ...more(agreeing.length - good.length, "agreeing"),
         ],
-    daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agreeing`)],
+    [
+      ...incomparable(daily).map((line) => paint("yellow", line)),
+      ...(daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agreeing`)]),
+    ],
     [...drifts(report), ...refusals(report, rowsMax)],
     [paint(report.ok ? "green" : "red", summaryLine(report))],
   ];
@@ -174,6 +178,14 @@ function findings(position: PositionReading | undefined, report: ParityReport, p
         ),
       );
   return lines;
+}
+
+/** Daily figures that cannot be compared, counted by cause: they come by the hundred, each for the same reason. */
+function incomparable(daily: readonly ParityRow[]): string[] {
+  const causes = new Map<string, number>();
+  for (const { verdict, cause } of daily)
+    if (verdict === "not_comparable") causes.set(cause ?? "no cause", (causes.get(cause ?? "no cause") ?? 0) + 1);
+  return [...causes].map(([cause, count]) => `${counted(count, "daily figure")} not comparable: ${cause}`);
 }
 
 function alignDays(rows: readonly ParityRow[], paint: Paint, width: number): string[] {

@@ -56,6 +56,7 @@ command("replay", "a trading history through legacy and modern, compared row by 
   config(),
   method(),
   dayRule(),
+  new Option("--legacy-database <file>", "have the legacy desk write its pnl_tracker.db there"),
   json(),
   out(),
 ]);

@@ -14,11 +14,14 @@ export async function run(
     });
   }
   const progress = progressOn(err);
-  const { trades, ledgers, prices, report } = await runDemo({ ...options, seed, onProgress: progress.report }).finally(
+  const { trades, ledgers, prices, database, report } = await runDemo({ ...options, seed, onProgress: progress.report }).finally(
     progress.done,
   );
   const made = `A desk with ${trades} trades, made from seed ${seed}; the legacy desk and the modern engine ran over the same files.`;
-  const again = options.keep === undefined ? "" : `\n\nAgain, by hand: pnl-bridge replay --trades ${ledgers} --prices ${prices}`;
+  const again =
+    options.keep === undefined
+      ? ""
+      : `\n\nAgain, by hand:\n  pnl-bridge replay --trades ${ledgers} --prices ${prices}\n  pnl-bridge compare --legacy sqlite:${database}`;
   const table = renderParityTable(report, { colour: colourful(out), width: terminalWidth(out), rowsMax: 12 });
   // The demo has done its job where it shows differences, so they are no failure.
   return { exitCode: 0, text: `${made}\n\n${table}${again}` };

@@ -14,6 +14,7 @@ export interface ReplayCommandOptions extends ParityCommandOptions {
   readonly trades: readonly string[];
   readonly prices?: readonly string[];
   readonly marks?: string;
+  readonly legacyDatabase?: string;
 }
 
 export async function run(options: ReplayCommandOptions, streams: Streams): Promise<CommandResult> {
