@@ -37,7 +37,6 @@ async function runStep(step: Step): Promise<boolean> {
 }
 
 async function runTests(args: readonly string[]): Promise<number> {
-  await run([node, "node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]);
   const report = join(tmpdir(), `pnl-bridge-tests-${process.pid}.json`);
   const command = [
     node,

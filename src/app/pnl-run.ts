@@ -111,7 +111,6 @@ export function pnlDocument(run: PnlRun) {
       rows: input.rows,
       accepted: input.accepted,
       duplicates: input.duplicates,
-      quarantined: input.quarantined,
     },
   };
 }

@@ -55,7 +55,7 @@ describe("pnl --json", () => {
           totals: { USD: { realized: "-15.625", unrealized: "-15.625", total: "-31.25" }, unmarked: [], untranslated: [] },
           quarantine: [],
           notes: [],
-          input: { files: 1, rows: 2, accepted: 2, duplicates: 0, quarantined: 0 },
+          input: { files: 1, rows: 2, accepted: 2, duplicates: 0 },
         });
         expect(code).toBe(0);
       },
