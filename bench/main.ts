@@ -1,0 +1,65 @@
+/**
+ * `node --expose-gc bench/main.ts [--json] [NAME…]`: ratios against baselines of the same run, a table for each benchmark.
+ * Each runs in a process of its own, so that none meets what another has taught the compiler. The exit code is 1 where a
+ * benchmark could not run, 2 for a name that does not exist, else 0: a missed target is said, not punished.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { deepBook } from "./deep-book.ts";
+import { matching } from "./matching.ts";
+import { pnl } from "./pnl.ts";
+import { reading } from "./reading.ts";
+import { type BenchResult, printTable, toJson } from "./report.ts";
+import { startUp } from "./start-up.ts";
+
+const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
+  matching,
+  "deep-book": deepBook,
+  reading,
+  pnl,
+  "start-up": startUp,
+};
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const json = args.includes("--json");
+  const given = args.filter((arg) => arg !== "--json");
+  const names = given.length > 0 ? given : Object.keys(benchmarks);
+  const unknown = names.find((name) => !Object.hasOwn(benchmarks, name));
+  if (unknown !== undefined) {
+    console.error(`BAD_USAGE: there is no benchmark ${unknown}; there are ${Object.keys(benchmarks).join(", ")}`);
+    return 2;
+  }
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) return alone(only, json);
+  const results: BenchResult[] = [];
+  let failed = false;
+  for (const name of names) {
+    const result = inOwnProcess(name);
+    if (result === undefined) failed = true;
+    else {
+      results.push(result);
+      if (!json) console.log(printTable(result));
+    }
+  }
+  if (json) console.log(toJson(results));
+  return failed ? 1 : 0;
+}
+
+async function alone(name: string, json: boolean): Promise<number> {
+  try {
+    const result = await (benchmarks[name] as () => Promise<BenchResult>)();
+    console.log(json ? toJson([result]) : printTable(result));
+    return 0;
+  } catch (error) {
+    console.error(`${name}: could not run: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+}
+
+function inOwnProcess(name: string): BenchResult | undefined {
+  const command = [...process.execArgv, fileURLToPath(import.meta.url), "--json", name];
+  const { status, stdout } = spawnSync(process.execPath, command, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  return status === 0 ? JSON.parse(stdout).benchmarks[0] : undefined;
+}
