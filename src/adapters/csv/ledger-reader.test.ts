@@ -472,6 +472,20 @@ describe("lines and chunks", () => {
     expect([input.accepted, codes(input.quarantine)]).toEqual([1, ["3 LINE_TOO_LONG"]]);
   });
 
+  it("keeps every symbol and book apart when the read buffer is used again", async () => {
+    const rows = Array.from({ length: 5_000 }, (_, row) => {
+      const [symbol, book] = [`XCMEFFDPSX20250919U0ZN-${(row * 7) % 101}`, `BOOK-${(row * 3) % 11}`];
+      return { symbol, book, text: `${row},${symbol},2025-07-24 09:00:00.000,B,1.0,110.5,${book}\n` };
+    });
+    const content = `${ledgerColumns.join(",")},book\n${rows.map(({ text }) => text).join("")}`;
+    for (const chunk of [1_000, 65_536, undefined]) {
+      const input = await readOne(content, {}, chunk);
+      expect(tradesOf(input).map(({ symbol, book }) => ({ symbol, book }))).toEqual(
+        rows.map(({ symbol, book }) => ({ symbol, book })),
+      );
+    }
+  });
+
   it("gives one answer for every size of chunk", async () => {
     const content = `\ufeff${header.trim()},book\r\n${good},Ünï\r\n\n"8","X, ""Y""",2025-08-1 09:00:00, S ,1e1,.5,\nbad\n9,X,2025-07-24 00:00:00,B,1,0,b`;
     const whole = shown(await readOne(content));

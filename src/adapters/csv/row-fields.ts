@@ -196,7 +196,7 @@ export class ByteInterner {
     for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
     for (let slot = hash & (this.#slots.length - 1); ; slot = (slot + 1) & (this.#slots.length - 1)) {
       const known = this.#slots[slot] as number;
-      if (known < 0) return this.#add(bytes.slice(from, to), slot);
+      if (known < 0) return this.#add(new Uint8Array(bytes.subarray(from, to)), slot);
       if (sameBytes(this.#bytes[known] as Uint8Array, bytes, from, to)) return known;
     }
   }
