@@ -1,0 +1,11 @@
+export type {
+  LegacyDatabase,
+  Missing,
+  ReadOptions,
+  StoredDay,
+  StoredPosition,
+  StoredPositionSnapshot,
+  StoredSnapshot,
+  StoredTrade,
+} from "./legacy-database.ts";
+export { readLegacyDatabase } from "./legacy-database.ts";

@@ -1,0 +1,168 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { readSnapshot } from "./snapshot.ts";
+
+/** What happens to the database at the very moment at which a file of it has been copied, or is about to be. */
+const copying = vi.hoisted(() => ({ before: (_file: string): void => {}, after: (_file: string): void => {}, count: 0 }));
+vi.mock("node:fs", async (importOriginal) => {
+  const fs = await importOriginal<typeof import("node:fs")>();
+  const copyFileSync: typeof fs.copyFileSync = (from, to, mode) => {
+    copying.count += 1;
+    copying.before(String(from));
+    fs.copyFileSync(from, to, mode);
+    copying.after(String(from));
+  };
+  return { ...fs, copyFileSync };
+});
+
+let folder: string;
+let path: string;
+let desk: Database.Database;
+const usualTemporary = process.env.TMPDIR;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "snapshot-"));
+  process.env.TMPDIR = mkdtempSync(join(folder, "tmp-"));
+  path = join(folder, "desk.db");
+  // Open in this process as well: its locks do not matter here, for nobody else is there to meet them.
+  desk = new Database(path);
+  desk.exec("CREATE TABLE t (value); INSERT INTO t VALUES ('first')");
+  Object.assign(copying, { before: () => {}, after: () => {}, count: 0 });
+});
+
+afterEach(() => {
+  desk.close();
+  const left = readdirSync(process.env.TMPDIR ?? "");
+  if (usualTemporary === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = usualTemporary;
+  rmSync(folder, { recursive: true });
+  expect(left, "temporary copies are removed").toEqual([]);
+});
+
+const values = (waitMsMax = 5_000): Promise<unknown[]> =>
+  readSnapshot(path, (database) => database.prepare("SELECT value FROM t").pluck().all(), { waitMsMax });
+
+const once = (act: () => void): ((file: string) => void) => {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
+};
+
+const commit = (value: string): void => void desk.prepare("INSERT INTO t VALUES (?)").run(value);
+
+test("a database at rest is copied once", async () => {
+  expect(await values()).toEqual(["first"]);
+  expect(copying.count).toBe(1);
+});
+
+test.each(["delete", "truncate", "persist"])("a commit during the copy (journal mode %s): copied again", async (mode) => {
+  desk.pragma(`journal_mode = ${mode}`);
+  copying.after = once(() => commit("second"));
+  expect(await values()).toEqual(["first", "second"]);
+  expect(copying.count).toBe(2);
+});
+
+test("a transaction that begins during the copy and stays open: copied again, with its journal, and rolled back there", async () => {
+  desk.pragma("cache_size = 1");
+  desk.prepare("INSERT INTO t VALUES (?)").run("x".repeat(100_000));
+  copying.after = once(() => desk.exec(`BEGIN; UPDATE t SET value = '${"y".repeat(100_000)}'`));
+  expect((await values()).map((value) => String(value)[0])).toEqual(["f", "x"]);
+  expect(copying.count).toBe(3);
+});
+
+test("a transaction that ends before its journal is copied: copied again", async () => {
+  desk.pragma("cache_size = 1");
+  desk.exec(`BEGIN; INSERT INTO t VALUES ('${"y".repeat(100_000)}')`);
+  copying.before = (file) => {
+    if (file.endsWith("-journal") && desk.inTransaction) desk.exec("COMMIT");
+  };
+  expect(await values()).toHaveLength(2);
+});
+
+test("another transaction's journal after the copy than before it: copied again", async () => {
+  desk.pragma("cache_size = 1");
+  const spill = (first: string): void => void desk.exec(`BEGIN; UPDATE t SET value = '${first.repeat(100_000)}'`);
+  spill("x");
+  copying.after = once(() => {
+    desk.exec("COMMIT");
+    spill("y");
+  });
+  expect((await values()).map((value) => String(value)[0])).toEqual(["x"]);
+});
+
+test("a WAL that only grows during the copy is copied once, whether its pages reach the database or not", async () => {
+  desk.pragma("journal_mode = wal");
+  commit("second");
+  copying.before = (file) => {
+    if (!file.endsWith("-wal")) return;
+    commit("third");
+    desk.pragma("wal_checkpoint(PASSIVE)");
+  };
+  expect(await values()).toEqual(["first", "second", "third"]);
+  expect(copying.count).toBe(2);
+});
+
+test("a WAL that starts over during the copy: copied again", async () => {
+  desk.pragma("journal_mode = wal");
+  commit("second");
+  copying.after = once(() => {
+    desk.pragma("wal_checkpoint(RESTART)");
+    commit("third");
+  });
+  expect(await values()).toEqual(["first", "second", "third"]);
+  expect(copying.count).toBe(4);
+});
+
+test("a WAL that appears during the copy, and one that goes: copied again", async () => {
+  desk.pragma("journal_mode = wal");
+  desk.pragma("wal_checkpoint(TRUNCATE)");
+  copying.after = once(() => commit("second"));
+  expect(await values()).toEqual(["first", "second"]);
+  copying.before = once(() => desk.close());
+  expect(await values()).toEqual(["first", "second"]);
+});
+
+test("a database that never stands still is busy, with what to do", async () => {
+  copying.after = () => commit("another");
+  await expect(values(30)).rejects.toMatchObject({
+    code: "DATABASE_BUSY",
+    where: path,
+    message: expect.stringContaining("30 ms"),
+    mend: expect.stringContaining("backup"),
+  });
+  expect(copying.count).toBeGreaterThan(1);
+});
+
+test("no room for a copy, and no right to read, are said as such", async () => {
+  const fail = (code: string) => () => {
+    throw Object.assign(new Error(code), { code });
+  };
+  copying.before = fail("ENOSPC");
+  await expect(values()).rejects.toMatchObject({ code: "UNWRITABLE", where: process.env.TMPDIR });
+  copying.before = fail("EACCES");
+  await expect(values()).rejects.toMatchObject({ code: "UNREADABLE", where: path });
+  const usual = process.env.TMPDIR;
+  process.env.TMPDIR = join(folder, "nowhere");
+  await expect(values()).rejects.toMatchObject({ code: "UNWRITABLE", mend: expect.stringContaining("TMPDIR") });
+  if (usual !== undefined) process.env.TMPDIR = usual;
+});
+
+test("what reads cannot write, and its own errors come through", async () => {
+  const attempt = readSnapshot(path, (database) => database.exec("INSERT INTO t VALUES (1)"), { waitMsMax: 0 });
+  await expect(attempt).rejects.toThrow(/readonly/);
+  const own = new Error("own");
+  await expect(
+    readSnapshot(
+      path,
+      () => {
+        throw own;
+      },
+      { waitMsMax: 0 },
+    ),
+  ).rejects.toBe(own);
+});

@@ -1,0 +1,260 @@
+/**
+ * One consistent state of an SQLite database that a foreign process may be writing, without a lock that the writer could feel.
+ *
+ * Even a read transaction takes a lock: under a rollback journal it makes a commit fail, and in WAL mode it writes into the -shm
+ * file. So SQLite never opens the desk's file here. Its bytes are copied into a private temporary folder, the database first and
+ * then its journal or WAL, and what stood beside it before and after proves which state the copy holds:
+ *
+ * - neither journal nor WAL, and size, times and header (with the change counter) the same: nobody wrote, the copy is the state.
+ * - the same hot journal before and after (by its nonce): one transaction was under way all the time, or its writer was killed.
+ *   Every page it may have changed stands in the journal, so SQLite rolls the copy back to the state before it.
+ * - the same WAL generation before and after (by its salts): pages of the database change only by what already stands in the WAL,
+ *   and the WAL only grows. SQLite replays the copied WAL as far as its checksums and commits go.
+ *
+ * Anything else is copied again, for a bounded time; then the copy must pass quick_check. The limit of the first proof is a writer
+ * that keeps no journal on disk (journal_mode MEMORY or OFF): there the file's times alone, as fine as the system's tick, speak.
+ *
+ * Opening and closing a file drops this process's POSIX locks on it: do not read a file that this process has open in SQLite.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { BridgeError } from "../../domain/errors.ts";
+
+/** Pauses between attempts double up to this. */
+const pauseMsMax = 50;
+/** A copy that was proved and yet is damaged is made anew this often before the file itself is called damaged. */
+const damagedMax = 3;
+
+/**
+ * What `read` makes of one consistent state. It gets a read-only connection to the copy, which is closed and removed after it.
+ * Throws UNREADABLE, BAD_DATABASE (no SQLite, empty, encrypted, damaged), DATABASE_BUSY after `waitMsMax`, UNWRITABLE (no room for
+ * the copy), and whatever `read` throws.
+ */
+export async function readSnapshot<T>(
+  path: string,
+  read: (database: Database.Database) => T,
+  { waitMsMax }: { readonly waitMsMax: number },
+): Promise<T> {
+  const source = realFile(path);
+  const started = performance.now();
+  let damaged = 0;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+    const attempt = tryOnce(source, path, read);
+    if (attempt.kind === "read") return attempt.value;
+    if (attempt.kind === "damaged") {
+      damaged += 1;
+      if (damaged >= damagedMax) throw attempt.error;
+    } else if (performance.now() - started > waitMsMax) {
+      throw new BridgeError("DATABASE_BUSY", {
+        what: `the database kept changing for ${waitMsMax} ms while it was copied`,
+        where: path,
+        mend: "try again when the desk writes less, or name a backup of the file",
+      });
+    }
+    await sleep(pauseMs);
+  }
+}
+
+type Attempt<T> =
+  | { readonly kind: "read"; readonly value: T }
+  | { readonly kind: "changed" }
+  | { readonly kind: "damaged"; readonly error: BridgeError };
+
+/** Synchronous, so that as little time as possible passes between the two looks at the file. */
+function tryOnce<T>(source: string, path: string, read: (database: Database.Database) => T): Attempt<T> {
+  const folder = temporaryFolder();
+  try {
+    const copy = join(folder, "copy.db");
+    const before = look(source, path, "database");
+    copyAs(source, copy, path);
+    if (before.journal !== null && !copyIfThere(`${source}-journal`, `${copy}-journal`, path)) return { kind: "changed" };
+    if (before.wal !== null && !copyIfThere(`${source}-wal`, `${copy}-wal`, path)) return { kind: "changed" };
+    if (!isOneState(before, look(source, path, "journals"))) return { kind: "changed" };
+    const error = recover(copy, path);
+    return error === undefined ? { kind: "read", value: readCopy(copy, path, read) } : { kind: "damaged", error };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Look {
+  readonly inode: bigint;
+  readonly sizeAndTimes: string;
+  /** The 100 bytes of the database header: page size, change counter (24-27), schema cookie, journal kind (18, 19). */
+  readonly header: string;
+  /** Of a hot journal, what stays the same while its transaction lasts; null where there is none. */
+  readonly journal: string | null;
+  /** Of a WAL with content, what stays the same until it starts over; null where there is none. */
+  readonly wal: string | null;
+}
+
+const isOneState = (before: Look, after: Look): boolean => {
+  if (before.inode !== after.inode || before.journal !== after.journal || before.wal !== after.wal) return false;
+  if (before.journal !== null || before.wal !== null) return true;
+  return before.sizeAndTimes === after.sizeAndTimes && before.header === after.header;
+};
+
+const magic = Buffer.from("SQLite format 3\0");
+const journalMagic = Buffer.from("d9d505f920a163d7", "hex");
+
+/**
+ * The order matters. Before the copy the database comes first: a transaction that had already changed its header then is either
+ * over when the journal is looked at, or found by its journal. After the copy the journals come first: a transaction that is over
+ * by then has changed the header.
+ */
+function look(source: string, path: string, first: "database" | "journals"): Look {
+  const early = first === "database" ? headOf(source, 100, path) : undefined;
+  const journal = headOf(`${source}-journal`, 28, path);
+  const wal = headOf(`${source}-wal`, 32, path);
+  const database = early ?? headOf(source, 100, path);
+  if (database === undefined) throw unreadable(path, "ENOENT");
+  const { bytes, stats } = database;
+  if (stats.size === 0n) throw badDatabase(path, "the file is empty");
+  if (!bytes.subarray(0, magic.length).equals(magic))
+    throw badDatabase(path, "the file is no SQLite database, or an encrypted one");
+  return {
+    inode: stats.ino,
+    sizeAndTimes: `${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`,
+    header: bytes.toString("hex"),
+    // An empty journal or one with a zeroed header is a finished one. Bytes 8-11 count its pages and grow with the transaction.
+    journal: journal?.bytes.subarray(0, 8).equals(journalMagic)
+      ? `${journal.stats.ino} ${journal.bytes.subarray(12).toString("hex")}`
+      : null,
+    wal: wal !== undefined && wal.bytes.length === 32 ? `${wal.stats.ino} ${wal.bytes.toString("hex")}` : null,
+  };
+}
+
+/** The first bytes of a file, fewer where it is shorter; undefined where there is no such file. */
+function headOf(file: string, length: number, path: string) {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, "r");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw unreadable(path, cause);
+  }
+  try {
+    const buffer = Buffer.alloc(length);
+    const filled = readSync(descriptor, buffer, 0, length, 0);
+    return { bytes: buffer.subarray(0, filled), stats: fstatSync(descriptor, { bigint: true }) };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function copyIfThere(from: string, to: string, path: string): boolean {
+  try {
+    copyAs(from, to, path);
+    return true;
+  } catch (error) {
+    if (error instanceof BridgeError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** A clone where the file system can make one: that takes no time and no room. */
+function copyAs(from: string, to: string, path: string): void {
+  try {
+    copyFileSync(from, to, constants.COPYFILE_FICLONE);
+    chmodSync(to, 0o600);
+  } catch (cause) {
+    const { code = "" } = cause as NodeJS.ErrnoException;
+    throw ["ENOSPC", "EDQUOT", "EROFS", "EFBIG"].includes(code) ? noRoom(code, cause) : unreadable(path, cause);
+  }
+}
+
+/** Lets SQLite roll the copy back or replay its WAL, and proves it sound. The error where it is not. */
+function recover(copy: string, path: string): BridgeError | undefined {
+  try {
+    using database = opened(copy, false);
+    const complaints = database.prepare("PRAGMA quick_check(100)").pluck().all() as string[];
+    const structural = complaints.find((complaint) => complaint !== "ok" && !saysContent.test(complaint));
+    if (structural !== undefined) return badDatabase(path, `the database is damaged: ${structural}`);
+    database.pragma("journal_mode = DELETE");
+    return undefined;
+  } catch (cause) {
+    return explained(path, cause);
+  }
+}
+
+/** What quick_check says of single values that break a rule of their table: the desk's affair, and no sign of a torn copy. */
+const saysContent = /^(NULL|NUMERIC|TEXT|NON-\w+) value in |^CHECK constraint failed in /;
+
+function readCopy<T>(copy: string, path: string, read: (database: Database.Database) => T): T {
+  try {
+    using database = opened(copy, true);
+    database.pragma("query_only = 1");
+    database.pragma("trusted_schema = 0");
+    return read(database);
+  } catch (cause) {
+    throw cause instanceof Database.SqliteError ? explained(path, cause) : cause;
+  }
+}
+
+function opened(copy: string, readonly: boolean): Database.Database & Disposable {
+  const database = new Database(copy, { readonly, fileMustExist: true });
+  return Object.assign(database, { [Symbol.dispose]: () => void database.close() });
+}
+
+/** Which failure of SQLite on the copy says something of the file, and which of the machine. */
+function explained(path: string, cause: unknown): BridgeError {
+  if (!(cause instanceof Database.SqliteError)) throw cause;
+  if (cause.code === "SQLITE_FULL" || cause.code.startsWith("SQLITE_IOERR")) throw noRoom(cause.code, cause);
+  if (cause.code === "SQLITE_NOTADB") return badDatabase(path, "the file is no SQLite database, or an encrypted one", cause);
+  return badDatabase(path, `the database is damaged: ${cause.message}`, cause);
+}
+
+function realFile(path: string): string {
+  try {
+    // SQLite keeps journals beside the file that a link leads to.
+    const real = realpathSync(path);
+    if (!statSync(real).isFile()) throw new BridgeError("UNREADABLE", { what: "this is no regular file", where: path });
+    return real;
+  } catch (cause) {
+    throw cause instanceof BridgeError ? cause : unreadable(path, cause);
+  }
+}
+
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "pnl-bridge-"));
+  } catch (cause) {
+    throw noRoom((cause as NodeJS.ErrnoException).code ?? "", cause);
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such database",
+  EACCES: "permission to read the database, or the journal beside it, is denied",
+};
+
+function unreadable(path: string, cause: unknown): BridgeError {
+  const code = typeof cause === "string" ? cause : ((cause as NodeJS.ErrnoException).code ?? String(cause));
+  return new BridgeError("UNREADABLE", { what: reasons[code] ?? `the database cannot be read: ${code}`, where: path, cause });
+}
+
+const noRoom = (code: string, cause: unknown): BridgeError =>
+  new BridgeError("UNWRITABLE", {
+    what: `no copy of the database can be made in the temporary folder: ${code}`,
+    where: tmpdir(),
+    mend: "make room there, or set TMPDIR to another folder",
+    cause,
+  });
+
+export const badDatabase = (path: string, what: string, cause?: unknown): BridgeError =>
+  new BridgeError("BAD_DATABASE", { what, where: path, mend: "name the desk's pnl_tracker.db", cause });
