@@ -1,6 +1,7 @@
 import { powerOfTen } from "../domain/decimal.ts";
 import { add, type Fraction, fraction, fromScaled, roundHalfAway } from "../domain/fraction.ts";
 import { type Lot, type Matcher, MatchLog, type Standing } from "./matcher.ts";
+import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
@@ -34,7 +35,12 @@ export class AverageMatcher implements Matcher {
     return this.#quantity === 0n;
   }
 
-  apply(trade: number): boolean {
+  apply(run: Run, from: number, until: number): number {
+    for (let at = from; at < until; at++) this.#take(run.trade[at] as number);
+    return until;
+  }
+
+  #take(trade: number): void {
     const { coefficient, scale: quantityScale } = this.#trades.quantity.at(trade);
     const { coefficient: priceCoefficient, scale: priceScale } = this.#trades.price.at(trade);
     this.#growScales(quantityScale, priceScale);
@@ -45,7 +51,6 @@ export class AverageMatcher implements Matcher {
     if (this.#quantity * signed < 0n) signed = this.#close(trade, signed);
     this.#quantity += signed;
     this.#costNumerator += signed * price * this.#costDenominator;
-    return true;
   }
 
   /** Takes what it can from the pool; returns what is left to open the other way. */

@@ -1,14 +1,15 @@
 import { powerOfTen } from "../domain/decimal.ts";
 import { type Fraction, fromScaled } from "../domain/fraction.ts";
 import { grown, safe, tens } from "./decimal-column.ts";
-import { ExactSum, isSafe } from "./exact-sum.ts";
 import { type Lot, type Matcher, MatchLog, type Standing } from "./matcher.ts";
+import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 import { WideMatcher } from "./wide-matcher.ts";
 
 /**
  * FIFO and LIFO on safe integers. Quantities and prices are whole numbers of 10^-scale, one scale each for the lane, which
- * grows as finer values arrive. Every value is checked before anything changes; sums never overflow (ExactSum).
+ * grows as finer values arrive. Every value is checked before anything changes. A sum collects in a float while that is exact and
+ * is emptied into a bigint before it could not be.
  *
  * Open lots are the stretch [head, tail) of three columns: FIFO takes at the head, LIFO at the tail, both in constant time,
  * so a deep book costs no more a trade than a shallow one.
@@ -28,9 +29,8 @@ export class FastMatcher implements Matcher {
   #lotTrade = new Int32Array(8);
   #lotQuantity = new Float64Array(8);
   #lotPrice = new Float64Array(8);
-  readonly #realized = new ExactSum();
-  /** Money in less money out, in points × quantity: realized - cash is the cost of what is open. */
-  readonly #cash = new ExactSum();
+  /** Money in less money out, in points × quantity, of all trades: with the cost of what is open it makes the realized P&L. */
+  #cash = 0n;
 
   constructor(trades: TradeColumns, method: "fifo" | "lifo") {
     this.#trades = trades;
@@ -41,59 +41,104 @@ export class FastMatcher implements Matcher {
     return this.#openQuantity === 0;
   }
 
-  apply(trade: number): boolean {
-    const { quantity: quantities, price: prices, side: sides } = this.#trades;
-    const quantityScale = quantities.scale[trade] as number;
-    const priceScale = prices.scale[trade] as number;
-    if (quantityScale > this.#quantityScale && !this.#growQuantityScale(quantityScale)) return false;
-    if (priceScale > this.#priceScale && !this.#growPriceScale(priceScale)) return false;
-    let left = (quantities.coefficient[trade] as number) * (tens[this.#quantityScale - quantityScale] as number);
-    const price = (prices.coefficient[trade] as number) * (tens[this.#priceScale - priceScale] as number);
-    // Also false for NaN, which marks a value that stands in the column's wide part.
-    if (!(isSafe(price) && left <= safe && this.#openQuantity + left <= safe)) return false;
+  /**
+   * One loop over plain locals, because it is the hot path of everything: state that it touches at every trade is read
+   * from the fields before and written back after.
+   */
+  apply(run: Run, from: number, until: number): number {
+    const {
+      trade: trades,
+      side: sides,
+      quantity: quantities,
+      quantityScale: quantityScales,
+      price: prices,
+      priceScale: priceScales,
+    } = run;
+    const { matches } = this;
+    const takesOldest = this.#takesOldest;
+    let { open: matchOpen, close: matchClose } = matches;
+    let { coefficient: matchQuantity, scale: matchScale } = matches.quantity;
+    let matchCount = matches.length;
+    let [lotTrade, lotQuantity, lotPrice] = [this.#lotTrade, this.#lotQuantity, this.#lotPrice];
+    let [head, tail, held, openQuantity] = [this.#head, this.#tail, this.#side, this.#openQuantity];
+    let [quantityScale, priceScale] = [this.#quantityScale, this.#priceScale];
+    let cash = 0;
+    let at = from;
+    for (; at < until; at++) {
+      const itsQuantityScale = quantityScales[at] as number;
+      const itsPriceScale = priceScales[at] as number;
+      if (itsQuantityScale > quantityScale || itsPriceScale > priceScale) {
+        this.#keep(head, tail, held, openQuantity, cash);
+        cash = 0;
+        const grew = this.#growScales(itsQuantityScale, itsPriceScale);
+        [quantityScale, priceScale, openQuantity] = [this.#quantityScale, this.#priceScale, this.#openQuantity];
+        if (!grew) break;
+      }
+      let left = (quantities[at] as number) * (tens[quantityScale - itsQuantityScale] as number);
+      const price = (prices[at] as number) * (tens[priceScale - itsPriceScale] as number);
+      // Also false for NaN, which marks a value that stands in the column's wide part.
+      if (!(price <= safe && price >= -safe && left <= safe && openQuantity + left <= safe)) break;
 
-    const side = sides[trade] as number;
-    this.#cash.addProduct(price, -side * left);
-    if (side !== this.#side && this.#openQuantity !== 0) left = this.#close(trade, left, price);
-    if (left !== 0) {
-      this.#side = side;
-      this.#open(trade, left, price);
-    }
-    return true;
-  }
-
-  #close(trade: number, quantity: number, price: number): number {
-    let left = quantity;
-    const held = this.#side;
-    while (left !== 0 && this.#head !== this.#tail) {
-      const lot = this.#takesOldest ? this.#head : this.#tail - 1;
-      const lotQuantity = this.#lotQuantity[lot] as number;
-      const taken = left < lotQuantity ? left : lotQuantity;
-      this.#realized.addDifferenceTimes(price, this.#lotPrice[lot] as number, held * taken);
-      this.matches.push(this.#lotTrade[lot] as number, trade, taken, this.#quantityScale);
-      left -= taken;
-      if (taken === lotQuantity) {
-        if (this.#takesOldest) this.#head += 1;
-        else this.#tail -= 1;
-      } else {
-        this.#lotQuantity[lot] = lotQuantity - taken;
+      const trade = trades[at] as number;
+      const side = sides[at] as number;
+      const paid = price * left * -side;
+      if (paid <= half && paid >= -half) cash += paid;
+      else this.#cash += BigInt(price) * BigInt(-side * left);
+      if (cash > half || cash < -half) {
+        this.#cash += BigInt(cash);
+        cash = 0;
+      }
+      if (side !== held && openQuantity !== 0) {
+        openQuantity -= left;
+        while (left !== 0 && head !== tail) {
+          const lot = takesOldest ? head : tail - 1;
+          const lotLeft = lotQuantity[lot] as number;
+          const taken = left < lotLeft ? left : lotLeft;
+          if (matchCount === matchOpen.length) {
+            matches.length = matchCount;
+            matches.grow();
+            ({ open: matchOpen, close: matchClose } = matches);
+            ({ coefficient: matchQuantity, scale: matchScale } = matches.quantity);
+          }
+          matchOpen[matchCount] = lotTrade[lot] as number;
+          matchClose[matchCount] = trade;
+          matchQuantity[matchCount] = taken;
+          matchScale[matchCount] = quantityScale;
+          matchCount += 1;
+          left -= taken;
+          if (taken !== lotLeft) lotQuantity[lot] = lotLeft - taken;
+          else if (takesOldest) head += 1;
+          else tail -= 1;
+        }
+        openQuantity += left;
+        if (head === tail) [head, tail] = [0, 0];
+      }
+      if (left !== 0) {
+        if (tail === lotTrade.length) {
+          [this.#head, this.#tail] = [head, tail];
+          this.#makeRoom();
+          [head, tail] = [this.#head, this.#tail];
+          [lotTrade, lotQuantity, lotPrice] = [this.#lotTrade, this.#lotQuantity, this.#lotPrice];
+        }
+        held = side;
+        lotTrade[tail] = trade;
+        lotQuantity[tail] = left;
+        lotPrice[tail] = price;
+        tail += 1;
+        openQuantity += left;
       }
     }
-    this.#openQuantity -= quantity - left;
-    if (this.#head === this.#tail) {
-      this.#head = 0;
-      this.#tail = 0;
-    }
-    return left;
+    matches.length = matchCount;
+    this.#keep(head, tail, held, openQuantity, cash);
+    return at;
   }
 
-  #open(trade: number, quantity: number, price: number): void {
-    if (this.#tail === this.#lotTrade.length) this.#makeRoom();
-    this.#lotTrade[this.#tail] = trade;
-    this.#lotQuantity[this.#tail] = quantity;
-    this.#lotPrice[this.#tail] = price;
-    this.#tail += 1;
-    this.#openQuantity += quantity;
+  #keep(head: number, tail: number, side: number, openQuantity: number, cash: number): void {
+    this.#head = head;
+    this.#tail = tail;
+    this.#side = side;
+    this.#openQuantity = openQuantity;
+    this.#cash += BigInt(cash);
   }
 
   /** Moves the lots to the front where at least half of the room is behind the head, else doubles the room: constant time a lot. */
@@ -112,14 +157,29 @@ export class FastMatcher implements Matcher {
     this.#head = 0;
   }
 
+  /** Linear in the open lots. */
   standing(): Standing {
     const scale = this.#quantityScale + this.#priceScale;
-    const [realized, cash] = [this.#realized.value, this.#cash.value];
+    const openCost = BigInt(this.#side) * this.#lotsCost();
     return {
       quantity: fromScaled(BigInt(this.#side * this.#openQuantity), this.#quantityScale),
-      realized: fromScaled(realized, scale),
-      openCost: fromScaled(realized - cash, scale),
+      realized: fromScaled(this.#cash + openCost, scale),
+      openCost: fromScaled(openCost, scale),
     };
+  }
+
+  #lotsCost(): bigint {
+    let [high, low] = [0n, 0];
+    for (let lot = this.#head; lot < this.#tail; lot++) {
+      const cost = (this.#lotQuantity[lot] as number) * (this.#lotPrice[lot] as number);
+      if (cost <= half && cost >= -half) low += cost;
+      else high += BigInt(this.#lotQuantity[lot] as number) * BigInt(this.#lotPrice[lot] as number);
+      if (low > half || low < -half) {
+        high += BigInt(low);
+        low = 0;
+      }
+    }
+    return high + BigInt(low);
   }
 
   lots(): Lot[] {
@@ -139,9 +199,8 @@ export class FastMatcher implements Matcher {
     this.#head = 0;
     this.#tail = 0;
     this.#openQuantity = 0;
-    const scaled = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
-    this.#realized.value = scaled;
-    this.#cash.value = scaled;
+    // While flat, nothing is tied up in lots: what was realized is what came in.
+    this.#cash = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
   }
 
   widened(): Matcher {
@@ -152,28 +211,27 @@ export class FastMatcher implements Matcher {
     });
   }
 
-  #growQuantityScale(scale: number): boolean {
-    const factor = tens[scale - this.#quantityScale] as number;
-    // Sums of lots stay below the open quantity, so checking that is checking all.
-    if (!isSafe(this.#openQuantity * factor)) return false;
-    this.#openQuantity *= factor;
-    for (let lot = this.#head; lot < this.#tail; lot++) (this.#lotQuantity[lot] as number) *= factor;
-    this.#scaleSums(factor);
-    this.#quantityScale = scale;
+  /** Counts in finer units from now on. False, with nothing changed, where a held number would not be safe then. */
+  #growScales(quantityScale: number, priceScale: number): boolean {
+    const quantityFactor = tens[Math.max(0, quantityScale - this.#quantityScale)] as number;
+    const priceFactor = tens[Math.max(0, priceScale - this.#priceScale)] as number;
+    // No lot is larger than what is open.
+    if (!(this.#openQuantity * quantityFactor <= safe)) return false;
+    for (let lot = this.#head; lot < this.#tail; lot++) if (!isSafe((this.#lotPrice[lot] as number) * priceFactor)) return false;
+    this.#openQuantity *= quantityFactor;
+    for (let lot = this.#head; lot < this.#tail; lot++) {
+      (this.#lotQuantity[lot] as number) *= quantityFactor;
+      (this.#lotPrice[lot] as number) *= priceFactor;
+    }
+    this.#cash *= BigInt(quantityFactor) * BigInt(priceFactor);
+    this.#quantityScale = Math.max(quantityScale, this.#quantityScale);
+    this.#priceScale = Math.max(priceScale, this.#priceScale);
     return true;
-  }
-
-  #growPriceScale(scale: number): boolean {
-    const factor = tens[scale - this.#priceScale] as number;
-    for (let lot = this.#head; lot < this.#tail; lot++) if (!isSafe((this.#lotPrice[lot] as number) * factor)) return false;
-    for (let lot = this.#head; lot < this.#tail; lot++) (this.#lotPrice[lot] as number) *= factor;
-    this.#scaleSums(factor);
-    this.#priceScale = scale;
-    return true;
-  }
-
-  #scaleSums(factor: number): void {
-    this.#realized.value *= BigInt(factor);
-    this.#cash.value *= BigInt(factor);
   }
 }
+
+/** Half of the safe range: two numbers within it add up without loss. */
+const half = 2 ** 52;
+
+/** Whether a whole number is held exactly; NaN is not. */
+const isSafe = (value: number): boolean => value <= safe && value >= -safe;

@@ -3,6 +3,7 @@ import { AverageMatcher } from "./average-matcher.ts";
 import { grown } from "./decimal-column.ts";
 import { FastMatcher } from "./fast-matcher.ts";
 import type { Matcher, Method, Standing } from "./matcher.ts";
+import { endOfDay, Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /** Where a lane stood after the last trade of a trading day. */
@@ -22,7 +23,7 @@ export class Lane {
   matcher: Matcher;
   readonly #trades: TradeColumns;
   /** Trades in matching order; the first `#applied` have been matched. */
-  #order = new Int32Array(8);
+  #order: Int32Array = new Int32Array(8);
   #length = 0;
   #applied = 0;
   /** Trades older than the newest one matched here, in order; they wait for `rematch`. */
@@ -40,17 +41,29 @@ export class Lane {
     return this.#order.subarray(0, this.#length);
   }
 
-  /** Takes a trade; false where it is late, that is older than the newest one matched here: it then waits for `rematch`. */
-  take(trade: number): boolean {
-    if (this.#length > 0 && this.#before(trade, this.#order[this.#length - 1] as number)) {
-      this.#late.push(trade);
-      return false;
+  /** Makes room for so many more trades and their matches at once. */
+  reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed > this.#order.length) this.#order = grown(this.order, new Int32Array(Math.max(needed, 2 * this.#order.length)));
+    // A trade makes a match on average, at most: each match uses up a lot or a closing trade.
+    const { matches } = this.matcher;
+    if (more > reserveMin && matches.length + more > matches.open.length) matches.grow(more);
+  }
+
+  /**
+   * Takes the trades of a day's run from `from` up to `until`, for which there is room. Those that are late, that is older than the
+   * newest one matched here before, come first: they wait for `rematch`. Returns where the others begin.
+   */
+  take(run: Run, day: number, from: number, until: number): number {
+    let begin = from;
+    if (this.#length > 0) {
+      const newest = this.#order[this.#length - 1] as number;
+      while (begin < until && this.#before(run.trade[begin] as number, newest)) begin += 1;
+      for (let at = from; at < begin; at++) this.#late.push(run.trade[at] as number);
     }
-    if (this.#length === this.#order.length) this.#order = grown(this.#order, new Int32Array(this.#length * 2));
-    this.#order[this.#length] = trade;
-    this.#length += 1;
-    this.#apply(trade);
-    return true;
+    for (let at = begin; at < until; at++) this.#order[this.#length++] = run.trade[at] as number;
+    this.#match(run, day, begin, until);
+    return begin;
   }
 
   /** Puts late trades in their places and matches again from the last flat day before the first of them. */
@@ -64,7 +77,13 @@ export class Lane {
     this.#day = from?.day ?? noDay;
     this.#applied = from?.applied ?? 0;
     this.matcher.restart(from?.matchCount ?? 0, from?.realized ?? zero);
-    while (this.#applied < this.#length) this.#apply(this.#order[this.#applied] as number);
+    const run = new Run(runLength);
+    while (this.#applied < this.#length) {
+      const from = this.#applied;
+      const until = endOfDay(this.#trades, this.#order, from, Math.min(from + runLength, this.#length));
+      run.fill(this.#trades, this.#order, from, until);
+      this.#match(run, this.#trades.day[this.#order[from] as number] as number, 0, until - from);
+    }
   }
 
   /** The end of every trading day on which the lane traded, oldest first, the running one included. */
@@ -72,17 +91,18 @@ export class Lane {
     return this.#length === 0 ? [] : [...this.#closes, this.#closeDay()];
   }
 
-  #apply(trade: number): void {
-    const day = this.#trades.day[trade] as number;
+  /** Matches a stretch of a day's run: the next trades of the order. */
+  #match(run: Run, day: number, from: number, until: number): void {
+    if (from === until) return;
     if (day !== this.#day) {
       if (this.#day !== noDay) this.#closes.push(this.#closeDay());
       this.#day = day;
     }
-    this.#applied += 1;
-    if (!this.matcher.apply(trade)) {
-      this.matcher = this.matcher.widened();
-      this.matcher.apply(trade);
+    for (let at = from; at < until; ) {
+      at = this.matcher.apply(run, at, until);
+      if (at < until) this.matcher = this.matcher.widened();
     }
+    this.#applied += until - from;
   }
 
   #closeDay(): DayClose {
@@ -120,3 +140,9 @@ export class Lane {
 }
 
 const noDay = Number.NEGATIVE_INFINITY;
+
+/** Room for matches is made ahead for this many trades and more; fewer let it grow as needed. */
+const reserveMin = 256;
+
+/** Trades that a new match takes at a time. */
+const runLength = 8_192;

@@ -1,5 +1,6 @@
 import type { Fraction } from "../domain/fraction.ts";
 import { DecimalColumn, grown } from "./decimal-column.ts";
+import type { Run } from "./run.ts";
 
 export const methods = ["fifo", "lifo", "average"] as const;
 /** Which open lot a closing trade takes: the oldest, the newest, or one pool at the average price. */
@@ -29,8 +30,11 @@ export interface Standing {
 export interface Matcher {
   readonly matches: MatchLog;
   readonly flat: boolean;
-  /** Takes a trade. False, with nothing changed, where its numbers do not fit this matcher: it must be widened first. */
-  apply(trade: number): boolean;
+  /**
+   * Takes the trades of a run from `from` up to `until`. Returns how far it came: short of `until`, with nothing changed by
+   * the trade there, where its numbers do not fit this matcher, which must be widened first.
+   */
+  apply(run: Run, from: number, until: number): number;
   standing(): Standing;
   /** Open lots, oldest first. */
   lots(): Lot[];
@@ -53,8 +57,8 @@ export class MatchLog {
   readonly openPrice: Fraction[] = [];
 
   push(open: number, close: number, quantity: number, scale: number): void {
-    if (this.length === this.open.length) this.#grow(this.length * 2);
     const index = this.length;
+    if (index === this.open.length) this.grow();
     this.open[index] = open;
     this.close[index] = close;
     this.quantity.coefficient[index] = quantity;
@@ -72,7 +76,9 @@ export class MatchLog {
     this.openPrice.length = Math.min(this.openPrice.length, length);
   }
 
-  #grow(capacity: number): void {
+  /** Makes room for more matches: at least as many again as there are. */
+  grow(more = 0): void {
+    const capacity = Math.max(this.length + more, this.open.length * 2);
     this.open = grown(this.open, new Int32Array(capacity));
     this.close = grown(this.close, new Int32Array(capacity));
     this.quantity.grow(capacity);

@@ -2,7 +2,14 @@ import { assert } from "../domain/errors.ts";
 import { add, compare, type Fraction, fromScaled, isZero, multiply, subtract, zero } from "../domain/fraction.ts";
 import { Lane } from "./lane.ts";
 import type { Method } from "./matcher.ts";
+import { endOfDay, Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
+
+/**
+ * Trades are sorted into lanes and matched a block at a time: a lane is then matched in one go, with its state in registers,
+ * and the block's part of the columns is still in the processor's cache. Twice as fast as trade by trade across lanes.
+ */
+const blockLength = 8_192;
 
 export interface PnlEngineOptions {
   readonly method: Method;
@@ -40,21 +47,52 @@ export class PnlEngine {
 
   /** Matches the trades appended since the last call, up to `until`; returns those that were late (LATE_TRADE). */
   feed(until = this.trades.length): readonly number[] {
-    const { lane: laneOf, timeUs, instruments } = this.trades;
-    const { asOfUs } = this;
+    const { instruments } = this.trades;
     while (this.#lanes.length < instruments.length) this.#lanes.push(new Lane(this.trades, this.method));
-    const lanes = this.#lanes;
+    const order = inMatchingOrder(this.trades, this.#fed, until, this.asOfUs);
+    this.afterAsOf += until - this.#fed - order.length;
+    this.#reserve(order);
     const late: number[] = [];
-    const take = (trade: number): void => {
-      if ((timeUs[trade] as number) > asOfUs) this.afterAsOf += 1;
-      else if (!(lanes[laneOf[trade] as number] as Lane).take(trade)) late.push(trade);
-    };
-    const order = inMatchingOrder(this.trades, this.#fed, until);
-    if (order === undefined) for (let trade = this.#fed; trade < until; trade++) take(trade);
-    else for (const trade of order) take(trade);
+    const run = new Run(Math.min(order.length, blockLength));
+    for (let from = 0; from < order.length; ) {
+      const end = endOfDay(this.trades, order, from, Math.min(from + blockLength, order.length));
+      this.#takeBlock(run, order, from, end, late);
+      from = end;
+    }
     this.#fed = until;
-    for (const trade of late) (lanes[laneOf[trade] as number] as Lane).rematch();
-    return late;
+    for (const trade of late) this.#lanes[this.trades.lane[trade] as number]?.rematch();
+    return late.sort((a, b) => a - b);
+  }
+
+  /** Room in each lane for what comes, made once instead of growing on the way. */
+  #reserve(order: Int32Array): void {
+    const { lane: laneOf } = this.trades;
+    const counts = new Int32Array(this.#lanes.length);
+    for (let at = 0; at < order.length; at++) (counts[laneOf[order[at] as number] as number] as number) += 1;
+    for (const [index, lane] of this.#lanes.entries()) if (counts[index] !== 0) lane.reserve(counts[index] as number);
+  }
+
+  /** Copies a block of trades of one day out, lane by lane, and lets each lane take its part. */
+  #takeBlock(run: Run, order: Int32Array, from: number, until: number, late: number[]): void {
+    const { lane: laneOf } = this.trades;
+    const next = new Int32Array(this.#lanes.length);
+    for (let at = from; at < until; at++) (next[laneOf[order[at] as number] as number] as number) += 1;
+    let end = 0;
+    for (let lane = 0; lane < next.length; lane++) {
+      const count = next[lane] as number;
+      next[lane] = end;
+      end += count;
+    }
+    run.fill(this.trades, order, from, until, next);
+    const day = this.trades.day[order[from] as number] as number;
+    let begin = 0;
+    for (let lane = 0; lane < next.length; lane++) {
+      const stop = next[lane] as number;
+      if (stop === begin) continue;
+      const taken = (this.#lanes[lane] as Lane).take(run, day, begin, stop);
+      for (let at = begin; at < taken; at++) late.push(run.trade[at] as number);
+      begin = stop;
+    }
   }
 
   /** Fees by lane. */
@@ -131,32 +169,38 @@ const exact = (value: { readonly coefficient: bigint; readonly scale: number }):
 export const priceOf = (trades: TradeColumns, trade: number): Fraction => exact(trades.price.at(trade));
 
 /**
- * The trades from `from` up to `until` in order of (day, time, input), or undefined where they stand so already. Made for nearly
+ * The trades from `from` up to `until` that are not after the as-of time, in order of (day, time, input). Made for nearly
  * sorted input, as ledgers are: linear, and sorts only the trades that stand behind a later one.
  */
-function inMatchingOrder({ day, timeUs }: TradeColumns, from: number, until: number): Int32Array | undefined {
-  const before = (a: number, b: number): boolean => {
-    const [dayA, dayB] = [day[a] as number, day[b] as number];
-    return dayA < dayB || (dayA === dayB && (timeUs[a] as number) < (timeUs[b] as number));
-  };
-  const behind: number[] = [];
-  let newest = from;
-  for (let trade = from + 1; trade < until; trade++) {
-    if (before(trade, newest)) behind.push(trade);
-    else newest = trade;
-  }
-  if (behind.length === 0) return undefined;
-  const rank = (a: number, b: number): number => (before(a, b) ? -1 : before(b, a) ? 1 : a - b);
-  behind.sort(rank);
+function inMatchingOrder({ day, timeUs }: TradeColumns, from: number, until: number, asOfUs: number): Int32Array {
   const order = new Int32Array(until - from);
-  const isBehind = new Uint8Array(until - from);
-  for (const trade of behind) isBehind[trade - from] = 1;
-  let [place, next] = [0, 0];
+  const behind: number[] = [];
+  let length = 0;
+  let [newestDay, newestUs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let trade = from; trade < until; trade++) {
-    if (isBehind[trade - from] === 1) continue;
-    while (next < behind.length && rank(behind[next] as number, trade) < 0) order[place++] = behind[next++] as number;
-    order[place++] = trade;
+    const itsDay = day[trade] as number;
+    const itsUs = timeUs[trade] as number;
+    if (itsUs > asOfUs) continue;
+    if (itsDay < newestDay || (itsDay === newestDay && itsUs < newestUs)) {
+      behind.push(trade);
+      continue;
+    }
+    newestDay = itsDay;
+    newestUs = itsUs;
+    order[length] = trade;
+    length += 1;
   }
-  while (next < behind.length) order[place++] = behind[next++] as number;
-  return order;
+  if (behind.length === 0) return order.subarray(0, length);
+  const rank = (a: number, b: number): number =>
+    (day[a] as number) - (day[b] as number) || (timeUs[a] as number) - (timeUs[b] as number) || a - b;
+  behind.sort(rank);
+  // Merge from the back, so that the order can be filled in place.
+  let place = length + behind.length;
+  let kept = length - 1;
+  for (let next = behind.length - 1; next >= 0; next--) {
+    const trade = behind[next] as number;
+    while (kept >= 0 && rank(order[kept] as number, trade) > 0) order[--place] = order[kept--] as number;
+    order[--place] = trade;
+  }
+  return order.subarray(0, length + behind.length);
 }

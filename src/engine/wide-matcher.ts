@@ -1,6 +1,7 @@
 import type { Fraction } from "../domain/fraction.ts";
 import { absolute, add, compare, fromScaled, isZero, multiply, negate, subtract, zero } from "../domain/fraction.ts";
 import type { Lot, Matcher, MatchLog, Standing } from "./matcher.ts";
+import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
@@ -38,7 +39,12 @@ export class WideMatcher implements Matcher {
     return isZero(this.#quantity);
   }
 
-  apply(trade: number): boolean {
+  apply(run: Run, from: number, until: number): number {
+    for (let at = from; at < until; at++) this.#take(run.trade[at] as number);
+    return until;
+  }
+
+  #take(trade: number): void {
     const side = this.#trades.side[trade] as number;
     const price = exact(this.#trades.price.at(trade));
     let left = exact(this.#trades.quantity.at(trade));
@@ -49,7 +55,6 @@ export class WideMatcher implements Matcher {
       this.#lots.push({ trade, quantity: left, price });
       this.#openCost = add(this.#openCost, this.#signed(multiply(left, price)));
     }
-    return true;
   }
 
   #close(trade: number, left: Fraction, price: Fraction): Fraction {

@@ -1,0 +1,52 @@
+import type { TradeColumns } from "./trade-columns.ts";
+
+/**
+ * Trades of one trading day copied out of a table in matching order, one lane's behind the other's, so that matching reads memory straight on
+ * instead of jumping from trade to trade. A scratch pad: filled, matched, filled again.
+ */
+export class Run {
+  readonly trade: Int32Array;
+  readonly side: Int8Array;
+  readonly quantity: Float64Array;
+  readonly quantityScale: Uint8Array;
+  readonly price: Float64Array;
+  readonly priceScale: Uint8Array;
+
+  constructor(capacity: number) {
+    this.trade = new Int32Array(capacity);
+    this.side = new Int8Array(capacity);
+    this.quantity = new Float64Array(capacity);
+    this.quantityScale = new Uint8Array(capacity);
+    this.price = new Float64Array(capacity);
+    this.priceScale = new Uint8Array(capacity);
+  }
+
+  /** Copies the trades `order[from]` up to `order[until]`, one behind the other; or, where `next` gives a place for each lane, lane by lane. */
+  fill(trades: TradeColumns, order: Int32Array, from: number, until: number, next?: Int32Array): void {
+    const { lane, side, quantity, price } = trades;
+    for (let at = from; at < until; at++) {
+      const trade = order[at] as number;
+      let place = at - from;
+      if (next !== undefined) {
+        const itsLane = lane[trade] as number;
+        place = next[itsLane] as number;
+        next[itsLane] = place + 1;
+      }
+      this.trade[place] = trade;
+      this.side[place] = side[trade] as number;
+      this.quantity[place] = quantity.coefficient[trade] as number;
+      this.quantityScale[place] = quantity.scale[trade] as number;
+      this.price[place] = price.coefficient[trade] as number;
+      this.priceScale[place] = price.scale[trade] as number;
+    }
+  }
+}
+
+/** Where the trading day of the trade `order[from]` ends: at most `until`. The order is by day. */
+export function endOfDay({ day }: TradeColumns, order: Int32Array, from: number, until: number): number {
+  const itsDay = day[order[from] as number];
+  if (day[order[until - 1] as number] === itsDay) return until;
+  let end = from + 1;
+  while (day[order[end] as number] === itsDay) end += 1;
+  return end;
+}
