@@ -3,7 +3,7 @@
  * a failing step prints its whole output, a passing one a line. The last line of `./run test` counts the tests.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -56,6 +56,8 @@ async function runTests(args: readonly string[]): Promise<number> {
   } catch {
     console.log("0 passed, 1 failed");
     return 1;
+  } finally {
+    rmSync(report, { force: true });
   }
   return code;
 }
