@@ -11,7 +11,7 @@ import { WideMatcher } from "./wide-matcher.ts";
  * grows as finer values arrive. Every value is checked before anything changes. A sum collects in a float while that is exact and
  * is emptied into a bigint before it could not be.
  *
- * Open lots are the stretch [head, tail) of three columns: FIFO takes at the head, LIFO at the tail, both in constant time,
+ * Open lots are the stretch [head, tail) of two columns: FIFO takes at the head, LIFO at the tail, both in constant time,
  * so a deep book costs no more a trade than a shallow one.
  */
 export class FastMatcher implements Matcher {
@@ -28,7 +28,6 @@ export class FastMatcher implements Matcher {
   #tail = 0;
   #lotTrade = new Int32Array(8);
   #lotQuantity = new Float64Array(8);
-  #lotPrice = new Float64Array(8);
   /** Money in less money out, in points × quantity, of all trades: with the cost of what is open it makes the realized P&L. */
   #cash = 0n;
 
@@ -59,7 +58,7 @@ export class FastMatcher implements Matcher {
     let { open: matchOpen, close: matchClose } = matches;
     let { coefficient: matchQuantity, scale: matchScale } = matches.quantity;
     let matchCount = matches.length;
-    let [lotTrade, lotQuantity, lotPrice] = [this.#lotTrade, this.#lotQuantity, this.#lotPrice];
+    let [lotTrade, lotQuantity] = [this.#lotTrade, this.#lotQuantity];
     let [head, tail, held, openQuantity] = [this.#head, this.#tail, this.#side, this.#openQuantity];
     let [quantityScale, priceScale] = [this.#quantityScale, this.#priceScale];
     let cash = 0;
@@ -96,7 +95,7 @@ export class FastMatcher implements Matcher {
           const taken = left < lotLeft ? left : lotLeft;
           if (matchCount === matchOpen.length) {
             matches.length = matchCount;
-            matches.grow();
+            matches.reserve(matchCount * 2);
             ({ open: matchOpen, close: matchClose } = matches);
             ({ coefficient: matchQuantity, scale: matchScale } = matches.quantity);
           }
@@ -118,12 +117,11 @@ export class FastMatcher implements Matcher {
           [this.#head, this.#tail] = [head, tail];
           this.#makeRoom();
           [head, tail] = [this.#head, this.#tail];
-          [lotTrade, lotQuantity, lotPrice] = [this.#lotTrade, this.#lotQuantity, this.#lotPrice];
+          [lotTrade, lotQuantity] = [this.#lotTrade, this.#lotQuantity];
         }
         held = side;
         lotTrade[tail] = trade;
         lotQuantity[tail] = left;
-        lotPrice[tail] = price;
         tail += 1;
         openQuantity += left;
       }
@@ -147,12 +145,10 @@ export class FastMatcher implements Matcher {
     if (this.#head * 2 < length) {
       this.#lotTrade = grown(this.#lotTrade, new Int32Array(length * 2));
       this.#lotQuantity = grown(this.#lotQuantity, new Float64Array(length * 2));
-      this.#lotPrice = grown(this.#lotPrice, new Float64Array(length * 2));
       return;
     }
     this.#lotTrade.copyWithin(0, this.#head, this.#tail);
     this.#lotQuantity.copyWithin(0, this.#head, this.#tail);
-    this.#lotPrice.copyWithin(0, this.#head, this.#tail);
     this.#tail -= this.#head;
     this.#head = 0;
   }
@@ -168,12 +164,17 @@ export class FastMatcher implements Matcher {
     };
   }
 
+  /** Σ quantity × price of the open lots, unsigned. */
   #lotsCost(): bigint {
+    const { coefficient: prices, scale: scales } = this.#trades.price;
     let [high, low] = [0n, 0];
     for (let lot = this.#head; lot < this.#tail; lot++) {
-      const cost = (this.#lotQuantity[lot] as number) * (this.#lotPrice[lot] as number);
+      const trade = this.#lotTrade[lot] as number;
+      const price = (prices[trade] as number) * (tens[this.#priceScale - (scales[trade] as number)] as number);
+      const quantity = this.#lotQuantity[lot] as number;
+      const cost = quantity * price;
       if (cost <= half && cost >= -half) low += cost;
-      else high += BigInt(this.#lotQuantity[lot] as number) * BigInt(this.#lotPrice[lot] as number);
+      else high += BigInt(quantity) * BigInt(price);
       if (low > half || low < -half) {
         high += BigInt(low);
         low = 0;
@@ -185,10 +186,12 @@ export class FastMatcher implements Matcher {
   lots(): Lot[] {
     const lots: Lot[] = [];
     for (let lot = this.#head; lot < this.#tail; lot++) {
+      const trade = this.#lotTrade[lot] as number;
+      const { coefficient, scale } = this.#trades.price.at(trade);
       lots.push({
-        trade: this.#lotTrade[lot] as number,
+        trade,
         quantity: fromScaled(BigInt(this.#side * (this.#lotQuantity[lot] as number)), this.#quantityScale),
-        price: fromScaled(BigInt(this.#lotPrice[lot] as number), this.#priceScale),
+        price: fromScaled(coefficient, scale),
       });
     }
     return lots;
@@ -217,21 +220,22 @@ export class FastMatcher implements Matcher {
     const priceFactor = tens[Math.max(0, priceScale - this.#priceScale)] as number;
     // No lot is larger than what is open.
     if (!(this.#openQuantity * quantityFactor <= safe)) return false;
-    for (let lot = this.#head; lot < this.#tail; lot++) if (!isSafe((this.#lotPrice[lot] as number) * priceFactor)) return false;
+    // In finer units a lot's price must stay safe too, or its cost could not be added up.
+    for (let lot = this.#head; lot < this.#tail && priceFactor > 1; lot++)
+      if (!this.#fits(this.#lotTrade[lot] as number, priceScale)) return false;
     this.#openQuantity *= quantityFactor;
-    for (let lot = this.#head; lot < this.#tail; lot++) {
-      (this.#lotQuantity[lot] as number) *= quantityFactor;
-      (this.#lotPrice[lot] as number) *= priceFactor;
-    }
+    for (let lot = this.#head; lot < this.#tail; lot++) (this.#lotQuantity[lot] as number) *= quantityFactor;
     this.#cash *= BigInt(quantityFactor) * BigInt(priceFactor);
     this.#quantityScale = Math.max(quantityScale, this.#quantityScale);
     this.#priceScale = Math.max(priceScale, this.#priceScale);
     return true;
   }
+
+  #fits(trade: number, priceScale: number): boolean {
+    const { coefficient, scale } = this.#trades.price;
+    return Math.abs((coefficient[trade] as number) * (tens[priceScale - (scale[trade] as number)] as number)) <= safe;
+  }
 }
 
 /** Half of the safe range: two numbers within it add up without loss. */
 const half = 2 ** 52;
-
-/** Whether a whole number is held exactly; NaN is not. */
-const isSafe = (value: number): boolean => value <= safe && value >= -safe;

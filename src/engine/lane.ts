@@ -22,8 +22,9 @@ export interface DayClose extends Standing {
 export class Lane {
   matcher: Matcher;
   readonly #trades: TradeColumns;
+  readonly #index: number;
   /** Trades in matching order; the first `#applied` have been matched. */
-  #order: Int32Array = new Int32Array(8);
+  #order: Int32Array = new Int32Array(0);
   #length = 0;
   #applied = 0;
   /** Trades older than the newest one matched here, in order; they wait for `rematch`. */
@@ -31,8 +32,9 @@ export class Lane {
   #day = noDay;
   #closes: DayClose[] = [];
 
-  constructor(trades: TradeColumns, method: Method) {
+  constructor(trades: TradeColumns, index: number, method: Method) {
     this.#trades = trades;
+    this.#index = index;
     this.matcher = method === "average" ? new AverageMatcher(trades) : new FastMatcher(trades, method);
   }
 
@@ -41,20 +43,23 @@ export class Lane {
     return this.#order.subarray(0, this.#length);
   }
 
-  /** Makes room for so many more trades and their matches at once. */
-  reserve(more: number): void {
-    const needed = this.#length + more;
-    if (needed > this.#order.length) this.#order = grown(this.order, new Int32Array(Math.max(needed, 2 * this.#order.length)));
-    // A trade makes a match on average, at most: each match uses up a lot or a closing trade.
-    const { matches } = this.matcher;
-    if (more > reserveMin && matches.length + more > matches.open.length) matches.grow(more);
+  /**
+   * Makes room for `more` trades; where room must be made, for as many as the table has for this lane, so that a big table is
+   * taken in without growing on the way. A trade makes a match at most, on average: each match uses up a lot or a trade.
+   */
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#order.length) return;
+    const trades = Math.max(this.#length + more, 2 * this.#length, this.#trades.counts[this.#index] as number);
+    this.#order = grown(this.order, new Int32Array(trades));
+    this.matcher.matches.reserve(trades);
   }
 
   /**
-   * Takes the trades of a day's run from `from` up to `until`, for which there is room. Those that are late, that is older than the
+   * Takes the trades of a day's run from `from` up to `until`. Those that are late, that is older than the
    * newest one matched here before, come first: they wait for `rematch`. Returns where the others begin.
    */
   take(run: Run, day: number, from: number, until: number): number {
+    this.#reserve(until - from);
     let begin = from;
     if (this.#length > 0) {
       const newest = this.#order[this.#length - 1] as number;
@@ -140,9 +145,6 @@ export class Lane {
 }
 
 const noDay = Number.NEGATIVE_INFINITY;
-
-/** Room for matches is made ahead for this many trades and more; fewer let it grow as needed. */
-const reserveMin = 256;
 
 /** Trades that a new match takes at a time. */
 const runLength = 8_192;

@@ -58,7 +58,7 @@ export class MatchLog {
 
   push(open: number, close: number, quantity: number, scale: number): void {
     const index = this.length;
-    if (index === this.open.length) this.grow();
+    if (index === this.open.length) this.reserve(index * 2);
     this.open[index] = open;
     this.close[index] = close;
     this.quantity.coefficient[index] = quantity;
@@ -76,9 +76,9 @@ export class MatchLog {
     this.openPrice.length = Math.min(this.openPrice.length, length);
   }
 
-  /** Makes room for more matches: at least as many again as there are. */
-  grow(more = 0): void {
-    const capacity = Math.max(this.length + more, this.open.length * 2);
+  /** Makes room for `capacity` matches in all. */
+  reserve(capacity: number): void {
+    if (capacity <= this.open.length) return;
     this.open = grown(this.open, new Int32Array(capacity));
     this.close = grown(this.close, new Int32Array(capacity));
     this.quantity.grow(capacity);

@@ -48,10 +48,9 @@ export class PnlEngine {
   /** Matches the trades appended since the last call, up to `until`; returns those that were late (LATE_TRADE). */
   feed(until = this.trades.length): readonly number[] {
     const { instruments } = this.trades;
-    while (this.#lanes.length < instruments.length) this.#lanes.push(new Lane(this.trades, this.method));
+    while (this.#lanes.length < instruments.length) this.#lanes.push(new Lane(this.trades, this.#lanes.length, this.method));
     const order = inMatchingOrder(this.trades, this.#fed, until, this.asOfUs);
     this.afterAsOf += until - this.#fed - order.length;
-    this.#reserve(order);
     const late: number[] = [];
     const run = new Run(Math.min(order.length, blockLength));
     for (let from = 0; from < order.length; ) {
@@ -62,14 +61,6 @@ export class PnlEngine {
     this.#fed = until;
     for (const trade of late) this.#lanes[this.trades.lane[trade] as number]?.rematch();
     return late.sort((a, b) => a - b);
-  }
-
-  /** Room in each lane for what comes, made once instead of growing on the way. */
-  #reserve(order: Int32Array): void {
-    const { lane: laneOf } = this.trades;
-    const counts = new Int32Array(this.#lanes.length);
-    for (let at = 0; at < order.length; at++) (counts[laneOf[order[at] as number] as number] as number) += 1;
-    for (const [index, lane] of this.#lanes.entries()) if (counts[index] !== 0) lane.reserve(counts[index] as number);
   }
 
   /** Copies a block of trades of one day out, lane by lane, and lets each lane take its part. */

@@ -36,6 +36,8 @@ export class TradeColumns {
   /** Fees, for the few sources that have them. */
   readonly fee = new Map<number, Decimal>();
   readonly instruments: Instrument[] = [];
+  /** By lane: how many trades it has. */
+  readonly counts: number[] = [];
   readonly #lanes = new Map<string, number>();
   /** A canonical whole number stands as itself; any other id as -(1 + its index in `#idTexts`). */
   #id: Float64Array;
@@ -60,6 +62,7 @@ export class TradeColumns {
   }
 
   commit(): void {
+    (this.counts[this.lane[this.length] as number] as number) += 1;
     this.length += 1;
   }
 
@@ -70,6 +73,7 @@ export class TradeColumns {
     if (known !== undefined) return known;
     this.#lanes.set(key, this.instruments.length);
     this.instruments.push(instrument);
+    this.counts.push(0);
     return this.instruments.length - 1;
   }
 
