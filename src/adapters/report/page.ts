@@ -65,7 +65,7 @@ function rowHtml(row: ParityRow): string {
     escapeHtml(row.key.tradingDay ?? ""),
     escapeHtml(row.field),
     ...[row.legacy, row.modern, row.difference, row.tolerance].map(number),
-    escapeHtml(`${row.cause ?? ""}${tradeWords(row)}${presentWords(row)}`),
+    escapeHtml(`${row.cause ?? ""}${tradeWords(row)}${presentWords(row)}`.replace(/^ · /, "")),
   ];
   const html = cells.map((cell) => (cell.startsWith("<t") ? cell : `<td>${cell}</td>`)).join("");
   return `<tr class="${row.verdict} ${row.kind}${agrees(row.verdict) ? " agrees" : ""}">${html}</tr>`;
@@ -152,10 +152,11 @@ h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.5rem 0 .5
 h1 span, .counts li, tr > td:first-child { color: var(--mark); }
 fieldset { border: 0; padding: 0; margin: 0 0 .5rem; display: flex; gap: 1rem; flex-wrap: wrap; } legend { float: left; }
 .scroll { overflow: auto; max-height: 75vh; border: 1px solid var(--line); } .scroll:focus-visible { outline: 2px solid; }
-table { border-collapse: collapse; width: 100%; } caption { text-align: left; padding: .3rem .6rem; }
-th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } th[scope=row] { font-weight: 600; }
+table { border-collapse: collapse; width: 100%; font-size: .85rem; } caption { text-align: left; padding: .3rem .6rem; }
+th, td { padding: .2rem .45rem; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top; } th[scope=row] { font-weight: 600; }
+th[scope=row], td:last-child:not(.number) { white-space: normal; overflow-wrap: anywhere; min-width: 15rem; }
 thead th { position: sticky; top: 0; background: var(--head); white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-body:has(#show-differing:checked) tr.agrees, body:has(#show-positions:checked) tr.daily, body:has(#show-daily:checked) tr.position { display: none; }
+body:has(#show-differing:checked) tr.agrees, body:has(#show-positions:checked) tr:is(.daily, .snapshot), body:has(#show-daily:checked) tr.position { display: none; }
 @media print { .scroll { max-height: none; overflow: visible; border: 0; } fieldset { display: none; } }
 `;
