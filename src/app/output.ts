@@ -12,7 +12,7 @@ export async function writeWhole(files: ReadonlyMap<string, string | Iterable<st
   try {
     for (const [path, content] of files) {
       const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       written.push({ temporary, path });
       await writeFlushed(temporary, content);
     }
@@ -26,6 +26,24 @@ export async function writeWhole(files: ReadonlyMap<string, string | Iterable<st
       where: path,
       mend: "name a folder that can be written",
       cause,
+    });
+  }
+}
+
+/**
+ * Makes a folder and those above it that are missing. Not `mkdir` with `recursive`, which never returns where the file system
+ * answers "no such folder" to making one, as /proc does.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dirname(path) === path) throw cause;
+    await makeFolder(dirname(path));
+    await mkdir(path).catch((again: NodeJS.ErrnoException) => {
+      if (again.code !== "EEXIST") throw again;
     });
   }
 }

@@ -139,6 +139,14 @@ describe("bad marks, prices, times and configuration", () => {
       /^BAD_CONFIG: .*comparison_treshold.*desk\.yaml:3:5.*comparison_threshold/,
     ));
 
+  it.skipIf(process.platform !== "linux")(
+    "an output folder that no file system will make, without hanging (Linux has one)",
+    async () => {
+      await withGood({}, (folder) => ["replay", "--trades", folder, "--out", "/proc/x/y"], /^UNWRITABLE: .*\/proc\/x/);
+      await withGood({}, () => ["demo", "--once", "--keep", "/proc/x"], /^UNWRITABLE: .*\/proc\/x/);
+    },
+  );
+
   it("an unknown command", async () => {
     const { code, err } = await pnlBridge(["nonsense"]);
     expect(code).toBe(2);

@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BridgeError } from "../../domain/errors.ts";
 import { type DayNumber, dayNumber, nextBusinessDay, weekday } from "../../domain/trading-day.ts";
+import { makeFolder } from "../output.ts";
 import { type Contract, compactDay, type FutureContract, frontFutures, type OptionContract, optionOf } from "./instruments.ts";
 import { ledgerHeader, wallText } from "./ledger-text.ts";
 import { type Market, marketFrom, minuteAt, sessionMinutes } from "./market.ts";
@@ -174,7 +175,7 @@ function saturdayAfter(sessions: readonly Session[]): DayNumber {
 
 async function writeAll(folders: readonly string[], texts: ReadonlyMap<string, string>): Promise<void> {
   for (const folder of folders)
-    await mkdir(folder, { recursive: true }).catch((cause) => {
+    await makeFolder(folder).catch((cause) => {
       throw unwritable(folder, cause);
     });
   for (const [path, text] of texts)
