@@ -1,12 +1,12 @@
 import { findLedgers, type LedgerInput, readLedgers } from "../adapters/csv/ledger-reader.ts";
 import { NoteLog } from "../adapters/csv/note-log.ts";
 import { findPriceFiles, readPriceFiles } from "../adapters/csv/price-files.ts";
-import { formatInstant, parseInstant, wallOfInstant } from "../domain/chicago-time.ts";
+import { formatInstant, parseDay, parseInstant, wallOfInstant } from "../domain/chicago-time.ts";
 import { BridgeError } from "../domain/errors.ts";
-import { fromScaled, parseFraction } from "../domain/fraction.ts";
-import { defaultTradingDayRule, type TradingDayRuleName, tradingDayRules } from "../domain/trading-day.ts";
-import { MarkBook, type Method, PnlEngine, type Statement, statementOf } from "../engine/index.ts";
-import type { Note, Quarantined } from "../ports/ledger.ts";
+import { fromScaled } from "../domain/fraction.ts";
+import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRules } from "../domain/trading-day.ts";
+import { MarkBook, type Method, PnlEngine, type Statement, type StatementOptions, statementOf } from "../engine/index.ts";
+import type { InputCounts, Note, Quarantined } from "../ports/ledger.ts";
 import { describeLedgerSymbol } from "../symbols/index.ts";
 import { readMarksFile } from "./marks-file.ts";
 
@@ -21,6 +21,8 @@ export interface PnlRunOptions {
   /** ISO 8601. */
   readonly asOf?: string | undefined;
   readonly dayRule?: TradingDayRuleName | undefined;
+  /** Match across books. */
+  readonly netBooks?: boolean | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
@@ -35,6 +37,7 @@ export interface PnlRun {
   readonly input: LedgerInput;
   readonly engine: PnlEngine;
   readonly statement: Statement;
+  readonly valuation: StatementOptions;
   readonly quarantine: readonly Quarantined[];
   readonly notes: readonly Note[];
 }
@@ -52,29 +55,34 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const input = await readLedgers(ledgers, {
     dayRule,
     describe: describeLedgerSymbol,
+    netBooks: options.netBooks === true,
     onProgress: ({ bytes, bytesTotal, rows }) =>
       options.onProgress?.(`reading ledgers: ${rows} rows, ${Math.floor((100 * bytes) / (bytesTotal || 1))} %`),
   });
   options.onProgress?.(`matching ${input.accepted} trades`);
   const engine = new PnlEngine(input.trades, { method, ...(asOfGiven === undefined ? {} : { asOfUs: asOfGiven }) });
+  engine.feed();
   const notes = new NoteLog();
-  feedByFile(engine, input, notes);
+  noteLate(input, engine.asOfUs, notes);
 
   const { timeUs, day, length } = input.trades;
-  const prices = (priced?.prices ?? []).filter(({ atUs }) => asOfGiven === undefined || atUs <= asOfGiven);
-  const asOfUs = asOfGiven ?? latest(timeUs.subarray(0, length), prices, ({ atUs }) => atUs);
-  const latestDay = latest(day.subarray(0, length), prices, (price) => price.day) ?? 0;
+  const prices = (priced?.prices ?? []).filter(({ atUs }) => atUs <= engine.asOfUs);
+  const asOfUs = asOfGiven ?? latest(timeUs, length, engine, prices, ({ atUs }) => atUs);
+  const latestDay = latest(day, length, engine, prices, (price) => price.day) ?? 0;
   const asOfDay = asOfGiven === undefined ? latestDay : (dayRule.dayOf(wallOfInstant(asOfGiven), undefined) ?? latestDay);
+  if (priced !== undefined && given === undefined && asOfDay > prices.reduce((last, price) => Math.max(last, price.day), 0)) {
+    const why = `there is no price yet of ${formatDay(asOfDay)}, the trading day of the as-of time: what is open has no mark`;
+    notes.note("", 0, "NO_PRICES_YET", why);
+  }
   const book = given === undefined && priced === undefined ? undefined : new MarkBook();
   for (const { instrument, symbol, price, kind, atUs, day: on } of prices) {
     book?.add(instrument ?? symbol, on, { price: fromScaled(price.coefficient, price.scale), kind, atUs });
   }
-  for (const [symbol, text] of given ?? []) {
-    const price = parseFraction(text);
-    if (price)
-      book?.add(describeLedgerSymbol(symbol)?.instrument ?? symbol, asOfDay, { price, kind: "given", atUs: asOfUs ?? 0 });
+  for (const [symbol, { coefficient, scale }] of given ?? []) {
+    const mark = { price: fromScaled(coefficient, scale), kind: "given", atUs: asOfUs ?? 0 } as const;
+    book?.add(describeLedgerSymbol(symbol)?.instrument ?? symbol, asOfDay, mark);
   }
-  const statement = statementOf(engine, { marks: book ?? "last_trade", asOfDay, openedAt: true });
+  const valuation: StatementOptions = { marks: book ?? "last_trade", asOfDay, openedAt: () => true };
   return {
     method,
     dayRule: ruleName,
@@ -82,7 +90,8 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     ledgers,
     input,
     engine,
-    statement,
+    statement: statementOf(engine, valuation),
+    valuation,
     quarantine: [...input.quarantine, ...(priced?.quarantine ?? [])],
     notes: [
       ...input.notes,
@@ -93,6 +102,14 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     ],
   };
 }
+
+/** How much was read, as reports say it. */
+export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput): InputCounts => ({
+  files: files.length,
+  rows,
+  accepted,
+  duplicates,
+});
 
 /** The document of `pnl --json`. */
 export function pnlDocument(run: PnlRun) {
@@ -106,23 +123,34 @@ export function pnlDocument(run: PnlRun) {
     totals: statement.totals,
     quarantine,
     notes,
-    input: {
-      files: input.files.length,
-      rows: input.rows,
-      accepted: input.accepted,
-      duplicates: input.duplicates,
-    },
+    input: inputCounts(input),
   };
 }
 
-/** A file at a time, as a desk receives them: what an earlier file should have had is noted as late. */
-function feedByFile(engine: PnlEngine, { trades, files, ends }: LedgerInput, notes: NoteLog): void {
+/** Notes each trade that is older than one of its lane in an earlier file: when the files came one by one, it was late. */
+function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: NoteLog): void {
+  const { lane: laneOf, day, timeUs } = trades;
+  const newest = new Int32Array(trades.instruments.length).fill(-1);
+  const older = (trade: number, other: number): boolean =>
+    (day[trade] as number) < (day[other] as number) ||
+    (day[trade] === day[other] && (timeUs[trade] as number) < (timeUs[other] as number));
+  let from = 0;
   for (const end of ends) {
-    for (const trade of engine.feed(end)) {
-      const symbol = trades.instruments[trades.lane[trade] as number]?.symbol;
-      const why = `older than a trade of an earlier file; ${symbol} was matched again from there`;
-      notes.note(files[trades.file[trade] as number] as string, trades.line[trade] as number, "LATE_TRADE", why);
+    const ofFile = new Map<number, number>();
+    for (let trade = from; trade < end; trade++) {
+      if ((timeUs[trade] as number) > asOfUs) continue;
+      const lane = laneOf[trade] as number;
+      const before = newest[lane] as number;
+      if (before >= 0 && older(trade, before)) {
+        const why = `older than a trade of ${trades.instruments[lane]?.symbol} in an earlier file; matched in its place`;
+        notes.note(files[trades.file[trade] as number] as string, trades.line[trade] as number, "LATE_TRADE", why);
+      }
+      const inFile = ofFile.get(lane);
+      if (inFile === undefined || older(inFile, trade)) ofFile.set(lane, trade);
     }
+    for (const [lane, trade] of ofFile)
+      if ((newest[lane] as number) < 0 || older(newest[lane] as number, trade)) newest[lane] = trade;
+    from = end;
   }
 }
 
@@ -135,19 +163,35 @@ function readAsOf(text: string | undefined): number | undefined {
       mend: "write 2025-07-24T15:00:00-05:00, or Chicago time without the offset",
     });
   }
+  // Midnight would leave out the whole day that was named.
+  if (parseDay(text) !== undefined) {
+    throw new BridgeError("BAD_USAGE", {
+      what: `--as-of names a day, not a time: ${JSON.stringify(text)}`,
+      mend: `write a time too, such as ${text}T16:00:00`,
+    });
+  }
   return instant;
 }
 
-/** The largest of a column and of the prices; undefined where both are empty. */
-function latest<T>(column: Float64Array | Int32Array, prices: readonly T[], of: (price: T) => number): number | undefined {
+/** The largest of a column, over the trades up to the as-of time, and of the prices; undefined where there are neither. */
+function latest<T>(
+  column: Float64Array | Int32Array,
+  length: number,
+  engine: PnlEngine,
+  prices: readonly T[],
+  of: (price: T) => number,
+): number | undefined {
+  const { timeUs } = engine.trades;
   let largest = Number.NEGATIVE_INFINITY;
-  for (const value of column) if (value > largest) largest = value;
+  for (let trade = 0; trade < length; trade++) {
+    if ((timeUs[trade] as number) <= engine.asOfUs) largest = Math.max(largest, column[trade] as number);
+  }
   for (const price of prices) largest = Math.max(largest, of(price));
   return largest === Number.NEGATIVE_INFINITY ? undefined : largest;
 }
 
 /** A mark for something that was never traded is probably a misspelt one. */
-function unusedMarks(given: ReadonlyMap<string, string> | undefined, { trades }: LedgerInput): readonly Note[] {
+function unusedMarks(given: ReadonlyMap<string, unknown> | undefined, { trades }: LedgerInput): readonly Note[] {
   const known = new Set(trades.instruments.flatMap(({ symbol, instrument }) => [symbol, instrument]));
   return [...(given?.keys() ?? [])]
     .filter((symbol) => !known.has(symbol) && !known.has(describeLedgerSymbol(symbol)?.instrument ?? symbol))

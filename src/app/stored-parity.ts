@@ -8,11 +8,20 @@ import { BridgeError } from "../domain/errors.ts";
 import type { QuarantineCode } from "../domain/finding-codes.ts";
 import { isZero, parseFraction } from "../domain/fraction.ts";
 import { parseDay, type TradingDayRule, type TradingDayRuleName, tradingDayRules } from "../domain/trading-day.ts";
-import { MarkBook, type Method, PnlEngine, type Statement, statementOf, TradeColumns } from "../engine/index.ts";
+import {
+  MarkBook,
+  type Method,
+  PnlEngine,
+  type Statement,
+  type StatementOptions,
+  statementOf,
+  TradeColumns,
+} from "../engine/index.ts";
 import type { Quarantined } from "../ports/ledger.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
 import { describeLedgerSymbol } from "../symbols/index.ts";
-import { explained, multipliersOf, rowsOf, validatorFor } from "./parity.ts";
+import { explained } from "./explain.ts";
+import { multipliersOf, rowsOf, validatorFor } from "./parity.ts";
 
 export interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */
@@ -56,7 +65,8 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
 
   const legacy = storedAnswer(stored, basename(path));
   const lastDay = lastDayOf(trades, stored);
-  const statement = statementOf(engine, { marks: marksOf(stored, lastDay), asOfDay: lastDay, openedAt: false });
+  const valuation: StatementOptions = { marks: marksOf(stored, lastDay), asOfDay: lastDay, openedAt: () => false };
+  const statement = statementOf(engine, valuation);
   const modern = modernAnswer(statement, dayRule.name, legacy);
   options.onProgress?.("comparing");
   const report = validatorFor({ ...config, systems: { ...config.systems, legacy: legacyDesk } }, multipliersOf(trades)).compare(
@@ -66,7 +76,7 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
   const files = [`${basename(path)}:processed_trades`];
   return {
     report: {
-      ...explained(report, { trades, files, repeated: [], engine, statement }),
+      ...explained(report, { trades, files, repeated: [], aliases: new Map(), engine, statement, valuation }),
       ok: report.ok && quarantine.length === 0,
       quarantine,
     },
@@ -183,7 +193,7 @@ function modernAnswer(statement: Statement, dayRule: string, legacy: SystemAnswe
     dayRule,
     positions: legacy.positions.length === 0 ? [] : positions,
     daily: daily.filter(({ tradingDay }) => tradingDay <= lastDaily),
-    snapshots: statement.daily
+    snapshots: [...statement.daily]
       .filter(({ tradingDay }) => tradingDay <= lastSnapshot)
       .map(({ symbol, tradingDay, quantity, averagePrice, realizedToDate, unrealized }) => ({
         symbol,

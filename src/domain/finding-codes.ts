@@ -23,12 +23,14 @@ export type QuarantineCode = keyof typeof quarantineCodes;
 /** What a person may want to know of accepted input. */
 export const noteCodes = {
   AFTER_AS_OF: "trades later than the as-of time were left out",
+  ALIASED_SYMBOL: "another symbol of the same instrument: one position, under the symbol that was seen first",
   AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price joins none",
   AMBIGUOUS_TIME: "the hour occurs twice as daylight time ends; taken as the first",
   DUPLICATE_ROW: "dropped: the row stands in an earlier file too",
   IGNORED_WINDOW: "a price file of an hour that gives no mark",
   LATE_TRADE: "older than a trade of an earlier file; its lane was matched again from there",
   NEGATIVE_PRICE: "a negative price; kept",
+  NO_PRICES_YET: "the as-of time lies in a session that has no price yet, so nothing open has a mark",
   NO_PRICE: "symbols of a price file without a price",
   REPEATED_PRICE: "a price file gives one symbol the same price twice",
   START_OF_DAY: "a trade at midnight is a start-of-day position; kept",

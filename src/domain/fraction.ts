@@ -12,7 +12,7 @@ export const zero: Fraction = Object.freeze({ numerator: 0n, denominator: 1n });
 export function fraction(numerator: bigint, denominator = 1n): Fraction {
   if (denominator === 1n) return { numerator, denominator };
   if (denominator === 0n) throw new Error("broken invariant: a fraction has no zero denominator");
-  const common = gcd(numerator, denominator);
+  const common = commonDivisor(numerator, denominator);
   const divisor = denominator < 0n ? -common : common;
   return { numerator: numerator / divisor, denominator: denominator / divisor };
 }
@@ -57,13 +57,17 @@ export function parseFraction(text: string): Fraction | undefined {
 export const denominatorDigitsMax = 64;
 export const roundedPlaces = 18;
 
-/** Exact text: a decimal where one is finite, else `p/q`; beyond 64 digits of denominator 18 decimals, half away from zero, and `rounded`. */
-export function formatFraction(value: Fraction): { readonly text: string; readonly rounded: boolean } {
+/**
+ * Exact text: a decimal where one is finite, else `p/q`; beyond 64 digits of denominator, and where the value is `inexact`
+ * and has more places, 18 decimals, half away from zero, and `rounded`.
+ */
+export function formatFraction(value: Fraction, inexact = false): { readonly text: string; readonly rounded: boolean } {
   const scale = decimalPlaces(value.denominator);
-  if (scale !== undefined)
+  if (scale !== undefined && !(inexact && scale > roundedPlaces))
     return { text: formatDecimal(lowest((value.numerator * powerOfTen(scale)) / value.denominator, scale)), rounded: false };
   const denominator = value.denominator.toString();
-  if (denominator.length <= denominatorDigitsMax) return { text: `${value.numerator}/${denominator}`, rounded: false };
+  if (denominator.length <= denominatorDigitsMax && !inexact)
+    return { text: `${value.numerator}/${denominator}`, rounded: false };
   return { text: formatDecimal(lowest(roundHalfAway(value, roundedPlaces), roundedPlaces)), rounded: true };
 }
 
@@ -91,7 +95,8 @@ function decimalPlaces(denominator: bigint): number | undefined {
   return rest === 1n ? Math.max(twos, fives) : undefined;
 }
 
-function gcd(a: bigint, b: bigint): bigint {
+/** The greatest common divisor, positive; of 0 and b it is |b|. */
+export function commonDivisor(a: bigint, b: bigint): bigint {
   let [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b];
   while (y !== 0n) [x, y] = [y, x % y];
   return x;

@@ -1,16 +1,16 @@
 import { powerOfTen } from "../domain/decimal.ts";
-import { add, type Fraction, fraction, fromScaled, roundHalfAway } from "../domain/fraction.ts";
+import { add, commonDivisor, type Fraction, fraction, fromScaled, roundHalfAway } from "../domain/fraction.ts";
 import { type Lot, type Matcher, MatchLog, type Standing } from "./matcher.ts";
 import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
  * The cost of a position that never goes flat is a fraction whose denominator grows with every partial close. Up to this
- * size it is exact (some 1 200 digits: hundreds of partial closes of odd lots); beyond it is rounded to 40 decimal places,
- * so that cost stays linear in the trades. Only the split between realized and open moves then, by less than 1e-39 a
- * trade; realized + unrealized stays exact, because it follows from the trades' cash.
+ * size, which is more than a report prints exactly, it is exact; beyond it is rounded to 40 decimal places, and from then on
+ * until the position is flat every figure of the lane says `rounded`. Only the split between realized and open moves then,
+ * by less than 1e-39 a trade; realized + unrealized stays exact, because it follows from the trades' cash.
  */
-const denominatorMax = 1n << 4096n;
+const denominatorMax = 1n << 256n;
 const roundedPlaces = 40;
 
 /** Average cost, per direction: one pool of what is open; a close takes from it at the average and leaves the average as it was. Crossing zero starts a new pool. */
@@ -26,6 +26,7 @@ export class AverageMatcher implements Matcher {
   #costDenominator = 1n;
   /** Money in less money out: realized = cash + cost of what is open. */
   #cash = 0n;
+  #rounded = false;
 
   constructor(trades: TradeColumns) {
     this.#trades = trades;
@@ -59,20 +60,38 @@ export class AverageMatcher implements Matcher {
     const crosses = magnitude(signed) > magnitude(held);
     const taken = crosses ? -held : signed;
     this.matches.pushWide(-1, trade, magnitude(taken), this.#quantityScale);
-    this.matches.openPrice.push(this.#averagePrice());
+    this.matches.openPrice.push(this.#rounded ? { ...this.#averagePrice(), rounded: true } : this.#averagePrice());
     this.#quantity = held + taken;
-    const kept = fraction(this.#costNumerator * this.#quantity, this.#costDenominator * held);
-    this.#costNumerator = kept.numerator;
-    this.#costDenominator = kept.denominator;
-    if (kept.denominator > denominatorMax) {
-      this.#costNumerator = roundHalfAway(kept, roundedPlaces);
-      this.#costDenominator = powerOfTen(roundedPlaces);
-    }
+    this.#keepCost(this.#quantity, held);
     return signed - taken;
   }
 
+  /**
+   * Keeps the share `quantity / held` of the cost. Both fractions are made coprime crosswise, with small numbers on one side
+   * each time, so that the product is in lowest terms without the greatest common divisor of two long numbers.
+   */
+  #keepCost(quantity: bigint, held: bigint): void {
+    const share = fraction(quantity, held);
+    const byDenominator = commonDivisor(this.#costNumerator % share.denominator, share.denominator);
+    const byNumerator = commonDivisor(
+      share.numerator === 0n ? this.#costDenominator : this.#costDenominator % share.numerator,
+      share.numerator,
+    );
+    this.#costNumerator = (this.#costNumerator / byDenominator) * (share.numerator / byNumerator);
+    this.#costDenominator = (this.#costDenominator / byNumerator) * (share.denominator / byDenominator);
+    if (this.#costDenominator > denominatorMax) {
+      this.#costNumerator = roundHalfAway({ numerator: this.#costNumerator, denominator: this.#costDenominator }, roundedPlaces);
+      this.#costDenominator = powerOfTen(roundedPlaces);
+      this.#rounded = true;
+    }
+    if (this.#quantity === 0n) this.#rounded = false;
+  }
+
   #averagePrice(): Fraction {
-    return fraction(this.#costNumerator, this.#costDenominator * this.#quantity * powerOfTen(this.#priceScale));
+    // As in keepCost: the numerator shares nothing with its own denominator, so only the small number has to be looked at.
+    const units = this.#quantity * powerOfTen(this.#priceScale);
+    const common = commonDivisor(this.#costNumerator % units, units) * (units < 0n ? -1n : 1n);
+    return { numerator: this.#costNumerator / common, denominator: this.#costDenominator * (units / common) };
   }
 
   standing(): Standing {
@@ -83,6 +102,7 @@ export class AverageMatcher implements Matcher {
       quantity: fromScaled(this.#quantity, this.#quantityScale),
       realized: add(cash, openCost),
       openCost,
+      ...(this.#rounded ? { rounded: true } : {}),
     };
   }
 
@@ -96,6 +116,7 @@ export class AverageMatcher implements Matcher {
     this.#quantity = 0n;
     this.#costNumerator = 0n;
     this.#costDenominator = 1n;
+    this.#rounded = false;
     this.#cash = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
   }
 

@@ -1,6 +1,7 @@
 import { parseInstant } from "../domain/chicago-time.ts";
-import { parseDecimal } from "../domain/decimal.ts";
-import { formatFraction, multiply, parseFraction } from "../domain/fraction.ts";
+import { formatDecimal, parseDecimal } from "../domain/decimal.ts";
+import { compare, type Fraction, formatFraction, multiply, parseFraction } from "../domain/fraction.ts";
+import type { Lane } from "./lane.ts";
 import { MarkBook } from "./marks.ts";
 import { type Method, methods } from "./matcher.ts";
 import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
@@ -56,7 +57,7 @@ export interface MatchRow {
 
 export interface RejectedTrade {
   readonly index: number;
-  readonly code: "BAD_SIDE" | "BAD_QUANTITY" | "BAD_PRICE" | "BAD_TIME" | "BAD_FEE" | "BAD_SYMBOL" | "BAD_ID";
+  readonly code: "BAD_SIDE" | "BAD_QUANTITY" | "BAD_PRICE" | "BAD_TIME" | "BAD_FEE" | "BAD_SYMBOL" | "BAD_ID" | "BAD_BOOK";
   readonly why: string;
 }
 
@@ -75,61 +76,69 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     throw new TypeError(`method must be one of ${methods.join(", ")}, not ${JSON.stringify(method)}`);
   const trades = new TradeColumns(Math.max(request.trades.length, 16));
   const rejected: RejectedTrade[] = [];
+  const timed = new Set<number>();
   const instrumentOf = instrumentTable(request, describe);
   let timeUs = 0;
   for (const [index, trade] of request.trades.entries()) {
     const refused = append(trades, trade, timeUs, instrumentOf);
-    if (refused !== undefined) rejected.push({ index, ...refused });
-    else timeUs = trades.timeUs[trades.length - 1] as number;
+    if (refused !== undefined) {
+      rejected.push({ index, ...refused });
+      continue;
+    }
+    if (trade.time !== undefined) timed.add(trades.length - 1);
+    timeUs = trades.timeUs[trades.length - 1] as number;
   }
   const asOfUs = request.asOf === undefined ? undefined : parseInstant(request.asOf);
   if (request.asOf !== undefined && asOfUs === undefined)
-    throw new TypeError(`asOf must be an ISO 8601 time, not ${JSON.stringify(request.asOf)}`);
+    throw new TypeError(`asOf must be an ISO 8601 time, not ${show(request.asOf)}`);
   const engine = new PnlEngine(trades, { method, ...(asOfUs === undefined ? {} : { asOfUs }) });
   engine.feed();
   const { positions, totals } = statementOf(engine, {
     marks: marksOf(request, describe),
     asOfDay: noDay,
-    openedAt: request.trades.some(hasTime),
+    openedAt: (trade) => timed.has(trade),
   });
-  return { positions, matches: matchRows(engine), totals, rejected };
+  return { positions, matches: [...matchRows(engine)], totals, rejected };
 }
 
-/** Matches of all lanes, in order of the closing trade. */
-export function matchRows(engine: PnlEngine): MatchRow[] {
-  const { timeUs } = engine.trades;
-  const rows: { readonly close: number; readonly row: MatchRow }[] = [];
-  for (const [laneIndex, lane] of engine.lanes.entries()) {
-    const { book, symbol, multiplier } = engine.trades.instruments[laneIndex] as Instrument;
-    const factor = parseFraction(multiplier) ?? { numerator: 1n, denominator: 1n };
-    for (let index = 0; index < lane.matcher.matches.length; index++) {
-      const { openPrice, closePrice, quantity } = matchPrices(lane, engine.trades, index);
-      const open = lane.matcher.matches.open[index] as number;
-      const close = lane.matcher.matches.close[index] as number;
-      const pnl = formatFraction(multiply(matchPnl(lane, engine.trades, index), factor));
-      const opened = formatFraction(openPrice);
-      const row: MatchRow = {
-        ...(book === undefined ? {} : { book }),
-        symbol,
-        openTradeId: open < 0 ? null : engine.trades.id(open),
-        closeTradeId: engine.trades.id(close),
-        quantity: formatFraction(quantity).text,
-        openPrice: opened.text,
-        closePrice: formatFraction(closePrice).text,
-        pnl: pnl.text,
-      };
-      rows.push({ close, row: pnl.rounded || opened.rounded ? { ...row, rounded: true } : row });
+/** Matches of all lanes, in order of the closing trade, made one by one while they are read. */
+export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
+  const { trades, lanes } = engine;
+  const next = new Int32Array(lanes.length);
+  const factors = trades.instruments.map(({ multiplier }) => parseFraction(multiplier) as Fraction);
+  for (const trade of engine.order()) {
+    const index = trades.lane[trade] as number;
+    const lane = lanes[index] as Lane;
+    const { close, length } = lane.matcher.matches;
+    for (let match = next[index] as number; match < length && close[match] === trade; match++) {
+      next[index] = match + 1;
+      yield matchRow(engine, lane, index, match, factors[index] as Fraction);
     }
   }
-  return rows
-    .sort((a, b) => (timeUs[a.close] as number) - (timeUs[b.close] as number) || a.close - b.close)
-    .map(({ row }) => row);
+}
+
+function matchRow({ trades }: PnlEngine, lane: Lane, laneIndex: number, match: number, factor: Fraction): MatchRow {
+  const { book, symbol } = trades.instruments[laneIndex] as Instrument;
+  const { open, close, openPrice: averages } = lane.matcher.matches;
+  const { openPrice, closePrice, quantity } = matchPrices(lane, trades, match);
+  const inexact = averages[match]?.rounded === true;
+  const pnl = formatFraction(multiply(matchPnl(lane, trades, match), factor), inexact);
+  const opened = formatFraction(openPrice, inexact);
+  const row: MatchRow = {
+    ...(book === undefined ? {} : { book }),
+    symbol,
+    openTradeId: (open[match] as number) < 0 ? null : trades.id(open[match] as number),
+    closeTradeId: trades.id(close[match] as number),
+    quantity: formatFraction(quantity).text,
+    openPrice: opened.text,
+    closePrice: formatFraction(closePrice).text,
+    pnl: pnl.text,
+  };
+  return inexact || pnl.rounded || opened.rounded ? { ...row, rounded: true } : row;
 }
 
 /** Without day rule all trades are of one day. */
 const noDay = 0;
-
-const hasTime = (trade: TradeInput): boolean => trade?.time !== undefined;
 
 type Refused = Omit<RejectedTrade, "index">;
 
@@ -143,6 +152,8 @@ function append(
   if (typeof trade?.symbol !== "string" || trade.symbol === "")
     return { code: "BAD_SYMBOL", why: `symbol must be text, not ${show(trade?.symbol)}` };
   if (typeof trade.id !== "string") return { code: "BAD_ID", why: `id must be text, not ${show(trade.id)}` };
+  if (trade.book !== undefined && (typeof trade.book !== "string" || trade.book === ""))
+    return { code: "BAD_BOOK", why: `book must be text or absent, not ${show(trade.book)}` };
   if (trade.side !== "B" && trade.side !== "S")
     return { code: "BAD_SIDE", why: `side must be "B" or "S", not ${show(trade.side)}` };
   const quantity = decimal(trade.quantity);
@@ -170,34 +181,67 @@ function append(
 }
 
 const decimal = (text: unknown): ReturnType<typeof parseDecimal> => (typeof text === "string" ? parseDecimal(text) : undefined);
-const show = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
+const show = (value: unknown): string => {
+  try {
+    return JSON.stringify(value)?.slice(0, 80) ?? String(value);
+  } catch {
+    // A bigint, or an object that holds itself.
+    return typeof value === "bigint" ? `${value}n` : Object.prototype.toString.call(value);
+  }
+};
 
 function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): (trade: TradeInput) => Instrument {
-  for (const [symbol, { multiplier }] of Object.entries(instruments)) {
-    if (multiplier !== undefined && decimal(multiplier) === undefined) {
-      throw new TypeError(`the multiplier of ${symbol} must be decimal text, not ${show(multiplier)}`);
-    }
-  }
+  const given = new Map(Object.entries(instruments).map(([symbol, facts]) => [symbol, readFacts(symbol, facts)]));
   return ({ symbol, book }) => {
-    const given = Object.hasOwn(instruments, symbol) ? instruments[symbol] : undefined;
     const known = describe(symbol);
+    const facts = given.get(symbol);
+    const multiplier = facts?.multiplier ?? known?.multiplier ?? "1";
+    const currency = facts?.currency ?? known?.currency ?? "XXX";
+    // A symbol with facts of its own is an instrument of its own: it cannot share lots with one that is worth something else.
+    const own = multiplier !== (known?.multiplier ?? multiplier) || currency !== (known?.currency ?? currency);
     return {
       ...(book === undefined ? {} : { book }),
       symbol,
-      instrument: known?.instrument ?? null,
-      multiplier: given?.multiplier ?? known?.multiplier ?? "1",
-      currency: given?.currency ?? known?.currency ?? "XXX",
+      instrument: own ? null : (known?.instrument ?? null),
+      multiplier,
+      currency,
     };
   };
 }
 
-function marksOf({ marks }: PnlRequest, describe: Describe): MarkBook | "none" {
+function readFacts(
+  symbol: string,
+  facts: { readonly multiplier?: string; readonly currency?: string } | null,
+): { multiplier?: string; currency?: string } {
+  const { multiplier, currency } = facts ?? {};
+  const value = decimal(multiplier);
+  if (multiplier !== undefined && (value === undefined || value.coefficient <= 0n))
+    throw new TypeError(`the multiplier of ${symbol} must be positive decimal text, not ${show(multiplier)}`);
+  if (currency !== undefined && !(typeof currency === "string" && /^[A-Z]{3}$/.test(currency)))
+    throw new TypeError(`the currency of ${symbol} must be three capital letters, not ${show(currency)}`);
+  return {
+    ...(value === undefined ? {} : { multiplier: formatDecimal(value) }),
+    ...(currency === undefined ? {} : { currency }),
+  };
+}
+
+function marksOf({ marks, instruments = {} }: PnlRequest, describe: Describe): MarkBook | "none" {
   if (marks === undefined) return "none";
   const book = new MarkBook();
+  const given = new Map<string, { readonly symbol: string; readonly price: Fraction }>();
   for (const [symbol, text] of Object.entries(marks)) {
     const price = typeof text === "string" ? parseFraction(text) : undefined;
     if (price === undefined) throw new TypeError(`the mark of ${symbol} must be decimal text, not ${show(text)}`);
-    book.add(describe(symbol)?.instrument ?? symbol, noDay, { price, kind: "given", atUs: 0 });
+    const name = describe(symbol)?.instrument ?? symbol;
+    const other = given.get(name);
+    if (other !== undefined && compare(other.price, price) !== 0)
+      throw new TypeError(
+        `${other.symbol} and ${symbol} are one instrument and have two marks, ${marks[other.symbol]} and ${text}`,
+      );
+    given.set(name, { symbol, price });
+    // Also under its own text: a symbol with facts of its own is no longer known by the common name.
+    for (const key of Object.hasOwn(instruments, symbol) ? [name, symbol] : [name])
+      book.add(key, noDay, { price, kind: "given", atUs: 0 });
   }
   return book;
 }

@@ -1,7 +1,8 @@
 import { powerOfTen } from "../domain/decimal.ts";
 import { type Fraction, fromScaled } from "../domain/fraction.ts";
-import { grown, safe, tens } from "./decimal-column.ts";
-import { type Lot, type Matcher, MatchLog, type Standing } from "./matcher.ts";
+import { type DecimalColumn, grown, safe, tens } from "./decimal-column.ts";
+import { ExactSum, half } from "./exact-sum.ts";
+import { type Lot, type Matcher, MatchLog, roomAfter, type Standing } from "./matcher.ts";
 import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 import { WideMatcher } from "./wide-matcher.ts";
@@ -26,10 +27,13 @@ export class FastMatcher implements Matcher {
   #openQuantity = 0;
   #head = 0;
   #tail = 0;
-  #lotTrade = new Int32Array(8);
-  #lotQuantity = new Float64Array(8);
+  #lotTrade = new Int32Array(2);
+  #lotQuantity = new Float64Array(2);
   /** Money in less money out, in points × quantity, of all trades: with the cost of what is open it makes the realized P&L. */
   #cash = 0n;
+  /** Realized P&L of the first `#realizedMatches` matches. */
+  #realized = 0n;
+  #realizedMatches = 0;
 
   constructor(trades: TradeColumns, method: "fifo" | "lifo") {
     this.#trades = trades;
@@ -67,6 +71,7 @@ export class FastMatcher implements Matcher {
       const itsQuantityScale = quantityScales[at] as number;
       const itsPriceScale = priceScales[at] as number;
       if (itsQuantityScale > quantityScale || itsPriceScale > priceScale) {
+        matches.length = matchCount;
         this.#keep(head, tail, held, openQuantity, cash);
         cash = 0;
         const grew = this.#growScales(itsQuantityScale, itsPriceScale);
@@ -95,7 +100,7 @@ export class FastMatcher implements Matcher {
           const taken = left < lotLeft ? left : lotLeft;
           if (matchCount === matchOpen.length) {
             matches.length = matchCount;
-            matches.reserve(matchCount * 2);
+            matches.reserve(roomAfter(matchCount));
             ({ open: matchOpen, close: matchClose } = matches);
             ({ coefficient: matchQuantity, scale: matchScale } = matches.quantity);
           }
@@ -153,34 +158,55 @@ export class FastMatcher implements Matcher {
     this.#head = 0;
   }
 
-  /** Linear in the open lots. */
+  /**
+   * Linear in the matches since the last call, or in the open lots where those are fewer: realized P&L is what the matches
+   * made, and also the cash with the cost of what is open. So a day's end costs no more than the day's trades.
+   */
   standing(): Standing {
+    this.#settle();
     const scale = this.#quantityScale + this.#priceScale;
-    const openCost = BigInt(this.#side) * this.#lotsCost();
     return {
       quantity: fromScaled(BigInt(this.#side * this.#openQuantity), this.#quantityScale),
-      realized: fromScaled(this.#cash + openCost, scale),
-      openCost: fromScaled(openCost, scale),
+      realized: fromScaled(this.#realized, scale),
+      openCost: fromScaled(this.#realized - this.#cash, scale),
     };
+  }
+
+  /** Brings the realized P&L up to the last match. */
+  #settle(): void {
+    const byLots = this.#tail - this.#head < this.matches.length - this.#realizedMatches;
+    if (byLots) this.#realized = this.#cash + BigInt(this.#side) * this.#lotsCost();
+    else this.#realized += this.#gainSince(this.#realizedMatches);
+    this.#realizedMatches = this.matches.length;
+  }
+
+  /** P&L of the matches from `first` on, all made at the present scales. */
+  #gainSince(first: number): bigint {
+    const { side: sides, price } = this.#trades;
+    const { open, close, length } = this.matches;
+    const { coefficient: quantities } = this.matches.quantity;
+    const sum = new ExactSum();
+    for (let index = first; index < length; index++) {
+      const trade = close[index] as number;
+      const [closed, opened] = [this.#scaledPrice(price, trade), this.#scaledPrice(price, open[index] as number)];
+      // A sell closes a long.
+      sum.addDifferenceTimes(closed, opened, (quantities[index] as number) * -(sides[trade] as number));
+    }
+    return sum.value;
+  }
+
+  /** A price of the lane in 10^-priceScale; safe, because it was when its trade was taken and whenever the scale grew. */
+  #scaledPrice({ coefficient, scale }: DecimalColumn, trade: number): number {
+    return (coefficient[trade] as number) * (tens[this.#priceScale - (scale[trade] as number)] as number);
   }
 
   /** Σ quantity × price of the open lots, unsigned. */
   #lotsCost(): bigint {
-    const { coefficient: prices, scale: scales } = this.#trades.price;
-    let [high, low] = [0n, 0];
+    const sum = new ExactSum();
     for (let lot = this.#head; lot < this.#tail; lot++) {
-      const trade = this.#lotTrade[lot] as number;
-      const price = (prices[trade] as number) * (tens[this.#priceScale - (scales[trade] as number)] as number);
-      const quantity = this.#lotQuantity[lot] as number;
-      const cost = quantity * price;
-      if (cost <= half && cost >= -half) low += cost;
-      else high += BigInt(quantity) * BigInt(price);
-      if (low > half || low < -half) {
-        high += BigInt(low);
-        low = 0;
-      }
+      sum.addProduct(this.#lotQuantity[lot] as number, this.#scaledPrice(this.#trades.price, this.#lotTrade[lot] as number));
     }
-    return high + BigInt(low);
+    return sum.value;
   }
 
   lots(): Lot[] {
@@ -202,8 +228,10 @@ export class FastMatcher implements Matcher {
     this.#head = 0;
     this.#tail = 0;
     this.#openQuantity = 0;
+    this.#realizedMatches = matchCount;
     // While flat, nothing is tied up in lots: what was realized is what came in.
-    this.#cash = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
+    this.#realized = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
+    this.#cash = this.#realized;
   }
 
   widened(): Matcher {
@@ -223,9 +251,11 @@ export class FastMatcher implements Matcher {
     // In finer units a lot's price must stay safe too, or its cost could not be added up.
     for (let lot = this.#head; lot < this.#tail && priceFactor > 1; lot++)
       if (!this.#fits(this.#lotTrade[lot] as number, priceScale)) return false;
+    this.#settle();
     this.#openQuantity *= quantityFactor;
     for (let lot = this.#head; lot < this.#tail; lot++) (this.#lotQuantity[lot] as number) *= quantityFactor;
     this.#cash *= BigInt(quantityFactor) * BigInt(priceFactor);
+    this.#realized *= BigInt(quantityFactor) * BigInt(priceFactor);
     this.#quantityScale = Math.max(quantityScale, this.#quantityScale);
     this.#priceScale = Math.max(priceScale, this.#priceScale);
     return true;
@@ -236,6 +266,3 @@ export class FastMatcher implements Matcher {
     return Math.abs((coefficient[trade] as number) * (tens[priceScale - (scale[trade] as number)] as number)) <= safe;
   }
 }
-
-/** Half of the safe range: two numbers within it add up without loss. */
-const half = 2 ** 52;

@@ -14,6 +14,7 @@ export { type Method, methods } from "./matcher.ts";
 export { PnlEngine, type PnlEngineOptions } from "./pnl-engine.ts";
 export {
   type CurrencyTotal,
+  closesOf,
   type LotRow,
   type Statement,
   type StatementDay,

@@ -51,7 +51,7 @@ export class Lane {
     if (this.#length + more <= this.#order.length) return;
     const trades = Math.max(this.#length + more, 2 * this.#length, this.#trades.counts[this.#index] as number);
     this.#order = grown(this.order, new Int32Array(trades));
-    this.matcher.matches.reserve(trades);
+    if (trades >= matchesReservedFrom) this.matcher.matches.reserve(trades);
   }
 
   /**
@@ -145,6 +145,9 @@ export class Lane {
 }
 
 const noDay = Number.NEGATIVE_INFINITY;
+
+/** Room for matches is made ahead for so many trades and more; with fewer the log grows as needed. */
+const matchesReservedFrom = 256;
 
 /** Trades that a new match takes at a time. */
 const runLength = 8_192;

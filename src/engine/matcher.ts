@@ -17,6 +17,8 @@ export interface Lot {
 
 /** Where a lane stands. All signed; points × quantity, before the multiplier. */
 export interface Standing {
+  /** Set where the average price had to be rounded (AverageMatcher says when). */
+  readonly rounded?: true;
   readonly quantity: Fraction;
   readonly realized: Fraction;
   /** Σ quantity × price of the open lots: unrealized = quantity × mark - openCost. */
@@ -44,6 +46,9 @@ export interface Matcher {
   widened(): Matcher;
 }
 
+/** Room for matches where `length` are not enough. A lane of few trades, as most options are, must stay small. */
+export const roomAfter = (length: number): number => Math.max(4, 2 * length);
+
 /**
  * Closing quantities paired with the lots they close, in the order in which they were consumed: 25 bytes each. Prices are
  * those of the trades, so they are not repeated; under average cost `openPrice` holds the average at that moment.
@@ -51,14 +56,14 @@ export interface Matcher {
 export class MatchLog {
   length = 0;
   /** Index of the opening trade; -1 under average cost. */
-  open = new Int32Array(16);
-  close = new Int32Array(16);
-  readonly quantity = new DecimalColumn(16);
-  readonly openPrice: Fraction[] = [];
+  open = new Int32Array(0);
+  close = new Int32Array(0);
+  readonly quantity = new DecimalColumn(0);
+  readonly openPrice: (Fraction & { readonly rounded?: true })[] = [];
 
   push(open: number, close: number, quantity: number, scale: number): void {
     const index = this.length;
-    if (index === this.open.length) this.reserve(index * 2);
+    if (index === this.open.length) this.reserve(roomAfter(index));
     this.open[index] = open;
     this.close[index] = close;
     this.quantity.coefficient[index] = quantity;

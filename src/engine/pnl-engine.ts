@@ -86,6 +86,11 @@ export class PnlEngine {
     }
   }
 
+  /** All trades that have been fed, in the order in which they count. */
+  order(): Int32Array {
+    return inMatchingOrder(this.trades, 0, this.#fed, this.asOfUs);
+  }
+
   /** Fees by lane. */
   fees(): readonly Fraction[] {
     const fees = this.#lanes.map(() => zero);

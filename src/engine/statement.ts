@@ -88,7 +88,7 @@ export interface CurrencyTotal {
 
 export interface Statement {
   readonly positions: readonly StatementPosition[];
-  readonly daily: readonly StatementDay[];
+  readonly daily: Iterable<StatementDay>;
   readonly totals: Totals;
 }
 
@@ -97,37 +97,78 @@ export interface StatementOptions {
   readonly marks: MarkBook | "last_trade" | "none";
   /** The trading day that the positions are valued on. */
   readonly asOfDay: number;
-  /** Whether lots carry the time they were opened. */
-  readonly openedAt: boolean;
+  /** Which lots carry the time they were opened: those of trades that came with one. */
+  readonly openedAt: (trade: number) => boolean;
 }
 
-/** Positions, daily P&L and totals of all that the engine has matched. Rows are ordered by symbol and book, days first. Linear in lanes × days and open lots. */
+/**
+ * Positions, daily P&L and totals of all that the engine has matched. Rows are ordered by symbol and book, days first. Linear in
+ * lanes × days and open lots; `daily` is made anew each time it is read.
+ */
 export function statementOf(engine: PnlEngine, options: StatementOptions): Statement {
-  const { trades } = engine;
-  const fees = engine.fees();
-  const lanes = trades.instruments
-    .map((instrument, index) => ({ instrument, lane: engine.lanes[index] as Lane, fees: fees[index] as Fraction }))
-    .filter(({ lane }) => lane?.order.length > 0)
-    .sort((a, b) => order(a.instrument.symbol, b.instrument.symbol) || order(a.instrument.book ?? "", b.instrument.book ?? ""))
-    .map((lane) => ({ ...lane, closes: lane.lane.closes(), multiplier: parseFraction(lane.instrument.multiplier) as Fraction }));
+  const lanes = statementLanes(engine);
   const days = statementDays(lanes, options);
-  const valued = lanes.map((lane) => position(lane, trades, options));
+  const valued = lanes.map((lane) => position(lane, options));
   return {
     positions: valued.map(({ row }) => row),
-    daily: lanes
-      .flatMap((lane) => dailyRows(lane, trades, days, options))
-      .sort((a, b) => a.day - b.day)
-      .map(({ row }) => row),
+    daily: { [Symbol.iterator]: () => dailyRows(lanes, days, options) },
     totals: totalsOf(valued),
   };
 }
 
-interface StatementLane {
-  readonly instrument: Instrument;
+/** What each instrument was worth on each day from its first trade on, held or not. Symbols in several books stand once. */
+export function* closesOf(
+  engine: PnlEngine,
+  options: StatementOptions,
+): Generator<{ readonly symbol: string; readonly tradingDay: string; readonly price: string }> {
+  const lanes = statementLanes(engine);
+  const days = statementDays(lanes, options);
+  for (const [index, lane] of lanes.entries()) {
+    const { symbol } = lane.instrument;
+    if (lanes[index - 1]?.instrument.symbol === symbol) continue;
+    const firstDay = Math.min(...lane.siblings.map(({ closes }) => closes[0]?.day ?? Number.POSITIVE_INFINITY));
+    for (const day of days) {
+      const mark = day < firstDay ? undefined : markOf(lane, day, options);
+      if (mark !== undefined) yield { symbol, tradingDay: formatDay(day), price: formatFraction(mark.price).text };
+    }
+  }
+}
+
+/** The lanes that traded, by symbol and book. */
+function statementLanes(engine: PnlEngine): readonly StatementLane[] {
+  const { trades, lanes } = engine;
+  const siblings = new Map<string, LaneTrades[]>();
+  const fees = engine.fees();
+  const found: StatementLane[] = [];
+  for (const [index, instrument] of trades.instruments.entries()) {
+    const lane = lanes[index];
+    if (lane === undefined || lane.order.length === 0) continue;
+    const name = instrument.instrument ?? `\u0000${instrument.symbol}`;
+    const ofName = siblings.get(name) ?? [];
+    siblings.set(name, ofName);
+    const itsTrades: LaneTrades = { lane, trades, closes: lane.closes() };
+    ofName.push(itsTrades);
+    const multiplier = parseFraction(instrument.multiplier);
+    assert(multiplier !== undefined, "an instrument's multiplier is a number");
+    found.push({ ...itsTrades, instrument, fees: fees[index] ?? zero, multiplier, siblings: ofName });
+  }
+  return found.sort(
+    (a, b) => order(a.instrument.symbol, b.instrument.symbol) || order(a.instrument.book ?? "", b.instrument.book ?? ""),
+  );
+}
+
+interface LaneTrades {
   readonly lane: Lane;
-  readonly fees: Fraction;
+  readonly trades: TradeColumns;
   readonly closes: readonly DayClose[];
+}
+
+interface StatementLane extends LaneTrades {
+  readonly instrument: Instrument;
+  readonly fees: Fraction;
   readonly multiplier: Fraction;
+  /** All lanes of the same instrument, this one included: it may trade in several books. */
+  readonly siblings: readonly LaneTrades[];
 }
 
 interface Valued {
@@ -136,19 +177,16 @@ interface Valued {
   readonly unrealized: Fraction | null;
 }
 
-function position(
-  { instrument, lane, fees, closes, multiplier }: StatementLane,
-  trades: TradeColumns,
-  options: StatementOptions,
-): Valued {
+function position(statementLane: StatementLane, options: StatementOptions): Valued {
+  const { instrument, lane, trades, fees, closes, multiplier } = statementLane;
   const close = closes.at(-1) as DayClose;
   const { quantity, openCost } = close;
   const lots = lane.matcher.lots();
-  const mark = markOf(instrument, lane, trades, close, options.asOfDay, options);
+  const mark = markOf(statementLane, options.asOfDay, options);
   const realized = multiply(close.realized, multiplier);
   const unrealized = unrealizedOf(close, mark, multiplier);
   checkLots(lots, close);
-  const text = printer();
+  const text = printer(close.rounded);
   const row: StatementPosition = {
     ...bookOf(instrument),
     symbol: instrument.symbol,
@@ -166,52 +204,56 @@ function position(
       tradeId: lot.trade === null ? null : trades.id(lot.trade),
       quantity: text(lot.quantity),
       price: text(lot.price),
-      ...(options.openedAt && lot.trade !== null ? { openedAt: formatInstant(trades.timeUs[lot.trade] as number) } : {}),
+      ...(lot.trade !== null && options.openedAt(lot.trade)
+        ? { openedAt: formatInstant(trades.timeUs[lot.trade] as number) }
+        : {}),
     })),
   };
   return { row: text.rounded ? { ...row, rounded: true } : row, realized, unrealized };
 }
 
-/** A row for each day on which the symbol traded, and for each other known day at whose end it was open. */
-function dailyRows(
-  { instrument, lane, closes, multiplier }: StatementLane,
-  trades: TradeColumns,
+/**
+ * A row for each symbol and day on which it traded, or at whose end it was open. Made while they are read, day by day, since
+ * there may be millions: thousands of options that nobody closed, on every day of a year.
+ */
+function* dailyRows(
+  lanes: readonly StatementLane[],
   days: readonly number[],
   options: StatementOptions,
-): { readonly day: number; readonly row: StatementDay }[] {
-  const rows: { day: number; row: StatementDay }[] = [];
-  let next = 0;
-  let realizedBefore = zero;
-  let unrealizedBefore = zero;
+): Generator<StatementDay> {
+  const standings = lanes.map(() => ({ next: 0, realized: zero, unrealized: zero }));
   for (const day of days) {
-    const traded = closes[next]?.day === day;
-    if (traded) next += 1;
-    const close = closes[next - 1];
-    if (close === undefined || (!traded && isZero(close.quantity))) continue;
-    const realized = multiply(subtract(close.realized, realizedBefore), multiplier);
-    const mark = markOf(instrument, lane, trades, close, day, options);
-    const unrealized = unrealizedOf(close, mark, multiplier);
-    const change = unrealized && subtract(unrealized, unrealizedBefore);
-    const text = printer();
-    const row: StatementDay = {
-      tradingDay: formatDay(day),
-      ...bookOf(instrument),
-      symbol: instrument.symbol,
-      quantity: text(close.quantity),
-      averagePrice: isZero(close.quantity) ? null : text(divide(close.openCost, close.quantity)),
-      realized: text(realized),
-      realizedToDate: text(multiply(close.realized, multiplier)),
-      unrealized: unrealized && text(unrealized),
-      unrealizedChange: change && text(change),
-      mark: mark ? text(mark.price) : null,
-      markKind: mark?.kind ?? null,
-      total: text(change ? add(realized, change) : realized),
-    };
-    rows.push({ day, row: text.rounded ? { ...row, rounded: true } : row });
-    realizedBefore = close.realized;
-    unrealizedBefore = unrealized ?? unrealizedBefore;
+    for (const [index, lane] of lanes.entries()) {
+      const before = standings[index] as (typeof standings)[number];
+      const traded = lane.closes[before.next]?.day === day;
+      const close = lane.closes[traded ? before.next : before.next - 1];
+      if (close === undefined || (!traded && isZero(close.quantity))) continue;
+      if (traded) before.next += 1;
+      const { multiplier } = lane;
+      const realized = multiply(subtract(close.realized, before.realized), multiplier);
+      const mark = markOf(lane, day, options);
+      const unrealized = unrealizedOf(close, mark, multiplier);
+      const change = unrealized && subtract(unrealized, before.unrealized);
+      const text = printer(close.rounded || (before.next > 1 && lane.closes[before.next - 2]?.rounded));
+      const row: StatementDay = {
+        tradingDay: formatDay(day),
+        ...bookOf(lane.instrument),
+        symbol: lane.instrument.symbol,
+        quantity: text(close.quantity),
+        averagePrice: isZero(close.quantity) ? null : text(divide(close.openCost, close.quantity)),
+        realized: text(realized),
+        realizedToDate: text(multiply(close.realized, multiplier)),
+        unrealized: unrealized && text(unrealized),
+        unrealizedChange: change && text(change),
+        mark: mark ? text(mark.price) : null,
+        markKind: mark?.kind ?? null,
+        total: text(change ? add(realized, change) : realized),
+      };
+      yield text.rounded ? { ...row, rounded: true } : row;
+      before.realized = close.realized;
+      before.unrealized = unrealized ?? before.unrealized;
+    }
   }
-  return rows;
 }
 
 /** Every day on which anything traded or has a mark, and the day of valuation; oldest first. */
@@ -222,18 +264,34 @@ function statementDays(lanes: readonly StatementLane[], { marks, asOfDay }: Stat
   return [...days].sort((a, b) => a - b);
 }
 
-function markOf(
-  instrument: Instrument,
-  lane: Lane,
-  trades: TradeColumns,
-  close: DayClose,
-  day: number,
-  { marks }: StatementOptions,
-): Mark | undefined {
+/** The mark of a lane's instrument on a day. A last traded price is that of the instrument, in whatever book it traded. */
+function markOf({ instrument, siblings }: StatementLane, day: number, { marks }: StatementOptions): Mark | undefined {
   if (marks === "none") return undefined;
-  if (typeof marks === "object") return marks.on(instrument, day);
-  const last = lane.order[close.applied - 1] as number;
-  return { price: priceOf(trades, last), kind: "last_trade", atUs: trades.timeUs[last] as number };
+  return typeof marks === "object" ? marks.on(instrument, day) : lastTradeOf(siblings, day);
+}
+
+function lastTradeOf(siblings: readonly LaneTrades[], day: number): Mark | undefined {
+  let last: (Mark & { readonly trade: number }) | undefined;
+  for (const { lane, trades, closes } of siblings) {
+    const close = closes[closesUntil(closes, day) - 1];
+    if (close === undefined) continue;
+    const trade = lane.order[close.applied - 1] as number;
+    const atUs = trades.timeUs[trade] as number;
+    if (last === undefined || atUs > last.atUs || (atUs === last.atUs && trade > last.trade))
+      last = { price: priceOf(trades, trade), kind: "last_trade", atUs, trade };
+  }
+  return last;
+}
+
+/** How many of a lane's days end on `day` or before. */
+function closesUntil(closes: readonly DayClose[], day: number): number {
+  let [low, high] = [0, closes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((closes[middle] as DayClose).day <= day) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function unrealizedOf({ quantity, openCost }: DayClose, mark: Mark | undefined, multiplier: Fraction): Fraction | null {
@@ -273,11 +331,11 @@ function totalsOf(valued: readonly Valued[]): Totals {
   };
 }
 
-/** Prints fractions and remembers whether one had to be rounded. */
-function printer(): { (value: Fraction): string; readonly rounded: boolean } {
-  let rounded = false;
+/** Prints fractions and remembers whether one had to be rounded; `inexact` says that the values themselves have been. */
+function printer(inexact = false): { (value: Fraction): string; readonly rounded: boolean } {
+  let rounded = inexact;
   const print = (value: Fraction): string => {
-    const printed = formatFraction(value);
+    const printed = formatFraction(value, inexact);
     rounded ||= printed.rounded;
     return printed.text;
   };

@@ -68,7 +68,11 @@ export class TradeColumns {
 
   /** The lane of an instrument, made on first sight. */
   laneOf(instrument: Instrument): number {
-    const key = `${instrument.book ?? ""}\u0000${instrument.instrument ?? `\u0000${instrument.symbol}`}`;
+    const key = JSON.stringify([
+      instrument.book,
+      instrument.instrument,
+      instrument.instrument === null ? instrument.symbol : null,
+    ]);
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
     this.#lanes.set(key, this.instruments.length);
@@ -90,6 +94,16 @@ export class TradeColumns {
   id(index: number): string {
     const id = this.#id[index] as number;
     return id < 0 ? (this.#idTexts[-id - 1] as string) : String(id);
+  }
+
+  /** A number that equal ids share, for hash tables. */
+  idHash(index: number): number {
+    const id = this.#id[index] as number;
+    if (id >= 0) return Math.imul(id | 0, 0x9e3779b1) ^ ((id / 4294967296) | 0);
+    let hash = 0x811c9dc5;
+    const text = this.id(index);
+    for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+    return hash;
   }
 
   sameId(index: number, other: number): boolean {

@@ -11,6 +11,14 @@ export interface Quarantined {
   readonly why: string;
 }
 
+/** Files and data rows read: rows = accepted + duplicates + quarantined. */
+export interface InputCounts {
+  readonly files: number;
+  readonly rows: number;
+  readonly accepted: number;
+  readonly duplicates: number;
+}
+
 /** Something about an accepted row that a person may want to know. */
 export interface Note {
   readonly file: string;

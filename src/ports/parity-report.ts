@@ -1,3 +1,4 @@
+import type { InputCounts, Note } from "./ledger.ts";
 import type { SystemError } from "./pnl-system.ts";
 
 /**
@@ -19,6 +20,10 @@ export interface ParityReport {
   readonly modern: ParitySystem;
   /** Input that neither system was given. Added by whoever read the input. */
   readonly quarantine?: readonly ParityQuarantined[];
+  /** How modern closed lots, what it read, and what is worth knowing of that; added likewise. */
+  readonly method?: string;
+  readonly input?: InputCounts;
+  readonly notes?: readonly Note[];
 }
 
 export type ParitySide = "legacy" | "modern";

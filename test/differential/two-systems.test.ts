@@ -56,7 +56,7 @@ describe.skipIf(!hasSharedData)(
         const engine = new PnlEngine(input.trades, { method });
         engine.feed();
         engine.audit();
-        return { engine, statement: statementOf(engine, { marks: book, asOfDay: 0, openedAt: false }) };
+        return { engine, statement: statementOf(engine, { marks: book, asOfDay: 0, openedAt: () => false }) };
       });
       const { engine, statement } = statements[0] as (typeof statements)[number];
       expect(statement.positions.map(({ symbol }) => symbol).sort()).toEqual(Object.keys(published.fifo).sort());

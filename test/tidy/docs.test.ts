@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { historyCauses } from "../../src/app/parity.ts";
+import { historyCauses } from "../../src/app/explain.ts";
 import { causes } from "../../src/comparison/index.ts";
 import { errorCatalogue } from "../../src/domain/errors.ts";
 import { noteCodes, quarantineCodes } from "../../src/domain/finding-codes.ts";

@@ -27,6 +27,8 @@ export interface LedgerOptions {
   readonly describe: (
     symbol: string,
   ) => { readonly instrument: string | null; readonly multiplier: string; readonly currency: string } | undefined;
+  /** Match across books, for a comparison with a system that knows none. */
+  readonly netBooks?: boolean;
   /** Told after each chunk. */
   readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
 }
@@ -46,6 +48,10 @@ export interface LedgerInput {
   readonly repeated: readonly number[];
   /** By file: how many trades there were after it. */
   readonly ends: readonly number[];
+  /** By symbol: the first symbol of the same instrument, under which its trades stand. */
+  readonly aliases: ReadonlyMap<string, string>;
+  /** Whether any trade came with a book. */
+  readonly books: boolean;
   readonly quarantined: number;
 }
 
@@ -103,6 +109,8 @@ class LedgerReader {
   #rows = 0;
   readonly #repeated: number[] = [];
   readonly #ends: number[] = [];
+  readonly #aliases = new Map<string, string>();
+  #sawBook = false;
   /** Of the file being read. */
   #file = 0;
   #line = 0;
@@ -147,6 +155,8 @@ class LedgerReader {
       duplicates: this.#repeated.length,
       repeated: this.#repeated,
       ends: this.#ends,
+      aliases: this.#aliases,
+      books: this.#sawBook,
       quarantined: this.#log.quarantined,
     };
   }
@@ -193,7 +203,9 @@ class LedgerReader {
 
   /** Reads the header line; returns where the rows begin, or -1 where the line goes on beyond the bytes read so far. */
   #readHeader(path: string, bytes: Uint8Array, until: number, enough: boolean): number {
-    const bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    // What stands behind `until` is of another file.
+    if (until < 3 && !enough) return -1;
+    const bom = until >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     const fields = this.#fields;
     const complete = fields.read(bytes, bom, Math.min(until, lineBytesMax), until <= lineBytesMax && enough) === "line";
     if (!complete && !enough) return -1;
@@ -438,10 +450,17 @@ class LedgerReader {
     const key = hasBook ? (symbol + 1) * 0x4000000 + book : symbol;
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
+    const name = this.#symbols.texts[symbol] as string;
+    this.#sawBook ||= hasBook;
     const lane = this.#trades.laneOf(
-      this.#instrument(this.#symbols.texts[symbol] as string, hasBook ? this.#books.texts[book] : undefined),
+      this.#instrument(name, hasBook && this.#options.netBooks !== true ? this.#books.texts[book] : undefined),
     );
     this.#lanes.set(key, lane);
+    const first = this.#trades.instruments[lane]?.symbol;
+    if (first !== undefined && first !== name && !this.#aliases.has(name)) {
+      this.#aliases.set(name, first);
+      this.#note("ALIASED_SYMBOL", `${name} is the same instrument as ${first}: one position, under ${first}`);
+    }
     return lane;
   }
 

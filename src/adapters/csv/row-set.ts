@@ -45,10 +45,12 @@ export class RowSet {
   }
 
   #hash(trade: number): number {
-    const { timeUs, lane, price, quantity } = this.#trades;
+    const { timeUs, lane, side, price, quantity } = this.#trades;
     const time = timeUs[trade] as number;
     let hash = Math.imul(time | 0, 0x9e3779b1) ^ Math.imul((time / 4294967296) | 0, 0x85ebca6b);
-    hash = Math.imul(hash ^ (lane[trade] as number), 0xc2b2ae35);
+    // Start-of-day rows share time, price and often quantity; only their ids tell them apart.
+    hash = Math.imul(hash ^ this.#trades.idHash(trade), 0x2c1b3c6d);
+    hash = Math.imul(hash ^ (lane[trade] as number) ^ ((side[trade] as number) << 30), 0xc2b2ae35);
     hash = Math.imul(hash ^ (price.coefficient[trade] as number), 0x27d4eb2f);
     hash = Math.imul(hash ^ (quantity.coefficient[trade] as number), 0x165667b1);
     return (hash ^ (hash >>> 15)) >>> 0;

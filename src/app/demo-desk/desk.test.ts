@@ -183,7 +183,7 @@ describe("the oddities stand where they should", () => {
   test("an option that expires is gone by the evening: at zero, or as a future at its strike", () => {
     const engine = new PnlEngine(read.trades, { method: "fifo" });
     engine.feed();
-    const { positions } = statementOf(engine, { marks: "last_trade", asOfDay: 0, openedAt: false });
+    const { positions } = statementOf(engine, { marks: "last_trade", asOfDay: 0, openedAt: () => false });
     const expired = positions.filter(({ symbol }) => /PS202507(14|15|16|17|18)/.test(symbol));
     expect(expired.length).toBeGreaterThan(5);
     expect(expired.filter(({ quantity }) => quantity !== "0")).toEqual([]);
@@ -198,7 +198,7 @@ describe("the oddities stand where they should", () => {
 test("legacy and modern agree on all of it but the symbol whose rows stand in two files", async () => {
   const engine = new PnlEngine(read.trades, { method: "fifo" });
   engine.feed();
-  const { positions } = statementOf(engine, { marks: "last_trade", asOfDay: 0, openedAt: false });
+  const { positions } = statementOf(engine, { marks: "last_trade", asOfDay: 0, openedAt: () => false });
   const legacy = await new LegacyDesk().history({ ledgers: await findLedgers([desk.ledgers]) });
   expect(legacy.errors).toEqual([]);
   const modern = new Map(positions.map((row) => [row.symbol, row]));

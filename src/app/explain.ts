@@ -1,0 +1,173 @@
+import { absolute, compare, parseFraction, subtract } from "../domain/fraction.ts";
+import { formatDay } from "../domain/trading-day.ts";
+import { PnlEngine, type Statement, type StatementOptions, statementOf, TradeColumns } from "../engine/index.ts";
+import type { ParityReport, ParityRow } from "../ports/parity-report.ts";
+
+/** Causes that need the history, beside those that two values prove by themselves. */
+export const historyCauses = {
+  COUNTED_TWICE: "legacy counted rows that stand in two files twice: modern with the same rows doubled gives legacy's figure",
+  MERGED_SYMBOLS: "legacy keeps symbols apart that are one instrument: modern has them in one position",
+  NO_MARK: "there is no price of that day: modern says so, legacy takes 0, and its totals swing by it",
+} as const;
+
+/** What explains a difference: the trades, where they stand, and what modern made of them. */
+export interface World {
+  readonly trades: TradeColumns;
+  /** By `trades.file`. */
+  readonly files: readonly string[];
+  /** Trades that legacy was given once more. */
+  readonly repeated: readonly number[];
+  /** By symbol: the one under which modern keeps it. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly engine: PnlEngine;
+  readonly statement: Statement;
+  readonly valuation: StatementOptions;
+}
+
+/** The most trades named behind one difference. */
+const tradesNamedMax = 20;
+
+/**
+ * Names, beside each row that does not agree, its cause where the history proves it, and the trades to look at: the doubled
+ * ones where that is the cause; else those of the row's day; of a position, those of its first day that does not agree.
+ */
+export function explained(report: ParityReport, world: World): ParityReport {
+  const { trades, engine } = world;
+  const firstDay = firstDaysApart(report);
+  const lanes = new Map(
+    trades.instruments.map(({ book, symbol }, lane) => [nameOf({ ...(book === undefined ? {} : { book }), symbol }), lane]),
+  );
+  const unmarked = unmarkedDays(world.statement);
+  const merged = new Set([...world.aliases].flat());
+  const doubled = figuresWithRepeated(world);
+  const repeated: number[][] = trades.instruments.map(() => []);
+  for (const trade of world.repeated) repeated[trades.lane[trade] as number]?.push(trade);
+
+  const explain = (row: ParityRow): ParityRow => {
+    if (agrees(row)) return row;
+    const { tradingDay: _, ...position } = row.key;
+    const lane = lanes.get(nameOf(position));
+    if (merged.has(row.key.symbol) && (row.cause === null || row.field === "row")) return { ...row, cause: "MERGED_SYMBOLS" };
+    if (lane === undefined) return row;
+    if (isUnmarked(row, unmarked)) return { ...row, cause: "NO_MARK" };
+    if ((row.cause === null || row.verdict === "not_comparable") && matchesLegacy(row, doubled)) {
+      return { ...row, cause: "COUNTED_TWICE", trades: named(repeated[lane] ?? [], world) };
+    }
+    const order = engine.lanes[lane]?.order ?? new Int32Array(0);
+    const day = row.key.tradingDay ?? firstDay.get(nameOf(position));
+    const from = day === undefined ? 0 : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) >= day);
+    const until = day === undefined ? order.length : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) > day);
+    return { ...row, trades: named(order.subarray(from, until), world) };
+  };
+  return { ...report, rows: report.rows.map(explain) };
+}
+
+const agrees = ({ verdict }: ParityRow): boolean => verdict === "equal" || verdict === "within_tolerance";
+
+const named = (order: Iterable<number>, { trades, files }: World): NonNullable<ParityRow["trades"]> =>
+  [...order].slice(0, tradesNamedMax).map((trade) => ({
+    file: files[trades.file[trade] as number] as string,
+    line: trades.line[trade] as number,
+    id: trades.id(trade),
+  }));
+
+/** One name for a position, or for a day of it. */
+const nameOf = ({ book, symbol, tradingDay }: ParityRow["key"]): string => JSON.stringify([book, symbol, tradingDay]);
+
+/** By position: the first day on which the systems are apart. */
+function firstDaysApart(report: ParityReport): ReadonlyMap<string, string> {
+  const first = new Map<string, string>();
+  for (const row of report.rows) {
+    const { tradingDay, ...position } = row.key;
+    const name = nameOf(position);
+    if (tradingDay !== undefined && !agrees(row) && tradingDay < (first.get(name) ?? "9999")) first.set(name, tradingDay);
+  }
+  return first;
+}
+
+/** Positions and days without a mark; `after` holds each day that follows one, on which legacy's 0 is taken back. */
+function unmarkedDays({ positions, daily }: Statement): {
+  readonly at: ReadonlySet<string>;
+  readonly after: ReadonlySet<string>;
+} {
+  const at = new Set<string>();
+  const after = new Set<string>();
+  const before = new Map<string, boolean>();
+  for (const row of positions) if (row.unrealized === null) at.add(nameOf(positionKey(row)));
+  for (const row of daily) {
+    const key = positionKey(row);
+    const position = nameOf(key);
+    const day = nameOf({ ...key, tradingDay: row.tradingDay });
+    if (row.unrealized === null) at.add(day);
+    if (before.get(position) === true) after.add(day);
+    before.set(position, row.unrealized === null);
+  }
+  return { at, after };
+}
+
+const positionKey = ({ book, symbol }: { readonly book?: string; readonly symbol: string }): ParityRow["key"] => ({
+  ...(book === undefined ? {} : { book }),
+  symbol,
+});
+
+function isUnmarked(row: ParityRow, { at, after }: ReturnType<typeof unmarkedDays>): boolean {
+  const name = nameOf(row.key);
+  if (row.field === "unrealized") return row.cause === "NO_VALUE_IN_MODERN" && at.has(name);
+  return row.field === "total" && row.cause === null && (at.has(name) || after.has(name));
+}
+
+/** Whether what modern makes of the doubled rows is what legacy says. */
+function matchesLegacy(row: ParityRow, doubled: ReadonlyMap<string, string | null>): boolean {
+  const ours = parseFraction(doubled.get(`${row.kind} ${row.field} ${nameOf(row.key)}`) ?? "");
+  const theirs = parseFraction(row.legacy ?? "");
+  if (ours === undefined || theirs === undefined) return false;
+  // Where modern has no value there is no tolerance beside it: then float dust is all that is forgiven.
+  const tolerance = parseFraction(row.tolerance ?? "0.000001");
+  return tolerance !== undefined && compare(absolute(subtract(ours, theirs)), tolerance) <= 0;
+}
+
+/** Modern's figures of the lanes that have repeated rows, were those rows counted as often as they stand in files. */
+function figuresWithRepeated({ trades, repeated, engine, valuation }: World): ReadonlyMap<string, string | null> {
+  const figures = new Map<string, string | null>();
+  if (repeated.length === 0) return figures;
+  const lanes = new Set(repeated.map((trade) => trades.lane[trade] as number));
+  const copy = new TradeColumns();
+  for (let trade = 0; trade < trades.length; trade++) if (lanes.has(trades.lane[trade] as number)) copyTrade(trades, trade, copy);
+  for (const trade of repeated) copyTrade(trades, trade, copy);
+  const again = new PnlEngine(copy, { method: engine.method, asOfUs: engine.asOfUs });
+  again.feed();
+  const { positions, daily } = statementOf(again, valuation);
+  for (const row of positions) {
+    const name = nameOf(positionKey(row));
+    for (const field of ["quantity", "averagePrice", "realized", "unrealized"] as const)
+      figures.set(`position ${field} ${name}`, row[field]);
+  }
+  for (const row of daily) {
+    const name = nameOf({ ...positionKey(row), tradingDay: row.tradingDay });
+    for (const field of ["realized", "unrealized", "total"] as const) figures.set(`daily ${field} ${name}`, row[field]);
+  }
+  return figures;
+}
+
+function copyTrade(from: TradeColumns, trade: number, to: TradeColumns): void {
+  const at = to.next();
+  to.lane[at] = to.laneOf(from.instruments[from.lane[trade] as number] as TradeColumns["instruments"][number]);
+  to.side[at] = from.side[trade] as number;
+  to.quantity.set(at, from.quantity.at(trade));
+  to.price.set(at, from.price.at(trade));
+  to.timeUs[at] = from.timeUs[trade] as number;
+  to.day[at] = from.day[trade] as number;
+  to.setId(at, from.id(trade));
+  to.commit();
+}
+
+/** The first place from which on `holds` is true; it must be false before and true after. */
+function lowerBound(order: Int32Array, holds: (trade: number) => boolean): number {
+  let [low, high] = [0, order.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(order[middle] as number)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
