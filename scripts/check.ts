@@ -1,6 +1,8 @@
 /**
  * `./run check` (types, lint, layers) and `./run test` (those and the tests). Types, lint and layers run side by side;
- * a failing step prints its whole output, a passing one a line. The last line of `./run test` counts the tests.
+ * a failing step prints its whole output, a passing one a line. The last line of `./run test` counts what passed and what
+ * failed: tests, files that failed outside any test (an import that throws, a hook), and the steps before them. It says
+ * `0 failed` if and only if the exit code is 0.
  */
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
@@ -25,7 +27,10 @@ const steps: readonly Step[] = [
 const [mode = "check", ...rest] = process.argv.slice(2);
 const startedMs = Date.now();
 const failures = (await Promise.all(steps.map(runStep))).filter((passed) => !passed).length;
-if (failures > 0) process.exit(1);
+if (failures > 0) {
+  if (mode === "test") console.log(`0 passed, ${failures} failed`);
+  process.exit(1);
+}
 if (mode === "test") process.exit(await runTests(rest));
 
 async function runStep(step: Step): Promise<boolean> {
@@ -48,18 +53,39 @@ async function runTests(args: readonly string[]): Promise<number> {
     ...args,
   ];
   const { code } = await run(command, "inherit");
+  const { passed, failed, skipped } = count(report, code);
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed > 0 ? 1 : 0;
+}
+
+/** What the report of vitest's JSON reporter has seen. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly { readonly status: string }[] }[];
+}
+
+/** Reads the report and removes it. Without one, or with nothing passed, or with a bad exit code, something failed. */
+function count(path: string, code: number): { passed: number; failed: number; skipped: number } {
   try {
-    const seen = JSON.parse(readFileSync(report, "utf8"));
-    const skipped = seen.numPendingTests + seen.numTodoTests;
-    console.log(`${seen.numPassedTests} passed, ${seen.numFailedTests} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-    if (seen.numPassedTests === 0) return 1;
+    const seen: Report = JSON.parse(readFileSync(path, "utf8"));
+    const broken = seen.testResults.filter(
+      ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
+    ).length;
+    const failed = seen.numFailedTests + broken;
+    const bad = code !== 0 || seen.numPassedTests === 0;
+    return {
+      passed: seen.numPassedTests,
+      failed: bad ? Math.max(failed, 1) : failed,
+      skipped: seen.numPendingTests + seen.numTodoTests,
+    };
   } catch {
-    console.log("0 passed, 1 failed");
-    return 1;
+    return { passed: 0, failed: 1, skipped: 0 };
   } finally {
-    rmSync(report, { force: true });
+    rmSync(path, { force: true });
   }
-  return code;
 }
 
 function run(command: readonly string[], output: "pipe" | "inherit" = "pipe"): Promise<{ code: number; output: string }> {
