@@ -161,6 +161,48 @@ describe("pnl --json", () => {
       },
     ));
 
+  it("values every book at the last trade of the instrument, whichever book made it", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": `tradeId,instrumentName,marketTradeTime,buySell,quantity,price,book
+1,${ZN},2025-07-24 09:00:00,B,10,110,UST
+2,${ZN},2025-07-24 14:00:00,S,10,112,RV
+`,
+      },
+      async (folder) => {
+        const { positions, totals } = JSON.parse((await pnlBridge(["pnl", "--trades", folder, "--json"])).out);
+        expect(positions.map(({ book, mark }: Record<string, string>) => [book, mark])).toEqual([
+          ["RV", "112"],
+          ["UST", "112"],
+        ]);
+        expect(totals.USD.total).toBe("20000");
+      },
+    ));
+
+  it("notes trades that an earlier file should have had, and session days that have no price yet", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`),
+        "trades_20250725.csv": ledger(`2,${ZN},2025-07-24 08:00:00,B,1,109`, `3,${ZN},2025-07-25 08:00:00,S,1,111`),
+        "Futures_20250725_1600.csv": "SYMBOL,PX_LAST,PX_SETTLE,\nTY,110.2,111.165,\n",
+      },
+      async (folder) => {
+        const at = (...more: string[]) =>
+          pnlBridge(["pnl", "--trades", folder, "--json", ...more]).then(({ out }) => JSON.parse(out));
+        const { notes, positions } = await at();
+        expect(notes).toContainEqual(expect.objectContaining({ code: "LATE_TRADE", file: "trades_20250725.csv", line: 2 }));
+        // First in, first out: the late trade is the oldest.
+        expect(positions[0].lots[0].tradeId).toBe("1");
+        const evening = await at("--prices", folder, "--as-of", "2025-07-25T17:00:00");
+        expect(evening.notes).toContainEqual(
+          expect.objectContaining({ code: "NO_PRICES_YET", why: expect.stringContaining("2025-07-28") }),
+        );
+        expect(evening.positions[0].mark).toBeNull();
+        const byFile = await at("--day-rule", "file-name", "--as-of", "2025-07-24T12:00:00");
+        expect(byFile.daily.at(-1).tradingDay).toBe("2025-07-25");
+      },
+    ));
+
   it("leaves out what is later than --as-of, and says so", () =>
     withFiles(
       { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, `2,${ZN},2025-07-24 17:30:00,B,1,111`) },

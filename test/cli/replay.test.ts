@@ -73,6 +73,58 @@ describe("replay", () => {
       },
     ));
 
+  it("proves the cause on every figure that doubled rows moved, also where modern is flat", () =>
+    withFiles(
+      {
+        "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`),
+        "trades_20250717.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`, `2,${ZN},2025-07-17 09:00:00,S,2,111`),
+      },
+      async (folder) => {
+        const report = parse((await pnlBridge(["replay", "--trades", folder, "--json"])).out);
+        const apart = report.rows.filter(({ verdict }) => verdict !== "equal");
+        // Legacy still holds 2 at 110, worth 111 now; modern is flat, and its price is known all the same.
+        expect(find(report, "position", ZN, "unrealized")).toMatchObject({ legacy: "2000", modern: "0" });
+        expect(new Set(apart.map(({ cause }) => cause))).toEqual(new Set(["COUNTED_TWICE"]));
+      },
+    ));
+
+  it("nets books beside a system that knows none, and says so", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": `tradeId,instrumentName,marketTradeTime,buySell,quantity,price,book
+1,${ZN},2025-07-24 09:00:00,B,1,110,UST
+2,${ZN},2025-07-24 09:00:01,S,1,111,RV
+`,
+      },
+      async (folder) => {
+        const { code, out } = await pnlBridge(["replay", "--trades", folder, "--json"]);
+        const report = parse(out);
+        expect([code, report.verdicts.diverged]).toEqual([0, 0]);
+        expect(find(report, "position", ZN, "realized")).toMatchObject({ legacy: "1000", modern: "1000" });
+        expect(report.conversions).toContainEqual({
+          system: "modern",
+          field: "book",
+          rule: expect.stringContaining("netted over books"),
+        });
+      },
+    ));
+
+  it("says that legacy keeps two symbols of one instrument apart", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": ledger(
+          `1,${ZN},2025-07-24 09:00:00,B,1,110`,
+          "2,XCMEFFDPSX20250919U0TY,2025-07-24 09:00:01,S,1,111",
+        ),
+      },
+      async (folder) => {
+        const report = parse((await pnlBridge(["replay", "--trades", folder, "--json"])).out);
+        expect(report.rows.filter(({ verdict }) => verdict === "diverged").map(({ cause }) => cause)).not.toContain(null);
+        expect(find(report, "position", "XCMEFFDPSX20250919U0TY", "row")).toMatchObject({ cause: "MERGED_SYMBOLS" });
+        expect(report.notes).toContainEqual(expect.objectContaining({ code: "ALIASED_SYMBOL", line: 3 }));
+      },
+    ));
+
   it("shows what legacy does to a file with one bad row, and quarantines that row for modern", () =>
     withFiles(
       {

@@ -130,3 +130,10 @@ function notationOf(source: string, nddp: 2 | 3 | undefined, unit: string | unde
   if (nddp === 2) return "futures-32nds-whole";
   return source.includes("cash") ? "cash-32nds" : "futures-32nds";
 }
+
+describe("a notation that nobody has named", () => {
+  it("is refused with the list of those there are", () => {
+    expect(() => parsePrice("110.165", "ticks" as PriceNotation)).toThrow("futures-32nds");
+    expect(() => formatPrice("110.5", undefined as unknown as PriceNotation)).toThrow("price notation must be one of");
+  });
+});

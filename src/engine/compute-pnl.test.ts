@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import { computePnl, type Describe, type PnlRequest, type TradeInput } from "./compute-pnl.ts";
+
+const buy: TradeInput = { id: "1", symbol: "A", side: "B", quantity: "1", price: "100" };
+const sell: TradeInput = { id: "2", symbol: "A", side: "S", quantity: "1", price: "101" };
+/** A and ALIAS are one instrument of 1000 a point. */
+const table: Describe = (symbol) =>
+  symbol === "A" || symbol === "ALIAS" ? { instrument: "ZNU2025", multiplier: "1000", currency: "USD" } : undefined;
+
+describe("computePnl refuses one trade at a time", () => {
+  it.each([
+    ["BAD_SIDE", { side: "BUY" }],
+    ["BAD_QUANTITY", { quantity: "0" }],
+    ["BAD_QUANTITY", { quantity: "-1" }],
+    ["BAD_QUANTITY", { quantity: 1 }],
+    ["BAD_QUANTITY", { quantity: 5n }],
+    ["BAD_PRICE", { price: "12a" }],
+    ["BAD_TIME", { time: "yesterday" }],
+    ["BAD_TIME", { time: "2025-02-30T00:00:00Z" }],
+    ["BAD_FEE", { fee: "free" }],
+    ["BAD_SYMBOL", { symbol: "" }],
+    ["BAD_ID", { id: 7 }],
+    ["BAD_BOOK", { book: "" }],
+    ["BAD_BOOK", { book: 5 }],
+  ])("%s for %o, with the rest computed", (code, wrong) => {
+    const { rejected, positions } = computePnl({ trades: [buy, { ...sell, ...wrong } as TradeInput, sell] });
+    expect(rejected).toEqual([{ index: 1, code, why: expect.any(String) }]);
+    expect(positions[0]).toMatchObject({ quantity: "0", realized: "1", averagePrice: null, unrealized: "0" });
+  });
+
+  it("and throws for what touches every number", () => {
+    const refused = (more: object) => () => computePnl({ trades: [buy], ...more } as PnlRequest, table);
+    expect(refused({ method: "hifo" })).toThrow("fifo, lifo, average");
+    expect(refused({ asOf: "noon" })).toThrow("asOf");
+    expect(refused({ marks: { A: "a lot" } })).toThrow("the mark of A");
+    expect(refused({ marks: { A: "1", ALIAS: "2" } })).toThrow("A and ALIAS are one instrument and have two marks, 1 and 2");
+    for (const multiplier of ["0", "-1", "ten"])
+      expect(refused({ instruments: { A: { multiplier } } })).toThrow("the multiplier of A");
+    for (const currency of ["__proto__", "unmarked", "usd", ""])
+      expect(refused({ instruments: { A: { currency } } })).toThrow("the currency of A");
+  });
+});
+
+describe("computePnl", () => {
+  it("takes equal marks of one instrument, and prints multipliers as plain decimals", () => {
+    const { positions } = computePnl(
+      { trades: [buy], instruments: { A: { multiplier: "+1e3" } }, marks: { A: "101", ALIAS: "101.0" } },
+      table,
+    );
+    expect(positions[0]).toMatchObject({ multiplier: "1000", unrealized: "1000", instrument: "ZNU2025" });
+  });
+
+  it("matches symbols of one instrument together, unless one has facts of its own", () => {
+    const alias = { ...sell, symbol: "ALIAS" };
+    expect(computePnl({ trades: [buy, alias] }, table).positions).toMatchObject([
+      { symbol: "A", quantity: "0", realized: "1000" },
+    ]);
+    const apart = computePnl(
+      { trades: [buy, alias], instruments: { ALIAS: { multiplier: "5" } }, marks: { A: "102", ALIAS: "102" } },
+      table,
+    );
+    expect(apart.positions).toMatchObject([
+      { symbol: "A", quantity: "1", multiplier: "1000", unrealized: "2000" },
+      { symbol: "ALIAS", quantity: "-1", multiplier: "5", instrument: null, unrealized: "-5" },
+    ]);
+  });
+
+  it("never matches across books, nor a book with none", () => {
+    const { positions } = computePnl({ trades: [buy, { ...sell, book: "UST" }, { ...sell, book: "RV" }] });
+    expect(positions.map(({ book, quantity }) => [book, quantity])).toEqual([
+      [undefined, "1"],
+      ["RV", "-1"],
+      ["UST", "-1"],
+    ]);
+  });
+
+  it("says when a lot was opened only where its trade came with a time", () => {
+    const { positions } = computePnl({ trades: [buy, { ...buy, id: "3", time: "2025-07-24T09:30:00.5-05:00" }] });
+    expect(positions[0]?.lots).toEqual([
+      { tradeId: "1", quantity: "1", price: "100" },
+      { tradeId: "3", quantity: "1", price: "100", openedAt: "2025-07-24T09:30:00.500-05:00" },
+    ]);
+  });
+
+  it("leaves names like those of object members alone", () => {
+    const names = ["__proto__", "constructor", "toString"];
+    const { positions } = computePnl({
+      trades: names.map((symbol) => ({ ...buy, symbol })),
+      marks: Object.fromEntries(names.map((name) => [name, "101"])),
+    });
+    expect(positions.map(({ symbol, unrealized }) => [symbol, unrealized])).toEqual(names.sort().map((name) => [name, "1"]));
+  });
+
+  it("rounds an average only where it must, says so, and keeps the total exact", () => {
+    const trades: TradeInput[] = [];
+    for (let id = 0; id < 400; id++) {
+      const [quantity, price] = [`${3 + ((id * 7) % 11)}`, `${100 + ((id * 13) % 17) / 16}`];
+      trades.push({ ...buy, id: `${id}`, quantity, price }, { ...sell, id: `s${id}`, quantity: "2", price: "101" });
+    }
+    const marks = { A: "101.5" };
+    const [average] = computePnl({ method: "average", trades, marks }).positions;
+    const [fifo] = computePnl({ method: "fifo", trades, marks }).positions;
+    expect(average?.rounded).toBe(true);
+    expect(average?.averagePrice).toMatch(/^\d+\.\d{1,18}$/);
+    const total = (position: typeof fifo) => Number(position?.realized) + Number(position?.unrealized);
+    expect(total(average)).toBeCloseTo(total(fifo), 9);
+  });
+});
