@@ -42,10 +42,7 @@ describe("the start-up guard", () => {
 });
 
 describe("the built package", () => {
-  beforeAll(
-    () => run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { cwd: root }),
-    120_000,
-  );
+  beforeAll(() => run(join(root, "run"), ["build"]), 120_000);
 
   it("exports the engine and the library under their names, with types", async () => {
     const script = `
