@@ -3,15 +3,17 @@ import { join } from "node:path";
 import { renderParityPage } from "../adapters/report/index.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
+import { jsonPieces } from "./json-pieces.ts";
 
 export { renderParityTable, renderPnlTable } from "../adapters/report/index.ts";
 export type { TradingDayRuleName } from "../domain/trading-day.ts";
 export type { Method, StatementPosition, Totals } from "../engine/index.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
-export { type Demo, runDemo } from "./demo.ts";
+export { type Demo, runDemo, seedMax } from "./demo.ts";
 export { examine, type Finding } from "./doctor.ts";
+export { inputFiles } from "./input-files.ts";
 export { matchesCsv } from "./matches-csv.ts";
-export { writeWhole } from "./output.ts";
+export { checkTargets, writeWhole } from "./output.ts";
 export { replay } from "./parity.ts";
 export { type PnlRun, pnlDocument, runPnl } from "./pnl-run.ts";
 export { compareStored } from "./stored-parity.ts";
@@ -26,9 +28,22 @@ export async function loadConfigOrDefault(
   return { config, note: `${path}: no effect in this version: ${config.unused.join(", ")}` };
 }
 
-/** The files that `--out` writes: the report as JSON and as one page. */
-export const parityFiles = (report: ParityReport, folder: string): ReadonlyMap<string, string> =>
-  new Map([
-    [join(folder, "report.json"), `${JSON.stringify(report)}\n`],
-    [join(folder, "report.html"), renderParityPage(report)],
+/** The files that `--out` writes into a folder. */
+export const parityTargets = (folder: string): { readonly json: string; readonly page: string } => ({
+  json: join(folder, "report.json"),
+  page: join(folder, "report.html"),
+});
+
+/** What they hold: the report as JSON and as one page. */
+export function parityFiles(report: ParityReport, folder: string): ReadonlyMap<string, string | Iterable<string>> {
+  const { json, page } = parityTargets(folder);
+  return new Map<string, string | Iterable<string>>([
+    [json, lineOf(report)],
+    [page, renderParityPage(report)],
   ]);
+}
+
+function* lineOf(document: object): Generator<string> {
+  yield* jsonPieces(document);
+  yield "\n";
+}

@@ -1,19 +1,50 @@
-import { readFile } from "node:fs/promises";
-import { formatDecimal, parseDecimal } from "../domain/decimal.ts";
+import { open, stat } from "node:fs/promises";
+import { type Decimal, parseDecimal } from "../domain/decimal.ts";
 import { BridgeError } from "../domain/errors.ts";
+import { describeLedgerSymbol } from "../symbols/index.ts";
 
-const marksBytesMax = 64 * 2 ** 20;
+/** A larger file holds no marks: a desk has some hundred. */
+export const marksBytesMax = 16 << 20;
 
 /**
- * Reads `--marks`: a JSON object of symbol to price, as decimal text. A price may stand as text or as a number, which is
- * read from its source text and so never becomes a float. Throws BAD_MARKS or UNREADABLE.
+ * Reads `--marks`: a JSON object of symbol to price. A price may stand as text or as a number, which is read from its source
+ * text and so never becomes a float. Two names of one thing (but for spaces, or of one instrument) must have one price.
+ * Throws BAD_MARKS or UNREADABLE.
  */
-export async function readMarksFile(path: string): Promise<ReadonlyMap<string, string>> {
-  let text: string;
+export async function readMarksFile(path: string): Promise<ReadonlyMap<string, Decimal>> {
+  const text = await readText(path);
+  let parsed: unknown;
   try {
-    const bytes = await readFile(path);
-    if (bytes.length > marksBytesMax) throw bad(path, `the file is larger than ${marksBytesMax} bytes`);
-    text = bytes.toString("utf8").replace(/^\uFEFF/, "");
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw bad(path, (cause as Error).message, cause);
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw bad(path, "the file is no JSON object");
+  const marks = new Map<string, Decimal>();
+  const named = new Map<string, { readonly key: string; readonly price: Decimal }>();
+  for (const { key, value } of membersOf(text)) {
+    const price = parseDecimal(value.startsWith('"') ? String(JSON.parse(value)).trim() : value);
+    if (price === undefined) throw bad(path, `the price of ${shown(key)} is no number: ${value.slice(0, 60)}`);
+    const symbol = key.trim();
+    const name = describeLedgerSymbol(symbol)?.instrument ?? symbol;
+    const known = named.get(name);
+    if (known !== undefined && !same(known.price, price))
+      throw bad(path, `${shown(known.key)} and ${shown(key)} are one thing, with two prices`);
+    named.set(name, { key, price });
+    marks.set(symbol, price);
+  }
+  return marks;
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    // Asked before opening: a pipe would wait for its writer, and a device has no end.
+    const stats = await stat(path);
+    if (!stats.isFile())
+      throw new BridgeError("UNREADABLE", { what: "this is no regular file", where: path, mend: "name a JSON file" });
+    if (stats.size > marksBytesMax) throw bad(path, `the file is larger than ${marksBytesMax} bytes`);
+    await using file = await open(path);
+    return (await file.readFile("utf8")).replace(/^\uFEFF/, "");
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause;
     throw new BridgeError("UNREADABLE", {
@@ -23,36 +54,36 @@ export async function readMarksFile(path: string): Promise<ReadonlyMap<string, s
       cause,
     });
   }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text, (_key, value, context?: { readonly source?: string }) =>
-      typeof value === "number" ? new SourceNumber(context?.source ?? String(value)) : value,
-    );
-  } catch (cause) {
-    throw bad(path, (cause as Error).message, cause);
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed) || parsed instanceof SourceNumber)
-    throw bad(path, "the file is no JSON object");
-  const marks = new Map<string, string>();
-  for (const [symbol, value] of Object.entries(parsed)) {
-    const price = parseDecimal(value instanceof SourceNumber ? value.source : typeof value === "string" ? value.trim() : "");
-    if (price === undefined)
-      throw bad(
-        path,
-        `the price of ${JSON.stringify(symbol)} is no number: ${JSON.stringify(value instanceof SourceNumber ? value.source : value)?.slice(0, 60)}`,
-      );
-    marks.set(symbol.trim(), formatDecimal(price));
-  }
-  return marks;
 }
 
-/** A JSON number as it is written. */
-class SourceNumber {
-  readonly source: string;
-  constructor(source: string) {
-    this.source = source;
+/**
+ * The members of a JSON object in order, values as they are written. JSON.parse alone would keep the last of two members of one
+ * name and say nothing. The text must be valid JSON; what is cut wrongly here, an object or array inside, reads as no number.
+ */
+function* membersOf(text: string): Generator<{ readonly key: string; readonly value: string }> {
+  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {
+    const keyEnd = endOfString(text, at);
+    const key: string = JSON.parse(text.slice(at, keyEnd));
+    const beginning = /\s*:\s*("|[^\s,}"]+)/y;
+    beginning.lastIndex = keyEnd;
+    const [, begun = ""] = beginning.exec(text) ?? [];
+    const start = beginning.lastIndex - begun.length;
+    at = begun === '"' ? endOfString(text, start) : beginning.lastIndex;
+    yield { key, value: text.slice(start, at) };
   }
 }
+
+/** Behind the closing quote of the string that begins at `start`. A loop, because a pattern would run out of stack on a long one. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+  return at + 1;
+}
+
+/** A name as it is quoted in a complaint. */
+const shown = (key: string): string => JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}…` : key);
+
+const same = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
 
 const bad = (path: string, what: string, cause?: unknown): BridgeError =>
   new BridgeError("BAD_MARKS", { what: `these are no marks: ${what}`, where: path, mend: 'write {"SYMBOL": "110.5", …}', cause });

@@ -1,6 +1,8 @@
+import { plain } from "./plain-text.ts";
+
 /**
  * Every failure that a person can meet has a code, says what and where, and how to mend it. The catalogue below is the
- * whole list; docs/errors.md prints it (a test compares).
+ * whole list; docs/guide.md prints it (a test compares).
  */
 export const errorCatalogue = {
   BAD_USAGE: "the command line asks for something that does not exist",
@@ -36,13 +38,16 @@ export class BridgeError extends Error {
     this.mend = given.mend ?? "";
   }
 
-  /** One line, for stderr. */
+  /** One line, for stderr: whatever a path or a cause brought along, no control character reaches the terminal. */
   get line(): string {
-    const where = this.where === "" ? "" : ` (${this.where})`;
-    const mend = this.mend === "" ? "" : `; ${this.mend}`;
-    return `${this.code}: ${this.message}${where}${mend}`.replaceAll(/\s*\n\s*/g, " ");
+    const where = this.where === "" ? "" : ` (${plain(this.where)})`;
+    const mend = this.mend === "" ? "" : `; ${sentence(this.mend)}`;
+    return `${this.code}: ${sentence(this.message)}${where}${mend}`;
   }
 }
+
+/** Wording may come in several lines (a parser's complaint), which become one; a name may not, so its newline is shown. */
+const sentence = (text: string): string => plain(text.replaceAll(/\s*\n\s*/g, " "));
 
 /** States what must be true here; a failure is a bug of ours, and stays checked in production. */
 export function assert(condition: boolean, claim: string): asserts condition {

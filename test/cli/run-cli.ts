@@ -13,12 +13,15 @@ export interface Ran {
 }
 
 /** Runs the program as a user does, straight from its sources. */
-export function pnlBridge(args: readonly string[], options: { readonly cwd?: string } = {}): Promise<Ran> {
+export function pnlBridge(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), ...args], {
       cwd: options.cwd ?? root,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1" },
+      env: { ...process.env, NO_COLOR: "1", ...options.env },
     });
     let [out, err] = ["", ""];
     child.stdout.on("data", (chunk) => {

@@ -1,6 +1,7 @@
+import { plain } from "../../domain/plain-text.ts";
 import type { ParityReport, ParityRow, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
 import { agrees, counted, dayRuleWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
-import { figure, plain } from "./text.ts";
+import { figure } from "./text.ts";
 
 /** The most comparisons that the page lists, worst first; the JSON beside it has all of them. */
 export const pageRowsMax = 5_000;

@@ -1,9 +1,10 @@
 import { styleText } from "node:util";
 import { add, formatFraction, parseFraction, zero } from "../../domain/fraction.ts";
+import { plain } from "../../domain/plain-text.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { counted } from "./reading.ts";
-import { displayWidth, figure, none, padEnd, padStart, plain, shorten } from "./text.ts";
+import { displayWidth, figure, none, padEnd, padStart, shorten } from "./text.ts";
 
 export interface PnlTableInput {
   readonly method: string;

@@ -1,7 +1,8 @@
 import type { Fraction } from "../../domain/fraction.ts";
 import { absolute, compare, maximum, parseFraction, zero } from "../../domain/fraction.ts";
+import { plain } from "../../domain/plain-text.ts";
 import type { ParityReport, ParityRow, ParitySide, ParityVerdict } from "../../ports/parity-report.ts";
-import { figure, plain } from "./text.ts";
+import { figure } from "./text.ts";
 
 /** How a person reads a report, on a terminal and on a page: the worst first, one mark a verdict, one line to paste into a chat. */
 

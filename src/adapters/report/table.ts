@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { plain } from "../../domain/plain-text.ts";
 import type { ParityReport, ParityRow, ParitySide, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
 import type { PositionReading } from "./reading.ts";
 import {
@@ -12,7 +13,7 @@ import {
   tradeWords,
   worstFirst,
 } from "./reading.ts";
-import { displayWidth, figure, padEnd, padStart, plain, shorten } from "./text.ts";
+import { displayWidth, figure, padEnd, padStart, shorten } from "./text.ts";
 
 export interface TableOptions {
   /** Whether escape codes may appear; the caller knows its stream and NO_COLOR. */

@@ -1,6 +1,7 @@
 import { formatDecimal, lowest } from "../../domain/decimal.ts";
 import type { Fraction } from "../../domain/fraction.ts";
 import { isZero, parseFraction, roundHalfAway } from "../../domain/fraction.ts";
+import { plain } from "../../domain/plain-text.ts";
 
 /** What stands where there is no value. */
 export const none = "–";
@@ -35,10 +36,6 @@ function scientific(value: Fraction): string {
   const fraction = rest.join("").replace(/0+$/, "");
   return `${sign}${first}${fraction && `.${fraction}`}e-${places - rest.length}`;
 }
-
-/** Text from outside made harmless on a terminal and visible in full: control, invisible and direction characters become escapes. */
-export const plain = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 const wide =

@@ -4,7 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { type CommandResult, finish, reportFailure, type Streams } from "./terminal.ts";
+import { BridgeError } from "../../domain/errors.ts";
+import { type CommandResult, finish, guardStreams, reportFailure, type Streams } from "./terminal.ts";
 
 const methods = ["fifo", "lifo", "average"];
 const dayRules = ["chicago-17", "calendar", "file-name", "after-14", "after-16", "after-17"];
@@ -45,7 +46,7 @@ command(
   () => import("./commands/demo.ts"),
   [
     new Option("--once", "stop after the table (so far it always does)"),
-    new Option("--keep <dir>", "make the desk there, and leave it there"),
+    new Option("--keep <dir>", "make the desk there, in a new folder, and leave it there"),
     new Option("--seed <number>", "which desk to make").default("1"),
   ],
 );
@@ -56,7 +57,7 @@ command("replay", "a trading history through legacy and modern, compared row by 
   config(),
   method(),
   dayRule(),
-  new Option("--legacy-database <file>", "have the legacy desk write its pnl_tracker.db there"),
+  new Option("--legacy-database <file>", "have the legacy desk write its pnl_tracker.db there, a new file"),
   json(),
   out(),
 ]);
@@ -78,7 +79,7 @@ command("pnl", "the modern engine alone over ledger CSVs", () => import("./comma
   prices(),
   marks(),
   method(),
-  new Option("--as-of <time>", "leave out what is later, e.g. 2025-07-24T15:00:00-05:00"),
+  new Option("--as-of <time>", "leave out what is later, e.g. 2025-07-24T15:00:00-05:00; a day alone is no time"),
   dayRule(),
   new Option("--matches <file>", "write every match of an opening with a closing trade there, as CSV"),
   json(),
@@ -88,6 +89,7 @@ command("doctor", "what this machine and this configuration can and cannot do", 
   json(),
 ]);
 
+guardStreams(streams, () => program.opts().verbose === true);
 try {
   await program.parseAsync();
 } catch (error) {
@@ -97,10 +99,8 @@ try {
 
 /** Commander's complaint as the one line that every failure is. */
 function usageLine(text: string): string {
-  return `BAD_USAGE: ${text
-    .replace(/^error: /, "")
-    .replaceAll(/\s*\n\s*/g, " ")
-    .trim()}; --help lists what there is`;
+  const complaint = text.replace(/^error: /, "").trim();
+  return new BridgeError("BAD_USAGE", { what: complaint, mend: "--help lists what there is" }).line;
 }
 
 function command(name: string, description: string, load: Load, options: readonly Option[]): void {

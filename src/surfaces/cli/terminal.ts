@@ -1,5 +1,7 @@
 import { styleText } from "node:util";
+import { jsonPieces } from "../../app/json-pieces.ts";
 import { BridgeError } from "../../domain/errors.ts";
+import { plain } from "../../domain/plain-text.ts";
 
 export interface Streams {
   readonly out: NodeJS.WriteStream;
@@ -9,24 +11,40 @@ export interface Streams {
 /** What a command has to say, and whether what was asked about holds. */
 export interface CommandResult {
   readonly exitCode: 0 | 1;
-  /** For stdout. */
-  readonly text: string;
+  /** For stdout, without the last line end. Pieces are asked for as fast as stdout takes them. */
+  readonly text: string | Iterable<string>;
 }
 
-/** The result as one JSON document. */
-export const jsonResult = (document: unknown, holds: boolean): CommandResult => ({
+/** The result as one JSON document; see `jsonPieces` for what may be an iterable in it. */
+export const jsonResult = (document: object, holds: boolean): CommandResult => ({
   exitCode: holds ? 0 : 1,
-  text: JSON.stringify(document),
+  text: jsonPieces(document),
 });
 
-/** Prints a result and sets the exit code. A reader that goes away early (`| head`) is no failure. */
+/**
+ * To be called once, before anything is written. A reader that goes away early (`| head`) is no failure: what it would have
+ * been given is dropped, and the exit code is the command's. A stdout that fails is one: exit code 2, one line.
+ */
+export function guardStreams(streams: Streams, verbose: () => boolean): void {
+  streams.out.on("error", (cause: NodeJS.ErrnoException) => {
+    if (cause.code === "EPIPE") return;
+    const what = `cannot write the output: ${cause.code ?? cause.message}`;
+    const failure = new BridgeError("UNWRITABLE", { what, where: "stdout", mend: "send it to where there is room", cause });
+    process.exitCode = reportFailure(failure, streams, verbose());
+  });
+  streams.err.on("error", () => {}); // Nobody is left to be told.
+}
+
+/** Prints a result and sets the exit code. A stdout that fails ends it; `guardStreams` has said so then. */
 export async function finish({ exitCode, text }: CommandResult, { out }: Streams): Promise<void> {
   process.exitCode = exitCode;
-  out.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
-  await new Promise<void>((resolve) => out.write(`${text}\n`, () => resolve()));
+  for (const piece of typeof text === "string" ? [text] : text) if (!(await written(out, piece))) return;
+  // By itself: a disk that filled up within the piece before took a part of it without a word, and refuses this.
+  await written(out, "\n");
 }
+
+const written = (out: NodeJS.WriteStream, piece: string): Promise<boolean> =>
+  new Promise((resolve) => out.write(piece, (failure) => resolve(!failure)));
 
 /** One line on stderr: code, what, where, how to mend. Returns the exit code. */
 export function reportFailure(error: unknown, { err }: Streams, verbose: boolean): 2 {
@@ -39,7 +57,13 @@ export function reportFailure(error: unknown, { err }: Streams, verbose: boolean
           cause: error,
         });
   err.write(`${known.line}\n`);
-  if (verbose) err.write(`${(error as Error)?.stack ?? error}\n`);
+  if (verbose)
+    err.write(
+      `${String((error as Error)?.stack ?? error)
+        .split("\n")
+        .map(plain)
+        .join("\n")}\n`,
+    );
   return 2;
 }
 
@@ -56,7 +80,7 @@ export function progressOn(stream: NodeJS.WriteStream): { readonly report: (text
       const nowMs = performance.now();
       if (nowMs - startedMs < 2_000 || nowMs - shownMs < (terminal ? 100 : 5_000)) return;
       shownMs = nowMs;
-      stream.write(terminal ? `\r\x1b[K${styleText("dim", text, { stream })}` : `${text}\n`);
+      stream.write(terminal ? `\r\x1b[K${styleText("dim", plain(text), { stream })}` : `${plain(text)}\n`);
     },
     done: () => {
       if (terminal && shownMs > 0) stream.write("\r\x1b[K");

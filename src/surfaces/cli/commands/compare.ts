@@ -1,7 +1,8 @@
 import { compareStored, loadConfigOrDefault } from "../../../app/commands.ts";
 import { BridgeError } from "../../../domain/errors.ts";
+import { plain } from "../../../domain/plain-text.ts";
 import { type CommandResult, progressOn, type Streams } from "../terminal.ts";
-import { type ParityCommandOptions, parityResult } from "./replay.ts";
+import { checkedInputs, type ParityCommandOptions, parityResult } from "./replay.ts";
 
 export async function run(options: ParityCommandOptions & { readonly legacy: string }, streams: Streams): Promise<CommandResult> {
   const [, database] = /^sqlite:(?:\/\/)?(.+)$/.exec(options.legacy) ?? [];
@@ -13,9 +14,10 @@ export async function run(options: ParityCommandOptions & { readonly legacy: str
   }
   const progress = progressOn(streams.err);
   const { config, note } = await loadConfigOrDefault(options.config);
+  const inputs = await checkedInputs(options.out, { config: options.config, database });
   const { report, notes } = await compareStored({ ...options, database, config, onProgress: progress.report }).finally(
     progress.done,
   );
-  for (const line of [...(note === undefined ? [] : [note]), ...notes]) streams.err.write(`${line}\n`);
-  return parityResult(report, options, streams);
+  for (const line of [...(note === undefined ? [] : [note]), ...notes]) streams.err.write(`${plain(line)}\n`);
+  return parityResult(report, options, inputs, streams);
 }

@@ -1,5 +1,6 @@
-import { renderParityTable, runDemo } from "../../../app/commands.ts";
+import { renderParityTable, runDemo, seedMax } from "../../../app/commands.ts";
 import { BridgeError } from "../../../domain/errors.ts";
+import { plain } from "../../../domain/plain-text.ts";
 import { type CommandResult, colourful, progressOn, type Streams, terminalWidth } from "../terminal.ts";
 
 export async function run(
@@ -7,9 +8,9 @@ export async function run(
   { out, err }: Streams,
 ): Promise<CommandResult> {
   const seed = Number(options.seed);
-  if (!Number.isSafeInteger(seed)) {
+  if (!/^\d+$/.test(options.seed) || seed > seedMax) {
     throw new BridgeError("BAD_USAGE", {
-      what: `--seed must be a whole number, not ${JSON.stringify(options.seed)}`,
+      what: `--seed must be a whole number from 0 to ${seedMax}, not ${JSON.stringify(options.seed)}`,
       mend: "write --seed 7",
     });
   }
@@ -21,7 +22,7 @@ export async function run(
   const again =
     options.keep === undefined
       ? ""
-      : `\n\nAgain, by hand:\n  pnl-bridge replay --trades ${ledgers} --prices ${prices}\n  pnl-bridge compare --legacy sqlite:${database}`;
+      : `\n\nAgain, by hand:\n  pnl-bridge replay --trades ${plain(ledgers)} --prices ${plain(prices)}\n  pnl-bridge compare --legacy sqlite:${plain(database)}`;
   const table = renderParityTable(report, { colour: colourful(out), width: terminalWidth(out), rowsMax: 12 });
   // The demo has done its job where it shows differences, so they are no failure.
   return { exitCode: 0, text: `${made}\n\n${table}${again}` };

@@ -1,4 +1,6 @@
 import {
+  checkTargets,
+  inputFiles,
   type Method,
   matchesCsv,
   type PnlRun,
@@ -23,8 +25,10 @@ export interface PnlCommandOptions {
 
 export async function run(options: PnlCommandOptions, streams: Streams): Promise<CommandResult> {
   const progress = progressOn(streams.err);
+  const inputs = options.matches === undefined ? [] : await inputFiles(options);
+  if (options.matches !== undefined) await checkTargets([options.matches], inputs);
   const pnl: PnlRun = await runPnl({ ...options, onProgress: progress.report }).finally(progress.done);
-  if (options.matches !== undefined) await writeWhole(new Map([[options.matches, matchesCsv(pnl.engine)]]));
+  if (options.matches !== undefined) await writeWhole(new Map([[options.matches, matchesCsv(pnl.engine)]]), inputs);
   const clean = pnl.quarantine.length === 0;
   const document = pnlDocument(pnl);
   if (options.json) return jsonResult(document, clean);

@@ -1,0 +1,296 @@
+/** Where the program meets the outside: what it would overwrite, a stdout that fails, names that are not only letters. */
+import { execFile, spawn } from "node:child_process";
+import { link, lstat, mkdir, readdir, readFile, readlink, realpath, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { finish } from "../../src/surfaces/cli/terminal.ts";
+import { ledger, pnlBridge, type Ran, root, withFiles } from "./run-cli.ts";
+
+const ZN = "XCMEFFDPSX20250919U0ZN";
+const good = ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, `2,${ZN},2025-07-24 09:01:00,S,1,111`);
+const files = { "trades_20250724.csv": good };
+const onLinux = process.platform === "linux";
+const main = join(root, "src/surfaces/cli/main.ts");
+
+function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
+  expect(err).toMatch(pattern);
+  expect(err.trimEnd().split("\n")).toHaveLength(1);
+  expect([code, out]).toEqual([2, ""]);
+}
+
+/** Runs a line of shell in which `pnl-bridge` is the program and `$1`… are `args`. Answers its stdout, stderr and exit code. */
+function shell(line: string, ...args: readonly string[]): Promise<Ran> {
+  const script = `pnl_bridge() { "$NODE" "$MAIN" "$@"; }; ${line.replaceAll("pnl-bridge", "pnl_bridge")}`;
+  const env = { ...process.env, NODE: process.execPath, MAIN: main, NO_COLOR: "1" };
+  return new Promise((resolve) => {
+    execFile("bash", ["-c", script, "bash", ...args], { env, maxBuffer: 1 << 28 }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
+}
+
+describe("--marks", () => {
+  const position = async (marks: string): Promise<{ readonly ran: Ran; readonly mark: string; readonly notes: string[] }> =>
+    withFiles({ "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`), "marks.json": marks }, async (folder) => {
+      const ran = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json"), "--json"]);
+      const { positions = [], notes = [] } = ran.code === 2 ? {} : JSON.parse(ran.out);
+      return { ran, mark: positions[0]?.mark, notes: notes.map(({ code }: { code: string }) => code) };
+    });
+
+  it("keeps a price that is longer in print than it is written", async () => {
+    expect((await position(`{"${ZN}": 1e400}`)).mark).toBe(`1${"0".repeat(400)}`);
+  });
+
+  it("takes two names of one thing at one price", async () => {
+    const { ran, mark, notes } = await position(`{"${ZN}": 110.5, " ZNU2025 ": "110.50", "ZNU2025": 11.05e1}`);
+    expect([ran.code, mark, notes]).toEqual([0, "110.5", []]);
+  });
+
+  it.each([
+    ["but for spaces", '{"ZNU2025": 110.5, "ZNU2025 ": 110.75}', '"ZNU2025" and "ZNU2025 "'],
+    ["exactly", '{"ABC": 1, "ABC": 2}', '"ABC" and "ABC"'],
+    ["as symbol and instrument", `{"${ZN}": 110.5, "ZNU2025": 110.75}`, `"${ZN}" and "ZNU2025"`],
+  ])("refuses two prices of one name, %s", async (_, marks, named) => {
+    const { ran } = await position(marks);
+    expect(ran.err).toContain(`BAD_MARKS: these are no marks: ${named} are one thing, with two prices`);
+    expectOneLine(ran, /marks\.json/);
+  });
+
+  it("reads names and prices that need escapes, and refuses objects inside", async () => {
+    expect((await position('{"\\u005aNU2025": "\\u0031", "a\\"b,:{": 2}')).mark).toBe("1");
+    expectOneLine((await position(`{"${ZN}": {"price": 1}}`)).ran, /^BAD_MARKS: .* is no number: \{/);
+    expectOneLine((await position(`{"${ZN}": [1, 2]}`)).ran, /^BAD_MARKS: .* is no number: \[/);
+  });
+
+  it("asks for the size before it reads, and reads a name of megabytes", async () => {
+    await withFiles({ ...files, "marks.json": "" }, async (folder) => {
+      await truncate(join(folder, "marks.json"), 2 ** 40);
+      const ran = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json")]);
+      expectOneLine(ran, /^BAD_MARKS: these are no marks: the file is larger than 16777216 bytes/);
+      expectOneLine(await pnlBridge(["pnl", "--trades", folder, "--marks", "/dev/zero"]), /^UNREADABLE: this is no regular file/);
+    });
+    expect((await position(`{"${'\\"'.repeat(7e6)}": 1, "${ZN}": 2}`)).mark).toBe("2");
+  });
+});
+
+describe("an output may not be what it would destroy", () => {
+  const refused = async (folder: string, args: readonly string[], says: RegExp): Promise<void> => {
+    const before = await readdir(folder, { recursive: true });
+    expectOneLine(await pnlBridge(args), says);
+    expect(await readdir(folder, { recursive: true })).toEqual(before);
+  };
+
+  it("an input, by whatever name", () =>
+    withFiles({ ...files, "marks.json": "{}", "Futures_20250724_1400.csv": "SYMBOL,PX_LAST\nTY,110.2\n" }, async (folder) => {
+      const path = (name: string): string => join(folder, name);
+      await symlink(path("trades_20250724.csv"), path("by-link.csv"));
+      await link(path("trades_20250724.csv"), path("hard.csv"));
+      const args = ["pnl", "--trades", folder, "--prices", folder, "--marks", path("marks.json"), "--matches"];
+      for (const name of ["trades_20250724.csv", "by-link.csv", "hard.csv", "marks.json", "Futures_20250724_1400.csv"])
+        await refused(folder, [...args, path(name)], /^BAD_USAGE: the output would replace an input.*; name another file/);
+      expect(await readFile(path("trades_20250724.csv"), "utf8")).toBe(good);
+    }));
+
+  it("an input of replay under the name of its report", () =>
+    withFiles({ "trades_20250724.csv": good }, async (folder) => {
+      await link(join(folder, "trades_20250724.csv"), join(folder, "report.html"));
+      await refused(folder, ["replay", "--trades", folder, "--out", folder], /^BAD_USAGE: the output would replace an input/);
+      const config = join(folder, "report.json");
+      await writeFile(config, "{}");
+      await refused(
+        folder,
+        ["replay", "--trades", folder, "--config", config, "--out", folder],
+        /^BAD_USAGE: .*\(.*report\.json\)/,
+      );
+    }));
+
+  it("a database, neither legacy's real one nor the demo's folder of another desk", () =>
+    withFiles({ ...files, "pnl_tracker.db": "precious" }, async (folder) => {
+      const database = join(folder, "pnl_tracker.db");
+      const says = /^UNWRITABLE: there is a file already \(.*pnl_tracker\.db\); name a new (file|folder)/;
+      await refused(folder, ["replay", "--trades", folder, "--legacy-database", database], says);
+      await refused(folder, ["demo", "--once", "--keep", folder], says);
+      expect(await readFile(database, "utf8")).toBe("precious");
+      await symlink(join(folder, "elsewhere.db"), join(folder, "dangling.db"));
+      await refused(folder, ["replay", "--trades", folder, "--legacy-database", join(folder, "dangling.db")], /^UNWRITABLE: /);
+      await mkdir(join(folder, "desk", "trade_ledger"), { recursive: true });
+      await refused(folder, ["demo", "--once", "--keep", join(folder, "desk")], /^UNWRITABLE: there is a folder already/);
+    }));
+
+  it("a database in a new folder is made; one where no file can be is UNWRITABLE", () =>
+    withFiles({ ...files, occupied: "a file" }, async (folder) => {
+      const replay = (database: string) => pnlBridge(["replay", "--trades", folder, "--legacy-database", database]);
+      const made = join(folder, "a", "b", "pnl_tracker.db");
+      expect((await replay(made)).code).toBe(0);
+      expect((await readFile(made)).subarray(0, 15).toString()).toBe("SQLite format 3");
+      expectOneLine(await replay(join(folder, "occupied", "x.db")), /^UNWRITABLE: .*occupied/);
+      expectOneLine(await replay(join(folder, "a", `${"n".repeat(250)}.db`)), /^UNWRITABLE: .*nnn\.db/);
+    }));
+
+  it("a folder", () =>
+    withFiles(files, async (folder) => {
+      await refused(folder, ["pnl", "--trades", folder, "--matches", folder], /^UNWRITABLE: this is a folder \(/);
+    }));
+
+  it.skipIf(!onLinux)("a pipe or a device (Linux has mkfifo and /dev/full)", () =>
+    withFiles(files, async (folder) => {
+      await promisify(execFile)("mkfifo", [join(folder, "pipe")]);
+      const args = ["pnl", "--trades", folder, "--matches"];
+      await refused(folder, [...args, join(folder, "pipe")], /^UNWRITABLE: this is no regular file \(.*pipe\)/);
+      await refused(folder, [...args, "/dev/null"], /^UNWRITABLE: this is no regular file \(\/dev\/null\)/);
+      expect((await lstat("/dev/null")).isCharacterDevice()).toBe(true);
+    }),
+  );
+
+  it("names the path that was given, never a temporary one, and takes names as long as names can be", () =>
+    withFiles(files, async (folder) => {
+      const long = join(folder, "m".repeat(255));
+      expect((await pnlBridge(["pnl", "--trades", folder, "--matches", long])).code).toBe(0);
+      expect(await readFile(long, "utf8")).toContain("1000\n");
+      const ran = await pnlBridge(["pnl", "--trades", folder, "--matches", `${long}m`]);
+      expectOneLine(ran, /^UNWRITABLE: cannot write the output: ENAMETOOLONG \([^)]*m\)/);
+      expect(ran.err).not.toContain(".tmp");
+    }));
+
+  it("writes through a symbolic link, which stays", () =>
+    withFiles({ ...files, "real.csv": "before" }, async (folder) => {
+      const latest = join(folder, "latest.csv");
+      await symlink("real.csv", latest);
+      expect((await pnlBridge(["pnl", "--trades", folder, "--matches", latest])).code).toBe(0);
+      expect(await readlink(latest)).toBe("real.csv");
+      expect(await readFile(await realpath(latest), "utf8")).toContain("1000\n");
+    }));
+});
+
+describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
+  const full = /^UNWRITABLE: cannot write the output: ENOSPC \(stdout\); send it to where there is room\n$/;
+
+  it.each(["pnl --json", "pnl", "replay --json"])("%s > /dev/full", (command) =>
+    withFiles(files, async (folder) =>
+      expectOneLine(await shell(`pnl-bridge ${command} --trades "$1" > /dev/full`, folder), full),
+    ),
+  );
+
+  it("--help and --version too", async () => {
+    expectOneLine(await shell("pnl-bridge --help > /dev/full"), full);
+    expectOneLine(await shell("pnl-bridge --version > /dev/full"), full);
+  });
+
+  it("a disk that fills up within the last piece", () =>
+    withFiles(
+      { "trades_20250724.csv": ledger(...Array.from({ length: 30 }, (_, id) => `${id},${ZN},2025-07-24 09:00:00,B,1,110`)) },
+      async (folder) => {
+        // A limit on file size stands for the disk: the write that crosses it is cut there, the next one fails.
+        const { code, err } = await shell('ulimit -f 1; pnl-bridge pnl --json --trades "$1" > "$1/out.json"', folder);
+        expect((await readFile(join(folder, "out.json"))).length).toBe(1024);
+        expect([code, err]).toEqual([2, expect.stringMatching(/^UNWRITABLE: cannot write the output: EFBIG \(stdout\)/)]);
+      },
+    ));
+
+  it("a reader that goes away is no failure: the exit code is the command's", () =>
+    withFiles({ ...files, "trades_20250725.csv": ledger("oops") }, async (folder) => {
+      const first = await shell("set -o pipefail; pnl-bridge --help | head -1");
+      expect(first).toEqual({ code: 0, out: "Usage: pnl-bridge [options] [command]\n", err: "" });
+      // `true` reads nothing, and is gone before the program writes.
+      const refusedRow = await shell('set -o pipefail; pnl-bridge pnl --json --trades "$1" | true', folder);
+      expect(refusedRow).toEqual({ code: 1, out: "", err: "" });
+      const clean = await shell(
+        'set -o pipefail; pnl-bridge pnl --json --trades "$1" | true',
+        join(folder, "trades_20250724.csv"),
+      );
+      expect(clean).toEqual({ code: 0, out: "", err: "" });
+    }));
+
+  it("a stderr that is gone changes nothing", async () => {
+    expect(await shell("pnl-bridge pnl --trades /nowhere 2> /dev/full")).toEqual({ code: 2, out: "", err: "" });
+    expect((await shell("set -o pipefail; pnl-bridge pnl --trades /nowhere 2>&1 >/dev/null | true")).code).toBe(2);
+  });
+});
+
+describe("a result in pieces", () => {
+  it("is asked for no faster than stdout takes it", async () => {
+    const asked: number[] = [];
+    const taken: string[] = [];
+    const out = {
+      write: (piece: string, done: () => void) => {
+        setImmediate(() => {
+          taken.push(piece);
+          done();
+        });
+        return false;
+      },
+    } as unknown as NodeJS.WriteStream;
+    const text = (function* () {
+      for (const piece of ["a", "b", "c"]) {
+        asked.push(taken.length);
+        yield piece;
+      }
+    })();
+    const before = process.exitCode;
+    await finish({ exitCode: 0, text }, { out, err: process.stderr });
+    process.exitCode = before;
+    expect([asked, taken]).toEqual([
+      [0, 1, 2],
+      ["a", "b", "c", "\n"],
+    ]);
+  });
+
+  it("arrives whole through a pipe that is read slowly", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": ledger(...Array.from({ length: 3_000 }, (_, id) => `${id + 1},${ZN},2025-07-24 09:00:00,B,1,110`)),
+      },
+      async (folder) => {
+        const child = spawn(process.execPath, [main, "pnl", "--json", "--trades", folder], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        let out = "";
+        for await (const chunk of child.stdout) {
+          out += chunk;
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        const document = JSON.parse(out);
+        expect(document.positions[0].lots).toHaveLength(3_000);
+        expect(out).toBe(`${JSON.stringify(document)}\n`);
+      },
+    ));
+});
+
+describe("what a person types", () => {
+  it.each(["-5", "", " ", "1.5", "0x10", "1e3", "4294967296"])("demo --seed %j is no seed", async (seed) => {
+    expectOneLine(await pnlBridge(["demo", "--once", `--seed=${seed}`]), /^BAD_USAGE: --seed must be a whole number from 0 to/);
+  });
+
+  it("demo --seed -5, in two words", async () => {
+    expectOneLine(await pnlBridge(["demo", "--once", "--seed", "-5"]), /^BAD_USAGE: .*seed/);
+  });
+
+  it("a TMPDIR that is none", async () => {
+    const ran = await pnlBridge(["demo", "--once"], { env: { TMPDIR: "/nowhere", TEMP: "/nowhere", TMP: "/nowhere" } });
+    expectOneLine(ran, /^UNWRITABLE: .*\/nowhere.*TMPDIR/);
+  });
+
+  it.each(["2025-07-18", "2025-02-28"])("--as-of %s names a day, not a time", (day) =>
+    withFiles(files, async (folder) => {
+      const ran = await pnlBridge(["pnl", "--trades", folder, "--as-of", day]);
+      expectOneLine(ran, new RegExp(`^BAD_USAGE: --as-of names a day.*; write a time too, such as ${day}T16:00:00\n$`));
+    }),
+  );
+
+  it("names with control characters are shown, not obeyed", () =>
+    withFiles(files, async (folder) => {
+      const evil = join(folder, "\x1b[2Jgone\nUNREADABLE: forged\u202e");
+      const shown = "\\u{1b}[2Jgone\\u{a}UNREADABLE: forged\\u{202e}";
+      for (const args of [
+        ["--trades", evil],
+        ["--trades", folder, "--marks", evil],
+        ["--trades", folder, evil],
+      ]) {
+        const ran = await pnlBridge(["pnl", ...args]);
+        expect(ran.err).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+        expectOneLine(ran, /^[A-Z_]+: /);
+        if (args.at(-2)?.startsWith("--")) expect(ran.err).toContain(shown);
+      }
+    }));
+});
