@@ -173,9 +173,9 @@ function findings(position: PositionReading | undefined, report: ParityReport, p
       lines.push(
         paint(
           "dim",
-          invariant.holds
+          invariant.holds && figure(invariant.legacy) === figure(invariant.modern)
             ? `${indent}realized + unrealized agree: ${figure(invariant.modern)}`
-            : `${indent}realized + unrealized: legacy ${figure(invariant.legacy)}, modern ${figure(invariant.modern)}`,
+            : `${indent}realized + unrealized${invariant.holds ? ", within tolerance" : ""}: legacy ${figure(invariant.legacy)}, modern ${figure(invariant.modern)}`,
         ),
       );
   return lines;
