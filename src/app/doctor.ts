@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Config } from "../config/index.ts";
+import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
+import { BridgeError } from "../domain/errors.ts";
 import { replay } from "./parity.ts";
 
 /** One thing that this machine or this configuration can or cannot do. */
@@ -13,18 +14,20 @@ export interface Finding {
 }
 
 /** Looks at what pnl-bridge needs, by doing it once on a small scale. Never throws: what fails is a finding. */
-export async function examine(config: Config): Promise<readonly Finding[]> {
+export async function examine(configPath?: string): Promise<readonly Finding[]> {
+  const load = async (): Promise<Config> => (configPath === undefined ? defaultConfig : loadConfig(configPath));
   return [
     await attempt("node", () => `${process.versions.node} on ${process.platform}-${process.arch}`),
     await attempt("sqlite", sqliteVersion),
     await attempt("temporary folder", () => withFolder(async (folder) => `${folder} can be written`)),
     await attempt("exact JSON numbers", exactJson),
-    await attempt("configuration", () =>
-      config.unused.length === 0
+    await attempt("configuration", async () => {
+      const config = await load();
+      return config.unused.length === 0
         ? `legacy ${config.systems.legacy.name}, modern ${config.systems.modern.name}, P&L tolerance ${config.validation.comparisonThreshold}, position tolerance ${config.validation.positionThreshold}`
-        : `valid; no effect in this version: ${config.unused.join(", ")}`,
-    ),
-    await attempt("both systems", () => bothSystems(config)),
+        : `valid; no effect in this version: ${config.unused.join(", ")}`;
+    }),
+    await attempt("both systems", async () => bothSystems(await load())),
   ];
 }
 
@@ -32,7 +35,8 @@ async function attempt(check: string, look: () => string | Promise<string>): Pro
   try {
     return { check, ok: true, detail: await look() };
   } catch (error) {
-    return { check, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    const detail = error instanceof BridgeError ? error.line : error instanceof Error ? error.message : String(error);
+    return { check, ok: false, detail };
   }
 }
 

@@ -85,6 +85,20 @@ describe("--help", () => {
     expect(err).toContain("Usage: pnl-bridge");
   });
 
+  it("doctor says what is wrong with a configuration, among what is right", () =>
+    withFiles({ "desk.yaml": "systems: { modern: { kind: bultin } }\n" }, async (folder) => {
+      const { code, out } = await pnlBridge(["doctor", "--config", join(folder, "desk.yaml"), "--json"]);
+      expect(code).toBe(1);
+      const { ok, findings } = JSON.parse(out);
+      expect(ok).toBe(false);
+      expect(findings).toContainEqual({
+        check: "configuration",
+        ok: false,
+        detail: expect.stringMatching(/^BAD_CONFIG: .*desk\.yaml:1/),
+      });
+      expect(findings).toContainEqual(expect.objectContaining({ check: "sqlite", ok: true }));
+    }));
+
   it("doctor finds everything in order here", async () => {
     const { code, out } = await pnlBridge(["doctor", "--json"]);
     expect(code).toBe(0);

@@ -44,7 +44,8 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
   const [head, ...lines] = alignPositions(shown, paint, width);
   const bad = lines.slice(0, Math.min(differing.length, rowsMax));
   const good = lines.slice(bad.length);
-  const more = (hidden: number, what: string): string[] => (hidden > 0 ? [paint("dim", `… and ${hidden} more ${what}`)] : []);
+  const more = (hidden: number, what: string): string[] =>
+    hidden > 0 ? [paint("dim", `… and ${hidden} more ${what}; --json and --out list all`)] : [];
 
   const sections: readonly (readonly string[])[] = [
     [...headline(report)],

@@ -99,7 +99,10 @@ try {
 
 /** Commander's complaint as the one line that every failure is. */
 function usageLine(text: string): string {
-  const complaint = text.replace(/^error: /, "").trim();
+  const complaint = text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\.$/, "");
   return new BridgeError("BAD_USAGE", { what: complaint, mend: "--help lists what there is" }).line;
 }
 

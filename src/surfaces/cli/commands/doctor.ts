@@ -1,13 +1,12 @@
 import { styleText } from "node:util";
-import { examine, loadConfigOrDefault } from "../../../app/commands.ts";
+import { examine } from "../../../app/commands.ts";
 import { type CommandResult, colourful, jsonResult, type Streams } from "../terminal.ts";
 
 export async function run(
   options: { readonly config?: string; readonly json?: boolean },
   { out }: Streams,
 ): Promise<CommandResult> {
-  const { config } = await loadConfigOrDefault(options.config);
-  const findings = await examine(config);
+  const findings = await examine(options.config);
   const fine = findings.every(({ ok }) => ok);
   if (options.json) return jsonResult({ ok: fine, findings }, fine);
   const paint = (style: "green" | "red", text: string): string => (colourful(out) ? styleText(style, text) : text);
