@@ -6,6 +6,7 @@ import type { ParityReport, ParityRow } from "../ports/parity-report.ts";
 /** Causes that need the history, beside those that two values prove by themselves. */
 export const historyCauses = {
   COUNTED_TWICE: "legacy counted rows that stand in two files twice: modern with the same rows doubled gives legacy's figure",
+  FILE_REJECTED: "legacy gave up a file at a bad row: modern without the file's later rows gives legacy's figure",
   MERGED_SYMBOLS: "legacy keeps symbols apart that are one instrument: modern has them in one position",
   NO_MARK: "there is no price of that day: modern says so, legacy takes 0, and its totals swing by it",
 } as const;
@@ -17,6 +18,8 @@ export interface World {
   readonly files: readonly string[];
   /** Trades that legacy was given once more. */
   readonly repeated: readonly number[];
+  /** Files that legacy gave up: by index into `files`, how many of their rows it had taken. */
+  readonly givenUp: ReadonlyMap<number, number>;
   /** By symbol: the one under which modern keeps it. */
   readonly aliases: ReadonlyMap<string, string>;
   readonly engine: PnlEngine;
@@ -40,6 +43,7 @@ export function explained(report: ParityReport, world: World): ParityReport {
   const unmarked = unmarkedDays(world.statement);
   const merged = new Set([...world.aliases].flat());
   const doubled = figuresWithRepeated(world);
+  const cut = figuresWithoutGivenUp(world);
   const repeated: number[][] = trades.instruments.map(() => []);
   for (const trade of world.repeated) repeated[trades.lane[trade] as number]?.push(trade);
 
@@ -53,11 +57,12 @@ export function explained(report: ParityReport, world: World): ParityReport {
     if ((row.cause === null || row.verdict === "not_comparable") && matchesLegacy(row, doubled)) {
       return { ...row, cause: "COUNTED_TWICE", trades: named(repeated[lane] ?? [], world) };
     }
+    const rejected = (row.cause === null || row.field === "row" || row.verdict === "not_comparable") && matchesLegacy(row, cut);
     const order = engine.lanes[lane]?.order ?? new Int32Array(0);
     const day = row.key.tradingDay ?? firstDay.get(nameOf(position));
     const from = day === undefined ? 0 : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) >= day);
     const until = day === undefined ? order.length : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) > day);
-    return { ...row, trades: named(order.subarray(from, until), world) };
+    return { ...row, ...(rejected ? { cause: "FILE_REJECTED" } : {}), trades: named(order.subarray(from, until), world) };
   };
   return { ...report, rows: report.rows.map(explain) };
 }
@@ -116,9 +121,11 @@ function isUnmarked(row: ParityRow, { at, after }: ReturnType<typeof unmarkedDay
   return row.field === "total" && row.cause === null && (at.has(name) || after.has(name));
 }
 
-/** Whether what modern makes of the doubled rows is what legacy says. */
-function matchesLegacy(row: ParityRow, doubled: ReadonlyMap<string, string | null>): boolean {
-  const ours = parseFraction(doubled.get(`${row.kind} ${row.field} ${nameOf(row.key)}`) ?? "");
+/** Whether what modern makes of other trades is what legacy says; of a row that legacy lacks, whether modern then lacks it too. */
+function matchesLegacy(row: ParityRow, figures: Figures): boolean {
+  if (row.field === "row")
+    return row.cause === "MISSING_IN_LEGACY" && figures.size > 0 && !figures.has(`${row.kind} realized ${nameOf(row.key)}`);
+  const ours = parseFraction(figures.get(`${row.kind} ${row.field} ${nameOf(row.key)}`) ?? "");
   const theirs = parseFraction(row.legacy ?? "");
   if (ours === undefined || theirs === undefined) return false;
   // Where modern has no value there is no tolerance beside it: then float dust is all that is forgiven.
@@ -127,16 +134,46 @@ function matchesLegacy(row: ParityRow, doubled: ReadonlyMap<string, string | nul
 }
 
 /** Modern's figures of the lanes that have repeated rows, were those rows counted as often as they stand in files. */
-function figuresWithRepeated({ trades, repeated, engine, valuation }: World): ReadonlyMap<string, string | null> {
-  const figures = new Map<string, string | null>();
-  if (repeated.length === 0) return figures;
+function figuresWithRepeated(world: World): Figures {
+  const { trades, repeated } = world;
   const lanes = new Set(repeated.map((trade) => trades.lane[trade] as number));
+  return figuresOf(world, lanes, () => true, repeated);
+}
+
+/** Modern's figures of the lanes that have rows in files which legacy gave up, without the rows that it did not take. */
+function figuresWithoutGivenUp(world: World): Figures {
+  const { trades, givenUp } = world;
+  const seen = new Map<number, number>();
+  const lost = new Set<number>();
+  for (let trade = 0; trade < trades.length && givenUp.size > 0; trade++) {
+    const file = trades.file[trade] as number;
+    const place = seen.get(file) ?? 0;
+    seen.set(file, place + 1);
+    if (place >= (givenUp.get(file) ?? Number.POSITIVE_INFINITY)) lost.add(trade);
+  }
+  const lanes = new Set([...lost].map((trade) => trades.lane[trade] as number));
+  return figuresOf(world, lanes, (trade) => !lost.has(trade), []);
+}
+
+/** Figures by kind, field and name of the row. */
+type Figures = ReadonlyMap<string, string | null>;
+
+/** What modern makes of some lanes when only the trades that `keep` lets through count, and `again` once more. */
+function figuresOf(
+  { trades, engine, valuation }: World,
+  lanes: ReadonlySet<number>,
+  keep: (trade: number) => boolean,
+  again: readonly number[],
+): Figures {
+  const figures = new Map<string, string | null>();
+  if (lanes.size === 0) return figures;
   const copy = new TradeColumns();
-  for (let trade = 0; trade < trades.length; trade++) if (lanes.has(trades.lane[trade] as number)) copyTrade(trades, trade, copy);
-  for (const trade of repeated) copyTrade(trades, trade, copy);
-  const again = new PnlEngine(copy, { method: engine.method, asOfUs: engine.asOfUs });
-  again.feed();
-  const { positions, daily } = statementOf(again, valuation);
+  for (let trade = 0; trade < trades.length; trade++)
+    if (lanes.has(trades.lane[trade] as number) && keep(trade)) copyTrade(trades, trade, copy);
+  for (const trade of again) copyTrade(trades, trade, copy);
+  const other = new PnlEngine(copy, { method: engine.method, asOfUs: engine.asOfUs });
+  other.feed();
+  const { positions, daily } = statementOf(other, valuation);
   for (const row of positions) {
     const name = nameOf(positionKey(row));
     for (const field of ["quantity", "averagePrice", "realized", "unrealized"] as const)

@@ -65,7 +65,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const { input, quarantine, notes, method } = world;
   const netted = netBooks && input.books ? [bookNetting] : [];
   return {
-    ...explained(report, { ...world, ...input }),
+    ...explained(report, { ...world, ...input, givenUp: givenUp(legacy, world) }),
     ok: report.ok && quarantine.length === 0,
     conversions: [...report.conversions, ...netted],
     method,
@@ -99,6 +99,14 @@ export const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "dail
 });
 
 const dayRuleOf = ({ name }: SystemConfig): TradingDayRuleName => (name === "legacy-desk" ? "calendar" : "chicago-17");
+
+/** Files that legacy stopped reading at a bad row: by their place in reading order, how many rows it had taken. */
+const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<number, number> =>
+  new Map(
+    errors.flatMap(({ file, rowsTaken }) =>
+      file === undefined || rowsTaken === undefined ? [] : [[ledgers.indexOf(file), rowsTaken]],
+    ),
+  );
 
 /** The price of each symbol on each day; of an instrument with several symbols, under each of them. */
 function pinnedPrices({ engine, valuation, input }: PnlRun): readonly Close[] {

@@ -76,7 +76,7 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
   const files = [`${basename(path)}:processed_trades`];
   return {
     report: {
-      ...explained(report, { trades, files, repeated: [], aliases: new Map(), engine, statement, valuation }),
+      ...explained(report, { trades, files, repeated: [], givenUp: new Map(), aliases: new Map(), engine, statement, valuation }),
       ok: report.ok && quarantine.length === 0,
       quarantine,
     },

@@ -33,6 +33,7 @@ export interface SystemError {
   readonly code: string;
   readonly why: string;
   readonly file?: string;
+  readonly rowsTaken?: number;
 }
 
 /** One system's answer about one history. Numbers are decimal text or `p/q`; null means that the system says there is none. */

@@ -136,7 +136,7 @@ function loadFile(path: string, calculator: Calculator): FileRun {
     return { ...read, error: null };
   } catch (error) {
     if (!(error instanceof LegacyRejection)) throw error;
-    return { ...read, error: { code: "LEGACY_FILE_REJECTED", why: error.message, file: path } };
+    return { ...read, error: { code: "LEGACY_FILE_REJECTED", why: error.message, file: path, rowsTaken: trades.length } };
   }
 }
 

@@ -80,7 +80,7 @@ describe("rows", () => {
   ])("%s rejects the file, after the rows before it were added", async (_, bad) => {
     const [rejected, next] = [ledger(row, bad, row), ledger("3,X,2025-08-05 09:00:00,S,2,101")];
     const { positions, errors } = await new LegacyDesk().history({ ledgers: [rejected, next] });
-    expect(errors).toEqual([{ code: "LEGACY_FILE_REJECTED", why: expect.any(String), file: rejected }]);
+    expect(errors).toEqual([{ code: "LEGACY_FILE_REJECTED", rowsTaken: 1, why: expect.any(String), file: rejected }]);
     expect(positions).toMatchObject([{ quantity: "3", realized: "2" }]);
   });
 

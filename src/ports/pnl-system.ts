@@ -43,6 +43,8 @@ export interface SystemError {
   readonly code: string;
   readonly why: string;
   readonly file?: string;
+  /** Of a file that was given up at a bad row: how many rows before it had been taken. */
+  readonly rowsTaken?: number;
 }
 
 export interface HistoryRows {

@@ -125,24 +125,29 @@ describe("replay", () => {
       },
     ));
 
-  it("shows what legacy does to a file with one bad row, and quarantines that row for modern", () =>
+  it("shows what legacy does to a file with one bad row, quarantines that row for modern, and proves the cause", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
           `1,${ZN},2025-07-24 09:00:00,B,2,110`,
           `2,${ZN},2025-07-24 09:00:01,S,0,110`,
           `3,${ZN},2025-07-24 09:00:02,S,1,110`,
+          `4,${ZT},2025-07-24 09:00:03,S,1,103`,
         ),
+        "trades_20250725.csv": ledger(`5,${ZN},2025-07-25 09:00:02,S,1,111`),
       },
       async (folder) => {
         const { code, out } = await pnlBridge(["replay", "--trades", folder, "--json"]);
         const report = parse(out);
         expect(code).toBe(1);
-        expect(report.legacy.errors).toEqual([expect.objectContaining({ code: "LEGACY_FILE_REJECTED" })]);
+        expect(report.legacy.errors).toEqual([expect.objectContaining({ code: "LEGACY_FILE_REJECTED", rowsTaken: 1 })]);
         expect(report.quarantine).toEqual([
           expect.objectContaining({ file: "trades_20250724.csv", line: 3, code: "BAD_QUANTITY" }),
         ]);
-        expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "2", modern: "1", verdict: "diverged" });
+        expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "1", modern: "0", verdict: "diverged" });
+        expect(find(report, "position", ZT, "row")).toMatchObject({ legacy: "0", modern: "1" });
+        const causes = report.rows.filter(({ verdict }) => verdict !== "equal").map(({ cause }) => cause);
+        expect(new Set(causes)).toEqual(new Set(["FILE_REJECTED"]));
       },
     ));
 
