@@ -5,6 +5,7 @@ import {
   pointsToMoney,
   type SystemAnswer,
   tolerancesFrom,
+  unpricedDayHasNoValue,
 } from "../comparison/index.ts";
 import type { Config, SystemConfig } from "../config/index.ts";
 import type { TradingDayRuleName } from "../domain/trading-day.ts";
@@ -61,7 +62,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   };
   const [legacy, modern] = [await answer("legacy"), await answer("modern")];
   options.onProgress?.("comparing");
-  const report = validatorFor(config, multipliersOf(world.input.trades)).compare(legacy, modern);
+  const report = validatorFor(config, multipliersOf(world.input.trades), unpricedDays(world.statement)).compare(legacy, modern);
   const { input, quarantine, notes, method } = world;
   const netted = netBooks && input.books ? [bookNetting] : [];
   return {
@@ -78,17 +79,31 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
 const bookNetting = { system: "modern", field: "book", rule: "positions netted over books: the legacy desk knows none" } as const;
 
 /** A validator with the configured thresholds, and the conversions that the configured systems need. */
-export function validatorFor(config: Config, multiplierOf: (symbol: string) => string | undefined): PnLComparisonValidator {
+export function validatorFor(
+  config: Config,
+  multiplierOf: (symbol: string) => string | undefined,
+  isUnpriced: (symbol: string, tradingDay: string) => boolean,
+): PnLComparisonValidator {
   const conversions = (["legacy", "modern"] as const)
     .filter((side) => config.systems[side].name === "legacy-desk")
     .flatMap((side) =>
-      [...pointsToMoney(multiplierOf), flatHasNoAveragePrice].map((conversion) => ({ ...conversion, system: side })),
+      [...pointsToMoney(multiplierOf), flatHasNoAveragePrice, unpricedDayHasNoValue(isUnpriced)].map((conversion) => ({
+        ...conversion,
+        system: side,
+      })),
     );
   const { positionThreshold, comparisonThreshold } = config.validation;
   return new PnLComparisonValidator({
     conversions,
     tolerances: tolerancesFrom({ position: positionThreshold, pnl: comparisonThreshold }),
   });
+}
+
+/** Whether a symbol had open lots and no price at the end of a day. */
+export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay: string) => boolean {
+  const unpriced = new Set<string>();
+  for (const { symbol, tradingDay, unrealized } of daily) if (unrealized === null) unpriced.add(`${tradingDay} ${symbol}`);
+  return (symbol, tradingDay) => unpriced.has(`${tradingDay} ${symbol}`);
 }
 
 /** The rows of the modern engine, as a comparison takes them. */

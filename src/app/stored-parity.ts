@@ -21,7 +21,7 @@ import type { Quarantined } from "../ports/ledger.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
 import { describeLedgerSymbol } from "../symbols/index.ts";
 import { explained } from "./explain.ts";
-import { multipliersOf, rowsOf, validatorFor } from "./parity.ts";
+import { multipliersOf, rowsOf, unpricedDays, validatorFor } from "./parity.ts";
 
 export interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */
@@ -69,10 +69,8 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
   const statement = statementOf(engine, valuation);
   const modern = modernAnswer(statement, dayRule.name, legacy);
   options.onProgress?.("comparing");
-  const report = validatorFor({ ...config, systems: { ...config.systems, legacy: legacyDesk } }, multipliersOf(trades)).compare(
-    legacy,
-    modern,
-  );
+  const asDesk = { ...config, systems: { ...config.systems, legacy: legacyDesk } };
+  const report = validatorFor(asDesk, multipliersOf(trades), unpricedDays(statement)).compare(legacy, modern);
   const files = [`${basename(path)}:processed_trades`];
   return {
     report: {

@@ -1,5 +1,5 @@
 export type { ComparisonOptions, Conversion, Tolerance } from "./options.ts";
-export { comparisonDefaults, flatHasNoAveragePrice, pointsToMoney, tolerancesFrom } from "./options.ts";
+export { comparisonDefaults, flatHasNoAveragePrice, pointsToMoney, tolerancesFrom, unpricedDayHasNoValue } from "./options.ts";
 export type {
   Cause,
   ComparisonReport,

@@ -79,6 +79,17 @@ export const flatHasNoAveragePrice: Conversion = {
   },
 };
 
+/**
+ * For a legacy system that reports an unrealized P&L of 0 on a day of which it has no price, while modern says that there is
+ * none. Only a 0 is taken for "none", and only in rows of a day: what a position is worth at last must not be unknown in silence.
+ */
+export const unpricedDayHasNoValue = (isUnpriced: (symbol: string, tradingDay: string) => boolean): Conversion => ({
+  system: "legacy",
+  field: "unrealized",
+  rule: "0 of a day without a price is none",
+  apply: (value, row) => (isZero(value) && "tradingDay" in row && isUnpriced(row.symbol, row.tradingDay) ? null : value),
+});
+
 /** The options with every default filled in and every text read. */
 export interface ResolvedOptions {
   readonly conversions: readonly Conversion[];

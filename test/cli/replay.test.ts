@@ -88,6 +88,28 @@ describe("replay", () => {
       },
     ));
 
+  it("takes legacy's 0 of a day without a price for none, never that of a final position", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, `2,${ZT},2025-07-24 09:00:00,B,1,103`),
+        "trades_20250725.csv": ledger(`3,${ZN},2025-07-25 09:00:00,B,1,110`),
+        "marks.json": '{"ZNU2025": "111"}',
+      },
+      async (folder) => {
+        const marks = ["--marks", join(folder, "marks.json")];
+        const report = parse((await pnlBridge(["replay", "--trades", folder, ...marks, "--json"])).out);
+        expect(find(report, "daily", ZN, "unrealized", "2025-07-24")).toMatchObject({
+          legacy: null,
+          modern: null,
+          verdict: "equal",
+        });
+        expect(find(report, "daily", ZN, "total", "2025-07-25")).toMatchObject({ legacy: "2000", modern: "2000" });
+        expect(find(report, "position", ZT, "unrealized")).toMatchObject({ verdict: "not_comparable", cause: "NO_MARK" });
+        expect(report.conversions).toContainEqual(expect.objectContaining({ rule: "0 of a day without a price is none" }));
+        expect(report.ok).toBe(false);
+      },
+    ));
+
   it("nets books beside a system that knows none, and says so", () =>
     withFiles(
       {
@@ -231,6 +253,6 @@ describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped: no 
       const report = parse(out);
       expect(find(report, "position", ZN, "realized")).toMatchObject({ legacy: "593.75", modern: "593.75", verdict: "equal" });
       expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "0", modern: "0" });
-      expect([code, report.verdicts.diverged]).toEqual([report.ok ? 0 : 1, 0]);
+      expect([code, report.ok, report.verdicts.diverged]).toEqual([0, true, 0]);
     }));
 });
