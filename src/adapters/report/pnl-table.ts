@@ -3,7 +3,7 @@ import { add, formatFraction, parseFraction, zero } from "../../domain/fraction.
 import { plain } from "../../domain/plain-text.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
-import { counted } from "./reading.ts";
+import { counted, noteCounts } from "./reading.ts";
 import { displayWidth, figure, none, padEnd, padStart, shorten } from "./text.ts";
 
 export interface PnlTableInput {
@@ -87,16 +87,6 @@ function refusals(quarantine: readonly Quarantined[]): readonly string[] {
     ...shown,
     ...(more > 0 ? [`  … and ${more} more; --json lists them`] : []),
   ];
-}
-
-function noteCounts(notes: readonly Note[]): readonly string[] {
-  const counts = new Map<string, { count: number; first: Note }>();
-  for (const note of notes)
-    counts.set(note.code, { count: (counts.get(note.code)?.count ?? 0) + 1, first: counts.get(note.code)?.first ?? note });
-  return [...counts].map(
-    ([code, { count, first }]) =>
-      `${code} × ${count}: ${plain(first.why)}${first.file === "" ? "" : ` (${count > 1 ? "first " : ""}${plain(first.file)}:${first.line})`}`,
-  );
 }
 
 /** Lines of columns, two spaces apart; figures to the right, texts to the left. */

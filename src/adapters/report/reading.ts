@@ -1,6 +1,7 @@
 import type { Fraction } from "../../domain/fraction.ts";
 import { absolute, compare, maximum, parseFraction, zero } from "../../domain/fraction.ts";
 import { plain } from "../../domain/plain-text.ts";
+import type { Note } from "../../ports/ledger.ts";
 import type { ParityReport, ParityRow, ParitySide, ParityVerdict } from "../../ports/parity-report.ts";
 import { figure } from "./text.ts";
 
@@ -144,3 +145,14 @@ function stakeOf(row: ParityRow): Stake {
 const magnitude = (text: string | null | undefined): Fraction => absolute(parseFraction(text ?? "") ?? zero);
 
 const byStake = (a: Stake, b: Stake): number => Number(b.money) - Number(a.money) || compare(b.size, a.size);
+
+/** A line for each kind of note: how often, and the first in full. */
+export function noteCounts(notes: readonly Note[]): readonly string[] {
+  const counts = new Map<string, { count: number; first: Note }>();
+  for (const note of notes)
+    counts.set(note.code, { count: (counts.get(note.code)?.count ?? 0) + 1, first: counts.get(note.code)?.first ?? note });
+  return [...counts].map(
+    ([code, { count, first }]) =>
+      `${code} × ${count}: ${plain(first.why)}${first.file === "" ? "" : ` (${count > 1 ? "first " : ""}${plain(first.file)}:${first.line})`}`,
+  );
+}

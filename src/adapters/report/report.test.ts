@@ -314,3 +314,27 @@ describe("the page", () => {
     expect(page).toContain("4 more are in the JSON report");
   });
 });
+
+describe("what the caller adds to a report", () => {
+  it("stands in the table: method and input above, notes counted by kind below", () => {
+    const table = renderParityTable(
+      {
+        ...compared([["A", "1", "100", "0", "0"]], [["A", "1", "100", "0", "0"]]),
+        method: "lifo",
+        input: { files: 2, rows: 5, accepted: 3, duplicates: 1 },
+        notes: [
+          { file: "b.csv", line: 2, code: "ZERO_PRICE", why: "a price of zero" },
+          { file: "b.csv", line: 9, code: "ZERO_PRICE", why: "a price of zero" },
+          { file: "", line: 0, code: "UNUSED_MARK", why: "the mark of X" },
+        ],
+      },
+      { colour: false },
+    ).split("\n");
+    expect(table.slice(0, 2)).toEqual([
+      "legacy-desk (legacy) and modern-engine (modern) · day rule calendar · lifo",
+      "2 files, 3 of 5 rows accepted, 1 duplicate",
+    ]);
+    expect(table).toContain("ZERO_PRICE × 2: a price of zero (first b.csv:2)");
+    expect(table).toContain("UNUSED_MARK × 1: the mark of X");
+  });
+});

@@ -7,6 +7,7 @@ import {
   counted,
   dayRuleWords,
   findingWords,
+  noteCounts,
   positionsOf,
   shownValue,
   summaryLine,
@@ -104,7 +105,14 @@ const indent = "     ";
 const title = (paint: Paint, text: string): string => paint("bold", text.toUpperCase());
 
 function headline(report: ParityReport): string[] {
-  const lines = [`${plain(report.legacy.system)} (legacy) and ${plain(report.modern.system)} (modern) · ${dayRuleWords(report)}`];
+  const { legacy, modern, method, input } = report;
+  const lines = [
+    `${plain(legacy.system)} (legacy) and ${plain(modern.system)} (modern) · ${dayRuleWords(report)}${method === undefined ? "" : ` · ${method}`}`,
+  ];
+  if (input !== undefined)
+    lines.push(
+      `${counted(input.files, "file")}, ${input.accepted} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
+    );
   const byRule = new Map<string, string[]>();
   for (const { system, field, rule } of report.conversions) {
     const fields = byRule.get(`${system}\n${rule}`) ?? [];
@@ -234,7 +242,12 @@ function refusals(report: ParityReport, rowsMax: number): string[] {
   const quarantined = (report.quarantine ?? []).map(
     ({ code, file, line, why }) => `${code} ${file}${line === undefined ? "" : `:${line}`}: ${why}`,
   );
-  return [...refused(report.legacy), ...refused(report.modern), ...section(quarantined, rowsMax, "quarantined")];
+  return [
+    ...refused(report.legacy),
+    ...refused(report.modern),
+    ...section(quarantined, rowsMax, "quarantined"),
+    ...noteCounts(report.notes ?? []),
+  ];
 }
 
 function section(entries: readonly string[], rowsMax: number, what: string): string[] {
