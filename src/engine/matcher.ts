@@ -50,7 +50,7 @@ export interface Matcher {
 export const roomAfter = (length: number): number => Math.max(4, 2 * length);
 
 /**
- * Closing quantities paired with the lots they close, in the order in which they were consumed: 25 bytes each. Prices are
+ * Closing quantities paired with the lots they close, in the order in which they were consumed: 17 bytes each. Prices are
  * those of the trades, so they are not repeated; under average cost `openPrice` holds the average at that moment.
  */
 export class MatchLog {
