@@ -1,4 +1,6 @@
+import { agrees, fieldsOf } from "../comparison/index.ts";
 import { absolute, compare, parseFraction, subtract } from "../domain/fraction.ts";
+import { firstWhere } from "../domain/search.ts";
 import { formatDay } from "../domain/trading-day.ts";
 import { PnlEngine, type Statement, type StatementOptions, statementOf, TradeColumns } from "../engine/index.ts";
 import type { ParityReport, ParityRow } from "../ports/parity-report.ts";
@@ -48,7 +50,7 @@ export function explained(report: ParityReport, world: World): ParityReport {
   for (const trade of world.repeated) repeated[trades.lane[trade] as number]?.push(trade);
 
   const explain = (row: ParityRow): ParityRow => {
-    if (agrees(row)) return row;
+    if (agrees(row.verdict)) return row;
     const { tradingDay: _, ...position } = row.key;
     const lane = lanes.get(nameOf(position));
     if (merged.has(row.key.symbol) && (row.cause === null || row.field === "row")) return { ...row, cause: "MERGED_SYMBOLS" };
@@ -59,18 +61,17 @@ export function explained(report: ParityReport, world: World): ParityReport {
     }
     const rejected = (row.cause === null || row.field === "row" || row.verdict === "not_comparable") && matchesLegacy(row, cut);
     const order = engine.lanes[lane]?.order ?? new Int32Array(0);
+    const dayAt = (place: number): string => formatDay(trades.day[order[place] as number] as number);
     const day = row.key.tradingDay ?? firstDay.get(nameOf(position));
-    const from = day === undefined ? 0 : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) >= day);
-    const until = day === undefined ? order.length : lowerBound(order, (trade) => formatDay(trades.day[trade] as number) > day);
+    const from = day === undefined ? 0 : firstWhere(order.length, (place) => dayAt(place) >= day);
+    const until = day === undefined ? order.length : firstWhere(order.length, (place) => dayAt(place) > day);
     return { ...row, ...(rejected ? { cause: "FILE_REJECTED" } : {}), trades: named(order.subarray(from, until), world) };
   };
   return { ...report, rows: report.rows.map(explain) };
 }
 
-const agrees = ({ verdict }: ParityRow): boolean => verdict === "equal" || verdict === "within_tolerance";
-
-const named = (order: Iterable<number>, { trades, files }: World): NonNullable<ParityRow["trades"]> =>
-  [...order].slice(0, tradesNamedMax).map((trade) => ({
+const named = (order: Int32Array | readonly number[], { trades, files }: World): NonNullable<ParityRow["trades"]> =>
+  Array.from(order.slice(0, tradesNamedMax)).map((trade) => ({
     file: files[trades.file[trade] as number] as string,
     line: trades.line[trade] as number,
     id: trades.id(trade),
@@ -85,7 +86,7 @@ function firstDaysApart(report: ParityReport): ReadonlyMap<string, string> {
   for (const row of report.rows) {
     const { tradingDay, ...position } = row.key;
     const name = nameOf(position);
-    if (tradingDay !== undefined && !agrees(row) && tradingDay < (first.get(name) ?? "9999")) first.set(name, tradingDay);
+    if (tradingDay !== undefined && !agrees(row.verdict) && tradingDay < (first.get(name) ?? "9999")) first.set(name, tradingDay);
   }
   return first;
 }
@@ -176,12 +177,11 @@ function figuresOf(
   const { positions, daily } = statementOf(other, valuation);
   for (const row of positions) {
     const name = nameOf(positionKey(row));
-    for (const field of ["quantity", "averagePrice", "realized", "unrealized"] as const)
-      figures.set(`position ${field} ${name}`, row[field]);
+    for (const field of fieldsOf.position) figures.set(`position ${field} ${name}`, row[field]);
   }
   for (const row of daily) {
     const name = nameOf({ ...positionKey(row), tradingDay: row.tradingDay });
-    for (const field of ["realized", "unrealized", "total"] as const) figures.set(`daily ${field} ${name}`, row[field]);
+    for (const field of fieldsOf.daily) figures.set(`daily ${field} ${name}`, row[field]);
   }
   return figures;
 }
@@ -196,15 +196,4 @@ function copyTrade(from: TradeColumns, trade: number, to: TradeColumns): void {
   to.day[at] = from.day[trade] as number;
   to.setId(at, from.id(trade));
   to.commit();
-}
-
-/** The first place from which on `holds` is true; it must be false before and true after. */
-function lowerBound(order: Int32Array, holds: (trade: number) => boolean): number {
-  let [low, high] = [0, order.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(order[middle] as number)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

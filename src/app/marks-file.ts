@@ -1,7 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { type Decimal, parseDecimal } from "../domain/decimal.ts";
 import { BridgeError } from "../domain/errors.ts";
-import { describeLedgerSymbol } from "../symbols/index.ts";
+import { ledgerInstrumentName } from "../symbols/index.ts";
 
 /** A larger file holds no marks: a desk has some hundred. */
 export const marksBytesMax = 16 << 20;
@@ -26,7 +26,7 @@ export async function readMarksFile(path: string): Promise<ReadonlyMap<string, D
     const price = parseDecimal(value.startsWith('"') ? String(JSON.parse(value)).trim() : value);
     if (price === undefined) throw bad(path, `the price of ${shown(key)} is no number: ${value.slice(0, 60)}`);
     const symbol = key.trim();
-    const name = describeLedgerSymbol(symbol)?.instrument ?? symbol;
+    const name = ledgerInstrumentName(symbol);
     const known = named.get(name);
     if (known !== undefined && !same(known.price, price))
       throw bad(path, `${shown(known.key)} and ${shown(key)} are one thing, with two prices`);

@@ -41,7 +41,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   };
   // The legacy desk knows no books, so beside it modern matches across them too.
   const netBooks = config.systems.legacy.name === "legacy-desk" || config.systems.modern.name === "legacy-desk";
-  const world = await runPnl({ ...options, dayRule: rules.legacy, netBooks });
+  const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
   const closes = pinnedPrices(world);
   const answer = async (side: ParitySide): Promise<SystemAnswer> => {
     const system = config.systems[side];
@@ -105,6 +105,10 @@ export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay:
   for (const { symbol, tradingDay, unrealized } of daily) if (unrealized === null) unpriced.add(`${tradingDay} ${symbol}`);
   return (symbol, tradingDay) => unpriced.has(`${tradingDay} ${symbol}`);
 }
+
+/** A statement whose days are made once, for who reads them again and again. */
+export const inHand = (statement: Statement): Statement => ({ ...statement, daily: [...statement.daily] });
+const statementInHand = (run: PnlRun): PnlRun => ({ ...run, statement: inHand(run.statement) });
 
 /** The rows of the modern engine, as a comparison takes them. */
 export const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): HistoryRows => ({

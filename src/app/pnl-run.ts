@@ -3,11 +3,11 @@ import { NoteLog } from "../adapters/csv/note-log.ts";
 import { findPriceFiles, readPriceFiles } from "../adapters/csv/price-files.ts";
 import { formatInstant, parseDay, parseInstant, wallOfInstant } from "../domain/chicago-time.ts";
 import { BridgeError } from "../domain/errors.ts";
-import { fromScaled } from "../domain/fraction.ts";
+import { fromDecimal } from "../domain/fraction.ts";
 import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRules } from "../domain/trading-day.ts";
 import { MarkBook, type Method, PnlEngine, type Statement, type StatementOptions, statementOf } from "../engine/index.ts";
 import type { InputCounts, Note, Quarantined } from "../ports/ledger.ts";
-import { describeLedgerSymbol } from "../symbols/index.ts";
+import { describeLedgerSymbol, ledgerInstrumentName } from "../symbols/index.ts";
 import { readMarksFile } from "./marks-file.ts";
 
 export interface PnlRunOptions {
@@ -76,11 +76,11 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   }
   const book = given === undefined && priced === undefined ? undefined : new MarkBook();
   for (const { instrument, symbol, price, kind, atUs, day: on } of prices) {
-    book?.add(instrument ?? symbol, on, { price: fromScaled(price.coefficient, price.scale), kind, atUs });
+    book?.add(instrument ?? symbol, on, { price: fromDecimal(price), kind, atUs });
   }
-  for (const [symbol, { coefficient, scale }] of given ?? []) {
-    const mark = { price: fromScaled(coefficient, scale), kind: "given", atUs: asOfUs ?? 0 } as const;
-    book?.add(describeLedgerSymbol(symbol)?.instrument ?? symbol, asOfDay, mark);
+  for (const [symbol, price] of given ?? []) {
+    const mark = { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 } as const;
+    book?.add(ledgerInstrumentName(symbol), asOfDay, mark);
   }
   const valuation: StatementOptions = { marks: book ?? "last_trade", asOfDay, openedAt: () => true };
   return {
@@ -129,11 +129,8 @@ export function pnlDocument(run: PnlRun) {
 
 /** Notes each trade that is older than one of its lane in an earlier file: when the files came one by one, it was late. */
 function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: NoteLog): void {
-  const { lane: laneOf, day, timeUs } = trades;
+  const { lane: laneOf, timeUs } = trades;
   const newest = new Int32Array(trades.instruments.length).fill(-1);
-  const older = (trade: number, other: number): boolean =>
-    (day[trade] as number) < (day[other] as number) ||
-    (day[trade] === day[other] && (timeUs[trade] as number) < (timeUs[other] as number));
   let from = 0;
   for (const end of ends) {
     const ofFile = new Map<number, number>();
@@ -141,15 +138,15 @@ function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: N
       if ((timeUs[trade] as number) > asOfUs) continue;
       const lane = laneOf[trade] as number;
       const before = newest[lane] as number;
-      if (before >= 0 && older(trade, before)) {
+      if (before >= 0 && trades.isBefore(trade, before)) {
         const why = `older than a trade of ${trades.instruments[lane]?.symbol} in an earlier file; matched in its place`;
         notes.note(files[trades.file[trade] as number] as string, trades.line[trade] as number, "LATE_TRADE", why);
       }
       const inFile = ofFile.get(lane);
-      if (inFile === undefined || older(inFile, trade)) ofFile.set(lane, trade);
+      if (inFile === undefined || trades.isBefore(inFile, trade)) ofFile.set(lane, trade);
     }
     for (const [lane, trade] of ofFile)
-      if ((newest[lane] as number) < 0 || older(newest[lane] as number, trade)) newest[lane] = trade;
+      if ((newest[lane] as number) < 0 || trades.isBefore(newest[lane] as number, trade)) newest[lane] = trade;
     from = end;
   }
 }
@@ -194,7 +191,7 @@ function latest<T>(
 function unusedMarks(given: ReadonlyMap<string, unknown> | undefined, { trades }: LedgerInput): readonly Note[] {
   const known = new Set(trades.instruments.flatMap(({ symbol, instrument }) => [symbol, instrument]));
   return [...(given?.keys() ?? [])]
-    .filter((symbol) => !known.has(symbol) && !known.has(describeLedgerSymbol(symbol)?.instrument ?? symbol))
+    .filter((symbol) => !known.has(symbol) && !known.has(ledgerInstrumentName(symbol)))
     .map((symbol) => ({
       file: "",
       line: 0,

@@ -9,6 +9,7 @@ import type { QuarantineCode } from "../domain/finding-codes.ts";
 import { isZero, parseFraction } from "../domain/fraction.ts";
 import { parseDay, type TradingDayRule, type TradingDayRuleName, tradingDayRules } from "../domain/trading-day.ts";
 import {
+  instrumentOf,
   MarkBook,
   type Method,
   PnlEngine,
@@ -19,9 +20,9 @@ import {
 } from "../engine/index.ts";
 import type { Quarantined } from "../ports/ledger.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
-import { describeLedgerSymbol } from "../symbols/index.ts";
+import { describeLedgerSymbol, ledgerInstrumentName } from "../symbols/index.ts";
 import { explained } from "./explain.ts";
-import { multipliersOf, rowsOf, unpricedDays, validatorFor } from "./parity.ts";
+import { inHand, multipliersOf, rowsOf, unpricedDays, validatorFor } from "./parity.ts";
 
 export interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */
@@ -66,7 +67,7 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
   const legacy = storedAnswer(stored, basename(path));
   const lastDay = lastDayOf(trades, stored);
   const valuation: StatementOptions = { marks: marksOf(stored, lastDay), asOfDay: lastDay, openedAt: () => false };
-  const statement = statementOf(engine, valuation);
+  const statement = inHand(statementOf(engine, valuation));
   const modern = modernAnswer(statement, dayRule.name, legacy);
   options.onProgress?.("comparing");
   const asDesk = { ...config, systems: { ...config.systems, legacy: legacyDesk } };
@@ -130,13 +131,7 @@ function append(
   trades.timeUs[at] = timeUs;
   trades.day[at] = day;
   trades.line[at] = line;
-  const known = describeLedgerSymbol(symbol);
-  trades.lane[at] = trades.laneOf({
-    symbol,
-    instrument: known?.instrument ?? null,
-    multiplier: known?.multiplier ?? "1",
-    currency: known?.currency ?? "XXX",
-  });
+  trades.lane[at] = trades.laneOf(instrumentOf(symbol, describeLedgerSymbol(symbol)));
   trades.commit();
   return undefined;
 }
@@ -219,7 +214,7 @@ function marksOf(stored: LegacyDatabase, lastDay: number): MarkBook {
     if (symbol === null || day === undefined || value === undefined) return;
     // The desk writes 0 where it has no price. A real price of 0 leaves an unrealized loss or gain beside it.
     if (isZero(value) && isZero(parseFraction(unrealized ?? "") ?? value)) return;
-    book.add(describeLedgerSymbol(symbol)?.instrument ?? symbol, day, { price: value, kind: "close", atUs });
+    book.add(ledgerInstrumentName(symbol), day, { price: value, kind: "close", atUs });
   };
   for (const row of stored.positionSnapshots)
     add(row.instrumentName, parseDay(dateOf(row.snapshotTimestamp)), row.marketPrice, row.unrealizedPnl, 0);

@@ -16,5 +16,5 @@ export type {
   SystemError,
   Verdict,
 } from "./report.ts";
-export { causes, fields, fieldsOf, verdicts } from "./report.ts";
+export { agrees, causes, fields, fieldsOf, verdicts } from "./report.ts";
 export { PnLComparisonValidator } from "./validator.ts";

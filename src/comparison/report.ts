@@ -61,6 +61,8 @@ export const fields: readonly Field[] = [...new Set<Field>([...fieldsOf.position
 
 export const verdicts = ["equal", "within_tolerance", "diverged", "error", "not_comparable"] as const;
 export type Verdict = (typeof verdicts)[number];
+/** Whether a verdict is good news; of no verdict, false. */
+export const agrees = (verdict: Verdict | undefined): boolean => verdict === "equal" || verdict === "within_tolerance";
 
 /**
  * Why a row is not equal, as far as the two values themselves prove it. Deeper causes (which trades, which day rule, which

@@ -30,7 +30,7 @@ import type {
   SystemAnswer,
   Verdict,
 } from "./report.ts";
-import { fields, fieldsOf } from "./report.ts";
+import { agrees, fields, fieldsOf } from "./report.ts";
 
 /**
  * Compares two systems' answers about the same history, row by row and field by field. Pure, exact, linear in the rows
@@ -276,8 +276,6 @@ const numberOf = (compared: readonly FieldComparison[], field: Field, side: Side
 
 const verdictOf = (compared: readonly FieldComparison[], field: Field): Verdict | undefined =>
   compared.find((one) => one.field === field)?.verdict;
-
-const agrees = (verdict: Verdict | undefined): boolean => verdict === "equal" || verdict === "within_tolerance";
 
 /**
  * Records the invariant of one position where all four figures are numbers. True where the divergence is lot order: total

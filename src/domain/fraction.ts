@@ -1,4 +1,4 @@
-import { digitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "./decimal.ts";
+import { type Decimal, digitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "./decimal.ts";
 
 /** An exact number: numerator / denominator in lowest terms, denominator positive. Every Decimal is one; an average price often is no Decimal. */
 export interface Fraction {
@@ -19,6 +19,9 @@ export function fraction(numerator: bigint, denominator = 1n): Fraction {
 
 /** coefficient × 10^-scale. */
 export const fromScaled = (coefficient: bigint, scale: number): Fraction => fraction(coefficient, powerOfTen(scale));
+
+/** A decimal as the fraction that it is. */
+export const fromDecimal = ({ coefficient, scale }: Decimal): Fraction => fromScaled(coefficient, scale);
 
 export const add = (a: Fraction, b: Fraction): Fraction =>
   a.denominator === b.denominator
@@ -50,7 +53,7 @@ export function parseFraction(text: string): Fraction | undefined {
     return BigInt(denominator) === 0n ? undefined : fraction(BigInt(numerator), BigInt(denominator));
   }
   const decimal = parseDecimal(text);
-  return decimal && fromScaled(decimal.coefficient, decimal.scale);
+  return decimal && fromDecimal(decimal);
 }
 
 /** The longest denominator that is printed as `p/q`; a longer one is rounded to `roundedPlaces`, and said to be. */

@@ -6,7 +6,7 @@ import { MarkBook } from "./marks.ts";
 import { type Method, methods } from "./matcher.ts";
 import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
 import { type StatementPosition, statementOf, type Totals } from "./statement.ts";
-import { type Instrument, TradeColumns } from "./trade-columns.ts";
+import { type Instrument, instrumentOf, TradeColumns } from "./trade-columns.ts";
 
 export interface PnlRequest {
   /** Default `fifo`. */
@@ -195,17 +195,10 @@ function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): 
   return ({ symbol, book }) => {
     const known = describe(symbol);
     const facts = given.get(symbol);
-    const multiplier = facts?.multiplier ?? known?.multiplier ?? "1";
-    const currency = facts?.currency ?? known?.currency ?? "XXX";
+    const instrument = instrumentOf(symbol, { ...known, ...facts }, book);
     // A symbol with facts of its own is an instrument of its own: it cannot share lots with one that is worth something else.
-    const own = multiplier !== (known?.multiplier ?? multiplier) || currency !== (known?.currency ?? currency);
-    return {
-      ...(book === undefined ? {} : { book }),
-      symbol,
-      instrument: own ? null : (known?.instrument ?? null),
-      multiplier,
-      currency,
-    };
+    const own = known !== undefined && (instrument.multiplier !== known.multiplier || instrument.currency !== known.currency);
+    return own ? { ...instrument, instrument: null } : instrument;
   };
 }
 

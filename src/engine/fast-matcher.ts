@@ -1,5 +1,5 @@
 import { powerOfTen } from "../domain/decimal.ts";
-import { type Fraction, fromScaled } from "../domain/fraction.ts";
+import { type Fraction, fromDecimal, fromScaled } from "../domain/fraction.ts";
 import { type DecimalColumn, grown, safe, tens } from "./decimal-column.ts";
 import { ExactSum, half } from "./exact-sum.ts";
 import { type Lot, type Matcher, MatchLog, roomAfter, type Standing } from "./matcher.ts";
@@ -213,11 +213,10 @@ export class FastMatcher implements Matcher {
     const lots: Lot[] = [];
     for (let lot = this.#head; lot < this.#tail; lot++) {
       const trade = this.#lotTrade[lot] as number;
-      const { coefficient, scale } = this.#trades.price.at(trade);
       lots.push({
         trade,
         quantity: fromScaled(BigInt(this.#side * (this.#lotQuantity[lot] as number)), this.#quantityScale),
-        price: fromScaled(coefficient, scale),
+        price: fromDecimal(this.#trades.price.at(trade)),
       });
     }
     return lots;

@@ -23,4 +23,4 @@ export {
   statementOf,
   type Totals,
 } from "./statement.ts";
-export { type Instrument, TradeColumns } from "./trade-columns.ts";
+export { type Instrument, instrumentOf, TradeColumns } from "./trade-columns.ts";

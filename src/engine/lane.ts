@@ -1,4 +1,5 @@
 import { isZero, zero } from "../domain/fraction.ts";
+import { firstWhere } from "../domain/search.ts";
 import { AverageMatcher } from "./average-matcher.ts";
 import { grown } from "./decimal-column.ts";
 import { FastMatcher } from "./fast-matcher.ts";
@@ -63,7 +64,7 @@ export class Lane {
     let begin = from;
     if (this.#length > 0) {
       const newest = this.#order[this.#length - 1] as number;
-      while (begin < until && this.#before(run.trade[begin] as number, newest)) begin += 1;
+      while (begin < until && this.#trades.isBefore(run.trade[begin] as number, newest)) begin += 1;
       for (let at = from; at < begin; at++) this.#late.push(run.trade[at] as number);
     }
     for (let at = begin; at < until; at++) this.#order[this.#length++] = run.trade[at] as number;
@@ -117,17 +118,13 @@ export class Lane {
   /** Merges the late trades into the order, behind trades of equal time; returns the place of the first. */
   #mergeLate(): number {
     const late = this.#late;
-    let first = 0;
-    for (let high = this.#length; first < high; ) {
-      const middle = (first + high) >>> 1;
-      if (this.#before(late[0] as number, this.#order[middle] as number)) high = middle;
-      else first = middle + 1;
-    }
+    const trades = this.#trades;
+    const first = firstWhere(this.#length, (place) => trades.isBefore(late[0] as number, this.#order[place] as number));
     const rest = this.#order.slice(first, this.#length);
     const order = grown(this.#order.subarray(0, this.#length), new Int32Array((this.#length + late.length) * 2));
     let [next, place] = [0, first];
     for (const trade of late) {
-      while (next < rest.length && !this.#before(trade, rest[next] as number)) order[place++] = rest[next++] as number;
+      while (next < rest.length && !trades.isBefore(trade, rest[next] as number)) order[place++] = rest[next++] as number;
       order[place++] = trade;
     }
     order.set(rest.subarray(next), place);
@@ -135,12 +132,6 @@ export class Lane {
     this.#length += late.length;
     this.#late = [];
     return first;
-  }
-
-  #before(trade: number, other: number): boolean {
-    const { day, timeUs } = this.#trades;
-    const [a, b] = [day[trade] as number, day[other] as number];
-    return a < b || (a === b && (timeUs[trade] as number) < (timeUs[other] as number));
   }
 }
 

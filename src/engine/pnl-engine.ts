@@ -1,5 +1,5 @@
 import { assert } from "../domain/errors.ts";
-import { add, compare, type Fraction, fromScaled, isZero, multiply, subtract, zero } from "../domain/fraction.ts";
+import { add, compare, type Fraction, fromDecimal, fromScaled, isZero, multiply, subtract, zero } from "../domain/fraction.ts";
 import { Lane } from "./lane.ts";
 import type { Method } from "./matcher.ts";
 import { endOfDay, Run } from "./run.ts";
@@ -97,7 +97,7 @@ export class PnlEngine {
     for (const [trade, fee] of this.trades.fee) {
       if ((this.trades.timeUs[trade] as number) > this.asOfUs) continue;
       const lane = this.trades.lane[trade] as number;
-      fees[lane] = add(fees[lane] as Fraction, fromScaled(fee.coefficient, fee.scale));
+      fees[lane] = add(fees[lane] as Fraction, fromDecimal(fee));
     }
     return fees;
   }
@@ -155,14 +155,11 @@ export function matchPrices(
   return {
     openPrice: open < 0 ? (matches.openPrice[index] as Fraction) : priceOf(trades, open),
     closePrice: priceOf(trades, matches.close[index] as number),
-    quantity: exact(matches.quantity.at(index)),
+    quantity: fromDecimal(matches.quantity.at(index)),
   };
 }
 
-const exact = (value: { readonly coefficient: bigint; readonly scale: number }): Fraction =>
-  fromScaled(value.coefficient, value.scale);
-
-export const priceOf = (trades: TradeColumns, trade: number): Fraction => exact(trades.price.at(trade));
+export const priceOf = (trades: TradeColumns, trade: number): Fraction => fromDecimal(trades.price.at(trade));
 
 /**
  * The trades from `from` up to `until` that are not after the as-of time, in order of (day, time, input). Made for nearly

@@ -12,6 +12,7 @@ import {
   subtract,
   zero,
 } from "../domain/fraction.ts";
+import { firstWhere } from "../domain/search.ts";
 import { formatDay } from "../domain/trading-day.ts";
 import type { DayClose, Lane } from "./lane.ts";
 import type { Mark, MarkBook, MarkKind } from "./marks.ts";
@@ -273,7 +274,7 @@ function markOf({ instrument, siblings }: StatementLane, day: number, { marks }:
 function lastTradeOf(siblings: readonly LaneTrades[], day: number): Mark | undefined {
   let last: (Mark & { readonly trade: number }) | undefined;
   for (const { lane, trades, closes } of siblings) {
-    const close = closes[closesUntil(closes, day) - 1];
+    const close = closes[firstWhere(closes.length, (place) => (closes[place] as DayClose).day > day) - 1];
     if (close === undefined) continue;
     const trade = lane.order[close.applied - 1] as number;
     const atUs = trades.timeUs[trade] as number;
@@ -281,17 +282,6 @@ function lastTradeOf(siblings: readonly LaneTrades[], day: number): Mark | undef
       last = { price: priceOf(trades, trade), kind: "last_trade", atUs, trade };
   }
   return last;
-}
-
-/** How many of a lane's days end on `day` or before. */
-function closesUntil(closes: readonly DayClose[], day: number): number {
-  let [low, high] = [0, closes.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((closes[middle] as DayClose).day <= day) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function unrealizedOf({ quantity, openCost }: DayClose, mark: Mark | undefined, multiplier: Fraction): Fraction | null {

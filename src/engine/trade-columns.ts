@@ -14,6 +14,19 @@ export interface Instrument {
   readonly currency: string;
 }
 
+/** The instrument of a symbol, from what a table knows of it: nothing known is multiplier 1 and no currency. */
+export const instrumentOf = (
+  symbol: string,
+  known: Partial<Omit<Instrument, "symbol" | "book">> | undefined,
+  book?: string,
+): Instrument => ({
+  ...(book === undefined ? {} : { book }),
+  symbol,
+  instrument: known?.instrument ?? null,
+  multiplier: known?.multiplier ?? "1",
+  currency: known?.currency ?? "XXX",
+});
+
 /**
  * Trades as columns, in input order: about 44 bytes each. Readers append, the engine reads. Nothing is ever removed or
  * changed, so an index is a trade's name for good.
@@ -79,6 +92,13 @@ export class TradeColumns {
     this.instruments.push(instrument);
     this.counts.push(0);
     return this.instruments.length - 1;
+  }
+
+  /** Whether a trade counts before another: by trading day, then time. Trades of equal time stand in order of input. */
+  isBefore(trade: number, other: number): boolean {
+    const day = this.day[trade] as number;
+    const otherDay = this.day[other] as number;
+    return day < otherDay || (day === otherDay && (this.timeUs[trade] as number) < (this.timeUs[other] as number));
   }
 
   setId(index: number, text: string): void {

@@ -1,5 +1,5 @@
 import type { Fraction } from "../domain/fraction.ts";
-import { absolute, add, compare, fromScaled, isZero, multiply, negate, subtract, zero } from "../domain/fraction.ts";
+import { absolute, add, compare, fromDecimal, isZero, multiply, negate, subtract, zero } from "../domain/fraction.ts";
 import type { Lot, Matcher, MatchLog, Standing } from "./matcher.ts";
 import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
@@ -46,8 +46,8 @@ export class WideMatcher implements Matcher {
 
   #take(trade: number): void {
     const side = this.#trades.side[trade] as number;
-    const price = exact(this.#trades.price.at(trade));
-    let left = exact(this.#trades.quantity.at(trade));
+    const price = fromDecimal(this.#trades.price.at(trade));
+    let left = fromDecimal(this.#trades.quantity.at(trade));
     this.#quantity = add(this.#quantity, side < 0 ? negate(left) : left);
     while (!isZero(left) && side !== this.#side && this.#head < this.#lots.length) left = this.#close(trade, left, price);
     if (!isZero(left)) {
@@ -114,9 +114,6 @@ interface OpenLot {
   quantity: Fraction;
   readonly price: Fraction;
 }
-
-const exact = (value: { readonly coefficient: bigint; readonly scale: number }): Fraction =>
-  fromScaled(value.coefficient, value.scale);
 
 /** A decimal fraction as a whole number of 10^-scale. Quantities are decimals, and so are their differences. */
 function scaled({ numerator, denominator }: Fraction): { numerator: bigint; scale: number } {

@@ -2,6 +2,7 @@ export {
   describeLedgerSymbol,
   futureOfPriceSymbol,
   type InstrumentFacts,
+  ledgerInstrumentName,
   monthLetters,
   type Product,
   productOfRoot,

@@ -144,6 +144,9 @@ export function describeLedgerSymbol(symbol: string): InstrumentFacts | undefine
   return product && facts(product, "future", null);
 }
 
+/** The canonical name of a ledger symbol, or its own text where there is none: what marks are kept under. */
+export const ledgerInstrumentName = (symbol: string): string => describeLedgerSymbol(symbol)?.instrument ?? symbol;
+
 /**
  * The future that a row of a price file of `day` means: `TYU5 Comdty`, `TYU5`, `ZNU5` → `ZNU2025`, or a bare root `TY`, `ZN`.
  * One-digit years: the first such year from the year before `day`'s on (a file of 2025 knows 2024 to 2033), since files

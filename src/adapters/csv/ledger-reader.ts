@@ -5,7 +5,7 @@ import { parseDecimal } from "../../domain/decimal.ts";
 import { BridgeError } from "../../domain/errors.ts";
 import type { NoteCode, QuarantineCode } from "../../domain/finding-codes.ts";
 import { dayNumber, parseDay, type TradingDayRule } from "../../domain/trading-day.ts";
-import { type Instrument, TradeColumns } from "../../engine/index.ts";
+import { type Instrument, instrumentOf, TradeColumns } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
 import { NoteLog } from "./note-log.ts";
@@ -467,13 +467,7 @@ class LedgerReader {
   #instrument(symbol: string, book: string | undefined): Instrument {
     const known = this.#options.describe(symbol);
     if (known === undefined) this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX`);
-    return {
-      ...(book === undefined ? {} : { book }),
-      symbol,
-      instrument: known?.instrument ?? null,
-      multiplier: known?.multiplier ?? "1",
-      currency: known?.currency ?? "XXX",
-    };
+    return instrumentOf(symbol, known, book);
   }
 
   #note(code: NoteCode, why: string): void {
