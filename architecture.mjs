@@ -6,9 +6,17 @@ export const layers = {
     imports: [],
   },
   engine: { holds: "the modern P&L module: trade columns, lot matching, marks, daily P&L; pure", imports: ["domain"] },
-  symbols: { holds: "products and the names of instruments; pure", imports: ["domain"] },
+  symbols: {
+    holds: "the canonical instrument, the grammar of every dialect, products, codes and expiries, the translator; pure",
+    imports: ["domain"],
+  },
   ports: { holds: "interfaces to the outside; no code", imports: ["domain"] },
   comparison: { holds: "pairing, tolerances, verdicts (`PnLComparisonValidator`); pure", imports: ["domain"] },
+  bridges: {
+    holds: "data plane: `symbols` (`SymbolTranslationBridge`); siblings are strangers",
+    imports: ["domain", "engine", "symbols", "comparison", "ports"],
+    strangers: true,
+  },
   adapters: {
     holds: "the real world: `csv`, `sqlite`, `report`; siblings are strangers",
     imports: ["domain", "engine", "symbols", "ports"],
@@ -22,11 +30,11 @@ export const layers = {
   config: { holds: "YAML schema, loading, defaults", imports: ["domain"] },
   app: {
     holds: "composition: the only place that knows everyone",
-    imports: ["domain", "engine", "symbols", "ports", "comparison", "adapters", "legacy-desk", "config"],
+    imports: ["domain", "engine", "symbols", "ports", "comparison", "bridges", "adapters", "legacy-desk", "config"],
   },
   surfaces: { holds: "`cli`", imports: ["app", "config", "domain"] },
   testing: { holds: "contract suites, oracles and generators that tests share", imports: ["domain", "ports"] },
 };
 
 /** Folders that are pure: no Node module, no package, no clock, no chance. */
-export const pure = ["domain", "engine", "symbols", "ports", "comparison"];
+export const pure = ["domain", "engine", "symbols", "ports", "comparison", "bridges"];

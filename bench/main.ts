@@ -11,12 +11,14 @@ import { pnl } from "./pnl.ts";
 import { reading } from "./reading.ts";
 import { type BenchResult, printTable, toJson } from "./report.ts";
 import { startUp } from "./start-up.ts";
+import { symbols } from "./symbols.ts";
 
 const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   matching,
   "deep-book": deepBook,
   reading,
   pnl,
+  symbols,
   "start-up": startUp,
 };
 

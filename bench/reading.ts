@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { parse } from "csv-parse";
 import { readLedgers } from "../src/adapters/csv/ledger-reader.ts";
 import { generateLedgerFile } from "../src/app/demo-desk/index.ts";
+import { describeLedgerSymbol, symbolBridge } from "../src/app/symbols.ts";
 import { tradingDayRules } from "../src/domain/trading-day.ts";
-import { describeLedgerSymbol } from "../src/symbols/index.ts";
 import { interleaved, ratio } from "./measure.ts";
 import { type BenchResult, milliseconds, perSecond } from "./report.ts";
 import { inTemporaryFolder } from "./temporary.ts";
+
+const symbols = symbolBridge(undefined);
+const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
 
 const rows = 500_000;
 const repetitions = 5;
@@ -34,7 +37,7 @@ export const reading = (): Promise<BenchResult> =>
   });
 
 async function readAll(path: string): Promise<void> {
-  const input = await readLedgers([path], { dayRule: tradingDayRules["chicago-17"], describe: describeLedgerSymbol });
+  const input = await readLedgers([path], { dayRule: tradingDayRules["chicago-17"], describe: describeSymbol });
   if (input.accepted !== rows) throw new Error(`the ledger reader took ${input.accepted} of ${rows} rows`);
 }
 

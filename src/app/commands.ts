@@ -17,6 +17,7 @@ export { checkTargets, writeWhole } from "./output.ts";
 export { replay } from "./parity.ts";
 export { type PnlRun, pnlDocument, runPnl } from "./pnl-run.ts";
 export { compareStored } from "./stored-parity.ts";
+export { overridesFrom } from "./symbol-commands.ts";
 
 /** The given configuration, or the built-in one; `note` names what the file says and nothing obeys yet. */
 export async function loadConfigOrDefault(

@@ -9,7 +9,7 @@ import type { ParityReport, ParityRow } from "../ports/parity-report.ts";
 export const historyCauses = {
   COUNTED_TWICE: "legacy counted rows that stand in two files twice: modern with the same rows doubled gives legacy's figure",
   FILE_REJECTED: "legacy gave up a file at a bad row: modern without the file's later rows gives legacy's figure",
-  MERGED_SYMBOLS: "legacy keeps symbols apart that are one instrument: modern has them in one position",
+  SPLIT_SYMBOLS: "legacy keeps symbols apart that are one instrument: modern has them in one position",
   NO_MARK: "there is no price of that day: modern says so, legacy takes 0, and its totals swing by it",
 } as const;
 
@@ -43,7 +43,7 @@ export function explained(report: ParityReport, world: World): ParityReport {
     trades.instruments.map(({ book, symbol }, lane) => [nameOf({ ...(book === undefined ? {} : { book }), symbol }), lane]),
   );
   const unmarked = unmarkedDays(world.statement);
-  const merged = new Set([...world.aliases].flat());
+  const split = new Set([...world.aliases].flat());
   const doubled = figuresWithRepeated(world);
   const cut = figuresWithoutGivenUp(world);
   const repeated: number[][] = trades.instruments.map(() => []);
@@ -53,7 +53,7 @@ export function explained(report: ParityReport, world: World): ParityReport {
     if (agrees(row.verdict)) return row;
     const { tradingDay: _, ...position } = row.key;
     const lane = lanes.get(nameOf(position));
-    if (merged.has(row.key.symbol) && (row.cause === null || row.field === "row")) return { ...row, cause: "MERGED_SYMBOLS" };
+    if (split.has(row.key.symbol) && (row.cause === null || row.field === "row")) return { ...row, cause: "SPLIT_SYMBOLS" };
     if (lane === undefined) return row;
     if (isUnmarked(row, unmarked)) return { ...row, cause: "NO_MARK" };
     if ((row.cause === null || row.verdict === "not_comparable") && matchesLegacy(row, doubled)) {

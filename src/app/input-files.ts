@@ -6,15 +6,16 @@ export interface Inputs {
   readonly trades?: readonly string[] | undefined;
   readonly prices?: readonly string[] | undefined;
   readonly marks?: string | undefined;
+  readonly calendar?: string | undefined;
   readonly config?: string | undefined;
   readonly database?: string | undefined;
 }
 
 /** Every file that a run reads, so that its output can keep off them. Throws BridgeError NO_INPUT, UNREADABLE. */
-export async function inputFiles({ trades, prices, marks, config, database }: Inputs): Promise<readonly string[]> {
+export async function inputFiles({ trades, prices, marks, calendar, config, database }: Inputs): Promise<readonly string[]> {
   return [
     ...(trades === undefined ? [] : await findLedgers(trades)),
     ...(prices === undefined ? [] : await findPriceFiles(prices)),
-    ...[marks, config, database].filter((path) => path !== undefined),
+    ...[marks, calendar, config, database].filter((path) => path !== undefined),
   ];
 }

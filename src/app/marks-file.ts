@@ -1,17 +1,21 @@
 import { open, stat } from "node:fs/promises";
 import { type Decimal, parseDecimal } from "../domain/decimal.ts";
 import { BridgeError } from "../domain/errors.ts";
-import { ledgerInstrumentName } from "../symbols/index.ts";
 
 /** A larger file holds no marks: a desk has some hundred. */
 export const marksBytesMax = 16 << 20;
 
+/** A price that a person gave, under the name that they gave it, in whatever dialect. */
+export interface GivenMark {
+  readonly symbol: string;
+  readonly price: Decimal;
+}
+
 /**
  * Reads `--marks`: a JSON object of symbol to price. A price may stand as text or as a number, which is read from its source
- * text and so never becomes a float. Two names of one thing (but for spaces, or of one instrument) must have one price.
- * Throws BAD_MARKS or UNREADABLE.
+ * text and so never becomes a float. Throws BAD_MARKS or UNREADABLE.
  */
-export async function readMarksFile(path: string): Promise<ReadonlyMap<string, Decimal>> {
+export async function readMarksFile(path: string): Promise<readonly GivenMark[]> {
   const text = await readText(path);
   let parsed: unknown;
   try {
@@ -20,20 +24,30 @@ export async function readMarksFile(path: string): Promise<ReadonlyMap<string, D
     throw bad(path, (cause as Error).message, cause);
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw bad(path, "the file is no JSON object");
-  const marks = new Map<string, Decimal>();
-  const named = new Map<string, { readonly key: string; readonly price: Decimal }>();
+  const marks: GivenMark[] = [];
   for (const { key, value } of membersOf(text)) {
     const price = parseDecimal(value.startsWith('"') ? String(JSON.parse(value)).trim() : value);
     if (price === undefined) throw bad(path, `the price of ${shown(key)} is no number: ${value.slice(0, 60)}`);
-    const symbol = key.trim();
-    const name = ledgerInstrumentName(symbol);
-    const known = named.get(name);
-    if (known !== undefined && !same(known.price, price))
-      throw bad(path, `${shown(known.key)} and ${shown(key)} are one thing, with two prices`);
-    named.set(name, { key, price });
-    marks.set(symbol, price);
+    marks.push({ symbol: key, price });
   }
   return marks;
+}
+
+/** Marks by the name under which they are kept. Two of one name must have one price, or BAD_MARKS is thrown. */
+export function namedMarks(
+  path: string,
+  marks: readonly GivenMark[],
+  nameOf: (symbol: string) => string,
+): ReadonlyMap<string, GivenMark> {
+  const named = new Map<string, GivenMark>();
+  for (const mark of marks) {
+    const name = nameOf(mark.symbol.trim());
+    const known = named.get(name);
+    if (known !== undefined && !same(known.price, mark.price))
+      throw bad(path, `${shown(known.symbol)} and ${shown(mark.symbol)} are one thing, with two prices`);
+    named.set(name, mark);
+  }
+  return named;
 }
 
 async function readText(path: string): Promise<string> {

@@ -14,6 +14,7 @@ import { LegacyDesk } from "../legacy-desk/index.ts";
 import type { ParityReport, ParitySide } from "../ports/parity-report.ts";
 import type { Close, HistoryRows } from "../ports/pnl-system.ts";
 import { explained } from "./explain.ts";
+import { legacySymbolsOf } from "./legacy-symbols.ts";
 import { checkNew, makeFolder, unwritable } from "./output.ts";
 import { inputCounts, type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
 
@@ -73,8 +74,14 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     input: inputCounts(input),
     quarantine,
     notes,
+    legacySymbols: legacySymbolsOf(world.symbols, symbolsOf(world)),
   };
 }
+
+/** Every symbol that was traded, also those that stand under another of the same instrument. */
+const symbolsOf = ({ input }: PnlRun): readonly string[] => [
+  ...new Set([...input.trades.instruments.map(({ symbol }) => symbol), ...input.aliases.keys()]),
+];
 
 const bookNetting = { system: "modern", field: "book", rule: "positions netted over books: the legacy desk knows none" } as const;
 

@@ -1,14 +1,16 @@
-import { findLedgers, type LedgerInput, readLedgers } from "../adapters/csv/ledger-reader.ts";
+import { dayInName, findLedgers, type LedgerInput, readLedgers } from "../adapters/csv/ledger-reader.ts";
 import { NoteLog } from "../adapters/csv/note-log.ts";
 import { findPriceFiles, readPriceFiles } from "../adapters/csv/price-files.ts";
+import type { SymbolTranslationBridge } from "../bridges/symbols/index.ts";
 import { formatInstant, parseDay, parseInstant, wallOfInstant } from "../domain/chicago-time.ts";
 import { BridgeError } from "../domain/errors.ts";
 import { fromDecimal } from "../domain/fraction.ts";
 import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRules } from "../domain/trading-day.ts";
 import { MarkBook, type Method, PnlEngine, type Statement, type StatementOptions, statementOf } from "../engine/index.ts";
 import type { InputCounts, Note, Quarantined } from "../ports/ledger.ts";
-import { describeLedgerSymbol, ledgerInstrumentName } from "../symbols/index.ts";
-import { readMarksFile } from "./marks-file.ts";
+import type { ExpiryOverrides } from "../symbols/index.ts";
+import { type GivenMark, namedMarks, readMarksFile } from "./marks-file.ts";
+import { describeLedgerSymbol, nameOfSymbol, symbolBridge } from "./symbols.ts";
 
 export interface PnlRunOptions {
   /** Ledger files and folders. */
@@ -21,6 +23,8 @@ export interface PnlRunOptions {
   /** ISO 8601. */
   readonly asOf?: string | undefined;
   readonly dayRule?: TradingDayRuleName | undefined;
+  /** Expiries of the desk's own calendar. */
+  readonly overrides?: ExpiryOverrides | undefined;
   /** Match across books. */
   readonly netBooks?: boolean | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
@@ -35,6 +39,8 @@ export interface PnlRun {
   /** The ledger files, in the order in which they were read. */
   readonly ledgers: readonly string[];
   readonly input: LedgerInput;
+  /** What translated the symbols, with its counters and quarantine. */
+  readonly symbols: SymbolTranslationBridge;
   readonly engine: PnlEngine;
   readonly statement: Statement;
   readonly valuation: StatementOptions;
@@ -49,12 +55,19 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const dayRule = tradingDayRules[ruleName];
   const asOfGiven = readAsOf(options.asOf);
   const ledgers = await findLedgers(options.trades);
-  const given = options.marks === undefined ? undefined : await readMarksFile(options.marks);
+  const marksGiven = options.marks === undefined ? undefined : await readMarksFile(options.marks);
+  const asOfGivenDay = asOfGiven === undefined ? undefined : dayRule.dayOf(wallOfInstant(asOfGiven), undefined);
+  const symbols = symbolBridge(asOfGivenDay ?? ledgers.map(dayInName).findLast((day) => day !== undefined), options.overrides);
   const priced =
-    options.prices === undefined ? undefined : await readPriceFiles(await findPriceFiles(options.prices), { dayRule });
+    options.prices === undefined
+      ? undefined
+      : await readPriceFiles(await findPriceFiles(options.prices), {
+          dayRule,
+          translate: (symbol, day) => symbols.canonical(symbol, "auto", day),
+        });
   const input = await readLedgers(ledgers, {
     dayRule,
-    describe: describeLedgerSymbol,
+    describe: (symbol) => describeLedgerSymbol(symbols, symbol),
     netBooks: options.netBooks === true,
     onProgress: ({ bytes, bytesTotal, rows }) =>
       options.onProgress?.(`reading ledgers: ${rows} rows, ${Math.floor((100 * bytes) / (bytesTotal || 1))} %`),
@@ -69,7 +82,11 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const prices = (priced?.prices ?? []).filter(({ atUs }) => atUs <= engine.asOfUs);
   const asOfUs = asOfGiven ?? latest(timeUs, length, engine, prices, ({ atUs }) => atUs);
   const latestDay = latest(day, length, engine, prices, (price) => price.day) ?? 0;
-  const asOfDay = asOfGiven === undefined ? latestDay : (dayRule.dayOf(wallOfInstant(asOfGiven), undefined) ?? latestDay);
+  const asOfDay = asOfGivenDay ?? latestDay;
+  const given =
+    marksGiven === undefined
+      ? undefined
+      : namedMarks(options.marks as string, marksGiven, (symbol) => nameOfSymbol(symbols, symbol, asOfDay));
   if (priced !== undefined && given === undefined && asOfDay > prices.reduce((last, price) => Math.max(last, price.day), 0)) {
     const why = `there is no price yet of ${formatDay(asOfDay)}, the trading day of the as-of time: what is open has no mark`;
     notes.note("", 0, "NO_PRICES_YET", why);
@@ -78,10 +95,8 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   for (const { instrument, symbol, price, kind, atUs, day: on } of prices) {
     book?.add(instrument ?? symbol, on, { price: fromDecimal(price), kind, atUs });
   }
-  for (const [symbol, price] of given ?? []) {
-    const mark = { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 } as const;
-    book?.add(ledgerInstrumentName(symbol), asOfDay, mark);
-  }
+  for (const [name, { price }] of given ?? [])
+    book?.add(name, asOfDay, { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 });
   const valuation: StatementOptions = { marks: book ?? "last_trade", asOfDay, openedAt: () => true };
   return {
     method,
@@ -89,6 +104,7 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     asOfUs: asOfUs ?? null,
     ledgers,
     input,
+    symbols,
     engine,
     statement: statementOf(engine, valuation),
     valuation,
@@ -188,11 +204,11 @@ function latest<T>(
 }
 
 /** A mark for something that was never traded is probably a misspelt one. */
-function unusedMarks(given: ReadonlyMap<string, unknown> | undefined, { trades }: LedgerInput): readonly Note[] {
+function unusedMarks(given: ReadonlyMap<string, GivenMark> | undefined, { trades }: LedgerInput): readonly Note[] {
   const known = new Set(trades.instruments.flatMap(({ symbol, instrument }) => [symbol, instrument]));
-  return [...(given?.keys() ?? [])]
-    .filter((symbol) => !known.has(symbol) && !known.has(ledgerInstrumentName(symbol)))
-    .map((symbol) => ({
+  return [...(given ?? [])]
+    .filter(([name]) => !known.has(name))
+    .map(([, { symbol }]) => ({
       file: "",
       line: 0,
       code: "UNUSED_MARK",

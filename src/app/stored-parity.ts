@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { type LegacyDatabase, readLegacyDatabase, type StoredTrade } from "../adapters/sqlite/index.ts";
+import type { SymbolTranslationBridge } from "../bridges/symbols/index.ts";
 import type { DailyRow, PositionRow, SnapshotRow, SystemAnswer } from "../comparison/index.ts";
 import type { Config } from "../config/index.ts";
 import { parseInstant, wallOfInstant } from "../domain/chicago-time.ts";
@@ -20,9 +21,9 @@ import {
 } from "../engine/index.ts";
 import type { Quarantined } from "../ports/ledger.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
-import { describeLedgerSymbol, ledgerInstrumentName } from "../symbols/index.ts";
 import { explained } from "./explain.ts";
 import { inHand, multipliersOf, rowsOf, unpricedDays, validatorFor } from "./parity.ts";
+import { describeLedgerSymbol, nameOfSymbol, symbolBridge } from "./symbols.ts";
 
 export interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */
@@ -59,14 +60,15 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
     });
   }
   const dayRule = tradingDayRules[options.dayRule ?? "calendar"];
-  const { trades, quarantine } = columnsOf(stored.trades, dayRule, `${basename(path)}:processed_trades`);
+  const symbols = symbolBridge(undefined);
+  const { trades, quarantine, aliases } = columnsOf(stored.trades, dayRule, `${basename(path)}:processed_trades`, symbols);
   options.onProgress?.(`matching ${trades.length} trades`);
   const engine = new PnlEngine(trades, { method: options.method ?? "fifo" });
   engine.feed();
 
   const legacy = storedAnswer(stored, basename(path));
   const lastDay = lastDayOf(trades, stored);
-  const valuation: StatementOptions = { marks: marksOf(stored, lastDay), asOfDay: lastDay, openedAt: () => false };
+  const valuation: StatementOptions = { marks: marksOf(stored, lastDay, symbols), asOfDay: lastDay, openedAt: () => false };
   const statement = inHand(statementOf(engine, valuation));
   const modern = modernAnswer(statement, dayRule.name, legacy);
   options.onProgress?.("comparing");
@@ -75,7 +77,7 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
   const files = [`${basename(path)}:processed_trades`];
   return {
     report: {
-      ...explained(report, { trades, files, repeated: [], givenUp: new Map(), aliases: new Map(), engine, statement, valuation }),
+      ...explained(report, { trades, files, repeated: [], givenUp: new Map(), aliases, engine, statement, valuation }),
       ok: report.ok && quarantine.length === 0,
       quarantine,
     },
@@ -91,16 +93,28 @@ function columnsOf(
   rows: readonly StoredTrade[],
   dayRule: TradingDayRule,
   file: string,
-): { readonly trades: TradeColumns; readonly quarantine: readonly Quarantined[] } {
+  symbols: SymbolTranslationBridge,
+): {
+  readonly trades: TradeColumns;
+  readonly quarantine: readonly Quarantined[];
+  /** By symbol: the first symbol of the same instrument. */
+  readonly aliases: ReadonlyMap<string, string>;
+} {
+  const aliases = new Map<string, string>();
   const trades = new TradeColumns(Math.max(16, rows.length));
   const quarantine: Quarantined[] = [];
   for (const row of rows) {
     const line = Number(row.rowid ?? 0);
-    const refusal = append(trades, row, dayRule, line);
+    const refusal = append(trades, row, dayRule, line, symbols);
     if (refusal !== undefined)
       quarantine.push({ file, line, code: refusal[0], text: Object.values(row).join(","), why: refusal[1] });
+    else {
+      const symbol = (row.instrumentName ?? "").trim();
+      const first = trades.instruments[trades.lane[trades.length - 1] as number]?.symbol ?? symbol;
+      if (first !== symbol) aliases.set(symbol, first);
+    }
   }
-  return { trades, quarantine };
+  return { trades, quarantine, aliases };
 }
 
 function append(
@@ -108,6 +122,7 @@ function append(
   row: StoredTrade,
   dayRule: TradingDayRule,
   line: number,
+  symbols: SymbolTranslationBridge,
 ): readonly [QuarantineCode, string] | undefined {
   const at = trades.next();
   const symbol = (row.instrumentName ?? "").trim();
@@ -131,7 +146,7 @@ function append(
   trades.timeUs[at] = timeUs;
   trades.day[at] = day;
   trades.line[at] = line;
-  trades.lane[at] = trades.laneOf(instrumentOf(symbol, describeLedgerSymbol(symbol)));
+  trades.lane[at] = trades.laneOf(instrumentOf(symbol, describeLedgerSymbol(symbols, symbol)));
   trades.commit();
   return undefined;
 }
@@ -201,7 +216,7 @@ function modernAnswer(statement: Statement, dayRule: string, legacy: SystemAnswe
 }
 
 /** The prices that the desk stored beside its results: by day those of its snapshots, at last those of its positions. */
-function marksOf(stored: LegacyDatabase, lastDay: number): MarkBook {
+function marksOf(stored: LegacyDatabase, lastDay: number, symbols: SymbolTranslationBridge): MarkBook {
   const book = new MarkBook();
   const add = (
     symbol: string | null,
@@ -214,7 +229,7 @@ function marksOf(stored: LegacyDatabase, lastDay: number): MarkBook {
     if (symbol === null || day === undefined || value === undefined) return;
     // The desk writes 0 where it has no price. A real price of 0 leaves an unrealized loss or gain beside it.
     if (isZero(value) && isZero(parseFraction(unrealized ?? "") ?? value)) return;
-    book.add(ledgerInstrumentName(symbol), day, { price: value, kind: "close", atUs });
+    book.add(nameOfSymbol(symbols, symbol, day), day, { price: value, kind: "close", atUs });
   };
   for (const row of stored.positionSnapshots)
     add(row.instrumentName, parseDay(dateOf(row.snapshotTimestamp)), row.marketPrice, row.unrealizedPnl, 0);

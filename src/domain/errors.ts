@@ -10,6 +10,7 @@ export const errorCatalogue = {
   BAD_MARKS: "the marks file is not a JSON object of symbol to price",
   BAD_LEDGER: "the file is not a trade ledger",
   BAD_PRICE_FILE: "the file is none of the known price file families",
+  BAD_CALENDAR: "the file is not an expiration calendar",
   NO_INPUT: "there is nothing to work on at that place",
   UNREADABLE: "the file or folder cannot be read",
   UNWRITABLE: "the output cannot be written",

@@ -24,6 +24,28 @@ export interface ParityReport {
   readonly method?: string;
   readonly input?: InputCounts;
   readonly notes?: readonly Note[];
+  /** What the desk's own symbol translators would have made of the symbols; added likewise. */
+  readonly legacySymbols?: LegacySymbols;
+}
+
+/** By `view`, one of the desk's translators. Symbols are as in the ledgers, instruments canonical names. */
+export interface LegacySymbols {
+  /** Several instruments under one text: their positions would have been netted. */
+  readonly merges: readonly {
+    readonly view: string;
+    readonly text: string;
+    readonly instruments: readonly string[];
+    readonly symbols: readonly string[];
+  }[];
+  /** One instrument under several texts: its lots would never have met. */
+  readonly splits: readonly {
+    readonly view: string;
+    readonly instrument: string;
+    readonly texts: readonly string[];
+    readonly symbols: readonly string[];
+  }[];
+  /** Symbols that it had no name for. */
+  readonly lost: readonly { readonly view: string; readonly symbols: readonly string[] }[];
 }
 
 export type ParitySide = "legacy" | "modern";

@@ -1,10 +1,45 @@
 export {
-  describeLedgerSymbol,
-  futureOfPriceSymbol,
+  type CalendarCheck,
+  type CalendarColumn,
+  type CalendarContext,
+  type CalendarFinding,
+  type CalendarFindingCode,
+  type CalendarMoment,
+  type CalendarRow,
+  type CalendarSeverity,
+  calendarColumns,
+  calendarFindingCodes,
+  calendarSeverities,
+  checkCalendar,
+  overridesOf,
+  parseCalendarMoment,
+} from "./calendar-check.ts";
+export { productOfLedgerSymbol } from "./dialects/actant-trades.ts";
+export {
+  type DialectName,
+  dialectAliases,
+  dialectNamed,
+  dialectNames,
+  dialects,
+} from "./dialects/index.ts";
+export { ExpiryCalendar, type ExpiryOverrides, firstYear, lastYear, type OptionSeries } from "./expiry-calendar.ts";
+export {
+  compareInstruments,
+  type FutureInstrument,
+  type Instrument,
   type InstrumentFacts,
-  ledgerInstrumentName,
-  monthLetters,
-  type Product,
-  productOfRoot,
-  products,
-} from "./products.ts";
+  instrumentFacts,
+  type OptionInstrument,
+  optionOf,
+  productOfInstrument,
+} from "./instrument.ts";
+export { type LegacyView, legacyViews } from "./legacy-views.ts";
+export { monthLetters } from "./months.ts";
+export { nearestSymbols } from "./nearest-symbols.ts";
+export { type Product, productOfRoot, products } from "./products.ts";
+export type { Dialect, Printing, Read, Reading, Refused, SymbolContext, SymbolNote } from "./reading.ts";
+export { bloombergCodes, brokerCodes, cmeCodes, type Family, families, type SeriesCode } from "./series-codes.ts";
+export { formatStrike } from "./strike.ts";
+export { tableVersion } from "./table-version.ts";
+export { type Detected, printSymbol, readAs, readSymbol, type Source, symbolLengthMax } from "./translator.ts";
+export { yearOfDigit } from "./years.ts";

@@ -142,7 +142,7 @@ describe("replay", () => {
       async (folder) => {
         const report = parse((await pnlBridge(["replay", "--trades", folder, "--json"])).out);
         expect(report.rows.filter(({ verdict }) => verdict === "diverged").map(({ cause }) => cause)).not.toContain(null);
-        expect(find(report, "position", "XCMEFFDPSX20250919U0TY", "row")).toMatchObject({ cause: "MERGED_SYMBOLS" });
+        expect(find(report, "position", "XCMEFFDPSX20250919U0TY", "row")).toMatchObject({ cause: "SPLIT_SYMBOLS" });
         expect(report.notes).toContainEqual(expect.objectContaining({ code: "ALIASED_SYMBOL", line: 3 }));
       },
     ));

@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readLedgers } from "../../src/adapters/csv/ledger-reader.ts";
+import { describeLedgerSymbol, symbolBridge } from "../../src/app/symbols.ts";
 import { fraction, multiply, parseFraction } from "../../src/domain/fraction.ts";
 import { tradingDayRules } from "../../src/domain/trading-day.ts";
 import { MarkBook, methods, PnlEngine, statementOf } from "../../src/engine/index.ts";
-import { describeLedgerSymbol } from "../../src/symbols/index.ts";
 import { hasSharedData, readShared, sharedData } from "../shared-data.ts";
+
+const symbols = symbolBridge(undefined);
+const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
 
 interface Expected {
   readonly files: readonly string[];
@@ -40,7 +43,7 @@ describe.skipIf(!hasSharedData)(
       const dayRule = tradingDayRules["chicago-17"];
       const input = await readLedgers(
         files.map((file) => join(sharedData, file)),
-        { dayRule, describe: describeLedgerSymbol },
+        { dayRule, describe: describeSymbol },
       );
       expect(input.quarantine).toEqual([]);
       const book = new MarkBook();
@@ -50,7 +53,7 @@ describe.skipIf(!hasSharedData)(
           kind: "given" as const,
           atUs: 0,
         };
-        book.add(describeLedgerSymbol(symbol)?.instrument ?? symbol, 0, mark);
+        book.add(describeSymbol(symbol)?.instrument ?? symbol, 0, mark);
       }
       const statements = methods.map((method) => {
         const engine = new PnlEngine(input.trades, { method });

@@ -6,13 +6,16 @@ import { parse } from "csv-parse/sync";
 import { Decimal } from "decimal.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeLedgerSymbol, symbolBridge } from "../../app/symbols.ts";
 import { formatInstant, parseInstant } from "../../domain/chicago-time.ts";
 import { formatDecimal } from "../../domain/decimal.ts";
 import { BridgeError } from "../../domain/errors.ts";
 import { formatDay, tradingDayRules } from "../../domain/trading-day.ts";
-import { describeLedgerSymbol } from "../../symbols/index.ts";
 import { findLedgers, type LedgerInput, type LedgerOptions, ledgerColumns, lineBytesMax, readLedgers } from "./ledger-reader.ts";
 import { notesMaxPerCode, quarantineMax } from "./note-log.ts";
+
+const symbols = symbolBridge(undefined);
+const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
 
 let folder = "";
 let count = 0;
@@ -720,7 +723,7 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
   const ledgers = (...paths: readonly string[]) =>
     readLedgers(
       paths.map((path) => join(desk, path)),
-      { ...options, describe: describeLedgerSymbol },
+      { ...options, describe: describeSymbol },
     );
   const linesOf = (path: string) =>
     readFileSync(join(desk, path), "utf8")
@@ -731,7 +734,7 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
     for (const kind of ["ledgers", "ledgers-mock", "ledgers-module"]) {
       const paths = await findLedgers([join(desk, kind)]);
       for (const path of paths) {
-        const input = await readLedgers([path], { ...options, describe: describeLedgerSymbol });
+        const input = await readLedgers([path], { ...options, describe: describeSymbol });
         expect([basename(path), ...counts(input)]).toEqual([basename(path), linesOf(path.slice(desk.length)), input.rows, 0, 0]);
       }
     }

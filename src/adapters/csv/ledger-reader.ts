@@ -6,7 +6,7 @@ import { BridgeError } from "../../domain/errors.ts";
 import type { NoteCode, QuarantineCode } from "../../domain/finding-codes.ts";
 import { dayNumber, parseDay, type TradingDayRule } from "../../domain/trading-day.ts";
 import { type Instrument, instrumentOf, TradeColumns } from "../../engine/index.ts";
-import type { Note, Quarantined } from "../../ports/ledger.ts";
+import type { DescribedSymbol, Note, Quarantined } from "../../ports/ledger.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
 import { NoteLog } from "./note-log.ts";
 import { ByteInterner, RowFields } from "./row-fields.ts";
@@ -24,9 +24,7 @@ const chunkBytesDefault = 1 << 20;
 export interface LedgerOptions {
   readonly dayRule: TradingDayRule;
   /** What the instrument table knows of a symbol of the ledger's dialect. */
-  readonly describe: (
-    symbol: string,
-  ) => { readonly instrument: string | null; readonly multiplier: string; readonly currency: string } | undefined;
+  readonly describe: (symbol: string) => DescribedSymbol | undefined;
   /** Match across books, for a comparison with a system that knows none. */
   readonly netBooks?: boolean;
   /** Told after each chunk. */
@@ -467,6 +465,7 @@ class LedgerReader {
   #instrument(symbol: string, book: string | undefined): Instrument {
     const known = this.#options.describe(symbol);
     if (known === undefined) this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX`);
+    for (const { code, why } of known?.notes ?? []) this.#note(code, `${symbol}: ${why}`);
     return instrumentOf(symbol, known, book);
   }
 

@@ -4,12 +4,16 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { symbolBridge } from "../../app/symbols.ts";
 import { formatInstant } from "../../domain/chicago-time.ts";
 import { formatDecimal, lowest } from "../../domain/decimal.ts";
 import { BridgeError } from "../../domain/errors.ts";
 import { formatPrice } from "../../domain/price-notation.ts";
 import { formatDay, type TradingDayRule, tradingDayRules } from "../../domain/trading-day.ts";
 import { findPriceFiles, priceFileBytesMax, readPriceFiles } from "./price-files.ts";
+
+const symbols = symbolBridge(undefined);
+const translate = (symbol: string, day: number) => symbols.canonical(symbol, "auto", day);
 
 let folder = "";
 let count = 0;
@@ -40,7 +44,7 @@ async function read(
   files: Readonly<Record<string, string | Uint8Array>>,
   dayRule: TradingDayRule = tradingDayRules["chicago-17"],
 ) {
-  const input = await readPriceFiles(await put(files), { dayRule });
+  const input = await readPriceFiles(await put(files), { dayRule, translate });
   return {
     marks: input.prices.map(({ symbol, price }) => `${symbol} ${formatDecimal(price)}`),
     quarantine: input.quarantine.map(({ line, code }) => `${line} ${code}`),
@@ -141,8 +145,8 @@ describe("families: name and header say what a price means", () => {
     [
       "the old combined file: decimals under the desk's own names",
       "market_prices_20250712_1400.csv",
-      `${combined}TY,111.075,111.061772,111.06,111.07,,\nXCMEOCADCS20250714N0VY2/109.0,3.44,3.455429,3.4,3.5,2025-07-14,ITM\n`,
-      ["TY 111.061772", "XCMEOCADCS20250714N0VY2/109.0 3.455429"],
+      `${combined}TY,111.075,111.061772,111.06,111.07,,\nZN,111.075,111.061772,111.06,111.07,,\n`,
+      ["TY 111.061772"],
     ],
     ["columns in another order", "Futures_20250716_1400.csv", "PX_SETTLE,SYMBOL,PX_LAST\n110.09,TY,110.2\n", ["TY 110.625"]],
     [
@@ -377,7 +381,7 @@ describe("files as a whole", () => {
 
   it("refuses a file that is too large for its kind without reading it, a folder, and what is not there", async () => {
     const [path = ""] = await put({ "Futures_20250716_1400.csv": futures1 });
-    const options = { dayRule: tradingDayRules.calendar };
+    const options = { dayRule: tradingDayRules.calendar, translate };
     await truncate(path, priceFileBytesMax + 1);
     await expect(readPriceFiles([path], options)).rejects.toMatchObject({ code: "BAD_PRICE_FILE" });
     await expect(readPriceFiles([join(path, "..")], options)).rejects.toMatchObject({ code: "UNREADABLE" });
@@ -390,7 +394,7 @@ describe("files as a whole", () => {
       "Futures_20250716_1600.csv": `${futures1}TY,110.2,1,\n`,
     });
     const seen: unknown[] = [];
-    await readPriceFiles(paths, { dayRule: tradingDayRules.calendar, onProgress: (done) => seen.push(done) });
+    await readPriceFiles(paths, { dayRule: tradingDayRules.calendar, translate, onProgress: (done) => seen.push(done) });
     expect(seen).toEqual([
       { bytes: 48, bytesTotal: 86, rows: 2 },
       { bytes: 86, bytesTotal: 86, rows: 3 },
@@ -436,7 +440,7 @@ describe("findPriceFiles", () => {
 const desk = "../shared/data/prices";
 describe.skipIf(!existsSync(desk))("the desk's own files", () => {
   it("gives the marks that were worked out by hand", async () => {
-    const input = await readPriceFiles(await findPriceFiles([desk]), { dayRule: tradingDayRules["chicago-17"] });
+    const input = await readPriceFiles(await findPriceFiles([desk]), { dayRule: tradingDayRules["chicago-17"], translate });
     expect(input.files).toHaveLength(6);
     const at = (file: string) =>
       input.prices
@@ -464,7 +468,7 @@ describe.skipIf(!existsSync(desk))("the desk's own files", () => {
     // 168 rows: 28 without a settlement, 12 strikes at the money a second time, at the same price.
     const options = at("Options_20250717_1600.head169.csv");
     expect(options).toHaveLength(128);
-    expect(options).toContain("TYWN25C3 112.250 Comdty null 0");
+    expect(options).toContain("TYWN25C3 112.250 Comdty ZN-2025-07-WY3-C112.250 0");
     expect(input.quarantine).toEqual([]);
     expect(
       input.notes.filter(({ file }) => file.startsWith("Options")).map(({ code, why }) => [code, why.split(" ")[0]]),

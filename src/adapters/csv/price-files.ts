@@ -8,7 +8,7 @@ import { type PriceNotation, parsePrice, priceNotations } from "../../domain/pri
 import type { TradingDayRule } from "../../domain/trading-day.ts";
 import type { MarkKind } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
-import { futureOfPriceSymbol, productOfRoot } from "../../symbols/index.ts";
+import { type Detected, type Instrument, productOfInstrument, productOfRoot } from "../../symbols/index.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
 import { NoteLog } from "./note-log.ts";
 import { RowFields } from "./row-fields.ts";
@@ -19,7 +19,7 @@ export const priceFileBytesMax = 16 << 20;
 export interface PriceRow {
   /** The text of the source, without surrounding spaces and without the word COMB. */
   readonly symbol: string;
-  /** The canonical name of a future; null for options and for what does not settle which future it is. */
+  /** The canonical name; null for what does not settle which instrument it is. */
   readonly instrument: string | null;
   readonly price: Decimal;
   readonly kind: MarkKind;
@@ -43,6 +43,8 @@ export interface PriceInput {
 
 export interface PriceOptions {
   readonly dayRule: TradingDayRule;
+  /** What a symbol means in a file of a calendar day, whatever dialect it is written in. */
+  readonly translate: (symbol: string, day: number) => Detected;
   /** Told after each file. */
   readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
 }
@@ -74,7 +76,7 @@ export async function findPriceFiles(paths: readonly string[]): Promise<readonly
  * Throws BridgeError: BAD_PRICE_FILE for a file of no known family, without a moment, empty or no text; UNREADABLE.
  */
 export async function readPriceFiles(paths: readonly string[], options: PriceOptions): Promise<PriceInput> {
-  const reader = new PriceReader(options.dayRule);
+  const reader = new PriceReader(options);
   const names = namesOf(paths);
   const sizes = await Promise.all(paths.map(sizeOf));
   const bytesTotal = sizes.reduce((a, b) => a + b, 0);
@@ -114,6 +116,8 @@ interface Family {
   readonly optional: readonly string[];
   /** `by-product`: 32nds or decimals, as `notationOfProduct` says. */
   readonly notation: PriceNotation | "by-product";
+  /** Names of the family's own that look like another system's and mean something else. */
+  readonly foreign?: { readonly pattern: RegExp; readonly why: string };
 }
 
 /** Every kind of price file there has been. The columns alone tell the generations of one name apart, in any order. */
@@ -125,6 +129,10 @@ const families: readonly Family[] = [
     others: ["PX_BID", "PX_ASK", "OPT_EXPIRE_DT", "MONEYNESS"],
     optional: [],
     notation: "decimal",
+    foreign: {
+      pattern: /^XCMEO/i,
+      why: "these files write puts as the ledgers write calls (XCMEOCADPS; their calls are XCMEOCADCS), so the price joins neither",
+    },
   },
   {
     name: "Futures",
@@ -217,6 +225,7 @@ interface Entry {
 class PriceReader {
   rows = 0;
   readonly #dayRule: TradingDayRule;
+  readonly #translate: PriceOptions["translate"];
   readonly #log = new NoteLog();
   readonly #fields = new RowFields();
   /** By moment and thing. */
@@ -224,8 +233,9 @@ class PriceReader {
   /** Of the file being read. */
   #withoutPrice = 0;
 
-  constructor(dayRule: TradingDayRule) {
+  constructor({ dayRule, translate }: PriceOptions) {
     this.#dayRule = dayRule;
+    this.#translate = translate;
   }
 
   readFile(path: string, file: string, bytes: Buffer): void {
@@ -325,34 +335,45 @@ class PriceReader {
       .split(/ +/)
       .filter((word) => word !== "COMB")
       .join(" ");
-    const instrument = futureOfPriceSymbol(symbol, sheet.fileDay) ?? null;
-    const price = isNoSymbol(symbol) ? "none" : this.#readPrice(sheet, symbol, instrument);
+    if (family.foreign?.pattern.test(symbol)) return ["UNKNOWN_CONVENTION", family.foreign.why];
+    const reading = isNoSymbol(symbol) ? undefined : this.#translate(symbol, sheet.fileDay);
+    const instrument = reading?.ok ? reading.instrument : null;
+    const price = reading === undefined ? "none" : this.#readPrice(sheet, symbol, instrument);
     if (isRefusal(price)) return price;
     if (price === "none") {
       this.#withoutPrice += 1;
       return undefined;
     }
-    const isFuture = family.name === "Futures" || instrument !== null || productOfRoot(symbol) !== undefined;
+    const isFuture = family.name === "Futures" || instrument?.kind === "future" || productOfRoot(symbol) !== undefined;
     if (price.coefficient < 0n || (isFuture && price.coefficient === 0n))
       return ["BAD_PRICE", `${symbol} cannot cost ${formatDecimal(price)}`];
 
-    if (instrument === null && productOfRoot(symbol) !== undefined)
-      this.#log.note(
-        file,
-        line,
-        "AMBIGUOUS_ROOT",
-        `${symbol} may mean the contract that expires this month or the next one; it is neither`,
-      );
-    const row = { symbol, instrument, price, kind, atUs, day, file, line };
-    const key = `${atUs}\u0000${instrument ?? symbol}`;
+    this.#noteReading(file, line, symbol, reading);
+    const name = instrument?.name ?? null;
+    const row = { symbol, instrument: name, price, kind, atUs, day, file, line };
+    const key = `${atUs}\u0000${name ?? symbol}`;
     const entries = this.#entries.get(key);
     if (entries === undefined) this.#entries.set(key, [{ row, text }]);
     else entries.push({ row, text });
     return undefined;
   }
 
+  /** Notes what is odd about a name; not the bare roots and missing suffixes that are these files' own way to write futures. */
+  #noteReading(file: string, line: number, symbol: string, reading: Detected | undefined): void {
+    if (reading?.ok)
+      for (const { code, why } of reading.notes)
+        if (code !== "FRONT_CONTRACT" && code !== "MISSING_COMDTY") this.#log.note(file, line, code, `${symbol}: ${why}`);
+    if (reading?.ok === false && productOfRoot(symbol) !== undefined)
+      this.#log.note(
+        file,
+        line,
+        "AMBIGUOUS_ROOT",
+        `${symbol} may mean the contract that expires this month or the next one; it is neither`,
+      );
+  }
+
   /** The price that counts in the file's window. */
-  #readPrice({ columns, family, kind }: Sheet, symbol: string, instrument: string | null): Reading {
+  #readPrice({ columns, family, kind }: Sheet, symbol: string, instrument: Instrument | null): Reading {
     const of = (column: string): string => this.#fields.text(columns.indexOf(column));
     let candidates = family.price[kind];
     if (family.flagged?.includes(kind)) {
@@ -370,10 +391,9 @@ class PriceReader {
   }
 }
 
-function notationOf(symbol: string, instrument: string | null): PriceNotation | undefined {
-  // `ZNU2025`: the product, a letter, four digits.
-  const product = instrument === null ? productOfRoot(symbol)?.code : instrument.slice(0, -5);
-  return product === undefined ? undefined : notationOfProduct[product];
+function notationOf(symbol: string, instrument: Instrument | null): PriceNotation | undefined {
+  const product = instrument === null ? productOfRoot(symbol) : productOfInstrument(instrument);
+  return product && notationOfProduct[product.code];
 }
 
 const isNoSymbol = (symbol: string): boolean => symbol === "" || symbol === "0.0" || symbol.toLowerCase() === "nan";

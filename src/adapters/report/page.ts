@@ -1,6 +1,6 @@
 import { plain } from "../../domain/plain-text.ts";
 import type { ParityReport, ParityRow, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
-import { agrees, counted, dayRuleWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
+import { agrees, counted, dayRuleWords, legacySymbolWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
 import { figure } from "./text.ts";
 
 /** The most comparisons that the page lists, worst first; the JSON beside it has all of them. */
@@ -51,7 +51,7 @@ ${rows.slice(0, pageRowsMax).map(rowHtml).join("\n")}
 </table>
 </div>
 </section>
-${invariants(report)}${facts(report)}${refused(report.legacy)}${refused(report.modern)}${quarantine(report)}</main>
+${invariants(report)}${facts(report)}${refused(report.legacy)}${refused(report.modern)}${quarantine(report)}${legacyNames(report)}</main>
 </body>
 </html>
 `;
@@ -129,6 +129,9 @@ const quarantine = ({ quarantine: entries = [] }: ParityReport): string =>
         `${code} ${file}${line === undefined ? "" : `:${line}`}: ${why}${text === undefined ? "" : ` – ${text}`}`,
     ),
   );
+
+const legacyNames = (report: ParityReport): string =>
+  list("legacy-symbols", "What the desk's own symbol translators would have made of these symbols", legacySymbolWords(report));
 
 function list(id: string, title: string, entries: readonly string[]): string {
   if (entries.length === 0) return "";

@@ -156,3 +156,19 @@ export function noteCounts(notes: readonly Note[]): readonly string[] {
       `${code} × ${count}: ${plain(first.why)}${first.file === "" ? "" : ` (${count > 1 ? "first " : ""}${plain(first.file)}:${first.line})`}`,
   );
 }
+
+/** A line for each merge and split that the desk's own translators would have made, and for each the count of what they lost. */
+export function legacySymbolWords({ legacySymbols }: ParityReport): readonly string[] {
+  if (legacySymbols === undefined) return [];
+  const { merges, splits, lost } = legacySymbols;
+  return [
+    ...merges.map(({ view, text, instruments }) => `${view} would have merged ${instruments.join(" and ")} as ${plain(text)}`),
+    ...splits.map(
+      ({ view, instrument, texts }) => `${view} would have split ${instrument} into ${texts.map(plain).join(" and ")}`,
+    ),
+    ...lost.map(({ view, symbols }) => {
+      const more = symbols.length > 1 ? ` and ${symbols.length - 1} more` : "";
+      return `${view} would have had no name for ${plain(symbols[0] ?? "")}${more}`;
+    }),
+  ];
+}

@@ -7,6 +7,7 @@ import {
   counted,
   dayRuleWords,
   findingWords,
+  legacySymbolWords,
   noteCounts,
   positionsOf,
   shownValue,
@@ -78,6 +79,7 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
       ...(daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agreeing`)]),
     ],
     [...drifts(report), ...refusals(report, rowsMax)],
+    section(legacySymbolWords(report), rowsMax, "what the desk's own symbol translators would have made of these symbols"),
     [paint(report.ok ? "green" : "red", summaryLine(report))],
   ];
   return sections

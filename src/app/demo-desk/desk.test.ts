@@ -8,8 +8,11 @@ import { parsePrice } from "../../domain/price-notation.ts";
 import { tradingDayRules } from "../../domain/trading-day.ts";
 import { PnlEngine, statementOf } from "../../engine/index.ts";
 import { LegacyDesk } from "../../legacy-desk/index.ts";
-import { describeLedgerSymbol } from "../../symbols/index.ts";
+import { describeLedgerSymbol, symbolBridge } from "../symbols.ts";
 import { type Desk, daysMax, generateDesk, symbolsMax } from "./index.ts";
+
+const symbols = symbolBridge(undefined);
+const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
 
 let folder: string;
 let desk: Desk;
@@ -27,7 +30,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const dayRule = tradingDayRules["chicago-17"];
 const readDesk = async ({ ledgers }: Desk): Promise<LedgerInput> =>
-  readLedgers(await findLedgers([ledgers]), { dayRule, describe: describeLedgerSymbol });
+  readLedgers(await findLedgers([ledgers]), { dayRule, describe: describeSymbol });
 
 const textsOf = async ({ files }: Desk): Promise<Map<string, string>> =>
   new Map(await Promise.all(files.map(async (path) => [basename(path), await readFile(path, "utf8")] as const)));
@@ -95,7 +98,7 @@ describe("what the ledger reader makes of it", () => {
   test("every trade belongs to the day of its file", async () => {
     const byFile = await readLedgers(await findLedgers([desk.ledgers]), {
       dayRule: tradingDayRules["file-name"],
-      describe: describeLedgerSymbol,
+      describe: describeSymbol,
     });
     expect([...read.trades.day.subarray(0, read.accepted)]).toEqual([...byFile.trades.day.subarray(0, byFile.accepted)]);
   });

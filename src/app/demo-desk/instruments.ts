@@ -1,5 +1,15 @@
-import { type DayNumber, dateOfDay, isBusinessDay, nextBusinessDay, weekday } from "../../domain/trading-day.ts";
-import { monthLetters, productOfRoot } from "../../symbols/index.ts";
+import { assert } from "../../domain/errors.ts";
+import { type DayNumber, formatDay, weekday } from "../../domain/trading-day.ts";
+import {
+  type DialectName,
+  ExpiryCalendar,
+  type Family,
+  type OptionInstrument,
+  optionOf as optionInstrumentOf,
+  type Product,
+  printSymbol,
+  productOfRoot,
+} from "../../symbols/index.ts";
 
 export interface FutureContract {
   readonly kind: "future";
@@ -15,6 +25,7 @@ export interface OptionContract {
   readonly kind: "option";
   /** As the ledgers write it, `XCMEOCADPS20250714N0VY2/108.75`. */
   readonly symbol: string;
+  readonly instrument: OptionInstrument;
   readonly right: "C" | "P";
   readonly strike: number;
   readonly expiry: DayNumber;
@@ -40,66 +51,27 @@ export const frontFutures: readonly FutureContract[] = (
   tick: Number(productOfRoot(root)?.tick),
 }));
 
-/** The ten-year option of one expiry; `expiry` must be a business day from Monday to Friday. */
+/** The ten-year option of one expiry; `expiry` must be a business day from Monday to Friday, `strike` a multiple of an eighth. */
 export function optionOf(right: "C" | "P", expiry: DayNumber, strike: number): OptionContract {
-  const { letter, ledger } = seriesOf(expiry);
-  const symbol = `XCMEO${right}ADPS${compactDay(expiry)}${letter}0${ledger}/${strike}`;
-  return { kind: "option", symbol, right, strike, expiry };
+  const ofWeekday = calendar.seriesOn(tenYear, weekdays[weekday(expiry) - 1] as Family, expiry);
+  const series = ofWeekday ?? calendar.seriesOn(tenYear, "standard", expiry);
+  assert(series !== undefined, `an option of the ten-year note expires on ${formatDay(expiry)}`);
+  const instrument = optionInstrumentOf(series, right, strike * 8);
+  return { kind: "option", symbol: nameIn("actant-trades", instrument, expiry), instrument, right, strike, expiry };
 }
 
 /** What Bloomberg calls it: `VBYN25C2 112.250 Comdty`, `3MN5C 111.000 Comdty`, `TYQ5P 110.500 Comdty`. */
-export function bloombergOf({ right, expiry, strike }: OptionContract): string {
-  const { letter, bloomberg, week } = seriesOf(expiry);
-  const year = dateOfDay(expiry).year % 100;
-  const series =
-    bloomberg === "TY"
-      ? `TY${letter}${year % 10}${right}`
-      : bloomberg === "M"
-        ? `${week}M${letter}${year % 10}${right}`
-        : `${bloomberg}${letter}${year}${right}${week}`;
-  return `${series} ${strike.toFixed(3)} Comdty`;
-}
+export const bloombergOf = ({ instrument, expiry }: OptionContract): string => nameIn("bloomberg", instrument, expiry);
 
 /** `YYYYMMDD`. */
-export function compactDay(day: DayNumber): string {
-  const { year, month, date } = dateOfDay(day);
-  return `${year}${`${month}`.padStart(2, "0")}${`${date}`.padStart(2, "0")}`;
-}
+export const compactDay = (day: DayNumber): string => formatDay(day).replaceAll("-", "");
 
-/** Monday to Friday. Weekly roots of the ledgers are CME's, with the week's number behind. */
-const weeklies = [
-  { ledger: "VY", bloomberg: "VBY" },
-  { ledger: "GY", bloomberg: "TJP" },
-  { ledger: "WY", bloomberg: "TYW" },
-  { ledger: "HY", bloomberg: "TJW" },
-  { ledger: "ZN", bloomberg: "M" },
-] as const;
+const calendar = new ExpiryCalendar();
+const tenYear = productOfRoot("ZN") as Product;
+const weekdays = ["mon", "tue", "wed", "thu", "fri"] as const satisfies readonly Family[];
 
-interface Series {
-  /** Month of the contract. */
-  readonly letter: string;
-  readonly ledger: string;
-  readonly bloomberg: string;
-  readonly week: number;
-}
-
-function seriesOf(expiry: DayNumber): Series {
-  const { month, date } = dateOfDay(expiry);
-  const week = Math.floor((date - 1) / 7) + 1;
-  // The standard option of a month expires in the month before, so its letter is the next month's.
-  if (isStandardExpiry(expiry)) return { letter: letterOf((month % 12) + 1), ledger: "OZN", bloomberg: "TY", week };
-  const { ledger, bloomberg } = weeklies[weekday(expiry) - 1] as (typeof weeklies)[number];
-  return { letter: letterOf(month), ledger: `${ledger}${week}`, bloomberg, week };
-}
-
-const letterOf = (month: number): string => monthLetters[month - 1] as string;
-
-/** CME: the last Friday that precedes the month's last business day by at least two business days. */
-function isStandardExpiry(day: DayNumber): boolean {
-  if (weekday(day) !== 5) return false;
-  const precedes = (friday: DayNumber): boolean => {
-    const second = nextBusinessDay(nextBusinessDay(friday));
-    return dateOfDay(second).month === dateOfDay(day).month;
-  };
-  return isBusinessDay(day) && precedes(day) && (dateOfDay(day + 7).month !== dateOfDay(day).month || !precedes(day + 7));
+function nameIn(dialect: DialectName, instrument: OptionInstrument, asOf: DayNumber): string {
+  const printing = printSymbol(instrument, dialect, { asOf, calendar });
+  assert(printing.ok, `${instrument.name} has a name in ${dialect}`);
+  return printing.text;
 }

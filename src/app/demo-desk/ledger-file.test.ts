@@ -7,8 +7,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { tradingDayRules } from "../../domain/trading-day.ts";
 import { PnlEngine } from "../../engine/index.ts";
-import { describeLedgerSymbol } from "../../symbols/index.ts";
+import { describeLedgerSymbol, symbolBridge } from "../symbols.ts";
 import { generateLedgerFile } from "./index.ts";
+
+const symbols = symbolBridge(undefined);
+const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
 
 let folder: string;
 beforeAll(async () => {
@@ -20,7 +23,7 @@ test("as many trades and symbols as asked for, in time order, none refused and n
   const path = join(folder, "trades_20250718.csv");
   const { bytes } = await generateLedgerFile(path, { trades: 20_000, symbols: 40 });
   expect((await stat(path)).size).toBe(bytes);
-  const input = await readLedgers([path], { dayRule: tradingDayRules["chicago-17"], describe: describeLedgerSymbol });
+  const input = await readLedgers([path], { dayRule: tradingDayRules["chicago-17"], describe: describeSymbol });
   expect([input.accepted, input.quarantined, input.notes]).toEqual([20_000, 0, []]);
   expect(input.trades.instruments).toHaveLength(40);
   const times = input.trades.timeUs.subarray(0, input.accepted);

@@ -3,7 +3,7 @@
  * called, so that `--help` costs little more than starting Node.
  */
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { BridgeError } from "../../domain/errors.ts";
 import { type CommandResult, finish, guardStreams, reportFailure, type Streams } from "./terminal.ts";
 
@@ -27,6 +27,7 @@ Examples:
   pnl-bridge replay --trades ./trade_ledger --prices ./market_prices
   pnl-bridge compare --legacy sqlite:./pnl_tracker.db
   pnl-bridge pnl --trades trades_20250724.csv --method lifo --json
+  pnl-bridge symbols translate --to bloomberg XCMEOPADPS20250721N0VY3/110.25
 
 Exit codes: 0 fine, 1 the thing asked about does not hold (systems differ, rows were refused), 2 could not do it.`,
   );
@@ -38,6 +39,7 @@ const method = () => new Option("--method <name>", "which open lot a closing tra
 const dayRule = () => new Option("--day-rule <name>", "which trading day a trade belongs to").choices(dayRules);
 const json = () => new Option("--json", "print one JSON document");
 const config = () => new Option("--config <file>", "the configuration file (default: the built-in one)");
+const calendar = () => new Option("--calendar <file>", "take option expiries from this calendar of the desk");
 const out = () => new Option("--out <dir>", "also write the report there, as report.json and report.html");
 
 command(
@@ -57,6 +59,7 @@ command("replay", "a trading history through legacy and modern, compared row by 
   config(),
   method(),
   dayRule(),
+  calendar(),
   new Option("--legacy-database <file>", "have the legacy desk write its pnl_tracker.db there, a new file"),
   json(),
   out(),
@@ -81,9 +84,53 @@ command("pnl", "the modern engine alone over ledger CSVs", () => import("./comma
   method(),
   new Option("--as-of <time>", "leave out what is later, e.g. 2025-07-24T15:00:00-05:00; a day alone is no time"),
   dayRule(),
+  calendar(),
   new Option("--matches <file>", "write every match of an opening with a closing trade there, as CSV"),
   json(),
 ]);
+const symbols = program.command("symbols").description("one canonical name for every dialect of symbols, and nothing guessed");
+const from = () => new Option("--from <dialect>", "the dialect of the symbols, or auto to find it out").default("auto");
+const asOf = () => new Option("--as-of <day>", "by which one-digit years and bare roots are read (default: today in Chicago)");
+command(
+  "translate",
+  "symbols from one dialect into another: arguments, a file, or stdin",
+  () => import("./commands/symbols-translate.ts"),
+  [
+    from(),
+    new Option("--to <dialect>", "the dialect to write them in").default("canonical"),
+    new Option("--file <file>", "read symbols there, a line each; - is stdin"),
+    asOf(),
+    calendar(),
+    json(),
+  ],
+  { under: symbols, argument: new Argument("[symbol...]", "symbols; with spaces in them in quotes") },
+);
+command(
+  "variants",
+  "what one symbol is called in every dialect",
+  () => import("./commands/symbols-variants.ts"),
+  [from(), new Option("--legacy", "also what each of the desk's old translators would have said"), asOf(), calendar(), json()],
+  { under: symbols, argument: new Argument("<symbol>", "a symbol; with spaces in it in quotes") },
+);
+command(
+  "check",
+  "a desk's expiration calendar against the exchange's rules and holidays",
+  () => import("./commands/symbols-check.ts"),
+  [json()],
+  {
+    under: symbols,
+    argument: new Argument("<file>", "the calendar, a CSV file"),
+  },
+);
+command(
+  "dialects",
+  "the dialects, with the form and an example of each kind of symbol",
+  () => import("./commands/symbols-dialects.ts"),
+  [json()],
+  {
+    under: symbols,
+  },
+);
 command("doctor", "what this machine and this configuration can and cannot do", () => import("./commands/doctor.ts"), [
   config(),
   json(),
@@ -106,8 +153,18 @@ function usageLine(text: string): string {
   return new BridgeError("BAD_USAGE", { what: complaint, mend: "--help lists what there is" }).line;
 }
 
-function command(name: string, description: string, load: Load, options: readonly Option[]): void {
-  const subcommand = program.command(name).description(description);
+function command(
+  name: string,
+  description: string,
+  load: Load,
+  options: readonly Option[],
+  { under = program, argument }: { readonly under?: Command; readonly argument?: Argument } = {},
+): void {
+  const subcommand = under.command(name).description(description);
   for (const option of options) subcommand.addOption(option);
-  subcommand.action(async (given) => finish(await (await load()).run(given as never, streams), streams));
+  if (argument !== undefined) subcommand.addArgument(argument);
+  subcommand.action(async (...given) => {
+    const named = argument === undefined ? given[0] : { ...(given[1] as object), [argument.name()]: given[0] };
+    await finish(await (await load()).run(named as never, streams), streams);
+  });
 }

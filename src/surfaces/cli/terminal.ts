@@ -10,9 +10,10 @@ export interface Streams {
 
 /** What a command has to say, and whether what was asked about holds. */
 export interface CommandResult {
+  /** Read again when the text has been printed: what streams knows it only then. */
   readonly exitCode: 0 | 1;
   /** For stdout, without the last line end. Pieces are asked for as fast as stdout takes them. */
-  readonly text: string | Iterable<string>;
+  readonly text: string | Iterable<string> | AsyncIterable<string>;
 }
 
 /** The result as one JSON document; see `jsonPieces` for what may be an iterable in it. */
@@ -36,9 +37,11 @@ export function guardStreams(streams: Streams, verbose: () => boolean): void {
 }
 
 /** Prints a result and sets the exit code. A stdout that fails ends it; `guardStreams` has said so then. */
-export async function finish({ exitCode, text }: CommandResult, { out }: Streams): Promise<void> {
-  process.exitCode = exitCode;
-  for (const piece of typeof text === "string" ? [text] : text) if (!(await written(out, piece))) return;
+export async function finish(result: CommandResult, { out }: Streams): Promise<void> {
+  process.exitCode = result.exitCode;
+  const { text } = result;
+  for await (const piece of typeof text === "string" ? [text] : text) if (!(await written(out, piece))) return;
+  process.exitCode = result.exitCode;
   // By itself: a disk that filled up within the piece before took a part of it without a word, and refuses this.
   await written(out, "\n");
 }
@@ -69,6 +72,14 @@ export function reportFailure(error: unknown, { err }: Streams, verbose: boolean
 
 /** Whether escape codes may be used: on a terminal, unless NO_COLOR says otherwise. */
 export const colourful = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && !process.env.NO_COLOR;
+
+type Style = "red" | "green" | "yellow" | "bold" | "dim";
+
+/** Puts a style around a text, or leaves it as it is. */
+export const painter =
+  (colour: boolean) =>
+  (style: Style, text: string): string =>
+    colour ? styleText(style, text, { validateStream: false }) : text;
 
 /** Says what is going on, on one line of a terminal, once the work has taken two seconds. */
 export function progressOn(stream: NodeJS.WriteStream): { readonly report: (text: string) => void; readonly done: () => void } {

@@ -3,6 +3,7 @@ import {
   inputFiles,
   type Method,
   matchesCsv,
+  overridesFrom,
   type PnlRun,
   pnlDocument,
   renderPnlTable,
@@ -16,6 +17,7 @@ export interface PnlCommandOptions {
   readonly trades: readonly string[];
   readonly prices?: readonly string[];
   readonly marks?: string;
+  readonly calendar?: string;
   readonly method?: Method;
   readonly asOf?: string;
   readonly dayRule?: TradingDayRuleName;
@@ -27,7 +29,11 @@ export async function run(options: PnlCommandOptions, streams: Streams): Promise
   const progress = progressOn(streams.err);
   const inputs = options.matches === undefined ? [] : await inputFiles(options);
   if (options.matches !== undefined) await checkTargets([options.matches], inputs);
-  const pnl: PnlRun = await runPnl({ ...options, onProgress: progress.report }).finally(progress.done);
+  const pnl: PnlRun = await runPnl({
+    ...options,
+    overrides: await overridesFrom(options.calendar),
+    onProgress: progress.report,
+  }).finally(progress.done);
   if (options.matches !== undefined) await writeWhole(new Map([[options.matches, matchesCsv(pnl.engine)]]), inputs);
   const clean = pnl.quarantine.length === 0;
   const document = pnlDocument(pnl);

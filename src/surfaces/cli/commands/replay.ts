@@ -3,6 +3,7 @@ import {
   checkTargets,
   inputFiles,
   loadConfigOrDefault,
+  overridesFrom,
   parityFiles,
   parityTargets,
   renderParityTable,
@@ -24,6 +25,7 @@ export interface ReplayCommandOptions extends ParityCommandOptions {
   readonly trades: readonly string[];
   readonly prices?: readonly string[];
   readonly marks?: string;
+  readonly calendar?: string;
   readonly legacyDatabase?: string;
 }
 
@@ -32,7 +34,12 @@ export async function run(options: ReplayCommandOptions, streams: Streams): Prom
   const { config, note } = await loadConfigOrDefault(options.config);
   if (note !== undefined) streams.err.write(`${plain(note)}\n`);
   const inputs = await checkedInputs(options.out, options);
-  const report = await replay({ ...options, config, onProgress: progress.report }).finally(progress.done);
+  const report = await replay({
+    ...options,
+    overrides: await overridesFrom(options.calendar),
+    config,
+    onProgress: progress.report,
+  }).finally(progress.done);
   return parityResult(report, options, inputs, streams);
 }
 

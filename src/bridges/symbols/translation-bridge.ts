@@ -1,0 +1,343 @@
+import type { SymbolRefusalCode } from "../../domain/finding-codes.ts";
+import { type DayNumber, dateOfDay, formatDay, parseDay } from "../../domain/trading-day.ts";
+import type { NotedTranslation, TranslationLog } from "../../ports/translation-log.ts";
+import {
+  type Detected,
+  type DialectName,
+  dialectNames,
+  ExpiryCalendar,
+  type ExpiryOverrides,
+  type Instrument,
+  nearestSymbols,
+  type Printing,
+  printSymbol,
+  type Read,
+  type Refused,
+  readSymbol,
+  type Source,
+  type SymbolContext,
+  type SymbolNote,
+  symbolLengthMax,
+  tableVersion,
+} from "../../symbols/index.ts";
+import { ReadingCache } from "./reading-cache.ts";
+
+export interface SymbolBridgeOptions {
+  /** The day by which one-digit years and bare roots are read where a call names none: YYYY-MM-DD, or days since 1970. */
+  readonly asOf: string | DayNumber;
+  /** A desk's own expiries. */
+  readonly overrides?: ExpiryOverrides;
+  /** Where translations that carried a note are written down; absent: the latest are kept in `noted`, a thousand at most. */
+  readonly log?: TranslationLog;
+  /** How many readings are remembered for each dialect and as-of month, at most. Default 65 536. */
+  readonly cacheMax?: number;
+  /** How many different refused symbols are kept in quarantine; more are counted. Default 1 000. */
+  readonly quarantineMax?: number;
+}
+
+/** A symbol that was refused, kept for a person. */
+export interface QuarantinedSymbol {
+  /** Cut to the length of the longest symbol. */
+  readonly symbol: string;
+  readonly source: Source;
+  readonly code: SymbolRefusalCode;
+  readonly why: string;
+  /** How often it came. */
+  readonly count: number;
+  /** Symbols that may have been meant; found out when first asked for, in some milliseconds. */
+  readonly nearest: readonly string[];
+}
+
+/** One translation as documents and commands say it. */
+export type Translation = Translated | Untranslated;
+
+export interface Translated {
+  readonly input: string;
+  readonly detected: DialectName;
+  readonly canonical: string;
+  readonly output: string;
+  readonly ok: true;
+  readonly notes: readonly SymbolNote[];
+}
+
+export interface Untranslated {
+  readonly input: string;
+  /** Where the text was read, and only the target cannot carry it. */
+  readonly detected?: DialectName;
+  readonly canonical?: string;
+  readonly ok: false;
+  readonly error: {
+    readonly code: SymbolRefusalCode;
+    readonly why: string;
+    readonly nearest: readonly string[];
+    readonly candidates?: readonly string[];
+    readonly lost?: readonly string[];
+  };
+}
+
+/** Every name of an instrument: by dialect its text, or why that dialect has none. */
+export interface Variants {
+  readonly instrument: Instrument;
+  readonly detected: DialectName;
+  readonly notes: readonly SymbolNote[];
+  readonly texts: Readonly<Record<DialectName, Printing>>;
+}
+
+/** How often what happened, calls answered from the cache included. */
+export interface SymbolCounters {
+  readonly translated: number;
+  /** Of the translated: those that carried a note. */
+  readonly noted: number;
+  /** By code. */
+  readonly refused: Readonly<Partial<Record<SymbolRefusalCode, number>>>;
+  /** Shadow calls that could not be compared. */
+  readonly notComparable: number;
+  /** Noted translations that the log did not take. */
+  readonly unlogged: number;
+}
+
+/**
+ * The one translator of the product: from any dialect to the canonical instrument, and back. Nothing is guessed: a text that
+ * may mean two things is refused, and what is refused is counted, kept in quarantine, and never becomes another instrument.
+ *
+ * Readings are remembered by dialect and as-of month (nothing finer decides them), so a text that comes again costs a look-up.
+ * A translation with a note is written down when it is read, not each time it is remembered.
+ *
+ * ```ts
+ * const symbols = new SymbolTranslationBridge({ asOf: "2025-07-24" });
+ * symbols.translate("XCMEOPADPS20250721N0VY3/110.25", "actant-trades", "bloomberg").output; // "VBYN25P3 110.250 Comdty"
+ * ```
+ */
+export class SymbolTranslationBridge {
+  readonly calendar: ExpiryCalendar;
+  readonly #asOf: DayNumber;
+  readonly #overrides: ExpiryOverrides;
+  readonly #log: TranslationLog;
+  readonly #noted: NotedTranslation[] = [];
+  readonly #cacheMax: number;
+  readonly #quarantineMax: number;
+  readonly #caches = new Map<string, ReadingCache<Detected>>();
+  /** The cache that was used last, and what for: nearly every call is of the same. */
+  #last: {
+    readonly source: Source;
+    readonly asOf: DayNumber;
+    readonly cache: ReadingCache<Detected>;
+    readonly context: SymbolContext;
+  };
+  readonly #quarantine = new Map<string, Kept>();
+  #beyondQuarantine = 0;
+  #translated = 0;
+  #withNotes = 0;
+  #notComparable = 0;
+  #unlogged = 0;
+  readonly #refusals = new Map<SymbolRefusalCode, number>();
+  #tables: string | undefined;
+
+  /** Throws TypeError for an as-of that is no day. */
+  constructor(options: SymbolBridgeOptions) {
+    this.#asOf = dayOf(options.asOf);
+    this.#overrides = options.overrides ?? new Map();
+    this.calendar = new ExpiryCalendar(this.#overrides);
+    this.#log = options.log ?? { record: (translation) => this.#remember(translation) };
+    this.#cacheMax = options.cacheMax ?? 65_536;
+    this.#quarantineMax = options.quarantineMax ?? 1_000;
+    this.#last = this.#cacheOf("auto", this.#asOf);
+  }
+
+  /** The instrument that a text means, with notes; or why it is refused. Never throws for a text, whatever is in it. */
+  canonical(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Detected {
+    const day = asOf === undefined ? this.#asOf : dayOf(asOf);
+    const found = this.#last.source === source && this.#last.asOf === day ? this.#last : this.#cacheOf(source, day);
+    const known = symbol.length > symbolLengthMax ? undefined : found.cache.get(symbol);
+    const reading = known ?? this.#read(symbol, source, found);
+    if (!reading.ok) this.#countRefused(symbol, source, reading, found.context);
+    else {
+      this.#translated += 1;
+      if (reading.notes.length > 0) this.#withNotes += 1;
+    }
+    return reading;
+  }
+
+  /** From one dialect to another. */
+  translate(symbol: string, source: Source, target: DialectName, asOf?: string | DayNumber): Translation {
+    const reading = this.canonical(symbol, source, asOf);
+    const input = symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol;
+    if (!reading.ok) return { input, ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
+    const { dialect, instrument, notes } = reading;
+    const detected = dialect as DialectName;
+    const printing = this.print(instrument, target, asOf);
+    if (!printing.ok)
+      return { input, detected, canonical: instrument.name, ok: false, error: { ...errorOf(printing), nearest: [] } };
+    return { input, detected, canonical: instrument.name, output: printing.text, ok: true, notes: [...notes, ...printing.notes] };
+  }
+
+  /** An instrument in a dialect, or why that cannot carry it. */
+  print(instrument: Instrument, target: DialectName, asOf?: string | DayNumber): Printing {
+    return printSymbol(instrument, target, { asOf: asOf === undefined ? this.#asOf : dayOf(asOf), calendar: this.calendar });
+  }
+
+  /** Every name of what a text means. */
+  variants(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Variants | Untranslated {
+    const reading = this.canonical(symbol, source, asOf);
+    if (!reading.ok) return { input: symbol, ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
+    const { instrument, notes, dialect } = reading;
+    const texts = Object.fromEntries(dialectNames.map((target) => [target, this.print(instrument, target, asOf)]));
+    return { instrument, detected: dialect as DialectName, notes, texts: texts as Variants["texts"] };
+  }
+
+  /** For who is about to write a record: one whose symbol is refused stops, and stays in quarantine. */
+  forWrite(
+    symbol: string,
+    source: Source,
+    asOf?: string | DayNumber,
+  ): Read | { readonly kind: "stopped"; readonly refusal: Refused } {
+    const reading = this.canonical(symbol, source, asOf);
+    return reading.ok ? reading : { kind: "stopped", refusal: reading };
+  }
+
+  /** For who compares in the shadow: a refused symbol has no counterpart, so its comparison counts as not comparable. */
+  forShadow(
+    symbol: string,
+    source: Source,
+    asOf?: string | DayNumber,
+  ): Read | { readonly kind: "not_comparable"; readonly refusal: Refused } {
+    const reading = this.canonical(symbol, source, asOf);
+    if (reading.ok) return reading;
+    this.#notComparable += 1;
+    return { kind: "not_comparable", refusal: reading };
+  }
+
+  /** Version and hash of all that translations depend on. */
+  get tables(): string {
+    this.#tables ??= tableVersion(this.#overrides);
+    return this.#tables;
+  }
+
+  get counters(): SymbolCounters {
+    return {
+      translated: this.#translated,
+      noted: this.#withNotes,
+      refused: Object.fromEntries(this.#refusals),
+      notComparable: this.#notComparable,
+      unlogged: this.#unlogged,
+    };
+  }
+
+  /** Each refused symbol once, in the order in which they came, and how many more there were than are kept. */
+  get quarantine(): { readonly symbols: readonly QuarantinedSymbol[]; readonly more: number } {
+    return { symbols: [...this.#quarantine.values()], more: this.#beyondQuarantine };
+  }
+
+  /** The latest translations that carried a note, where no log was handed in. */
+  get noted(): readonly NotedTranslation[] {
+    return this.#noted;
+  }
+
+  #read(symbol: string, source: Source, { context, cache }: Found): Detected {
+    const reading = readSymbol(symbol, source, context);
+    if (symbol.length <= symbolLengthMax) cache.set(symbol, reading);
+    if (reading.ok && reading.notes.length > 0) this.#record(symbol, source, reading, context);
+    return reading;
+  }
+
+  #cacheOf(source: Source, asOf: DayNumber): Found {
+    const { year, month } = dateOfDay(asOf);
+    const key = `${source} ${year}-${month}`;
+    let cache = this.#caches.get(key);
+    if (cache === undefined) {
+      const [oldest] = this.#caches.keys();
+      if (this.#caches.size >= cachesMax && oldest !== undefined) this.#caches.delete(oldest);
+      cache = new ReadingCache(Math.ceil(this.#cacheMax / 2));
+      this.#caches.set(key, cache);
+    }
+    this.#last = { source, asOf, cache, context: { asOf, calendar: this.calendar } };
+    return this.#last;
+  }
+
+  #countRefused(symbol: string, source: Source, refusal: Refused, context: SymbolContext): void {
+    this.#refusals.set(refusal.code, (this.#refusals.get(refusal.code) ?? 0) + 1);
+    const shown = symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol;
+    const key = `${source} ${shown}`;
+    const known = this.#quarantine.get(key);
+    if (known !== undefined) known.count += 1;
+    else if (this.#quarantine.size < this.#quarantineMax) this.#quarantine.set(key, new Kept(shown, source, refusal, context));
+    else this.#beyondQuarantine += 1;
+  }
+
+  #errorOf(symbol: string, source: Source, refusal: Refused, asOf: string | DayNumber | undefined): Untranslated["error"] {
+    const context = { asOf: asOf === undefined ? this.#asOf : dayOf(asOf), calendar: this.calendar };
+    return { ...errorOf(refusal), nearest: nearestOf(symbol, source, refusal, context) };
+  }
+
+  /** A log that fails costs its entry, never the translation. */
+  #record(symbol: string, source: Source, { dialect, instrument, notes }: Read & Detected, { asOf }: SymbolContext): void {
+    try {
+      this.#log.record({
+        symbol,
+        source,
+        dialect: dialect ?? "",
+        instrument: instrument.name,
+        notes,
+        asOf: formatDay(asOf),
+        tables: this.tables,
+      });
+    } catch {
+      this.#unlogged += 1;
+    }
+  }
+
+  #remember(translation: NotedTranslation): void {
+    this.#noted.push(translation);
+    if (this.#noted.length > notedMax) this.#noted.splice(0, notedMax / 2);
+  }
+}
+
+type Found = {
+  readonly cache: ReadingCache<Detected>;
+  readonly context: SymbolContext;
+  readonly source: Source;
+  readonly asOf: DayNumber;
+};
+
+/** So many dialects and months are remembered at a time. */
+const cachesMax = 32;
+const notedMax = 1_000;
+
+class Kept implements QuarantinedSymbol {
+  readonly symbol: string;
+  readonly source: Source;
+  readonly code: SymbolRefusalCode;
+  readonly why: string;
+  count = 1;
+  readonly #refusal: Refused;
+  readonly #context: SymbolContext;
+  #nearest: readonly string[] | undefined;
+
+  constructor(symbol: string, source: Source, refusal: Refused, context: SymbolContext) {
+    this.symbol = symbol;
+    this.source = source;
+    this.code = refusal.code;
+    this.why = refusal.why;
+    this.#refusal = refusal;
+    this.#context = context;
+  }
+
+  get nearest(): readonly string[] {
+    this.#nearest ??= nearestOf(this.symbol, this.source, this.#refusal, this.#context);
+    return this.#nearest;
+  }
+}
+
+const nearestOf = (symbol: string, source: Source, refusal: Refused, context: SymbolContext): readonly string[] =>
+  refusal.nearest ?? nearestSymbols(symbol, source, context);
+
+function errorOf({ code, why, candidates, lost }: Refused): Omit<Untranslated["error"], "nearest"> {
+  return { code, why, ...(candidates === undefined ? {} : { candidates }), ...(lost === undefined ? {} : { lost }) };
+}
+
+function dayOf(asOf: string | DayNumber): DayNumber {
+  const day = typeof asOf === "string" ? parseDay(asOf) : asOf;
+  if (day === undefined || !Number.isInteger(day))
+    throw new TypeError(`the as-of must be a day such as 2025-07-24, not ${JSON.stringify(asOf)}`);
+  return day;
+}

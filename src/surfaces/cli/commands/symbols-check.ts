@@ -1,0 +1,30 @@
+import { calendarFindingCodes, checkCalendarFile } from "../../../app/symbol-commands.ts";
+import { plain } from "../../../domain/plain-text.ts";
+import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+/** The most findings of one code that are shown. */
+const linesMax = 12;
+
+export async function run(options: { readonly file: string; readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+  const checked = await checkCalendarFile(options.file);
+  if (options.json) return jsonResult(checked, checked.ok);
+  const paint = painter(colourful(out));
+  const { findings, quarantine, rows, agreeing, ok } = checked;
+  const byCode = Map.groupBy(findings, ({ code }) => code);
+  const groups = [...byCode].map(([code, group]) => {
+    const style = group.some(({ severity }) => severity === "differs") ? "red" : "yellow";
+    const lines = group.map(
+      ({ line, symbol, column, stands, why }) => `  line ${line} ${plain(symbol)}, ${column}: ${plain(stands)} – ${plain(why)}`,
+    );
+    const more = lines.length > linesMax ? [`  … and ${lines.length - linesMax} more; --json lists all`] : [];
+    return [`${paint(style, code)} × ${group.length}: ${calendarFindingCodes[code]}`, ...lines.slice(0, linesMax), ...more].join(
+      "\n",
+    );
+  });
+  const refused = quarantine.map(({ line, code, why }) => `${paint("red", code)} line ${line}: ${plain(why)}`);
+  const summary = paint(
+    ok ? "green" : "red",
+    `${rows} rows: ${agreeing} agree in every column, ${rows - agreeing} have findings, ${quarantine.length} could not be read`,
+  );
+  return { exitCode: ok ? 0 : 1, text: [...groups, ...refused, summary].join("\n") };
+}

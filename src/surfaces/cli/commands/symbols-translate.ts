@@ -1,0 +1,83 @@
+import { dialectOption, openSymbols, symbolLines, type Translation } from "../../../app/symbol-commands.ts";
+import { BridgeError } from "../../../domain/errors.ts";
+import { plain } from "../../../domain/plain-text.ts";
+import { type CommandResult, colourful, painter, type Streams } from "../terminal.ts";
+
+export interface SymbolsTranslateOptions {
+  readonly symbol: readonly string[];
+  readonly from: string;
+  readonly to: string;
+  readonly file?: string;
+  readonly asOf?: string;
+  readonly calendar?: string;
+  readonly json?: boolean;
+}
+
+/** Translates while it reads, so that a pipe of any length works line by line. */
+export async function run(options: SymbolsTranslateOptions, { out }: Streams): Promise<CommandResult> {
+  const from = dialectOption("--from", options.from, "auto");
+  const to = dialectOption("--to", options.to);
+  const inputs = inputsOf(options);
+  const { symbols } = await openSymbols(options);
+  let exitCode: 0 | 1 = 0;
+  const translations = async function* (): AsyncGenerator<Translation> {
+    for await (const symbol of inputs) {
+      const translation = symbols.translate(symbol, from, to);
+      if (!translation.ok) exitCode = 1;
+      yield translation;
+    }
+  };
+  const text = options.json ? jsonLines(translations()) : tableLines(translations(), painter(colourful(out)));
+  return {
+    get exitCode() {
+      return exitCode;
+    },
+    text,
+  };
+}
+
+function inputsOf({ symbol, file }: SymbolsTranslateOptions): Iterable<string> | AsyncIterable<string> {
+  if (symbol.length > 0 && file !== undefined)
+    throw new BridgeError("BAD_USAGE", { what: "symbols are given both as arguments and by --file", mend: "use one of them" });
+  if (symbol.length > 0) return symbol;
+  if (file !== undefined) return symbolLines(file);
+  if (process.stdin.isTTY === true)
+    throw new BridgeError("BAD_USAGE", {
+      what: "there are no symbols to translate",
+      mend: "name some, or --file, or pipe them in",
+    });
+  return symbolLines("-");
+}
+
+/** One document, an array with a translation a line. */
+async function* jsonLines(translations: AsyncIterable<Translation>): AsyncGenerator<string> {
+  let separator = "[";
+  for await (const translation of translations) {
+    yield `${separator}${JSON.stringify(translation)}`;
+    separator = ",\n";
+  }
+  yield separator === "[" ? "[]" : "]";
+}
+
+async function* tableLines(translations: AsyncIterable<Translation>, paint: ReturnType<typeof painter>): AsyncGenerator<string> {
+  let separator = "";
+  for await (const translation of translations) {
+    yield separator + lineOf(translation, paint);
+    separator = "\n";
+  }
+}
+
+/** `input  →  output`, with the codes of its notes; or why not, and what may have been meant. */
+function lineOf(translation: Translation, paint: ReturnType<typeof painter>): string {
+  const input = plain(translation.input);
+  if (translation.ok) {
+    const notes = translation.notes.map(({ code, why }) => `\n     ${paint("yellow", code)} ${plain(why)}`).join("");
+    return `${input}  →  ${paint("bold", translation.output)}${notes}`;
+  }
+  const { code, why, nearest, candidates = [] } = translation.error;
+  const hints = [
+    ...(candidates.length === 0 ? [] : [`it may be ${candidates.join(" or ")}`]),
+    ...(nearest.length === 0 ? [] : [`did you mean ${nearest.join(" or ")}?`]),
+  ];
+  return `${input}  ${paint("red", "✗")}  ${paint("red", code)}: ${plain([why, ...hints].join("; "))}`;
+}

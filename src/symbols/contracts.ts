@@ -1,0 +1,186 @@
+/** What the dialects share: from the parts that a text names to the instrument, with the notes that go with it. */
+import { type DayNumber, dateOfDay, dayNumber, formatDay, weekday } from "../domain/trading-day.ts";
+import { firstYear, futureName, isListedFuture, lastYear, type OptionSeries } from "./expiry-calendar.ts";
+import { futureOf, optionOf, type Right } from "./instrument.ts";
+import { letterOfMonth, monthIndex, monthNames, monthOfIndex, monthOfName, quarterFrom, yearOfIndex } from "./months.ts";
+import type { Product } from "./products.ts";
+import { noNotes, type Reading, type Refused, read, refused, type SymbolContext, type SymbolNote } from "./reading.ts";
+import { type CodeTable, firstExpiryOf, type SeriesCode, type Weekly } from "./series-codes.ts";
+import { badStrike, type Eighths } from "./strike.ts";
+
+/** The future of a product and month. */
+export function readFuture(
+  product: Product,
+  year: number,
+  month: number,
+  { calendar }: SymbolContext,
+  notes: readonly SymbolNote[] = noNotes,
+): Reading {
+  if (!isListedFuture(year, month))
+    return refused("NOT_LISTED", `${product.code} futures are listed for March, June, September and December (H, M, U, Z) only`);
+  return read(futureOf(product, year, month, calendar.lastTradingDay(product, year, month)), notes);
+}
+
+/**
+ * The future that a bare root means on a day: the next quarterly contract. In a delivery month people mean the expiring one or
+ * the next, so there is no answer.
+ */
+export function readFrontFuture(product: Product, context: SymbolContext): Reading {
+  const { year, month } = dateOfDay(context.asOf);
+  const front = quarterFrom(monthIndex(year, month));
+  const [nearName, nextName] = [front, front + 3].map((index) => futureName(product, yearOfIndex(index), monthOfIndex(index)));
+  if (month === monthOfIndex(front))
+    return refused("AMBIGUOUS", `in a delivery month a bare root may mean ${nearName} or ${nextName}`, {
+      candidates: [nearName as string, nextName as string],
+    });
+  const why = `a bare root means the next quarterly contract: ${nearName} in ${monthNames[month - 1]} ${year}`;
+  return readFuture(product, yearOfIndex(front), monthOfIndex(front), context, [{ code: "FRONT_CONTRACT", why }]);
+}
+
+/** The option of a series, right and strike. `strikeText` is for the complaint. */
+export function readOption(
+  series: OptionSeries,
+  right: string,
+  strike: Eighths,
+  strikeText: string,
+  notes: readonly SymbolNote[],
+): Reading {
+  if (strike === badStrike) return refusedStrike(strikeText);
+  return read(optionOf(series, right as Right, strike), notes);
+}
+
+export const refusedStrike = (text: string): Refused =>
+  refused("BAD_STRIKE", `${JSON.stringify(text)} is no strike: strikes are multiples of 0.125 above 0 and up to 400`);
+
+/**
+ * The series that a code, contract month and week name, without a date. The Friday on which the monthly option expires is the
+ * monthly option.
+ */
+export function namedSeries(
+  row: SeriesCode,
+  year: number,
+  month: number,
+  week: number,
+  { calendar }: SymbolContext,
+  notes: readonly SymbolNote[],
+): SeriesFound | Refused {
+  const { product, family } = row;
+  const shown = `${monthNames[month - 1] ?? `month ${month} of`} ${year}`;
+  if (family === "standard") {
+    const series = calendar.standard(product, year, month);
+    return series === undefined ? refused("NOT_LISTED", `no monthly option of ${shown} is known`) : { series, notes };
+  }
+  const series = calendar.weekly(product, family, year, month, week);
+  if (series !== undefined) return { series, notes };
+  const standard = family === "fri" ? calendar.standardOfFriday(product, year, month, week) : undefined;
+  if (standard !== undefined) return { series: standard, notes: [...notes, standardFridayNote(standard)] };
+  return refused("NOT_LISTED", notListed(family, week, shown));
+}
+
+export interface SeriesFound {
+  readonly series: OptionSeries;
+  readonly notes: readonly SymbolNote[];
+}
+
+/**
+ * The series that a code and a date name. A contradicting week digit (0 = none) or month letter is noted: the date counts.
+ * `month` is undefined where the dialect has no such letter.
+ */
+export function datedSeries(
+  row: SeriesCode,
+  day: DayNumber,
+  week: number,
+  month: number | undefined,
+  { calendar }: SymbolContext,
+): SeriesFound | Refused {
+  const { product, family } = row;
+  const series = calendar.seriesOn(product, family, day);
+  if (series === undefined) {
+    const standard = family === "fri" ? calendar.seriesOn(product, "standard", day) : undefined;
+    if (standard !== undefined) return { series: standard, notes: [standardFridayNote(standard)] };
+    return refused(
+      "DATE_NOT_OF_SERIES",
+      `${row.code} options (${familyShown[family]}) do not expire on ${weekdays[weekday(day)]} ${formatDay(day)}`,
+    );
+  }
+  const lettered = month ?? series.month;
+  if (series.week === week && series.month === lettered) return { series, notes: noNotes };
+  const notes: SymbolNote[] = [];
+  if (series.week !== week) {
+    const why = `week ${week} contradicts ${formatDay(day)}, which is of week ${series.week}; the date counts`;
+    notes.push({ code: "WEEK_DIGIT_MISMATCH", why });
+  }
+  if (series.month !== lettered) {
+    const why = `the letter ${letterOfMonth(lettered)} contradicts ${formatDay(day)}, which is of ${letterOfMonth(series.month)}; the date counts`;
+    notes.push({ code: "MONTH_LETTER_MISMATCH", why });
+  }
+  return { series, notes };
+}
+
+const standardFridayNote = (series: OptionSeries): SymbolNote => ({
+  code: "STANDARD_FRIDAY",
+  why: `the monthly option ${series.name} expires on that Friday, so there is no weekly one`,
+});
+
+/** Notes a date that is the other one of a holiday-moved expiry than the dialect writes. */
+export function holidayNotes(series: OptionSeries, day: DayNumber, writes: "nominal" | "expiry"): readonly SymbolNote[] {
+  if (day === series[writes]) return noNotes;
+  const why = `written ${formatDay(day)}; ${series.name} is of ${formatDay(series.nominal)} and expires on ${formatDay(series.expiry)}`;
+  return [{ code: "HOLIDAY_DATE", why }];
+}
+
+/** Notes an expiry date that is printed though no notice confirms it. */
+export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
+  series.confirmed
+    ? noNotes
+    : [
+        {
+          code: "EXPIRY_UNCONFIRMED",
+          why: `${formatDay(series.nominal)} is a holiday; ${formatDay(series.expiry)} is taken as its expiry, by Friday's rule`,
+        },
+      ];
+
+/** Notes a code that is not the one that its table prints on that day. */
+export function aliasNotes(table: CodeTable, row: SeriesCode, series: OptionSeries): readonly SymbolNote[] {
+  const own = table.codeOf(row.product, row.family, series.nominal);
+  if (own === row || series.family !== row.family) return noNotes;
+  return [{ code: "CODE_ALIAS", why: `${row.code} is published (${row.source}); ${own?.code ?? "another code"} is printed` }];
+}
+
+/** The day of `21JUL25`; undefined where it does not exist. */
+export function dayOfText(date: string, monthName: string, year: string): DayNumber | undefined {
+  const month = monthOfName(monthName);
+  return month === 0 ? undefined : realDay(firstYear + Number(year), month, Number(date));
+}
+
+/** `21JUL25`. */
+export function textOfDay(day: DayNumber): string {
+  const { year, month, date } = dateOfDay(day);
+  return `${`${date}`.padStart(2, "0")}${monthNames[month - 1]}${`${year % 100}`.padStart(2, "0")}`;
+}
+
+/** The day of a date; undefined where there is none such, or outside the years that symbols can name. */
+export function realDay(year: number, month: number, date: number): DayNumber | undefined {
+  if (month < 1 || month > 12 || date < 1 || date > 31 || year < firstYear || year > lastYear) return undefined;
+  const day = dayNumber(year, month, date);
+  return dateOfDay(day).month === month ? day : undefined;
+}
+
+export const refusedDate = (text: string): Refused =>
+  refused("BAD_DATE", `there is no day ${text}, or not in ${firstYear} to ${lastYear}`);
+
+const familyShown = {
+  mon: "Mondays",
+  tue: "Tuesdays",
+  wed: "Wednesdays",
+  thu: "Thursdays",
+  fri: "Fridays",
+  standard: "quarterly and serial",
+} as const;
+
+function notListed(family: Weekly, week: number, shown: string): string {
+  const begins = formatDay(firstExpiryOf(family));
+  return `${shown} has no option of week ${week} on ${familyShown[family]}: there is no such day, or it is before ${begins}, when these options began`;
+}
+
+const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];

@@ -1,0 +1,133 @@
+import { aliasNotes, namedSeries, readFrontFuture, readFuture, readOption } from "../contracts.ts";
+import { letterOfMonth, monthOfLetter } from "../months.ts";
+import { productOfBloomberg } from "../products.ts";
+import {
+  type Dialect,
+  noNotes,
+  type Printing,
+  printed,
+  type Reading,
+  type Refused,
+  refused,
+  type SymbolContext,
+  type SymbolNote,
+} from "../reading.ts";
+import { bloombergTable, type SeriesCode } from "../series-codes.ts";
+import { formatStrike, parseStrike } from "../strike.ts";
+import { decadeNotes, lostDecade, twoDigitsOf, yearOfDigit, yearOfTwoDigits } from "../years.ts";
+
+const future = /^([A-Z]{2,3})([FGHJKMNQUVXZ])(\d)( Comdty)?$/;
+const midWeek = /^([A-Z]{3})([FGHJKMNQUVXZ])(\d\d)([CP])([1-5])(?: (\d[\d.]*))?( Comdty)?$/;
+const friday = /^([1-5])(M)([FGHJKMNQUVXZ])(\d)([CP])(?: (\d[\d.]*))?( Comdty)?$/;
+const standard = /^([A-Z]{2,3})([FGHJKMNQUVXZ])(\d)([CP])(?: (\d[\d.]*))?( Comdty)?$/;
+const bareRoot = /^[A-Z]{2,3}$/;
+
+/**
+ * Bloomberg's names, which are also those of the desk's CTO tables. Options of Monday to Thursday carry two digits of the year
+ * and the week behind put or call, Friday's the week before an M, monthly ones the root of the future with the contract month.
+ * Strikes are printed with three decimals and read with any.
+ */
+export const bloomberg: Dialect = {
+  name: "bloomberg",
+  describes: "Bloomberg's names, and the desk's CTO tables (alias cto): a root of its own for each weekday's options",
+  forms: [
+    { what: "future", form: "root letter year-digit Comdty", example: "TYU5 Comdty" },
+    { what: "Monday to Thursday option", form: "root letter YY C|P week strike Comdty", example: "VBYN25C3 111.750 Comdty" },
+    { what: "Friday option", form: "week M letter year-digit C|P strike Comdty", example: "3MN5P 110.250 Comdty" },
+    { what: "quarterly and serial option", form: "root letter year-digit C|P strike Comdty", example: "TYQ5P 110.750 Comdty" },
+    { what: "front future of the day", form: "root, read only", example: "TY" },
+  ],
+  detects: (text) =>
+    future.test(text) ||
+    midWeek.test(text) ||
+    friday.test(text) ||
+    standard.test(text) ||
+    (bareRoot.test(text) && productOfBloomberg(text) !== undefined),
+  parse(text, context): Reading {
+    const asFuture = future.exec(text);
+    if (asFuture !== null) {
+      const [, root = "", letter = "", digit, suffix] = asFuture;
+      const product = productOfBloomberg(root);
+      if (product === undefined) return refused("UNKNOWN_PRODUCT", `Bloomberg has no such future called ${root}, as far as is known here`);
+      const year = yearOfDigit(Number(digit), context.asOf);
+      return readFuture(product, year, monthOfLetter(letter), context, withSuffix(suffix, decadeNotes(year, context.asOf)));
+    }
+    const asMidWeek = midWeek.exec(text);
+    if (asMidWeek !== null) {
+      const [, root = "", letter = "", year = "", right = "", week, strikeText, suffix] = asMidWeek;
+      return parseOption(root, yearOfTwoDigits(year), letter, Number(week), right, strikeText, suffix, noNotes, context);
+    }
+    const asFriday = friday.exec(text);
+    if (asFriday !== null) {
+      const [, week, root = "", letter = "", digit, right = "", strikeText, suffix] = asFriday;
+      const year = yearOfDigit(Number(digit), context.asOf);
+      const notes = decadeNotes(year, context.asOf);
+      return parseOption(root, year, letter, Number(week), right, strikeText, suffix, notes, context);
+    }
+    const asStandard = standard.exec(text);
+    if (asStandard !== null) {
+      const [, root = "", letter = "", digit, right = "", strikeText, suffix] = asStandard;
+      const year = yearOfDigit(Number(digit), context.asOf);
+      return parseOption(root, year, letter, 0, right, strikeText, suffix, decadeNotes(year, context.asOf), context);
+    }
+    const product = bareRoot.test(text) ? productOfBloomberg(text) : undefined;
+    if (product !== undefined) return readFrontFuture(product, context);
+    return refused("UNKNOWN_FORM", "Bloomberg's names are like TYU5 Comdty, VBYN25C3 111.750 Comdty, 3MN5P 110.250 Comdty or TYQ5P 110.750 Comdty");
+  },
+  print(instrument, { asOf }): Printing {
+    if (instrument.kind === "future") {
+      const { product, year, month } = instrument;
+      return lostDecade("bloomberg", year, asOf) ?? printed(`${product.bloomberg}${letterOfMonth(month)}${year % 10} Comdty`);
+    }
+    const { series, right, strike } = instrument;
+    const { product, family, year, month, week } = series;
+    const row = bloombergTable.codeOf(product, family, series.nominal);
+    if (row === undefined) return noKnownCode(product.name, family);
+    const letter = letterOfMonth(month);
+    const strikeText = formatStrike(strike, ".", 3);
+    if (shapeOf(row) === "mid-week") return printed(`${row.code}${letter}${twoDigitsOf(year)}${right}${week} ${strikeText} Comdty`);
+    const root = week === 0 ? row.code : `${week}${row.code}`;
+    return lostDecade("bloomberg", year, asOf) ?? printed(`${root}${letter}${year % 10}${right} ${strikeText} Comdty`);
+  },
+};
+
+/** How a code stands in a name: Friday's M behind the week, the others before the month. */
+const shapeOf = ({ family }: SeriesCode): "mid-week" | "friday" | "standard" =>
+  family === "standard" || family === "fri" ? (family === "fri" ? "friday" : "standard") : "mid-week";
+
+function parseOption(
+  root: string,
+  year: number,
+  letter: string,
+  week: number,
+  right: string,
+  strikeText: string | undefined,
+  suffix: string | undefined,
+  notes: readonly SymbolNote[],
+  context: SymbolContext,
+): Reading {
+  const row = bloombergTable.named(root);
+  const shape = week === 0 ? "standard" : root === "M" ? "friday" : "mid-week";
+  if (row === undefined || shapeOf(row) !== shape) return refused("UNKNOWN_SERIES", `no source says which options Bloomberg calls ${root}`);
+  const found = namedSeries(row, year, monthOfLetter(letter), week, context, notes);
+  if ("ok" in found) return found;
+  if (strikeText === undefined) return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a strike behind a space`);
+  const alias = aliasNotes(bloombergTable, row, found.series);
+  return readOption(
+    found.series,
+    right,
+    parseStrike(strikeText, "."),
+    strikeText,
+    withSuffix(suffix, alias.length === 0 ? found.notes : [...found.notes, ...alias]),
+  );
+}
+
+const missingSuffix: SymbolNote = { code: "MISSING_COMDTY", why: "written without the Comdty that ends Bloomberg's names" };
+
+const withSuffix = (suffix: string | undefined, notes: readonly SymbolNote[]): readonly SymbolNote[] =>
+  suffix === undefined ? [...notes, missingSuffix] : notes;
+
+const noKnownCode = (product: string, family: SeriesCode["family"]): Refused =>
+  refused("NO_KNOWN_CODE", `no source says what Bloomberg calls ${family === "standard" ? "monthly" : `${dayNames[family]}'s`} options of the ${product}`);
+
+const dayNames = { mon: "Monday", tue: "Tuesday", wed: "Wednesday", thu: "Thursday", fri: "Friday" } as const;

@@ -1,0 +1,54 @@
+import { namedSeries, readFuture, readOption, refusedStrike } from "../contracts.ts";
+import { firstYear, lastYear } from "../expiry-calendar.ts";
+import { monthOfLetter } from "../months.ts";
+import { productOfCode } from "../products.ts";
+import { type Dialect, noNotes, printed, refused } from "../reading.ts";
+import { cmeTable } from "../series-codes.ts";
+import { badStrike, formatStrike, parseStrike } from "../strike.ts";
+
+const future = /^([A-Z]{2})([FGHJKMNQUVXZ])(\d{4})$/;
+const option = /^([A-Z]{2})-(\d{4})-(\d\d)-([A-Z]{2,3})([1-5]?)-([CP])(\d{3}\.\d{3})$/;
+
+/** Our own names: see `Instrument`. Nothing in them is left to be resolved, so reading them needs no day. */
+export const canonical: Dialect = {
+  name: "canonical",
+  describes: "pnl-bridge's own names: every instrument has exactly one, with four digits of the year and no date that could move",
+  forms: [
+    { what: "future", form: "product, month letter, year", example: "ZNU2025" },
+    {
+      what: "option",
+      form: "product-YYYY-MM-root[week]-C|P strike (three digits, three decimals); the month is the contract's",
+      example: "ZN-2025-07-VY3-P111.250",
+    },
+  ],
+  detects: (text) => future.test(text) || option.test(text),
+  parse(text, context) {
+    const asFuture = future.exec(text);
+    if (asFuture !== null) {
+      const [, code = "", letter = "", digits] = asFuture;
+      const product = productOfCode(code);
+      if (product === undefined) return refused("UNKNOWN_PRODUCT", `no product is called ${code}`);
+      const year = Number(digits);
+      if (year < firstYear || year > lastYear) return refused("NOT_LISTED", `contracts of ${firstYear} to ${lastYear} have names`);
+      return readFuture(product, year, monthOfLetter(letter), context);
+    }
+    const asOption = option.exec(text);
+    if (asOption === null) return refused("UNKNOWN_FORM", "canonical names are like ZNU2025 or ZN-2025-07-VY3-P111.250");
+    const [, code = "", year, month, root = "", week, right = "", strikeText = ""] = asOption;
+    const row = cmeTable.named(root);
+    if (productOfCode(code) === undefined) return refused("UNKNOWN_PRODUCT", `no product is called ${code}`);
+    if (row === undefined || row.product.code !== code || (row.family === "standard") !== (week === ""))
+      return refused("UNKNOWN_SERIES", `${code} has no options called ${root}${week}`);
+    const found = namedSeries(row, Number(year), Number(month), Number(week), context, noNotes);
+    if ("ok" in found) return found;
+    // A canonical name has one spelling: one that is not printed is none.
+    if (found.series.family !== row.family)
+      return refused("NOT_LISTED", `that Friday's option is the monthly one, ${found.series.name}`, {
+        candidates: [`${found.series.name}-${right}${strikeText}`],
+      });
+    const strike = parseStrike(strikeText.replace(/^0{1,2}/, ""), ".");
+    if (strike !== badStrike && formatStrike(strike, ".", 3).padStart(7, "0") !== strikeText) return refusedStrike(strikeText);
+    return readOption(found.series, right, strike, strikeText, found.notes);
+  },
+  print: (instrument) => printed(instrument.name),
+};

@@ -1,0 +1,309 @@
+/**
+ * What the desk's own translators said of a symbol, right or wrong. With it a comparison tells "legacy took two instruments for
+ * one" (a view says the same of both), or one for two, from a real break. Facts of behaviour only: where they are not known a
+ * view says undefined. Two texts could not be had without an assumption, which stands in the comment of ledger adapter and
+ * notation mapper. Each view is linear in the length of the text and holds nothing.
+ */
+import { type DayNumber, dateOfDay, dayNumber, weekday } from "../domain/trading-day.ts";
+import { realDay } from "./contracts.ts";
+import type { DialectName } from "./dialects/index.ts";
+import { ExpiryCalendar } from "./expiry-calendar.ts";
+import { letterOfMonth, monthOfLetter, monthOfName } from "./months.ts";
+import { type Product, productOfCode } from "./products.ts";
+import { cmeTable, type Weekly } from "./series-codes.ts";
+
+export interface LegacyView {
+  readonly name: string;
+  /** One sentence for people: which translator it was, and its known defects. */
+  readonly describes: string;
+  /** The dialect of the texts it was given. */
+  readonly reads: DialectName;
+  /** What it said: a text; null where it answered nothing (None, raised); undefined where the facts known do not say. */
+  says(text: string): Said;
+}
+
+type Said = string | null | undefined;
+
+export const legacyViews: readonly LegacyView[] = [
+  {
+    name: "raw-name",
+    describes:
+      "The first calculator and its database pnl_tracker.db keep the ledger's text as it is, untrimmed, so /110.50 and /110.5 are two instruments",
+    reads: "actant-trades",
+    says: (text) => text,
+  },
+  {
+    name: "symbol-translator",
+    describes:
+      "The desk's SymbolTranslator knows July options (N0) and ZN futures only, counts weeks by the date, and calls every Friday 3M",
+    reads: "actant-trades",
+    says: symbolTranslator,
+  },
+  {
+    name: "rosetta-stone",
+    describes:
+      "The desk's RosettaStone (083dc56) finds the rows of its expiration calendar and nothing else: the first option is of 21 July 2025, and date, letter, root and week must all be those of a row",
+    reads: "actant-trades",
+    says: rosettaStone,
+  },
+  {
+    name: "trade-ledger-watcher",
+    describes:
+      "The desk's TradeLedgerWatcher, up to 45e8681, takes ZB, ZF and ZT futures for TY, so four products are one position",
+    reads: "actant-trades",
+    says: tradeLedgerWatcher,
+  },
+  {
+    name: "ledger-adapter",
+    describes:
+      "The adapter of the desk's TYU5 engine (_parse_xcme) skips calls and writes every put as one of July 2025, Wednesdays under WBY and Fridays under TY",
+    reads: "actant-trades",
+    says: ledgerAdapter,
+  },
+  {
+    name: "spot-risk-translator",
+    describes:
+      "The desk's SpotRiskTranslator reads the keys of before 18 July 2025: it calls VY3 TY and ZN3 a Tuesday, and takes a quarterly option for a future",
+    reads: "actant-risk",
+    says: spotRiskTranslator,
+  },
+  {
+    name: "treasury-notation-mapper",
+    describes:
+      "The desk's TreasuryNotationMapper writes ZN for the root of every Monday to Thursday option and fails on Friday's",
+    reads: "bloomberg",
+    says: treasuryNotationMapper,
+  },
+  {
+    name: "fullpnl-symbol-mapper",
+    describes:
+      "The desk's FULLPNL SymbolMapper takes an option's expiry from its root and month, whatever the week, and knows one future, TYU5",
+    reads: "bloomberg",
+    says: fullpnlSymbolMapper,
+  },
+  {
+    name: "fullpnl-canonical",
+    describes: "The desk's canonical() (9fb559b) strips spaces, writes capitals, and drops COMDTY and XCME.",
+    reads: "bloomberg",
+    says: (text) => text.trim().toUpperCase().replace(" COMDTY", "").replace("XCME.", ""),
+  },
+];
+
+/**
+ * The desk's SymbolTranslator. Its pattern has the letter N and the filler 0 written into it, so August and September are
+ * nothing to it; Tuesday and Thursday have keys (TJ, TH) that no ledger has. The week is how many of the root's weekday there
+ * are from the 1st to the date, whatever digit the symbol carries: VY2 of 21 July is week 3. Nothing is trimmed.
+ */
+function symbolTranslator(text: string): Said {
+  const future = ledgerFuture(text);
+  if (future !== undefined) return future.code === "ZN" ? bloombergFuture("TY", future) : null;
+  const option = ledgerOption(text);
+  if (option === undefined || option.letter !== "N" || option.digit === "") return null;
+  const { root, right, day } = option;
+  const family = translatorKeys.get(root);
+  if (family === undefined) return null;
+  const strike = threePlaces(option.strikeText);
+  if (strike === undefined || day === undefined) return undefined;
+  const { year, month } = dateOfDay(day);
+  // Under N all known dates are of July; which of the two would have counted is not known.
+  if (month !== 7) return undefined;
+  if (family === "fri") return `3MN${year % 10}${right} ${strike} Comdty`;
+  return `${bloombergRoots[family]}N${twoDigits(year)}${right}${countOfWeekday(family, day)} ${strike} Comdty`;
+}
+
+const translatorKeys: ReadonlyMap<string, Weekly> = new Map([
+  ["VY", "mon"],
+  ["TJ", "tue"],
+  ["WY", "wed"],
+  ["TH", "thu"],
+  ["ZN", "fri"],
+]);
+
+/**
+ * The desk's RosettaStone: a look-up in its calendar, which has the options of the 10-year only. A base that differs in
+ * anything is no row: VY2 on 21 July, or ZN4 on 25 July, where the calendar has OZN. Puts are found in the calls' row.
+ * Known strikes are all of quarters; what became of eighths is not known.
+ */
+function rosettaStone(text: string): Said {
+  const exact = rosettaTexts.get(text);
+  if (exact !== undefined) return exact;
+  const option = ledgerOption(text);
+  if (option?.day === undefined) return undefined;
+  const { root, right, day, digit, letter } = option;
+  if (day < rosettaFrom) return null;
+  if (day > rosettaUntil) return undefined;
+  const row = cmeTable.named(root);
+  if (row?.product !== tenYear) return null;
+  const series = calendar.seriesOn(tenYear, row.family, day);
+  if (series?.expiry !== day || series.week !== Number(digit) || letterOfMonth(series.month) !== letter) return null;
+  const strike = quarterPlaces(option.strikeText);
+  if (strike === undefined || series.name === rosettaGap) return undefined;
+  const { family, week, year } = series;
+  if (family === "standard") return `TY${letter}${year % 10}${right} ${strike} Comdty`;
+  if (family === "fri") return `${week}M${letter}${year % 10}${right} ${strike} Comdty`;
+  return `${bloombergRoots[family]}${letter}${twoDigits(year)}${right}${week} ${strike} Comdty`;
+}
+
+const calendar = new ExpiryCalendar();
+const tenYear = productOfCode("ZN") as Product;
+
+/** The calendar's first option, and the last of its rows that are known. */
+const rosettaFrom = dayNumber(2025, 7, 21);
+const rosettaUntil = dayNumber(2025, 9, 30);
+/** 4 September 2025: the one option between the two days that has no row in the known part; there may be one further down. */
+const rosettaGap = "ZN-2025-09-HY1";
+
+/** The calendar's four futures, and texts that it is known not to have. */
+const rosettaTexts: ReadonlyMap<string, string | null> = new Map([
+  ["XCMEFFDPSX20250919U0ZN", "TYU5 Comdty"],
+  ["XCMEFFDPSX20250930U0ZT", "TUU5 Comdty"],
+  ["XCMEFFDPSX20250930U0ZF", "FVU5 Comdty"],
+  ["XCMEFFDPSX20250919U0ZB", "USU5 Comdty"],
+  ["XCMEFFDPSX20251231Z0ZF", null],
+  ["XCME.RX.H5", null],
+  ["XCME.RX.M5", null],
+  ["XCME.TU.H5", null],
+]);
+
+/** The desk's TradeLedgerWatcher up to 45e8681: a future of a product that it does not know is TY. */
+function tradeLedgerWatcher(text: string): Said {
+  const future = ledgerFuture(text);
+  return future !== undefined && watcherProducts.has(future.code) ? bloombergFuture("TY", future) : undefined;
+}
+
+/** ZN, and the products that were seen to become TY. */
+const watcherProducts: ReadonlySet<string> = new Set(["ZN", "ZB", "ZF", "ZT"]);
+
+/**
+ * The adapter's pattern has puts only, so calls are skipped. It rebuilds the name with month, year and P written into it; only
+ * the week's digit is the symbol's own. One date, 25 July 2025, has a case of its own. How it wrote the strike is not
+ * known: here it follows behind a space, as given.
+ */
+function ledgerAdapter(text: string): Said {
+  const option = ledgerOption(text);
+  if (option === undefined) return undefined;
+  if (option.right === "C") return null;
+  const root = adapterRoots.get(option.root);
+  if (root === undefined || option.digit === "") return undefined;
+  const name = option.day === adapterCase ? "OZNQ5" : `${root}N25P${option.digit}`;
+  return `${name} ${option.strikeText}`;
+}
+
+const adapterRoots: ReadonlyMap<string, string> = new Map([
+  ["VY", "VBY"],
+  ["WY", "WBY"],
+  ["ZN", "TY"],
+]);
+const adapterCase = dayNumber(2025, 7, 25);
+
+/**
+ * The desk's SpotRiskTranslator. Its pattern of futures has no end, so a quarterly option is taken for a future called OZN; ZF
+ * keeps CME's root. Of the weekly options two series are known. One digit behind the colon is tenths (:2 is .20).
+ */
+function spotRiskTranslator(text: string): Said {
+  const [, code, monthText = "", year] = riskFuture.exec(text) ?? [];
+  if (code !== undefined) {
+    const month = monthOfName(monthText);
+    return month === 0 ? undefined : `${code}${letterOfMonth(month)}${year} Comdty`;
+  }
+  const [, series = "", strikeText = "", right] = riskOption.exec(text) ?? [];
+  const root = riskRoots.get(series);
+  const strike = threePlaces(strikeText.replace(":", "."));
+  return root === undefined || strike === undefined ? undefined : `${root}N25${right}3 ${strike} Comdty`;
+}
+
+const riskFuture = /^XCME\.(ZF(?=\.[^.]*$)|OZN)\.([A-Z]{3})\d(\d)(?:\.\d+(?::\d+)?\.[CP])?$/;
+const riskOption = /^XCME\.([A-Z]{2}\d\.\d\d[A-Z]{3}\d\d)\.(\d+(?::\d\d?)?)\.([CP])$/;
+const riskRoots: ReadonlyMap<string, string> = new Map([
+  ["VY3.21JUL25", "TY"],
+  ["ZN3.18JUL25", "TJP"],
+]);
+
+/** The desk's TreasuryNotationMapper. Only the root is known to change: the rest of the text is taken to stay. */
+function treasuryNotationMapper(text: string): Said {
+  if (fridayName.test(text)) return null;
+  const [, rest] = weekdayName.exec(text) ?? [];
+  return rest === undefined ? undefined : `ZN${rest}`;
+}
+
+const fridayName = /^[1-5]M[FGHJKMNQUVXZ]\d[CP](?: |$)/;
+const weekdayName = /^(?:VBY|TJP|TYW|TJW)([FGHJKMNQUVXZ]\d\d[CP][1-5](?: .*)?)$/;
+
+/**
+ * The desk's FULLPNL SymbolMapper paired Bloomberg's names with the keys of the spot-risk file. The text is what it paired them
+ * by: `21JUL25 C 112.250`, expiry, put or call and strike, or `SEP25` of the one future. An option of another root or month
+ * had no expiry and was paired with any, which no text can say; so it is undefined, as are eighths, which it rounded.
+ */
+function fullpnlSymbolMapper(text: string): Said {
+  if (futureName.test(text)) return text.startsWith("TYU5") ? "SEP25" : null;
+  const [, family = "", right, strikeText = ""] = mappedName.exec(text) ?? [];
+  const expiry = mappedExpiries.get(family);
+  const strike = quarterPlaces(strikeText);
+  return expiry === undefined || strike === undefined ? undefined : `${expiry} ${right} ${strike}`;
+}
+
+const futureName = /^[A-Z]{2,3}[FGHJKMNQUVXZ]\d(?: Comdty)?$/;
+const mappedName = /^(3MN(?=\d[CP] )|VBYN(?=\d\d[CP]\d)|TYWN(?=\d\d[CP]\d))\d+([CP])\d? (\d[\d.]*)(?: Comdty)?$/;
+const mappedExpiries: ReadonlyMap<string, string> = new Map([
+  ["3MN", "18JUL25"],
+  ["VBYN", "21JUL25"],
+  ["TYWN", "23JUL25"],
+]);
+
+interface LedgerFuture {
+  readonly code: string;
+  /** `U5`; undefined where letter and date contradict: which of the two counted is not known. */
+  readonly contract: string | undefined;
+}
+
+function ledgerFuture(text: string): LedgerFuture | undefined {
+  const [, year = "", month, letter = "", code] = ledgerFutureForm.exec(text) ?? [];
+  if (code === undefined) return undefined;
+  return { code, contract: monthOfLetter(letter) === Number(month) ? `${letter}${year.slice(3)}` : undefined };
+}
+
+interface LedgerOption {
+  readonly right: string;
+  /** Undefined where there is no such day. */
+  readonly day: DayNumber | undefined;
+  readonly letter: string;
+  readonly root: string;
+  /** The week's; empty where there is none. */
+  readonly digit: string;
+  readonly strikeText: string;
+}
+
+function ledgerOption(text: string): LedgerOption | undefined {
+  const [, right = "", year, month, date, letter = "", root = "", digit = "", strikeText] = ledgerOptionForm.exec(text) ?? [];
+  if (strikeText === undefined) return undefined;
+  return { right, day: realDay(Number(year), Number(month), Number(date)), letter, root, digit, strikeText };
+}
+
+const ledgerFutureForm = /^XCMEFFDPSX(\d{4})(\d\d)\d\d([FGHJKMNQUVXZ])0([A-Z]{2,3})$/;
+const ledgerOptionForm = /^XCMEO([CP])ADPS(\d{4})(\d\d)(\d\d)([FGHJKMNQUVXZ])0([A-Z]{2,3})(\d?)\/(\d+(?:\.\d+)?)$/;
+
+const bloombergFuture = (root: string, { contract }: LedgerFuture): string | undefined =>
+  contract === undefined ? undefined : `${root}${contract} Comdty`;
+
+const bloombergRoots = { mon: "VBY", tue: "TJP", wed: "TYW", thu: "TJW" } as const;
+const weekdays = { mon: 1, tue: 2, wed: 3, thu: 4 } as const;
+
+/** How many of a weekday there are from the 1st of the month to the day, both counted. */
+function countOfWeekday(family: keyof typeof weekdays, day: DayNumber): number {
+  const last = day - ((weekday(day) - weekdays[family] + 7) % 7);
+  return Math.floor((dateOfDay(day).date - (day - last) + 6) / 7);
+}
+
+const twoDigits = (year: number): string => `${year % 100}`.padStart(2, "0");
+
+/** The number with three decimal places; undefined where it has more, or is not written as numbers are. */
+function threePlaces(text: string): string | undefined {
+  const [, points, fraction = ""] = /^(0|[1-9]\d*)(?:\.(\d{1,3}?)0*)?$/.exec(text) ?? [];
+  return points === undefined ? undefined : `${points}.${fraction.padEnd(3, "0")}`;
+}
+
+/** The same of whole quarters only. */
+function quarterPlaces(text: string): string | undefined {
+  const places = threePlaces(text);
+  return places !== undefined && /\.(?:00|25|50|75)0$/.test(places) ? places : undefined;
+}

@@ -1,0 +1,22 @@
+/** Contract months, January first: the exchange's letters and the three-letter names of dates. */
+export const monthLetters = "FGHJKMNQUVXZ";
+export const monthNames = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"] as const;
+
+export const letterOfMonth = (month: number): string => monthLetters[month - 1] as string;
+
+/** 1 to 12; 0 for a letter that names no month. */
+export const monthOfLetter = (letter: string): number => monthLetters.indexOf(letter) + 1;
+
+/** 1 to 12; 0 for a name that is none. */
+export const monthOfName = (name: string): number => (monthNames as readonly string[]).indexOf(name) + 1;
+
+/** A month of the calendar as a whole number, so that months can be counted on. */
+export const monthIndex = (year: number, month: number): number => year * 12 + month - 1;
+export const yearOfIndex = (index: number): number => Math.floor(index / 12);
+export const monthOfIndex = (index: number): number => (index % 12) + 1;
+
+/** Futures, and the underlying of every option, are of March, June, September and December. */
+export const isQuarterly = (month: number): boolean => month % 3 === 0;
+
+/** The quarterly month at or after an index. */
+export const quarterFrom = (index: number): number => index + ((3 - (monthOfIndex(index) % 3)) % 3);

@@ -1,0 +1,39 @@
+import { type DialectName, dialects } from "./dialects/index.ts";
+import type { SymbolContext } from "./reading.ts";
+import { readSymbol, type Source, symbolLengthMax } from "./translator.ts";
+
+/** What symbols are made of. */
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ./:-";
+const nearestMax = 3;
+
+/**
+ * Symbols that a person may have meant by a text that was refused: those one slip away (a character changed, two swapped, one
+ * too many, one missing) that translate without a note. At most three, the same ones every time.
+ * Tries some thousand texts, a few milliseconds: for what a person will look at, not for each of a million rows.
+ */
+export function nearestSymbols(text: string, source: Source, context: SymbolContext): readonly string[] {
+  if (text.length === 0 || text.length >= symbolLengthMax) return [];
+  const from = text.trim().toUpperCase().replace(/ COMDTY$/, " Comdty");
+  const found: string[] = [];
+  for (const candidate of slipsOf(from)) {
+    if (candidate === from || found.includes(candidate) || !isForm(candidate, source)) continue;
+    const reading = readSymbol(candidate, source, context);
+    if (reading.ok && reading.notes.length === 0) found.push(candidate);
+    if (found.length === nearestMax) break;
+  }
+  return found;
+}
+
+const isForm = (text: string, source: Source): boolean =>
+  source === "auto"
+    ? Object.values(dialects).some((dialect) => dialect.detects(text))
+    : dialects[source satisfies DialectName].detects(text);
+
+function* slipsOf(text: string): Generator<string> {
+  for (let at = 0; at + 1 < text.length; at++)
+    yield text.slice(0, at) + text.charAt(at + 1) + text.charAt(at) + text.slice(at + 2);
+  for (let at = 0; at < text.length; at++) yield text.slice(0, at) + text.slice(at + 1);
+  for (let at = 0; at < text.length; at++)
+    for (const character of alphabet) yield text.slice(0, at) + character + text.slice(at + 1);
+  for (let at = 0; at <= text.length; at++) for (const character of alphabet) yield text.slice(0, at) + character + text.slice(at);
+}

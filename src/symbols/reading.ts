@@ -1,0 +1,78 @@
+import type { SymbolNoteCode, SymbolRefusalCode } from "../domain/finding-codes.ts";
+import type { DayNumber } from "../domain/trading-day.ts";
+import type { ExpiryCalendar } from "./expiry-calendar.ts";
+import type { Instrument } from "./instrument.ts";
+
+/** What a text is read or printed by, besides the tables. */
+export interface SymbolContext {
+  /** The day on which the text was written: one-digit years and bare roots are read by it. */
+  readonly asOf: DayNumber;
+  readonly calendar: ExpiryCalendar;
+}
+
+export interface SymbolNote {
+  readonly code: SymbolNoteCode;
+  readonly why: string;
+}
+
+/** What a text means. */
+export type Reading = Read | Refused;
+
+export interface Read {
+  readonly ok: true;
+  readonly instrument: Instrument;
+  readonly notes: readonly SymbolNote[];
+}
+
+export interface Refused {
+  readonly ok: false;
+  readonly code: SymbolRefusalCode;
+  readonly why: string;
+  /** Canonical names of what an ambiguous text may mean. */
+  readonly candidates?: readonly string[];
+  /** Texts of the dialect that may have been meant, where they are known at once. */
+  readonly nearest?: readonly string[];
+  /** Of an instrument that a dialect cannot carry: the parts that would be lost. */
+  readonly lost?: readonly string[];
+}
+
+/** An instrument in a dialect. */
+export type Printing = Printed | Refused;
+
+export interface Printed {
+  readonly ok: true;
+  readonly text: string;
+  readonly notes: readonly SymbolNote[];
+}
+
+export const noNotes: readonly SymbolNote[] = Object.freeze([]);
+
+export const read = (instrument: Instrument, notes: readonly SymbolNote[] = noNotes): Read => ({ ok: true, instrument, notes });
+
+export const printed = (text: string, notes: readonly SymbolNote[] = noNotes): Printed => ({ ok: true, text, notes });
+
+export const refused = (
+  code: SymbolRefusalCode,
+  why: string,
+  more?: Pick<Refused, "candidates" | "nearest" | "lost">,
+): Refused => ({ ok: false, code, why, ...more });
+
+/** One system's way to name instruments. A dialect is one file and a row in `dialects/index.ts`. */
+export interface Dialect {
+  readonly name: string;
+  /** One sentence for people. */
+  readonly describes: string;
+  readonly forms: readonly DialectForm[];
+  /** Whether a text, in the dialect's own capitals and spaces, has the form of its symbols. Says nothing of what it means. */
+  detects(text: string): boolean;
+  /** Reads a text in the dialect's own capitals and spaces. */
+  parse(text: string, context: SymbolContext): Reading;
+  print(instrument: Instrument, context: SymbolContext): Printing;
+}
+
+export interface DialectForm {
+  readonly what: string;
+  /** Readable grammar. */
+  readonly form: string;
+  readonly example: string;
+}

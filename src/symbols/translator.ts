@@ -1,0 +1,119 @@
+import { type DialectName, dialects } from "./dialects/index.ts";
+import {
+  type Dialect,
+  type Printing,
+  type Read,
+  type Reading,
+  type Refused,
+  refused,
+  type SymbolContext,
+  type SymbolNote,
+} from "./reading.ts";
+
+/** The dialect of a text, or `auto`: found out from the text. */
+export type Source = DialectName | "auto";
+
+/** A reading, and the dialect that gave it; null where several or none could have. */
+export type Detected = Reading & { readonly dialect: DialectName | null };
+
+/** The longest text that any dialect has is half as long. */
+export const symbolLengthMax = 96;
+
+const all = Object.values(dialects) as readonly (Dialect & { readonly name: DialectName })[];
+
+/**
+ * The instrument that a text means. Spaces around it, several in a row, and letters of the wrong case are forgiven, with a
+ * note. `auto` asks every dialect that has symbols of that form: where several give one instrument it is that one, with a
+ * note; where they give different ones the text is refused, and the refusal lists them.
+ *
+ * Never throws. Costs a few microseconds whatever the text is; one that is too long is not looked at.
+ */
+export function readSymbol(text: string, source: Source, context: SymbolContext): Detected {
+  return readAs(text, source === "auto" ? all : [dialects[source] as (typeof all)[number]], context);
+}
+
+/** As `readSymbol`, among given dialects. */
+export function readAs<Name extends string>(
+  text: string,
+  among: readonly (Dialect & { readonly name: Name })[],
+  context: SymbolContext,
+): Reading & { readonly dialect: Name | null } {
+  if (text.length > symbolLengthMax)
+    return { ...refused("TOO_LONG", `a symbol has at most ${symbolLengthMax} characters, this text has ${text.length}`), dialect: null };
+  const exact = detected(text, among, context);
+  if (exact !== undefined) return exact;
+  const tidied = tidy(text);
+  if ("ok" in tidied) return { ...tidied, dialect: null };
+  const again = tidied.text === text ? undefined : detected(tidied.text, among, context);
+  if (again === undefined) {
+    const only = among.length === 1 ? among[0] : undefined;
+    const refusal = only?.parse(tidied.text, context) ?? refused("UNKNOWN_FORM", "the text has the form of no dialect's symbols");
+    return { ...(refusal as Refused), dialect: only?.name ?? null };
+  }
+  return again.ok ? { ...again, notes: [...tidied.notes, ...again.notes] } : again;
+}
+
+/** An instrument in a dialect, or why it cannot be carried there. */
+export const printSymbol = (instrument: Read["instrument"], target: DialectName, context: SymbolContext): Printing =>
+  dialects[target].print(instrument, context);
+
+/** What the dialects whose form the text has make of it; undefined where there is none. */
+function detected<Name extends string>(
+  text: string,
+  among: readonly (Dialect & { readonly name: Name })[],
+  context: SymbolContext,
+): (Reading & { readonly dialect: Name | null }) | undefined {
+  let first: { readonly dialect: Name; readonly reading: Reading } | undefined;
+  let others: { readonly dialect: Name; readonly reading: Reading }[] | undefined;
+  for (const dialect of among) {
+    if (!dialect.detects(text)) continue;
+    const found = { dialect: dialect.name, reading: dialect.parse(text, context) };
+    if (first === undefined) first = found;
+    else others = [...(others ?? [first]), found];
+  }
+  if (first === undefined) return undefined;
+  if (others === undefined) return { ...first.reading, dialect: first.dialect };
+  return decided(others);
+}
+
+function decided<Name extends string>(
+  found: readonly { readonly dialect: Name; readonly reading: Reading }[],
+): Reading & { readonly dialect: Name | null } {
+  const reads = found.flatMap(({ dialect, reading }) => (reading.ok ? [{ dialect, reading }] : []));
+  const [one, ...more] = reads;
+  if (one === undefined) {
+    const telling = found.find(({ reading }) => !reading.ok && !unknowing.has(reading.code)) ?? found[0];
+    const { dialect, reading } = telling as (typeof found)[number];
+    return { ...reading, dialect };
+  }
+  if (more.length === 0) return { ...one.reading, dialect: one.dialect };
+  const names = new Set(reads.map(({ reading }) => reading.instrument.name));
+  const shown = reads.map(({ dialect }) => dialect).join(", ");
+  if (names.size === 1) {
+    const note: SymbolNote = { code: "SEVERAL_DIALECTS", why: `it means ${one.reading.instrument.name} in each of ${shown}` };
+    return { ...one.reading, notes: [...one.reading.notes, note], dialect: one.dialect };
+  }
+  const meanings = reads.map(({ dialect, reading }) => `${reading.instrument.name} in ${dialect}`).join(", ");
+  return { ...refused("AMBIGUOUS", `it means ${meanings}; name the dialect`, { candidates: [...names] }), dialect: null };
+}
+
+/** Refusals that say no more than that the text is of another dialect. */
+const unknowing: ReadonlySet<string> = new Set(["UNKNOWN_FORM", "UNKNOWN_PRODUCT", "UNKNOWN_SERIES"]);
+
+/** The text in the capitals and spaces of all dialects, with notes of what was mended. */
+function tidy(text: string): { readonly text: string; readonly notes: readonly SymbolNote[] } | Refused {
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit > 126 || (unit < 32 && !isBlank(unit)))
+      return refused("NOT_ASCII", `character ${at + 1} (U+${unit.toString(16).toUpperCase().padStart(4, "0")}) is in no dialect`);
+  }
+  const spaced = text.replaceAll(/[ \t\r\n]+/g, " ").replaceAll(/^ | $/g, "");
+  if (spaced === "") return refused("EMPTY", "there is no symbol");
+  const capital = spaced.toUpperCase().replace(/ COMDTY$/, " Comdty");
+  const notes: SymbolNote[] = [];
+  if (spaced !== text) notes.push({ code: "WHITESPACE", why: "spaces or tabs that do not belong there were taken away" });
+  if (capital !== spaced) notes.push({ code: "CASE", why: `written in other letters than ${capital}` });
+  return { text: capital, notes };
+}
+
+const isBlank = (unit: number): boolean => unit === 9 || unit === 10 || unit === 13 || unit === 32;
