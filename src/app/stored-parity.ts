@@ -73,7 +73,7 @@ export async function compareStored(options: CompareOptions): Promise<StoredComp
   const modern = modernAnswer(statement, dayRule.name, legacy);
   options.onProgress?.("comparing");
   const asDesk = { ...config, systems: { ...config.systems, legacy: legacyDesk } };
-  const report = validatorFor(asDesk, multipliersOf(trades), unpricedDays(statement)).compare(legacy, modern);
+  const report = validatorFor(asDesk, multipliersOf(trades, aliases), unpricedDays(statement)).compare(legacy, modern);
   const files = [`${basename(path)}:processed_trades`];
   return {
     report: {

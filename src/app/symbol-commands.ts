@@ -53,12 +53,13 @@ export const overridesFrom = async (path: string | undefined): Promise<ExpiryOve
 
 /**
  * The expiries of a desk's calendar. A row that cannot be read, or two that contradict each other, would leave an expiry to be
- * guessed, so the file is refused then. Throws BAD_CALENDAR, UNREADABLE.
+ * guessed, so the file is refused then. Rows of products that are not known here are passed over. Throws BAD_CALENDAR, UNREADABLE.
  */
 export async function readOverrides(path: string): Promise<ExpiryOverrides> {
   const { rows, quarantine } = await readCalendarFile(path);
   const { overrides, findings } = overridesOf(rows, { calendar: new ExpiryCalendar() });
-  const refused = quarantine[0] ?? findings[0];
+  // A row of a product that is not known here says nothing of those that are.
+  const refused = quarantine[0] ?? findings.find(({ code }) => code !== "UNKNOWN_SYMBOL");
   if (refused !== undefined)
     throw new BridgeError("BAD_CALENDAR", {
       what: `the expiries cannot be taken from it: ${refused.code}: ${refused.why}`,
@@ -159,10 +160,17 @@ export const dialectList = () =>
 /** What `symbols check` says. Throws BAD_CALENDAR, UNREADABLE. */
 export async function checkCalendarFile(path: string) {
   const { rows, quarantine } = await readCalendarFile(path);
-  const checked = checkCalendar(rows, { calendar: new ExpiryCalendar() });
+  const context = { calendar: new ExpiryCalendar() };
+  const checked = checkCalendar(rows, context);
+  const told = new Set(checked.findings.map(({ line, code }) => `${line} ${code}`));
+  // What `--calendar` would refuse the file for, where it is not among the findings already.
+  const refusing = overridesOf(rows, context).findings.filter(({ line, code }) => !told.has(`${line} ${code}`));
+  const findings = [...checked.findings, ...refusing].sort((a, b) => a.line - b.line);
   return {
-    ok: quarantine.length === 0 && !checked.findings.some(({ severity }) => severity === "differs"),
-    ...checked,
+    ok: quarantine.length === 0 && !findings.some(({ severity }) => severity === "differs"),
+    rows: checked.rows,
+    agreeing: checked.rows - new Set(findings.map(({ line }) => line)).size,
+    findings,
     quarantine,
   };
 }

@@ -46,9 +46,19 @@ export function describeSymbol(symbol: string, asOf: DayNumber | undefined): Des
   const among = asOf === undefined ? wholeYears : Object.values(dialects);
   const reading = readAs(symbol, among, { asOf: asOf ?? earliest, calendar });
   if (reading.ok) return reading.notes.some(({ code }) => code === "FRONT_CONTRACT") ? undefined : described(reading.instrument);
-  const product = productOfLedgerSymbol(symbol.trim());
+  const product = productOfLedgerSymbol(symbol.trim()) ?? (asOf === undefined ? productOnAnyDay(symbol) : undefined);
   return product && { ...factsOf(product), instrument: null };
 }
+
+/** The product of a symbol that does not say which decade it is of: what a point is worth does not depend on it. */
+function productOnAnyDay(symbol: string): Product | undefined {
+  const reading = readAs(symbol, [dialects.cme, dialects.bloomberg], { asOf: anyDay, calendar });
+  if (!reading.ok || reading.notes.some(({ code }) => code === "FRONT_CONTRACT")) return undefined;
+  return productOfInstrument(reading.instrument);
+}
+
+/** A day on which options of every weekday are listed. */
+const anyDay = dayNumber(2026, 1, 5);
 
 /** The calendar day in Chicago of a time as trades carry it; undefined where it does not read. */
 export function dayOfTime(time: string | undefined): DayNumber | undefined {

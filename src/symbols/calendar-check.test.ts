@@ -184,7 +184,7 @@ describe("what a cell may have wrong", () => {
       "XCME.VY1.02SEP25",
       "OTHER_FORM",
       "XCME.VY1.01SEP25",
-      "ZN-2025-09-VY1 is of 2025-09-01 and expires on 2025-09-02",
+      "by the rule ZN-2025-09-VY1 is of 2025-09-01, a holiday, and expires on 2025-09-02",
       moved,
     ],
     [
@@ -336,7 +336,7 @@ describe("what cannot be compared", () => {
     ["VY6N5", "CME's symbols are like"],
     ["VY5N5", "JUL 2025 has no option of week 5 on Mondays"],
     ["ZNQ5", "are listed for March, June"],
-    ["ZN", "bare root may mean ZNU2025 or ZNZ2025"],
+    ["ZN", "bare root may mean the expiring contract or the next"],
     ["TYU5 Comdty", "CME's symbols are like"],
     ["", "there is no symbol"],
     ["\u202eZNU5", "U+202E"],

@@ -30,7 +30,7 @@ export function readFrontFuture(product: Product, context: SymbolContext): Readi
   const front = quarterFrom(monthIndex(year, month));
   const [nearName, nextName] = [front, front + 3].map((index) => futureName(product, yearOfIndex(index), monthOfIndex(index)));
   if (month === monthOfIndex(front))
-    return refused("AMBIGUOUS", `in a delivery month a bare root may mean ${nearName} or ${nextName}`, {
+    return refused("AMBIGUOUS", "in a delivery month a bare root may mean the expiring contract or the next", {
       candidates: [nearName as string, nextName as string],
     });
   const why = `a bare root means the next quarterly contract: ${nearName} in ${monthNames[month - 1]} ${year}`;
@@ -125,7 +125,7 @@ const standardFridayNote = (series: OptionSeries): SymbolNote => ({
 /** Notes a date that is the other one of a holiday-moved expiry than the dialect writes. */
 export function holidayNotes(series: OptionSeries, day: DayNumber, writes: "nominal" | "expiry"): readonly SymbolNote[] {
   if (day === series[writes]) return noNotes;
-  const why = `written ${formatDay(day)}; ${series.name} is of ${formatDay(series.nominal)} and expires on ${formatDay(series.expiry)}`;
+  const why = `written ${formatDay(day)}; by the rule ${series.name} is of ${formatDay(series.nominal)}, a holiday, and expires on ${formatDay(series.expiry)}`;
   return [{ code: "HOLIDAY_DATE", why }];
 }
 
@@ -144,7 +144,7 @@ export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
 export function aliasNotes(table: CodeTable, row: SeriesCode, series: OptionSeries): readonly SymbolNote[] {
   const own = table.codeOf(row.product, row.family, series.nominal);
   if (own === row || series.family !== row.family) return noNotes;
-  return [{ code: "CODE_ALIAS", why: `${row.code} is published (${row.source}); ${own?.code ?? "another code"} is printed` }];
+  return [{ code: "CODE_ALIAS", why: `${row.code} is published too; ${own?.code ?? "another code"} is printed` }];
 }
 
 /** The day of `21JUL25`; undefined where it does not exist. */

@@ -301,6 +301,10 @@ describe("a desk's own expiries", () => {
       ["ZN-2025-07-VY3", day("2025-07-23")],
       ["ZN-2025-08-OZN", day("2025-07-24")],
       ["ZN-2024-12-WY4", day("2024-12-23")],
+      // Further than a week from the nominal day, into another month, and onto the day of a monthly option.
+      ["ZT-2025-07-VT3", day("2025-08-01")],
+      ["ZT-2025-08-OZT", day("2025-08-01")],
+      ["ZN-2025-08-HY3", day("2025-08-22")],
       ["ZNU2025", day("2025-09-18")],
       // Names of nothing.
       ["ZT-2025-08-VY1", day("2025-08-06")],
@@ -319,6 +323,14 @@ describe("a desk's own expiries", () => {
     expect(formatDay(own.lastTradingDay(zn, 2025, 9) as DayNumber)).toBe("2025-09-18");
   });
 
+  it("are found however far they move it", () => {
+    expect(own.seriesOn(product("ZT"), "mon", day("2025-08-01"))?.name).toBe("ZT-2025-07-VT3");
+    expect(own.seriesOn(product("ZT"), "standard", day("2025-08-01"))?.name).toBe("ZT-2025-08-OZT");
+    expect(own.seriesOn(zn, "mon", day("2025-08-01"))).toBeUndefined();
+    // It expires no later than the monthly option, so it exercises into the same future.
+    expect(shown(weekly("ZN", "thu", "2025-08", 3, own))).toBe("ZN-2025-08-HY3 2025-08-21 2025-08-22 ZNU2025");
+  });
+
   it("confirm what no notice confirmed", () => {
     expect(shown(weekly("ZN", "wed", "2024-12", 4, own))).toBe("ZN-2024-12-WY4 2024-12-25 2024-12-23 ZNH2025");
     expect(own.seriesOn(zn, "wed", day("2024-12-26"))).toBeUndefined();
@@ -326,7 +338,7 @@ describe("a desk's own expiries", () => {
 
   it("leave all else as it is, and names of nothing move nothing", () => {
     expect(shown(weekly("ZN", "mon", "2025-07", 4, own))).toBe(shown(weekly("ZN", "mon", "2025-07", 4)));
-    expect(shown(weekly("ZT", "mon", "2025-07", 3, own))).toBe(shown(weekly("ZT", "mon", "2025-07", 3)));
+    expect(shown(weekly("ZF", "mon", "2025-07", 3, own))).toBe(shown(weekly("ZF", "mon", "2025-07", 3)));
     for (const on of ["2025-08-06", "2025-08-07", "2025-08-08"]) expect(own.seriesOn(zn, "mon", day(on))).toBeUndefined();
     expect(standard("ZN", "2026-01", own)?.name).toBe("ZN-2026-01-OZN");
     expect(formatDay(own.lastTradingDay(zn, 2025, 12) as DayNumber)).toBe("2025-12-19");

@@ -137,7 +137,8 @@ export class ExpiryCalendar {
     const [, year, month, code = "", week] = /^[A-Z]{2}-(\d{4})-(\d{2})-([A-Z]{2,3})([1-5])?$/.exec(name) ?? [];
     const row = cmeTable.named(code);
     if (row === undefined) return undefined;
-    if (row.family === "standard") return week === undefined ? this.standard(row.product, Number(year), Number(month)) : undefined;
+    if (row.family === "standard")
+      return week === undefined ? this.standard(row.product, Number(year), Number(month)) : undefined;
     return this.weekly(row.product, row.family, Number(year), Number(month), Number(week));
   }
 

@@ -13,10 +13,15 @@ const nearestMax = 3;
  */
 export function nearestSymbols(text: string, source: Source, context: SymbolContext): readonly string[] {
   if (text.length === 0 || text.length >= symbolLengthMax) return [];
-  const from = text.trim().toUpperCase().replace(/ COMDTY$/, " Comdty");
+  const from = text
+    .trim()
+    .toUpperCase()
+    .replace(/ CO[A-Z]{1,6}$/, " Comdty");
+  const year = /20\d\d/.exec(from)?.[0] ?? "";
   const found: string[] = [];
   for (const candidate of slipsOf(from)) {
-    if (candidate === from || found.includes(candidate) || !isForm(candidate, source)) continue;
+    // A slip in a year of four digits would be another one in some other decade: never what was meant.
+    if (candidate === from || !candidate.includes(year) || found.includes(candidate) || !isForm(candidate, source)) continue;
     const reading = readSymbol(candidate, source, context);
     if (reading.ok && reading.notes.length === 0) found.push(candidate);
     if (found.length === nearestMax) break;
@@ -35,5 +40,6 @@ function* slipsOf(text: string): Generator<string> {
   for (let at = 0; at < text.length; at++) yield text.slice(0, at) + text.slice(at + 1);
   for (let at = 0; at < text.length; at++)
     for (const character of alphabet) yield text.slice(0, at) + character + text.slice(at + 1);
-  for (let at = 0; at <= text.length; at++) for (const character of alphabet) yield text.slice(0, at) + character + text.slice(at);
+  for (let at = 0; at <= text.length; at++)
+    for (const character of alphabet) yield text.slice(0, at) + character + text.slice(at);
 }

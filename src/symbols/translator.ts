@@ -39,7 +39,10 @@ export function readAs<Name extends string>(
   context: SymbolContext,
 ): Reading & { readonly dialect: Name | null } {
   if (text.length > symbolLengthMax)
-    return { ...refused("TOO_LONG", `a symbol has at most ${symbolLengthMax} characters, this text has ${text.length}`), dialect: null };
+    return {
+      ...refused("TOO_LONG", `a symbol has at most ${symbolLengthMax} characters`),
+      dialect: null,
+    };
   const exact = detected(text, among, context);
   if (exact !== undefined) return exact;
   const tidied = tidy(text);

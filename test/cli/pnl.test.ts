@@ -283,3 +283,219 @@ START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_
       },
     ));
 });
+
+describe("pnl and the names of instruments", () => {
+  type Row = Readonly<Record<string, string | null>>;
+  const pnl = async (folder: string, ...more: readonly string[]) => {
+    const { code, out, err } = await pnlBridge(["pnl", "--trades", folder, ...more, "--json"]);
+    expect(err).toBe("");
+    return { code, ...JSON.parse(out) };
+  };
+  const marketPrices = (...rows: readonly string[]): string =>
+    `bloomberg,PX_LAST,PX_SETTLE,PX_BID,PX_ASK,OPT_EXPIRE_DT,MONEYNESS\n${rows.map((row) => `${row},,,,,\n`).join("")}`;
+  const optionPrices = (...rows: readonly string[]): string =>
+    `SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS\n${rows.map((row) => `${row},,,\n`).join("")}`;
+
+  it("joins the prices of a day under whatever name the file of that day has", () => {
+    const future = [
+      ["2025-07-21", "TYU5"],
+      ["2025-07-22", "TYU5 Comdty"],
+      ["2025-07-23", "XCME.ZN.SEP25"],
+      ["2025-07-24", "ZNU2025"],
+      ["2025-07-25", "TY"],
+      ["2025-07-28", "ZN"],
+      ["2025-07-29", "ZNU5"],
+      ["2025-07-30", "SEP 25 CBT 10YR TNOTE"],
+      ["2025-07-31", ZN],
+    ] as const;
+    const option = [
+      ["2025-07-21", "TYQ5P 110.750 Comdty"],
+      ["2025-07-22", "TYQ5P 110.75 Comdty"],
+      ["2025-07-23", "OZNQ5 P11075"],
+      ["2025-07-24", "XCME.OZN.AUG25.110:75.P"],
+      ["2025-07-25", "ZN-2025-08-OZN-P110.750"],
+    ] as const;
+    const fileOf = (family: string, day: string): string => `${family}_${day.replaceAll("-", "")}_1400.csv`;
+    const OZN = "XCMEOPADPS20250725Q0OZN/110.75";
+    return withFiles(
+      {
+        "trades_20250721.csv": ledger(`1,${ZN},2025-07-21 09:00:00,B,1,100`, `2,${OZN},2025-07-21 09:00:01,B,1,0`),
+        ...Object.fromEntries(
+          future.map(([day, name], at) => [fileOf("market_prices", day), marketPrices(`${name},${110 + at}`)]),
+        ),
+        ...Object.fromEntries(option.map(([day, name], at) => [fileOf("Options", day), optionPrices(`${name},0.${at + 1}`)])),
+        // In a delivery month nobody can say which contract a bare root is.
+        "market_prices_20250902_1400.csv": marketPrices("TY,150"),
+      },
+      async (folder) => {
+        const { daily, notes, quarantine } = await pnl(folder, "--prices", folder);
+        const marks = (symbol: string, days: number) =>
+          daily
+            .filter((row: Row) => row.symbol === symbol)
+            .slice(0, days)
+            .map((row: Row) => [row.tradingDay, row.mark]);
+        expect(marks(ZN, future.length + 1)).toEqual([...future.map(([day], at) => [day, `${110 + at}`]), ["2025-09-02", null]]);
+        expect(marks(OZN, option.length)).toEqual(option.map(([day], at) => [day, `0.${at + 1}`]));
+        expect(quarantine).toEqual([]);
+        expect(notes.filter(({ code }: Row) => code !== "ZERO_PRICE")).toEqual([
+          { file: "market_prices_20250902_1400.csv", line: 2, code: "AMBIGUOUS_ROOT", why: expect.stringContaining("TY") },
+        ]);
+      },
+    );
+  });
+
+  it("joins an option's price under Bloomberg's name, and refuses the market_prices' own that look like the ledgers'", () => {
+    const VY3 = "XCMEOPADPS20250721N0VY3/110.25";
+    return withFiles(
+      {
+        "trades_20250721.csv": ledger(`1,${VY3},2025-07-21 09:00:00,B,2,0.25`),
+        "market_prices_20250721_1400.csv": marketPrices(
+          "VBYN25P3 110.250 Comdty,0.5",
+          "XCMEOCADPS20250721N0VY3/110.25,0.75",
+          `${VY3},0.75`,
+        ),
+      },
+      async (folder) => {
+        const { code, positions, quarantine } = await pnl(folder, "--prices", folder);
+        expect(positions).toMatchObject([{ symbol: VY3, instrument: "ZN-2025-07-VY3-P110.250", mark: "0.5", unrealized: "500" }]);
+        expect(quarantine.map((row: Row) => [row.file, row.line, row.code])).toEqual([
+          ["market_prices_20250721_1400.csv", 3, "UNKNOWN_CONVENTION"],
+          ["market_prices_20250721_1400.csv", 4, "UNKNOWN_CONVENTION"],
+        ]);
+        expect(quarantine[0].why).toContain("XCMEOCADCS");
+        expect(code).toBe(1);
+      },
+    );
+  });
+
+  it("joins given marks under any name, and refuses two prices of one thing", () =>
+    withFiles(
+      {
+        "trades_20250721.csv": ledger(
+          `1,${ZN},2025-07-21 09:00:00,B,1,110`,
+          "2,XCMEFFDPSX20250930U0ZT,2025-07-21 09:00:01,B,1,103",
+          "3,XCMEFFDPSX20250930U0ZF,2025-07-21 09:00:02,B,1,108",
+          "4,XCMEFFDPSX20250919U0ZB,2025-07-21 09:00:03,B,1,113",
+          "5,XCMEOPADPS20250721N0VY3/110.25,2025-07-21 09:00:04,B,1,0.25",
+        ),
+        "marks.json": JSON.stringify({
+          TY: "111",
+          "XCME.ZT.SEP25": "104",
+          "fvu5 comdty": "109",
+          "SEP 25 CBT 30YR TBOND": "114",
+          "VBYN25P3 110.25": "1.25",
+        }),
+        "two.json": '{"TY": "111", "XCME.ZN.SEP25": "112"}',
+      },
+      async (folder) => {
+        const { positions, notes } = await pnl(folder, "--marks", join(folder, "marks.json"));
+        expect(positions.map((row: Row) => [row.instrument, row.unrealized])).toEqual([
+          ["ZBU2025", "1000"],
+          ["ZNU2025", "1000"],
+          ["ZFU2025", "1000"],
+          ["ZTU2025", "2000"],
+          ["ZN-2025-07-VY3-P110.250", "1000"],
+        ]);
+        expect(notes).toEqual([]);
+        const { code, err } = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "two.json")]);
+        expect([code, err]).toEqual([
+          2,
+          expect.stringMatching(/^BAD_MARKS: .*"TY" and "XCME\.ZN\.SEP25" are one thing, with two prices/),
+        ]);
+      },
+    ));
+
+  it("takes two spellings for one position, reads a contradicting week by the date, and says both with file and line", () =>
+    withFiles(
+      {
+        "trades_20250721.csv": ledger(
+          "1,XCMEOPADPS20250721N0VY3/110.5,2025-07-21 09:00:00,B,2,0.5",
+          "2,XCMEOPADPS20250721N0VY3/110.50,2025-07-21 09:00:01,S,1,0.75",
+          "3,XCMEOPADPS20250721N0VY2/110.50,2025-07-21 09:00:02,S,1,1",
+        ),
+      },
+      async (folder) => {
+        const { positions, notes, code } = await pnl(folder);
+        expect(positions).toMatchObject([
+          {
+            symbol: "XCMEOPADPS20250721N0VY3/110.5",
+            instrument: "ZN-2025-07-VY3-P110.500",
+            quantity: "0",
+            realized: "750",
+            multiplier: "1000",
+          },
+        ]);
+        const aliased = expect.stringContaining("one position, under XCMEOPADPS20250721N0VY3/110.5");
+        expect(notes).toEqual([
+          { file: "trades_20250721.csv", line: 3, code: "ALIASED_SYMBOL", why: aliased },
+          {
+            file: "trades_20250721.csv",
+            line: 4,
+            code: "WEEK_DIGIT_MISMATCH",
+            why: expect.stringContaining("VY2/110.50: week 2"),
+          },
+          { file: "trades_20250721.csv", line: 4, code: "ALIASED_SYMBOL", why: aliased },
+        ]);
+        expect(code).toBe(0);
+      },
+    ));
+
+  it("keeps what it cannot translate under its own text, with its product's multiplier where there is one", () =>
+    withFiles(
+      {
+        "trades_20250721.csv": ledger(
+          "1,XCME.TU.H5,2025-07-21 09:00:00,B,1,103",
+          "2,XCME.TU.H5,2025-07-21 09:00:01,S,1,103.5",
+          "3,XCMEOPADPS20250722N0VY3/110,2025-07-21 09:00:02,B,1,0.25",
+          "4,XCMEOPADPS20250721N0VY3/110,2025-07-21 09:00:03,S,1,0.25",
+          "5,XCME.XX.H5,2025-07-21 09:00:04,B,1,2",
+          "6,XCME.XX.H5,2025-07-21 09:00:05,S,1,3",
+        ),
+        "marks.json": '{"XCMEOPADPS20250722N0VY3/110": "0.5", "XCMEOPADPS20250721N0VY3/110": "0.75"}',
+      },
+      async (folder) => {
+        const { positions, totals, notes, code } = await pnl(folder, "--marks", join(folder, "marks.json"));
+        const shown = positions.map((row: Row) => [
+          row.symbol,
+          row.instrument,
+          row.multiplier,
+          row.currency,
+          row.realized,
+          row.mark,
+        ]);
+        expect(shown).toEqual([
+          ["XCME.TU.H5", null, "2000", "USD", "1000", null],
+          ["XCME.XX.H5", null, "1", "XXX", "1", null],
+          ["XCMEOPADPS20250721N0VY3/110", "ZN-2025-07-VY3-P110.000", "1000", "USD", "0", "0.75"],
+          // One digit of its date is wrong: it must not meet the other's lots.
+          ["XCMEOPADPS20250722N0VY3/110", null, "1000", "USD", "0", "0.5"],
+        ]);
+        expect(totals.untranslated).toEqual(["XCME.TU.H5", "XCME.XX.H5", "XCMEOPADPS20250722N0VY3/110"]);
+        expect(notes.map(({ line, code: of, why }: Row) => [line, of, why])).toEqual([
+          [2, "UNTRANSLATED", expect.stringMatching(/^XCME\.TU\.H5: UNKNOWN_PRODUCT: /)],
+          [4, "UNTRANSLATED", expect.stringMatching(/^XCMEOPADPS20250722N0VY3\/110: DATE_NOT_OF_SERIES: .*Tuesday/)],
+          [6, "UNKNOWN_PRODUCT", expect.stringContaining("XCME.XX.H5: multiplier 1")],
+        ]);
+        expect(code).toBe(0);
+      },
+    ));
+
+  it("takes expiries from the desk's calendar, and refuses one that contradicts itself", () => {
+    const head = "Option Expiration Date (CT),Option Symbol\n";
+    return withFiles(
+      {
+        "trades_20250721.csv": ledger("1,XCMEOPADPS20250722N0VY3/110,2025-07-21 09:00:00,B,1,0.25"),
+        "moved.csv": `${head}7/22/2025 14:00,VY3N5\n`,
+        "torn.csv": `${head}7/22/2025 14:00,VY3N5\n7/21/2025 14:00,VY3N5\n`,
+      },
+      async (folder) => {
+        const { positions, notes } = await pnl(folder, "--calendar", join(folder, "moved.csv"));
+        expect(positions).toMatchObject([{ instrument: "ZN-2025-07-VY3-P110.000" }]);
+        expect(notes).toEqual([]);
+        const { code, out, err } = await pnlBridge(["pnl", "--trades", folder, "--calendar", join(folder, "torn.csv")]);
+        expect([code, out]).toEqual([2, ""]);
+        expect(err).toMatch(/^BAD_CALENDAR: .*CONFLICTING_EXPIRY.*torn\.csv:2\); .*\n$/);
+      },
+    );
+  });
+});

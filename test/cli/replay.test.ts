@@ -256,3 +256,124 @@ describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped: no 
       expect([code, report.ok, report.verdicts.diverged]).toEqual([0, true, 0]);
     }));
 });
+
+describe("replay shows what the desk's own symbol translators would have made of the symbols", () => {
+  const [ZB, ZF] = ["XCMEFFDPSX20250919U0ZB", "XCMEFFDPSX20250930U0ZF"];
+  const [ZN3, ZN4] = ["XCMEOPADPS20250718N0ZN3/110.75", "XCMEOPADPS20250725N0ZN4/110.75"];
+  const [short, long] = ["XCMEOPADPS20250721N0VY3/110.5", "XCMEOPADPS20250721N0VY3/110.50"];
+  const files = {
+    "trades_20250716.csv": ledger(
+      `1,${ZN},2025-07-16 09:00:00,B,2,110`,
+      `2,${ZB},2025-07-16 09:00:01,S,1,113`,
+      `3,${ZF},2025-07-16 09:00:02,S,1,108`,
+      `4,${ZN3},2025-07-16 09:00:03,B,1,0.5`,
+      `5,${ZN4},2025-07-16 09:00:04,S,1,0.75`,
+      `6,${short},2025-07-16 09:00:05,B,1,0.25`,
+      `7,${long},2025-07-16 09:00:06,S,1,0.5`,
+      "8,XCMEOPADPS20250805Q0GY1/110.5,2025-07-16 09:00:07,B,1,0.5",
+      "9,XCME.TU.H5,2025-07-16 09:00:08,B,1,103",
+    ),
+    "market_prices_20250716_1400.csv":
+      "bloomberg,PX_LAST,PX_SETTLE,PX_BID,PX_ASK,OPT_EXPIRE_DT,MONEYNESS\nTYU5 Comdty,111,,,,,\nVBYN25P3 110.500 Comdty,0.75,,,,,\n",
+  };
+  const merge = (view: string, text: string, rows: readonly (readonly [string, string])[]) => ({
+    view,
+    text,
+    instruments: rows.map(([instrument]) => instrument),
+    symbols: rows.map(([, symbol]) => symbol),
+  });
+
+  it("as merges, splits and losses, in JSON, in the table and on the page", () =>
+    withFiles(files, async (folder) => {
+      const out = join(folder, "out");
+      const args = ["replay", "--trades", folder, "--prices", folder];
+      const ran = await pnlBridge([...args, "--json", "--out", out]);
+      const { legacySymbols } = parse(ran.out);
+      expect(legacySymbols?.merges).toContainEqual(
+        merge("symbol-translator", "3MN5P 110.750 Comdty", [
+          ["ZN-2025-07-ZN3-P110.750", ZN3],
+          ["ZN-2025-08-OZN-P110.750", ZN4],
+        ]),
+      );
+      expect(legacySymbols?.merges).toContainEqual(
+        merge("trade-ledger-watcher", "TYU5 Comdty", [
+          ["ZNU2025", ZN],
+          ["ZBU2025", ZB],
+          ["ZFU2025", ZF],
+        ]),
+      );
+      expect(legacySymbols?.splits).toContainEqual({
+        view: "raw-name",
+        instrument: "ZN-2025-07-VY3-P110.500",
+        texts: [short, long],
+        symbols: [short, long],
+      });
+      expect(legacySymbols?.lost.find(({ view }) => view === "symbol-translator")?.symbols).toEqual([
+        ZB,
+        ZF,
+        "XCMEOPADPS20250805Q0GY1/110.5",
+      ]);
+      // It names no instrument, so nothing is known of what they would have said.
+      expect(JSON.stringify(legacySymbols)).not.toContain("XCME.TU.H5");
+
+      const lines = [
+        "symbol-translator would have merged ZN-2025-07-ZN3-P110.750 and ZN-2025-08-OZN-P110.750 as 3MN5P 110.750 Comdty",
+        "trade-ledger-watcher would have merged ZNU2025 and ZBU2025 and ZFU2025 as TYU5 Comdty",
+        `raw-name would have split ZN-2025-07-VY3-P110.500 into ${short} and ${long}`,
+        `symbol-translator would have had no name for ${ZB} and 2 more`,
+      ];
+      const table = (await pnlBridge(args)).out.split("\n").map((line) => line.trim());
+      const page = await readFile(join(out, "report.html"), "utf8");
+      for (const line of lines) {
+        expect(table).toContain(line);
+        expect(page).toContain(`<li>${line}</li>`);
+      }
+      expect(page).toContain("What the desk&#39;s own symbol translators would have made of these symbols");
+    }));
+
+  it("beside what legacy's two positions of one instrument come to, in money each, at the instrument's price", () =>
+    withFiles(files, async (folder) => {
+      const report = parse((await pnlBridge(["replay", "--trades", folder, "--prices", folder, "--json"])).out);
+      expect(find(report, "position", ZN, "unrealized")).toMatchObject({ legacy: "2000", modern: "2000", verdict: "equal" });
+      expect(find(report, "position", short, "realized")).toMatchObject({ legacy: "0", modern: "250", cause: "SPLIT_SYMBOLS" });
+      expect(find(report, "position", short, "unrealized")).toMatchObject({ legacy: "500", modern: "0", cause: "SPLIT_SYMBOLS" });
+      expect(find(report, "position", long, "row")).toMatchObject({
+        legacy: "1",
+        modern: "0",
+        cause: "SPLIT_SYMBOLS",
+        present: { quantity: "-1", averagePrice: "0.5", realized: "0", unrealized: "-250" },
+      });
+      expect(find(report, "position", "XCME.TU.H5", "quantity")).toMatchObject({ legacy: "1", modern: "1", verdict: "equal" });
+    }));
+
+  it("says nothing where every one of them had a name of its own", () =>
+    withFiles({ "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`) }, async (folder) => {
+      const out = join(folder, "out");
+      const { out: text } = await pnlBridge(["replay", "--trades", folder, "--json", "--out", out]);
+      expect(parse(text).legacySymbols).toEqual({ merges: [], splits: [], lost: [] });
+      expect(await readFile(join(out, "report.html"), "utf8")).not.toContain("symbol translators");
+    }));
+});
+
+describe.skipIf(!hasSharedData)("replay over all real ledgers (skipped: no ../shared/data)", () => {
+  it("translates every symbol but the three of February, and finds what the desk's translators merged", async () => {
+    const { out } = await pnlBridge(["replay", "--trades", join(sharedData, "ledgers"), "--json"]);
+    const { legacySymbols, notes } = parse(out);
+    const untranslated = notes?.filter(({ code }) => code === "UNTRANSLATED") ?? [];
+    expect(untranslated.map(({ file, line, why }) => [file, line, why.split(": ").slice(0, 2)])).toEqual([
+      ["trades_20250210.csv", 2, ["XCME.RX.H5", "UNKNOWN_PRODUCT"]],
+      ["trades_20250210.csv", 4, ["XCME.RX.M5", "UNKNOWN_PRODUCT"]],
+      ["trades_20250210.csv", 5, ["XCME.TU.H5", "UNKNOWN_PRODUCT"]],
+    ]);
+    expect(notes?.filter(({ code }) => code === "UNKNOWN_PRODUCT")).toEqual([]);
+    const merged = (legacySymbols?.merges ?? []).filter(
+      ({ view }) => view === "symbol-translator" || view === "trade-ledger-watcher",
+    );
+    expect(merged.map(({ view, text, instruments }) => [view, text, instruments])).toEqual([
+      ["symbol-translator", "3MN5P 110.750 Comdty", ["ZN-2025-07-ZN3-P110.750", "ZN-2025-08-OZN-P110.750"]],
+      ["symbol-translator", "3MN5P 111.250 Comdty", ["ZN-2025-07-ZN3-P111.250", "ZN-2025-08-OZN-P111.250"]],
+      ["trade-ledger-watcher", "TYU5 Comdty", ["ZNU2025", "ZBU2025", "ZFU2025", "ZTU2025"]],
+    ]);
+    expect(legacySymbols?.splits).toEqual([]);
+  });
+});

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readCalendarFile } from "../../src/adapters/csv/calendar-file.ts";
-import { checkCalendar, ExpiryCalendar, overridesOf } from "../../src/symbols/index.ts";
+import { type CalendarColumn, checkCalendar, ExpiryCalendar, overridesOf } from "../../src/symbols/index.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 
 const calendar = new ExpiryCalendar();

@@ -171,13 +171,18 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
 };
 
 /** Real texts that name no instrument, though one of the systems gave them one. */
-const refused: readonly (readonly [DialectName, source: string, code: string, candidates?: readonly string[]])[] = [
-  ["actant-risk", "XCME.XXX.01JAN99.100.C", "UNKNOWN_SERIES"],
-  ["actant-trades", "XCME.RX.H5", "UNKNOWN_PRODUCT"],
-  ["actant-trades", "XCME.RX.M5", "UNKNOWN_PRODUCT"],
-  ["actant-trades", "XCME.TU.H5", "UNKNOWN_PRODUCT"],
-  ["actant-time", "XCME.ZN.N.G.21JUL25", "NO_STRIKE", ["ZN-2025-07-VY3"]],
-  ["actant-time", "XCME.ZN.N.G.02SEP25", "NO_STRIKE", ["ZN-2025-09-VY1", "ZN-2025-09-GY1"]],
+const refused: readonly {
+  readonly dialect: DialectName;
+  readonly source: string;
+  readonly code: string;
+  readonly candidates?: readonly string[];
+}[] = [
+  { dialect: "actant-risk", source: "XCME.XXX.01JAN99.100.C", code: "UNKNOWN_SERIES" },
+  { dialect: "actant-trades", source: "XCME.RX.H5", code: "UNKNOWN_PRODUCT" },
+  { dialect: "actant-trades", source: "XCME.RX.M5", code: "UNKNOWN_PRODUCT" },
+  { dialect: "actant-trades", source: "XCME.TU.H5", code: "UNKNOWN_PRODUCT" },
+  { dialect: "actant-time", source: "XCME.ZN.N.G.21JUL25", code: "NO_STRIKE", candidates: ["ZN-2025-07-VY3"] },
+  { dialect: "actant-time", source: "XCME.ZN.N.G.02SEP25", code: "NO_STRIKE", candidates: ["ZN-2025-09-VY1", "ZN-2025-09-GY1"] },
 ];
 
 const rows = Object.entries(pairs).flatMap(([dialect, list]) => list.map((pair) => [dialect as DialectName, pair] as const));
@@ -208,7 +213,7 @@ describe("real symbols", () => {
     expect(new Set(carried)).toEqual(new Set([reading.ok ? reading.instrument.name : ""]));
   });
 
-  it.each(refused)("%s %s is refused: %s", (dialect, source, code, candidates) => {
+  it.each(refused)("$dialect $source is refused: $code", ({ dialect, source, code, candidates }) => {
     const reading = read(source, dialect);
     expect(reading.ok ? reading.instrument.name : [reading.code, reading.candidates]).toEqual([code, candidates]);
   });

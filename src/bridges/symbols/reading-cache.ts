@@ -21,9 +21,7 @@ export class ReadingCache<Value> {
   }
 
   set(text: string, value: Value): void {
-    // A text cut out of a larger one would keep all of that in memory for as long as it is in here. Joined to something and cut
-    // off again it hangs on a copy of its own.
-    this.#keep(`${text}.`.slice(0, -1), value);
+    this.#keep(ownText(text), value);
   }
 
   get size(): number {
@@ -38,3 +36,9 @@ export class ReadingCache<Value> {
     this.#young.set(text, value);
   }
 }
+
+/**
+ * A text for keeping: one that was cut out of a larger text would keep all of that in memory. Joined to something and cut off
+ * again it hangs on a copy of its own.
+ */
+export const ownText = (text: string): string => `${text}.`.slice(0, -1);

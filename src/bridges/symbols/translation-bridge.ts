@@ -20,7 +20,7 @@ import {
   symbolLengthMax,
   tableVersion,
 } from "../../symbols/index.ts";
-import { ReadingCache } from "./reading-cache.ts";
+import { ownText, ReadingCache } from "./reading-cache.ts";
 
 export interface SymbolBridgeOptions {
   /** The day by which one-digit years and bare roots are read where a call names none: YYYY-MM-DD, or days since 1970. */
@@ -130,6 +130,7 @@ export class SymbolTranslationBridge {
   #withNotes = 0;
   #notComparable = 0;
   #unlogged = 0;
+  readonly #printedNotes = new ReadingCache<true>(notedMax);
   readonly #refusals = new Map<SymbolRefusalCode, number>();
   #tables: string | undefined;
 
@@ -146,28 +147,31 @@ export class SymbolTranslationBridge {
 
   /** The instrument that a text means, with notes; or why it is refused. Never throws for a text, whatever is in it. */
   canonical(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Detected {
-    const day = asOf === undefined ? this.#asOf : dayOf(asOf);
-    const found = this.#last.source === source && this.#last.asOf === day ? this.#last : this.#cacheOf(source, day);
-    const known = symbol.length > symbolLengthMax ? undefined : found.cache.get(symbol);
-    const reading = known ?? this.#read(symbol, source, found);
-    if (!reading.ok) this.#countRefused(symbol, source, reading, found.context);
-    else {
-      this.#translated += 1;
-      if (reading.notes.length > 0) this.#withNotes += 1;
-    }
+    const found = this.#foundFor(source, asOf);
+    const reading = this.#reading(symbol, source, found);
+    if (reading.ok) this.#countTranslated(reading.notes.length);
+    else this.#countRefused(symbol, source, reading, found.context);
     return reading;
   }
 
   /** From one dialect to another. */
   translate(symbol: string, source: Source, target: DialectName, asOf?: string | DayNumber): Translation {
-    const reading = this.canonical(symbol, source, asOf);
-    const input = symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol;
-    if (!reading.ok) return { input, ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
+    const found = this.#foundFor(source, asOf);
+    const reading = this.#reading(symbol, source, found);
+    const input = shownOf(symbol);
+    if (!reading.ok) {
+      this.#countRefused(symbol, source, reading, found.context);
+      return { input, ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
+    }
     const { dialect, instrument, notes } = reading;
     const detected = dialect as DialectName;
-    const printing = this.print(instrument, target, asOf);
-    if (!printing.ok)
+    const printing = printSymbol(instrument, target, found.context);
+    if (!printing.ok) {
+      this.#countRefused(symbol, source, { ...printing, nearest: [] }, found.context);
       return { input, detected, canonical: instrument.name, ok: false, error: { ...errorOf(printing), nearest: [] } };
+    }
+    this.#countTranslated(notes.length + printing.notes.length);
+    if (printing.notes.length > 0) this.#recordOnce(symbol, source, target, { ...reading, notes: printing.notes }, found.context);
     return { input, detected, canonical: instrument.name, output: printing.text, ok: true, notes: [...notes, ...printing.notes] };
   }
 
@@ -179,7 +183,7 @@ export class SymbolTranslationBridge {
   /** Every name of what a text means. */
   variants(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Variants | Untranslated {
     const reading = this.canonical(symbol, source, asOf);
-    if (!reading.ok) return { input: symbol, ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
+    if (!reading.ok) return { input: shownOf(symbol), ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
     const { instrument, notes, dialect } = reading;
     const texts = Object.fromEntries(dialectNames.map((target) => [target, this.print(instrument, target, asOf)]));
     return { instrument, detected: dialect as DialectName, notes, texts: texts as Variants["texts"] };
@@ -190,9 +194,9 @@ export class SymbolTranslationBridge {
     symbol: string,
     source: Source,
     asOf?: string | DayNumber,
-  ): Read | { readonly kind: "stopped"; readonly refusal: Refused } {
+  ): Read | { readonly ok: false; readonly kind: "stopped"; readonly refusal: Refused } {
     const reading = this.canonical(symbol, source, asOf);
-    return reading.ok ? reading : { kind: "stopped", refusal: reading };
+    return reading.ok ? reading : { ok: false, kind: "stopped", refusal: reading };
   }
 
   /** For who compares in the shadow: a refused symbol has no counterpart, so its comparison counts as not comparable. */
@@ -200,11 +204,11 @@ export class SymbolTranslationBridge {
     symbol: string,
     source: Source,
     asOf?: string | DayNumber,
-  ): Read | { readonly kind: "not_comparable"; readonly refusal: Refused } {
+  ): Read | { readonly ok: false; readonly kind: "not_comparable"; readonly refusal: Refused } {
     const reading = this.canonical(symbol, source, asOf);
     if (reading.ok) return reading;
     this.#notComparable += 1;
-    return { kind: "not_comparable", refusal: reading };
+    return { ok: false, kind: "not_comparable", refusal: reading };
   }
 
   /** Version and hash of all that translations depend on. */
@@ -223,7 +227,7 @@ export class SymbolTranslationBridge {
     };
   }
 
-  /** Each refused symbol once, in the order in which they came, and how many more there were than are kept. */
+  /** Each refused symbol once, in the order in which they came, and how many more calls with others were refused. */
   get quarantine(): { readonly symbols: readonly QuarantinedSymbol[]; readonly more: number } {
     return { symbols: [...this.#quarantine.values()], more: this.#beyondQuarantine };
   }
@@ -233,9 +237,17 @@ export class SymbolTranslationBridge {
     return this.#noted;
   }
 
-  #read(symbol: string, source: Source, { context, cache }: Found): Detected {
+  #foundFor(source: Source, asOf: string | DayNumber | undefined): Found {
+    const day = asOf === undefined ? this.#asOf : dayOf(asOf);
+    return this.#last.source === source && this.#last.asOf === day ? this.#last : this.#cacheOf(source, day);
+  }
+
+  #reading(symbol: string, source: Source, { context, cache }: Found): Detected {
+    if (symbol.length > symbolLengthMax) return readSymbol(symbol, source, context);
+    const known = cache.get(symbol);
+    if (known !== undefined) return known;
     const reading = readSymbol(symbol, source, context);
-    if (symbol.length <= symbolLengthMax) cache.set(symbol, reading);
+    cache.set(symbol, reading);
     if (reading.ok && reading.notes.length > 0) this.#record(symbol, source, reading, context);
     return reading;
   }
@@ -254,14 +266,20 @@ export class SymbolTranslationBridge {
     return this.#last;
   }
 
+  #countTranslated(notes: number): void {
+    this.#translated += 1;
+    if (notes > 0) this.#withNotes += 1;
+  }
+
   #countRefused(symbol: string, source: Source, refusal: Refused, context: SymbolContext): void {
     this.#refusals.set(refusal.code, (this.#refusals.get(refusal.code) ?? 0) + 1);
-    const shown = symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol;
-    const key = `${source} ${shown}`;
-    const known = this.#quarantine.get(key);
+    const shown = shownOf(symbol);
+    const known = this.#quarantine.get(`${source} ${shown}`);
     if (known !== undefined) known.count += 1;
-    else if (this.#quarantine.size < this.#quarantineMax) this.#quarantine.set(key, new Kept(shown, source, refusal, context));
-    else this.#beyondQuarantine += 1;
+    else if (this.#quarantine.size < this.#quarantineMax) {
+      const kept = new Kept(ownText(shown), source, refusal, context);
+      this.#quarantine.set(`${source} ${kept.symbol}`, kept);
+    } else this.#beyondQuarantine += 1;
   }
 
   #errorOf(symbol: string, source: Source, refusal: Refused, asOf: string | DayNumber | undefined): Untranslated["error"] {
@@ -269,11 +287,19 @@ export class SymbolTranslationBridge {
     return { ...errorOf(refusal), nearest: nearestOf(symbol, source, refusal, context) };
   }
 
+  /** What only the target has to note, as often as it is not remembered. */
+  #recordOnce(symbol: string, source: Source, target: DialectName, reading: Read & Detected, context: SymbolContext): void {
+    const key = `${target} ${symbol}`;
+    if (this.#printedNotes.get(key) !== undefined) return;
+    this.#printedNotes.set(key, true);
+    this.#record(symbol, source, reading, context);
+  }
+
   /** A log that fails costs its entry, never the translation. */
   #record(symbol: string, source: Source, { dialect, instrument, notes }: Read & Detected, { asOf }: SymbolContext): void {
     try {
       this.#log.record({
-        symbol,
+        symbol: ownText(symbol),
         source,
         dialect: dialect ?? "",
         instrument: instrument.name,
@@ -326,7 +352,15 @@ class Kept implements QuarantinedSymbol {
     this.#nearest ??= nearestOf(this.symbol, this.source, this.#refusal, this.#context);
     return this.#nearest;
   }
+
+  toJSON(): QuarantinedSymbol {
+    const { symbol, source, code, why, count, nearest } = this;
+    return { symbol, source, code, why, count, nearest };
+  }
 }
+
+/** A text as answers and quarantine show it: cut to the length of the longest symbol. */
+const shownOf = (symbol: string): string => (symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol);
 
 const nearestOf = (symbol: string, source: Source, refusal: Refused, context: SymbolContext): readonly string[] =>
   refusal.nearest ?? nearestSymbols(symbol, source, context);

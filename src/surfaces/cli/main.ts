@@ -88,7 +88,19 @@ command("pnl", "the modern engine alone over ledger CSVs", () => import("./comma
   new Option("--matches <file>", "write every match of an opening with a closing trade there, as CSV"),
   json(),
 ]);
-const symbols = program.command("symbols").description("one canonical name for every dialect of symbols, and nothing guessed");
+const symbols = program
+  .command("symbols")
+  .description("one canonical name for every dialect of symbols, and nothing guessed")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  pnl-bridge symbols translate --to bloomberg XCMEOPADPS20250721N0VY3/110.25
+  pnl-bridge symbols translate --as-of 2025-07-24 "TYU5 Comdty" "SEP 25 CBT 10YR TNOTE" TY
+  pnl-bridge symbols variants XCMEOPADPS20250725N0ZN4/110.75 --legacy
+  pnl-bridge symbols check ExpirationCalendar.csv
+  pnl-bridge symbols dialects`,
+  );
 const from = () => new Option("--from <dialect>", "the dialect of the symbols, or auto to find it out").default("auto");
 const asOf = () => new Option("--as-of <day>", "by which one-digit years and bare roots are read (default: today in Chicago)");
 command(

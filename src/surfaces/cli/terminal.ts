@@ -14,6 +14,8 @@ export interface CommandResult {
   readonly exitCode: 0 | 1;
   /** For stdout, without the last line end. Pieces are asked for as fast as stdout takes them. */
   readonly text: string | Iterable<string> | AsyncIterable<string>;
+  /** The text ends its own lines, so that a reader of a pipe has each one whole as it comes. */
+  readonly endsLines?: true;
 }
 
 /** The result as one JSON document; see `jsonPieces` for what may be an iterable in it. */
@@ -40,10 +42,14 @@ export function guardStreams(streams: Streams, verbose: () => boolean): void {
 export async function finish(result: CommandResult, { out }: Streams): Promise<void> {
   process.exitCode = result.exitCode;
   const { text } = result;
-  for await (const piece of typeof text === "string" ? [text] : text) if (!(await written(out, piece))) return;
+  let anything = false;
+  for await (const piece of typeof text === "string" ? [text] : text) {
+    anything = true;
+    if (!(await written(out, piece))) return;
+  }
   process.exitCode = result.exitCode;
   // By itself: a disk that filled up within the piece before took a part of it without a word, and refuses this.
-  await written(out, "\n");
+  if (anything && result.endsLines !== true) await written(out, "\n");
 }
 
 const written = (out: NodeJS.WriteStream, piece: string): Promise<boolean> =>

@@ -11,7 +11,7 @@ import {
 } from "../contracts.ts";
 import type { OptionSeries } from "../expiry-calendar.ts";
 import { monthNames, monthOfLetter, monthOfName } from "../months.ts";
-import { type Product, productOfCode, products } from "../products.ts";
+import { type Product, productOfBloomberg, productOfCode, products } from "../products.ts";
 import {
   type Dialect,
   noNotes,
@@ -46,8 +46,16 @@ export const actantRisk: Dialect = {
   forms: [
     { what: "future", form: "XCME.product.MONYY", example: "XCME.ZN.SEP25" },
     { what: "weekly option", form: "XCME.root week.DDMONYY.strike.C|P (nominal day)", example: "XCME.VY3.21JUL25.111:75.C" },
-    { what: "quarterly and serial option", form: "XCME.root.MONYY.strike.C|P (contract month)", example: "XCME.OZN.AUG25.110:5.P" },
-    { what: "10-year option until 18 July 2025", form: "XCME.ZN[2-6].DDMONYY.strike.C|P, read only", example: "XCME.ZN3.15JUL25.110:25.P" },
+    {
+      what: "quarterly and serial option",
+      form: "XCME.root.MONYY.strike.C|P (contract month)",
+      example: "XCME.OZN.AUG25.110:5.P",
+    },
+    {
+      what: "10-year option until 18 July 2025",
+      form: "XCME.ZN[2-6].DDMONYY.strike.C|P, read only",
+      example: "XCME.ZN3.15JUL25.110:25.P",
+    },
   ],
   detects: (text) => future.test(text) || weekly.test(text) || standard.test(text) || lettered.test(text),
   parse(text, context) {
@@ -86,7 +94,8 @@ export const actantRisk: Dialect = {
   print(instrument): Printing {
     if (instrument.kind === "future") {
       const { product, year, month } = instrument;
-      if (product.exchange !== "XCBT") return refused("NO_KNOWN_CODE", `no source says how spot-risk files write ${product.name}`);
+      if (product.exchange !== "XCBT")
+        return refused("NO_KNOWN_CODE", `no source says how spot-risk files write ${product.name}`);
       return printed(`XCME.${product.code}.${monthNames[month - 1]}${twoDigitsOf(year)}`);
     }
     const { series, right, strike } = instrument;
@@ -106,10 +115,14 @@ const productOfRisk = (code: string): Product | undefined => {
   return product?.exchange === "XCBT" ? product : undefined;
 };
 
-const unknownProduct = (code: string, month: string): Reading =>
-  refused("UNKNOWN_PRODUCT", `no product of the spot-risk files is called ${code}`, {
-    nearest: products.filter(({ exchange }) => exchange === "XCBT").map((product) => `XCME.${product.code}.${month}`),
+/** What another house calls so is what was meant; else it may have been any. */
+function unknownProduct(code: string, month: string): Reading {
+  const meant = productOfBloomberg(code);
+  const likely = products.filter((product) => product.exchange === "XCBT" && (meant?.exchange !== "XCBT" || product === meant));
+  return refused("UNKNOWN_PRODUCT", `no product of the spot-risk files is called ${code}`, {
+    nearest: likely.map((product) => `XCME.${product.code}.${month}`),
   });
+}
 
 function parseWeekly(
   [, code = "", digit = "", date = "", monthText = "", year = "", strikeText = "", right = ""]: RegExpExecArray,
@@ -122,7 +135,13 @@ function parseWeekly(
   const found = seriesOf(row, digit, day, context);
   if ("ok" in found) return found;
   const notes = [...found.notes, ...holidayNotes(found.series, day, "nominal")];
-  return readOption(found.series, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."), notes.length === 0 ? noNotes : notes);
+  return readOption(
+    found.series,
+    right,
+    parseStrike(strikeText, ":"),
+    strikeText.replaceAll(":", "."),
+    notes.length === 0 ? noNotes : notes,
+  );
 }
 
 /** The weekday that a digit meant in the form of before 18 July 2025. */
@@ -132,16 +151,23 @@ function seriesOf(row: SeriesCode, digit: string, day: DayNumber, context: Symbo
   const old = row.code === "ZN" ? oldSeries(row.product, digit, day, context) : undefined;
   if (digit === "" || digit === "6") {
     if (old !== undefined) return { series: old, notes: [oldFormNote(old)] };
-    const why = row.code === "ZN" ? "no option of that old form expires on that day" : "weekly options carry the number of their week, 1 to 5";
+    const why =
+      row.code === "ZN"
+        ? "no option of that old form expires on that day"
+        : "weekly options carry the number of their week, 1 to 5";
     return refused(row.code === "ZN" ? "DATE_NOT_OF_SERIES" : "UNKNOWN_FORM", why);
   }
   const found = datedSeries(row, day, Number(digit), undefined, context);
   if (old === undefined) return found;
   if ("ok" in found) return { series: old, notes: [oldFormNote(old)] };
   if (found.series === old || Number(digit) === found.series.week) return found;
-  return refused("AMBIGUOUS", `${row.code}${digit} of that day is ${found.series.name} today, and was ${old.name} until 18 July 2025`, {
-    candidates: [found.series.name, old.name],
-  });
+  return refused(
+    "AMBIGUOUS",
+    `${row.code}${digit} of that day is ${found.series.name} today, and was ${old.name} until 18 July 2025`,
+    {
+      candidates: [found.series.name, old.name],
+    },
+  );
 }
 
 function oldSeries(product: Product, digit: string, day: DayNumber, { calendar }: SymbolContext): OptionSeries | undefined {

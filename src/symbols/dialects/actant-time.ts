@@ -12,7 +12,8 @@ const key = /^XCME\.([A-Z]{2})(?:\.N\.G\.|[2-6]?\.)(\d\d)([A-Z]{3})(\d\d)$/;
  */
 export const actantTime: Dialect = {
   name: "actant-time",
-  describes: "the desk's volatility-time files: an expiry day only, so it names no instrument; all it does is say which ones share the day",
+  describes:
+    "the desk's volatility-time files: an expiry day only, so it names no instrument; all it does is say which ones share the day",
   forms: [
     { what: "expiry of 10-year options", form: "XCME.ZN.N.G.DDMONYY, refused: no strike", example: "XCME.ZN.N.G.21JUL25" },
     { what: "the same until 18 July 2025", form: "XCME.ZN[2-6].DDMONYY, refused: no strike", example: "XCME.ZN2.21JUL25" },
@@ -25,7 +26,9 @@ export const actantTime: Dialect = {
     if (product === undefined) return refused("UNKNOWN_PRODUCT", "the volatility-time files are known for the 10-year (ZN) only");
     const day = dayOfText(date, month, year);
     if (day === undefined) return refusedDate(`${date}${month}${year}`);
-    const series = families.flatMap((family) => calendar.seriesOn(product, family, day) ?? []).filter(({ expiry }) => expiry === day);
+    const series = families
+      .flatMap((family) => calendar.seriesOn(product, family, day) ?? [])
+      .filter(({ expiry }) => expiry === day);
     if (series.length === 0) return refused("DATE_NOT_OF_SERIES", `no option of ${code} expires on ${formatDay(day)}`);
     const names = series.map(({ name }) => name);
     return refused("NO_STRIKE", `the key names the expiry of ${names.join(" and ")}, and no strike, put or call`, {
@@ -33,12 +36,17 @@ export const actantTime: Dialect = {
     });
   },
   print(instrument) {
-    if (instrument.kind === "future") return refused("CANNOT_CARRY", "volatility-time keys name expiries of options", { lost: ["everything"] });
+    if (instrument.kind === "future")
+      return refused("CANNOT_CARRY", "volatility-time keys name expiries of options", { lost: ["everything"] });
     const { series } = instrument;
     if (series.product.code !== "ZN")
       return refused("NO_KNOWN_CODE", "the volatility-time files are known for the 10-year (ZN) only");
-    return refused("CANNOT_CARRY", `its expiry is ${`XCME.ZN.N.G.${textOfDay(series.expiry)}`}, which says neither series, put or call, nor strike`, {
-      lost: ["series", "right", "strike"],
-    });
+    return refused(
+      "CANNOT_CARRY",
+      `its expiry is ${`XCME.ZN.N.G.${textOfDay(series.expiry)}`}, which says neither series, put or call, nor strike`,
+      {
+        lost: ["series", "right", "strike"],
+      },
+    );
   },
 };

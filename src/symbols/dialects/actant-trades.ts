@@ -30,7 +30,11 @@ export const actantTrades: Dialect = {
   describes: "the desk's trade ledgers: the whole expiry date, the contract month's letter, CME's root",
   forms: [
     { what: "future", form: "XCMEFFDPSX YYYYMMDD letter 0 product", example: "XCMEFFDPSX20250919U0ZN" },
-    { what: "weekly option", form: "XCMEO C|P ADPS YYYYMMDD letter 0 root week / strike", example: "XCMEOPADPS20250721N0VY3/111.25" },
+    {
+      what: "weekly option",
+      form: "XCMEO C|P ADPS YYYYMMDD letter 0 root week / strike",
+      example: "XCMEOPADPS20250721N0VY3/111.25",
+    },
     { what: "quarterly and serial option", form: "… letter 0 root / strike", example: "XCMEOPADPS20250725Q0OZN/110.5" },
   ],
   detects: (text) => future.test(text) || option.test(text),
@@ -40,7 +44,8 @@ export const actantTrades: Dialect = {
     const asOption = option.exec(text);
     if (asOption !== null) return parseOption(asOption, context);
     const asDotted = dotted.exec(text);
-    if (asDotted !== null) return refused("UNKNOWN_PRODUCT", `no product of the ledgers is called ${asDotted[1]} in the dotted form`);
+    if (asDotted !== null)
+      return refused("UNKNOWN_PRODUCT", `no product of the ledgers is called ${asDotted[1]} in the dotted form`);
     return refused("UNKNOWN_FORM", "ledger symbols are like XCMEFFDPSX20250919U0ZN or XCMEOPADPS20250721N0VY3/111.25");
   },
   print(instrument): Printing {

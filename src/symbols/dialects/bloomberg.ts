@@ -29,7 +29,7 @@ const bareRoot = /^[A-Z]{2,3}$/;
  */
 export const bloomberg: Dialect = {
   name: "bloomberg",
-  describes: "Bloomberg's names, and the desk's CTO tables (alias cto): a root of its own for each weekday's options",
+  describes: "Bloomberg's names, and those of the desk's CTO tables: a root of its own for each weekday's options",
   forms: [
     { what: "future", form: "root letter year-digit Comdty", example: "TYU5 Comdty" },
     { what: "Monday to Thursday option", form: "root letter YY C|P week strike Comdty", example: "VBYN25C3 111.750 Comdty" },
@@ -48,7 +48,8 @@ export const bloomberg: Dialect = {
     if (asFuture !== null) {
       const [, root = "", letter = "", digit, suffix] = asFuture;
       const product = productOfBloomberg(root);
-      if (product === undefined) return refused("UNKNOWN_PRODUCT", `Bloomberg has no such future called ${root}, as far as is known here`);
+      if (product === undefined)
+        return refused("UNKNOWN_PRODUCT", `Bloomberg has no such future called ${root}, as far as is known here`);
       const year = yearOfDigit(Number(digit), context.asOf);
       return readFuture(product, year, monthOfLetter(letter), context, withSuffix(suffix, decadeNotes(year, context.asOf)));
     }
@@ -72,7 +73,10 @@ export const bloomberg: Dialect = {
     }
     const product = bareRoot.test(text) ? productOfBloomberg(text) : undefined;
     if (product !== undefined) return readFrontFuture(product, context);
-    return refused("UNKNOWN_FORM", "Bloomberg's names are like TYU5 Comdty, VBYN25C3 111.750 Comdty, 3MN5P 110.250 Comdty or TYQ5P 110.750 Comdty");
+    return refused(
+      "UNKNOWN_FORM",
+      "Bloomberg's names are like TYU5 Comdty, VBYN25C3 111.750 Comdty, 3MN5P 110.250 Comdty or TYQ5P 110.750 Comdty",
+    );
   },
   print(instrument, { asOf }): Printing {
     if (instrument.kind === "future") {
@@ -85,7 +89,8 @@ export const bloomberg: Dialect = {
     if (row === undefined) return noKnownCode(product.name, family);
     const letter = letterOfMonth(month);
     const strikeText = formatStrike(strike, ".", 3);
-    if (shapeOf(row) === "mid-week") return printed(`${row.code}${letter}${twoDigitsOf(year)}${right}${week} ${strikeText} Comdty`);
+    if (shapeOf(row) === "mid-week")
+      return printed(`${row.code}${letter}${twoDigitsOf(year)}${right}${week} ${strikeText} Comdty`);
     const root = week === 0 ? row.code : `${week}${row.code}`;
     return lostDecade("bloomberg", year, asOf) ?? printed(`${root}${letter}${year % 10}${right} ${strikeText} Comdty`);
   },
@@ -108,10 +113,12 @@ function parseOption(
 ): Reading {
   const row = bloombergTable.named(root);
   const shape = week === 0 ? "standard" : root === "M" ? "friday" : "mid-week";
-  if (row === undefined || shapeOf(row) !== shape) return refused("UNKNOWN_SERIES", `no source says which options Bloomberg calls ${root}`);
+  if (row === undefined || shapeOf(row) !== shape)
+    return refused("UNKNOWN_SERIES", `no source says which options Bloomberg calls ${root}`);
   const found = namedSeries(row, year, monthOfLetter(letter), week, context, notes);
   if ("ok" in found) return found;
-  if (strikeText === undefined) return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a strike behind a space`);
+  if (strikeText === undefined)
+    return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a strike behind a space`);
   const alias = aliasNotes(bloombergTable, row, found.series);
   return readOption(
     found.series,
@@ -128,6 +135,9 @@ const withSuffix = (suffix: string | undefined, notes: readonly SymbolNote[]): r
   suffix === undefined ? [...notes, missingSuffix] : notes;
 
 const noKnownCode = (product: string, family: SeriesCode["family"]): Refused =>
-  refused("NO_KNOWN_CODE", `no source says what Bloomberg calls ${family === "standard" ? "monthly" : `${dayNames[family]}'s`} options of the ${product}`);
+  refused(
+    "NO_KNOWN_CODE",
+    `no source says what Bloomberg calls ${family === "standard" ? "monthly" : `${dayNames[family]}'s`} options of the ${product}`,
+  );
 
 const dayNames = { mon: "Monday", tue: "Tuesday", wed: "Wednesday", thu: "Thursday", fri: "Friday" } as const;

@@ -9,7 +9,8 @@ import { badStrike, formatStrike, parseStrike } from "../strike.ts";
 import { twoDigitsOf, yearOfTwoDigits } from "../years.ts";
 
 const future = /^([A-Z]{3}) (\d\d) CBT (\d+YR) (T ?NOTE|T ?BOND)$/;
-const option = /^(CALL|PUT) ([A-Z]{3}) (\d\d) CBT (\d+YR) (T ?NOTE|T ?BOND)(?: (W(?=[1-5] )|WED WK|WKLY WK)([1-5])( TUES OPT| THURS OPT)?)?(?: (\d[\d.]*))?$/;
+const option =
+  /^(CALL|PUT) ([A-Z]{3}) (\d\d) CBT (\d+YR) (T ?NOTE|T ?BOND)(?: (W(?=[1-5] )|WED WK|WKLY WK)([1-5])( TUES OPT| THURS OPT)?)?(?: (\d[\d.]*))?$/;
 
 /** The desk's statements and calendar name these four; the ultra contracts' words are not known. */
 const products: Readonly<Record<string, { readonly code: string; readonly text: string }>> = {
@@ -29,10 +30,18 @@ export const broker: Dialect = {
   describes: "the broker's statements: words for month, product and week; nothing tells Monday's options from the monthly ones",
   forms: [
     { what: "future", form: "MON YY CBT 2YR|5YR|10YR TNOTE, 30YR TBOND", example: "SEP 25 CBT 10YR TNOTE" },
-    { what: "Tuesday or Thursday option", form: "CALL|PUT MON YY CBT 10YR TNOTE Wn TUES|THURS OPT strike", example: "PUT AUG 25 CBT 10YR TNOTE W1 TUES OPT 110.50" },
+    {
+      what: "Tuesday or Thursday option",
+      form: "CALL|PUT MON YY CBT 10YR TNOTE Wn TUES|THURS OPT strike",
+      example: "PUT AUG 25 CBT 10YR TNOTE W1 TUES OPT 110.50",
+    },
     { what: "Wednesday option", form: "… WED WKn strike", example: "CALL AUG 25 CBT 10YR TNOTE WED WK1 112.75" },
     { what: "Friday option", form: "… WKLY WKn strike", example: "CALL AUG 25 CBT 10YR TNOTE WKLY WK2 112.75" },
-    { what: "Monday or monthly option", form: "… strike, refused: it may be either", example: "CALL AUG 25 CBT 10YR TNOTE 112.50" },
+    {
+      what: "Monday or monthly option",
+      form: "… strike, refused: it may be either",
+      example: "CALL AUG 25 CBT 10YR TNOTE 112.50",
+    },
   ],
   detects: (text) => future.test(text) || option.test(text),
   parse(text, context): Reading {
@@ -46,7 +55,10 @@ export const broker: Dialect = {
     }
     const asOption = option.exec(text);
     if (asOption !== null) return parseOption(asOption, context);
-    return refused("UNKNOWN_FORM", "the broker's words are like SEP 25 CBT 10YR TNOTE or CALL AUG 25 CBT 10YR TNOTE WED WK1 112.75");
+    return refused(
+      "UNKNOWN_FORM",
+      "the broker's words are like SEP 25 CBT 10YR TNOTE or CALL AUG 25 CBT 10YR TNOTE WED WK1 112.75",
+    );
   },
   print(instrument): Printing {
     const { product, year, month } = instrument.kind === "future" ? instrument : instrument.series;
@@ -57,8 +69,11 @@ export const broker: Dialect = {
     const { series, right, strike } = instrument;
     const row = brokerTable.codeOf(product, series.family, series.nominal);
     if (row !== undefined)
-      return printed(`${right === "C" ? "CALL" : "PUT"} ${when} ${row.code.replace("#", `${series.week}`)} ${formatStrike(strike, ".", 2)}`);
-    if (product.code !== "ZN") return refused("NO_KNOWN_CODE", `no source says what the broker calls options of the ${product.name}`);
+      return printed(
+        `${right === "C" ? "CALL" : "PUT"} ${when} ${row.code.replace("#", `${series.week}`)} ${formatStrike(strike, ".", 2)}`,
+      );
+    if (product.code !== "ZN")
+      return refused("NO_KNOWN_CODE", `no source says what the broker calls options of the ${product.name}`);
     return refused("CANNOT_CARRY", "the broker has the same words for Monday's options of a month and for the monthly one", {
       lost: ["series"],
     });
@@ -73,7 +88,8 @@ function parseOption(
   if (product === undefined) return unknownProduct(term, kind);
   const month = monthOfName(monthText);
   if (month === 0) return refusedDate(`${monthText} ${yearText}`);
-  if (product.code !== "ZN") return refused("UNKNOWN_SERIES", `no source says what the broker's words for options of the ${product.name} mean`);
+  if (product.code !== "ZN")
+    return refused("UNKNOWN_SERIES", `no source says what the broker's words for options of the ${product.name} mean`);
   if (strikeText === undefined) return refused("NO_STRIKE", "an option has a strike behind its words");
   const right: Right = side === "CALL" ? "C" : "P";
   const year = yearOfTwoDigits(yearText);
@@ -86,7 +102,14 @@ function parseOption(
 }
 
 /** All that a text without a week may mean: the desk's calendar writes the month of expiry there, others the contract month. */
-function ambiguous(product: Product, year: number, month: number, right: Right, strikeText: string, { calendar }: SymbolContext): Reading {
+function ambiguous(
+  product: Product,
+  year: number,
+  month: number,
+  right: Right,
+  strikeText: string,
+  { calendar }: SymbolContext,
+): Reading {
   const strike = parseStrike(strikeText, ".");
   const contract = calendar.standard(product, year, month);
   const series = [
@@ -105,4 +128,7 @@ const productOf = (term: string, kind: string): Product | undefined => {
 };
 
 const unknownProduct = (term: string, kind: string): Reading =>
-  refused("UNKNOWN_PRODUCT", `the broker's statements are known for 2YR, 5YR, 10YR TNOTE and 30YR TBOND, not for ${term} ${kind}`);
+  refused(
+    "UNKNOWN_PRODUCT",
+    `the broker's statements are known for 2YR, 5YR, 10YR TNOTE and 30YR TBOND, not for ${term} ${kind}`,
+  );

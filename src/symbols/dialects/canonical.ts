@@ -29,7 +29,8 @@ export const canonical: Dialect = {
       const product = productOfCode(code);
       if (product === undefined) return refused("UNKNOWN_PRODUCT", `no product is called ${code}`);
       const year = Number(digits);
-      if (year < firstYear || year > lastYear) return refused("NOT_LISTED", `contracts of ${firstYear} to ${lastYear} have names`);
+      if (year < firstYear || year > lastYear)
+        return refused("NOT_LISTED", `contracts of ${firstYear} to ${lastYear} have names`);
       return readFuture(product, year, monthOfLetter(letter), context);
     }
     const asOption = option.exec(text);

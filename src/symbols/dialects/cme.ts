@@ -54,7 +54,10 @@ function ofCme(code: string) {
   return product?.exchange === "XCBT" ? product : undefined;
 }
 
-function parseSymbol([, root = "", week = "", letter = "", digit, right, strikeText]: RegExpExecArray, context: SymbolContext): Reading {
+function parseSymbol(
+  [, root = "", week = "", letter = "", digit, right, strikeText]: RegExpExecArray,
+  context: SymbolContext,
+): Reading {
   const year = yearOfDigit(Number(digit), context.asOf);
   const month = monthOfLetter(letter);
   const notes = decadeNotes(year, context.asOf);
@@ -67,12 +70,15 @@ function parseSymbol([, root = "", week = "", letter = "", digit, right, strikeT
     return root.length === 2 && week === ""
       ? refused("UNKNOWN_PRODUCT", `CME has no Treasury ${right === undefined ? "future" : "option"} called ${root}`)
       : refused("UNKNOWN_SERIES", `CME has no Treasury options called ${root}${week}`);
-  if (right === undefined || strikeText === undefined) return refused("NO_STRIKE", `${root}${week}${letter}${digit} is a series: an option has C or P and a strike`);
+  if (right === undefined || strikeText === undefined)
+    return refused("NO_STRIKE", `${root}${week}${letter}${digit} is a series: an option has C or P and a strike`);
   const found = namedSeries(row, year, month, Number(week), context, notes);
   if ("ok" in found) return found;
   const six = strikeText.length === 6;
   const shown = `${right}${strikeText}`;
-  const strikeNotes = six ? [...found.notes, { code: "STRIKE_FORM" as const, why: `${shown} has six digits; five are printed` }] : found.notes;
+  const strikeNotes = six
+    ? [...found.notes, { code: "STRIKE_FORM" as const, why: `${shown} has six digits; five are printed` }]
+    : found.notes;
   return readOption(found.series, right, strikeOf(strikeText), shown, strikeNotes.length === 0 ? noNotes : strikeNotes);
 }
 

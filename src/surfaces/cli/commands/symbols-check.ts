@@ -2,6 +2,9 @@ import { calendarFindingCodes, checkCalendarFile } from "../../../app/symbol-com
 import { plain } from "../../../domain/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
+/** What contradicts stands first. */
+const severities: readonly string[] = ["differs", "unchecked", "ambiguous", "form"];
+
 /** The most findings of one code that are shown. */
 const linesMax = 12;
 
@@ -10,21 +13,26 @@ export async function run(options: { readonly file: string; readonly json?: bool
   if (options.json) return jsonResult(checked, checked.ok);
   const paint = painter(colourful(out));
   const { findings, quarantine, rows, agreeing, ok } = checked;
-  const byCode = Map.groupBy(findings, ({ code }) => code);
+  const gravest = findings.toSorted((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
+  const byCode = Map.groupBy(gravest, ({ code }) => code);
   const groups = [...byCode].map(([code, group]) => {
-    const style = group.some(({ severity }) => severity === "differs") ? "red" : "yellow";
+    const severity = group[0]?.severity ?? "";
+    const style = severity === "differs" ? "red" : "yellow";
     const lines = group.map(
-      ({ line, symbol, column, stands, why }) => `  line ${line} ${plain(symbol)}, ${column}: ${plain(stands)} – ${plain(why)}`,
+      ({ line, symbol, column, stands, why }) =>
+        `  line ${line} ${plain(symbol)}, ${column}: ${stands === "" ? "(empty)" : plain(stands)} – ${plain(why)}`,
     );
     const more = lines.length > linesMax ? [`  … and ${lines.length - linesMax} more; --json lists all`] : [];
-    return [`${paint(style, code)} × ${group.length}: ${calendarFindingCodes[code]}`, ...lines.slice(0, linesMax), ...more].join(
-      "\n",
-    );
+    return [
+      `${paint(style, code)} × ${group.length} (${severity}): ${calendarFindingCodes[code]}`,
+      ...lines.slice(0, linesMax),
+      ...more,
+    ].join("\n");
   });
   const refused = quarantine.map(({ line, code, why }) => `${paint("red", code)} line ${line}: ${plain(why)}`);
   const summary = paint(
     ok ? "green" : "red",
-    `${rows} rows: ${agreeing} agree in every column, ${rows - agreeing} have findings, ${quarantine.length} could not be read`,
+    `${rows} ${rows === 1 ? "row" : "rows"}: ${agreeing} agree in every column, ${rows - agreeing} have findings, ${quarantine.length} could not be read`,
   );
   return { exitCode: ok ? 0 : 1, text: [...groups, ...refused, summary].join("\n") };
 }

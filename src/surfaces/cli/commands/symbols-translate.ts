@@ -33,6 +33,7 @@ export async function run(options: SymbolsTranslateOptions, { out }: Streams): P
       return exitCode;
     },
     text,
+    ...(options.json ? {} : { endsLines: true as const }),
   };
 }
 
@@ -60,11 +61,7 @@ async function* jsonLines(translations: AsyncIterable<Translation>): AsyncGenera
 }
 
 async function* tableLines(translations: AsyncIterable<Translation>, paint: ReturnType<typeof painter>): AsyncGenerator<string> {
-  let separator = "";
-  for await (const translation of translations) {
-    yield separator + lineOf(translation, paint);
-    separator = "\n";
-  }
+  for await (const translation of translations) yield `${lineOf(translation, paint)}\n`;
 }
 
 /** `input  →  output`, with the codes of its notes; or why not, and what may have been meant. */
