@@ -7,7 +7,8 @@ import {
   tolerancesFrom,
   unpricedDayHasNoValue,
 } from "../comparison/index.ts";
-import type { Config, SystemConfig } from "../config/index.ts";
+import type { BuiltinConfig, Config, SystemConfig } from "../config/index.ts";
+import { BridgeError } from "../domain/errors.ts";
 import type { TradingDayRuleName } from "../domain/trading-day.ts";
 import { closesOf, type Statement, type TradeColumns } from "../engine/index.ts";
 import { LegacyDesk } from "../legacy-desk/index.ts";
@@ -31,21 +32,19 @@ export interface ReplayOptions extends PnlRunOptions {
  */
 export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const { config } = options;
+  const systems = { legacy: replayable("legacy", config.systems.legacy), modern: replayable("modern", config.systems.modern) };
   // A file that is there could be the desk's real one.
   if (options.legacyDatabase !== undefined) await checkNew(options.legacyDatabase);
   const rules = {
-    legacy: dayRuleOf(config.systems.legacy),
-    modern:
-      config.systems.modern.name === "legacy-desk"
-        ? dayRuleOf(config.systems.modern)
-        : (options.dayRule ?? dayRuleOf(config.systems.legacy)),
+    legacy: dayRuleOf(systems.legacy),
+    modern: systems.modern.name === "legacy-desk" ? dayRuleOf(systems.modern) : (options.dayRule ?? dayRuleOf(systems.legacy)),
   };
   // The legacy desk knows no books, so beside it modern matches across them too.
-  const netBooks = config.systems.legacy.name === "legacy-desk" || config.systems.modern.name === "legacy-desk";
+  const netBooks = systems.legacy.name === "legacy-desk" || systems.modern.name === "legacy-desk";
   const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
   const closes = pinnedPrices(world);
   const answer = async (side: ParitySide): Promise<SystemAnswer> => {
-    const system = config.systems[side];
+    const system = systems[side];
     const rule = rules[side];
     options.onProgress?.(`running ${system.name}`);
     if (system.name === "legacy-desk") {
@@ -63,8 +62,9 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   };
   const [legacy, modern] = [await answer("legacy"), await answer("modern")];
   options.onProgress?.("comparing");
-  const report = validatorFor(config, multipliersOf(world.input.trades), unpricedDays(world.statement)).compare(legacy, modern);
   const { input, quarantine, notes, method } = world;
+  const multiplierOf = multipliersOf(input.trades, input.aliases);
+  const report = validatorFor(config, multiplierOf, unpricedDays(world.statement)).compare(legacy, modern);
   const netted = netBooks && input.books ? [bookNetting] : [];
   return {
     ...explained(report, { ...world, ...input, givenUp: givenUp(legacy, world) }),
@@ -124,7 +124,16 @@ export const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "dail
   errors: [],
 });
 
-const dayRuleOf = ({ name }: SystemConfig): TradingDayRuleName => (name === "legacy-desk" ? "calendar" : "chicago-17");
+/** Systems of other kinds answer calls, through the service bridge; a whole history over ledger files only built-in ones do. */
+function replayable(side: ParitySide, system: SystemConfig): BuiltinConfig {
+  if (system.kind === "builtin") return system;
+  throw new BridgeError("BAD_CONFIG", {
+    what: `replay runs built-in systems, and ${side} is of kind ${system.kind}`,
+    mend: "configure legacy-desk or modern-engine for it; the service bridge runs every kind",
+  });
+}
+
+const dayRuleOf = ({ name }: BuiltinConfig): TradingDayRuleName => (name === "legacy-desk" ? "calendar" : "chicago-17");
 
 /** Files that legacy stopped reading at a bad row: by their place in reading order, how many rows it had taken. */
 const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<number, number> =>
@@ -143,7 +152,11 @@ function pinnedPrices({ engine, valuation, input }: PnlRun): readonly Close[] {
   ]);
 }
 
-export const multipliersOf = ({ instruments }: TradeColumns): ((symbol: string) => string | undefined) => {
+/** By symbol, those included that stand under another of the same instrument. */
+export const multipliersOf = (
+  { instruments }: TradeColumns,
+  aliases: ReadonlyMap<string, string>,
+): ((symbol: string) => string | undefined) => {
   const bySymbol = new Map(instruments.map(({ symbol, multiplier }) => [symbol, multiplier]));
-  return (symbol) => bySymbol.get(symbol);
+  return (symbol) => bySymbol.get(aliases.get(symbol) ?? symbol);
 };

@@ -1,3 +1,10 @@
+export {
+  AnswerComparer,
+  type AnswerComparison,
+  type AnswerOptions,
+  type Exclusion,
+  type FieldDifference,
+} from "./answers.ts";
 export type { ComparisonOptions, Conversion, Tolerance } from "./options.ts";
 export { comparisonDefaults, flatHasNoAveragePrice, pointsToMoney, tolerancesFrom, unpricedDayHasNoValue } from "./options.ts";
 export type {

@@ -41,17 +41,9 @@ gateway: { listen: 127.0.0.1:8080 }
 
 test("a whole file loads; what nothing reads yet is named", () => {
   const { unused, ...read } = parseConfig(whole, "desk.yaml");
-  expect({ ...read, unused: [] }).toEqual(defaultConfig);
-  expect(unused).toEqual([
-    "migration.phase",
-    "migration.feature_flags",
-    "migration.traffic_routing",
-    "migration.monitoring",
-    "stores",
-    "watch",
-    "reports",
-    "gateway",
-  ]);
+  const watch = { tradeLedger: "./data/trade_ledger", marketPrices: "./data/market_prices" };
+  expect({ ...read, unused: [] }).toEqual({ ...defaultConfig, watch });
+  expect(unused).toEqual(["migration.monitoring", "stores", "watch.mode", "watch.settle_ms", "reports", "gateway"]);
 });
 
 test.each([
@@ -76,8 +68,52 @@ systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, m
       modern: { kind: "builtin", name: "legacy-desk", mode: "chained" },
     },
     validation: { comparisonThreshold: "0.05", positionThreshold: "0", alertOnMismatch: false },
+    plan: defaultConfig.plan,
+    watch: { tradeLedger: null, marketPrices: null },
     unused: [],
   });
+});
+
+test("the plan is what the file says of the migration", () => {
+  const text = `migration:
+  phase: dual_write
+  feature_flags: { use_new_calculator: true, use_new_storage: true }
+  traffic_routing: { new_system_percentage: 12.5, user_whitelist: [amy, bob], user_denylist: [eve], bucket_by: user }`;
+  expect(parseConfig(text, "desk.yaml").plan).toMatchObject({
+    phase: "dual_write",
+    flags: { calculator: true, storage: true, reports: false },
+    newSystemPercentage: 12.5,
+    userWhitelist: new Set(["amy", "bob"]),
+    userDenylist: new Set(["eve"]),
+    bucketBy: "user",
+  });
+});
+
+test("systems of every kind can be named", () => {
+  const text = `systems:
+  legacy: { kind: command, command: [python3, pnl_bridge_worker.py, "desk.pnl:Service"], cwd: ./desk, pnl_in: points, timeout_ms: 500 }
+  modern: { kind: http, url: "https://pnl.example:8443/api", authorization_env: PNL_TOKEN, ca_file: ./ca.pem }`;
+  expect(parseConfig(text, "desk.yaml").systems).toEqual({
+    legacy: {
+      kind: "command",
+      name: "python3 pnl_bridge_worker.py desk.pnl:Service",
+      command: ["python3", "pnl_bridge_worker.py", "desk.pnl:Service"],
+      cwd: "./desk",
+      pnlIn: "points",
+      timeoutMs: 500,
+    },
+    modern: {
+      kind: "http",
+      name: "https://pnl.example:8443/api",
+      url: "https://pnl.example:8443/api",
+      authorizationEnv: "PNL_TOKEN",
+      caFile: "./ca.pem",
+      pnlIn: "money",
+      timeoutMs: undefined,
+    },
+  });
+  const threaded = parseConfig('systems: { modern: { kind: module, path: "./m.js#pnl", isolation: thread } }', "desk.yaml");
+  expect(threaded.systems.modern).toMatchObject({ kind: "module", path: "./m.js#pnl", isolation: "thread", pnlIn: "money" });
 });
 
 const withThreshold = (source: string): Config =>
@@ -102,7 +138,7 @@ test("aliases, a byte order mark and carriage returns are understood", () => {
 // [the file, line:column, what the error must say, how to mend]
 const refused: readonly (readonly [string, string, string, string])[] = [
   ["migartion:\n  phase: x", "1:1", 'unknown key "migartion"', 'did you mean "migration"?'],
-  ["migration:\n  phase: x\n  phsae: y", "3:3", 'unknown key "migration.phsae"', 'did you mean "phase"?'],
+  ["migration:\n  phase: read_only\n  phsae: y", "3:3", 'unknown key "migration.phsae"', 'did you mean "phase"?'],
   ["# why\nvalidation:\n  alert_on_mismatch: true", "2:1", 'unknown key "validation"', 'belongs under "migration"'],
   ["migration: { stores: {} }", "1:14", 'unknown key "migration.stores"', "belongs at the top"],
   ["zzz: 1", "1:1", 'unknown key "zzz"', "known here are migration, systems"],
@@ -132,12 +168,20 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   [
     "systems: { legacy: { kind: bulitin, name: legacy-desk } }",
     "1:28",
-    "must be builtin, not bulitin",
+    "must be builtin, module, command or http, not bulitin",
     'did you mean "builtin"?',
   ],
-  ["systems:\n  legacy: { kind: command, command: [x] }", "2:19", "this version runs builtin systems only", ""],
-  ["systems:\n  legacy: { module: x, kind: module }", "2:30", "this version runs builtin systems only", ""],
-  ["systems:\n  legacy: { kind: http, url: x }", "2:19", "this version runs builtin systems only", ""],
+  ["systems:\n  legacy: { kind: command, command: [] }", "2:37", "must name a program", ""],
+  ["systems:\n  legacy: { kind: command, command: python3 }", "2:37", "must be a list of texts", ""],
+  ["systems:\n  legacy: { kind: module }", "2:3", "systems.legacy.path is missing", "a module"],
+  ["systems:\n  legacy: { kind: http, url: x }", "2:30", "must be an http or https URL", ""],
+  ['systems:\n  legacy: { kind: http, url: "http://me:secret@x" }', "2:30", "without a user in it", ""],
+  ["systems:\n  legacy: { kind: http, url: 'http://x', timeout_ms: soon }", "2:54", "milliseconds", ""],
+  ["migration:\n  phase: shadow", "2:10", "must be read_only", ""],
+  ["migration:\n  phase: primary_switch", "2:10", "needs the flags use_new_calculator, use_new_storage", "earlier phase"],
+  ["migration: { traffic_routing: { new_system_percentage: 101 } }", "1:56", "number from 0 to 100", ""],
+  ["migration: { traffic_routing: { new_system_percentage: 1.2345 } }", "1:56", "three decimals", ""],
+  ["migration: { traffic_routing: { user_whitelist: amy } }", "1:49", "list of users", ""],
   ["systems: { legacy: { kind: builtin, name: modern-engin } }", "1:43", "not modern-engin", 'did you mean "modern-engine"?'],
   [
     "systems: { legacy: { kind: builtin, name: legacy-desk, mode: chain } }",
@@ -146,7 +190,7 @@ const refused: readonly (readonly [string, string, string, string])[] = [
     "chained",
   ],
   ["systems: { modern: { kind: builtin, name: modern-engine, mode: chained } }", "1:64", "is for legacy-desk only", ""],
-  ["migration:\n  phase: a\n  phase: b", "3:3", 'the key "phase" stands twice', "remove one"],
+  ["migration:\n  phase: read_only\n  phase: cleanup", "3:3", 'the key "phase" stands twice', "remove one"],
   ["migration: {}\nmigration: {}", "2:1", 'the key "migration" stands twice', "remove one"],
   ["migration:\n\tphase: x", "2:1", "a tab is not allowed", "spaces"],
   ["migration: {\n  phase: x\nstores: {}", "3:1", "", ""],
@@ -159,7 +203,7 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   // Several things wrong: the first in the file is told, whatever the kind.
   ["stores: 5\nmigration: { validation: { alert_on_mismatch: 5 } }\nzzz: 1", "1:9", "stores", ""],
   ["zzz: 1\nstores: 5\nstores: 6", "1:1", "zzz", ""],
-  ["migration: { phase: a, phase: b }\nzzz: 1", "1:24", "stands twice", ""],
+  ["migration: { phase: read_only, phase: cleanup }\nzzz: 1", "1:32", "stands twice", ""],
   // Broken syntax outranks an earlier unknown key.
   ["zzz: 1\nmigration:\n\tphase: x", "3:1", "a tab", ""],
 ];

@@ -6,10 +6,11 @@
 import { isUtf8 } from "node:buffer";
 import { open, stat } from "node:fs/promises";
 import { z } from "zod";
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError, unreachable } from "../domain/errors.ts";
 import { nearest } from "../domain/nearest.ts";
+import { type MigrationPlan, planOf } from "../domain/plan.ts";
 import { type LocatedYaml, type Problem, pathKey, readYaml } from "./located-yaml.ts";
-import { type ConfigFile, configSchema, type legacyModes, unreadSections } from "./schema.ts";
+import { type ConfigFile, configSchema, type legacyModes, type pnlUnits, unreadSections } from "./schema.ts";
 
 export const configBytesMax = 1_000_000;
 
@@ -23,13 +24,48 @@ export interface Config {
     readonly positionThreshold: string;
     readonly alertOnMismatch: boolean;
   };
+  /** What the file says of the migration; whether it may be is the control plane's to say. */
+  readonly plan: MigrationPlan;
+  /** The desk's folders; null where the file names none. */
+  readonly watch: { readonly tradeLedger: string | null; readonly marketPrices: string | null };
   /** Dotted names of what the file says and nothing reads yet, in the order of the contract. */
   readonly unused: readonly string[];
 }
 
-export type SystemConfig =
+export type SystemConfig = BuiltinConfig | ModuleConfig | CommandConfig | HttpConfig;
+
+/** The stand-in of the legacy desk, whose P&L is in points, and the modern engine. */
+export type BuiltinConfig =
   | { readonly kind: "builtin"; readonly name: "legacy-desk"; readonly mode: (typeof legacyModes)[number] }
   | { readonly kind: "builtin"; readonly name: "modern-engine" };
+
+interface ForeignConfig {
+  /** For reports: what it is reached by. */
+  readonly name: string;
+  readonly pnlIn: (typeof pnlUnits)[number];
+  /** Undefined: the default of its role. */
+  readonly timeoutMs: number | undefined;
+}
+
+export interface ModuleConfig extends ForeignConfig {
+  readonly kind: "module";
+  /** A module, with `#exportName` where it is not the default export. */
+  readonly path: string;
+  readonly isolation: "none" | "thread";
+}
+
+export interface CommandConfig extends ForeignConfig {
+  readonly kind: "command";
+  readonly command: readonly string[];
+  readonly cwd: string | undefined;
+}
+
+export interface HttpConfig extends ForeignConfig {
+  readonly kind: "http";
+  readonly url: string;
+  readonly authorizationEnv: string | undefined;
+  readonly caFile: string | undefined;
+}
 
 /** What holds where the file is silent. */
 export const defaultConfig: Config = frozen({
@@ -38,6 +74,8 @@ export const defaultConfig: Config = frozen({
     modern: { kind: "builtin", name: "modern-engine" },
   },
   validation: { comparisonThreshold: "0.01", positionThreshold: "0.0001", alertOnMismatch: true },
+  plan: planOf({ phase: "shadow_mode" }),
+  watch: { tradeLedger: null, marketPrices: null },
   unused: [],
 });
 
@@ -64,7 +102,15 @@ export function parseConfig(text: string, file: string): Config {
     const { what, mend, offset } = first;
     throw new BridgeError("BAD_CONFIG", { what, mend, where: `${file}:${yaml.lineAndColumn(offset)}` });
   }
-  return complete(data ?? {});
+  try {
+    return complete(data ?? {});
+  } catch (cause) {
+    if (!(cause instanceof BridgeError)) throw cause;
+    // What contradicts each other is said at the phase, or at the section.
+    const place = yaml.places.get(pathKey(["migration", "phase"])) ?? yaml.places.get(pathKey(["migration"]));
+    const where = `${file}:${yaml.lineAndColumn(place?.valueOffset ?? 0)}`;
+    throw new BridgeError("BAD_CONFIG", { what: cause.message, mend: cause.mend, where });
+  }
 }
 
 /** JSON Schema (draft 2020-12) of the file, for editors. */
@@ -83,6 +129,8 @@ function complete(file: ConfigFile): Config {
       positionThreshold: validation?.position_threshold ?? defaults.positionThreshold,
       alertOnMismatch: validation?.alert_on_mismatch ?? defaults.alertOnMismatch,
     },
+    plan: planIn(file),
+    watch: { tradeLedger: file.watch?.trade_ledger ?? null, marketPrices: file.watch?.market_prices ?? null },
     unused: unreadSections.filter((name) => valueAt(file, name) !== undefined),
   });
 }
@@ -90,8 +138,49 @@ function complete(file: ConfigFile): Config {
 type SystemInFile = NonNullable<NonNullable<ConfigFile["systems"]>["legacy"]>;
 
 function completeSystem(given: SystemInFile): SystemConfig {
-  if (given.name === "modern-engine") return { kind: "builtin", name: "modern-engine" };
-  return { kind: "builtin", name: "legacy-desk", mode: given.mode ?? "chained" };
+  switch (given.kind) {
+    case "builtin":
+      return given.name === "modern-engine"
+        ? { kind: "builtin", name: "modern-engine" }
+        : { kind: "builtin", name: "legacy-desk", mode: given.mode ?? "chained" };
+    case "module":
+      return { kind: "module", name: given.path, path: given.path, isolation: given.isolation ?? "none", ...foreign(given) };
+    case "command":
+      return { kind: "command", name: given.command.join(" "), command: given.command, cwd: given.cwd, ...foreign(given) };
+    case "http":
+      return {
+        kind: "http",
+        name: given.url,
+        url: given.url,
+        authorizationEnv: given.authorization_env,
+        caFile: given.ca_file,
+        ...foreign(given),
+      };
+    default:
+      return unreachable(given);
+  }
+}
+
+const foreign = (given: Exclude<SystemInFile, { readonly kind: "builtin" }>): Pick<ForeignConfig, "pnlIn" | "timeoutMs"> => ({
+  pnlIn: given.pnl_in ?? "money",
+  timeoutMs: given.timeout_ms,
+});
+
+function planIn({ migration }: ConfigFile): MigrationPlan {
+  const flags = migration?.feature_flags ?? {};
+  const traffic = migration?.traffic_routing ?? {};
+  return planOf({
+    phase: migration?.phase ?? defaultConfig.plan.phase,
+    flags: {
+      calculator: flags.use_new_calculator ?? false,
+      storage: flags.use_new_storage ?? false,
+      reports: flags.use_new_reports ?? false,
+    },
+    newSystemPercentage: traffic.new_system_percentage ?? 0,
+    userWhitelist: traffic.user_whitelist ?? [],
+    userDenylist: traffic.user_denylist ?? [],
+    bucketBy: traffic.bucket_by ?? "book",
+  });
 }
 
 /** Undefined also where a section is empty. */

@@ -1,2 +1,2 @@
-export type { Config, SystemConfig } from "./config.ts";
+export type { BuiltinConfig, CommandConfig, Config, HttpConfig, ModuleConfig, SystemConfig } from "./config.ts";
 export { configJsonSchema, defaultConfig, loadConfig, parseConfig } from "./config.ts";

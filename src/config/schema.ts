@@ -1,12 +1,10 @@
 /** The shape of `pnl_migration_config.yaml`. Everything may be left out; a section without a value counts as left out. */
 import { z } from "zod";
 import { formatDecimal, parseDecimal } from "../domain/decimal.ts";
+import { phases } from "../domain/phase.ts";
 
 /** The two ways in which the legacy desk goes through its files. */
 export const legacyModes = ["chained", "file-at-a-time"] as const;
-
-/** Kinds of systems that the file may name and that this version does not run. */
-const otherKinds: readonly unknown[] = ["module", "command", "http"];
 
 const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z
@@ -30,6 +28,20 @@ const threshold = z
   })
   .meta({ type: ["number", "string"], minimum: 0 });
 
+const text = (what: string) => z.string(what).min(1, what);
+const flag = z.boolean("must be true or false").optional();
+const users = z.array(text("must be a list of users"), "must be a list of users").nullish();
+
+/** What a system's P&L is counted in: money, or points that the contract multiplier makes money of. */
+export const pnlUnits = ["money", "points"] as const;
+const pnlIn = z.enum(pnlUnits, `must be ${pnlUnits.join(" or ")}`).optional();
+
+const milliseconds = z
+  .string("must be a whole number of milliseconds")
+  .regex(/^[1-9]\d{0,6}$/, "must be a whole number of milliseconds, 1 to 9999999")
+  .transform(Number)
+  .meta({ type: ["number", "string"], minimum: 1 });
+
 const builtin = z.literal("builtin");
 
 const system = z.discriminatedUnion(
@@ -51,22 +63,56 @@ const system = z.discriminatedUnion(
       ],
       "must be legacy-desk or modern-engine",
     ),
+    z.strictObject({
+      kind: z.literal("module"),
+      path: text("must be the path of a module").describe("A module in this process: ./desk.js, or ./desk.js#exportName"),
+      isolation: z.enum(["none", "thread"], "must be none or thread").optional(),
+      pnl_in: pnlIn,
+      timeout_ms: milliseconds.optional(),
+    }),
+    z.strictObject({
+      kind: z.literal("command"),
+      command: z
+        .array(text("must be a list of texts"), "must be a list of texts: the program and its arguments")
+        .min(1, "must name a program")
+        .describe("A child process that speaks the worker protocol: [python3, pnl_bridge_worker.py, desk.pnl:Service]"),
+      cwd: text("must be a folder").optional(),
+      pnl_in: pnlIn,
+      timeout_ms: milliseconds.optional(),
+    }),
+    z.strictObject({
+      kind: z.literal("http"),
+      url: text("must be a URL").regex(/^https?:\/\/[^\s@]+$/, "must be an http or https URL without a user in it"),
+      authorization_env: text("must be the name of an environment variable")
+        .optional()
+        .describe("The environment variable whose value is the authorization header"),
+      ca_file: text("must be a file").optional(),
+      pnl_in: pnlIn,
+      timeout_ms: milliseconds.optional(),
+    }),
   ],
   {
-    error: ({ code, input }) => {
-      if (code !== "invalid_union") return "must be a section of keys";
-      const { kind } = input as { readonly kind?: unknown };
-      return otherKinds.includes(kind) ? "must be builtin (this version runs builtin systems only)" : "must be builtin";
-    },
+    error: ({ code }) => (code === "invalid_union" ? "must be builtin, module, command or http" : "must be a section of keys"),
   },
 );
+
+const percentage = z
+  .string("must be a number from 0 to 100")
+  .regex(/^(?:100(?:\.0+)?|\d{1,2}(?:\.\d{1,3})?)$/, "must be a number from 0 to 100, with at most three decimals")
+  .transform(Number)
+  .meta({ type: ["number", "string"], minimum: 0, maximum: 100 });
 
 export const configSchema = z.strictObject(
   {
     migration: section({
-      phase: z.unknown().optional(),
-      feature_flags: unread("use_new_calculator", "use_new_storage", "use_new_reports"),
-      traffic_routing: unread("new_system_percentage", "user_whitelist", "user_denylist", "bucket_by"),
+      phase: z.enum(phases, `must be ${phases.join(", ")}`).optional(),
+      feature_flags: section({ use_new_calculator: flag, use_new_storage: flag, use_new_reports: flag }),
+      traffic_routing: section({
+        new_system_percentage: percentage.optional(),
+        user_whitelist: users,
+        user_denylist: users,
+        bucket_by: z.enum(["book", "user"], "must be book or user").optional(),
+      }),
       validation: section({
         comparison_threshold: threshold.describe("Largest difference in P&L that is within tolerance").optional(),
         position_threshold: threshold.describe("Largest difference in quantities and prices that is within tolerance").optional(),
@@ -76,7 +122,12 @@ export const configSchema = z.strictObject(
     }),
     systems: section({ legacy: system.nullish(), modern: system.nullish() }),
     stores: unread("control", "legacy", "modern"),
-    watch: unread("trade_ledger", "market_prices", "mode", "settle_ms"),
+    watch: section({
+      trade_ledger: text("must be a folder").nullish(),
+      market_prices: text("must be a folder").nullish(),
+      mode: z.unknown().optional(),
+      settle_ms: z.unknown().optional(),
+    }),
     reports: unread("dir"),
     gateway: unread("listen"),
   },
@@ -87,12 +138,10 @@ export type ConfigFile = z.output<typeof configSchema>;
 
 /** The sections above whose values nothing reads yet, as dotted names. */
 export const unreadSections: readonly string[] = [
-  "migration.phase",
-  "migration.feature_flags",
-  "migration.traffic_routing",
   "migration.monitoring",
   "stores",
-  "watch",
+  "watch.mode",
+  "watch.settle_ms",
   "reports",
   "gateway",
 ];

@@ -10,5 +10,6 @@ export {
 } from "./calculator.ts";
 export { openDatabase, type PriceRow, type WriteOptions, type WriteReport, writeDatabase } from "./database.ts";
 export { type LedgerFile, parseLedger, readLedger } from "./ledger-file.ts";
+export { LegacyDeskService, type LegacyServiceOptions } from "./pnl-service.ts";
 export { type FileRun, type LegacyMode, type LegacyRun, runLegacy } from "./run.ts";
 export { LegacyDesk, type LegacyDeskOptions } from "./service.ts";

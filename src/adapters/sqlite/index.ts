@@ -1,3 +1,4 @@
+export { openSqliteEvidenceStore, type SqliteEvidenceOptions, sqliteEvidenceDefaults } from "./evidence-store.ts";
 export type {
   LegacyDatabase,
   Missing,

@@ -1,0 +1,20 @@
+import type { Clock } from "../../ports/clock.ts";
+
+/** The machine's own time. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  every: (intervalMs, tick, keepsAlive = false) => {
+    const timer = setInterval(tick, intervalMs);
+    if (!keepsAlive) timer.unref();
+    return () => clearInterval(timer);
+  },
+  today: () => {
+    const day = Math.floor(Date.now() / 86_400_000);
+    if (day !== known.day) known = { day, text: new Date().toISOString().slice(0, 10) };
+    return known.text;
+  },
+};
+
+/** Asked for with every comparison, and another one once a day. */
+let known = { day: Number.NaN, text: "" };

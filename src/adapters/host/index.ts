@@ -1,0 +1,2 @@
+export { systemClock } from "./clock.ts";
+export { type HostLimits, HostMonitor, hostLimits } from "./load.ts";

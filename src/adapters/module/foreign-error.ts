@@ -1,0 +1,36 @@
+import { plain } from "../../domain/plain-text.ts";
+
+/** What is kept of an error that a module threw, whatever it was. */
+export interface ForeignError {
+  /** The class's name: `TypeError`. */
+  readonly name: string;
+  readonly message: string;
+  /** The error's own `code`, where it has one that is text. */
+  readonly code: string | undefined;
+}
+
+const messageMax = 500;
+const nameMax = 100;
+
+/** Bounded, on one line. Never throws: an error of a stranger may have getters that do. */
+export function foreignError(thrown: unknown): ForeignError {
+  try {
+    if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: short(thrown, messageMax), code: undefined };
+    const { name, message, code } = thrown as { readonly name?: unknown; readonly message?: unknown; readonly code?: unknown };
+    return {
+      name: typeof name === "string" ? short(name, nameMax) : "Error",
+      message: typeof message === "string" ? short(message, messageMax) : "an error without words",
+      code: typeof code === "string" && code !== "" ? short(code, nameMax) : undefined,
+    };
+  } catch {
+    return { name: "Error", message: "an error that cannot be read", code: undefined };
+  }
+}
+
+/** The name by which two systems' errors are compared: the code, else the class where it says more than Error. */
+export const codeOf = ({ code, name }: ForeignError): string | undefined => code ?? (name === "Error" ? undefined : name);
+
+const short = (text: unknown, lengthMax: number): string => {
+  const whole = typeof text === "string" ? text : String(text);
+  return plain(whole.length > lengthMax ? `${whole.slice(0, lengthMax)}…` : whole);
+};

@@ -1,0 +1,74 @@
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { BridgeError } from "../../domain/errors.ts";
+
+/** Where a module is and which of its exports is meant; undefined: the default export, or without one the module itself. */
+export interface ModuleAddress {
+  /** A `file:` URL. */
+  readonly href: string;
+  readonly exportName: string | undefined;
+}
+
+/** Reads `./legacy.js#exportName`, relative to a folder, or a `file:` URL of the same kind. */
+export function moduleAddress(module: string | URL, baseFolder: string): ModuleAddress {
+  const text = String(module);
+  const [, path = text, name] = /^(.*)#([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(text) ?? [];
+  if (path === "") throw badModule("names no module", text);
+  if (!isUrl(path)) return { href: pathToFileURL(resolve(baseFolder, path)).href, exportName: name };
+  if (!path.startsWith("file:")) throw badModule("must be a path or a file: URL", text);
+  return { href: pathToFileURL(fileURLToPath(path)).href, exportName: name };
+}
+
+const badModule = (what: string, where: string): BridgeError =>
+  new BridgeError("BAD_CONFIG", { what: `the module ${what}`, where, mend: "write it like ./legacy.js#exportName" });
+
+/** Two letters or more before the colon: `C:\desk.js` is a path. */
+const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]+:/i.test(text);
+
+/** A loaded service: its methods by name, bound to it. */
+export interface LoadedModule {
+  readonly methods: ReadonlyMap<string, (...args: readonly unknown[]) => unknown>;
+  /** Disposes of what was made here; what was handed in, or exported ready made, is its owner's. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Imports a module. Its export may be an object, a class (an instance is made without arguments) or a function that gives or promises
+ * an object. Rejects with an Error that says what is wrong.
+ */
+export async function loadModule({ href, exportName }: ModuleAddress): Promise<LoadedModule> {
+  const namespace: Readonly<Record<string, unknown>> = await import(href);
+  if (exportName !== undefined && !Object.hasOwn(namespace, exportName)) {
+    const names = Object.keys(namespace).slice(0, 20).join(", ");
+    throw new Error(`the module exports no ${exportName}, only: ${names || "nothing"}`);
+  }
+  const exported = exportName === undefined ? (namespace.default ?? namespace) : namespace[exportName];
+  const made = typeof exported === "function";
+  const service = made ? await (isClass(exported) ? new exported() : exported()) : exported;
+  if (typeof service !== "object" || service === null)
+    throw new Error(`what ${made ? "it makes" : "it exports"} is no object with methods`);
+  return { methods: methodsOf(service), dispose: async () => (made ? disposeOf(service) : undefined) };
+}
+
+/** The public methods of an object, its classes' included: all functions but the constructor and what begins with an underscore. */
+export function methodsOf(service: object): LoadedModule["methods"] {
+  const methods = new Map<string, (...args: readonly unknown[]) => unknown>();
+  for (let level: object | null = service; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level))
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level)))
+      if (typeof value === "function" && name !== "constructor" && !name.startsWith("_") && !methods.has(name))
+        methods.set(name, (...args) => Reflect.apply(value, service, args));
+  return methods;
+}
+
+/** A class, also one compiled to a function whose prototype has methods. */
+const isClass = (made: object): made is new () => unknown => {
+  if (/^class\b/.test(Function.prototype.toString.call(made))) return true;
+  const { prototype } = made as { readonly prototype?: object };
+  return prototype !== undefined && Object.getOwnPropertyNames(prototype).some((name) => name !== "constructor");
+};
+
+async function disposeOf(service: object): Promise<void> {
+  const { [Symbol.asyncDispose]: disposeLater, [Symbol.dispose]: dispose } = service as Partial<AsyncDisposable & Disposable>;
+  if (disposeLater !== undefined) await disposeLater.call(service);
+  else dispose?.call(service);
+}

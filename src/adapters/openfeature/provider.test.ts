@@ -1,0 +1,44 @@
+import { OpenFeature } from "@openfeature/server-sdk";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { planOf } from "../../domain/plan.ts";
+import { PnlBridgeProvider } from "./index.ts";
+
+let plan = planOf({
+  phase: "dual_write",
+  flags: { calculator: true, storage: true },
+  newSystemPercentage: 50,
+  userWhitelist: ["amy"],
+});
+const client = OpenFeature.getClient();
+
+beforeAll(() => OpenFeature.setProviderAndWait(new PnlBridgeProvider(() => plan)));
+afterAll(() => OpenFeature.close());
+
+describe("the OpenFeature provider", () => {
+  it("answers as the bridge routes, and says why", async () => {
+    const details = await client.getStringDetails("pnl_route", "legacy", { targetingKey: "amy", book: "UST" });
+    expect(details).toMatchObject({ value: "modern", variant: "modern", reason: "TARGETING_MATCH" });
+    expect(details.flagMetadata).toMatchObject({ because: "WHITELIST", epoch: 1 });
+    expect(await client.getBooleanValue("use_new_pnl_system", false, { targetingKey: "amy" })).toBe(true);
+  });
+
+  it("takes books alike, whoever asks", async () => {
+    const routes = async (users: readonly string[]) =>
+      Promise.all(users.map((user) => client.getStringValue("pnl_route", "legacy", { targetingKey: user, book: "UST" })));
+    expect(new Set(await routes(["bob", "eve", "joe"])).size).toBe(1);
+  });
+
+  it("is legacy without a unit, and where the kill switch is off", async () => {
+    expect(await client.getStringDetails("pnl_route", "modern")).toMatchObject({ value: "legacy", reason: "DEFAULT" });
+    plan = planOf({ ...plan, useNewPnlSystem: false });
+    expect(await client.getStringDetails("pnl_route", "modern", { targetingKey: "amy" })).toMatchObject({
+      value: "legacy",
+      reason: "DISABLED",
+    });
+  });
+
+  it("hands back what it was given for what it does not know", async () => {
+    expect(await client.getBooleanDetails("other", true)).toMatchObject({ value: true, errorCode: "FLAG_NOT_FOUND" });
+    expect(await client.getNumberDetails("pnl_route", 7)).toMatchObject({ value: 7, errorCode: "TYPE_MISMATCH" });
+  });
+});

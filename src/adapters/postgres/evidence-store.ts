@@ -1,0 +1,344 @@
+/**
+ * Comparisons in PostgreSQL (13 or newer), in tables of their own.
+ *
+ * An append is one transaction: ids from the head row, the comparisons in pieces by UNNEST of arrays, the counts, the pruning. Its
+ * pieces are made between other work of the process, since to write arrays as text takes time. When the connection breaks while
+ * a commit is under way, the server is asked on another one what became of the transaction: an append that is said to have failed
+ * has not taken place, so who tries again does not store twice. Only where that cannot be found out in time, the error says so.
+ *
+ * Settings are made in each transaction and not in the session, so that a pooler may stand between.
+ */
+import { setImmediate as othersFirst, setTimeout as sleep } from "node:timers/promises";
+import { escapeIdentifier, Pool, type PoolClient } from "pg";
+import { assert, BridgeError } from "../../domain/errors.ts";
+import { storable, storableJson } from "../../domain/storable-text.ts";
+import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
+import { migrate } from "./evidence-schema.ts";
+import { failureOf, targetOf } from "./failures.ts";
+
+export interface PostgresEvidenceOptions {
+  /** Where the tables are; it and they are created where they are missing. Default `pnl_bridge`. */
+  readonly schema: string;
+  /** Comparisons that are kept; the oldest beyond them are removed, and stay in the counts. Default 1 000 000. */
+  readonly rowsMax: number;
+  /** How long one statement may take. Default 10 000. */
+  readonly statementMsMax: number;
+  /** How long a connection may take to be made. Default 5 000. */
+  readonly connectMsMax: number;
+}
+
+export const postgresEvidenceDefaults: PostgresEvidenceOptions = Object.freeze({
+  schema: "pnl_bridge",
+  rowsMax: 1_000_000,
+  statementMsMax: 10_000,
+  connectMsMax: 5_000,
+});
+
+/**
+ * Connects, and makes the tables where they are missing. `url` is `postgres://user:password@host:port/database`; TLS is asked for by
+ * `?sslmode=verify-full`, with `sslrootcert`, `sslcert` and `sslkey` as paths where they are needed. Throws BAD_CONFIG (the URL, the
+ * login), SYSTEM_DOWN, BAD_DATABASE (tables that are not ours, or of a newer version), UNWRITABLE (no right, no room), DATABASE_BUSY.
+ * The functions of the store throw the same, and may be tried again. No error has the password in it.
+ */
+export async function openPostgresEvidenceStore(
+  url: string,
+  given: Partial<PostgresEvidenceOptions> = {},
+): Promise<EvidenceStore> {
+  const options = { ...postgresEvidenceDefaults, ...given };
+  assert(Number.isSafeInteger(options.rowsMax) && options.rowsMax >= 0, "rowsMax is a whole number of 0 or more");
+  const store = new PostgresEvidenceStore(url, options);
+  try {
+    await store.migrate();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Comparisons in one statement, and in one page. */
+const pieceRows = 250;
+/** Beyond what an append adds, how many old comparisons it removes at most: a limit that was lowered is reached step by step. */
+const pruneMax = 5_000;
+/** Pauses between questions what became of a commit. A server that starts again is back within them, as a rule. */
+const askAgainMs = [0, 100, 200, 400, 800, 1_600, 3_200];
+
+type Value = string | number | null;
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly of: (record: ComparisonRecord) => Value;
+}
+
+const columns: readonly Column[] = [
+  { name: "at", type: "text", of: ({ at }) => storable(at) },
+  { name: "method", type: "text", of: ({ method }) => storable(method) },
+  { name: "epoch", type: "bigint", of: ({ epoch }) => epoch },
+  { name: "answered", type: "text", of: ({ answered }) => answered },
+  { name: "kind", type: "text", of: ({ kind }) => kind },
+  { name: "verdict", type: "text", of: ({ verdict }) => verdict },
+  { name: "unit", type: "text", of: ({ unit }) => storableOrNull(unit) },
+  { name: "fingerprint", type: "text", of: ({ fingerprint }) => storable(fingerprint) },
+  { name: "legacy_ms", type: "double precision", of: ({ legacyMs }) => legacyMs },
+  { name: "modern_ms", type: "double precision", of: ({ modernMs }) => modernMs },
+  { name: "legacy_error", type: "text", of: ({ legacyError }) => storableOrNull(legacyError) },
+  { name: "modern_error", type: "text", of: ({ modernError }) => storableOrNull(modernError) },
+  { name: "fields", type: "jsonb", of: ({ fields }) => (fields.length === 0 ? "[]" : storableJson(fields)) },
+];
+
+/** All values come as text: whoever changes the parsers of `pg` for all of a process does not change ours. */
+type Row = Readonly<Record<string, string | null>>;
+
+class PostgresEvidenceStore implements EvidenceStore {
+  readonly #options: PostgresEvidenceOptions;
+  readonly #where: string;
+  readonly #pool: Pool;
+  readonly #sql: Statements;
+  readonly #running = new Set<Promise<unknown>>();
+  /** Appends come one after the other, in the order of the calls. */
+  #lastAppend: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(url: string, options: PostgresEvidenceOptions) {
+    const target = targetOf(url);
+    this.#options = options;
+    this.#where = target.where;
+    this.#sql = statementsFor(escapeIdentifier(options.schema));
+    this.#pool = new Pool({
+      application_name: "pnl-bridge evidence",
+      connectionString: target.url,
+      // One appends, one reads.
+      max: 2,
+      connectionTimeoutMillis: options.connectMsMax,
+      // Where the network is silent, the server's own limit does not come through.
+      query_timeout: options.statementMsMax + options.connectMsMax,
+      idleTimeoutMillis: 30_000,
+      allowExitOnIdle: true,
+      keepAlive: true,
+      types: { getTypeParser: () => (text: string) => text },
+    });
+    // An idle connection that breaks: the next use makes a new one, and says what is wrong if it cannot.
+    this.#pool.on("error", () => {});
+  }
+
+  migrate(): Promise<void> {
+    return this.#run(() => this.#write((client) => migrate(client, this.#options.schema, this.#where)));
+  }
+
+  append(records: readonly ComparisonRecord[]): Promise<void> {
+    return this.#run(async () => {
+      if (records.length === 0) return;
+      const append = this.#lastAppend.then(() => this.#write((client) => this.#insert(client, records)));
+      this.#lastAppend = append.catch(() => {});
+      await append;
+    });
+  }
+
+  find({ method, verdict, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {
+    return this.#run(async () => {
+      const found: StoredComparison[] = [];
+      while (found.length < limit) {
+        const most = Math.min(pieceRows, limit - found.length);
+        const conditions = [
+          { sql: "method =", value: method === undefined ? undefined : storable(method) },
+          { sql: "verdict =", value: verdict },
+          { sql: "id <", value: found.at(-1)?.id },
+        ].filter(({ value }) => value !== undefined);
+        const where = conditions.map(({ sql }, index) => `${sql} $${index + 1}`).join(" AND ");
+        const sql = `${this.#sql.select} ${where === "" ? "" : `WHERE ${where}`} ORDER BY id DESC LIMIT $${conditions.length + 1}`;
+        const rows = await this.#read(sql, [...conditions.map(({ value }) => value), most]);
+        for (const row of rows) found.push(comparisonOf(row));
+        if (rows.length < most) break;
+      }
+      return found;
+    });
+  }
+
+  get(id: string): Promise<StoredComparison | undefined> {
+    return this.#run(async () => {
+      if (!isId(id)) return undefined;
+      const [row] = await this.#read(`${this.#sql.select} WHERE id = $1`, [id]);
+      return row === undefined ? undefined : comparisonOf(row);
+    });
+  }
+
+  counts(): ReturnType<EvidenceStore["counts"]> {
+    return this.#run(async () => {
+      const rows = await this.#read(this.#sql.counts, []);
+      return rows.map((row) => ({
+        method: row.method as string,
+        kind: row.kind as ComparisonRecord["kind"],
+        verdict: row.verdict as CallVerdict,
+        count: Number(row.count),
+      }));
+    });
+  }
+
+  /** What was called before it is still done. */
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#running).then(() => this.#pool.end());
+    return this.#closed;
+  }
+
+  async #insert(client: PoolClient, records: readonly ComparisonRecord[]): Promise<void> {
+    const { rows } = await client.query<Row>(this.#sql.advance, [records.length]);
+    if (rows[0] === undefined)
+      throw new BridgeError("BAD_DATABASE", {
+        what: "the table evidence_head has lost its row",
+        where: this.#where,
+        mend: "insert the highest id of comparisons there",
+      });
+    const last = Number(rows[0].last_id);
+    for (let from = 0; from < records.length; from += pieceRows) {
+      if (from > 0) await othersFirst();
+      const piece = records.slice(from, from + pieceRows);
+      await client.query(this.#sql.insert, [last - records.length + from, ...columns.map(({ of }) => piece.map(of))]);
+    }
+    await client.query(this.#sql.count, countsOf(records));
+    await client.query(this.#sql.prune, [last - this.#options.rowsMax, records.length + pruneMax]);
+  }
+
+  #read(sql: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    return this.#connected(async (client) => {
+      await client.query(`BEGIN READ ONLY; ${this.#limit}`);
+      const { rows } = await client.query<Row>(sql, [...values]);
+      await client.query("COMMIT");
+      return rows;
+    });
+  }
+
+  /** When it throws, nothing has been written. */
+  async #write(work: (client: PoolClient) => Promise<void>): Promise<void> {
+    let doubtful: string | null | undefined;
+    try {
+      await this.#connected(async (client) => {
+        await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${onDisk}`);
+        await work(client);
+        const { rows } = await client.query<Row>("SELECT pg_current_xact_id()::text AS transaction");
+        doubtful = rows[0]?.transaction;
+        await client.query("COMMIT");
+      });
+    } catch (error) {
+      if (doubtful === undefined || !(await this.#wasCommitted(doubtful, error))) throw error;
+    }
+  }
+
+  get #limit(): string {
+    return `SET LOCAL statement_timeout = ${this.#options.statementMsMax}`;
+  }
+
+  async #wasCommitted(transaction: string | null, cause: unknown): Promise<boolean> {
+    for (const pauseMs of askAgainMs) {
+      await sleep(pauseMs);
+      const asked = this.#read("SELECT pg_xact_status($1::xid8) AS status", [transaction]);
+      const status = await asked.then(
+        ([row]) => row?.status,
+        () => "unknown",
+      );
+      if (status !== "unknown" && status !== "in progress") return status === "committed";
+    }
+    throw new BridgeError("SYSTEM_DOWN", {
+      what: "the connection broke during a commit, and whether it took place cannot be found out: PostgreSQL does not answer",
+      where: this.#where,
+      mend: "start it; some comparisons may be stored twice",
+      cause,
+    });
+  }
+
+  async #connected<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    // What a broken connection has to say, its query says as well.
+    const ignore = (): void => {};
+    client.on("error", ignore);
+    let unusable: unknown;
+    try {
+      return await work(client);
+    } catch (error) {
+      // After an answer of the server the connection is good; after silence nothing more is asked of it.
+      const answered = error instanceof BridgeError || (error as { readonly severity?: string }).severity === "ERROR";
+      if (answered) await client.query("ROLLBACK").catch((failed) => (unusable = failed));
+      else unusable = error;
+      throw error;
+    } finally {
+      client.release(unusable !== undefined);
+      client.off("error", ignore);
+    }
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new BridgeError("INTERNAL", { what: "the evidence store is closed" });
+    const running = work();
+    this.#running.add(running);
+    try {
+      return await running;
+    } catch (error) {
+      throw failureOf(error, this.#where);
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+}
+
+/** What an append acknowledges survives a power cut, however the database is set up. */
+const onDisk = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+
+interface Statements {
+  readonly advance: string;
+  readonly insert: string;
+  readonly count: string;
+  readonly prune: string;
+  readonly select: string;
+  readonly counts: string;
+}
+
+function statementsFor(schema: string): Statements {
+  const names = columns.map(({ name }) => name);
+  // Arrays of jsonb would need one escape more.
+  const arrays = columns.map(({ type }, index) => `$${index + 2}::${type === "jsonb" ? "text" : type}[]`);
+  return {
+    advance: `UPDATE ${schema}.evidence_head SET last_id = last_id + $1 RETURNING last_id`,
+    insert: `INSERT INTO ${schema}.comparisons (id, ${names.join(", ")})
+      SELECT $1::bigint + place, ${columns.map(({ name, type }) => `${name}::${type}`).join(", ")}
+      FROM unnest(${arrays.join(", ")}) WITH ORDINALITY AS given (${names.join(", ")}, place)`,
+    count: `INSERT INTO ${schema}.comparison_counts AS so_far (method, kind, verdict, count)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+      ON CONFLICT (method, kind, verdict) DO UPDATE SET count = so_far.count + excluded.count`,
+    prune: `DELETE FROM ${schema}.comparisons
+      WHERE id <= least($1::bigint, (SELECT min(id) FROM ${schema}.comparisons) - 1 + $2::bigint)`,
+    select: `SELECT id, ${names.join(", ")} FROM ${schema}.comparisons`,
+    counts: `SELECT method, kind, verdict, count FROM ${schema}.comparison_counts`,
+  };
+}
+
+/** Methods, kinds, verdicts and how many of each there are. */
+function countsOf(records: readonly ComparisonRecord[]): Value[][] {
+  const counts = new Map<string, [method: string, kind: string, verdict: string, count: number]>();
+  for (const { method, kind, verdict } of records) {
+    const key = `${kind} ${verdict} ${method}`;
+    const count = counts.get(key)?.[3] ?? 0;
+    counts.set(key, [storable(method), kind, verdict, count + 1]);
+  }
+  return [0, 1, 2, 3].map((place) => [...counts.values()].map((count) => count[place] as Value));
+}
+
+const comparisonOf = (row: Row): StoredComparison => ({
+  id: row.id as string,
+  at: row.at as string,
+  method: row.method as string,
+  epoch: Number(row.epoch),
+  answered: row.answered as ComparisonRecord["answered"],
+  kind: row.kind as ComparisonRecord["kind"],
+  verdict: row.verdict as CallVerdict,
+  unit: row.unit ?? null,
+  fingerprint: row.fingerprint as string,
+  legacyMs: numberOrNull(row.legacy_ms),
+  modernMs: numberOrNull(row.modern_ms),
+  legacyError: row.legacy_error ?? null,
+  modernError: row.modern_error ?? null,
+  fields: JSON.parse(row.fields as string),
+});
+
+/** Below 2^63, in the one way to write it. */
+const isId = (text: string): boolean => /^[1-9]\d{0,17}$/.test(text);
+const storableOrNull = (text: string | null): string | null => (text === null ? null : storable(text));
+const numberOrNull = (text: string | null | undefined): number | null => (text == null ? null : Number(text));

@@ -1,0 +1,1 @@
+export { openPostgresEvidenceStore, type PostgresEvidenceOptions, postgresEvidenceDefaults } from "./evidence-store.ts";

@@ -1,0 +1,76 @@
+import { storable, storableJson } from "../../domain/storable-text.ts";
+import type { ComparisonRecord, StoredComparison } from "../../ports/evidence.ts";
+
+/** A comparison as it is bound to the insert statement, and as it crosses to the thread: arrays are cheaper to copy than objects. */
+export type EvidenceRow = readonly [
+  at: string,
+  method: string,
+  epoch: number,
+  answered: ComparisonRecord["answered"],
+  kind: ComparisonRecord["kind"],
+  verdict: ComparisonRecord["verdict"],
+  unit: string | null,
+  fingerprint: string,
+  legacyMs: number | null,
+  modernMs: number | null,
+  legacyError: string | null,
+  modernError: string | null,
+  fields: string,
+];
+
+export type StoredRow = readonly [id: string, ...row: EvidenceRow];
+
+/** In the order of an `EvidenceRow`. */
+export const columns = [
+  "at",
+  "method",
+  "epoch",
+  "answered",
+  "kind",
+  "verdict",
+  "unit",
+  "fingerprint",
+  "legacy_ms",
+  "modern_ms",
+  "legacy_error",
+  "modern_error",
+  "fields",
+] as const;
+
+export const rowOf = (record: ComparisonRecord): EvidenceRow => [
+  storable(record.at),
+  storable(record.method),
+  record.epoch,
+  record.answered,
+  record.kind,
+  record.verdict,
+  storableOrNull(record.unit),
+  storable(record.fingerprint),
+  record.legacyMs,
+  record.modernMs,
+  storableOrNull(record.legacyError),
+  storableOrNull(record.modernError),
+  record.fields.length === 0 ? "[]" : storableJson(record.fields),
+];
+
+export function comparisonOf(row: StoredRow): StoredComparison {
+  const [id, at, method, epoch, answered, kind, verdict, unit, fingerprint, legacyMs, modernMs, legacyError, modernError] = row;
+  return {
+    id,
+    at,
+    method,
+    epoch,
+    answered,
+    kind,
+    verdict,
+    unit,
+    fingerprint,
+    legacyMs,
+    modernMs,
+    legacyError,
+    modernError,
+    fields: JSON.parse(row[13]),
+  };
+}
+
+const storableOrNull = (text: string | null): string | null => (text === null ? null : storable(text));

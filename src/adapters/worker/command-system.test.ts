@@ -1,0 +1,564 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, describe, expect, it } from "vitest";
+import { failureOf, systemContract } from "../../testing/system-contract.ts";
+import type { CommandOptions, CommandSystem } from "./index.ts";
+import { root, runs, untilGone, Workshop } from "./test-workers.ts";
+
+const shop = new Workshop();
+const patient = { deadlineMs: 20_000 };
+const hasty = { deadlineMs: 100 };
+const add = (system: CommandSystem, a = 1, b = 2) => system.invoke("add", { a, b }, patient);
+/** Restarts at once, so that a test need not wait. */
+const eager: Partial<CommandOptions> = { pauseMs: 1, graceMs: 50 };
+const plain = shop.node("");
+
+const unhandled: unknown[] = [];
+process.on("unhandledRejection", (reason) => unhandled.push(reason));
+afterAll(() => expect(unhandled).toEqual([]));
+
+systemContract("command", ({ answerBytesMax }) => {
+  const host = shop.script(`
+import { referenceReply, referenceService } from ${JSON.stringify(join(root, "src/testing/reference-service.ts"))};
+const service = referenceService(() => process.kill(process.pid, "SIGKILL"));
+const write = (text) => process.stdout.write(text + "\\n");
+async function take(text) {
+  const { id, method, params } = JSON.parse(text);
+  const start = '{"jsonrpc":"2.0","id":' + id;
+  if (method === "initialize") return write(start + ',"result":{"protocolVersion":1,"name":"reference"}}');
+  const reply = await referenceReply(service, params.method, params.request);
+  if (reply.ok) write(start + ',"result":' + reply.text + "}");
+  else write(start + ',"error":' + JSON.stringify({ code: -32000, message: reply.message, data: { code: reply.code } }) + "}");
+}
+let held = "";
+process.stdin.on("data", (chunk) => {
+  const lines = (held + chunk).split("\\n");
+  held = lines.pop();
+  for (const line of lines) void take(line);
+});
+process.stdin.on("end", () => process.exit());
+`);
+  const system = shop.system(host, { answerBytesMax, graceMs: 1_000 });
+  let pid: number | undefined;
+  return {
+    system,
+    running: () => {
+      pid = system.pid ?? pid;
+      return system.pid === undefined ? 0 : 1;
+    },
+    end: async () => {
+      if (pid !== undefined) await untilGone(pid);
+    },
+  };
+});
+
+describe("CommandSystem", () => {
+  it("starts with the first call, introduces itself and learns the methods", async () => {
+    const system = shop.system(plain, { readOnly: true, client: "a test", answerBytesMax: 12345 });
+    expect([system.pid, system.methods, system.counters.starts]).toEqual([undefined, undefined, 0]);
+    expect(await system.invoke("whoami", {}, patient)).toEqual({
+      pid: system.pid,
+      said: { protocolVersion: 1, readOnly: true, client: "a test", answerBytesMax: 12345 },
+    });
+    expect(system.methods).toEqual(new Set(["add", "hang", "crash", "slow", "whoami"]));
+    const refused = await failureOf(system.invoke("subtract", {}, patient), "REFUSED");
+    expect([refused.code, refused.message]).toEqual(["UNKNOWN_METHOD", "desk has no method subtract"]);
+  });
+
+  it("can be started ahead, by any number at once", async () => {
+    const system = shop.system(plain);
+    await Promise.all([system.start(), system.start()]);
+    await system.start();
+    expect([system.methods?.has("add"), system.counters.starts]).toEqual([true, 1]);
+  });
+
+  it("hands out answers by id, whatever their order", async () => {
+    const reversed = shop.system(
+      shop.node(`
+const waiting = [];
+methods.add = (id, { a, b }) => {
+  waiting.push(() => answer(id, { sum: a + b }));
+  if (waiting.length === 20) for (const say of waiting.reverse()) say();
+};`),
+    );
+    const order: number[] = [];
+    const sums = await Promise.all(
+      Array.from({ length: 20 }, (_, a) =>
+        add(reversed, a).then((sum) => {
+          order.push(a);
+          return sum;
+        }),
+      ),
+    );
+    expect(sums).toEqual(Array.from({ length: 20 }, (_, a) => ({ sum: a + 2 })));
+    expect(order).toEqual(Array.from({ length: 20 }, (_, index) => 19 - index));
+  });
+
+  it("takes an answer in pieces, and several in one", async () => {
+    const system = shop.system(
+      shop.node(`
+methods.pieces = (id) => {
+  const bytes = Buffer.from(JSON.stringify({ jsonrpc: "2.0", id, result: "Zürich 📈" }) + "\\n");
+  let at = 0;
+  const next = () => { if (at < bytes.length) { process.stdout.write(bytes.subarray(at, ++at)); setImmediate(next); } };
+  next();
+};
+const ids = [];
+methods.together = (id) => {
+  ids.push(id);
+  if (ids.length === 3) line(ids.map((id) => JSON.stringify({ jsonrpc: "2.0", id, result: id })).join("\\r\\n\\n"));
+};`),
+    );
+    expect(await system.invoke("pieces", null, patient)).toBe("Zürich 📈");
+    const together = await Promise.all([1, 2, 3].map(() => system.invoke("together", null, patient)));
+    expect(together).toEqual([2, 3, 4]);
+  });
+
+  it("takes nothing for an answer that is none, and goes on", async () => {
+    const system = shop.system(
+      shop.node(`
+methods.noisy = (id, { a, b }) => {
+  process.stdout.write(Buffer.from([0xff, 0xfe, 0x00, 0x0a]));
+  line("calculating ...");
+  line("\\u001b[31mred\\u0007");
+  line("[1,2,3]");
+  line("{");
+  line(JSON.stringify({ id, result: "not the protocol" }));
+  line(JSON.stringify({ jsonrpc: "2.0", id: String(id), result: "not our id" }));
+  line(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: 1, message: "whose?" } }));
+  line(JSON.stringify({ jsonrpc: "2.0", id, method: "call", params: {} }));
+  line('progress: ' + JSON.stringify({ jsonrpc: "2.0", id, result: "not a line of its own" }));
+  answer(id + 1000, "for nobody");
+  answer(0, { protocolVersion: 1, name: "again", methods: [] });
+  answer(id, { sum: a + b });
+  answer(id, { sum: "twice" });
+};`),
+    );
+    expect(await system.invoke("noisy", { a: 1, b: 2 }, patient)).toEqual({ sum: 3 });
+    expect(await add(system, 5)).toEqual({ sum: 7 });
+    expect(system.counters).toEqual({ starts: 1, kills: 0, late: 1, unknown: 2, garbage: 10, tooLong: 0 });
+    expect(shop.log).toContain("calculating ...");
+    expect(shop.log).toContain("\\u{1b}[31mred\\u{7}");
+    expect(shop.log).toContain("desk: a line on the worker's stdout is no message (no JSON object); it must print to stderr");
+  });
+
+  it.each([
+    ["broken", '"result":{"sum":12,,}}', "GARBLED", "the answer of say cannot be read"],
+    ["with a number that cannot be held", '"result":[1e9999]}', "GARBLED", "a number with too many digits"],
+    ["with a key twice", '"result":{"a":1,"a":2}}', "GARBLED", "a key for the second time"],
+    ["nothing", '"done":true}', "GARBLED", "neither a result nor an error"],
+    ["both", '"result":1,"error":{"code":1,"message":"x"}}', "GARBLED", "a result and an error"],
+    ["an error without sense", '"error":"oops"}', "REFUSED", "an error without words"],
+    ["an error of a type", '"error":{"code":-32000,"message":"no","data":{"class":"KeyError"}}}', "REFUSED", "no"],
+    ["too late to begin", '"error":{"code":-32001,"message":"too late"}}', "TIMEOUT", "too late"],
+    ["larger than it may write", '"error":{"code":-32002,"message":"large"}}', "TOO_LARGE", "large"],
+    ["busy", '"error":{"code":-32003,"message":"later"}}', "BUSY", "later"],
+    ["read-only", '"error":{"code":-32004,"message":"reads"}}', "REFUSED", "reads"],
+  ] as const)("an answer that is %s fails its call", async (_, rest, failure, words) => {
+    const system = shop.system(sayer);
+    expect((await failureOf(system.invoke("say", { rest }, patient), failure)).message).toContain(words);
+    expect(await add(system)).toEqual({ sum: 3 });
+    expect(system.counters).toMatchObject({ starts: 1, kills: 0 });
+    await system.close();
+  });
+
+  it("tells errors by the system's own names", async () => {
+    const system = shop.system(sayer);
+    const codeOf = async (error: string) =>
+      (await failureOf(system.invoke("say", { rest: `"error":${error}}` }, patient), "REFUSED")).code;
+    expect(await codeOf('{"code":-32000,"message":"x","data":{"class":"KeyError","code":"NO_PRICE"}}')).toBe("NO_PRICE");
+    expect(await codeOf('{"code":-32000,"message":"x","data":{"class":"KeyError"}}')).toBe("KeyError");
+    expect(await codeOf('{"code":-32004,"message":"x"}')).toBe("READ_ONLY");
+    expect(await codeOf('{"code":17,"message":"x"}')).toBe("17");
+    expect(await codeOf('{"code":-32000,"message":"x"}')).toBe(undefined);
+  });
+
+  it("reads an answer and an error where one of them is null", async () => {
+    const system = shop.system(sayer);
+    expect(await system.invoke("say", { rest: '"result":5,"error":null}' }, patient)).toBe(5);
+    expect(await system.invoke("say", { rest: '"result":null}' }, patient)).toBe(null);
+    await failureOf(system.invoke("say", { rest: '"result":null,"error":{"code":1,"message":"x"}}' }, patient), "REFUSED");
+  });
+});
+
+/** Finishes the line that it is told, after the id. */
+const sayer = shop.node(`methods.say = (id, { rest }) => line('{"jsonrpc":"2.0","id":' + id + "," + rest);`);
+
+describe("a worker that dies", () => {
+  it("fails the calls that are with it, and the next call starts it again", async () => {
+    const system = shop.system(plain, eager);
+    await system.start();
+    const { pid } = system;
+    const calls = [
+      failureOf(system.invoke("hang", {}, patient), "DOWN"),
+      failureOf(system.invoke("slow", { ms: 10_000 }, patient), "DOWN"),
+    ];
+    process.kill(pid as number, "SIGKILL");
+    for (const failure of await Promise.all(calls))
+      expect(failure.message).toMatch(/^desk went away during (hang|slow): it was ended by SIGKILL/);
+    expect(await add(system)).toEqual({ sum: 3 });
+    expect(system.pid).not.toBe(pid);
+    expect(system.counters).toMatchObject({ starts: 2, kills: 0 });
+  });
+
+  it("still hands out what it wrote before", async () => {
+    const system = shop.system(
+      shop.node(`methods.last = (id) => { answer(id, "x".repeat(500_000)); process.exitCode = 7; process.stdin.destroy(); };`),
+    );
+    expect(await system.invoke("last", {}, patient)).toHaveLength(500_000);
+  });
+
+  it("keeps the calls that it did not have yet for the next one", async () => {
+    const system = shop.system(shop.node("", "concurrency: 1"), eager);
+    await system.start();
+    const crashed = failureOf(system.invoke("crash", {}, patient), "DOWN");
+    const sums = [1, 2, 3].map((a) => add(system, a));
+    expect((await crashed).message).toBe("desk went away during crash: it ended with exit code 3");
+    expect(await Promise.all(sums)).toEqual([{ sum: 3 }, { sum: 4 }, { sum: 5 }]);
+    expect(system.counters.starts).toBe(2);
+  });
+
+  it("is started again after pauses that grow, and calls fail BUSY in between", async () => {
+    const system = shop.system(plain, { pauseMs: 80, steadyMs: 60_000 });
+    const crash = () => system.invoke("crash", {}, patient).catch((failure) => failure.failure);
+    await system.start();
+    expect(await crash()).toBe("DOWN");
+    // The first time at once.
+    expect(await crash()).toBe("DOWN");
+    const busy = await failureOf(add(system), "BUSY");
+    expect(busy.message).toMatch(/^desk is started again in \d+ ms at the earliest: it ended with exit code 3$/);
+    await sleep(80);
+    await failureOf(add(system), "BUSY");
+    await sleep(100);
+    expect(await add(system)).toEqual({ sum: 3 });
+    expect(system.counters.starts).toBe(3);
+  });
+
+  it("is as good as new when it has been steady", async () => {
+    const system = shop.system(plain, { pauseMs: 60_000, steadyMs: 30 });
+    for (let round = 0; round < 3; round++) {
+      expect(await add(system)).toEqual({ sum: 3 });
+      await sleep(40);
+      await failureOf(system.invoke("crash", {}, patient), "DOWN");
+    }
+  });
+
+  it("takes with it what it started", async () => {
+    const system = shop.system(
+      shop.node(`
+import { spawn } from "node:child_process";
+methods.spawn = (id) => answer(id, spawn("sleep", ["60"], { stdio: "inherit" }).pid);`),
+      eager,
+    );
+    const started = (await system.invoke("spawn", {}, patient)) as number;
+    expect(runs(started)).toBe(true);
+    await failureOf(system.invoke("crash", {}, patient), "DOWN");
+    await untilGone(started);
+  });
+
+  it("that closes its stdout or stdin and stays is killed", async () => {
+    const system = shop.system(
+      shop.node(`
+import { closeSync } from "node:fs";
+methods.shut = () => closeSync(1);
+methods.deaf = () => { closeSync(0); setInterval(() => {}, 1000); };`),
+      eager,
+    );
+    expect((await failureOf(system.invoke("shut", {}, patient), "DOWN")).message).toContain("it closed its stdout");
+    const deaf = failureOf(system.invoke("deaf", {}, patient), "DOWN");
+    await sleep(50);
+    const large = failureOf(system.invoke("add", { text: "x".repeat(1_000_000) }, patient), "DOWN");
+    expect((await deaf).message).toContain("it closed its stdin");
+    await large;
+  });
+});
+
+describe("a worker that cannot start", () => {
+  it.each([
+    ["no program", ["/nowhere/to/be/found"], "there is no program /nowhere/to/be/found"],
+    ["not to be run", [join(root, "package.json")], "may not be run"],
+    [
+      "exits at once",
+      shop.script(`console.error("no such desk"); process.exit(2);`),
+      "exit code 2; its last words: no such desk",
+    ],
+    ["exits well", shop.script(""), "exit code 0"],
+    [
+      "another version",
+      shop.script(introducing({ protocolVersion: 2 })),
+      "it speaks version 2 of the worker protocol, and this bridge version 1",
+    ],
+    ["no version", shop.script(introducing({})), "version (none)"],
+    ["no introduction", shop.script(introducing(null)), "is no object"],
+    ["no methods", shop.script(introducing({ protocolVersion: 1, methods: "add" })), "no list of names"],
+    ["no concurrency", shop.script(introducing({ protocolVersion: 1, concurrency: 0 })), "concurrency"],
+    [
+      "a refusal",
+      shop.script(introducing(undefined, { code: -32000, message: "no database" })),
+      "it refused to start: no database",
+    ],
+  ])("%s", async (_, command, words) => {
+    const system = shop.system(command as readonly string[]);
+    const [call, start] = await Promise.all([failureOf(add(system), "DOWN"), failureOf(system.start(), "DOWN")]);
+    expect(call.message).toContain(words);
+    expect(start.message).toBe(call.message);
+    expect((await failureOf(add(system), "BUSY")).message).toContain(words);
+    await system.close();
+  });
+
+  it("in time is killed", async () => {
+    const system = shop.system(shop.script("setInterval(() => {}, 1000)"), { startMs: 150 });
+    const call = failureOf(add(system), "DOWN");
+    await sleep(50);
+    const { pid } = system;
+    expect((await call).message).toContain("it did not answer initialize within 150 ms");
+    await untilGone(pid as number);
+  });
+
+  it("and no command is a mistake of the configuration", () => {
+    expect(() => shop.system([])).toThrow("the command of system desk is empty");
+  });
+
+  function introducing(result: unknown, error?: unknown): string {
+    const said = JSON.stringify({ jsonrpc: "2.0", id: 0, result, error });
+    return `process.stdin.once("data", () => process.stdout.write(${JSON.stringify(`${said}\n`)}));`;
+  }
+});
+
+describe("a worker that hangs", () => {
+  it("costs the caller its deadline, is killed after it and started again", async () => {
+    const system = shop.system(plain, { graceMs: 100 });
+    await system.start();
+    const { pid } = system;
+    const beside = failureOf(system.invoke("slow", { ms: 10_000 }, patient), "DOWN");
+    const from = performance.now();
+    await failureOf(system.invoke("hang", {}, hasty), "TIMEOUT");
+    expect(performance.now() - from).toBeLessThan(1_000);
+    expect(runs(pid as number)).toBe(true);
+    expect((await beside).message).toBe("desk went away during slow: it hung: hang was not answered within 100 + 100 ms");
+    await untilGone(pid as number);
+    expect(await add(system)).toEqual({ sum: 3 });
+    expect(system.counters).toMatchObject({ starts: 2, kills: 1 });
+  });
+
+  it("is told from one that is slow", async () => {
+    const system = shop.system(plain, { graceMs: 400 });
+    await system.start();
+    await failureOf(system.invoke("slow", { ms: 200 }, hasty), "TIMEOUT");
+    await sleep(500);
+    expect(await add(system)).toEqual({ sum: 3 });
+    expect(system.counters).toMatchObject({ starts: 1, kills: 0, late: 1 });
+  });
+
+  it("is not blamed for calls that it never had", async () => {
+    const system = shop.system(shop.node("", "concurrency: 1"), { graceMs: 100 });
+    await system.start();
+    const first = system.invoke("slow", { ms: 500 }, patient);
+    const waited = await failureOf(system.invoke("add", { a: 1, b: 1 }, hasty), "TIMEOUT");
+    expect(waited.message).toBe("add did not answer within 100 ms, waiting behind others");
+    expect(await first).toEqual({ ms: 500 });
+    expect(await add(system)).toEqual({ sum: 3 });
+    expect(system.counters.kills).toBe(0);
+  });
+
+  it("also where nobody waits for it any longer", async () => {
+    const system = shop.system(plain, eager);
+    await system.start();
+    const controller = new AbortController();
+    const call = failureOf(system.invoke("hang", {}, { deadlineMs: 200, signal: controller.signal }), "TIMEOUT");
+    controller.abort(new Error("gone home"));
+    expect((await call).cause).toMatchObject({ message: "gone home" });
+    await expect.poll(() => system.counters.kills, { timeout: 2_000 }).toBe(1);
+  });
+});
+
+describe("limits", () => {
+  it("lets go of an answer of 200 MB while it comes", async () => {
+    const system = shop.system(
+      shop.node(`
+methods.huge = (id, { bytes, last }) => {
+  const text = '"result":"' + "x".repeat(bytes) + '"';
+  line('{"jsonrpc":"2.0",' + (last ? text + ',"id":' + id : '"id":' + id + "," + text) + "}");
+};`),
+      { graceMs: 20_000 },
+    );
+    await system.start();
+    globalThis.gc?.();
+    const before = process.memoryUsage.rss();
+    let most = before;
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage.rss());
+    }, 5);
+    const bytes = 200 * 2 ** 20;
+    for (const last of [false, true]) {
+      const huge = failureOf(system.invoke("huge", { bytes, last }, patient), "TOO_LARGE");
+      expect((await huge).message).toBe("the answer of huge has more than 33554432 bytes");
+      expect(await add(system)).toEqual({ sum: 3 });
+    }
+    clearInterval(watch);
+    expect((most - before) / 2 ** 20).toBeLessThan(150);
+    expect(system.counters).toMatchObject({ starts: 1, kills: 0, tooLong: 2 });
+  });
+
+  it("kills a worker that writes one line for ever", async () => {
+    const system = shop.system(
+      shop.node(`
+methods.endless = (id) => {
+  process.stdout.write('{"jsonrpc":"2.0","id":' + id + ',"result":"');
+  const next = () => { while (process.stdout.write("x".repeat(65536))); process.stdout.once("drain", next); };
+  next();
+};`),
+      { ...eager, answerBytesMax: 100_000 },
+    );
+    await system.start();
+    await failureOf(system.invoke("endless", {}, { deadlineMs: 300 }), "TOO_LARGE");
+    await expect.poll(() => system.counters.kills, { timeout: 5_000 }).toBe(1);
+    expect(await add(system)).toEqual({ sum: 3 });
+  });
+
+  it("sends large requests, and refuses larger ones", async () => {
+    const system = shop.system(shop.node("methods.length = (id, { text }) => answer(id, text.length);"), {
+      requestBytesMax: 20_000_000,
+    });
+    const text = "ü".repeat(9_000_000);
+    expect(await system.invoke("length", { text }, patient)).toBe(9_000_000);
+    const refused = await failureOf(system.invoke("length", { text: text + text }, patient), "TOO_LARGE");
+    expect(refused.message).toBe("the request of length has 36000011 bytes, and 20000000 are the limit");
+    await failureOf(system.invoke("length", undefined as never, patient), "REFUSED");
+    await failureOf(system.invoke("length", { text: 1n } as never, patient), "REFUSED");
+  });
+
+  it("is BUSY beyond its calls, and beyond the bytes that the worker has not read", async () => {
+    const system = shop.system(shop.node("methods.sleep = () => { for (;;); };"), {
+      callsMax: 5,
+      waitingBytesMax: 1_000_000,
+      sentMax: 4,
+    });
+    await system.start();
+    const calls = Array.from({ length: 5 }, () => system.invoke("sleep", {}, hasty).catch(({ failure }) => failure));
+    expect((await failureOf(add(system), "BUSY")).message).toBe("5 calls of desk are under way");
+    expect(await Promise.all(calls)).toEqual(Array(5).fill("TIMEOUT"));
+    const other = shop.system(plain, { waitingBytesMax: 1_000_000 });
+    const large = { a: "x".repeat(600_000), b: "" };
+    const first = other.invoke("add", large, patient);
+    expect((await failureOf(other.invoke("add", large, patient), "BUSY")).message).toContain("bytes of requests to read");
+    expect(await first).toEqual({ sum: large.a });
+    expect(await other.invoke("add", large, patient)).toEqual({ sum: large.a });
+  });
+
+  it("a flood on stderr reaches the log in drops, and no answer waits for it", async () => {
+    const log: string[] = [];
+    const system = shop.system(
+      shop.node(`
+methods.flood = (id) => {
+  const lines = "a line of no interest\\n".repeat(5000);
+  let left = 200;
+  const next = () => { while (left-- > 0) if (!process.stderr.write(lines)) return process.stderr.once("drain", next); answer(id, "done"); };
+  next();
+};
+methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repeat(3_000_000) + "\\nlast\\n"); answer(id, "done"); };`),
+      { log: (line, from) => void log.push(`${from} ${line}`), logLinesPerSecondMax: 20 },
+    );
+    expect(await system.invoke("flood", {}, patient)).toBe("done");
+    expect(log.length).toBeLessThan(200);
+    await sleep(1_000);
+    log.length = 0;
+    expect(await system.invoke("long", {}, patient)).toBe("done");
+    await expect.poll(() => log).toContain("stderr last");
+    expect(log.find((line) => line.includes("were left out"))).toMatch(/^bridge \d+ lines and \d+ bytes more were left out$/);
+    expect(log.find((line) => line.includes("evil"))).toMatch(/^stderr \\u\{1b\}\]0;evil\\u\{7\}y+…$/);
+    for (const line of log) expect(line.length).toBeLessThan(2_200);
+  });
+
+  it("and a log that throws harms nobody", async () => {
+    const system = shop.system(plain, {
+      log: () => {
+        throw new Error("disk full");
+      },
+    });
+    expect(await add(system)).toEqual({ sum: 3 });
+  });
+
+  it("cuts a deadline without end", async () => {
+    const system = shop.system(plain);
+    expect(await system.invoke("add", { a: 1, b: 1 }, { deadlineMs: Number.POSITIVE_INFINITY })).toEqual({ sum: 2 });
+    for (const deadlineMs of [0, -1, Number.NaN]) await failureOf(system.invoke("add", {}, { deadlineMs }), "TIMEOUT");
+  });
+});
+
+describe("the environment of a worker", () => {
+  const teller = shop.node("methods.env = (id) => answer(id, [process.env.PNL_TEST_A, process.env.PNL_TEST_B, process.cwd()]);");
+  it.each([
+    ["is ours", {}, ["ours", "also ours"]],
+    ["is what was named of it", { inheritEnv: ["PATH", "PNL_TEST_B"] }, [null, "also ours"]],
+    ["has more", { inheritEnv: [], env: { PNL_TEST_A: "more" } }, ["more", null]],
+  ] as const)("%s", async (_, options, expected) => {
+    process.env.PNL_TEST_A = "ours";
+    process.env.PNL_TEST_B = "also ours";
+    const system = shop.system(teller, options);
+    expect(await system.invoke("env", {}, patient)).toEqual([...expected, shop.folder]);
+  });
+});
+
+describe("nothing is left behind", () => {
+  const stubborn = shop.node(`
+import { spawn } from "node:child_process";
+process.on("SIGTERM", () => {});
+process.stdin.on("end", () => {});
+process.exit = () => {};
+setInterval(() => {}, 1000);
+methods.child = (id) => answer(id, [process.pid, spawn("sleep", ["60"], { stdio: "ignore" }).pid]);`);
+
+  it("by close(), however stubborn", async () => {
+    const system = shop.system(stubborn, { closeMs: 50 });
+    const pids = (await system.invoke("child", {}, patient)) as number[];
+    const call = failureOf(system.invoke("hang", {}, patient), "DOWN");
+    await system.close();
+    expect((await call).message).toBe("desk has been closed");
+    for (const pid of pids) await untilGone(pid, 1_000);
+    await failureOf(add(system), "DOWN");
+    await failureOf(system.start(), "DOWN");
+  });
+
+  it("by close() while it starts", async () => {
+    const system = shop.system(shop.script("setInterval(() => {}, 1000)"), { closeMs: 50 });
+    const call = failureOf(add(system), "DOWN");
+    const { pid } = system;
+    await system.close();
+    await call;
+    await untilGone(pid as number, 1_000);
+  });
+
+  it("by a worker that ends when its stdin does, without a signal", async () => {
+    const system = shop.system(shop.node(`process.on("SIGTERM", () => console.error("SIGTERM came"));`), { closeMs: 5_000 });
+    await system.start();
+    const from = performance.now();
+    await system.close();
+    expect(performance.now() - from).toBeLessThan(3_000);
+    expect(shop.log).not.toContain("SIGTERM came");
+  });
+
+  it.each([
+    ["ends in its own time", ""],
+    ["exits in the middle", "process.exit(0);"],
+    ["is killed", 'process.kill(process.pid, "SIGKILL");'],
+  ])("by a program of ours that %s without closing", async (_, ending) => {
+    const [, ours = ""] = shop.script(`
+import { CommandSystem } from ${JSON.stringify(join(root, "src/adapters/worker/index.ts"))};
+const system = new CommandSystem({ name: "desk", command: ${JSON.stringify(stubborn)} });
+const pids = await system.invoke("child", {}, { deadlineMs: 20_000 });
+console.log(JSON.stringify(pids));
+${ending}
+`);
+    const program = spawn(process.execPath, [ours], { stdio: ["ignore", "pipe", "inherit"] });
+    let out = "";
+    program.stdout.on("data", (chunk) => {
+      out += chunk;
+    });
+    await new Promise((resolve) => program.on("close", resolve));
+    const pids: number[] = JSON.parse(out);
+    expect(pids).toHaveLength(2);
+    for (const pid of pids) await untilGone(pid);
+  });
+});

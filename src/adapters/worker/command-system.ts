@@ -1,0 +1,538 @@
+/**
+ * A system in another language: a child process that speaks the worker protocol (protocol.ts).
+ *
+ *    stopped ──first call──► starting ──initialize──► up ──died, hung, closed a pipe──► ending ──gone──► stopped
+ *                                 └───────refused, too slow, another version───────────────┘
+ *
+ * A call waits in the bridge until the worker is up and has room for it, then is with the worker until it is answered. At its deadline
+ * it fails TIMEOUT wherever it is. One that is with the worker and has no answer `graceMs` after that means that the worker hangs:
+ * it is killed, and the other calls that are with it fail DOWN. Nothing is ever sent twice, since it may have been done.
+ *
+ * A worker that had been up is started again at once, the first time; from then on, and where it never came up, after a pause
+ * that doubles with every failure until it has been steadily up. In the pause calls fail BUSY. It is started by calls, never by itself.
+ *
+ * Everything has a limit: see `commandDefaults`.
+ */
+import { BridgeError } from "../../domain/errors.ts";
+import { SystemFailure } from "../../domain/system-failure.ts";
+import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
+import {
+  callLine,
+  idOfPieces,
+  initializeId,
+  initializeLine,
+  readIntroduction,
+  readMessage,
+  shortened,
+  type WorkerMessage,
+} from "./protocol.ts";
+import { type Log, WorkerLog } from "./worker-log.ts";
+import { WorkerProcess } from "./worker-process.ts";
+
+export interface CommandOptions extends Partial<CommandLimits> {
+  readonly name: string;
+  /** Program and arguments. No shell looks at them. */
+  readonly command: readonly string[];
+  /** Default: ours. */
+  readonly cwd?: string;
+  /** Which of our environment variables it gets: `all`, the default, or those named. */
+  readonly inheritEnv?: "all" | readonly string[];
+  /** Variables beside and over those. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Tells the worker to change nothing. Default false. */
+  readonly readOnly?: boolean;
+  /** Who we say we are. Default `pnl-bridge`. */
+  readonly client?: string;
+  /** Gets the worker's stderr line by line, without control characters, and what there is to say of the worker. Default: nobody. */
+  readonly log?: Log;
+}
+
+export interface CommandLimits {
+  /** A longer answer is let go while it comes, and the call fails TOO_LARGE. */
+  readonly answerBytesMax: number;
+  readonly requestBytesMax: number;
+  /** Calls under way, those that wait and those without an answer after their deadline included. Beyond them: BUSY. */
+  readonly callsMax: number;
+  /** Calls that are with the worker at a time. A worker that says its `concurrency` gets no more than that. */
+  readonly sentMax: number;
+  /** Of all requests that the worker has not taken yet. Beyond them: BUSY. */
+  readonly waitingBytesMax: number;
+  /** From start to the answer to `initialize`. */
+  readonly startMs: number;
+  /** How long after its deadline a call may be without an answer before the worker is killed. */
+  readonly graceMs: number;
+  /** On closing: from the end of stdin to SIGTERM, and from there to SIGKILL. */
+  readonly closeMs: number;
+  /** The first pause before it is started again; it doubles up to `pauseMaxMs`. */
+  readonly pauseMs: number;
+  readonly pauseMaxMs: number;
+  /** After being up for so long the failures before are forgotten. */
+  readonly steadyMs: number;
+  /** A longer deadline is cut to this. */
+  readonly deadlineMaxMs: number;
+  readonly logLinesPerSecondMax: number;
+  readonly logLineLengthMax: number;
+}
+
+export const commandDefaults: CommandLimits = Object.freeze({
+  answerBytesMax: 32 * 2 ** 20,
+  requestBytesMax: 32 * 2 ** 20,
+  callsMax: 256,
+  sentMax: 64,
+  waitingBytesMax: 64 * 2 ** 20,
+  startMs: 30_000,
+  graceMs: 500,
+  closeMs: 500,
+  pauseMs: 200,
+  pauseMaxMs: 30_000,
+  steadyMs: 10_000,
+  deadlineMaxMs: 3_600_000,
+  logLinesPerSecondMax: 100,
+  logLineLengthMax: 2_000,
+});
+
+/** What happened, since the system was made. */
+export interface CommandCounters {
+  /** Processes started, the first one included. */
+  readonly starts: number;
+  /** Workers that were killed because they hung or broke the protocol. */
+  readonly kills: number;
+  /** Answers that nobody waited for any longer. */
+  readonly late: number;
+  /** Answers to calls that were never made. */
+  readonly unknown: number;
+  /** Lines on stdout that are no messages. */
+  readonly garbage: number;
+  /** Lines on stdout that were too long. */
+  readonly tooLong: number;
+}
+
+type Phase = "stopped" | "starting" | "up" | "ending";
+
+export class CommandSystem implements BridgedSystem {
+  readonly name: string;
+  readonly kind = "command";
+  readonly #options: CommandOptions;
+  readonly #limits: CommandLimits;
+  readonly #log: WorkerLog;
+  #phase: Phase = "stopped";
+  #process: WorkerProcess | undefined;
+  #methods: ReadonlySet<string> | undefined;
+  #sentMax: number;
+  #nextId = initializeId + 1;
+  readonly #waiting = new Set<Call>();
+  readonly #sent = new Map<number, Call>();
+  #waitingBytes = 0;
+  #starters: Starter[] = [];
+  #startTimer: NodeJS.Timeout | undefined;
+  #upSinceMs = 0;
+  #failures = 0;
+  #notBeforeMs = 0;
+  #lastFailure = "";
+  #closing: Promise<void> | undefined;
+  readonly #counters = { starts: 0, kills: 0, late: 0, unknown: 0, garbage: 0, tooLong: 0 };
+
+  /** Starts nothing yet. Throws BAD_CONFIG for an empty command. */
+  constructor(options: CommandOptions) {
+    if ((options.command[0] ?? "") === "")
+      throw new BridgeError("BAD_CONFIG", {
+        what: `the command of system ${options.name} is empty`,
+        mend: 'name a program and its arguments, such as ["python3", "pnl_bridge_worker.py", "desk.pnl:Service"]',
+      });
+    this.name = options.name;
+    this.#options = options;
+    this.#limits = limitsOf(options);
+    this.#sentMax = this.#limits.sentMax;
+    this.#log = new WorkerLog(options.log, {
+      linesPerSecondMax: this.#limits.logLinesPerSecondMax,
+      lineLengthMax: this.#limits.logLineLengthMax,
+    });
+  }
+
+  /** What the worker said when it was last started; undefined before, and where it does not say. */
+  get methods(): ReadonlySet<string> | undefined {
+    return this.#methods;
+  }
+
+  /** The running worker's process id. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get counters(): CommandCounters {
+    return { ...this.#counters };
+  }
+
+  /** Starts the worker where it is not up, so that `methods` is known and the first call need not wait. Fails as a call would. */
+  start(): Promise<void> {
+    const refusal = this.#closing === undefined ? this.#pauseRefusal() : closed(this.name);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    if (this.#phase === "up") return Promise.resolve();
+    const started = new Promise<void>((resolve, reject) => {
+      this.#starters.push({ resolve, reject });
+      this.#advance();
+    });
+    // The process itself keeps nobody's program alive; who waits here does.
+    const waits = setInterval(() => {}, 1_000);
+    return started.finally(() => clearInterval(waits));
+  }
+
+  invoke(method: string, request: JsonValue, { deadlineMs, signal }: SystemCall): Promise<JsonValue> {
+    const text = this.#admit(method, request, deadlineMs, signal);
+    if (text instanceof SystemFailure) return Promise.reject(text);
+    return new Promise((resolve, reject) => {
+      const call = new Call(this.#nextId++, method, text, Math.min(deadlineMs, this.#limits.deadlineMaxMs), resolve, reject);
+      call.timer = setTimeout(() => this.#expire(call), call.deadlineMs);
+      if (signal !== undefined) call.listen(signal, () => this.#abandon(call));
+      this.#waiting.add(call);
+      this.#waitingBytes += call.bytes;
+      this.#advance();
+    });
+  }
+
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
+    const process = this.#process;
+    const ended = process === undefined ? Promise.resolve() : process.end(this.#limits.closeMs);
+    this.#closing = ended;
+    clearTimeout(this.#startTimer);
+    this.#phase = process === undefined ? "stopped" : "ending";
+    this.#failSent(() => closed(this.name));
+    this.#failWaiting(() => closed(this.name));
+    return ended;
+  }
+
+  // --- calls --------------------------------------------------------------------------------------------------------
+
+  /** The request as text, or why the call cannot begin. */
+  #admit(method: string, request: JsonValue, deadlineMs: number, signal: AbortSignal | undefined): string | SystemFailure {
+    const { name } = this;
+    const { callsMax, requestBytesMax, waitingBytesMax } = this.#limits;
+    if (this.#closing !== undefined) return closed(name);
+    if (signal?.aborted) return aborted(method, signal);
+    if (!(deadlineMs > 0)) return new SystemFailure("TIMEOUT", `${shortened(method)} was called with no time left`);
+    if (this.#methods?.has(method) === false)
+      return new SystemFailure("REFUSED", `${name} has no method ${shortened(method, 100)}`, { code: "UNKNOWN_METHOD" });
+    if (this.#waiting.size + this.#sent.size >= callsMax)
+      return new SystemFailure("BUSY", `${callsMax} calls of ${name} are under way`);
+    const pause = this.#pauseRefusal();
+    if (pause !== undefined) return pause;
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(request);
+    } catch (cause) {
+      return new SystemFailure("REFUSED", `the request of ${method} cannot be written as JSON`, { code: "BAD_REQUEST", cause });
+    }
+    if (text === undefined)
+      return new SystemFailure("REFUSED", `the request of ${method} is no JSON value`, { code: "BAD_REQUEST" });
+    const bytes = Buffer.byteLength(text);
+    if (bytes > requestBytesMax)
+      return new SystemFailure("TOO_LARGE", `the request of ${method} has ${bytes} bytes, and ${requestBytesMax} are the limit`);
+    if (this.#waitingBytes + (this.#process?.unread ?? 0) + bytes > waitingBytesMax)
+      return new SystemFailure("BUSY", `${name} has more than ${waitingBytesMax} bytes of requests to read`);
+    return text;
+  }
+
+  #pauseRefusal(): SystemFailure | undefined {
+    const leftMs = this.#notBeforeMs - performance.now();
+    if (this.#phase !== "stopped" || leftMs <= 0) return undefined;
+    return new SystemFailure(
+      "BUSY",
+      `${this.name} is started again in ${Math.ceil(leftMs)} ms at the earliest: ${this.#lastFailure}`,
+    );
+  }
+
+  /** Does what can be done for the calls that wait: starts the worker, or hands it as many as it has room for. */
+  #advance(): void {
+    if (this.#closing !== undefined || (this.#waiting.size === 0 && this.#starters.length === 0)) return;
+    if (this.#phase === "stopped") this.#startProcess();
+    if (this.#phase !== "up") return;
+    for (const call of this.#waiting) {
+      if (this.#sent.size >= this.#sentMax || this.#process?.takesMore !== true) return;
+      this.#forgetWaiting(call);
+      this.#send(call);
+    }
+  }
+
+  #send(call: Call): void {
+    const leftMs = Math.max(1, Math.ceil(call.deadlineMs - (performance.now() - call.startedMs)));
+    this.#sent.set(call.id, call);
+    // From now on, since until now it was not the worker who made it wait.
+    call.killTimer = setTimeout(() => this.#hung(call), call.deadlineMs + this.#limits.graceMs);
+    call.killTimer.unref();
+    this.#process?.write(callLine(call.id, call.method, leftMs, call.takeText()));
+  }
+
+  #forgetWaiting(call: Call): void {
+    if (this.#waiting.delete(call)) this.#waitingBytes -= call.bytes;
+  }
+
+  /** The worker owes an answer even when nobody waits for it: until it comes, the call keeps its place. */
+  #expire(call: Call): void {
+    const where = this.#sent.has(call.id)
+      ? ""
+      : this.#phase === "up"
+        ? ", waiting behind others"
+        : ", waiting for its worker to start";
+    this.#forgetWaiting(call);
+    call.fail(new SystemFailure("TIMEOUT", `${call.method} did not answer within ${call.deadlineMs} ms${where}`));
+  }
+
+  #abandon(call: Call): void {
+    this.#forgetWaiting(call);
+    call.fail(aborted(call.method, call.signal));
+  }
+
+  /** Takes the call out: its answer, or what is as good as one, has come. */
+  #taken(id: number): Call | undefined {
+    const call = this.#sent.get(id);
+    if (call === undefined) {
+      const counter = id < this.#nextId && id > initializeId ? "late" : "unknown";
+      this.#counters[counter] += 1;
+      return undefined;
+    }
+    if (call.settled) this.#counters.late += 1;
+    clearTimeout(call.killTimer);
+    this.#sent.delete(id);
+    return call;
+  }
+
+  #failSent(failure: (call: Call) => SystemFailure): void {
+    for (const call of this.#sent.values()) {
+      clearTimeout(call.killTimer);
+      call.fail(failure(call));
+    }
+    this.#sent.clear();
+  }
+
+  #failWaiting(failure: () => SystemFailure): void {
+    for (const call of this.#waiting) call.fail(failure());
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+    for (const { reject } of this.#starters.splice(0)) reject(failure());
+  }
+
+  // --- the process --------------------------------------------------------------------------------------------------
+
+  #startProcess(): void {
+    const { command, cwd, readOnly = false, client = "pnl-bridge" } = this.#options;
+    const { answerBytesMax, startMs } = this.#limits;
+    this.#phase = "starting";
+    this.#counters.starts += 1;
+    const process = new WorkerProcess(
+      { command, cwd, env: environment(this.#options), answerBytesMax, log: this.#log },
+      {
+        line: (line) => this.#line(process, line),
+        tooLong: (head) => this.#tooLong(process, head),
+        tooLongEnd: (head, tail, bytes) => this.#tooLongEnd(process, head, tail, bytes),
+        drained: () => this.#advance(),
+        gone: (how) => this.#gone(process, how),
+      },
+    );
+    this.#process = process;
+    this.#startTimer = setTimeout(() => this.#kill(`it did not answer initialize within ${startMs} ms`), startMs);
+    this.#startTimer.unref();
+    process.write(initializeLine({ readOnly, client, answerBytesMax }));
+  }
+
+  #line(process: WorkerProcess, line: Buffer): void {
+    // What a worker that is being ended still says is nobody's answer.
+    if (process !== this.#process || this.#phase === "ending" || line.length === 0) return;
+    const message = readMessage(line);
+    if (message.kind === "garbage") this.#garbage(line, message.why);
+    else if (message.id === initializeId) this.#introduced(process, message);
+    else if (this.#phase === "up") this.#answered(message);
+    else this.#counters.unknown += 1;
+  }
+
+  #answered(message: Exclude<WorkerMessage, { readonly kind: "garbage" }>): void {
+    const call = this.#taken(message.id);
+    if (call === undefined) return;
+    if (message.kind === "answer") call.answer(message.result);
+    else if (message.kind === "failure") call.fail(message.failure);
+    else call.fail(new SystemFailure("GARBLED", `the answer of ${call.method} cannot be read: ${message.why}`));
+    this.#advance();
+  }
+
+  #introduced(process: WorkerProcess, message: Exclude<WorkerMessage, { readonly kind: "garbage" }>): void {
+    if (this.#phase !== "starting") {
+      this.#counters.unknown += 1;
+      return;
+    }
+    const said =
+      message.kind === "answer"
+        ? readIntroduction(message.result)
+        : message.kind === "failure"
+          ? `it refused to start: ${message.failure.message}`
+          : `its answer to initialize cannot be read: ${message.why}`;
+    if (typeof said === "string") {
+      this.#kill(said);
+      return;
+    }
+    clearTimeout(this.#startTimer);
+    this.#phase = "up";
+    this.#upSinceMs = performance.now();
+    this.#methods = said.methods;
+    this.#sentMax = Math.min(this.#limits.sentMax, said.concurrency ?? this.#limits.sentMax);
+    const methods = said.methods === undefined ? "" : `, ${said.methods.size} methods`;
+    this.#log.write(`${this.name}: worker ${process.pid} is up: ${said.name === "" ? "no name" : said.name}${methods}`, "bridge");
+    for (const { resolve } of this.#starters.splice(0)) resolve();
+    this.#advance();
+  }
+
+  #garbage(line: Buffer, why: string): void {
+    this.#counters.garbage += 1;
+    this.#log.write(line.subarray(0, 4 * this.#limits.logLineLengthMax).toString(), "stdout");
+    if (this.#counters.garbage === 1)
+      this.#log.write(`${this.name}: a line on the worker's stdout is no message (${why}); it must print to stderr`, "bridge");
+  }
+
+  #tooLong(process: WorkerProcess, head: Buffer): void {
+    if (process !== this.#process || this.#phase === "ending") return;
+    this.#counters.tooLong += 1;
+    const id = idOfPieces(head, head);
+    // It keeps its place until its end has come, so that a worker that writes for ever is found to hang.
+    if (id !== undefined) this.#failTooLarge(this.#sent.get(id));
+  }
+
+  #tooLongEnd(process: WorkerProcess, head: Buffer, tail: Buffer, bytes: number): void {
+    if (process !== this.#process || this.#phase === "ending") return;
+    const id = idOfPieces(head, tail);
+    this.#log.write(`${this.name}: a line of ${bytes} bytes on the worker's stdout was let go`, "bridge");
+    if (id === undefined) return;
+    this.#failTooLarge(this.#taken(id));
+    this.#advance();
+  }
+
+  #failTooLarge(call: Call | undefined): void {
+    const limit = this.#limits.answerBytesMax;
+    call?.fail(new SystemFailure("TOO_LARGE", `the answer of ${call.method} has more than ${limit} bytes`));
+  }
+
+  #hung(call: Call): void {
+    this.#kill(`it hung: ${call.method} was not answered within ${call.deadlineMs} + ${this.#limits.graceMs} ms`);
+  }
+
+  #kill(because: string): void {
+    if (this.#phase !== "starting" && this.#phase !== "up") return;
+    this.#counters.kills += 1;
+    this.#log.write(`${this.name}: worker ${this.#process?.pid} is killed: ${because}`, "bridge");
+    this.#down(because);
+    this.#process?.kill(because);
+  }
+
+  /** The worker will not answer any more; what is with it fails. */
+  #down(how: string): void {
+    const wasUp = this.#phase === "up";
+    if (!wasUp && this.#phase !== "starting") return;
+    clearTimeout(this.#startTimer);
+    this.#phase = "ending";
+    const nowMs = performance.now();
+    if (wasUp && nowMs - this.#upSinceMs >= this.#limits.steadyMs) this.#failures = 0;
+    this.#failures += 1;
+    this.#lastFailure = how;
+    const { pauseMs, pauseMaxMs } = this.#limits;
+    const pause = wasUp && this.#failures === 1 ? 0 : Math.min(pauseMs * 2 ** Math.min(this.#failures - 1, 30), pauseMaxMs);
+    this.#notBeforeMs = nowMs + pause;
+    this.#failSent(({ method }) => new SystemFailure("DOWN", `${this.name} went away during ${method}: ${how}`));
+    if (!wasUp) this.#failWaiting(() => new SystemFailure("DOWN", `${this.name} did not start: ${how}`));
+  }
+
+  #gone(process: WorkerProcess, how: string): void {
+    if (process !== this.#process) return;
+    this.#log.write(`${this.name}: worker ${process.pid ?? "(none)"} is gone: ${how}`, "bridge");
+    this.#down(how);
+    this.#process = undefined;
+    this.#phase = "stopped";
+    const pause = this.#pauseRefusal();
+    if (pause !== undefined) this.#failWaiting(() => pause);
+    this.#advance();
+  }
+}
+
+interface Starter {
+  readonly resolve: () => void;
+  readonly reject: (failure: SystemFailure) => void;
+}
+
+class Call {
+  readonly id: number;
+  readonly method: string;
+  readonly bytes: number;
+  readonly deadlineMs: number;
+  readonly startedMs = performance.now();
+  timer: NodeJS.Timeout | undefined;
+  killTimer: NodeJS.Timeout | undefined;
+  signal: AbortSignal | undefined;
+  settled = false;
+  #text: string;
+  readonly #resolve: (answer: JsonValue) => void;
+  readonly #reject: (failure: SystemFailure) => void;
+  #stopListening: () => void = () => {};
+
+  constructor(
+    id: number,
+    method: string,
+    text: string,
+    deadlineMs: number,
+    resolve: (answer: JsonValue) => void,
+    reject: (failure: SystemFailure) => void,
+  ) {
+    this.id = id;
+    this.method = method;
+    this.#text = text;
+    this.bytes = Buffer.byteLength(text);
+    this.deadlineMs = deadlineMs;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  listen(signal: AbortSignal, abandon: () => void): void {
+    this.signal = signal;
+    signal.addEventListener("abort", abandon, { once: true });
+    this.#stopListening = () => signal.removeEventListener("abort", abandon);
+  }
+
+  /** The request, once: it is not held here while the worker has it. */
+  takeText(): string {
+    const text = this.#text;
+    this.#text = "";
+    return text;
+  }
+
+  answer(answer: JsonValue): void {
+    if (this.#settle()) this.#resolve(answer);
+  }
+
+  fail(failure: SystemFailure): void {
+    if (this.#settle()) this.#reject(failure);
+  }
+
+  #settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    clearTimeout(this.timer);
+    this.#stopListening();
+    return true;
+  }
+}
+
+const closed = (name: string): SystemFailure => new SystemFailure("DOWN", `${name} has been closed`);
+
+const aborted = (method: string, signal: AbortSignal | undefined): SystemFailure =>
+  new SystemFailure("TIMEOUT", `nobody waits any longer for ${shortened(method, 100)}`, { cause: signal?.reason });
+
+function limitsOf(options: CommandOptions): CommandLimits {
+  const limits: Record<string, number> = { ...commandDefaults };
+  for (const name of Object.keys(commandDefaults) as (keyof CommandLimits)[])
+    limits[name] = options[name] ?? commandDefaults[name];
+  // A timer takes no more than this.
+  limits.deadlineMaxMs = Math.min(limits.deadlineMaxMs as number, 2 ** 30);
+  return Object.freeze(limits) as unknown as CommandLimits;
+}
+
+function environment({ inheritEnv = "all", env = {} }: CommandOptions): NodeJS.ProcessEnv {
+  const ours = process.env;
+  if (inheritEnv === "all") return { ...ours, ...env };
+  return { ...Object.fromEntries(inheritEnv.flatMap((name) => (ours[name] === undefined ? [] : [[name, ours[name]]]))), ...env };
+}

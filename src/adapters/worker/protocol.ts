@@ -1,0 +1,155 @@
+/**
+ * The worker protocol, version 1: JSON-RPC 2.0, one message a line of UTF-8, requests on the worker's stdin, responses on its stdout,
+ * in any order. Whatever else a worker has to say goes to its stderr. The bridge sends `initialize` first and waits for its answer.
+ *
+ * | direction | message                                                                                                             |
+ * |-----------|---------------------------------------------------------------------------------------------------------------------|
+ * | → once    | {"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":1,"readOnly":true,"client":"pnl-bridge","answerBytesMax":33554432}} |
+ * | ←         | {"jsonrpc":"2.0","id":0,"result":{"protocolVersion":1,"name":"desk","methods":["calculatePnl"],"concurrency":4}}       |
+ * | → a call  | {"jsonrpc":"2.0","id":7,"method":"call","params":{"method":"calculatePnl","deadlineMs":250,"request":{…}}}            |
+ * | ←         | {"jsonrpc":"2.0","id":7,"result":…}                                                                                  |
+ * | ← or      | {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no price","data":{"class":"KeyError","code":"NO_PRICE"}}}  |
+ *
+ * `readOnly`: the worker must change nothing. `answerBytesMax`: a longer line is not read. `methods` absent or null: not known.
+ * `concurrency` absent: as many at a time as the bridge likes; present: never more than so many calls are with the worker, and the
+ * others wait in the bridge. `deadlineMs` counts from when the message is sent; nobody waits for an answer beyond it, and a worker that
+ * goes on without answering is killed. `message`, `data.class` and `data.code` are optional. The end of stdin means: end.
+ *
+ * A response starts with its id (after "jsonrpc", before "result" or "error") or ends with it: then an answer that is too long or broken
+ * can still be told to its call. Numbers are read from their text, never through a float (`src/domain/exact-json.ts`).
+ */
+import { type JsonValue, parseExact } from "../../domain/exact-json.ts";
+import { plain } from "../../domain/plain-text.ts";
+import { type FailureClass, SystemFailure } from "../../domain/system-failure.ts";
+
+export const protocolVersion = 1;
+export const initializeId = 0;
+
+/** What the error codes of the protocol mean here; every other code is the system's own refusal. */
+export const workerErrors: Readonly<
+  Record<string, { readonly failure: FailureClass; readonly code?: string; readonly means: string }>
+> = {
+  "-32601": { failure: "REFUSED", code: "UNKNOWN_METHOD", means: "there is no such method" },
+  "-32602": { failure: "REFUSED", code: "BAD_REQUEST", means: "the request does not fit the method" },
+  "-32000": { failure: "REFUSED", means: "the method failed; data.class and data.code say how" },
+  "-32001": { failure: "TIMEOUT", means: "the deadline was over before the method could begin" },
+  "-32002": { failure: "TOO_LARGE", means: "the answer, or the request, is longer than the worker may write or read" },
+  "-32003": { failure: "BUSY", means: "too many calls wait in the worker" },
+  "-32004": { failure: "REFUSED", code: "READ_ONLY", means: "the method writes, and the bridge asked for reading only" },
+  "-32005": { failure: "GARBLED", means: "what the method returned cannot be written as JSON" },
+};
+
+export const initializeLine = (params: {
+  readonly readOnly: boolean;
+  readonly client: string;
+  readonly answerBytesMax: number;
+}): string =>
+  `${JSON.stringify({ jsonrpc: "2.0", id: initializeId, method: "initialize", params: { protocolVersion, ...params } })}\n`;
+
+/** `request` is JSON text already. */
+export const callLine = (id: number, method: string, deadlineMs: number, request: string): string =>
+  `{"jsonrpc":"2.0","id":${id},"method":"call","params":{"method":${JSON.stringify(method)},"deadlineMs":${deadlineMs},"request":${request}}}\n`;
+
+export type WorkerMessage =
+  | { readonly kind: "answer"; readonly id: number; readonly result: JsonValue }
+  | { readonly kind: "failure"; readonly id: number; readonly failure: SystemFailure }
+  /** Meant for this call, and no answer. */
+  | { readonly kind: "broken"; readonly id: number; readonly why: string }
+  /** Nothing of the protocol: a program that prints. */
+  | { readonly kind: "garbage"; readonly why: string };
+
+/** Reads one line of a worker's stdout. */
+export function readMessage(line: Buffer): WorkerMessage {
+  let at = 0;
+  while (line[at] === 0x20 || line[at] === 0x09) at += 1;
+  if (line[at] !== 0x7b) return { kind: "garbage", why: "no JSON object" };
+  let message: JsonValue;
+  try {
+    message = parseExact(utf8.decode(line));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? error.message : "no UTF-8";
+    const id = idOfPieces(line.subarray(0, pieceBytes), line.subarray(-pieceBytes));
+    return id === undefined ? { kind: "garbage", why } : { kind: "broken", id, why };
+  }
+  const { jsonrpc, id, method, result, error } = message as { readonly [key: string]: JsonValue };
+  if (jsonrpc !== "2.0") return { kind: "garbage", why: "no JSON-RPC 2.0" };
+  if (method !== undefined) return { kind: "garbage", why: "a request of the worker's own" };
+  if (typeof id !== "number") return { kind: "garbage", why: "no id of ours" };
+  // Some libraries write both, one of them null.
+  const failed = error !== undefined && error !== null;
+  if (!failed && result !== undefined) return { kind: "answer", id, result };
+  if (failed && (result === undefined || result === null)) return { kind: "failure", id, failure: failureOf(error) };
+  return { kind: "broken", id, why: failed ? "it has a result and an error" : "it has neither a result nor an error" };
+}
+
+/** How much of the beginning and of the end of a line tells whose answer it is. */
+export const pieceBytes = 256;
+
+/** The call that a line would have answered, from its beginning and end; undefined where they do not say. */
+export function idOfPieces(head: Buffer, tail: Buffer): number | undefined {
+  const start = head.toString("latin1");
+  const [, first] = idFirst.exec(start) ?? [];
+  if (first !== undefined) return Number(first);
+  if (!idElsewhere.test(start)) return undefined;
+  const [, last] = idLast.exec(tail.toString("latin1")) ?? [];
+  return last === undefined ? undefined : Number(last);
+}
+
+const version = String.raw`"jsonrpc"\s*:\s*"2\.0"\s*,\s*`;
+const outcome = String.raw`"(?:result|error)"\s*:`;
+const idFirst = new RegExp(String.raw`^\s*\{\s*(?:${version})?"id"\s*:\s*(\d{1,15})\s*,\s*(?:${version})?${outcome}`);
+const idElsewhere = new RegExp(String.raw`^\s*\{\s*${version}${outcome}`);
+const idLast = /,\s*"id"\s*:\s*(\d{1,15})\s*\}\s*$/;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function failureOf(error: JsonValue): SystemFailure {
+  const { code, message, data } = (isObject(error) ? error : {}) as { readonly [key: string]: JsonValue };
+  const more = isObject(data) ? data : {};
+  const known = Object.hasOwn(workerErrors, String(code)) ? workerErrors[String(code)] : undefined;
+  const what = typeof message === "string" && message !== "" ? message : (known?.means ?? "an error without words");
+  const own = [more.code, more.class, known?.code].find((name) => typeof name === "string" && name !== "") as string | undefined;
+  const named = own ?? (known === undefined ? String(code) : undefined);
+  return new SystemFailure(
+    known?.failure ?? "REFUSED",
+    shortened(what),
+    named === undefined ? {} : { code: shortened(named, 100) },
+  );
+}
+
+const isObject = (value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Text of a worker on one harmless line of bounded length. */
+export function shortened(text: string, lengthMax = 500): string {
+  const harmless = plain(text.slice(0, lengthMax));
+  return text.length > lengthMax || harmless.length > 2 * lengthMax ? `${harmless.slice(0, 2 * lengthMax)}…` : harmless;
+}
+
+/** What a worker says of itself. */
+export interface Introduction {
+  readonly name: string;
+  readonly methods: ReadonlySet<string> | undefined;
+  readonly concurrency: number | undefined;
+}
+
+const methodsMax = 10_000;
+
+/** Reads the answer to `initialize`; a text says what is wrong with it. */
+export function readIntroduction(result: JsonValue): Introduction | string {
+  if (!isObject(result)) return "its answer to initialize is no object";
+  const { protocolVersion: spoken, name, methods, concurrency } = result;
+  if (spoken !== protocolVersion)
+    return `it speaks version ${shortened(JSON.stringify(spoken) ?? "(none)", 40)} of the worker protocol, and this bridge version ${protocolVersion}`;
+  const named = Array.isArray(methods) ? (methods as readonly JsonValue[]) : undefined;
+  if (methods !== undefined && methods !== null && !named?.every((method) => typeof method === "string"))
+    return "the methods in its answer to initialize are no list of names";
+  if (named !== undefined && named.length > methodsMax) return `it has more than ${methodsMax} methods`;
+  if (concurrency !== undefined && !(typeof concurrency === "number" && concurrency >= 1))
+    return "the concurrency in its answer to initialize is no whole number of 1 or more";
+  return {
+    name: typeof name === "string" ? shortened(name, 100) : "",
+    methods: named && new Set(named as readonly string[]),
+    concurrency,
+  };
+}

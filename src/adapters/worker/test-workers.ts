@@ -1,0 +1,113 @@
+/**
+ * Workers for the tests of this folder: small programs in a temporary folder, run as real processes.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect } from "vitest";
+import { type CommandOptions, CommandSystem } from "./index.ts";
+
+export const root = fileURLToPath(new URL("../../..", import.meta.url));
+export const pythonWorker = join(root, "python/pnl_bridge_worker.py");
+
+/** A worker in JavaScript. `on` gets each call, and `answer(id, value)`, `fail(id, error)`, `line(text)` say something. */
+const nodeWorker = (body: string, introduction = "") => `
+const line = (text) => process.stdout.write(text + "\\n");
+const answer = (id, result) => line(JSON.stringify({ jsonrpc: "2.0", id, result }));
+const fail = (id, error) => line(JSON.stringify({ jsonrpc: "2.0", id, error }));
+let said = {};
+const methods = {
+  add: (id, { a, b }) => answer(id, { sum: a + b }),
+  hang: () => {},
+  crash: () => process.exit(3),
+  slow: (id, { ms }) => setTimeout(answer, ms, id, { ms }),
+  whoami: (id) => answer(id, { pid: process.pid, said }),
+};
+${body}
+const introduce = (id) => answer(id, { protocolVersion: 1, name: "test", methods: Object.keys(methods), ${introduction} });
+let held = "";
+process.stdin.on("data", (chunk) => {
+  const lines = (held + chunk).split("\\n");
+  held = lines.pop();
+  for (const text of lines) {
+    const { id, method, params } = JSON.parse(text);
+    if (method === "initialize") { said = params; introduce(id); }
+    else if (methods[params.method]) methods[params.method](id, params.request, params.deadlineMs);
+    else fail(id, { code: -32601, message: "unknown" });
+  }
+});
+process.stdin.on("end", () => process.exit(0));
+`;
+
+/** Everything that one test file makes, cleaned up after it. */
+export class Workshop {
+  readonly folder = mkdtempSync(join(tmpdir(), "pnl-bridge-worker-"));
+  readonly log: string[] = [];
+  readonly #systems: CommandSystem[] = [];
+  #files = 0;
+
+  constructor() {
+    afterAll(async () => {
+      await Promise.all(this.#systems.map((system) => system.close()));
+      rmSync(this.folder, { recursive: true, force: true });
+    });
+  }
+
+  file(name: string, content: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** The command of a worker in JavaScript with these methods over the common ones. */
+  node(body: string, introduction = ""): readonly string[] {
+    return this.script(nodeWorker(body, introduction));
+  }
+
+  /** The command of a program in JavaScript. */
+  script(source: string): readonly string[] {
+    this.#files += 1;
+    return [process.execPath, this.file(`worker-${this.#files}.mjs`, source)];
+  }
+
+  system(command: readonly string[], options: Partial<CommandOptions> = {}): CommandSystem {
+    const log = (text: string) => void this.log.push(text);
+    const system = new CommandSystem({ name: "desk", command, log, cwd: this.folder, ...options });
+    this.#systems.push(system);
+    return system;
+  }
+}
+
+/** Whether a process runs: one that waits for its parent to notice its end does not. */
+export function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  return !stateOf(pid).startsWith("Z");
+}
+
+function stateOf(pid: number): string {
+  try {
+    return execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).trim();
+  } catch {
+    return "Z";
+  }
+}
+
+/** Fails where it still runs after so long. */
+export const untilGone = (pid: number, timeout = 5_000): Promise<void> =>
+  expect.poll(() => runs(pid), { timeout, interval: 20, message: `process ${pid} still runs` }).toBe(false);
+
+/** Why there is no Python to test with; undefined where there is. */
+export const pythonMissing: string | undefined = (() => {
+  try {
+    execFileSync("python3", ["-c", "import sys; assert sys.version_info >= (3, 9)"], { stdio: "ignore" });
+    return undefined;
+  } catch {
+    return "there is no python3 of 3.9 or newer on this machine";
+  }
+})();

@@ -1,0 +1,261 @@
+/**
+ * One child process from start to end. It leads a process group of its own, which is killed as a whole, so that what it started goes
+ * with it. If our process ends without closing it, however it ends, the worker sees the end of its stdin, and SIGTERM where
+ * there was time to send one; a guard, a shell that waits for our end and does nothing else, kills the group two seconds later.
+ *
+ * It keeps nobody's program alive: whoever waits for an answer has a timer.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { BoundedLines } from "./bounded-lines.ts";
+import { pieceBytes, shortened } from "./protocol.ts";
+import type { WorkerLog } from "./worker-log.ts";
+
+export interface WorkerProcessOptions {
+  readonly command: readonly string[];
+  readonly cwd: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  readonly answerBytesMax: number;
+  readonly log: WorkerLog;
+}
+
+export interface WorkerProcessEvents {
+  readonly line: (line: Buffer) => void;
+  readonly tooLong: (head: Buffer) => void;
+  readonly tooLongEnd: (head: Buffer, tail: Buffer, bytes: number) => void;
+  /** There is room on its stdin again. */
+  readonly drained: () => void;
+  /** Once, last: it ended, or could not be started. All that it wrote has been handed on. */
+  readonly gone: (how: string) => void;
+}
+
+/** How long after its end what it wrote is still read, where somebody else holds its pipes open. */
+const pipesMaxMs = 300;
+/** How long a worker that closed its stdin or stdout may take to end by itself. */
+const closedPipeMaxMs = 200;
+const stderrLineBytesMax = 8192;
+
+export class WorkerProcess {
+  readonly #child: ChildProcess | undefined;
+  readonly #guard: ChildProcess | undefined;
+  readonly #events: WorkerProcessEvents;
+  readonly #log: WorkerLog;
+  readonly #gone: Promise<void>;
+  #tellGone: () => void = () => {};
+  #how: string | undefined;
+  #lastWords = "";
+  #killedBecause: string | undefined;
+
+  constructor(options: WorkerProcessOptions, events: WorkerProcessEvents) {
+    this.#events = events;
+    this.#log = options.log;
+    this.#gone = new Promise((resolve) => {
+      this.#tellGone = resolve;
+    });
+    const [program = "", ...args] = options.command;
+    let child: ChildProcess;
+    try {
+      const { cwd, env } = options;
+      child = spawn(program, args, { ...(cwd === undefined ? {} : { cwd }), env, detached: hasGroups, windowsHide: true });
+    } catch (error) {
+      queueMicrotask(() => this.#end(`it cannot be started: ${reasonOf(error)}`));
+      return;
+    }
+    this.#child = child;
+    child.on("error", (error) => {
+      if (child.pid === undefined) this.#end(`it cannot be started: ${reasonOf(error)}`);
+    });
+    child.on("exit", (code, signal) => this.#exited(code, signal));
+    this.#listen(child, options.answerBytesMax);
+    for (const handle of [child, child.stdin, child.stdout, child.stderr]) (handle as Partial<ChildProcess> | null)?.unref?.();
+    if (child.pid === undefined) return;
+    this.#guard = guardOf(child.pid);
+    live.add(child.pid);
+    killAllAtExit();
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Bytes that it has not taken from us. */
+  get unread(): number {
+    return this.#child?.stdin?.writableLength ?? 0;
+  }
+
+  /** Whether it is alive, as far as we know, and there is room on its stdin. */
+  get takesMore(): boolean {
+    return this.#runs && this.#child?.stdin?.writableNeedDrain === false;
+  }
+
+  get #runs(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  write(line: string): void {
+    this.#child?.stdin?.write(line);
+  }
+
+  /** At once, with all that it started; `gone` follows. */
+  kill(because: string): void {
+    this.#killedBecause ??= because;
+    this.#signal("SIGKILL");
+  }
+
+  /** The end of stdin; if that is not enough SIGTERM; if that is not enough SIGKILL. Resolves when it is gone. */
+  async end(graceMs: number): Promise<void> {
+    this.#child?.stdin?.end();
+    if (await this.#goneWithin(graceMs)) return;
+    this.#signal("SIGTERM");
+    if (await this.#goneWithin(graceMs)) return;
+    this.#signal("SIGKILL");
+    // Longer only where the kernel cannot let go of it.
+    await this.#goneWithin(2_000);
+  }
+
+  async #goneWithin(ms: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.#gone, late]);
+    clearTimeout(timer);
+    return this.#how !== undefined;
+  }
+
+  #listen({ stdin, stdout, stderr }: ChildProcess, answerBytesMax: number): void {
+    const { line, tooLong, tooLongEnd, drained } = this.#events;
+    const lines = new BoundedLines({
+      bytesMax: answerBytesMax,
+      pieceBytes,
+      onLine: line,
+      onTooLong: tooLong,
+      onTooLongEnd: tooLongEnd,
+    });
+    stdout?.on("data", (chunk: Buffer) => lines.push(chunk));
+    stdout?.on("end", () => this.#pipeClosed("stdout"));
+    stdin?.on("drain", drained);
+    stdin?.on("error", () => this.#pipeClosed("stdin"));
+    stdout?.on("error", () => {});
+    stderr?.on("error", () => {});
+    const say = (text: Buffer, cut = ""): void => {
+      const words = text.toString().trimEnd();
+      if (words === "") return;
+      this.#lastWords = words;
+      this.#log.write(`${words}${cut}`, "stderr");
+    };
+    const errors = new BoundedLines({
+      bytesMax: stderrLineBytesMax,
+      pieceBytes: stderrLineBytesMax / 4,
+      onLine: (text) => say(text),
+      onTooLong: (head) => say(head, "…"),
+      onTooLongEnd: () => {},
+    });
+    stderr?.on("data", (chunk: Buffer) => {
+      if (this.#log.isFull()) {
+        errors.rest();
+        this.#log.leaveOut(chunk.length);
+      } else errors.push(chunk);
+    });
+    stderr?.on("end", () => say(errors.rest()));
+  }
+
+  /** It may be ending, and then says how by itself. Otherwise it can never answer again. */
+  #pipeClosed(which: "stdin" | "stdout"): void {
+    if (!this.#runs) return;
+    setTimeout(() => {
+      if (this.#runs) this.kill(`it closed its ${which}`);
+    }, closedPipeMaxMs).unref();
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    const child = this.#child as ChildProcess;
+    // What it started and left behind.
+    this.#signal("SIGKILL");
+    const words = this.#killedBecause ?? (signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`);
+    const end = () => this.#end(words);
+    const tooLate = setTimeout(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      end();
+    }, pipesMaxMs);
+    child.once("close", () => {
+      clearTimeout(tooLate);
+      end();
+    });
+  }
+
+  #end(words: string): void {
+    if (this.#how !== undefined) return;
+    const last =
+      this.#lastWords === "" || this.#killedBecause !== undefined ? "" : `; its last words: ${shortened(this.#lastWords, 200)}`;
+    this.#how = `${words}${last}`;
+    if (this.#child?.pid !== undefined) live.delete(this.#child.pid);
+    this.#guard?.stdin?.end("done\n");
+    this.#log.flush();
+    this.#tellGone();
+    this.#events.gone(this.#how);
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#child?.pid !== undefined && this.#how === undefined) signalGroup(this.#child.pid, signal);
+  }
+}
+
+const hasGroups = process.platform !== "win32";
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(hasGroups ? -pid : pid, signal);
+  } catch {
+    // Gone already.
+  }
+}
+
+/** Waits for a line or the end of its stdin. The end means that nobody lives who could have written the line. */
+const guardScript = `read -r told || :
+if [ "$told" = done ]; then exit 0; fi
+tenths=0
+while [ $tenths -lt 20 ] && kill -s 0 -- "-$1"; do
+  sleep 0.1 || sleep 1
+  tenths=$((tenths + 1))
+done
+kill -s KILL -- "-$1"`;
+
+function guardOf(pid: number): ChildProcess | undefined {
+  if (!hasGroups) return undefined;
+  try {
+    const guard = spawn("/bin/sh", ["-c", guardScript, "pnl-bridge-guard", String(pid)], {
+      env: { PATH: "/usr/bin:/bin" },
+      cwd: "/",
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    // Without a guard a worker that ignores both the end of its stdin and SIGTERM may outlive us.
+    guard.on("error", () => {});
+    guard.stdin.on("error", () => {});
+    guard.unref();
+    (guard.stdin as Partial<Pick<ChildProcess, "unref">>).unref?.();
+    return guard;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Process groups that are alive, for the end of our own. */
+const live = new Set<number>();
+let hooked = false;
+
+function killAllAtExit(): void {
+  if (hooked) return;
+  hooked = true;
+  process.once("exit", () => {
+    for (const pid of live) signalGroup(pid, "SIGTERM");
+  });
+}
+
+function reasonOf(error: unknown): string {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return `there is no program ${shortened(path ?? "", 200)}, or no such working directory`;
+  if (code === "EACCES") return `${shortened(path ?? "", 200)} may not be run`;
+  return code ?? shortened(message);
+}

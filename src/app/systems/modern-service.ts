@@ -1,0 +1,149 @@
+import { formatInstant, parseInstant } from "../../domain/chicago-time.ts";
+import { formatDecimal } from "../../domain/decimal.ts";
+import { add, type Fraction, formatFraction, parseFraction, zero } from "../../domain/fraction.ts";
+import { SystemFailure } from "../../domain/system-failure.ts";
+import type { DecimalColumn, StatementPosition } from "../../engine/index.ts";
+import type {
+  CalculatePnlAnswer,
+  CalculatePnlRequest,
+  DailyPnlAnswer,
+  DailyPnlRequest,
+  OpenPositionsAnswer,
+  OpenPositionsRequest,
+  PinnedWorld,
+  PnlService,
+  PositionDetailAnswer,
+  PositionDetailRequest,
+  PositionFilter,
+  ServicePosition,
+  ServiceTotals,
+  ServiceTrade,
+  TotalsAnswer,
+  TotalsRequest,
+  TradeHistoryAnswer,
+  TradeHistoryRequest,
+} from "../../ports/pnl-service.ts";
+import { computePnl } from "../engine.ts";
+import type { PnlRun } from "../pnl-run.ts";
+import type { LedgerWorld } from "./ledger-world.ts";
+
+/** The modern engine as a service, over the desk's files. */
+export class ModernEngineService implements PnlService {
+  readonly #world: LedgerWorld | undefined;
+
+  /** Without a world only `calculatePnl` has anything to work on. */
+  constructor(world: LedgerWorld | undefined) {
+    this.#world = world;
+  }
+
+  async calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer> {
+    try {
+      return computePnl(request);
+    } catch (cause) {
+      if (cause instanceof TypeError) throw new SystemFailure("REFUSED", cause.message, { code: "BAD_REQUEST", cause });
+      throw cause;
+    }
+  }
+
+  async openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer> {
+    const { statement } = await this.#run(request);
+    const open = statement.positions.filter((position) => position.quantity !== "0" && isWanted(position, request));
+    return { positions: open.map(servicePosition) };
+  }
+
+  async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
+    const { engine, input } = await this.#run(request);
+    const { trades } = input;
+    const limit = request.limit ?? 500;
+    const found: ServiceTrade[] = [];
+    const order = engine.order();
+    for (let place = order.length - 1; place >= 0 && found.length < limit; place--) {
+      const trade = order[place] as number;
+      const { symbol, book } = trades.instruments[
+        trades.lane[trade] as number
+      ] as PnlRun["input"]["trades"]["instruments"][number];
+      if (!isWanted({ symbol, ...(book === undefined ? {} : { book }) }, request)) continue;
+      found.push({
+        id: trades.id(trade),
+        symbol,
+        ...(book === undefined ? {} : { book }),
+        side: trades.side[trade] === 1 ? "B" : "S",
+        quantity: textAt(trades.quantity, trade),
+        price: textAt(trades.price, trade),
+        time: formatInstant(trades.timeUs[trade] as number),
+      });
+    }
+    return { trades: found };
+  }
+
+  async dailyPnl(request: DailyPnlRequest): Promise<DailyPnlAnswer> {
+    const { statement } = await this.#run(request);
+    const daily: DailyPnlAnswer["daily"][number][] = [];
+    for (const row of statement.daily) {
+      if (row.tradingDay < (request.from ?? "") || row.tradingDay > (request.to ?? "9999") || !isWanted(row, request)) continue;
+      const { symbol, tradingDay, realized, unrealized, total } = row;
+      daily.push({ ...(row.book === undefined ? {} : { book: row.book }), symbol, tradingDay, realized, unrealized, total });
+    }
+    return { daily };
+  }
+
+  async totals(request: TotalsRequest): Promise<TotalsAnswer> {
+    const { statement } = await this.#run(request);
+    return { totals: totalsOf(statement.positions.filter((position) => isWanted(position, request))) };
+  }
+
+  async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
+    const { statement } = await this.#run(request);
+    const found = statement.positions.find((position) => isWanted(position, request));
+    return { position: found === undefined ? null : { ...servicePosition(found), lots: found.lots } };
+  }
+
+  #run({ method, asOf }: PinnedWorld): Promise<PnlRun> {
+    if (this.#world === undefined)
+      throw new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
+    if (asOf !== undefined && parseInstant(asOf) === undefined)
+      throw new SystemFailure("REFUSED", `asOf does not read as a time: ${JSON.stringify(asOf)}`, { code: "BAD_REQUEST" });
+    return this.#world.run({ method: method ?? "fifo", asOf });
+  }
+}
+
+const isWanted = (row: { readonly symbol: string; readonly book?: string }, filter: PositionFilter): boolean =>
+  (filter.symbol === undefined || filter.symbol === row.symbol) && (filter.book === undefined || filter.book === row.book);
+
+const servicePosition = (position: StatementPosition): ServicePosition => ({
+  ...(position.book === undefined ? {} : { book: position.book }),
+  symbol: position.symbol,
+  quantity: position.quantity,
+  averagePrice: position.averagePrice,
+  realized: position.realized,
+  unrealized: position.unrealized,
+  mark: position.mark,
+  currency: position.currency,
+});
+
+/** Positions added up by currency. One without a mark is in no unrealized total. */
+export function totalsOf(
+  positions: readonly { readonly currency?: string; readonly realized: string; readonly unrealized: string | null }[],
+): ServiceTotals {
+  const sums = new Map<string, { realized: Fraction; unrealized: Fraction }>();
+  for (const { currency = "XXX", realized, unrealized } of positions) {
+    const sum = sums.get(currency) ?? { realized: zero, unrealized: zero };
+    sums.set(currency, {
+      realized: add(sum.realized, parseFraction(realized) ?? zero),
+      unrealized: add(sum.unrealized, parseFraction(unrealized ?? "0") ?? zero),
+    });
+  }
+  const entries = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(
+    entries.map(([currency, { realized, unrealized }]) => [
+      currency,
+      {
+        realized: formatFraction(realized).text,
+        unrealized: formatFraction(unrealized).text,
+        total: formatFraction(add(realized, unrealized)).text,
+      },
+    ]),
+  );
+}
+
+const textAt = (column: DecimalColumn, index: number): string => formatDecimal(column.at(index));

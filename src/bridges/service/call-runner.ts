@@ -1,0 +1,719 @@
+/**
+ * How one call runs. A read that is shadowed:
+ *
+ *   caller ──► route ──► frozen copy of the input ──► answering side ──► its own promise, returned as it is
+ *                                                          │ settles
+ *                                                          ▼
+ *                                     what is compared is copied before the caller has it
+ *                                                          │ the caller goes on
+ *                                                          ▼
+ *                              shadow side, on the frozen copy, with a deadline ──► compared, recorded
+ *
+ * The shadow starts when the answer has been handed out, so it never runs beside the call that it shadows. A call that was
+ * let into the lane leaves it in exactly one way: compared, error, timeout or shed. Whatever of this fails is counted, never told
+ * to the caller.
+ */
+import type { AnswerComparer, AnswerComparison } from "../../comparison/index.ts";
+import { otherSide, type Side } from "../../domain/phase.ts";
+import { type MigrationPlan, writesOf } from "../../domain/plan.ts";
+import { type CallKey, type Route, routeOf, sampleDraw, unitOf } from "../../domain/route.ts";
+import { SystemFailure } from "../../domain/system-failure.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { ComparisonRecord } from "../../ports/evidence.ts";
+import type { Breaker } from "./breaker.ts";
+import type { MethodTally } from "./counters.ts";
+import { frozenCopy, ownCopy } from "./frozen-copy.ts";
+import type { AnsweringOptions, CallComparison, FallbackReason, ShadowOptions, SideObservation } from "./options.ts";
+import type { ShadowLane, ShedReason } from "./shadow-lane.ts";
+
+/** One method of both systems. */
+export interface RunnerMethod {
+  readonly name: string;
+  readonly isWrite: boolean;
+  readonly legacy: SideFunction | undefined;
+  readonly modern: SideFunction | undefined;
+  /** Undefined: the method is left out of comparison. */
+  readonly comparer: AnswerComparer | undefined;
+  readonly project: ((answer: unknown) => unknown) | undefined;
+  readonly tally: MethodTally;
+  readonly breaker: Breaker;
+}
+
+export type SideFunction = (args: readonly unknown[], call: CallContext) => unknown;
+
+/** What a side may know of the call it runs: how long it has, and when nobody waits any longer. */
+export class CallContext {
+  readonly deadlineMs: number;
+  #controller: AbortController | undefined;
+  #aborted = false;
+
+  constructor(deadlineMs: number) {
+    this.deadlineMs = deadlineMs;
+  }
+
+  /** Made when it is first asked for: most functions never do. */
+  get signal(): AbortSignal {
+    // One context serves all calls without a deadline; their listeners must not meet on one signal that never fires.
+    if (this.deadlineMs === Number.POSITIVE_INFINITY) return new AbortController().signal;
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort();
+  }
+}
+
+/** Filled in while a call runs, for who wants to know who answered. */
+export interface CallOutcome {
+  source: Side;
+  epoch: number;
+  fellBack?: FallbackReason;
+}
+
+export interface RunnerOptions {
+  readonly shadow: ShadowOptions;
+  readonly answering: AnsweringOptions;
+  readonly clock: Clock;
+  readonly lane: ShadowLane;
+  /** Whether legacy may answer a call that modern failed: only while it has all that was written. If it throws, legacy may not. */
+  readonly legacyIsFresh: () => boolean;
+  /** Handed each comparison; what it throws is counted. */
+  readonly onComparison: ((comparison: CallComparison) => unknown) | undefined;
+  /** Handed each comparison for keeping; must not throw and not wait. */
+  readonly keep: ((draft: ComparisonDraft) => void) | undefined;
+  /** 0 to 1, for sampling and shuffling. */
+  readonly draw: () => number;
+  /** How a failure is named when two are compared. */
+  readonly classOf: (failure: unknown) => string;
+}
+
+/** A comparison as it is handed on for keeping: the input is fingerprinted later, out of everybody's way. */
+export type ComparisonDraft = Omit<ComparisonRecord, "fingerprint"> & { readonly input: readonly unknown[] };
+
+export class CallRunner {
+  plan: MigrationPlan;
+  readonly #options: RunnerOptions;
+  /** The calls in the lane: a place for each, handed out and given back. A Set would be made anew every few calls. */
+  readonly #places: (ShadowCall | undefined)[];
+  readonly #free: number[];
+  #stopTicking: (() => void) | undefined;
+  #calls = 0;
+
+  constructor(plan: MigrationPlan, options: RunnerOptions) {
+    this.plan = plan;
+    this.#options = options;
+    const places = options.shadow.inFlightMax;
+    this.#places = new Array(places).fill(undefined);
+    this.#free = Array.from({ length: places }, (_, index) => places - 1 - index);
+  }
+
+  /** Runs a call. What it returns or throws is what the answering side returned or threw. */
+  run(method: RunnerMethod, args: readonly unknown[], key: CallKey, outcome: CallOutcome): unknown {
+    const { plan } = this;
+    const { tally } = method;
+    this.#calls += 1;
+    outcome.epoch = plan.epoch;
+    if (method.isWrite) {
+      const [answer] = writesOf(plan);
+      tally.routed("PHASE");
+      return this.#answer(method, args, answer, plan, outcome, undefined);
+    }
+    const draw = plan.shadowSampleRatio >= 1 ? 0 : sampleDraw(plan, unitOf(plan, key) ?? "", this.#calls);
+    const route = routeOf(plan, key, draw);
+    tally.routed(route.because);
+    const shadow = route.eligible ? this.#shadowFor(method, args, key, route, plan) : undefined;
+    return this.#answer(method, args, route.answer, plan, outcome, shadow);
+  }
+
+  /** Shadow calls that are not done; for who closes or waits. */
+  get underWay(): number {
+    return this.#options.lane.inFlight;
+  }
+
+  close(): void {
+    this.#options.lane.close();
+    this.#stopTicking?.();
+    this.#stopTicking = undefined;
+    for (const call of this.#places) call?.shed("closed");
+  }
+
+  // --- the answering side -------------------------------------------------------------------------------------------
+
+  #answer(
+    method: RunnerMethod,
+    args: readonly unknown[],
+    side: Side,
+    plan: MigrationPlan,
+    outcome: CallOutcome,
+    shadow: ShadowCall | undefined,
+  ): unknown {
+    if (side === "modern") return this.#answerWithModern(method, args, plan, outcome, shadow);
+    outcome.source = "legacy";
+    method.tally.answeredLegacy += 1;
+    return this.#runLegacy(method, args, shadow);
+  }
+
+  #runLegacy(method: RunnerMethod, args: readonly unknown[], shadow: ShadowCall | undefined): unknown {
+    if (method.legacy === undefined) throw new TypeError(`legacy has no method ${method.name}`);
+    if (shadow === undefined) return method.legacy(args, unlimited);
+    let answer: unknown;
+    try {
+      answer = method.legacy(args, unlimited);
+    } catch (failure) {
+      shadow.answerFailed(failure);
+      throw failure;
+    }
+    observe(answer, shadow);
+    return answer;
+  }
+
+  #answerWithModern(
+    method: RunnerMethod,
+    args: readonly unknown[],
+    plan: MigrationPlan,
+    outcome: CallOutcome,
+    shadow: ShadowCall | undefined,
+  ): unknown {
+    const { clock, answering } = this.#options;
+    outcome.source = "modern";
+    if (method.modern === undefined) return this.#fallBack(method, args, plan, outcome, shadow, "NO_METHOD", undefined);
+    if (!method.breaker.allows(clock.monotonicMs()))
+      return this.#fallBack(method, args, plan, outcome, shadow, "BREAKER_OPEN", undefined);
+    // Legacy may still be asked with the same input, so modern gets one that it cannot change.
+    const copied = shadow?.input ?? (method.isWrite ? args : copyOrSame(args, this.#options.shadow.inputValuesMax));
+    const context = new CallContext(answering.timeoutMs);
+    const failed = (reason: FallbackReason, failure: unknown): unknown =>
+      this.#modernFailed(method, args, plan, outcome, shadow, reason, failure);
+    let answer: unknown;
+    let isPromise: boolean;
+    try {
+      answer = method.modern(copied, context);
+      isPromise = isThenable(answer);
+    } catch (failure) {
+      return failed("FAILED", failure);
+    }
+    if (!isPromise) {
+      method.breaker.succeeded(clock.monotonicMs());
+      method.tally.answeredModern += 1;
+      shadow?.answered(answer);
+      return answer;
+    }
+    return new Promise((resolve, reject) => {
+      let over = false;
+      // The caller waits, so the program does: even where modern hangs on nothing that would keep it alive.
+      const stop = clock.every(
+        answering.timeoutMs,
+        () => {
+          if (over) return;
+          over = true;
+          stop();
+          context.abort();
+          settle(() => failed("TIMEOUT", timeout(method.name, answering.timeoutMs)), resolve, reject);
+        },
+        true,
+      );
+      settledBy(
+        answer as PromiseLike<unknown>,
+        (value) => {
+          if (over) return;
+          over = true;
+          stop();
+          method.breaker.succeeded(clock.monotonicMs());
+          method.tally.answeredModern += 1;
+          shadow?.answered(value);
+          resolve(value);
+        },
+        (failure) => {
+          if (over) return;
+          over = true;
+          stop();
+          settle(() => failed("FAILED", failure), resolve, reject);
+        },
+      );
+    });
+  }
+
+  #modernFailed(
+    method: RunnerMethod,
+    args: readonly unknown[],
+    plan: MigrationPlan,
+    outcome: CallOutcome,
+    shadow: ShadowCall | undefined,
+    reason: FallbackReason,
+    failure: unknown,
+  ): unknown {
+    method.breaker.failed(this.#options.clock.monotonicMs());
+    return this.#fallBack(method, args, plan, outcome, shadow, reason, { failure });
+  }
+
+  /** Legacy answers a read in modern's place, while it is fresh. A write is never repeated behind the caller's back. */
+  #fallBack(
+    method: RunnerMethod,
+    args: readonly unknown[],
+    plan: MigrationPlan,
+    outcome: CallOutcome,
+    shadow: ShadowCall | undefined,
+    reason: FallbackReason,
+    failed: { readonly failure: unknown } | undefined,
+  ): unknown {
+    if (method.isWrite || method.legacy === undefined || !this.#legacyIsFresh(method, plan)) {
+      const failure =
+        failed === undefined ? new SystemFailure("BUSY", `modern cannot answer ${method.name}: ${reason}`) : failed.failure;
+      method.tally.answeredModern += 1;
+      shadow?.answerFailed(failure);
+      throw failure;
+    }
+    outcome.source = "legacy";
+    outcome.fellBack = reason;
+    method.tally.fellBack(reason);
+    method.tally.answeredLegacy += 1;
+    // What modern did is known already: its failure against legacy's answer is the comparison.
+    shadow?.turn(failed?.failure ?? new SystemFailure("BUSY", reason));
+    return this.#runLegacy(method, args, shadow);
+  }
+
+  /** Legacy that is written no longer has not been fresh since. */
+  #legacyIsFresh({ tally }: RunnerMethod, plan: MigrationPlan): boolean {
+    if (!writesOf(plan).includes("legacy")) return false;
+    try {
+      return this.#options.legacyIsFresh();
+    } catch {
+      tally.broken += 1;
+      return false;
+    }
+  }
+
+  // --- the shadow side ----------------------------------------------------------------------------------------------
+
+  #shadowFor(
+    method: RunnerMethod,
+    args: readonly unknown[],
+    key: CallKey,
+    route: Route,
+    plan: MigrationPlan,
+  ): ShadowCall | undefined {
+    const { tally } = method;
+    const control = this.#options.shadow.controlRatio;
+    const kind = route.answer === "legacy" && control > 0 && this.#options.draw() < control ? "aa" : "ab";
+    if (kind === "ab" && route.shadow === null) {
+      tally.sampledOut += 1;
+      return undefined;
+    }
+    const side = kind === "aa" ? "legacy" : (route.shadow as Side);
+    tally.eligible += 1;
+    const run = method[side];
+    // Whoever answers: a method that modern has not got is answered by legacy, and there is nothing to compare.
+    if (method.comparer === undefined || run === undefined || (kind === "ab" && method.modern === undefined)) {
+      tally.excluded += 1;
+      return undefined;
+    }
+    const shed = this.#options.lane.enter(tally.underWay);
+    if (shed !== undefined) {
+      tally.shed(shed);
+      return undefined;
+    }
+    const copy = frozenCopy(args, this.#options.shadow.inputValuesMax);
+    if (typeof copy === "string") {
+      this.#options.lane.leave();
+      tally.shed(copy);
+      return undefined;
+    }
+    tally.underWay += 1;
+    const call = new ShadowCall(
+      this,
+      method,
+      run,
+      copy.value as readonly unknown[],
+      side,
+      kind,
+      plan,
+      unitOf(plan, key) ?? null,
+      this.#options,
+    );
+    call.place = this.#free.pop() as number;
+    this.#places[call.place] = call;
+    if (this.#stopTicking === undefined) this.#tick();
+    return call;
+  }
+
+  /** Called by a shadow call when it is over. */
+  finished(call: ShadowCall): void {
+    this.#places[call.place] = undefined;
+    this.#free.push(call.place);
+    this.#options.lane.leave();
+    call.method.tally.underWay -= 1;
+  }
+
+  /** One timer for all deadlines. It ends itself where it finds nothing waiting: starting one costs more than a call. */
+  #tick(): void {
+    const { clock, shadow } = this.#options;
+    this.#stopTicking = clock.every(Math.max(5, Math.min(50, shadow.timeoutMs / 4)), () => {
+      if (this.#options.lane.inFlight === 0) {
+        this.#stopTicking?.();
+        this.#stopTicking = undefined;
+      }
+      const nowMs = clock.monotonicMs();
+      for (const call of this.#places) call?.checkDeadline(nowMs);
+    });
+  }
+}
+
+/** Legacy answers in its own time. */
+const unlimited = new CallContext(Number.POSITIVE_INFINITY);
+
+/** A legacy that never settles would hold its place in the lane for ever. */
+const answerWaitMaxMs = 60_000;
+
+/** One call in the lane: it has an answer to wait for, then a shadow to run, then two observations to compare. */
+class ShadowCall {
+  readonly method: RunnerMethod;
+  readonly input: readonly unknown[];
+  /** Where the runner keeps it. */
+  place = -1;
+  readonly #runner: CallRunner;
+  #run: SideFunction;
+  #side: Side;
+  readonly #kind: "ab" | "aa";
+  readonly #plan: MigrationPlan;
+  readonly #unit: string | null;
+  readonly #options: RunnerOptions;
+  #startedMs: number;
+  #deadlineMs: number;
+  #answer: Observation | undefined;
+  /** Of a call that fell back: what modern did, which is what the shadow would have found out. */
+  #known: Observation | undefined;
+  #context: CallContext | undefined;
+  #over = false;
+
+  constructor(
+    runner: CallRunner,
+    method: RunnerMethod,
+    run: SideFunction,
+    input: readonly unknown[],
+    side: Side,
+    kind: "ab" | "aa",
+    plan: MigrationPlan,
+    unit: string | null,
+    options: RunnerOptions,
+  ) {
+    this.#runner = runner;
+    this.method = method;
+    this.#run = run;
+    this.input = input;
+    this.#side = side;
+    this.#kind = kind;
+    this.#plan = plan;
+    this.#unit = unit;
+    this.#options = options;
+    this.#startedMs = options.clock.monotonicMs();
+    this.#deadlineMs = this.#startedMs + answerWaitMaxMs;
+  }
+
+  /** The answering side has answered; its caller has the answer when the microtask after this one runs. */
+  answered(value: unknown): void {
+    this.#settled(this.#projected(value));
+  }
+
+  answerFailed(failure: unknown): void {
+    this.#settled({ failed: true, failure });
+  }
+
+  /** Modern failed and legacy answers instead: no shadow is left to run. */
+  turn(failure: unknown): void {
+    this.#known = { ms: this.#options.clock.monotonicMs() - this.#startedMs, failed: true, failure };
+    this.#startedMs = this.#options.clock.monotonicMs();
+    this.#side = "modern";
+  }
+
+  checkDeadline(nowMs: number): void {
+    if (this.#over || nowMs < this.#deadlineMs) return;
+    if (this.#answer === undefined) {
+      this.shed("legacy_pending");
+      return;
+    }
+    this.#context?.abort();
+    this.#end();
+    this.method.tally.timeouts += 1;
+    const late: Observation = { ms: null, failed: true, failure: timeout(this.method.name, this.#options.shadow.timeoutMs) };
+    this.#report("error", this.#answer, late, []);
+  }
+
+  shed(reason: ShedReason): void {
+    if (this.#over) return;
+    this.#context?.abort();
+    this.#end();
+    this.method.tally.shed(reason);
+  }
+
+  #settled(observed: Omit<Observation, "ms">): void {
+    if (this.#over || this.#answer !== undefined) return;
+    this.#answer = { ...observed, ms: this.#options.clock.monotonicMs() - this.#startedMs };
+    if (this.#known !== undefined) {
+      this.#compare(this.#known);
+      return;
+    }
+    // The caller's own reaction stands in the queue already, and comes first.
+    queueMicrotask(() => this.#start());
+  }
+
+  #start(): void {
+    if (this.#over) return;
+    const { clock, shadow } = this.#options;
+    this.#startedMs = clock.monotonicMs();
+    this.#deadlineMs = this.#startedMs + shadow.timeoutMs;
+    this.#context = new CallContext(shadow.timeoutMs);
+    try {
+      const answer = this.#run(this.input, this.#context);
+      if (isThenable(answer))
+        answer.then(
+          (value) => this.#observed(this.#projected(value)),
+          (failure) => this.#observed({ failed: true, failure }),
+        );
+      else this.#observed(this.#projected(answer));
+    } catch (failure) {
+      this.#observed({ failed: true, failure });
+    }
+  }
+
+  #observed(observed: Omit<Observation, "ms">): void {
+    if (this.#over) return;
+    this.#compare({ ...observed, ms: this.#options.clock.monotonicMs() - this.#startedMs });
+  }
+
+  /** What is compared of an answer, as a copy: neither caller nor system can change it afterwards. */
+  #projected(value: unknown): Omit<Observation, "ms"> {
+    if (this.#over) return tooLate;
+    try {
+      const { project } = this.method;
+      const projection = project === undefined ? value : project(value);
+      if (project !== undefined) this.#swallow(projection);
+      const copy = ownCopy(projection, resultValuesMax);
+      return typeof copy === "string" ? { failed: false, uncopied: copy } : { failed: false, value: copy.value };
+    } catch (failure) {
+      this.method.tally.broken += 1;
+      return { failed: false, uncopied: String(failure) };
+    }
+  }
+
+  #compare(shadow: Observation): void {
+    const answer = this.#answer as Observation;
+    this.#end();
+    try {
+      // Legacy with itself stands in random order, so that what comes second is not always the one.
+      const inOrder = this.#kind === "aa" ? this.#options.draw() < 0.5 : this.#side === "modern";
+      const [legacy, modern] = inOrder ? [answer, shadow] : [shadow, answer];
+      if (legacy.failed || modern.failed) {
+        const alike =
+          legacy.failed && modern.failed && this.#options.classOf(legacy.failure) === this.#options.classOf(modern.failure);
+        if (alike) this.#count("equal");
+        else this.method.tally.errors += 1;
+        this.#report(alike ? "equal" : "error", answer, shadow, []);
+      } else if (legacy.uncopied !== undefined || modern.uncopied !== undefined) {
+        this.#count("not_comparable");
+        this.#report("not_comparable", answer, shadow, []);
+      } else {
+        const { comparer } = this.method;
+        const today = this.#options.clock.today();
+        const found = (comparer as AnswerComparer).compare(legacy.value, modern.value, today);
+        this.#count(found.verdict);
+        this.#report(found.verdict, answer, shadow, found.fields);
+      }
+    } catch {
+      // A comparer or classifier that throws: the call still ends in one place.
+      this.method.tally.broken += 1;
+      this.#count("not_comparable");
+    }
+  }
+
+  /** A callback that is asynchronous all the same may reject, and nobody would be there to see it. */
+  #swallow(returned: unknown): void {
+    if (returned !== undefined && isThenable(returned))
+      returned.then(undefined, () => {
+        this.method.tally.broken += 1;
+      });
+  }
+
+  #count(verdict: ComparisonRecord["verdict"]): void {
+    this.method.tally.verdict(verdict);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#runner.finished(this);
+  }
+
+  #report(
+    verdict: ComparisonRecord["verdict"],
+    answer: Observation,
+    shadow: Observation,
+    fields: AnswerComparison["fields"],
+  ): void {
+    const { onComparison, keep, clock } = this.#options;
+    if (onComparison === undefined && keep === undefined) return;
+    const answered = this.#kind === "aa" ? "legacy" : otherSide(this.#side);
+    const [legacy, modern] = answered === "legacy" ? [answer, shadow] : [shadow, answer];
+    const comparison = new ComparisonOfCall(
+      this.method.name,
+      verdict,
+      this.#kind,
+      answered,
+      this.#plan.epoch,
+      fields,
+      legacy,
+      modern,
+      clock.nowMs(),
+    );
+    try {
+      this.#swallow(onComparison?.(comparison));
+    } catch {
+      this.method.tally.broken += 1;
+    }
+    keep?.({
+      at: comparison.at,
+      method: this.method.name,
+      epoch: this.#plan.epoch,
+      answered,
+      kind: this.#kind,
+      verdict,
+      unit: this.#unit,
+      input: this.input,
+      legacyMs: legacy.ms,
+      modernMs: modern.ms,
+      legacyError: legacy.failed ? errorText(legacy.failure) : null,
+      modernError: modern.failed ? errorText(modern.failure) : null,
+      fields,
+    });
+  }
+}
+
+/** A comparison whose texts are made when somebody looks: most are only counted. */
+class ComparisonOfCall implements CallComparison {
+  readonly method: string;
+  readonly verdict: CallComparison["verdict"];
+  readonly kind: "ab" | "aa";
+  readonly answered: Side;
+  readonly epoch: number;
+  readonly fields: CallComparison["fields"];
+  readonly #legacy: Observation;
+  readonly #modern: Observation;
+  readonly #atMs: number;
+
+  constructor(
+    method: string,
+    verdict: CallComparison["verdict"],
+    kind: "ab" | "aa",
+    answered: Side,
+    epoch: number,
+    fields: CallComparison["fields"],
+    legacy: Observation,
+    modern: Observation,
+    atMs: number,
+  ) {
+    this.method = method;
+    this.verdict = verdict;
+    this.kind = kind;
+    this.answered = answered;
+    this.epoch = epoch;
+    this.fields = fields;
+    // Not the answers themselves: whoever keeps a comparison must not keep them.
+    this.#legacy = { ms: legacy.ms, failed: legacy.failed, failure: legacy.failure };
+    this.#modern = { ms: modern.ms, failed: modern.failed, failure: modern.failure };
+    this.#atMs = atMs;
+  }
+
+  get legacy(): SideObservation {
+    return sideOf(this.#legacy);
+  }
+
+  get modern(): SideObservation {
+    return sideOf(this.#modern);
+  }
+
+  get at(): string {
+    return new Date(this.#atMs).toISOString();
+  }
+
+  toJSON(): CallComparison {
+    const { method, verdict, kind, answered, epoch, fields, legacy, modern, at } = this;
+    return { method, verdict, kind, answered, epoch, fields, legacy, modern, at };
+  }
+}
+
+interface Observation {
+  /** Null where it has not answered. */
+  readonly ms: number | null;
+  readonly failed: boolean;
+  readonly failure?: unknown;
+  readonly value?: unknown;
+  /** Why there is no copy of the answer. */
+  readonly uncopied?: string;
+}
+
+const tooLate: Omit<Observation, "ms"> = { failed: false };
+const resultValuesMax = 20_000;
+const errorTextMax = 200;
+
+function sideOf({ ms, failed, failure }: Observation): SideObservation {
+  return failed ? { ms, error: errorText(failure) } : { ms };
+}
+
+function errorText(failure: unknown): string {
+  let text: string;
+  try {
+    text = failure instanceof SystemFailure ? `${failure.failure}: ${failure.message}` : String(failure);
+  } catch {
+    text = "an error that has no text";
+  }
+  return text.length > errorTextMax ? `${text.slice(0, errorTextMax)}…` : text;
+}
+
+const timeout = (method: string, ms: number): SystemFailure =>
+  new SystemFailure("TIMEOUT", `${method} did not answer within ${ms} ms`);
+
+const copyOrSame = (args: readonly unknown[], valuesMax: number): readonly unknown[] => {
+  const copy = frozenCopy(args, valuesMax);
+  return typeof copy === "string" ? args : (copy.value as readonly unknown[]);
+};
+
+/** Takes note of an answer before the caller can: the reaction that is registered first runs first. */
+function observe(answer: unknown, shadow: ShadowCall): void {
+  if (answer instanceof Promise)
+    answer.then(
+      (value) => shadow.answered(value),
+      (failure) => shadow.answerFailed(failure),
+    );
+  else if (looksThenable(answer)) shadow.shed("answer_not_a_promise");
+  else shadow.answered(answer);
+}
+
+/** A thenable that throws instead of settling has failed. */
+function settledBy(answer: PromiseLike<unknown>, done: (value: unknown) => void, failed: (failure: unknown) => void): void {
+  try {
+    answer.then(done, failed);
+  } catch (failure) {
+    failed(failure);
+  }
+}
+
+/** Whether it may be a thenable: not even looking at the answer may fail the call. */
+function looksThenable(answer: unknown): boolean {
+  try {
+    return isThenable(answer);
+  } catch {
+    return true;
+  }
+}
+
+function settle(work: () => unknown, resolve: (value: unknown) => void, reject: (failure: unknown) => void): void {
+  try {
+    resolve(work());
+  } catch (failure) {
+    reject(failure);
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function";

@@ -1,0 +1,90 @@
+import type { Side } from "../../domain/phase.ts";
+import type { RouteReason } from "../../domain/route.ts";
+import type { CallVerdict } from "../../ports/evidence.ts";
+import type { FallbackReason } from "./options.ts";
+import type { ShedReason } from "./shadow-lane.ts";
+
+/**
+ * What became of a method's calls. Of the comparisons that were due (`eligible`), each ends in exactly one place:
+ * compared + shed + errors + timeouts + excluded + underWay = eligible.
+ */
+export interface MethodCounters {
+  readonly calls: number;
+  readonly answered: Readonly<Record<Side, number>>;
+  readonly because: Readonly<Partial<Record<RouteReason, number>>>;
+  readonly fellBack: Readonly<Partial<Record<FallbackReason, number>>>;
+  /** Calls with a shadow side that were not drawn into the sample; not eligible. */
+  readonly sampledOut: number;
+  readonly eligible: number;
+  /** With a verdict, two failures of one class included. */
+  readonly compared: number;
+  readonly verdicts: Readonly<Partial<Record<CallVerdict, number>>>;
+  readonly shed: Readonly<Partial<Record<ShedReason, number>>>;
+  /** One side failed, or both in different ways. */
+  readonly errors: number;
+  /** The shadow did not answer by its deadline. */
+  readonly timeouts: number;
+  /** The method is excluded from comparison, or the other system has no such method. */
+  readonly excluded: number;
+  readonly underWay: number;
+  /** Callbacks of ours and of others that threw; nobody was told but this number. */
+  readonly broken: number;
+}
+
+/** The numbers of one method while they grow. */
+export class MethodTally {
+  calls = 0;
+  answeredLegacy = 0;
+  answeredModern = 0;
+  sampledOut = 0;
+  eligible = 0;
+  compared = 0;
+  errors = 0;
+  timeouts = 0;
+  excluded = 0;
+  underWay = 0;
+  broken = 0;
+  readonly #because = new Map<RouteReason, number>();
+  readonly #fellBack = new Map<FallbackReason, number>();
+  readonly #verdicts = new Map<CallVerdict, number>();
+  readonly #shed = new Map<ShedReason, number>();
+
+  routed(because: RouteReason): void {
+    this.calls += 1;
+    add(this.#because, because);
+  }
+
+  fellBack(reason: FallbackReason): void {
+    add(this.#fellBack, reason);
+  }
+
+  shed(reason: ShedReason): void {
+    add(this.#shed, reason);
+  }
+
+  verdict(verdict: CallVerdict): void {
+    this.compared += 1;
+    add(this.#verdicts, verdict);
+  }
+
+  get counters(): MethodCounters {
+    return {
+      calls: this.calls,
+      answered: { legacy: this.answeredLegacy, modern: this.answeredModern },
+      because: Object.fromEntries(this.#because),
+      fellBack: Object.fromEntries(this.#fellBack),
+      sampledOut: this.sampledOut,
+      eligible: this.eligible,
+      compared: this.compared,
+      verdicts: Object.fromEntries(this.#verdicts),
+      shed: Object.fromEntries(this.#shed),
+      errors: this.errors,
+      timeouts: this.timeouts,
+      excluded: this.excluded,
+      underWay: this.underWay,
+      broken: this.broken,
+    };
+  }
+}
+
+const add = <Key>(counts: Map<Key, number>, key: Key): Map<Key, number> => counts.set(key, (counts.get(key) ?? 0) + 1);

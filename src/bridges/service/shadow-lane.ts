@@ -1,0 +1,71 @@
+import type { HostLoad, Overload } from "../../ports/host-load.ts";
+import type { CopyRefusal } from "./frozen-copy.ts";
+
+/** Why an eligible call was not compared. Nothing is queued and nothing is tried again: it is shed, and counted. */
+export type ShedReason =
+  | "lane_full"
+  | "method_full"
+  | Overload
+  | CopyRefusal
+  /** The answering side has not settled for a minute. */
+  | "legacy_pending"
+  /** The answer is a thenable but no promise: it may begin its work when it is awaited, so only its caller may await it. */
+  | "answer_not_a_promise"
+  | "closed";
+
+export interface LaneOptions {
+  /** Shadow calls under way at a time, from the moment they are let in until they are compared. */
+  readonly inFlightMax: number;
+  readonly inFlightPerMethodMax: number;
+}
+
+/** The room for shadow calls. Constant time; what it lets in must leave again. */
+export class ShadowLane {
+  readonly #options: LaneOptions;
+  readonly #load: HostLoad;
+  #inFlight = 0;
+  #peak = 0;
+  #closed = false;
+  readonly #whenIdle: (() => void)[] = [];
+
+  constructor(options: LaneOptions, load: HostLoad) {
+    this.#options = options;
+    this.#load = load;
+  }
+
+  /** Undefined where there is room: then a place is taken. `ofMethod` is how many of the method's are under way. */
+  enter(ofMethod: number): ShedReason | undefined {
+    if (this.#closed) return "closed";
+    if (this.#inFlight >= this.#options.inFlightMax) return "lane_full";
+    if (ofMethod >= this.#options.inFlightPerMethodMax) return "method_full";
+    const overload = this.#load.overload();
+    if (overload !== undefined) return overload;
+    this.#inFlight += 1;
+    if (this.#inFlight > this.#peak) this.#peak = this.#inFlight;
+    return undefined;
+  }
+
+  leave(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight > 0) return;
+    for (const tell of this.#whenIdle.splice(0)) tell();
+  }
+
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** The most that were ever under way together. */
+  get peak(): number {
+    return this.#peak;
+  }
+}

@@ -1,0 +1,410 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BridgeError } from "../domain/errors.ts";
+import { AnswerComparer, type AnswerComparison, type AnswerOptions } from "./answers.ts";
+
+const today = "2025-08-01";
+const compare = (legacy: unknown, modern: unknown, options: AnswerOptions = {}): AnswerComparison =>
+  new AnswerComparer(options).compare(legacy, modern, today);
+
+/** `path verdict legacy modern difference` of each field. */
+const told = ({ fields }: AnswerComparison): string[] =>
+  fields.map(({ path, verdict, legacy, modern, difference }) => [path, verdict, legacy, modern, difference].join(" "));
+
+describe("two values", () => {
+  it.each<[unknown, unknown]>([
+    [1, 1],
+    [0.1, "0.1"],
+    ["0.10", "0.1"],
+    [0.1 + 0.2, "0.30000000000000004"],
+    [100, 100n],
+    ["1e3", "1000"],
+    ["+5", 5],
+    ["-0", 0],
+    [-0, 0],
+    [1e21, "1000000000000000000000"],
+    [5e-324, "5e-324"],
+    ["1/3", "2/6"],
+    ["1/4", 0.25],
+    ["1e399", "10e398"],
+    [`0.${"1".repeat(90)}`, `0.${"1".repeat(90)}0`],
+    [Number.NaN, Number.NaN],
+    [null, null],
+    [undefined, undefined],
+    ["ZNU5", "ZNU5"],
+    [true, true],
+    [new Date("2025-08-01"), new Date("2025-08-01")],
+    [new Date(Number.NaN), new Date(Number.NaN)],
+    [new Set([1, 2]), new Set([2, 1])],
+    [new Map([["a", 1]]), new Map([["a", "1.0"]])],
+    [new Float64Array([1, 2]), [1, 2]],
+    [{}, {}],
+    [[], []],
+    [{ a: undefined }, {}],
+    [Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
+  ])("%o and %o are equal", (legacy, modern) => {
+    expect(compare(legacy, modern)).toMatchObject({ verdict: "equal", fields: [], more: 0 });
+    expect(compare({ a: [legacy] }, { a: [modern] })).toMatchObject({ verdict: "equal", fields: [], more: 0 });
+  });
+
+  it.each<[unknown, unknown, string | null]>([
+    [1, 2, "1"],
+    [0.1 + 0.2, 0.3, "-0.00000000000000004"],
+    ["0.1", "0.1000000000000000000001", "0.0000000000000000000001"],
+    ["1/3", 0.3333333333333333, "-1/30000000000000000"],
+    ["1e399", "-1e399", `-2${"0".repeat(399)}`],
+    [`0.${"1".repeat(90)}`, `0.${"1".repeat(90)}1`, `0.${"0".repeat(90)}1`],
+    [10n ** 30n, 10n ** 30n + 1n, "1"],
+    ["2025-07-24", "2025-07-25", null],
+    ["5YR", "5", null],
+    ["", 0, null],
+    [null, 0, null],
+    [true, 1, null],
+    [Number.NaN, 0, null],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, null],
+    ["0x10", 16, null],
+    [" 5", 5, null],
+    ["1,5", 1.5, null],
+    ["1/0", 1, null],
+    ["zn", "ZN", null],
+    [[], {}, null],
+    [{}, "x", null],
+    [[1], [1, null], null],
+    [new Date("2025-08-01"), new Date("2025-08-02"), null],
+    [new Date("2025-08-01"), {}, null],
+    [new Set([1, 2]), new Set([1, 3]), "1"],
+    [new Set([1]), new Set([1, "ZN"]), null],
+    [new Map([["a", 1]]), new Map([["b", 1]]), null],
+    [new Map([["a", 1]]), new Map([["a", 2]]), "1"],
+    [new Map(), {}, null],
+  ])("%o and %o diverge by %s", (legacy, modern, difference) => {
+    const { verdict, fields } = compare(legacy, modern);
+    expect([verdict, fields[0]?.verdict, fields[0]?.difference]).toEqual(["diverged", "diverged", difference]);
+  });
+
+  it("on one side only diverge, be it null, and are told apart", () => {
+    const found = compare({ same: null, gone: null, other: 0 }, { same: null, came: null, other: null });
+    expect(told(found)).toEqual(["gone diverged null  ", "other diverged 0 null ", "came diverged  null "]);
+    expect(found.fields.map(({ legacy, modern }) => [legacy, modern])).toEqual([
+      ["null", null],
+      ["0", "null"],
+      [null, "null"],
+    ]);
+  });
+
+  it("that every object has by birth are not the answer's", () => {
+    expect(compare({ constructor: "ZN", a: 1 }, { a: 1, b: 2 }).fields.map(({ path }) => path)).toEqual(["constructor", "b"]);
+    expect(compare({}, { toString: "ZN" }).verdict).toBe("diverged");
+    expect(compare(JSON.parse('{"__proto__":1}'), {}).verdict).toBe("diverged");
+  });
+
+  it("whose insides cannot be seen are not comparable, unless they are one", () => {
+    class Price {
+      readonly #cents: number;
+      constructor(cents: number) {
+        this.#cents = cents;
+      }
+      get cents(): number {
+        return this.#cents;
+      }
+    }
+    const price = new Price(1);
+    expect(compare({ price }, { price: new Price(2) })).toMatchObject({ verdict: "not_comparable" });
+    expect(compare({ price }, { price }).verdict).toBe("equal");
+  });
+});
+
+describe("tolerances", () => {
+  it.each([
+    // Exactly at the bound is within; the least more is not.
+    ["0.01", "1", "1.01", "within_tolerance"],
+    ["0.01", "1", "1.0100000000000000000000000000000001", "diverged"],
+    ["0.01", "1", "0.99", "within_tolerance"],
+    ["0.01", "1", "0.98999999999999999999999999", "diverged"],
+    // As floats 1.1 - 1 is more than 0.1, and 0.3 - 0.1 less than 0.2.
+    ["0.1", 1, 1.1, "within_tolerance"],
+    ["0.2", 0.1, 0.3, "within_tolerance"],
+    ["0.1", 0.1 + 0.2, 0.2, "diverged"],
+    ["0.10000000000000004", 0.1 + 0.2, 0.2, "within_tolerance"],
+    ["0.00000000000000004", 0.1 + 0.2, 0.3, "within_tolerance"],
+    ["0.00000000000000003", 0.1 + 0.2, 0.3, "diverged"],
+    ["0.01", 8.04, 8.03, "within_tolerance"],
+    ["0.01", 1e15, "1000000000000000.01", "within_tolerance"],
+    ["0.01", 1e15, "1000000000000000.02", "diverged"],
+    ["0.01", "123456789012345678901234567890.00", "123456789012345678901234567890.01", "within_tolerance"],
+    ["0.01", "123456789012345678901234567890.00", "123456789012345678901234567890.011", "diverged"],
+    ["1/3", "1/3", "2/3", "within_tolerance"],
+    ["1/3", "1/3", "0.6666666666666667", "diverged"],
+    ["0.3333333333333333", 0, "1/3", "diverged"],
+    ["1e-7", "1e-7", "2e-7", "within_tolerance"],
+    ["0.0001", `110.${"1234567890".repeat(10)}`, 110.123456789, "within_tolerance"],
+    ["0.0001", `${"1234567890".repeat(12)}/${"1122334455".repeat(12)}`, "1.1000000", "within_tolerance"],
+    ["1e-400", "0", "1e-400", "within_tolerance"],
+    ["0", 1, 2, "diverged"],
+    ["1000000", 1, "one", "diverged"],
+    ["1", 1, null, "diverged"],
+  ])("of %s: %s and %s are %s, whichever is which", (tolerance, legacy, modern, verdict) => {
+    const options = { tolerances: { pnl: tolerance } };
+    expect(compare({ pnl: legacy }, { pnl: modern }, options).verdict).toBe(verdict);
+    expect(compare({ pnl: modern }, { pnl: legacy }, options).verdict).toBe(verdict);
+  });
+
+  it("are of a path, else of its last name, else 0", () => {
+    const answer = (value: number): object => ({ total: value, positions: [{ total: value, mark: value }], marks: [value] });
+    const by = (tolerances: Record<string, string>): string[] =>
+      compare(answer(1), answer(2), { tolerances }).fields.map(({ path, verdict }) => `${path} ${verdict}`);
+    expect(by({ total: "1", "positions[].total": "0.5", "marks[]": "1" })).toEqual([
+      "total within_tolerance",
+      "positions[].total diverged",
+      "positions[].mark diverged",
+      "marks[] within_tolerance",
+    ]);
+  });
+
+  it("agree with whole-number arithmetic near and far from the bound", () => {
+    const cents = fc.oneof(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.integer({ min: -3, max: 3 }));
+    fc.assert(
+      fc.property(cents, cents, fc.nat({ max: 1_000 }), (ours, off, allowed) => {
+        const theirs = ours + off;
+        const expected = off === 0 ? "equal" : Math.abs(off) <= allowed ? "within_tolerance" : "diverged";
+        const options = { tolerances: { pnl: `${allowed / 100}` } };
+        // Once as floats, once as texts.
+        expect(compare({ pnl: ours / 100 }, { pnl: theirs / 100 }, options).verdict).toBe(expected);
+        expect(compare({ pnl: (ours / 100).toFixed(2) }, { pnl: theirs / 100 }, options).verdict).toBe(expected);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it.each(["", "-1", "x", "0,01", "NaN"])("of %o are refused", (text) => {
+    expect(failureOf({ tolerances: { pnl: text } })).toMatchObject({
+      code: "BAD_CONFIG",
+      message: expect.stringContaining("the tolerance of pnl"),
+    });
+  });
+});
+
+describe("lists", () => {
+  const [zn, zb, es] = [
+    { book: "UST", symbol: "ZN", pnl: 1 },
+    { book: "UST", symbol: "ZB", pnl: 2 },
+    { book: "EQ", symbol: "ES", pnl: 3 },
+  ];
+  const keyed: AnswerOptions = { keys: { positions: ["book", "symbol"] } };
+
+  it("are paired by place", () => {
+    expect(told(compare({ positions: [zn, zb] }, { positions: [zb, zn] })).length).toBe(4);
+    expect(told(compare([1, 2, 3], [1, 2]))).toEqual(["[] diverged 3  "]);
+    expect(told(compare([1], [1, 2]))).toEqual(["[] diverged  2 "]);
+  });
+
+  it("are paired by key where there is one, in whatever order", () => {
+    expect(compare({ positions: [zn, zb, es] }, { positions: [es, zn, zb] }, keyed).verdict).toBe("equal");
+    expect(told(compare({ positions: [zn, zb] }, { positions: [{ ...zb, pnl: 5 }, zn] }, keyed))).toEqual([
+      "positions[].pnl diverged 2 5 3",
+    ]);
+    expect(told(compare({ positions: [zn] }, { positions: [es] }, keyed))).toEqual([
+      'positions[] diverged {"book":"UST","symbol":"ZN","pnl":1}  ',
+      'positions[] diverged  {"book":"EQ","symbol":"ES","pnl":3} ',
+    ]);
+  });
+
+  it("pair what has one key in order, and miss what is there twice", () => {
+    const again = { ...zn, pnl: 9 };
+    expect(compare({ positions: [zn, again] }, { positions: [zn, again] }, keyed).verdict).toBe("equal");
+    expect(told(compare({ positions: [zn, zn] }, { positions: [zn] }, keyed)).length).toBe(1);
+    expect(told(compare({ positions: [zn] }, { positions: [zn, zn] }, keyed)).length).toBe(1);
+  });
+
+  it("take whatever stands in them, and keys of every kind", () => {
+    const odd = { keys: { positions: ["id"] } };
+    expect(compare({ positions: [{ id: 10n ** 20n }] }, { positions: [{ id: 10n ** 20n }] }, odd).verdict).toBe("equal");
+    expect(compare({ positions: [{ id: 1n }] }, { positions: [{ id: 2n }] }, odd).verdict).toBe("diverged");
+    expect(compare({ positions: [null, 5, "x"] }, { positions: [null, 5, "x"] }, odd).verdict).toBe("equal");
+    expect(compare({ positions: [null] }, { positions: [5] }, odd).verdict).toBe("diverged");
+  });
+});
+
+describe("exclusions", () => {
+  const exclusion = { path: "positions[].note", reason: "free text", owner: "amy", until: today };
+  const [legacy, modern] = [
+    { total: 1, positions: [{ pnl: 1, note: "a" }] },
+    { total: 1, positions: [{ pnl: 1, note: "b" }] },
+  ];
+  const on = (day: string, options: AnswerOptions = { exclusions: [exclusion] }): AnswerComparison =>
+    new AnswerComparer(options).compare(legacy, modern, day);
+
+  it("hold to the end of their last day, and not a day longer", () => {
+    expect(on("2025-07-31")).toMatchObject({ verdict: "equal", compared: 2, excluded: 1 });
+    expect(on("2025-08-01")).toMatchObject({ verdict: "equal", compared: 2, excluded: 1 });
+    expect(on("2025-08-02")).toMatchObject({ verdict: "diverged", compared: 3, excluded: 0 });
+  });
+
+  it("take out all that is under a path, and nothing else", () => {
+    const all = { exclusions: [{ ...exclusion, path: "positions" }] };
+    expect(on(today, all)).toMatchObject({ verdict: "equal", compared: 1, excluded: 1 });
+    expect(on(today, { exclusions: [{ ...exclusion, path: "note" }] }).verdict).toBe("diverged");
+    expect(new AnswerComparer(all).compare(legacy, { total: 1 }, today).verdict).toBe("equal");
+    expect(new AnswerComparer(all).compare(legacy, { total: 2 }, today).verdict).toBe("diverged");
+  });
+
+  it.each(["path", "reason", "owner", "until"])("without %s are refused", (name) => {
+    expect(failureOf({ exclusions: [{ ...exclusion, [name]: "" }] })).toMatchObject({ code: "BAD_CONFIG" });
+    const { [name as keyof typeof exclusion]: _, ...others } = exclusion;
+    expect(failureOf({ exclusions: [others as typeof exclusion] })).toMatchObject({ code: "BAD_CONFIG" });
+  });
+
+  it("until some day or other are refused", () => {
+    expect(failureOf({ exclusions: [{ ...exclusion, until: "next week" }] }).message).toContain("day on which it ends");
+  });
+});
+
+describe("limits", () => {
+  const list = (count: number, last: number): number[] =>
+    Array.from({ length: count }, (_, at) => (at === count - 1 ? last : at));
+
+  it.each<[string, AnswerOptions]>([
+    ["by place", {}],
+    ["by key", { keys: { rows: ["id"] } }],
+  ])("an answer with more values than that is not comparable, and never equal: lists %s", (_, options) => {
+    const rows = (pnl: number): object => ({ rows: list(10, 9).map((id) => ({ id, pnl })) });
+    expect(compare(rows(1), rows(1), { ...options, valuesMax: 20 }).verdict).toBe("equal");
+    expect(compare(rows(1), rows(1), { ...options, valuesMax: 19 }).verdict).toBe("not_comparable");
+    expect(compare(rows(1), rows(2), { ...options, valuesMax: 19 }).verdict).toBe("diverged");
+  });
+
+  it("a difference beyond the limit does not pass for none, and the rest of a long list is told once", () => {
+    const found = compare(list(1_000_000, 0), list(1_000_000, 1), { valuesMax: 1_000 });
+    expect(found).toMatchObject({ verdict: "not_comparable", compared: 1_000, more: 0 });
+    expect(found.fields.length).toBe(1);
+  });
+
+  it("so many objects as values are looked into", () => {
+    const empty = (count: number): object => Array.from({ length: count }, () => ({}));
+    expect(compare(empty(100), empty(100), { valuesMax: 101 }).verdict).toBe("equal");
+    expect(compare(empty(100), empty(100), { valuesMax: 100 }).verdict).toBe("not_comparable");
+  });
+
+  it("so many fields are told, in order, and the others counted", () => {
+    const found = compare(
+      list(50, 49),
+      list(50, 49).map((value) => value + 1),
+      { fieldsMax: 3 },
+    );
+    expect(found).toMatchObject({ verdict: "diverged", compared: 50, more: 47 });
+    expect(told(found)).toEqual(["[] diverged 0 1 1", "[] diverged 1 2 1", "[] diverged 2 3 1"]);
+  });
+
+  it("what is deeper than 64 levels is not comparable", () => {
+    const nested = (levels: number, leaf: unknown): unknown => (levels === 0 ? leaf : { inside: nested(levels - 1, leaf) });
+    expect(compare(nested(64, 1), nested(64, 1)).verdict).toBe("equal");
+    expect(compare(nested(64, 1), nested(64, 2)).verdict).toBe("diverged");
+    expect(compare(nested(65, 1), nested(65, 1)).verdict).toBe("not_comparable");
+  });
+
+  it("what goes in circles, even in many, ends", () => {
+    const circle = (): object => {
+      const made: Record<string, unknown> = { pnl: 1 };
+      for (const name of ["a", "b", "c"]) made[name] = made;
+      return made;
+    };
+    const startedMs = performance.now();
+    const found = compare(circle(), circle());
+    expect(found.verdict).toBe("not_comparable");
+    expect(JSON.stringify(found.fields)).toContain("not_comparable");
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(compare({ a: circle() }, { a: 1 }).fields[0]?.legacy).toBe("(no JSON)");
+  });
+
+  it("values are shown as far as a person reads", () => {
+    const long = "x".repeat(1_000);
+    const [field] = compare(long, 1n).fields;
+    expect([field?.legacy, field?.modern]).toEqual([`${"x".repeat(120)}…`, "1"]);
+    expect(compare({ a: { b: 10n } }, { a: 1 }).fields[0]?.legacy).toBe('{"b":"10n"}');
+    expect(JSON.parse(JSON.stringify(compare(1, 2).fields))).toEqual([
+      { path: "", verdict: "diverged", legacy: "1", modern: "2", difference: "1" },
+    ]);
+  });
+});
+
+describe("any two answers", () => {
+  const leaf = fc.oneof(
+    fc.integer({ min: -5, max: 5 }),
+    fc.double(),
+    fc.constantFrom("0.1", "1/3", "2/6", "1e2", "100", "", "ZN", "-0"),
+    fc.constantFrom(null, true, false, undefined, 1n),
+  );
+  const { answer } = fc.letrec<{ answer: unknown }>((tie) => ({
+    answer: fc.oneof(
+      { maxDepth: 4 },
+      leaf,
+      fc.array(tie("answer"), { maxLength: 4 }),
+      fc.dictionary(fc.constantFrom("pnl", "total", "id", "rows", "constructor", "__proto__", "toString"), tie("answer")),
+    ),
+  }));
+  const options: AnswerOptions = {
+    tolerances: { pnl: "0.5", "rows[].total": "1" },
+    keys: { rows: ["id"] },
+    exclusions: [{ path: "total", reason: "test", owner: "amy", until: today }],
+  };
+
+  it("are equal to themselves and to a copy", () => {
+    fc.assert(
+      fc.property(answer, (any) => {
+        expect(compare(any, any, options)).toMatchObject({ verdict: "equal", fields: [], more: 0 });
+        expect(compare(any, structuredClone(any), options)).toMatchObject({ verdict: "equal", fields: [] });
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("compare the same whichever is legacy's, with the difference turned round", () => {
+    fc.assert(
+      fc.property(answer, answer, (one, other) => {
+        const [there, back] = [compare(one, other, options), compare(other, one, options)];
+        expect(back).toMatchObject({ verdict: there.verdict, more: there.more });
+        const turned = (found: AnswerComparison, sides: "as they are" | "turned"): string[] =>
+          found.fields
+            .map(({ path, verdict, legacy, modern }) =>
+              JSON.stringify(sides === "turned" ? [path, verdict, modern, legacy] : [path, verdict, legacy, modern]),
+            )
+            .toSorted();
+        if (there.more === 0) expect(turned(back, "turned")).toEqual(turned(there, "as they are"));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("have the verdict of their worst field, and a field where they are not equal", () => {
+    const rank = ["equal", "within_tolerance", "not_comparable", "diverged"];
+    fc.assert(
+      fc.property(answer, answer, (one, other) => {
+        const { verdict, fields } = compare(one, other, { ...options, fieldsMax: 1_000 });
+        const worst = Math.max(0, ...fields.map((field) => rank.indexOf(field.verdict)));
+        expect(verdict).toBe(rank[worst]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("are left as they were", () => {
+    fc.assert(
+      fc.property(answer, answer, (one, other) => {
+        const [copyOfOne, copyOfOther] = [structuredClone(one), structuredClone(other)];
+        compare(one, other, options);
+        expect([one, other]).toEqual([copyOfOne, copyOfOther]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+function failureOf(options: AnswerOptions): BridgeError {
+  try {
+    new AnswerComparer(options);
+  } catch (error) {
+    if (error instanceof BridgeError) return error;
+    throw error;
+  }
+  throw new Error("was not refused");
+}

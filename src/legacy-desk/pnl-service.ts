@@ -1,0 +1,157 @@
+/**
+ * The legacy desk as a service: what its callers asked of it every day. Floats inside; answers are shortest float texts in its own
+ * units, P&L in points. It knows no books, no as-of time, no lot method but FIFO, and no lots once they are summed up.
+ */
+import type {
+  CalculatePnlAnswer,
+  CalculatePnlRequest,
+  DailyPnlAnswer,
+  DailyPnlRequest,
+  OpenPositionsAnswer,
+  OpenPositionsRequest,
+  PnlService,
+  PositionDetailAnswer,
+  PositionDetailRequest,
+  ServicePosition,
+  ServiceTrade,
+  TotalsAnswer,
+  TotalsRequest,
+  TradeHistoryAnswer,
+  TradeHistoryRequest,
+} from "../ports/pnl-service.ts";
+import type { HistoryRequest } from "../ports/pnl-system.ts";
+import { Calculator, dateOf, LegacyRejection, type PositionFigures, type Trade } from "./calculator.ts";
+import { type LegacyMode, type LegacyRun, runLegacy } from "./run.ts";
+
+export interface LegacyServiceOptions {
+  readonly mode?: LegacyMode;
+  /** The files and prices that it works on, asked for with each call. */
+  readonly world: () => HistoryRequest | Promise<HistoryRequest>;
+}
+
+export class LegacyDeskService implements PnlService {
+  readonly #options: LegacyServiceOptions;
+
+  constructor(options: LegacyServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Quirk: one bad trade and nothing is calculated. */
+  async calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer> {
+    refuseMethods(request.method);
+    const calculator = new Calculator();
+    const trades = request.trades.map(legacyTrade);
+    for (const trade of trades) calculator.add(trade);
+    const lastDate = trades.reduce((last, trade) => (dateOf(trade) > last ? dateOf(trade) : last), "");
+    for (const [symbol, price] of Object.entries(request.marks ?? {}))
+      if (trades.some((trade) => trade.symbol === symbol)) calculator.close(symbol, lastDate, numberOf(price));
+    return { positions: calculator.calculate().positions.map(position), totals: {}, rejected: [] };
+  }
+
+  async openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer> {
+    const { positions } = await this.#run(request);
+    const open = positions.filter((figures) => figures.position !== 0 && isWanted(figures, request));
+    return { positions: open.map(position) };
+  }
+
+  async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
+    const { files } = await this.#run({});
+    const trades = files.flatMap((file) => file.trades).filter((trade) => isWanted(trade, request));
+    // Its table is sorted by time, newest first; what is of one second stands as it was stored.
+    const newest = trades.toSorted((a, b) => (a.time > b.time ? -1 : a.time < b.time ? 1 : 0));
+    return { trades: newest.slice(0, request.limit ?? 500).map(serviceTrade) };
+  }
+
+  async dailyPnl(request: DailyPnlRequest): Promise<DailyPnlAnswer> {
+    const { daily } = await this.#run(request);
+    const wanted = daily.filter(
+      (row) => isWanted(row, request) && row.date >= (request.from ?? "") && row.date <= (request.to ?? "9999"),
+    );
+    return {
+      daily: wanted.map(({ symbol, date, realized, unrealized, total }) => ({
+        symbol,
+        tradingDay: date,
+        realized: text(realized),
+        unrealized: text(unrealized),
+        total: text(total),
+      })),
+    };
+  }
+
+  /** In points, of all products together: what its dashboard showed. The positions behind it let others make money of it. */
+  async totals(request: TotalsRequest): Promise<TotalsAnswer & { readonly positions: readonly ServicePosition[] }> {
+    const { positions } = await this.#run(request);
+    const wanted = positions.filter((figures) => isWanted(figures, request));
+    const realized = wanted.reduce((sum, figures) => sum + figures.realized, 0);
+    const unrealized = wanted.reduce((sum, figures) => sum + figures.summaryUnrealized, 0);
+    return {
+      totals: { points: { realized: text(realized), unrealized: text(unrealized), total: text(realized + unrealized) } },
+      positions: wanted.map(position),
+    };
+  }
+
+  async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
+    const { positions } = await this.#run(request);
+    const found = positions.find(({ symbol }) => symbol === request.symbol);
+    return { position: found === undefined ? null : position(found) };
+  }
+
+  /** Quirk: an as-of time is not known here, and what it is asked for it answers as of now. */
+  async #run({ method }: { readonly method?: "fifo" | "lifo" | "average" }): Promise<LegacyRun> {
+    refuseMethods(method);
+    return runLegacy(await this.#options.world(), this.#options.mode);
+  }
+}
+
+function refuseMethods(method: string | undefined): void {
+  if (method !== undefined && method !== "fifo")
+    throw new LegacyRejection(`the legacy desk closes lots by fifo only, not ${method}`);
+}
+
+const isWanted = ({ symbol }: { readonly symbol: string }, filter: { readonly symbol?: string }): boolean =>
+  filter.symbol === undefined || filter.symbol === symbol;
+
+const position = ({
+  symbol,
+  position: quantity,
+  averageCost,
+  realized,
+  summaryUnrealized,
+}: PositionFigures): ServicePosition => ({
+  symbol,
+  quantity: text(quantity),
+  averagePrice: text(averageCost),
+  realized: text(realized),
+  unrealized: text(summaryUnrealized),
+});
+
+/** Quirk: a trade without a time is one of the first second that there is. */
+function legacyTrade({ id, symbol, side, quantity, price, time }: ServiceTrade): Trade {
+  const [, date, clock] = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)/.exec(time ?? "") ?? [];
+  return {
+    id,
+    symbol,
+    side,
+    time: date === undefined ? "1970-01-01 00:00:00" : `${date} ${clock}`,
+    quantity: numberOf(quantity),
+    price: numberOf(price),
+  };
+}
+
+const serviceTrade = ({ id, symbol, time, side, quantity, price }: Trade): ServiceTrade => ({
+  id,
+  symbol,
+  side,
+  quantity: text(quantity),
+  price: text(price),
+  time: time.replace(" ", "T"),
+});
+
+function numberOf(given: string): number {
+  const number = given.trim() === "" ? Number.NaN : Number(given);
+  if (!Number.isFinite(number)) throw new LegacyRejection(`could not convert string to float: '${given}'`);
+  return number;
+}
+
+/** Shortest text that reads back as the same float; -0 becomes "0". */
+const text = (value: number): string => String(value);

@@ -1,0 +1,55 @@
+/** One comparison of a call, as it is kept. Values are decimal text or JSON text, cut to what a person can read. */
+export interface ComparisonRecord {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly method: string;
+  readonly epoch: number;
+  readonly answered: "legacy" | "modern";
+  /** `aa` compares legacy with itself, to measure noise. */
+  readonly kind: "ab" | "aa";
+  readonly verdict: CallVerdict;
+  /** Book or user by which the call was routed; null where it had none. */
+  readonly unit: string | null;
+  /** Of the request: equal requests have equal ones. */
+  readonly fingerprint: string;
+  readonly legacyMs: number | null;
+  readonly modernMs: number | null;
+  readonly legacyError: string | null;
+  readonly modernError: string | null;
+  /** The fields that are not equal, at most so many. */
+  readonly fields: readonly FieldRecord[];
+}
+
+export type CallVerdict = "equal" | "within_tolerance" | "diverged" | "error" | "not_comparable";
+
+export interface FieldRecord {
+  readonly path: string;
+  readonly verdict: CallVerdict;
+  readonly legacy: string | null;
+  readonly modern: string | null;
+  readonly difference: string | null;
+}
+
+export interface EvidenceQuery {
+  readonly method?: string;
+  readonly verdict?: CallVerdict;
+  /** Newest first; at most this many. */
+  readonly limit: number;
+}
+
+export interface StoredComparison extends ComparisonRecord {
+  readonly id: string;
+}
+
+/** Where comparisons survive a restart. Beside the control store, never in it. One contract suite for every adapter. */
+export interface EvidenceStore {
+  /** All of them or none. */
+  append(records: readonly ComparisonRecord[]): Promise<void>;
+  find(query: EvidenceQuery): Promise<readonly StoredComparison[]>;
+  get(id: string): Promise<StoredComparison | undefined>;
+  /** How many comparisons there were, by method and verdict, those that have been pruned included. */
+  counts(): Promise<
+    readonly { readonly method: string; readonly kind: "ab" | "aa"; readonly verdict: CallVerdict; readonly count: number }[]
+  >;
+  close(): Promise<void>;
+}

