@@ -50,7 +50,10 @@ export function readOption(
 }
 
 export const refusedStrike = (text: string): Refused =>
-  refused("BAD_STRIKE", `${JSON.stringify(text)} is no strike: strikes are multiples of 0.125 above 0 and up to 400`);
+  refused(
+    "BAD_STRIKE",
+    `${JSON.stringify(text)} is no strike: strikes are multiples of 0.125 above 0 and up to 400, without leading zeros`,
+  );
 
 /**
  * The series that a code, contract month and week name, without a date. The Friday on which the monthly option expires is the

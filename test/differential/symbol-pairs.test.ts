@@ -234,7 +234,7 @@ describe("real symbols", () => {
 /** What one ledger of February 2025 has: Bloomberg's roots under Actant's prefix, of no dialect and of no known contract. */
 const mockOddities = ["XCME.RX.H5", "XCME.RX.M5", "XCME.TU.H5"];
 
-describe.skipIf(!hasSharedData)("the desk's ledgers (skipped: no ../shared/data)", () => {
+describe.skipIf(!hasSharedData)("the desk's ledgers (skipped where the published files are not there)", () => {
   const seen = new Map<string, string>();
   if (hasSharedData)
     for (const folder of readdirSync(sharedData).filter((name) => name.startsWith("ledgers")))

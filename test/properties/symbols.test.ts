@@ -449,17 +449,11 @@ function plain(dialect: DialectName, text: string): string {
 }
 const shortStrike = (text: string): string => text.replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
 
-/** The Bund's futures have no known last day: a ledger's date names their month, and no dialect but Bloomberg prints them. */
-const isBund = (text: string, name: string): boolean => {
-  const [, year, month, letter] = /^XCMEFFDPSX(\d{4})(\d\d)\d\d([HMUZ])0RX$/i.exec(text.trim()) ?? [];
-  return name === `RX${letter?.toUpperCase()}${year}` && "HMUZ".indexOf(letter?.toUpperCase() ?? "") === Number(month) / 3 - 1;
-};
-
 /** Whether a text that reads as an instrument is the name by which its dialect prints it. */
 function isPlainNameOf(text: string, reading: Read, dialect: DialectName | null, context: SymbolContext): boolean {
   if (dialect === null) return false;
   const printing = printSymbol(reading.instrument, dialect, context);
-  return printing.ok ? plain(dialect, text) === plain(dialect, printing.text) : isBund(text, reading.instrument.name);
+  return printing.ok && plain(dialect, text) === plain(dialect, printing.text);
 }
 
 describe("a million mutated symbols", () => {

@@ -81,7 +81,10 @@ function parseFuture([, y, m, d, letter = "", root = ""]: RegExpExecArray, conte
   if (day === undefined) return refusedDate(`${y}-${m}-${d}`);
   const notes: SymbolNote[] = [];
   // Mock ledgers name products as Bloomberg does. The Bund has no other name.
-  if (root !== product.code) notes.push({ code: "CODE_ALIAS", why: `${root} is Bloomberg's; ledgers write ${product.code}` });
+  if (product.exchange !== "XCBT")
+    notes.push({ code: "CODE_ALIAS", why: `${root} is Bloomberg's; no source says what ledgers write` });
+  else if (root !== product.code)
+    notes.push({ code: "CODE_ALIAS", why: `${root} is Bloomberg's; ledgers write ${product.code}` });
   const lastDay = context.calendar.lastTradingDay(product, year, dated);
   const lettered = monthOfLetter(letter);
   if (lettered !== dated) {
