@@ -10,7 +10,7 @@ export type { TradingDayRuleName } from "../domain/trading-day.ts";
 export type { Method, StatementPosition, Totals } from "../engine/index.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
 export { type Demo, runDemo, seedMax } from "./demo.ts";
-export { examine, type Finding } from "./doctor.ts";
+export { examine, examineSystem, type Finding } from "./doctor.ts";
 export { inputFiles } from "./input-files.ts";
 export { matchesCsv } from "./matches-csv.ts";
 export { checkTargets, writeWhole } from "./output.ts";

@@ -1,10 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import { BridgeError } from "../domain/errors.ts";
+import type { Side } from "../domain/phase.ts";
 import { replay } from "./parity.ts";
+import { openSystem } from "./pnl-bridge.ts";
+import { systemChecks } from "./systems/check-system.ts";
 
 /** One thing that this machine or this configuration can or cannot do. */
 export interface Finding {
@@ -30,6 +33,31 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
     await attempt("both systems", async () => bothSystems(await load())),
   ];
 }
+
+/**
+ * The checks that every system behind the bridge must pass, done on one of the configured systems: the same that the built-in ones
+ * pass. It is started, asked, and ended. Throws BAD_CONFIG, UNREADABLE; what a check finds wrong is a finding.
+ */
+export async function examineSystem(side: Side, configPath?: string): Promise<readonly Finding[]> {
+  const config = configPath === undefined ? defaultConfig : await loadConfig(configPath);
+  const printed: string[] = [];
+  const folder = configPath === undefined ? process.cwd() : dirname(resolve(configPath));
+  const { system, convert } = await openSystem(side, config, folder, (line) => {
+    if (printed.length < printedMax) printed.push(line);
+  });
+  const findings: Finding[] = [];
+  try {
+    for (const check of systemChecks) findings.push(await attempt(check.name, () => check.run(system, convert)));
+  } finally {
+    await system.close();
+  }
+  // What it printed may say why: only where something is wrong.
+  if (findings.some(({ ok }) => !ok) && printed.length > 0)
+    findings.push({ check: "what it printed", ok: true, detail: printed.join(" | ") });
+  return findings;
+}
+
+const printedMax = 20;
 
 async function attempt(check: string, look: () => string | Promise<string>): Promise<Finding> {
   try {

@@ -144,7 +144,7 @@ const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<num
   );
 
 /** The price of each symbol on each day; of an instrument with several symbols, under each of them. */
-function pinnedPrices({ engine, valuation, input }: PnlRun): readonly Close[] {
+export function pinnedPrices({ engine, valuation, input }: PnlRun): readonly Close[] {
   const others = Map.groupBy([...input.aliases], ([, first]) => first);
   return [...closesOf(engine, valuation)].flatMap((close) => [
     close,

@@ -47,6 +47,15 @@ describe("two values", () => {
     expect(compare({ a: [legacy] }, { a: [modern] })).toMatchObject({ verdict: "equal", fields: [], more: 0 });
   });
 
+  it.each([
+    [null, 0],
+    ["1.5", null],
+    [{ unrealized: null }, { unrealized: "0" }],
+  ])("says that %j and %j cannot be compared: one side has no number", (legacy, modern) => {
+    const { verdict, fields } = new AnswerComparer().compare(legacy, modern, "2025-07-24");
+    expect([verdict, fields.length]).toEqual(["not_comparable", 1]);
+  });
+
   it.each<[unknown, unknown, string | null]>([
     [1, 2, "1"],
     [0.1 + 0.2, 0.3, "-0.00000000000000004"],
@@ -58,7 +67,6 @@ describe("two values", () => {
     ["2025-07-24", "2025-07-25", null],
     ["5YR", "5", null],
     ["", 0, null],
-    [null, 0, null],
     [true, 1, null],
     [Number.NaN, 0, null],
     [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, null],
@@ -82,9 +90,9 @@ describe("two values", () => {
     expect([verdict, fields[0]?.verdict, fields[0]?.difference]).toEqual(["diverged", "diverged", difference]);
   });
 
-  it("on one side only diverge, be it null, and are told apart", () => {
+  it("on one side only diverge, null against a number is not comparable, and all are told apart", () => {
     const found = compare({ same: null, gone: null, other: 0 }, { same: null, came: null, other: null });
-    expect(told(found)).toEqual(["gone diverged null  ", "other diverged 0 null ", "came diverged  null "]);
+    expect(told(found)).toEqual(["gone diverged null  ", "other not_comparable 0 null ", "came diverged  null "]);
     expect(found.fields.map(({ legacy, modern }) => [legacy, modern])).toEqual([
       ["null", null],
       ["0", "null"],
@@ -142,7 +150,7 @@ describe("tolerances", () => {
     ["1e-400", "0", "1e-400", "within_tolerance"],
     ["0", 1, 2, "diverged"],
     ["1000000", 1, "one", "diverged"],
-    ["1", 1, null, "diverged"],
+    ["1", 1, null, "not_comparable"],
   ])("of %s: %s and %s are %s, whichever is which", (tolerance, legacy, modern, verdict) => {
     const options = { tolerances: { pnl: tolerance } };
     expect(compare({ pnl: legacy }, { pnl: modern }, options).verdict).toBe(verdict);
@@ -221,7 +229,7 @@ describe("lists", () => {
     expect(compare({ positions: [{ id: 10n ** 20n }] }, { positions: [{ id: 10n ** 20n }] }, odd).verdict).toBe("equal");
     expect(compare({ positions: [{ id: 1n }] }, { positions: [{ id: 2n }] }, odd).verdict).toBe("diverged");
     expect(compare({ positions: [null, 5, "x"] }, { positions: [null, 5, "x"] }, odd).verdict).toBe("equal");
-    expect(compare({ positions: [null] }, { positions: [5] }, odd).verdict).toBe("diverged");
+    expect(compare({ positions: [null] }, { positions: [5] }, odd).verdict).toBe("not_comparable");
   });
 });
 
@@ -269,8 +277,8 @@ describe("limits", () => {
   ])("an answer with more values than that is not comparable, and never equal: lists %s", (_, options) => {
     const rows = (pnl: number): object => ({ rows: list(10, 9).map((id) => ({ id, pnl })) });
     expect(compare(rows(1), rows(1), { ...options, valuesMax: 20 }).verdict).toBe("equal");
-    expect(compare(rows(1), rows(1), { ...options, valuesMax: 19 }).verdict).toBe("not_comparable");
-    expect(compare(rows(1), rows(2), { ...options, valuesMax: 19 }).verdict).toBe("diverged");
+    expect(compare(rows(1), rows(1), { ...options, valuesMax: 18 }).verdict).toBe("not_comparable");
+    expect(compare(rows(1), rows(2), { ...options, valuesMax: 18 }).verdict).toBe("diverged");
   });
 
   it("a difference beyond the limit does not pass for none, and the rest of a long list is told once", () => {
@@ -299,7 +307,7 @@ describe("limits", () => {
     const nested = (levels: number, leaf: unknown): unknown => (levels === 0 ? leaf : { inside: nested(levels - 1, leaf) });
     expect(compare(nested(64, 1), nested(64, 1)).verdict).toBe("equal");
     expect(compare(nested(64, 1), nested(64, 2)).verdict).toBe("diverged");
-    expect(compare(nested(65, 1), nested(65, 1)).verdict).toBe("not_comparable");
+    expect(compare(nested(66, 1), nested(66, 1)).verdict).toBe("not_comparable");
   });
 
   it("what goes in circles, even in many, ends", () => {

@@ -52,7 +52,8 @@ export interface AnswerComparison {
 
 /**
  * Compares answers of one method. Numbers and decimal texts are numbers, compared exactly: a float is the decimal of its shortest
- * text. Texts that are no numbers, and everything else, must be equal. A value on one side only is a divergence, be it null.
+ * text. Texts that are no numbers, and everything else, must be equal. A value on one side only is a divergence; null against a
+ * number is not comparable.
  * Dates are compared by their moment, maps by their keys, sets by what only one of them has; objects of other classes, whose
  * insides cannot be seen, are not comparable.
  *
@@ -250,7 +251,9 @@ class Walk {
   #compareLeaves(path: string, legacy: unknown, modern: unknown): void {
     const [ours, theirs] = [floatOf(legacy), floatOf(modern)];
     if (ours === undefined || theirs === undefined) {
-      this.#tell(path, "diverged", legacy, modern, null);
+      // "There is none" against a number: what a position without a mark is worth has not been shown to agree, nor to differ.
+      const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
+      this.#tell(path, isNone ? "not_comparable" : "diverged", legacy, modern, null);
       return;
     }
     const tolerance = this.#tolerances.get(path) ?? this.#tolerances.get(path.slice(path.lastIndexOf(".") + 1));

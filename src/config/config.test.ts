@@ -42,8 +42,16 @@ gateway: { listen: 127.0.0.1:8080 }
 test("a whole file loads; what nothing reads yet is named", () => {
   const { unused, ...read } = parseConfig(whole, "desk.yaml");
   const watch = { tradeLedger: "./data/trade_ledger", marketPrices: "./data/market_prices" };
-  expect({ ...read, unused: [] }).toEqual({ ...defaultConfig, watch });
-  expect(unused).toEqual(["migration.monitoring", "stores", "watch.mode", "watch.settle_ms", "reports", "gateway"]);
+  expect({ ...read, unused: [] }).toEqual({ ...defaultConfig, watch, stores: { control: "sqlite:./.pnl-bridge/control.db" } });
+  expect(unused).toEqual([
+    "migration.monitoring",
+    "stores.legacy",
+    "stores.modern",
+    "watch.mode",
+    "watch.settle_ms",
+    "reports",
+    "gateway",
+  ]);
 });
 
 test.each([
@@ -70,6 +78,7 @@ systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, m
     validation: { comparisonThreshold: "0.05", positionThreshold: "0", alertOnMismatch: false },
     plan: defaultConfig.plan,
     watch: { tradeLedger: null, marketPrices: null },
+    stores: { control: null },
     unused: [],
   });
 });

@@ -28,6 +28,8 @@ export interface Config {
   readonly plan: MigrationPlan;
   /** The desk's folders; null where the file names none. */
   readonly watch: { readonly tradeLedger: string | null; readonly marketPrices: string | null };
+  /** `sqlite:FILE` or a PostgreSQL URL; null where the file names none. What changes often stands beside it. */
+  readonly stores: { readonly control: string | null };
   /** Dotted names of what the file says and nothing reads yet, in the order of the contract. */
   readonly unused: readonly string[];
 }
@@ -76,6 +78,7 @@ export const defaultConfig: Config = frozen({
   validation: { comparisonThreshold: "0.01", positionThreshold: "0.0001", alertOnMismatch: true },
   plan: planOf({ phase: "shadow_mode" }),
   watch: { tradeLedger: null, marketPrices: null },
+  stores: { control: null },
   unused: [],
 });
 
@@ -131,6 +134,7 @@ function complete(file: ConfigFile): Config {
     },
     plan: planIn(file),
     watch: { tradeLedger: file.watch?.trade_ledger ?? null, marketPrices: file.watch?.market_prices ?? null },
+    stores: { control: file.stores?.control ?? null },
     unused: unreadSections.filter((name) => valueAt(file, name) !== undefined),
   });
 }

@@ -121,7 +121,13 @@ export const configSchema = z.strictObject(
       monitoring: unread("log_all_calculations", "performance_tracking", "alert_url"),
     }),
     systems: section({ legacy: system.nullish(), modern: system.nullish() }),
-    stores: unread("control", "legacy", "modern"),
+    stores: section({
+      control: text("must name a store")
+        .regex(/^(?:sqlite:.+|postgres(?:ql)?:\/\/.+)$/, "must be sqlite:FILE or postgres://HOST/DATABASE")
+        .nullish(),
+      legacy: z.unknown().optional(),
+      modern: z.unknown().optional(),
+    }),
     watch: section({
       trade_ledger: text("must be a folder").nullish(),
       market_prices: text("must be a folder").nullish(),
@@ -139,7 +145,8 @@ export type ConfigFile = z.output<typeof configSchema>;
 /** The sections above whose values nothing reads yet, as dotted names. */
 export const unreadSections: readonly string[] = [
   "migration.monitoring",
-  "stores",
+  "stores.legacy",
+  "stores.modern",
   "watch.mode",
   "watch.settle_ms",
   "reports",

@@ -1,4 +1,5 @@
 import { plain } from "../../domain/plain-text.ts";
+import { SystemFailure } from "../../domain/system-failure.ts";
 
 /** What is kept of an error that a module threw, whatever it was. */
 export interface ForeignError {
@@ -15,7 +16,8 @@ const nameMax = 100;
 /** Bounded, on one line. Never throws: an error of a stranger may have getters that do. */
 export function foreignError(thrown: unknown): ForeignError {
   try {
-    if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: short(thrown, messageMax), code: undefined };
+    if (typeof thrown !== "object" || thrown === null)
+      return { name: "Error", message: short(thrown, messageMax), code: undefined };
     const { name, message, code } = thrown as { readonly name?: unknown; readonly message?: unknown; readonly code?: unknown };
     return {
       name: typeof name === "string" ? short(name, nameMax) : "Error",
@@ -27,8 +29,16 @@ export function foreignError(thrown: unknown): ForeignError {
   }
 }
 
-/** The name by which two systems' errors are compared: the code, else the class where it says more than Error. */
-export const codeOf = ({ code, name }: ForeignError): string | undefined => code ?? (name === "Error" ? undefined : name);
+export const noSuchMethod: ForeignError = { name: "Error", message: "there is no such method", code: undefined };
+
+/** The failure of a call whose method threw. Its code, by which two systems' errors are compared: the error's own, else its class. */
+export function refusal({ name, message, code }: ForeignError, what: string): SystemFailure {
+  const known = code ?? (name === "Error" ? undefined : name);
+  return new SystemFailure("REFUSED", `${what}: ${message}`, known === undefined ? {} : { code: known });
+}
+
+/** A method's name for a message, whoever made it up. */
+export const methodText = (method: string): string => (method === "" ? '""' : short(method, nameMax));
 
 const short = (text: unknown, lengthMax: number): string => {
   const whole = typeof text === "string" ? text : String(text);

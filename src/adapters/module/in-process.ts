@@ -1,6 +1,6 @@
 import { SystemFailure } from "../../domain/system-failure.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
-import { codeOf, foreignError } from "./foreign-error.ts";
+import { foreignError, methodText, noSuchMethod, refusal } from "./foreign-error.ts";
 import { type AnswerLimits, jsonAnswer, jsonCopy } from "./json-values.ts";
 import type { LoadedModule } from "./loading.ts";
 import { Waiting } from "./waiting.ts";
@@ -46,16 +46,18 @@ export class InProcessModule {
     }
   }
 
-  invoke(method: string, request: JsonValue, call: SystemCall): Promise<JsonValue> {
+  call(method: string, args: readonly JsonValue[], call: SystemCall): Promise<JsonValue> {
     const { name, inFlightMax } = this.#options;
     if (this.#closed) return Promise.reject(new SystemFailure("DOWN", `${name} is closed`));
     if (this.#waiting.size >= inFlightMax)
       return Promise.reject(new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`));
     if (call.signal?.aborted)
-      return Promise.reject(new SystemFailure("TIMEOUT", `${name}.${method}: nobody waits for the answer any longer`));
-    const waiting = new Waiting<JsonValue>(`${name}.${method}`, call, () => this.#waiting.delete(waiting));
+      return Promise.reject(
+        new SystemFailure("TIMEOUT", `${name}.${methodText(method)}: nobody waits for the answer any longer`),
+      );
+    const waiting = new Waiting<JsonValue>(`${name}.${methodText(method)}`, call, () => this.#waiting.delete(waiting));
     this.#waiting.add(waiting);
-    void this.#run(method, request, waiting);
+    void this.#run(method, args, waiting);
     return waiting.promise;
   }
 
@@ -68,26 +70,24 @@ export class InProcessModule {
   }
 
   /** Never rejects: the waiting is told. */
-  async #run(method: string, request: JsonValue, waiting: Waiting<JsonValue>): Promise<void> {
+  async #run(method: string, args: readonly JsonValue[], waiting: Waiting<JsonValue>): Promise<void> {
     try {
       if (this.#loaded === undefined) await this.start();
       if (waiting.settled) return;
-      const answer = await this.#call(method, request);
+      const answer = await this.#answerOf(method, args);
       if (!waiting.settled) waiting.answer(jsonAnswer(answer, this.#options));
     } catch (failure) {
       waiting.fail(failure);
     }
   }
 
-  async #call(method: string, request: JsonValue): Promise<unknown> {
+  async #answerOf(method: string, args: readonly JsonValue[]): Promise<unknown> {
     const run = this.#loaded?.methods.get(method);
-    if (run === undefined) throw new SystemFailure("REFUSED", `${this.#options.name} has no method ${foreignError(method).message}`);
+    if (run === undefined) throw refusal(noSuchMethod, `${this.#options.name}.${methodText(method)}`);
     try {
-      return await run(jsonCopy(request));
+      return await run(...args.map(jsonCopy));
     } catch (thrown) {
-      const error = foreignError(thrown);
-      const code = codeOf(error);
-      throw new SystemFailure("REFUSED", `${this.#options.name}.${method}: ${error.message}`, code === undefined ? {} : { code });
+      throw refusal(foreignError(thrown), `${this.#options.name}.${method}`);
     }
   }
 }

@@ -42,7 +42,7 @@ export async function loadModule({ href, exportName }: ModuleAddress): Promise<L
     const names = Object.keys(namespace).slice(0, 20).join(", ");
     throw new Error(`the module exports no ${exportName}, only: ${names || "nothing"}`);
   }
-  const exported = exportName === undefined ? (namespace.default ?? namespace) : namespace[exportName];
+  const exported = exportName === undefined ? (namespace.default ?? { ...namespace }) : namespace[exportName];
   const made = typeof exported === "function";
   const service = made ? await (isClass(exported) ? new exported() : exported()) : exported;
   if (typeof service !== "object" || service === null)

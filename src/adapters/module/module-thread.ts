@@ -14,7 +14,7 @@ import { deserialize } from "node:v8";
 import { type ResourceLimits, Worker } from "node:worker_threads";
 import { SystemFailure } from "../../domain/system-failure.ts";
 import type { SystemCall } from "../../ports/system.ts";
-import { type ForeignError, foreignError } from "./foreign-error.ts";
+import { type ForeignError, foreignError, methodText } from "./foreign-error.ts";
 import type { ModuleAddress } from "./loading.ts";
 import { type FromThread, monotonicMs, type ThreadData, type ToThread } from "./thread-messages.ts";
 import { Waiting } from "./waiting.ts";
@@ -31,8 +31,6 @@ export interface ThreadOptions {
   readonly restartMaxMs: number;
   /** Of the thread's memory; one that needs more is ended. Default: as Node has it. */
   readonly resourceLimits: ResourceLimits;
-  /** Told each line that the module prints, and when the thread ends unasked. Default: stderr, after the system's name. */
-  readonly log: ((line: string) => void) | undefined;
 }
 
 export const threadDefaults: ThreadOptions = Object.freeze({
@@ -42,14 +40,15 @@ export const threadDefaults: ThreadOptions = Object.freeze({
   restartMinMs: 100,
   restartMaxMs: 30_000,
   resourceLimits: Object.freeze({}),
-  log: undefined,
 });
 
 export interface ModuleThreadOptions extends ThreadOptions, Omit<ThreadData, "address"> {
   readonly name: string;
   readonly inFlightMax: number;
+  /** Told each line that the module prints, and when the thread ends unasked. Undefined: stderr, after the name. */
+  readonly log: ((line: string) => void) | undefined;
   /** What a call fails with where the module threw. */
-  readonly refused: (error: ForeignError, method: string) => Error;
+  readonly refused: (error: ForeignError, what: string) => Error;
 }
 
 export class ModuleThread {
@@ -80,31 +79,44 @@ export class ModuleThread {
   /** Starts the thread if there is none, and waits until the module is loaded; rejects with the SystemFailure that says why not. */
   async start(): Promise<void> {
     if (this.#closed) throw this.#down("is closed");
-    await this.#started().ready;
+    const thread = this.#started();
+    thread.keepAlive(true);
+    try {
+      await thread.ready;
+    } finally {
+      if (this.#calls.size === 0) thread.keepAlive(false);
+    }
   }
 
   call(method: string, args: readonly unknown[], call: SystemCall): Promise<unknown> {
     const { name, inFlightMax } = this.#options;
+    const what = `${name}.${methodText(method)}`;
     if (this.#closed) return Promise.reject(this.#down("is closed"));
-    if (this.#calls.size >= inFlightMax) return Promise.reject(new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`));
+    if (this.#calls.size >= inFlightMax)
+      return Promise.reject(new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`));
     if (call.signal?.aborted)
-      return Promise.reject(new SystemFailure("TIMEOUT", `${name}.${method}: nobody waits for the answer any longer`));
+      return Promise.reject(new SystemFailure("TIMEOUT", `${what}: nobody waits for the answer any longer`));
     const nowMs = monotonicMs();
     if (this.#thread === undefined && nowMs < this.#notBeforeMs)
       return Promise.reject(new SystemFailure("BUSY", `${name} starts again in ${Math.ceil(this.#notBeforeMs - nowMs)} ms`));
-    const thread = this.#started();
+    let thread: Thread;
+    try {
+      thread = this.#started();
+    } catch (failure) {
+      return Promise.reject(this.#down(`cannot have a thread: ${foreignError(failure).message}`));
+    }
     const id = ++this.#callsMade;
-    const waiting = new Waiting<unknown>(`${name}.${method}`, call, (givenUp) => {
+    const waiting = new Waiting<unknown>(what, call, (givenUp) => {
       this.#calls.delete(id);
-      if (this.#calls.size === 0) thread.worker.unref();
+      if (this.#calls.size === 0) thread.keepAlive(false);
       if (givenUp) thread.abandon(id);
     });
-    this.#calls.set(id, { method, waiting });
-    thread.worker.ref();
+    this.#calls.set(id, { what, waiting });
+    thread.keepAlive(true);
     try {
       thread.send({ kind: "call", id, method, args, untilMs: nowMs + call.deadlineMs });
     } catch (failure) {
-      waiting.fail(new SystemFailure("REFUSED", `${name}.${method}: the request cannot be copied: ${foreignError(failure).message}`));
+      waiting.fail(new SystemFailure("REFUSED", `${what}: the request cannot be copied: ${foreignError(failure).message}`));
     }
     return waiting.promise;
   }
@@ -130,9 +142,10 @@ export class ModuleThread {
     this.#endsInARow = 0;
     const call = this.#calls.get(message.id);
     if (call === undefined) return;
-    if (message.kind === "answer") call.waiting.answer(deserialize(message.bytes));
-    else if (message.failure === "REFUSED") call.waiting.fail(this.#options.refused(message, call.method));
-    else call.waiting.fail(new SystemFailure(message.failure, `${this.#options.name}.${call.method}: ${message.message}`));
+    const { what, waiting } = call;
+    if (message.kind === "answer") waiting.answer(deserialize(message.bytes));
+    else if (message.failure === "REFUSED") waiting.fail(this.#options.refused(message, what));
+    else waiting.fail(new SystemFailure(message.failure, `${what}: ${message.message}`));
   }
 
   #ended(thread: Thread, why: string): void {
@@ -155,7 +168,8 @@ export class ModuleThread {
 }
 
 interface ThreadCall {
-  readonly method: string;
+  /** System and method, for messages. */
+  readonly what: string;
   readonly waiting: Waiting<unknown>;
 }
 
@@ -168,7 +182,7 @@ interface ThreadEvents {
 
 /** One thread from its start to its end. */
 class Thread {
-  readonly worker: Worker;
+  readonly #worker: Worker;
   readonly ready: Promise<void>;
   /** When it has ended; set as soon as it is known that it will. */
   terminated: Promise<unknown> = Promise.resolve();
@@ -193,26 +207,34 @@ class Thread {
     promise.catch(() => {});
     const { answers, exactNumbers, answerBytesMax, resourceLimits, name, startMs } = options;
     const workerData: ThreadData = { address, answers, exactNumbers, answerBytesMax };
-    this.worker = new Worker(threadMain, {
+    this.#worker = new Worker(threadMain, {
       workerData,
       name: `pnl-bridge ${name}`,
       resourceLimits,
       // What the module prints comes as messages; this keeps the rest, if any, off this program's own output.
       stdout: true,
       stderr: true,
-      execArgv: process.execArgv.filter((flag) => !flag.startsWith("--input-type")),
+      // A program given on the command line has a flag that a thread refuses.
+      ...(process.execArgv.some((flag) => flag.startsWith("--input-type")) && { execArgv: [] }),
     });
-    this.worker.on("message", (message: FromThread) => this.#hear(message));
-    this.worker.on("messageerror", () => this.end("sent what cannot be read"));
-    this.worker.on("error", (failure) => this.end(`crashed: ${foreignError(failure).message}`));
-    this.worker.on("exit", (code) => this.end(`exited with code ${code}`));
-    this.worker.unref();
+    this.#worker.on("message", (message: FromThread) => this.#hear(message));
+    this.#worker.on("messageerror", () => this.end("sent what cannot be read"));
+    this.#worker.on("error", (failure) => this.end(`crashed: ${foreignError(failure).message}`));
+    this.#worker.on("exit", (code) => this.end(`exited with code ${code}`));
+    this.#worker.unref();
     this.#wait(startMs, `did not load within ${startMs} ms`);
+  }
+
+  /** Whether the program goes on while the thread does. Being ended, it keeps the program until it is, since somebody may wait. */
+  keepAlive(keeps: boolean): void {
+    if (this.#over) return;
+    if (keeps) this.#worker.ref();
+    else this.#worker.unref();
   }
 
   /** Throws where the message cannot be copied. */
   send(message: ToThread): void {
-    if (this.#held === undefined) this.worker.postMessage(message);
+    if (this.#held === undefined) this.#worker.postMessage(message);
     else this.#held.push(message.kind === "call" ? { ...message, args: structuredClone(message.args) } : message);
   }
 
@@ -233,7 +255,7 @@ class Thread {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#patience);
-    this.terminated = this.worker.terminate();
+    this.terminated = this.#worker.terminate();
     this.#isNot(new SystemFailure("DOWN", `${this.#options.name} ${why}`));
     this.#events.ended(this, why);
   }
@@ -252,19 +274,27 @@ class Thread {
     if (this.#over) return;
     switch (message.kind) {
       case "ready":
-        return this.#loaded(message.methods);
+        this.#loaded(message.methods);
+        break;
       case "unfit":
-        return this.end(`cannot be loaded: ${message.why}`);
+        this.end(`cannot be loaded: ${message.why}`);
+        break;
       case "log":
-        return logOf(this.#options)(message.line);
+        logOf(this.#options)(message.line);
+        break;
       case "abandoned":
-        this.#unheard.delete(message.id);
-        if (this.#unheard.size === 0) this.#impatientNoMore();
+        this.#heard(message.id);
         if (message.unended >= this.#options.unendedMax) this.end(`has ${message.unended} calls that never end`);
-        return;
+        break;
       default:
-        return this.#events.settled(message);
+        this.#events.settled(message);
     }
+  }
+
+  #heard(id: number): void {
+    this.#unheard.delete(id);
+    if (this.#unheard.size > 0) this.#patience?.refresh();
+    else this.#impatientNoMore();
   }
 
   #loaded(methods: readonly string[]): void {
@@ -273,7 +303,7 @@ class Thread {
     this.#isReady();
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const message of held) this.worker.postMessage(message);
+    for (const message of held) this.#worker.postMessage(message);
   }
 }
 

@@ -3,7 +3,7 @@ import { serialize } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../domain/errors.ts";
 import { SystemFailure } from "../../domain/system-failure.ts";
-import { foreignError } from "./foreign-error.ts";
+import { foreignError, noSuchMethod } from "./foreign-error.ts";
 import { jsonAnswer } from "./json-values.ts";
 import { type LoadedModule, loadModule } from "./loading.ts";
 import { PrintedLines } from "./printed-lines.ts";
@@ -61,8 +61,7 @@ async function outcomeOf(
   args: readonly unknown[],
 ): Promise<FromThread & { kind: "answer" | "failed" }> {
   const run = loaded.methods.get(method);
-  if (run === undefined)
-    return { kind: "failed", id, failure: "REFUSED", name: "TypeError", message: "there is no such method", code: undefined };
+  if (run === undefined) return { kind: "failed", id, failure: "REFUSED", ...noSuchMethod };
   let answer: unknown;
   try {
     answer = await run(...args);

@@ -1,25 +1,333 @@
-import { afterAll, beforeAll, describe } from "vitest";
-import { evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
+import { execFile } from "node:child_process";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inspect, promisify } from "node:util";
+import { Client } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { EvidenceStore } from "../../ports/evidence.ts";
+import { comparisons, evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
-import { openPostgresEvidenceStore } from "./index.ts";
+import { openPostgresEvidenceStore, type PostgresEvidenceOptions } from "./index.ts";
 
 const missing = postgresMissing();
 describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   let server: TestPostgres;
+  let admin: Client;
+  let schema = "";
   let schemas = 0;
+  let opened: EvidenceStore[] = [];
+
   beforeAll(async () => {
     server = await startPostgres();
+    admin = await connected(server.url);
   });
-  afterAll(() => server.stop());
-
-  const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
-  evidenceStoreContract("postgres", async () => {
+  afterAll(async () => {
+    await admin.end();
+    await server.stop();
+  });
+  beforeEach(() => {
     schemas += 1;
-    const schema = `test "${schemas}"`;
-    const given = `${JSON.stringify(server.url)}, ${JSON.stringify({ schema })}`;
-    return {
-      open: (options) => openPostgresEvidenceStore(server.url, { schema, ...options }),
-      elsewhere: `(await import(${door})).openPostgresEvidenceStore(${given})`,
+    schema = `test "${schemas}"`;
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((store) => store.close()));
+    opened = [];
+  });
+
+  const open = async (options: Partial<PostgresEvidenceOptions> = {}, url = server.url): Promise<EvidenceStore> => {
+    const store = await openPostgresEvidenceStore(url, { schema, ...options });
+    opened.push(store);
+    return store;
+  };
+  const stored = async (store: EvidenceStore): Promise<number> => (await store.find({ limit: 10_000 })).length;
+  const elsewhere = (): string => {
+    const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+    return `(await import(${door})).openPostgresEvidenceStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`;
+  };
+  /** The schema's name, quoted, and a dot. */
+  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`;
+
+  evidenceStoreContract("postgres", async () => ({
+    open: (options) => openPostgresEvidenceStore(server.url, { schema, ...options }),
+    elsewhere: elsewhere(),
+  }));
+
+  test("the tables stand in pnl_bridge where nothing else is said", async () => {
+    await (await openPostgresEvidenceStore(server.url)).close();
+    const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'pnl_bridge'");
+    expect(rows.map((row) => row.table_name).sort()).toEqual([
+      "comparison_counts",
+      "comparisons",
+      "evidence_head",
+      "evidence_migrations",
+    ]);
+  });
+
+  test("each question is answered from an index, whatever the number of comparisons", async () => {
+    await (await open()).append(comparisons(1));
+    await admin.query("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
+    for (const where of ["method = 'm'", "verdict = 'v'", "method = 'm' AND verdict = 'v'", "verdict = 'v' AND id < 9"]) {
+      const { rows } = await admin.query(
+        `EXPLAIN SELECT * FROM ${inSchema("comparisons")} WHERE ${where} ORDER BY id DESC LIMIT 9`,
+      );
+      const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+      expect(plan).toMatch(/Index Scan Backward using comparisons_by_/);
+      expect(plan).not.toMatch(/Filter|Sort/);
+    }
+  });
+
+  test("close leaves no connection", async () => {
+    const store = await open();
+    await Promise.all([store.append(comparisons(600)), store.find({ limit: 5 }), store.counts()]);
+    const connections = async (): Promise<number> => {
+      const { rows } = await admin.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pnl-bridge evidence'");
+      return rows.length;
     };
+    expect(await connections()).toBe(2);
+    await store.close();
+    await expect.poll(connections).toBe(0);
+  });
+
+  test("an open store keeps no process alive", async () => {
+    const program = `const store = await ${elsewhere()};
+      await store.append(${JSON.stringify(comparisons(3))});
+      await store.find({ limit: 1 });
+      console.log("done");`;
+    const inline = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval", program];
+    expect((await promisify(execFile)(process.execPath, inline)).stdout).toBe("done\n");
+    expect(await stored(await open())).toBe(3);
+  });
+
+  describe("what cannot be opened says why, and never the password", () => {
+    const secret = "geheim/1:2";
+    const written = encodeURIComponent(secret);
+    const at = (user: string, place: string): string => `postgres://${user}:${written}@${place}`;
+    const place = (): string => new URL(server.url).host;
+    const cases: readonly (readonly [what: string, url: () => string, code: string])[] = [
+      ["another password", () => at("postgres", `${place()}/postgres`), "BAD_CONFIG"],
+      ["another user", () => at("nobody", `${place()}/postgres`), "BAD_CONFIG"],
+      ["another database", () => server.url.replace(/postgres$/, "other"), "BAD_CONFIG"],
+      ["a port where nobody listens", () => at("postgres", "127.0.0.1:1/postgres"), "SYSTEM_DOWN"],
+      ["a host that does not exist", () => at("postgres", "does.not.exist.invalid/postgres"), "SYSTEM_DOWN"],
+      ["TLS of a server that has none", () => `${server.url}?sslmode=verify-full`, "SYSTEM_DOWN"],
+      ["a certificate that is not there", () => `${server.url}?sslmode=verify-full&sslrootcert=/none.pem`, "SYSTEM_DOWN"],
+      ["a password that is not written as an escape", () => `postgres://postgres:${secret}@${place()}/postgres`, "BAD_CONFIG"],
+      ["one that looks like a port and a path", () => `postgres://postgres:12/${secret}@${place()}/postgres`, "BAD_CONFIG"],
+      ["one that looks like a query", () => `postgres://postgres:12?${secret}@${place()}/postgres`, "BAD_CONFIG"],
+      ["one that looks like a fragment", () => `postgres://postgres:12#${secret}`, "BAD_CONFIG"],
+      ["another kind of URL", () => `mysql://root:${written}@localhost/x`, "BAD_CONFIG"],
+      ["no URL", () => `host=localhost password=${secret}`, "BAD_CONFIG"],
+    ];
+
+    test.each(cases)("%s", async (_, url, code) => {
+      const failed = await open({}, url()).then(
+        () => undefined,
+        (error) => error,
+      );
+      expect(failed).toMatchObject({ code });
+      const texts = [failed.line, inspect(failed, { depth: 12, showHidden: true }), JSON.stringify(failed)].join("\n");
+      for (const word of [secret, written, "geheim", "only for this test", "only%20for%20this%20test"])
+        expect(texts).not.toContain(word);
+    });
+  });
+
+  describe("tables that are not ours", () => {
+    test("are refused and left as they are", async () => {
+      await admin.query(`CREATE SCHEMA ${inSchema("").slice(0, -1)}; CREATE TABLE ${inSchema("comparisons")} (theirs text)`);
+      await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE" });
+      const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = $1", [schema]);
+      expect(rows).toEqual([{ table_name: "comparisons" }]);
+    });
+
+    test("of a later version are refused", async () => {
+      await (await open()).close();
+      await admin.query(`INSERT INTO ${inSchema("evidence_migrations")} (version) VALUES (2)`);
+      await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", message: expect.stringContaining("version 2") });
+    });
+
+    test("that were dropped meanwhile fail the append", async () => {
+      const store = await open();
+      await admin.query(`DROP TABLE ${inSchema("comparisons")}`);
+      await expect(store.append(comparisons(1))).rejects.toMatchObject({ code: "BAD_DATABASE" });
+      await expect(store.find({ limit: 1 })).rejects.toMatchObject({ code: "BAD_DATABASE" });
+    });
+  });
+
+  describe("a user with few rights", () => {
+    const user = (name: string): string => {
+      const url = new URL(server.url);
+      url.username = name;
+      url.password = "x";
+      return url.href;
+    };
+
+    test("needs no more than to read and change what is in the tables", async () => {
+      await (await open()).append(comparisons(2));
+      const space = inSchema("").slice(0, -1);
+      await admin.query(`CREATE ROLE writer LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA ${space} TO writer;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${space} TO writer`);
+      const store = await open({ rowsMax: 3 }, user("writer"));
+      await store.append(comparisons(2));
+      expect(await stored(store)).toBe(3);
+    });
+
+    test("who may not write is told so", async () => {
+      await admin.query("CREATE ROLE guest LOGIN PASSWORD 'x'");
+      await expect(open({}, user("guest"))).rejects.toMatchObject({ code: "UNWRITABLE" });
+    });
+  });
+
+  test("a lock that another session holds fails the append in time; made again, it is stored once", async () => {
+    const store = await open({ statementMsMax: 100 });
+    await store.append(comparisons(1));
+    const other = await connected(server.url);
+    try {
+      await other.query(`BEGIN; LOCK TABLE ${inSchema("evidence_head")}`);
+      await expect(store.append(comparisons(2))).rejects.toMatchObject({ code: "DATABASE_BUSY" });
+      expect(await stored(store)).toBe(1);
+      await other.query("COMMIT");
+    } finally {
+      await other.end();
+    }
+    await store.append(comparisons(2));
+    expect(await stored(store)).toBe(3);
+  });
+
+  test.each([
+    ["off", "on"],
+    ["remote_apply", "remote_apply"],
+  ])("where the database commits with synchronous_commit = %s, an append does with %s", async (set, used) => {
+    await admin.query(`ALTER DATABASE postgres SET synchronous_commit = ${set}`);
+    try {
+      const store = await open();
+      // Whoever writes a comparison is asked how it will commit.
+      await admin.query(`CREATE FUNCTION ${inSchema("told")}() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN NEW.unit := current_setting('synchronous_commit'); RETURN NEW; END $$;
+        CREATE TRIGGER told BEFORE INSERT ON ${inSchema("comparisons")} FOR EACH ROW EXECUTE FUNCTION ${inSchema("told")}()`);
+      await store.append(comparisons(1));
+      expect(await store.find({ limit: 1 })).toMatchObject([{ unit: used }]);
+    } finally {
+      await admin.query("ALTER DATABASE postgres RESET synchronous_commit");
+    }
+  });
+
+  describe("a connection that breaks", () => {
+    let wire: Wire;
+    beforeEach(async () => {
+      wire = await Wire.to(Number(new URL(server.url).port));
+    });
+    afterEach(() => wire.close());
+    const through = (): string => {
+      const url = new URL(server.url);
+      url.port = String(wire.port);
+      return url.href;
+    };
+
+    test("after the server got the commit: the append has taken place, once, and says so", async () => {
+      const store = await open({}, through());
+      await store.append(comparisons(1));
+      wire.breakAtCommit = "answer";
+      await store.append(comparisons(2));
+      expect([await stored(store), wire.broken]).toEqual([3, 1]);
+    });
+
+    test("before the server got the commit: the append has not taken place, and says so", async () => {
+      const store = await open({}, through());
+      await store.append(comparisons(1));
+      wire.breakAtCommit = "request";
+      await expect(store.append(comparisons(2))).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
+      expect([await stored(store), wire.broken]).toEqual([1, 1]);
+      await store.append(comparisons(2));
+      expect(await stored(store)).toBe(3);
+    });
+
+    test("while nothing is asked goes unnoticed", async () => {
+      const store = await open({}, through());
+      await store.append(comparisons(1));
+      wire.cut();
+      await sleep(50);
+      await store.append(comparisons(1));
+      expect(await stored(store)).toBe(2);
+    });
+  });
+
+  // The last one, since it ends every connection.
+  test("a server that crashes in the middle of appends: each of them says truly whether it took place", async () => {
+    const store = await open();
+    await admin.end();
+    const appends = Array.from({ length: 40 }, (_, index) => store.append(comparisons(300, { unit: String(index) })));
+    const settled = Promise.allSettled(appends);
+    await appends[3];
+    await server.crash();
+    admin = await connected(server.url);
+    const kept = (await settled).flatMap(({ status }, index) => (status === "fulfilled" ? [String(index)] : []));
+    expect(kept.length).toBeGreaterThan(3);
+    await store.append(comparisons(300, { unit: "after" }));
+    const units = (await store.find({ limit: 100_000 })).map(({ unit }) => unit).toReversed();
+    expect(units).toEqual([...kept, "after"].flatMap((unit) => Array(300).fill(unit)));
   });
 });
+
+async function connected(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
+/** Stands between a client and the server and breaks connections on demand. */
+class Wire {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** What of the next commit gets lost, with its connection. */
+  breakAtCommit: "nothing" | "request" | "answer" = "nothing";
+  broken = 0;
+
+  static async to(port: number): Promise<Wire> {
+    const wire = new Wire(port);
+    await new Promise<void>((listening) => wire.#server.listen(0, "127.0.0.1", listening));
+    return wire;
+  }
+
+  private constructor(port: number) {
+    this.#server = createServer((client) => {
+      const server = connect(port, "127.0.0.1");
+      for (const socket of [client, server]) {
+        this.#sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => this.#sockets.delete(socket));
+      }
+      client.on("data", (bytes) => this.#forward(bytes, client, server));
+      server.on("data", (bytes) => client.write(bytes));
+      client.on("close", () => server.destroy());
+      server.on("close", () => client.destroy());
+    });
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" ? (address?.port ?? 0) : 0;
+  }
+
+  #forward(bytes: Buffer, client: Socket, server: Socket): void {
+    const lost = bytes.includes("COMMIT\0") ? this.breakAtCommit : "nothing";
+    if (lost === "nothing") {
+      server.write(bytes);
+      return;
+    }
+    this.breakAtCommit = "nothing";
+    this.broken += 1;
+    server.removeAllListeners("data");
+    if (lost === "request") client.destroy();
+    else server.write(bytes, () => client.resetAndDestroy());
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): Promise<void> {
+    this.cut();
+    return new Promise((closed) => this.#server.close(() => closed()));
+  }
+}

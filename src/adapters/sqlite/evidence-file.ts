@@ -179,6 +179,9 @@ function countsOf(rows: readonly EvidenceRow[]): Iterable<CountRow> {
 
 function openedFile(path: string): Database.Database {
   mkdirSync(dirname(path), { recursive: true });
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  // What is shorter than a header SQLite takes for empty, and would write over it.
+  if (size > 0 && size < 512) throw badEvidence(path, "the file is no SQLite database");
   // Waiting inside SQLite would also keep readers waiting, and in steps that a writer in a tight loop outlasts.
   const database = new Database(path, { timeout: 0 });
   try {

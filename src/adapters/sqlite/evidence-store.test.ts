@@ -1,21 +1,258 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach } from "vitest";
-import { evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
-import { openSqliteEvidenceStore } from "./index.ts";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { EvidenceStore } from "../../ports/evidence.ts";
+import { comparisons, evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
+import { openSqliteEvidenceStore, type SqliteEvidenceOptions } from "./index.ts";
 
 let folder: string;
 let path: string;
+let opened: EvidenceStore[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "evidence-"));
   path = join(folder, "made", "evidence.db");
+  opened = [];
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(async () => {
+  await Promise.all(opened.map((store) => store.close()));
+  rmSync(folder, { recursive: true });
+});
 
-const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+const open = async (options: Partial<SqliteEvidenceOptions> = {}): Promise<EvidenceStore> => {
+  const store = await openSqliteEvidenceStore(path, options);
+  opened.push(store);
+  return store;
+};
+const stored = async (store: EvidenceStore): Promise<number> => (await store.find({ limit: 1_000 })).length;
+const elsewhere = (): string => {
+  const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+  return `(await import(${door})).openSqliteEvidenceStore(${JSON.stringify(path)})`;
+};
 
 evidenceStoreContract("sqlite", async () => ({
   open: (options) => openSqliteEvidenceStore(path, options),
-  elsewhere: `(await import(${door})).openSqliteEvidenceStore(${JSON.stringify(path)})`,
+  elsewhere: elsewhere(),
 }));
+
+/** Whatever SQLite and a person see of the file. A change here is a new migration, never an edit of an old one. */
+const schema = `
+application_id 0x706e6c65
+user_version 1
+journal_mode wal
+CREATE TABLE comparisons (
+id INTEGER PRIMARY KEY AUTOINCREMENT,
+at TEXT NOT NULL,
+method TEXT NOT NULL,
+epoch INTEGER NOT NULL,
+answered TEXT NOT NULL,
+kind TEXT NOT NULL,
+verdict TEXT NOT NULL,
+unit TEXT,
+fingerprint TEXT NOT NULL,
+legacy_ms REAL,
+modern_ms REAL,
+legacy_error TEXT,
+modern_error TEXT,
+fields TEXT NOT NULL
+)
+CREATE TABLE sqlite_sequence(name,seq)
+CREATE INDEX comparisons_by_method ON comparisons (method)
+CREATE INDEX comparisons_by_verdict ON comparisons (verdict)
+CREATE INDEX comparisons_by_method_and_verdict ON comparisons (method, verdict)
+CREATE TABLE comparison_counts (
+method TEXT NOT NULL,
+kind TEXT NOT NULL,
+verdict TEXT NOT NULL,
+count INTEGER NOT NULL,
+PRIMARY KEY (method, kind, verdict)
+) WITHOUT ROWID
+`;
+
+test("the schema is this", async () => {
+  await (await open()).close();
+  using database = asDisposable(new Database(path, { readonly: true }));
+  const pragma = (name: string): unknown => database.pragma(name, { simple: true });
+  const statements = database.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid").pluck().all();
+  const dump = [
+    `application_id 0x${(pragma("application_id") as number).toString(16)}`,
+    `user_version ${pragma("user_version")}`,
+    `journal_mode ${pragma("journal_mode")}`,
+    ...statements,
+  ];
+  expect(`\n${dump.join("\n").replaceAll(/\n +/g, "\n")}\n`).toBe(schema);
+});
+
+test("each question is answered from an index, whatever the number of comparisons", async () => {
+  await (await open()).close();
+  using database = asDisposable(new Database(path, { readonly: true }));
+  for (const where of ["method = ?", "verdict = ?", "method = ? AND verdict = ?", "method = ? AND verdict = ? AND id < ?"]) {
+    const values = where.split(" AND ").map(() => 1);
+    const plan = database.prepare(`EXPLAIN QUERY PLAN SELECT * FROM comparisons WHERE ${where} ORDER BY id DESC LIMIT 9`);
+    const steps = (plan.all(...values) as { readonly detail: string }[]).map(({ detail }) => detail);
+    expect(steps, where).toEqual([expect.stringMatching(/^SEARCH comparisons USING INDEX comparisons_by_/)]);
+  }
+});
+
+describe("a file that is not ours", () => {
+  const foreign: Readonly<Record<string, (path: string) => void>> = {
+    "a desk's database": (at) => made(at, "CREATE TABLE processed_trades (trade_id); INSERT INTO processed_trades VALUES (1)"),
+    "a database with an application of its own": (at) => made(at, "PRAGMA application_id = 7"),
+    "a database that counts versions": (at) => made(at, "PRAGMA user_version = 1"),
+    "a database in WAL mode": (at) => made(at, "PRAGMA journal_mode = WAL; CREATE TABLE t (value)"),
+    "evidence of a later version": (at) => made(at, `PRAGMA application_id = ${0x706e6c65}; PRAGMA user_version = 2`),
+    "a text": (at) => writeFileSync(at, "tradeId,instrumentName\n".repeat(100)),
+    "a short text": (at) => writeFileSync(at, "x"),
+  };
+
+  test.each(Object.entries(foreign))("%s is refused and left as it is", async (_, make) => {
+    mkdirSync(dirname(path));
+    make(path);
+    const before = readFileSync(path);
+    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
+    expect(readFileSync(path).equals(before)).toBe(true);
+    expect(readdirSync(dirname(path))).toEqual(["evidence.db"]);
+  });
+
+  test("an empty file becomes ours", async () => {
+    mkdirSync(dirname(path));
+    writeFileSync(path, "");
+    await (await open()).append(comparisons(1));
+  });
+});
+
+test.each([
+  ["a folder where the file should be", () => mkdirSync(path, { recursive: true })],
+  ["a file where the folder should be", () => writeFileSync(dirname(path), "")],
+])("%s: UNWRITABLE", async (_, make) => {
+  make();
+  await expect(open()).rejects.toMatchObject({ code: "UNWRITABLE", where: path });
+});
+
+describe("a lock that another process holds", () => {
+  test("is waited for, while find goes on", async () => {
+    const store = await open();
+    await store.append(comparisons(1));
+    using other = asDisposable(new Database(path));
+    other.exec("BEGIN IMMEDIATE");
+    const append = store.append(comparisons(2));
+    expect(await stored(store)).toBe(1);
+    other.exec("COMMIT");
+    await append;
+    expect(await stored(store)).toBe(3);
+  });
+
+  test("that lasts too long fails the append, which can be made again and is stored once", async () => {
+    const store = await open({ busyMsMax: 50 });
+    await store.append(comparisons(1));
+    using other = asDisposable(new Database(path));
+    other.exec("BEGIN IMMEDIATE");
+    await expect(store.append(comparisons(2))).rejects.toMatchObject({ code: "DATABASE_BUSY", where: path });
+    await expect(openSqliteEvidenceStore(path, { busyMsMax: 50 }).then((good) => good.close())).resolves.toBeUndefined();
+    other.exec("COMMIT");
+    await store.append(comparisons(2));
+    expect(await stored(store)).toBe(3);
+  });
+});
+
+describe("a file that was taken away", () => {
+  test("removed: what comes after is in a new one", async () => {
+    const store = await open();
+    await store.append(comparisons(2));
+    rmSync(dirname(path), { recursive: true });
+    await store.append(comparisons(1));
+    expect(await stored(store)).toBe(1);
+    await store.close();
+    expect(await stored(await open())).toBe(1);
+  });
+
+  test("replaced by one that is not ours: refused until it is gone", async () => {
+    const store = await open();
+    await store.append(comparisons(2));
+    for (const name of readdirSync(dirname(path))) renameSync(join(dirname(path), name), join(folder, name));
+    made(path, "CREATE TABLE theirs (value)");
+    await expect(store.append(comparisons(1))).rejects.toMatchObject({ code: "BAD_DATABASE" });
+    rmSync(path);
+    await store.append(comparisons(1));
+    expect(await stored(store)).toBe(1);
+  });
+});
+
+test("a damaged file says so", async () => {
+  const store = await open();
+  await store.append(comparisons(500));
+  await store.close();
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.fill(0xa5, 4_096));
+  const damaged = open().then((again) => again.append(comparisons(1)));
+  await expect(damaged).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
+});
+
+test("an open store keeps no process alive", async () => {
+  const program = `const store = await ${elsewhere()};
+    await store.append(${JSON.stringify(comparisons(3))});
+    await store.find({ limit: 1 });
+    console.log("done");`;
+  const { stdout } = await promisify(execFile)(process.execPath, [...inline, program]);
+  expect(stdout).toBe("done\n");
+  expect(await stored(await open())).toBe(3);
+});
+
+describe.skipIf(!existsSync("/usr/bin/prlimit"))("a full disk (played by a limit of the file's size; needs prlimit)", () => {
+  let desk: ChildProcess | undefined;
+  afterEach(() => {
+    desk?.kill("SIGKILL");
+  });
+
+  test("fails the append and leaves nothing of it; what comes when there is room again is kept", async () => {
+    await (await open()).append(comparisons(10));
+    const program = `import { createInterface } from "node:readline";
+      const store = await ${elsewhere()};
+      const record = ${JSON.stringify(comparisons(1)[0])};
+      console.log("ready");
+      for await (const line of createInterface({ input: process.stdin })) {
+        const records = Array.from({ length: Number(line) }, () => ({ ...record, unit: line }));
+        await store.append(records).then(() => console.log("kept"), ({ code, message }) => console.log(code + " " + message));
+      }`;
+    const child = spawn(process.execPath, [...inline, program], { stdio: ["pipe", "pipe", "inherit"] });
+    desk = child;
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const next = async (): Promise<string> => (await lines.next()).value ?? "ended";
+    const append = async (count: number): Promise<string> => {
+      child.stdin.write(`${count}\n`);
+      return next();
+    };
+    const limit = (bytes: string): Promise<unknown> =>
+      promisify(execFile)("/usr/bin/prlimit", [`--pid=${child.pid}`, `--fsize=${bytes}:`]);
+
+    expect(await next()).toBe("ready");
+    expect(await append(20)).toBe("kept");
+    await limit("100000");
+    expect(await append(5_000)).toMatch(/^UNWRITABLE .*SQLITE_(FULL|IOERR_WRITE)$/);
+    expect(await append(5_001)).toMatch(/^UNWRITABLE /);
+    await limit("unlimited");
+    expect(await append(30)).toBe("kept");
+
+    const store = await open();
+    expect((await store.find({ limit: 10_000 })).map(({ unit }) => unit)).toEqual([
+      ...Array(30).fill("30"),
+      ...Array(20).fill("20"),
+      ...Array(10).fill("book-7"),
+    ]);
+    expect(await store.counts()).toMatchObject([{ count: 60 }]);
+  });
+});
+
+const inline = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval"];
+
+const asDisposable = (database: Database.Database): Database.Database & Disposable =>
+  Object.assign(database, { [Symbol.dispose]: () => void database.close() });
+
+function made(at: string, sql: string): void {
+  using database = asDisposable(new Database(at));
+  database.exec(sql);
+}

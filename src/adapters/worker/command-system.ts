@@ -5,8 +5,9 @@
  *                                 └───────refused, too slow, another version───────────────┘
  *
  * A call waits in the bridge until the worker is up and has room for it, then is with the worker until it is answered. At its deadline
- * it fails TIMEOUT wherever it is. One that is with the worker and has no answer `graceMs` after that means that the worker hangs:
- * it is killed, and the other calls that are with it fail DOWN. Nothing is ever sent twice, since it may have been done.
+ * it fails TIMEOUT wherever it is. One that is with the worker and has no answer `graceMs` after that means that the worker hangs,
+ * unless it goes on answering others: then it has until `overdueMaxMs`. It is killed, and the other calls that are with it fail DOWN.
+ * Nothing is ever sent twice, since it may have been done.
  *
  * A worker that had been up is started again at once, the first time; from then on, and where it never came up, after a pause
  * that doubles with every failure until it has been steadily up. In the pause calls fail BUSY. It is started by calls, never by itself.
@@ -52,15 +53,17 @@ export interface CommandLimits {
   readonly answerBytesMax: number;
   readonly requestBytesMax: number;
   /** Calls under way, those that wait and those without an answer after their deadline included. Beyond them: BUSY. */
-  readonly callsMax: number;
+  readonly inFlightMax: number;
   /** Calls that are with the worker at a time. A worker that says its `concurrency` gets no more than that. */
   readonly sentMax: number;
   /** Of all requests that the worker has not taken yet. Beyond them: BUSY. */
   readonly waitingBytesMax: number;
   /** From start to the answer to `initialize`. */
   readonly startMs: number;
-  /** How long after its deadline a call may be without an answer before the worker is killed. */
+  /** How long after its deadline a call may be without an answer, and the worker silent, before it is killed. */
   readonly graceMs: number;
+  /** How long after its deadline a call may be without an answer in any case. */
+  readonly overdueMaxMs: number;
   /** On closing: from the end of stdin to SIGTERM, and from there to SIGKILL. */
   readonly closeMs: number;
   /** The first pause before it is started again; it doubles up to `pauseMaxMs`. */
@@ -77,14 +80,15 @@ export interface CommandLimits {
 export const commandDefaults: CommandLimits = Object.freeze({
   answerBytesMax: 32 * 2 ** 20,
   requestBytesMax: 32 * 2 ** 20,
-  callsMax: 256,
+  inFlightMax: 256,
   sentMax: 64,
   waitingBytesMax: 64 * 2 ** 20,
   startMs: 30_000,
   graceMs: 500,
+  overdueMaxMs: 10_000,
   closeMs: 500,
   pauseMs: 200,
-  pauseMaxMs: 30_000,
+  pauseMaxMs: 10_000,
   steadyMs: 10_000,
   deadlineMaxMs: 3_600_000,
   logLinesPerSecondMax: 100,
@@ -99,13 +103,17 @@ export interface CommandCounters {
   readonly kills: number;
   /** Answers that nobody waited for any longer. */
   readonly late: number;
-  /** Answers to calls that were never made. */
+  /** Answers to calls that were never made, or have been answered. */
   readonly unknown: number;
   /** Lines on stdout that are no messages. */
   readonly garbage: number;
   /** Lines on stdout that were too long. */
   readonly tooLong: number;
 }
+
+const methodLengthMax = 100;
+const noTail = Buffer.alloc(0);
+type MessageToUs = Exclude<WorkerMessage, { readonly kind: "garbage" }>;
 
 type Phase = "stopped" | "starting" | "up" | "ending";
 
@@ -126,6 +134,7 @@ export class CommandSystem implements BridgedSystem {
   #starters: Starter[] = [];
   #startTimer: NodeJS.Timeout | undefined;
   #upSinceMs = 0;
+  #lastAnswerMs = 0;
   #failures = 0;
   #notBeforeMs = 0;
   #lastFailure = "";
@@ -207,27 +216,28 @@ export class CommandSystem implements BridgedSystem {
   /** The request as text, or why the call cannot begin. */
   #admit(method: string, request: JsonValue, deadlineMs: number, signal: AbortSignal | undefined): string | SystemFailure {
     const { name } = this;
-    const { callsMax, requestBytesMax, waitingBytesMax } = this.#limits;
+    const shown = shortened(method, methodLengthMax);
+    const { inFlightMax, requestBytesMax, waitingBytesMax } = this.#limits;
     if (this.#closing !== undefined) return closed(name);
-    if (signal?.aborted) return aborted(method, signal);
-    if (!(deadlineMs > 0)) return new SystemFailure("TIMEOUT", `${shortened(method)} was called with no time left`);
-    if (this.#methods?.has(method) === false)
-      return new SystemFailure("REFUSED", `${name} has no method ${shortened(method, 100)}`, { code: "UNKNOWN_METHOD" });
-    if (this.#waiting.size + this.#sent.size >= callsMax)
-      return new SystemFailure("BUSY", `${callsMax} calls of ${name} are under way`);
+    if (signal?.aborted) return aborted(shown, signal);
+    if (!(deadlineMs > 0)) return new SystemFailure("TIMEOUT", `${shown} was called with no time left`);
+    if (this.#methods?.has(method) === false || method.length > methodLengthMax)
+      return new SystemFailure("REFUSED", `${name} has no method ${shown}`, { code: "UNKNOWN_METHOD" });
+    if (this.#waiting.size + this.#sent.size >= inFlightMax)
+      return new SystemFailure("BUSY", `${inFlightMax} calls of ${name} are under way`);
     const pause = this.#pauseRefusal();
     if (pause !== undefined) return pause;
     let text: string | undefined;
     try {
       text = JSON.stringify(request);
     } catch (cause) {
-      return new SystemFailure("REFUSED", `the request of ${method} cannot be written as JSON`, { code: "BAD_REQUEST", cause });
+      return new SystemFailure("REFUSED", `the request of ${shown} cannot be written as JSON`, { code: "BAD_REQUEST", cause });
     }
     if (text === undefined)
-      return new SystemFailure("REFUSED", `the request of ${method} is no JSON value`, { code: "BAD_REQUEST" });
+      return new SystemFailure("REFUSED", `the request of ${shown} is no JSON value`, { code: "BAD_REQUEST" });
     const bytes = Buffer.byteLength(text);
     if (bytes > requestBytesMax)
-      return new SystemFailure("TOO_LARGE", `the request of ${method} has ${bytes} bytes, and ${requestBytesMax} are the limit`);
+      return new SystemFailure("TOO_LARGE", `the request of ${shown} has ${bytes} bytes, and ${requestBytesMax} are the limit`);
     if (this.#waitingBytes + (this.#process?.unread ?? 0) + bytes > waitingBytesMax)
       return new SystemFailure("BUSY", `${name} has more than ${waitingBytesMax} bytes of requests to read`);
     return text;
@@ -258,8 +268,8 @@ export class CommandSystem implements BridgedSystem {
     const leftMs = Math.max(1, Math.ceil(call.deadlineMs - (performance.now() - call.startedMs)));
     this.#sent.set(call.id, call);
     // From now on, since until now it was not the worker who made it wait.
-    call.killTimer = setTimeout(() => this.#hung(call), call.deadlineMs + this.#limits.graceMs);
-    call.killTimer.unref();
+    call.overdueFromMs = performance.now() + call.deadlineMs;
+    this.#checkLater(call, call.deadlineMs + this.#limits.graceMs);
     this.#process?.write(callLine(call.id, call.method, leftMs, call.takeText()));
   }
 
@@ -275,23 +285,19 @@ export class CommandSystem implements BridgedSystem {
         ? ", waiting behind others"
         : ", waiting for its worker to start";
     this.#forgetWaiting(call);
-    call.fail(new SystemFailure("TIMEOUT", `${call.method} did not answer within ${call.deadlineMs} ms${where}`));
+    call.fail(new SystemFailure("TIMEOUT", `${call.shown} did not answer within ${call.deadlineMs} ms${where}`));
   }
 
   #abandon(call: Call): void {
     this.#forgetWaiting(call);
-    call.fail(aborted(call.method, call.signal));
+    call.fail(aborted(call.shown, call.signal));
   }
 
   /** Takes the call out: its answer, or what is as good as one, has come. */
   #taken(id: number): Call | undefined {
     const call = this.#sent.get(id);
-    if (call === undefined) {
-      const counter = id < this.#nextId && id > initializeId ? "late" : "unknown";
-      this.#counters[counter] += 1;
-      return undefined;
-    }
-    if (call.settled) this.#counters.late += 1;
+    if (call === undefined) return undefined;
+    this.#lastAnswerMs = performance.now();
     clearTimeout(call.killTimer);
     this.#sent.delete(id);
     return call;
@@ -338,27 +344,32 @@ export class CommandSystem implements BridgedSystem {
   #line(process: WorkerProcess, line: Buffer): void {
     // What a worker that is being ended still says is nobody's answer.
     if (process !== this.#process || this.#phase === "ending" || line.length === 0) return;
-    const message = readMessage(line);
-    if (message.kind === "garbage") this.#garbage(line, message.why);
-    else if (message.id === initializeId) this.#introduced(process, message);
-    else if (this.#phase === "up") this.#answered(message);
-    else this.#counters.unknown += 1;
+    if (!this.#read(process, line)) process.useless(line.length);
   }
 
-  #answered(message: Exclude<WorkerMessage, { readonly kind: "garbage" }>): void {
+  /** False where it was of no use. */
+  #read(process: WorkerProcess, line: Buffer): boolean {
+    const message = readMessage(line);
+    if (message.kind === "garbage") return this.#garbage(line, message.why);
+    if (message.id === initializeId && this.#phase === "starting") return this.#introduced(process, message);
+    return this.#answered(message);
+  }
+
+  #answered(message: MessageToUs): boolean {
     const call = this.#taken(message.id);
-    if (call === undefined) return;
+    if (call === undefined) {
+      this.#counters.unknown += 1;
+      return false;
+    }
+    if (call.settled) this.#counters.late += 1;
     if (message.kind === "answer") call.answer(message.result);
     else if (message.kind === "failure") call.fail(message.failure);
-    else call.fail(new SystemFailure("GARBLED", `the answer of ${call.method} cannot be read: ${message.why}`));
+    else call.fail(new SystemFailure("GARBLED", `the answer of ${call.shown} cannot be read: ${message.why}`));
     this.#advance();
+    return true;
   }
 
-  #introduced(process: WorkerProcess, message: Exclude<WorkerMessage, { readonly kind: "garbage" }>): void {
-    if (this.#phase !== "starting") {
-      this.#counters.unknown += 1;
-      return;
-    }
+  #introduced(process: WorkerProcess, message: MessageToUs): true {
     const said =
       message.kind === "answer"
         ? readIntroduction(message.result)
@@ -367,7 +378,7 @@ export class CommandSystem implements BridgedSystem {
           : `its answer to initialize cannot be read: ${message.why}`;
     if (typeof said === "string") {
       this.#kill(said);
-      return;
+      return true;
     }
     clearTimeout(this.#startTimer);
     this.#phase = "up";
@@ -378,19 +389,23 @@ export class CommandSystem implements BridgedSystem {
     this.#log.write(`${this.name}: worker ${process.pid} is up: ${said.name === "" ? "no name" : said.name}${methods}`, "bridge");
     for (const { resolve } of this.#starters.splice(0)) resolve();
     this.#advance();
+    return true;
   }
 
-  #garbage(line: Buffer, why: string): void {
+  #garbage(line: Buffer, why: string): false {
     this.#counters.garbage += 1;
-    this.#log.write(line.subarray(0, 4 * this.#limits.logLineLengthMax).toString(), "stdout");
+    // Of a flood most is only counted.
+    const text = this.#log.isFull() ? "" : line.subarray(0, 4 * this.#limits.logLineLengthMax).toString();
+    this.#log.write(text, "stdout");
     if (this.#counters.garbage === 1)
       this.#log.write(`${this.name}: a line on the worker's stdout is no message (${why}); it must print to stderr`, "bridge");
+    return false;
   }
 
   #tooLong(process: WorkerProcess, head: Buffer): void {
     if (process !== this.#process || this.#phase === "ending") return;
     this.#counters.tooLong += 1;
-    const id = idOfPieces(head, head);
+    const id = idOfPieces(head, noTail);
     // It keeps its place until its end has come, so that a worker that writes for ever is found to hang.
     if (id !== undefined) this.#failTooLarge(this.#sent.get(id));
   }
@@ -406,11 +421,22 @@ export class CommandSystem implements BridgedSystem {
 
   #failTooLarge(call: Call | undefined): void {
     const limit = this.#limits.answerBytesMax;
-    call?.fail(new SystemFailure("TOO_LARGE", `the answer of ${call.method} has more than ${limit} bytes`));
+    call?.fail(new SystemFailure("TOO_LARGE", `the answer of ${call.shown} has more than ${limit} bytes`));
   }
 
-  #hung(call: Call): void {
-    this.#kill(`it hung: ${call.method} was not answered within ${call.deadlineMs} + ${this.#limits.graceMs} ms`);
+  #checkLater(call: Call, afterMs: number): void {
+    // Where our own event loop was held up, the answer may have come long since: it is read before anybody is blamed.
+    call.killTimer = setTimeout(() => setImmediate(() => this.#checkOverdue(call)), afterMs);
+    call.killTimer.unref();
+  }
+
+  #checkOverdue(call: Call): void {
+    if (this.#sent.get(call.id) !== call) return;
+    const { graceMs, overdueMaxMs } = this.#limits;
+    const nowMs = performance.now();
+    const overdueMs = nowMs - call.overdueFromMs;
+    if (nowMs - this.#lastAnswerMs < graceMs && overdueMs < overdueMaxMs) this.#checkLater(call, graceMs);
+    else this.#kill(`it hung: ${call.shown} was not answered within ${call.deadlineMs} + ${Math.floor(overdueMs)} ms`);
   }
 
   #kill(because: string): void {
@@ -434,7 +460,7 @@ export class CommandSystem implements BridgedSystem {
     const { pauseMs, pauseMaxMs } = this.#limits;
     const pause = wasUp && this.#failures === 1 ? 0 : Math.min(pauseMs * 2 ** Math.min(this.#failures - 1, 30), pauseMaxMs);
     this.#notBeforeMs = nowMs + pause;
-    this.#failSent(({ method }) => new SystemFailure("DOWN", `${this.name} went away during ${method}: ${how}`));
+    this.#failSent(({ shown }) => new SystemFailure("DOWN", `${this.name} went away during ${shown}: ${how}`));
     if (!wasUp) this.#failWaiting(() => new SystemFailure("DOWN", `${this.name} did not start: ${how}`));
   }
 
@@ -461,6 +487,10 @@ class Call {
   readonly bytes: number;
   readonly deadlineMs: number;
   readonly startedMs = performance.now();
+  /** Its method in texts for people. */
+  readonly shown: string;
+  /** When it has been with the worker for as long as it may. */
+  overdueFromMs = 0;
   timer: NodeJS.Timeout | undefined;
   killTimer: NodeJS.Timeout | undefined;
   signal: AbortSignal | undefined;
@@ -480,6 +510,7 @@ class Call {
   ) {
     this.id = id;
     this.method = method;
+    this.shown = shortened(method, methodLengthMax);
     this.#text = text;
     this.bytes = Buffer.byteLength(text);
     this.deadlineMs = deadlineMs;
@@ -519,8 +550,8 @@ class Call {
 
 const closed = (name: string): SystemFailure => new SystemFailure("DOWN", `${name} has been closed`);
 
-const aborted = (method: string, signal: AbortSignal | undefined): SystemFailure =>
-  new SystemFailure("TIMEOUT", `nobody waits any longer for ${shortened(method, 100)}`, { cause: signal?.reason });
+const aborted = (shown: string, signal: AbortSignal | undefined): SystemFailure =>
+  new SystemFailure("TIMEOUT", `nobody waits any longer for ${shown}`, { cause: signal?.reason });
 
 function limitsOf(options: CommandOptions): CommandLimits {
   const limits: Record<string, number> = { ...commandDefaults };

@@ -5,8 +5,9 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect } from "vitest";
+import { afterAll } from "vitest";
 import { type CommandOptions, CommandSystem } from "./index.ts";
 
 export const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -99,15 +100,18 @@ function stateOf(pid: number): string {
 }
 
 /** Fails where it still runs after so long. */
-export const untilGone = (pid: number, timeout = 5_000): Promise<void> =>
-  expect.poll(() => runs(pid), { timeout, interval: 20, message: `process ${pid} still runs` }).toBe(false);
+export async function untilGone(pid: number, timeoutMs = 5_000): Promise<void> {
+  for (const untilMs = performance.now() + timeoutMs; runs(pid); await sleep(20))
+    if (performance.now() > untilMs) throw new Error(`process ${pid} still runs`);
+}
 
-/** Why there is no Python to test with; undefined where there is. */
-export const pythonMissing: string | undefined = (() => {
+/** The interpreter itself, since what is found on PATH may be a script that looks for it; undefined where there is none that fits. */
+export const python: string | undefined = (() => {
   try {
-    execFileSync("python3", ["-c", "import sys; assert sys.version_info >= (3, 9)"], { stdio: "ignore" });
-    return undefined;
+    const which = "import sys; assert sys.version_info >= (3, 9); print(sys.executable)";
+    return execFileSync("python3", ["-c", which], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   } catch {
-    return "there is no python3 of 3.9 or newer on this machine";
+    return undefined;
   }
 })();
+export const pythonMissing = python === undefined ? "there is no python3 of 3.9 or newer on this machine" : undefined;

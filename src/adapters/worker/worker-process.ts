@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { BoundedLines } from "./bounded-lines.ts";
 import { pieceBytes, shortened } from "./protocol.ts";
+import { Throttle } from "./throttle.ts";
 import type { WorkerLog } from "./worker-log.ts";
 
 export interface WorkerProcessOptions {
@@ -33,6 +34,9 @@ const pipesMaxMs = 300;
 /** How long a worker that closed its stdin or stdout may take to end by itself. */
 const closedPipeMaxMs = 200;
 const stderrLineBytesMax = 8192;
+/** What may be read in a tenth of a second: of stderr, bytes; of what is no answer on stdout, lines, and each 500 bytes as another. */
+const stderrBytesMax = 2 ** 20;
+const garbageMax = 2_000;
 
 export class WorkerProcess {
   readonly #child: ChildProcess | undefined;
@@ -41,6 +45,7 @@ export class WorkerProcess {
   readonly #log: WorkerLog;
   readonly #gone: Promise<void>;
   #tellGone: () => void = () => {};
+  #garbage: Throttle | undefined;
   #how: string | undefined;
   #lastWords = "";
   #killedBecause: string | undefined;
@@ -95,6 +100,11 @@ export class WorkerProcess {
     this.#child?.stdin?.write(line);
   }
 
+  /** Told of each line that was of no use, so that a flood of them slows the worker down and not us. */
+  useless(bytes: number): void {
+    this.#garbage?.spend(1 + bytes / 500);
+  }
+
   /** At once, with all that it started; `gone` follows. */
   kill(because: string): void {
     this.#killedBecause ??= because;
@@ -131,6 +141,8 @@ export class WorkerProcess {
       onTooLong: tooLong,
       onTooLongEnd: tooLongEnd,
     });
+    this.#garbage = new Throttle(stdout, garbageMax);
+    const errorsRead = new Throttle(stderr, stderrBytesMax);
     stdout?.on("data", (chunk: Buffer) => lines.push(chunk));
     stdout?.on("end", () => this.#pipeClosed("stdout"));
     stdin?.on("drain", drained);
@@ -151,6 +163,7 @@ export class WorkerProcess {
       onTooLongEnd: () => {},
     });
     stderr?.on("data", (chunk: Buffer) => {
+      errorsRead.spend(chunk.length);
       if (this.#log.isFull()) {
         errors.rest();
         this.#log.leaveOut(chunk.length);

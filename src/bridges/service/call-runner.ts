@@ -193,7 +193,7 @@ export class CallRunner {
       answer = method.modern(copied, context);
       isPromise = isThenable(answer);
     } catch (failure) {
-      return failed("FAILED", failure);
+      return failed(isTimeout(failure) ? "TIMEOUT" : "FAILED", failure);
     }
     if (!isPromise) {
       method.breaker.succeeded(clock.monotonicMs());
@@ -230,7 +230,7 @@ export class CallRunner {
           if (over) return;
           over = true;
           stop();
-          settle(() => failed("FAILED", failure), resolve, reject);
+          settle(() => failed(isTimeout(failure) ? "TIMEOUT" : "FAILED", failure), resolve, reject);
         },
       );
     });
@@ -509,6 +509,7 @@ class ShadowCall {
         const alike =
           legacy.failed && modern.failed && this.#options.classOf(legacy.failure) === this.#options.classOf(modern.failure);
         if (alike) this.#count("equal");
+        else if (isTimeout(shadow.failure) && !answer.failed) this.method.tally.timeouts += 1;
         else this.method.tally.errors += 1;
         this.#report(alike ? "equal" : "error", answer, shadow, []);
       } else if (legacy.uncopied !== undefined || modern.uncopied !== undefined) {
@@ -669,6 +670,9 @@ function errorText(failure: unknown): string {
   }
   return text.length > errorTextMax ? `${text.slice(0, errorTextMax)}…` : text;
 }
+
+/** A system may see its deadline pass before the bridge does: it is the same event. */
+const isTimeout = (failure: unknown): boolean => failure instanceof SystemFailure && failure.failure === "TIMEOUT";
 
 const timeout = (method: string, ms: number): SystemFailure =>
   new SystemFailure("TIMEOUT", `${method} did not answer within ${ms} ms`);

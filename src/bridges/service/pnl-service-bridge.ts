@@ -20,6 +20,7 @@ import {
   type ShadowOptions,
   shadowDefaults,
 } from "./options.ts";
+import { projections } from "./projections.ts";
 import { ShadowLane } from "./shadow-lane.ts";
 
 export interface PnLServiceBridgeOptions {
@@ -56,21 +57,9 @@ export interface ServiceAnswer<Value = JsonValue> {
 type RequestOf<Method extends PnlMethod> = Parameters<PnlService[Method]>[0];
 type AnswerOf<Method extends PnlMethod> = Awaited<ReturnType<PnlService[Method]>>;
 
-/** By which names the rows of each answer are paired, and what is not compared because it says nothing of P&L. */
-const compared: Readonly<Record<PnlMethod, AnswerOptions>> = {
-  calculatePnl: {
-    keys: { positions: ["book", "symbol"], "positions[].lots": ["tradeId"], matches: ["openTradeId", "closeTradeId"] },
-  },
-  openPositions: { keys: { positions: ["book", "symbol"], "positions[].lots": ["tradeId"] } },
-  tradeHistory: {},
-  dailyPnl: { keys: { daily: ["book", "symbol", "tradingDay"] } },
-  totals: {},
-  positionDetail: { keys: { "position.lots": ["tradeId"] } },
-};
-
 const [positionFields, pnlFields] = [
-  ["quantity", "averagePrice", "price", "mark", "openPrice", "closePrice"],
-  ["realized", "unrealized", "total", "pnl", "fees"],
+  ["quantity", "averagePrice", "price"],
+  ["realized", "unrealized", "total"],
 ];
 
 /**
@@ -180,14 +169,14 @@ export class PnLServiceBridge {
       legacy: this.#side("legacy", legacy, name, legacyTimeoutMs),
       modern: this.#side("modern", modern, name, answering.timeoutMs),
       comparer: new AnswerComparer({
-        ...compared[name],
+        ...projections[name].compare,
         tolerances: Object.fromEntries([
           ...positionFields.map((field) => [field, tolerances.position]),
           ...pnlFields.map((field) => [field, tolerances.pnl]),
         ]),
         ...(this.#options.exclusions === undefined ? {} : { exclusions: this.#options.exclusions }),
       }),
-      project: undefined,
+      project: projections[name].project,
       tally: new MethodTally(),
       breaker: new Breaker(answering.breaker),
     };

@@ -145,6 +145,7 @@ command(
 );
 command("doctor", "what this machine and this configuration can and cannot do", () => import("./commands/doctor.ts"), [
   config(),
+  new Option("--system <side>", "do the checks that every system must pass on this one").choices(["legacy", "modern"]),
   json(),
 ]);
 

@@ -1,18 +1,19 @@
 import { styleText } from "node:util";
-import { examine } from "../../../app/commands.ts";
+import { examine, examineSystem } from "../../../app/commands.ts";
+import { plain } from "../../../domain/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, type Streams } from "../terminal.ts";
 
 export async function run(
-  options: { readonly config?: string; readonly json?: boolean },
+  options: { readonly config?: string; readonly system?: "legacy" | "modern"; readonly json?: boolean },
   { out }: Streams,
 ): Promise<CommandResult> {
-  const findings = await examine(options.config);
+  const findings = await (options.system === undefined ? examine(options.config) : examineSystem(options.system, options.config));
   const fine = findings.every(({ ok }) => ok);
   if (options.json) return jsonResult({ ok: fine, findings }, fine);
   const paint = (style: "green" | "red", text: string): string => (colourful(out) ? styleText(style, text) : text);
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.map(
-    ({ check, ok, detail }) => `${ok ? paint("green", "ok  ") : paint("red", "FAIL")}  ${check.padEnd(width)}  ${detail}`,
+    ({ check, ok, detail }) => `${ok ? paint("green", "ok  ") : paint("red", "FAIL")}  ${check.padEnd(width)}  ${plain(detail)}`,
   );
   return { exitCode: fine ? 0 : 1, text: lines.join("\n") };
 }

@@ -1,0 +1,166 @@
+/**
+ * A Python desk and the modern engine behind one bridge. Run it with `./run exec node examples/python-desk/bridge.ts`.
+ *
+ * In a project of your own these come from "pnl-bridge"; here they come from the sources, so that the example runs without a build.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { CommandSystem } from "../../src/adapters/worker/index.ts";
+import { computePnl, type PnlRequest, type PnlResult, type TradeInput } from "../../src/app/engine.ts";
+import { createServiceBridge } from "../../src/app/service.ts";
+import { type CallComparison, currentCall } from "../../src/bridges/service/index.ts";
+
+interface Desk {
+  calculatePnl(request: PnlRequest): Promise<PnlResult>;
+}
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const worker = fileURLToPath(new URL("../../python/pnl_bridge_worker.py", import.meta.url));
+
+/** The desk as it is, in a process of its own. What it prints goes to the log, never between its answers. */
+const python = new CommandSystem({
+  name: "python-desk",
+  command: ["python3", worker, "desk:DeskService"],
+  cwd: here,
+  // It is killed below more often than in a year, and started again sooner than one would otherwise.
+  pauseMs: 10,
+});
+
+const pythonDesk: Desk = {
+  calculatePnl: (request) => {
+    // A shadow has a deadline, and an end when nobody waits any longer; who answers takes its own time, here ten seconds.
+    const { deadlineMs = 10_000, signal } = currentCall() ?? {};
+    const call = { deadlineMs: Math.min(deadlineMs, 10_000), ...(signal && { signal }) };
+    return python.invoke("calculatePnl", request as never, call) as Promise<unknown> as Promise<PnlResult>;
+  },
+};
+const modernEngine: Desk = { calculatePnl: async (request) => computePnl(request) };
+
+/** What both systems say of a position. The engine says more (instrument, kind of mark, ...), which the desk does not know. */
+const project = (answer: unknown): unknown => {
+  const { positions, totals } = answer as PnlResult;
+  return {
+    positions: positions.map(({ symbol, quantity, averagePrice, realized, unrealized, fees }) => {
+      return { symbol, quantity, averagePrice, realized, unrealized, fees };
+    }),
+    totals: Object.fromEntries(Object.entries(totals).filter(([, total]) => !Array.isArray(total))),
+  };
+};
+const cents = { realized: "0.01", unrealized: "0.01", total: "0.01", fees: "0.01", averagePrice: "0.0001" };
+const methods = { calculatePnl: { project, compare: { tolerances: cents, keys: { positions: ["symbol"] } } } };
+
+const trade = (id: number, symbol: string, side: "B" | "S", quantity: string, price: string): TradeInput => ({
+  id: String(id),
+  symbol,
+  side,
+  quantity,
+  price,
+  fee: "2.05",
+  time: `2025-07-24T09:30:${String(id).padStart(2, "0")}-05:00`,
+});
+const zn = "XCMEFFDPSX20250919U0ZN";
+const trades = [
+  trade(1, zn, "B", "2", "110.5"),
+  trade(2, zn, "B", "1", "110.75"),
+  trade(3, zn, "S", "1", "110.515625"),
+  trade(4, "BUND", "B", "3", "131.27"),
+  trade(5, "BUND", "S", "1", "131.29"),
+];
+const instruments = { BUND: { multiplier: "1000", currency: "EUR" } };
+const marks = { [zn]: "110.53125", BUND: "131.31" };
+
+const say = (text: string): void => console.log(text);
+
+function told({ verdict, fields, legacy, modern }: CallComparison): void {
+  const noise = fields.filter((field) => field.verdict === "within_tolerance");
+  const [first] = noise;
+  const failed = [legacy, modern].flatMap(({ error }) => (error === undefined ? [] : [`, ${error.split(":")[0]}`])).join("");
+  say(`  compared: ${verdict}${failed}`);
+  if (first !== undefined)
+    say(`    ${noise.length} values within tolerance, such as ${first.path}: legacy ${first.legacy}, modern ${first.modern}`);
+  for (const { path, verdict: found, legacy: theirs, modern: ours } of fields)
+    if (found !== "within_tolerance") say(`    ${path} ${found}: legacy ${theirs}, modern ${ours}`);
+}
+
+/** Makes sure that the worker is up, and stops it in its tracks: what is asked next finds it in the middle of a call. */
+async function freeze(): Promise<void> {
+  for (let tries = 0; tries < 100 && python.pid === undefined; tries++) await python.start().catch(() => sleep(20));
+  process.kill(python.pid as number, "SIGSTOP");
+}
+
+/** Ends it the way a crash does. */
+const kill = (): boolean => process.kill(python.pid as number, "SIGKILL");
+
+const shadow = { timeoutMs: 10_000 };
+try {
+  say("1. Python is legacy and answers, the engine is its shadow");
+  const first = createServiceBridge<Desk>({
+    legacy: pythonDesk,
+    modern: modernEngine,
+    plan: { phase: "shadow_mode" },
+    methods,
+    shadow,
+    onComparison: told,
+  });
+  const requests: readonly (readonly [string, PnlRequest])[] = [
+    ["fifo", { method: "fifo", trades, instruments, marks }],
+    ["average, which the desk does not know", { method: "average", trades, instruments, marks }],
+    ["fifo without a mark for ZN", { method: "fifo", trades, instruments, marks: { BUND: marks.BUND } }],
+  ];
+  for (const [what, request] of requests) {
+    const { positions } = await first.calculatePnl(request);
+    say(`${what}: ${positions.map(({ symbol, realized }) => `${symbol} realized ${realized}`).join(", ")}`);
+    await first.$bridge.idle();
+  }
+  await freeze();
+  const dying = first.calculatePnl({ trades, instruments, marks });
+  kill();
+  say(`its process is killed in the middle of a call: ${await outcome(dying)}`);
+  await first.$bridge.idle();
+  say(`the next call starts it again: ${await outcome(first.calculatePnl({ trades, instruments, marks }))}`);
+  await first.$bridge.idle();
+  await first.$bridge.close();
+
+  say("2. the engine is legacy and answers, Python is its shadow");
+  const second = createServiceBridge<Desk>({
+    legacy: modernEngine,
+    modern: pythonDesk,
+    plan: { phase: "shadow_mode" },
+    methods,
+    shadow,
+  });
+  await freeze();
+  const calls = Array.from({ length: 16 }, () => outcome(second.calculatePnl({ trades, instruments, marks })));
+  const outcomes = await Promise.all(calls);
+  kill();
+  await second.$bridge.idle();
+  const { eligible = 0, compared = 0, errors = 0 } = second.$bridge.counters.calculatePnl ?? {};
+  say(`its process is killed while ${calls.length} calls run: ${outcomes.filter((text) => text === "answered").length} answered`);
+  say(`their ${eligible} shadows: ${compared} compared, ${errors} failed`);
+  await second.$bridge.close();
+
+  say("3. Python is modern and answers; when it is killed, legacy answers instead");
+  const third = createServiceBridge<Desk>({
+    legacy: modernEngine,
+    modern: pythonDesk,
+    plan: { phase: "dual_write", flags: { calculator: true, storage: true }, userWhitelist: ["amy"] },
+    keyOf: () => ({ user: "amy" }),
+    methods,
+  });
+  await freeze();
+  const fallen = third.calculatePnl({ trades, instruments, marks });
+  kill();
+  const answered = await outcome(fallen);
+  const { legacy = 0, modern = 0 } = third.$bridge.counters.calculatePnl?.answered ?? {};
+  say(`its process is killed in the middle of a call: ${answered}, ${legacy} time by legacy and ${modern} by modern`);
+  await third.$bridge.close();
+} finally {
+  await python.close();
+}
+
+function outcome(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => "answered",
+    (failure) => `failed, ${failure.failure ?? failure.name}`,
+  );
+}

@@ -1,0 +1,640 @@
+#!/usr/bin/env python3
+"""Puts a Python object behind pnl-bridge: its public methods answer the calls of the bridge.
+
+    python3 pnl_bridge_worker.py [options] module.path:Name [JSON arguments]
+
+`Name` is a class (made with the arguments: an object as keywords, a list one by one, anything else as the one argument), a
+function that returns the object (called likewise), or the object itself; without `:Name` it is the module. The folder that the
+worker is started in can be imported from. One file, Python 3.9 or newer, standard library only: copy it wherever you need it.
+
+A call's request fills the parameters of the method by name. Where the method takes one parameter and the request does not name it,
+the parameter is the whole request. A request that fits neither way is refused, never bent until it fits.
+
+How answers become JSON, exactly and never silently wrong:
+
+| Python                             | JSON                                                                                    |
+|------------------------------------|-----------------------------------------------------------------------------------------|
+| int, of any size                   | number, all digits                                                                      |
+| float, numpy float16/32/64         | number, the shortest text that reads back as the same; NaN and infinity: null, and a line on stderr |
+| Decimal, numpy longdouble          | text, all digits, no exponent                                                           |
+| Fraction                           | text, p/q                                                                               |
+| date, time, datetime, Timestamp, datetime64 | text, ISO 8601; NaT: null                                                      |
+| timedelta                          | number of seconds                                                                       |
+| Enum                               | its value                                                                               |
+| dataclass, namedtuple, mapping     | object; keys that are no text become text where that is unambiguous                     |
+| list, tuple, deque, range, generator, numpy array | list                                                                     |
+| set, frozenset                     | list, sorted by its JSON text                                                           |
+| pandas DataFrame                   | list of rows, objects by column; an index that is more than 0, 1, 2, ... is a column, `index` where it has no name |
+| pandas Series                      | list; with such an index an object                                                      |
+| anything else with to_dict()       | what that returns                                                                       |
+| anything else                      | the call fails, saying what stands where                                                |
+
+What the object prints goes to stderr: stdout belongs to the protocol, also for C code and for programs that it starts. Its stdin is
+empty. Errors are told by class and message (and `code`, where the exception has one that is text); the traceback goes to stderr.
+
+One call at a time, in the main thread, where the object was made too (as sqlite3 wants it); with `--threads N` N at a time, which the
+object must be fit for. A call whose deadline is over before it begins is not begun.
+
+Read-only: where the bridge asks for it, a constructor or function that takes `read_only` gets it, an object with `set_read_only` is
+told, and methods named by `--writes` or by the object's attribute `pnl_bridge_writes` are refused.
+
+The protocol (version 1) stands in src/adapters/worker/protocol.ts of pnl-bridge: JSON-RPC 2.0, one message a line.
+"""
+
+import argparse
+import asyncio
+import collections.abc
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import importlib
+import inspect
+import json
+import math
+import numbers
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+
+PROTOCOL_VERSION = 1
+DEPTH_MAX = 100
+DIGITS_MAX = 400
+MESSAGE_MAX = 1000
+QUEUE_MAX = 1000
+MIB = 1 << 20
+
+METHOD_NOT_FOUND = -32601
+BAD_REQUEST = -32602
+FAILED = -32000
+TOO_LATE = -32001
+TOO_LARGE = -32002
+BUSY = -32003
+READ_ONLY = -32004
+NOT_JSON = -32005
+
+
+AS_THEY_ARE = frozenset((str, int, bool, type(None)))
+
+
+class Refusal(Exception):
+    """A failure with a code of the protocol."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+# --- values to JSON ---------------------------------------------------------------------------------------------------------
+
+
+def to_json(value, notes=None):
+    """The JSON text of a value; what had to become null is described in `notes`. Raises Refusal where there is no way."""
+    plain = jsonable(value, "", 0, [] if notes is None else notes)
+    try:
+        return json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(NOT_JSON, "the answer cannot be written as JSON: %s" % error)
+
+
+def jsonable(value, path, depth, notes):
+    """The value in what json.dumps writes exactly."""
+    kind = type(value)
+    if kind in AS_THEY_ARE:
+        return value
+    if kind is float:
+        return finite(value, path, notes)
+    if depth > DEPTH_MAX:
+        raise Refusal(NOT_JSON, "%s is nested more than %d levels deep, or holds itself" % (shown(path), DEPTH_MAX))
+    if kind is dict:
+        return from_mapping(value, path, depth, notes)
+    if kind is list or kind is tuple:
+        return from_list(value, path, depth, notes)
+    if isinstance(value, enum.Enum):
+        return jsonable(value.value, path, depth + 1, notes)
+    if isinstance(value, decimal.Decimal):
+        return decimal_text(value, path, notes)
+    if isinstance(value, fractions.Fraction):
+        return str(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        # pandas.NaT is a datetime that does not equal itself.
+        return value.isoformat() if value == value else None
+    if isinstance(value, datetime.timedelta):
+        return finite(value.total_seconds(), path, notes) if value == value else None
+    if kind.__module__.split(".")[0] == "numpy":
+        return from_numpy(value, path, depth, notes)
+    if kind.__module__.split(".")[0] == "pandas":
+        return from_pandas(value, path, depth, notes)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return finite(float(value), path, notes)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return from_mapping(fields, path, depth, notes)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return from_mapping(value._asdict(), path, depth, notes)
+    if isinstance(value, collections.abc.Mapping):
+        return from_mapping(value, path, depth, notes)
+    if callable(getattr(value, "to_dict", None)) and not isinstance(value, type):
+        return jsonable(value.to_dict(), path, depth + 1, notes)
+    if isinstance(value, collections.abc.Set):
+        return sorted(from_list(value, path, depth, notes), key=lambda entry: json.dumps(entry, sort_keys=True))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise no_json(value, path)
+    if isinstance(value, (collections.abc.Sequence, collections.abc.Iterator, collections.abc.ValuesView)):
+        return from_list(value, path, depth, notes)
+    raise no_json(value, path)
+
+
+def finite(number, path, notes):
+    if math.isfinite(number):
+        return number
+    notes.append("%s was %r" % (shown(path), number))
+    return None
+
+
+def decimal_text(value, path, notes):
+    if not value.is_finite():
+        notes.append("%s was %s" % (shown(path), value))
+        return None
+    _, digits, exponent = value.as_tuple()
+    if len(digits) + abs(exponent) > DIGITS_MAX:
+        raise Refusal(NOT_JSON, "%s has more than %d digits" % (shown(path), DIGITS_MAX))
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def from_mapping(value, path, depth, notes):
+    result = {}
+    for key, entry in value.items():
+        name = key_text(key, path)
+        if name in result:
+            raise Refusal(NOT_JSON, "%s has the key %s twice, once as another type" % (shown(path), name))
+        as_it_is = type(entry) in AS_THEY_ARE
+        result[name] = entry if as_it_is else jsonable(entry, "%s.%s" % (path, name), depth + 1, notes)
+    return result
+
+
+def key_text(key, path):
+    if isinstance(key, enum.Enum):
+        return key_text(key.value, path)
+    text = jsonable(key, path, 0, []) if not isinstance(key, (tuple, list, dict)) else key
+    if isinstance(text, str):
+        return text
+    if isinstance(text, (bool, int, float)):
+        return json.dumps(text)
+    raise Refusal(NOT_JSON, "%s has a key that cannot be text: %s" % (shown(path), repr(key)[:80]))
+
+
+def from_list(value, path, depth, notes):
+    inner = "%s[]" % path
+    return [entry if type(entry) in AS_THEY_ARE else jsonable(entry, inner, depth + 1, notes) for entry in value]
+
+
+def from_numpy(value, path, depth, notes):
+    numpy = sys.modules["numpy"]
+    if isinstance(value, numpy.ndarray):
+        if value.ndim == 0:
+            return jsonable(value[()], path, depth + 1, notes)
+        # Of a float32, tolist() would make a double with its long text.
+        return from_list(value.tolist() if value.dtype.kind in "biu" or value.dtype == float else value, path, depth, notes)
+    if isinstance(value, numpy.bool_):
+        return bool(value)
+    if isinstance(value, numpy.integer):
+        # A timedelta64 is one too, in a unit of its own.
+        if isinstance(value, numpy.timedelta64):
+            return None if numpy.isnat(value) else float(value / numpy.timedelta64(1, "s"))
+        return int(value)
+    if isinstance(value, numpy.floating):
+        if not numpy.isfinite(value):
+            return finite(float(value), path, notes)
+        # float() of its own shortest text: 0.1 of a float32 is 0.1, not 0.10000000149011612.
+        return float(value) if isinstance(value, float) else longest(value, path, notes)
+    if isinstance(value, numpy.datetime64):
+        return None if numpy.isnat(value) else str(value)
+    if isinstance(value, numpy.str_):
+        return str(value)
+    raise no_json(value, path)
+
+
+def longest(value, path, notes):
+    text = str(value)
+    return float(text) if value.dtype.itemsize < 8 else decimal_text(decimal.Decimal(text), path, notes)
+
+
+def from_pandas(value, path, depth, notes):
+    pandas = sys.modules["pandas"]
+    if value is pandas.NA or value is pandas.NaT:
+        return None
+    if isinstance(value, pandas.DataFrame):
+        if not value.columns.is_unique:
+            raise Refusal(NOT_JSON, "%s is a frame with two columns of one name" % shown(path))
+        if not is_counter(pandas, value.index):
+            value = value.reset_index()
+        columns = [cells_of(value.iloc[:, place]) for place in range(value.shape[1])]
+        names = [key_text(name, path) for name in value.columns]
+        return [
+            {name: from_cell(cell, "%s[].%s" % (path, name), depth, notes) for name, cell in zip(names, row)}
+            for row in zip(*columns)
+        ]
+    if isinstance(value, pandas.Series):
+        cells = [from_cell(cell, "%s[]" % path, depth, notes) for cell in cells_of(value)]
+        if is_counter(pandas, value.index):
+            return cells
+        names = [key_text(name, path) for name in value.index.tolist()]
+        if len(set(names)) < len(names):
+            raise Refusal(NOT_JSON, "%s is a series with two entries of one name" % shown(path))
+        return dict(zip(names, cells))
+    if isinstance(value, pandas.Index):
+        return from_list(value.tolist(), path, depth, notes)
+    if callable(getattr(value, "isoformat", None)):
+        return value.isoformat()
+    raise no_json(value, path)
+
+
+def cells_of(series):
+    """As Python values, but for a float32, whose short text would be lost."""
+    is_small_float = series.dtype.kind == "f" and series.dtype.itemsize < 8
+    return list(series.to_numpy()) if is_small_float else series.tolist()
+
+
+def from_cell(cell, path, depth, notes):
+    """A missing value of a frame is NaN by pandas' own convention, so it is not noted."""
+    if isinstance(cell, numbers.Real) and math.isnan(cell):
+        return None
+    return jsonable(cell, path, depth + 1, notes)
+
+
+def is_counter(pandas, index):
+    return isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
+
+
+def no_json(value, path):
+    return Refusal(NOT_JSON, "%s is a %s, which has no form in JSON" % (shown(path), type(value).__qualname__))
+
+
+def shown(path):
+    return path.lstrip(".") or "the answer"
+
+
+# --- the object -------------------------------------------------------------------------------------------------------------
+
+
+class Target:
+    """The object and what may be called of it."""
+
+    def __init__(self, spec, arguments, writes, read_only):
+        made, name = load(spec)
+        if inspect.isclass(made) or inspect.isroutine(made):
+            made = build(made, arguments, read_only)
+        elif arguments is not None:
+            raise TypeError("%s is an object already and takes no arguments" % spec)
+        self.name = name
+        self.read_only = read_only
+        self.object = made
+        told = getattr(made, "set_read_only", None)
+        if callable(told):
+            told(read_only)
+        self.writes = set(writes) | set(getattr(made, "pnl_bridge_writes", ()))
+        self.methods = {name: method for name, method in public_methods(made)}
+        unknown = self.writes - set(self.methods)
+        if unknown:
+            raise TypeError("no such methods, though said to write: %s" % ", ".join(sorted(unknown)))
+
+    def call(self, name, request):
+        method = self.methods.get(name)
+        if method is None:
+            raise Refusal(METHOD_NOT_FOUND, "no method %s" % str(name)[:100])
+        if self.read_only and name in self.writes:
+            raise Refusal(READ_ONLY, "%s writes, and this worker was started for reading only" % name)
+        arguments, keywords = fit(method, name, request)
+        answer = method(*arguments, **keywords)
+        return asyncio.run(awaited(answer)) if inspect.isawaitable(answer) else answer
+
+
+async def awaited(answer):
+    return await answer
+
+
+def load(spec):
+    module_name, _, path = spec.partition(":")
+    value = importlib.import_module(module_name)
+    for name in filter(None, path.split(".")):
+        value = getattr(value, name)
+    return value, path or module_name
+
+
+def build(maker, arguments, read_only):
+    keywords = dict(arguments) if isinstance(arguments, dict) else {}
+    positional = list(arguments) if isinstance(arguments, list) else []
+    if arguments is not None and not isinstance(arguments, (dict, list)):
+        positional = [arguments]
+    signature = signature_of(maker)
+    if signature is not None and "read_only" in signature.parameters:
+        keywords.setdefault("read_only", read_only)
+    return maker(*positional, **keywords)
+
+
+def public_methods(value):
+    for name in dir(value):
+        if name.startswith("_") or name == "set_read_only":
+            continue
+        # A property is no method, and looking at it might run it.
+        static = inspect.getattr_static(value, name)
+        if isinstance(static, functools.cached_property) or inspect.isdatadescriptor(static):
+            continue
+        method = getattr(value, name, None)
+        if not callable(method) or inspect.isclass(method):
+            continue
+        if inspect.ismodule(value) and getattr(method, "__module__", None) != value.__name__:
+            continue
+        yield name, method
+
+
+def signature_of(function):
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def fit(method, name, request):
+    """The request as arguments: by name, or as the one parameter there is."""
+    signature = signature_of(method)
+    if signature is None:
+        return ([] if request is None else [request]), {}
+    if isinstance(request, dict) and binds(signature, (), request):
+        return [], request
+    if request is None and binds(signature, (), {}):
+        return [], {}
+    if len(signature.parameters) == 1 and binds(signature, (request,), {}):
+        return [request], {}
+    takes = ", ".join(str(parameter) for parameter in signature.parameters.values()) or "nothing"
+    given = ", ".join(map(str, request)) if isinstance(request, dict) else type(request).__name__
+    raise Refusal(BAD_REQUEST, "%s takes %s; the request has %s" % (name, takes, given or "nothing"))
+
+
+def binds(signature, arguments, keywords):
+    try:
+        signature.bind(*arguments, **keywords)
+        return True
+    except TypeError:
+        return False
+
+
+# --- the protocol -----------------------------------------------------------------------------------------------------------
+
+
+class Wire:
+    """Lines in, lines out, on descriptors that nothing else in this process has."""
+
+    def __init__(self, read_from, write_to, request_bytes_max):
+        self.read_from = read_from
+        self.write_to = write_to
+        self.request_bytes_max = request_bytes_max
+        self.answer_bytes_max = 32 * MIB
+        self.lock = threading.Lock()
+
+    def lines(self):
+        """Each line; of one that is too long only the beginning, and True."""
+        held, size, too_long = [], 0, False
+        while True:
+            chunk = os.read(self.read_from, 1 << 16)
+            if not chunk:
+                return
+            pieces = chunk.split(b"\n")
+            for place, piece in enumerate(pieces):
+                if place > 0:
+                    yield b"".join(held), too_long
+                    held, size, too_long = [], 0, False
+                size += len(piece)
+                if size > self.request_bytes_max and not too_long:
+                    held, too_long = [b"".join(held)[:200] or piece[:200]], True
+                if not too_long and piece:
+                    held.append(piece)
+
+    def answer(self, identity, text):
+        """False where the answer is too long to be sent."""
+        line = b'{"jsonrpc":"2.0","id":%d,"result":%s}\n' % (identity, text.encode("ascii"))
+        if len(line) > self.answer_bytes_max:
+            return False
+        self.send(line)
+        return True
+
+    def fail(self, identity, code, message, data=None):
+        error = {"code": code, "message": message[:MESSAGE_MAX]}
+        if data:
+            error["data"] = data
+        self.send(json.dumps({"jsonrpc": "2.0", "id": identity, "error": error}, separators=(",", ":")).encode("ascii") + b"\n")
+
+    def send(self, line):
+        with self.lock:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self.write_to, rest) :]
+
+
+class Worker:
+    def __init__(self, options, wire):
+        self.options = options
+        self.wire = wire
+        self.calls = queue.Queue(QUEUE_MAX)
+        self.target = None
+
+    def run(self):
+        """The main thread's part: makes the object, then calls it. Ends when stdin does."""
+        threading.Thread(target=self.read, daemon=True).start()
+        others = [threading.Thread(target=self.serve, daemon=True) for _ in range(self.options.threads - 1)]
+        for other in others:
+            other.start()
+        self.serve()
+        for other in others:
+            other.join()
+
+    def read(self):
+        """In a thread of its own, so that the end of stdin is seen while a call runs."""
+        try:
+            for line, too_long in self.wire.lines():
+                self.take(line, too_long)
+        except OSError as error:
+            note("stdin cannot be read: %s" % error)
+        for _ in range(self.options.threads):
+            self.put_end()
+        time.sleep(self.options.grace)
+        note("calls were still under way %g s after the end of stdin" % self.options.grace)
+        flush()
+        os._exit(1)
+
+    def put_end(self):
+        try:
+            self.calls.put(None, timeout=self.options.grace)
+        except queue.Full:
+            pass
+
+    def take(self, line, too_long):
+        identity = None
+        try:
+            if too_long:
+                identity = identity_of(line)
+                raise Refusal(TOO_LARGE, "the request is longer than %d bytes" % self.wire.request_bytes_max)
+            if not line.strip():
+                return
+            message = json.loads(line.decode("utf-8"), parse_constant=no_constant)
+            identity, params = message["id"], message.get("params", {})
+            if message["method"] == "initialize":
+                self.calls.put((identity, "initialize", params, None))
+                return
+            if message["method"] != "call":
+                raise Refusal(METHOD_NOT_FOUND, "the protocol has no %s" % str(message["method"])[:100])
+            until = time.monotonic() + float(params["deadlineMs"]) / 1000
+            self.calls.put_nowait((identity, params["method"], params.get("request"), until))
+        except queue.Full:
+            self.wire.fail(identity, BUSY, "%d calls wait in the worker" % QUEUE_MAX)
+        except Refusal as refusal:
+            self.fail_or_note(identity, refusal)
+        except Exception as error:
+            self.fail_or_note(identity, Refusal(BAD_REQUEST, "no message of the protocol: %s" % describe(error)))
+
+    def fail_or_note(self, identity, refusal):
+        if isinstance(identity, int):
+            self.wire.fail(identity, refusal.code, str(refusal))
+        else:
+            note(str(refusal))
+
+    def serve(self):
+        while True:
+            call = self.calls.get()
+            if call is None:
+                return
+            identity, method, request, until = call
+            try:
+                if until is None:
+                    self.initialize(identity, request)
+                elif time.monotonic() > until:
+                    self.wire.fail(identity, TOO_LATE, "the deadline of %s was over before it could begin" % method)
+                else:
+                    self.answer(identity, method, request)
+            except BrokenPipeError:
+                os._exit(0)
+            except Refusal as refusal:
+                self.wire.fail(identity, refusal.code, str(refusal))
+            except BaseException as error:  # SystemExit too: an object may not end the worker.
+                traceback.print_exc()
+                self.wire.fail(identity, FAILED, message_of(error), data_of(error))
+            flush()
+
+    def initialize(self, identity, params):
+        if params.get("protocolVersion") != PROTOCOL_VERSION:
+            # Said in the answer, so that the bridge can tell its operator both versions.
+            self.wire.answer(identity, to_json({"protocolVersion": PROTOCOL_VERSION, "name": "", "methods": []}))
+            return
+        self.wire.answer_bytes_max = int(params.get("answerBytesMax", self.wire.answer_bytes_max))
+        options = self.options
+        target = Target(options.target, options.arguments, options.writes, bool(params.get("readOnly", False)))
+        said = {
+            "protocolVersion": PROTOCOL_VERSION,
+            "name": target.name,
+            "methods": sorted(target.methods),
+            "concurrency": options.threads,
+        }
+        self.target = target
+        self.wire.answer(identity, to_json(said))
+
+    def answer(self, identity, method, request):
+        if self.target is None:
+            raise Refusal(BAD_REQUEST, "initialize has to come first, and to succeed")
+        notes = []
+        text = to_json(self.target.call(method, request), notes)
+        if notes:
+            more = "" if len(notes) == 1 else " and %d more" % (len(notes) - 1)
+            note("%s: not finite, so null: %s%s" % (method, notes[0], more))
+        if not self.wire.answer(identity, text):
+            limit = self.wire.answer_bytes_max
+            self.wire.fail(identity, TOO_LARGE, "the answer of %s has more than %d bytes" % (method, limit))
+
+
+def no_constant(text):
+    raise ValueError("%s is no JSON" % text)
+
+
+def identity_of(head):
+    """The id of a request of which only the beginning is there."""
+    text = head.decode("latin-1")
+    before, found, rest = text.partition('"id":')
+    digits = rest.split(",")[0].strip()
+    return int(digits) if found and digits.isdigit() and len(before) < 40 else None
+
+
+def message_of(error):
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return (text or type(error).__name__)[:MESSAGE_MAX]
+
+
+def data_of(error):
+    data = {"class": type(error).__name__}
+    code = getattr(error, "code", None)
+    # Of a SystemExit it is the message.
+    if isinstance(code, str) and isinstance(error, Exception):
+        data["code"] = code[:100]
+    return data
+
+
+def describe(error):
+    return "%s: %s" % (type(error).__name__, message_of(error)[:200])
+
+
+def note(text):
+    print("pnl_bridge_worker: %s" % text, file=sys.stderr)
+
+
+def flush():
+    try:
+        sys.stderr.flush()
+    except Exception:
+        pass
+
+
+def private_descriptors():
+    """The protocol's own descriptors; from now on 0 is empty and 1 is stderr, for Python, for C code and for child processes."""
+    read_from, write_to = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdin = open(0, "r", closefd=False)
+    sys.stdout = sys.stderr
+    return read_from, write_to
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(prog="pnl_bridge_worker.py", description="Puts a Python object behind pnl-bridge.")
+    parser.add_argument("target", help="module.path:ClassOrFunctionOrObject")
+    parser.add_argument("arguments", nargs="?", type=json.loads, help="JSON for the class or function")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="calls at a time (default 1)")
+    parser.add_argument("--writes", default="", metavar="A,B", help="methods that write, refused where only reading is wanted")
+    parser.add_argument("--grace", type=float, default=2.0, metavar="S", help="seconds for calls under way at the end (default 2)")
+    parser.add_argument("--request-mib", type=float, default=32, metavar="N", help="largest request (default 32)")
+    options = parser.parse_args(argv)
+    options.writes = [name for name in options.writes.split(",") if name]
+    options.threads = max(1, options.threads)
+    read_from, write_to = private_descriptors()
+    sys.path.insert(0, os.getcwd())
+    Worker(options, Wire(read_from, write_to, int(options.request_mib * MIB))).run()
+    flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,145 @@
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { parseExact } from "../../domain/exact-json.ts";
+import { type FailureClass, SystemFailure } from "../../domain/system-failure.ts";
+import type { JsonValue, SystemCall } from "../../ports/system.ts";
+import type { Redaction } from "./redaction.ts";
+
+export interface ExchangeOptions {
+  /** System and method, for messages. */
+  readonly what: string;
+  readonly answerBytesMax: number;
+  readonly redaction: Redaction;
+  /** Told once, when it has settled. */
+  readonly over: () => void;
+}
+
+/** Of the body of a refusal: only its code and words are wanted. */
+const refusalBytesMax = 64 * 2 ** 10;
+/** Node's timers hold no more. */
+const timerMaxMs = 2 ** 31 - 1;
+
+/**
+ * One request and its answer. It settles once: by the answer, or by the failure that comes first, which ends the connection, since what
+ * still comes over it belongs to nobody. Failures carry text only: Node's errors hold on to sockets and to bytes of the other side.
+ */
+export class Exchange {
+  readonly promise: Promise<JsonValue>;
+  readonly #resolve: (answer: JsonValue) => void;
+  readonly #reject: (failure: SystemFailure) => void;
+  readonly #request: ClientRequest;
+  readonly #options: ExchangeOptions;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.fail("TIMEOUT", "nobody waits for the answer any longer");
+  #settled = false;
+
+  /** Sends the body. The signal has not been aborted yet. */
+  constructor(request: ClientRequest, body: Buffer, { deadlineMs, signal }: SystemCall, options: ExchangeOptions) {
+    const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#request = request;
+    this.#options = options;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    // Covers the wait for a connection, connecting, headers and body.
+    if (Number.isFinite(deadlineMs))
+      this.#timer = setTimeout(() => this.fail("TIMEOUT", `no answer within ${deadlineMs} ms`), Math.min(deadlineMs, timerMaxMs));
+    request.on("error", (failure) => this.#broke(failure));
+    request.on("close", () => this.fail("DOWN", "the connection ended without an answer"));
+    request.on("response", (response) => this.#respond(response));
+    request.end(body);
+  }
+
+  fail(failure: FailureClass, why: string, code?: string): void {
+    if (!this.#end()) return;
+    const { what, redaction } = this.#options;
+    const known = code === undefined ? {} : { code: redaction.apply(code).slice(0, codeLengthMax) };
+    this.#reject(new SystemFailure(failure, `${what}: ${redaction.apply(why)}`, known));
+    this.#request.destroy();
+  }
+
+  #respond(response: IncomingMessage): void {
+    const { statusCode: status = 0 } = response;
+    response.on("error", (failure) => this.#broke(failure));
+    response.on("close", () => this.fail("DOWN", "the connection ended in the middle of the answer"));
+    if (status >= 400) {
+      const refused = (body: Buffer): void => this.#refused(status, body);
+      this.#read(response, refusalBytesMax, refused, () => refused(Buffer.alloc(0)));
+    } else if (status >= 300) this.fail("REFUSED", `a redirect (${status}), which is not followed`, codeOf(status));
+    else this.#respondWell(response);
+  }
+
+  #respondWell(response: IncomingMessage): void {
+    const { "content-encoding": encoding = "identity", "content-length": length } = response.headers;
+    const { answerBytesMax } = this.#options;
+    const tooLarge = (): void => this.fail("TOO_LARGE", `the answer has more than ${answerBytesMax} bytes`);
+    if (encoding !== "identity") this.fail("GARBLED", "the answer is encoded, which was not asked for");
+    else if (Number(length) > answerBytesMax) tooLarge();
+    else this.#read(response, answerBytesMax, (body) => this.#answered(response.statusCode === 204 ? nothing : body), tooLarge);
+  }
+
+  #read(response: IncomingMessage, bytesMax: number, whole: (body: Buffer) => void, tooLarge: () => void): void {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) chunks.push(chunk);
+      else tooLarge();
+    });
+    response.on("end", () => {
+      if (response.complete && !this.#settled) whole(Buffer.concat(chunks));
+    });
+  }
+
+  #answered(body: Buffer): void {
+    let answer: JsonValue;
+    try {
+      answer = parseExact(utf8.decode(body));
+    } catch (failure) {
+      const why = failure instanceof SyntaxError ? failure.message : "it is not UTF-8";
+      this.fail("GARBLED", `the answer is no JSON: ${why}`);
+      return;
+    }
+    if (this.#end()) this.#resolve(answer);
+  }
+
+  #refused(status: number, body: Buffer): void {
+    const { code, words } = problemOf(body);
+    this.fail("REFUSED", words ?? `status ${status}`, code ?? codeOf(status));
+  }
+
+  #broke(failure: NodeJS.ErrnoException): void {
+    const { code = "", message } = failure;
+    if (code === "HPE_HEADER_OVERFLOW") this.fail("TOO_LARGE", "the headers of the answer are too large");
+    else if (code.startsWith("HPE_")) this.fail("GARBLED", `the answer is no HTTP: ${code}`);
+    else this.fail("DOWN", message === "" ? code : message);
+  }
+
+  #end(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#options.over();
+    return true;
+  }
+}
+
+/** RFC 9457, as far as it is there: the code of the other side's own, and what it says. */
+function problemOf(body: Buffer): { readonly code: string | undefined; readonly words: string | undefined } {
+  try {
+    const { code, detail, message, title } = JSON.parse(body.toString()) as Readonly<Record<string, unknown>>;
+    return { code: textOf(code), words: textOf(detail) ?? textOf(message) ?? textOf(title) };
+  } catch {
+    return { code: undefined, words: undefined };
+  }
+}
+
+/** 204: done, and nothing to say. */
+const nothing = Buffer.from("null");
+const codeLengthMax = 100;
+const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+const codeOf = (status: number): string => `HTTP_${status}`;
+const utf8 = new TextDecoder("utf-8", { fatal: true });

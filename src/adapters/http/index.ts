@@ -1,0 +1,2 @@
+export { HttpSystem } from "./http-system.ts";
+export { type HttpSystemOptions, httpDefaults } from "./options.ts";

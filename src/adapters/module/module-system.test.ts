@@ -1,0 +1,388 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { BridgeError } from "../../domain/errors.ts";
+import { SystemFailure } from "../../domain/system-failure.ts";
+import { moduleReference } from "../../testing/reference-service.ts";
+import { failureOf, systemContract } from "../../testing/system-contract.ts";
+import { ModuleSystem, type ModuleSystemOptions, type ThreadOptions } from "./index.ts";
+
+const patient = { deadlineMs: 20_000 };
+const hasty = { deadlineMs: 50 };
+const referenceModule = new URL("../../testing/reference-service.ts#threadReference", import.meta.url);
+/** What the module's answers held was a float before anybody could read its text. */
+const floats = { longNumber: "12345678901234567000" };
+
+systemContract(
+  "an object in this process",
+  ({ answerBytesMax }) => ({ system: new ModuleSystem({ name: "desk", service: moduleReference(), answerBytesMax }) }),
+  {
+    aBusyProcessorIsCutOff: "nothing can stop a function of this thread",
+    vanished: "what is in this process cannot go away without it",
+  },
+  floats,
+);
+
+systemContract(
+  "a module in a thread",
+  ({ answerBytesMax }) => {
+    const thread = { graceMs: 200 };
+    const options = { module: referenceModule, answerBytesMax, thread, log: () => {} };
+    const system = new ModuleSystem({ name: "desk", isolation: "thread", ...options });
+    return { system };
+  },
+  {},
+  floats,
+);
+
+// --- modules of the tests, written as files so that a thread can load them ---------------------------------------------
+
+const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-module-"));
+let files = 0;
+const systems: ModuleSystem[] = [];
+afterEach(async () => {
+  await Promise.all(systems.splice(0).map((system) => system.close()));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Writes a module and gives its path below the folder. */
+function moduleFile(source: string): string {
+  const name = `./module ${++files}.mjs`;
+  writeFileSync(join(folder, name), source);
+  return name;
+}
+
+function systemOf(options: Omit<ModuleSystemOptions, "name">): ModuleSystem {
+  const system = new ModuleSystem({ name: "desk", baseFolder: folder, ...options });
+  systems.push(system);
+  return system;
+}
+
+function threadOf(source: string, thread: Partial<ThreadOptions> = {}, log = (_line: string): void => {}): ModuleSystem {
+  return systemOf({ module: moduleFile(source), isolation: "thread", thread, log });
+}
+
+async function untilAnswers(system: ModuleSystem, method = "echo"): Promise<void> {
+  await expect.poll(() => system.invoke(method, "x", patient).catch(String), { timeout: 10_000 }).toBe("x");
+}
+
+const forms = moduleFile(`
+  class Base { inherited() { return this.own; } _helper() {} }
+  export class Desk extends Base {
+    own = "own";
+    arrow = () => this.own;
+    static other() {}
+    get danger() { throw new Error("a getter must not be asked"); }
+    echo(request) { return request; }
+  }
+  export const ready = new Desk();
+  export const factory = () => new Desk();
+  export const later = async () => new Desk();
+  export function Compiled() { this.own = "own"; this.arrow = () => "own"; }
+  Compiled.prototype.inherited = function () { return this.own; };
+  Compiled.prototype.echo = (request) => request;
+  export const nothing = null;
+  export const number = () => 7;
+  export const bad = () => { throw new Error("no licence"); };
+  export default ready;
+`);
+const plainModule = moduleFile(`
+  export const own = "own", echo = (request) => request, arrow = () => own;
+  export async function inherited() { return own; }
+`);
+
+describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", (isolation) => {
+  it.each([
+    `${forms}#ready`,
+    `${forms}#Desk`,
+    `${forms}#factory`,
+    `${forms}#later`,
+    `${forms}#Compiled`,
+    forms,
+    plainModule,
+    new URL(`${pathToFileURL(join(folder, forms)).href}#Desk`),
+  ])("%s offers its public methods, bound", async (module) => {
+    const system = systemOf({ module, isolation });
+    await system.start();
+    expect([...(system.methods ?? [])].sort()).toEqual(["arrow", "echo", "inherited"]);
+    for (const method of ["arrow", "inherited"]) expect(await system.invoke(method, null, patient)).toBe("own");
+    for (const method of ["own", "_helper", "danger", "other"]) await failureOf(system.invoke(method, null, patient), "REFUSED");
+  });
+
+  it.each([
+    [`${forms}#missing`, "exports no missing, only: "],
+    [`${forms}#nothing`, "no object with methods"],
+    [`${forms}#number`, "no object with methods"],
+    [`${forms}#bad`, "no licence"],
+    ["./absent.mjs", "absent.mjs"],
+  ])("%s cannot be loaded: each call says why", async (module, why) => {
+    const system = systemOf({ module, isolation, thread: { restartMinMs: 0 }, log: () => {} });
+    expect((await failureOf(system.invoke("echo", null, patient), "DOWN")).message).toContain(why);
+    expect((await failureOf(system.start(), "DOWN")).message).toContain(why);
+    expect((await failureOf(system.invoke("echo", null, patient), "DOWN")).message).toContain(why);
+  });
+
+  it.each<[string, string | undefined, string]>([
+    ["throw 0", undefined, "0"],
+    ["throw null", undefined, "null"],
+    ["throw undefined", undefined, "undefined"],
+    ["throw 'text'", undefined, "text"],
+    ["throw Symbol('s')", undefined, "Symbol(s)"],
+    ["throw new TypeError('bad type')", "TypeError", "bad type"],
+    ["throw Object.assign(new TypeError('x'), { code: 'NO_BOOK' })", "NO_BOOK", "x"],
+    ["throw Object.assign(new Error('x'), { code: 42 })", undefined, "x"],
+    ["throw { code: 'C' }", "C", "an error without words"],
+    ["throw { get message() { throw 1; } }", undefined, "cannot be read"],
+    ["throw Object.create(null)", undefined, "an error without words"],
+    ["return Promise.reject(new RangeError('later'))", "RangeError", "later"],
+    ["return { then(_, reject) { reject(new Error('thenable')); } }", undefined, "thenable"],
+  ])("that does `%s` is REFUSED", async (body, code, words) => {
+    const system = systemOf({ module: moduleFile(`export const method = () => { ${body}; };`), isolation });
+    const failure = await failureOf(system.invoke("method", null, patient), "REFUSED");
+    expect([failure.code, failure.message]).toEqual([code, expect.stringContaining(words)]);
+  });
+
+  it("is BUSY beyond the calls under way", async () => {
+    const system = systemOf({
+      module: moduleFile("export const hang = () => new Promise(() => {});"),
+      isolation,
+      inFlightMax: 2,
+    });
+    const calls = [system.invoke("hang", null, hasty), system.invoke("hang", null, hasty)];
+    await failureOf(system.invoke("hang", null, hasty), "BUSY");
+    for (const call of calls) await failureOf(call, "TIMEOUT");
+    await failureOf(system.invoke("hang", null, hasty), "TIMEOUT");
+  });
+
+  it("keeps floats where told to", async () => {
+    const system = systemOf({ module: moduleFile("export const half = () => 0.5;"), isolation, exactNumbers: false });
+    expect(await system.invoke("half", null, patient)).toBe(0.5);
+  });
+});
+
+describe("a module in this process", () => {
+  it("is known at once where it is an object; its methods may be sync or async, and keep running after the deadline", async () => {
+    let ended = false;
+    const service = {
+      echo: (request: unknown) => request,
+      async slow() {
+        await sleep(80);
+        ended = true;
+      },
+    };
+    const system = systemOf({ service, kind: "builtin" });
+    expect([system.kind, [...(system.methods ?? [])]]).toEqual(["builtin", ["echo", "slow"]]);
+    await failureOf(system.invoke("slow", null, hasty), "TIMEOUT");
+    await expect.poll(() => ended).toBe(true);
+  });
+
+  it("is disposed of where it was made here, and left alone where it was handed in", async () => {
+    let disposed = 0;
+    const service = { echo: (request: unknown) => request, [Symbol.dispose]: () => disposed++ };
+    await systemOf({ service }).close();
+    expect(disposed).toBe(0);
+    const log = globalThis as { disposedOf?: string };
+    const made = systemOf({
+      module: moduleFile(
+        "export class Desk { echo(r) { return r; } async [Symbol.asyncDispose]() { globalThis.disposedOf = 'desk'; } }",
+      ).concat("#Desk"),
+    });
+    expect(await made.invoke("echo", "x", patient)).toBe("x");
+    await made.close();
+    await made.close();
+    expect(log.disposedOf).toBe("desk");
+    delete log.disposedOf;
+  });
+
+  it.each<[string, Partial<ModuleSystemOptions>]>([
+    ["an object in a thread", { service: {}, isolation: "thread" }],
+    ["neither object nor module", {}],
+    ["both", { service: {}, module: forms }],
+    ["what is no file", { module: "https://example.com/desk.js" }],
+    ["no path", { module: "#desk" }],
+  ])("%s is refused", (_, options) => {
+    const make = (): unknown => new ModuleSystem({ name: "desk", ...options });
+    expect(make).toThrow(BridgeError);
+    expect(make).toThrow(expect.objectContaining({ code: "BAD_CONFIG" }));
+  });
+});
+
+const burning = `
+  export const echo = (request) => request;
+  export const burn = ({ ms }) => { for (const until = performance.now() + ms; performance.now() < until; ); return "burnt"; };
+  export const hang = () => new Promise(() => {});
+`;
+
+describe("a module in a thread", () => {
+  it("leaves the caller's thread free while it computes: timers of the caller come in between", async () => {
+    const order: string[] = [];
+    const system = threadOf(burning);
+    await system.start();
+    const call = system.invoke("burn", { ms: 400 }, patient).then(() => order.push("burnt"));
+    for (let turn = 0; turn < 10; turn++) {
+      await sleep(1);
+      order.push("turn");
+    }
+    await call;
+    expect(order).toEqual([...Array(10).fill("turn"), "burnt"]);
+  });
+
+  it("that computes beyond a call's deadline and the grace is replaced; calls beside it fail DOWN, later ones are answered", async () => {
+    const lines: string[] = [];
+    const system = threadOf(burning, { graceMs: 50, restartMinMs: 0 }, (line) => lines.push(line));
+    await untilAnswers(system);
+    const order: string[] = [];
+    const beside = failureOf(system.invoke("hang", null, patient), "DOWN").then(() => order.push("beside"));
+    await failureOf(system.invoke("burn", { ms: 600_000 }, hasty), "TIMEOUT");
+    order.push("burn");
+    const after = failureOf(system.invoke("echo", "waits behind it", patient), "DOWN");
+    await Promise.all([beside, after]);
+    expect(order).toEqual(["burn", "beside"]);
+    expect(await system.invoke("echo", "x", patient)).toBe("x");
+    expect(lines).toEqual(["the thread ended: it computed without a pause for 50 ms after a call's deadline"]);
+  });
+
+  it("that computes for less than the grace stays, and does not begin what nobody waits for any longer", async () => {
+    const lines: string[] = [];
+    const counting = `${burning} let begun = 0; export const count = () => ++begun;`;
+    const system = threadOf(counting, { graceMs: 30_000 }, (line) => lines.push(line));
+    await untilAnswers(system);
+    const burn = failureOf(system.invoke("burn", { ms: 300 }, hasty), "TIMEOUT");
+    const behind = Array.from({ length: 5 }, () => failureOf(system.invoke("count", null, hasty), "TIMEOUT"));
+    await Promise.all([burn, ...behind]);
+    expect(await system.invoke("count", null, patient)).toBe(1);
+    expect(lines).toEqual([]);
+  });
+
+  it("that has too many calls that never end is replaced", async () => {
+    const lines: string[] = [];
+    const system = threadOf(burning, { unendedMax: 3, restartMinMs: 0 }, (line) => lines.push(line));
+    await untilAnswers(system);
+    // A call that a slow machine has not begun by its deadline does not count.
+    for (let call = 0; call < 100 && lines.length === 0; call++)
+      await system
+        .invoke("hang", null, { deadlineMs: 20 })
+        .catch((failure: unknown) => expect(failure).toBeInstanceOf(SystemFailure));
+    expect(lines).toEqual(["the thread ended: it has 3 calls that never end"]);
+    await untilAnswers(system);
+  });
+
+  it.each<[string, string, Partial<ThreadOptions>]>([
+    ["leaves", "process.exit(3)", {}],
+    ["throws where nobody catches", "setTimeout(() => { throw new Error('stray'); }); return new Promise(() => {})", {}],
+    [
+      "needs more memory than it may",
+      "const all = []; for (;;) all.push(new Array(1e5).fill(all.length))",
+      { resourceLimits: { maxOldGenerationSizeMb: 32 } },
+    ],
+  ])("that %s in the middle of a call fails all of them, and works again after a pause", async (_, body, thread) => {
+    const system = threadOf(`${burning} export const die = () => { ${body}; };`, { restartMinMs: 300, ...thread });
+    await untilAnswers(system);
+    const beside = Array.from({ length: 20 }, () => failureOf(system.invoke("hang", null, patient), "DOWN"));
+    await Promise.all([failureOf(system.invoke("die", null, patient), "DOWN"), ...beside]);
+    await failureOf(system.invoke("echo", "x", patient), "BUSY");
+    await untilAnswers(system);
+  });
+
+  it("that cannot be loaded is tried again after pauses that double", async () => {
+    const system = threadOf("throw new Error('no licence')", { restartMinMs: 40, restartMaxMs: 100_000 });
+    const outcomes = new Map<string, number>();
+    const untilMs = performance.now() + 700;
+    while (performance.now() < untilMs) {
+      const failure = (await system.invoke("echo", null, patient).catch((failure: unknown) => failure)) as SystemFailure;
+      outcomes.set(failure.failure, (outcomes.get(failure.failure) ?? 0) + 1);
+      await sleep(2);
+    }
+    expect([...outcomes.keys()].sort()).toEqual(["BUSY", "DOWN"]);
+    // 40 + 80 + 160 + 320 ms, and the time that threads take.
+    expect(outcomes.get("DOWN")).toBeLessThanOrEqual(5);
+    expect(outcomes.get("BUSY")).toBeGreaterThan(5);
+  });
+
+  it("that takes too long to load is given up; what was called meanwhile is taken back at its deadline", async () => {
+    const system = threadOf("await new Promise((resolve) => setTimeout(resolve, 600_000));", { startMs: 200 });
+    await failureOf(system.invoke("echo", null, hasty), "TIMEOUT");
+    const failure = await failureOf(system.invoke("echo", null, patient), "DOWN");
+    expect(failure.message).toContain("did not load within 200 ms");
+  });
+
+  it("takes the request as it is when it is called, also while it starts", async () => {
+    const system = threadOf(burning);
+    const request = { items: ["a"] };
+    const answer = system.invoke("echo", request, patient);
+    request.items.push("b");
+    expect(await answer).toEqual({ items: ["a"] });
+  });
+
+  it("prints into the log, line by line, and outlives a promise that nobody handles", async () => {
+    const lines: string[] = [];
+    const system = threadOf(
+      `export const echo = (request) => request;
+       export const print = () => {
+         console.log("out\\u001b[31m"); console.error("err %d", 7);
+         process.stdout.write("half "); process.stdout.write(Buffer.from("line\\n"), () => {});
+         void Promise.reject(new TypeError("stray"));
+       };
+       export const flood = () => { for (let line = 0; line < 50_000; line++) console.log("x".repeat(5_000)); };`,
+      {},
+      (line) => lines.push(line),
+    );
+    await system.invoke("print", null, patient);
+    await expect.poll(() => lines).toEqual(["out\\u{1b}[31m", "err 7", "half line", "unhandled rejection: TypeError: stray"]);
+    await untilAnswers(system);
+    await system.invoke("flood", null, patient);
+    await sleep(1_100);
+    await system.invoke("print", null, patient);
+    await expect.poll(() => lines.some((line) => line.includes("more lines)"))).toBe(true);
+    expect(lines.length).toBeLessThan(20_000);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(2_100);
+  });
+
+  it("survives a log that throws", async () => {
+    const system = threadOf("console.log('x'); export const echo = (request) => request;", {}, () => {
+      throw new Error("full");
+    });
+    await untilAnswers(system);
+  });
+
+  it("runs no more once close() has resolved", async () => {
+    const beats = new BroadcastChannel("pnl-bridge beats");
+    let count = 0;
+    beats.onmessage = () => count++;
+    const system = threadOf(`
+      const beats = new BroadcastChannel("pnl-bridge beats");
+      setInterval(() => beats.postMessage("beat"), 1);
+    `);
+    await system.start();
+    await expect.poll(() => count).toBeGreaterThan(3);
+    await system.close();
+    await sleep(20);
+    const closed = count;
+    await sleep(50);
+    expect(count).toBe(closed);
+    beats.close();
+  });
+
+  it("keeps no program alive, except while a call is under way", async () => {
+    const desk = moduleFile(
+      "export const slow = () => new Promise((resolve) => setTimeout(resolve, 300, 'done')); setInterval(() => {}, 10);",
+    );
+    const program = join(folder, "program.mjs");
+    const adapter = new URL("./index.ts", import.meta.url).href;
+    writeFileSync(
+      program,
+      `import { ModuleSystem } from ${JSON.stringify(adapter)};
+       const system = new ModuleSystem({ name: "desk", module: ${JSON.stringify(join(folder, desk))}, isolation: "thread" });
+       await system.start();
+       console.log(await system.invoke("slow", null, { deadlineMs: Infinity }));
+       // It is not closed, and the program ends all the same.`,
+    );
+    const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 20_000 });
+    expect(stdout).toBe("done\n");
+  });
+});

@@ -1,0 +1,193 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { HostMonitor, systemClock } from "../adapters/host/index.ts";
+import { HttpSystem } from "../adapters/http/index.ts";
+import { ModuleSystem } from "../adapters/module/index.ts";
+import { openPostgresEvidenceStore } from "../adapters/postgres/index.ts";
+import { openSqliteEvidenceStore } from "../adapters/sqlite/index.ts";
+import { CommandSystem } from "../adapters/worker/index.ts";
+import { type CallComparison, type ConvertAnswer, PnLServiceBridge } from "../bridges/service/index.ts";
+import { type Config, loadConfig, type SystemConfig } from "../config/index.ts";
+import { BridgeError, unreachable } from "../domain/errors.ts";
+import type { Side } from "../domain/phase.ts";
+import { LegacyDeskService } from "../legacy-desk/index.ts";
+import type { EvidenceStore } from "../ports/evidence.ts";
+import type { BridgedSystem } from "../ports/system.ts";
+import { pinnedPrices } from "./parity.ts";
+import { LedgerWorld } from "./systems/ledger-world.ts";
+import { ModernEngineService } from "./systems/modern-service.ts";
+import { pointsToMoney } from "./systems/points.ts";
+
+export interface PnlBridgeOptions {
+  /** A `pnl_migration_config.yaml`, or what one says. Paths in it are relative to its folder, else to the working folder. */
+  readonly config: string | Config;
+  /** Told of each comparison, after the caller has the answer. */
+  readonly onComparison?: (comparison: CallComparison) => void;
+  /** Gets what child processes and threads of foreign systems print, a line at a time. */
+  readonly log?: (line: string) => void;
+}
+
+/** Both systems of a configuration, bridged. */
+export interface PnlBridge {
+  readonly service: PnLServiceBridge;
+  /** Where comparisons are kept; undefined where no control store is configured. */
+  readonly evidence: EvidenceStore | undefined;
+  /** Ends shadowing, writes what evidence there is, and closes systems and stores. */
+  close(): Promise<void>;
+}
+
+/**
+ * The bridge of a configuration file: legacy and modern as it says, routed by its plan, comparisons kept beside its control store.
+ * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws.
+ */
+export async function createPnlBridge({ config: given, onComparison, log }: PnlBridgeOptions): Promise<PnlBridge> {
+  const config = typeof given === "string" ? await loadConfig(given) : given;
+  const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
+  const systems = await openSystems(config, folder, log);
+  try {
+    const evidence = await openEvidence(config, folder);
+    const monitor = new HostMonitor();
+    const { positionThreshold, comparisonThreshold } = config.validation;
+    const { legacy, modern } = config.systems;
+    const service = new PnLServiceBridge(
+      {
+        ...systems,
+        plan: config.plan,
+        tolerances: { position: positionThreshold, pnl: comparisonThreshold },
+        convert: conversions(config),
+        ...(timeoutOf(legacy) === undefined ? {} : { legacyTimeoutMs: timeoutOf(legacy) as number }),
+        ...(timeoutOf(modern) === undefined ? {} : { answering: { timeoutMs: timeoutOf(modern) as number } }),
+        ...(onComparison === undefined ? {} : { onComparison }),
+        ...(evidence === undefined ? {} : { evidence }),
+      },
+      { clock: systemClock, load: monitor, draw: Math.random },
+    );
+    return {
+      service,
+      evidence,
+      close: async () => {
+        await service.close();
+        await evidence?.close();
+        monitor.close();
+      },
+    };
+  } catch (failure) {
+    await Promise.all([systems.legacy.close(), systems.modern.close()]);
+    throw failure;
+  }
+}
+
+/** One system of a configuration, by itself: for `doctor`. */
+export async function openSystem(
+  side: Side,
+  config: Config,
+  folder: string,
+  log?: (line: string) => void,
+): Promise<{ readonly system: BridgedSystem; readonly convert: ConvertAnswer }> {
+  const system = await makeSystem(config.systems[side], worldOf(config, folder), folder, log);
+  return { system, convert: conversions(config)[side] ?? ((_, answer) => answer) };
+}
+
+async function openSystems(
+  config: Config,
+  folder: string,
+  log: ((line: string) => void) | undefined,
+): Promise<Record<Side, BridgedSystem>> {
+  const world = worldOf(config, folder);
+  const legacy = await makeSystem(config.systems.legacy, world, folder, log);
+  try {
+    return { legacy, modern: await makeSystem(config.systems.modern, world, folder, log) };
+  } catch (failure) {
+    await legacy.close();
+    throw failure;
+  }
+}
+
+/** Both built-in systems look at one world. Beside the legacy desk it has calendar days and no books, as the desk has. */
+function worldOf({ watch, systems }: Config, folder: string): LedgerWorld | undefined {
+  if (watch.tradeLedger === null) return undefined;
+  const isDesk = Object.values(systems).some((system) => system.kind === "builtin" && system.name === "legacy-desk");
+  return new LedgerWorld({
+    trades: [resolve(folder, watch.tradeLedger)],
+    ...(watch.marketPrices === null ? {} : { prices: [resolve(folder, watch.marketPrices)] }),
+    ...(isDesk ? { dayRule: "calendar" as const, netBooks: true } : {}),
+  });
+}
+
+async function makeSystem(
+  system: SystemConfig,
+  world: LedgerWorld | undefined,
+  folder: string,
+  log: ((line: string) => void) | undefined,
+): Promise<BridgedSystem> {
+  switch (system.kind) {
+    case "builtin": {
+      const service =
+        system.name === "modern-engine"
+          ? new ModernEngineService(world)
+          : new LegacyDeskService({ mode: system.mode, world: () => legacyWorld(world) });
+      return new ModuleSystem({ name: system.name, kind: "builtin", service });
+    }
+    case "module":
+      return new ModuleSystem({
+        name: system.name,
+        module: system.path,
+        baseFolder: folder,
+        isolation: system.isolation,
+        ...(log === undefined ? {} : { log }),
+      });
+    case "command":
+      return new CommandSystem({
+        name: system.name,
+        command: system.command,
+        cwd: system.cwd === undefined ? folder : resolve(folder, system.cwd),
+        ...(log === undefined ? {} : { log }),
+      });
+    case "http":
+      return new HttpSystem({
+        name: system.name,
+        url: system.url,
+        ...(system.authorizationEnv === undefined ? {} : { authorizationEnv: system.authorizationEnv }),
+        ...(system.caFile === undefined ? {} : { ca: await readCa(resolve(folder, system.caFile)) }),
+      });
+    default:
+      return unreachable(system);
+  }
+}
+
+/** The desk is given the files, and for each symbol and day the price that modern goes by. */
+async function legacyWorld(world: LedgerWorld | undefined) {
+  if (world === undefined) throw new Error("no trade ledgers are configured (watch.trade_ledger)");
+  const run = await world.run({ method: "fifo", asOf: undefined });
+  return { ledgers: run.ledgers, closes: pinnedPrices(run) };
+}
+
+function conversions({ systems }: Config): Partial<Record<Side, ConvertAnswer>> {
+  const inPoints = (system: SystemConfig): boolean =>
+    system.kind === "builtin" ? system.name === "legacy-desk" : system.pnlIn === "points";
+  return {
+    ...(inPoints(systems.legacy) ? { legacy: pointsToMoney } : {}),
+    ...(inPoints(systems.modern) ? { modern: pointsToMoney } : {}),
+  };
+}
+
+/** Comparisons stand beside the control store: in a file of their own, or in the same database. */
+async function openEvidence({ stores }: Config, folder: string): Promise<EvidenceStore | undefined> {
+  if (stores.control === null) return undefined;
+  const [, file] = /^sqlite:(?:\/\/)?(.+)$/.exec(stores.control) ?? [];
+  if (file !== undefined) return openSqliteEvidenceStore(join(dirname(resolve(folder, file)), "evidence.db"));
+  return openPostgresEvidenceStore(stores.control);
+}
+
+const timeoutOf = (system: SystemConfig): number | undefined => (system.kind === "builtin" ? undefined : system.timeoutMs);
+
+async function readCa(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new BridgeError("UNREADABLE", {
+      what: `the certificates cannot be read: ${cause.code}`,
+      where: path,
+      mend: "check ca_file",
+      cause,
+    });
+  });
+}

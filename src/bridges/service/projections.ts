@@ -1,0 +1,74 @@
+import type { AnswerOptions } from "../../comparison/index.ts";
+import type { PnlMethod } from "../../ports/pnl-service.ts";
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** What of a P&L answer is compared, and how its rows are paired: what every system says, in whatever company it says it. */
+export interface Projection {
+  readonly compare: Pick<AnswerOptions, "keys">;
+  readonly project: (answer: unknown) => unknown;
+}
+
+const positionFields = ["book", "symbol", "quantity", "averagePrice", "realized", "unrealized"];
+const dailyFields = ["book", "symbol", "tradingDay", "realized", "unrealized", "total"];
+const tradeFields = ["id", "book", "symbol", "side", "quantity", "price"];
+
+/**
+ * Lots, matches, marks and what a system adds of its own are left out: not every system has them. Times of trades too: one cuts
+ * fractions off, another names the offset. Totals are compared by currency; lists among them are of symbols, not of money.
+ */
+export const projections: Readonly<Record<PnlMethod, Projection>> = {
+  calculatePnl: {
+    compare: { keys: { positions: ["book", "symbol"] } },
+    project: (answer) => ({
+      positions: rows(answer, "positions", positionFields),
+      totals: moneyOf(field(answer, "totals")),
+      rejected: rows(answer, "rejected", ["index"]),
+    }),
+  },
+  openPositions: {
+    compare: { keys: { positions: ["book", "symbol"] } },
+    project: (answer) => ({ positions: rows(answer, "positions", positionFields) }),
+  },
+  tradeHistory: {
+    compare: { keys: { trades: ["id", "symbol", "side", "quantity", "price"] } },
+    project: (answer) => ({ trades: rows(answer, "trades", tradeFields) }),
+  },
+  dailyPnl: {
+    compare: { keys: { daily: ["book", "symbol", "tradingDay"] } },
+    project: (answer) => ({ daily: rows(answer, "daily", dailyFields) }),
+  },
+  totals: { compare: {}, project: (answer) => ({ totals: moneyOf(field(answer, "totals")) }) },
+  positionDetail: {
+    compare: {},
+    project: (answer) => {
+      const position = field(answer, "position");
+      return { position: isRow(position) ? picked(position, positionFields) : position };
+    },
+  },
+};
+
+const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null;
+
+const field = (answer: unknown, name: string): unknown => (isRow(answer) ? answer[name] : undefined);
+
+/** The rows of a list with some of their fields; what is no list stays as it is, so that the comparison shows it. */
+function rows(answer: unknown, list: string, fields: readonly string[]): unknown {
+  const given = field(answer, list);
+  return Array.isArray(given) ? given.map((row) => (isRow(row) ? picked(row, fields) : row)) : given;
+}
+
+function picked(row: Row, fields: readonly string[]): Row {
+  const found: Record<string, unknown> = {};
+  for (const name of fields) if (row[name] !== undefined) found[name] = row[name];
+  return found;
+}
+
+function moneyOf(totals: unknown): unknown {
+  if (!isRow(totals)) return totals;
+  return Object.fromEntries(
+    Object.entries(totals).flatMap(([currency, total]) =>
+      isRow(total) && !Array.isArray(total) ? [[currency, picked(total, ["realized", "unrealized", "total"])]] : [],
+    ),
+  );
+}

@@ -1,0 +1,66 @@
+import type { Clock } from "../ports/clock.ts";
+
+/** Time that stands still until a test moves it. */
+export class TestClock implements Clock {
+  readonly #startMs: number;
+  #nowMs: number;
+  readonly #timers = new Set<Timer>();
+
+  constructor(start = "2025-08-01T14:30:00.000Z") {
+    this.#startMs = Date.parse(start);
+    this.#nowMs = this.#startMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs - this.#startMs;
+  }
+
+  every(intervalMs: number, tick: () => void, keepsAlive = false): () => void {
+    const timer: Timer = { intervalMs, tick, keepsAlive, dueMs: this.#nowMs + intervalMs };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  today(): string {
+    return new Date(this.#nowMs).toISOString().slice(0, 10);
+  }
+
+  /** Moves on by so much. Every tick that is due on the way comes at its own time, the earliest first. */
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (let next = this.#next(); next !== undefined && next.dueMs <= untilMs; next = this.#next()) {
+      this.#nowMs = next.dueMs;
+      next.dueMs += next.intervalMs;
+      next.tick();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** Timers that nobody has stopped. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Whether one of them would keep a program from ending. */
+  get keepsAlive(): boolean {
+    return [...this.#timers].some(({ keepsAlive }) => keepsAlive);
+  }
+
+  #next(): Timer | undefined {
+    return [...this.#timers].reduce<Timer | undefined>(
+      (first, timer) => (first === undefined || timer.dueMs < first.dueMs ? timer : first),
+      undefined,
+    );
+  }
+}
+
+interface Timer {
+  readonly intervalMs: number;
+  readonly tick: () => void;
+  readonly keepsAlive: boolean;
+  dueMs: number;
+}
