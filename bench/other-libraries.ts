@@ -75,10 +75,7 @@ export async function launchDarkly(stage: "off" | "shadow"): Promise<LDClient> {
   return client;
 }
 
-export function withLaunchDarkly<Request, Answer>(
-  client: LDClient,
-  sides: TwoSides<Request, Answer>,
-): Shadowed<Request, Answer> {
+export function withLaunchDarkly<Request, Answer>(client: LDClient, sides: TwoSides<Request, Answer>): Shadowed<Request, Answer> {
   const read = (side: (request: Request) => Promise<Answer>) => async (request?: Request) =>
     LDMigrationSuccess(await side(request as Request));
   const migration = createMigration<Answer, never, Request, never>(client, {

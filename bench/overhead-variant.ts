@@ -87,14 +87,15 @@ async function nanosecondsPerCall({ call, drain, compared }: Variant): Promise<n
   for (let batch = 0; batch < batches; batch++) {
     // Timers and the collector have their turn outside the time.
     await new Promise(setImmediate);
-    globalThis.gc?.({ type: 'minor' });
+    globalThis.gc?.({ type: "minor" });
     const startedMs = performance.now();
     for (let left = callsOfBatch; left > 0; left--) await call({ book: "UST", asOf: "2025-07-24" });
     await drain?.();
     times.push(((performance.now() - startedMs) * 1e6) / callsOfBatch);
   }
   const wanted = batches * callsOfBatch;
-  if (compared !== undefined && ![0, wanted].includes(compared())) throw new Error(`${compared()} of ${wanted} calls were compared`);
+  if (compared !== undefined && ![0, wanted].includes(compared()))
+    throw new Error(`${compared()} of ${wanted} calls were compared`);
   return median(times);
 }
 

@@ -84,7 +84,7 @@ export async function openSystem(
   folder: string,
   log?: (line: string) => void,
 ): Promise<{ readonly system: BridgedSystem; readonly convert: ConvertAnswer }> {
-  const system = await makeSystem(config.systems[side], worldOf(config, folder), folder, log);
+  const system = await makeSystem(side, config, { world: worldOf(config, folder), folder, log });
   return { system, convert: conversions(config)[side] ?? ((_, answer) => answer) };
 }
 
@@ -93,10 +93,10 @@ async function openSystems(
   folder: string,
   log: ((line: string) => void) | undefined,
 ): Promise<Record<Side, BridgedSystem>> {
-  const world = worldOf(config, folder);
-  const legacy = await makeSystem(config.systems.legacy, world, folder, log);
+  const around = { world: worldOf(config, folder), folder, log };
+  const legacy = await makeSystem("legacy", config, around);
   try {
-    return { legacy, modern: await makeSystem(config.systems.modern, world, folder, log) };
+    return { legacy, modern: await makeSystem("modern", config, around) };
   } catch (failure) {
     await legacy.close();
     throw failure;
@@ -114,12 +114,17 @@ function worldOf({ watch, systems }: Config, folder: string): LedgerWorld | unde
   });
 }
 
-async function makeSystem(
-  system: SystemConfig,
-  world: LedgerWorld | undefined,
-  folder: string,
-  log: ((line: string) => void) | undefined,
-): Promise<BridgedSystem> {
+interface Surroundings {
+  readonly world: LedgerWorld | undefined;
+  readonly folder: string;
+  readonly log: ((line: string) => void) | undefined;
+}
+
+/** A worker that is legacy answers callers: it is not killed for being slower than a shadow may be. */
+const legacyGraceMs = 10_000;
+
+async function makeSystem(side: Side, { systems }: Config, { world, folder, log }: Surroundings): Promise<BridgedSystem> {
+  const system = systems[side];
   switch (system.kind) {
     case "builtin": {
       const service =
@@ -141,6 +146,8 @@ async function makeSystem(
         name: system.name,
         command: system.command,
         cwd: system.cwd === undefined ? folder : resolve(folder, system.cwd),
+        inheritEnv: Object.keys(process.env).filter((variable) => !secretsOf(systems).has(variable)),
+        ...(side === "legacy" ? { graceMs: legacyGraceMs } : {}),
         ...(log === undefined ? {} : { log }),
       });
     case "http":
@@ -154,6 +161,14 @@ async function makeSystem(
       return unreachable(system);
   }
 }
+
+/** The environment variables that are for one system only. */
+const secretsOf = (systems: Config["systems"]): ReadonlySet<string> =>
+  new Set(
+    Object.values(systems).flatMap((system) =>
+      system.kind === "http" && system.authorizationEnv !== undefined ? [system.authorizationEnv] : [],
+    ),
+  );
 
 /** The desk is given the files, and for each symbol and day the price that modern goes by. */
 async function legacyWorld(world: LedgerWorld | undefined) {

@@ -3,7 +3,7 @@ export const failureClasses = {
   REFUSED: "the system answered that it cannot do it: bad input, unknown method, an error of its own",
   TIMEOUT: "no answer before the deadline",
   DOWN: "the system cannot be reached, or went away in the middle of the call",
-  TOO_LARGE: "the answer is larger than the limit",
+  TOO_LARGE: "the answer, or the request, is larger than the limit",
   GARBLED: "what came is no answer",
   BUSY: "too many calls are under way, or the system is starting again",
 } as const;

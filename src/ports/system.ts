@@ -1,3 +1,7 @@
+import type { JsonValue } from "../domain/exact-json.ts";
+
+export type { JsonValue };
+
 /**
  * A system that can be bridged, however it is reached: functions in this process, a worker thread, a child process, a service
  * over HTTP. Requests and answers are JSON values whose money is decimal text: numbers of a foreign answer have been read from
@@ -22,5 +26,3 @@ export interface SystemCall {
   /** Aborted when nobody waits any longer. */
   readonly signal?: AbortSignal;
 }
-
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };

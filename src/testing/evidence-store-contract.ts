@@ -23,7 +23,7 @@ export interface EvidencePlace {
 }
 
 export interface EvidenceContractOptions {
-  /** Why there is no `elsewhere`: the tests that need another process are skipped with it. */
+  /** Why there is no `elsewhere`: the tests that need a process, or work outside of this one, are skipped with it. */
   readonly oneProcess?: string;
 }
 
@@ -55,6 +55,7 @@ export function evidenceStoreContract(
   make: () => Promise<EvidencePlace>,
   { oneProcess }: EvidenceContractOptions = {},
 ): void {
+  const reason = oneProcess === undefined ? "" : ` (skipped: ${oneProcess})`;
   describe(`EvidenceStore: ${name}`, () => {
     let place: EvidencePlace;
     let opened: EvidenceStore[];
@@ -176,7 +177,7 @@ export function evidenceStoreContract(
         expect(await store.counts()).toMatchObject([{ count: 10_000 }]);
       });
 
-      it.skipIf(oneProcess !== undefined)("lets the process do other things meanwhile", async () => {
+      it.skipIf(oneProcess !== undefined)(`lets the process do other things meanwhile${reason}`, async () => {
         const store = await open();
         let turns = 0;
         let done = false;

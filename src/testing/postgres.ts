@@ -16,7 +16,7 @@
  * Packages are installed without their install scripts, so links between shared libraries may be missing: they are made once.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, lchownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -57,14 +57,15 @@ async function startOnce(): Promise<TestPostgres> {
   const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-postgres-"));
   try {
     const user = unprivileged();
-    chmodSync(folder, 0o700);
-    if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid);
     const native = programs(folder, user);
     const password = "only for this test";
+    const passwordFile = join(folder, "password");
+    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+    give(folder, user);
     await promisify(execFile)(
       join(native, "bin", "initdb"),
-      ["--pgdata", join(folder, "data"), ...initOptions, "--pwfile", secretFile(folder, password, user)],
-      { ...user, env: { ...process.env, LC_ALL: "C" } },
+      ["--pgdata", join(folder, "data"), ...initOptions, "--pwfile", passwordFile],
+      { ...user, cwd: folder, env: { ...process.env, LC_ALL: "C" } },
     );
     const port = await freePort();
     const server = new Server(native, folder, port, user);
@@ -118,11 +119,13 @@ rm -rf "$folder"
 class Server {
   readonly #keeper: ChildProcess;
   readonly #gone: Promise<void>;
+  readonly #folder: string;
   #log = "";
   #onLog: () => void = () => {};
 
   constructor(native: string, folder: string, port: number, user: User) {
     const command = [join(native, "bin", "postgres"), "-D", join(folder, "data"), "-p", String(port), ...serverOptions];
+    this.#folder = folder;
     this.#keeper = spawn("/bin/sh", ["-c", keeper, "sh", folder, ...command], {
       ...user,
       detached: true,
@@ -157,6 +160,8 @@ class Server {
   async stop(): Promise<void> {
     this.#keeper.stdin?.end();
     await this.#gone;
+    // Where its user may not remove it from the folder of all temporary folders.
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
@@ -191,18 +196,17 @@ function programs(folder: string, user: User): string {
   const wanted: readonly { readonly target: string }[] = existsSync(links) ? JSON.parse(readFileSync(links, "utf8")) : [];
   if (!wanted.every(({ target }) => existsSync(join(home, target))))
     spawnSync(process.execPath, [join(home, "scripts", "hydrate-symlinks.js")], { cwd: home });
-  const runs = spawnSync(join(native, "bin", "postgres"), ["--version"], { ...user, cwd: "/" }).status === 0;
-  if (runs) return native;
+  if (spawnSync(join(native, "bin", "postgres"), ["--version"], { ...user, cwd: "/" }).status === 0) return native;
   const copy = join(folder, "native");
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   return copy;
 }
 
-function secretFile(folder: string, secret: string, user: User): string {
-  const path = join(folder, "password");
-  writeFileSync(path, `${secret}\n`, { mode: 0o600 });
-  if (user.uid !== undefined) chownSync(path, user.uid, user.gid ?? user.uid);
-  return path;
+/** The folder and all in it, so that the user can use it, and remove it at the end. */
+function give(folder: string, { uid, gid }: User): void {
+  if (uid === undefined || gid === undefined) return;
+  for (const path of [folder, ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name))])
+    lchownSync(path, uid, gid);
 }
 
 function freePort(): Promise<number> {

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { failureOf, systemContract } from "../../testing/system-contract.ts";
-import type { CommandOptions, CommandSystem } from "./index.ts";
-import { root, runs, untilGone, Workshop } from "./test-workers.ts";
+import { root, runs, untilGone, Workshop } from "../../testing/worker-programs.ts";
+import { type CommandOptions, CommandSystem } from "./index.ts";
 
 const shop = new Workshop();
+const make = (command: readonly string[], options: Partial<CommandOptions> = {}): CommandSystem =>
+  shop.keep(new CommandSystem({ name: "desk", command, log: shop.note, cwd: shop.folder, ...options }));
 const patient = { deadlineMs: 20_000 };
 const hasty = { deadlineMs: 100 };
 const add = (system: CommandSystem, a = 1, b = 2) => system.invoke("add", { a, b }, patient);
@@ -15,7 +17,7 @@ const eager: Partial<CommandOptions> = { pauseMs: 1, graceMs: 50 };
 const plain = shop.node("");
 
 /** Finishes the line that it is told, after the id. */
-const sayer = shop.system(shop.node(`methods.say = (id, { rest }) => line('{"jsonrpc":"2.0","id":' + id + "," + rest);`));
+const sayer = make(shop.node(`methods.say = (id, { rest }) => line('{"jsonrpc":"2.0","id":' + id + "," + rest);`));
 
 const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
@@ -42,7 +44,7 @@ process.stdin.on("data", (chunk) => {
 });
 process.stdin.on("end", () => process.exit());
 `);
-  const system = shop.system(host, { answerBytesMax, graceMs: 1_000 });
+  const system = make(host, { answerBytesMax, graceMs: 1_000 });
   let pid: number | undefined;
   return {
     system,
@@ -58,7 +60,7 @@ process.stdin.on("end", () => process.exit());
 
 describe("CommandSystem", () => {
   it("starts with the first call, introduces itself and learns the methods", async () => {
-    const system = shop.system(plain, { readOnly: true, client: "a test", answerBytesMax: 12345 });
+    const system = make(plain, { readOnly: true, client: "a test", answerBytesMax: 12345 });
     expect([system.pid, system.methods, system.counters.starts]).toEqual([undefined, undefined, 0]);
     expect(await system.invoke("whoami", {}, patient)).toEqual({
       pid: system.pid,
@@ -70,14 +72,14 @@ describe("CommandSystem", () => {
   });
 
   it("can be started ahead, by any number at once", async () => {
-    const system = shop.system(plain);
+    const system = make(plain);
     await Promise.all([system.start(), system.start()]);
     await system.start();
     expect([system.methods?.has("add"), system.counters.starts]).toEqual([true, 1]);
   });
 
   it("hands out answers by id, whatever their order", async () => {
-    const reversed = shop.system(
+    const reversed = make(
       shop.node(`
 const waiting = [];
 methods.add = (id, { a, b }) => {
@@ -99,7 +101,7 @@ methods.add = (id, { a, b }) => {
   });
 
   it("takes an answer in pieces, and several in one", async () => {
-    const system = shop.system(
+    const system = make(
       shop.node(`
 methods.pieces = (id) => {
   const bytes = Buffer.from(JSON.stringify({ jsonrpc: "2.0", id, result: "Zürich 📈" }) + "\\n");
@@ -119,7 +121,7 @@ methods.together = (id) => {
   });
 
   it("takes nothing for an answer that is none, and goes on", async () => {
-    const system = shop.system(
+    const system = make(
       shop.node(`
 methods.noisy = (id, { a, b }) => {
   process.stdout.write(Buffer.from([0xff, 0xfe, 0x00, 0x0a]));
@@ -183,7 +185,7 @@ methods.noisy = (id, { a, b }) => {
 
 describe("a worker that dies", () => {
   it("fails the calls that are with it, and the next call starts it again", async () => {
-    const system = shop.system(plain, eager);
+    const system = make(plain, eager);
     await system.start();
     const { pid } = system;
     const calls = [
@@ -199,14 +201,14 @@ describe("a worker that dies", () => {
   });
 
   it("still hands out what it wrote before", async () => {
-    const system = shop.system(
+    const system = make(
       shop.node(`methods.last = (id) => { answer(id, "x".repeat(500_000)); process.exitCode = 7; process.stdin.destroy(); };`),
     );
     expect(await system.invoke("last", {}, patient)).toHaveLength(500_000);
   });
 
   it("keeps the calls that it did not have yet for the next one", async () => {
-    const system = shop.system(shop.node("", "concurrency: 1"), eager);
+    const system = make(shop.node("", "concurrency: 1"), eager);
     await system.start();
     const crashed = failureOf(system.invoke("crash", {}, patient), "DOWN");
     const sums = [1, 2, 3].map((a) => add(system, a));
@@ -216,7 +218,7 @@ describe("a worker that dies", () => {
   });
 
   it("is started again after pauses that grow, and calls fail BUSY in between", async () => {
-    const system = shop.system(plain, { pauseMs: 80, steadyMs: 60_000 });
+    const system = make(plain, { pauseMs: 80, steadyMs: 60_000 });
     const crash = () => system.invoke("crash", {}, patient).catch((failure) => failure.failure);
     await system.start();
     expect(await crash()).toBe("DOWN");
@@ -232,7 +234,7 @@ describe("a worker that dies", () => {
   });
 
   it("is as good as new when it has been steady", async () => {
-    const system = shop.system(plain, { pauseMs: 60_000, steadyMs: 30 });
+    const system = make(plain, { pauseMs: 60_000, steadyMs: 30 });
     for (let round = 0; round < 3; round++) {
       expect(await add(system)).toEqual({ sum: 3 });
       await sleep(40);
@@ -241,7 +243,7 @@ describe("a worker that dies", () => {
   });
 
   it("takes with it what it started", async () => {
-    const system = shop.system(
+    const system = make(
       shop.node(`
 import { spawn } from "node:child_process";
 methods.spawn = (id) => answer(id, spawn("sleep", ["60"], { stdio: "inherit" }).pid);`),
@@ -254,10 +256,10 @@ methods.spawn = (id) => answer(id, spawn("sleep", ["60"], { stdio: "inherit" }).
   });
 
   it("that closes its stdout or stdin and stays is killed", async () => {
-    const shut = shop.system(shop.node(`import { closeSync } from "node:fs";\nmethods.shut = () => closeSync(1);`), eager);
+    const shut = make(shop.node(`import { closeSync } from "node:fs";\nmethods.shut = () => closeSync(1);`), eager);
     expect((await failureOf(shut.invoke("shut", {}, patient), "DOWN")).message).toContain("it closed its stdout");
     const introduction = JSON.stringify({ jsonrpc: "2.0", id: 0, result: { protocolVersion: 1 } });
-    const deaf = shop.system(["sh", "-c", `read -r line; echo '${introduction}'; exec 0<&-; sleep 60`], eager);
+    const deaf = make(["sh", "-c", `read -r line; echo '${introduction}'; exec 0<&-; sleep 60`], eager);
     await deaf.start();
     await sleep(50);
     expect((await failureOf(deaf.invoke("hello", {}, patient), "DOWN")).message).toContain("it closed its stdin");
@@ -289,7 +291,7 @@ describe("a worker that cannot start", () => {
       "it refused to start: no database",
     ],
   ])("%s", async (_, command, words) => {
-    const system = shop.system(command as readonly string[]);
+    const system = make(command as readonly string[]);
     const [call, start] = await Promise.all([failureOf(add(system), "DOWN"), failureOf(system.start(), "DOWN")]);
     expect(call.message).toContain(words);
     expect(start.message).toBe(call.message);
@@ -298,7 +300,7 @@ describe("a worker that cannot start", () => {
   });
 
   it("in time is killed", async () => {
-    const system = shop.system(shop.script("setInterval(() => {}, 1000)"), { startMs: 150 });
+    const system = make(shop.script("setInterval(() => {}, 1000)"), { startMs: 150 });
     const call = failureOf(add(system), "DOWN");
     await sleep(50);
     const { pid } = system;
@@ -307,7 +309,7 @@ describe("a worker that cannot start", () => {
   });
 
   it("and no command is a mistake of the configuration", () => {
-    expect(() => shop.system([])).toThrow("the command of system desk is empty");
+    expect(() => make([])).toThrow("the command of system desk is empty");
   });
 
   function introducing(result: unknown, error?: unknown): string {
@@ -318,7 +320,7 @@ describe("a worker that cannot start", () => {
 
 describe("a worker that hangs", () => {
   it.concurrent("costs the caller its deadline, is killed after it and started again", async () => {
-    const system = shop.system(plain, { graceMs: 100 });
+    const system = make(plain, { graceMs: 100 });
     await system.start();
     const { pid } = system;
     const beside = failureOf(system.invoke("slow", { ms: 10_000 }, patient), "DOWN");
@@ -333,7 +335,7 @@ describe("a worker that hangs", () => {
   });
 
   it.concurrent("is told from one that goes on answering others, for a while", async () => {
-    const system = shop.system(plain, { graceMs: 50, overdueMaxMs: 400 });
+    const system = make(plain, { graceMs: 50, overdueMaxMs: 400 });
     await system.start();
     await failureOf(system.invoke("hang", {}, { deadlineMs: 50 }), "TIMEOUT");
     const from = performance.now();
@@ -346,7 +348,7 @@ describe("a worker that hangs", () => {
   });
 
   it("is told from one whose answer we did not come to read", async () => {
-    const system = shop.system(plain, { graceMs: 50 });
+    const system = make(plain, { graceMs: 50 });
     await system.start();
     const call = system.invoke("slow", { ms: 20 }, { deadlineMs: 50 }).catch(({ failure }) => failure);
     await sleep(5);
@@ -358,7 +360,7 @@ describe("a worker that hangs", () => {
   });
 
   it.concurrent("is told from one that is slow", async () => {
-    const system = shop.system(plain, { graceMs: 400 });
+    const system = make(plain, { graceMs: 400 });
     await system.start();
     await failureOf(system.invoke("slow", { ms: 200 }, hasty), "TIMEOUT");
     await sleep(500);
@@ -367,7 +369,7 @@ describe("a worker that hangs", () => {
   });
 
   it.concurrent("is not blamed for calls that it never had", async () => {
-    const system = shop.system(shop.node("", "concurrency: 1"), { graceMs: 100 });
+    const system = make(shop.node("", "concurrency: 1"), { graceMs: 100 });
     await system.start();
     const first = system.invoke("slow", { ms: 500 }, patient);
     const waited = await failureOf(system.invoke("add", { a: 1, b: 1 }, hasty), "TIMEOUT");
@@ -378,7 +380,7 @@ describe("a worker that hangs", () => {
   });
 
   it.concurrent("also where nobody waits for it any longer", async () => {
-    const system = shop.system(plain, eager);
+    const system = make(plain, eager);
     await system.start();
     const controller = new AbortController();
     const call = failureOf(system.invoke("hang", {}, { deadlineMs: 200, signal: controller.signal }), "TIMEOUT");
@@ -391,7 +393,7 @@ describe("a worker that hangs", () => {
 
 describe("limits", () => {
   it("lets go of an answer of 200 MB while it comes", async () => {
-    const system = shop.system(
+    const system = make(
       shop.node(`
 methods.huge = (id, { bytes, last }) => {
   const text = '"result":"' + "x".repeat(bytes) + '"';
@@ -418,7 +420,7 @@ methods.huge = (id, { bytes, last }) => {
   });
 
   it("kills a worker that writes one line for ever", async () => {
-    const system = shop.system(
+    const system = make(
       shop.node(`
 methods.endless = (id) => {
   process.stdout.write('{"jsonrpc":"2.0","id":' + id + ',"result":"');
@@ -434,7 +436,7 @@ methods.endless = (id) => {
   });
 
   it("sends large requests, and refuses larger ones", async () => {
-    const system = shop.system(shop.node("methods.length = (id, { text }) => answer(id, text.length);"), {
+    const system = make(shop.node("methods.length = (id, { text }) => answer(id, text.length);"), {
       requestBytesMax: 10_000_000,
     });
     const text = "ü".repeat(4_000_000);
@@ -446,7 +448,7 @@ methods.endless = (id) => {
   });
 
   it("is BUSY beyond its calls, and beyond the bytes that the worker has not read", async () => {
-    const system = shop.system(shop.node("methods.sleep = () => { for (;;); };"), {
+    const system = make(shop.node("methods.sleep = () => { for (;;); };"), {
       inFlightMax: 5,
       waitingBytesMax: 1_000_000,
       sentMax: 4,
@@ -455,7 +457,7 @@ methods.endless = (id) => {
     const calls = Array.from({ length: 5 }, () => system.invoke("sleep", {}, hasty).catch(({ failure }) => failure));
     expect((await failureOf(add(system), "BUSY")).message).toBe("5 calls of desk are under way");
     expect(await Promise.all(calls)).toEqual(Array(5).fill("TIMEOUT"));
-    const other = shop.system(plain, { waitingBytesMax: 1_000_000 });
+    const other = make(plain, { waitingBytesMax: 1_000_000 });
     const large = { a: "x".repeat(600_000), b: "" };
     const first = other.invoke("add", large, patient);
     expect((await failureOf(other.invoke("add", large, patient), "BUSY")).message).toContain("bytes of requests to read");
@@ -465,7 +467,7 @@ methods.endless = (id) => {
 
   it("a flood on stderr reaches the log in drops", async () => {
     const log: string[] = [];
-    const system = shop.system(
+    const system = make(
       shop.node(`
 methods.flood = (id) => {
   const lines = "a line of no interest\\n".repeat(5000);
@@ -488,7 +490,7 @@ methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repe
   });
 
   it("and a log that throws harms nobody", async () => {
-    const system = shop.system(plain, {
+    const system = make(plain, {
       log: () => {
         throw new Error("disk full");
       },
@@ -497,7 +499,7 @@ methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repe
   });
 
   it("cuts a deadline without end", async () => {
-    const system = shop.system(plain);
+    const system = make(plain);
     expect(await system.invoke("add", { a: 1, b: 1 }, { deadlineMs: Number.POSITIVE_INFINITY })).toEqual({ sum: 2 });
     for (const deadlineMs of [0, -1, Number.NaN]) await failureOf(system.invoke("add", {}, { deadlineMs }), "TIMEOUT");
   });
@@ -512,7 +514,7 @@ describe("the environment of a worker", () => {
   ] as const)("%s", async (_, options, expected) => {
     process.env.PNL_TEST_A = "ours";
     process.env.PNL_TEST_B = "also ours";
-    const system = shop.system(teller, options);
+    const system = make(teller, options);
     expect(await system.invoke("env", {}, patient)).toEqual([...expected, shop.folder]);
   });
 });
@@ -527,7 +529,7 @@ setInterval(() => {}, 1000);
 methods.child = (id) => answer(id, [process.pid, spawn("sleep", ["60"], { stdio: "ignore" }).pid]);`);
 
   it("by close(), however stubborn", async () => {
-    const system = shop.system(stubborn, { closeMs: 50 });
+    const system = make(stubborn, { closeMs: 50 });
     const pids = (await system.invoke("child", {}, patient)) as number[];
     const call = failureOf(system.invoke("hang", {}, patient), "DOWN");
     await system.close();
@@ -538,7 +540,7 @@ methods.child = (id) => answer(id, [process.pid, spawn("sleep", ["60"], { stdio:
   });
 
   it("by close() while it starts", async () => {
-    const system = shop.system(shop.script("setInterval(() => {}, 1000)"), { closeMs: 50 });
+    const system = make(shop.script("setInterval(() => {}, 1000)"), { closeMs: 50 });
     const call = failureOf(add(system), "DOWN");
     const { pid } = system;
     await system.close();
@@ -547,7 +549,7 @@ methods.child = (id) => answer(id, [process.pid, spawn("sleep", ["60"], { stdio:
   });
 
   it("by a worker that ends when its stdin does, without a signal", async () => {
-    const system = shop.system(shop.node(`process.on("SIGTERM", () => console.error("SIGTERM came"));`), { closeMs: 5_000 });
+    const system = make(shop.node(`process.on("SIGTERM", () => console.error("SIGTERM came"));`), { closeMs: 5_000 });
     await system.start();
     const from = performance.now();
     await system.close();

@@ -2,13 +2,16 @@ import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { failureOf, systemContract } from "../../testing/system-contract.ts";
-import { python, pythonMissing, pythonWorker, untilGone, Workshop } from "./test-workers.ts";
+import { python, pythonMissing, pythonWorker, untilGone, Workshop } from "../../testing/worker-programs.ts";
+import { type CommandOptions, CommandSystem } from "./index.ts";
 
 /*
  * python/pnl_bridge_worker.py, with Python as it is on this machine; skipped where there is none.
  */
 
 const shop = new Workshop();
+const make = (command: readonly string[], options: Partial<CommandOptions> = {}): CommandSystem =>
+  shop.keep(new CommandSystem({ name: "desk", command, log: shop.note, cwd: shop.folder, ...options }));
 const patient = { deadlineMs: 20_000 };
 const worker = (...args: readonly string[]): readonly string[] => [python ?? "", pythonWorker, ...args];
 
@@ -61,7 +64,7 @@ class Reference:
 
 if (pythonMissing === undefined)
   systemContract("command, in Python", ({ answerBytesMax }) => {
-    const system = shop.system(worker("--threads", "4", "reference:Reference"), { answerBytesMax });
+    const system = make(worker("--threads", "4", "reference:Reference"), { answerBytesMax });
     let pid: number | undefined;
     return {
       system,
@@ -221,7 +224,7 @@ def of_the_module(x):
 );
 
 describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pythonMissing)}`, () => {
-  const desk = shop.system(worker("desk:Desk"));
+  const desk = make(worker("desk:Desk"));
   const call = (method: string, request: unknown = null) => desk.invoke(method, request as never, patient);
 
   it("offers public methods, and neither properties nor what is private", async () => {
@@ -240,13 +243,13 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ["a function", ["desk:make", '"made"'], ["made", ["function", false]]],
     ["an object", ["desk:ready"], [7, null]],
   ])("takes %s", async (_, args, expected) => {
-    const system = shop.system(worker(...args));
+    const system = make(worker(...args));
     expect(await system.invoke("state", null, patient)).toEqual([...expected, true, shop.folder, ""]);
     await system.close();
   });
 
   it("takes a module, with the functions of its own", async () => {
-    const system = shop.system(worker("desk"));
+    const system = make(worker("desk"));
     expect(await system.invoke("of_the_module", { x: 1 }, patient)).toBe(2);
     expect(system.methods).toEqual(new Set(["make", "of_the_module"]));
   });
@@ -258,7 +261,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ["arguments of an object", ["desk:ready", "1"], "takes no arguments"],
     ["writes that do not exist", ["--writes", "store", "desk:Told"], "no such methods, though said to write: store"],
   ])("does not start with %s", async (_, args, words) => {
-    const system = shop.system(worker(...args));
+    const system = make(worker(...args));
     const failure = await failureOf(system.start(), "DOWN");
     expect(failure.message).toMatch(/^desk did not start: it refused to start: /);
     expect(failure.message).toContain(words);
@@ -368,19 +371,19 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   });
 
   it("writes nothing where only reading is wanted", async () => {
-    const reading = shop.system(worker("desk:Desk"), { readOnly: true });
+    const reading = make(worker("desk:Desk"), { readOnly: true });
     expect((await failureOf(reading.invoke("book", { trade: 1 }, patient), "REFUSED")).code).toBe("READ_ONLY");
     expect(await reading.invoke("state", null, patient)).toEqual([1, true, true, shop.folder, ""]);
     expect(await call("book", { trade: 1 })).toBe(1);
-    const told = shop.system(worker("--writes", "told", "desk:Told"), { readOnly: true });
+    const told = make(worker("--writes", "told", "desk:Told"), { readOnly: true });
     expect((await failureOf(told.invoke("told", null, patient), "REFUSED")).code).toBe("READ_ONLY");
-    const asked = shop.system(worker("desk:Told"), { readOnly: true });
+    const asked = make(worker("desk:Told"), { readOnly: true });
     expect(await asked.invoke("told", null, patient)).toBe(true);
   });
 
   it("runs as many calls at a time as it has threads, and tells the bridge", async () => {
     const ofCalls = async (threads: string) => {
-      const system = shop.system(worker("--threads", threads, "desk:Desk"));
+      const system = make(worker("--threads", threads, "desk:Desk"));
       await system.start();
       const from = performance.now();
       await Promise.all([1, 2, 3, 4].map(() => system.invoke("sleep", { ms: 100 }, patient)));
@@ -436,7 +439,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   });
 
   it("writes no answer beyond the limit", async () => {
-    const system = shop.system(worker("reference:Reference"), { answerBytesMax: 1_000 });
+    const system = make(worker("reference:Reference"), { answerBytesMax: 1_000 });
     const failure = await failureOf(system.invoke("huge", { bytes: 5_000_000 }, patient), "TOO_LARGE");
     expect(failure.message).toBe("the answer of huge has more than 1000 bytes");
     expect(system.counters.tooLong).toBe(0);
@@ -457,7 +460,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   });
 
   it("ends with its bridge, in the middle of a call too", async () => {
-    const system = shop.system(worker("desk:Desk"), { closeMs: 100 });
+    const system = make(worker("desk:Desk"), { closeMs: 100 });
     await system.start();
     const { pid } = system;
     const underWay = failureOf(system.invoke("sleep", { ms: 60_000 }, patient), "DOWN");
@@ -486,7 +489,7 @@ def values():
   );
 
   it("hands out its numbers by their own shortest text", async () => {
-    const system = shop.system(worker("arrays"));
+    const system = make(worker("arrays"));
     expect(await system.invoke("values", null, patient)).toEqual({
       float64: "0.1",
       float32: "0.1",
@@ -533,7 +536,7 @@ def twice():
   );
 
   it("hands out frames as rows", async () => {
-    const system = shop.system(worker("frames"));
+    const system = make(worker("frames"));
     expect(await system.invoke("values", null, patient)).toEqual({
       rows: [
         { symbol: "A", quantity: 1, price: "110.1", day: "2025-07-24T00:00:00" },

@@ -494,7 +494,7 @@ class ShadowCall {
       return typeof copy === "string" ? { failed: false, uncopied: copy } : { failed: false, value: copy.value };
     } catch (failure) {
       this.method.tally.broken += 1;
-      return { failed: false, uncopied: String(failure) };
+      return { failed: false, uncopied: errorText(failure) };
     }
   }
 

@@ -22,7 +22,7 @@ export interface MethodCounters {
   readonly shed: Readonly<Partial<Record<ShedReason, number>>>;
   /** One side failed, or both in different ways. */
   readonly errors: number;
-  /** The shadow did not answer by its deadline. */
+  /** The side that is compared with the answer had none by its deadline. */
   readonly timeouts: number;
   /** The method is excluded from comparison, or the other system has no such method. */
   readonly excluded: number;

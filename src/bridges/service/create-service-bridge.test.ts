@@ -92,6 +92,16 @@ const realClock = {
   today: () => "2025-08-01",
 };
 
+/** A failure that fails whoever looks at it. */
+const hostile = {
+  get code(): string {
+    throw new Error("no code");
+  },
+  toString(): string {
+    throw new Error("no text");
+  },
+};
+
 describe("a caller whose shadow misbehaves", () => {
   it("is answered in legacy's time, not in modern's", async () => {
     const events: string[] = [];
@@ -172,14 +182,6 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service)).toMatchObject({ timeouts: 2, compared: 0, errors: 0 });
   });
 
-  const hostile = {
-    get code(): string {
-      throw new Error("no code");
-    },
-    toString(): string {
-      throw new Error("no text");
-    },
-  };
   it.each<[string, () => unknown]>([
     [
       "throws at once",
@@ -426,6 +428,19 @@ describe("callbacks that throw are counted, and nobody else hears of them:", () 
     ["keyOf", { keyOf: boom }, { compared: 1, broken: 1 }],
     ["keyOf that gives nothing", { keyOf: (() => undefined) as never }, { compared: 1, broken: 0 }],
     ["project", { methods: { calculate: { project: boom } } }, { compared: 1, verdicts: { not_comparable: 1 }, broken: 2 }],
+    [
+      "project that throws what has no text",
+      {
+        methods: {
+          calculate: {
+            project: () => {
+              throw hostile;
+            },
+          },
+        },
+      },
+      { compared: 1, verdicts: { not_comparable: 1 }, broken: 2 },
+    ],
     [
       "project that rejects",
       { methods: { calculate: { project: async () => boom() } } },
@@ -684,7 +699,12 @@ describe("where modern answers", () => {
     expect([signal?.aborted, clock.keepsAlive]).toEqual([true, false]);
     late[0]?.({ pnl: 0 });
     await service.$bridge.idle();
-    expect(countersOf(service)).toMatchObject({ fellBack: { TIMEOUT: 1 }, errors: 1, answered: { legacy: 1, modern: 0 } });
+    expect(countersOf(service)).toMatchObject({
+      fellBack: { TIMEOUT: 1 },
+      timeouts: 1,
+      errors: 0,
+      answered: { legacy: 1, modern: 0 },
+    });
   });
 
   it("leaves no timer behind when it has answered", async () => {

@@ -1,19 +1,19 @@
 /**
- * Workers for the tests of this folder: small programs in a temporary folder, run as real processes.
+ * Programs that speak the worker protocol (src/adapters/worker/protocol.ts), well or badly: made in a temporary folder, for tests
+ * that run them as real processes.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
-import { type CommandOptions, CommandSystem } from "./index.ts";
 
-export const root = fileURLToPath(new URL("../../..", import.meta.url));
+export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const pythonWorker = join(root, "python/pnl_bridge_worker.py");
 
-/** A worker in JavaScript. `on` gets each call, and `answer(id, value)`, `fail(id, error)`, `line(text)` say something. */
+/** A worker in JavaScript. `body` adds methods; `answer(id, value)`, `fail(id, error)` and `line(text)` say something. */
 const nodeWorker = (body: string, introduction = "") => `
 const line = (text) => process.stdout.write(text + "\\n");
 const answer = (id, result) => line(JSON.stringify({ jsonrpc: "2.0", id, result }));
@@ -44,14 +44,15 @@ process.stdin.on("end", () => process.exit(0));
 
 /** Everything that one test file makes, cleaned up after it. */
 export class Workshop {
-  readonly folder = mkdtempSync(join(tmpdir(), "pnl-bridge-worker-"));
+  readonly folder = realpathSync(mkdtempSync(join(tmpdir(), "pnl-bridge-worker-")));
   readonly log: string[] = [];
-  readonly #systems: CommandSystem[] = [];
+  readonly note = (line: string): void => void this.log.push(line);
+  readonly #kept: { close(): Promise<void> }[] = [];
   #files = 0;
 
   constructor() {
     afterAll(async () => {
-      await Promise.all(this.#systems.map((system) => system.close()));
+      await Promise.all(this.#kept.map((system) => system.close()));
       rmSync(this.folder, { recursive: true, force: true });
     });
   }
@@ -73,10 +74,9 @@ export class Workshop {
     return [process.execPath, this.file(`worker-${this.#files}.mjs`, source)];
   }
 
-  system(command: readonly string[], options: Partial<CommandOptions> = {}): CommandSystem {
-    const log = (text: string) => void this.log.push(text);
-    const system = new CommandSystem({ name: "desk", command, log, cwd: this.folder, ...options });
-    this.#systems.push(system);
+  /** Closed when the tests of the file are over. */
+  keep<T extends { close(): Promise<void> }>(system: T): T {
+    this.#kept.push(system);
     return system;
   }
 }
