@@ -80,8 +80,9 @@ function told({ verdict, fields, legacy, modern }: CallComparison): void {
   say(`  compared: ${verdict}${failed}`);
   if (first !== undefined)
     say(`    ${noise.length} values within tolerance, such as ${first.path}: legacy ${first.legacy}, modern ${first.modern}`);
-  for (const { path, verdict: found, legacy: theirs, modern: ours } of fields)
-    if (found !== "within_tolerance") say(`    ${path} ${found}: legacy ${theirs}, modern ${ours}`);
+  for (const { path, entry, verdict: found, legacy: theirs, modern: ours } of fields)
+    if (found !== "within_tolerance")
+      say(`    ${path}${entry === null ? "" : ` of ${entry}`} ${found}: legacy ${theirs}, modern ${ours}`);
 }
 
 /** Makes sure that the worker is up, and stops it in its tracks: what is asked next finds it in the middle of a call. */

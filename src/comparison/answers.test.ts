@@ -330,8 +330,28 @@ describe("limits", () => {
     expect([field?.legacy, field?.modern]).toEqual([`${"x".repeat(120)}…`, "1"]);
     expect(compare({ a: { b: 10n } }, { a: 1 }).fields[0]?.legacy).toBe('{"b":"10n"}');
     expect(JSON.parse(JSON.stringify(compare(1, 2).fields))).toEqual([
-      { path: "", verdict: "diverged", legacy: "1", modern: "2", difference: "1" },
+      { path: "", entry: null, verdict: "diverged", legacy: "1", modern: "2", difference: "1" },
     ]);
+  });
+
+  it("and an entry is named by its key, by its place where it has none, and by both where lists are in lists", () => {
+    const entries = (legacy: unknown, modern: unknown, options?: AnswerOptions): readonly unknown[] =>
+      new AnswerComparer(options).compare(legacy, modern, "2025-07-24").fields.map(({ path, entry }) => [path, entry]);
+    const keys = { positions: ["book", "symbol"] };
+    const position = (symbol: string, realized: string, ...lots: readonly number[]) => ({ book: "UST", symbol, realized, lots });
+    const [legacy, modern] = [
+      { positions: [position("ZN", "1"), position("ZF", "2", 7, 8), { symbol: "BUND" }] },
+      { positions: [position("ZF", "3", 7, 9), position("ZN", "1"), { symbol: "OAT" }] },
+    ];
+    expect(entries(legacy, modern, { keys })).toEqual([
+      ["positions[].realized", "UST ZF"],
+      ["positions[].lots[]", "UST ZF, 1"],
+      ["positions[]", "BUND"],
+      ["positions[]", "OAT"],
+    ]);
+    expect(entries([[1], [2]], [[1], [3]])).toEqual([["[][]", "1, 0"]]);
+    expect(entries(new Map([["[a", 1]]), new Map([["[a", 2]]))).toEqual([["[]", "[a"]]);
+    expect(entries({ totals: 1 }, { totals: 2 })).toEqual([["totals", null]]);
   });
 });
 

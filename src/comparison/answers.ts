@@ -30,6 +30,8 @@ export interface Exclusion {
 
 export interface FieldDifference {
   readonly path: string;
+  /** Which entry of the lists on the path: the values of its keys, `EGB BUND`, else its place, `3`; null where there are no lists. */
+  readonly entry: string | null;
   readonly verdict: Exclude<Verdict, "equal">;
   /** Text of the value; null where there is none. */
   readonly legacy: string | null;
@@ -121,6 +123,8 @@ class Walk {
   #nested = 0;
   #excluded = 0;
   #verdict: Verdict = "equal";
+  /** The entries that the walk is inside of, outermost first. */
+  readonly #inside: Entry[] = [];
 
   constructor(
     tolerances: ReadonlyMap<string, Tolerance>,
@@ -176,8 +180,8 @@ class Walk {
 
   compareMaps(path: string, legacy: ReadonlyMap<unknown, unknown>, modern: ReadonlyMap<unknown, unknown>, depth: number): void {
     const inside = `${path}[]`;
-    for (const [key, ours] of legacy) this.compare(inside, ours, modern.get(key), depth + 1);
-    for (const [key, theirs] of modern) if (!legacy.has(key)) this.compare(inside, undefined, theirs, depth + 1);
+    for (const [key, ours] of legacy) this.#compareEntry(inside, String(key), ours, modern.get(key), depth);
+    for (const [key, theirs] of modern) if (!legacy.has(key)) this.#compareEntry(inside, String(key), undefined, theirs, depth);
   }
 
   /** What both have is equal; what is left is paired in order, so that sets of objects can be told apart as well. */
@@ -224,7 +228,7 @@ class Walk {
     if (keys === undefined) {
       const length = Math.max(legacy.length, modern.length);
       for (let at = 0; at < length && this.#hasRoom(inside, legacy, modern); at++)
-        this.compare(inside, legacy[at], modern[at], depth + 1);
+        this.#compareEntry(inside, at, legacy[at], modern[at], depth);
       return;
     }
     const theirs = new Map<string, unknown[]>();
@@ -236,9 +240,16 @@ class Walk {
     }
     for (const entry of legacy) {
       if (!this.#hasRoom(inside, legacy, modern)) return;
-      this.compare(inside, entry, theirs.get(keyOf(entry, keys))?.shift(), depth + 1);
+      const key = keyOf(entry, keys);
+      this.#compareEntry(inside, key, entry, theirs.get(key)?.shift(), depth);
     }
-    for (const left of theirs.values()) for (const entry of left) this.compare(inside, undefined, entry, depth + 1);
+    for (const [key, left] of theirs) for (const entry of left) this.#compareEntry(inside, key, undefined, entry, depth);
+  }
+
+  #compareEntry(path: string, entry: Entry, legacy: unknown, modern: unknown, depth: number): void {
+    this.#inside.push(entry);
+    this.compare(path, legacy, modern, depth + 1);
+    this.#inside.pop();
   }
 
   /** False where a list goes on beyond the limit, which is told once and not for each of its entries. */
@@ -282,9 +293,15 @@ class Walk {
       this.#more += 1;
       return;
     }
-    this.#fields.push(new Difference(path, verdict, legacy, modern, number !== null));
+    const inside = this.#inside.length === 0 ? nowhere : this.#inside.slice();
+    this.#fields.push(new Difference(path, inside, verdict, legacy, modern, number !== null));
   }
 }
+
+/** The key of a list's entry (JSON of the values that it is paired by), or its place. */
+type Entry = string | number;
+
+const nowhere: readonly Entry[] = [];
 
 /** A difference whose texts are made when somebody looks: most are only counted. */
 class Difference implements FieldDifference {
@@ -293,13 +310,26 @@ class Difference implements FieldDifference {
   readonly #legacy: unknown;
   readonly #modern: unknown;
   readonly #isNumber: boolean;
+  readonly #inside: readonly Entry[];
 
-  constructor(path: string, verdict: Exclude<Verdict, "equal">, legacy: unknown, modern: unknown, isNumber: boolean) {
+  constructor(
+    path: string,
+    inside: readonly Entry[],
+    verdict: Exclude<Verdict, "equal">,
+    legacy: unknown,
+    modern: unknown,
+    isNumber: boolean,
+  ) {
     this.path = path;
+    this.#inside = inside;
     this.verdict = verdict;
     this.#legacy = legacy;
     this.#modern = modern;
     this.#isNumber = isNumber;
+  }
+
+  get entry(): string | null {
+    return this.#inside.length === 0 ? null : this.#inside.map(entryText).join(", ").slice(0, shownMax);
   }
 
   get legacy(): string | null {
@@ -315,8 +345,13 @@ class Difference implements FieldDifference {
   }
 
   toJSON(): FieldDifference {
-    const { path, verdict, legacy, modern, difference } = this;
-    return { path, verdict, legacy, modern, difference };
+    const { path, entry, verdict, legacy, modern, difference } = this;
+    return { path, entry, verdict, legacy, modern, difference };
+  }
+
+  /** What `console.log` shows of it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): FieldDifference {
+    return this.toJSON();
   }
 }
 
@@ -375,6 +410,20 @@ function shown(value: unknown): string | null {
 
 const keyOf = (entry: unknown, keys: readonly string[]): string =>
   jsonText(keys.map((key) => (entry as Readonly<Record<string, unknown>> | null)?.[key]));
+
+/** The values of a key, without those that an entry has not. */
+function entryText(entry: Entry): string {
+  if (typeof entry === "number" || !entry.startsWith("[")) return String(entry);
+  try {
+    const values: readonly unknown[] = JSON.parse(entry);
+    return values
+      .filter((value) => value !== null)
+      .map((value) => (typeof value === "object" ? JSON.stringify(value) : String(value)))
+      .join(" ");
+  } catch {
+    return entry;
+  }
+}
 
 /** JSON of whatever it is, whole numbers of any size included; a word for what has none, such as a circle. */
 function jsonText(value: object): string {

@@ -24,6 +24,8 @@ export type CallVerdict = "equal" | "within_tolerance" | "diverged" | "error" | 
 
 export interface FieldRecord {
   readonly path: string;
+  /** Which entry of the lists on the path; null where there are none. */
+  readonly entry: string | null;
   readonly verdict: CallVerdict;
   readonly legacy: string | null;
   readonly modern: string | null;

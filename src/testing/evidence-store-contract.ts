@@ -92,13 +92,14 @@ export function evidenceStoreContract(
             verdict: "diverged",
             fields: [
               {
-                path: "positions[3].realized",
+                path: "positions[].realized",
+                entry: "EGB BUND",
                 verdict: "diverged",
                 legacy: "1.10",
                 modern: "1.1000001",
                 difference: "0.0000001",
               },
-              { path: "", verdict: "not_comparable", legacy: null, modern: '{"a":[1,null]}', difference: null },
+              { path: "", entry: null, verdict: "not_comparable", legacy: null, modern: '{"a":[1,null]}', difference: null },
             ],
           }),
         ];
@@ -128,7 +129,7 @@ export function evidenceStoreContract(
               fingerprint: text,
               legacyError: text,
               modernError: text,
-              fields: [{ path: text, verdict: "error", legacy: text, modern: text, difference: text }],
+              fields: [{ path: text, entry: text, verdict: "error", legacy: text, modern: text, difference: text }],
             }),
             comparison(),
           ]);
@@ -381,7 +382,7 @@ export function evidenceStoreContract(
       });
     });
 
-    describe.skipIf(oneProcess !== undefined)(`several processes${oneProcess === undefined ? "" : ` (${oneProcess})`}`, () => {
+    describe.skipIf(oneProcess !== undefined)(`several processes${reason}`, () => {
       /** A process that appends batches of 40 until it is killed, or so many of them. */
       const appender = (writer: string, batches = Number.POSITIVE_INFINITY): Appender => {
         const child = spawn(
@@ -491,6 +492,7 @@ const anyRecord: fc.Arbitrary<ComparisonRecord> = fc.record({
   fields: fc.array(
     fc.record({
       path: wellFormed,
+      entry: orNull(wellFormed),
       verdict: fc.constantFrom(...verdicts),
       legacy: orNull(wellFormed),
       modern: orNull(wellFormed),

@@ -85,7 +85,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     };
     expect(await connections()).toBe(2);
     await store.close();
-    await expect.poll(connections).toBe(0);
+    await expect.poll(connections, { timeout: 10_000 }).toBe(0);
   });
 
   test("an open store keeps no process alive", async () => {

@@ -83,7 +83,7 @@ export const systemChecks: readonly SystemCheck[] = [
       const missing = pnlMethods.filter((name) => !methods.has(name));
       return missing.length === 0
         ? "all methods of the P&L service"
-        : `without ${missing.join(", ")}: those are answered by the other system only`;
+        : `without ${missing.join(", ")}: where it is modern, legacy answers those; where it is legacy, they are refused`;
     },
   },
 ];

@@ -157,7 +157,8 @@ export class CallRunner {
   }
 
   #runLegacy(method: RunnerMethod, args: readonly unknown[], shadow: ShadowCall | undefined): unknown {
-    if (method.legacy === undefined) throw new TypeError(`legacy has no method ${method.name}`);
+    if (method.legacy === undefined)
+      throw new SystemFailure("REFUSED", `legacy has no method ${method.name}`, { code: "UNKNOWN_METHOD" });
     if (shadow === undefined) return method.legacy(args, unlimited);
     let answer: unknown;
     try {

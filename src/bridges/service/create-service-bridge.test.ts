@@ -645,7 +645,7 @@ describe("where modern answers", () => {
         kind: "ab",
         answered: "modern",
         epoch: 1,
-        fields: [{ path: "pnl", verdict: "diverged", legacy: "7", modern: "6", difference: "-1" }],
+        fields: [{ path: "pnl", entry: null, verdict: "diverged", legacy: "7", modern: "6", difference: "-1" }],
         legacy: { ms: 0 },
         modern: { ms: 0 },
         at: "2025-08-01T14:30:00.000Z",

@@ -40,6 +40,8 @@ class Unsteady {
   }
 }
 
+const patient = { timeout: 10_000 };
+
 const refuse = (): never => {
   throw new Error("the store is down");
 };
@@ -65,7 +67,7 @@ describe("over the SQLite store", () => {
     clock.advance(249);
     expect(await units(store)).toEqual([]);
     clock.advance(1);
-    await expect.poll(() => units(store)).toEqual(upTo(3));
+    await expect.poll(() => units(store), patient).toEqual(upTo(3));
     buffer.keep(draft(3));
     await buffer.close();
     expect(await units(store)).toEqual(upTo(4));
@@ -92,17 +94,17 @@ describe("over the SQLite store", () => {
       other.exec("BEGIN IMMEDIATE");
       for (const unit of ["0", "1"]) buffer.keep(draft(unit));
       clock.advance(250);
-      await expect.poll(() => buffer.failures).toBe(1);
+      await expect.poll(() => buffer.failures, patient).toBe(1);
       buffer.keep(draft(2));
       clock.advance(250);
-      await expect.poll(() => buffer.failures).toBe(2);
+      await expect.poll(() => buffer.failures, patient).toBe(2);
       other.exec("COMMIT");
     } finally {
       other.close();
     }
     buffer.keep(draft(3));
     clock.advance(250);
-    await expect.poll(() => units(store)).toEqual(upTo(4));
+    await expect.poll(() => units(store), patient).toEqual(upTo(4));
     await buffer.close();
     expect([await units(store), buffer.dropped]).toEqual([upTo(4), 0]);
     expect(await store.counts()).toMatchObject([{ count: 4 }]);
@@ -136,7 +138,7 @@ test.each([
   for (let turn = 0; turn < 5; turn++) {
     for (let call = 0; call < 4; call++) buffer.keep(draft(turn * 4 + call));
     clock.advance(250);
-    await expect.poll(() => buffer.failures).toBe(turn + 1);
+    await expect.poll(() => buffer.failures, patient).toBe(turn + 1);
   }
   expect(buffer.dropped).toBe(10);
   await buffer.close();

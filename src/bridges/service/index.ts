@@ -25,3 +25,4 @@ export {
   type PnLServiceBridgeOptions,
   type ServiceAnswer,
 } from "./pnl-service-bridge.ts";
+export { type ShedReason, shedReasons } from "./shadow-lane.ts";

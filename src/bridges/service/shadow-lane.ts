@@ -2,16 +2,19 @@ import type { HostLoad, Overload } from "../../ports/host-load.ts";
 import type { CopyRefusal } from "./frozen-copy.ts";
 
 /** Why an eligible call was not compared. Nothing is queued and nothing is tried again: it is shed, and counted. */
-export type ShedReason =
-  | "lane_full"
-  | "method_full"
-  | Overload
-  | CopyRefusal
-  /** The answering side has not settled for a minute. */
-  | "legacy_pending"
-  /** The answer is a thenable but no promise: it may begin its work when it is awaited, so only its caller may await it. */
-  | "answer_not_a_promise"
-  | "closed";
+export const shedReasons = {
+  lane_full: "as many shadow calls are under way as may be",
+  method_full: "as many shadow calls of this method are under way as may be",
+  event_loop_lag: "this process is late with its own work",
+  heap_short: "this process is short of memory",
+  input_too_large: "the request has more values than are copied for a shadow",
+  input_not_copyable: "the request holds a function, a circle, or an object whose insides cannot be seen",
+  legacy_pending: "the answering side has not settled for a minute",
+  answer_not_a_promise:
+    "the answer is a thenable and no promise: it may begin its work when it is awaited, which is its caller's to do",
+  closed: "the bridge is closed",
+} as const satisfies Readonly<Record<Overload | CopyRefusal | string, string>>;
+export type ShedReason = keyof typeof shedReasons;
 
 export interface LaneOptions {
   /** Shadow calls under way at a time, from the moment they are let in until they are compared. */
