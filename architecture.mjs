@@ -13,12 +13,12 @@ export const layers = {
   ports: { holds: "interfaces to the outside; no code", imports: ["domain"] },
   comparison: { holds: "pairing, tolerances, verdicts (`PnLComparisonValidator`); pure", imports: ["domain"] },
   bridges: {
-    holds: "data plane: `symbols` (`SymbolTranslationBridge`); siblings are strangers",
+    holds: "data plane: `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`); siblings are strangers",
     imports: ["domain", "engine", "symbols", "comparison", "ports"],
     strangers: true,
   },
   adapters: {
-    holds: "the real world: `csv`, `sqlite`, `report`; siblings are strangers",
+    holds: "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`; siblings are strangers",
     imports: ["domain", "engine", "symbols", "ports"],
     strangers: true,
   },

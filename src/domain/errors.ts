@@ -14,7 +14,7 @@ export const errorCatalogue = {
   NO_INPUT: "there is nothing to work on at that place",
   UNREADABLE: "the file or folder cannot be read",
   UNWRITABLE: "the output cannot be written",
-  BAD_DATABASE: "the file is not the legacy desk's database, or its shape differs",
+  BAD_DATABASE: "the database is not the one that it should be, or its shape differs",
   DATABASE_BUSY: "the database kept changing while it was read",
   SYSTEM_DOWN: "a system that should answer did not",
   INTERNAL: "a bug in pnl-bridge",

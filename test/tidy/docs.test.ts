@@ -47,7 +47,7 @@ describe("README.md", () => {
 
   it("has an example program that says what it does", async () => {
     const text = await read("README.md");
-    const [, source = ""] = /```ts\n([\s\S]*?)```/.exec(text) ?? [];
+    const [, source = ""] = /```ts\n(import [^\n]*engine[\s\S]*?)```/.exec(text) ?? [];
     const { computePnl } = await import("../../src/app/engine.ts");
     const body = source.replace(/^import .*$/m, "").replace(/^\/\/.*$/gm, "");
     const { positions } = new Function("computePnl", `${body}; return { positions };`)(computePnl);

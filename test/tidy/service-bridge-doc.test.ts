@@ -1,0 +1,185 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { workerErrors } from "../../src/adapters/worker/index.ts";
+import { createPnlBridge, type PnlBridge } from "../../src/app/index.ts";
+import { pointsRules } from "../../src/app/systems/points.ts";
+import { fallbackReasons, shedReasons } from "../../src/bridges/service/index.ts";
+import { failureClasses } from "../../src/domain/system-failure.ts";
+import { pnlMethods } from "../../src/ports/pnl-service.ts";
+import { pnlBridge, root } from "../cli/run-cli.ts";
+
+const page = await readFile(join(root, "docs/service-bridge.md"), "utf8");
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+const code = (text: string): string => `\`${text}\``;
+const meanings = (named: string, catalogue: Readonly<Record<string, string>>): string =>
+  table(
+    [named, "meaning"],
+    Object.entries(catalogue).map(([name, meaning]) => [code(name), meaning]),
+  );
+
+const tables: Readonly<Record<string, string>> = {
+  points: pointsRules.map((rule) => `- ${rule}`).join("\n"),
+  shed: meanings("reason", shedReasons),
+  fallbacks: meanings("reason", fallbackReasons),
+  failures: meanings("class", failureClasses),
+  "worker-errors": table(
+    ["code", "class", "code of the failure", "meaning"],
+    Object.entries(workerErrors)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([number, { failure, code: own, means }]) => [code(number), code(failure), own === undefined ? "" : code(own), means]),
+  ),
+};
+
+describe("docs/service-bridge.md prints the catalogues", () => {
+  it.each(Object.entries(tables))("%s", (name, text) => {
+    expect(page).toContain(`<!-- ${name} -->\n${text}\n<!-- /${name} -->`);
+  });
+});
+
+interface Block {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Fenced blocks: of files (their names follow the language), and of what is typed. */
+const blocks: readonly Block[] = [...page.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
+  ([, language = "", name = language, text = ""]) => ({ name, text }),
+);
+const files = blocks.filter(({ name }) => /\.\w+$/.test(name));
+const typed = blocks
+  .filter(({ name }) => name === "console")
+  .map(({ text }) => /^\$ (.*)\n([\s\S]*)$/.exec(text))
+  .map((found) => [found?.[1] ?? "", found?.[2] ?? ""] as const);
+
+const hasPython = spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]).status === 0;
+
+describe("docs/service-bridge.md shows programs", () => {
+  let folder: string;
+  let port: number;
+  let server: ChildProcess;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pnl-bridge-doc-"));
+    port = await freePort();
+    for (const { name, text } of files) {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), text.replaceAll("8123", String(port)));
+    }
+    await copyFile(join(root, "python/pnl_bridge_worker.py"), join(folder, "pnl_bridge_worker.py"));
+    // The package as a program finds it, straight from its sources.
+    const installed = join(folder, "node_modules/pnl-bridge");
+    await mkdir(installed, { recursive: true });
+    await writeFile(join(installed, "package.json"), '{ "name": "pnl-bridge", "type": "module", "exports": "./index.js" }');
+    await writeFile(
+      join(installed, "index.js"),
+      `export * from ${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")))};`,
+    );
+    await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+    server = spawn(process.execPath, ["server.ts"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+    await once(server.stdout as NodeJS.ReadableStream, "data");
+  });
+
+  afterAll(async () => {
+    server.kill();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("of which there are some of each kind", () => {
+    expect(files.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        "own.ts",
+        "ask.ts",
+        "desk.ts",
+        "desk.py",
+        "server.ts",
+        "typescript.yaml",
+        "python.yaml",
+        "http.yaml",
+      ]),
+    );
+    expect(typed.length).toBeGreaterThan(4);
+  });
+
+  for (const [command, output] of typed)
+    it.skipIf(command.includes("python") && !hasPython)(
+      `${command} prints what the page says (needs what it names)`,
+      async () => {
+        const [program, ...args] = command.split(" ");
+        const { out, err } = await (program === "node" ? runNode(args) : pnlBridge(args, { cwd: folder, env: variables }));
+        expect(`${out}${err}`).toBe(output);
+      },
+    );
+
+  it("whose types are right", async () => {
+    await symlink(join(root, "node_modules/@types"), join(folder, "node_modules/@types"));
+    const settings = {
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: { noEmit: true, rootDir: "/", paths: { "pnl-bridge": [join(root, "src/app/index.ts")] } },
+      include: ["*.ts"],
+    };
+    await writeFile(join(folder, "tsconfig.json"), JSON.stringify(settings));
+    const { out, err } = await runNode([join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
+    expect(`${out}${err}`).toBe("");
+  });
+
+  const variables = { DESK_AUTHORIZATION: "Bearer of-the-desk" };
+
+  function runNode(args: readonly string[]): Promise<{ readonly out: string; readonly err: string }> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, args, {
+        cwd: folder,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, NO_COLOR: "1", ...variables },
+      });
+      let [out, err] = ["", ""];
+      child.stdout.on("data", (chunk) => {
+        out += chunk;
+      });
+      child.stderr.on("data", (chunk) => {
+        err += chunk;
+      });
+      child.on("error", reject);
+      child.on("close", () => resolve({ out, err }));
+    });
+  }
+
+  describe("and each method's request and answer", () => {
+    let bridge: PnlBridge;
+    const verdicts: string[] = [];
+
+    beforeAll(async () => {
+      bridge = await createPnlBridge({
+        config: join(folder, "desk.yaml"),
+        onComparison: ({ method, verdict }) => verdicts.push(`${method} ${verdict}`),
+      });
+      bridge.service.setPlan({ phase: "primary_switch", flags: { calculator: true, storage: true } });
+    });
+    afterAll(() => bridge.close());
+
+    it.each(pnlMethods)("%s: modern answers so, and legacy agrees", async (method) => {
+      const [, section = ""] = new RegExp(`^### ${method}\n([\\s\\S]*?)(?=^##)`, "m").exec(`${page}\n## end`) ?? [];
+      const [request, answer] = [...section.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => JSON.parse(text));
+      const { value, source } = await bridge.service.call(method, request);
+      await bridge.service.idle();
+      expect([source, value]).toEqual(["modern", answer]);
+      expect(verdicts.at(-1)).toMatch(new RegExp(`^${method} (equal|within_tolerance)$`));
+    });
+  });
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as { readonly port: number };
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
