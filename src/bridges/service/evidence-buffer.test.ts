@@ -127,6 +127,28 @@ test("a store that does not answer: nobody waits, one append is under way at a t
   expect([await units(unsteady.store), buffer.dropped, buffer.failures]).toEqual([upTo(5), 2, 0]);
 });
 
+test("a store that never answers holds up closing for so long and no longer; what it was given is not claimed to be kept", async () => {
+  const unsteady = new Unsteady(new MemoryEvidence().open());
+  const never = Promise.withResolvers<void>();
+  unsteady.before = () => never.promise;
+  const clock = new TestClock();
+  const buffer = new EvidenceBuffer(unsteady.store, clock, { batchMax: 2, closeMsMax: 1_000 });
+  for (const unit of upTo(5)) buffer.keep(draft(unit));
+  const closing = buffer.close();
+  clock.advance(1_000);
+  await closing;
+  buffer.keep(draft("late"));
+  expect([buffer.dropped, unsteady.appends, clock.timers]).toEqual([6, 1, 0]);
+});
+
+test("many are written in batches, one after the other", async () => {
+  const unsteady = new Unsteady(new MemoryEvidence().open());
+  const buffer = new EvidenceBuffer(unsteady.store, new TestClock());
+  for (const unit of upTo(1_001)) buffer.keep(draft(unit));
+  await buffer.close();
+  expect([await units(unsteady.store), unsteady.appends, buffer.dropped]).toEqual([upTo(1_001), 5, 0]);
+});
+
 test.each([
   ["rejects", () => Promise.reject(new Error("the store is down"))],
   ["throws", refuse],

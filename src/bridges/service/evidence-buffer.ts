@@ -8,9 +8,18 @@ export interface EvidenceBufferOptions {
   readonly waitingMax: number;
   /** Default 250. */
   readonly flushMs: number;
+  /** Comparisons a batch: they are made ready in one go, so they must not be many. Default 250. */
+  readonly batchMax: number;
+  /** How long closing waits for a store that does not answer. Default 10 000. */
+  readonly closeMsMax: number;
 }
 
-export const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({ waitingMax: 10_000, flushMs: 250 });
+export const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
+  waitingMax: 10_000,
+  flushMs: 250,
+  batchMax: 250,
+  closeMsMax: 10_000,
+});
 
 /**
  * Between the calls and the store: takes comparisons without waiting, writes them in batches. A store that fails is tried again with
@@ -19,53 +28,71 @@ export const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({ wai
 export class EvidenceBuffer {
   readonly #store: EvidenceStore;
   readonly #options: EvidenceBufferOptions;
+  readonly #clock: Clock;
   readonly #stop: () => void;
   #waiting: ComparisonDraft[] = [];
   #writing: Promise<void> | undefined;
+  /** Comparisons that are with the store. */
+  #unanswered = 0;
+  #closed = false;
   /** Comparisons that were not kept. */
   dropped = 0;
   /** Batches that the store refused. */
   failures = 0;
 
-  constructor(store: EvidenceStore, clock: Clock, options: EvidenceBufferOptions = evidenceBufferDefaults) {
+  constructor(store: EvidenceStore, clock: Clock, options: Partial<EvidenceBufferOptions> = {}) {
     this.#store = store;
-    this.#options = options;
-    this.#stop = clock.every(options.flushMs, () => void this.#write());
+    this.#clock = clock;
+    this.#options = { ...evidenceBufferDefaults, ...options };
+    this.#stop = clock.every(this.#options.flushMs, () => void this.#write());
   }
 
   keep(draft: ComparisonDraft): void {
-    if (this.#waiting.length >= this.#options.waitingMax) this.dropped += 1;
+    if (this.#closed || this.#waiting.length >= this.#options.waitingMax) this.dropped += 1;
     else this.#waiting.push(draft);
   }
 
-  /** Writes what waits. What the store still refuses is dropped, since nobody comes after. */
+  /** Writes what waits. What the store still refuses, or does not take in time, is dropped, since nobody comes after. */
   async close(): Promise<void> {
     this.#stop();
-    await this.#write();
-    await this.#write();
-    this.dropped += this.#waiting.length;
+    const tooLate = Promise.withResolvers<void>();
+    const stop = this.#clock.every(this.#options.closeMsMax, tooLate.resolve, true);
+    // Twice: a write may be under way that fails, and what it gives back is due one more try.
+    await Promise.race([this.#write().then(() => this.#write()), tooLate.promise]);
+    stop();
+    this.#closed = true;
+    this.dropped += this.#waiting.length + this.#unanswered;
     this.#waiting = [];
+    this.#unanswered = 0;
   }
 
   #write(): Promise<void> {
-    this.#writing ??= this.#writeBatch().finally(() => {
+    this.#writing ??= this.#writeBatches().finally(() => {
       this.#writing = undefined;
     });
     return this.#writing;
   }
 
-  async #writeBatch(): Promise<void> {
-    const batch = this.#waiting;
-    if (batch.length === 0) return;
-    this.#waiting = [];
-    try {
-      await this.#store.append(batch.map(recordOf));
-    } catch {
-      this.failures += 1;
-      const room = this.#options.waitingMax - this.#waiting.length;
-      this.dropped += Math.max(0, batch.length - room);
-      this.#waiting = [...batch.slice(0, Math.max(0, room)), ...this.#waiting];
+  async #writeBatches(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#options.batchMax);
+      this.#unanswered = batch.length;
+      try {
+        await this.#store.append(batch.map(recordOf));
+      } catch {
+        this.failures += 1;
+        if (!this.#closed) this.#giveBack(batch);
+        return;
+      } finally {
+        this.#unanswered = 0;
+      }
     }
+  }
+
+  #giveBack(batch: readonly ComparisonDraft[]): void {
+    const room = Math.max(0, this.#options.waitingMax - this.#waiting.length);
+    this.dropped += Math.max(0, batch.length - room);
+    this.#waiting.unshift(...batch.slice(0, room));
   }
 }
 
