@@ -6,7 +6,9 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { deepBook } from "./deep-book.ts";
+import { isolation } from "./isolation.ts";
 import { matching } from "./matching.ts";
+import { overhead } from "./overhead.ts";
 import { pnl } from "./pnl.ts";
 import { reading } from "./reading.ts";
 import { type BenchResult, printTable, toJson } from "./report.ts";
@@ -20,6 +22,8 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   pnl,
   symbols,
   "start-up": startUp,
+  isolation,
+  overhead,
 };
 
 process.exitCode = await main(process.argv.slice(2));

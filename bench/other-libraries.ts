@@ -60,14 +60,18 @@ export function withTrello<Request, Answer>(sides: TwoSides<Request, Answer>): S
     }) as Promise<Answer>;
 }
 
-/** A client that needs no server: the flag's stage is fixed, and no event leaves. */
-export async function launchDarkly(stage: "off" | "shadow"): Promise<LDClient> {
+/**
+ * A client that needs no server: the flag's stage is fixed. Without events what its comparisons find goes nowhere; `made`, they are
+ * made and queued, as its users need them, and not sent.
+ */
+export async function launchDarkly(stage: "off" | "shadow", events: "none" | "made" = "none"): Promise<LDClient> {
   const data = new TestData();
   await data.update(data.flag(flag).valueForAll(stage));
   const silent = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
   const client = init("sdk-key", {
     updateProcessor: data.getFactory(),
-    sendEvents: false,
+    sendEvents: events === "made",
+    flushInterval: 3_600,
     diagnosticOptOut: true,
     logger: silent,
   });

@@ -6,6 +6,8 @@ export interface BenchResult {
   /** One sentence: what is measured against what. */
   readonly what: string;
   readonly rows: readonly BenchRow[];
+  /** A table of texts, where numbers do not say it; printed before the rows. */
+  readonly grid?: { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
   /** Why there are no rows, where the benchmark could not be run here for a reason that is no failure. */
   readonly skipped?: string;
 }
@@ -26,7 +28,7 @@ export const milliseconds = (ms: number): string => (ms < 10 ? `${ms.toFixed(2)}
 export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 export const perSecond = (count: number, ms: number): string => `${(count / ms / 1_000).toFixed(2)} M/s`;
 
-export function printTable({ name, what, rows, skipped }: BenchResult): string {
+export function printTable({ name, what, rows, grid, skipped }: BenchResult): string {
   if (skipped !== undefined) return `${name}: SKIPPED, ${skipped}\n`;
   const table = new Table({ head: ["case", "measured", "ratio", "to", "target", ""], style: { head: [], border: [] } });
   for (const row of rows)
@@ -38,7 +40,14 @@ export function printTable({ name, what, rows, skipped }: BenchResult): string {
       row.target === undefined ? "" : targetText(row.target),
       verdictOf(row) ?? "",
     ]);
-  return `${name}: ${what}\n${table.toString()}\n`;
+  return `${name}: ${what}\n${grid === undefined ? "" : `${printGrid(grid)}\n`}${table.toString()}\n`;
+}
+
+function printGrid({ head, rows }: NonNullable<BenchResult["grid"]>): string {
+  const style = { head: [], border: [] };
+  const table = new Table({ head: [...head], style, colWidths: head.map(() => 28), wordWrap: true });
+  for (const row of rows) table.push([...row]);
+  return table.toString();
 }
 
 /** For `--json`: the same, and whether each target was met. */

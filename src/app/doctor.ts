@@ -42,15 +42,16 @@ export async function examineSystem(side: Side, configPath?: string): Promise<re
   const config = configPath === undefined ? defaultConfig : await loadConfig(configPath);
   const printed: string[] = [];
   const folder = configPath === undefined ? process.cwd() : dirname(resolve(configPath));
-  const { system, convert } = await openSystem(side, config, folder, (line) => {
+  const { system, convert, timeoutMs } = await openSystem(side, config, folder, (line) => {
     if (printed.length < printedMax) printed.push(line);
   });
   const findings: Finding[] = [];
-  try {
-    for (const check of systemChecks) findings.push(await attempt(check.name, () => check.run(system, convert)));
-  } finally {
+  for (const check of systemChecks) findings.push(await attempt(check.name, () => check.run(system, convert, timeoutMs)));
+  const ended = await attempt("ends", async () => {
     await system.close();
-  }
+    return "it lets go of what it holds";
+  });
+  if (!ended.ok) findings.push(ended);
   // What it printed may say why: only where something is wrong.
   if (findings.some(({ ok }) => !ok) && printed.length > 0)
     findings.push({ check: "what it printed", ok: true, detail: printed.join(" | ") });

@@ -44,9 +44,12 @@ export async function createPnlBridge({ config: given, onComparison, log }: PnlB
   const config = typeof given === "string" ? await loadConfig(given) : given;
   const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
   const systems = await openSystems(config, folder, log);
+  const opened: { close(): Promise<void> | void }[] = [systems.legacy, systems.modern];
   try {
     const evidence = await openEvidence(config, folder);
+    if (evidence !== undefined) opened.push(evidence);
     const monitor = new HostMonitor();
+    opened.push(monitor);
     const { positionThreshold, comparisonThreshold } = config.validation;
     const { legacy, modern } = config.systems;
     const service = new PnLServiceBridge(
@@ -66,16 +69,24 @@ export async function createPnlBridge({ config: given, onComparison, log }: PnlB
       service,
       evidence,
       close: async () => {
-        await service.close();
-        await evidence?.close();
-        monitor.close();
+        try {
+          await service.close();
+        } finally {
+          // Also where a system fails to close: the other one and the store are ended all the same.
+          await closeAll(opened);
+        }
       },
     };
   } catch (failure) {
-    await Promise.all([systems.legacy.close(), systems.modern.close()]);
+    await closeAll(opened);
     throw failure;
   }
 }
+
+/** What of it cannot be closed is left; closing twice does no harm. */
+const closeAll = async (opened: readonly { close(): Promise<void> | void }[]): Promise<void> => {
+  await Promise.allSettled(opened.map(async (one) => one.close()));
+};
 
 /** One system of a configuration, by itself: for `doctor`. */
 export async function openSystem(
@@ -83,9 +94,10 @@ export async function openSystem(
   config: Config,
   folder: string,
   log?: (line: string) => void,
-): Promise<{ readonly system: BridgedSystem; readonly convert: ConvertAnswer }> {
+): Promise<{ readonly system: BridgedSystem; readonly convert: ConvertAnswer; readonly timeoutMs: number | undefined }> {
   const system = await makeSystem(side, config, { world: worldOf(config, folder), folder, log });
-  return { system, convert: conversions(config)[side] ?? ((_, answer) => answer) };
+  const convert: ConvertAnswer = conversions(config)[side] ?? ((_, answer) => answer);
+  return { system, convert, timeoutMs: timeoutOf(config.systems[side]) };
 }
 
 async function openSystems(
@@ -147,6 +159,8 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
         command: system.command,
         cwd: system.cwd === undefined ? folder : resolve(folder, system.cwd),
         inheritEnv: Object.keys(process.env).filter((variable) => !secretsOf(systems).has(variable)),
+        // The methods of the P&L service only read.
+        readOnly: true,
         ...(side === "legacy" ? { graceMs: legacyGraceMs } : {}),
         ...(log === undefined ? {} : { log }),
       });

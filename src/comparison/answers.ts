@@ -68,6 +68,8 @@ export class AnswerComparer {
   readonly #exclusions: readonly Exclusion[];
   readonly #valuesMax: number;
   readonly #fieldsMax: number;
+  /** What is left out on the day that was last asked for. */
+  #excluded: { readonly on: string; readonly paths: ReadonlySet<string> } | undefined;
 
   /** Throws BAD_CONFIG for tolerances that are no numbers and exclusions that do not say who, why and until when. */
   constructor({ tolerances = {}, keys = {}, exclusions = [], valuesMax = 20_000, fieldsMax = 20 }: AnswerOptions = {}) {
@@ -94,12 +96,25 @@ export class AnswerComparer {
     this.#fieldsMax = fieldsMax;
   }
 
+  /** Whether it makes a difference which day it is. */
+  get needsToday(): boolean {
+    return this.#exclusions.length > 0;
+  }
+
   /** `today` is YYYY-MM-DD: exclusions that ended before it count no longer. */
   compare(legacy: unknown, modern: unknown, today: string): AnswerComparison {
-    const excluded = this.#exclusions.filter(({ until }) => until >= today).map(({ path }) => path);
-    const walk = new Walk(this.#tolerances, this.#keys, new Set(excluded), this.#valuesMax, this.#fieldsMax);
+    const walk = new Walk(this.#tolerances, this.#keys, this.#excludedOn(today), this.#valuesMax, this.#fieldsMax);
     walk.compare("", legacy, modern, 0);
     return walk.result();
+  }
+
+  #excludedOn(today: string): ReadonlySet<string> {
+    if (this.#exclusions.length === 0) return nothing;
+    if (this.#excluded?.on !== today) {
+      const paths = this.#exclusions.filter(({ until }) => until >= today).map(({ path }) => path);
+      this.#excluded = { on: today, paths: new Set(paths) };
+    }
+    return this.#excluded.paths;
   }
 }
 
@@ -108,6 +123,7 @@ interface Tolerance {
   readonly near: number;
 }
 
+const nothing: ReadonlySet<string> = new Set();
 const depthMax = 64;
 const shownMax = 120;
 
@@ -260,7 +276,8 @@ class Walk {
   }
 
   #compareLeaves(path: string, legacy: unknown, modern: unknown): void {
-    const [ours, theirs] = [floatOf(legacy), floatOf(modern)];
+    const ours = floatOf(legacy);
+    const theirs = floatOf(modern);
     if (ours === undefined || theirs === undefined) {
       // "There is none" against a number: what a position without a mark is worth has not been shown to agree, nor to differ.
       const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
@@ -288,7 +305,7 @@ class Walk {
 
   /** `number` is not null where both are numbers. */
   #tell(path: string, verdict: Exclude<Verdict, "equal">, legacy: unknown, modern: unknown, number: number | null): void {
-    if (rank[verdict] > rank[this.#verdict]) this.#verdict = verdict;
+    if (verdict !== this.#verdict && rank[verdict] > rank[this.#verdict]) this.#verdict = verdict;
     if (this.#fields.length >= this.#fieldsMax) {
       this.#more += 1;
       return;

@@ -396,3 +396,97 @@ test("the JSON Schema knows the keys and nothing else", () => {
   }
   expect(configJsonSchema()).toMatchObject({ type: "object", additionalProperties: false });
 });
+
+test("a module is in this process where nothing else is said, and no system has a limit of its own", () => {
+  const text = 'systems: { legacy: { kind: module, path: "./m.js" }, modern: { kind: command, command: [desk] } }';
+  expect(parseConfig(text, "desk.yaml").systems).toEqual({
+    legacy: { kind: "module", name: "./m.js", path: "./m.js", isolation: "none", pnlIn: "money", timeoutMs: undefined },
+    modern: { kind: "command", name: "desk", command: ["desk"], cwd: undefined, pnlIn: "money", timeoutMs: undefined },
+  });
+});
+
+test.each([
+  ["systems: { legacy: { kind: module, path: ./m.js, isolation: process } }", "must be none or thread, not process"],
+  ["systems: { legacy: { kind: module, path: '' } }", "must be the path of a module"],
+  ["systems: { legacy: { kind: module, path: ./m.js, command: [x] } }", 'unknown key "systems.legacy.command"'],
+  ["systems: { legacy: { kind: command, command: [python3, ''] } }", "must be a list of texts"],
+  ["systems: { legacy: { kind: command, command: [x], url: y } }", 'unknown key "systems.legacy.url"'],
+  ["systems: { legacy: { kind: http } }", "systems.legacy.url is missing"],
+  ["systems: { legacy: { kind: http, url: 'ftp://x' } }", "must be an http or https URL"],
+  ["systems: { legacy: { kind: http, url: 'http://x', pnl_in: ticks } }", "must be money or points, not ticks"],
+  ["systems: { legacy: { kind: http, url: 'http://x', timeout_ms: 0 } }", "milliseconds"],
+  ["systems: { legacy: { kind: http, url: 'http://x', timeout_ms: 1.5 } }", "milliseconds"],
+  ["systems: { legacy: { kind: builtin, name: legacy-desk, timeout_ms: 5 } }", 'unknown key "systems.legacy.timeout_ms"'],
+  ["migration: { traffic_routing: { bucket_by: desk } }", "must be book or user, not desk"],
+  ["migration: { traffic_routing: { new_system_percentage: -1 } }", "number from 0 to 100"],
+  ["migration: { feature_flags: { use_new_storage: 'true' } }", "must be true or false"],
+  ["stores: { control: control.db }", "must be sqlite:FILE or postgres://HOST/DATABASE, not control.db"],
+  ["stores: { control: 'sqlite:' }", "must be sqlite:FILE"],
+])("what cannot be of a system, a plan or a store is refused: %s", (text, what) => {
+  expect(refusal(text).message).toContain(what);
+});
+
+test.each(["sqlite:./control.db", "postgres://desk:hunter2@db.example/pnl?sslmode=require", "postgresql:///pnl"])(
+  "the control store can be %s",
+  (control) => {
+    expect(parseConfig(`stores: { control: "${control}" }`, "desk.yaml").stores).toEqual({ control });
+  },
+);
+
+test("a system over HTTP is named by its address, without what a query may hold", () => {
+  const { modern } = parseConfig(
+    'systems: { modern: { kind: http, url: "https://x/api?key=hunter2#top" } }',
+    "desk.yaml",
+  ).systems;
+  expect(modern.name).toBe("https://x/api");
+});
+
+describe("a password in a URL is in no error", () => {
+  test.each([
+    ["a scheme that is not known", 'stores: { control: "postgre://desk:hunter2@db/pnl" }', "postgre:…@db/pnl"],
+    ["a list", 'stores: { control: ["postgres://desk:hunter2@db/pnl"] }', "…@db/pnl"],
+    [
+      "no colon after its key",
+      "stores: { control postgres://desk:hunter2@db/pnl }",
+      'unknown key "stores.control postgres:…@db/pnl"',
+    ],
+    ["a URL with a user", 'systems: { modern: { kind: http, url: "http://desk:hunter2@x" } }', "without a user in it, not"],
+    ["an @ in the password", 'systems: { modern: { kind: http, url: "http://desk:p@hunter2@x" } }', ":…@x"],
+    ["a long user", `systems: { modern: { kind: http, url: "http://${"u".repeat(80)}:hunter2@x" } }`, ":…@x"],
+    ["a long password", `stores: { control: "postgre://desk:hunter2${"p".repeat(80)}@x" }`, ":…@x"],
+    ["where a section should be", 'stores: "postgres://desk:hunter2@db/pnl"', "must be a section"],
+    ["twice", 'stores: { legacy: { "postgres://desk:hunter2@db": 1, "postgres://desk:hunter2@db": 2 } }', "stands twice"],
+    ["as an alias", 'stores: { control: *"postgres://desk:hunter2@db/pnl" }', "the alias"],
+    ["after a bar", "stores:\n  control: |postgres://desk:hunter2@db/pnl\n", "extra characters"],
+  ])("%s", (_, text, what) => {
+    const error = refusal(text);
+    expect(error.line).toContain(what);
+    expect(`${error.line} ${error.stack} ${error.cause}`).not.toContain("hunter2");
+  });
+
+  test("property: wherever a slip of the finger is in the file", () => {
+    const secret = "hunter2pass";
+    const files = [
+      `stores:\n  control: postgres://desk:${secret}@db/pnl\nmigration: { phase: read_only }\n`,
+      `systems: { modern: { kind: http, url: "http://desk:${secret}@x/api", timeout_ms: 5 } }\n`,
+    ];
+    const slip = fc.constantFrom(...` \n\t:{}[]"'#&*!|>%@\`,-?.x0/`, "  ", ": ", "- ", "\n  ");
+    fc.assert(
+      fc.property(fc.constantFrom(...files), fc.nat(1_000), slip, fc.boolean(), (file, place, character, isCut) => {
+        // Behind the password and its @, or before both: without them nobody could tell that it is one.
+        const [from, to] = [file.indexOf(secret), file.indexOf(secret) + secret.length + 1];
+        const places = [...Array(file.length).keys()].filter((at) => at <= from - (isCut ? 1 : 0) || at >= to);
+        const at = places[place % places.length] as number;
+        const text = `${file.slice(0, at)}${isCut ? "" : character}${file.slice(at + (isCut ? 1 : 0))}`;
+        let said = "";
+        try {
+          parseConfig(text, "desk.yaml");
+        } catch (error) {
+          said = (error as BridgeError).line;
+        }
+        expect(said).not.toContain(secret);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

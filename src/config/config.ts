@@ -9,7 +9,7 @@ import { z } from "zod";
 import { BridgeError, unreachable } from "../domain/errors.ts";
 import { nearest } from "../domain/nearest.ts";
 import { type MigrationPlan, planOf } from "../domain/plan.ts";
-import { type LocatedYaml, type Problem, pathKey, readYaml } from "./located-yaml.ts";
+import { type LocatedYaml, type Problem, pathKey, readYaml, withoutUser } from "./located-yaml.ts";
 import { type ConfigFile, configSchema, type legacyModes, type pnlUnits, unreadSections } from "./schema.ts";
 
 export const configBytesMax = 1_000_000;
@@ -154,7 +154,8 @@ function completeSystem(given: SystemInFile): SystemConfig {
     case "http":
       return {
         kind: "http",
-        name: given.url,
+        // Reports and errors name it, and a query may hold a secret.
+        name: given.url.replace(/[?#].*/, ""),
         url: given.url,
         authorizationEnv: given.authorization_env,
         caFile: given.ca_file,
@@ -208,7 +209,7 @@ function problemsOf(issue: z.core.$ZodIssue, { value, places }: LocatedYaml): re
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       offset: places.get(pathKey([...path, key]))?.keyOffset ?? 0,
-      what: `unknown key "${[...path, key].join(".")}"`,
+      what: `unknown key "${withoutUser([...path, key].join("."))}"`,
       mend: meantKey(path, key),
     }));
   }

@@ -47,7 +47,7 @@ export function readYaml(text: string): LocatedYaml {
   };
   const broken = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }): Problem => {
     const { what, mend } = saidPlainly[code] ?? {};
-    return { offset, what: what ?? message, mend: mend ?? "" };
+    return { offset, what: what ?? withoutUser(message), mend: mend ?? "" };
   });
   if (broken.length > 0) return { value: undefined, problems: broken, places: new Map(), lineAndColumn };
   const walk = new Walk(text, (alias) => alias.resolve(document));
@@ -97,12 +97,10 @@ class Walk {
     if (path.length > depthMax) throw tooMuch(aliasOffset ?? offset, `sections are nested more than ${depthMax} deep`);
     if (isAlias(node)) {
       const target = this.#resolve(node);
-      if (target === undefined)
-        throw new Stop({
-          offset,
-          what: `the alias *${node.source} has no anchor above it`,
-          mend: `mark a value with &${node.source}`,
-        });
+      if (target === undefined) {
+        const name = withoutUser(node.source);
+        throw new Stop({ offset, what: `the alias *${name} has no anchor above it`, mend: `mark a value with &${name}` });
+      }
       return this.plain(target, path, keyOffset ?? offset, aliasOffset ?? offset);
     }
     const empty = isScalar(node) && node.source === "";
@@ -125,7 +123,7 @@ class Walk {
       const name = String(isScalar(key) ? key.value : this.plain(key, path));
       const offset = offsetOf(key) ?? 0;
       if (firstOffsets.has(name)) {
-        this.problems.push({ offset, what: `the key "${name}" stands twice`, mend: "remove one of the two" });
+        this.problems.push({ offset, what: `the key "${withoutUser(name)}" stands twice`, mend: "remove one of the two" });
         continue;
       }
       firstOffsets.set(name, offset);
@@ -135,10 +133,8 @@ class Walk {
 
   #shown(node: unknown): string {
     const [start = 0, end = 0] = rangeOf(node) ?? [];
-    const written = this.#text
-      .slice(start, Math.min(end, start + 60))
-      .replaceAll(/\s+/g, " ")
-      .trim();
+    // Before it is cut: a password whose `@` has been cut off could not be told.
+    const written = withoutUser(this.#text.slice(start, end)).slice(0, 60).replaceAll(/\s+/g, " ").trim();
     return written.length > 40 ? `${written.slice(0, 40)}…` : written;
   }
 }
@@ -148,6 +144,12 @@ const scalarValue = (scalar: Scalar): unknown =>
 
 const tooMuch = (offset: number, what: string): Stop =>
   new Stop({ offset, what, mend: "this is no configuration file, or an alias stands in a circle" });
+
+/** Errors end up in logs: of a URL with a user and password in it, what stands before the `@` is not shown. */
+export function withoutUser(text: string): string {
+  const [from, to] = [text.indexOf(":"), text.lastIndexOf("@")];
+  return from < 0 || to < from ? text : `${text.slice(0, from + 1)}…${text.slice(to)}`;
+}
 
 const rangeOf = (node: unknown): readonly number[] | undefined => (node as { readonly range?: readonly number[] } | null)?.range;
 const offsetOf = (node: unknown): number | undefined => rangeOf(node)?.[0];

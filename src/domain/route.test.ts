@@ -171,6 +171,10 @@ describe("the shadow sample", () => {
     }
   });
 
+  it("is drawn by a flag of its own, with the vector of docs/rollout.md", () => {
+    expect(sampleDraw(planOf({ phase: "shadow_mode", shadowSampleRatio: 0.5 }), "UST", 1)).toBe(5_811 / 100_000);
+  });
+
   it("of all costs no draw", () => {
     expect(sampleDraw(planOf({ phase: "shadow_mode" }), "UST", 1)).toBe(0);
   });

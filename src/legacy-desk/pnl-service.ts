@@ -39,8 +39,9 @@ export class LegacyDeskService implements PnlService {
   /** Quirk: one bad trade and nothing is calculated. */
   async calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer> {
     refuseMethods(request.method);
+    if (!Array.isArray(request.trades)) throw new LegacyRejection("trades must be a list");
     const calculator = new Calculator();
-    const trades = request.trades.map(legacyTrade);
+    const trades = (request as CalculatePnlRequest).trades.map(legacyTrade);
     for (const trade of trades) calculator.add(trade);
     const lastDate = trades.reduce((last, trade) => (dateOf(trade) > last ? dateOf(trade) : last), "");
     for (const [symbol, price] of Object.entries(request.marks ?? {}))
@@ -55,14 +56,21 @@ export class LegacyDeskService implements PnlService {
   }
 
   async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
+    const { limit = 500 } = request;
+    // A slice up to -1 would leave the oldest trade out and look whole.
+    if (!Number.isSafeInteger(limit) || limit < 0)
+      throw new LegacyRejection(`limit must be a whole number of 0 or more: ${limit}`);
     const { files } = await this.#run({});
     const trades = files.flatMap((file) => file.trades).filter((trade) => isWanted(trade, request));
     // Its table is sorted by time, newest first; what is of one second stands as it was stored.
     const newest = trades.toSorted((a, b) => (a.time > b.time ? -1 : a.time < b.time ? 1 : 0));
-    return { trades: newest.slice(0, request.limit ?? 500).map(serviceTrade) };
+    return { trades: newest.slice(0, limit).map(serviceTrade) };
   }
 
   async dailyPnl(request: DailyPnlRequest): Promise<DailyPnlAnswer> {
+    for (const day of [request.from, request.to])
+      if (day !== undefined && !/^\d{4}-\d\d-\d\d$/.test(day))
+        throw new LegacyRejection(`time data '${day}' does not match format '%Y-%m-%d'`);
     const { daily } = await this.#run(request);
     const wanted = daily.filter(
       (row) => isWanted(row, request) && row.date >= (request.from ?? "") && row.date <= (request.to ?? "9999"),
@@ -91,6 +99,7 @@ export class LegacyDeskService implements PnlService {
   }
 
   async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
+    if (typeof request.symbol !== "string") throw new LegacyRejection("symbol must be text");
     const { positions } = await this.#run(request);
     const found = positions.find(({ symbol }) => symbol === request.symbol);
     return { position: found === undefined ? null : position(found) };
@@ -125,9 +134,15 @@ const position = ({
   unrealized: text(summaryUnrealized),
 });
 
-/** Quirk: a trade without a time is one of the first second that there is. */
-function legacyTrade({ id, symbol, side, quantity, price, time }: ServiceTrade): Trade {
+/** Quirk: a trade without a time is one of the first second that there is, and of a time's offset nobody knows. */
+function legacyTrade(trade: ServiceTrade): Trade {
+  const { id, symbol, side, quantity, price, time } = trade ?? {};
+  if (typeof symbol !== "string") throw new LegacyRejection("symbol must be text");
+  if (side !== "B" && side !== "S") throw new LegacyRejection(`side must be B or S: '${side}'`);
   const [, date, clock] = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)/.exec(time ?? "") ?? [];
+  // Taken for none, it would move the trade before all others.
+  if (time !== undefined && date === undefined)
+    throw new LegacyRejection(`time data '${time}' does not match format '%Y-%m-%d %H:%M:%S'`);
   return {
     id,
     symbol,
@@ -148,7 +163,7 @@ const serviceTrade = ({ id, symbol, time, side, quantity, price }: Trade): Servi
 });
 
 function numberOf(given: string): number {
-  const number = given.trim() === "" ? Number.NaN : Number(given);
+  const number = typeof given !== "string" || given.trim() === "" ? Number.NaN : Number(given);
   if (!Number.isFinite(number)) throw new LegacyRejection(`could not convert string to float: '${given}'`);
   return number;
 }

@@ -6,8 +6,12 @@ import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
 /** What a system must do to stand behind the bridge. Each check is done on the system itself, and leaves it as it was. */
 export interface SystemCheck {
   readonly name: string;
-  /** What was seen; throws with what is wrong. */
-  run(system: BridgedSystem, convert: (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue): Promise<string>;
+  /** What was seen; throws with what is wrong. A call has the time that it has behind the bridge, or ten seconds. */
+  run(
+    system: BridgedSystem,
+    convert: (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue,
+    timeoutMs: number | undefined,
+  ): Promise<string>;
 }
 
 const symbol = "XCMEFFDPSX20250919U0ZN";
@@ -21,13 +25,13 @@ const roundTrip = {
   instruments: { [symbol]: { multiplier: "1000", currency: "USD" } },
 } as const satisfies JsonValue;
 
-const deadlineMs = 10_000;
+const unhurriedMs = 10_000;
 
 /** The same checks that the built-in systems and the adapters pass in our own tests. */
 export const systemChecks: readonly SystemCheck[] = [
   {
     name: "answers calculatePnl",
-    run: async (system, convert) => {
+    run: async (system, convert, deadlineMs = unhurriedMs) => {
       const answer = convert("calculatePnl", await system.invoke("calculatePnl", roundTrip, { deadlineMs }), roundTrip);
       const position = positionsOf(answer).find((one) => one.symbol === symbol);
       if (position === undefined) throw new Error(`no position of ${symbol} in ${shown(answer)}`);
@@ -38,7 +42,7 @@ export const systemChecks: readonly SystemCheck[] = [
   },
   {
     name: "numbers are exact",
-    run: async (system) => {
+    run: async (system, _, deadlineMs = unhurriedMs) => {
       const answer = await system.invoke("calculatePnl", roundTrip, { deadlineMs });
       const floats = floatsIn(answer);
       if (floats.length > 0) throw new Error(`numbers that are floats: ${floats.slice(0, 3).join(", ")}; answer decimal text`);
@@ -47,7 +51,7 @@ export const systemChecks: readonly SystemCheck[] = [
   },
   {
     name: "the same question, the same answer",
-    run: async (system) => {
+    run: async (system, _, deadlineMs = unhurriedMs) => {
       const ask = async (): Promise<string> => JSON.stringify(await system.invoke("calculatePnl", roundTrip, { deadlineMs }));
       const answers = new Set(await Promise.all(Array.from({ length: 8 }, ask)));
       if (answers.size !== 1) throw new Error("eight calls at a time had different answers");
@@ -56,7 +60,7 @@ export const systemChecks: readonly SystemCheck[] = [
   },
   {
     name: "refuses what it does not know",
-    run: async (system) => {
+    run: async (system, _, deadlineMs = unhurriedMs) => {
       const failure = await failureOf(system.invoke("noSuchMethod", {}, { deadlineMs }));
       if (failure?.failure !== "REFUSED")
         throw new Error(`an unknown method must be REFUSED, and was ${failure?.failure ?? "answered"}`);
@@ -65,7 +69,7 @@ export const systemChecks: readonly SystemCheck[] = [
   },
   {
     name: "survives bad input",
-    run: async (system) => {
+    run: async (system, _, deadlineMs = unhurriedMs) => {
       const request = { ...roundTrip, trades: [{ ...roundTrip.trades[0], quantity: "lots" }] };
       const failure = await failureOf(system.invoke("calculatePnl", request, { deadlineMs }));
       if (failure !== undefined && failure.failure !== "REFUSED")
@@ -94,8 +98,11 @@ function expectNumber(field: string, value: JsonValue | undefined, wanted: strin
     throw new Error(`${field} is ${shown(value ?? null)}, not ${wanted}: P&L in points needs pnl_in: points`);
 }
 
-const positionsOf = (answer: JsonValue): readonly Readonly<Record<string, JsonValue>>[] =>
-  ((answer as Readonly<Record<string, JsonValue>> | null)?.positions ?? []) as readonly Readonly<Record<string, JsonValue>>[];
+/** The rows among them; whatever else a stranger puts there is none. */
+function positionsOf(answer: JsonValue): readonly Readonly<Record<string, JsonValue>>[] {
+  const positions = (answer as Readonly<Record<string, JsonValue>> | null)?.positions;
+  return Array.isArray(positions) ? positions.filter((one) => typeof one === "object" && one !== null) : [];
+}
 
 function floatsIn(value: JsonValue, path = ""): string[] {
   if (typeof value === "number") return Number.isSafeInteger(value) ? [] : [`${path} ${value}`];

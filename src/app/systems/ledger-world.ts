@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { findLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { findPriceFiles } from "../../adapters/csv/price-files.ts";
+import { parseInstant } from "../../domain/chicago-time.ts";
 import type { TradingDayRuleName } from "../../domain/trading-day.ts";
 import { inHand } from "../parity.ts";
 import { type PnlRun, runPnl } from "../pnl-run.ts";
@@ -36,7 +37,8 @@ export class LedgerWorld {
   async run({ method, asOf }: WorldView): Promise<PnlRun> {
     const stamp = await this.#stamp();
     const latest = await this.#kept(`${stamp} ${method}`, { method });
-    if (asOf === undefined || Date.parse(asOf) * 1000 >= (latest.asOfUs ?? 0)) return latest;
+    const asOfUs = asOf === undefined ? Number.POSITIVE_INFINITY : parseInstant(asOf);
+    if (asOf === undefined || (asOfUs !== undefined && asOfUs >= (latest.asOfUs ?? 0))) return latest;
     return this.#kept(`${stamp} ${method} ${asOf}`, { method, asOf });
   }
 

@@ -1,8 +1,8 @@
-import { formatInstant, parseInstant } from "../../domain/chicago-time.ts";
+import { formatInstant, parseDay, parseInstant } from "../../domain/chicago-time.ts";
 import { formatDecimal } from "../../domain/decimal.ts";
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../domain/fraction.ts";
 import { SystemFailure } from "../../domain/system-failure.ts";
-import type { DecimalColumn, StatementPosition } from "../../engine/index.ts";
+import { type DecimalColumn, methods, type StatementPosition } from "../../engine/index.ts";
 import type {
   CalculatePnlAnswer,
   CalculatePnlRequest,
@@ -37,6 +37,11 @@ export class ModernEngineService implements PnlService {
   }
 
   async calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer> {
+    checkObject(request);
+    if (!Array.isArray(request.trades)) throw refused(`trades must be a list, not ${shown(request.trades)}`);
+    for (const name of ["instruments", "marks"] as const)
+      if (request[name] !== undefined && !isObject(request[name]))
+        throw refused(`${name} must be an object by symbol, not ${shown(request[name])}`);
     try {
       return computePnl(request);
     } catch (cause) {
@@ -54,7 +59,9 @@ export class ModernEngineService implements PnlService {
   async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
     const { engine, input } = await this.#run(request);
     const { trades } = input;
-    const limit = request.limit ?? 500;
+    const { limit = 500 } = request;
+    if (!Number.isSafeInteger(limit) || limit < 0)
+      throw refused(`limit must be a whole number of 0 or more, not ${shown(limit)}`);
     const found: ServiceTrade[] = [];
     const order = engine.order();
     for (let place = order.length - 1; place >= 0 && found.length < limit; place--) {
@@ -78,6 +85,9 @@ export class ModernEngineService implements PnlService {
 
   async dailyPnl(request: DailyPnlRequest): Promise<DailyPnlAnswer> {
     const { statement } = await this.#run(request);
+    for (const name of ["from", "to"] as const)
+      if (request[name] !== undefined && parseDay(request[name]) === undefined)
+        throw refused(`${name} must be a day such as 2025-07-24, not ${shown(request[name])}`);
     const daily: DailyPnlAnswer["daily"][number][] = [];
     for (const row of statement.daily) {
       if (row.tradingDay < (request.from ?? "") || row.tradingDay > (request.to ?? "9999") || !isWanted(row, request)) continue;
@@ -94,17 +104,35 @@ export class ModernEngineService implements PnlService {
 
   async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
     const { statement } = await this.#run(request);
+    // Without one it would be whichever position stands first.
+    if (request.symbol === undefined) throw refused("symbol is missing");
     const found = statement.positions.find((position) => isWanted(position, request));
     return { position: found === undefined ? null : { ...servicePosition(found), lots: found.lots } };
   }
 
-  #run({ method, asOf }: PinnedWorld): Promise<PnlRun> {
+  /** Throws for what every request may say; the methods look at what is theirs. */
+  async #run(request: PinnedWorld & PositionFilter): Promise<PnlRun> {
+    checkObject(request);
+    const { method = "fifo", asOf } = request;
     if (this.#world === undefined)
       throw new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
-    if (asOf !== undefined && parseInstant(asOf) === undefined)
-      throw new SystemFailure("REFUSED", `asOf does not read as a time: ${JSON.stringify(asOf)}`, { code: "BAD_REQUEST" });
-    return this.#world.run({ method: method ?? "fifo", asOf });
+    if (!methods.includes(method)) throw refused(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
+    if (asOf !== undefined && parseInstant(asOf) === undefined) throw refused(`asOf does not read as a time: ${shown(asOf)}`);
+    // Its midnight would leave out the whole day that was named.
+    if (asOf !== undefined && parseDay(asOf) !== undefined) throw refused(`asOf names a day, not a time: ${shown(asOf)}`);
+    for (const name of ["book", "symbol"] as const)
+      if (request[name] !== undefined && typeof request[name] !== "string")
+        throw refused(`${name} must be text, not ${shown(request[name])}`);
+    return this.#world.run({ method, asOf });
   }
+}
+
+const refused = (why: string): SystemFailure => new SystemFailure("REFUSED", why, { code: "BAD_REQUEST" });
+const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
+function checkObject(request: unknown): void {
+  if (!isObject(request)) throw refused(`the request must be an object, not ${shown(request)}`);
 }
 
 const isWanted = (row: { readonly symbol: string; readonly book?: string }, filter: PositionFilter): boolean =>

@@ -1,5 +1,5 @@
 import type { ConvertAnswer } from "../../bridges/service/index.ts";
-import { formatFraction, isZero, multiply, parseFraction } from "../../domain/fraction.ts";
+import { type Fraction, formatFraction, isZero, multiply, parseFraction } from "../../domain/fraction.ts";
 import type { CalculatePnlRequest } from "../../ports/pnl-service.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { describeSymbol } from "../symbols.ts";
@@ -15,66 +15,76 @@ export const pointsRules = [
 
 /**
  * For a system that answers P&L in points, as the legacy desk does: makes money of it, once, where the answer comes in. A symbol
- * whose multiplier nobody knows keeps its points, so that the comparison shows it rather than a guess.
+ * whose multiplier nobody knows keeps its points, and what is no answer of its method stays as it is, so that the comparison shows
+ * it rather than a guess.
  */
 export const pointsToMoney: ConvertAnswer = (method, answer, request) => {
-  const given = answer as Readonly<Record<string, JsonValue>>;
-  const { instruments = {}, marks } = request as unknown as Partial<CalculatePnlRequest>;
+  if (!isRow(answer)) return answer;
+  const { instruments, marks } = (isRow(request) ? request : {}) as Partial<CalculatePnlRequest>;
   const known = new Map<string, { readonly multiplier: string; readonly currency: string }>();
   const facts = (symbol: string) => {
-    const found = known.get(symbol) ?? factsOf(symbol, instruments);
+    const found = known.get(symbol) ?? factsOf(symbol, instruments ?? {});
     known.set(symbol, found);
     return found;
   };
-  const row = (value: JsonValue): Row => moneyRow(value as Row, facts);
-  const position = (value: JsonValue): Row => {
-    const converted = { ...row(value), currency: facts(String((value as Row).symbol)).currency };
-    return withoutFillers(converted, method === "calculatePnl" ? Object.keys(marks ?? {}) : undefined);
-  };
-  const positions = (given.positions as readonly JsonValue[] | undefined)?.map(position);
+  const marked = method === "calculatePnl" ? new Set(Object.keys(marks ?? {})) : undefined;
+  const money = (value: JsonValue): JsonValue => (isRow(value) ? moneyRow(value, facts) : value);
+  const position = (value: JsonValue): JsonValue =>
+    isRow(value) ? withoutFillers({ currency: facts(textOf(value.symbol)).currency, ...moneyRow(value, facts) }, marked) : value;
+  const positions = listOf(answer.positions)?.map(position);
+  const matches = listOf(answer.matches)?.map(money);
   switch (method) {
     case "calculatePnl":
-      return { ...given, positions: positions ?? [], totals: totalsOf(forTotals(positions ?? [])) as JsonValue };
+      if (positions === undefined) return answer;
+      return { ...answer, ...(matches && { matches }), positions, totals: totalsOf(forTotals(positions)) as JsonValue };
     case "openPositions":
-      return { ...given, positions: positions ?? [] };
+      return positions === undefined ? answer : { ...answer, positions };
     case "totals":
-      return { totals: totalsOf(forTotals(positions ?? [])) as JsonValue };
+      return positions === undefined ? answer : { totals: totalsOf(forTotals(positions)) as JsonValue };
     case "dailyPnl":
-      return { ...given, daily: ((given.daily ?? []) as readonly JsonValue[]).map(row) };
+      return { ...answer, ...(listOf(answer.daily) && { daily: listOf(answer.daily)?.map(money) as JsonValue }) };
     case "positionDetail":
-      return { ...given, position: given.position === null ? null : position(given.position as JsonValue) };
+      return { ...answer, ...(isRow(answer.position) && { position: position(answer.position) }) };
     default:
       return answer;
   }
 };
 
 type Row = Readonly<Record<string, JsonValue>>;
-const inPoints = ["realized", "unrealized", "total"];
+/** `pnl` is that of a match, which is in no comparison. */
+const inPoints = ["realized", "unrealized", "total", "pnl"];
+
+const isRow = (value: JsonValue | undefined): value is Row =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined =>
+  Array.isArray(value) ? (value as readonly JsonValue[]) : undefined;
+/** Small whole numbers of an answer come as numbers, all others as text. */
+const textOf = (value: JsonValue | undefined): string =>
+  typeof value === "string" || typeof value === "number" ? String(value) : "";
+const numberOf = (value: JsonValue | undefined): Fraction | undefined => parseFraction(textOf(value));
 
 function moneyRow(row: Row, facts: (symbol: string) => { readonly multiplier: string }): Row {
-  const multiplier = parseFraction(facts(String(row.symbol)).multiplier);
+  const multiplier = numberOf(facts(textOf(row.symbol)).multiplier);
   const converted: Record<string, JsonValue> = { ...row };
   for (const field of inPoints) {
-    const value = typeof row[field] === "string" ? parseFraction(row[field]) : undefined;
+    const value = numberOf(row[field]);
     if (value !== undefined && multiplier !== undefined) converted[field] = formatFraction(multiply(value, multiplier)).text;
   }
   return converted;
 }
 
-/** Zeros that stand for nothing. `marked` lists the symbols that have a mark; undefined where that is not known. */
-function withoutFillers(position: Row, marked: readonly string[] | undefined): Row {
+/** Zeros that stand for nothing. `marked` has the symbols that have a mark; undefined where that is not known. */
+function withoutFillers(position: Row, marked: ReadonlySet<string> | undefined): Row {
   const isNothing = (field: string): boolean => {
-    const value = parseFraction(String(position[field] ?? ""));
+    const value = numberOf(position[field]);
     return value !== undefined && isZero(value);
   };
   const flat = isNothing("quantity");
+  const unmarked = marked !== undefined && !marked.has(textOf(position.symbol));
   return {
     ...position,
-    averagePrice: flat && isNothing("averagePrice") ? null : (position.averagePrice ?? null),
-    unrealized:
-      !flat && isNothing("unrealized") && marked !== undefined && !marked.includes(String(position.symbol))
-        ? null
-        : (position.unrealized ?? null),
+    ...(flat && isNothing("averagePrice") && { averagePrice: null }),
+    ...(!flat && unmarked && isNothing("unrealized") && { unrealized: null }),
   };
 }
 
@@ -90,5 +100,10 @@ function factsOf(
   };
 }
 
-const forTotals = (positions: readonly Row[]) =>
-  positions as unknown as readonly { readonly currency: string; readonly realized: string; readonly unrealized: string | null }[];
+/** What is no number counts for nothing, as a missing mark does. */
+const forTotals = (positions: readonly JsonValue[]) =>
+  positions.filter(isRow).map(({ currency, realized, unrealized }) => ({
+    currency: textOf(currency),
+    realized: textOf(realized),
+    unrealized: textOf(unrealized),
+  }));

@@ -22,7 +22,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { ComparisonRecord } from "../../ports/evidence.ts";
 import type { Breaker } from "./breaker.ts";
 import type { MethodTally } from "./counters.ts";
-import { frozenCopy, ownCopy } from "./frozen-copy.ts";
+import { frozenArguments, ownCopy } from "./frozen-copy.ts";
 import type { AnsweringOptions, CallComparison, FallbackReason, ShadowOptions, SideObservation } from "./options.ts";
 import type { ShadowLane, ShedReason } from "./shadow-lane.ts";
 
@@ -82,6 +82,8 @@ export interface RunnerOptions {
   readonly legacyIsFresh: () => boolean;
   /** Handed each comparison; what it throws is counted. */
   readonly onComparison: ((comparison: CallComparison) => unknown) | undefined;
+  /** Whether it wants to hear of those that are equal as well: nearly all are. */
+  readonly hearsOfEqual: boolean;
   /** Handed each comparison for keeping; must not throw and not wait. */
   readonly keep: ((draft: ComparisonDraft) => void) | undefined;
   /** 0 to 1, for sampling and shuffling. */
@@ -316,24 +318,14 @@ export class CallRunner {
       tally.shed(shed);
       return undefined;
     }
-    const copy = frozenCopy(args, this.#options.shadow.inputValuesMax);
+    const copy = frozenArguments(args, this.#options.shadow.inputValuesMax);
     if (typeof copy === "string") {
       this.#options.lane.leave();
       tally.shed(copy);
       return undefined;
     }
     tally.underWay += 1;
-    const call = new ShadowCall(
-      this,
-      method,
-      run,
-      copy.value as readonly unknown[],
-      side,
-      kind,
-      plan,
-      unitOf(plan, key) ?? null,
-      this.#options,
-    );
+    const call = new ShadowCall(this, method, run, copy, side, kind, plan, unitOf(plan, key) ?? null, this.#options);
     call.place = this.#free.pop() as number;
     this.#places[call.place] = call;
     if (this.#stopTicking === undefined) this.#tick();
@@ -361,6 +353,9 @@ export class CallRunner {
     });
   }
 }
+
+/** What waits for it runs when the microtasks that are queued have run. Cheaper than queueMicrotask, and `#start` throws nothing. */
+const soon = Promise.resolve();
 
 /** Legacy answers in its own time. */
 const unlimited = new CallContext(Number.POSITIVE_INFINITY);
@@ -415,16 +410,17 @@ class ShadowCall {
 
   /** The answering side has answered; its caller has the answer when the microtask after this one runs. */
   answered(value: unknown): void {
-    this.#settled(this.#projected(value));
+    if (this.#over) return;
+    this.#settled(this.#projected(value, this.#elapsedMs()));
   }
 
   answerFailed(failure: unknown): void {
-    this.#settled({ failed: true, failure });
+    this.#settled({ ms: this.#elapsedMs(), failed: true, failure });
   }
 
   /** Modern failed and legacy answers instead: no shadow is left to run. */
   turn(failure: unknown): void {
-    this.#known = { ms: this.#options.clock.monotonicMs() - this.#startedMs, failed: true, failure };
+    this.#known = { ms: this.#elapsedMs(), failed: true, failure };
     this.#startedMs = this.#options.clock.monotonicMs();
     this.#side = "modern";
   }
@@ -449,15 +445,15 @@ class ShadowCall {
     this.method.tally.shed(reason);
   }
 
-  #settled(observed: Omit<Observation, "ms">): void {
+  #settled(observed: Observation): void {
     if (this.#over || this.#answer !== undefined) return;
-    this.#answer = { ...observed, ms: this.#options.clock.monotonicMs() - this.#startedMs };
+    this.#answer = observed;
     if (this.#known !== undefined) {
       this.#compare(this.#known);
       return;
     }
     // The caller's own reaction stands in the queue already, and comes first.
-    queueMicrotask(() => this.#start());
+    soon.then(() => this.#start());
   }
 
   #start(): void {
@@ -470,32 +466,38 @@ class ShadowCall {
       const answer = this.#run(this.input, this.#context);
       if (isThenable(answer))
         answer.then(
-          (value) => this.#observed(this.#projected(value)),
-          (failure) => this.#observed({ failed: true, failure }),
+          (value) => this.#observed(value),
+          (failure) => this.#failed(failure),
         );
-      else this.#observed(this.#projected(answer));
+      else this.#observed(answer);
     } catch (failure) {
-      this.#observed({ failed: true, failure });
+      this.#failed(failure);
     }
   }
 
-  #observed(observed: Omit<Observation, "ms">): void {
-    if (this.#over) return;
-    this.#compare({ ...observed, ms: this.#options.clock.monotonicMs() - this.#startedMs });
+  #observed(value: unknown): void {
+    if (!this.#over) this.#compare(this.#projected(value, this.#elapsedMs()));
+  }
+
+  #failed(failure: unknown): void {
+    if (!this.#over) this.#compare({ ms: this.#elapsedMs(), failed: true, failure });
+  }
+
+  #elapsedMs(): number {
+    return this.#options.clock.monotonicMs() - this.#startedMs;
   }
 
   /** What is compared of an answer, as a copy: neither caller nor system can change it afterwards. */
-  #projected(value: unknown): Omit<Observation, "ms"> {
-    if (this.#over) return tooLate;
+  #projected(value: unknown, ms: number): Observation {
     try {
       const { project } = this.method;
       const projection = project === undefined ? value : project(value);
       if (project !== undefined) this.#swallow(projection);
       const copy = ownCopy(projection, resultValuesMax);
-      return typeof copy === "string" ? { failed: false, uncopied: copy } : { failed: false, value: copy.value };
+      return typeof copy === "string" ? { ms, failed: false, uncopied: copy } : { ms, failed: false, value: copy.value };
     } catch (failure) {
       this.method.tally.broken += 1;
-      return { failed: false, uncopied: errorText(failure) };
+      return { ms, failed: false, uncopied: errorText(failure) };
     }
   }
 
@@ -517,9 +519,9 @@ class ShadowCall {
         this.#count("not_comparable");
         this.#report("not_comparable", answer, shadow, []);
       } else {
-        const { comparer } = this.method;
-        const today = this.#options.clock.today();
-        const found = (comparer as AnswerComparer).compare(legacy.value, modern.value, today);
+        const comparer = this.method.comparer as AnswerComparer;
+        const today = comparer.needsToday ? this.#options.clock.today() : "";
+        const found = comparer.compare(legacy.value, modern.value, today);
         this.#count(found.verdict);
         this.#report(found.verdict, answer, shadow, found.fields);
       }
@@ -553,8 +555,9 @@ class ShadowCall {
     shadow: Observation,
     fields: AnswerComparison["fields"],
   ): void {
-    const { onComparison, keep, clock } = this.#options;
-    if (onComparison === undefined && keep === undefined) return;
+    const { onComparison, hearsOfEqual, keep, clock } = this.#options;
+    const tells = onComparison !== undefined && (hearsOfEqual || verdict !== "equal");
+    if (!tells && keep === undefined) return;
     const answered = this.#kind === "aa" ? "legacy" : otherSide(this.#side);
     const [legacy, modern] = answered === "legacy" ? [answer, shadow] : [shadow, answer];
     const comparison = new ComparisonOfCall(
@@ -566,10 +569,11 @@ class ShadowCall {
       fields,
       legacy,
       modern,
-      clock.nowMs(),
+      clock,
+      shadow.ms === null ? clock.monotonicMs() : this.#startedMs + shadow.ms,
     );
     try {
-      this.#swallow(onComparison?.(comparison));
+      if (tells) this.#swallow(onComparison(comparison));
     } catch {
       this.method.tally.broken += 1;
     }
@@ -599,9 +603,14 @@ class ComparisonOfCall implements CallComparison {
   readonly answered: Side;
   readonly epoch: number;
   readonly fields: CallComparison["fields"];
-  readonly #legacy: Observation;
-  readonly #modern: Observation;
-  readonly #atMs: number;
+  readonly #legacyMs: number | null;
+  readonly #modernMs: number | null;
+  readonly #legacyFailed: boolean;
+  readonly #modernFailed: boolean;
+  readonly #legacyFailure: unknown;
+  readonly #modernFailure: unknown;
+  readonly #clock: Clock;
+  readonly #atMonotonicMs: number;
 
   constructor(
     method: string,
@@ -612,7 +621,8 @@ class ComparisonOfCall implements CallComparison {
     fields: CallComparison["fields"],
     legacy: Observation,
     modern: Observation,
-    atMs: number,
+    clock: Clock,
+    atMonotonicMs: number,
   ) {
     this.method = method;
     this.verdict = verdict;
@@ -621,21 +631,27 @@ class ComparisonOfCall implements CallComparison {
     this.epoch = epoch;
     this.fields = fields;
     // Not the answers themselves: whoever keeps a comparison must not keep them.
-    this.#legacy = { ms: legacy.ms, failed: legacy.failed, failure: legacy.failure };
-    this.#modern = { ms: modern.ms, failed: modern.failed, failure: modern.failure };
-    this.#atMs = atMs;
+    this.#legacyMs = legacy.ms;
+    this.#modernMs = modern.ms;
+    this.#legacyFailed = legacy.failed;
+    this.#modernFailed = modern.failed;
+    this.#legacyFailure = legacy.failure;
+    this.#modernFailure = modern.failure;
+    this.#clock = clock;
+    this.#atMonotonicMs = atMonotonicMs;
   }
 
   get legacy(): SideObservation {
-    return sideOf(this.#legacy);
+    return sideOf(this.#legacyMs, this.#legacyFailed, this.#legacyFailure);
   }
 
   get modern(): SideObservation {
-    return sideOf(this.#modern);
+    return sideOf(this.#modernMs, this.#modernFailed, this.#modernFailure);
   }
 
   get at(): string {
-    return new Date(this.#atMs).toISOString();
+    const agoMs = this.#clock.monotonicMs() - this.#atMonotonicMs;
+    return new Date(this.#clock.nowMs() - agoMs).toISOString();
   }
 
   toJSON(): CallComparison {
@@ -654,11 +670,10 @@ interface Observation {
   readonly uncopied?: string;
 }
 
-const tooLate: Omit<Observation, "ms"> = { failed: false };
 const resultValuesMax = 20_000;
 const errorTextMax = 200;
 
-function sideOf({ ms, failed, failure }: Observation): SideObservation {
+function sideOf(ms: number | null, failed: boolean, failure: unknown): SideObservation {
   return failed ? { ms, error: errorText(failure) } : { ms };
 }
 
@@ -679,8 +694,8 @@ const timeout = (method: string, ms: number): SystemFailure =>
   new SystemFailure("TIMEOUT", `${method} did not answer within ${ms} ms`);
 
 const copyOrSame = (args: readonly unknown[], valuesMax: number): readonly unknown[] => {
-  const copy = frozenCopy(args, valuesMax);
-  return typeof copy === "string" ? args : (copy.value as readonly unknown[]);
+  const copies = frozenArguments(args, valuesMax);
+  return typeof copies === "string" ? args : copies;
 };
 
 /** Takes note of an answer before the caller can: the reaction that is registered first runs first. */

@@ -119,10 +119,8 @@ describe("a caller whose shadow misbehaves", () => {
       },
       { clock: realClock },
     );
-    const startedMs = performance.now();
     expect(await service.calculate(request())).toEqual({ pnl: 6 });
     events.push("caller has it");
-    expect(performance.now() - startedMs).toBeLessThan(90);
     await service.$bridge.idle();
     expect(events).toEqual(["caller has it", "modern begins", "modern ends"]);
     expect(countersOf(service)).toMatchObject({ compared: 1, verdicts: { equal: 1 } });

@@ -98,6 +98,7 @@ export function bridgeServices<T extends object>(options: ServiceBridgeOptions<T
       samples.offer(comparison);
       return options.onComparison?.(comparison);
     },
+    hearsOfEqual: options.onComparison !== undefined,
     keep: buffer && ((draft) => buffer.keep(draft)),
     draw,
     classOf,

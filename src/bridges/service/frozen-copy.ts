@@ -5,35 +5,43 @@ export type CopyRefusal = "input_too_large" | "input_not_copyable";
 const depthMax = 64;
 
 /**
- * A deep copy that nobody can change: so a shadow can neither alter what the caller and legacy hold, nor see what they change
- * later. Plain objects, arrays, dates, maps, sets, typed arrays and primitives; a thing of any other class is shared as it is where
- * it and all that it holds is frozen. Refused: more than `nodesMax` values (the copy is made in the caller's time, so it must stay
- * small), functions, circles, other classes, and what throws when it is read. Linear in the values, some 20 ns each.
+ * Deep copies of a call's arguments that nobody can change: so a shadow can neither alter what the caller and legacy hold, nor see
+ * what they change later. Plain objects, arrays, dates, maps, sets, typed arrays and primitives; a thing of any other class is shared
+ * as it is where it and all that it holds is frozen. Refused: more than `valuesMax` values (the copy is made in the caller's time, so
+ * it must stay small), functions, circles, other classes, and what throws when it is read. Linear in the values, some 20 ns each.
+ * The list itself is open: nobody but us sees it.
  */
-export const frozenCopy = (value: unknown, nodesMax: number): { readonly value: unknown } | CopyRefusal =>
-  copied(value, new Copier(nodesMax, true));
+export function frozenArguments(args: readonly unknown[], valuesMax: number): readonly unknown[] | CopyRefusal {
+  const copier = new Copier(valuesMax, true);
+  try {
+    const copies = copier.entries(args, 0);
+    return copier.refusal ?? copies;
+  } catch {
+    return cannotBeRead;
+  }
+}
 
-/** As `frozenCopy`, for a copy that stays in our hands. */
-export const ownCopy = (value: unknown, nodesMax: number): { readonly value: unknown } | CopyRefusal =>
-  copied(value, new Copier(nodesMax, false));
-
-function copied(value: unknown, copier: Copier): { readonly value: unknown } | CopyRefusal {
+/** As much of an answer, for a copy that stays in our hands. */
+export function ownCopy(value: unknown, valuesMax: number): { readonly value: unknown } | CopyRefusal {
+  const copier = new Copier(valuesMax, false);
   try {
     const copy = copier.copy(value, 0);
     return copier.refusal ?? { value: copy };
   } catch {
-    // A getter or a proxy of the caller's: whoever needs the value will meet it, a copy must not be what fails the call.
-    return "input_not_copyable";
+    return cannotBeRead;
   }
 }
+
+/** A getter or a proxy that throws: whoever needs the value will meet it, a copy must not be what fails the call. */
+const cannotBeRead: CopyRefusal = "input_not_copyable";
 
 class Copier {
   refusal: CopyRefusal | undefined;
   #left: number;
   readonly #freezes: boolean;
 
-  constructor(nodesMax: number, freezes: boolean) {
-    this.#left = nodesMax;
+  constructor(valuesMax: number, freezes: boolean) {
+    this.#left = valuesMax;
     this.#freezes = freezes;
   }
 
@@ -50,10 +58,15 @@ class Copier {
     return this.#other(value, depth);
   }
 
-  #array(value: readonly unknown[], depth: number): unknown {
-    if (!this.#spend(value.length + 1)) return undefined;
-    const copy = value.slice();
+  entries(list: readonly unknown[], depth: number): unknown[] {
+    if (!this.#spend(list.length + 1)) return [];
+    const copy = list.slice();
     for (let at = 0; at < copy.length; at++) if (isNested(copy[at])) copy[at] = this.copy(copy[at], depth + 1);
+    return copy;
+  }
+
+  #array(value: readonly unknown[], depth: number): unknown {
+    const copy = this.entries(value, depth);
     return this.#freezes ? Object.freeze(copy) : copy;
   }
 
@@ -92,8 +105,8 @@ class Copier {
     });
   }
 
-  #spend(nodes: number): boolean {
-    this.#left -= nodes;
+  #spend(values: number): boolean {
+    this.#left -= values;
     if (this.#left < 0) this.refusal ??= "input_too_large";
     return this.#left >= 0;
   }

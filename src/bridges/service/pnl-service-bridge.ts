@@ -95,6 +95,7 @@ export class PnLServiceBridge {
         this.#samples.offer(comparison);
         return options.onComparison?.(comparison);
       },
+      hearsOfEqual: options.onComparison !== undefined,
       keep: buffer && ((draft) => buffer.keep(draft)),
       draw: host.draw,
       classOf,

@@ -3,7 +3,7 @@ import { randomFrom } from "../../app/demo-desk/random.ts";
 import { Reservoir } from "./reservoir.ts";
 
 it("keeps all while there is room, in order", () => {
-  const reservoir = new Reservoir<number>(3, () => expect.fail("no chance is needed yet"));
+  const reservoir = new Reservoir<number>(3, randomFrom(1).unit);
   for (const value of [1, 2, 3]) reservoir.offer(() => value);
   expect([reservoir.samples, reservoir.offered]).toEqual([[1, 2, 3], 3]);
 });
@@ -33,6 +33,27 @@ it("keeps each as likely as any other", () => {
   const expected = (rounds * 5) / kept.length;
   // Each is kept in a tenth of the rounds; five deviations are not left by chance in fifty values.
   for (const count of kept) expect(Math.abs(count - expected)).toBeLessThan(5 * Math.sqrt(rounds * 0.1 * 0.9));
+});
+
+it.each([1, 2, 10])("keeps each as likely as any other where it has room for %d, those offered last included", (room) => {
+  const random = randomFrom(room).unit;
+  const [rounds, offered] = [20_000, 20];
+  let last = 0;
+  for (let round = 0; round < rounds; round++) {
+    const reservoir = new Reservoir<number>(room, random);
+    for (let value = 1; value <= offered; value++) reservoir.offer(() => value);
+    if (reservoir.samples.includes(offered)) last += 1;
+  }
+  const share = room / offered;
+  expect(Math.abs(last - rounds * share)).toBeLessThan(4 * Math.sqrt(rounds * share * (1 - share)));
+});
+
+it("gets along with whatever chance there is", () => {
+  for (const draw of [0, 0.5, 1 - 2 ** -53]) {
+    const reservoir = new Reservoir<number>(3, () => draw);
+    for (let value = 0; value < 1_000; value++) reservoir.offer(() => value);
+    expect(reservoir.samples.length).toBe(3);
+  }
 });
 
 it("keeps none where it may keep none", () => {

@@ -1,0 +1,112 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { planOf } from "../src/domain/plan.ts";
+import { routeOf } from "../src/domain/route.ts";
+import { interleaved, ratio, type Times, timesOf } from "./measure.ts";
+import { type VariantName, variants } from "./overhead-variant.ts";
+import type { BenchResult, BenchRow } from "./report.ts";
+
+/** Processes of each variant, in turn, so that a slow minute falls on all. */
+const repetitions = 5;
+const units = Array.from({ length: 1_024 }, (_, number) => `BOOK-${number}`);
+const decisionsOfRound = 1_000;
+
+/**
+ * What a call costs that does next to nothing: bare, behind a bridge, and behind other libraries, each in processes of its own, all
+ * that goes on behind the caller's back included. And what deciding a route costs, against the hash that it cannot do without.
+ */
+export async function overhead(): Promise<BenchResult> {
+  const names = Object.keys(variants) as VariantName[];
+  const taken = new Map<VariantName, number[]>(names.map((name) => [name, []]));
+  for (let repetition = 0; repetition < repetitions; repetition++)
+    for (const name of names) taken.get(name)?.push(nanosecondsOf(name));
+  const of = (name: VariantName): Times => timesOf(taken.get(name) as number[]);
+  const against = (name: VariantName, other: VariantName, target?: BenchRow["target"]): BenchRow => ({
+    case: name,
+    measured: nanoseconds(of(name)),
+    ratio: ratio(of(name), of(other)),
+    against: other,
+    ...(target === undefined ? {} : { target }),
+  });
+  return {
+    name: "overhead",
+    what: `nanoseconds of a call, ten fields compared, median of ${repetitions} processes each`,
+    rows: [
+      { case: "direct", measured: nanoseconds(of("direct")) },
+      against("ours, legacy only", "LaunchDarkly, off", { atMost: 1 / 20 }),
+      against("ours, sampled out", "LaunchDarkly, off"),
+      against("ours, shadow, equal", "LaunchDarkly, shadow", { atMost: 1 / 5 }),
+      against("ours, shadow, equal", "tzientist"),
+      against("ours, shadow, within tolerance", "LaunchDarkly, shadow", { atMost: 1 / 5 }),
+      against("ours, shadow, within tolerance", "LaunchDarkly, shadow, events made"),
+      against("ours, shadow, within tolerance", "tzientist"),
+      against("tzientist", "direct"),
+      against("LaunchDarkly, off", "direct"),
+      against("LaunchDarkly, shadow", "direct"),
+      against("LaunchDarkly, shadow, events made", "direct"),
+      ...(await routing()),
+    ],
+  };
+}
+
+async function routing(): Promise<readonly BenchRow[]> {
+  const plan = planOf({ phase: "dual_write", flags: { calculator: true, storage: true }, newSystemPercentage: 25 });
+  const times = await interleaved(
+    {
+      route: { run: () => decide((book) => routeOf(plan, { book }, 0).answer === "modern") },
+      hash: { run: () => decide((book) => inlineMurmur3(`v1|use_new_calculator||${book}`) < 0.25 * 2 ** 32) },
+    },
+    9,
+  );
+  const each = ({ medianMs }: Times): string => `${Math.round((medianMs * 1e6) / (decisionsOfRound * units.length))} ns`;
+  return [
+    {
+      case: "a routing decision",
+      measured: each(times.route),
+      ratio: ratio(times.route, times.hash),
+      against: "inline murmur3",
+      target: { atMost: 3 },
+    },
+    { case: "inline murmur3", measured: each(times.hash) },
+  ];
+}
+
+/** Both are checked to let in the same units. */
+function decide(isIn: (book: string) => boolean): void {
+  let within = 0;
+  for (let round = 0; round < decisionsOfRound; round++) for (const book of units) if (isIn(book)) within += 1;
+  if (within !== withinOfRound * decisionsOfRound) throw new Error(`${within} units were let in`);
+}
+
+/** As short as it can be written for ASCII. */
+function inlineMurmur3(text: string): number {
+  let hash = 0;
+  const scrambled = (block: number): number => {
+    const times = Math.imul(block, 0xcc9e2d51);
+    return Math.imul((times << 15) | (times >>> 17), 0x1b873593);
+  };
+  let at = 0;
+  for (; at + 4 <= text.length; at += 4) {
+    hash ^= scrambled(
+      text.charCodeAt(at) | (text.charCodeAt(at + 1) << 8) | (text.charCodeAt(at + 2) << 16) | (text.charCodeAt(at + 3) << 24),
+    );
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  let tail = 0;
+  for (let left = text.length - 1; left >= at; left--) tail = (tail << 8) | text.charCodeAt(left);
+  hash ^= scrambled(tail) ^ text.length;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+const withinOfRound = units.filter((book) => inlineMurmur3(`v1|use_new_calculator||${book}`) < 0.25 * 2 ** 32).length;
+
+const nanoseconds = ({ medianMs }: Times): string => `${Math.round(medianMs)} ns`;
+
+function nanosecondsOf(name: VariantName): number {
+  const script = fileURLToPath(new URL("overhead-variant.ts", import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", script, name], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${name}: ${stderr.trim().split("\n").slice(-3).join(" ")}`);
+  return Number(stdout);
+}
