@@ -18,7 +18,8 @@ export const layers = {
     strangers: true,
   },
   adapters: {
-    holds: "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`; siblings are strangers",
+    holds:
+      "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`; siblings are strangers",
     imports: ["domain", "engine", "symbols", "ports"],
     strangers: true,
   },

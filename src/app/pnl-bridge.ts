@@ -59,7 +59,10 @@ export async function createPnlBridge({ config: given, onComparison, log }: PnlB
         tolerances: { position: positionThreshold, pnl: comparisonThreshold },
         convert: conversions(config),
         ...(timeoutOf(legacy) === undefined ? {} : { legacyTimeoutMs: timeoutOf(legacy) as number }),
-        ...(timeoutOf(modern) === undefined ? {} : { answering: { timeoutMs: timeoutOf(modern) as number } }),
+        // What modern may take it may take in the shadow too: else a slow one would always be late there.
+        ...(timeoutOf(modern) === undefined
+          ? {}
+          : { answering: { timeoutMs: timeoutOf(modern) as number }, shadow: { timeoutMs: timeoutOf(modern) as number } }),
         ...(onComparison === undefined ? {} : { onComparison }),
         ...(evidence === undefined ? {} : { evidence }),
       },
