@@ -1,40 +1,46 @@
 /**
- * What was read, by text, in two generations: when the young one is full it becomes the old one, and what the old one held is
- * forgotten unless it was asked for since. So it holds at most twice `generationMax`, keeps what is used, and costs two
- * look-ups at most.
+ * What was read, by text: at most twice `generationMax`. When that is full, what was not asked for since the last time is forgotten,
+ * and, where that is less than half, the oldest of the rest as well; so what it costs to make room is spread over as many new texts.
+ * A text that is known costs one look-up, however many are.
  */
 export class ReadingCache<Value> {
   readonly #generationMax: number;
-  #young = new Map<string, Value>();
-  #old = new Map<string, Value>();
+  readonly #kept = new Map<string, Kept<Value>>();
 
   constructor(generationMax: number) {
     this.#generationMax = generationMax;
   }
 
   get(text: string): Value | undefined {
-    const young = this.#young.get(text);
-    if (young !== undefined) return young;
-    const old = this.#old.get(text);
-    if (old !== undefined) this.#keep(text, old);
-    return old;
+    const kept = this.#kept.get(text);
+    if (kept === undefined) return undefined;
+    kept.isUsed = true;
+    return kept.value;
   }
 
   set(text: string, value: Value): void {
-    this.#keep(ownText(text), value);
+    if (this.#kept.size >= 2 * this.#generationMax) this.#makeRoom();
+    this.#kept.set(ownText(text), { value, isUsed: false });
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#kept.size;
   }
 
-  #keep(text: string, value: Value): void {
-    if (this.#young.size >= this.#generationMax) {
-      this.#old = this.#young;
-      this.#young = new Map();
+  #makeRoom(): void {
+    for (const [text, kept] of this.#kept)
+      if (kept.isUsed) kept.isUsed = false;
+      else this.#kept.delete(text);
+    for (const text of this.#kept.keys()) {
+      if (this.#kept.size <= this.#generationMax) return;
+      this.#kept.delete(text);
     }
-    this.#young.set(text, value);
   }
+}
+
+interface Kept<Value> {
+  readonly value: Value;
+  isUsed: boolean;
 }
 
 /**

@@ -246,7 +246,9 @@ export class SymbolTranslationBridge {
     if (symbol.length > symbolLengthMax) return readSymbol(symbol, source, context);
     const known = cache.get(symbol);
     if (known !== undefined) return known;
-    const reading = readSymbol(symbol, source, context);
+    const read = readSymbol(symbol, source, context);
+    // Readings without notes share one list: what is asked for again costs what is fetched from memory.
+    const reading = read.ok && read.notes.length === 0 ? { ...read, notes: noNotes } : read;
     cache.set(symbol, reading);
     if (reading.ok && reading.notes.length > 0) this.#record(symbol, source, reading, context);
     return reading;
@@ -324,6 +326,8 @@ type Found = {
   readonly source: Source;
   readonly asOf: DayNumber;
 };
+
+const noNotes = Object.freeze([] as const);
 
 /** So many dialects and months are remembered at a time. */
 const cachesMax = 32;
