@@ -13,3 +13,6 @@ export function storableJson(value: unknown): string {
   if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
   return JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? storable(part) : part));
 }
+
+/** As `storable`, where there may be no text. */
+export const storableOrNull = (text: string | null): string | null => (text === null ? null : storable(text));

@@ -12,13 +12,19 @@ export interface Ran {
   readonly err: string;
 }
 
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs the program as a user does, straight from its sources. */
-export function pnlBridge(
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
-): Promise<Ran> {
+export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
+  runNode([join(root, "src/surfaces/cli/main.ts"), ...args], options);
+
+/** Runs this Node, to its end. */
+export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), ...args], {
+    const child = spawn(process.execPath, args, {
       cwd: options.cwd ?? root,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...options.env },

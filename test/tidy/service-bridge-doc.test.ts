@@ -12,7 +12,7 @@ import { pointsRules } from "../../src/app/systems/points.ts";
 import { fallbackReasons, shedReasons } from "../../src/bridges/service/index.ts";
 import { failureClasses } from "../../src/domain/system-failure.ts";
 import { pnlMethods } from "../../src/ports/pnl-service.ts";
-import { pnlBridge, root } from "../cli/run-cli.ts";
+import { pnlBridge, root, runNode } from "../cli/run-cli.ts";
 
 const page = await readFile(join(root, "docs/service-bridge.md"), "utf8");
 
@@ -113,7 +113,7 @@ describe("docs/service-bridge.md shows programs", () => {
       `${command} prints what the page says (needs what it names)`,
       async () => {
         const [program, ...args] = command.split(" ");
-        const { out, err } = await (program === "node" ? runNode(args) : pnlBridge(args, { cwd: folder, env: variables }));
+        const { out, err } = await (program === "node" ? runNode : pnlBridge)(args, { cwd: folder, env: variables });
         expect(`${out}${err}`).toBe(output);
       },
     );
@@ -131,25 +131,6 @@ describe("docs/service-bridge.md shows programs", () => {
   });
 
   const variables = { DESK_AUTHORIZATION: "Bearer of-the-desk" };
-
-  function runNode(args: readonly string[]): Promise<{ readonly out: string; readonly err: string }> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, args, {
-        cwd: folder,
-        stdio: ["ignore", "pipe", "pipe"],
-        env: { ...process.env, NO_COLOR: "1", ...variables },
-      });
-      let [out, err] = ["", ""];
-      child.stdout.on("data", (chunk) => {
-        out += chunk;
-      });
-      child.stderr.on("data", (chunk) => {
-        err += chunk;
-      });
-      child.on("error", reject);
-      child.on("close", () => resolve({ out, err }));
-    });
-  }
 
   describe("and each method's request and answer", () => {
     let bridge: PnlBridge;

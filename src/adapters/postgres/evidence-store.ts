@@ -11,7 +11,7 @@
 import { setImmediate as othersFirst, setTimeout as sleep } from "node:timers/promises";
 import { escapeIdentifier, Pool, type PoolClient } from "pg";
 import { assert, BridgeError } from "../../domain/errors.ts";
-import { storable, storableJson } from "../../domain/storable-text.ts";
+import { storable, storableJson, storableOrNull } from "../../domain/storable-text.ts";
 import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { migrate } from "./evidence-schema.ts";
 import { failureOf, targetOf } from "./failures.ts";
@@ -340,5 +340,4 @@ const comparisonOf = (row: Row): StoredComparison => ({
 
 /** Below 2^63, in the one way to write it. */
 const isId = (text: string): boolean => /^[1-9]\d{0,17}$/.test(text);
-const storableOrNull = (text: string | null): string | null => (text === null ? null : storable(text));
 const numberOrNull = (text: string | null | undefined): number | null => (text == null ? null : Number(text));

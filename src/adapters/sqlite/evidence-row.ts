@@ -1,4 +1,4 @@
-import { storable, storableJson } from "../../domain/storable-text.ts";
+import { storable, storableJson, storableOrNull } from "../../domain/storable-text.ts";
 import type { ComparisonRecord, StoredComparison } from "../../ports/evidence.ts";
 
 /** A comparison as it is bound to the insert statement, and as it crosses to the thread: arrays are cheaper to copy than objects. */
@@ -72,5 +72,3 @@ export function comparisonOf(row: StoredRow): StoredComparison {
     fields: JSON.parse(row[13]),
   };
 }
-
-const storableOrNull = (text: string | null): string | null => (text === null ? null : storable(text));

@@ -25,6 +25,7 @@ import type { MethodTally } from "./counters.ts";
 import { frozenArguments, ownCopy } from "./frozen-copy.ts";
 import type { AnsweringOptions, CallComparison, FallbackReason, ShadowOptions, SideObservation } from "./options.ts";
 import type { ShadowLane, ShedReason } from "./shadow-lane.ts";
+import { isThenable } from "./thenable.ts";
 
 /** One method of both systems. */
 export interface RunnerMethod {
@@ -88,8 +89,6 @@ export interface RunnerOptions {
   readonly keep: ((draft: ComparisonDraft) => void) | undefined;
   /** 0 to 1, for sampling and shuffling. */
   readonly draw: () => number;
-  /** How a failure is named when two are compared. */
-  readonly classOf: (failure: unknown) => string;
 }
 
 /** A comparison as it is handed on for keeping: the input is fingerprinted later, out of everybody's way. */
@@ -509,8 +508,7 @@ class ShadowCall {
       const inOrder = this.#kind === "aa" ? this.#options.draw() < 0.5 : this.#side === "modern";
       const [legacy, modern] = inOrder ? [answer, shadow] : [shadow, answer];
       if (legacy.failed || modern.failed) {
-        const alike =
-          legacy.failed && modern.failed && this.#options.classOf(legacy.failure) === this.#options.classOf(modern.failure);
+        const alike = legacy.failed && modern.failed && classOf(legacy.failure) === classOf(modern.failure);
         if (alike) this.#count("equal");
         else if (isTimeout(shadow.failure) && !answer.failed) this.method.tally.timeouts += 1;
         else this.method.tally.errors += 1;
@@ -735,5 +733,12 @@ function settle(work: () => unknown, resolve: (value: unknown) => void, reject: 
   }
 }
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function";
+/** Failures are alike where they are of one class: the code where there is one, else the name of the error's class. */
+function classOf(failure: unknown): string {
+  if (failure instanceof SystemFailure) return failure.code ?? failure.failure;
+  if (failure instanceof Error) {
+    const { code } = failure as { readonly code?: unknown };
+    return typeof code === "string" ? code : failure.name;
+  }
+  return typeof failure;
+}

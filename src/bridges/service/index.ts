@@ -1,12 +1,11 @@
 export { type BreakerOptions, breakerDefaults } from "./breaker.ts";
+export type { ServiceBridgeControl, ServiceBridgeHost } from "./bridge-core.ts";
 export type { MethodCounters } from "./counters.ts";
 export {
   type BridgedService,
   bridgeServices,
   currentCall,
   type MethodName,
-  type ServiceBridgeControl,
-  type ServiceBridgeHost,
   type ServiceBridgeOptions,
 } from "./create-service-bridge.ts";
 export {

@@ -2,33 +2,19 @@ import { AnswerComparer, type AnswerOptions } from "../../comparison/index.ts";
 import { BridgeError } from "../../domain/errors.ts";
 import { nearest } from "../../domain/nearest.ts";
 import type { Side } from "../../domain/phase.ts";
-import { type MigrationPlan, type PlanInput, planOf } from "../../domain/plan.ts";
+import type { MigrationPlan, PlanInput } from "../../domain/plan.ts";
 import type { CallKey } from "../../domain/route.ts";
-import type { EvidenceStore } from "../../ports/evidence.ts";
 import { type PnlMethod, type PnlService, pnlMethods } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
-import { Breaker } from "./breaker.ts";
-import { type CallOutcome, CallRunner, type RunnerMethod, type SideFunction } from "./call-runner.ts";
-import { type MethodCounters, MethodTally } from "./counters.ts";
-import { classOf, Samples, type ServiceBridgeHost } from "./create-service-bridge.ts";
-import { EvidenceBuffer } from "./evidence-buffer.ts";
-import {
-  type AnsweringOptions,
-  answeringDefaults,
-  type CallComparison,
-  type FallbackReason,
-  type ShadowOptions,
-  shadowDefaults,
-} from "./options.ts";
+import { BridgeCore, type BridgedMethod, type BridgeOptions, type ServiceBridgeHost } from "./bridge-core.ts";
+import type { CallOutcome, RunnerMethod, SideFunction } from "./call-runner.ts";
+import type { MethodCounters } from "./counters.ts";
+import type { CallComparison, FallbackReason } from "./options.ts";
 import { projections } from "./projections.ts";
-import { ShadowLane } from "./shadow-lane.ts";
 
-export interface PnLServiceBridgeOptions {
+export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly legacy: BridgedSystem;
   readonly modern: BridgedSystem;
-  readonly plan: PlanInput | MigrationPlan;
-  readonly shadow?: Partial<ShadowOptions>;
-  readonly answering?: Partial<AnsweringOptions>;
   /** How long legacy may take where it answers. Default 30 000. */
   readonly legacyTimeoutMs?: number;
   /** Largest difference of prices and quantities, and of P&L, that is within tolerance; decimal text. */
@@ -36,9 +22,6 @@ export interface PnLServiceBridgeOptions {
   readonly exclusions?: AnswerOptions["exclusions"];
   /** A system's units put right, once, where its answer comes in. */
   readonly convert?: Readonly<Partial<Record<Side, ConvertAnswer>>>;
-  readonly onComparison?: (comparison: CallComparison) => void;
-  readonly legacyIsFresh?: () => boolean;
-  readonly evidence?: EvidenceStore;
 }
 
 export type ConvertAnswer = (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue;
@@ -69,38 +52,15 @@ const [positionFields, pnlFields] = [
 export class PnLServiceBridge {
   readonly #options: PnLServiceBridgeOptions;
   readonly #host: ServiceBridgeHost;
-  readonly #runner: CallRunner;
-  readonly #lane: ShadowLane;
-  readonly #buffer: EvidenceBuffer | undefined;
-  readonly #samples: Samples;
+  readonly #core: BridgeCore;
   readonly #methods: ReadonlyMap<string, RunnerMethod>;
 
   /** Throws BAD_CONFIG for a plan or tolerance that cannot be. */
   constructor(options: PnLServiceBridgeOptions, host: ServiceBridgeHost) {
-    const shadow = { ...shadowDefaults, ...options.shadow };
-    const answering = { ...answeringDefaults, ...options.answering };
     this.#options = options;
     this.#host = host;
-    this.#lane = new ShadowLane(shadow, host.load);
-    this.#buffer = options.evidence === undefined ? undefined : new EvidenceBuffer(options.evidence, host.clock);
-    this.#samples = new Samples(host.draw);
-    const buffer = this.#buffer;
-    this.#runner = new CallRunner(planOf(options.plan), {
-      shadow,
-      answering,
-      clock: host.clock,
-      lane: this.#lane,
-      legacyIsFresh: options.legacyIsFresh ?? (() => true),
-      onComparison: (comparison) => {
-        this.#samples.offer(comparison);
-        return options.onComparison?.(comparison);
-      },
-      hearsOfEqual: options.onComparison !== undefined,
-      keep: buffer && ((draft) => buffer.keep(draft)),
-      draw: host.draw,
-      classOf,
-    });
-    this.#methods = new Map(pnlMethods.map((name) => [name, this.#methodOf(name, answering)]));
+    this.#core = new BridgeCore(options, host);
+    this.#methods = new Map(pnlMethods.map((name) => [name, this.#core.add(this.#methodOf(name))]));
   }
 
   /** One bridged call. Throws what the answering system failed with (SystemFailure), and BAD_USAGE for a method that is none. */
@@ -112,46 +72,45 @@ export class PnLServiceBridge {
     const known = this.#methods.get(method);
     if (known === undefined) throw unknownMethod(method);
     const outcome: CallOutcome = { source: "legacy", epoch: 0 };
-    const value = (await this.#runner.run(known, [this.#pinned(request as JsonValue)], key, outcome)) as AnswerOf<Method>;
+    const value = (await this.#core.run(known, [this.#pinned(request as JsonValue)], key, outcome)) as AnswerOf<Method>;
     const { source, epoch, fellBack } = outcome;
     return { value, source, epoch, stale: false, ...(fellBack === undefined ? {} : { fellBack }) };
   }
 
   get plan(): MigrationPlan {
-    return this.#runner.plan;
+    return this.#core.plan;
   }
 
   /** Calls that begin from now on are routed by it; those under way end under the plan that they began with. */
   setPlan(plan: PlanInput | MigrationPlan): void {
-    this.#runner.plan = planOf(plan);
+    this.#core.setPlan(plan);
   }
 
   get counters(): Readonly<Record<string, MethodCounters>> {
-    return Object.fromEntries([...this.#methods].map(([name, { tally }]) => [name, tally.counters]));
+    return this.#core.counters;
   }
 
   /** Some of the comparisons that were not equal. */
   get samples(): readonly CallComparison[] {
-    return this.#samples.all;
+    return this.#core.samples;
   }
 
   get inFlight(): number {
-    return this.#lane.inFlight;
+    return this.#core.inFlight;
   }
 
   get evidenceDropped(): number {
-    return this.#buffer?.dropped ?? 0;
+    return this.#core.evidenceDropped;
   }
 
   /** Resolves when no shadow call is under way. */
   idle(): Promise<void> {
-    return this.#lane.idle();
+    return this.#core.idle();
   }
 
   /** Ends shadowing, writes what evidence there is, and closes both systems. */
   async close(): Promise<void> {
-    this.#runner.close();
-    await this.#buffer?.close();
+    await this.#core.close();
     await Promise.all([this.#options.legacy.close(), this.#options.modern.close()]);
   }
 
@@ -162,13 +121,13 @@ export class PnLServiceBridge {
     return { method: "fifo", asOf: new Date(this.#host.clock.nowMs()).toISOString(), ...given };
   }
 
-  #methodOf(name: PnlMethod, answering: AnsweringOptions): RunnerMethod {
+  #methodOf(name: PnlMethod): BridgedMethod {
     const { legacy, modern, legacyTimeoutMs = 30_000, tolerances = { position: "0.0001", pnl: "0.01" } } = this.#options;
     return {
       name,
       isWrite: false,
       legacy: this.#side("legacy", legacy, name, legacyTimeoutMs),
-      modern: this.#side("modern", modern, name, answering.timeoutMs),
+      modern: this.#side("modern", modern, name, this.#core.answering.timeoutMs),
       comparer: new AnswerComparer({
         ...projections[name].compare,
         tolerances: Object.fromEntries([
@@ -178,8 +137,6 @@ export class PnLServiceBridge {
         ...(this.#options.exclusions === undefined ? {} : { exclusions: this.#options.exclusions }),
       }),
       project: projections[name].project,
-      tally: new MethodTally(),
-      breaker: new Breaker(answering.breaker),
     };
   }
 
