@@ -60,28 +60,17 @@ export interface AnswerComparison {
  * insides cannot be seen, are not comparable.
  *
  * What is equal to the letter costs some nanoseconds; two numbers that are not are judged in floats where the tolerance is far from
- * the difference, and in fractions where it is near.
+ * the difference, and in fractions where it is near. Paths are made once, however many answers are compared.
  */
 export class AnswerComparer {
-  readonly #tolerances = new Map<string, Tolerance>();
-  readonly #keys: ReadonlyMap<string, readonly string[]>;
-  readonly #exclusions: readonly Exclusion[];
+  /** Whether it makes a difference which day it is. */
+  readonly needsToday: boolean;
+  readonly #root: Place;
   readonly #valuesMax: number;
   readonly #fieldsMax: number;
-  /** What is left out on the day that was last asked for. */
-  #excluded: { readonly on: string; readonly paths: ReadonlySet<string> } | undefined;
 
   /** Throws BAD_CONFIG for tolerances that are no numbers and exclusions that do not say who, why and until when. */
   constructor({ tolerances = {}, keys = {}, exclusions = [], valuesMax = 20_000, fieldsMax = 20 }: AnswerOptions = {}) {
-    for (const [path, text] of Object.entries(tolerances)) {
-      const exact = parseFraction(text);
-      if (exact === undefined || exact.numerator < 0n)
-        throw new BridgeError("BAD_CONFIG", {
-          what: `the tolerance of ${path} is not a number of 0 or more: ${text}`,
-          mend: 'write "0.01"',
-        });
-      this.#tolerances.set(path, { exact, near: Number(exact.numerator) / Number(exact.denominator) });
-    }
     for (const exclusion of exclusions) {
       const missing = (["path", "reason", "owner"] as const).find((name) => (exclusion[name] ?? "") === "");
       if (missing !== undefined || !/^\d{4}-\d{2}-\d{2}$/.test(exclusion.until))
@@ -90,32 +79,47 @@ export class AnswerComparer {
           mend: "an exclusion says path, reason, owner and until (YYYY-MM-DD)",
         });
     }
-    this.#keys = new Map(Object.entries(keys));
-    this.#exclusions = exclusions;
+    const declared = {
+      tolerances: new Map(Object.entries(tolerances).map(([path, text]) => [path, toleranceOf(path, text)])),
+      keys: new Map(Object.entries(keys)),
+      exclusions,
+    };
+    this.needsToday = exclusions.length > 0;
+    this.#root = new Place("", "", { ...declared, count: 0 });
     this.#valuesMax = valuesMax;
     this.#fieldsMax = fieldsMax;
   }
 
-  /** Whether it makes a difference which day it is. */
-  get needsToday(): boolean {
-    return this.#exclusions.length > 0;
-  }
-
   /** `today` is YYYY-MM-DD: exclusions that ended before it count no longer. */
   compare(legacy: unknown, modern: unknown, today: string): AnswerComparison {
-    const walk = new Walk(this.#tolerances, this.#keys, this.#excludedOn(today), this.#valuesMax, this.#fieldsMax);
-    walk.compare("", legacy, modern, 0);
-    return walk.result();
+    const fields: FieldDifference[] = [];
+    const { verdict, compared, excluded, more } = this.#walk(legacy, modern, today, fields);
+    return { verdict, compared, excluded, fields, more };
   }
 
-  #excludedOn(today: string): ReadonlySet<string> {
-    if (this.#exclusions.length === 0) return nothing;
-    if (this.#excluded?.on !== today) {
-      const paths = this.#exclusions.filter(({ until }) => until >= today).map(({ path }) => path);
-      this.#excluded = { on: today, paths: new Set(paths) };
-    }
-    return this.#excluded.paths;
+  /** The same without telling of each field what it was, which of most answers nobody asks: its sightings are counted. */
+  judge(legacy: unknown, modern: unknown, today: string): Judgement {
+    return this.#walk(legacy, modern, today, undefined);
   }
+
+  #walk(legacy: unknown, modern: unknown, today: string, fields: FieldDifference[] | undefined): Walk {
+    const walk = new Walk(this.needsToday ? today : "", this.#valuesMax, this.#fieldsMax, fields);
+    walk.compare(this.#root, legacy, modern, 0);
+    return walk;
+  }
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** What was met as often as its `tellAt` says: rarely anything, so that most judgements tell of no place. */
+  readonly told: ReadonlySet<Sightings>;
+}
+
+/** How often a place of the answers was found to be of one verdict. */
+export class Sightings {
+  count = 0;
+  /** From which count on a judgement tells of it; for who judges to set. */
+  tellAt = 1;
 }
 
 interface Tolerance {
@@ -123,124 +127,197 @@ interface Tolerance {
   readonly near: number;
 }
 
-const nothing: ReadonlySet<string> = new Set();
+function toleranceOf(path: string, text: string): Tolerance {
+  const exact = parseFraction(text);
+  if (exact === undefined || exact.numerator < 0n)
+    throw new BridgeError("BAD_CONFIG", {
+      what: `the tolerance of ${path} is not a number of 0 or more: ${text}`,
+      mend: 'write "0.01"',
+    });
+  return { exact, near: Number(exact.numerator) / Number(exact.denominator) };
+}
+
+/** What is declared of paths, and how many of them have been met. */
+interface Declared {
+  readonly tolerances: ReadonlyMap<string, Tolerance>;
+  readonly keys: ReadonlyMap<string, readonly string[]>;
+  readonly exclusions: readonly Exclusion[];
+  count: number;
+}
+
+/** Answers may have names without end; beyond so many, paths are made each time. */
+const placesMax = 10_000;
+const inOrderMax = 64;
+
+/** A path of the answers, with all that is declared of it: found once, then by one look-up of a name. */
+class Place {
+  readonly path: string;
+  readonly name: string;
+  readonly tolerance: Tolerance | undefined;
+  readonly keys: readonly string[] | undefined;
+  /** The last day on which it is left out; "" where it is not. */
+  readonly excludedUntil: string;
+  readonly sightings: Readonly<Record<FieldVerdict, Sightings>> = {
+    within_tolerance: new Sightings(),
+    not_comparable: new Sightings(),
+    diverged: new Sightings(),
+  };
+  readonly #declared: Declared;
+  readonly #inner = new Map<string, Place>();
+  /** By where they stood in an object before: most objects at a path have their names in one order. */
+  readonly #inOrder: (Place | undefined)[] = [];
+  #entries: Place | undefined;
+
+  constructor(path: string, name: string, declared: Declared) {
+    this.path = path;
+    this.name = name;
+    declared.count += 1;
+    this.tolerance = declared.tolerances.get(path) ?? declared.tolerances.get(name);
+    this.keys = declared.keys.get(path);
+    this.excludedUntil = declared.exclusions.reduce(
+      (last, exclusion) => (exclusion.path === path && exclusion.until > last ? exclusion.until : last),
+      "",
+    );
+    this.#declared = declared;
+  }
+
+  /** Of the object here; `at` is how many names stand before it. */
+  fieldAt(at: number, name: string): Place {
+    const before = at < inOrderMax ? this.#inOrder[at] : undefined;
+    if (before?.name === name) return before;
+    const found = this.field(name);
+    if (at < inOrderMax) this.#inOrder[at] = found;
+    return found;
+  }
+
+  field(name: string): Place {
+    const known = this.#inner.get(name);
+    if (known !== undefined) return known;
+    const made = new Place(this.path === "" ? name : `${this.path}.${name}`, name, this.#declared);
+    if (this.#declared.count <= placesMax) this.#inner.set(name, made);
+    return made;
+  }
+
+  /** Of the list here: all of its entries. */
+  get entries(): Place {
+    this.#entries ??= new Place(`${this.path}[]`, `${this.name}[]`, this.#declared);
+    return this.#entries;
+  }
+}
+
 const depthMax = 64;
 const shownMax = 120;
 
-class Walk {
-  readonly #tolerances: ReadonlyMap<string, Tolerance>;
-  readonly #keys: ReadonlyMap<string, readonly string[]>;
-  readonly #exclusions: ReadonlySet<string>;
+/** One comparison under way, and what it found. */
+class Walk implements Judgement {
+  verdict: Verdict = "equal";
+  compared = 0;
+  excluded = 0;
+  more = 0;
+  #told: Set<Sightings> | undefined;
+  readonly #fields: FieldDifference[] | undefined;
+  /** "" where nothing is left out. */
+  readonly #today: string;
   readonly #valuesMax: number;
   readonly #fieldsMax: number;
-  readonly #fields: FieldDifference[] = [];
-  #more = 0;
-  #compared = 0;
   #nested = 0;
-  #excluded = 0;
-  #verdict: Verdict = "equal";
   /** The entries that the walk is inside of, outermost first. */
   readonly #inside: Entry[] = [];
 
-  constructor(
-    tolerances: ReadonlyMap<string, Tolerance>,
-    keys: ReadonlyMap<string, readonly string[]>,
-    exclusions: ReadonlySet<string>,
-    valuesMax: number,
-    fieldsMax: number,
-  ) {
-    this.#tolerances = tolerances;
-    this.#keys = keys;
-    this.#exclusions = exclusions;
+  constructor(today: string, valuesMax: number, fieldsMax: number, fields: FieldDifference[] | undefined) {
+    this.#today = today;
     this.#valuesMax = valuesMax;
     this.#fieldsMax = fieldsMax;
+    this.#fields = fields;
   }
 
-  result(): AnswerComparison {
-    return { verdict: this.#verdict, compared: this.#compared, excluded: this.#excluded, fields: this.#fields, more: this.#more };
-  }
-
-  compare(path: string, legacy: unknown, modern: unknown, depth: number): void {
-    if (this.#exclusions.size > 0 && this.#exclusions.has(path)) {
-      this.#excluded += 1;
+  compare(place: Place, legacy: unknown, modern: unknown, depth: number): void {
+    if (this.#today !== "" && place.excludedUntil >= this.#today) {
+      this.excluded += 1;
       return;
     }
-    if (this.#compared >= this.#valuesMax || depth > depthMax) {
-      this.#tell(path, "not_comparable", legacy, modern, null);
+    if (this.compared >= this.#valuesMax || depth > depthMax) {
+      this.#tell(place, "not_comparable", legacy, modern, false);
       return;
     }
     const nested = typeof legacy === "object" && legacy !== null;
     if (nested && typeof modern === "object" && modern !== null) {
-      this.#compareNested(path, legacy, modern, depth);
+      this.#compareNested(place, legacy, modern, depth);
       return;
     }
-    this.#compared += 1;
-    if (legacy === modern || Object.is(legacy, modern)) return;
-    this.#compareLeaves(path, legacy, modern);
+    this.compared += 1;
+    if (legacy !== modern) this.#compareLeaves(place, legacy, modern);
   }
 
-  #compareNested(path: string, legacy: object, modern: object, depth: number): void {
+  #compareNested(place: Place, legacy: object, modern: object, depth: number): void {
     this.#nested += 1;
     const shape = shapeOf(legacy);
-    if (this.#nested > this.#valuesMax) this.#tell(path, "not_comparable", legacy, modern, null);
+    if (this.#nested > this.#valuesMax) this.#tell(place, "not_comparable", legacy, modern, false);
     else if (shape !== shapeOf(modern)) {
-      this.#compared += 1;
-      this.#tell(path, "diverged", legacy, modern, null);
-    } else compareShape[shape](this, path, legacy as never, modern as never, depth);
+      this.compared += 1;
+      this.#tell(place, "diverged", legacy, modern, false);
+    } else compareShape[shape](this, place, legacy as never, modern as never, depth);
   }
 
-  compareMoments(path: string, legacy: Date, modern: Date): void {
-    this.#compared += 1;
-    if (!Object.is(legacy.getTime(), modern.getTime())) this.#tell(path, "diverged", legacy, modern, null);
+  compareMoments(place: Place, legacy: Date, modern: Date): void {
+    this.compared += 1;
+    if (!Object.is(legacy.getTime(), modern.getTime())) this.#tell(place, "diverged", legacy, modern, false);
   }
 
-  compareMaps(path: string, legacy: ReadonlyMap<unknown, unknown>, modern: ReadonlyMap<unknown, unknown>, depth: number): void {
-    const inside = `${path}[]`;
+  compareMaps(place: Place, legacy: ReadonlyMap<unknown, unknown>, modern: ReadonlyMap<unknown, unknown>, depth: number): void {
+    const inside = place.entries;
     for (const [key, ours] of legacy) this.#compareEntry(inside, String(key), ours, modern.get(key), depth);
     for (const [key, theirs] of modern) if (!legacy.has(key)) this.#compareEntry(inside, String(key), undefined, theirs, depth);
   }
 
   /** What both have is equal; what is left is paired in order, so that sets of objects can be told apart as well. */
-  compareSets(path: string, legacy: ReadonlySet<unknown>, modern: ReadonlySet<unknown>, depth: number): void {
+  compareSets(place: Place, legacy: ReadonlySet<unknown>, modern: ReadonlySet<unknown>, depth: number): void {
     const ours = [...legacy].filter((entry) => !modern.has(entry));
     const theirs = [...modern].filter((entry) => !legacy.has(entry));
-    this.#compared += legacy.size - ours.length;
-    this.compareLists(path, ours, theirs, depth);
+    this.compared += legacy.size - ours.length;
+    this.compareLists(place, ours, theirs, depth);
   }
 
   /** An object that is not ours to look into. */
-  refuse(path: string, legacy: object, modern: object): void {
-    this.#compared += 1;
-    if (legacy !== modern) this.#tell(path, "not_comparable", legacy, modern, null);
+  refuse(place: Place, legacy: object, modern: object): void {
+    this.compared += 1;
+    if (legacy !== modern) this.#tell(place, "not_comparable", legacy, modern, false);
   }
 
   compareObjects(
-    path: string,
+    place: Place,
     legacy: Readonly<Record<string, unknown>>,
     modern: Readonly<Record<string, unknown>>,
     depth: number,
   ): void {
+    const leavesNoneOut = this.#today === "";
     let shared = 0;
+    let leaves = 0;
+    let at = 0;
     for (const name in legacy) {
       let theirs = modern[name];
       // What is no plain value may have come from Object.prototype, which every object has and no answer.
       if ((theirs !== undefined && !isNested(theirs)) || Object.hasOwn(modern, name)) shared += 1;
       else theirs = undefined;
-      // The path is made only where it will be used: equal leaves, nearly all, need none.
       const ours = legacy[name];
-      if (ours === theirs && typeof ours !== "object" && this.#exclusions.size === 0) this.#compared += 1;
-      else this.compare(path === "" ? name : `${path}.${name}`, ours, theirs, depth + 1);
+      // The place is looked up only where it will be used: equal leaves, nearly all, need none.
+      if (leavesNoneOut && typeof ours !== "object") {
+        leaves += 1;
+        if (ours !== theirs) this.#compareLeaves(place.fieldAt(at, name), ours, theirs);
+      } else this.compare(place.fieldAt(at, name), ours, theirs, depth + 1);
+      at += 1;
     }
+    this.compared += leaves;
     let count = 0;
     for (const _ in modern) count += 1;
     if (count === shared) return;
     for (const name in modern)
-      if (!Object.hasOwn(legacy, name)) this.compare(path === "" ? name : `${path}.${name}`, undefined, modern[name], depth + 1);
+      if (!Object.hasOwn(legacy, name)) this.compare(place.field(name), undefined, modern[name], depth + 1);
   }
 
-  compareLists(path: string, legacy: readonly unknown[], modern: readonly unknown[], depth: number): void {
-    const inside = `${path}[]`;
-    const keys = this.#keys.get(path);
+  compareLists(place: Place, legacy: readonly unknown[], modern: readonly unknown[], depth: number): void {
+    const inside = place.entries;
+    const { keys } = place;
     if (keys === undefined) {
       const length = Math.max(legacy.length, modern.length);
       for (let at = 0; at < length && this.#hasRoom(inside, legacy, modern); at++)
@@ -262,65 +339,76 @@ class Walk {
     for (const [key, left] of theirs) for (const entry of left) this.#compareEntry(inside, key, undefined, entry, depth);
   }
 
-  #compareEntry(path: string, entry: Entry, legacy: unknown, modern: unknown, depth: number): void {
+  #compareEntry(place: Place, entry: Entry, legacy: unknown, modern: unknown, depth: number): void {
     this.#inside.push(entry);
-    this.compare(path, legacy, modern, depth + 1);
+    this.compare(place, legacy, modern, depth + 1);
     this.#inside.pop();
   }
 
   /** False where a list goes on beyond the limit, which is told once and not for each of its entries. */
-  #hasRoom(path: string, legacy: unknown, modern: unknown): boolean {
-    if (this.#compared < this.#valuesMax && this.#nested < this.#valuesMax) return true;
-    this.#tell(path, "not_comparable", legacy, modern, null);
+  #hasRoom(place: Place, legacy: unknown, modern: unknown): boolean {
+    if (this.compared < this.#valuesMax && this.#nested < this.#valuesMax) return true;
+    this.#tell(place, "not_comparable", legacy, modern, false);
     return false;
   }
 
-  #compareLeaves(path: string, legacy: unknown, modern: unknown): void {
+  #compareLeaves(place: Place, legacy: unknown, modern: unknown): void {
+    if (typeof legacy === "number" && typeof modern === "number" && isNear(place.tolerance, legacy, modern))
+      this.#tell(place, "within_tolerance", legacy, modern, true);
+    else if (!Object.is(legacy, modern)) this.#compareTexts(place, legacy, modern);
+  }
+
+  #compareTexts(place: Place, legacy: unknown, modern: unknown): void {
     const ours = floatOf(legacy);
     const theirs = floatOf(modern);
     if (ours === undefined || theirs === undefined) {
       // "There is none" against a number: what a position without a mark is worth has not been shown to agree, nor to differ.
       const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
-      this.#tell(path, isNone ? "not_comparable" : "diverged", legacy, modern, null);
+      this.#tell(place, isNone ? "not_comparable" : "diverged", legacy, modern, false);
       return;
     }
-    const tolerance = this.#tolerances.get(path) ?? this.#tolerances.get(path.slice(path.lastIndexOf(".") + 1));
-    // Floats decide where rounding cannot have: each is at most half a unit in the last place off its text, as is the difference.
-    const difference = Math.abs(theirs - ours);
-    const doubt = (Math.abs(ours) + Math.abs(theirs) + (tolerance?.near ?? 0)) * 1e-15;
-    if (tolerance !== undefined && difference > doubt && difference + doubt < tolerance.near) {
-      this.#tell(path, "within_tolerance", legacy, modern, ours);
+    const { tolerance } = place;
+    if (isNear(tolerance, ours, theirs)) {
+      this.#tell(place, "within_tolerance", legacy, modern, true);
       return;
     }
     const [exactOurs, exactTheirs] = [parseFraction(String(legacy)), parseFraction(String(modern))];
     if (exactOurs === undefined || exactTheirs === undefined) {
-      this.#tell(path, "diverged", legacy, modern, null);
+      this.#tell(place, "diverged", legacy, modern, false);
       return;
     }
     const exact = subtract(exactTheirs, exactOurs);
     if (exact.numerator === 0n) return;
     const within = tolerance !== undefined && compare(absolute(exact), tolerance.exact) <= 0;
-    this.#tell(path, within ? "within_tolerance" : "diverged", legacy, modern, ours);
+    this.#tell(place, within ? "within_tolerance" : "diverged", legacy, modern, true);
   }
 
-  /** `number` is not null where both are numbers. */
-  #tell(path: string, verdict: Exclude<Verdict, "equal">, legacy: unknown, modern: unknown, number: number | null): void {
-    if (verdict !== this.#verdict && rank[verdict] > rank[this.#verdict]) this.#verdict = verdict;
-    if (this.#fields.length >= this.#fieldsMax) {
-      this.#more += 1;
-      return;
-    }
-    const inside = this.#inside.length === 0 ? nowhere : this.#inside.slice();
-    this.#fields.push(new Difference(path, inside, verdict, legacy, modern, number !== null));
+  #tell(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown, areNumbers: boolean): void {
+    if (verdict !== this.verdict && rank[verdict] > rank[this.verdict]) this.verdict = verdict;
+    if (this.#fields === undefined) this.#count(place.sightings[verdict]);
+    else if (this.#fields.length >= this.#fieldsMax) this.more += 1;
+    else this.#fields.push(new Difference(place.path, this.#inside.slice(), verdict, legacy, modern, areNumbers));
+  }
+
+  #count(sightings: Sightings): void {
+    sightings.count += 1;
+    if (sightings.count < sightings.tellAt) return;
+    this.#told ??= new Set();
+    this.#told.add(sightings);
+  }
+
+  get told(): ReadonlySet<Sightings> {
+    return this.#told ?? none;
   }
 }
+
+type FieldVerdict = Exclude<Verdict, "equal" | "error">;
+const none: ReadonlySet<never> = new Set();
 
 /** The key of a list's entry (JSON of the values that it is paired by), or its place. */
 type Entry = string | number;
 
-const nowhere: readonly Entry[] = [];
-
-/** A difference whose texts are made when somebody looks: most are only counted. */
+/** A difference whose texts are made when somebody looks; of objects at once, since they may change and are not ours to keep. */
 class Difference implements FieldDifference {
   readonly path: string;
   readonly verdict: Exclude<Verdict, "equal">;
@@ -340,8 +428,8 @@ class Difference implements FieldDifference {
     this.path = path;
     this.#inside = inside;
     this.verdict = verdict;
-    this.#legacy = legacy;
-    this.#modern = modern;
+    this.#legacy = isNested(legacy) ? shown(legacy) : legacy;
+    this.#modern = isNested(modern) ? shown(modern) : modern;
     this.#isNumber = isNumber;
   }
 
@@ -376,6 +464,17 @@ class Difference implements FieldDifference {
 const rank: Readonly<Record<Verdict, number>> = { equal: 0, within_tolerance: 1, not_comparable: 2, diverged: 3, error: 4 };
 
 /**
+ * Whether two numbers differ by no more than the tolerance, and not by nothing, beyond what rounding may have done: each float is at
+ * most half a unit in the last place off its text, as is the difference. False where only fractions can say.
+ */
+function isNear(tolerance: Tolerance | undefined, ours: number, theirs: number): boolean {
+  if (tolerance === undefined) return false;
+  const difference = Math.abs(theirs - ours);
+  const doubt = (Math.abs(ours) + Math.abs(theirs) + tolerance.near) * 1e-15;
+  return difference > doubt && difference + doubt < tolerance.near;
+}
+
+/**
  * About what a number is, or a text that looks like a decimal or a fraction p/q: NaN where a float cannot say. Undefined for all
  * else. Only to be told apart, not to be added.
  */
@@ -401,15 +500,15 @@ function shapeOf(value: object): Shape {
   return ArrayBuffer.isView(value) && !(value instanceof DataView) ? "list" : "other";
 }
 
-type Compare<Value> = (walk: Walk, path: string, legacy: Value, modern: Value, depth: number) => void;
+type Compare<Value> = (walk: Walk, place: Place, legacy: Value, modern: Value, depth: number) => void;
 
 const compareShape: Readonly<Record<Shape, Compare<never>>> = {
-  list: (walk, path, legacy, modern, depth) => walk.compareLists(path, legacy, modern, depth),
-  object: (walk, path, legacy, modern, depth) => walk.compareObjects(path, legacy, modern, depth),
-  moment: (walk, path, legacy, modern) => walk.compareMoments(path, legacy, modern),
-  map: (walk, path, legacy, modern, depth) => walk.compareMaps(path, legacy, modern, depth),
-  set: (walk, path, legacy, modern, depth) => walk.compareSets(path, legacy, modern, depth),
-  other: (walk, path, legacy, modern) => walk.refuse(path, legacy, modern),
+  list: (walk, place, legacy, modern, depth) => walk.compareLists(place, legacy, modern, depth),
+  object: (walk, place, legacy, modern, depth) => walk.compareObjects(place, legacy, modern, depth),
+  moment: (walk, place, legacy, modern) => walk.compareMoments(place, legacy, modern),
+  map: (walk, place, legacy, modern, depth) => walk.compareMaps(place, legacy, modern, depth),
+  set: (walk, place, legacy, modern, depth) => walk.compareSets(place, legacy, modern, depth),
+  other: (walk, place, legacy, modern) => walk.refuse(place, legacy, modern),
 };
 
 const isNested = (value: unknown): boolean => typeof value === "object" || typeof value === "function";

@@ -4,6 +4,7 @@ export {
   type AnswerOptions,
   type Exclusion,
   type FieldDifference,
+  Sightings,
 } from "./answers.ts";
 export type { ComparisonOptions, Conversion, Tolerance } from "./options.ts";
 export { comparisonDefaults, flatHasNoAveragePrice, pointsToMoney, tolerancesFrom, unpricedDayHasNoValue } from "./options.ts";

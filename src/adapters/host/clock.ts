@@ -3,7 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 /** The machine's own time. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  monotonicMs: performance.now.bind(performance),
   every: (intervalMs, tick, keepsAlive = false) => {
     const timer = setInterval(tick, intervalMs);
     if (!keepsAlive) timer.unref();

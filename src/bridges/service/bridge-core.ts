@@ -8,7 +8,7 @@ import { type CallOutcome, CallRunner, type RunnerMethod } from "./call-runner.t
 import { type MethodCounters, MethodTally } from "./counters.ts";
 import { EvidenceBuffer } from "./evidence-buffer.ts";
 import { type AnsweringOptions, answeringDefaults, type CallComparison, type ShadowOptions, shadowDefaults } from "./options.ts";
-import { Reservoir } from "./reservoir.ts";
+import { Samples, WholeSightings } from "./samples.ts";
 import { ShadowLane } from "./shadow-lane.ts";
 
 /** What is said of every bridge, whatever its methods look like. */
@@ -51,10 +51,7 @@ export interface ServiceBridgeControl {
 }
 
 /** A method as a bridge declares it; what is counted of it comes with the bridge. */
-export type BridgedMethod = Omit<RunnerMethod, "tally" | "breaker">;
-
-const samplesPerKind = 10;
-const kindsMax = 500;
+export type BridgedMethod = Omit<RunnerMethod, "tally" | "breaker" | "whole">;
 
 /** What stands behind every bridge: the runner with its lane, the samples, and the way to the evidence store. */
 export class BridgeCore implements ServiceBridgeControl {
@@ -75,26 +72,23 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#lane = new ShadowLane(shadow, load);
     const buffer = evidence === undefined ? undefined : new EvidenceBuffer(evidence, clock);
     this.#buffer = buffer;
-    const samples = new Samples(draw);
-    this.#samples = samples;
+    this.#samples = new Samples(draw);
     this.#runner = new CallRunner(planOf(plan), {
       shadow,
       answering: this.answering,
       clock,
       lane: this.#lane,
       legacyIsFresh,
-      onComparison: (comparison) => {
-        samples.offer(comparison);
-        return onComparison?.(comparison);
-      },
-      hearsOfEqual: onComparison !== undefined,
+      samples: this.#samples,
+      onComparison,
       keep: buffer && ((draft) => buffer.keep(draft)),
       draw,
     });
   }
 
   add(method: BridgedMethod): RunnerMethod {
-    const added = { ...method, tally: new MethodTally(), breaker: new Breaker(this.answering.breaker) };
+    const { breaker } = this.answering;
+    const added = { ...method, tally: new MethodTally(), breaker: new Breaker(breaker), whole: new WholeSightings() };
     this.#methods.push(added);
     return added;
   }
@@ -145,54 +139,4 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#runner.close();
     await this.#buffer?.close();
   };
-}
-
-/** A few comparisons of each kind that was not equal. */
-class Samples {
-  /** By method, verdict and path. Maps in maps: one text made of the three would cost more than comparing a field does. */
-  readonly #kinds = new Map<string, Map<string, Map<string, Reservoir<CallComparison>>>>();
-  readonly #draw: () => number;
-  #count = 0;
-
-  constructor(draw: () => number) {
-    this.#draw = draw;
-  }
-
-  offer(comparison: CallComparison): void {
-    if (comparison.verdict === "equal") return;
-    const { method, verdict, fields } = comparison;
-    const byPath = innerOf(innerOf(this.#kinds, method), verdict);
-    const itself = (): CallComparison => comparison;
-    if (fields.length === 0) this.#reservoir(byPath, "")?.offer(itself);
-    let before: string | undefined;
-    for (const { path } of fields) {
-      if (path !== before) this.#reservoir(byPath, path)?.offer(itself);
-      before = path;
-    }
-  }
-
-  #reservoir(byPath: Map<string, Reservoir<CallComparison>>, path: string): Reservoir<CallComparison> | undefined {
-    const known = byPath.get(path);
-    if (known !== undefined || this.#count >= kindsMax) return known;
-    const made = new Reservoir<CallComparison>(samplesPerKind, this.#draw);
-    byPath.set(path, made);
-    this.#count += 1;
-    return made;
-  }
-
-  get all(): readonly CallComparison[] {
-    const kinds = [...this.#kinds.values()].flatMap((byVerdict) =>
-      [...byVerdict.values()].flatMap((byPath) => [...byPath.values()]),
-    );
-    return [...new Set(kinds.flatMap(({ samples }) => samples))];
-  }
-}
-
-/** The map at a key, made where there is none. */
-function innerOf<Key, Inner>(maps: Map<string, Map<Key, Inner>>, key: string): Map<Key, Inner> {
-  const known = maps.get(key);
-  if (known !== undefined) return known;
-  const made = new Map<Key, Inner>();
-  maps.set(key, made);
-  return made;
 }

@@ -13,7 +13,7 @@
  * let into the lane leaves it in exactly one way: compared, error, timeout or shed. Whatever of this fails is counted, never told
  * to the caller.
  */
-import type { AnswerComparer, AnswerComparison } from "../../comparison/index.ts";
+import type { AnswerComparer, FieldDifference, Sightings } from "../../comparison/index.ts";
 import { otherSide, type Side } from "../../domain/phase.ts";
 import { type MigrationPlan, writesOf } from "../../domain/plan.ts";
 import { type CallKey, type Route, routeOf, sampleDraw, unitOf } from "../../domain/route.ts";
@@ -24,6 +24,7 @@ import type { Breaker } from "./breaker.ts";
 import type { MethodTally } from "./counters.ts";
 import { frozenArguments, ownCopy } from "./frozen-copy.ts";
 import type { AnsweringOptions, CallComparison, FallbackReason, ShadowOptions, SideObservation } from "./options.ts";
+import { none, type Samples, type WholeSightings } from "./samples.ts";
 import type { ShadowLane, ShedReason } from "./shadow-lane.ts";
 import { isThenable } from "./thenable.ts";
 
@@ -38,6 +39,8 @@ export interface RunnerMethod {
   readonly project: ((answer: unknown) => unknown) | undefined;
   readonly tally: MethodTally;
   readonly breaker: Breaker;
+  /** What ended without looking into the answers. */
+  readonly whole: WholeSightings;
 }
 
 export type SideFunction = (args: readonly unknown[], call: CallContext) => unknown;
@@ -81,10 +84,9 @@ export interface RunnerOptions {
   readonly lane: ShadowLane;
   /** Whether legacy may answer a call that modern failed: only while it has all that was written. If it throws, legacy may not. */
   readonly legacyIsFresh: () => boolean;
+  readonly samples: Samples;
   /** Handed each comparison; what it throws is counted. */
   readonly onComparison: ((comparison: CallComparison) => unknown) | undefined;
-  /** Whether it wants to hear of those that are equal as well: nearly all are. */
-  readonly hearsOfEqual: boolean;
   /** Handed each comparison for keeping; must not throw and not wait. */
   readonly keep: ((draft: ComparisonDraft) => void) | undefined;
   /** 0 to 1, for sampling and shuffling. */
@@ -410,7 +412,7 @@ class ShadowCall {
   /** The answering side has answered; its caller has the answer when the microtask after this one runs. */
   answered(value: unknown): void {
     if (this.#over) return;
-    this.#settled(this.#projected(value, this.#elapsedMs()));
+    this.#settled(this.#observation(value, true));
   }
 
   answerFailed(failure: unknown): void {
@@ -434,7 +436,7 @@ class ShadowCall {
     this.#end();
     this.method.tally.timeouts += 1;
     const late: Observation = { ms: null, failed: true, failure: timeout(this.method.name, this.#options.shadow.timeoutMs) };
-    this.#report("error", this.#answer, late, []);
+    this.#report("error", this.#answer, late, this.method.whole.count("error"), []);
   }
 
   shed(reason: ShedReason): void {
@@ -475,7 +477,7 @@ class ShadowCall {
   }
 
   #observed(value: unknown): void {
-    if (!this.#over) this.#compare(this.#projected(value, this.#elapsedMs()));
+    if (!this.#over) this.#compare(this.#observation(value, false));
   }
 
   #failed(failure: unknown): void {
@@ -486,18 +488,22 @@ class ShadowCall {
     return this.#options.clock.monotonicMs() - this.#startedMs;
   }
 
-  /** What is compared of an answer, as a copy: neither caller nor system can change it afterwards. */
-  #projected(value: unknown, ms: number): Observation {
-    try {
-      const { project } = this.method;
-      const projection = project === undefined ? value : project(value);
-      if (project !== undefined) this.#swallow(projection);
-      const copy = ownCopy(projection, resultValuesMax);
-      return typeof copy === "string" ? { ms, failed: false, uncopied: copy } : { ms, failed: false, value: copy.value };
-    } catch (failure) {
-      this.method.tally.broken += 1;
-      return { ms, failed: false, uncopied: errorText(failure) };
-    }
+  /** What is compared of an answer: a copy, where its caller and the system may change it while the other side is waited for. */
+  #observation(value: unknown, copies: boolean): Observation {
+    const ms = this.#elapsedMs();
+    const { project } = this.method;
+    let seen = value;
+    if (project !== undefined)
+      try {
+        seen = project(value);
+        this.#swallow(seen);
+      } catch (failure) {
+        this.method.tally.broken += 1;
+        return { ms, failed: false, uncopied: errorText(failure) };
+      }
+    if (!copies) return { ms, failed: false, value: seen };
+    const copy = ownCopy(seen, resultValuesMax);
+    return typeof copy === "string" ? { ms, failed: false, uncopied: copy } : { ms, failed: false, value: copy.value };
   }
 
   #compare(shadow: Observation): void {
@@ -512,16 +518,19 @@ class ShadowCall {
         if (alike) this.#count("equal");
         else if (isTimeout(shadow.failure) && !answer.failed) this.method.tally.timeouts += 1;
         else this.method.tally.errors += 1;
-        this.#report(alike ? "equal" : "error", answer, shadow, []);
+        if (alike) this.#report("equal", answer, shadow, none, []);
+        else this.#report("error", answer, shadow, this.method.whole.count("error"), []);
       } else if (legacy.uncopied !== undefined || modern.uncopied !== undefined) {
         this.#count("not_comparable");
-        this.#report("not_comparable", answer, shadow, []);
+        this.#report("not_comparable", answer, shadow, this.method.whole.count("not_comparable"), []);
       } else {
         const comparer = this.method.comparer as AnswerComparer;
         const today = comparer.needsToday ? this.#options.clock.today() : "";
-        const found = comparer.compare(legacy.value, modern.value, today);
-        this.#count(found.verdict);
-        this.#report(found.verdict, answer, shadow, found.fields);
+        const { verdict, told } = comparer.judge(legacy.value, modern.value, today);
+        this.#count(verdict);
+        // Of most comparisons nobody asks for the fields: they are told in a second look.
+        if (told.size > 0 || this.#isHeard)
+          this.#report(verdict, answer, shadow, told, comparer.compare(legacy.value, modern.value, today).fields);
       }
     } catch {
       // A comparer or classifier that throws: the call still ends in one place.
@@ -547,49 +556,64 @@ class ShadowCall {
     this.#runner.finished(this);
   }
 
+  get #isHeard(): boolean {
+    return this.#options.onComparison !== undefined || this.#options.keep !== undefined;
+  }
+
   #report(
     verdict: ComparisonRecord["verdict"],
     answer: Observation,
     shadow: Observation,
-    fields: AnswerComparison["fields"],
+    told: ReadonlySet<Sightings>,
+    fields: readonly FieldDifference[],
   ): void {
-    const { onComparison, hearsOfEqual, keep, clock } = this.#options;
-    const tells = onComparison !== undefined && (hearsOfEqual || verdict !== "equal");
-    if (!tells && keep === undefined) return;
+    const { samples, onComparison, keep } = this.#options;
+    const comparison = this.#comparison(verdict, answer, shadow, fields);
+    samples.keep(comparison, told);
+    try {
+      if (onComparison !== undefined) this.#swallow(onComparison(comparison));
+    } catch {
+      this.method.tally.broken += 1;
+    }
+    if (keep === undefined) return;
+    const { method, at, epoch, answered, kind, legacy, modern } = comparison;
+    keep({
+      at,
+      method,
+      epoch,
+      answered,
+      kind,
+      verdict,
+      unit: this.#unit,
+      input: this.input,
+      legacyMs: legacy.ms,
+      modernMs: modern.ms,
+      legacyError: legacy.error ?? null,
+      modernError: modern.error ?? null,
+      fields,
+    });
+  }
+
+  #comparison(
+    verdict: ComparisonRecord["verdict"],
+    answer: Observation,
+    shadow: Observation,
+    fields: readonly FieldDifference[],
+  ): ComparisonOfCall {
+    const { clock } = this.#options;
     const answered = this.#kind === "aa" ? "legacy" : otherSide(this.#side);
-    const [legacy, modern] = answered === "legacy" ? [answer, shadow] : [shadow, answer];
-    const comparison = new ComparisonOfCall(
+    return new ComparisonOfCall(
       this.method.name,
       verdict,
       this.#kind,
       answered,
       this.#plan.epoch,
       fields,
-      legacy,
-      modern,
+      answered === "legacy" ? answer : shadow,
+      answered === "legacy" ? shadow : answer,
       clock,
       shadow.ms === null ? clock.monotonicMs() : this.#startedMs + shadow.ms,
     );
-    try {
-      if (tells) this.#swallow(onComparison(comparison));
-    } catch {
-      this.method.tally.broken += 1;
-    }
-    keep?.({
-      at: comparison.at,
-      method: this.method.name,
-      epoch: this.#plan.epoch,
-      answered,
-      kind: this.#kind,
-      verdict,
-      unit: this.#unit,
-      input: this.input,
-      legacyMs: legacy.ms,
-      modernMs: modern.ms,
-      legacyError: legacy.failed ? errorText(legacy.failure) : null,
-      modernError: modern.failed ? errorText(modern.failure) : null,
-      fields,
-    });
   }
 }
 

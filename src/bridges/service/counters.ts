@@ -44,10 +44,10 @@ export class MethodTally {
   excluded = 0;
   underWay = 0;
   broken = 0;
-  readonly #because = new Map<RouteReason, number>();
-  readonly #fellBack = new Map<FallbackReason, number>();
-  readonly #verdicts = new Map<CallVerdict, number>();
-  readonly #shed = new Map<ShedReason, number>();
+  readonly #because: Counts<RouteReason> = {};
+  readonly #fellBack: Counts<FallbackReason> = {};
+  readonly #verdicts: Counts<CallVerdict> = {};
+  readonly #shed: Counts<ShedReason> = {};
 
   routed(because: RouteReason): void {
     this.calls += 1;
@@ -71,13 +71,13 @@ export class MethodTally {
     return {
       calls: this.calls,
       answered: { legacy: this.answeredLegacy, modern: this.answeredModern },
-      because: Object.fromEntries(this.#because),
-      fellBack: Object.fromEntries(this.#fellBack),
+      because: { ...this.#because },
+      fellBack: { ...this.#fellBack },
       sampledOut: this.sampledOut,
       eligible: this.eligible,
       compared: this.compared,
-      verdicts: Object.fromEntries(this.#verdicts),
-      shed: Object.fromEntries(this.#shed),
+      verdicts: { ...this.#verdicts },
+      shed: { ...this.#shed },
       errors: this.errors,
       timeouts: this.timeouts,
       excluded: this.excluded,
@@ -87,4 +87,8 @@ export class MethodTally {
   }
 }
 
-const add = <Key>(counts: Map<Key, number>, key: Key): Map<Key, number> => counts.set(key, (counts.get(key) ?? 0) + 1);
+type Counts<Key extends string> = { [key in Key]?: number };
+
+function add<Key extends string>(counts: Counts<Key>, key: Key): void {
+  counts[key] = (counts[key] ?? 0) + 1;
+}
