@@ -141,6 +141,54 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(comparisons.map(({ verdict }) => verdict)).toEqual(["equal", "equal"]);
   });
 
+  it("value at the marks that a request names, or else at those that the bridge pins, and agree", async () => {
+    let known: (() => Readonly<Record<string, string>> | undefined) | undefined;
+    const marks = () => known?.();
+    const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
+    const { bridge, comparisons } = await open(folder, { marks });
+    const unrealized = async (request: object) => {
+      const { value } = await bridge.service.call("openPositions", request);
+      return value.positions[0]?.unrealized;
+    };
+    const [named, pinned] = [{ marks: { [zn]: "113" } }, { [zn]: "114" }];
+    expect([await unrealized(named), await unrealized({})]).toEqual(["3000", "2000"]);
+    known = () => pinned;
+    expect([await unrealized(named), await unrealized({})]).toEqual(["3000", "4000"]);
+    const daily = await bridge.service.call("dailyPnl", {});
+    const totals = await bridge.service.call("totals", {});
+    const detail = await bridge.service.call("positionDetail", { symbol: zn });
+    expect([daily.value.daily[0]?.total, totals.value.totals, detail.value.position?.unrealized]).toEqual([
+      "6000",
+      { USD: { realized: "2000", unrealized: "4000", total: "6000" } },
+      "4000",
+    ]);
+    await bridge.service.idle();
+    expect(comparisons.map(({ verdict, fields }) => [verdict, fields])).toEqual(Array(7).fill(["equal", []]));
+
+    // A source of marks that fails is none; what is worth what in the request alone is not changed by it.
+    known = () => {
+      throw new Error("no prices today");
+    };
+    expect(await unrealized({})).toBe("2000");
+    expect(bridge.service.counters.openPositions?.broken).toBe(1);
+    known = () => pinned;
+    const alone = await bridge.service.call("calculatePnl", { ...requests.calculatePnl, marks: undefined } as never);
+    expect(alone.value.positions).toMatchObject([{ unrealized: null }]);
+  });
+
+  it.each([
+    [{ [zn]: "a lot" }, `the mark of ${zn} is no price: "a lot"`],
+    [["110"], 'marks must be an object by symbol, not ["110"]'],
+  ])("refuse marks that are none: %j", async (marks, message) => {
+    const { bridge, comparisons } = await open(deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger));
+    await expect(bridge.service.call("openPositions", { marks } as never)).rejects.toMatchObject({
+      failure: "REFUSED",
+      message: expect.stringContaining(message),
+    });
+    await bridge.service.idle();
+    expect(comparisons.map(({ verdict }) => verdict)).toEqual(["equal"]);
+  });
+
   it("without ledgers have only what the request brings", async () => {
     const { bridge } = await open(deskFolder({}));
     expect((await bridge.service.call("calculatePnl", requests.calculatePnl as never)).value.positions).toHaveLength(1);

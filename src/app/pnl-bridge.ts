@@ -6,7 +6,12 @@ import { ModuleSystem } from "../adapters/module/index.ts";
 import { openPostgresEvidenceStore } from "../adapters/postgres/index.ts";
 import { openSqliteEvidenceStore } from "../adapters/sqlite/index.ts";
 import { CommandSystem } from "../adapters/worker/index.ts";
-import { type CallComparison, type ConvertAnswer, PnLServiceBridge } from "../bridges/service/index.ts";
+import {
+  type CallComparison,
+  type ConvertAnswer,
+  PnLServiceBridge,
+  type PnLServiceBridgeOptions,
+} from "../bridges/service/index.ts";
 import { type Config, loadConfig, type SystemConfig } from "../config/index.ts";
 import { BridgeError, unreachable } from "../domain/errors.ts";
 import type { Side } from "../domain/phase.ts";
@@ -15,7 +20,7 @@ import type { EvidenceStore } from "../ports/evidence.ts";
 import type { BridgedSystem } from "../ports/system.ts";
 import { pinnedPrices } from "./parity.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
-import { ModernEngineService } from "./systems/modern-service.ts";
+import { givenMarks, ModernEngineService } from "./systems/modern-service.ts";
 import { pointsToMoney } from "./systems/points.ts";
 
 export interface PnlBridgeOptions {
@@ -23,6 +28,8 @@ export interface PnlBridgeOptions {
   readonly config: string | Config;
   /** Told of each comparison, after the caller has the answer. */
   readonly onComparison?: (comparison: CallComparison) => void;
+  /** The desk's prices of this moment: see PnLServiceBridgeOptions. */
+  readonly marks?: PnLServiceBridgeOptions["marks"];
   /** Gets what child processes and threads of foreign systems print, a line at a time. */
   readonly log?: (line: string) => void;
 }
@@ -40,7 +47,7 @@ export interface PnlBridge {
  * The bridge of a configuration file: legacy and modern as it says, routed by its plan, comparisons kept beside its control store.
  * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws.
  */
-export async function createPnlBridge({ config: given, onComparison, log }: PnlBridgeOptions): Promise<PnlBridge> {
+export async function createPnlBridge({ config: given, onComparison, marks, log }: PnlBridgeOptions): Promise<PnlBridge> {
   const config = typeof given === "string" ? await loadConfig(given) : given;
   const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
   const systems = await openSystems(config, folder, log);
@@ -65,6 +72,7 @@ export async function createPnlBridge({ config: given, onComparison, log }: PnlB
           : { answering: { timeoutMs: timeoutOf(modern) as number }, shadow: { timeoutMs: timeoutOf(modern) as number } }),
         ...(onComparison === undefined ? {} : { onComparison }),
         ...(evidence === undefined ? {} : { evidence }),
+        ...(marks === undefined ? {} : { marks }),
       },
       { clock: systemClock, load: monitor, draw: Math.random },
     );
@@ -145,7 +153,7 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
       const service =
         system.name === "modern-engine"
           ? new ModernEngineService(world)
-          : new LegacyDeskService({ mode: system.mode, world: () => legacyWorld(world) });
+          : new LegacyDeskService({ mode: system.mode, world: ({ marks }) => legacyWorld(world, marks) });
       return new ModuleSystem({ name: system.name, kind: "builtin", service });
     }
     case "module":
@@ -188,9 +196,9 @@ const secretsOf = (systems: Config["systems"]): ReadonlySet<string> =>
   );
 
 /** The desk is given the files, and for each symbol and day the price that modern goes by. */
-async function legacyWorld(world: LedgerWorld | undefined) {
+async function legacyWorld(world: LedgerWorld | undefined, marks: unknown) {
   if (world === undefined) throw new Error("no trade ledgers are configured (watch.trade_ledger)");
-  const run = await world.run({ method: "fifo", asOf: undefined });
+  const run = await world.run({ method: "fifo", asOf: undefined, marks: marks === undefined ? undefined : givenMarks(marks) });
   return { ledgers: run.ledgers, closes: pinnedPrices(run) };
 }
 

@@ -119,6 +119,20 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   };
 }
 
+/**
+ * A run valued at other prices of its as-of day, by symbol in whatever dialect; what they do not name keeps the price that it has
+ * from the price files, and has none where there are no price files. Throws BAD_MARKS where two are one instrument.
+ */
+export function valuedAt(run: PnlRun, marks: readonly GivenMark[]): PnlRun {
+  const { symbols, engine, asOfUs } = run;
+  const { marks: known, asOfDay } = run.valuation;
+  const book = new MarkBook(typeof known === "string" ? undefined : known);
+  for (const [name, { price }] of namedMarks("marks", marks, (symbol) => nameOfSymbol(symbols, symbol, asOfDay)))
+    book.add(name, asOfDay, { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 });
+  const valuation: StatementOptions = { ...run.valuation, marks: book };
+  return { ...run, valuation, statement: statementOf(engine, valuation) };
+}
+
 /** How much was read, as reports say it. */
 export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput): InputCounts => ({
   files: files.length,

@@ -19,7 +19,14 @@ export interface Mark {
  */
 export class MarkBook {
   readonly #byName = new Map<string, Map<number, Mark>>();
-  readonly #days = new Set<number>();
+  readonly #days: Set<number>;
+  readonly #base: MarkBook | undefined;
+
+  /** `base` has the marks of what this book has none of; it must not change any more. */
+  constructor(base?: MarkBook) {
+    this.#base = base;
+    this.#days = new Set(base?.days);
+  }
 
   add(name: string, day: number, mark: Mark): void {
     let days = this.#byName.get(name);
@@ -35,7 +42,7 @@ export class MarkBook {
   on(instrument: { readonly instrument: string | null; readonly symbol: string }, day: number): Mark | undefined {
     const byInstrument = instrument.instrument === null ? undefined : this.#byName.get(instrument.instrument)?.get(day);
     const bySymbol = this.#byName.get(instrument.symbol)?.get(day);
-    if (byInstrument === undefined || bySymbol === undefined) return byInstrument ?? bySymbol;
+    if (byInstrument === undefined || bySymbol === undefined) return byInstrument ?? bySymbol ?? this.#base?.on(instrument, day);
     return byInstrument.atUs > bySymbol.atUs ? byInstrument : bySymbol;
   }
 

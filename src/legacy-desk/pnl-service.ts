@@ -9,6 +9,7 @@ import type {
   DailyPnlRequest,
   OpenPositionsAnswer,
   OpenPositionsRequest,
+  PinnedWorld,
   PnlService,
   PositionDetailAnswer,
   PositionDetailRequest,
@@ -26,7 +27,7 @@ import { type LegacyMode, type LegacyRun, runLegacy } from "./run.ts";
 export interface LegacyServiceOptions {
   readonly mode?: LegacyMode;
   /** The files and prices that it works on, asked for with each call. */
-  readonly world: () => HistoryRequest | Promise<HistoryRequest>;
+  readonly world: (request: Pick<PinnedWorld, "marks">) => HistoryRequest | Promise<HistoryRequest>;
 }
 
 export class LegacyDeskService implements PnlService {
@@ -106,9 +107,9 @@ export class LegacyDeskService implements PnlService {
   }
 
   /** Quirk: an as-of time is not known here, and what it is asked for it answers as of now. */
-  async #run({ method }: { readonly method?: "fifo" | "lifo" | "average" }): Promise<LegacyRun> {
+  async #run({ method, ...pinned }: Pick<PinnedWorld, "method" | "marks">): Promise<LegacyRun> {
     refuseMethods(method);
-    return runLegacy(await this.#options.world(), this.#options.mode);
+    return runLegacy(await this.#options.world(pinned), this.#options.mode);
   }
 }
 

@@ -27,12 +27,16 @@ export interface PinnedWorld {
   readonly asOf?: string;
   /** How lots are closed; `fifo` where the caller names none. */
   readonly method?: "fifo" | "lifo" | "average";
+  /**
+   * Prices by symbol at which what is open is valued. For `calculatePnl` there are no others; elsewhere they stand before the
+   * system's own of the day, and the bridge fills them in from its own source of marks, if it has one.
+   */
+  readonly marks?: Readonly<Record<string, string>>;
 }
 
 export interface CalculatePnlRequest extends PinnedWorld {
   readonly trades: readonly ServiceTrade[];
   readonly instruments?: Readonly<Record<string, { readonly multiplier?: string; readonly currency?: string }>>;
-  readonly marks?: Readonly<Record<string, string>>;
 }
 
 export interface ServiceTrade {

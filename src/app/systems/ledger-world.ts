@@ -3,8 +3,9 @@ import { findLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { findPriceFiles } from "../../adapters/csv/price-files.ts";
 import { parseInstant } from "../../domain/chicago-time.ts";
 import type { TradingDayRuleName } from "../../domain/trading-day.ts";
+import type { GivenMark } from "../marks-file.ts";
 import { inHand } from "../parity.ts";
-import { type PnlRun, runPnl } from "../pnl-run.ts";
+import { type PnlRun, runPnl, valuedAt } from "../pnl-run.ts";
 
 export interface LedgerWorldOptions {
   /** Ledger files and folders. */
@@ -19,6 +20,8 @@ export interface LedgerWorldOptions {
 export interface WorldView {
   readonly method: "fifo" | "lifo" | "average";
   readonly asOf: string | undefined;
+  /** Prices that stand before those of the files. */
+  readonly marks?: readonly GivenMark[] | undefined;
 }
 
 /**
@@ -34,7 +37,14 @@ export class LedgerWorld {
   }
 
   /** The modern engine over the files. Throws BridgeError as `runPnl` does. */
-  async run({ method, asOf }: WorldView): Promise<PnlRun> {
+  async run({ marks, ...view }: WorldView): Promise<PnlRun> {
+    const run = await this.#run(view);
+    if (marks === undefined) return run;
+    const valued = valuedAt(run, marks);
+    return { ...valued, statement: inHand(valued.statement) };
+  }
+
+  async #run({ method, asOf }: WorldView): Promise<PnlRun> {
     const stamp = await this.#stamp();
     const latest = await this.#kept(`${stamp} ${method}`, { method });
     const asOfUs = asOf === undefined ? Number.POSITIVE_INFINITY : parseInstant(asOf);

@@ -1,5 +1,5 @@
 import { formatInstant, parseDay, parseInstant } from "../../domain/chicago-time.ts";
-import { formatDecimal } from "../../domain/decimal.ts";
+import { formatDecimal, parseDecimal } from "../../domain/decimal.ts";
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../domain/fraction.ts";
 import { SystemFailure } from "../../domain/system-failure.ts";
 import { type DecimalColumn, methods, type StatementPosition } from "../../engine/index.ts";
@@ -24,6 +24,7 @@ import type {
   TradeHistoryRequest,
 } from "../../ports/pnl-service.ts";
 import { computePnl } from "../engine.ts";
+import type { GivenMark } from "../marks-file.ts";
 import type { PnlRun } from "../pnl-run.ts";
 import type { LedgerWorld } from "./ledger-world.ts";
 
@@ -113,7 +114,7 @@ export class ModernEngineService implements PnlService {
   /** Throws for what every request may say; the methods look at what is theirs. */
   async #run(request: PinnedWorld & PositionFilter): Promise<PnlRun> {
     checkObject(request);
-    const { method = "fifo", asOf } = request;
+    const { method = "fifo", asOf, marks } = request;
     if (this.#world === undefined)
       throw new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
     if (!methods.includes(method)) throw refused(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
@@ -123,8 +124,18 @@ export class ModernEngineService implements PnlService {
     for (const name of ["book", "symbol"] as const)
       if (request[name] !== undefined && typeof request[name] !== "string")
         throw refused(`${name} must be text, not ${shown(request[name])}`);
-    return this.#world.run({ method, asOf });
+    return this.#world.run({ method, asOf, marks: marks === undefined ? undefined : givenMarks(marks) });
   }
+}
+
+/** Throws REFUSED for what is no price. */
+export function givenMarks(marks: unknown): readonly GivenMark[] {
+  if (!isObject(marks)) throw refused(`marks must be an object by symbol, not ${shown(marks)}`);
+  return Object.entries(marks as object).map(([symbol, text]) => {
+    const price = typeof text === "string" || Number.isSafeInteger(text) ? parseDecimal(String(text)) : undefined;
+    if (price === undefined) throw refused(`the mark of ${symbol} is no price: ${shown(text)}`);
+    return { symbol, price };
+  });
 }
 
 const refused = (why: string): SystemFailure => new SystemFailure("REFUSED", why, { code: "BAD_REQUEST" });

@@ -20,6 +20,11 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   /** Largest difference of prices and quantities, and of P&L, that is within tolerance; decimal text. */
   readonly tolerances?: { readonly position: string; readonly pnl: string };
   readonly exclusions?: AnswerOptions["exclusions"];
+  /**
+   * The desk's prices of this moment, by symbol: put into each request that values what a system knows and that names none, so that
+   * both systems value alike. Asked in the caller's time, so it must have them at hand; where it throws there are none.
+   */
+  readonly marks?: () => Readonly<Record<string, string>> | undefined;
   /** A system's units put right, once, where its answer comes in. */
   readonly convert?: Readonly<Partial<Record<Side, ConvertAnswer>>>;
 }
@@ -45,9 +50,12 @@ const [positionFields, pnlFields] = [
   ["realized", "unrealized", "total"],
 ];
 
+/** Methods that value what is open at prices of the system's own, where the request names none. */
+const valuesWhatIsKnown: ReadonlySet<string> = new Set<PnlMethod>(["openPositions", "dailyPnl", "totals", "positionDetail"]);
+
 /**
  * The P&L service in front of both systems. Every call is answered as the plan says, the other side is asked in the shadow, and what
- * is pinned (as-of, lot method) is pinned once, before either is asked.
+ * is pinned (as-of, lot method, marks) is pinned once, before either is asked.
  */
 export class PnLServiceBridge {
   readonly #options: PnLServiceBridgeOptions;
@@ -72,7 +80,7 @@ export class PnLServiceBridge {
     const known = this.#methods.get(method);
     if (known === undefined) throw unknownMethod(method);
     const outcome: CallOutcome = { source: "legacy", epoch: 0 };
-    const value = (await this.#core.run(known, [this.#pinned(request as JsonValue)], key, outcome)) as AnswerOf<Method>;
+    const value = (await this.#core.run(known, [this.#pinned(known, request as JsonValue)], key, outcome)) as AnswerOf<Method>;
     const { source, epoch, fellBack } = outcome;
     return { value, source, epoch, stale: false, ...(fellBack === undefined ? {} : { fellBack }) };
   }
@@ -115,10 +123,21 @@ export class PnLServiceBridge {
   }
 
   /** The request with what both systems must agree on. */
-  #pinned(request: JsonValue): JsonValue {
+  #pinned({ name, tally }: RunnerMethod, request: JsonValue): JsonValue {
     if (typeof request !== "object" || request === null || Array.isArray(request)) return request;
     const given = request as Readonly<Record<string, JsonValue>>;
-    return { method: "fifo", asOf: new Date(this.#host.clock.nowMs()).toISOString(), ...given };
+    const marks = valuesWhatIsKnown.has(name) && given.marks === undefined ? this.#marks(tally) : undefined;
+    const asOf = new Date(this.#host.clock.nowMs()).toISOString();
+    return { method: "fifo", asOf, ...(marks === undefined ? {} : { marks }), ...given };
+  }
+
+  #marks(tally: RunnerMethod["tally"]): Readonly<Record<string, string>> | undefined {
+    try {
+      return this.#options.marks?.();
+    } catch {
+      tally.broken += 1;
+      return undefined;
+    }
   }
 
   #methodOf(name: PnlMethod): BridgedMethod {
