@@ -17,6 +17,7 @@ export const layers = {
     imports: ["domain", "engine", "symbols", "comparison", "ports"],
     strangers: true,
   },
+  control: { holds: "plan, phases, gates, ramps, triggers, rollback, audit; pure", imports: ["domain", "ports"] },
   adapters: {
     holds:
       "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`; siblings are strangers",
@@ -31,11 +32,11 @@ export const layers = {
   config: { holds: "YAML schema, loading, defaults", imports: ["domain"] },
   app: {
     holds: "composition: the only place that knows everyone",
-    imports: ["domain", "engine", "symbols", "ports", "comparison", "bridges", "adapters", "legacy-desk", "config"],
+    imports: ["domain", "engine", "symbols", "ports", "comparison", "bridges", "control", "adapters", "legacy-desk", "config"],
   },
   surfaces: { holds: "`cli`", imports: ["app", "config", "domain"] },
   testing: { holds: "contract suites, oracles and generators that tests share", imports: ["domain", "ports"] },
 };
 
 /** Folders that are pure: no Node module, no package, no clock, no chance. */
-export const pure = ["domain", "engine", "symbols", "ports", "comparison", "bridges"];
+export const pure = ["domain", "engine", "symbols", "ports", "comparison", "bridges", "control"];

@@ -16,6 +16,8 @@ export const errorCatalogue = {
   UNWRITABLE: "the output cannot be written",
   BAD_DATABASE: "the database is not the one that it should be, or its shape differs",
   DATABASE_BUSY: "the database kept changing while it was read",
+  REFUSED: "what was asked for may not be done now",
+  CONFLICT: "somebody else changed the plan at the same time",
   SYSTEM_DOWN: "a system that should answer did not",
   INTERNAL: "a bug in pnl-bridge",
 } as const;

@@ -2,6 +2,16 @@
 export const phases = ["read_only", "shadow_mode", "dual_write", "primary_switch", "cleanup"] as const;
 export type Phase = (typeof phases)[number];
 
+/** Where a phase stands in the order: for comparing, never for showing. */
+export const positionOf = (phase: Phase): number => phases.indexOf(phase);
+
+export const isLater = (phase: Phase, than: Phase): boolean => positionOf(phase) > positionOf(than);
+
+/** The phase before it; undefined before the first. */
+export const phaseBefore = (phase: Phase): Phase | undefined => phases[positionOf(phase) - 1];
+
+export const phaseAfter = (phase: Phase): Phase | undefined => phases[positionOf(phase) + 1];
+
 export type Side = "legacy" | "modern";
 
 export const otherSide = (side: Side): Side => (side === "legacy" ? "modern" : "legacy");

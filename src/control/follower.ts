@@ -1,0 +1,415 @@
+/**
+ * One process of the fleet: it goes by the store's record, says which epoch it goes by, and knows what to do when the store is away.
+ *
+ *   store reachable       fresh     the record, within milliseconds of a change
+ *   away for `staleMs`    stale     the last record; phase moves are refused (they need the store anyway)
+ *   away for `leaseMs`    expired   reads: the last record. Writes: as before where legacy is authoritative, else refused
+ *   never reached         none      the newest snapshot on this disk; without one legacy answers everything
+ *
+ * The switch file beside the process takes everything to legacy in each of them. Nothing here ever throws into a call.
+ */
+import { BridgeError } from "../domain/errors.ts";
+import { type MigrationPlan, writesOf } from "../domain/plan.ts";
+import { SystemFailure } from "../domain/system-failure.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ControlRecord, ControlStore } from "../ports/control-store.ts";
+import type { PlanSnapshots, SwitchFile } from "../ports/local-files.ts";
+import type { JsonValue } from "../ports/system.ts";
+import { type AuditHead, noHash } from "./audit-chain.ts";
+import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
+import { rollbackSet } from "./ramp.ts";
+import type { ReadSection, Section } from "./section.ts";
+
+export type Freshness = "fresh" | "stale" | "expired" | "none";
+
+/** Something that a person may want to know of, once. */
+export interface ControlEvent {
+  readonly kind:
+    | "plan"
+    | "freshness"
+    | "switch_file"
+    | "unreadable_section"
+    | "epoch_went_back"
+    | "snapshot_refused"
+    | "snapshot_failed"
+    | "store_failed";
+  readonly what: string;
+  readonly epoch: number;
+}
+
+export interface FollowerOptions {
+  /** Opens the store; tried again while it fails. */
+  readonly connect: () => Promise<ControlStore>;
+  readonly snapshots: PlanSnapshots;
+  readonly switchFile: SwitchFile;
+  readonly readSection: ReadSection;
+  readonly clock: Clock;
+  readonly id: string;
+  readonly name: string;
+  readonly heartbeatMs: number;
+  readonly pollMs: number;
+  readonly staleMs: number;
+  readonly leaseMs: number;
+  /** How long starting waits for the store. */
+  readonly startMsMax: number;
+  /** Told of each plan before any call begins under it. Must not throw. */
+  readonly onPlan: (effective: EffectivePlan) => void;
+  /** The epoch of the oldest call that still runs; undefined where none does. */
+  readonly oldestRunning: () => number | undefined;
+  /** What the process says of itself with each heartbeat. */
+  readonly report: () => JsonValue;
+  readonly onEvent: (event: ControlEvent) => void;
+}
+
+/** What holds where there was never a store: legacy answers and is written, modern is left alone. */
+const emptyRecord: ControlRecord = Object.freeze({
+  epoch: 0,
+  overrides: { useNewPnlSystem: null, migrationMode: null, phase: null, newSystemPercentage: null, userWhitelist: null },
+  published: null,
+  grantedPhase: "read_only",
+  grantedEpoch: 0,
+  latched: null,
+  ramp: null,
+  legacyWindow: "open",
+  cacheGeneration: 0,
+  updatedAt: "",
+  updatedBy: "",
+});
+
+const switchMs = 100;
+const drainMs = 20;
+
+export class PlanFollower {
+  readonly #options: FollowerOptions;
+  readonly #stops: (() => void)[] = [];
+  #store: ControlStore | undefined;
+  #record: ControlRecord = emptyRecord;
+  #section: Section | undefined;
+  #effective: EffectivePlan = effectivePlan(emptyRecord, undefined, false);
+  #isSwitchSet = false;
+  /** When the store last answered, by the monotonic clock; when the process began, until it first has. */
+  #heardMs: number;
+  #wasHeard = false;
+  #freshness: Freshness = "none";
+  #seenEpoch = 0;
+  #drainedEpoch = 0;
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+  #connecting: Promise<void> | undefined;
+  #beating: Promise<void> | undefined;
+  #beatAgain = false;
+  #recording = false;
+  #closed = false;
+  /** As this process last knew it; kept up by who seals. */
+  auditHead: AuditHead = { seq: 0, hash: noHash };
+  readonly #told = new Set<string>();
+  #saving: Promise<void> = Promise.resolve();
+  #savedHead = 0;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+    this.#heardMs = options.clock.monotonicMs();
+  }
+
+  /** Resolves when there is a plan to go by, at the latest after `startMsMax`: from the store, else the newest snapshot, else legacy. */
+  async start(): Promise<void> {
+    const { clock, snapshots, startMsMax, pollMs, heartbeatMs } = this.#options;
+    await this.#lookAtSwitch();
+    const connected = this.#connect().then(() => this.#look());
+    const waited = Promise.withResolvers<void>();
+    const stopWaiting = clock.every(startMsMax, waited.resolve, true);
+    await Promise.race([connected, waited.promise]);
+    stopWaiting();
+    if (!this.#wasHeard) {
+      const { snapshot, refused } = await snapshots.latest();
+      for (const { file, why } of refused) this.#tell("snapshot_refused", `${file}: ${why}`);
+      // The store may have answered meanwhile, and knows better.
+      if (!this.#wasHeard && snapshot !== undefined) {
+        this.auditHead = snapshot.auditHead;
+        this.#adopt(snapshot.record);
+      }
+    }
+    this.#apply();
+    this.#stops.push(
+      clock.every(pollMs, () => void this.#poll()),
+      clock.every(heartbeatMs, () => void this.#beat()),
+      clock.every(switchMs, () => void this.#lookAtSwitch()),
+      clock.every(drainMs, () => this.#lookAtDrain()),
+    );
+  }
+
+  get effective(): EffectivePlan {
+    return this.#effective;
+  }
+
+  get record(): ControlRecord {
+    return this.#record;
+  }
+
+  get section(): Section | undefined {
+    return this.#section;
+  }
+
+  /** Undefined until it was first reached. */
+  get store(): ControlStore | undefined {
+    return this.#store;
+  }
+
+  get isSwitchSet(): boolean {
+    return this.#isSwitchSet;
+  }
+
+  get freshness(): Freshness {
+    if (!this.#wasHeard) return "none";
+    const { clock, staleMs, leaseMs } = this.#options;
+    const agoMs = clock.monotonicMs() - this.#heardMs;
+    return agoMs < staleMs ? "fresh" : agoMs < leaseMs ? "stale" : "expired";
+  }
+
+  get seenEpoch(): number {
+    return this.#seenEpoch;
+  }
+
+  /**
+   * Resolves when a write may begin under the plan of that moment: the store has been asked whether it is still the plan. The store
+   * that does not answer is no hindrance while legacy is authoritative; from `primary_switch` on the write is refused.
+   *
+   * A change may come between this and the write: what stores the write holds its epoch against the store's once more.
+   */
+  readonly admitWrite = async (): Promise<void> => {
+    try {
+      const store = this.#store;
+      if (store === undefined) throw new BridgeError("SYSTEM_DOWN", { what: "the control store was never reached" });
+      this.#heard(await store.read());
+    } catch (cause) {
+      const { plan } = this.#effective;
+      if (writesOf(plan)[0] === "legacy") return;
+      throw new SystemFailure("BUSY", `the control store does not say whether epoch ${plan.epoch} is still the plan`, {
+        code: "FENCED",
+        cause,
+      });
+    }
+  };
+
+  /** Looks at the store now. Rejects where it does not answer. */
+  async refresh(): Promise<void> {
+    if (this.#store === undefined) throw new BridgeError("SYSTEM_DOWN", { what: "the control store was never reached" });
+    this.#heard(await this.#store.read());
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const stop of this.#stops.splice(0)) stop();
+    await Promise.allSettled([this.#connecting, this.#looking, this.#beating]);
+    await this.#saving;
+    await this.#store?.leave(this.#options.id).catch(() => {});
+    await this.#store?.close();
+  }
+
+  // --- the store -----------------------------------------------------------------------------------------------------
+
+  #connect(): Promise<void> {
+    this.#connecting ??= this.#options
+      .connect()
+      .then((store) => {
+        this.#store = store;
+        this.#stops.push(store.watch(() => void this.#look()));
+      })
+      .catch((failure) => this.#tell("store_failed", textOf(failure)))
+      .finally(() => {
+        this.#connecting = undefined;
+      });
+    return this.#connecting;
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#closed) return;
+    this.#tellFreshness();
+    if (this.#store === undefined) await this.#connect();
+    await this.#look();
+  }
+
+  /** One look at a time; who asks during one gets another after it. */
+  #look(): Promise<void> {
+    if (this.#looking !== undefined) {
+      this.#lookAgain = true;
+      return this.#looking;
+    }
+    this.#looking = this.#looks().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #looks(): Promise<void> {
+    do {
+      this.#lookAgain = false;
+      try {
+        if (this.#store === undefined || this.#closed) return;
+        this.#heard(await this.#store.read());
+      } catch (failure) {
+        this.#tell("store_failed", textOf(failure));
+      }
+    } while (this.#lookAgain);
+  }
+
+  #heard(record: ControlRecord): void {
+    this.#heardMs = this.#options.clock.monotonicMs();
+    this.#wasHeard = true;
+    this.#told.delete("store_failed");
+    this.#tellFreshness();
+    if (record.epoch < this.#record.epoch) {
+      // A store that was put back from a copy: what it says is older than what is known. Only its way to legacy is taken.
+      this.#tell("epoch_went_back", `the store says epoch ${record.epoch}, ${this.#record.epoch} was known`);
+      if (effectivePlan(record, this.#section?.plan, false).plan.useNewPnlSystem || !this.#effective.plan.useNewPnlSystem) return;
+      this.#adopt({ ...this.#record, overrides: { ...this.#record.overrides, useNewPnlSystem: false } });
+      this.#apply();
+      return;
+    }
+    this.#told.delete("epoch_went_back");
+    if (record.epoch === this.#record.epoch && this.#seenEpoch === record.epoch) return;
+    this.#adopt(record);
+    this.#apply();
+    void this.#beat();
+    this.#save();
+  }
+
+  #adopt(record: ControlRecord): void {
+    if (record.published?.hash !== this.#record.published?.hash || this.#section === undefined) {
+      try {
+        if (record.published !== null) this.#section = this.#options.readSection(record.published.text);
+        this.#told.delete("unreadable_section");
+      } catch (failure) {
+        // A newer program has published it: the last one that can be read stays, and without one legacy answers.
+        this.#tell("unreadable_section", textOf(failure));
+      }
+    }
+    this.#record = record;
+  }
+
+  #apply(): void {
+    const before = this.#effective;
+    this.#effective = effectivePlan(this.#record, this.#section?.plan, this.#isSwitchSet);
+    this.#options.onPlan(this.#effective);
+    this.#seenEpoch = this.#record.epoch;
+    const { plan } = this.#effective;
+    if (before.plan.epoch !== plan.epoch || before.plan.useNewPnlSystem !== plan.useNewPnlSystem)
+      this.#options.onEvent({ kind: "plan", what: planText(plan), epoch: plan.epoch });
+    this.#lookAtDrain();
+  }
+
+  // --- what this process says of itself ---------------------------------------------------------------------------------
+
+  #lookAtDrain(): void {
+    const oldest = this.#options.oldestRunning();
+    const drained = oldest === undefined ? this.#seenEpoch : Math.min(this.#seenEpoch, oldest);
+    if (drained <= this.#drainedEpoch) return;
+    this.#drainedEpoch = drained;
+    void this.#beat();
+  }
+
+  #beat(): Promise<void> {
+    if (this.#beating !== undefined) {
+      this.#beatAgain = true;
+      return this.#beating;
+    }
+    this.#beating = this.#beats().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #beats(): Promise<void> {
+    do {
+      this.#beatAgain = false;
+      const { id, name, report } = this.#options;
+      if (this.#store === undefined || this.#closed) return;
+      try {
+        await this.#store.heartbeat({
+          id,
+          name,
+          seenEpoch: this.#seenEpoch,
+          drainedEpoch: this.#drainedEpoch,
+          report: report(),
+        });
+      } catch (failure) {
+        this.#tell("store_failed", textOf(failure));
+      }
+    } while (this.#beatAgain);
+  }
+
+  // --- this machine's own files --------------------------------------------------------------------------------------------
+
+  async #lookAtSwitch(): Promise<void> {
+    const isSet = await this.#options.switchFile.isSet();
+    if (this.#closed) return;
+    if (isSet !== this.#isSwitchSet) {
+      this.#isSwitchSet = isSet;
+      this.#apply();
+      this.#options.onEvent({ kind: "switch_file", what: isSet ? "set" : "removed", epoch: this.#record.epoch });
+    }
+    if (isSet && this.freshness === "fresh" && this.#record.overrides.useNewPnlSystem !== false) await this.#recordSwitch();
+  }
+
+  /** The store is there: what the switch file did on this machine is done for the whole fleet, and stands in the audit. */
+  async #recordSwitch(): Promise<void> {
+    if (this.#recording || this.#store === undefined) return;
+    this.#recording = true;
+    try {
+      const reason = `${this.#options.switchFile.path} is set`;
+      const record = await this.#store.change({
+        actor: this.#options.name,
+        action: "rollback",
+        reason,
+        set: rollbackSet,
+        expectedEpoch: this.#record.epoch,
+      });
+      if (record !== null) this.#heard(record);
+    } catch (failure) {
+      this.#tell("store_failed", textOf(failure));
+    } finally {
+      this.#recording = false;
+    }
+  }
+
+  /** The newest record and head, one after the other; what fails is told once and tried again with the next. */
+  #save(): void {
+    const { snapshots, clock } = this.#options;
+    this.#saving = this.#saving.then(async () => {
+      const snapshot = { record: this.#record, auditHead: this.auditHead, savedAt: new Date(clock.nowMs()).toISOString() };
+      try {
+        await snapshots.save(snapshot);
+        this.#savedHead = snapshot.auditHead.seq;
+        this.#told.delete("snapshot_failed");
+      } catch (failure) {
+        this.#tell("snapshot_failed", textOf(failure));
+      }
+    });
+  }
+
+  /** The chain has grown: its head goes into the snapshot, so that a cut tail shows. */
+  keepHead(head: AuditHead): void {
+    this.auditHead = head;
+    if (head.seq > this.#savedHead) this.#save();
+  }
+
+  #tellFreshness(): void {
+    const { freshness } = this;
+    if (freshness === this.#freshness) return;
+    this.#freshness = freshness;
+    this.#options.onEvent({ kind: "freshness", what: freshness, epoch: this.#record.epoch });
+  }
+
+  /** Each kind once, until it is over. */
+  #tell(kind: ControlEvent["kind"], what: string): void {
+    if (this.#told.has(kind)) return;
+    this.#told.add(kind);
+    this.#options.onEvent({ kind, what, epoch: this.#record.epoch });
+  }
+}
+
+const planText = ({ phase, useNewPnlSystem, newSystemPercentage, migrationMode }: MigrationPlan): string =>
+  `${phase}, ${useNewPnlSystem ? `${newSystemPercentage} % to modern, ${migrationMode}` : "legacy answers everything"}`;
+
+const textOf = (failure: unknown): string =>
+  failure instanceof BridgeError ? failure.line : failure instanceof Error ? failure.message : String(failure);

@@ -1,0 +1,139 @@
+import { type Phase, phasePolicies } from "../domain/phase.ts";
+import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts";
+import type { JsonValue } from "../ports/system.ts";
+import type { EffectivePlan } from "./effective-plan.ts";
+
+/** What a gate judges from, all of one moment. */
+export interface GateInput {
+  readonly record: ControlRecord;
+  readonly effective: EffectivePlan;
+  readonly target: Phase;
+  readonly instances: readonly Instance[];
+  /** A process that has not been heard of for so long is gone. */
+  readonly leaseMs: number;
+  readonly signOffs: readonly SignOff[];
+  /** How many things wait for a person to look at; null where nobody can say. */
+  readonly quarantined: number | null;
+  readonly owedToLegacy: { readonly count: number; readonly oldestMs: number };
+  /** Phases that two people must approve. */
+  readonly twoPerson: readonly Phase[];
+}
+
+/** A gate that cannot judge is closed: no data is not good news. */
+export interface GateVerdict {
+  readonly open: boolean;
+  readonly why: string;
+  readonly evidence?: JsonValue;
+}
+
+/** One condition of a move forward. Gates with statistics judge from evidence of their own, and plug in here. */
+export interface Gate {
+  readonly name: string;
+  readonly title: string;
+  /** The targets that it stands before; all where it does not say. */
+  readonly before?: readonly Phase[];
+  judge(input: GateInput): GateVerdict | Promise<GateVerdict>;
+}
+
+export interface GateReport {
+  readonly target: Phase;
+  readonly open: boolean;
+  readonly gates: readonly (GateVerdict & { readonly name: string; readonly title: string })[];
+}
+
+/** Asks all gates that stand before a target. One that throws is closed. */
+export async function judgeGates(gates: readonly Gate[], input: GateInput): Promise<GateReport> {
+  const standing = gates.filter(({ before }) => before === undefined || before.includes(input.target));
+  const verdicts = await Promise.all(
+    standing.map(async (gate) => {
+      const { name, title } = gate;
+      try {
+        return { name, title, ...(await gate.judge(input)) };
+      } catch (failure) {
+        return {
+          name,
+          title,
+          open: false,
+          why: `it could not judge: ${failure instanceof Error ? failure.message : String(failure)}`,
+        };
+      }
+    }),
+  );
+  return { target: input.target, open: verdicts.every(({ open }) => open), gates: verdicts };
+}
+
+/** People whose approval a target needs. */
+export const approversOf = (target: Phase, twoPerson: readonly Phase[]): 0 | 1 | 2 =>
+  twoPerson.includes(target) ? 2 : phasePolicies[target].answers === "modern" ? 1 : 0;
+
+/** Those who have approved a target since the phase last changed. */
+export const approvals = ({ signOffs, target, record }: GateInput): readonly string[] => [
+  ...new Set(
+    signOffs
+      .filter(({ gate, phase, grantedEpoch }) => gate === approval && phase === target && grantedEpoch === record.grantedEpoch)
+      .map(({ actor }) => actor),
+  ),
+];
+
+const approval = "approved";
+
+/** The gates that need no statistics. */
+export const simpleGates: readonly Gate[] = [
+  {
+    name: "store_reachable",
+    title: "the control store answers",
+    judge: ({ record }) => ({ open: true, why: `it answered with epoch ${record.epoch}` }),
+  },
+  {
+    name: "flags_set",
+    title: "the capabilities that the phase uses are permitted",
+    judge: ({ effective, target }) => {
+      const missing = phasePolicies[target].requires.filter((capability) => !effective.plan.flags[capability]);
+      return missing.length === 0
+        ? { open: true, why: "every flag that it needs is set" }
+        : { open: false, why: `set ${missing.map((name) => `use_new_${name}`).join(", ")} in the published configuration first` };
+    },
+  },
+  {
+    name: "fleet_acknowledged",
+    title: "every live process goes by the current epoch",
+    judge: ({ instances, record, leaseMs }) => {
+      const live = instances.filter(({ ageMs }) => ageMs <= leaseMs);
+      const behind = live.filter(({ seenEpoch }) => seenEpoch < record.epoch).map(({ name }) => name);
+      if (live.length === 0) return { open: false, why: "no process is in the fleet: nobody would notice" };
+      return behind.length === 0
+        ? { open: true, why: `all ${live.length} are at epoch ${record.epoch}`, evidence: live.map(({ name }) => name) }
+        : { open: false, why: `${behind.length} of ${live.length} are behind: ${behind.join(", ")}`, evidence: behind };
+    },
+  },
+  {
+    name: "no_quarantine",
+    title: "nothing waits for a person to look at it",
+    judge: ({ quarantined }) =>
+      quarantined === null
+        ? { open: false, why: "nobody can say what is in quarantine" }
+        : { open: quarantined === 0, why: quarantined === 0 ? "the quarantine is empty" : `${quarantined} wait in quarantine` },
+  },
+  {
+    name: "rollback_possible",
+    title: "the way back is open",
+    judge: ({ record, owedToLegacy: { count, oldestMs } }) => {
+      if (record.legacyWindow === "closed") return { open: false, why: "the window to legacy is closed" };
+      return count === 0
+        ? { open: true, why: "nothing is owed to legacy" }
+        : { open: false, why: `${count} writes are owed to legacy, the oldest for ${oldestMs} ms` };
+    },
+  },
+  {
+    name: approval,
+    title: "people have approved it",
+    judge: (input) => {
+      const needed = approversOf(input.target, input.twoPerson);
+      const given = approvals(input);
+      if (given.length >= needed)
+        return { open: true, why: needed === 0 ? "nobody needs to" : `approved by ${given.join(", ")}` };
+      const so = given.length === 0 ? "nobody has" : `only ${given.join(", ")} has`;
+      return { open: false, why: `${needed} must approve ${input.target}, ${so}: sign-off ${approval} --actor NAME --note TEXT` };
+    },
+  },
+];

@@ -1,0 +1,26 @@
+/** The control plane: one plan for every process, the way forward and the way back. */
+export {
+  type AuditFault,
+  type AuditHead,
+  type AuditReport,
+  auditFaults,
+  type Digest,
+  verifyAudit,
+} from "./audit-chain.ts";
+export {
+  type EffectivePlan,
+  effectivePlan,
+  type Held,
+  type PlanSource,
+  type PlanValue,
+  type PublishedPlan,
+  planSources,
+} from "./effective-plan.ts";
+export { type ControlEvent, type Freshness, PlanFollower } from "./follower.ts";
+export { type Gate, type GateInput, type GateReport, type GateVerdict, simpleGates } from "./gates.ts";
+export { type PhaseMove, whyOutOfUse } from "./moves.ts";
+export { type By, type MoveResult, Operator, type Overview, type RollbackResult } from "./operator.ts";
+export { rampDefaults } from "./ramp.ts";
+export type { ReadSection, Section } from "./section.ts";
+export { Supervisor } from "./supervisor.ts";
+export type { Firing, Signals, TriggerLimits } from "./triggers.ts";

@@ -1,0 +1,174 @@
+import { phaseAfter } from "../domain/phase.ts";
+import type { AlertSink } from "../ports/alerts.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { AuditRow, ControlRecord, ControlStore } from "../ports/control-store.ts";
+import type { JsonValue } from "../ports/system.ts";
+import { auditHead, type Digest, sealNew } from "./audit-chain.ts";
+import { requestedPhase } from "./effective-plan.ts";
+import type { PlanFollower } from "./follower.ts";
+import { whyOutOfUse } from "./moves.ts";
+import type { Operator } from "./operator.ts";
+import { nextStep } from "./ramp.ts";
+import { type Signals, Triggers } from "./triggers.ts";
+
+export interface SupervisorOptions {
+  readonly follower: PlanFollower;
+  /** Over the store that the follower has reached. */
+  readonly operator: (store: ControlStore) => Operator;
+  readonly alerts: AlertSink;
+  readonly clock: Clock;
+  readonly digest: Digest;
+  /** Who stands in the audit for what happens by itself. */
+  readonly name: string;
+  readonly signals: () => Signals;
+  /** Told of what failed; the next second tries again. */
+  readonly onFailure: (what: string, failure: unknown) => void;
+}
+
+const everyMs = 1_000;
+/** Held requests are judged again so often: gates may read much. */
+const grantEveryMs = 5_000;
+
+/**
+ * What a live process does for the whole fleet, once a second, beside serving calls: it seals audit rows, goes on with a ramp, fires
+ * triggers, and judges requests for a later phase that came by SQL or file. Any number may do it at once: each step is a compare-and-swap on
+ * the epoch, so that only one of them does it.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #triggers = new Triggers();
+  #stop: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #wasOutOfUse = false;
+  /** Since when this process has known the step of the ramp that stands, by its monotonic clock. */
+  #ramp: { readonly epoch: number; readonly sinceMs: number } | undefined;
+  #judgedMs = Number.NEGATIVE_INFINITY;
+  #isHeadKnown = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stop = this.#options.clock.every(everyMs, () => {
+      this.#running ??= this.second().finally(() => {
+        this.#running = undefined;
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stop?.();
+    await this.#running;
+  }
+
+  /** One round. Never throws. */
+  async second(): Promise<void> {
+    const { follower } = this.#options;
+    const { store, record } = follower;
+    const firing = this.#fired(record);
+    if (store === undefined || follower.freshness !== "fresh") return;
+    // Towards legacy first: it must not wait for the rest.
+    if (firing !== undefined) await this.#try("trigger", () => this.#latch(store, firing));
+    await this.#try("ramp", () => this.#goOn(store, record));
+    await this.#try("seal", () => this.#seal(store));
+    await this.#try("grant", () => this.#grant(store, record));
+  }
+
+  // --- triggers --------------------------------------------------------------------------------------------------------------
+
+  #fired(record: ControlRecord): ReturnType<Triggers["observe"]> {
+    const { follower, signals, clock } = this.#options;
+    const outOfUse = whyOutOfUse(record) !== undefined;
+    if (this.#wasOutOfUse && !outOfUse) this.#triggers.reset();
+    this.#wasOutOfUse = outOfUse;
+    const { section, effective } = follower;
+    if (section === undefined) return undefined;
+    const firing = this.#triggers.observe(signals(), effective.plan.phase, section.triggers, clock.monotonicMs());
+    // Out of use already, or nothing left to go back to: then there is nothing to take.
+    return outOfUse || record.legacyWindow === "closed" ? undefined : firing;
+  }
+
+  async #latch(store: ControlStore, firing: NonNullable<ReturnType<Triggers["observe"]>>): Promise<void> {
+    const { name, alerts } = this.#options;
+    const { trigger, why, evidence } = firing;
+    const reason = `${trigger}: ${why}`;
+    const { overrides, latched } = await store.read();
+    if (latched !== null || overrides.useNewPnlSystem === false) return;
+    const set = { latched: reason, ramp: null, voidCache: true } as const;
+    const changed = await store.change({ actor: name, action: "trigger", reason, evidence, set });
+    alerts.send({
+      kind: "trigger",
+      title: `modern was taken out of use: ${why}`,
+      details: { trigger, epoch: changed?.epoch ?? 0 },
+    });
+  }
+
+  // --- ramps -------------------------------------------------------------------------------------------------------------------
+
+  async #goOn(store: ControlStore, record: ControlRecord): Promise<void> {
+    const { clock } = this.#options;
+    const { ramp } = record;
+    if (ramp === null) {
+      this.#ramp = undefined;
+      return;
+    }
+    const nowMs = clock.monotonicMs();
+    if (this.#ramp?.epoch !== record.epoch) this.#ramp = { epoch: record.epoch, sinceMs: nowMs };
+    if (nowMs - this.#ramp.sinceMs < ramp.dwellMs) return;
+    // Up only while modern is in use; a way down goes on whatever else happened.
+    const next = ramp.steps[0];
+    const isUp = next !== undefined && next > this.#options.follower.effective.plan.newSystemPercentage;
+    if (isUp && whyOutOfUse(record) !== undefined) return;
+    await store.change(nextStep({ ...record, ramp }, clock.nowMs()));
+  }
+
+  // --- the audit -----------------------------------------------------------------------------------------------------------------
+
+  async #seal(store: ControlStore): Promise<void> {
+    const { follower, digest } = this.#options;
+    if (!this.#isHeadKnown) follower.keepHead(await auditHead(store));
+    this.#isHeadKnown = true;
+    const { head, sealed } = await sealNew(store, follower.auditHead, digest);
+    follower.keepHead(head);
+    for (const row of sealed) this.#alertOf(row);
+  }
+
+  /** Who seals a row that came by raw SQL is the one who tells people of it. */
+  #alertOf({ action, actor, at, before, after, epoch }: AuditRow): void {
+    if (action !== "sql") return;
+    const details: JsonValue = { epoch, actor, at, before, after };
+    this.#options.alerts.send({ kind: "sql_change", title: `the plan was changed by SQL (${actor})`, details });
+  }
+
+  // --- requests --------------------------------------------------------------------------------------------------------------------
+
+  /** A later phase that was asked for by SQL or file, when its gates are open. One phase at a time, and none while modern is out of use. */
+  async #grant(store: ControlStore, record: ControlRecord): Promise<void> {
+    const { follower, clock, name } = this.#options;
+    const { phase } = follower.effective.plan;
+    const requested = requestedPhase(record, follower.section?.plan);
+    const isHeld = follower.effective.held.some(({ value }) => value === "phase");
+    if (!isHeld || requested !== phaseAfter(phase) || whyOutOfUse(record) !== undefined) return;
+    if (clock.monotonicMs() - this.#judgedMs < grantEveryMs) return;
+    this.#judgedMs = clock.monotonicMs();
+    const gates = await this.#options.operator(store).gates(requested);
+    if (!gates.open) return;
+    await store.change({
+      actor: name,
+      action: "grant",
+      reason: `${requested} was asked for by ${record.overrides.phase === null ? "the published configuration" : record.updatedBy}`,
+      evidence: gates as unknown as JsonValue,
+      set: { grantedPhase: requested },
+      expectedEpoch: record.epoch,
+    });
+  }
+
+  async #try(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (failure) {
+      this.#options.onFailure(what, failure);
+    }
+  }
+}
