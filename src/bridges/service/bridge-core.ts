@@ -3,6 +3,7 @@ import type { CallKey } from "../../domain/route.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { HostLoad } from "../../ports/host-load.ts";
+import type { OwedWrites } from "../../ports/owed-writes.ts";
 import { Breaker } from "./breaker.ts";
 import { type CallOutcome, CallRunner, type RunnerMethod } from "./call-runner.ts";
 import { type MethodCounters, MethodTally } from "./counters.ts";
@@ -18,8 +19,15 @@ export interface BridgeOptions {
   readonly answering?: Partial<AnsweringOptions>;
   /** Told of each comparison, after the caller has the answer. What it throws is counted. */
   readonly onComparison?: (comparison: CallComparison) => void;
-  /** Whether legacy may answer a read that modern failed. Default: always. */
+  /** Whether legacy may answer a read that modern failed. Default: while nothing is owed to it. */
   readonly legacyIsFresh?: () => boolean;
+  /**
+   * Writes that legacy has not got yet. While there are any its answers are stale, and where it is authoritative new writes are refused
+   * (SystemFailure BUSY, code DRAINING). Default: none, ever.
+   */
+  readonly owed?: OwedWrites;
+  /** Asked before each write: settles when it may begin, and rejects where it may not. The plan is pinned after it. Default: at once. */
+  readonly admitWrite?: () => Promise<void>;
   /** Where comparisons are kept beyond this process. */
   readonly evidence?: EvidenceStore;
 }
@@ -65,7 +73,8 @@ export class BridgeCore implements ServiceBridgeControl {
 
   /** Throws BAD_CONFIG for a plan that cannot be. */
   constructor(options: BridgeOptions, { clock, load, draw }: ServiceBridgeHost) {
-    const { plan, evidence, onComparison, legacyIsFresh = () => true } = options;
+    const { plan, evidence, onComparison, owed, admitWrite } = options;
+    const { legacyIsFresh = () => owed === undefined || owed.owedToLegacy().count === 0 } = options;
     const shadow = { ...shadowDefaults, ...options.shadow };
     this.#clock = clock;
     this.answering = { ...answeringDefaults, ...options.answering };
@@ -79,6 +88,8 @@ export class BridgeCore implements ServiceBridgeControl {
       clock,
       lane: this.#lane,
       legacyIsFresh,
+      owed,
+      admitWrite,
       samples: this.#samples,
       onComparison,
       keep: buffer && ((draft) => buffer.keep(draft)),

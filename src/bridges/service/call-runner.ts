@@ -20,6 +20,7 @@ import { type CallKey, type Route, routeOf, sampleDraw, unitOf } from "../../dom
 import { SystemFailure } from "../../domain/system-failure.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ComparisonRecord } from "../../ports/evidence.ts";
+import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { Breaker } from "./breaker.ts";
 import type { MethodTally } from "./counters.ts";
 import { frozenArguments, ownCopy } from "./frozen-copy.ts";
@@ -84,6 +85,9 @@ export interface RunnerOptions {
   readonly lane: ShadowLane;
   /** Whether legacy may answer a call that modern failed: only while it has all that was written. If it throws, legacy may not. */
   readonly legacyIsFresh: () => boolean;
+  readonly owed: OwedWrites | undefined;
+  /** Settles when a write may begin, under the plan of that moment, or rejects where it may not. */
+  readonly admitWrite: (() => Promise<void>) | undefined;
   readonly samples: Samples;
   /** Handed each comparison; what it throws is counted. */
   readonly onComparison: ((comparison: CallComparison) => unknown) | undefined;
@@ -120,15 +124,34 @@ export class CallRunner {
     this.#calls += 1;
     outcome.epoch = plan.epoch;
     if (method.isWrite) {
-      const [answer] = writesOf(plan);
-      tally.routed("PHASE");
-      return this.#answer(method, args, answer, plan, outcome, undefined);
+      const { admitWrite } = this.#options;
+      return admitWrite === undefined
+        ? this.#write(method, args, outcome)
+        : admitWrite().then(() => this.#write(method, args, outcome));
     }
     const draw = plan.shadowSampleRatio >= 1 ? 0 : sampleDraw(plan, unitOf(plan, key) ?? "", this.#calls);
     const route = routeOf(plan, key, draw);
     tally.routed(route.because);
     const shadow = route.eligible ? this.#shadowFor(method, args, key, route, plan) : undefined;
     return this.#answer(method, args, route.answer, plan, outcome, shadow);
+  }
+
+  /** By who is authoritative. While legacy is and has not got all of what modern was given, it must not be given more. */
+  #write(method: RunnerMethod, args: readonly unknown[], outcome: CallOutcome): unknown {
+    const { plan } = this;
+    outcome.epoch = plan.epoch;
+    const [answer] = writesOf(plan);
+    const { count = 0, oldestMs = 0 } = answer === "legacy" ? { ...this.#options.owed?.owedToLegacy() } : {};
+    if (count > 0)
+      throw new SystemFailure(
+        "BUSY",
+        `${count} writes are owed to legacy, the oldest for ${oldestMs} ms: try again when they are there`,
+        {
+          code: "DRAINING",
+        },
+      );
+    method.tally.routed("PHASE");
+    return this.#answer(method, args, answer, plan, outcome, undefined);
   }
 
   /** Shadow calls that are not done; for who closes or waits. */
@@ -250,6 +273,7 @@ export class CallRunner {
     failure: unknown,
   ): unknown {
     method.breaker.failed(this.#options.clock.monotonicMs());
+    method.tally.modernFailed += 1;
     return this.#fallBack(method, args, plan, outcome, shadow, reason, { failure });
   }
 
@@ -549,6 +573,7 @@ class ShadowCall {
 
   #count(verdict: ComparisonRecord["verdict"]): void {
     this.method.tally.verdict(verdict);
+    if (verdict === "diverged" && this.#kind === "ab" && this.#side === "legacy") this.method.tally.servedDiverged += 1;
   }
 
   #end(): void {

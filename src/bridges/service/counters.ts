@@ -13,6 +13,10 @@ export interface MethodCounters {
   readonly answered: Readonly<Record<Side, number>>;
   readonly because: Readonly<Partial<Record<RouteReason, number>>>;
   readonly fellBack: Readonly<Partial<Record<FallbackReason, number>>>;
+  /** Calls that modern should have answered and failed, whether legacy answered instead or not. */
+  readonly modernFailed: number;
+  /** Of the answers that modern gave to callers, those that diverge from legacy's. */
+  readonly servedDiverged: number;
   /** Calls with a shadow side that were not drawn into the sample; not eligible. */
   readonly sampledOut: number;
   readonly eligible: number;
@@ -36,6 +40,8 @@ export class MethodTally {
   calls = 0;
   answeredLegacy = 0;
   answeredModern = 0;
+  modernFailed = 0;
+  servedDiverged = 0;
   sampledOut = 0;
   eligible = 0;
   compared = 0;
@@ -73,6 +79,8 @@ export class MethodTally {
       answered: { legacy: this.answeredLegacy, modern: this.answeredModern },
       because: { ...this.#because },
       fellBack: { ...this.#fellBack },
+      modernFailed: this.modernFailed,
+      servedDiverged: this.servedDiverged,
       sampledOut: this.sampledOut,
       eligible: this.eligible,
       compared: this.compared,

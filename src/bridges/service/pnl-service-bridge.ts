@@ -37,8 +37,10 @@ export interface ServiceAnswer<Value = JsonValue> {
   readonly source: Side;
   /** The plan that it was answered under. */
   readonly epoch: number;
-  /** Whether writes are owed to the system that answered; never, until there are writes. */
+  /** Whether legacy answered and has not got all writes yet. */
   readonly stale: boolean;
+  /** Of a stale answer: how old the oldest write is that is not in it. */
+  readonly staleMs?: number;
   readonly fellBack?: FallbackReason;
 }
 
@@ -62,6 +64,8 @@ export class PnLServiceBridge {
   readonly #host: ServiceBridgeHost;
   readonly #core: BridgeCore;
   readonly #methods: ReadonlyMap<string, RunnerMethod>;
+  /** How many calls run under each epoch. */
+  readonly #running = new Map<number, number>();
 
   /** Throws BAD_CONFIG for a plan or tolerance that cannot be. */
   constructor(options: PnLServiceBridgeOptions, host: ServiceBridgeHost) {
@@ -80,9 +84,35 @@ export class PnLServiceBridge {
     const known = this.#methods.get(method);
     if (known === undefined) throw unknownMethod(method);
     const outcome: CallOutcome = { source: "legacy", epoch: 0 };
-    const value = (await this.#core.run(known, [this.#pinned(known, request as JsonValue)], key, outcome)) as AnswerOf<Method>;
-    const { source, epoch, fellBack } = outcome;
-    return { value, source, epoch, stale: false, ...(fellBack === undefined ? {} : { fellBack }) };
+    const answer = this.#core.run(known, [this.#pinned(known, request as JsonValue)], key, outcome);
+    const { epoch } = outcome;
+    this.#running.set(epoch, (this.#running.get(epoch) ?? 0) + 1);
+    try {
+      const value = (await answer) as AnswerOf<Method>;
+      const { source, fellBack } = outcome;
+      const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...this.#options.owed?.owedToLegacy() } : {};
+      return {
+        value,
+        source,
+        epoch,
+        stale: count > 0,
+        ...(count > 0 && { staleMs: oldestMs }),
+        ...(fellBack !== undefined && { fellBack }),
+      };
+    } finally {
+      this.#ended(epoch);
+    }
+  }
+
+  #ended(epoch: number): void {
+    const left = (this.#running.get(epoch) ?? 0) - 1;
+    if (left > 0) this.#running.set(epoch, left);
+    else this.#running.delete(epoch);
+  }
+
+  /** The epoch of the oldest call that still runs; undefined where none does. */
+  get oldestRunning(): number | undefined {
+    return this.#running.size === 0 ? undefined : Math.min(...this.#running.keys());
   }
 
   get plan(): MigrationPlan {
