@@ -1,0 +1,98 @@
+/**
+ * The last record that each process obeyed, in a folder beside the control store: one file a process, each `checksum\nJSON`, written
+ * beside and renamed, so that it is there as a whole or as it was.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { PlanSnapshot, PlanSnapshots } from "../../ports/local-files.ts";
+
+/** Of others that have not been written for so long, nobody needs to know: processes come and go under new names. */
+const keptMs = 30 * 86_400_000;
+const filesMax = 1_000;
+const bytesMax = 4_000_000;
+const ending = ".snapshot.json";
+
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+export class SnapshotFiles implements PlanSnapshots {
+  readonly #folder: string;
+  readonly #file: string;
+
+  /** `name` is the process's own and stays the same over its restarts where it can. */
+  constructor(folder: string, name: string) {
+    this.#folder = folder;
+    this.#file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}${ending}`);
+  }
+
+  async save(snapshot: PlanSnapshot): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    const text = JSON.stringify(snapshot);
+    const beside = `${this.#file}.${process.pid}.tmp`;
+    try {
+      await using file = await open(beside, "w");
+      await file.writeFile(`${sha256(text)}\n${text}`);
+      await file.sync();
+    } catch (failure) {
+      await rm(beside, { force: true });
+      throw failure;
+    }
+    await rename(beside, this.#file);
+    await using folder = await open(this.#folder);
+    await folder.sync();
+  }
+
+  async latest(): ReturnType<PlanSnapshots["latest"]> {
+    const refused: { file: string; why: string }[] = [];
+    let newest: PlanSnapshot | undefined;
+    for (const file of await this.#files()) {
+      try {
+        const snapshot = readSnapshot(await readFile(file));
+        if (newest === undefined || isNewer(snapshot, newest)) newest = snapshot;
+      } catch (failure) {
+        refused.push({ file, why: (failure as Error).message });
+      }
+    }
+    return { snapshot: newest, refused };
+  }
+
+  /** What every process last knew of the audit chain, for who verifies it. */
+  async heads(): Promise<readonly PlanSnapshot["auditHead"][]> {
+    const heads: PlanSnapshot["auditHead"][] = [];
+    for (const file of await this.#files())
+      await readFile(file).then(
+        (bytes) => void heads.push(readSnapshot(bytes).auditHead),
+        () => {},
+      );
+    return heads;
+  }
+
+  /** Removes what is older than a month and not this process's own. */
+  async tidy(nowMs: number): Promise<void> {
+    for (const file of await this.#files())
+      if (file !== this.#file && (await stat(file)).mtimeMs < nowMs - keptMs) await rm(file, { force: true });
+  }
+
+  async #files(): Promise<readonly string[]> {
+    const names = await readdir(this.#folder).catch(() => []);
+    return names
+      .filter((name) => name.endsWith(ending))
+      .toSorted()
+      .slice(0, filesMax)
+      .map((name) => join(this.#folder, name));
+  }
+}
+
+function readSnapshot(bytes: Buffer): PlanSnapshot {
+  if (bytes.length > bytesMax) throw new Error(`the snapshot is larger than ${bytesMax} bytes`);
+  const text = bytes.toString();
+  const end = text.indexOf("\n");
+  const body = text.slice(end + 1);
+  if (end < 0 || text.slice(0, end) !== sha256(body))
+    throw new Error("the snapshot is not what was written: its checksum differs");
+  return JSON.parse(body);
+}
+
+const isNewer = (snapshot: PlanSnapshot, than: PlanSnapshot): boolean =>
+  snapshot.record.epoch > than.record.epoch ||
+  (snapshot.record.epoch === than.record.epoch && snapshot.auditHead.seq > than.auditHead.seq);

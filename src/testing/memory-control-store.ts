@@ -1,0 +1,244 @@
+/**
+ * A control store in memory, for simulations: the record of both real stores, their triggers included, over a clock that a test owns.
+ * It passes their contract suite. `away` makes every handle fail, as a store that is down.
+ */
+import { BridgeError } from "../domain/errors.ts";
+import { isLater, type Phase, phases } from "../domain/phase.ts";
+import { migrationModes } from "../domain/plan.ts";
+import type { Clock } from "../ports/clock.ts";
+import type {
+  AuditNote,
+  AuditRow,
+  AuditSeal,
+  ControlChange,
+  ControlRecord,
+  ControlStore,
+  Instance,
+  InstanceReport,
+  Overrides,
+  Published,
+  SignOff,
+  SignOffGiven,
+} from "../ports/control-store.ts";
+
+type Columns = Omit<ControlRecord, "epoch" | "grantedEpoch" | "updatedAt" | "updatedBy">;
+
+export class MemoryControlPlace {
+  readonly #clock: Clock;
+  #away = false;
+  record: ControlRecord;
+  readonly rows: AuditRow[] = [];
+  readonly seals: AuditSeal[] = [];
+  readonly signOffs: SignOff[] = [];
+  readonly instances = new Map<string, Omit<Instance, "ageMs"> & { readonly beatMs: number }>();
+  readonly watchers = new Set<() => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.record = {
+      epoch: 1,
+      overrides: { useNewPnlSystem: null, migrationMode: null, phase: null, newSystemPercentage: null, userWhitelist: null },
+      published: null,
+      grantedPhase: "read_only",
+      grantedEpoch: 1,
+      latched: null,
+      ramp: null,
+      legacyWindow: "open",
+      cacheGeneration: 0,
+      updatedAt: this.now(),
+      updatedBy: "",
+    };
+  }
+
+  open(): ControlStore {
+    this.check();
+    return new MemoryControlStore(this);
+  }
+
+  get away(): boolean {
+    return this.#away;
+  }
+
+  set away(away: boolean) {
+    this.#away = away;
+    if (!away) this.tellWatchers();
+  }
+
+  check(): void {
+    if (this.#away) throw new BridgeError("SYSTEM_DOWN", { what: "the control store is away" });
+  }
+
+  now(): string {
+    return new Date(this.#clock.nowMs()).toISOString();
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** What an operator's statement does: columns of `config` by name. Refused where a CHECK of the real stores would refuse it. */
+  sql(set: Partial<Overrides> & { readonly latched?: string | null }): void {
+    const { migrationMode = null, phase = null, newSystemPercentage: percentage = null } = set;
+    const isRight =
+      (migrationMode === null || migrationModes.includes(migrationMode)) &&
+      (phase === null || phases.includes(phase)) &&
+      (percentage === null ||
+        (percentage >= 0 && percentage <= 100 && Math.abs(percentage * 1e3 - Math.round(percentage * 1e3)) < 1e-6));
+    if (!isRight) throw new Error("CHECK constraint failed: config");
+    const before = this.record;
+    const { latched = before.latched, ...overrides } = set;
+    const after = { ...before, overrides: { ...before.overrides, ...overrides }, latched };
+    if (JSON.stringify(columnsOf(after)) === JSON.stringify(columnsOf(before))) return;
+    this.write(after, { actor: "sql", action: "sql", reason: "" });
+  }
+
+  voidCache(note: AuditNote = { actor: "sql", action: "sql", reason: "" }): void {
+    this.write({ ...this.record, cacheGeneration: this.record.cacheGeneration + 1 }, note);
+  }
+
+  /** What the trigger does. */
+  write(after: ControlRecord, note: AuditNote): void {
+    const before = this.record;
+    const epoch = before.epoch + 1;
+    const requested = after.overrides.phase ?? after.published?.phase ?? "read_only";
+    const grantedPhase: Phase = isLater(after.grantedPhase, requested) ? requested : after.grantedPhase;
+    const grantedEpoch = grantedPhase === before.grantedPhase ? before.grantedEpoch : epoch;
+    this.record = { ...after, grantedPhase, grantedEpoch, epoch, updatedAt: this.now(), updatedBy: note.actor };
+    this.append(note, columnsOf(before), columnsOf(this.record));
+    this.tellWatchers();
+  }
+
+  append(note: AuditNote, before: Columns | null, after: Columns | null): void {
+    const { actor, action, reason, evidence } = note;
+    this.rows.push({
+      seq: this.rows.length + 1,
+      at: this.now(),
+      actor,
+      action,
+      reason,
+      epoch: this.record.epoch,
+      before: before && JSON.stringify(before),
+      after: after && JSON.stringify(after),
+      evidence: evidence === undefined ? null : JSON.stringify(evidence),
+    });
+  }
+
+  tellWatchers(): void {
+    for (const changed of this.watchers) queueMicrotask(changed);
+  }
+}
+
+const columnsOf = ({ epoch: _, grantedEpoch: __, updatedAt: ___, updatedBy: ____, ...columns }: ControlRecord): Columns =>
+  columns;
+
+class MemoryControlStore implements ControlStore {
+  readonly where = "memory";
+  readonly #place: MemoryControlPlace;
+  readonly #watching = new Set<() => void>();
+  #closed = false;
+
+  constructor(place: MemoryControlPlace) {
+    this.#place = place;
+  }
+
+  async read(): Promise<ControlRecord> {
+    return this.#open().record;
+  }
+
+  watch(changed: () => void): () => void {
+    // Each its own, also where one function watches twice.
+    const tell = (): void => {
+      if (!this.#place.away) changed();
+    };
+    this.#place.watchers.add(tell);
+    this.#watching.add(tell);
+    return () => {
+      this.#place.watchers.delete(tell);
+      this.#watching.delete(tell);
+    };
+  }
+
+  async change({ set, expectedEpoch, ...note }: ControlChange): Promise<ControlRecord | null> {
+    const place = this.#open();
+    const { record } = place;
+    if (expectedEpoch !== undefined && expectedEpoch !== record.epoch) return null;
+    const { published, grantedPhase, latched, ramp, legacyWindow, voidCache, ...overrides } = set;
+    place.write(
+      {
+        ...record,
+        overrides: { ...record.overrides, ...overrides },
+        ...(published === undefined ? {} : { published: publishedOf(published) }),
+        ...(grantedPhase === undefined ? {} : { grantedPhase }),
+        ...(latched === undefined ? {} : { latched }),
+        ...(ramp === undefined ? {} : { ramp }),
+        ...(legacyWindow === undefined ? {} : { legacyWindow }),
+        ...(voidCache ? { cacheGeneration: record.cacheGeneration + 1 } : {}),
+      },
+      note,
+    );
+    return place.record;
+  }
+
+  async note(note: AuditNote): Promise<void> {
+    this.#open().append(note, null, null);
+  }
+
+  async signOff({ expiresAfterMs, ...given }: SignOffGiven): Promise<void> {
+    const place = this.#open();
+    const expiresAt = new Date(place.nowMs + expiresAfterMs).toISOString();
+    place.signOffs.push({ ...given, at: place.now(), expiresAt, grantedEpoch: place.record.grantedEpoch });
+  }
+
+  async signOffs(): Promise<readonly SignOff[]> {
+    const place = this.#open();
+    return place.signOffs.filter(({ expiresAt }) => expiresAt > place.now());
+  }
+
+  async audit(after: number, limit: number): Promise<readonly AuditRow[]> {
+    return this.#open()
+      .rows.filter(({ seq }) => seq > after)
+      .slice(0, limit);
+  }
+
+  async seals(after: number, limit: number): Promise<readonly AuditSeal[]> {
+    return this.#open()
+      .seals.filter(({ seq }) => seq > after)
+      .slice(0, limit);
+  }
+
+  async seal(seals: readonly AuditSeal[]): Promise<boolean> {
+    const place = this.#open();
+    if (seals[0]?.seq !== (place.seals.at(-1)?.seq ?? 0) + 1) return false;
+    place.seals.push(...seals);
+    return true;
+  }
+
+  async heartbeat(report: InstanceReport): Promise<void> {
+    const place = this.#open();
+    const known = place.instances.get(report.id);
+    const [startedAt, beats] = [known?.startedAt ?? place.now(), (known?.beats ?? 0) + 1];
+    place.instances.set(report.id, { ...report, startedAt, beats, beatMs: place.nowMs });
+  }
+
+  async instances(): Promise<readonly Instance[]> {
+    const place = this.#open();
+    return [...place.instances.values()].map(({ beatMs, ...instance }) => ({ ...instance, ageMs: place.nowMs - beatMs }));
+  }
+
+  async leave(id: string): Promise<void> {
+    this.#open().instances.delete(id);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const tell of this.#watching) this.#place.watchers.delete(tell);
+  }
+
+  #open(): MemoryControlPlace {
+    if (this.#closed) throw new BridgeError("INTERNAL", { what: "the control store is closed" });
+    this.#place.check();
+    return this.#place;
+  }
+}
+
+const publishedOf = ({ text, hash, phase }: Published): Published => ({ text, hash, phase });
