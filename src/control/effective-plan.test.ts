@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { type Capability, capabilities, type Phase, phasePolicies, phases, positionOf, type Side } from "../domain/phase.ts";
+import { type MigrationMode, migrationModes, writesOf } from "../domain/plan.ts";
+import { routeOf } from "../domain/route.ts";
+import type { ControlRecord } from "../ports/control-store.ts";
+import { recordWith } from "../testing/control-record.ts";
+import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
+
+interface Case {
+  readonly requested: Phase;
+  readonly granted: Phase;
+  readonly mode: MigrationMode;
+  readonly flags: Readonly<Record<Capability, boolean>>;
+  readonly flag: boolean | null;
+  readonly latched: boolean;
+  readonly isSwitchSet: boolean;
+  readonly closed: boolean;
+}
+
+/** Every combination there is: 14 400. */
+function* everyCase(): Generator<Case> {
+  const yesNo = [false, true];
+  for (const requested of phases)
+    for (const granted of phases)
+      for (const mode of migrationModes)
+        for (let bits = 0; bits < 8; bits++)
+          for (const flag of [null, true, false])
+            for (const latched of yesNo)
+              for (const isSwitchSet of yesNo)
+                for (const closed of yesNo) {
+                  const flags = Object.fromEntries(capabilities.map((name, at) => [name, (bits & (1 << at)) > 0]));
+                  yield { requested, granted, mode, flags: flags as Case["flags"], flag, latched, isSwitchSet, closed };
+                }
+}
+
+const planOfCase = ({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: Case): EffectivePlan =>
+  effectivePlan(
+    recordWith(
+      { grantedPhase: granted, latched: latched ? "error_rate" : null, legacyWindow: closed ? "closed" : "open" },
+      { phase: requested, migrationMode: mode, useNewPnlSystem: flag },
+    ),
+    { phase: "read_only", flags },
+    isSwitchSet,
+  );
+
+/** architecture.md §3, said once more without the code. */
+function expected({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: Case) {
+  const may = phases.filter(
+    (phase) =>
+      positionOf(phase) <= Math.min(positionOf(requested), positionOf(granted)) &&
+      phasePolicies[phase].requires.every((capability) => flags[capability]),
+  );
+  const phase = closed ? "cleanup" : (may.at(-1) as Phase);
+  const legacyAnswers = ["read_only", "shadow_mode", "dual_write"].includes(phase);
+  const out = flag === false || latched || isSwitchSet;
+  const oldOnly = mode === "old_only" || (mode === "new_only" && legacyAnswers);
+  const answer: Side = closed ? "modern" : out || oldOnly ? "legacy" : legacyAnswers ? "legacy" : "modern";
+  const table: Readonly<Record<Phase, readonly Side[]>> = {
+    read_only: ["legacy"],
+    shadow_mode: ["legacy"],
+    dual_write: ["legacy", "modern"],
+    primary_switch: ["modern", "legacy"],
+    // Until the window is closed, so that there is a way back.
+    cleanup: ["modern", "legacy"],
+  };
+  const row = table[phase];
+  const writes: readonly Side[] = closed
+    ? ["modern"]
+    : oldOnly
+      ? ["legacy"]
+      : out
+        ? row.toSorted((a) => (a === "legacy" ? -1 : 1))
+        : mode === "new_only"
+          ? ["modern"]
+          : row;
+  return { phase, answer, writes };
+}
+
+describe("the plan of a record", () => {
+  it("is what the design says for every combination of phase, grant, mode, flags, kill switch, latch, switch file and window", () => {
+    let cases = 0;
+    for (const one of everyCase()) {
+      const { plan, held } = planOfCase(one);
+      const route = routeOf(plan, {}, 0);
+      const what = JSON.stringify(one);
+      expect({ phase: plan.phase, answer: route.answer, writes: writesOf(plan) }, what).toEqual(expected(one));
+      expect(
+        held.some(({ value }) => value === "phase"),
+        what,
+      ).toBe(plan.phase !== one.requested);
+      expect(
+        held.some(({ value }) => value === "migrationMode"),
+        what,
+      ).toBe(plan.migrationMode !== one.mode);
+      expect(plan.epoch).toBe(7);
+      cases += 1;
+    }
+    expect(cases).toBe(14_400);
+  });
+
+  it("never lets modern answer where either of two records would not, when one is the other with more asked for and not granted", () => {
+    for (const one of everyCase()) {
+      if (one.closed || one.granted !== "shadow_mode") continue;
+      expect(routeOf(planOfCase(one).plan, { user: "amy", book: "UST" }, 0).answer, JSON.stringify(one)).toBe("legacy");
+    }
+  });
+
+  it("says where each value comes from", () => {
+    const published = { phase: "dual_write", flags: { storage: true, calculator: true }, newSystemPercentage: 10 } as const;
+    const from = (record: ControlRecord, isSwitchSet = false) => effectivePlan(record, published, isSwitchSet).from;
+    expect(from(recordWith())).toEqual({
+      phase: "published",
+      migrationMode: "default",
+      useNewPnlSystem: "default",
+      flags: "published",
+      newSystemPercentage: "published",
+      userWhitelist: "default",
+    });
+    expect(
+      from(recordWith({}, { phase: "primary_switch", newSystemPercentage: 0, useNewPnlSystem: false, userWhitelist: [] })),
+    ).toMatchObject({
+      phase: "config",
+      newSystemPercentage: "config",
+      useNewPnlSystem: "config",
+      userWhitelist: "config",
+    });
+    expect(from(recordWith({ latched: "x" })).useNewPnlSystem).toBe("latch");
+    expect(from(recordWith({ latched: "x" }), true).useNewPnlSystem).toBe("switch_file");
+    expect(from(recordWith({ grantedPhase: "read_only" })).phase).toBe("held");
+  });
+
+  it("without anything published is legacy's", () => {
+    const { plan } = effectivePlan(recordWith({ grantedPhase: "read_only" }), undefined, false);
+    expect([plan.phase, writesOf(plan)]).toEqual(["read_only", ["legacy"]]);
+  });
+
+  it("takes an operator's percentage and whitelist before the file's, 0 and nobody included", () => {
+    const published = { phase: "shadow_mode", newSystemPercentage: 50, userWhitelist: ["amy"] } as const;
+    const { plan } = effectivePlan(recordWith({}, { newSystemPercentage: 0, userWhitelist: [] }), published, false);
+    expect([plan.newSystemPercentage, [...plan.userWhitelist]]).toEqual([0, []]);
+  });
+
+  it("goes to legacy for a value that no plan can have, and says so", () => {
+    const published = { phase: "primary_switch", flags: { storage: true, calculator: true } } as const;
+    const broken = recordWith({}, { newSystemPercentage: 400 });
+    const { plan, held } = effectivePlan(broken, published, false);
+    expect([plan.phase, routeOf(plan, { book: "UST" }, 0).answer]).toEqual(["read_only", "legacy"]);
+    expect(held).toEqual([
+      { value: "phase", asked: "primary_switch", why: "the new system percentage must be a number from 0 to 100, not 400" },
+    ]);
+    // With the window closed legacy's answers are old: modern goes on.
+    const closed = effectivePlan({ ...broken, legacyWindow: "closed" }, published, false);
+    expect(routeOf(closed.plan, { book: "UST" }, 0).answer).toBe("modern");
+  });
+});
