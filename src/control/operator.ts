@@ -143,7 +143,8 @@ export class Operator {
         known.includes(gate) ? `the gate ${gate} is judged, not signed` : `there is no gate ${gate}`,
         "approved and legacy_window are signed",
       );
-    const target = phase ?? phaseAfter(current) ?? current;
+    // Out of use it is the same phase that has to be approved again.
+    const target = phase ?? (whyOutOfUse(record) === undefined ? phaseAfter(current) : current) ?? current;
     const { store } = this.#options;
     await store.signOff({ gate, phase: target, actor, note, expiresAfterMs: signOffDays * 86_400_000 });
     await store.note({ actor, action: "sign-off", reason: note, evidence: { gate, phase: target } });
@@ -167,7 +168,7 @@ export class Operator {
   }
 
   /** Begins a ramp with its first step; a live process goes on with it. */
-  async ramp(ramp: Pick<Ramp, "steps" | "dwellMs" | "then">, by: By): Promise<ControlRecord> {
+  async ramp(ramp: Pick<Ramp, "steps" | "dwellMs" | "endsIn">, by: By): Promise<ControlRecord> {
     checkReason(by);
     const { record, effective } = await this.overview();
     const set = rampOf({ ...ramp, ...by }, this.#options.clock.nowMs());

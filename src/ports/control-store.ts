@@ -98,8 +98,8 @@ export interface Ramp {
   readonly dwellMs: number;
   /** ISO 8601, the store's time: when the next one is due. */
   readonly nextAt: string;
-  /** What follows the last step: the kill switch, for a gradual rollback. */
-  readonly then: "stay" | "rollback";
+  /** What follows the last step: `rollback` is the kill switch, for a gradual rollback. */
+  readonly endsIn: "stay" | "rollback";
   readonly actor: string;
   readonly reason: string;
 }

@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { AuditRow, ControlStore } from "../ports/control-store.ts";
+import { MemoryControlPlace } from "../testing/memory-control-store.ts";
+import { TestClock } from "../testing/test-clock.ts";
+import { type AuditHead, auditHead, hashOf, noHash, sealNew, verifyAudit } from "./audit-chain.ts";
+
+const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+const none: AuditHead = { seq: 0, hash: noHash };
+
+let place: MemoryControlPlace;
+let store: ControlStore;
+beforeEach(async () => {
+  place = new MemoryControlPlace(new TestClock());
+  store = place.open();
+  await store.change({ actor: "amy", action: "publish", reason: "first", set: { newSystemPercentage: 5 } });
+  place.sql({ useNewPnlSystem: false });
+  await store.note({ actor: "bob", action: "refused", reason: "too early", evidence: { gates: ["no_quarantine"] } });
+  place.sql({ useNewPnlSystem: null });
+});
+
+const sealed = async (): Promise<AuditHead> => (await sealNew(store, none, digest)).head;
+const faults = async (heads: readonly AuditHead[] = []): Promise<readonly string[]> =>
+  (await verifyAudit(store, heads, digest)).faults.map(({ fault, seq }) => `${fault} ${seq}`);
+const edit = (seq: number, change: Partial<AuditRow>): void => {
+  place.rows[seq - 1] = { ...(place.rows[seq - 1] as AuditRow), ...change };
+};
+
+describe("sealing", () => {
+  it("chains what is there, in order, and what comes later after it", async () => {
+    const first = await sealed();
+    expect(first.seq).toBe(4);
+    place.sql({ newSystemPercentage: 10 });
+    const { head, sealed: rows } = await sealNew(store, first, digest);
+    expect([head.seq, rows.map(({ action }) => action)]).toEqual([5, ["sql"]]);
+    expect(head.hash).toBe(hashOf(place.rows[4] as AuditRow, first.hash, digest));
+    expect(await auditHead(store)).toEqual(head);
+    expect(await verifyAudit(store, [first, head], digest)).toEqual({ ok: true, rows: 5, head, notSealedYet: [], faults: [] });
+  });
+
+  it("is done by one of several: the slower ones find it done", async () => {
+    const other = place.open();
+    const heads = await Promise.all([sealNew(store, none, digest), sealNew(other, none, digest)]);
+    expect(heads.map(({ sealed: rows }) => rows.length).toSorted()).toEqual([0, 4]);
+    expect((await sealNew(other, none, digest)).head).toEqual(await auditHead(store));
+    expect(await faults()).toEqual([]);
+  });
+
+  it("stops before a gap, which would otherwise look right for ever", async () => {
+    place.rows.splice(2, 1);
+    expect((await sealNew(store, none, digest)).head.seq).toBe(2);
+    expect(await faults()).toEqual(["REMOVED 3"]);
+  });
+
+  it("goes over more rows than a page", async () => {
+    for (let index = 0; index < 1_200; index++) await store.note({ actor: "amy", action: "drill", reason: `${index}` });
+    let head = none;
+    for (let round = 0; round < 3; round++) ({ head } = await sealNew(store, head, digest));
+    expect(head.seq).toBe(1_204);
+    expect(await verifyAudit(store, [head], digest)).toMatchObject({ ok: true, rows: 1_204, notSealedYet: [] });
+  });
+});
+
+describe("verifying", () => {
+  it("names what is not sealed yet, which is no fault", async () => {
+    await sealed();
+    place.sql({ newSystemPercentage: 10 });
+    place.sql({ newSystemPercentage: 20 });
+    expect(await verifyAudit(store, [], digest)).toMatchObject({ ok: true, notSealedYet: [5, 6] });
+  });
+
+  it.each(["at", "actor", "action", "reason", "before", "after", "evidence"] as const)(
+    "finds a row whose %s was edited",
+    async (column) => {
+      await sealed();
+      edit(2, { [column]: "something else" });
+      expect(await faults()).toEqual(["EDITED 2"]);
+    },
+  );
+
+  it("finds an epoch that was edited", async () => {
+    await sealed();
+    edit(4, { epoch: 9 });
+    expect((await faults())[0]).toBe("EDITED 4");
+  });
+
+  it("finds rows removed from the beginning, the middle and the end", async () => {
+    const head = await sealed();
+    for (const [seq, found] of [
+      [1, ["REMOVED 1", "UNRECORDED 2"]],
+      [3, ["REMOVED 3"]],
+      [4, ["REMOVED 4", "UNRECORDED 3"]],
+    ] as const) {
+      const rows = [...place.rows];
+      place.rows.splice(seq - 1, 1);
+      expect(await faults(), `${seq}`).toEqual(found);
+      place.rows.splice(0, place.rows.length, ...rows);
+    }
+    // With its seals: then only what a process remembers shows it.
+    place.rows.splice(2);
+    place.seals.splice(2);
+    place.record = { ...place.record, epoch: 3 };
+    expect(await faults()).toEqual([]);
+    expect(await faults([head])).toEqual(["CUT 4"]);
+  });
+
+  it("finds a chain that was written anew from some row on", async () => {
+    const head = await sealed();
+    edit(3, { reason: "on time" });
+    place.seals.splice(0);
+    await sealed();
+    expect(await faults()).toEqual([]);
+    expect(await faults([{ seq: 2, hash: place.seals[1]?.hash ?? "" }, head])).toEqual(["CUT 4"]);
+  });
+
+  it("finds a row that was put in, and a change that nobody wrote down", async () => {
+    await sealed();
+    place.rows.push({ ...(place.rows[3] as AuditRow), seq: 5 });
+    expect(await faults()).toEqual(["INSERTED 5"]);
+    place.rows.pop();
+    place.record = { ...place.record, epoch: place.record.epoch + 1 };
+    expect(await faults()).toEqual(["UNRECORDED 4"]);
+  });
+
+  it("finds a seal that was taken away", async () => {
+    await sealed();
+    place.seals.splice(1, 1);
+    expect(await faults()).toEqual(["UNSEALED 2"]);
+  });
+});

@@ -1,0 +1,359 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Phase, phases } from "../domain/phase.ts";
+import type { SignOff } from "../ports/control-store.ts";
+import { allFlags, amy, Fleet, type Process, publishedSection, timing } from "../testing/fleet.ts";
+
+let fleet: Fleet;
+let process: Process;
+beforeEach(async () => {
+  fleet = new Fleet();
+  process = await fleet.start("one");
+  const published = publishedSection({ plan: { phase: "shadow_mode", flags: allFlags } });
+  await fleet.operator.publish(published, amy);
+  await fleet.pass(100);
+});
+
+const phaseNow = (): Phase => process.follower.effective.plan.phase;
+const refusal = async (work: Promise<unknown>) => {
+  const failure = await work.then(
+    () => expect.fail("was allowed"),
+    (error) => error,
+  );
+  return [failure.code, failure.message] as const;
+};
+const approve = (actor: string) => fleet.operator.signOff("approved", { actor, note: "I have looked at the numbers" });
+/** Forward to a phase, approvals included. */
+async function goTo(target: Phase): Promise<void> {
+  while (phaseNow() !== target) {
+    if (phases.indexOf(phaseNow()) >= phases.indexOf("dual_write")) await approve("bob");
+    const { moved, gates } = await fleet.operator.move({ kind: "advance" }, amy);
+    expect(moved, JSON.stringify(gates)).toBe(true);
+    await fleet.pass(1_000);
+  }
+}
+const closed = async (target?: Phase) =>
+  (await fleet.operator.gates(target)).gates.filter(({ open }) => !open).map(({ name, why }) => [name, why]);
+
+describe("a phase that a file or SQL asks for", () => {
+  it("is held until its gates' verdict is recorded, which a live process does when they are open", async () => {
+    expect(phaseNow()).toBe("read_only");
+    expect(process.follower.effective.held.map(({ asked }) => asked)).toEqual(["shadow_mode"]);
+    await fleet.pass(6_000);
+    expect(phaseNow()).toBe("shadow_mode");
+    expect(fleet.place.rows.at(-1)).toMatchObject({ action: "grant", actor: "one" });
+  });
+
+  it("stays held while a gate is closed, and when it is more than one phase away", async () => {
+    await fleet.pass(6_000);
+    fleet.place.sql({ phase: "primary_switch" });
+    await fleet.pass(10_000);
+    expect(phaseNow()).toBe("shadow_mode");
+    fleet.quarantined = 3;
+    fleet.place.sql({ phase: "dual_write" });
+    await fleet.pass(10_000);
+    expect(phaseNow()).toBe("shadow_mode");
+    fleet.quarantined = 0;
+    await fleet.pass(10_000);
+    expect(phaseNow()).toBe("dual_write");
+  });
+
+  it("is obeyed at once where it is earlier, and the later one has to be granted again", async () => {
+    await goTo("dual_write");
+    fleet.place.sql({ phase: "read_only" });
+    await fleet.pass(100);
+    expect(phaseNow()).toBe("read_only");
+    fleet.place.sql({ phase: "dual_write" });
+    await fleet.pass(100);
+    expect(phaseNow()).toBe("read_only");
+  });
+});
+
+describe("moving", () => {
+  it("goes forward through open gates, one phase at a time, and back to any", async () => {
+    await goTo("cleanup");
+    expect((await refusal(fleet.operator.move({ kind: "advance" }, amy)))[1]).toBe("cleanup is the last phase");
+    await fleet.operator.move({ kind: "set", phase: "dual_write" }, amy);
+    await fleet.pass(100);
+    expect(phaseNow()).toBe("dual_write");
+    await fleet.operator.move({ kind: "retreat" }, amy);
+    await fleet.pass(100);
+    expect(phaseNow()).toBe("shadow_mode");
+    expect(await refusal(fleet.operator.move({ kind: "set", phase: "cleanup" }, amy))).toEqual([
+      "REFUSED",
+      "forward moves go one phase at a time, and after shadow_mode comes dual_write",
+    ]);
+  });
+
+  it("changes nothing through a closed gate, says which, and leaves a trace", async () => {
+    await goTo("dual_write");
+    const { epoch } = fleet.place.record;
+    const result = await fleet.operator.move({ kind: "advance" }, amy);
+    expect(result.moved).toBe(false);
+    expect(result.gates?.gates.filter(({ open }) => !open).map(({ name }) => name)).toEqual(["approved"]);
+    expect(fleet.place.record.epoch).toBe(epoch);
+    expect(fleet.place.rows.at(-1)).toMatchObject({
+      action: "refused",
+      actor: "amy",
+      reason: "dual_write to primary_switch: because",
+    });
+  });
+
+  it("says in a dry run what would change, and leaves no trace", async () => {
+    await goTo("shadow_mode");
+    const rows = fleet.place.rows.length;
+    const result = await fleet.operator.move({ kind: "advance" }, amy, { dryRun: true });
+    expect(result).toMatchObject({
+      moved: false,
+      target: "dual_write",
+      set: { phase: "dual_write", grantedPhase: "dual_write" },
+    });
+    expect([result.gates?.open, fleet.place.rows.length]).toEqual([true, rows]);
+  });
+
+  it("of two operators at once lets one through", async () => {
+    await goTo("shadow_mode");
+    const both = await Promise.allSettled([
+      fleet.operator.move({ kind: "advance" }, amy),
+      fleet.operator.move({ kind: "advance" }, { actor: "bob", reason: "me too" }),
+    ]);
+    expect(both.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    expect(both.find(({ status }) => status === "rejected")).toMatchObject({ reason: { code: "CONFLICT" } });
+    expect(fleet.place.record.grantedPhase).toBe("dual_write");
+  });
+
+  it("needs a reason and a name", async () => {
+    for (const by of [
+      { actor: "", reason: "x" },
+      { actor: "amy", reason: "  " },
+    ])
+      expect((await refusal(fleet.operator.rollback(by)))[0]).toBe("BAD_USAGE");
+  });
+});
+
+describe("gates", () => {
+  it("are closed by a process that is behind or by none at all", async () => {
+    await goTo("shadow_mode");
+    expect(await closed()).toEqual([]);
+    await process.follower.close();
+    expect(await closed()).toEqual([["fleet_acknowledged", "no process is in the fleet: nobody would notice"]]);
+    fleet.place.instances.set("x", {
+      ...process,
+      id: "x",
+      name: "slow",
+      seenEpoch: 1,
+      drainedEpoch: 1,
+      report: null,
+      startedAt: "",
+      beats: 1,
+      beatMs: fleet.place.nowMs,
+    } as never);
+    expect(await closed()).toEqual([["fleet_acknowledged", "1 of 1 are behind: slow"]]);
+    // Past its lease it is gone and nobody waits for it; then again there is none.
+    fleet.clock.advance(timing.leaseMs + 1);
+    expect((await closed())[0]?.[1]).toMatch("no process");
+  });
+
+  it("are closed by quarantine, by not knowing of it, by what is owed to legacy, by flags and by failing", async () => {
+    await goTo("shadow_mode");
+    fleet.quarantined = 2;
+    fleet.owed = { count: 5, oldestMs: 70 };
+    expect(await closed()).toEqual([
+      ["no_quarantine", "2 wait in quarantine"],
+      ["rollback_possible", "5 writes are owed to legacy, the oldest for 70 ms"],
+    ]);
+    fleet.quarantined = null;
+    fleet.owed = { count: 0, oldestMs: 0 };
+    expect(await closed()).toEqual([["no_quarantine", "nobody can say what is in quarantine"]]);
+    fleet.quarantined = 0;
+    await fleet.operator.publish(publishedSection({ plan: { phase: "shadow_mode" } }), amy);
+    await fleet.pass(1_000);
+    expect(await closed()).toEqual([["flags_set", "set use_new_storage in the published configuration first"]]);
+  });
+
+  it("of the phases that modern answers in need a person, and two where it is configured", async () => {
+    await goTo("dual_write");
+    expect(await closed()).toEqual([
+      ["approved", "1 must approve primary_switch, nobody has: sign-off approved --actor NAME --note TEXT"],
+    ]);
+    await approve("bob");
+    expect(await closed()).toEqual([]);
+    const plan = { phase: "shadow_mode", flags: allFlags } as const;
+    await fleet.operator.publish(publishedSection({ plan, twoPerson: ["primary_switch"] }), amy);
+    await fleet.pass(1_000);
+    await approve("bob");
+    expect((await closed())[0]?.[1]).toMatch("2 must approve primary_switch, only bob has");
+    await approve("carol");
+    expect(await closed()).toEqual([]);
+  });
+
+  it("forget approvals that have expired, and those of before a way back", async () => {
+    await goTo("dual_write");
+    await approve("bob");
+    const week = 7 * 86_400_000;
+    expect(Date.parse(fleet.place.signOffs[0]?.expiresAt ?? "") - fleet.place.nowMs).toBeGreaterThan(week - 10_000);
+    fleet.place.signOffs.splice(0, 1, {
+      ...(fleet.place.signOffs[0] as SignOff),
+      expiresAt: new Date(fleet.place.nowMs - 1).toISOString(),
+    });
+    expect((await closed())[0]?.[0]).toBe("approved");
+    await approve("bob");
+    await fleet.operator.move({ kind: "retreat" }, amy);
+    await fleet.pass(1_000);
+    await goTo("dual_write");
+    expect((await closed())[0]?.[0]).toBe("approved");
+  });
+
+  it("that are judged cannot be signed", async () => {
+    expect(await refusal(fleet.operator.signOff("no_quarantine", { actor: "amy", note: "fine" }))).toEqual([
+      "REFUSED",
+      "the gate no_quarantine is judged, not signed",
+    ]);
+    expect((await refusal(fleet.operator.signOff("legacy_window", { actor: "amy", note: "done" })))[1]).toBe(
+      "the window to legacy is closed in cleanup, and the phase is read_only",
+    );
+  });
+});
+
+describe("rollback", () => {
+  it("takes everything back, voids caches, tells people, and waits for every live process", async () => {
+    await goTo("primary_switch");
+    const result = fleet.operator.rollback({ actor: "eve", reason: "numbers are wrong" });
+    await fleet.pass(100, 10);
+    expect(await result).toMatchObject({ possible: true, acknowledged: ["one"], waiting: [], gone: [], owedToLegacy: 0 });
+    expect(process.follower.effective.plan).toMatchObject({
+      useNewPnlSystem: false,
+      migrationMode: "old_only",
+      phase: "primary_switch",
+    });
+    expect(fleet.place.record.cacheGeneration).toBe(1);
+    expect(fleet.alerts).toMatchObject([{ kind: "rollback", title: "rolled back by eve: numbers are wrong" }]);
+  });
+
+  it("does not wait for a process beyond its lease, and says who has not acknowledged", async () => {
+    const hung = { id: "h", name: "hung", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
+    fleet.place.instances.set("h", { ...hung, beatMs: fleet.place.nowMs });
+    const short = fleet.operator.rollback(amy, { waitMs: 200 });
+    await fleet.pass(400, 10);
+    expect(await short).toMatchObject({ acknowledgedMs: null, waiting: ["hung"], acknowledged: ["one"] });
+    const long = fleet.operator.rollback(amy);
+    await fleet.pass(timing.leaseMs + 2_000, 500);
+    expect(await long).toMatchObject({ waiting: [], gone: ["hung"], acknowledged: ["one"] });
+  });
+
+  it("is taken back by setting the phase again, through its gates", async () => {
+    await goTo("primary_switch");
+    const rollback = fleet.operator.rollback(amy);
+    await fleet.pass(100, 10);
+    await rollback;
+    expect((await refusal(fleet.operator.move({ kind: "advance" }, amy)))[1]).toBe(
+      "modern is out of use (use_new_pnl_system is false)",
+    );
+    expect((await refusal(fleet.operator.traffic(50, amy)))[1]).toMatch("modern is out of use");
+    fleet.quarantined = 1;
+    const refused = await fleet.operator.move({ kind: "set", phase: "primary_switch" }, amy);
+    expect(refused.moved).toBe(false);
+    fleet.quarantined = 0;
+    await approve("bob");
+    expect((await fleet.operator.move({ kind: "set", phase: "primary_switch" }, amy)).moved).toBe(true);
+    await fleet.pass(100);
+    expect(process.follower.effective.plan).toMatchObject({
+      useNewPnlSystem: true,
+      migrationMode: "dual_write",
+      phase: "primary_switch",
+    });
+  });
+
+  it("is promised until the window to legacy is closed by sign-off, and says so afterwards", async () => {
+    await goTo("cleanup");
+    expect((await fleet.operator.overview()).rollback.possible).toBe(true);
+    await fleet.operator.signOff("legacy_window", { actor: "carol", note: "month end is done" });
+    await fleet.pass(100);
+    const rollback = fleet.operator.rollback(amy);
+    await fleet.pass(100, 10);
+    expect(await rollback).toMatchObject({ possible: false, why: expect.stringMatching("cannot roll back") });
+    expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy)))[1]).toMatch("legacy is written no longer");
+    expect(process.follower.effective.plan).toMatchObject({ phase: "cleanup", legacyWindow: "closed" });
+  });
+});
+
+describe("traffic", () => {
+  it("is turned up by a ramp, a step each dwell time, and the last step stays", async () => {
+    await goTo("dual_write");
+    await fleet.operator.ramp({ steps: [10, 25, 50, 100], dwellMs: 60_000, endsIn: "stay" }, amy);
+    const seen: number[] = [];
+    for (let minute = 0; minute < 5; minute++) {
+      await fleet.pass(1_000);
+      seen.push(process.follower.effective.plan.newSystemPercentage);
+      await fleet.pass(61_000, 500);
+    }
+    expect(seen).toEqual([10, 25, 50, 100, 100]);
+    expect(fleet.place.record.ramp).toBeNull();
+  });
+
+  it("a ramp ends when a trigger fires, and modern is out of use until a person takes it back", async () => {
+    await goTo("dual_write");
+    await fleet.operator.ramp({ steps: [10, 25, 50], dwellMs: 60_000, endsIn: "stay" }, amy);
+    await fleet.pass(2_000);
+    process.signals = { ...process.signals, modernAsked: 40, modernFailed: 30 };
+    await fleet.pass(2_000);
+    expect(fleet.place.record).toMatchObject({ latched: "error_rate: modern failed 30 of 40 calls within 10 s", ramp: null });
+    expect(process.follower.effective.plan.useNewPnlSystem).toBe(false);
+    expect(process.alerts.map(({ kind }) => kind)).toContain("trigger");
+    await fleet.pass(120_000, 1_000);
+    expect(fleet.place.record.overrides.newSystemPercentage).toBe(10);
+    expect((await fleet.operator.move({ kind: "set", phase: "dual_write" }, amy)).moved).toBe(true);
+    await fleet.pass(30_000, 500);
+    expect(fleet.place.record.latched).toBeNull();
+    expect(process.follower.effective.plan.useNewPnlSystem).toBe(true);
+  });
+
+  it("is taken back gradually by a ramp that ends in a rollback", async () => {
+    await goTo("dual_write");
+    await fleet.operator.traffic(100, amy);
+    await fleet.operator.ramp({ steps: [50, 10, 0], dwellMs: 10_000, endsIn: "rollback" }, amy);
+    const seen: unknown[] = [];
+    for (let step = 0; step < 4; step++) {
+      await fleet.pass(1_000);
+      const { newSystemPercentage, useNewPnlSystem } = process.follower.effective.plan;
+      seen.push([newSystemPercentage, useNewPnlSystem]);
+      await fleet.pass(11_000, 500);
+    }
+    expect(seen).toEqual([
+      [50, true],
+      [10, true],
+      [0, true],
+      [0, false],
+    ]);
+  });
+
+  it.each([
+    [[], 60_000],
+    [[10, 5, 20], 60_000],
+    [[10, 10], 60_000],
+    [[10, 101], 60_000],
+    [[10, 20], 10],
+    [[Number.NaN], 60_000],
+  ])("refuses steps that are none: %j every %d ms", async (steps, dwellMs) => {
+    expect((await refusal(fleet.operator.ramp({ steps, dwellMs, endsIn: "stay" }, amy)))[0]).toBe("BAD_USAGE");
+  });
+
+  it("whitelists are added to and taken from", async () => {
+    await fleet.operator.whitelist("add", "amy", amy);
+    await fleet.operator.whitelist("add", "bob", amy);
+    expect(await fleet.operator.whitelist("add", "bob", amy)).toBeNull();
+    await fleet.operator.whitelist("remove", "amy", amy);
+    await fleet.pass(100);
+    expect([...process.follower.effective.plan.userWhitelist]).toEqual(["bob"]);
+  });
+});
+
+describe("publishing", () => {
+  it("refuses a file under which the phase that is granted could not stand", async () => {
+    await goTo("dual_write");
+    const lacking = publishedSection({ plan: { phase: "dual_write", flags: { calculator: true } } });
+    expect(await refusal(fleet.operator.publish(lacking, amy))).toEqual([
+      "REFUSED",
+      "with this file the phase dual_write could not stand: it needs the flags use_new_storage",
+    ]);
+  });
+});

@@ -1,0 +1,155 @@
+/** A fleet in memory, for simulations: several processes over one control store, an operator, and a clock that a test owns. */
+import { createHash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import {
+  type By,
+  type ControlEvent,
+  type EffectivePlan,
+  type Gate,
+  Operator,
+  PlanFollower,
+  type Section,
+  type Signals,
+  Supervisor,
+  simpleGates,
+} from "../control/index.ts";
+import type { Alert } from "../ports/alerts.ts";
+import type { Published } from "../ports/control-store.ts";
+import type { PlanSnapshot } from "../ports/local-files.ts";
+import { MemoryControlPlace } from "./memory-control-store.ts";
+import { TestClock } from "./test-clock.ts";
+
+export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** A published section, as JSON of a `Section`. */
+export function publishedSection(section: Partial<Section> & Pick<Section, "plan">): Published {
+  const text = JSON.stringify({ twoPerson: [], triggers: defaultTriggers, ...section });
+  return { text, hash: digest(text), phase: section.plan.phase };
+}
+export const readSection = (text: string): Section => JSON.parse(text);
+
+const defaultTriggers: Section["triggers"] = {
+  errorRate: 0.5,
+  errorCallsMin: 20,
+  windowS: 10,
+  servedMismatch: true,
+  quarantine: true,
+  owedAgeS: 30,
+};
+export const allFlags = { calculator: true, storage: true, reports: true };
+export const amy: By = { actor: "amy", reason: "because" };
+
+export const timing = { heartbeatMs: 1_000, pollMs: 1_000, staleMs: 5_000, leaseMs: 60_000, startMsMax: 2_000 };
+
+/** What survives a crash of a process: its disk. */
+export class Disk {
+  snapshot: PlanSnapshot | undefined;
+  isSwitchSet = false;
+  isBroken = false;
+}
+
+export class Process {
+  readonly follower: PlanFollower;
+  readonly supervisor: Supervisor;
+  readonly plans: EffectivePlan[] = [];
+  readonly events: ControlEvent[] = [];
+  readonly alerts: Alert[] = [];
+  signals: Signals = { modernAsked: 0, modernFailed: 0, servedMismatches: 0, quarantined: 0, owedOldestMs: 0 };
+  oldestRunning: number | undefined;
+
+  constructor(fleet: Fleet, name: string, disk: Disk, clock: TestClock = fleet.clock) {
+    const alerts = { send: (alert: Alert) => void this.alerts.push(alert), settled: async () => 0 };
+    this.follower = new PlanFollower({
+      connect: async () => fleet.place.open(),
+      snapshots: {
+        save: async (snapshot) => {
+          if (disk.isBroken) throw new Error("ENOSPC: no space left on device");
+          disk.snapshot = structuredClone(snapshot);
+        },
+        latest: async () => ({ snapshot: disk.snapshot, refused: [] }),
+      },
+      switchFile: {
+        path: "LEGACY_ONLY",
+        isSet: async () => disk.isSwitchSet,
+        set: async () => {
+          disk.isSwitchSet = true;
+        },
+      },
+      readSection,
+      clock,
+      id: `${name}-${fleet.starts++}`,
+      name,
+      ...timing,
+      onPlan: (effective) => void this.plans.push(effective),
+      oldestRunning: () => this.oldestRunning,
+      report: () => ({}),
+      onEvent: (event) => void this.events.push(event),
+    });
+    this.supervisor = new Supervisor({
+      follower: this.follower,
+      operator: () => fleet.operator,
+      alerts,
+      clock,
+      digest,
+      name,
+      signals: () => this.signals,
+      onFailure: () => {},
+    });
+  }
+
+  async start(clock: TestClock): Promise<void> {
+    const started = this.follower.start();
+    let isDone = false;
+    void started.then(() => {
+      isDone = true;
+    });
+    for (let round = 0; round < 10 && !isDone; round++) {
+      await settle();
+      if (!isDone) clock.advance(300);
+    }
+    await started;
+    this.supervisor.start();
+  }
+}
+
+export class Fleet {
+  readonly clock = new TestClock();
+  readonly place = new MemoryControlPlace(this.clock);
+  readonly operator: Operator;
+  readonly alerts: Alert[] = [];
+  owed = { count: 0, oldestMs: 0 };
+  quarantined: number | null = 0;
+  starts = 0;
+
+  constructor(gates: readonly Gate[] = simpleGates) {
+    this.operator = new Operator({
+      store: this.place.open(),
+      readSection,
+      gates,
+      owed: { owedToLegacy: () => this.owed },
+      quarantined: () => this.quarantined,
+      alerts: { send: (alert) => void this.alerts.push(alert), settled: async () => 0 },
+      clock: this.clock,
+      leaseMs: timing.leaseMs,
+    });
+  }
+
+  async start(name: string, disk = new Disk()): Promise<Process> {
+    const process = new Process(this, name, disk);
+    await process.start(this.clock);
+    return process;
+  }
+
+  /** Time goes by in steps, and what it sets off is done at each. */
+  async pass(ms: number, stepMs = 100): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      this.clock.advance(Math.min(stepMs, left));
+      await settle();
+    }
+  }
+}
+
+/** Everything that is not waiting for the clock is done. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 5; round++) await turn();
+}
