@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { BridgeError } from "../domain/errors.ts";
 import { type Config, configJsonSchema, defaultConfig, loadConfig, parseConfig } from "./index.ts";
+import { wholeFile } from "./whole-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -43,15 +44,7 @@ test("a whole file loads; what nothing reads yet is named", () => {
   const { unused, ...read } = parseConfig(whole, "desk.yaml");
   const watch = { tradeLedger: "./data/trade_ledger", marketPrices: "./data/market_prices" };
   expect({ ...read, unused: [] }).toEqual({ ...defaultConfig, watch, stores: { control: "sqlite:./.pnl-bridge/control.db" } });
-  expect(unused).toEqual([
-    "migration.monitoring",
-    "stores.legacy",
-    "stores.modern",
-    "watch.mode",
-    "watch.settle_ms",
-    "reports",
-    "gateway",
-  ]);
+  expect(unused).toEqual(["stores.legacy", "stores.modern", "watch.mode", "watch.settle_ms", "reports"]);
 });
 
 test.each([
@@ -68,7 +61,18 @@ test.each([
 });
 
 test("every value that is read can be said otherwise", () => {
-  const text = `migration: { validation: { comparison_threshold: 5e-2, position_threshold: 0, alert_on_mismatch: false } }
+  const text = `migration:
+  validation: { comparison_threshold: 5e-2, position_threshold: 0, alert_on_mismatch: false }
+  monitoring: { log_all_calculations: false, performance_tracking: false, alert_url: https://hooks.example/services/T0 }
+  approvals: { two_person: [cleanup, primary_switch] }
+  triggers:
+    { error_rate: .25, error_calls_min: 100, window_s: 60, served_mismatch: false, quarantine: false, owed_age_s: 5, hold_min: 0 }
+gateway:
+  listen: 0.0.0.0:9000
+  tokens: { viewer: PNL_VIEWER_TOKEN, admin: PNL_ADMIN_TOKEN }
+  allowed_hosts: [PNL.example, "pnl.example:9000"]
+  rate_limit_per_s: 50
+control: { instance: desk-1, heartbeat_ms: 500, lease_ms: 30000, stale_ms: 2000, poll_ms: 250 }
 systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, modern: { kind: builtin, name: legacy-desk } }`;
   expect(parseConfig(text, "desk.yaml")).toEqual({
     systems: {
@@ -79,9 +83,50 @@ systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, m
     plan: defaultConfig.plan,
     watch: { tradeLedger: null, marketPrices: null },
     stores: { control: null },
+    monitoring: { logAllCalculations: false, performanceTracking: false, alertUrl: "https://hooks.example/services/T0" },
+    approvals: { twoPerson: ["primary_switch", "cleanup"] },
+    triggers: {
+      errorRate: 0.25,
+      errorCallsMin: 100,
+      windowS: 60,
+      servedMismatch: false,
+      quarantine: false,
+      owedAgeS: 5,
+      holdMin: 0,
+    },
+    gateway: {
+      host: "0.0.0.0",
+      port: 9000,
+      tokens: { viewer: "PNL_VIEWER_TOKEN", operator: null, admin: "PNL_ADMIN_TOKEN" },
+      allowedHosts: ["pnl.example", "pnl.example:9000"],
+      rateLimitPerS: 50,
+    },
+    control: { instance: "desk-1", heartbeatMs: 500, leaseMs: 30000, staleMs: 2000, pollMs: 250 },
     unused: [],
   });
 });
+
+test.each([
+  ["127.0.0.1:8080", "127.0.0.1", 8080],
+  ["localhost:0", "localhost", 0],
+  ['"[::1]:65535"', "::1", 65_535],
+  ["127.1.2.3:80", "127.1.2.3", 80],
+])("this machine alone is listened to without tokens: %s", (listen, host, port) => {
+  expect(parseConfig(`gateway: { listen: ${listen} }`, "desk.yaml").gateway).toEqual({ ...defaultConfig.gateway, host, port });
+});
+
+test.each(["0.0.0.0:80", '"[::]:80"', "desk.example:80", "10.0.0.1:80", "128.0.0.1:80"])(
+  "beyond this machine there are tokens: %s",
+  (listen) => {
+    for (const text of [`gateway: { listen: ${listen} }`, `gateway: { listen: ${listen}, tokens: {} }`]) {
+      const error = refusal(text);
+      expect(error.where).toBe("desk.yaml:1:20");
+      expect(error.message).toContain("there are no tokens");
+    }
+    const text = `gateway: { listen: ${listen}, tokens: { admin: PNL_ADMIN } }`;
+    expect(parseConfig(text, "desk.yaml").gateway.tokens.admin).toBe("PNL_ADMIN");
+  },
+);
 
 test("the plan is what the file says of the migration", () => {
   const text = `migration:
@@ -209,6 +254,29 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ["? [a]\n: b", "1:3", "a key is not a text", ""],
   ["migration: *nowhere", "1:12", "the alias *nowhere has no anchor", ""],
   ["migration: &m\n  phase: *m", "2:10", "nested more than 32 deep", ""],
+  ["migration:\n  monitoring: { alert_url: ftp://x }", "2:28", "must be an http or https URL", ""],
+  ["migration:\n  monitoring: { log_all: true }", "2:17", 'unknown key "migration.monitoring.log_all"', ""],
+  ["migration:\n  approvals: { two_person: [cleanup, primary_swich] }", "2:38", "not primary_swich", '"primary_switch"?'],
+  ["migration:\n  approvals: { two_person: cleanup }", "2:28", "must be a list of phases", ""],
+  ["migration:\n  triggers: { error_rate: 0 }", "2:27", "above 0, up to 1, not 0", ""],
+  ["migration:\n  triggers: { error_rate: 1.1 }", "2:27", "above 0, up to 1", ""],
+  ["migration:\n  triggers: { error_calls_min: 0 }", "2:32", "whole number of calls from 1", ""],
+  ["migration:\n  triggers: { window_s: 1.5 }", "2:25", "whole number of seconds from 1", ""],
+  ["migration:\n  triggers: { owed_age_s: -1 }", "2:27", "whole number of seconds", ""],
+  ["migration:\n  triggers: { hold_minutes: 1 }", "2:15", "hold_minutes", ""],
+  ["gateway: { listen: 8080 }", "1:20", "must be HOST:PORT, not 8080", ""],
+  ["gateway: { listen: 127.0.0.1:70000 }", "1:20", "port from 0 to 65535", ""],
+  ['gateway: { listen: "[::1:80" }', "1:20", "must be HOST:PORT", ""],
+  ['gateway: { listen: "[:::1]:80" }', "1:20", "IPv6", ""],
+  ["gateway: { tokens: [A] }", "1:20", "gateway.tokens must be a section", ""],
+  ["gateway: { tokens: { viwer: A } }", "1:22", "gateway.tokens.viwer", '"viewer"?'],
+  ["gateway: { allowed_hosts: ['http://x'] }", "1:28", "must be a list of host names", ""],
+  ["gateway: { rate_limit_per_s: many }", "1:30", "requests a second", ""],
+  ["control: { instance: a b }", "1:22", "must be a name of letters", ""],
+  ["control: { heartbeat_ms: 5000 }", "1:26", "heartbeat_ms (5000) must be less than control.stale_ms (5000)", ""],
+  ["control: { heartbeat_ms: 90, stale_ms: 80 }", "1:40", "less than control.stale_ms (80)", ""],
+  ["control: { stale_ms: 60000 }", "1:22", "stale_ms (60000) must be less than control.lease_ms (60000)", ""],
+  ["control: { lease_ms: 4000 }", "1:22", "less than control.lease_ms (4000)", ""],
   // Several things wrong: the first in the file is told, whatever the kind.
   ["stores: 5\nmigration: { validation: { alert_on_mismatch: 5 } }\nzzz: 1", "1:9", "stores", ""],
   ["zzz: 1\nstores: 5\nstores: 6", "1:1", "zzz", ""],
@@ -258,7 +326,7 @@ describe("loadConfig", () => {
   };
 
   test("reads a file and names it in errors", async () => {
-    expect((await loadConfig(write("good.yaml", whole))).unused).toContain("gateway");
+    expect((await loadConfig(write("good.yaml", whole))).unused).toContain("reports");
     const path = write("bad.yaml", "migration:\n  phse: x\n");
     await expect(loadConfig(path)).rejects.toMatchObject({ code: "BAD_CONFIG", where: `${path}:2:3` });
   });
@@ -293,19 +361,6 @@ test("the result is frozen all the way down, and nothing can change the defaults
   }
 });
 
-/** The configuration as a file that says everything. */
-const written = ({ systems, validation }: Config): string =>
-  JSON.stringify({
-    systems,
-    migration: {
-      validation: {
-        comparison_threshold: validation.comparisonThreshold,
-        position_threshold: validation.positionThreshold,
-        alert_on_mismatch: validation.alertOnMismatch,
-      },
-    },
-  });
-
 test("property: completing with defaults is idempotent", () => {
   const decimal = fc.tuple(fc.bigInt(0n, 10n ** 30n), fc.nat(30)).map(([digits, places]) => {
     const text = digits.toString().padStart(places + 1, "0");
@@ -334,7 +389,7 @@ test("property: completing with defaults is idempotent", () => {
       // JSON is YAML; leaving the quotes of decimals out makes them numbers of the file.
       const text = JSON.stringify(given).replaceAll(/"([\d.]+)"/g, "$1");
       const once = parseConfig(text, "desk.yaml");
-      expect(parseConfig(written(once), "desk.yaml")).toEqual(once);
+      expect(parseConfig(JSON.stringify(wholeFile(once)), "desk.yaml")).toEqual(once);
       expect(parseConfig(text, "desk.yaml")).toEqual(once);
     }),
   );
@@ -439,6 +494,15 @@ test("a system over HTTP is named by its address, without what a query may hold"
     "desk.yaml",
   ).systems;
   expect(modern.name).toBe("https://x/api");
+});
+
+test.each([
+  "migration: { monitoring: { alert_url: hooks.example/hunter2 } }",
+  "migration: { monitoring: { alert_url: 'http://desk:hunter2@x' } }",
+  "gateway: { tokens: { viewer: hunter2 } }",
+])("a secret is in no error: %s", (text) => {
+  const error = refusal(text);
+  expect(`${error.line} ${error.stack} ${error.cause}`).not.toContain("hunter2");
 });
 
 describe("a password in a URL is in no error", () => {

@@ -5,12 +5,14 @@
  */
 import { isUtf8 } from "node:buffer";
 import { open, stat } from "node:fs/promises";
+import { BlockList, isIP, isIPv6 } from "node:net";
 import { z } from "zod";
 import { BridgeError, unreachable } from "../domain/errors.ts";
 import { nearest } from "../domain/nearest.ts";
+import { type Phase, phases } from "../domain/phase.ts";
 import { type MigrationPlan, planOf } from "../domain/plan.ts";
 import { type LocatedYaml, type Problem, pathKey, readYaml, withoutUser } from "./located-yaml.ts";
-import { type ConfigFile, configSchema, type legacyModes, type pnlUnits, unreadSections } from "./schema.ts";
+import { type ConfigFile, configSchema, type legacyModes, type pnlUnits, secretValues, unreadSections } from "./schema.ts";
 
 export const configBytesMax = 1_000_000;
 
@@ -30,8 +32,59 @@ export interface Config {
   readonly watch: { readonly tradeLedger: string | null; readonly marketPrices: string | null };
   /** `sqlite:FILE` or a PostgreSQL URL; null where the file names none. What changes often stands beside it. */
   readonly stores: { readonly control: string | null };
+  readonly monitoring: {
+    /** One structured line a call, else only of divergences and errors. */
+    readonly logAllCalculations: boolean;
+    readonly performanceTracking: boolean;
+    /** Holds a secret, as webhooks do. */
+    readonly alertUrl: string | null;
+  };
+  /** Phases that a second person must approve, in their order. */
+  readonly approvals: { readonly twoPerson: readonly Phase[] };
+  readonly triggers: TriggersConfig;
+  readonly gateway: GatewayConfig;
+  readonly control: ControlConfig;
   /** Dotted names of what the file says and nothing reads yet, in the order of the contract. */
   readonly unused: readonly string[];
+}
+
+/** When modern is taken out of use without asking anybody. */
+export interface TriggersConfig {
+  /** Above 0, up to 1. */
+  readonly errorRate: number;
+  readonly errorCallsMin: number;
+  readonly windowS: number;
+  readonly servedMismatch: boolean;
+  readonly quarantine: boolean;
+  readonly owedAgeS: number;
+  /** For how long it stays out of use at the least. */
+  readonly holdMin: number;
+}
+
+export const tokenRoles = ["viewer", "operator", "admin"] as const;
+export type TokenRole = (typeof tokenRoles)[number];
+
+export interface GatewayConfig {
+  /** A name or an address, IPv6 without brackets. */
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** The environment variable that holds the token of each role. Beyond this machine there is at least one. */
+  readonly tokens: Readonly<Record<TokenRole, string | null>>;
+  /** Host names, with a port or without, in small letters, by which it is also reached. */
+  readonly allowedHosts: readonly string[];
+  /** 0: no limit. */
+  readonly rateLimitPerS: number;
+}
+
+/** How a process lives in the fleet: heartbeat < stale < lease. */
+export interface ControlConfig {
+  /** Null: made of host, program and process id. */
+  readonly instance: string | null;
+  readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  readonly staleMs: number;
+  readonly pollMs: number;
 }
 
 export type SystemConfig = BuiltinConfig | ModuleConfig | CommandConfig | HttpConfig;
@@ -79,62 +132,165 @@ export const defaultConfig: Config = frozen({
   plan: planOf({ phase: "shadow_mode" }),
   watch: { tradeLedger: null, marketPrices: null },
   stores: { control: null },
+  monitoring: { logAllCalculations: true, performanceTracking: true, alertUrl: null },
+  approvals: { twoPerson: [] },
+  triggers: {
+    errorRate: 0.5,
+    errorCallsMin: 20,
+    windowS: 10,
+    servedMismatch: true,
+    quarantine: true,
+    owedAgeS: 30,
+    holdMin: 15,
+  },
+  gateway: {
+    host: "127.0.0.1",
+    port: 8080,
+    tokens: { viewer: null, operator: null, admin: null },
+    allowedHosts: [],
+    rateLimitPerS: 0,
+  },
+  control: { instance: null, heartbeatMs: 1_000, leaseMs: 60_000, staleMs: 5_000, pollMs: 1_000 },
   unused: [],
 });
 
 /** Throws UNREADABLE where there is no such file, BAD_CONFIG as `parseConfig` does, and where it is no UTF-8. */
-export async function loadConfig(path: string): Promise<Config> {
+export const loadConfig = async (path: string): Promise<Config> => parseConfig(await readConfigText(path), path);
+
+/** The text of the file, unchecked. Throws UNREADABLE, and BAD_CONFIG for what is too long or no UTF-8. */
+export async function readConfigText(path: string): Promise<string> {
   const bytes = await readAtMost(path, configBytesMax);
-  if (!isUtf8(bytes)) {
-    const what = "the file is not UTF-8 text";
-    throw new BridgeError("BAD_CONFIG", { what, where: `${path}:${firstNotUtf8(bytes)}`, mend: "save it as UTF-8" });
-  }
-  return parseConfig(bytes.toString(), path);
+  if (isUtf8(bytes)) return bytes.toString();
+  const what = "the file is not UTF-8 text";
+  throw new BridgeError("BAD_CONFIG", { what, where: `${path}:${firstNotUtf8(bytes)}`, mend: "save it as UTF-8" });
 }
 
 /**
  * Throws BAD_CONFIG for the first thing in the file that is wrong, with `file:line:column` and the nearest known key. Where the
  * syntax is broken, that is said first: what the rest means is not known then.
  */
-export function parseConfig(text: string, file: string): Config {
-  if (Buffer.byteLength(text) > configBytesMax) throw tooLong(file);
-  const yaml = readYaml(text.startsWith("\uFEFF") ? text.slice(1) : text);
+export const parseConfig = (text: string, file: string): Config => readConfig(text, file).config;
+
+/** `parseConfig`, with the place of everything that the file says. */
+export function readConfig(
+  text: string,
+  file: string,
+  bytesMax = configBytesMax,
+): { readonly config: Config; readonly yaml: LocatedYaml } {
+  if (Buffer.byteLength(text) > bytesMax) throw tooLong(file);
+  const yaml = readYaml(withoutMark(text));
   const { data, problems } = checked(yaml);
   const first = problems.toSorted((a, b) => a.offset - b.offset)[0];
   if (first !== undefined) {
     const { what, mend, offset } = first;
     throw new BridgeError("BAD_CONFIG", { what, mend, where: `${file}:${yaml.lineAndColumn(offset)}` });
   }
-  try {
-    return complete(data ?? {});
-  } catch (cause) {
-    if (!(cause instanceof BridgeError)) throw cause;
+  const refuse = (paths: readonly string[], { what, mend }: { readonly what: string; readonly mend: string }): never => {
+    const place = paths.map((path) => yaml.places.get(pathKey(path.split(".")))).find((place) => place !== undefined);
+    throw new BridgeError("BAD_CONFIG", { what, mend, where: `${file}:${yaml.lineAndColumn(place?.valueOffset ?? 0)}` });
+  };
+  const config = complete(data ?? {}, (failure) => {
     // What contradicts each other is said at the phase, or at the section.
-    const place = yaml.places.get(pathKey(["migration", "phase"])) ?? yaml.places.get(pathKey(["migration"]));
-    const where = `${file}:${yaml.lineAndColumn(place?.valueOffset ?? 0)}`;
-    throw new BridgeError("BAD_CONFIG", { what: cause.message, mend: cause.mend, where });
-  }
+    refuse(["migration.phase", "migration"], { what: failure.message, mend: failure.mend });
+  });
+  const contradiction = contradictionIn(config);
+  if (contradiction !== undefined) refuse(contradiction.at, contradiction);
+  return { config, yaml };
 }
+
+/** Without a byte order mark. */
+export const withoutMark = (text: string): string => (text.startsWith("\uFEFF") ? text.slice(1) : text);
+
+interface Contradiction {
+  /** Dotted names of the values that it is between; the first that the file has is where it is said. */
+  readonly at: readonly string[];
+  readonly what: string;
+  readonly mend: string;
+}
+
+function contradictionIn({ gateway, control }: Config): Contradiction | undefined {
+  if (!isLoopback(gateway.host) && tokenRoles.every((role) => gateway.tokens[role] === null))
+    return {
+      at: ["gateway.listen"],
+      what: `gateway.listen is beyond this machine (${gateway.host}), and there are no tokens`,
+      mend: "name their environment variables under gateway.tokens, or listen on 127.0.0.1",
+    };
+  const { heartbeatMs, staleMs, leaseMs } = control;
+  if (heartbeatMs >= staleMs)
+    return {
+      at: ["control.stale_ms", "control.heartbeat_ms"],
+      what: `control.heartbeat_ms (${heartbeatMs}) must be less than control.stale_ms (${staleMs})`,
+      mend: "a process that is stale sooner than it says that it lives is always stale",
+    };
+  if (staleMs >= leaseMs)
+    return {
+      at: ["control.lease_ms", "control.stale_ms"],
+      what: `control.stale_ms (${staleMs}) must be less than control.lease_ms (${leaseMs})`,
+      mend: "a process must know that it is stale before others take it for gone",
+    };
+  return undefined;
+}
+
+/** Whether nobody but this machine can reach an address. */
+export const isLoopback = (host: string): boolean =>
+  host.toLowerCase() === "localhost" || (isIP(host) !== 0 && loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4"));
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
 
 /** JSON Schema (draft 2020-12) of the file, for editors. */
 export const configJsonSchema = (): Readonly<Record<string, unknown>> => z.toJSONSchema(configSchema, { io: "input" });
 
-function complete(file: ConfigFile): Config {
-  const { validation = {} } = { ...file.migration };
-  const defaults = defaultConfig.validation;
+function complete(file: ConfigFile, contradicts: (failure: BridgeError) => void): Config {
+  const { validation, monitoring, approvals, triggers } = file.migration ?? {};
+  const { gateway, control } = file;
+  const defaults = defaultConfig;
   return frozen({
     systems: {
-      legacy: file.systems?.legacy ? completeSystem(file.systems.legacy) : defaultConfig.systems.legacy,
-      modern: file.systems?.modern ? completeSystem(file.systems.modern) : defaultConfig.systems.modern,
+      legacy: file.systems?.legacy ? completeSystem(file.systems.legacy) : defaults.systems.legacy,
+      modern: file.systems?.modern ? completeSystem(file.systems.modern) : defaults.systems.modern,
     },
     validation: {
-      comparisonThreshold: validation?.comparison_threshold ?? defaults.comparisonThreshold,
-      positionThreshold: validation?.position_threshold ?? defaults.positionThreshold,
-      alertOnMismatch: validation?.alert_on_mismatch ?? defaults.alertOnMismatch,
+      comparisonThreshold: validation?.comparison_threshold ?? defaults.validation.comparisonThreshold,
+      positionThreshold: validation?.position_threshold ?? defaults.validation.positionThreshold,
+      alertOnMismatch: validation?.alert_on_mismatch ?? defaults.validation.alertOnMismatch,
     },
-    plan: planIn(file),
+    plan: planIn(file, contradicts),
     watch: { tradeLedger: file.watch?.trade_ledger ?? null, marketPrices: file.watch?.market_prices ?? null },
     stores: { control: file.stores?.control ?? null },
+    monitoring: {
+      logAllCalculations: monitoring?.log_all_calculations ?? defaults.monitoring.logAllCalculations,
+      performanceTracking: monitoring?.performance_tracking ?? defaults.monitoring.performanceTracking,
+      alertUrl: monitoring?.alert_url ?? null,
+    },
+    approvals: { twoPerson: phases.filter((phase) => approvals?.two_person?.includes(phase)) },
+    triggers: {
+      errorRate: triggers?.error_rate ?? defaults.triggers.errorRate,
+      errorCallsMin: triggers?.error_calls_min ?? defaults.triggers.errorCallsMin,
+      windowS: triggers?.window_s ?? defaults.triggers.windowS,
+      servedMismatch: triggers?.served_mismatch ?? defaults.triggers.servedMismatch,
+      quarantine: triggers?.quarantine ?? defaults.triggers.quarantine,
+      owedAgeS: triggers?.owed_age_s ?? defaults.triggers.owedAgeS,
+      holdMin: triggers?.hold_min ?? defaults.triggers.holdMin,
+    },
+    gateway: {
+      ...(gateway?.listen ?? { host: defaults.gateway.host, port: defaults.gateway.port }),
+      tokens: {
+        viewer: gateway?.tokens?.viewer ?? null,
+        operator: gateway?.tokens?.operator ?? null,
+        admin: gateway?.tokens?.admin ?? null,
+      },
+      allowedHosts: gateway?.allowed_hosts ?? [],
+      rateLimitPerS: gateway?.rate_limit_per_s ?? defaults.gateway.rateLimitPerS,
+    },
+    control: {
+      instance: control?.instance ?? null,
+      heartbeatMs: control?.heartbeat_ms ?? defaults.control.heartbeatMs,
+      leaseMs: control?.lease_ms ?? defaults.control.leaseMs,
+      staleMs: control?.stale_ms ?? defaults.control.staleMs,
+      pollMs: control?.poll_ms ?? defaults.control.pollMs,
+    },
     unused: unreadSections.filter((name) => valueAt(file, name) !== undefined),
   });
 }
@@ -171,21 +327,26 @@ const foreign = (given: Exclude<SystemInFile, { readonly kind: "builtin" }>): Pi
   timeoutMs: given.timeout_ms,
 });
 
-function planIn({ migration }: ConfigFile): MigrationPlan {
+function planIn({ migration }: ConfigFile, contradicts: (failure: BridgeError) => void): MigrationPlan {
   const flags = migration?.feature_flags ?? {};
   const traffic = migration?.traffic_routing ?? {};
-  return planOf({
-    phase: migration?.phase ?? defaultConfig.plan.phase,
-    flags: {
-      calculator: flags.use_new_calculator ?? false,
-      storage: flags.use_new_storage ?? false,
-      reports: flags.use_new_reports ?? false,
-    },
-    newSystemPercentage: traffic.new_system_percentage ?? 0,
-    userWhitelist: traffic.user_whitelist ?? [],
-    userDenylist: traffic.user_denylist ?? [],
-    bucketBy: traffic.bucket_by ?? "book",
-  });
+  try {
+    return planOf({
+      phase: migration?.phase ?? defaultConfig.plan.phase,
+      flags: {
+        calculator: flags.use_new_calculator ?? false,
+        storage: flags.use_new_storage ?? false,
+        reports: flags.use_new_reports ?? false,
+      },
+      newSystemPercentage: traffic.new_system_percentage ?? 0,
+      userWhitelist: traffic.user_whitelist ?? [],
+      userDenylist: traffic.user_denylist ?? [],
+      bucketBy: traffic.bucket_by ?? "book",
+    });
+  } catch (failure) {
+    if (failure instanceof BridgeError) contradicts(failure);
+    throw failure;
+  }
 }
 
 /** Undefined also where a section is empty. */
@@ -220,6 +381,7 @@ function problemsOf(issue: z.core.$ZodIssue, { value, places }: LocatedYaml): re
     const offset = places.get(pathKey(path.slice(0, -1)))?.keyOffset ?? 0;
     return [{ offset, what: `${name} is missing`, mend: `it ${issue.message}` }];
   }
+  if (secretValues.includes(name)) return [{ offset: place.valueOffset, what: `${name} ${issue.message}`, mend: "" }];
   const shown = place.shown === "" ? "empty" : place.shown;
   const meant = nearest(String(valueAtPath(value, path)), choices(issue));
   const mend = meant === undefined ? "" : `did you mean "${meant}"?`;

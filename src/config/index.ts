@@ -1,2 +1,14 @@
-export type { BuiltinConfig, CommandConfig, Config, HttpConfig, ModuleConfig, SystemConfig } from "./config.ts";
-export { configJsonSchema, defaultConfig, loadConfig, parseConfig } from "./config.ts";
+export type {
+  BuiltinConfig,
+  CommandConfig,
+  Config,
+  ControlConfig,
+  GatewayConfig,
+  HttpConfig,
+  ModuleConfig,
+  SystemConfig,
+  TokenRole,
+  TriggersConfig,
+} from "./config.ts";
+export { configJsonSchema, defaultConfig, isLoopback, loadConfig, parseConfig, readConfigText, tokenRoles } from "./config.ts";
+export { type MigrationSection, migrationSection, readMigrationSection } from "./migration-section.ts";

@@ -1,4 +1,5 @@
 /** The shape of `pnl_migration_config.yaml`. Everything may be left out; a section without a value counts as left out. */
+import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { formatDecimal, parseDecimal } from "../domain/decimal.ts";
 import { phases } from "../domain/phase.ts";
@@ -41,6 +42,78 @@ const milliseconds = z
   .regex(/^[1-9]\d{0,6}$/, "must be a whole number of milliseconds, 1 to 9999999")
   .transform(Number)
   .meta({ type: ["number", "string"], minimum: 1 });
+
+/** A whole number as written in the file. */
+const whole = (unit: string, least: number, most: number) => {
+  const what = `must be a whole number${unit === "" ? "" : ` of ${unit}`} from ${least} to ${most}`;
+  return z
+    .string(what)
+    .regex(/^\d{1,9}$/, what)
+    .transform(Number)
+    .refine((number) => number >= least && number <= most, what)
+    .meta({ type: ["number", "string"], minimum: least, maximum: most });
+};
+
+const notShare = "must be a number above 0, up to 1";
+
+const share = z
+  .string(notShare)
+  .regex(/^(?:0?\.\d{1,9}|0|1(?:\.0+)?)$/, notShare)
+  .transform(Number)
+  .refine((number) => number > 0, notShare)
+  .meta({ type: ["number", "string"], exclusiveMinimum: 0, maximum: 1 });
+
+const notAlertUrl = "must be an http or https URL without a user in it";
+
+/** Leaves as the URL is written in full: a scheme or host in other letters is the same. */
+const alertUrl = z
+  .string(notAlertUrl)
+  .max(2_000, notAlertUrl)
+  .regex(/^https?:\/\/[^\s@]+$/i, notAlertUrl)
+  .transform((text, context) => {
+    const url = URL.parse(text);
+    if (url !== null) return url.href;
+    context.issues.push({ code: "custom", message: notAlertUrl, input: text });
+    return z.NEVER;
+  })
+  .meta({ type: "string" });
+
+/** Values that may hold a secret, as dotted names: no error and no listing shows them. */
+export const secretValues: readonly string[] = [
+  "migration.monitoring.alert_url",
+  "gateway.tokens.viewer",
+  "gateway.tokens.operator",
+  "gateway.tokens.admin",
+];
+
+const notListen = "must be HOST:PORT";
+
+/** `[::1]:8080` for IPv6. */
+const listen = z
+  .string(notListen)
+  .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, notListen)
+  .transform((text) => {
+    const colon = text.lastIndexOf(":");
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
+  })
+  .refine(({ port }) => port <= 65_535, "must have a port from 0 to 65535")
+  .refine(({ host }) => !host.includes(":") || isIPv6(host), "must be HOST:PORT, with an IPv6 address in brackets")
+  .meta({ type: "string" });
+
+/** In capitals: who writes the token itself here is told. */
+const tokenVariable = z
+  .string("must be the name of an environment variable")
+  .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, "must be the name of an environment variable, in capitals, never the token itself")
+  .optional();
+
+const notHosts = "must be a list of host names";
+const hostName = z
+  .string(notHosts)
+  .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, `${notHosts}, each with or without a port`)
+  .transform((text) => text.toLowerCase())
+  .meta({ type: "string" });
+
+const notInstance = "must be a name of letters, digits, dots, dashes and underscores";
 
 const builtin = z.literal("builtin");
 
@@ -118,7 +191,26 @@ export const configSchema = z.strictObject(
         position_threshold: threshold.describe("Largest difference in quantities and prices that is within tolerance").optional(),
         alert_on_mismatch: z.boolean("must be true or false").optional(),
       }),
-      monitoring: unread("log_all_calculations", "performance_tracking", "alert_url"),
+      monitoring: section({
+        log_all_calculations: flag.describe("One structured line of log a call, else only of divergences and errors"),
+        performance_tracking: flag.describe("Record time and memory of both sides"),
+        alert_url: alertUrl.nullish().describe("Alerts are posted there, as JSON"),
+      }),
+      approvals: section({
+        two_person: z
+          .array(z.enum(phases, `must be ${phases.join(", ")}`), "must be a list of phases")
+          .nullish()
+          .describe("Phases that a second person must approve"),
+      }),
+      triggers: section({
+        error_rate: share.describe("Modern is taken out of use when this share of its calls fails").optional(),
+        error_calls_min: whole("calls", 1, 1_000_000).describe("Fewer calls prove nothing").optional(),
+        window_s: whole("seconds", 1, 3_600).describe("Calls are counted over so long").optional(),
+        served_mismatch: flag.describe("One divergence in what modern answered is enough"),
+        quarantine: flag.describe("Anything in quarantine is enough, from dual_write on"),
+        owed_age_s: whole("seconds", 1, 86_400).describe("How long a write may be owed to legacy").optional(),
+        hold_min: whole("minutes", 0, 10_080).describe("How long modern stays out of use at the least").optional(),
+      }),
     }),
     systems: section({ legacy: system.nullish(), modern: system.nullish() }),
     stores: section({
@@ -135,7 +227,25 @@ export const configSchema = z.strictObject(
       settle_ms: z.unknown().optional(),
     }),
     reports: unread("dir"),
-    gateway: unread("listen"),
+    gateway: section({
+      listen: listen.describe("HOST:PORT; beyond this machine only with tokens").optional(),
+      tokens: section({ viewer: tokenVariable, operator: tokenVariable, admin: tokenVariable }).describe(
+        "By role, the environment variable that holds the token",
+      ),
+      allowed_hosts: z.array(hostName, notHosts).nullish().describe("Host names by which it is also reached"),
+      rate_limit_per_s: whole("requests a second", 0, 1_000_000).describe("For each client; 0 is none").optional(),
+    }),
+    control: section({
+      instance: z
+        .string(notInstance)
+        .regex(/^[\w.-]{1,100}$/, notInstance)
+        .nullish()
+        .describe("What this process is called in the fleet; the same over its restarts"),
+      heartbeat_ms: milliseconds.describe("How often a process says that it lives").optional(),
+      lease_ms: milliseconds.describe("A process that has not been heard of for so long is gone").optional(),
+      stale_ms: milliseconds.describe("A process that cannot read the plan for so long says that it is stale").optional(),
+      poll_ms: milliseconds.describe("How often the plan is looked for, where nothing tells of a change").optional(),
+    }),
   },
   { error: (issue) => (issue.code === "invalid_type" ? "must be a section of keys" : undefined) },
 );
@@ -143,12 +253,4 @@ export const configSchema = z.strictObject(
 export type ConfigFile = z.output<typeof configSchema>;
 
 /** The sections above whose values nothing reads yet, as dotted names. */
-export const unreadSections: readonly string[] = [
-  "migration.monitoring",
-  "stores.legacy",
-  "stores.modern",
-  "watch.mode",
-  "watch.settle_ms",
-  "reports",
-  "gateway",
-];
+export const unreadSections: readonly string[] = ["stores.legacy", "stores.modern", "watch.mode", "watch.settle_ms", "reports"];

@@ -1,0 +1,148 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { phases } from "../domain/phase.ts";
+import { planOf } from "../domain/plan.ts";
+import { defaultConfig, migrationSection, parseConfig, readMigrationSection } from "./index.ts";
+import { wholeFile } from "./whole-file.ts";
+
+const sectionOf = (yaml: string): string => migrationSection(parseConfig(yaml, "desk.yaml"));
+
+test("the text of the defaults says all of them", () => {
+  expect(sectionOf("")).toBe(
+    '{"approvals":{"two_person":[]},' +
+      '"feature_flags":{"use_new_calculator":false,"use_new_reports":false,"use_new_storage":false},' +
+      '"monitoring":{"alert_url":null},"phase":"shadow_mode",' +
+      '"traffic_routing":{"bucket_by":"book","new_system_percentage":0,"user_denylist":[],"user_whitelist":[]},' +
+      '"triggers":{"error_calls_min":20,"error_rate":0.5,"hold_min":15,"owed_age_s":30,"quarantine":true,"served_mismatch":true,"window_s":10},' +
+      '"validation":{"alert_on_mismatch":true,"comparison_threshold":"0.01","position_threshold":"0.0001"}}',
+  );
+});
+
+test.each([
+  [
+    "nothing and the defaults",
+    "",
+    "migration:\n  phase: shadow_mode\n  triggers: { error_rate: 5e-1 }\n".replace("5e-1", "0.50"),
+  ],
+  [
+    "the order of keys and users, and users that stand twice",
+    "migration: { traffic_routing: { user_whitelist: [bob, amy, bob], new_system_percentage: 12.50 }, phase: read_only }",
+    "migration:\n  phase: read_only\n  traffic_routing:\n    new_system_percentage: 12.5\n    user_whitelist: [amy, bob]\n",
+  ],
+  [
+    "the spelling of a number",
+    "migration: { validation: { comparison_threshold: 1e-2 } }",
+    'migration: { validation: { comparison_threshold: "0.010" } }',
+  ],
+  [
+    "the order of approvals",
+    "migration: { approvals: { two_person: [cleanup, primary_switch, cleanup] } }",
+    "migration: { approvals: { two_person: [primary_switch, cleanup] } }",
+  ],
+  [
+    "the letters of a host",
+    "migration: { monitoring: { alert_url: HTTP://Hooks.example } }",
+    "migration: { monitoring: { alert_url: http://hooks.example/ } }",
+  ],
+  ["what a process logs", "migration: { monitoring: { log_all_calculations: false, performance_tracking: false } }", ""],
+  ["the other sections", "gateway: { listen: 127.0.0.1:1 }\ncontrol: { instance: a }", ""],
+])("files that mean the same have the same text: %s", (_, one, other) => {
+  expect(sectionOf(one)).toBe(sectionOf(other));
+});
+
+test.each([
+  "phase: read_only",
+  "traffic_routing: { new_system_percentage: 0.001 }",
+  "traffic_routing: { user_whitelist: [amy] }",
+  "traffic_routing: { user_denylist: [amy] }",
+  "traffic_routing: { bucket_by: user }",
+  "feature_flags: { use_new_reports: true }",
+  "validation: { alert_on_mismatch: false }",
+  "monitoring: { alert_url: http://x }",
+  "approvals: { two_person: [dual_write] }",
+  "triggers: { hold_min: 14 }",
+])("files that differ in %s have other texts", (said) => {
+  expect(sectionOf(`migration: { ${said} }`)).not.toBe(sectionOf(""));
+});
+
+const user = fc.oneof(fc.string({ unit: "binary", minLength: 1 }), fc.string({ minLength: 1 }));
+
+test("property: what is read back is what was said, and its text is the same again", () => {
+  const given = fc.record({
+    phase: fc.constantFrom(...phases),
+    percentage: fc.nat(100_000).map((thousandths) => thousandths / 1_000),
+    whitelist: fc.array(user),
+    denylist: fc.array(user),
+    twoPerson: fc.subarray([...phases]),
+    holdMin: fc.nat(10_080),
+    errorRate: fc.integer({ min: 1, max: 1_000 }).map((thousandths) => thousandths / 1_000),
+  });
+  fc.assert(
+    fc.property(given, ({ phase, percentage, whitelist, denylist, twoPerson, holdMin, errorRate }) => {
+      const flags = { calculator: true, storage: true, reports: true };
+      const lists = { userWhitelist: whitelist, userDenylist: denylist };
+      const config = {
+        ...defaultConfig,
+        plan: planOf({ phase, flags, newSystemPercentage: percentage, ...lists }),
+        approvals: { twoPerson },
+        triggers: { ...defaultConfig.triggers, holdMin, errorRate },
+      };
+      const text = migrationSection(config);
+      const read = readMigrationSection(text);
+      expect(planOf(read.plan)).toEqual(config.plan);
+      expect(read).toMatchObject({ twoPerson, triggers: config.triggers, validation: config.validation, alertUrl: null });
+      expect(migrationSection(parseConfig(JSON.stringify(wholeFile(config)), "whole.yaml"))).toBe(text);
+    }),
+  );
+});
+
+describe("a text that is none is refused", () => {
+  const text = sectionOf("migration: { phase: read_only }");
+  test.each([
+    ["", "it is not JSON"],
+    ["null", "it has no phase"],
+    ["[]", "it has no phase"],
+    ["{}", "it has no phase"],
+    ["phase: read_only", "it is not JSON"],
+    ['{"phase":"read_only"} # more', "it is not JSON"],
+    [text.replace("read_only", "phase_6"), "migration.phase must be"],
+    [text.replace('"phase"', '"stage":1,"phase"'), 'unknown key "migration.stage"'],
+    [text.replace('"phase"', '"phase":"cleanup","phase"'), "stands twice"],
+    [text.replace("read_only", "primary_switch"), "needs the flags"],
+    [text.replace('"error_rate":0.5', '"error_rate":5'), "error_rate must be"],
+    [text.replace('"alert_url":null', '"alert_url":"ftp://x/hunter2"'), "alert_url must be"],
+  ])("%s", (said, why) => {
+    expect(() => readMigrationSection(said)).toThrow(
+      expect.objectContaining({ code: "BAD_CONFIG", message: expect.stringContaining(why), where: "" }),
+    );
+    expect(() => readMigrationSection(said)).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining("hunter2") }),
+    );
+  });
+
+  test("property: whatever it is, it is read or refused", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.json(),
+          fc.nat(text.length).map((cut) => text.slice(0, cut)),
+        ),
+        (said) => {
+          try {
+            readMigrationSection(said);
+          } catch (error) {
+            expect(error).toMatchObject({ code: "BAD_CONFIG" });
+          }
+        },
+      ),
+    );
+  });
+});
+
+test("what an older program has left out has its default", () => {
+  expect(readMigrationSection('{"phase":"read_only"}')).toMatchObject({
+    plan: { phase: "read_only", newSystemPercentage: 0 },
+    triggers: defaultConfig.triggers,
+    twoPerson: [],
+  });
+});

@@ -1,0 +1,74 @@
+/**
+ * The section `migration:` as the whole fleet goes by it: published in the control store as one text, which is the same for files
+ * that mean the same. JSON with sorted keys and nothing left out.
+ */
+import { BridgeError } from "../domain/errors.ts";
+import type { PlanInput } from "../domain/plan.ts";
+import { type Config, configBytesMax, readConfig, type TriggersConfig } from "./config.ts";
+import { fleetWide } from "./whole-file.ts";
+
+/** What a published section says. */
+export interface MigrationSection {
+  readonly plan: Required<
+    Pick<PlanInput, "phase" | "flags" | "newSystemPercentage" | "userWhitelist" | "userDenylist" | "bucketBy">
+  >;
+  readonly validation: Config["validation"];
+  readonly alertUrl: string | null;
+  readonly twoPerson: Config["approvals"]["twoPerson"];
+  readonly triggers: TriggersConfig;
+}
+
+export const migrationSection = (config: Config): string => JSON.stringify(sorted(fleetWide(config)));
+
+/** A character of the file may be six in JSON. */
+const textBytesMax = 6 * configBytesMax;
+
+/**
+ * Reads a section back. Throws BAD_CONFIG for a text that is none: somebody has edited it, or a newer program wrote it. What an older
+ * one left out has its default.
+ */
+export function readMigrationSection(text: string): MigrationSection {
+  const published = parsed(text);
+  if (typeof published !== "object" || published === null || !Object.hasOwn(published, "phase")) throw refusal("it has no phase");
+  const { plan, validation, monitoring, approvals, triggers } = readWithin(text);
+  const { phase, flags, newSystemPercentage, userWhitelist, userDenylist, bucketBy } = plan;
+  return {
+    plan: { phase, flags, newSystemPercentage, userWhitelist, userDenylist, bucketBy },
+    validation,
+    alertUrl: monitoring.alertUrl,
+    twoPerson: approvals.twoPerson,
+    triggers,
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw refusal("it is not JSON", cause);
+  }
+}
+
+/** JSON is YAML, and is checked as what the file says; a key that stands twice is found, too. */
+function readWithin(text: string): Config {
+  try {
+    return readConfig(`{"migration":${text}}`, "", textBytesMax).config;
+  } catch (cause) {
+    if (!(cause instanceof BridgeError)) throw cause;
+    throw refusal(cause.message, cause);
+  }
+}
+
+const refusal = (what: string, cause?: unknown): BridgeError =>
+  new BridgeError("BAD_CONFIG", {
+    what: `the published section "migration" cannot be read: ${what}`,
+    mend: "a newer pnl-bridge may have written it: upgrade this one, or publish this file's",
+    cause,
+  });
+
+/** With the keys of every object in order. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+}
