@@ -9,12 +9,12 @@
  * `make` is called for each test and gives a new, empty place for evidence; every `open` is another handle on it. Handles are closed by
  * the suite, the place is the caller's to remove.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../ports/evidence.ts";
+import { hostile, visible } from "./hostile-text.ts";
+import { StoreProcess } from "./store-process.ts";
 
 export interface EvidencePlace {
   readonly open: (options?: { readonly rowsMax?: number }) => Promise<EvidenceStore>;
@@ -59,15 +59,15 @@ export function evidenceStoreContract(
   describe(`EvidenceStore: ${name}`, () => {
     let place: EvidencePlace;
     let opened: EvidenceStore[];
-    let children: ChildProcess[];
+    let processes: StoreProcess[];
 
     beforeEach(async () => {
       opened = [];
-      children = [];
+      processes = [];
       place = await make();
     });
     afterEach(async () => {
-      for (const child of children) child.kill("SIGKILL");
+      await Promise.all(processes.map((process) => process.kill()));
       await Promise.all(opened.map((store) => store.close()));
     });
 
@@ -384,26 +384,17 @@ export function evidenceStoreContract(
 
     describe.skipIf(oneProcess !== undefined)(`several processes${reason}`, () => {
       /** A process that appends batches of 40 until it is killed, or so many of them. */
-      const appender = (writer: string, batches = Number.POSITIVE_INFINITY): Appender => {
-        const child = spawn(
-          process.execPath,
-          [
-            "--disable-warning=ExperimentalWarning",
-            "--input-type=module",
-            "--eval",
-            program(place.elsewhere ?? "", writer, batches),
-          ],
-          { stdio: ["ignore", "pipe", "inherit"] },
-        );
-        children.push(child);
-        return new Appender(child, writer);
+      const appender = (writer: string, batches = Number.POSITIVE_INFINITY): StoreProcess => {
+        const process = new StoreProcess(program(place.elsewhere ?? "", writer, batches));
+        processes.push(process);
+        return process;
       };
 
       it("has what was acknowledged, and nothing half, after kill -9", async () => {
         const acknowledged: string[] = [];
         for (let round = 0; round < 4; round++) {
           const process = appender(`round ${round}`);
-          await process.acknowledges(5 + round);
+          await process.says(5 + round);
           await sleep(3 * round);
           acknowledged.push(...(await process.kill()));
         }
@@ -418,10 +409,10 @@ export function evidenceStoreContract(
 
       it("lets two processes and this one append as fast as they can", async () => {
         const others = [appender("one", 60), appender("other", 60)];
-        await Promise.all(others.map((other) => other.acknowledges(1)));
+        await Promise.all(others.map((other) => other.says(1)));
         const store = await open();
         for (let batch = 0; batch < 30; batch++) await store.append(comparisons(40, { unit: `here/${batch}` }));
-        await Promise.all(others.map((other) => other.ended()));
+        expect(await Promise.all(others.map((other) => other.ended()))).toEqual([0, 0]);
         expectBatches(await all(store), 150, 40);
         expect(await store.counts()).toMatchObject([{ count: 6_000 }]);
       });
@@ -456,23 +447,6 @@ type Counts = Awaited<ReturnType<EvidenceStore["counts"]>>;
 const inOrder = (counts: Counts): Counts =>
   counts.toSorted((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
 
-/** What a store may make of text that it cannot hold. */
-const visible = (text: string): string =>
-  text.replaceAll(/[\0\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
-
-const hostile = {
-  NUL: "a\0b\0",
-  "half of a surrogate pair": "\ud83d then \ude00",
-  "control characters": "\x01\x02\b\t\n\r\x1b[31m\x7f\x85",
-  quotes: `'"\`\\''""\\"`,
-  SQL: "'); DROP TABLE comparisons; --",
-  "array syntax": '{"a",NULL,\\"b\\"}',
-  "the word NULL": "NULL",
-  JSON: '{"a":"\\u0000"}',
-  "astral, combining, right to left": "\u{1f600}e\u0301 \u202eabc\ufeff\uffff",
-  "spaces at both ends": "  a  ",
-};
-
 const wellFormed = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replaceAll("\0", "0"));
 const orNull = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const durationMs = orNull(fc.double({ min: 0, max: 1e9, noNaN: true }));
@@ -502,55 +476,14 @@ const anyRecord: fc.Arbitrary<ComparisonRecord> = fc.record({
   ),
 });
 
-/** Says each batch that has been acknowledged, on a line of its own that is written before the next one begins. */
+/** Says each batch that has been acknowledged. */
 const program = (opened: string, writer: string, batches: number): string => `
-  import { writeSync } from "node:fs";
   const record = ${JSON.stringify(comparison())};
   const store = await ${opened};
   for (let batch = 0; batch < ${batches}; batch++) {
     const unit = ${JSON.stringify(writer)} + "/" + batch;
     await store.append(Array.from({ length: 40 }, (_, index) => ({ ...record, unit, fingerprint: String(index) })));
-    writeSync(1, batch + "\\n");
+    say(unit);
   }
   await store.close();
 `;
-
-class Appender {
-  readonly #child: ChildProcess;
-  readonly #writer: string;
-  readonly #closed: Promise<number | null>;
-  readonly #acknowledged: string[] = [];
-  #onLine: () => void = () => {};
-
-  constructor(child: ChildProcess, writer: string) {
-    this.#child = child;
-    this.#writer = writer;
-    this.#closed = new Promise((resolve) => child.on("close", resolve));
-    if (child.stdout === null) throw new Error("the appender has no output");
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      this.#acknowledged.push(`${this.#writer}/${line}`);
-      this.#onLine();
-    });
-  }
-
-  /** Resolves when it has said so many; rejects where it ends before. */
-  acknowledges(count: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#onLine = () => {
-        if (this.#acknowledged.length >= count) resolve();
-      };
-      this.#onLine();
-      void this.#closed.then((code) => reject(new Error(`the appender has ended with ${code}`)));
-    });
-  }
-
-  async kill(): Promise<readonly string[]> {
-    this.#child.kill("SIGKILL");
-    await this.#closed;
-    return this.#acknowledged;
-  }
-
-  async ended(): Promise<void> {
-    expect(await this.#closed).toBe(0);
-  }
-}
