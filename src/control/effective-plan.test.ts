@@ -1,24 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type Capability, capabilities, type Phase, phasePolicies, phases, positionOf, type Side } from "../domain/phase.ts";
-import { type MigrationMode, migrationModes, writesOf } from "../domain/plan.ts";
+import { capabilities, phases } from "../domain/phase.ts";
+import { migrationModes, writesOf } from "../domain/plan.ts";
 import { routeOf } from "../domain/route.ts";
 import type { ControlRecord } from "../ports/control-store.ts";
 import { recordWith } from "../testing/control-record.ts";
+import { expectedPlan, type PlanCase } from "../testing/phase-oracle.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
 
-interface Case {
-  readonly requested: Phase;
-  readonly granted: Phase;
-  readonly mode: MigrationMode;
-  readonly flags: Readonly<Record<Capability, boolean>>;
-  readonly flag: boolean | null;
-  readonly latched: boolean;
-  readonly isSwitchSet: boolean;
-  readonly closed: boolean;
-}
-
 /** Every combination there is: 14 400. */
-function* everyCase(): Generator<Case> {
+function* everyCase(): Generator<PlanCase> {
   const yesNo = [false, true];
   for (const requested of phases)
     for (const granted of phases)
@@ -29,11 +19,11 @@ function* everyCase(): Generator<Case> {
               for (const isSwitchSet of yesNo)
                 for (const closed of yesNo) {
                   const flags = Object.fromEntries(capabilities.map((name, at) => [name, (bits & (1 << at)) > 0]));
-                  yield { requested, granted, mode, flags: flags as Case["flags"], flag, latched, isSwitchSet, closed };
+                  yield { requested, granted, mode, flags: flags as PlanCase["flags"], flag, latched, isSwitchSet, closed };
                 }
 }
 
-const planOfCase = ({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: Case): EffectivePlan =>
+const planOfCase = ({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: PlanCase): EffectivePlan =>
   effectivePlan(
     recordWith(
       { grantedPhase: granted, latched: latched ? "error_rate" : null, legacyWindow: closed ? "closed" : "open" },
@@ -43,39 +33,6 @@ const planOfCase = ({ requested, granted, mode, flags, flag, latched, isSwitchSe
     isSwitchSet,
   );
 
-/** architecture.md §3, said once more without the code. */
-function expected({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: Case) {
-  const may = phases.filter(
-    (phase) =>
-      positionOf(phase) <= Math.min(positionOf(requested), positionOf(granted)) &&
-      phasePolicies[phase].requires.every((capability) => flags[capability]),
-  );
-  const phase = closed ? "cleanup" : (may.at(-1) as Phase);
-  const legacyAnswers = ["read_only", "shadow_mode", "dual_write"].includes(phase);
-  const out = flag === false || latched || isSwitchSet;
-  const oldOnly = mode === "old_only" || (mode === "new_only" && legacyAnswers);
-  const answer: Side = closed ? "modern" : out || oldOnly ? "legacy" : legacyAnswers ? "legacy" : "modern";
-  const table: Readonly<Record<Phase, readonly Side[]>> = {
-    read_only: ["legacy"],
-    shadow_mode: ["legacy"],
-    dual_write: ["legacy", "modern"],
-    primary_switch: ["modern", "legacy"],
-    // Until the window is closed, so that there is a way back.
-    cleanup: ["modern", "legacy"],
-  };
-  const row = table[phase];
-  const writes: readonly Side[] = closed
-    ? ["modern"]
-    : oldOnly
-      ? ["legacy"]
-      : out
-        ? row.toSorted((a) => (a === "legacy" ? -1 : 1))
-        : mode === "new_only"
-          ? ["modern"]
-          : row;
-  return { phase, answer, writes };
-}
-
 describe("the plan of a record", () => {
   it("is what the design says for every combination of phase, grant, mode, flags, kill switch, latch, switch file and window", () => {
     let cases = 0;
@@ -83,7 +40,7 @@ describe("the plan of a record", () => {
       const { plan, held } = planOfCase(one);
       const route = routeOf(plan, {}, 0);
       const what = JSON.stringify(one);
-      expect({ phase: plan.phase, answer: route.answer, writes: writesOf(plan) }, what).toEqual(expected(one));
+      expect({ phase: plan.phase, answer: route.answer, writes: writesOf(plan) }, what).toEqual(expectedPlan(one));
       expect(
         held.some(({ value }) => value === "phase"),
         what,

@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 export class TestClock implements Clock {
   readonly #startMs: number;
   #nowMs: number;
+  #jumpedMs = 0;
   readonly #timers = new Set<Timer>();
 
   constructor(start = "2025-08-01T14:30:00.000Z") {
@@ -12,7 +13,7 @@ export class TestClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#jumpedMs;
   }
 
   monotonicMs(): number {
@@ -26,7 +27,12 @@ export class TestClock implements Clock {
   }
 
   today(): string {
-    return new Date(this.#nowMs).toISOString().slice(0, 10);
+    return new Date(this.nowMs()).toISOString().slice(0, 10);
+  }
+
+  /** Somebody sets the clock: durations and timers do not notice. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 
   /** Moves on by so much. Every tick that is due on the way comes at its own time, the earliest first. */
