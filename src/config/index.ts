@@ -11,4 +11,5 @@ export type {
   TriggersConfig,
 } from "./config.ts";
 export { configJsonSchema, defaultConfig, isLoopback, loadConfig, parseConfig, readConfigText, tokenRoles } from "./config.ts";
+export { type EditValue, editYaml, type YamlEdit } from "./edit-yaml.ts";
 export { type MigrationSection, migrationSection, readMigrationSection } from "./migration-section.ts";

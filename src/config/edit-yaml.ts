@@ -1,0 +1,294 @@
+/**
+ * Changes values in a configuration text and leaves every other character as it is: comments, order, spaces, line ends. The new value
+ * is written where the old one stands; a new key behind the last of its section. Every change is proven by reading the text again:
+ * what was to change has, and nothing else, be it through an alias.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { type Document, isCollection, isMap, isScalar, isSeq, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
+import { BridgeError } from "../domain/errors.ts";
+import { parseConfig, withoutMark } from "./config.ts";
+import { readYaml } from "./located-yaml.ts";
+
+export interface YamlEdit {
+  /** Dotted: `migration.traffic_routing.new_system_percentage`. */
+  readonly path: string;
+  /** Undefined removes the key. */
+  readonly value: EditValue | undefined;
+}
+
+export type EditValue = string | number | boolean | null | readonly EditValue[] | { readonly [key: string]: EditValue };
+
+/** The text after all edits, in order. Throws BAD_CONFIG where the text is no configuration, before or after. */
+export function editYaml(text: string, edits: readonly YamlEdit[], file = "the configuration"): string {
+  parseConfig(text, file);
+  const mark = text.slice(0, text.length - withoutMark(text).length);
+  const edited = mark + edits.reduce((current, edit) => editedOnce(current, edit, file), withoutMark(text));
+  parseConfig(edited, file);
+  return edited;
+}
+
+function editedOnce(text: string, { path, value }: YamlEdit, file: string): string {
+  const keys = path.split(".");
+  const wanted = meaning(withValue(readYaml(text).value, keys, value));
+  for (const edited of [inPlace(text, keys, value), writtenAnew(text, keys, value)]) {
+    if (edited === undefined) continue;
+    const { value: read, problems } = readYaml(edited);
+    if (problems.length === 0 && isDeepStrictEqual(meaning(read), wanted)) return edited;
+  }
+  const what = `${path} cannot be changed without changing something else: it stands behind an alias, or has an anchor`;
+  throw new BridgeError("BAD_CONFIG", { what, where: file, mend: "change the file by hand" });
+}
+
+/** What a text says, for comparing: an empty section is none, and a number is its text. */
+function meaning(value: unknown): unknown {
+  if (typeof value === "number") return String(value);
+  if (Array.isArray(value)) return value.map((item) => meaning(item) ?? null);
+  if (typeof value !== "object" || value === null) return value ?? undefined;
+  const entries = Object.entries(value).map(([key, inner]) => [key, meaning(inner)] as const);
+  const said = entries.filter(([, inner]) => inner !== undefined);
+  return said.length === 0 ? undefined : new Map(said.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function withValue(whole: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  const section = typeof whole === "object" && whole !== null ? whole : {};
+  const inner = Object.hasOwn(section, key) ? (section as Readonly<Record<string, unknown>>)[key] : undefined;
+  return { ...section, [key]: withValue(inner, rest, value) };
+}
+
+/** A part of the text to be replaced. */
+interface Splice {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
+const options = { prettyErrors: false, uniqueKeys: false, stringKeys: true, schema: "core" } as const;
+
+/** Undefined where the text has a form that is not known here. */
+function inPlace(text: string, keys: readonly string[], value: EditValue | undefined): string | undefined {
+  const found = follow(parseDocument(text, options), keys);
+  if (found === undefined) return undefined;
+  const { sections, rest } = found;
+  const section = sections.at(-1);
+  let splices: readonly Splice[] | undefined;
+  if (value === undefined) {
+    const last = keys.length - 1;
+    splices = rest.length > 0 ? [] : section && removal(text, section, section.items.findIndex(isKey(keys[last] as string)));
+  } else if (rest.length === 0) {
+    splices = section && replacement(text, section.items.find(isKey(keys.at(-1) as string)), value);
+  } else {
+    splices = insertion(text, found, value);
+  }
+  return splices && spliced(text, splices);
+}
+
+/** How far the keys lead. */
+interface Found {
+  /** From the top. */
+  readonly sections: readonly YAMLMap[];
+  /** The key of an empty section, `migration:`, in the last of them, where the way ended there. */
+  readonly empty: Pair | undefined;
+  /** The keys that are not there. */
+  readonly rest: readonly string[];
+}
+
+function follow({ contents }: Document, keys: readonly string[]): Found | undefined {
+  const sections: YAMLMap[] = [];
+  let node: unknown = contents;
+  let pair: Pair | undefined;
+  for (const [depth, key] of keys.entries()) {
+    if (isEmpty(node)) return { sections, empty: pair, rest: keys.slice(depth) };
+    if (!isMap(node)) return undefined;
+    sections.push(node);
+    pair = node.items.find(isKey(key));
+    if (pair === undefined) return { sections, empty: undefined, rest: keys.slice(depth) };
+    node = pair.value;
+  }
+  return { sections, empty: undefined, rest: [] };
+}
+
+const isKey =
+  (name: string) =>
+  ({ key }: Pair): boolean =>
+    isScalar(key) && String(key.value) === name;
+
+/** Also `~` and `null`: a section may be so. */
+const isEmpty = (node: unknown): boolean => node === null || (isScalar(node) && node.value === null);
+
+function insertion(text: string, { sections, empty, rest }: Found, value: EditValue): readonly Splice[] | undefined {
+  const section = sections.at(-1);
+  if (empty !== undefined) return replacement(text, empty, nested(rest, value));
+  if (section === undefined) return [lineInsertion(text, text.length, lines("", rest, value))];
+  const written = `${scalarText(rest[0] as string)}: ${flowText(nested(rest.slice(1), value))}`;
+  const last = section.items.at(-1);
+  if (section.flow) {
+    const [start, end] = rangeOf(section);
+    return last === undefined ? [{ from: start, to: end, text: `{ ${written} }` }] : [splice(itemEnd(last), `, ${written}`)];
+  }
+  const indent = indentOf(text, startOf(section.items[0]));
+  return last && indent !== undefined ? [lineInsertion(text, itemEnd(last), lines(indent, rest, value))] : undefined;
+}
+
+/** Sections on lines of their own, except the innermost, as the file is mostly written. */
+function lines(indent: string, [key = "", ...rest]: readonly string[], value: EditValue): readonly string[] {
+  if (rest.length < 2) return [`${indent}${scalarText(key)}: ${flowText(nested(rest, value))}`];
+  return [`${indent}${scalarText(key)}:`, ...lines(`${indent}  `, rest, value)];
+}
+
+/** Behind the line on which a position is. */
+function lineInsertion(text: string, position: number, added: readonly string[]): Splice {
+  const at = lineEnd(text, position);
+  const ending = endingOf(text);
+  const isOpen = at > 0 && text[at - 1] !== "\n";
+  return splice(at, `${isOpen ? ending : ""}${added.join(ending)}${isOpen ? "" : ending}`);
+}
+
+function replacement(text: string, pair: Pair | undefined, value: EditValue): readonly Splice[] | undefined {
+  if (pair === undefined) return undefined;
+  const { key, value: node } = pair;
+  const written = flowText(value);
+  if (node === null || (isScalar(node) && node.source === "")) {
+    const colon = text.indexOf(":", rangeOf(key)[1]);
+    return colon < 0 ? undefined : [splice(colon + 1, ` ${written}`)];
+  }
+  if (isSeq(node)) {
+    const splices = itemSplices(text, node, value);
+    if (splices !== undefined) return splices;
+  }
+  const [from, to] = rangeOf(node);
+  if (isCollection(node) && !node.flow) {
+    const colon = text.indexOf(":", rangeOf(key)[1]);
+    return colon < 0 ? undefined : [splice(colon + 1, ` ${written}`), { from: lineStart(text, from), to, text: "" }];
+  }
+  return [{ from, to, text: `${written}${text.slice(from, to).endsWith("\n") ? endingOf(text) : ""}` }];
+}
+
+/** Takes items out of a list and adds some at its end; undefined where that does not make the list that is wanted. */
+function itemSplices(text: string, list: YAMLSeq, wanted: EditValue): readonly Splice[] | undefined {
+  if (!Array.isArray(wanted) || !list.items.every(isScalar)) return undefined;
+  const old = list.items.map(({ value, source }) => (typeof value === "number" ? (source ?? String(value)) : value));
+  const keptIndices = [...old.keys()].filter((index) => wanted.some((item) => meaning(item) === old[index]));
+  const added = wanted.slice(keptIndices.length);
+  const isSuffix = keptIndices.every((index, position) => old[index] === meaning(wanted[position]));
+  if (keptIndices.length === 0 || !isSuffix || added.some((item) => typeof item === "object")) return undefined;
+  const removed = [...old.keys()].filter((index) => !keptIndices.includes(index));
+  // Several at once would overlap, where they are neighbours on a line.
+  if (removed.length > 1 || (removed.length === 1 && added.length > 0)) {
+    const next = spliced(text, removal(text, list, removed.at(-1) as number) ?? []);
+    const again = next === text ? undefined : listAt(next, startOf(list));
+    const rest = again && itemSplices(next, again, wanted);
+    return rest && [{ from: 0, to: text.length, text: spliced(next, rest) }];
+  }
+  if (removed[0] !== undefined) return removal(text, list, removed[0]);
+  if (added.length === 0) return [];
+  const end = itemEnd(list.items.at(-1));
+  if (list.flow) return [splice(end, added.map((item) => `, ${flowText(item)}`).join(""))];
+  const dash = startOf(list);
+  const indent = indentOf(text, dash);
+  return indent === undefined
+    ? undefined
+    : [
+        lineInsertion(
+          text,
+          end,
+          added.map((item) => `${indent}- ${flowText(item)}`),
+        ),
+      ];
+}
+
+/** The list that begins there: what stands before it is as it was. */
+function listAt(text: string, start: number): YAMLSeq | undefined {
+  const waiting: unknown[] = [parseDocument(text, options).contents];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (isSeq(node) && startOf(node) === start) return node;
+    if (isMap(node)) waiting.push(...node.items.map(({ value }) => value));
+  }
+  return undefined;
+}
+
+/** Of one item of a section or list. */
+function removal(text: string, collection: YAMLMap | YAMLSeq, index: number): readonly Splice[] | undefined {
+  const item = collection.items[index];
+  const [start, end] = [startOf(item), itemEnd(item)];
+  if (!collection.flow) {
+    const from = lineStart(text, start);
+    const isOwnLine =
+      /^ *(?:- +)?$/.test(text.slice(from, start)) && (isSeq(collection) || !text.slice(from, start).includes("-"));
+    return isOwnLine ? [{ from, to: lineEnd(text, end), text: "" }] : undefined;
+  }
+  const next = collection.items[index + 1];
+  if (next !== undefined) return [{ from: start, to: startOf(next), text: "" }];
+  if (index === 0) return [{ from: start, to: end, text: "" }];
+  // The comma before it goes, not a comment between the two.
+  const before = itemEnd(collection.items[index - 1]);
+  const comma = /^(?:\s|#[^\n]*\n)*,/.exec(text.slice(before, start))?.[0].length;
+  if (comma === undefined) return undefined;
+  const between = text.slice(before + comma, start);
+  const blanks = between.length - between.trimEnd().length;
+  return [
+    { from: before + comma - 1, to: before + comma, text: "" },
+    { from: between.includes("#") ? start : start - blanks, to: end, text: "" },
+  ];
+}
+
+/** By the library: comments and order stay, spaces may not. */
+function writtenAnew(text: string, keys: readonly string[], value: EditValue | undefined): string | undefined {
+  const document = parseDocument(text, options);
+  try {
+    if (value === undefined) document.deleteIn(keys);
+    else document.setIn(keys, value);
+    return document.toString({ lineWidth: 0 });
+  } catch {
+    return undefined; // An alias on the way.
+  }
+}
+
+const nested = (keys: readonly string[], value: EditValue): EditValue =>
+  keys.reduceRight<EditValue>((inner, key) => ({ [key]: inner }), value);
+
+function flowText(value: EditValue): string {
+  if (typeof value === "string") return scalarText(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(flowText).join(", ")}]`;
+  const entries = Object.entries(value).map(([key, inner]) => `${scalarText(key)}: ${flowText(inner)}`);
+  return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
+}
+
+/** In quotes where any reader of YAML, of whatever version, might take it for something else than this text. */
+const scalarText = (text: string): string =>
+  /^[A-Za-z_][\w.@/-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text) ? text : JSON.stringify(text);
+
+const spliced = (text: string, splices: readonly Splice[]): string =>
+  splices
+    .toSorted((a, b) => b.from - a.from)
+    .reduce((current, { from, to, text: added }) => current.slice(0, from) + added + current.slice(to), text);
+
+const splice = (at: number, text: string): Splice => ({ from: at, to: at, text });
+
+const lineStart = (text: string, position: number): number => text.lastIndexOf("\n", position - 1) + 1;
+
+/** Behind the line end; a position behind one has reached it. */
+function lineEnd(text: string, position: number): number {
+  if (position > 0 && text[position - 1] === "\n") return position;
+  const end = text.indexOf("\n", position);
+  return end < 0 ? text.length : end + 1;
+}
+
+const endingOf = (text: string): string => (text.includes("\r\n") ? "\r\n" : "\n");
+
+/** Undefined where something else than spaces stands before it. */
+function indentOf(text: string, position: number): string | undefined {
+  const before = text.slice(lineStart(text, position), position);
+  return /^ *$/.test(before) ? before : undefined;
+}
+
+const rangeOf = (node: unknown): readonly [number, number] => {
+  const [start, end] = (node as { readonly range?: readonly number[] } | null)?.range ?? [];
+  if (start === undefined || end === undefined) throw new Error("broken invariant: a node without a place");
+  return [start, end];
+};
+
+const isPair = (item: unknown): item is Pair => typeof item === "object" && item !== null && "key" in item;
+const startOf = (item: unknown): number => rangeOf(isPair(item) ? item.key : item)[0];
+const itemEnd = (item: unknown): number => (isPair(item) ? rangeOf(item.value ?? item.key)[1] : rangeOf(item)[1]);
