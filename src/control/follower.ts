@@ -93,11 +93,9 @@ export class PlanFollower {
   #freshness: Freshness = "none";
   #seenEpoch = 0;
   #drainedEpoch = 0;
-  #looking: Promise<void> | undefined;
-  #lookAgain = false;
+  readonly #look: () => Promise<void>;
+  readonly #beat: () => Promise<void>;
   #connecting: Promise<void> | undefined;
-  #beating: Promise<void> | undefined;
-  #beatAgain = false;
   #recording = false;
   #closed = false;
   /** As this process last knew it; kept up by who seals. */
@@ -109,6 +107,8 @@ export class PlanFollower {
   constructor(options: FollowerOptions) {
     this.#options = options;
     this.#heardMs = options.clock.monotonicMs();
+    this.#look = oneAtATime(() => this.#lookOnce());
+    this.#beat = oneAtATime(() => this.#beatOnce());
   }
 
   /** Resolves when there is a plan to go by, at the latest after `startMsMax`: from the store, else the newest snapshot, else legacy. */
@@ -200,7 +200,7 @@ export class PlanFollower {
   async close(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stops.splice(0)) stop();
-    await Promise.allSettled([this.#connecting, this.#looking, this.#beating]);
+    await Promise.allSettled([this.#connecting, this.#look(), this.#beat()]);
     await this.#saving;
     await this.#store?.leave(this.#options.id).catch(() => {});
     await this.#store?.close();
@@ -229,28 +229,13 @@ export class PlanFollower {
     await this.#look();
   }
 
-  /** One look at a time; who asks during one gets another after it. */
-  #look(): Promise<void> {
-    if (this.#looking !== undefined) {
-      this.#lookAgain = true;
-      return this.#looking;
+  async #lookOnce(): Promise<void> {
+    if (this.#store === undefined || this.#closed) return;
+    try {
+      this.#heard(await this.#store.read());
+    } catch (failure) {
+      this.#tell("store_failed", textOf(failure));
     }
-    this.#looking = this.#looks().finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
-  }
-
-  async #looks(): Promise<void> {
-    do {
-      this.#lookAgain = false;
-      try {
-        if (this.#store === undefined || this.#closed) return;
-        this.#heard(await this.#store.read());
-      } catch (failure) {
-        this.#tell("store_failed", textOf(failure));
-      }
-    } while (this.#lookAgain);
   }
 
   #heard(record: ControlRecord): void {
@@ -308,34 +293,14 @@ export class PlanFollower {
     void this.#beat();
   }
 
-  #beat(): Promise<void> {
-    if (this.#beating !== undefined) {
-      this.#beatAgain = true;
-      return this.#beating;
+  async #beatOnce(): Promise<void> {
+    const { id, name, report } = this.#options;
+    if (this.#store === undefined || this.#closed) return;
+    try {
+      await this.#store.heartbeat({ id, name, seenEpoch: this.#seenEpoch, drainedEpoch: this.#drainedEpoch, report: report() });
+    } catch (failure) {
+      this.#tell("store_failed", textOf(failure));
     }
-    this.#beating = this.#beats().finally(() => {
-      this.#beating = undefined;
-    });
-    return this.#beating;
-  }
-
-  async #beats(): Promise<void> {
-    do {
-      this.#beatAgain = false;
-      const { id, name, report } = this.#options;
-      if (this.#store === undefined || this.#closed) return;
-      try {
-        await this.#store.heartbeat({
-          id,
-          name,
-          seenEpoch: this.#seenEpoch,
-          drainedEpoch: this.#drainedEpoch,
-          report: report(),
-        });
-      } catch (failure) {
-        this.#tell("store_failed", textOf(failure));
-      }
-    } while (this.#beatAgain);
   }
 
   // --- this machine's own files --------------------------------------------------------------------------------------------
@@ -406,6 +371,25 @@ export class PlanFollower {
     this.#told.add(kind);
     this.#options.onEvent({ kind, what, epoch: this.#record.epoch });
   }
+}
+
+/** Runs work one at a time; who asks for it while it runs has it run once more, and is not forgotten in any moment between. */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let again = false;
+  const run = async (): Promise<void> => {
+    do {
+      again = false;
+      await work();
+    } while (again);
+    // Before anything else can run: the promise itself settles later.
+    running = undefined;
+  };
+  return () => {
+    if (running === undefined) running = run();
+    else again = true;
+    return running;
+  };
 }
 
 const planText = ({ phase, useNewPnlSystem, newSystemPercentage, migrationMode }: MigrationPlan): string =>

@@ -240,17 +240,23 @@ export class Operator {
     onProgress: (line: string) => void = () => {},
   ): Promise<Pick<RollbackResult, "acknowledged" | "gone" | "waiting">> {
     const { store, clock, leaseMs } = this.#options;
-    const endsMs = clock.monotonicMs() + waitMs;
+    const startedMs = clock.monotonicMs();
+    const firstBeats = new Map<string, number>();
     let told = "";
     for (;;) {
       const instances = await store.instances();
-      const names = (of: (instance: Instance) => boolean): readonly string[] => instances.filter(of).map(({ name }) => name);
-      const fleet = {
-        acknowledged: names(({ seenEpoch }) => seenEpoch >= epoch),
-        gone: names(({ seenEpoch, ageMs }) => seenEpoch < epoch && ageMs > leaseMs),
-        waiting: names(({ seenEpoch, ageMs }) => seenEpoch < epoch && ageMs <= leaseMs),
+      const watchedMs = clock.monotonicMs() - startedMs;
+      const stateOf = ({ id, seenEpoch, ageMs, beats }: Instance): "acknowledged" | "gone" | "waiting" => {
+        if (seenEpoch >= epoch) return "acknowledged";
+        if (!firstBeats.has(id)) firstBeats.set(id, beats);
+        // By the store's clock, or where somebody has set that: by not having seen it live for as long.
+        const isGone = ageMs > leaseMs || (watchedMs > leaseMs && firstBeats.get(id) === beats);
+        return isGone ? "gone" : "waiting";
       };
-      if (fleet.waiting.length === 0 || clock.monotonicMs() >= endsMs) return fleet;
+      const states = instances.map((instance) => ({ name: instance.name, state: stateOf(instance) }));
+      const names = (wanted: string): readonly string[] => states.filter(({ state }) => state === wanted).map(({ name }) => name);
+      const fleet = { acknowledged: names("acknowledged"), gone: names("gone"), waiting: names("waiting") };
+      if (fleet.waiting.length === 0 || watchedMs >= waitMs) return fleet;
       const line = `waiting for ${fleet.waiting.join(", ")}`;
       if (line !== told) onProgress(line);
       told = line;

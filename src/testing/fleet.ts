@@ -14,7 +14,8 @@ import {
   simpleGates,
 } from "../control/index.ts";
 import type { Alert } from "../ports/alerts.ts";
-import type { Published } from "../ports/control-store.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ControlStore, Published } from "../ports/control-store.ts";
 import type { PlanSnapshot } from "../ports/local-files.ts";
 import { MemoryControlPlace } from "./memory-control-store.ts";
 import { TestClock } from "./test-clock.ts";
@@ -56,11 +57,19 @@ export class Process {
   readonly alerts: Alert[] = [];
   signals: Signals = { modernAsked: 0, modernFailed: 0, servedMismatches: 0, quarantined: 0, owedOldestMs: 0 };
   oldestRunning: number | undefined;
+  onPlan: (effective: EffectivePlan) => void = (effective) => void this.plans.push(effective);
+  running: () => number | undefined = () => this.oldestRunning;
+  readonly #timers = new Set<() => void>();
+  #store: ControlStore | undefined;
 
-  constructor(fleet: Fleet, name: string, disk: Disk, clock: TestClock = fleet.clock) {
+  constructor(fleet: Fleet, name: string, disk: Disk) {
+    const clock = ownClock(fleet.clock, this.#timers);
     const alerts = { send: (alert: Alert) => void this.alerts.push(alert), settled: async () => 0 };
     this.follower = new PlanFollower({
-      connect: async () => fleet.place.open(),
+      connect: async () => {
+        this.#store = fleet.place.open();
+        return this.#store;
+      },
       snapshots: {
         save: async (snapshot) => {
           if (disk.isBroken) throw new Error("ENOSPC: no space left on device");
@@ -80,8 +89,8 @@ export class Process {
       id: `${name}-${fleet.starts++}`,
       name,
       ...timing,
-      onPlan: (effective) => void this.plans.push(effective),
-      oldestRunning: () => this.oldestRunning,
+      onPlan: (effective) => this.onPlan(effective),
+      oldestRunning: () => this.running(),
       report: () => ({}),
       onEvent: (event) => void this.events.push(event),
     });
@@ -110,6 +119,30 @@ export class Process {
     await started;
     this.supervisor.start();
   }
+
+  /** `kill -9`: nothing is said and nothing is closed; what waits for time or for the store waits for ever. */
+  kill(): void {
+    for (const stop of this.#timers) stop();
+    void this.#store?.close();
+  }
+}
+
+/** The fleet's clock for one process: its timers can be stopped together. */
+function ownClock(clock: TestClock, timers: Set<() => void>): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    today: () => clock.today(),
+    every: (intervalMs, tick, keepsAlive) => {
+      const stop = clock.every(intervalMs, tick, keepsAlive);
+      const stopOnce = (): void => {
+        stop();
+        timers.delete(stopOnce);
+      };
+      timers.add(stopOnce);
+      return stopOnce;
+    },
+  };
 }
 
 export class Fleet {

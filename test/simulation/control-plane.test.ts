@@ -1,0 +1,403 @@
+/**
+ * Phases, flags, SQL edits, publications, crashes, store outages, clock jumps and rollbacks at random, over a fleet in memory, held
+ * against a model that knows the design's table and the audit, and nothing of the code.
+ *
+ * `SEED=17 RUNS=1` runs one again, `RUNS=5000` many.
+ */
+import { describe, expect, it } from "vitest";
+import { randomFrom } from "../../src/app/demo-desk/random.ts";
+import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
+import type { Section } from "../../src/control/index.ts";
+import { BridgeError } from "../../src/domain/errors.ts";
+import { isLater, type Phase, phases, positionOf } from "../../src/domain/phase.ts";
+import { type MigrationPlan, migrationModes, planOf, writesOf } from "../../src/domain/plan.ts";
+import { routeOf } from "../../src/domain/route.ts";
+import type { BridgedSystem } from "../../src/ports/system.ts";
+import { amy, Disk, Fleet, Process, publishedSection, settle } from "../../src/testing/fleet.ts";
+import { expectedPlan } from "../../src/testing/phase-oracle.ts";
+
+const runs = Number(process.env.RUNS ?? 150);
+const firstSeed = Number(process.env.SEED ?? 1);
+const stepsOfRun = 60;
+const processesMax = 4;
+
+/** A process with a bridge whose calls take their time. */
+interface Member {
+  readonly name: string;
+  readonly disk: Disk;
+  readonly process: Process;
+  readonly bridge: PnLServiceBridge;
+}
+
+class Simulation {
+  readonly seed: number;
+  readonly fleet = new Fleet();
+  readonly random: ReturnType<typeof randomFrom>;
+  readonly trail: string[] = [];
+  members: Member[] = [];
+  #names = 0;
+  /** Calls that are under way, each checked when it ends. */
+  readonly calls = new Set<Promise<void>>();
+  answered = 0;
+  rollbacks = 0;
+  phasesSeen = new Set<Phase>();
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.random = randomFrom(seed);
+  }
+
+  pick<T>(of: readonly T[]): T {
+    return of[Math.floor(this.random.unit() * of.length)] as T;
+  }
+
+  // --- the world -------------------------------------------------------------------------------------------------------
+
+  async run(): Promise<void> {
+    await this.begin();
+    for (let step = 0; step < stepsOfRun; step++) {
+      const [name, action] = this.pick(this.#actions);
+      this.trail.push(name);
+      await action();
+      this.#call();
+      await this.fleet.pass(this.pick([100, 500, 2_000]));
+      // What the last second set off reaches everybody.
+      await settle();
+      await settle();
+      this.check();
+    }
+    // Whatever happened: with the store there, an operator takes everything back, and every process goes by it.
+    this.fleet.place.away = false;
+    await this.fleet.pass(2_000);
+    await this.#rollBack();
+    await this.fleet.pass(60_000, 500);
+    await Promise.all(this.calls);
+  }
+
+  async begin(): Promise<void> {
+    await this.#publish();
+    for (const name of ["one", "two"]) await this.start(name, new Disk());
+  }
+
+  async start(name: string, disk: Disk): Promise<void> {
+    const { fleet } = this;
+    const process = new Process(fleet, name, disk);
+    const system = (side: string): BridgedSystem => ({
+      name: side,
+      kind: "module",
+      methods: undefined,
+      invoke: (_method, _request, { signal }) =>
+        new Promise((resolve, reject) => {
+          if (side === "modern" && this.random.unit() < 0.1) reject(new Error("modern is not well"));
+          const takesMs = this.pick([1, 50, 3_000]);
+          const stop = fleet.clock.every(takesMs, () => {
+            stop();
+            resolve({ positions: [], by: side });
+          });
+          signal?.addEventListener("abort", stop);
+        }),
+      close: async () => {},
+    });
+    const bridge = new PnLServiceBridge(
+      {
+        legacy: system("legacy"),
+        modern: system("modern"),
+        plan: planOf({ phase: "read_only" }),
+        owed: { owedToLegacy: () => fleet.owed },
+      },
+      { clock: fleet.clock, load: { overload: () => undefined }, draw: () => this.random.unit() },
+    );
+    const { onPlan } = process;
+    process.onPlan = (effective) => {
+      onPlan(effective);
+      bridge.setPlan(effective.plan);
+    };
+    process.running = () => bridge.oldestRunning;
+    this.members.push({ name, disk, process, bridge });
+    await process.start(fleet.clock);
+  }
+
+  #call(): void {
+    for (const { bridge } of this.members) {
+      const { plan } = bridge;
+      const key = { user: this.pick(["amy", "bob"]), book: this.pick(["UST", "EGB", "CTA"]) };
+      const ended = bridge.call("openPositions", {}, key).then(
+        (answer) => {
+          this.answered += 1;
+          // Under one epoch, the one that it began with, and by whom that plan says.
+          expect(answer.epoch, this.told).toBe(plan.epoch);
+          const { answer: side } = routeOf(plan, key, 0);
+          if (answer.fellBack === undefined)
+            expect([side, (answer.value as { by?: string }).by], this.told).toEqual([answer.source, side]);
+          else expect([side, answer.source], this.told).toEqual(["modern", "legacy"]);
+          if (answer.source === "legacy" && this.fleet.owed.count > 0) expect(answer.stale, this.told).toBe(true);
+        },
+        // Modern failed and legacy was not fresh.
+        () => expect(routeOf(plan, key, 0).answer, this.told).toBe("modern"),
+      );
+      this.calls.add(ended);
+      void ended.finally(() => this.calls.delete(ended));
+    }
+  }
+
+  // --- what may happen -------------------------------------------------------------------------------------------------
+
+  readonly #actions: readonly (readonly [string, () => Promise<unknown> | unknown])[] = [
+    ["sql phase", () => this.#sql({ phase: this.pick([...phases, null]) })],
+    ["sql mode", () => this.#sql({ migrationMode: this.pick([...migrationModes, null, "nonsense" as never]) })],
+    ["sql kill", () => this.#sql({ useNewPnlSystem: this.pick([true, false, null]) })],
+    ["sql percentage", () => this.#sql({ newSystemPercentage: this.pick([0, 12.5, 100, 101, null]) })],
+    ["sql unlatch", () => this.#sql({ latched: null })],
+    ["publish", () => this.#publish()],
+    ["advance", () => this.#try(() => this.fleet.operator.move({ kind: "advance" }, amy))],
+    ["advance again", () => this.#try(() => this.fleet.operator.move({ kind: "advance" }, amy))],
+    ["retreat", () => this.#try(() => this.fleet.operator.move({ kind: "retreat" }, amy))],
+    ["set", () => this.#try(() => this.fleet.operator.move({ kind: "set", phase: this.pick(phases) }, amy))],
+    ["take back", () => this.#try(() => this.#takeBack())],
+    ["all is well, go on", () => this.#goOn()],
+    ["all is well, go on twice", () => this.#goOn().then(() => this.#goOn())],
+    [
+      "approve",
+      () => this.#try(() => this.fleet.operator.signOff("approved", { actor: this.pick(["bob", "carol"]), note: "fine" })),
+    ],
+    ["traffic", () => this.#try(() => this.fleet.operator.traffic(this.pick([0, 25, 100]), amy))],
+    ["ramp", () => this.#try(() => this.fleet.operator.ramp({ steps: [10, 50, 100], dwellMs: 5_000, endsIn: "stay" }, amy))],
+    ["ramp down", () => this.#try(() => this.fleet.operator.ramp({ steps: [50, 0], dwellMs: 5_000, endsIn: "rollback" }, amy))],
+    ["rollback", () => this.#try(() => this.#rollBack())],
+    ["close the window", () => this.random.unit() < 0.3 && this.#try(() => this.#closeWindow())],
+    [
+      "quarantine",
+      () =>
+        this.#set(() => {
+          this.fleet.quarantined = this.pick([0, 0, 1, null]);
+        }),
+    ],
+    [
+      "owed",
+      () =>
+        this.#set(() => {
+          this.fleet.owed = this.pick([
+            { count: 0, oldestMs: 0 },
+            { count: 2, oldestMs: 900 },
+          ]);
+        }),
+    ],
+    ["trigger", () => this.#set(() => this.#misbehave())],
+    ["crash", () => this.#crash()],
+    ["start", () => this.#startOne()],
+    [
+      "store away",
+      () =>
+        this.#set(() => {
+          this.fleet.place.away = this.pick([true, false]);
+        }),
+    ],
+    [
+      "store back",
+      () =>
+        this.#set(() => {
+          this.fleet.place.away = false;
+        }),
+    ],
+    [
+      "switch file",
+      () =>
+        this.#set(() => {
+          this.pick(this.members).disk.isSwitchSet = this.pick([true, false, false]);
+        }),
+    ],
+    [
+      "full disk",
+      () =>
+        this.#set(() => {
+          this.pick(this.members).disk.isBroken = this.pick([true, false]);
+        }),
+    ],
+    ["clock jumps", () => this.#set(() => this.fleet.clock.jump(this.pick([-3_600_000, 3_600_000])))],
+    ["a long time", () => this.fleet.pass(70_000, 1_000)],
+  ];
+
+  #set(change: () => void): void {
+    change();
+  }
+
+  /** What an operator may be told: that it may not be now, or that the store is away. */
+  async #try(work: () => Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const ended = work()
+      .catch((failure) => {
+        if (!(failure instanceof BridgeError) || !["REFUSED", "CONFLICT", "SYSTEM_DOWN"].includes(failure.code)) throw failure;
+      })
+      .finally(() => {
+        isOver = true;
+      });
+    for (let round = 0; round < 200 && !isOver; round++) await this.fleet.pass(500, 500);
+    await ended;
+  }
+
+  #sql(set: Parameters<Fleet["place"]["sql"]>[0]): void {
+    try {
+      this.fleet.place.sql(set);
+    } catch (failure) {
+      expect((failure as Error).message).toMatch("CHECK constraint");
+    }
+  }
+
+  async #publish(): Promise<void> {
+    const bit = () => this.random.unit() < 0.85;
+    const plan: Section["plan"] = {
+      phase: this.pick(phases),
+      flags: { calculator: bit(), storage: bit(), reports: bit() },
+      newSystemPercentage: this.pick([0, 30]),
+    };
+    const twoPerson = this.pick<readonly Phase[]>([[], ["primary_switch"]]);
+    await this.#try(() => this.fleet.operator.publish(publishedSection({ plan, twoPerson }), amy));
+  }
+
+  /** What a desk does that means to arrive: nothing is in the way, two people approve, and modern is in use. */
+  async #goOn(): Promise<void> {
+    this.fleet.place.away = false;
+    this.fleet.quarantined = 0;
+    this.fleet.owed = { count: 0, oldestMs: 0 };
+    this.#sql({ useNewPnlSystem: null, migrationMode: null, latched: null, phase: this.fleet.place.record.grantedPhase });
+    const flags = { calculator: true, storage: true, reports: true };
+    const published = publishedSection({ plan: { phase: this.fleet.place.record.grantedPhase, flags } });
+    await this.#try(() => this.fleet.operator.publish(published, amy));
+    await this.fleet.pass(1_000, 500);
+    for (const actor of ["bob", "carol"]) await this.#try(() => this.fleet.operator.signOff("approved", { actor, note: "fine" }));
+    await this.#try(() => this.fleet.operator.move({ kind: "advance" }, amy));
+  }
+
+  async #takeBack(): Promise<unknown> {
+    const { effective } = await this.fleet.operator.overview();
+    const { phase } = effective.plan;
+    await this.fleet.operator.signOff("approved", { actor: "bob", note: "fine", phase });
+    return this.fleet.operator.move({ kind: "set", phase }, amy);
+  }
+
+  async #rollBack(): Promise<void> {
+    this.rollbacks += 1;
+    let isOver = false;
+    const rollback = this.fleet.operator.rollback({ actor: "eve", reason: "now" }).finally(() => {
+      isOver = true;
+    });
+    rollback.catch(() => {});
+    for (let round = 0; round < 300 && !isOver; round++) await this.fleet.pass(500, 250);
+    const { waiting, possible, epoch } = await rollback;
+    expect(waiting, this.told).toEqual([]);
+    const { legacyWindow } = this.fleet.place.record;
+    expect(possible, this.told).toBe(legacyWindow === "open");
+    for (const { process } of this.members) {
+      const { plan } = process.follower.effective;
+      expect(plan.epoch, this.told).toBeGreaterThanOrEqual(epoch);
+      if (possible) expect(routeOf(plan, { user: "amy", book: "UST" }, 0).answer, this.told).toBe("legacy");
+    }
+  }
+
+  async #closeWindow(): Promise<unknown> {
+    return this.fleet.operator.signOff("legacy_window", { actor: "carol", note: "month end is done" });
+  }
+
+  #misbehave(): void {
+    const { process } = this.pick(this.members);
+    const { signals } = process;
+    process.signals = this.pick([
+      { ...signals, modernAsked: signals.modernAsked + 100, modernFailed: signals.modernFailed + 90 },
+      { ...signals, servedMismatches: signals.servedMismatches + 1 },
+      { ...signals, modernAsked: signals.modernAsked + 100 },
+    ]);
+  }
+
+  /** `kill -9`: nothing is said, nothing is closed, only the disk stays. */
+  #crash(): void {
+    if (this.members.length < 2) return;
+    const gone = this.pick(this.members);
+    gone.process.kill();
+    this.members = this.members.filter((member) => member !== gone);
+    this.#disks.push(gone.disk);
+  }
+
+  readonly #disks: Disk[] = [];
+
+  async #startOne(): Promise<void> {
+    if (this.members.length >= processesMax) return;
+    this.#names += 1;
+    await this.start(`p${this.#names}`, this.#disks.pop() ?? new Disk());
+  }
+
+  // --- what must be true -------------------------------------------------------------------------------------------------
+
+  check(): void {
+    this.#checkGrants();
+    for (const { process, disk } of this.members) {
+      const { effective, record, isSwitchSet, section } = process.follower;
+      const { plan } = effective;
+      this.phasesSeen.add(plan.phase);
+      const mayBe = expectedPlan({
+        requested: record.overrides.phase ?? section?.plan.phase ?? "read_only",
+        granted: record.grantedPhase,
+        mode: record.overrides.migrationMode ?? section?.plan.migrationMode ?? "dual_write",
+        flags: { calculator: false, storage: false, reports: false, ...section?.plan.flags },
+        flag: record.overrides.useNewPnlSystem,
+        latched: record.latched !== null,
+        isSwitchSet,
+        closed: record.legacyWindow === "closed",
+      });
+      expect({ phase: plan.phase, answer: answerOf(plan), writes: writesOf(plan) }, this.told).toEqual(mayBe);
+      // With the store there it is the store's own record, not an old one.
+      if (!this.fleet.place.away && process.follower.freshness === "fresh")
+        expect(record.epoch, this.told).toBe(this.fleet.place.record.epoch);
+      if (disk.isSwitchSet && record.legacyWindow === "open") expect(answerOf(plan), this.told).toBe("legacy");
+    }
+  }
+
+  /** From the audit alone: the granted phase is never later than one for which an open verdict was written down since it was last lowered. */
+  #checkGrants(): void {
+    let allowed: Phase = "read_only";
+    for (const { action, after, evidence, seq } of this.fleet.place.rows) {
+      if (after === null) continue;
+      const granted: Phase = JSON.parse(after).grantedPhase;
+      const verdict = evidence === null ? undefined : JSON.parse(evidence);
+      if (isLater(granted, allowed)) {
+        expect([action, verdict?.open, verdict?.target], `row ${seq}: ${this.told}`).toEqual([
+          expect.stringMatching(/^(phase|grant)$/),
+          true,
+          granted,
+        ]);
+        expect(positionOf(granted) - positionOf(allowed), `row ${seq}: ${this.told}`).toBe(1);
+        expect(verdict.gates.every(({ open }: { open: boolean }) => open)).toBe(true);
+      }
+      allowed = granted;
+    }
+  }
+
+  get told(): string {
+    return `SEED=${this.seed} RUNS=1, after ${this.trail.join(", ")}`;
+  }
+}
+
+/** Who answers a call that nothing but phase and switches decides. */
+const answerOf = (plan: MigrationPlan) => routeOf(plan, {}, 0).answer;
+
+describe(`a fleet that lives through anything (${runs} runs from seed ${firstSeed})`, () => {
+  it("obeys no illegal state, moves on through verdicts only, can always go back, and answers no call under two epochs", async () => {
+    const seen = { phases: new Set<Phase>(), answered: 0, rollbacks: 0 };
+    for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+      const simulation = new Simulation(seed);
+      try {
+        await simulation.run();
+      } catch (failure) {
+        throw new Error(`SEED=${seed} RUNS=1`, { cause: failure });
+      }
+      for (const phase of simulation.phasesSeen) seen.phases.add(phase);
+      seen.answered += simulation.answered;
+      seen.rollbacks += simulation.rollbacks;
+      for (const { process } of simulation.members) process.kill();
+      await settle();
+    }
+    // The walk has been everywhere, else it has shown nothing.
+    if (runs >= 100) expect([...seen.phases].toSorted()).toEqual(phases.toSorted());
+    expect(seen.answered).toBeGreaterThan(runs * 50);
+    expect(seen.rollbacks).toBeGreaterThan(runs);
+  });
+});
