@@ -6,19 +6,12 @@ controlStoreContract(
   "memory",
   async () => {
     const place = new MemoryControlPlace(systemClock);
-    return {
-      open: async () => place.open(),
-      takeAway: async () => {
-        place.away = true;
-        return async () => {
-          place.away = false;
-        };
-      },
-    };
+    return { open: async () => place.open() };
   },
   {
-    oneProcess: "memory is one process's own",
-    noSql: "memory has no SQL",
-    trusting: "the compiler has checked what a simulation changes",
+    oneProcess: "memory is of one process",
+    noSql: "it reads no SQL; the simulations hand it an operator's columns",
+    alwaysThere: "the simulations take it away by a flag",
+    trusting: "only an operator's columns are checked",
   },
 );
