@@ -13,3 +13,5 @@ export type {
 export { configJsonSchema, defaultConfig, isLoopback, loadConfig, parseConfig, readConfigText, tokenRoles } from "./config.ts";
 export { type EditValue, editYaml, type YamlEdit } from "./edit-yaml.ts";
 export { type MigrationSection, migrationSection, readMigrationSection } from "./migration-section.ts";
+export { type ConfigWatch, watchConfigFile } from "./watch-config-file.ts";
+export { writeConfigFile } from "./write-config-file.ts";

@@ -1,0 +1,234 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test as sequential } from "vitest";
+import type { BridgeError } from "../domain/errors.ts";
+import { type Config, type ConfigWatch, parseConfig, watchConfigFile, writeConfigFile } from "./index.ts";
+
+const root = mkdtempSync(join(tmpdir(), "watch-config-"));
+const stops: (() => void)[] = [];
+afterAll(() => {
+  for (const stop of stops) stop();
+  rmSync(root, { recursive: true });
+});
+
+// They mostly wait.
+const test = sequential.concurrent;
+
+const phase = (name: string, rest = ""): string => `migration:\n  phase: ${name}\n${rest}`;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Longer than a content must stay. */
+const settled = (): Promise<void> => pause(250);
+
+/** A folder of its own, with a file to come. */
+function newDesk() {
+  const folder = mkdtempSync(join(root, "desk-"));
+  const path = join(folder, "desk.yaml");
+  const watched = (options: Partial<ConfigWatch> = {}) => {
+    const phases: string[] = [];
+    const bad: BridgeError[] = [];
+    const stop = watchConfigFile(path, {
+      onChange: (config: Config) => phases.push(config.plan.phase),
+      onBad: (error) => bad.push(error),
+      pollMs: 50,
+      current: parseConfig(phase("read_only"), path),
+      ...options,
+    });
+    stops.push(stop);
+    return { phases, bad, stop };
+  };
+  return { folder, path, watched };
+}
+type Desk = ReturnType<typeof newDesk>;
+
+async function until(holds: () => boolean, withinMs = 5_000): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error("it has not come");
+    await pause(10);
+  }
+}
+
+describe("a change is told, once", () => {
+  const ways: Readonly<Record<string, (text: string, desk: Desk) => void | Promise<void>>> = {
+    "written in place": (text, { path }) => writeFileSync(path, text),
+    "renamed over": (text, { path, folder }) => {
+      writeFileSync(join(folder, "other"), text);
+      renameSync(join(folder, "other"), path);
+    },
+    "by this program": (text, { path }) => writeConfigFile(path, text),
+    "removed and made again": async (text, { path }) => {
+      unlinkSync(path);
+      await pause(20);
+      writeFileSync(path, text);
+    },
+    "with the time of the old one": (text, { path }) => {
+      writeFileSync(path, text);
+      utimesSync(path, 1_000, 1_000);
+    },
+  };
+  for (const [way, write] of Object.entries(ways)) {
+    for (const pollMs of [50, 60_000]) {
+      test(`${way}, looked at every ${pollMs} ms`, async () => {
+        const desk = newDesk();
+        const { path, watched } = desk;
+        writeFileSync(path, phase("read_only  "));
+        utimesSync(path, 1_000, 1_000);
+        const { phases, bad } = watched({ pollMs });
+        await settled();
+        await write(phase("shadow_mode"), desk);
+        await until(() => phases.length > 0);
+        await settled();
+        expect(phases).toEqual(["shadow_mode"]);
+        expect(bad).toEqual([]);
+      });
+    }
+  }
+
+  test("also where it is a link, and its target or the link is replaced", async () => {
+    const { folder, path, watched } = newDesk();
+    mkdirSync(join(folder, "a"));
+    mkdirSync(join(folder, "b"));
+    writeFileSync(join(folder, "a/real.yaml"), phase("read_only"));
+    writeFileSync(join(folder, "b/real.yaml"), phase("read_only"));
+    symlinkSync("a", join(folder, "data"));
+    symlinkSync("data/real.yaml", path);
+    const { phases } = watched({ pollMs: 60_000 });
+    await settled();
+    writeFileSync(join(folder, "a/real.yaml"), phase("shadow_mode"));
+    await until(() => phases.length === 1);
+    // As Kubernetes does it.
+    symlinkSync("b", join(folder, "data2"));
+    renameSync(join(folder, "data2"), join(folder, "data"));
+    await until(() => phases.length === 2);
+    expect(phases).toEqual(["shadow_mode", "read_only"]);
+  });
+});
+
+test("what changed between reading and watching is told; what did not is not", async () => {
+  const { path, watched } = newDesk();
+  writeFileSync(path, phase("shadow_mode"));
+  const behind = watched({ current: parseConfig(phase("read_only"), path) });
+  const level = watched({ current: parseConfig(phase("shadow_mode"), path) });
+  await until(() => behind.phases.length > 0);
+  await settled();
+  expect([behind.phases, level.phases]).toEqual([["shadow_mode"], []]);
+});
+
+test("where nothing is said to be current, what the file says at first is", async () => {
+  const { path } = newDesk();
+  writeFileSync(path, phase("shadow_mode"));
+  const phases: string[] = [];
+  const onBad = () => phases.push("bad");
+  stops.push(watchConfigFile(path, { onChange: ({ plan }) => phases.push(plan.phase), onBad, pollMs: 50 }));
+  await pause(1_000);
+  writeFileSync(path, phase("read_only"));
+  await until(() => phases.length > 0);
+  expect(phases).toEqual(["read_only"]);
+});
+
+test("a comment is no change", async () => {
+  const { path, watched } = newDesk();
+  writeFileSync(path, phase("read_only"));
+  const { phases, bad } = watched();
+  await settled();
+  appendFileSync(path, "# why\n");
+  await settled();
+  expect([phases, bad]).toEqual([[], []]);
+});
+
+test("a bad file is told once for each content, and a good one ends it", async () => {
+  const { path, watched } = newDesk();
+  writeFileSync(path, phase("read_only"));
+  const { phases, bad } = watched();
+  await settled();
+  writeFileSync(path, phase("phase_6"));
+  await until(() => bad.length === 1);
+  utimesSync(path, 5, 5); // Touched, and still the same.
+  await settled();
+  writeFileSync(path, phase("phase_7"));
+  await until(() => bad.length === 2);
+  writeFileSync(path, phase("phase_6"));
+  await settled();
+  expect(bad.map(({ where }) => where)).toEqual([`${path}:2:10`, `${path}:2:10`]);
+  expect(phases).toEqual([]);
+  writeFileSync(path, phase("read_only"));
+  await until(() => phases.length === 1);
+  writeFileSync(path, phase("phase_6"));
+  await until(() => bad.length === 3);
+  expect(phases).toEqual(["read_only"]);
+});
+
+test("a file that is gone, empty or no text is bad, and comes back", async () => {
+  const { path, watched } = newDesk();
+  writeFileSync(path, phase("read_only"));
+  const { phases, bad } = watched();
+  await settled();
+  unlinkSync(path);
+  await until(() => bad.length === 1);
+  writeFileSync(path, "");
+  await until(() => bad.length === 2);
+  writeFileSync(path, Buffer.from([0xff]));
+  await until(() => bad.length === 3);
+  rmSync(path);
+  mkdirSync(path);
+  await until(() => bad.length === 4);
+  rmSync(path, { recursive: true });
+  writeFileSync(path, phase("shadow_mode"));
+  await until(() => phases.length === 1);
+  expect(bad.map(({ code }) => code)).toEqual(["UNREADABLE", "BAD_CONFIG", "BAD_CONFIG", "UNREADABLE"]);
+  expect(phases).toEqual(["shadow_mode"]);
+});
+
+test("a file that is bad or not there when the watching begins is told, and so is what mends it", async () => {
+  const { path, watched } = newDesk();
+  const { phases, bad } = watched();
+  await until(() => bad.length === 1);
+  writeFileSync(path, phase("read_only"));
+  await until(() => phases.length === 1);
+  expect([bad[0]?.code, phases]).toEqual(["UNREADABLE", ["read_only"]]);
+});
+
+test("half a file is not believed, though it could be one", async () => {
+  const { path, watched } = newDesk();
+  const rest = "stores: { control: 'sqlite:./c.db' }\n";
+  writeFileSync(path, phase("shadow_mode", rest));
+  const { phases, bad } = watched({ current: parseConfig(phase("shadow_mode", rest), path) });
+  await pause(1_000);
+  // In place, in pieces, by somebody slow: what is there in between is a configuration each time.
+  const text = phase("read_only", rest);
+  writeFileSync(path, "");
+  await pause(300);
+  appendFileSync(path, "migration:\n");
+  await pause(300);
+  appendFileSync(path, text.slice("migration:\n".length));
+  await until(() => phases.length > 0);
+  await settled();
+  expect([phases, bad]).toEqual([["read_only"], []]);
+  // But who really cuts the file short is heard in the end.
+  writeFileSync(path, phase("read_only"));
+  await until(() => phases.length === 2);
+});
+
+test("nothing is told after the end", async () => {
+  const { path, watched } = newDesk();
+  writeFileSync(path, phase("read_only"));
+  const { phases, bad, stop } = watched();
+  await settled();
+  writeFileSync(path, phase("shadow_mode"));
+  await pause(20);
+  stop();
+  stop();
+  await settled();
+  expect([phases, bad]).toEqual([[], []]);
+});
