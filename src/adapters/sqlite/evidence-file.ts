@@ -8,13 +8,10 @@
  * Where the file was removed or replaced, the next use opens or creates the one at its path: an open handle would go on writing into
  * a file that nobody can find. That costs one stat.
  */
-import { mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
-import Database from "better-sqlite3";
-import { BridgeError } from "../../domain/errors.ts";
+import type Database from "better-sqlite3";
 import { columns, type EvidenceRow, type StoredRow } from "./evidence-row.ts";
+import { inodeOf, type OwnedKind, openOwned } from "./owned-file.ts";
 
-/** Step n brings a file from version n to n + 1. A step that was released is never changed. */
 const migrations: readonly string[] = [
   `CREATE TABLE comparisons (
      id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,8 +41,13 @@ const migrations: readonly string[] = [
    ) WITHOUT ROWID;`,
 ];
 
-/** In the header of the file, by which `file` and we tell it from other databases: "pnle". */
-const applicationId = 0x706e6c65;
+export const evidenceKind: OwnedKind = {
+  /** "pnle". */
+  applicationId: 0x706e6c65,
+  migrations,
+  synchronous: "FULL",
+  mend: "name another file for evidence; it is created",
+};
 /** Beyond what an append adds, how many old comparisons it removes at most: a limit that was lowered is reached step by step. */
 const pruneMax = 5_000;
 
@@ -113,7 +115,7 @@ class Connection {
   readonly #pages = new Map<string, Database.Statement<unknown[], StoredRow>>();
 
   constructor(path: string) {
-    this.database = openedFile(path);
+    this.database = openOwned(path, evidenceKind);
     this.inode = inodeOf(path);
     const { database } = this;
     this.#insert = database.prepare(
@@ -176,51 +178,3 @@ function countsOf(rows: readonly EvidenceRow[]): Iterable<CountRow> {
   }
   return counts.values();
 }
-
-function openedFile(path: string): Database.Database {
-  mkdirSync(dirname(path), { recursive: true });
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  // What is shorter than a header SQLite takes for empty, and would write over it.
-  if (size > 0 && size < 512) throw badEvidence(path, "the file is no SQLite database");
-  // Waiting inside SQLite would also keep readers waiting, and in steps that a writer in a tight loop outlasts.
-  const database = new Database(path, { timeout: 0 });
-  try {
-    const version = versionOf(database, path);
-    database.pragma("journal_mode = WAL");
-    // What an append acknowledges survives a power cut; in WAL mode the default does not.
-    database.pragma("synchronous = FULL");
-    if (version < migrations.length) database.transaction(() => migrate(database, path)).immediate();
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-function migrate(database: Database.Database, path: string): void {
-  // Again, under the lock: somebody else may have been faster.
-  for (const step of migrations.slice(versionOf(database, path))) database.exec(step);
-  database.pragma(`application_id = ${applicationId}`);
-  database.pragma(`user_version = ${migrations.length}`);
-}
-
-/** 0 for an empty database, which becomes ours. */
-function versionOf(database: Database.Database, path: string): number {
-  // In one transaction, so that a migration cannot come between.
-  const [id, version, objects] = database.transaction(() => [
-    database.pragma("application_id", { simple: true }) as number,
-    database.pragma("user_version", { simple: true }) as number,
-    database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get() as number,
-  ])() as [number, number, number];
-  if (id === 0 && version === 0 && objects === 0) return 0;
-  if (id !== applicationId) throw badEvidence(path, "the file is a database of somebody else");
-  if (version > migrations.length)
-    throw badEvidence(path, `the file has version ${version}, this pnl-bridge knows ${migrations.length}`);
-  return version;
-}
-
-export const badEvidence = (path: string, what: string, cause?: unknown): BridgeError =>
-  new BridgeError("BAD_DATABASE", { what, where: path, mend: "name another file for evidence; it is created", cause });
-
-/** Undefined where there is no file. */
-const inodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;

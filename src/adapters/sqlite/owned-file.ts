@@ -1,0 +1,74 @@
+/**
+ * A database file that is this program's own, synchronous: for the threads in which such files live, where waiting for the disk delays
+ * nobody. Its header says whose it is, and which version of the schema it has; a file that is somebody else's is left as it is.
+ */
+import { mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "better-sqlite3";
+import { BridgeError } from "../../domain/errors.ts";
+
+export interface OwnedKind {
+  /** In the header of the file, by which `file` and we tell it from other databases. */
+  readonly applicationId: number;
+  /** Step n brings a file from version n to n + 1. A step that was released is never changed. */
+  readonly migrations: readonly string[];
+  /** FULL: what was committed survives a power cut. NORMAL: it survives the death of every process, and no commit waits for the disk. */
+  readonly synchronous: "FULL" | "NORMAL";
+  /** How to mend it where the file is not what it should be. */
+  readonly mend: string;
+}
+
+/**
+ * Creates the file and its folder where they are missing, unless it `mustExist`. Throws BAD_DATABASE for a file that is not ours, and
+ * SqliteError SQLITE_BUSY, with nothing changed, where another connection holds the lock. Of a file that has its version nothing is
+ * written, and no lock that a writer could feel is taken.
+ */
+export function openOwned(path: string, kind: OwnedKind, { mustExist = false } = {}): Database.Database {
+  if (!mustExist) mkdirSync(dirname(path), { recursive: true });
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  // What is shorter than a header SQLite takes for empty, and would write over it.
+  if (size > 0 && size < 512) throw badOwned(path, kind, "the file is no SQLite database");
+  // Waiting inside SQLite would also keep readers waiting, and in steps that a writer in a tight loop outlasts.
+  const database = new Database(path, { timeout: 0, fileMustExist: mustExist });
+  try {
+    const version = versionOf(database, path, kind);
+    database.pragma("journal_mode = WAL");
+    database.pragma(`synchronous = ${kind.synchronous}`);
+    if (version < kind.migrations.length) database.transaction(() => migrate(database, path, kind)).immediate();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+export const badOwned = (path: string, { mend }: OwnedKind, what: string): BridgeError =>
+  new BridgeError("BAD_DATABASE", { what, where: path, mend });
+
+/** Undefined where there is no file. */
+export const inodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+
+export const isDamage = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+
+function migrate(database: Database.Database, path: string, kind: OwnedKind): void {
+  // Again, under the lock: somebody else may have been faster.
+  for (const step of kind.migrations.slice(versionOf(database, path, kind))) database.exec(step);
+  database.pragma(`application_id = ${kind.applicationId}`);
+  database.pragma(`user_version = ${kind.migrations.length}`);
+}
+
+/** 0 for an empty database, which becomes ours. */
+function versionOf(database: Database.Database, path: string, kind: OwnedKind): number {
+  // In one transaction, so that a migration cannot come between.
+  const [id, version, objects] = database.transaction(() => [
+    database.pragma("application_id", { simple: true }) as number,
+    database.pragma("user_version", { simple: true }) as number,
+    database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get() as number,
+  ])() as [number, number, number];
+  if (id === 0 && version === 0 && objects === 0) return 0;
+  if (id !== kind.applicationId) throw badOwned(path, kind, "the file is a database of somebody else");
+  const known = kind.migrations.length;
+  if (version > known) throw badOwned(path, kind, `the file has version ${version}, this pnl-bridge knows ${known}`);
+  return version;
+}

@@ -1,0 +1,106 @@
+/**
+ * The other side: in the thread. One question, one answer, by its number. Who meets a lock tries again for a bounded time, while other
+ * questions go on. After `close` the thread ends.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { parentPort } from "node:worker_threads";
+import Database from "better-sqlite3";
+import { BridgeError } from "../../domain/errors.ts";
+import { isDamage } from "./owned-file.ts";
+import type { Failure, FromThread, Questions, ToThread } from "./thread-messages.ts";
+
+export interface AnswerOptions {
+  /** How long a lock that another process holds is waited for. */
+  readonly busyMsMax: number;
+  /** For messages: "the file of evidence". */
+  readonly noun: string;
+  /** The file that a question is about. */
+  readonly whereOf: (ask: string) => string;
+  /** How to mend a damaged one. */
+  readonly mend: string;
+}
+
+const pauseMsMax = 20;
+
+export function answerQuestions<Asked extends { readonly [ask in keyof Asked]: Questions[string] }>(
+  answers: Asked,
+  options: AnswerOptions,
+): void {
+  parentPort?.on("message", async ({ number, ask, given }: ToThread) => {
+    try {
+      const answer = answers[ask as keyof Asked];
+      const value = await untilFree(() => answer(given), options.busyMsMax);
+      if (number > 0) say({ number, value });
+    } catch (error) {
+      if (number > 0) say({ number, failure: failureOf(error, options, options.whereOf(ask)) });
+    }
+    if (ask === "close") parentPort?.close();
+  });
+}
+
+export const say = (message: FromThread): void => parentPort?.postMessage(message);
+
+async function untilFree<T>(work: () => T, busyMsMax: number): Promise<T> {
+  const endsMs = performance.now() + busyMsMax;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > endsMs) throw error;
+    }
+    // Not in step with others who wait, nor with a writer's rhythm.
+    await sleep(pauseMs * (0.5 + Math.random() / 2));
+  }
+}
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code);
+
+interface Meaning extends Omit<Failure, "where"> {
+  /** Of SQLite, or of the system, by its beginning. */
+  readonly codes: RegExp;
+}
+
+const meaningsFor = (noun: string): readonly Meaning[] => [
+  {
+    codes: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
+    code: "DATABASE_BUSY",
+    what: `another process keeps ${noun} locked`,
+    mend: "end what holds it open in a transaction",
+  },
+  {
+    codes: /^SQLITE_CONSTRAINT/,
+    code: "REFUSED",
+    what: `the rules of ${noun} do not permit it`,
+    mend: "name values that stand in their columns' domains",
+  },
+  {
+    codes: /^(SQLITE_FULL|ENOSPC|EDQUOT)/,
+    code: "UNWRITABLE",
+    what: `there is no room for ${noun}`,
+    mend: "make room; nothing has to be started again",
+  },
+  {
+    codes: /^(SQLITE_READONLY|EACCES|EPERM|EROFS)/,
+    code: "UNWRITABLE",
+    what: `${noun}, or its folder, may not be written`,
+    mend: "permit it; nothing has to be started again",
+  },
+  {
+    codes: /^(SQLITE_IOERR|SQLITE_CANTOPEN|E[A-Z]+$)/,
+    code: "UNWRITABLE",
+    what: `${noun} cannot be opened or written`,
+    mend: "look at the disk and the path",
+  },
+];
+
+function failureOf(error: unknown, { noun, mend }: AnswerOptions, where: string): Failure {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  if (error instanceof BridgeError) return { code: error.code, what: error.message, where: error.where, mend: error.mend };
+  if (isDamage(error))
+    return { code: "BAD_DATABASE", what: `the file is damaged, or no SQLite database: ${message}`, where, mend };
+  const meaning = meaningsFor(noun).find(({ codes }) => codes.test(String(code)));
+  if (meaning === undefined) return { code: "INTERNAL", what: String(error), where, mend: "" };
+  const detail = meaning.code === "REFUSED" ? message : code;
+  return { code: meaning.code, what: `${meaning.what}: ${detail}`, where, mend: meaning.mend };
+}

@@ -1,0 +1,26 @@
+import type { ErrorCode } from "../../domain/errors.ts";
+
+/** By what is asked: what comes with it, and the answer. */
+// biome-ignore lint/suspicious/noExplicitAny: each question has its own
+export type Questions = Readonly<Record<string, (given: any) => unknown>>;
+
+export interface ToThread {
+  /** 0 where no answer is wanted. */
+  readonly number: number;
+  readonly ask: string;
+  readonly given: unknown;
+}
+
+export type FromThread =
+  | { readonly number: number; readonly value: unknown }
+  | { readonly number: number; readonly failure: Failure }
+  /** Unasked. */
+  | { readonly event: string };
+
+/** An error as it crosses between threads, which keep only its text. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly what: string;
+  readonly where: string;
+  readonly mend: string;
+}
