@@ -95,7 +95,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #supervisor: Supervisor;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
-  readonly #published: Published;
+  #published: Published;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -130,7 +130,8 @@ export class ControlPlane {
       digest: sha256,
       name,
       signals: () => ({ ...signals(), quarantined: quarantined(), owedOldestMs: owed.owedToLegacy().oldestMs }),
-      onFailure: (what, failure) => this.#tell({ kind: "store_failed", what: `${what}: ${failure}`, epoch: this.follower.seenEpoch }),
+      onFailure: (what, failure) =>
+        this.#tell({ kind: "store_failed", what: `${what}: ${failure}`, epoch: this.follower.seenEpoch }),
     });
   }
 
@@ -139,6 +140,23 @@ export class ControlPlane {
     await this.follower.start();
     await this.#publishFirst();
     this.#supervisor.start();
+  }
+
+  /** The file has changed on disk: what it says of the fleet is obeyed when somebody publishes it. */
+  fileChanged(config: Config): void {
+    const before = this.drift;
+    this.#published = publishedOf(config);
+    if (this.drift !== before) {
+      const what = this.drift
+        ? "CONFIG_DRIFT: this file says something else than what is published: config publish settles it"
+        : "settled";
+      this.#tell({ kind: "config_drift", what, epoch: this.follower.seenEpoch });
+    }
+  }
+
+  /** The file on disk cannot be read any more: the last good one holds. */
+  fileRefused(failure: BridgeError): void {
+    this.#tell({ kind: "config_refused", what: failure.line, epoch: this.follower.seenEpoch });
   }
 
   /** Whether the file of this process says something else than what the fleet goes by. */
@@ -160,7 +178,10 @@ export class ControlPlane {
   get store(): ControlStore {
     const { store } = this.follower;
     if (store !== undefined) return store;
-    throw new BridgeError("SYSTEM_DOWN", { what: "the control store was not reached yet", mend: "it is tried again every second" });
+    throw new BridgeError("SYSTEM_DOWN", {
+      what: "the control store was not reached yet",
+      mend: "it is tried again every second",
+    });
   }
 
   async status(): Promise<Status> {
@@ -237,7 +258,10 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
 export function openControlStore({ config, folder }: ControlSettings): Promise<ControlStore> {
   const { control } = config.stores;
   if (control === null)
-    throw new BridgeError("BAD_CONFIG", { what: "no control store is configured", mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }" });
+    throw new BridgeError("BAD_CONFIG", {
+      what: "no control store is configured",
+      mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
+    });
   const file = sqliteFile(control);
   return file === undefined ? openPostgresControlStore(control) : openSqliteControlStore(resolve(folder, file));
 }

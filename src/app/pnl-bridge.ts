@@ -9,15 +9,18 @@ import { CommandSystem } from "../adapters/worker/index.ts";
 import {
   type CallComparison,
   type ConvertAnswer,
+  type MethodCounters,
   PnLServiceBridge,
   type PnLServiceBridgeOptions,
 } from "../bridges/service/index.ts";
-import { type Config, loadConfig, type SystemConfig } from "../config/index.ts";
+import { type Config, loadConfig, type SystemConfig, watchConfigFile } from "../config/index.ts";
 import { BridgeError, unreachable } from "../domain/errors.ts";
 import type { Side } from "../domain/phase.ts";
+import { planOf } from "../domain/plan.ts";
 import { LegacyDeskService } from "../legacy-desk/index.ts";
 import type { EvidenceStore } from "../ports/evidence.ts";
 import type { BridgedSystem } from "../ports/system.ts";
+import { ControlPlane, sqliteFile } from "./control-plane.ts";
 import { pinnedPrices } from "./parity.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
 import { givenMarks, ModernEngineService } from "./systems/modern-service.ts";
@@ -39,13 +42,18 @@ export interface PnlBridge {
   readonly service: PnLServiceBridge;
   /** Where comparisons are kept; undefined where no control store is configured. */
   readonly evidence: EvidenceStore | undefined;
+  /** Through which the bridge follows the plan of the fleet; undefined where no control store is configured. */
+  readonly control: ControlPlane | undefined;
   /** Ends shadowing, writes what evidence there is, and closes systems and stores. */
   close(): Promise<void>;
 }
 
 /**
- * The bridge of a configuration file: legacy and modern as it says, routed by its plan, comparisons kept beside its control store.
- * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws.
+ * The bridge of a configuration file: legacy and modern as it says, routed by the plan of its control store, comparisons kept beside
+ * that. Without a control store the file's own plan holds. A change of the file is noticed: its plan without a control store is obeyed
+ * at once, with one it is reported as drift; all else holds from the next start on.
+ *
+ * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws; a control store that is away is no hindrance.
  */
 export async function createPnlBridge({ config: given, onComparison, marks, log }: PnlBridgeOptions): Promise<PnlBridge> {
   const config = typeof given === "string" ? await loadConfig(given) : given;
@@ -59,10 +67,11 @@ export async function createPnlBridge({ config: given, onComparison, marks, log 
     opened.push(monitor);
     const { positionThreshold, comparisonThreshold } = config.validation;
     const { legacy, modern } = config.systems;
+    const follows = config.stores.control !== null;
     const service = new PnLServiceBridge(
       {
         ...systems,
-        plan: config.plan,
+        plan: follows ? planOf({ phase: "read_only", epoch: 0 }) : config.plan,
         tolerances: { position: positionThreshold, pnl: comparisonThreshold },
         convert: conversions(config),
         ...(timeoutOf(legacy) === undefined ? {} : { legacyTimeoutMs: timeoutOf(legacy) as number }),
@@ -76,10 +85,16 @@ export async function createPnlBridge({ config: given, onComparison, marks, log 
       },
       { clock: systemClock, load: monitor, draw: Math.random },
     );
+    const control = follows ? controlOf(service, config, folder) : undefined;
+    if (control !== undefined) opened.unshift(control);
+    await control?.start();
+    const stopWatching = typeof given === "string" ? watchFile(given, config, service, control) : undefined;
     return {
       service,
       evidence,
+      control,
       close: async () => {
+        stopWatching?.();
         try {
           await service.close();
         } finally {
@@ -92,6 +107,41 @@ export async function createPnlBridge({ config: given, onComparison, marks, log 
     await closeAll(opened);
     throw failure;
   }
+}
+
+function controlOf(service: PnLServiceBridge, config: Config, folder: string): ControlPlane {
+  return new ControlPlane({
+    config,
+    folder,
+    onPlan: ({ plan }) => service.setPlan(plan),
+    oldestRunning: () => service.oldestRunning,
+    signals: () => signalsOf(service),
+    report: () => ({ ...signalsOf(service), inFlight: service.inFlight, evidenceDropped: service.evidenceDropped }),
+  });
+}
+
+/** What triggers judge by: of all methods together. */
+function signalsOf({ counters }: PnLServiceBridge) {
+  const all = Object.values(counters);
+  const sum = (of: (counters: MethodCounters) => number): number => all.reduce((total, one) => total + of(one), 0);
+  const fellBack = ({ fellBack: by }: MethodCounters): number => Object.values(by).reduce((total, count) => total + count, 0);
+  return {
+    modernAsked: sum((one) => one.answered.modern + fellBack(one)),
+    // A breaker is open because modern failed.
+    modernFailed: sum((one) => one.modernFailed + (one.fellBack.BREAKER_OPEN ?? 0)),
+    servedMismatches: sum(({ servedDiverged }) => servedDiverged),
+  };
+}
+
+function watchFile(path: string, config: Config, service: PnLServiceBridge, control: ControlPlane | undefined): () => void {
+  return watchConfigFile(path, {
+    current: config,
+    onChange: (changed) => {
+      if (control === undefined) service.setPlan({ ...changed.plan, epoch: service.plan.epoch + 1 });
+      else control.fileChanged(changed);
+    },
+    onBad: (failure) => control?.fileRefused(failure),
+  });
 }
 
 /** What of it cannot be closed is left; closing twice does no harm. */
@@ -214,7 +264,7 @@ function conversions({ systems }: Config): Partial<Record<Side, ConvertAnswer>> 
 /** Comparisons stand beside the control store: in a file of their own, or in the same database. */
 async function openEvidence({ stores }: Config, folder: string): Promise<EvidenceStore | undefined> {
   if (stores.control === null) return undefined;
-  const [, file] = /^sqlite:(?:\/\/)?(.+)$/.exec(stores.control) ?? [];
+  const file = sqliteFile(stores.control);
   if (file !== undefined) return openSqliteEvidenceStore(join(dirname(resolve(folder, file)), "evidence.db"));
   return openPostgresEvidenceStore(stores.control);
 }

@@ -28,6 +28,8 @@ export interface ControlEvent {
     | "plan"
     | "freshness"
     | "switch_file"
+    | "config_drift"
+    | "config_refused"
     | "unreadable_section"
     | "epoch_went_back"
     | "snapshot_refused"

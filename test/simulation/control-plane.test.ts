@@ -380,24 +380,28 @@ class Simulation {
 const answerOf = (plan: MigrationPlan) => routeOf(plan, {}, 0).answer;
 
 describe(`a fleet that lives through anything (${runs} runs from seed ${firstSeed})`, () => {
-  it("obeys no illegal state, moves on through verdicts only, can always go back, and answers no call under two epochs", async () => {
-    const seen = { phases: new Set<Phase>(), answered: 0, rollbacks: 0 };
-    for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-      const simulation = new Simulation(seed);
-      try {
-        await simulation.run();
-      } catch (failure) {
-        throw new Error(`SEED=${seed} RUNS=1`, { cause: failure });
+  it(
+    "obeys no illegal state, moves on through verdicts only, can always go back, and answers no call under two epochs",
+    async () => {
+      const seen = { phases: new Set<Phase>(), answered: 0, rollbacks: 0 };
+      for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+        const simulation = new Simulation(seed);
+        try {
+          await simulation.run();
+        } catch (failure) {
+          throw new Error(`SEED=${seed} RUNS=1`, { cause: failure });
+        }
+        for (const phase of simulation.phasesSeen) seen.phases.add(phase);
+        seen.answered += simulation.answered;
+        seen.rollbacks += simulation.rollbacks;
+        for (const { process } of simulation.members) process.kill();
+        await settle();
       }
-      for (const phase of simulation.phasesSeen) seen.phases.add(phase);
-      seen.answered += simulation.answered;
-      seen.rollbacks += simulation.rollbacks;
-      for (const { process } of simulation.members) process.kill();
-      await settle();
-    }
-    // The walk has been everywhere, else it has shown nothing.
-    if (runs >= 100) expect([...seen.phases].toSorted()).toEqual(phases.toSorted());
-    expect(seen.answered).toBeGreaterThan(runs * 50);
-    expect(seen.rollbacks).toBeGreaterThan(runs);
-  });
+      // The walk has been everywhere, else it has shown nothing.
+      if (runs >= 100) expect([...seen.phases].toSorted()).toEqual(phases.toSorted());
+      expect(seen.answered).toBeGreaterThan(runs * 50);
+      expect(seen.rollbacks).toBeGreaterThan(runs);
+    },
+    60_000 + 200 * runs,
+  );
 });
