@@ -143,6 +143,38 @@ command(
     under: symbols,
   },
 );
+const configuration = program
+  .command("config")
+  .description("the configuration file: is it valid, what holds, and what may stand in it")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  pnl-bridge config validate --config pnl_migration_config.yaml
+  pnl-bridge config show --config pnl_migration_config.yaml
+  pnl-bridge config schema > pnl_migration_config.schema.json`,
+  );
+command(
+  "validate",
+  "whether a file is valid; if not, the first thing that is wrong, with line and column",
+  () => import("./commands/config-validate.ts"),
+  [new Option("--config <file>", "the configuration file").makeOptionMandatory(), json()],
+  { under: configuration },
+);
+command(
+  "show",
+  "every value that holds, with where it comes from; secrets are left out",
+  () => import("./commands/config-show.ts"),
+  [config(), json()],
+  { under: configuration },
+);
+command(
+  "schema",
+  "JSON Schema of the file, for editors",
+  () => import("./commands/config-schema.ts"),
+  [new Option("--json", "print it on one line")],
+  { under: configuration },
+);
 command("doctor", "what this machine and this configuration can and cannot do", () => import("./commands/doctor.ts"), [
   config(),
   new Option("--system <side>", "do the checks that every system must pass on this one").choices(["legacy", "modern"]),

@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { type ConfigValue, configSources, listConfig } from "./index.ts";
+
+const valuesOf = (text: string): ReadonlyMap<string, ConfigValue> =>
+  new Map(configSources(text, "desk.yaml").values.map((value) => [value.key, value]));
+
+test("the built-in configuration: every value, each by default", async () => {
+  const { values, unused } = await listConfig(undefined);
+  expect(values.every(({ from }) => from === "default")).toBe(true);
+  expect(unused).toEqual([]);
+  expect(values.map(({ key, value }) => `${key} ${JSON.stringify(value)}`)).toMatchInlineSnapshot(`
+    [
+      "migration.phase "shadow_mode"",
+      "migration.feature_flags.use_new_calculator false",
+      "migration.feature_flags.use_new_storage false",
+      "migration.feature_flags.use_new_reports false",
+      "migration.traffic_routing.new_system_percentage 0",
+      "migration.traffic_routing.user_whitelist []",
+      "migration.traffic_routing.user_denylist []",
+      "migration.traffic_routing.bucket_by "book"",
+      "migration.validation.comparison_threshold "0.01"",
+      "migration.validation.position_threshold "0.0001"",
+      "migration.validation.alert_on_mismatch true",
+      "migration.monitoring.log_all_calculations true",
+      "migration.monitoring.performance_tracking true",
+      "migration.monitoring.alert_url null",
+      "migration.approvals.two_person []",
+      "migration.triggers.error_rate 0.5",
+      "migration.triggers.error_calls_min 20",
+      "migration.triggers.window_s 10",
+      "migration.triggers.served_mismatch true",
+      "migration.triggers.quarantine true",
+      "migration.triggers.owed_age_s 30",
+      "migration.triggers.hold_min 15",
+      "systems.legacy.kind "builtin"",
+      "systems.legacy.name "legacy-desk"",
+      "systems.legacy.mode "chained"",
+      "systems.modern.kind "builtin"",
+      "systems.modern.name "modern-engine"",
+      "stores.control null",
+      "watch.trade_ledger null",
+      "watch.market_prices null",
+      "gateway.listen "127.0.0.1:8080"",
+      "gateway.allowed_hosts []",
+      "gateway.rate_limit_per_s 0",
+      "control.instance null",
+      "control.heartbeat_ms 1000",
+      "control.lease_ms 60000",
+      "control.stale_ms 5000",
+      "control.poll_ms 1000",
+    ]
+  `);
+});
+
+test("each value says where it comes from", () => {
+  const values = valuesOf(
+    "migration:\n  phase: read_only\n  feature_flags:\n  traffic_routing: { user_whitelist: [bob, amy], user_denylist: }\n  monitoring: { alert_url: null }\nsystems:\n  modern: { kind: command, command: [desk, serve] }\ncontrol: { stale_ms: 5000 }\n",
+  );
+  const from = (key: string) => [values.get(key)?.value, values.get(key)?.from];
+  expect(from("migration.phase")).toEqual(["read_only", "desk.yaml:2:10"]);
+  expect(from("migration.feature_flags.use_new_storage")).toEqual([false, "default"]);
+  expect(from("migration.traffic_routing.user_whitelist")).toEqual([["amy", "bob"], "desk.yaml:4:38"]);
+  expect(from("migration.traffic_routing.user_denylist")).toEqual([[], "default"]);
+  expect(from("migration.monitoring.alert_url")).toEqual([null, "desk.yaml:5:28"]);
+  expect(from("systems.modern.command")).toEqual([["desk", "serve"], "desk.yaml:7:37"]);
+  expect(from("systems.modern.pnl_in")).toEqual(["money", "default"]);
+  expect(from("systems.legacy.name")).toEqual(["legacy-desk", "default"]);
+  // Said, be it what it is anyway.
+  expect(from("control.stale_ms")).toEqual([5000, "desk.yaml:8:22"]);
+});
+
+test("what stands behind an alias comes from where it is written", () => {
+  const text = "migration:\n  validation: { comparison_threshold: &t 0.5, position_threshold: *t }\n";
+  expect(valuesOf(text).get("migration.validation.position_threshold")).toMatchObject({ value: "0.5", from: "desk.yaml:2:42" });
+});
+
+test.each([
+  [
+    "migration: { monitoring: { alert_url: 'https://hooks.example/T0/hunter2?t=hunter2' } }",
+    "migration.monitoring.alert_url",
+    "https://hooks.example/…",
+  ],
+  ["stores: { control: 'postgres://desk:hunter2@db.example/pnl' }", "stores.control", "postgres://…@db.example/pnl"],
+  ["stores: { control: 'postgres://desk:hunter2@x@db/pnl?sslmode=require' }", "stores.control", "postgres://…@db/pnl?…"],
+  ["stores: { control: 'postgresql://db/pnl?user=desk&password=hunter2' }", "stores.control", "postgresql://db/pnl?…"],
+  ["stores: { control: 'postgres:///pnl?password=hunter2@x' }", "stores.control", "postgres://…@x"],
+  ["stores: { control: 'sqlite:./a?b.db' }", "stores.control", "sqlite:./a?b.db"],
+  ["systems: { modern: { kind: http, url: 'https://x/api?key=hunter2' } }", "systems.modern.url", "https://x/api?…"],
+])("no secret is shown: %s", (text, key, value) => {
+  expect(valuesOf(text).get(key)?.value).toBe(value);
+  expect(JSON.stringify([...valuesOf(text).values()])).not.toContain("hunter2");
+});
+
+test("what nothing obeys is named apart", () => {
+  const { values, unused } = configSources("reports: { dir: ./x }\n", "desk.yaml");
+  expect(unused).toEqual(["reports"]);
+  expect(values.some(({ key }) => key.startsWith("reports"))).toBe(false);
+});

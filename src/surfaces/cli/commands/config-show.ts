@@ -1,0 +1,27 @@
+import { type ConfigValue, showConfig } from "../../../app/config-commands.ts";
+import { plain } from "../../../domain/plain-text.ts";
+import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+export async function run(
+  options: { readonly config?: string; readonly json?: boolean },
+  { out }: Streams,
+): Promise<CommandResult> {
+  const { values, unused } = await showConfig(options.config);
+  if (options.json) return jsonResult({ file: options.config ?? null, values, unused }, true);
+  const paint = painter(colourful(out));
+  const rows = values.map(({ key, value, from }) => ({ key, value: plain(textOf(value)), from }));
+  const keyWidth = Math.max(...rows.map(({ key }) => key.length));
+  const valueWidth = Math.min(valueWidthMax, Math.max(...rows.map(({ value }) => value.length)));
+  const lines = rows.map(({ key, value, from }) => {
+    const source = from === "default" ? paint("dim", from) : plain(from);
+    return `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${source}`;
+  });
+  const note = unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
+  return { exitCode: 0, text: [...lines, ...note].join("\n") };
+}
+
+/** Longer ones push their source to the right. */
+const valueWidthMax = 40;
+
+const textOf = (value: ConfigValue["value"]): string =>
+  Array.isArray(value) ? `[${value.join(", ")}]` : value === null ? "(none)" : String(value);

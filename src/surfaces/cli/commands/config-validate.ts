@@ -1,0 +1,23 @@
+import { validateConfig } from "../../../app/config-commands.ts";
+import { plain } from "../../../domain/plain-text.ts";
+import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+export async function run(
+  options: { readonly config: string; readonly json?: boolean },
+  { out, err }: Streams,
+): Promise<CommandResult> {
+  const file = options.config;
+  const validation = await validateConfig(file);
+  if (!validation.ok) {
+    const { code, message, where, mend, line } = validation.error;
+    err.write(`${line}\n`);
+    return options.json
+      ? jsonResult({ ok: false, file, error: { code, what: message, where, mend } }, false)
+      : { exitCode: 1, text: [] };
+  }
+  const { unused } = validation.config;
+  if (options.json) return jsonResult({ ok: true, file, unused }, true);
+  const paint = painter(colourful(out));
+  const note = unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
+  return { exitCode: 0, text: [`${paint("green", "valid")}: ${plain(file)}`, ...note].join("\n") };
+}

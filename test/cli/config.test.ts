@@ -1,0 +1,114 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { pnlBridge, withFiles } from "./run-cli.ts";
+
+const desk = `migration:
+  phase: dual_write
+  feature_flags: { use_new_storage: true }
+  monitoring: { alert_url: "https://hooks.example/T0/hunter2" }
+stores: { control: "postgres://desk:hunter2@db.example/pnl", legacy: "sqlite:./pnl_tracker.db" }
+`;
+
+const validate = (text: string, ...args: readonly string[]) =>
+  withFiles({ "desk.yaml": text }, async (folder) => {
+    const file = join(folder, "desk.yaml");
+    return { file, ...(await pnlBridge(["config", "validate", "--config", file, ...args])) };
+  });
+
+describe("config validate", () => {
+  it("says that a file is valid, and what in it has no effect", async () => {
+    const { file, code, out, err } = await validate(desk);
+    expect([code, out, err]).toEqual([0, `valid: ${file}\nno effect in this version: stores.legacy\n`, ""]);
+    const json = await validate(desk, "--json");
+    expect([json.code, JSON.parse(json.out), json.err]).toEqual([
+      0,
+      { ok: true, file: json.file, unused: ["stores.legacy"] },
+      "",
+    ]);
+  });
+
+  it("says the first thing that is wrong in one line, with exit code 1", async () => {
+    const text = "migration:\n  phsae: read_only\n  zzz: 1\n";
+    const { file, code, out, err } = await validate(text);
+    const line = `BAD_CONFIG: unknown key "migration.phsae" (${file}:2:3); did you mean "phase"?\n`;
+    expect([code, out, err]).toEqual([1, "", line]);
+    const json = await validate(text, "--json");
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.out)).toEqual({
+      ok: false,
+      file: json.file,
+      error: {
+        code: "BAD_CONFIG",
+        what: 'unknown key "migration.phsae"',
+        where: `${json.file}:2:3`,
+        mend: 'did you mean "phase"?',
+      },
+    });
+    expect(json.err.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  it("cannot check a file that is not there, or none", async () => {
+    const missing = await pnlBridge(["config", "validate", "--config", "no-such.yaml"]);
+    expect([missing.code, missing.out]).toEqual([2, ""]);
+    expect(missing.err).toMatch(/^UNREADABLE: there is no such configuration file \(no-such\.yaml\)\n$/);
+    const none = await pnlBridge(["config", "validate"]);
+    expect([none.code, none.out]).toEqual([2, ""]);
+    expect(none.err).toMatch(/^BAD_USAGE: .*--config/);
+  });
+});
+
+describe("config show", () => {
+  it("lists every value with where it comes from, and no secret", () =>
+    withFiles({ "desk.yaml": desk }, async (folder) => {
+      const file = join(folder, "desk.yaml");
+      const { code, out, err } = await pnlBridge(["config", "show", "--config", file]);
+      expect([code, err]).toEqual([0, ""]);
+      expect(out).not.toContain("hunter2");
+      const rows = out
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/ {2,}/));
+      expect(rows).toContainEqual(["migration.phase", "dual_write", `${file}:2:10`]);
+      expect(rows).toContainEqual(["migration.feature_flags.use_new_reports", "false", "default"]);
+      expect(rows).toContainEqual(["migration.monitoring.alert_url", "https://hooks.example/…", `${file}:4:28`]);
+      expect(rows).toContainEqual(["stores.control", "postgres://…@db.example/pnl", `${file}:5:20`]);
+      expect(rows).toContainEqual(["control.instance", "(none)", "default"]);
+      expect(rows.at(-1)).toEqual(["no effect in this version: stores.legacy"]);
+      const json = await pnlBridge(["config", "show", "--config", file, "--json"]);
+      const document = JSON.parse(json.out);
+      expect(json.out).not.toContain("hunter2");
+      expect(document).toMatchObject({ file, unused: ["stores.legacy"] });
+      expect(document.values).toContainEqual({ key: "migration.phase", value: "dual_write", from: `${file}:2:10` });
+      expect(document.values).toHaveLength(rows.length - 1);
+    }));
+
+  it("shows the built-in configuration where none is named", async () => {
+    const { code, out } = await pnlBridge(["config", "show", "--json"]);
+    const { file, values, unused } = JSON.parse(out);
+    expect([code, file, unused]).toEqual([0, null, []]);
+    expect(values).toContainEqual({ key: "migration.phase", value: "shadow_mode", from: "default" });
+  });
+
+  it("refuses a file that is none, as every command does", () =>
+    withFiles({ "desk.yaml": "migration: 5" }, async (folder) => {
+      const { code, out, err } = await pnlBridge(["config", "show", "--config", join(folder, "desk.yaml")]);
+      expect([code, out]).toEqual([2, ""]);
+      expect(err).toMatch(/^BAD_CONFIG: migration must be a section .*desk\.yaml:1:12\)\n$/);
+    }));
+});
+
+it("config schema prints JSON Schema, for reading or on one line", async () => {
+  const read = await pnlBridge(["config", "schema"]);
+  const line = await pnlBridge(["config", "schema", "--json"]);
+  expect([read.code, line.code, read.err, line.err]).toEqual([0, 0, "", ""]);
+  expect(JSON.parse(read.out)).toEqual(JSON.parse(line.out));
+  expect(JSON.parse(line.out)).toMatchObject({ type: "object", additionalProperties: false });
+  expect(line.out.trimEnd()).not.toContain("\n");
+});
+
+it("config changes nothing in the file", () =>
+  withFiles({ "desk.yaml": desk }, async (folder) => {
+    for (const command of ["validate", "show"]) await pnlBridge(["config", command, "--config", join(folder, "desk.yaml")]);
+    expect(await readFile(join(folder, "desk.yaml"), "utf8")).toBe(desk);
+  }));
