@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { Argument, Command, CommanderError, Option } from "commander";
 import { BridgeError } from "../../domain/errors.ts";
+import { phases } from "../../domain/phase.ts";
 import { type CommandResult, finish, guardStreams, reportFailure, type Streams } from "./terminal.ts";
 
 const methods = ["fifo", "lifo", "average"];
@@ -28,6 +29,8 @@ Examples:
   pnl-bridge compare --legacy sqlite:./pnl_tracker.db
   pnl-bridge pnl --trades trades_20250724.csv --method lifo --json
   pnl-bridge symbols translate --to bloomberg XCMEOPADPS20250721N0VY3/110.25
+  pnl-bridge status --config pnl_migration_config.yaml
+  pnl-bridge rollback --reason "the numbers of book UST are wrong"
 
 Exit codes: 0 fine, 1 the thing asked about does not hold (systems differ, rows were refused), 2 could not do it.`,
   );
@@ -181,6 +184,121 @@ command("doctor", "what this machine and this configuration can and cannot do", 
   json(),
 ]);
 
+const store = () =>
+  new Option("--store <url>", "the control store alone, sqlite:FILE or postgres://…, where no configuration is at hand");
+const fleetConfig = () => new Option("--config <file>", "the configuration file (default: pnl_migration_config.yaml here)");
+const reason = () => new Option("--reason <text>", "why; the audit keeps it").makeOptionMandatory();
+const actor = () => new Option("--actor <name>", "who, for the audit (default: the user of the operating system)");
+const dwell = () => new Option("--dwell <duration>", "how long each step of a ramp stands, such as 90s, 10m, 1h");
+const target = new Argument("<phase>", "a phase").choices(phases);
+command("status", "phase, plan, fleet, gates and the way back, on one screen", () => import("./commands/status.ts"), [
+  fleetConfig(),
+  store(),
+  json(),
+]);
+const phase = program
+  .command("phase")
+  .description("moves the whole fleet through the phases of the migration")
+  .addHelpText(
+    "after",
+    `
+Phases: ${phases.join(" → ")}. Forward moves need open gates and go one at a time; backward moves need none.
+
+Examples:
+  pnl-bridge phase advance --dry-run --reason "monday's comparisons are clean"
+  pnl-bridge phase retreat --reason "month end"
+  pnl-bridge phase set dual_write --reason "the fault of yesterday is mended"      # also takes modern back into use`,
+  );
+const dryRun = () => new Option("--dry-run", "judge the gates and say what would change, and change nothing");
+for (const [move, description] of [
+  ["advance", "one phase forward, through its gates"],
+  ["retreat", "one phase back"],
+] as const)
+  command(move, description, () => import("./commands/phase.ts"), [reason(), actor(), dryRun(), fleetConfig(), store(), json()], {
+    under: phase,
+    fixed: { move },
+  });
+command(
+  "set",
+  "to an earlier phase, to the next one, or the present one again, which takes modern back into use",
+  () => import("./commands/phase.ts"),
+  [reason(), actor(), dryRun(), fleetConfig(), store(), json()],
+  { under: phase, argument: target, fixed: { move: "set" } },
+);
+command("gates", "what stands before the next phase", () => import("./commands/gates.ts"), [
+  new Option("--target <phase>", "before another phase").choices(phases),
+  fleetConfig(),
+  store(),
+  json(),
+]);
+command(
+  "sign-off",
+  "a person approves a phase (approved), or lets go of legacy for good (legacy_window, in cleanup)",
+  () => import("./commands/sign-off.ts"),
+  [
+    new Option("--actor <name>", "who signs").makeOptionMandatory(),
+    new Option("--note <text>", "what was looked at").makeOptionMandatory(),
+    new Option("--phase <phase>", "for which phase (default: the next one)").choices(phases),
+    fleetConfig(),
+    store(),
+    json(),
+  ],
+  { argument: new Argument("<gate>", "approved or legacy_window") },
+);
+command(
+  "traffic",
+  "how much of the traffic modern answers in dual_write: at once, or by a ramp that stops when a trigger fires",
+  () => import("./commands/traffic.ts"),
+  [
+    reason(),
+    actor(),
+    new Option("--ramp <percentages>", "in steps instead, such as 10,25,50,100"),
+    dwell(),
+    fleetConfig(),
+    store(),
+    json(),
+  ],
+  { argument: new Argument("[percent]", "0 to 100") },
+);
+const whitelist = program.command("whitelist").description("users whom modern answers whatever the percentage");
+for (const change of ["add", "remove"] as const)
+  command(
+    change,
+    change === "add" ? "lets a user in" : "takes a user out",
+    () => import("./commands/whitelist.ts"),
+    [reason(), actor(), fleetConfig(), store(), json()],
+    { under: whitelist, argument: new Argument("<user>", "the user's name"), fixed: { change } },
+  );
+command(
+  "rollback",
+  "the emergency: takes everything back to legacy, with nothing but the control store, and waits until every process goes by it",
+  () => import("./commands/rollback.ts"),
+  [
+    reason(),
+    actor(),
+    new Option("--wait <duration>", "at most so long for processes to acknowledge (default: until their leases are over)"),
+    new Option("--gradual", "step by step instead: a ramp down that ends in the rollback"),
+    dwell(),
+    new Option("--drill", "rehearse it on a scratch store, and write into the audit how it went"),
+    fleetConfig(),
+    store(),
+    json(),
+  ],
+);
+const audit = program.command("audit").description("who did what and why, as a chain of hashes");
+command(
+  "verify",
+  "finds what was edited, removed or put in",
+  () => import("./commands/audit-verify.ts"),
+  [fleetConfig(), store(), json()],
+  {
+    under: audit,
+  },
+);
+command("export", "every row, a JSON line each", () => import("./commands/audit-export.ts"), [fleetConfig(), store()], {
+  under: audit,
+});
+
 guardStreams(streams, () => program.opts().verbose === true);
 try {
   await program.parseAsync();
@@ -203,13 +321,14 @@ function command(
   description: string,
   load: Load,
   options: readonly Option[],
-  { under = program, argument }: { readonly under?: Command; readonly argument?: Argument } = {},
+  { under = program, argument, fixed }: { readonly under?: Command; readonly argument?: Argument; readonly fixed?: object } = {},
 ): void {
   const subcommand = under.command(name).description(description);
   for (const option of options) subcommand.addOption(option);
   if (argument !== undefined) subcommand.addArgument(argument);
   subcommand.action(async (...given) => {
-    const named = argument === undefined ? given[0] : { ...(given[1] as object), [argument.name()]: given[0] };
+    const options = argument === undefined ? given[0] : { ...(given[1] as object), [argument.name()]: given[0] };
+    const named = { ...fixed, ...(options as object) };
     await finish(await (await load()).run(named as never, streams), streams);
   });
 }

@@ -1,0 +1,21 @@
+import { BridgeError } from "../../../domain/errors.ts";
+
+export function percentage(text: string): number {
+  const value = /^\d{1,3}(\.\d{1,3})?$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (value <= 100) return value;
+  throw new BridgeError("BAD_USAGE", {
+    what: `${text} is no percentage`,
+    mend: "name a number from 0 to 100, with at most three decimals",
+  });
+}
+
+export const percentages = (text: string): readonly number[] => text.split(",").map(percentage);
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** `90s`, `10m`, `1h`. */
+export function durationMs(option: string, text: string): number {
+  const [, count, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text.trim()) ?? [];
+  if (count !== undefined && unit !== undefined) return Number(count) * (unitsMs[unit] as number);
+  throw new BridgeError("BAD_USAGE", { what: `${option} ${text} is no duration`, mend: "write 90s, 10m or 1h" });
+}

@@ -1,0 +1,75 @@
+import { type Status, status } from "../../../app/control-commands.ts";
+import { plain } from "../../../domain/plain-text.ts";
+import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+export async function run(
+  options: { readonly config?: string; readonly store?: string; readonly json?: boolean },
+  { out }: Streams,
+): Promise<CommandResult> {
+  const found = await status(options);
+  if (options.json) return jsonResult(found, true);
+  return { exitCode: 0, text: statusText(found, painter(colourful(out))) };
+}
+
+type Paint = ReturnType<typeof painter>;
+
+const lists = (names: readonly string[]): string => (names.length === 0 ? "none" : names.map(plain).join(", "));
+
+/** All of it on one screen. */
+function statusText(found: Status, paint: Paint): string {
+  const { plan, from, held, outOfUse, rollback, ramp, gates, instances, auditHead } = found;
+  const row = (name: string, text: string): string => `${name.padEnd(10)} ${text}`;
+  const flags = Object.entries(plan.flags).map(([name, isSet]) => paint(isSet ? "green" : "dim", `${isSet ? "" : "no "}${name}`));
+  const next = ramp === null ? "" : `, ramp to ${ramp.steps.join(", ")} every ${ramp.dwellMs / 1_000} s, then ${ramp.endsIn}`;
+  return [
+    row(
+      "phase",
+      `${paint("bold", found.phase)} (${from.phase}), epoch ${found.epoch} of ${found.updatedAt} by ${plain(found.updatedBy)}`,
+    ),
+    row("modern", outOfUse === null ? paint("green", "in use") : paint("red", `out of use: ${plain(outOfUse)}`)),
+    row("traffic", `${plan.newSystemPercentage} % (${from.newSystemPercentage}), whitelist: ${lists(plan.userWhitelist)}${next}`),
+    row("writes", `migration_mode ${plan.migrationMode} (${from.migrationMode}), window to legacy ${plan.legacyWindow}`),
+    row("flags", flags.join(", ")),
+    row("rollback", rollback.possible ? paint("green", `possible: ${rollback.why}`) : paint("red", rollback.why)),
+    ...held.map(({ value, asked, why }) => row("held", paint("yellow", `${value} ${plain(asked)}: ${plain(why)}`))),
+    ...(found.unreadable === null ? [] : [row("published", paint("red", `cannot be read here: ${plain(found.unreadable)}`))]),
+    ...(gates === null
+      ? []
+      : [
+          row(
+            "next",
+            `${gates.target}: ${gates.open ? paint("green", "all gates are open") : paint("yellow", closedGates(gates))}`,
+          ),
+        ]),
+    row("audit", auditHead === null ? "nothing is sealed yet" : `sealed up to ${auditHead.seq}, ${auditHead.hash}`),
+    row("store", plain(found.store)),
+    ...(instances.length === 0
+      ? [row("fleet", paint("yellow", "no process"))]
+      : instances.map((one) => row("fleet", instanceText(one, paint)))),
+  ].join("\n");
+}
+
+const closedGates = ({ gates }: NonNullable<Status["gates"]>): string =>
+  gates
+    .filter(({ open }) => !open)
+    .map(({ name, why }) => `${name} (${plain(why)})`)
+    .join("; ");
+
+function instanceText(
+  { name, state, seenEpoch, drainedEpoch, ageMs, report }: Status["instances"][number],
+  paint: Paint,
+): string {
+  const style = state === "live" ? "green" : state === "behind" ? "yellow" : "dim";
+  const { freshness, drift, memory } = report as {
+    readonly freshness?: string;
+    readonly drift?: boolean;
+    readonly memory?: number;
+  };
+  const more = [
+    ...(freshness === undefined || freshness === "fresh" ? [] : [freshness]),
+    ...(drift === true ? ["CONFIG_DRIFT"] : []),
+    ...(memory === undefined ? [] : [`${Math.round(memory / 1e6)} MB`]),
+  ];
+  const epochs = seenEpoch === drainedEpoch ? `epoch ${seenEpoch}` : `epoch ${seenEpoch}, calls of ${drainedEpoch} still run`;
+  return [paint(style, state), plain(name), epochs, `${(ageMs / 1_000).toFixed(1)} s ago`, ...more].join("  ");
+}
