@@ -7,7 +7,6 @@ import { hostname, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { LocalSwitchFile, SnapshotFiles, sha256, systemClock } from "../adapters/host/index.ts";
 import { WebhookAlerts } from "../adapters/http/index.ts";
-import { openPostgresControlStore } from "../adapters/postgres/index.ts";
 import { openSqliteControlStore } from "../adapters/sqlite/index.ts";
 import { type Config, type MigrationSection, migrationSection, readMigrationSection } from "../config/index.ts";
 import {
@@ -255,7 +254,7 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
 }
 
 /** Throws BAD_CONFIG where none is configured, and what opening it throws. */
-export function openControlStore({ config, folder }: ControlSettings): Promise<ControlStore> {
+export async function openControlStore({ config, folder }: ControlSettings): Promise<ControlStore> {
   const { control } = config.stores;
   if (control === null)
     throw new BridgeError("BAD_CONFIG", {
@@ -263,7 +262,10 @@ export function openControlStore({ config, folder }: ControlSettings): Promise<C
       mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
     });
   const file = sqliteFile(control);
-  return file === undefined ? openPostgresControlStore(control) : openSqliteControlStore(resolve(folder, file));
+  if (file !== undefined) return openSqliteControlStore(resolve(folder, file));
+  // Loaded where it is needed: most commands are of SQLite, and an operator in a hurry waits for it.
+  const { openPostgresControlStore } = await import("../adapters/postgres/index.ts");
+  return openPostgresControlStore(control);
 }
 
 export const switchFileOf = (settings: ControlSettings): LocalSwitchFile =>

@@ -190,6 +190,13 @@ const fleetConfig = () => new Option("--config <file>", "the configuration file 
 const reason = () => new Option("--reason <text>", "why; the audit keeps it").makeOptionMandatory();
 const actor = () => new Option("--actor <name>", "who, for the audit (default: the user of the operating system)");
 const dwell = () => new Option("--dwell <duration>", "how long each step of a ramp stands, such as 90s, 10m, 1h");
+command(
+  "publish",
+  "makes what the file says of the migration the plan of the whole fleet",
+  () => import("./commands/config-publish.ts"),
+  [reason(), actor(), fleetConfig(), json()],
+  { under: configuration },
+);
 const target = new Argument("<phase>", "a phase").choices(phases);
 command("status", "phase, plan, fleet, gates and the way back, on one screen", () => import("./commands/status.ts"), [
   fleetConfig(),
