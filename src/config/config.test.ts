@@ -104,6 +104,8 @@ systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, m
     control: { instance: "desk-1", heartbeatMs: 500, leaseMs: 30000, staleMs: 2000, pollMs: 250 },
     unused: [],
   });
+  const whole = JSON.stringify(wholeFile(parseConfig(text, "desk.yaml")));
+  expect(parseConfig(whole, "whole.yaml")).toEqual(parseConfig(text, "desk.yaml"));
 });
 
 test.each([

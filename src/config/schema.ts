@@ -69,7 +69,7 @@ const notAlertUrl = "must be an http or https URL without a user in it";
 const alertUrl = z
   .string(notAlertUrl)
   .max(2_000, notAlertUrl)
-  .regex(/^https?:\/\/[^\s@]+$/i, notAlertUrl)
+  .regex(/^[Hh][Tt][Tt][Pp][Ss]?:\/\/[^\s@]+$/, notAlertUrl)
   .transform((text, context) => {
     const url = URL.parse(text);
     if (url !== null) return url.href;

@@ -1,4 +1,5 @@
 import { unreachable } from "../domain/errors.ts";
+import { phases } from "../domain/phase.ts";
 import type { Config, SystemConfig } from "./config.ts";
 
 /**
@@ -32,7 +33,7 @@ export const wholeFile = (config: Config) => ({
   },
 });
 
-/** The part of `migration:` that is one for the whole fleet; what a process logs of it is its own. Users in order, each once. */
+/** The part of `migration:` that is one for the whole fleet; what a process logs of it is its own. Users and phases in order, each once. */
 export const fleetWide = ({ plan, validation, monitoring, approvals, triggers }: Config) => ({
   phase: plan.phase,
   feature_flags: {
@@ -52,7 +53,7 @@ export const fleetWide = ({ plan, validation, monitoring, approvals, triggers }:
     alert_on_mismatch: validation.alertOnMismatch,
   },
   monitoring: { alert_url: monitoring.alertUrl },
-  approvals: { two_person: approvals.twoPerson },
+  approvals: { two_person: phases.filter((phase) => approvals.twoPerson.includes(phase)) },
   triggers: {
     error_rate: triggers.errorRate,
     error_calls_min: triggers.errorCallsMin,
