@@ -1,3 +1,4 @@
+export { openSqliteControlStore, type SqliteControlOptions, sqliteControlDefaults } from "./control-store.ts";
 export { openSqliteEvidenceStore, type SqliteEvidenceOptions, sqliteEvidenceDefaults } from "./evidence-store.ts";
 export type {
   LegacyDatabase,
