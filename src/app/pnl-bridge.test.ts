@@ -512,8 +512,7 @@ describe("evidence", () => {
     await first.bridge.service.idle();
     await first.bridge.close();
     expect(existsSync(join(folder, ".pnl-bridge/evidence.db"))).toBe(true);
-    // Made by whoever opens the control store, and nobody does yet.
-    expect(existsSync(join(folder, ".pnl-bridge/control.db"))).toBe(false);
+    expect(existsSync(join(folder, ".pnl-bridge/control.db"))).toBe(true);
 
     const { bridge } = await open(folder);
     const kept = (await bridge.evidence?.find({ limit: 10 })) ?? [];
