@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { comparisons, evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
+import { connectionTo, foreignFiles, runSql, schemaDump } from "../../testing/sqlite-files.ts";
 import { openSqliteEvidenceStore, type SqliteEvidenceOptions } from "./index.ts";
 
 let folder: string;
@@ -75,21 +75,12 @@ PRIMARY KEY (method, kind, verdict)
 
 test("the schema is this", async () => {
   await (await open()).close();
-  using database = asDisposable(new Database(path, { readonly: true }));
-  const pragma = (name: string): unknown => database.pragma(name, { simple: true });
-  const statements = database.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid").pluck().all();
-  const dump = [
-    `application_id 0x${(pragma("application_id") as number).toString(16)}`,
-    `user_version ${pragma("user_version")}`,
-    `journal_mode ${pragma("journal_mode")}`,
-    ...statements,
-  ];
-  expect(`\n${dump.join("\n").replaceAll(/\n +/g, "\n")}\n`).toBe(schema);
+  expect(schemaDump(path)).toBe(schema);
 });
 
 test("each question is answered from an index, whatever the number of comparisons", async () => {
   await (await open()).close();
-  using database = asDisposable(new Database(path, { readonly: true }));
+  using database = connectionTo(path, { readonly: true });
   for (const where of ["method = ?", "verdict = ?", "method = ? AND verdict = ?", "method = ? AND verdict = ? AND id < ?"]) {
     const values = where.split(" AND ").map(() => 1);
     const plan = database.prepare(`EXPLAIN QUERY PLAN SELECT * FROM comparisons WHERE ${where} ORDER BY id DESC LIMIT 9`);
@@ -99,17 +90,7 @@ test("each question is answered from an index, whatever the number of comparison
 });
 
 describe("a file that is not ours", () => {
-  const foreign: Readonly<Record<string, (path: string) => void>> = {
-    "a desk's database": (at) => made(at, "CREATE TABLE processed_trades (trade_id); INSERT INTO processed_trades VALUES (1)"),
-    "a database with an application of its own": (at) => made(at, "PRAGMA application_id = 7"),
-    "a database that counts versions": (at) => made(at, "PRAGMA user_version = 1"),
-    "a database in WAL mode": (at) => made(at, "PRAGMA journal_mode = WAL; CREATE TABLE t (value)"),
-    "evidence of a later version": (at) => made(at, `PRAGMA application_id = ${0x706e6c65}; PRAGMA user_version = 2`),
-    "a text": (at) => writeFileSync(at, "tradeId,instrumentName\n".repeat(100)),
-    "a short text": (at) => writeFileSync(at, "x"),
-  };
-
-  test.each(Object.entries(foreign))("%s is refused and left as it is", async (_, make) => {
+  test.each(Object.entries(foreignFiles(0x706e6c65)))("%s is refused and left as it is", async (_, make) => {
     mkdirSync(dirname(path));
     make(path);
     const before = readFileSync(path);
@@ -137,7 +118,7 @@ describe("a lock that another process holds", () => {
   test("is waited for, while find goes on", async () => {
     const store = await open();
     await store.append(comparisons(1));
-    using other = asDisposable(new Database(path));
+    using other = connectionTo(path);
     other.exec("BEGIN IMMEDIATE");
     const append = store.append(comparisons(2));
     expect(await stored(store)).toBe(1);
@@ -149,7 +130,7 @@ describe("a lock that another process holds", () => {
   test("that lasts too long fails the append, which can be made again and is stored once", async () => {
     const store = await open({ busyMsMax: 50 });
     await store.append(comparisons(1));
-    using other = asDisposable(new Database(path));
+    using other = connectionTo(path);
     other.exec("BEGIN IMMEDIATE");
     await expect(store.append(comparisons(2))).rejects.toMatchObject({ code: "DATABASE_BUSY", where: path });
     await expect(openSqliteEvidenceStore(path, { busyMsMax: 50 }).then((good) => good.close())).resolves.toBeUndefined();
@@ -174,7 +155,7 @@ describe("a file that was taken away", () => {
     const store = await open();
     await store.append(comparisons(2));
     for (const name of readdirSync(dirname(path))) renameSync(join(dirname(path), name), join(folder, name));
-    made(path, "CREATE TABLE theirs (value)");
+    runSql(path, "CREATE TABLE theirs (value)");
     await expect(store.append(comparisons(1))).rejects.toMatchObject({ code: "BAD_DATABASE" });
     rmSync(path);
     await store.append(comparisons(1));
@@ -248,11 +229,3 @@ describe.skipIf(!existsSync("/usr/bin/prlimit"))("a full disk (played by a limit
 });
 
 const inline = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval"];
-
-const asDisposable = (database: Database.Database): Database.Database & Disposable =>
-  Object.assign(database, { [Symbol.dispose]: () => void database.close() });
-
-function made(at: string, sql: string): void {
-  using database = asDisposable(new Database(at));
-  database.exec(sql);
-}

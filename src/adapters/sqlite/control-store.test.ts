@@ -1,0 +1,373 @@
+import { execFile } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { ControlChange, ControlStore, InstanceReport } from "../../ports/control-store.ts";
+import { controlStoreContract } from "../../testing/control-store-contract.ts";
+import { connectionTo, foreignFiles, runSql, schemaDump } from "../../testing/sqlite-files.ts";
+import { StoreProcess } from "../../testing/store-process.ts";
+import { openSqliteControlStore, type SqliteControlOptions } from "./index.ts";
+
+let folder: string;
+let path: string;
+let opened: ControlStore[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "control-"));
+  path = join(folder, "made", "control.db");
+  opened = [];
+});
+afterEach(async () => {
+  await Promise.all(opened.map((store) => store.close()));
+  rmSync(folder, { recursive: true });
+});
+
+const open = async (options: Partial<SqliteControlOptions> = {}): Promise<ControlStore> => {
+  const store = await openSqliteControlStore(path, options);
+  opened.push(store);
+  return store;
+};
+const elsewhere = (): string => {
+  const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+  return `(await import(${door})).openSqliteControlStore(${JSON.stringify(path)})`;
+};
+
+/** The shell that operators have, where this machine has one; else a connection as it would make it. */
+const shell = ["/usr/bin/sqlite3", "/usr/local/bin/sqlite3", "/opt/homebrew/bin/sqlite3"].find((name) => existsSync(name));
+const sql = async (statement: string): Promise<void> => {
+  if (shell !== undefined) {
+    await promisify(execFile)(shell, ["-bail", path, statement]);
+    return;
+  }
+  runSql(path, statement);
+};
+
+controlStoreContract(
+  `sqlite, statements from ${shell ?? "better-sqlite3: there is no sqlite3 shell on this machine"}`,
+  async () => ({
+    open: () => openSqliteControlStore(path),
+    sql,
+    elsewhere: elsewhere(),
+    takeAway: async () => {
+      const away = join(folder, "away");
+      renameSync(dirname(path), away);
+      return async () => renameSync(away, dirname(path));
+    },
+  }),
+);
+
+const percentage = (newSystemPercentage: number, reason = "a test"): ControlChange => ({
+  actor: "amy",
+  action: "traffic",
+  reason,
+  set: { newSystemPercentage },
+});
+const beat: InstanceReport = { id: "one", name: "one", seenEpoch: 1, drainedEpoch: 1, report: null };
+const live = (): string => join(dirname(path), "live.db");
+const until = async (holds: () => boolean): Promise<void> => {
+  for (let looks = 0; !holds(); looks++) {
+    expect(looks).toBeLessThan(1_000);
+    await sleep(5);
+  }
+};
+
+/** Whatever SQLite and a person see of the files. A change there is a new migration, never an edit of an old one. */
+describe("the schema", () => {
+  test("of the control file is this", async () => {
+    await (await open()).close();
+    await expect(schemaDump(path)).toMatchFileSnapshot("./golden/control.sql");
+  });
+  test("of live.db is this", async () => {
+    const store = await open();
+    await store.heartbeat(beat);
+    await store.close();
+    await expect(schemaDump(live())).toMatchFileSnapshot("./golden/live.sql");
+  });
+});
+
+describe("an operator's SQL on SQLite", () => {
+  test("is signed sql, whatever the statement says of itself", async () => {
+    const store = await open();
+    await sql("UPDATE config SET new_system_percentage = 10, updated_by = 'bob', updated_at = 'never', granted_epoch = 99");
+    expect(await store.read()).toMatchObject({
+      updatedBy: "sql",
+      grantedEpoch: 1,
+      epoch: 2,
+      updatedAt: expect.stringMatching(/^2/),
+    });
+    expect(await store.audit(0, 10)).toMatchObject([{ actor: "sql", action: "sql" }]);
+  });
+
+  test("is told of whole values, of which people read the columns that they know", async () => {
+    const store = await open();
+    await sql(`UPDATE config SET use_new_pnl_system = true, new_system_percentage = 10, user_whitelist = '["amy"]'`);
+    const [row] = await store.audit(0, 10);
+    const nothing = { migration_mode: null, phase: null, latched: null, ramp: null, published_hash: null };
+    const rest = { ...nothing, granted_phase: "read_only", legacy_window: "open", cache_generation: 0 };
+    expect(JSON.parse(row?.before as string)).toEqual({
+      ...rest,
+      use_new_pnl_system: null,
+      new_system_percentage: null,
+      user_whitelist: null,
+    });
+    expect(JSON.parse(row?.after as string)).toEqual({
+      ...rest,
+      use_new_pnl_system: true,
+      new_system_percentage: 10,
+      user_whitelist: ["amy"],
+    });
+  });
+
+  const tricks: readonly string[] = [
+    "INSERT OR REPLACE INTO config (updated_at, updated_by) VALUES ('', '')",
+    "REPLACE INTO config SELECT * FROM config",
+    "UPDATE config SET one = 2",
+    "UPDATE config SET epoch = epoch + 1",
+    "UPDATE config SET revision = 7",
+    "UPDATE config SET published_hash = 'no such'",
+    "UPDATE published SET phase = 'cleanup'",
+    "DELETE FROM published",
+    "INSERT OR REPLACE INTO audit SELECT * FROM audit",
+    "UPDATE config SET change = 'no JSON', phase = 'cleanup'",
+  ];
+  test("finds no way around the row, its epoch, the audit and what was published", async () => {
+    const store = await open();
+    await store.change({ ...percentage(1), set: { published: { text: "{}", hash: "a", phase: "dual_write" } } });
+    const before = [await store.read(), await store.audit(0, 10)];
+    for (const trick of tricks) await expect(sql(trick), trick).rejects.toThrow();
+    expect([await store.read(), await store.audit(0, 10)]).toEqual(before);
+  });
+
+  test("makes one epoch also where the shell lets triggers trigger themselves, and waits in one transaction with others", async () => {
+    const store = await open();
+    await sql("PRAGMA recursive_triggers = ON; UPDATE config SET phase = 'dual_write'; DELETE FROM new_pnl_cache");
+    expect(await store.read()).toMatchObject({ epoch: 3, cacheGeneration: 1 });
+    await sql("BEGIN; UPDATE config SET phase = NULL; UPDATE config SET phase = 'cleanup'; ROLLBACK");
+    await sql("BEGIN; UPDATE config SET phase = NULL; UPDATE config SET migration_mode = 'old_only'; COMMIT");
+    expect((await store.audit(0, 10)).map(({ seq, epoch }) => [seq, epoch])).toEqual([
+      [1, 2],
+      [2, 3],
+      [3, 4],
+      [4, 5],
+    ]);
+  });
+
+  test("goes back to a section that was published before, by its hash", async () => {
+    const store = await open();
+    for (const hash of ["a", "b"])
+      await store.change({ ...percentage(1), set: { published: { text: hash, hash, phase: "dual_write" } } });
+    await sql("UPDATE config SET published_hash = 'a'");
+    expect((await store.read()).published).toEqual({ text: "a", hash: "a", phase: "dual_write" });
+  });
+});
+
+describe("a control file that is not ours", () => {
+  test.each(Object.entries(foreignFiles(0x706e6c63)))("%s is refused and left as it is", async (_, make) => {
+    mkdirSync(dirname(path));
+    make(path);
+    const before = readFileSync(path);
+    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
+    expect(readFileSync(path).equals(before)).toBe(true);
+    expect(readdirSync(dirname(path))).toEqual(["control.db"]);
+  });
+
+  test("damaged: says so, and is left as it is", async () => {
+    await (await open()).close();
+    const bytes = readFileSync(path).fill(0xa5, 4_096);
+    writeFileSync(path, bytes);
+    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+  });
+
+  test.each([
+    ["a folder where the file should be", () => mkdirSync(path, { recursive: true })],
+    ["a file where the folder should be", () => writeFileSync(dirname(path), "")],
+  ])("%s: UNWRITABLE", async (_, make) => {
+    make();
+    await expect(open()).rejects.toMatchObject({ code: "UNWRITABLE", where: path });
+  });
+});
+
+describe("a lock that an operator holds on the control file", () => {
+  test("delays neither opening, reading and living, nor whatever else the process does", async () => {
+    const store = await open();
+    await store.heartbeat(beat);
+    using shell = connectionTo(path);
+    shell.exec("BEGIN IMMEDIATE; UPDATE config SET new_system_percentage = 10");
+    const change = store.change(percentage(20));
+    let ticks = 0;
+    const ticking = setInterval(() => {
+      ticks += 1;
+    }, 5);
+    const other = await open();
+    for (let round = 0; round < 20; round++) {
+      expect((await other.read()).epoch).toBe(1);
+      await store.heartbeat(beat);
+      await sleep(10);
+    }
+    clearInterval(ticking);
+    expect(ticks).toBeGreaterThan(15);
+    shell.exec("COMMIT");
+    expect(await change).toMatchObject({ epoch: 3, overrides: { newSystemPercentage: 20 } });
+    expect((await other.instances())[0]?.beats).toBe(21);
+  });
+
+  test("that lasts too long fails the change, which is then not made", async () => {
+    const store = await open({ deadlineMs: 200 });
+    using shell = connectionTo(path);
+    shell.exec("BEGIN IMMEDIATE");
+    const from = performance.now();
+    await expect(store.change(percentage(20))).rejects.toMatchObject({ code: "DATABASE_BUSY", where: path });
+    await expect(store.note(percentage(20))).rejects.toMatchObject({ code: "DATABASE_BUSY" });
+    expect(performance.now() - from).toBeLessThan(2_000);
+    shell.exec("COMMIT");
+    expect(await store.change(percentage(30))).toMatchObject({ epoch: 2 });
+    expect(await store.audit(0, 10)).toHaveLength(1);
+  });
+
+  test("on live.db delays no reading and no change of the record", async () => {
+    const store = await open({ deadlineMs: 300 });
+    await store.heartbeat(beat);
+    using shell = connectionTo(live());
+    shell.exec("BEGIN IMMEDIATE");
+    await expect(store.heartbeat(beat)).rejects.toMatchObject({ code: "DATABASE_BUSY", where: live() });
+    expect(await store.change(percentage(20))).toMatchObject({ epoch: 2 });
+    expect(await store.instances()).toHaveLength(1);
+    shell.exec("ROLLBACK");
+  });
+});
+
+test("the shell that closes last of the shells locks nobody out, since a process stays", async () => {
+  const store = await open();
+  runSql(path, "UPDATE config SET new_system_percentage = 10");
+  expect(existsSync(`${path}-wal`)).toBe(true);
+  expect(await store.read()).toMatchObject({ epoch: 2 });
+});
+
+describe("a control file that was taken away", () => {
+  test("is not made anew by those who had it open; they go by it again when it is back", async () => {
+    const store = await open();
+    await store.change(percentage(10));
+    const away = join(folder, "away");
+    renameSync(dirname(path), away);
+    for (const call of [() => store.read(), () => store.change(percentage(20)), () => store.heartbeat(beat)])
+      await expect(call()).rejects.toMatchObject({ code: "SYSTEM_DOWN", where: path });
+    expect(existsSync(dirname(path))).toBe(false);
+    renameSync(away, dirname(path));
+    expect(await store.read()).toMatchObject({ epoch: 2, overrides: { newSystemPercentage: 10 } });
+    await store.heartbeat(beat);
+  });
+
+  test("and replaced by a backup: the backup is what holds, and who watches is told", async () => {
+    const store = await open();
+    await store.change(percentage(10));
+    const backup = join(folder, "backup.db");
+    runSql(path, `VACUUM INTO '${backup}'`);
+    await store.change(percentage(20));
+    let told = 0;
+    store.watch(() => {
+      told += 1;
+    });
+    await until(() => told > 0);
+    const before = told;
+    for (const name of readdirSync(dirname(path))) rmSync(join(dirname(path), name));
+    copyFileSync(backup, path);
+    await until(() => told > before);
+    expect(await store.read()).toMatchObject({ epoch: 2, overrides: { newSystemPercentage: 10 } });
+    expect(await store.change(percentage(30))).toMatchObject({ epoch: 3 });
+    await store.close();
+    expect(await (await open()).read()).toMatchObject({ epoch: 3 });
+  });
+});
+
+describe("live.db", () => {
+  const asides = (): readonly string[] => readdirSync(dirname(path)).filter((name) => /^live\.db\.broken-[\dT.Z-]+$/.test(name));
+
+  test("lost: it is made anew, for all", async () => {
+    const [store, other] = [await open(), await open()];
+    await store.heartbeat(beat);
+    await other.heartbeat({ ...beat, id: "two" });
+    for (const end of ["", "-wal", "-shm"]) rmSync(live() + end);
+    await store.heartbeat(beat);
+    await other.heartbeat({ ...beat, id: "two" });
+    expect(await store.instances()).toMatchObject([
+      { id: "one", beats: 1 },
+      { id: "two", beats: 1 },
+    ]);
+  });
+
+  test.each([
+    ["damaged in the middle", (bytes: Buffer) => bytes.fill(0xa5, 100)],
+    ["no database", (bytes: Buffer) => bytes.fill("?")],
+  ])("%s: it is moved aside and made anew, and the control file stays", async (_, spoil) => {
+    const store = await open();
+    await store.change(percentage(10));
+    await store.heartbeat(beat);
+    await store.close();
+    const spoilt = spoil(readFileSync(live()));
+    writeFileSync(live(), spoilt);
+    const [one, other] = [await open(), await open()];
+    await Promise.all([one.heartbeat(beat), other.heartbeat({ ...beat, id: "two" })]);
+    expect(await one.seal([{ seq: 1, previousHash: "0", hash: "1" }])).toBe(true);
+    await until(() => asides().length > 0);
+    expect(readFileSync(join(dirname(path), asides()[0] as string)).equals(spoilt)).toBe(true);
+    await Promise.all([one.heartbeat(beat), other.heartbeat({ ...beat, id: "two" })]);
+    expect((await one.instances()).map(({ id }) => id).toSorted()).toEqual(["one", "two"]);
+    expect(await one.read()).toMatchObject({ epoch: 2 });
+  });
+
+  test("of somebody else, or of a newer program: is refused and left", async () => {
+    const store = await open();
+    for (const make of ["a desk's database", "its own of a later version"]) {
+      foreignFiles(0x706e6c6c)[make]?.(live());
+      const before = readFileSync(live());
+      await expect(store.heartbeat(beat), make).rejects.toMatchObject({ code: "BAD_DATABASE", where: live() });
+      expect(readFileSync(live()).equals(before)).toBe(true);
+      rmSync(live());
+    }
+    await store.heartbeat(beat);
+  });
+});
+
+test("a store that is open and watches keeps no process alive", async () => {
+  const process = new StoreProcess(`const store = await ${elsewhere()};
+    store.watch(() => {});
+    await store.heartbeat(${JSON.stringify(beat)});
+    say((await store.read()).epoch);`);
+  expect(await process.ended()).toBe(0);
+  expect(process.lines).toEqual(["1"]);
+});
+
+test.skipIf(!existsSync("/usr/bin/prlimit"))(
+  "a full disk (played by a limit of the file's size; needs prlimit) fails the change and leaves nothing of it, and reading goes on",
+  async () => {
+    await (await open()).change(percentage(10));
+    const process = new StoreProcess(`import { execFileSync } from "node:child_process";
+      const store = await ${elsewhere()};
+      const limit = (bytes) => execFileSync("/usr/bin/prlimit", ["--pid=" + process.pid, "--fsize=" + bytes + ":"]);
+      const change = (reason) => store.change({ actor: "amy", action: "traffic", reason, set: {} })
+        .then(({ epoch }) => say("epoch " + epoch), ({ code }) => say(code));
+      await change("before");
+      limit("200000");
+      await change("x".repeat(1_000_000));
+      say("reads " + (await store.read()).epoch);
+      limit("unlimited");
+      await change("after");
+      await store.close();`);
+    expect(await process.ended()).toBe(0);
+    expect(process.lines).toEqual(["epoch 3", "UNWRITABLE", "reads 3", "epoch 4"]);
+    expect((await (await open()).audit(0, 10)).map(({ reason }) => reason)).toEqual(["a test", "before", "after"]);
+  },
+);
