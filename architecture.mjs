@@ -34,7 +34,7 @@ export const layers = {
     holds: "composition: the only place that knows everyone",
     imports: ["domain", "engine", "symbols", "ports", "comparison", "bridges", "control", "adapters", "legacy-desk", "config"],
   },
-  surfaces: { holds: "`cli`", imports: ["app", "config", "domain"] },
+  surfaces: { holds: "`cli`, `gateway` (HTTP)", imports: ["app", "config", "domain"] },
   testing: { holds: "contract suites, oracles, generators and simulations that tests share", imports: ["domain", "ports", "control"] },
 };
 
