@@ -1,5 +1,18 @@
-import { type Config, type ConfigListing, configJsonSchema, listConfig, loadConfig } from "../config/index.ts";
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import {
+  type Config,
+  type ConfigListing,
+  type ConfigValue,
+  configJsonSchema,
+  configSources,
+  listConfig,
+  loadConfig,
+} from "../config/index.ts";
+import type { EffectivePlan, PlanSource, PlanValue } from "../control/index.ts";
 import { BridgeError } from "../domain/errors.ts";
+import type { ControlRecord } from "../ports/control-store.ts";
+import { type ControlSettings, openOperator, sqliteFile } from "./control-plane.ts";
 
 export type { ConfigListing, ConfigValue } from "../config/index.ts";
 
@@ -16,8 +29,68 @@ export async function validateConfig(path: string): Promise<Validation> {
   }
 }
 
-/** Every value in force and where it comes from; of the built-in configuration where no file is named. Throws as `loadConfig`. */
-export const showConfig = (path: string | undefined): Promise<ConfigListing> => listConfig(path);
+/** The listing, and why the control store could not be asked, where it could not. */
+export type FleetListing = ConfigListing & { readonly store?: string };
+
+/**
+ * Every value in force and where it comes from: of the file, else of the built-in configuration; what the fleet goes by stands before
+ * both, where there is a control store that has it. Throws as `loadConfig`.
+ */
+export async function showConfig(path: string | undefined): Promise<FleetListing> {
+  const listing = await listConfig(path);
+  if (path === undefined) return listing;
+  const config = await loadConfig(path);
+  const settings: ControlSettings = { config, folder: dirname(resolve(path)) };
+  if (config.stores.control === null || !isThere(settings)) return listing;
+  try {
+    const session = await openOperator(settings);
+    try {
+      const { record, effective } = await session.operator.overview();
+      return { ...listing, values: ofFleet(listing.values, record, effective) };
+    } finally {
+      await session.close();
+    }
+  } catch (failure) {
+    if (failure instanceof BridgeError) return { ...listing, store: failure.line };
+    throw failure;
+  }
+}
+
+/** Looking must not make a store. */
+function isThere({ config, folder }: ControlSettings): boolean {
+  const file = sqliteFile(config.stores.control ?? "");
+  return file === undefined || existsSync(resolve(folder, file));
+}
+
+function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, from }: EffectivePlan): readonly ConfigValue[] {
+  const { published } = record;
+  const ofSection =
+    published === null
+      ? []
+      : configSources(`{"migration":${published.text}}`, "").values.filter(({ key }) => key.startsWith("migration."));
+  const said = new Map(ofSection.map((one) => [one.key, { ...one, from: `published ${published?.hash.slice(0, 12)}` }]));
+  const sources: Readonly<Record<PlanSource, string>> = {
+    default: "default",
+    published: `published ${published?.hash.slice(0, 12)}`,
+    config: `control store, by ${record.updatedBy} at ${record.updatedAt}`,
+    latch: `control store, latched: ${record.latched}`,
+    switch_file: "switch file",
+    held: "control store; another value was asked for and is held, see status",
+  };
+  const ofPlan: readonly (readonly [PlanValue, string, ConfigValue["value"]])[] = [
+    ["phase", "migration.phase", plan.phase],
+    ["newSystemPercentage", "migration.traffic_routing.new_system_percentage", plan.newSystemPercentage],
+    ["userWhitelist", "migration.traffic_routing.user_whitelist", [...plan.userWhitelist]],
+    ["useNewPnlSystem", "config.use_new_pnl_system", plan.useNewPnlSystem],
+    ["migrationMode", "config.migration_mode", plan.migrationMode],
+  ];
+  for (const [value, key, now] of ofPlan)
+    if (from[value] !== "published" && (from[value] !== "default" || !said.has(key)))
+      said.set(key, { key, value: now, from: sources[from[value]] });
+  const keys = new Set(ofFile.map(({ key }) => key));
+  const more = [...said.values()].filter(({ key }) => !keys.has(key));
+  return [...ofFile.map((one) => said.get(one.key) ?? one), ...more];
+}
 
 /** JSON Schema of the file, for editors. */
 export const configSchemaDocument = (): object => configJsonSchema();

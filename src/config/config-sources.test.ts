@@ -31,7 +31,6 @@ test("the built-in configuration: every value, each by default", async () => {
       "migration.triggers.served_mismatch true",
       "migration.triggers.quarantine true",
       "migration.triggers.owed_age_s 30",
-      "migration.triggers.hold_min 15",
       "systems.legacy.kind "builtin"",
       "systems.legacy.name "legacy-desk"",
       "systems.legacy.mode "chained"",

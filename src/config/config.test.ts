@@ -66,7 +66,7 @@ test("every value that is read can be said otherwise", () => {
   monitoring: { log_all_calculations: false, performance_tracking: false, alert_url: https://hooks.example/services/T0 }
   approvals: { two_person: [cleanup, primary_switch] }
   triggers:
-    { error_rate: .25, error_calls_min: 100, window_s: 60, served_mismatch: false, quarantine: false, owed_age_s: 5, hold_min: 0 }
+    { error_rate: .25, error_calls_min: 100, window_s: 60, served_mismatch: false, quarantine: false, owed_age_s: 5 }
 gateway:
   listen: 0.0.0.0:9000
   tokens: { viewer: PNL_VIEWER_TOKEN, admin: PNL_ADMIN_TOKEN }
@@ -92,7 +92,6 @@ systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, m
       servedMismatch: false,
       quarantine: false,
       owedAgeS: 5,
-      holdMin: 0,
     },
     gateway: {
       host: "0.0.0.0",
@@ -265,7 +264,7 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ["migration:\n  triggers: { error_calls_min: 0 }", "2:32", "whole number of calls from 1", ""],
   ["migration:\n  triggers: { window_s: 1.5 }", "2:25", "whole number of seconds from 1", ""],
   ["migration:\n  triggers: { owed_age_s: -1 }", "2:27", "whole number of seconds", ""],
-  ["migration:\n  triggers: { hold_minutes: 1 }", "2:15", "hold_minutes", ""],
+  ["migration:\n  triggers: { windows: 1 }", "2:15", "windows", ""],
   ["gateway: { listen: 8080 }", "1:20", "must be HOST:PORT, not 8080", ""],
   ["gateway: { listen: 127.0.0.1:70000 }", "1:20", "port from 0 to 65535", ""],
   ['gateway: { listen: "[::1:80" }', "1:20", "must be HOST:PORT", ""],

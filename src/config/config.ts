@@ -57,8 +57,6 @@ export interface TriggersConfig {
   readonly servedMismatch: boolean;
   readonly quarantine: boolean;
   readonly owedAgeS: number;
-  /** For how long it stays out of use at the least. */
-  readonly holdMin: number;
 }
 
 export const tokenRoles = ["viewer", "operator", "admin"] as const;
@@ -141,7 +139,6 @@ export const defaultConfig: Config = frozen({
     servedMismatch: true,
     quarantine: true,
     owedAgeS: 30,
-    holdMin: 15,
   },
   gateway: {
     host: "127.0.0.1",
@@ -272,7 +269,6 @@ function complete(file: ConfigFile, contradicts: (failure: BridgeError) => void)
       servedMismatch: triggers?.served_mismatch ?? defaults.triggers.servedMismatch,
       quarantine: triggers?.quarantine ?? defaults.triggers.quarantine,
       owedAgeS: triggers?.owed_age_s ?? defaults.triggers.owedAgeS,
-      holdMin: triggers?.hold_min ?? defaults.triggers.holdMin,
     },
     gateway: {
       ...(gateway?.listen ?? { host: defaults.gateway.host, port: defaults.gateway.port }),

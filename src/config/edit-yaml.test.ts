@@ -206,7 +206,10 @@ test("property: any edits, one after the other, say what they should and keep ev
       path: fc.constant("migration.feature_flags.use_new_reports"),
       value: fc.option(fc.boolean(), { nil: undefined }),
     }),
-    fc.record({ path: fc.constant("migration.triggers.hold_min"), value: fc.option(fc.nat(9), { nil: undefined }) }),
+    fc.record({
+      path: fc.constant("migration.triggers.window_s"),
+      value: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+    }),
     fc.record({
       path: fc.constant("migration.feature_flags.use_new_calculator"),
       value: fc.option(fc.boolean(), { nil: undefined }),

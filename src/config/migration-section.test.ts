@@ -13,7 +13,7 @@ test("the text of the defaults says all of them", () => {
       '"feature_flags":{"use_new_calculator":false,"use_new_reports":false,"use_new_storage":false},' +
       '"monitoring":{"alert_url":null},"phase":"shadow_mode",' +
       '"traffic_routing":{"bucket_by":"book","new_system_percentage":0,"user_denylist":[],"user_whitelist":[]},' +
-      '"triggers":{"error_calls_min":20,"error_rate":0.5,"hold_min":15,"owed_age_s":30,"quarantine":true,"served_mismatch":true,"window_s":10},' +
+      '"triggers":{"error_calls_min":20,"error_rate":0.5,"owed_age_s":30,"quarantine":true,"served_mismatch":true,"window_s":10},' +
       '"validation":{"alert_on_mismatch":true,"comparison_threshold":"0.01","position_threshold":"0.0001"}}',
   );
 });
@@ -60,7 +60,7 @@ test.each([
   "validation: { alert_on_mismatch: false }",
   "monitoring: { alert_url: http://x }",
   "approvals: { two_person: [dual_write] }",
-  "triggers: { hold_min: 14 }",
+  "triggers: { owed_age_s: 14 }",
 ])("files that differ in %s have other texts", (said) => {
   expect(sectionOf(`migration: { ${said} }`)).not.toBe(sectionOf(""));
 });
@@ -74,18 +74,18 @@ test("property: what is read back is what was said, and its text is the same aga
     whitelist: fc.array(user),
     denylist: fc.array(user),
     twoPerson: fc.shuffledSubarray([...phases]),
-    holdMin: fc.nat(10_080),
+    owedAgeS: fc.integer({ min: 1, max: 10_080 }),
     errorRate: fc.integer({ min: 1, max: 1_000 }).map((thousandths) => thousandths / 1_000),
   });
   fc.assert(
-    fc.property(given, ({ phase, percentage, whitelist, denylist, twoPerson, holdMin, errorRate }) => {
+    fc.property(given, ({ phase, percentage, whitelist, denylist, twoPerson, owedAgeS, errorRate }) => {
       const flags = { calculator: true, storage: true, reports: true };
       const lists = { userWhitelist: whitelist, userDenylist: denylist };
       const config = {
         ...defaultConfig,
         plan: planOf({ phase, flags, newSystemPercentage: percentage, ...lists }),
         approvals: { twoPerson },
-        triggers: { ...defaultConfig.triggers, holdMin, errorRate },
+        triggers: { ...defaultConfig.triggers, owedAgeS, errorRate },
       };
       const text = migrationSection(config);
       const read = readMigrationSection(text);

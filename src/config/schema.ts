@@ -209,7 +209,6 @@ export const configSchema = z.strictObject(
         served_mismatch: flag.describe("One divergence in what modern answered is enough"),
         quarantine: flag.describe("Anything in quarantine is enough, from dual_write on"),
         owed_age_s: whole("seconds", 1, 86_400).describe("How long a write may be owed to legacy").optional(),
-        hold_min: whole("minutes", 0, 10_080).describe("How long modern stays out of use at the least").optional(),
       }),
     }),
     systems: section({ legacy: system.nullish(), modern: system.nullish() }),

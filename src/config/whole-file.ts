@@ -61,7 +61,6 @@ export const fleetWide = ({ plan, validation, monitoring, approvals, triggers }:
     served_mismatch: triggers.servedMismatch,
     quarantine: triggers.quarantine,
     owed_age_s: triggers.owedAgeS,
-    hold_min: triggers.holdMin,
   },
 });
 

@@ -6,8 +6,9 @@ export async function run(
   options: { readonly config?: string; readonly json?: boolean },
   { out }: Streams,
 ): Promise<CommandResult> {
-  const { values, unused } = await showConfig(options.config);
-  if (options.json) return jsonResult({ file: options.config ?? null, values, unused }, true);
+  const { values, unused, store } = await showConfig(options.config);
+  if (options.json)
+    return jsonResult({ file: options.config ?? null, values, unused, ...(store !== undefined && { store }) }, true);
   const paint = painter(colourful(out));
   const rows = values.map(({ key, value, from }) => ({ key, value: plain(textOf(value)), from }));
   const keyWidth = Math.max(...rows.map(({ key }) => key.length));
@@ -17,7 +18,8 @@ export async function run(
     return `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${source}`;
   });
   const note = unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
-  return { exitCode: 0, text: [...lines, ...note].join("\n") };
+  const away = store === undefined ? [] : [`${paint("yellow", "the control store cannot be asked")}: ${plain(store)}`];
+  return { exitCode: 0, text: [...lines, ...note, ...away].join("\n") };
 }
 
 /** Longer ones push their source to the right. */
