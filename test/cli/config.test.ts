@@ -74,13 +74,14 @@ describe("config show", () => {
       expect(rows).toContainEqual(["migration.monitoring.alert_url", "https://hooks.example/…", `${file}:4:28`]);
       expect(rows).toContainEqual(["stores.control", "postgres://…@db.example/pnl", `${file}:5:20`]);
       expect(rows).toContainEqual(["control.instance", "(none)", "default"]);
-      expect(rows.at(-1)).toEqual(["no effect in this version: stores.legacy"]);
+      expect(rows.at(-2)).toEqual(["no effect in this version: stores.legacy"]);
+      expect(rows.at(-1)?.[0]).toMatch("the control store cannot be asked: ");
       const json = await pnlBridge(["config", "show", "--config", file, "--json"]);
       const document = JSON.parse(json.out);
       expect(json.out).not.toContain("hunter2");
-      expect(document).toMatchObject({ file, unused: ["stores.legacy"] });
+      expect(document).toMatchObject({ file, unused: ["stores.legacy"], store: expect.stringMatching("db.example") });
       expect(document.values).toContainEqual({ key: "migration.phase", value: "dual_write", from: `${file}:2:10` });
-      expect(document.values).toHaveLength(rows.length - 1);
+      expect(document.values).toHaveLength(rows.length - 2);
     }));
 
   it("shows the built-in configuration where none is named", async () => {
