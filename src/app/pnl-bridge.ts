@@ -21,6 +21,7 @@ import { LegacyDeskService } from "../legacy-desk/index.ts";
 import type { EvidenceStore } from "../ports/evidence.ts";
 import type { BridgedSystem } from "../ports/system.ts";
 import { ControlPlane, sqliteFile } from "./control-plane.ts";
+import { alertDivergences } from "./divergence-alerts.ts";
 import { pinnedPrices } from "./parity.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
 import { givenMarks, ModernEngineService } from "./systems/modern-service.ts";
@@ -88,6 +89,10 @@ export async function createPnlBridge({ config: given, onComparison, marks, log 
     const control = follows ? controlOf(service, config, folder) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
+    const stopAlerting =
+      control !== undefined && config.validation.alertOnMismatch
+        ? alertDivergences(() => service.samples, control.alerts, systemClock)
+        : undefined;
     const stopWatching = typeof given === "string" ? watchFile(given, config, service, control) : undefined;
     return {
       service,
@@ -95,6 +100,7 @@ export async function createPnlBridge({ config: given, onComparison, marks, log 
       control,
       close: async () => {
         stopWatching?.();
+        stopAlerting?.();
         try {
           await service.close();
         } finally {
