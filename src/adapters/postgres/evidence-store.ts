@@ -1,20 +1,18 @@
 /**
- * Comparisons in PostgreSQL (13 or newer), in tables of their own.
+ * Comparisons in PostgreSQL, in tables of their own.
  *
  * An append is one transaction: ids from the head row, the comparisons in pieces by UNNEST of arrays, the counts, the pruning. Its
- * pieces are made between other work of the process, since to write arrays as text takes time. When the connection breaks while
- * a commit is under way, the server is asked on another one what became of the transaction: an append that is said to have failed
- * has not taken place, so who tries again does not store twice. Only where that cannot be found out in time, the error says so.
- *
- * Settings are made in each transaction and not in the session, so that a pooler may stand between.
+ * pieces are made between other work of the process, since to write arrays as text takes time. Appends come one after the other, in
+ * the order of the calls.
  */
-import { setImmediate as othersFirst, setTimeout as sleep } from "node:timers/promises";
-import { escapeIdentifier, Pool, type PoolClient } from "pg";
+import { setImmediate as othersFirst } from "node:timers/promises";
+import { escapeIdentifier, type PoolClient } from "pg";
 import { assert, BridgeError } from "../../domain/errors.ts";
 import { storable, storableJson, storableOrNull } from "../../domain/storable-text.ts";
 import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
-import { migrate } from "./evidence-schema.ts";
-import { failureOf, targetOf } from "./failures.ts";
+import { PostgresDatabase, type Row } from "./database.ts";
+import { evidenceTables } from "./evidence-schema.ts";
+import { targetOf } from "./failures.ts";
 
 export interface PostgresEvidenceOptions {
   /** Where the tables are; it and they are created where they are missing. Default `pnl_bridge`. */
@@ -60,8 +58,6 @@ export async function openPostgresEvidenceStore(
 const pieceRows = 250;
 /** Beyond what an append adds, how many old comparisons it removes at most: a limit that was lowered is reached step by step. */
 const pruneMax = 5_000;
-/** Pauses between questions what became of a commit. A server that starts again is back within them, as a rule. */
-const askAgainMs = [0, 100, 200, 400, 800, 1_600, 3_200];
 
 type Value = string | number | null;
 interface Column {
@@ -86,56 +82,35 @@ const columns: readonly Column[] = [
   { name: "fields", type: "jsonb", of: ({ fields }) => (fields.length === 0 ? "[]" : storableJson(fields)) },
 ];
 
-/** All values come as text: whoever changes the parsers of `pg` for all of a process does not change ours. */
-type Row = Readonly<Record<string, string | null>>;
-
 class PostgresEvidenceStore implements EvidenceStore {
   readonly #options: PostgresEvidenceOptions;
   readonly #where: string;
-  readonly #pool: Pool;
+  readonly #database: PostgresDatabase;
   readonly #sql: Statements;
-  readonly #running = new Set<Promise<unknown>>();
-  /** Appends come one after the other, in the order of the calls. */
-  #lastAppend: Promise<unknown> = Promise.resolve();
-  #closed: Promise<void> | undefined;
 
   constructor(url: string, options: PostgresEvidenceOptions) {
-    const target = targetOf(url);
+    const target = targetOf(url, evidenceTables.kept);
+    const { statementMsMax, connectMsMax } = options;
     this.#options = options;
     this.#where = target.where;
     this.#sql = statementsFor(escapeIdentifier(options.schema));
-    this.#pool = new Pool({
-      application_name: "pnl-bridge evidence",
-      connectionString: target.url,
-      // One appends, one reads.
-      max: 2,
-      connectionTimeoutMillis: options.connectMsMax,
-      // Where the network is silent, the server's own limit does not come through.
-      query_timeout: options.statementMsMax + options.connectMsMax,
-      idleTimeoutMillis: 30_000,
-      allowExitOnIdle: true,
-      keepAlive: true,
-      types: { getTypeParser: () => (text: string) => text },
-    });
-    // An idle connection that breaks: the next use makes a new one, and says what is wrong if it cannot.
-    this.#pool.on("error", () => {});
+    // One appends, one reads.
+    const limits = { connectionsMax: 2, statementMsMax, connectMsMax, callMsMax: Number.POSITIVE_INFINITY };
+    this.#database = new PostgresDatabase(target, evidenceTables, limits);
   }
 
   migrate(): Promise<void> {
-    return this.#run(() => this.#write((client) => migrate(client, this.#options.schema, this.#where)));
+    return this.#database.migrate(this.#options.schema);
   }
 
   append(records: readonly ComparisonRecord[]): Promise<void> {
-    return this.#run(async () => {
-      if (records.length === 0) return;
-      const append = this.#lastAppend.then(() => this.#write((client) => this.#insert(client, records)));
-      this.#lastAppend = append.catch(() => {});
-      await append;
+    return this.#database.run(async (call) => {
+      if (records.length > 0) await call.writeInTurn((client) => this.#insert(client, records));
     });
   }
 
   find({ method, verdict, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {
-    return this.#run(async () => {
+    return this.#database.run(async (call) => {
       const found: StoredComparison[] = [];
       while (found.length < limit) {
         const most = Math.min(pieceRows, limit - found.length);
@@ -146,7 +121,7 @@ class PostgresEvidenceStore implements EvidenceStore {
         ].filter(({ value }) => value !== undefined);
         const where = conditions.map(({ sql }, index) => `${sql} $${index + 1}`).join(" AND ");
         const sql = `${this.#sql.select} ${where === "" ? "" : `WHERE ${where}`} ORDER BY id DESC LIMIT $${conditions.length + 1}`;
-        const rows = await this.#read(sql, [...conditions.map(({ value }) => value), most]);
+        const rows = await call.read(sql, [...conditions.map(({ value }) => value), most]);
         for (const row of rows) found.push(comparisonOf(row));
         if (rows.length < most) break;
       }
@@ -155,16 +130,16 @@ class PostgresEvidenceStore implements EvidenceStore {
   }
 
   get(id: string): Promise<StoredComparison | undefined> {
-    return this.#run(async () => {
+    return this.#database.run(async (call) => {
       if (!isId(id)) return undefined;
-      const [row] = await this.#read(`${this.#sql.select} WHERE id = $1`, [id]);
+      const [row] = await call.read(`${this.#sql.select} WHERE id = $1`, [id]);
       return row === undefined ? undefined : comparisonOf(row);
     });
   }
 
   counts(): ReturnType<EvidenceStore["counts"]> {
-    return this.#run(async () => {
-      const rows = await this.#read(this.#sql.counts, []);
+    return this.#database.run(async (call) => {
+      const rows = await call.read(this.#sql.counts, []);
       return rows.map((row) => ({
         method: row.method as string,
         kind: row.kind as ComparisonRecord["kind"],
@@ -174,10 +149,8 @@ class PostgresEvidenceStore implements EvidenceStore {
     });
   }
 
-  /** What was called before it is still done. */
   close(): Promise<void> {
-    this.#closed ??= Promise.allSettled(this.#running).then(() => this.#pool.end());
-    return this.#closed;
+    return this.#database.close();
   }
 
   async #insert(client: PoolClient, records: readonly ComparisonRecord[]): Promise<void> {
@@ -197,90 +170,7 @@ class PostgresEvidenceStore implements EvidenceStore {
     await client.query(this.#sql.count, countsOf(records));
     await client.query(this.#sql.prune, [last - this.#options.rowsMax, records.length + pruneMax]);
   }
-
-  #read(sql: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    return this.#connected(async (client) => {
-      await client.query(`BEGIN READ ONLY; ${this.#limit}`);
-      const { rows } = await client.query<Row>(sql, [...values]);
-      await client.query("COMMIT");
-      return rows;
-    });
-  }
-
-  /** When it throws, nothing has been written. */
-  async #write(work: (client: PoolClient) => Promise<void>): Promise<void> {
-    let doubtful: string | null | undefined;
-    try {
-      await this.#connected(async (client) => {
-        await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${onDisk}`);
-        await work(client);
-        const { rows } = await client.query<Row>("SELECT pg_current_xact_id()::text AS transaction");
-        doubtful = rows[0]?.transaction;
-        await client.query("COMMIT");
-      });
-    } catch (error) {
-      if (doubtful === undefined || !(await this.#wasCommitted(doubtful, error))) throw error;
-    }
-  }
-
-  get #limit(): string {
-    return `SET LOCAL statement_timeout = ${this.#options.statementMsMax}`;
-  }
-
-  async #wasCommitted(transaction: string | null, cause: unknown): Promise<boolean> {
-    for (const pauseMs of askAgainMs) {
-      await sleep(pauseMs);
-      const asked = this.#read("SELECT pg_xact_status($1::xid8) AS status", [transaction]);
-      const status = await asked.then(
-        ([row]) => row?.status,
-        () => "unknown",
-      );
-      if (status !== "unknown" && status !== "in progress") return status === "committed";
-    }
-    throw new BridgeError("SYSTEM_DOWN", {
-      what: "the connection broke during a commit, and whether it took place cannot be found out: PostgreSQL does not answer",
-      where: this.#where,
-      mend: "start it; some comparisons may be stored twice",
-      cause,
-    });
-  }
-
-  async #connected<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    // What a broken connection has to say, its query says as well.
-    const ignore = (): void => {};
-    client.on("error", ignore);
-    let unusable: unknown;
-    try {
-      return await work(client);
-    } catch (error) {
-      // After an answer of the server the connection is good; after silence nothing more is asked of it.
-      const answered = error instanceof BridgeError || (error as { readonly severity?: string }).severity === "ERROR";
-      if (answered) await client.query("ROLLBACK").catch((failed) => (unusable = failed));
-      else unusable = error;
-      throw error;
-    } finally {
-      client.release(unusable !== undefined);
-      client.off("error", ignore);
-    }
-  }
-
-  async #run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new BridgeError("INTERNAL", { what: "the evidence store is closed" });
-    const running = work();
-    this.#running.add(running);
-    try {
-      return await running;
-    } catch (error) {
-      throw failureOf(error, this.#where);
-    } finally {
-      this.#running.delete(running);
-    }
-  }
 }
-
-/** What an append acknowledges survives a power cut, however the database is set up. */
-const onDisk = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
 
 interface Statements {
   readonly advance: string;

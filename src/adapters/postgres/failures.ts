@@ -1,80 +1,106 @@
 import { BridgeError, type ErrorCode } from "../../domain/errors.ts";
 
+/** What is kept in PostgreSQL, in the words of its failures. */
+export interface Kept {
+  /** As in `the NAME store`, `NAME_migrations`. */
+  readonly name: "control" | "evidence";
+  /** What is written, for people. */
+  readonly what: string;
+  readonly tables: string;
+  /** What to do where the tables are not ours. */
+  readonly elsewhere: string;
+  /** Where to look for who holds a lock. */
+  readonly locks: string;
+}
+
 /** What PostgreSQL is reached by, checked. Nothing that is kept of it to be shown has a password in it. */
 export interface Target {
   readonly url: string;
   /** To be shown: host, port and database. */
   readonly where: string;
+  /** That the URL names: `?schema=desk`, or the first of `?options=-c search_path=desk`. */
+  readonly schema: string | undefined;
 }
 
 /**
  * Throws BAD_CONFIG where the text is no PostgreSQL URL, and where a character of the password that should be written as an escape
  * ends the password early, so that the rest of it would pass for a database name.
  */
-export function targetOf(url: string): Target {
+export function targetOf(url: string, { name }: Kept): Target {
   const parsed = URL.parse(url);
   const usual = parsed !== null && ["postgres:", "postgresql:"].includes(parsed.protocol);
   if (!usual || parsed.hash !== "" || parsed.pathname.includes("@") || parsed.search.includes("@"))
     // Without the text: it may hold a password.
     throw new BridgeError("BAD_CONFIG", {
-      what: "the address of the evidence store is not a PostgreSQL URL",
+      what: `the address of the ${name} store is not a PostgreSQL URL`,
       mend: "write postgres://user:password@host:5432/database, with @ : / ? # % in the password as escapes such as %40",
     });
-  return { url, where: `${parsed.protocol}//${parsed.host}${parsed.pathname}` };
+  const where = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+  const named = parsed.searchParams.get("schema");
+  if (named === null) return { url, where, schema: searchPathOf(parsed.searchParams.get("options") ?? "") };
+  // Ours: the server would not know it.
+  parsed.searchParams.delete("schema");
+  return { url: parsed.href, where, schema: named };
+}
+
+/** The first schema of a search path in the options of a connection. */
+function searchPathOf(options: string): string | undefined {
+  const [, quoted, plain] = /(?:-c\s*|--)search_path=(?:"((?:[^"]|"")+)"|([^\s,"$]+))/.exec(options) ?? [];
+  return quoted?.replaceAll('""', '"') ?? plain?.toLowerCase();
 }
 
 interface Meaning {
   /** SQLSTATE, by its beginning; https://www.postgresql.org/docs/current/errcodes-appendix.html */
   readonly states: RegExp;
   readonly code: ErrorCode;
-  readonly what: string;
-  readonly mend: string;
+  readonly what: (kept: Kept) => string;
+  readonly mend: (kept: Kept) => string;
 }
 
 const meanings: readonly Meaning[] = [
   {
     states: /^(28|3D)/,
     code: "BAD_CONFIG",
-    what: "PostgreSQL refuses the login",
-    mend: "check user, password and database of the URL",
+    what: () => "PostgreSQL refuses the login",
+    mend: () => "check user, password and database of the URL",
   },
   {
     states: /^(08|57P|53300)/,
     code: "SYSTEM_DOWN",
-    what: "PostgreSQL takes no connection",
-    mend: "start it; nothing here has to be started again",
+    what: () => "PostgreSQL takes no connection",
+    mend: () => "start it; nothing here has to be started again",
   },
   {
     states: /^(53|42501|25006)/,
     code: "UNWRITABLE",
-    what: "PostgreSQL cannot write evidence",
-    mend: "make room, or grant the right; nothing has to be started again",
+    what: ({ what }) => `PostgreSQL cannot write ${what}`,
+    mend: () => "make room, or grant the right; nothing has to be started again",
   },
   {
     states: /^(57014|55P03|40)/,
     code: "DATABASE_BUSY",
-    what: "PostgreSQL did not finish in time",
-    mend: "look for what holds a lock on the tables of evidence",
+    what: () => "PostgreSQL did not finish in time",
+    mend: ({ locks }) => `look for what holds a lock on ${locks}`,
   },
   {
     states: /^(3F|42P|42703|42804)/,
     code: "BAD_DATABASE",
-    what: "the tables of evidence are not ours, or their shape differs",
-    mend: "name another schema for evidence; it is created",
+    what: ({ tables }) => `${tables} are not ours, or their shape differs`,
+    mend: ({ elsewhere }) => elsewhere,
   },
 ];
 
 /** What an error of `pg` means for a person. Its own text has host, user and database in it, and never a password. */
-export function failureOf(error: unknown, where: string): unknown {
+export function failureOf(error: unknown, where: string, kept: Kept): unknown {
   // A mistake of ours is not the network's.
   if (error instanceof BridgeError || error instanceof TypeError) return error;
   const { code: state = "", severity } = error as { readonly code?: string; readonly severity?: string };
   const meaning = severity === undefined ? undefined : meanings.find(({ states }) => states.test(state));
   if (meaning !== undefined)
     return new BridgeError(meaning.code, {
-      what: `${meaning.what}: ${textOf(error)}`,
+      what: `${meaning.what(kept)}: ${textOf(error)}`,
       where,
-      mend: meaning.mend,
+      mend: meaning.mend(kept),
       cause: error,
     });
   // The server speaks with a severity; all else is the way to it.

@@ -1,0 +1,42 @@
+import { escapeIdentifier, type PoolClient } from "pg";
+import { BridgeError } from "../../domain/errors.ts";
+import type { Kept } from "./failures.ts";
+
+export interface OwnedTables {
+  readonly kept: Kept;
+  /** Of its advisory lock, which is one for a whole database, whoever uses it. */
+  readonly lockClass: number;
+  /** Step n brings a schema from version n to n + 1; `schema` is quoted. A step that was released is never changed. */
+  readonly migrations: readonly ((schema: string) => string)[];
+}
+
+/**
+ * Makes or brings up to date the tables, inside a transaction. One at a time, whoever starts at once; where all is there, it needs no
+ * right but to read. Throws BAD_DATABASE for a version that is newer than this program.
+ */
+export async function migrate(client: PoolClient, owned: OwnedTables, schema: string, where: string): Promise<void> {
+  const { kept, lockClass, migrations } = owned;
+  await client.query("SELECT pg_advisory_xact_lock($1, hashtext($2))", [lockClass, schema]);
+  const quoted = escapeIdentifier(schema);
+  const versions = `${quoted}.${kept.name}_migrations`;
+  const { rows } = await client.query("SELECT to_regnamespace($1) AS namespace, to_regclass($2) AS migrations", [
+    quoted,
+    versions,
+  ]);
+  if (rows[0]?.namespace === null) await client.query(`CREATE SCHEMA ${quoted}`);
+  if (rows[0]?.migrations === null)
+    await client.query(`CREATE TABLE ${versions} (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`);
+  const found = await client.query(`SELECT coalesce(max(version), 0) AS version FROM ${versions}`);
+  const version = Number(found.rows[0]?.version);
+  if (version > migrations.length)
+    throw new BridgeError("BAD_DATABASE", {
+      what: `${kept.tables} in schema ${schema} have version ${version}, this pnl-bridge knows ${migrations.length}`,
+      where,
+      mend: "start the newer pnl-bridge, or name another schema",
+    });
+  for (const [index, step] of migrations.entries()) {
+    if (index < version) continue;
+    await client.query(step(quoted));
+    await client.query(`INSERT INTO ${versions} (version) VALUES ($1)`, [index + 1]);
+  }
+}
