@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AskedThread } from "./asked-thread.ts";
@@ -41,6 +42,39 @@ test("a thread that hangs delays nobody beyond the deadline, and can be left", a
   await thread.end();
   await expect(thread.ask("ping", "after it")).rejects.toMatchObject({ code: "INTERNAL" });
   expect(performance.now() - from).toBeLessThan(2_000);
+});
+
+test("what a thread had not begun when its time was over is never done", async () => {
+  interface Counting {
+    readonly block: (ms: number) => null;
+    readonly count: (nothing: null) => number;
+    readonly close: (nothing: null) => null;
+  }
+  const program = `import { answerQuestions } from ${JSON.stringify(new URL("./thread-answers.ts", import.meta.url).href)};
+    let count = 0;
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    answerQuestions(
+      { block: (ms) => { Atomics.wait(pause, 0, 0, ms); return null; }, count: () => ++count, close: () => null },
+      { busyMsMax: 100, noun: "a file", whereOf: () => "", mend: "" });`;
+  writeFileSync(join(folder, "counting.js"), program);
+  const from = pathToFileURL(join(folder, "asker.js")).href;
+  const thread = new AskedThread<Counting>({ name: "a store", from, module: "counting", data: null, deadlineMs: 400 });
+  expect(await thread.ask("count", null)).toBe(1);
+  const late = await Promise.allSettled([thread.ask("block", 800), thread.ask("count", null), thread.ask("count", null)]);
+  expect(late.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+  await sleep(600);
+  expect(await thread.ask("count", null)).toBe(2);
+  await thread.end();
+});
+
+test("a thread that hangs is not asked without end", async () => {
+  const thread = start(300);
+  const calls = [thread.ask("hang", null), ...Array.from({ length: 1_500 }, () => thread.ask("ping", ""))];
+  const from = performance.now();
+  await expect(calls.at(-1)).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
+  expect(performance.now() - from).toBeLessThan(200);
+  await Promise.allSettled(calls);
+  await thread.end();
 });
 
 test("a thread that dies fails what is asked of it, then and later", async () => {

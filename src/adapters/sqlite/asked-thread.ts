@@ -1,7 +1,7 @@
 /** This side of a thread in which a file lives: asks it, and keeps the process alive until it has answered. */
 import { Worker } from "node:worker_threads";
 import { BridgeError } from "../../domain/errors.ts";
-import type { FromThread, Questions, ToThread } from "./thread-messages.ts";
+import { type FromThread, type Questions, sharedMs, type ToThread } from "./thread-messages.ts";
 
 export interface AskedThreadOptions {
   /** For messages: the thread of `name`. */
@@ -16,6 +16,9 @@ export interface AskedThreadOptions {
   readonly onEvent?: (event: string) => void;
 }
 
+/** Where there is a deadline: more are refused at once. */
+const unansweredMax = 1_000;
+
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -27,6 +30,8 @@ export class AskedThread<Asked extends { readonly [ask in keyof Asked]: Question
   readonly #ended: Promise<void>;
   readonly #waiting = new Map<number, Waiting>();
   #lastNumber = 0;
+  /** Questions that lie before the thread, also those that nobody waits for any more. */
+  #unanswered = 0;
   /** Why there is no thread any longer. */
   #gone: BridgeError | undefined;
 
@@ -52,13 +57,18 @@ export class AskedThread<Asked extends { readonly [ask in keyof Asked]: Question
     this.#post({ number: 0, ask, given });
   }
 
-  /** Rejects with what the thread fails with; with SYSTEM_DOWN where it has not answered in time, whatever it does later. */
+  /**
+   * Rejects with what the thread fails with; with SYSTEM_DOWN where it has not answered in time. What it had begun by then it may still
+   * do, what it had not it never does.
+   */
   ask<Ask extends keyof Asked & string>(ask: Ask, given: Parameters<Asked[Ask]>[0]): Promise<ReturnType<Asked[Ask]>> {
     return new Promise((resolve, reject) => {
-      if (this.#gone !== undefined) {
-        reject(this.#gone);
+      const refusal = this.#gone ?? this.#whenStuck();
+      if (refusal !== undefined) {
+        reject(refusal);
         return;
       }
+      this.#unanswered += 1;
       this.#lastNumber += 1;
       const number = this.#lastNumber;
       const late = this.#whenLate(number);
@@ -73,7 +83,8 @@ export class AskedThread<Asked extends { readonly [ask in keyof Asked]: Question
         },
       });
       this.#worker.ref();
-      this.#post({ number, ask, given });
+      const { deadlineMs } = this.#options;
+      this.#post({ number, ask, given, ...(deadlineMs !== undefined && { endsMs: sharedMs() + deadlineMs }) });
     });
   }
 
@@ -88,6 +99,12 @@ export class AskedThread<Asked extends { readonly [ask in keyof Asked]: Question
     }
     this.#worker.ref();
     await this.#ended;
+  }
+
+  #whenStuck(): BridgeError | undefined {
+    const { deadlineMs, name } = this.#options;
+    if (deadlineMs === undefined || this.#unanswered < unansweredMax) return undefined;
+    return new BridgeError("SYSTEM_DOWN", { what: `${name} has ${unansweredMax} questions before it`, mend: "look at the disk" });
   }
 
   #whenLate(number: number): NodeJS.Timeout | undefined {
@@ -108,6 +125,7 @@ export class AskedThread<Asked extends { readonly [ask in keyof Asked]: Question
       this.#options.onEvent?.(message.event);
       return;
     }
+    this.#unanswered -= 1;
     const waiting = this.#take(message.number);
     if ("failure" in message) waiting?.reject(new BridgeError(message.failure.code, message.failure));
     else waiting?.resolve(message.value);

@@ -46,7 +46,7 @@ export class ControlFile {
   /** Creates the file where it is missing, the first time. */
   get current(): ControlConnection {
     const inode = inodeOf(this.path);
-    if (this.#connection !== undefined && this.#connection.inode !== inode) this.close();
+    if (this.#connection !== undefined && this.#connection.inode !== inode) this.#drop();
     if (inode === undefined && this.#wasOpen)
       throw new BridgeError("SYSTEM_DOWN", { what: "the control file is gone", where: this.path, mend: "bring it back" });
     this.#connection ??= new ControlConnection(this.path, this.#wasOpen);
@@ -54,7 +54,17 @@ export class ControlFile {
     return this.#connection;
   }
 
+  /** The last one to close locks the file until all of the log is in it: what can be done of that before, without a lock, is done. */
   close(): void {
+    try {
+      this.#connection?.database.pragma("wal_checkpoint(PASSIVE)");
+    } catch {
+      // Whoever is at it does it.
+    }
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#connection?.database.close();
     this.#connection = undefined;
   }

@@ -8,7 +8,7 @@
  */
 import type { OwnedKind } from "./owned-file.ts";
 
-/** "What the record's columns say", as JSON, of the row NEW, OLD or config. */
+/** What the audit tells of a row: NEW, OLD or config. */
 const columnsJson = (row: string): string => `json_object(
        'use_new_pnl_system', json(CASE ${row}.use_new_pnl_system WHEN 1 THEN 'true' WHEN 0 THEN 'false' END),
        'migration_mode', ${row}.migration_mode,

@@ -7,7 +7,7 @@ import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { BridgeError } from "../../domain/errors.ts";
 import { isDamage } from "./owned-file.ts";
-import type { Failure, FromThread, Questions, ToThread } from "./thread-messages.ts";
+import { type Failure, type FromThread, type Questions, sharedMs, type ToThread } from "./thread-messages.ts";
 
 export interface AnswerOptions {
   /** How long a lock that another process holds is waited for. */
@@ -26,8 +26,10 @@ export function answerQuestions<Asked extends { readonly [ask in keyof Asked]: Q
   answers: Asked,
   options: AnswerOptions,
 ): void {
-  parentPort?.on("message", async ({ number, ask, given }: ToThread) => {
+  parentPort?.on("message", async ({ number, ask, given, endsMs }: ToThread) => {
     try {
+      if (endsMs !== undefined && ask !== "close" && sharedMs() > endsMs)
+        throw new BridgeError("SYSTEM_DOWN", { what: `${options.noun} was not reached in time`, where: options.whereOf(ask) });
       const answer = answers[ask as keyof Asked];
       const value = await untilFree(() => answer(given), options.busyMsMax);
       if (number > 0) say({ number, value });

@@ -9,7 +9,12 @@ export interface ToThread {
   readonly number: number;
   readonly ask: string;
   readonly given: unknown;
+  /** By the clock below. Whoever asked has given up then: it is not begun any more. */
+  readonly endsMs?: number;
 }
+
+/** One clock for all threads, whatever becomes of the time of day. */
+export const sharedMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
 export type FromThread =
   | { readonly number: number; readonly value: unknown }
