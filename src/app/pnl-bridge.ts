@@ -19,6 +19,7 @@ import type { Side } from "../domain/phase.ts";
 import { planOf } from "../domain/plan.ts";
 import { LegacyDeskService } from "../legacy-desk/index.ts";
 import type { EvidenceStore } from "../ports/evidence.ts";
+import type { OwedWrites } from "../ports/owed-writes.ts";
 import type { BridgedSystem } from "../ports/system.ts";
 import { ControlPlane, sqliteFile } from "./control-plane.ts";
 import { alertDivergences } from "./divergence-alerts.ts";
@@ -34,6 +35,8 @@ export interface PnlBridgeOptions {
   readonly onComparison?: (comparison: CallComparison) => void;
   /** The desk's prices of this moment: see PnLServiceBridgeOptions. */
   readonly marks?: PnLServiceBridgeOptions["marks"];
+  /** Writes that legacy has not got yet: see BridgeOptions. */
+  readonly owed?: OwedWrites;
   /** Gets what child processes and threads of foreign systems print, a line at a time. */
   readonly log?: (line: string) => void;
 }
@@ -56,7 +59,7 @@ export interface PnlBridge {
  *
  * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws; a control store that is away is no hindrance.
  */
-export async function createPnlBridge({ config: given, onComparison, marks, log }: PnlBridgeOptions): Promise<PnlBridge> {
+export async function createPnlBridge({ config: given, onComparison, marks, owed, log }: PnlBridgeOptions): Promise<PnlBridge> {
   const config = typeof given === "string" ? await loadConfig(given) : given;
   const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
   const systems = await openSystems(config, folder, log);
@@ -83,10 +86,11 @@ export async function createPnlBridge({ config: given, onComparison, marks, log 
         ...(onComparison === undefined ? {} : { onComparison }),
         ...(evidence === undefined ? {} : { evidence }),
         ...(marks === undefined ? {} : { marks }),
+        ...(owed === undefined ? {} : { owed }),
       },
       { clock: systemClock, load: monitor, draw: Math.random },
     );
-    const control = follows ? controlOf(service, config, folder) : undefined;
+    const control = follows ? controlOf(service, config, folder, owed) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     const stopAlerting =
@@ -115,15 +119,21 @@ export async function createPnlBridge({ config: given, onComparison, marks, log 
   }
 }
 
-function controlOf(service: PnLServiceBridge, config: Config, folder: string): ControlPlane {
-  return new ControlPlane({
+function controlOf(service: PnLServiceBridge, config: Config, folder: string, owed: OwedWrites | undefined): ControlPlane {
+  const control: ControlPlane = new ControlPlane({
     config,
     folder,
-    onPlan: ({ plan }) => service.setPlan(plan),
+    ...(owed === undefined ? {} : { owed }),
+    onPlan: ({ plan }) => {
+      service.setPlan(plan);
+      const { section } = control.follower;
+      if (section !== undefined) service.setTolerances(section.tolerances);
+    },
     oldestRunning: () => service.oldestRunning,
     signals: () => signalsOf(service),
     report: () => ({ ...signalsOf(service), inFlight: service.inFlight, evidenceDropped: service.evidenceDropped }),
   });
+  return control;
 }
 
 /** What triggers judge by: of all methods together. */
