@@ -1,6 +1,7 @@
 /**
- * The two files of a control store. Their triggers run in whatever shell an operator has, so they use built-in functions only, of
- * SQLite 3.18 with JSON and later.
+ * The two files of a control store. Their checks and triggers run in whatever shell an operator has, so they use built-in functions
+ * only, of old versions too. A shell of 3.40 that was told `trusted_schema = OFF` refuses JSON functions in any schema, also here; as
+ * it comes it does not.
  *
  * `config` is written by people and by us alike; only we set `change`, which tells the trigger who and why, and which the trigger takes
  * away again. An epoch is made where a column became another, or where there is a `change`. Inside of the trigger epoch and revision
@@ -22,8 +23,9 @@ const columnsJson = (row: string): string => `json_object(
        'cache_generation', ${row}.cache_generation,
        'published_hash', ${row}.published_hash)`;
 
+/** The name of a check is what the person reads whose statement it refuses. */
 const isPhase = (column: string): string =>
-  `CHECK (${column} IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'))`;
+  `CONSTRAINT "${column} is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (${column} IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'))`;
 const isText = (column: string): string => `CHECK (typeof(${column}) IN ('text', 'null'))`;
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 
@@ -42,10 +44,10 @@ const controlMigrations: readonly string[] = [
 
    CREATE TABLE config (
      one INTEGER PRIMARY KEY DEFAULT 1 CHECK (one = 1),
-     use_new_pnl_system INTEGER CHECK (use_new_pnl_system IN (0, 1)),
-     migration_mode TEXT CHECK (migration_mode IN ('dual_write', 'old_only', 'new_only')),
+     use_new_pnl_system INTEGER CONSTRAINT "use_new_pnl_system is true, false or NULL" CHECK (use_new_pnl_system IN (0, 1)),
+     migration_mode TEXT CONSTRAINT "migration_mode is dual_write, old_only, new_only or NULL" CHECK (migration_mode IN ('dual_write', 'old_only', 'new_only')),
      phase TEXT ${isPhase("phase")},
-     new_system_percentage NUMERIC CHECK (
+     new_system_percentage NUMERIC CONSTRAINT "new_system_percentage is 0 to 100, at most three decimals, or NULL" CHECK (
        typeof(new_system_percentage) IN ('integer', 'real', 'null')
        AND new_system_percentage BETWEEN 0 AND 100
        AND round(new_system_percentage, 3) = new_system_percentage),
@@ -56,7 +58,7 @@ const controlMigrations: readonly string[] = [
      latched TEXT ${isText("latched")},
      ramp TEXT ${isText("ramp")} CHECK (
        CASE WHEN json_valid(ramp) THEN json_type(ramp, '$.steps') IS 'array' ELSE ramp IS NULL END),
-     legacy_window TEXT NOT NULL DEFAULT 'open' CHECK (legacy_window IN ('open', 'closed')),
+     legacy_window TEXT NOT NULL DEFAULT 'open' CONSTRAINT "legacy_window is open or closed" CHECK (legacy_window IN ('open', 'closed')),
      cache_generation INTEGER NOT NULL DEFAULT 0 CHECK (typeof(cache_generation) = 'integer'),
      published_hash TEXT REFERENCES published (hash),
      epoch INTEGER NOT NULL DEFAULT 1,
@@ -104,8 +106,10 @@ const controlMigrations: readonly string[] = [
    BEGIN SELECT RAISE(ABORT, 'config has one row: set a column to NULL where the published file should decide'); END;
    CREATE TRIGGER config_rules BEFORE UPDATE ON config
    BEGIN
-     SELECT RAISE(ABORT, 'user_whitelist is a JSON array of texts: ["amy", "bob"]')
-       WHERE EXISTS (SELECT 1 FROM json_each(NEW.user_whitelist) WHERE type <> 'text');
+     SELECT RAISE(ABORT, 'user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL') WHERE
+       CASE WHEN json_valid(NEW.user_whitelist)
+         THEN EXISTS (SELECT 1 FROM json_each(NEW.user_whitelist) WHERE type <> 'text')
+         ELSE NEW.user_whitelist NOT NULL END;
      SELECT RAISE(ABORT, 'published_hash is none of those in published')
        WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
    END;

@@ -150,7 +150,20 @@ describe("an operator's SQL on SQLite", () => {
     expect([await store.read(), await store.audit(0, 10)]).toEqual(before);
   });
 
-  test("makes one epoch also where the shell lets triggers trigger themselves, and waits in one transaction with others", async () => {
+  test.each([
+    ["use_new_pnl_system = 'no'", "use_new_pnl_system is true, false or NULL"],
+    ["migration_mode = 'both'", "migration_mode is dual_write, old_only, new_only or NULL"],
+    ["phase = 'primary'", "phase is read_only, shadow_mode, dual_write, primary_switch or cleanup"],
+    ["new_system_percentage = 101", "new_system_percentage is 0 to 100, at most three decimals, or NULL"],
+    ["user_whitelist = 'amy'", `user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL`],
+    ["user_whitelist = '[7]'", `user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL`],
+    ["epoch = 7", "the epoch is the store's own"],
+  ])("says what is wrong with %s", async (set, what) => {
+    await open();
+    await expect(sql(`UPDATE config SET ${set}`)).rejects.toThrow(what);
+  });
+
+  test("makes one epoch also where the shell lets triggers trigger themselves, and one for each statement of a transaction", async () => {
     const store = await open();
     await sql("PRAGMA recursive_triggers = ON; UPDATE config SET phase = 'dual_write'; DELETE FROM new_pnl_cache");
     expect(await store.read()).toMatchObject({ epoch: 3, cacheGeneration: 1 });

@@ -5,7 +5,7 @@ journal_mode wal
 CREATE TABLE published (
 hash TEXT PRIMARY KEY NOT NULL,
 text TEXT NOT NULL,
-phase TEXT NOT NULL CHECK (phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
+phase TEXT NOT NULL CONSTRAINT "phase is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
 at TEXT NOT NULL,
 by TEXT NOT NULL
 )
@@ -15,21 +15,21 @@ CREATE TRIGGER published_is_kept BEFORE DELETE ON published
 BEGIN SELECT RAISE(ABORT, 'what was published is kept: the audit refers to it'); END
 CREATE TABLE config (
 one INTEGER PRIMARY KEY DEFAULT 1 CHECK (one = 1),
-use_new_pnl_system INTEGER CHECK (use_new_pnl_system IN (0, 1)),
-migration_mode TEXT CHECK (migration_mode IN ('dual_write', 'old_only', 'new_only')),
-phase TEXT CHECK (phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
-new_system_percentage NUMERIC CHECK (
+use_new_pnl_system INTEGER CONSTRAINT "use_new_pnl_system is true, false or NULL" CHECK (use_new_pnl_system IN (0, 1)),
+migration_mode TEXT CONSTRAINT "migration_mode is dual_write, old_only, new_only or NULL" CHECK (migration_mode IN ('dual_write', 'old_only', 'new_only')),
+phase TEXT CONSTRAINT "phase is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
+new_system_percentage NUMERIC CONSTRAINT "new_system_percentage is 0 to 100, at most three decimals, or NULL" CHECK (
 typeof(new_system_percentage) IN ('integer', 'real', 'null')
 AND new_system_percentage BETWEEN 0 AND 100
 AND round(new_system_percentage, 3) = new_system_percentage),
 user_whitelist TEXT CHECK (typeof(user_whitelist) IN ('text', 'null')) CHECK (
 CASE WHEN json_valid(user_whitelist) THEN json_type(user_whitelist) IS 'array' ELSE user_whitelist IS NULL END),
-granted_phase TEXT NOT NULL DEFAULT 'read_only' CHECK (granted_phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
+granted_phase TEXT NOT NULL DEFAULT 'read_only' CONSTRAINT "granted_phase is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (granted_phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
 granted_epoch INTEGER NOT NULL DEFAULT 1,
 latched TEXT CHECK (typeof(latched) IN ('text', 'null')),
 ramp TEXT CHECK (typeof(ramp) IN ('text', 'null')) CHECK (
 CASE WHEN json_valid(ramp) THEN json_type(ramp, '$.steps') IS 'array' ELSE ramp IS NULL END),
-legacy_window TEXT NOT NULL DEFAULT 'open' CHECK (legacy_window IN ('open', 'closed')),
+legacy_window TEXT NOT NULL DEFAULT 'open' CONSTRAINT "legacy_window is open or closed" CHECK (legacy_window IN ('open', 'closed')),
 cache_generation INTEGER NOT NULL DEFAULT 0 CHECK (typeof(cache_generation) = 'integer'),
 published_hash TEXT REFERENCES published (hash),
 epoch INTEGER NOT NULL DEFAULT 1,
@@ -61,7 +61,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit is never changed: this row is there'); END
 CREATE TABLE sign_offs (
 id INTEGER PRIMARY KEY AUTOINCREMENT,
 gate TEXT NOT NULL,
-phase TEXT NOT NULL CHECK (phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
+phase TEXT NOT NULL CONSTRAINT "phase is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (phase IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup')),
 actor TEXT NOT NULL,
 note TEXT NOT NULL,
 at TEXT NOT NULL,
@@ -74,8 +74,10 @@ CREATE TRIGGER config_keeps_its_row BEFORE DELETE ON config
 BEGIN SELECT RAISE(ABORT, 'config has one row: set a column to NULL where the published file should decide'); END
 CREATE TRIGGER config_rules BEFORE UPDATE ON config
 BEGIN
-SELECT RAISE(ABORT, 'user_whitelist is a JSON array of texts: ["amy", "bob"]')
-WHERE EXISTS (SELECT 1 FROM json_each(NEW.user_whitelist) WHERE type <> 'text');
+SELECT RAISE(ABORT, 'user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL') WHERE
+CASE WHEN json_valid(NEW.user_whitelist)
+THEN EXISTS (SELECT 1 FROM json_each(NEW.user_whitelist) WHERE type <> 'text')
+ELSE NEW.user_whitelist NOT NULL END;
 SELECT RAISE(ABORT, 'published_hash is none of those in published')
 WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
 END
