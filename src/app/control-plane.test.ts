@@ -137,6 +137,7 @@ describe("a bridge with a control store", () => {
     write(folder, { phase: "read_only" });
     await until(() => bridge.control?.drift === true);
     expect(bridge.service.plan.phase).toBe("shadow_mode");
+    write(folder, { validation: { comparison_threshold: 5 } });
     const other = await start(folder);
     expect([other.control?.drift, other.service.plan.phase]).toEqual([true, "shadow_mode"]);
     await until(

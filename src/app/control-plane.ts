@@ -295,8 +295,9 @@ export function operatingSystemUser(): string {
 }
 
 const readSection = (text: string): Section => {
-  const { plan, twoPerson, triggers }: MigrationSection = readMigrationSection(text);
-  return { plan, twoPerson, triggers };
+  const { plan, twoPerson, triggers, validation }: MigrationSection = readMigrationSection(text);
+  const tolerances = { position: validation.positionThreshold, pnl: validation.comparisonThreshold };
+  return { plan, twoPerson, triggers, tolerances };
 };
 
 function operatorOver(

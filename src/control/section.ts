@@ -8,6 +8,8 @@ export interface Section {
   /** Phases that two people must approve. */
   readonly twoPerson: readonly Phase[];
   readonly triggers: TriggerLimits;
+  /** By which answers are compared; decimal text. */
+  readonly tolerances: { readonly position: string; readonly pnl: string };
 }
 
 /** Reads the published text. Throws BAD_CONFIG for one that is none, such as a newer program's. */

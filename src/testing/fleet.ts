@@ -24,7 +24,12 @@ export const digest = (text: string): string => createHash("sha256").update(text
 
 /** A published section, as JSON of a `Section`. */
 export function publishedSection(section: Partial<Section> & Pick<Section, "plan">): Published {
-  const text = JSON.stringify({ twoPerson: [], triggers: defaultTriggers, ...section });
+  const text = JSON.stringify({
+    twoPerson: [],
+    triggers: defaultTriggers,
+    tolerances: { position: "0.0001", pnl: "0.01" },
+    ...section,
+  });
   return { text, hash: digest(text), phase: section.plan.phase };
 }
 export const readSection = (text: string): Section => JSON.parse(text);

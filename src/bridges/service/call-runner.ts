@@ -35,8 +35,8 @@ export interface RunnerMethod {
   readonly isWrite: boolean;
   readonly legacy: SideFunction | undefined;
   readonly modern: SideFunction | undefined;
-  /** Undefined: the method is left out of comparison. */
-  readonly comparer: AnswerComparer | undefined;
+  /** Undefined: the method is left out of comparison. Another one counts from the next comparison on. */
+  comparer: AnswerComparer | undefined;
   readonly project: ((answer: unknown) => unknown) | undefined;
   readonly tally: MethodTally;
   readonly breaker: Breaker;

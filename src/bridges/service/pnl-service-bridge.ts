@@ -17,8 +17,8 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly modern: BridgedSystem;
   /** How long legacy may take where it answers. Default 30 000. */
   readonly legacyTimeoutMs?: number;
-  /** Largest difference of prices and quantities, and of P&L, that is within tolerance; decimal text. */
-  readonly tolerances?: { readonly position: string; readonly pnl: string };
+  /** Until others are set. */
+  readonly tolerances?: PnlTolerances;
   readonly exclusions?: AnswerOptions["exclusions"];
   /**
    * The desk's prices of this moment, by symbol: put into each request that values what a system knows and that names none, so that
@@ -28,6 +28,14 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   /** A system's units put right, once, where its answer comes in. */
   readonly convert?: Readonly<Partial<Record<Side, ConvertAnswer>>>;
 }
+
+/** Largest difference of prices and quantities, and of P&L, that is within tolerance; decimal text. */
+export interface PnlTolerances {
+  readonly position: string;
+  readonly pnl: string;
+}
+
+const usualTolerances: PnlTolerances = { position: "0.0001", pnl: "0.01" };
 
 export type ConvertAnswer = (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue;
 
@@ -66,12 +74,14 @@ export class PnLServiceBridge {
   readonly #methods: ReadonlyMap<string, RunnerMethod>;
   /** How many calls run under each epoch. */
   readonly #running = new Map<number, number>();
+  #tolerances: PnlTolerances;
 
   /** Throws BAD_CONFIG for a plan or tolerance that cannot be. */
   constructor(options: PnLServiceBridgeOptions, host: ServiceBridgeHost) {
     this.#options = options;
     this.#host = host;
     this.#core = new BridgeCore(options, host);
+    this.#tolerances = options.tolerances ?? usualTolerances;
     this.#methods = new Map(pnlMethods.map((name) => [name, this.#core.add(this.#methodOf(name))]));
   }
 
@@ -124,6 +134,20 @@ export class PnLServiceBridge {
     this.#core.setPlan(plan);
   }
 
+  /** Comparisons from now on are judged by them. Throws BAD_CONFIG for what is no tolerance; then nothing has changed. */
+  setTolerances(tolerances: PnlTolerances): void {
+    const before = this.#tolerances;
+    if (tolerances.position === before.position && tolerances.pnl === before.pnl) return;
+    this.#tolerances = tolerances;
+    try {
+      const comparers = pnlMethods.map((name) => this.#comparerOf(name));
+      for (const [at, name] of pnlMethods.entries()) (this.#methods.get(name) as RunnerMethod).comparer = comparers[at];
+    } catch (failure) {
+      this.#tolerances = before;
+      throw failure;
+    }
+  }
+
   get counters(): Readonly<Record<string, MethodCounters>> {
     return this.#core.counters;
   }
@@ -171,22 +195,28 @@ export class PnLServiceBridge {
   }
 
   #methodOf(name: PnlMethod): BridgedMethod {
-    const { legacy, modern, legacyTimeoutMs = 30_000, tolerances = { position: "0.0001", pnl: "0.01" } } = this.#options;
+    const { legacy, modern, legacyTimeoutMs = 30_000 } = this.#options;
     return {
       name,
       isWrite: false,
       legacy: this.#side("legacy", legacy, name, legacyTimeoutMs),
       modern: this.#side("modern", modern, name, this.#core.answering.timeoutMs),
-      comparer: new AnswerComparer({
-        ...projections[name].compare,
-        tolerances: Object.fromEntries([
-          ...positionFields.map((field) => [field, tolerances.position]),
-          ...pnlFields.map((field) => [field, tolerances.pnl]),
-        ]),
-        ...(this.#options.exclusions === undefined ? {} : { exclusions: this.#options.exclusions }),
-      }),
+      comparer: this.#comparerOf(name),
       project: projections[name].project,
     };
+  }
+
+  #comparerOf(name: PnlMethod): AnswerComparer {
+    const { position, pnl } = this.#tolerances;
+    const { exclusions } = this.#options;
+    return new AnswerComparer({
+      ...projections[name].compare,
+      tolerances: Object.fromEntries([
+        ...positionFields.map((field) => [field, position]),
+        ...pnlFields.map((field) => [field, pnl]),
+      ]),
+      ...(exclusions === undefined ? {} : { exclusions }),
+    });
   }
 
   #side(side: Side, system: BridgedSystem, name: PnlMethod, timeoutMs: number): SideFunction | undefined {
