@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect, promisify } from "node:util";
-import { Client } from "pg";
+import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { comparisons, evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { connected, Wire } from "../../testing/postgres-wire.ts";
 import { openPostgresEvidenceStore, type PostgresEvidenceOptions } from "./index.ts";
 
 const missing = postgresMissing();
@@ -214,17 +214,12 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   describe("a connection that breaks", () => {
     let wire: Wire;
     beforeEach(async () => {
-      wire = await Wire.to(Number(new URL(server.url).port));
+      wire = await Wire.to(server.url);
     });
     afterEach(() => wire.close());
-    const through = (): string => {
-      const url = new URL(server.url);
-      url.port = String(wire.port);
-      return url.href;
-    };
 
     test("after the server got the commit: the append has taken place, once, and says so", async () => {
-      const store = await open({}, through());
+      const store = await open({}, wire.url);
       await store.append(comparisons(1));
       wire.breakAtCommit = "answer";
       await store.append(comparisons(2));
@@ -232,7 +227,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
 
     test("before the server got the commit: the append has not taken place, and says so", async () => {
-      const store = await open({}, through());
+      const store = await open({}, wire.url);
       await store.append(comparisons(1));
       wire.breakAtCommit = "request";
       await expect(store.append(comparisons(2))).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
@@ -242,7 +237,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
 
     test("while nothing is asked goes unnoticed", async () => {
-      const store = await open({}, through());
+      const store = await open({}, wire.url);
       await store.append(comparisons(1));
       wire.cut();
       await sleep(50);
@@ -267,67 +262,3 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     expect(units).toEqual([...kept, "after"].flatMap((unit) => Array(300).fill(unit)));
   });
 });
-
-async function connected(url: string): Promise<Client> {
-  const client = new Client({ connectionString: url });
-  client.on("error", () => {});
-  await client.connect();
-  return client;
-}
-
-/** Stands between a client and the server and breaks connections on demand. */
-class Wire {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  /** What of the next commit gets lost, with its connection. */
-  breakAtCommit: "nothing" | "request" | "answer" = "nothing";
-  broken = 0;
-
-  static async to(port: number): Promise<Wire> {
-    const wire = new Wire(port);
-    await new Promise<void>((listening) => wire.#server.listen(0, "127.0.0.1", listening));
-    return wire;
-  }
-
-  private constructor(port: number) {
-    this.#server = createServer((client) => {
-      const server = connect(port, "127.0.0.1");
-      for (const socket of [client, server]) {
-        this.#sockets.add(socket);
-        socket.on("error", () => {});
-        socket.on("close", () => this.#sockets.delete(socket));
-      }
-      client.on("data", (bytes) => this.#forward(bytes, client, server));
-      server.on("data", (bytes) => client.write(bytes));
-      client.on("close", () => server.destroy());
-      server.on("close", () => client.destroy());
-    });
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" ? (address?.port ?? 0) : 0;
-  }
-
-  #forward(bytes: Buffer, client: Socket, server: Socket): void {
-    const lost = bytes.includes("COMMIT\0") ? this.breakAtCommit : "nothing";
-    if (lost === "nothing") {
-      server.write(bytes);
-      return;
-    }
-    this.breakAtCommit = "nothing";
-    this.broken += 1;
-    server.removeAllListeners("data");
-    if (lost === "request") client.destroy();
-    else server.write(bytes, () => client.resetAndDestroy());
-  }
-
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  close(): Promise<void> {
-    this.cut();
-    return new Promise((closed) => this.#server.close(() => closed()));
-  }
-}

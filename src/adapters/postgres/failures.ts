@@ -43,9 +43,11 @@ export function targetOf(url: string, { name }: Kept): Target {
   return { url: parsed.href, where, schema: named };
 }
 
-/** The first schema of a search path in the options of a connection. */
+/** The first schema of a search path in the options of a connection, where a backslash takes the meaning from a space. */
 function searchPathOf(options: string): string | undefined {
-  const [, quoted, plain] = /(?:-c\s*|--)search_path=(?:"((?:[^"]|"")+)"|([^\s,"$]+))/.exec(options) ?? [];
+  const words = options.match(/(?:\\.|[^\s\\])+/gs)?.map((word) => word.replaceAll(/\\(.)/gs, "$1")) ?? [];
+  const path = words.map((word) => /^(?:-c|--)?search_path=(.*)$/s.exec(word)?.[1]).findLast((found) => found !== undefined);
+  const [, quoted, plain] = /^\s*(?:"((?:[^"]|"")+)"|([^\s,"$]+))/.exec(path ?? "") ?? [];
   return quoted?.replaceAll('""', '"') ?? plain?.toLowerCase();
 }
 
@@ -83,7 +85,7 @@ const meanings: readonly Meaning[] = [
     mend: ({ locks }) => `look for what holds a lock on ${locks}`,
   },
   {
-    states: /^(3F|42P|42703|42804)/,
+    states: /^(3F|42P|42703|42710|42723|42804)/,
     code: "BAD_DATABASE",
     what: ({ tables }) => `${tables} are not ours, or their shape differs`,
     mend: ({ elsewhere }) => elsewhere,

@@ -1,1 +1,2 @@
+export { openPostgresControlStore, type PostgresControlOptions } from "./control-store.ts";
 export { openPostgresEvidenceStore, type PostgresEvidenceOptions, postgresEvidenceDefaults } from "./evidence-store.ts";

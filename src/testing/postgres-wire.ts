@@ -1,0 +1,83 @@
+/** Connections to a real PostgreSQL for tests: one of the test's own, and a wire to break those of others. */
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { Client } from "pg";
+
+export async function connected(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
+/** Stands between clients and the server, and breaks what goes through it on demand. */
+export class Wire {
+  readonly #server: Server;
+  readonly #target: URL;
+  readonly #sockets = new Set<Socket>();
+  /** What of the next commit gets lost, with its connection. */
+  breakAtCommit: "nothing" | "request" | "answer" = "nothing";
+  broken = 0;
+  /** Connections are accepted and end at once. */
+  away = false;
+  /** Connections stay, and nothing goes through: what was sent meanwhile is lost. */
+  silent = false;
+
+  /** `url` is the server's. */
+  static async to(url: string): Promise<Wire> {
+    const wire = new Wire(new URL(url));
+    await new Promise<void>((listening) => wire.#server.listen(0, "127.0.0.1", listening));
+    return wire;
+  }
+
+  private constructor(target: URL) {
+    this.#target = target;
+    this.#server = createServer((client) => {
+      if (this.away) {
+        client.destroy();
+        return;
+      }
+      const server = connect(Number(target.port), target.hostname);
+      for (const socket of [client, server]) {
+        this.#sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => this.#sockets.delete(socket));
+      }
+      client.on("data", (bytes) => this.#forward(bytes, client, server));
+      server.on("data", (bytes) => {
+        if (!this.silent) client.write(bytes);
+      });
+      client.on("close", () => server.destroy());
+      server.on("close", () => client.destroy());
+    });
+  }
+
+  /** Of the server, through this. */
+  get url(): string {
+    const [address, url] = [this.#server.address(), new URL(this.#target)];
+    url.port = String(typeof address === "object" ? address?.port : "");
+    return url.href;
+  }
+
+  #forward(bytes: Buffer, client: Socket, server: Socket): void {
+    if (this.silent) return;
+    const lost = bytes.includes("COMMIT\0") ? this.breakAtCommit : "nothing";
+    if (lost === "nothing") {
+      server.write(bytes);
+      return;
+    }
+    this.breakAtCommit = "nothing";
+    this.broken += 1;
+    server.removeAllListeners("data");
+    if (lost === "request") client.destroy();
+    else server.write(bytes, () => client.resetAndDestroy());
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): Promise<void> {
+    this.cut();
+    return new Promise((closed) => this.#server.close(() => closed()));
+  }
+}
