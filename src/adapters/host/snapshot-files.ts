@@ -1,10 +1,13 @@
 /**
  * The last record that each process obeyed, in a folder beside the control store: one file a process, each `checksum\nJSON`, written
- * beside and renamed, so that it is there as a whole or as it was.
+ * beside and renamed, so that it is there as a whole or as it was. One of another version, or whose parts are not what they should be,
+ * is not gone by.
  */
 import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { phases } from "../../domain/phase.ts";
+import { migrationModes } from "../../domain/plan.ts";
 import type { PlanSnapshot, PlanSnapshots } from "../../ports/local-files.ts";
 
 /** Of others that have not been written for so long, nobody needs to know: processes come and go under new names. */
@@ -12,6 +15,8 @@ const keptMs = 30 * 86_400_000;
 const filesMax = 1_000;
 const bytesMax = 4_000_000;
 const ending = ".snapshot.json";
+/** Raised when a record of before cannot be read as one of now. */
+const version = 1;
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -27,7 +32,7 @@ export class SnapshotFiles implements PlanSnapshots {
 
   async save(snapshot: PlanSnapshot): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    const text = JSON.stringify(snapshot);
+    const text = JSON.stringify({ version, ...snapshot });
     const beside = `${this.#file}.${process.pid}.tmp`;
     try {
       await using file = await open(beside, "w");
@@ -60,23 +65,26 @@ export class SnapshotFiles implements PlanSnapshots {
   async heads(): Promise<readonly PlanSnapshot["auditHead"][]> {
     const heads: PlanSnapshot["auditHead"][] = [];
     for (const file of await this.#files())
-      await readFile(file).then(
-        (bytes) => void heads.push(readSnapshot(bytes).auditHead),
-        () => {},
-      );
+      await readFile(file)
+        .then((bytes) => void heads.push(readSnapshot(bytes).auditHead))
+        // What is not to be trusted knows nothing.
+        .catch(() => {});
     return heads;
   }
 
-  /** Removes what is older than a month and not this process's own. */
+  /** Removes what is older than a month and not this process's own: snapshots, and what is left of those that were not finished. */
   async tidy(nowMs: number): Promise<void> {
-    for (const file of await this.#files())
-      if (file !== this.#file && (await stat(file)).mtimeMs < nowMs - keptMs) await rm(file, { force: true });
+    for (const file of await this.#files((name) => name.endsWith(ending) || name.endsWith(".tmp"))) {
+      if (file === this.#file) continue;
+      const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: nowMs }));
+      if (mtimeMs < nowMs - keptMs) await rm(file, { force: true });
+    }
   }
 
-  async #files(): Promise<readonly string[]> {
+  async #files(wanted = (name: string): boolean => name.endsWith(ending)): Promise<readonly string[]> {
     const names = await readdir(this.#folder).catch(() => []);
     return names
-      .filter((name) => name.endsWith(ending))
+      .filter(wanted)
       .toSorted()
       .slice(0, filesMax)
       .map((name) => join(this.#folder, name));
@@ -90,8 +98,58 @@ function readSnapshot(bytes: Buffer): PlanSnapshot {
   const body = text.slice(end + 1);
   if (end < 0 || text.slice(0, end) !== sha256(body))
     throw new Error("the snapshot is not what was written: its checksum differs");
-  return JSON.parse(body);
+  const { version: written, ...snapshot } = JSON.parse(body) ?? {};
+  if (written !== version) throw new Error(`the snapshot has version ${written}, this pnl-bridge knows ${version}`);
+  if (!isSnapshot(snapshot)) throw new Error("the snapshot lacks something, or says what this pnl-bridge does not know");
+  return snapshot;
 }
+
+type Check = (value: unknown) => boolean;
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+const isText: Check = (value) => typeof value === "string";
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isOneOf =
+  (known: readonly string[]): Check =>
+  (value) =>
+    known.includes(value as string);
+const isListOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const isObject =
+  (parts: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.entries(parts).every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
+const isPercentage: Check = (value) => typeof value === "number" && value >= 0 && value <= 100;
+
+const isSnapshot = isObject({
+  savedAt: isText,
+  auditHead: isObject({ seq: isCount, hash: isText }),
+  record: isObject({
+    epoch: isCount,
+    overrides: isObject({
+      useNewPnlSystem: orNull((value) => typeof value === "boolean"),
+      migrationMode: orNull(isOneOf(migrationModes)),
+      phase: orNull(isOneOf(phases)),
+      newSystemPercentage: orNull(isPercentage),
+      userWhitelist: orNull(isListOf(isText)),
+    }),
+    published: orNull(isObject({ text: isText, hash: isText, phase: isOneOf(phases) })),
+    grantedPhase: isOneOf(phases),
+    grantedEpoch: isCount,
+    latched: orNull(isText),
+    ramp: orNull(isObject({ steps: isListOf(isPercentage), dwellMs: isCount })),
+    legacyWindow: isOneOf(["open", "closed"]),
+    cacheGeneration: isCount,
+    updatedAt: isText,
+    updatedBy: isText,
+  }),
+}) as (value: unknown) => value is PlanSnapshot;
 
 const isNewer = (snapshot: PlanSnapshot, than: PlanSnapshot): boolean =>
   snapshot.record.epoch > than.record.epoch ||
