@@ -5,8 +5,10 @@
  * load and who keeps connections goes elsewhere; then no connection is accepted, and what is under way is answered.
  */
 
-import type { AddressInfo, Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { once } from "node:events";
+import type { Server } from "node:http";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
@@ -16,7 +18,7 @@ import { BridgeError } from "../../domain/errors.ts";
 import { Access, type AccessOptions, type Caller, type Role } from "./access.ts";
 import type { App, GatewayBridge, GatewayControl, GatewayLog, GatewayState, RouteContext } from "./context.ts";
 import { EventStream, type EventStreamLimits } from "./event-stream.ts";
-import { Metrics, TrafficCounts } from "./metrics.ts";
+import { Metrics, Traffic } from "./metrics.ts";
 import type { Observations } from "./observations.ts";
 import { HttpProblem, type Problem, problemFor, problemSchema } from "./problems.ts";
 import { comparisonRoutes } from "./routes/comparisons.ts";
@@ -82,7 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = { ...gatewayLimits, ...options.limits };
   const access = new Access(options, env);
   const events = new EventStream(limits.events);
-  const traffic = new TrafficCounts();
+  const traffic = new Traffic();
   const metrics = new Metrics({ bridge, control, observations, traffic, streams: events });
   let phase: "starting" | "open" | "closing" = "starting";
   const state: GatewayState = {
@@ -114,7 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // A request on a connection that was accepted is answered, also while the gateway closes.
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.requestMsMax },
+    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.requestMsMax, connectionsCheckingInterval: 1_000 },
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: (failure, _, reply) => void sendProblem(reply, problemFor(failure)),
     clientErrorHandler: refuseBytes,
@@ -202,12 +204,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const close = async (): Promise<void> => {
     phase = "closing";
+    // Each answer from now on ends its connection; those that have begun end theirs some time later.
+    for (const response of traffic.underWay) if (!response.headersSent) response.setHeader("connection", "close");
     await sleep(limits.leaveMs);
     end();
     const cut = setTimeout(() => {
-      log.warn({ requests: traffic.inFlight }, "requests that took too long were cut off");
+      log.warn({ requests: traffic.underWay.size }, "requests that took too long were cut off");
       app.server.closeAllConnections();
     }, limits.closeMsMax);
+    await stopListening(app.server, traffic, limits.leaveMs);
     await app.close();
     clearTimeout(cut);
   };
@@ -234,26 +239,40 @@ const openapi = {
 };
 
 /** Counts what comes and goes below the routes: also what is cut off in the middle. */
-function watchTraffic({ server }: App, traffic: TrafficCounts, connectionsMax: number, state: GatewayState): void {
+function watchTraffic({ server }: App, traffic: Traffic, connectionsMax: number, state: GatewayState): void {
   server.maxConnections = connectionsMax;
   server.on("drop", () => {
     traffic.connectionsRefused += 1;
   });
   server.on("connection", (socket) => {
-    traffic.connections += 1;
+    traffic.connections.add(socket);
     socket.on("close", () => {
-      traffic.connections -= 1;
+      traffic.connections.delete(socket);
     });
   });
   server.prependListener("request", (_, response) => {
-    traffic.inFlight += 1;
+    traffic.underWay.add(response);
     if (state.isClosing) response.setHeader("connection", "close");
     response.on("close", () => {
-      traffic.inFlight -= 1;
+      traffic.underWay.delete(response);
       const digit = Math.floor(response.statusCode / 100);
       traffic.byStatus[digit] = (traffic.byStatus[digit] ?? 0) + 1;
     });
   });
+}
+
+/**
+ * Resolves when all connections have ended. The server's own way would close those at once on which a request is just coming in, so
+ * they have some time for it; its answer ends them.
+ */
+async function stopListening(server: Server, traffic: Traffic, idleMs: number): Promise<void> {
+  // Right after connections were accepted: whoever still waits to be would be refused.
+  await nextTurn();
+  const ended = once(server, "close");
+  NetServer.prototype.close.call(server);
+  const idle = setTimeout(() => traffic.endIdle(), idleMs);
+  await ended;
+  clearTimeout(idle);
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

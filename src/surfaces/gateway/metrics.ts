@@ -1,3 +1,5 @@
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type Metric, Registry } from "prom-client";
 import type { MethodCounters } from "../../app/index.ts";
@@ -9,17 +11,23 @@ export interface MetricSources {
   readonly bridge: GatewayBridge;
   readonly control: GatewayControl | undefined;
   readonly observations: Observations | undefined;
-  readonly traffic: TrafficCounts;
+  readonly traffic: Traffic;
   readonly streams: { readonly size: number; readonly dropped: number };
 }
 
-/** What the gateway itself counts. */
-export class TrafficCounts {
+/** What goes on between callers and the gateway. */
+export class Traffic {
   /** Answers by the first digit of their status. */
   readonly byStatus = new Float64Array(6);
-  inFlight = 0;
-  connections = 0;
+  readonly underWay = new Set<ServerResponse>();
+  readonly connections = new Set<Socket>();
   connectionsRefused = 0;
+
+  /** Ends connections without a request under way; also those that never had one, which the server itself would leave. */
+  endIdle(): void {
+    const busy = new Set([...this.underWay].map(({ req }) => req.socket));
+    for (const socket of this.connections) if (!busy.has(socket)) socket.destroy();
+  }
 }
 
 interface Sample {
@@ -102,8 +110,8 @@ export class Metrics {
       evidenceDropped: one(() => service.evidenceDropped),
       requests: () =>
         [...traffic.byStatus].flatMap((value, digit) => (digit < 2 ? [] : [{ labels: { status: `${digit}xx` }, value }])),
-      requestsInFlight: one(() => traffic.inFlight),
-      connections: one(() => traffic.connections),
+      requestsInFlight: one(() => traffic.underWay.size),
+      connections: one(() => traffic.connections.size),
       connectionsRefused: one(() => traffic.connectionsRefused),
       streams: one(() => streams.size),
       streamsDropped: one(() => streams.dropped),

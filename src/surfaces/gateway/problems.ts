@@ -144,4 +144,4 @@ function problemOfHttp(failure: unknown): Problem | undefined {
 }
 
 const pathText = (context: string | undefined, instancePath = ""): string =>
-  `${context ?? "request"}${instancePath.replaceAll("/", ".")}`;
+  `${context ?? "request"}${instancePath.replaceAll("/", ".")}`.replace(/\.$/, "");

@@ -24,7 +24,13 @@ export const eventRoutes =
         reply.hijack();
         const { raw } = reply;
         for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
-        raw.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" });
+        raw.writeHead(200, {
+          "content-type": "text/event-stream",
+          "cache-control": "no-store",
+          "x-accel-buffering": "no",
+          // When it ends, there is nothing more to ask for.
+          connection: "close",
+        });
         const { epoch, phase, useNewPnlSystem } = bridge.service.plan;
         raw.write(
           `retry: 1000\n\n${eventText("hello", { epoch, phase, useNewPnlSystem, freshness: control?.freshness ?? null })}`,

@@ -53,7 +53,7 @@ export const pnlRoutes =
             mend: "send {} where there is nothing to say",
           });
         const { "x-pnl-user": user, "x-pnl-book": book } = headers;
-        const key = { ...(user && { user: String(user) }), ...(book && { book: String(book) }) };
+        const key = { ...(user && { user: headerText(user) }), ...(book && { book: headerText(book) }) };
         const answered = await (bridge.service.call as (...args: unknown[]) => ReturnType<Call>).call(
           bridge.service,
           params.method,
@@ -68,3 +68,9 @@ export const pnlRoutes =
       },
     });
   };
+
+/** Headers come a byte a character; names in them are UTF-8, as everywhere. */
+const headerText = (header: string | readonly string[]): string => {
+  const text = String(header);
+  return /[\x80-\xff]/.test(text) ? Buffer.from(text, "latin1").toString() : text;
+};

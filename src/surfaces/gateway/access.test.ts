@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { BridgeError } from "../../domain/errors.ts";
+import { Access, type AccessOptions } from "./access.ts";
+import { HttpProblem } from "./problems.ts";
+
+const noTokens = { viewer: null, operator: null, admin: null };
+const local: AccessOptions = { host: "127.0.0.1", tokens: noTokens, allowedHosts: [], localActor: "amy" };
+const variables = { viewer: "VIEWER", operator: "OPERATOR", admin: "ADMIN" };
+const env = { VIEWER: "viewer-0123456789", OPERATOR: "operator-0123456789", ADMIN: "admin-0123456789" };
+
+const statusOf = (work: () => unknown): number => {
+  try {
+    work();
+    return 200;
+  } catch (failure) {
+    expect(failure).toBeInstanceOf(HttpProblem);
+    return (failure as HttpProblem).problem.status;
+  }
+};
+
+describe("on this machine, without tokens", () => {
+  const access = new Access({ ...local, allowedHosts: ["desk.example:8080", "pnl.example"] }, {});
+
+  it.each([
+    ["the address", { host: "127.0.0.1:8080" }, 200],
+    ["the name", { host: "localhost:8080" }, 200],
+    ["in capitals", { host: "LOCALHOST:8080" }, 200],
+    ["IPv6", { host: "[::1]:8080" }, 200],
+    ["no port", { host: "127.0.0.1" }, 200],
+    ["an allowed name, any port", { host: "pnl.example:1" }, 200],
+    ["an allowed name, its port", { host: "desk.example:8080" }, 200],
+    ["an allowed name, another port", { host: "desk.example:8081" }, 403],
+    ["a name that leads here: DNS rebinding", { host: "evil.example:8080" }, 403],
+    ["a name that only begins so", { host: "127.0.0.1.evil.example" }, 403],
+    ["no host", {}, 403],
+    ["an empty one", { host: "" }, 403],
+    ["its own page", { host: "127.0.0.1:8080", origin: "http://127.0.0.1:8080" }, 200],
+    ["a page of another port", { host: "127.0.0.1:8080", origin: "http://127.0.0.1:3000" }, 403],
+    ["a page of another site", { host: "127.0.0.1:8080", origin: "https://evil.example" }, 403],
+    ["a page in a sandbox or of a file", { host: "127.0.0.1:8080", origin: "null" }, 403],
+    ["an allowed page", { host: "127.0.0.1:8080", origin: "https://pnl.example" }, 200],
+    ["no origin at all that reads", { host: "127.0.0.1:8080", origin: "127.0.0.1:8080" }, 403],
+  ])("%s", (_, headers, status) => {
+    expect(statusOf(() => access.checkOrigin(headers))).toBe(status);
+    // And again: the last host that was allowed is remembered.
+    expect(statusOf(() => access.checkOrigin(headers))).toBe(status);
+  });
+
+  it("everybody may do everything, under the name of the operating system's user", () => {
+    expect(access.caller(undefined, "admin")).toEqual({ role: "admin", actor: "amy" });
+  });
+});
+
+describe("with tokens", () => {
+  const access = new Access({ ...local, host: "0.0.0.0", tokens: variables }, env);
+
+  it.each([
+    [undefined, "viewer", 401],
+    ["Bearer nobody-0123456789", "viewer", 401],
+    ["Basic dmlld2VyOjA=", "viewer", 401],
+    ["Bearer", "viewer", 401],
+    [`Bearer ${env.VIEWER}`, "viewer", 200],
+    [`Bearer ${env.VIEWER}`, "operator", 403],
+    [`bearer ${env.OPERATOR}`, "viewer", 200],
+    [`Bearer ${env.OPERATOR}`, "operator", 200],
+    [`Bearer ${env.OPERATOR}`, "admin", 403],
+    [`Bearer ${env.ADMIN}`, "admin", 200],
+  ] as const)("%s as %s", (authorization, needs, status) => {
+    expect(statusOf(() => access.caller(authorization, needs))).toBe(status);
+  });
+
+  it("the audit gets the role, never the token", () => {
+    expect(access.caller(`Bearer ${env.OPERATOR}`, "viewer")).toEqual({ role: "operator", actor: "operator" });
+  });
+
+  it("a page of another site is refused there too, and any host is fine", () => {
+    expect(statusOf(() => access.checkOrigin({ host: "desk:8080", origin: "https://evil.example" }))).toBe(403);
+    expect(statusOf(() => access.checkOrigin({ host: "desk:8080", origin: "http://desk:8080" }))).toBe(200);
+    expect(statusOf(() => access.checkOrigin({ host: "desk:8080" }))).toBe(200);
+  });
+});
+
+describe("is refused at the start, without a secret in the message:", () => {
+  it.each([
+    ["no tokens beyond this machine", { host: "0.0.0.0" }, {}],
+    ["a token that is not there", { tokens: { ...noTokens, admin: "ADMIN" } }, {}],
+    ["a token that is guessed soon", { tokens: { ...noTokens, admin: "ADMIN" } }, { ADMIN: "hunter2" }],
+    ["one token for two roles", { tokens: variables }, { ...env, ADMIN: env.VIEWER }],
+  ])("%s", (_, options, given) => {
+    const refused = () => new Access({ ...local, ...options }, given);
+    expect(refused).toThrow(BridgeError);
+    try {
+      refused();
+    } catch (failure) {
+      expect((failure as BridgeError).code).toBe("BAD_CONFIG");
+      for (const secret of Object.values(given)) expect((failure as BridgeError).line).not.toContain(secret);
+    }
+  });
+});

@@ -1,0 +1,758 @@
+import { once } from "node:events";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../adapters/host/index.ts";
+import { PnLServiceBridge } from "../../bridges/service/index.ts";
+import { Operator, simpleGates } from "../../control/index.ts";
+import type { PlanInput } from "../../domain/plan.ts";
+import { signals } from "../../domain/signals.ts";
+import { SystemFailure } from "../../domain/system-failure.ts";
+import type { ControlStore } from "../../ports/control-store.ts";
+import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
+import { allFlags, publishedSection, readSection } from "../../testing/fleet.ts";
+import { MemoryControlPlace } from "../../testing/memory-control-store.ts";
+import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
+import { type Gateway, type GatewayControl, type GatewayOptions, Observations, startGateway } from "./index.ts";
+
+type Answerer = (method: string, request: JsonValue) => JsonValue | Promise<JsonValue>;
+type ControlListener = Parameters<GatewayControl["onEvent"]>[0];
+
+/** Everything that a test opened, closed when it is over, the last first. */
+const opened: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+const system = (name: string, answer: Answerer): BridgedSystem => ({
+  name,
+  kind: "module",
+  methods: undefined,
+  invoke: async (method, request) => answer(method, request),
+  close: async () => {},
+});
+
+interface Desk {
+  readonly gateway: Gateway;
+  readonly url: string;
+  readonly service: PnLServiceBridge;
+  readonly place: MemoryControlPlace;
+  readonly store: ControlStore;
+  readonly tell: ControlListener;
+  readonly evidence: ReturnType<MemoryEvidence["open"]>;
+  readonly logged: { readonly facts: object; readonly message: string }[];
+}
+
+interface DeskOptions extends Partial<Omit<GatewayOptions, "bridge" | "control" | "observations">> {
+  readonly legacy?: Answerer;
+  readonly modern?: Answerer;
+  readonly plan?: PlanInput;
+  readonly withControl?: boolean;
+}
+
+async function desk({
+  legacy = () => ({ totals: {} }),
+  modern = legacy,
+  plan = { phase: "shadow_mode" },
+  withControl = true,
+  ...given
+}: DeskOptions = {}): Promise<Desk> {
+  const evidence = new MemoryEvidence().open();
+  const observations = new Observations();
+  const service = new PnLServiceBridge(
+    { legacy: system("legacy", legacy), modern: system("modern", modern), plan, evidence, onComparison: observations.compared },
+    { clock: systemClock, load: { overload: () => undefined }, draw: () => 0 },
+  );
+  opened.push(service);
+  const place = new MemoryControlPlace(systemClock);
+  const store = place.open();
+  const listeners = new Set<ControlListener>();
+  const operator = new Operator({
+    store,
+    readSection,
+    gates: simpleGates,
+    owed: { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) },
+    quarantined: () => 0,
+    alerts: { send: () => {}, settled: async () => 0 },
+    clock: systemClock,
+    leaseMs: 60_000,
+  });
+  await operator.publish(publishedSection({ plan: { phase: "read_only", flags: allFlags } }), { actor: "amy", reason: "first" });
+  const control: GatewayControl = {
+    operator,
+    store,
+    freshness: "fresh",
+    status: async () => ({ phase: (await operator.overview()).effective.plan.phase }) as never,
+    onEvent: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  const logged: { facts: object; message: string }[] = [];
+  const note = (facts: object, message: string): void => void logged.push({ facts, message });
+  const gateway = await startGateway({
+    host: "127.0.0.1",
+    port: 0,
+    tokens: { viewer: null, operator: null, admin: null },
+    allowedHosts: [],
+    localActor: "amy",
+    rateLimitPerS: 0,
+    log: { info: note, warn: note, error: note },
+    ...given,
+    limits: { leaveMs: 0, ...given.limits },
+    bridge: { service, evidence },
+    control: withControl ? control : undefined,
+    observations,
+  });
+  opened.push(gateway);
+  const tell: ControlListener = (event) => {
+    for (const listener of listeners) listener(event);
+  };
+  return { gateway, url: gateway.url, service, place, store, tell, evidence, logged };
+}
+
+interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: what a test looks into
+  readonly body: any;
+  readonly text: string;
+}
+
+async function ask(
+  url: string,
+  method = "GET",
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answered> {
+  const json = body === undefined ? {} : { "content-type": "application/json" };
+  const answer = await fetch(url, {
+    method,
+    headers: { ...json, ...headers },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  const isJson = /json/.test(answer.headers.get("content-type") ?? "");
+  return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined };
+}
+
+/** As a program that does not care for what fetch would send. */
+const raw = (
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  { method = "GET", body = "", agent }: { method?: string; body?: string; agent?: Agent } = {},
+): Promise<{ status: number; body: string; connection: string | undefined }> =>
+  new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      url,
+      { method, headers, ...(agent === undefined ? {} : { agent }) },
+      async (answer: IncomingMessage) => {
+        let text = "";
+        for await (const piece of answer) text += piece;
+        resolve({ status: answer.statusCode ?? 0, body: text, connection: answer.headers.connection });
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+
+const untilTrue = async (holds: () => boolean): Promise<void> => {
+  for (let round = 0; round < 500 && !holds(); round++) await sleep(10);
+  expect(holds()).toBe(true);
+};
+
+describe("POST /api/v1/pnl/{method}", () => {
+  it("answers with value, source and epoch, and routes by user and book", async () => {
+    const plan: PlanInput = { phase: "dual_write", flags: allFlags, userWhitelist: ["Zoë"], epoch: 7 };
+    const { url } = await desk({ plan, legacy: () => ({ from: "legacy" }), modern: () => ({ from: "modern" }) });
+    const of = async (headers: Readonly<Record<string, string>>) =>
+      (await ask(`${url}/api/v1/pnl/totals`, "POST", {}, headers)).body;
+    expect(await of({})).toEqual({ value: { from: "legacy" }, source: "legacy", epoch: 7, stale: false });
+    // As a program writes UTF-8 into a header.
+    const user = Buffer.from("Zoë").toString("latin1");
+    expect(await of({ "x-pnl-user": user })).toEqual({ value: { from: "modern" }, source: "modern", epoch: 7, stale: false });
+  });
+
+  it("reads numbers from their source text, never through a float", async () => {
+    const { url } = await desk({ legacy: (_, request) => request });
+    const { body } = await ask(
+      `${url}/api/v1/pnl/calculatePnl`,
+      "POST",
+      '{"asOf":"x","trades":[0.10,12345678901234567890.123456789,1e2,3]}',
+    );
+    expect(body.value).toEqual({ asOf: "x", method: "fifo", trades: ["0.1", "12345678901234567890.123456789", "100", 3] });
+  });
+
+  it.each([
+    ["no JSON", "{", 400],
+    ["a key twice", '{"a":1,"a":2}', 400],
+    ["a list", "[]", 400],
+    ["null", "null", 400],
+    ["nothing", "", 400],
+    ["NaN", '{"a":NaN}', 400],
+    ["too deep", "[".repeat(600), 400],
+  ])("refuses %s with the place", async (_, body, status) => {
+    const { url } = await desk();
+    const answered = await ask(`${url}/api/v1/pnl/totals`, "POST", body, { "content-type": "application/json" });
+    expect(answered).toMatchObject({ status, body: { code: "BAD_USAGE", status, detail: expect.stringMatching(/^body: /) } });
+    expect(answered.headers.get("content-type")).toBe("application/problem+json");
+  });
+
+  it("names the method that was meant", async () => {
+    const { url } = await desk();
+    const { status, body } = await ask(`${url}/api/v1/pnl/total`, "POST", {});
+    expect([status, body.code, body.mend]).toEqual([400, "BAD_USAGE", expect.stringContaining("did you mean totals?")]);
+  });
+
+  it.each([
+    ["REFUSED", 422, null],
+    ["TIMEOUT", 504, null],
+    ["DOWN", 503, "1"],
+    ["BUSY", 503, "1"],
+  ] as const)("a system that fails with %s is %i", async (failure, status, retryAfter) => {
+    const { url } = await desk({
+      plan: { phase: "read_only" },
+      legacy: () => {
+        throw new SystemFailure(failure, "so it is");
+      },
+    });
+    const { headers, ...answered } = await ask(`${url}/api/v1/pnl/totals`, "POST", {});
+    expect(answered).toMatchObject({ status, body: { code: failure, detail: "so it is" } });
+    expect(headers.get("retry-after")).toBe(retryAfter);
+  });
+
+  it("a bug is logged and not told", async () => {
+    const { url, service, logged } = await desk();
+    service.call = () => Promise.reject(new Error("password=hunter2 at /home/amy"));
+    const { status, text } = await ask(`${url}/api/v1/pnl/totals`, "POST", {});
+    expect([status, text.includes("hunter2"), text.includes("    at ")]).toEqual([500, false, false]);
+    expect(logged).toMatchObject([{ message: "a request failed", facts: { route: "/api/v1/pnl/:method" } }]);
+  });
+});
+
+describe("the control plane", () => {
+  it("moves phases, traffic and the whitelist, rolls back, and audits who and why", async () => {
+    const { url, place, logged } = await desk();
+    const at = (path: string): string => `${url}/api/v1${path}`;
+    await place.open().heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
+    expect((await ask(at("/migration"))).body).toEqual({ phase: "read_only" });
+
+    const dry = await ask(at("/migration/phase"), "POST", { move: "advance", reason: "try", dryRun: true });
+    expect(dry.body).toMatchObject({ from: "read_only", target: "shadow_mode", moved: false, gates: { open: true } });
+    expect((await ask(at("/migration/phase"), "POST", { move: "advance", reason: "go" })).body).toMatchObject({ moved: true });
+    expect((await ask(at("/migration"))).body).toEqual({ phase: "shadow_mode" });
+    expect((await ask(at("/gates"))).body).toMatchObject({ target: "dual_write" });
+    expect((await ask(at("/gates?target=cleanup"))).body).toMatchObject({ target: "cleanup", open: false });
+    await ask(at("/migration/phase"), "POST", { move: "set", phase: "dual_write", reason: "go on" });
+
+    const early = await ask(at("/migration/phase"), "POST", { move: "advance", reason: "go" });
+    expect([early.status, early.body.code]).toEqual([409, "REFUSED"]);
+    const closed = early.body.gates.gates.filter((gate: { open: boolean }) => !gate.open);
+    expect(closed.length).toBeGreaterThan(0);
+    expect(early.body.detail).toContain(closed[0].why);
+
+    expect((await ask(at("/migration/traffic"), "PUT", { percentage: 12.5, reason: "some" })).body).toMatchObject({
+      newSystemPercentage: 12.5,
+    });
+    expect((await ask(at("/migration/traffic"), "PUT", { steps: [20, 40], dwellMs: 60_000, reason: "ramp" })).body).toMatchObject(
+      {
+        newSystemPercentage: 20,
+        ramp: { steps: [40], endsIn: "stay" },
+      },
+    );
+    const user = encodeURIComponent("amy/desk 7");
+    expect((await ask(at(`/migration/whitelist/${user}`), "PUT", { reason: "hers" })).body).toMatchObject({ changed: true });
+    expect(place.record.overrides.userWhitelist).toEqual(["amy/desk 7"]);
+    expect((await ask(at(`/migration/whitelist/${user}`), "PUT", { reason: "hers" })).body).toEqual({ changed: false });
+    expect((await ask(at(`/migration/whitelist/${user}`), "DELETE", { reason: "not hers" })).body).toMatchObject({
+      changed: true,
+    });
+    expect((await ask(at("/gates/approved/sign-off"), "POST", { note: "looked at it", phase: "primary_switch" })).body).toEqual({
+      gate: "approved",
+      phase: "primary_switch",
+      actor: "amy",
+    });
+    expect((await ask(at("/gates/fleet_acknowledged/sign-off"), "POST", { note: "it is fine" })).status).toBe(409);
+
+    const rolledBack = await ask(at("/migration/rollback"), "POST", { reason: "it burns" });
+    expect(rolledBack.body).toMatchObject({ possible: true, waiting: [], acknowledged: ["one"] });
+    expect(place.record.overrides).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
+
+    const { rows } = (await ask(at("/audit?after=1&limit=1000"))).body;
+    expect(rows.map(({ actor, action, reason }: Record<string, string>) => `${actor} ${action} ${reason}`)).toEqual([
+      "amy phase go",
+      "amy phase go on",
+      "amy refused dual_write to primary_switch: go",
+      "amy traffic some",
+      "amy traffic ramp",
+      "amy whitelist hers",
+      "amy whitelist not hers",
+      "amy sign-off looked at it",
+      "amy rollback it burns",
+    ]);
+    expect(logged.filter(({ message }) => message === "the migration was changed").length).toBe(9);
+  });
+
+  it.each([
+    ["POST", "/migration/rollback", {}, "body.reason"],
+    ["POST", "/migration/rollback", { reason: "  " }, "body.reason"],
+    ["POST", "/migration/rollback", { reason: "x", force: true }, "body"],
+    ["POST", "/migration/phase", { move: "leap", reason: "x" }, "body.move"],
+    ["POST", "/migration/phase", { move: "set", reason: "x" }, "body.phase"],
+    ["POST", "/migration/phase", { move: "advance", phase: "cleanup", reason: "x" }, "body.phase"],
+    ["PUT", "/migration/traffic", { percentage: 101, reason: "x" }, "body.percentage"],
+    ["PUT", "/migration/traffic", { percentage: "10", reason: "x" }, "body"],
+    ["PUT", "/migration/traffic", { steps: [10], dwellMs: 1, reason: "x" }, "body.dwellMs"],
+    ["GET", "/gates?target=heaven", undefined, "querystring.target"],
+    ["GET", "/audit?limit=0", undefined, "querystring.limit"],
+    ["GET", "/comparisons?verdict=fine", undefined, "querystring.verdict"],
+    ["GET", "/events?comparisons=some", undefined, "querystring.comparisons"],
+    ["GET", "/symbols/ZNU2025?asOf=tomorrow", undefined, "querystring.asOf"],
+    ["GET", "/symbols/ZNU2025?from=klingon", undefined, "querystring.from"],
+  ])("%s %s %j is refused at %s", async (method, path, body, place) => {
+    const { url } = await desk();
+    const answered = await ask(`${url}/api/v1${path}`, method, body);
+    expect(answered).toMatchObject({ status: 400, body: { code: "BAD_USAGE", detail: expect.stringMatching(`^${place}:`) } });
+  });
+
+  it("who is overtaken is told of the conflict; a store that is away is 503; without one it is 409", async () => {
+    const { url, place, store } = await desk();
+    await store.heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
+    const change = store.change.bind(store);
+    store.change = (asked) => {
+      place.sql({ newSystemPercentage: 3 });
+      return change(asked);
+    };
+    const advanced = await ask(`${url}/api/v1/migration/phase`, "POST", { move: "advance", reason: "go" });
+    expect(advanced).toMatchObject({ status: 409, body: { code: "CONFLICT", detail: expect.stringContaining("somebody else") } });
+    place.away = true;
+    expect(await ask(`${url}/api/v1/gates`)).toMatchObject({ status: 503, body: { code: "SYSTEM_DOWN" } });
+    place.away = false;
+    const without = await desk({ withControl: false });
+    expect(await ask(`${without.url}/api/v1/migration`)).toMatchObject({ status: 409, body: { code: "REFUSED" } });
+  });
+});
+
+describe("what was compared, and symbols", () => {
+  it("comparisons are listed, filtered, and shown one by one", async () => {
+    const { url, service, evidence } = await desk({ modern: () => ({ totals: { USD: { total: "1" } } }) });
+    await ask(`${url}/api/v1/pnl/totals`, "POST", {});
+    await service.idle();
+    let found: readonly { readonly id: string }[] = [];
+    for (let round = 0; round < 100 && found.length === 0; round++) {
+      await sleep(20);
+      found = await evidence.find({ limit: 1 });
+    }
+    const { body } = await ask(`${url}/api/v1/comparisons?method=totals&verdict=diverged&limit=5`);
+    expect(body.comparisons).toEqual(found);
+    expect((await ask(`${url}/api/v1/comparisons?verdict=equal`)).body.comparisons).toEqual([]);
+    expect((await ask(`${url}/api/v1/comparisons/${found[0]?.id}`)).body).toEqual(found[0]);
+    expect(await ask(`${url}/api/v1/comparisons/none`)).toMatchObject({ status: 404, body: { code: "BAD_USAGE" } });
+  });
+
+  it("a symbol in every dialect, also one with a slash; one that is none is not found", async () => {
+    const { url } = await desk();
+    const { body } = await ask(`${url}/api/v1/symbols/${encodeURIComponent("XCMEOPADPS20250721N0VY3/110.25")}`);
+    expect(body.variants.bloomberg).toEqual({ text: "VBYN25P3 110.250 Comdty" });
+    expect(await ask(`${url}/api/v1/symbols/XCME.RX.H5`)).toMatchObject({
+      status: 404,
+      body: { symbolError: { code: "UNKNOWN_PRODUCT" } },
+    });
+  });
+});
+
+describe("a web page that an operator has open", () => {
+  it("can change nothing: neither with a form, nor from another origin, nor under another name", async () => {
+    const { url, place } = await desk();
+    const epoch = place.record.epoch;
+    const rollback = `${url}/api/v1/migration/rollback`;
+    const body = JSON.stringify({ reason: "evil" });
+    const host = new URL(url).host;
+    const json = "application/json";
+    const tries: readonly [Readonly<Record<string, string>>, number][] = [
+      [{ "content-type": "text/plain" }, 415],
+      [{ "content-type": "application/x-www-form-urlencoded" }, 415],
+      [{ "content-type": "text/plain; application/json" }, 415],
+      [{}, 415],
+      [{ "content-type": json, origin: "https://evil.example" }, 403],
+      [{ "content-type": json, origin: "null" }, 403],
+      [{ "content-type": json, host: "evil.example" }, 403],
+      [
+        { "content-type": json, host: `evil.example:${new URL(url).port}`, origin: `http://evil.example:${new URL(url).port}` },
+        403,
+      ],
+    ];
+    for (const [headers, status] of tries)
+      expect([headers, (await raw(rollback, headers, { method: "POST", body })).status]).toEqual([headers, status]);
+    expect((await raw(`${url}/api/v1/migration/whitelist/evil`, {}, { method: "DELETE" })).status).toBe(415);
+    expect((await raw(`${url}/api/v1/migration`, { host: "evil.example" })).status).toBe(403);
+    expect(place.record.epoch).toBe(epoch);
+    const fine = await raw(rollback, { "content-type": json, host, origin: `http://${host}` }, { method: "POST", body });
+    expect(fine.status).toBe(200);
+  });
+
+  it("is told by no header that it may read, not even when it asks first", async () => {
+    const { url } = await desk();
+    const preflight = await fetch(`${url}/api/v1/migration/rollback`, {
+      method: "OPTIONS",
+      headers: { origin: url, "access-control-request-method": "POST" },
+    });
+    const read = await fetch(`${url}/api/v1/migration`, { headers: { origin: url } });
+    expect([preflight.status, read.status]).toEqual([404, 200]);
+    for (const { headers } of [preflight, read])
+      expect([...headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
+    expect(read.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(read.headers.get("x-content-type-options")).toBe("nosniff");
+  });
+});
+
+describe("roles", () => {
+  const env = { V: "viewer-0123456789", O: "operator-0123456789" };
+  const tokens = { viewer: "V", operator: "O", admin: null };
+
+  it("viewers read and call, operators also move, and the audit names the role", async () => {
+    const { url, place } = await desk({ tokens, env });
+    const as = (token: string) => ({ authorization: `Bearer ${token}` });
+    const rollback = (headers: Readonly<Record<string, string>>) =>
+      ask(`${url}/api/v1/migration/rollback`, "POST", { reason: "x" }, headers);
+    const nobody = await ask(`${url}/api/v1/migration`);
+    expect([nobody.status, nobody.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    expect((await ask(`${url}/api/v1/pnl/totals`, "POST", {})).status).toBe(401);
+    expect((await ask(`${url}/metrics`)).status).toBe(401);
+    expect((await ask(`${url}/api/v1/events`)).status).toBe(401);
+    expect((await ask(`${url}/healthz`)).status).toBe(200);
+    expect((await ask(`${url}/readyz`)).status).toBe(200);
+    expect((await ask(`${url}/api/v1/migration`, "GET", undefined, as(env.V))).status).toBe(200);
+    expect((await ask(`${url}/api/v1/pnl/totals`, "POST", {}, as(env.V))).status).toBe(200);
+    expect((await rollback(as(env.V))).status).toBe(403);
+    expect((await rollback(as("operator-012345678X"))).status).toBe(401);
+    expect((await rollback(as(env.O))).status).toBe(200);
+    expect(place.rows.at(-1)).toMatchObject({ actor: "operator", action: "rollback" });
+  });
+});
+
+describe("limits", () => {
+  it("of the body, the headers, the rate, and of what is no HTTP", async () => {
+    const { url } = await desk({ rateLimitPerS: 5, limits: { bodyBytesMax: 1_000 } });
+    const large = await ask(`${url}/api/v1/pnl/totals`, "POST", { text: "x".repeat(1_000) });
+    expect([large.status, large.body.code]).toEqual([413, "TOO_LARGE"]);
+    expect((await raw(`${url}/healthz`, { "x-long": "x".repeat(20_000) })).status).toBe(431);
+    const bytes = connect(Number(new URL(url).port), "127.0.0.1");
+    bytes.end("\u0016\u0003\u0001hello\r\n\r\n");
+    let said = "";
+    for await (const piece of bytes) said += piece;
+    expect(said).toMatch(/^HTTP\/1\.1 400 [\s\S]*application\/problem\+json/);
+    const many = await Promise.all(Array.from({ length: 12 }, () => ask(`${url}/api/v1/migration`)));
+    const refused = many.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(5);
+    expect(refused[0]?.body).toMatchObject({ code: "BUSY", detail: "more than 5 requests a second" });
+    expect(refused[0]?.headers.get("retry-after")).toBe("1");
+  });
+
+  it("of connections: one too many is refused and counted", async () => {
+    const { url } = await desk({ limits: { connectionsMax: 2 } });
+    const port = Number(new URL(url).port);
+    const held = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+    await Promise.all(held.map((socket) => once(socket, "connect")));
+    await sleep(20);
+    const third = connect(port, "127.0.0.1");
+    third.on("error", () => {});
+    await once(third, "close");
+    held[0]?.destroy();
+    await sleep(20);
+    expect((await ask(`${url}/metrics`)).text).toMatch(/^pnl_bridge_http_connections_refused_total [1-9]/m);
+    held[1]?.destroy();
+  });
+
+  it("of a request that never comes in whole", async () => {
+    const { url } = await desk({ limits: { requestMsMax: 300 } });
+    const slow = connect(Number(new URL(url).port), "127.0.0.1");
+    slow.write(
+      "POST /api/v1/pnl/totals HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{",
+    );
+    let said = "";
+    for await (const piece of slow) said += piece;
+    expect(said).toMatch(/^HTTP\/1\.1 408 /);
+  }, 60_000);
+
+  it("a route that is not there is a problem document", async () => {
+    const { url } = await desk();
+    for (const path of [
+      "/api/v1/dashboard",
+      "/api/v1/quarantine",
+      "/api/v1/reports/2025-07-24",
+      "/",
+      "/api/v1/%zz",
+      "/%2e%2e/etc/passwd",
+    ]) {
+      const { status, headers } = await ask(`${url}${path}`);
+      expect([path, Math.floor(status / 100), headers.get("content-type")]).toEqual([path, 4, "application/problem+json"]);
+    }
+  });
+});
+
+/** Events as a page would get them. */
+async function listen(url: string): Promise<{
+  readonly events: { readonly event: string; readonly data: Record<string, unknown> }[];
+  readonly ended: Promise<void>;
+  close(): void;
+}> {
+  const gone = new AbortController();
+  const answer = await fetch(url, { signal: gone.signal });
+  expect(answer.headers.get("content-type")).toBe("text/event-stream");
+  const events: { event: string; data: Record<string, unknown> }[] = [];
+  const ended = (async () => {
+    let text = "";
+    for await (const piece of answer.body as unknown as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(piece).toString();
+      const blocks = text.split("\n\n");
+      text = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const [, event = "", data = ""] = /^event: (.*)\ndata: (.*)$/s.exec(block) ?? [];
+        if (event !== "") events.push({ event, data: JSON.parse(data) });
+        else if (block.startsWith(":")) events.push({ event: block, data: {} });
+      }
+    }
+  })().catch(() => {});
+  return { events, ended, close: () => gone.abort() };
+}
+
+describe("GET /api/v1/events", () => {
+  it("says what holds, then each change, each comparison that is not equal, and that it lives", async () => {
+    const { url, tell } = await desk({
+      legacy: (method) => ({ totals: {}, positions: [], method }),
+      modern: (method) => ({ totals: method === "totals" ? { USD: { total: "1" } } : {}, positions: [], method }),
+      limits: { events: { heartbeatMs: 50 } },
+    });
+    const some = await listen(`${url}/api/v1/events`);
+    const all = await listen(`${url}/api/v1/events?comparisons=all`);
+    tell({ kind: "plan", what: "phase dual_write", epoch: 4 });
+    tell({ kind: "freshness", what: "stale", epoch: 4 });
+    await ask(`${url}/api/v1/pnl/openPositions`, "POST", {});
+    await ask(`${url}/api/v1/pnl/totals`, "POST", {});
+    const kinds = ({ events }: typeof some) => events.map(({ event }) => event).filter((event) => event !== ": heartbeat");
+    await untilTrue(() => kinds(all).length === 5 && kinds(some).length === 4);
+    await untilTrue(() => some.events.some(({ event }) => event === ": heartbeat"));
+    expect(kinds(some)).toEqual(["hello", "plan", "freshness", "comparison"]);
+    expect(some.events[0]?.data).toEqual({ epoch: 1, phase: "shadow_mode", useNewPnlSystem: true, freshness: "fresh" });
+    expect(some.events.find(({ event }) => event === "comparison")?.data).toMatchObject({
+      method: "totals",
+      verdict: "diverged",
+    });
+    some.close();
+    all.close();
+    await Promise.all([some.ended, all.ended]);
+  });
+
+  it("a client that does not read is cut off and counted, and others do not wait for it", async () => {
+    const { url, tell } = await desk({ limits: { events: { waitingBytesMax: 100_000 } } });
+    const slow = connect(Number(new URL(url).port), "127.0.0.1");
+    slow.on("error", () => {});
+    slow.write("GET /api/v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+    await once(slow, "readable");
+    const quick = await listen(`${url}/api/v1/events`);
+    const metric = async (name: string) =>
+      Number(new RegExp(`^${name} (\\d+)$`, "m").exec((await ask(`${url}/metrics`)).text)?.[1]);
+    expect(await metric("pnl_bridge_event_streams")).toBe(2);
+    let sent = 0;
+    for (; sent < 2_000 && (sent % 100 !== 0 || (await metric("pnl_bridge_event_streams_dropped_total")) === 0); sent++) {
+      tell({ kind: "plan", what: "x".repeat(10_000), epoch: sent });
+      await sleep(1);
+    }
+    expect(await metric("pnl_bridge_event_streams_dropped_total")).toBe(1);
+    await untilTrue(() => quick.events.length === sent + 1);
+    expect(await metric("pnl_bridge_event_streams")).toBe(1);
+    slow.destroy();
+    quick.close();
+  });
+
+  it("beyond the limit of clients, one more is told to come back", async () => {
+    const { url } = await desk({ limits: { events: { clientsMax: 1 } } });
+    const first = await listen(`${url}/api/v1/events`);
+    expect(await ask(`${url}/api/v1/events`)).toMatchObject({ status: 503, body: { code: "BUSY" } });
+    first.close();
+    await first.ended;
+  });
+});
+
+describe("health", () => {
+  it("is alive and ready, says how fresh the plan is, and why it is not ready", async () => {
+    let why: string | undefined;
+    const { url } = await desk({ refuses: () => why });
+    expect(await ask(`${url}/healthz`)).toMatchObject({ status: 200, body: { alive: true } });
+    expect(await ask(`${url}/readyz`)).toMatchObject({
+      status: 200,
+      body: { ready: true, why: null, epoch: 1, phase: "shadow_mode", freshness: "fresh" },
+    });
+    why = "legacy is closed";
+    expect(await ask(`${url}/readyz`)).toMatchObject({ status: 503, body: { ready: false, why } });
+    expect((await ask(`${url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe("closing", () => {
+  it("answers all 200 calls that are in flight, says 503 to who asks whether it is ready, and takes no more", async () => {
+    const { url, gateway } = await desk({
+      plan: { phase: "read_only" },
+      legacy: async () => {
+        await sleep(400);
+        return { totals: {} };
+      },
+      limits: { leaveMs: 200 },
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 200 });
+    const headers = { "content-type": "application/json" };
+    const calls = Array.from({ length: 200 }, () =>
+      raw(`${url}/api/v1/pnl/totals`, headers, { method: "POST", body: "{}", agent }),
+    );
+    await sleep(150);
+    const stream = await listen(`${url}/api/v1/events`);
+    const inFlight = /^pnl_bridge_http_requests_in_flight (\d+)$/m.exec((await ask(`${url}/metrics`)).text)?.[1];
+    expect(Number(inFlight)).toBeGreaterThanOrEqual(200);
+    const closing = gateway.close();
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, ready.headers.get("connection")]).toEqual([503, "close"]);
+    expect(await ready.json()).toMatchObject({ ready: false, why: "the gateway is closing" });
+    const answers = await Promise.all(calls);
+    expect(answers.filter(({ status, body }) => status === 200 && JSON.parse(body).source === "legacy").length).toBe(200);
+    await Promise.all([closing, stream.ended]);
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+    agent.destroy();
+  });
+
+  it("under steady load, callers that go elsewhere when they are told to lose no call", async () => {
+    const { url, gateway } = await desk({ limits: { leaveMs: 300 } });
+    const headers = { "content-type": "application/json" };
+    let answered = 0;
+    const failures: unknown[] = [];
+    const caller = async (): Promise<void> => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (let isTold = false; !isTold; ) {
+        try {
+          const { status, connection } = await raw(`${url}/api/v1/pnl/totals`, headers, { method: "POST", body: "{}", agent });
+          if (status === 200) answered += 1;
+          else failures.push(status);
+          isTold = connection === "close";
+        } catch (failure) {
+          failures.push(failure);
+          break;
+        }
+      }
+      agent.destroy();
+    };
+    const callers = Promise.all(Array.from({ length: 20 }, caller));
+    await sleep(200);
+    await gateway.close();
+    await callers;
+    expect(failures).toEqual([]);
+    expect(answered).toBeGreaterThan(100);
+  });
+
+  it("a request that is just coming in on an open connection is answered", async () => {
+    const { url, gateway } = await desk({ limits: { leaveMs: 300 } });
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    await once(socket, "connect");
+    const closing = gateway.close();
+    await sleep(450);
+    socket.write(
+      "POST /api/v1/pnl/totals HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+    );
+    let said = "";
+    for await (const piece of socket) said += piece;
+    expect(said).toMatch(/^HTTP\/1\.1 200 OK\r\nconnection: close\r\n/i);
+    await closing;
+  });
+
+  it("does not wait for ever for a call that never ends", async () => {
+    const { url, gateway, logged } = await desk({
+      plan: { phase: "read_only" },
+      legacy: () => sleep(5_000, { totals: {} }, { ref: false }),
+      limits: { closeMsMax: 200 },
+    });
+    const call = ask(`${url}/api/v1/pnl/totals`, "POST", {}).catch(() => "cut off");
+    await sleep(100);
+    const startedMs = performance.now();
+    await gateway.close();
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(await call).toBe("cut off");
+    expect(logged.at(-1)).toMatchObject({ message: "requests that took too long were cut off" });
+  });
+
+  it("a port that is taken is said in one line", async () => {
+    const { url } = await desk();
+    await expect(desk({ port: Number(new URL(url).port) })).rejects.toMatchObject({
+      code: "BAD_USAGE",
+      message: "another program listens there",
+      where: new URL(url).host,
+    });
+  });
+});
+
+describe("/metrics and /openapi.json", () => {
+  it("prints exactly the catalogue, with the labels that it names, and numbers that are true", async () => {
+    const { url, service } = await desk({ modern: (_, request) => ((request as { fail?: boolean }).fail ? {} : { totals: {} }) });
+    for (const body of [{}, {}, { fail: true }]) await ask(`${url}/api/v1/pnl/totals`, "POST", body);
+    await ask(`${url}/api/v1/nowhere`);
+    await service.idle();
+    const { text, headers } = await ask(`${url}/metrics`);
+    expect(headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    const printed = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)].map(([, name, help, kind]) => ({
+      name,
+      help,
+      kind,
+    }));
+    expect(printed).toEqual(Object.values(signals).map(({ name, help, kind }) => ({ name, help, kind })));
+    for (const { name, labels } of Object.values(signals))
+      for (const [, given = ""] of text.matchAll(new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, "gm")))
+        expect([name, [...given.matchAll(/(\w+)="/g)].map(([, label]) => label).filter((label) => label !== "le")]).toEqual([
+          name,
+          labels,
+        ]);
+    const lines = new Set(text.split("\n"));
+    for (const line of [
+      'pnl_bridge_calls_total{method="totals",source="legacy"} 3',
+      'pnl_bridge_routed_total{method="totals",reason="PHASE"} 3',
+      'pnl_bridge_compared_total{method="totals"} 3',
+      'pnl_bridge_verdicts_total{method="totals",verdict="equal"} 2',
+      'pnl_bridge_latency_seconds_count{method="totals",side="legacy"} 3',
+      'pnl_bridge_latency_seconds_bucket{method="totals",side="modern",le="+Inf"} 3',
+      "pnl_bridge_epoch_seen 1",
+      "pnl_bridge_epoch_drained 1",
+      'pnl_bridge_phase{phase="shadow_mode"} 1',
+      'pnl_bridge_freshness{state="fresh"} 1',
+      'pnl_bridge_http_requests_total{status="2xx"} 3',
+      'pnl_bridge_http_requests_total{status="4xx"} 1',
+    ])
+      expect([line, lines.has(line)]).toEqual([line, true]);
+  });
+
+  it("openapi.json lists every route, with the problem document as what else may be answered", async () => {
+    const { url } = await desk();
+    const { paths } = (await ask(`${url}/openapi.json`)).body;
+    expect(
+      Object.entries(paths)
+        .flatMap(([path, methods]) => Object.keys(methods as object).map((method) => `${method} ${path}`))
+        .sort(),
+    ).toEqual([
+      "delete /api/v1/migration/whitelist/{user}",
+      "get /api/v1/audit",
+      "get /api/v1/comparisons",
+      "get /api/v1/comparisons/{id}",
+      "get /api/v1/events",
+      "get /api/v1/gates",
+      "get /api/v1/migration",
+      "get /api/v1/symbols/{symbol}",
+      "get /healthz",
+      "get /metrics",
+      "get /readyz",
+      "post /api/v1/gates/{gate}/sign-off",
+      "post /api/v1/migration/phase",
+      "post /api/v1/migration/rollback",
+      "post /api/v1/pnl/{method}",
+      "put /api/v1/migration/traffic",
+      "put /api/v1/migration/whitelist/{user}",
+    ]);
+    expect(paths["/api/v1/migration"].get.responses.default).toBeDefined();
+  });
+});
