@@ -109,6 +109,17 @@ describe("a process whose store is away", () => {
     expect(kinds(process).filter((kind) => kind === "store_failed").length).toBe(1);
   });
 
+  it("opens its store again where the handle itself is broken", async () => {
+    const process = await fleet.start("one");
+    const broken = process.follower.store;
+    await broken?.close();
+    await fleet.pass(2_500);
+    expect(process.follower.store).not.toBe(broken);
+    fleet.place.sql({ newSystemPercentage: 40 });
+    await settle();
+    expect(planOf(process).newSystemPercentage).toBe(40);
+  });
+
   it("is taken to legacy by the switch file, and when the store is back the whole fleet is", async () => {
     const [disk, process] = [new Disk(), await fleet.start("other")];
     const switched = await fleet.start("one", disk);

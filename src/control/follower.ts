@@ -98,6 +98,7 @@ export class PlanFollower {
   readonly #look: () => Promise<void>;
   readonly #beat: () => Promise<void>;
   #connecting: Promise<void> | undefined;
+  #stopWatching: (() => void) | undefined;
   #recording = false;
   #closed = false;
   /** As this process last knew it; kept up by who seals. */
@@ -202,6 +203,7 @@ export class PlanFollower {
   async close(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stops.splice(0)) stop();
+    this.#stopWatching?.();
     await Promise.allSettled([this.#connecting, this.#look(), this.#beat()]);
     await this.#saving;
     await this.#store?.leave(this.#options.id).catch(() => {});
@@ -215,7 +217,7 @@ export class PlanFollower {
       .connect()
       .then((store) => {
         this.#store = store;
-        this.#stops.push(store.watch(() => void this.#look()));
+        this.#stopWatching = store.watch(() => void this.#look());
       })
       .catch((failure) => this.#tell("store_failed", textOf(failure)))
       .finally(() => {
@@ -237,7 +239,15 @@ export class PlanFollower {
       this.#heard(await this.#store.read());
     } catch (failure) {
       this.#tell("store_failed", textOf(failure));
+      if (failure instanceof BridgeError && failure.code === "INTERNAL") this.#letGo();
     }
+  }
+
+  /** A handle that is broken itself is given up; the next poll opens another. */
+  #letGo(): void {
+    this.#stopWatching?.();
+    void this.#store?.close().catch(() => {});
+    this.#store = undefined;
   }
 
   #heard(record: ControlRecord): void {
