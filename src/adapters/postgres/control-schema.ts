@@ -24,8 +24,6 @@ export const controlTables: OwnedTables = {
     elsewhere: "name another schema in the URL (?schema=pnl_bridge); it is created",
     locks: "config: SELECT pid, usename, query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'",
   },
-  /** "pnlc". */
-  lockClass: 0x706e6c63,
   migrations: [
     // The functions find the tables by a search path of their own, whatever the session's is. Names of constraints are what an operator
     // reads of them.

@@ -6,10 +6,11 @@ import { inspect, promisify } from "node:util";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ControlChange, ControlStore, InstanceReport } from "../../ports/control-store.ts";
+import type { EvidenceStore } from "../../ports/evidence.ts";
 import { controlStoreContract } from "../../testing/control-store-contract.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected, Wire } from "../../testing/postgres-wire.ts";
-import { openPostgresControlStore, type PostgresControlOptions } from "./index.ts";
+import { openPostgresControlStore, openPostgresEvidenceStore, type PostgresControlOptions } from "./index.ts";
 
 const missing = postgresMissing();
 describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
@@ -17,7 +18,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   let admin: Client;
   let schema = "";
   let schemas = 0;
-  let opened: (ControlStore | Client | Wire)[] = [];
+  let opened: (ControlStore | EvidenceStore | Client | Wire)[] = [];
 
   beforeAll(async () => {
     server = await startPostgres();
@@ -163,6 +164,17 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(await named(optionsOf("-c search_path=Tokyo,public"))).toEqual(["tokyo", `${at}tokyo`]);
       expect(await named(optionsOf('-c search_path="New\\ York",public'))).toEqual(["New York", `${at}New York`]);
       expect(await named(`${server.url}?schema=one`, { schema: "other" })).toEqual(["other", `${at}other`]);
+    });
+
+    test("may be made by both stores at once", async () => {
+      const url = `${server.url}?schema=${encodeURIComponent(schema)}`;
+      const evidence = [openPostgresEvidenceStore(url), openPostgresEvidenceStore(url)];
+      await Promise.all(
+        [...evidence, openPostgresControlStore(url), openPostgresControlStore(url)].map(async (store) =>
+          opened.push(await store),
+        ),
+      );
+      expect(await schemasWithConfig()).toContain(schema);
     });
 
     test("is another record, and another watch", async () => {

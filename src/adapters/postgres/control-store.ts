@@ -47,7 +47,7 @@ export interface PostgresControlOptions {
 const deadlineMsDefault = 5_000;
 
 /**
- * Connects, and makes the tables where they are missing. `url` is as for the evidence store, and may name a schema: `?schema=desk`.
+ * Connects, and makes the tables where they are missing. `url` is as for the evidence store.
  * Throws BAD_CONFIG (the URL, the login), SYSTEM_DOWN, BAD_DATABASE (tables that are not ours, or of a newer version), UNWRITABLE (no
  * right, no room), DATABASE_BUSY. The functions of the store throw the same, and may be tried again. No error has the password in it.
  */

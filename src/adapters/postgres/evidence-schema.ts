@@ -8,8 +8,6 @@ export const evidenceTables: OwnedTables = {
     elsewhere: "name another schema for evidence; it is created",
     locks: "the tables of evidence",
   },
-  /** "pnle". */
-  lockClass: 0x706e6c65,
   migrations: [
     // Ids come from the head row and not from a sequence: a sequence has gaps where transactions fail, and then "the newest n" would
     // have to be counted. Its lock also makes the order of ids that of commits.

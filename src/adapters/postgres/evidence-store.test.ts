@@ -63,6 +63,12 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     ]);
   });
 
+  test("the tables stand in the schema of the URL, where it names one", async () => {
+    await (await openPostgresEvidenceStore(`${server.url}?schema=${encodeURIComponent(schema)}`)).close();
+    const { rows } = await admin.query(`SELECT count(*) FROM ${inSchema("comparisons")}`);
+    expect(rows).toEqual([{ count: "0" }]);
+  });
+
   test("each question is answered from an index, whatever the number of comparisons", async () => {
     await (await open()).append(comparisons(1));
     await admin.query("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");

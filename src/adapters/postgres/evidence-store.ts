@@ -12,10 +12,10 @@ import { storable, storableJson, storableOrNull } from "../../domain/storable-te
 import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { evidenceTables } from "./evidence-schema.ts";
-import { targetOf } from "./failures.ts";
+import { type Target, targetOf } from "./failures.ts";
 
 export interface PostgresEvidenceOptions {
-  /** Where the tables are; it and they are created where they are missing. Default `pnl_bridge`. */
+  /** Where the tables are; it and they are created where they are missing. Default: that the URL names, else `pnl_bridge`. */
   readonly schema: string;
   /** Comparisons that are kept; the oldest beyond them are removed, and stay in the counts. Default 1 000 000. */
   readonly rowsMax: number;
@@ -34,17 +34,19 @@ export const postgresEvidenceDefaults: PostgresEvidenceOptions = Object.freeze({
 
 /**
  * Connects, and makes the tables where they are missing. `url` is `postgres://user:password@host:port/database`; TLS is asked for by
- * `?sslmode=verify-full`, with `sslrootcert`, `sslcert` and `sslkey` as paths where they are needed. Throws BAD_CONFIG (the URL, the
- * login), SYSTEM_DOWN, BAD_DATABASE (tables that are not ours, or of a newer version), UNWRITABLE (no right, no room), DATABASE_BUSY.
- * The functions of the store throw the same, and may be tried again. No error has the password in it.
+ * `?sslmode=verify-full`, with `sslrootcert`, `sslcert` and `sslkey` as paths where they are needed; a schema is named by
+ * `?schema=desk`. Throws BAD_CONFIG (the URL, the login), SYSTEM_DOWN, BAD_DATABASE (tables that are not ours, or of a newer version),
+ * UNWRITABLE (no right, no room), DATABASE_BUSY. The functions of the store throw the same, and may be tried again. No error has the
+ * password in it.
  */
 export async function openPostgresEvidenceStore(
   url: string,
   given: Partial<PostgresEvidenceOptions> = {},
 ): Promise<EvidenceStore> {
-  const options = { ...postgresEvidenceDefaults, ...given };
+  const target = targetOf(url, evidenceTables.kept);
+  const options = { ...postgresEvidenceDefaults, ...(target.schema === undefined ? {} : { schema: target.schema }), ...given };
   assert(Number.isSafeInteger(options.rowsMax) && options.rowsMax >= 0, "rowsMax is a whole number of 0 or more");
-  const store = new PostgresEvidenceStore(url, options);
+  const store = new PostgresEvidenceStore(target, options);
   try {
     await store.migrate();
     return store;
@@ -88,8 +90,7 @@ class PostgresEvidenceStore implements EvidenceStore {
   readonly #database: PostgresDatabase;
   readonly #sql: Statements;
 
-  constructor(url: string, options: PostgresEvidenceOptions) {
-    const target = targetOf(url, evidenceTables.kept);
+  constructor(target: Target, options: PostgresEvidenceOptions) {
     const { statementMsMax, connectMsMax } = options;
     this.#options = options;
     this.#where = target.where;

@@ -4,8 +4,6 @@ import type { Kept } from "./failures.ts";
 
 export interface OwnedTables {
   readonly kept: Kept;
-  /** Of its advisory lock, which is one for a whole database, whoever uses it. */
-  readonly lockClass: number;
   /** Step n brings a schema from version n to n + 1; `schema` is quoted. A step that was released is never changed. */
   readonly migrations: readonly ((schema: string) => string)[];
 }
@@ -15,7 +13,7 @@ export interface OwnedTables {
  * right but to read. Throws BAD_DATABASE for a version that is newer than this program.
  */
 export async function migrate(client: PoolClient, owned: OwnedTables, schema: string, where: string): Promise<void> {
-  const { kept, lockClass, migrations } = owned;
+  const { kept, migrations } = owned;
   await client.query("SELECT pg_advisory_xact_lock($1, hashtext($2))", [lockClass, schema]);
   const quoted = escapeIdentifier(schema);
   const versions = `${quoted}.${kept.name}_migrations`;
@@ -40,3 +38,6 @@ export async function migrate(client: PoolClient, owned: OwnedTables, schema: st
     await client.query(`INSERT INTO ${versions} (version) VALUES ($1)`, [index + 1]);
   }
 }
+
+/** "pnle": an advisory lock is one for a whole database, whoever uses it; and one for both stores, which may make the same schema. */
+const lockClass = 0x706e6c65;
