@@ -184,6 +184,10 @@ command("doctor", "what this machine and this configuration can and cannot do", 
   json(),
 ]);
 
+command("serve", "the bridge over HTTP, until it is interrupted", () => import("./commands/serve.ts"), [
+  new Option("--config <file>", "the configuration file (default: pnl_migration_config.yaml here)"),
+]);
+
 const store = () =>
   new Option("--store <url>", "the control store alone, sqlite:FILE or postgres://…, where no configuration is at hand");
 const fleetConfig = () => new Option("--config <file>", "the configuration file (default: pnl_migration_config.yaml here)");

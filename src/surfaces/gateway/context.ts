@@ -16,6 +16,18 @@ export interface GatewayLog {
   error(facts: object, message: string): void;
 }
 
+/** One bridged call, for who keeps a log of all. */
+export interface CallNote {
+  readonly method: string;
+  readonly user?: string;
+  readonly book?: string;
+  readonly source: "legacy" | "modern";
+  readonly epoch: number;
+  readonly stale: boolean;
+  readonly fellBack?: string;
+  readonly ms: number;
+}
+
 /** What routes are made with. */
 export interface RouteContext {
   readonly bridge: GatewayBridge;
@@ -26,6 +38,7 @@ export interface RouteContext {
   /** Who asks, for the audit. */
   readonly caller: (request: FastifyRequest, needs: Role) => Caller;
   readonly log: GatewayLog;
+  readonly onCall: ((call: CallNote) => void) | undefined;
   readonly state: GatewayState;
 }
 

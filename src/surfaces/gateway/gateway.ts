@@ -16,7 +16,7 @@ import Fastify, { type FastifyReply, type FastifyRequest, type onRequestHookHand
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { BridgeError } from "../../domain/errors.ts";
 import { Access, type AccessOptions, type Caller, type Role } from "./access.ts";
-import type { App, GatewayBridge, GatewayControl, GatewayLog, GatewayState, RouteContext } from "./context.ts";
+import type { App, CallNote, GatewayBridge, GatewayControl, GatewayLog, GatewayState, RouteContext } from "./context.ts";
 import { EventStream, type EventStreamLimits } from "./event-stream.ts";
 import { Metrics, Traffic } from "./metrics.ts";
 import type { Observations } from "./observations.ts";
@@ -42,6 +42,8 @@ export interface GatewayOptions extends Omit<AccessOptions, "host"> {
   /** Why no call can be answered, where that is so: `/readyz` says it. */
   readonly refuses?: () => string | undefined;
   readonly log?: GatewayLog;
+  /** Told of each call that was answered. */
+  readonly onCall?: ((call: CallNote) => void) | undefined;
   readonly limits?: Partial<GatewayLimits>;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -106,7 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         done(refused as Error);
       }
     };
-  const context: RouteContext = { bridge, control, events, needs, caller, log, state };
+  const context: RouteContext = { bridge, control, events, needs, caller, log, onCall: options.onCall, state };
 
   const app = Fastify({
     logger: false,

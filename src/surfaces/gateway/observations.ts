@@ -27,10 +27,15 @@ export class Observations {
   readonly latency = new Map<string, { readonly legacy: LatencyHistogram; readonly modern: LatencyHistogram }>();
   /** Told of each; set by who has listeners, and undefined while there are none. */
   onComparison: ((comparison: CallComparison) => void) | undefined;
+  readonly #takesLatency: boolean;
+
+  constructor({ takesLatency = true } = {}) {
+    this.#takesLatency = takesLatency;
+  }
 
   readonly compared = (comparison: CallComparison): void => {
     const { method, kind, legacy, modern } = comparison;
-    if (kind === "ab") {
+    if (this.#takesLatency && kind === "ab") {
       let sides = this.latency.get(method);
       if (sides === undefined) {
         sides = { legacy: new LatencyHistogram(), modern: new LatencyHistogram() };

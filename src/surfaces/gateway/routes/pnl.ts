@@ -22,7 +22,7 @@ type Call = RouteContext["bridge"]["service"]["call"];
  * This is the hot path: the request goes to the bridge as it is read, and the answer is written in one piece.
  */
 export const pnlRoutes =
-  ({ bridge, needs }: RouteContext) =>
+  ({ bridge, needs, onCall }: RouteContext) =>
   async (app: App): Promise<void> => {
     app.addContentTypeParser("application/json", { parseAs: "string" }, (_, text, done) => {
       try {
@@ -54,12 +54,17 @@ export const pnlRoutes =
           });
         const { "x-pnl-user": user, "x-pnl-book": book } = headers;
         const key = { ...(user && { user: headerText(user) }), ...(book && { book: headerText(book) }) };
+        const startedMs = onCall === undefined ? 0 : performance.now();
         const answered = await (bridge.service.call as (...args: unknown[]) => ReturnType<Call>).call(
           bridge.service,
           params.method,
           body as JsonValue,
           key,
         );
+        if (onCall !== undefined) {
+          const { value: _, ...facts } = answered;
+          onCall({ method: params.method, ...key, ...facts, ms: performance.now() - startedMs });
+        }
         reply.header("content-type", "application/json; charset=utf-8");
         reply.header("cache-control", "no-store");
         reply.header("x-content-type-options", "nosniff");

@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { root, withFiles } from "./run-cli.ts";
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+interface Served {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
+  /** What it prints first; rejects where it ends before. */
+  readonly url: Promise<string>;
+}
+
+function serve(folder: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Served {
+  const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve", ...args], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  children.push(child);
+  let [out, err] = ["", ""];
+  const url = Promise.withResolvers<string>();
+  url.promise.catch(() => {});
+  child.stdout?.on("data", (chunk) => {
+    out += chunk;
+    const [, printed] = /^pnl-bridge serves at (http:\S+)\n/.exec(out) ?? [];
+    if (printed !== undefined) url.resolve(printed);
+  });
+  child.stderr?.on("data", (chunk) => {
+    err += chunk;
+  });
+  const ended = once(child, "close").then(([code]) => {
+    url.reject(new Error(err));
+    return { code: code as number | null, out, err };
+  });
+  return { child, ended, url: url.promise };
+}
+
+const lines = (err: string): readonly Record<string, unknown>[] =>
+  err
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+const slowSystem = `export default {
+  calculatePnl: async () => { await new Promise((done) => setTimeout(done, 600)); return { positions: [], totals: {}, rejected: [] }; },
+};`;
+const config = (more = {}): string =>
+  JSON.stringify({
+    migration: { phase: "shadow_mode" },
+    systems: { legacy: { kind: "module", path: "./slow.mjs" }, modern: { kind: "module", path: "./slow.mjs" } },
+    gateway: { listen: "127.0.0.1:0" },
+    ...more,
+  });
+const post = (url: string): Promise<Response> =>
+  fetch(`${url}/api/v1/pnl/calculatePnl`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"trades":[]}',
+  });
+
+describe("pnl-bridge serve", () => {
+  it("prints where it serves, logs JSON lines to stderr, and answers what it has before it ends", () =>
+    withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
+      const { child, ended, url } = serve(folder);
+      const calls = Array.from({ length: 20 }, async () => post(await url));
+      await url;
+      await sleep(200);
+      child.kill("SIGTERM");
+      expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 200));
+      const { code, out, err } = await ended;
+      expect([code, out]).toEqual([0, `pnl-bridge serves at ${await url}\n`]);
+      const logged = lines(err);
+      expect(logged.map(({ msg }) => msg).filter((msg) => msg !== "call")).toEqual(["serving", "closing", "closed"]);
+      expect(logged.filter(({ msg }) => msg === "call")).toHaveLength(20);
+      expect(logged.find(({ msg }) => msg === "call")).toMatchObject({
+        method: "calculatePnl",
+        source: "legacy",
+        epoch: 1,
+        stale: false,
+      });
+    }));
+
+  it("a second signal ends it at once", () =>
+    withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem.replace("600", "60000") }, async (folder) => {
+      const { child, ended, url } = serve(folder, ["--config", "desk.yaml"]);
+      const call = post(await url).catch(() => "cut off");
+      await sleep(200);
+      child.kill("SIGINT");
+      await sleep(500);
+      child.kill("SIGINT");
+      const startedMs = performance.now();
+      expect((await ended).code).toBe(2);
+      expect(performance.now() - startedMs).toBeLessThan(1_000);
+      expect(await call).toBe("cut off");
+    }));
+
+  it("follows and moves the fleet's plan where a control store is configured", () =>
+    withFiles(
+      { "desk.yaml": config({ stores: { control: "sqlite:./.pnl-bridge/control.db" } }), "slow.mjs": slowSystem },
+      async (folder) => {
+        const { child, ended, url } = serve(folder, ["--config", "desk.yaml"]);
+        const api = `${await url}/api/v1`;
+        const rolledBack = await fetch(`${api}/migration/rollback`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: '{"reason":"it burns"}',
+        });
+        expect(await rolledBack.json()).toMatchObject({ possible: true, waiting: [], acknowledged: [expect.any(String)] });
+        expect(await (await fetch(`${api}/migration`)).json()).toMatchObject({
+          outOfUse: expect.any(String),
+          phase: "shadow_mode",
+        });
+        expect(await (await post(await url)).json()).toMatchObject({ source: "legacy", epoch: 3 });
+        const { rows } = (await (await fetch(`${api}/audit`)).json()) as { rows: readonly Record<string, unknown>[] };
+        expect(rows.at(-1)).toMatchObject({ action: "rollback", reason: "it burns" });
+        child.kill("SIGTERM");
+        const { code, err } = await ended;
+        expect(code).toBe(0);
+        expect(lines(err).some(({ kind, epoch }) => kind === "plan" && epoch === 3)).toBe(true);
+      },
+    ));
+
+  it.each([
+    ["no configuration", {}, [], "BAD_USAGE: there is no pnl_migration_config.yaml here; name one with --config FILE"],
+    [
+      "a token that is not in the environment",
+      {
+        "desk.yaml": config({ gateway: { listen: "127.0.0.1:0", tokens: { admin: "PNL_TEST_NO_SUCH" } } }),
+        "slow.mjs": slowSystem,
+      },
+      ["--config", "desk.yaml"],
+      "BAD_CONFIG: the token of admin is not in PNL_TEST_NO_SUCH",
+    ],
+  ])("%s is one line and exit code 2", (_, files, args, line) =>
+    withFiles(files, async (folder) => {
+      const { code, out, err } = await serve(folder, args).ended;
+      expect([code, out]).toEqual([2, ""]);
+      expect(err.trim().split("\n")).toEqual([expect.stringContaining(line)]);
+    }),
+  );
+
+  it("a port that is taken is one line and exit code 2", () =>
+    withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
+      const first = serve(folder, ["--config", "desk.yaml"]);
+      const { host } = new URL(await first.url);
+      return withFiles({ "desk.yaml": config({ gateway: { listen: host } }), "slow.mjs": slowSystem }, async (other) => {
+        const { code, err } = await serve(other, ["--config", "desk.yaml"]).ended;
+        expect([code, err]).toEqual([
+          2,
+          `BAD_USAGE: another program listens there (${host}); end it, or name another port under gateway.listen\n`,
+        ]);
+      });
+    }));
+});
