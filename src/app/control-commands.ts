@@ -5,7 +5,15 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { systemClock } from "../adapters/host/index.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
-import { type By, type MoveResult, type PhaseMove, pause, type RollbackResult, rampDefaults } from "../control/index.ts";
+import {
+  type By,
+  type MoveResult,
+  type PhaseMove,
+  pause,
+  type RollbackResult,
+  rampDefaults,
+  whyOutOfUse,
+} from "../control/index.ts";
 import { BridgeError } from "../domain/errors.ts";
 import type { Phase } from "../domain/phase.ts";
 import { routeOf } from "../domain/route.ts";
@@ -17,11 +25,12 @@ import {
   openOperator,
   operatingSystemUser,
   publishedOf,
+  type Status,
+  sqliteFile,
   switchFileOf,
 } from "./control-plane.ts";
 
-export type { Status } from "./control-plane.ts";
-export type { MoveResult, RollbackResult };
+export type { MoveResult, RollbackResult, Status };
 export { rampDefaults };
 
 /** How every command names the store: by a configuration, or directly where there is nothing else. */
@@ -45,41 +54,106 @@ export async function settingsOf({ config: path, store }: StoreOptions): Promise
       what: `there is no ${usualFile} here`,
       mend: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
     });
-  const config = file === undefined ? defaultConfig : await loadConfig(file);
+  if (store !== undefined && !/^(?:sqlite:.+|postgres(?:ql)?:\/\/.+)$/.test(store))
+    throw new BridgeError("BAD_USAGE", { what: "--store names no store", mend: "write sqlite:FILE or postgres://HOST/DATABASE" });
+  const config = file === undefined ? defaultConfig : await loadConfig(file).catch(orDefault(path, store));
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
-  return { config: store === undefined ? config : { ...config, stores: { control: store } }, folder };
+  // What is typed is relative to where it is typed.
+  const typed = store === undefined ? undefined : sqliteFile(store);
+  const control = typed === undefined ? store : `sqlite:${resolve(typed)}`;
+  return { config: control === undefined ? config : { ...config, stores: { control } }, folder };
 }
+
+/** With the store named, a file that merely lies here and is broken is no hindrance: it may be what the rollback is for. */
+const orDefault =
+  (path: string | undefined, store: string | undefined) =>
+  (failure: unknown): Config => {
+    if (path === undefined && store !== undefined) return defaultConfig;
+    if (!(failure instanceof BridgeError) || store !== undefined) throw failure;
+    const { code, message, where, mend, cause } = failure;
+    const byStore = "or name the control store alone: --store sqlite:FILE or postgres://…";
+    throw new BridgeError(code, { what: message, where, mend: mend === "" ? byStore : `${mend}; ${byStore}`, cause });
+  };
 
 export const byOf = ({ reason, actor }: ByOptions): By => ({ reason, actor: actor ?? operatingSystemUser() });
 
+/**
+ * Opens the store for a command. A store is made by the first process, or by the first change for a configuration that has none yet; never
+ * by looking, never by a path that was typed, and never where one has been: an empty one would be a plan that nobody made.
+ */
+async function openFor(options: StoreOptions, settings: ControlSettings, does: "looks" | "changes"): Promise<OperatorSession> {
+  const { control } = settings.config.stores;
+  const file = control === null ? undefined : sqliteFile(control);
+  if (file === undefined) return openOperator(settings);
+  const path = resolve(settings.folder, file);
+  if (existsSync(path)) return openOperator(settings);
+  const folder = dirname(path);
+  if (["live.db", "snapshots"].some((name) => existsSync(join(folder, name))))
+    throw new BridgeError("SYSTEM_DOWN", {
+      what: "the control file is gone",
+      where: path,
+      mend: "bring it back: the fleet goes by its last plan meanwhile",
+    });
+  if (does === "looks" || options.store !== undefined)
+    throw new BridgeError("NO_INPUT", {
+      what: "there is no control store",
+      where: path,
+      mend: "the first process of the fleet makes it; look for another path in --config or --store",
+    });
+  return openOperator(settings);
+}
+
 /** Opens the store for one piece of work. */
-export async function withOperator<T>(options: StoreOptions, work: (session: OperatorSession) => Promise<T>): Promise<T> {
-  const session = await openOperator(await settingsOf(options));
+async function withOperator<T>(
+  options: StoreOptions,
+  does: "looks" | "changes",
+  work: (session: OperatorSession, settings: ControlSettings) => Promise<T>,
+): Promise<T> {
+  const settings = await settingsOf(options);
+  const session = await openFor(options, settings, does);
   try {
-    return await work(session);
+    return await work(session, settings);
   } finally {
     await session.close();
   }
 }
 
-export const status = (options: StoreOptions) => withOperator(options, (session) => session.status());
+/** The fleet's, and of this machine the switch file where it is set: then its processes go to legacy whatever the plan says. */
+export const status = (options: StoreOptions): Promise<Status & { readonly switchFile: string | null }> =>
+  withOperator(options, "looks", async (session, settings) => {
+    const file = switchFileOf(settings);
+    return { ...(await session.status()), switchFile: (await file.isSet()) ? file.path : null };
+  });
 
 export const gates = (options: StoreOptions & { readonly target?: Phase }) =>
-  withOperator(options, ({ operator }) => operator.gates(options.target));
+  withOperator(options, "looks", ({ operator }) => operator.gates(options.target));
 
 export const movePhase = (
   move: PhaseMove,
   options: StoreOptions & ByOptions & { readonly dryRun?: boolean },
 ): Promise<MoveResult> =>
-  withOperator(options, ({ operator }) => operator.move(move, byOf(options), { dryRun: options.dryRun === true }));
+  withOperator(options, options.dryRun === true ? "looks" : "changes", async ({ operator }, settings) => {
+    const file = switchFileOf(settings);
+    // A process beside it would take modern out of use again at once.
+    if (move.kind === "set" && (await file.isSet())) {
+      const { effective } = await operator.overview();
+      if (effective.plan.phase === move.phase)
+        throw new BridgeError("REFUSED", {
+          what: "the switch file is set",
+          where: file.path,
+          mend: "remove it first, on every machine that has one",
+        });
+    }
+    return operator.move(move, byOf(options), { dryRun: options.dryRun === true });
+  });
 
 export const signOff = (
   gate: string,
   options: StoreOptions & { readonly actor: string; readonly note: string; readonly phase?: Phase },
-) => withOperator(options, ({ operator }) => operator.signOff(gate, options));
+) => withOperator(options, "changes", ({ operator }) => operator.signOff(gate, options));
 
 export const whitelist = (change: "add" | "remove", user: string, options: StoreOptions & ByOptions) =>
-  withOperator(options, ({ operator }) => operator.whitelist(change, user, byOf(options)));
+  withOperator(options, "changes", ({ operator }) => operator.whitelist(change, user, byOf(options)));
 
 export interface TrafficOptions extends StoreOptions, ByOptions {
   /** Percentages, in order. */
@@ -87,18 +161,32 @@ export interface TrafficOptions extends StoreOptions, ByOptions {
   readonly dwellMs?: number;
 }
 
-export const traffic = (percentage: number | undefined, options: TrafficOptions): Promise<ControlRecord> =>
-  withOperator(options, ({ operator }) => {
+/** The record as it is now, and the phase: the percentage counts in `dual_write` only. */
+export const traffic = (
+  percentage: number | undefined,
+  options: TrafficOptions,
+): Promise<{ readonly record: ControlRecord; readonly phase: Phase }> => {
+  const { ramp, dwellMs } = options;
+  if ((percentage === undefined) === (ramp === undefined))
+    throw new BridgeError("BAD_USAGE", {
+      what: ramp === undefined ? "no percentage is named" : "a percentage and a ramp are named",
+      mend: "traffic 25 --reason TEXT, or traffic --ramp 10,25,50,100 --reason TEXT",
+    });
+  if (ramp === undefined && dwellMs !== undefined)
+    throw new BridgeError("BAD_USAGE", { what: "--dwell is for a ramp", mend: "traffic --ramp 10,25 --dwell 10m --reason TEXT" });
+  return withOperator(options, "changes", async ({ operator }) => {
     const by = byOf(options);
-    const { ramp, dwellMs = rampDefaults.dwellMs } = options;
-    if (ramp !== undefined) return operator.ramp({ steps: ramp, dwellMs, endsIn: "stay" }, by);
-    if (percentage === undefined)
-      throw new BridgeError("BAD_USAGE", { what: "no percentage is named", mend: "traffic 25 --reason TEXT" });
-    return operator.traffic(percentage, by);
+    const { effective } = await operator.overview();
+    const record =
+      ramp === undefined
+        ? await operator.traffic(percentage as number, by)
+        : await operator.ramp({ steps: ramp, dwellMs: dwellMs ?? rampDefaults.dwellMs, endsIn: "stay" }, by);
+    return { record, phase: effective.plan.phase };
   });
+};
 
 export const publishFile = (options: StoreOptions & ByOptions): Promise<ControlRecord> =>
-  withOperator(options, async ({ operator }) => operator.publish(publishedOf((await settingsOf(options)).config), byOf(options)));
+  withOperator(options, "changes", ({ operator }, { config }) => operator.publish(publishedOf(config), byOf(options)));
 
 // --- rollback ------------------------------------------------------------------------------------------------------------
 
@@ -115,34 +203,65 @@ export type RollbackReport =
 /** How long a command waits for its alert once all is done; who comes after hears of it from the audit. */
 const alertMsMax = 3_000;
 
-/** The emergency. Where the store cannot be written, the switch file of this machine takes its processes to legacy. */
+/**
+ * The emergency. Where the store cannot be written, the switch file of this machine takes its processes to legacy. Throws UNWRITABLE where
+ * that cannot be written either.
+ */
 export async function rollback(options: RollbackOptions): Promise<RollbackReport> {
   const settings = await settingsOf(options);
   const by = byOf(options);
   const { waitMs, onProgress } = options;
   let session: OperatorSession | undefined;
   try {
-    session = await openOperator(settings);
+    session = await openFor(options, settings, "changes");
     const result = await session.operator.rollback(by, {
       ...(waitMs === undefined ? {} : { waitMs }),
       ...(onProgress === undefined ? {} : { onProgress }),
     });
     return { via: "store", ...result, alertsPending: await session.alerts.settled(alertMsMax) };
   } catch (failure) {
-    if (!(failure instanceof BridgeError) || failure.code === "BAD_USAGE" || failure.code === "BAD_CONFIG") throw failure;
-    const file = switchFileOf(settings);
-    await file.set(by.reason, by.actor);
-    return { via: "switch_file", path: file.path, why: failure.line };
+    if (!(failure instanceof BridgeError) || isNoStore.has(failure.code)) throw failure;
+    return await setSwitch(settings, by, failure);
   } finally {
     await session?.close();
   }
 }
 
-/** Takes traffic back step by step, and rolls back when it is at 0: a ramp that a live process goes on with. */
+/** What was named is no store, so there is no fleet beside it. */
+const isNoStore: ReadonlySet<string> = new Set(["BAD_USAGE", "BAD_CONFIG", "NO_INPUT"]);
+
+async function setSwitch(settings: ControlSettings, { reason, actor }: By, store: BridgeError): Promise<RollbackReport> {
+  const file = switchFileOf(settings);
+  try {
+    await file.set(reason, actor);
+  } catch (cause) {
+    throw new BridgeError("UNWRITABLE", {
+      what: `neither the control store (${store.line}) nor the switch file can be written: ${(cause as Error).message}`,
+      where: file.path,
+      mend: "make that file as a user who may, or stop the processes",
+      cause,
+    });
+  }
+  return { via: "switch_file", path: file.path, why: store.line };
+}
+
+/**
+ * Takes traffic back step by step, and rolls back when it is at 0: a ramp that a live process goes on with. Throws REFUSED where no
+ * percentage decides who answers.
+ */
 export const rollbackGradually = (options: RollbackOptions & { readonly dwellMs?: number }): Promise<ControlRecord> =>
-  withOperator(options, async ({ operator }) => {
-    const { effective } = await operator.overview();
-    const now = effective.plan.newSystemPercentage;
+  withOperator(options, "changes", async ({ operator }) => {
+    const { effective, record } = await operator.overview();
+    const { phase, newSystemPercentage: now } = effective.plan;
+    const out = whyOutOfUse(record);
+    if (out !== undefined || phase !== "dual_write")
+      throw new BridgeError("REFUSED", {
+        what:
+          out === undefined
+            ? `in ${phase} no percentage decides who answers, so there is none to take back`
+            : `modern is out of use already (${out})`,
+        mend: "rollback without --gradual is never refused",
+      });
     const steps = [...[...rampDefaults.steps].reverse().filter((step) => step < now), 0];
     return operator.ramp({ steps, dwellMs: options.dwellMs ?? rampDefaults.dwellMs, endsIn: "rollback" }, byOf(options));
   });
@@ -167,10 +286,11 @@ export async function drill(options: RollbackOptions): Promise<DrillReport> {
   const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-drill-"));
   const planes: ControlPlane[] = [];
   try {
-    return await withOperator(options, async ({ operator, store }) => {
+    return await withOperator(options, "looks", async ({ operator, store }, settings) => {
       const { record } = await operator.overview();
-      const settings = await settingsOf(options);
-      const config: Config = { ...settings.config, stores: { control: `sqlite:${join(folder, "control.db")}` } };
+      // Nobody is to be woken by it.
+      const monitoring = { ...settings.config.monitoring, alertUrl: null };
+      const config: Config = { ...settings.config, monitoring, stores: { control: `sqlite:${join(folder, "control.db")}` } };
       const report = await withScratch({ config, folder }, record, planes, byOf(options));
       const { ok, ...evidence } = report;
       await store.note({ ...byOf(options), action: "drill", evidence: { ok, ...evidence } });
@@ -221,13 +341,13 @@ const drillProcess = (settings: ControlSettings, name: string): ControlPlane =>
 
 // --- the audit -------------------------------------------------------------------------------------------------------------
 
-export const verifyAudit = (options: StoreOptions) => withOperator(options, (session) => session.verifyAudit());
+export const verifyAudit = (options: StoreOptions) => withOperator(options, "looks", (session) => session.verifyAudit());
 
 const exportRows = 500;
 
 /** Every row with its seal, a JSON line each, read while it is written. */
 export async function* exportAudit(options: StoreOptions): AsyncGenerator<string> {
-  const session = await openOperator(await settingsOf(options));
+  const session = await openFor(options, await settingsOf(options), "looks");
   try {
     for (let after = 0; ; ) {
       const rows = await session.store.audit(after, exportRows);

@@ -21,7 +21,7 @@ export async function run(options: Options, { out }: Streams): Promise<CommandRe
   if (options.json) return jsonResult(result, holds);
   const paint = painter(colourful(out));
   const { from, target, epoch, gates, set } = result;
-  const way = from === target ? `${target}, taken back into use` : `${from} → ${target}`;
+  const way = from === target ? `${target}, modern in use` : `${from} → ${target}`;
   const head = result.moved
     ? paint("green", `${way}, epoch ${epoch}`)
     : options.dryRun === true

@@ -1,4 +1,6 @@
 import { type DrillReport, drill, type RollbackReport, rollback, rollbackGradually } from "../../../app/control-commands.ts";
+import { BridgeError } from "../../../domain/errors.ts";
+import { plain } from "../../../domain/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 import { durationMs } from "./arguments.ts";
 
@@ -16,10 +18,13 @@ interface Options {
 
 export async function run({ wait, dwell, ...options }: Options, { out, err }: Streams): Promise<CommandResult> {
   const paint = painter(colourful(out));
+  if (options.gradual && options.drill) throw mixed("--gradual and --drill are two things", "ask for one of them");
+  if (!options.gradual && dwell !== undefined) throw mixed("--dwell is for a gradual rollback", "add --gradual, or leave it out");
+  const waits = progressAfter(err, patienceMs);
   const given = {
     ...options,
     ...(wait === undefined ? {} : { waitMs: durationMs("--wait", wait) }),
-    onProgress: (line: string) => void err.write(`${line}\n`),
+    onProgress: waits.report,
   };
   if (options.drill) {
     const report = await drill(given);
@@ -33,12 +38,33 @@ export async function run({ wait, dwell, ...options }: Options, { out, err }: St
     const now = overrides.newSystemPercentage;
     if (options.json) return jsonResult({ epoch, newSystemPercentage: now, ramp }, true);
     const steps = [...(ramp?.steps.map((step) => `${step} %`) ?? []), "legacy alone"].join(", ");
-    return { exitCode: 0, text: `${now} % of the traffic to modern now, then ${steps}, every ${(ramp?.dwellMs ?? 0) / 1_000} s` };
+    return {
+      exitCode: 0,
+      text: `${now} % of the traffic to modern, then ${steps}, every ${(ramp?.dwellMs ?? 0) / 1_000} s while a process lives, epoch ${epoch}`,
+    };
   }
-  const report = await rollback(given);
+  const report = await rollback(given).finally(waits.end);
   const fine = report.via === "store" && report.possible && report.waiting.length === 0;
   if (options.json) return jsonResult(report, fine);
   return { exitCode: fine ? 0 : 1, text: reportText(report, paint) };
+}
+
+const mixed = (what: string, mend: string): BridgeError => new BridgeError("BAD_USAGE", { what, mend });
+
+/** Most processes have acknowledged before anybody could read that they were waited for. */
+const patienceMs = 500;
+
+/** Prints the last line that was reported, when it has stood for so long. */
+function progressAfter(stream: NodeJS.WriteStream, ms: number): { report(line: string): void; end(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const end = (): void => clearTimeout(timer);
+  return {
+    report: (line) => {
+      end();
+      timer = setTimeout(() => stream.write(`${plain(line)}\n`), ms);
+    },
+    end,
+  };
 }
 
 type Paint = ReturnType<typeof painter>;
@@ -46,8 +72,9 @@ type Paint = ReturnType<typeof painter>;
 function reportText(report: RollbackReport, paint: Paint): string {
   if (report.via === "switch_file")
     return [
-      paint("red", `the control store cannot be written: ${report.why}`),
-      `${report.path} is set: every process beside it answers by legacy within a second; other machines need it too`,
+      paint("red", `not rolled back in the control store: ${report.why}`),
+      `${plain(report.path)} is set: every process whose state is in that folder answers by legacy within a second`,
+      "make the same file on every other machine of the fleet; the audit gets its row when a process reaches the store again",
     ].join("\n");
   const { epoch, committedMs, acknowledgedMs, acknowledged, gone, waiting, owedToLegacy, possible, why, alertsPending } = report;
   const rows = [
@@ -56,10 +83,13 @@ function reportText(report: RollbackReport, paint: Paint): string {
       : paint("red", `${why}: modern goes on answering, epoch ${epoch}`),
     `written after ${committedMs.toFixed(0)} ms; ${
       acknowledgedMs === null
-        ? paint("red", `not acknowledged by ${waiting.join(", ")}`)
-        : `acknowledged by ${acknowledged.length === 0 ? "no process, since none lives" : `all ${acknowledged.length}`} after ${acknowledgedMs.toFixed(0)} ms`
+        ? paint("red", `not acknowledged by ${waiting.map(plain).join(", ")}`)
+        : acknowledged.length === 0
+          ? "no process lives that would have to acknowledge it"
+          : `acknowledged by ${acknowledged.length} of ${acknowledged.length} after ${acknowledgedMs.toFixed(0)} ms`
     }`,
-    ...(gone.length === 0 ? [] : [`gone, its lease is over: ${gone.join(", ")}`]),
+    ...(waiting.length === 0 ? [] : ["until it has, or its lease is over, it may still answer by modern: end it, or see status"]),
+    ...(gone.length === 0 ? [] : [`gone, not heard of for longer than its lease: ${gone.map(plain).join(", ")}`]),
     ...(owedToLegacy === 0
       ? []
       : [

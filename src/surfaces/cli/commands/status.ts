@@ -12,11 +12,12 @@ export async function run(
 }
 
 type Paint = ReturnType<typeof painter>;
+type Shown = Awaited<ReturnType<typeof status>>;
 
 const lists = (names: readonly string[]): string => (names.length === 0 ? "none" : names.map(plain).join(", "));
 
 /** All of it on one screen. */
-function statusText(found: Status, paint: Paint): string {
+function statusText(found: Shown, paint: Paint): string {
   const { plan, from, held, outOfUse, rollback, ramp, gates, instances, auditHead } = found;
   const row = (name: string, text: string): string => `${name.padEnd(10)} ${text}`;
   const flags = Object.entries(plan.flags).map(([name, isSet]) => paint(isSet ? "green" : "dim", `${isSet ? "" : "no "}${name}`));
@@ -24,9 +25,14 @@ function statusText(found: Status, paint: Paint): string {
   return [
     row(
       "phase",
-      `${paint("bold", found.phase)} (${from.phase}), epoch ${found.epoch} of ${found.updatedAt} by ${plain(found.updatedBy)}`,
+      `${paint("bold", found.phase)} (${from.phase}), epoch ${found.epoch} of ${found.updatedAt}${
+        found.updatedBy === "" ? "" : ` by ${plain(found.updatedBy)}`
+      }`,
     ),
     row("modern", outOfUse === null ? paint("green", "in use") : paint("red", `out of use: ${plain(outOfUse)}`)),
+    ...(found.switchFile === null
+      ? []
+      : [row("switch", paint("red", `${plain(found.switchFile)} is set: legacy answers here, whatever the plan says`))]),
     row("traffic", `${plan.newSystemPercentage} % (${from.newSystemPercentage}), whitelist: ${lists(plan.userWhitelist)}${next}`),
     row("writes", `migration_mode ${plan.migrationMode} (${from.migrationMode}), window to legacy ${plan.legacyWindow}`),
     row("flags", flags.join(", ")),
@@ -38,7 +44,13 @@ function statusText(found: Status, paint: Paint): string {
       : [
           row(
             "next",
-            `${gates.target}: ${gates.open ? paint("green", "all gates are open") : paint("yellow", closedGates(gates))}`,
+            `${gates.target}: ${
+              outOfUse !== null
+                ? paint("yellow", `first take modern back into use: phase set ${found.phase} --reason TEXT`)
+                : gates.open
+                  ? paint("green", "all gates are open")
+                  : paint("yellow", closedGates(gates))
+            }`,
           ),
         ]),
     row("audit", auditHead === null ? "nothing is sealed yet" : `sealed up to ${auditHead.seq}, ${auditHead.hash}`),

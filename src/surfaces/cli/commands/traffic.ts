@@ -14,7 +14,7 @@ interface Options {
 }
 
 export async function run({ percent, ramp, dwell, ...options }: Options, _streams: Streams): Promise<CommandResult> {
-  const record = await traffic(percent === undefined ? undefined : percentageOf(percent), {
+  const { record, phase } = await traffic(percent === undefined ? undefined : percentageOf(percent), {
     ...options,
     ...(ramp === undefined ? {} : { ramp: percentages(ramp) }),
     ...(dwell === undefined ? {} : { dwellMs: durationMs("--dwell", dwell) }),
@@ -23,5 +23,6 @@ export async function run({ percent, ramp, dwell, ...options }: Options, _stream
   const now = overrides.newSystemPercentage;
   if (options.json) return jsonResult({ epoch, newSystemPercentage: now, ramp: left }, true);
   const rest = left === null ? "" : `, then ${left.steps.join(", ")} every ${left.dwellMs / 1_000} s while a process lives`;
-  return { exitCode: 0, text: `${now} % of the traffic to modern${rest}, epoch ${epoch}` };
+  const note = phase === "dual_write" ? "" : `\nthe phase is ${phase}: the percentage counts in dual_write`;
+  return { exitCode: 0, text: `${now} % of the traffic to modern${rest}, epoch ${epoch}${note}` };
 }
