@@ -72,6 +72,78 @@ describe("a process that reaches the store", () => {
   });
 });
 
+describe("a process whose store was put back from an old copy", () => {
+  const putBack = async (changes: number): Promise<Process> => {
+    const process = await fleet.start("one");
+    const old = fleet.place.record;
+    for (let percentage = 1; percentage <= changes; percentage++) fleet.place.sql({ newSystemPercentage: percentage });
+    await settle();
+    fleet.place.record = old;
+    await fleet.pass(2_000);
+    return process;
+  };
+
+  it("acknowledges no plan there that it does not go by", async () => {
+    const process = await putBack(3);
+    expect(planOf(process)).toMatchObject({ newSystemPercentage: 3, epoch: 5 });
+    expect(instance("one")).toMatchObject({ seenEpoch: 0, drainedEpoch: 0 });
+    fleet.place.sql({ useNewPnlSystem: false });
+    await fleet.pass(100);
+    expect(instance("one")).toMatchObject({ seenEpoch: 3, drainedEpoch: 3 });
+  });
+
+  it("is taken to legacy there by each way that leads there, also when the epochs are the same by then", async () => {
+    for (const way of [{ useNewPnlSystem: false }, { latched: "error_rate" }, { migrationMode: "old_only" as const }]) {
+      const process = await putBack(1);
+      fleet.place.sql(way);
+      expect(fleet.place.record.epoch).toBe(process.follower.record.epoch);
+      await fleet.pass(1_500);
+      expect(planOf(process), JSON.stringify(way)).toMatchObject({ useNewPnlSystem: false });
+      process.kill();
+      fleet.place.sql({ useNewPnlSystem: null, latched: null, migrationMode: null });
+    }
+  });
+
+  it("goes with what answers by legacy there, so that no two processes write with different authority", async () => {
+    const process = await putBack(3);
+    fleet.place.sql({ phase: "dual_write" });
+    await fleet.pass(100);
+    expect(writesOf(planOf(process))[0]).toBe("legacy");
+  });
+
+  it("goes by it again as soon as it is further than what was known", async () => {
+    const process = await putBack(2);
+    for (const percentage of [11, 12, 13]) fleet.place.sql({ newSystemPercentage: percentage });
+    await fleet.pass(100);
+    expect(planOf(process)).toMatchObject({ newSystemPercentage: 13, epoch: 5 });
+    expect(instance("one")).toMatchObject({ seenEpoch: 5, drainedEpoch: 5 });
+  });
+
+  it("is not taken for put back where an answer of before was overtaken", async () => {
+    const process = await fleet.start("one");
+    const store = process.follower.store as NonNullable<typeof process.follower.store>;
+    const read = store.read.bind(store);
+    const late = Promise.withResolvers<void>();
+    store.read = async () => {
+      const record = await read();
+      await late.promise;
+      return record;
+    };
+    fleet.place.sql({ useNewPnlSystem: false });
+    await settle();
+    store.read = read;
+    await fleet.pass(50);
+    fleet.place.sql({ useNewPnlSystem: null });
+    await process.follower.refresh();
+    expect(planOf(process)).toMatchObject({ useNewPnlSystem: true, epoch: 4 });
+    await fleet.pass(50);
+    late.resolve();
+    await settle();
+    expect(planOf(process)).toMatchObject({ useNewPnlSystem: true, epoch: 4 });
+    expect(kinds(process)).not.toContain("epoch_went_back");
+  });
+});
+
 describe("a process whose store is away", () => {
   it("starts by legacy within two seconds where it never knew better, and follows as soon as the store is there", async () => {
     fleet.place.away = true;
@@ -151,6 +223,30 @@ describe("a process whose store is away", () => {
 });
 
 describe("a write", () => {
+  it("asks again where the answer is one of long ago, since the process was stopped meanwhile", async () => {
+    const process = await fleet.start("one");
+    const store = process.follower.store as NonNullable<typeof process.follower.store>;
+    const read = store.read.bind(store);
+    store.read = async () => {
+      const record = await read();
+      fleet.place.watchers.clear();
+      fleet.place.sql({ useNewPnlSystem: false });
+      fleet.clock.advance(timing.leaseMs + 1);
+      store.read = read;
+      return record;
+    };
+    await process.follower.admitWrite();
+    expect(planOf(process)).toMatchObject({ useNewPnlSystem: false, epoch: 3 });
+    // One whose answers are always late says nothing.
+    store.read = async () => {
+      const record = await read();
+      fleet.clock.advance(timing.staleMs);
+      return record;
+    };
+    fleet.place.sql({ useNewPnlSystem: null });
+    await expect(process.follower.admitWrite()).rejects.toMatchObject({ code: "FENCED" });
+  });
+
   it("goes by what the store says now, also where the process was not told", async () => {
     const process = await fleet.start("one");
     fleet.place.watchers.clear();

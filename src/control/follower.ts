@@ -9,7 +9,8 @@
  * The switch file beside the process takes everything to legacy in each of them. Nothing here ever throws into a call.
  */
 import { BridgeError } from "../domain/errors.ts";
-import { type MigrationPlan, writesOf } from "../domain/plan.ts";
+import { phasePolicies } from "../domain/phase.ts";
+import { isLegacyClosed, type MigrationPlan, writesOf } from "../domain/plan.ts";
 import { SystemFailure } from "../domain/system-failure.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlRecord, ControlStore } from "../ports/control-store.ts";
@@ -80,6 +81,8 @@ const emptyRecord: ControlRecord = Object.freeze({
 
 const switchMs = 100;
 const drainMs = 20;
+/** A write asks the store so often for what it says now, not long ago. */
+const asksMax = 3;
 
 export class PlanFollower {
   readonly #options: FollowerOptions;
@@ -89,8 +92,11 @@ export class PlanFollower {
   #section: Section | undefined;
   #effective: EffectivePlan = effectivePlan(emptyRecord, undefined, false);
   #isSwitchSet = false;
-  /** When the store last answered, by the monotonic clock; when the process began, until it first has. */
+  /** When the store was asked what it last answered, by the monotonic clock; when the process began, until it first has. */
   #heardMs: number;
+  #adoptedMs = Number.NEGATIVE_INFINITY;
+  /** Of a store that was put back from a copy: the epoch there, which is none of those that are known here. */
+  #otherEpoch: number | undefined;
   #wasHeard = false;
   #freshness: Freshness = "none";
   #seenEpoch = 0;
@@ -175,7 +181,8 @@ export class PlanFollower {
 
   /**
    * Resolves when a write may begin under the plan of that moment: the store has been asked whether it is still the plan. The store
-   * that does not answer is no hindrance while legacy is authoritative; from `primary_switch` on the write is refused.
+   * that does not answer is no hindrance while legacy is authoritative; from `primary_switch` on the write is refused. An answer that
+   * this process has only come to hear after `staleMs`, since it was stopped meanwhile, is none.
    *
    * A change may come between this and the write: what stores the write holds its epoch against the store's once more.
    */
@@ -183,7 +190,11 @@ export class PlanFollower {
     try {
       const store = this.#store;
       if (store === undefined) throw new BridgeError("SYSTEM_DOWN", { what: "the control store was never reached" });
-      this.#heard(await store.read());
+      for (let asks = 0; asks < asksMax; asks++) {
+        await this.#ask(store);
+        if (this.freshness === "fresh") return;
+      }
+      throw new BridgeError("SYSTEM_DOWN", { what: "the control store answers too late" });
     } catch (cause) {
       const { plan } = this.#effective;
       if (writesOf(plan)[0] === "legacy") return;
@@ -197,7 +208,7 @@ export class PlanFollower {
   /** Looks at the store now. Rejects where it does not answer. */
   async refresh(): Promise<void> {
     if (this.#store === undefined) throw new BridgeError("SYSTEM_DOWN", { what: "the control store was never reached" });
-    this.#heard(await this.#store.read());
+    await this.#ask(this.#store);
   }
 
   async close(): Promise<void> {
@@ -236,7 +247,7 @@ export class PlanFollower {
   async #lookOnce(): Promise<void> {
     if (this.#store === undefined || this.#closed) return;
     try {
-      this.#heard(await this.#store.read());
+      await this.#ask(this.#store);
     } catch (failure) {
       this.#tell("store_failed", textOf(failure));
       if (failure instanceof BridgeError && failure.code === "INTERNAL") this.#letGo();
@@ -250,20 +261,23 @@ export class PlanFollower {
     this.#store = undefined;
   }
 
-  #heard(record: ControlRecord): void {
-    this.#heardMs = this.#options.clock.monotonicMs();
+  async #ask(store: ControlStore): Promise<void> {
+    const askedMs = this.#options.clock.monotonicMs();
+    this.#heard(await store.read(), askedMs);
+  }
+
+  #heard(record: ControlRecord, askedMs: number): void {
+    this.#heardMs = Math.max(this.#heardMs, askedMs);
     this.#wasHeard = true;
     this.#told.delete("store_failed");
     this.#tellFreshness();
-    if (record.epoch < this.#record.epoch) {
-      // A store that was put back from a copy: what it says is older than what is known. Only its way to legacy is taken.
-      this.#tell("epoch_went_back", `the store says epoch ${record.epoch}, ${this.#record.epoch} was known`);
-      if (effectivePlan(record, this.#section?.plan, false).plan.useNewPnlSystem || !this.#effective.plan.useNewPnlSystem) return;
-      this.#adopt({ ...this.#record, overrides: { ...this.#record.overrides, useNewPnlSystem: false } });
-      this.#apply();
+    if (isOfBefore(record, this.#record)) {
+      // Asked before what is known was: an answer that was overtaken.
+      if (askedMs >= this.#adoptedMs) this.#putBack(record);
       return;
     }
     this.#told.delete("epoch_went_back");
+    this.#otherEpoch = undefined;
     if (record.epoch === this.#record.epoch && this.#seenEpoch === record.epoch) return;
     this.#adopt(record);
     this.#apply();
@@ -271,7 +285,24 @@ export class PlanFollower {
     this.#save();
   }
 
+  /** A store that was put back from a copy: what it says is older than what is known. Only its way to legacy is taken. */
+  #putBack(record: ControlRecord): void {
+    this.#tell("epoch_went_back", `the store says epoch ${record.epoch}, ${this.#record.epoch} was known`);
+    const { plan: theirs } = effectivePlan(record, this.#section?.plan, false);
+    const { plan: ours } = this.#effective;
+    const isTowardsLegacy =
+      (isLegacyAlone(theirs) && !isLegacyAlone(ours)) || (writesOf(theirs)[0] === "legacy" && writesOf(ours)[0] === "modern");
+    if (isTowardsLegacy && ours.useNewPnlSystem) {
+      this.#adopt({ ...this.#record, overrides: { ...this.#record.overrides, useNewPnlSystem: false } });
+      this.#apply();
+    }
+    if (this.#otherEpoch === record.epoch) return;
+    this.#otherEpoch = record.epoch;
+    void this.#beat();
+  }
+
   #adopt(record: ControlRecord): void {
+    this.#adoptedMs = this.#options.clock.monotonicMs();
     if (record.published?.hash !== this.#record.published?.hash || this.#section === undefined) {
       try {
         if (record.published !== null) this.#section = this.#options.readSection(record.published.text);
@@ -305,11 +336,18 @@ export class PlanFollower {
     void this.#beat();
   }
 
+  /** In a store that was put back they are its own: a plan of it that is not obeyed is not acknowledged either. */
+  get #epochs(): { readonly seenEpoch: number; readonly drainedEpoch: number } {
+    if (this.#otherEpoch === undefined) return { seenEpoch: this.#seenEpoch, drainedEpoch: this.#drainedEpoch };
+    const seenEpoch = isLegacyAlone(this.#effective.plan) ? this.#otherEpoch : 0;
+    return { seenEpoch, drainedEpoch: this.#options.oldestRunning() === undefined ? seenEpoch : 0 };
+  }
+
   async #beatOnce(): Promise<void> {
     const { id, name, report } = this.#options;
     if (this.#store === undefined || this.#closed) return;
     try {
-      await this.#store.heartbeat({ id, name, seenEpoch: this.#seenEpoch, drainedEpoch: this.#drainedEpoch, report: report() });
+      await this.#store.heartbeat({ id, name, ...this.#epochs, report: report() });
     } catch (failure) {
       this.#tell("store_failed", textOf(failure));
     }
@@ -334,6 +372,7 @@ export class PlanFollower {
     this.#recording = true;
     try {
       const reason = `${this.#options.switchFile.path} is set`;
+      const askedMs = this.#options.clock.monotonicMs();
       const record = await this.#store.change({
         actor: this.#options.name,
         action: "rollback",
@@ -341,7 +380,7 @@ export class PlanFollower {
         set: rollbackSet,
         expectedEpoch: this.#record.epoch,
       });
-      if (record !== null) this.#heard(record);
+      if (record !== null) this.#heard(record, askedMs);
     } catch (failure) {
       this.#tell("store_failed", textOf(failure));
     } finally {
@@ -384,6 +423,16 @@ export class PlanFollower {
     this.#options.onEvent({ kind, what, epoch: this.#record.epoch });
   }
 }
+
+/** Also where it has the same epoch: another history may have come as far. */
+const isOfBefore = (record: ControlRecord, known: ControlRecord): boolean =>
+  record.epoch < known.epoch ||
+  (record.epoch === known.epoch && (record.updatedAt !== known.updatedAt || record.updatedBy !== known.updatedBy));
+
+/** Whether no call is answered by modern, whoever makes it. */
+const isLegacyAlone = (plan: MigrationPlan): boolean =>
+  !isLegacyClosed(plan) &&
+  (!plan.useNewPnlSystem || plan.migrationMode === "old_only" || phasePolicies[plan.phase].answers === "legacy");
 
 /** Runs work one at a time; who asks for it while it runs has it run once more, and is not forgotten in any moment between. */
 function oneAtATime(work: () => Promise<void>): () => Promise<void> {

@@ -121,6 +121,17 @@ describe("moving", () => {
     expect(fleet.place.record.grantedPhase).toBe("dual_write");
   });
 
+  it("back never leads forward where somebody else has gone further back at the same time", async () => {
+    await goTo("primary_switch");
+    const moves = [{ kind: "retreat" }, { kind: "set", phase: "read_only" }] as const;
+    const moved = await Promise.all(moves.map((move) => fleet.operator.move(move, amy)));
+    expect(moved.map(({ target }) => target)).toEqual(["dual_write", "read_only"]);
+    expect(fleet.place.record).toMatchObject({ grantedPhase: "read_only", overrides: { phase: "read_only" } });
+    await goTo("primary_switch");
+    await Promise.all(moves.toReversed().map((move) => fleet.operator.move(move, amy)));
+    expect(fleet.place.record).toMatchObject({ grantedPhase: "read_only", overrides: { phase: "read_only" } });
+  });
+
   it("needs a reason and a name", async () => {
     for (const by of [
       { actor: "", reason: "x" },
@@ -238,6 +249,19 @@ describe("rollback", () => {
     const long = fleet.operator.rollback(amy);
     await fleet.pass(timing.leaseMs + 2_000, 500);
     expect(await long).toMatchObject({ waiting: [], gone: ["hung"], acknowledged: ["one"] });
+  });
+
+  it("does not take a process for gone that seems old since somebody has set the clock", async () => {
+    const old = { id: "h", name: "hasty", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
+    const beatMs = fleet.place.nowMs - 3_600_000;
+    fleet.place.instances.set("h", { ...old, beatMs });
+    const rollback = fleet.operator.rollback(amy);
+    await fleet.pass(100, 10);
+    fleet.place.instances.set("h", { ...old, beatMs, beats: 2 });
+    await fleet.pass(2_000, 10);
+    fleet.place.instances.set("h", { ...old, beatMs, beats: 3, seenEpoch: fleet.place.record.epoch });
+    await fleet.pass(100, 10);
+    expect(await rollback).toMatchObject({ acknowledged: ["one", "hasty"], gone: [], waiting: [] });
   });
 
   it("is taken back by setting the phase again, through its gates", async () => {

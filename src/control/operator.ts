@@ -3,7 +3,7 @@
  * control store with its audit row; forward moves need open gates and an unchanged record, moves towards legacy need neither.
  */
 import { BridgeError } from "../domain/errors.ts";
-import { type Phase, phaseAfter } from "../domain/phase.ts";
+import { isLater, type Phase, phaseAfter } from "../domain/phase.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
@@ -83,6 +83,10 @@ export interface RollbackResult {
 
 const signOffDays = 7;
 const askAgainMs = 10;
+/** A process that lives and could be taken for gone by its age alone, since somebody has set a clock, beats within so long. */
+const aliveMs = 500;
+/** So often somebody else may be faster than a move backward, until it is a conflict. */
+const retreatsMax = 20;
 
 export class Operator {
   readonly #options: OperatorOptions;
@@ -112,6 +116,7 @@ export class Operator {
     const overview = await this.overview();
     const { record, effective } = overview;
     const { from, target, asksGates, set } = legalMove(move, record, effective);
+    if (!asksGates && !dryRun) return this.#goBack(overview, target, by);
     const gates = asksGates ? await this.#judge(overview, target) : undefined;
     const result = { from, target, gates, set };
     if (dryRun || gates?.open === false) {
@@ -119,8 +124,22 @@ export class Operator {
       return { ...result, moved: false, epoch: record.epoch };
     }
     const evidence = gates === undefined ? {} : { evidence: gates as unknown as JsonValue };
-    const changed = await this.#change({ ...by, action: "phase", set, ...evidence, ...(asksGates && at(record)) });
+    const changed = await this.#change({ ...by, action: "phase", set, ...evidence, ...at(record) });
     return { ...result, moved: true, epoch: changed.epoch };
+  }
+
+  /** Whatever others do meanwhile; but where they have gone as far back, or further, it must not lead forward. */
+  async #goBack(seen: Overview, target: Phase, by: By): Promise<MoveResult> {
+    const result = { from: seen.effective.plan.phase, target, moved: true, gates: undefined };
+    let { record, effective } = seen;
+    for (let tries = 1; ; tries++) {
+      if (!isLater(effective.plan.phase, target)) return { ...result, set: {}, epoch: record.epoch };
+      const { set } = legalMove({ kind: "set", phase: target }, record, effective);
+      const change = { ...by, action: "phase", set, ...at(record) };
+      const changed = tries < retreatsMax ? await this.#options.store.change(change) : await this.#change(change);
+      if (changed !== null) return { ...result, set, epoch: changed.epoch };
+      ({ record, effective } = await this.overview());
+    }
   }
 
   /** Approves a phase, or signs that legacy may be let go of for good (`legacy_window`, in cleanup). */
@@ -249,9 +268,10 @@ export class Operator {
       const stateOf = ({ id, seenEpoch, ageMs, beats }: Instance): "acknowledged" | "gone" | "waiting" => {
         if (seenEpoch >= epoch) return "acknowledged";
         if (!firstBeats.has(id)) firstBeats.set(id, beats);
-        // By the store's clock, or where somebody has set that: by not having seen it live for as long.
-        const isGone = ageMs > leaseMs || (watchedMs > leaseMs && firstBeats.get(id) === beats);
-        return isGone ? "gone" : "waiting";
+        // By the store's clock, once it has had the time to say that it lives; or where somebody has set that: by not having seen it
+        // live for as long.
+        const isGone = watchedMs > leaseMs || (watchedMs >= aliveMs && ageMs > leaseMs);
+        return isGone && firstBeats.get(id) === beats ? "gone" : "waiting";
       };
       const states = instances.map((instance) => ({ name: instance.name, state: stateOf(instance) }));
       const names = (wanted: string): readonly string[] => states.filter(({ state }) => state === wanted).map(({ name }) => name);

@@ -28,6 +28,8 @@ export interface SupervisorOptions {
 const everyMs = 1_000;
 /** Held requests are judged again so often: gates may read much. */
 const grantEveryMs = 5_000;
+/** Who has said nothing for a day is taken off the list; who lives all the same is on it again with its next heartbeat. */
+const [forgetEveryMs, forgottenMs] = [60_000, 86_400_000];
 
 /**
  * What a live process does for the whole fleet, once a second, beside serving calls: it seals audit rows, goes on with a ramp, fires
@@ -44,6 +46,7 @@ export class Supervisor {
   #ramp: { readonly epoch: number; readonly sinceMs: number } | undefined;
   #judgedMs = Number.NEGATIVE_INFINITY;
   #isHeadKnown = false;
+  #forgotMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -73,6 +76,7 @@ export class Supervisor {
     await this.#try("ramp", () => this.#goOn(store, record));
     await this.#try("seal", () => this.#seal(store));
     await this.#try("grant", () => this.#grant(store, record));
+    await this.#try("forget", () => this.#forget(store));
   }
 
   // --- triggers --------------------------------------------------------------------------------------------------------------
@@ -162,6 +166,16 @@ export class Supervisor {
       set: { grantedPhase: requested },
       expectedEpoch: record.epoch,
     });
+  }
+
+  // --- the fleet -----------------------------------------------------------------------------------------------------------------
+
+  /** Processes that were killed do not say that they leave. */
+  async #forget(store: ControlStore): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#forgotMs < forgetEveryMs) return;
+    this.#forgotMs = nowMs;
+    for (const { id, ageMs } of await store.instances()) if (ageMs > forgottenMs) await store.leave(id);
   }
 
   async #try(what: string, work: () => Promise<void>): Promise<void> {
