@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { deepBook } from "./deep-book.ts";
+import { gateway } from "./gateway.ts";
 import { isolation } from "./isolation.ts";
 import { matching } from "./matching.ts";
 import { overhead } from "./overhead.ts";
@@ -24,6 +25,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   "start-up": startUp,
   isolation,
   overhead,
+  gateway,
 };
 
 process.exitCode = await main(process.argv.slice(2));

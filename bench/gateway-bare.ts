@@ -1,0 +1,26 @@
+/** The gateway with nothing behind it but the legacy system: what the bridge is measured against. Prints its URL as `serve` does. */
+import { openSystem } from "../src/app/pnl-bridge.ts";
+import { loadConfig } from "../src/config/index.ts";
+import type { JsonValue } from "../src/domain/exact-json.ts";
+import { planOf } from "../src/domain/plan.ts";
+import { type GatewayOptions, startGateway } from "../src/surfaces/gateway/index.ts";
+
+const config = await loadConfig(process.argv[2] as string);
+const { system, convert } = await openSystem("legacy", config, process.cwd());
+const service = {
+  plan: planOf({ phase: "read_only" }),
+  counters: {},
+  inFlight: 0,
+  evidenceDropped: 0,
+  oldestRunning: undefined,
+  call: async (method: "calculatePnl", request: JsonValue) => {
+    const value = convert(method, await system.invoke(method, request, { deadlineMs: 30_000 }), request);
+    return { value, source: "legacy", epoch: 1, stale: false };
+  },
+};
+const { url } = await startGateway({
+  ...config.gateway,
+  bridge: { service: service as unknown as GatewayOptions["bridge"]["service"], evidence: undefined },
+  localActor: "bench",
+});
+process.stdout.write(`pnl-bridge serves at ${url}\n`);

@@ -1,0 +1,212 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { openOperator } from "../src/app/control-plane.ts";
+import { loadConfig } from "../src/config/index.ts";
+import { median } from "./measure.ts";
+import { type BenchResult, milliseconds } from "./report.ts";
+import { inTemporaryFolder } from "./temporary.ts";
+
+const ratePerS = 5_000;
+const connections = 20;
+const seconds = 10;
+const warmUpSeconds = 5;
+/** Of each server, in turn, so that a slow minute falls on both. */
+const rounds = 3;
+
+/** What a load of autocannon's says of itself; latencies count from when a request was due, not from when it could be sent. */
+interface Load {
+  readonly requests: { readonly total: number };
+  readonly latency: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly duration: number;
+  readonly errors: number;
+  readonly non2xx: number;
+}
+const autocannon: (options: object) => Promise<Load> = createRequire(import.meta.url)("autocannon");
+
+/**
+ * `serve` in shadow mode under a steady load, while the plan changes once a second through the control store; beside the same server
+ * that asks legacy and nobody else. Each is a process of its own, and so is what loads them.
+ */
+export async function gateway(): Promise<BenchResult> {
+  return inTemporaryFolder(async (folder) => {
+    const file = join(folder, "desk.yaml");
+    const logs = process.env.BENCH_LOG_CALLS === "false" ? { monitoring: { log_all_calculations: false } } : {};
+    const store = "sqlite:./.pnl-bridge/control.db";
+    writeFileSync(
+      file,
+      JSON.stringify({
+        migration: { phase: "shadow_mode", ...logs },
+        stores: { control: store },
+        gateway: { listen: "127.0.0.1:0" },
+      }),
+    );
+    const main = fileURLToPath(new URL("../src/surfaces/cli/main.ts", import.meta.url));
+    const bare = fileURLToPath(new URL("gateway-bare.ts", import.meta.url));
+    const bridged: (Load & Shadowed)[] = [];
+    const without: Load[] = [];
+    for (let round = 0; round < rounds; round++) {
+      without.push(await served([bare, file], folder, (url) => load(url, seconds)));
+      bridged.push(await served([main, "serve", "--config", file], folder, (url) => shadowed(url, file, folder)));
+    }
+    const rate = (of: readonly Load[]): number => median(of.map(({ requests, duration }) => requests.total / duration));
+    const p50 = (of: readonly Load[]): number => median(of.map(({ latency }) => latency.p50));
+    const p99 = (of: readonly Load[]): number => median(of.map(({ latency }) => latency.p99));
+    const failed = [...without, ...bridged].reduce((sum, { errors, non2xx }) => sum + errors + non2xx, 0);
+    const share = median(bridged.map(({ compared, eligible }) => compared / eligible));
+    const plans = median(bridged.map((one) => one.plans));
+    return {
+      name: "gateway",
+      what: `${ratePerS} small calculatePnl a second over loopback, ${connections} connections, ${seconds} s, median of ${rounds} processes each`,
+      rows: [
+        { case: "without the bridge: answered", measured: `${Math.round(rate(without))} /s` },
+        { case: "without the bridge: p50", measured: milliseconds(p50(without)) },
+        { case: "without the bridge: p99", measured: milliseconds(p99(without)) },
+        {
+          case: "serve, shadow mode: answered",
+          measured: `${Math.round(rate(bridged))} /s`,
+          ratio: rate(bridged) / ratePerS,
+          against: "asked for",
+          target: { atLeast: 0.99 },
+        },
+        {
+          case: "serve, shadow mode: p50",
+          measured: milliseconds(p50(bridged)),
+          ratio: p50(bridged) / p50(without),
+          against: "without",
+        },
+        {
+          case: "serve, shadow mode: p99",
+          measured: milliseconds(p99(bridged)),
+          ratio: p99(bridged) / 20,
+          against: "20 ms",
+          target: { atMost: 1 },
+        },
+        {
+          case: "eligible calls compared",
+          measured: `${(share * 100).toFixed(1)} %`,
+          ratio: share,
+          against: "all",
+          target: { atLeast: 0.95 },
+        },
+        { case: "comparisons not kept", measured: `${median(bridged.map(({ dropped }) => dropped))}` },
+        {
+          case: "changes of plan obeyed",
+          measured: `${plans}`,
+          ratio: plans / seconds,
+          against: "one a second",
+          target: { atLeast: 0.9 },
+        },
+        { case: "calls that failed", measured: `${failed}`, ratio: failed, against: "none", target: { atMost: 0 } },
+      ],
+    };
+  });
+}
+
+interface Shadowed {
+  readonly eligible: number;
+  readonly compared: number;
+  readonly dropped: number;
+  /** Epochs that calls began under. */
+  readonly plans: number;
+}
+
+async function shadowed(url: string, file: string, folder: string): Promise<Load & Shadowed> {
+  const session = await openOperator({ config: await loadConfig(file), folder });
+  let percentage = 0;
+  const change = async (): Promise<void> => {
+    percentage = (percentage % 90) + 10;
+    await session.operator.traffic(percentage, { actor: "bench", reason: "once a second" });
+  };
+  let changing: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    changing = changing.then(change);
+  }, 1_000);
+  try {
+    await load(url, warmUpSeconds);
+    const before = await counted(url);
+    const result = await load(url, seconds, false);
+    clearInterval(timer);
+    await changing;
+    const after = await counted(url);
+    return {
+      ...result,
+      eligible: after.eligible - before.eligible,
+      compared: after.compared - before.compared,
+      dropped: after.dropped - before.dropped,
+      plans: after.epoch - before.epoch,
+    };
+  } finally {
+    clearInterval(timer);
+    await changing.catch(() => {});
+    await session.close();
+  }
+}
+
+/** What the process says of itself. */
+async function counted(url: string): Promise<Record<"eligible" | "compared" | "dropped" | "epoch", number>> {
+  await sleep(200); // What is under way comes to its end.
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const of = (name: string): number => Number(new RegExp(`^pnl_bridge_${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
+  const method = '\\{method="calculatePnl"\\}';
+  return {
+    eligible: of(`eligible_total${method}`),
+    compared: of(`compared_total${method}`),
+    dropped: of("evidence_dropped_total"),
+    epoch: of("epoch_seen"),
+  };
+}
+
+async function load(url: string, duration: number, warmUp = true): Promise<Load> {
+  if (warmUp && duration === seconds) await load(url, warmUpSeconds);
+  return autocannon({
+    url,
+    connections,
+    duration,
+    overallRate: ratePerS,
+    requests: bodies.map((body, at) => ({
+      method: "POST",
+      path: "/api/v1/pnl/calculatePnl",
+      headers: { "content-type": "application/json", "x-pnl-book": `BOOK-${at}`, "x-pnl-user": `user-${at % 5}` },
+      body,
+    })),
+  });
+}
+
+const symbol = "XCMEFFDPSX20250919U0ZN";
+const bodies = Array.from({ length: 16 }, (_, at) =>
+  JSON.stringify({
+    trades: [
+      { id: `${at}1`, symbol, side: "B", quantity: "2", price: `110.${at + 10}`, time: "2025-07-24T09:00:00-05:00" },
+      { id: `${at}2`, symbol, side: "S", quantity: "1", price: "112", time: "2025-07-24T09:01:00-05:00" },
+    ],
+    marks: { [symbol]: "112.5" },
+  }),
+);
+
+async function served<Result>(command: readonly string[], cwd: string, use: (url: string) => Promise<Result>): Promise<Result> {
+  const child = spawn(process.execPath, command, {
+    cwd,
+    stdio: ["ignore", "pipe", process.env.BENCH_STDERR ? "inherit" : "ignore"],
+  });
+  try {
+    return await use(await urlOf(child));
+  } finally {
+    child.kill("SIGTERM");
+    if (child.exitCode === null) await once(child, "exit");
+  }
+}
+
+async function urlOf({ stdout }: ChildProcess): Promise<string> {
+  let text = "";
+  for await (const piece of stdout as AsyncIterable<string>) {
+    text += piece;
+    const [, url] = /serves at (http:\S+)\n/.exec(text) ?? [];
+    if (url !== undefined) return url;
+  }
+  throw new Error(`the server ended: ${text}`);
+}
