@@ -21,6 +21,8 @@ export class Wire {
   away = false;
   /** Connections stay, and nothing goes through: what was sent meanwhile is lost. */
   silent = false;
+  /** Becomes silent when a client sends this text, which is lost. */
+  silentFrom: string | undefined;
 
   /** `url` is the server's. */
   static async to(url: string): Promise<Wire> {
@@ -59,6 +61,7 @@ export class Wire {
   }
 
   #forward(bytes: Buffer, client: Socket, server: Socket): void {
+    if (this.silentFrom !== undefined && bytes.includes(this.silentFrom)) this.silent = true;
     if (this.silent) return;
     const lost = bytes.includes("COMMIT\0") ? this.breakAtCommit : "nothing";
     if (lost === "nothing") {

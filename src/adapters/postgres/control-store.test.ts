@@ -1,10 +1,12 @@
 import { execFile, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect, promisify } from "node:util";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { noHash, sealNew, verifyAudit } from "../../control/audit-chain.ts";
 import type { ControlChange, ControlStore, InstanceReport } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { controlStoreContract } from "../../testing/control-store-contract.ts";
@@ -205,7 +207,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       const store = await open();
       const client = await shell();
       await client.query("DELETE FROM new_pnl_cache");
-      await client.query(`UPDATE config SET epoch = 99, granted_epoch = 99, updated_by = 'nobody', updated_at = '2001-01-01',
+      await client.query(`UPDATE config SET epoch = 99, updated_by = 'nobody', updated_at = '2001-01-01',
         cache_generation = 0, phase = 'shadow_mode'`);
       const record = await store.read();
       expect(record).toMatchObject({ epoch: 3, grantedEpoch: 1, updatedBy: "postgres", cacheGeneration: 1 });
@@ -384,6 +386,40 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
   });
 
+  test("a process that hangs in the middle of a change does not hold up an operator", async () => {
+    const wire = await wireTo();
+    const store = await open({}, wire.url);
+    wire.silentFrom = "UPDATE ";
+    const change = store.change({ ...by, set: { newSystemPercentage: 1 } });
+    change.catch(() => {});
+    await expect.poll(() => wire.silent).toBe(true);
+    const client = await shell();
+    await expect(client.query("UPDATE config SET use_new_pnl_system = false"), "it does hold the row").rejects.toThrow("lock");
+    await client.query("SET lock_timeout = 0");
+    const from = performance.now();
+    await client.query("UPDATE config SET use_new_pnl_system = false");
+    expect(performance.now() - from).toBeLessThan(2_000);
+    await expect(change).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
+    expect((await (await open()).audit(0, 9)).map(({ action }) => action)).toEqual(["sql"]);
+  });
+
+  test("the audit is sealed and verified", async () => {
+    const store = await open();
+    const client = await shell();
+    await store.change({
+      ...by,
+      evidence: { z: [1.5, "\u00fc\0"], a: null },
+      set: { userWhitelist: ["amy"], newSystemPercentage: 33.3 },
+    });
+    await client.query("UPDATE config SET phase = 'dual_write', new_system_percentage = 12.50");
+    await store.note(by);
+    const { head } = await sealNew(store, { seq: 0, hash: noHash }, sha256);
+    expect(head.seq).toBe(3);
+    expect(await verifyAudit(await open(), [head], sha256)).toMatchObject({ ok: true, rows: 3, faults: [] });
+    await client.query("ALTER TABLE audit DISABLE TRIGGER audit_is_kept; UPDATE audit SET actor = 'bob' WHERE seq = 2");
+    expect(await verifyAudit(store, [head], sha256)).toMatchObject({ ok: false, faults: [{ fault: "EDITED", seq: 2 }] });
+  });
+
   test("a change that no notification tells of is seen by the next question", async () => {
     const store = await open();
     let epoch = 0;
@@ -520,6 +556,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 const by: Omit<ControlChange, "set"> = { actor: "amy", action: "traffic", reason: "a test" };
 const instance: InstanceReport = { id: "one", name: "desk-7", seenEpoch: 1, drainedEpoch: 1, report: { rss: 1 } };
 
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 async function untilItFails(work: () => Promise<unknown>): Promise<unknown> {

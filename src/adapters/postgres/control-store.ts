@@ -45,6 +45,8 @@ export interface PostgresControlOptions {
 }
 
 const deadlineMsDefault = 5_000;
+/** An operator's statement waits no longer for a process that hangs in the middle of a change. */
+const restMsMax = 1_000;
 
 /**
  * Connects, and makes the tables where they are missing. `url` is as for the evidence store.
@@ -87,6 +89,7 @@ class PostgresControlStore implements ControlStore {
     this.#database = new PostgresDatabase(target, controlTables, {
       connectionsMax: 2,
       statementMsMax: deadlineMs,
+      restMsMax,
       connectMsMax: deadlineMs,
       callMsMax: deadlineMs,
     });

@@ -18,6 +18,8 @@ export interface DatabaseLimits {
   readonly connectionsMax: number;
   /** How long one statement may take. */
   readonly statementMsMax: number;
+  /** How long a transaction that writes may rest between its statements: a process that hangs holds a lock no longer. */
+  readonly restMsMax: number;
   /** How long a connection may take to be made. */
   readonly connectMsMax: number;
   /** How long a call may take, with all its waiting; infinity where only its statements are limited. */
@@ -133,7 +135,7 @@ export class Call {
     let doubtful: { readonly transaction: string | null | undefined; readonly done: T } | undefined;
     try {
       return await this.#connected(async (client) => {
-        await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${onDisk}`);
+        await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${this.#restLimit}; ${onDisk}`);
         const done = await work(client);
         const { rows } = await client.query<Row>("SELECT pg_current_xact_id()::text AS transaction");
         doubtful = { transaction: rows[0]?.transaction, done };
@@ -199,6 +201,10 @@ export class Call {
     const { statementMsMax, callMsMax } = this.#limits;
     const ownMs = this.#leftMs - Math.min(250, callMsMax / 8);
     return `SET LOCAL statement_timeout = ${Math.max(1, Math.floor(Math.min(statementMsMax, ownMs)))}`;
+  }
+
+  get #restLimit(): string {
+    return `SET LOCAL idle_in_transaction_session_timeout = ${this.#limits.restMsMax}`;
   }
 
   #single(mode: string, sql: string, values: readonly unknown[]): Promise<readonly Row[]> {

@@ -96,8 +96,9 @@ class PostgresEvidenceStore implements EvidenceStore {
     this.#where = target.where;
     this.#sql = statementsFor(escapeIdentifier(options.schema));
     // One appends, one reads.
-    const limits = { connectionsMax: 2, statementMsMax, connectMsMax, callMsMax: Number.POSITIVE_INFINITY };
-    this.#database = new PostgresDatabase(target, evidenceTables, limits);
+    const connectionsMax = 2;
+    const limits = { statementMsMax, restMsMax: statementMsMax, connectMsMax, callMsMax: Number.POSITIVE_INFINITY };
+    this.#database = new PostgresDatabase(target, evidenceTables, { connectionsMax, ...limits });
   }
 
   migrate(): Promise<void> {

@@ -67,7 +67,7 @@ const meanings: readonly Meaning[] = [
     mend: () => "check user, password and database of the URL",
   },
   {
-    states: /^(08|57P|53300)/,
+    states: /^(08|57P|53300|25P03)/,
     code: "SYSTEM_DOWN",
     what: () => "PostgreSQL takes no connection",
     mend: () => "start it; nothing here has to be started again",
