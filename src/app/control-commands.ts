@@ -161,11 +161,11 @@ export interface TrafficOptions extends StoreOptions, ByOptions {
   readonly dwellMs?: number;
 }
 
-/** The record as it is now, and the phase: the percentage counts in `dual_write` only. */
+/** The record as it is now, and why its percentage does not count, where it does not. */
 export const traffic = (
   percentage: number | undefined,
   options: TrafficOptions,
-): Promise<{ readonly record: ControlRecord; readonly phase: Phase }> => {
+): Promise<{ readonly record: ControlRecord; readonly note: string | undefined }> => {
   const { ramp, dwellMs } = options;
   if ((percentage === undefined) === (ramp === undefined))
     throw new BridgeError("BAD_USAGE", {
@@ -181,9 +181,15 @@ export const traffic = (
       ramp === undefined
         ? await operator.traffic(percentage as number, by)
         : await operator.ramp({ steps: ramp, dwellMs: dwellMs ?? rampDefaults.dwellMs, endsIn: "stay" }, by);
-    return { record, phase: effective.plan.phase };
+    return { record, note: whyNotCounted(record, effective.plan.phase) };
   });
 };
+
+function whyNotCounted(record: ControlRecord, phase: Phase): string | undefined {
+  const out = whyOutOfUse(record);
+  if (out !== undefined) return `modern is out of use (${out}): legacy answers everything`;
+  return phase === "dual_write" ? undefined : `the phase is ${phase}: the percentage counts in dual_write`;
+}
 
 export const publishFile = (options: StoreOptions & ByOptions): Promise<ControlRecord> =>
   withOperator(options, "changes", ({ operator }, { config }) => operator.publish(publishedOf(config), byOf(options)));

@@ -66,16 +66,46 @@ describe("the built package", () => {
     }));
 });
 
+/** The commands of a help text, but for `help` itself. */
+const listed = (help: string): readonly string[] => {
+  const [, commands = ""] = /^Commands:\n([\s\S]*?)(?:\n\n|$(?![\s\S]))/m.exec(help) ?? [];
+  return [...commands.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name as string).filter((name) => name !== "help");
+};
+
 describe("--help", () => {
   it("lists each command that works, each with help of its own", async () => {
     const { code, out } = await pnlBridge(["--help"]);
     expect(code).toBe(0);
-    const commands = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name as string);
-    expect(commands).toEqual(["demo", "replay", "compare", "pnl", "doctor"]);
+    const commands = listed(out);
+    expect(commands.filter((name) => name !== "serve")).toEqual([
+      "demo",
+      "replay",
+      "compare",
+      "pnl",
+      "symbols",
+      "config",
+      "doctor",
+      "status",
+      "phase",
+      "gates",
+      "sign-off",
+      "traffic",
+      "whitelist",
+      "rollback",
+      "audit",
+    ]);
+    const within: Readonly<Record<string, readonly string[]>> = {
+      symbols: ["translate", "variants", "check", "dialects"],
+      config: ["validate", "show", "schema", "publish"],
+      phase: ["advance", "retreat", "set"],
+      whitelist: ["add", "remove"],
+      audit: ["verify", "export"],
+    };
     for (const command of commands) {
       const help = await pnlBridge([command, "--help"]);
       expect([help.code, help.err]).toEqual([0, ""]);
       expect(help.out).toContain(`Usage: pnl-bridge ${command}`);
+      expect(listed(help.out)).toEqual(within[command] ?? []);
     }
   });
 

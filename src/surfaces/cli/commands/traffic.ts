@@ -1,4 +1,5 @@
 import { traffic } from "../../../app/control-commands.ts";
+import { plain } from "../../../domain/plain-text.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 import { durationMs, percentage as percentageOf, percentages } from "./arguments.ts";
 
@@ -14,7 +15,7 @@ interface Options {
 }
 
 export async function run({ percent, ramp, dwell, ...options }: Options, _streams: Streams): Promise<CommandResult> {
-  const { record, phase } = await traffic(percent === undefined ? undefined : percentageOf(percent), {
+  const { record, note } = await traffic(percent === undefined ? undefined : percentageOf(percent), {
     ...options,
     ...(ramp === undefined ? {} : { ramp: percentages(ramp) }),
     ...(dwell === undefined ? {} : { dwellMs: durationMs("--dwell", dwell) }),
@@ -23,6 +24,6 @@ export async function run({ percent, ramp, dwell, ...options }: Options, _stream
   const now = overrides.newSystemPercentage;
   if (options.json) return jsonResult({ epoch, newSystemPercentage: now, ramp: left }, true);
   const rest = left === null ? "" : `, then ${left.steps.join(", ")} every ${left.dwellMs / 1_000} s while a process lives`;
-  const note = phase === "dual_write" ? "" : `\nthe phase is ${phase}: the percentage counts in dual_write`;
-  return { exitCode: 0, text: `${now} % of the traffic to modern${rest}, epoch ${epoch}${note}` };
+  const text = `${now} % of the traffic to modern${rest}, epoch ${epoch}`;
+  return { exitCode: 0, text: note === undefined ? text : `${text}\n${plain(note)}` };
 }

@@ -1,0 +1,687 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectionTo } from "../../src/testing/sqlite-files.ts";
+import { type DeskProcess, LiveDesk, until } from "./live-desk.ts";
+import { pnlBridge, type Ran, root, withFiles } from "./run-cli.ts";
+
+const because = ["--reason", "a test", "--actor", "amy"];
+
+function expectFailure({ code, out, err }: Ran, line: RegExp): void {
+  expect([code, out]).toEqual([2, ""]);
+  expect(err).toMatch(line);
+  expect(err.trimEnd().split("\n")).toHaveLength(1);
+}
+
+/** Columns of two blanks and more are one. */
+const squeezed = (text: string): readonly string[] =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trim().replaceAll(/ {2,}/g, " "));
+
+describe("a desk with a live process", () => {
+  let desk: LiveDesk;
+  let process_: DeskProcess;
+  beforeAll(async () => {
+    desk = new LiveDesk({}, { control: { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000 } });
+    process_ = await desk.start();
+    await until(async () => (await desk.run("gates")).code === 0, "the gates are open");
+  });
+  afterAll(() => desk[Symbol.asyncDispose]());
+
+  it("status says all of it on one screen", async () => {
+    const { code, out, err } = await desk.run("status");
+    expect([code, err]).toEqual([0, ""]);
+    const hash = "[0-9a-f]{64}";
+    for (const row of [
+      /^phase shadow_mode \(published\), epoch 2 of \d{4}-\d\d-\d\dT[\d:.]+Z by \w+$/m,
+      /^modern in use$/m,
+      /^traffic 0 % \(published\), whitelist: none$/m,
+      /^writes migration_mode dual_write \(default\), window to legacy open$/m,
+      /^flags calculator, storage, reports$/m,
+      /^rollback possible: nothing is owed to legacy$/m,
+      /^next dual_write: all gates are open$/m,
+      new RegExp(`^audit (sealed up to 1, ${hash}|nothing is sealed yet)$`, "m"),
+      new RegExp(`^store ${desk.control}$`, "m"),
+      /^fleet live gateway-1 epoch 2 \d\.\d s ago \d+ MB$/m,
+    ])
+      expect(squeezed(out).join("\n")).toMatch(row);
+    expect(out.split("\n").length).toBeLessThan(24);
+    const { document } = await desk.json("status");
+    expect(document).toMatchObject({
+      phase: "shadow_mode",
+      epoch: 2,
+      outOfUse: null,
+      switchFile: null,
+      held: [],
+      rollback: { possible: true },
+      gates: { target: "dual_write", open: true },
+      instances: [{ name: "gateway-1", state: "live", seenEpoch: 2, drainedEpoch: 2 }],
+    });
+  });
+
+  it("gates say what stands before a phase, with 1 where one is closed", async () => {
+    expect((await desk.json("gates")).document).toMatchObject({ target: "dual_write", open: true });
+    const far = await desk.run("gates", "--target", "primary_switch");
+    expect([far.code, far.err]).toEqual([1, ""]);
+    expect(squeezed(far.out)).toEqual([
+      "gates before primary_switch:",
+      "open store_reachable it answered with epoch 2",
+      "open flags_set every flag that it needs is set",
+      "open fleet_acknowledged all 1 are at epoch 2",
+      "open no_quarantine the quarantine is empty",
+      "open rollback_possible nothing is owed to legacy",
+      "CLOSED approved 1 must approve primary_switch, nobody has: sign-off approved --actor NAME --note TEXT",
+    ]);
+    expect(await desk.json("gates", "--target", "primary_switch")).toMatchObject({ code: 1, document: { open: false } });
+  });
+
+  it("phase: a dry run changes nothing, forward asks the gates, a closed one is 1 and stands in the audit", async () => {
+    const dry = await desk.run("phase", "advance", "--dry-run", ...because);
+    expect([dry.code, dry.out.trimEnd().split("\n").at(-1)]).toEqual([
+      0,
+      'dry run: shadow_mode → dual_write would change phase to "dual_write", grantedPhase to "dual_write"',
+    ]);
+    expect((await desk.json("status")).document).toMatchObject({ phase: "shadow_mode", epoch: 2 });
+    const moved = await desk.run("phase", "advance", ...because);
+    expect([moved.code, moved.out.trimEnd().split("\n").at(-1)]).toEqual([0, "shadow_mode → dual_write, epoch 3"]);
+
+    const closed = await desk.run("phase", "advance", ...because);
+    expect([closed.code, closed.out.trimEnd().split("\n").at(-1)]).toEqual([
+      1,
+      "dual_write → primary_switch: not moved, a gate is closed; the phase is still dual_write",
+    ]);
+    expect(await desk.json("phase", "advance", "--dry-run", ...because)).toMatchObject({ code: 1, document: { moved: false } });
+    const { out } = await desk.run("audit", "export");
+    const refused = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+      .filter(({ action }) => action === "refused");
+    expect(refused).toMatchObject([{ actor: "amy", reason: "dual_write to primary_switch: a test", before: null }]);
+    expectFailure(await desk.run("phase", "set", "cleanup", ...because), /^REFUSED: forward moves go one phase at a time/);
+  });
+
+  it("traffic turns the percentage at once, and says so where it does not count", async () => {
+    expect(await desk.run("traffic", "100", ...because)).toEqual({
+      code: 0,
+      out: "100 % of the traffic to modern, epoch 4\n",
+      err: "",
+    });
+    await process_.answersBy("modern");
+    expect(await desk.json("traffic", "0", ...because)).toEqual({
+      code: 0,
+      document: { epoch: 5, newSystemPercentage: 0, ramp: null },
+    });
+    await process_.answersBy("legacy");
+  });
+
+  it("whitelist lets a user in and takes one out", async () => {
+    expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe("amy added, epoch 6\n");
+    await process_.answersBy("modern");
+    expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe("amy is on the whitelist already\n");
+    expect(await desk.json("whitelist", "remove", "amy", ...because)).toEqual({ code: 0, document: { changed: true, epoch: 7 } });
+    await process_.answersBy("legacy");
+    expect((await desk.run("whitelist", "remove", "amy", ...because)).out).toBe("amy is not on the whitelist\n");
+  });
+
+  it("a sign-off opens the gate of a person", async () => {
+    const { code, out } = await desk.run("sign-off", "approved", "--actor", "bob", "--note", "looked at a week of comparisons");
+    expect([code, out]).toEqual([0, "bob has signed approved for primary_switch\n"]);
+    expect(await desk.json("phase", "advance", ...because)).toMatchObject({
+      code: 0,
+      document: { moved: true, from: "dual_write", target: "primary_switch", epoch: 8 },
+    });
+    await process_.answersBy("modern");
+    expect(await desk.json("sign-off", "approved", "--actor", "bob", "--note", "x", "--phase", "cleanup")).toEqual({
+      code: 0,
+      document: { gate: "approved", phase: "cleanup", actor: "bob" },
+    });
+    for (const [gate, line] of [
+      ["no_quarantine", /^REFUSED: the gate no_quarantine is judged, not signed; approved and legacy_window are signed$/m],
+      ["aproved", /^REFUSED: there is no gate aproved; approved and legacy_window are signed$/m],
+      ["legacy_window", /^REFUSED: the window to legacy is closed in cleanup, and the phase is primary_switch; /],
+    ] as const)
+      expectFailure(await desk.run("sign-off", gate, "--actor", "bob", "--note", "x"), line);
+  });
+
+  it("retreat needs no gate, and says where the percentage counts", async () => {
+    expect((await desk.run("phase", "retreat", ...because)).out).toBe("primary_switch → dual_write, epoch 9\n");
+    expect((await desk.run("phase", "set", "shadow_mode", ...because)).out).toBe("dual_write → shadow_mode, epoch 10\n");
+    expect((await desk.run("traffic", "10", ...because)).out).toBe(
+      "10 % of the traffic to modern, epoch 11\nthe phase is shadow_mode: the percentage counts in dual_write\n",
+    );
+    await desk.toDualWrite();
+  });
+
+  it("rollback prints what was done in how long; modern is then taken back by setting the phase", async () => {
+    await desk.run("whitelist", "add", "amy", ...because);
+    await process_.answersBy("modern");
+    const { code, out, err } = await desk.run("rollback", ...because);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toMatch(
+      /^rolled back: legacy answers everything, epoch 14\nwritten after \d+ ms; acknowledged by 1 of 1 after \d+ ms\n$/,
+    );
+    await process_.answersBy("legacy");
+    const status = squeezed((await desk.run("status")).out);
+    expect(status).toContain("modern out of use: use_new_pnl_system is false");
+    expect(status).toContain("next primary_switch: first take modern back into use: phase set dual_write --reason TEXT");
+
+    for (const args of [
+      ["traffic", "100"],
+      ["traffic", "--ramp", "10,25"],
+      ["phase", "advance"],
+    ])
+      expectFailure(await desk.run(...args, ...because), /^REFUSED: modern is out of use \(.*\); take it back first: phase set /);
+    expectFailure(
+      await desk.run("rollback", "--gradual", ...because),
+      /^REFUSED: modern is out of use already .*; rollback without --gradual is never refused$/m,
+    );
+    // Towards legacy is never refused, also a second time.
+    expect(await desk.json("rollback", ...because)).toMatchObject({
+      code: 0,
+      document: { via: "store", epoch: 15, acknowledged: ["gateway-1"], gone: [], waiting: [], owedToLegacy: 0, possible: true },
+    });
+    expect((await desk.run("traffic", "5", ...because)).out).toBe(
+      "5 % of the traffic to modern, epoch 16\nmodern is out of use (use_new_pnl_system is false): legacy answers everything\n",
+    );
+    const back = await desk.run("phase", "set", "dual_write", ...because);
+    expect([back.code, back.out.trimEnd().split("\n").at(-1)]).toEqual([0, "dual_write, modern in use, epoch 17"]);
+    await process_.answersBy("modern");
+    await desk.run("whitelist", "remove", "amy", ...because);
+    await process_.answersBy("legacy");
+  });
+
+  it("a ramp goes on by itself, and traffic ends it", async () => {
+    const ramp = await desk.run("traffic", "--ramp", "5,50,100", "--dwell", "1s", ...because);
+    expect([ramp.code, ramp.out]).toEqual([
+      0,
+      "5 % of the traffic to modern, then 50, 100 every 1 s while a process lives, epoch 19\n",
+    ]);
+    expect((await desk.run("status")).out).toMatch(/ramp to (50, )?100 every 1 s, then stay$/m);
+    await process_.answersBy("modern");
+    await until(async () => {
+      const { plan, ramp } = (await desk.json("status")).document as { plan: { newSystemPercentage: number }; ramp: unknown };
+      return plan.newSystemPercentage === 100 && ramp === null;
+    }, "the ramp is over");
+  });
+
+  it("a gradual rollback is a ramp down that ends in the rollback", async () => {
+    const { code, out } = await desk.run("rollback", "--gradual", "--dwell", "1s", ...because);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(
+        /^50 % of the traffic to modern, then 25 %, 10 %, 0 %, legacy alone, every 1 s while a process lives, epoch \d+\n$/,
+      ),
+    ]);
+    await until(async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"), "rolled back");
+    await process_.answersBy("legacy");
+    const { out: audit } = await desk.run("audit", "export");
+    expect(JSON.parse(audit.trimEnd().split("\n").at(-1) as string)).toMatchObject({
+      action: "rollback",
+      actor: "amy",
+      reason: "a test",
+    });
+    await until(async () => (await desk.run("phase", "set", "dual_write", ...because)).code === 0, "taken back");
+    await desk.run("phase", "retreat", ...because);
+    expectFailure(
+      await desk.run("rollback", "--gradual", ...because),
+      /^REFUSED: in shadow_mode no percentage decides who answers, .*; rollback without --gradual is never refused$/m,
+    );
+  });
+
+  it("a drill rehearses on a store of its own, leaves the plan alone, and stands in the audit", async () => {
+    const scratch = () => readdirSync(tmpdir()).filter((name) => name.startsWith("pnl-bridge-drill-"));
+    const [before, epoch] = [scratch(), ((await desk.json("status")).document as { epoch: number }).epoch];
+    const { code, out } = await desk.run("rollback", "--drill", ...because);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(
+        /^drill passed: 3 processes on a scratch store, written after \d+ ms, acknowledged by all after \d+ ms; the audit has it\n$/,
+      ),
+    ]);
+    expect(await desk.json("rollback", "--drill", ...because)).toMatchObject({
+      code: 0,
+      document: { ok: true, processes: 3, answeredByLegacy: true, recorded: true },
+    });
+    expect(scratch().filter((name) => !before.includes(name))).toEqual([]);
+    expect((await desk.json("status")).document).toMatchObject({ epoch, outOfUse: null, instances: [{ name: "gateway-1" }] });
+    const last = JSON.parse((await desk.run("audit", "export")).out.trimEnd().split("\n").at(-1) as string);
+    expect(last).toMatchObject({ action: "drill", actor: "amy", before: null, evidence: { ok: true, processes: 3 } });
+  });
+
+  it("the operator's SQL is obeyed, shown and audited; what is not to be obeyed is shown as held", async () => {
+    const shell = spawnSync("sqlite3", ["-version"]).status === 0;
+    const type = (statement: string): void =>
+      shell ? void execFileSync("sqlite3", [desk.control, statement]) : desk.sql(statement);
+    const { epoch } = (await desk.json("status")).document as { epoch: number };
+    for (const statement of [
+      "UPDATE config SET use_new_pnl_system = false;",
+      "UPDATE config SET migration_mode = 'old_only';",
+      "UPDATE config SET new_system_percentage = 10;",
+      "DELETE FROM new_pnl_cache;",
+      "UPDATE config SET phase = 'primary_switch';",
+    ])
+      type(statement);
+    const { out } = await desk.run("status");
+    const rows = squeezed(out);
+    expect(rows[0]).toMatch(new RegExp(`^phase shadow_mode \\(held\\), epoch ${epoch + 5} of .* by sql$`));
+    expect(rows).toContain("modern out of use: use_new_pnl_system is false");
+    expect(rows).toContain("writes migration_mode old_only (config), window to legacy open");
+    expect(rows).toContain(
+      "held phase primary_switch: the gates' verdict for it is not recorded; the last phase that was granted is shadow_mode",
+    );
+    await until(async () => /sealed up to \d+/.test(out) && (await desk.run("audit", "verify")).code === 0, "the audit holds");
+    const made = (await desk.run("audit", "export")).out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+      .filter(({ action }) => action === "sql");
+    expect(made.map(({ actor, epoch: its }) => [actor, its - epoch])).toEqual([
+      ["sql", 1],
+      ["sql", 2],
+      ["sql", 3],
+      ["sql", 4],
+      ["sql", 5],
+    ]);
+    type("UPDATE config SET phase = NULL, use_new_pnl_system = NULL, migration_mode = NULL;");
+  });
+
+  it("config publish settles a file that says something else than the fleet", async () => {
+    desk.write(
+      { phase: "read_only" },
+      { control: { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000 } },
+    );
+    await until(async () => (await desk.run("status")).out.includes("CONFIG_DRIFT"), "the drift is shown");
+    const shown = await desk.run("config", "show", "--config", "pnl_migration_config.yaml");
+    expect(shown.out).toMatch(/^migration\.phase +shadow_mode +/m);
+    const { code, out } = await desk.run("config", "publish", ...because);
+    expect([code, out]).toEqual([0, expect.stringMatching(/^published for the whole fleet as [0-9a-f]{12}, epoch \d+\n$/)]);
+    await until(async () => !(await desk.run("status")).out.includes("CONFIG_DRIFT"), "the drift is settled");
+    expect((await desk.json("status")).document).toMatchObject({ phase: "read_only", from: { phase: "published" } });
+    expect(await desk.json("config", "publish", ...because)).toMatchObject({
+      code: 0,
+      document: { hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+  });
+
+  it("the switch file is shown, keeps modern out of use, and is named to who takes it back", async () => {
+    writeFileSync(desk.switchFile, "");
+    await until(async () => (await desk.run("status")).out.includes("out of use"), "a process has recorded it");
+    const status = await desk.run("status");
+    expect(squeezed(status.out)).toContain(`switch ${desk.switchFile} is set: legacy answers here, whatever the plan says`);
+    expect((await desk.json("status")).document).toMatchObject({ switchFile: desk.switchFile });
+    expectFailure(
+      await desk.run("phase", "set", "read_only", ...because),
+      /^REFUSED: the switch file is set \(.*LEGACY_ONLY\); remove it first, on every machine that has one$/m,
+    );
+    rmSync(desk.switchFile);
+    await until(async () => (await desk.run("phase", "set", "read_only", ...because)).code === 0, "taken back");
+  });
+
+  it("audit verify holds, in text and JSON", async () => {
+    await until(async () => {
+      const { code, out } = await desk.run("audit", "verify");
+      expect([code, out]).toEqual([0, expect.stringMatching(/^\d+ rows, the chain holds; head \d+ [0-9a-f]{64}/)]);
+      return !out.includes("not sealed yet");
+    }, "all is sealed");
+    expect(await desk.json("audit", "verify")).toMatchObject({ code: 0, document: { ok: true, notSealedYet: [], faults: [] } });
+  });
+});
+
+describe("a rollback that a process does not acknowledge", () => {
+  it("is 1, names it, and says what to do; once its lease is over the process is gone", async () => {
+    await using desk = new LiveDesk();
+    const process_ = await desk.start();
+    await process_.kill();
+    const { code, out, err } = await desk.run("rollback", "--wait", "700ms", ...because);
+    expect([code, err]).toEqual([1, expect.stringMatching(/^waiting for \S+\/\d+\n$/)]);
+    expect(out).toMatch(
+      /^rolled back: .*\nwritten after \d+ ms; not acknowledged by \S+\/\d+\nuntil it has, or its lease is over, it may still answer by modern: end it, or see status\n$/,
+    );
+    const again = await desk.json("rollback", ...because);
+    expect(again).toMatchObject({ code: 0, document: { waiting: [], gone: [expect.stringMatching(/\/\d+$/)] } });
+    expect((await desk.run("status")).out).toMatch(/^fleet +gone {2}/m);
+  });
+});
+
+describe("a rollback where the window to legacy is closed", () => {
+  it("is 1, and says that modern goes on answering", async () => {
+    await using desk = new LiveDesk();
+    const process_ = await desk.start();
+    const advance = async () => {
+      await desk.run("sign-off", "approved", "--actor", "bob", "--note", "x");
+      await desk.toDualWrite();
+    };
+    for (let move = 0; move < 3; move++) await advance();
+    const closed = await desk.run("sign-off", "legacy_window", "--actor", "bob", "--note", "a month end has passed");
+    expect([closed.code, closed.out]).toEqual([0, "bob has closed the window to legacy: there is no way back now\n"]);
+    const { code, out } = await desk.run("rollback", ...because);
+    expect([code, out.split("\n")[0]]).toEqual([
+      1,
+      expect.stringMatching(/^cannot roll back: legacy is written no longer, .*: modern goes on answering, epoch \d+$/),
+    ]);
+    await process_.answersBy("modern");
+    expect((await desk.run("status")).out).toMatch(/^rollback +cannot roll back: /m);
+    expectFailure(await desk.run("phase", "retreat", ...because), /^REFUSED: legacy is written no longer/);
+  });
+});
+
+describe("a rollback where the control store fails", () => {
+  /** What each does to the store, and what mends it. */
+  const faults: Readonly<Record<string, (desk: LiveDesk) => (() => void) | undefined>> = {
+    corrupt: ({ control }) => {
+      writeFileSync(control, "this is no database, and longer than a header would have to be ".repeat(20));
+      for (const more of ["-wal", "-shm"]) rmSync(`${control}${more}`, { force: true });
+      return undefined;
+    },
+    gone: ({ control }) => {
+      renameSync(control, `${control}.away`);
+      return undefined;
+    },
+    locked: ({ control }) => {
+      const shell = connectionTo(control);
+      shell.exec("BEGIN IMMEDIATE");
+      return () => shell.close();
+    },
+  };
+
+  it.each(Object.entries(faults))("%s: the switch file is set and printed, and legacy answers", async (name, spoil) => {
+    await using desk = new LiveDesk();
+    const process_ = await desk.start();
+    await desk.toDualWrite();
+    await desk.run("traffic", "100", ...because);
+    await process_.answersBy("modern");
+    const mend = spoil(desk);
+    const { code, out, err } = await desk.run("rollback", ...because);
+    expect([code, err]).toEqual([1, ""]);
+    const [why, path] = out.split("\n");
+    expect(why).toMatch(
+      { corrupt: /^not rolled back in the control store: BAD_DATABASE: / }[name] ??
+        { gone: /^not rolled back in the control store: SYSTEM_DOWN: the control file is gone / }[name] ??
+        /^not rolled back in the control store: DATABASE_BUSY: /,
+    );
+    expect(path).toBe(`${desk.switchFile} is set: every process whose state is in that folder answers by legacy within a second`);
+    expect(readFileSync(desk.switchFile, "utf8")).toMatch(/ amy: a test\n/);
+    await process_.answersBy("legacy");
+    if (name !== "locked") {
+      expect(await desk.json("rollback", ...because)).toMatchObject({
+        code: 1,
+        document: { via: "switch_file", path: desk.switchFile },
+      });
+      for (const looks of [["status"], ["gates"], ["audit", "verify"], ["phase", "advance", ...because]])
+        expectFailure(await desk.run(...looks), /^(BAD_DATABASE|SYSTEM_DOWN): /);
+      expect(existsSync(desk.control)).toBe(name === "corrupt");
+    } else {
+      // A process that lives tells the store as soon as it can.
+      mend?.();
+      await until(async () => (await desk.run("status")).out.includes("out of use"), "the store knows");
+    }
+  });
+
+  const cannotDrop = process.getuid?.() !== 0 || spawnSync("setpriv", ["--version"]).status !== 0;
+  /** The program as a user who owns nothing here. */
+  const asNobody = (desk: LiveDesk, ...args: readonly string[]): Ran => {
+    const program = [process.execPath, join(root, "src/surfaces/cli/main.ts"), ...args];
+    const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    const { status, stdout, stderr } = spawnSync("setpriv", [...user, ...program], { cwd: desk.folder, encoding: "utf8" });
+    return { code: status, out: stdout, err: stderr };
+  };
+
+  it.skipIf(cannotDrop)(
+    "read-only: the file, then also its folder (needs root and setpriv, to be a user who may not)",
+    async () => {
+      await using desk = new LiveDesk();
+      await (await desk.start()).stop();
+      chmodSync(desk.folder, 0o755);
+      chmodSync(dirname(desk.control), 0o777);
+      for (const name of readdirSync(dirname(desk.control))) chmodSync(join(dirname(desk.control), name), 0o555);
+      const file = asNobody(desk, "rollback", ...because);
+      expect([file.code, file.err]).toEqual([1, ""]);
+      expect(file.out).toContain(`${desk.switchFile} is set`);
+      rmSync(desk.switchFile);
+      chmodSync(dirname(desk.control), 0o555);
+      expectFailure(
+        asNobody(desk, "rollback", ...because),
+        /^UNWRITABLE: neither the control store \(.*\) nor the switch file can be written: .*LEGACY_ONLY\); make that file as a user who may, or stop the processes$/m,
+      );
+    },
+  );
+});
+
+describe("--store", () => {
+  it("is enough, from anywhere, also beside a configuration that is broken", async () => {
+    await using desk = new LiveDesk();
+    const process_ = await desk.start();
+    await desk.toDualWrite();
+    await desk.run("traffic", "100", ...because);
+    await process_.answersBy("modern");
+    await withFiles({ "pnl_migration_config.yaml": "migration: 5" }, async (elsewhere) => {
+      const run = (...args: readonly string[]) => pnlBridge(args, { cwd: elsewhere });
+      expectFailure(await run("rollback", ...because), /^BAD_CONFIG: .*; or name the control store alone: --store /);
+      const there = await run("rollback", "--store", `sqlite:${desk.control}`, ...because);
+      expect([there.code, there.err]).toEqual([0, ""]);
+      expect(there.out).toMatch(/acknowledged by 1 of 1 after \d+ ms\n$/);
+    });
+    await process_.answersBy("legacy");
+    // What is typed is relative to where it is typed, whatever the configuration's folder is.
+    const typed = await pnlBridge(["status", "--store", "sqlite:control.db"], { cwd: dirname(desk.control) });
+    expect([typed.code, typed.err]).toEqual([0, ""]);
+    const config = join(desk.folder, "pnl_migration_config.yaml");
+    const both = await pnlBridge(["status", "--config", config, "--store", "sqlite:control.db"], { cwd: dirname(desk.control) });
+    expect(both.code).toBe(0);
+  });
+
+  it("that names no store is refused, and makes none", () =>
+    withFiles({}, async (folder) => {
+      const run = (...args: readonly string[]) => pnlBridge(args, { cwd: folder });
+      const commands = [
+        ["status"],
+        ["gates"],
+        ["rollback", ...because],
+        ["traffic", "0", ...because],
+        ["phase", "retreat", ...because],
+        ["whitelist", "add", "amy", ...because],
+        ["sign-off", "approved", "--actor", "amy", "--note", "x"],
+        ["audit", "verify"],
+        ["audit", "export"],
+        ["rollback", "--drill", ...because],
+      ];
+      for (const ran of await Promise.all(commands.map((args) => run(...args, "--store", "sqlite:typo/control.db"))))
+        expectFailure(
+          ran,
+          /^NO_INPUT: there is no control store \(.*typo\/control\.db\); the first process of the fleet makes it; look for another path in --config or --store$/m,
+        );
+      expect(readdirSync(folder)).toEqual([]);
+      expectFailure(
+        await run("rollback", "--store", "control.db", ...because),
+        /^BAD_USAGE: --store names no store; write sqlite:FILE or postgres:/,
+      );
+      expectFailure(
+        await run("status"),
+        /^BAD_USAGE: there is no pnl_migration_config\.yaml here; name one with --config FILE, or /,
+      );
+      expectFailure(await run("status", "--config", "none.yaml"), /^UNREADABLE: /);
+    }));
+});
+
+describe("a configuration", () => {
+  it("without a store yet: looking makes none, a change makes it", async () => {
+    await using desk = new LiveDesk();
+    expectFailure(await desk.run("status"), /^NO_INPUT: there is no control store /);
+    expect(existsSync(desk.control)).toBe(false);
+    expect((await desk.run("config", "publish", ...because)).out).toMatch(
+      /^published for the whole fleet as [0-9a-f]{12}, epoch 2\n$/,
+    );
+    const { code, out } = await desk.run("rollback", ...because);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/\nwritten after \d+ ms; no process lives that would have to acknowledge it\n$/),
+    ]);
+  });
+
+  it("that names no store", () =>
+    withFiles({ "pnl_migration_config.yaml": "migration: { phase: read_only }" }, async (folder) => {
+      for (const args of [["status"], ["rollback", ...because]])
+        expectFailure(await pnlBridge(args, { cwd: folder }), /^BAD_CONFIG: no control store is configured; name one: /);
+    }));
+});
+
+it.each([
+  [["traffic", "--reason", "x"], /^BAD_USAGE: no percentage is named; traffic 25 --reason TEXT, or traffic --ramp /],
+  [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is no percentage; name a number from 0 to 100/],
+  [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is no percentage; /],
+  [["traffic", "10"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
+  [["traffic", "10", "--ramp", "10,20", "--reason", "x"], /^BAD_USAGE: a percentage and a ramp are named; /],
+  [["traffic", "10", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell is for a ramp; /],
+  [
+    ["traffic", "--ramp", "10,20", "--dwell", "5", "--reason", "x"],
+    /^BAD_USAGE: --dwell 5 is no duration; write 90s, 10m or 1h$/m,
+  ],
+  [["rollback"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
+  [
+    ["rollback", "--drill", "--gradual", "--reason", "x"],
+    /^BAD_USAGE: --gradual and --drill are two things; ask for one of them$/m,
+  ],
+  [["rollback", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell is for a gradual rollback; /],
+  [["rollback", "--wait", "soon", "--reason", "x"], /^BAD_USAGE: --wait soon is no duration; /],
+  [["phase", "set", "--reason", "x"], /^BAD_USAGE: missing required argument 'phase'; /],
+  [["phase", "set", "dual_wriet", "--reason", "x"], /^BAD_USAGE: .*dual_wriet.*Allowed choices are read_only, shadow_mode, /],
+  [["phase", "advance"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
+  [["sign-off", "approved", "--actor", "bob"], /^BAD_USAGE: required option '--note <text>' not specified; /],
+  [["whitelist", "add", "--reason", "x"], /^BAD_USAGE: missing required argument 'user'; /],
+  [["gates", "--target", "last"], /^BAD_USAGE: .*last.*Allowed choices are /],
+] as const)("%j is one clear line, and nothing is done", async (args, line) => {
+  await withFiles({}, async (folder) => {
+    expectFailure(await pnlBridge(args, { cwd: folder }), line);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+describe("audit verify, when the store was edited past its triggers", () => {
+  /** Four rows, sealed, and its process gone; each case spoils a copy. */
+  let sound: LiveDesk;
+  beforeAll(async () => {
+    sound = new LiveDesk();
+    const process_ = await sound.start();
+    for (const percentage of ["1", "2", "3"]) await sound.run("traffic", percentage, ...because);
+    await until(async () => {
+      const { out } = await sound.run("audit", "verify");
+      return out.startsWith("4 rows") && !out.includes("not sealed yet");
+    }, "all is sealed");
+    await process_.stop();
+    sound.sql("DROP TRIGGER audit_stays; DROP TRIGGER audit_is_kept; DROP TRIGGER audit_is_not_replaced");
+  }, 60_000);
+  afterAll(() => sound[Symbol.asyncDispose]());
+
+  const spoilt = async (statement: string): Promise<Ran> => {
+    await using desk = new LiveDesk();
+    cpSync(dirname(sound.control), dirname(desk.control), { recursive: true });
+    desk.sql(statement);
+    const [json, text] = await Promise.all([desk.json("audit", "verify"), desk.run("audit", "verify")]);
+    expect([json.code, (json.document as { ok: boolean }).ok]).toEqual([1, false]);
+    return text;
+  };
+
+  it.each([
+    [
+      "a row edited",
+      "UPDATE audit SET actor = 'eve' WHERE seq = 2",
+      /^EDITED {2}row 2 \(traffic by eve at .*\) is not what was sealed$/m,
+    ],
+    ["a row removed", "DELETE FROM audit WHERE seq = 2", /^REMOVED {2}row 2 is gone$/m],
+    ["the end cut off", "DELETE FROM audit WHERE seq = 4", /^REMOVED {2}row 4 was sealed and is gone$/m],
+    [
+      "a row put in",
+      "INSERT INTO audit SELECT 5, at, actor, action, reason, epoch, before, after, evidence FROM audit WHERE seq = 3",
+      /^INSERTED {2}row 5 says epoch 4, which was over at 5$/m,
+    ],
+    [
+      "the plan changed without a row",
+      "DROP TRIGGER config_changed; UPDATE config SET new_system_percentage = 99, epoch = 6, revision = 6",
+      /^UNRECORDED {2}no row says how epoch 6 came about$/m,
+    ],
+  ])("%s: 1, and says which", async (_, statement, line) => {
+    const { code, out, err } = await spoilt(statement);
+    expect([code, err]).toEqual([1, ""]);
+    expect(out).toMatch(line);
+    expect(out).toMatch(/\d rows, the chain is broken; head \d [0-9a-f]{64}/);
+  });
+
+  it("the trigger does not let the statement through as it stands", async () => {
+    await using desk = new LiveDesk();
+    await (await desk.start()).stop();
+    expect(() => desk.sql("UPDATE audit SET actor = 'eve'")).toThrow(/^the audit is never changed/);
+    expect(() => desk.sql("DELETE FROM audit")).toThrow(/^the audit is kept/);
+  });
+
+  it("also where the tail was cut out of both files: a process kept the head", async () => {
+    await using desk = new LiveDesk();
+    const process_ = await desk.start();
+    await desk.run("traffic", "1", ...because);
+    await until(async () => !(await desk.run("audit", "verify")).out.includes("not sealed yet"), "all is sealed");
+    await process_.stop();
+    desk.sql("DROP TRIGGER audit_is_kept; DELETE FROM audit WHERE seq = 2");
+    desk.sql("DELETE FROM seals WHERE seq = 2", join(dirname(desk.control), "live.db"));
+    const { code, out } = await desk.run("audit", "verify");
+    expect([code, out]).toEqual([1, expect.stringMatching(/^CUT {2}a process knew row 2, which is gone$/m)]);
+  });
+});
+
+it("two operators at once: one of them is told, and nothing of theirs is done", async () => {
+  await using desk = new LiveDesk();
+  await desk.start();
+  await desk.toDualWrite();
+  const all = await Promise.all(["10", "20", "30", "40"].map((percentage) => desk.run("traffic", percentage, ...because)));
+  const { epoch } = (await desk.json("status")).document as { epoch: number };
+  const done = all.filter(({ code }) => code === 0).length;
+  expect(epoch).toBe(3 + done);
+  for (const ran of all.filter(({ code }) => code !== 0))
+    expectFailure(ran, /^CONFLICT: the plan is no longer that of epoch \d+: .*; look at status, and ask again$/m);
+  expect(done).toBeGreaterThan(0);
+});
+
+it("two people must approve where the configuration says so, and they must be two", async () => {
+  await using desk = new LiveDesk({ approvals: { two_person: ["dual_write"] } });
+  await desk.start();
+  const sign = (actor: string) => desk.run("sign-off", "approved", "--actor", actor, "--note", "looked at it");
+  const gate = async () => squeezed((await desk.run("gates")).out).at(-1);
+  expect(await gate()).toBe("CLOSED approved 2 must approve dual_write, nobody has: sign-off approved --actor NAME --note TEXT");
+  await sign("amy");
+  await sign("amy");
+  expect(await gate()).toBe(
+    "CLOSED approved 2 must approve dual_write, only amy has: sign-off approved --actor NAME --note TEXT",
+  );
+  await sign("bob");
+  expect(await gate()).toBe("open approved approved by amy, bob");
+});
+
+describe("an alert", () => {
+  it("is sent by a rollback, and by no drill; one that is not delivered delays the command little and is said", async () => {
+    const posted: string[] = [];
+    const server = createServer((request, response) => {
+      request.on("data", (chunk) => posted.push(String(chunk))).on("end", () => response.end());
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    const monitoring = { alert_url: `http://127.0.0.1:${port}/` };
+    await using desk = new LiveDesk({ monitoring });
+    mkdirSync(dirname(desk.control));
+    await desk.run("config", "publish", ...because);
+    expect((await desk.run("rollback", "--drill", ...because)).code).toBe(0);
+    expect(posted).toEqual([]);
+    expect((await desk.run("rollback", ...because)).code).toBe(0);
+    expect(posted.map((text) => JSON.parse(text))).toMatchObject([{ kind: "rollback", title: "rolled back by amy: a test" }]);
+    server.close();
+    server.closeAllConnections();
+    const startedMs = performance.now();
+    const { code, out } = await desk.run("rollback", ...because);
+    expect([code, out]).toEqual([0, expect.stringMatching(/\nthe alert has not been delivered\n$/)]);
+    expect(performance.now() - startedMs).toBeLessThan(8_000);
+  });
+});

@@ -1,0 +1,101 @@
+/** A desk as an operator meets it: a folder with a configuration and a control store, and processes that serve calls. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import Database from "better-sqlite3";
+import { StoreProcess } from "../../src/testing/store-process.ts";
+import { pnlBridge, type Ran, root } from "./run-cli.ts";
+
+const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
+const module = (name: string): string => `export default { totals: async () => ({ totals: {}, by: "${name}" }) };\n`;
+
+export class LiveDesk implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "pnl-bridge-desk-"));
+  readonly control = join(this.folder, "state/control.db");
+  readonly switchFile = join(this.folder, "state/LEGACY_ONLY");
+  readonly #processes: StoreProcess[] = [];
+
+  /** `migration` and the sections in `more` are put over those of a desk in shadow_mode. */
+  constructor(migration: object = {}, more: object = {}) {
+    for (const name of ["legacy", "modern"]) writeFileSync(join(this.folder, `${name}.mjs`), module(name));
+    this.write(migration, more);
+  }
+
+  write(migration: object = {}, more: object = {}): void {
+    const config = {
+      migration: { phase: "shadow_mode", feature_flags: flags, ...migration },
+      systems: { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } },
+      stores: { control: "sqlite:./state/control.db" },
+      control: { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000, poll_ms: 200 },
+      ...more,
+    };
+    writeFileSync(join(this.folder, "pnl_migration_config.yaml"), JSON.stringify(config, null, 2));
+  }
+
+  /** A process of the fleet that asks its bridge all the time, and says each time that another side answers. */
+  async start(): Promise<DeskProcess> {
+    const process = new StoreProcess(`
+      import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/pnl-bridge.ts")).href)};
+      const bridge = await createPnlBridge({ config: ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))}, log: () => {} });
+      let ends = false;
+      process.stdin.on("end", () => { ends = true; }).resume();
+      for (let last = ""; !ends; await new Promise((resolve) => setTimeout(resolve, 10))) {
+        const { source } = await bridge.service.call("totals", {}, { user: "amy", book: "UST" });
+        if (source !== last) say(source);
+        last = source;
+      }
+      await bridge.close();`);
+    this.#processes.push(process);
+    await process.says(1);
+    return {
+      answersBy: (side) => until(() => process.lines.at(-1) === side, `${side} answers`),
+      stop: async () => {
+        process.finish();
+        await process.ended();
+      },
+      kill: async () => void (await process.kill()),
+    };
+  }
+
+  /** The program, in the desk's folder. */
+  readonly run = (...args: readonly string[]): Promise<Ran> => pnlBridge(args, { cwd: this.folder });
+
+  async json(...args: readonly string[]): Promise<{ readonly code: number | null; readonly document: never }> {
+    const { code, out, err } = await this.run(...args, "--json");
+    if (out === "") throw new Error(`printed nothing: ${err}`);
+    return { code, document: JSON.parse(out) as never };
+  }
+
+  /** As an operator's shell does it, in one connection of its own. */
+  sql(statement: string, file = this.control): void {
+    const database = new Database(file, { timeout: 1_000 });
+    try {
+      database.exec(statement);
+    } finally {
+      database.close();
+    }
+  }
+
+  /** To dual_write, with open gates. */
+  async toDualWrite(): Promise<void> {
+    await until(async () => (await this.run("phase", "advance", "--reason", "a test")).code === 0, "the gates are open");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.kill()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export interface DeskProcess {
+  answersBy(side: "legacy" | "modern"): Promise<void>;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+export async function until(holds: () => boolean | Promise<boolean>, what: string, withinMs = 15_000): Promise<void> {
+  for (const endsMs = performance.now() + withinMs; !(await holds()); await sleep(20))
+    if (performance.now() > endsMs) throw new Error(`did not come true within ${withinMs} ms: ${what}`);
+}
