@@ -22,7 +22,7 @@ export async function run(options: { readonly config?: string }, { out }: Stream
     throw new BridgeError("BAD_USAGE", { what: `there is no ${usualFile} here`, mend: "name one with --config FILE" });
   const config = await loadConfig(path);
   const signalled = signals();
-  const destination = pino.destination({ dest: 2, sync: false, minLength: 4_096, maxLength: 4_194_304, periodicFlush: 250 });
+  const destination = pino.destination({ dest: 2, sync: false, minLength: 16_000, maxLength: 4_194_304, periodicFlush: 250 });
   const log = pino({ base: { pid: process.pid } }, destination);
   try {
     if (config.unused.length > 0) log.warn({ config: path, unused: config.unused }, "no effect in this version");

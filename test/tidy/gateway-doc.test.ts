@@ -1,0 +1,78 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { signals } from "../../src/domain/signals.ts";
+import { root } from "../cli/run-cli.ts";
+
+const page = await readFile(join(root, "docs/gateway.md"), "utf8");
+
+describe("docs/gateway.md", () => {
+  it("prints the catalogue of signals", () => {
+    const rows = Object.values(signals).map(({ name, kind, labels, help }) =>
+      [`\`${name}\``, kind, labels.map((label) => `\`${label}\``).join(", "), help].join(" | "),
+    );
+    const table = ["name | type | labels | meaning", "--- | --- | --- | ---", ...rows].map((row) => `| ${row} |`).join("\n");
+    expect(page).toContain(`<!-- signals -->\n${table}\n<!-- /signals -->`);
+  });
+});
+
+/** What is typed, and what it prints, in the page's order: later ones build on those before. */
+const typed = [...page.matchAll(/^```console\n([\s\S]*?)^```$/gm)].flatMap(([, text = ""]) =>
+  text
+    .split(/^\$ /m)
+    .slice(1)
+    .map((one) => {
+      const end = one.indexOf("\n");
+      return [one.slice(0, end), one.slice(end + 1)] as const;
+    }),
+);
+
+const hasCurl = spawnSync("curl", ["--version"]).status === 0;
+
+describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
+  let folder: string;
+  let server: ChildProcess;
+  let url: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pnl-bridge-doc-"));
+    const [, yaml = ""] = /^```yaml desk\.yaml\n([\s\S]*?)^```$/m.exec(page) ?? [];
+    await writeFile(join(folder, "desk.yaml"), yaml.replace("127.0.0.1:8080", "127.0.0.1:0"));
+    server = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve", "--config", "desk.yaml"], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    let out = "";
+    for await (const piece of server.stdout as AsyncIterable<Buffer>) {
+      out += piece;
+      const [, printed] = /serves at (\S+)\n/.exec(out) ?? [];
+      if (printed === undefined) continue;
+      url = printed;
+      break;
+    }
+  }, 30_000);
+
+  afterAll(async () => {
+    server.kill("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("is some of everything", () => {
+    for (const route of ["pnl/", "migration/phase", "rollback", "audit", "events", "comparisons", "symbols", "readyz"])
+      expect(typed.some(([command]) => command.includes(route))).toBe(true);
+  });
+
+  it.each(typed)("%s", async (command, output) => {
+    const asked = command.replaceAll("http://127.0.0.1:8080", url);
+    const ran = await promisify(execFile)("sh", ["-c", asked]).catch((failure: { stdout: string }) => failure);
+    // `…` stands for what differs from one time to the next.
+    const pattern = output
+      .trim()
+      .split("…")
+      .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    expect(ran.stdout.trim()).toMatch(new RegExp(`^${pattern.join("[\\s\\S]*")}$`));
+  });
+});
