@@ -112,6 +112,11 @@ const controlMigrations: readonly string[] = [
          ELSE NEW.user_whitelist NOT NULL END;
      SELECT RAISE(ABORT, 'published_hash is none of those in published')
        WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
+     SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: pnl-bridge phase advance, sign-off')
+       WHERE NEW.change IS NULL AND NEW.epoch = OLD.epoch AND (
+         NEW.granted_phase IS NOT OLD.granted_phase
+         OR NEW.granted_epoch IS NOT OLD.granted_epoch
+         OR NEW.legacy_window IS NOT OLD.legacy_window);
    END;
    CREATE TRIGGER config_changed AFTER UPDATE ON config
    WHEN NEW.epoch = OLD.epoch AND (
