@@ -93,6 +93,7 @@ export class ControlPlane {
   readonly alerts: AlertSink & { close(): void };
   readonly #options: ControlPlaneOptions;
   readonly #supervisor: Supervisor;
+  readonly #snapshots: SnapshotFiles;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
 
@@ -103,9 +104,10 @@ export class ControlPlane {
     const name = options.name ?? control.instance ?? `${hostname()}/${process.pid}`;
     this.#published = publishedOf(config);
     this.alerts = alertsOf(config, name);
+    this.#snapshots = new SnapshotFiles(join(stateFolder(options), "snapshots"), name);
     this.follower = new PlanFollower({
       connect: () => openControlStore(options),
-      snapshots: new SnapshotFiles(join(stateFolder(options), "snapshots"), name),
+      snapshots: this.#snapshots,
       switchFile: switchFileOf(options),
       readSection,
       clock: systemClock,
@@ -139,6 +141,8 @@ export class ControlPlane {
     await this.follower.start();
     await this.#publishFirst();
     this.#supervisor.start();
+    // What processes of before have left: no hindrance where it cannot be removed.
+    this.#snapshots.tidy(systemClock.nowMs()).catch(() => {});
   }
 
   /** The file has changed on disk: what it says of the fleet is obeyed when somebody publishes it. */

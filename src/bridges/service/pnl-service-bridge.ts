@@ -94,13 +94,16 @@ export class PnLServiceBridge {
     const known = this.#methods.get(method);
     if (known === undefined) throw unknownMethod(method);
     const outcome: CallOutcome = { source: "legacy", epoch: 0 };
+    const owedBefore = this.#options.owed?.owedToLegacy();
     const answer = this.#core.run(known, [this.#pinned(known, request as JsonValue)], key, outcome);
     const { epoch } = outcome;
     this.#running.set(epoch, (this.#running.get(epoch) ?? 0) + 1);
     try {
       const value = (await answer) as AnswerOf<Method>;
       const { source, fellBack } = outcome;
-      const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...this.#options.owed?.owedToLegacy() } : {};
+      // What has reached legacy while it answered may not be in its answer.
+      const owed = owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#options.owed?.owedToLegacy();
+      const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...owed } : {};
       return {
         value,
         source,

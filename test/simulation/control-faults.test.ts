@@ -1,0 +1,588 @@
+/**
+ * Real processes over a real store, on a bad day: killed, stopped, without room, over damaged files, with a wrong clock, under two
+ * operators at once. Whatever happens (decision D4): modern answers by a plan that permits it and no other, legacy that lacks a write
+ * says so, and what was accepted is in the ledger.
+ */
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { SnapshotFiles, sha256 } from "../../src/adapters/host/index.ts";
+import type { OperatorSession } from "../../src/app/control-plane.ts";
+import { randomFrom } from "../../src/app/demo-desk/random.ts";
+import type { Phase } from "../../src/domain/phase.ts";
+import type { AuditRow } from "../../src/ports/control-store.ts";
+import { expectedPlan } from "../../src/testing/phase-oracle.ts";
+import { foreignFiles, runSql } from "../../src/testing/sqlite-files.ts";
+import { by, Desk, type DeskOptions, type DeskProcess, nowMs, until } from "./desk/desk.ts";
+
+const open: Desk[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((desk) => desk[Symbol.asyncDispose]()));
+});
+function deskOf(options: DeskOptions = {}): Desk {
+  const desk = new Desk(options);
+  open.push(desk);
+  return desk;
+}
+const eve = { actor: "eve", reason: "now" };
+
+/** A desk in a phase, with processes that serve it; modern answers where the phase lets it. */
+async function deskIn(
+  phase: Phase,
+  names: readonly string[],
+  { writes = false, ...options }: DeskOptions & { readonly writes?: boolean } = {},
+): Promise<{ desk: Desk; session: OperatorSession; processes: readonly DeskProcess[] }> {
+  const desk = deskOf({ percentage: 100, ...options });
+  const processes = await desk.start(names, { writes });
+  const session = await desk.operator();
+  await desk.advanceTo(phase, session);
+  const side = ["dual_write", "primary_switch", "cleanup"].includes(phase) ? "modern" : "legacy";
+  await until(() => processes.every((process) => process.reads.at(-1)?.source === side));
+  return { desk, session, processes };
+}
+
+/** From the audit: who may answer under each epoch, and whom writes must reach first. */
+function plansOf(rows: readonly AuditRow[]): ReadonlyMap<number, { readonly answer: string; readonly authority: string }> {
+  const plans = new Map([
+    [0, { answer: "legacy", authority: "legacy" }],
+    [1, { answer: "legacy", authority: "legacy" }],
+  ]);
+  for (const { epoch, after } of rows) {
+    if (after === null) continue;
+    const columns = JSON.parse(after);
+    const { phase, answer, writes } = expectedPlan({
+      requested: columns.phase ?? "shadow_mode",
+      granted: columns.granted_phase,
+      mode: columns.migration_mode ?? "dual_write",
+      flags: { calculator: true, storage: true, reports: true },
+      flag: columns.use_new_pnl_system,
+      latched: columns.latched !== null,
+      isSwitchSet: false,
+      closed: columns.legacy_window === "closed",
+    });
+    const isOut = columns.use_new_pnl_system === false || columns.latched !== null || columns.migration_mode === "old_only";
+    const percentage = columns.new_system_percentage ?? 100;
+    const routed =
+      phase === "dual_write" && !isOut ? (percentage === 100 ? "modern" : percentage === 0 ? "legacy" : "either") : answer;
+    plans.set(epoch, { answer: routed, authority: writes[0] as string });
+  }
+  return plans;
+}
+
+/** What must be true of all that was served, whatever happened. Says what is not. */
+async function breaches(desk: Desk, { store }: OperatorSession): Promise<readonly string[]> {
+  const plans = plansOf(await store.audit(0, 10_000));
+  const said: string[] = [];
+  const tell = (name: string, what: string, of: object): void => void said.push(`${name}: ${what}: ${JSON.stringify(of)}`);
+  // Once, since it grows.
+  const lines = { legacy: desk.ledger("legacy"), modern: desk.ledger("modern") };
+  const ledgers = { legacy: new Set(lines.legacy), modern: new Set(lines.modern) };
+  for (const { name, reads, writes, faults } of desk.processes) {
+    for (const fault of faults) said.push(`${name}: ${fault}`);
+    for (const read of reads) {
+      const plan = plans.get(read.epoch);
+      if (read.by !== read.source) tell(name, "the answer is not from where it says", read);
+      if (plan === undefined) tell(name, "an epoch that there never was", read);
+      else if (read.source === "modern" && plan.answer === "legacy") tell(name, "modern answered against the plan", read);
+      else if (read.source === "legacy" && plan.answer === "modern" && read.fellBack === null)
+        tell(name, "legacy answered against the plan", read);
+      if (read.source === "legacy" && read.missing > 0 && !read.stale) tell(name, "stale legacy, unmarked", read);
+    }
+    for (const write of writes) {
+      if (write.side !== plans.get(write.epoch)?.authority) tell(name, "written to who is not the authority", write);
+      if (!ledgers[write.side as "legacy"].has(write.id)) tell(name, "an accepted write is lost", write);
+    }
+    const epochs = reads.toSorted((a, b) => a.began - b.began).map(({ epoch }) => epoch);
+    if (epochs.some((epoch, at) => epoch < (epochs[at - 1] ?? 0))) said.push(`${name}: it went back to an epoch that was over`);
+  }
+  for (const side of ["legacy", "modern"] as const)
+    if (lines[side].length !== ledgers[side].size) said.push(`${side}: a write is there twice`);
+  return said.slice(0, 10);
+}
+
+const later = (processes: readonly DeskProcess[], sinceMs: number) =>
+  processes.flatMap(({ reads }) => reads.filter(({ began }) => began > sinceMs));
+const sourcesOf = (reads: readonly { readonly source: string }[]): readonly string[] => [
+  ...new Set(reads.map(({ source }) => source)),
+];
+/** What a process answers from now on, over a few calls. */
+async function answersNow(process: DeskProcess, ms = 60): Promise<readonly string[]> {
+  const sinceMs = nowMs();
+  await until(() => later([process], sinceMs).length >= 3);
+  await sleep(ms);
+  return sourcesOf(later([process], sinceMs));
+}
+const kindsOf = ({ events }: DeskProcess): readonly string[] => events.map(({ kind }) => kind);
+async function auditIsWhole(session: OperatorSession): Promise<void> {
+  const report = await session.verifyAudit();
+  expect(report.faults).toEqual([]);
+  const rows = await session.store.audit(0, 10_000);
+  expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, at) => at + 1));
+}
+
+describe("kill -9", () => {
+  it("of any process, in the middle of changes, snapshots and writes: nothing is lost, nothing answers against the plan", async () => {
+    const random = randomFrom(Number(process.env.SEED ?? 1));
+    const { desk, session } = await deskIn("primary_switch", ["one", "two"], { writes: true });
+    // Somebody changes the plan all the time; each change is a snapshot in every process.
+    let changing = true;
+    let changes = 0;
+    const changer = (async () => {
+      while (changing) {
+        const set = changes % 6 === 3 ? { useNewPnlSystem: false } : { useNewPnlSystem: null };
+        await session.store.change({ ...by, action: "test", set });
+        changes += 1;
+        desk.carry(20);
+        await sleep(random.unit() * 20);
+      }
+    })();
+    const names = ["one", "two"];
+    for (let round = 0; round < 5; round++) {
+      await sleep(50 + random.unit() * 300);
+      const name = names[round % 2] as string;
+      const running = desk.processes.findLast((one) => one.name === name) as DeskProcess;
+      // Now and then before it is ready.
+      if (random.unit() < 0.7) await running.ready();
+      await running.kill();
+      desk.begin(name, { writes: true });
+    }
+    const [one, two] = names.map((name) => desk.processes.findLast((process) => process.name === name) as DeskProcess) as [
+      DeskProcess,
+      DeskProcess,
+    ];
+    await Promise.all([one.ready(), two.ready()]);
+    changing = false;
+    await changer;
+    expect(changes).toBeGreaterThan(50);
+    const { acknowledged, waiting } = await session.operator.rollback(eve);
+    expect(acknowledged.filter((name) => names.includes(name)).length).toBeGreaterThanOrEqual(2);
+    expect(waiting).toEqual([]);
+    const sinceMs = nowMs();
+    while (desk.carry() > 0) await sleep(20);
+    await sleep(100);
+    expect(sourcesOf(later([one, two], sinceMs))).toEqual(["legacy"]);
+    expect(await breaches(desk, session)).toEqual([]);
+    await auditIsWhole(session);
+    // Whatever moment they were killed in, each snapshot is whole.
+    const { snapshot, refused } = await new SnapshotFiles(join(desk.state, "snapshots"), "").latest();
+    expect([refused, snapshot?.record.epoch]).toEqual([[], (await session.store.read()).epoch]);
+    const all = desk.processes.flatMap(({ reads }) => reads);
+    expect(all.some(({ stale, source }) => stale && source === "legacy")).toBe(true);
+    expect(all.filter(({ source }) => source === "modern").length).toBeGreaterThan(20);
+    expect(desk.processes.flatMap(({ writes }) => writes).length).toBeGreaterThan(50);
+    expect(desk.processes.flatMap(({ refused }) => refused).some(({ code }) => code === "DRAINING")).toBe(true);
+  });
+});
+
+describe("a process that is stopped longer than its lease while the fleet is taken back", () => {
+  it("is said to be gone, and when it goes on it soon answers by legacy and writes nothing under the old plan", async () => {
+    const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], {
+      writes: true,
+      timing: { lease_ms: 1_200, stale_ms: 600 },
+    });
+    const [one, two] = processes as [DeskProcess, DeskProcess];
+    desk.carry();
+    for (let round = 0; round < 3; round++) {
+      two.stop();
+      const rollback = await session.operator.rollback(eve);
+      expect(rollback).toMatchObject({ acknowledged: ["one"], gone: ["two"], waiting: [] });
+      expect(rollback.acknowledgedMs).toBeGreaterThan(500);
+      const sinceMs = nowMs();
+      two.goOn();
+      await until(() => later([two], sinceMs).some(({ epoch }) => epoch >= rollback.epoch));
+      await sleep(100);
+      const old = later([two], sinceMs).filter(({ epoch }) => epoch < rollback.epoch);
+      // It looks at the store every 15 ms; how long it takes it to begin with that is the machine's.
+      expect(old.every(({ began }) => began - sinceMs < 500)).toBe(true);
+      expect(two.writes.filter(({ at, epoch }) => at > sinceMs && epoch < rollback.epoch)).toEqual([]);
+      desk.carry();
+      await until(() => later([one, two], sinceMs).length > 20);
+      expect(sourcesOf(later([one], sinceMs))).toEqual(["legacy"]);
+      await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null, migrationMode: null } });
+      await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
+    }
+    await session.operator.rollback(eve);
+    desk.carry();
+    expect(await breaches(desk, session)).toEqual([]);
+  });
+});
+
+describe("a snapshot", () => {
+  const spoilers: Readonly<Record<string, (whole: Buffer) => Buffer | string>> = {
+    corrupt: (whole) => Buffer.from(whole).fill(0xa5, 90, 120),
+    truncated: (whole) => whole.subarray(0, 200),
+    empty: () => "",
+    "with another's checksum": (whole) => `${sha256("x")}\n${whole.toString().split("\n")[1]}`,
+    "of a newer version": (whole) => {
+      const body = whole.toString().split("\n")[1]?.replace('"version":1', '"version":2') as string;
+      return `${sha256(body)}\n${body}`;
+    },
+  };
+  it(`that is ${Object.keys(spoilers).join(", ")} is not gone by: without a store legacy answers, as soon as it is back the plan holds`, async () => {
+    const { desk, session, processes } = await deskIn("primary_switch", ["one"]);
+    await Promise.all(processes.map((process) => process.end()));
+    await session.close();
+    const away = join(desk.folder, "away.db");
+    renameSync(desk.controlFile, away);
+    writeFileSync(desk.controlFile, Buffer.alloc(4_096, "no database "));
+    const folder = join(desk.state, "snapshots");
+    const whole = readFileSync(join(folder, "one.snapshot.json"));
+    // One that is whole is gone by.
+    const believing = await desk.begin("one").ready();
+    expect(await answersNow(believing)).toEqual(["modern"]);
+    await believing.kill();
+    rmSync(join(folder, "one.snapshot.json"));
+    for (const [name, spoil] of Object.entries(spoilers)) writeFileSync(join(folder, `${name}.snapshot.json`), spoil(whole));
+    expect((await new SnapshotFiles(folder, "").latest()).refused).toHaveLength(Object.keys(spoilers).length);
+    const process = await desk.begin("one").ready();
+    expect([await answersNow(process), process.reads[0]?.epoch]).toEqual([["legacy"], 0]);
+    rmSync(desk.controlFile);
+    renameSync(away, desk.controlFile);
+    await until(() => process.reads.at(-1)?.source === "modern");
+    expect(process.faults).toEqual([]);
+  });
+});
+
+describe("the control file", () => {
+  const others = ["", "-wal", "-shm"];
+  const harms: readonly { readonly name: string; readonly isNoticed: boolean; readonly harm: (path: string) => void }[] = [
+    // What a process has read once it need not read again: it goes on by the plan that nobody can change there. (Who cuts off the -shm
+    // file ends every process that has it in its memory: SQLite does not survive that, and what does not live answers nothing wrong.)
+    {
+      name: "overwritten",
+      isNoticed: false,
+      harm: (path) => writeFileSync(path, readFileSync(path).fill(0xa5, 100), { flag: "r+" }),
+    },
+    { name: "truncated", isNoticed: false, harm: (path) => truncateSync(path, 5_000) },
+    { name: "emptied", isNoticed: false, harm: (path) => ["", "-wal"].forEach((end) => void truncateSync(path + end, 0)) },
+    { name: "removed", isNoticed: true, harm: (path) => others.forEach((end) => void rmSync(path + end)) },
+    {
+      name: "replaced by a desk's database",
+      isNoticed: true,
+      harm: (path) => {
+        others.forEach((end) => void rmSync(path + end));
+        foreignFiles(0)["a desk's database"]?.(`${path}.desk`);
+        renameSync(`${path}.desk`, path);
+      },
+    },
+  ];
+  it(`${harms.map(({ name }) => name).join(", ")}: the last plan holds, writes are not guessed, the switch file works, and it heals`, async () => {
+    const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], { writes: true });
+    await session.close();
+    for (const [at, { name, isNoticed, harm }] of harms.entries()) {
+      const backup = join(desk.folder, `backup-${at}.db`);
+      runSql(desk.controlFile, `VACUUM INTO '${backup}'`);
+      const harmedMs = nowMs();
+      harm(desk.controlFile);
+      for (const process of processes) expect(await answersNow(process), name).toEqual(["modern"]);
+      if (isNoticed) {
+        await until(() =>
+          processes.every(({ refused }) => refused.some(({ began, code }) => began > harmedMs && code === "FENCED")),
+        );
+        const sinceMs = nowMs();
+        writeFileSync(join(desk.state, "LEGACY_ONLY"), "");
+        await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
+        // Neither by modern nor, since it has not got all, by legacy.
+        const written = processes.flatMap(({ writes }) => writes.filter(({ began }) => began > sinceMs));
+        expect(written.filter(({ side }) => side === "modern")).toEqual([]);
+        rmSync(join(desk.state, "LEGACY_ONLY"));
+        await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
+      }
+      others.forEach((end) => void rmSync(desk.controlFile + end, { force: true }));
+      copyFileSync(backup, desk.controlFile);
+      desk.carry();
+      const healed = await desk.operator();
+      const rollback = await healed.operator.rollback(eve);
+      expect(rollback.acknowledged.toSorted(), name).toEqual(["one", "two"]);
+      for (const process of processes) expect(await answersNow(process, 0), name).toEqual(["legacy"]);
+      await healed.store.change({ ...by, action: "test", set: { useNewPnlSystem: null, migrationMode: null } });
+      await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
+      await healed.close();
+    }
+    const healed = await desk.operator();
+    const all = await breaches(desk, healed);
+    // The switch file takes calls to legacy under the epoch that stands.
+    expect(all.filter((what) => !/legacy answered against the plan|written to who is not the authority/.test(what))).toEqual([]);
+    await auditIsWhole(healed);
+  });
+
+  it("restored from an old copy: nobody is led back towards modern, a rollback there reaches everybody, and restarts follow it", async () => {
+    const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], { writes: true });
+    const copy = join(desk.folder, "copy.db");
+    runSql(desk.controlFile, `VACUUM INTO '${copy}'`);
+    const { epoch: copied } = await session.store.read();
+    await session.operator.rollback(eve);
+    desk.carry();
+    await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
+    const { length } = await session.store.audit(0, 1_000);
+    const snapshots = new SnapshotFiles(join(desk.state, "snapshots"), "");
+    await until(async () => (await snapshots.heads()).some(({ seq }) => seq === length));
+    await session.close();
+    others.forEach((end) => void rmSync(desk.controlFile + end));
+    copyFileSync(copy, desk.controlFile);
+    await until(() => processes.every((process) => kindsOf(process).includes("epoch_went_back")));
+    for (const process of processes) expect(await answersNow(process)).toEqual(["legacy"]);
+    const healed = await desk.operator();
+    expect((await healed.store.read()).epoch).toBe(copied);
+    const rollback = await healed.operator.rollback(eve);
+    expect(rollback.epoch).toBe(copied + 1);
+    expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
+    // That history was lost shows.
+    expect((await healed.verifyAudit()).ok).toBe(false);
+    const again = await desk.begin("three").ready();
+    expect(await answersNow(again)).toEqual(["legacy"]);
+    expect(again.reads.at(-1)?.epoch).toBe(rollback.epoch);
+  });
+});
+
+describe("live.db", () => {
+  const harms: Readonly<Record<string, (path: string) => void>> = {
+    overwritten: (path) => writeFileSync(path, readFileSync(path).fill(0xa5, 100), { flag: "r+" }),
+    truncated: (path) => truncateSync(path, 5_000),
+    removed: (path) => {
+      for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
+    },
+    "from an old copy": (path) => {
+      const copy = `${path}.copy`;
+      runSql(path, `VACUUM INTO '${copy}'`);
+      runSql(path, "DELETE FROM seals");
+      for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
+      renameSync(copy, path);
+    },
+  };
+  it(`${Object.keys(harms).join(", ")}: a rollback is obeyed and acknowledged all the same, and the audit is sealed again`, async () => {
+    const { desk, session, processes } = await deskIn("dual_write", ["one", "two"]);
+    for (const [name, harm] of Object.entries(harms)) {
+      harm(join(desk.state, "live.db"));
+      const rollback = await session.operator.rollback(eve);
+      const seen = [...rollback.acknowledged, ...rollback.gone, ...rollback.waiting];
+      expect(rollback.waiting, name).toEqual([]);
+      // Where the list was lost those who were on it stand on it again with their next heartbeat.
+      expect(seen.length, name).toBeLessThanOrEqual(2);
+      await until(
+        async () => (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch === rollback.epoch).length === 2,
+      );
+      for (const process of processes) expect(await answersNow(process, 0), name).toEqual(["legacy"]);
+      await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null, migrationMode: null } });
+      await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
+    }
+    await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
+    expect(await breaches(desk, session)).toEqual([]);
+    await auditIsWhole(session);
+  });
+});
+
+describe("a disk", () => {
+  const isRoot = process.getuid?.() === 0;
+  const mounted: string[] = [];
+  afterEach(() => {
+    for (const folder of mounted.splice(0)) {
+      execFileSync("umount", ["--lazy", folder]);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+  /** A disk of a megabyte, in memory; undefined where nothing may be mounted here. */
+  function smallDisk(): string | undefined {
+    const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-disk-"));
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], { stdio: "pipe" });
+      mounted.push(folder);
+      return folder;
+    } catch {
+      rmSync(folder, { recursive: true });
+      return undefined;
+    }
+  }
+  const full = (path: string): void => {
+    for (let bytes = 1 << 20; bytes >= 1; )
+      try {
+        appendFileSync(path, Buffer.alloc(bytes));
+      } catch (failure) {
+        if ((failure as NodeJS.ErrnoException).code !== "ENOSPC") throw failure;
+        bytes >>= 1;
+      }
+  };
+  const whyNot = isRoot ? "" : "(skipped: only root may mount a small disk)";
+
+  it.skipIf(!isRoot)(
+    `that is full: the last plan holds, the fleet can be taken to legacy, and when there is room all is well ${whyNot}`,
+    async ({ skip }) => {
+      const state = smallDisk();
+      if (state === undefined) return skip("nothing may be mounted here");
+      const desk = deskOf({ percentage: 100, control: `sqlite:${join(state, "control.db")}` });
+      const processes = await desk.start(["one", "two"]);
+      const [one] = processes as [DeskProcess];
+      const session = await desk.operator();
+      await desk.advanceTo("primary_switch", session);
+      await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
+      const { epoch } = await session.store.read();
+      const filler = join(state, "filler");
+      full(filler);
+      // What needs room fails and says so, and nothing of it is there.
+      const large = { ...eve, reason: "x".repeat(100_000) };
+      await expect(session.operator.rollback(large)).rejects.toMatchObject({ code: "UNWRITABLE" });
+      expect((await session.store.read()).epoch).toBe(epoch);
+      for (const process of processes) expect(await answersNow(process)).toEqual(["modern"]);
+      // A name needs none.
+      writeFileSync(join(state, "LEGACY_ONLY"), "");
+      await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
+      rmSync(filler);
+      // Then the switch file's will is the fleet's.
+      await until(async () => (await session.store.read()).overrides.useNewPnlSystem === false);
+      rmSync(join(state, "LEGACY_ONLY"));
+      await sleep(200);
+      for (const process of processes) expect(await answersNow(process)).toEqual(["legacy"]);
+      const rollback = await session.operator.rollback(eve);
+      expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
+      const { snapshot } = await new SnapshotFiles(join(state, "snapshots"), "").latest();
+      await until(async () => snapshot !== undefined && (await session.verifyAudit()).notSealedYet.length === 0);
+      await auditIsWhole(session);
+      expect(one.faults).toEqual([]);
+    },
+  );
+
+  it.skipIf(!isRoot)(
+    `that is read-only: a process goes by what can be read there, else by legacy, and its operator is told ${whyNot}`,
+    async ({ skip }) => {
+      const state = smallDisk();
+      if (state === undefined) return skip("nothing may be mounted here");
+      const desk = deskOf({ percentage: 100, control: `sqlite:${join(state, "control.db")}` });
+      const [one] = (await desk.start(["one"])) as [DeskProcess];
+      const session = await desk.operator();
+      await desk.advanceTo("primary_switch", session);
+      await until(() => one.reads.at(-1)?.source === "modern");
+      await one.end();
+      await session.close();
+      execFileSync("mount", ["-o", "remount,ro", state]);
+      await expect(desk.operator()).rejects.toMatchObject({ code: "UNWRITABLE" });
+      const started = desk.begin("one");
+      const isUp = await started.ready().then(
+        () => true,
+        () => false,
+      );
+      if (isUp) {
+        expect(await answersNow(started)).toEqual(["modern"]);
+        expect(kindsOf(started)).not.toContain("plan");
+      } else expect(started.faults.join()).toMatch("UNWRITABLE");
+      execFileSync("mount", ["-o", "remount,rw", state]);
+      const healed = isUp ? started : await desk.begin("one").ready();
+      await until(() => healed.reads.at(-1)?.source === "modern");
+      const again = await desk.operator();
+      expect((await again.operator.rollback(eve)).acknowledged).toContain("one");
+      expect(await answersNow(healed)).toEqual(["legacy"]);
+    },
+  );
+});
+
+describe("two operators at once", () => {
+  const settled = async (works: readonly Promise<unknown>[]): Promise<readonly string[]> =>
+    (await Promise.allSettled(works)).map((one) =>
+      one.status === "fulfilled" ? "done" : (one.reason as { readonly code: string }).code,
+    );
+
+  it("one of two wins, rollback always does, a move back never leads forward, and the audit has no gap", async () => {
+    const { desk, session, processes } = await deskIn("shadow_mode", ["one"]);
+    const other = await desk.operator();
+    const record = () => session.store.read();
+    const back = { useNewPnlSystem: null, migrationMode: null } as const;
+    for (let round = 0; round < 8; round++) {
+      await session.store.change({ ...by, action: "test", set: { ...back, phase: "dual_write", grantedPhase: "dual_write" } });
+      await session.operator.signOff("approved", { actor: "bob", note: "fine" });
+      await until(() => (processes[0]?.reads.at(-1)?.epoch ?? 0) > 0);
+      await until(async () => (await session.operator.gates()).open);
+      const both = await settled([session.operator.move({ kind: "advance" }, by), other.operator.move({ kind: "advance" }, eve)]);
+      expect(both.toSorted()).toEqual(["CONFLICT", "done"]);
+      expect(await record()).toMatchObject({ grantedPhase: "primary_switch" });
+      // Forward and all the way back.
+      await session.operator.signOff("approved", { actor: "bob", note: "fine" });
+      await until(async () => (await session.operator.gates()).open);
+      const [moved, rolled] = await settled([session.operator.move({ kind: "advance" }, by), other.operator.rollback(eve)]);
+      expect(rolled).toBe("done");
+      expect(["done", "CONFLICT", "REFUSED"]).toContain(moved);
+      expect((await record()).overrides).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
+      // Back into use, at the same time as out of it.
+      const [, again] = await settled([
+        session.operator.move({ kind: "set", phase: (await session.operator.overview()).effective.plan.phase }, by),
+        other.operator.rollback(eve),
+      ]);
+      expect(again).toBe("done");
+      expect((await record()).overrides.useNewPnlSystem).toBe(false);
+      await session.store.change({ ...by, action: "test", set: back });
+      // A step back and all the way back.
+      expect(
+        await settled([
+          session.operator.move({ kind: "retreat" }, by),
+          other.operator.move({ kind: "set", phase: "read_only" }, eve),
+        ]),
+      ).toEqual(["done", "done"]);
+      expect(await record()).toMatchObject({ grantedPhase: "read_only" });
+      // More traffic and a rollback.
+      const [traffic, taken] = await settled([session.operator.traffic(50, by), other.operator.rollback(eve)]);
+      expect(taken).toBe("done");
+      expect(["done", "CONFLICT", "REFUSED"]).toContain(traffic);
+      expect((await record()).overrides.useNewPnlSystem).toBe(false);
+    }
+    await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
+    await auditIsWhole(session);
+    expect(await breaches(desk, session)).toEqual([]);
+  });
+});
+
+describe("a clock that is an hour off", () => {
+  it("in some processes, and jumping while they run: leases, ramps, sign-offs and stamps are the store's, and what is measured goes on", async () => {
+    const hour = 3_600_000;
+    const desk = deskOf({ percentage: 100 });
+    const processes = await Promise.all([
+      desk.begin("right").ready(),
+      desk.begin("fast", { clockOffMs: hour }).ready(),
+      desk.begin("slow", { clockOffMs: -hour }).ready(),
+    ]);
+    const session = await desk.operator();
+    await desk.advanceTo("dual_write", session);
+    const instances = await session.store.instances();
+    expect(instances.map(({ ageMs }) => ageMs < 2_000)).toEqual([true, true, true]);
+    // A ramp goes on by who is first; nobody is early.
+    const beganMs = nowMs();
+    await session.operator.traffic(0, by);
+    await session.operator.ramp({ steps: [50, 100], dwellMs: 1_200, endsIn: "stay" }, by);
+    for (const [at, off] of [-hour, hour, 0].entries()) processes[at]?.setClock(off);
+    await sleep(500);
+    for (const [at, off] of [hour, -hour, hour].entries()) processes[at]?.setClock(off);
+    await until(async () => (await session.store.read()).overrides.newSystemPercentage === 100);
+    expect(nowMs() - beganMs).toBeGreaterThan(1_150);
+    expect(nowMs() - beganMs).toBeLessThan(5_000);
+    // The machine's clock has jumped an hour ahead, as far as the list of processes can tell: each is old, and lives.
+    runSql(join(desk.state, "live.db"), `UPDATE instances SET beat_ms = beat_ms - ${hour}`);
+    const rollback = await session.operator.rollback(eve);
+    expect(rollback.acknowledged.toSorted()).toEqual(["fast", "right", "slow"]);
+    expect(rollback).toMatchObject({ gone: [], waiting: [] });
+    // An hour back: a dead one seems to have beaten in the future, and is not waited for longer than its lease.
+    await processes[2]?.kill();
+    runSql(join(desk.state, "live.db"), `UPDATE instances SET beat_ms = beat_ms + ${hour}`);
+    const again = await session.operator.rollback(eve);
+    expect(again).toMatchObject({ gone: ["slow"], waiting: [] });
+    expect(again.acknowledgedMs).toBeLessThan(4_500);
+    for (const { events } of processes)
+      expect(events.filter(({ kind, what }) => kind === "freshness" && what !== "fresh")).toEqual([]);
+    const stamps = (await session.store.audit(0, 1_000)).map(({ at }) => Date.parse(at));
+    expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
+    expect(stamps.every((at) => Math.abs(at - Date.now()) < 120_000)).toBe(true);
+    expect((await session.store.signOffs()).every(({ expiresAt }) => Date.parse(expiresAt) > Date.now() + 6 * 86_400_000)).toBe(
+      true,
+    );
+    expect(await breaches(desk, session)).toEqual([]);
+    await auditIsWhole(session);
+  });
+});
