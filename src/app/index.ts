@@ -32,11 +32,21 @@ export {
   type Tolerance,
 } from "../comparison/index.ts";
 export { type Config, defaultConfig, loadConfig } from "../config/index.ts";
+export type {
+  ControlEvent,
+  EffectivePlan,
+  Freshness,
+  GateReport,
+  MoveResult,
+  Operator,
+  RollbackResult,
+} from "../control/index.ts";
 export { BridgeError, errorCatalogue } from "../domain/errors.ts";
 export type { MigrationPlan, PlanInput } from "../domain/plan.ts";
 export type { CallKey } from "../domain/route.ts";
 export { type FailureClass, SystemFailure } from "../domain/system-failure.ts";
 export { LegacyDesk } from "../legacy-desk/index.ts";
+export type { OwedWrites } from "../ports/owed-writes.ts";
 export type { ParityReport, ParityRow } from "../ports/parity-report.ts";
 export type { PnlService } from "../ports/pnl-service.ts";
 export type { DailyRow, HistoryRequest, HistoryRows, PnlSystem, PositionRow } from "../ports/pnl-system.ts";
@@ -48,6 +58,7 @@ export {
   type InstrumentFacts,
   instrumentFacts,
 } from "../symbols/index.ts";
+export type { ControlPlane, Status } from "./control-plane.ts";
 export { computePnl, type PnlRequest, type PnlResult, type TradeInput } from "./engine.ts";
 export { type InThread, type InThreadOptions, inThread } from "./in-thread.ts";
 export { type ReplayOptions, replay } from "./parity.ts";
