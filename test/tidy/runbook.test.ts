@@ -1,0 +1,175 @@
+/**
+ * Every command of RUNBOOK.md, in its order, on a desk with live processes. A block may say in comments before it what has happened
+ * (`scene`), what the last command but those that undo it exits with (`exit`), and what the machine must have (`needs`).
+ */
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { auditFaults } from "../../src/control/index.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
+import { type DeskProcess, LiveDesk, until } from "../cli/live-desk.ts";
+import { type Ran, root } from "../cli/run-cli.ts";
+
+const page = readFileSync(join(root, "RUNBOOK.md"), "utf8");
+
+interface Step {
+  readonly command: string;
+  readonly output: readonly string[];
+  /** Of the first command of its block; what follows it there is done. */
+  readonly exit: number;
+  readonly scene: string | undefined;
+  readonly needs: string | undefined;
+}
+
+const steps: readonly Step[] = [
+  ...page.matchAll(/((?:^<!-- (?:scene|exit|needs): .*-->\n)*)^```console\n([\s\S]*?)^```$/gm),
+].flatMap(([, comments = "", text = ""]) => {
+  const said = (name: string): string | undefined => new RegExp(`<!-- ${name}: (.*) -->`).exec(comments)?.[1];
+  return text
+    .split(/^\$ /m)
+    .slice(1)
+    .map((typed, at) => {
+      const [command = "", ...output] = typed.trimEnd().split("\n");
+      return {
+        command,
+        output,
+        exit: at === 0 ? Number(said("exit") ?? 0) : 0,
+        scene: at === 0 ? said("scene") : undefined,
+        needs: said("needs"),
+      };
+    });
+});
+
+/** What differs from run to run: epochs, times, sizes and hashes, and where the desk is. */
+const steady = (line: string, folder: string): string =>
+  line
+    .replaceAll(folder, "/desk")
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+    .replaceAll(/\b[0-9a-f]{64}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{12}\b/g, "HASH")
+    .replaceAll(/\b(epoch|head|sealed up to) \d+/g, "$1 N")
+    .replaceAll(/"seq":\d+/g, '"seq":N')
+    .replaceAll(/\d+ rows/g, "N rows")
+    .replaceAll(/\d+ ms\b/g, "N ms")
+    .replaceAll(/\d+\.\d s ago/g, "N s ago")
+    .replaceAll(/\d+ MB/g, "N MB")
+    .replaceAll(/\bby (root|\w+)$/g, (whole, who) => (who === "sql" ? whole : "by USER"))
+    .replaceAll(/"actor":"\w+"/g, '"actor":"USER"')
+    .replaceAll(/all \d+ are/g, "all N are");
+
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** `…` stands for any rest of a line, alone for any lines. */
+function expectOutput(printed: readonly string[], page: readonly string[], folder: string): void {
+  const pattern = page
+    .map((line) => (line === "…" ? "(?:.*\n)*?" : `${steady(line, "/desk").split("…").map(escaped).join(".*")}\n`))
+    .join("");
+  expect(printed.map((line) => `${steady(line, folder)}\n`).join("")).toMatch(new RegExp(`^${pattern}$`));
+}
+
+describe("RUNBOOK.md", () => {
+  const control = { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 6_000, poll_ms: 200 };
+  const configured = (instance: string): object => ({
+    stores: { control: "sqlite:./.pnl-bridge/control.db" },
+    control: { instance, ...control },
+  });
+  const desk = new LiveDesk({}, configured("gateway-1"));
+  const store = join(desk.folder, ".pnl-bridge/control.db");
+  const bin = mkdtempSync(join(tmpdir(), "pnl-bridge-bin-"));
+  const processes: DeskProcess[] = [];
+  let postgres: TestPostgres | undefined;
+
+  /** What has happened before a block. */
+  const scenes: Readonly<Record<string, () => Promise<void>>> = {
+    "gateway-2 was killed": async () => {
+      desk.write({}, configured("gateway-2"));
+      await (await desk.start()).kill();
+      desk.write({}, configured("gateway-1"));
+    },
+    "the control file was overwritten": async () => {
+      for (const ending of ["-wal", "-shm"]) rmSync(`${store}${ending}`, { force: true });
+      writeFileSync(store, "whoever wrote this here did not mean to, and it is longer than a header ".repeat(20));
+    },
+    "all processes were started again": async () => {
+      await Promise.all(processes.splice(0).map((process) => process.stop()));
+      processes.push(await desk.start());
+      await until(async () => (await desk.run("status")).out.includes("live  gateway-1"), "it is in the fleet");
+    },
+  };
+
+  const type = (command: string): Promise<Ran> =>
+    new Promise((resolve) => {
+      const env = { ...process.env, NO_COLOR: "1", PATH: `${bin}:${process.env.PATH}`, CONTROL_STORE: postgres?.url ?? "" };
+      const child = spawn("sh", ["-c", command], { cwd: desk.folder, env, stdio: ["ignore", "pipe", "pipe"] });
+      let [out, err] = ["", ""];
+      child.stdout.on("data", (chunk) => {
+        out += chunk;
+      });
+      child.stderr.on("data", (chunk) => {
+        err += chunk;
+      });
+      child.on("close", (code) => resolve({ code, out, err }));
+    });
+
+  beforeAll(async () => {
+    const main = join(root, "src/surfaces/cli/main.ts");
+    writeFileSync(join(bin, "pnl-bridge"), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
+    // Where the machine has no such shell: what the page does with it.
+    const sqlite = `
+      import Database from ${JSON.stringify(join(root, "node_modules/better-sqlite3/lib/index.js"))};
+      const database = new Database(process.argv[2]);
+      database.exec(process.argv[3]);`;
+    writeFileSync(join(bin, "sqlite3.mjs"), sqlite);
+    if ((await type("command -v sqlite3")).code !== 0)
+      writeFileSync(join(bin, "sqlite3"), `#!/bin/sh\nexec "${process.execPath}" "${join(bin, "sqlite3.mjs")}" "$@"\n`);
+    await type(`chmod +x "${bin}"/*`);
+    chmodSync(join(bin, "pnl-bridge"), 0o755);
+    mkdirSync(join(desk.folder, ".pnl-bridge"));
+    processes.push(await desk.start());
+    await until(async () => (await desk.run("gates")).code === 0, "the gates are open");
+    if (postgresMissing() === undefined && (await type("command -v psql")).code === 0) {
+      postgres = await startPostgres();
+      await desk.run("status", "--store", postgres.url);
+    }
+  }, 60_000);
+  afterAll(async () => {
+    await postgres?.stop();
+    await desk[Symbol.asyncDispose]();
+    rmSync(bin, { recursive: true, force: true });
+  });
+
+  it("has commands, all of them in blocks that are run", () => {
+    expect(steps.length).toBeGreaterThan(40);
+    expect([...page.matchAll(/^\$ /gm)]).toHaveLength(steps.length);
+  });
+
+  it("prints the catalogue of faults", () => {
+    const rows = Object.entries(auditFaults).map(([fault, meaning]) => `| \`${fault}\` | ${meaning} |`);
+    expect(page).toContain(`<!-- faults -->\n| fault | meaning |\n| --- | --- |\n${rows.join("\n")}\n<!-- /faults -->`);
+  });
+
+  for (const [at, { command, output, exit, scene, needs }] of steps.entries())
+    it(`${at + 1}. ${command}${needs === undefined ? "" : ` (needs ${needs} and psql)`}`, async (context) => {
+      if (needs === "postgres" && postgres === undefined) return context.skip();
+      // The copy that the last chapter goes back to, made as it says.
+      if (scene === "the control file was overwritten") {
+        const backup = `${process.execPath} -e 'require("${join(root, "node_modules/better-sqlite3")}")("${store}").backup("copy.db")'`;
+        expect((await type(backup)).code).toBe(0);
+      }
+      if (scene !== undefined) await (scenes[scene] as () => Promise<void>)();
+      // What a process does within a second, and the page's reader does not outrun.
+      if (/audit verify|^pnl-bridge status|phase (set|advance)|gates$/.test(command)) await settled();
+      const { code, out, err } = await type(command);
+      expect(code, `${out}${err}`).toBe(exit);
+      expectOutput(`${err}${out}`.split("\n").slice(0, -1), output, desk.folder);
+    });
+
+  /** The audit is sealed and the fleet at the plan, where there is a store to look at. */
+  async function settled(): Promise<void> {
+    await until(async () => {
+      const [audit, status] = await Promise.all([desk.run("audit", "verify"), desk.run("status")]);
+      return audit.code === 2 || (!audit.out.includes("not sealed yet") && !/ behind /.test(status.out));
+    }, "settled");
+  }
+});
