@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,8 +25,10 @@ interface Load {
   readonly duration: number;
   readonly errors: number;
   readonly non2xx: number;
+  /** Of the server, a call. */
+  readonly mainThreadUs: number;
 }
-const autocannon: (options: object) => Promise<Load> = createRequire(import.meta.url)("autocannon");
+const autocannon: (options: object) => Promise<Omit<Load, "mainThreadUs">> = createRequire(import.meta.url)("autocannon");
 
 /**
  * `serve` in shadow mode under a steady load, while the plan changes once a second through the control store; beside the same server
@@ -50,12 +52,18 @@ export async function gateway(): Promise<BenchResult> {
     const bridged: (Load & Shadowed)[] = [];
     const without: Load[] = [];
     for (let round = 0; round < rounds; round++) {
-      without.push(await served([bare, file], folder, (url) => load(url, seconds)));
-      bridged.push(await served([main, "serve", "--config", file], folder, (url) => shadowed(url, file, folder)));
+      without.push(
+        await served([bare, file], folder, async (url, pid) => {
+          await load(url, pid, warmUpSeconds);
+          return load(url, pid, seconds);
+        }),
+      );
+      bridged.push(await served([main, "serve", "--config", file], folder, (url, pid) => shadowed(url, pid, file, folder)));
     }
     const rate = (of: readonly Load[]): number => median(of.map(({ requests, duration }) => requests.total / duration));
     const p50 = (of: readonly Load[]): number => median(of.map(({ latency }) => latency.p50));
     const p99 = (of: readonly Load[]): number => median(of.map(({ latency }) => latency.p99));
+    const mainUs = (of: readonly Load[]): number => median(of.map((one) => one.mainThreadUs));
     const failed = [...without, ...bridged].reduce((sum, { errors, non2xx }) => sum + errors + non2xx, 0);
     const share = median(bridged.map(({ compared, eligible }) => compared / eligible));
     const plans = median(bridged.map((one) => one.plans));
@@ -93,6 +101,12 @@ export async function gateway(): Promise<BenchResult> {
           against: "all",
           target: { atLeast: 0.95 },
         },
+        {
+          case: "main thread, a call",
+          measured: `${Math.round(mainUs(bridged))} µs`,
+          ratio: mainUs(bridged) / mainUs(without),
+          against: "without",
+        },
         { case: "comparisons not kept", measured: `${median(bridged.map(({ dropped }) => dropped))}` },
         {
           case: "changes of plan obeyed",
@@ -115,7 +129,7 @@ interface Shadowed {
   readonly plans: number;
 }
 
-async function shadowed(url: string, file: string, folder: string): Promise<Load & Shadowed> {
+async function shadowed(url: string, pid: number, file: string, folder: string): Promise<Load & Shadowed> {
   const session = await openOperator({ config: await loadConfig(file), folder });
   let percentage = 0;
   const change = async (): Promise<void> => {
@@ -127,9 +141,9 @@ async function shadowed(url: string, file: string, folder: string): Promise<Load
     changing = changing.then(change);
   }, 1_000);
   try {
-    await load(url, warmUpSeconds);
+    await load(url, pid, warmUpSeconds);
     const before = await counted(url);
-    const result = await load(url, seconds, false);
+    const result = await load(url, pid, seconds);
     clearInterval(timer);
     await changing;
     const after = await counted(url);
@@ -161,9 +175,22 @@ async function counted(url: string): Promise<Record<"eligible" | "compared" | "d
   };
 }
 
-async function load(url: string, duration: number, warmUp = true): Promise<Load> {
-  if (warmUp && duration === seconds) await load(url, warmUpSeconds);
-  return autocannon({
+/** Microseconds that a process has computed, its main thread alone; NaN where this machine does not tell. */
+function mainThreadUs(pid: number): number {
+  try {
+    const [user = "", system = ""] = readFileSync(`/proc/${pid}/task/${pid}/stat`, "utf8")
+      .replace(/.*\) /, "")
+      .split(" ")
+      .slice(11);
+    return (Number(user) + Number(system)) * 10_000;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+async function load(url: string, pid: number, duration: number): Promise<Load> {
+  const beforeUs = mainThreadUs(pid);
+  const result = await autocannon({
     url,
     connections,
     duration,
@@ -175,6 +202,7 @@ async function load(url: string, duration: number, warmUp = true): Promise<Load>
       body,
     })),
   });
+  return { ...result, mainThreadUs: (mainThreadUs(pid) - beforeUs) / result.requests.total };
 }
 
 const symbol = "XCMEFFDPSX20250919U0ZN";
@@ -188,13 +216,17 @@ const bodies = Array.from({ length: 16 }, (_, at) =>
   }),
 );
 
-async function served<Result>(command: readonly string[], cwd: string, use: (url: string) => Promise<Result>): Promise<Result> {
+async function served<Result>(
+  command: readonly string[],
+  cwd: string,
+  use: (url: string, pid: number) => Promise<Result>,
+): Promise<Result> {
   const child = spawn(process.execPath, command, {
     cwd,
     stdio: ["ignore", "pipe", process.env.BENCH_STDERR ? "inherit" : "ignore"],
   });
   try {
-    return await use(await urlOf(child));
+    return await use(await urlOf(child), child.pid as number);
   } finally {
     child.kill("SIGTERM");
     if (child.exitCode === null) await once(child, "exit");
