@@ -12,7 +12,7 @@ import { type BenchResult, milliseconds } from "./report.ts";
 import { inTemporaryFolder } from "./temporary.ts";
 
 const ratePerS = 5_000;
-const connections = 20;
+const connections = 50;
 const seconds = 10;
 const warmUpSeconds = 5;
 /** Of each server, in turn, so that a slow minute falls on both. */
