@@ -264,6 +264,16 @@ describe("rollback", () => {
     expect(await rollback).toMatchObject({ acknowledged: ["one", "hasty"], gone: [], waiting: [] });
   });
 
+  it("forgets after a day who was killed, and knows again who lives", async () => {
+    const dead = { id: "d", name: "dead", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
+    fleet.place.instances.set("d", { ...dead, beatMs: fleet.place.nowMs });
+    await fleet.pass(120_000, 1_000);
+    expect([...fleet.place.instances.keys()]).toContain("d");
+    fleet.clock.jump(86_400_000);
+    await fleet.pass(120_000, 1_000);
+    expect([...fleet.place.instances.values()].map(({ name }) => name)).toEqual(["one"]);
+  });
+
   it("is taken back by setting the phase again, through its gates", async () => {
     await goTo("primary_switch");
     const rollback = fleet.operator.rollback(amy);
