@@ -43,6 +43,21 @@ export function nameOfSymbol(symbols: SymbolTranslationBridge, symbol: string, d
  * nothing, so only dialects with whole years are read then. A bare root is no contract that anybody could have traded.
  */
 export function describeSymbol(symbol: string, asOf: DayNumber | undefined): DescribedSymbol | undefined {
+  const key = `${asOf ?? ""} ${symbol}`;
+  const known = remembered.get(key);
+  if (known !== undefined) return known ?? undefined;
+  const found = describeAnew(symbol, asOf);
+  if (symbol.length > rememberedLengthMax) return found;
+  if (remembered.size >= rememberedMax) remembered.clear();
+  remembered.set(key, found ?? null);
+  return found;
+}
+
+/** A desk asks for the same symbols all day, with every call. Null is what is not known. */
+const remembered = new Map<string, DescribedSymbol | null>();
+const [rememberedMax, rememberedLengthMax] = [10_000, 100];
+
+function describeAnew(symbol: string, asOf: DayNumber | undefined): DescribedSymbol | undefined {
   const among = asOf === undefined ? wholeYears : Object.values(dialects);
   const reading = readAs(symbol, among, { asOf: asOf ?? earliest, calendar });
   if (reading.ok) return reading.notes.some(({ code }) => code === "FRONT_CONTRACT") ? undefined : described(reading.instrument);

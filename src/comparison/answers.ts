@@ -524,8 +524,16 @@ function shown(value: unknown): string | null {
   return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text;
 }
 
-const keyOf = (entry: unknown, keys: readonly string[]): string =>
-  jsonText(keys.map((key) => (entry as Readonly<Record<string, unknown>> | null)?.[key]));
+/** JSON of a list of the values. */
+function keyOf(entry: unknown, keys: readonly string[]): string {
+  let text = "[";
+  for (const key of keys) {
+    const value = (entry as Readonly<Record<string, unknown>> | null)?.[key];
+    const json = typeof value === "string" ? JSON.stringify(value) : value === undefined ? "null" : jsonText(value as object);
+    text += text === "[" ? json : `,${json}`;
+  }
+  return `${text}]`;
+}
 
 /** The values of a key, without those that an entry has not. */
 function entryText(entry: Entry): string {
