@@ -205,21 +205,31 @@ describe("a desk with a live process", () => {
     ]);
     expect((await desk.run("status")).out).toMatch(/ramp to (50, )?100 every 1 s, then stay$/m);
     await process_.answersBy("modern");
-    await until(async () => {
-      const { plan, ramp } = (await desk.json("status")).document as { plan: { newSystemPercentage: number }; ramp: unknown };
-      return plan.newSystemPercentage === 100 && ramp === null;
-    }, "the ramp is over");
+    await until(
+      async () => {
+        const { plan, ramp } = (await desk.json("status")).document as { plan: { newSystemPercentage: number }; ramp: unknown };
+        return plan.newSystemPercentage === 100 && ramp === null;
+      },
+      "the ramp is over",
+      40_000,
+    );
   });
 
   it("a gradual rollback is a ramp down that ends in the rollback", async () => {
+    await process_.answersBy("modern");
+    await desk.run("traffic", "25", ...because);
     const { code, out } = await desk.run("rollback", "--gradual", "--dwell", "1s", ...because);
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^50 % of the traffic to modern, then 25 %, 10 %, 0 %, legacy alone, every 1 s while a process lives, epoch \d+\n$/,
+        /^10 % of the traffic to modern, then 0 %, legacy alone, every 1 s while a process lives, epoch \d+\n$/,
       ),
     ]);
-    await until(async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"), "rolled back");
+    await until(
+      async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"),
+      "rolled back",
+      40_000,
+    );
     await process_.answersBy("legacy");
     const { out: audit } = await desk.run("audit", "export");
     expect(JSON.parse(audit.trimEnd().split("\n").at(-1) as string)).toMatchObject({
