@@ -35,7 +35,10 @@ export const layers = {
     imports: ["domain", "engine", "symbols", "ports", "comparison", "bridges", "control", "adapters", "legacy-desk", "config"],
   },
   surfaces: { holds: "`cli`, `gateway` (HTTP)", imports: ["app", "config", "domain"] },
-  testing: { holds: "contract suites, oracles, generators and simulations that tests share", imports: ["domain", "ports", "control"] },
+  testing: {
+    holds: "contract suites, oracles, generators and simulations that tests share",
+    imports: ["domain", "ports", "control"],
+  },
 };
 
 /** Folders that are pure: no Node module, no package, no clock, no chance. */
