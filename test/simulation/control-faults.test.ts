@@ -565,7 +565,7 @@ describe("two operators at once", () => {
 describe("a clock that is an hour off", () => {
   it("in some processes, and jumping while they run: leases, ramps, sign-offs and stamps are the store's, and what is measured goes on", async () => {
     const hour = 3_600_000;
-    const desk = deskOf({ percentage: 100 });
+    const desk = deskOf({ percentage: 100, timing: { lease_ms: 1_600 } });
     const processes = await Promise.all([
       desk.begin("right").ready(),
       desk.begin("fast", { clockOffMs: hour }).ready(),

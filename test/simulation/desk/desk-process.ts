@@ -6,6 +6,7 @@
  * On its standard input: `clock MS` sets this process's time off by so much (its Date; what it measures by stays), an end ends it.
  */
 import { appendFileSync, statSync, writeSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -59,6 +60,8 @@ control.onEvent(({ kind, what, epoch }) => {
   if (kind === "plan") books.$bridge.setPlan(follower.effective.plan);
   say("event", nowMs(), kind, what, epoch);
 });
+// Most of these processes do not end by themselves.
+flushCompileCache();
 say("ready", nowMs(), follower.effective.plan.epoch, new Date().toISOString());
 
 let ends = false;
