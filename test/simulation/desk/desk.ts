@@ -243,6 +243,12 @@ export class Desk implements AsyncDisposable {
     }, 10_000);
   }
 
+  /** Writes that modern was given and legacy has not got. */
+  get owed(): number {
+    const sizeOf = (name: string): number => statSync(join(this.folder, name), { throwIfNoEntry: false })?.size ?? 0;
+    return (sizeOf("to-legacy") - sizeOf("carried")) / 24;
+  }
+
   /** Carries what modern was given over to legacy: some of it, or all. */
   carry(writesMax = Number.POSITIVE_INFINITY): number {
     const [from, to] = [join(this.folder, "to-legacy"), join(this.folder, "carried")];
