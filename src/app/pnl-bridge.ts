@@ -220,7 +220,7 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
         system.name === "modern-engine"
           ? new ModernEngineService(world)
           : new LegacyDeskService({ mode: system.mode, world: ({ marks }) => legacyWorld(world, marks) });
-      return new ModuleSystem({ name: system.name, kind: "builtin", service });
+      return new ModuleSystem({ name: system.name, kind: "builtin", service, isOurs: true });
     }
     case "module":
       return new ModuleSystem({

@@ -68,9 +68,10 @@ export function parseInstant(text: string): number | undefined {
   const [, year, month, date, hour = "0", minute = "0", second = "0", fraction = "", utc, sign, offsetHour, offsetMinute] = parts;
   const day = realDay(Number(year), Number(month), Number(date));
   if (day === undefined || Number(year) < firstYear || Number(year) >= lastYear) return undefined;
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || /[1-9]/.test(fraction.slice(6))) return undefined;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || (fraction.length > 6 && /[1-9]/.test(fraction.slice(6))))
+    return undefined;
   const clockUs = Number(hour) * hourUs + Number(minute) * minuteUs + Number(second) * secondUs;
-  const read = day * dayUs + clockUs + Number(fraction.slice(0, 6).padEnd(6, "0"));
+  const read = day * dayUs + clockUs + (fraction === "" ? 0 : Number(fraction.slice(0, 6).padEnd(6, "0")));
   if (utc !== undefined) return read;
   if (sign === undefined) return instantOfWall(read);
   const offset = Number(offsetHour) * 60 + Number(offsetMinute);

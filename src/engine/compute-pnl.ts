@@ -74,7 +74,8 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
   const method = request.method ?? "fifo";
   if (!methods.includes(method))
     throw new TypeError(`method must be one of ${methods.join(", ")}, not ${JSON.stringify(method)}`);
-  const trades = new TradeColumns(Math.max(request.trades.length, 16));
+  // No larger than it must be: arrays of a few values lie within the heap, others are asked of the system one by one.
+  const trades = new TradeColumns(Math.max(request.trades.length, 1));
   const rejected: RejectedTrade[] = [];
   const timed = new Set<number>();
   const instrumentOf = instrumentTable(request, describe);

@@ -24,5 +24,5 @@ export interface SystemCall {
   /** Milliseconds that the call may take. */
   readonly deadlineMs: number;
   /** Aborted when nobody waits any longer. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }

@@ -4,6 +4,7 @@ import { refusal } from "./foreign-error.ts";
 import { InProcessModule } from "./in-process.ts";
 import { loadModule, methodsOf, moduleAddress } from "./loading.ts";
 import { ModuleThread, type ThreadOptions, threadDefaults } from "./module-thread.ts";
+import { OwnService } from "./own-service.ts";
 
 export interface ModuleSystemOptions {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface ModuleSystemOptions {
   readonly kind?: "module" | "builtin";
   /** The service itself. It stays its owner's. Either this, or `module`. */
   readonly service?: object;
+  /** Whether the service is this program's own: see OwnService. Default false. */
+  readonly isOurs?: boolean;
   /** Where the service is: `./legacy.js#exportName`, or a `file:` URL of the same kind (see `loadModule`). */
   readonly module?: string | URL;
   /** What a relative path begins at. Default: the working folder. */
@@ -30,6 +33,7 @@ export interface ModuleSystemOptions {
 
 export const moduleDefaults = Object.freeze({
   kind: "module",
+  isOurs: false,
   isolation: "none",
   exactNumbers: true,
   answerBytesMax: 32 * 2 ** 20,
@@ -38,7 +42,7 @@ export const moduleDefaults = Object.freeze({
 
 /**
  * A module whose public methods take a request and give, or promise, an answer. It is loaded when it is first needed, or by `start()`.
- * Request and answer are copies: neither side can change what the other has.
+ * Request and answer are copies, but of a service of ours: neither side can change what the other has.
  */
 export class ModuleSystem implements BridgedSystem {
   readonly name: string;
@@ -47,13 +51,23 @@ export class ModuleSystem implements BridgedSystem {
 
   /** Throws BridgeError BAD_CONFIG where the options cannot be. */
   constructor(options: ModuleSystemOptions) {
-    const { service, module, isolation, baseFolder = process.cwd(), thread, log, ...rest } = { ...moduleDefaults, ...options };
+    const {
+      service,
+      isOurs,
+      module,
+      isolation,
+      baseFolder = process.cwd(),
+      thread,
+      log,
+      ...rest
+    } = { ...moduleDefaults, ...options };
     this.name = rest.name;
     this.kind = rest.kind;
     if ((service === undefined) === (module === undefined)) throw badOptions(this.name, "needs either a service or a module");
     if (service !== undefined) {
       if (isolation === "thread") throw badOptions(this.name, "is an object, which cannot move to a thread");
-      this.#host = new InProcessModule({ methods: methodsOf(service), dispose: async () => {} }, rest);
+      const methods = methodsOf(service);
+      this.#host = isOurs ? new OwnService(methods, rest) : new InProcessModule({ methods, dispose: async () => {} }, rest);
       return;
     }
     const address = moduleAddress(module as string | URL, baseFolder);

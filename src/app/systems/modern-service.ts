@@ -108,7 +108,7 @@ export class ModernEngineService implements PnlService {
     // Without one it would be whichever position stands first.
     if (request.symbol === undefined) throw refused("symbol is missing");
     const found = statement.positions.find((position) => isWanted(position, request));
-    return { position: found === undefined ? null : { ...servicePosition(found), lots: found.lots } };
+    return { position: found === undefined ? null : { ...servicePosition(found), lots: found.lots.map((lot) => ({ ...lot })) } };
   }
 
   /** Throws for what every request may say; the methods look at what is theirs. */

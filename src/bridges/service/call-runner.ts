@@ -56,10 +56,15 @@ export class CallContext {
     this.deadlineMs = deadlineMs;
   }
 
+  /** Whether anybody will ever abort it. */
+  get isLimited(): boolean {
+    return this.deadlineMs !== Number.POSITIVE_INFINITY;
+  }
+
   /** Made when it is first asked for: most functions never do. */
   get signal(): AbortSignal {
     // One context serves all calls without a deadline; their listeners must not meet on one signal that never fires.
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) return new AbortController().signal;
+    if (!this.isLimited) return new AbortController().signal;
     this.#controller ??= new AbortController();
     if (this.#aborted) this.#controller.abort();
     return this.#controller.signal;

@@ -5,9 +5,9 @@ import type { Side } from "../../domain/phase.ts";
 import type { MigrationPlan, PlanInput } from "../../domain/plan.ts";
 import type { CallKey } from "../../domain/route.ts";
 import { type PnlMethod, type PnlService, pnlMethods } from "../../ports/pnl-service.ts";
-import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
+import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import { BridgeCore, type BridgedMethod, type BridgeOptions, type ServiceBridgeHost } from "./bridge-core.ts";
-import type { CallOutcome, RunnerMethod, SideFunction } from "./call-runner.ts";
+import type { CallContext, CallOutcome, RunnerMethod, SideFunction } from "./call-runner.ts";
 import type { MethodCounters } from "./counters.ts";
 import type { CallComparison, FallbackReason } from "./options.ts";
 import { projections } from "./projections.ts";
@@ -227,10 +227,24 @@ export class PnLServiceBridge {
     const convert = this.#options.convert?.[side];
     return (args, context) => {
       const request = args[0] as JsonValue;
-      const deadlineMs = Number.isFinite(context.deadlineMs) ? context.deadlineMs : timeoutMs;
-      const answer = system.invoke(name, request, { deadlineMs, signal: context.signal });
+      const answer = system.invoke(name, request, new CallOfContext(context, timeoutMs));
       return convert === undefined ? answer : answer.then((value) => convert(name, value, request));
     };
+  }
+}
+
+/** A call as a system is told of it. The signal is made where somebody asks for it, which a system in this thread does not. */
+class CallOfContext implements SystemCall {
+  readonly deadlineMs: number;
+  readonly #context: CallContext;
+
+  constructor(context: CallContext, timeoutMs: number) {
+    this.#context = context;
+    this.deadlineMs = context.isLimited ? context.deadlineMs : timeoutMs;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#context.isLimited ? this.#context.signal : undefined;
   }
 }
 

@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { ModuleSystem } from "./index.ts";
+
+class Desk {
+  calls = 0;
+  async totals(request: object): Promise<object> {
+    this.calls += 1;
+    return { request };
+  }
+  refuses(): never {
+    throw Object.assign(new Error("not on a Sunday"), { code: "CLOSED" });
+  }
+  _hidden(): void {}
+}
+const service = new Desk();
+const open = () => new ModuleSystem({ name: "desk", kind: "builtin", service, isOurs: true });
+const call = { deadlineMs: 1_000 };
+
+it("hands a request on as it is, and the answer back", async () => {
+  const system = open();
+  expect([system.kind, [...(system.methods ?? [])]]).toEqual(["builtin", ["totals", "refuses"]]);
+  const request = { book: "UST" };
+  const answer = (await system.invoke("totals", request, call)) as { readonly request: object };
+  expect(answer.request).toBe(request);
+});
+
+it("says of an error whose it is, and its code, as every system does", async () => {
+  const system = open();
+  await expect(system.invoke("refuses", {}, call)).rejects.toMatchObject({
+    failure: "REFUSED",
+    code: "CLOSED",
+    message: "desk.refuses: not on a Sunday",
+  });
+  await expect(system.invoke("_hidden", {}, call)).rejects.toMatchObject({ failure: "REFUSED" });
+});
+
+it("is closed once and answers no more", async () => {
+  const system = open();
+  await system.close();
+  await system.close();
+  await expect(system.invoke("totals", {}, call)).rejects.toMatchObject({ failure: "DOWN" });
+});

@@ -1,0 +1,38 @@
+import { SystemFailure } from "../../domain/system-failure.ts";
+import type { JsonValue } from "../../ports/system.ts";
+import { foreignError, methodText, noSuchMethod, refusal } from "./foreign-error.ts";
+import type { LoadedModule } from "./loading.ts";
+
+/**
+ * Calls a service of this program, in this thread. Of ours it is known that it changes no request, answers with JSON of its own making,
+ * and settles: so nothing is copied, nothing is timed, and a call costs little more than the method. A deadline is its caller's.
+ */
+export class OwnService {
+  readonly #name: string;
+  readonly #methods: LoadedModule["methods"];
+  readonly methods: ReadonlySet<string>;
+  #closed = false;
+
+  constructor(methods: LoadedModule["methods"], { name }: { readonly name: string }) {
+    this.#name = name;
+    this.#methods = methods;
+    this.methods = new Set(methods.keys());
+  }
+
+  async start(): Promise<void> {}
+
+  async call(method: string, args: readonly JsonValue[]): Promise<unknown> {
+    if (this.#closed) throw new SystemFailure("DOWN", `${this.#name} is closed`);
+    const run = this.#methods.get(method);
+    if (run === undefined) throw refusal(noSuchMethod, `${this.#name}.${methodText(method)}`);
+    try {
+      return await run(...args);
+    } catch (thrown) {
+      throw refusal(foreignError(thrown), `${this.#name}.${method}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+}
