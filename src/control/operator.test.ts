@@ -164,6 +164,15 @@ describe("gates", () => {
     expect((await closed())[0]?.[1]).toMatch("no process");
   });
 
+  it("are closed by a mode that leaves legacy behind, which rollback warns of", async () => {
+    await goTo("primary_switch");
+    await approve("bob");
+    fleet.place.sql({ migrationMode: "new_only" });
+    await fleet.pass(100);
+    expect(await closed()).toEqual([["rollback_possible", "migration_mode is new_only: legacy is not given what is written"]]);
+    expect((await fleet.operator.overview()).rollback.why).toMatch("legacy has not got what was written under it");
+  });
+
   it("are closed by quarantine, by not knowing of it, by what is owed to legacy, by flags and by failing", async () => {
     await goTo("shadow_mode");
     fleet.quarantined = 2;
@@ -339,6 +348,15 @@ describe("traffic", () => {
     await fleet.pass(30_000, 500);
     expect(fleet.place.record.latched).toBeNull();
     expect(process.follower.effective.plan.useNewPnlSystem).toBe(true);
+  });
+
+  it("a ramp ends where somebody leaves dual_write by SQL, and does not go on when it is there again", async () => {
+    await goTo("dual_write");
+    await fleet.operator.ramp({ steps: [10, 25, 50], dwellMs: 60_000, endsIn: "stay" }, amy);
+    fleet.place.sql({ phase: "shadow_mode" });
+    await fleet.pass(2_000);
+    expect(fleet.place.record).toMatchObject({ ramp: null, overrides: { newSystemPercentage: 10 } });
+    expect(fleet.place.rows.at(-1)).toMatchObject({ action: "traffic", actor: "one" });
   });
 
   it("is taken back gradually by a ramp that ends in a rollback", async () => {

@@ -100,7 +100,8 @@ export class Operator {
     const [record, instances, signOffs] = await Promise.all([store.read(), store.instances(), store.signOffs()]);
     const { section, unreadable } = this.#section(record);
     const effective = effectivePlan(record, section?.plan, false);
-    return { record, effective, section, unreadable, instances, signOffs, rollback: this.#rollbackOf(record) };
+    const rollback = this.#rollbackOf(record, effective);
+    return { record, effective, section, unreadable, instances, signOffs, rollback };
   }
 
   /** The gates before a phase; by default the next one. */
@@ -308,9 +309,12 @@ export class Operator {
     });
   }
 
-  #rollbackOf(record: ControlRecord): Overview["rollback"] {
+  /** `effective` is the plan that would be rolled back, where somebody knows it. */
+  #rollbackOf(record: ControlRecord, effective?: EffectivePlan): Overview["rollback"] {
     if (record.legacyWindow === "closed")
       return { possible: false, why: "cannot roll back: legacy is written no longer, its window was closed by sign-off" };
+    if (effective?.plan.migrationMode === "new_only")
+      return { possible: true, why: "but migration_mode is new_only: legacy has not got what was written under it" };
     const { count, oldestMs } = this.#options.owed.owedToLegacy();
     return count === 0
       ? { possible: true, why: "nothing is owed to legacy" }

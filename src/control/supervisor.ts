@@ -1,4 +1,4 @@
-import { phaseAfter } from "../domain/phase.ts";
+import { phaseAfter, phasePolicies } from "../domain/phase.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { AuditRow, ControlRecord, ControlStore } from "../ports/control-store.ts";
@@ -117,12 +117,25 @@ export class Supervisor {
       this.#ramp = undefined;
       return;
     }
+    const { plan } = this.#options.follower.effective;
+    if (phasePolicies[plan.phase].answers !== "by-route") {
+      // Somebody has moved on, or back: when the percentage counts again, it must not begin where this one would have ended.
+      const reason = `the phase is ${plan.phase}, in which no percentage counts: the ramp ends`;
+      await store.change({
+        actor: this.#options.name,
+        action: "traffic",
+        reason,
+        set: { ramp: null },
+        expectedEpoch: record.epoch,
+      });
+      return;
+    }
     const nowMs = clock.monotonicMs();
     if (this.#ramp?.epoch !== record.epoch) this.#ramp = { epoch: record.epoch, sinceMs: nowMs };
     if (nowMs - this.#ramp.sinceMs < ramp.dwellMs) return;
     // Up only while modern is in use; a way down goes on whatever else happened.
     const next = ramp.steps[0];
-    const isUp = next !== undefined && next > this.#options.follower.effective.plan.newSystemPercentage;
+    const isUp = next !== undefined && next > plan.newSystemPercentage;
     if (isUp && whyOutOfUse(record) !== undefined) return;
     await store.change(nextStep({ ...record, ramp }, clock.nowMs()));
   }
