@@ -122,6 +122,8 @@ export class Sightings {
   tellAt = 1;
 }
 
+type Row = Readonly<Record<string, unknown>>;
+
 interface Tolerance {
   readonly exact: Fraction;
   readonly near: number;
@@ -222,7 +224,7 @@ class Walk implements Judgement {
   readonly #fieldsMax: number;
   #nested = 0;
   /** The entries that the walk is inside of, outermost first. */
-  readonly #inside: Entry[] = [];
+  #inside: Entry[] | undefined;
 
   constructor(today: string, valuesMax: number, fieldsMax: number, fields: FieldDifference[] | undefined) {
     this.#today = today;
@@ -256,7 +258,8 @@ class Walk implements Judgement {
     else if (shape !== shapeOf(modern)) {
       this.compared += 1;
       this.#tell(place, "diverged", legacy, modern, false);
-    } else compareShape[shape](this, place, legacy as never, modern as never, depth);
+    } else if (shape === "object") this.compareObjects(place, legacy as Row, modern as Row, depth);
+    else compareShape[shape](this, place, legacy as never, modern as never, depth);
   }
 
   compareMoments(place: Place, legacy: Date, modern: Date): void {
@@ -284,12 +287,7 @@ class Walk implements Judgement {
     if (legacy !== modern) this.#tell(place, "not_comparable", legacy, modern, false);
   }
 
-  compareObjects(
-    place: Place,
-    legacy: Readonly<Record<string, unknown>>,
-    modern: Readonly<Record<string, unknown>>,
-    depth: number,
-  ): void {
+  compareObjects(place: Place, legacy: Row, modern: Row, depth: number): void {
     const leavesNoneOut = this.#today === "";
     let shared = 0;
     let leaves = 0;
@@ -340,6 +338,7 @@ class Walk implements Judgement {
   }
 
   #compareEntry(place: Place, entry: Entry, legacy: unknown, modern: unknown, depth: number): void {
+    this.#inside ??= [];
     this.#inside.push(entry);
     this.compare(place, legacy, modern, depth + 1);
     this.#inside.pop();
@@ -387,7 +386,7 @@ class Walk implements Judgement {
     if (verdict !== this.verdict && rank[verdict] > rank[this.verdict]) this.verdict = verdict;
     if (this.#fields === undefined) this.#count(place.sightings[verdict]);
     else if (this.#fields.length >= this.#fieldsMax) this.more += 1;
-    else this.#fields.push(new Difference(place.path, this.#inside.slice(), verdict, legacy, modern, areNumbers));
+    else this.#fields.push(new Difference(place.path, this.#inside?.slice() ?? nowhere, verdict, legacy, modern, areNumbers));
   }
 
   #count(sightings: Sightings): void {
@@ -407,6 +406,8 @@ const none: ReadonlySet<never> = new Set();
 
 /** The key of a list's entry (JSON of the values that it is paired by), or its place. */
 type Entry = string | number;
+
+const nowhere: readonly Entry[] = [];
 
 /** A difference whose texts are made when somebody looks; of objects at once, since they may change and are not ours to keep. */
 class Difference implements FieldDifference {
@@ -502,9 +503,8 @@ function shapeOf(value: object): Shape {
 
 type Compare<Value> = (walk: Walk, place: Place, legacy: Value, modern: Value, depth: number) => void;
 
-const compareShape: Readonly<Record<Shape, Compare<never>>> = {
+const compareShape: Readonly<Record<Exclude<Shape, "object">, Compare<never>>> = {
   list: (walk, place, legacy, modern, depth) => walk.compareLists(place, legacy, modern, depth),
-  object: (walk, place, legacy, modern, depth) => walk.compareObjects(place, legacy, modern, depth),
   moment: (walk, place, legacy, modern) => walk.compareMoments(place, legacy, modern),
   map: (walk, place, legacy, modern, depth) => walk.compareMaps(place, legacy, modern, depth),
   set: (walk, place, legacy, modern, depth) => walk.compareSets(place, legacy, modern, depth),
@@ -528,7 +528,7 @@ function shown(value: unknown): string | null {
 function keyOf(entry: unknown, keys: readonly string[]): string {
   let text = "[";
   for (const key of keys) {
-    const value = (entry as Readonly<Record<string, unknown>> | null)?.[key];
+    const value = (entry as Row | null)?.[key];
     const json = typeof value === "string" ? JSON.stringify(value) : value === undefined ? "null" : jsonText(value as object);
     text += text === "[" ? json : `,${json}`;
   }
