@@ -117,10 +117,8 @@ export const simpleGates: readonly Gate[] = [
   {
     name: "rollback_possible",
     title: "the way back is open",
-    judge: ({ record, effective, owedToLegacy: { count, oldestMs } }) => {
+    judge: ({ record, owedToLegacy: { count, oldestMs } }) => {
       if (record.legacyWindow === "closed") return { open: false, why: "the window to legacy is closed" };
-      if (effective.plan.migrationMode === "new_only")
-        return { open: false, why: "migration_mode is new_only: legacy is not given what is written" };
       return count === 0
         ? { open: true, why: "nothing is owed to legacy" }
         : { open: false, why: `${count} writes are owed to legacy, the oldest for ${oldestMs} ms` };

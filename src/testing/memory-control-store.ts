@@ -112,7 +112,7 @@ export class MemoryControlPlace {
     const { actor, action, reason, evidence } = note;
     this.rows.push({
       seq: this.rows.length + 1,
-      at: this.now(),
+      at: after === null ? this.now() : this.record.updatedAt,
       actor,
       action,
       reason,

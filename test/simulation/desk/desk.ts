@@ -280,7 +280,7 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-export async function until(holds: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<number> {
+export async function until(holds: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<number> {
   const beganMs = performance.now();
   while (!(await holds())) {
     if (performance.now() - beganMs > withinMs) throw new Error(`did not come true within ${withinMs} ms: ${holds}`);
