@@ -1,13 +1,18 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { parse as parseYaml } from "yaml";
 import {
   type Config,
   type ConfigListing,
   type ConfigValue,
   configJsonSchema,
   configSources,
+  type EditValue,
+  editYaml,
   listConfig,
   loadConfig,
+  readConfigText,
+  writeConfigFile,
 } from "../config/index.ts";
 import type { EffectivePlan, PlanSource, PlanValue } from "../control/index.ts";
 import { BridgeError } from "../domain/errors.ts";
@@ -26,6 +31,30 @@ export async function validateConfig(path: string): Promise<Validation> {
   } catch (error) {
     if (error instanceof BridgeError && error.code === "BAD_CONFIG") return { ok: false, error };
     throw error;
+  }
+}
+
+/**
+ * Sets a value of a file, or removes it where none is given; every other character stays, comments included. `value` is YAML, as it would
+ * stand behind the key. False where it stood so already. Throws BAD_CONFIG, with the file unchanged, where it would be none any more.
+ */
+export async function setConfigValue(path: string, key: string, value: string | undefined): Promise<boolean> {
+  const text = await readConfigText(path);
+  const edited = editYaml(text, [{ path: key, value: value === undefined ? undefined : yamlValue(key, value) }], path);
+  if (edited === text) return false;
+  await writeConfigFile(path, edited);
+  return true;
+}
+
+function yamlValue(key: string, text: string): EditValue {
+  try {
+    return parseYaml(text) as EditValue;
+  } catch (cause) {
+    throw new BridgeError("BAD_USAGE", {
+      what: `the value of ${key} is no YAML: ${text}`,
+      mend: 'write 25, true, "text" or [a, b]',
+      cause,
+    });
   }
 }
 

@@ -57,7 +57,8 @@ export interface PnlBridge {
  * that. Without a control store the file's own plan holds. A change of the file is noticed: its plan without a control store is obeyed
  * at once, with one it is reported as drift; all else holds from the next start on.
  *
- * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws; a control store that is away is no hindrance.
+ * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws but UNWRITABLE, which is logged; a control store that is away is no
+ * hindrance.
  */
 export async function createPnlBridge({ config: given, onComparison, marks, owed, log }: PnlBridgeOptions): Promise<PnlBridge> {
   const config = typeof given === "string" ? await loadConfig(given) : given;
@@ -65,7 +66,7 @@ export async function createPnlBridge({ config: given, onComparison, marks, owed
   const systems = await openSystems(config, folder, log);
   const opened: { close(): Promise<void> | void }[] = [systems.legacy, systems.modern];
   try {
-    const evidence = await openEvidence(config, folder);
+    const evidence = await openEvidence(config, folder).catch((failure) => withoutEvidence(failure, log));
     if (evidence !== undefined) opened.push(evidence);
     const monitor = new HostMonitor();
     opened.push(monitor);
@@ -275,6 +276,15 @@ function conversions({ systems }: Config): Partial<Record<Side, ConvertAnswer>> 
     ...(inPoints(systems.legacy) ? { legacy: pointsToMoney } : {}),
     ...(inPoints(systems.modern) ? { modern: pointsToMoney } : {}),
   };
+}
+
+/**
+ * A folder in which nothing can be written any more does not keep calls from being answered; what is compared is then kept in this process
+ * alone, and whoever judges by evidence finds none. Everything else that is wrong with the store is thrown.
+ */
+function withoutEvidence(failure: unknown, log = (line: string): void => void process.stderr.write(`${line}\n`)): undefined {
+  if (!(failure instanceof BridgeError) || failure.code !== "UNWRITABLE") throw failure;
+  log(`comparisons are not kept: ${failure.line}`);
 }
 
 /** Comparisons stand beside the control store: in a file of their own, or in the same database. */

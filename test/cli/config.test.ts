@@ -99,6 +99,34 @@ describe("config show", () => {
     }));
 });
 
+describe("config set", () => {
+  const file = "migration: # of the desk\n  phase: shadow_mode   # since monday\n  traffic_routing: { user_whitelist: [amy] }\n";
+
+  it("changes one value, and not a character besides", () =>
+    withFiles({ "desk.yaml": file }, async (folder) => {
+      const path = join(folder, "desk.yaml");
+      const set = (...change: readonly string[]) => pnlBridge(["config", "set", ...change, "--config", path]);
+      expect(await set("migration.phase", "read_only")).toMatchObject({
+        code: 0,
+        out: `migration.phase is read_only in ${path}\n`,
+      });
+      expect((await set("migration.traffic_routing.user_whitelist", "[amy, bob]")).code).toBe(0);
+      const text = await readFile(path, "utf8");
+      // However the list is spaced.
+      expect(text.replace(/\[ ?amy, bob ?\]/, "[amy]")).toBe(file.replace("shadow_mode", "read_only"));
+      expect((await set("migration.phase", "read_only")).out).toMatch("already");
+      expect((await set("migration.phase")).out).toBe(`migration.phase removed in ${path}\n`);
+    }));
+
+  it("leaves the file as it is where it would be none any more", () =>
+    withFiles({ "desk.yaml": file }, async (folder) => {
+      const path = join(folder, "desk.yaml");
+      const { code, err } = await pnlBridge(["config", "set", "migration.phase", "shadow", "--config", path]);
+      expect([code, await readFile(path, "utf8")]).toEqual([2, file]);
+      expect(err).toMatch(/^BAD_CONFIG: .*must be read_only/);
+    }));
+});
+
 it("config schema prints JSON Schema, for reading or on one line", async () => {
   const read = await pnlBridge(["config", "schema"]);
   const line = await pnlBridge(["config", "schema", "--json"]);

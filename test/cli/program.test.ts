@@ -97,7 +97,7 @@ describe("--help", () => {
     ]);
     const within: Readonly<Record<string, readonly string[]>> = {
       symbols: ["translate", "variants", "check", "dialects"],
-      config: ["validate", "show", "schema", "publish"],
+      config: ["validate", "show", "schema", "set", "publish"],
       phase: ["advance", "retreat", "set"],
       whitelist: ["add", "remove"],
       audit: ["verify", "export"],

@@ -507,6 +507,8 @@ describe("a disk", () => {
       const healed = isUp ? started : await desk.begin("one").ready();
       await until(() => healed.reads.at(-1)?.source === "modern");
       const again = await desk.operator();
+      // One that has served without its store is in the fleet when it has found it.
+      await until(async () => (await again.store.instances()).some(({ ageMs }) => ageMs < 1_000));
       expect((await again.operator.rollback(eve)).acknowledged).toContain("one");
       expect(await answersNow(healed)).toEqual(["legacy"]);
     },

@@ -32,6 +32,9 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
   const database = new Database(path, { timeout: 0, fileMustExist: mustExist });
   try {
     const version = versionOf(database, path, kind);
+    // Somebody is putting a copy back, or has emptied it: what is made here now would be a store that nobody has filled.
+    if (mustExist && version === 0)
+      throw new BridgeError("SYSTEM_DOWN", { what: "the file is there again, and empty", where: path, mend: "bring it back" });
     database.pragma("journal_mode = WAL");
     database.pragma(`synchronous = ${kind.synchronous}`);
     if (version < kind.migrations.length) database.transaction(() => migrate(database, path, kind)).immediate();

@@ -155,6 +155,7 @@ const configuration = program
 Examples:
   pnl-bridge config validate --config pnl_migration_config.yaml
   pnl-bridge config show --config pnl_migration_config.yaml
+  pnl-bridge config set migration.traffic_routing.new_system_percentage 25 --config pnl_migration_config.yaml
   pnl-bridge config schema > pnl_migration_config.schema.json`,
   );
 command(
@@ -194,6 +195,13 @@ const fleetConfig = () => new Option("--config <file>", "the configuration file 
 const reason = () => new Option("--reason <text>", "why; the audit keeps it").makeOptionMandatory();
 const actor = () => new Option("--actor <name>", "who, for the audit (default: the user of the operating system)");
 const dwell = () => new Option("--dwell <duration>", "how long each step of a ramp stands, such as 90s, 10m, 1h");
+command(
+  "set",
+  "changes one value in the file, and not a character besides: comments stay",
+  () => import("./commands/config-set.ts"),
+  [new Option("--config <file>", "the configuration file").makeOptionMandatory(), json()],
+  { under: configuration, argument: new Argument("<change...>", "a dotted key and its value; a key alone is removed") },
+);
 command(
   "publish",
   "makes what the file says of the migration the plan of the whole fleet",
