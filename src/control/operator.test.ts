@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Phase, phases } from "../domain/phase.ts";
 import type { SignOff } from "../ports/control-store.ts";
-import { allFlags, amy, Fleet, type Process, publishedSection, timing } from "../testing/fleet.ts";
+import { allFlags, amy, Fleet, type Process, publishedSection, settle, timing } from "../testing/fleet.ts";
 
 let fleet: Fleet;
 let process: Process;
@@ -354,6 +354,22 @@ describe("traffic", () => {
     await fleet.pass(2_000);
     expect(fleet.place.record).toMatchObject({ ramp: null, overrides: { newSystemPercentage: 10 } });
     expect(fleet.place.rows.at(-1)).toMatchObject({ action: "traffic", actor: "one" });
+  });
+
+  it("what a trigger fired for does not fire again, however soon modern is taken back", async () => {
+    await goTo("dual_write");
+    await process.supervisor.second();
+    process.signals = { ...process.signals, servedMismatches: 1 };
+    await process.supervisor.second();
+    await settle();
+    expect(fleet.place.record.latched).toMatch("served_mismatch");
+    expect((await fleet.operator.move({ kind: "set", phase: "dual_write" }, amy)).moved).toBe(true);
+    await settle();
+    await process.supervisor.second();
+    expect(fleet.place.record.latched).toBeNull();
+    process.signals = { ...process.signals, servedMismatches: 2 };
+    await process.supervisor.second();
+    expect(fleet.place.record.latched).toMatch("1 of modern's answers");
   });
 
   it("is taken back gradually by a ramp that ends in a rollback", async () => {

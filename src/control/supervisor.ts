@@ -101,6 +101,8 @@ export class Supervisor {
     if (latched !== null || overrides.useNewPnlSystem === false) return;
     const set = { latched: reason, ramp: null, voidCache: true } as const;
     const changed = await store.change({ actor: name, action: "trigger", reason, evidence, set });
+    // Known already, should a person take it back before the next second.
+    this.#wasOutOfUse = true;
     alerts.send({
       kind: "trigger",
       title: `modern was taken out of use: ${why}`,
