@@ -11,6 +11,7 @@ import { openSqliteControlStore } from "../adapters/sqlite/index.ts";
 import { type Config, type MigrationSection, migrationSection, readMigrationSection } from "../config/index.ts";
 import {
   type AuditReport,
+  auditHead,
   type ControlEvent,
   type EffectivePlan,
   type Freshness,
@@ -54,6 +55,8 @@ export interface ControlPlaneOptions extends ControlSettings {
 
 /** Until there are dual writes, nothing is owed. */
 const nothingOwed: OwedWrites = { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) };
+/** Until files are watched, nothing is put there. */
+const noneQuarantined = (): number => 0;
 const startMsMax = 2_000;
 
 /** The state of the fleet on one screen. */
@@ -99,7 +102,7 @@ export class ControlPlane {
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
-    const { config, folder, owed = nothingOwed, quarantined = () => 0, signals, report } = options;
+    const { config, owed = nothingOwed, quarantined = noneQuarantined, signals, report } = options;
     const { control } = config;
     const name = options.name ?? control.instance ?? `${hostname()}/${process.pid}`;
     this.#published = publishedOf(config);
@@ -125,7 +128,7 @@ export class ControlPlane {
     });
     this.#supervisor = new Supervisor({
       follower: this.follower,
-      operator: (store) => operatorOver(store, { config, folder }, { alerts: this.alerts, owed, quarantined }),
+      operator: (store) => this.#operatorOver(store),
       alerts: this.alerts,
       clock: systemClock,
       digest: sha256,
@@ -174,8 +177,12 @@ export class ControlPlane {
 
   /** Throws SYSTEM_DOWN where the store was never reached. */
   get operator(): Operator {
-    const { owed = nothingOwed, quarantined = () => 0 } = this.#options;
-    return operatorOver(this.store, this.#options, { alerts: this.alerts, owed, quarantined });
+    return this.#operatorOver(this.store);
+  }
+
+  #operatorOver(store: ControlStore): Operator {
+    const { owed = nothingOwed, quarantined = noneQuarantined } = this.#options;
+    return operatorOver(store, this.#options, { alerts: this.alerts, owed, quarantined });
   }
 
   get store(): ControlStore {
@@ -243,12 +250,15 @@ export interface OperatorSession {
 export async function openOperator(settings: ControlSettings): Promise<OperatorSession> {
   const store = await openControlStore(settings);
   const alerts = alertsOf(settings.config, `${hostname()} (command)`);
-  const operator = operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: () => 0 });
+  const operator = operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined });
   return {
     operator,
     store,
     alerts,
-    status: () => statusOf(store, operator, settings, null),
+    status: async () => {
+      const head = await auditHead(store);
+      return statusOf(store, operator, settings, head.seq === 0 ? null : head);
+    },
     verifyAudit: () => verifyStore(store, settings),
     close: async () => {
       alerts.close();
@@ -326,13 +336,13 @@ async function statusOf(
   store: ControlStore,
   operator: Operator,
   { config }: ControlSettings,
-  knownHead: Status["auditHead"],
+  auditHead: Status["auditHead"],
 ): Promise<Status> {
-  const { record, effective, unreadable, instances, rollback } = await operator.overview();
+  const overview = await operator.overview();
+  const { record, effective, unreadable, instances, rollback } = overview;
   const { plan, from, held } = effective;
   const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist, legacyWindow } = plan;
-  const gates = phase === "cleanup" ? null : await operator.gates();
-  const [head] = knownHead === null ? (await store.seals(0, 100_000)).slice(-1) : [knownHead];
+  const gates = phase === "cleanup" ? null : await operator.gates(undefined, overview);
   return {
     store: store.where,
     phase,
@@ -357,6 +367,6 @@ async function statusOf(
       report,
       state: ageMs > config.control.leaseMs ? "gone" : seenEpoch < record.epoch ? "behind" : "live",
     })),
-    auditHead: head === undefined ? null : { seq: head.seq, hash: head.hash },
+    auditHead,
   };
 }

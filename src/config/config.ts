@@ -11,6 +11,7 @@ import { BridgeError, unreachable } from "../domain/errors.ts";
 import { nearest } from "../domain/nearest.ts";
 import { type Phase, phases } from "../domain/phase.ts";
 import { type MigrationPlan, planOf } from "../domain/plan.ts";
+import { type TriggerLimits, triggerDefaults } from "../domain/trigger-limits.ts";
 import { type LocatedYaml, type Problem, pathKey, readYaml, withoutUser } from "./located-yaml.ts";
 import { type ConfigFile, configSchema, type legacyModes, type pnlUnits, secretValues, unreadSections } from "./schema.ts";
 
@@ -41,22 +42,11 @@ export interface Config {
   };
   /** Phases that a second person must approve, in their order. */
   readonly approvals: { readonly twoPerson: readonly Phase[] };
-  readonly triggers: TriggersConfig;
+  readonly triggers: TriggerLimits;
   readonly gateway: GatewayConfig;
   readonly control: ControlConfig;
   /** Dotted names of what the file says and nothing reads yet, in the order of the contract. */
   readonly unused: readonly string[];
-}
-
-/** When modern is taken out of use without asking anybody. */
-export interface TriggersConfig {
-  /** Above 0, up to 1. */
-  readonly errorRate: number;
-  readonly errorCallsMin: number;
-  readonly windowS: number;
-  readonly servedMismatch: boolean;
-  readonly quarantine: boolean;
-  readonly owedAgeS: number;
 }
 
 export const tokenRoles = ["viewer", "operator", "admin"] as const;
@@ -132,14 +122,7 @@ export const defaultConfig: Config = frozen({
   stores: { control: null },
   monitoring: { logAllCalculations: true, performanceTracking: true, alertUrl: null },
   approvals: { twoPerson: [] },
-  triggers: {
-    errorRate: 0.5,
-    errorCallsMin: 20,
-    windowS: 10,
-    servedMismatch: true,
-    quarantine: true,
-    owedAgeS: 30,
-  },
+  triggers: triggerDefaults,
   gateway: {
     host: "127.0.0.1",
     port: 8080,

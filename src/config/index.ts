@@ -8,7 +8,6 @@ export type {
   ModuleConfig,
   SystemConfig,
   TokenRole,
-  TriggersConfig,
 } from "./config.ts";
 export { configJsonSchema, defaultConfig, isLoopback, loadConfig, parseConfig, readConfigText, tokenRoles } from "./config.ts";
 export { type ConfigListing, type ConfigValue, configSources, listConfig } from "./config-sources.ts";

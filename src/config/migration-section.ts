@@ -4,7 +4,8 @@
  */
 import { BridgeError } from "../domain/errors.ts";
 import type { PlanInput } from "../domain/plan.ts";
-import { type Config, configBytesMax, readConfig, type TriggersConfig } from "./config.ts";
+import type { TriggerLimits } from "../domain/trigger-limits.ts";
+import { type Config, configBytesMax, readConfig } from "./config.ts";
 import { fleetWide } from "./whole-file.ts";
 
 /** What a published section says. */
@@ -15,7 +16,7 @@ export interface MigrationSection {
   readonly validation: Config["validation"];
   readonly alertUrl: string | null;
   readonly twoPerson: Config["approvals"]["twoPerson"];
-  readonly triggers: TriggersConfig;
+  readonly triggers: TriggerLimits;
 }
 
 export const migrationSection = (config: Config): string => JSON.stringify(sorted(fleetWide(config)));

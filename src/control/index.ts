@@ -4,6 +4,7 @@ export {
   type AuditHead,
   type AuditReport,
   auditFaults,
+  auditHead,
   type Digest,
   verifyAudit,
 } from "./audit-chain.ts";
@@ -23,4 +24,4 @@ export { type By, type MoveResult, Operator, type Overview, pause, type Rollback
 export { rampDefaults } from "./ramp.ts";
 export type { ReadSection, Section } from "./section.ts";
 export { Supervisor } from "./supervisor.ts";
-export type { Firing, Signals, TriggerLimits } from "./triggers.ts";
+export type { Firing, Signals } from "./triggers.ts";

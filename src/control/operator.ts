@@ -104,9 +104,9 @@ export class Operator {
     return { record, effective, section, unreadable, instances, signOffs, rollback };
   }
 
-  /** The gates before a phase; by default the next one. */
-  async gates(target?: Phase): Promise<GateReport> {
-    const overview = await this.overview();
+  /** The gates before a phase, by default the next one; of the moment of an overview, by default a new one. */
+  async gates(target?: Phase, seen?: Overview): Promise<GateReport> {
+    const overview = seen ?? (await this.overview());
     const { phase } = overview.effective.plan;
     return this.#judge(overview, target ?? phaseAfter(phase) ?? phase);
   }

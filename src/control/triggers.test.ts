@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Phase } from "../domain/phase.ts";
-import { type Signals, type TriggerLimits, Triggers } from "./triggers.ts";
+import type { TriggerLimits } from "../domain/trigger-limits.ts";
+import { type Signals, Triggers } from "./triggers.ts";
 
 const limits: TriggerLimits = {
   errorRate: 0.5,

@@ -1,19 +1,5 @@
 import { type Phase, positionOf } from "../domain/phase.ts";
-
-/** When modern is taken out of use without asking anybody. */
-export interface TriggerLimits {
-  /** 0 to 1: share of the calls that modern should have answered and failed, within the window. */
-  readonly errorRate: number;
-  /** Fewer calls prove nothing. */
-  readonly errorCallsMin: number;
-  readonly windowS: number;
-  /** Whether one divergence in what modern answered is enough. */
-  readonly servedMismatch: boolean;
-  /** Whether anything in quarantine is, from dual_write on. */
-  readonly quarantine: boolean;
-  /** How long a write may be owed to legacy. */
-  readonly owedAgeS: number;
-}
+import type { TriggerLimits } from "../domain/trigger-limits.ts";
 
 /** What a process has counted since it began, and what stands now. */
 export interface Signals {

@@ -13,6 +13,7 @@ import {
   Supervisor,
   simpleGates,
 } from "../control/index.ts";
+import { triggerDefaults } from "../domain/trigger-limits.ts";
 import type { Alert } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlStore, Published } from "../ports/control-store.ts";
@@ -26,7 +27,7 @@ export const digest = (text: string): string => createHash("sha256").update(text
 export function publishedSection(section: Partial<Section> & Pick<Section, "plan">): Published {
   const text = JSON.stringify({
     twoPerson: [],
-    triggers: defaultTriggers,
+    triggers: triggerDefaults,
     tolerances: { position: "0.0001", pnl: "0.01" },
     ...section,
   });
@@ -34,14 +35,6 @@ export function publishedSection(section: Partial<Section> & Pick<Section, "plan
 }
 export const readSection = (text: string): Section => JSON.parse(text);
 
-const defaultTriggers: Section["triggers"] = {
-  errorRate: 0.5,
-  errorCallsMin: 20,
-  windowS: 10,
-  servedMismatch: true,
-  quarantine: true,
-  owedAgeS: 30,
-};
 export const allFlags = { calculator: true, storage: true, reports: true };
 export const amy: By = { actor: "amy", reason: "because" };
 

@@ -151,7 +151,7 @@ describe("RUNBOOK.md", () => {
 
   for (const [at, { command, output, exit, scene, needs }] of steps.entries())
     it(`${at + 1}. ${command}${needs === undefined ? "" : ` (needs ${needs} and psql)`}`, async (context) => {
-      if (needs === "postgres" && postgres === undefined) return context.skip();
+      if (needs === "postgres" && postgres === undefined) return context.skip(postgresMissing() ?? "this machine has no psql");
       // The copy that the last chapter goes back to, made as it says.
       if (scene === "the control file was overwritten") {
         const backup = `${process.execPath} -e 'require("${join(root, "node_modules/better-sqlite3")}")("${store}").backup("copy.db")'`;
