@@ -18,10 +18,10 @@ const strangerRules = names
   .filter((folder) => layers[folder].strangers)
   .map((folder) => ({
     name: `strangers-${folder}`,
-    comment: `siblings in src/${folder} do not know each other: share through domain or ports, meet in app`,
+    comment: `sub-folders of src/${folder} do not import each other: share through ${layers[folder].common ?? "domain or ports"}, meet in app`,
     severity: "error",
     from: { path: `^src/${folder}/([^/]+)/`, pathNot: "\\.test\\.ts$" },
-    to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/$1/` },
+    to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/($1${layers[folder].common ? `|${layers[folder].common}` : ""})/` },
   }));
 
 const typesOnlyRules = names
@@ -41,7 +41,7 @@ export default {
     ...typesOnlyRules,
     {
       name: "pure",
-      comment: "domain, engine, symbols, ports and comparison know no Node, no package, no disk: hand it in",
+      comment: `${pure.join(", ")} import no Node module and no package: hand the thing in`,
       severity: "error",
       from: { path: any(pure), pathNot: "\\.test\\.ts$" },
       to: { dependencyTypes: ["core", "npm", "npm-dev", "npm-optional"] },

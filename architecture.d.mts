@@ -1,7 +1,13 @@
 export declare const layers: Readonly<
   Record<
     string,
-    { readonly holds: string; readonly imports: readonly string[]; readonly strangers?: boolean; readonly typesOnly?: boolean }
+    {
+      readonly holds: string;
+      readonly imports: readonly string[];
+      readonly strangers?: boolean;
+      readonly common?: string;
+      readonly typesOnly?: boolean;
+    }
   >
 >;
 export declare const pure: readonly string[];

@@ -1,27 +1,41 @@
-// The layer table: a folder of src/ imports only from the folders listed for it. ARCHITECTURE.md prints it (a test compares),
-// .dependency-cruiser.mjs turns it into rules. A folder whose parts are strangers to each other is marked `strangers`.
+// The layer table: a folder of src/ imports only from the folders listed for it. ARCHITECTURE.md prints the table
+// (a test compares them), and .dependency-cruiser.mjs turns it into rules. `strangers`: the sub-folders do not import
+// each other. `common`: the one sub-folder that all of them may import.
 export const layers = {
+  base: { holds: "tools without any P&L word: exact numbers, exact JSON, errors, nearest names; pure", imports: [] },
   domain: {
-    holds: "words and rules, pure and synchronous: exact numbers, price notations, trading days, calendars",
-    imports: [],
+    holds: "words and rules: `market` (trading days, price notations), `migration` (phases, plans, routes, verdicts); pure",
+    imports: ["base"],
   },
-  engine: { holds: "the modern P&L module: trade columns, lot matching, marks, daily P&L; pure", imports: ["domain"] },
+  platform: { holds: "Node tools without any P&L word: atomic files, pending calls, threads, lines of text", imports: ["base"] },
+  engine: {
+    holds: "the modern P&L module: trade intake, trade columns, lot matching, marks, daily P&L; pure",
+    imports: ["base", "domain"],
+  },
   symbols: {
     holds: "the canonical instrument, the grammar of every dialect, products, codes and expiries, the translator; pure",
-    imports: ["domain"],
+    imports: ["base", "domain"],
   },
-  ports: { holds: "interfaces to the outside; no code", imports: ["domain"] },
-  comparison: { holds: "pairing, tolerances, verdicts (`PnLComparisonValidator`); pure", imports: ["domain"] },
+  ports: { holds: "interfaces to the outside; no code", imports: ["base", "domain"] },
+  comparison: {
+    holds: "one judgement of two numbers; pairs of rows (`PnLComparisonValidator`) and of answers use it; pure",
+    imports: ["base", "domain", "engine", "ports"],
+  },
   bridges: {
-    holds: "data plane: `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`); siblings are strangers",
-    imports: ["domain", "engine", "symbols", "comparison", "ports"],
+    holds:
+      "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`); pure",
+    imports: ["base", "domain", "engine", "symbols", "comparison", "ports"],
     strangers: true,
+    common: "core",
   },
-  control: { holds: "plan, phases, gates, ramps, triggers, rollback, audit; pure", imports: ["domain", "ports"] },
+  control: {
+    holds: "plan, phases, gates, ramps, triggers, rollback, audit: every operator rule; pure",
+    imports: ["base", "domain", "ports"],
+  },
   adapters: {
     holds:
-      "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`; siblings are strangers",
-    imports: ["domain", "engine", "symbols", "ports"],
+      "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`",
+    imports: ["base", "domain", "engine", "symbols", "ports", "platform"],
     strangers: true,
   },
   "legacy-desk": {
@@ -29,17 +43,33 @@ export const layers = {
     imports: ["ports"],
     typesOnly: true,
   },
-  config: { holds: "YAML schema, loading, defaults", imports: ["domain"] },
+  config: {
+    holds: "one table of keys, from which schema, defaults, types and docs follow; loading and editing of files",
+    imports: ["base", "domain", "platform", "control"],
+  },
   app: {
     holds: "composition: the only place that knows everyone",
-    imports: ["domain", "engine", "symbols", "ports", "comparison", "bridges", "control", "adapters", "legacy-desk", "config"],
+    imports: [
+      "base",
+      "domain",
+      "platform",
+      "engine",
+      "symbols",
+      "ports",
+      "comparison",
+      "bridges",
+      "control",
+      "adapters",
+      "legacy-desk",
+      "config",
+    ],
   },
-  surfaces: { holds: "`cli`, `gateway` (HTTP)", imports: ["app", "config", "domain"] },
+  surfaces: { holds: "`cli`, `gateway` (HTTP)", imports: ["app", "config", "domain", "base"] },
   testing: {
     holds: "contract suites, oracles, generators and simulations that tests share",
-    imports: ["domain", "ports", "control"],
+    imports: ["base", "domain", "ports", "control"],
   },
 };
 
 /** Folders that are pure: no Node module, no package, no clock, no chance. */
-export const pure = ["domain", "engine", "symbols", "ports", "comparison", "bridges", "control"];
+export const pure = ["base", "domain", "engine", "symbols", "ports", "comparison", "bridges", "control"];

@@ -1,8 +1,8 @@
 /** The gateway with nothing behind it but the legacy system: what the bridge is measured against. Prints its URL as `serve` does. */
-import { openSystem } from "../src/app/pnl-bridge.ts";
+import { openSystem } from "../src/app/bridge/pnl-bridge.ts";
+import type { JsonValue } from "../src/base/exact-json.ts";
 import { loadConfig } from "../src/config/index.ts";
-import type { JsonValue } from "../src/domain/exact-json.ts";
-import { planOf } from "../src/domain/plan.ts";
+import { planOf } from "../src/domain/migration/plan.ts";
 import { type GatewayOptions, startGateway } from "../src/surfaces/gateway/index.ts";
 
 const config = await loadConfig(process.argv[2] as string);

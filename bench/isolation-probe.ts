@@ -3,8 +3,8 @@
  * a process of its own, since some of them end it. Prints a finding as JSON.
  */
 import { CommandSystem } from "../src/adapters/worker/index.ts";
-import { inThread } from "../src/app/in-thread.ts";
-import { createServiceBridge } from "../src/app/service.ts";
+import { inThread } from "../src/app/bridge/in-thread.ts";
+import { createServiceBridge } from "../src/app/bridge/service.ts";
 import { type BridgedService, currentCall } from "../src/bridges/service/index.ts";
 import { median } from "./measure.ts";
 import { launchDarkly, type Shadowed, type TwoSides, withLaunchDarkly, withTrello, withTzientist } from "./other-libraries.ts";

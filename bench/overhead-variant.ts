@@ -4,7 +4,7 @@
  */
 import { systemClock } from "../src/adapters/host/index.ts";
 import { bridgeServices, type ServiceBridgeHost } from "../src/bridges/service/index.ts";
-import type { PlanInput } from "../src/domain/plan.ts";
+import type { PlanInput } from "../src/domain/migration/plan.ts";
 import { median } from "./measure.ts";
 import { launchDarkly, type TwoSides, withLaunchDarkly, withTzientist } from "./other-libraries.ts";
 

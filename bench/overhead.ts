@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { planOf } from "../src/domain/plan.ts";
-import { routeOf } from "../src/domain/route.ts";
+import { planOf } from "../src/domain/migration/plan.ts";
+import { routeOf } from "../src/domain/migration/route.ts";
 import { interleaved, ratio, type Times, timesOf } from "./measure.ts";
 import { type VariantName, variants } from "./overhead-variant.ts";
 import type { BenchResult, BenchRow } from "./report.ts";

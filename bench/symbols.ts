@@ -1,5 +1,5 @@
 import { SymbolTranslationBridge } from "../src/bridges/symbols/index.ts";
-import { dayNumber } from "../src/domain/trading-day.ts";
+import { dayNumber } from "../src/domain/market/trading-day.ts";
 import { ExpiryCalendar, type Instrument, optionOf, printSymbol, productOfRoot } from "../src/symbols/index.ts";
 import { interleaved, ratio, type Times } from "./measure.ts";
 import { type BenchResult, perSecond } from "./report.ts";

@@ -10,7 +10,7 @@ import { runInNewContext } from "node:vm";
 import { systemClock } from "../src/adapters/host/index.ts";
 import { type Random, randomFrom } from "../src/app/demo-desk/random.ts";
 import { bridgeServices, currentCall, type MethodCounters } from "../src/bridges/service/index.ts";
-import type { PlanInput } from "../src/domain/plan.ts";
+import type { PlanInput } from "../src/domain/migration/plan.ts";
 import type { EvidenceStore } from "../src/ports/evidence.ts";
 
 export interface NightReport {

@@ -6,8 +6,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CommandSystem } from "../../src/adapters/worker/index.ts";
+import { createServiceBridge } from "../../src/app/bridge/service.ts";
 import { computePnl, type PnlRequest, type PnlResult, type TradeInput } from "../../src/app/engine.ts";
-import { createServiceBridge } from "../../src/app/service.ts";
 import { type CallComparison, currentCall } from "../../src/bridges/service/index.ts";
 
 interface Desk {

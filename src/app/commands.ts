@@ -1,23 +1,23 @@
 /** What the surfaces use of the application, through one door. */
 import { join } from "node:path";
 import { renderParityPage } from "../adapters/report/index.ts";
+import { jsonPieces } from "../base/json-pieces.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
-import { jsonPieces } from "./json-pieces.ts";
 
 export { renderParityTable, renderPnlTable } from "../adapters/report/index.ts";
-export type { TradingDayRuleName } from "../domain/trading-day.ts";
+export type { TradingDayRuleName } from "../domain/market/trading-day.ts";
 export type { Method, StatementPosition, Totals } from "../engine/index.ts";
+export { checkTargets, writeWhole } from "../platform/output.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
-export { type Demo, runDemo, seedMax } from "./demo.ts";
+export { type Demo, runDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem, type Finding } from "./doctor.ts";
-export { inputFiles } from "./input-files.ts";
-export { matchesCsv } from "./matches-csv.ts";
-export { checkTargets, writeWhole } from "./output.ts";
-export { replay } from "./parity.ts";
-export { type PnlRun, pnlDocument, runPnl } from "./pnl-run.ts";
-export { compareStored } from "./stored-parity.ts";
-export { overridesFrom } from "./symbol-commands.ts";
+export { inputFiles } from "./parity/input-files.ts";
+export { matchesCsv } from "./parity/matches-csv.ts";
+export { type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";
+export { replay } from "./parity/replay.ts";
+export { compareStored } from "./parity/stored.ts";
+export { overridesFrom } from "./symbols/commands.ts";
 
 /** The given configuration, or the built-in one; `note` names what the file says and nothing obeys yet. */
 export async function loadConfigOrDefault(

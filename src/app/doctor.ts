@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { BridgeError } from "../base/errors.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
-import { BridgeError } from "../domain/errors.ts";
-import type { Side } from "../domain/phase.ts";
-import { replay } from "./parity.ts";
-import { openSystem } from "./pnl-bridge.ts";
-import { systemChecks } from "./systems/check-system.ts";
+import type { Side } from "../domain/migration/phase.ts";
+import { openSystem } from "./bridge/pnl-bridge.ts";
+import { systemChecks } from "./bridge/systems/check-system.ts";
+import { replay } from "./parity/replay.ts";
 
 /** One thing that this machine or this configuration can or cannot do. */
 export interface Finding {

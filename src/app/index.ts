@@ -1,6 +1,7 @@
 /** What `pnl-bridge` exports to programs. */
 export { HttpSystem } from "../adapters/http/index.ts";
 export { type CommandOptions, CommandSystem } from "../adapters/worker/index.ts";
+export { BridgeError, errorCatalogue } from "../base/errors.ts";
 export {
   type BridgedService,
   type CallComparison,
@@ -41,10 +42,9 @@ export type {
   Operator,
   RollbackResult,
 } from "../control/index.ts";
-export { BridgeError, errorCatalogue } from "../domain/errors.ts";
-export type { MigrationPlan, PlanInput } from "../domain/plan.ts";
-export type { CallKey } from "../domain/route.ts";
-export { type FailureClass, SystemFailure } from "../domain/system-failure.ts";
+export type { MigrationPlan, PlanInput } from "../domain/migration/plan.ts";
+export type { CallKey } from "../domain/migration/route.ts";
+export { type FailureClass, SystemFailure } from "../domain/migration/system-failure.ts";
 export { LegacyDesk } from "../legacy-desk/index.ts";
 export type { OwedWrites } from "../ports/owed-writes.ts";
 export type { ParityReport, ParityRow } from "../ports/parity-report.ts";
@@ -58,11 +58,11 @@ export {
   type InstrumentFacts,
   instrumentFacts,
 } from "../symbols/index.ts";
-export type { ControlPlane, Status } from "./control-plane.ts";
+export { type InThread, type InThreadOptions, inThread } from "./bridge/in-thread.ts";
+export { createPnlBridge, type PnlBridge, type PnlBridgeOptions } from "./bridge/pnl-bridge.ts";
+export { createServiceBridge } from "./bridge/service.ts";
+export type { ControlPlane, Status } from "./control/control-plane.ts";
 export { computePnl, type PnlRequest, type PnlResult, type TradeInput } from "./engine.ts";
-export { type InThread, type InThreadOptions, inThread } from "./in-thread.ts";
-export { type ReplayOptions, replay } from "./parity.ts";
-export { createPnlBridge, type PnlBridge, type PnlBridgeOptions } from "./pnl-bridge.ts";
-export { type PnlRun, type PnlRunOptions, pnlDocument, runPnl } from "./pnl-run.ts";
-export { createServiceBridge } from "./service.ts";
-export { readOverrides } from "./symbol-commands.ts";
+export { type PnlRun, type PnlRunOptions, pnlDocument, runPnl } from "./parity/pnl-run.ts";
+export { type ReplayOptions, replay } from "./parity/replay.ts";
+export { readOverrides } from "./symbols/commands.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 import { AnswerComparer, type AnswerComparison, type AnswerOptions } from "./answers.ts";
 
 const today = "2025-08-01";

@@ -2,9 +2,9 @@
  * Comparing two answers of any shape: field by field, with tolerances, exact. What one call of a bridged service answers is
  * compared here; whole histories are compared row by row by `PnLComparisonValidator`.
  */
-import { digitsMax } from "../domain/decimal.ts";
-import { BridgeError } from "../domain/errors.ts";
-import { absolute, compare, type Fraction, formatFraction, parseFraction, subtract } from "../domain/fraction.ts";
+import { digitsMax } from "../base/decimal.ts";
+import { BridgeError } from "../base/errors.ts";
+import { absolute, compare, type Fraction, formatFraction, parseFraction, subtract } from "../base/fraction.ts";
 import type { Verdict } from "./report.ts";
 
 /** How answers of one method are compared. Paths are like `positions[].realized`: brackets stand for every entry of a list. */

@@ -1,6 +1,6 @@
-import { BridgeError } from "../domain/errors.ts";
-import type { Fraction } from "../domain/fraction.ts";
-import { absolute, isZero, maximum, multiply, parseFraction, zero } from "../domain/fraction.ts";
+import { BridgeError } from "../base/errors.ts";
+import type { Fraction } from "../base/fraction.ts";
+import { absolute, isZero, maximum, multiply, parseFraction, zero } from "../base/fraction.ts";
 import type { DailyRow, Field, PositionRow, Side } from "./report.ts";
 import { fields } from "./report.ts";
 

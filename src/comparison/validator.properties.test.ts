@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatFraction, fraction, parseFraction, subtract } from "../domain/fraction.ts";
+import { formatFraction, fraction, parseFraction, subtract } from "../base/fraction.ts";
 import type { ComparisonRow, DailyRow, PositionRow, SystemAnswer } from "./index.ts";
 import { PnLComparisonValidator } from "./index.ts";
 

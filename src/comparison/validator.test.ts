@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 import type { ComparisonOptions, ComparisonReport, ComparisonRow, DailyRow, PositionRow, SystemAnswer } from "./index.ts";
 import { flatHasNoAveragePrice, PnLComparisonValidator, pointsToMoney } from "./index.ts";
 

@@ -1,5 +1,5 @@
-import { unreachable } from "../domain/errors.ts";
-import type { Fraction } from "../domain/fraction.ts";
+import { unreachable } from "../base/errors.ts";
+import type { Fraction } from "../base/fraction.ts";
 import {
   absolute,
   add,
@@ -12,7 +12,7 @@ import {
   parseFraction,
   subtract,
   zero,
-} from "../domain/fraction.ts";
+} from "../base/fraction.ts";
 import type { ComparisonOptions, Conversion, ResolvedOptions } from "./options.ts";
 import { resolveComparisonOptions } from "./options.ts";
 import type {

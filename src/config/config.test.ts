@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 import { type Config, configJsonSchema, defaultConfig, loadConfig, parseConfig } from "./index.ts";
 import { wholeFile } from "./whole-file.ts";
 

@@ -7,11 +7,11 @@ import { isUtf8 } from "node:buffer";
 import { open, stat } from "node:fs/promises";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { z } from "zod";
-import { BridgeError, unreachable } from "../domain/errors.ts";
-import { nearest } from "../domain/nearest.ts";
-import { type Phase, phases } from "../domain/phase.ts";
-import { type MigrationPlan, planOf } from "../domain/plan.ts";
-import { type TriggerLimits, triggerDefaults } from "../domain/trigger-limits.ts";
+import { BridgeError, unreachable } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
+import { type Phase, phases } from "../domain/migration/phase.ts";
+import { type MigrationPlan, planOf } from "../domain/migration/plan.ts";
+import { type TriggerLimits, triggerDefaults } from "../domain/migration/trigger-limits.ts";
 import { type LocatedYaml, type Problem, pathKey, readYaml, withoutUser } from "./located-yaml.ts";
 import { type ConfigFile, configSchema, type legacyModes, type pnlUnits, secretValues, unreadSections } from "./schema.ts";
 

@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type Document, isCollection, isMap, isScalar, isSeq, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 import { parseConfig, withoutMark } from "./config.ts";
 import { readYaml } from "./located-yaml.ts";
 

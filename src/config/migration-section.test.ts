@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { phases } from "../domain/phase.ts";
-import { planOf } from "../domain/plan.ts";
+import { phases } from "../domain/migration/phase.ts";
+import { planOf } from "../domain/migration/plan.ts";
 import { defaultConfig, migrationSection, parseConfig, readMigrationSection } from "./index.ts";
 import { wholeFile } from "./whole-file.ts";
 

@@ -2,9 +2,9 @@
  * The section `migration:` as the whole fleet goes by it: published in the control store as one text, which is the same for files
  * that mean the same. JSON with sorted keys and nothing left out.
  */
-import { BridgeError } from "../domain/errors.ts";
-import type { PlanInput } from "../domain/plan.ts";
-import type { TriggerLimits } from "../domain/trigger-limits.ts";
+import { BridgeError } from "../base/errors.ts";
+import type { PlanInput } from "../domain/migration/plan.ts";
+import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
 import { type Config, configBytesMax, readConfig } from "./config.ts";
 import { fleetWide } from "./whole-file.ts";
 

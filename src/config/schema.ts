@@ -1,8 +1,8 @@
 /** The shape of `pnl_migration_config.yaml`. Everything may be left out; a section without a value counts as left out. */
 import { isIPv6 } from "node:net";
 import { z } from "zod";
-import { formatDecimal, parseDecimal } from "../domain/decimal.ts";
-import { phases } from "../domain/phase.ts";
+import { formatDecimal, parseDecimal } from "../base/decimal.ts";
+import { phases } from "../domain/migration/phase.ts";
 
 /** The two ways in which the legacy desk goes through its files. */
 export const legacyModes = ["chained", "file-at-a-time"] as const;

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test as sequential } from "vitest";
-import type { BridgeError } from "../domain/errors.ts";
+import type { BridgeError } from "../base/errors.ts";
 import { type Config, type ConfigWatch, parseConfig, watchConfigFile, writeConfigFile } from "./index.ts";
 
 const root = mkdtempSync(join(tmpdir(), "watch-config-"));

@@ -9,7 +9,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 import { type Config, parseConfig, readConfigText } from "./config.ts";
 import { wholeFile } from "./whole-file.ts";
 

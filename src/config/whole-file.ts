@@ -1,5 +1,5 @@
-import { unreachable } from "../domain/errors.ts";
-import { phases } from "../domain/phase.ts";
+import { unreachable } from "../base/errors.ts";
+import { phases } from "../domain/migration/phase.ts";
 import type { Config, SystemConfig } from "./config.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { lstat, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 
 /**
  * Replaces the file as a whole, or not at all: written beside it, flushed, renamed. Its permissions stay, and of a symbolic link what

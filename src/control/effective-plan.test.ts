@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { capabilities, phases } from "../domain/phase.ts";
-import { migrationModes, writesOf } from "../domain/plan.ts";
-import { routeOf } from "../domain/route.ts";
+import { capabilities, phases } from "../domain/migration/phase.ts";
+import { migrationModes, writesOf } from "../domain/migration/plan.ts";
+import { routeOf } from "../domain/migration/route.ts";
 import type { ControlRecord } from "../ports/control-store.ts";
 import { recordWith } from "../testing/control-record.ts";
 import { expectedPlan, type PlanCase } from "../testing/phase-oracle.ts";

@@ -1,6 +1,6 @@
-import { BridgeError } from "../domain/errors.ts";
-import { isLater, type Phase, phaseBefore, phasePolicies } from "../domain/phase.ts";
-import { type MigrationMode, type MigrationPlan, type PlanInput, planOf } from "../domain/plan.ts";
+import { BridgeError } from "../base/errors.ts";
+import { isLater, type Phase, phaseBefore, phasePolicies } from "../domain/migration/phase.ts";
+import { type MigrationMode, type MigrationPlan, type PlanInput, planOf } from "../domain/migration/plan.ts";
 import type { ControlRecord } from "../ports/control-store.ts";
 
 /** The plan that a record amounts to, and what of the record is not obeyed. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { writesOf } from "../domain/plan.ts";
+import { writesOf } from "../domain/migration/plan.ts";
 import { allFlags, amy, Disk, Fleet, type Process, publishedSection, settle, timing } from "../testing/fleet.ts";
 
 let fleet: Fleet;

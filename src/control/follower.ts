@@ -8,10 +8,10 @@
  *
  * The switch file beside the process takes everything to legacy in each of them. Nothing here ever throws into a call.
  */
-import { BridgeError } from "../domain/errors.ts";
-import { phasePolicies } from "../domain/phase.ts";
-import { isLegacyClosed, type MigrationPlan, writesOf } from "../domain/plan.ts";
-import { SystemFailure } from "../domain/system-failure.ts";
+import { BridgeError } from "../base/errors.ts";
+import { phasePolicies } from "../domain/migration/phase.ts";
+import { isLegacyClosed, type MigrationPlan, writesOf } from "../domain/migration/plan.ts";
+import { SystemFailure } from "../domain/migration/system-failure.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlRecord, ControlStore } from "../ports/control-store.ts";
 import type { PlanSnapshots, SwitchFile } from "../ports/local-files.ts";

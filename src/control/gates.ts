@@ -1,4 +1,4 @@
-import { type Phase, phasePolicies } from "../domain/phase.ts";
+import { type Phase, phasePolicies } from "../domain/migration/phase.ts";
 import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts";
 import type { JsonValue } from "../ports/system.ts";
 import type { EffectivePlan } from "./effective-plan.ts";

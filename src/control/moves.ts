@@ -1,5 +1,5 @@
-import { BridgeError } from "../domain/errors.ts";
-import { isLater, type Phase, phaseAfter, phaseBefore } from "../domain/phase.ts";
+import { BridgeError } from "../base/errors.ts";
+import { isLater, type Phase, phaseAfter, phaseBefore } from "../domain/migration/phase.ts";
 import type { ControlChange, ControlRecord } from "../ports/control-store.ts";
 import type { EffectivePlan } from "./effective-plan.ts";
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Phase, phases } from "../domain/phase.ts";
+import { type Phase, phases } from "../domain/migration/phase.ts";
 import type { SignOff } from "../ports/control-store.ts";
 import { allFlags, amy, Fleet, type Process, publishedSection, settle, timing } from "../testing/fleet.ts";
 

@@ -2,8 +2,8 @@
  * What a person can do to a running fleet: move its phase, turn its traffic, take it all back. Every change is one transaction of the
  * control store with its audit row; forward moves need open gates and an unchanged record, moves towards legacy need neither.
  */
-import { BridgeError } from "../domain/errors.ts";
-import { isLater, type Phase, phaseAfter } from "../domain/phase.ts";
+import { BridgeError } from "../base/errors.ts";
+import { isLater, type Phase, phaseAfter } from "../domain/migration/phase.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {

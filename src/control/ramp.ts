@@ -1,4 +1,4 @@
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 import type { ControlChange, ControlRecord, Ramp } from "../ports/control-store.ts";
 
 export const rampDefaults = Object.freeze({ steps: [10, 25, 50, 100], dwellMs: 10 * 60_000 });

@@ -1,5 +1,5 @@
-import type { Phase } from "../domain/phase.ts";
-import type { TriggerLimits } from "../domain/trigger-limits.ts";
+import type { Phase } from "../domain/migration/phase.ts";
+import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
 import type { PublishedPlan } from "./effective-plan.ts";
 
 /** What the published `migration:` section says, read. */

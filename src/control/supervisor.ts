@@ -1,4 +1,4 @@
-import { phaseAfter, phasePolicies } from "../domain/phase.ts";
+import { phaseAfter, phasePolicies } from "../domain/migration/phase.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { AuditRow, ControlRecord, ControlStore } from "../ports/control-store.ts";

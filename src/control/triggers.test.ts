@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Phase } from "../domain/phase.ts";
-import type { TriggerLimits } from "../domain/trigger-limits.ts";
+import type { Phase } from "../domain/migration/phase.ts";
+import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
 import { type Signals, Triggers } from "./triggers.ts";
 
 const limits: TriggerLimits = {

@@ -1,5 +1,5 @@
-import { type Phase, positionOf } from "../domain/phase.ts";
-import type { TriggerLimits } from "../domain/trigger-limits.ts";
+import { type Phase, positionOf } from "../domain/migration/phase.ts";
+import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
 
 /** What a process has counted since it began, and what stands now. */
 export interface Signals {

@@ -1,5 +1,5 @@
-import { powerOfTen } from "../domain/decimal.ts";
-import { add, commonDivisor, type Fraction, fraction, fromScaled, roundHalfAway } from "../domain/fraction.ts";
+import { powerOfTen } from "../base/decimal.ts";
+import { add, commonDivisor, type Fraction, fraction, fromScaled, roundHalfAway } from "../base/fraction.ts";
 import { type Lot, type Matcher, MatchLog, type Standing } from "./matcher.ts";
 import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";

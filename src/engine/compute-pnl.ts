@@ -1,6 +1,6 @@
-import { parseInstant } from "../domain/chicago-time.ts";
-import { formatDecimal, parseDecimal } from "../domain/decimal.ts";
-import { compare, type Fraction, formatFraction, multiply, parseFraction } from "../domain/fraction.ts";
+import { formatDecimal, parseDecimal } from "../base/decimal.ts";
+import { compare, type Fraction, formatFraction, multiply, parseFraction } from "../base/fraction.ts";
+import { parseInstant } from "../domain/market/chicago-time.ts";
 import type { Lane } from "./lane.ts";
 import { MarkBook } from "./marks.ts";
 import { type Method, methods } from "./matcher.ts";

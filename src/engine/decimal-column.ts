@@ -1,4 +1,4 @@
-import { type Decimal, parseDecimal } from "../domain/decimal.ts";
+import { type Decimal, parseDecimal } from "../base/decimal.ts";
 
 /** The largest whole number that a float64 holds together with all its neighbours: 2^53 - 1. */
 export const safe = Number.MAX_SAFE_INTEGER;

@@ -1,5 +1,5 @@
-import { powerOfTen } from "../domain/decimal.ts";
-import { type Fraction, fromDecimal, fromScaled } from "../domain/fraction.ts";
+import { powerOfTen } from "../base/decimal.ts";
+import { type Fraction, fromDecimal, fromScaled } from "../base/fraction.ts";
 import { type DecimalColumn, grown, safe, tens } from "./decimal-column.ts";
 import { ExactSum, half } from "./exact-sum.ts";
 import { type Lot, type Matcher, MatchLog, roomAfter, type Standing } from "./matcher.ts";

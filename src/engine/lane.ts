@@ -1,5 +1,5 @@
-import { isZero, zero } from "../domain/fraction.ts";
-import { firstWhere } from "../domain/search.ts";
+import { isZero, zero } from "../base/fraction.ts";
+import { firstWhere } from "../base/search.ts";
 import { AverageMatcher } from "./average-matcher.ts";
 import { grown } from "./decimal-column.ts";
 import { FastMatcher } from "./fast-matcher.ts";

@@ -1,4 +1,4 @@
-import type { Fraction } from "../domain/fraction.ts";
+import type { Fraction } from "../base/fraction.ts";
 
 /**
  * What a mark is: the running price, a day's closing price, its settlement (which is the next day's start), the price of

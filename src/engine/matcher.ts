@@ -1,4 +1,4 @@
-import type { Fraction } from "../domain/fraction.ts";
+import type { Fraction } from "../base/fraction.ts";
 import { DecimalColumn, grown } from "./decimal-column.ts";
 import type { Run } from "./run.ts";
 

@@ -1,5 +1,5 @@
-import { assert } from "../domain/errors.ts";
-import { add, compare, type Fraction, fromDecimal, fromScaled, isZero, multiply, subtract, zero } from "../domain/fraction.ts";
+import { assert } from "../base/errors.ts";
+import { add, compare, type Fraction, fromDecimal, fromScaled, isZero, multiply, subtract, zero } from "../base/fraction.ts";
 import { Lane } from "./lane.ts";
 import type { Method } from "./matcher.ts";
 import { endOfDay, Run } from "./run.ts";

@@ -1,5 +1,4 @@
-import { formatInstant } from "../domain/chicago-time.ts";
-import { assert } from "../domain/errors.ts";
+import { assert } from "../base/errors.ts";
 import {
   add,
   compare,
@@ -11,9 +10,10 @@ import {
   parseFraction,
   subtract,
   zero,
-} from "../domain/fraction.ts";
-import { firstWhere } from "../domain/search.ts";
-import { formatDay } from "../domain/trading-day.ts";
+} from "../base/fraction.ts";
+import { firstWhere } from "../base/search.ts";
+import { formatInstant } from "../domain/market/chicago-time.ts";
+import { formatDay } from "../domain/market/trading-day.ts";
 import type { DayClose, Lane } from "./lane.ts";
 import type { Mark, MarkBook, MarkKind } from "./marks.ts";
 import { type PnlEngine, priceOf } from "./pnl-engine.ts";

@@ -1,4 +1,4 @@
-import type { Decimal } from "../domain/decimal.ts";
+import type { Decimal } from "../base/decimal.ts";
 import { DecimalColumn, grown } from "./decimal-column.ts";
 
 /** What is traded in one lane: lots match within (book, instrument), never across. */

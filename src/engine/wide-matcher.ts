@@ -1,5 +1,5 @@
-import type { Fraction } from "../domain/fraction.ts";
-import { absolute, add, compare, fromDecimal, isZero, multiply, negate, subtract, zero } from "../domain/fraction.ts";
+import type { Fraction } from "../base/fraction.ts";
+import { absolute, add, compare, fromDecimal, isZero, multiply, negate, subtract, zero } from "../base/fraction.ts";
 import type { Lot, Matcher, MatchLog, Standing } from "./matcher.ts";
 import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";

@@ -1,5 +1,5 @@
-import type { Phase } from "../domain/phase.ts";
-import type { MigrationMode } from "../domain/plan.ts";
+import type { Phase } from "../domain/migration/phase.ts";
+import type { MigrationMode } from "../domain/migration/plan.ts";
 import type { JsonValue } from "./system.ts";
 
 /**

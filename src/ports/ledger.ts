@@ -1,4 +1,4 @@
-import type { NoteCode, QuarantineCode } from "../domain/finding-codes.ts";
+import type { NoteCode, QuarantineCode } from "../domain/market/finding-codes.ts";
 
 /** A row that was refused. It is in no number; a person must look at it. */
 export interface Quarantined {

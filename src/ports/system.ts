@@ -1,4 +1,4 @@
-import type { JsonValue } from "../domain/exact-json.ts";
+import type { JsonValue } from "../base/exact-json.ts";
 
 export type { JsonValue };
 
@@ -12,7 +12,7 @@ export interface BridgedSystem {
   readonly kind: SystemKind;
   /** The methods that it offers; undefined where it does not say (then a call finds out). */
   readonly methods: ReadonlySet<string> | undefined;
-  /** Settles by the deadline or soon after: with the answer, or with a SystemFailure (src/domain/system-failure.ts). The request is never changed. */
+  /** Settles by the deadline or soon after: with the answer, or with a SystemFailure (src/domain/migration/system-failure.ts). The request is never changed. */
   invoke(method: string, request: JsonValue, call: SystemCall): Promise<JsonValue>;
   /** Ends processes, threads and connections. Calls under way fail. */
   close(): Promise<void>;

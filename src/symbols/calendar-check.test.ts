@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dateOfDay, dayNumber, formatDay, parseDay } from "../domain/trading-day.ts";
+import { dateOfDay, dayNumber, formatDay, parseDay } from "../domain/market/trading-day.ts";
 import {
   type CalendarColumn,
   type CalendarFinding,

@@ -4,7 +4,7 @@
  * option of strike 111, which the dialects print and read; the strike is put on and cut off again here.
  * Absent: when options are first listed. No rule says so; only that it is before they expire.
  */
-import { type DayNumber, dateOfDay, formatDay, weekday } from "../domain/trading-day.ts";
+import { type DayNumber, dateOfDay, formatDay, weekday } from "../domain/market/trading-day.ts";
 import { dayOfText, realDay, textOfDay } from "./contracts.ts";
 import { broker } from "./dialects/broker.ts";
 import type { DialectName } from "./dialects/index.ts";

@@ -1,5 +1,5 @@
 /** What the dialects share: from the parts that a text names to the instrument, with the notes that go with it. */
-import { type DayNumber, dateOfDay, dayNumber, formatDay, weekday } from "../domain/trading-day.ts";
+import { type DayNumber, dateOfDay, dayNumber, formatDay, weekday } from "../domain/market/trading-day.ts";
 import { firstYear, futureName, isListedFuture, lastYear, type OptionSeries } from "./expiry-calendar.ts";
 import { futureOf, optionOf, type Right } from "./instrument.ts";
 import { letterOfMonth, monthIndex, monthNames, monthOfIndex, monthOfName, quarterFrom, yearOfIndex } from "./months.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { symbolNoteCodes, symbolRefusalCodes } from "../domain/finding-codes.ts";
-import { parseDay } from "../domain/trading-day.ts";
+import { symbolNoteCodes, symbolRefusalCodes } from "../domain/market/finding-codes.ts";
+import { parseDay } from "../domain/market/trading-day.ts";
 import {
   type Detected,
   type Dialect,

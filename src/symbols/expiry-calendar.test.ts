@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type DayNumber, dateOfDay, dayNumber, formatDay, isBusinessDay, parseDay, weekday } from "../domain/trading-day.ts";
+import {
+  type DayNumber,
+  dateOfDay,
+  dayNumber,
+  formatDay,
+  isBusinessDay,
+  parseDay,
+  weekday,
+} from "../domain/market/trading-day.ts";
 import {
   ExpiryCalendar,
   type Family,

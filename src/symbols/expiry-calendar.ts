@@ -1,4 +1,4 @@
-import { type DayNumber, dateOfDay, dayNumber, isBusinessDay, nextBusinessDay, weekday } from "../domain/trading-day.ts";
+import { type DayNumber, dateOfDay, dayNumber, isBusinessDay, nextBusinessDay, weekday } from "../domain/market/trading-day.ts";
 import { isQuarterly, letterOfMonth, monthIndex, monthOfIndex, quarterFrom, yearOfIndex } from "./months.ts";
 import type { Product } from "./products.ts";
 import { cmeTable, type Family, firstExpiryOf, type Weekly } from "./series-codes.ts";

@@ -1,4 +1,4 @@
-import { type DayNumber, formatDay } from "../domain/trading-day.ts";
+import { type DayNumber, formatDay } from "../domain/market/trading-day.ts";
 import { futureName, type OptionSeries } from "./expiry-calendar.ts";
 import { isQuarterly } from "./months.ts";
 import type { Product } from "./products.ts";

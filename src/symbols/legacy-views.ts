@@ -4,7 +4,7 @@
  * view says undefined. Two texts could not be had without an assumption, which stands in the comment of ledger adapter and
  * notation mapper. Each view is linear in the length of the text and holds nothing.
  */
-import { type DayNumber, dateOfDay, dayNumber, weekday } from "../domain/trading-day.ts";
+import { type DayNumber, dateOfDay, dayNumber, weekday } from "../domain/market/trading-day.ts";
 import { realDay } from "./contracts.ts";
 import type { DialectName } from "./dialects/index.ts";
 import { ExpiryCalendar } from "./expiry-calendar.ts";

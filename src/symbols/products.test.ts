@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseDecimal } from "../domain/decimal.ts";
-import { formatDay } from "../domain/trading-day.ts";
+import { parseDecimal } from "../base/decimal.ts";
+import { formatDay } from "../domain/market/trading-day.ts";
 import { bloombergCodes, brokerCodes, cmeCodes, families, productOfRoot, products, type SeriesCode } from "./index.ts";
 
 describe("products", () => {

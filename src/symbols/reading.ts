@@ -1,5 +1,5 @@
-import type { SymbolNoteCode, SymbolRefusalCode } from "../domain/finding-codes.ts";
-import type { DayNumber } from "../domain/trading-day.ts";
+import type { SymbolNoteCode, SymbolRefusalCode } from "../domain/market/finding-codes.ts";
+import type { DayNumber } from "../domain/market/trading-day.ts";
 import type { ExpiryCalendar } from "./expiry-calendar.ts";
 import type { Instrument } from "./instrument.ts";
 

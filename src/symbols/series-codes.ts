@@ -1,4 +1,4 @@
-import { type DayNumber, dayNumber } from "../domain/trading-day.ts";
+import { type DayNumber, dayNumber } from "../domain/market/trading-day.ts";
 import { type Product, productOfCode } from "./products.ts";
 
 /** The weekday whose options a series is, or `standard`: the quarterly and serial options, one a month. */

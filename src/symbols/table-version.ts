@@ -1,5 +1,5 @@
-import { exchangeHolidays } from "../domain/exchange-holidays.ts";
-import { fingerprint } from "../domain/fingerprint.ts";
+import { fingerprint } from "../base/fingerprint.ts";
+import { exchangeHolidays } from "../domain/market/exchange-holidays.ts";
 import { dialects } from "./dialects/index.ts";
 import { type ExpiryOverrides, firstYear, lastYear } from "./expiry-calendar.ts";
 import { products } from "./products.ts";

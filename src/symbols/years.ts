@@ -1,4 +1,4 @@
-import { type DayNumber, dateOfDay } from "../domain/trading-day.ts";
+import { type DayNumber, dateOfDay } from "../domain/market/trading-day.ts";
 import { firstYear } from "./expiry-calendar.ts";
 import { noNotes, type Refused, refused, type SymbolNote } from "./reading.ts";
 

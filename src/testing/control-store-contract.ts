@@ -11,8 +11,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { BridgeError } from "../domain/errors.ts";
-import { phases } from "../domain/phase.ts";
+import { BridgeError } from "../base/errors.ts";
+import { phases } from "../domain/migration/phase.ts";
 import type {
   AuditRow,
   AuditSeal,

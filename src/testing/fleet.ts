@@ -13,7 +13,7 @@ import {
   Supervisor,
   simpleGates,
 } from "../control/index.ts";
-import { triggerDefaults } from "../domain/trigger-limits.ts";
+import { triggerDefaults } from "../domain/migration/trigger-limits.ts";
 import type { Alert } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlStore, Published } from "../ports/control-store.ts";

@@ -2,9 +2,9 @@
  * A control store in memory, for simulations: the record of both real stores, their triggers included, over a clock that a test owns.
  * It passes their contract suite. `away` makes every handle fail, as a store that is down.
  */
-import { BridgeError } from "../domain/errors.ts";
-import { isLater, type Phase, phases } from "../domain/phase.ts";
-import { migrationModes } from "../domain/plan.ts";
+import { BridgeError } from "../base/errors.ts";
+import { isLater, type Phase, phases } from "../domain/migration/phase.ts";
+import { migrationModes } from "../domain/migration/plan.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
   AuditNote,

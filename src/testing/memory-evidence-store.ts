@@ -1,4 +1,4 @@
-import { BridgeError } from "../domain/errors.ts";
+import { BridgeError } from "../base/errors.ts";
 import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../ports/evidence.ts";
 
 type Count = Awaited<ReturnType<EvidenceStore["counts"]>>[number];

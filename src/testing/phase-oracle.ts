@@ -1,5 +1,5 @@
-import { type Capability, type Phase, phasePolicies, phases, positionOf, type Side } from "../domain/phase.ts";
-import type { MigrationMode } from "../domain/plan.ts";
+import { type Capability, type Phase, phasePolicies, phases, positionOf, type Side } from "../domain/migration/phase.ts";
+import type { MigrationMode } from "../domain/migration/plan.ts";
 
 /** What a plan is made from, and nothing else that matters for who answers and who is written. */
 export interface PlanCase {

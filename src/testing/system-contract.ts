@@ -14,7 +14,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type FailureClass, SystemFailure } from "../domain/system-failure.ts";
+import { type FailureClass, SystemFailure } from "../domain/migration/system-failure.ts";
 import type { BridgedSystem, JsonValue } from "../ports/system.ts";
 
 export interface MadeSystem {

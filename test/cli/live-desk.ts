@@ -37,7 +37,7 @@ export class LiveDesk implements AsyncDisposable {
   /** A process of the fleet that asks its bridge all the time, and says each time that another side answers. */
   async start(): Promise<DeskProcess> {
     const process = new StoreProcess(`
-      import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/pnl-bridge.ts")).href)};
+      import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/bridge/pnl-bridge.ts")).href)};
       const bridge = await createPnlBridge({ config: ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))}, log: () => {} });
       let ends = false;
       process.stdin.on("end", () => { ends = true; }).resume();

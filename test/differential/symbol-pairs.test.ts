@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { parseDay } from "../../src/domain/trading-day.ts";
+import { parseDay } from "../../src/domain/market/trading-day.ts";
 import {
   type DialectName,
   ExpiryCalendar,

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readLedgers } from "../../src/adapters/csv/ledger-reader.ts";
-import { describeLedgerSymbol, symbolBridge } from "../../src/app/symbols.ts";
-import { fraction, multiply, parseFraction } from "../../src/domain/fraction.ts";
-import { tradingDayRules } from "../../src/domain/trading-day.ts";
+import { describeLedgerSymbol, symbolBridge } from "../../src/app/symbols/symbols.ts";
+import { fraction, multiply, parseFraction } from "../../src/base/fraction.ts";
+import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
 import { MarkBook, methods, PnlEngine, statementOf } from "../../src/engine/index.ts";
 import { hasSharedData, readShared, sharedData } from "../shared-data.ts";
 

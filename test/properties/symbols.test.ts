@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { symbolNoteCodes, symbolRefusalCodes } from "../../src/domain/finding-codes.ts";
-import { type DayNumber, dayNumber, formatDay, weekday } from "../../src/domain/trading-day.ts";
+import { symbolNoteCodes, symbolRefusalCodes } from "../../src/domain/market/finding-codes.ts";
+import { type DayNumber, dayNumber, formatDay, weekday } from "../../src/domain/market/trading-day.ts";
 import {
   bloombergCodes,
   brokerCodes,

@@ -6,12 +6,12 @@
  */
 import { describe, expect, it } from "vitest";
 import { randomFrom } from "../../src/app/demo-desk/random.ts";
+import { BridgeError } from "../../src/base/errors.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
 import type { Section } from "../../src/control/index.ts";
-import { BridgeError } from "../../src/domain/errors.ts";
-import { isLater, type Phase, phases, positionOf } from "../../src/domain/phase.ts";
-import { type MigrationPlan, migrationModes, planOf, writesOf } from "../../src/domain/plan.ts";
-import { routeOf } from "../../src/domain/route.ts";
+import { isLater, type Phase, phases, positionOf } from "../../src/domain/migration/phase.ts";
+import { type MigrationPlan, migrationModes, planOf, writesOf } from "../../src/domain/migration/plan.ts";
+import { routeOf } from "../../src/domain/migration/route.ts";
 import type { BridgedSystem } from "../../src/ports/system.ts";
 import { amy, Disk, Fleet, Process, publishedSection, settle } from "../../src/testing/fleet.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";

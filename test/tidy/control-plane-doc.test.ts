@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { listConfig } from "../../src/config/index.ts";
 import { type EffectivePlan, effectivePlan, planSources, simpleGates } from "../../src/control/index.ts";
-import { type Phase, phases } from "../../src/domain/phase.ts";
-import { type MigrationMode, migrationModes, writesOf } from "../../src/domain/plan.ts";
-import { routeOf } from "../../src/domain/route.ts";
+import { type Phase, phases } from "../../src/domain/migration/phase.ts";
+import { type MigrationMode, migrationModes, writesOf } from "../../src/domain/migration/plan.ts";
+import { routeOf } from "../../src/domain/migration/route.ts";
 import { recordWith } from "../../src/testing/control-record.ts";
 import { root } from "../cli/run-cli.ts";
 

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { historyCauses } from "../../src/app/explain.ts";
+import { historyCauses } from "../../src/app/parity/explain.ts";
+import { errorCatalogue } from "../../src/base/errors.ts";
 import { causes } from "../../src/comparison/index.ts";
-import { errorCatalogue } from "../../src/domain/errors.ts";
-import { noteCodes, quarantineCodes } from "../../src/domain/finding-codes.ts";
-import { tradingDayRules } from "../../src/domain/trading-day.ts";
+import { noteCodes, quarantineCodes } from "../../src/domain/market/finding-codes.ts";
+import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
 import { pnlBridge, root } from "../cli/run-cli.ts";
 
 const read = (name: string): Promise<string> => readFile(join(root, name), "utf8");

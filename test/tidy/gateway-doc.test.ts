@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { signals } from "../../src/domain/signals.ts";
+import { signals } from "../../src/surfaces/gateway/metric-catalogue.ts";
 import { root } from "../cli/run-cli.ts";
 
 const page = await readFile(join(root, "docs/gateway.md"), "utf8");

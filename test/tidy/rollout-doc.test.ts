@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bucketAlgorithm, bucketOf, murmur3 } from "../../src/domain/bucket.ts";
-import { routeReasons } from "../../src/domain/route.ts";
+import { bucketAlgorithm, bucketOf, murmur3 } from "../../src/domain/migration/bucket.ts";
+import { routeReasons } from "../../src/domain/migration/route.ts";
 import { root } from "../cli/run-cli.ts";
 
 const text = await readFile(join(root, "docs/rollout.md"), "utf8");

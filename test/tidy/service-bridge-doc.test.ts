@@ -7,10 +7,10 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { workerErrors } from "../../src/adapters/worker/index.ts";
+import { pointsRules } from "../../src/app/bridge/systems/points.ts";
 import { createPnlBridge, type PnlBridge } from "../../src/app/index.ts";
-import { pointsRules } from "../../src/app/systems/points.ts";
 import { fallbackReasons, shedReasons } from "../../src/bridges/service/index.ts";
-import { failureClasses } from "../../src/domain/system-failure.ts";
+import { failureClasses } from "../../src/domain/migration/system-failure.ts";
 import { pnlMethods } from "../../src/ports/pnl-service.ts";
 import { pnlBridge, root, runNode } from "../cli/run-cli.ts";
 

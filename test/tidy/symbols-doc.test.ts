@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as app from "../../src/app/index.ts";
-import { symbolNoteCodes, symbolRefusalCodes } from "../../src/domain/finding-codes.ts";
-import { formatDay } from "../../src/domain/trading-day.ts";
+import { symbolNoteCodes, symbolRefusalCodes } from "../../src/domain/market/finding-codes.ts";
+import { formatDay } from "../../src/domain/market/trading-day.ts";
 import {
   bloombergCodes,
   brokerCodes,

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BridgeError } from "../../domain/errors.ts";
-import { parseDay } from "../../domain/trading-day.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { parseDay } from "../../domain/market/trading-day.ts";
 import { calendarColumns } from "../../symbols/index.ts";
 import { calendarFileBytesMax, calendarLineBytesMax, readCalendarFile } from "./calendar-file.ts";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { BridgeError } from "../../domain/errors.ts";
-import type { QuarantineCode } from "../../domain/finding-codes.ts";
+import { BridgeError } from "../../base/errors.ts";
+import type { QuarantineCode } from "../../domain/market/finding-codes.ts";
 import type { Quarantined } from "../../ports/ledger.ts";
 import { type CalendarColumn, type CalendarRow, calendarColumns, parseCalendarMoment } from "../../symbols/index.ts";
 import { regularFile, unreadable } from "./files.ts";

@@ -6,11 +6,11 @@ import { parse } from "csv-parse/sync";
 import { Decimal } from "decimal.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeLedgerSymbol, symbolBridge } from "../../app/symbols.ts";
-import { formatInstant, parseInstant } from "../../domain/chicago-time.ts";
-import { formatDecimal } from "../../domain/decimal.ts";
-import { BridgeError } from "../../domain/errors.ts";
-import { formatDay, tradingDayRules } from "../../domain/trading-day.ts";
+import { describeLedgerSymbol, symbolBridge } from "../../app/symbols/symbols.ts";
+import { formatDecimal } from "../../base/decimal.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { formatInstant, parseInstant } from "../../domain/market/chicago-time.ts";
+import { formatDay, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { findLedgers, type LedgerInput, type LedgerOptions, ledgerColumns, lineBytesMax, readLedgers } from "./ledger-reader.ts";
 import { notesMaxPerCode, quarantineMax } from "./note-log.ts";
 

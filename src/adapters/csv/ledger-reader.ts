@@ -1,10 +1,10 @@
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
-import { dayUs, hourUs, instantOfWall, parseInstant, wallOfInstant, wallReading } from "../../domain/chicago-time.ts";
-import { parseDecimal } from "../../domain/decimal.ts";
-import { BridgeError } from "../../domain/errors.ts";
-import type { NoteCode, QuarantineCode } from "../../domain/finding-codes.ts";
-import { dayNumber, parseDay, type TradingDayRule } from "../../domain/trading-day.ts";
+import { parseDecimal } from "../../base/decimal.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { dayUs, hourUs, instantOfWall, parseInstant, wallOfInstant, wallReading } from "../../domain/market/chicago-time.ts";
+import type { NoteCode, QuarantineCode } from "../../domain/market/finding-codes.ts";
+import { dayNumber, parseDay, type TradingDayRule } from "../../domain/market/trading-day.ts";
 import { type Instrument, instrumentOf, TradeColumns } from "../../engine/index.ts";
 import type { DescribedSymbol, Note, Quarantined } from "../../ports/ledger.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";

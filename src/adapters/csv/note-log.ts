@@ -1,4 +1,4 @@
-import type { NoteCode } from "../../domain/finding-codes.ts";
+import type { NoteCode } from "../../domain/market/finding-codes.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 
 /** Beyond these the rows of one kind are counted instead of listed, so that a hostile file cannot fill the memory. */

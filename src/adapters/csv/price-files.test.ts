@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { symbolBridge } from "../../app/symbols.ts";
-import { formatInstant } from "../../domain/chicago-time.ts";
-import { formatDecimal, lowest } from "../../domain/decimal.ts";
-import { BridgeError } from "../../domain/errors.ts";
-import { formatPrice } from "../../domain/price-notation.ts";
-import { formatDay, type TradingDayRule, tradingDayRules } from "../../domain/trading-day.ts";
+import { symbolBridge } from "../../app/symbols/symbols.ts";
+import { formatDecimal, lowest } from "../../base/decimal.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { formatInstant } from "../../domain/market/chicago-time.ts";
+import { formatPrice } from "../../domain/market/price-notation.ts";
+import { formatDay, type TradingDayRule, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { findPriceFiles, priceFileBytesMax, readPriceFiles } from "./price-files.ts";
 
 const symbols = symbolBridge(undefined);

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { dayUs, instantOfWall, parseDay } from "../../domain/chicago-time.ts";
-import { type Decimal, formatDecimal, parseDecimal, powerOfTen } from "../../domain/decimal.ts";
-import { BridgeError } from "../../domain/errors.ts";
-import type { QuarantineCode } from "../../domain/finding-codes.ts";
-import { type PriceNotation, parsePrice, priceNotations } from "../../domain/price-notation.ts";
-import type { TradingDayRule } from "../../domain/trading-day.ts";
+import { type Decimal, formatDecimal, parseDecimal, powerOfTen } from "../../base/decimal.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { dayUs, instantOfWall, parseDay } from "../../domain/market/chicago-time.ts";
+import type { QuarantineCode } from "../../domain/market/finding-codes.ts";
+import { type PriceNotation, parsePrice, priceNotations } from "../../domain/market/price-notation.ts";
+import type { TradingDayRule } from "../../domain/market/trading-day.ts";
 import type { MarkKind } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { type Detected, type Instrument, productOfInstrument, productOfRoot } from "../../symbols/index.ts";

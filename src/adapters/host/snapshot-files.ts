@@ -6,8 +6,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { phases } from "../../domain/phase.ts";
-import { migrationModes } from "../../domain/plan.ts";
+import { phases } from "../../domain/migration/phase.ts";
+import { migrationModes } from "../../domain/migration/plan.ts";
 import type { PlanSnapshot, PlanSnapshots } from "../../ports/local-files.ts";
 
 /** Of others that have not been written for so long, nobody needs to know: processes come and go under new names. */

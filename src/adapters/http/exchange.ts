@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { parseExact } from "../../domain/exact-json.ts";
-import { type FailureClass, SystemFailure } from "../../domain/system-failure.ts";
+import { parseExact } from "../../base/exact-json.ts";
+import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
 import type { Redaction } from "./redaction.ts";
 

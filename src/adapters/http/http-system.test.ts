@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { referenceReply, referenceService } from "../../testing/reference-service.ts";
 import { failureOf, systemContract } from "../../testing/system-contract.ts";

@@ -1,6 +1,6 @@
 import * as http from "node:http";
 import * as https from "node:https";
-import { type FailureClass, SystemFailure } from "../../domain/system-failure.ts";
+import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import { Exchange } from "./exchange.ts";
 import { authorization, checkedUrl, type HttpSystemOptions, httpDefaults } from "./options.ts";

@@ -1,4 +1,4 @@
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 
 export interface HttpSystemOptions {
   readonly name: string;

@@ -1,4 +1,4 @@
-import { plain } from "../../domain/plain-text.ts";
+import { plain } from "../../base/plain-text.ts";
 
 const lengthMax = 500;
 

@@ -1,5 +1,5 @@
-import { plain } from "../../domain/plain-text.ts";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { plain } from "../../base/plain-text.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 
 /** What is kept of an error that a module threw, whatever it was. */
 export interface ForeignError {

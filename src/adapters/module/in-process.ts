@@ -1,4 +1,4 @@
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
 import { foreignError, methodText, noSuchMethod, refusal } from "./foreign-error.ts";
 import { type AnswerLimits, jsonAnswer, jsonCopy } from "./json-values.ts";

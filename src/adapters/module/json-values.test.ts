@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { type AnswerLimits, jsonAnswer, jsonCopy } from "./json-values.ts";
 
 const limits: AnswerLimits = { exactNumbers: true, answerBytesMax: 10_000 };

@@ -1,5 +1,5 @@
-import { formatDecimal, parseDecimal } from "../../domain/decimal.ts";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { JsonValue } from "../../ports/system.ts";
 
 export interface AnswerLimits {

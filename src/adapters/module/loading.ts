@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 
 /** Where a module is and which of its exports is meant; undefined: the default export, or without one the module itself. */
 export interface ModuleAddress {

@@ -1,4 +1,4 @@
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import { refusal } from "./foreign-error.ts";
 import { InProcessModule } from "./in-process.ts";

@@ -12,7 +12,7 @@
  */
 import { deserialize } from "node:v8";
 import { type ResourceLimits, Worker } from "node:worker_threads";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { SystemCall } from "../../ports/system.ts";
 import { type ForeignError, foreignError, methodText } from "./foreign-error.ts";
 import type { ModuleAddress } from "./loading.ts";

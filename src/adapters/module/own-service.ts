@@ -1,4 +1,4 @@
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { foreignError, methodText, noSuchMethod, refusal } from "./foreign-error.ts";
 import type { LoadedModule } from "./loading.ts";

@@ -1,4 +1,4 @@
-import { plain } from "../../domain/plain-text.ts";
+import { plain } from "../../base/plain-text.ts";
 
 const lineLengthMax = 2_000;
 const linesPerSecondMax = 1_000;

@@ -1,8 +1,8 @@
 /** The inside of a module thread: loads the module, runs its methods by message, and says what it prints. */
 import { serialize } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
-import { assert } from "../../domain/errors.ts";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { assert } from "../../base/errors.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { foreignError, noSuchMethod } from "./foreign-error.ts";
 import { jsonAnswer } from "./json-values.ts";
 import { type LoadedModule, loadModule } from "./loading.ts";

@@ -1,4 +1,4 @@
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { SystemCall } from "../../ports/system.ts";
 
 /** Node's timers hold no more. */

@@ -8,8 +8,8 @@
  * Only types are taken from the SDK: this works with any version of it that has this interface.
  */
 import type { EvaluationContext, JsonValue, Provider, ResolutionDetails, ResolutionReason } from "@openfeature/server-sdk";
-import type { MigrationPlan } from "../../domain/plan.ts";
-import { type CallKey, type RouteReason, routeOf, routeReasons } from "../../domain/route.ts";
+import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import { type CallKey, type RouteReason, routeOf, routeReasons } from "../../domain/migration/route.ts";
 
 /** What may be asked: `use_new_pnl_system` (boolean: does modern answer), and `pnl_route` (string: who answers). */
 export const openFeatureFlags = ["use_new_pnl_system", "pnl_route"] as const;

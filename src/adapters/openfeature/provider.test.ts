@@ -1,6 +1,6 @@
 import { OpenFeature } from "@openfeature/server-sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { planOf } from "../../domain/plan.ts";
+import { planOf } from "../../domain/migration/plan.ts";
 import { PnlBridgeProvider } from "./index.ts";
 
 let plan = planOf({

@@ -1,4 +1,4 @@
-import { storable, storableJson } from "../../domain/storable-text.ts";
+import { storable, storableJson } from "../../base/storable-text.ts";
 import type {
   AuditNote,
   AuditRow,

@@ -6,8 +6,8 @@
  * they go on while somebody holds the row of the record.
  */
 import { escapeIdentifier, type PoolClient } from "pg";
-import { assert, BridgeError } from "../../domain/errors.ts";
-import { storable, storableJson } from "../../domain/storable-text.ts";
+import { assert, BridgeError } from "../../base/errors.ts";
+import { storable, storableJson } from "../../base/storable-text.ts";
 import type {
   AuditNote,
   AuditRow,

@@ -10,7 +10,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientConfig, Pool, type PoolClient } from "pg";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { failureOf, type Target } from "./failures.ts";
 import { migrate, type OwnedTables } from "./migrations.ts";
 

@@ -7,8 +7,8 @@
  */
 import { setImmediate as othersFirst } from "node:timers/promises";
 import { escapeIdentifier, type PoolClient } from "pg";
-import { assert, BridgeError } from "../../domain/errors.ts";
-import { storable, storableJson, storableOrNull } from "../../domain/storable-text.ts";
+import { assert, BridgeError } from "../../base/errors.ts";
+import { storable, storableJson, storableOrNull } from "../../base/storable-text.ts";
 import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { evidenceTables } from "./evidence-schema.ts";

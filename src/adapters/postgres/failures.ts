@@ -1,4 +1,4 @@
-import { BridgeError, type ErrorCode } from "../../domain/errors.ts";
+import { BridgeError, type ErrorCode } from "../../base/errors.ts";
 
 /** What is kept in PostgreSQL, in the words of its failures. */
 export interface Kept {

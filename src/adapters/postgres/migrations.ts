@@ -1,5 +1,5 @@
 import { escapeIdentifier, type PoolClient } from "pg";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import type { Kept } from "./failures.ts";
 
 export interface OwnedTables {

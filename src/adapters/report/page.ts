@@ -1,4 +1,4 @@
-import { plain } from "../../domain/plain-text.ts";
+import { plain } from "../../base/plain-text.ts";
 import type { ParityReport, ParityRow, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
 import { agrees, counted, dayRuleWords, legacySymbolWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
 import { figure } from "./text.ts";

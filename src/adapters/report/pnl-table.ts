@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
-import { add, formatFraction, parseFraction, zero } from "../../domain/fraction.ts";
-import { plain } from "../../domain/plain-text.ts";
+import { add, formatFraction, parseFraction, zero } from "../../base/fraction.ts";
+import { plain } from "../../base/plain-text.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { counted, noteCounts } from "./reading.ts";

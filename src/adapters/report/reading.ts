@@ -1,6 +1,6 @@
-import type { Fraction } from "../../domain/fraction.ts";
-import { absolute, compare, maximum, parseFraction, zero } from "../../domain/fraction.ts";
-import { plain } from "../../domain/plain-text.ts";
+import type { Fraction } from "../../base/fraction.ts";
+import { absolute, compare, maximum, parseFraction, zero } from "../../base/fraction.ts";
+import { plain } from "../../base/plain-text.ts";
 import type { Note } from "../../ports/ledger.ts";
 import type { ParityReport, ParityRow, ParitySide, ParityVerdict } from "../../ports/parity-report.ts";
 import { figure } from "./text.ts";

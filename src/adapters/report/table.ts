@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { plain } from "../../domain/plain-text.ts";
+import { plain } from "../../base/plain-text.ts";
 import type { ParityReport, ParityRow, ParitySide, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
 import type { PositionReading } from "./reading.ts";
 import {

@@ -1,7 +1,7 @@
-import { formatDecimal, lowest } from "../../domain/decimal.ts";
-import type { Fraction } from "../../domain/fraction.ts";
-import { isZero, parseFraction, roundHalfAway } from "../../domain/fraction.ts";
-import { plain } from "../../domain/plain-text.ts";
+import { formatDecimal, lowest } from "../../base/decimal.ts";
+import type { Fraction } from "../../base/fraction.ts";
+import { isZero, parseFraction, roundHalfAway } from "../../base/fraction.ts";
+import { plain } from "../../base/plain-text.ts";
 
 /** What stands where there is no value. */
 export const none = "–";

@@ -1,6 +1,6 @@
 /** This side of a thread in which a file lives: asks it, and keeps the process alive until it has answered. */
 import { Worker } from "node:worker_threads";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { type FromThread, type Questions, sharedMs, type ToThread } from "./thread-messages.ts";
 
 export interface AskedThreadOptions {

@@ -9,7 +9,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import type {
   AuditRows,
   BeatRow,

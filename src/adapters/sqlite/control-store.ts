@@ -7,8 +7,8 @@
  * which costs it a stat and a word of shared memory, and locks nobody out. An idle store keeps no process alive.
  */
 import { resolve } from "node:path";
-import { assert } from "../../domain/errors.ts";
-import { storable } from "../../domain/storable-text.ts";
+import { assert } from "../../base/errors.ts";
+import { storable } from "../../base/storable-text.ts";
 import type {
   AuditNote,
   AuditRow,

@@ -1,4 +1,4 @@
-import { storable, storableJson, storableOrNull } from "../../domain/storable-text.ts";
+import { storable, storableJson, storableOrNull } from "../../base/storable-text.ts";
 import type { ComparisonRecord, StoredComparison } from "../../ports/evidence.ts";
 
 /** A comparison as it is bound to the insert statement, and as it crosses to the thread: arrays are cheaper to copy than objects. */

@@ -8,8 +8,8 @@
  */
 import { resolve } from "node:path";
 import { setImmediate as othersFirst } from "node:timers/promises";
-import { assert } from "../../domain/errors.ts";
-import { storable } from "../../domain/storable-text.ts";
+import { assert } from "../../base/errors.ts";
+import { storable } from "../../base/storable-text.ts";
 import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { AskedThread } from "./asked-thread.ts";
 import { comparisonOf, rowOf } from "./evidence-row.ts";

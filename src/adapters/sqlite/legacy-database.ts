@@ -1,6 +1,6 @@
 /** Reads the legacy desk's own `pnl_tracker.db`, which it may be writing at this moment, and changes nothing there. */
 import type Database from "better-sqlite3";
-import { formatDecimal, parseDecimal } from "../../domain/decimal.ts";
+import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import { badDatabase, readSnapshot } from "./snapshot.ts";
 
 /**

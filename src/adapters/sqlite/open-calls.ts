@@ -1,4 +1,4 @@
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 
 /** The calls under way of a store that may be closed: what was called before close is still done, what comes after it is refused. */
 export class OpenCalls {

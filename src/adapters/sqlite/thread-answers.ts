@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { isDamage } from "./owned-file.ts";
 import { type Failure, type FromThread, type Questions, sharedMs, type ToThread } from "./thread-messages.ts";
 

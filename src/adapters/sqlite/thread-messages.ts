@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../../domain/errors.ts";
+import type { ErrorCode } from "../../base/errors.ts";
 
 /** By what is asked: what comes with it, and the answer. */
 // biome-ignore lint/suspicious/noExplicitAny: each question has its own

@@ -14,8 +14,8 @@
  *
  * Everything has a limit: see `commandDefaults`.
  */
-import { BridgeError } from "../../domain/errors.ts";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import {
   callLine,

@@ -16,11 +16,11 @@
  * goes on without answering is killed. `message`, `data.class` and `data.code` are optional. The end of stdin means: end.
  *
  * A response starts with its id (after "jsonrpc", before "result" or "error") or ends with it: then an answer that is too long or broken
- * can still be told to its call. Numbers are read from their text, never through a float (`src/domain/exact-json.ts`).
+ * can still be told to its call. Numbers are read from their text, never through a float (`src/base/exact-json.ts`).
  */
-import { type JsonValue, parseExact } from "../../domain/exact-json.ts";
-import { plain } from "../../domain/plain-text.ts";
-import { type FailureClass, SystemFailure } from "../../domain/system-failure.ts";
+import { type JsonValue, parseExact } from "../../base/exact-json.ts";
+import { plain } from "../../base/plain-text.ts";
+import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
 
 export const protocolVersion = 1;
 export const initializeId = 0;

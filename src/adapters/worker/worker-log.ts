@@ -1,4 +1,4 @@
-import { plain } from "../../domain/plain-text.ts";
+import { plain } from "../../base/plain-text.ts";
 
 /** Whose words a line is: the worker's stderr; what stood on its stdout and is no message; the bridge about the worker. */
 export type LogSource = "stderr" | "stdout" | "bridge";

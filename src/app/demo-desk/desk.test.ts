@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findLedgers, type LedgerInput, readLedgers } from "../../adapters/csv/ledger-reader.ts";
-import { parseDecimal } from "../../domain/decimal.ts";
-import { parsePrice } from "../../domain/price-notation.ts";
-import { tradingDayRules } from "../../domain/trading-day.ts";
+import { parseDecimal } from "../../base/decimal.ts";
+import { parsePrice } from "../../domain/market/price-notation.ts";
+import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import { PnlEngine, statementOf } from "../../engine/index.ts";
 import { LegacyDesk } from "../../legacy-desk/index.ts";
-import { describeLedgerSymbol, symbolBridge } from "../symbols.ts";
+import { describeLedgerSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { type Desk, daysMax, generateDesk, symbolsMax } from "./index.ts";
 
 const symbols = symbolBridge(undefined);

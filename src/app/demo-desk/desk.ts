@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BridgeError } from "../../domain/errors.ts";
-import { type DayNumber, dayNumber, nextBusinessDay, weekday } from "../../domain/trading-day.ts";
-import { makeFolder } from "../output.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { type DayNumber, dayNumber, nextBusinessDay, weekday } from "../../domain/market/trading-day.ts";
+import { makeFolder } from "../../platform/output.ts";
 import { type Contract, compactDay, type FutureContract, frontFutures, type OptionContract, optionOf } from "./instruments.ts";
 import { ledgerHeader, wallText } from "./ledger-text.ts";
 import { type Market, marketFrom, minuteAt, sessionMinutes } from "./market.ts";

@@ -1,5 +1,5 @@
-import { assert } from "../../domain/errors.ts";
-import { type DayNumber, formatDay, weekday } from "../../domain/trading-day.ts";
+import { assert } from "../../base/errors.ts";
+import { type DayNumber, formatDay, weekday } from "../../domain/market/trading-day.ts";
 import {
   type DialectName,
   ExpiryCalendar,

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
-import { tradingDayRules } from "../../domain/trading-day.ts";
+import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import { PnlEngine } from "../../engine/index.ts";
-import { describeLedgerSymbol, symbolBridge } from "../symbols.ts";
+import { describeLedgerSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { generateLedgerFile } from "./index.ts";
 
 const symbols = symbolBridge(undefined);

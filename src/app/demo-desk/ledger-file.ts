@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { dayNumber, nextBusinessDay } from "../../domain/trading-day.ts";
+import { dayNumber, nextBusinessDay } from "../../domain/market/trading-day.ts";
 import { symbolsMax, unwritable } from "./desk.ts";
 import { frontFutures, optionOf, optionTick } from "./instruments.ts";
 import { ledgerHeader, wallText } from "./ledger-text.ts";

@@ -1,5 +1,5 @@
 import { ledgerColumns } from "../../adapters/csv/ledger-reader.ts";
-import { formatDay } from "../../domain/trading-day.ts";
+import { formatDay } from "../../domain/market/trading-day.ts";
 
 export const ledgerHeader = ledgerColumns.join(",");
 

@@ -1,4 +1,4 @@
-import { weekday } from "../../domain/trading-day.ts";
+import { weekday } from "../../domain/market/trading-day.ts";
 import { type Contract, type FutureContract, frontFutures, type OptionContract, optionTick } from "./instruments.ts";
 import type { Random } from "./random.ts";
 

@@ -1,6 +1,6 @@
-import { parseDecimal } from "../../domain/decimal.ts";
-import { formatPrice } from "../../domain/price-notation.ts";
-import { type DayNumber, dateOfDay } from "../../domain/trading-day.ts";
+import { parseDecimal } from "../../base/decimal.ts";
+import { formatPrice } from "../../domain/market/price-notation.ts";
+import { type DayNumber, dateOfDay } from "../../domain/market/trading-day.ts";
 import { productOfRoot } from "../../symbols/index.ts";
 import { bloombergOf, type FutureContract, frontFutures, type OptionContract } from "./instruments.ts";
 import { type Market, sessionMinutes } from "./market.ts";

@@ -1,4 +1,4 @@
-import type { DayNumber } from "../../domain/trading-day.ts";
+import type { DayNumber } from "../../domain/market/trading-day.ts";
 import { type Contract, type FutureContract, type OptionContract, optionTick } from "./instruments.ts";
 import { type Market, minuteAt, sessionMinutes } from "./market.ts";
 import type { Random } from "./random.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, expectTypeOf, it } from "vitest";
 import { randomFrom } from "../../app/demo-desk/random.ts";
-import type { PlanInput } from "../../domain/plan.ts";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import type { PlanInput } from "../../domain/migration/plan.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { ComparisonRecord, EvidenceStore } from "../../ports/evidence.ts";
 import type { Overload } from "../../ports/host-load.ts";
 import { TestClock } from "../../testing/test-clock.ts";

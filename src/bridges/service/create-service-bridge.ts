@@ -1,15 +1,15 @@
 import { AnswerComparer } from "../../comparison/index.ts";
-import type { CallKey } from "../../domain/route.ts";
+import type { CallKey } from "../../domain/migration/route.ts";
 import {
   BridgeCore,
   type BridgedMethod,
   type BridgeOptions,
   type ServiceBridgeControl,
   type ServiceBridgeHost,
-} from "./bridge-core.ts";
-import type { CallContext, RunnerMethod, SideFunction } from "./call-runner.ts";
-import type { MethodOptions } from "./options.ts";
-import { isThenable } from "./thenable.ts";
+} from "../core/bridge-core.ts";
+import type { CallContext, RunnerMethod, SideFunction } from "../core/call-runner.ts";
+import type { MethodOptions } from "../core/options.ts";
+import { isThenable } from "../core/thenable.ts";
 
 /** The names of an interface's methods. */
 export type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] & string;

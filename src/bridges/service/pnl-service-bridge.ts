@@ -1,15 +1,15 @@
+import { BridgeError } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
 import { AnswerComparer, type AnswerOptions } from "../../comparison/index.ts";
-import { BridgeError } from "../../domain/errors.ts";
-import { nearest } from "../../domain/nearest.ts";
-import type { Side } from "../../domain/phase.ts";
-import type { MigrationPlan, PlanInput } from "../../domain/plan.ts";
-import type { CallKey } from "../../domain/route.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { MigrationPlan, PlanInput } from "../../domain/migration/plan.ts";
+import type { CallKey } from "../../domain/migration/route.ts";
 import { type PnlMethod, type PnlService, pnlMethods } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
-import { BridgeCore, type BridgedMethod, type BridgeOptions, type ServiceBridgeHost } from "./bridge-core.ts";
-import type { CallContext, CallOutcome, RunnerMethod, SideFunction } from "./call-runner.ts";
-import type { MethodCounters } from "./counters.ts";
-import type { CallComparison, FallbackReason } from "./options.ts";
+import { BridgeCore, type BridgedMethod, type BridgeOptions, type ServiceBridgeHost } from "../core/bridge-core.ts";
+import type { CallContext, CallOutcome, RunnerMethod, SideFunction } from "../core/call-runner.ts";
+import type { MethodCounters } from "../core/counters.ts";
+import type { CallComparison, FallbackReason } from "../core/options.ts";
 import { projections } from "./projections.ts";
 
 export interface PnLServiceBridgeOptions extends BridgeOptions {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { planOf } from "../../domain/plan.ts";
+import { planOf } from "../../domain/migration/plan.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { TestClock } from "../../testing/test-clock.ts";
 import { PnLServiceBridge } from "./index.ts";

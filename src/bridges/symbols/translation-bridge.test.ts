@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dayNumber, parseDay } from "../../domain/trading-day.ts";
+import { dayNumber, parseDay } from "../../domain/market/trading-day.ts";
 import type { NotedTranslation } from "../../ports/translation-log.ts";
 import { type DialectName, dialectNames, type ExpiryOverrides, readSymbol, type Source } from "../../symbols/index.ts";
 import { type SymbolBridgeOptions, SymbolTranslationBridge } from "./index.ts";

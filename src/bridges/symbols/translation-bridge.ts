@@ -1,5 +1,5 @@
-import type { SymbolRefusalCode } from "../../domain/finding-codes.ts";
-import { type DayNumber, dateOfDay, formatDay, parseDay } from "../../domain/trading-day.ts";
+import type { SymbolRefusalCode } from "../../domain/market/finding-codes.ts";
+import { type DayNumber, dateOfDay, formatDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { NotedTranslation, TranslationLog } from "../../ports/translation-log.ts";
 import {
   type Detected,

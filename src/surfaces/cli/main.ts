@@ -4,8 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { Argument, Command, CommanderError, Option } from "commander";
-import { BridgeError } from "../../domain/errors.ts";
-import { phases } from "../../domain/phase.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { phases } from "../../domain/migration/phase.ts";
 import { type CommandResult, finish, guardStreams, reportFailure, type Streams } from "./terminal.ts";
 
 const methods = ["fifo", "lifo", "average"];

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
-import { jsonPieces } from "../../app/json-pieces.ts";
-import { BridgeError } from "../../domain/errors.ts";
-import { plain } from "../../domain/plain-text.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { jsonPieces } from "../../base/json-pieces.ts";
+import { plain } from "../../base/plain-text.ts";
 
 export interface Streams {
   readonly out: NodeJS.WriteStream;

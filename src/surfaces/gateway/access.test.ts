@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { Access, type AccessOptions } from "./access.ts";
 import { HttpProblem } from "./problems.ts";
 

@@ -5,8 +5,8 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { BridgeError } from "../../base/errors.ts";
 import { isLoopback, type TokenRole, tokenRoles } from "../../config/index.ts";
-import { BridgeError } from "../../domain/errors.ts";
 import { HttpProblem } from "./problems.ts";
 
 /** In their order: each may do what those before it may. */

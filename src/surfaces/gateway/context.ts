@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, onRequestHookHandler } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { ControlPlane } from "../../app/control-plane.ts";
-import type { PnlBridge } from "../../app/pnl-bridge.ts";
+import type { PnlBridge } from "../../app/bridge/pnl-bridge.ts";
+import type { ControlPlane } from "../../app/control/control-plane.ts";
 import type { Caller, Role } from "./access.ts";
 import type { EventStream } from "./event-stream.ts";
 

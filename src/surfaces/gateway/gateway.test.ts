@@ -6,15 +6,15 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../adapters/host/index.ts";
 import { PnLServiceBridge } from "../../bridges/service/index.ts";
 import { Operator, simpleGates } from "../../control/index.ts";
-import type { PlanInput } from "../../domain/plan.ts";
-import { signals } from "../../domain/signals.ts";
-import { SystemFailure } from "../../domain/system-failure.ts";
+import type { PlanInput } from "../../domain/migration/plan.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
 import { allFlags, publishedSection, readSection } from "../../testing/fleet.ts";
 import { MemoryControlPlace } from "../../testing/memory-control-store.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
 import { type Gateway, type GatewayControl, type GatewayOptions, Observations, startGateway } from "./index.ts";
+import { signals } from "./metric-catalogue.ts";
 
 type Answerer = (method: string, request: JsonValue) => JsonValue | Promise<JsonValue>;
 type ControlListener = Parameters<GatewayControl["onEvent"]>[0];

@@ -14,7 +14,7 @@ import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
 import Fastify, { type FastifyReply, type FastifyRequest, type onRequestHookHandler } from "fastify";
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
-import { BridgeError } from "../../domain/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { Access, type AccessOptions, type Caller, type Role } from "./access.ts";
 import type { App, CallNote, GatewayBridge, GatewayControl, GatewayLog, GatewayState, RouteContext } from "./context.ts";
 import { EventStream, type EventStreamLimits } from "./event-stream.ts";

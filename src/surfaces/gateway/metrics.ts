@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type Metric, Registry } from "prom-client";
 import type { MethodCounters } from "../../app/index.ts";
-import { latencyBuckets, type SignalName, signals } from "../../domain/signals.ts";
 import type { GatewayBridge, GatewayControl } from "./context.ts";
+import { latencyBuckets, type SignalName, signals } from "./metric-catalogue.ts";
 import type { LatencyHistogram, Observations } from "./observations.ts";
 
 export interface MetricSources {

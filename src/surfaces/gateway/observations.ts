@@ -1,5 +1,5 @@
 import type { CallComparison } from "../../app/index.ts";
-import { latencyBuckets } from "../../domain/signals.ts";
+import { latencyBuckets } from "./metric-catalogue.ts";
 
 /** How long one side took. Counting is one look-up in a short list: it is done for every comparison. */
 export class LatencyHistogram {

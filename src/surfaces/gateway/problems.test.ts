@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { BridgeError, type ErrorCode } from "../../domain/errors.ts";
-import { type FailureClass, SystemFailure } from "../../domain/system-failure.ts";
+import { BridgeError, type ErrorCode } from "../../base/errors.ts";
+import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
 import { problemFor } from "./problems.ts";
 
 describe("a failure as a problem document", () => {

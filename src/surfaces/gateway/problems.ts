@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { BridgeError, type ErrorCode, errorCatalogue } from "../../domain/errors.ts";
-import { plain } from "../../domain/plain-text.ts";
-import { type FailureClass, failureClasses, SystemFailure } from "../../domain/system-failure.ts";
+import { BridgeError, type ErrorCode, errorCatalogue } from "../../base/errors.ts";
+import { plain } from "../../base/plain-text.ts";
+import { type FailureClass, failureClasses, SystemFailure } from "../../domain/migration/system-failure.ts";
 
 /** RFC 9457. Never holds a stack trace, a path of this machine, or what a cause brought along. */
 export interface Problem {

@@ -1,4 +1,4 @@
-import type { DayNumber } from "../../domain/trading-day.ts";
+import type { DayNumber } from "../../domain/market/trading-day.ts";
 import {
   datedSeries,
   dayOfText,

@@ -1,4 +1,4 @@
-import { formatDay } from "../../domain/trading-day.ts";
+import { formatDay } from "../../domain/market/trading-day.ts";
 import { dayOfText, refusedDate, textOfDay } from "../contracts.ts";
 import { productOfCode } from "../products.ts";
 import { type Dialect, refused } from "../reading.ts";

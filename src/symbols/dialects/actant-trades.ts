@@ -1,4 +1,4 @@
-import { formatDay } from "../../domain/trading-day.ts";
+import { formatDay } from "../../domain/market/trading-day.ts";
 import { datedSeries, holidayNotes, readFuture, readOption, realDay, refusedDate, unconfirmedNotes } from "../contracts.ts";
 import { letterOfMonth, monthOfLetter } from "../months.ts";
 import { type Product, productOfBloomberg, productOfCode, productOfRoot } from "../products.ts";

@@ -1,5 +1,5 @@
-import { verifyAudit } from "../../../app/control-commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { verifyAudit } from "../../../app/control/commands.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
 export async function run(

@@ -1,6 +1,6 @@
 import { compareStored, loadConfigOrDefault } from "../../../app/commands.ts";
-import { BridgeError } from "../../../domain/errors.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { BridgeError } from "../../../base/errors.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, progressOn, type Streams } from "../terminal.ts";
 import { checkedInputs, type ParityCommandOptions, parityResult } from "./replay.ts";
 

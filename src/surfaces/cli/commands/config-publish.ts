@@ -1,4 +1,4 @@
-import { publishFile } from "../../../app/control-commands.ts";
+import { publishFile } from "../../../app/control/commands.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 
 interface Options {

@@ -1,4 +1,4 @@
-import { configSchemaDocument } from "../../../app/config-commands.ts";
+import { configSchemaDocument } from "../../../app/control/config.ts";
 import { type CommandResult, jsonResult } from "../terminal.ts";
 
 /** On one line with `--json`, else for reading; a document either way. */

@@ -1,5 +1,5 @@
-import { setConfigValue } from "../../../app/config-commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { setConfigValue } from "../../../app/control/config.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 
 interface Options {

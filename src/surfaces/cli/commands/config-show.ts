@@ -1,5 +1,5 @@
-import { type ConfigValue, showConfig } from "../../../app/config-commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { type ConfigValue, showConfig } from "../../../app/control/config.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
 export async function run(

@@ -1,6 +1,6 @@
 import { renderParityTable, runDemo, seedMax } from "../../../app/commands.ts";
-import { BridgeError } from "../../../domain/errors.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { BridgeError } from "../../../base/errors.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, progressOn, type Streams, terminalWidth } from "../terminal.ts";
 
 export async function run(

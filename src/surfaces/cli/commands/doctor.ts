@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { examine, examineSystem } from "../../../app/commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, type Streams } from "../terminal.ts";
 
 export async function run(

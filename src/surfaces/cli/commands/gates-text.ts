@@ -1,5 +1,5 @@
-import type { MoveResult } from "../../../app/control-commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import type { MoveResult } from "../../../app/control/commands.ts";
+import { plain } from "../../../base/plain-text.ts";
 import type { painter } from "../terminal.ts";
 
 export function gatesText(report: NonNullable<MoveResult["gates"]>, paint: ReturnType<typeof painter>): string {

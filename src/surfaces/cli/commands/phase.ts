@@ -1,5 +1,5 @@
-import { movePhase } from "../../../app/control-commands.ts";
-import type { Phase } from "../../../domain/phase.ts";
+import { movePhase } from "../../../app/control/commands.ts";
+import type { Phase } from "../../../domain/migration/phase.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 import { gatesText } from "./gates-text.ts";
 

@@ -10,7 +10,7 @@ import {
   replay,
   writeWhole,
 } from "../../../app/commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, progressOn, type Streams, terminalWidth } from "../terminal.ts";
 
 export interface ParityCommandOptions {

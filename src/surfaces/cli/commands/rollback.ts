@@ -1,6 +1,6 @@
-import { type DrillReport, drill, type RollbackReport, rollback, rollbackGradually } from "../../../app/control-commands.ts";
-import { BridgeError } from "../../../domain/errors.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { type DrillReport, drill, type RollbackReport, rollback, rollbackGradually } from "../../../app/control/commands.ts";
+import { BridgeError } from "../../../base/errors.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 import { durationMs } from "./arguments.ts";
 

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { pino } from "pino";
-import { operatingSystemUser } from "../../../app/control-plane.ts";
+import { createPnlBridge, type PnlBridge } from "../../../app/bridge/pnl-bridge.ts";
+import { operatingSystemUser } from "../../../app/control/control-plane.ts";
 import type { CallComparison } from "../../../app/index.ts";
-import { createPnlBridge, type PnlBridge } from "../../../app/pnl-bridge.ts";
+import { BridgeError } from "../../../base/errors.ts";
 import { type Config, loadConfig } from "../../../config/index.ts";
-import { BridgeError } from "../../../domain/errors.ts";
 import { type CallNote, type Gateway, Observations, startGateway } from "../../gateway/index.ts";
 import type { CommandResult, Streams } from "../terminal.ts";
 

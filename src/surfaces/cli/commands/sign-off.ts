@@ -1,5 +1,5 @@
-import { signOff } from "../../../app/control-commands.ts";
-import type { Phase } from "../../../domain/phase.ts";
+import { signOff } from "../../../app/control/commands.ts";
+import type { Phase } from "../../../domain/migration/phase.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 
 interface Options {

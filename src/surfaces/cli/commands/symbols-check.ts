@@ -1,5 +1,5 @@
-import { calendarFindingCodes, checkCalendarFile } from "../../../app/symbol-commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { calendarFindingCodes, checkCalendarFile } from "../../../app/symbols/commands.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
 /** What contradicts stands first. */

@@ -1,4 +1,4 @@
-import { dialectList } from "../../../app/symbol-commands.ts";
+import { dialectList } from "../../../app/symbols/commands.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
 export async function run(options: { readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {

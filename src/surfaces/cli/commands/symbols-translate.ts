@@ -1,6 +1,6 @@
-import { dialectOption, openSymbols, symbolLines, type Translation } from "../../../app/symbol-commands.ts";
-import { BridgeError } from "../../../domain/errors.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { dialectOption, openSymbols, symbolLines, type Translation } from "../../../app/symbols/commands.ts";
+import { BridgeError } from "../../../base/errors.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, painter, type Streams } from "../terminal.ts";
 
 export interface SymbolsTranslateOptions {

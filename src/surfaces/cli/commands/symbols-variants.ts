@@ -1,5 +1,5 @@
-import { dialectOption, openSymbols, type VariantsDocument, variantsOf } from "../../../app/symbol-commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { dialectOption, openSymbols, type VariantsDocument, variantsOf } from "../../../app/symbols/commands.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
 export interface SymbolsVariantsOptions {

@@ -1,5 +1,5 @@
-import { traffic } from "../../../app/control-commands.ts";
-import { plain } from "../../../domain/plain-text.ts";
+import { traffic } from "../../../app/control/commands.ts";
+import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 import { durationMs, percentage as percentageOf, percentages } from "./arguments.ts";
 

@@ -1,4 +1,4 @@
-import { whitelist } from "../../../app/control-commands.ts";
+import { whitelist } from "../../../app/control/commands.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 
 interface Options {

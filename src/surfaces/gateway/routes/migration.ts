@@ -1,6 +1,6 @@
 import type { FastifyRequest, onRequestHookHandler } from "fastify";
 import { z } from "zod";
-import { phases } from "../../../domain/phase.ts";
+import { phases } from "../../../domain/migration/phase.ts";
 import type { Caller } from "../access.ts";
 import type { App, GatewayControl, RouteContext } from "../context.ts";
 import { readJsonBodies } from "../json-body.ts";

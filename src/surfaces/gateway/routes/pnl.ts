@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type JsonValue, parseExact } from "../../../domain/exact-json.ts";
+import { type JsonValue, parseExact } from "../../../base/exact-json.ts";
 import type { App, RouteContext } from "../context.ts";
 import { HttpProblem } from "../problems.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { dialectOption, openSymbols, type SymbolRun, variantsOf } from "../../../app/symbol-commands.ts";
-import { BridgeError } from "../../../domain/errors.ts";
+import { dialectOption, openSymbols, type SymbolRun, variantsOf } from "../../../app/symbols/commands.ts";
+import { BridgeError } from "../../../base/errors.ts";
 import type { App, RouteContext } from "../context.ts";
 import { HttpProblem } from "../problems.ts";
 

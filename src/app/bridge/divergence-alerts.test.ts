@@ -1,0 +1,36 @@
+import { expect, it } from "vitest";
+import type { CallComparison } from "../../bridges/service/index.ts";
+import type { Alert } from "../../ports/alerts.ts";
+import { TestClock } from "../../testing/test-clock.ts";
+import { alertDivergences } from "./divergence-alerts.ts";
+
+const sample = (method: string, path: string, verdict: CallComparison["verdict"] = "diverged"): CallComparison => ({
+  method,
+  verdict,
+  kind: "ab",
+  answered: "legacy",
+  epoch: 3,
+  at: "2025-08-01T14:30:00.000Z",
+  legacy: { ms: 1 },
+  modern: { ms: 1 },
+  fields: [{ path, entry: null, verdict, legacy: "1", modern: "2", difference: "1" }],
+});
+
+it("sends one alert for each method and field that diverges, and none for what does not", () => {
+  const clock = new TestClock();
+  const alerts: Alert[] = [];
+  let samples = [sample("totals", "USD.realized"), sample("totals", "USD.total", "within_tolerance")];
+  const stop = alertDivergences(() => samples, { send: (alert) => void alerts.push(alert), settled: async () => 0 }, clock);
+  clock.advance(20_000);
+  samples = [...samples, sample("totals", "USD.realized"), sample("dailyPnl", "")];
+  clock.advance(20_000);
+  expect(alerts.map(({ title }) => title)).toEqual([
+    "totals diverges in USD.realized: legacy 1, modern 2",
+    "dailyPnl diverges in its whole answer: legacy 1, modern 2",
+  ]);
+  for (let field = 0; field < 500; field++) samples.push(sample("totals", `field${field}`));
+  clock.advance(20_000);
+  expect(alerts.length).toBe(100);
+  stop();
+  expect(clock.timers).toBe(0);
+});

@@ -1,0 +1,676 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { BridgeError } from "../../base/errors.ts";
+import { type Config, loadConfig } from "../../config/index.ts";
+import type { PlanInput } from "../../domain/migration/plan.ts";
+import { type PnlMethod, pnlMethods } from "../../ports/pnl-service.ts";
+import { python, pythonMissing, pythonWorker, root, untilGone, Workshop } from "../../testing/worker-programs.ts";
+import { generateDesk } from "../demo-desk/index.ts";
+import type { CallComparison } from "../index.ts";
+import { createPnlBridge, openSystem, type PnlBridge, type PnlBridgeOptions } from "./pnl-bridge.ts";
+
+const run = promisify(execFile);
+const workshop = new Workshop();
+const base = mkdtempSync(join(tmpdir(), "pnl-bridge-app-"));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+/** A folder with a configuration in it; JSON is YAML. */
+let folders = 0;
+function deskFolder(config: object, files: Readonly<Record<string, string>> = {}): string {
+  const folder = join(base, `${++folders}`);
+  mkdirSync(join(folder, "ledgers"), { recursive: true });
+  for (const [name, text] of Object.entries({ "pnl_migration_config.yaml": JSON.stringify(config), ...files }))
+    writeFileSync(join(folder, name), text);
+  return folder;
+}
+const configIn = (folder: string): string => join(folder, "pnl_migration_config.yaml");
+
+/** Every bridge of a test, closed when it is over; its folder may be gone by then, its children may not live on. */
+const bridges: PnlBridge[] = [];
+afterEach(async () => {
+  await Promise.all(bridges.splice(0).map((bridge) => bridge.close()));
+});
+
+interface Opened {
+  readonly bridge: PnlBridge;
+  readonly comparisons: readonly CallComparison[];
+}
+async function open(folder: string, options: Partial<PnlBridgeOptions> = {}): Promise<Opened> {
+  const comparisons: CallComparison[] = [];
+  const onComparison = (comparison: CallComparison) => void comparisons.push(comparison);
+  const bridge = await createPnlBridge({ config: configIn(folder), onComparison, log: () => {}, ...options });
+  bridges.push(bridge);
+  return { bridge, comparisons };
+}
+
+const refusalOf = (opening: Promise<unknown>): Promise<BridgeError> =>
+  opening.then(
+    () => {
+      throw new Error("was opened");
+    },
+    (failure: unknown) => {
+      expect(failure).toBeInstanceOf(BridgeError);
+      return failure as BridgeError;
+    },
+  );
+
+const modernAnswers = { phase: "primary_switch", feature_flags: { use_new_calculator: true, use_new_storage: true } };
+
+const zn = "XCMEFFDPSX20250919U0ZN";
+const ledger = `tradeId,instrumentName,marketTradeTime,buySell,quantity,price
+1,${zn},2025-07-24 09:00:00.000,B,2.0,110
+2,${zn},2025-07-24 09:01:00.000,S,1.0,112
+`;
+const withLedger = { "ledgers/trades_20250724.csv": ledger };
+
+describe("the two built-in systems over one folder of ledgers", () => {
+  const requests: Readonly<Record<PnlMethod, object>> = {
+    calculatePnl: {
+      trades: [
+        { id: "1", symbol: zn, side: "B", quantity: "2", price: "110", time: "2025-07-24T09:00:00-05:00" },
+        { id: "2", symbol: zn, side: "S", quantity: "1", price: "112", time: "2025-07-24T09:01:00-05:00" },
+      ],
+      marks: { [zn]: "112.5" },
+    },
+    openPositions: {},
+    tradeHistory: { limit: 1 },
+    dailyPnl: { from: "2025-07-24" },
+    totals: {},
+    positionDetail: { symbol: zn },
+  };
+
+  it("legacy answers in money, modern is its shadow, and they agree on every method", async () => {
+    const { bridge, comparisons } = await open(deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger));
+    const answers = new Map<PnlMethod, unknown>();
+    for (const method of pnlMethods) {
+      const { value, source, stale, epoch } = await bridge.service.call(method, requests[method] as never);
+      expect([source, stale, epoch]).toEqual(["legacy", false, 1]);
+      answers.set(method, value);
+    }
+    expect(answers.get("calculatePnl")).toMatchObject({
+      positions: [{ quantity: "1", realized: "2000", unrealized: "2500", currency: "USD" }],
+      totals: { USD: { realized: "2000", unrealized: "2500", total: "4500" } },
+    });
+    expect(answers.get("totals")).toEqual({ totals: { USD: { realized: "2000", unrealized: "2000", total: "4000" } } });
+    expect(answers.get("dailyPnl")).toMatchObject({ daily: [{ symbol: zn, tradingDay: "2025-07-24", total: "4000" }] });
+    expect(answers.get("tradeHistory")).toMatchObject({ trades: [{ id: "2" }] });
+    await bridge.service.idle();
+    expect(comparisons.map(({ method, verdict, answered }) => [method, verdict, answered])).toEqual(
+      pnlMethods.map((method) => [method, "equal", "legacy"]),
+    );
+    expect(bridge.evidence).toBeUndefined();
+  });
+
+  it("agree on a small desk with prices, until its ledgers repeat themselves on the third day", async () => {
+    const verdictsOf = async (days: number): Promise<readonly CallComparison[]> => {
+      const folder = deskFolder({ watch: { trade_ledger: "./trade_ledger", market_prices: "./market_prices" } });
+      await generateDesk(folder, { days, tradesPerDay: 40 });
+      const { bridge, comparisons } = await open(folder);
+      for (const method of ["openPositions", "totals", "tradeHistory"] as const) await bridge.service.call(method, {});
+      await bridge.service.idle();
+      return comparisons;
+    };
+    const withinTolerance = expect.stringMatching(/^(equal|within_tolerance)$/);
+    expect((await verdictsOf(2)).map(({ method, verdict }) => [method, verdict])).toEqual([
+      ["openPositions", withinTolerance],
+      ["totals", withinTolerance],
+      ["tradeHistory", "equal"],
+    ]);
+    // Legacy counts the last three rows of the second day twice.
+    const [, , history] = await verdictsOf(3);
+    expect(history?.fields.map(({ path, modern }) => [path, modern])).toEqual(Array(3).fill(["trades[]", null]));
+  });
+
+  it("both see a ledger that came later", async () => {
+    const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
+    const { bridge, comparisons } = await open(folder);
+    await bridge.service.call("openPositions", {});
+    // The shadow would see it already.
+    await bridge.service.idle();
+    writeFileSync(join(folder, "ledgers/trades_20250725.csv"), ledger.replaceAll("-24 ", "-25 ").replaceAll("\n1,", "\n3,"));
+    const { value } = await bridge.service.call("openPositions", {});
+    expect(value.positions).toMatchObject([{ quantity: "2" }]);
+    await bridge.service.idle();
+    expect(comparisons.map(({ verdict }) => verdict)).toEqual(["equal", "equal"]);
+  });
+
+  it("value at the marks that a request names, or else at those that the bridge pins, and agree", async () => {
+    let known: (() => Readonly<Record<string, string>> | undefined) | undefined;
+    const marks = () => known?.();
+    const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
+    const { bridge, comparisons } = await open(folder, { marks });
+    const unrealized = async (request: object) => {
+      const { value } = await bridge.service.call("openPositions", request);
+      return value.positions[0]?.unrealized;
+    };
+    const [named, pinned] = [{ marks: { [zn]: "113" } }, { [zn]: "114" }];
+    expect([await unrealized(named), await unrealized({})]).toEqual(["3000", "2000"]);
+    known = () => pinned;
+    expect([await unrealized(named), await unrealized({})]).toEqual(["3000", "4000"]);
+    const daily = await bridge.service.call("dailyPnl", {});
+    const totals = await bridge.service.call("totals", {});
+    const detail = await bridge.service.call("positionDetail", { symbol: zn });
+    expect([daily.value.daily[0]?.total, totals.value.totals, detail.value.position?.unrealized]).toEqual([
+      "6000",
+      { USD: { realized: "2000", unrealized: "4000", total: "6000" } },
+      "4000",
+    ]);
+    await bridge.service.idle();
+    expect(comparisons.map(({ verdict, fields }) => [verdict, fields])).toEqual(Array(7).fill(["equal", []]));
+
+    // A source of marks that fails is none; what is worth what in the request alone is not changed by it.
+    known = () => {
+      throw new Error("no prices today");
+    };
+    expect(await unrealized({})).toBe("2000");
+    expect(bridge.service.counters.openPositions?.broken).toBe(1);
+    known = () => pinned;
+    const alone = await bridge.service.call("calculatePnl", { ...requests.calculatePnl, marks: undefined } as never);
+    expect(alone.value.positions).toMatchObject([{ unrealized: null }]);
+  });
+
+  it.each([
+    [{ [zn]: "a lot" }, `the mark of ${zn} is no price: "a lot"`],
+    [["110"], 'marks must be an object by symbol, not ["110"]'],
+  ])("refuse marks that are none: %j", async (marks, message) => {
+    const { bridge, comparisons } = await open(deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger));
+    await expect(bridge.service.call("openPositions", { marks } as never)).rejects.toMatchObject({
+      failure: "REFUSED",
+      message: expect.stringContaining(message),
+    });
+    await bridge.service.idle();
+    expect(comparisons.map(({ verdict }) => verdict)).toEqual(["equal"]);
+  });
+
+  it("without ledgers have only what the request brings", async () => {
+    const { bridge } = await open(deskFolder({}));
+    expect((await bridge.service.call("calculatePnl", requests.calculatePnl as never)).value.positions).toHaveLength(1);
+    await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
+      failure: "REFUSED",
+      message: expect.stringContaining("no trade ledgers are configured (watch.trade_ledger)"),
+    });
+  });
+
+  it("are given as a configuration too, with paths that begin at the working folder", async () => {
+    const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
+    const read = await loadConfig(configIn(folder));
+    const config: Config = { ...read, watch: { tradeLedger: join(folder, "ledgers"), marketPrices: null } };
+    const { bridge } = await open(folder, { config });
+    expect((await bridge.service.call("openPositions", {})).value.positions).toMatchObject([{ quantity: "1" }]);
+    const elsewhere = await open(folder, { config: read });
+    await expect(elsewhere.bridge.service.call("openPositions", {})).rejects.toMatchObject({ failure: "REFUSED" });
+  });
+});
+
+// --- systems of every kind -------------------------------------------------------------------------------------------
+
+/** Answers totals with its own name, and the request that it got. */
+const moduleSource = (name: string) => `export default {
+  totals: (request) => ({ totals: { USD: { realized: "1", unrealized: "0", total: "1" } }, by: ${JSON.stringify(name)}, request }),
+};`;
+const workerBody = (name: string) =>
+  `methods.totals = (id, request) => answer(id, { totals: { USD: { realized: "1", unrealized: "0", total: "1" } }, by: ${JSON.stringify(name)}, request });
+   methods.openPositions = (id) => answer(id, { positions: [], environment: process.env, said });`;
+
+interface Served {
+  readonly url: string;
+  readonly seen: { readonly path: string | undefined; readonly authorization: string | undefined; readonly body: unknown }[];
+}
+/** A service over HTTP that answers as the module does. */
+async function serve(name: string): Promise<Served> {
+  const seen: Served["seen"] = [];
+  const server = createServer(async (request, response) => {
+    const body = JSON.parse(await textOf(request));
+    seen.push({ path: request.url, authorization: request.headers.authorization, body });
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ totals: { USD: { realized: "1", unrealized: "0", total: "1" } }, by: name, request: body }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  afterAll(() => void server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api`, seen };
+}
+async function textOf(request: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  return text;
+}
+
+const pythonDesk = `
+class Desk:
+    def totals(self, request):
+        return {"totals": {"USD": {"realized": 1.0, "unrealized": 0, "total": 1}}, "by": "legacy", "request": request}
+`;
+
+const servers = { legacy: await serve("legacy"), modern: await serve("modern") };
+const kinds = {
+  module: (side: string) => ({ kind: "module", path: `./${side}.mjs` }),
+  thread: (side: string) => ({ kind: "module", path: `./${side}.mjs`, isolation: "thread" }),
+  command: (side: string) => ({ kind: "command", command: workshop.node(workerBody(side)) }),
+  http: (side: "legacy" | "modern") => ({ kind: "http", url: servers[side].url }),
+};
+const modules = { "legacy.mjs": moduleSource("legacy"), "modern.mjs": moduleSource("modern") };
+const pairs = Object.keys(kinds).flatMap((legacy) =>
+  Object.keys(kinds).map((modern) => [legacy, modern] as [keyof typeof kinds, keyof typeof kinds]),
+);
+
+describe("systems of every kind", () => {
+  it.each(pairs)("legacy as %s and modern as %s: each answers when it should, and they are compared", async (legacy, modern) => {
+    const systems = { legacy: kinds[legacy]("legacy"), modern: kinds[modern]("modern") };
+    const { bridge, comparisons } = await open(deskFolder({ systems }, modules));
+    const asked = { asOf: "2025-07-24T15:00:00-05:00", method: "lifo" } as const;
+    const first = await bridge.service.call("totals", asked);
+    expect(first).toMatchObject({ source: "legacy", value: { by: "legacy", request: asked } });
+    await bridge.service.idle();
+    bridge.service.setPlan({ epoch: 2, phase: "primary_switch", flags: { calculator: true, storage: true } });
+    const second = await bridge.service.call("totals", asked);
+    expect(second).toMatchObject({ source: "modern", epoch: 2, value: { by: "modern", request: asked } });
+    expect(second).not.toHaveProperty("fellBack");
+    await bridge.service.idle();
+    expect(comparisons.map(({ verdict, answered, epoch }) => [verdict, answered, epoch])).toEqual([
+      ["equal", "legacy", 1],
+      ["equal", "modern", 2],
+    ]);
+  });
+
+  it.skipIf(python === undefined)(`legacy in Python answers (${pythonMissing ?? "with python3"})`, async () => {
+    const command = [python, pythonWorker, "desk:Desk"];
+    const systems = { legacy: { kind: "command", command, cwd: "./desk" }, modern: { kind: "module", path: "./modern.mjs" } };
+    const folder = deskFolder({ systems }, modules);
+    mkdirSync(join(folder, "desk"));
+    writeFileSync(join(folder, "desk/desk.py"), pythonDesk);
+    const { bridge, comparisons } = await open(folder);
+    const { value, source } = await bridge.service.call("totals", {});
+    expect([source, value]).toMatchObject(["legacy", { by: "legacy", totals: { USD: { realized: "1", unrealized: 0 } } }]);
+    await bridge.service.idle();
+    expect(comparisons).toMatchObject([{ verdict: "equal" }]);
+  });
+
+  it("points of a foreign system become money before anybody sees them", async () => {
+    const source = `export const desk = { openPositions: () => ({ positions: [
+      { symbol: "${zn}", quantity: 1, averagePrice: 110, realized: 2, unrealized: 2 }] }) };`;
+    const systems = { legacy: { kind: "module", path: "./points.mjs#desk", pnl_in: "points" } };
+    const config = { systems, watch: { trade_ledger: "./ledgers" } };
+    const { bridge, comparisons } = await open(deskFolder(config, { "points.mjs": source, ...withLedger }));
+    const { value } = await bridge.service.call("openPositions", {});
+    expect(value.positions).toMatchObject([{ realized: "2000", unrealized: "2000", currency: "USD" }]);
+    await bridge.service.idle();
+    expect(comparisons).toMatchObject([{ verdict: "equal", fields: [] }]);
+  });
+
+  it("a module prints to the log of its caller, from its thread", async () => {
+    const lines: string[] = [];
+    const source = `console.log("desk is up"); ${moduleSource("legacy")}`;
+    const systems = { legacy: { kind: "module", path: "./legacy.mjs", isolation: "thread" } };
+    const folder = deskFolder({ systems }, { "legacy.mjs": source });
+    const { bridge } = await open(folder, { log: (line) => lines.push(line) });
+    await bridge.service.call("totals", {});
+    expect(lines.join("\n")).toContain("desk is up");
+  });
+
+  it("the one who is asked for alone is opened alone, for doctor", async () => {
+    const { url, seen } = await serve("alone");
+    const config = await loadConfig(configIn(deskFolder({ systems: { modern: { kind: "http", url, timeout_ms: 700 } } })));
+    const { system, convert, timeoutMs } = await openSystem("modern", config, base);
+    expect([system.name, system.kind, timeoutMs]).toEqual([url, "http", 700]);
+    const answer = await system.invoke("totals", {}, { deadlineMs: 20_000 });
+    expect(convert("totals", answer, {})).toBe(answer);
+    expect(seen).toHaveLength(1);
+    await system.close();
+  });
+});
+
+describe("secrets", () => {
+  it("the header of the HTTP system goes to it, and its variable not to the worker beside it", async () => {
+    const { url, seen } = await serve("modern");
+    const systems = {
+      legacy: { kind: "command", command: workshop.node(workerBody("legacy")) },
+      modern: { kind: "http", url, authorization_env: "PNL_TEST_TOKEN" },
+    };
+    process.env.PNL_TEST_TOKEN = "Bearer of-bad-news";
+    process.env.PNL_TEST_OTHER = "for everybody";
+    try {
+      const { bridge } = await open(deskFolder({ systems }));
+      const { value } = await bridge.service.call("openPositions", {});
+      const { environment } = value as unknown as { readonly environment: Readonly<Record<string, string>> };
+      expect(environment.PNL_TEST_OTHER).toBe("for everybody");
+      expect(environment).not.toHaveProperty("PNL_TEST_TOKEN");
+      expect(JSON.stringify(environment)).not.toContain("of-bad-news");
+      // And it is told to change nothing.
+      expect(value).toMatchObject({ said: { readOnly: true } });
+      await bridge.service.idle();
+      expect(seen.map(({ authorization }) => authorization)).toEqual(["Bearer of-bad-news"]);
+    } finally {
+      delete process.env.PNL_TEST_TOKEN;
+      delete process.env.PNL_TEST_OTHER;
+    }
+  });
+});
+
+describe("the plan", () => {
+  it("is that of the file", async () => {
+    const migration = {
+      phase: "dual_write",
+      feature_flags: { use_new_calculator: true, use_new_storage: true },
+      traffic_routing: { new_system_percentage: 0, user_whitelist: ["amy"], user_denylist: ["eve"], bucket_by: "user" },
+    };
+    const systems = { legacy: kinds.module("legacy"), modern: kinds.module("modern") };
+    const { bridge } = await open(deskFolder({ migration, systems }, modules));
+    const source = async (key: { readonly user?: string; readonly book?: string }) =>
+      (await bridge.service.call("totals", {}, key)).source;
+    expect(await source({ user: "amy" })).toBe("modern");
+    expect(await source({ user: "bob" })).toBe("legacy");
+    expect(await source({ user: "eve" })).toBe("legacy");
+    expect(await source({ book: "UST" })).toBe("legacy");
+    expect(await source({})).toBe("legacy");
+    expect(bridge.service.plan).toMatchObject({ phase: "dual_write", bucketBy: "user", epoch: 1 });
+  });
+
+  it("sends a share of the books to modern, each book always to the same side", async () => {
+    const migration = {
+      phase: "dual_write",
+      feature_flags: { use_new_calculator: true, use_new_storage: true },
+      traffic_routing: { new_system_percentage: 50 },
+    };
+    const systems = { legacy: kinds.module("legacy"), modern: kinds.module("modern") };
+    const { bridge } = await open(deskFolder({ migration, systems }, modules));
+    const books = Array.from({ length: 40 }, (_, at) => `book-${at}`);
+    const ask = () => Promise.all(books.map(async (book) => (await bridge.service.call("totals", {}, { book })).source));
+    const first = await ask();
+    expect(new Set(first)).toEqual(new Set(["legacy", "modern"]));
+    expect(await ask()).toEqual(first);
+    // Whoever asks for the book: it is the unit.
+    const other = await Promise.all(
+      books.map(async (book) => (await bridge.service.call("totals", {}, { book, user: "amy" })).source),
+    );
+    expect(other).toEqual(first);
+  });
+
+  it("that is set holds from the next call on, and says which it was", async () => {
+    const systems = { legacy: kinds.module("legacy"), modern: kinds.module("modern") };
+    const { bridge, comparisons } = await open(deskFolder({ systems }, modules));
+    const plans: readonly (readonly [PlanInput, string])[] = [
+      [{ epoch: 2, phase: "primary_switch", flags: { calculator: true, storage: true } }, "modern"],
+      [{ epoch: 3, phase: "primary_switch", flags: { calculator: true, storage: true }, useNewPnlSystem: false }, "legacy"],
+      [{ epoch: 4, phase: "read_only" }, "legacy"],
+    ];
+    for (const [plan, source] of plans) {
+      bridge.service.setPlan(plan);
+      expect(bridge.service.plan.epoch).toBe(plan.epoch);
+      expect(await bridge.service.call("totals", {})).toMatchObject({ source, epoch: plan.epoch });
+      await bridge.service.idle();
+    }
+    // Under the kill switch, and before there is a shadow, modern is left alone.
+    expect(comparisons.map(({ epoch }) => epoch)).toEqual([2]);
+    expect(() => bridge.service.setPlan({ phase: "cleanup" })).toThrow(BridgeError);
+    expect(bridge.service.plan.epoch).toBe(4);
+  });
+});
+
+describe("a call", () => {
+  const systems = { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } };
+
+  it("is pinned once: both systems get the same moment and the same lot method", async () => {
+    const spy = `export default { totals: (request) => { (globalThis.pinned ??= []).push(request); return { totals: {} }; } };`;
+    const { bridge } = await open(deskFolder({ systems }, { "legacy.mjs": spy, "modern.mjs": spy }));
+    const seen: Record<string, string>[] = [];
+    Object.assign(globalThis, { pinned: seen });
+    const [before, request] = [Date.now(), Object.freeze({ book: "UST" })];
+    await bridge.service.call("totals", request);
+    await bridge.service.idle();
+    const [legacy, modern] = seen;
+    expect(seen).toHaveLength(2);
+    expect(modern).toEqual(legacy);
+    expect(legacy).toEqual({ book: "UST", method: "fifo", asOf: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) });
+    const asOf = Date.parse(legacy?.asOf ?? "");
+    expect(asOf >= before && asOf <= Date.now()).toBe(true);
+    expect(request).toEqual({ book: "UST" });
+    await bridge.service.call("totals", { asOf: "2025-07-24T15:00:00-05:00", method: "average" });
+    await bridge.service.idle();
+    for (const one of seen.slice(2)) expect(one).toEqual({ asOf: "2025-07-24T15:00:00-05:00", method: "average" });
+  });
+
+  it.each([
+    ["fails", `() => { throw Object.assign(new Error("no price"), { code: "NO_PRICE" }); }`, "FAILED"],
+    ["does not answer in its time", "() => new Promise(() => {})", "TIMEOUT"],
+  ])("that modern %s is answered by legacy, and says so", async (_, method, reason) => {
+    const files = { ...modules, "modern.mjs": `export default { totals: ${method} };` };
+    const config = { migration: modernAnswers, systems: { ...systems, modern: { ...systems.modern, timeout_ms: 50 } } };
+    const { bridge, comparisons } = await open(deskFolder(config, files));
+    const answer = await bridge.service.call("totals", {}, { book: "UST" });
+    expect(answer).toMatchObject({ source: "legacy", fellBack: reason, value: { by: "legacy" } });
+    await bridge.service.idle();
+    expect(comparisons).toMatchObject([{ verdict: "error" }]);
+    expect(bridge.service.counters.totals).toMatchObject({ answered: { legacy: 1, modern: 0 } });
+  });
+
+  it("of a method that modern has not got is answered by legacy, and not compared", async () => {
+    const files = { ...modules, "modern.mjs": "export default { openPositions: () => ({ positions: [] }) };" };
+    const { bridge } = await open(deskFolder({ migration: modernAnswers, systems }, files));
+    expect(await bridge.service.call("totals", {})).toMatchObject({ source: "legacy", value: { by: "legacy" } });
+    expect(await bridge.service.call("totals", {})).toHaveProperty("fellBack");
+  });
+
+  it("that legacy fails is failed, whatever modern would say", async () => {
+    const files = { ...modules, "legacy.mjs": `export default { totals: () => { throw new Error("no such book"); } };` };
+    const { bridge, comparisons } = await open(deskFolder({ systems }, files));
+    await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
+      name: "SystemFailure",
+      failure: "REFUSED",
+      message: expect.stringContaining("no such book"),
+    });
+    await bridge.service.idle();
+    expect(comparisons).toMatchObject([{ verdict: "error" }]);
+  });
+
+  it("has the time that the file gives legacy, and no longer", async () => {
+    const files = { ...modules, "legacy.mjs": "export default { totals: () => new Promise(() => {}) };" };
+    const config = { systems: { ...systems, legacy: { ...systems.legacy, timeout_ms: 50 } } };
+    const { bridge } = await open(deskFolder(config, files));
+    await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
+      failure: "TIMEOUT",
+      message: expect.stringContaining("no answer within 50 ms"),
+    });
+  });
+
+  it("of no method is refused with the nearest one", async () => {
+    const { bridge } = await open(deskFolder({ systems }, modules));
+    const failure = await refusalOf(bridge.service.call("opnPositions" as never, {} as never));
+    expect([failure.code, failure.message]).toEqual(["BAD_USAGE", 'the P&L service has no method "opnPositions"']);
+    expect(failure.mend).toContain("did you mean openPositions?");
+    for (const method of ["constructor", "__proto__", "", "toString"])
+      expect((await refusalOf(bridge.service.call(method as never, {} as never))).code).toBe("BAD_USAGE");
+  });
+
+  it("is answered by a system that cannot be loaded with one line that says why", async () => {
+    const files = { "legacy.mjs": "throw new Error('no licence');", "modern.mjs": moduleSource("modern") };
+    const { bridge } = await open(deskFolder({ systems }, files));
+    await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
+      failure: "DOWN",
+      message: "./legacy.mjs cannot be loaded: no licence",
+    });
+  });
+});
+
+describe("evidence", () => {
+  const disagreeing = { ...modules, "modern.mjs": moduleSource("modern").replace('realized: "1"', 'realized: "2"') };
+  const config = {
+    systems: { legacy: kinds.module("legacy"), modern: kinds.module("modern") },
+    stores: { control: "sqlite:./.pnl-bridge/control.db" },
+  };
+
+  it("stands beside the control store, and is there again after close and another start", async () => {
+    const folder = deskFolder(config, disagreeing);
+    const first = await open(folder);
+    for (const book of ["UST", "ARB"]) await first.bridge.service.call("totals", { book }, { book });
+    await first.bridge.service.idle();
+    await first.bridge.close();
+    expect(existsSync(join(folder, ".pnl-bridge/evidence.db"))).toBe(true);
+    expect(existsSync(join(folder, ".pnl-bridge/control.db"))).toBe(true);
+
+    const { bridge } = await open(folder);
+    const kept = (await bridge.evidence?.find({ limit: 10 })) ?? [];
+    expect(kept.map(({ unit, verdict, method, answered }) => [unit, verdict, method, answered])).toEqual([
+      ["ARB", "diverged", "totals", "legacy"],
+      ["UST", "diverged", "totals", "legacy"],
+    ]);
+    expect(kept[0]?.fields).toMatchObject([
+      { path: "totals.USD.realized", verdict: "diverged", legacy: "1", modern: "2", difference: "1" },
+    ]);
+    expect(kept[0]?.fingerprint).not.toBe(kept[1]?.fingerprint);
+    await bridge.service.call("totals", {});
+    await bridge.service.idle();
+    await bridge.close();
+    const third = await open(folder);
+    expect(await third.bridge.evidence?.counts()).toEqual([{ method: "totals", kind: "ab", verdict: "diverged", count: 3 }]);
+    expect(third.bridge.service.evidenceDropped).toBe(0);
+  });
+
+  it.each([
+    ["sqlite:control.db", "evidence.db"],
+    ["sqlite://./deep/er/control.db", "deep/er/evidence.db"],
+  ])("of %s is %s", async (control, file) => {
+    const folder = deskFolder({ ...config, stores: { control } }, modules);
+    await open(folder);
+    expect(existsSync(join(folder, file))).toBe(true);
+  });
+
+  it("whose file is no database stops the start, and the file stays as it is", async () => {
+    const folder = deskFolder({ ...config, stores: { control: "sqlite:./control.db" } }, modules);
+    const diary = "my diary, not a database, of more than sixteen bytes";
+    writeFileSync(join(folder, "evidence.db"), diary);
+    expect((await refusalOf(open(folder))).code).toBe("BAD_DATABASE");
+    expect(readFileSync(join(folder, "evidence.db"), "utf8")).toBe(diary);
+  });
+});
+
+describe("a start that fails", () => {
+  const rows: readonly (readonly [string, object, string, string])[] = [
+    ["a configuration that is none", { systems: { modern: { kind: "bultin" } } }, "BAD_CONFIG", "systems.modern.kind"],
+    [
+      "a variable that is not set",
+      { systems: { modern: { kind: "http", url: "http://127.0.0.1:1", authorization_env: "PNL_TEST_UNSET" } } },
+      "BAD_CONFIG",
+      "PNL_TEST_UNSET",
+    ],
+    [
+      "a URL with a query",
+      { systems: { modern: { kind: "http", url: "http://127.0.0.1:1/api?key=hush-hush" } } },
+      "BAD_CONFIG",
+      "has a query",
+    ],
+    [
+      "certificates that are not there",
+      { systems: { modern: { kind: "http", url: "https://127.0.0.1:1", ca_file: "./none.pem" } } },
+      "UNREADABLE",
+      "certificates",
+    ],
+    ["a module that is no file", { systems: { modern: { kind: "module", path: "https://x/y.js" } } }, "BAD_CONFIG", "the module"],
+    ["a phase that contradicts the flags", { migration: { phase: "cleanup" } }, "BAD_CONFIG", "needs the flags"],
+  ];
+  it.each(rows)("says what is wrong: %s", async (_, config, code, words) => {
+    const failure = await refusalOf(open(deskFolder(config)));
+    expect(failure.code).toBe(code);
+    expect(failure.line).toContain(words);
+    expect(failure.line).not.toContain("hush-hush");
+    expect(failure.line).not.toContain("\n");
+  });
+
+  it("a file that is not there is UNREADABLE", async () => {
+    expect((await refusalOf(createPnlBridge({ config: join(base, "none.yaml") }))).code).toBe("UNREADABLE");
+  });
+});
+
+/** Runs a program over the bridge that must come to its end by itself. */
+async function program(folder: string, body: string): Promise<string> {
+  const source = `
+    import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")).href)};
+    const config = ${JSON.stringify(configIn(folder))};
+    ${body}`;
+  writeFileSync(join(folder, "program.mjs"), source);
+  const { stdout } = await run(process.execPath, [join(folder, "program.mjs")], { timeout: 30_000 });
+  return stdout;
+}
+
+describe("close", () => {
+  it("ends processes, threads, connections and the store: the program ends by itself", async () => {
+    const { url } = await serve("modern");
+    const systems = { legacy: { kind: "command", command: workshop.node(workerBody("legacy")) }, modern: { kind: "http", url } };
+    const folder = deskFolder({ systems, stores: { control: "sqlite:./control.db" } });
+    const out = await program(
+      folder,
+      `const bridge = await createPnlBridge({ config });
+       const { source } = await bridge.service.call("totals", {});
+       await bridge.service.idle();
+       await bridge.close();
+       await bridge.close();
+       console.log(source);`,
+    );
+    expect(out).toBe("legacy\n");
+    const thread = { kind: "module", path: "./busy.mjs", isolation: "thread" };
+    const busy = `setInterval(() => {}, 1_000); ${moduleSource("legacy")}`;
+    const other = deskFolder({ systems: { legacy: thread, modern: thread } }, { "busy.mjs": busy });
+    const lines = await program(
+      other,
+      `const bridge = await createPnlBridge({ config });
+       console.log((await bridge.service.call("totals", {})).source);
+       await bridge.close();`,
+    );
+    expect(lines).toBe("legacy\n");
+  });
+
+  it("leaves nothing running where the start failed", async () => {
+    const thread = { kind: "module", path: "./legacy.mjs", isolation: "thread" };
+    const rest = { stores: { control: "sqlite:./control.db" } };
+    const folder = deskFolder(
+      { systems: { legacy: thread }, ...rest },
+      { ...modules, "evidence.db": "no database at all, really" },
+    );
+    const broken = deskFolder({ systems: { legacy: thread, modern: { kind: "module", path: "ftp://x" } } }, modules);
+    // What a file says has been checked, a tolerance handed in has not: everything is open when it turns out to be none.
+    const fine = deskFolder({ systems: { legacy: thread }, ...rest }, modules);
+    const start = "await createPnlBridge({ config }).catch(({ code }) => console.log(code));";
+    const handedIn = `const { loadConfig } = await import(${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")).href)});
+       const read = await loadConfig(config);
+       process.chdir(${JSON.stringify(fine)});
+       const bad = { ...read, validation: { ...read.validation, comparisonThreshold: "much" } };
+       await createPnlBridge({ config: bad }).catch(({ code }) => console.log(code));`;
+    expect(await Promise.all([program(folder, start), program(broken, start), program(fine, handedIn)])).toEqual([
+      "BAD_DATABASE\n",
+      "BAD_CONFIG\n",
+      "BAD_CONFIG\n",
+    ]);
+  });
+
+  it("kills the worker, and calls fail DOWN from then on", async () => {
+    const command = workshop.node(`${workerBody("legacy")} methods.openPositions = (id) => answer(id, { pid: process.pid });`);
+    const { bridge } = await open(deskFolder({ systems: { legacy: { kind: "command", command } } }));
+    const { pid } = (await bridge.service.call("openPositions", {})).value as unknown as { readonly pid: number };
+    await bridge.close();
+    await untilGone(pid);
+    await expect(bridge.service.call("openPositions", {})).rejects.toMatchObject({ failure: "DOWN" });
+  });
+
+  it("also writes the evidence and ends the other system where one cannot be closed", async () => {
+    const stubborn = `export default class { totals() { return { totals: {} }; } async [Symbol.asyncDispose]() { throw new Error("not now"); } }`;
+    const command = workshop.node(
+      `${workerBody("modern")} methods.totals = (id) => answer(id, { totals: {}, pid: process.pid });`,
+    );
+    const systems = { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "command", command } };
+    const folder = deskFolder({ systems, stores: { control: "sqlite:./control.db" } }, { "legacy.mjs": stubborn });
+    const { bridge } = await open(folder);
+    await bridge.service.call("totals", {});
+    await bridge.service.idle();
+    bridge.service.setPlan({ epoch: 2, phase: "primary_switch", flags: { calculator: true, storage: true } });
+    const { pid } = (await bridge.service.call("totals", {})).value as unknown as { readonly pid: number };
+    await expect(bridge.close()).rejects.toThrow("not now");
+    await untilGone(pid);
+    await expect(bridge.evidence?.counts()).rejects.toMatchObject({ message: "the evidence store is closed" });
+  });
+});

@@ -1,0 +1,309 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { HostMonitor, systemClock } from "../../adapters/host/index.ts";
+import { HttpSystem } from "../../adapters/http/index.ts";
+import { ModuleSystem } from "../../adapters/module/index.ts";
+import { openPostgresEvidenceStore } from "../../adapters/postgres/index.ts";
+import { openSqliteEvidenceStore } from "../../adapters/sqlite/index.ts";
+import { CommandSystem } from "../../adapters/worker/index.ts";
+import { BridgeError, unreachable } from "../../base/errors.ts";
+import {
+  type CallComparison,
+  type ConvertAnswer,
+  type MethodCounters,
+  PnLServiceBridge,
+  type PnLServiceBridgeOptions,
+} from "../../bridges/service/index.ts";
+import { type Config, loadConfig, type SystemConfig, watchConfigFile } from "../../config/index.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import { planOf } from "../../domain/migration/plan.ts";
+import { LegacyDeskService } from "../../legacy-desk/index.ts";
+import type { EvidenceStore } from "../../ports/evidence.ts";
+import type { OwedWrites } from "../../ports/owed-writes.ts";
+import type { BridgedSystem } from "../../ports/system.ts";
+import { ControlPlane, sqliteFile } from "../control/control-plane.ts";
+import { pinnedPrices } from "../parity/replay.ts";
+import { alertDivergences } from "./divergence-alerts.ts";
+import { LedgerWorld } from "./systems/ledger-world.ts";
+import { givenMarks, ModernEngineService } from "./systems/modern-service.ts";
+import { pointsToMoney } from "./systems/points.ts";
+
+export interface PnlBridgeOptions {
+  /** A `pnl_migration_config.yaml`, or what one says. Paths in it are relative to its folder, else to the working folder. */
+  readonly config: string | Config;
+  /** Told of each comparison, after the caller has the answer. */
+  readonly onComparison?: (comparison: CallComparison) => void;
+  /** The desk's prices of this moment: see PnLServiceBridgeOptions. */
+  readonly marks?: PnLServiceBridgeOptions["marks"];
+  /** Writes that legacy has not got yet: see BridgeOptions. */
+  readonly owed?: OwedWrites;
+  /** Gets what child processes and threads of foreign systems print, a line at a time. */
+  readonly log?: (line: string) => void;
+}
+
+/** Both systems of a configuration, bridged. */
+export interface PnlBridge {
+  readonly service: PnLServiceBridge;
+  /** Where comparisons are kept; undefined where no control store is configured. */
+  readonly evidence: EvidenceStore | undefined;
+  /** Through which the bridge follows the plan of the fleet; undefined where no control store is configured. */
+  readonly control: ControlPlane | undefined;
+  /** Ends shadowing, writes what evidence there is, and closes systems and stores. */
+  close(): Promise<void>;
+}
+
+/**
+ * The bridge of a configuration file: legacy and modern as it says, routed by the plan of its control store, comparisons kept beside
+ * that. Without a control store the file's own plan holds. A change of the file is noticed: its plan without a control store is obeyed
+ * at once, with one it is reported as drift; all else holds from the next start on.
+ *
+ * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws but UNWRITABLE, which is logged; a control store that is away is no
+ * hindrance.
+ */
+export async function createPnlBridge({ config: given, onComparison, marks, owed, log }: PnlBridgeOptions): Promise<PnlBridge> {
+  const config = typeof given === "string" ? await loadConfig(given) : given;
+  const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
+  const systems = await openSystems(config, folder, log);
+  const opened: { close(): Promise<void> | void }[] = [systems.legacy, systems.modern];
+  try {
+    const evidence = await openEvidence(config, folder).catch((failure) => withoutEvidence(failure, log));
+    if (evidence !== undefined) opened.push(evidence);
+    const monitor = new HostMonitor();
+    opened.push(monitor);
+    const { positionThreshold, comparisonThreshold } = config.validation;
+    const { legacy, modern } = config.systems;
+    const follows = config.stores.control !== null;
+    const service = new PnLServiceBridge(
+      {
+        ...systems,
+        plan: follows ? planOf({ phase: "read_only", epoch: 0 }) : config.plan,
+        tolerances: { position: positionThreshold, pnl: comparisonThreshold },
+        convert: conversions(config),
+        ...(timeoutOf(legacy) === undefined ? {} : { legacyTimeoutMs: timeoutOf(legacy) as number }),
+        // What modern may take it may take in the shadow too: else a slow one would always be late there.
+        ...(timeoutOf(modern) === undefined
+          ? {}
+          : { answering: { timeoutMs: timeoutOf(modern) as number }, shadow: { timeoutMs: timeoutOf(modern) as number } }),
+        ...(onComparison === undefined ? {} : { onComparison }),
+        ...(evidence === undefined ? {} : { evidence }),
+        ...(marks === undefined ? {} : { marks }),
+        ...(owed === undefined ? {} : { owed }),
+      },
+      { clock: systemClock, load: monitor, draw: Math.random },
+    );
+    const control = follows ? controlOf(service, config, folder, owed) : undefined;
+    if (control !== undefined) opened.unshift(control);
+    await control?.start();
+    const stopAlerting =
+      control !== undefined && config.validation.alertOnMismatch
+        ? alertDivergences(() => service.samples, control.alerts, systemClock)
+        : undefined;
+    const stopWatching = typeof given === "string" ? watchFile(given, config, service, control) : undefined;
+    return {
+      service,
+      evidence,
+      control,
+      close: async () => {
+        stopWatching?.();
+        stopAlerting?.();
+        try {
+          await service.close();
+        } finally {
+          // Also where a system fails to close: the other one and the store are ended all the same.
+          await closeAll(opened);
+        }
+      },
+    };
+  } catch (failure) {
+    await closeAll(opened);
+    throw failure;
+  }
+}
+
+function controlOf(service: PnLServiceBridge, config: Config, folder: string, owed: OwedWrites | undefined): ControlPlane {
+  const control: ControlPlane = new ControlPlane({
+    config,
+    folder,
+    ...(owed === undefined ? {} : { owed }),
+    onPlan: ({ plan }) => {
+      service.setPlan(plan);
+      const { section } = control.follower;
+      if (section !== undefined) service.setTolerances(section.tolerances);
+    },
+    oldestRunning: () => service.oldestRunning,
+    signals: () => signalsOf(service),
+    report: () => ({ ...signalsOf(service), inFlight: service.inFlight, evidenceDropped: service.evidenceDropped }),
+  });
+  return control;
+}
+
+/** What triggers judge by: of all methods together. */
+function signalsOf({ counters }: PnLServiceBridge) {
+  const all = Object.values(counters);
+  const sum = (of: (counters: MethodCounters) => number): number => all.reduce((total, one) => total + of(one), 0);
+  const fellBack = ({ fellBack: by }: MethodCounters): number => Object.values(by).reduce((total, count) => total + count, 0);
+  return {
+    modernAsked: sum((one) => one.answered.modern + fellBack(one)),
+    // A breaker is open because modern failed.
+    modernFailed: sum((one) => one.modernFailed + (one.fellBack.BREAKER_OPEN ?? 0)),
+    servedMismatches: sum(({ servedDiverged }) => servedDiverged),
+  };
+}
+
+function watchFile(path: string, config: Config, service: PnLServiceBridge, control: ControlPlane | undefined): () => void {
+  return watchConfigFile(path, {
+    current: config,
+    onChange: (changed) => {
+      if (control === undefined) service.setPlan({ ...changed.plan, epoch: service.plan.epoch + 1 });
+      else control.fileChanged(changed);
+    },
+    onBad: (failure) => control?.fileRefused(failure),
+  });
+}
+
+/** What of it cannot be closed is left; closing twice does no harm. */
+const closeAll = async (opened: readonly { close(): Promise<void> | void }[]): Promise<void> => {
+  await Promise.allSettled(opened.map(async (one) => one.close()));
+};
+
+/** One system of a configuration, by itself: for `doctor`. */
+export async function openSystem(
+  side: Side,
+  config: Config,
+  folder: string,
+  log?: (line: string) => void,
+): Promise<{ readonly system: BridgedSystem; readonly convert: ConvertAnswer; readonly timeoutMs: number | undefined }> {
+  const system = await makeSystem(side, config, { world: worldOf(config, folder), folder, log });
+  const convert: ConvertAnswer = conversions(config)[side] ?? ((_, answer) => answer);
+  return { system, convert, timeoutMs: timeoutOf(config.systems[side]) };
+}
+
+async function openSystems(
+  config: Config,
+  folder: string,
+  log: ((line: string) => void) | undefined,
+): Promise<Record<Side, BridgedSystem>> {
+  const around = { world: worldOf(config, folder), folder, log };
+  const legacy = await makeSystem("legacy", config, around);
+  try {
+    return { legacy, modern: await makeSystem("modern", config, around) };
+  } catch (failure) {
+    await legacy.close();
+    throw failure;
+  }
+}
+
+/** Both built-in systems look at one world. Beside the legacy desk it has calendar days and no books, as the desk has. */
+function worldOf({ watch, systems }: Config, folder: string): LedgerWorld | undefined {
+  if (watch.tradeLedger === null) return undefined;
+  const isDesk = Object.values(systems).some((system) => system.kind === "builtin" && system.name === "legacy-desk");
+  return new LedgerWorld({
+    trades: [resolve(folder, watch.tradeLedger)],
+    ...(watch.marketPrices === null ? {} : { prices: [resolve(folder, watch.marketPrices)] }),
+    ...(isDesk ? { dayRule: "calendar" as const, netBooks: true } : {}),
+  });
+}
+
+interface Surroundings {
+  readonly world: LedgerWorld | undefined;
+  readonly folder: string;
+  readonly log: ((line: string) => void) | undefined;
+}
+
+/** A worker that is legacy answers callers: it is not killed for being slower than a shadow may be. */
+const legacyGraceMs = 10_000;
+
+async function makeSystem(side: Side, { systems }: Config, { world, folder, log }: Surroundings): Promise<BridgedSystem> {
+  const system = systems[side];
+  switch (system.kind) {
+    case "builtin": {
+      const service =
+        system.name === "modern-engine"
+          ? new ModernEngineService(world)
+          : new LegacyDeskService({ mode: system.mode, world: ({ marks }) => legacyWorld(world, marks) });
+      return new ModuleSystem({ name: system.name, kind: "builtin", service, isOurs: true });
+    }
+    case "module":
+      return new ModuleSystem({
+        name: system.name,
+        module: system.path,
+        baseFolder: folder,
+        isolation: system.isolation,
+        ...(log === undefined ? {} : { log }),
+      });
+    case "command":
+      return new CommandSystem({
+        name: system.name,
+        command: system.command,
+        cwd: system.cwd === undefined ? folder : resolve(folder, system.cwd),
+        inheritEnv: Object.keys(process.env).filter((variable) => !secretsOf(systems).has(variable)),
+        // The methods of the P&L service only read.
+        readOnly: true,
+        ...(side === "legacy" ? { graceMs: legacyGraceMs } : {}),
+        ...(log === undefined ? {} : { log }),
+      });
+    case "http":
+      return new HttpSystem({
+        name: system.name,
+        url: system.url,
+        ...(system.authorizationEnv === undefined ? {} : { authorizationEnv: system.authorizationEnv }),
+        ...(system.caFile === undefined ? {} : { ca: await readCa(resolve(folder, system.caFile)) }),
+      });
+    default:
+      return unreachable(system);
+  }
+}
+
+/** The environment variables that are for one system only. */
+const secretsOf = (systems: Config["systems"]): ReadonlySet<string> =>
+  new Set(
+    Object.values(systems).flatMap((system) =>
+      system.kind === "http" && system.authorizationEnv !== undefined ? [system.authorizationEnv] : [],
+    ),
+  );
+
+/** The desk is given the files, and for each symbol and day the price that modern goes by. */
+async function legacyWorld(world: LedgerWorld | undefined, marks: unknown) {
+  if (world === undefined) throw new Error("no trade ledgers are configured (watch.trade_ledger)");
+  const run = await world.run({ method: "fifo", asOf: undefined, marks: marks === undefined ? undefined : givenMarks(marks) });
+  return { ledgers: run.ledgers, closes: pinnedPrices(run) };
+}
+
+function conversions({ systems }: Config): Partial<Record<Side, ConvertAnswer>> {
+  const inPoints = (system: SystemConfig): boolean =>
+    system.kind === "builtin" ? system.name === "legacy-desk" : system.pnlIn === "points";
+  return {
+    ...(inPoints(systems.legacy) ? { legacy: pointsToMoney } : {}),
+    ...(inPoints(systems.modern) ? { modern: pointsToMoney } : {}),
+  };
+}
+
+/**
+ * A folder in which nothing can be written any more does not keep calls from being answered; what is compared is then kept in this process
+ * alone, and whoever judges by evidence finds none. Everything else that is wrong with the store is thrown.
+ */
+function withoutEvidence(failure: unknown, log = (line: string): void => void process.stderr.write(`${line}\n`)): undefined {
+  if (!(failure instanceof BridgeError) || failure.code !== "UNWRITABLE") throw failure;
+  log(`comparisons are not kept: ${failure.line}`);
+}
+
+/** Comparisons stand beside the control store: in a file of their own, or in the same database. */
+async function openEvidence({ stores }: Config, folder: string): Promise<EvidenceStore | undefined> {
+  if (stores.control === null) return undefined;
+  const file = sqliteFile(stores.control);
+  if (file !== undefined) return openSqliteEvidenceStore(join(dirname(resolve(folder, file)), "evidence.db"));
+  return openPostgresEvidenceStore(stores.control);
+}
+
+const timeoutOf = (system: SystemConfig): number | undefined => (system.kind === "builtin" ? undefined : system.timeoutMs);
+
+async function readCa(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new BridgeError("UNREADABLE", {
+      what: `the certificates cannot be read: ${cause.code}`,
+      where: path,
+      mend: "check ca_file",
+      cause,
+    });
+  });
+}

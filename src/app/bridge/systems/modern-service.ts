@@ -1,0 +1,188 @@
+import { formatDecimal, parseDecimal } from "../../../base/decimal.ts";
+import { add, type Fraction, formatFraction, parseFraction, zero } from "../../../base/fraction.ts";
+import { formatInstant, parseDay, parseInstant } from "../../../domain/market/chicago-time.ts";
+import { SystemFailure } from "../../../domain/migration/system-failure.ts";
+import { type DecimalColumn, methods, type StatementPosition } from "../../../engine/index.ts";
+import type {
+  CalculatePnlAnswer,
+  CalculatePnlRequest,
+  DailyPnlAnswer,
+  DailyPnlRequest,
+  OpenPositionsAnswer,
+  OpenPositionsRequest,
+  PinnedWorld,
+  PnlService,
+  PositionDetailAnswer,
+  PositionDetailRequest,
+  PositionFilter,
+  ServicePosition,
+  ServiceTotals,
+  ServiceTrade,
+  TotalsAnswer,
+  TotalsRequest,
+  TradeHistoryAnswer,
+  TradeHistoryRequest,
+} from "../../../ports/pnl-service.ts";
+import { computePnl } from "../../engine.ts";
+import type { GivenMark } from "../../parity/marks-file.ts";
+import type { PnlRun } from "../../parity/pnl-run.ts";
+import type { LedgerWorld } from "./ledger-world.ts";
+
+/** The modern engine as a service, over the desk's files. */
+export class ModernEngineService implements PnlService {
+  readonly #world: LedgerWorld | undefined;
+
+  /** Without a world only `calculatePnl` has anything to work on. */
+  constructor(world: LedgerWorld | undefined) {
+    this.#world = world;
+  }
+
+  async calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer> {
+    checkObject(request);
+    if (!Array.isArray(request.trades)) throw refused(`trades must be a list, not ${shown(request.trades)}`);
+    for (const name of ["instruments", "marks"] as const)
+      if (request[name] !== undefined && !isObject(request[name]))
+        throw refused(`${name} must be an object by symbol, not ${shown(request[name])}`);
+    try {
+      return computePnl(request);
+    } catch (cause) {
+      if (cause instanceof TypeError) throw new SystemFailure("REFUSED", cause.message, { code: "BAD_REQUEST", cause });
+      throw cause;
+    }
+  }
+
+  async openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer> {
+    const { statement } = await this.#run(request);
+    const open = statement.positions.filter((position) => position.quantity !== "0" && isWanted(position, request));
+    return { positions: open.map(servicePosition) };
+  }
+
+  async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
+    const { engine, input } = await this.#run(request);
+    const { trades } = input;
+    const { limit = 500 } = request;
+    if (!Number.isSafeInteger(limit) || limit < 0)
+      throw refused(`limit must be a whole number of 0 or more, not ${shown(limit)}`);
+    const found: ServiceTrade[] = [];
+    const order = engine.order();
+    for (let place = order.length - 1; place >= 0 && found.length < limit; place--) {
+      const trade = order[place] as number;
+      const { symbol, book } = trades.instruments[
+        trades.lane[trade] as number
+      ] as PnlRun["input"]["trades"]["instruments"][number];
+      if (!isWanted({ symbol, ...(book === undefined ? {} : { book }) }, request)) continue;
+      found.push({
+        id: trades.id(trade),
+        symbol,
+        ...(book === undefined ? {} : { book }),
+        side: trades.side[trade] === 1 ? "B" : "S",
+        quantity: textAt(trades.quantity, trade),
+        price: textAt(trades.price, trade),
+        time: formatInstant(trades.timeUs[trade] as number),
+      });
+    }
+    return { trades: found };
+  }
+
+  async dailyPnl(request: DailyPnlRequest): Promise<DailyPnlAnswer> {
+    const { statement } = await this.#run(request);
+    for (const name of ["from", "to"] as const)
+      if (request[name] !== undefined && parseDay(request[name]) === undefined)
+        throw refused(`${name} must be a day such as 2025-07-24, not ${shown(request[name])}`);
+    const daily: DailyPnlAnswer["daily"][number][] = [];
+    for (const row of statement.daily) {
+      if (row.tradingDay < (request.from ?? "") || row.tradingDay > (request.to ?? "9999") || !isWanted(row, request)) continue;
+      const { symbol, tradingDay, realized, unrealized, total } = row;
+      daily.push({ ...(row.book === undefined ? {} : { book: row.book }), symbol, tradingDay, realized, unrealized, total });
+    }
+    return { daily };
+  }
+
+  async totals(request: TotalsRequest): Promise<TotalsAnswer> {
+    const { statement } = await this.#run(request);
+    return { totals: totalsOf(statement.positions.filter((position) => isWanted(position, request))) };
+  }
+
+  async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
+    const { statement } = await this.#run(request);
+    // Without one it would be whichever position stands first.
+    if (request.symbol === undefined) throw refused("symbol is missing");
+    const found = statement.positions.find((position) => isWanted(position, request));
+    return { position: found === undefined ? null : { ...servicePosition(found), lots: found.lots.map((lot) => ({ ...lot })) } };
+  }
+
+  /** Throws for what every request may say; the methods look at what is theirs. */
+  async #run(request: PinnedWorld & PositionFilter): Promise<PnlRun> {
+    checkObject(request);
+    const { method = "fifo", asOf, marks } = request;
+    if (this.#world === undefined)
+      throw new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
+    if (!methods.includes(method)) throw refused(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
+    if (asOf !== undefined && parseInstant(asOf) === undefined) throw refused(`asOf does not read as a time: ${shown(asOf)}`);
+    // Its midnight would leave out the whole day that was named.
+    if (asOf !== undefined && parseDay(asOf) !== undefined) throw refused(`asOf names a day, not a time: ${shown(asOf)}`);
+    for (const name of ["book", "symbol"] as const)
+      if (request[name] !== undefined && typeof request[name] !== "string")
+        throw refused(`${name} must be text, not ${shown(request[name])}`);
+    return this.#world.run({ method, asOf, marks: marks === undefined ? undefined : givenMarks(marks) });
+  }
+}
+
+/** Throws REFUSED for what is no price. */
+export function givenMarks(marks: unknown): readonly GivenMark[] {
+  if (!isObject(marks)) throw refused(`marks must be an object by symbol, not ${shown(marks)}`);
+  return Object.entries(marks as object).map(([symbol, text]) => {
+    const price = typeof text === "string" || Number.isSafeInteger(text) ? parseDecimal(String(text)) : undefined;
+    if (price === undefined) throw refused(`the mark of ${symbol} is no price: ${shown(text)}`);
+    return { symbol, price };
+  });
+}
+
+const refused = (why: string): SystemFailure => new SystemFailure("REFUSED", why, { code: "BAD_REQUEST" });
+const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
+function checkObject(request: unknown): void {
+  if (!isObject(request)) throw refused(`the request must be an object, not ${shown(request)}`);
+}
+
+const isWanted = (row: { readonly symbol: string; readonly book?: string }, filter: PositionFilter): boolean =>
+  (filter.symbol === undefined || filter.symbol === row.symbol) && (filter.book === undefined || filter.book === row.book);
+
+const servicePosition = (position: StatementPosition): ServicePosition => ({
+  ...(position.book === undefined ? {} : { book: position.book }),
+  symbol: position.symbol,
+  quantity: position.quantity,
+  averagePrice: position.averagePrice,
+  realized: position.realized,
+  unrealized: position.unrealized,
+  mark: position.mark,
+  currency: position.currency,
+});
+
+/** Positions added up by currency. One without a mark is in no unrealized total. */
+export function totalsOf(
+  positions: readonly { readonly currency?: string; readonly realized: string; readonly unrealized: string | null }[],
+): ServiceTotals {
+  const sums = new Map<string, { realized: Fraction; unrealized: Fraction }>();
+  for (const { currency = "XXX", realized, unrealized } of positions) {
+    const sum = sums.get(currency) ?? { realized: zero, unrealized: zero };
+    sums.set(currency, {
+      realized: add(sum.realized, parseFraction(realized) ?? zero),
+      unrealized: add(sum.unrealized, parseFraction(unrealized ?? "0") ?? zero),
+    });
+  }
+  const entries = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(
+    entries.map(([currency, { realized, unrealized }]) => [
+      currency,
+      {
+        realized: formatFraction(realized).text,
+        unrealized: formatFraction(unrealized).text,
+        total: formatFraction(add(realized, unrealized)).text,
+      },
+    ]),
+  );
+}
+
+const textAt = (column: DecimalColumn, index: number): string => formatDecimal(column.at(index));

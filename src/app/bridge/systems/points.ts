@@ -1,0 +1,109 @@
+import { type Fraction, formatFraction, isZero, multiply, parseFraction } from "../../../base/fraction.ts";
+import type { ConvertAnswer } from "../../../bridges/service/index.ts";
+import type { CalculatePnlRequest } from "../../../ports/pnl-service.ts";
+import type { JsonValue } from "../../../ports/system.ts";
+import { describeSymbol } from "../../symbols/symbols.ts";
+import { totalsOf } from "./modern-service.ts";
+
+/** The rules, as reports and documents name them. */
+export const pointsRules = [
+  "realized, unrealized, total: points × multiplier",
+  "averagePrice: 0 of a flat position is none",
+  "unrealized: 0 of an open position without a mark in the request is none",
+  "totals: added up from positions, by currency",
+] as const;
+
+/**
+ * For a system that answers P&L in points, as the legacy desk does: makes money of it, once, where the answer comes in. A symbol
+ * whose multiplier nobody knows keeps its points, and what is no answer of its method stays as it is, so that the comparison shows
+ * it rather than a guess.
+ */
+export const pointsToMoney: ConvertAnswer = (method, answer, request) => {
+  if (!isRow(answer)) return answer;
+  const { instruments, marks } = (isRow(request) ? request : {}) as Partial<CalculatePnlRequest>;
+  const known = new Map<string, { readonly multiplier: string; readonly currency: string }>();
+  const facts = (symbol: string) => {
+    const found = known.get(symbol) ?? factsOf(symbol, instruments ?? {});
+    known.set(symbol, found);
+    return found;
+  };
+  const marked = method === "calculatePnl" ? new Set(Object.keys(marks ?? {})) : undefined;
+  const money = (value: JsonValue): JsonValue => (isRow(value) ? moneyRow(value, facts) : value);
+  const position = (value: JsonValue): JsonValue =>
+    isRow(value) ? withoutFillers({ currency: facts(textOf(value.symbol)).currency, ...moneyRow(value, facts) }, marked) : value;
+  const positions = listOf(answer.positions)?.map(position);
+  const matches = listOf(answer.matches)?.map(money);
+  switch (method) {
+    case "calculatePnl":
+      if (positions === undefined) return answer;
+      return { ...answer, ...(matches && { matches }), positions, totals: totalsOf(forTotals(positions)) as JsonValue };
+    case "openPositions":
+      return positions === undefined ? answer : { ...answer, positions };
+    case "totals":
+      return positions === undefined ? answer : { totals: totalsOf(forTotals(positions)) as JsonValue };
+    case "dailyPnl":
+      return { ...answer, ...(listOf(answer.daily) && { daily: listOf(answer.daily)?.map(money) as JsonValue }) };
+    case "positionDetail":
+      return { ...answer, ...(isRow(answer.position) && { position: position(answer.position) }) };
+    default:
+      return answer;
+  }
+};
+
+type Row = Readonly<Record<string, JsonValue>>;
+/** `pnl` is that of a match, which is in no comparison. */
+const inPoints = ["realized", "unrealized", "total", "pnl"];
+
+const isRow = (value: JsonValue | undefined): value is Row =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined =>
+  Array.isArray(value) ? (value as readonly JsonValue[]) : undefined;
+/** Small whole numbers of an answer come as numbers, all others as text. */
+const textOf = (value: JsonValue | undefined): string =>
+  typeof value === "string" || typeof value === "number" ? String(value) : "";
+const numberOf = (value: JsonValue | undefined): Fraction | undefined => parseFraction(textOf(value));
+
+function moneyRow(row: Row, facts: (symbol: string) => { readonly multiplier: string }): Row {
+  const multiplier = numberOf(facts(textOf(row.symbol)).multiplier);
+  const converted: Record<string, JsonValue> = { ...row };
+  for (const field of inPoints) {
+    const value = numberOf(row[field]);
+    if (value !== undefined && multiplier !== undefined) converted[field] = formatFraction(multiply(value, multiplier)).text;
+  }
+  return converted;
+}
+
+/** Zeros that stand for nothing. `marked` has the symbols that have a mark; undefined where that is not known. */
+function withoutFillers(position: Row, marked: ReadonlySet<string> | undefined): Row {
+  const isNothing = (field: string): boolean => {
+    const value = numberOf(position[field]);
+    return value !== undefined && isZero(value);
+  };
+  const flat = isNothing("quantity");
+  const unmarked = marked !== undefined && !marked.has(textOf(position.symbol));
+  return {
+    ...position,
+    ...(flat && isNothing("averagePrice") && { averagePrice: null }),
+    ...(!flat && unmarked && isNothing("unrealized") && { unrealized: null }),
+  };
+}
+
+function factsOf(
+  symbol: string,
+  instruments: NonNullable<CalculatePnlRequest["instruments"]>,
+): { readonly multiplier: string; readonly currency: string } {
+  const described = describeSymbol(symbol, undefined);
+  const own = Object.hasOwn(instruments, symbol) ? instruments[symbol] : undefined;
+  return {
+    multiplier: own?.multiplier ?? described?.multiplier ?? "1",
+    currency: own?.currency ?? described?.currency ?? "XXX",
+  };
+}
+
+/** What is no number counts for nothing, as a missing mark does. */
+const forTotals = (positions: readonly JsonValue[]) =>
+  positions.filter(isRow).map(({ currency, realized, unrealized }) => ({
+    currency: textOf(currency),
+    realized: textOf(realized),
+    unrealized: textOf(unrealized),
+  }));

@@ -1,0 +1,167 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { createPnlBridge, type PnlBridge } from "../bridge/pnl-bridge.ts";
+
+const base = mkdtempSync(join(tmpdir(), "pnl-bridge-control-"));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+const bridges: PnlBridge[] = [];
+afterEach(async () => {
+  await Promise.all(bridges.splice(0).map((bridge) => bridge.close()));
+});
+
+const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
+let folders = 0;
+/** A desk whose systems say who they are, with its control store in a file. */
+function desk(migration: object = {}): string {
+  const folder = join(base, `${++folders}`);
+  mkdirSync(folder);
+  const module = (name: string, more = "") =>
+    `let calls = 0;\nexport default { totals: async () => { calls += 1; ${more} return { totals: {}, by: "${name}" }; } };`;
+  writeFileSync(join(folder, "legacy.mjs"), module("legacy"));
+  writeFileSync(join(folder, "modern.mjs"), module("modern", 'if (process.env.MODERN_FAILS) throw new Error("not well");'));
+  write(folder, migration);
+  return folder;
+}
+const fileOf = (folder: string): string => join(folder, "pnl_migration_config.yaml");
+function write(folder: string, migration: object): void {
+  const systems = { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } };
+  const config = {
+    migration: { phase: "shadow_mode", feature_flags: flags, ...migration },
+    systems,
+    stores: { control: "sqlite:./state/control.db" },
+    control: { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 5_000, poll_ms: 200 },
+  };
+  writeFileSync(fileOf(folder), JSON.stringify(config));
+}
+async function start(folder: string): Promise<PnlBridge> {
+  const bridge = await createPnlBridge({ config: fileOf(folder), log: () => {} });
+  bridges.push(bridge);
+  return bridge;
+}
+function sql(folder: string, statement: string): void {
+  const database = new Database(join(folder, "state/control.db"), { timeout: 0 });
+  database.exec(statement);
+  database.close();
+}
+async function until(holds: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
+  const endsMs = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > endsMs) expect.fail(`did not come true within ${withinMs} ms: ${holds}`);
+    await sleep(10);
+  }
+}
+const by = { actor: "amy", reason: "a test" };
+const answers = async ({ service }: PnlBridge): Promise<string> => {
+  const { source, value } = await service.call("totals", {}, { user: "amy", book: "UST" });
+  expect((value as { by?: string }).by).toBe(source);
+  return source;
+};
+/** Forward through open gates. */
+async function advance({ control }: PnlBridge): Promise<void> {
+  const moved = async () => {
+    await control?.operator.signOff("approved", { actor: "bob", note: "looked at it" }).catch(() => {});
+    return (await control?.operator.move({ kind: "advance" }, by))?.moved === true;
+  };
+  await until(moved);
+}
+
+describe("a bridge with a control store", () => {
+  it("gives an empty store the file's section, and obeys it as far as legacy stays alone", async () => {
+    const bridge = await start(desk());
+    await until(() => bridge.service.plan.phase === "shadow_mode");
+    expect(bridge.control?.follower.record).toMatchObject({ grantedPhase: "shadow_mode", published: { phase: "shadow_mode" } });
+    const far = await start(desk({ phase: "primary_switch" }));
+    await until(() => far.service.plan.phase === "shadow_mode");
+    expect(far.control?.follower.effective.held).toEqual([
+      {
+        value: "phase",
+        asked: "primary_switch",
+        why: "the gates' verdict for it is not recorded; the last phase that was granted is shadow_mode",
+      },
+    ]);
+    expect(await answers(far)).toBe("legacy");
+  });
+
+  it("goes by an operator's SQL within a moment, and says that it does", async () => {
+    const folder = desk();
+    const bridge = await start(folder);
+    await advance(bridge);
+    await until(() => bridge.service.plan.phase === "dual_write");
+    expect(await answers(bridge)).toBe("legacy");
+    sql(folder, "UPDATE config SET new_system_percentage = 100");
+    await until(async () => (await answers(bridge)) === "modern", 1_000);
+    sql(folder, "UPDATE config SET use_new_pnl_system = false");
+    const { epoch } = (await bridge.control?.store.read()) ?? { epoch: 0 };
+    await until(
+      async () =>
+        (await bridge.control?.store.instances())?.every(
+          ({ seenEpoch, drainedEpoch }) => seenEpoch === epoch && drainedEpoch === epoch,
+        ) === true,
+      1_000,
+    );
+    expect(await answers(bridge)).toBe("legacy");
+    await until(async () => (await bridge.control?.verifyAudit())?.notSealedYet.length === 0);
+    expect((await bridge.control?.store.audit(0, 100))?.filter(({ action }) => action === "sql").length).toBe(2);
+  });
+
+  it("takes modern out of use by itself when it fails, in every process, until a person takes it back", async () => {
+    const folder = desk({ triggers: { error_calls_min: 5 } });
+    const [one, two] = [await start(folder), await start(folder)];
+    await advance(one);
+    sql(folder, "UPDATE config SET new_system_percentage = 100");
+    await until(async () => (await answers(two)) === "modern");
+    process.env.MODERN_FAILS = "yes";
+    try {
+      // Legacy answers in its place, so no caller notices.
+      await until(async () => {
+        expect(await answers(one)).toBe("legacy");
+        return !two.service.plan.useNewPnlSystem;
+      });
+    } finally {
+      delete process.env.MODERN_FAILS;
+    }
+    expect((await one.control?.store.read())?.latched).toMatch(/^error_rate: modern failed \d+ of \d+ calls/);
+    expect((await one.control?.status())?.outOfUse).toMatch("latched by a trigger");
+    await until(async () => (await one.control?.operator.move({ kind: "set", phase: "dual_write" }, by))?.moved === true);
+    await until(async () => (await answers(two)) === "modern");
+  });
+
+  it("keeps the published section where its file says something else, and says so until it is published", async () => {
+    const folder = desk();
+    const bridge = await start(folder);
+    await until(() => bridge.service.plan.phase === "shadow_mode");
+    write(folder, { phase: "read_only" });
+    await until(() => bridge.control?.drift === true);
+    expect(bridge.service.plan.phase).toBe("shadow_mode");
+    write(folder, { validation: { comparison_threshold: 5 } });
+    const other = await start(folder);
+    expect([other.control?.drift, other.service.plan.phase]).toEqual([true, "shadow_mode"]);
+    await until(
+      async () => (await bridge.control?.store.instances())?.every(({ report }) => (report as { drift: boolean }).drift) === true,
+    );
+  });
+
+  it("serves on with its last plan while its store is gone, starts by its snapshot, and heals", async () => {
+    const folder = desk();
+    const bridge = await start(folder);
+    await advance(bridge);
+    sql(folder, "UPDATE config SET new_system_percentage = 100");
+    await until(async () => (await answers(bridge)) === "modern");
+    await bridge.close();
+    writeFileSync(join(folder, "state/control.db"), "this is no database, and longer than a header would have to be ".repeat(20));
+    rmSync(join(folder, "state/control.db-wal"), { force: true });
+    rmSync(join(folder, "state/control.db-shm"), { force: true });
+    const startedMs = performance.now();
+    const again = await start(folder);
+    expect(performance.now() - startedMs).toBeLessThan(4_000);
+    expect(await answers(again)).toBe("modern");
+    expect(again.control?.freshness).toBe("none");
+    // The switch file works without any store.
+    writeFileSync(join(folder, "state/LEGACY_ONLY"), "");
+    await until(async () => (await answers(again)) === "legacy", 1_000);
+  });
+});

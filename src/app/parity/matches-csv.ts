@@ -1,0 +1,19 @@
+import { matchRows, type PnlEngine } from "../../engine/index.ts";
+
+const columns = ["book", "symbol", "openTradeId", "closeTradeId", "quantity", "openPrice", "closePrice", "pnl"] as const;
+
+/** Every match as a CSV line, in order of the closing trade; numbers exact, a text with a comma or quote quoted (RFC 4180). */
+export function* matchesCsv(engine: PnlEngine): Generator<string> {
+  yield `${columns.join(",")}\n`;
+  let piece = "";
+  for (const row of matchRows(engine)) {
+    piece += `${columns.map((column) => cell(row[column] ?? "")).join(",")}\n`;
+    if (piece.length > 1 << 20) {
+      yield piece;
+      piece = "";
+    }
+  }
+  yield piece;
+}
+
+const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

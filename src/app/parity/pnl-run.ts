@@ -1,0 +1,237 @@
+import { dayInName, findLedgers, type LedgerInput, readLedgers } from "../../adapters/csv/ledger-reader.ts";
+import { NoteLog } from "../../adapters/csv/note-log.ts";
+import { findPriceFiles, readPriceFiles } from "../../adapters/csv/price-files.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { fromDecimal } from "../../base/fraction.ts";
+import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
+import { formatInstant, parseDay, parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
+import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
+import { MarkBook, type Method, PnlEngine, type Statement, type StatementOptions, statementOf } from "../../engine/index.ts";
+import type { InputCounts, Note, Quarantined } from "../../ports/ledger.ts";
+import type { ExpiryOverrides } from "../../symbols/index.ts";
+import { describeLedgerSymbol, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
+import { type GivenMark, namedMarks, readMarksFile } from "./marks-file.ts";
+
+export interface PnlRunOptions {
+  /** Ledger files and folders. */
+  readonly trades: readonly string[];
+  /** Price files and folders. */
+  readonly prices?: readonly string[] | undefined;
+  /** A file of given marks. */
+  readonly marks?: string | undefined;
+  readonly method?: Method | undefined;
+  /** ISO 8601. */
+  readonly asOf?: string | undefined;
+  readonly dayRule?: TradingDayRuleName | undefined;
+  /** Expiries of the desk's own calendar. */
+  readonly overrides?: ExpiryOverrides | undefined;
+  /** Match across books. */
+  readonly netBooks?: boolean | undefined;
+  readonly onProgress?: ((text: string) => void) | undefined;
+}
+
+/** One run of the modern engine over a desk's files. */
+export interface PnlRun {
+  readonly method: Method;
+  readonly dayRule: TradingDayRuleName;
+  /** Null where there is neither a trade nor a price. */
+  readonly asOfUs: number | null;
+  /** The ledger files, in the order in which they were read. */
+  readonly ledgers: readonly string[];
+  readonly input: LedgerInput;
+  /** What translated the symbols, with its counters and quarantine. */
+  readonly symbols: SymbolTranslationBridge;
+  readonly engine: PnlEngine;
+  readonly statement: Statement;
+  readonly valuation: StatementOptions;
+  readonly quarantine: readonly Quarantined[];
+  readonly notes: readonly Note[];
+}
+
+/** Reads ledgers and prices, matches, values. Throws BridgeError where the run as a whole cannot be done. */
+export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
+  const method = options.method ?? "fifo";
+  const ruleName = options.dayRule ?? defaultTradingDayRule;
+  const dayRule = tradingDayRules[ruleName];
+  const asOfGiven = readAsOf(options.asOf);
+  const ledgers = await findLedgers(options.trades);
+  const marksGiven = options.marks === undefined ? undefined : await readMarksFile(options.marks);
+  const asOfGivenDay = asOfGiven === undefined ? undefined : dayRule.dayOf(wallOfInstant(asOfGiven), undefined);
+  const symbols = symbolBridge(asOfGivenDay ?? ledgers.map(dayInName).findLast((day) => day !== undefined), options.overrides);
+  const priced =
+    options.prices === undefined
+      ? undefined
+      : await readPriceFiles(await findPriceFiles(options.prices), {
+          dayRule,
+          translate: (symbol, day) => symbols.canonical(symbol, "auto", day),
+        });
+  const input = await readLedgers(ledgers, {
+    dayRule,
+    describe: (symbol) => describeLedgerSymbol(symbols, symbol),
+    netBooks: options.netBooks === true,
+    onProgress: ({ bytes, bytesTotal, rows }) =>
+      options.onProgress?.(`reading ledgers: ${rows} rows, ${Math.floor((100 * bytes) / (bytesTotal || 1))} %`),
+  });
+  options.onProgress?.(`matching ${input.accepted} trades`);
+  const engine = new PnlEngine(input.trades, { method, ...(asOfGiven === undefined ? {} : { asOfUs: asOfGiven }) });
+  engine.feed();
+  const notes = new NoteLog();
+  noteLate(input, engine.asOfUs, notes);
+
+  const { timeUs, day, length } = input.trades;
+  const prices = (priced?.prices ?? []).filter(({ atUs }) => atUs <= engine.asOfUs);
+  const asOfUs = asOfGiven ?? latest(timeUs, length, engine, prices, ({ atUs }) => atUs);
+  const latestDay = latest(day, length, engine, prices, (price) => price.day) ?? 0;
+  const asOfDay = asOfGivenDay ?? latestDay;
+  const given =
+    marksGiven === undefined
+      ? undefined
+      : namedMarks(options.marks as string, marksGiven, (symbol) => nameOfSymbol(symbols, symbol, asOfDay));
+  if (priced !== undefined && given === undefined && asOfDay > prices.reduce((last, price) => Math.max(last, price.day), 0)) {
+    const why = `there is no price yet of ${formatDay(asOfDay)}, the trading day of the as-of time: what is open has no mark`;
+    notes.note("", 0, "NO_PRICES_YET", why);
+  }
+  const book = given === undefined && priced === undefined ? undefined : new MarkBook();
+  for (const { instrument, symbol, price, kind, atUs, day: on } of prices) {
+    book?.add(instrument ?? symbol, on, { price: fromDecimal(price), kind, atUs });
+  }
+  for (const [name, { price }] of given ?? [])
+    book?.add(name, asOfDay, { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 });
+  const valuation: StatementOptions = { marks: book ?? "last_trade", asOfDay, openedAt: () => true };
+  return {
+    method,
+    dayRule: ruleName,
+    asOfUs: asOfUs ?? null,
+    ledgers,
+    input,
+    symbols,
+    engine,
+    statement: statementOf(engine, valuation),
+    valuation,
+    quarantine: [...input.quarantine, ...(priced?.quarantine ?? [])],
+    notes: [
+      ...input.notes,
+      ...(priced?.notes ?? []),
+      ...notes.notes,
+      ...unusedMarks(given, input),
+      ...leftOut(engine, options.asOf),
+    ],
+  };
+}
+
+/**
+ * A run valued at other prices of its as-of day, by symbol in whatever dialect; what they do not name keeps the price that it has
+ * from the price files, and has none where there are no price files. Throws BAD_MARKS where two are one instrument.
+ */
+export function valuedAt(run: PnlRun, marks: readonly GivenMark[]): PnlRun {
+  const { symbols, engine, asOfUs } = run;
+  const { marks: known, asOfDay } = run.valuation;
+  const book = new MarkBook(typeof known === "string" ? undefined : known);
+  for (const [name, { price }] of namedMarks("marks", marks, (symbol) => nameOfSymbol(symbols, symbol, asOfDay)))
+    book.add(name, asOfDay, { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 });
+  const valuation: StatementOptions = { ...run.valuation, marks: book };
+  return { ...run, valuation, statement: statementOf(engine, valuation) };
+}
+
+/** How much was read, as reports say it. */
+export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput): InputCounts => ({
+  files: files.length,
+  rows,
+  accepted,
+  duplicates,
+});
+
+/** The document of `pnl --json`. */
+export function pnlDocument(run: PnlRun) {
+  const { method, dayRule, asOfUs, statement, input, quarantine, notes } = run;
+  return {
+    method,
+    asOf: asOfUs === null ? null : formatInstant(asOfUs),
+    dayRule,
+    positions: statement.positions,
+    daily: statement.daily,
+    totals: statement.totals,
+    quarantine,
+    notes,
+    input: inputCounts(input),
+  };
+}
+
+/** Notes each trade that is older than one of its lane in an earlier file: when the files came one by one, it was late. */
+function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: NoteLog): void {
+  const { lane: laneOf, timeUs } = trades;
+  const newest = new Int32Array(trades.instruments.length).fill(-1);
+  let from = 0;
+  for (const end of ends) {
+    const ofFile = new Map<number, number>();
+    for (let trade = from; trade < end; trade++) {
+      if ((timeUs[trade] as number) > asOfUs) continue;
+      const lane = laneOf[trade] as number;
+      const before = newest[lane] as number;
+      if (before >= 0 && trades.isBefore(trade, before)) {
+        const why = `older than a trade of ${trades.instruments[lane]?.symbol} in an earlier file; matched in its place`;
+        notes.note(files[trades.file[trade] as number] as string, trades.line[trade] as number, "LATE_TRADE", why);
+      }
+      const inFile = ofFile.get(lane);
+      if (inFile === undefined || trades.isBefore(inFile, trade)) ofFile.set(lane, trade);
+    }
+    for (const [lane, trade] of ofFile)
+      if ((newest[lane] as number) < 0 || trades.isBefore(newest[lane] as number, trade)) newest[lane] = trade;
+    from = end;
+  }
+}
+
+function readAsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const instant = parseInstant(text);
+  if (instant === undefined) {
+    throw new BridgeError("BAD_USAGE", {
+      what: `--as-of does not read as a time: ${JSON.stringify(text)}`,
+      mend: "write 2025-07-24T15:00:00-05:00, or Chicago time without the offset",
+    });
+  }
+  // Midnight would leave out the whole day that was named.
+  if (parseDay(text) !== undefined) {
+    throw new BridgeError("BAD_USAGE", {
+      what: `--as-of names a day, not a time: ${JSON.stringify(text)}`,
+      mend: `write a time too, such as ${text}T16:00:00`,
+    });
+  }
+  return instant;
+}
+
+/** The largest of a column, over the trades up to the as-of time, and of the prices; undefined where there are neither. */
+function latest<T>(
+  column: Float64Array | Int32Array,
+  length: number,
+  engine: PnlEngine,
+  prices: readonly T[],
+  of: (price: T) => number,
+): number | undefined {
+  const { timeUs } = engine.trades;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let trade = 0; trade < length; trade++) {
+    if ((timeUs[trade] as number) <= engine.asOfUs) largest = Math.max(largest, column[trade] as number);
+  }
+  for (const price of prices) largest = Math.max(largest, of(price));
+  return largest === Number.NEGATIVE_INFINITY ? undefined : largest;
+}
+
+/** A mark for something that was never traded is probably a misspelt one. */
+function unusedMarks(given: ReadonlyMap<string, GivenMark> | undefined, { trades }: LedgerInput): readonly Note[] {
+  const known = new Set(trades.instruments.flatMap(({ symbol, instrument }) => [symbol, instrument]));
+  return [...(given ?? [])]
+    .filter(([name]) => !known.has(name))
+    .map(([, { symbol }]) => ({
+      file: "",
+      line: 0,
+      code: "UNUSED_MARK",
+      why: `the mark of ${symbol} belongs to nothing that was traded`,
+    }));
+}
+
+function leftOut({ afterAsOf }: PnlEngine, asOf: string | undefined): readonly Note[] {
+  return afterAsOf === 0
+    ? []
+    : [{ file: "", line: 0, code: "AFTER_AS_OF", why: `${afterAsOf} trades are later than ${asOf} and were left out` }];
+}

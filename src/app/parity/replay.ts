@@ -1,0 +1,162 @@
+import { dirname } from "node:path";
+import { BridgeError } from "../../base/errors.ts";
+import {
+  flatHasNoAveragePrice,
+  PnLComparisonValidator,
+  pointsToMoney,
+  type SystemAnswer,
+  tolerancesFrom,
+  unpricedDayHasNoValue,
+} from "../../comparison/index.ts";
+import type { BuiltinConfig, Config, SystemConfig } from "../../config/index.ts";
+import type { TradingDayRuleName } from "../../domain/market/trading-day.ts";
+import { closesOf, type Statement, type TradeColumns } from "../../engine/index.ts";
+import { LegacyDesk } from "../../legacy-desk/index.ts";
+import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
+import type { ParityReport, ParitySide } from "../../ports/parity-report.ts";
+import type { Close, HistoryRows } from "../../ports/pnl-system.ts";
+import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
+import { explained } from "./explain.ts";
+import { inputCounts, type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
+
+export interface ReplayOptions extends PnlRunOptions {
+  readonly config: Config;
+  /** Where the legacy desk writes its `pnl_tracker.db`, a new file; absent: nowhere. */
+  readonly legacyDatabase?: string | undefined;
+}
+
+/**
+ * The main job: one trading history through both systems, compared row by row. Both see the same world: the same ledger
+ * files and, for each symbol and day, the same price (from the price files, the given marks, or the last trade). Legacy's
+ * day rule holds for both unless `dayRule` names another for modern. Throws BridgeError, as `runPnl` does, and UNWRITABLE.
+ */
+export async function replay(options: ReplayOptions): Promise<ParityReport> {
+  const { config } = options;
+  const systems = { legacy: replayable("legacy", config.systems.legacy), modern: replayable("modern", config.systems.modern) };
+  // A file that is there could be the desk's real one.
+  if (options.legacyDatabase !== undefined) await checkNew(options.legacyDatabase);
+  const rules = {
+    legacy: dayRuleOf(systems.legacy),
+    modern: systems.modern.name === "legacy-desk" ? dayRuleOf(systems.modern) : (options.dayRule ?? dayRuleOf(systems.legacy)),
+  };
+  // The legacy desk knows no books, so beside it modern matches across them too.
+  const netBooks = systems.legacy.name === "legacy-desk" || systems.modern.name === "legacy-desk";
+  const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
+  const closes = pinnedPrices(world);
+  const answer = async (side: ParitySide): Promise<SystemAnswer> => {
+    const system = systems[side];
+    const rule = rules[side];
+    options.onProgress?.(`running ${system.name}`);
+    if (system.name === "legacy-desk") {
+      const database = side === "legacy" ? options.legacyDatabase : undefined;
+      const desk = new LegacyDesk({ mode: system.mode, ...(database === undefined ? {} : { database }) });
+      try {
+        if (database !== undefined) await makeFolder(dirname(database));
+        return { system: system.name, dayRule: desk.dayRule, ...(await desk.history({ ledgers: world.ledgers, closes })) };
+      } catch (cause) {
+        throw database === undefined ? cause : unwritable(database, cause);
+      }
+    }
+    const run = rule === world.dayRule ? world : await runPnl({ ...options, dayRule: rule, netBooks });
+    return { system: system.name, dayRule: rule, ...rowsOf(run.statement) };
+  };
+  const [legacy, modern] = [await answer("legacy"), await answer("modern")];
+  options.onProgress?.("comparing");
+  const { input, quarantine, notes, method } = world;
+  const multiplierOf = multipliersOf(input.trades, input.aliases);
+  const report = validatorFor(config, multiplierOf, unpricedDays(world.statement)).compare(legacy, modern);
+  const netted = netBooks && input.books ? [bookNetting] : [];
+  return {
+    ...explained(report, { ...world, ...input, givenUp: givenUp(legacy, world) }),
+    ok: report.ok && quarantine.length === 0,
+    conversions: [...report.conversions, ...netted],
+    method,
+    input: inputCounts(input),
+    quarantine,
+    notes,
+    legacySymbols: legacySymbolsOf(world.symbols, symbolsOf(world)),
+  };
+}
+
+/** Every symbol that was traded, also those that stand under another of the same instrument. */
+const symbolsOf = ({ input }: PnlRun): readonly string[] => [
+  ...new Set([...input.trades.instruments.map(({ symbol }) => symbol), ...input.aliases.keys()]),
+];
+
+const bookNetting = { system: "modern", field: "book", rule: "positions netted over books: the legacy desk knows none" } as const;
+
+/** A validator with the configured thresholds, and the conversions that the configured systems need. */
+export function validatorFor(
+  config: Config,
+  multiplierOf: (symbol: string) => string | undefined,
+  isUnpriced: (symbol: string, tradingDay: string) => boolean,
+): PnLComparisonValidator {
+  const conversions = (["legacy", "modern"] as const)
+    .filter((side) => config.systems[side].name === "legacy-desk")
+    .flatMap((side) =>
+      [...pointsToMoney(multiplierOf), flatHasNoAveragePrice, unpricedDayHasNoValue(isUnpriced)].map((conversion) => ({
+        ...conversion,
+        system: side,
+      })),
+    );
+  const { positionThreshold, comparisonThreshold } = config.validation;
+  return new PnLComparisonValidator({
+    conversions,
+    tolerances: tolerancesFrom({ position: positionThreshold, pnl: comparisonThreshold }),
+  });
+}
+
+/** Whether a symbol had open lots and no price at the end of a day. */
+export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay: string) => boolean {
+  const unpriced = new Set<string>();
+  for (const { symbol, tradingDay, unrealized } of daily) if (unrealized === null) unpriced.add(`${tradingDay} ${symbol}`);
+  return (symbol, tradingDay) => unpriced.has(`${tradingDay} ${symbol}`);
+}
+
+/** A statement whose days are made once, for who reads them again and again. */
+export const inHand = (statement: Statement): Statement => ({ ...statement, daily: [...statement.daily] });
+const statementInHand = (run: PnlRun): PnlRun => ({ ...run, statement: inHand(run.statement) });
+
+/** The rows of the modern engine, as a comparison takes them. */
+export const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): HistoryRows => ({
+  positions,
+  daily: [...daily],
+  errors: [],
+});
+
+/** Systems of other kinds answer calls, through the service bridge; a whole history over ledger files only built-in ones do. */
+function replayable(side: ParitySide, system: SystemConfig): BuiltinConfig {
+  if (system.kind === "builtin") return system;
+  throw new BridgeError("BAD_CONFIG", {
+    what: `replay runs built-in systems, and ${side} is of kind ${system.kind}`,
+    mend: "configure legacy-desk or modern-engine for it; the service bridge runs every kind",
+  });
+}
+
+const dayRuleOf = ({ name }: BuiltinConfig): TradingDayRuleName => (name === "legacy-desk" ? "calendar" : "chicago-17");
+
+/** Files that legacy stopped reading at a bad row: by their place in reading order, how many rows it had taken. */
+const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<number, number> =>
+  new Map(
+    errors.flatMap(({ file, rowsTaken }) =>
+      file === undefined || rowsTaken === undefined ? [] : [[ledgers.indexOf(file), rowsTaken]],
+    ),
+  );
+
+/** The price of each symbol on each day; of an instrument with several symbols, under each of them. */
+export function pinnedPrices({ engine, valuation, input }: PnlRun): readonly Close[] {
+  const others = Map.groupBy([...input.aliases], ([, first]) => first);
+  return [...closesOf(engine, valuation)].flatMap((close) => [
+    close,
+    ...(others.get(close.symbol) ?? []).map(([symbol]) => ({ ...close, symbol })),
+  ]);
+}
+
+/** By symbol, those included that stand under another of the same instrument. */
+export const multipliersOf = (
+  { instruments }: TradeColumns,
+  aliases: ReadonlyMap<string, string>,
+): ((symbol: string) => string | undefined) => {
+  const bySymbol = new Map(instruments.map(({ symbol, multiplier }) => [symbol, multiplier]));
+  return (symbol) => bySymbol.get(aliases.get(symbol) ?? symbol);
+};

@@ -1,0 +1,176 @@
+import { open } from "node:fs/promises";
+import { readCalendarFile } from "../../adapters/csv/calendar-file.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
+import { SymbolTranslationBridge, type Translation } from "../../bridges/symbols/index.ts";
+import { wallOfInstant } from "../../domain/market/chicago-time.ts";
+import { formatDay, parseDay, tradingDayRules } from "../../domain/market/trading-day.ts";
+import { textLines } from "../../platform/text-lines.ts";
+import {
+  type CalendarFinding,
+  calendarFindingCodes,
+  checkCalendar,
+  type DialectName,
+  dialectAliases,
+  dialectNamed,
+  dialectNames,
+  dialects,
+  ExpiryCalendar,
+  type ExpiryOverrides,
+  type InstrumentFacts,
+  instrumentFacts,
+  overridesOf,
+  type Source,
+  symbolLengthMax,
+} from "../../symbols/index.ts";
+import { type LegacyOpinion, legacyOpinions } from "./legacy-symbols.ts";
+
+export type { LegacyOpinion } from "./legacy-symbols.ts";
+export type { CalendarFinding, DialectName, InstrumentFacts, Source, Translation };
+export { calendarFindingCodes };
+
+export interface SymbolRun {
+  readonly symbols: SymbolTranslationBridge;
+  /** YYYY-MM-DD. */
+  readonly asOf: string;
+}
+
+/**
+ * A bridge for commands about symbols: as of a given day, else today in Chicago; with the expiries of a desk's calendar where
+ * one is named. Throws BAD_USAGE, BAD_CALENDAR, UNREADABLE.
+ */
+export async function openSymbols(options: { readonly asOf?: string; readonly calendar?: string }): Promise<SymbolRun> {
+  const asOf = options.asOf ?? formatDay(tradingDayRules.calendar.dayOf(wallOfInstant(Date.now() * 1000)));
+  if (parseDay(asOf) === undefined)
+    throw new BridgeError("BAD_USAGE", { what: `--as-of must be a day, not ${JSON.stringify(asOf)}`, mend: "write 2025-07-24" });
+  const overrides = await overridesFrom(options.calendar);
+  return { symbols: new SymbolTranslationBridge({ asOf, ...(overrides === undefined ? {} : { overrides }) }), asOf };
+}
+
+/** The expiries of a desk's calendar, where one is named. Throws as `readOverrides`. */
+export const overridesFrom = async (path: string | undefined): Promise<ExpiryOverrides | undefined> =>
+  path === undefined ? undefined : readOverrides(path);
+
+/**
+ * The expiries of a desk's calendar. A row that cannot be read, or two that contradict each other, would leave an expiry to be
+ * guessed, so the file is refused then. Rows of products that are not known here are passed over. Throws BAD_CALENDAR, UNREADABLE.
+ */
+export async function readOverrides(path: string): Promise<ExpiryOverrides> {
+  const { rows, quarantine } = await readCalendarFile(path);
+  const { overrides, findings } = overridesOf(rows, { calendar: new ExpiryCalendar() });
+  // A row of a product that is not known here says nothing of those that are.
+  const refused = quarantine[0] ?? findings.find(({ code }) => code !== "UNKNOWN_SYMBOL");
+  if (refused !== undefined)
+    throw new BridgeError("BAD_CALENDAR", {
+      what: `the expiries cannot be taken from it: ${refused.code}: ${refused.why}`,
+      where: `${path}:${refused.line}`,
+      mend: "symbols check lists every row to mend",
+    });
+  return overrides;
+}
+
+/** The dialect that an option names. Throws BAD_USAGE. */
+export function dialectOption(option: "--from" | "--to", text: string): DialectName;
+export function dialectOption(option: "--from", text: string, auto: "auto"): Source;
+export function dialectOption(option: string, text: string, auto?: "auto"): Source {
+  if (text === auto) return "auto";
+  const named = dialectNamed(text);
+  if (named !== undefined) return named;
+  const known = [...dialectNames, ...Object.keys(dialectAliases), ...(auto === undefined ? [] : [auto])];
+  const meant = nearest(text, known);
+  throw new BridgeError("BAD_USAGE", {
+    what: `${option} names no dialect: ${JSON.stringify(text)}`,
+    mend: `${meant === undefined ? "" : `did you mean ${meant}? `}there are ${known.join(", ")}`,
+  });
+}
+
+/** Symbols from a file, a line each; `-` is stdin. Throws UNREADABLE. */
+export async function* symbolLines(path: string): AsyncGenerator<string> {
+  // One byte more than any symbol has, so that what is cut is refused as too long.
+  for await (const { text } of textLines(bytesOf(path), symbolLengthMax * 4)) yield text;
+}
+
+async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
+  if (path === "-") {
+    yield* process.stdin;
+    return;
+  }
+  try {
+    const file = await open(path);
+    yield* file.createReadStream();
+  } catch (cause) {
+    throw new BridgeError("UNREADABLE", {
+      what: `the symbols cannot be read: ${(cause as NodeJS.ErrnoException).code ?? cause}`,
+      where: path,
+      mend: "check the path; - is stdin",
+      cause,
+    });
+  }
+}
+
+/** What `symbols variants` says. */
+export interface VariantsDocument {
+  readonly input: string;
+  readonly ok: true;
+  readonly detected: DialectName;
+  readonly canonical: string;
+  readonly instrument: InstrumentFacts;
+  readonly notes: readonly { readonly code: string; readonly why: string }[];
+  /** By dialect: its text, or why it has none. */
+  readonly variants: Readonly<
+    Record<string, { readonly text: string } | { readonly error: { readonly code: string; readonly why: string } }>
+  >;
+  readonly legacy?: readonly LegacyOpinion[];
+}
+
+export function variantsOf(
+  { symbols }: SymbolRun,
+  symbol: string,
+  from: Source,
+  legacy: boolean,
+): VariantsDocument | Extract<Translation, { readonly ok: false }> {
+  const found = symbols.variants(symbol, from);
+  if ("ok" in found) return found;
+  const { instrument, detected, notes, texts } = found;
+  const variants = Object.entries(texts).map(([dialect, printing]) => [
+    dialect,
+    printing.ok ? { text: printing.text } : { error: { code: printing.code, why: printing.why } },
+  ]);
+  return {
+    input: symbol,
+    ok: true,
+    detected,
+    canonical: instrument.name,
+    instrument: instrumentFacts(instrument),
+    notes,
+    variants: Object.fromEntries(variants),
+    ...(legacy ? { legacy: legacyOpinions(symbols, symbol, detected) } : {}),
+  };
+}
+
+/** What `symbols dialects` says. */
+export const dialectList = () =>
+  dialectNames.map((name) => ({
+    name,
+    aliases: Object.entries(dialectAliases).flatMap(([alias, of]) => (of === name ? [alias] : [])),
+    describes: dialects[name].describes,
+    forms: dialects[name].forms,
+  }));
+
+/** What `symbols check` says. Throws BAD_CALENDAR, UNREADABLE. */
+export async function checkCalendarFile(path: string) {
+  const { rows, quarantine } = await readCalendarFile(path);
+  const context = { calendar: new ExpiryCalendar() };
+  const checked = checkCalendar(rows, context);
+  const told = new Set(checked.findings.map(({ line, code }) => `${line} ${code}`));
+  // What `--calendar` would refuse the file for, where it is not among the findings already.
+  const refusing = overridesOf(rows, context).findings.filter(({ line, code }) => !told.has(`${line} ${code}`));
+  const findings = [...checked.findings, ...refusing].sort((a, b) => a.line - b.line);
+  return {
+    ok: quarantine.length === 0 && !findings.some(({ severity }) => severity === "differs"),
+    rows: checked.rows,
+    agreeing: checked.rows - new Set(findings.map(({ line }) => line)).size,
+    findings,
+    quarantine,
+  };
+}

@@ -1,0 +1,181 @@
+import { describe, expect, it } from "vitest";
+import { parseDay } from "../../domain/market/trading-day.ts";
+import { computePnl, type PnlRequest } from "../engine.ts";
+import { dayOfTime, describeLedgerSymbol, describeSymbol, nameOfSymbol, symbolBridge } from "./symbols.ts";
+
+const july = parseDay("2025-07-24") as number;
+
+/** A symbol of every dialect that can carry it: its product's multiplier and currency, its instrument. */
+const wholeYears: readonly (readonly [string, string, string, string])[] = [
+  ["XCMEFFDPSX20250919U0ZN", "1000", "USD", "ZNU2025"],
+  ["XCMEFFDPSX20250930U0ZT", "2000", "USD", "ZTU2025"],
+  ["XCMEOPADPS20250721N0VY3/110.25", "1000", "USD", "ZN-2025-07-VY3-P110.250"],
+  ["XCME.ZT.SEP25", "2000", "USD", "ZTU2025"],
+  ["XCME.OZN.AUG25.110:5.P", "1000", "USD", "ZN-2025-08-OZN-P110.500"],
+  ["SEP 25 CBT 2YR TNOTE", "2000", "USD", "ZTU2025"],
+  ["PUT AUG 25 CBT 10YR TNOTE W1 TUES OPT 110.50", "1000", "USD", "ZN-2025-08-GY1-P110.500"],
+  ["ZTU2025", "2000", "USD", "ZTU2025"],
+  ["RXU2025", "1000", "EUR", "RXU2025"],
+  ["ZN-2025-07-VY3-P110.250", "1000", "USD", "ZN-2025-07-VY3-P110.250"],
+];
+const oneDigit: typeof wholeYears = [
+  ["TUU5 Comdty", "2000", "USD", "ZTU2025"],
+  ["TUU5", "2000", "USD", "ZTU2025"],
+  ["RXU5 Comdty", "1000", "EUR", "RXU2025"],
+  ["3MN5P 110.250 Comdty", "1000", "USD", "ZN-2025-07-ZN3-P110.250"],
+  ["TUU5C 103.125 Comdty", "2000", "USD", "ZT-2025-09-OZT-C103.125"],
+  ["ZTU5", "2000", "USD", "ZTU2025"],
+  ["VY3N5 P11025", "1000", "USD", "ZN-2025-07-VY3-P110.250"],
+];
+/** Of a known product, but no instrument for certain. */
+const productsOnly: readonly (readonly [string, string, string])[] = [
+  ["XCME.TU.H5", "2000", "USD"],
+  ["XCME.RX.H5", "1000", "EUR"],
+  ["XCMEOPADPS20250721N0VY3", "1000", "USD"],
+  ["XCMEOPADPS20250722N0VY3/110", "1000", "USD"],
+];
+const unknown = ["A", "TU", "ZN", "TY", "XCME.ZN.N.G.21JUL25", "XCME.XX.H5", "constructor", "__proto__", "", "NaN", "\ud800"];
+
+describe("describeSymbol", () => {
+  it.each([...wholeYears, ...oneDigit])(
+    "%s is worth %s %s a point, as of a day: %s",
+    (symbol, multiplier, currency, instrument) => {
+      expect(describeSymbol(symbol, july)).toMatchObject({ multiplier, currency, instrument });
+    },
+  );
+
+  it.each(wholeYears)("%s as well without a day", (symbol, multiplier, currency, instrument) => {
+    expect(describeSymbol(symbol, undefined)).toMatchObject({ multiplier, currency, instrument });
+  });
+
+  it.each(oneDigit)(
+    "%s is no instrument without a day, since its year may be any, but of its product all the same",
+    (symbol, multiplier, currency) => {
+      expect(describeSymbol(symbol, undefined)).toEqual({ multiplier, currency, instrument: null });
+    },
+  );
+
+  it("reads one digit of the year by the day", () => {
+    expect(describeSymbol("TUU5 Comdty", parseDay("2015-07-24"))?.instrument).toBe("ZTU2015");
+  });
+
+  it.each(productsOnly)("%s has its product's multiplier and no instrument", (symbol, multiplier, currency) => {
+    for (const asOf of [july, undefined])
+      expect(describeSymbol(symbol, asOf)).toEqual({ multiplier, currency, instrument: null });
+  });
+
+  it.each(unknown)("%j is nothing that could have been traded", (symbol) => {
+    for (const asOf of [july, parseDay("2025-09-10"), undefined]) expect(describeSymbol(symbol, asOf)).toBeUndefined();
+  });
+});
+
+describe("describeLedgerSymbol", () => {
+  const symbols = () => symbolBridge(july);
+
+  it("hands on the notes of a reading", () => {
+    expect(describeLedgerSymbol(symbols(), "XCMEOPADPS20250721N0VY2/112.00")).toEqual({
+      instrument: "ZN-2025-07-VY3-P112.000",
+      multiplier: "1000",
+      currency: "USD",
+      notes: [{ code: "WEEK_DIGIT_MISMATCH", why: expect.any(String) }],
+    });
+  });
+
+  it.each(productsOnly)("says of %s that it is untranslated, and why", (symbol, multiplier, currency) => {
+    const described = describeLedgerSymbol(symbols(), symbol);
+    expect(described).toMatchObject({ instrument: null, multiplier, currency, notes: [{ code: "UNTRANSLATED" }] });
+    expect(described?.notes?.[0]?.why).toMatch(/^[A-Z_]+: .+; it stays under its own text/);
+  });
+
+  it("reads ledger symbols only, and a bridge without a day all the same", () => {
+    expect(describeLedgerSymbol(symbols(), "TYU5 Comdty")).toBeUndefined();
+    expect(describeLedgerSymbol(symbolBridge(undefined), "XCMEFFDPSX20250919U0ZN")).toMatchObject({ instrument: "ZNU2025" });
+  });
+});
+
+describe("nameOfSymbol", () => {
+  it.each([
+    ["TY", "2025-07-24", "ZNU2025"],
+    ["TY", "2025-09-10", "TY"],
+    ["XCME.ZN.SEP25", "2025-07-24", "ZNU2025"],
+    ["VBYN25P3 110.25 Comdty", "2025-07-24", "ZN-2025-07-VY3-P110.250"],
+    ["XCME.TU.H5", "2025-07-24", "XCME.TU.H5"],
+    ["MISSPELT", "2025-07-24", "MISSPELT"],
+  ])("%s on %s is %s", (symbol, day, name) => {
+    expect(nameOfSymbol(symbolBridge(july), symbol, parseDay(day) as number)).toBe(name);
+  });
+});
+
+describe("dayOfTime", () => {
+  it.each([
+    ["2025-07-24T23:59:59-05:00", "2025-07-24"],
+    ["2025-07-25T04:00:00Z", "2025-07-24"],
+    ["2025-07-24 09:00:00", "2025-07-24"],
+    ["soon", undefined],
+    [undefined, undefined],
+  ])("%s is on %s in Chicago", (time, day) => {
+    expect(dayOfTime(time)).toBe(day === undefined ? undefined : parseDay(day));
+  });
+});
+
+describe("computePnl", () => {
+  const time = "2025-07-24T09:00:00-05:00";
+  const trip = (symbol: string, at?: string): PnlRequest["trades"] => [
+    { id: "1", symbol, side: "B", quantity: "1", price: "100", ...(at === undefined ? {} : { time: at }) },
+    { id: "2", symbol, side: "S", quantity: "1", price: "100.5", ...(at === undefined ? {} : { time: at }) },
+  ];
+  const realized = (request: PnlRequest) => computePnl(request).positions.map(({ realized, currency }) => [realized, currency]);
+  const half = (multiplier: string): string => `${Number(multiplier) / 2}`;
+
+  it.each([...wholeYears, ...oneDigit])(
+    "%s has the multiplier %s by itself, by the time of its trades",
+    (symbol, multiplier, currency, instrument) => {
+      expect(realized({ trades: trip(symbol, time) })).toEqual([[half(multiplier), currency]]);
+      expect(realized({ trades: trip(symbol), asOf: time })).toEqual([[half(multiplier), currency]]);
+      expect(computePnl({ trades: trip(symbol, time) }).positions[0]?.instrument).toBe(instrument);
+    },
+  );
+
+  it.each(wholeYears)("%s has it without any time", (symbol, multiplier, currency) => {
+    expect(realized({ trades: trip(symbol) })).toEqual([[half(multiplier), currency]]);
+  });
+
+  it.each(productsOnly)("%s has it though it names no instrument", (symbol, multiplier, currency) => {
+    const { positions, totals } = computePnl({ trades: trip(symbol, time) });
+    expect(positions).toMatchObject([{ symbol, instrument: null, realized: half(multiplier), currency }]);
+    expect(totals.untranslated).toEqual([symbol]);
+  });
+
+  it.each(unknown.filter((symbol) => symbol !== ""))("%j has multiplier 1, as ever", (symbol) => {
+    for (const trades of [trip(symbol, time), trip(symbol)]) {
+      expect(computePnl({ trades }).positions).toMatchObject([
+        { symbol, instrument: null, multiplier: "1", currency: "XXX", realized: "0.5" },
+      ]);
+    }
+  });
+
+  it("takes what the request says before what the table says", () => {
+    const request = { trades: trip("TUU5 Comdty", time), instruments: { "TUU5 Comdty": { multiplier: "7" } } };
+    expect(realized(request)).toEqual([["3.5", "USD"]]);
+  });
+
+  it("matches one instrument under two names, and marks it under a third", () => {
+    const [bought, sold] = [trip("TYU5 Comdty", time)[0], trip("XCMEFFDPSX20250919U0ZN", time)[1]] as PnlRequest["trades"];
+    const trades = [bought, sold, { ...bought, id: "3" }] as PnlRequest["trades"];
+    const { positions } = computePnl({ trades, marks: { "XCME.ZN.SEP25": "101" } });
+    expect(positions).toMatchObject([
+      { symbol: "TYU5 Comdty", instrument: "ZNU2025", quantity: "1", realized: "500", unrealized: "1000", mark: "101" },
+    ]);
+  });
+
+  it("reads the year's digit by the as-of time, else by the last trade that has a time", () => {
+    const name = (request: PnlRequest) => computePnl(request).positions[0]?.instrument;
+    const [first, last] = trip("TYU5 Comdty", "2015-07-24T09:00:00-05:00") as [PnlRequest["trades"][0], PnlRequest["trades"][0]];
+    expect(name({ trades: [first, last] })).toBe("ZNU2015");
+    expect(name({ trades: [first, { ...last, time }] })).toBe("ZNU2025");
+    expect(name({ trades: [first, last], asOf: time })).toBe("ZNU2025");
+    const { time: _, ...timeless } = last;
+    expect(name({ trades: [first, timeless] })).toBe("ZNU2015");
+    expect(name({ trades: [{ ...timeless, id: "1" }, timeless] })).toBeNull();
+  });
+});

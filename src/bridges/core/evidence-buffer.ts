@@ -1,0 +1,119 @@
+import { fingerprint } from "../../base/fingerprint.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { ComparisonRecord, EvidenceStore } from "../../ports/evidence.ts";
+import type { ComparisonDraft } from "./call-runner.ts";
+
+export interface EvidenceBufferOptions {
+  /** Comparisons that wait to be written; beyond them new ones are dropped and counted. Default 10 000. */
+  readonly waitingMax: number;
+  /** Default 250. */
+  readonly flushMs: number;
+  /** Comparisons a batch: they are made ready in one go, so they must not be many. Default 250. */
+  readonly batchMax: number;
+  /** How long closing waits for a store that does not answer. Default 10 000. */
+  readonly closeMsMax: number;
+}
+
+export const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
+  waitingMax: 10_000,
+  flushMs: 250,
+  batchMax: 250,
+  closeMsMax: 10_000,
+});
+
+/**
+ * Between the calls and the store: takes comparisons without waiting, writes them in batches. A store that fails is tried again with
+ * the next batch; what does not fit any longer is dropped and counted, never a call delayed.
+ */
+export class EvidenceBuffer {
+  readonly #store: EvidenceStore;
+  readonly #options: EvidenceBufferOptions;
+  readonly #clock: Clock;
+  readonly #stop: () => void;
+  #waiting: ComparisonDraft[] = [];
+  #writing: Promise<void> | undefined;
+  /** Comparisons that are with the store. */
+  #unanswered = 0;
+  #closed = false;
+  /** Comparisons that were not kept. */
+  dropped = 0;
+  /** Batches that the store refused. */
+  failures = 0;
+
+  constructor(store: EvidenceStore, clock: Clock, options: Partial<EvidenceBufferOptions> = {}) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#options = { ...evidenceBufferDefaults, ...options };
+    this.#stop = clock.every(this.#options.flushMs, () => void this.#write());
+  }
+
+  keep(draft: ComparisonDraft): void {
+    if (this.#closed || this.#waiting.length >= this.#options.waitingMax) this.dropped += 1;
+    else this.#waiting.push(draft);
+  }
+
+  /** Writes what waits. What the store still refuses, or does not take in time, is dropped, since nobody comes after. */
+  async close(): Promise<void> {
+    this.#stop();
+    const tooLate = Promise.withResolvers<void>();
+    const stop = this.#clock.every(this.#options.closeMsMax, tooLate.resolve, true);
+    // Twice: a write may be under way that fails, and what it gives back is due one more try.
+    await Promise.race([this.#write().then(() => this.#write()), tooLate.promise]);
+    stop();
+    this.#closed = true;
+    this.dropped += this.#waiting.length + this.#unanswered;
+    this.#waiting = [];
+    this.#unanswered = 0;
+  }
+
+  #write(): Promise<void> {
+    this.#writing ??= this.#writeBatches().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #writeBatches(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#options.batchMax);
+      this.#unanswered = batch.length;
+      try {
+        await this.#store.append(batch.map(recordOf));
+      } catch {
+        this.failures += 1;
+        if (!this.#closed) this.#giveBack(batch);
+        return;
+      } finally {
+        this.#unanswered = 0;
+      }
+    }
+  }
+
+  #giveBack(batch: readonly ComparisonDraft[]): void {
+    const room = Math.max(0, this.#options.waitingMax - this.#waiting.length);
+    this.dropped += Math.max(0, batch.length - room);
+    this.#waiting.unshift(...batch.slice(0, room));
+  }
+}
+
+function recordOf({ input, ...draft }: ComparisonDraft): ComparisonRecord {
+  return { ...draft, fingerprint: fingerprint(textOf(input)) };
+}
+
+/** Requests that cannot be written as JSON have one fingerprint: they are never told apart, which counts too few and not too many. */
+function textOf(input: readonly unknown[]): string {
+  try {
+    // A replacer costs several times as much, and is for what nearly no request has.
+    return JSON.stringify(input) ?? "";
+  } catch {
+    return textWithBigints(input);
+  }
+}
+
+function textWithBigints(input: readonly unknown[]): string {
+  try {
+    return JSON.stringify(input, (_, value) => (typeof value === "bigint" ? `${value}n` : value)) ?? "";
+  } catch {
+    return "";
+  }
+}
