@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { openOperator } from "../src/app/control/control-plane.ts";
+import { openOperator } from "../src/app/control/session.ts";
 import { loadConfig } from "../src/config/index.ts";
 import { median } from "./measure.ts";
 import { type BenchResult, milliseconds } from "./report.ts";

@@ -61,7 +61,8 @@ export {
 export { type InThread, type InThreadOptions, inThread } from "./bridge/in-thread.ts";
 export { createPnlBridge, type PnlBridge, type PnlBridgeOptions } from "./bridge/pnl-bridge.ts";
 export { createServiceBridge } from "./bridge/service.ts";
-export type { ControlPlane, Status } from "./control/control-plane.ts";
+export type { ControlPlane } from "./control/control-plane.ts";
+export type { Status } from "./control/status.ts";
 export { computePnl, type PnlRequest, type PnlResult, type TradeInput } from "./engine.ts";
 export { type PnlRun, type PnlRunOptions, pnlDocument, runPnl } from "./parity/pnl-run.ts";
 export { type ReplayOptions, replay } from "./parity/replay.ts";

@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { SnapshotFiles, sha256 } from "../../src/adapters/host/index.ts";
-import type { OperatorSession } from "../../src/app/control/control-plane.ts";
+import type { OperatorSession } from "../../src/app/control/session.ts";
 import { randomFrom } from "../../src/app/demo-desk/random.ts";
 import type { Phase } from "../../src/domain/migration/phase.ts";
 import type { AuditRow } from "../../src/ports/control-store.ts";

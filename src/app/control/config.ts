@@ -17,7 +17,8 @@ import {
 } from "../../config/index.ts";
 import type { EffectivePlan, PlanSource, PlanValue } from "../../control/index.ts";
 import type { ControlRecord } from "../../ports/control-store.ts";
-import { type ControlSettings, openOperator, sqliteFile } from "./control-plane.ts";
+import { type ControlSettings, sqliteFile } from "../stores.ts";
+import { openOperator } from "./session.ts";
 
 export type { ConfigListing, ConfigValue } from "../../config/index.ts";
 

@@ -1,44 +1,39 @@
 /**
- * The control plane of a process: it follows the control store of its configuration, keeps its plan in the bridge, and does its share
- * of what the fleet needs. And what a person's command needs of it, which is the store alone.
+ * The control plane of a process: follows the control store of its configuration, keeps the plan in the bridge, and does its share of
+ * the fleet's work.
  */
 import { randomUUID } from "node:crypto";
-import { hostname, userInfo } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { LocalSwitchFile, SnapshotFiles, sha256, systemClock } from "../../adapters/host/index.ts";
-import { WebhookAlerts } from "../../adapters/http/index.ts";
-import { openSqliteControlStore } from "../../adapters/sqlite/index.ts";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { SnapshotFiles, sha256, systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
-import { type Config, type MigrationSection, migrationSection, readMigrationSection } from "../../config/index.ts";
+import type { Config } from "../../config/index.ts";
 import {
   type AuditReport,
-  auditHead,
   type ControlEvent,
   type EffectivePlan,
   type Freshness,
-  type GateReport,
-  Operator,
-  type Overview,
+  type Operator,
   PlanFollower,
-  type Section,
   type Signals,
   Supervisor,
-  simpleGates,
-  verifyAudit,
-  whyOutOfUse,
 } from "../../control/index.ts";
-import { isLater, type Phase } from "../../domain/migration/phase.ts";
+import { isLater } from "../../domain/migration/phase.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
-import type { ControlRecord, ControlStore, Instance, Published } from "../../ports/control-store.ts";
+import type { ControlRecord, ControlStore, Published } from "../../ports/control-store.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { JsonValue } from "../../ports/system.ts";
-
-/** What of a configuration the control plane works with. */
-export interface ControlSettings {
-  readonly config: Config;
-  /** Paths of the configuration are relative to it. */
-  readonly folder: string;
-}
+import { type ControlSettings, openControlStore, stateFolder, switchFileOf } from "../stores.ts";
+import {
+  alertsOf,
+  noneQuarantined,
+  nothingOwed,
+  operatingSystemUser,
+  operatorOver,
+  publishedOf,
+  readSection,
+} from "./operator.ts";
+import { type Status, statusOf, verifyStore } from "./status.ts";
 
 export interface ControlPlaneOptions extends ControlSettings {
   /** Told of each plan, before any call begins under it. */
@@ -53,43 +48,7 @@ export interface ControlPlaneOptions extends ControlSettings {
   readonly name?: string;
 }
 
-/** Until there are dual writes, nothing is owed. */
-const nothingOwed: OwedWrites = { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) };
-/** Until files are watched, nothing is put there. */
-const noneQuarantined = (): number => 0;
 const startMsMax = 2_000;
-
-/** The state of the fleet on one screen. */
-export interface Status {
-  readonly store: string;
-  readonly phase: Phase;
-  readonly epoch: number;
-  readonly plan: {
-    readonly useNewPnlSystem: boolean;
-    readonly migrationMode: string;
-    readonly flags: Readonly<Record<string, boolean>>;
-    readonly newSystemPercentage: number;
-    readonly userWhitelist: readonly string[];
-    readonly legacyWindow: string;
-  };
-  readonly from: EffectivePlan["from"];
-  readonly held: EffectivePlan["held"];
-  /** Why no call is answered by modern, whatever the phase; null where nobody has taken it out of use. */
-  readonly outOfUse: string | null;
-  readonly rollback: Overview["rollback"];
-  readonly ramp: ControlRecord["ramp"];
-  readonly cacheGeneration: number;
-  readonly updatedAt: string;
-  readonly updatedBy: string;
-  readonly published: string | null;
-  /** Why the published section cannot be read here; null where it can. */
-  readonly unreadable: string | null;
-  readonly gates: GateReport | null;
-  readonly instances: readonly (Pick<Instance, "name" | "seenEpoch" | "drainedEpoch" | "ageMs" | "report"> & {
-    readonly state: "live" | "behind" | "gone";
-  })[];
-  readonly auditHead: { readonly seq: number; readonly hash: string } | null;
-}
 
 export class ControlPlane {
   readonly follower: PlanFollower;
@@ -234,139 +193,3 @@ const firstPublication = (published: Published, { epoch }: ControlRecord) => ({
   set: { published, grantedPhase: isLater(published.phase, "shadow_mode") ? ("shadow_mode" as const) : published.phase },
   expectedEpoch: epoch,
 });
-
-// --- what a command needs -----------------------------------------------------------------------------------------------
-
-/** The store, and what a person can do with it, for one command. */
-export interface OperatorSession {
-  readonly operator: Operator;
-  readonly store: ControlStore;
-  readonly alerts: AlertSink & { close(): void };
-  status(): Promise<Status>;
-  verifyAudit(): Promise<AuditReport>;
-  close(): Promise<void>;
-}
-
-export async function openOperator(settings: ControlSettings): Promise<OperatorSession> {
-  const store = await openControlStore(settings);
-  const alerts = alertsOf(settings.config, `${hostname()} (command)`);
-  const operator = operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined });
-  return {
-    operator,
-    store,
-    alerts,
-    status: async () => {
-      const head = await auditHead(store);
-      return statusOf(store, operator, settings, head.seq === 0 ? null : head);
-    },
-    verifyAudit: () => verifyStore(store, settings),
-    close: async () => {
-      alerts.close();
-      await store.close();
-    },
-  };
-}
-
-/** Throws BAD_CONFIG where none is configured, and what opening it throws. */
-export async function openControlStore({ config, folder }: ControlSettings): Promise<ControlStore> {
-  const { control } = config.stores;
-  if (control === null)
-    throw new BridgeError("BAD_CONFIG", {
-      what: "no control store is configured",
-      mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
-    });
-  const file = sqliteFile(control);
-  if (file !== undefined) return openSqliteControlStore(resolve(folder, file));
-  // Loaded where it is needed: most commands are of SQLite, and an operator in a hurry waits for it.
-  const { openPostgresControlStore } = await import("../../adapters/postgres/index.ts");
-  return openPostgresControlStore(control);
-}
-
-export const switchFileOf = (settings: ControlSettings): LocalSwitchFile =>
-  new LocalSwitchFile(join(stateFolder(settings), "LEGACY_ONLY"));
-
-/** Where this process keeps what is its own: beside the control file, or in `.pnl-bridge`. */
-export function stateFolder({ config, folder }: ControlSettings): string {
-  const file = config.stores.control === null ? undefined : sqliteFile(config.stores.control);
-  return file === undefined ? resolve(folder, ".pnl-bridge") : dirname(resolve(folder, file));
-}
-
-export const sqliteFile = (store: string): string | undefined => /^sqlite:(?:\/\/)?(.+)$/.exec(store)?.[1];
-
-/** The section of a configuration, as it is published for the whole fleet. */
-export function publishedOf(config: Config): Published {
-  const text = migrationSection(config);
-  return { text, hash: sha256(text), phase: config.plan.phase };
-}
-
-/** Who the audit names where nobody was named. */
-export function operatingSystemUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return "unknown";
-  }
-}
-
-const readSection = (text: string): Section => {
-  const { plan, twoPerson, triggers, validation }: MigrationSection = readMigrationSection(text);
-  const tolerances = { position: validation.positionThreshold, pnl: validation.comparisonThreshold };
-  return { plan, twoPerson, triggers, tolerances };
-};
-
-function operatorOver(
-  store: ControlStore,
-  { config }: ControlSettings,
-  around: { readonly alerts: AlertSink; readonly owed: OwedWrites; readonly quarantined: () => number | null },
-): Operator {
-  return new Operator({ store, readSection, gates: simpleGates, clock: systemClock, leaseMs: config.control.leaseMs, ...around });
-}
-
-const silence: AlertSink & { close(): void } = { send: () => {}, settled: async () => 0, close: () => {} };
-
-const alertsOf = ({ monitoring }: Config, from: string): AlertSink & { close(): void } =>
-  monitoring.alertUrl === null ? silence : new WebhookAlerts(monitoring.alertUrl, from);
-
-async function verifyStore(store: ControlStore, settings: ControlSettings): Promise<AuditReport> {
-  const heads = await new SnapshotFiles(join(stateFolder(settings), "snapshots"), "").heads();
-  return verifyAudit(store, heads, sha256);
-}
-
-async function statusOf(
-  store: ControlStore,
-  operator: Operator,
-  { config }: ControlSettings,
-  auditHead: Status["auditHead"],
-): Promise<Status> {
-  const overview = await operator.overview();
-  const { record, effective, unreadable, instances, rollback } = overview;
-  const { plan, from, held } = effective;
-  const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist, legacyWindow } = plan;
-  const gates = phase === "cleanup" ? null : await operator.gates(undefined, overview);
-  return {
-    store: store.where,
-    phase,
-    epoch: record.epoch,
-    plan: { useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist: [...userWhitelist], legacyWindow },
-    from,
-    held,
-    outOfUse: whyOutOfUse(record) ?? null,
-    rollback,
-    ramp: record.ramp,
-    cacheGeneration: record.cacheGeneration,
-    updatedAt: record.updatedAt,
-    updatedBy: record.updatedBy,
-    published: record.published?.hash ?? null,
-    unreadable: unreadable ?? null,
-    gates,
-    instances: instances.map(({ name, seenEpoch, drainedEpoch, ageMs, report }) => ({
-      name,
-      seenEpoch,
-      drainedEpoch,
-      ageMs,
-      report,
-      state: ageMs > config.control.leaseMs ? "gone" : seenEpoch < record.epoch ? "behind" : "live",
-    })),
-    auditHead,
-  };
-}

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type OperatorSession, openOperator } from "../../../src/app/control/control-plane.ts";
+import { type OperatorSession, openOperator } from "../../../src/app/control/session.ts";
 import { type Config, loadConfig } from "../../../src/config/index.ts";
 import { runSql } from "../../../src/testing/sqlite-files.ts";
 import type { DeskProcessOptions } from "./desk-process.ts";

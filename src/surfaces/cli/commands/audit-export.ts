@@ -1,4 +1,4 @@
-import { exportAudit } from "../../../app/control/commands.ts";
+import { exportAudit } from "../../../app/control/audit-export.ts";
 import type { CommandResult, Streams } from "../terminal.ts";
 
 export const run = async (

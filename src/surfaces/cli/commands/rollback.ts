@@ -1,4 +1,5 @@
-import { type DrillReport, drill, type RollbackReport, rollback, rollbackGradually } from "../../../app/control/commands.ts";
+import { type DrillReport, drill } from "../../../app/control/drill.ts";
+import { type RollbackReport, rollback, rollbackGradually } from "../../../app/control/rollback.ts";
 import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";

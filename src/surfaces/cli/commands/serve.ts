@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { pino } from "pino";
 import { createPnlBridge, type PnlBridge } from "../../../app/bridge/pnl-bridge.ts";
-import { operatingSystemUser } from "../../../app/control/control-plane.ts";
+import { operatingSystemUser } from "../../../app/control/operator.ts";
 import type { CallComparison } from "../../../app/index.ts";
 import { BridgeError } from "../../../base/errors.ts";
 import { type Config, loadConfig } from "../../../config/index.ts";

@@ -1,4 +1,5 @@
-import { type Status, status } from "../../../app/control/commands.ts";
+import { status } from "../../../app/control/commands.ts";
+import type { Status } from "../../../app/control/status.ts";
 import { plain } from "../../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 

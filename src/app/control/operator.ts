@@ -1,0 +1,49 @@
+/** Puts an `Operator` together: the store, the published section's reader, gates, alerts. */
+import { userInfo } from "node:os";
+import { sha256, systemClock } from "../../adapters/host/index.ts";
+import { WebhookAlerts } from "../../adapters/http/index.ts";
+import { type Config, type MigrationSection, migrationSection, readMigrationSection } from "../../config/index.ts";
+import { Operator, type Section, simpleGates } from "../../control/index.ts";
+import type { AlertSink } from "../../ports/alerts.ts";
+import type { ControlStore, Published } from "../../ports/control-store.ts";
+import type { OwedWrites } from "../../ports/owed-writes.ts";
+import type { ControlSettings } from "../stores.ts";
+
+/** Until there are dual writes, nothing is owed. */
+export const nothingOwed: OwedWrites = { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) };
+/** Until files are watched, nothing is put there. */
+export const noneQuarantined = (): number => 0;
+
+/** The section of a configuration, as it is published for the whole fleet. */
+export function publishedOf(config: Config): Published {
+  const text = migrationSection(config);
+  return { text, hash: sha256(text), phase: config.plan.phase };
+}
+
+/** Who the audit names where nobody was named. */
+export function operatingSystemUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "unknown";
+  }
+}
+
+export const readSection = (text: string): Section => {
+  const { plan, twoPerson, triggers, validation }: MigrationSection = readMigrationSection(text);
+  const tolerances = { position: validation.positionThreshold, pnl: validation.comparisonThreshold };
+  return { plan, twoPerson, triggers, tolerances };
+};
+
+export function operatorOver(
+  store: ControlStore,
+  { config }: ControlSettings,
+  around: { readonly alerts: AlertSink; readonly owed: OwedWrites; readonly quarantined: () => number | null },
+): Operator {
+  return new Operator({ store, readSection, gates: simpleGates, clock: systemClock, leaseMs: config.control.leaseMs, ...around });
+}
+
+const silence: AlertSink & { close(): void } = { send: () => {}, settled: async () => 0, close: () => {} };
+
+export const alertsOf = ({ monitoring }: Config, from: string): AlertSink & { close(): void } =>
+  monitoring.alertUrl === null ? silence : new WebhookAlerts(monitoring.alertUrl, from);

@@ -1,0 +1,131 @@
+/** Opens the control store for one command, and what a person can do with it. */
+import { existsSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { BridgeError } from "../../base/errors.ts";
+import { type Config, defaultConfig, loadConfig } from "../../config/index.ts";
+import { type AuditReport, auditHead, type By, type Operator } from "../../control/index.ts";
+import type { AlertSink } from "../../ports/alerts.ts";
+import type { ControlStore } from "../../ports/control-store.ts";
+import { type ControlSettings, openControlStore, sqliteFile } from "../stores.ts";
+import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
+import { type Status, statusOf, verifyStore } from "./status.ts";
+
+/** The store, and what a person can do with it, for one command. */
+export interface OperatorSession {
+  readonly operator: Operator;
+  readonly store: ControlStore;
+  readonly alerts: AlertSink & { close(): void };
+  status(): Promise<Status>;
+  verifyAudit(): Promise<AuditReport>;
+  close(): Promise<void>;
+}
+
+export async function openOperator(settings: ControlSettings): Promise<OperatorSession> {
+  const store = await openControlStore(settings);
+  const alerts = alertsOf(settings.config, `${hostname()} (command)`);
+  const operator = operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined });
+  return {
+    operator,
+    store,
+    alerts,
+    status: async () => {
+      const head = await auditHead(store);
+      return statusOf(store, operator, settings, head.seq === 0 ? null : head);
+    },
+    verifyAudit: () => verifyStore(store, settings),
+    close: async () => {
+      alerts.close();
+      await store.close();
+    },
+  };
+}
+
+/** How every command names the store: by a configuration, or directly where there is nothing else. */
+export interface StoreOptions {
+  readonly config?: string;
+  readonly store?: string;
+}
+
+export interface ByOptions {
+  readonly reason: string;
+  readonly actor?: string;
+}
+
+const usualFile = "pnl_migration_config.yaml";
+
+/** Throws BAD_USAGE where neither is named and there is no usual file. */
+export async function settingsOf({ config: path, store }: StoreOptions): Promise<ControlSettings> {
+  const file = path ?? (existsSync(usualFile) ? usualFile : undefined);
+  if (file === undefined && store === undefined)
+    throw new BridgeError("BAD_USAGE", {
+      what: `there is no ${usualFile} here`,
+      mend: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
+    });
+  if (store !== undefined && !/^(?:sqlite:.+|postgres(?:ql)?:\/\/.+)$/.test(store))
+    throw new BridgeError("BAD_USAGE", { what: "--store names no store", mend: "write sqlite:FILE or postgres://HOST/DATABASE" });
+  const config = file === undefined ? defaultConfig : await loadConfig(file).catch(orDefault(path, store));
+  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
+  // What is typed is relative to where it is typed.
+  const typed = store === undefined ? undefined : sqliteFile(store);
+  const control = typed === undefined ? store : `sqlite:${resolve(typed)}`;
+  return { config: control === undefined ? config : { ...config, stores: { control } }, folder };
+}
+
+/** With the store named, a file that merely lies here and is broken is no hindrance: it may be what the rollback is for. */
+const orDefault =
+  (path: string | undefined, store: string | undefined) =>
+  (failure: unknown): Config => {
+    if (path === undefined && store !== undefined) return defaultConfig;
+    if (!(failure instanceof BridgeError) || store !== undefined) throw failure;
+    const { code, message, where, mend, cause } = failure;
+    const byStore = "or name the control store alone: --store sqlite:FILE or postgres://…";
+    throw new BridgeError(code, { what: message, where, mend: mend === "" ? byStore : `${mend}; ${byStore}`, cause });
+  };
+
+export const byOf = ({ reason, actor }: ByOptions): By => ({ reason, actor: actor ?? operatingSystemUser() });
+
+/**
+ * Opens the store for a command. A store is made by the first process, or by the first change for a configuration that has none yet; never
+ * by looking, never by a path that was typed, and never where one has been: an empty one would be a plan that nobody made.
+ */
+export async function openFor(
+  options: StoreOptions,
+  settings: ControlSettings,
+  does: "looks" | "changes",
+): Promise<OperatorSession> {
+  const { control } = settings.config.stores;
+  const file = control === null ? undefined : sqliteFile(control);
+  if (file === undefined) return openOperator(settings);
+  const path = resolve(settings.folder, file);
+  if (existsSync(path)) return openOperator(settings);
+  const folder = dirname(path);
+  if (["live.db", "snapshots"].some((name) => existsSync(join(folder, name))))
+    throw new BridgeError("SYSTEM_DOWN", {
+      what: "the control file is gone",
+      where: path,
+      mend: "bring it back: the fleet goes by its last plan meanwhile",
+    });
+  if (does === "looks" || options.store !== undefined)
+    throw new BridgeError("NO_INPUT", {
+      what: "there is no control store",
+      where: path,
+      mend: "the first process of the fleet makes it; look for another path in --config or --store",
+    });
+  return openOperator(settings);
+}
+
+/** Opens the store for one piece of work. */
+export async function withOperator<T>(
+  options: StoreOptions,
+  does: "looks" | "changes",
+  work: (session: OperatorSession, settings: ControlSettings) => Promise<T>,
+): Promise<T> {
+  const settings = await settingsOf(options);
+  const session = await openFor(options, settings, does);
+  try {
+    return await work(session, settings);
+  } finally {
+    await session.close();
+  }
+}

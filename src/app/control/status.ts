@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import { SnapshotFiles, sha256 } from "../../adapters/host/index.ts";
+import {
+  type AuditReport,
+  type EffectivePlan,
+  type GateReport,
+  type Operator,
+  type Overview,
+  verifyAudit,
+  whyOutOfUse,
+} from "../../control/index.ts";
+import type { Phase } from "../../domain/migration/phase.ts";
+import type { ControlRecord, ControlStore, Instance } from "../../ports/control-store.ts";
+import { type ControlSettings, stateFolder } from "../stores.ts";
+
+/** The state of the fleet on one screen. */
+export interface Status {
+  readonly store: string;
+  readonly phase: Phase;
+  readonly epoch: number;
+  readonly plan: {
+    readonly useNewPnlSystem: boolean;
+    readonly migrationMode: string;
+    readonly flags: Readonly<Record<string, boolean>>;
+    readonly newSystemPercentage: number;
+    readonly userWhitelist: readonly string[];
+    readonly legacyWindow: string;
+  };
+  readonly from: EffectivePlan["from"];
+  readonly held: EffectivePlan["held"];
+  /** Why no call is answered by modern, whatever the phase; null where nobody has taken it out of use. */
+  readonly outOfUse: string | null;
+  readonly rollback: Overview["rollback"];
+  readonly ramp: ControlRecord["ramp"];
+  readonly cacheGeneration: number;
+  readonly updatedAt: string;
+  readonly updatedBy: string;
+  readonly published: string | null;
+  /** Why the published section cannot be read here; null where it can. */
+  readonly unreadable: string | null;
+  readonly gates: GateReport | null;
+  readonly instances: readonly (Pick<Instance, "name" | "seenEpoch" | "drainedEpoch" | "ageMs" | "report"> & {
+    readonly state: "live" | "behind" | "gone";
+  })[];
+  readonly auditHead: { readonly seq: number; readonly hash: string } | null;
+}
+
+export async function verifyStore(store: ControlStore, settings: ControlSettings): Promise<AuditReport> {
+  const heads = await new SnapshotFiles(join(stateFolder(settings), "snapshots"), "").heads();
+  return verifyAudit(store, heads, sha256);
+}
+
+export async function statusOf(
+  store: ControlStore,
+  operator: Operator,
+  { config }: ControlSettings,
+  auditHead: Status["auditHead"],
+): Promise<Status> {
+  const overview = await operator.overview();
+  const { record, effective, unreadable, instances, rollback } = overview;
+  const { plan, from, held } = effective;
+  const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist, legacyWindow } = plan;
+  const gates = phase === "cleanup" ? null : await operator.gates(undefined, overview);
+  return {
+    store: store.where,
+    phase,
+    epoch: record.epoch,
+    plan: { useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist: [...userWhitelist], legacyWindow },
+    from,
+    held,
+    outOfUse: whyOutOfUse(record) ?? null,
+    rollback,
+    ramp: record.ramp,
+    cacheGeneration: record.cacheGeneration,
+    updatedAt: record.updatedAt,
+    updatedBy: record.updatedBy,
+    published: record.published?.hash ?? null,
+    unreadable: unreadable ?? null,
+    gates,
+    instances: instances.map(({ name, seenEpoch, drainedEpoch, ageMs, report }) => ({
+      name,
+      seenEpoch,
+      drainedEpoch,
+      ageMs,
+      report,
+      state: ageMs > config.control.leaseMs ? "gone" : seenEpoch < record.epoch ? "behind" : "live",
+    })),
+    auditHead,
+  };
+}
