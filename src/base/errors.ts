@@ -52,6 +52,10 @@ export class BridgeError extends Error {
 /** Wording may come in several lines (a parser's complaint), which become one; a name may not, so its newline is shown. */
 const sentence = (text: string): string => plain(text.replaceAll(/\s*\n\s*/g, " "));
 
+/** The code of an error of the operating system or of SQLite, such as ENOENT; empty where it has none. */
+export const codeOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : "";
+
 /** States what must be true here; a failure is a bug of ours, and stays checked in production. */
 export function assert(condition: boolean, claim: string): asserts condition {
   if (!condition) throw new Error(`broken invariant: ${claim}`);

@@ -1,39 +1,24 @@
-import { randomUUID } from "node:crypto";
 import type { BigIntStats } from "node:fs";
-import { lstat, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { BridgeError } from "../base/errors.ts";
+import { lstat, mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { BridgeError, codeOf } from "../base/errors.ts";
+import { type Content, ifThere, prepareFile } from "./atomic-file.ts";
 
 /**
- * Writes files so that each is there whole or not at all: into a temporary file beside it, flushed, then renamed. Missing
- * folders are made; a symbolic link stays, and what it leads to is replaced. Throws as `checkTargets` does, and UNWRITABLE,
- * which names the path that was given. What the content itself throws is passed on.
+ * Writes files so that each is there whole or not at all, and none replaces an old one before all are on disk. Missing folders are
+ * made. Throws as `checkTargets` does, and UNWRITABLE, which names the path that was given. What the content throws is passed on.
  */
-export async function writeWhole(
-  files: ReadonlyMap<string, string | Iterable<string>>,
-  inputs: readonly string[] = [],
-): Promise<void> {
+export async function writeWhole(files: ReadonlyMap<string, Content>, inputs: readonly string[] = []): Promise<void> {
   await checkTargets([...files.keys()], inputs);
-  const written: { readonly temporary: string; readonly path: string; readonly real: string }[] = [];
-  let current = "";
-  try {
-    for (const [path, content] of files) {
-      current = path;
-      const real = (await statOf(path)) === undefined ? path : await realpath(path);
-      // Not named after the file, whose name may be as long as names can be.
-      const temporary = join(dirname(real), `.pnl-bridge-${randomUUID()}.tmp`);
-      await makeFolder(dirname(real));
-      written.push({ temporary, path, real });
-      await writeFlushed(temporary, content);
-    }
-    for (const { temporary, path, real } of written) {
-      current = path;
-      await rename(temporary, real);
-    }
-  } catch (cause) {
-    await Promise.all(written.map(({ temporary }) => rm(temporary, { force: true }).catch(() => undefined)));
-    throw unwritable(current, cause);
-  }
+  await using prepared = new AsyncDisposableStack();
+  const commits: (() => Promise<void>)[] = [];
+  for (const [path, content] of files)
+    await orUnwritable(path, async () => {
+      await makeFolder(dirname(path));
+      const file = prepared.use(await prepareFile(path, content));
+      commits.push(() => orUnwritable(path, file.commit));
+    });
+  for (const commit of commits) await commit();
 }
 
 /**
@@ -43,7 +28,7 @@ export async function writeWhole(
 export async function checkTargets(targets: readonly string[], inputs: readonly string[]): Promise<void> {
   const read = new Map<string, string>();
   for (const input of inputs) {
-    const stats = await statOf(input).catch(() => undefined); // Whoever reads it says what is wrong with it.
+    const stats = await statOf(input).catch(() => undefined); // Reading it says what is wrong with it.
     if (stats !== undefined) read.set(identityOf(stats), input);
   }
   for (const target of targets) {
@@ -71,17 +56,12 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
 
 /** Throws UNWRITABLE where something has this name already, be it a link to nothing. */
 export async function checkNew(path: string, mend = "name a new file"): Promise<void> {
-  const refuse = (what: string, cause?: unknown): never => {
-    throw new BridgeError("UNWRITABLE", { what, where: path, mend, cause });
-  };
-  try {
-    const there = await lstat(path);
-    refuse(there.isDirectory() ? "there is a folder already" : "there is a file already");
-  } catch (cause) {
-    if (cause instanceof BridgeError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code !== "ENOENT") refuse(`cannot be written: ${code}`, cause);
-  }
+  const there = await ifThere(lstat(path)).catch((cause) => {
+    throw new BridgeError("UNWRITABLE", { what: `cannot be written: ${codeOf(cause)}`, where: path, mend, cause });
+  });
+  if (there === undefined) return;
+  const what = there.isDirectory() ? "there is a folder already" : "there is a file already";
+  throw new BridgeError("UNWRITABLE", { what, where: path, mend });
 }
 
 /**
@@ -92,40 +72,32 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    if (code !== "ENOENT" || dirname(path) === path) throw cause;
+    if (codeOf(cause) === "EEXIST") return;
+    if (codeOf(cause) !== "ENOENT" || dirname(path) === path) throw cause;
     await makeFolder(dirname(path));
-    await mkdir(path).catch((again: NodeJS.ErrnoException) => {
-      if (again.code !== "EEXIST") throw again;
+    await mkdir(path).catch((again) => {
+      if (codeOf(again) !== "EEXIST") throw again;
     });
   }
 }
 
 /** What the operating system or SQLite refused, in one line; anything else, a bug of ours or a BridgeError, as it is. */
 export function unwritable(path: string, cause: unknown, mend = "name a folder that can be written"): unknown {
-  const { code, syscall } = (cause ?? {}) as NodeJS.ErrnoException;
-  if (syscall === undefined && !String(code).startsWith("SQLITE_")) return cause;
+  const code = codeOf(cause);
+  const isRefusal = code.startsWith("SQLITE_") || (cause instanceof Error && "syscall" in cause);
+  if (!isRefusal) return cause;
   return new BridgeError("UNWRITABLE", { what: `cannot write the output: ${code}`, where: path, mend, cause });
 }
 
-async function writeFlushed(path: string, content: string | Iterable<string>): Promise<void> {
-  const file = await open(path, "wx");
+async function orUnwritable(path: string, work: () => Promise<void>): Promise<void> {
   try {
-    // Not `write`, which may write a part and say so.
-    for (const piece of typeof content === "string" ? [content] : content) await file.appendFile(piece);
-    await file.sync();
-  } finally {
-    await file.close();
+    await work();
+  } catch (cause) {
+    throw unwritable(path, cause);
   }
 }
 
-/** Undefined where there is nothing, or a link to nothing. */
-const statOf = (path: string): Promise<BigIntStats | undefined> =>
-  stat(path, { bigint: true }).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return undefined;
-    throw cause;
-  });
+const statOf = (path: string): Promise<BigIntStats | undefined> => ifThere(stat(path, { bigint: true }));
 
 /** One file, whatever names and links lead to it. */
 const identityOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;

@@ -4,10 +4,11 @@
  * is not gone by.
  */
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { phases } from "../../domain/migration/phase.ts";
 import { migrationModes } from "../../domain/migration/plan.ts";
+import { writeFileAtomically } from "../../platform/atomic-file.ts";
 import type { PlanSnapshot, PlanSnapshots } from "../../ports/local-files.ts";
 
 /** Of others that have not been written for so long, nobody needs to know: processes come and go under new names. */
@@ -33,18 +34,7 @@ export class SnapshotFiles implements PlanSnapshots {
   async save(snapshot: PlanSnapshot): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     const text = JSON.stringify({ version, ...snapshot });
-    const beside = `${this.#file}.${process.pid}.tmp`;
-    try {
-      await using file = await open(beside, "w");
-      await file.writeFile(`${sha256(text)}\n${text}`);
-      await file.sync();
-    } catch (failure) {
-      await rm(beside, { force: true });
-      throw failure;
-    }
-    await rename(beside, this.#file);
-    await using folder = await open(this.#folder);
-    await folder.sync();
+    await writeFileAtomically(this.#file, `${sha256(text)}\n${text}`);
   }
 
   async latest(): ReturnType<PlanSnapshots["latest"]> {
