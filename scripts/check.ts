@@ -1,13 +1,15 @@
 /**
- * `./run check` (types, lint, layers) and `./run test` (those and the tests). Types, lint and layers run side by side;
- * a failing step prints its whole output, a passing one a line. The last line of `./run test` counts what passed and what
- * failed: tests, files that failed outside any test (an import that throws, a hook), and the steps before them. It says
- * `0 failed` if and only if the exit code is 0.
+ * `./run check` runs types, lint and layers side by side. `./run test` runs those and the tests, `./run test FILE…` only
+ * some of the tests, `./run test --long NAME|all` one or all of the long campaigns within `LONG_S` seconds, and
+ * `./run test --long` lists them. A failing step prints its whole output, a passing one a line. The last line of
+ * `./run test` counts what passed and what failed: tests, files that failed outside any test (an import that throws,
+ * a hook), and the steps before them. It says `0 failed` if and only if the exit code is 0.
  */
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type CampaignName, campaigns, longSeconds } from "../test/campaigns.ts";
 
 interface Step {
   readonly name: string;
@@ -26,6 +28,7 @@ const steps: readonly Step[] = [
 
 const [mode = "check", ...rest] = process.argv.slice(2);
 const startedMs = Date.now();
+if (mode === "test" && rest[0] === "--long") process.exit(await runCampaigns(rest[1]));
 const failures = (await Promise.all(steps.map(runStep))).filter((passed) => !passed).length;
 if (failures > 0) {
   if (mode === "test") console.log(`0 passed, ${failures} failed`);
@@ -41,7 +44,27 @@ async function runStep(step: Step): Promise<boolean> {
   return code === 0;
 }
 
-async function runTests(args: readonly string[]): Promise<number> {
+/** Runs one campaign, or all of them one after another in equal shares of the time. Without a name it lists them. */
+async function runCampaigns(asked: string | undefined): Promise<number> {
+  const names = Object.keys(campaigns) as CampaignName[];
+  const chosen = asked === "all" ? names : names.filter((name) => name === asked);
+  if (chosen.length === 0) {
+    if (asked !== undefined) console.error(`BAD_USAGE: there is no campaign ${asked}`);
+    console.log("usage: [LONG_S=SECONDS] ./run test --long NAME|all\n");
+    for (const name of names) console.log(`  ${name.padEnd(15)}${campaigns[name].proves}`);
+    return asked === undefined ? 0 : 2;
+  }
+  let failed = 0;
+  for (const name of chosen) {
+    const { file, title = "" }: { readonly file: string; readonly title?: string } = campaigns[name];
+    const seconds = Math.ceil(longSeconds / chosen.length);
+    console.log(`campaign ${name}, ${seconds} s: ${campaigns[name].proves}`);
+    failed += await runTests([file, "-t", title], { CAMPAIGN: name, LONG_S: String(seconds) });
+  }
+  return Math.min(failed, 1);
+}
+
+async function runTests(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
   const report = join(tmpdir(), `pnl-bridge-tests-${process.pid}.json`);
   const command = [
     node,
@@ -52,7 +75,7 @@ async function runTests(args: readonly string[]): Promise<number> {
     `--outputFile.json=${report}`,
     ...args,
   ];
-  const { code } = await run(command, "inherit");
+  const { code } = await run(command, "inherit", env);
   const { passed, failed, skipped } = count(report, code);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   return failed > 0 ? 1 : 0;
@@ -88,9 +111,13 @@ function count(path: string, code: number): { passed: number; failed: number; sk
   }
 }
 
-function run(command: readonly string[], output: "pipe" | "inherit" = "pipe"): Promise<{ code: number; output: string }> {
+function run(
+  [program = "", ...args]: readonly string[],
+  output: "pipe" | "inherit" = "pipe",
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn(command[0] ?? "", command.slice(1), { stdio: ["ignore", output, output] });
+    const child = spawn(program, args, { stdio: ["ignore", output, output], env: { ...process.env, ...env } });
     const chunks: Buffer[] = [];
     child.stdout?.on("data", (chunk) => chunks.push(chunk));
     child.stderr?.on("data", (chunk) => chunks.push(chunk));

@@ -26,6 +26,7 @@ import type { Phase } from "../../src/domain/migration/phase.ts";
 import type { AuditRow } from "../../src/ports/control-store.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { foreignFiles, runSql } from "../../src/testing/sqlite-files.ts";
+import { overSeeds } from "../campaigns.ts";
 import { by, Desk, type DeskOptions, type DeskProcess, nowMs, until } from "./desk/desk.ts";
 
 const open: Desk[] = [];
@@ -135,60 +136,62 @@ async function auditIsWhole(session: OperatorSession): Promise<void> {
 
 describe("kill -9", () => {
   it("of any process, in the middle of changes, snapshots and writes: nothing is lost, nothing answers against the plan", async () => {
-    const random = randomFrom(Number(process.env.SEED ?? 1));
-    const { desk, session } = await deskIn("primary_switch", ["one", "two"], { writes: true });
-    // Somebody changes the plan all the time; each change is a snapshot in every process.
-    let changing = true;
-    let changes = 0;
-    const changer = (async () => {
-      while (changing) {
-        const set = changes % 6 === 3 ? { useNewPnlSystem: false } : { useNewPnlSystem: null };
-        await session.store.change({ ...by, action: "test", set });
-        changes += 1;
-        desk.carry(20);
-        await sleep(random.unit() * 20);
+    await overSeeds("kill", 1, async (seed) => {
+      const random = randomFrom(seed);
+      const { desk, session } = await deskIn("primary_switch", ["one", "two"], { writes: true });
+      // Somebody changes the plan all the time; each change is a snapshot in every process.
+      let changing = true;
+      let changes = 0;
+      const changer = (async () => {
+        while (changing) {
+          const set = changes % 6 === 3 ? { useNewPnlSystem: false } : { useNewPnlSystem: null };
+          await session.store.change({ ...by, action: "test", set });
+          changes += 1;
+          desk.carry(20);
+          await sleep(random.unit() * 20);
+        }
+      })();
+      const names = ["one", "two"];
+      for (let round = 0; round < 5; round++) {
+        await sleep(50 + random.unit() * 300);
+        const name = names[round % 2] as string;
+        const running = desk.processes.findLast((one) => one.name === name) as DeskProcess;
+        // Now and then before it is ready.
+        if (random.unit() < 0.7) await running.ready();
+        await running.kill();
+        desk.begin(name, { writes: true });
       }
-    })();
-    const names = ["one", "two"];
-    for (let round = 0; round < 5; round++) {
-      await sleep(50 + random.unit() * 300);
-      const name = names[round % 2] as string;
-      const running = desk.processes.findLast((one) => one.name === name) as DeskProcess;
-      // Now and then before it is ready.
-      if (random.unit() < 0.7) await running.ready();
-      await running.kill();
-      desk.begin(name, { writes: true });
-    }
-    const [one, two] = names.map((name) => desk.processes.findLast((process) => process.name === name) as DeskProcess) as [
-      DeskProcess,
-      DeskProcess,
-    ];
-    await Promise.all([one.ready(), two.ready()]);
-    changing = false;
-    await changer;
-    expect(changes).toBeGreaterThan(50);
-    // Writes that legacy has not got, so that there is something to be stale of.
-    await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null } });
-    await until(() => desk.owed > 0);
-    const { acknowledged, waiting } = await session.operator.rollback(eve);
-    expect(acknowledged.filter((name) => names.includes(name)).length).toBeGreaterThanOrEqual(2);
-    expect(waiting).toEqual([]);
-    const sinceMs = nowMs();
-    await until(() => later([one, two], sinceMs).some(({ stale }) => stale));
-    await until(() => [one, two].some(({ refused }) => refused.some(({ code }) => code === "DRAINING")));
-    while (desk.carry() > 0) await sleep(20);
-    await sleep(100);
-    expect(sourcesOf(later([one, two], sinceMs))).toEqual(["legacy"]);
-    expect(await breaches(desk, session)).toEqual([]);
-    await auditIsWhole(session);
-    // Whatever moment they were killed in, each snapshot is whole.
-    const { snapshot, refused } = await new SnapshotFiles(join(desk.state, "snapshots"), "").latest();
-    expect([refused, snapshot?.record.epoch]).toEqual([[], (await session.store.read()).epoch]);
-    const all = desk.processes.flatMap(({ reads }) => reads);
-    expect(all.some(({ stale, source }) => stale && source === "legacy")).toBe(true);
-    expect(all.filter(({ source }) => source === "modern").length).toBeGreaterThan(20);
-    expect(desk.processes.flatMap(({ writes }) => writes).length).toBeGreaterThan(50);
-    expect(desk.processes.flatMap(({ refused }) => refused).some(({ code }) => code === "DRAINING")).toBe(true);
+      const [one, two] = names.map((name) => desk.processes.findLast((process) => process.name === name) as DeskProcess) as [
+        DeskProcess,
+        DeskProcess,
+      ];
+      await Promise.all([one.ready(), two.ready()]);
+      changing = false;
+      await changer;
+      expect(changes).toBeGreaterThan(50);
+      // Writes that legacy has not got, so that there is something to be stale of.
+      await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null } });
+      await until(() => desk.owed > 0);
+      const { acknowledged, waiting } = await session.operator.rollback(eve);
+      expect(acknowledged.filter((name) => names.includes(name)).length).toBeGreaterThanOrEqual(2);
+      expect(waiting).toEqual([]);
+      const sinceMs = nowMs();
+      await until(() => later([one, two], sinceMs).some(({ stale }) => stale));
+      await until(() => [one, two].some(({ refused }) => refused.some(({ code }) => code === "DRAINING")));
+      while (desk.carry() > 0) await sleep(20);
+      await sleep(100);
+      expect(sourcesOf(later([one, two], sinceMs))).toEqual(["legacy"]);
+      expect(await breaches(desk, session)).toEqual([]);
+      await auditIsWhole(session);
+      // Whatever moment they were killed in, each snapshot is whole.
+      const { snapshot, refused } = await new SnapshotFiles(join(desk.state, "snapshots"), "").latest();
+      expect([refused, snapshot?.record.epoch]).toEqual([[], (await session.store.read()).epoch]);
+      const all = desk.processes.flatMap(({ reads }) => reads);
+      expect(all.some(({ stale, source }) => stale && source === "legacy")).toBe(true);
+      expect(all.filter(({ source }) => source === "modern").length).toBeGreaterThan(20);
+      expect(desk.processes.flatMap(({ writes }) => writes).length).toBeGreaterThan(50);
+      expect(desk.processes.flatMap(({ refused }) => refused).some(({ code }) => code === "DRAINING")).toBe(true);
+    });
   });
 });
 

@@ -1,10 +1,8 @@
 /**
  * Phases, flags, SQL edits, publications, crashes, store outages, clock jumps and rollbacks at random, over a fleet in memory, held
  * against a model that knows the design's table and the audit, and nothing of the code.
- *
- * `SEED=17 RUNS=1` runs one again, `RUNS=5000` many.
  */
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { randomFrom } from "../../src/app/demo-desk/random.ts";
 import { BridgeError } from "../../src/base/errors.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
@@ -15,9 +13,9 @@ import { routeOf } from "../../src/domain/migration/route.ts";
 import type { BridgedSystem } from "../../src/ports/system.ts";
 import { amy, Disk, Fleet, Process, publishedSection, settle } from "../../src/testing/fleet.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
+import { overSeeds } from "../campaigns.ts";
 
-const runs = Number(process.env.RUNS ?? 150);
-const firstSeed = Number(process.env.SEED ?? 1);
+const shortRuns = 150;
 const stepsOfRun = 60;
 const processesMax = 4;
 
@@ -372,36 +370,27 @@ class Simulation {
   }
 
   get told(): string {
-    return `SEED=${this.seed} RUNS=1, after ${this.trail.join(", ")}`;
+    return `seed ${this.seed}, after ${this.trail.join(", ")}`;
   }
 }
 
 /** Who answers a call that nothing but phase and switches decides. */
 const answerOf = (plan: MigrationPlan) => routeOf(plan, {}, 0).answer;
 
-describe(`a fleet that lives through anything (${runs} runs from seed ${firstSeed})`, () => {
-  it(
-    "obeys no illegal state, moves on through verdicts only, can always go back, and answers no call under two epochs",
-    async () => {
-      const seen = { phases: new Set<Phase>(), answered: 0, rollbacks: 0 };
-      for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-        const simulation = new Simulation(seed);
-        try {
-          await simulation.run();
-        } catch (failure) {
-          throw new Error(`SEED=${seed} RUNS=1`, { cause: failure });
-        }
-        for (const phase of simulation.phasesSeen) seen.phases.add(phase);
-        seen.answered += simulation.answered;
-        seen.rollbacks += simulation.rollbacks;
-        for (const { process } of simulation.members) process.kill();
-        await settle();
-      }
-      // The walk has been everywhere, else it has shown nothing.
-      if (runs >= 100) expect([...seen.phases].toSorted()).toEqual(phases.toSorted());
-      expect(seen.answered).toBeGreaterThan(runs * 50);
-      expect(seen.rollbacks).toBeGreaterThan(runs);
-    },
-    60_000 + 200 * runs,
-  );
+it("a fleet obeys no illegal state, advances through verdicts only, can always go back, and answers no call under two epochs", async () => {
+  const seen = { runs: 0, phases: new Set<Phase>(), answered: 0, rollbacks: 0 };
+  await overSeeds("control-plane", shortRuns, async (seed) => {
+    const simulation = new Simulation(seed);
+    await simulation.run();
+    seen.runs += 1;
+    for (const phase of simulation.phasesSeen) seen.phases.add(phase);
+    seen.answered += simulation.answered;
+    seen.rollbacks += simulation.rollbacks;
+    for (const { process } of simulation.members) process.kill();
+    await settle();
+  });
+  // The walk has been everywhere, else it has shown nothing.
+  if (seen.runs >= shortRuns) expect([...seen.phases].toSorted()).toEqual(phases.toSorted());
+  expect(seen.answered).toBeGreaterThan(seen.runs * 50);
+  expect(seen.rollbacks).toBeGreaterThan(seen.runs);
 });

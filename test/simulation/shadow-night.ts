@@ -1,17 +1,17 @@
 /**
- * `./run exec node scripts/shadow-million.ts [CALLS] [SEED]`: a million shadowed calls with a modern side on its worst behaviour. It
- * answers wrong, throws (0 as well), rejects, hangs, answers or rejects after the deadline, keeps what it is handed, and listens to
- * signals for ever; callbacks and the evidence store fail now and then, plans change, callers come in bursts. What must hold: every
- * caller has the right answer, every comparison is accounted for, nothing is rejected unheard, and the heap does not grow. Exits 1
- * where it does not. Chance comes from the seed; how calls and timers interleave is the machine's.
+ * A night of shadowed calls with a modern side on its worst behaviour. It answers wrong, throws (0 as well), rejects,
+ * hangs, answers or rejects after the deadline, keeps what it is handed, and listens to signals for ever; callbacks and
+ * the evidence store fail now and then, plans change, callers come in bursts. Every caller must get the right answer,
+ * every comparison must be accounted for, no rejection may be unhandled, and the heap must not grow. Chance comes from
+ * the seed; how calls and timers interleave is the machine's.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { systemClock } from "../src/adapters/host/index.ts";
-import { type Random, randomFrom } from "../src/app/demo-desk/random.ts";
-import { bridgeServices, currentCall, type MethodCounters } from "../src/bridges/service/index.ts";
-import type { PlanInput } from "../src/domain/migration/plan.ts";
-import type { EvidenceStore } from "../src/ports/evidence.ts";
+import { systemClock } from "../../src/adapters/host/index.ts";
+import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
+import { bridgeServices, currentCall, type MethodCounters } from "../../src/bridges/service/index.ts";
+import type { PlanInput } from "../../src/domain/migration/plan.ts";
+import type { EvidenceStore } from "../../src/ports/evidence.ts";
 
 export interface NightReport {
   readonly calls: number;
@@ -223,12 +223,3 @@ setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
 const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
-
-if (import.meta.main) {
-  const [calls = 1_000_000, seed = 1] = process.argv.slice(2).map(Number);
-  const report = await shadowNight(calls, seed);
-  const complaints = complaintsOf(report, 1_000_000);
-  console.log(JSON.stringify(report, null, 2));
-  console.log(complaints.length === 0 ? `ok: ${calls} calls, seed ${seed}` : complaints.join("\n"));
-  process.exit(complaints.length === 0 ? 0 : 1);
-}
