@@ -4,8 +4,9 @@
  */
 import { digitsMax } from "../base/decimal.ts";
 import { BridgeError } from "../base/errors.ts";
-import { absolute, compare, type Fraction, formatFraction, parseFraction, subtract } from "../base/fraction.ts";
-import type { Verdict } from "./report.ts";
+import { type Fraction, formatFraction, parseFraction, subtract, zero } from "../base/fraction.ts";
+import { type Verdict, weightOf } from "../domain/migration/verdict.ts";
+import { areClearlyWithin, judgeNumbers, toleranceFrom } from "./judgement.ts";
 
 /** How answers of one method are compared. Paths are like `positions[].realized`: brackets stand for every entry of a list. */
 export interface AnswerOptions {
@@ -130,12 +131,7 @@ interface Tolerance {
 }
 
 function toleranceOf(path: string, text: string): Tolerance {
-  const exact = parseFraction(text);
-  if (exact === undefined || exact.numerator < 0n)
-    throw new BridgeError("BAD_CONFIG", {
-      what: `the tolerance of ${path} is not a number of 0 or more: ${text}`,
-      mend: 'write "0.01"',
-    });
+  const exact = toleranceFrom(`the tolerance of ${path}`, text);
   return { exact, near: Number(exact.numerator) / Number(exact.denominator) };
 }
 
@@ -376,14 +372,12 @@ class Walk implements Judgement {
       this.#tell(place, "diverged", legacy, modern, false);
       return;
     }
-    const exact = subtract(exactTheirs, exactOurs);
-    if (exact.numerator === 0n) return;
-    const within = tolerance !== undefined && compare(absolute(exact), tolerance.exact) <= 0;
-    this.#tell(place, within ? "within_tolerance" : "diverged", legacy, modern, true);
+    const { verdict } = judgeNumbers(exactOurs, exactTheirs, tolerance?.exact ?? zero);
+    if (verdict !== "equal") this.#tell(place, verdict, legacy, modern, true);
   }
 
   #tell(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown, areNumbers: boolean): void {
-    if (verdict !== this.verdict && rank[verdict] > rank[this.verdict]) this.verdict = verdict;
+    if (verdict !== this.verdict && weightOf[verdict] > weightOf[this.verdict]) this.verdict = verdict;
     if (this.#fields === undefined) this.#count(place.sightings[verdict]);
     else if (this.#fields.length >= this.#fieldsMax) this.more += 1;
     else this.#fields.push(new Difference(place.path, this.#inside?.slice() ?? nowhere, verdict, legacy, modern, areNumbers));
@@ -461,19 +455,9 @@ class Difference implements FieldDifference {
   }
 }
 
-/** The worst verdict of a call's fields is the call's. */
-const rank: Readonly<Record<Verdict, number>> = { equal: 0, within_tolerance: 1, not_comparable: 2, diverged: 3, error: 4 };
-
-/**
- * Whether two numbers differ by no more than the tolerance, and not by nothing, beyond what rounding may have done: each float is at
- * most half a unit in the last place off its text, as is the difference. False where only fractions can say.
- */
-function isNear(tolerance: Tolerance | undefined, ours: number, theirs: number): boolean {
-  if (tolerance === undefined) return false;
-  const difference = Math.abs(theirs - ours);
-  const doubt = (Math.abs(ours) + Math.abs(theirs) + tolerance.near) * 1e-15;
-  return difference > doubt && difference + doubt < tolerance.near;
-}
+/** Whether floats suffice to say that two numbers are within the tolerance. */
+const isNear = (tolerance: Tolerance | undefined, ours: number, theirs: number): boolean =>
+  tolerance !== undefined && areClearlyWithin(tolerance.near, ours, theirs);
 
 /**
  * About what a number is, or a text that looks like a decimal or a fraction p/q: NaN where a float cannot say. Undefined for all

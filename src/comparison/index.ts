@@ -12,17 +12,12 @@ export type {
   Cause,
   ComparisonReport,
   ComparisonRow,
-  DailyRow,
   Field,
   Invariant,
   Kind,
-  PositionRow,
   RowKey,
-  Side,
   SnapshotRow,
   SystemAnswer,
-  SystemError,
-  Verdict,
 } from "./report.ts";
-export { agrees, causes, fields, fieldsOf, verdicts } from "./report.ts";
+export { causes, fields, fieldsOf } from "./report.ts";
 export { PnLComparisonValidator } from "./validator.ts";

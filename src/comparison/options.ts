@@ -1,7 +1,10 @@
 import { BridgeError } from "../base/errors.ts";
 import type { Fraction } from "../base/fraction.ts";
 import { absolute, isZero, maximum, multiply, parseFraction, zero } from "../base/fraction.ts";
-import type { DailyRow, Field, PositionRow, Side } from "./report.ts";
+import type { Side } from "../domain/migration/phase.ts";
+import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
+import { toleranceFrom } from "./judgement.ts";
+import type { Field } from "./report.ts";
 import { fields } from "./report.ts";
 
 /** What the caller may set; whatever is left out has the default. */
@@ -136,13 +139,7 @@ function readTolerance(field: Field, tolerance: Tolerance): Bounds {
   for (const name of boundNames) {
     const text = tolerance[name];
     if (text === undefined) continue;
-    const value = parseFraction(text);
-    if (value === undefined || value.numerator < 0n)
-      throw new BridgeError("BAD_CONFIG", {
-        what: `the ${name} tolerance of ${field} is not a number of 0 or more: ${JSON.stringify(text)}`,
-        mend: 'write decimal text such as "0.01"',
-      });
-    bounds[name] = value;
+    bounds[name] = toleranceFrom(`the ${name} tolerance of ${field}`, text);
   }
   return bounds;
 }

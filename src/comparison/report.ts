@@ -1,39 +1,11 @@
-/**
- * What goes into a comparison and what comes out of it. The rows have the shapes that systems answer with; they are
- * declared here again, structurally, because this folder knows nobody but the domain.
- */
-
-export type Side = "legacy" | "modern";
-
-export interface PositionRow {
-  readonly book?: string;
-  readonly symbol: string;
-  readonly quantity: string | null;
-  readonly averagePrice: string | null;
-  readonly realized: string | null;
-  readonly unrealized: string | null;
-}
-
-export interface DailyRow {
-  readonly book?: string;
-  readonly symbol: string;
-  /** YYYY-MM-DD under the system's own day rule. */
-  readonly tradingDay: string;
-  readonly realized: string | null;
-  readonly unrealized: string | null;
-  readonly total: string | null;
-}
+/** What goes into a comparison of two histories, and what comes out of it. */
+import type { Side } from "../domain/migration/phase.ts";
+import type { Verdict } from "../domain/migration/verdict.ts";
+import type { DailyRow, PositionRow, SystemError } from "../ports/pnl-system.ts";
 
 /** Where a position stood at the end of a day; realized since inception. For systems that keep such a history. */
 export interface SnapshotRow extends PositionRow {
   readonly tradingDay: string;
-}
-
-export interface SystemError {
-  readonly code: string;
-  readonly why: string;
-  readonly file?: string;
-  readonly rowsTaken?: number;
 }
 
 /** One system's answer about one history. Numbers are decimal text or `p/q`; null means that the system says there is none. */
@@ -58,11 +30,6 @@ export type Kind = keyof typeof fieldsOf;
 export type Field = (typeof fieldsOf)[Kind][number];
 /** Every compared field once. */
 export const fields: readonly Field[] = [...new Set<Field>([...fieldsOf.position, ...fieldsOf.daily])];
-
-export const verdicts = ["equal", "within_tolerance", "diverged", "error", "not_comparable"] as const;
-export type Verdict = (typeof verdicts)[number];
-/** Whether a verdict is good news; of no verdict, false. */
-export const agrees = (verdict: Verdict | undefined): boolean => verdict === "equal" || verdict === "within_tolerance";
 
 /**
  * Why a row is not equal, as far as the two values themselves prove it. Deeper causes (which trades, which day rule, which

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatFraction, fraction, parseFraction, subtract } from "../base/fraction.ts";
-import type { ComparisonRow, DailyRow, PositionRow, SystemAnswer } from "./index.ts";
+import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
+import type { ComparisonRow, SystemAnswer } from "./index.ts";
 import { PnLComparisonValidator } from "./index.ts";
 
 const validator = new PnLComparisonValidator();

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { BridgeError } from "../base/errors.ts";
-import type { ComparisonOptions, ComparisonReport, ComparisonRow, DailyRow, PositionRow, SystemAnswer } from "./index.ts";
+import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
+import type { ComparisonOptions, ComparisonReport, ComparisonRow, SystemAnswer } from "./index.ts";
 import { flatHasNoAveragePrice, PnLComparisonValidator, pointsToMoney } from "./index.ts";
 
 const position = (given: Partial<PositionRow> = {}): PositionRow => ({

@@ -1,36 +1,24 @@
 import { unreachable } from "../base/errors.ts";
 import type { Fraction } from "../base/fraction.ts";
-import {
-  absolute,
-  add,
-  compare,
-  formatFraction,
-  fraction,
-  isZero,
-  multiply,
-  negate,
-  parseFraction,
-  subtract,
-  zero,
-} from "../base/fraction.ts";
+import { add, compare, formatFraction, fraction, isZero, multiply, negate, parseFraction, zero } from "../base/fraction.ts";
+import type { Side } from "../domain/migration/phase.ts";
+import { agrees, type Verdict } from "../domain/migration/verdict.ts";
+import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
+import { judgeNumbers } from "./judgement.ts";
 import type { ComparisonOptions, Conversion, ResolvedOptions } from "./options.ts";
 import { resolveComparisonOptions } from "./options.ts";
 import type {
   Cause,
   ComparisonReport,
   ComparisonRow,
-  DailyRow,
   Field,
   Invariant,
   Kind,
-  PositionRow,
   RowKey,
-  Side,
   SnapshotRow,
   SystemAnswer,
-  Verdict,
 } from "./report.ts";
-import { agrees, fields, fieldsOf } from "./report.ts";
+import { fields, fieldsOf } from "./report.ts";
 
 /**
  * Compares two systems' answers about the same history, row by row and field by field. Pure, exact, linear in the rows
@@ -221,10 +209,8 @@ function compareField(comparison: Comparison, field: Field, legacyRow: AnswerRow
   const modern = read(comparison, "modern", field, modernRow);
   const both = { field, legacy, modern };
   if (legacy.is === "number" && modern.is === "number") {
-    const difference = subtract(modern.value, legacy.value);
     const allowed = comparison.options.allowed(field, legacyRow.symbol, legacy.value, modern.value);
-    const verdict = isZero(difference) ? "equal" : compare(absolute(difference), allowed) <= 0 ? "within_tolerance" : "diverged";
-    return { ...both, difference, allowed, verdict, cause: null };
+    return { ...both, ...judgeNumbers(legacy.value, modern.value, allowed), allowed, cause: null };
   }
   if (legacy.is === "none" && modern.is === "none") return { ...both, verdict: "equal", cause: null };
   return { ...both, verdict: "not_comparable", cause: obstacle(legacy, modern) };
@@ -290,7 +276,7 @@ function judgePosition(comparison: Comparison, key: RowKey, compared: readonly F
   const [legacy, modern] = [sum("legacy"), sum("modern")];
   if (legacy === undefined || modern === undefined) return false;
   const allowed = comparison.options.allowed("total", key.symbol, legacy, modern);
-  const holds = compare(absolute(subtract(modern, legacy)), allowed) <= 0;
+  const holds = agrees(judgeNumbers(legacy, modern, allowed).verdict);
   comparison.invariants.push({ ...key, name: "realized_plus_unrealized", legacy: text(legacy), modern: text(modern), holds });
 
   const scaled = compared.filter((one) => isMoney(one.field)).every(isScaled);

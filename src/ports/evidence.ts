@@ -1,13 +1,16 @@
+import type { Side } from "../domain/migration/phase.ts";
+import type { Verdict } from "../domain/migration/verdict.ts";
+
 /** One comparison of a call, as it is kept. Values are decimal text or JSON text, cut to what a person can read. */
 export interface ComparisonRecord {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly method: string;
   readonly epoch: number;
-  readonly answered: "legacy" | "modern";
+  readonly answered: Side;
   /** `aa` compares legacy with itself, to measure noise. */
   readonly kind: "ab" | "aa";
-  readonly verdict: CallVerdict;
+  readonly verdict: Verdict;
   /** Book or user by which the call was routed; null where it had none. */
   readonly unit: string | null;
   /** Of the request: equal requests have equal ones. */
@@ -20,13 +23,11 @@ export interface ComparisonRecord {
   readonly fields: readonly FieldRecord[];
 }
 
-export type CallVerdict = "equal" | "within_tolerance" | "diverged" | "error" | "not_comparable";
-
 export interface FieldRecord {
   readonly path: string;
   /** Which entry of the lists on the path; null where there are none. */
   readonly entry: string | null;
-  readonly verdict: CallVerdict;
+  readonly verdict: Verdict;
   readonly legacy: string | null;
   readonly modern: string | null;
   readonly difference: string | null;
@@ -34,7 +35,7 @@ export interface FieldRecord {
 
 export interface EvidenceQuery {
   readonly method?: string;
-  readonly verdict?: CallVerdict;
+  readonly verdict?: Verdict;
   /** Newest first; at most this many. */
   readonly limit: number;
 }
@@ -51,7 +52,7 @@ export interface EvidenceStore {
   get(id: string): Promise<StoredComparison | undefined>;
   /** How many comparisons there were, by method and verdict, those that have been pruned included. */
   counts(): Promise<
-    readonly { readonly method: string; readonly kind: "ab" | "aa"; readonly verdict: CallVerdict; readonly count: number }[]
+    readonly { readonly method: string; readonly kind: "ab" | "aa"; readonly verdict: Verdict; readonly count: number }[]
   >;
   close(): Promise<void>;
 }

@@ -1,3 +1,5 @@
+import type { Side } from "../domain/migration/phase.ts";
+import type { Verdict } from "../domain/migration/verdict.ts";
 import type { InputCounts, Note } from "./ledger.ts";
 import type { SystemError } from "./pnl-system.ts";
 
@@ -9,10 +11,10 @@ import type { SystemError } from "./pnl-system.ts";
 export interface ParityReport {
   readonly ok: boolean;
   readonly compared: number;
-  readonly verdicts: Readonly<Record<ParityVerdict, number>>;
+  readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly rows: readonly ParityRow[];
-  readonly conversions: readonly { readonly system: ParitySide; readonly field: string; readonly rule: string }[];
-  readonly dayRules: Readonly<Record<ParitySide, string>>;
+  readonly conversions: readonly { readonly system: Side; readonly field: string; readonly rule: string }[];
+  readonly dayRules: Readonly<Record<Side, string>>;
   /** By field, the signed sum of the differences within tolerance. */
   readonly drift: Readonly<Record<string, string>>;
   readonly invariants: readonly ParityInvariant[];
@@ -48,9 +50,6 @@ export interface LegacySymbols {
   readonly lost: readonly { readonly view: string; readonly symbols: readonly string[] }[];
 }
 
-export type ParitySide = "legacy" | "modern";
-export type ParityVerdict = "equal" | "within_tolerance" | "diverged" | "error" | "not_comparable";
-
 export interface ParityRow {
   readonly kind: "position" | "daily" | "snapshot";
   readonly key: { readonly book?: string; readonly symbol: string; readonly tradingDay?: string };
@@ -61,13 +60,13 @@ export interface ParityRow {
   /** modern - legacy; null where there are not two numbers. */
   readonly difference: string | null;
   readonly tolerance: string | null;
-  readonly verdict: ParityVerdict;
+  readonly verdict: Verdict;
   /** A code; null where it is not known, or where there is nothing to explain. */
   readonly cause: string | null;
   readonly rounded?: true;
   /** Of a row missing on one side: the other side's values by field. */
   readonly present?: Readonly<Record<string, string | null>>;
-  readonly duplicatedIn?: readonly ParitySide[];
+  readonly duplicatedIn?: readonly Side[];
   /** The trades that the difference comes from, where somebody has found them. */
   readonly trades?: readonly { readonly file: string; readonly line: number; readonly id: string }[];
 }

@@ -9,10 +9,12 @@
  * `make` is called for each test and gives a new, empty place for evidence; every `open` is another handle on it. Handles are closed by
  * the suite, the place is the caller's to remove.
  */
+
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../ports/evidence.ts";
+import type { Verdict } from "../domain/migration/verdict.ts";
+import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../ports/evidence.ts";
 import { hostile, visible } from "./hostile-text.ts";
 import { StoreProcess } from "./store-process.ts";
 
@@ -48,7 +50,7 @@ export const comparison = (given: Partial<ComparisonRecord> = {}): ComparisonRec
 export const comparisons = (count: number, given: Partial<ComparisonRecord> = {}): readonly ComparisonRecord[] =>
   Array.from({ length: count }, (_, index) => comparison({ fingerprint: String(index), ...given }));
 
-const verdicts: readonly CallVerdict[] = ["equal", "within_tolerance", "diverged", "error", "not_comparable"];
+const verdicts: readonly Verdict[] = ["equal", "within_tolerance", "diverged", "error", "not_comparable"];
 
 export function evidenceStoreContract(
   name: string,

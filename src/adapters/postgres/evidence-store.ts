@@ -5,11 +5,13 @@
  * pieces are made between other work of the process, since to write arrays as text takes time. Appends come one after the other, in
  * the order of the calls.
  */
+
 import { setImmediate as othersFirst } from "node:timers/promises";
 import { escapeIdentifier, type PoolClient } from "pg";
 import { assert, BridgeError } from "../../base/errors.ts";
 import { storable, storableJson, storableOrNull } from "../../base/storable-text.ts";
-import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
+import type { Verdict } from "../../domain/migration/verdict.ts";
+import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { evidenceTables } from "./evidence-schema.ts";
 import { type Target, targetOf } from "./failures.ts";
@@ -145,7 +147,7 @@ class PostgresEvidenceStore implements EvidenceStore {
       return rows.map((row) => ({
         method: row.method as string,
         kind: row.kind as ComparisonRecord["kind"],
-        verdict: row.verdict as CallVerdict,
+        verdict: row.verdict as Verdict,
         count: Number(row.count),
       }));
     });
@@ -220,7 +222,7 @@ const comparisonOf = (row: Row): StoredComparison => ({
   epoch: Number(row.epoch),
   answered: row.answered as ComparisonRecord["answered"],
   kind: row.kind as ComparisonRecord["kind"],
-  verdict: row.verdict as CallVerdict,
+  verdict: row.verdict as Verdict,
   unit: row.unit ?? null,
   fingerprint: row.fingerprint as string,
   legacyMs: numberOrNull(row.legacy_ms),

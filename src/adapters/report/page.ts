@@ -1,6 +1,7 @@
 import { plain } from "../../base/plain-text.ts";
-import type { ParityReport, ParityRow, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
-import { agrees, counted, dayRuleWords, legacySymbolWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
+import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
+import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
+import { counted, dayRuleWords, legacySymbolWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
 import { figure } from "./text.ts";
 
 /** The most comparisons that the page lists, worst first; the JSON beside it has all of them. */
@@ -27,7 +28,7 @@ export function renderParityPage(report: ParityReport): string {
 <h1><span class="${report.ok ? "equal" : "diverged"}">${report.ok ? "In parity" : "Not in parity"}</span> ${escapeHtml(report.legacy.system)} <small>(legacy)</small> and ${escapeHtml(report.modern.system)} <small>(modern)</small></h1>
 <p>${escapeHtml(summaryLine(report))}</p>
 <ul class="counts">${Object.entries(report.verdicts)
-    .map(([verdict, count]) => `<li class="${escapeHtml(verdict)}"><b>${count}</b> ${words[verdict as ParityVerdict]}</li>`)
+    .map(([verdict, count]) => `<li class="${escapeHtml(verdict)}"><b>${count}</b> ${words[verdict as Verdict]}</li>`)
     .join("")}</ul>
 </header>
 <main>

@@ -1,14 +1,16 @@
 import type { Fraction } from "../../base/fraction.ts";
 import { absolute, compare, maximum, parseFraction, zero } from "../../base/fraction.ts";
 import { plain } from "../../base/plain-text.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { Note } from "../../ports/ledger.ts";
-import type { ParityReport, ParityRow, ParitySide, ParityVerdict } from "../../ports/parity-report.ts";
+import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
 import { figure } from "./text.ts";
 
 /** How a person reads a report, on a terminal and on a page: the worst first, one mark a verdict, one line to paste into a chat. */
 
 /** Worst first. */
-const severity: Readonly<Record<ParityVerdict, number>> = {
+const severity: Readonly<Record<Verdict, number>> = {
   diverged: 0,
   error: 1,
   not_comparable: 2,
@@ -16,9 +18,7 @@ const severity: Readonly<Record<ParityVerdict, number>> = {
   equal: 4,
 };
 
-export const agrees = (verdict: ParityVerdict): boolean => verdict === "equal" || verdict === "within_tolerance";
-
-export const words: Readonly<Record<ParityVerdict, string>> = {
+export const words: Readonly<Record<Verdict, string>> = {
   equal: "equal",
   within_tolerance: "within tolerance",
   diverged: "diverged",
@@ -61,7 +61,7 @@ export function positionsOf(report: ParityReport): readonly PositionReading[] {
 }
 
 /** What a side says in one field of a position, be the row whole, missing or duplicated. */
-export function shownValue(position: PositionReading, side: ParitySide, field: string): string | null {
+export function shownValue(position: PositionReading, side: Side, field: string): string | null {
   const whole = position.rows.find((row) => row.field === "row");
   if (whole === undefined) return position.rows.find((row) => row.field === field)?.[side] ?? null;
   return whole[side] === "0" ? null : (whole.present?.[field] ?? null);

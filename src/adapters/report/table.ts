@@ -1,9 +1,10 @@
 import { styleText } from "node:util";
 import { plain } from "../../base/plain-text.ts";
-import type { ParityReport, ParityRow, ParitySide, ParitySystem, ParityVerdict } from "../../ports/parity-report.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
+import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
 import type { PositionReading } from "./reading.ts";
 import {
-  agrees,
   counted,
   dayRuleWords,
   findingWords,
@@ -91,7 +92,7 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
 type Style = "red" | "green" | "yellow" | "magenta" | "dim" | "bold";
 type Paint = (style: Style, text: string) => string;
 
-const marks: Readonly<Record<ParityVerdict, readonly [mark: string, style: Style]>> = {
+const marks: Readonly<Record<Verdict, readonly [mark: string, style: Style]>> = {
   equal: ["=", "green"],
   within_tolerance: ["≈", "green"],
   diverged: ["✗", "red"],
@@ -128,7 +129,7 @@ function headline(report: ParityReport): string[] {
 }
 
 const shownFields = ["quantity", "realized", "unrealized"] as const;
-const sides: readonly ParitySide[] = ["legacy", "modern"];
+const sides: readonly Side[] = ["legacy", "modern"];
 
 /** Two lines of head, then one line a position; as a list of lists, so that findings can go between. */
 function alignPositions(positions: readonly PositionReading[], paint: Paint, width: number): readonly (readonly string[])[] {

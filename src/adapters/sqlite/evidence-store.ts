@@ -6,11 +6,13 @@
  * disk is busy. In the thread that answers calls that would delay answers, so the file lives in a thread of its own. What remains here
  * is to copy the rows: half a millisecond for each piece, and other work in between. An idle store keeps no process alive.
  */
+
 import { resolve } from "node:path";
 import { setImmediate as othersFirst } from "node:timers/promises";
 import { assert } from "../../base/errors.ts";
 import { storable } from "../../base/storable-text.ts";
-import type { CallVerdict, ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
+import type { Verdict } from "../../domain/migration/verdict.ts";
+import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { AskedThread } from "./asked-thread.ts";
 import { comparisonOf, rowOf } from "./evidence-row.ts";
 import type { EvidenceQuestions, ThreadData } from "./evidence-thread.ts";
@@ -95,7 +97,7 @@ class SqliteEvidenceStore implements EvidenceStore {
       return rows.map(([method, kind, verdict, count]) => ({
         method,
         kind: kind as ComparisonRecord["kind"],
-        verdict: verdict as CallVerdict,
+        verdict: verdict as Verdict,
         count,
       }));
     });

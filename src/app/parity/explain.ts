@@ -1,7 +1,8 @@
 import { absolute, compare, parseFraction, subtract } from "../../base/fraction.ts";
 import { firstWhere } from "../../base/search.ts";
-import { agrees, fieldsOf } from "../../comparison/index.ts";
+import { fieldsOf } from "../../comparison/index.ts";
 import { formatDay } from "../../domain/market/trading-day.ts";
+import { agrees } from "../../domain/migration/verdict.ts";
 import { PnlEngine, type Statement, type StatementOptions, statementOf, TradeColumns } from "../../engine/index.ts";
 import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
 

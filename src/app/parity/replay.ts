@@ -10,10 +10,11 @@ import {
 } from "../../comparison/index.ts";
 import type { BuiltinConfig, Config, SystemConfig } from "../../config/index.ts";
 import type { TradingDayRuleName } from "../../domain/market/trading-day.ts";
+import type { Side } from "../../domain/migration/phase.ts";
 import { closesOf, type Statement, type TradeColumns } from "../../engine/index.ts";
 import { LegacyDesk } from "../../legacy-desk/index.ts";
 import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
-import type { ParityReport, ParitySide } from "../../ports/parity-report.ts";
+import type { ParityReport } from "../../ports/parity-report.ts";
 import type { Close, HistoryRows } from "../../ports/pnl-system.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { explained } from "./explain.ts";
@@ -43,7 +44,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const netBooks = systems.legacy.name === "legacy-desk" || systems.modern.name === "legacy-desk";
   const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
   const closes = pinnedPrices(world);
-  const answer = async (side: ParitySide): Promise<SystemAnswer> => {
+  const answer = async (side: Side): Promise<SystemAnswer> => {
     const system = systems[side];
     const rule = rules[side];
     options.onProgress?.(`running ${system.name}`);
@@ -125,7 +126,7 @@ export const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "dail
 });
 
 /** Systems of other kinds answer calls, through the service bridge; a whole history over ledger files only built-in ones do. */
-function replayable(side: ParitySide, system: SystemConfig): BuiltinConfig {
+function replayable(side: Side, system: SystemConfig): BuiltinConfig {
   if (system.kind === "builtin") return system;
   throw new BridgeError("BAD_CONFIG", {
     what: `replay runs built-in systems, and ${side} is of kind ${system.kind}`,

@@ -4,7 +4,7 @@ import { parseDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { isZero, parseFraction } from "../../base/fraction.ts";
 import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
-import type { DailyRow, PositionRow, SnapshotRow, SystemAnswer } from "../../comparison/index.ts";
+import type { SnapshotRow, SystemAnswer } from "../../comparison/index.ts";
 import type { Config } from "../../config/index.ts";
 import { parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
 import type { QuarantineCode } from "../../domain/market/finding-codes.ts";
@@ -21,6 +21,7 @@ import {
 } from "../../engine/index.ts";
 import type { Quarantined } from "../../ports/ledger.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
+import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { describeLedgerSymbol, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { explained } from "./explain.ts";
 import { inHand, multipliersOf, rowsOf, unpricedDays, validatorFor } from "./replay.ts";

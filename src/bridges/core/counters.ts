@@ -1,6 +1,6 @@
 import type { Side } from "../../domain/migration/phase.ts";
 import type { RouteReason } from "../../domain/migration/route.ts";
-import type { CallVerdict } from "../../ports/evidence.ts";
+import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { FallbackReason } from "./options.ts";
 import type { ShedReason } from "./shadow-lane.ts";
 
@@ -22,7 +22,7 @@ export interface MethodCounters {
   readonly eligible: number;
   /** With a verdict, two failures of one class included. */
   readonly compared: number;
-  readonly verdicts: Readonly<Partial<Record<CallVerdict, number>>>;
+  readonly verdicts: Readonly<Partial<Record<Verdict, number>>>;
   readonly shed: Readonly<Partial<Record<ShedReason, number>>>;
   /** One side failed, or both in different ways. */
   readonly errors: number;
@@ -52,7 +52,7 @@ export class MethodTally {
   broken = 0;
   readonly #because: Counts<RouteReason> = {};
   readonly #fellBack: Counts<FallbackReason> = {};
-  readonly #verdicts: Counts<CallVerdict> = {};
+  readonly #verdicts: Counts<Verdict> = {};
   readonly #shed: Counts<ShedReason> = {};
 
   routed(because: RouteReason): void {
@@ -68,7 +68,7 @@ export class MethodTally {
     add(this.#shed, reason);
   }
 
-  verdict(verdict: CallVerdict): void {
+  verdict(verdict: Verdict): void {
     this.compared += 1;
     add(this.#verdicts, verdict);
   }

@@ -1,6 +1,7 @@
 import type { AnswerOptions } from "../../comparison/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import type { CallVerdict, FieldRecord } from "../../ports/evidence.ts";
+import type { Verdict } from "../../domain/migration/verdict.ts";
+import type { FieldRecord } from "../../ports/evidence.ts";
 import { type BreakerOptions, breakerDefaults } from "./breaker.ts";
 
 /** Why legacy answered a call that modern should have. */
@@ -56,7 +57,7 @@ export interface MethodOptions {
 /** What a comparison of one call found. */
 export interface CallComparison {
   readonly method: string;
-  readonly verdict: CallVerdict;
+  readonly verdict: Verdict;
   /** `aa`: legacy with itself. */
   readonly kind: "ab" | "aa";
   readonly answered: Side;

@@ -1,0 +1,41 @@
+/**
+ * One judgement of two numbers. Rows (`PnLComparisonValidator`) and answers (`AnswerComparer`) both use it: a number is an exact
+ * fraction, the difference is modern - legacy, and a difference of exactly the bound is within it.
+ */
+import { BridgeError } from "../base/errors.ts";
+import { absolute, compare, type Fraction, isZero, parseFraction, subtract } from "../base/fraction.ts";
+
+export type NumberVerdict = "equal" | "within_tolerance" | "diverged";
+
+export interface JudgedNumbers {
+  readonly verdict: NumberVerdict;
+  /** modern - legacy. */
+  readonly difference: Fraction;
+}
+
+/** `allowed` is the largest difference that is within tolerance, 0 or more. */
+export function judgeNumbers(legacy: Fraction, modern: Fraction, allowed: Fraction): JudgedNumbers {
+  const difference = subtract(modern, legacy);
+  if (isZero(difference)) return { verdict: "equal", difference };
+  return { verdict: compare(absolute(difference), allowed) <= 0 ? "within_tolerance" : "diverged", difference };
+}
+
+/**
+ * Whether two floats differ, and by less than `allowed`, beyond what rounding may have done: each float is at most half a unit in the
+ * last place off its text, as is the difference. False where only `judgeNumbers` can say.
+ */
+export function areClearlyWithin(allowed: number, legacy: number, modern: number): boolean {
+  const difference = Math.abs(modern - legacy);
+  const doubt = (Math.abs(legacy) + Math.abs(modern) + allowed) * 1e-15;
+  return difference > doubt && difference + doubt < allowed;
+}
+
+/** A tolerance from decimal text. Throws BAD_CONFIG for what is no number of 0 or more; `what` names the tolerance. */
+export function toleranceFrom(what: string, text: string): Fraction {
+  const bound = parseFraction(text);
+  if (bound !== undefined && bound.numerator >= 0n) return bound;
+  throw new BridgeError("BAD_CONFIG", {
+    what: `${what} is not a number of 0 or more: ${JSON.stringify(text)}`,
+    mend: 'write decimal text such as "0.01"',
+  });
+}
