@@ -9,18 +9,20 @@ export interface Decimal {
   readonly scale: number;
 }
 
-/** More digits than any price, quantity or sum of a real desk; a longer text is refused, so that hostile input stays cheap. */
+/** More digits than any price or quantity of a real desk; longer input is refused, so that hostile input stays cheap. */
 export const digitsMax = 400;
+/** More digits than any figure that is computed from such input: a product of price, quantity and multiplier, or a sum of them. */
+export const figureDigitsMax = 10 * digitsMax;
 
 const pattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
 
 /** Reads plain or exponent notation (`-0.5`, `.0156250`, `110.`, `1.5e-07`). Undefined for anything else, or too many digits. */
-export function parseDecimal(text: string): Decimal | undefined {
-  if (text.length > digitsMax) return undefined;
+export function parseDecimal(text: string, longest = digitsMax): Decimal | undefined {
+  if (text.length > longest) return undefined;
   const [matched, sign, whole = "", fraction = "", exponent = "0"] = pattern.exec(text) ?? [];
   if (matched === undefined || whole.length + fraction.length === 0) return undefined;
   const scale = fraction.length - Number(exponent);
-  if (Math.abs(scale) > digitsMax) return undefined;
+  if (Math.abs(scale) > longest) return undefined;
   const digits = BigInt(whole + fraction);
   const magnitude = scale < 0 ? digits * powerOfTen(-scale) : digits;
   return lowest(sign === "-" ? -magnitude : magnitude, Math.max(scale, 0));

@@ -1,4 +1,4 @@
-import { type Decimal, digitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "./decimal.ts";
+import { type Decimal, digitsMax, figureDigitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "./decimal.ts";
 
 /** An exact number: numerator / denominator in lowest terms, denominator positive. Every Decimal is one; an average price often is no Decimal. */
 export interface Fraction {
@@ -44,17 +44,20 @@ export function compare(a: Fraction, b: Fraction): -1 | 0 | 1 {
 
 export const maximum = (a: Fraction, b: Fraction): Fraction => (compare(a, b) < 0 ? b : a);
 
-/** Reads decimal text or `p/q`. Undefined for anything else. */
-export function parseFraction(text: string): Fraction | undefined {
+/** Reads decimal text or `p/q` of input. Undefined for anything else, or too many digits. */
+export function parseFraction(text: string, longest = digitsMax): Fraction | undefined {
   const bar = text.indexOf("/");
   if (bar >= 0) {
     const [numerator, denominator] = [text.slice(0, bar), text.slice(bar + 1)];
-    if (text.length > 2 * digitsMax || !/^[+-]?\d+$/.test(numerator) || !/^\d+$/.test(denominator)) return undefined;
+    if (text.length > 2 * longest || !/^[+-]?\d+$/.test(numerator) || !/^\d+$/.test(denominator)) return undefined;
     return BigInt(denominator) === 0n ? undefined : fraction(BigInt(numerator), BigInt(denominator));
   }
-  const decimal = parseDecimal(text);
+  const decimal = parseDecimal(text, longest);
   return decimal && fromDecimal(decimal);
 }
+
+/** Reads a figure that a system has computed, which has more digits than its input. Undefined for anything that is no number. */
+export const parseFigure = (text: string): Fraction | undefined => parseFraction(text, figureDigitsMax);
 
 /** The longest denominator that is printed as `p/q`; a longer one is rounded to `roundedPlaces`, and said to be. */
 export const denominatorDigitsMax = 64;

@@ -1,6 +1,6 @@
 import { BridgeError } from "../base/errors.ts";
 import type { Fraction } from "../base/fraction.ts";
-import { absolute, isZero, maximum, multiply, parseFraction, zero } from "../base/fraction.ts";
+import { absolute, isZero, maximum, multiply, parseFigure, parseFraction, zero } from "../base/fraction.ts";
 import type { Side } from "../domain/migration/phase.ts";
 import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
 import { toleranceFrom } from "./judgement.ts";
@@ -77,7 +77,7 @@ export const flatHasNoAveragePrice: Conversion = {
   rule: "0 of a flat position is none",
   apply: (value, row) => {
     if (!isZero(value) || !("quantity" in row) || row.quantity === null) return value;
-    const quantity = parseFraction(row.quantity);
+    const quantity = parseFigure(row.quantity);
     return quantity && isZero(quantity) ? null : value;
   },
 };

@@ -89,7 +89,7 @@ export interface Invariant {
 }
 
 export interface ComparisonReport {
-  /** Every verdict is equal or within tolerance, and neither system refused anything. */
+  /** There is a comparison, every verdict is equal or within tolerance, and neither system refused anything. */
   readonly ok: boolean;
   /** The number of comparisons: of `rows`, and the sum of `verdicts`. */
   readonly compared: number;

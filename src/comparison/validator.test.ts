@@ -228,6 +228,19 @@ describe("tolerances", () => {
     });
 });
 
+describe("the limits of a comparison", () => {
+  it("a comparison of nothing shows no agreement, so it is not ok", () => {
+    expect(compare(answer([]), answer([]))).toMatchObject({ ok: false, compared: 0 });
+  });
+
+  it("figures with more digits than any input are numbers: equal where they are equal, else apart by their difference", () => {
+    const [long, longer] = [`1${"0".repeat(405)}`, `1${"0".repeat(404)}1`];
+    const report = compare(answer([position({ realized: long })]), answer([position({ realized: long, unrealized: longer })]));
+    expect(rowOf(report, "realized")).toMatchObject({ verdict: "equal", difference: "0" });
+    expect(rowOf(report, "unrealized")).toMatchObject({ verdict: "diverged", difference: longer });
+  });
+});
+
 describe("conversions", () => {
   const conversions = [...pointsToMoney((symbol) => ({ ZNU2025: "1000", ZTU2025: "2000" })[symbol]), flatHasNoAveragePrice];
 

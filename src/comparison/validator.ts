@@ -1,6 +1,6 @@
 import { unreachable } from "../base/errors.ts";
 import type { Fraction } from "../base/fraction.ts";
-import { add, compare, formatFraction, fraction, isZero, multiply, negate, parseFraction, zero } from "../base/fraction.ts";
+import { add, compare, formatFraction, fraction, isZero, multiply, negate, parseFigure, zero } from "../base/fraction.ts";
 import type { Side } from "../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../domain/migration/verdict.ts";
 import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
@@ -55,7 +55,7 @@ export class PnLComparisonValidator {
     const { counts, rows } = comparison;
     const refused = legacy.errors.length + modern.errors.length;
     return {
-      ok: counts.diverged + counts.error + counts.not_comparable + refused === 0,
+      ok: rows.length > 0 && counts.diverged + counts.error + counts.not_comparable + refused === 0,
       compared: rows.length,
       verdicts: counts,
       rows,
@@ -226,7 +226,7 @@ function obstacle(legacy: Reading, modern: Reading): Cause {
 function read(comparison: Comparison, side: Side, field: Field, row: AnswerRow): Reading {
   const given = (row as Partial<Record<Field, string | null>>)[field];
   if (given === null || given === undefined) return { is: "none" };
-  let value = parseFraction(given);
+  let value = parseFigure(given);
   if (value === undefined) return { is: "text", text: given };
   for (const conversion of comparison.options.conversions) {
     if (conversion.system !== side || conversion.field !== field) continue;

@@ -264,6 +264,18 @@ START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_
 `);
     }));
 
+  it("adds up figures of any size: the total of the table is that of the JSON", () =>
+    withFiles(
+      { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,2,110.5`), "marks.json": '{ "ZNU2025": 1e400 }' },
+      async (folder) => {
+        const args = ["pnl", "--trades", folder, "--marks", join(folder, "marks.json")];
+        const [table, json] = [await pnlBridge(args), await pnlBridge([...args, "--json"])];
+        expect(JSON.parse(json.out).totals.USD.total).toBe((2000n * 10n ** 400n - 221_000n).toString());
+        const total = table.out.split("\n").find((line) => line.startsWith("total"));
+        expect(total?.split(/ +/)).toEqual(["total", "0", "≈2e403", "≈2e403", "USD"]);
+      },
+    ));
+
   it("writes every match for an audit", () =>
     withFiles(
       {

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
-import { add, formatFraction, parseFraction, zero } from "../../base/fraction.ts";
+import { assert } from "../../base/errors.ts";
+import { add, formatFraction, parseFigure } from "../../base/fraction.ts";
 import { plain } from "../../base/plain-text.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
@@ -73,7 +74,9 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
 
 function totalOf({ realized, unrealized }: StatementPosition): string | null {
   if (unrealized === null) return null;
-  return formatFraction(add(parseFraction(realized) ?? zero, parseFraction(unrealized) ?? zero)).text;
+  const [settled, open] = [parseFigure(realized), parseFigure(unrealized)];
+  assert(settled !== undefined && open !== undefined, "the figures of a statement are numbers");
+  return formatFraction(add(settled, open)).text;
 }
 
 function refusals(quarantine: readonly Quarantined[]): readonly string[] {

@@ -1,5 +1,5 @@
 import type { Fraction } from "../../base/fraction.ts";
-import { absolute, compare, maximum, parseFraction, zero } from "../../base/fraction.ts";
+import { absolute, compare, maximum, parseFigure, zero } from "../../base/fraction.ts";
 import { plain } from "../../base/plain-text.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Verdict } from "../../domain/migration/verdict.ts";
@@ -142,7 +142,7 @@ function stakeOf(row: ParityRow): Stake {
   return { money: moneyFields.includes(row.field), size: magnitude(row.difference) };
 }
 
-const magnitude = (text: string | null | undefined): Fraction => absolute(parseFraction(text ?? "") ?? zero);
+const magnitude = (text: string | null | undefined): Fraction => absolute(parseFigure(text ?? "") ?? zero);
 
 const byStake = (a: Stake, b: Stake): number => Number(b.money) - Number(a.money) || compare(b.size, a.size);
 

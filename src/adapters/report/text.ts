@@ -1,6 +1,6 @@
 import { formatDecimal, lowest } from "../../base/decimal.ts";
 import type { Fraction } from "../../base/fraction.ts";
-import { isZero, parseFraction, roundHalfAway } from "../../base/fraction.ts";
+import { isZero, parseFigure, roundHalfAway } from "../../base/fraction.ts";
 import { plain } from "../../base/plain-text.ts";
 
 /** What stands where there is no value. */
@@ -9,6 +9,8 @@ export const none = "–";
 /** The longest figure that is shown as it is, and the decimals that a longer one is shown with. JSON has it in full. */
 const figureMax = 16;
 const shownPlaces = 6;
+/** The longest figure that is shown with all its whole digits. */
+const wholeFigureMax = 40;
 
 /**
  * A figure for the eye: short ones as they are, long ones and `p/q` rounded behind a `≈` (`≈0.333333`, `≈2.8e-17`), text that
@@ -16,13 +18,21 @@ const shownPlaces = 6;
  */
 export function figure(text: string | null): string {
   if (text === null) return none;
-  const value = parseFraction(text);
+  const value = parseFigure(text);
   if (value === undefined) return shorten(plain(text), figureMax);
   if (text.length <= figureMax && !text.includes("/")) return text;
   const rounded = lowest(roundHalfAway(value, shownPlaces), shownPlaces);
   if (rounded.coefficient === 0n && !isZero(value)) return `≈${scientific(value)}`;
   const shown = formatDecimal(rounded);
+  if (shown.length > wholeFigureMax) return `≈${powerOfTenText(shown)}`;
   return shown === text ? shown : `≈${shown}`;
+}
+
+/** Two digits and an exponent, for values with many whole digits. */
+function powerOfTenText(decimal: string): string {
+  const [, sign = "", whole = ""] = /^(-?)(\d+)/.exec(decimal) ?? [];
+  const tenths = Math.round(Number(whole.slice(0, 3)) / 10);
+  return `${sign}${tenths === 100 ? 1 : tenths / 10}e${whole.length - (tenths === 100 ? 0 : 1)}`;
 }
 
 /** Two digits and an exponent, for values nearer to 0 than the shown places reach. Exact until the last step: no float. */

@@ -1,5 +1,5 @@
 import { formatDecimal, parseDecimal } from "../../../base/decimal.ts";
-import { add, type Fraction, formatFraction, parseFraction, zero } from "../../../base/fraction.ts";
+import { add, type Fraction, formatFraction, parseFigure, zero } from "../../../base/fraction.ts";
 import { formatInstant, parseDay, parseInstant } from "../../../domain/market/chicago-time.ts";
 import { SystemFailure } from "../../../domain/migration/system-failure.ts";
 import { type DecimalColumn, methods, type StatementPosition } from "../../../engine/index.ts";
@@ -168,8 +168,8 @@ export function totalsOf(
   for (const { currency = "XXX", realized, unrealized } of positions) {
     const sum = sums.get(currency) ?? { realized: zero, unrealized: zero };
     sums.set(currency, {
-      realized: add(sum.realized, parseFraction(realized) ?? zero),
-      unrealized: add(sum.unrealized, parseFraction(unrealized ?? "0") ?? zero),
+      realized: add(sum.realized, parseFigure(realized) ?? zero),
+      unrealized: add(sum.unrealized, parseFigure(unrealized ?? "0") ?? zero),
     });
   }
   const entries = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
