@@ -78,29 +78,29 @@ describe("--help", () => {
     expect(code).toBe(0);
     const commands = listed(out);
     expect(commands).toEqual([
-      "demo",
-      "replay",
+      "audit",
       "compare",
-      "pnl",
-      "symbols",
       "config",
+      "demo",
       "doctor",
-      "serve",
-      "status",
-      "phase",
       "gates",
+      "phase",
+      "pnl",
+      "replay",
+      "rollback",
+      "serve",
       "sign-off",
+      "status",
+      "symbols",
       "traffic",
       "whitelist",
-      "rollback",
-      "audit",
     ]);
     const within: Readonly<Record<string, readonly string[]>> = {
-      symbols: ["translate", "variants", "check", "dialects"],
-      config: ["validate", "show", "schema", "set", "publish"],
+      symbols: ["check", "dialects", "translate", "variants"],
+      config: ["publish", "schema", "set", "show", "validate"],
       phase: ["advance", "retreat", "set"],
       whitelist: ["add", "remove"],
-      audit: ["verify", "export"],
+      audit: ["export", "verify"],
     };
     for (const command of commands) {
       const help = await pnlBridge([command, "--help"]);

@@ -1,7 +1,17 @@
-import { exportAudit } from "../../../app/control/audit-export.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import type { CommandResult, Streams } from "../terminal.ts";
 
-export const run = async (
-  options: { readonly config?: string; readonly store?: string },
-  _streams: Streams,
-): Promise<CommandResult> => ({ exitCode: 0, text: exportAudit(options), endsLines: true });
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "audit export",
+    about: "every row, a JSON line each",
+    options: [option.fleetConfig(), option.store()],
+    run,
+  },
+];
+
+async function run(options: { readonly config?: string; readonly store?: string }, _streams: Streams): Promise<CommandResult> {
+  const { exportAudit } = await import("../../../app/control/audit-export.ts");
+  return { exitCode: 0, text: exportAudit(options), endsLines: true };
+}

@@ -1,11 +1,22 @@
-import { verifyAudit } from "../../../app/control/commands.ts";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
-export async function run(
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "audit verify",
+    about: "finds what was edited, removed or inserted",
+    options: [option.fleetConfig(), option.store(), option.json()],
+    run,
+  },
+];
+
+async function run(
   options: { readonly config?: string; readonly store?: string; readonly json?: boolean },
   { out }: Streams,
 ): Promise<CommandResult> {
+  const { verifyAudit } = await import("../../../app/control/commands.ts");
   const report = await verifyAudit(options);
   if (options.json) return jsonResult(report, report.ok);
   const paint = painter(colourful(out));

@@ -1,10 +1,30 @@
-import { compareStored, loadConfigOrDefault } from "../../../app/commands.ts";
+import { Option } from "commander";
 import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { ParityCommandOptions } from "../parity-output.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, progressOn, type Streams } from "../terminal.ts";
-import { checkedInputs, type ParityCommandOptions, parityResult } from "./replay.ts";
 
-export async function run(options: ParityCommandOptions & { readonly legacy: string }, streams: Streams): Promise<CommandResult> {
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "compare",
+    about: "a desk's own database, read-only: its stored trades through modern, compared with its stored results",
+    options: [
+      new Option("--legacy <sqlite:file>", "the desk's pnl_tracker.db").makeOptionMandatory(),
+      option.config(),
+      option.method(),
+      option.dayRule(),
+      option.json(),
+      option.out(),
+    ],
+    run,
+  },
+];
+
+async function run(options: ParityCommandOptions & { readonly legacy: string }, streams: Streams): Promise<CommandResult> {
+  const { compareStored, loadConfigOrDefault } = await import("../../../app/commands.ts");
+  const { checkedInputs, parityResult } = await import("../parity-output.ts");
   const [, database] = /^sqlite:(?:\/\/)?(.+)$/.exec(options.legacy) ?? [];
   if (database === undefined) {
     throw new BridgeError("BAD_USAGE", {

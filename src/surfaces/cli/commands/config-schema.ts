@@ -1,8 +1,19 @@
-import { configSchemaDocument } from "../../../app/control/config.ts";
+import { Option } from "commander";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, jsonResult } from "../terminal.ts";
 
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "config schema",
+    about: "JSON Schema of the file, for editors",
+    options: [new Option("--json", "print it on one line")],
+    run,
+  },
+];
+
 /** On one line with `--json`, else for reading; a document either way. */
-export async function run(options: { readonly json?: boolean }): Promise<CommandResult> {
+async function run(options: { readonly json?: boolean }): Promise<CommandResult> {
+  const { configSchemaDocument } = await import("../../../app/control/config.ts");
   const document = configSchemaDocument();
   return options.json ? jsonResult(document, true) : { exitCode: 0, text: JSON.stringify(document, null, 2) };
 }

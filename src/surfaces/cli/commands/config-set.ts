@@ -1,6 +1,18 @@
-import { setConfigValue } from "../../../app/control/config.ts";
+import { Argument } from "commander";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "config set",
+    about: "changes one value in the file and nothing else: comments stay",
+    options: [option.file(), option.json()],
+    argument: new Argument("<change...>", "a dotted key and its value; a key alone is removed"),
+    run,
+  },
+];
 
 interface Options {
   readonly change: readonly [key: string, value?: string];
@@ -8,7 +20,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-export async function run({ change: [key, value], config, json }: Options, _streams: Streams): Promise<CommandResult> {
+async function run({ change: [key, value], config, json }: Options, _streams: Streams): Promise<CommandResult> {
+  const { setConfigValue } = await import("../../../app/control/config.ts");
   const changed = await setConfigValue(config, key, value);
   if (json) return jsonResult({ file: config, key, changed }, true);
   const what = value === undefined ? `${plain(key)} removed` : `${plain(key)} is ${plain(value)}`;

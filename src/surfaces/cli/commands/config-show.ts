@@ -1,11 +1,20 @@
-import { type ConfigValue, showConfig } from "../../../app/control/config.ts";
+import type { ConfigValue } from "../../../app/control/config.ts";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
-export async function run(
-  options: { readonly config?: string; readonly json?: boolean },
-  { out }: Streams,
-): Promise<CommandResult> {
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "config show",
+    about: "every value that holds, with its source; secrets are left out",
+    options: [option.config(), option.json()],
+    run,
+  },
+];
+
+async function run(options: { readonly config?: string; readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+  const { showConfig } = await import("../../../app/control/config.ts");
   const { values, unused, store } = await showConfig(options.config);
   if (options.json)
     return jsonResult({ file: options.config ?? null, values, unused, ...(store !== undefined && { store }) }, true);

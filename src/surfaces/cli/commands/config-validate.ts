@@ -1,11 +1,19 @@
-import { validateConfig } from "../../../app/control/config.ts";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
-export async function run(
-  options: { readonly config: string; readonly json?: boolean },
-  { out, err }: Streams,
-): Promise<CommandResult> {
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "config validate",
+    about: "whether a file is valid; if not, its first fault, with line and column",
+    options: [option.file(), option.json()],
+    run,
+  },
+];
+
+async function run(options: { readonly config: string; readonly json?: boolean }, { out, err }: Streams): Promise<CommandResult> {
+  const { validateConfig } = await import("../../../app/control/config.ts");
   const file = options.config;
   const validation = await validateConfig(file);
   if (!validation.ok) {

@@ -1,12 +1,24 @@
-import { renderParityTable, runDemo, seedMax } from "../../../app/commands.ts";
+import { Option } from "commander";
 import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, progressOn, type Streams, terminalWidth } from "../terminal.ts";
 
-export async function run(
-  options: { readonly keep?: string; readonly seed: string },
-  { out, err }: Streams,
-): Promise<CommandResult> {
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "demo",
+    about: "a complete small desk: makes trades and prices, runs both systems, prints the parity table",
+    options: [
+      new Option("--once", "stop after the table (so far it always does)"),
+      new Option("--keep <dir>", "make the desk there, in a new folder, and keep it"),
+      new Option("--seed <number>", "which desk to make").default("1"),
+    ],
+    run,
+  },
+];
+
+async function run(options: { readonly keep?: string; readonly seed: string }, { out, err }: Streams): Promise<CommandResult> {
+  const { renderParityTable, runDemo, seedMax } = await import("../../../app/commands.ts");
   const seed = Number(options.seed);
   if (!/^\d+$/.test(options.seed) || seed > seedMax) {
     throw new BridgeError("BAD_USAGE", {

@@ -1,12 +1,28 @@
 import { styleText } from "node:util";
-import { examine, examineSystem } from "../../../app/commands.ts";
+import { Option } from "commander";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, type Streams } from "../terminal.ts";
 
-export async function run(
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "doctor",
+    about: "what this machine and this configuration can and cannot do",
+    options: [
+      option.config(),
+      new Option("--system <side>", "run the checks that every system must pass on this one").choices(["legacy", "modern"]),
+      option.json(),
+    ],
+    run,
+  },
+];
+
+async function run(
   options: { readonly config?: string; readonly system?: "legacy" | "modern"; readonly json?: boolean },
   { out }: Streams,
 ): Promise<CommandResult> {
+  const { examine, examineSystem } = await import("../../../app/commands.ts");
   const findings = await (options.system === undefined ? examine(options.config) : examineSystem(options.system, options.config));
   // A module in this process may hold a timer or a socket that nobody can take from it; what was found is printed by then.
   if (options.system !== undefined) setTimeout(() => process.exit(), 1_000).unref();

@@ -1,12 +1,29 @@
-import { gates } from "../../../app/control/commands.ts";
-import type { Phase } from "../../../domain/migration/phase.ts";
+import { Option } from "commander";
+import { type Phase, phases } from "../../../domain/migration/phase.ts";
+import { gatesText } from "../gates-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
-import { gatesText } from "./gates-text.ts";
 
-export async function run(
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "gates",
+    about: "the conditions of the next phase, and which of them hold",
+    options: [
+      new Option("--target <phase>", "of another phase").choices(phases),
+      option.fleetConfig(),
+      option.store(),
+      option.json(),
+    ],
+    run,
+  },
+];
+
+async function run(
   options: { readonly config?: string; readonly store?: string; readonly target?: Phase; readonly json?: boolean },
   { out }: Streams,
 ): Promise<CommandResult> {
+  const { gates } = await import("../../../app/control/commands.ts");
   const found = await gates(options);
   if (options.json) return jsonResult(found, found.open);
   return { exitCode: found.open ? 0 : 1, text: gatesText(found, painter(colourful(out))) };

@@ -1,7 +1,33 @@
-import { movePhase } from "../../../app/control/commands.ts";
-import type { Phase } from "../../../domain/migration/phase.ts";
+import { Argument, Option } from "commander";
+import { type Phase, phases } from "../../../domain/migration/phase.ts";
+import { gatesText } from "../gates-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
-import { gatesText } from "./gates-text.ts";
+
+const move = {
+  options: [
+    option.reason(),
+    option.actor(),
+    new Option("--dry-run", "judge the gates and say what would change, and change nothing"),
+    option.fleetConfig(),
+    option.store(),
+    option.json(),
+  ],
+  run,
+};
+
+export const commands: readonly CommandSpec[] = [
+  { ...move, name: "phase advance", about: "one phase forward, through its gates", fixed: { move: "advance" } },
+  { ...move, name: "phase retreat", about: "one phase back", fixed: { move: "retreat" } },
+  {
+    ...move,
+    name: "phase set",
+    about: "to an earlier phase, the next one, or the present one again, which takes modern back into use",
+    argument: new Argument("<phase>", "a phase").choices(phases),
+    fixed: { move: "set" },
+  },
+];
 
 interface Options {
   readonly move: "advance" | "retreat" | "set";
@@ -14,7 +40,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-export async function run(options: Options, { out }: Streams): Promise<CommandResult> {
+async function run(options: Options, { out }: Streams): Promise<CommandResult> {
+  const { movePhase } = await import("../../../app/control/commands.ts");
   const { move, phase } = options;
   const result = await movePhase(move === "set" ? { kind: "set", phase: phase as Phase } : { kind: move }, options);
   const holds = result.moved || (options.dryRun === true && result.gates?.open !== false);

@@ -1,17 +1,27 @@
-import {
-  checkTargets,
-  inputFiles,
-  type Method,
-  matchesCsv,
-  overridesFrom,
-  type PnlRun,
-  pnlDocument,
-  renderPnlTable,
-  runPnl,
-  type TradingDayRuleName,
-  writeWhole,
-} from "../../../app/commands.ts";
+import { Option } from "commander";
+import type { Method, PnlRun, TradingDayRuleName } from "../../../app/commands.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, progressOn, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "pnl",
+    about: "the modern engine alone over ledger CSVs",
+    options: [
+      option.trades(),
+      option.prices(),
+      option.marks(),
+      option.method(),
+      new Option("--as-of <time>", "leave out what is later, e.g. 2025-07-24T15:00:00-05:00; a day alone is no time"),
+      option.dayRule(),
+      option.calendar(),
+      new Option("--matches <file>", "write every match of an opening with a closing trade there, as CSV"),
+      option.json(),
+    ],
+    run,
+  },
+];
 
 export interface PnlCommandOptions {
   readonly trades: readonly string[];
@@ -25,7 +35,10 @@ export interface PnlCommandOptions {
   readonly json?: boolean;
 }
 
-export async function run(options: PnlCommandOptions, streams: Streams): Promise<CommandResult> {
+async function run(options: PnlCommandOptions, streams: Streams): Promise<CommandResult> {
+  const { checkTargets, inputFiles, matchesCsv, overridesFrom, pnlDocument, renderPnlTable, runPnl, writeWhole } = await import(
+    "../../../app/commands.ts"
+  );
   const progress = progressOn(streams.err);
   const inputs = options.matches === undefined ? [] : await inputFiles(options);
   if (options.matches !== undefined) await checkTargets([options.matches], inputs);

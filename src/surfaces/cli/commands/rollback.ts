@@ -1,9 +1,31 @@
-import { type DrillReport, drill } from "../../../app/control/drill.ts";
-import { type RollbackReport, rollback, rollbackGradually } from "../../../app/control/rollback.ts";
+import { Option } from "commander";
+import type { DrillReport } from "../../../app/control/drill.ts";
+import type { RollbackReport } from "../../../app/control/rollback.ts";
 import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
+import { durationMs } from "../arguments.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
-import { durationMs } from "./arguments.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "rollback",
+    about: "the emergency: takes everything back to legacy, needs only the control store, and waits until every process obeys",
+    options: [
+      option.reason(),
+      option.actor(),
+      new Option("--wait <duration>", "longest wait for processes to acknowledge (default: until their leases are over)"),
+      new Option("--gradual", "step by step instead: a ramp down that ends in the rollback"),
+      option.dwell(),
+      new Option("--drill", "rehearse it on a scratch store, and write the result into the audit"),
+      option.fleetConfig(),
+      option.store(),
+      option.json(),
+    ],
+    run,
+  },
+];
 
 interface Options {
   readonly config?: string;
@@ -17,7 +39,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-export async function run({ wait, dwell, ...options }: Options, { out, err }: Streams): Promise<CommandResult> {
+async function run({ wait, dwell, ...options }: Options, { out, err }: Streams): Promise<CommandResult> {
+  const { rollback, rollbackGradually } = await import("../../../app/control/rollback.ts");
   const paint = painter(colourful(out));
   if (options.gradual && options.drill) throw mixed("--gradual and --drill are two things", "ask for one of them");
   if (!options.gradual && dwell !== undefined) throw mixed("--dwell is for a gradual rollback", "add --gradual, or leave it out");
@@ -28,6 +51,7 @@ export async function run({ wait, dwell, ...options }: Options, { out, err }: St
     onProgress: waits.report,
   };
   if (options.drill) {
+    const { drill } = await import("../../../app/control/drill.ts");
     const report = await drill(given);
     return options.json ? jsonResult(report, report.ok) : { exitCode: report.ok ? 0 : 1, text: drillText(report, paint) };
   }

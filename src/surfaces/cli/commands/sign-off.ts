@@ -1,6 +1,25 @@
-import { signOff } from "../../../app/control/commands.ts";
-import type { Phase } from "../../../domain/migration/phase.ts";
+import { Argument, Option } from "commander";
+import { type Phase, phases } from "../../../domain/migration/phase.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "sign-off",
+    about: "a person approves a phase (approved), or lets go of legacy for good (legacy_window, in cleanup)",
+    options: [
+      new Option("--actor <name>", "who signs").makeOptionMandatory(),
+      new Option("--note <text>", "what was looked at").makeOptionMandatory(),
+      new Option("--phase <phase>", "for which phase (default: the next one)").choices(phases),
+      option.fleetConfig(),
+      option.store(),
+      option.json(),
+    ],
+    argument: new Argument("<gate>", "approved or legacy_window"),
+    run,
+  },
+];
 
 interface Options {
   readonly gate: string;
@@ -12,7 +31,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-export async function run(options: Options, _streams: Streams): Promise<CommandResult> {
+async function run(options: Options, _streams: Streams): Promise<CommandResult> {
+  const { signOff } = await import("../../../app/control/commands.ts");
   const { gate, actor } = options;
   const phase = await signOff(gate, options);
   if (options.json) return jsonResult({ gate, phase, actor }, true);

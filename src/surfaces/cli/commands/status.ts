@@ -1,19 +1,30 @@
-import { status } from "../../../app/control/commands.ts";
 import type { Status } from "../../../app/control/status.ts";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
-export async function run(
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "status",
+    about: "phase, plan, fleet, gates and the way back, on one screen",
+    options: [option.fleetConfig(), option.store(), option.json()],
+    run,
+  },
+];
+
+async function run(
   options: { readonly config?: string; readonly store?: string; readonly json?: boolean },
   { out }: Streams,
 ): Promise<CommandResult> {
+  const { status } = await import("../../../app/control/commands.ts");
   const found = await status(options);
   if (options.json) return jsonResult(found, true);
   return { exitCode: 0, text: statusText(found, painter(colourful(out))) };
 }
 
 type Paint = ReturnType<typeof painter>;
-type Shown = Awaited<ReturnType<typeof status>>;
+type Shown = Awaited<ReturnType<typeof import("../../../app/control/commands.ts").status>>;
 
 const lists = (names: readonly string[]): string => (names.length === 0 ? "none" : names.map(plain).join(", "));
 

@@ -1,6 +1,18 @@
-import { calendarFindingCodes, checkCalendarFile } from "../../../app/symbols/commands.ts";
+import { Argument } from "commander";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "symbols check",
+    about: "a desk's expiration calendar against the exchange's rules and holidays",
+    options: [option.json()],
+    argument: new Argument("<file>", "the calendar, a CSV file"),
+    run,
+  },
+];
 
 /** What contradicts stands first. */
 const severities: readonly string[] = ["differs", "unchecked", "ambiguous", "form"];
@@ -8,7 +20,8 @@ const severities: readonly string[] = ["differs", "unchecked", "ambiguous", "for
 /** The most findings of one code that are shown. */
 const linesMax = 12;
 
-export async function run(options: { readonly file: string; readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+async function run(options: { readonly file: string; readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+  const { calendarFindingCodes, checkCalendarFile } = await import("../../../app/symbols/commands.ts");
   const checked = await checkCalendarFile(options.file);
   if (options.json) return jsonResult(checked, checked.ok);
   const paint = painter(colourful(out));

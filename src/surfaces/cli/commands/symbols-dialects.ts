@@ -1,7 +1,18 @@
-import { dialectList } from "../../../app/symbols/commands.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
-export async function run(options: { readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "symbols dialects",
+    about: "the dialects, with the form and an example of each kind of symbol",
+    options: [option.json()],
+    run,
+  },
+];
+
+async function run(options: { readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+  const { dialectList } = await import("../../../app/symbols/commands.ts");
   const dialects = dialectList();
   if (options.json) return jsonResult(dialects, true);
   const paint = painter(colourful(out));

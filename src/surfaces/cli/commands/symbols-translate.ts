@@ -1,7 +1,27 @@
-import { dialectOption, openSymbols, symbolLines, type Translation } from "../../../app/symbols/commands.ts";
+import { Argument, Option } from "commander";
+import type { Translation } from "../../../app/symbols/commands.ts";
 import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, painter, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "symbols translate",
+    about: "symbols from one dialect into another: arguments, a file, or stdin",
+    options: [
+      option.from(),
+      new Option("--to <dialect>", "the dialect to write them in").default("canonical"),
+      new Option("--file <file>", "read symbols there, a line each; - is stdin"),
+      option.asOf(),
+      option.calendar(),
+      option.json(),
+    ],
+    argument: new Argument("[symbol...]", "symbols; those with spaces in quotes"),
+    run,
+  },
+];
 
 export interface SymbolsTranslateOptions {
   readonly symbol: readonly string[];
@@ -14,10 +34,11 @@ export interface SymbolsTranslateOptions {
 }
 
 /** Translates while it reads, so that a pipe of any length works line by line. */
-export async function run(options: SymbolsTranslateOptions, { out }: Streams): Promise<CommandResult> {
+async function run(options: SymbolsTranslateOptions, { out }: Streams): Promise<CommandResult> {
+  const { dialectOption, openSymbols, symbolLines } = await import("../../../app/symbols/commands.ts");
   const from = dialectOption("--from", options.from, "auto");
   const to = dialectOption("--to", options.to);
-  const inputs = inputsOf(options);
+  const inputs = inputsOf(options, symbolLines);
   const { symbols } = await openSymbols(options);
   let exitCode: 0 | 1 = 0;
   const translations = async function* (): AsyncGenerator<Translation> {
@@ -37,7 +58,10 @@ export async function run(options: SymbolsTranslateOptions, { out }: Streams): P
   };
 }
 
-function inputsOf({ symbol, file }: SymbolsTranslateOptions): Iterable<string> | AsyncIterable<string> {
+function inputsOf(
+  { symbol, file }: SymbolsTranslateOptions,
+  symbolLines: (file: string) => AsyncIterable<string>,
+): Iterable<string> | AsyncIterable<string> {
   if (symbol.length > 0 && file !== undefined)
     throw new BridgeError("BAD_USAGE", { what: "symbols are given both as arguments and by --file", mend: "use one of them" });
   if (symbol.length > 0) return symbol;

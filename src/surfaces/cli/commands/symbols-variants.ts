@@ -1,6 +1,25 @@
-import { dialectOption, openSymbols, type VariantsDocument, variantsOf } from "../../../app/symbols/commands.ts";
+import { Argument, Option } from "commander";
+import type { VariantsDocument } from "../../../app/symbols/commands.ts";
 import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "symbols variants",
+    about: "the names of one symbol in every dialect",
+    options: [
+      option.from(),
+      new Option("--legacy", "also what each of the desk's old translators would have said"),
+      option.asOf(),
+      option.calendar(),
+      option.json(),
+    ],
+    argument: new Argument("<symbol>", "a symbol; with spaces in quotes"),
+    run,
+  },
+];
 
 export interface SymbolsVariantsOptions {
   readonly symbol: string;
@@ -11,7 +30,8 @@ export interface SymbolsVariantsOptions {
   readonly json?: boolean;
 }
 
-export async function run(options: SymbolsVariantsOptions, { out }: Streams): Promise<CommandResult> {
+async function run(options: SymbolsVariantsOptions, { out }: Streams): Promise<CommandResult> {
+  const { dialectOption, openSymbols, variantsOf } = await import("../../../app/symbols/commands.ts");
   const from = dialectOption("--from", options.from, "auto");
   const found = variantsOf(await openSymbols(options), options.symbol, from, options.legacy === true);
   if (options.json) return jsonResult(found, found.ok);

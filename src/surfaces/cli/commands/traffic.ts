@@ -1,7 +1,27 @@
-import { traffic } from "../../../app/control/commands.ts";
+import { Argument, Option } from "commander";
 import { plain } from "../../../base/plain-text.ts";
+import { durationMs, percentage as percentageOf, percentages } from "../arguments.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
-import { durationMs, percentage as percentageOf, percentages } from "./arguments.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "traffic",
+    about: "the share of the traffic that modern answers in dual_write: at once, or by a ramp that stops when a trigger fires",
+    options: [
+      option.reason(),
+      option.actor(),
+      new Option("--ramp <percentages>", "in steps instead, such as 10,25,50,100"),
+      option.dwell(),
+      option.fleetConfig(),
+      option.store(),
+      option.json(),
+    ],
+    argument: new Argument("[percent]", "0 to 100"),
+    run,
+  },
+];
 
 interface Options {
   readonly percent?: string;
@@ -14,7 +34,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-export async function run({ percent, ramp, dwell, ...options }: Options, _streams: Streams): Promise<CommandResult> {
+async function run({ percent, ramp, dwell, ...options }: Options, _streams: Streams): Promise<CommandResult> {
+  const { traffic } = await import("../../../app/control/commands.ts");
   const { record, note } = await traffic(percent === undefined ? undefined : percentageOf(percent), {
     ...options,
     ...(ramp === undefined ? {} : { ramp: percentages(ramp) }),

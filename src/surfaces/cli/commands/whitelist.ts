@@ -1,5 +1,18 @@
-import { whitelist } from "../../../app/control/commands.ts";
+import { Argument } from "commander";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
+
+const change = {
+  options: [option.reason(), option.actor(), option.fleetConfig(), option.store(), option.json()],
+  argument: new Argument("<user>", "the user's name"),
+  run,
+};
+
+export const commands: readonly CommandSpec[] = [
+  { ...change, name: "whitelist add", about: "lets a user in", fixed: { change: "add" } },
+  { ...change, name: "whitelist remove", about: "takes a user out", fixed: { change: "remove" } },
+];
 
 interface Options {
   readonly change: "add" | "remove";
@@ -11,7 +24,8 @@ interface Options {
   readonly json?: boolean;
 }
 
-export async function run(options: Options, _streams: Streams): Promise<CommandResult> {
+async function run(options: Options, _streams: Streams): Promise<CommandResult> {
+  const { whitelist } = await import("../../../app/control/commands.ts");
   const { change, user } = options;
   const record = await whitelist(change, user, options);
   if (options.json) return jsonResult({ changed: record !== null, epoch: record?.epoch ?? null }, true);

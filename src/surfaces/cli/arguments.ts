@@ -1,4 +1,4 @@
-import { BridgeError } from "../../../base/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 
 export function percentage(text: string): number {
   const value = /^\d{1,3}(\.\d{1,3})?$/.test(text.trim()) ? Number(text) : Number.NaN;

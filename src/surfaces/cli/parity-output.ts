@@ -1,0 +1,37 @@
+import type { Method, ParityReport, TradingDayRuleName } from "../../app/commands.ts";
+import { checkTargets, inputFiles, parityFiles, parityTargets, renderParityTable, writeWhole } from "../../app/commands.ts";
+import { type CommandResult, colourful, jsonResult, type Streams, terminalWidth } from "./terminal.ts";
+
+export interface ParityCommandOptions {
+  readonly config?: string;
+  readonly method?: Method;
+  readonly dayRule?: TradingDayRuleName;
+  readonly json?: boolean;
+  readonly out?: string;
+}
+
+/** The files that a run reads, where it writes a report: none of them may be what `--out` would replace. */
+export async function checkedInputs(
+  out: string | undefined,
+  options: Parameters<typeof inputFiles>[0],
+): Promise<readonly string[]> {
+  if (out === undefined) return [];
+  const inputs = await inputFiles(options);
+  await checkTargets(Object.values(parityTargets(out)), inputs);
+  return inputs;
+}
+
+/** Writes the report where asked, and prints it for a person or a machine. */
+export async function parityResult(
+  report: ParityReport,
+  { json, out }: ParityCommandOptions,
+  inputs: readonly string[],
+  streams: Streams,
+): Promise<CommandResult> {
+  if (out !== undefined) await writeWhole(parityFiles(report, out), inputs);
+  if (json) return jsonResult(report, report.ok);
+  return {
+    exitCode: report.ok ? 0 : 1,
+    text: renderParityTable(report, { colour: colourful(streams.out), width: terminalWidth(streams.out) }),
+  };
+}
