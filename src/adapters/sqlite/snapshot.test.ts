@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readSnapshot } from "./snapshot.ts";
 
 /** What happens to the database at the very moment at which a file of it has been copied, or is about to be. */
@@ -45,7 +47,7 @@ afterEach(() => {
 const values = (waitMsMax = 5_000): Promise<unknown[]> =>
   readSnapshot(path, (database) => database.prepare("SELECT value FROM t").pluck().all(), { waitMsMax });
 
-const once = (act: () => void): ((file: string) => void) => {
+const onlyOnce = (act: () => void): ((file: string) => void) => {
   let done = false;
   return () => {
     if (!done) act();
@@ -62,7 +64,7 @@ test("a database at rest is copied once", async () => {
 
 test.each(["delete", "truncate", "persist"])("a commit during the copy (journal mode %s): copied again", async (mode) => {
   desk.pragma(`journal_mode = ${mode}`);
-  copying.after = once(() => commit("second"));
+  copying.after = onlyOnce(() => commit("second"));
   expect(await values()).toEqual(["first", "second"]);
   expect(copying.count).toBe(2);
 });
@@ -70,7 +72,7 @@ test.each(["delete", "truncate", "persist"])("a commit during the copy (journal 
 test("a transaction that begins during the copy and stays open: copied again, with its journal, and rolled back there", async () => {
   desk.pragma("cache_size = 1");
   desk.prepare("INSERT INTO t VALUES (?)").run("x".repeat(100_000));
-  copying.after = once(() => desk.exec(`BEGIN; UPDATE t SET value = '${"y".repeat(100_000)}'`));
+  copying.after = onlyOnce(() => desk.exec(`BEGIN; UPDATE t SET value = '${"y".repeat(100_000)}'`));
   expect((await values()).map((value) => String(value)[0])).toEqual(["f", "x"]);
   expect(copying.count).toBe(3);
 });
@@ -88,7 +90,7 @@ test("another transaction's journal after the copy than before it: copied again"
   desk.pragma("cache_size = 1");
   const spill = (first: string): void => void desk.exec(`BEGIN; UPDATE t SET value = '${first.repeat(100_000)}'`);
   spill("x");
-  copying.after = once(() => {
+  copying.after = onlyOnce(() => {
     desk.exec("COMMIT");
     spill("y");
   });
@@ -110,7 +112,7 @@ test("a WAL that only grows during the copy is copied once, whether its pages re
 test("a WAL that starts over during the copy: copied again", async () => {
   desk.pragma("journal_mode = wal");
   commit("second");
-  copying.after = once(() => {
+  copying.after = onlyOnce(() => {
     desk.pragma("wal_checkpoint(RESTART)");
     commit("third");
   });
@@ -121,18 +123,18 @@ test("a WAL that starts over during the copy: copied again", async () => {
 test("a WAL that appears during the copy, and one that goes: copied again", async () => {
   desk.pragma("journal_mode = wal");
   desk.pragma("wal_checkpoint(TRUNCATE)");
-  copying.after = once(() => commit("second"));
+  copying.after = onlyOnce(() => commit("second"));
   expect(await values()).toEqual(["first", "second"]);
-  copying.before = once(() => desk.close());
+  copying.before = onlyOnce(() => desk.close());
   expect(await values()).toEqual(["first", "second"]);
 });
 
 test("a database that never stands still is busy, with what to do", async () => {
   copying.after = () => commit("another");
-  await expect(values(30)).rejects.toMatchObject({
+  await expect(values(500)).rejects.toMatchObject({
     code: "DATABASE_BUSY",
     where: path,
-    message: expect.stringContaining("30 ms"),
+    message: expect.stringContaining("500 ms"),
     mend: expect.stringContaining("backup"),
   });
   expect(copying.count).toBeGreaterThan(1);
@@ -165,4 +167,55 @@ test("what reads cannot write, and its own errors come through", async () => {
       { waitMsMax: 0 },
     ),
   ).rejects.toBe(own);
+});
+
+const beside = {
+  folder: (name: string) => mkdirSync(name),
+  pipe: (name: string) => execFileSync("mkfifo", [name]),
+  "link to itself": (name: string) => symlinkSync(name, name),
+};
+for (const [kind, make] of Object.entries(beside))
+  test.each(["-wal", "-journal"])(`a ${kind} in the place of the database's %s is named as unreadable`, async (suffix) => {
+    const other = join(folder, "other.db");
+    copyFileSync(path, other);
+    make(`${other}${suffix}`);
+    await expect(readSnapshot(other, () => "read", { waitMsMax: 0 })).rejects.toMatchObject({
+      code: "UNREADABLE",
+      where: `${other}${suffix}`,
+    });
+  });
+
+describe("a process that is ended while it reads a copy", () => {
+  /** A process that reads a snapshot, and is held up there until the file `go` exists. */
+  const reading = async (): Promise<ChildProcess> => {
+    const script = `
+      import { existsSync, writeSync } from "node:fs";
+      import { readSnapshot } from ${JSON.stringify(new URL("snapshot.ts", import.meta.url).href)};
+      await readSnapshot(${JSON.stringify(path)}, () => {
+        writeSync(1, "reading");
+        while (!existsSync(${JSON.stringify(join(folder, "go"))})) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      }, { waitMsMax: 0 });`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    return child;
+  };
+
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("by %s ends by it, and leaves no copy", async (signal) => {
+    const child = await reading();
+    const closed = once(child, "close");
+    child.kill(signal);
+    writeFileSync(join(folder, "go"), "");
+    expect(await closed).toEqual([null, signal]);
+    expect(readdirSync(tmpdir())).toEqual([]);
+  });
+
+  test("by SIGKILL leaves its copy to the next reader, which removes it", async () => {
+    const child = await reading();
+    const closed = once(child, "close");
+    child.kill("SIGKILL");
+    await closed;
+    expect(readdirSync(tmpdir())).toHaveLength(1);
+    expect(await values()).toEqual(["first"]);
+    expect(readdirSync(tmpdir())).toEqual([]);
+  });
 });

@@ -22,7 +22,7 @@ import {
   constants,
   copyFileSync,
   fstatSync,
-  mkdtempSync,
+  mkdirSync,
   openSync,
   readSync,
   realpathSync,
@@ -31,9 +31,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextRound, setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
+import { holdTemporary, removeLeftovers, temporaryName } from "../../platform/temporaries.ts";
 
 /** Pauses between attempts double up to this. */
 const pauseMsMax = 50;
@@ -51,10 +52,11 @@ export async function readSnapshot<T>(
   { waitMsMax }: { readonly waitMsMax: number },
 ): Promise<T> {
   const source = realFile(path);
+  await removeLeftovers(tmpdir());
   const started = performance.now();
   let damaged = 0;
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
-    const attempt = tryOnce(source, path, read);
+    const attempt = await tryOnce(source, path, read);
     if (attempt.kind === "read") return attempt.value;
     if (attempt.kind === "damaged") {
       damaged += 1;
@@ -75,21 +77,28 @@ type Attempt<T> =
   | { readonly kind: "changed" }
   | { readonly kind: "damaged"; readonly error: BridgeError };
 
-/** Synchronous, so that as little time as possible passes between the two looks at the file. */
-function tryOnce<T>(source: string, path: string, read: (database: Database.Database) => T): Attempt<T> {
+/** One attempt in a temporary folder of its own, which is removed also where a signal ends the process meanwhile. */
+async function tryOnce<T>(source: string, path: string, read: (database: Database.Database) => T): Promise<Attempt<T>> {
   const folder = temporaryFolder();
+  using _held = holdTemporary(folder);
   try {
-    const copy = join(folder, "copy.db");
-    const before = look(source, path, "database");
-    copyAs(source, copy, path);
-    if (before.journal !== null && !copyIfThere(`${source}-journal`, `${copy}-journal`, path)) return { kind: "changed" };
-    if (before.wal !== null && !copyIfThere(`${source}-wal`, `${copy}-wal`, path)) return { kind: "changed" };
-    if (!isOneState(before, look(source, path, "journals"))) return { kind: "changed" };
-    const error = recover(copy, path);
-    return error === undefined ? { kind: "read", value: readCopy(copy, path, read) } : { kind: "damaged", error };
+    return copyAndRead(source, path, join(folder, "copy.db"), read);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    // A signal that came during the copy is delivered by the next round of the event loop: a handler must be there for it.
+    for (let round = 0; round < 2; round++) await nextRound();
   }
+}
+
+/** Synchronous, so that as little time as possible passes between the two looks at the file. */
+function copyAndRead<T>(source: string, path: string, copy: string, read: (database: Database.Database) => T): Attempt<T> {
+  const before = look(source, path, "database");
+  copyAs(source, copy, path);
+  if (before.journal !== null && !copyIfThere(`${source}-journal`, `${copy}-journal`)) return { kind: "changed" };
+  if (before.wal !== null && !copyIfThere(`${source}-wal`, `${copy}-wal`)) return { kind: "changed" };
+  if (!isOneState(before, look(source, path, "journals"))) return { kind: "changed" };
+  const error = recover(copy, path);
+  return error === undefined ? { kind: "read", value: readCopy(copy, path, read) } : { kind: "damaged", error };
 }
 
 interface Look {
@@ -119,8 +128,8 @@ const journalMagic = Buffer.from("d9d505f920a163d7", "hex");
  */
 function look(source: string, path: string, first: "database" | "journals"): Look {
   const early = first === "database" ? headOf(source, 100, path) : undefined;
-  const journal = headOf(`${source}-journal`, 28, path);
-  const wal = headOf(`${source}-wal`, 32, path);
+  const journal = headOf(`${source}-journal`, 28);
+  const wal = headOf(`${source}-wal`, 32);
   const database = early ?? headOf(source, 100, path);
   if (database === undefined) throw unreadable(path, "ENOENT");
   const { bytes, stats } = database;
@@ -139,42 +148,42 @@ function look(source: string, path: string, first: "database" | "journals"): Loo
   };
 }
 
-/** The first bytes of a file, fewer where it is shorter; undefined where there is no such file. */
-function headOf(file: string, length: number, path: string) {
-  let descriptor: number;
+/** The first bytes of a file, fewer where it is shorter; undefined where there is no such file. `shown` is its name in an error. */
+function headOf(file: string, length: number, shown = file) {
+  let descriptor: number | undefined;
   try {
-    descriptor = openSync(file, "r");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw unreadable(path, cause);
-  }
-  try {
+    // Without O_NONBLOCK the opening of a pipe waits for its writer.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!fstatSync(descriptor).isFile()) throw notRegular(shown);
     const buffer = Buffer.alloc(length);
     const filled = readSync(descriptor, buffer, 0, length, 0);
     return { bytes: buffer.subarray(0, filled), stats: fstatSync(descriptor, { bigint: true }) };
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw cause instanceof BridgeError ? cause : unreadable(shown, cause);
   } finally {
-    closeSync(descriptor);
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
-function copyIfThere(from: string, to: string, path: string): boolean {
+function copyIfThere(from: string, to: string): boolean {
   try {
-    copyAs(from, to, path);
+    copyAs(from, to);
     return true;
   } catch (error) {
-    if (error instanceof BridgeError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return false;
+    if (error instanceof BridgeError && codeOf(error.cause) === "ENOENT") return false;
     throw error;
   }
 }
 
 /** A clone where the file system can make one: that takes no time and no room. */
-function copyAs(from: string, to: string, path: string): void {
+function copyAs(from: string, to: string, shown = from): void {
   try {
     copyFileSync(from, to, constants.COPYFILE_FICLONE);
     chmodSync(to, 0o600);
   } catch (cause) {
-    const { code = "" } = cause as NodeJS.ErrnoException;
-    throw ["ENOSPC", "EDQUOT", "EROFS", "EFBIG"].includes(code) ? noRoom(code, cause) : unreadable(path, cause);
+    const code = codeOf(cause);
+    throw ["ENOSPC", "EDQUOT", "EROFS", "EFBIG"].includes(code) ? noRoom(code, cause) : unreadable(shown, cause);
   }
 }
 
@@ -223,7 +232,7 @@ function realFile(path: string): string {
   try {
     // SQLite keeps journals beside the file that a link leads to.
     const real = realpathSync(path);
-    if (!statSync(real).isFile()) throw new BridgeError("UNREADABLE", { what: "this is no regular file", where: path });
+    if (!statSync(real).isFile()) throw notRegular(path);
     return real;
   } catch (cause) {
     throw cause instanceof BridgeError ? cause : unreadable(path, cause);
@@ -232,11 +241,16 @@ function realFile(path: string): string {
 
 function temporaryFolder(): string {
   try {
-    return mkdtempSync(join(tmpdir(), "pnl-bridge-"));
+    const folder = join(tmpdir(), temporaryName());
+    mkdirSync(folder, { mode: 0o700 });
+    return folder;
   } catch (cause) {
-    throw noRoom((cause as NodeJS.ErrnoException).code ?? "", cause);
+    throw noRoom(codeOf(cause), cause);
   }
 }
+
+const notRegular = (path: string): BridgeError =>
+  new BridgeError("UNREADABLE", { what: "this is no regular file", where: path, mend: "name a database file" });
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such database",
@@ -244,7 +258,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 function unreadable(path: string, cause: unknown): BridgeError {
-  const code = typeof cause === "string" ? cause : ((cause as NodeJS.ErrnoException).code ?? String(cause));
+  const code = typeof cause === "string" ? cause : codeOf(cause) || String(cause);
   return new BridgeError("UNREADABLE", { what: reasons[code] ?? `the database cannot be read: ${code}`, where: path, cause });
 }
 
