@@ -20,6 +20,7 @@ const service = {
 };
 const { url } = await startGateway({
   ...config.gateway,
+  ...config.gateway.listen,
   bridge: { service: service as unknown as GatewayOptions["bridge"]["service"], evidence: undefined },
   localActor: "bench",
 });

@@ -38,7 +38,7 @@ test("the built-in configuration: every value, each by default", async () => {
       "systems.modern.name "modern-engine"",
       "stores.control null",
       "watch.trade_ledger null",
-      "watch.market_prices null",
+      "watch.market_prices []",
       "gateway.listen "127.0.0.1:8080"",
       "gateway.allowed_hosts []",
       "gateway.rate_limit_per_s 0",
@@ -90,8 +90,12 @@ test.each([
   expect(JSON.stringify([...valuesOf(text).values()])).not.toContain("hunter2");
 });
 
-test("what nothing obeys is named apart", () => {
-  const { values, unused } = configSources("reports: { dir: ./x }\n", "desk.yaml");
-  expect(unused).toEqual(["reports"]);
-  expect(values.some(({ key }) => key.startsWith("reports"))).toBe(false);
+test("a key without an effect is listed, and marked so, where the file sets it", () => {
+  const { values, unused } = configSources("reports: { dir: ./x }\nexclusions:\ngates: { days: 7 }\n", "desk.yaml");
+  expect(unused).toEqual(["reports.dir", "gates.days"]);
+  expect(values.filter(({ hasNoEffect }) => hasNoEffect)).toEqual([
+    { key: "reports.dir", value: "./x", from: "desk.yaml:1:17", hasNoEffect: true },
+    { key: "gates.days", value: 7, from: "desk.yaml:3:16", hasNoEffect: true },
+  ]);
+  expect(values.some(({ key }) => /^(?:gates\.profile|exclusions)/.test(key))).toBe(false);
 });

@@ -1,8 +1,9 @@
-import { readConfig, readConfigText } from "./config.ts";
+import { readConfig, readConfigText, wholeFile } from "./config.ts";
+import { keys } from "./keys.ts";
 import { pathKey } from "./located-yaml.ts";
-import { wholeFile } from "./whole-file.ts";
+import { kindAt, valueAt } from "./table.ts";
 
-/** A value that is in force, and who said so. */
+/** A value that is in force, and where it comes from. */
 export interface ConfigValue {
   /** Dotted: `migration.traffic_routing.new_system_percentage`. */
   readonly key: string;
@@ -10,28 +11,36 @@ export interface ConfigValue {
   readonly value: string | number | boolean | null | readonly string[];
   /** `default`, or `file:line:column`. */
   readonly from: string;
+  /** Present where the key has no effect in this version. */
+  readonly hasNoEffect?: true;
 }
 
 /** A configuration as a list. */
 export interface ConfigListing {
   readonly values: readonly ConfigValue[];
-  /** Dotted names of what the file says and nothing obeys yet. */
+  /** Dotted names of keys that the file sets and that have no effect in this version. */
   readonly unused: readonly string[];
 }
 
-/** Of a file, or of the built-in one: every value, in the order of the contract. Throws as `loadConfig`. */
+/**
+ * Lists every value of a file, or of the built-in configuration, in the order of the table. Keys without an effect are
+ * listed where the file sets them. Throws as `loadConfig`.
+ */
 export const listConfig = async (path: string | undefined): Promise<ConfigListing> =>
   path === undefined ? configSources("", "") : configSources(await readConfigText(path), path);
 
 /** Throws as `parseConfig`. */
 export function configSources(text: string, file: string): ConfigListing {
   const { config, yaml } = readConfig(text, file);
-  const values = [...leavesOf(wholeFile(config), [])].map(({ path, value }): ConfigValue => {
+  const values = [...leavesOf(wholeFile(config), [])].flatMap(({ path, value }): readonly ConfigValue[] => {
     const place = yaml.places.get(pathKey(path));
-    // A key without a value says nothing; one that says null says it where null is what holds.
-    const isSaid = place !== undefined && (value === null ? place.shown !== "" : saidAt(yaml.value, path) !== null);
+    // A key without a value sets nothing; one that says null sets it where null is what holds.
+    const isSet = place !== undefined && (value === null ? place.shown !== "" : valueAt(yaml.value, path) !== null);
     const key = path.join(".");
-    return { key, value: shown(key, value), from: isSaid ? `${file}:${yaml.lineAndColumn(place.valueOffset)}` : "default" };
+    const from = isSet ? `${file}:${yaml.lineAndColumn(place.valueOffset)}` : "default";
+    const row = keys.find((row) => row.path === key || key.startsWith(`${row.path}.`));
+    if (row?.hasNoEffect !== true) return [{ key, value: shown(path, value), from }];
+    return config.unused.includes(row.path) ? [{ key, value: shown(path, value), from, hasNoEffect: true }] : [];
   });
   return { values, unused: config.unused };
 }
@@ -41,24 +50,17 @@ interface Leaf {
   readonly value: ConfigValue["value"];
 }
 
+/** A list of texts is a leaf; a list of sections is a section whose keys are numbers. */
 function* leavesOf(value: unknown, path: readonly string[]): Generator<Leaf> {
   if (value === undefined) return;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  const isTexts = Array.isArray(value) && value.every((item) => typeof item !== "object");
+  if (typeof value !== "object" || value === null || isTexts) {
     yield { path, value: value as ConfigValue["value"] };
     return;
   }
   for (const [key, inner] of Object.entries(value)) yield* leavesOf(inner, [...path, key]);
 }
 
-const saidAt = (file: unknown, path: readonly string[]): unknown =>
-  path.reduce<unknown>((inner, key) => (inner as Readonly<Record<string, unknown>> | null)?.[key], file);
-
-/** Webhooks are known to whoever knows their path; a database's address may have a password, before its host or behind it. */
-function shown(key: string, value: ConfigValue["value"]): ConfigValue["value"] {
-  if (typeof value !== "string") return value;
-  if (key === "migration.monitoring.alert_url") return `${new URL(value).origin}/…`;
-  if (key === "stores.control" && value.startsWith("sqlite:")) return value;
-  if (key === "stores.control" || /^systems\.(?:legacy|modern)\.url$/.test(key))
-    return value.replace(/\/\/.*@/s, "//…@").replace(/[?#].*/s, "?…");
-  return value;
+function shown(path: readonly string[], value: ConfigValue["value"]): ConfigValue["value"] {
+  return typeof value === "string" ? (kindAt(keys, path)?.show?.(value) ?? value) : value;
 }

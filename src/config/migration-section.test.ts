@@ -2,8 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { phases } from "../domain/migration/phase.ts";
 import { planOf } from "../domain/migration/plan.ts";
-import { defaultConfig, migrationSection, parseConfig, readMigrationSection } from "./index.ts";
-import { wholeFile } from "./whole-file.ts";
+import { defaultConfig, migrationSection, parseConfig, readMigrationSection, wholeFile } from "./index.ts";
 
 const sectionOf = (yaml: string): string => migrationSection(parseConfig(yaml, "desk.yaml"));
 
@@ -11,7 +10,7 @@ test("the text of the defaults says all of them", () => {
   expect(sectionOf("")).toBe(
     '{"approvals":{"two_person":[]},' +
       '"feature_flags":{"use_new_calculator":false,"use_new_reports":false,"use_new_storage":false},' +
-      '"monitoring":{"alert_url":null},"phase":"shadow_mode",' +
+      '"phase":"shadow_mode",' +
       '"traffic_routing":{"bucket_by":"book","new_system_percentage":0,"user_denylist":[],"user_whitelist":[]},' +
       '"triggers":{"error_calls_min":20,"error_rate":0.5,"owed_age_s":30,"quarantine":true,"served_mismatch":true,"window_s":10},' +
       '"validation":{"alert_on_mismatch":true,"comparison_threshold":"0.01","position_threshold":"0.0001"}}',
@@ -40,11 +39,10 @@ test.each([
     "migration: { approvals: { two_person: [primary_switch, cleanup] } }",
   ],
   [
-    "the letters of a host",
-    "migration: { monitoring: { alert_url: HTTP://Hooks.example } }",
-    "migration: { monitoring: { alert_url: http://hooks.example/ } }",
+    "what a process logs, and where it sends its alerts",
+    "migration: { monitoring: { log_all_calculations: false, performance_tracking: false, alert_url: http://x } }",
+    "",
   ],
-  ["what a process logs", "migration: { monitoring: { log_all_calculations: false, performance_tracking: false } }", ""],
   ["the other sections", "gateway: { listen: 127.0.0.1:1 }\ncontrol: { instance: a }", ""],
 ])("files that mean the same have the same text: %s", (_, one, other) => {
   expect(sectionOf(one)).toBe(sectionOf(other));
@@ -58,7 +56,6 @@ test.each([
   "traffic_routing: { bucket_by: user }",
   "feature_flags: { use_new_reports: true }",
   "validation: { alert_on_mismatch: false }",
-  "monitoring: { alert_url: http://x }",
   "approvals: { two_person: [dual_write] }",
   "triggers: { owed_age_s: 14 }",
 ])("files that differ in %s have other texts", (said) => {
@@ -95,7 +92,6 @@ test("property: what is read back is what was said, and its text is the same aga
         twoPerson: inOrder,
         triggers: config.triggers,
         validation: config.validation,
-        alertUrl: null,
       });
       expect(migrationSection(parseConfig(JSON.stringify(wholeFile(config)), "whole.yaml"))).toBe(text);
     }),
@@ -116,7 +112,7 @@ describe("a text that is none is refused", () => {
     [text.replace('"phase"', '"phase":"cleanup","phase"'), "stands twice"],
     [text.replace("read_only", "primary_switch"), "needs the flags"],
     [text.replace('"error_rate":0.5', '"error_rate":5'), "error_rate must be"],
-    [text.replace('"alert_url":null', '"alert_url":"ftp://x/hunter2"'), "alert_url must be"],
+    [text.replace('"phase"', '"monitoring":{"alert_url":"ftp://x/hunter2"},"phase"'), "alert_url must be"],
   ])("%s", (said, why) => {
     expect(() => readMigrationSection(said)).toThrow(
       expect.objectContaining({ code: "BAD_CONFIG", message: expect.stringContaining(why), where: "" }),
@@ -151,4 +147,11 @@ test("what an older program has left out has its default", () => {
     triggers: defaultConfig.triggers,
     twoPerson: [],
   });
+});
+
+test("the address for alerts that an older program has published is accepted, ignored and named", () => {
+  const older = '{"phase":"read_only","monitoring":{"alert_url":"https://hooks.example/hunter2"}}';
+  expect(readMigrationSection(older).ignored).toEqual(["migration.monitoring.alert_url"]);
+  expect(readMigrationSection('{"phase":"read_only","monitoring":{"alert_url":null}}').ignored).toEqual([]);
+  expect(JSON.stringify(readMigrationSection(older))).not.toContain("hunter2");
 });

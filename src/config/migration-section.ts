@@ -5,8 +5,7 @@
 import { BridgeError } from "../base/errors.ts";
 import type { PlanInput } from "../domain/migration/plan.ts";
 import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
-import { type Config, configBytesMax, readConfig } from "./config.ts";
-import { fleetWide } from "./whole-file.ts";
+import { type Config, configBytesMax, readConfig, wholeFile } from "./config.ts";
 
 /** What a published section says. */
 export interface MigrationSection {
@@ -14,12 +13,17 @@ export interface MigrationSection {
     Pick<PlanInput, "phase" | "flags" | "newSystemPercentage" | "userWhitelist" | "userDenylist" | "bucketBy">
   >;
   readonly validation: Config["validation"];
-  readonly alertUrl: string | null;
   readonly twoPerson: Config["approvals"]["twoPerson"];
   readonly triggers: TriggerLimits;
+  /** Dotted names of what an older program has published and no process obeys: it belongs to each process. */
+  readonly ignored: readonly string[];
 }
 
-export const migrationSection = (config: Config): string => JSON.stringify(sorted(fleetWide(config)));
+export function migrationSection(config: Config): string {
+  const { migration } = wholeFile(config) as { readonly migration: Readonly<Record<string, unknown>> };
+  const { monitoring: _, ...fleetWide } = migration;
+  return JSON.stringify(sorted(fleetWide));
+}
 
 /** A character of the file may be six in JSON. */
 const textBytesMax = 6 * configBytesMax;
@@ -36,9 +40,9 @@ export function readMigrationSection(text: string): MigrationSection {
   return {
     plan: { phase, flags, newSystemPercentage, userWhitelist, userDenylist, bucketBy },
     validation,
-    alertUrl: monitoring.alertUrl,
     twoPerson: approvals.twoPerson,
     triggers,
+    ignored: monitoring.alertUrl === null ? [] : ["migration.monitoring.alert_url"],
   };
 }
 

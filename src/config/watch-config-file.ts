@@ -10,8 +10,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BridgeError } from "../base/errors.ts";
-import { type Config, parseConfig, readConfigText } from "./config.ts";
-import { wholeFile } from "./whole-file.ts";
+import { type Config, parseConfig, readConfigText, wholeFile } from "./config.ts";
 
 export interface ConfigWatch {
   /** Called when what the file means has changed, and when a bad file has become good again. Must not throw. */

@@ -201,7 +201,7 @@ describe("the two built-in systems over one folder of ledgers", () => {
   it("are given as a configuration too, with paths that begin at the working folder", async () => {
     const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
     const read = await loadConfig(configIn(folder));
-    const config: Config = { ...read, watch: { tradeLedger: join(folder, "ledgers"), marketPrices: null } };
+    const config: Config = { ...read, watch: { ...read.watch, tradeLedger: join(folder, "ledgers") } };
     const { bridge } = await open(folder, { config });
     expect((await bridge.service.call("openPositions", {})).value.positions).toMatchObject([{ quantity: "1" }]);
     const elsewhere = await open(folder, { config: read });

@@ -200,7 +200,7 @@ function worldOf({ watch, systems }: Config, folder: string): LedgerWorld | unde
   const isDesk = Object.values(systems).some((system) => system.kind === "builtin" && system.name === "legacy-desk");
   return new LedgerWorld({
     trades: [resolve(folder, watch.tradeLedger)],
-    ...(watch.marketPrices === null ? {} : { prices: [resolve(folder, watch.marketPrices)] }),
+    ...(watch.marketPrices.length === 0 ? {} : { prices: watch.marketPrices.map((prices) => resolve(folder, prices)) }),
     ...(isDesk ? { dayRule: "calendar" as const, netBooks: true } : {}),
   });
 }

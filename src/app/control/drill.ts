@@ -35,7 +35,11 @@ export async function drill(options: RollbackOptions): Promise<DrillReport> {
       const { record } = await operator.overview();
       // Nobody is to be woken by it.
       const monitoring = { ...settings.config.monitoring, alertUrl: null };
-      const config: Config = { ...settings.config, monitoring, stores: { control: `sqlite:${join(folder, "control.db")}` } };
+      const config: Config = {
+        ...settings.config,
+        monitoring,
+        stores: { ...settings.config.stores, control: `sqlite:${join(folder, "control.db")}` },
+      };
       const report = await withScratch({ config, folder }, record, planes, byOf(options));
       const { ok, ...evidence } = report;
       await store.note({ ...byOf(options), action: "drill", evidence: { ok, ...evidence } });

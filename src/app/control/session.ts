@@ -69,7 +69,7 @@ export async function settingsOf({ config: path, store }: StoreOptions): Promise
   // What is typed is relative to where it is typed.
   const typed = store === undefined ? undefined : sqliteFile(store);
   const control = typed === undefined ? store : `sqlite:${resolve(typed)}`;
-  return { config: control === undefined ? config : { ...config, stores: { control } }, folder };
+  return { config: control === undefined ? config : { ...config, stores: { ...config.stores, control } }, folder };
 }
 
 /** With the store named, a file that merely lies here and is broken is no hindrance: it may be what the rollback is for. */

@@ -66,6 +66,7 @@ function open(config: Config, bridge: PnlBridge, observations: Observations, { l
   });
   return startGateway({
     ...gateway,
+    ...gateway.listen,
     bridge,
     control: bridge.control,
     observations,

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { BridgeError } from "../../base/errors.ts";
-import { Access, type AccessOptions } from "./access.ts";
+import { Access, type AccessOptions, roles } from "./access.ts";
 import { HttpProblem } from "./problems.ts";
 
-const noTokens = { viewer: null, operator: null, admin: null };
-const local: AccessOptions = { host: "127.0.0.1", tokens: noTokens, allowedHosts: [], localActor: "amy" };
-const variables = { viewer: "VIEWER", operator: "OPERATOR", admin: "ADMIN" };
+const local: AccessOptions = { host: "127.0.0.1", tokens: [], allowedHosts: [], localActor: "amy" };
+const variables = roles.map((role) => ({ name: role, role, env: role.toUpperCase() }));
 const env = { VIEWER: "viewer-0123456789", OPERATOR: "operator-0123456789", ADMIN: "admin-0123456789" };
 
 const statusOf = (work: () => unknown): number => {
@@ -69,8 +68,10 @@ describe("with tokens", () => {
     expect(statusOf(() => access.caller(authorization, needs))).toBe(status);
   });
 
-  it("the audit gets the role, never the token", () => {
+  it("the audit gets the role or the person's name, never the token", () => {
     expect(access.caller(`Bearer ${env.OPERATOR}`, "viewer")).toEqual({ role: "operator", actor: "operator" });
+    const people = new Access({ ...local, tokens: [{ name: "amy", role: "operator", env: "OPERATOR" }] }, env);
+    expect(people.caller(`Bearer ${env.OPERATOR}`, "operator")).toEqual({ role: "operator", actor: "amy" });
   });
 
   it("a page of another site is refused there too, and any host is fine", () => {
@@ -83,8 +84,8 @@ describe("with tokens", () => {
 describe("is refused at the start, without a secret in the message:", () => {
   it.each([
     ["no tokens beyond this machine", { host: "0.0.0.0" }, {}],
-    ["a token that is not there", { tokens: { ...noTokens, admin: "ADMIN" } }, {}],
-    ["a token that is guessed soon", { tokens: { ...noTokens, admin: "ADMIN" } }, { ADMIN: "hunter2" }],
+    ["a token that is not there", { tokens: variables.slice(2) }, {}],
+    ["a token that is guessed soon", { tokens: variables.slice(2) }, { ADMIN: "hunter2" }],
     ["one token for two roles", { tokens: variables }, { ...env, ADMIN: env.VIEWER }],
   ])("%s", (_, options, given) => {
     const refused = () => new Access({ ...local, ...options }, given);

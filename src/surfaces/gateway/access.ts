@@ -6,7 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { BridgeError } from "../../base/errors.ts";
-import { isLoopback, type TokenRole, tokenRoles } from "../../config/index.ts";
+import { isLoopback, type TokenHolder, type TokenRole, tokenRoles } from "../../config/index.ts";
 import { HttpProblem } from "./problems.ts";
 
 /** In their order: each may do what those before it may. */
@@ -17,8 +17,8 @@ export const mayDo = (role: Role, needs: Role): boolean => roles.indexOf(role) >
 
 export interface AccessOptions {
   readonly host: string;
-  /** The environment variable that holds each role's token. */
-  readonly tokens: Readonly<Record<Role, string | null>>;
+  /** Who has a token, and the environment variable that holds it. */
+  readonly tokens: readonly TokenHolder[];
   /** Names, with a port or without, by which the gateway is also reached. */
   readonly allowedHosts: readonly string[];
   /** Whom the audit names where there are no tokens. */
@@ -34,7 +34,7 @@ export interface Caller {
 const tokenLengthMin = 16;
 
 export class Access {
-  readonly #tokens: readonly { readonly role: Role; readonly digest: Buffer }[];
+  readonly #tokens: readonly { readonly caller: Caller; readonly digest: Buffer }[];
   readonly #checksHost: boolean;
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #local: Caller;
@@ -43,17 +43,16 @@ export class Access {
 
   /** Throws BAD_CONFIG where a token is missing, or nobody could be told from anybody. */
   constructor({ host, tokens, allowedHosts, localActor }: AccessOptions, env: NodeJS.ProcessEnv) {
-    const named = roles.flatMap((role) => (tokens[role] === null ? [] : [{ role, variable: tokens[role] }]));
-    if (named.length === 0 && !isLoopback(host))
+    if (tokens.length === 0 && !isLoopback(host))
       throw badTokens(`gateway.listen is beyond this machine (${host}), and there are no tokens`);
     const seen = new Set<string>();
-    this.#tokens = named.map(({ role, variable }) => {
+    this.#tokens = tokens.map(({ name, role, env: variable }) => {
       const token = env[variable] ?? "";
       if (token.length < tokenLengthMin)
-        throw badTokens(`the token of ${role} is not in ${variable}, or shorter than ${tokenLengthMin} characters`);
-      if (seen.has(token)) throw badTokens(`the token of ${role} is another role's too`);
+        throw badTokens(`the token of ${name} is not in ${variable}, or shorter than ${tokenLengthMin} characters`);
+      if (seen.has(token)) throw badTokens(`the token of ${name} is somebody else's too`);
       seen.add(token);
-      return { role, digest: digestOf(token) };
+      return { caller: { role, actor: name }, digest: digestOf(token) };
     });
     this.#checksHost = isLoopback(host) || allowedHosts.length > 0;
     this.#allowedHosts = new Set(allowedHosts.map((name) => name.toLowerCase()));
@@ -82,21 +81,21 @@ export class Access {
   caller(authorization: string | undefined, needs: Role): Caller {
     if (!this.hasTokens) return this.#local;
     const given = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
-    const role = given === undefined ? undefined : this.#roleOf(given);
-    if (role === undefined)
+    const caller = given === undefined ? undefined : this.#callerOf(given);
+    if (caller === undefined)
       throw new HttpProblem(401, "REFUSED", given === undefined ? "there is no token" : "nobody has this token", {
         mend: "send authorization: Bearer TOKEN",
       });
-    if (!mayDo(role, needs))
-      throw new HttpProblem(403, "REFUSED", `a ${role} may not do this`, { mend: `it takes the token of ${needs}` });
-    return { role, actor: role };
+    if (!mayDo(caller.role, needs))
+      throw new HttpProblem(403, "REFUSED", `a ${caller.role} may not do this`, { mend: `it takes the token of ${needs}` });
+    return caller;
   }
 
   /** Takes as long for a wrong token as for a right one: all are compared, in constant time, by digest. */
-  #roleOf(token: string): Role | undefined {
+  #callerOf(token: string): Caller | undefined {
     const digest = digestOf(token);
-    let found: Role | undefined;
-    for (const known of this.#tokens) if (timingSafeEqual(known.digest, digest)) found = known.role;
+    let found: Caller | undefined;
+    for (const known of this.#tokens) if (timingSafeEqual(known.digest, digest)) found = known.caller;
     return found;
   }
 

@@ -94,7 +94,7 @@ async function desk({
   const gateway = await startGateway({
     host: "127.0.0.1",
     port: 0,
-    tokens: { viewer: null, operator: null, admin: null },
+    tokens: [],
     allowedHosts: [],
     localActor: "amy",
     rateLimitPerS: 0,
@@ -409,9 +409,12 @@ describe("a web page that an operator has open", () => {
 
 describe("roles", () => {
   const env = { V: "viewer-0123456789", O: "operator-0123456789" };
-  const tokens = { viewer: "V", operator: "O", admin: null };
+  const tokens: GatewayOptions["tokens"] = [
+    { name: "viewer", role: "viewer", env: "V" },
+    { name: "amy", role: "operator", env: "O" },
+  ];
 
-  it("viewers read and call, operators also move, and the audit names the role", async () => {
+  it("viewers read and call, operators also move, and the audit names the person, or the role", async () => {
     const { url, place } = await desk({ tokens, env });
     const as = (token: string) => ({ authorization: `Bearer ${token}` });
     const rollback = (headers: Readonly<Record<string, string>>) =>
@@ -428,7 +431,7 @@ describe("roles", () => {
     expect((await rollback(as(env.V))).status).toBe(403);
     expect((await rollback(as("operator-012345678X"))).status).toBe(401);
     expect((await rollback(as(env.O))).status).toBe(200);
-    expect(place.rows.at(-1)).toMatchObject({ actor: "operator", action: "rollback" });
+    expect(place.rows.at(-1)).toMatchObject({ actor: "amy", action: "rollback" });
   });
 });
 

@@ -1,0 +1,269 @@
+/** Every key of `pnl_migration_config.yaml`, one row each: its kind, its default, its meaning. All else follows from here. */
+import { z } from "zod";
+import { phases } from "../domain/migration/phase.ts";
+import { triggerDefaults } from "../domain/migration/trigger-limits.ts";
+import * as kind from "./kinds.ts";
+import {
+  fileOf,
+  type Kind,
+  key,
+  listOf,
+  record,
+  required,
+  shapeOf,
+  under,
+  type Values,
+  valuesOf,
+  withoutEffect,
+} from "./table.ts";
+
+const { flag, milliseconds, oneOf, share, store, text, threshold, users, whole } = kind;
+const folder = text("a folder");
+
+/** The two ways in which the legacy desk goes through its files. */
+const legacyModes = ["chained", "file-at-a-time"] as const;
+
+const deskKeys = [key("mode", oneOf(legacyModes), "chained", "How the legacy desk goes through its files")];
+const foreignKeys = [
+  key("pnl_in", oneOf(["money", "points"]), "money", "Unit of its P&L; points become money by the contract's multiplier"),
+  key("timeout_ms", milliseconds, undefined, "Time limit of a call; without it the limit of the system's role holds"),
+];
+const moduleKeys = [
+  required("path", text("the path of a module"), "A module in this process: ./desk.js, or ./desk.js#exportName"),
+  key("isolation", oneOf(["none", "thread"]), "none", "Where the module runs: in the main thread or in one of its own"),
+  ...foreignKeys,
+];
+const argument = text("a list of texts: the program and its arguments");
+const commandKeys = [
+  required(
+    "command",
+    { schema: z.array(argument.schema, "must be a list of texts: the program and its arguments").min(1, "must name a program") },
+    "A child process that speaks the worker protocol: [python3, pnl_bridge_worker.py, desk.pnl:Service]",
+  ),
+  key("cwd", folder, undefined, "Its working folder; without it the folder of this file"),
+  ...foreignKeys,
+];
+const httpKeys = [
+  required("url", kind.url, "Requests go to URL/METHOD"),
+  key("authorization_env", kind.variable, undefined, "The environment variable that holds the authorization header"),
+  key("ca_file", text("a file"), undefined, "Certificates to trust, where the system's are not enough"),
+  ...foreignKeys,
+];
+const keysOfKind = { module: moduleKeys, command: commandKeys, http: httpKeys };
+
+/** The stand-in of the legacy desk, whose P&L is in points, and the modern engine. */
+export type BuiltinConfig =
+  | ({ readonly kind: "builtin"; readonly name: "legacy-desk" } & Values<(typeof deskKeys)[number]>)
+  | { readonly kind: "builtin"; readonly name: "modern-engine" };
+
+/** `name` is for reports and errors. */
+type ForeignConfig = {
+  readonly [Name in keyof typeof keysOfKind]: { readonly kind: Name; readonly name: string } & Values<
+    (typeof keysOfKind)[Name][number]
+  >;
+}[keyof typeof keysOfKind];
+
+export type SystemConfig = BuiltinConfig | ForeignConfig;
+
+const kindMeaning = { description: "builtin; or a module, a command, or an http service of your own" };
+const nameMeaning = { description: "legacy-desk or modern-engine" };
+const builtin = z.literal("builtin").meta(kindMeaning);
+const foreign = <const Name extends keyof typeof keysOfKind>(name: Name) =>
+  z.strictObject({ kind: z.literal(name).meta(kindMeaning), ...shapeOf(keysOfKind[name]) });
+
+const system: Kind<SystemConfig> = {
+  schema: z
+    .discriminatedUnion(
+      "kind",
+      [
+        z.discriminatedUnion(
+          "name",
+          [
+            z.strictObject({ kind: builtin, name: z.literal("legacy-desk").meta(nameMeaning), ...shapeOf(deskKeys) }),
+            z.strictObject({
+              kind: builtin,
+              name: z.literal("modern-engine").meta(nameMeaning),
+              mode: z.never("is for legacy-desk only").optional(),
+            }),
+          ],
+          "must be legacy-desk or modern-engine",
+        ),
+        foreign("module"),
+        foreign("command"),
+        foreign("http"),
+      ],
+      {
+        error: ({ code }) =>
+          code === "invalid_union" ? "must be builtin, module, command or http" : "must be a section of keys",
+      },
+    )
+    .transform(systemOf),
+  write: (system) => (system.kind === "builtin" ? system : { kind: system.kind, ...fileOf(keysOfKind[system.kind], system) }),
+  rows: [
+    required("kind", text("a kind"), kindMeaning.description),
+    required("name", text("a name"), nameMeaning.description),
+    ...deskKeys,
+    ...moduleKeys,
+    ...commandKeys,
+    ...httpKeys,
+  ],
+};
+
+function systemOf(file: { readonly kind: SystemConfig["kind"]; readonly name?: unknown }): SystemConfig {
+  switch (file.kind) {
+    case "builtin":
+      return file.name === "modern-engine"
+        ? { kind: "builtin", name: "modern-engine" }
+        : { kind: "builtin", name: "legacy-desk", ...valuesOf(deskKeys, file) };
+    case "module": {
+      const values = valuesOf(moduleKeys, file);
+      return { kind: "module", name: values.path, ...values };
+    }
+    case "command": {
+      const values = valuesOf(commandKeys, file);
+      return { kind: "command", name: values.command.join(" "), ...values };
+    }
+    case "http": {
+      const values = valuesOf(httpKeys, file);
+      // Without the query, which may hold a secret.
+      return { kind: "http", name: values.url.replace(/[?#].*/, ""), ...values };
+    }
+  }
+}
+
+const exclusion = record([
+  required("path", text("the path of a field, as tradeHistory[].time"), "The field, as tradeHistory[].time"),
+  required("reason", text("a reason"), "Why the two systems cannot agree in it"),
+  required("owner", text("a name"), "Who answers for it"),
+  required("until", kind.day, "The last day on which it holds"),
+]);
+
+const ledgerPatterns = ["trades_*.csv", "Futures_*.csv", "Options_*.csv", "market_prices_*.csv"];
+
+export const keys = [
+  ...under("migration", [
+    key("phase", oneOf(phases), "shadow_mode", "How far the migration is; a later phase needs its gates"),
+    ...under("feature_flags", [
+      key("use_new_calculator", flag, false, "Modern may answer calls"),
+      key("use_new_storage", flag, false, "Modern may be written"),
+      key("use_new_reports", flag, false, "Modern's reports may be handed out"),
+    ]),
+    ...under("traffic_routing", [
+      key("new_system_percentage", kind.percentage, 0, "Share of the units that modern answers in dual_write, in percent"),
+      key("user_whitelist", users, [], "Users whom modern answers in dual_write"),
+      key("user_denylist", users, [], "Users whom modern never answers"),
+      key(
+        "bucket_by",
+        oneOf(["book", "user"]),
+        "book",
+        "The unit that the percentage divides; a call without a book goes by its user",
+      ),
+    ]),
+    ...under("validation", [
+      key("comparison_threshold", threshold, "0.01", "Largest difference in P&L that is within tolerance"),
+      key("position_threshold", threshold, "0.0001", "Largest difference in quantities and prices that is within tolerance"),
+      key("alert_on_mismatch", flag, true, "Sends an alert for each new kind of divergence"),
+    ]),
+    ...under("monitoring", [
+      key("log_all_calculations", flag, true, "Logs one line for each call, else for divergences and errors only"),
+      key("performance_tracking", flag, true, "Records the time and memory of both systems"),
+      key("alert_url", kind.alertUrl, null, "This process posts its alerts there, as JSON, from its next start on"),
+    ]),
+    key("approvals.two_person", kind.listOfPhases, [], "Phases that a second person must approve"),
+    ...under("triggers", [
+      key("error_rate", share, triggerDefaults.errorRate, "Modern is taken out of use when this share of its calls fails"),
+      key("error_calls_min", whole("calls", 1, 1_000_000), triggerDefaults.errorCallsMin, "Fewer calls prove nothing"),
+      key("window_s", whole("seconds", 1, 3_600), triggerDefaults.windowS, "Calls are counted over this time"),
+      key("served_mismatch", flag, triggerDefaults.servedMismatch, "One divergence in an answer of modern is enough"),
+      key("quarantine", flag, triggerDefaults.quarantine, "Anything in quarantine is enough, from dual_write on"),
+      key(
+        "owed_age_s",
+        whole("seconds", 1, 86_400),
+        triggerDefaults.owedAgeS,
+        "Longest time for which a write may be owed to legacy",
+      ),
+    ]),
+  ]),
+  ...under("systems", [
+    key("legacy", system, { kind: "builtin", name: "legacy-desk", mode: "chained" }, "The system that is replaced"),
+    key("modern", system, { kind: "builtin", name: "modern-engine" }, "The system that replaces it"),
+  ]),
+  key("stores.control", store, null, "Plan, audit and comparisons: sqlite:FILE or a PostgreSQL URL"),
+  ...withoutEffect(
+    under("stores", [
+      key("legacy", store, null, "Legacy's database"),
+      key("modern", store, null, "Modern's database: sqlite:FILE or a PostgreSQL URL, in a schema of its own"),
+    ]),
+  ),
+  ...withoutEffect(
+    under("database", [
+      key(
+        "bridge_tables",
+        oneOf(["inside", "beside"]),
+        "inside",
+        "Where the bridge keeps its tables: in legacy's database or beside it",
+      ),
+      key("legacy_book", kind.anyText, "", "The book of rows that come from legacy"),
+      key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
+      key("done_rows_days", whole("days", 0, 3_650), 7, "How long the outbox keeps rows that are done"),
+      key("lease_ms", milliseconds, 3_000, "A process of another host that is silent for this time loses the pair"),
+    ]),
+  ),
+  ...under("watch", [
+    key("trade_ledger", folder, null, "The folder of trade ledgers"),
+    key("market_prices", kind.oneOrMore(folder), [], "The folder of price files, or a list of folders"),
+    ...withoutEffect([
+      key(
+        "mode",
+        oneOf(["auto", "events", "poll"]),
+        "auto",
+        "How changes are noticed: by events, by polling, or as the folder allows",
+      ),
+      key("scan_ms", milliseconds, 1_000, "Time between two looks at a folder"),
+      key("settle_ms", milliseconds, 500, "A file is read after it has been unchanged for this time"),
+      key("include", kind.patterns, ledgerPatterns, "Names of the files that are read"),
+      key(
+        "republished",
+        oneOf(["quarantine", "apply", "ignore"]),
+        "quarantine",
+        "What happens with a file whose applied rows have changed",
+      ),
+      key("legacy_sink", oneOf(["records", "own_entry", "none"]), "records", "How legacy gets the rows"),
+      key("lease_ms", milliseconds, 3_000, "A watcher of another host that is silent for this time loses its folders"),
+    ]),
+  ]),
+  ...withoutEffect([key("reports.dir", folder, "./reports", "The folder of reports")]),
+  ...under("gateway", [
+    key("listen", kind.address, { host: "127.0.0.1", port: 8_080 }, "HOST:PORT; beyond this machine only with tokens"),
+    key("tokens", kind.tokens, [], "By role, the environment variable that holds the token; or a list of people"),
+    key("allowed_hosts", kind.hosts, [], "Host names by which the gateway is also reached"),
+    key("rate_limit_per_s", whole("requests a second", 0, 1_000_000), 0, "Requests a second for each client; 0 sets no limit"),
+  ]),
+  ...withoutEffect(
+    under("gates", [
+      key("profile", oneOf(["desk", "trial"]), "trial", "trial asks for the six simple gates, desk for evidence too"),
+      key("accuracy.replay", share, 0.01, "Largest share of divergences in replays"),
+      key("accuracy.live", share, 0.05, "Largest share of divergences in shadow calls"),
+      key("accuracy.served", share, 0.01, "Largest share of divergences in answers of modern"),
+      key("days", whole("days", 1, 365), 5, "Trading days that evidence must cover"),
+    ]),
+  ),
+  ...withoutEffect([
+    key("exclusions", listOf(exclusion, "must be a list of exclusions"), [], "Fields that cannot be compared by nature"),
+  ]),
+  ...under("control", [
+    key(
+      "instance",
+      text("a name of letters, digits, dots, dashes and underscores", /^[\w.-]{1,100}$/),
+      null,
+      "Name of this process in the fleet, the same over its restarts; default: host and process id",
+    ),
+    key("heartbeat_ms", milliseconds, 1_000, "Time between two signs of life"),
+    key("lease_ms", milliseconds, 60_000, "A process that is silent for this time is gone"),
+    key("stale_ms", milliseconds, 5_000, "A process that cannot read the plan for this time reports that it is stale"),
+    key("poll_ms", milliseconds, 1_000, "Time between two looks at the plan, where nothing reports a change"),
+  ]),
+];
+
+/** All values of a file under their names in the program. */
+export type FileValues = Values<(typeof keys)[number]>;

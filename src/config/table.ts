@@ -1,0 +1,175 @@
+/**
+ * The rows of a table of keys, and what follows from them: the schema of a file, the values with their defaults, the
+ * file that says them all, and the keys that an error can name.
+ */
+import { z } from "zod";
+
+/** A kind of value: what the file may say, and how the value is written and shown. */
+export interface Kind<Value> {
+  readonly schema: z.ZodType<Value>;
+  /** The value as a file says it. Absent: the value itself. */
+  write?(value: Value): unknown;
+  /** The part of the value that a listing may show. Absent: all of it. */
+  show?(value: string): string;
+  /** Whether the value may be a secret as a whole: no error shows it. */
+  readonly isSecret?: boolean;
+  /** The rows of the keys within the value. */
+  readonly rows?: readonly Key[];
+}
+
+/** One row: a key, dotted, that the file may set. */
+export interface Key<Path extends string = string, Value = unknown> {
+  readonly path: Path;
+  readonly kind: Kind<unknown>;
+  readonly default: Value;
+  readonly meaning: string;
+  readonly isRequired?: true;
+  /** Whether the key is checked, but changes nothing in this version. */
+  readonly hasNoEffect?: true;
+}
+
+/** A row. A key whose default is null or a list may also be written without a value. */
+export const key = <const Path extends string, Value, const Default extends Value | null | undefined>(
+  path: Path,
+  kind: Kind<Value>,
+  byDefault: Default,
+  meaning: string,
+): Key<Path, Value | Extract<Default, null | undefined>> => ({ path, kind, default: byDefault as Value & Default, meaning });
+
+/** A row of a key that its section cannot do without. */
+export const required = <const Path extends string, Value>(path: Path, kind: Kind<Value>, meaning: string): Key<Path, Value> => ({
+  path,
+  kind,
+  default: undefined as Value,
+  meaning,
+  isRequired: true,
+});
+
+type Under<Prefix extends string, Row> = Row extends Key<infer Path, infer Value> ? Key<`${Prefix}.${Path}`, Value> : never;
+
+/** Rows of a section. */
+export const under = <const Prefix extends string, Row extends Key>(prefix: Prefix, rows: readonly Row[]) =>
+  rows.map((row) => ({ ...row, path: `${prefix}.${row.path}` })) as unknown as readonly Under<Prefix, Row>[];
+
+/** Rows of keys that later versions use. */
+export const withoutEffect = <Row extends Key>(rows: readonly Row[]): readonly Row[] =>
+  rows.map((row) => ({ ...row, hasNoEffect: true }));
+
+type Camel<Text extends string> = Text extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<Camel<Rest>>}` : Text;
+type Head<Path extends string> = Path extends `${infer First}.${string}` ? First : Path;
+type Within<Row, Section extends string> = Row extends Key<`${Section}.${infer Path}`, infer Value> ? Key<Path, Value> : never;
+
+/** The values of rows, nested by section, under names in camel case. */
+export type Values<Row extends Key> = {
+  readonly [Name in Head<Row["path"]> as Camel<Name>]: Name extends Row["path"]
+    ? Extract<Row, { readonly path: Name }>["default"]
+    : Values<Within<Row, Name>>;
+};
+
+const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+const namesOf = ({ path }: Pick<Key, "path">): readonly string[] => path.split(".");
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** The value behind some names; undefined where a section is absent or empty. */
+export const valueAt = (tree: unknown, names: readonly string[]): unknown =>
+  names.reduce<unknown>((inner, name) => (inner as Tree | null | undefined)?.[name], tree);
+
+function treeOf(entries: readonly (readonly [names: readonly string[], value: unknown])[]): Tree {
+  const tree: Record<string, unknown> = {};
+  for (const [names, value] of entries) {
+    let section = tree;
+    for (const name of names.slice(0, -1)) {
+      section[name] ??= {};
+      section = section[name] as Record<string, unknown>;
+    }
+    section[names.at(-1) ?? ""] = value;
+  }
+  return tree;
+}
+
+/** What a checked section of a file says, completed with defaults. */
+export const valuesOf = <Row extends Key>(rows: readonly Row[], file: unknown): Values<Row> =>
+  treeOf(rows.map((row) => [namesOf(row).map(camel), valueAt(file, namesOf(row)) ?? row.default])) as Values<Row>;
+
+/** The section of a file that says all these values. */
+export const fileOf = (rows: readonly Key[], values: unknown): Tree =>
+  treeOf(rows.map((row) => [namesOf(row), writtenOf(row, valueAt(values, namesOf(row).map(camel)))]));
+
+const writtenOf = ({ kind }: Key, value: unknown): unknown =>
+  value === undefined || value === null || kind.write === undefined ? value : kind.write(value);
+
+const notSection = {
+  error: ({ code }: { readonly code?: string | undefined }) =>
+    code === "invalid_type" ? "must be a section of keys" : undefined,
+};
+
+/** The schema of a section: unknown keys are refused, each key has its meaning and its default. */
+export const sectionOf = (rows: readonly Key[]): z.ZodType<Tree> => z.strictObject(shapeOf(rows), notSection);
+
+export function shapeOf(rows: readonly Key[]): Readonly<Record<string, z.ZodType>> {
+  const shape: Record<string, z.ZodType> = {};
+  for (const [name, inner] of Map.groupBy(rows, (row) => namesOf(row)[0] ?? "")) {
+    const leaf = inner.find(({ path }) => path === name);
+    const rest = inner.map((row) => ({ ...row, path: row.path.slice(name.length + 1) }));
+    shape[name] = leaf === undefined ? sectionOf(rest).nullish() : leafOf(leaf);
+  }
+  return shape;
+}
+
+function leafOf(row: Key): z.ZodType {
+  const { kind, default: byDefault, meaning: description } = row;
+  if (row.isRequired) return kind.schema.meta({ description });
+  const schema = typeof byDefault === "object" ? kind.schema.nullish() : kind.schema.optional();
+  return schema.meta({ description, ...(byDefault !== undefined && { default: writtenOf(row, byDefault) }) });
+}
+
+/** A section as one value: an item of a list, say. */
+export const record = <Row extends Key>(rows: readonly Row[]): Kind<Values<Row>> => ({
+  schema: sectionOf(rows).transform((file) => valuesOf(rows, file)),
+  write: (values) => fileOf(rows, values),
+  rows,
+});
+
+export const listOf = <Value>({ schema, write, rows = [] }: Kind<Value>, what: string): Kind<readonly Value[]> => ({
+  schema: z.array(schema, what),
+  write: (values) => (write === undefined ? values : values.map((value) => write(value))),
+  rows,
+});
+
+/** The kind of the value behind some names, which may be within a value; undefined for a section. */
+export function kindAt(rows: readonly Key[], names: readonly string[]): Kind<unknown> | undefined {
+  for (const row of rows) {
+    const rest = restBehind(namesOf(row), names);
+    const found = rest?.length === 0 ? row.kind : rest && kindAt(row.kind.rows ?? [], rest);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The keys that a section may have. */
+export function keysAt(rows: readonly Key[], section: readonly string[]): readonly string[] {
+  const keys = rows.flatMap((row) => {
+    const names = namesOf(row);
+    const rest = restBehind(names, section);
+    if (rest !== undefined) return keysAt(row.kind.rows ?? [], rest);
+    return section.every((name, index) => name === names[index]) ? (names[section.length] ?? []) : [];
+  });
+  return [...new Set(keys)];
+}
+
+/** The section in which a key belongs; undefined where it belongs nowhere. */
+export function homeOf(rows: readonly Key[], name: string): string | undefined {
+  for (const row of rows) {
+    const names = namesOf(row);
+    if (names.includes(name)) return names.slice(0, names.indexOf(name)).join(".");
+    if (row.kind.rows?.some(({ path }) => path === name)) return row.path;
+  }
+  return undefined;
+}
+
+/** What stands behind a row's own names, without the index in a list; undefined where the names lead elsewhere. */
+function restBehind(own: readonly string[], names: readonly string[]): readonly string[] | undefined {
+  if (!own.every((name, index) => name === names[index])) return undefined;
+  return names.slice(own.length).filter((name) => !/^\d+$/.test(name));
+}
