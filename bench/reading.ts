@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { parse } from "csv-parse";
 import { readLedgers } from "../src/adapters/csv/ledger-reader.ts";
 import { generateLedgerFile } from "../src/app/demo-desk/index.ts";
-import { describeLedgerSymbol, symbolBridge } from "../src/app/symbols/symbols.ts";
+import { describerOf, symbolBridge } from "../src/app/symbols/symbols.ts";
 import { tradingDayRules } from "../src/domain/market/trading-day.ts";
 import { interleaved, ratio } from "./measure.ts";
 import { type BenchResult, milliseconds, perSecond } from "./report.ts";
 import { inTemporaryFolder } from "./temporary.ts";
 
 const symbols = symbolBridge(undefined);
-const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
+const describeSymbol = describerOf(symbols);
 
 const rows = 500_000;
 const repetitions = 5;

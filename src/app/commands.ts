@@ -14,7 +14,7 @@ export { type Demo, runDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem, type Finding } from "./doctor.ts";
 export { inputFiles } from "./parity/input-files.ts";
 export { matchesCsv } from "./parity/matches-csv.ts";
-export { type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";
+export { isClean, type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";
 export { replay } from "./parity/replay.ts";
 export { compareStored } from "./parity/stored.ts";
 export { overridesFrom } from "./symbols/commands.ts";

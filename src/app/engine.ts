@@ -7,13 +7,14 @@ export { formatPrice, isPriceNotation, type PriceNotation, parsePrice, priceNota
 
 /**
  * As the engine's own, with what the instrument table says of a symbol that the request does not describe. One-digit years of
- * symbols are read by the as-of time, else by the time of the last trade that has one.
+ * symbols are read by the time of their trade; where it has none, and in marks, by the as-of time, else by the last time that
+ * a trade has.
  */
 export function computePnl(request: engine.PnlRequest): engine.PnlResult {
-  const asOf = dayOfTime(request.asOf ?? request.trades.findLast((trade) => typeof trade?.time === "string")?.time);
-  const known = new Map<string, ReturnType<typeof describeSymbol>>();
-  return engine.computePnl(request, (symbol) => {
-    if (!known.has(symbol)) known.set(symbol, describeSymbol(symbol, asOf));
-    return known.get(symbol);
+  let fallback: ReturnType<typeof dayOfTime>;
+  return engine.computePnl(request, (symbol, day) => {
+    if (day !== undefined) return describeSymbol(symbol, day);
+    fallback ??= dayOfTime(request.asOf ?? request.trades.findLast((trade) => typeof trade?.time === "string")?.time);
+    return describeSymbol(symbol, fallback);
   });
 }

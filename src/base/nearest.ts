@@ -17,6 +17,13 @@ export function nearest(text: string, candidates: readonly string[]): string | u
   return best?.candidate;
 }
 
+/** A key that is not known, for a complaint: with the known one that was probably meant, else with all of them. */
+export function unknownKey(key: string, known: readonly string[]): string {
+  const meant = nearest(key, known);
+  const text = JSON.stringify(key.slice(0, lengthMax));
+  return meant === undefined ? `${text}; known are ${known.join(", ")}` : `${text}; did you mean ${JSON.stringify(meant)}?`;
+}
+
 /** Edit distance with swaps of neighbours (optimal string alignment). */
 function slipsBetween(from: string, to: string): number {
   let beforeLast: number[] = [];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { computePnl, type Describe, type PnlRequest, type TradeInput } from "./compute-pnl.ts";
+import { computePnl, type PnlRequest, type TradeInput } from "./compute-pnl.ts";
+import type { Describe } from "./trade-intake.ts";
 
 const buy: TradeInput = { id: "1", symbol: "A", side: "B", quantity: "1", price: "100" };
 const sell: TradeInput = { id: "2", symbol: "A", side: "S", quantity: "1", price: "101" };

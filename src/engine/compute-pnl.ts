@@ -1,12 +1,15 @@
 import { formatDecimal, parseDecimal } from "../base/decimal.ts";
 import { compare, type Fraction, formatFraction, multiply, parseFraction } from "../base/fraction.ts";
-import { parseInstant } from "../domain/market/chicago-time.ts";
+import { unknownKey } from "../base/nearest.ts";
+import { readInstant } from "../domain/market/chicago-time.ts";
+import type { NoteCode, QuarantineCode } from "../domain/market/finding-codes.ts";
 import type { Lane } from "./lane.ts";
 import { MarkBook } from "./marks.ts";
 import { type Method, methods } from "./matcher.ts";
 import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
 import { type StatementPosition, statementOf, type Totals } from "./statement.ts";
-import { type Instrument, instrumentOf, TradeColumns } from "./trade-columns.ts";
+import type { Instrument, TradeColumns } from "./trade-columns.ts";
+import { type Describe, type Refusal, refusals, shown, TradeIntake } from "./trade-intake.ts";
 
 export interface PnlRequest {
   /** Default `fifo`. */
@@ -39,6 +42,8 @@ export interface PnlResult {
   readonly matches: readonly MatchRow[];
   readonly totals: Totals;
   readonly rejected: readonly RejectedTrade[];
+  /** Trades whose Chicago time occurs twice, taken as the first; absent where there are none. */
+  readonly notes?: readonly TradeNote[];
 }
 
 export interface MatchRow {
@@ -57,14 +62,16 @@ export interface MatchRow {
 
 export interface RejectedTrade {
   readonly index: number;
-  readonly code: "BAD_SIDE" | "BAD_QUANTITY" | "BAD_PRICE" | "BAD_TIME" | "BAD_FEE" | "BAD_SYMBOL" | "BAD_ID" | "BAD_BOOK";
+  readonly code: QuarantineCode;
   readonly why: string;
 }
 
-/** What an instrument table knows of a symbol. */
-export type Describe = (
-  symbol: string,
-) => { readonly instrument: string | null; readonly multiplier: string; readonly currency: string } | undefined;
+/** Something about an accepted trade that a person may want to know. */
+export interface TradeNote {
+  readonly index: number;
+  readonly code: NoteCode;
+  readonly why: string;
+}
 
 /**
  * P&L of a list of trades, exact. Trades of equal time keep input order. Bad trades are refused one by one, with the
@@ -72,26 +79,28 @@ export type Describe = (
  */
 export function computePnl(request: PnlRequest, describe: Describe = () => undefined): PnlResult {
   const method = request.method ?? "fifo";
-  if (!methods.includes(method))
-    throw new TypeError(`method must be one of ${methods.join(", ")}, not ${JSON.stringify(method)}`);
-  // No larger than it must be: arrays of a few values lie within the heap, others are asked of the system one by one.
-  const trades = new TradeColumns(Math.max(request.trades.length, 1));
+  if (!methods.includes(method)) throw new TypeError(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
+  const notes: TradeNote[] = [];
+  let index = 0;
+  const intake = new TradeIntake({
+    describe: instrumentTable(request, describe),
+    dayRule: noDayRule,
+    timeOptional: true,
+    // What a reader of files notes is no news to who made the trade; that its time means two moments is.
+    onNote: (code, why) => void (code === "AMBIGUOUS_TIME" && notes.push({ index, code, why })),
+    // No larger than it must be: arrays of a few values lie within the heap, others are asked of the system one by one.
+    capacity: Math.max(request.trades.length, 1),
+  });
+  const { trades } = intake;
   const rejected: RejectedTrade[] = [];
   const timed = new Set<number>();
-  const instrumentOf = instrumentTable(request, describe);
-  let timeUs = 0;
-  for (const [index, trade] of request.trades.entries()) {
-    const refused = append(trades, trade, timeUs, instrumentOf);
-    if (refused !== undefined) {
-      rejected.push({ index, ...refused });
-      continue;
-    }
-    if (trade.time !== undefined) timed.add(trades.length - 1);
-    timeUs = trades.timeUs[trades.length - 1] as number;
+  for (const trade of request.trades) {
+    const refusal = takeEntry(intake, trade, index);
+    if (refusal !== undefined) rejected.push({ index, code: refusal[0], why: refusal[1] });
+    else if (trade.time !== undefined) timed.add(trades.length - 1);
+    index += 1;
   }
-  const asOfUs = request.asOf === undefined ? undefined : parseInstant(request.asOf);
-  if (request.asOf !== undefined && asOfUs === undefined)
-    throw new TypeError(`asOf must be an ISO 8601 time, not ${show(request.asOf)}`);
+  const asOfUs = request.asOf === undefined ? undefined : asOfTime(request.asOf);
   const engine = new PnlEngine(trades, { method, ...(asOfUs === undefined ? {} : { asOfUs }) });
   engine.feed();
   const { positions, totals } = statementOf(engine, {
@@ -99,7 +108,24 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     asOfDay: noDay,
     openedAt: (trade) => timed.has(trade),
   });
-  return { positions, matches: [...matchRows(engine)], totals, rejected };
+  return { positions, matches: [...matchRows(engine)], totals, rejected, ...(notes.length === 0 ? {} : { notes }) };
+}
+
+const tradeKeys: ReadonlySet<string> = new Set(["id", "symbol", "book", "side", "quantity", "price", "time", "fee"]);
+
+function takeEntry(intake: TradeIntake, trade: TradeInput, index: number): Refusal | undefined {
+  if (typeof trade !== "object" || trade === null) return refusals.symbol(`in ${shown(trade)}, which is no trade`);
+  for (const key in trade)
+    if (!tradeKeys.has(key)) return ["UNKNOWN_KEY", `a trade has no key ${unknownKey(key, [...tradeKeys])}`];
+  return intake.take(trade, { file: 0, line: index });
+}
+
+/** The as-of moment of a request. Throws TypeError for a time that does not read, or that daylight time skips. */
+function asOfTime(text: string): number {
+  const read = typeof text === "string" ? readInstant(text) : undefined;
+  if (read === undefined) throw new TypeError(`asOf must be an ISO 8601 time, not ${shown(text)}`);
+  if (read.reading === "nonexistent") throw new TypeError(`asOf: ${refusals.gap(text)[1]}`);
+  return read.instantUs;
 }
 
 /** Matches of all lanes, in order of the closing trade, made one by one while they are read. */
@@ -113,13 +139,24 @@ export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
     const { close, length } = lane.matcher.matches;
     for (let match = next[index] as number; match < length && close[match] === trade; match++) {
       next[index] = match + 1;
-      yield matchRow(engine, lane, index, match, factors[index] as Fraction);
+      yield matchRow(
+        trades,
+        { lane, instrument: trades.instruments[index] as Instrument, factor: factors[index] as Fraction },
+        match,
+      );
     }
   }
 }
 
-function matchRow({ trades }: PnlEngine, lane: Lane, laneIndex: number, match: number, factor: Fraction): MatchRow {
-  const { book, symbol } = trades.instruments[laneIndex] as Instrument;
+interface LaneMatches {
+  readonly lane: Lane;
+  readonly instrument: Instrument;
+  /** Money per point. */
+  readonly factor: Fraction;
+}
+
+function matchRow(trades: TradeColumns, { lane, instrument, factor }: LaneMatches, match: number): MatchRow {
+  const { book, symbol } = instrument;
   const { open, close, openPrice: averages } = lane.matcher.matches;
   const { openPrice, closePrice, quantity } = matchPrices(lane, trades, match);
   const inexact = averages[match]?.rounded === true;
@@ -141,65 +178,19 @@ function matchRow({ trades }: PnlEngine, lane: Lane, laneIndex: number, match: n
 /** Without day rule all trades are of one day. */
 const noDay = 0;
 
-type Refused = Omit<RejectedTrade, "index">;
+const noDayRule = { name: "none", dayOf: () => noDay };
 
-function append(
-  trades: TradeColumns,
-  trade: TradeInput,
-  before: number,
-  instrumentOf: (trade: TradeInput) => Instrument,
-): Refused | undefined {
-  const at = trades.next();
-  if (typeof trade?.symbol !== "string" || trade.symbol === "")
-    return { code: "BAD_SYMBOL", why: `symbol must be text, not ${show(trade?.symbol)}` };
-  if (typeof trade.id !== "string") return { code: "BAD_ID", why: `id must be text, not ${show(trade.id)}` };
-  if (trade.book !== undefined && (typeof trade.book !== "string" || trade.book === ""))
-    return { code: "BAD_BOOK", why: `book must be text or absent, not ${show(trade.book)}` };
-  if (trade.side !== "B" && trade.side !== "S")
-    return { code: "BAD_SIDE", why: `side must be "B" or "S", not ${show(trade.side)}` };
-  const quantity = decimal(trade.quantity);
-  if (quantity === undefined || quantity.coefficient <= 0n) {
-    return { code: "BAD_QUANTITY", why: `quantity must be positive decimal text such as "1.5", not ${show(trade.quantity)}` };
-  }
-  const price = decimal(trade.price);
-  if (price === undefined)
-    return { code: "BAD_PRICE", why: `price must be decimal text such as "110.015625", not ${show(trade.price)}` };
-  const fee = trade.fee === undefined ? undefined : decimal(trade.fee);
-  if (trade.fee !== undefined && fee === undefined)
-    return { code: "BAD_FEE", why: `fee must be decimal text such as "2", not ${show(trade.fee)}` };
-  const timeUs = trade.time === undefined ? before : typeof trade.time === "string" ? parseInstant(trade.time) : undefined;
-  if (timeUs === undefined) return { code: "BAD_TIME", why: `time must be ISO 8601, not ${show(trade.time)}` };
-  trades.lane[at] = trades.laneOf(instrumentOf(trade));
-  trades.side[at] = trade.side === "B" ? 1 : -1;
-  trades.quantity.set(at, quantity);
-  trades.price.set(at, price);
-  if (fee !== undefined) trades.fee.set(at, fee);
-  trades.timeUs[at] = timeUs;
-  trades.day[at] = noDay;
-  trades.setId(at, trade.id);
-  trades.commit();
-  return undefined;
-}
-
-const decimal = (text: unknown): ReturnType<typeof parseDecimal> => (typeof text === "string" ? parseDecimal(text) : undefined);
-const show = (value: unknown): string => {
-  try {
-    return JSON.stringify(value)?.slice(0, 80) ?? String(value);
-  } catch {
-    // A bigint, or an object that holds itself.
-    return typeof value === "bigint" ? `${value}n` : Object.prototype.toString.call(value);
-  }
-};
-
-function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): (trade: TradeInput) => Instrument {
+/** What the request says of a symbol, before what the table says. */
+function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): Describe {
   const given = new Map(Object.entries(instruments).map(([symbol, facts]) => [symbol, readFacts(symbol, facts)]));
-  return ({ symbol, book }) => {
-    const known = describe(symbol);
+  return (symbol, day) => {
+    const known = describe(symbol, day);
     const facts = given.get(symbol);
-    const instrument = instrumentOf(symbol, { ...known, ...facts }, book);
+    if (facts === undefined) return known;
+    const { multiplier = known?.multiplier ?? "1", currency = known?.currency ?? "XXX" } = facts;
     // A symbol with facts of its own is an instrument of its own: it cannot share lots with one that is worth something else.
-    const own = known !== undefined && (instrument.multiplier !== known.multiplier || instrument.currency !== known.currency);
-    return own ? { ...instrument, instrument: null } : instrument;
+    const own = multiplier !== known?.multiplier || currency !== known.currency;
+    return { ...known, multiplier, currency, instrument: own || known === undefined ? null : known.instrument };
   };
 }
 
@@ -208,11 +199,11 @@ function readFacts(
   facts: { readonly multiplier?: string; readonly currency?: string } | null,
 ): { multiplier?: string; currency?: string } {
   const { multiplier, currency } = facts ?? {};
-  const value = decimal(multiplier);
+  const value = typeof multiplier === "string" ? parseDecimal(multiplier) : undefined;
   if (multiplier !== undefined && (value === undefined || value.coefficient <= 0n))
-    throw new TypeError(`the multiplier of ${symbol} must be positive decimal text, not ${show(multiplier)}`);
+    throw new TypeError(`the multiplier of ${symbol} must be positive decimal text, not ${shown(multiplier)}`);
   if (currency !== undefined && !(typeof currency === "string" && /^[A-Z]{3}$/.test(currency)))
-    throw new TypeError(`the currency of ${symbol} must be three capital letters, not ${show(currency)}`);
+    throw new TypeError(`the currency of ${symbol} must be three capital letters, not ${shown(currency)}`);
   return {
     ...(value === undefined ? {} : { multiplier: formatDecimal(value) }),
     ...(currency === undefined ? {} : { currency }),
@@ -225,8 +216,8 @@ function marksOf({ marks, instruments = {} }: PnlRequest, describe: Describe): M
   const given = new Map<string, { readonly symbol: string; readonly price: Fraction }>();
   for (const [symbol, text] of Object.entries(marks)) {
     const price = typeof text === "string" ? parseFraction(text) : undefined;
-    if (price === undefined) throw new TypeError(`the mark of ${symbol} must be decimal text, not ${show(text)}`);
-    const name = describe(symbol)?.instrument ?? symbol;
+    if (price === undefined) throw new TypeError(`the mark of ${symbol} must be decimal text, not ${shown(text)}`);
+    const name = describe(symbol, undefined)?.instrument ?? symbol;
     const other = given.get(name);
     if (other !== undefined && compare(other.price, price) !== 0)
       throw new TypeError(

@@ -1,6 +1,5 @@
 export {
   computePnl,
-  type Describe,
   type MatchRow,
   matchRows,
   type PnlRequest,
@@ -24,3 +23,11 @@ export {
   type Totals,
 } from "./statement.ts";
 export { type Instrument, instrumentOf, TradeColumns } from "./trade-columns.ts";
+export {
+  type Describe,
+  type DescribedSymbol,
+  type Refusal,
+  refusals,
+  TradeIntake,
+  tradeIdentity,
+} from "./trade-intake.ts";

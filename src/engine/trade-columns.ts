@@ -14,6 +14,9 @@ export interface Instrument {
   readonly currency: string;
 }
 
+/** The name of a symbol that has no canonical one: its text, with the strike written as short as it goes. */
+export const ownName = (symbol: string): string => symbol.replace(/(\/\d+)(?:\.0*|(\.\d*[1-9])0+)$/, "$1$2");
+
 /** The instrument of a symbol, from what a table knows of it: nothing known is multiplier 1 and no currency. */
 export const instrumentOf = (
   symbol: string,
@@ -84,7 +87,7 @@ export class TradeColumns {
     const key = JSON.stringify([
       instrument.book,
       instrument.instrument,
-      instrument.instrument === null ? instrument.symbol : null,
+      instrument.instrument === null ? ownName(instrument.symbol) : null,
     ]);
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;

@@ -19,18 +19,6 @@ export interface InputCounts {
   readonly duplicates: number;
 }
 
-/** What an instrument table says of a symbol. */
-export interface DescribedSymbol {
-  /** The canonical name; null where the symbol names a product but no instrument for certain. */
-  readonly instrument: string | null;
-  /** Money per point, decimal text. */
-  readonly multiplier: string;
-  /** ISO 4217. */
-  readonly currency: string;
-  /** What a person may want to know of how it was read. */
-  readonly notes?: readonly { readonly code: NoteCode; readonly why: string }[];
-}
-
 /** Something about an accepted row that a person may want to know. */
 export interface Note {
   readonly file: string;

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readLedgers } from "../../src/adapters/csv/ledger-reader.ts";
-import { describeLedgerSymbol, symbolBridge } from "../../src/app/symbols/symbols.ts";
+import { describerOf, symbolBridge } from "../../src/app/symbols/symbols.ts";
 import { fraction, multiply, parseFraction } from "../../src/base/fraction.ts";
 import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
 import { MarkBook, methods, PnlEngine, statementOf } from "../../src/engine/index.ts";
 import { hasSharedData, readShared, sharedData } from "../shared-data.ts";
 
 const symbols = symbolBridge(undefined);
-const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
+const describeSymbol = describerOf(symbols);
 
 interface Expected {
   readonly files: readonly string[];
@@ -53,7 +53,7 @@ describe.skipIf(!hasSharedData)(
           kind: "given" as const,
           atUs: 0,
         };
-        book.add(describeSymbol(symbol)?.instrument ?? symbol, 0, mark);
+        book.add(describeSymbol(symbol, undefined)?.instrument ?? symbol, 0, mark);
       }
       const statements = methods.map((method) => {
         const engine = new PnlEngine(input.trades, { method });

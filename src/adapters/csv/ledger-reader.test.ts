@@ -6,7 +6,7 @@ import { parse } from "csv-parse/sync";
 import { Decimal } from "decimal.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeLedgerSymbol, symbolBridge } from "../../app/symbols/symbols.ts";
+import { describerOf, symbolBridge } from "../../app/symbols/symbols.ts";
 import { formatDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { formatInstant, parseInstant } from "../../domain/market/chicago-time.ts";
@@ -15,7 +15,7 @@ import { findLedgers, type LedgerInput, type LedgerOptions, ledgerColumns, lineB
 import { notesMaxPerCode, quarantineMax } from "./note-log.ts";
 
 const symbols = symbolBridge(undefined);
-const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
+const describeSymbol = describerOf(symbols);
 
 let folder = "";
 let count = 0;
@@ -373,7 +373,7 @@ describe("rows that stand in several files", () => {
     const ids = Array.from({ length: 153 }, (_, place) => 352 + place);
     const input = await readFiles({
       "trades_20250801.csv": header + ids.map((id) => row(id, "09:00:00", `${id}`)).join(""),
-      "trades_20250804.csv": header + ids.map((id) => row(id, "09:00:00", `${id}.5`)).join(""),
+      "trades_20250804.csv": header + ids.map((id) => row(id, "10:00:00", `${id}.5`)).join(""),
     });
     expect([counts(input), input.notes]).toEqual([[306, 306, 0, 0], []]);
   });
@@ -395,19 +395,74 @@ describe("rows that stand in several files", () => {
     expect(counts(input)).toEqual([2, 1, 1, 0]);
   });
 
-  it.each<[what: string, other: string]>([
-    ["id", "6,X,2025-07-24 09:00:00,S,1,111,UST,0.5"],
-    ["symbol", "5,Y,2025-07-24 09:00:00,S,1,111,UST,0.5"],
-    ["time", "5,X,2025-07-24 09:00:00.000001,S,1,111,UST,0.5"],
-    ["side", "5,X,2025-07-24 09:00:00,B,1,111,UST,0.5"],
-    ["quantity", "5,X,2025-07-24 09:00:00,S,1.1,111,UST,0.5"],
-    ["price", "5,X,2025-07-24 09:00:00,S,1,11.1,UST,0.5"],
-    ["book", "5,X,2025-07-24 09:00:00,S,1,111,,0.5"],
-    ["fee", "5,X,2025-07-24 09:00:00,S,1,111,UST,"],
-  ])("tells rows apart that differ in their %s alone", async (_what, other) => {
+  /** One trade of a first file, and beside it a row of a second file that differs in one thing. */
+  const beside = async (other: string) => {
     const head = `${header.trim()},book,fee\n`;
-    const input = await readFiles({ "a.csv": `${head}5,X,2025-07-24 09:00:00,S,1,111,UST,0.5\n`, "b.csv": `${head}${other}\n` });
+    const first = "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,0.5";
+    const input = await readFiles({ "a.csv": `${head}${first}\n`, "b.csv": `${head}${other}\n` });
+    return { input, found: input.notes.map(({ code, file, line, why }) => `${file}:${line} ${code} ${why}`) };
+  };
+
+  it.each<[what: string, other: string]>([
+    ["the quantity", "5,X,2025-07-24 09:00:00.046123,S,1.1,111,UST,0.5"],
+    ["the price", "5,X,2025-07-24 09:00:00.046123,S,1,11.1,UST,0.5"],
+    ["the side", "5,X,2025-07-24 09:00:00.046123,B,1,111,UST,0.5"],
+    ["the symbol", "5,Y,2025-07-24 09:00:00.046123,S,1,111,UST,0.5"],
+    ["the book", "5,X,2025-07-24 09:00:00.046123,S,1,111,RV,0.5"],
+    ["the time", "5,X,2025-07-24 09:00:00.046124,S,1,111,UST,0.5"],
+  ])("counts two rows of one id that differ in %s alone, and says that one may be wrong", async (what, other) => {
+    const { input, found } = await beside(other);
     expect(counts(input)).toEqual([2, 2, 0, 0]);
+    expect(found).toEqual([
+      `b.csv:2 CONFLICTING_TRADE counted, and so is a.csv:2, which has the same id and second and differs in ${what}; remove the wrong one`,
+    ]);
+  });
+
+  it.each<[what: string, other: string]>([
+    ["the fraction of the second", "5,X,2025-07-24 09:00:00.046,S,1,111,UST,0.5"],
+    ["the fraction of the second", "5,X,2025-07-24 09:00:00,S,1,111,UST,0.5"],
+    ["the book", "5,X,2025-07-24 09:00:00.046123,S,1,111,,0.5"],
+    ["the fee", "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,"],
+    ["the fee", "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,7"],
+  ])("counts a trade once that a second file tells without %s", async (what, other) => {
+    const { input, found } = await beside(other);
+    expect(counts(input)).toEqual([2, 1, 1, 0]);
+    expect(found).toEqual([`b.csv:2 DUPLICATE_ROW dropped: the same trade stands in a.csv:2 and differs in ${what}`]);
+    expect(tradesOf(input)).toMatchObject([{ fee: "0.5", book: "UST", time: "2025-07-24T09:00:00.046123-05:00" }]);
+  });
+
+  it("takes the fee from the later file where the first has none", async () => {
+    const input = await readFiles({
+      "a.csv": `${header}5,X,2025-07-24 09:00:00,S,1,111\n`,
+      "b.csv": `${header.trim()},fee\n5,X,2025-07-24 09:00:00,S,1,111,1.25\n`,
+    });
+    expect(tradesOf(input)).toMatchObject([{ id: "5", fee: "1.25" }]);
+  });
+
+  it.each<[what: string, other: string]>([
+    ["another id", "6,X,2025-07-24 09:00:00.046123,S,1,111,UST,0.5"],
+    ["another second", "5,X,2025-07-24 09:00:01.046123,S,1,111,UST,0.5"],
+    ["two differences", "5,X,2025-07-24 09:00:00.046123,S,2,112,UST,0.5"],
+  ])("keeps a row apart, without a note, that has %s", async (_what, other) => {
+    const { input, found } = await beside(other);
+    expect([counts(input), found]).toEqual([[2, 2, 0, 0], []]);
+  });
+
+  it("drops no more rows with a cut time than the other file has with the whole one", async () => {
+    const whole = `${row(1, "09:00:00.046123")}${row(1, "09:00:00.046456")}`;
+    const cut = row(1, "09:00:00.046").repeat(3);
+    for (const files of [
+      { "a.csv": header + whole, "b.csv": header + cut, "c.csv": header + whole },
+      { "a.csv": header + cut, "b.csv": header + whole, "c.csv": header + cut },
+    ])
+      expect((await readFiles(files)).accepted).toBe(3);
+  });
+
+  it("looks at a bounded number of neighbours, however many rows share an id and a second", async () => {
+    const many = (price: number) =>
+      header + Array.from({ length: 20_000 }, (_, place) => row(1, "09:00:00", `${price + 2 * place}`)).join("");
+    const input = await readFiles({ "a.csv": many(1), "b.csv": many(2) });
+    expect(input.accepted).toBe(40_000);
   });
 
   it("counts each row as often as the file that has it most often", async () => {

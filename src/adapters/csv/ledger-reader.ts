@@ -2,15 +2,14 @@ import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
-import { dayUs, hourUs, instantOfWall, parseInstant, wallOfInstant, wallReading } from "../../domain/market/chicago-time.ts";
-import type { NoteCode, QuarantineCode } from "../../domain/market/finding-codes.ts";
-import { dayNumber, parseDay, type TradingDayRule } from "../../domain/market/trading-day.ts";
-import { type Instrument, instrumentOf, TradeColumns } from "../../engine/index.ts";
-import type { DescribedSymbol, Note, Quarantined } from "../../ports/ledger.ts";
+import { dateOfDay, dayNumber, dayUs, instantOfWall, readInstant, wallReading } from "../../domain/market/chicago-time.ts";
+import type { NoteCode } from "../../domain/market/finding-codes.ts";
+import { parseDay, type TradingDayRule } from "../../domain/market/trading-day.ts";
+import { type Describe, type Refusal, refusals, type TradeColumns, TradeIntake } from "../../engine/index.ts";
+import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
 import { NoteLog } from "./note-log.ts";
 import { ByteInterner, RowFields } from "./row-fields.ts";
-import { RowSet } from "./row-set.ts";
 
 /** The six columns of a ledger; a header may also name `book` and `fee`, and the order is free. */
 export const ledgerColumns = ["tradeId", "instrumentName", "marketTradeTime", "buySell", "quantity", "price"] as const;
@@ -23,8 +22,7 @@ const chunkBytesDefault = 1 << 20;
 
 export interface LedgerOptions {
   readonly dayRule: TradingDayRule;
-  /** What the instrument table knows of a symbol of the ledger's dialect. */
-  readonly describe: (symbol: string) => DescribedSymbol | undefined;
+  readonly describe: Describe;
   /** Match across books, for a comparison with a system that knows none. */
   readonly netBooks?: boolean;
   /** Told after each chunk. */
@@ -89,25 +87,27 @@ export function dayInName(path: string): number | undefined {
 
 const newline = 10;
 
-type Refusal = readonly [code: QuarantineCode, why: string];
 const notText: Refusal = ["NOT_TEXT", "the line holds bytes that are no text, as a file has that was cut off by a crash"];
 
 class LedgerReader {
   readonly #paths: readonly string[];
   readonly #options: LedgerOptions;
   readonly #chunkBytes: number;
-  readonly #trades = new TradeColumns(1 << 14);
+  readonly #intake: TradeIntake;
+  readonly #trades: TradeColumns;
   readonly #log = new NoteLog();
   readonly #files: readonly string[];
-  readonly #seen: RowSet | undefined;
   readonly #fields = new RowFields();
   readonly #symbols = new ByteInterner();
   readonly #books = new ByteInterner();
-  readonly #lanes = new Map<number, number>();
+  /** By symbol and book, for each year: one digit of a symbol's year means another year in another decade. */
+  readonly #lanesByYear = new Map<number, Map<number, number>>();
+  /** Of the year that begins and ends at these wall times, which nearly every row shares with the one before it. */
+  #lanes = new Map<number, number>();
+  #yearFromUs = 0;
+  #yearUntilUs = 0;
   #rows = 0;
-  readonly #repeated: number[] = [];
   readonly #ends: number[] = [];
-  readonly #aliases = new Map<string, string>();
   #sawBook = false;
   /** Of the file being read. */
   #file = 0;
@@ -124,8 +124,18 @@ class LedgerReader {
     this.#options = options;
     this.#chunkBytes = chunkBytes;
     this.#files = namesOf(paths);
-    // One file cannot repeat another's rows, so a single big one need not be remembered row by row.
-    this.#seen = paths.length > 1 ? new RowSet(this.#trades) : undefined;
+    const { describe, dayRule, netBooks = false } = options;
+    const placeOf = (trade: number): string => `${this.#files[this.#trades.file[trade] as number]}:${this.#trades.line[trade]}`;
+    this.#intake = new TradeIntake({
+      describe,
+      dayRule,
+      netBooks,
+      onNote: (code, why) => this.#note(code, why),
+      capacity: 1 << 14,
+      // One file cannot repeat another's rows, so a single big one need not be remembered row by row.
+      ...(paths.length > 1 ? { placeOf } : {}),
+    });
+    this.#trades = this.#intake.trades;
   }
 
   async read(bytesTotal: number): Promise<void> {
@@ -150,10 +160,10 @@ class LedgerReader {
       notes: this.#log.notes,
       rows: this.#rows,
       accepted: this.#trades.length,
-      duplicates: this.#repeated.length,
-      repeated: this.#repeated,
+      duplicates: this.#intake.repeated.length,
+      repeated: this.#intake.repeated,
       ends: this.#ends,
-      aliases: this.#aliases,
+      aliases: this.#intake.aliases,
       books: this.#sawBook,
       quarantined: this.#log.quarantined,
     };
@@ -248,11 +258,14 @@ class LedgerReader {
 
   #readRow(bytes: Uint8Array, from: number): void {
     this.#rows += 1;
-    const refusal = this.#parseRow() ?? this.#keepUnlessRepeated();
-    if (refusal === undefined) return;
+    const refusal = this.#parseRow();
+    if (refusal === undefined) {
+      this.#intake.keep(this.#wallUs);
+      return;
+    }
     // What a refused row left behind must not be found by the trade that takes its place.
     this.#trades.fee.delete(this.#trades.length);
-    this.#refuse(bytes, from, this.#fields.next, ...refusal);
+    this.#refuse(refusal, RowFields.excerpt(bytes, from, this.#fields.next));
   }
 
   /** Reads the row into the next place of the columns, not yet counted there. */
@@ -270,26 +283,22 @@ class LedgerReader {
 
     const symbolStart = fields.start[at.instrumentName] as number;
     const symbolEnd = fields.end[at.instrumentName] as number;
-    if (symbolStart === symbolEnd) return ["BAD_SYMBOL", "there is no instrument name"];
+    if (symbolStart === symbolEnd) return refusals.symbol('""');
     const sideStart = fields.start[at.buySell] as number;
     const side = fields.end[at.buySell] === sideStart + 1 ? fields.bytes[sideStart] : 0;
-    if (side !== 66 && side !== 83) return ["BAD_SIDE", `buySell must be B or S, not ${this.#quoted(at.buySell)}`];
-    if (!fields.decimal(at.quantity, trades.quantity, trade))
-      return ["BAD_QUANTITY", `the quantity ${this.#quoted(at.quantity)} is no number`];
-    if (!isPositive(trades, trade))
-      return ["BAD_QUANTITY", `the quantity must be above zero, not ${fields.text(at.quantity)}; buySell carries the sign`];
-    if (!fields.decimal(at.price, trades.price, trade)) return ["BAD_PRICE", `the price ${this.#quoted(at.price)} is no number`];
-    if (!this.#readId(at.tradeId, trade)) return ["BAD_ID", "there is no trade id"];
-    if (at.fee >= 0 && !this.#readFee(at.fee, trade)) return ["BAD_FEE", `the fee ${this.#quoted(at.fee)} is no number`];
-    const wallUs = this.#wallTime(at.marketTradeTime);
-    this.#wallUs = wallUs;
-    if (Number.isNaN(wallUs)) return ["BAD_TIME", this.#badTime(at.marketTradeTime)];
-    const day = this.#options.dayRule.dayOf(wallUs, this.#fileDay);
-    if (day === undefined)
-      return ["NO_TRADING_DAY", `the day rule ${this.#options.dayRule.name} gives this row no day: the file's name has none`];
+    if (side !== 66 && side !== 83) return refusals.side(this.#quoted(at.buySell), "buySell");
+    if (!fields.decimal(at.quantity, trades.quantity, trade)) return refusals.quantity(this.#quoted(at.quantity));
+    if (!isPositive(trades, trade)) return refusals.notPositive(fields.text(at.quantity));
+    if (!fields.decimal(at.price, trades.price, trade)) return refusals.price(this.#quoted(at.price));
+    if (!this.#readId(at.tradeId, trade)) return refusals.id('""');
+    if (at.fee >= 0 && !this.#readFee(at.fee, trade)) return refusals.fee(this.#quoted(at.fee));
+    const refusedTime = this.#readTime(at.marketTradeTime);
+    if (refusedTime !== undefined) return refusedTime;
+    const day = this.#options.dayRule.dayOf(this.#wallUs, this.#fileDay);
+    if (day === undefined) return refusals.day(this.#options.dayRule.name);
 
     trades.side[trade] = side === 66 ? 1 : -1;
-    trades.timeUs[trade] = this.#offsetTimeUs ?? instantOfWall(wallUs);
+    trades.timeUs[trade] = this.#timeUs;
     trades.day[trade] = day;
     trades.lane[trade] = this.#laneOf(this.#symbols.intern(fields.bytes, symbolStart, symbolEnd));
     trades.file[trade] = this.#file;
@@ -301,38 +310,15 @@ class LedgerReader {
     return JSON.stringify(this.#fields.text(field).slice(0, 60));
   }
 
-  /** Counts the row that was just read, unless it stands in an earlier file too. */
-  #keepUnlessRepeated(): undefined {
-    const trades = this.#trades;
-    const trade = trades.length;
-    const earlier = this.#seen === undefined ? -1 : this.#seen.earlier(trade, this.#file);
-    if (earlier >= 0) {
-      this.#repeated.push(earlier);
-      trades.fee.delete(trade);
-      this.#note(
-        "DUPLICATE_ROW",
-        `dropped: the same row stands in ${this.#files[trades.file[earlier] as number]}:${trades.line[earlier]}`,
-      );
-      return;
-    }
-    const price = trades.price.coefficient[trade] as number;
-    if (price === 0)
-      this.#note("ZERO_PRICE", "a price of zero: an expiry or exercise, or a start-of-day position of unknown cost; kept");
-    if (price < 0) this.#note("NEGATIVE_PRICE", "a negative price; kept");
-    if (this.#wallUs % dayUs === 0) this.#note("START_OF_DAY", "a trade at midnight is a start-of-day position; kept");
-    trades.commit();
-  }
-
-  /** Of the row being read: its wall clock, and its instant where the time carries an offset of its own. */
+  /** Of the row being read: its wall clock, and its instant. */
   #wallUs = 0;
-  #offsetTimeUs: number | undefined;
+  #timeUs = 0;
 
-  /** The Chicago wall clock of a time field, or NaN. `YYYY-MM-DD HH:MM:SS` with up to six decimals takes the short way. */
-  #wallTime(field: number): number {
+  /** Reads the time of a row. `YYYY-MM-DD HH:MM:SS` with up to six decimals takes the short way. */
+  #readTime(field: number): Refusal | undefined {
     const { bytes, start, end } = this.#fields;
     const from = start[field] as number;
     const length = (end[field] as number) - from;
-    this.#offsetTimeUs = undefined;
     if (
       length < 19 ||
       length > 26 ||
@@ -341,25 +327,29 @@ class LedgerReader {
       bytes[from + 13] !== 58 ||
       bytes[from + 16] !== 58
     )
-      return this.#oddTime(field);
+      return this.#readOddTime(field);
     const midnightUs = this.#midnight(bytes, from);
     const hour = twoDigits(bytes, from + 11);
     const minute = twoDigits(bytes, from + 14);
     const second = twoDigits(bytes, from + 17);
     let micros = 0;
     if (length > 19) {
-      if (bytes[from + 19] !== 46) return this.#oddTime(field);
+      if (bytes[from + 19] !== 46) return this.#readOddTime(field);
       for (let place = 20; place < 26; place++) {
         const digit = place < length ? (bytes[from + place] as number) - 48 : 0;
-        if (digit < 0 || digit > 9) return this.#oddTime(field);
+        if (digit < 0 || digit > 9) return this.#readOddTime(field);
         micros = micros * 10 + digit;
       }
     }
-    if (!(hour <= 23 && minute <= 59 && second <= 59)) return Number.NaN;
+    if (!(hour <= 23 && minute <= 59 && second <= 59)) return refusals.time(this.#quoted(field));
     const wallUs = midnightUs + ((hour * 60 + minute) * 60 + second) * 1e6 + micros;
+    if (Number.isNaN(wallUs)) return refusals.time(this.#quoted(field));
+    this.#wallUs = wallUs;
+    this.#timeUs = instantOfWall(wallUs);
     // The clock jumps at two in the morning only.
-    if ((hour === 1 || hour === 2) && !this.#readsOnce(wallUs)) return Number.NaN;
-    return wallUs;
+    if (hour !== 1 && hour !== 2) return undefined;
+    const reading = wallReading(wallUs);
+    return reading === "unique" ? undefined : this.#intake.checkReading(reading, this.#fields.text(field));
   }
 
   #midnight(bytes: Uint8Array, from: number): number {
@@ -376,48 +366,26 @@ class LedgerReader {
     const text = Buffer.from(bytes.subarray(from, from + 10)).toString("latin1");
     const day = parseDay(text);
     this.#dateKey = [year4, month3, date3];
-    // parseInstant knows the years for which Chicago's clock is known.
-    this.#midnightUs = day === undefined || parseInstant(text) === undefined ? Number.NaN : day * dayUs;
+    // readInstant knows the years for which Chicago's clock is known.
+    this.#midnightUs = day === undefined || readInstant(text) === undefined ? Number.NaN : day * dayUs;
     return this.#midnightUs;
   }
 
-  /** Notes a reading that occurs twice; false for one that never occurs. */
-  #readsOnce(wallUs: number): boolean {
-    const reading = wallReading(wallUs);
-    if (reading === "ambiguous") this.#note("AMBIGUOUS_TIME", "this hour occurs twice as daylight time ends; taken as the first");
-    return reading !== "nonexistent";
-  }
-
   /** Every other form that reads in one way only: unpadded parts, a `T`, an offset, more decimals. Accepted with a note. */
-  #oddTime(field: number): number {
+  #readOddTime(field: number): Refusal | undefined {
     const text = this.#fields.text(field);
-    const [, year, month, date, hour, minute, second, fraction = "", offset = ""] =
-      /^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$/.exec(text) ?? [];
-    if (year === undefined) return Number.NaN;
+    const [, year, month, date, hour, minute, second, rest = ""] =
+      /^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2}):(\d{1,2})((?:\.\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)$/.exec(text) ?? [];
     const pad = (part: string | undefined): string => (part ?? "").padStart(2, "0");
-    const instant = parseInstant(
-      `${year}-${pad(month)}-${pad(date)}T${pad(hour)}:${pad(minute)}:${pad(second)}${fraction}${offset}`,
-    );
-    if (instant === undefined) return Number.NaN;
+    const day = `${year}-${pad(month)}-${pad(date)}`;
+    const read = year === undefined ? undefined : readInstant(`${day}T${pad(hour)}:${pad(minute)}:${pad(second)}${rest}`);
+    if (read === undefined) return refusals.time(this.#quoted(field));
     if (month?.length === 1 || date?.length === 1)
-      this.#note("UNPADDED_DATE", `the date ${year}-${month}-${date} reads in one way only: ${year}-${pad(month)}-${pad(date)}`);
+      this.#note("UNPADDED_DATE", `the date ${year}-${month}-${date} reads in one way only: ${day}`);
     else this.#note("TIME_FORM", `the time ${text} is not in the ledger's own form but reads in one way only`);
-    if (offset !== "") {
-      this.#offsetTimeUs = instant;
-      return wallOfInstant(instant);
-    }
-    const day = dayNumber(Number(year), Number(month), Number(date));
-    const micros = Number(`${fraction.slice(1)}000000`.slice(0, 6));
-    const wallUs = day * dayUs + Number(hour) * hourUs + Number(minute) * 60e6 + Number(second) * 1e6 + micros;
-    return this.#readsOnce(wallUs) ? wallUs : Number.NaN;
-  }
-
-  #badTime(field: number): string {
-    const text = this.#fields.text(field);
-    const instant = parseInstant(text);
-    if (instant !== undefined && wallReading(parseWall(text)) === "nonexistent")
-      return `${text} does not exist in Chicago: daylight time begins at 02:00 on that day`;
-    return `the time ${JSON.stringify(text.slice(0, 60))} does not read as YYYY-MM-DD HH:MM:SS`;
+    this.#wallUs = read.wallUs;
+    this.#timeUs = read.instantUs;
+    return this.#intake.checkReading(read.reading, text);
   }
 
   #readId(field: number, trade: number): boolean {
@@ -446,46 +414,35 @@ class LedgerReader {
       ? this.#books.intern(fields.bytes, fields.start[bookField] as number, fields.end[bookField] as number)
       : -1;
     const key = hasBook ? (symbol + 1) * 0x4000000 + book : symbol;
+    if (!(this.#wallUs >= this.#yearFromUs && this.#wallUs < this.#yearUntilUs))
+      this.#turnToYear(Math.floor(this.#wallUs / dayUs));
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
-    const name = this.#symbols.texts[symbol] as string;
     this.#sawBook ||= hasBook;
-    const lane = this.#trades.laneOf(
-      this.#instrument(name, hasBook && this.#options.netBooks !== true ? this.#books.texts[book] : undefined),
-    );
+    const [name, ofBook] = [this.#symbols.texts[symbol] as string, hasBook ? this.#books.texts[book] : undefined];
+    const lane = this.#intake.laneOf(name, ofBook, Math.floor(this.#wallUs / dayUs));
     this.#lanes.set(key, lane);
-    const first = this.#trades.instruments[lane]?.symbol;
-    if (first !== undefined && first !== name && !this.#aliases.has(name)) {
-      this.#aliases.set(name, first);
-      this.#note("ALIASED_SYMBOL", `${name} is the same instrument as ${first}: one position, under ${first}`);
-    }
     return lane;
   }
 
-  #instrument(symbol: string, book: string | undefined): Instrument {
-    const known = this.#options.describe(symbol);
-    if (known === undefined) this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX`);
-    for (const { code, why } of known?.notes ?? []) this.#note(code, `${symbol}: ${why}`);
-    return instrumentOf(symbol, known, book);
+  #turnToYear(day: number): void {
+    const { year } = dateOfDay(day);
+    [this.#yearFromUs, this.#yearUntilUs] = [dayNumber(year, 1, 1) * dayUs, dayNumber(year + 1, 1, 1) * dayUs];
+    this.#lanes = this.#lanesByYear.get(year) ?? new Map();
+    this.#lanesByYear.set(year, this.#lanes);
   }
 
   #note(code: NoteCode, why: string): void {
     this.#log.note(this.#files[this.#file] as string, this.#line, code, why);
   }
 
-  #refuse(bytes: Uint8Array, from: number, to: number, code: QuarantineCode, why: string): void {
-    this.#log.refuse({
-      file: this.#files[this.#file] as string,
-      line: this.#line,
-      code,
-      text: RowFields.excerpt(bytes, from, to),
-      why,
-    });
+  #refuse([code, why]: Refusal, text: string): void {
+    this.#log.refuse({ file: this.#files[this.#file] as string, line: this.#line, code, text, why });
   }
 
   #tooLong(bytes: Uint8Array, from: number, to: number): void {
     this.#rows += 1;
-    this.#refuse(bytes, from, to, "LINE_TOO_LONG", `the line is longer than ${lineBytesMax} bytes`);
+    this.#refuse(["LINE_TOO_LONG", `the line is longer than ${lineBytesMax} bytes`], RowFields.excerpt(bytes, from, to));
   }
 }
 
@@ -512,10 +469,4 @@ function isPositive(trades: TradeColumns, trade: number): boolean {
 function twoDigits(bytes: Uint8Array, at: number): number {
   const [tens, ones] = [(bytes[at] as number) - 48, (bytes[at + 1] as number) - 48];
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
-}
-
-/** The wall clock of `YYYY-MM-DD?HH:MM:SS…`, unchecked. */
-function parseWall(text: string): number {
-  const [year = 0, month = 1, date = 1, hour = 0, minute = 0, second = 0] = text.split(/[-T :.]/).map(Number);
-  return dayNumber(year, month, date) * dayUs + hour * hourUs + minute * 60e6 + second * 1e6;
 }

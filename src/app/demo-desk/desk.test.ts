@@ -8,11 +8,11 @@ import { parsePrice } from "../../domain/market/price-notation.ts";
 import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import { PnlEngine, statementOf } from "../../engine/index.ts";
 import { LegacyDesk } from "../../legacy-desk/index.ts";
-import { describeLedgerSymbol, symbolBridge } from "../symbols/symbols.ts";
+import { describerOf, symbolBridge } from "../symbols/symbols.ts";
 import { type Desk, daysMax, generateDesk, symbolsMax } from "./index.ts";
 
 const symbols = symbolBridge(undefined);
-const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
+const describeSymbol = describerOf(symbols);
 
 let folder: string;
 let desk: Desk;

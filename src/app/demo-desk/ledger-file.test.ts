@@ -7,11 +7,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import { PnlEngine } from "../../engine/index.ts";
-import { describeLedgerSymbol, symbolBridge } from "../symbols/symbols.ts";
+import { describerOf, symbolBridge } from "../symbols/symbols.ts";
 import { generateLedgerFile } from "./index.ts";
 
 const symbols = symbolBridge(undefined);
-const describeSymbol = (symbol: string) => describeLedgerSymbol(symbols, symbol);
+const describeSymbol = describerOf(symbols);
 
 let folder: string;
 beforeAll(async () => {

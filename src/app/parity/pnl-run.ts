@@ -9,7 +9,7 @@ import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRu
 import { MarkBook, type Method, PnlEngine, type Statement, type StatementOptions, statementOf } from "../../engine/index.ts";
 import type { InputCounts, Note, Quarantined } from "../../ports/ledger.ts";
 import type { ExpiryOverrides } from "../../symbols/index.ts";
-import { describeLedgerSymbol, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
+import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { type GivenMark, namedMarks, readMarksFile } from "./marks-file.ts";
 
 export interface PnlRunOptions {
@@ -67,7 +67,7 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
         });
   const input = await readLedgers(ledgers, {
     dayRule,
-    describe: (symbol) => describeLedgerSymbol(symbols, symbol),
+    describe: describerOf(symbols),
     netBooks: options.netBooks === true,
     onProgress: ({ bytes, bytesTotal, rows }) =>
       options.onProgress?.(`reading ledgers: ${rows} rows, ${Math.floor((100 * bytes) / (bytesTotal || 1))} %`),
@@ -132,6 +132,10 @@ export function valuedAt(run: PnlRun, marks: readonly GivenMark[]): PnlRun {
   const valuation: StatementOptions = { ...run.valuation, marks: book };
   return { ...run, valuation, statement: statementOf(engine, valuation) };
 }
+
+/** Whether every row counts and none is in doubt. */
+export const isClean = ({ quarantine, notes }: Pick<PnlRun, "quarantine" | "notes">): boolean =>
+  quarantine.length === 0 && !notes.some(({ code }) => code === "CONFLICTING_TRADE");
 
 /** How much was read, as reports say it. */
 export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput): InputCounts => ({

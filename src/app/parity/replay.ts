@@ -18,7 +18,7 @@ import type { ParityReport } from "../../ports/parity-report.ts";
 import type { Close, HistoryRows } from "../../ports/pnl-system.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { explained } from "./explain.ts";
-import { inputCounts, type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
+import { inputCounts, isClean, type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
@@ -69,7 +69,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const netted = netBooks && input.books ? [bookNetting] : [];
   return {
     ...explained(report, { ...world, ...input, givenUp: givenUp(legacy, world) }),
-    ok: report.ok && quarantine.length === 0,
+    ok: report.ok && isClean(world),
     conversions: [...report.conversions, ...netted],
     method,
     input: inputCounts(input),

@@ -22,7 +22,7 @@ import {
 import type { Quarantined } from "../../ports/ledger.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
-import { describeLedgerSymbol, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
+import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { explained } from "./explain.ts";
 import { inHand, multipliersOf, rowsOf, unpricedDays, validatorFor } from "./replay.ts";
 
@@ -147,7 +147,7 @@ function append(
   trades.timeUs[at] = timeUs;
   trades.day[at] = day;
   trades.line[at] = line;
-  trades.lane[at] = trades.laneOf(instrumentOf(symbol, describeLedgerSymbol(symbols, symbol)));
+  trades.lane[at] = trades.laneOf(instrumentOf(symbol, describerOf(symbols)(symbol, day)));
   trades.commit();
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseDay } from "../../domain/market/trading-day.ts";
 import { computePnl, type PnlRequest } from "../engine.ts";
-import { dayOfTime, describeLedgerSymbol, describeSymbol, nameOfSymbol, symbolBridge } from "./symbols.ts";
+import { dayOfTime, describerOf, describeSymbol, nameOfSymbol, symbolBridge } from "./symbols.ts";
 
 const july = parseDay("2025-07-24") as number;
 
@@ -51,7 +51,7 @@ describe("describeSymbol", () => {
   it.each(oneDigit)(
     "%s is no instrument without a day, since its year may be any, but of its product all the same",
     (symbol, multiplier, currency) => {
-      expect(describeSymbol(symbol, undefined)).toEqual({ multiplier, currency, instrument: null });
+      expect(describeSymbol(symbol, undefined)).toMatchObject({ multiplier, currency, instrument: null });
     },
   );
 
@@ -61,7 +61,7 @@ describe("describeSymbol", () => {
 
   it.each(productsOnly)("%s has its product's multiplier and no instrument", (symbol, multiplier, currency) => {
     for (const asOf of [july, undefined])
-      expect(describeSymbol(symbol, asOf)).toEqual({ multiplier, currency, instrument: null });
+      expect(describeSymbol(symbol, asOf)).toMatchObject({ multiplier, currency, instrument: null });
   });
 
   it.each(unknown)("%j is nothing that could have been traded", (symbol) => {
@@ -69,27 +69,28 @@ describe("describeSymbol", () => {
   });
 });
 
-describe("describeLedgerSymbol", () => {
-  const symbols = () => symbolBridge(july);
+describe("the symbols of a run's trades", () => {
+  const describeTraded = describerOf(symbolBridge(july));
 
-  it("hands on the notes of a reading", () => {
-    expect(describeLedgerSymbol(symbols(), "XCMEOPADPS20250721N0VY2/112.00")).toEqual({
+  it("hand on the notes of a reading", () => {
+    expect(describeTraded("XCMEOPADPS20250721N0VY2/112.00", july)).toMatchObject({
       instrument: "ZN-2025-07-VY3-P112.000",
       multiplier: "1000",
       currency: "USD",
+      expiry: parseDay("2025-07-21"),
       notes: [{ code: "WEEK_DIGIT_MISMATCH", why: expect.any(String) }],
     });
   });
 
-  it.each(productsOnly)("says of %s that it is untranslated, and why", (symbol, multiplier, currency) => {
-    const described = describeLedgerSymbol(symbols(), symbol);
+  it.each(productsOnly)("say of %s that it is untranslated, and why", (symbol, multiplier, currency) => {
+    const described = describeTraded(symbol, july);
     expect(described).toMatchObject({ instrument: null, multiplier, currency, notes: [{ code: "UNTRANSLATED" }] });
     expect(described?.notes?.[0]?.why).toMatch(/^[A-Z_]+: .+; it stays under its own text/);
   });
 
-  it("reads ledger symbols only, and a bridge without a day all the same", () => {
-    expect(describeLedgerSymbol(symbols(), "TYU5 Comdty")).toBeUndefined();
-    expect(describeLedgerSymbol(symbolBridge(undefined), "XCMEFFDPSX20250919U0ZN")).toMatchObject({ instrument: "ZNU2025" });
+  it.each([...wholeYears, ...oneDigit])("%s means what it means to computePnl", (symbol, multiplier, currency, instrument) => {
+    expect(describeTraded(symbol, july)).toMatchObject({ instrument, multiplier, currency });
+    expect(describeSymbol(symbol, july)).toMatchObject({ instrument, multiplier, currency });
   });
 });
 
@@ -168,14 +169,15 @@ describe("computePnl", () => {
     ]);
   });
 
-  it("reads the year's digit by the as-of time, else by the last trade that has a time", () => {
-    const name = (request: PnlRequest) => computePnl(request).positions[0]?.instrument;
+  it("reads the year's digit by the time of its trade, else by the as-of time, else by the last trade that has a time", () => {
+    const names = (request: PnlRequest) => computePnl(request).positions.map(({ instrument }) => instrument);
     const [first, last] = trip("TYU5 Comdty", "2015-07-24T09:00:00-05:00") as [PnlRequest["trades"][0], PnlRequest["trades"][0]];
-    expect(name({ trades: [first, last] })).toBe("ZNU2015");
-    expect(name({ trades: [first, { ...last, time }] })).toBe("ZNU2025");
-    expect(name({ trades: [first, last], asOf: time })).toBe("ZNU2025");
+    expect(names({ trades: [first, last] })).toEqual(["ZNU2015"]);
+    expect(names({ trades: [first, { ...last, time }] })).toEqual(["ZNU2015", "ZNU2025"]);
+    expect(names({ trades: [first, last], asOf: time })).toEqual(["ZNU2015"]);
     const { time: _, ...timeless } = last;
-    expect(name({ trades: [first, timeless] })).toBe("ZNU2015");
-    expect(name({ trades: [{ ...timeless, id: "1" }, timeless] })).toBeNull();
+    expect(names({ trades: [first, timeless] })).toEqual(["ZNU2015"]);
+    expect(names({ trades: [timeless], asOf: time })).toEqual(["ZNU2025"]);
+    expect(names({ trades: [{ ...timeless, id: "1" }, timeless] })).toEqual([null]);
   });
 });

@@ -1,36 +1,29 @@
 import { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
 import { parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
 import { type DayNumber, dayNumber, tradingDayRules } from "../../domain/market/trading-day.ts";
-import type { DescribedSymbol } from "../../ports/ledger.ts";
+import type { Describe, DescribedSymbol } from "../../engine/index.ts";
 import {
   dialects,
   ExpiryCalendar,
   type ExpiryOverrides,
-  type Instrument,
   type Product,
   productOfInstrument,
   productOfLedgerSymbol,
+  type Reading,
   readAs,
 } from "../../symbols/index.ts";
 
-/** A bridge for one run. Ledger symbols carry whole dates, so the day matters only to what else is asked. */
+/** A bridge for one run. `asOf` is the day of what is asked without one. */
 export const symbolBridge = (asOf: DayNumber | undefined, overrides?: ExpiryOverrides): SymbolTranslationBridge =>
   new SymbolTranslationBridge({ asOf: asOf ?? earliest, ...(overrides === undefined ? {} : { overrides }) });
 
 const earliest = dayNumber(2000, 1, 1);
 
-/**
- * What the tables say of a symbol of the trade ledgers. One that names no instrument for certain may still name a product, and
- * with it what a point is worth. Undefined where not even that is known.
- */
-export function describeLedgerSymbol(symbols: SymbolTranslationBridge, symbol: string): DescribedSymbol | undefined {
-  const reading = symbols.canonical(symbol, "actant-trades");
-  if (reading.ok) return described(reading.instrument, reading.notes);
-  const product = productOfLedgerSymbol(symbol.trim());
-  if (product === undefined) return undefined;
-  const why = `${reading.code}: ${reading.why}; it stays under its own text, and prices join it by that text only`;
-  return { ...factsOf(product), instrument: null, notes: [{ code: "UNTRANSLATED", why }] };
-}
+/** Reads the symbols of a run's trades, in whatever dialect, as of the day on which they were written. */
+export const describerOf =
+  (symbols: SymbolTranslationBridge): Describe =>
+  (symbol, day) =>
+    described(symbol, symbols.canonical(symbol, "auto", day), day);
 
 /** The name under which marks are kept: that of the instrument, in whatever dialect it is written, or else the text itself. */
 export function nameOfSymbol(symbols: SymbolTranslationBridge, symbol: string, day: DayNumber): string {
@@ -57,12 +50,26 @@ export function describeSymbol(symbol: string, asOf: DayNumber | undefined): Des
 const remembered = new Map<string, DescribedSymbol | null>();
 const [rememberedMax, rememberedLengthMax] = [10_000, 100];
 
-function describeAnew(symbol: string, asOf: DayNumber | undefined): DescribedSymbol | undefined {
-  const among = asOf === undefined ? wholeYears : Object.values(dialects);
-  const reading = readAs(symbol, among, { asOf: asOf ?? earliest, calendar });
-  if (reading.ok) return reading.notes.some(({ code }) => code === "FRONT_CONTRACT") ? undefined : described(reading.instrument);
-  const product = productOfLedgerSymbol(symbol.trim()) ?? (asOf === undefined ? productOnAnyDay(symbol) : undefined);
-  return product && { ...factsOf(product), instrument: null };
+function describeAnew(symbol: string, day: DayNumber | undefined): DescribedSymbol | undefined {
+  const among = day === undefined ? wholeYears : Object.values(dialects);
+  return described(symbol, readAs(symbol, among, { asOf: day ?? earliest, calendar }), day);
+}
+
+/**
+ * What a reading says of a traded symbol. One that names no instrument for certain may still name a product, and with it what a
+ * point is worth. A bare root is no contract that anybody could have traded. Undefined where not even a product is known.
+ */
+function described(symbol: string, reading: Reading, day: DayNumber | undefined): DescribedSymbol | undefined {
+  if (reading.ok) {
+    const { instrument, notes } = reading;
+    if (notes.some(({ code }) => code === "FRONT_CONTRACT")) return undefined;
+    const { expiry } = instrument.kind === "future" ? instrument : instrument.series;
+    return { ...factsOf(productOfInstrument(instrument)), instrument: instrument.name, expiry, notes };
+  }
+  const product = productOfLedgerSymbol(symbol.trim()) ?? (day === undefined ? productOnAnyDay(symbol) : undefined);
+  if (product === undefined) return undefined;
+  const why = `${reading.code}: ${reading.why}; it stays under its own text, and prices join it by that text only`;
+  return { ...factsOf(product), instrument: null, notes: [{ code: "UNTRANSLATED", why }] };
 }
 
 /** The product of a symbol that does not say which decade it is of: what a point is worth does not depend on it. */
@@ -83,12 +90,6 @@ export function dayOfTime(time: string | undefined): DayNumber | undefined {
 
 const wholeYears = [dialects["actant-trades"], dialects["actant-risk"], dialects.broker, dialects.canonical];
 const calendar = new ExpiryCalendar();
-
-const described = (instrument: Instrument, notes: DescribedSymbol["notes"] = []): DescribedSymbol => ({
-  ...factsOf(productOfInstrument(instrument)),
-  instrument: instrument.name,
-  notes,
-});
 
 const factsOf = ({ multiplier, currency }: Product): { readonly multiplier: string; readonly currency: string } => ({
   multiplier,

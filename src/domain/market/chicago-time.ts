@@ -56,28 +56,43 @@ export function formatInstant(instantUs: number): string {
 const instantPattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:(Z)|([+-])(\d{2}):?(\d{2}))?)?$/;
 
+/** A moment that a text names. */
+export interface ReadInstant {
+  readonly instantUs: number;
+  /** What Chicago's wall clock showed at it. */
+  readonly wallUs: number;
+  /** How often the wall time of the text occurs; `unique` where the text carries an offset. */
+  readonly reading: WallReading;
+}
+
 /**
  * Reads ISO text: `T` or a space, seconds and a fraction of up to 9 digits may be absent, `Z` or an offset such as `-05:00`.
- * Without an offset it is Chicago wall time (an hour that occurs twice: the earlier); a date alone is its midnight there.
+ * Without an offset it is Chicago wall time: `reading` says whether that time occurs once, twice (the earlier is taken) or
+ * never (it counts on from before the change). A date alone is its midnight there.
  * Undefined: impossible dates and times (Feb 30, 25:00, 24:00, second 60), years outside 1967-2100, offsets beyond 14 h,
  * digits that microseconds cannot hold, any other text.
  */
-export function parseInstant(text: string): number | undefined {
+export function readInstant(text: string): ReadInstant | undefined {
   const parts = instantPattern.exec(text);
   if (parts === null) return undefined;
   const [, year, month, date, hour = "0", minute = "0", second = "0", fraction = "", utc, sign, offsetHour, offsetMinute] = parts;
   const day = realDay(Number(year), Number(month), Number(date));
   if (day === undefined || Number(year) < firstYear || Number(year) >= lastYear) return undefined;
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || (fraction.length > 6 && /[1-9]/.test(fraction.slice(6))))
-    return undefined;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || Number(fraction.slice(6)) !== 0) return undefined;
   const clockUs = Number(hour) * hourUs + Number(minute) * minuteUs + Number(second) * secondUs;
   const read = day * dayUs + clockUs + (fraction === "" ? 0 : Number(fraction.slice(0, 6).padEnd(6, "0")));
-  if (utc !== undefined) return read;
-  if (sign === undefined) return instantOfWall(read);
-  const offset = Number(offsetHour) * 60 + Number(offsetMinute);
-  if (Number(offsetMinute) > 59 || offset > 14 * 60) return undefined;
-  return sign === "-" ? read + offset * minuteUs : read - offset * minuteUs;
+  if (utc === undefined && sign === undefined) {
+    const instantUs = instantOfWall(read);
+    return { instantUs, wallUs: read, reading: wallReading(read) };
+  }
+  const offset = Number(offsetHour ?? 0) * 60 + Number(offsetMinute ?? 0);
+  if (Number(offsetMinute ?? 0) > 59 || offset > 14 * 60) return undefined;
+  const instantUs = sign === "-" ? read + offset * minuteUs : read - offset * minuteUs;
+  return { instantUs, wallUs: wallOfInstant(instantUs), reading: "unique" };
 }
+
+/** The instant of a text, as `readInstant` reads it. For times of people and systems use that, which tells gaps from times. */
+export const parseInstant = (text: string): number | undefined => readInstant(text)?.instantUs;
 
 /** The day of a date of the Gregorian calendar; months from 1. A date that does not exist counts on (Feb 30 is Mar 1 or 2). */
 export function dayNumber(year: number, month: number, date: number): DayNumber {

@@ -1,5 +1,6 @@
 /** Why a row was refused. docs/guide.md prints the tables of rows, docs/symbols.md those of symbols (tests compare). */
 export const quarantineCodes = {
+  BAD_BOOK: "the book is no text, or empty",
   BAD_FLAG: "the column that says which price is today's is neither Y, N nor blank",
   BAD_FEE: "the fee is no number",
   BAD_ID: "there is no trade id",
@@ -16,6 +17,7 @@ export const quarantineCodes = {
   NO_TRADING_DAY: "the day rule gives the row no day",
   NOT_TEXT: "the line holds bytes that are no text",
   SURPLUS_COLUMN: "the line has more columns than the header",
+  UNKNOWN_KEY: "a trade of a request has a key that trades do not have",
   UNKNOWN_CONVENTION: "nobody has said how this file writes the price of this symbol",
 } as const;
 export type QuarantineCode = keyof typeof quarantineCodes;
@@ -26,7 +28,9 @@ export const noteCodes = {
   ALIASED_SYMBOL: "another symbol of the same instrument: one position, under the symbol that was seen first",
   AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price joins none",
   AMBIGUOUS_TIME: "the hour occurs twice as daylight time ends; taken as the first",
-  DUPLICATE_ROW: "dropped: the row stands in an earlier file too",
+  CONFLICTING_TRADE:
+    "an earlier file has a trade of the same id and second that differs in one thing: both count, one may be wrong",
+  DUPLICATE_ROW: "dropped: an earlier file has the same trade",
   IGNORED_WINDOW: "a price file of an hour that gives no mark",
   LATE_TRADE: "older than a trade of an earlier file; its lane was matched again from there",
   NEGATIVE_PRICE: "a negative price; kept",

@@ -36,9 +36,8 @@ export interface PnlCommandOptions {
 }
 
 async function run(options: PnlCommandOptions, streams: Streams): Promise<CommandResult> {
-  const { checkTargets, inputFiles, matchesCsv, overridesFrom, pnlDocument, renderPnlTable, runPnl, writeWhole } = await import(
-    "../../../app/commands.ts"
-  );
+  const { checkTargets, inputFiles, isClean, matchesCsv, overridesFrom, pnlDocument, renderPnlTable, runPnl, writeWhole } =
+    await import("../../../app/commands.ts");
   const progress = progressOn(streams.err);
   const inputs = options.matches === undefined ? [] : await inputFiles(options);
   if (options.matches !== undefined) await checkTargets([options.matches], inputs);
@@ -48,7 +47,7 @@ async function run(options: PnlCommandOptions, streams: Streams): Promise<Comman
     onProgress: progress.report,
   }).finally(progress.done);
   if (options.matches !== undefined) await writeWhole(new Map([[options.matches, matchesCsv(pnl.engine)]]), inputs);
-  const clean = pnl.quarantine.length === 0;
+  const clean = isClean(pnl);
   const document = pnlDocument(pnl);
   if (options.json) return jsonResult(document, clean);
   return { exitCode: clean ? 0 : 1, text: renderPnlTable(document, { colour: colourful(streams.out) }) };

@@ -1,0 +1,218 @@
+import { grown } from "./decimal-column.ts";
+import type { TradeColumns } from "./trade-columns.ts";
+
+/** What an earlier file says of the trade that is being read. */
+export interface Earlier {
+  /** The trade of the earlier file. */
+  readonly trade: number;
+  /** Undefined where nothing differs that makes a trade what it is. */
+  readonly differs: Difference | undefined;
+  /** Whether it is the same trade, so that the one being read counts no more. */
+  readonly same: boolean;
+}
+
+export type Difference =
+  | "the fraction of the second"
+  | "the time"
+  | "the book"
+  | "the symbol"
+  | "the side"
+  | "the quantity"
+  | "the price";
+
+/** An id that stands more often than this within one second tells no trades apart. */
+const neighboursMax = 16;
+
+/**
+ * Which trades of a file stand in an earlier file already. Trades are a multiset: one that a file holds three times and another
+ * file twice is three trades. Two trades are the same if `tradeIdentity` is; a time that one file cuts to fewer digits of the
+ * second, and a book that only one of the files names, are forgiven. Any other single difference beside an equal id and second
+ * is reported, and both trades count. Trades must come file by file.
+ *
+ * About 40 bytes a trade; constant time a trade.
+ */
+export class RepeatedTrades {
+  readonly #trades: TradeColumns;
+  readonly #equal: TradeTable;
+  /** By id and second. */
+  readonly #neighbours: TradeTable;
+  /** By trade: how many of its kind were accepted, how many the file `#file` has shown, and the next of the same id and second. */
+  #accepted = new Int32Array(1024);
+  #shown = new Int32Array(1024);
+  #file = new Int32Array(1024);
+  #next = new Int32Array(1024);
+
+  constructor(trades: TradeColumns) {
+    this.#trades = trades;
+    this.#equal = new TradeTable(
+      (trade) => hashOf(trades, trade),
+      (a, b) => isSame(trades, a, b),
+    );
+    this.#neighbours = new TradeTable(
+      (trade) => Math.imul(trades.idHash(trade) ^ secondOf(trades, trade), 0x2c1b3c6d),
+      (a, b) => secondOf(trades, a) === secondOf(trades, b) && trades.sameId(a, b),
+    );
+  }
+
+  /** Looks at the trade that stands in the columns behind the last one, not yet counted there. */
+  look(file: number): Earlier | undefined {
+    const trade = this.#trades.length;
+    const first = this.#equal.find(trade);
+    if (first >= 0) {
+      if (this.#claim(first, file)) return { trade: first, differs: undefined, same: true };
+      this.#accepted[first] = this.#shown[first] as number;
+      return undefined;
+    }
+    const head = this.#neighbours.find(trade);
+    const earlier = head < 0 || file === 0 ? undefined : this.#neighbour(head, trade, file);
+    if (earlier?.same !== true) this.#keep(trade, file, head);
+    return earlier;
+  }
+
+  /** Whether this file shows the trade `first` no more often than it was accepted before. */
+  #claim(first: number, file: number): boolean {
+    if (this.#file[first] !== file) {
+      this.#file[first] = file;
+      this.#shown[first] = 0;
+    }
+    const shown = (this.#shown[first] as number) + 1;
+    this.#shown[first] = shown;
+    return shown <= (this.#accepted[first] as number);
+  }
+
+  #keep(trade: number, file: number, head: number): void {
+    if (trade >= this.#accepted.length) {
+      const grow = (column: Int32Array<ArrayBuffer>) => grown(column, new Int32Array(trade * 2));
+      this.#accepted = grow(this.#accepted);
+      this.#shown = grow(this.#shown);
+      this.#file = grow(this.#file);
+      this.#next = grow(this.#next);
+    }
+    this.#accepted[trade] = 1;
+    this.#shown[trade] = 1;
+    this.#file[trade] = file;
+    this.#equal.insert(trade);
+    if (head < 0) {
+      this.#neighbours.insert(trade);
+      this.#next[trade] = -1;
+    } else {
+      this.#next[trade] = this.#next[head] as number;
+      this.#next[head] = trade;
+    }
+  }
+
+  /** Of the trades of the same id and second: the one that is the same but for what is forgiven, else one that differs once. */
+  #neighbour(head: number, trade: number, file: number): Earlier | undefined {
+    const { file: fileOf } = this.#trades;
+    let found: Earlier | undefined;
+    let count = 0;
+    for (let other = head; other >= 0 && count < neighboursMax; other = this.#next[other] as number, count++) {
+      if (fileOf[other] === file) continue;
+      const differs = differenceOf(this.#trades, other, trade);
+      if (differs === undefined) continue;
+      const shown = this.#file[other] === file ? (this.#shown[other] as number) : 0;
+      if (shown >= (this.#accepted[other] as number)) continue;
+      if (differs === "the fraction of the second" || (differs === "the book" && isBookOfOne(this.#trades, other, trade))) {
+        this.#claim(other, file);
+        return { trade: other, differs, same: true };
+      }
+      found ??= { trade: other, differs, same: false };
+    }
+    return found;
+  }
+}
+
+/** A hash table of trades, by what makes two of them equal: open addressing, 8 to 32 bytes a trade. */
+class TradeTable {
+  readonly #hash: (trade: number) => number;
+  readonly #same: (a: number, b: number) => boolean;
+  #slots = new Int32Array(1024).fill(-1);
+  #size = 0;
+  /** Where the last search ended. */
+  #slot = 0;
+
+  constructor(hash: (trade: number) => number, same: (a: number, b: number) => boolean) {
+    this.#hash = hash;
+    this.#same = same;
+  }
+
+  /** The trade of the table that equals this one, or -1. */
+  find(trade: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = mixed(this.#hash(trade)) & mask; ; slot = (slot + 1) & mask) {
+      const known = this.#slots[slot] as number;
+      this.#slot = slot;
+      if (known < 0 || this.#same(known, trade)) return known;
+    }
+  }
+
+  /** Adds the trade that the last search did not find. */
+  insert(trade: number): void {
+    this.#slots[this.#slot] = trade;
+    this.#size += 1;
+    if (this.#size * 2 > this.#slots.length) this.#grow();
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Int32Array(old.length * 4).fill(-1);
+    const mask = this.#slots.length - 1;
+    for (const trade of old) {
+      if (trade < 0) continue;
+      let slot = mixed(this.#hash(trade)) & mask;
+      while ((this.#slots[slot] as number) >= 0) slot = (slot + 1) & mask;
+      this.#slots[slot] = trade;
+    }
+  }
+}
+
+const mixed = (hash: number): number => (hash ^ (hash >>> 15)) >>> 0;
+
+const secondOf = ({ timeUs }: TradeColumns, trade: number): number => Math.floor((timeUs[trade] as number) / 1e6);
+
+function hashOf(trades: TradeColumns, trade: number): number {
+  const { timeUs, lane, side, price, quantity } = trades;
+  const time = timeUs[trade] as number;
+  let hash = Math.imul(time | 0, 0x9e3779b1) ^ Math.imul((time / 4294967296) | 0, 0x85ebca6b);
+  // Start-of-day rows share time, price and often quantity; only their ids tell them apart.
+  hash = Math.imul(hash ^ trades.idHash(trade), 0x2c1b3c6d);
+  hash = Math.imul(hash ^ (lane[trade] as number) ^ ((side[trade] as number) << 30), 0xc2b2ae35);
+  hash = Math.imul(hash ^ (price.coefficient[trade] as number), 0x27d4eb2f);
+  return Math.imul(hash ^ (quantity.coefficient[trade] as number), 0x165667b1);
+}
+
+const isSame = (trades: TradeColumns, a: number, b: number): boolean =>
+  trades.timeUs[a] === trades.timeUs[b] &&
+  trades.lane[a] === trades.lane[b] &&
+  trades.side[a] === trades.side[b] &&
+  trades.price.same(a, b) &&
+  trades.quantity.same(a, b) &&
+  trades.sameId(a, b);
+
+/** What differs between two trades of one id and second, where it is one thing. */
+function differenceOf(trades: TradeColumns, a: number, b: number): Difference | undefined {
+  const { timeUs, lane, side, quantity, price, instruments } = trades;
+  const [ofA, ofB] = [instruments[lane[a] as number], instruments[lane[b] as number]];
+  const found: Difference[] = [];
+  if (timeUs[a] !== timeUs[b])
+    found.push(isCut(timeUs[a] as number, timeUs[b] as number) ? "the fraction of the second" : "the time");
+  if (ofA?.book !== ofB?.book) found.push("the book");
+  if (ofA?.instrument !== ofB?.instrument || (ofA?.instrument === null && ofA.symbol !== ofB?.symbol)) found.push("the symbol");
+  if (side[a] !== side[b]) found.push("the side");
+  if (!quantity.same(a, b)) found.push("the quantity");
+  if (!price.same(a, b)) found.push("the price");
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** Whether one of two times within a second is the other with fewer digits: `.046` of `.046123`. */
+function isCut(timeUs: number, otherUs: number): boolean {
+  const [cut, whole] = timeUs < otherUs ? [timeUs, otherUs] : [otherUs, timeUs];
+  let unit = 1;
+  while (unit < 1e6 && cut % (unit * 10) === 0) unit *= 10;
+  return whole - cut < unit;
+}
+
+function isBookOfOne({ lane, instruments }: TradeColumns, a: number, b: number): boolean {
+  const [ofA, ofB] = [instruments[lane[a] as number], instruments[lane[b] as number]];
+  return ofA?.book === undefined || ofB?.book === undefined;
+}
