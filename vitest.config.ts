@@ -9,6 +9,7 @@ export default defineConfig({
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 90_000 } },
     reporters: ["default"],
     // Most files wait for processes of their own; by default two cores would be given one worker.
     maxWorkers: "100%",

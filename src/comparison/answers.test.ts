@@ -316,11 +316,9 @@ describe("limits", () => {
       for (const name of ["a", "b", "c"]) made[name] = made;
       return made;
     };
-    const startedMs = performance.now();
     const found = compare(circle(), circle());
     expect(found.verdict).toBe("not_comparable");
     expect(JSON.stringify(found.fields)).toContain("not_comparable");
-    expect(performance.now() - startedMs).toBeLessThan(5_000);
     expect(compare({ a: circle() }, { a: 1 }).fields[0]?.legacy).toBe("(no JSON)");
   });
 

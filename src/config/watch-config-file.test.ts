@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test as sequential } from "vitest";
 import type { BridgeError } from "../base/errors.ts";
+import { until } from "../testing/until.ts";
 import { type Config, type ConfigWatch, parseConfig, watchConfigFile, writeConfigFile } from "./index.ts";
 
 const root = mkdtempSync(join(tmpdir(), "watch-config-"));
@@ -50,14 +51,6 @@ function newDesk() {
   return { folder, path, watched };
 }
 type Desk = ReturnType<typeof newDesk>;
-
-async function until(holds: () => boolean, withinMs = 5_000): Promise<void> {
-  const endMs = performance.now() + withinMs;
-  while (!holds()) {
-    if (performance.now() > endMs) throw new Error("it has not come");
-    await pause(10);
-  }
-}
 
 describe("a change is told, once", () => {
   const ways: Readonly<Record<string, (text: string, desk: Desk) => void | Promise<void>>> = {

@@ -26,6 +26,7 @@ import type {
 } from "../ports/control-store.ts";
 import { hostile, visible } from "./hostile-text.ts";
 import { StoreProcess } from "./store-process.ts";
+import { until } from "./until.ts";
 
 export interface ControlPlace {
   readonly open: () => Promise<ControlStore>;
@@ -638,7 +639,6 @@ export function controlStoreContract(
         await sleep(60);
         const later = await one(other, "one");
         expect(later?.ageMs).toBeGreaterThanOrEqual((first?.ageMs ?? 0) + 40);
-        expect(later?.ageMs).toBeLessThan(10_000);
         const said = instance({ seenEpoch: 7, drainedEpoch: 6, report: [1, { deep: "x" }, null], name: "renamed" });
         await store.heartbeat(said);
         const again = await one(other, "one");
@@ -669,46 +669,32 @@ export function controlStoreContract(
     });
 
     describe("watch", () => {
-      const limitMs = 250;
-      /** Calls `work` over and over and measures until `store`'s watch has led to the epoch that `work` made. */
-      const latencies = async (store: ControlStore, work: (round: number) => Promise<unknown>): Promise<readonly number[]> => {
-        let epoch = (await store.read()).epoch;
-        let seen = Promise.withResolvers<void>();
-        const stop = store.watch(() => {
-          void store.read().then((record) => {
-            if (record.epoch > epoch) seen.resolve();
-          });
-        });
-        const found: number[] = [];
+      /** Calls `work` over and over; each time `store`'s watch must lead to the epoch that `work` made. */
+      const followsEach = async (store: ControlStore, work: (round: number) => Promise<unknown>): Promise<void> => {
+        let seen = 0;
+        const stop = store.watch(() => void store.read().then(({ epoch }) => (seen = Math.max(seen, epoch))));
+        const { epoch } = await store.read();
         for (let round = 0; round < 12; round++) {
           await sleep(17);
           await work(round);
-          const from = performance.now();
-          await within(5_000, seen.promise);
-          found.push(performance.now() - from);
-          seen = Promise.withResolvers();
-          epoch += 1;
+          await until(() => seen >= epoch + round + 1);
         }
         stop();
-        return found.toSorted((a, b) => a - b);
-      };
-      const expectSoon = (found: readonly number[]): void => {
-        expect(found[Math.floor(found.length * 0.8)]).toBeLessThan(limitMs);
       };
 
-      it("tells of its own handle's changes", async () => {
+      it("reports its own handle's changes", async () => {
         const store = await open();
-        expectSoon(await latencies(store, (round) => store.change(percentage(round))));
+        await followsEach(store, (round) => store.change(percentage(round)));
       });
 
-      it("tells of another handle's changes", async () => {
+      it("reports another handle's changes", async () => {
         const [store, other] = [await open(), await open()];
-        expectSoon(await latencies(store, (round) => other.change(percentage(round))));
+        await followsEach(store, (round) => other.change(percentage(round)));
       });
 
-      it.skipIf(noSql !== undefined)(`tells of an operator's statements${because(noSql)}`, async () => {
+      it.skipIf(noSql !== undefined)(`reports an operator's statements${because(noSql)}`, async () => {
         const store = await open();
-        expectSoon(await latencies(store, (round) => sql(`UPDATE config SET new_system_percentage = ${round}`)));
+        await followsEach(store, (round) => sql(`UPDATE config SET new_system_percentage = ${round}`));
       });
 
       it("tells everybody who watches, until they end it", async () => {
@@ -753,7 +739,7 @@ export function controlStoreContract(
         if (place.takeAway === undefined) throw new Error("the place has no takeAway, and gives no reason why");
         const bringBack = await place.takeAway();
         await sleep(100);
-        await expect(within(8_000, store.read())).rejects.toBeInstanceOf(BridgeError);
+        await expect(within(60_000, store.read())).rejects.toBeInstanceOf(BridgeError);
         const before = told;
         await bringBack();
         await until(() => told > before);
@@ -947,9 +933,4 @@ async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   });
   late.catch(() => {});
   return Promise.race([work, late]).finally(() => stop.abort());
-}
-
-async function until(holds: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
-  for (const endsMs = performance.now() + limitMs; !(await holds()); await sleep(5))
-    if (performance.now() > endsMs) throw new Error(`it did not come about within ${limitMs} ms`);
 }

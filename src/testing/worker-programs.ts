@@ -6,9 +6,9 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
+import { until } from "./until.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const pythonWorker = join(root, "python/pnl_bridge_worker.py");
@@ -99,11 +99,7 @@ function stateOf(pid: number): string {
   }
 }
 
-/** Fails where it still runs after so long. */
-export async function untilGone(pid: number, timeoutMs = 5_000): Promise<void> {
-  for (const untilMs = performance.now() + timeoutMs; runs(pid); await sleep(20))
-    if (performance.now() > untilMs) throw new Error(`process ${pid} still runs`);
-}
+export const untilGone = (pid: number): Promise<void> => until(() => !runs(pid), `process ${pid} ends`);
 
 /** The interpreter itself, since what is found on PATH may be a script that looks for it; undefined where there is none that fits. */
 export const python: string | undefined = (() => {

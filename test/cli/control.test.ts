@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
-import { type DeskProcess, LiveDesk, until } from "./live-desk.ts";
+import { until } from "../../src/testing/until.ts";
+import { type DeskProcess, LiveDesk } from "./live-desk.ts";
 import { pnlBridge, type Ran, root, withFiles } from "./run-cli.ts";
 
 const because = ["--reason", "a test", "--actor", "amy"];
@@ -205,14 +206,10 @@ describe("a desk with a live process", () => {
     ]);
     expect((await desk.run("status")).out).toMatch(/ramp to (50, )?100 every 1 s, then stay$/m);
     await process_.answersBy("modern");
-    await until(
-      async () => {
-        const { plan, ramp } = (await desk.json("status")).document as { plan: { newSystemPercentage: number }; ramp: unknown };
-        return plan.newSystemPercentage === 100 && ramp === null;
-      },
-      "the ramp is over",
-      40_000,
-    );
+    await until(async () => {
+      const { plan, ramp } = (await desk.json("status")).document as { plan: { newSystemPercentage: number }; ramp: unknown };
+      return plan.newSystemPercentage === 100 && ramp === null;
+    }, "the ramp is over");
   });
 
   it("a gradual rollback is a ramp down that ends in the rollback", async () => {
@@ -225,11 +222,7 @@ describe("a desk with a live process", () => {
         /^10 % of the traffic to modern, then 0 %, legacy alone, every 1 s while a process lives, epoch \d+\n$/,
       ),
     ]);
-    await until(
-      async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"),
-      "rolled back",
-      40_000,
-    );
+    await until(async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"), "rolled back");
     await process_.answersBy("legacy");
     const { out: audit } = await desk.run("audit", "export");
     expect(JSON.parse(audit.trimEnd().split("\n").at(-1) as string)).toMatchObject({
@@ -586,7 +579,7 @@ describe("audit verify, when the store was edited past its triggers", () => {
     }, "all is sealed");
     await process_.stop();
     sound.sql("DROP TRIGGER audit_stays; DROP TRIGGER audit_is_kept; DROP TRIGGER audit_is_not_replaced");
-  }, 60_000);
+  });
   afterAll(() => sound[Symbol.asyncDispose]());
 
   const spoilt = async (statement: string): Promise<Ran> => {
@@ -689,9 +682,7 @@ describe("an alert", () => {
     expect(posted.map((text) => JSON.parse(text))).toMatchObject([{ kind: "rollback", title: "rolled back by amy: a test" }]);
     server.close();
     server.closeAllConnections();
-    const startedMs = performance.now();
     const { code, out } = await desk.run("rollback", ...because);
     expect([code, out]).toEqual([0, expect.stringMatching(/\nthe alert has not been delivered\n$/)]);
-    expect(performance.now() - startedMs).toBeLessThan(8_000);
   });
 });

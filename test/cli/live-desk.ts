@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
 import { StoreProcess } from "../../src/testing/store-process.ts";
+import { until } from "../../src/testing/until.ts";
 import { pnlBridge, type Ran, root } from "./run-cli.ts";
 
 const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
@@ -93,9 +93,4 @@ export interface DeskProcess {
   answersBy(side: "legacy" | "modern"): Promise<void>;
   stop(): Promise<void>;
   kill(): Promise<void>;
-}
-
-export async function until(holds: () => boolean | Promise<boolean>, what: string, withinMs = 15_000): Promise<void> {
-  for (const endsMs = performance.now() + withinMs; !(await holds()); await sleep(20))
-    if (performance.now() > endsMs) throw new Error(`did not come true within ${withinMs} ms: ${what}`);
 }

@@ -115,10 +115,9 @@ class Rig {
   async settled(): Promise<void> {
     await this.follower.refresh();
     const { epoch } = this.follower.record;
-    for (let looks = 0; ; looks++) {
+    for (;;) {
       const [instance] = await this.store.instances();
       if (instance !== undefined && instance.seenEpoch >= epoch) return;
-      expect(looks).toBeLessThan(10_000);
       await turn();
     }
   }
@@ -378,7 +377,7 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
   const ran: string[] = [];
   beforeAll(async () => {
     if (missing === undefined) rig = await Rig.start(await make());
-  }, 60_000);
+  });
   afterAll(async () => rig?.close());
 
   // One test a phase: what it says on failure names the case.

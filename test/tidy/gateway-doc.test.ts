@@ -67,7 +67,7 @@ describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
       await sleep(300);
       if ((await shell(`curl -s '${url}/api/v1/comparisons?limit=1'`)).includes('"id"')) return;
     }
-  }, 60_000);
+  });
 
   afterAll(async () => {
     server.kill("SIGKILL");

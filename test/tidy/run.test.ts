@@ -2,8 +2,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmod, copyFile, mkdir, readdir, readFile, readlink, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { until } from "../../src/testing/until.ts";
 import { type Ran, root, withFiles } from "../cli/run-cli.ts";
 
 /*
@@ -87,14 +87,6 @@ function start(folder: string, command: readonly string[]) {
 }
 
 const run = (folder: string, ...args: readonly string[]): Promise<Ran> => start(folder, ["./run", ...args]).ended;
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let check = 0; check < 2_000; check++) {
-    if (await holds()) return;
-    await sleep(10);
-  }
-  throw new Error("waited 20 s in vain");
-}
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -183,7 +175,7 @@ describe.concurrent("./run, twice at once", () => {
       await replaceCompiler(
         folder,
         `writeFileSync("compiling", "");
-        for (let check = 0; check < 500 && !existsSync("go-on"); check++) await new Promise((go) => setTimeout(go, 10));`,
+        for (let check = 0; check < 10_000 && !existsSync("go-on"); check++) await new Promise((go) => setTimeout(go, 10));`,
       );
       const { child, ended } = start(folder, [...shell, "run", "build"]);
       await until(() => exists(join(folder, "compiling")));

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditFaults } from "../../src/control/index.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
-import { type DeskProcess, LiveDesk, until } from "../cli/live-desk.ts";
+import { until } from "../../src/testing/until.ts";
+import { type DeskProcess, LiveDesk } from "../cli/live-desk.ts";
 import { type Ran, root } from "../cli/run-cli.ts";
 
 const page = readFileSync(join(root, "RUNBOOK.md"), "utf8");
@@ -132,7 +133,7 @@ describe("RUNBOOK.md", () => {
       postgres = await startPostgres();
       await desk.run("status", "--store", postgres.url);
     }
-  }, 60_000);
+  });
   afterAll(async () => {
     await postgres?.stop();
     await desk[Symbol.asyncDispose]();

@@ -715,12 +715,10 @@ describe("files as a whole", () => {
   it("refuses two gigabytes of nothing at once", async () => {
     const [path = ""] = await put({ "trades_20250724.csv": "" });
     await truncate(path, 2 * 1024 ** 3);
-    const began = performance.now();
     let bytesRead = 0;
     const reading = readLedgers([path], { ...options, onProgress: ({ bytes }) => (bytesRead = bytes) });
     await expect(reading).rejects.toMatchObject({ code: "BAD_LEDGER" });
     expect(bytesRead).toBe(0);
-    expect(performance.now() - began).toBeLessThan(2_000);
   });
 
   it("refuses what is no file", async () => {

@@ -19,6 +19,7 @@ import type { ControlChange, ControlStore, InstanceReport } from "../../ports/co
 import { controlStoreContract } from "../../testing/control-store-contract.ts";
 import { connectionTo, foreignFiles, runSql, schemaDump } from "../../testing/sqlite-files.ts";
 import { StoreProcess } from "../../testing/store-process.ts";
+import { until } from "../../testing/until.ts";
 import { openSqliteControlStore, type SqliteControlOptions } from "./index.ts";
 
 let folder: string;
@@ -76,12 +77,6 @@ const percentage = (newSystemPercentage: number, reason = "a test"): ControlChan
 });
 const beat: InstanceReport = { id: "one", name: "one", seenEpoch: 1, drainedEpoch: 1, report: null };
 const live = (): string => join(dirname(path), "live.db");
-const until = async (holds: () => boolean): Promise<void> => {
-  for (let looks = 0; !holds(); looks++) {
-    expect(looks).toBeLessThan(1_000);
-    await sleep(5);
-  }
-};
 
 /** Whatever SQLite and a person see of the files. A change there is a new migration, never an edit of an old one. */
 describe("the schema", () => {
@@ -241,10 +236,8 @@ describe("a lock that an operator holds on the control file", () => {
     const store = await open({ deadlineMs: 200 });
     using shell = connectionTo(path);
     shell.exec("BEGIN IMMEDIATE");
-    const from = performance.now();
     await expect(store.change(percentage(20))).rejects.toMatchObject({ code: "DATABASE_BUSY", where: path });
     await expect(store.note(percentage(20))).rejects.toMatchObject({ code: "DATABASE_BUSY" });
-    expect(performance.now() - from).toBeLessThan(2_000);
     shell.exec("COMMIT");
     expect(await store.change(percentage(30))).toMatchObject({ epoch: 2 });
     expect(await store.audit(0, 10)).toHaveLength(1);

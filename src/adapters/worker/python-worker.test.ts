@@ -125,6 +125,7 @@ class Desk:
         self.read_only = read_only
         self.booked = []
         self.thread = threading.get_ident()
+        self.barrier = threading.Barrier(4)
 
     @property
     def expensive(self):
@@ -198,6 +199,10 @@ class Desk:
 
     def nothing(self):
         return None
+
+    def meet(self, parties):
+        self.barrier.wait()
+        return parties
 
     def sleep(self, ms):
         time.sleep(ms / 1000)
@@ -382,16 +387,15 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   });
 
   it("runs as many calls at a time as it has threads, and tells the bridge", async () => {
-    const ofCalls = async (threads: string) => {
+    // Four calls wait for each other. With a thread for each they meet; with one thread the first waits in vain.
+    const meeting = async (threads: string, deadlineMs: number) => {
       const system = make(worker("--threads", threads, "desk:Desk"));
       await system.start();
-      const from = performance.now();
-      await Promise.all([1, 2, 3, 4].map(() => system.invoke("sleep", { ms: 100 }, patient)));
-      return performance.now() - from;
+      return Promise.allSettled([1, 2, 3, 4].map(() => system.invoke("meet", { parties: 4 }, { deadlineMs })));
     };
-    const [alone, together] = [await ofCalls("1"), await ofCalls("4")];
-    expect(alone).toBeGreaterThan(390);
-    expect(together).toBeLessThan(alone - 100);
+    const statuses = (outcomes: readonly { readonly status: string }[]) => outcomes.map(({ status }) => status);
+    expect(statuses(await meeting("4", 60_000))).toEqual(Array(4).fill("fulfilled"));
+    expect(statuses(await meeting("1", 300))).toEqual(Array(4).fill("rejected"));
   });
 
   it("does not begin a call that nobody waits for any longer", async () => {
@@ -467,7 +471,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     await sleep(20);
     await system.close();
     await underWay;
-    await untilGone(pid as number, 1_000);
+    await untilGone(pid as number);
   });
 });
 

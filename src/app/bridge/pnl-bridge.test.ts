@@ -45,7 +45,9 @@ interface Opened {
 async function open(folder: string, options: Partial<PnlBridgeOptions> = {}): Promise<Opened> {
   const comparisons: CallComparison[] = [];
   const onComparison = (comparison: CallComparison) => void comparisons.push(comparison);
-  const bridge = await createPnlBridge({ config: configIn(folder), onComparison, log: () => {}, ...options });
+  // On a busy machine too every comparison is made.
+  const load = { overload: () => undefined };
+  const bridge = await createPnlBridge({ config: configIn(folder), onComparison, log: () => {}, load, ...options });
   bridges.push(bridge);
   return { bridge, comparisons };
 }

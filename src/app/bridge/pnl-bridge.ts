@@ -19,6 +19,7 @@ import type { Side } from "../../domain/migration/phase.ts";
 import { planOf } from "../../domain/migration/plan.ts";
 import { LegacyDeskService } from "../../legacy-desk/index.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
+import type { HostLoad } from "../../ports/host-load.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { ControlPlane } from "../control/control-plane.ts";
@@ -40,6 +41,8 @@ export interface PnlBridgeOptions {
   readonly owed?: OwedWrites;
   /** Gets what child processes and threads of foreign systems print, a line at a time. */
   readonly log?: (line: string) => void;
+  /** How loaded this process is: a loaded one sheds its shadow calls. Default: its event loop and its heap. */
+  readonly load?: HostLoad;
 }
 
 /** Both systems of a configuration, bridged. */
@@ -61,7 +64,8 @@ export interface PnlBridge {
  * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws but UNWRITABLE, which is logged; a control store that is away is no
  * hindrance.
  */
-export async function createPnlBridge({ config: given, onComparison, marks, owed, log }: PnlBridgeOptions): Promise<PnlBridge> {
+export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBridge> {
+  const { config: given, onComparison, marks, owed, log } = options;
   const config = typeof given === "string" ? await loadConfig(given) : given;
   const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
   const systems = await openSystems(config, folder, log);
@@ -90,7 +94,7 @@ export async function createPnlBridge({ config: given, onComparison, marks, owed
         ...(marks === undefined ? {} : { marks }),
         ...(owed === undefined ? {} : { owed }),
       },
-      { clock: systemClock, load: monitor, draw: Math.random },
+      { clock: systemClock, load: options.load ?? monitor, draw: Math.random },
     );
     const control = follows ? controlOf(service, config, folder, owed) : undefined;
     if (control !== undefined) opened.unshift(control);

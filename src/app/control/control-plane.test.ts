@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { until } from "../../testing/until.ts";
 import { createPnlBridge, type PnlBridge } from "../bridge/pnl-bridge.ts";
 
 const base = mkdtempSync(join(tmpdir(), "pnl-bridge-control-"));
@@ -47,13 +47,6 @@ function sql(folder: string, statement: string): void {
   database.exec(statement);
   database.close();
 }
-async function until(holds: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
-  const endsMs = performance.now() + withinMs;
-  while (!(await holds())) {
-    if (performance.now() > endsMs) expect.fail(`did not come true within ${withinMs} ms: ${holds}`);
-    await sleep(10);
-  }
-}
 const by = { actor: "amy", reason: "a test" };
 const answers = async ({ service }: PnlBridge): Promise<string> => {
   const { source, value } = await service.call("totals", {}, { user: "amy", book: "UST" });
@@ -93,7 +86,7 @@ describe("a bridge with a control store", () => {
     await until(() => bridge.service.plan.phase === "dual_write");
     expect(await answers(bridge)).toBe("legacy");
     sql(folder, "UPDATE config SET new_system_percentage = 100");
-    await until(async () => (await answers(bridge)) === "modern", 1_000);
+    await until(async () => (await answers(bridge)) === "modern");
     sql(folder, "UPDATE config SET use_new_pnl_system = false");
     const { epoch } = (await bridge.control?.store.read()) ?? { epoch: 0 };
     await until(
@@ -101,7 +94,6 @@ describe("a bridge with a control store", () => {
         (await bridge.control?.store.instances())?.every(
           ({ seenEpoch, drainedEpoch }) => seenEpoch === epoch && drainedEpoch === epoch,
         ) === true,
-      1_000,
     );
     expect(await answers(bridge)).toBe("legacy");
     await until(async () => (await bridge.control?.verifyAudit())?.notSealedYet.length === 0);
@@ -155,13 +147,11 @@ describe("a bridge with a control store", () => {
     writeFileSync(join(folder, "state/control.db"), "this is no database, and longer than a header would have to be ".repeat(20));
     rmSync(join(folder, "state/control.db-wal"), { force: true });
     rmSync(join(folder, "state/control.db-shm"), { force: true });
-    const startedMs = performance.now();
     const again = await start(folder);
-    expect(performance.now() - startedMs).toBeLessThan(4_000);
     expect(await answers(again)).toBe("modern");
     expect(again.control?.freshness).toBe("none");
     // The switch file works without any store.
     writeFileSync(join(folder, "state/LEGACY_ONLY"), "");
-    await until(async () => (await answers(again)) === "legacy", 1_000);
+    await until(async () => (await answers(again)) === "legacy");
   });
 });

@@ -13,6 +13,7 @@ import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
 import { allFlags, publishedSection, readSection } from "../../testing/fleet.ts";
 import { MemoryControlPlace } from "../../testing/memory-control-store.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
+import { until } from "../../testing/until.ts";
 import { type Gateway, type GatewayControl, type GatewayOptions, Observations, startGateway } from "./index.ts";
 import { signals } from "./metric-catalogue.ts";
 
@@ -156,11 +157,6 @@ const raw = (
     sent.on("error", reject);
     sent.end(body);
   });
-
-const untilTrue = async (holds: () => boolean): Promise<void> => {
-  for (let round = 0; round < 500 && !holds(); round++) await sleep(10);
-  expect(holds()).toBe(true);
-};
 
 describe("POST /api/v1/pnl/{method}", () => {
   it("answers with value, source and epoch, and routes by user and book", async () => {
@@ -477,7 +473,7 @@ describe("limits", () => {
     let said = "";
     for await (const piece of slow) said += piece;
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
-  }, 60_000);
+  });
 
   it("a route that is not there is a problem document", async () => {
     const { url } = await desk();
@@ -535,8 +531,8 @@ describe("GET /api/v1/events", () => {
     await ask(`${url}/api/v1/pnl/openPositions`, "POST", {});
     await ask(`${url}/api/v1/pnl/totals`, "POST", {});
     const kinds = ({ events }: typeof some) => events.map(({ event }) => event).filter((event) => event !== ": heartbeat");
-    await untilTrue(() => kinds(all).length === 5 && kinds(some).length === 4);
-    await untilTrue(() => some.events.some(({ event }) => event === ": heartbeat"));
+    await until(() => kinds(all).length === 5 && kinds(some).length === 4);
+    await until(() => some.events.some(({ event }) => event === ": heartbeat"));
     expect(kinds(some)).toEqual(["hello", "plan", "freshness", "comparison"]);
     expect(some.events[0]?.data).toEqual({ epoch: 1, phase: "shadow_mode", useNewPnlSystem: true, freshness: "fresh" });
     expect(some.events.find(({ event }) => event === "comparison")?.data).toMatchObject({
@@ -564,7 +560,7 @@ describe("GET /api/v1/events", () => {
       await sleep(1);
     }
     expect(await metric("pnl_bridge_event_streams_dropped_total")).toBe(1);
-    await untilTrue(() => quick.events.length === sent + 1);
+    await until(() => quick.events.length === sent + 1);
     expect(await metric("pnl_bridge_event_streams")).toBe(1);
     slow.destroy();
     quick.close();
@@ -645,11 +641,10 @@ describe("closing", () => {
       agent.destroy();
     };
     const callers = Promise.all(Array.from({ length: 20 }, caller));
-    await sleep(200);
+    await until(() => answered > 100);
     await gateway.close();
     await callers;
     expect(failures).toEqual([]);
-    expect(answered).toBeGreaterThan(100);
   });
 
   it("a request that is just coming in on an open connection is answered", async () => {
@@ -670,14 +665,12 @@ describe("closing", () => {
   it("does not wait for ever for a call that never ends", async () => {
     const { url, gateway, logged } = await desk({
       plan: { phase: "read_only" },
-      legacy: () => sleep(5_000, { totals: {} }, { ref: false }),
+      legacy: () => sleep(600_000, { totals: {} }, { ref: false }),
       limits: { closeMsMax: 200 },
     });
     const call = ask(`${url}/api/v1/pnl/totals`, "POST", {}).catch(() => "cut off");
     await sleep(100);
-    const startedMs = performance.now();
     await gateway.close();
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     expect(await call).toBe("cut off");
     expect(logged.at(-1)).toMatchObject({ message: "requests that took too long were cut off" });
   });

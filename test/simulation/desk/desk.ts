@@ -7,11 +7,11 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type OperatorSession, openOperator } from "../../../src/app/control/session.ts";
 import { type Config, loadConfig } from "../../../src/config/index.ts";
 import { runSql } from "../../../src/testing/sqlite-files.ts";
+import { until } from "../../../src/testing/until.ts";
 import type { DeskProcessOptions } from "./desk-process.ts";
 
 const program = fileURLToPath(new URL("./desk-process.ts", import.meta.url));
@@ -168,8 +168,7 @@ export class Desk implements AsyncDisposable {
     this.folder = options.folder ?? mkdtempSync(join(tmpdir(), "pnl-bridge-desk-"));
     mkdirSync(join(this.folder, "state"), { recursive: true });
     const module = (side: string): string => `import { statSync } from "node:fs";
-      import { setTimeout as sleep } from "node:timers/promises";
-      const size = (name) => statSync(new URL(name, import.meta.url), { throwIfNoEntry: false })?.size ?? 0;
+            const size = (name) => statSync(new URL(name, import.meta.url), { throwIfNoEntry: false })?.size ?? 0;
       export default { totals: async () => {
         const missing = ${side === "modern" ? "0" : `(size("./to-legacy") - size("./carried")) / 24`};
         await sleep(1 + Math.random() * 3);
@@ -240,7 +239,7 @@ export class Desk implements AsyncDisposable {
       await operator.signOff("approved", { actor: "bob", note: "looked at it" });
       await operator.move({ kind: "advance" }, by).catch(ignoreConflict);
       return false;
-    }, 10_000);
+    });
   }
 
   /** Writes that modern was given and legacy has not got. */
@@ -278,15 +277,6 @@ export class Desk implements AsyncDisposable {
     await Promise.allSettled(this.#sessions.map((session) => session.close()));
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-export async function until(holds: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<number> {
-  const beganMs = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - beganMs > withinMs) throw new Error(`did not come true within ${withinMs} ms: ${holds}`);
-    await sleep(5);
-  }
-  return performance.now() - beganMs;
 }
 
 function ignoreConflict(failure: unknown): undefined {
