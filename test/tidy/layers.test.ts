@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,8 +50,10 @@ describe("the layer check", () => {
     }
   });
 
-  it("prints its table in ARCHITECTURE.md", async () => {
+  it("prints its table in ARCHITECTURE.md, and every path that the page names exists", async () => {
     const text = await readFile(join(root, "ARCHITECTURE.md"), "utf8");
+    const paths = [...text.matchAll(/`((?:src|test|docs|scripts)\/[\w./-]+)`/g)].map(([, path = ""]) => path);
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
     expect(text).toContain(layerTable());
   });
 });
