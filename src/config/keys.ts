@@ -1,10 +1,12 @@
 /** Every key of `pnl_migration_config.yaml`, one row each: its kind, its default, its meaning. All else follows from here. */
 import { z } from "zod";
+import type { Camel } from "../base/camel.ts";
+import { type TriggerKey, type TriggerLimits, triggerKeys } from "../control/index.ts";
 import { phases } from "../domain/migration/phase.ts";
-import { triggerDefaults } from "../domain/migration/trigger-limits.ts";
 import * as kind from "./kinds.ts";
 import {
   fileOf,
+  type Key,
   type Kind,
   key,
   listOf,
@@ -138,6 +140,15 @@ const exclusion = record([
   required("until", kind.day, "The last day on which it holds"),
 ]);
 
+type TriggerRow<Row> = Row extends TriggerKey ? Key<Row["key"], TriggerLimits[Camel<Row["key"]>]> : never;
+
+const triggerRows = triggerKeys.map(({ key: path, kind: limit, default: byDefault, meaning }) => ({
+  path,
+  kind: limit.type === "share" ? share : limit.type === "flag" ? flag : whole(limit.unit, limit.least, limit.most),
+  default: byDefault,
+  meaning,
+})) as readonly Key[] as readonly TriggerRow<TriggerKey>[];
+
 const ledgerPatterns = ["trades_*.csv", "Futures_*.csv", "Options_*.csv", "market_prices_*.csv"];
 
 export const keys = [
@@ -170,19 +181,7 @@ export const keys = [
       key("alert_url", kind.alertUrl, null, "This process posts its alerts there, as JSON, from its next start on"),
     ]),
     key("approvals.two_person", kind.listOfPhases, [], "Phases that a second person must approve"),
-    ...under("triggers", [
-      key("error_rate", share, triggerDefaults.errorRate, "Modern is taken out of use when this share of its calls fails"),
-      key("error_calls_min", whole("calls", 1, 1_000_000), triggerDefaults.errorCallsMin, "Fewer calls prove nothing"),
-      key("window_s", whole("seconds", 1, 3_600), triggerDefaults.windowS, "Calls are counted over this time"),
-      key("served_mismatch", flag, triggerDefaults.servedMismatch, "One divergence in an answer of modern is enough"),
-      key("quarantine", flag, triggerDefaults.quarantine, "Anything in quarantine is enough, from dual_write on"),
-      key(
-        "owed_age_s",
-        whole("seconds", 1, 86_400),
-        triggerDefaults.owedAgeS,
-        "Longest time for which a write may be owed to legacy",
-      ),
-    ]),
+    ...under("triggers", triggerRows),
   ]),
   ...under("systems", [
     key("legacy", system, { kind: "builtin", name: "legacy-desk", mode: "chained" }, "The system that is replaced"),

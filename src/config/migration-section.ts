@@ -3,8 +3,8 @@
  * that mean the same. JSON with sorted keys and nothing left out.
  */
 import { BridgeError } from "../base/errors.ts";
+import type { TriggerLimits } from "../control/index.ts";
 import type { PlanInput } from "../domain/migration/plan.ts";
-import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
 import { type Config, configBytesMax, readConfig, wholeFile } from "./config.ts";
 
 /** What a published section says. */

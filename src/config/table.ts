@@ -3,6 +3,7 @@
  * file that says them all, and the keys that an error can name.
  */
 import { z } from "zod";
+import { type Camel, camel } from "../base/camel.ts";
 
 /** A kind of value: what the file may say, and how the value is written and shown. */
 export interface Kind<Value> {
@@ -55,7 +56,6 @@ export const under = <const Prefix extends string, Row extends Key>(prefix: Pref
 export const withoutEffect = <Row extends Key>(rows: readonly Row[]): readonly Row[] =>
   rows.map((row) => ({ ...row, hasNoEffect: true }));
 
-type Camel<Text extends string> = Text extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<Camel<Rest>>}` : Text;
 type Head<Path extends string> = Path extends `${infer First}.${string}` ? First : Path;
 type Within<Row, Section extends string> = Row extends Key<`${Section}.${infer Path}`, infer Value> ? Key<Path, Value> : never;
 
@@ -66,7 +66,6 @@ export type Values<Row extends Key> = {
     : Values<Within<Row, Name>>;
 };
 
-const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 const namesOf = ({ path }: Pick<Key, "path">): readonly string[] => path.split(".");
 
 type Tree = Readonly<Record<string, unknown>>;

@@ -24,4 +24,12 @@ export { type By, type MoveResult, Operator, type Overview, pause, type Rollback
 export { rampDefaults } from "./ramp.ts";
 export type { ReadSection, Section } from "./section.ts";
 export { Supervisor } from "./supervisor.ts";
-export type { Firing, Signals } from "./triggers.ts";
+export {
+  type Firing,
+  noSignals,
+  type ServedMismatch,
+  type Signals,
+  type TriggerKey,
+  type TriggerLimits,
+  triggerKeys,
+} from "./triggers.ts";

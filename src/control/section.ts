@@ -1,6 +1,6 @@
 import type { Phase } from "../domain/migration/phase.ts";
-import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
 import type { PublishedPlan } from "./effective-plan.ts";
+import type { TriggerLimits } from "./triggers.ts";
 
 /** What the published `migration:` section says, read. */
 export interface Section {

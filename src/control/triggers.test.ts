@@ -1,23 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Phase } from "../domain/migration/phase.ts";
-import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
-import { type Signals, Triggers } from "./triggers.ts";
-
-const limits: TriggerLimits = {
-  errorRate: 0.5,
-  errorCallsMin: 20,
-  windowS: 10,
-  servedMismatch: true,
-  quarantine: true,
-  owedAgeS: 30,
-};
-const quiet: Signals = { modernAsked: 0, modernFailed: 0, servedMismatches: 0, quarantined: 0, owedOldestMs: 0 };
+import { noSignals, type Signals, type TriggerLimits, Triggers, triggerDefaults } from "./triggers.ts";
 
 /** The trigger that fires in each second. */
 function fired(seconds: readonly Partial<Signals>[], phase: Phase = "primary_switch", given: Partial<TriggerLimits> = {}) {
   const triggers = new Triggers();
   return seconds.map(
-    (signals, second) => triggers.observe({ ...quiet, ...signals }, phase, { ...limits, ...given }, second * 1_000)?.trigger,
+    (signals, second) =>
+      triggers.observe({ ...noSignals, ...signals }, phase, { ...triggerDefaults, ...given }, second * 1_000)?.trigger,
   );
 }
 
@@ -55,6 +45,21 @@ describe("triggers", () => {
     expect(fired([{}, { servedMismatches: 1 }], "dual_write", { servedMismatch: false })).toEqual([undefined, undefined]);
   });
 
+  it("served_mismatch names the method, the field and both figures where they are known", () => {
+    const servedMismatch = { method: "calculatePnl", field: "positions[].realized (ZN)", legacy: "1", modern: null };
+    const triggers = new Triggers();
+    triggers.observe(noSignals, "dual_write", triggerDefaults, 0);
+    expect(triggers.observe({ ...noSignals, servedMismatches: 2, servedMismatch }, "dual_write", triggerDefaults, 1_000)).toEqual(
+      {
+        trigger: "served_mismatch",
+        why:
+          "2 of modern's answers to callers differed from legacy's beyond tolerance, such as " +
+          "calculatePnl positions[].realized (ZN): legacy 1, modern nothing",
+        evidence: { mismatches: 2, ...servedMismatch },
+      },
+    );
+  });
+
   it("quarantine and owed_age count from dual_write on", () => {
     for (const [phase, expected] of [
       ["shadow_mode", undefined],
@@ -70,7 +75,7 @@ describe("triggers", () => {
   it("what led to a rollback does not lead to the next one", () => {
     const triggers = new Triggers();
     const observe = (signals: Partial<Signals>, second: number) =>
-      triggers.observe({ ...quiet, ...signals }, "primary_switch", limits, second * 1_000)?.trigger;
+      triggers.observe({ ...noSignals, ...signals }, "primary_switch", triggerDefaults, second * 1_000)?.trigger;
     observe({}, 0);
     expect(observe({ modernAsked: 50, modernFailed: 50, servedMismatches: 1 }, 1)).toBe("error_rate");
     triggers.reset();

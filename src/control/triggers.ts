@@ -1,25 +1,182 @@
+/**
+ * The triggers: each takes modern out of use by itself when a signal passes a limit. A row of `triggers` is the whole of one: its name,
+ * the keys of its limits in the configuration (`migration.triggers`), and its judgement. Schema, defaults and types of the keys follow.
+ */
+import { type Camel, camel } from "../base/camel.ts";
 import { type Phase, positionOf } from "../domain/migration/phase.ts";
-import type { TriggerLimits } from "../domain/migration/trigger-limits.ts";
 
-/** What a process has counted since it began, and what stands now. */
+/** Numbers of a process: counts since its start, and present values. */
 export interface Signals {
+  /** Calls that modern should have answered. */
   readonly modernAsked: number;
   readonly modernFailed: number;
+  /** Calls that modern should have answered and legacy answered instead. */
+  readonly modernFellBack: number;
+  /** Answers that modern gave to callers and that diverge from legacy's. */
   readonly servedMismatches: number;
-  /** Null where nobody can say. */
+  /** The newest such answer whose fields are known. */
+  readonly servedMismatch: ServedMismatch | null;
+  /** Null if unknown. */
   readonly quarantined: number | null;
   readonly owedOldestMs: number;
 }
 
-export interface Firing {
-  readonly trigger: string;
+export interface ServedMismatch {
+  readonly method: string;
+  readonly field: string;
+  /** Null if there is no value. */
+  readonly legacy: string | null;
+  readonly modern: string | null;
+}
+
+export const noSignals: Signals = Object.freeze({
+  modernAsked: 0,
+  modernFailed: 0,
+  modernFellBack: 0,
+  servedMismatches: 0,
+  servedMismatch: null,
+  quarantined: 0,
+  owedOldestMs: 0,
+});
+
+type LimitKind =
+  /** A number above 0, up to 1. */
+  | { readonly type: "share" }
+  | { readonly type: "flag" }
+  | { readonly type: "whole"; readonly unit: string; readonly least: number; readonly most: number };
+
+/** One key below `migration.triggers`. A default of null means: off. */
+export interface LimitKey {
+  readonly key: string;
+  readonly kind: LimitKind;
+  readonly default: number | boolean | null;
+  readonly meaning: string;
+}
+
+type LimitsOf<Key extends LimitKey> = {
+  readonly [Row in Key as Camel<Row["key"]>]:
+    | (Row["kind"]["type"] extends "flag" ? boolean : number)
+    | (null extends Row["default"] ? null : never);
+};
+
+const share = { type: "share" } as const;
+const flag = { type: "flag" } as const;
+const whole = (unit: string, least: number, most: number) => ({ type: "whole", unit, least, most }) as const;
+
+/** The limits that several triggers share. */
+const sharedKeys = [
+  { key: "error_calls_min", kind: whole("calls", 1, 1_000_000), default: 20, meaning: "Fewer calls prove nothing" },
+  { key: "window_s", kind: whole("seconds", 1, 3_600), default: 10, meaning: "Calls are counted over this time" },
+] as const satisfies readonly LimitKey[];
+
+interface Seen {
+  /** The signals at the beginning of the window. */
+  readonly since: Signals;
+  readonly now: Signals;
+}
+
+interface Finding {
   readonly why: string;
-  readonly evidence: Readonly<Record<string, number | string>>;
+  readonly evidence: Readonly<Record<string, number | string | null>>;
+}
+
+interface Trigger<Key extends LimitKey> {
+  readonly name: string;
+  readonly keys: readonly Key[];
+  /** The earliest phase in which it fires. Absent: the first. */
+  readonly from?: Phase;
+  /** Why it fires; undefined if it does not. */
+  judge(limits: LimitsOf<Key | (typeof sharedKeys)[number]>, seen: Seen): Finding | undefined;
+}
+
+const trigger = <const Key extends LimitKey>(row: Trigger<Key>): Trigger<Key> => row;
+
+/** In order of precedence: of several that fire in one second, the first is reported. */
+export const triggers = [
+  trigger({
+    name: "error_rate",
+    keys: [
+      { key: "error_rate", kind: share, default: 0.5, meaning: "Modern is taken out of use when this share of its calls fails" },
+    ],
+    judge({ errorRate, errorCallsMin, windowS }, { since, now }) {
+      const asked = now.modernAsked - since.modernAsked;
+      const failed = now.modernFailed - since.modernFailed;
+      if (asked < errorCallsMin || failed < errorRate * asked) return undefined;
+      const why = `modern failed ${failed} of ${asked} calls within ${windowS} s`;
+      return { why, evidence: { asked, failed, limit: errorRate } };
+    },
+  }),
+  trigger({
+    name: "served_mismatch",
+    keys: [
+      {
+        key: "served_mismatch",
+        kind: flag,
+        default: true,
+        meaning: "One divergence in an answer of modern to a caller is enough",
+      },
+    ],
+    judge({ servedMismatch: isOn }, { since, now }) {
+      const mismatches = now.servedMismatches - since.servedMismatches;
+      if (!isOn || mismatches === 0) return undefined;
+      const why = `${mismatches} of modern's answers to callers differed from legacy's beyond tolerance`;
+      const { servedMismatch: example } = now;
+      if (example === null) return { why, evidence: { mismatches } };
+      const { method, field, legacy, modern } = example;
+      const where = field === "" ? method : `${method} ${field}`;
+      return {
+        why: `${why}, such as ${where}: legacy ${legacy ?? "nothing"}, modern ${modern ?? "nothing"}`,
+        evidence: { mismatches, ...example },
+      };
+    },
+  }),
+  trigger({
+    name: "quarantine",
+    keys: [{ key: "quarantine", kind: flag, default: true, meaning: "Anything in quarantine is enough, from dual_write on" }],
+    from: "dual_write",
+    judge({ quarantine: isOn }, { now: { quarantined } }) {
+      if (!isOn || quarantined === null || quarantined === 0) return undefined;
+      return { why: `${quarantined} wait in quarantine`, evidence: { quarantined } };
+    },
+  }),
+  trigger({
+    name: "owed_age",
+    keys: [
+      {
+        key: "owed_age_s",
+        kind: whole("seconds", 1, 86_400),
+        default: 30,
+        meaning: "Longest time for which a write may be owed to legacy, from dual_write on",
+      },
+    ],
+    from: "dual_write",
+    judge({ owedAgeS }, { now: { owedOldestMs } }) {
+      if (owedOldestMs <= owedAgeS * 1_000) return undefined;
+      const why = `a write has been owed to legacy for ${Math.round(owedOldestMs / 1_000)} s`;
+      return { why, evidence: { owedOldestMs, limitMs: owedAgeS * 1_000 } };
+    },
+  }),
+] as const;
+
+export type TriggerKey = (typeof sharedKeys)[number] | (typeof triggers)[number]["keys"][number];
+
+/** The keys below `migration.triggers`. */
+export const triggerKeys: readonly TriggerKey[] = [...triggers.flatMap<TriggerKey>(({ keys }) => keys), ...sharedKeys];
+
+/** When modern is taken out of use without asking anybody. */
+export type TriggerLimits = LimitsOf<TriggerKey>;
+
+export const triggerDefaults: TriggerLimits = Object.freeze(
+  Object.fromEntries(triggerKeys.map((row) => [camel(row.key), row.default])) as unknown as TriggerLimits,
+);
+
+export interface Firing extends Finding {
+  readonly trigger: string;
 }
 
 /**
- * Watches signals, a sample a second, in every state, and says when one is beyond its limit. Counts are taken since the plan was last
- * taken back into use, so that what has led to a rollback cannot lead to the next one: that needs failures of its own.
+ * Takes a sample of the signals a second, in every state, and says when one passes its limit. Counts start at the last reset, so what led
+ * to a rollback cannot lead to the next one: that needs failures of its own.
  */
 export class Triggers {
   readonly #samples: { readonly atMs: number; readonly signals: Signals }[] = [];
@@ -29,48 +186,16 @@ export class Triggers {
     this.#samples.length = 0;
   }
 
-  observe(signals: Signals, phase: Phase, limits: TriggerLimits, nowMs: number): Firing | undefined {
-    this.#samples.push({ atMs: nowMs, signals });
+  observe(now: Signals, phase: Phase, limits: TriggerLimits, nowMs: number): Firing | undefined {
+    this.#samples.push({ atMs: nowMs, signals: now });
     // The oldest that is kept is the one from which the window is counted.
     while (this.#samples.length > 2 && (this.#samples[1]?.atMs ?? nowMs) <= nowMs - limits.windowS * 1_000) this.#samples.shift();
-    const since = this.#samples[0]?.signals ?? signals;
-    return (
-      errorRate(since, signals, limits) ??
-      servedMismatch(since, signals, limits) ??
-      (positionOf(phase) >= positionOf("dual_write") ? (quarantine(signals, limits) ?? owedAge(signals, limits)) : undefined)
-    );
+    const since = this.#samples[0]?.signals ?? now;
+    for (const { name, from = "read_only", judge } of triggers) {
+      if (positionOf(phase) < positionOf(from)) continue;
+      const finding = judge(limits, { since, now });
+      if (finding !== undefined) return { trigger: name, ...finding };
+    }
+    return undefined;
   }
-}
-
-function errorRate(
-  since: Signals,
-  now: Signals,
-  { errorRate: limit, errorCallsMin, windowS }: TriggerLimits,
-): Firing | undefined {
-  const asked = now.modernAsked - since.modernAsked;
-  const failed = now.modernFailed - since.modernFailed;
-  if (asked < errorCallsMin || failed < limit * asked) return undefined;
-  return {
-    trigger: "error_rate",
-    why: `modern failed ${failed} of ${asked} calls within ${windowS} s`,
-    evidence: { asked, failed, limit },
-  };
-}
-
-function servedMismatch(since: Signals, now: Signals, { servedMismatch: counts }: TriggerLimits): Firing | undefined {
-  const mismatches = now.servedMismatches - since.servedMismatches;
-  if (!counts || mismatches === 0) return undefined;
-  const why = `${mismatches} of modern's answers to callers differed from legacy's beyond tolerance`;
-  return { trigger: "served_mismatch", why, evidence: { mismatches } };
-}
-
-function quarantine({ quarantined }: Signals, { quarantine: counts }: TriggerLimits): Firing | undefined {
-  if (!counts || quarantined === null || quarantined === 0) return undefined;
-  return { trigger: "quarantine", why: `${quarantined} wait in quarantine`, evidence: { quarantined } };
-}
-
-function owedAge({ owedOldestMs }: Signals, { owedAgeS }: TriggerLimits): Firing | undefined {
-  if (owedOldestMs <= owedAgeS * 1_000) return undefined;
-  const why = `a write has been owed to legacy for ${Math.round(owedOldestMs / 1_000)} s`;
-  return { trigger: "owed_age", why, evidence: { owedOldestMs, limitMs: owedAgeS * 1_000 } };
 }

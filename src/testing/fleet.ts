@@ -13,7 +13,7 @@ import {
   Supervisor,
   simpleGates,
 } from "../control/index.ts";
-import { triggerDefaults } from "../domain/migration/trigger-limits.ts";
+import { noSignals, triggerDefaults } from "../control/triggers.ts";
 import type { Alert } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlStore, Published } from "../ports/control-store.ts";
@@ -53,7 +53,7 @@ export class Process {
   readonly plans: EffectivePlan[] = [];
   readonly events: ControlEvent[] = [];
   readonly alerts: Alert[] = [];
-  signals: Signals = { modernAsked: 0, modernFailed: 0, servedMismatches: 0, quarantined: 0, owedOldestMs: 0 };
+  signals: Signals = noSignals;
   oldestRunning: number | undefined;
   onPlan: (effective: EffectivePlan) => void = (effective) => void this.plans.push(effective);
   running: () => number | undefined = () => this.oldestRunning;

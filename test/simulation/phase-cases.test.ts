@@ -13,7 +13,7 @@ import { systemClock } from "../../src/adapters/host/index.ts";
 import { openPostgresControlStore } from "../../src/adapters/postgres/index.ts";
 import { openSqliteControlStore } from "../../src/adapters/sqlite/index.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
-import { Operator, PlanFollower, Supervisor, simpleGates, whyOutOfUse } from "../../src/control/index.ts";
+import { noSignals, Operator, PlanFollower, Supervisor, simpleGates, whyOutOfUse } from "../../src/control/index.ts";
 import { isLater, type Phase, phaseBefore, phasePolicies, phases } from "../../src/domain/migration/phase.ts";
 import { migrationModes, planOf, writesOf } from "../../src/domain/migration/plan.ts";
 import type { CallKey } from "../../src/domain/migration/route.ts";
@@ -41,7 +41,7 @@ class Rig {
   readonly follower: PlanFollower;
   readonly supervisor: Supervisor;
   readonly bridge: PnLServiceBridge;
-  signals = { modernAsked: 0, modernFailed: 0, servedMismatches: 0, quarantined: 0, owedOldestMs: 0 };
+  signals = noSignals;
 
   private constructor(world: World, store: ControlStore) {
     this.world = world;

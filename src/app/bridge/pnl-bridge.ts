@@ -15,6 +15,7 @@ import {
   type PnLServiceBridgeOptions,
 } from "../../bridges/service/index.ts";
 import { type Config, loadConfig, type SystemConfig, watchConfigFile } from "../../config/index.ts";
+import type { ServedMismatch } from "../../control/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { planOf } from "../../domain/migration/plan.ts";
 import { LegacyDeskService } from "../../legacy-desk/index.ts";
@@ -136,23 +137,34 @@ function controlOf(service: PnLServiceBridge, config: Config, folder: string, ow
       if (section !== undefined) service.setTolerances(section.tolerances);
     },
     oldestRunning: () => service.oldestRunning,
-    signals: () => signalsOf(service),
-    report: () => ({ ...signalsOf(service), inFlight: service.inFlight, evidenceDropped: service.evidenceDropped }),
+    signals: () => ({ ...countsOf(service), servedMismatch: newestMismatch(service) }),
+    report: () => ({ ...countsOf(service), inFlight: service.inFlight, evidenceDropped: service.evidenceDropped }),
   });
   return control;
 }
 
-/** What triggers judge by: of all methods together. */
-function signalsOf({ counters }: PnLServiceBridge) {
+/** The counts that triggers judge by, of all methods together. */
+function countsOf({ counters }: PnLServiceBridge) {
   const all = Object.values(counters);
   const sum = (of: (counters: MethodCounters) => number): number => all.reduce((total, one) => total + of(one), 0);
   const fellBack = ({ fellBack: by }: MethodCounters): number => Object.values(by).reduce((total, count) => total + count, 0);
   return {
     modernAsked: sum((one) => one.answered.modern + fellBack(one)),
+    modernFellBack: sum(fellBack),
     // A breaker is open because modern failed.
     modernFailed: sum((one) => one.modernFailed + (one.fellBack.BREAKER_OPEN ?? 0)),
     servedMismatches: sum(({ servedDiverged }) => servedDiverged),
   };
+}
+
+/** Of the samples, the newest divergence in an answer of modern to a caller. */
+function newestMismatch({ samples }: PnLServiceBridge): ServedMismatch | null {
+  const served = samples.filter(({ verdict, answered }) => verdict === "diverged" && answered === "modern");
+  const newest = served.toSorted((a, b) => (a.at < b.at ? 1 : -1))[0];
+  const field = newest?.fields.find(({ verdict }) => verdict === "diverged");
+  if (newest === undefined || field === undefined) return null;
+  const { entry, path, legacy, modern } = field;
+  return { method: newest.method, field: entry === null ? path : `${path} (${entry})`, legacy, modern };
 }
 
 function watchFile(path: string, config: Config, service: PnLServiceBridge, control: ControlPlane | undefined): () => void {

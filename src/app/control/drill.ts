@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import type { Config } from "../../config/index.ts";
-import { type By, pause } from "../../control/index.ts";
+import { type By, noSignals, pause } from "../../control/index.ts";
 import { routeOf } from "../../domain/migration/route.ts";
 import type { ControlRecord } from "../../ports/control-store.ts";
 import type { ControlSettings } from "../stores.ts";
@@ -84,6 +84,6 @@ const drillProcess = (settings: ControlSettings, name: string): ControlPlane =>
     name: `${hostname()} ${name}`,
     onPlan: () => {},
     oldestRunning: () => undefined,
-    signals: () => ({ modernAsked: 0, modernFailed: 0, servedMismatches: 0 }),
+    signals: () => noSignals,
     report: () => ({}),
   });
