@@ -8,7 +8,9 @@ test("the built-in configuration: every value, each by default", async () => {
   const { values, unused } = await listConfig(undefined);
   expect(values.every(({ from }) => from === "default")).toBe(true);
   expect(unused).toEqual([]);
-  expect(values.map(({ key, value }) => `${key} ${JSON.stringify(value)}`)).toMatchInlineSnapshot(`
+  // The keys of triggers are checked with their rows.
+  const others = values.filter(({ key }) => !key.startsWith("migration.triggers."));
+  expect(others.map(({ key, value }) => `${key} ${JSON.stringify(value)}`)).toMatchInlineSnapshot(`
     [
       "migration.phase "shadow_mode"",
       "migration.feature_flags.use_new_calculator false",
@@ -25,12 +27,6 @@ test("the built-in configuration: every value, each by default", async () => {
       "migration.monitoring.performance_tracking true",
       "migration.monitoring.alert_url null",
       "migration.approvals.two_person []",
-      "migration.triggers.error_rate 0.5",
-      "migration.triggers.error_calls_min 20",
-      "migration.triggers.window_s 10",
-      "migration.triggers.served_mismatch true",
-      "migration.triggers.quarantine true",
-      "migration.triggers.owed_age_s 30",
       "systems.legacy.kind "builtin"",
       "systems.legacy.name "legacy-desk"",
       "systems.legacy.mode "chained"",
