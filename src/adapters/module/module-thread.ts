@@ -12,6 +12,7 @@
  */
 import { deserialize } from "node:v8";
 import { type ResourceLimits, Worker } from "node:worker_threads";
+import { backOffMs } from "../../base/back-off.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { SystemCall } from "../../ports/system.ts";
 import { type ForeignError, foreignError, methodText } from "./foreign-error.ts";
@@ -154,8 +155,8 @@ export class ModuleThread {
     this.#ending.add(end);
     if (!this.#closed) {
       const { restartMinMs, restartMaxMs } = this.#options;
-      this.#notBeforeMs = monotonicMs() + Math.min(restartMaxMs, restartMinMs * 2 ** Math.min(this.#endsInARow, 30));
       this.#endsInARow += 1;
+      this.#notBeforeMs = monotonicMs() + backOffMs({ firstMs: restartMinMs, lastMs: restartMaxMs }, this.#endsInARow);
       logOf(this.#options)(`the thread ended: it ${why}`);
     }
     // Whoever calls again in between finds no thread.

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type ClientConfig } from "pg";
+import { backOffMs } from "../../base/back-off.ts";
 import { channel } from "./control-schema.ts";
 import type { Row } from "./database.ts";
 
@@ -17,8 +18,8 @@ export interface WatchOptions {
 
 /** Between questions for the epoch: what a notification that was lost costs, and how long a dead connection goes unnoticed. */
 const everyMs = 1_000;
-/** Between attempts to connect: the first, doubled up to the last. */
-const pauseMs = { first: 50, last: 1_000 };
+/** Between attempts to connect. */
+const reconnects = { firstMs: 50, lastMs: 1_000 };
 
 /**
  * Listens on a connection of its own, and asks for the epoch every second on it: where a pooler swallows notifications, and where the
@@ -40,11 +41,9 @@ export class ControlWatch {
   }
 
   async #run(): Promise<void> {
-    let waitMs = pauseMs.first;
-    while (!this.#stopped.signal.aborted) {
-      const wasHeard = await this.#listen();
-      waitMs = wasHeard ? pauseMs.first : Math.min(waitMs * 2, pauseMs.last);
-      await pause(waitMs, this.#stopped.signal);
+    for (let failures = 0; !this.#stopped.signal.aborted; ) {
+      failures = (await this.#listen()) ? 0 : failures + 1;
+      await pause(backOffMs(reconnects, failures), this.#stopped.signal);
     }
   }
 

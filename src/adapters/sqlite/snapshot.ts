@@ -33,11 +33,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextRound, setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError, codeOf } from "../../base/errors.ts";
 import { holdTemporary, removeLeftovers, temporaryName } from "../../platform/temporaries.ts";
 
-/** Pauses between attempts double up to this. */
-const pauseMsMax = 50;
+/** Between attempts. */
+const pauses = { firstMs: 1, lastMs: 50 };
 /** A copy that was proved and yet is damaged is made anew this often before the file itself is called damaged. */
 const damagedMax = 3;
 
@@ -55,7 +56,7 @@ export async function readSnapshot<T>(
   await removeLeftovers(tmpdir());
   const started = performance.now();
   let damaged = 0;
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+  for (let failures = 1; ; failures += 1) {
     const attempt = await tryOnce(source, path, read);
     if (attempt.kind === "read") return attempt.value;
     if (attempt.kind === "damaged") {
@@ -68,7 +69,7 @@ export async function readSnapshot<T>(
         mend: "try again when the desk writes less, or name a backup of the file",
       });
     }
-    await sleep(pauseMs);
+    await sleep(backOffMs(pauses, failures));
   }
 }
 

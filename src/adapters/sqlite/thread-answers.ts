@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
+import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { isDamage } from "./owned-file.ts";
 import { type Failure, type FromThread, type Questions, sharedMs, type ToThread } from "./thread-messages.ts";
@@ -20,7 +21,7 @@ export interface AnswerOptions {
   readonly mend: string;
 }
 
-const pauseMsMax = 20;
+const lockPauses = { firstMs: 1, lastMs: 20 };
 
 export function answerQuestions<Asked extends { readonly [ask in keyof Asked]: Questions[string] }>(
   answers: Asked,
@@ -44,14 +45,14 @@ export const say = (message: FromThread): void => parentPort?.postMessage(messag
 
 async function untilFree<T>(work: () => T, busyMsMax: number): Promise<T> {
   const endsMs = performance.now() + busyMsMax;
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+  for (let failures = 1; ; failures += 1) {
     try {
       return work();
     } catch (error) {
       if (!isBusy(error) || performance.now() > endsMs) throw error;
     }
     // Not in step with others who wait, nor with a writer's rhythm.
-    await sleep(pauseMs * (0.5 + Math.random() / 2));
+    await sleep(backOffMs(lockPauses, failures, Math.random()));
   }
 }
 

@@ -14,6 +14,7 @@
  *
  * Everything has a limit: see `commandDefaults`.
  */
+import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
@@ -458,8 +459,8 @@ export class CommandSystem implements BridgedSystem {
     this.#failures += 1;
     this.#lastFailure = how;
     const { pauseMs, pauseMaxMs } = this.#limits;
-    const pause = wasUp && this.#failures === 1 ? 0 : Math.min(pauseMs * 2 ** Math.min(this.#failures - 1, 30), pauseMaxMs);
-    this.#notBeforeMs = nowMs + pause;
+    const isFirst = wasUp && this.#failures === 1;
+    this.#notBeforeMs = isFirst ? nowMs : nowMs + backOffMs({ firstMs: pauseMs, lastMs: pauseMaxMs }, this.#failures);
     this.#failSent(({ shown }) => new SystemFailure("DOWN", `${this.name} went away during ${shown}: ${how}`));
     if (!wasUp) this.#failWaiting(() => new SystemFailure("DOWN", `${this.name} did not start: ${how}`));
   }
