@@ -1,5 +1,6 @@
 import { plain } from "../../base/plain-text.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import type { SystemCall } from "../../ports/system.ts";
 
 /** What is kept of an error that a module threw, whatever it was. */
 export interface ForeignError {
@@ -36,6 +37,15 @@ export function refusal({ name, message, code }: ForeignError, what: string): Sy
   const known = code ?? (name === "Error" ? undefined : name);
   return new SystemFailure("REFUSED", `${what}: ${message}`, known === undefined ? {} : { code: known });
 }
+
+/** The failure of a call that nobody waits for any longer. */
+export const nobodyWaits =
+  (what: string, { deadlineMs }: SystemCall) =>
+  (why: "deadline" | "abort"): SystemFailure =>
+    new SystemFailure(
+      "TIMEOUT",
+      `${what}: ${why === "deadline" ? `no answer within ${deadlineMs} ms` : "nobody waits for the answer any longer"}`,
+    );
 
 /** A method's name for a message, whoever made it up. */
 export const methodText = (method: string): string => (method === "" ? '""' : short(method, nameMax));

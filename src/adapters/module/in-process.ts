@@ -1,9 +1,9 @@
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import { Pending } from "../../platform/pending.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
-import { foreignError, methodText, noSuchMethod, refusal } from "./foreign-error.ts";
+import { foreignError, methodText, nobodyWaits, noSuchMethod, refusal } from "./foreign-error.ts";
 import { type AnswerLimits, jsonAnswer, jsonCopy } from "./json-values.ts";
 import type { LoadedModule } from "./loading.ts";
-import { Waiting } from "./waiting.ts";
 
 export interface InProcessOptions extends AnswerLimits {
   readonly name: string;
@@ -21,7 +21,7 @@ export class InProcessModule {
   #loading: Promise<LoadedModule> | undefined;
   #loaded: LoadedModule | undefined;
   #names: ReadonlySet<string> | undefined;
-  readonly #waiting = new Set<Waiting<JsonValue>>();
+  readonly #waiting = new Set<Pending<JsonValue>>();
   #closed = false;
 
   /** `module` is the service itself, or how to get it when it is first needed. */
@@ -48,36 +48,36 @@ export class InProcessModule {
 
   call(method: string, args: readonly JsonValue[], call: SystemCall): Promise<JsonValue> {
     const { name, inFlightMax } = this.#options;
+    const { deadlineMs, signal } = call;
+    const givenUp = nobodyWaits(`${name}.${methodText(method)}`, call);
     if (this.#closed) return Promise.reject(new SystemFailure("DOWN", `${name} is closed`));
     if (this.#waiting.size >= inFlightMax)
       return Promise.reject(new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`));
-    if (call.signal?.aborted)
-      return Promise.reject(
-        new SystemFailure("TIMEOUT", `${name}.${methodText(method)}: nobody waits for the answer any longer`),
-      );
-    const waiting = new Waiting<JsonValue>(`${name}.${methodText(method)}`, call, () => this.#waiting.delete(waiting));
-    this.#waiting.add(waiting);
-    void this.#run(method, args, waiting);
-    return waiting.promise;
+    if (signal?.aborted) return Promise.reject(givenUp("abort"));
+    const onSettled = (): void => void this.#waiting.delete(pending);
+    const pending = new Pending<JsonValue>({ deadlineMs, signal, givenUp, onSettled });
+    this.#waiting.add(pending);
+    void this.#run(method, args, pending);
+    return pending.promise;
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const waiting of this.#waiting) waiting.fail(new SystemFailure("DOWN", `${this.#options.name} was closed`));
+    for (const pending of this.#waiting) pending.fail(new SystemFailure("DOWN", `${this.#options.name} was closed`));
     if (this.#loaded !== undefined) await this.#loaded.dispose();
     else this.#loading?.then(({ dispose }) => dispose()).catch(() => {});
   }
 
   /** Never rejects: the waiting is told. */
-  async #run(method: string, args: readonly JsonValue[], waiting: Waiting<JsonValue>): Promise<void> {
+  async #run(method: string, args: readonly JsonValue[], pending: Pending<JsonValue>): Promise<void> {
     try {
       if (this.#loaded === undefined) await this.start();
-      if (waiting.settled) return;
+      if (pending.isSettled) return;
       const answer = await this.#answerOf(method, args);
-      if (!waiting.settled) waiting.answer(jsonAnswer(answer, this.#options));
+      if (!pending.isSettled) pending.answer(jsonAnswer(answer, this.#options));
     } catch (failure) {
-      waiting.fail(failure);
+      pending.fail(failure);
     }
   }
 

@@ -11,14 +11,14 @@
  * The thread keeps no program alive; a call under way does.
  */
 import { deserialize } from "node:v8";
-import { type ResourceLimits, Worker } from "node:worker_threads";
+import type { ResourceLimits } from "node:worker_threads";
 import { backOffMs } from "../../base/back-off.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import { sharedMs, ThreadRpc, threadFile } from "../../platform/thread-rpc.ts";
 import type { SystemCall } from "../../ports/system.ts";
-import { type ForeignError, foreignError, methodText } from "./foreign-error.ts";
+import { type ForeignError, foreignError, methodText, nobodyWaits } from "./foreign-error.ts";
 import type { ModuleAddress } from "./loading.ts";
-import { type FromThread, monotonicMs, type ThreadData, type ToThread } from "./thread-messages.ts";
-import { Waiting } from "./waiting.ts";
+import type { CallFailure, ThreadData, ThreadEvent } from "./thread-messages.ts";
 
 export interface ThreadOptions {
   /** How long a thread may leave unanswered that a call was given up, before it counts as hung. Default 1 000. */
@@ -55,17 +55,14 @@ export interface ModuleThreadOptions extends ThreadOptions, Omit<ThreadData, "ad
 export class ModuleThread {
   readonly #address: ModuleAddress;
   readonly #options: ModuleThreadOptions;
-  /** Calls that somebody waits for, by id. */
-  readonly #calls = new Map<number, ThreadCall>();
-  #callsMade = 0;
   #thread: Thread | undefined;
   /** Threads that are being ended. */
   readonly #ending = new Set<Promise<unknown>>();
   #methods: ReadonlySet<string> | undefined;
-  /** Ends since the last answer; what the pause doubles by. */
+  /** Ends since the last answer. */
   #endsInARow = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
-  #closed = false;
+  #isClosed = false;
 
   constructor(address: ModuleAddress, options: ModuleThreadOptions) {
     this.#address = address;
@@ -79,51 +76,38 @@ export class ModuleThread {
 
   /** Starts the thread if there is none, and waits until the module is loaded; rejects with the SystemFailure that says why not. */
   async start(): Promise<void> {
-    if (this.#closed) throw this.#down("is closed");
-    const thread = this.#started();
-    thread.keepAlive(true);
+    if (this.#isClosed) throw this.#down("is closed");
+    const { rpc, ready } = this.#started();
+    rpc.keepAlive(true);
     try {
-      await thread.ready;
+      await ready;
     } finally {
-      if (this.#calls.size === 0) thread.keepAlive(false);
+      if (rpc.open === 0) rpc.keepAlive(false);
     }
   }
 
-  call(method: string, args: readonly unknown[], call: SystemCall): Promise<unknown> {
+  async call(method: string, args: readonly unknown[], call: SystemCall): Promise<unknown> {
     const { name, inFlightMax } = this.#options;
     const what = `${name}.${methodText(method)}`;
-    if (this.#closed) return Promise.reject(this.#down("is closed"));
-    if (this.#calls.size >= inFlightMax)
-      return Promise.reject(new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`));
-    if (call.signal?.aborted)
-      return Promise.reject(new SystemFailure("TIMEOUT", `${what}: nobody waits for the answer any longer`));
-    const nowMs = monotonicMs();
-    if (this.#thread === undefined && nowMs < this.#notBeforeMs)
-      return Promise.reject(new SystemFailure("BUSY", `${name} starts again in ${Math.ceil(this.#notBeforeMs - nowMs)} ms`));
+    if (this.#isClosed) throw this.#down("is closed");
+    if (this.#thread !== undefined && this.#thread.rpc.open >= inFlightMax)
+      throw new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`);
+    if (call.signal?.aborted) throw nobodyWaits(what, call)("abort");
+    const leftMs = this.#notBeforeMs - sharedMs();
+    if (this.#thread === undefined && leftMs > 0)
+      throw new SystemFailure("BUSY", `${name} starts again in ${Math.ceil(leftMs)} ms`);
     let thread: Thread;
     try {
       thread = this.#started();
     } catch (failure) {
-      return Promise.reject(this.#down(`cannot have a thread: ${foreignError(failure).message}`));
+      throw this.#down(`cannot have a thread: ${foreignError(failure).message}`);
     }
-    const id = ++this.#callsMade;
-    const waiting = new Waiting<unknown>(what, call, (givenUp) => {
-      this.#calls.delete(id);
-      if (this.#calls.size === 0) thread.keepAlive(false);
-      if (givenUp) thread.abandon(id);
-    });
-    this.#calls.set(id, { what, waiting });
-    thread.keepAlive(true);
-    try {
-      thread.send({ kind: "call", id, method, args, untilMs: nowMs + call.deadlineMs });
-    } catch (failure) {
-      waiting.fail(new SystemFailure("REFUSED", `${what}: the request cannot be copied: ${foreignError(failure).message}`));
-    }
-    return waiting.promise;
+    const { deadlineMs, signal } = call;
+    return deserialize(await thread.rpc.call(method, args, { deadlineMs, signal, givenUp: nobodyWaits(what, call) }));
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#thread?.end("was closed");
     await Promise.all(this.#ending);
   }
@@ -133,34 +117,23 @@ export class ModuleThread {
       ready: (methods) => {
         this.#methods = new Set(methods);
       },
-      settled: (message) => this.#settle(message),
       ended: (thread, why) => this.#ended(thread, why),
     });
     return this.#thread;
   }
 
-  #settle(message: FromThread & { kind: "answer" | "failed" }): void {
-    this.#endsInARow = 0;
-    const call = this.#calls.get(message.id);
-    if (call === undefined) return;
-    const { what, waiting } = call;
-    if (message.kind === "answer") waiting.answer(deserialize(message.bytes));
-    else if (message.failure === "REFUSED") waiting.fail(this.#options.refused(message, what));
-    else waiting.fail(new SystemFailure(message.failure, `${what}: ${message.message}`));
-  }
-
-  #ended(thread: Thread, why: string): void {
+  /** Before the calls of the thread fail: a caller that calls again at once finds no thread. */
+  #ended(thread: Thread, why: string): SystemFailure {
     if (this.#thread === thread) this.#thread = undefined;
-    const end = thread.terminated.finally(() => this.#ending.delete(end));
+    const end = thread.rpc.exited().finally(() => this.#ending.delete(end));
     this.#ending.add(end);
-    if (!this.#closed) {
+    if (!this.#isClosed) {
       const { restartMinMs, restartMaxMs } = this.#options;
-      this.#endsInARow += 1;
-      this.#notBeforeMs = monotonicMs() + backOffMs({ firstMs: restartMinMs, lastMs: restartMaxMs }, this.#endsInARow);
+      this.#endsInARow = thread.rpc.hasAnswered ? 1 : this.#endsInARow + 1;
+      this.#notBeforeMs = sharedMs() + backOffMs({ firstMs: restartMinMs, lastMs: restartMaxMs }, this.#endsInARow);
       logOf(this.#options)(`the thread ended: it ${why}`);
     }
-    // Whoever calls again in between finds no thread.
-    for (const { waiting } of [...this.#calls.values()]) waiting.fail(this.#down(why));
+    return this.#down(why);
   }
 
   #down(why: string): SystemFailure {
@@ -168,143 +141,99 @@ export class ModuleThread {
   }
 }
 
-interface ThreadCall {
-  /** System and method, for messages. */
-  readonly what: string;
-  readonly waiting: Waiting<unknown>;
-}
-
 interface ThreadEvents {
   readonly ready: (methods: readonly string[]) => void;
-  readonly settled: (message: FromThread & { kind: "answer" | "failed" }) => void;
-  /** Once, for whatever reason it ends. */
-  readonly ended: (thread: Thread, why: string) => void;
+  /** Once, for whatever reason it ends; gives what its calls fail with. */
+  readonly ended: (thread: Thread, why: string) => SystemFailure;
 }
 
 /** One thread from its start to its end. */
 class Thread {
-  readonly #worker: Worker;
+  readonly rpc: ThreadRpc<Uint8Array, CallFailure, ThreadEvent>;
   readonly ready: Promise<void>;
-  /** When it has ended; set as soon as it is known that it will. */
-  terminated: Promise<unknown> = Promise.resolve();
   readonly #options: ModuleThreadOptions;
   readonly #events: ThreadEvents;
-  readonly #isReady: () => void;
-  readonly #isNot: (failure: SystemFailure) => void;
-  /** Until the module is loaded, what is to be sent waits here, where it can be taken back. */
-  #held: ToThread[] | undefined = [];
-  /** Abandoned calls of which the thread has not said that it has heard. */
-  readonly #unheard = new Set<number>();
+  readonly #loading = Promise.withResolvers<void>();
+  /** Abandoned calls that the thread has not confirmed. */
+  readonly #unconfirmed = new Set<number>();
   #patience: NodeJS.Timeout | undefined;
-  #over = false;
 
   constructor(address: ModuleAddress, options: ModuleThreadOptions, events: ThreadEvents) {
     this.#options = options;
     this.#events = events;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.ready = promise;
-    this.#isReady = resolve;
-    this.#isNot = reject;
-    promise.catch(() => {});
-    const { answers, exactNumbers, answerBytesMax, resourceLimits, name, startMs } = options;
+    this.ready = this.#loading.promise;
+    this.ready.catch(() => {});
+    const { answers, exactNumbers, answerBytesMax, resourceLimits, name, startMs, refused, graceMs } = options;
+    const whatOf = (method: string): string => `${name}.${methodText(method)}`;
     const workerData: ThreadData = { address, answers, exactNumbers, answerBytesMax };
-    this.#worker = new Worker(threadMain, {
-      workerData,
-      name: `pnl-bridge ${name}`,
-      resourceLimits,
-      // What the module prints comes as messages; this keeps the rest, if any, off this program's own output.
-      stdout: true,
-      stderr: true,
-      // A program given on the command line has a flag that a thread refuses.
-      ...(process.execArgv.some((flag) => flag.startsWith("--input-type")) && { execArgv: [] }),
+    this.rpc = new ThreadRpc({
+      file: threadFile("thread-main", import.meta.url),
+      worker: {
+        workerData,
+        name: `pnl-bridge ${name}`,
+        resourceLimits,
+        // What the module prints comes as messages; this keeps the rest, if any, off this program's own output.
+        stdout: true,
+        stderr: true,
+        // A program given on the command line has a flag that a thread refuses.
+        ...(process.execArgv.some((flag) => flag.startsWith("--input-type")) && { execArgv: [] }),
+      },
+      isHeld: true,
+      notCopied: (failure, method) =>
+        new SystemFailure("REFUSED", `${whatOf(method)}: the request cannot be copied: ${foreignError(failure).message}`),
+      failureOf: ({ failure, ...error }, method) =>
+        failure === "REFUSED"
+          ? refused(error, whatOf(method))
+          : new SystemFailure(failure, `${whatOf(method)}: ${error.message}`),
+      onEvent: (event) => this.#onEvent(event),
+      onAbandoned: (id) => {
+        this.#unconfirmed.add(id);
+        if (this.#patience === undefined)
+          this.#endAfter(graceMs, `computed without a pause for ${graceMs} ms after a call's deadline`);
+      },
+      onEnd: (why, cause) => {
+        clearTimeout(this.#patience);
+        const failure = this.#events.ended(this, cause === undefined ? why : `${why}: ${foreignError(cause).message}`);
+        this.#loading.reject(failure);
+        return failure;
+      },
     });
-    this.#worker.on("message", (message: FromThread) => this.#hear(message));
-    this.#worker.on("messageerror", () => this.end("sent what cannot be read"));
-    this.#worker.on("error", (failure) => this.end(`crashed: ${foreignError(failure).message}`));
-    this.#worker.on("exit", (code) => this.end(`exited with code ${code}`));
-    this.#worker.unref();
-    this.#wait(startMs, `did not load within ${startMs} ms`);
-  }
-
-  /** Whether the program goes on while the thread does. Being ended, it keeps the program until it is, since somebody may wait. */
-  keepAlive(keeps: boolean): void {
-    if (this.#over) return;
-    if (keeps) this.#worker.ref();
-    else this.#worker.unref();
-  }
-
-  /** Throws where the message cannot be copied. */
-  send(message: ToThread): void {
-    if (this.#held === undefined) this.#worker.postMessage(message);
-    else this.#held.push(message.kind === "call" ? { ...message, args: structuredClone(message.args) } : message);
-  }
-
-  abandon(id: number): void {
-    if (this.#over) return;
-    if (this.#held !== undefined) {
-      this.#held = this.#held.filter((message) => message.id !== id);
-      return;
-    }
-    this.send({ kind: "abandon", id });
-    this.#unheard.add(id);
-    if (this.#patience !== undefined) return;
-    const { graceMs } = this.#options;
-    this.#wait(graceMs, `computed without a pause for ${graceMs} ms after a call's deadline`);
+    this.#endAfter(startMs, `did not load within ${startMs} ms`);
   }
 
   end(why: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    clearTimeout(this.#patience);
-    this.terminated = this.#worker.terminate();
-    this.#isNot(new SystemFailure("DOWN", `${this.#options.name} ${why}`));
-    this.#events.ended(this, why);
+    void this.rpc.end(why);
   }
 
-  #wait(ms: number, thenWhy: string): void {
-    this.#patience = setTimeout(() => this.end(thenWhy), ms);
-    this.#patience.unref();
+  #endAfter(ms: number, why: string): void {
+    this.#patience = setTimeout(() => this.end(why), ms).unref();
   }
 
-  #impatientNoMore(): void {
+  #stopWaiting(): void {
     clearTimeout(this.#patience);
     this.#patience = undefined;
   }
 
-  #hear(message: FromThread): void {
-    if (this.#over) return;
-    switch (message.kind) {
+  #onEvent(event: ThreadEvent): void {
+    switch (event.kind) {
       case "ready":
-        this.#loaded(message.methods);
+        this.#stopWaiting();
+        this.#events.ready(event.methods);
+        this.#loading.resolve();
+        this.rpc.release();
         break;
       case "unfit":
-        this.end(`cannot be loaded: ${message.why}`);
+        this.end(`cannot be loaded: ${event.why}`);
         break;
       case "log":
-        logOf(this.#options)(message.line);
+        logOf(this.#options)(event.line);
         break;
       case "abandoned":
-        this.#heard(message.id);
-        if (message.unended >= this.#options.unendedMax) this.end(`has ${message.unended} calls that never end`);
-        break;
-      default:
-        this.#events.settled(message);
+        this.#unconfirmed.delete(event.id);
+        if (this.#unconfirmed.size > 0) this.#patience?.refresh();
+        else this.#stopWaiting();
+        if (event.unended >= this.#options.unendedMax) this.end(`has ${event.unended} calls that never end`);
     }
-  }
-
-  #heard(id: number): void {
-    this.#unheard.delete(id);
-    if (this.#unheard.size > 0) this.#patience?.refresh();
-    else this.#impatientNoMore();
-  }
-
-  #loaded(methods: readonly string[]): void {
-    this.#impatientNoMore();
-    this.#events.ready(methods);
-    this.#isReady();
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const message of held) this.#worker.postMessage(message);
   }
 }
 
@@ -319,5 +248,3 @@ const logOf =
       // Nobody is left to tell.
     }
   };
-
-const threadMain = new URL(import.meta.url.endsWith(".ts") ? "./thread-main.ts" : "./thread-main.js", import.meta.url);

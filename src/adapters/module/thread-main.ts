@@ -3,18 +3,19 @@ import { serialize } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../base/errors.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import { sharedMs, type ThreadCall, type ToThread } from "../../platform/thread-rpc.ts";
 import { foreignError, noSuchMethod } from "./foreign-error.ts";
 import { jsonAnswer } from "./json-values.ts";
 import { type LoadedModule, loadModule } from "./loading.ts";
 import { PrintedLines } from "./printed-lines.ts";
-import { type FromThread, monotonicMs, type ThreadData, type ToThread } from "./thread-messages.ts";
+import type { CallFailure, FromModuleThread, ThreadData, ThreadEvent } from "./thread-messages.ts";
 
 assert(parentPort !== null, "runs in a thread");
 const port = parentPort;
 const data: ThreadData = workerData;
-const say = (message: FromThread): void => port.postMessage(message);
+const say = (event: ThreadEvent): void => port.postMessage({ event } satisfies FromModuleThread);
 
-const printed = new PrintedLines((line) => say({ kind: "log", line }), monotonicMs);
+const printed = new PrintedLines((line) => say({ kind: "log", line }), sharedMs);
 for (const stream of [process.stdout, process.stderr]) stream.write = printed.write as typeof stream.write;
 // A stray promise of the module is no reason to lose the calls of the others.
 process.on("unhandledRejection", (reason) => {
@@ -36,8 +37,8 @@ try {
 }
 
 function hear(message: ToThread): void {
-  if (message.kind === "call") void run(message);
-  else abandon(message.id);
+  if ("abandoned" in message) abandon(message.abandoned);
+  else void run(message);
 }
 
 function abandon(id: number): void {
@@ -45,46 +46,38 @@ function abandon(id: number): void {
   say({ kind: "abandoned", id, unended: abandoned.size });
 }
 
-async function run({ id, method, args, untilMs }: ToThread & { kind: "call" }): Promise<void> {
-  if (monotonicMs() >= untilMs) return;
+async function run({ id, method, given, endsMs }: ThreadCall): Promise<void> {
+  if (sharedMs() >= endsMs) return;
   running.add(id);
-  const outcome = await outcomeOf(id, method, args);
+  const outcome = await outcomeOf(id, method, Array.isArray(given) ? given : []);
   running.delete(id);
   if (abandoned.delete(id)) return;
-  if (outcome.kind === "answer") port.postMessage(outcome, [outcome.bytes.buffer as ArrayBuffer]);
-  else say(outcome);
+  const transfer = "value" in outcome ? [outcome.value.buffer] : [];
+  port.postMessage({ id, ...outcome } satisfies FromModuleThread, transfer);
 }
 
-async function outcomeOf(
-  id: number,
-  method: string,
-  args: readonly unknown[],
-): Promise<FromThread & { kind: "answer" | "failed" }> {
+type Outcome = { readonly value: Uint8Array<ArrayBuffer> } | { readonly failure: CallFailure };
+
+async function outcomeOf(id: number, method: string, args: readonly unknown[]): Promise<Outcome> {
   const run = loaded.methods.get(method);
-  if (run === undefined) return { kind: "failed", id, failure: "REFUSED", ...noSuchMethod };
+  if (run === undefined) return { failure: { failure: "REFUSED", ...noSuchMethod } };
   let answer: unknown;
   try {
     answer = await run(...args);
   } catch (thrown) {
-    return { kind: "failed", id, failure: "REFUSED", ...foreignError(thrown) };
+    return { failure: { failure: "REFUSED", ...foreignError(thrown) } };
   }
   if (abandoned.has(id)) answer = undefined;
   try {
-    const value = data.answers === "json" ? jsonAnswer(answer, data) : answer;
-    const bytes = serialize(value);
-    if (bytes.byteLength > data.answerBytesMax) return { ...notAnswered, id, failure: "TOO_LARGE" };
-    return { kind: "answer", id, bytes };
+    const value = serialize(data.answers === "json" ? jsonAnswer(answer, data) : answer);
+    if (value.byteLength > data.answerBytesMax) return notAnswered("TOO_LARGE", "the answer is larger than the limit");
+    return { value };
   } catch (failure) {
-    if (!(failure instanceof SystemFailure)) return { ...notAnswered, id, message: foreignError(failure).message };
-    const { message } = failure;
-    return { ...notAnswered, id, failure: failure.failure === "TOO_LARGE" ? "TOO_LARGE" : "GARBLED", message };
+    if (!(failure instanceof SystemFailure)) return notAnswered("GARBLED", foreignError(failure).message);
+    return notAnswered(failure.failure === "TOO_LARGE" ? "TOO_LARGE" : "GARBLED", failure.message);
   }
 }
 
-const notAnswered = {
-  kind: "failed",
-  failure: "GARBLED",
-  name: "Error",
-  message: "the answer is larger than the limit",
-  code: undefined,
-} as const;
+const notAnswered = (failure: CallFailure["failure"], message: string): Outcome => ({
+  failure: { failure, name: "Error", message, code: undefined },
+});

@@ -1,4 +1,6 @@
-/** What a module thread and its program say to each other; the order of each direction is kept. */
+/** What a module thread and its program say to each other, beside the calls; the order of each direction is kept. */
+import type { FromThread } from "../../platform/thread-rpc.ts";
+import type { ForeignError } from "./foreign-error.ts";
 import type { AnswerLimits } from "./json-values.ts";
 import type { ModuleAddress } from "./loading.ts";
 
@@ -9,34 +11,16 @@ export interface ThreadData extends AnswerLimits {
   readonly answers: "json" | "as-is";
 }
 
-export type ToThread =
-  | {
-      readonly kind: "call";
-      readonly id: number;
-      readonly method: string;
-      readonly args: readonly unknown[];
-      /** By `monotonicMs`: when nobody waits any longer, so that a call that comes too late is not begun. */
-      readonly untilMs: number;
-    }
-  /** Nobody waits for this call any longer. */
-  | { readonly kind: "abandon"; readonly id: number };
+export interface CallFailure extends ForeignError {
+  readonly failure: "REFUSED" | "GARBLED" | "TOO_LARGE";
+}
 
-export type FromThread =
+export type ThreadEvent =
   | { readonly kind: "ready"; readonly methods: readonly string[] }
   | { readonly kind: "unfit"; readonly why: string }
-  /** `v8.serialize`d, so that its size is known before anybody reads it. */
-  | { readonly kind: "answer"; readonly id: number; readonly bytes: Uint8Array }
-  | {
-      readonly kind: "failed";
-      readonly id: number;
-      readonly failure: "REFUSED" | "GARBLED" | "TOO_LARGE";
-      readonly name: string;
-      readonly message: string;
-      readonly code: string | undefined;
-    }
-  /** Says that the thread is alive, and how many abandoned calls have not ended. */
+  /** The thread is alive, and has so many abandoned calls that have not ended. */
   | { readonly kind: "abandoned"; readonly id: number; readonly unended: number }
   | { readonly kind: "log"; readonly line: string };
 
-/** One clock for all threads of a process. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+/** An answer is `v8.serialize`d, so that its size is known before anybody reads it. */
+export type FromModuleThread = FromThread<Uint8Array, CallFailure, ThreadEvent>;

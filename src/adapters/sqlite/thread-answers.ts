@@ -1,14 +1,15 @@
 /**
- * The other side: in the thread. One question, one answer, by its number. Who meets a lock tries again for a bounded time, while other
- * questions go on. After `close` the thread ends.
+ * The other side of `AskedThread`, in the thread: one answer to each question. A question that meets a lock is tried again for a bounded
+ * time, while others go on. After `close` the thread ends.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError } from "../../base/errors.ts";
+import { sharedMs, type ToThread } from "../../platform/thread-rpc.ts";
 import { isDamage } from "./owned-file.ts";
-import { type Failure, type FromThread, type Questions, sharedMs, type ToThread } from "./thread-messages.ts";
+import type { Failure, FromFileThread, Questions } from "./thread-messages.ts";
 
 export interface AnswerOptions {
   /** How long a lock that another process holds is waited for. */
@@ -27,21 +28,23 @@ export function answerQuestions<Asked extends { readonly [ask in keyof Asked]: Q
   answers: Asked,
   options: AnswerOptions,
 ): void {
-  parentPort?.on("message", async ({ number, ask, given, endsMs }: ToThread) => {
+  parentPort?.on("message", async (call: ToThread) => {
+    if ("abandoned" in call) return;
+    const { id, method: ask, given, endsMs } = call;
     try {
-      if (endsMs !== undefined && ask !== "close" && sharedMs() > endsMs)
+      if (ask !== "close" && sharedMs() > endsMs)
         throw new BridgeError("SYSTEM_DOWN", { what: `${options.noun} was not reached in time`, where: options.whereOf(ask) });
       const answer = answers[ask as keyof Asked];
       const value = await untilFree(() => answer(given), options.busyMsMax);
-      if (number > 0) say({ number, value });
+      if (id > 0) say({ id, value });
     } catch (error) {
-      if (number > 0) say({ number, failure: failureOf(error, options, options.whereOf(ask)) });
+      if (id > 0) say({ id, failure: failureOf(error, options, options.whereOf(ask)) });
     }
     if (ask === "close") parentPort?.close();
   });
 }
 
-export const say = (message: FromThread): void => parentPort?.postMessage(message);
+export const say = (message: FromFileThread): void => parentPort?.postMessage(message);
 
 async function untilFree<T>(work: () => T, busyMsMax: number): Promise<T> {
   const endsMs = performance.now() + busyMsMax;

@@ -1,0 +1,162 @@
+/** Calls into one thread, from its start to its end. Each is answered by its id, in any order; the thread may also say things unasked. */
+import { Worker, type WorkerOptions } from "node:worker_threads";
+import { Pending, type PendingOptions } from "./pending.ts";
+
+/** One clock for all threads of a process, whatever becomes of the time of day. */
+export const sharedMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+
+export interface ThreadCall {
+  /** 0 where no answer is wanted. */
+  readonly id: number;
+  readonly method: string;
+  readonly given: unknown;
+  /** By `sharedMs`: nobody waits any longer then, and the call is not begun. */
+  readonly endsMs: number;
+}
+
+export type ToThread = ThreadCall | { readonly abandoned: number };
+
+export type FromThread<Value, Failure, Event> =
+  | { readonly id: number; readonly value: Value }
+  | { readonly id: number; readonly failure: Failure }
+  | { readonly event: Event };
+
+export interface ThreadRpcOptions<Failure, Event> {
+  readonly file: URL;
+  readonly worker: WorkerOptions;
+  /** Calls wait here until `release`: one that is given up before never reaches the thread. */
+  readonly isHeld: boolean;
+  /** What a call fails with whose `given` cannot be copied. */
+  readonly notCopied: (failure: unknown, method: string) => unknown;
+  readonly failureOf: (failure: Failure, method: string) => unknown;
+  readonly onEvent: (event: Event) => void;
+  /** Told of a call that the thread has and that nobody waits for any longer; the thread has been told. */
+  readonly onAbandoned: (id: number) => void;
+  /** Once, before the open calls fail with what it returns. `cause`: what the thread threw. */
+  readonly onEnd: (why: string, cause: unknown) => unknown;
+}
+
+/** The file of a thread beside the module that starts it (`import.meta.url`); the compiler does not rewrite its name as it does imports. */
+export const threadFile = (name: string, from: string): URL => new URL(`./${name}${from.endsWith(".ts") ? ".ts" : ".js"}`, from);
+
+/** The thread keeps no program alive; an open call does. */
+export class ThreadRpc<Value, Failure, Event> {
+  readonly #options: ThreadRpcOptions<Failure, Event>;
+  readonly #worker: Worker;
+  readonly #open = new Map<number, { readonly method: string; readonly pending: Pending<Value> }>();
+  readonly #exited: Promise<unknown>;
+  #held: ThreadCall[] | undefined;
+  #calls = 0;
+  #unanswered = 0;
+  #hasAnswered = false;
+  #isOver = false;
+
+  constructor(options: ThreadRpcOptions<Failure, Event>) {
+    this.#options = options;
+    this.#held = options.isHeld ? [] : undefined;
+    this.#worker = new Worker(options.file, options.worker);
+    this.#worker.on("message", (message: FromThread<Value, Failure, Event>) => this.#receive(message));
+    this.#worker.on("messageerror", () => void this.end("sent what cannot be read"));
+    this.#worker.on("error", (cause) => void this.end("crashed", cause));
+    this.#worker.on("exit", (code) => void this.end(`exited with code ${code}`));
+    this.#exited = new Promise((resolve) => this.#worker.once("exit", resolve));
+    this.#worker.unref();
+  }
+
+  /** Calls that somebody waits for. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
+  }
+
+  /** Calls that the thread has not answered, also those that nobody waits for any longer. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
+  call(method: string, given: unknown, options: Omit<PendingOptions, "onSettled">): Promise<Value> {
+    const id = ++this.#calls;
+    const pending = new Pending<Value>({ ...options, onSettled: (isGivenUp) => this.#settled(id, isGivenUp) });
+    this.#open.set(id, { method, pending });
+    this.#unanswered += 1;
+    this.keepAlive(true);
+    try {
+      this.#post({ id, method, given, endsMs: sharedMs() + options.deadlineMs });
+    } catch (failure) {
+      this.#unanswered -= 1;
+      pending.fail(this.#options.notCopied(failure, method));
+    }
+    return pending.promise;
+  }
+
+  /** Without an answer; before whatever is called or told after it. */
+  tell(method: string, given: unknown): void {
+    this.#post({ id: 0, method, given, endsMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** Sends the calls that are held; from now on each is sent at once. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const call of held) this.#worker.postMessage(call);
+  }
+
+  /** Whether the program goes on while the thread does. A thread that is being ended stays as it is: somebody may wait for it. */
+  keepAlive(keeps: boolean): void {
+    if (this.#isOver) return;
+    if (keeps) this.#worker.ref();
+    else this.#worker.unref();
+  }
+
+  /** Ends the thread by force, if it has not ended; resolves when it has. */
+  async end(why: string, cause?: unknown): Promise<void> {
+    if (!this.#isOver) {
+      this.#isOver = true;
+      void this.#worker.terminate();
+      const failure = this.#options.onEnd(why, cause);
+      for (const { pending } of [...this.#open.values()]) pending.fail(failure);
+    }
+    await this.#exited;
+  }
+
+  /** Waits until the thread ends by itself. */
+  async exited(): Promise<void> {
+    this.keepAlive(true);
+    await this.#exited;
+  }
+
+  #post(call: ThreadCall): void {
+    if (this.#held === undefined) this.#worker.postMessage(call);
+    else this.#held.push({ ...call, given: structuredClone(call.given) });
+  }
+
+  #settled(id: number, isGivenUp: boolean): void {
+    this.#open.delete(id);
+    if (this.#open.size === 0) this.keepAlive(false);
+    if (!isGivenUp || this.#isOver) return;
+    if (this.#held === undefined) {
+      this.#worker.postMessage({ abandoned: id } satisfies ToThread);
+      this.#options.onAbandoned(id);
+    } else {
+      this.#held = this.#held.filter((call) => call.id !== id);
+      this.#unanswered -= 1;
+    }
+  }
+
+  #receive(message: FromThread<Value, Failure, Event>): void {
+    if (this.#isOver) return;
+    if ("event" in message) {
+      this.#options.onEvent(message.event);
+      return;
+    }
+    this.#unanswered -= 1;
+    this.#hasAnswered = true;
+    const call = this.#open.get(message.id);
+    if (call === undefined) return;
+    if ("failure" in message) call.pending.fail(this.#options.failureOf(message.failure, call.method));
+    else call.pending.answer(message.value);
+  }
+}
