@@ -23,10 +23,32 @@ describe("computePnl refuses one trade at a time", () => {
     ["BAD_ID", { id: 7 }],
     ["BAD_BOOK", { book: "" }],
     ["BAD_BOOK", { book: 5 }],
+    ["BAD_TIME", { time: "2025-03-09 02:30" }],
+    ["UNKNOWN_KEY", { timestamp: "2025-07-24T09:30:00Z" }],
   ])("%s for %o, with the rest computed", (code, wrong) => {
     const { rejected, positions } = computePnl({ trades: [buy, { ...sell, ...wrong } as TradeInput, sell] });
     expect(rejected).toEqual([{ index: 1, code, why: expect.any(String) }]);
     expect(positions[0]).toMatchObject({ quantity: "0", realized: "1", averagePrice: null, unrealized: "0" });
+  });
+
+  it("takes a time that occurs twice as the first, with a note, unless an offset says which is meant", () => {
+    const time = "2025-11-02 01:30:00";
+    const { notes, positions } = computePnl({ trades: [buy, { ...buy, time }, { ...buy, time: `${time}-06:00` }], asOf: time });
+    expect(notes).toEqual([
+      { index: 1, code: "AMBIGUOUS_TIME", why: expect.stringContaining("an offset says which") },
+      { index: null, code: "AMBIGUOUS_TIME", why: expect.stringContaining("asOf") },
+    ]);
+    expect(positions).toMatchObject([{ quantity: "2" }]);
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, "the request must be an object, not nothing"],
+    [{}, "trades must be a list, not nothing"],
+    [{ trades: {} }, "trades must be a list, not {}"],
+    [{ trades: [], mehtod: "fifo" }, 'the request has no key "mehtod"; did you mean "method"?'],
+    [{ trades: [], marks: [] }, "marks must be an object by symbol, not []"],
+  ])("throws for a request of another shape: %o", (request, why) => {
+    expect(() => computePnl(request as PnlRequest)).toThrow(new TypeError(why));
   });
 
   it("and throws for what touches every number", () => {

@@ -1,7 +1,7 @@
 import { formatDecimal, parseDecimal } from "../base/decimal.ts";
 import { compare, type Fraction, formatFraction, multiply, parseFraction } from "../base/fraction.ts";
 import { unknownKey } from "../base/nearest.ts";
-import { readInstant } from "../domain/market/chicago-time.ts";
+import type { ReadInstant } from "../domain/market/chicago-time.ts";
 import type { NoteCode, QuarantineCode } from "../domain/market/finding-codes.ts";
 import type { Lane } from "./lane.ts";
 import { MarkBook } from "./marks.ts";
@@ -9,7 +9,7 @@ import { type Method, methods } from "./matcher.ts";
 import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
 import { type StatementPosition, statementOf, type Totals } from "./statement.ts";
 import type { Instrument, TradeColumns } from "./trade-columns.ts";
-import { type Describe, type Refusal, refusals, shown, TradeIntake } from "./trade-intake.ts";
+import { ambiguousTime, type Describe, type Refusal, readAsOf, refusals, shown, TradeIntake } from "./trade-intake.ts";
 
 export interface PnlRequest {
   /** Default `fifo`. */
@@ -42,7 +42,7 @@ export interface PnlResult {
   readonly matches: readonly MatchRow[];
   readonly totals: Totals;
   readonly rejected: readonly RejectedTrade[];
-  /** Trades whose Chicago time occurs twice, taken as the first; absent where there are none. */
+  /** Chicago times that occur twice, taken as the first; absent where there are none. */
   readonly notes?: readonly TradeNote[];
 }
 
@@ -68,7 +68,8 @@ export interface RejectedTrade {
 
 /** Something about an accepted trade that a person may want to know. */
 export interface TradeNote {
-  readonly index: number;
+  /** The place of the trade in the request; null where the as-of time is meant. */
+  readonly index: number | null;
   readonly code: NoteCode;
   readonly why: string;
 }
@@ -78,6 +79,7 @@ export interface TradeNote {
  * reason, and the rest is computed; a bad mark, multiplier, method or as-of time throws, since it would touch every number.
  */
 export function computePnl(request: PnlRequest, describe: Describe = () => undefined): PnlResult {
+  checkShape(request);
   const method = request.method ?? "fifo";
   if (!methods.includes(method)) throw new TypeError(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
   const notes: TradeNote[] = [];
@@ -100,8 +102,9 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     else if (trade.time !== undefined) timed.add(trades.length - 1);
     index += 1;
   }
-  const asOfUs = request.asOf === undefined ? undefined : asOfTime(request.asOf);
-  const engine = new PnlEngine(trades, { method, ...(asOfUs === undefined ? {} : { asOfUs }) });
+  const asOf = request.asOf === undefined ? undefined : asOfOf(request.asOf);
+  if (asOf?.reading === "ambiguous") notes.push({ index: null, code: "AMBIGUOUS_TIME", why: `asOf: ${ambiguousTime}` });
+  const engine = new PnlEngine(trades, { method, ...(asOf === undefined ? {} : { asOfUs: asOf.instantUs }) });
   engine.feed();
   const { positions, totals } = statementOf(engine, {
     marks: marksOf(request, describe),
@@ -110,6 +113,21 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
   });
   return { positions, matches: [...matchRows(engine)], totals, rejected, ...(notes.length === 0 ? {} : { notes }) };
 }
+
+const requestKeys = ["method", "trades", "instruments", "marks", "asOf"];
+
+/** Throws TypeError for what is no request, and for keys that requests do not have. */
+function checkShape(request: PnlRequest): void {
+  if (!isRecord(request)) throw new TypeError(`the request must be an object, not ${shown(request)}`);
+  for (const key in request)
+    if (!requestKeys.includes(key)) throw new TypeError(`the request has no key ${unknownKey(key, requestKeys)}`);
+  if (!Array.isArray(request.trades)) throw new TypeError(`trades must be a list, not ${shown(request.trades)}`);
+  for (const name of ["instruments", "marks"] as const)
+    if (request[name] !== undefined && !isRecord(request[name]))
+      throw new TypeError(`${name} must be an object by symbol, not ${shown(request[name])}`);
+}
+
+const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 const tradeKeys: ReadonlySet<string> = new Set(["id", "symbol", "book", "side", "quantity", "price", "time", "fee"]);
 
@@ -120,12 +138,12 @@ function takeEntry(intake: TradeIntake, trade: TradeInput, index: number): Refus
   return intake.take(trade, { file: 0, line: index });
 }
 
-/** The as-of moment of a request. Throws TypeError for a time that does not read, or that daylight time skips. */
-function asOfTime(text: string): number {
-  const read = typeof text === "string" ? readInstant(text) : undefined;
-  if (read === undefined) throw new TypeError(`asOf must be an ISO 8601 time, not ${shown(text)}`);
-  if (read.reading === "nonexistent") throw new TypeError(`asOf: ${refusals.gap(text)[1]}`);
-  return read.instantUs;
+function asOfOf(given: unknown): ReadInstant {
+  try {
+    return readAsOf(given);
+  } catch (cause) {
+    throw new TypeError(`asOf ${(cause as TypeError).message}`);
+  }
 }
 
 /** Matches of all lanes, in order of the closing trade, made one by one while they are read. */
@@ -198,6 +216,9 @@ function readFacts(
   symbol: string,
   facts: { readonly multiplier?: string; readonly currency?: string } | null,
 ): { multiplier?: string; currency?: string } {
+  for (const key in facts)
+    if (key !== "multiplier" && key !== "currency")
+      throw new TypeError(`instruments: ${symbol} has no key ${unknownKey(key, ["multiplier", "currency"])}`);
   const { multiplier, currency } = facts ?? {};
   const value = typeof multiplier === "string" ? parseDecimal(multiplier) : undefined;
   if (multiplier !== undefined && (value === undefined || value.coefficient <= 0n))

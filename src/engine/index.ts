@@ -24,9 +24,11 @@ export {
 } from "./statement.ts";
 export { type Instrument, instrumentOf, TradeColumns } from "./trade-columns.ts";
 export {
+  ambiguousTime,
   type Describe,
   type DescribedSymbol,
   type Refusal,
+  readAsOf,
   refusals,
   TradeIntake,
   tradeIdentity,

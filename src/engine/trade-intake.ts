@@ -1,5 +1,5 @@
 import { type Decimal, formatDecimal, parseDecimal } from "../base/decimal.ts";
-import { dayUs, readInstant, type WallReading } from "../domain/market/chicago-time.ts";
+import { dayUs, parseDay, type ReadInstant, readInstant, type WallReading } from "../domain/market/chicago-time.ts";
 import type { NoteCode, QuarantineCode } from "../domain/market/finding-codes.ts";
 import { type DayNumber, dateOfDay, type TradingDayRule } from "../domain/market/trading-day.ts";
 import { RepeatedTrades } from "./repeated-trades.ts";
@@ -179,7 +179,7 @@ export class TradeIntake {
 
   /** Refuses a wall time that never occurs, and notes one that occurs twice. */
   checkReading(reading: WallReading, text: string): Refusal | undefined {
-    if (reading === "ambiguous") this.#note("AMBIGUOUS_TIME", "this hour occurs twice as daylight time ends; taken as the first");
+    if (reading === "ambiguous") this.#note("AMBIGUOUS_TIME", ambiguousTime);
     return reading === "nonexistent" ? refusals.gap(text) : undefined;
   }
 
@@ -211,6 +211,18 @@ export class TradeIntake {
   #note(code: NoteCode, why: string): void {
     this.#options.onNote(code, why);
   }
+}
+
+/**
+ * The as-of time of a run or request. Throws TypeError for what is no time, for a time that daylight time skips, and for a day
+ * alone, since its midnight would leave out the whole day that was named.
+ */
+export function readAsOf(given: unknown): ReadInstant {
+  const read = typeof given === "string" ? readInstant(given) : undefined;
+  if (typeof given !== "string" || read === undefined) throw new TypeError(`does not read as a time: ${shown(given)}`);
+  if (parseDay(given) !== undefined) throw new TypeError(`names a day, not a time: ${shown(given)}`);
+  if (read.reading === "nonexistent") throw new TypeError(refusals.gap(given)[1]);
+  return read;
 }
 
 /**
@@ -255,6 +267,8 @@ export const refusals = {
   day: (rule: string): Refusal => ["NO_TRADING_DAY", `the day rule ${rule} gives this row no day: the file's name has none`],
 } as const;
 
+export const ambiguousTime = "this hour occurs twice as daylight time ends; taken as the first: an offset says which is meant";
+
 const trimmed = (value: unknown): string | undefined => (typeof value === "string" ? value.trim() : undefined);
 
 const decimalOf = (value: unknown): Decimal | undefined => {
@@ -265,7 +279,7 @@ const decimalOf = (value: unknown): Decimal | undefined => {
 /** A value as a complaint quotes it. */
 export function shown(value: unknown): string {
   try {
-    return JSON.stringify(value)?.slice(0, 80) ?? String(value);
+    return value === undefined ? "nothing" : (JSON.stringify(value)?.slice(0, 80) ?? String(value));
   } catch {
     // A bigint, or an object that holds itself.
     return typeof value === "bigint" ? `${value}n` : Object.prototype.toString.call(value);

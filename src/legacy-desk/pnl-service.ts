@@ -28,6 +28,8 @@ export interface LegacyServiceOptions {
   readonly mode?: LegacyMode;
   /** The files and prices that it works on, asked for with each call. */
   readonly world: (request: Pick<PinnedWorld, "marks">) => HistoryRequest | Promise<HistoryRequest>;
+  /** The name by which the symbol of a request joins those of the ledgers, once `world` has been asked. Default: its text. */
+  readonly nameOf?: (symbol: string) => string;
 }
 
 export class LegacyDeskService implements PnlService {
@@ -52,7 +54,7 @@ export class LegacyDeskService implements PnlService {
 
   async openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer> {
     const { positions } = await this.#run(request);
-    const open = positions.filter((figures) => figures.position !== 0 && isWanted(figures, request));
+    const open = positions.filter((figures) => figures.position !== 0 && this.#isWanted(figures, request));
     return { positions: open.map(position) };
   }
 
@@ -62,7 +64,7 @@ export class LegacyDeskService implements PnlService {
     if (!Number.isSafeInteger(limit) || limit < 0)
       throw new LegacyRejection(`limit must be a whole number of 0 or more: ${limit}`);
     const { files } = await this.#run({});
-    const trades = files.flatMap((file) => file.trades).filter((trade) => isWanted(trade, request));
+    const trades = files.flatMap((file) => file.trades).filter((trade) => this.#isWanted(trade, request));
     // Its table is sorted by time, newest first; what is of one second stands as it was stored.
     const newest = trades.toSorted((a, b) => (a.time > b.time ? -1 : a.time < b.time ? 1 : 0));
     return { trades: newest.slice(0, limit).map(serviceTrade) };
@@ -74,7 +76,7 @@ export class LegacyDeskService implements PnlService {
         throw new LegacyRejection(`time data '${day}' does not match format '%Y-%m-%d'`);
     const { daily } = await this.#run(request);
     const wanted = daily.filter(
-      (row) => isWanted(row, request) && row.date >= (request.from ?? "") && row.date <= (request.to ?? "9999"),
+      (row) => this.#isWanted(row, request) && row.date >= (request.from ?? "") && row.date <= (request.to ?? "9999"),
     );
     return {
       daily: wanted.map(({ symbol, date, realized, unrealized, total }) => ({
@@ -90,7 +92,7 @@ export class LegacyDeskService implements PnlService {
   /** In points, of all products together: what its dashboard showed. The positions behind it let others make money of it. */
   async totals(request: TotalsRequest): Promise<TotalsAnswer & { readonly positions: readonly ServicePosition[] }> {
     const { positions } = await this.#run(request);
-    const wanted = positions.filter((figures) => isWanted(figures, request));
+    const wanted = positions.filter((figures) => this.#isWanted(figures, request));
     const realized = wanted.reduce((sum, figures) => sum + figures.realized, 0);
     const unrealized = wanted.reduce((sum, figures) => sum + figures.summaryUnrealized, 0);
     return {
@@ -102,8 +104,13 @@ export class LegacyDeskService implements PnlService {
   async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
     if (typeof request.symbol !== "string") throw new LegacyRejection("symbol must be text");
     const { positions } = await this.#run(request);
-    const found = positions.find(({ symbol }) => symbol === request.symbol);
+    const found = positions.find((figures) => this.#isWanted(figures, request));
     return { position: found === undefined ? null : position(found) };
+  }
+
+  #isWanted({ symbol }: { readonly symbol: string }, filter: { readonly symbol?: string }): boolean {
+    const { nameOf = (text) => text } = this.#options;
+    return filter.symbol === undefined || filter.symbol === symbol || nameOf(filter.symbol) === nameOf(symbol);
   }
 
   /** Quirk: an as-of time is not known here, and what it is asked for it answers as of now. */
@@ -117,9 +124,6 @@ function refuseMethods(method: string | undefined): void {
   if (method !== undefined && method !== "fifo")
     throw new LegacyRejection(`the legacy desk closes lots by fifo only, not ${method}`);
 }
-
-const isWanted = ({ symbol }: { readonly symbol: string }, filter: { readonly symbol?: string }): boolean =>
-  filter.symbol === undefined || filter.symbol === symbol;
 
 const position = ({
   symbol,

@@ -9,6 +9,8 @@ export interface Quarantined {
   /** The row as it stands, cut to 200 characters. */
   readonly text: string;
   readonly why: string;
+  /** Of the last entry of a list that is full: how many rows it stands for. Absent: one. */
+  readonly more?: number;
 }
 
 /** Files and data rows read: rows = accepted + duplicates + quarantined. */
@@ -25,4 +27,6 @@ export interface Note {
   readonly line: number;
   readonly code: NoteCode;
   readonly why: string;
+  /** Of an entry for the rows of its code that are not listed: how many they are. Absent: one. */
+  readonly more?: number;
 }

@@ -91,4 +91,5 @@ export interface ParityQuarantined {
   readonly code: string;
   readonly text?: string;
   readonly why: string;
+  readonly more?: number;
 }

@@ -21,6 +21,17 @@ export interface PnlService {
 export const pnlMethods = ["calculatePnl", "openPositions", "tradeHistory", "dailyPnl", "totals", "positionDetail"] as const;
 export type PnlMethod = (typeof pnlMethods)[number];
 
+const pinnedKeys = ["asOf", "method", "marks"] as const;
+/** The keys that a request of each method may have. The bridge pins the first three in every request. */
+export const requestKeys = {
+  calculatePnl: [...pinnedKeys, "trades", "instruments"],
+  openPositions: [...pinnedKeys, "book", "symbol"],
+  tradeHistory: [...pinnedKeys, "book", "symbol", "limit"],
+  dailyPnl: [...pinnedKeys, "book", "symbol", "from", "to"],
+  totals: [...pinnedKeys, "book", "symbol"],
+  positionDetail: [...pinnedKeys, "book", "symbol"],
+} as const satisfies Record<PnlMethod, readonly string[]>;
+
 /** What is pinned before either system is asked, so that both see the same world. */
 export interface PinnedWorld {
   /** ISO 8601: nothing later counts. The bridge fills it in with the moment of the call where the caller names none. */

@@ -10,6 +10,7 @@ import { describerOf, symbolBridge } from "../../app/symbols/symbols.ts";
 import { formatDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { formatInstant, parseInstant } from "../../domain/market/chicago-time.ts";
+import { findingCount } from "../../domain/market/finding-codes.ts";
 import { formatDay, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { findLedgers, type LedgerInput, type LedgerOptions, ledgerColumns, lineBytesMax, readLedgers } from "./ledger-reader.ts";
 import { notesMaxPerCode, quarantineMax } from "./note-log.ts";
@@ -319,12 +320,14 @@ describe("bad rows go to quarantine, one by one", () => {
     expect(input.quarantine).toHaveLength(quarantineMax + 1);
     expect(input.quarantine.at(-1)).toMatchObject({ code: "MORE", why: "and 500 more refused rows" });
     expect(input.quarantine.at(-2)).toMatchObject({ line: quarantineMax + 1 });
+    expect(findingCount(input.quarantine)).toBe(bad);
   });
 
   it("lists a thousand notes of a kind and counts the rest", async () => {
     const input = await readOne(header + "1,X,2025-07-24 09:00:00,B,1,0\n".repeat(notesMaxPerCode + 5));
     expect(input.notes).toHaveLength(notesMaxPerCode + 1);
     expect(input.notes.at(-1)).toMatchObject({ code: "ZERO_PRICE", why: "and 5 more rows like the 1000 listed" });
+    expect(findingCount(input.notes)).toBe(notesMaxPerCode + 5);
   });
 });
 

@@ -32,13 +32,14 @@ export class NoteLog {
         line: 0,
         code,
         why: `and ${count - notesMaxPerCode} more rows like the ${notesMaxPerCode} listed`,
+        more: count - notesMaxPerCode,
       })),
     ];
   }
 
   get quarantine(): readonly Quarantined[] {
     if (this.quarantined <= quarantineMax) return this.#quarantine;
-    const why = `and ${this.quarantined - quarantineMax} more refused rows`;
-    return [...this.#quarantine, { file: "", line: 0, code: "MORE", text: "", why }];
+    const more = this.quarantined - quarantineMax;
+    return [...this.#quarantine, { file: "", line: 0, code: "MORE", text: "", why: `and ${more} more refused rows`, more }];
   }
 }

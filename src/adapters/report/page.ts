@@ -1,4 +1,5 @@
 import { plain } from "../../base/plain-text.ts";
+import { findingCount } from "../../domain/market/finding-codes.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
 import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
 import { counted, dayRuleWords, legacySymbolWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
@@ -124,20 +125,21 @@ const refused = ({ system, errors }: ParitySystem): string =>
 const quarantine = ({ quarantine: entries = [] }: ParityReport): string =>
   list(
     "quarantine",
-    `Quarantined: ${counted(entries.length, "row")}`,
+    `Quarantined: ${counted(findingCount(entries), "row")}`,
     entries.map(
       ({ file, line, code, text, why }) =>
         `${code} ${file}${line === undefined ? "" : `:${line}`}: ${why}${text === undefined ? "" : ` – ${text}`}`,
     ),
+    findingCount(entries),
   );
 
 const legacyNames = (report: ParityReport): string =>
   list("legacy-symbols", "What the desk's own symbol translators would have made of these symbols", legacySymbolWords(report));
 
-function list(id: string, title: string, entries: readonly string[]): string {
+function list(id: string, title: string, entries: readonly string[], count = entries.length): string {
   if (entries.length === 0) return "";
   const items = entries.slice(0, pageRowsMax).map((entry) => `<li>${escapeHtml(entry)}</li>`);
-  if (entries.length > pageRowsMax) items.push(`<li>… and ${entries.length - pageRowsMax} more</li>`);
+  if (entries.length > pageRowsMax) items.push(`<li>… and ${count - pageRowsMax} more</li>`);
   return `<section><h2${id === "" ? "" : ` id="${id}"`}>${escapeHtml(title)}</h2><ul>${items.join("")}</ul></section>
 `;
 }

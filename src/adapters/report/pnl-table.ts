@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { assert } from "../../base/errors.ts";
 import { add, formatFraction, parseFigure } from "../../base/fraction.ts";
 import { plain } from "../../base/plain-text.ts";
+import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { counted, noteCounts } from "./reading.ts";
@@ -84,9 +85,10 @@ function refusals(quarantine: readonly Quarantined[]): readonly string[] {
   const shown = quarantine
     .slice(0, refusalsShown)
     .map(({ file, line, code, why }) => `  ${plain(file)}:${line} ${code}: ${plain(why)}`);
-  const more = quarantine.length - shown.length;
+  const count = findingCount(quarantine);
+  const more = count - shown.length;
   return [
-    `${counted(quarantine.length, "row")} refused (quarantine), in no figure above:`,
+    `${counted(count, "row")} refused (quarantine), in no figure above:`,
     ...shown,
     ...(more > 0 ? [`  … and ${more} more; --json lists them`] : []),
   ];

@@ -1,6 +1,7 @@
 import type { Fraction } from "../../base/fraction.ts";
 import { absolute, compare, maximum, parseFigure, zero } from "../../base/fraction.ts";
 import { plain } from "../../base/plain-text.ts";
+import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { Note } from "../../ports/ledger.ts";
@@ -78,7 +79,7 @@ export function summaryLine(report: ParityReport): string {
   const rest = [`${plain(legacy.system)} vs ${plain(modern.system)}`, dayRuleWords(report)];
   for (const side of [legacy, modern])
     if (side.errors.length > 0) rest.push(`${side.errors.length} refused by ${plain(side.system)}`);
-  if (quarantine.length > 0) rest.push(`${quarantine.length} quarantined`);
+  if (quarantine.length > 0) rest.push(`${findingCount(quarantine)} quarantined`);
   return `parity: ${of === 0 ? "nothing to compare" : parts.join(", ")} · ${rest.join(" · ")}`;
 }
 
@@ -150,7 +151,10 @@ const byStake = (a: Stake, b: Stake): number => Number(b.money) - Number(a.money
 export function noteCounts(notes: readonly Note[]): readonly string[] {
   const counts = new Map<string, { count: number; first: Note }>();
   for (const note of notes)
-    counts.set(note.code, { count: (counts.get(note.code)?.count ?? 0) + 1, first: counts.get(note.code)?.first ?? note });
+    counts.set(note.code, {
+      count: (counts.get(note.code)?.count ?? 0) + (note.more ?? 1),
+      first: counts.get(note.code)?.first ?? note,
+    });
   return [...counts].map(
     ([code, { count, first }]) =>
       `${code} × ${count}: ${plain(first.why)}${first.file === "" ? "" : ` (${count > 1 ? "first " : ""}${plain(first.file)}:${first.line})`}`,

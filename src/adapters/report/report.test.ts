@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ComparisonReport, SystemAnswer } from "../../comparison/index.ts";
 import { flatHasNoAveragePrice, PnLComparisonValidator, pointsToMoney } from "../../comparison/index.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
-import { pageRowsMax, renderParityPage, renderParityTable, summaryLine } from "./index.ts";
+import { pageRowsMax, renderParityPage, renderParityTable, renderPnlTable, summaryLine } from "./index.ts";
 
 /** The comparison and this folder do not know each other: here the compiler checks that one's report is the other's. */
 const asParity = (report: ComparisonReport): ParityReport => report;
@@ -70,6 +70,21 @@ const sample = ((): ParityReport => {
     quarantine: [{ file: "trades_20250725.csv", line: 3, code: "BAD_PRICE", text: "ZN,?", why: "the price is not a number" }],
   };
 })();
+
+it("counts every row that was refused or noted, also those beyond the limit of a list", () => {
+  const refused = { file: "a.csv", line: 2, code: "BAD_SIDE", text: "x", why: "no side" } as const;
+  const noted = { file: "a.csv", line: 2, code: "ZERO_PRICE", why: "a price of zero" } as const;
+  const quarantine = [refused, { ...refused, code: "MORE", more: 149_999 }] as const;
+  const notes = [noted, { ...noted, more: 2_499 }];
+  const report = { ...sample, quarantine, notes };
+  expect(summaryLine(report)).toContain("150000 quarantined");
+  expect(table(report)).toMatch(/quarantined: 150000\n.*ZERO_PRICE × 2500: a price of zero \(first a\.csv:2\)/s);
+  expect(renderParityPage(report)).toContain("Quarantined: 150000 rows");
+  const none = { positions: [], totals: { unmarked: [], untranslated: [] }, quarantine, notes };
+  const input = { files: 1, rows: 150_000, accepted: 0, duplicates: 0 };
+  const text = renderPnlTable({ ...none, method: "fifo", asOf: null, dayRule: "calendar", input }, { colour: false });
+  expect(text).toMatch(/150000 rows refused .*… and 149998 more.*ZERO_PRICE × 2500/s);
+});
 
 describe("the table", () => {
   it("says what differs, where and why, worst first", () => {

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { plain } from "../../base/plain-text.ts";
+import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
 import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
@@ -248,16 +249,16 @@ function refusals(report: ParityReport, rowsMax: number): string[] {
   return [
     ...refused(report.legacy),
     ...refused(report.modern),
-    ...section(quarantined, rowsMax, "quarantined"),
+    ...section(quarantined, rowsMax, "quarantined", findingCount(report.quarantine ?? [])),
     ...noteCounts(report.notes ?? []),
   ];
 }
 
-function section(entries: readonly string[], rowsMax: number, what: string): string[] {
+function section(entries: readonly string[], rowsMax: number, what: string, count = entries.length): string[] {
   if (entries.length === 0) return [];
-  const hidden = entries.length - rowsMax;
+  const hidden = count - Math.min(rowsMax, entries.length);
   return [
-    `${what}: ${entries.length}`,
+    `${what}: ${count}`,
     ...entries.slice(0, rowsMax).map((entry) => `${indent}${plain(entry)}`),
     ...(hidden > 0 ? [`${indent}… and ${hidden} more`] : []),
   ];

@@ -481,6 +481,26 @@ describe("a call", () => {
     });
   });
 
+  it("with a key that the method does not have is refused with the nearest one, whoever answers", async () => {
+    for (const migration of [{ phase: "read_only" }, modernAnswers]) {
+      const { bridge } = await open(deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger));
+      const asked = bridge.service.call("openPositions", { sybmol: "TYU5" } as object);
+      const failure = await refusalOf(asked);
+      expect([failure.code, failure.message]).toEqual([
+        "BAD_USAGE",
+        'a request of openPositions has no key "sybmol"; did you mean "symbol"?',
+      ]);
+    }
+  });
+
+  it("may name a symbol in any dialect, whoever answers", async () => {
+    for (const migration of [{ phase: "read_only" }, modernAnswers]) {
+      const { bridge } = await open(deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger));
+      const { value } = await bridge.service.call("openPositions", { symbol: "TYU5" });
+      expect(value.positions).toMatchObject([{ symbol: zn, quantity: expect.stringMatching(/^1(\.0)?$/) }]);
+    }
+  });
+
   it("of no method is refused with the nearest one", async () => {
     const { bridge } = await open(deskFolder({ systems }, modules));
     const failure = await refusalOf(bridge.service.call("opnPositions" as never, {} as never));

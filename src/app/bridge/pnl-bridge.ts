@@ -237,7 +237,11 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
       const service =
         system.name === "modern-engine"
           ? new ModernEngineService(world)
-          : new LegacyDeskService({ mode: system.mode, world: ({ marks }) => legacyWorld(world, marks) });
+          : new LegacyDeskService({
+              mode: system.mode,
+              world: ({ marks }) => legacyWorld(world, marks),
+              nameOf: (symbol) => world?.nameOf(symbol) ?? symbol,
+            });
       return new ModuleSystem({ name: system.name, kind: "builtin", service, isOurs: true });
     }
     case "module":

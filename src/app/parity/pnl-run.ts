@@ -4,9 +4,18 @@ import { findPriceFiles, readPriceFiles } from "../../adapters/csv/price-files.t
 import { BridgeError } from "../../base/errors.ts";
 import { fromDecimal } from "../../base/fraction.ts";
 import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
-import { formatInstant, parseDay, parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
+import { formatInstant, parseDay, type ReadInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
 import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
-import { MarkBook, type Method, PnlEngine, type Statement, type StatementOptions, statementOf } from "../../engine/index.ts";
+import {
+  ambiguousTime,
+  MarkBook,
+  type Method,
+  PnlEngine,
+  readAsOf,
+  type Statement,
+  type StatementOptions,
+  statementOf,
+} from "../../engine/index.ts";
 import type { InputCounts, Note, Quarantined } from "../../ports/ledger.ts";
 import type { ExpiryOverrides } from "../../symbols/index.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
@@ -53,7 +62,8 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const method = options.method ?? "fifo";
   const ruleName = options.dayRule ?? defaultTradingDayRule;
   const dayRule = tradingDayRules[ruleName];
-  const asOfGiven = readAsOf(options.asOf);
+  const asOfRead = asOfOf(options.asOf);
+  const asOfGiven = asOfRead?.instantUs;
   const ledgers = await findLedgers(options.trades);
   const marksGiven = options.marks === undefined ? undefined : await readMarksFile(options.marks);
   const asOfGivenDay = asOfGiven === undefined ? undefined : dayRule.dayOf(wallOfInstant(asOfGiven), undefined);
@@ -76,6 +86,7 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const engine = new PnlEngine(input.trades, { method, ...(asOfGiven === undefined ? {} : { asOfUs: asOfGiven }) });
   engine.feed();
   const notes = new NoteLog();
+  if (asOfRead?.reading === "ambiguous") notes.note("", 0, "AMBIGUOUS_TIME", `--as-of: ${ambiguousTime}`);
   noteLate(input, engine.asOfUs, notes);
 
   const { timeUs, day, length } = input.trades;
@@ -185,23 +196,19 @@ function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: N
   }
 }
 
-function readAsOf(text: string | undefined): number | undefined {
+function asOfOf(text: string | undefined): ReadInstant | undefined {
   if (text === undefined) return undefined;
-  const instant = parseInstant(text);
-  if (instant === undefined) {
+  try {
+    return readAsOf(text);
+  } catch (cause) {
     throw new BridgeError("BAD_USAGE", {
-      what: `--as-of does not read as a time: ${JSON.stringify(text)}`,
-      mend: "write 2025-07-24T15:00:00-05:00, or Chicago time without the offset",
+      what: `--as-of ${(cause as TypeError).message}`,
+      mend:
+        parseDay(text) === undefined
+          ? "write 2025-07-24T15:00:00-05:00, or Chicago time without the offset"
+          : `write a time too, such as ${text}T16:00:00`,
     });
   }
-  // Midnight would leave out the whole day that was named.
-  if (parseDay(text) !== undefined) {
-    throw new BridgeError("BAD_USAGE", {
-      what: `--as-of names a day, not a time: ${JSON.stringify(text)}`,
-      mend: `write a time too, such as ${text}T16:00:00`,
-    });
-  }
-  return instant;
 }
 
 /** The largest of a column, over the trades up to the as-of time, and of the prices; undefined where there are neither. */

@@ -25,6 +25,10 @@ export const describerOf =
   (symbol, day) =>
     described(symbol, symbols.canonical(symbol, "auto", day), day);
 
+/** The name under which the trades of a symbol stand: as for marks, but a bare root is none of a contract that was traded. */
+export const nameOfTraded = (symbols: SymbolTranslationBridge, symbol: string, day: DayNumber): string =>
+  describerOf(symbols)(symbol, day)?.instrument ?? symbol;
+
 /** The name under which marks are kept: that of the instrument, in whatever dialect it is written, or else the text itself. */
 export function nameOfSymbol(symbols: SymbolTranslationBridge, symbol: string, day: DayNumber): string {
   const reading = symbols.canonical(symbol, "auto", day);

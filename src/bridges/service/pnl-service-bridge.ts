@@ -1,10 +1,10 @@
 import { BridgeError } from "../../base/errors.ts";
-import { nearest } from "../../base/nearest.ts";
+import { nearest, unknownKey } from "../../base/nearest.ts";
 import { AnswerComparer, type AnswerOptions } from "../../comparison/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan, PlanInput } from "../../domain/migration/plan.ts";
 import type { CallKey } from "../../domain/migration/route.ts";
-import { type PnlMethod, type PnlService, pnlMethods } from "../../ports/pnl-service.ts";
+import { type PnlMethod, type PnlService, pnlMethods, requestKeys } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import { BridgeCore, type BridgedMethod, type BridgeOptions, type ServiceBridgeHost } from "../core/bridge-core.ts";
 import type { CallContext, CallOutcome, RunnerMethod, SideFunction } from "../core/call-runner.ts";
@@ -93,6 +93,7 @@ export class PnLServiceBridge {
   ): Promise<ServiceAnswer<AnswerOf<Method>>> {
     const known = this.#methods.get(method);
     if (known === undefined) throw unknownMethod(method);
+    refuseUnknownKeys(method, request);
     const outcome: CallOutcome = { source: "legacy", epoch: 0 };
     const owedBefore = this.#options.owed?.owedToLegacy();
     const answer = this.#core.run(known, [this.#pinned(known, request as JsonValue)], key, outcome);
@@ -246,6 +247,18 @@ class CallOfContext implements SystemCall {
   get signal(): AbortSignal | undefined {
     return this.#context.isLimited ? this.#context.signal : undefined;
   }
+}
+
+/** A misspelt filter would be answered with the whole book. */
+function refuseUnknownKeys(method: PnlMethod, request: unknown): void {
+  if (typeof request !== "object" || request === null || Array.isArray(request)) return;
+  const known: readonly string[] = requestKeys[method];
+  for (const key in request)
+    if (!known.includes(key))
+      throw new BridgeError("BAD_USAGE", {
+        what: `a request of ${method} has no key ${unknownKey(key, known)}`,
+        mend: `its keys are ${known.join(", ")}`,
+      });
 }
 
 function unknownMethod(method: string): BridgeError {

@@ -22,6 +22,10 @@ export const quarantineCodes = {
 } as const;
 export type QuarantineCode = keyof typeof quarantineCodes;
 
+/** How many rows a list of findings speaks of: a list has a limit, and its last entries say how many more there are. */
+export const findingCount = (findings: readonly { readonly more?: number }[]): number =>
+  findings.reduce((count, { more = 1 }) => count + more, 0);
+
 /** What a person may want to know of accepted input. */
 export const noteCodes = {
   AFTER_AS_OF: "trades later than the as-of time were left out",

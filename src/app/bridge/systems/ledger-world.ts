@@ -6,6 +6,7 @@ import type { TradingDayRuleName } from "../../../domain/market/trading-day.ts";
 import type { GivenMark } from "../../parity/marks-file.ts";
 import { type PnlRun, runPnl, valuedAt } from "../../parity/pnl-run.ts";
 import { inHand } from "../../parity/replay.ts";
+import { nameOfTraded } from "../../symbols/symbols.ts";
 
 export interface LedgerWorldOptions {
   /** Ledger files and folders. */
@@ -31,6 +32,7 @@ export interface WorldView {
 export class LedgerWorld {
   readonly options: LedgerWorldOptions;
   readonly #runs = new Map<string, Promise<PnlRun>>();
+  #latest: PnlRun | undefined;
 
   constructor(options: LedgerWorldOptions) {
     this.options = options;
@@ -44,9 +46,16 @@ export class LedgerWorld {
     return { ...valued, statement: inHand(valued.statement) };
   }
 
+  /** The name under which a symbol of any dialect joins what the latest run has read. */
+  nameOf(symbol: string): string {
+    const latest = this.#latest;
+    return latest === undefined ? symbol : nameOfTraded(latest.symbols, symbol, latest.valuation.asOfDay);
+  }
+
   async #run({ method, asOf }: WorldView): Promise<PnlRun> {
     const stamp = await this.#stamp();
     const latest = await this.#kept(`${stamp} ${method}`, { method });
+    this.#latest = latest;
     const asOfUs = asOf === undefined ? Number.POSITIVE_INFINITY : parseInstant(asOf);
     if (asOf === undefined || (asOfUs !== undefined && asOfUs >= (latest.asOfUs ?? 0))) return latest;
     return this.#kept(`${stamp} ${method} ${asOf}`, { method, asOf });

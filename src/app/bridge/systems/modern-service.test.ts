@@ -209,6 +209,17 @@ describe("over ledgers", () => {
     expect(await service().positionDetail({ symbol: "nothing" })).toEqual({ position: null });
   });
 
+  it.each(["TYU5", "TYU5 Comdty", "XCME.ZN.SEP25", "ZNU2025"])("a request may name a symbol as %s", async (symbol) => {
+    const asked = service();
+    const own = { symbol: zn };
+    for (const method of ["openPositions", "tradeHistory", "dailyPnl", "totals", "positionDetail"] as const) {
+      const answer = await asked[method as "totals"]({ symbol });
+      expect(answer).toEqual(await asked[method as "totals"](own));
+      expect(JSON.stringify(answer)).not.toMatch(/^\{"\w+":(?:\[\]|null|\{\})\}$/);
+    }
+    expect((await asked.openPositions({ symbol: "TYZ5" })).positions).toEqual([]);
+  });
+
   it("an as-of time shows the world as it was then", async () => {
     const then = "2025-07-24T09:00:30-05:00";
     expect((await service().openPositions({ asOf: then })).positions).toMatchObject([
@@ -276,7 +287,16 @@ describe("what cannot be answered is refused in one line", () => {
     ["calculatePnl", { trades: [], marks: null }, "marks must be an object by symbol, not null"],
     ["calculatePnl", { trades: [], instruments: [] }, "instruments must be an object by symbol, not []"],
     ["calculatePnl", { trades: [], method: "hifo" }, "method must be one of fifo, lifo, average"],
-    ["calculatePnl", { trades: [], asOf: "noon" }, "asOf must be an ISO 8601 time"],
+    ["calculatePnl", { trades: [], asOf: "noon" }, 'asOf does not read as a time: "noon"'],
+    ["calculatePnl", { trades: [], asOf: "2025-07-24" }, 'asOf names a day, not a time: "2025-07-24"'],
+    ["calculatePnl", { trades: [], asOf: "2025-03-09 02:30" }, "asOf 2025-03-09 02:30 does not exist in Chicago"],
+    ["calculatePnl", { trades: [], mark: {} }, 'the request has no key "mark"; did you mean "marks"?'],
+    [
+      "calculatePnl",
+      { trades: [], instruments: { A: { multplier: "2" } } },
+      'A has no key "multplier"; did you mean "multiplier"?',
+    ],
+    ["openPositions", { asOf: "2025-03-09 02:30" }, "asOf 2025-03-09 02:30 does not exist in Chicago"],
     ["calculatePnl", { trades: [], marks: { [zn]: "high" } }, "must be decimal text"],
     ["openPositions", [], "the request must be an object, not []"],
     ["openPositions", { method: "hifo" }, 'method must be one of fifo, lifo, average, not "hifo"'],

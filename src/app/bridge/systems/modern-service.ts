@@ -1,8 +1,8 @@
 import { formatDecimal, parseDecimal } from "../../../base/decimal.ts";
 import { add, type Fraction, formatFraction, parseFigure, zero } from "../../../base/fraction.ts";
-import { formatInstant, parseDay, parseInstant } from "../../../domain/market/chicago-time.ts";
+import { formatInstant, parseDay } from "../../../domain/market/chicago-time.ts";
 import { SystemFailure } from "../../../domain/migration/system-failure.ts";
-import { type DecimalColumn, methods, type StatementPosition } from "../../../engine/index.ts";
+import { type DecimalColumn, methods, readAsOf, type StatementPosition } from "../../../engine/index.ts";
 import type {
   CalculatePnlAnswer,
   CalculatePnlRequest,
@@ -26,6 +26,7 @@ import type {
 import { computePnl } from "../../engine.ts";
 import type { GivenMark } from "../../parity/marks-file.ts";
 import type { PnlRun } from "../../parity/pnl-run.ts";
+import { nameOfTraded } from "../../symbols/symbols.ts";
 import type { LedgerWorld } from "./ledger-world.ts";
 
 /** The modern engine as a service, over the desk's files. */
@@ -38,28 +39,21 @@ export class ModernEngineService implements PnlService {
   }
 
   async calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer> {
-    checkObject(request);
-    if (!Array.isArray(request.trades)) throw refused(`trades must be a list, not ${shown(request.trades)}`);
-    for (const name of ["instruments", "marks"] as const)
-      if (request[name] !== undefined && !isObject(request[name]))
-        throw refused(`${name} must be an object by symbol, not ${shown(request[name])}`);
-    try {
-      return computePnl(request);
-    } catch (cause) {
-      if (cause instanceof TypeError) throw new SystemFailure("REFUSED", cause.message, { code: "BAD_REQUEST", cause });
-      throw cause;
-    }
+    return refusing(() => computePnl(request));
   }
 
   async openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer> {
-    const { statement } = await this.#run(request);
-    const open = statement.positions.filter((position) => position.quantity !== "0" && isWanted(position, request));
+    const run = await this.#run(request);
+    const isWanted = filterOf(run, request);
+    const open = run.statement.positions.filter((position) => position.quantity !== "0" && isWanted(position));
     return { positions: open.map(servicePosition) };
   }
 
   async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
-    const { engine, input } = await this.#run(request);
+    const run = await this.#run(request);
+    const { engine, input } = run;
     const { trades } = input;
+    const isWanted = filterOf(run, request);
     const { limit = 500 } = request;
     if (!Number.isSafeInteger(limit) || limit < 0)
       throw refused(`limit must be a whole number of 0 or more, not ${shown(limit)}`);
@@ -70,7 +64,7 @@ export class ModernEngineService implements PnlService {
       const { symbol, book } = trades.instruments[
         trades.lane[trade] as number
       ] as PnlRun["input"]["trades"]["instruments"][number];
-      if (!isWanted({ symbol, ...(book === undefined ? {} : { book }) }, request)) continue;
+      if (!isWanted({ symbol, ...(book === undefined ? {} : { book }) })) continue;
       found.push({
         id: trades.id(trade),
         symbol,
@@ -85,13 +79,14 @@ export class ModernEngineService implements PnlService {
   }
 
   async dailyPnl(request: DailyPnlRequest): Promise<DailyPnlAnswer> {
-    const { statement } = await this.#run(request);
+    const run = await this.#run(request);
+    const isWanted = filterOf(run, request);
     for (const name of ["from", "to"] as const)
       if (request[name] !== undefined && parseDay(request[name]) === undefined)
         throw refused(`${name} must be a day such as 2025-07-24, not ${shown(request[name])}`);
     const daily: DailyPnlAnswer["daily"][number][] = [];
-    for (const row of statement.daily) {
-      if (row.tradingDay < (request.from ?? "") || row.tradingDay > (request.to ?? "9999") || !isWanted(row, request)) continue;
+    for (const row of run.statement.daily) {
+      if (row.tradingDay < (request.from ?? "") || row.tradingDay > (request.to ?? "9999") || !isWanted(row)) continue;
       const { symbol, tradingDay, realized, unrealized, total } = row;
       daily.push({ ...(row.book === undefined ? {} : { book: row.book }), symbol, tradingDay, realized, unrealized, total });
     }
@@ -99,15 +94,15 @@ export class ModernEngineService implements PnlService {
   }
 
   async totals(request: TotalsRequest): Promise<TotalsAnswer> {
-    const { statement } = await this.#run(request);
-    return { totals: totalsOf(statement.positions.filter((position) => isWanted(position, request))) };
+    const run = await this.#run(request);
+    return { totals: totalsOf(run.statement.positions.filter(filterOf(run, request))) };
   }
 
   async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
-    const { statement } = await this.#run(request);
+    const run = await this.#run(request);
     // Without one it would be whichever position stands first.
     if (request.symbol === undefined) throw refused("symbol is missing");
-    const found = statement.positions.find((position) => isWanted(position, request));
+    const found = run.statement.positions.find(filterOf(run, request));
     return { position: found === undefined ? null : { ...servicePosition(found), lots: found.lots.map((lot) => ({ ...lot })) } };
   }
 
@@ -118,9 +113,7 @@ export class ModernEngineService implements PnlService {
     if (this.#world === undefined)
       throw new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
     if (!methods.includes(method)) throw refused(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
-    if (asOf !== undefined && parseInstant(asOf) === undefined) throw refused(`asOf does not read as a time: ${shown(asOf)}`);
-    // Its midnight would leave out the whole day that was named.
-    if (asOf !== undefined && parseDay(asOf) !== undefined) throw refused(`asOf names a day, not a time: ${shown(asOf)}`);
+    if (asOf !== undefined) refusing(() => readAsOf(asOf), "asOf ");
     for (const name of ["book", "symbol"] as const)
       if (request[name] !== undefined && typeof request[name] !== "string")
         throw refused(`${name} must be text, not ${shown(request[name])}`);
@@ -138,7 +131,8 @@ export function givenMarks(marks: unknown): readonly GivenMark[] {
   });
 }
 
-const refused = (why: string): SystemFailure => new SystemFailure("REFUSED", why, { code: "BAD_REQUEST" });
+const refused = (why: string, cause?: unknown): SystemFailure =>
+  new SystemFailure("REFUSED", why, { code: "BAD_REQUEST", ...(cause === undefined ? {} : { cause }) });
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -146,8 +140,27 @@ function checkObject(request: unknown): void {
   if (!isObject(request)) throw refused(`the request must be an object, not ${shown(request)}`);
 }
 
-const isWanted = (row: { readonly symbol: string; readonly book?: string }, filter: PositionFilter): boolean =>
-  (filter.symbol === undefined || filter.symbol === row.symbol) && (filter.book === undefined || filter.book === row.book);
+type Filter = (row: { readonly symbol: string; readonly book?: string }) => boolean;
+
+/** Whether a row is of the book and symbol that a request names. Symbols join in any dialect. */
+function filterOf({ symbols, valuation, input }: PnlRun, { symbol, book }: PositionFilter): Filter {
+  const isOfBook: Filter = (row) => book === undefined || book === row.book;
+  if (symbol === undefined) return isOfBook;
+  const name = nameOfTraded(symbols, symbol, valuation.asOfDay);
+  const wanted = new Set([symbol, input.aliases.get(symbol)]);
+  for (const known of input.trades.instruments) if (known.instrument === name) wanted.add(known.symbol);
+  return (row) => wanted.has(row.symbol) && isOfBook(row);
+}
+
+/** What `work` returns; the TypeErrors of bad requests become REFUSED. */
+function refusing<Result>(work: () => Result, name = ""): Result {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof TypeError) throw refused(`${name}${cause.message}`, cause);
+    throw cause;
+  }
+}
 
 const servicePosition = (position: StatementPosition): ServicePosition => ({
   ...(position.book === undefined ? {} : { book: position.book }),

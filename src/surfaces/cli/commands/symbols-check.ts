@@ -1,5 +1,6 @@
 import { Argument } from "commander";
 import { plain } from "../../../base/plain-text.ts";
+import { findingCount } from "../../../domain/market/finding-codes.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
@@ -45,7 +46,7 @@ async function run(options: { readonly file: string; readonly json?: boolean }, 
   const refused = quarantine.map(({ line, code, why }) => `${paint("red", code)} line ${line}: ${plain(why)}`);
   const summary = paint(
     ok ? "green" : "red",
-    `${rows} ${rows === 1 ? "row" : "rows"}: ${agreeing} agree in every column, ${rows - agreeing} have findings, ${quarantine.length} could not be read`,
+    `${rows} ${rows === 1 ? "row" : "rows"}: ${agreeing} agree in every column, ${rows - agreeing} have findings, ${findingCount(quarantine)} could not be read`,
   );
   return { exitCode: ok ? 0 : 1, text: [...groups, ...refused, summary].join("\n") };
 }
