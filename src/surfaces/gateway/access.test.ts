@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { BridgeError } from "../../base/errors.ts";
-import { Access, type AccessOptions, roles } from "./access.ts";
+import { Access, type AccessOptions, type Caller, type Role, roles } from "./access.ts";
 import { HttpProblem } from "./problems.ts";
 
 const local: AccessOptions = { host: "127.0.0.1", tokens: [], allowedHosts: [], localActor: "amy" };
 const variables = roles.map((role) => ({ name: role, role, env: role.toUpperCase() }));
 const env = { VIEWER: "viewer-0123456789", OPERATOR: "operator-0123456789", ADMIN: "admin-0123456789" };
+
+const callerOf = (access: Access, authorization: string | undefined, needs: Role): Caller =>
+  access.caller(
+    { tokenHolder: access.holderOf(authorization), headers: authorization === undefined ? {} : { authorization } },
+    needs,
+  );
 
 const statusOf = (work: () => unknown): number => {
   try {
@@ -46,7 +52,7 @@ describe("on this machine, without tokens", () => {
   });
 
   it("everybody may do everything, under the name of the operating system's user", () => {
-    expect(access.caller(undefined, "admin")).toEqual({ role: "admin", actor: "amy" });
+    expect(callerOf(access, undefined, "admin")).toEqual({ role: "admin", actor: "amy" });
   });
 });
 
@@ -65,13 +71,13 @@ describe("with tokens", () => {
     [`Bearer ${env.OPERATOR}`, "admin", 403],
     [`Bearer ${env.ADMIN}`, "admin", 200],
   ] as const)("%s as %s", (authorization, needs, status) => {
-    expect(statusOf(() => access.caller(authorization, needs))).toBe(status);
+    expect(statusOf(() => callerOf(access, authorization, needs))).toBe(status);
   });
 
   it("the audit gets the role or the person's name, never the token", () => {
-    expect(access.caller(`Bearer ${env.OPERATOR}`, "viewer")).toEqual({ role: "operator", actor: "operator" });
+    expect(callerOf(access, `Bearer ${env.OPERATOR}`, "viewer")).toEqual({ role: "operator", actor: "operator" });
     const people = new Access({ ...local, tokens: [{ name: "amy", role: "operator", env: "OPERATOR" }] }, env);
-    expect(people.caller(`Bearer ${env.OPERATOR}`, "operator")).toEqual({ role: "operator", actor: "amy" });
+    expect(callerOf(people, `Bearer ${env.OPERATOR}`, "operator")).toEqual({ role: "operator", actor: "amy" });
   });
 
   it("a page of another site is refused there too, and any host is fine", () => {

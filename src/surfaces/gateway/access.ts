@@ -1,27 +1,29 @@
 /**
- * Who may do what. With tokens, whoever holds one has its role. Without, only this machine is listened to, and everybody on it may do
- * everything; except web pages: a page that an operator has open could send requests to loopback (its own Origin gives it away), or be
- * served under a name that leads to loopback (its Host does), and is refused for both. No CORS header is ever sent.
+ * Who may do what. With tokens, a caller has the role of its token. Without, the gateway listens to this machine only, and
+ * everybody on it may do everything, except web pages. A page that an operator has open can send requests to loopback (its
+ * `Origin` shows it), or be served under a name that leads to loopback (its `Host` shows it); both are refused. No CORS
+ * header is ever sent.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import rateLimit, { normalizeIP } from "@fastify/rate-limit";
+import type { FastifyRequest } from "fastify";
 import { BridgeError } from "../../base/errors.ts";
 import { isLoopback, type TokenHolder, type TokenRole, tokenRoles } from "../../config/index.ts";
+import type { App } from "./context.ts";
 import { HttpProblem } from "./problems.ts";
 
-/** In their order: each may do what those before it may. */
+/** In order: each may do what those before it may. */
 export const roles = tokenRoles;
 export type Role = TokenRole;
-
-export const mayDo = (role: Role, needs: Role): boolean => roles.indexOf(role) >= roles.indexOf(needs);
 
 export interface AccessOptions {
   readonly host: string;
   /** Who has a token, and the environment variable that holds it. */
   readonly tokens: readonly TokenHolder[];
-  /** Names, with a port or without, by which the gateway is also reached. */
+  /** Further names of the gateway, with a port or without. */
   readonly allowedHosts: readonly string[];
-  /** Whom the audit names where there are no tokens. */
+  /** The actor of the audit where there are no tokens. */
   readonly localActor: string;
 }
 
@@ -31,17 +33,28 @@ export interface Caller {
   readonly actor: string;
 }
 
+interface Identified extends Pick<FastifyRequest, "tokenHolder"> {
+  readonly headers: Pick<IncomingHttpHeaders, "authorization">;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The holder of the request's token; undefined without a valid one. */
+    tokenHolder: Caller | undefined;
+  }
+}
+
 const tokenLengthMin = 16;
 
 export class Access {
-  readonly #tokens: readonly { readonly caller: Caller; readonly digest: Buffer }[];
+  readonly #tokens: readonly { readonly holder: Caller; readonly digest: Buffer }[];
   readonly #checksHost: boolean;
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #local: Caller;
-  /** Nearly every request names the same one. */
+  /** Nearly every request names the same host. */
   #lastAllowed: string | undefined;
 
-  /** Throws BAD_CONFIG where a token is missing, or nobody could be told from anybody. */
+  /** Throws BAD_CONFIG where a token is missing, too short or used twice, and where only tokens could tell callers apart. */
   constructor({ host, tokens, allowedHosts, localActor }: AccessOptions, env: NodeJS.ProcessEnv) {
     if (tokens.length === 0 && !isLoopback(host))
       throw badTokens(`gateway.listen is beyond this machine (${host}), and there are no tokens`);
@@ -52,22 +65,21 @@ export class Access {
         throw badTokens(`the token of ${name} is not in ${variable}, or shorter than ${tokenLengthMin} characters`);
       if (seen.has(token)) throw badTokens(`the token of ${name} is somebody else's too`);
       seen.add(token);
-      return { caller: { role, actor: name }, digest: digestOf(token) };
+      return { holder: { role, actor: name }, digest: digestOf(token) };
     });
     this.#checksHost = isLoopback(host) || allowedHosts.length > 0;
     this.#allowedHosts = new Set(allowedHosts.map((name) => name.toLowerCase()));
     this.#local = { role: "admin", actor: localActor };
   }
 
-  get hasTokens(): boolean {
-    return this.#tokens.length > 0;
-  }
-
-  /** Refuses what a web page of somebody else's could have sent. */
+  /** Refuses what a foreign web page could have sent. */
   checkOrigin({ host = "", origin }: Pick<IncomingHttpHeaders, "host" | "origin">): void {
     if (this.#checksHost && host !== this.#lastAllowed) {
       if (this.#isAllowed(host)) this.#lastAllowed = host;
-      else this.#refuseHost(host);
+      else
+        throw new HttpProblem(403, "REFUSED", `this gateway is not reached as ${JSON.stringify(host)}`, {
+          mend: "name it under gateway.allowed_hosts, or ask for 127.0.0.1",
+        });
     }
     if (origin === undefined) return;
     const from = URL.canParse(origin) ? new URL(origin).host : "";
@@ -77,26 +89,30 @@ export class Access {
       });
   }
 
-  /** Who asks. Throws 401 without a token that is one, 403 where its role may not do it. */
-  caller(authorization: string | undefined, needs: Role): Caller {
-    if (!this.hasTokens) return this.#local;
-    const given = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
-    const caller = given === undefined ? undefined : this.#callerOf(given);
-    if (caller === undefined)
-      throw new HttpProblem(401, "REFUSED", given === undefined ? "there is no token" : "nobody has this token", {
-        mend: "send authorization: Bearer TOKEN",
-      });
-    if (!mayDo(caller.role, needs))
-      throw new HttpProblem(403, "REFUSED", `a ${caller.role} may not do this`, { mend: `it takes the token of ${needs}` });
-    return caller;
+  /**
+   * The holder of the token in an `authorization` header; undefined without a valid one. Takes equally long for every
+   * token: all known ones are compared, in constant time, by digest.
+   */
+  holderOf(authorization: string | undefined): Caller | undefined {
+    if (authorization === undefined || this.#tokens.length === 0) return undefined;
+    const digest = digestOf(/^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? "");
+    let found: Caller | undefined;
+    for (const known of this.#tokens) if (timingSafeEqual(known.digest, digest)) found = known.holder;
+    return found;
   }
 
-  /** Takes as long for a wrong token as for a right one: all are compared, in constant time, by digest. */
-  #callerOf(token: string): Caller | undefined {
-    const digest = digestOf(token);
-    let found: Caller | undefined;
-    for (const known of this.#tokens) if (timingSafeEqual(known.digest, digest)) found = known.caller;
-    return found;
+  /** The caller of a request. Throws 401 without a valid token, and 403 where the caller's role is too low. */
+  caller({ tokenHolder, headers }: Identified, needs: Role): Caller {
+    if (this.#tokens.length === 0) return this.#local;
+    if (tokenHolder === undefined) {
+      const detail =
+        headers.authorization === undefined ? "there is no token" : "the token in the authorization header is not valid";
+      throw new HttpProblem(401, "REFUSED", detail, { mend: "send authorization: Bearer TOKEN" });
+    }
+    const { role } = tokenHolder;
+    if (roles.indexOf(role) < roles.indexOf(needs))
+      throw new HttpProblem(403, "REFUSED", `a ${role} may not do this`, { mend: `it takes the token of ${needs}` });
+    return tokenHolder;
   }
 
   #isAllowed(host: string): boolean {
@@ -107,12 +123,39 @@ export class Access {
   #isNamed(host: string): boolean {
     return this.#allowedHosts.has(host) || this.#allowedHosts.has(withoutPort(host));
   }
+}
 
-  #refuseHost(host: string): never {
-    throw new HttpProblem(403, "REFUSED", `this gateway is not reached as ${JSON.stringify(host)}`, {
-      mend: "name it under gateway.allowed_hosts, or ask for 127.0.0.1",
+/** Routes that orchestrators probe often; no limit applies to them. */
+const probes: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
+
+/** Recognises the caller of each request, limits its rate, and refuses foreign pages, before any route is asked. */
+export async function guardRequests(app: App, access: Access, ratePerS: number): Promise<void> {
+  app.decorateRequest("tokenHolder", undefined);
+  app.addHook("onRequest", (request, _, done) => {
+    request.tokenHolder = access.holderOf(request.headers.authorization);
+    done();
+  });
+  if (ratePerS > 0) {
+    await app.register(rateLimit, {
+      // Not route by route, where it would come after authentication, and never to requests without a route.
+      global: false,
+      max: ratePerS,
+      timeWindow: 1_000,
+      keyGenerator: ({ tokenHolder, ip }) =>
+        tokenHolder === undefined ? `address ${normalizeIP(ip)}` : `token of ${tokenHolder.actor}`,
+      allowList: ({ routeOptions }) => probes.has(routeOptions.url),
+      errorResponseBuilder: (_, { max }) => Object.assign(new Error(`more than ${max} requests a second`), { statusCode: 429 }),
     });
+    app.addHook("onRequest", app.rateLimit());
   }
+  app.addHook("onRequest", (request, _, done) => {
+    try {
+      access.checkOrigin(request.headers);
+      done();
+    } catch (refused) {
+      done(refused as Error);
+    }
+  });
 }
 
 const withoutPort = (host: string): string => host.replace(/:\d+$/, "");

@@ -7,16 +7,13 @@ import type { Caller, Role } from "./access.ts";
 import type { EventStream } from "./event-stream.ts";
 
 export type GatewayBridge = Pick<PnlBridge, "service" | "evidence">;
-/** What of the control plane is reached over HTTP. */
-export type GatewayControl = Pick<ControlPlane, "operator" | "store" | "freshness" | "status" | "onEvent">;
 
-export interface GatewayLog {
-  info(facts: object, message: string): void;
-  warn(facts: object, message: string): void;
-  error(facts: object, message: string): void;
+/** The part of the control plane that HTTP reaches. */
+export interface GatewayControl extends Pick<ControlPlane, "operator" | "store" | "freshness" | "drift" | "status" | "onEvent"> {
+  readonly follower: { readonly record: Pick<ControlPlane["follower"]["record"], "latched"> };
 }
 
-/** One bridged call, for who keeps a log of all. */
+/** One bridged call, for the log of all calls. */
 export interface CallNote {
   readonly method: string;
   readonly user?: string;
@@ -33,18 +30,18 @@ export interface RouteContext {
   readonly bridge: GatewayBridge;
   readonly control: GatewayControl | undefined;
   readonly events: EventStream;
-  /** Stands before each route that is not open to everybody: nothing is read of a request that may not be made. */
+  /** Guards a route: refuses a caller without the role before anything of the request is read. */
   readonly needs: (role: Role) => onRequestHookHandler;
-  /** Who asks, for the audit. */
+  /** The caller of a guarded route, for the audit. */
   readonly caller: (request: FastifyRequest, needs: Role) => Caller;
-  readonly log: GatewayLog;
+  readonly log: FastifyBaseLogger;
   readonly onCall: ((call: CallNote) => void) | undefined;
   readonly state: GatewayState;
 }
 
 export interface GatewayState {
   readonly isClosing: boolean;
-  /** Why it is not ready; undefined where it is. */
+  /** Why calls must not be sent here; undefined where they may. */
   readonly whyNotReady: string | undefined;
 }
 

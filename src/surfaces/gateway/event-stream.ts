@@ -1,9 +1,10 @@
 import type { ServerResponse } from "node:http";
 import type { CallComparison } from "../../app/index.ts";
+import type { ComparisonWish } from "./wire/events.ts";
 
 export interface EventStreamLimits {
   readonly clientsMax: number;
-  /** Bytes that wait for one client; who lets more wait is cut off. */
+  /** Bytes that may wait for one client; a client with more is cut off. */
   readonly waitingBytesMax: number;
   readonly heartbeatMs: number;
 }
@@ -14,17 +15,14 @@ export const eventStreamLimits: EventStreamLimits = Object.freeze({
   heartbeatMs: 15_000,
 });
 
-/** Which comparisons a client wants: those that are not equal, or all. */
-export type ComparisonWish = "differing" | "all" | "none";
-
 interface Client {
   readonly response: ServerResponse;
   readonly comparisons: ComparisonWish;
 }
 
 /**
- * Server-sent events to whoever listens. Nothing is kept for a client that is not there: who connects again asks for the state anew.
- * A client that reads too slowly is cut off and counted; it connects again by itself. Others never wait for it.
+ * Server-sent events to connected clients. Nothing is kept for a client that is away: it gets the state anew when it connects
+ * again. A client that reads too slowly is cut off and counted, and connects again by itself. Others never wait for it.
  */
 export class EventStream {
   readonly #limits: EventStreamLimits;

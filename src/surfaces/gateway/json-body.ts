@@ -1,10 +1,43 @@
+import { isUtf8 } from "node:buffer";
+import type { FastifyRequest } from "fastify";
+import { parseExact } from "../../base/exact-json.ts";
 import type { App } from "./context.ts";
+import { HttpProblem } from "./problems.ts";
 
-/** JSON bodies of ordinary routes, for which the numbers in them are numbers. No body is an empty object: what lacks is then named. */
-export function readJsonBodies(app: App): void {
-  const parse = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, text, done) => {
-    if (text === "") done(null, {});
-    else parse(request, text as string, done);
+/**
+ * Reads the JSON bodies of all routes in a scope. `parse` gets the text of a body. Bytes that are not UTF-8 are refused
+ * and never replaced: two different names must not become one. A byte order mark is skipped.
+ */
+export function readJsonBodies(app: App, parse: (text: string) => unknown): void {
+  app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, bytes, done) => {
+    try {
+      done(null, parse(textOf(request, bytes)));
+    } catch (failure) {
+      done(failure as Error);
+    }
   });
 }
+
+/** Numbers are JavaScript numbers. An empty body is an empty object, so that the message names the first missing key. */
+export function plainJson(text: string): unknown {
+  if (text === "") return {};
+  // Refuses a key that stands twice in an object; JSON.parse would take the last one in silence.
+  parseExact(text);
+  return JSON.parse(text);
+}
+
+function textOf({ headers }: FastifyRequest, bytes: Buffer): string {
+  const { "content-type": type = "", "content-encoding": coding = "identity" } = headers;
+  const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(type)?.[1] ?? "utf-8";
+  if (!/^utf-?8$/i.test(charset)) throw unsupported(`the charset ${JSON.stringify(charset)}`);
+  if (coding !== "identity") throw unsupported(`the content encoding ${JSON.stringify(coding)}`);
+  if (!isUtf8(bytes))
+    throw new HttpProblem(400, "BAD_USAGE", "body: the bytes are not UTF-8", { mend: "encode the body as UTF-8" });
+  const text = bytes.toString();
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
+const unsupported = (what: string): HttpProblem =>
+  new HttpProblem(415, "BAD_USAGE", `the body must be plain JSON in UTF-8, without ${what}`, {
+    mend: "send content-type: application/json and no content-encoding",
+  });

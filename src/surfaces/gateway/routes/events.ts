@@ -1,11 +1,9 @@
-import { z } from "zod";
 import type { App, RouteContext } from "../context.ts";
 import { eventText } from "../event-stream.ts";
 import { HttpProblem } from "../problems.ts";
+import { eventQuery, eventStream } from "../wire/events.ts";
 
-const query = z.object({ comparisons: z.enum(["differing", "all", "none"]).default("differing") });
-
-/** What happens, as it happens: first what holds now, then each change of plan and of freshness, and comparisons. */
+/** Server-sent events: first the state, then each change of plan and of freshness, and comparisons. */
 export const eventRoutes =
   ({ bridge, control, events, needs, state }: RouteContext) =>
   async (app: App): Promise<void> => {
@@ -14,27 +12,34 @@ export const eventRoutes =
       {
         onRequest: needs("viewer"),
         schema: {
-          summary: "Server-sent events: plan, freshness, comparison, and what fails of the control plane",
-          querystring: query,
+          operationId: "streamEvents",
+          tags: ["migration"],
+          summary: "Server-sent events: plan, freshness, comparison, and failures of the control plane",
+          querystring: eventQuery,
+          response: {
+            200: { description: eventStream.description, content: { "text/event-stream": { schema: eventStream } } },
+          },
         },
       },
       (request, reply) => {
         if (events.isFull || state.isClosing)
           throw new HttpProblem(503, "BUSY", state.isClosing ? "the gateway is closing" : "too many clients listen already");
-        reply.hijack();
-        const { raw } = reply;
+        const { raw } = reply.hijack();
         for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
         raw.writeHead(200, {
           "content-type": "text/event-stream",
           "cache-control": "no-store",
           "x-accel-buffering": "no",
-          // When it ends, there is nothing more to ask for.
+          // When the stream ends, there is nothing more to ask for.
           connection: "close",
         });
+        if (request.method === "HEAD") {
+          raw.end();
+          return;
+        }
         const { epoch, phase, useNewPnlSystem } = bridge.service.plan;
-        raw.write(
-          `retry: 1000\n\n${eventText("hello", { epoch, phase, useNewPnlSystem, freshness: control?.freshness ?? null })}`,
-        );
+        const hello = { epoch, phase, useNewPnlSystem, freshness: control?.freshness ?? null };
+        raw.write(`retry: 1000\n\n${eventText("hello", hello)}`);
         events.add(raw, request.query.comparisons);
       },
     );

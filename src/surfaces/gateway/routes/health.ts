@@ -1,28 +1,27 @@
-import { z } from "zod";
 import type { App, RouteContext } from "../context.ts";
+import { alive, ready } from "../wire/health.ts";
 
-const ready = z.object({
-  ready: z.boolean(),
-  why: z.string().nullable(),
-  epoch: z.int(),
-  phase: z.string(),
-  freshness: z.string().nullable().describe("how well the plan is known; null where no control store is configured"),
-});
+const tags = ["health"];
 
-/** For who restarts processes and who balances load: open to everybody, and without a word that is not everybody's. */
+/** For orchestrators and load balancers: open to everybody, and without anything confidential. */
 export const healthRoutes =
   ({ bridge, control, state }: RouteContext) =>
   async (app: App): Promise<void> => {
     app.get(
       "/healthz",
-      { schema: { summary: "The process lives", response: { 200: z.object({ alive: z.literal(true) }) } } },
-      () => ({
-        alive: true as const,
-      }),
+      { schema: { operationId: "getHealth", tags, summary: "Whether the process runs", response: { 200: alive } } },
+      () => ({ alive: true as const }),
     );
     app.get(
       "/readyz",
-      { schema: { summary: "Whether calls may be sent here", response: { 200: ready, 503: ready } } },
+      {
+        schema: {
+          operationId: "getReadiness",
+          tags,
+          summary: "Whether calls may be sent here",
+          response: { 200: ready, 503: ready },
+        },
+      },
       (_, reply) => {
         const why = state.whyNotReady ?? null;
         const { epoch, phase } = bridge.service.plan;

@@ -1,81 +1,85 @@
-import type { FastifyRequest } from "fastify";
+import { isUtf8 } from "node:buffer";
+import type { FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
 import { type JsonValue, parseExact } from "../../../base/exact-json.ts";
 import type { App, RouteContext } from "../context.ts";
+import { readJsonBodies } from "../json-body.ts";
 import { HttpProblem } from "../problems.ts";
+import { answerOf, pnlMethods } from "../wire/pnl.ts";
 
-const names = z.object({ method: z.string() });
-const answer = z.object({
-  value: z.unknown(),
-  source: z.enum(["legacy", "modern"]),
-  epoch: z.int(),
-  stale: z.boolean().describe("legacy answered, and has not got all writes yet"),
-  staleMs: z.number().optional(),
-  fellBack: z.string().optional().describe("why legacy answered a call that modern should have"),
+const headers = z.object({
+  "x-pnl-user": z.string().optional().describe("the user whose call it is, UTF-8; decides the route"),
+  "x-pnl-book": z.string().optional().describe("the book whose call it is, UTF-8; decides the route"),
 });
 
-type PnlRequest = FastifyRequest<{ Params: { method: string } }>;
-type Call = RouteContext["bridge"]["service"]["call"];
-
 /**
- * Bridged calls. Numbers of a request are read from their source text, and answers hold decimal text: no money is ever a float here.
- * This is the hot path: the request goes to the bridge as it is read, and the answer is written in one piece.
+ * Bridged calls. Numbers of a request are read from their source text, and answers hold decimal text: no money is ever a
+ * float here. This is the hot path: the bridge gets the request as it was read, and the answer is written in one piece.
  */
 export const pnlRoutes =
   ({ bridge, needs, onCall }: RouteContext) =>
   async (app: App): Promise<void> => {
-    app.addContentTypeParser("application/json", { parseAs: "string" }, (_, text, done) => {
-      try {
-        done(null, parseExact(text as string));
-      } catch (failure) {
-        done(failure as Error);
+    readJsonBodies(app, parseExact);
+    const call: Call = (...given) => (bridge.service.call as unknown as Call).apply(bridge.service, given);
+    const answerTo = async (method: string, { body, headers }: FastifyRequest): Promise<string> => {
+      if (typeof body !== "object" || body === null || Array.isArray(body))
+        throw new HttpProblem(400, "BAD_USAGE", "body: a request is an object", { mend: "send {} for an empty request" });
+      const { "x-pnl-user": user, "x-pnl-book": book } = headers;
+      const key = {
+        ...(user && { user: headerText("x-pnl-user", user) }),
+        ...(book && { book: headerText("x-pnl-book", book) }),
+      };
+      const startedMs = onCall === undefined ? 0 : performance.now();
+      const answered = await call(method, body as JsonValue, key);
+      if (onCall !== undefined) {
+        const { value: _, ...facts } = answered;
+        onCall({ method, ...key, ...facts, ms: performance.now() - startedMs });
       }
-    });
-    app.route({
-      method: "POST",
-      url: "/pnl/:method",
-      onRequest: needs("viewer"),
-      // Headers for pages: an answer in JSON is none.
-      ...({ helmet: false } as object),
-      schema: {
-        summary: "A bridged call of the P&L service",
-        description:
-          "The body is the method's request. Headers x-pnl-user and x-pnl-book say whose call it is: by them it is routed.",
-        params: names,
-        body: z.record(z.string(), z.unknown()),
-        response: { 200: answer },
-      },
-      validatorCompiler: () => () => true,
-      handler: async (request, reply) => {
-        const { params, body, headers } = request as PnlRequest;
-        if (typeof body !== "object" || body === null || Array.isArray(body))
-          throw new HttpProblem(400, "BAD_USAGE", "body: a request is an object", {
-            mend: "send {} where there is nothing to say",
-          });
-        const { "x-pnl-user": user, "x-pnl-book": book } = headers;
-        const key = { ...(user && { user: headerText(user) }), ...(book && { book: headerText(book) }) };
-        const startedMs = onCall === undefined ? 0 : performance.now();
-        const answered = await (bridge.service.call as (...args: unknown[]) => ReturnType<Call>).call(
-          bridge.service,
-          params.method,
-          body as JsonValue,
-          key,
-        );
-        if (onCall !== undefined) {
-          const { value: _, ...facts } = answered;
-          onCall({ method: params.method, ...key, ...facts, ms: performance.now() - startedMs });
-        }
-        reply.header("content-type", "application/json; charset=utf-8");
-        reply.header("cache-control", "no-store");
-        reply.header("x-content-type-options", "nosniff");
-        // As text, and not by a serializer: it is the whole answer already.
-        return reply.send(JSON.stringify(answered) as never);
-      },
-    });
+      return JSON.stringify(answered);
+    };
+    const route = (url: string, methodOf: (request: FastifyRequest) => string, schema: FastifySchema): void => {
+      app.route({
+        method: "POST",
+        url,
+        onRequest: needs("viewer"),
+        // Its headers are for pages; an answer in JSON is none.
+        helmet: false,
+        schema,
+        // The bridge checks the request; the schema describes it.
+        validatorCompiler: () => () => true,
+        handler: async (request, reply) => {
+          const answer = await answerTo(methodOf(request), request);
+          reply.header("content-type", "application/json; charset=utf-8");
+          reply.header("cache-control", "no-store");
+          reply.header("x-content-type-options", "nosniff");
+          // A text is sent as it is, without a serializer.
+          return reply.send(answer);
+        },
+      });
+    };
+    for (const [method, { summary, request, value }] of Object.entries(pnlMethods))
+      route(`/pnl/${method}`, () => method, {
+        operationId: method,
+        tags: ["pnl"],
+        summary,
+        description: "Numbers may be JSON numbers or decimal text. Answers hold decimal text.",
+        headers,
+        body: request,
+        response: { 200: answerOf(value).describe(summary) },
+      });
+    // Any other name is refused by the bridge, which knows the nearest one.
+    route("/pnl/:method", ({ params }) => (params as { readonly method: string }).method, { hide: true });
   };
 
-/** Headers come a byte a character; names in them are UTF-8, as everywhere. */
-const headerText = (header: string | readonly string[]): string => {
+type Answer = Awaited<ReturnType<RouteContext["bridge"]["service"]["call"]>>;
+/** The call of a service whose method is known by name only. */
+type Call = (method: string, request: JsonValue, key: { readonly user?: string; readonly book?: string }) => Promise<Answer>;
+
+/** The text of a header, which comes one byte a character and holds UTF-8. */
+function headerText(name: string, header: string | readonly string[]): string {
   const text = String(header);
-  return /[\x80-\xff]/.test(text) ? Buffer.from(text, "latin1").toString() : text;
-};
+  if (!/[\x80-\xff]/.test(text)) return text;
+  const bytes = Buffer.from(text, "latin1");
+  if (isUtf8(bytes)) return bytes.toString();
+  throw new HttpProblem(400, "BAD_USAGE", `headers.${name}: the bytes are not UTF-8`, { mend: "encode the name as UTF-8" });
+}

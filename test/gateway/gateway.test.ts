@@ -1,162 +1,14 @@
 import { once } from "node:events";
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, it } from "vitest";
-import { systemClock } from "../../adapters/host/index.ts";
-import { PnLServiceBridge } from "../../bridges/service/index.ts";
-import { Operator, simpleGates } from "../../control/index.ts";
-import type { PlanInput } from "../../domain/migration/plan.ts";
-import { SystemFailure } from "../../domain/migration/system-failure.ts";
-import type { ControlStore } from "../../ports/control-store.ts";
-import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
-import { allFlags, publishedSection, readSection } from "../../testing/fleet.ts";
-import { MemoryControlPlace } from "../../testing/memory-control-store.ts";
-import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
-import { until } from "../../testing/until.ts";
-import { type Gateway, type GatewayControl, type GatewayOptions, Observations, startGateway } from "./index.ts";
-import { signals } from "./metric-catalogue.ts";
-
-type Answerer = (method: string, request: JsonValue) => JsonValue | Promise<JsonValue>;
-type ControlListener = Parameters<GatewayControl["onEvent"]>[0];
-
-/** Everything that a test opened, closed when it is over, the last first. */
-const opened: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-
-const system = (name: string, answer: Answerer): BridgedSystem => ({
-  name,
-  kind: "module",
-  methods: undefined,
-  invoke: async (method, request) => answer(method, request),
-  close: async () => {},
-});
-
-interface Desk {
-  readonly gateway: Gateway;
-  readonly url: string;
-  readonly service: PnLServiceBridge;
-  readonly place: MemoryControlPlace;
-  readonly store: ControlStore;
-  readonly tell: ControlListener;
-  readonly evidence: ReturnType<MemoryEvidence["open"]>;
-  readonly logged: { readonly facts: object; readonly message: string }[];
-}
-
-interface DeskOptions extends Partial<Omit<GatewayOptions, "bridge" | "control" | "observations">> {
-  readonly legacy?: Answerer;
-  readonly modern?: Answerer;
-  readonly plan?: PlanInput;
-  readonly withControl?: boolean;
-}
-
-async function desk({
-  legacy = () => ({ totals: {} }),
-  modern = legacy,
-  plan = { phase: "shadow_mode" },
-  withControl = true,
-  ...given
-}: DeskOptions = {}): Promise<Desk> {
-  const evidence = new MemoryEvidence().open();
-  const observations = new Observations();
-  const service = new PnLServiceBridge(
-    { legacy: system("legacy", legacy), modern: system("modern", modern), plan, evidence, onComparison: observations.compared },
-    { clock: systemClock, load: { overload: () => undefined }, draw: () => 0 },
-  );
-  opened.push(service);
-  const place = new MemoryControlPlace(systemClock);
-  const store = place.open();
-  const listeners = new Set<ControlListener>();
-  const operator = new Operator({
-    store,
-    readSection,
-    gates: simpleGates,
-    owed: { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) },
-    quarantined: () => 0,
-    alerts: { send: () => {}, settled: async () => 0 },
-    clock: systemClock,
-    leaseMs: 60_000,
-  });
-  await operator.publish(publishedSection({ plan: { phase: "read_only", flags: allFlags } }), { actor: "amy", reason: "first" });
-  const control: GatewayControl = {
-    operator,
-    store,
-    freshness: "fresh",
-    status: async () => ({ phase: (await operator.overview()).effective.plan.phase }) as never,
-    onEvent: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-  };
-  const logged: { facts: object; message: string }[] = [];
-  const note = (facts: object, message: string): void => void logged.push({ facts, message });
-  const gateway = await startGateway({
-    host: "127.0.0.1",
-    port: 0,
-    tokens: [],
-    allowedHosts: [],
-    localActor: "amy",
-    rateLimitPerS: 0,
-    log: { info: note, warn: note, error: note },
-    ...given,
-    limits: { leaveMs: 0, ...given.limits },
-    bridge: { service, evidence },
-    control: withControl ? control : undefined,
-    observations,
-  });
-  opened.push(gateway);
-  const tell: ControlListener = (event) => {
-    for (const listener of listeners) listener(event);
-  };
-  return { gateway, url: gateway.url, service, place, store, tell, evidence, logged };
-}
-
-interface Answered {
-  readonly status: number;
-  readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: what a test looks into
-  readonly body: any;
-  readonly text: string;
-}
-
-async function ask(
-  url: string,
-  method = "GET",
-  body?: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<Answered> {
-  const json = body === undefined ? {} : { "content-type": "application/json" };
-  const answer = await fetch(url, {
-    method,
-    headers: { ...json, ...headers },
-    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  const isJson = /json/.test(answer.headers.get("content-type") ?? "");
-  return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined };
-}
-
-/** As a program that does not care for what fetch would send. */
-const raw = (
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  { method = "GET", body = "", agent }: { method?: string; body?: string; agent?: Agent } = {},
-): Promise<{ status: number; body: string; connection: string | undefined }> =>
-  new Promise((resolve, reject) => {
-    const sent = httpRequest(
-      url,
-      { method, headers, ...(agent === undefined ? {} : { agent }) },
-      async (answer: IncomingMessage) => {
-        let text = "";
-        for await (const piece of answer) text += piece;
-        resolve({ status: answer.statusCode ?? 0, body: text, connection: answer.headers.connection });
-      },
-    );
-    sent.on("error", reject);
-    sent.end(body);
-  });
+import { describe, expect, it } from "vitest";
+import type { PlanInput } from "../../src/domain/migration/plan.ts";
+import { SystemFailure } from "../../src/domain/migration/system-failure.ts";
+import type { GatewayOptions } from "../../src/surfaces/gateway/index.ts";
+import { allFlags } from "../../src/testing/fleet.ts";
+import { until } from "../../src/testing/until.ts";
+import { ask, desk, raw } from "./desk.ts";
 
 describe("POST /api/v1/pnl/{method}", () => {
   it("answers with value, source and epoch, and routes by user and book", async () => {
@@ -223,7 +75,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     service.call = () => Promise.reject(new Error("password=hunter2 at /home/amy"));
     const { status, text } = await ask(`${url}/api/v1/pnl/totals`, "POST", {});
     expect([status, text.includes("hunter2"), text.includes("    at ")]).toEqual([500, false, false]);
-    expect(logged).toMatchObject([{ message: "a request failed", facts: { route: "/api/v1/pnl/:method" } }]);
+    expect(logged).toMatchObject([{ message: "a request failed", facts: { route: "/api/v1/pnl/totals" } }]);
   });
 });
 
@@ -296,7 +148,7 @@ describe("the control plane", () => {
     ["POST", "/migration/rollback", { reason: "x", force: true }, "body"],
     ["POST", "/migration/phase", { move: "leap", reason: "x" }, "body.move"],
     ["POST", "/migration/phase", { move: "set", reason: "x" }, "body.phase"],
-    ["POST", "/migration/phase", { move: "advance", phase: "cleanup", reason: "x" }, "body.phase"],
+    ["POST", "/migration/phase", { move: "advance", phase: "cleanup", reason: "x" }, "body"],
     ["PUT", "/migration/traffic", { percentage: 101, reason: "x" }, "body.percentage"],
     ["PUT", "/migration/traffic", { percentage: "10", reason: "x" }, "body"],
     ["PUT", "/migration/traffic", { steps: [10], dwellMs: 1, reason: "x" }, "body.dwellMs"],
@@ -682,73 +534,5 @@ describe("closing", () => {
       message: "another program listens there",
       where: new URL(url).host,
     });
-  });
-});
-
-describe("/metrics and /openapi.json", () => {
-  it("prints exactly the catalogue, with the labels that it names, and numbers that are true", async () => {
-    const { url, service } = await desk({ modern: (_, request) => ((request as { fail?: boolean }).fail ? {} : { totals: {} }) });
-    for (const body of [{}, {}, { fail: true }]) await ask(`${url}/api/v1/pnl/totals`, "POST", body);
-    await ask(`${url}/api/v1/nowhere`);
-    await service.idle();
-    const { text, headers } = await ask(`${url}/metrics`);
-    expect(headers.get("content-type")).toContain("text/plain; version=0.0.4");
-    const printed = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)].map(([, name, help, kind]) => ({
-      name,
-      help,
-      kind,
-    }));
-    expect(printed).toEqual(Object.values(signals).map(({ name, help, kind }) => ({ name, help, kind })));
-    for (const { name, labels } of Object.values(signals))
-      for (const [, given = ""] of text.matchAll(new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, "gm")))
-        expect([name, [...given.matchAll(/(\w+)="/g)].map(([, label]) => label).filter((label) => label !== "le")]).toEqual([
-          name,
-          labels,
-        ]);
-    const lines = new Set(text.split("\n"));
-    for (const line of [
-      'pnl_bridge_calls_total{method="totals",source="legacy"} 3',
-      'pnl_bridge_routed_total{method="totals",reason="PHASE"} 3',
-      'pnl_bridge_compared_total{method="totals"} 3',
-      'pnl_bridge_verdicts_total{method="totals",verdict="equal"} 2',
-      'pnl_bridge_latency_seconds_count{method="totals",side="legacy"} 3',
-      'pnl_bridge_latency_seconds_bucket{method="totals",side="modern",le="+Inf"} 3',
-      "pnl_bridge_epoch_seen 1",
-      "pnl_bridge_epoch_drained 1",
-      'pnl_bridge_phase{phase="shadow_mode"} 1',
-      'pnl_bridge_freshness{state="fresh"} 1',
-      'pnl_bridge_http_requests_total{status="2xx"} 3',
-      'pnl_bridge_http_requests_total{status="4xx"} 1',
-    ])
-      expect([line, lines.has(line)]).toEqual([line, true]);
-  });
-
-  it("openapi.json lists every route, with the problem document as what else may be answered", async () => {
-    const { url } = await desk();
-    const { paths } = (await ask(`${url}/openapi.json`)).body;
-    expect(
-      Object.entries(paths)
-        .flatMap(([path, methods]) => Object.keys(methods as object).map((method) => `${method} ${path}`))
-        .sort(),
-    ).toEqual([
-      "delete /api/v1/migration/whitelist/{user}",
-      "get /api/v1/audit",
-      "get /api/v1/comparisons",
-      "get /api/v1/comparisons/{id}",
-      "get /api/v1/events",
-      "get /api/v1/gates",
-      "get /api/v1/migration",
-      "get /api/v1/symbols/{symbol}",
-      "get /healthz",
-      "get /metrics",
-      "get /readyz",
-      "post /api/v1/gates/{gate}/sign-off",
-      "post /api/v1/migration/phase",
-      "post /api/v1/migration/rollback",
-      "post /api/v1/pnl/{method}",
-      "put /api/v1/migration/traffic",
-      "put /api/v1/migration/whitelist/{user}",
-    ]);
-    expect(paths["/api/v1/migration"].get.responses.default).toBeDefined();
   });
 });

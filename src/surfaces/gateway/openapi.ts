@@ -1,0 +1,59 @@
+import swagger from "@fastify/swagger";
+import { createJsonSchemaTransformObject, jsonSchemaTransform } from "fastify-type-provider-zod";
+import type { App } from "./context.ts";
+import { problem } from "./wire/problem.ts";
+
+const document = {
+  openapi: "3.1.0",
+  info: {
+    title: "pnl-bridge",
+    description: "Bridged P&L calls, the migration's control plane, and the comparisons.",
+    version: "1",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+  servers: [{ url: "/" }],
+  tags: [
+    { name: "pnl", description: "Bridged calls of the P&L service" },
+    { name: "migration", description: "The plan of the fleet, its gates, and every way to move it" },
+    { name: "comparisons", description: "What was compared" },
+    { name: "symbols", description: "Names of instruments in every dialect" },
+    { name: "health", description: "Health and signals of this process" },
+  ],
+  components: { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } },
+  // A gateway without tokens asks for none.
+  security: [{ token: [] }, {}],
+};
+
+const refusal = { description: problem.description, content: { "application/problem+json": { schema: problem } } };
+const allSchemas = createJsonSchemaTransformObject({});
+
+/** `GET /openapi.json` describes the routes that are added after this. Every route may answer a problem document. */
+export async function describeRoutes(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: document,
+    transform: jsonSchemaTransform,
+    transformObject: (given) => withoutUnused(allSchemas(given)),
+  });
+  app.addHook("onRoute", ({ schema }) => {
+    if (schema !== undefined) schema.response = { ...(schema.response as object | undefined), "4xx": refusal, "5xx": refusal };
+  });
+  app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
+}
+
+/** The document without schemas that nothing refers to: zod makes one of each for requests and one for answers. */
+function withoutUnused(document: ReturnType<typeof allSchemas>): ReturnType<typeof allSchemas> {
+  if (!("components" in document)) return document;
+  const { components, paths } = document;
+  const schemas: Readonly<Record<string, object>> = components?.schemas ?? {};
+  const used = new Set<string>();
+  const follow = (part: unknown): void => {
+    for (const [, name = ""] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      if (used.has(name)) continue;
+      used.add(name);
+      follow(schemas[name]);
+    }
+  };
+  follow(paths);
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete components?.schemas?.[name];
+  return document;
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+
+const side = z.enum(["legacy", "modern"]);
+const verdict = z.enum(["equal", "within_tolerance", "diverged", "error", "not_comparable"]);
+
+export const comparisonQuery = z.object({
+  method: z.string().max(200).optional(),
+  verdict: verdict.optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+export const comparisonId = z.object({ id: z.string().min(1).max(200) });
+
+const field = z.object({
+  path: z.string(),
+  entry: z.string().nullable().describe("the entry of the list on the path; null where there is none"),
+  verdict,
+  legacy: z.string().nullable(),
+  modern: z.string().nullable(),
+  difference: z.string().nullable(),
+});
+
+export const comparison = z
+  .object({
+    id: z.string(),
+    at: z.string().describe("ISO 8601, UTC"),
+    method: z.string(),
+    epoch: z.int(),
+    answered: side,
+    kind: z.enum(["ab", "aa"]).describe("aa compares legacy with itself, to measure noise"),
+    verdict,
+    unit: z.string().nullable().describe("the book or user that decided the route"),
+    fingerprint: z.string().describe("equal requests have equal fingerprints"),
+    legacyMs: z.number().nullable(),
+    modernMs: z.number().nullable(),
+    legacyError: z.string().nullable(),
+    modernError: z.string().nullable(),
+    fields: z.array(field).readonly().describe("the fields that are not equal, up to a limit"),
+  })
+  .describe("One stored comparison of a call")
+  .meta({ id: "Comparison" });
+
+export const comparisonList = z
+  .object({ comparisons: z.array(comparison).readonly() })
+  .describe("Comparisons, newest first")
+  .meta({ id: "ComparisonList" });

@@ -1,0 +1,211 @@
+import { z } from "zod";
+import { phases } from "../../../domain/migration/phase.ts";
+import { migrationModes } from "../../../domain/migration/plan.ts";
+
+const phase = z.enum(phases);
+const textMax = 2_000;
+const reason = z.string().trim().min(1, "a reason is missing: the audit keeps it").max(textMax);
+const percentage = z
+  .number()
+  .min(0)
+  .max(100)
+  .refine((given) => /^\d+(\.\d{1,3})?$/.test(String(given)), "a percentage has at most three decimals")
+  .describe("0 to 100, at most three decimals");
+
+// --- requests -----------------------------------------------------------------------------------------------
+
+export const rollbackBody = z.strictObject({ reason, waitMs: z.number().min(0).max(600_000).optional() });
+const move = { reason, dryRun: z.boolean().optional() };
+export const phaseBody = z.discriminatedUnion("move", [
+  z.strictObject({ move: z.enum(["advance", "retreat"]), ...move }),
+  z.strictObject({ move: z.literal("set"), phase, ...move }),
+]);
+export const trafficBody = z.union([
+  z.strictObject({ percentage, reason }),
+  z.strictObject({
+    steps: z.array(percentage).min(1).max(100),
+    dwellMs: z.number().int().min(1_000),
+    endsIn: z.enum(["stay", "rollback"]).optional(),
+    reason,
+  }),
+]);
+export const reasonBody = z.strictObject({ reason });
+export const signOffBody = z.strictObject({
+  note: z.string().trim().min(1, "a note is missing: the audit keeps it").max(textMax),
+  phase: phase.optional(),
+});
+export const userParams = z.object({ user: z.string().min(1).max(200) });
+export const gateParams = z.object({ gate: z.string().min(1).max(200) });
+export const gatesQuery = z.object({ target: phase.optional() });
+export const auditQuery = z.object({
+  after: z.coerce.number().int().min(0).default(0).describe("the number of the last row that the caller has"),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+
+// --- answers ------------------------------------------------------------------------------------------------
+
+const names = z.array(z.string()).readonly();
+const ms = z.number().describe("milliseconds");
+const ramp = z
+  .object({
+    steps: z.array(z.number()).readonly().describe("percentages to come, the next one first"),
+    dwellMs: ms,
+    nextAt: z.string().describe("ISO 8601: when the next step is due"),
+    endsIn: z.enum(["stay", "rollback"]),
+    actor: z.string(),
+    reason: z.string(),
+  })
+  .meta({ id: "Ramp" });
+const published = z.object({ text: z.string(), hash: z.string(), phase });
+const overrides = {
+  useNewPnlSystem: z.boolean().nullable(),
+  migrationMode: z.enum(migrationModes).nullable(),
+  phase: phase.nullable(),
+  newSystemPercentage: z.number().nullable(),
+  userWhitelist: names.nullable(),
+};
+const planSource = z.enum(["default", "published", "config", "latch", "switch_file", "held"]);
+const planFrom = z
+  .object({
+    phase: planSource,
+    migrationMode: planSource,
+    useNewPnlSystem: planSource,
+    flags: planSource,
+    newSystemPercentage: planSource,
+    userWhitelist: planSource,
+  })
+  .describe("where each value of the plan comes from");
+const rollbackPossible = { possible: z.boolean(), why: z.string() };
+
+export const gateReport = z
+  .object({
+    target: phase,
+    open: z.boolean(),
+    gates: z
+      .array(
+        z.object({
+          name: z.string(),
+          title: z.string(),
+          open: z.boolean(),
+          why: z.string(),
+          evidence: z.unknown().optional().describe("what the gate judged from, as JSON"),
+        }),
+      )
+      .readonly(),
+  })
+  .describe("The gates before a phase")
+  .meta({ id: "GateReport" });
+
+export const status = z
+  .object({
+    store: z.string().describe("the control store, without a password"),
+    phase,
+    epoch: z.int(),
+    plan: z.object({
+      useNewPnlSystem: z.boolean(),
+      migrationMode: z.string(),
+      flags: z.record(z.string(), z.boolean()).readonly(),
+      newSystemPercentage: z.number(),
+      userWhitelist: names,
+      legacyWindow: z.string(),
+    }),
+    from: planFrom,
+    held: z
+      .array(z.object({ value: planFrom.keyof(), asked: z.string(), why: z.string() }))
+      .readonly()
+      .describe("what was asked for and is not obeyed"),
+    outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
+    rollback: z.object(rollbackPossible),
+    ramp: ramp.nullable(),
+    cacheGeneration: z.int(),
+    updatedAt: z.string(),
+    updatedBy: z.string(),
+    published: z.string().nullable().describe("the hash of the published section"),
+    unreadable: z.string().nullable().describe("why this process cannot read the published section"),
+    gates: gateReport.nullable(),
+    instances: z
+      .array(
+        z.object({
+          name: z.string(),
+          seenEpoch: z.int(),
+          drainedEpoch: z.int(),
+          ageMs: ms,
+          report: z.unknown().describe("what the process reports of itself, as JSON"),
+          state: z.enum(["live", "behind", "gone"]),
+        }),
+      )
+      .readonly(),
+    auditHead: z.object({ seq: z.int(), hash: z.string() }).nullable(),
+  })
+  .describe("The state of the fleet")
+  .meta({ id: "MigrationStatus" });
+
+export const moveResult = z
+  .object({
+    from: phase,
+    target: phase,
+    moved: z.boolean().describe("false in a dry run"),
+    gates: gateReport.optional().describe("absent for a backward move"),
+    set: z
+      .object({
+        ...overrides,
+        published,
+        grantedPhase: phase,
+        latched: z.string().nullable(),
+        ramp: ramp.nullable(),
+        legacyWindow: z.enum(["open", "closed"]),
+        voidCache: z.literal(true),
+      })
+      .partial()
+      .describe("the columns of the control record that change, or would change"),
+    epoch: z.int(),
+  })
+  .describe("A move of the phase")
+  .meta({ id: "MoveResult" });
+
+export const rollbackResult = z
+  .object({
+    epoch: z.int(),
+    committedMs: ms.describe("milliseconds until the change was on disk"),
+    acknowledgedMs: ms.nullable().describe("milliseconds until every live process obeyed; null where one did not"),
+    acknowledged: names,
+    gone: names.describe("processes silent for longer than their lease"),
+    waiting: names.describe("live processes that had not acknowledged in time"),
+    owedToLegacy: z.int().describe("writes that legacy lacks"),
+    ...rollbackPossible,
+  })
+  .describe("A rollback to legacy")
+  .meta({ id: "RollbackResult" });
+
+export const trafficResult = z
+  .object({ epoch: z.int(), newSystemPercentage: z.number().nullable(), ramp: ramp.nullable() })
+  .describe("The traffic as it was set")
+  .meta({ id: "TrafficResult" });
+export const whitelistResult = z
+  .object({ changed: z.boolean(), epoch: z.int().optional() })
+  .describe("Whether the whitelist changed")
+  .meta({ id: "WhitelistResult" });
+export const signOffResult = z
+  .object({ gate: z.string(), phase, actor: z.string() })
+  .describe("A sign-off")
+  .meta({ id: "SignOffResult" });
+export const auditPage = z
+  .object({
+    rows: z
+      .array(
+        z.object({
+          seq: z.int(),
+          at: z.string().describe("ISO 8601, the store's time"),
+          actor: z.string(),
+          action: z.string(),
+          reason: z.string(),
+          epoch: z.int(),
+          before: z.string().nullable().describe("the record's columns before, as JSON text"),
+          after: z.string().nullable().describe("the record's columns after, as JSON text"),
+          evidence: z.string().nullable().describe("JSON text"),
+        }),
+      )
+      .readonly(),
+  })
+  .describe("Rows of the audit, oldest first")
+  .meta({ id: "AuditPage" });

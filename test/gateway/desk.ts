@@ -1,0 +1,172 @@
+/** A gateway on loopback over two scripted systems and a control store in memory, and what tests ask it with. */
+import { type Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { afterEach, expect } from "vitest";
+import { systemClock } from "../../src/adapters/host/index.ts";
+import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
+import { Operator, simpleGates } from "../../src/control/index.ts";
+import type { PlanInput } from "../../src/domain/migration/plan.ts";
+import type { ControlStore } from "../../src/ports/control-store.ts";
+import type { BridgedSystem, JsonValue } from "../../src/ports/system.ts";
+import {
+  type Gateway,
+  type GatewayControl,
+  type GatewayOptions,
+  Observations,
+  startGateway,
+} from "../../src/surfaces/gateway/index.ts";
+import { allFlags, publishedSection, readSection } from "../../src/testing/fleet.ts";
+import { MemoryControlPlace } from "../../src/testing/memory-control-store.ts";
+import { MemoryEvidence } from "../../src/testing/memory-evidence-store.ts";
+
+type Answerer = (method: string, request: JsonValue) => JsonValue | Promise<JsonValue>;
+type ControlListener = Parameters<GatewayControl["onEvent"]>[0];
+
+/** Everything that a test opened, closed when it is over, the last first. */
+const opened: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+const system = (name: string, answer: Answerer): BridgedSystem => ({
+  name,
+  kind: "module",
+  methods: undefined,
+  invoke: async (method, request) => answer(method, request),
+  close: async () => {},
+});
+
+export interface Desk {
+  readonly gateway: Gateway;
+  readonly url: string;
+  readonly service: PnLServiceBridge;
+  readonly place: MemoryControlPlace;
+  readonly store: ControlStore;
+  readonly tell: ControlListener;
+  readonly evidence: ReturnType<MemoryEvidence["open"]>;
+  readonly logged: { readonly facts: object; readonly message: string }[];
+}
+
+interface DeskOptions extends Partial<Omit<GatewayOptions, "bridge" | "control" | "observations">> {
+  readonly legacy?: Answerer;
+  readonly modern?: Answerer;
+  readonly plan?: PlanInput;
+  readonly withControl?: boolean;
+  /** What the control plane of the process reports; a test may change it. */
+  readonly state?: { readonly drift: boolean; readonly latched: string | null };
+}
+
+export async function desk({
+  legacy = () => ({ totals: {} }),
+  modern = legacy,
+  plan = { phase: "shadow_mode" },
+  withControl = true,
+  state = { drift: false, latched: null },
+  ...given
+}: DeskOptions = {}): Promise<Desk> {
+  const evidence = new MemoryEvidence().open();
+  const observations = new Observations();
+  const service = new PnLServiceBridge(
+    { legacy: system("legacy", legacy), modern: system("modern", modern), plan, evidence, onComparison: observations.compared },
+    { clock: systemClock, load: { overload: () => undefined }, draw: () => 0 },
+  );
+  opened.push(service);
+  const place = new MemoryControlPlace(systemClock);
+  const store = place.open();
+  const listeners = new Set<ControlListener>();
+  const operator = new Operator({
+    store,
+    readSection,
+    gates: simpleGates,
+    owed: { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) },
+    quarantined: () => 0,
+    alerts: { send: () => {}, settled: async () => 0 },
+    clock: systemClock,
+    leaseMs: 60_000,
+  });
+  await operator.publish(publishedSection({ plan: { phase: "read_only", flags: allFlags } }), { actor: "amy", reason: "first" });
+  const control: GatewayControl = {
+    operator,
+    store,
+    freshness: "fresh",
+    get drift() {
+      return state.drift;
+    },
+    follower: { record: state },
+    status: async () => ({ phase: (await operator.overview()).effective.plan.phase }) as never,
+    onEvent: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  const logged: { facts: object; message: string }[] = [];
+  const write = (line: string): void => {
+    const { msg: message, ...facts } = JSON.parse(line);
+    logged.push({ facts, message });
+  };
+  const gateway = await startGateway({
+    host: "127.0.0.1",
+    port: 0,
+    tokens: [],
+    allowedHosts: [],
+    localActor: "amy",
+    rateLimitPerS: 0,
+    log: pino({}, { write }),
+    ...given,
+    limits: { leaveMs: 0, ...given.limits },
+    bridge: { service, evidence },
+    control: withControl ? control : undefined,
+    observations,
+  });
+  opened.push(gateway);
+  const tell: ControlListener = (event) => {
+    for (const listener of listeners) listener(event);
+  };
+  return { gateway, url: gateway.url, service, place, store, tell, evidence, logged };
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: what a test looks into
+  readonly body: any;
+  readonly text: string;
+}
+
+export async function ask(
+  url: string,
+  method = "GET",
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answered> {
+  const json = body === undefined ? {} : { "content-type": "application/json" };
+  const answer = await fetch(url, {
+    method,
+    headers: { ...json, ...headers },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  const isJson = /json/.test(answer.headers.get("content-type") ?? "");
+  return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined };
+}
+
+/** As a program that does not care for what fetch would send. */
+export const raw = (
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  { method = "GET", body = "", agent }: { method?: string; body?: string; agent?: Agent } = {},
+): Promise<{ status: number; body: string; connection: string | undefined }> =>
+  new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      url,
+      { method, headers, ...(agent === undefined ? {} : { agent }) },
+      async (answer: IncomingMessage) => {
+        let text = "";
+        for await (const piece of answer) text += piece;
+        resolve({ status: answer.statusCode ?? 0, body: text, connection: answer.headers.connection });
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });

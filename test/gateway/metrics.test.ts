@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import { signals } from "../../src/surfaces/gateway/metric-catalogue.ts";
+import { ask, desk } from "./desk.ts";
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: string;
+  readonly samples: readonly string[];
+}
+
+/** The families of an exposition in Prometheus' text format. */
+function families(text: string): readonly Family[] {
+  return text
+    .split(/^# HELP /m)
+    .slice(1)
+    .map((part) => {
+      const [help = "", type = "", ...samples] = part.trimEnd().split("\n");
+      const [name = ""] = help.split(" ", 1);
+      expect(type).toMatch(new RegExp(`^# TYPE ${name} \\w+$`));
+      return { name, help: help.slice(name.length + 1), kind: type.split(" ").at(-1) ?? "", samples };
+    });
+}
+
+/** Units that Prometheus wants as seconds, bytes, ratio and so on. */
+const otherUnits =
+  /_(ms|us|ns|sec|secs|milliseconds|microseconds|nanoseconds|minutes|hours|days|kb|mb|gb|kilobytes|megabytes|bits|percent|percentage|celsius_degrees)(_|$)/;
+
+/** What `promtool check metrics` complains of in one family. */
+function complaints({ name, help, kind, samples }: Family): readonly string[] {
+  const labels = samples.flatMap((sample) => [...sample.matchAll(/[{,](\w+)="/g)].map(([, label]) => label));
+  const isParted = kind === "histogram" || kind === "summary";
+  const rules: readonly (readonly [boolean, string])[] = [
+    [help.trim() === "", "no help text"],
+    [!/^[a-z][a-z0-9_]*$/.test(name), "metric names should be written in snake_case, without colons"],
+    [kind === "counter" && !name.endsWith("_total"), 'counter metrics should have "_total" suffix'],
+    [kind !== "counter" && name.endsWith("_total"), 'non-counter metrics should not have "_total" suffix'],
+    [/_(counter|gauge|histogram|summary)(_|$)/.test(name), "metric name should not include the type"],
+    [otherUnits.test(name), "use base units"],
+    [!isParted && /_(count|sum|bucket)$/.test(name), "suffix of a histogram or summary"],
+    [kind !== "histogram" && labels.includes("le"), 'non-histogram metrics should not have "le" label'],
+    [kind !== "summary" && labels.includes("quantile"), 'non-summary metrics should not have "quantile" label'],
+  ];
+  return rules.filter(([isBroken]) => isBroken).map(([, complaint]) => `${name}: ${complaint}`);
+}
+
+const sampleOf = (text: string, sample: string): string | undefined =>
+  text
+    .split("\n")
+    .find((line) => line.startsWith(`${sample} `))
+    ?.slice(sample.length + 1);
+
+describe("/metrics", () => {
+  it("prints exactly the catalogue, with the labels that it names, and true numbers", async () => {
+    const { url, service } = await desk({ modern: (_, request) => ((request as { fail?: boolean }).fail ? {} : { totals: {} }) });
+    for (const body of [{}, {}, { fail: true }]) await ask(`${url}/api/v1/pnl/totals`, "POST", body);
+    await ask(`${url}/api/v1/nowhere`);
+    await service.idle();
+    const { text, headers } = await ask(`${url}/metrics`);
+    expect(headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    const own = families(text).filter(({ name }) => name.startsWith("pnl_bridge_"));
+    expect(own.map(({ name, help, kind }) => ({ name, help, kind }))).toEqual(
+      Object.values(signals).map(({ name, help, kind }) => ({ name, help, kind })),
+    );
+    for (const { name, labels } of Object.values(signals))
+      for (const [, given = ""] of text.matchAll(new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, "gm"))) {
+        const named = [...given.matchAll(/(\w+)="/g)].map(([, label = ""]) => label).filter((label) => label !== "le");
+        expect([name, named.sort()]).toEqual([name, [...labels].sort()]);
+      }
+    for (const [sample, value] of [
+      ['pnl_bridge_calls_total{method="totals",source="legacy"}', "3"],
+      ['pnl_bridge_routed_total{method="totals",reason="PHASE"}', "3"],
+      ['pnl_bridge_compared_total{method="totals"}', "3"],
+      ['pnl_bridge_verdicts_total{method="totals",verdict="equal"}', "2"],
+      ['pnl_bridge_latency_seconds_count{method="totals",side="legacy"}', "3"],
+      ["pnl_bridge_epoch_seen", "1"],
+      ["pnl_bridge_epoch_drained", "1"],
+      ['pnl_bridge_phase{phase="shadow_mode"}', "1"],
+      ['pnl_bridge_phase{phase="dual_write"}', "0"],
+      ['pnl_bridge_freshness{state="fresh"}', "1"],
+      ['pnl_bridge_http_requests_total{status="2xx"}', "3"],
+      ['pnl_bridge_http_requests_total{status="4xx"}', "1"],
+    ] as const)
+      expect([sample, sampleOf(text, sample)]).toEqual([sample, value]);
+    expect(text).toMatch(/^pnl_bridge_latency_seconds_bucket\{.*method="totals".*\} 3$/m);
+  });
+
+  it("reports the version, the kill switch, a latch, the percentage and drift of the configuration", async () => {
+    const state = { drift: false, latched: null as string | null };
+    const { url, service } = await desk({ state });
+    const read = async (): Promise<Readonly<Record<string, string | undefined>>> => {
+      const { text } = await ask(`${url}/metrics`);
+      expect(text).toMatch(/^pnl_bridge_build_info\{version="\d+\.\d+\.\d+",node="\d+\.\d+\.\d+"\} 1$/m);
+      const names = ["kill_switch", "latched", "config_drift", "modern_traffic_ratio"];
+      return Object.fromEntries(names.map((name) => [name, sampleOf(text, `pnl_bridge_${name}`)]));
+    };
+    expect(await read()).toEqual({ kill_switch: "0", latched: "0", config_drift: "0", modern_traffic_ratio: "0" });
+    service.setPlan({ phase: "shadow_mode", useNewPnlSystem: false, newSystemPercentage: 12.5, epoch: 2 });
+    Object.assign(state, { drift: true, latched: "error_rate" });
+    expect(await read()).toEqual({ kill_switch: "1", latched: "1", config_drift: "1", modern_traffic_ratio: "0.125" });
+  });
+
+  it("keeps the naming rules of Prometheus, for its own signals and for those of the process", async () => {
+    const { url } = await desk();
+    await ask(`${url}/api/v1/pnl/totals`, "POST", {});
+    const all = families((await ask(`${url}/metrics`)).text);
+    expect(all.flatMap(complaints)).toEqual([]);
+    expect(all.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["process_resident_memory_bytes", "process_start_time_seconds", "nodejs_eventloop_lag_p99_seconds"]),
+    );
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+  });
+
+  it.each([
+    ["# HELP a_total x\n# TYPE a_total gauge\na_total 1\n", "a_total"],
+    ["# HELP a x\n# TYPE a counter\na 1\n", "a: counter"],
+    ['# HELP a_seconds x\n# TYPE a_seconds gauge\na_seconds{quantile="0.5"} 1\n', "quantile"],
+    ["# HELP a_ms x\n# TYPE a_ms gauge\na_ms 1\n", "base units"],
+    ["# HELP a_gauge x\n# TYPE a_gauge gauge\na_gauge 1\n", "the type"],
+  ])("these rules would notice %j", (text, complaint) => {
+    expect(families(text).flatMap(complaints).join()).toContain(complaint);
+  });
+});

@@ -1,0 +1,278 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createPnlBridge } from "../../src/app/bridge/pnl-bridge.ts";
+import type { ComparisonRecord, EvidenceStore } from "../../src/ports/evidence.ts";
+import { pnlMethods } from "../../src/ports/pnl-service.ts";
+import { Observations, startGateway } from "../../src/surfaces/gateway/index.ts";
+import { ask } from "./desk.ts";
+
+interface Media {
+  readonly schema?: object;
+}
+interface Operation {
+  readonly operationId?: string;
+  readonly summary?: string;
+  readonly tags?: readonly string[];
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[];
+  readonly requestBody?: { readonly content?: Readonly<Record<string, Media>> };
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Media>> }>>;
+}
+interface Document {
+  readonly openapi: string;
+  readonly tags: readonly { readonly name: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+}
+
+const ledger = `tradeId,instrumentName,marketTradeTime,buySell,quantity,price
+1,XCMEFFDPSX20250919U0ZN,2025-07-24 09:30:00.000,B,2,110.5
+2,XCMEFFDPSX20250919U0ZN,2025-07-24 10:15:00.000,S,1,110.515625
+`;
+const desk = {
+  migration: { phase: "shadow_mode" },
+  stores: { control: "sqlite:control.db" },
+  watch: { trade_ledger: "." },
+};
+
+const kept: ComparisonRecord = {
+  at: "2025-07-24T15:00:00.000Z",
+  method: "totals",
+  epoch: 1,
+  answered: "legacy",
+  kind: "ab",
+  verdict: "diverged",
+  unit: "UST",
+  fingerprint: "abc",
+  legacyMs: 1.5,
+  modernMs: null,
+  legacyError: null,
+  modernError: null,
+  fields: [{ path: "totals.USD", entry: null, verdict: "diverged", legacy: "1", modern: "2", difference: "1" }],
+};
+
+let url: string;
+let evidence: EvidenceStore;
+let document: Document;
+let operations: readonly { readonly at: string; readonly path: string; readonly method: string; readonly operation: Operation }[];
+const ends: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-openapi-"));
+  ends.unshift(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, "desk.yaml"), JSON.stringify(desk));
+  await writeFile(join(folder, "trades_20250725.csv"), ledger);
+  const observations = new Observations();
+  const bridge = await createPnlBridge({ config: join(folder, "desk.yaml"), onComparison: observations.compared });
+  ends.unshift(() => bridge.close());
+  if (bridge.evidence === undefined) throw new Error("the configuration has a control store, and so a store of evidence");
+  evidence = bridge.evidence;
+  const gateway = await startGateway({
+    host: "127.0.0.1",
+    port: 0,
+    tokens: [],
+    allowedHosts: [],
+    localActor: "amy",
+    rateLimitPerS: 0,
+    bridge,
+    control: bridge.control,
+    observations,
+    limits: { leaveMs: 0 },
+  });
+  ends.unshift(() => gateway.close());
+  ({ url } = gateway);
+  document = (await ask(`${url}/openapi.json`)).body;
+  operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ at: `${method} ${path}`, path, method, operation })),
+  );
+});
+afterAll(async () => {
+  for (const end of ends) await end();
+});
+
+/** Fails on an unknown keyword, a reference to nothing, and a schema that cannot be. */
+const ajv = new Ajv2020({ strict: true, strictTypes: false, allErrors: true, keywords: ["components"] });
+const validatorOf = (schema: object) => ajv.compile({ components: document.components, ...schema });
+
+const jsonOf = (operation: Operation, status: string): object | undefined =>
+  operation.responses[status]?.content?.["application/json"]?.schema;
+
+/** Every object of a document, with the keys that its kind may have in OpenAPI 3.1. */
+const kinds = {
+  document: ["openapi", "info", "servers", "tags", "paths", "components", "security"],
+  operation: ["operationId", "summary", "description", "tags", "parameters", "requestBody", "responses", "security"],
+  parameter: ["name", "in", "required", "description", "schema"],
+  body: ["required", "description", "content"],
+  response: ["description", "content", "headers"],
+  media: ["schema"],
+} as const;
+const strangers = (kind: keyof typeof kinds, value: object): readonly string[] => {
+  const known: readonly string[] = kinds[kind];
+  return Object.keys(value).filter((key) => !known.includes(key));
+};
+
+describe("openapi.json", () => {
+  it("describes every route", () => {
+    expect(operations.map(({ at }) => at).sort()).toEqual(
+      [
+        ...pnlMethods.map((method) => `post /api/v1/pnl/${method}`),
+        "delete /api/v1/migration/whitelist/{user}",
+        "get /api/v1/audit",
+        "get /api/v1/comparisons",
+        "get /api/v1/comparisons/{id}",
+        "get /api/v1/events",
+        "get /api/v1/gates",
+        "get /api/v1/migration",
+        "get /api/v1/symbols/{symbol}",
+        "get /healthz",
+        "get /metrics",
+        "get /readyz",
+        "post /api/v1/gates/{gate}/sign-off",
+        "post /api/v1/migration/phase",
+        "post /api/v1/migration/rollback",
+        "put /api/v1/migration/traffic",
+        "put /api/v1/migration/whitelist/{user}",
+      ].sort(),
+    );
+  });
+
+  it("has the structure of an OpenAPI 3.1 document, and nothing beside it", () => {
+    expect(document.openapi).toBe("3.1.0");
+    const found = [strangers("document", document)];
+    for (const { operation } of operations) {
+      found.push(strangers("operation", operation));
+      for (const parameter of operation.parameters ?? []) found.push(strangers("parameter", parameter));
+      const bodies = [operation.requestBody, ...Object.values(operation.responses)];
+      for (const body of bodies) for (const media of Object.values(body?.content ?? {})) found.push(strangers("media", media));
+      if (operation.requestBody !== undefined) found.push(strangers("body", operation.requestBody));
+      for (const [status, response] of Object.entries(operation.responses)) {
+        expect(status).toMatch(/^([1-5]\d\d|[1-5]XX|default)$/);
+        expect(response).toHaveProperty("description", expect.stringMatching(/\S/));
+        found.push(strangers("response", response));
+      }
+    }
+    expect(found.flat()).toEqual([]);
+  });
+
+  it("names, sums up and tags every operation, and no two alike", () => {
+    const tags = new Set(document.tags.map(({ name }) => name));
+    for (const { at, operation } of operations) {
+      expect([at, operation.operationId]).toEqual([at, expect.stringMatching(/^[a-z][A-Za-z]+$/)]);
+      expect([at, operation.summary]).toEqual([at, expect.stringMatching(/\S/)]);
+      expect([at, operation.tags?.every((tag) => tags.has(tag))]).toEqual([at, true]);
+    }
+    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+  });
+
+  it("declares every path parameter, as required", () => {
+    for (const { at, path, operation } of operations) {
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");
+      expect([at, declared.map(({ name }) => name)]).toEqual([at, named]);
+      expect([at, declared.every(({ required }) => required === true)]).toEqual([at, true]);
+    }
+  });
+
+  it("types every success, and declares every refusal as a problem document", () => {
+    for (const { at, operation } of operations) {
+      const success = Object.values(operation.responses["200"]?.content ?? {});
+      expect([at, success.length, success.every(({ schema }) => Object.keys(schema ?? {}).length > 0)]).toEqual([at, 1, true]);
+      for (const status of ["4XX", "5XX"])
+        expect([at, operation.responses[status]?.content]).toEqual([
+          at,
+          { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        ]);
+    }
+  });
+
+  it("types the value of each bridged method by itself", () => {
+    const values = pnlMethods.map((method) => {
+      const schema = jsonOf(document.paths[`/api/v1/pnl/${method}`]?.post as Operation, "200") as {
+        readonly properties: { readonly value: { readonly required: readonly string[] } };
+      };
+      return [method, schema.properties.value.required];
+    });
+    expect(Object.fromEntries(values)).toEqual({
+      calculatePnl: ["positions", "totals", "rejected"],
+      openPositions: ["positions"],
+      tradeHistory: ["trades"],
+      dailyPnl: ["daily"],
+      totals: ["totals"],
+      positionDetail: ["position"],
+    });
+  });
+
+  it("holds only JSON Schemas of the 2020-12 dialect whose references lead somewhere, and none that nothing refers to", () => {
+    for (const { operation } of operations)
+      for (const body of [operation.requestBody, ...Object.values(operation.responses)])
+        for (const { schema = {} } of Object.values(body?.content ?? {})) expect(() => validatorOf(schema)).not.toThrow();
+    const { components, ...rest } = document;
+    const text = JSON.stringify([rest, components]);
+    for (const name of Object.keys(components.schemas)) expect(text).toContain(`"#/components/schemas/${name}"`);
+  });
+
+  const symbol = "XCMEFFDPSX20250919U0ZN";
+  const trades = [{ id: "1", symbol, side: "B", quantity: "2", price: 110.5 }];
+  /** A request of each operation; its path as far as it is not the operation's own. */
+  const asked: readonly { readonly at: string; readonly path?: string; readonly body?: object }[] = [
+    { at: "post /api/v1/pnl/calculatePnl", body: { trades } },
+    { at: "post /api/v1/pnl/openPositions", body: {} },
+    { at: "post /api/v1/pnl/tradeHistory", body: { limit: 1 } },
+    { at: "post /api/v1/pnl/dailyPnl", body: {} },
+    { at: "post /api/v1/pnl/totals", body: {} },
+    { at: "post /api/v1/pnl/positionDetail", body: { symbol } },
+    { at: "get /healthz" },
+    { at: "get /readyz" },
+    { at: "get /api/v1/migration" },
+    { at: "get /api/v1/gates", path: "/api/v1/gates?target=dual_write" },
+    { at: "post /api/v1/migration/phase", body: { move: "advance", reason: "x", dryRun: true } },
+    { at: "put /api/v1/migration/traffic", body: { percentage: 12.5, reason: "x" } },
+    { at: "put /api/v1/migration/whitelist/{user}", path: "/api/v1/migration/whitelist/amy", body: { reason: "x" } },
+    { at: "delete /api/v1/migration/whitelist/{user}", path: "/api/v1/migration/whitelist/amy", body: { reason: "x" } },
+    {
+      at: "post /api/v1/gates/{gate}/sign-off",
+      path: "/api/v1/gates/approved/sign-off",
+      body: { note: "x", phase: "primary_switch" },
+    },
+    { at: "post /api/v1/migration/rollback", body: { reason: "x" } },
+    { at: "get /api/v1/audit" },
+    { at: "get /api/v1/comparisons" },
+    { at: "get /api/v1/symbols/{symbol}", path: "/api/v1/symbols/XCMEOPADPS20250721N0VY3%2F110.25?legacy=true" },
+  ];
+  it.each(asked)("is true of what is asked and answered: $at", async ({ at, path, body }) => {
+    const [method = "", own = ""] = at.split(" ");
+    const found = operations.find((operation) => operation.at === at)?.operation as Operation;
+    if (body !== undefined) {
+      const fits = validatorOf(found.requestBody?.content?.["application/json"]?.schema ?? { not: {} });
+      expect([fits(body), fits.errors]).toEqual([true, null]);
+    }
+    const answered = await ask(`${url}${path ?? own}`, method.toUpperCase(), body);
+    expect([answered.status, answered.text]).toEqual([200, expect.anything()]);
+    const holds = validatorOf(jsonOf(found, "200") ?? { not: {} });
+    expect([holds(answered.body), holds.errors]).toEqual([true, null]);
+  });
+
+  it("is true of a comparison that is kept", async () => {
+    await evidence.append([kept]);
+    const { body } = await ask(`${url}/api/v1/comparisons?verdict=diverged`);
+    const list = validatorOf(jsonOf(document.paths["/api/v1/comparisons"]?.get as Operation, "200") ?? {});
+    expect([list(body), list.errors, body.comparisons.length]).toEqual([true, null, 1]);
+    const { body: found } = await ask(`${url}/api/v1/comparisons/${body.comparisons[0].id}`);
+    const one = validatorOf(jsonOf(document.paths["/api/v1/comparisons/{id}"]?.get as Operation, "200") ?? {});
+    expect([one(found), one.errors]).toEqual([true, null]);
+  });
+
+  it.each([
+    ["GET", "/api/v1/nowhere", 404],
+    ["GET", "/api/v1/symbols/XCME.RX.H5", 404],
+    ["GET", "/api/v1/audit?limit=0", 400],
+    ["POST", "/api/v1/migration/phase", 415],
+  ])("is true of refusals: %s %s is %i", async (method, path, status) => {
+    const { body, headers, ...answered } = await ask(`${url}${path}`, method);
+    expect([answered.status, headers.get("content-type")]).toEqual([status, "application/problem+json"]);
+    const isProblem = validatorOf({ $ref: "#/components/schemas/Problem" });
+    expect([isProblem(body), isProblem.errors]).toEqual([true, null]);
+  });
+});
