@@ -1,8 +1,7 @@
 /** A gateway on loopback over two scripted systems and a control store in memory, and what tests ask it with. */
 import { type Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
-import { afterEach, expect } from "vitest";
+import { afterEach } from "vitest";
 import { systemClock } from "../../src/adapters/host/index.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
 import { Operator, simpleGates } from "../../src/control/index.ts";
