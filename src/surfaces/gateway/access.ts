@@ -6,11 +6,8 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import rateLimit, { normalizeIP } from "@fastify/rate-limit";
-import type { FastifyRequest } from "fastify";
 import { BridgeError } from "../../base/errors.ts";
 import { isLoopback, type TokenHolder, type TokenRole, tokenRoles } from "../../config/index.ts";
-import type { App } from "./context.ts";
 import { HttpProblem } from "./problems.ts";
 
 /** In order: each may do what those before it may. */
@@ -33,15 +30,9 @@ export interface Caller {
   readonly actor: string;
 }
 
-interface Identified extends Pick<FastifyRequest, "tokenHolder"> {
+interface Identified {
+  readonly tokenHolder: Caller | undefined;
   readonly headers: Pick<IncomingHttpHeaders, "authorization">;
-}
-
-declare module "fastify" {
-  interface FastifyRequest {
-    /** The holder of the request's token; undefined without a valid one. */
-    tokenHolder: Caller | undefined;
-  }
 }
 
 const tokenLengthMin = 16;
@@ -123,39 +114,6 @@ export class Access {
   #isNamed(host: string): boolean {
     return this.#allowedHosts.has(host) || this.#allowedHosts.has(withoutPort(host));
   }
-}
-
-/** Routes that orchestrators probe often; no limit applies to them. */
-const probes: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
-
-/** Recognises the caller of each request, limits its rate, and refuses foreign pages, before any route is asked. */
-export async function guardRequests(app: App, access: Access, ratePerS: number): Promise<void> {
-  app.decorateRequest("tokenHolder", undefined);
-  app.addHook("onRequest", (request, _, done) => {
-    request.tokenHolder = access.holderOf(request.headers.authorization);
-    done();
-  });
-  if (ratePerS > 0) {
-    await app.register(rateLimit, {
-      // Not route by route, where it would come after authentication, and never to requests without a route.
-      global: false,
-      max: ratePerS,
-      timeWindow: 1_000,
-      keyGenerator: ({ tokenHolder, ip }) =>
-        tokenHolder === undefined ? `address ${normalizeIP(ip)}` : `token of ${tokenHolder.actor}`,
-      allowList: ({ routeOptions }) => probes.has(routeOptions.url),
-      errorResponseBuilder: (_, { max }) => Object.assign(new Error(`more than ${max} requests a second`), { statusCode: 429 }),
-    });
-    app.addHook("onRequest", app.rateLimit());
-  }
-  app.addHook("onRequest", (request, _, done) => {
-    try {
-      access.checkOrigin(request.headers);
-      done();
-    } catch (refused) {
-      done(refused as Error);
-    }
-  });
 }
 
 const withoutPort = (host: string): string => host.replace(/:\d+$/, "");
