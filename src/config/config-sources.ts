@@ -39,8 +39,8 @@ export function configSources(text: string, file: string): ConfigListing {
     const key = path.join(".");
     const from = isSet ? `${file}:${yaml.lineAndColumn(place.valueOffset)}` : "default";
     const row = keys.find((row) => row.path === key || key.startsWith(`${row.path}.`));
-    if (row?.hasNoEffect !== true) return [{ key, value: shown(path, value), from }];
-    return config.unused.includes(row.path) ? [{ key, value: shown(path, value), from, hasNoEffect: true }] : [];
+    if (row?.hasNoEffect !== true) return [{ key, value: shownValue(path, value), from }];
+    return config.unused.includes(row.path) ? [{ key, value: shownValue(path, value), from, hasNoEffect: true }] : [];
   });
   return { values, unused: config.unused };
 }
@@ -61,6 +61,7 @@ function* leavesOf(value: unknown, path: readonly string[]): Generator<Leaf> {
   for (const [key, inner] of Object.entries(value)) yield* leavesOf(inner, [...path, key]);
 }
 
-function shown(path: readonly string[], value: ConfigValue["value"]): ConfigValue["value"] {
+/** What of a value may be shown. */
+export function shownValue(path: readonly string[], value: ConfigValue["value"]): ConfigValue["value"] {
   return typeof value === "string" ? (kindAt(keys, path)?.show?.(value) ?? value) : value;
 }

@@ -12,7 +12,7 @@ import { nearest } from "../base/nearest.ts";
 import { type MigrationPlan, planOf } from "../domain/migration/plan.ts";
 import { type FileValues, keys } from "./keys.ts";
 import { type LocatedYaml, type Problem, pathKey, readYaml, withoutUser } from "./located-yaml.ts";
-import { fileOf, homeOf, keysAt, kindAt, sectionOf, valueAt, valuesOf } from "./table.ts";
+import { fileOf, homeOf, type Key, keysAt, kindAt, sectionOf, valueAt, valuesOf } from "./table.ts";
 
 export const configBytesMax = 1_000_000;
 
@@ -152,10 +152,10 @@ function planSections({ phase, flags, newSystemPercentage, userWhitelist, userDe
 
 /**
  * The file that says everything which a configuration holds, defaults too. Parsed, it is that configuration again, except
- * for its `unused`. Users and phases stand in order, each once.
+ * for its `unused`. Users and phases stand in order, each once. With `rows`, only these keys.
  */
-export const wholeFile = (config: Config): Readonly<Record<string, unknown>> =>
-  fileOf(keys, { ...config, migration: { ...config, ...planSections(config.plan) } });
+export const wholeFile = (config: Config, rows: readonly Key[] = keys): Readonly<Record<string, unknown>> =>
+  fileOf(rows, { ...config, migration: { ...config, ...planSections(config.plan) } });
 
 /** What holds where the file is silent. */
 export const defaultConfig: Config = complete({});

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { editYaml, migrationSection, parseConfig, type YamlEdit } from "./index.ts";
+import { editValue, editYaml, flowText, migrationSection, NumberText, parseConfig, type YamlEdit } from "./index.ts";
 import { readYaml } from "./located-yaml.ts";
 
 const desk = `# The desk's migration.
@@ -20,6 +20,8 @@ systems:
 stores:
 `;
 
+const numberText = (value: number): NumberText => new NumberText(String(value));
+
 const percentage = "migration.traffic_routing.new_system_percentage";
 const whitelist = "migration.traffic_routing.user_whitelist";
 const denylist = "migration.traffic_routing.user_denylist";
@@ -28,7 +30,7 @@ const denylist = "migration.traffic_routing.user_denylist";
 const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[], readonly string[]])[] = [
   [
     "a number",
-    [{ path: percentage, value: 12.5 }],
+    [{ path: percentage, value: new NumberText("12.5") }],
     ["    new_system_percentage: 0 # percent"],
     ["    new_system_percentage: 12.5 # percent"],
   ],
@@ -115,7 +117,7 @@ const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[],
     ['stores: { control: "sqlite:./c.db" }'],
   ],
   ["what is not there goes", [{ path: "gateway.listen", value: undefined }], [], []],
-  ["what is so already", [{ path: percentage, value: 0 }], [], []],
+  ["what is so already", [{ path: percentage, value: new NumberText("0") }], [], []],
   [
     "two",
     [
@@ -170,7 +172,7 @@ describe("aliases", () => {
     );
   });
   test("what others share is not changed behind their back", () => {
-    expect(() => editYaml(shared, [{ path: "migration.validation.comparison_threshold", value: 1 }])).toThrow(
+    expect(() => editYaml(shared, [{ path: "migration.validation.comparison_threshold", value: new NumberText("1") }])).toThrow(
       expect.objectContaining({ code: "BAD_CONFIG", mend: "change the file by hand" }),
     );
   });
@@ -200,7 +202,7 @@ test("property: any edits, one after the other, say what they should and keep ev
   );
   const edit = fc.oneof(
     fc.record({ path: fc.constantFrom(whitelist, denylist), value: fc.option(users, { nil: undefined }) }),
-    fc.record({ path: fc.constant(percentage), value: fc.option(fc.nat(100), { nil: undefined }) }),
+    fc.record({ path: fc.constant(percentage), value: fc.option(fc.nat(100).map(numberText), { nil: undefined }) }),
     fc.record({ path: fc.constant("migration.phase"), value: fc.constantFrom("read_only", "shadow_mode") }),
     fc.record({
       path: fc.constant("migration.feature_flags.use_new_reports"),
@@ -208,7 +210,7 @@ test("property: any edits, one after the other, say what they should and keep ev
     }),
     fc.record({
       path: fc.constant("migration.triggers.window_s"),
-      value: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+      value: fc.option(fc.integer({ min: 1, max: 9 }).map(numberText), { nil: undefined }),
     }),
     fc.record({
       path: fc.constant("migration.feature_flags.use_new_calculator"),
@@ -223,7 +225,7 @@ test("property: any edits, one after the other, say what they should and keep ev
         const read = path
           .split(".")
           .reduce<unknown>((inner, key) => (inner as Record<string, unknown> | null)?.[key], readYaml(text).value);
-        expect(read ?? undefined).toEqual(typeof value === "number" ? String(value) : value);
+        expect(read ?? undefined).toEqual(value instanceof NumberText ? value.source : value);
       }
       for (const comment of start === desk
         ? ["# The desk's migration.", "                 # read_only |", "   # flags", "# The systems."]
@@ -234,4 +236,20 @@ test("property: any edits, one after the other, say what they should and keep ev
     }),
     { numRuns: 300 },
   );
+});
+
+test.each([
+  "007",
+  "1e3",
+  "0x1F",
+  "12345678901234567890",
+  "0.123456789012345678901234",
+  "-.5",
+  "true",
+  "amy",
+  '"007"',
+  "[007, 1e3, amy]",
+  "{ role: viewer, port: 080 }",
+])("a typed value is written as it was typed: %s", (typed) => {
+  expect(flowText(editValue(typed))).toBe(typed);
 });

@@ -4,7 +4,18 @@
  * what was to change has, and nothing else, be it through an alias.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Document, isCollection, isMap, isScalar, isSeq, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+  type YAMLSeq,
+} from "yaml";
 import { BridgeError } from "../base/errors.ts";
 import { parseConfig, withoutMark } from "./config.ts";
 import { readYaml } from "./located-yaml.ts";
@@ -16,7 +27,37 @@ export interface YamlEdit {
   readonly value: EditValue | undefined;
 }
 
-export type EditValue = string | number | boolean | null | readonly EditValue[] | { readonly [key: string]: EditValue };
+export type EditValue = string | NumberText | boolean | null | readonly EditValue[] | { readonly [key: string]: EditValue };
+
+/** A number as it is written: it never passes through a float. */
+export class NumberText {
+  readonly source: string;
+  constructor(source: string) {
+    this.source = source;
+  }
+  toJSON(): string {
+    return this.source;
+  }
+}
+
+/** The value that a text of YAML says. Throws BAD_CONFIG where it is none, at the place in that text. */
+export function editValue(text: string): EditValue {
+  const { problems, lineAndColumn } = readYaml(text);
+  const problem = problems[0];
+  if (problem !== undefined)
+    throw new BridgeError("BAD_CONFIG", { what: problem.what, mend: problem.mend, where: lineAndColumn(problem.offset) });
+  const document = parseDocument(text, options);
+  const valueIn = (node: unknown): EditValue => {
+    if (isAlias(node)) return valueIn(node.resolve(document));
+    if (isSeq(node)) return node.items.map(valueIn);
+    if (isMap(node)) return Object.fromEntries(node.items.map(({ key, value }) => [String(key), valueIn(value)]));
+    if (!isScalar(node)) return null;
+    const { value, source } = node;
+    if (typeof value === "number" || typeof value === "bigint") return new NumberText(source ?? String(value));
+    return typeof value === "boolean" || value === null ? value : String(value);
+  };
+  return valueIn(document.contents);
+}
 
 /** The text after all edits, in order. Throws BAD_CONFIG where the text is no configuration, before or after. */
 export function editYaml(text: string, edits: readonly YamlEdit[], file = "the configuration"): string {
@@ -41,7 +82,7 @@ function editedOnce(text: string, { path, value }: YamlEdit, file: string): stri
 
 /** What a text says, for comparing: an empty section is none, and a number is its text. */
 function meaning(value: unknown): unknown {
-  if (typeof value === "number") return String(value);
+  if (value instanceof NumberText) return value.source;
   if (Array.isArray(value)) return value.map((item) => meaning(item) ?? null);
   if (typeof value !== "object" || value === null) return value ?? undefined;
   const entries = Object.entries(value).map(([key, inner]) => [key, meaning(inner)] as const);
@@ -247,8 +288,10 @@ function writtenAnew(text: string, keys: readonly string[], value: EditValue | u
 const nested = (keys: readonly string[], value: EditValue): EditValue =>
   keys.reduceRight<EditValue>((inner, key) => ({ [key]: inner }), value);
 
-function flowText(value: EditValue): string {
+/** On one line. */
+export function flowText(value: EditValue): string {
   if (typeof value === "string") return scalarText(value);
+  if (value instanceof NumberText) return value.source;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(flowText).join(", ")}]`;
   const entries = Object.entries(value).map(([key, inner]) => `${scalarText(key)}: ${flowText(inner)}`);

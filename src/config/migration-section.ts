@@ -6,6 +6,7 @@ import { BridgeError } from "../base/errors.ts";
 import type { TriggerLimits } from "../control/index.ts";
 import type { PlanInput } from "../domain/migration/plan.ts";
 import { type Config, configBytesMax, readConfig, wholeFile } from "./config.ts";
+import { keys } from "./keys.ts";
 
 /** What a published section says. */
 export interface MigrationSection {
@@ -19,11 +20,12 @@ export interface MigrationSection {
   readonly ignored: readonly string[];
 }
 
-export function migrationSection(config: Config): string {
-  const { migration } = wholeFile(config) as { readonly migration: Readonly<Record<string, unknown>> };
-  const { monitoring: _, ...fleetWide } = migration;
-  return JSON.stringify(sorted(fleetWide));
-}
+/** Whether a key is one for the whole fleet. Logs and alerts belong to each process. */
+export const isFleetWide = (key: string): boolean => key.startsWith("migration.") && !key.startsWith("migration.monitoring.");
+
+const fleetKeys = keys.filter(({ path }) => isFleetWide(path));
+
+export const migrationSection = (config: Config): string => JSON.stringify(sorted(wholeFile(config, fleetKeys).migration));
 
 /** A character of the file may be six in JSON. */
 const textBytesMax = 6 * configBytesMax;

@@ -118,6 +118,36 @@ describe("config set", () => {
       expect((await set("migration.phase")).out).toBe(`migration.phase removed in ${path}\n`);
     }));
 
+  it.each([
+    ["migration.traffic_routing.user_whitelist", "[007, 1e3, 0x1F, 12345678901234567890]"],
+    ["migration.validation.comparison_threshold", "0.123456789012345678901234"],
+    ["migration.traffic_routing.new_system_percentage", "12.50"],
+  ])("writes, and prints, a number as it was typed: %s", (key, value) =>
+    withFiles({ "desk.yaml": "{}" }, async (folder) => {
+      const path = join(folder, "desk.yaml");
+      const { code, out } = await pnlBridge(["config", "set", key, value, "--config", path]);
+      expect([code, out]).toEqual([0, `${key} is ${value} in ${path}\n`]);
+      expect(await readFile(path, "utf8")).toContain(`${key.split(".").at(-1)}: ${value} `);
+      const { values } = JSON.parse((await pnlBridge(["config", "show", "--config", path, "--json"])).out);
+      const written = key.endsWith("whitelist") ? ["007", "0x1F", "12345678901234567890", "1e3"] : value;
+      expect(values).toContainEqual(
+        expect.objectContaining({ key, value: key.endsWith("percentage") ? 12.5 : written, from: expect.stringMatching(path) }),
+      );
+    }),
+  );
+
+  it("refuses a value that a file may not have, and shows no secret", () =>
+    withFiles({ "desk.yaml": file }, async (folder) => {
+      const path = join(folder, "desk.yaml");
+      const set = (...change: readonly string[]) => pnlBridge(["config", "set", ...change, "--config", path]);
+      const percent = await set("migration.traffic_routing.new_system_percentage", "0x10");
+      expect([percent.code, percent.err]).toEqual([2, expect.stringMatching(/number from 0 to 100.*not 0x10/)]);
+      expect(await set("migration.phase", "[")).toMatchObject({ code: 2, err: expect.stringMatching(/^BAD_USAGE: .*no YAML/) });
+      expect(await readFile(path, "utf8")).toBe(file);
+      const alerts = await set("migration.monitoring.alert_url", "https://hooks.example/hunter2");
+      expect(alerts.out).toBe(`migration.monitoring.alert_url is https://hooks.example/… in ${path}\n`);
+    }));
+
   it("leaves the file as it is where it would be none any more", () =>
     withFiles({ "desk.yaml": file }, async (folder) => {
       const path = join(folder, "desk.yaml");

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parse as parseYaml } from "yaml";
 import { BridgeError } from "../../base/errors.ts";
 import {
   type Config,
@@ -9,10 +8,15 @@ import {
   configJsonSchema,
   configSources,
   type EditValue,
+  editValue,
   editYaml,
+  flowText,
+  isFleetWide,
   listConfig,
   loadConfig,
   readConfigText,
+  readMigrationSection,
+  shownValue,
   writeConfigFile,
 } from "../../config/index.ts";
 import type { EffectivePlan, PlanSource, PlanValue } from "../../control/index.ts";
@@ -35,32 +39,52 @@ export async function validateConfig(path: string): Promise<Validation> {
   }
 }
 
-/**
- * Sets a value of a file, or removes it where none is given; every other character stays, comments included. `value` is YAML, as it would
- * stand behind the key. False where it stood so already. Throws BAD_CONFIG, with the file unchanged, where it would be none any more.
- */
-export async function setConfigValue(path: string, key: string, value: string | undefined): Promise<boolean> {
-  const text = await readConfigText(path);
-  const edited = editYaml(text, [{ path: key, value: value === undefined ? undefined : yamlValue(key, value) }], path);
-  if (edited === text) return false;
-  await writeConfigFile(path, edited);
-  return true;
+/** What `config set` has done. */
+export interface ConfigChange {
+  /** False where the file said so already. */
+  readonly changed: boolean;
+  /** The value as the file says it now, without a secret; undefined where the key was removed. */
+  readonly value: string | undefined;
 }
 
-function yamlValue(key: string, text: string): EditValue {
+/**
+ * Sets a value of a file, or removes it where none is given; every other character stays, comments included. `value` is
+ * YAML, as it would stand behind the key; numbers are written as they are given. Throws BAD_CONFIG, with the file
+ * unchanged, where it would be no configuration any more, and BAD_USAGE for a value that is no YAML.
+ */
+export async function setConfigValue(path: string, key: string, value: string | undefined): Promise<ConfigChange> {
+  const text = await readConfigText(path);
+  const wanted = value === undefined ? undefined : typedValue(key, value);
+  const edited = editYaml(text, [{ path: key, value: wanted }], path);
+  if (edited !== text) await writeConfigFile(path, edited);
+  return { changed: edited !== text, value: wanted === undefined ? undefined : writtenWithoutSecret(key, wanted) };
+}
+
+function writtenWithoutSecret(key: string, value: EditValue): string {
+  const shown = typeof value === "string" ? shownValue(key.split("."), value) : value;
+  return shown === value ? flowText(value) : String(shown);
+}
+
+function typedValue(key: string, text: string): EditValue {
   try {
-    return parseYaml(text) as EditValue;
+    return editValue(text);
   } catch (cause) {
+    if (!(cause instanceof BridgeError)) throw cause;
     throw new BridgeError("BAD_USAGE", {
-      what: `the value of ${key} is no YAML: ${text}`,
+      what: `the value of ${key} is no YAML: ${cause.message}`,
       mend: 'write 25, true, "text" or [a, b]',
       cause,
     });
   }
 }
 
-/** The listing, and why the control store could not be asked, where it could not. */
-export type FleetListing = ConfigListing & { readonly store?: string };
+/** A listing, with what the control store says. */
+export interface FleetListing extends ConfigListing {
+  /** Why the control store could not be asked. */
+  readonly store?: string;
+  /** Dotted names of what an older version has published and no process obeys. */
+  readonly ignored?: readonly string[];
+}
 
 /**
  * Every value in force and where it comes from: of the file, else of the built-in configuration; what the fleet goes by stands before
@@ -76,7 +100,8 @@ export async function showConfig(path: string | undefined): Promise<FleetListing
     const session = await openOperator(settings);
     try {
       const { record, effective } = await session.operator.overview();
-      return { ...listing, values: ofFleet(listing.values, record, effective) };
+      const ignored = record.published === null ? [] : readMigrationSection(record.published.text).ignored;
+      return { ...listing, values: ofFleet(listing.values, record, effective), ...(ignored.length > 0 && { ignored }) };
     } finally {
       await session.close();
     }
@@ -95,9 +120,7 @@ function isThere({ config, folder }: ControlSettings): boolean {
 function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, from }: EffectivePlan): readonly ConfigValue[] {
   const { published } = record;
   const ofSection =
-    published === null
-      ? []
-      : configSources(`{"migration":${published.text}}`, "").values.filter(({ key }) => key.startsWith("migration."));
+    published === null ? [] : configSources(`{"migration":${published.text}}`, "").values.filter(({ key }) => isFleetWide(key));
   const said = new Map(ofSection.map((one) => [one.key, { ...one, from: `published ${published?.hash.slice(0, 12)}` }]));
   const sources: Readonly<Record<PlanSource, string>> = {
     default: "default",

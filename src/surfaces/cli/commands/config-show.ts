@@ -15,20 +15,24 @@ export const commands: readonly CommandSpec[] = [
 
 async function run(options: { readonly config?: string; readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
   const { showConfig } = await import("../../../app/control/config.ts");
-  const { values, unused, store } = await showConfig(options.config);
-  if (options.json)
-    return jsonResult({ file: options.config ?? null, values, unused, ...(store !== undefined && { store }) }, true);
+  const listing = await showConfig(options.config);
+  if (options.json) return jsonResult({ file: options.config ?? null, ...listing }, true);
+  const { values, unused, store, ignored = [] } = listing;
   const paint = painter(colourful(out));
-  const rows = values.map(({ key, value, from }) => ({ key, value: plain(textOf(value)), from }));
+  const rows = values.map(({ value, ...one }) => ({ ...one, value: plain(textOf(value)) }));
   const keyWidth = Math.max(...rows.map(({ key }) => key.length));
   const valueWidth = Math.min(valueWidthMax, Math.max(...rows.map(({ value }) => value.length)));
-  const lines = rows.map(({ key, value, from }) => {
+  const lines = rows.map(({ key, value, from, hasNoEffect }) => {
     const source = from === "default" ? paint("dim", from) : plain(from);
-    return `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${source}`;
+    const mark = hasNoEffect ? `  ${paint("yellow", "no effect yet")}` : "";
+    return `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${source}${mark}`;
   });
   const note = unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
   const away = store === undefined ? [] : [`${paint("yellow", "the control store cannot be asked")}: ${plain(store)}`];
-  return { exitCode: 0, text: [...lines, ...note, ...away].join("\n") };
+  const older = ignored.map(
+    (key) => `${paint("yellow", "ignored")}: the published ${key}; each process obeys its own file. config publish removes it`,
+  );
+  return { exitCode: 0, text: [...lines, ...note, ...older, ...away].join("\n") };
 }
 
 /** Longer ones push their source to the right. */
