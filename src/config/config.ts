@@ -157,6 +157,12 @@ function planSections({ phase, flags, newSystemPercentage, userWhitelist, userDe
 export const wholeFile = (config: Config, rows: readonly Key[] = keys): Readonly<Record<string, unknown>> =>
   fileOf(rows, { ...config, migration: { ...config, ...planSections(config.plan) } });
 
+/** The keys, of those with an effect, in which two configurations differ. */
+export function changedKeys(before: Config, after: Config): readonly string[] {
+  const textOf = (config: Config, row: Key): string => JSON.stringify(wholeFile(config, [row]));
+  return keys.filter((row) => !row.hasNoEffect && textOf(before, row) !== textOf(after, row)).map(({ path }) => path);
+}
+
 /** What holds where the file is silent. */
 export const defaultConfig: Config = complete({});
 

@@ -1,5 +1,6 @@
 export {
   type Config,
+  changedKeys,
   configJsonSchema,
   defaultConfig,
   isLoopback,

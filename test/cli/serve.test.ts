@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -84,6 +85,23 @@ describe("pnl-bridge serve", () => {
         epoch: 1,
         stale: false,
       });
+    }));
+
+  it("logs a file that is no configuration any more, also without a control store", () =>
+    withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
+      const { child, ended, url } = serve(folder);
+      await url;
+      const logged = new Promise<void>((resolve) => {
+        child.stderr?.on("data", (chunk) => /config_refused/.test(String(chunk)) && resolve());
+      });
+      await writeFile(join(folder, "pnl_migration_config.yaml"), "migration: { phsae: x }");
+      await logged;
+      child.kill("SIGTERM");
+      const { code, err } = await ended;
+      expect(code).toBe(0);
+      expect(lines(err)).toContainEqual(
+        expect.objectContaining({ level: 40, kind: "config_refused", msg: expect.stringContaining('"migration.phsae"') }),
+      );
     }));
 
   it("a second signal ends it at once", () =>

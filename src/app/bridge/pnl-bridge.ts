@@ -14,7 +14,7 @@ import {
   PnLServiceBridge,
   type PnLServiceBridgeOptions,
 } from "../../bridges/service/index.ts";
-import { type Config, loadConfig, type SystemConfig, watchConfigFile } from "../../config/index.ts";
+import { type Config, changedKeys, isFleetWide, loadConfig, type SystemConfig, watchConfigFile } from "../../config/index.ts";
 import type { ServedMismatch } from "../../control/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { planOf } from "../../domain/migration/plan.ts";
@@ -40,10 +40,18 @@ export interface PnlBridgeOptions {
   readonly marks?: PnLServiceBridgeOptions["marks"];
   /** Writes that legacy has not got yet: see BridgeOptions. */
   readonly owed?: OwedWrites;
+  /** Told what the bridge does about a change of the file on disk. Default: a line on stderr. */
+  readonly onConfigChange?: (change: ConfigChange) => void;
   /** Gets what child processes and threads of foreign systems print, a line at a time. */
   readonly log?: (line: string) => void;
   /** How loaded this process is: a loaded one sheds its shadow calls. Default: its event loop and its heap. */
   readonly load?: HostLoad;
+}
+
+export interface ConfigChange {
+  /** `refused`: the file is no configuration, the last good one holds. `pending`: some values hold from the next start on. */
+  readonly kind: "refused" | "pending";
+  readonly what: string;
 }
 
 /** Both systems of a configuration, bridged. */
@@ -104,7 +112,8 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       control !== undefined && config.validation.alertOnMismatch
         ? alertDivergences(() => service.samples, control.alerts, systemClock)
         : undefined;
-    const stopWatching = typeof given === "string" ? watchFile(given, config, service, control) : undefined;
+    const stopWatching =
+      typeof given === "string" ? watchFile(given, { config, service, control, tell: options.onConfigChange }) : undefined;
     return {
       service,
       evidence,
@@ -167,16 +176,31 @@ function newestMismatch({ samples }: PnLServiceBridge): ServedMismatch | null {
   return { method: newest.method, field: entry === null ? path : `${path} (${entry})`, legacy, modern };
 }
 
-function watchFile(path: string, config: Config, service: PnLServiceBridge, control: ControlPlane | undefined): () => void {
+interface WatchedBridge extends Pick<PnlBridge, "service" | "control"> {
+  /** What the bridge was opened with. */
+  readonly config: Config;
+  readonly tell: PnlBridgeOptions["onConfigChange"];
+}
+
+function watchFile(path: string, { config, service, control, tell = tellStderr }: WatchedBridge): () => void {
+  const isObeyed = (key: string): boolean =>
+    control === undefined ? /^migration\.(?:phase|feature_flags|traffic_routing)/.test(key) : isFleetWide(key);
   return watchConfigFile(path, {
     current: config,
     onChange: (changed) => {
       if (control === undefined) service.setPlan({ ...changed.plan, epoch: service.plan.epoch + 1 });
       else control.fileChanged(changed);
+      const pending = changedKeys(config, changed).filter((key) => !isObeyed(key));
+      if (pending.length > 0) tell({ kind: "pending", what: `${pending.join(", ")}: the change holds from the next start on` });
     },
-    onBad: (failure) => control?.fileRefused(failure),
+    onBad: (failure) => {
+      control?.fileRefused(failure);
+      tell({ kind: "refused", what: failure.line });
+    },
   });
 }
+
+const tellStderr = ({ what }: ConfigChange): void => void process.stderr.write(`the configuration has changed: ${what}\n`);
 
 /** What of it cannot be closed is left; closing twice does no harm. */
 const closeAll = async (opened: readonly { close(): Promise<void> | void }[]): Promise<void> => {

@@ -34,6 +34,7 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
         observations.compared(comparison);
         if (comparison.verdict === "diverged" || comparison.verdict === "error") noteDivergence(comparison);
       },
+      onConfigChange: ({ kind, what }) => log.warn({ kind: `config_${kind}`, config: path }, what),
       log: (line) => log.info({ line }, "a system printed"),
     });
     try {
@@ -62,7 +63,8 @@ function open(config: Config, bridge: PnlBridge, observations: Observations, { l
   const { gateway, monitoring } = config;
   bridge.control?.onEvent(({ kind, what, epoch }) => {
     if (kind === "plan" || kind === "freshness") log.info({ kind, epoch }, what);
-    else log.warn({ kind, epoch }, what);
+    // The bridge tells it too, also without a control store.
+    else if (kind !== "config_refused") log.warn({ kind, epoch }, what);
   });
   return startGateway({
     ...gateway,
