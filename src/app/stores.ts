@@ -1,40 +1,93 @@
-/** Opens the stores that a configuration names, and knows where a process keeps its own files. */
+/** The kinds of stores, and where a process keeps its own files. */
 import { dirname, join, resolve } from "node:path";
 import { LocalSwitchFile } from "../adapters/host/index.ts";
-import { openSqliteControlStore } from "../adapters/sqlite/index.ts";
+import { openSqliteControlStore, openSqliteEvidenceStore } from "../adapters/sqlite/index.ts";
 import { BridgeError } from "../base/errors.ts";
+import { sqliteFile, storeForm, storePattern } from "../base/store-address.ts";
 import type { Config } from "../config/index.ts";
+import { realFile } from "../platform/real-file.ts";
 import type { ControlStore } from "../ports/control-store.ts";
+import type { EvidenceStore } from "../ports/evidence.ts";
 
-/** What of a configuration the control plane works with. */
+/** The part of a configuration that the control plane works with. */
 export interface ControlSettings {
   readonly config: Config;
   /** Paths of the configuration are relative to it. */
   readonly folder: string;
 }
 
-/** Throws BAD_CONFIG where none is configured, and what opening it throws. */
-export async function openControlStore({ config, folder }: ControlSettings): Promise<ControlStore> {
+/** One kind of store. Comparisons are kept beside the control store: in a file of their own, or in the same database. */
+interface StoreKind {
+  openControl(address: string, folder: string): Promise<ControlStore>;
+  openEvidence(address: string, folder: string): Promise<EvidenceStore>;
+}
+
+const fileOf = (address: string, folder: string): string => resolve(folder, sqliteFile(address) ?? "");
+
+/** Loaded only when it is needed: most commands use SQLite, and an operator in a hurry does not wait for it. */
+const postgres: StoreKind = {
+  openControl: async (address) => (await import("../adapters/postgres/index.ts")).openPostgresControlStore(address),
+  openEvidence: async (address) => (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address),
+};
+
+/** By the scheme of an address. A new kind of store is a row here. */
+const storeKinds: Readonly<Record<string, StoreKind>> = {
+  sqlite: {
+    openControl: async (address, folder) => openSqliteControlStore(fileOf(address, folder)),
+    openEvidence: (address, folder) => openSqliteEvidenceStore(join(dirname(realFile(fileOf(address, folder))), "evidence.db")),
+  },
+  postgres,
+  postgresql: postgres,
+};
+
+function kindOf(address: string): StoreKind {
+  const kind = storePattern.test(address) ? storeKinds[address.slice(0, address.indexOf(":"))] : undefined;
+  if (kind !== undefined) return kind;
+  throw new BridgeError("BAD_CONFIG", { what: "the address of the control store names no store", mend: `write ${storeForm}` });
+}
+
+/** What a command or route answers where it needs a control store. */
+export const noControlStore = {
+  what: "no control store is configured",
+  mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
+} as const;
+
+/** The address of the control store in a configuration. Throws BAD_CONFIG if none is configured. */
+export function controlStoreOf({ config }: ControlSettings): string {
   const { control } = config.stores;
-  if (control === null)
-    throw new BridgeError("BAD_CONFIG", {
-      what: "no control store is configured",
-      mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
-    });
-  const file = sqliteFile(control);
-  if (file !== undefined) return openSqliteControlStore(resolve(folder, file));
-  // Loaded where it is needed: most commands are of SQLite, and an operator in a hurry waits for it.
-  const { openPostgresControlStore } = await import("../adapters/postgres/index.ts");
-  return openPostgresControlStore(control);
+  if (control === null) throw new BridgeError("BAD_CONFIG", noControlStore);
+  return control;
 }
 
-export const switchFileOf = (settings: ControlSettings): LocalSwitchFile =>
-  new LocalSwitchFile(join(stateFolder(settings), "LEGACY_ONLY"));
-
-/** Where this process keeps what is its own: beside the control file, or in `.pnl-bridge`. */
-export function stateFolder({ config, folder }: ControlSettings): string {
-  const file = config.stores.control === null ? undefined : sqliteFile(config.stores.control);
-  return file === undefined ? resolve(folder, ".pnl-bridge") : dirname(resolve(folder, file));
+/** Throws BAD_CONFIG if none is configured, and the errors of opening it. */
+export async function openControlStore(settings: ControlSettings): Promise<ControlStore> {
+  const control = controlStoreOf(settings);
+  return kindOf(control).openControl(control, settings.folder);
 }
 
-export const sqliteFile = (store: string): string | undefined => /^sqlite:(?:\/\/)?(.+)$/.exec(store)?.[1];
+/** Undefined if no control store is configured. */
+export async function openEvidenceStore({ config, folder }: ControlSettings): Promise<EvidenceStore | undefined> {
+  const { control } = config.stores;
+  return control === null ? undefined : kindOf(control).openEvidence(control, folder);
+}
+
+/** The path of the control file, as it is configured; undefined if the control store is no file. */
+export function controlFile({ config, folder }: ControlSettings): string | undefined {
+  const file = sqliteFile(config.stores.control ?? "");
+  return file === undefined ? undefined : resolve(folder, file);
+}
+
+const switchName = "LEGACY_ONLY";
+
+/** Set by a file beside the control file, or, if that is a symbolic link, beside the link. */
+export function switchFileOf(settings: ControlSettings): LocalSwitchFile {
+  const file = controlFile(settings);
+  const named = file === undefined ? [] : [join(dirname(file), switchName)];
+  return new LocalSwitchFile(join(stateFolder(settings), switchName), ...named);
+}
+
+/** The folder of the process's own files: the control file's, behind symbolic links, or `.pnl-bridge`. */
+export function stateFolder(settings: ControlSettings): string {
+  const file = controlFile(settings);
+  return file === undefined ? resolve(settings.folder, ".pnl-bridge") : dirname(realFile(file));
+}

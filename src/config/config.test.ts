@@ -481,7 +481,11 @@ test.each([
   ["migration: { traffic_routing: { bucket_by: desk } }", "must be book or user, not desk"],
   ["migration: { traffic_routing: { new_system_percentage: -1 } }", "number from 0 to 100"],
   ["migration: { feature_flags: { use_new_storage: 'true' } }", "must be true or false"],
-  ["stores: { control: control.db }", "must be sqlite:FILE or postgres://HOST/DATABASE, not control.db"],
+  [
+    "stores: { control: control.db }",
+    "must be sqlite:FILE or postgres://HOST/DATABASE, with FILE written in full (not with ~), not control.db",
+  ],
+  ["stores: { control: sqlite:~/control.db }", "with FILE written in full (not with ~), not sqlite:~/control.db"],
   ["stores: { control: 'sqlite:' }", "must be sqlite:FILE"],
 ])("what cannot be of a system, a plan or a store is refused: %s", (text, what) => {
   expect(refusal(text).message).toContain(what);

@@ -2,6 +2,7 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { formatDecimal, parseDecimal } from "../base/decimal.ts";
+import { storeForm, storePattern } from "../base/store-address.ts";
 import { parseDay } from "../domain/market/trading-day.ts";
 import { phases } from "../domain/migration/phase.ts";
 import { type Kind, record, required, sectionOf } from "./table.ts";
@@ -96,7 +97,7 @@ const withoutUserAndQuery = (url: string): string => url.replace(/\/\/.*@/s, "//
 
 /** Its address may hold a password, before the host or behind it. */
 export const store: Kind<string> = {
-  ...text("sqlite:FILE or postgres://HOST/DATABASE", /^(?:sqlite:.+|postgres(?:ql)?:\/\/.+)$/s),
+  ...text(storeForm, storePattern),
   show: (url) => (url.startsWith("sqlite:") ? url : withoutUserAndQuery(url)),
 };
 

@@ -131,6 +131,7 @@ describe("RUNBOOK.md", () => {
     await until(async () => (await desk.run("gates")).code === 0, "the gates are open");
     if (postgresMissing() === undefined && (await type("command -v psql")).code === 0) {
       postgres = await startPostgres();
+      postgres = { ...postgres, url: `${postgres.url}?options=-c%20search_path%3Dctl` };
       await desk.run("status", "--store", postgres.url);
     }
   });

@@ -2,25 +2,35 @@ import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { SwitchFile } from "../../ports/local-files.ts";
 
-/** `touch FILE` takes every process beside it to legacy; removing it gives them back to the plan. */
+/**
+ * `touch FILE` takes every process beside it to legacy; removing it gives them back to the plan. Several paths are several switches: one
+ * that is set is enough, and a command sets the first.
+ */
 export class LocalSwitchFile implements SwitchFile {
-  readonly path: string;
-  #wasSet = false;
+  readonly #paths: readonly string[];
+  readonly #found = new Set<string>();
 
-  constructor(path: string) {
-    this.path = path;
+  constructor(...paths: readonly [string, ...string[]]) {
+    this.#paths = [...new Set(paths)];
+  }
+
+  /** The path of the switch that is set, else of the one that a command sets. */
+  get path(): string {
+    return [...this.#found, ...this.#paths][0] ?? "";
   }
 
   async isSet(): Promise<boolean> {
-    try {
-      await stat(this.path);
-      this.#wasSet = true;
-    } catch (failure) {
-      const { code } = failure as NodeJS.ErrnoException;
-      // Where it cannot be seen whether it is there, it is as it was.
-      if (code === "ENOENT" || code === "ENOTDIR") this.#wasSet = false;
+    for (const path of this.#paths) {
+      try {
+        await stat(path);
+        this.#found.add(path);
+      } catch (failure) {
+        const { code } = failure as NodeJS.ErrnoException;
+        // A switch that cannot be looked at stays as it was.
+        if (code === "ENOENT" || code === "ENOTDIR") this.#found.delete(path);
+      }
     }
-    return this.#wasSet;
+    return this.#found.size > 0;
   }
 
   async set(reason: string, actor: string): Promise<void> {

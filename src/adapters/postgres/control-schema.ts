@@ -21,7 +21,7 @@ export const controlTables: OwnedTables = {
     name: "control",
     what: "the plan",
     tables: "the tables of the plan",
-    elsewhere: "name another schema in the URL (?schema=pnl_bridge); it is created",
+    elsewhere: "name another schema in the URL (?options=-c%20search_path%3Dpnl_bridge); it is created",
     locks: "config: SELECT pid, usename, query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'",
   },
   migrations: [

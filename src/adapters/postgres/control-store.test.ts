@@ -162,12 +162,38 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
 
     test("is that of the URL, or of its search path, or of the options", async () => {
-      const at = `postgres://${new URL(server.url).host}/postgres?schema=`;
-      expect(await named(`${server.url}?schema=London%20desk`)).toEqual(["London desk", `${at}London desk`]);
+      const at = `postgres://${new URL(server.url).host}/postgres?options=-c%20search_path%3D`;
+      const london = await named(`${server.url}?schema=London%20desk`);
+      expect(london).toEqual(["London desk", `${at}%22London%5C%20desk%22`]);
       expect(await named(optionsOf("-c search_path=Tokyo,public"))).toEqual(["tokyo", `${at}tokyo`]);
-      expect(await named(optionsOf('-c search_path="New\\ York",public'))).toEqual(["New York", `${at}New York`]);
+      expect(await named(optionsOf('-c search_path="New\\ York",public'))).toEqual(["New York", `${at}%22New%5C%20York%22`]);
       expect(await named(`${server.url}?schema=one`, { schema: "other" })).toEqual(["other", `${at}other`]);
     });
+
+    test.skipIf(spawnSync("psql", ["--version"]).status !== 0)(
+      "psql takes the address that a store shows of itself",
+      async () => {
+        for (const name of ["ctl", "London desk", 'a"b\\c']) {
+          const store = await openPostgresControlStore(`${server.url}?schema=${encodeURIComponent(name)}`);
+          opened.push(store);
+          const { username, password } = new URL(server.url);
+          const address = store.where.replace("//", `//${username}:${password}@`);
+          const statement = "UPDATE config SET use_new_pnl_system = false;";
+          await promisify(execFile)("psql", ["--no-psqlrc", "--no-password", "--command", statement, address]);
+          expect(await store.read(), name).toMatchObject({ epoch: 2, overrides: { useNewPnlSystem: false } });
+        }
+      },
+    );
+
+    test.each(["?schema=", "?schema=pg_x", "?schema=%00", `?schema=${"x".repeat(64)}`, "?options=-c%20search_path%3Dpg_x"])(
+      "an address with %s is refused in words",
+      async (end) => {
+        await expect(openPostgresControlStore(`${server.url}${end}`)).rejects.toMatchObject({
+          code: "BAD_CONFIG",
+          mend: "name one of 1 to 63 bytes that does not begin with pg_, or leave ?schema= out",
+        });
+      },
+    );
 
     test("may be made by both stores at once", async () => {
       const url = `${server.url}?schema=${encodeURIComponent(schema)}`;

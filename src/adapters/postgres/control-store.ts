@@ -35,7 +35,7 @@ import {
 import { changeSetting, controlTables } from "./control-schema.ts";
 import { ControlWatch } from "./control-watch.ts";
 import { connectionOf, PostgresDatabase, type Row } from "./database.ts";
-import { type Target, targetOf } from "./failures.ts";
+import { type Target, targetOf, withSchema } from "./failures.ts";
 
 export interface PostgresControlOptions {
   /** Where the tables are; it and they are created where they are missing. Default: that the URL names, else `public`. */
@@ -81,7 +81,7 @@ class PostgresControlStore implements ControlStore {
   #isClosed = false;
 
   constructor(target: Target, schema: string, deadlineMs: number) {
-    this.where = schema === "public" ? target.where : `${target.where}?schema=${schema}`;
+    this.where = withSchema(target.where, schema);
     this.#target = target;
     this.#schema = schema;
     this.#in = escapeIdentifier(schema);

@@ -37,11 +37,28 @@ export function targetOf(url: string, { name }: Kept): Target {
     });
   const where = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
   const named = parsed.searchParams.get("schema");
-  if (named === null) return { url, where, schema: searchPathOf(parsed.searchParams.get("options") ?? "") };
-  // Ours: the server would not know it.
+  const schema = named ?? searchPathOf(parsed.searchParams.get("options") ?? "");
+  if (schema !== undefined && !isSchemaName(schema))
+    throw new BridgeError("BAD_CONFIG", {
+      what: `the address of the ${name} store names the schema ${JSON.stringify(schema)}, which PostgreSQL cannot create`,
+      where,
+      mend: "name one of 1 to 63 bytes that does not begin with pg_, or leave ?schema= out",
+    });
+  // Our own parameter: the server does not know it.
   parsed.searchParams.delete("schema");
-  return { url: parsed.href, where, schema: named };
+  return { url: named === null ? url : parsed.href, where, schema };
 }
+
+/** Where the tables of a schema are, in a form that psql and other clients know as well. */
+export function withSchema(where: string, schema: string): string {
+  if (schema === "public") return where;
+  const plain = /^[a-z_][a-z0-9_]*$/.test(schema) ? schema : `"${schema.replaceAll('"', '""')}"`;
+  return `${where}?options=${encodeURIComponent(`-c search_path=${plain.replaceAll(/[\s\\]/g, "\\$&")}`)}`;
+}
+
+/** Whether a schema of this name can be created. The server cuts a longer name, and keeps `pg_` and `information_schema` for itself. */
+const isSchemaName = (name: string): boolean =>
+  name !== "" && Buffer.byteLength(name) <= 63 && !/^pg_|^information_schema$|\0/.test(name);
 
 /** The first schema of a search path in the options of a connection, where a backslash takes the meaning from a space. */
 function searchPathOf(options: string): string | undefined {

@@ -10,6 +10,7 @@ import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
+import { realFile } from "../../platform/real-file.ts";
 import type {
   AuditRows,
   BeatRow,
@@ -136,14 +137,17 @@ class ControlConnection {
 }
 
 export class LiveFile {
-  readonly path: string;
   readonly #control: ControlFile;
   #database: Database.Database | undefined;
   #inode: bigint | undefined;
 
   constructor(control: ControlFile) {
     this.#control = control;
-    this.path = join(dirname(control.path), "live.db");
+  }
+
+  /** Beside the control file, behind symbolic links: processes that name one file in several ways are one fleet. */
+  get path(): string {
+    return join(dirname(realFile(this.#control.path)), "live.db");
   }
 
   heartbeat(beat: BeatRow): void {

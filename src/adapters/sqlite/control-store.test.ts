@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -260,6 +261,21 @@ test("the shell that closes last of the shells locks nobody out, since a process
   runSql(path, "UPDATE config SET new_system_percentage = 10");
   expect(existsSync(`${path}-wal`)).toBe(true);
   expect(await store.read()).toMatchObject({ epoch: 2 });
+});
+
+test("processes that name one control file by its path and by symbolic links are one fleet", async () => {
+  const link = join(folder, "desk", "link.db");
+  mkdirSync(dirname(link));
+  symlinkSync(path, link);
+  // The link comes first: it makes the file that it names.
+  mkdirSync(dirname(path));
+  const linked = await openSqliteControlStore(link);
+  opened.push(linked);
+  const store = await open();
+  await linked.heartbeat(beat);
+  await store.heartbeat({ ...beat, id: "two" });
+  for (const one of [store, linked]) expect((await one.instances()).map(({ id }) => id)).toEqual(["one", "two"]);
+  expect(readdirSync(dirname(link))).toEqual(["link.db"]);
 });
 
 describe("a control file that was taken away", () => {

@@ -1,10 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { HostMonitor, systemClock } from "../../adapters/host/index.ts";
 import { HttpSystem } from "../../adapters/http/index.ts";
 import { ModuleSystem } from "../../adapters/module/index.ts";
-import { openPostgresEvidenceStore } from "../../adapters/postgres/index.ts";
-import { openSqliteEvidenceStore } from "../../adapters/sqlite/index.ts";
 import { CommandSystem } from "../../adapters/worker/index.ts";
 import { BridgeError, unreachable } from "../../base/errors.ts";
 import {
@@ -25,7 +23,7 @@ import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { ControlPlane } from "../control/control-plane.ts";
 import { pinnedPrices } from "../parity/replay.ts";
-import { sqliteFile } from "../stores.ts";
+import { openEvidenceStore } from "../stores.ts";
 import { alertDivergences } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
 import { givenMarks, ModernEngineService } from "./systems/modern-service.ts";
@@ -80,7 +78,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
   const systems = await openSystems(config, folder, log);
   const opened: { close(): Promise<void> | void }[] = [systems.legacy, systems.modern];
   try {
-    const evidence = await openEvidence(config, folder).catch((failure) => withoutEvidence(failure, log));
+    const evidence = await openEvidenceStore({ config, folder }).catch((failure) => withoutEvidence(failure, log));
     if (evidence !== undefined) opened.push(evidence);
     const monitor = new HostMonitor();
     opened.push(monitor);
@@ -330,14 +328,6 @@ function conversions({ systems }: Config): Partial<Record<Side, ConvertAnswer>> 
 function withoutEvidence(failure: unknown, log = (line: string): void => void process.stderr.write(`${line}\n`)): undefined {
   if (!(failure instanceof BridgeError) || failure.code !== "UNWRITABLE") throw failure;
   log(`comparisons are not kept: ${failure.line}`);
-}
-
-/** Comparisons stand beside the control store: in a file of their own, or in the same database. */
-async function openEvidence({ stores }: Config, folder: string): Promise<EvidenceStore | undefined> {
-  if (stores.control === null) return undefined;
-  const file = sqliteFile(stores.control);
-  if (file !== undefined) return openSqliteEvidenceStore(join(dirname(resolve(folder, file)), "evidence.db"));
-  return openPostgresEvidenceStore(stores.control);
 }
 
 const timeoutOf = (system: SystemConfig): number | undefined => (system.kind === "builtin" ? undefined : system.timeoutMs);

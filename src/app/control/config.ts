@@ -21,7 +21,7 @@ import {
 } from "../../config/index.ts";
 import type { EffectivePlan, PlanSource, PlanValue } from "../../control/index.ts";
 import type { ControlRecord } from "../../ports/control-store.ts";
-import { type ControlSettings, sqliteFile } from "../stores.ts";
+import { type ControlSettings, controlFile } from "../stores.ts";
 import { openOperator } from "./session.ts";
 
 export type { ConfigListing, ConfigValue } from "../../config/index.ts";
@@ -112,9 +112,9 @@ export async function showConfig(path: string | undefined): Promise<FleetListing
 }
 
 /** Looking must not make a store. */
-function isThere({ config, folder }: ControlSettings): boolean {
-  const file = sqliteFile(config.stores.control ?? "");
-  return file === undefined || existsSync(resolve(folder, file));
+function isThere(settings: ControlSettings): boolean {
+  const file = controlFile(settings);
+  return file === undefined || existsSync(file);
 }
 
 function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, from }: EffectivePlan): readonly ConfigValue[] {

@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
+import { sqliteFile, storeForm, storePattern } from "../../base/store-address.ts";
 import { type Config, defaultConfig, loadConfig } from "../../config/index.ts";
 import { type AuditReport, auditHead, type By, type Operator } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
-import { type ControlSettings, openControlStore, sqliteFile } from "../stores.ts";
+import { type ControlSettings, controlFile, openControlStore } from "../stores.ts";
 import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
 
@@ -62,8 +63,8 @@ export async function settingsOf({ config: path, store }: StoreOptions): Promise
       what: `there is no ${usualFile} here`,
       mend: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
     });
-  if (store !== undefined && !/^(?:sqlite:.+|postgres(?:ql)?:\/\/.+)$/.test(store))
-    throw new BridgeError("BAD_USAGE", { what: "--store names no store", mend: "write sqlite:FILE or postgres://HOST/DATABASE" });
+  if (store !== undefined && !storePattern.test(store))
+    throw new BridgeError("BAD_USAGE", { what: "--store names no store", mend: `write ${storeForm}` });
   const config = file === undefined ? defaultConfig : await loadConfig(file).catch(orDefault(path, store));
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   // What is typed is relative to where it is typed.
@@ -94,11 +95,8 @@ export async function openFor(
   settings: ControlSettings,
   does: "looks" | "changes",
 ): Promise<OperatorSession> {
-  const { control } = settings.config.stores;
-  const file = control === null ? undefined : sqliteFile(control);
-  if (file === undefined) return openOperator(settings);
-  const path = resolve(settings.folder, file);
-  if (existsSync(path)) return openOperator(settings);
+  const path = controlFile(settings);
+  if (path === undefined || existsSync(path)) return openOperator(settings);
   const folder = dirname(path);
   if (["live.db", "snapshots"].some((name) => existsSync(join(folder, name))))
     throw new BridgeError("SYSTEM_DOWN", {

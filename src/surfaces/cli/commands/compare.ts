@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
+import { sqliteFile } from "../../../base/store-address.ts";
 import * as option from "../options.ts";
 import type { ParityCommandOptions } from "../parity-output.ts";
 import type { CommandSpec } from "../spec.ts";
@@ -25,10 +26,10 @@ export const commands: readonly CommandSpec[] = [
 async function run(options: ParityCommandOptions & { readonly legacy: string }, streams: Streams): Promise<CommandResult> {
   const { compareStored, loadConfigOrDefault } = await import("../../../app/commands.ts");
   const { checkedInputs, parityResult } = await import("../parity-output.ts");
-  const [, database] = /^sqlite:(?:\/\/)?(.+)$/.exec(options.legacy) ?? [];
+  const database = sqliteFile(options.legacy);
   if (database === undefined) {
     throw new BridgeError("BAD_USAGE", {
-      what: `--legacy must name a SQLite file, not ${JSON.stringify(options.legacy)}`,
+      what: `--legacy must name a SQLite file in full (not with ~), not ${JSON.stringify(options.legacy)}`,
       mend: "write --legacy sqlite:./pnl_tracker.db",
     });
   }

@@ -1,0 +1,7 @@
+/** How a store is named, in the configuration and on the command line. Nothing expands a `~`, so it would become a folder of that name. */
+export const storePattern = /^(?:sqlite:(?!(?:\/\/)?~).+|postgres(?:ql)?:\/\/.+)$/s;
+export const storeForm = "sqlite:FILE or postgres://HOST/DATABASE, with FILE written in full (not with ~)";
+
+/** The file of an address such as `sqlite:./control.db`; undefined for a store on a server. */
+export const sqliteFile = (address: string): string | undefined =>
+  storePattern.test(address) ? /^sqlite:(?:\/\/)?(.+)$/s.exec(address)?.[1] : undefined;
