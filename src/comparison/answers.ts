@@ -112,6 +112,8 @@ export class AnswerComparer {
 
 export interface Judgement {
   readonly verdict: Verdict;
+  /** Values under excluded paths. */
+  readonly excluded: number;
   /** What was met as often as its `tellAt` says: rarely anything, so that most judgements tell of no place. */
   readonly told: ReadonlySet<Sightings>;
 }

@@ -7,7 +7,7 @@ import { type Phase, positionOf } from "../domain/migration/phase.ts";
 
 /** Numbers of a process: counts since its start, and present values. */
 export interface Signals {
-  /** Calls that modern should have answered. */
+  /** Calls that modern should have answered, but for bad requests. */
   readonly modernAsked: number;
   readonly modernFailed: number;
   /** Calls that modern should have answered and legacy answered instead. */

@@ -74,6 +74,8 @@ export interface Calculation {
 /** What the calculator raises on a row or a close that it does not take. */
 export class LegacyRejection extends Error {
   override readonly name = "LegacyRejection";
+  /** As in SystemFailure. */
+  readonly blamesRequest = true;
 }
 
 export class Calculator {

@@ -138,6 +138,7 @@ describe("docs/service-bridge.md shows programs", () => {
 
     beforeAll(async () => {
       bridge = await createPnlBridge({
+        load: { overload: () => undefined },
         config: join(folder, "desk.yaml"),
         onComparison: ({ method, verdict }) => verdicts.push(`${method} ${verdict}`),
       });

@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { parseExact } from "../../base/exact-json.ts";
-import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
+import { type FailureClass, type FailureDetails, SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
 import type { Redaction } from "./redaction.ts";
 
@@ -52,10 +52,10 @@ export class Exchange {
     request.end(body);
   }
 
-  fail(failure: FailureClass, why: string, code?: string): void {
+  fail(failure: FailureClass, why: string, { code, ...details }: Pick<FailureDetails, "code" | "blamesRequest"> = {}): void {
     if (!this.#end()) return;
     const { what, redaction } = this.#options;
-    const known = code === undefined ? {} : { code: redaction.apply(code).slice(0, codeLengthMax) };
+    const known = code === undefined ? details : { ...details, code: redaction.apply(code).slice(0, codeLengthMax) };
     this.#reject(new SystemFailure(failure, `${what}: ${redaction.apply(why)}`, known));
     this.#request.destroy();
   }
@@ -67,7 +67,7 @@ export class Exchange {
     if (status >= 400) {
       const refused = (body: Buffer): void => this.#refused(status, body);
       this.#read(response, refusalBytesMax, refused, () => refused(Buffer.alloc(0)));
-    } else if (status >= 300) this.fail("REFUSED", `a redirect (${status}), which is not followed`, codeOf(status));
+    } else if (status >= 300) this.fail("REFUSED", `a redirect (${status}), which is not followed`, { code: codeOf(status) });
     else this.#respondWell(response);
   }
 
@@ -106,8 +106,12 @@ export class Exchange {
   }
 
   #refused(status: number, body: Buffer): void {
-    const { code, words } = problemOf(body);
-    this.fail("REFUSED", words ?? `status ${status}`, code ?? codeOf(status));
+    const { code, words = `status ${status}` } = problemOf(body);
+    const unwell = unwellStatuses[status];
+    // Behind a gateway the code is nobody's own.
+    if (unwell !== undefined) this.fail(unwell, words, { code: codeOf(status) });
+    else
+      this.fail("REFUSED", words, { code: code ?? codeOf(status), ...(requestStatuses.has(status) && { blamesRequest: true }) });
   }
 
   #broke(failure: NodeJS.ErrnoException): void {
@@ -126,6 +130,17 @@ export class Exchange {
     return true;
   }
 }
+
+/** Statuses by which a service, or whatever stands before it, says that it is not well. All others from 400 on refuse. */
+const unwellStatuses: Readonly<Record<number, FailureClass>> = {
+  408: "TIMEOUT",
+  429: "BUSY",
+  502: "DOWN",
+  503: "BUSY",
+  504: "TIMEOUT",
+};
+/** Refusals that say that the request is bad. */
+const requestStatuses: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 /** RFC 9457, as far as it is there: the code of the other side's own, and what it says. */
 function problemOf(body: Buffer): { readonly code: string | undefined; readonly words: string | undefined } {

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { BridgeError } from "../../base/errors.ts";
+import { blameOf, type FailureClass } from "../../domain/migration/system-failure.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { referenceReply, referenceService } from "../../testing/reference-service.ts";
 import { failureOf, systemContract } from "../../testing/system-contract.ts";
@@ -190,7 +191,7 @@ describe("a refusal", () => {
     ["a problem document", 422, '{"title":"Bad","code":"NO_BOOK","detail":"no such book: UST"}', "NO_BOOK", "no such book: UST"],
     ["one without a code", 404, '{"title":"Not here"}', "HTTP_404", "Not here"],
     ["one with a code that is no text", 400, '{"code":7,"message":"seven"}', "HTTP_400", "seven"],
-    ["a page", 503, "<html>later</html>", "HTTP_503", "status 503"],
+    ["a page", 500, "<html>later</html>", "HTTP_500", "status 500"],
     ["a list", 500, "[1]", "HTTP_500", "status 500"],
     ["null", 500, "null", "HTTP_500", "status 500"],
     ["more than anybody reads", 500, " ".repeat(2 ** 20), "HTTP_500", "status 500"],
@@ -199,6 +200,29 @@ describe("a refusal", () => {
     const failure = await failureOf(system.invoke("totals", null, patient), "REFUSED");
     expect([failure.code, failure.message]).toEqual([code, `desk.totals: ${words}`]);
   });
+});
+
+describe("a status that says that the service is not well", () => {
+  it.each<[number, FailureClass]>([
+    [408, "TIMEOUT"],
+    [429, "BUSY"],
+    [502, "DOWN"],
+    [503, "BUSY"],
+    [504, "TIMEOUT"],
+  ])("%s is %s and no refusal, whatever code its body has", async (status, failureClass) => {
+    const { system } = await serve((_, response) => response.writeHead(status).end('{"code":"DRAINING","detail":"later"}'));
+    const failure = await failureOf(system.invoke("totals", null, patient), failureClass);
+    expect([failure.code, failure.message, blameOf(failure)]).toEqual([`HTTP_${status}`, "desk.totals: later", "system"]);
+  });
+});
+
+it("a refusal blames the request where the status does, and else leaves it open", async () => {
+  const blamed = async (status: number): Promise<string> => {
+    const { system } = await serve((_, response) => response.writeHead(status).end('{"code":"ANY"}'));
+    return blameOf(await failureOf(system.invoke("totals", null, patient), "REFUSED"));
+  };
+  expect(await Promise.all([400, 413, 415, 422].map(blamed))).toEqual(["request", "request", "request", "request"]);
+  expect(await Promise.all([401, 404, 409, 500, 501].map(blamed))).toEqual(Array(5).fill("unknown"));
 });
 
 describe("the secret", () => {

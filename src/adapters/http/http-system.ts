@@ -7,8 +7,9 @@ import { authorization, checkedUrl, type HttpSystemOptions, httpDefaults } from 
 import { Redaction } from "./redaction.ts";
 
 /**
- * A service over HTTP: `POST {url}/{method}` with the request as JSON; 2xx is the answer, read exactly; anything else is
- * REFUSED with the `code` of its problem document. Connections are its own and kept between calls.
+ * A service over HTTP: `POST {url}/{method}` with the request as JSON; 2xx is the answer, read exactly; 408, 429, 502, 503 and 504 mean
+ * that the service is not well (TIMEOUT, BUSY or DOWN); anything else is REFUSED with the `code` of its problem document. Connections
+ * are the system's own and are kept between calls.
  *
  * Deliberately absent: redirects, cookies, compression, and repeating a call. Where a kept connection dies under a call, the call fails
  * DOWN, since the other side may have done it already.

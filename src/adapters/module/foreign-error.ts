@@ -1,5 +1,5 @@
 import { plain } from "../../base/plain-text.ts";
-import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import { type FailureDetails, SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { SystemCall } from "../../ports/system.ts";
 
 /** What is kept of an error that a module threw, whatever it was. */
@@ -33,9 +33,9 @@ export function foreignError(thrown: unknown): ForeignError {
 export const noSuchMethod: ForeignError = { name: "Error", message: "there is no such method", code: undefined };
 
 /** The failure of a call whose method threw. Its code, by which two systems' errors are compared: the error's own, else its class. */
-export function refusal({ name, message, code }: ForeignError, what: string): SystemFailure {
+export function refusal({ name, message, code }: ForeignError, what: string, details: FailureDetails = {}): SystemFailure {
   const known = code ?? (name === "Error" ? undefined : name);
-  return new SystemFailure("REFUSED", `${what}: ${message}`, known === undefined ? {} : { code: known });
+  return new SystemFailure("REFUSED", `${what}: ${message}`, known === undefined ? details : { ...details, code: known });
 }
 
 /** The failure of a call that nobody waits for any longer. */

@@ -28,7 +28,8 @@ export class OwnService {
     try {
       return await run(...args);
     } catch (thrown) {
-      throw refusal(foreignError(thrown), `${this.#name}.${method}`);
+      const blamesRequest = (thrown as { readonly blamesRequest?: boolean } | null)?.blamesRequest === true;
+      throw refusal(foreignError(thrown), `${this.#name}.${method}`, blamesRequest ? { blamesRequest } : {});
     }
   }
 

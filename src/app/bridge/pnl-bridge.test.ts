@@ -110,6 +110,35 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(bridge.evidence).toBeUndefined();
   });
 
+  it("refuse a bad request alike, which is equal, and counts against nobody where modern answers", async () => {
+    const everyone = {
+      phase: "dual_write",
+      feature_flags: modernAnswers.feature_flags,
+      traffic_routing: { new_system_percentage: 100 },
+    };
+    const { bridge, comparisons } = await open(
+      deskFolder({ migration: everyone, watch: { trade_ledger: "./ledgers" } }, withLedger),
+    );
+    const bad: readonly [PnlMethod, object][] = [
+      ["calculatePnl", { trades: 5 }],
+      ["tradeHistory", { limit: -1 }],
+      ["dailyPnl", { from: "July" }],
+      ["positionDetail", {}],
+      ["openPositions", { method: "hifo" }],
+    ];
+    for (const [method, request] of bad)
+      for (let call = 0; call < 25; call++)
+        await expect(bridge.service.call(method, request as never, { book: "UST" })).rejects.toMatchObject({
+          failure: "REFUSED",
+          blamesRequest: true,
+        });
+    await bridge.service.idle();
+    expect(new Set(comparisons.map(({ verdict }) => verdict))).toEqual(new Set(["equal"]));
+    expect(comparisons.length).toBe(25 * bad.length);
+    for (const [method] of bad)
+      expect(bridge.service.counters[method]).toMatchObject({ fellBack: { REFUSED: 25 }, modernAsked: 0, modernFailed: 0 });
+  });
+
   it("agree on a small desk with prices, until its ledgers repeat themselves on the third day", async () => {
     const verdictsOf = async (days: number): Promise<readonly CallComparison[]> => {
       const folder = deskFolder({ watch: { trade_ledger: "./trade_ledger", market_prices: "./market_prices" } });

@@ -26,7 +26,7 @@ import { pinnedPrices } from "../parity/replay.ts";
 import { openEvidenceStore } from "../stores.ts";
 import { alertDivergences } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
-import { givenMarks, ModernEngineService } from "./systems/modern-service.ts";
+import { givenMarks, ModernEngineService, noLedgers } from "./systems/modern-service.ts";
 import { pointsToMoney } from "./systems/points.ts";
 
 export interface PnlBridgeOptions {
@@ -154,10 +154,9 @@ function controlOf(service: PnLServiceBridge, config: Config, folder: string, ow
 function countsOf({ counters }: PnLServiceBridge) {
   const all = Object.values(counters);
   const sum = (of: (counters: MethodCounters) => number): number => all.reduce((total, one) => total + of(one), 0);
-  const fellBack = ({ fellBack: by }: MethodCounters): number => Object.values(by).reduce((total, count) => total + count, 0);
   return {
-    modernAsked: sum((one) => one.answered.modern + fellBack(one)),
-    modernFellBack: sum(fellBack),
+    modernAsked: sum((one) => one.modernAsked),
+    modernFellBack: sum((one) => one.answeredInstead),
     // A breaker is open because modern failed.
     modernFailed: sum((one) => one.modernFailed + (one.fellBack.BREAKER_OPEN ?? 0)),
     servedMismatches: sum(({ servedDiverged }) => servedDiverged),
@@ -307,7 +306,7 @@ const secretsOf = (systems: Config["systems"]): ReadonlySet<string> =>
 
 /** The desk is given the files, and for each symbol and day the price that modern goes by. */
 async function legacyWorld(world: LedgerWorld | undefined, marks: unknown) {
-  if (world === undefined) throw new Error("no trade ledgers are configured (watch.trade_ledger)");
+  if (world === undefined) throw noLedgers();
   const run = await world.run({ method: "fifo", asOf: undefined, marks: marks === undefined ? undefined : givenMarks(marks) });
   return { ledgers: run.ledgers, closes: pinnedPrices(run) };
 }

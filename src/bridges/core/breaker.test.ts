@@ -4,15 +4,25 @@ import { Breaker, breakerDefaults } from "./breaker.ts";
 
 const options = { callsMin: 4, failureRatio: 0.5, windowMs: 1_000, openMs: 100 };
 
+const allows = (breaker: Breaker, nowMs: number): boolean => breaker.begin(nowMs) !== undefined;
+
+/** The era of a call that may try. */
+function begun(breaker: Breaker, nowMs: number): number {
+  const era = breaker.begin(nowMs);
+  if (era === undefined) throw new Error("the breaker lets nothing through");
+  return era;
+}
+
 /** `+` a call that succeeds, `-` one that fails, each a millisecond after the one before. */
 function afterCalls(outcomes: string, fromMs = 0): { breaker: Breaker; nowMs: number } {
   const breaker = new Breaker(options);
   let nowMs = fromMs;
   for (const outcome of outcomes) {
     nowMs += 1;
-    if (!breaker.allows(nowMs)) break;
-    if (outcome === "+") breaker.succeeded(nowMs);
-    else breaker.failed(nowMs);
+    const era = breaker.begin(nowMs);
+    if (era === undefined) break;
+    if (outcome === "+") breaker.succeeded(era, nowMs);
+    else breaker.failed(era, nowMs);
   }
   return { breaker, nowMs };
 }
@@ -37,45 +47,65 @@ describe("a breaker", () => {
 
   it("lets nothing through while it is open, then one call, and no other until that one has ended", () => {
     const { breaker, nowMs } = afterCalls("----");
-    expect([breaker.allows(nowMs), breaker.allows(nowMs + 99)]).toEqual([false, false]);
-    expect([breaker.allows(nowMs + 100), breaker.state]).toEqual([true, "half-open"]);
-    expect([breaker.allows(nowMs + 100), breaker.allows(nowMs + 1_000)]).toEqual([false, false]);
+    expect([allows(breaker, nowMs), allows(breaker, nowMs + 99)]).toEqual([false, false]);
+    expect([allows(breaker, nowMs + 100), breaker.state]).toEqual([true, "half-open"]);
+    expect([allows(breaker, nowMs + 100), allows(breaker, nowMs + 1_000)]).toEqual([false, false]);
   });
 
   it("closes when the call that tried succeeds, and has forgotten what was before", () => {
     const { breaker, nowMs } = afterCalls("----");
     const laterMs = nowMs + 100;
-    breaker.allows(laterMs);
-    breaker.succeeded(laterMs);
-    expect([breaker.state, breaker.allows(laterMs)]).toEqual(["closed", true]);
-    for (let failure = 1; failure <= 3; failure++) breaker.failed(laterMs + failure);
+    breaker.succeeded(begun(breaker, laterMs), laterMs);
+    expect([breaker.state, allows(breaker, laterMs)]).toEqual(["closed", true]);
+    const era = begun(breaker, laterMs);
+    for (let failure = 1; failure <= 3; failure++) breaker.failed(era, laterMs + failure);
     expect(breaker.state).toBe("closed");
-    breaker.failed(laterMs + 4);
+    breaker.failed(era, laterMs + 4);
     expect(breaker.state).toBe("open");
   });
 
   it("opens for as long again when it fails", () => {
     const { breaker, nowMs } = afterCalls("----");
-    breaker.allows(nowMs + 100);
-    breaker.failed(nowMs + 150);
-    expect([breaker.state, breaker.allows(nowMs + 249), breaker.allows(nowMs + 250)]).toEqual(["open", false, true]);
+    breaker.failed(begun(breaker, nowMs + 100), nowMs + 150);
+    expect([breaker.state, allows(breaker, nowMs + 249), allows(breaker, nowMs + 250)]).toEqual(["open", false, true]);
   });
 
   it("begins to count anew when the window is over", () => {
     const breaker = new Breaker(options);
-    for (const nowMs of [0, 1, 2]) breaker.failed(nowMs);
-    breaker.failed(1_001);
+    const era = begun(breaker, 0);
+    for (const nowMs of [0, 1, 2]) breaker.failed(era, nowMs);
+    breaker.failed(era, 1_001);
     expect(breaker.state).toBe("closed");
-    for (const nowMs of [1_002, 1_003, 1_004]) breaker.failed(nowMs);
+    for (const nowMs of [1_002, 1_003, 1_004]) breaker.failed(era, nowMs);
     expect(breaker.state).toBe("open");
   });
 
-  it("is not closed by calls that began before it opened and end only now", () => {
-    const breaker = new Breaker({ ...options, windowMs: 50, openMs: 1_000 });
-    for (const nowMs of [0, 1, 2, 3]) breaker.failed(nowMs);
-    breaker.failed(500);
-    breaker.succeeded(600);
-    expect([breaker.state, breaker.allows(1_002), breaker.allows(1_003)]).toEqual(["open", false, true]);
+  it("ignores calls that began before it opened, also while another call tries", () => {
+    const { breaker, nowMs } = afterCalls("---");
+    const early = begun(breaker, nowMs);
+    breaker.failed(begun(breaker, nowMs), nowMs);
+    breaker.succeeded(early, nowMs + 50);
+    breaker.failed(early, nowMs + 99);
+    expect([breaker.state, allows(breaker, nowMs + 99)]).toEqual(["open", false]);
+    const trial = begun(breaker, nowMs + 100);
+    breaker.succeeded(early, nowMs + 101);
+    breaker.failed(early, nowMs + 102);
+    expect(breaker.state).toBe("half-open");
+    breaker.succeeded(trial, nowMs + 103);
+    breaker.failed(early, nowMs + 104);
+    expect(breaker.state).toBe("closed");
+  });
+
+  it("lets the next call try where the one that tried proved nothing", () => {
+    const { breaker, nowMs } = afterCalls("----");
+    const first = begun(breaker, nowMs + 100);
+    breaker.released(first);
+    const second = begun(breaker, nowMs + 100);
+    breaker.failed(first, nowMs + 101);
+    expect(breaker.state).toBe("half-open");
+    breaker.released(second);
+    breaker.failed(second, nowMs + 102);
+    expect([breaker.state, allows(breaker, nowMs + 201), allows(breaker, nowMs + 202)]).toEqual(["open", false, true]);
   });
 
   it("never opens below its share of failures, and always at it, whatever the order", () => {
@@ -84,11 +114,12 @@ describe("a breaker", () => {
         const breaker = new Breaker(options);
         let [calls, failures] = [0, 0];
         for (const fails of failed) {
-          if (!breaker.allows(calls)) break;
+          const era = breaker.begin(calls);
+          if (era === undefined) break;
           calls += 1;
           failures += fails ? 1 : 0;
-          if (fails) breaker.failed(calls);
-          else breaker.succeeded(calls);
+          if (fails) breaker.failed(era, calls);
+          else breaker.succeeded(era, calls);
           expect(breaker.state).toBe(calls >= 4 && failures >= calls / 2 ? "open" : "closed");
         }
       }),

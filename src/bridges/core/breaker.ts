@@ -20,7 +20,8 @@ export type BreakerState = "closed" | "open" | "half-open";
 
 /**
  * Counts calls and failures in a window that starts anew when it is over. Open, it lets nothing through; after a while it lets
- * one call try (half-open), and its outcome closes it or opens it again. Constant time and memory.
+ * one call try (half-open), and that call's outcome closes it or opens it again. Each change of state begins an era, and what a call
+ * of an earlier era reports is ignored. Constant time and memory.
  */
 export class Breaker {
   readonly #options: BreakerOptions;
@@ -29,6 +30,7 @@ export class Breaker {
   #calls = 0;
   #failures = 0;
   #openedMs = 0;
+  #era = 0;
 
   constructor(options: BreakerOptions = breakerDefaults) {
     this.#options = options;
@@ -38,28 +40,36 @@ export class Breaker {
     return this.#state;
   }
 
-  /** Whether a call may try now. One that may must report how it ended. */
-  allows(nowMs: number): boolean {
-    if (this.#state === "closed") return true;
-    if (this.#state === "half-open" || nowMs - this.#openedMs < this.#options.openMs) return false;
+  /** The era of a call that may try now, which must report under it how it ended. Undefined: it may not. */
+  begin(nowMs: number): number | undefined {
+    if (this.#state === "closed") return this.#era;
+    if (this.#state === "half-open" || nowMs - this.#openedMs < this.#options.openMs) return undefined;
     this.#state = "half-open";
-    return true;
+    this.#era += 1;
+    return this.#era;
   }
 
-  succeeded(nowMs: number): void {
-    if (this.#state === "half-open") this.#close(nowMs);
-    else this.#count(nowMs, 0);
+  succeeded(era: number, nowMs: number): void {
+    if (era !== this.#era) return;
+    if (this.#state === "closed") this.#count(nowMs, 0);
+    else this.#close(nowMs);
   }
 
-  failed(nowMs: number): void {
-    if (this.#state === "half-open") this.#open(nowMs);
-    else this.#count(nowMs, 1);
+  failed(era: number, nowMs: number): void {
+    if (era !== this.#era) return;
+    if (this.#state === "closed") this.#count(nowMs, 1);
+    else this.#open(nowMs);
+  }
+
+  /** The call ended in a way that proves nothing, or not yet: where it was the one that tried, the next one may. */
+  released(era: number): void {
+    if (era !== this.#era || this.#state !== "half-open") return;
+    this.#state = "open";
+    this.#openedMs = Number.NEGATIVE_INFINITY;
   }
 
   #count(nowMs: number, failures: 0 | 1): void {
-    // A call that began before it opened ends only now: it may not close it, least of all by failing.
-    if (this.#state === "open") return;
-    if (nowMs - this.#windowFromMs > this.#options.windowMs) this.#close(nowMs);
+    if (nowMs - this.#windowFromMs > this.#options.windowMs) this.#beginWindow(nowMs);
     this.#calls += 1;
     this.#failures += failures;
     const { callsMin, failureRatio } = this.#options;
@@ -68,6 +78,11 @@ export class Breaker {
 
   #close(nowMs: number): void {
     this.#state = "closed";
+    this.#era += 1;
+    this.#beginWindow(nowMs);
+  }
+
+  #beginWindow(nowMs: number): void {
     this.#windowFromMs = nowMs;
     this.#calls = 0;
     this.#failures = 0;
@@ -75,6 +90,7 @@ export class Breaker {
 
   #open(nowMs: number): void {
     this.#state = "open";
+    this.#era += 1;
     this.#openedMs = nowMs;
   }
 }

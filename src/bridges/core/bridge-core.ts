@@ -5,7 +5,8 @@ import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { HostLoad } from "../../ports/host-load.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import { Breaker } from "./breaker.ts";
-import { type CallOutcome, CallRunner, type RunnerMethod } from "./call-runner.ts";
+import type { Call, RunnerMethod } from "./call.ts";
+import { CallRunner } from "./call-runner.ts";
 import { type MethodCounters, MethodTally } from "./counters.ts";
 import { EvidenceBuffer } from "./evidence-buffer.ts";
 import { type AnsweringOptions, answeringDefaults, type CallComparison, type ShadowOptions, shadowDefaults } from "./options.ts";
@@ -104,9 +105,14 @@ export class BridgeCore implements ServiceBridgeControl {
     return added;
   }
 
+  /** A call under the plan of this moment. */
+  begin(method: RunnerMethod, args: readonly unknown[], key: CallKey): Call {
+    return this.#runner.begin(method, args, key);
+  }
+
   /** Runs a call: see CallRunner. */
-  run(method: RunnerMethod, args: readonly unknown[], key: CallKey, outcome: CallOutcome): unknown {
-    return this.#runner.run(method, args, key, outcome);
+  run(call: Call): unknown {
+    return this.#runner.run(call);
   }
 
   get plan(): MigrationPlan {

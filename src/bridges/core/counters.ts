@@ -12,8 +12,13 @@ export interface MethodCounters {
   readonly calls: number;
   readonly answered: Readonly<Record<Side, number>>;
   readonly because: Readonly<Partial<Record<RouteReason, number>>>;
+  /** Calls for which legacy was asked in modern's place. */
   readonly fellBack: Readonly<Partial<Record<FallbackReason, number>>>;
-  /** Calls that modern should have answered and failed, whether legacy answered instead or not. */
+  /** Those of them that legacy answered, but for requests that modern refused as bad. */
+  readonly answeredInstead: number;
+  /** Calls that modern should have answered, but for requests that were bad. */
+  readonly modernAsked: number;
+  /** Those of them that modern failed. A request that both systems fail counts as bad. */
   readonly modernFailed: number;
   /** Of the answers that modern gave to callers, those that diverge from legacy's. */
   readonly servedDiverged: number;
@@ -30,6 +35,8 @@ export interface MethodCounters {
   readonly timeouts: number;
   /** The method is excluded from comparison, or the other system has no such method. */
   readonly excluded: number;
+  /** Values of compared answers that an exclusion left out. */
+  readonly fieldsExcluded: number;
   readonly underWay: number;
   /** Callbacks of ours and of others that threw; nobody was told but this number. */
   readonly broken: number;
@@ -40,6 +47,8 @@ export class MethodTally {
   calls = 0;
   answeredLegacy = 0;
   answeredModern = 0;
+  answeredInstead = 0;
+  modernAsked = 0;
   modernFailed = 0;
   servedDiverged = 0;
   sampledOut = 0;
@@ -48,6 +57,7 @@ export class MethodTally {
   errors = 0;
   timeouts = 0;
   excluded = 0;
+  fieldsExcluded = 0;
   underWay = 0;
   broken = 0;
   readonly #because: Counts<RouteReason> = {};
@@ -79,6 +89,8 @@ export class MethodTally {
       answered: { legacy: this.answeredLegacy, modern: this.answeredModern },
       because: { ...this.#because },
       fellBack: { ...this.#fellBack },
+      answeredInstead: this.answeredInstead,
+      modernAsked: this.modernAsked,
       modernFailed: this.modernFailed,
       servedDiverged: this.servedDiverged,
       sampledOut: this.sampledOut,
@@ -89,6 +101,7 @@ export class MethodTally {
       errors: this.errors,
       timeouts: this.timeouts,
       excluded: this.excluded,
+      fieldsExcluded: this.fieldsExcluded,
       underWay: this.underWay,
       broken: this.broken,
     };

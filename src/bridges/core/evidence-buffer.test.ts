@@ -9,7 +9,7 @@ import type { EvidenceStore } from "../../ports/evidence.ts";
 import { comparison } from "../../testing/evidence-store-contract.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
 import { TestClock } from "../../testing/test-clock.ts";
-import type { ComparisonDraft } from "./call-runner.ts";
+import type { ComparisonDraft } from "./call.ts";
 import { EvidenceBuffer } from "./evidence-buffer.ts";
 
 const draft = (unit: number | string, input: readonly unknown[] = [unit]): ComparisonDraft => {

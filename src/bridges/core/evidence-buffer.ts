@@ -1,7 +1,7 @@
 import { fingerprint } from "../../base/fingerprint.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ComparisonRecord, EvidenceStore } from "../../ports/evidence.ts";
-import type { ComparisonDraft } from "./call-runner.ts";
+import type { ComparisonDraft } from "./call.ts";
 
 export interface EvidenceBufferOptions {
   /** Comparisons that wait to be written; beyond them new ones are dropped and counted. Default 10 000. */

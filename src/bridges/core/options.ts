@@ -7,6 +7,7 @@ import { type BreakerOptions, breakerDefaults } from "./breaker.ts";
 /** Why legacy answered a call that modern should have. */
 export const fallbackReasons = {
   FAILED: "modern failed",
+  REFUSED: "modern said that the request is bad",
   TIMEOUT: "modern did not answer by its deadline",
   BREAKER_OPEN: "modern failed too often of late, and is left alone for a while",
   NO_METHOD: "modern has no such method",
@@ -62,8 +63,12 @@ export interface CallComparison {
   readonly kind: "ab" | "aa";
   readonly answered: Side;
   readonly epoch: number;
-  /** What is not equal. */
+  /** What is not equal: at most so many, the worst first. */
   readonly fields: readonly FieldRecord[];
+  /** How many more are not equal. Absent: none. */
+  readonly more?: number | undefined;
+  /** How many values an exclusion left out. Absent: none. */
+  readonly excluded?: number | undefined;
   readonly legacy: SideObservation;
   readonly modern: SideObservation;
   /** ISO 8601. */

@@ -92,6 +92,14 @@ const realClock = {
   today: () => "2025-08-01",
 };
 
+/** A failure that throws at every look, also at the one for its class. */
+const untouchable = (): object => {
+  const throws = (): never => {
+    throw new Error("hands off");
+  };
+  return new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws, ownKeys: throws, getOwnPropertyDescriptor: throws });
+};
+
 /** A failure that fails whoever looks at it. */
 const hostile = {
   get code(): string {
@@ -207,6 +215,7 @@ describe("a caller whose shadow misbehaves", () => {
     ],
     ["rejects", () => Promise.reject(new Error("boom"))],
     ["rejects with 0", () => Promise.reject(0)],
+    ["rejects with what cannot be looked at", () => Promise.reject(untouchable())],
     [
       "rejects with an error that throws when it is looked at",
       () => Promise.reject(Object.setPrototypeOf(hostile, Error.prototype)),
@@ -764,6 +773,89 @@ describe("where modern answers", () => {
     await service.calculate(request());
     await service.$bridge.idle();
     expect([asked, countersOf(service).answered.modern]).toEqual([6, 2]);
+  });
+
+  const breaker = { callsMin: 3, failureRatio: 0.5, windowMs: 10_000, openMs: 1_000 };
+  const refusing = (failure: () => unknown): Pnl => ({ calculate: () => Promise.reject(failure()) });
+  const anError = (): Error => new Error("boom");
+
+  it.each<[string, () => unknown, Pnl, { reason: string; asked: number; failed: number; instead: number }]>([
+    [
+      "a request that modern calls bad counts against nobody, also where legacy answers it",
+      () => new SystemFailure("REFUSED", "trades must be a list", { code: "BAD_REQUEST" }),
+      good,
+      { reason: "REFUSED", asked: 0, failed: 0, instead: 0 },
+    ],
+    [
+      "a request that both systems refuse counts against nobody",
+      () => new SystemFailure("REFUSED", "no such book", { code: "NO_BOOK" }),
+      refusing(anError),
+      { reason: "FAILED", asked: 0, failed: 0, instead: 0 },
+    ],
+    [
+      "an error that legacy shares counts against nobody",
+      anError,
+      refusing(anError),
+      { reason: "FAILED", asked: 0, failed: 0, instead: 0 },
+    ],
+    [
+      "a refusal of what legacy answers counts against modern",
+      () => new SystemFailure("REFUSED", "no such book", { code: "NO_BOOK" }),
+      good,
+      { reason: "FAILED", asked: 5, failed: 3, instead: 5 },
+    ],
+    [
+      "a system that is down counts against modern, whatever legacy does",
+      () => new SystemFailure("DOWN", "went away"),
+      refusing(anError),
+      { reason: "FAILED", asked: 5, failed: 3, instead: 0 },
+    ],
+  ])("%s", async (_, failure, legacy, { reason, asked, failed, instead }) => {
+    const service = bridge<Pnl>({ legacy, modern: refusing(failure), plan: modernAnswers, answering: { breaker } });
+    for (let call = 0; call < 5; call++) await service.calculate(request()).catch(() => {});
+    await service.$bridge.idle();
+    expect(countersOf(service)).toMatchObject({
+      fellBack: failed === 0 ? { [reason]: 5 } : { [reason]: 3, BREAKER_OPEN: 2 },
+      modernAsked: asked,
+      modernFailed: failed,
+      answeredInstead: instead,
+    });
+  });
+
+  it("a bad request neither closes nor opens a breaker that lets one call try", async () => {
+    const clock = new TestClock();
+    let fails = anError;
+    const modern: Pnl = { calculate: () => Promise.reject(fails()) };
+    const service = bridge<Pnl>({ legacy: good, modern, plan: modernAnswers, answering: { breaker } }, { clock });
+    for (let call = 0; call < 3; call++) await service.calculate(request());
+    clock.advance(1_000);
+    fails = () => new SystemFailure("REFUSED", "bad", { code: "BAD_REQUEST" });
+    for (let call = 0; call < 3; call++) await service.calculate(request());
+    fails = anError;
+    for (let call = 0; call < 3; call++) await service.calculate(request());
+    await service.$bridge.idle();
+    expect(countersOf(service).fellBack).toEqual({ FAILED: 4, REFUSED: 3, BREAKER_OPEN: 2 });
+  });
+
+  it("an answer that comes late does not close a breaker that lets another call try", async () => {
+    const clock = new TestClock();
+    const waiting: { resolve: (answer: Answer) => void; reject: (failure: Error) => void }[] = [];
+    const modern: Pnl = { calculate: () => new Promise((resolve, reject) => waiting.push({ resolve, reject })) };
+    const answering = { breaker, timeoutMs: 60_000 };
+    const service = bridge<Pnl>({ legacy: good, modern, plan: modernAnswers, answering }, { clock });
+    const early = service.calculate(request());
+    const failing = [1, 2, 3].map(() => service.calculate(request()));
+    for (const call of waiting.slice(1)) call.reject(anError());
+    await Promise.all(failing);
+    clock.advance(1_000);
+    const trying = service.calculate(request());
+    waiting[0]?.resolve({ pnl: 6 });
+    await early;
+    await service.calculate(request());
+    expect([waiting.length, countersOf(service).fellBack]).toEqual([5, { FAILED: 3, BREAKER_OPEN: 1 }]);
+    waiting[4]?.resolve({ pnl: 6 });
+    await trying;
+    await service.$bridge.idle();
   });
 
   it("a breaker is a method's own", async () => {

@@ -7,7 +7,7 @@ import {
   type ServiceBridgeControl,
   type ServiceBridgeHost,
 } from "../core/bridge-core.ts";
-import type { CallContext, RunnerMethod, SideFunction } from "../core/call-runner.ts";
+import type { CallContext, RunnerMethod, SideFunction } from "../core/call.ts";
 import type { MethodOptions } from "../core/options.ts";
 import { isThenable } from "../core/thenable.ts";
 
@@ -42,7 +42,7 @@ export function bridgeServices<T extends object>(options: ServiceBridgeOptions<T
   for (const name of names) {
     const method = core.add(methodOf(options, name as MethodName<T>));
     bridged[name] = (...args: readonly unknown[]): unknown =>
-      core.run(method, args, keyOf === undefined ? nobody : keyFrom(keyOf, method, args), { source: "legacy", epoch: 0 });
+      core.run(core.begin(method, args, keyOf === undefined ? nobody : keyFrom(keyOf, method, args)));
   }
   const legacy = options.legacy as Record<string, unknown>;
   for (const name of others)

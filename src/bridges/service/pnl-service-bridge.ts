@@ -7,7 +7,7 @@ import type { CallKey } from "../../domain/migration/route.ts";
 import { type PnlMethod, type PnlService, pnlMethods, requestKeys } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import { BridgeCore, type BridgedMethod, type BridgeOptions, type ServiceBridgeHost } from "../core/bridge-core.ts";
-import type { CallContext, CallOutcome, RunnerMethod, SideFunction } from "../core/call-runner.ts";
+import type { CallContext, RunnerMethod, SideFunction } from "../core/call.ts";
 import type { MethodCounters } from "../core/counters.ts";
 import type { CallComparison, FallbackReason } from "../core/options.ts";
 import { projections } from "./projections.ts";
@@ -94,14 +94,14 @@ export class PnLServiceBridge {
     const known = this.#methods.get(method);
     if (known === undefined) throw unknownMethod(method);
     refuseUnknownKeys(method, request);
-    const outcome: CallOutcome = { source: "legacy", epoch: 0 };
     const owedBefore = this.#options.owed?.owedToLegacy();
-    const answer = this.#core.run(known, [this.#pinned(known, request as JsonValue)], key, outcome);
-    const { epoch } = outcome;
+    const call = this.#core.begin(known, [this.#pinned(known, request as JsonValue)], key);
+    const { epoch } = call.plan;
+    const answer = this.#core.run(call);
     this.#running.set(epoch, (this.#running.get(epoch) ?? 0) + 1);
     try {
       const value = (await answer) as AnswerOf<Method>;
-      const { source, fellBack } = outcome;
+      const { source, fellBack } = call;
       // What has reached legacy while it answered may not be in its answer.
       const owed = owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#options.owed?.owedToLegacy();
       const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...owed } : {};

@@ -9,15 +9,39 @@ export const failureClasses = {
 } as const;
 export type FailureClass = keyof typeof failureClasses;
 
-/** A failed call. `code` is the foreign system's own name for it, where it has one. */
+/** Whom a failure of a class blames. `unknown`: the request or the system, which the failure alone does not tell. */
+const blames: Readonly<Record<FailureClass, "system" | "unknown">> = {
+  REFUSED: "unknown",
+  TIMEOUT: "system",
+  DOWN: "system",
+  TOO_LARGE: "unknown",
+  GARBLED: "system",
+  BUSY: "system",
+};
+
+export interface FailureDetails {
+  /** The foreign system's own name for it. */
+  readonly code?: string;
+  readonly cause?: unknown;
+  /** The system said that the request is bad. Default: whether the code is BAD_REQUEST. */
+  readonly blamesRequest?: boolean;
+}
+
+/** A failed call. */
 export class SystemFailure extends Error {
   override readonly name = "SystemFailure";
   readonly failure: FailureClass;
   readonly code: string | undefined;
+  readonly blamesRequest: boolean;
 
-  constructor(failure: FailureClass, what: string, more: { readonly code?: string; readonly cause?: unknown } = {}) {
-    super(what, { cause: more.cause });
+  constructor(failure: FailureClass, what: string, { code, cause, blamesRequest }: FailureDetails = {}) {
+    super(what, { cause });
     this.failure = failure;
-    this.code = more.code;
+    this.code = code;
+    this.blamesRequest = blamesRequest ?? (failure === "REFUSED" && code === "BAD_REQUEST");
   }
 }
+
+/** A bad request says nothing about the health of a system that refuses it. */
+export const blameOf = ({ failure, blamesRequest }: SystemFailure): "request" | "system" | "unknown" =>
+  blamesRequest ? "request" : blames[failure];

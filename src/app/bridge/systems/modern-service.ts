@@ -110,8 +110,7 @@ export class ModernEngineService implements PnlService {
   async #run(request: PinnedWorld & PositionFilter): Promise<PnlRun> {
     checkObject(request);
     const { method = "fifo", asOf, marks } = request;
-    if (this.#world === undefined)
-      throw new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
+    if (this.#world === undefined) throw noLedgers();
     if (!methods.includes(method)) throw refused(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
     if (asOf !== undefined) refusing(() => readAsOf(asOf), "asOf ");
     for (const name of ["book", "symbol"] as const)
@@ -133,6 +132,8 @@ export function givenMarks(marks: unknown): readonly GivenMark[] {
 
 const refused = (why: string, cause?: unknown): SystemFailure =>
   new SystemFailure("REFUSED", why, { code: "BAD_REQUEST", ...(cause === undefined ? {} : { cause }) });
+export const noLedgers = (): SystemFailure =>
+  new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
