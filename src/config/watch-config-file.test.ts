@@ -118,18 +118,6 @@ test("what changed between reading and watching is told; what did not is not", a
   expect([behind.phases, level.phases]).toEqual([["shadow_mode"], []]);
 });
 
-test("where nothing is said to be current, what the file says at first is", async () => {
-  const { path } = newDesk();
-  writeFileSync(path, phase("shadow_mode"));
-  const phases: string[] = [];
-  const onBad = () => phases.push("bad");
-  stops.push(watchConfigFile(path, { onChange: ({ plan }) => phases.push(plan.phase), onBad, pollMs: 50 }));
-  await pause(1_000);
-  writeFileSync(path, phase("read_only"));
-  await until(() => phases.length > 0);
-  expect(phases).toEqual(["read_only"]);
-});
-
 test("a comment is no change", async () => {
   const { path, watched } = newDesk();
   writeFileSync(path, phase("read_only"));
