@@ -6,6 +6,8 @@ export const safe = Number.MAX_SAFE_INTEGER;
 /** 10^0 … 10^15: every power of ten that is useful below `safe`. */
 export const tens: Float64Array = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 
+const [noCoefficients, noScales] = [new Float64Array(0), new Uint8Array(0)];
+
 /**
  * Exact decimals as a column: a safe whole number and its decimal places each, 9 bytes a value. What does not fit (more than
  * 15 digits, say) stands in `wide` instead, and its coefficient here is NaN; so nothing overflows and nothing is rounded.
@@ -14,11 +16,16 @@ export const tens: Float64Array = Float64Array.from({ length: 16 }, (_, exponent
 export class DecimalColumn {
   coefficient: Float64Array;
   scale: Uint8Array;
-  readonly wide = new Map<number, Decimal>();
+  #wide: Map<number, Decimal> | undefined;
 
   constructor(capacity: number) {
-    this.coefficient = new Float64Array(capacity);
-    this.scale = new Uint8Array(capacity);
+    this.coefficient = capacity === 0 ? noCoefficients : new Float64Array(capacity);
+    this.scale = capacity === 0 ? noScales : new Uint8Array(capacity);
+  }
+
+  get wide(): Map<number, Decimal> {
+    this.#wide ??= new Map();
+    return this.#wide;
   }
 
   set(index: number, { coefficient, scale }: Decimal): void {

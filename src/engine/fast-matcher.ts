@@ -72,7 +72,8 @@ export class FastMatcher implements Matcher {
       const itsPriceScale = priceScales[at] as number;
       if (itsQuantityScale > quantityScale || itsPriceScale > priceScale) {
         matches.length = matchCount;
-        this.#keep(head, tail, held, openQuantity, cash);
+        this.#keep(head, tail, held, openQuantity);
+        this.#cash += BigInt(cash);
         cash = 0;
         const grew = this.#growScales(itsQuantityScale, itsPriceScale);
         [quantityScale, priceScale, openQuantity] = [this.#quantityScale, this.#priceScale, this.#openQuantity];
@@ -132,16 +133,16 @@ export class FastMatcher implements Matcher {
       }
     }
     matches.length = matchCount;
-    this.#keep(head, tail, held, openQuantity, cash);
+    this.#keep(head, tail, held, openQuantity);
+    this.#cash += BigInt(cash);
     return at;
   }
 
-  #keep(head: number, tail: number, side: number, openQuantity: number, cash: number): void {
+  #keep(head: number, tail: number, side: number, openQuantity: number): void {
     this.#head = head;
     this.#tail = tail;
     this.#side = side;
     this.#openQuantity = openQuantity;
-    this.#cash += BigInt(cash);
   }
 
   /** Moves the lots to the front where at least half of the room is behind the head, else doubles the room: constant time a lot. */

@@ -3,7 +3,7 @@ import { firstWhere } from "../base/search.ts";
 import { AverageMatcher } from "./average-matcher.ts";
 import { grown } from "./decimal-column.ts";
 import { FastMatcher } from "./fast-matcher.ts";
-import type { Matcher, Method, Standing } from "./matcher.ts";
+import { type Matcher, type Method, noIndices, type Standing } from "./matcher.ts";
 import { endOfDay, Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
@@ -25,7 +25,7 @@ export class Lane {
   readonly #trades: TradeColumns;
   readonly #index: number;
   /** Trades in matching order; the first `#applied` have been matched. */
-  #order: Int32Array = new Int32Array(0);
+  #order: Int32Array = noIndices;
   #length = 0;
   #applied = 0;
   /** Trades older than the newest one matched here, in order; they wait for `rematch`. */
@@ -42,6 +42,16 @@ export class Lane {
   /** Trades in matching order. */
   get order(): Int32Array {
     return this.#order.subarray(0, this.#length);
+  }
+
+  /** How many trades the lane has. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The trade at a place of the matching order. */
+  tradeAt(place: number): number {
+    return this.#order[place] as number;
   }
 
   /**
@@ -87,7 +97,7 @@ export class Lane {
     while (this.#applied < this.#length) {
       const from = this.#applied;
       const until = endOfDay(this.#trades, this.#order, from, Math.min(from + runLength, this.#length));
-      run.fill(this.#trades, this.#order, from, until);
+      run.fill(this.#trades, this.#order.subarray(from, until));
       this.#match(run, this.#trades.day[this.#order[from] as number] as number, 0, until - from);
     }
   }

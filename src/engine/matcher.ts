@@ -49,6 +49,9 @@ export interface Matcher {
 /** Room for matches where `length` are not enough. A lane of few trades, as most options are, must stay small. */
 export const roomAfter = (length: number): number => Math.max(4, 2 * length);
 
+/** Shared by what is empty: a desk has many lanes of one trade, and an array of its own costs more than its values. */
+export const noIndices = new Int32Array(0);
+
 /**
  * Closing quantities paired with the lots they close, in the order in which they were consumed: 17 bytes each. Prices are
  * those of the trades, so they are not repeated; under average cost `openPrice` holds the average at that moment.
@@ -56,8 +59,8 @@ export const roomAfter = (length: number): number => Math.max(4, 2 * length);
 export class MatchLog {
   length = 0;
   /** Index of the opening trade; -1 under average cost. */
-  open = new Int32Array(0);
-  close = new Int32Array(0);
+  open = noIndices;
+  close = noIndices;
   readonly quantity = new DecimalColumn(0);
   readonly openPrice: (Fraction & { readonly rounded?: true })[] = [];
 

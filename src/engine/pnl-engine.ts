@@ -32,6 +32,8 @@ export class PnlEngine {
   /** Trades that were left out as later than `asOfUs`. */
   afterAsOf = 0;
   readonly #lanes: Lane[] = [];
+  /** By lane, while a block is taken: its next place in the run. Otherwise zero. */
+  #next = new Int32Array(0);
   #fed = 0;
 
   constructor(trades: TradeColumns, options: PnlEngineOptions) {
@@ -55,7 +57,7 @@ export class PnlEngine {
     const run = new Run(Math.min(order.length, blockLength));
     for (let from = 0; from < order.length; ) {
       const end = endOfDay(this.trades, order, from, Math.min(from + blockLength, order.length));
-      this.#takeBlock(run, order, from, end, late);
+      this.#takeBlock(run, order.subarray(from, end), late);
       from = end;
     }
     this.#fed = until;
@@ -63,26 +65,32 @@ export class PnlEngine {
     return late.sort((a, b) => a - b);
   }
 
-  /** Copies a block of trades of one day out, lane by lane, and lets each lane take its part. */
-  #takeBlock(run: Run, order: Int32Array, from: number, until: number, late: number[]): void {
+  /** Copies a block of trades of one day out, lane by lane, and lets each lane take its part. Looks only at lanes of the block. */
+  #takeBlock(run: Run, block: Int32Array, late: number[]): void {
     const { lane: laneOf } = this.trades;
-    const next = new Int32Array(this.#lanes.length);
-    for (let at = from; at < until; at++) (next[laneOf[order[at] as number] as number] as number) += 1;
+    if (this.#next.length < this.#lanes.length) this.#next = new Int32Array(this.#lanes.length * 2);
+    const next = this.#next;
+    const touched: number[] = [];
+    for (let at = 0; at < block.length; at++) {
+      const lane = laneOf[block[at] as number] as number;
+      if (next[lane] === 0) touched.push(lane);
+      next[lane] = (next[lane] as number) + 1;
+    }
     let end = 0;
-    for (let lane = 0; lane < next.length; lane++) {
+    for (const lane of touched) {
       const count = next[lane] as number;
       next[lane] = end;
       end += count;
     }
-    run.fill(this.trades, order, from, until, next);
-    const day = this.trades.day[order[from] as number] as number;
+    run.fill(this.trades, block, next);
+    const day = this.trades.day[block[0] as number] as number;
     let begin = 0;
-    for (let lane = 0; lane < next.length; lane++) {
+    for (const lane of touched) {
       const stop = next[lane] as number;
-      if (stop === begin) continue;
       const taken = (this.#lanes[lane] as Lane).take(run, day, begin, stop);
       for (let at = begin; at < taken; at++) late.push(run.trade[at] as number);
       begin = stop;
+      next[lane] = 0;
     }
   }
 

@@ -21,12 +21,12 @@ export class Run {
     this.priceScale = new Uint8Array(capacity);
   }
 
-  /** Copies the trades `order[from]` up to `order[until]`, one behind the other; or, where `next` gives a place for each lane, lane by lane. */
-  fill(trades: TradeColumns, order: Int32Array, from: number, until: number, next?: Int32Array): void {
+  /** Copies the trades of `order` one behind the other; or, where `next` gives a place for each lane, lane by lane. */
+  fill(trades: TradeColumns, order: Int32Array, next?: Int32Array): void {
     const { lane, side, quantity, price } = trades;
-    for (let at = from; at < until; at++) {
+    for (let at = 0; at < order.length; at++) {
       const trade = order[at] as number;
-      let place = at - from;
+      let place = at;
       if (next !== undefined) {
         const itsLane = lane[trade] as number;
         place = next[itsLane] as number;

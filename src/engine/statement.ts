@@ -139,18 +139,20 @@ export function* closesOf(
 function statementLanes(engine: PnlEngine): readonly StatementLane[] {
   const { trades, lanes } = engine;
   const siblings = new Map<string, LaneTrades[]>();
+  const multipliers = new Map<string, Fraction>();
   const fees = engine.fees();
   const found: StatementLane[] = [];
   for (const [index, instrument] of trades.instruments.entries()) {
     const lane = lanes[index];
-    if (lane === undefined || lane.order.length === 0) continue;
+    if (lane === undefined || lane.length === 0) continue;
     const name = instrument.instrument ?? `\u0000${instrument.symbol}`;
     const ofName = siblings.get(name) ?? [];
     siblings.set(name, ofName);
     const itsTrades: LaneTrades = { lane, trades, closes: lane.closes() };
     ofName.push(itsTrades);
-    const multiplier = parseFraction(instrument.multiplier);
+    const multiplier = multipliers.get(instrument.multiplier) ?? parseFraction(instrument.multiplier);
     assert(multiplier !== undefined, "an instrument's multiplier is a number");
+    multipliers.set(instrument.multiplier, multiplier);
     found.push({ ...itsTrades, instrument, fees: fees[index] ?? zero, multiplier, siblings: ofName });
   }
   return found.sort(
@@ -276,7 +278,7 @@ function lastTradeOf(siblings: readonly LaneTrades[], day: number): Mark | undef
   for (const { lane, trades, closes } of siblings) {
     const close = closes[firstWhere(closes.length, (place) => (closes[place] as DayClose).day > day) - 1];
     if (close === undefined) continue;
-    const trade = lane.order[close.applied - 1] as number;
+    const trade = lane.tradeAt(close.applied - 1);
     const atUs = trades.timeUs[trade] as number;
     if (last === undefined || atUs > last.atUs || (atUs === last.atUs && trade > last.trade))
       last = { price: priceOf(trades, trade), kind: "last_trade", atUs, trade };

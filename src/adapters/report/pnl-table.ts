@@ -96,7 +96,9 @@ function refusals(quarantine: readonly Quarantined[]): readonly string[] {
 
 /** Lines of columns, two spaces apart; figures to the right, texts to the left. */
 function align(rows: readonly (readonly string[])[], textColumns: ReadonlySet<number>): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    rows.reduce((widest, row) => Math.max(widest, displayWidth(row[column] ?? "")), 0),
+  );
   return rows.map((row) =>
     row
       .map((cell, column) => (textColumns.has(column) ? padEnd(cell, widths[column] ?? 0) : padStart(cell, widths[column] ?? 0)))

@@ -86,6 +86,16 @@ it("counts every row that was refused or noted, also those beyond the limit of a
   expect(text).toMatch(/150000 rows refused .*… and 149998 more.*ZERO_PRICE × 2500/s);
 });
 
+it("prints a table of any number of positions", () => {
+  const row = { symbol: "A", instrument: null, quantity: "1", averagePrice: "1", realized: "0", unrealized: "0", fees: "0" };
+  const position = { ...row, mark: "1", markKind: "given", multiplier: "1", currency: "USD", lots: [] } as const;
+  const positions = Array.from({ length: 200_000 }, () => position);
+  const input = { files: 1, rows: 200_000, accepted: 200_000, duplicates: 0 };
+  const totals = { unmarked: [], untranslated: [] };
+  const pnl = { method: "fifo", asOf: null, dayRule: "calendar", positions, totals, quarantine: [], notes: [], input };
+  expect(renderPnlTable(pnl, { colour: false }).split("\n").length).toBeGreaterThan(200_000);
+});
+
 describe("the table", () => {
   it("says what differs, where and why, worst first", () => {
     expect(`\n${table(sample)}\n`).toMatchInlineSnapshot(`
