@@ -6,6 +6,7 @@ export {
   type FieldDifference,
   Sightings,
 } from "./answers.ts";
+export { judgeNumbers } from "./judgement.ts";
 export type { ComparisonOptions, Conversion, Tolerance } from "./options.ts";
 export { comparisonDefaults, flatHasNoAveragePrice, pointsToMoney, tolerancesFrom, unpricedDayHasNoValue } from "./options.ts";
 export type {

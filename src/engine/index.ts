@@ -33,3 +33,4 @@ export {
   TradeIntake,
   tradeIdentity,
 } from "./trade-intake.ts";
+export { zeroPriceLotsOf } from "./zero-price-lots.ts";

@@ -98,6 +98,8 @@ export interface StatementOptions {
   readonly marks: MarkBook | "last_trade" | "none";
   /** The trading day that the positions are valued on. */
   readonly asOfDay: number;
+  /** Days that have rows besides those of trades and marks. */
+  readonly days?: readonly number[];
   /** Which lots carry the time they were opened: those of trades that came with one. */
   readonly openedAt: (trade: number) => boolean;
 }
@@ -136,7 +138,7 @@ export function* closesOf(
 }
 
 /** The lanes that traded, by symbol and book. */
-function statementLanes(engine: PnlEngine): readonly StatementLane[] {
+export function statementLanes(engine: PnlEngine): readonly StatementLane[] {
   const { trades, lanes } = engine;
   const siblings = new Map<string, LaneTrades[]>();
   const multipliers = new Map<string, Fraction>();
@@ -166,7 +168,7 @@ interface LaneTrades {
   readonly closes: readonly DayClose[];
 }
 
-interface StatementLane extends LaneTrades {
+export interface StatementLane extends LaneTrades {
   readonly instrument: Instrument;
   readonly fees: Fraction;
   readonly multiplier: Fraction;
@@ -260,15 +262,15 @@ function* dailyRows(
 }
 
 /** Every day on which anything traded or has a mark, and the day of valuation; oldest first. */
-function statementDays(lanes: readonly StatementLane[], { marks, asOfDay }: StatementOptions): number[] {
-  const days = new Set<number>([asOfDay]);
+function statementDays(lanes: readonly StatementLane[], { marks, asOfDay, days: more = [] }: StatementOptions): number[] {
+  const days = new Set<number>([asOfDay, ...more]);
   for (const { closes } of lanes) for (const { day } of closes) days.add(day);
   if (typeof marks === "object") for (const day of marks.days) if (day <= asOfDay) days.add(day);
   return [...days].sort((a, b) => a - b);
 }
 
 /** The mark of a lane's instrument on a day. A last traded price is that of the instrument, in whatever book it traded. */
-function markOf({ instrument, siblings }: StatementLane, day: number, { marks }: StatementOptions): Mark | undefined {
+export function markOf({ instrument, siblings }: StatementLane, day: number, { marks }: StatementOptions): Mark | undefined {
   if (marks === "none") return undefined;
   return typeof marks === "object" ? marks.on(instrument, day) : lastTradeOf(siblings, day);
 }

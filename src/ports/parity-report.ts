@@ -26,8 +26,35 @@ export interface ParityReport {
   readonly method?: string;
   readonly input?: InputCounts;
   readonly notes?: readonly Note[];
+  /** What legacy was not asked for because its stored results end before it: then the report is not ok. */
+  readonly notCompared?: readonly NotCompared[];
+  /** What rests on lots that were opened at a price of 0, by the modern engine; added likewise. */
+  readonly zeroPriceLots?: ZeroPriceLots;
   /** What the desk's own symbol translators would have made of the symbols; added likewise. */
   readonly legacySymbols?: LegacySymbols;
+}
+
+export interface NotCompared {
+  readonly kind: "daily" | "snapshot";
+  readonly tradingDays: readonly string[];
+  readonly why: string;
+}
+
+/**
+ * P&L in money that rests on lots opened at a price of 0: mostly start-of-day positions whose cost is in no file. Two
+ * systems that agree on it agree on a guess.
+ */
+export interface ZeroPriceLots {
+  readonly positions: readonly {
+    readonly book?: string;
+    readonly symbol: string;
+    readonly currency: string;
+    readonly realized: string;
+    /** Null where such lots are open and have no mark. */
+    readonly unrealized: string | null;
+  }[];
+  /** By currency: what rests on such lots, and the whole; realized + unrealized. */
+  readonly totals: Readonly<Record<string, { readonly resting: string; readonly total: string }>>;
 }
 
 /** By `view`, one of the desk's translators. Symbols are as in the ledgers, instruments canonical names. */
@@ -63,6 +90,8 @@ export interface ParityRow {
   readonly verdict: Verdict;
   /** A code; null where it is not known, or where there is nothing to explain. */
   readonly cause: string | null;
+  /** Where no single rule gives legacy's figure: all that do together; `cause` is the first of them. */
+  readonly causes?: readonly string[];
   readonly rounded?: true;
   /** Of a row missing on one side: the other side's values by field. */
   readonly present?: Readonly<Record<string, string | null>>;

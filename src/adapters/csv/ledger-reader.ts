@@ -25,6 +25,13 @@ export interface LedgerOptions {
   readonly describe: Describe;
   /** Match across books, for a comparison with a system that knows none. */
   readonly netBooks?: boolean;
+  /** Count rows that stand in an earlier file too, as a system does that compares no files. */
+  readonly keepRepeated?: boolean;
+  /**
+   * Leave out the rows of a file, by its index, from this many on, as a system does that gave the file up
+   * there.
+   */
+  readonly rowsTaken?: ReadonlyMap<number, number>;
   /** Told after each chunk. */
   readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
 }
@@ -112,6 +119,7 @@ class LedgerReader {
   /** Of the file being read. */
   #file = 0;
   #line = 0;
+  #rowsLeft = Number.POSITIVE_INFINITY;
   #fileDay: number | undefined;
   #at = columnPlaces(ledgerColumns);
   #columnCount = 0;
@@ -124,7 +132,7 @@ class LedgerReader {
     this.#options = options;
     this.#chunkBytes = chunkBytes;
     this.#files = namesOf(paths);
-    const { describe, dayRule, netBooks = false } = options;
+    const { describe, dayRule, netBooks = false, keepRepeated = false } = options;
     const placeOf = (trade: number): string => `${this.#files[this.#trades.file[trade] as number]}:${this.#trades.line[trade]}`;
     this.#intake = new TradeIntake({
       describe,
@@ -133,7 +141,7 @@ class LedgerReader {
       onNote: (code, why) => this.#note(code, why),
       capacity: 1 << 14,
       // One file cannot repeat another's rows, so a single big one need not be remembered row by row.
-      ...(paths.length > 1 ? { placeOf } : {}),
+      ...(paths.length > 1 && !keepRepeated ? { placeOf } : {}),
     });
     this.#trades = this.#intake.trades;
   }
@@ -143,6 +151,7 @@ class LedgerReader {
     for (const [index, path] of this.#paths.entries()) {
       this.#file = index;
       this.#line = 0;
+      this.#rowsLeft = this.#options.rowsTaken?.get(index) ?? Number.POSITIVE_INFINITY;
       this.#fileDay = dayInName(path);
       await this.#readFile(path, (bytes) => {
         bytesDone += bytes;
@@ -257,6 +266,8 @@ class LedgerReader {
   }
 
   #readRow(bytes: Uint8Array, from: number): void {
+    this.#rowsLeft -= 1;
+    if (this.#rowsLeft < 0) return;
     this.#rows += 1;
     const refusal = this.#parseRow();
     if (refusal === undefined) {
@@ -441,6 +452,7 @@ class LedgerReader {
   }
 
   #tooLong(bytes: Uint8Array, from: number, to: number): void {
+    this.#rowsLeft -= 1;
     this.#rows += 1;
     this.#refuse(["LINE_TOO_LONG", `the line is longer than ${lineBytesMax} bytes`], RowFields.excerpt(bytes, from, to));
   }

@@ -2,7 +2,19 @@ import { plain } from "../../base/plain-text.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
 import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
-import { counted, dayRuleWords, legacySymbolWords, summaryLine, tradeWords, words, worstFirst } from "./reading.ts";
+import {
+  causeWords,
+  counted,
+  dayRuleWords,
+  legacySymbolWords,
+  notComparedWords,
+  summaryLine,
+  tradeWords,
+  words,
+  worstFirst,
+  zeroPriceWarning,
+  zeroPriceWords,
+} from "./reading.ts";
 import { figure } from "./text.ts";
 
 /** The most comparisons that the page lists, worst first; the JSON beside it has all of them. */
@@ -28,6 +40,9 @@ export function renderParityPage(report: ParityReport): string {
 <header>
 <h1><span class="${report.ok ? "equal" : "diverged"}">${report.ok ? "In parity" : "Not in parity"}</span> ${escapeHtml(report.legacy.system)} <small>(legacy)</small> and ${escapeHtml(report.modern.system)} <small>(modern)</small></h1>
 <p>${escapeHtml(summaryLine(report))}</p>
+${zeroPriceWords(report.zeroPriceLots)
+  .map((line) => `<p class="warning">${escapeHtml(line)}</p>`)
+  .join("")}
 <ul class="counts">${Object.entries(report.verdicts)
     .map(([verdict, count]) => `<li class="${escapeHtml(verdict)}"><b>${count}</b> ${words[verdict as Verdict]}</li>`)
     .join("")}</ul>
@@ -48,18 +63,22 @@ export function renderParityPage(report: ParityReport): string {
     .map((name) => `<th scope="col">${name}</th>`)
     .join("")}</tr></thead>
 <tbody>
-${rows.slice(0, pageRowsMax).map(rowHtml).join("\n")}
+${rows
+  .slice(0, pageRowsMax)
+  .map((row) => rowHtml(row, report))
+  .join("\n")}
 </tbody>
 </table>
 </div>
 </section>
-${invariants(report)}${facts(report)}${refused(report.legacy)}${refused(report.modern)}${quarantine(report)}${legacyNames(report)}</main>
+${list("not-compared", "Not compared", notComparedWords(report))}${invariants(report)}${facts(report)}${refused(report.legacy)}${refused(report.modern)}${quarantine(report)}${legacyNames(report)}</main>
 </body>
 </html>
 `;
 }
 
-function rowHtml(row: ParityRow): string {
+function rowHtml(row: ParityRow, { zeroPriceLots }: ParityReport): string {
+  const warning = row.kind === "position" ? zeroPriceWarning(zeroPriceLots, row.key) : undefined;
   const cells = [
     words[row.verdict],
     row.kind,
@@ -68,7 +87,7 @@ function rowHtml(row: ParityRow): string {
     escapeHtml(row.key.tradingDay ?? ""),
     escapeHtml(row.field),
     ...[row.legacy, row.modern, row.difference, row.tolerance].map(number),
-    escapeHtml(`${row.cause ?? ""}${tradeWords(row)}${presentWords(row)}`.replace(/^ · /, "")),
+    escapeHtml(`${causeWords(row)}${tradeWords(row)}${presentWords(row)}${warning ? ` · ${warning}` : ""}`.replace(/^ · /, "")),
   ];
   const html = cells.map((cell) => (cell.startsWith("<t") ? cell : `<td>${cell}</td>`)).join("");
   return `<tr class="${row.verdict} ${row.kind}${agrees(row.verdict) ? " agrees" : ""}">${html}</tr>`;
@@ -157,6 +176,7 @@ h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.5rem 0 .5
 .counts { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; padding: 0; list-style: none; }
 .equal, .within_tolerance { --mark: var(--good); } .diverged, .error { --mark: var(--bad); } .not_comparable { --mark: var(--warn); }
 h1 span, .counts li, tr > td:first-child { color: var(--mark); }
+.warning { color: var(--warn); font-weight: 600; }
 fieldset { border: 0; padding: 0; margin: 0 0 .5rem; display: flex; gap: 1rem; flex-wrap: wrap; } legend { float: left; }
 .scroll { overflow: auto; max-height: 75vh; border: 1px solid var(--line); } .scroll:focus-visible { outline: 2px solid; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; } caption { text-align: left; padding: .3rem .6rem; }

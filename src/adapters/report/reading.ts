@@ -5,7 +5,7 @@ import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { Note } from "../../ports/ledger.ts";
-import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
+import type { ParityReport, ParityRow, ZeroPriceLots } from "../../ports/parity-report.ts";
 import { figure } from "./text.ts";
 
 /** How a person reads a report, on a terminal and on a page: the worst first, one mark a verdict, one line to paste into a chat. */
@@ -80,6 +80,8 @@ export function summaryLine(report: ParityReport): string {
   for (const side of [legacy, modern])
     if (side.errors.length > 0) rest.push(`${side.errors.length} refused by ${plain(side.system)}`);
   if (quarantine.length > 0) rest.push(`${findingCount(quarantine)} quarantined`);
+  const days = new Set(report.notCompared?.flatMap(({ tradingDays }) => tradingDays));
+  if (days.size > 0) rest.push(`${counted(days.size, "day")} not compared`);
   return `parity: ${of === 0 ? "nothing to compare" : parts.join(", ")} · ${rest.join(" · ")}`;
 }
 
@@ -92,8 +94,28 @@ export const counted = (count: number, noun: string): string => `${count} ${noun
 
 /** What a row has to say beyond its two values. */
 export function findingWords(row: ParityRow): string {
-  const cause = row.cause === null ? "" : ` · ${row.cause}`;
-  return `${differenceWords(row)}${cause}${tradeWords(row)}`;
+  return [differenceWords(row), causeWords(row)].filter((text) => text !== "").join(" · ") + tradeWords(row);
+}
+
+/** The cause of a row, or the rules that give legacy's figure together; empty where none is known. */
+export const causeWords = ({ cause, causes }: ParityRow): string => causes?.join(" and ") ?? cause ?? "";
+
+/** A line for each kind of rows of which days were not compared. */
+export const notComparedWords = ({ notCompared = [] }: ParityReport): readonly string[] =>
+  notCompared.map(({ kind, tradingDays, why }) => `${kind} rows of ${tradingDays.map(plain).join(", ")}: ${plain(why)}`);
+
+/** A line for each currency: how much of the P&L rests on lots opened at a price of 0. */
+export const zeroPriceWords = (lots: ZeroPriceLots | undefined): readonly string[] =>
+  Object.entries(lots?.totals ?? {}).map(
+    ([currency, { resting, total }]) =>
+      `warning: ${figure(resting)} of ${figure(total)} ${plain(currency)} P&L rests on lots opened at a price of 0, of unknown cost`,
+  );
+
+/** The same of one position; undefined where nothing of it does. */
+export function zeroPriceWarning(lots: ZeroPriceLots | undefined, key: ParityRow["key"]): string | undefined {
+  const found = lots?.positions.find(({ book, symbol }) => book === key.book && symbol === key.symbol);
+  if (found === undefined) return undefined;
+  return `warning: rests on lots opened at a price of 0: realized ${figure(found.realized)}, unrealized ${figure(found.unrealized)}`;
 }
 
 function differenceWords(row: ParityRow): string {

@@ -6,16 +6,20 @@ import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
 import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
 import type { PositionReading } from "./reading.ts";
 import {
+  causeWords,
   counted,
   dayRuleWords,
   findingWords,
   legacySymbolWords,
+  notComparedWords,
   noteCounts,
   positionsOf,
   shownValue,
   summaryLine,
   tradeWords,
   worstFirst,
+  zeroPriceWarning,
+  zeroPriceWords,
 } from "./reading.ts";
 import { displayWidth, figure, padEnd, padStart, shorten } from "./text.ts";
 
@@ -52,7 +56,7 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
     hidden > 0 ? [paint("dim", `… and ${hidden} more ${what}; --json and --out list all`)] : [];
 
   const sections: readonly (readonly string[])[] = [
-    [...headline(report)],
+    [...headline(report), ...zeroPriceWords(report.zeroPriceLots).map((line) => paint("yellow", line))],
     differing.length === 0
       ? []
       : [
@@ -73,13 +77,14 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
       : [
           title(paint, `${counted(agreeing.length, "position")} agreeing`),
           ...(head ?? []),
-          ...good.flat(),
+          ...good.flatMap((line, index) => [...line, ...warnings(agreeing[index], report, paint)]),
           ...more(agreeing.length - good.length, "agreeing"),
         ],
     [
       ...incomparable(daily).map((line) => paint("yellow", line)),
       ...(daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agreeing`)]),
     ],
+    section(notComparedWords(report), rowsMax, "not compared"),
     [...drifts(report), ...refusals(report, rowsMax)],
     section(legacySymbolWords(report), rowsMax, "what the desk's own symbol translators would have made of these symbols"),
     [paint(report.ok ? "green" : "red", summaryLine(report))],
@@ -191,7 +196,12 @@ function findings(position: PositionReading | undefined, report: ParityReport, p
             : `${indent}realized + unrealized${invariant.holds ? ", within tolerance" : ""}: legacy ${figure(invariant.legacy)}, modern ${figure(invariant.modern)}`,
         ),
       );
-  return lines;
+  return [...lines, ...warnings(position, report, paint)];
+}
+
+function warnings(position: PositionReading | undefined, { zeroPriceLots }: ParityReport, paint: Paint): string[] {
+  const warning = position && zeroPriceWarning(zeroPriceLots, position.key);
+  return warning === undefined ? [] : [paint("yellow", `${indent}${warning}`)];
 }
 
 /** Daily figures that cannot be compared, counted by cause: they come by the hundred, each for the same reason. */
@@ -213,7 +223,7 @@ function alignDays(rows: readonly ParityRow[], paint: Paint, width: number): str
     figure(row.legacy),
     figure(row.modern),
     figure(row.difference),
-    `${row.cause ?? ""}${tradeWords(row)}`,
+    `${causeWords(row)}${tradeWords(row)}`,
   ]);
   const widths = head.map((_, column) => Math.max(...[head, ...cells].map((line) => displayWidth(line[column] ?? ""))));
   const isFigure = (column: number): boolean => column >= 4 && column <= 6;

@@ -2,6 +2,7 @@ export { openSqliteControlStore, type SqliteControlOptions, sqliteControlDefault
 export { openSqliteEvidenceStore, type SqliteEvidenceOptions, sqliteEvidenceDefaults } from "./evidence-store.ts";
 export type {
   LegacyDatabase,
+  LegacyTable,
   Missing,
   ReadOptions,
   StoredDay,

@@ -1,4 +1,6 @@
-/** Reads the legacy desk's own `pnl_tracker.db`, which it may be writing at this moment, and changes nothing there. */
+/**
+ * Reads the legacy desk's own `pnl_tracker.db`, also while the desk is writing it, and changes nothing there.
+ */
 import type Database from "better-sqlite3";
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import { badDatabase, readSnapshot } from "./snapshot.ts";
@@ -14,8 +16,12 @@ export interface LegacyDatabase {
   readonly endOfDay: readonly StoredDay[];
   /** Of each instrument the one that was stored last. */
   readonly snapshots: readonly StoredSnapshot[];
-  /** Those of type EOD. */
+  /** Those of type EOD, in letters of any case. */
   readonly positionSnapshots: readonly StoredPositionSnapshot[];
+  /** Types of position snapshots that are neither EOD nor SOD, and how many rows each has. */
+  readonly otherSnapshots: ReadonlyMap<string, number>;
+  /** Tables that have the columns which their rows need; the others give no rows. */
+  readonly tables: ReadonlySet<LegacyTable>;
   /** Without `columns` the whole table is missing. A table that lacks a needed column gives no rows. */
   readonly missing: readonly Missing[];
 }
@@ -109,10 +115,10 @@ const shapes = {
   },
 } as const satisfies Record<string, Shape>;
 
-type Table = keyof typeof shapes;
-type Field<T extends Table> = keyof (typeof shapes)[T]["needed"] | keyof (typeof shapes)[T]["further"];
+export type LegacyTable = keyof typeof shapes;
+type Field<T extends LegacyTable> = keyof (typeof shapes)[T]["needed"] | keyof (typeof shapes)[T]["further"];
 /** `rowid` is null where the table has none (a view). */
-type Row<T extends Table> = { readonly [field in Field<T> | "rowid"]: string | null };
+type Row<T extends LegacyTable> = { readonly [field in Field<T> | "rowid"]: string | null };
 
 export type StoredTrade = Row<"processed_trades">;
 export type StoredPosition = Row<"positions">;
@@ -126,31 +132,40 @@ class Reader {
   readonly #rowsMax: number;
   readonly #missing: Missing[] = [];
   /** Lower-case names of the columns that are there, by table: SQLite does not tell cases apart, and the desk's versions drift. */
-  readonly #columns = new Map<Table, ReadonlySet<string>>();
+  readonly #columns = new Map<LegacyTable, ReadonlySet<string>>();
 
   constructor(database: Database.Database, path: string, rowsMax: number) {
     this.#database = database;
     this.#path = path;
     this.#rowsMax = rowsMax;
-    for (const table of Object.keys(shapes) as Table[]) this.#survey(table);
+    for (const table of Object.keys(shapes) as LegacyTable[]) this.#survey(table);
   }
 
   read(): LegacyDatabase {
     if (!this.#usable("processed_trades"))
       throw badDatabase(this.#path, `the database lacks ${this.#missing.map(named).join("; ")}`);
     const latest = new Map<string | null, StoredSnapshot>();
-    for (const row of this.#rows("pnl_snapshots")) latest.set(row.instrumentName, row);
+    for (const row of this.#rows("pnl_snapshots")) latest.set(row.instrumentName?.trim() ?? null, row);
+    const positionSnapshots: StoredPositionSnapshot[] = [];
+    const otherSnapshots = new Map<string, number>();
+    for (const row of this.#rows("position_snapshots")) {
+      const type = row.snapshotType?.trim().toUpperCase() ?? "NULL";
+      if (type === "EOD") positionSnapshots.push(row);
+      else if (type !== "SOD") otherSnapshots.set(type, (otherSnapshots.get(type) ?? 0) + 1);
+    }
     return {
       trades: [...this.#rows("processed_trades")],
       positions: [...this.#rows("positions")],
       endOfDay: [...this.#rows("eod_pnl")],
       snapshots: [...latest.values()],
-      positionSnapshots: [...this.#rows("position_snapshots")].filter(({ snapshotType }) => snapshotType === "EOD"),
+      positionSnapshots,
+      otherSnapshots,
+      tables: new Set((Object.keys(shapes) as LegacyTable[]).filter((table) => this.#usable(table))),
       missing: this.#missing,
     };
   }
 
-  #survey(table: Table): void {
+  #survey(table: LegacyTable): void {
     const found = this.#database.prepare("SELECT lower(name) FROM pragma_table_xinfo(?)").pluck().all(table) as string[];
     if (found.length === 0) {
       this.#missing.push({ table });
@@ -162,13 +177,13 @@ class Reader {
     if (columns.length > 0) this.#missing.push({ table, columns });
   }
 
-  #usable(table: Table): boolean {
+  #usable(table: LegacyTable): boolean {
     const there = this.#columns.get(table);
     return there !== undefined && Object.values(shapes[table].needed).every((column) => there.has(column));
   }
 
   /** In the order of the rowid, which is that of storing. */
-  *#rows<T extends Table>(table: T): Generator<Row<T>> {
+  *#rows<T extends LegacyTable>(table: T): Generator<Row<T>> {
     if (!this.#usable(table)) return;
     const { needed, further } = shapes[table] as Shape;
     const wanted = Object.entries({ ...needed, ...further });
@@ -187,7 +202,7 @@ class Reader {
     }
   }
 
-  #hasRowid(table: Table): boolean {
+  #hasRowid(table: LegacyTable): boolean {
     const kind = this.#database.prepare<[string], { type: string; wr: number }>(
       "SELECT type, wr FROM pragma_table_list(?) WHERE schema = 'main'",
     );

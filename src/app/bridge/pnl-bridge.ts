@@ -22,7 +22,7 @@ import type { HostLoad } from "../../ports/host-load.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { ControlPlane } from "../control/control-plane.ts";
-import { pinnedPrices } from "../parity/replay.ts";
+import { pinnedPrices } from "../parity/pnl-run.ts";
 import { openEvidenceStore } from "../stores.ts";
 import { alertDivergences } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
@@ -308,7 +308,7 @@ const secretsOf = (systems: Config["systems"]): ReadonlySet<string> =>
 async function legacyWorld(world: LedgerWorld | undefined, marks: unknown) {
   if (world === undefined) throw noLedgers();
   const run = await world.run({ method: "fifo", asOf: undefined, marks: marks === undefined ? undefined : givenMarks(marks) });
-  return { ledgers: run.ledgers, closes: pinnedPrices(run) };
+  return { ledgers: run.ledgers, closes: pinnedPrices({ ...run, ...run.input }) };
 }
 
 function conversions({ systems }: Config): Partial<Record<Side, ConvertAnswer>> {

@@ -8,6 +8,7 @@ import { formatInstant, parseDay, type ReadInstant, wallOfInstant } from "../../
 import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
 import {
   ambiguousTime,
+  closesOf,
   MarkBook,
   type Method,
   PnlEngine,
@@ -17,6 +18,7 @@ import {
   statementOf,
 } from "../../engine/index.ts";
 import type { InputCounts, Note, Quarantined } from "../../ports/ledger.ts";
+import type { Close } from "../../ports/pnl-system.ts";
 import type { ExpiryOverrides } from "../../symbols/index.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { type GivenMark, namedMarks, readMarksFile } from "./marks-file.ts";
@@ -142,6 +144,19 @@ export function valuedAt(run: PnlRun, marks: readonly GivenMark[]): PnlRun {
     book.add(name, asOfDay, { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 });
   const valuation: StatementOptions = { ...run.valuation, marks: book };
   return { ...run, valuation, statement: statementOf(engine, valuation) };
+}
+
+/** The price of each symbol on each day; of an instrument with several symbols, under each of them. */
+export function pinnedPrices({
+  engine,
+  valuation,
+  aliases,
+}: Pick<PnlRun, "engine" | "valuation"> & Pick<LedgerInput, "aliases">): readonly Close[] {
+  const others = Map.groupBy([...aliases], ([, first]) => first);
+  return [...closesOf(engine, valuation)].flatMap((close) => [
+    close,
+    ...(others.get(close.symbol) ?? []).map(([symbol]) => ({ ...close, symbol })),
+  ]);
 }
 
 /** Whether every row counts and none is in doubt. */

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { BridgeError } from "../../base/errors.ts";
 import {
   flatHasNoAveragePrice,
@@ -9,16 +10,17 @@ import {
   unpricedDayHasNoValue,
 } from "../../comparison/index.ts";
 import type { BuiltinConfig, Config, SystemConfig } from "../../config/index.ts";
-import type { TradingDayRuleName } from "../../domain/market/trading-day.ts";
+import { type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import { closesOf, type Statement, type TradeColumns } from "../../engine/index.ts";
+import { type Statement, type TradeColumns, zeroPriceLotsOf } from "../../engine/index.ts";
 import { LegacyDesk } from "../../legacy-desk/index.ts";
 import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
-import type { Close, HistoryRows } from "../../ports/pnl-system.ts";
+import type { HistoryRows } from "../../ports/pnl-system.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
-import { explained } from "./explain.ts";
-import { inputCounts, isClean, type PnlRun, type PnlRunOptions, runPnl } from "./pnl-run.ts";
+import { describerOf } from "../symbols/symbols.ts";
+import { asRead, explained } from "./explain.ts";
+import { inputCounts, isClean, type PnlRun, type PnlRunOptions, pinnedPrices, runPnl } from "./pnl-run.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
@@ -43,7 +45,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   // The legacy desk knows no books, so beside it modern matches across them too.
   const netBooks = systems.legacy.name === "legacy-desk" || systems.modern.name === "legacy-desk";
   const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
-  const closes = pinnedPrices(world);
+  const closes = pinnedPrices({ ...world, ...world.input });
   const answer = async (side: Side): Promise<SystemAnswer> => {
     const system = systems[side];
     const rule = rules[side];
@@ -63,18 +65,31 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   };
   const [legacy, modern] = [await answer("legacy"), await answer("modern")];
   options.onProgress?.("comparing");
-  const { input, quarantine, notes, method } = world;
-  const multiplierOf = multipliersOf(input.trades, input.aliases);
-  const report = validatorFor(config, multiplierOf, unpricedDays(world.statement)).compare(legacy, modern);
+  const { input, quarantine, notes, method, engine, valuation, statement } = world;
+  const nameOf = (symbol: string): string => input.aliases.get(symbol) ?? symbol;
+  const multiplierOf = multipliersOf(input.trades, nameOf);
+  const validator = validatorFor(config, multiplierOf, unpricedDays(statement));
+  const report = validator.compare(inNames(legacy, nameOf), inNames(modern, nameOf));
   const netted = netBooks && input.books ? [bookNetting] : [];
+  const describe = describerOf(world.symbols);
+  const explanation = await explained(report, {
+    ...world,
+    ...input,
+    givenUp: givenUp(legacy, world),
+    reread: async (reading) => {
+      const options = { ...reading, describe: asRead(describe, reading), dayRule: tradingDayRules[world.dayRule], netBooks };
+      return (await readLedgers(world.ledgers, options)).trades;
+    },
+  });
   return {
-    ...explained(report, { ...world, ...input, givenUp: givenUp(legacy, world) }),
+    ...explanation,
     ok: report.ok && isClean(world),
     conversions: [...report.conversions, ...netted],
     method,
     input: inputCounts(input),
     quarantine,
     notes,
+    zeroPriceLots: zeroPriceLotsOf(engine, valuation, statement.totals),
     legacySymbols: legacySymbolsOf(world.symbols, symbolsOf(world)),
   };
 }
@@ -144,20 +159,34 @@ const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<num
     ),
   );
 
-/** The price of each symbol on each day; of an instrument with several symbols, under each of them. */
-export function pinnedPrices({ engine, valuation, input }: PnlRun): readonly Close[] {
-  const others = Map.groupBy([...input.aliases], ([, first]) => first);
-  return [...closesOf(engine, valuation)].flatMap((close) => [
-    close,
-    ...(others.get(close.symbol) ?? []).map(([symbol]) => ({ ...close, symbol })),
-  ]);
-}
-
-/** By symbol, those included that stand under another of the same instrument. */
+/** By symbol; `nameOf` gives the one under which modern keeps its instrument. */
 export const multipliersOf = (
   { instruments }: TradeColumns,
-  aliases: ReadonlyMap<string, string>,
+  nameOf: (symbol: string) => string,
 ): ((symbol: string) => string | undefined) => {
   const bySymbol = new Map(instruments.map(({ symbol, multiplier }) => [symbol, multiplier]));
-  return (symbol) => bySymbol.get(aliases.get(symbol) ?? symbol);
+  return (symbol) => bySymbol.get(nameOf(symbol));
 };
+
+/**
+ * An answer under the symbols of modern's positions. Where a system has several spellings of one instrument among rows
+ * of a kind, it keeps them apart, and so do the rows here.
+ */
+export const inNames = (answer: SystemAnswer, nameOf: (symbol: string) => string): SystemAnswer => ({
+  ...answer,
+  positions: rowsInNames(answer.positions, nameOf),
+  daily: rowsInNames(answer.daily, nameOf),
+  snapshots: rowsInNames(answer.snapshots ?? [], nameOf),
+});
+
+function rowsInNames<Row extends { readonly symbol: string }>(
+  rows: readonly Row[],
+  nameOf: (symbol: string) => string,
+): readonly Row[] {
+  const spellings = Map.groupBy(new Set(rows.map(({ symbol }) => symbol.trim())), nameOf);
+  return rows.map((row) => {
+    const symbol = row.symbol.trim();
+    const name = nameOf(symbol);
+    return { ...row, symbol: spellings.get(name)?.length === 1 ? name : symbol };
+  });
+}

@@ -1,30 +1,29 @@
 import { basename } from "node:path";
-import { type LegacyDatabase, readLegacyDatabase, type StoredTrade } from "../../adapters/sqlite/index.ts";
-import { parseDecimal } from "../../base/decimal.ts";
+import { NoteLog } from "../../adapters/csv/note-log.ts";
+import { type LegacyDatabase, type LegacyTable, readLegacyDatabase, type StoredTrade } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
-import { isZero, parseFraction } from "../../base/fraction.ts";
-import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
+import { isZero, parseFigure } from "../../base/fraction.ts";
 import type { SnapshotRow, SystemAnswer } from "../../comparison/index.ts";
 import type { Config } from "../../config/index.ts";
-import { parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
-import type { QuarantineCode } from "../../domain/market/finding-codes.ts";
 import { parseDay, type TradingDayRule, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
 import {
-  instrumentOf,
+  type Describe,
   MarkBook,
   type Method,
   PnlEngine,
   type Statement,
   type StatementOptions,
   statementOf,
-  TradeColumns,
+  type TradeColumns,
+  TradeIntake,
+  zeroPriceLotsOf,
 } from "../../engine/index.ts";
-import type { Quarantined } from "../../ports/ledger.ts";
-import type { ParityReport } from "../../ports/parity-report.ts";
+import type { NotCompared, ParityReport } from "../../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
-import { explained } from "./explain.ts";
-import { inHand, multipliersOf, rowsOf, unpricedDays, validatorFor } from "./replay.ts";
+import { asRead, explained, ownReading, type Reading } from "./explain.ts";
+import { isClean } from "./pnl-run.ts";
+import { inHand, inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
 
 export interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */
@@ -37,135 +36,142 @@ export interface CompareOptions {
 
 export interface StoredComparison {
   readonly report: ParityReport;
-  /** Tables and columns that this database lacks, and what therefore was not compared. */
+  /**
+   * Tables and columns that this database lacks, and rows of kinds that nothing here reads: what therefore
+   * was not compared.
+   */
   readonly notes: readonly string[];
 }
 
 /**
- * The read-only phase on a desk's own database: its stored trades through the modern engine, compared with the positions,
- * end-of-day P&L and snapshots that it stored. Prices are those that the desk stored with its results, so that both value
- * alike. Its day rule is the calendar's. Days after the last one that the desk closed are left out: it has said nothing of them.
+ * The read-only phase on a desk's own database: its stored trades through the modern engine, compared with the
+ * positions, end-of-day P&L and snapshots that it stored. Prices are those that the desk stored with its results, so
+ * that both value alike. Its day rule is the calendar's. A table that is there is compared, however little it holds;
+ * days after the last one that the desk closed are named as not compared, and the report is then not ok.
  */
 export async function compareStored(options: CompareOptions): Promise<StoredComparison> {
-  const { config, database: path } = options;
-  options.onProgress?.(`reading ${path}`);
+  const { config, database: path, onProgress, method = "fifo" } = options;
+  onProgress?.(`reading ${path}`);
   const stored = await readLegacyDatabase(path);
-  const lacking = stored.missing.map(({ table, columns }) =>
-    columns === undefined ? table : `${table} (${columns.join(", ")})`,
-  );
-  if (resultTables.every((table) => stored.missing.some((missing) => missing.table === table && missing.columns === undefined))) {
-    throw new BridgeError("BAD_DATABASE", {
-      what: `the database holds no results to compare with: it lacks ${lacking.join("; ")}`,
-      where: path,
-      mend: "name the pnl_tracker.db that the desk writes",
-    });
-  }
+  const lacking = lackingIn(stored, path);
   const dayRule = tradingDayRules[options.dayRule ?? "calendar"];
   const symbols = symbolBridge(undefined);
-  const { trades, quarantine, aliases } = columnsOf(stored.trades, dayRule, `${basename(path)}:processed_trades`, symbols);
-  options.onProgress?.(`matching ${trades.length} trades`);
-  const engine = new PnlEngine(trades, { method: options.method ?? "fifo" });
+  const source = { rows: stored.trades, file: `${basename(path)}:processed_trades`, describe: describerOf(symbols), dayRule };
+  const { trades, files, repeated, aliases, log } = readStored(source, ownReading);
+  onProgress?.(`matching ${trades.length} trades`);
+  const engine = new PnlEngine(trades, { method });
   engine.feed();
 
-  const legacy = storedAnswer(stored, basename(path));
   const lastDay = lastDayOf(trades, stored);
-  const valuation: StatementOptions = { marks: marksOf(stored, lastDay, symbols), asOfDay: lastDay, openedAt: () => false };
+  const nameOnDay = (symbol: string, day: number): string => nameOfSymbol(symbols, symbol, day);
+  const valuation: StatementOptions = { marks: marksOf(stored, lastDay, nameOnDay), asOfDay: lastDay, openedAt: () => false };
   const statement = inHand(statementOf(engine, valuation));
-  const modern = modernAnswer(statement, dayRule.name, legacy);
-  options.onProgress?.("comparing");
+  const byInstrument = new Map(trades.instruments.map(({ symbol, instrument }) => [instrument ?? symbol, symbol]));
+  const nameOf = (symbol: string): string => aliases.get(symbol) ?? byInstrument.get(nameOnDay(symbol, lastDay)) ?? symbol;
+  const legacy = inNames(storedAnswer(stored, basename(path), nameOf), nameOf);
+  const { answer: modern, notCompared } = askedOf({ ...statement, dayRule: dayRule.name }, legacy, stored);
+
+  onProgress?.("comparing");
   const asDesk = { ...config, systems: { ...config.systems, legacy: legacyDesk } };
-  const report = validatorFor(asDesk, multipliersOf(trades, aliases), unpricedDays(statement)).compare(legacy, modern);
-  const files = [`${basename(path)}:processed_trades`];
+  const report = validatorFor(asDesk, multipliersOf(trades, nameOf), unpricedDays(statement)).compare(legacy, modern);
+  const reread = async (reading: Reading): Promise<TradeColumns> => readStored(source, reading).trades;
+  const givenUp = new Map<number, number>();
+  const explanation = await explained(report, { files, repeated, givenUp, aliases, engine, statement, valuation, reread });
+  const { quarantine, notes } = log;
+  const [accepted, duplicates] = [trades.length, repeated.length];
   return {
     report: {
-      ...explained(report, { trades, files, repeated: [], givenUp: new Map(), aliases, engine, statement, valuation }),
-      ok: report.ok && quarantine.length === 0,
+      ...explanation,
+      ok: report.ok && isClean({ quarantine, notes }) && notCompared.length === 0,
+      method,
+      input: { files: files.length, rows: stored.trades.length, accepted, duplicates },
       quarantine,
+      notes,
+      notCompared,
+      zeroPriceLots: zeroPriceLotsOf(engine, valuation, statement.totals),
     },
-    notes: lacking.map((what) => `${path} lacks ${what}: not compared`),
+    notes: [
+      ...lacking.map((what) => `${path} lacks ${what}: not compared`),
+      ...[...stored.otherSnapshots].map(
+        ([type, count]) => `${path} has position_snapshots of type ${type} (rows: ${count}): not compared`,
+      ),
+    ],
   };
 }
 
 const resultTables = ["positions", "eod_pnl", "pnl_snapshots", "position_snapshots"];
 const legacyDesk = { kind: "builtin", name: "legacy-desk", mode: "chained" } as const;
 
-/** Stored trades as columns, in the order of storing; what does not read is refused with its row number. */
-function columnsOf(
-  rows: readonly StoredTrade[],
-  dayRule: TradingDayRule,
-  file: string,
-  symbols: SymbolTranslationBridge,
-): {
-  readonly trades: TradeColumns;
-  readonly quarantine: readonly Quarantined[];
-  /** By symbol: the first symbol of the same instrument. */
-  readonly aliases: ReadonlyMap<string, string>;
-} {
-  const aliases = new Map<string, string>();
-  const trades = new TradeColumns(Math.max(16, rows.length));
-  const quarantine: Quarantined[] = [];
-  for (const row of rows) {
-    const line = Number(row.rowid ?? 0);
-    const refusal = append(trades, row, dayRule, line, symbols);
-    if (refusal !== undefined)
-      quarantine.push({ file, line, code: refusal[0], text: Object.values(row).join(","), why: refusal[1] });
-    else {
-      const symbol = (row.instrumentName ?? "").trim();
-      const first = trades.instruments[trades.lane[trades.length - 1] as number]?.symbol ?? symbol;
-      if (first !== symbol) aliases.set(symbol, first);
-    }
+/**
+ * Tables and columns that the database lacks. Throws BAD_DATABASE where it has no table of results at all.
+ */
+function lackingIn({ missing }: LegacyDatabase, path: string): readonly string[] {
+  const lacking = missing.map(({ table, columns }) => (columns === undefined ? table : `${table} (${columns.join(", ")})`));
+  if (resultTables.every((table) => missing.some((one) => one.table === table && one.columns === undefined))) {
+    throw new BridgeError("BAD_DATABASE", {
+      what: `the database holds no results to compare with: it lacks ${lacking.join("; ")}`,
+      where: path,
+      mend: "name the pnl_tracker.db that the desk writes",
+    });
   }
-  return { trades, quarantine, aliases };
+  return lacking;
 }
 
-function append(
-  trades: TradeColumns,
-  row: StoredTrade,
-  dayRule: TradingDayRule,
-  line: number,
-  symbols: SymbolTranslationBridge,
-): readonly [QuarantineCode, string] | undefined {
-  const at = trades.next();
-  const symbol = (row.instrumentName ?? "").trim();
-  const quantity = parseDecimal(row.quantity ?? "");
-  const price = parseDecimal(row.price ?? "");
-  const timeUs = parseInstant(row.tradeTimestamp ?? "");
-  if (symbol === "") return ["BAD_SYMBOL", "there is no instrument name"];
-  if (row.tradeId === null || row.tradeId === "") return ["BAD_ID", "there is no trade id"];
-  if (row.side !== "B" && row.side !== "S") return ["BAD_SIDE", `the side must be B or S, not ${JSON.stringify(row.side)}`];
-  if (quantity === undefined || quantity.coefficient <= 0n)
-    return ["BAD_QUANTITY", `the quantity must be a number above zero, not ${JSON.stringify(row.quantity)}`];
-  if (price === undefined) return ["BAD_PRICE", `the price ${JSON.stringify(row.price)} is no number`];
-  if (timeUs === undefined)
-    return ["BAD_TIME", `the time ${JSON.stringify(row.tradeTimestamp)} does not read as YYYY-MM-DD HH:MM:SS`];
-  const day = dayRule.dayOf(wallOfInstant(timeUs), parseDay(row.tradeDate ?? ""));
-  if (day === undefined) return ["NO_TRADING_DAY", `the day rule ${dayRule.name} gives this row no day`];
-  trades.setId(at, row.tradeId);
-  trades.side[at] = row.side === "B" ? 1 : -1;
-  trades.quantity.set(at, quantity);
-  trades.price.set(at, price);
-  trades.timeUs[at] = timeUs;
-  trades.day[at] = day;
-  trades.line[at] = line;
-  trades.lane[at] = trades.laneOf(instrumentOf(symbol, describerOf(symbols)(symbol, day)));
-  trades.commit();
-  return undefined;
+interface StoredSource {
+  readonly rows: readonly StoredTrade[];
+  /** How findings name the table. */
+  readonly file: string;
+  readonly describe: Describe;
+  readonly dayRule: TradingDayRule;
+}
+
+/**
+ * Stored trades, source file by source file, each in the order of storing; what does not read is refused with
+ * its row number.
+ */
+function readStored({ rows, file, describe, dayRule }: StoredSource, reading: Reading) {
+  const log = new NoteLog();
+  let line = 0;
+  const intake: TradeIntake = new TradeIntake({
+    describe: asRead(describe, reading),
+    dayRule,
+    onNote: (code, why) => log.note(file, line, code, why),
+    capacity: Math.max(16, rows.length),
+    ...(reading.keepRepeated ? {} : { placeOf: (trade) => `${file}:${intake.trades.line[trade]}` }),
+  });
+  const bySource = Map.groupBy(rows, ({ sourceFile }) => sourceFile?.trim() ?? "");
+  for (const [index, ofSource] of [...bySource.values()].entries())
+    for (const row of ofSource) {
+      line = Number(row.rowid ?? 0);
+      const fields = { ...row, id: row.tradeId, symbol: row.instrumentName, time: row.tradeTimestamp };
+      const refusal = intake.take(fields, { file: index, line, fileDay: parseDay(row.tradeDate ?? "") });
+      if (refusal === undefined) continue;
+      const [code, why] = refusal;
+      log.refuse({ file, line, code, text: Object.values(row).join(","), why });
+    }
+  const { trades, repeated, aliases } = intake;
+  return { trades, repeated, aliases, files: [...bySource.keys()].map(() => file), log };
 }
 
 /** What the desk stored, as rows. A flat position, whose row the desk deletes, is taken from its latest snapshot. */
-function storedAnswer(stored: LegacyDatabase, name: string): SystemAnswer {
-  const open = new Set(stored.positions.map(({ instrumentName }) => instrumentName));
+function storedAnswer(stored: LegacyDatabase, name: string, nameOf: (symbol: string) => string): SystemAnswer {
+  const symbolOf = (row: { readonly instrumentName: string | null }): string => (row.instrumentName ?? "").trim();
+  const open = new Set(stored.positions.map(symbolOf));
+  const openNames = new Set([...open].map(nameOf));
+  const isFlat = (quantity: string | null): boolean => parseFigure(quantity ?? "")?.numerator === 0n;
   const positions: PositionRow[] = stored.positions.map((row) => ({
-    symbol: row.instrumentName ?? "",
+    symbol: symbolOf(row),
     quantity: row.positionQuantity,
     averagePrice: row.avgCost,
     realized: row.totalRealizedPnl,
     unrealized: row.unrealizedPnl,
   }));
   for (const row of stored.snapshots) {
-    if (open.has(row.instrumentName)) continue;
+    const symbol = symbolOf(row);
+    // Under another spelling it may be the same position, or one that the desk keeps apart and that is flat.
+    if (open.has(symbol) || (openNames.has(nameOf(symbol)) && !isFlat(row.position))) continue;
     positions.push({
-      symbol: row.instrumentName ?? "",
+      symbol,
       quantity: row.position,
       averagePrice: row.avgCost,
       realized: row.realizedPnl,
@@ -173,14 +179,14 @@ function storedAnswer(stored: LegacyDatabase, name: string): SystemAnswer {
     });
   }
   const daily: DailyRow[] = stored.endOfDay.map((row) => ({
-    symbol: row.instrumentName ?? "",
-    tradingDay: row.tradeDate ?? "",
+    symbol: symbolOf(row),
+    tradingDay: dateOf(row.tradeDate),
     realized: row.realizedPnl,
     unrealized: row.unrealizedPnl,
     total: row.totalPnl,
   }));
   const snapshots: SnapshotRow[] = stored.positionSnapshots.map((row) => ({
-    symbol: row.instrumentName ?? "",
+    symbol: symbolOf(row),
     tradingDay: dateOf(row.snapshotTimestamp),
     quantity: row.positionQuantity,
     averagePrice: row.avgCost,
@@ -189,54 +195,58 @@ function storedAnswer(stored: LegacyDatabase, name: string): SystemAnswer {
   }));
   return { system: name, dayRule: "calendar", positions, daily, snapshots, errors: [] };
 }
-
-/** Modern's rows for what legacy has stored: kinds that it stores nothing of, and days after its last one, are left out. */
-function modernAnswer(statement: Statement, dayRule: string, legacy: SystemAnswer): SystemAnswer {
-  const { positions, daily } = rowsOf(statement);
-  const lastOf = (rows: readonly { readonly tradingDay: string }[] = []): string =>
-    rows.reduce((last, { tradingDay }) => (tradingDay > last ? tradingDay : last), "");
-  const lastDaily = lastOf(legacy.daily);
-  const lastSnapshot = lastOf(legacy.snapshots);
-  return {
+/**
+ * Modern's rows of the kinds that legacy stores, up to the last day that legacy closed; and the days behind
+ * that.
+ */
+function askedOf(
+  { positions, daily, dayRule }: Pick<Statement, "positions" | "daily"> & { readonly dayRule: string },
+  legacy: SystemAnswer,
+  { tables }: LegacyDatabase,
+): { readonly answer: SystemAnswer; readonly notCompared: readonly NotCompared[] } {
+  const days = [...daily];
+  const notCompared: NotCompared[] = [];
+  const upToLast = (kind: NotCompared["kind"], table: LegacyTable, rows: readonly { readonly tradingDay: string }[] = []) => {
+    if (!tables.has(table)) return [];
+    const last = rows.reduce((latest, { tradingDay }) => (tradingDay > latest ? tradingDay : latest), "");
+    const behind = new Set(days.map(({ tradingDay }) => tradingDay).filter((day) => day > last));
+    const why = last === "" ? `${table} has no row of a day` : `${table} ends on ${last}`;
+    if (behind.size > 0) notCompared.push({ kind, tradingDays: [...behind], why });
+    return days.filter(({ tradingDay }) => tradingDay <= last);
+  };
+  const answer: SystemAnswer = {
     system: "modern-engine",
     dayRule,
-    positions: legacy.positions.length === 0 ? [] : positions,
-    daily: daily.filter(({ tradingDay }) => tradingDay <= lastDaily),
-    snapshots: [...statement.daily]
-      .filter(({ tradingDay }) => tradingDay <= lastSnapshot)
-      .map(({ symbol, tradingDay, quantity, averagePrice, realizedToDate, unrealized }) => ({
-        symbol,
-        tradingDay,
-        quantity,
-        averagePrice,
-        realized: realizedToDate,
-        unrealized,
-      })),
+    positions: tables.has("positions") || tables.has("pnl_snapshots") ? positions : [],
+    daily: upToLast("daily", "eod_pnl", legacy.daily),
+    snapshots: upToLast("snapshot", "position_snapshots", legacy.snapshots).map((row) => ({
+      ...row,
+      realized: row.realizedToDate,
+    })),
     errors: [],
   };
+  return { answer, notCompared };
 }
 
 /** The prices that the desk stored beside its results: by day those of its snapshots, at last those of its positions. */
-function marksOf(stored: LegacyDatabase, lastDay: number, symbols: SymbolTranslationBridge): MarkBook {
+function marksOf(stored: LegacyDatabase, lastDay: number, nameOf: (symbol: string, day: number) => string): MarkBook {
   const book = new MarkBook();
-  const add = (
-    symbol: string | null,
-    day: number | undefined,
-    price: string | null,
-    unrealized: string | null,
-    atUs: number,
-  ): void => {
-    const value = parseFraction(price ?? "");
-    if (symbol === null || day === undefined || value === undefined) return;
+  const add = (row: StoredResult, price: string | null, day: number | undefined, atUs: number): void => {
+    const [value, unrealized] = [parseFigure(price ?? ""), parseFigure(row.unrealizedPnl ?? "")];
+    if (row.instrumentName === null || day === undefined || value === undefined) return;
     // The desk writes 0 where it has no price. A real price of 0 leaves an unrealized loss or gain beside it.
-    if (isZero(value) && isZero(parseFraction(unrealized ?? "") ?? value)) return;
-    book.add(nameOfSymbol(symbols, symbol, day), day, { price: value, kind: "close", atUs });
+    if (isZero(value) && (unrealized === undefined || isZero(unrealized))) return;
+    book.add(nameOf(row.instrumentName.trim(), day), day, { price: value, kind: "close", atUs });
   };
-  for (const row of stored.positionSnapshots)
-    add(row.instrumentName, parseDay(dateOf(row.snapshotTimestamp)), row.marketPrice, row.unrealizedPnl, 0);
-  for (const row of stored.snapshots) add(row.instrumentName, lastDay, row.marketPrice, row.unrealizedPnl, 1);
-  for (const row of stored.positions) add(row.instrumentName, lastDay, row.lastMarketPrice, row.unrealizedPnl, 2);
+  for (const row of stored.positionSnapshots) add(row, row.marketPrice, parseDay(dateOf(row.snapshotTimestamp)), 0);
+  for (const row of stored.snapshots) add(row, row.marketPrice, lastDay, 1);
+  for (const row of stored.positions) add(row, row.lastMarketPrice, lastDay, 2);
   return book;
+}
+
+interface StoredResult {
+  readonly instrumentName: string | null;
+  readonly unrealizedPnl: string | null;
 }
 
 function lastDayOf(trades: TradeColumns, stored: LegacyDatabase): number {
@@ -246,4 +256,4 @@ function lastDayOf(trades: TradeColumns, stored: LegacyDatabase): number {
   return last;
 }
 
-const dateOf = (timestamp: string | null): string => (timestamp ?? "").slice(0, 10);
+const dateOf = (timestamp: string | null): string => (timestamp ?? "").trim().slice(0, 10);
