@@ -155,11 +155,12 @@ test("the plan is what the file says of the migration", () => {
 
 test("systems of every kind can be named", () => {
   const text = `systems:
-  legacy: { kind: command, command: [python3, pnl_bridge_worker.py, "desk.pnl:Service"], cwd: ./desk, pnl_in: points, timeout_ms: 500 }
+  legacy: { kind: command, command: [python3, pnl_bridge_worker.py, "desk.pnl:Service"], cwd: ./desk, env: [DESK_LICENCE, http_proxy], pnl_in: points, timeout_ms: 500 }
   modern: { kind: http, url: "https://pnl.example:8443/api", authorization_env: PNL_TOKEN, ca_file: ./ca.pem }`;
   expect(parseConfig(text, "desk.yaml").systems).toEqual({
     legacy: {
       kind: "command",
+      env: ["DESK_LICENCE", "http_proxy"],
       name: "python3 pnl_bridge_worker.py desk.pnl:Service",
       command: ["python3", "pnl_bridge_worker.py", "desk.pnl:Service"],
       cwd: "./desk",
@@ -461,8 +462,8 @@ test("the JSON Schema knows the keys and nothing else", () => {
 test("a module is in this process where nothing else is said, and no system has a limit of its own", () => {
   const text = 'systems: { legacy: { kind: module, path: "./m.js" }, modern: { kind: command, command: [desk] } }';
   expect(parseConfig(text, "desk.yaml").systems).toEqual({
-    legacy: { kind: "module", name: "./m.js", path: "./m.js", isolation: "none", pnlIn: "money", timeoutMs: undefined },
-    modern: { kind: "command", name: "desk", command: ["desk"], cwd: undefined, pnlIn: "money", timeoutMs: undefined },
+    legacy: { kind: "module", name: "./m.js", path: "./m.js", isolation: "none", env: [], pnlIn: "money", timeoutMs: undefined },
+    modern: { kind: "command", name: "desk", command: ["desk"], cwd: undefined, env: [], pnlIn: "money", timeoutMs: undefined },
   });
 });
 

@@ -30,10 +30,20 @@ const foreignKeys = [
   key("pnl_in", oneOf(["money", "points"]), "money", "Unit of its P&L; points become money by the contract's multiplier"),
   key("timeout_ms", milliseconds, undefined, "Time limit of a call; without it the limit of the system's role holds"),
 ];
+const variables = "a list of names of environment variables";
+const hostedKeys = [
+  key(
+    "env",
+    listOf(text(variables, /^[A-Za-z_][A-Za-z0-9_]{0,99}$/), `must be ${variables}`),
+    [],
+    "Environment variables that its process or thread gets beside PATH, HOME, LANG, TZ and their like",
+  ),
+  ...foreignKeys,
+];
 const moduleKeys = [
   required("path", text("the path of a module"), "A module in this process: ./desk.js, or ./desk.js#exportName"),
   key("isolation", oneOf(["none", "thread"]), "none", "Where the module runs: in the main thread or in one of its own"),
-  ...foreignKeys,
+  ...hostedKeys,
 ];
 const argument = text("a list of texts: the program and its arguments");
 const commandKeys = [
@@ -43,7 +53,7 @@ const commandKeys = [
     "A child process that speaks the worker protocol: [python3, pnl_bridge_worker.py, desk.pnl:Service]",
   ),
   key("cwd", folder, undefined, "Its working folder; without it the folder of this file"),
-  ...foreignKeys,
+  ...hostedKeys,
 ];
 const httpKeys = [
   required("url", kind.url, "Requests go to URL/METHOD"),

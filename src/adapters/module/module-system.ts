@@ -1,4 +1,5 @@
 import { BridgeError } from "../../base/errors.ts";
+import { childEnvironment } from "../../platform/child-environment.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import { refusal } from "./foreign-error.ts";
 import { InProcessModule } from "./in-process.ts";
@@ -26,6 +27,8 @@ export interface ModuleSystemOptions {
   readonly answerBytesMax?: number;
   /** Calls under way; one more is BUSY. Default 256. */
   readonly inFlightMax?: number;
+  /** Of a thread: names of our environment variables that it gets beside the base (`child-environment.ts`). Default: none. */
+  readonly inheritEnv?: readonly string[];
   readonly thread?: Partial<ThreadOptions>;
   /** Of a thread: told each line that the module prints, and when the thread ends unasked. Default: stderr, after the name. */
   readonly log?: (line: string) => void;
@@ -57,6 +60,7 @@ export class ModuleSystem implements BridgedSystem {
       module,
       isolation,
       baseFolder = process.cwd(),
+      inheritEnv,
       thread,
       log,
       ...rest
@@ -73,7 +77,15 @@ export class ModuleSystem implements BridgedSystem {
     const address = moduleAddress(module as string | URL, baseFolder);
     this.#host =
       isolation === "thread"
-        ? new ModuleThread(address, { ...threadDefaults, ...thread, ...rest, log, answers: "json", refused: refusal })
+        ? new ModuleThread(address, {
+            ...threadDefaults,
+            env: childEnvironment(inheritEnv),
+            ...thread,
+            ...rest,
+            log,
+            answers: "json",
+            refused: refusal,
+          })
         : new InProcessModule(() => loadModule(address), rest);
   }
 

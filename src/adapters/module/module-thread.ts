@@ -30,6 +30,8 @@ export interface ThreadOptions {
   /** The pause after a thread has ended: the first, and the longest. Default 100 and 30 000. */
   readonly restartMinMs: number;
   readonly restartMaxMs: number;
+  /** The thread's environment variables. Default: a copy of this process's. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Of the thread's memory; one that needs more is ended. Default: as Node has it. */
   readonly resourceLimits: ResourceLimits;
 }
@@ -163,7 +165,7 @@ class Thread {
     this.#events = events;
     this.ready = this.#loading.promise;
     this.ready.catch(() => {});
-    const { answers, exactNumbers, answerBytesMax, resourceLimits, name, startMs, refused, graceMs } = options;
+    const { answers, exactNumbers, answerBytesMax, resourceLimits, name, startMs, refused, graceMs, env } = options;
     const whatOf = (method: string): string => `${name}.${methodText(method)}`;
     const workerData: ThreadData = { address, answers, exactNumbers, answerBytesMax };
     this.rpc = new ThreadRpc({
@@ -172,6 +174,7 @@ class Thread {
         workerData,
         name: `pnl-bridge ${name}`,
         resourceLimits,
+        ...(env !== undefined && { env }),
         // What the module prints comes as messages; this keeps the rest, if any, off this program's own output.
         stdout: true,
         stderr: true,

@@ -291,7 +291,7 @@ describe("a worker that cannot start", () => {
       "it refused to start: no database",
     ],
   ])("%s", async (_, command, words) => {
-    const system = make(command as readonly string[]);
+    const system = make(command as readonly string[], { pauseMs: 60_000, pauseMaxMs: 60_000 });
     const [call, start] = await Promise.all([failureOf(add(system), "DOWN"), failureOf(system.start(), "DOWN")]);
     expect(call.message).toContain(words);
     expect(start.message).toBe(call.message);
@@ -505,9 +505,9 @@ methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repe
 describe("the environment of a worker", () => {
   const teller = shop.node("methods.env = (id) => answer(id, [process.env.PNL_TEST_A, process.env.PNL_TEST_B, process.cwd()]);");
   it.each([
-    ["is ours", {}, ["ours", "also ours"]],
-    ["is what was named of it", { inheritEnv: ["PATH", "PNL_TEST_B"] }, [null, "also ours"]],
-    ["has more", { inheritEnv: [], env: { PNL_TEST_A: "more" } }, ["more", null]],
+    ["has nothing of ours beside the base", {}, [null, null]],
+    ["has what is named of ours", { inheritEnv: ["PNL_TEST_B", "PNL_TEST_MISSING"] }, [null, "also ours"]],
+    ["has what is given", { env: { PNL_TEST_A: "more" } }, ["more", null]],
   ] as const)("%s", async (_, options, expected) => {
     process.env.PNL_TEST_A = "ours";
     process.env.PNL_TEST_B = "also ours";

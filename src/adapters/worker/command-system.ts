@@ -17,6 +17,8 @@
 import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import { childEnvironment } from "../../platform/child-environment.ts";
+import { Pending, type PendingOptions } from "../../platform/pending.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import {
   callLine,
@@ -37,8 +39,8 @@ export interface CommandOptions extends Partial<CommandLimits> {
   readonly command: readonly string[];
   /** Default: ours. */
   readonly cwd?: string;
-  /** Which of our environment variables it gets: `all`, the default, or those named. */
-  readonly inheritEnv?: "all" | readonly string[];
+  /** Names of our environment variables that it gets beside the base (`child-environment.ts`). Default: none. */
+  readonly inheritEnv?: readonly string[];
   /** Variables beside and over those. */
   readonly env?: Readonly<Record<string, string>>;
   /** Tells the worker to change nothing. Default false. */
@@ -190,14 +192,16 @@ export class CommandSystem implements BridgedSystem {
   invoke(method: string, request: JsonValue, { deadlineMs, signal }: SystemCall): Promise<JsonValue> {
     const text = this.#admit(method, request, deadlineMs, signal);
     if (text instanceof SystemFailure) return Promise.reject(text);
-    return new Promise((resolve, reject) => {
-      const call = new Call(this.#nextId++, method, text, Math.min(deadlineMs, this.#limits.deadlineMaxMs), resolve, reject);
-      call.timer = setTimeout(() => this.#expire(call), call.deadlineMs);
-      if (signal !== undefined) call.listen(signal, () => this.#abandon(call));
-      this.#waiting.add(call);
-      this.#waitingBytes += call.bytes;
-      this.#advance();
+    const call: Call = new Call(method, text, {
+      id: this.#nextId++,
+      deadlineMs: Math.min(deadlineMs, this.#limits.deadlineMaxMs),
+      signal,
+      givenUp: (why) => this.#givenUp(call, why),
     });
+    this.#waiting.add(call);
+    this.#waitingBytes += call.bytes;
+    this.#advance();
+    return call.promise;
   }
 
   close(): Promise<void> {
@@ -278,20 +282,13 @@ export class CommandSystem implements BridgedSystem {
     if (this.#waiting.delete(call)) this.#waitingBytes -= call.bytes;
   }
 
-  /** The worker owes an answer even when nobody waits for it: until it comes, the call keeps its place. */
-  #expire(call: Call): void {
-    const where = this.#sent.has(call.id)
-      ? ""
-      : this.#phase === "up"
-        ? ", waiting behind others"
-        : ", waiting for its worker to start";
+  /** A call that is with the worker keeps its place until its answer comes, though nobody waits for it. */
+  #givenUp(call: Call, why: "deadline" | "abort"): SystemFailure {
     this.#forgetWaiting(call);
-    call.fail(new SystemFailure("TIMEOUT", `${call.shown} did not answer within ${call.deadlineMs} ms${where}`));
-  }
-
-  #abandon(call: Call): void {
-    this.#forgetWaiting(call);
-    call.fail(aborted(call.shown, call.signal));
+    if (why === "abort") return aborted(call.shown, call.signal);
+    const where = this.#phase === "up" ? ", waiting behind others" : ", waiting for its worker to start";
+    const late = `${call.shown} did not answer within ${call.deadlineMs} ms${this.#sent.has(call.id) ? "" : where}`;
+    return new SystemFailure("TIMEOUT", late);
   }
 
   /** Takes the call out: its answer, or what is as good as one, has come. */
@@ -322,12 +319,12 @@ export class CommandSystem implements BridgedSystem {
   // --- the process --------------------------------------------------------------------------------------------------
 
   #startProcess(): void {
-    const { command, cwd, readOnly = false, client = "pnl-bridge" } = this.#options;
+    const { command, cwd, inheritEnv, env, readOnly = false, client = "pnl-bridge" } = this.#options;
     const { answerBytesMax, startMs } = this.#limits;
     this.#phase = "starting";
     this.#counters.starts += 1;
     const process = new WorkerProcess(
-      { command, cwd, env: environment(this.#options), answerBytesMax, log: this.#log },
+      { command, cwd, env: { ...childEnvironment(inheritEnv), ...env }, answerBytesMax, log: this.#log },
       {
         line: (line) => this.#line(process, line),
         tooLong: (head) => this.#tooLong(process, head),
@@ -362,7 +359,7 @@ export class CommandSystem implements BridgedSystem {
       this.#counters.unknown += 1;
       return false;
     }
-    if (call.settled) this.#counters.late += 1;
+    if (call.isSettled) this.#counters.late += 1;
     if (message.kind === "answer") call.answer(message.result);
     else if (message.kind === "failure") call.fail(message.failure);
     else call.fail(new SystemFailure("GARBLED", `the answer of ${call.shown} cannot be read: ${message.why}`));
@@ -482,47 +479,33 @@ interface Starter {
   readonly reject: (failure: SystemFailure) => void;
 }
 
-class Call {
+interface CallOptions extends PendingOptions {
+  readonly id: number;
+}
+
+class Call extends Pending<JsonValue> {
   readonly id: number;
   readonly method: string;
   readonly bytes: number;
   readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
   readonly startedMs = performance.now();
   /** Its method in texts for people. */
   readonly shown: string;
   /** When it has been with the worker for as long as it may. */
   overdueFromMs = 0;
-  timer: NodeJS.Timeout | undefined;
   killTimer: NodeJS.Timeout | undefined;
-  signal: AbortSignal | undefined;
-  settled = false;
   #text: string;
-  readonly #resolve: (answer: JsonValue) => void;
-  readonly #reject: (failure: SystemFailure) => void;
-  #stopListening: () => void = () => {};
 
-  constructor(
-    id: number,
-    method: string,
-    text: string,
-    deadlineMs: number,
-    resolve: (answer: JsonValue) => void,
-    reject: (failure: SystemFailure) => void,
-  ) {
-    this.id = id;
+  constructor(method: string, text: string, options: CallOptions) {
+    super(options);
+    this.id = options.id;
     this.method = method;
     this.shown = shortened(method, methodLengthMax);
     this.#text = text;
     this.bytes = Buffer.byteLength(text);
-    this.deadlineMs = deadlineMs;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  listen(signal: AbortSignal, abandon: () => void): void {
-    this.signal = signal;
-    signal.addEventListener("abort", abandon, { once: true });
-    this.#stopListening = () => signal.removeEventListener("abort", abandon);
+    this.deadlineMs = options.deadlineMs;
+    this.signal = options.signal;
   }
 
   /** The request, once: it is not held here while the worker has it. */
@@ -530,22 +513,6 @@ class Call {
     const text = this.#text;
     this.#text = "";
     return text;
-  }
-
-  answer(answer: JsonValue): void {
-    if (this.#settle()) this.#resolve(answer);
-  }
-
-  fail(failure: SystemFailure): void {
-    if (this.#settle()) this.#reject(failure);
-  }
-
-  #settle(): boolean {
-    if (this.settled) return false;
-    this.settled = true;
-    clearTimeout(this.timer);
-    this.#stopListening();
-    return true;
   }
 }
 
@@ -561,10 +528,4 @@ function limitsOf(options: CommandOptions): CommandLimits {
   // A timer takes no more than this.
   limits.deadlineMaxMs = Math.min(limits.deadlineMaxMs as number, 2 ** 30);
   return Object.freeze(limits) as unknown as CommandLimits;
-}
-
-function environment({ inheritEnv = "all", env = {} }: CommandOptions): NodeJS.ProcessEnv {
-  const ours = process.env;
-  if (inheritEnv === "all") return { ...ours, ...env };
-  return { ...Object.fromEntries(inheritEnv.flatMap((name) => (ours[name] === undefined ? [] : [[name, ours[name]]]))), ...env };
 }

@@ -139,7 +139,7 @@ describe("the modern side of a bridge, in a thread", () => {
     const lines: string[] = [];
     const { service: modern, start } = deskInThread({ graceMs: 30, log: (line) => lines.push(line) });
     await start();
-    const service = createServiceBridge<Desk>({ legacy, modern, plan: { phase: "shadow_mode" }, shadow: { timeoutMs: 60 } });
+    const service = createServiceBridge<Desk>({ legacy, modern, plan: { phase: "shadow_mode" }, shadow: { timeoutMs: 1_000 } });
     const order: string[] = [];
     expect(service.burn(600_000)).toBe("burnt");
     const idle = service.$bridge.idle().then(() => order.push("shadow given up"));

@@ -10,6 +10,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, loadConfig } from "../../config/index.ts";
 import type { PlanInput } from "../../domain/migration/plan.ts";
+import { baseVariables } from "../../platform/child-environment.ts";
 import { type PnlMethod, pnlMethods } from "../../ports/pnl-service.ts";
 import { python, pythonMissing, pythonWorker, root, untilGone, Workshop } from "../../testing/worker-programs.ts";
 import { generateDesk } from "../demo-desk/index.ts";
@@ -358,28 +359,35 @@ describe("systems of every kind", () => {
 });
 
 describe("secrets", () => {
-  it("the header of the HTTP system goes to it, and its variable not to the worker beside it", async () => {
+  it("a foreign system's process or thread gets the base of the environment and what its env names, and no secret", async () => {
+    const given = { PNL_TEST_TOKEN: "Bearer of-bad-news", PGPASSWORD: "of-bad-news", PNL_TEST_LICENCE: "named" };
     const { url, seen } = await serve("modern");
-    const systems = {
-      legacy: { kind: "command", command: workshop.node(workerBody("legacy")) },
-      modern: { kind: "http", url, authorization_env: "PNL_TEST_TOKEN" },
+    const env = ["PNL_TEST_LICENCE"];
+    const source = "export const openPositions = () => ({ positions: [], environment: { ...process.env } });";
+    const hosts = {
+      process: { kind: "command", command: workshop.node(workerBody("legacy")), env },
+      thread: { kind: "module", path: "./desk.mjs", isolation: "thread", env },
     };
-    process.env.PNL_TEST_TOKEN = "Bearer of-bad-news";
-    process.env.PNL_TEST_OTHER = "for everybody";
+    Object.assign(process.env, given);
     try {
-      const { bridge } = await open(deskFolder({ systems }));
-      const { value } = await bridge.service.call("openPositions", {});
-      const { environment } = value as unknown as { readonly environment: Readonly<Record<string, string>> };
-      expect(environment.PNL_TEST_OTHER).toBe("for everybody");
-      expect(environment).not.toHaveProperty("PNL_TEST_TOKEN");
-      expect(JSON.stringify(environment)).not.toContain("of-bad-news");
-      // And it is told to change nothing.
-      expect(value).toMatchObject({ said: { readOnly: true } });
-      await bridge.service.idle();
-      expect(seen.map(({ authorization }) => authorization)).toEqual(["Bearer of-bad-news"]);
+      for (const legacy of Object.values(hosts)) {
+        const modern = { kind: "http", url, authorization_env: "PNL_TEST_TOKEN" };
+        const { bridge } = await open(deskFolder({ systems: { legacy, modern } }, { "desk.mjs": source }));
+        const { value } = await bridge.service.call("openPositions", {});
+        const { environment, said } = value as unknown as {
+          readonly environment: Record<string, string>;
+          readonly said?: unknown;
+        };
+        expect(environment).toMatchObject({ PATH: process.env.PATH, PNL_TEST_LICENCE: "named" });
+        for (const name of Object.keys(environment)) expect([...baseVariables, ...env]).toContain(name);
+        expect(JSON.stringify(environment)).not.toContain("of-bad-news");
+        // A child process is told to change nothing.
+        if (legacy.kind === "command") expect(said).toMatchObject({ readOnly: true });
+        await bridge.service.idle();
+        expect(seen.at(-1)?.authorization).toBe("Bearer of-bad-news");
+      }
     } finally {
-      delete process.env.PNL_TEST_TOKEN;
-      delete process.env.PNL_TEST_OTHER;
+      for (const name of Object.keys(given)) delete process.env[name];
     }
   });
 });

@@ -271,6 +271,7 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
         module: system.path,
         baseFolder: folder,
         isolation: system.isolation,
+        inheritEnv: system.env,
         ...(log === undefined ? {} : { log }),
       });
     case "command":
@@ -278,7 +279,7 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
         name: system.name,
         command: system.command,
         cwd: system.cwd === undefined ? folder : resolve(folder, system.cwd),
-        inheritEnv: Object.keys(process.env).filter((variable) => !secretsOf(systems).has(variable)),
+        inheritEnv: system.env,
         // The methods of the P&L service only read.
         readOnly: true,
         ...(side === "legacy" ? { graceMs: legacyGraceMs } : {}),
@@ -295,14 +296,6 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
       return unreachable(system);
   }
 }
-
-/** The environment variables that are for one system only. */
-const secretsOf = (systems: Config["systems"]): ReadonlySet<string> =>
-  new Set(
-    Object.values(systems).flatMap((system) =>
-      system.kind === "http" && system.authorizationEnv !== undefined ? [system.authorizationEnv] : [],
-    ),
-  );
 
 /** The desk is given the files, and for each symbol and day the price that modern goes by. */
 async function legacyWorld(world: LedgerWorld | undefined, marks: unknown) {
