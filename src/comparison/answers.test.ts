@@ -11,23 +11,77 @@ const compare = (legacy: unknown, modern: unknown, options: AnswerOptions = {}):
 const told = ({ fields }: AnswerComparison): string[] =>
   fields.map(({ path, verdict, legacy, modern, difference }) => [path, verdict, legacy, modern, difference].join(" "));
 
+/** Wherever the tests put a value: declared to hold numbers. */
+const numeric: AnswerOptions = { kinds: Object.fromEntries(["", "a[]", "[]", "unrealized"].map((path) => [path, "number"])) };
+
+const sameNumbers: readonly [unknown, unknown][] = [
+  [0.1, "0.1"],
+  ["0.10", "0.1"],
+  ["007", "7"],
+  [0.1 + 0.2, "0.30000000000000004"],
+  ["1e3", "1000"],
+  ["+5", 5],
+  ["-0", 0],
+  [1e21, "1000000000000000000000"],
+  [5e-324, "5e-324"],
+  ["1/3", "2/6"],
+  ["1/4", 0.25],
+  ["1e399", "10e398"],
+  [`0.${"1".repeat(90)}`, `0.${"1".repeat(90)}0`],
+];
+
+describe("texts that look like numbers", () => {
+  it.each(sameNumbers)(
+    "%o and %o are equal where numbers are declared, by kind or by tolerance, and diverge elsewhere",
+    (legacy, modern) => {
+      expect(compare(legacy, modern, numeric)).toMatchObject({ verdict: "equal", fields: [], more: 0 });
+      expect(compare({ a: [legacy] }, { a: [modern] }, numeric).verdict).toBe("equal");
+      expect(compare({ pnl: legacy }, { pnl: modern }, { tolerances: { pnl: "0" } }).verdict).toBe("equal");
+      expect(compare(legacy, modern).verdict).toBe("diverged");
+      expect(compare({ a: [legacy] }, { a: [modern] }).verdict).toBe("diverged");
+    },
+  );
+
+  it("are one key of a list only where the key is declared to hold numbers", () => {
+    const [legacy, modern] = [{ rows: [{ id: "2.0", pnl: 1 }] }, { rows: [{ id: 2, pnl: 1 }] }];
+    const keys = { rows: ["id"] };
+    expect(compare(legacy, modern, { keys, kinds: { "rows[].id": "number" } }).verdict).toBe("equal");
+    expect(compare(legacy, modern, { keys }).verdict).toBe("diverged");
+  });
+});
+
+describe("times", () => {
+  const times = (legacy: unknown, modern: unknown) =>
+    compare({ time: legacy }, { time: modern }, { kinds: { time: "time" } }).verdict;
+
+  it.each([
+    ["2025-07-24T09:30:59.046-05:00", "2025-07-24T09:30:59.046-05:00"],
+    ["2025-07-24T09:30:59.046-05:00", "2025-07-24T14:30:59.046Z"],
+    ["2025-07-24T09:30:59", "2025-07-24T09:30:59.046123-05:00"],
+    ["2025-07-24 09:30:59.046", "2025-07-24T09:30:59.046123-05:00"],
+    ["soon", "soon"],
+  ])("%s and %s are one, to the last digit of the coarser text", (legacy, modern) => {
+    expect([times(legacy, modern), times(modern, legacy)]).toEqual(["equal", "equal"]);
+  });
+
+  it.each([
+    ["1999-01-01", "2025-07-24T09:30:59.046-05:00"],
+    ["2025-07-24", "2025-07-24T00:00:00-05:00"],
+    ["2025-07-24T09:30:59.046-05:00", "2025-07-24T09:30:59.047-05:00"],
+    ["2025-07-24T09:30:58", "2025-07-24T09:30:59.046-05:00"],
+    ["2025-07-24T09:30:59-05:00", "2025-07-24T09:30:59Z"],
+    ["2025-07-24T09:30:59-05:00", "soon"],
+    ["2025-07-24T09:30:59-05:00", undefined],
+  ])("%s and %s diverge", (legacy, modern) => {
+    expect([times(legacy, modern), times(modern, legacy)]).toEqual(["diverged", "diverged"]);
+  });
+});
+
 describe("two values", () => {
   it.each<[unknown, unknown]>([
     [1, 1],
-    [0.1, "0.1"],
-    ["0.10", "0.1"],
-    [0.1 + 0.2, "0.30000000000000004"],
     [100, 100n],
-    ["1e3", "1000"],
-    ["+5", 5],
-    ["-0", 0],
     [-0, 0],
-    [1e21, "1000000000000000000000"],
-    [5e-324, "5e-324"],
-    ["1/3", "2/6"],
-    ["1/4", 0.25],
-    ["1e399", "10e398"],
-    [`0.${"1".repeat(90)}`, `0.${"1".repeat(90)}0`],
     [Number.NaN, Number.NaN],
     [null, null],
     [undefined, undefined],
@@ -36,7 +90,7 @@ describe("two values", () => {
     [new Date("2025-08-01"), new Date("2025-08-01")],
     [new Date(Number.NaN), new Date(Number.NaN)],
     [new Set([1, 2]), new Set([2, 1])],
-    [new Map([["a", 1]]), new Map([["a", "1.0"]])],
+    [new Map([["a", 1]]), new Map([["a", 1]])],
     [new Float64Array([1, 2]), [1, 2]],
     [{}, {}],
     [[], []],
@@ -52,7 +106,7 @@ describe("two values", () => {
     ["1.5", null],
     [{ unrealized: null }, { unrealized: "0" }],
   ])("says that %j and %j cannot be compared: one side has no number", (legacy, modern) => {
-    const { verdict, fields } = new AnswerComparer().compare(legacy, modern, "2025-07-24");
+    const { verdict, fields } = compare(legacy, modern, numeric);
     expect([verdict, fields.length]).toEqual(["not_comparable", 1]);
   });
 
@@ -86,17 +140,17 @@ describe("two values", () => {
     [new Map([["a", 1]]), new Map([["a", 2]]), "1"],
     [new Map(), {}, null],
   ])("%o and %o diverge by %s", (legacy, modern, difference) => {
-    const { verdict, fields } = compare(legacy, modern);
+    const { verdict, fields } = compare(legacy, modern, numeric);
     expect([verdict, fields[0]?.verdict, fields[0]?.difference]).toEqual(["diverged", "diverged", difference]);
   });
 
   it("on one side only diverge, null against a number is not comparable, and all are told apart", () => {
     const found = compare({ same: null, gone: null, other: 0 }, { same: null, came: null, other: null });
-    expect(told(found)).toEqual(["gone diverged null  ", "other not_comparable 0 null ", "came diverged  null "]);
+    expect(told(found)).toEqual(["gone diverged null  ", "came diverged  null ", "other not_comparable 0 null "]);
     expect(found.fields.map(({ legacy, modern }) => [legacy, modern])).toEqual([
       ["null", null],
-      ["0", "null"],
       [null, "null"],
+      ["0", "null"],
     ]);
   });
 
@@ -162,9 +216,9 @@ describe("tolerances", () => {
     const by = (tolerances: Record<string, string>): string[] =>
       compare(answer(1), answer(2), { tolerances }).fields.map(({ path, verdict }) => `${path} ${verdict}`);
     expect(by({ total: "1", "positions[].total": "0.5", "marks[]": "1" })).toEqual([
-      "total within_tolerance",
       "positions[].total diverged",
       "positions[].mark diverged",
+      "total within_tolerance",
       "marks[] within_tolerance",
     ]);
   });
@@ -262,8 +316,8 @@ describe("exclusions", () => {
     expect(failureOf({ exclusions: [others as typeof exclusion] })).toMatchObject({ code: "BAD_CONFIG" });
   });
 
-  it("until some day or other are refused", () => {
-    expect(failureOf({ exclusions: [{ ...exclusion, until: "next week" }] }).message).toContain("day on which it ends");
+  it.each(["next week", "2025-02-30", "2025-08-01T00:00:00Z"])("until %s are refused", (until) => {
+    expect(failureOf({ exclusions: [{ ...exclusion, until }] }).message).toContain("day on which it ends");
   });
 });
 
@@ -291,6 +345,25 @@ describe("limits", () => {
     const empty = (count: number): object => Array.from({ length: count }, () => ({}));
     expect(compare(empty(100), empty(100), { valuesMax: 101 }).verdict).toBe("equal");
     expect(compare(empty(100), empty(100), { valuesMax: 100 }).verdict).toBe("not_comparable");
+  });
+
+  it("a field that diverged is told before any number of milder ones, whatever their order", () => {
+    const tolerances = { near: "1" };
+    const [none, near] = [list(60, 0).map(() => ({ gone: null })), list(60, 0).map((near) => ({ near }))];
+    const [legacy, modern] = [
+      { none, near, last: "A" },
+      { none: none.map(() => ({ gone: 1 })), near: near.map((one) => ({ near: one.near + 1 })), last: "B" },
+    ];
+    const found = compare(legacy, modern, { tolerances });
+    expect(found.fields.map(({ path }) => path).slice(0, 2)).toEqual(["last", "none[].gone"]);
+    expect([found.verdict, found.fields.length, found.more]).toEqual(["diverged", 20, 101]);
+  });
+
+  it("every path that diverged is told before a second entry of one", () => {
+    const row = (pnl: number) => ({ rows: list(500, 0).map(() => ({ pnl })), total: pnl, other: { total: pnl } });
+    const found = compare(row(1), row(2), { fieldsMax: 4 });
+    expect(found.fields.map(({ path }) => path)).toEqual(["rows[].pnl", "rows[].pnl", "total", "other.total"]);
+    expect(found.more).toBe(498);
   });
 
   it("so many fields are told, in order, and the others counted", () => {

@@ -5,22 +5,33 @@
 import { digitsMax } from "../base/decimal.ts";
 import { BridgeError } from "../base/errors.ts";
 import { type Fraction, formatFraction, parseFraction, subtract, zero } from "../base/fraction.ts";
+import { parseInstant } from "../domain/market/chicago-time.ts";
+import { parseDay } from "../domain/market/trading-day.ts";
 import { type Verdict, weightOf } from "../domain/migration/verdict.ts";
 import { areClearlyWithin, judgeNumbers, toleranceFrom } from "./judgement.ts";
+import { Sightings } from "./sightings.ts";
 
 /** How answers of one method are compared. Paths are like `positions[].realized`: brackets stand for every entry of a list. */
 export interface AnswerOptions {
-  /** The largest difference that is within tolerance: decimal text, by path, or by the last name of a path. Default `0`. */
+  /**
+   * The largest difference that is within tolerance: decimal text, by path, or by the last name of a path. Default `0`. A path with a
+   * tolerance holds numbers: texts there are compared as decimals or fractions, so that "1.50" is 1.5.
+   */
   readonly tolerances?: Readonly<Record<string, string>>;
+  /** What the texts at a path, or at paths with this last name, stand for. Texts that nothing is declared of are compared as texts. */
+  readonly kinds?: Readonly<Record<string, TextKind>>;
   /** By path of a list: the names whose values pair its entries (`{ positions: ["book", "symbol"] }`). Otherwise by place. */
   readonly keys?: Readonly<Record<string, readonly string[]>>;
   /** Paths that are left out, each with the reason, an owner and the last day (YYYY-MM-DD): after it they count again. */
   readonly exclusions?: readonly Exclusion[];
   /** Most values that are looked at, and most objects and lists that hold them; an answer with more is not comparable. Default 20 000. */
   readonly valuesMax?: number;
-  /** Most fields that are told; more are counted. Default 20. */
+  /** Most fields that are told, the worst first; more are counted. Default 20. */
   readonly fieldsMax?: number;
 }
+
+/** `number`: a decimal or a fraction p/q. `time`: ISO 8601; two times are compared to the last digit of the coarser one. */
+export type TextKind = "number" | "time";
 
 export interface Exclusion {
   readonly path: string;
@@ -29,11 +40,13 @@ export interface Exclusion {
   readonly until: string;
 }
 
+export type FieldVerdict = Exclude<Verdict, "equal" | "error">;
+
 export interface FieldDifference {
   readonly path: string;
   /** Which entry of the lists on the path: the values of its keys, `EGB BUND`, else its place, `3`; null where there are no lists. */
   readonly entry: string | null;
-  readonly verdict: Exclude<Verdict, "equal">;
+  readonly verdict: FieldVerdict;
   /** Text of the value; null where there is none. */
   readonly legacy: string | null;
   readonly modern: string | null;
@@ -47,16 +60,16 @@ export interface AnswerComparison {
   readonly compared: number;
   /** Values under excluded paths. */
   readonly excluded: number;
-  /** What is not equal, at most `fieldsMax`, in order of the answers. */
+  /** What is not equal, at most `fieldsMax`: the worst first, of each verdict in order of the answers. Every path stands before any stands twice. */
   readonly fields: readonly FieldDifference[];
   /** How many more there are. */
   readonly more: number;
 }
 
 /**
- * Compares answers of one method. Numbers and decimal texts are numbers, compared exactly: a float is the decimal of its shortest
- * text. Texts that are no numbers, and everything else, must be equal. A value on one side only is a divergence; null against a
- * number is not comparable.
+ * Compares answers of one method. Numbers are compared exactly: a float is the decimal of its shortest text. Texts are compared to the
+ * letter ("007" is not "7"), unless their path is declared to hold numbers or times. A value on one side only is a divergence; null
+ * against a number is not comparable.
  * Dates are compared by their moment, maps by their keys, sets by what only one of them has; objects of other classes, whose
  * insides cannot be seen, are not comparable.
  *
@@ -71,10 +84,11 @@ export class AnswerComparer {
   readonly #fieldsMax: number;
 
   /** Throws BAD_CONFIG for tolerances that are no numbers and exclusions that do not say who, why and until when. */
-  constructor({ tolerances = {}, keys = {}, exclusions = [], valuesMax = 20_000, fieldsMax = 20 }: AnswerOptions = {}) {
+  constructor(options: AnswerOptions = {}) {
+    const { tolerances = {}, kinds = {}, keys = {}, exclusions = [], valuesMax = 20_000, fieldsMax = 20 } = options;
     for (const exclusion of exclusions) {
       const missing = (["path", "reason", "owner"] as const).find((name) => (exclusion[name] ?? "") === "");
-      if (missing !== undefined || !/^\d{4}-\d{2}-\d{2}$/.test(exclusion.until))
+      if (missing !== undefined || parseDay(exclusion.until ?? "") === undefined)
         throw new BridgeError("BAD_CONFIG", {
           what: `the exclusion of ${exclusion.path} has no ${missing ?? "day on which it ends"}`,
           mend: "an exclusion says path, reason, owner and until (YYYY-MM-DD)",
@@ -82,6 +96,7 @@ export class AnswerComparer {
     }
     const declared = {
       tolerances: new Map(Object.entries(tolerances).map(([path, text]) => [path, toleranceOf(path, text)])),
+      kinds: new Map(Object.entries(kinds)),
       keys: new Map(Object.entries(keys)),
       exclusions,
     };
@@ -93,9 +108,9 @@ export class AnswerComparer {
 
   /** `today` is YYYY-MM-DD: exclusions that ended before it count no longer. */
   compare(legacy: unknown, modern: unknown, today: string): AnswerComparison {
-    const fields: FieldDifference[] = [];
-    const { verdict, compared, excluded, more } = this.#walk(legacy, modern, today, fields);
-    return { verdict, compared, excluded, fields, more };
+    const worst = new WorstFields(this.#fieldsMax);
+    const { verdict, compared, excluded } = this.#walk(legacy, modern, today, worst);
+    return { verdict, compared, excluded, ...worst.told };
   }
 
   /** The same without telling of each field what it was, which of most answers nobody asks: its sightings are counted. */
@@ -103,8 +118,8 @@ export class AnswerComparer {
     return this.#walk(legacy, modern, today, undefined);
   }
 
-  #walk(legacy: unknown, modern: unknown, today: string, fields: FieldDifference[] | undefined): Walk {
-    const walk = new Walk(this.needsToday ? today : "", this.#valuesMax, this.#fieldsMax, fields);
+  #walk(legacy: unknown, modern: unknown, today: string, worst: WorstFields | undefined): Walk {
+    const walk = new Walk(this.needsToday ? today : "", this.#valuesMax, worst);
     walk.compare(this.#root, legacy, modern, 0);
     return walk;
   }
@@ -116,13 +131,6 @@ export interface Judgement {
   readonly excluded: number;
   /** What was met as often as its `tellAt` says: rarely anything, so that most judgements tell of no place. */
   readonly told: ReadonlySet<Sightings>;
-}
-
-/** How often a place of the answers was found to be of one verdict. */
-export class Sightings {
-  count = 0;
-  /** From which count on a judgement tells of it; for who judges to set. */
-  tellAt = 1;
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -140,6 +148,7 @@ function toleranceOf(path: string, text: string): Tolerance {
 /** What is declared of paths, and how many of them have been met. */
 interface Declared {
   readonly tolerances: ReadonlyMap<string, Tolerance>;
+  readonly kinds: ReadonlyMap<string, TextKind>;
   readonly keys: ReadonlyMap<string, readonly string[]>;
   readonly exclusions: readonly Exclusion[];
   count: number;
@@ -154,6 +163,7 @@ class Place {
   readonly path: string;
   readonly name: string;
   readonly tolerance: Tolerance | undefined;
+  readonly kind: TextKind | undefined;
   readonly keys: readonly string[] | undefined;
   /** The last day on which it is left out; "" where it is not. */
   readonly excludedUntil: string;
@@ -173,6 +183,7 @@ class Place {
     this.name = name;
     declared.count += 1;
     this.tolerance = declared.tolerances.get(path) ?? declared.tolerances.get(name);
+    this.kind = declared.kinds.get(path) ?? declared.kinds.get(name) ?? (this.tolerance === undefined ? undefined : "number");
     this.keys = declared.keys.get(path);
     this.excludedUntil = declared.exclusions.reduce(
       (last, exclusion) => (exclusion.path === path && exclusion.until > last ? exclusion.until : last),
@@ -213,22 +224,20 @@ class Walk implements Judgement {
   verdict: Verdict = "equal";
   compared = 0;
   excluded = 0;
-  more = 0;
   #told: Set<Sightings> | undefined;
-  readonly #fields: FieldDifference[] | undefined;
+  /** Undefined: fields are counted and not told. */
+  readonly #worst: WorstFields | undefined;
   /** "" where nothing is left out. */
   readonly #today: string;
   readonly #valuesMax: number;
-  readonly #fieldsMax: number;
   #nested = 0;
   /** The entries that the walk is inside of, outermost first. */
   #inside: Entry[] | undefined;
 
-  constructor(today: string, valuesMax: number, fieldsMax: number, fields: FieldDifference[] | undefined) {
+  constructor(today: string, valuesMax: number, worst: WorstFields | undefined) {
     this.#today = today;
     this.#valuesMax = valuesMax;
-    this.#fieldsMax = fieldsMax;
-    this.#fields = fields;
+    this.#worst = worst;
   }
 
   compare(place: Place, legacy: unknown, modern: unknown, depth: number): void {
@@ -313,8 +322,7 @@ class Walk implements Judgement {
 
   compareLists(place: Place, legacy: readonly unknown[], modern: readonly unknown[], depth: number): void {
     const inside = place.entries;
-    const { keys } = place;
-    if (keys === undefined) {
+    if (place.keys === undefined) {
       const length = Math.max(legacy.length, modern.length);
       for (let at = 0; at < length && this.#hasRoom(inside, legacy, modern); at++)
         this.#compareEntry(inside, at, legacy[at], modern[at], depth);
@@ -322,14 +330,14 @@ class Walk implements Judgement {
     }
     const theirs = new Map<string, unknown[]>();
     for (const entry of modern) {
-      const key = keyOf(entry, keys);
+      const key = keyOf(entry, place.keys, inside);
       const known = theirs.get(key);
       if (known === undefined) theirs.set(key, [entry]);
       else known.push(entry);
     }
     for (const entry of legacy) {
       if (!this.#hasRoom(inside, legacy, modern)) return;
-      const key = keyOf(entry, keys);
+      const key = keyOf(entry, place.keys, inside);
       this.#compareEntry(inside, key, entry, theirs.get(key)?.shift(), depth);
     }
     for (const [key, left] of theirs) for (const entry of left) this.#compareEntry(inside, key, undefined, entry, depth);
@@ -356,8 +364,10 @@ class Walk implements Judgement {
   }
 
   #compareTexts(place: Place, legacy: unknown, modern: unknown): void {
-    const ours = floatOf(legacy);
-    const theirs = floatOf(modern);
+    if (place.kind === "time" && isOneTime(legacy, modern)) return;
+    const readsTexts = place.kind === "number";
+    const ours = floatOf(legacy, readsTexts);
+    const theirs = floatOf(modern, readsTexts);
     if (ours === undefined || theirs === undefined) {
       // "There is none" against a number: what a position without a mark is worth has not been shown to agree, nor to differ.
       const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
@@ -380,9 +390,9 @@ class Walk implements Judgement {
 
   #tell(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown, areNumbers: boolean): void {
     if (verdict !== this.verdict && weightOf[verdict] > weightOf[this.verdict]) this.verdict = verdict;
-    if (this.#fields === undefined) this.#count(place.sightings[verdict]);
-    else if (this.#fields.length >= this.#fieldsMax) this.more += 1;
-    else this.#fields.push(new Difference(place.path, this.#inside?.slice() ?? nowhere, verdict, legacy, modern, areNumbers));
+    if (this.#worst === undefined) this.#count(place.sightings[verdict]);
+    else if (this.#worst.wants(place.path, verdict))
+      this.#worst.add(new Difference({ path: place.path, inside: this.#inside?.slice(), verdict, legacy, modern, areNumbers }));
   }
 
   #count(sightings: Sightings): void {
@@ -397,37 +407,36 @@ class Walk implements Judgement {
   }
 }
 
-type FieldVerdict = Exclude<Verdict, "equal" | "error">;
 const none: ReadonlySet<never> = new Set();
 
 /** The key of a list's entry (JSON of the values that it is paired by), or its place. */
 type Entry = string | number;
 
-const nowhere: readonly Entry[] = [];
+interface Told {
+  readonly path: string;
+  readonly inside: readonly Entry[] | undefined;
+  readonly verdict: FieldVerdict;
+  readonly legacy: unknown;
+  readonly modern: unknown;
+  readonly areNumbers: boolean;
+}
 
 /** A difference whose texts are made when somebody looks; of objects at once, since they may change and are not ours to keep. */
 class Difference implements FieldDifference {
   readonly path: string;
-  readonly verdict: Exclude<Verdict, "equal">;
+  readonly verdict: FieldVerdict;
   readonly #legacy: unknown;
   readonly #modern: unknown;
-  readonly #isNumber: boolean;
+  readonly #areNumbers: boolean;
   readonly #inside: readonly Entry[];
 
-  constructor(
-    path: string,
-    inside: readonly Entry[],
-    verdict: Exclude<Verdict, "equal">,
-    legacy: unknown,
-    modern: unknown,
-    isNumber: boolean,
-  ) {
+  constructor({ path, inside = [], verdict, legacy, modern, areNumbers }: Told) {
     this.path = path;
     this.#inside = inside;
     this.verdict = verdict;
     this.#legacy = isNested(legacy) ? shown(legacy) : legacy;
     this.#modern = isNested(modern) ? shown(modern) : modern;
-    this.#isNumber = isNumber;
+    this.#areNumbers = areNumbers;
   }
 
   get entry(): string | null {
@@ -443,7 +452,7 @@ class Difference implements FieldDifference {
   }
 
   get difference(): string | null {
-    return this.#isNumber ? differenceOf(this.#legacy, this.#modern) : null;
+    return this.#areNumbers ? differenceOf(this.#legacy, this.#modern) : null;
   }
 
   toJSON(): FieldDifference {
@@ -457,18 +466,66 @@ class Difference implements FieldDifference {
   }
 }
 
+/**
+ * The worst fields of one comparison, at most so many. A path that is met for the first time goes before one that is there already, so
+ * that no list of many entries hides another field.
+ */
+class WorstFields {
+  readonly #max: number;
+  readonly #byVerdict: Readonly<Record<FieldVerdict, { readonly firsts: Numbered[]; readonly others: Numbered[] }>> = {
+    diverged: { firsts: [], others: [] },
+    not_comparable: { firsts: [], others: [] },
+    within_tolerance: { firsts: [], others: [] },
+  };
+  readonly #met = new Set<string>();
+  #count = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Counts a field. Whether there is a place for it, so that it must be added. */
+  wants(path: string, verdict: FieldVerdict): boolean {
+    this.#count += 1;
+    const { firsts, others } = this.#byVerdict[verdict];
+    if (firsts.length >= this.#max) return false;
+    return others.length < this.#max || !this.#met.has(`${verdict} ${path}`);
+  }
+
+  add(field: Difference): void {
+    const { firsts, others } = this.#byVerdict[field.verdict];
+    const kind = `${field.verdict} ${field.path}`;
+    (this.#met.has(kind) ? others : firsts).push({ field, at: this.#count });
+    this.#met.add(kind);
+  }
+
+  get told(): Pick<AnswerComparison, "fields" | "more"> {
+    const fields: FieldDifference[] = [];
+    for (const { firsts, others } of Object.values(this.#byVerdict)) {
+      const chosen = [...firsts, ...others].slice(0, this.#max - fields.length);
+      for (const { field } of chosen.sort((a, b) => a.at - b.at)) fields.push(field);
+    }
+    return { fields, more: this.#count - fields.length };
+  }
+}
+
+interface Numbered {
+  readonly field: Difference;
+  readonly at: number;
+}
+
 /** Whether floats suffice to say that two numbers are within the tolerance. */
 const isNear = (tolerance: Tolerance | undefined, ours: number, theirs: number): boolean =>
   tolerance !== undefined && areClearlyWithin(tolerance.near, ours, theirs);
 
 /**
- * About what a number is, or a text that looks like a decimal or a fraction p/q: NaN where a float cannot say. Undefined for all
- * else. Only to be told apart, not to be added.
+ * About what a number is, or, where texts are read, one that looks like a decimal or a fraction p/q: NaN where a float cannot say.
+ * Undefined for all else. Only to be told apart, not to be added.
  */
-function floatOf(value: unknown): number | undefined {
+function floatOf(value: unknown, readsTexts: boolean): number | undefined {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
-  if (typeof value !== "string" || value === "" || value.length > 2 * digitsMax) return undefined;
+  if (!readsTexts || typeof value !== "string" || value === "" || value.length > 2 * digitsMax) return undefined;
   const first = value.charCodeAt(0);
   if (!((first >= 48 && first <= 57) || (first >= 43 && first <= 46))) return undefined;
   const slash = value.indexOf("/");
@@ -510,11 +567,34 @@ function shown(value: unknown): string | null {
   return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text;
 }
 
+/** Whether two texts name one moment, to the last digit of the one that is cut off sooner. A day is no moment. */
+function isOneTime(legacy: unknown, modern: unknown): boolean {
+  if (typeof legacy !== "string" || typeof modern !== "string" || legacy.length <= dayLength || modern.length <= dayLength)
+    return false;
+  const [ours, theirs] = [parseInstant(legacy), parseInstant(modern)];
+  if (ours === undefined || theirs === undefined) return false;
+  const unitUs = 10 ** (6 - Math.min(6, fractionDigits(legacy), fractionDigits(modern)));
+  return Math.floor(ours / unitUs) === Math.floor(theirs / unitUs);
+}
+
+const dayLength = "2025-07-24".length;
+const fractionDigits = (time: string): number => /\.(\d+)/.exec(time)?.[1]?.length ?? 0;
+
+const plainNumber = /^-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/;
+
+/** A number in the one way to write it, so that "2.0" and 2 are one key. */
+function numberKey(value: unknown): unknown {
+  if (typeof value === "string" && plainNumber.test(value) && value !== "-0") return value;
+  const exact = typeof value === "string" || typeof value === "number" ? parseFraction(String(value)) : undefined;
+  return exact === undefined ? value : formatFraction(exact).text;
+}
+
 /** JSON of a list of the values. */
-function keyOf(entry: unknown, keys: readonly string[]): string {
+function keyOf(entry: unknown, keys: readonly string[], place: Place): string {
   let text = "[";
   for (const key of keys) {
-    const value = (entry as Row | null)?.[key];
+    const given = (entry as Row | null)?.[key];
+    const value = place.field(key).kind === "number" ? numberKey(given) : given;
     const json = typeof value === "string" ? JSON.stringify(value) : value === undefined ? "null" : jsonText(value as object);
     text += text === "[" ? json : `,${json}`;
   }

@@ -4,7 +4,6 @@ export {
   type AnswerOptions,
   type Exclusion,
   type FieldDifference,
-  Sightings,
 } from "./answers.ts";
 export { judgeNumbers } from "./judgement.ts";
 export type { ComparisonOptions, Conversion, Tolerance } from "./options.ts";
@@ -21,4 +20,5 @@ export type {
   SystemAnswer,
 } from "./report.ts";
 export { causes, fields, fieldsOf } from "./report.ts";
+export { Sightings } from "./sightings.ts";
 export { PnLComparisonValidator } from "./validator.ts";

@@ -1,25 +1,27 @@
 import type { AnswerOptions } from "../../comparison/index.ts";
+import { parseInstant } from "../../domain/market/chicago-time.ts";
 import type { PnlMethod } from "../../ports/pnl-service.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
 /** What of a P&L answer is compared, and how its rows are paired: what every system says, in whatever company it says it. */
 export interface Projection {
-  readonly compare: Pick<AnswerOptions, "keys">;
+  readonly compare: Pick<AnswerOptions, "keys" | "kinds">;
   readonly project: (answer: unknown) => unknown;
 }
 
 const positionFields = ["book", "symbol", "quantity", "averagePrice", "realized", "unrealized"];
 const dailyFields = ["book", "symbol", "tradingDay", "realized", "unrealized", "total"];
-const tradeFields = ["id", "book", "symbol", "side", "quantity", "price"];
+const tradeFields = ["id", "book", "symbol", "side", "quantity", "price", "time"];
 
 /**
- * Lots, matches, marks and what a system adds of its own are left out: not every system has them. Times of trades too: one cuts
- * fractions off, another names the offset. Totals are compared by currency; lists among them are of symbols, not of money.
+ * Lots, matches, marks and what a system adds of its own are left out: not every system has them. Trades are paired by what they are,
+ * since those of one moment have no order; that they stand newest first is compared by itself. Totals are compared by currency; lists
+ * among them are of symbols, not of money.
  */
 export const projections: Readonly<Record<PnlMethod, Projection>> = {
   calculatePnl: {
-    compare: { keys: { positions: ["book", "symbol"] } },
+    compare: { keys: { positions: ["book", "symbol"] }, kinds: { "rejected[].index": "number" } },
     project: (answer) => ({
       positions: rows(answer, "positions", positionFields),
       totals: moneyOf(field(answer, "totals")),
@@ -31,8 +33,8 @@ export const projections: Readonly<Record<PnlMethod, Projection>> = {
     project: (answer) => ({ positions: rows(answer, "positions", positionFields) }),
   },
   tradeHistory: {
-    compare: { keys: { trades: ["id", "symbol", "side", "quantity", "price"] } },
-    project: (answer) => ({ trades: rows(answer, "trades", tradeFields) }),
+    compare: { keys: { trades: ["id", "symbol", "side", "quantity", "price"] }, kinds: { "trades[].time": "time" } },
+    project: (answer) => ({ trades: rows(answer, "trades", tradeFields), newestFirst: areNewestFirst(field(answer, "trades")) }),
   },
   dailyPnl: {
     compare: { keys: { daily: ["book", "symbol", "tradingDay"] } },
@@ -56,6 +58,23 @@ const field = (answer: unknown, name: string): unknown => (isRow(answer) ? answe
 function rows(answer: unknown, list: string, fields: readonly string[]): unknown {
   const given = field(answer, list);
   return Array.isArray(given) ? given.map((row) => (isRow(row) ? picked(row, fields) : row)) : given;
+}
+
+/** Whether no trade stands after an older one. A time that does not read is passed over. */
+function areNewestFirst(trades: unknown): boolean {
+  if (!Array.isArray(trades)) return true;
+  let lastUs = Number.POSITIVE_INFINITY;
+  let lastTime: unknown;
+  for (const trade of trades) {
+    const time = isRow(trade) ? trade.time : undefined;
+    if (typeof time !== "string" || time === lastTime) continue;
+    lastTime = time;
+    const us = parseInstant(time);
+    if (us === undefined) continue;
+    if (us > lastUs) return false;
+    lastUs = us;
+  }
+  return true;
 }
 
 function picked(row: Row, fields: readonly string[]): Row {
