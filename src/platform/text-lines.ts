@@ -1,3 +1,5 @@
+import { BoundedLines } from "./bounded-lines.ts";
+
 /** A line of a text file, or as much of it as may be kept of one that is too long. */
 export interface TextLine {
   readonly text: string;
@@ -6,43 +8,29 @@ export interface TextLine {
 
 /**
  * The lines of a byte stream, however it is cut into chunks: at most `lineBytesMax` bytes of one are held, the rest of a longer
- * line is passed over. Line ends are LF or CRLF; what stands behind the last one is a line if it is anything. Bytes that are no
- * UTF-8 become U+FFFD.
+ * line is passed over. Line ends are LF or CRLF; text behind the last one is a line. Bytes that are no UTF-8 become U+FFFD.
  */
 export async function* textLines(chunks: AsyncIterable<Uint8Array>, lineBytesMax: number): AsyncGenerator<TextLine> {
-  let held = Buffer.alloc(0);
-  let skipping = false;
-  let first = true;
-  const lineOf = (bytes: Buffer, cut: boolean): TextLine => {
+  const ready: TextLine[] = [];
+  let isFirst = true;
+  const add = (bytes: Buffer, cut: boolean): void => {
     const text = bytes.toString("utf8");
-    const marked = first ? text.replace(/^\uFEFF/, "") : text;
-    first = false;
-    return { text: cut ? marked : marked.replace(/\r$/, ""), cut };
+    const marked = isFirst ? text.replace(/^\uFEFF/, "") : text;
+    isFirst = false;
+    ready.push({ text: cut ? marked : marked.replace(/\r$/, ""), cut });
   };
+  const lines = new BoundedLines({
+    bytesMax: lineBytesMax,
+    pieceBytes: lineBytesMax,
+    onLine: (line) => add(line, false),
+    onTooLong: (head) => add(head, true),
+    onTooLongEnd: () => {},
+  });
   for await (const chunk of chunks) {
-    let from = 0;
-    while (from < chunk.length) {
-      const end = chunk.indexOf(newline, from);
-      const until = end < 0 ? chunk.length : end;
-      if (!skipping) {
-        const room = lineBytesMax - held.length;
-        const part = chunk.subarray(from, Math.min(until, from + room));
-        held = held.length === 0 ? Buffer.from(part) : Buffer.concat([held, part]);
-        if (until - from > room) {
-          yield lineOf(held, true);
-          held = Buffer.alloc(0);
-          skipping = true;
-        }
-      }
-      if (end >= 0) {
-        if (!skipping) yield lineOf(held, false);
-        held = Buffer.alloc(0);
-        skipping = false;
-      }
-      from = until + 1;
-    }
+    lines.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    yield* ready.splice(0);
   }
-  if (!skipping && held.length > 0) yield lineOf(held, false);
+  const rest = lines.rest();
+  if (rest.length > 0) add(rest, false);
+  yield* ready;
 }
-
-const newline = 10;

@@ -15,7 +15,7 @@ const port = parentPort;
 const data: ThreadData = workerData;
 const say = (event: ThreadEvent): void => port.postMessage({ event } satisfies FromModuleThread);
 
-const printed = new PrintedLines((line) => say({ kind: "log", line }), sharedMs);
+const printed = new PrintedLines((line) => say({ kind: "log", line }));
 for (const stream of [process.stdout, process.stderr]) stream.write = printed.write as typeof stream.write;
 // A stray promise of the module is no reason to lose the calls of the others.
 process.on("unhandledRejection", (reason) => {

@@ -18,6 +18,7 @@ import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { childEnvironment } from "../../platform/child-environment.ts";
+import { LimitedLog } from "../../platform/limited-log.ts";
 import { Pending, type PendingOptions } from "../../platform/pending.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import {
@@ -30,8 +31,7 @@ import {
   shortened,
   type WorkerMessage,
 } from "./protocol.ts";
-import { type Log, WorkerLog } from "./worker-log.ts";
-import { WorkerProcess } from "./worker-process.ts";
+import { type LogSource, WorkerProcess } from "./worker-process.ts";
 
 export interface CommandOptions extends Partial<CommandLimits> {
   readonly name: string;
@@ -48,7 +48,7 @@ export interface CommandOptions extends Partial<CommandLimits> {
   /** Who we say we are. Default `pnl-bridge`. */
   readonly client?: string;
   /** Gets the worker's stderr line by line, without control characters, and what there is to say of the worker. Default: nobody. */
-  readonly log?: Log;
+  readonly log?: (line: string, from: LogSource) => void;
 }
 
 export interface CommandLimits {
@@ -125,7 +125,7 @@ export class CommandSystem implements BridgedSystem {
   readonly kind = "command";
   readonly #options: CommandOptions;
   readonly #limits: CommandLimits;
-  readonly #log: WorkerLog;
+  readonly #log: LimitedLog<LogSource>;
   #phase: Phase = "stopped";
   #process: WorkerProcess | undefined;
   #methods: ReadonlySet<string> | undefined;
@@ -155,7 +155,7 @@ export class CommandSystem implements BridgedSystem {
     this.#options = options;
     this.#limits = limitsOf(options);
     this.#sentMax = this.#limits.sentMax;
-    this.#log = new WorkerLog(options.log, {
+    this.#log = new LimitedLog<LogSource>(options.log ?? (() => {}), "bridge", {
       linesPerSecondMax: this.#limits.logLinesPerSecondMax,
       lineLengthMax: this.#limits.logLineLengthMax,
     });

@@ -6,4 +6,4 @@ export {
   commandDefaults,
 } from "./command-system.ts";
 export { protocolVersion, workerErrors } from "./protocol.ts";
-export type { LogSource } from "./worker-log.ts";
+export type { LogSource } from "./worker-process.ts";

@@ -6,17 +6,20 @@
  * It keeps nobody's program alive: whoever waits for an answer has a timer.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { BoundedLines } from "./bounded-lines.ts";
+import { BoundedLines } from "../../platform/bounded-lines.ts";
+import type { LimitedLog } from "../../platform/limited-log.ts";
 import { pieceBytes, shortened } from "./protocol.ts";
 import { Throttle } from "./throttle.ts";
-import type { WorkerLog } from "./worker-log.ts";
+
+/** Whose words a line is: the worker's stderr; what stood on its stdout and is no message; the bridge about the worker. */
+export type LogSource = "stderr" | "stdout" | "bridge";
 
 export interface WorkerProcessOptions {
   readonly command: readonly string[];
   readonly cwd: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   readonly answerBytesMax: number;
-  readonly log: WorkerLog;
+  readonly log: LimitedLog<LogSource>;
 }
 
 export interface WorkerProcessEvents {
@@ -42,7 +45,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess | undefined;
   readonly #guard: ChildProcess | undefined;
   readonly #events: WorkerProcessEvents;
-  readonly #log: WorkerLog;
+  readonly #log: LimitedLog<LogSource>;
   readonly #gone: Promise<void>;
   #tellGone: () => void = () => {};
   #garbage: Throttle | undefined;

@@ -1,36 +1,38 @@
-import { plain } from "../../base/plain-text.ts";
+import { plain } from "../base/plain-text.ts";
 
-/** Whose words a line is: the worker's stderr; what stood on its stdout and is no message; the bridge about the worker. */
-export type LogSource = "stderr" | "stdout" | "bridge";
-export type Log = (line: string, from: LogSource) => void;
-
-export interface WorkerLogOptions {
-  /** Lines a second that are handed on; the rest is counted, and told when there is room again. */
+export interface LogLimits {
+  /** Lines a second that are handed on; further ones are counted, and reported when there is room again. */
   readonly linesPerSecondMax: number;
   readonly lineLengthMax: number;
 }
 
-/** What a worker says, made harmless and bounded: a flood costs a counter. Never throws, whatever the log does. */
-export class WorkerLog {
-  readonly #log: Log;
-  readonly #options: WorkerLogOptions;
+/**
+ * What a foreign program prints, made harmless and bounded: without control characters, cut at a length, so many lines a second. A flood
+ * costs a counter. Never throws, whatever the log does. `Source` tells whose words a line is.
+ */
+export class LimitedLog<Source> {
+  readonly #log: (line: string, from: Source) => void;
+  readonly #limits: LogLimits;
+  /** The source of the report of what was left out. */
+  readonly #ours: Source;
   #windowFromMs = Number.NEGATIVE_INFINITY;
   #lines = 0;
   #linesLeftOut = 0;
   #bytesLeftOut = 0;
 
-  constructor(log: Log | undefined, options: WorkerLogOptions) {
-    this.#log = log ?? (() => {});
-    this.#options = options;
+  constructor(log: (line: string, from: Source) => void, ours: Source, limits: LogLimits) {
+    this.#log = log;
+    this.#ours = ours;
+    this.#limits = limits;
   }
 
-  write(line: string, from: LogSource): void {
+  write(line: string, from: Source): void {
     if (this.isFull()) {
       this.#linesLeftOut += 1;
       return;
     }
     this.#lines += 1;
-    const { lineLengthMax } = this.#options;
+    const { lineLengthMax } = this.#limits;
     this.#hand(plain(line.length > lineLengthMax ? `${line.slice(0, lineLengthMax)}…` : line), from);
   }
 
@@ -47,19 +49,19 @@ export class WorkerLog {
       this.#lines = 0;
       this.flush();
     }
-    return this.#lines >= this.#options.linesPerSecondMax;
+    return this.#lines >= this.#limits.linesPerSecondMax;
   }
 
-  /** Says what was left out. */
+  /** Reports what was left out. */
   flush(): void {
     if (this.#linesLeftOut === 0 && this.#bytesLeftOut === 0) return;
     const left = `${this.#linesLeftOut} lines and ${this.#bytesLeftOut} bytes more were left out`;
     this.#linesLeftOut = 0;
     this.#bytesLeftOut = 0;
-    this.#hand(left, "bridge");
+    this.#hand(left, this.#ours);
   }
 
-  #hand(line: string, from: LogSource): void {
+  #hand(line: string, from: Source): void {
     try {
       this.#log(line, from);
     } catch {
