@@ -444,21 +444,48 @@ test("property: whatever the text, there is a configuration or one BAD_CONFIG wi
   );
 });
 
-test("the JSON Schema knows the keys and nothing else", () => {
-  const schema = JSON.stringify(configJsonSchema());
-  for (const key of [
-    "comparison_threshold",
-    "use_new_reports",
-    "user_denylist",
-    "alert_url",
-    "settle_ms",
-    "listen",
-    "file-at-a-time",
-  ]) {
-    expect(schema).toContain(JSON.stringify(key));
-  }
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly required?: readonly string[];
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly oneOf?: readonly SchemaNode[];
+  readonly not?: object;
+  readonly description?: string;
+  readonly default?: unknown;
+}
+
+interface Leaf {
+  readonly path: string;
+  readonly node: SchemaNode;
+  readonly isRequired: boolean;
+}
+
+/** Every key of a schema that has no keys within it. */
+function leavesOf(node: SchemaNode, path: readonly string[] = []): readonly Leaf[] {
+  const forms = [...(node.anyOf ?? []), ...(node.oneOf ?? []), ...(node.items ? [node.items] : [])];
+  const properties = Object.entries(node.properties ?? {}).flatMap(([key, value]): readonly Leaf[] => {
+    const inner = leavesOf(value, [...path, key]);
+    const isRequired = node.required?.includes(key) === true;
+    return inner.length > 0 || value.not ? inner : [{ path: [...path, key].join("."), node: value, isRequired }];
+  });
+  return [...properties, ...forms.flatMap((form) => leavesOf(form, path))];
+}
+
+test("the JSON Schema knows the keys and nothing else, each with its meaning and its default", () => {
+  const leaves = leavesOf(configJsonSchema() as SchemaNode);
+  const pathsOf = (some: readonly Leaf[]) => new Set(some.map(({ path }) => path.replace(/^systems\.\w+/, "systems")));
+  expect(pathsOf(leaves.filter(({ node }) => node.description === undefined))).toEqual(new Set());
+  // Without a value these are absent, or follow the role of the system.
+  const withoutDefault = ["timeout_ms", "cwd", "authorization_env", "ca_file"].map((key) => `systems.${key}`);
+  expect(pathsOf(leaves.filter(({ node, isRequired }) => node.default === undefined && !isRequired))).toEqual(
+    new Set([...withoutDefault, ...roleTokens]),
+  );
+  expect(new Set(leaves.map(({ path }) => path.split(".")[0]))).toEqual(new Set(Object.keys(wholeFile(defaultConfig))));
   expect(configJsonSchema()).toMatchObject({ type: "object", additionalProperties: false });
 });
+
+const roleTokens = ["viewer", "operator", "admin"].map((role) => `gateway.tokens.${role}`);
 
 test("a module is in this process where nothing else is said, and no system has a limit of its own", () => {
   const text = 'systems: { legacy: { kind: module, path: "./m.js" }, modern: { kind: command, command: [desk] } }';
@@ -512,6 +539,7 @@ test.each([
   "migration: { monitoring: { alert_url: hooks.example/hunter2 } }",
   "migration: { monitoring: { alert_url: 'http://desk:hunter2@x' } }",
   "gateway: { tokens: { viewer: hunter2 } }",
+  "gateway: { tokens: [{ name: amy, role: viewer, env: hunter2 }] }",
 ])("a secret is in no error: %s", (text) => {
   const error = refusal(text);
   expect(`${error.line} ${error.stack} ${error.cause}`).not.toContain("hunter2");
@@ -565,4 +593,90 @@ describe("a password in a URL is in no error", () => {
       { numRuns: 500 },
     );
   });
+});
+
+const bridges = `stores: { control: "sqlite:./c.db", legacy: "sqlite:./pnl_tracker.db", modern: "postgres://db/pnl?schema=newpnl" }
+database: { bridge_tables: beside, legacy_book: UST, cutover_budget_ms: 500, done_rows_days: 1, lease_ms: 1000 }
+watch:
+  trade_ledger: ./ledgers
+  market_prices: [./futures, ./options]
+  mode: poll
+  scan_ms: 200
+  settle_ms: 100
+  include: ["trades_*.csv"]
+  republished: apply
+  legacy_sink: own_entry
+  lease_ms: 1000
+reports: { dir: ./out }
+gates: { profile: desk, accuracy: { replay: 0.02, live: 0.1, served: 0.005 }, days: 3 }
+exclusions: [{ path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: desk-risk, until: 2026-12-31 }]
+`;
+
+test("the keys of the bridges to come are read, and named as without an effect", () => {
+  const { unused, ...config } = parseConfig(bridges, "desk.yaml");
+  expect(config).toMatchObject({
+    stores: { legacy: "sqlite:./pnl_tracker.db", modern: "postgres://db/pnl?schema=newpnl" },
+    database: { bridgeTables: "beside", legacyBook: "UST", cutoverBudgetMs: 500, doneRowsDays: 1, leaseMs: 1_000 },
+    watch: {
+      tradeLedger: "./ledgers",
+      marketPrices: ["./futures", "./options"],
+      mode: "poll",
+      scanMs: 200,
+      settleMs: 100,
+      include: ["trades_*.csv"],
+      republished: "apply",
+      legacySink: "own_entry",
+      leaseMs: 1_000,
+    },
+    reports: { dir: "./out" },
+    gates: { profile: "desk", accuracy: { replay: 0.02, live: 0.1, served: 0.005 }, days: 3 },
+    exclusions: [{ path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: "desk-risk", until: "2026-12-31" }],
+  });
+  for (const key of ["stores.modern", "database.lease_ms", "watch.mode", "reports.dir", "gates.accuracy.live"])
+    expect(unused).toContain(key);
+  for (const key of ["stores.control", "watch.trade_ledger", "watch.market_prices"]) expect(unused).not.toContain(key);
+  expect(throughWholeFile(parseConfig(bridges, "desk.yaml"))).toEqual(parseConfig(bridges, "desk.yaml"));
+});
+
+test("tokens may be those of people", () => {
+  const people = "[{ name: trader1, role: operator, env: PNL_TOKEN_TRADER1 }, { name: Zoë B, role: admin, env: PNL_TOKEN_ZOE }]";
+  const config = parseConfig(`gateway: { listen: 0.0.0.0:80, tokens: ${people} }`, "desk.yaml");
+  expect(config.gateway.tokens).toEqual([
+    { name: "trader1", role: "operator", env: "PNL_TOKEN_TRADER1" },
+    { name: "Zoë B", role: "admin", env: "PNL_TOKEN_ZOE" },
+  ]);
+  expect(throughWholeFile(config)).toEqual(config);
+});
+
+const onePerson = "gateway: { tokens: [{ name: amy, role: operator, env: A }";
+
+// [the file, line:column, what the error must say, how to mend]
+test.each([
+  ["database: { bridge_tabels: inside }", "1:13", 'unknown key "database.bridge_tabels"', '"bridge_tables"?'],
+  ["database: { bridge_tables: besides }", "1:28", "must be inside or beside, not besides", '"beside"?'],
+  ["database: { lease_ms: 0 }", "1:23", "from 1 to 9999999, not 0", ""],
+  ["database: { lease_ms: 010 }", "1:23", "must be a whole number of milliseconds", ""],
+  ["watch: { mode: inotify }", "1:16", "must be auto, events or poll, not inotify", ""],
+  ["watch: { market_prices: [], scan_s: 5 }", "1:29", 'unknown key "watch.scan_s"', '"scan_ms"?'],
+  ["watch: { market_prices: [./a, ''] }", "1:31", "watch.market_prices.1 must be a folder", ""],
+  ["watch: { market_prices: { a: 1 } }", "1:25", "watch.market_prices must be a folder", ""],
+  ["watch: { include: ['../x.csv'] }", "1:20", "must be a list of file names", ""],
+  ["gates: { accuracy: { reply: 0.1 } }", "1:22", 'unknown key "gates.accuracy.reply"', '"replay"?'],
+  ["gates: { accuracy: { live: 2 } }", "1:28", "above 0, up to 1, not 2", ""],
+  ["gates: { replay: 0.1 }", "1:10", 'unknown key "gates.replay"', 'belongs under "gates.accuracy"'],
+  ["exclusions: { path: x }", "1:13", "must be a list of exclusions", ""],
+  ["exclusions: [{ path: a, reason: b, owner: c }]", "1:14", "exclusions.0.until is missing", "must be a day"],
+  ["exclusions: [{ path: a, reason: b, owner: c, until: 2026-02-30 }]", "1:53", "must be a day, as 2026-12-31", ""],
+  ["exclusions: [{ path: a, reson: b }]", "1:14", "exclusions.0.reason is missing", ""],
+  ["stores: { modern: ./newpnl.db }", "1:19", "must be sqlite:FILE or postgres://HOST/DATABASE", ""],
+  ["stores: { legacy: 'postgres://desk:hunter2@db/pnl', x: 1 }", "1:53", 'unknown key "stores.x"', ""],
+  [`${onePerson}, { name: bob, rol: viewer, env: B }] }`, "1:60", "gateway.tokens.1.role is missing", ""],
+  [`${onePerson}, { name: ' bob', role: viewer, env: B }] }`, "1:68", "must be a name", ""],
+])("%j is refused at %s, among the keys of the bridges to come", (text, lineAndColumn, what, mend) => {
+  const error = refusal(text);
+  expect([error.where, error.message, error.mend]).toEqual([
+    `desk.yaml:${lineAndColumn}`,
+    expect.stringContaining(what),
+    expect.stringContaining(mend),
+  ]);
 });

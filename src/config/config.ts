@@ -116,7 +116,15 @@ loopback.addAddress("::1", "ipv6");
 const configSchema = sectionOf(keys);
 
 /** JSON Schema (draft 2020-12) of the file, for editors: each key with its meaning and its default. */
-export const configJsonSchema = (): Readonly<Record<string, unknown>> => z.toJSONSchema(configSchema, { io: "input" });
+export const configJsonSchema = (): Readonly<Record<string, unknown>> =>
+  z.toJSONSchema(configSchema, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema }) => {
+      // The library leaves out the default of a value that it transforms.
+      const { default: byDefault } = z.globalRegistry.get(zodSchema) ?? {};
+      if (byDefault !== undefined) Object.assign(jsonSchema, { default: byDefault });
+    },
+  });
 
 function complete(file: unknown, contradicts?: (failure: BridgeError) => void): Config {
   const { migration, ...others } = valuesOf(keys, file);
