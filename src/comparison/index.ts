@@ -13,9 +13,7 @@ export type {
   ComparisonReport,
   ComparisonRow,
   Field,
-  Invariant,
   Kind,
-  RowKey,
   SnapshotRow,
   SystemAnswer,
 } from "./report.ts";

@@ -3,21 +3,12 @@ import type { Fraction } from "../base/fraction.ts";
 import { add, compare, formatFraction, fraction, isZero, multiply, negate, parseFigure, zero } from "../base/fraction.ts";
 import type { Side } from "../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../domain/migration/verdict.ts";
+import type { ParityInvariant } from "../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
 import { judgeNumbers } from "./judgement.ts";
 import type { ComparisonOptions, Conversion, ResolvedOptions } from "./options.ts";
 import { resolveComparisonOptions } from "./options.ts";
-import type {
-  Cause,
-  ComparisonReport,
-  ComparisonRow,
-  Field,
-  Invariant,
-  Kind,
-  RowKey,
-  SnapshotRow,
-  SystemAnswer,
-} from "./report.ts";
+import type { Cause, ComparisonReport, ComparisonRow, Field, Kind, SnapshotRow, SystemAnswer } from "./report.ts";
 import { fields, fieldsOf } from "./report.ts";
 
 /**
@@ -82,15 +73,16 @@ interface Comparison {
   /** Book and symbol of the positions whose divergence is lot order. */
   readonly lotOrder: Set<string>;
   readonly rows: ComparisonRow[];
-  readonly invariants: Invariant[];
+  readonly invariants: ParityInvariant[];
   readonly counts: Record<Verdict, number>;
   readonly drift: Map<Field, Fraction>;
 }
 
+type Key = ComparisonRow["key"];
 type AnswerRow = PositionRow | DailyRow | SnapshotRow;
 
 interface Paired {
-  readonly key: RowKey;
+  readonly key: Key;
   readonly legacy: AnswerRow[];
   readonly modern: AnswerRow[];
 }
@@ -110,16 +102,16 @@ function pair(legacy: readonly AnswerRow[], modern: readonly AnswerRow[]): reado
   return [...byKey.values()].sort((a, b) => compareKeys(a.key, b.key));
 }
 
-const keyOf = (row: AnswerRow): RowKey => ({
+const keyOf = (row: AnswerRow): Key => ({
   ...(row.book === undefined ? {} : { book: row.book }),
   symbol: row.symbol,
   ...("tradingDay" in row ? { tradingDay: row.tradingDay } : {}),
 });
 
 /** JSON, so that no text inside a symbol can make two keys one. A row without a book is not the row of the empty book. */
-const identify = (key: RowKey): string => JSON.stringify([key.book, key.symbol, key.tradingDay]);
+const identify = (key: Key): string => JSON.stringify([key.book, key.symbol, key.tradingDay]);
 
-const compareKeys = (a: RowKey, b: RowKey): number =>
+const compareKeys = (a: Key, b: Key): number =>
   compareTexts(a.book, b.book) || compareTexts(a.symbol, b.symbol) || compareTexts(a.tradingDay, b.tradingDay);
 
 /** By code unit, the same on every machine; absent first. */
@@ -268,7 +260,7 @@ const verdictOf = (compared: readonly FieldComparison[], field: Field): Verdict 
  * P&L is cash flow + quantity × mark, whichever lots were closed, so the same quantity and the same total with another
  * realized part leave nothing else. The exception is a total near 0 of figures that are exactly a multiplier apart.
  */
-function judgePosition(comparison: Comparison, key: RowKey, compared: readonly FieldComparison[]): boolean {
+function judgePosition(comparison: Comparison, key: Key, compared: readonly FieldComparison[]): boolean {
   const sum = (side: Side): Fraction | undefined => {
     const [realized, unrealized] = [numberOf(compared, "realized", side), numberOf(compared, "unrealized", side)];
     return realized && unrealized && add(realized, unrealized);
@@ -287,7 +279,7 @@ function judgePosition(comparison: Comparison, key: RowKey, compared: readonly F
 }
 
 /** A day's split differs because of lot order where the position's does, the day's total agrees, and days mean the same on both sides. */
-function explainedByPosition(comparison: Comparison, key: RowKey, compared: readonly FieldComparison[]): boolean {
+function explainedByPosition(comparison: Comparison, key: Key, compared: readonly FieldComparison[]): boolean {
   const { tradingDay: _, ...position } = key;
   return comparison.sameDays && comparison.lotOrder.has(identify(position)) && agrees(verdictOf(compared, "total"));
 }

@@ -100,6 +100,8 @@ export interface StatementOptions {
   readonly asOfDay: number;
   /** Days that have rows besides those of trades and marks. */
   readonly days?: readonly number[];
+  /** Values what is open without a mark at 0, as some systems do. */
+  readonly unmarkedAtZero?: boolean;
   /** Which lots carry the time they were opened: those of trades that came with one. */
   readonly openedAt: (trade: number) => boolean;
 }
@@ -189,7 +191,7 @@ function position(statementLane: StatementLane, options: StatementOptions): Valu
   const lots = lane.matcher.lots();
   const mark = markOf(statementLane, options.asOfDay, options);
   const realized = multiply(close.realized, multiplier);
-  const unrealized = unrealizedOf(close, mark, multiplier);
+  const unrealized = unrealizedOf(close, mark, multiplier, options);
   checkLots(lots, close);
   const text = printer(close.rounded);
   const row: StatementPosition = {
@@ -237,7 +239,7 @@ function* dailyRows(
       const { multiplier } = lane;
       const realized = multiply(subtract(close.realized, before.realized), multiplier);
       const mark = markOf(lane, day, options);
-      const unrealized = unrealizedOf(close, mark, multiplier);
+      const unrealized = unrealizedOf(close, mark, multiplier, options);
       const change = unrealized && subtract(unrealized, before.unrealized);
       const text = printer(close.rounded || (before.next > 1 && lane.closes[before.next - 2]?.rounded));
       const row: StatementDay = {
@@ -288,9 +290,15 @@ function lastTradeOf(siblings: readonly LaneTrades[], day: number): Mark | undef
   return last;
 }
 
-function unrealizedOf({ quantity, openCost }: DayClose, mark: Mark | undefined, multiplier: Fraction): Fraction | null {
+function unrealizedOf(
+  { quantity, openCost }: DayClose,
+  mark: Mark | undefined,
+  multiplier: Fraction,
+  { unmarkedAtZero = false }: StatementOptions,
+): Fraction | null {
   if (isZero(quantity)) return zero;
-  return mark === undefined ? null : multiply(subtract(multiply(quantity, mark.price), openCost), multiplier);
+  if (mark === undefined) return unmarkedAtZero ? zero : null;
+  return multiply(subtract(multiply(quantity, mark.price), openCost), multiplier);
 }
 
 /** The lots, added up, must be the position: two paths to one number. */

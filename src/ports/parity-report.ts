@@ -9,13 +9,16 @@ import type { SystemError } from "./pnl-system.ts";
  * `replay --json` and `compare --json`.
  */
 export interface ParityReport {
+  /** There is a comparison, every verdict is equal or within tolerance, and nothing was refused or left out. */
   readonly ok: boolean;
+  /** The number of comparisons: of `rows`, and the sum of `verdicts`. */
   readonly compared: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly rows: readonly ParityRow[];
+  /** What was converted at the edge, in declared order. Only rules that applied to at least one row. */
   readonly conversions: readonly { readonly system: Side; readonly field: string; readonly rule: string }[];
   readonly dayRules: Readonly<Record<Side, string>>;
-  /** By field, the signed sum of the differences within tolerance. */
+  /** By field, the signed sum of the differences within tolerance: small ones of one sign add up here. */
   readonly drift: Readonly<Record<string, string>>;
   readonly invariants: readonly ParityInvariant[];
   readonly legacy: ParitySystem;
@@ -82,16 +85,19 @@ export interface ParityRow {
   readonly key: { readonly book?: string; readonly symbol: string; readonly tradingDay?: string };
   /** A compared field, or `row` where the whole row is missing or duplicated: then the two values count rows. */
   readonly field: string;
+  /** After conversion; lowest terms; text that is no number as it came; null where the system says there is none. */
   readonly legacy: string | null;
   readonly modern: string | null;
   /** modern - legacy; null where there are not two numbers. */
   readonly difference: string | null;
+  /** How far apart the two may be here, in the field's unit; null where there are not two numbers. */
   readonly tolerance: string | null;
   readonly verdict: Verdict;
   /** A code; null where it is not known, or where there is nothing to explain. */
   readonly cause: string | null;
   /** Where no single rule gives legacy's figure: all that do together; `cause` is the first of them. */
   readonly causes?: readonly string[];
+  /** A figure has no printable exact text and stands rounded to 18 decimals. The verdict comes from the exact one. */
   readonly rounded?: true;
   /** Of a row missing on one side: the other side's values by field. */
   readonly present?: Readonly<Record<string, string | null>>;
@@ -100,6 +106,7 @@ export interface ParityRow {
   readonly trades?: readonly { readonly file: string; readonly line: number; readonly id: string }[];
 }
 
+/** A sum of one position that holds whatever order lots are closed in, so it tells lot order from error. */
 export interface ParityInvariant {
   readonly book?: string;
   readonly symbol: string;

@@ -6,7 +6,7 @@ import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { counted, noteCounts } from "./reading.ts";
-import { displayWidth, figure, none, padEnd, padStart, shorten } from "./text.ts";
+import { align, figure, none, paragraphs, shorten } from "./text.ts";
 
 export interface PnlTableInput {
   readonly method: string;
@@ -67,10 +67,7 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
     refusals(pnl.quarantine).map((line) => paint("red", line)),
     noteCounts(pnl.notes).map((line) => paint("dim", line)),
   ];
-  return sections
-    .filter((section) => section.length > 0)
-    .map((section) => section.join("\n"))
-    .join("\n\n");
+  return paragraphs(sections);
 }
 
 function totalOf({ realized, unrealized }: StatementPosition): string | null {
@@ -92,17 +89,4 @@ function refusals(quarantine: readonly Quarantined[]): readonly string[] {
     ...shown,
     ...(more > 0 ? [`  … and ${more} more; --json lists them`] : []),
   ];
-}
-
-/** Lines of columns, two spaces apart; figures to the right, texts to the left. */
-function align(rows: readonly (readonly string[])[], textColumns: ReadonlySet<number>): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    rows.reduce((widest, row) => Math.max(widest, displayWidth(row[column] ?? "")), 0),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (textColumns.has(column) ? padEnd(cell, widths[column] ?? 0) : padStart(cell, widths[column] ?? 0)))
-      .join("  ")
-      .trimEnd(),
-  );
 }

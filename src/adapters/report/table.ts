@@ -21,7 +21,7 @@ import {
   zeroPriceWarning,
   zeroPriceWords,
 } from "./reading.ts";
-import { displayWidth, figure, padEnd, padStart, shorten } from "./text.ts";
+import { align, displayWidth, figure, padEnd, padStart, paragraphs, shorten } from "./text.ts";
 
 export interface TableOptions {
   /** Whether escape codes may appear; the caller knows its stream and NO_COLOR. */
@@ -89,10 +89,7 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
     section(legacySymbolWords(report), rowsMax, "what the desk's own symbol translators would have made of these symbols"),
     [paint(report.ok ? "green" : "red", summaryLine(report))],
   ];
-  return sections
-    .filter((section) => section.length > 0)
-    .map((section) => section.join("\n"))
-    .join("\n\n");
+  return paragraphs(sections);
 }
 
 type Style = "red" | "green" | "yellow" | "magenta" | "dim" | "bold";
@@ -225,15 +222,12 @@ function alignDays(rows: readonly ParityRow[], paint: Paint, width: number): str
     figure(row.difference),
     `${causeWords(row)}${tradeWords(row)}`,
   ]);
-  const widths = head.map((_, column) => Math.max(...[head, ...cells].map((line) => displayWidth(line[column] ?? ""))));
-  const isFigure = (column: number): boolean => column >= 4 && column <= 6;
-  const align = (line: readonly string[]): string[] =>
-    line.map((text, column) => (isFigure(column) ? padStart(text, widths[column] ?? 0) : padEnd(text, widths[column] ?? 0)));
+  const [headLine = "", ...lines] = align([head, ...cells], new Set([0, 1, 2, 3, 7]));
   return [
-    paint("dim", align(head).join(gap).trimEnd()),
-    ...rows.map((row, index) => {
-      const [mark = "", ...rest] = align(cells[index] ?? []);
-      return `${paint(marks[row.verdict][1], mark)}${gap}${rest.join(gap).trimEnd()}`;
+    paint("dim", headLine),
+    ...lines.map((line, index) => {
+      const [mark, style] = marks[rows[index]?.verdict ?? "error"];
+      return paint(style, mark) + line.slice(mark.length);
     }),
   ];
 }

@@ -81,3 +81,23 @@ export function shorten(text: string, width: number): string {
 
 export const padEnd = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)));
 export const padStart = (text: string, width: number): string => " ".repeat(Math.max(0, width - displayWidth(text))) + text;
+
+/** Lines of columns, two spaces apart; figures to the right, texts to the left. */
+export function align(rows: readonly (readonly string[])[], textColumns: ReadonlySet<number>): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    rows.reduce((widest, row) => Math.max(widest, displayWidth(row[column] ?? "")), 0),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (textColumns.has(column) ? padEnd(cell, widths[column] ?? 0) : padStart(cell, widths[column] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Sections of lines, those that are empty left out, with a blank line between. */
+export const paragraphs = (sections: readonly (readonly string[])[]): string =>
+  sections
+    .filter((section) => section.length > 0)
+    .map((section) => section.join("\n"))
+    .join("\n\n");

@@ -1,14 +1,12 @@
-import { assert } from "../../base/errors.ts";
-import { add, type Fraction, formatFraction, parseFigure, subtract } from "../../base/fraction.ts";
+import { parseFigure } from "../../base/fraction.ts";
 import { judgeNumbers } from "../../comparison/index.ts";
-import { formatDay, parseDay } from "../../domain/market/trading-day.ts";
+import { parseDay } from "../../domain/market/trading-day.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import {
   type Describe,
   MarkBook,
   PnlEngine,
   type Statement,
-  type StatementDay,
   type StatementOptions,
   statementOf,
   type TradeColumns,
@@ -70,19 +68,27 @@ const tradesNamedMax = 20;
  */
 export async function explained(report: ParityReport, world: World): Promise<ParityReport> {
   let left = report.rows.filter(isUnexplained);
-  const wanted = new Set(left.map((row) => figureName(row.kind, row.key)));
-  const own = figuresOf(world.statement, wanted);
-  left = left.filter((row) => !reproduces(row, own));
+  if (left.length === 0) return report;
+  const wanted = new Set(left.map(figureName));
+  const { days, marks } = pinned(world);
   const found = new Map<ParityRow, ParityRow>();
-  const trials = new Trials(world, wanted);
-  for (const rules of combinationsOf(applicableRules(world))) {
+  for (const rules of choicesOf(applicableRules(world))) {
+    const engine = await engineUnder(rules, world);
+    const unmarkedAtZero = rules.includes("NO_MARK");
+    const valuation = { ...world.valuation, days, marks, unmarkedAtZero };
+    const figures = figuresOf(rules.length === 0 ? world.statement : statementOf(engine, valuation), wanted);
+    const proved = new Set(left.filter((row) => reproduces(row, figures)));
+    left = left.filter((row) => !proved.has(row));
+    // What modern's own rules give on legacy's days is no work of another rule.
+    const suspects = rules.length === 0 || proved.size === 0 ? undefined : suspectsOf(rules, world, engine.trades);
+    for (const row of suspects === undefined ? [] : proved) {
+      const day = dayOf(row.key.tradingDay) ?? Infinity;
+      const ofHome = suspects?.get(homeOf(row.key, world))?.filter((suspect) => suspect.day <= day) ?? [];
+      const trades = ofHome.slice(0, tradesNamedMax).map(({ file, line, id }) => ({ file, line, id }));
+      const causes = rules.length > 1 ? { causes: rules } : {};
+      found.set(row, { ...row, cause: rules[0] ?? null, ...causes, ...(trades.length > 0 && { trades }) });
+    }
     if (left.length === 0) break;
-    const { trades, figures } = await trials.under(rules);
-    const proved = left.filter((row) => reproduces(row, figures));
-    if (proved.length === 0) continue;
-    const suspects = suspectsOf(rules, world, trades);
-    for (const row of proved) found.set(row, withCause(row, rules, suspects.get(homeOf(row.key, world)) ?? []));
-    left = left.filter((row) => !found.has(row));
   }
   return { ...report, rows: report.rows.map((row) => found.get(row) ?? row) };
 }
@@ -90,17 +96,6 @@ export async function explained(report: ParityReport, world: World): Promise<Par
 /** Rows that disagree and whose two values prove nothing but that. */
 const isUnexplained = ({ verdict, cause }: ParityRow): boolean =>
   !agrees(verdict) && (cause === null || /^(MISSING_IN|NO_VALUE_IN)_/.test(cause));
-
-function withCause(row: ParityRow, rules: readonly Rule[], suspects: readonly Suspect[]): ParityRow {
-  const day = row.key.tradingDay ?? "9999";
-  const trades = suspects.filter((suspect) => suspect.day <= day).slice(0, tradesNamedMax);
-  return {
-    ...row,
-    cause: rules[0] ?? null,
-    ...(rules.length > 1 ? { causes: rules } : {}),
-    ...(trades.length > 0 ? { trades: trades.map(({ file, line, id }) => ({ file, line, id })) } : {}),
-  };
-}
 
 function applicableRules({ repeated, givenUp, aliases }: World): readonly Rule[] {
   const applies: Readonly<Record<Rule, boolean>> = {
@@ -112,123 +107,60 @@ function applicableRules({ repeated, givenUp, aliases }: World): readonly Rule[]
   return (Object.keys(historyCauses) as Rule[]).filter((rule) => applies[rule]);
 }
 
-/** Every choice of rules, the smallest first. */
-const combinationsOf = (rules: readonly Rule[]): readonly (readonly Rule[])[] =>
-  Array.from({ length: 2 ** rules.length - 1 }, (_, index) => rules.filter((_rule, bit) => ((index + 1) >> bit) % 2 === 1)).sort(
+/** Every choice of rules, the smallest first: none, each alone, and so on. */
+const choicesOf = (rules: readonly Rule[]): readonly (readonly Rule[])[] =>
+  Array.from({ length: 2 ** rules.length }, (_, index) => rules.filter((_rule, bit) => (index >> bit) % 2 === 1)).sort(
     (a, b) => a.length - b.length,
   );
 
-/** Modern's figures by kind, book, symbol and day. */
-type Figures = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
-interface Trial {
-  readonly trades: TradeColumns;
-  readonly statement: Statement;
+/** Modern over the trades as they are read under these rules. */
+async function engineUnder(rules: readonly Rule[], { engine, givenUp, reread }: World): Promise<PnlEngine> {
+  if (rules.every((rule) => rule === "NO_MARK")) return engine;
+  const trades = await reread({
+    keepRepeated: rules.includes("COUNTED_TWICE"),
+    rowsTaken: rules.includes("FILE_REJECTED") ? givenUp : ownReading.rowsTaken,
+    symbolsApart: rules.includes("SPLIT_SYMBOLS"),
+  });
+  const again = new PnlEngine(trades, { method: engine.method, asOfUs: engine.asOfUs });
+  again.feed();
+  return again;
 }
 
-/** Runs modern again under altered rules; each reading of the trades once. */
-class Trials {
-  readonly #world: World;
-  readonly #wanted: ReadonlySet<string>;
-  readonly #trials = new Map<string, Trial>();
-  #valuation: StatementOptions | undefined;
-
-  constructor(world: World, wanted: ReadonlySet<string>) {
-    this.#world = world;
-    this.#wanted = wanted;
-    this.#trials.set(nameOfReading(ownReading), { trades: world.engine.trades, statement: world.statement });
-  }
-
-  async under(rules: readonly Rule[]): Promise<{ readonly trades: TradeColumns; readonly figures: Figures }> {
-    const reading: Reading = {
-      keepRepeated: rules.includes("COUNTED_TWICE"),
-      rowsTaken: rules.includes("FILE_REJECTED") ? this.#world.givenUp : ownReading.rowsTaken,
-      symbolsApart: rules.includes("SPLIT_SYMBOLS"),
-    };
-    const name = nameOfReading(reading);
-    const trial = this.#trials.get(name) ?? (await this.#run(reading));
-    this.#trials.set(name, trial);
-    const { trades, statement } = trial;
-    return { trades, figures: figuresOf(rules.includes("NO_MARK") ? valuedAtZero(statement) : statement, this.#wanted) };
-  }
-
-  async #run(reading: Reading): Promise<Trial> {
-    const { engine, valuation, statement } = this.#world;
-    this.#valuation ??= { ...valuation, marks: marksOf(this.#world), days: daysOf(statement) };
-    const trades = await this.#world.reread(reading);
-    const again = new PnlEngine(trades, { method: engine.method, asOfUs: engine.asOfUs });
-    again.feed();
-    return { trades, statement: statementOf(again, this.#valuation) };
-  }
-}
-
-const nameOfReading = ({ keepRepeated, rowsTaken, symbolsApart }: Reading): string =>
-  JSON.stringify([keepRepeated, rowsTaken.size, symbolsApart]);
-
-/** The prices at which both systems valued the history, whatever other rules make of its last trades. */
-function marksOf(world: World): MarkBook {
+/** The days of a history and the prices at which both systems valued it, whatever other rules make of its last trades. */
+function pinned(world: World): { readonly days: readonly number[]; readonly marks: MarkBook } {
   const marks = new MarkBook();
   for (const { symbol, tradingDay, price } of pinnedPrices(world)) {
-    const [day, value] = [parseDay(tradingDay), parseFigure(price)];
-    assert(day !== undefined && value !== undefined, "a pinned price is a number of a day");
-    marks.add(symbol, day, { price: value, kind: "close", atUs: 0 });
+    const [day, value] = [dayOf(tradingDay), parseFigure(price)];
+    if (day !== undefined && value !== undefined) marks.add(symbol, day, { price: value, kind: "close", atUs: 0 });
   }
-  return marks;
-}
-
-function daysOf({ daily }: Statement): readonly number[] {
   const days = new Set<string>();
-  for (const { tradingDay } of daily) days.add(tradingDay);
-  return [...days].map((day) => parseDay(day) ?? 0);
+  for (const { tradingDay } of world.statement.daily) days.add(tradingDay);
+  return { days: [...days].flatMap((day) => dayOf(day) ?? []), marks };
 }
 
-/** The statement of a system that values what is open at 0 on a day without a price. */
-function valuedAtZero({ positions, daily, totals }: Statement): Statement {
-  return {
-    positions: positions.map((row) => ({ ...row, unrealized: row.unrealized ?? "0" })),
-    daily: daysValuedAtZero(daily),
-    totals,
-  };
-}
+const dayOf = (text: string | undefined): number | undefined => parseDay(text ?? "");
 
-function* daysValuedAtZero(daily: Iterable<StatementDay>): Generator<StatementDay> {
-  const before = new Map<string, string>();
-  for (const row of daily) {
-    const name = nameOf(keyOf(row));
-    const unrealized = row.unrealized ?? "0";
-    const change = subtract(numberOf(unrealized), numberOf(before.get(name) ?? "0"));
-    yield { ...row, unrealized, total: formatFraction(add(numberOf(row.realized), change)).text };
-    before.set(name, unrealized);
-  }
-}
-
-const numberOf = (figure: string): Fraction => {
-  const value = parseFigure(figure);
-  assert(value !== undefined, "a figure of a statement is a number");
-  return value;
-};
+/** Modern's figures by kind, book, symbol and day. */
+type Figures = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 
 /** Those of a statement's figures that are wanted, by their names. */
 function figuresOf({ positions, daily }: Statement, wanted: ReadonlySet<string>): Figures {
   const figures = new Map<string, Readonly<Record<string, unknown>>>();
   const put = (kind: ParityRow["kind"], key: ParityRow["key"], row: object): void => {
-    const name = figureName(kind, key);
+    const name = figureName({ kind, key });
     if (wanted.has(name)) figures.set(name, { ...row });
   };
-  for (const row of positions) put("position", keyOf(row), row);
+  for (const row of positions) put("position", row, row);
   for (const row of daily) {
-    const key = { ...keyOf(row), tradingDay: row.tradingDay };
-    put("daily", key, row);
-    put("snapshot", key, { ...row, realized: row.realizedToDate });
+    put("daily", row, row);
+    put("snapshot", row, { ...row, realized: row.realizedToDate });
   }
   return figures;
 }
 
-/**
- * Whether modern under altered rules says what legacy says; of a row that one side lacks, whether it has or
- * lacks it likewise.
- */
+/** Whether modern under altered rules says what legacy says; of a row that one side lacks, whether it has or lacks it likewise. */
 function reproduces(row: ParityRow, figures: Figures): boolean {
-  const ours = figures.get(figureName(row.kind, row.key));
+  const ours = figures.get(figureName(row));
   if (row.cause === "MISSING_IN_LEGACY") return ours === undefined;
   if (ours === undefined) return false;
   if (row.cause !== "MISSING_IN_MODERN") return isSame(ours[row.field], row.legacy, row.tolerance);
@@ -245,26 +177,17 @@ function isSame(ours: unknown, legacy: string | null, tolerance: string | null):
   return agrees(judgeNumbers(wanted, value, allowed).verdict);
 }
 
-interface Suspect {
-  readonly day: string;
-  readonly file: string;
-  readonly line: number;
-  readonly id: string;
-}
+type Suspect = NonNullable<ParityRow["trades"]>[number] & { readonly day: number };
 
 /** The trades that the rules treat otherwise, by the position in which modern has them. */
 function suspectsOf(rules: readonly Rule[], world: World, altered: TradeColumns): ReadonlyMap<string, readonly Suspect[]> {
   const suspects = new Map<string, Suspect[]>();
   for (const [trades, trade] of rules.flatMap((rule) => [...treatedOtherwise[rule](world, altered)])) {
-    const home = homeOf(keyOf(instrumentAt(trades, trade)), world);
+    const home = homeOf(instrumentAt(trades, trade), world);
     const ofHome = suspects.get(home) ?? [];
     suspects.set(home, ofHome);
-    ofHome.push({
-      day: formatDay(trades.day[trade] as number),
-      file: world.files[trades.file[trade] as number] as string,
-      line: trades.line[trade] as number,
-      id: trades.id(trade),
-    });
+    const [file = "", line = 0] = [world.files[trades.file[trade] as number], trades.line[trade]];
+    ofHome.push({ file, line, id: trades.id(trade), day: trades.day[trade] as number });
   }
   return suspects;
 }
@@ -274,12 +197,13 @@ const treatedOtherwise: Readonly<
 > = {
   COUNTED_TWICE: ({ engine: { trades }, repeated }) => repeated.map((trade) => [trades, trade]),
   *FILE_REJECTED({ engine: { trades }, givenUp }, altered) {
-    const placeOf = (columns: TradeColumns, trade: number): string => `${columns.file[trade]}:${columns.line[trade]}`;
-    const taken = new Set<string>();
-    for (let trade = 0; trade < altered.length; trade++)
-      if (givenUp.has(altered.file[trade] as number)) taken.add(placeOf(altered, trade));
+    const lastTaken = new Map([...givenUp.keys()].map((file) => [file, 0]));
+    for (let trade = 0; trade < altered.length; trade++) {
+      const file = altered.file[trade] as number;
+      if (lastTaken.has(file)) lastTaken.set(file, altered.line[trade] as number);
+    }
     for (let trade = 0; trade < trades.length; trade++)
-      if (givenUp.has(trades.file[trade] as number) && !taken.has(placeOf(trades, trade))) yield [trades, trade];
+      if ((trades.line[trade] as number) > (lastTaken.get(trades.file[trade] as number) ?? Infinity)) yield [trades, trade];
   },
   *SPLIT_SYMBOLS({ aliases }, altered) {
     for (let trade = 0; trade < altered.length; trade++)
@@ -292,14 +216,8 @@ const instrumentAt = ({ instruments, lane }: TradeColumns, trade: number): Trade
   instruments[lane[trade] as number] as TradeColumns["instruments"][number];
 
 /** The position in which modern has what a row or a trade calls by some symbol. */
-const homeOf = ({ book, symbol }: ParityRow["key"], { aliases }: World): string =>
-  nameOf(keyOf({ book, symbol: aliases.get(symbol) ?? symbol }));
+const homeOf = ({ book, symbol }: Pick<ParityRow["key"], "book" | "symbol">, { aliases }: World): string =>
+  JSON.stringify([book, aliases.get(symbol) ?? symbol]);
 
-const keyOf = ({ book, symbol }: { readonly book?: string | undefined; readonly symbol: string }): ParityRow["key"] => ({
-  ...(book === undefined ? {} : { book }),
-  symbol,
-});
-
-/** One name for a position, or for a day of it. */
-const nameOf = ({ book, symbol, tradingDay }: ParityRow["key"]): string => JSON.stringify([book, symbol, tradingDay]);
-const figureName = (kind: ParityRow["kind"], key: ParityRow["key"]): string => `${kind} ${nameOf(key)}`;
+const figureName = ({ kind, key }: Pick<ParityRow, "kind" | "key">): string =>
+  JSON.stringify([kind, key.book, key.symbol, key.tradingDay]);

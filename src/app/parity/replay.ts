@@ -172,21 +172,15 @@ export const multipliersOf = (
  * An answer under the symbols of modern's positions. Where a system has several spellings of one instrument among rows
  * of a kind, it keeps them apart, and so do the rows here.
  */
-export const inNames = (answer: SystemAnswer, nameOf: (symbol: string) => string): SystemAnswer => ({
-  ...answer,
-  positions: rowsInNames(answer.positions, nameOf),
-  daily: rowsInNames(answer.daily, nameOf),
-  snapshots: rowsInNames(answer.snapshots ?? [], nameOf),
-});
-
-function rowsInNames<Row extends { readonly symbol: string }>(
-  rows: readonly Row[],
-  nameOf: (symbol: string) => string,
-): readonly Row[] {
-  const spellings = Map.groupBy(new Set(rows.map(({ symbol }) => symbol.trim())), nameOf);
-  return rows.map((row) => {
-    const symbol = row.symbol.trim();
-    const name = nameOf(symbol);
-    return { ...row, symbol: spellings.get(name)?.length === 1 ? name : symbol };
-  });
+export function inNames(answer: SystemAnswer, nameOf: (symbol: string) => string): SystemAnswer {
+  const renamed = <Row extends { readonly symbol: string }>(rows: readonly Row[]): readonly Row[] => {
+    const spellings = Map.groupBy(new Set(rows.map(({ symbol }) => symbol.trim())), nameOf);
+    return rows.map((row) => {
+      const symbol = row.symbol.trim();
+      const name = nameOf(symbol);
+      return { ...row, symbol: spellings.get(name)?.length === 1 ? name : symbol };
+    });
+  };
+  const { positions, daily, snapshots = [] } = answer;
+  return { ...answer, positions: renamed(positions), daily: renamed(daily), snapshots: renamed(snapshots) };
 }
