@@ -30,11 +30,13 @@ const postgres: StoreKind = {
   openEvidence: async (address) => (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address),
 };
 
+const evidenceBeside = (file: string): string => join(dirname(realFile(file)), "evidence.db");
+
 /** By the scheme of an address. A new kind of store is a row here. */
 const storeKinds: Readonly<Record<string, StoreKind>> = {
   sqlite: {
     openControl: async (address, folder) => openSqliteControlStore(fileOf(address, folder)),
-    openEvidence: (address, folder) => openSqliteEvidenceStore(join(dirname(realFile(fileOf(address, folder))), "evidence.db")),
+    openEvidence: (address, folder) => openSqliteEvidenceStore(evidenceBeside(fileOf(address, folder))),
   },
   postgres,
   postgresql: postgres,
@@ -69,6 +71,12 @@ export async function openControlStore(settings: ControlSettings): Promise<Contr
 export async function openEvidenceStore({ config, folder }: ControlSettings): Promise<EvidenceStore | undefined> {
   const { control } = config.stores;
   return control === null ? undefined : kindOf(control).openEvidence(control, folder);
+}
+
+/** The file of the comparisons; undefined if they are kept on a server. */
+export function evidenceFile(settings: ControlSettings): string | undefined {
+  const file = controlFile(settings);
+  return file === undefined ? undefined : evidenceBeside(file);
 }
 
 /** The path of the control file, as it is configured; undefined if the control store is no file. */

@@ -80,6 +80,7 @@ describe("--help", () => {
     expect(commands).toEqual([
       "audit",
       "compare",
+      "comparisons",
       "config",
       "demo",
       "doctor",

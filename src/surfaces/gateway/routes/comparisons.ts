@@ -1,3 +1,4 @@
+import { findComparisons, keptEvidence } from "../../../app/control/comparisons.ts";
 import type { App, RouteContext } from "../context.ts";
 import { HttpProblem } from "../problems.ts";
 import { comparison, comparisonId, comparisonList, comparisonQuery } from "../wire/comparisons.ts";
@@ -9,12 +10,6 @@ export const comparisonRoutes =
   ({ bridge, needs }: RouteContext) =>
   async (app: App): Promise<void> => {
     const onRequest = needs("viewer");
-    const evidence = () => {
-      if (bridge.evidence !== undefined) return bridge.evidence;
-      throw new HttpProblem(409, "REFUSED", "no comparisons are kept: no control store is configured", {
-        mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
-      });
-    };
     app.get(
       "/comparisons",
       {
@@ -27,11 +22,7 @@ export const comparisonRoutes =
           response: { 200: comparisonList },
         },
       },
-      async (request) => {
-        const { method, verdict, limit } = request.query;
-        const asked = { limit, ...(method !== undefined && { method }), ...(verdict !== undefined && { verdict }) };
-        return { comparisons: await evidence().find(asked) };
-      },
+      async (request) => ({ comparisons: await findComparisons(bridge.evidence, request.query) }),
     );
     app.get(
       "/comparisons/:id",
@@ -47,7 +38,7 @@ export const comparisonRoutes =
       },
       async (request) => {
         const { id } = request.params;
-        const found = await evidence().get(id);
+        const found = await keptEvidence(bridge.evidence).get(id);
         if (found !== undefined) return found;
         throw new HttpProblem(404, "BAD_USAGE", `there is no comparison ${JSON.stringify(id)}`);
       },
