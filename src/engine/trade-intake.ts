@@ -148,7 +148,8 @@ export class TradeIntake {
     const first = this.trades.instruments[lane]?.symbol ?? symbol;
     if (this.#described.has(symbol)) return lane;
     this.#described.add(symbol);
-    if (known === undefined) this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX`);
+    if (known === undefined)
+      this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX; symbols translate says why`);
     for (const { code, why } of known?.notes ?? []) this.#note(code, `${symbol}: ${why}`);
     if (first !== symbol) {
       this.aliases.set(symbol, first);

@@ -108,6 +108,12 @@ const exact: readonly Row[] = [
   ["canonical", "ZN-2025-08-OZN-C400.000", "ZN-2025-08-OZN-C400.000"],
 ];
 
+it.each(["TYU25 Comdty", "TYU25", "ZNU25"])("%s is refused with the name that has one digit of its year", (text) => {
+  const refusal = readSymbol(text, "auto", { asOf: parseDay("2025-07-24") as number, calendar: new ExpiryCalendar() });
+  const meant = text.replace("25", "5");
+  expect(refusal).toMatchObject({ ok: false, code: "UNKNOWN_FORM", nearest: [meant], why: expect.stringContaining(meant) });
+});
+
 describe("exact spellings", () => {
   it.each(dated(exact))("%s %s is %s", (source, text, name, day) => {
     expect(shown(read(text, source, day))).toBe(name);

@@ -50,10 +50,17 @@ export function readAs<Name extends string>(
   const again = tidied.text === text ? undefined : detected(tidied.text, among, context);
   if (again === undefined) {
     const only = among.length === 1 ? among[0] : undefined;
-    const refusal = only?.parse(tidied.text, context) ?? refused("UNKNOWN_FORM", "the text has the form of no dialect's symbols");
+    const refusal = only?.parse(tidied.text, context) ?? unknownForm(tidied.text);
     return { ...(refusal as Refused), dialect: only?.name ?? null };
   }
   return again.ok ? { ...again, notes: [...tidied.notes, ...again.notes] } : again;
+}
+
+function unknownForm(text: string): Refused {
+  const [, contract, digit, suffix = ""] = /^([A-Z]{2,3}[FGHJKMNQUVXZ])\d(\d)( Comdty)?$/.exec(text) ?? [];
+  if (contract === undefined) return refused("UNKNOWN_FORM", "the text has the form of no dialect's symbols");
+  const meant = `${contract}${digit}${suffix}`;
+  return refused("UNKNOWN_FORM", `a future is written with one digit of its year: ${meant}`, { nearest: [meant] });
 }
 
 /** An instrument in a dialect, or why it cannot be carried there. */

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { mkdir, readdir, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ledger, pnlBridge, type Ran, withFiles } from "./run-cli.ts";
 
@@ -82,6 +84,18 @@ const cases: readonly BadInput[] = [
   { name: "a device", args: () => ["--trades", "/dev/null"], says: /^UNREADABLE: this is no regular file \(\/dev\/null\)/ },
   { name: "no --trades", args: () => [], says: /^BAD_USAGE: .*--trades/ },
   {
+    name: "a method in capitals",
+    args: (folder) => ["--trades", folder, "--method", "FIFO"],
+    says: /^BAD_USAGE: .*FIFO.*did you mean fifo\?/,
+  },
+  { name: "a ledger without --trades", args: () => ["a.csv"], says: /^BAD_USAGE: .*did you mean --trades a\.csv\?/ },
+  {
+    name: "a pipe",
+    make: (folder) => promisify(execFile)("mkfifo", [join(folder, "trades_1.csv")]),
+    args: (folder) => ["--trades", join(folder, "trades_1.csv")],
+    says: /^UNREADABLE: this is a pipe.*; write it to a file first/,
+  },
+  {
     name: "an unknown method",
     args: (folder) => ["--trades", folder, "--method", "hifo"],
     says: /^BAD_USAGE: .*hifo.*fifo, lifo, average/,
@@ -123,6 +137,13 @@ describe("bad marks, prices, times and configuration", () => {
       { "Futures_20250724_1400.csv": "a,b\n1,2\n" },
       (folder) => ["pnl", "--trades", folder, "--prices", folder],
       /^BAD_PRICE_FILE: /,
+    ));
+
+  it("an as-of time that daylight time skips", () =>
+    withGood(
+      {},
+      (folder) => ["pnl", "--trades", folder, "--as-of", "2025-03-09 02:30"],
+      /^BAD_USAGE: --as-of 2025-03-09 02:30 does not exist in Chicago/,
     ));
 
   it("a time that is none", () =>

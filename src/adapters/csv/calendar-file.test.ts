@@ -131,7 +131,7 @@ describe("a file that is no calendar is refused as a whole", () => {
     ["blank", "\n \r\n", "the file is empty"],
     ["a ledger", "tradeId,instrumentName\n1,ZN\n", "the header in line 1 has no column Option Expiration Date (CT)"],
     ["without symbols", "\nOption Expiration Date (CT),CME\n", "the header in line 2 has no column Option Symbol"],
-    ["separated by semicolons", header.replaceAll(",", ";"), "has no column"],
+    ["separated by semicolons", header.replaceAll(",", ";"), "its columns are separated by semicolons"],
     ["a column twice", header.replace("CME", "CME,CME"), "the header has the column CME twice"],
     ["UTF-16", Buffer.from(header, "utf16le"), "no text"],
     ["binary", new Uint8Array(64), "no text"],

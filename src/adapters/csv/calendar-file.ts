@@ -5,6 +5,7 @@ import type { QuarantineCode } from "../../domain/market/finding-codes.ts";
 import type { Quarantined } from "../../ports/ledger.ts";
 import { type CalendarColumn, type CalendarRow, calendarColumns, parseCalendarMoment } from "../../symbols/index.ts";
 import { regularFile, unreadable } from "./files.ts";
+import { notCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
 import { RowFields } from "./row-fields.ts";
 
@@ -50,6 +51,7 @@ export async function readCalendarFile(path: string): Promise<CalendarInput> {
     const row = readRow(fields, header.columns, line, fields.next - from);
     if (!isRefusal(row)) rows.push(row);
     else log.refuse({ file, line, code: row[0], text: RowFields.excerpt(bytes, from, fields.next), why: row[1] });
+    line += fields.lines - 1;
   }
   return { file, read, rows, quarantine: log.quarantine };
 }
@@ -62,6 +64,8 @@ interface Header {
 }
 
 function readHeader(path: string, bytes: Buffer, fields: RowFields): Header {
+  const seen = notCsv(bytes);
+  if (seen !== undefined) throw badCalendar(path, `the file is no text in CSV: ${seen.what}; ${seen.mend}`);
   let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   for (let line = 1; at < bytes.length; line++, at = fields.next) {
     fields.read(bytes, at, bytes.length, true);
@@ -84,7 +88,7 @@ function readRow(fields: RowFields, columns: readonly string[], line: number, by
   if (fields.binary) return ["NOT_TEXT", "the line holds NUL bytes, as a file has that was cut off by a crash"];
   if (bytes > calendarLineBytesMax)
     return ["LINE_TOO_LONG", `a row has at most ${calendarLineBytesMax} bytes, this one has ${bytes}`];
-  if (fields.misquoted) return ["BAD_QUOTING", "a quoted field does not end where it should"];
+  if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];
   if (fields.count < columns.length)
     return ["MISSING_COLUMN", `the line has only ${fields.count} columns, the header has ${columns.length}`];
   const cells = new Map<CalendarColumn, string>();

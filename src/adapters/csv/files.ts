@@ -17,7 +17,11 @@ export interface Wanted {
  * Throws BridgeError: UNREADABLE, or NO_INPUT where a folder holds none.
  */
 export async function filesOf(path: string, wanted: Wanted): Promise<readonly string[]> {
-  if (!(await statOf(path)).isDirectory()) return [path];
+  const stats = await statOf(path);
+  if (!stats.isDirectory()) {
+    refuseUnlessFile(path, stats, `name a file, or a folder of ${wanted.shown}`);
+    return [path];
+  }
   const found = [...(await filesIn(path, wanted.pattern))];
   for (const name of wanted.subfolders ?? []) {
     const folder = join(path, name);
@@ -52,16 +56,21 @@ export function namesOf(paths: readonly string[]): readonly string[] {
   return paths.map((path) => (count.get(basename(path)) === 1 ? basename(path) : path));
 }
 
-/** Throws UNREADABLE for whatever is no regular file: a folder, a pipe that would block. */
-export async function regularFile(path: string): Promise<Stats> {
+/** Throws UNREADABLE for whatever is no regular file: a folder, a device without end, a pipe, which can be read only once. */
+export async function regularFile(path: string, mend = "name a CSV file or a folder of them"): Promise<Stats> {
   const stats = await statOf(path);
-  if (!stats.isFile())
-    throw new BridgeError("UNREADABLE", {
-      what: "this is no regular file",
-      where: path,
-      mend: "name a CSV file or a folder of them",
-    });
+  refuseUnlessFile(path, stats, mend);
   return stats;
+}
+
+function refuseUnlessFile(path: string, stats: Stats, mend: string): void {
+  if (stats.isFile()) return;
+  const isPipe = stats.isFIFO() || stats.isSocket();
+  throw new BridgeError("UNREADABLE", {
+    what: isPipe ? "this is a pipe, and inputs are read more than once" : "this is no regular file",
+    where: path,
+    mend: isPipe ? "write it to a file first, and name that" : mend,
+  });
 }
 
 /** One clear line for what the operating system refused. */

@@ -8,16 +8,15 @@ import { parseDay, type TradingDayRule } from "../../domain/market/trading-day.t
 import { type Describe, type Refusal, refusals, type TradeColumns, TradeIntake } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
+import { type NotCsv, notCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
-import { ByteInterner, RowFields } from "./row-fields.ts";
+import { ByteInterner, lineBytesMax, RowFields } from "./row-fields.ts";
 
 /** The six columns of a ledger; a header may also name `book` and `fee`, and the order is free. */
 export const ledgerColumns = ["tradeId", "instrumentName", "marketTradeTime", "buySell", "quantity", "price"] as const;
 const optionalColumns = ["book", "fee"] as const;
 type Column = (typeof ledgerColumns)[number] | (typeof optionalColumns)[number];
 
-/** A longer line is no ledger row; it is refused without being held in memory. */
-export const lineBytesMax = 65_536;
 const chunkBytesDefault = 1 << 20;
 
 export interface LedgerOptions {
@@ -231,6 +230,7 @@ class LedgerReader {
     const missing = ledgerColumns.filter((column) => !names.includes(column));
     const strange = names.find((name, index) => !known.includes(name) || names.indexOf(name) !== index);
     if (missing.length > 0 || strange !== undefined) {
+      const seen = notCsv(bytes.subarray(0, until)) ?? misnamed(names, known);
       const what =
         until === 0
           ? "the file is empty"
@@ -239,10 +239,11 @@ class LedgerReader {
             : missing.length > 0
               ? `the header lacks ${missing.join(", ")}`
               : `the header has a column that a ledger does not know, or has it twice: ${RowFields.excerpt(Buffer.from(strange ?? ""), 0, 40)}`;
+      const begins = `a ledger begins with ${ledgerColumns.join(",")} (and may have ${optionalColumns.join(", ")})`;
       throw new BridgeError("BAD_LEDGER", {
-        what,
+        what: seen === undefined ? what : `${what}: ${seen.what}`,
         where: `${path}:1`,
-        mend: `a ledger begins with ${ledgerColumns.join(",")} (and may have ${optionalColumns.join(", ")})`,
+        mend: seen === undefined ? begins : `${seen.mend}; ${begins}`,
       });
     }
     this.#at = columnPlaces(names as Column[]);
@@ -260,6 +261,7 @@ class LedgerReader {
       const end = fields.next - (bytes[fields.next - 1] === newline ? 1 : 0);
       if (end - from > lineBytesMax) this.#tooLong(bytes, from, end);
       else if (!fields.blank) this.#readRow(bytes, from);
+      this.#line += fields.lines - 1;
       from = fields.next;
     }
     return from;
@@ -284,7 +286,7 @@ class LedgerReader {
     const fields = this.#fields;
     const at = this.#at;
     if (fields.binary) return notText;
-    if (fields.misquoted) return ["BAD_QUOTING", "a quoted field does not end where it should"];
+    if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];
     if (fields.count < this.#columnCount)
       return ["MISSING_COLUMN", `the line has only ${fields.count} of the ${this.#columnCount} columns of the header`];
     if (fields.count > this.#columnCount)
@@ -294,7 +296,8 @@ class LedgerReader {
 
     const symbolStart = fields.start[at.instrumentName] as number;
     const symbolEnd = fields.end[at.instrumentName] as number;
-    if (symbolStart === symbolEnd) return refusals.symbol('""');
+    if (symbolStart === symbolEnd)
+      return fields.empty ? ["EMPTY_ROW", "every field of the row is empty; delete the line"] : refusals.symbol('""');
     const sideStart = fields.start[at.buySell] as number;
     const side = fields.end[at.buySell] === sideStart + 1 ? fields.bytes[sideStart] : 0;
     if (side !== 66 && side !== 83) return refusals.side(this.#quoted(at.buySell), "buySell");
@@ -456,6 +459,17 @@ class LedgerReader {
     this.#rows += 1;
     this.#refuse(["LINE_TOO_LONG", `the line is longer than ${lineBytesMax} bytes`], RowFields.excerpt(bytes, from, to));
   }
+}
+
+/** Names of a header that are nearly right. */
+function misnamed(names: readonly string[], known: readonly string[]): NotCsv | undefined {
+  const empty = names.indexOf("");
+  if (names.length > 1 && empty >= 0)
+    return { what: `column ${empty + 1} has no name`, mend: "remove the comma that is too many" };
+  const other = names.find((name) => !known.includes(name) && known.some((right) => right.toLowerCase() === name.toLowerCase()));
+  const right = known.find((name) => name.toLowerCase() === other?.toLowerCase());
+  if (other === undefined || right === undefined) return undefined;
+  return { what: `${JSON.stringify(other)} stands for ${right}`, mend: "write the names in these small and capital letters" };
 }
 
 function columnPlaces(names: readonly Column[]): Readonly<Record<Column, number>> {

@@ -10,6 +10,7 @@ import type { MarkKind } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { type Detected, type Instrument, productOfInstrument, productOfRoot } from "../../symbols/index.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
+import { notCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
 import { RowFields } from "./row-fields.ts";
 
@@ -286,6 +287,8 @@ class PriceReader {
 
   #readHeader(path: string, bytes: Buffer): { columns: readonly string[]; line: number; next: number } {
     const fields = this.#fields;
+    const seen = notCsv(bytes);
+    if (seen !== undefined) throw badFile(path, `the file is no text in CSV: ${seen.what}`, seen.mend);
     let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     for (let line = 1; at < bytes.length; line++, at = fields.next) {
       fields.read(bytes, at, bytes.length, true);
@@ -309,6 +312,7 @@ class PriceReader {
       const text = RowFields.excerpt(bytes, from, fields.next);
       const refusal = this.#readRow(sheet, line, text);
       if (refusal !== undefined) this.#log.refuse({ file: sheet.file, line, code: refusal[0], text, why: refusal[1] });
+      line += fields.lines - 1;
     }
     if (this.#withoutPrice > 0)
       this.#log.note(
@@ -323,7 +327,7 @@ class PriceReader {
     const fields = this.#fields;
     const { columns, family, file, kind, atUs, day } = sheet;
     if (fields.binary) return ["NOT_TEXT", "the line holds NUL bytes, as a file has that was cut off by a crash"];
-    if (fields.misquoted) return ["BAD_QUOTING", "a quoted field does not end where it should"];
+    if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];
     if (fields.count < columns.length)
       return ["MISSING_COLUMN", `the line has only ${fields.count} columns, the header has ${columns.length}`];
     for (let field = 0; field < fields.count; field++)

@@ -6,6 +6,9 @@ const [comma, newline, quote, space, tab, carriageReturn, zeroDigit, point] = [4
 
 export type LineEnd = "line" | "open";
 
+/** A longer line is no row; it is refused without being held in memory. A quoted field over several lines has no more either. */
+export const lineBytesMax = 65_536;
+
 /**
  * The fields of one line, as offsets into the bytes it was read from: nothing is copied until a field asks for its text.
  * Fields are trimmed of spaces. A line with a quote is read by the slow rule of RFC 4180, into bytes of its own.
@@ -23,6 +26,8 @@ export class RowFields {
   binary = false;
   /** Behind the line's end. */
   next = 0;
+  /** How many lines the row takes: more than one where a quoted field goes on over the end of a line. Such a row is misquoted. */
+  lines = 1;
 
   /**
    * Finds the line that begins at `from`. "open" where the bytes end before the line does; unless `last`, in which case
@@ -32,6 +37,7 @@ export class RowFields {
     this.bytes = bytes;
     this.misquoted = false;
     this.binary = false;
+    this.lines = 1;
     const { start, end } = this;
     let count = 0;
     let fieldStart = from;
@@ -57,9 +63,24 @@ export class RowFields {
     end[count] = at;
     this.count = count + 1;
     this.quoted = quoted;
-    if (quoted) this.#readQuoted(from, at);
+    if (quoted) {
+      this.#readQuoted(from, at);
+      if (this.misquoted && this.#isOpenBeyond(bytes, from, until, last)) return "open";
+    }
     for (let field = 0; field < this.count; field++) this.#trim(field);
     return "line";
+  }
+
+  /** Whether no field holds anything. */
+  get empty(): boolean {
+    for (let field = 0; field < this.count; field++) if (this.start[field] !== this.end[field]) return false;
+    return true;
+  }
+
+  get misquotedWhy(): string {
+    return this.lines === 1
+      ? "a quoted field does not end where it should"
+      : `a quoted field goes on over ${this.lines} lines; write each row in one line`;
   }
 
   /** A line of two quotes is a row, if a bad one. */
@@ -135,6 +156,43 @@ export class RowFields {
     while (to > from && isBlank(bytes[to - 1] as number)) to -= 1;
     this.start[field] = from;
     this.end[field] = to;
+  }
+
+  /**
+   * Takes the lines over which a quoted field goes on into the row, so that none of them is read as a row of its own. Returns
+   * true where the bytes end before that is known. A quote that is not closed within `lineBytesMax` bytes is one too many: then
+   * the row is the line.
+   */
+  #isOpenBeyond(bytes: Uint8Array, from: number, until: number, last: boolean): boolean {
+    const limit = Math.min(until, from + lineBytesMax);
+    let isInQuotes = false;
+    let isFieldStart = true;
+    let lines = 1;
+    for (let at = from; at < limit; at++) {
+      const byte = bytes[at] as number;
+      if (byte === newline) {
+        if (!isInQuotes) {
+          this.next = at + 1;
+          this.lines = lines;
+          return false;
+        }
+        lines += 1;
+      } else if (isInQuotes) {
+        if (byte !== quote) continue;
+        if (bytes[at + 1] === quote && at + 1 < limit) at += 1;
+        else isInQuotes = false;
+      } else if (byte === comma) isFieldStart = true;
+      else if (byte === quote && isFieldStart) {
+        isInQuotes = true;
+        isFieldStart = false;
+      } else if (!isBlank(byte)) isFieldStart = false;
+    }
+    if (limit < from + lineBytesMax && !last) return true;
+    if (!isInQuotes && limit === until) {
+      this.next = until;
+      this.lines = lines;
+    }
+    return false;
   }
 
   /** Quotes as in RFC 4180, but never over a line's end. Writes the unquoted fields one behind the other into fresh bytes. */

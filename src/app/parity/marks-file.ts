@@ -1,4 +1,5 @@
-import { open, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import { regularFile } from "../../adapters/csv/files.ts";
 import { type Decimal, parseDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
 
@@ -53,9 +54,7 @@ export function namedMarks(
 async function readText(path: string): Promise<string> {
   try {
     // Asked before opening: a pipe would wait for its writer, and a device has no end.
-    const stats = await stat(path);
-    if (!stats.isFile())
-      throw new BridgeError("UNREADABLE", { what: "this is no regular file", where: path, mend: "name a JSON file" });
+    const stats = await regularFile(path, "name a JSON file");
     if (stats.size > marksBytesMax) throw bad(path, `the file is larger than ${marksBytesMax} bytes`);
     await using file = await open(path);
     return (await file.readFile("utf8")).replace(/^\uFEFF/, "");

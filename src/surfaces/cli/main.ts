@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { BridgeError } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
 import { phases } from "../../domain/migration/phase.ts";
 import type { CommandGroup, CommandSpec } from "./spec.ts";
 import { finish, guardStreams, reportFailure, type Streams } from "./terminal.ts";
@@ -80,7 +81,16 @@ function usageLine(text: string): string {
     .replace(/^error: /, "")
     .trim()
     .replace(/\.$/, "");
-  return new BridgeError("BAD_USAGE", { what: complaint, mend: "--help lists what there is" }).line;
+  return new BridgeError("BAD_USAGE", { what: complaint, mend: `${meantBy(complaint)}--help lists what there is` }).line;
+}
+
+/** What a person probably meant: a choice in other letters, or a file that lacks its option. */
+function meantBy(complaint: string): string {
+  const [, given, choices] = /argument '(.*)' is invalid\. Allowed choices are (.*)/s.exec(complaint) ?? [];
+  const choice = given === undefined ? undefined : nearest(given, choices?.split(", ") ?? []);
+  const [path = "-"] = process.argv.slice(3);
+  if (choice !== undefined) return `did you mean ${choice}? `;
+  return complaint.startsWith("required option '--trades") && !path.startsWith("-") ? `did you mean --trades ${path}? ` : "";
 }
 
 /** The commands in `commands/`, in order of the files' names: those whose file begins with the word that was typed, else all. */
