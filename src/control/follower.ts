@@ -18,6 +18,7 @@ import type { PlanSnapshots, SwitchFile } from "../ports/local-files.ts";
 import type { JsonValue } from "../ports/system.ts";
 import { type AuditHead, noHash } from "./audit-chain.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
+import { whoAnswers } from "./moves.ts";
 import { rollbackSet } from "./ramp.ts";
 import type { ReadSection, Section } from "./section.ts";
 
@@ -27,6 +28,7 @@ export type Freshness = "fresh" | "stale" | "expired" | "none";
 export interface ControlEvent {
   readonly kind:
     | "plan"
+    | "latched"
     | "freshness"
     | "switch_file"
     | "config_drift"
@@ -322,7 +324,14 @@ export class PlanFollower {
     this.#seenEpoch = this.#record.epoch;
     const { plan } = this.#effective;
     if (before.plan.epoch !== plan.epoch || before.plan.useNewPnlSystem !== plan.useNewPnlSystem)
-      this.#options.onEvent({ kind: "plan", what: planText(plan), epoch: plan.epoch });
+      this.#options.onEvent({
+        kind: "plan",
+        what: `${plan.phase}: ${whoAnswers(this.#record, this.#effective)}`,
+        epoch: plan.epoch,
+      });
+    const { latched } = this.#record;
+    if (latched === null) this.#told.delete("latched");
+    else this.#tell("latched", `modern was taken out of use: ${latched}`);
     this.#lookAtDrain();
   }
 
@@ -452,9 +461,6 @@ function oneAtATime(work: () => Promise<void>): () => Promise<void> {
     return running;
   };
 }
-
-const planText = ({ phase, useNewPnlSystem, newSystemPercentage, migrationMode }: MigrationPlan): string =>
-  `${phase}, ${useNewPnlSystem ? `${newSystemPercentage} % to modern, ${migrationMode}` : "legacy answers everything"}`;
 
 const textOf = (failure: unknown): string =>
   failure instanceof BridgeError ? failure.line : failure instanceof Error ? failure.message : String(failure);

@@ -1,3 +1,4 @@
+import { personName } from "../base/person-name.ts";
 import { type Phase, phasePolicies } from "../domain/migration/phase.ts";
 import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts";
 import type { JsonValue } from "../ports/system.ts";
@@ -71,7 +72,7 @@ export const approvals = ({ signOffs, target, record }: GateInput): readonly str
   ...new Set(
     signOffs
       .filter(({ gate, phase, grantedEpoch }) => gate === approval && phase === target && grantedEpoch === record.grantedEpoch)
-      .map(({ actor }) => actor),
+      .map(({ actor }) => personName(actor)),
   ),
 ];
 

@@ -20,7 +20,7 @@ export {
 export { type ControlEvent, type Freshness, PlanFollower } from "./follower.ts";
 export { type Gate, type GateInput, type GateReport, type GateVerdict, simpleGates } from "./gates.ts";
 export { type PhaseMove, whyOutOfUse } from "./moves.ts";
-export { type By, type MoveResult, Operator, type Overview, pause, type RollbackResult } from "./operator.ts";
+export { type By, type MoveOptions, type MoveResult, Operator, type Overview, pause, type RollbackResult } from "./operator.ts";
 export { rampDefaults } from "./ramp.ts";
 export type { ReadSection, Section } from "./section.ts";
 export { Supervisor } from "./supervisor.ts";

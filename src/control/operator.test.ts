@@ -1,7 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { BridgeError } from "../base/errors.ts";
 import { type Phase, phases } from "../domain/migration/phase.ts";
-import type { SignOff } from "../ports/control-store.ts";
+import { routeOf } from "../domain/migration/route.ts";
+import type { Overrides, SignOff } from "../ports/control-store.ts";
 import { allFlags, amy, Fleet, type Process, publishedSection, settle, timing } from "../testing/fleet.ts";
+import { effectivePlan } from "./effective-plan.ts";
+import { whoAnswers } from "./moves.ts";
 
 let fleet: Fleet;
 let process: Process;
@@ -339,6 +343,9 @@ describe("traffic", () => {
     expect(fleet.place.record).toMatchObject({ latched: "error_rate: modern failed 30 of 40 calls within 10 s", ramp: null });
     expect(process.follower.effective.plan.useNewPnlSystem).toBe(false);
     expect(process.alerts.map(({ kind }) => kind)).toContain("trigger");
+    expect(process.events.filter(({ kind }) => kind === "latched").map(({ what }) => what)).toEqual([
+      "modern was taken out of use: error_rate: modern failed 30 of 40 calls within 10 s",
+    ]);
     await fleet.pass(120_000, 1_000);
     expect(fleet.place.record.overrides.newSystemPercentage).toBe(10);
     expect((await fleet.operator.move({ kind: "set", phase: "dual_write" }, amy)).moved).toBe(true);
@@ -392,11 +399,90 @@ describe("traffic", () => {
   });
 
   it.each([
+    ["SQL turns use_new_pnl_system off", () => fleet.place.sql({ useNewPnlSystem: false })],
+    ["SQL sets migration_mode to old_only", () => fleet.place.sql({ migrationMode: "old_only" })],
+    ["a trigger latches", () => fleet.place.sql({ latched: "error_rate: modern failed" })],
+  ])("a ramp that stops because %s stays where it is when modern is taken back", async (_, stop) => {
+    const takeBacks = [
+      () => fleet.operator.move({ kind: "set", phase: "dual_write" }, amy),
+      async () => fleet.place.sql({ useNewPnlSystem: null, migrationMode: null, latched: null }),
+    ];
+    for (const takeBack of takeBacks) {
+      await goTo("dual_write");
+      await fleet.operator.ramp({ steps: [5, 60, 100], dwellMs: 4_000, endsIn: "stay" }, amy);
+      await fleet.pass(1_000);
+      stop();
+      await fleet.pass(1_100);
+      await takeBack();
+      await fleet.pass(20_000, 500);
+      expect(process.follower.effective.plan.useNewPnlSystem).toBe(true);
+      expect(fleet.place.record).toMatchObject({ ramp: null, overrides: { newSystemPercentage: 5 } });
+    }
+  });
+
+  it("taking modern back ends a ramp that no process was alive to end", async () => {
+    await goTo("dual_write");
+    await fleet.operator.ramp({ steps: [5, 60], dwellMs: 4_000, endsIn: "stay" }, amy);
+    await process.follower.close();
+    fleet.place.sql({ useNewPnlSystem: false });
+    expect(fleet.place.record.ramp).not.toBeNull();
+    process = await fleet.start("two");
+    const { set } = await fleet.operator.move({ kind: "set", phase: "dual_write" }, amy, { dryRun: true });
+    expect(set).toMatchObject({ ramp: null });
+  });
+
+  it("a way down continues while modern is out of use, and ends in the rollback", async () => {
+    await goTo("dual_write");
+    await fleet.operator.traffic(100, amy);
+    await fleet.operator.rollbackGradually(amy, 2_000);
+    fleet.place.sql({ useNewPnlSystem: false });
+    await fleet.pass(20_000, 500);
+    expect(fleet.place.record).toMatchObject({ ramp: null, overrides: { newSystemPercentage: 0, migrationMode: "old_only" } });
+  });
+
+  it.each(["shadow_mode", "primary_switch"] as const)("no ramp begins in %s, where no percentage counts", async (phase) => {
+    await goTo(phase);
+    const refused = [["REFUSED", expect.stringMatching(`^in ${phase} no percentage decides`)]];
+    for (const endsIn of ["stay", "rollback"] as const) {
+      await expect(refusal(fleet.operator.ramp({ steps: [0], dwellMs: 60_000, endsIn }, amy))).resolves.toEqual(refused[0]);
+    }
+    await expect(refusal(fleet.operator.rollbackGradually(amy))).resolves.toEqual(refused[0]);
+    expect(fleet.place.record.ramp).toBeNull();
+  });
+
+  it("a gradual rollback only falls, and begins at the present percentage or below", async () => {
+    await goTo("dual_write");
+    await fleet.operator.traffic(10, amy);
+    const begin = (...steps: number[]) => fleet.operator.ramp({ steps, dwellMs: 60_000, endsIn: "rollback" }, amy);
+    expect(await refusal(begin(90, 50, 0))).toEqual([
+      "REFUSED",
+      "a gradual rollback only falls, and 90 % is above the present 10 %",
+    ]);
+    expect((await refusal(begin(5, 10)))[0]).toBe("BAD_USAGE");
+    expect((await begin(10, 5, 0)).ramp).toMatchObject({ steps: [5, 0], endsIn: "rollback" });
+    await fleet.operator.rollback(amy, { waitMs: 0 });
+    expect((await refusal(fleet.operator.rollbackGradually(amy)))[1]).toMatch("modern is out of use already");
+  });
+
+  it.each([12.3456, 33.33333, -1, 100.001, Number.NaN, Number.POSITIVE_INFINITY])(
+    "a percentage that no store takes is bad usage: %d",
+    async (percentage) => {
+      await goTo("dual_write");
+      const ramp = { steps: [0, percentage, 100], dwellMs: 60_000, endsIn: "stay" } as const;
+      for (const work of [fleet.operator.traffic(percentage, amy), fleet.operator.ramp(ramp, amy)])
+        expect((await refusal(work))[0]).toBe("BAD_USAGE");
+    },
+  );
+
+  it.each([
     [[], 60_000],
     [[10, 5, 20], 60_000],
     [[10, 10], 60_000],
     [[10, 101], 60_000],
     [[10, 20], 10],
+    [[10, 20], 1_000.5],
+    [[10, 20], 31 * 86_400_000],
+    [[10, 20], Number.MAX_SAFE_INTEGER],
     [[Number.NaN], 60_000],
   ])("refuses steps that are none: %j every %d ms", async (steps, dwellMs) => {
     expect((await refusal(fleet.operator.ramp({ steps, dwellMs, endsIn: "stay" }, amy)))[0]).toBe("BAD_USAGE");
@@ -409,6 +495,176 @@ describe("traffic", () => {
     await fleet.operator.whitelist("remove", "amy", amy);
     await fleet.pass(100);
     expect([...process.follower.effective.plan.userWhitelist]).toEqual(["bob"]);
+  });
+});
+
+describe("the switch file of the operator's machine", () => {
+  const to = (phase: Phase) => fleet.operator.move({ kind: "set", phase }, amy);
+  const forward: Readonly<Record<string, readonly [Phase, () => Promise<unknown>]>> = {
+    "phase advance": ["shadow_mode", () => fleet.operator.move({ kind: "advance" }, amy)],
+    "phase advance --dry-run": ["shadow_mode", () => fleet.operator.move({ kind: "advance" }, amy, { dryRun: true })],
+    "taking modern back": ["shadow_mode", () => to("shadow_mode")],
+    "more traffic": ["dual_write", () => fleet.operator.traffic(50, amy)],
+    "a ramp up": ["dual_write", () => fleet.operator.ramp({ steps: [50, 100], dwellMs: 60_000, endsIn: "stay" }, amy)],
+    "one more on the whitelist": ["dual_write", () => fleet.operator.whitelist("add", "bob", amy)],
+    "closing the window to legacy": ["cleanup", () => fleet.operator.signOff("legacy_window", { actor: "carol", note: "done" })],
+  };
+  it.each(Object.entries(forward))("refuses %s", async (_, [phase, move]) => {
+    await goTo(phase);
+    const { epoch } = fleet.place.record;
+    fleet.disk.isSwitchSet = true;
+    expect(await refusal(move())).toEqual(["REFUSED", "the switch file is set"]);
+    expect(fleet.place.record.epoch).toBe(epoch);
+    fleet.disk.isSwitchSet = false;
+    await move();
+  });
+
+  it("keeps nobody from going towards legacy, and is shown", async () => {
+    await goTo("dual_write");
+    await fleet.operator.traffic(50, amy);
+    await fleet.operator.whitelist("add", "bob", amy);
+    fleet.disk.isSwitchSet = true;
+    expect((await fleet.operator.overview()).switchFile).toBe("LEGACY_ONLY");
+    await fleet.operator.whitelist("remove", "bob", amy);
+    await fleet.operator.rollbackGradually(amy);
+    await fleet.operator.traffic(10, amy);
+    await fleet.operator.move({ kind: "retreat" }, amy);
+    expect(await fleet.operator.rollback(amy, { waitMs: 0 })).toMatchObject({ via: "store", possible: true });
+  });
+});
+
+describe("a rollback while the store cannot be written", () => {
+  const failures: Readonly<Record<string, unknown>> = {
+    "it is away": new BridgeError("SYSTEM_DOWN", { what: "the control file is gone" }),
+    "it is locked": new BridgeError("DATABASE_BUSY", { what: "somebody holds the lock" }),
+    "it is damaged": new BridgeError("BAD_DATABASE", { what: "no SQLite database" }),
+    "it may not be written": new BridgeError("UNWRITABLE", { what: "read-only" }),
+    "it refuses the login": new BridgeError("BAD_CONFIG", { what: "PostgreSQL refuses the login" }),
+    "a driver fails in a way that nobody foresaw": new TypeError("undefined is not a function"),
+  };
+  it.each(Object.entries(failures))("sets the switch file where %s, whether it is reached or not", async (_, failure) => {
+    for (const fails of ["change", "open"] as const) {
+      const fallen = new Fleet();
+      const place = fallen.place.open();
+      place.change = () => Promise.reject(failure);
+      fallen.store = () => (fails === "open" ? Promise.reject(failure) : place);
+      const result = await fallen.operator.rollback({ actor: "eve", reason: "wrong numbers" });
+      const why = failure instanceof BridgeError ? failure.line : (failure as Error).message;
+      expect(result).toEqual({ via: "switch_file", path: "LEGACY_ONLY", why });
+      expect(fallen.disk.isSwitchSet).toBe(true);
+      expect(fallen.alerts).toMatchObject([{ kind: "rollback", title: "rolled back by eve: wrong numbers" }]);
+    }
+  });
+
+  it("says so where the switch file cannot be made either", async () => {
+    fleet.place.away = true;
+    fleet.disk.isBroken = true;
+    expect(await refusal(fleet.operator.rollback(amy))).toEqual([
+      "UNWRITABLE",
+      "neither the control store (SYSTEM_DOWN: the control store is away) nor the switch file can be written: ENOSPC: no space left on device",
+    ]);
+  });
+
+  it("asks for a reason before it does anything", async () => {
+    fleet.place.away = true;
+    expect((await refusal(fleet.operator.rollback({ actor: "eve", reason: "" })))[0]).toBe("BAD_USAGE");
+    expect(fleet.disk.isSwitchSet).toBe(false);
+  });
+});
+
+describe("a move that names the plan it is meant for", () => {
+  it("is a conflict under another phase or epoch, so that a relative move sent twice counts once", async () => {
+    await goTo("shadow_mode");
+    const { epoch } = fleet.place.record;
+    for (const expected of [{ from: "shadow_mode" }, { epoch }] as const) {
+      expect((await fleet.operator.move({ kind: "advance" }, amy, expected)).target).toBe("dual_write");
+      await fleet.pass(1_000);
+      const [code, message] = await refusal(fleet.operator.move({ kind: "advance" }, amy, expected));
+      expect([code, message]).toEqual([
+        "CONFLICT",
+        expect.stringMatching(/^the plan is dual_write, epoch \d+, and the move was meant for/),
+      ]);
+      expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy, expected)))[0]).toBe("CONFLICT");
+      fleet.place.sql({ phase: "shadow_mode" });
+      fleet.place.record = { ...fleet.place.record, epoch };
+      await fleet.pass(1_000);
+    }
+  });
+});
+
+describe("names", () => {
+  it("of approvers are compared trimmed and composed, so that one person is one approver", async () => {
+    await goTo("dual_write");
+    const plan = { phase: "shadow_mode", flags: allFlags } as const;
+    await fleet.operator.publish(publishedSection({ plan, twoPerson: ["primary_switch"] }), amy);
+    await fleet.pass(1_000);
+    const spellings = ["Ren\u00e9", "Rene\u0301", " Ren\u00e9 ", "Ren\u00e9\u00a0"];
+    for (const actor of spellings) await approve(actor);
+    expect((await closed())[0]?.[1]).toMatch("2 must approve primary_switch, only Ren\u00e9 has");
+    expect(new Set(fleet.place.signOffs.map(({ actor }) => actor))).toEqual(new Set(["Ren\u00e9"]));
+  });
+
+  it("on the whitelist are trimmed and composed, match a caller's in any spelling, and are not empty", async () => {
+    await goTo("dual_write");
+    await fleet.operator.whitelist("add", " Rene\u0301 ", amy);
+    expect(await fleet.operator.whitelist("add", "Ren\u00e9", amy)).toBeNull();
+    await fleet.pass(100);
+    const { plan } = process.follower.effective;
+    for (const user of ["Ren\u00e9", "Rene\u0301", "Ren\u00e9 "]) expect(routeOf(plan, { user }, 0).because).toBe("WHITELIST");
+    expect((await refusal(fleet.operator.whitelist("add", " ", amy)))[0]).toBe("BAD_USAGE");
+    await fleet.operator.whitelist("remove", "Rene\u0301", amy);
+    expect(fleet.place.record.overrides.userWhitelist).toEqual([]);
+  });
+
+  it("of who acts are trimmed and composed in the audit", async () => {
+    await fleet.operator.traffic(0, { actor: " Rene\u0301", reason: " quiet " });
+    expect(fleet.place.rows.at(-1)).toMatchObject({ actor: "Ren\u00e9", reason: "quiet" });
+  });
+});
+
+describe("who answers is said of the plan that holds, whatever was asked for", () => {
+  const out = { flags: { storage: true } };
+  it.each<readonly [string, Parameters<typeof effectivePlan>[1], Partial<Overrides>, string | null]>([
+    ["modern answers 25 % of the traffic", { phase: "dual_write", flags: allFlags }, {}, null],
+    [
+      "modern answers 25 % of the traffic and 1 whitelisted user",
+      { phase: "dual_write", flags: allFlags, userWhitelist: ["amy"] },
+      {},
+      null,
+    ],
+    ["legacy answers everything: use_new_calculator is off", { phase: "dual_write", ...out }, {}, null],
+    ["legacy answers everything: the phase is shadow_mode", { phase: "shadow_mode", flags: allFlags }, {}, null],
+    ["modern answers everything: the phase is primary_switch", { phase: "primary_switch", flags: allFlags }, {}, null],
+    [
+      "legacy answers everything: use_new_pnl_system is false",
+      { phase: "primary_switch", flags: allFlags },
+      { useNewPnlSystem: false },
+      null,
+    ],
+    [
+      "legacy answers everything: migration_mode is old_only",
+      { phase: "dual_write", flags: allFlags },
+      { migrationMode: "old_only" },
+      null,
+    ],
+    [
+      "legacy answers everything: latched by a trigger: error_rate: 3 of 4",
+      { phase: "dual_write", flags: allFlags },
+      {},
+      "error_rate: 3 of 4",
+    ],
+  ])("%s", (text, published, overrides, latched) => {
+    const { record } = fleet.place;
+    const given = { ...record.overrides, newSystemPercentage: 25, ...overrides };
+    const now = { ...record, grantedPhase: "cleanup", overrides: given, latched } as const;
+    expect(whoAnswers(now, effectivePlan(now, published, false))).toBe(text);
+  });
+
+  it("also by a switch file", () => {
+    const { record } = fleet.place;
+    expect(whoAnswers(record, effectivePlan(record, undefined, true))).toBe(
+      "legacy answers everything: by the switch file of this machine",
+    );
   });
 });
 

@@ -1,8 +1,10 @@
 /**
- * What a person can do to a running fleet: move its phase, turn its traffic, take it all back. Every change is one transaction of the
- * control store with its audit row; forward moves need open gates and an unchanged record, moves towards legacy need neither.
+ * Every rule of what a person may do to a running fleet: move its phase, turn its traffic, take it all back. CLI, HTTP and programs all
+ * come through here. Each change is one transaction of the control store with its audit row. Forward moves need open gates, an unchanged
+ * record, and no switch file on this machine; moves towards legacy need none of it, and a rollback not even the store.
  */
 import { BridgeError } from "../base/errors.ts";
+import { personName } from "../base/person-name.ts";
 import { isLater, type Phase, phaseAfter } from "../domain/migration/phase.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -16,16 +18,30 @@ import type {
   Ramp,
   SignOff,
 } from "../ports/control-store.ts";
+import type { SwitchFile } from "../ports/local-files.ts";
 import type { OwedWrites } from "../ports/owed-writes.ts";
 import type { JsonValue } from "../ports/system.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
 import { type Gate, type GateReport, judgeGates } from "./gates.ts";
-import { legalMove, type PhaseMove, whyOutOfUse } from "./moves.ts";
-import { rampOf, rollbackSet } from "./ramp.ts";
+import {
+  checkExpected,
+  type Expected,
+  legalMove,
+  type PhaseMove,
+  refused,
+  refuseOutOfUse,
+  type Standing,
+  whoAnswers,
+  whyOutOfUse,
+} from "./moves.ts";
+import { checkPercentage, rampDefaults, rampOf, rollbackSet, stepsDownFrom } from "./ramp.ts";
 import type { ReadSection, Section } from "./section.ts";
 
 export interface OperatorOptions {
-  readonly store: ControlStore;
+  /** The control store; throws or rejects while it cannot be reached. */
+  readonly store: () => ControlStore | Promise<ControlStore>;
+  /** Of this machine: keeps forward moves from being made here, and takes the place of a store that cannot be written. */
+  readonly switchFile: SwitchFile;
   readonly readSection: ReadSection;
   readonly gates: readonly Gate[];
   readonly owed: OwedWrites;
@@ -40,16 +56,18 @@ export interface OperatorOptions {
 export type By = Pick<AuditNote, "actor" | "reason">;
 
 /** What the store says, of one moment. */
-export interface Overview {
-  readonly record: ControlRecord;
-  /** Without the switch file, which is each machine's own. */
-  readonly effective: EffectivePlan;
+export interface Overview extends Standing {
   readonly section: Section | undefined;
   /** Why the published section cannot be read here. */
   readonly unreadable: string | undefined;
   readonly instances: readonly Instance[];
   readonly signOffs: readonly SignOff[];
   readonly rollback: { readonly possible: boolean; readonly why: string };
+}
+
+export interface MoveOptions extends Expected {
+  /** Judges the gates and changes nothing. */
+  readonly dryRun?: boolean | undefined;
 }
 
 export interface MoveResult {
@@ -64,13 +82,25 @@ export interface MoveResult {
   readonly epoch: number;
 }
 
-export interface RollbackResult {
+/** A rollback in the store; or where that cannot be written, by the switch file of this machine alone. */
+export type RollbackResult = StoreRollback | SwitchRollback;
+
+export interface SwitchRollback {
+  readonly via: "switch_file";
+  /** The switch file: every process whose state is in its folder answers by legacy. */
+  readonly path: string;
+  /** Why the store cannot be written. */
+  readonly why: string;
+}
+
+export interface StoreRollback {
+  readonly via: "store";
   readonly epoch: number;
-  /** From the call until the change was on disk, and until the last live process went by it. */
+  /** From the call until the change was on disk, and until the last live process followed it. */
   readonly committedMs: number;
   readonly acknowledgedMs: number | null;
   readonly acknowledged: readonly string[];
-  /** Not heard of for longer than their lease. */
+  /** Without a heartbeat for longer than their lease. */
   readonly gone: readonly string[];
   /** Live, and had not acknowledged when the wait was over. */
   readonly waiting: readonly string[];
@@ -96,12 +126,19 @@ export class Operator {
   }
 
   async overview(): Promise<Overview> {
-    const { store } = this.#options;
-    const [record, instances, signOffs] = await Promise.all([store.read(), store.instances(), store.signOffs()]);
+    const { switchFile } = this.#options;
+    const store = await this.#store();
+    const [record, instances, signOffs, isSet] = await Promise.all([
+      store.read(),
+      store.instances(),
+      store.signOffs(),
+      switchFile.isSet(),
+    ]);
     const { section, unreadable } = this.#section(record);
     const effective = effectivePlan(record, section?.plan, false);
     const rollback = this.#rollbackOf(record, effective);
-    return { record, effective, section, unreadable, instances, signOffs, rollback };
+    const path = isSet ? switchFile.path : null;
+    return { record, effective, switchFile: path, section, unreadable, instances, signOffs, rollback };
   }
 
   /** The gates before a phase, by default the next one; of the moment of an overview, by default a new one. */
@@ -111,17 +148,29 @@ export class Operator {
     return this.#judge(overview, target ?? phaseAfter(phase) ?? phase);
   }
 
-  /** Moves the phase, where it is legal and the gates are open. Throws REFUSED, and CONFLICT where somebody else was faster. */
-  async move(move: PhaseMove, by: By, { dryRun = false } = {}): Promise<MoveResult> {
-    checkReason(by);
+  /** Who answers under a record, and why: what a change amounts to, whatever was asked for. */
+  whoAnswers(record: ControlRecord): string {
+    return whoAnswers(record, effectivePlan(record, this.#section(record).section?.plan, false));
+  }
+
+  /**
+   * Moves the phase, where it is legal and the gates are open. Throws REFUSED, and CONFLICT where the plan is not what was expected or
+   * somebody else was faster.
+   */
+  async move(move: PhaseMove, given: By, { dryRun = false, ...expected }: MoveOptions = {}): Promise<MoveResult> {
+    const by = checked(given);
     const overview = await this.overview();
-    const { record, effective } = overview;
-    const { from, target, asksGates, set } = legalMove(move, record, effective);
-    if (!asksGates && !dryRun) return this.#goBack(overview, target, by);
+    checkExpected(expected, overview);
+    const { record } = overview;
+    const { from, target, asksGates, set } = legalMove(move, overview);
+    if (!asksGates && !dryRun) return this.#goBack(overview, target, by, expected);
     const gates = asksGates ? await this.#judge(overview, target) : undefined;
     const result = { from, target, gates, set };
-    if (dryRun || gates?.open === false) {
-      if (!dryRun) await this.#noteRefusal(by, `${from} to ${target}`, gates as GateReport);
+    if (dryRun) return { ...result, moved: false, epoch: record.epoch };
+    if (gates?.open === false) {
+      const reason = `${from} to ${target}: ${by.reason}`;
+      const store = await this.#store();
+      await store.note({ ...by, action: "refused", reason, evidence: gates as unknown as JsonValue });
       return { ...result, moved: false, epoch: record.epoch };
     }
     const evidence = gates === undefined ? {} : { evidence: gates as unknown as JsonValue };
@@ -129,31 +178,32 @@ export class Operator {
     return { ...result, moved: true, epoch: changed.epoch };
   }
 
-  /** Whatever others do meanwhile; but where they have gone as far back, or further, it must not lead forward. */
-  async #goBack(seen: Overview, target: Phase, by: By): Promise<MoveResult> {
+  /** Succeeds whatever others do meanwhile; where they have gone as far back, or further, it does not lead forward. */
+  async #goBack(seen: Overview, target: Phase, by: By, { epoch }: Expected): Promise<MoveResult> {
     const result = { from: seen.effective.plan.phase, target, moved: true, gates: undefined };
-    let { record, effective } = seen;
-    for (let tries = 1; ; tries++) {
+    const store = await this.#store();
+    for (let standing: Standing = seen, tries = 1; ; tries++) {
+      const { record, effective } = standing;
       if (!isLater(effective.plan.phase, target)) return { ...result, set: {}, epoch: record.epoch };
-      const { set } = legalMove({ kind: "set", phase: target }, record, effective);
+      const { set } = legalMove({ kind: "set", phase: target }, standing);
       const change = { ...by, action: "phase", set, ...at(record) };
-      const changed = tries < retreatsMax ? await this.#options.store.change(change) : await this.#change(change);
+      const isLast = epoch !== undefined || tries === retreatsMax;
+      const changed = isLast ? await this.#change(change) : await store.change(change);
       if (changed !== null) return { ...result, set, epoch: changed.epoch };
-      ({ record, effective } = await this.overview());
+      standing = await this.overview();
     }
   }
 
   /** Approves a phase, or signs that legacy may be let go of for good (`legacy_window`, in cleanup). */
-  async signOff(
-    gate: string,
-    { actor, note, phase }: { readonly actor: string; readonly note: string; readonly phase?: Phase },
-  ): Promise<Phase> {
-    checkReason({ actor, reason: note });
-    const { record, effective } = await this.overview();
+  async signOff(gate: string, given: { readonly actor: string; readonly note: string; readonly phase?: Phase }): Promise<Phase> {
+    const { actor, reason: note } = checked({ actor: given.actor, reason: given.note });
+    const overview = await this.overview();
+    const { record, effective } = overview;
     const current = effective.plan.phase;
     if (gate === "legacy_window") {
       if (current !== "cleanup")
         throw refused(`the window to legacy is closed in cleanup, and the phase is ${current}`, "go on to cleanup first");
+      refuseOutOfUse(overview);
       await this.#change({ actor, reason: note, action: "sign-off", set: { legacyWindow: "closed" }, ...at(record) });
       return current;
     }
@@ -164,53 +214,62 @@ export class Operator {
         "approved and legacy_window are signed",
       );
     // Out of use it is the same phase that has to be approved again.
-    const target = phase ?? (whyOutOfUse(record) === undefined ? phaseAfter(current) : current) ?? current;
-    const { store } = this.#options;
+    const target = given.phase ?? (whyOutOfUse(record) === undefined ? phaseAfter(current) : current) ?? current;
+    const store = await this.#store();
     await store.signOff({ gate, phase: target, actor, note, expiresAfterMs: signOffDays * 86_400_000 });
     await store.note({ actor, action: "sign-off", reason: note, evidence: { gate, phase: target } });
     return target;
   }
 
   /** Turns the percentage at once. Towards legacy it is always allowed. */
-  async traffic(percentage: number, by: By): Promise<ControlRecord> {
-    checkReason(by);
-    if (!(percentage >= 0 && percentage <= 100))
-      throw new BridgeError("BAD_USAGE", { what: `${percentage} is no percentage`, mend: "name a number from 0 to 100" });
-    const { record, effective } = await this.overview();
-    const isUp = percentage > effective.plan.newSystemPercentage;
-    if (isUp) refuseOutOfUse(record);
-    return this.#change({
-      ...by,
-      action: "traffic",
-      set: { newSystemPercentage: percentage, ramp: null },
-      ...(isUp && at(record)),
-    });
+  async traffic(percentage: number, given: By): Promise<ControlRecord> {
+    const by = checked(given);
+    checkPercentage(percentage);
+    const overview = await this.overview();
+    const isUp = percentage > overview.effective.plan.newSystemPercentage;
+    if (isUp) refuseOutOfUse(overview);
+    const set = { newSystemPercentage: percentage, ramp: null };
+    return this.#change({ ...by, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
-  /** Begins a ramp with its first step; a live process goes on with it. */
-  async ramp(ramp: Pick<Ramp, "steps" | "dwellMs" | "endsIn">, by: By): Promise<ControlRecord> {
-    checkReason(by);
-    const { record, effective } = await this.overview();
-    const set = rampOf({ ...ramp, ...by }, this.#options.clock.nowMs());
-    const isUp = Math.max(...ramp.steps) > effective.plan.newSystemPercentage;
-    if (isUp) refuseOutOfUse(record);
-    return this.#change({ ...by, action: "traffic", set, ...(isUp && at(record)) });
+  /** Begins a ramp with its first step; a live process takes the next ones. */
+  async ramp(ramp: Pick<Ramp, "steps" | "dwellMs" | "endsIn">, given: By): Promise<ControlRecord> {
+    const by = checked(given);
+    return this.#ramp(await this.overview(), { ...ramp, ...by });
+  }
+
+  /** Takes traffic back step by step, and rolls back when it is at 0: a ramp that a live process continues. */
+  async rollbackGradually(given: By, dwellMs = rampDefaults.dwellMs): Promise<ControlRecord> {
+    const by = checked(given);
+    const overview = await this.overview();
+    const steps = stepsDownFrom(overview.effective.plan.newSystemPercentage);
+    return this.#ramp(overview, { steps, dwellMs, endsIn: "rollback", ...by });
+  }
+
+  async #ramp(overview: Overview, ramp: Omit<Ramp, "nextAt">): Promise<ControlRecord> {
+    const { actor, reason } = ramp;
+    const set = rampOf(ramp, overview, this.#options.clock.nowMs());
+    const isUp = Math.max(...ramp.steps) > overview.effective.plan.newSystemPercentage;
+    return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
   /** Adds a user to the whitelist, or removes one. `null` where nothing was to be done. */
-  async whitelist(change: "add" | "remove", user: string, by: By): Promise<ControlRecord | null> {
-    checkReason(by);
-    const { record, effective } = await this.overview();
-    const before = [...effective.plan.userWhitelist];
-    const after = change === "add" ? [...new Set([...before, user])] : before.filter((name) => name !== user);
-    if (after.length === before.length) return null;
-    return this.#change({ ...by, action: "whitelist", set: { userWhitelist: after }, ...at(record) });
+  async whitelist(change: "add" | "remove", user: string, given: By): Promise<ControlRecord | null> {
+    const by = checked(given);
+    const name = personName(user);
+    if (name === "") throw new BridgeError("BAD_USAGE", { what: "the user's name is empty", mend: "name a user" });
+    const overview = await this.overview();
+    const before = overview.effective.plan.userWhitelist;
+    if (before.has(name) === (change === "add")) return null;
+    if (change === "add") refuseOutOfUse(overview);
+    const userWhitelist = change === "add" ? [...before, name] : [...before].filter((one) => one !== name);
+    return this.#change({ ...by, action: "whitelist", set: { userWhitelist }, ...at(overview.record) });
   }
 
   /** Publishes what a file says for the whole fleet. Its phase, where it is later than what is granted, is held until it is granted. */
-  async publish(published: Published, by: By): Promise<ControlRecord> {
-    checkReason(by);
-    const record = await this.#options.store.read();
+  async publish(published: Published, given: By): Promise<ControlRecord> {
+    const by = checked(given);
+    const record = await (await this.#store()).read();
     const { plan } = this.#options.readSection(published.text);
     const { held } = effectivePlan(record, plan, false);
     const lacking = held.find(({ value, why }) => value === "phase" && why.startsWith("needs the flags"));
@@ -223,27 +282,41 @@ export class Operator {
   }
 
   /**
-   * Takes everything back to legacy: no gate, one person. Resolves when every live process goes by it, or after `waitMs` (by default a
-   * little longer than a lease: then whoever has not acknowledged is gone).
+   * Takes everything back to legacy: no gate, one person. Resolves when every live process follows it, or after `waitMs` (by default a
+   * little longer than a lease: then whoever has not acknowledged is gone). Where the store cannot be written, for whatever reason, the
+   * switch file of this machine is set instead. Throws UNWRITABLE where that fails too.
    */
   async rollback(
-    by: By,
+    given: By,
     { waitMs = this.#options.leaseMs + 1_000, onProgress = (_: string): void => {} } = {},
   ): Promise<RollbackResult> {
-    checkReason(by);
+    const by = checked(given);
+    const title = `rolled back by ${by.actor}: ${by.reason}`;
+    try {
+      return await this.#rollBackStore(by, title, { waitMs, onProgress });
+    } catch (failure) {
+      const result = await this.#setSwitch(by, failure);
+      this.#options.alerts.send({ kind: "rollback", title, details: { ...result } });
+      return result;
+    }
+  }
+
+  async #rollBackStore(
+    by: By,
+    title: string,
+    { waitMs, onProgress }: { readonly waitMs: number; readonly onProgress: (line: string) => void },
+  ): Promise<StoreRollback> {
     const { clock, alerts, owed } = this.#options;
     const startedMs = clock.monotonicMs();
     const record = await this.#change({ ...by, action: "rollback", set: rollbackSet });
     const committedMs = clock.monotonicMs() - startedMs;
     const { possible, why } = this.#rollbackOf(record);
-    alerts.send({
-      kind: "rollback",
-      title: `rolled back by ${by.actor}: ${by.reason}`,
-      details: { epoch: record.epoch, possible, why },
-    });
-    const fleet = await this.acknowledged(record.epoch, waitMs - committedMs, onProgress);
+    const { epoch } = record;
+    alerts.send({ kind: "rollback", title, details: { epoch, possible, why } });
+    const fleet = await this.acknowledged(epoch, waitMs - committedMs, onProgress);
     return {
-      epoch: record.epoch,
+      via: "store",
+      epoch,
       committedMs,
       acknowledgedMs: fleet.waiting.length > 0 ? null : clock.monotonicMs() - startedMs,
       ...fleet,
@@ -253,13 +326,30 @@ export class Operator {
     };
   }
 
+  async #setSwitch({ actor, reason }: By, failure: unknown): Promise<SwitchRollback> {
+    const { switchFile } = this.#options;
+    const why = lineOf(failure);
+    try {
+      await switchFile.set(reason, actor);
+    } catch (cause) {
+      throw new BridgeError("UNWRITABLE", {
+        what: `neither the control store (${why}) nor the switch file can be written: ${lineOf(cause)}`,
+        where: switchFile.path,
+        mend: "make that file as a user who may, or stop the processes",
+        cause,
+      });
+    }
+    return { via: "switch_file", path: switchFile.path, why };
+  }
+
   /** Waits until every process that lives has seen an epoch. */
   async acknowledged(
     epoch: number,
     waitMs: number,
     onProgress: (line: string) => void = () => {},
-  ): Promise<Pick<RollbackResult, "acknowledged" | "gone" | "waiting">> {
-    const { store, clock, leaseMs } = this.#options;
+  ): Promise<Pick<StoreRollback, "acknowledged" | "gone" | "waiting">> {
+    const { clock, leaseMs } = this.#options;
+    const store = await this.#store();
     const startedMs = clock.monotonicMs();
     const firstBeats = new Map<string, number>();
     let told = "";
@@ -283,6 +373,10 @@ export class Operator {
       told = line;
       await pause(clock, askAgainMs);
     }
+  }
+
+  async #store(): Promise<ControlStore> {
+    return this.#options.store();
   }
 
   #section(record: ControlRecord): Pick<Overview, "section" | "unreadable"> {
@@ -325,38 +419,29 @@ export class Operator {
   }
 
   async #change(change: ControlChange): Promise<ControlRecord> {
-    const record = await this.#options.store.change(change);
+    const record = await (await this.#store()).change(change);
     if (record !== null) return record;
     throw new BridgeError("CONFLICT", {
       what: `the plan is no longer that of epoch ${change.expectedEpoch}: somebody else changed it at the same time`,
       mend: "look at status, and ask again",
     });
   }
-
-  async #noteRefusal(by: By, what: string, gates: GateReport): Promise<void> {
-    await this.#options.store.note({
-      ...by,
-      action: "refused",
-      reason: `${what}: ${by.reason}`,
-      evidence: gates as unknown as JsonValue,
-    });
-  }
 }
 
 const at = ({ epoch }: ControlRecord): { readonly expectedEpoch: number } => ({ expectedEpoch: epoch });
 
-function refuseOutOfUse(record: ControlRecord): void {
-  const why = whyOutOfUse(record);
-  if (why !== undefined) throw refused(`modern is out of use (${why})`, "take it back first: phase set PHASE --reason TEXT");
-}
-
-function checkReason({ actor, reason }: By): void {
-  for (const [name, text] of Object.entries({ actor, reason }))
-    if (typeof text !== "string" || text.trim() === "")
+/** Trimmed and in one Unicode form, so that a person has one name. Throws BAD_USAGE where either is missing. */
+function checked({ actor, reason }: By): By {
+  // A program may leave them out all the same.
+  const by = { actor: personName(`${actor ?? ""}`), reason: `${reason ?? ""}`.trim() };
+  for (const [name, text] of Object.entries(by))
+    if (text === "")
       throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, mend: `--${name} says it, and the audit keeps it` });
+  return by;
 }
 
-const refused = (what: string, mend: string): BridgeError => new BridgeError("REFUSED", { what, mend });
+const lineOf = (failure: unknown): string =>
+  failure instanceof BridgeError ? failure.line : failure instanceof Error ? failure.message : String(failure);
 
 export const pause = (clock: Clock, ms: number): Promise<void> =>
   new Promise((resolve) => {

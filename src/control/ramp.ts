@@ -1,34 +1,76 @@
 import { BridgeError } from "../base/errors.ts";
+import { phasePolicies } from "../domain/migration/phase.ts";
 import type { ControlChange, ControlRecord, Ramp } from "../ports/control-store.ts";
+import { refused, refuseOutOfUse, type Standing, whyOutOfUse } from "./moves.ts";
 
 export const rampDefaults = Object.freeze({ steps: [10, 25, 50, 100], dwellMs: 10 * 60_000 });
 
 const stepsMax = 100;
-const dwellMsMin = 1_000;
+const [dwellMsMin, dwellMsMax] = [1_000, 30 * 86_400_000];
+
+/** Throws BAD_USAGE for a number that no store takes as a percentage. */
+export function checkPercentage(value: number): void {
+  if (value >= 0 && value <= 100 && Number(value.toFixed(3)) === value) return;
+  throw new BridgeError("BAD_USAGE", {
+    what: `${value} is no percentage`,
+    mend: "name a number from 0 to 100, with at most three decimals",
+  });
+}
 
 /**
- * A change of the percentage that goes on by itself: the first step at once, each next one when the last has stood for `dwellMs`.
- * Throws BAD_USAGE for steps that are none.
+ * A change of the percentage that continues by itself: the first step at once, each next one when the last has stood for `dwellMs`.
+ * Throws BAD_USAGE for steps or a dwell that no ramp can have, REFUSED where the ramp would end at once or would lead up although it
+ * ends in the rollback.
  */
 export function rampOf(
   given: Pick<Ramp, "steps" | "dwellMs" | "endsIn" | "actor" | "reason">,
+  standing: Standing,
   nowMs: number,
 ): { readonly newSystemPercentage: number; readonly ramp: Ramp | null } {
   const { steps, dwellMs, endsIn, actor, reason } = given;
+  steps.forEach(checkPercentage);
   const [first, ...rest] = steps;
-  const isUpOrDown = [1, -1].some((way) => steps.every((step, at) => at === 0 || (step - (steps[at - 1] as number)) * way > 0));
-  if (first === undefined || steps.length > stepsMax || !isUpOrDown || steps.some((step) => !(step >= 0 && step <= 100)))
+  const goes = (way: 1 | -1): boolean => rest.every((step, at) => (step - (steps[at] ?? 0)) * way > 0);
+  if (first === undefined || steps.length > stepsMax || !(goes(-1) || (endsIn === "stay" && goes(1))))
     throw new BridgeError("BAD_USAGE", {
-      what: `${steps.join(",") || "nothing"} are no steps of a ramp`,
-      mend: "name percentages from 0 to 100, rising or falling, such as 10,25,50,100",
+      what: `${steps.join(",") || "nothing"} are no steps of a ${endsIn === "stay" ? "ramp" : "gradual rollback"}`,
+      mend: `name up to ${stepsMax} percentages, ${endsIn === "stay" ? "rising or falling, such as 10,25,50,100" : "falling"}`,
     });
-  if (!(dwellMs >= dwellMsMin))
-    throw new BridgeError("BAD_USAGE", { what: "a step of a ramp stands for a second or longer", mend: "write --dwell 10m" });
+  if (!Number.isInteger(dwellMs) || dwellMs < dwellMsMin || dwellMs > dwellMsMax)
+    throw new BridgeError("BAD_USAGE", {
+      what: "a step of a ramp stands from one second to 30 days",
+      mend: "write --dwell 10m",
+    });
+  checkRamp(standing, { first, highest: Math.max(...steps), endsIn });
   if (rest.length === 0 && endsIn === "stay") return { newSystemPercentage: first, ramp: null };
   return { newSystemPercentage: first, ramp: { steps: rest, dwellMs, nextAt: isoAt(nowMs + dwellMs), endsIn, actor, reason } };
 }
 
-/** What the next step of a ramp changes. Its caller says when it is due: by its own monotonic clock, which nobody can set. */
+function checkRamp(
+  standing: Standing,
+  { first, highest, endsIn }: { readonly first: number; readonly highest: number; readonly endsIn: Ramp["endsIn"] },
+): void {
+  const { phase, newSystemPercentage: now } = standing.effective.plan;
+  const atOnce = "rollback without --gradual is never refused";
+  const out = whyOutOfUse(standing.record);
+  if (endsIn === "rollback" && out !== undefined) throw refused(`modern is out of use already (${out})`, atOnce);
+  if (phasePolicies[phase].answers !== "by-route")
+    throw refused(
+      `in ${phase} no percentage decides who answers, so a ramp would change nothing`,
+      endsIn === "rollback" ? atOnce : "ramps are for dual_write",
+    );
+  if (endsIn === "rollback" && first > now)
+    throw refused(`a gradual rollback only falls, and ${first} % is above the present ${now} %`, `begin at ${now} or below`);
+  if (highest > now) refuseOutOfUse(standing);
+}
+
+/** The steps of a gradual rollback from a percentage. */
+export const stepsDownFrom = (now: number): readonly number[] => [
+  ...rampDefaults.steps.toReversed().filter((step) => step < now),
+  0,
+];
+
+/** What the next step of a ramp changes. The caller says when it is due, by its own monotonic clock, which nobody can set. */
 export function nextStep(record: ControlRecord & { readonly ramp: Ramp }, nowMs: number): ControlChange {
   const { ramp, epoch } = record;
   const { steps, dwellMs, endsIn, actor, reason } = ramp;
@@ -40,7 +82,7 @@ export function nextStep(record: ControlRecord & { readonly ramp: Ramp }, nowMs:
   return { ...note, action: "traffic", set: { newSystemPercentage: next, ramp: ramped } };
 }
 
-/** Legacy answers everything, writes to modern stop, nothing goes on by itself, and nothing that modern said is taken from a cache. */
+/** Legacy answers everything, writes to modern stop, no ramp continues, and no cached answer of modern is used. */
 export const rollbackSet: ControlChange["set"] = Object.freeze({
   useNewPnlSystem: false,
   migrationMode: "old_only",

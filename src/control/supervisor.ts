@@ -1,7 +1,8 @@
 import { phaseAfter, phasePolicies } from "../domain/migration/phase.ts";
+import type { MigrationPlan } from "../domain/migration/plan.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AuditRow, ControlRecord, ControlStore } from "../ports/control-store.ts";
+import type { AuditRow, ControlRecord, ControlStore, Ramp } from "../ports/control-store.ts";
 import type { JsonValue } from "../ports/system.ts";
 import { auditHead, type Digest, sealNew } from "./audit-chain.ts";
 import { requestedPhase } from "./effective-plan.ts";
@@ -106,7 +107,7 @@ export class Supervisor {
     alerts.send({
       kind: "trigger",
       title: `modern was taken out of use: ${why}`,
-      details: { trigger, epoch: changed?.epoch ?? 0 },
+      details: { trigger, epoch: changed?.epoch ?? 0, ...evidence },
     });
   }
 
@@ -120,25 +121,15 @@ export class Supervisor {
       return;
     }
     const { plan } = this.#options.follower.effective;
-    if (phasePolicies[plan.phase].answers !== "by-route") {
-      // Somebody has moved on, or back: when the percentage counts again, it must not begin where this one would have ended.
-      const reason = `the phase is ${plan.phase}, in which no percentage counts: the ramp ends`;
-      await store.change({
-        actor: this.#options.name,
-        action: "traffic",
-        reason,
-        set: { ramp: null },
-        expectedEpoch: record.epoch,
-      });
+    const why = whyRampEnds(ramp, record, plan);
+    if (why !== undefined) {
+      const note = { actor: this.#options.name, action: "traffic", reason: `${why}: the ramp ends` };
+      await store.change({ ...note, set: { ramp: null }, expectedEpoch: record.epoch });
       return;
     }
     const nowMs = clock.monotonicMs();
     if (this.#ramp?.epoch !== record.epoch) this.#ramp = { epoch: record.epoch, sinceMs: nowMs };
     if (nowMs - this.#ramp.sinceMs < ramp.dwellMs) return;
-    // Up only while modern is in use; a way down goes on whatever else happened.
-    const next = ramp.steps[0];
-    const isUp = next !== undefined && next > plan.newSystemPercentage;
-    if (isUp && whyOutOfUse(record) !== undefined) return;
     await store.change(nextStep({ ...record, ramp }, clock.nowMs()));
   }
 
@@ -200,4 +191,12 @@ export class Supervisor {
       this.#options.onFailure(what, failure);
     }
   }
+}
+
+/** Whatever stops a ramp ends it, so that it never resumes by itself. A way down continues also while modern is out of use. */
+function whyRampEnds({ steps }: Ramp, record: ControlRecord, plan: MigrationPlan): string | undefined {
+  if (phasePolicies[plan.phase].answers !== "by-route") return `the phase is ${plan.phase}, in which no percentage counts`;
+  const out = whyOutOfUse(record);
+  const isUp = (steps[0] ?? 0) > plan.newSystemPercentage;
+  return isUp && out !== undefined ? `modern is out of use (${out})` : undefined;
 }

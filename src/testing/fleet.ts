@@ -8,6 +8,7 @@ import {
   type Gate,
   Operator,
   PlanFollower,
+  type RollbackResult,
   type Section,
   type Signals,
   Supervisor,
@@ -17,7 +18,7 @@ import { noSignals, triggerDefaults } from "../control/triggers.ts";
 import type { Alert } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlStore, Published } from "../ports/control-store.ts";
-import type { PlanSnapshot } from "../ports/local-files.ts";
+import type { PlanSnapshot, SwitchFile } from "../ports/local-files.ts";
 import { MemoryControlPlace } from "./memory-control-store.ts";
 import { TestClock } from "./test-clock.ts";
 
@@ -75,13 +76,7 @@ export class Process {
         },
         latest: async () => ({ snapshot: disk.snapshot, refused: [] }),
       },
-      switchFile: {
-        path: "LEGACY_ONLY",
-        isSet: async () => disk.isSwitchSet,
-        set: async () => {
-          disk.isSwitchSet = true;
-        },
-      },
+      switchFile: switchFileOn(disk),
       readSection,
       clock,
       id: `${name}-${fleet.starts++}`,
@@ -125,6 +120,22 @@ export class Process {
   }
 }
 
+/** The switch file of a machine; cannot be made on a broken disk. */
+export const switchFileOn = (disk: Disk): SwitchFile => ({
+  path: "LEGACY_ONLY",
+  isSet: async () => disk.isSwitchSet,
+  set: async () => {
+    if (disk.isBroken) throw new Error("ENOSPC: no space left on device");
+    disk.isSwitchSet = true;
+  },
+});
+
+/** The result of a rollback that is expected to reach the store. */
+export function inStore(result: RollbackResult): Extract<RollbackResult, { readonly via: "store" }> {
+  if (result.via === "store") return result;
+  throw new Error(`the store was not written: ${result.why}`);
+}
+
 /** The fleet's clock for one process: its timers can be stopped together. */
 function ownClock(clock: TestClock, timers: Set<() => void>): Clock {
   return {
@@ -148,13 +159,19 @@ export class Fleet {
   readonly place = new MemoryControlPlace(this.clock);
   readonly operator: Operator;
   readonly alerts: Alert[] = [];
+  /** Of the machine that the operator works on. */
+  readonly disk = new Disk();
+  readonly #opened = this.place.open();
+  /** How the operator reaches the store. */
+  store: () => ControlStore | Promise<ControlStore> = () => this.#opened;
   owed = { count: 0, oldestMs: 0 };
   quarantined: number | null = 0;
   starts = 0;
 
   constructor(gates: readonly Gate[] = simpleGates) {
     this.operator = new Operator({
-      store: this.place.open(),
+      store: () => this.store(),
+      switchFile: switchFileOn(this.disk),
       readSection,
       gates,
       owed: { owedToLegacy: () => this.owed },

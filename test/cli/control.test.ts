@@ -42,7 +42,8 @@ describe("a desk with a live process", () => {
     for (const row of [
       /^phase shadow_mode \(published\), epoch 2 of \d{4}-\d\d-\d\dT[\d:.]+Z by \w+$/m,
       /^modern in use$/m,
-      /^traffic 0 % \(published\), whitelist: none$/m,
+      /^answers legacy answers everything: the phase is shadow_mode$/m,
+      /^traffic 0 % \(published\); whitelist: none$/m,
       /^writes migration_mode dual_write \(default\), window to legacy open$/m,
       /^flags calculator, storage, reports$/m,
       /^rollback possible: nothing is owed to legacy$/m,
@@ -98,6 +99,14 @@ describe("a desk with a live process", () => {
       "dual_write → primary_switch: not moved, a gate is closed; the phase is still dual_write",
     ]);
     expect(await desk.json("phase", "advance", "--dry-run", ...because)).toMatchObject({ code: 1, document: { moved: false } });
+    for (const meant of [
+      ["--from", "shadow_mode"],
+      ["--epoch", "2"],
+    ])
+      expectFailure(
+        await desk.run("phase", "advance", ...meant, ...because),
+        /^CONFLICT: the plan is dual_write, epoch 3, and the move was meant for (shadow_mode|epoch 2); look at status, and ask again$/m,
+      );
     const { out } = await desk.run("audit", "export");
     const refused = out
       .trimEnd()
@@ -111,13 +120,13 @@ describe("a desk with a live process", () => {
   it("traffic turns the percentage at once, and says so where it does not count", async () => {
     expect(await desk.run("traffic", "100", ...because)).toEqual({
       code: 0,
-      out: "100 % of the traffic to modern, epoch 4\n",
+      out: "100 %, epoch 4: modern answers 100 % of the traffic\n",
       err: "",
     });
     await process_.answersBy("modern");
     expect(await desk.json("traffic", "0", ...because)).toEqual({
       code: 0,
-      document: { epoch: 5, newSystemPercentage: 0, ramp: null },
+      document: { epoch: 5, newSystemPercentage: 0, ramp: null, answers: "modern answers 0 % of the traffic" },
     });
     await process_.answersBy("legacy");
   });
@@ -155,7 +164,7 @@ describe("a desk with a live process", () => {
     expect((await desk.run("phase", "retreat", ...because)).out).toBe("primary_switch → dual_write, epoch 9\n");
     expect((await desk.run("phase", "set", "shadow_mode", ...because)).out).toBe("dual_write → shadow_mode, epoch 10\n");
     expect((await desk.run("traffic", "10", ...because)).out).toBe(
-      "10 % of the traffic to modern, epoch 11\nthe phase is shadow_mode: the percentage counts in dual_write\n",
+      "10 %, epoch 11: legacy answers everything: the phase is shadow_mode\n",
     );
     await desk.toDualWrite();
   });
@@ -189,7 +198,7 @@ describe("a desk with a live process", () => {
       document: { via: "store", epoch: 15, acknowledged: ["gateway-1"], gone: [], waiting: [], owedToLegacy: 0, possible: true },
     });
     expect((await desk.run("traffic", "5", ...because)).out).toBe(
-      "5 % of the traffic to modern, epoch 16\nmodern is out of use (use_new_pnl_system is false): legacy answers everything\n",
+      "5 %, epoch 16: legacy answers everything: use_new_pnl_system is false\n",
     );
     const back = await desk.run("phase", "set", "dual_write", ...because);
     expect([back.code, back.out.trimEnd().split("\n").at(-1)]).toEqual([0, "dual_write, modern in use, epoch 17"]);
@@ -202,9 +211,9 @@ describe("a desk with a live process", () => {
     const ramp = await desk.run("traffic", "--ramp", "5,50,100", "--dwell", "1s", ...because);
     expect([ramp.code, ramp.out]).toEqual([
       0,
-      "5 % of the traffic to modern, then 50, 100 every 1 s while a process lives, epoch 19\n",
+      "5 %, then 50, 100, every 1 s while a process lives, epoch 19: modern answers 5 % of the traffic\n",
     ]);
-    expect((await desk.run("status")).out).toMatch(/ramp to (50, )?100 every 1 s, then stay$/m);
+    expect((await desk.run("status")).out).toMatch(/ %.*, then (50, )?100, every 1 s while a process lives; whitelist/);
     await process_.answersBy("modern");
     await until(async () => {
       const { plan, ramp } = (await desk.json("status")).document as { plan: { newSystemPercentage: number }; ramp: unknown };
@@ -219,7 +228,7 @@ describe("a desk with a live process", () => {
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^10 % of the traffic to modern, then 0 %, legacy alone, every 1 s while a process lives, epoch \d+\n$/,
+        /^10 %, then 0, the rollback, every 1 s while a process lives, epoch \d+: modern answers 10 % of the traffic\n$/,
       ),
     ]);
     await until(async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"), "rolled back");
@@ -319,10 +328,15 @@ describe("a desk with a live process", () => {
     const status = await desk.run("status");
     expect(squeezed(status.out)).toContain(`switch ${desk.switchFile} is set: legacy answers here, whatever the plan says`);
     expect((await desk.json("status")).document).toMatchObject({ switchFile: desk.switchFile });
-    expectFailure(
-      await desk.run("phase", "set", "read_only", ...because),
-      /^REFUSED: the switch file is set \(.*LEGACY_ONLY\); remove it first, on every machine that has one$/m,
-    );
+    for (const forward of [
+      ["phase", "set", "read_only"],
+      ["phase", "advance"],
+      ["traffic", "50"],
+    ])
+      expectFailure(
+        await desk.run(...forward, ...because),
+        /^REFUSED: the switch file is set \(.*LEGACY_ONLY\); remove it first, on every machine that has one$/m,
+      );
     rmSync(desk.switchFile);
     await until(async () => (await desk.run("phase", "set", "read_only", ...because)).code === 0, "taken back");
   });
@@ -558,6 +572,7 @@ it.each([
   [["phase", "advance"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [["sign-off", "approved", "--actor", "bob"], /^BAD_USAGE: required option '--note <text>' not specified; /],
   [["whitelist", "add", "--reason", "x"], /^BAD_USAGE: missing required argument 'user'; /],
+  [["phase", "advance", "--epoch", "x", "--reason", "x"], /^BAD_USAGE: x is no whole number; /],
   [["gates", "--target", "last"], /^BAD_USAGE: .*last.*Allowed choices are /],
 ] as const)("%j is one clear line, and nothing is done", async (args, line) => {
   await withFiles({}, async (folder) => {

@@ -15,7 +15,7 @@ import {
   Observations,
   startGateway,
 } from "../../src/surfaces/gateway/index.ts";
-import { allFlags, publishedSection, readSection } from "../../src/testing/fleet.ts";
+import { allFlags, Disk, publishedSection, readSection, switchFileOn } from "../../src/testing/fleet.ts";
 import { MemoryControlPlace } from "../../src/testing/memory-control-store.ts";
 import { MemoryEvidence } from "../../src/testing/memory-evidence-store.ts";
 
@@ -42,6 +42,8 @@ export interface Desk {
   readonly service: PnLServiceBridge;
   readonly place: MemoryControlPlace;
   readonly store: ControlStore;
+  /** Of the gateway: its switch file. */
+  readonly machine: Disk;
   readonly tell: ControlListener;
   readonly evidence: ReturnType<MemoryEvidence["open"]>;
   readonly logged: { readonly facts: object; readonly message: string }[];
@@ -74,8 +76,10 @@ export async function desk({
   const place = new MemoryControlPlace(systemClock);
   const store = place.open();
   const listeners = new Set<ControlListener>();
+  const machine = new Disk();
   const operator = new Operator({
-    store,
+    store: () => store,
+    switchFile: switchFileOn(machine),
     readSection,
     gates: simpleGates,
     owed: { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) },
@@ -122,7 +126,7 @@ export async function desk({
   const tell: ControlListener = (event) => {
     for (const listener of listeners) listener(event);
   };
-  return { gateway, url: gateway.url, service, place, store, tell, evidence, logged };
+  return { gateway, url: gateway.url, service, place, store, machine, tell, evidence, logged };
 }
 
 export interface Answered {

@@ -81,7 +81,7 @@ describe("POST /api/v1/pnl/{method}", () => {
 
 describe("the control plane", () => {
   it("moves phases, traffic and the whitelist, rolls back, and audits who and why", async () => {
-    const { url, place, logged } = await desk();
+    const { url, place, logged, machine } = await desk();
     const at = (path: string): string => `${url}/api/v1${path}`;
     await place.open().heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
     expect((await ask(at("/migration"))).body).toEqual({ phase: "read_only" });
@@ -109,6 +109,26 @@ describe("the control plane", () => {
         ramp: { steps: [40], endsIn: "stay" },
       },
     );
+    for (const [body, status, code] of [
+      [{ percentage: 12.3456 }, 400, "BAD_USAGE"],
+      [{ steps: [20, 33.3333, 40], dwellMs: 60_000 }, 400, "BAD_USAGE"],
+      [{ steps: [20, 40], dwellMs: Number.MAX_SAFE_INTEGER }, 400, "BAD_USAGE"],
+      [{ steps: [10, 33, 100], dwellMs: 60_000, endsIn: "rollback" }, 400, "BAD_USAGE"],
+      [{ steps: [90, 50, 0], dwellMs: 60_000, endsIn: "rollback" }, 409, "REFUSED"],
+    ] as const)
+      expect(await ask(at("/migration/traffic"), "PUT", { ...body, reason: "ramp" })).toMatchObject({ status, body: { code } });
+    const meant = await ask(at("/migration/phase"), "POST", { move: "retreat", from: "shadow_mode", reason: "twice" });
+    expect(meant).toMatchObject({ status: 409, body: { code: "CONFLICT" } });
+    machine.isSwitchSet = true;
+    for (const [method, path, body] of [
+      ["POST", "/migration/phase", { move: "set", phase: "dual_write" }],
+      ["POST", "/migration/phase", { move: "advance" }],
+      ["PUT", "/migration/traffic", { percentage: 50 }],
+    ] as const) {
+      const refused = await ask(at(path), method, { ...body, reason: "too early" });
+      expect(refused).toMatchObject({ status: 409, body: { code: "REFUSED", detail: "the switch file is set" } });
+    }
+    machine.isSwitchSet = false;
     const user = encodeURIComponent("amy/desk 7");
     expect((await ask(at(`/migration/whitelist/${user}`), "PUT", { reason: "hers" })).body).toMatchObject({ changed: true });
     expect(place.record.overrides.userWhitelist).toEqual(["amy/desk 7"]);
@@ -124,7 +144,7 @@ describe("the control plane", () => {
     expect((await ask(at("/gates/fleet_acknowledged/sign-off"), "POST", { note: "it is fine" })).status).toBe(409);
 
     const rolledBack = await ask(at("/migration/rollback"), "POST", { reason: "it burns" });
-    expect(rolledBack.body).toMatchObject({ possible: true, waiting: [], acknowledged: ["one"] });
+    expect(rolledBack.body).toMatchObject({ via: "store", possible: true, waiting: [], acknowledged: ["one"] });
     expect(place.record.overrides).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
 
     const { rows } = (await ask(at("/audit?after=1&limit=1000"))).body;
@@ -165,7 +185,7 @@ describe("the control plane", () => {
   });
 
   it("who is overtaken is told of the conflict; a store that is away is 503; without one it is 409", async () => {
-    const { url, place, store } = await desk();
+    const { url, place, store, machine } = await desk();
     await store.heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
     const change = store.change.bind(store);
     store.change = (asked) => {
@@ -176,6 +196,12 @@ describe("the control plane", () => {
     expect(advanced).toMatchObject({ status: 409, body: { code: "CONFLICT", detail: expect.stringContaining("somebody else") } });
     place.away = true;
     expect(await ask(`${url}/api/v1/gates`)).toMatchObject({ status: 503, body: { code: "SYSTEM_DOWN" } });
+    // A rollback is never in vain.
+    expect(await ask(`${url}/api/v1/migration/rollback`, "POST", { reason: "it burns" })).toMatchObject({
+      status: 200,
+      body: { via: "switch_file", path: "LEGACY_ONLY", why: "SYSTEM_DOWN: the control store is away" },
+    });
+    expect(machine.isSwitchSet).toBe(true);
     place.away = false;
     const without = await desk({ withControl: false });
     expect(await ask(`${without.url}/api/v1/migration`)).toMatchObject({ status: 409, body: { code: "REFUSED" } });

@@ -24,6 +24,7 @@ import type { OperatorSession } from "../../src/app/control/session.ts";
 import { randomFrom } from "../../src/app/demo-desk/random.ts";
 import type { Phase } from "../../src/domain/migration/phase.ts";
 import type { AuditRow } from "../../src/ports/control-store.ts";
+import { inStore } from "../../src/testing/fleet.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { foreignFiles, runSql } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
@@ -173,7 +174,7 @@ describe("kill -9", () => {
       // Writes that legacy has not got, so that there is something to be stale of.
       await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null } });
       await until(() => desk.owed > 0);
-      const { acknowledged, waiting } = await session.operator.rollback(eve);
+      const { acknowledged, waiting } = inStore(await session.operator.rollback(eve));
       expect(acknowledged.filter((name) => names.includes(name)).length).toBeGreaterThanOrEqual(2);
       expect(waiting).toEqual([]);
       const sinceMs = nowMs();
@@ -206,7 +207,7 @@ describe("a process that is stopped longer than its lease while the fleet is tak
     desk.carry();
     for (let round = 0; round < 2; round++) {
       two.stop();
-      const rollback = await session.operator.rollback(eve);
+      const rollback = inStore(await session.operator.rollback(eve));
       expect(rollback).toMatchObject({ acknowledged: ["one"], gone: ["two"], waiting: [] });
       expect(rollback.acknowledgedMs).toBeGreaterThan(500);
       const sinceMs = nowMs();
@@ -316,7 +317,7 @@ describe("the control file", () => {
       copyFileSync(backup, desk.controlFile);
       desk.carry();
       const healed = await desk.operator();
-      const rollback = await healed.operator.rollback(eve);
+      const rollback = inStore(await healed.operator.rollback(eve));
       expect(rollback.acknowledged.toSorted(), name).toEqual(["one", "two"]);
       for (const process of processes) expect(await answersNow(process, 0), name).toEqual(["legacy"]);
       await healed.store.change({ ...by, action: "test", set: { useNewPnlSystem: null, migrationMode: null } });
@@ -348,7 +349,7 @@ describe("the control file", () => {
     for (const process of processes) expect(await answersNow(process)).toEqual(["legacy"]);
     const healed = await desk.operator();
     expect((await healed.store.read()).epoch).toBe(copied);
-    const rollback = await healed.operator.rollback(eve);
+    const rollback = inStore(await healed.operator.rollback(eve));
     expect(rollback.epoch).toBe(copied + 1);
     expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
     // That history was lost shows.
@@ -378,7 +379,7 @@ describe("live.db", () => {
     const { desk, session, processes } = await deskIn("dual_write", ["one", "two"]);
     for (const [name, harm] of Object.entries(harms)) {
       harm(join(desk.state, "live.db"));
-      const rollback = await session.operator.rollback(eve);
+      const rollback = inStore(await session.operator.rollback(eve));
       const seen = [...rollback.acknowledged, ...rollback.gone, ...rollback.waiting];
       expect(rollback.waiting, name).toEqual([]);
       // Where the list was lost those who were on it stand on it again with their next heartbeat.
@@ -442,13 +443,12 @@ describe("a disk", () => {
       const { epoch } = await session.store.read();
       const filler = join(state, "filler");
       full(filler);
-      // What needs room fails and says so, and nothing of it is there.
+      // What needs room fails, and nothing of it is there; the name of the switch file needs none.
       const large = { ...eve, reason: "x".repeat(100_000) };
-      await expect(session.operator.rollback(large)).rejects.toMatchObject({ code: "UNWRITABLE" });
+      const switched = await session.operator.rollback(large);
+      expect(switched).toMatchObject({ via: "switch_file", path: join(state, "LEGACY_ONLY") });
+      expect(switched.why).toMatch("UNWRITABLE");
       expect((await session.store.read()).epoch).toBe(epoch);
-      for (const process of processes) expect(await answersNow(process)).toEqual(["modern"]);
-      // A name needs none.
-      writeFileSync(join(state, "LEGACY_ONLY"), "");
       await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
       rmSync(filler);
       // Then the switch file's will is the fleet's.
@@ -456,7 +456,7 @@ describe("a disk", () => {
       rmSync(join(state, "LEGACY_ONLY"));
       await sleep(200);
       for (const process of processes) expect(await answersNow(process)).toEqual(["legacy"]);
-      const rollback = await session.operator.rollback(eve);
+      const rollback = inStore(await session.operator.rollback(eve));
       expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
       const { snapshot } = await new SnapshotFiles(join(state, "snapshots"), "").latest();
       await until(async () => snapshot !== undefined && (await session.verifyAudit()).notSealedYet.length === 0);
@@ -515,7 +515,7 @@ describe("a disk", () => {
       const again = await desk.operator();
       // One that has served without its store is in the fleet when it has found it.
       await until(async () => (await again.store.instances()).some(({ ageMs }) => ageMs < 1_000));
-      expect((await again.operator.rollback(eve)).acknowledged).toContain("one");
+      expect(inStore(await again.operator.rollback(eve)).acknowledged).toContain("one");
       expect(await answersNow(healed)).toEqual(["legacy"]);
     },
   );
@@ -607,13 +607,13 @@ describe("a clock that is an hour off", () => {
     expect(nowMs() - beganMs).toBeGreaterThan(1_150);
     // The machine's clock has jumped an hour ahead, as far as the list of processes can tell: each is old, and lives.
     runSql(join(desk.state, "live.db"), `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms - ${hour}`);
-    const rollback = await session.operator.rollback(eve);
+    const rollback = inStore(await session.operator.rollback(eve));
     expect(rollback.acknowledged.toSorted()).toEqual(["fast", "right", "slow"]);
     expect(rollback).toMatchObject({ gone: [], waiting: [] });
     // An hour back: a dead one seems to have beaten in the future, and is not waited for longer than its lease.
     await processes[2]?.kill();
     runSql(join(desk.state, "live.db"), `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms + ${hour}`);
-    const again = await session.operator.rollback(eve);
+    const again = inStore(await session.operator.rollback(eve));
     expect(again).toMatchObject({ gone: ["slow"], waiting: [] });
     expect(again.acknowledgedMs).toBeLessThan(hour);
     for (const { events } of processes)

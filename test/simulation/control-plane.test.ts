@@ -281,7 +281,13 @@ class Simulation {
     });
     rollback.catch(() => {});
     for (let round = 0; round < 300 && !isOver; round++) await this.fleet.pass(500, 250);
-    const { waiting, possible, epoch } = await rollback;
+    const result = await rollback;
+    if (result.via === "switch_file") {
+      expect([this.fleet.place.away, this.fleet.disk.isSwitchSet], this.told).toEqual([true, true]);
+      this.fleet.disk.isSwitchSet = false;
+      return;
+    }
+    const { waiting, possible, epoch } = result;
     expect(waiting, this.told).toEqual([]);
     const { legacyWindow } = this.fleet.place.record;
     expect(possible, this.told).toBe(legacyWindow === "open");

@@ -19,7 +19,7 @@ import { migrationModes, planOf, writesOf } from "../../src/domain/migration/pla
 import type { CallKey } from "../../src/domain/migration/route.ts";
 import type { ControlChange, ControlRecord, ControlStore } from "../../src/ports/control-store.ts";
 import type { BridgedSystem } from "../../src/ports/system.ts";
-import { allFlags, amy, digest, publishedSection, readSection } from "../../src/testing/fleet.ts";
+import { allFlags, amy, Disk, digest, publishedSection, readSection, switchFileOn } from "../../src/testing/fleet.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { postgresMissing, startPostgres } from "../../src/testing/postgres.ts";
 import { runSql } from "../../src/testing/sqlite-files.ts";
@@ -59,7 +59,8 @@ class Rig {
     );
     const alerts = { send: () => {}, settled: async () => 0 };
     this.operator = new Operator({
-      store,
+      store: () => store,
+      switchFile: switchFileOn(new Disk()),
       readSection,
       gates: simpleGates,
       owed: { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) },
@@ -71,7 +72,7 @@ class Rig {
     this.follower = new PlanFollower({
       connect: () => world.open(),
       snapshots: { save: async () => {}, latest: async () => ({ snapshot: undefined, refused: [] }) },
-      switchFile: { path: "", isSet: async () => false, set: async () => {} },
+      switchFile: switchFileOn(new Disk()),
       readSection,
       clock: systemClock,
       id: "one",
@@ -228,6 +229,15 @@ const set = (column: string, value: string): Variation => ({
   apply: (rig) => rig.sql(`UPDATE config SET ${column} = ${value}`),
 });
 
+/** In the record, also in phases in which nobody may begin one. */
+const ramp = (name: string, [newSystemPercentage = 0, ...steps]: readonly number[], endsIn: "stay" | "rollback"): Variation => ({
+  name,
+  apply: async (rig) => {
+    const under = { steps, dwellMs: 600_000, nextAt: new Date().toISOString(), endsIn, ...amy };
+    await rig.store.change({ ...amy, action: "test", set: { newSystemPercentage, ramp: under } });
+  },
+});
+
 /** What else a plan is made of, by the column that says it. The compiler asks for a new one. */
 const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation[]>> = {
   phase: [none],
@@ -249,16 +259,7 @@ const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation
     set("user_whitelist", `'["bob", "amy"]'`),
   ],
   latched: [{ name: "a latch", apply: (rig) => rig.trigger() }],
-  ramp: [
-    {
-      name: "a ramp under way",
-      apply: async (rig) => void (await rig.operator.ramp({ steps: [10, 100], dwellMs: 600_000, endsIn: "stay" }, amy)),
-    },
-    {
-      name: "a ramp down under way",
-      apply: async (rig) => void (await rig.operator.ramp({ steps: [30, 0], dwellMs: 600_000, endsIn: "rollback" }, amy)),
-    },
-  ],
+  ramp: [ramp("a ramp under way", [10, 100], "stay"), ramp("a ramp down under way", [30, 0], "rollback")],
   published: [
     { name: "a denylist", apply: (rig) => rig.publish({ ...base, userDenylist: ["amy"] }) },
     { name: "by user", apply: (rig) => rig.publish({ ...base, bucketBy: "user", userWhitelist: ["carol"] }) },

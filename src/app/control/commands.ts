@@ -1,43 +1,23 @@
 /** The commands of the control plane: each opens the store, does one thing, and returns its result. */
 import { BridgeError } from "../../base/errors.ts";
-import { type MoveResult, type PhaseMove, rampDefaults, whyOutOfUse } from "../../control/index.ts";
+import { type MoveOptions, type MoveResult, type PhaseMove, rampDefaults } from "../../control/index.ts";
 import type { Phase } from "../../domain/migration/phase.ts";
 import type { ControlRecord } from "../../ports/control-store.ts";
-import { switchFileOf } from "../stores.ts";
 import { publishedOf } from "./operator.ts";
 import { type ByOptions, byOf, type StoreOptions, withOperator } from "./session.ts";
 import type { Status } from "./status.ts";
 
 export type { MoveResult };
 
-/** The fleet's, and of this machine the switch file where it is set: then its processes go to legacy whatever the plan says. */
-export const status = (options: StoreOptions): Promise<Status & { readonly switchFile: string | null }> =>
-  withOperator(options, "looks", async (session, settings) => {
-    const file = switchFileOf(settings);
-    return { ...(await session.status()), switchFile: (await file.isSet()) ? file.path : null };
-  });
+export const status = (options: StoreOptions): Promise<Status> => withOperator(options, "looks", (session) => session.status());
 
 export const gates = (options: StoreOptions & { readonly target?: Phase }) =>
   withOperator(options, "looks", ({ operator }) => operator.gates(options.target));
 
-export const movePhase = (
-  move: PhaseMove,
-  options: StoreOptions & ByOptions & { readonly dryRun?: boolean },
-): Promise<MoveResult> =>
-  withOperator(options, options.dryRun === true ? "looks" : "changes", async ({ operator }, settings) => {
-    const file = switchFileOf(settings);
-    // A process beside it would take modern out of use again at once.
-    if (move.kind === "set" && (await file.isSet())) {
-      const { effective } = await operator.overview();
-      if (effective.plan.phase === move.phase)
-        throw new BridgeError("REFUSED", {
-          what: "the switch file is set",
-          where: file.path,
-          mend: "remove it first, on every machine that has one",
-        });
-    }
-    return operator.move(move, byOf(options), { dryRun: options.dryRun === true });
-  });
+export const movePhase = (move: PhaseMove, options: StoreOptions & ByOptions & MoveOptions): Promise<MoveResult> =>
+  withOperator(options, options.dryRun === true ? "looks" : "changes", ({ operator }) =>
+    operator.move(move, byOf(options), options),
+  );
 
 export const signOff = (
   gate: string,
@@ -53,11 +33,13 @@ export interface TrafficOptions extends StoreOptions, ByOptions {
   readonly dwellMs?: number;
 }
 
-/** The record as it is now, and why its percentage does not count, where it does not. */
-export const traffic = (
-  percentage: number | undefined,
-  options: TrafficOptions,
-): Promise<{ readonly record: ControlRecord; readonly note: string | undefined }> => {
+/** The record as it is now, and who answers under it. */
+export interface TrafficReport {
+  readonly record: ControlRecord;
+  readonly answers: string;
+}
+
+export const traffic = (percentage: number | undefined, options: TrafficOptions): Promise<TrafficReport> => {
   const { ramp, dwellMs } = options;
   if ((percentage === undefined) === (ramp === undefined))
     throw new BridgeError("BAD_USAGE", {
@@ -68,20 +50,13 @@ export const traffic = (
     throw new BridgeError("BAD_USAGE", { what: "--dwell is for a ramp", mend: "traffic --ramp 10,25 --dwell 10m --reason TEXT" });
   return withOperator(options, "changes", async ({ operator }) => {
     const by = byOf(options);
-    const { effective } = await operator.overview();
     const record =
       ramp === undefined
         ? await operator.traffic(percentage as number, by)
         : await operator.ramp({ steps: ramp, dwellMs: dwellMs ?? rampDefaults.dwellMs, endsIn: "stay" }, by);
-    return { record, note: whyNotCounted(record, effective.plan.phase) };
+    return { record, answers: operator.whoAnswers(record) };
   });
 };
-
-function whyNotCounted(record: ControlRecord, phase: Phase): string | undefined {
-  const out = whyOutOfUse(record);
-  if (out !== undefined) return `modern is out of use (${out}): legacy answers everything`;
-  return phase === "dual_write" ? undefined : `the phase is ${phase}: the percentage counts in dual_write`;
-}
 
 export const publishFile = (options: StoreOptions & ByOptions): Promise<ControlRecord> =>
   withOperator(options, "changes", ({ operator }, { config }) => operator.publish(publishedOf(config), byOf(options)));

@@ -87,7 +87,7 @@ export class ControlPlane {
     });
     this.#supervisor = new Supervisor({
       follower: this.follower,
-      operator: (store) => this.#operatorOver(store),
+      operator: (store) => this.#operatorOver(() => store),
       alerts: this.alerts,
       clock: systemClock,
       digest: sha256,
@@ -134,16 +134,17 @@ export class ControlPlane {
     return this.follower.freshness;
   }
 
-  /** Throws SYSTEM_DOWN where the store was never reached. */
+  /** What a person may do. Its methods reject with SYSTEM_DOWN until the store is reached, except a rollback. */
   get operator(): Operator {
-    return this.#operatorOver(this.store);
+    return this.#operatorOver(() => this.store);
   }
 
-  #operatorOver(store: ControlStore): Operator {
+  #operatorOver(store: () => ControlStore): Operator {
     const { owed = nothingOwed, quarantined = noneQuarantined } = this.#options;
     return operatorOver(store, this.#options, { alerts: this.alerts, owed, quarantined });
   }
 
+  /** Throws SYSTEM_DOWN until the store is reached. */
   get store(): ControlStore {
     const { store } = this.follower;
     if (store !== undefined) return store;
@@ -181,6 +182,8 @@ export class ControlPlane {
   }
 
   #tell(event: ControlEvent): void {
+    // A store that was not reached in time when the process started.
+    if (event.kind === "plan") void this.#publishFirst();
     for (const listener of this.#listeners) listener(event);
   }
 }

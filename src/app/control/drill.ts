@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
+import { BridgeError } from "../../base/errors.ts";
 import type { Config } from "../../config/index.ts";
 import { type By, noSignals, pause } from "../../control/index.ts";
 import { routeOf } from "../../domain/migration/route.ts";
@@ -66,7 +67,10 @@ async function withScratch(
     // All are in the fleet before it begins.
     for (let tries = 0; tries < 500 && (await session.store.instances()).length < drillProcesses; tries++)
       await pause(systemClock, 10);
-    const { committedMs, acknowledgedMs, acknowledged } = await session.operator.rollback(by, { waitMs: 10_000 });
+    const rolledBack = await session.operator.rollback(by, { waitMs: 10_000 });
+    if (rolledBack.via === "switch_file")
+      throw new BridgeError("UNWRITABLE", { what: `the scratch store cannot be written: ${rolledBack.why}`, mend: "make room" });
+    const { committedMs, acknowledgedMs, acknowledged } = rolledBack;
     const answeredByLegacy = planes.every(
       ({ follower }) =>
         routeOf(follower.effective.plan, { book: "drill" }, 0).answer === (legacyWindow === "closed" ? "modern" : "legacy"),

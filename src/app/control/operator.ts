@@ -7,7 +7,7 @@ import { Operator, type Section, simpleGates } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore, Published } from "../../ports/control-store.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
-import type { ControlSettings } from "../stores.ts";
+import { type ControlSettings, switchFileOf } from "../stores.ts";
 
 /** Until there are dual writes, nothing is owed. */
 export const nothingOwed: OwedWrites = { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) };
@@ -36,11 +36,20 @@ export const readSection = (text: string): Section => {
 };
 
 export function operatorOver(
-  store: ControlStore,
-  { config }: ControlSettings,
+  store: () => ControlStore | Promise<ControlStore>,
+  settings: ControlSettings,
   around: { readonly alerts: AlertSink; readonly owed: OwedWrites; readonly quarantined: () => number | null },
 ): Operator {
-  return new Operator({ store, readSection, gates: simpleGates, clock: systemClock, leaseMs: config.control.leaseMs, ...around });
+  const { leaseMs } = settings.config.control;
+  return new Operator({
+    store,
+    switchFile: switchFileOf(settings),
+    readSection,
+    gates: simpleGates,
+    clock: systemClock,
+    leaseMs,
+    ...around,
+  });
 }
 
 const silence: AlertSink & { close(): void } = { send: () => {}, settled: async () => 0, close: () => {} };

@@ -8,7 +8,7 @@ import { type Config, defaultConfig, loadConfig } from "../../config/index.ts";
 import { type AuditReport, auditHead, type By, type Operator } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
-import { type ControlSettings, controlFile, openControlStore } from "../stores.ts";
+import { type ControlSettings, controlFile, controlStoreOf, openControlStore } from "../stores.ts";
 import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
 
@@ -23,9 +23,8 @@ export interface OperatorSession {
 }
 
 export async function openOperator(settings: ControlSettings): Promise<OperatorSession> {
-  const store = await openControlStore(settings);
-  const alerts = alertsOf(settings.config, `${hostname()} (command)`);
-  const operator = operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined });
+  const store = await openNamed(settings);
+  const { operator, alerts } = commandOperator(settings, () => store);
   return {
     operator,
     store,
@@ -40,6 +39,12 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
       await store.close();
     },
   };
+}
+
+/** What a person can do by a command, over a store that may not be open yet. */
+export function commandOperator(settings: ControlSettings, store: () => ControlStore | Promise<ControlStore>) {
+  const alerts = alertsOf(settings.config, `${hostname()} (command)`);
+  return { alerts, operator: operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined }) };
 }
 
 /** How every command names the store: by a configuration, or directly where there is nothing else. */
@@ -86,37 +91,48 @@ const orDefault =
 
 export const byOf = ({ reason, actor }: ByOptions): By => ({ reason, actor: actor ?? operatingSystemUser() });
 
+/** What a command does with the store: only a change may make one. */
+type Does = "looks" | "changes";
+
 /**
- * Opens the store for a command. A store is made by the first process, or by the first change for a configuration that has none yet; never
- * by looking, never by a path that was typed, and never where one has been: an empty one would be a plan that nobody made.
+ * Throws BAD_CONFIG and NO_INPUT where no store is named, or what is named is none, so that there is no fleet beside it. A store is made
+ * by the first process, or by the first change for a configuration that has none yet; never by looking, and never by a typed path.
  */
-export async function openFor(
-  options: StoreOptions,
-  settings: ControlSettings,
-  does: "looks" | "changes",
-): Promise<OperatorSession> {
+export function checkNamed(options: StoreOptions, settings: ControlSettings, does: Does): void {
+  controlStoreOf(settings);
   const path = controlFile(settings);
-  if (path === undefined || existsSync(path)) return openOperator(settings);
-  const folder = dirname(path);
-  if (["live.db", "snapshots"].some((name) => existsSync(join(folder, name))))
+  if (path === undefined || existsSync(path) || hadStore(path) || (does === "changes" && options.store === undefined)) return;
+  throw new BridgeError("NO_INPUT", {
+    what: "there is no control store",
+    where: path,
+    mend: "the first process of the fleet makes it; look for another path in --config or --store",
+  });
+}
+
+/** Opens the store for a command. Never makes one where one has been: an empty one would be a plan that nobody made. */
+export async function openNamed(settings: ControlSettings): Promise<ControlStore> {
+  const path = controlFile(settings);
+  if (path !== undefined && !existsSync(path) && hadStore(path))
     throw new BridgeError("SYSTEM_DOWN", {
       what: "the control file is gone",
       where: path,
       mend: "bring it back: the fleet goes by its last plan meanwhile",
     });
-  if (does === "looks" || options.store !== undefined)
-    throw new BridgeError("NO_INPUT", {
-      what: "there is no control store",
-      where: path,
-      mend: "the first process of the fleet makes it; look for another path in --config or --store",
-    });
+  return openControlStore(settings);
+}
+
+const hadStore = (path: string): boolean => ["live.db", "snapshots"].some((name) => existsSync(join(dirname(path), name)));
+
+/** Opens the store for one command. */
+export async function openFor(options: StoreOptions, settings: ControlSettings, does: Does): Promise<OperatorSession> {
+  checkNamed(options, settings, does);
   return openOperator(settings);
 }
 
 /** Opens the store for one piece of work. */
 export async function withOperator<T>(
   options: StoreOptions,
-  does: "looks" | "changes",
+  does: Does,
   work: (session: OperatorSession, settings: ControlSettings) => Promise<T>,
 ): Promise<T> {
   const settings = await settingsOf(options);

@@ -28,8 +28,12 @@ export interface Status {
   };
   readonly from: EffectivePlan["from"];
   readonly held: EffectivePlan["held"];
+  /** Who answers calls, and why. */
+  readonly answers: string;
   /** Why no call is answered by modern, whatever the phase; null where nobody has taken it out of use. */
   readonly outOfUse: string | null;
+  /** This machine's switch file, where it is set: then its processes answer by legacy, whatever the plan says. */
+  readonly switchFile: string | null;
   readonly rollback: Overview["rollback"];
   readonly ramp: ControlRecord["ramp"];
   readonly cacheGeneration: number;
@@ -57,7 +61,7 @@ export async function statusOf(
   auditHead: Status["auditHead"],
 ): Promise<Status> {
   const overview = await operator.overview();
-  const { record, effective, unreadable, instances, rollback } = overview;
+  const { record, effective, switchFile, unreadable, instances, rollback } = overview;
   const { plan, from, held } = effective;
   const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist, legacyWindow } = plan;
   const gates = phase === "cleanup" ? null : await operator.gates(undefined, overview);
@@ -69,6 +73,8 @@ export async function statusOf(
     from,
     held,
     outOfUse: whyOutOfUse(record) ?? null,
+    answers: operator.whoAnswers(record),
+    switchFile,
     rollback,
     ramp: record.ramp,
     cacheGeneration: record.cacheGeneration,

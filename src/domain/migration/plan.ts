@@ -1,5 +1,6 @@
 import { BridgeError } from "../../base/errors.ts";
 import { nearest } from "../../base/nearest.ts";
+import { personName } from "../../base/person-name.ts";
 import { bucketAlgorithm } from "./bucket.ts";
 import { type Capability, capabilities, type Phase, phasePolicies, phases, type Side } from "./phase.ts";
 
@@ -132,7 +133,7 @@ function yesOrNo(what: string, value: boolean): boolean {
 
 /** A text is a list of its letters to the language, and of nobody to the desk. */
 function setOf(what: string, names: Iterable<string>): ReadonlySet<string> {
-  if (typeof names !== "string") return new Set(names);
+  if (typeof names !== "string") return new Set(Array.from(names, personName).filter((name) => name !== ""));
   throw new BridgeError("BAD_CONFIG", {
     what: `the ${what} must be a list, not the text ${JSON.stringify(names)}`,
     mend: `write ["${names}"]`,

@@ -1,3 +1,4 @@
+import { personName } from "../../base/person-name.ts";
 import { bucketAlgorithm, bucketCount, bucketOf, isWithin } from "./bucket.ts";
 import { otherSide, phasePolicies, type Side } from "./phase.ts";
 import { isLegacyClosed, type MigrationPlan } from "./plan.ts";
@@ -61,6 +62,10 @@ export const sampleDraw = (plan: MigrationPlan, unit: string, call: number): num
 export const unitOf = (plan: MigrationPlan, { book, user }: CallKey): string | undefined =>
   plan.bucketBy === "book" ? (book ?? user) : user;
 
+/** Lists hold names in one form; a call may spell the same name in another. */
+const isListed = (list: ReadonlySet<string>, user: string): boolean =>
+  list.size > 0 && (list.has(user) || list.has(personName(user)));
+
 const legacyByPhase = ["legacy", "PHASE"] as const;
 
 /** Under the kill switch modern is neither asked nor compared: it may be what is wrong. */
@@ -77,9 +82,9 @@ function answererOf(plan: MigrationPlan, key: CallKey, answers: Side | "by-route
   const { user } = key;
   // Once legacy is written no longer its answers grow old: then nobody can be kept there.
   const canBeKept = plan.phase !== "cleanup" && !(answers === "modern" && plan.migrationMode === "new_only");
-  if (user !== undefined && canBeKept && plan.userDenylist.has(user)) return ["legacy", "DENYLIST"];
+  if (user !== undefined && canBeKept && isListed(plan.userDenylist, user)) return ["legacy", "DENYLIST"];
   if (answers !== "by-route") return [answers, "PHASE"];
-  if (user !== undefined && plan.userWhitelist.has(user)) return ["modern", "WHITELIST"];
+  if (user !== undefined && isListed(plan.userWhitelist, user)) return ["modern", "WHITELIST"];
   const unit = unitOf(plan, key);
   // A null from a database is none either; as a text it would have a bucket.
   if (!unit) return ["legacy", "NO_UNIT"];

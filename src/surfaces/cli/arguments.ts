@@ -9,6 +9,11 @@ export function percentage(text: string): number {
   });
 }
 
+export function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new BridgeError("BAD_USAGE", { what: `${text} is no whole number`, mend: "write one such as 12" });
+}
+
 export const percentages = (text: string): readonly number[] => text.split(",").map(percentage);
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

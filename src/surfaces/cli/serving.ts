@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { pino } from "pino";
 import { createPnlBridge, type PnlBridge } from "../../app/bridge/pnl-bridge.ts";
 import { operatingSystemUser } from "../../app/control/operator.ts";
-import type { CallComparison } from "../../app/index.ts";
+import type { CallComparison, ControlEvent } from "../../app/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, loadConfig } from "../../config/index.ts";
 import { type CallNote, type Gateway, Observations, startGateway } from "../gateway/index.ts";
@@ -62,9 +62,8 @@ interface Logging {
 function open(config: Config, bridge: PnlBridge, observations: Observations, { log, destination }: Logging): Promise<Gateway> {
   const { gateway, monitoring } = config;
   bridge.control?.onEvent(({ kind, what, epoch }) => {
-    if (kind === "plan" || kind === "freshness") log.info({ kind, epoch }, what);
-    // The bridge tells it too, also without a control store.
-    else if (kind !== "config_refused") log.warn({ kind, epoch }, what);
+    const level = levels[kind] ?? "warn";
+    if (level !== "none") log[level]({ kind, epoch }, what);
   });
   return startGateway({
     ...gateway,
@@ -77,6 +76,15 @@ function open(config: Config, bridge: PnlBridge, observations: Observations, { l
     onCall: monitoring.logAllCalculations ? callLog(destination) : undefined,
   });
 }
+
+/** How an event is logged; the others are warnings. */
+const levels: Readonly<Partial<Record<ControlEvent["kind"], "info" | "error" | "none">>> = {
+  plan: "info",
+  freshness: "info",
+  latched: "error",
+  // The bridge reports it too, also without a control store.
+  config_refused: "none",
+};
 
 /** The line that the logger would write of a call, at a third of the cost: there are thousands a second. */
 const callLog =

@@ -1,5 +1,6 @@
 import { Argument, Option } from "commander";
 import { type Phase, phases } from "../../../domain/migration/phase.ts";
+import { wholeNumber } from "../arguments.ts";
 import { gatesText } from "../gates-text.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
@@ -10,6 +11,8 @@ const move = {
     option.reason(),
     option.actor(),
     new Option("--dry-run", "judge the gates and say what would change, and change nothing"),
+    new Option("--from <phase>", "a conflict where the phase is another").choices(phases),
+    new Option("--epoch <number>", "a conflict where the plan has another epoch").argParser(wholeNumber),
     option.fleetConfig(),
     option.store(),
     option.json(),
@@ -37,6 +40,8 @@ interface Options {
   readonly reason: string;
   readonly actor?: string;
   readonly dryRun?: boolean;
+  readonly from?: Phase;
+  readonly epoch?: number;
   readonly json?: boolean;
 }
 

@@ -7,6 +7,7 @@ import { durationMs } from "../arguments.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+import { trafficResult } from "../traffic-text.ts";
 
 export const commands: readonly CommandSpec[] = [
   {
@@ -56,17 +57,11 @@ async function run({ wait, dwell, ...options }: Options, { out, err }: Streams):
     return options.json ? jsonResult(report, report.ok) : { exitCode: report.ok ? 0 : 1, text: drillText(report, paint) };
   }
   if (options.gradual) {
-    const { epoch, overrides, ramp } = await rollbackGradually({
+    const report = await rollbackGradually({
       ...given,
       ...(dwell === undefined ? {} : { dwellMs: durationMs("--dwell", dwell) }),
     });
-    const now = overrides.newSystemPercentage;
-    if (options.json) return jsonResult({ epoch, newSystemPercentage: now, ramp }, true);
-    const steps = [...(ramp?.steps.map((step) => `${step} %`) ?? []), "legacy alone"].join(", ");
-    return {
-      exitCode: 0,
-      text: `${now} % of the traffic to modern, then ${steps}, every ${(ramp?.dwellMs ?? 0) / 1_000} s while a process lives, epoch ${epoch}`,
-    };
+    return trafficResult(report, options.json);
   }
   const report = await rollback(given).finally(waits.end);
   const fine = report.via === "store" && report.possible && report.waiting.length === 0;
@@ -95,13 +90,15 @@ function progressAfter(stream: NodeJS.WriteStream, ms: number): { report(line: s
 type Paint = ReturnType<typeof painter>;
 
 function reportText(report: RollbackReport, paint: Paint): string {
+  const undelivered = report.alertsPending === 0 ? [] : [paint("yellow", "the alert has not been delivered")];
   if (report.via === "switch_file")
     return [
       paint("red", `not rolled back in the control store: ${report.why}`),
       `${plain(report.path)} is set: every process whose state is in that folder answers by legacy within a second`,
       "make the same file on every other machine of the fleet; the audit gets its row when a process reaches the store again",
+      ...undelivered,
     ].join("\n");
-  const { epoch, committedMs, acknowledgedMs, acknowledged, gone, waiting, owedToLegacy, possible, why, alertsPending } = report;
+  const { epoch, committedMs, acknowledgedMs, acknowledged, gone, waiting, owedToLegacy, possible, why } = report;
   const rows = [
     possible
       ? paint("green", `rolled back: legacy answers everything, epoch ${epoch}`)
@@ -123,7 +120,7 @@ function reportText(report: RollbackReport, paint: Paint): string {
             `${owedToLegacy} writes are owed to legacy: until they are there its answers are stale and writes are refused`,
           ),
         ]),
-    ...(alertsPending === 0 ? [] : [paint("yellow", "the alert has not been delivered")]),
+    ...undelivered,
   ];
   return rows.join("\n");
 }

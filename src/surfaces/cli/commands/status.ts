@@ -3,6 +3,7 @@ import { plain } from "../../../base/plain-text.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+import { rampText } from "../traffic-text.ts";
 
 export const commands: readonly CommandSpec[] = [
   {
@@ -24,16 +25,14 @@ async function run(
 }
 
 type Paint = ReturnType<typeof painter>;
-type Shown = Awaited<ReturnType<typeof import("../../../app/control/commands.ts").status>>;
 
 const lists = (names: readonly string[]): string => (names.length === 0 ? "none" : names.map(plain).join(", "));
 
 /** All of it on one screen. */
-function statusText(found: Shown, paint: Paint): string {
+function statusText(found: Status, paint: Paint): string {
   const { plan, from, held, outOfUse, rollback, ramp, gates, instances, auditHead } = found;
   const row = (name: string, text: string): string => `${name.padEnd(10)} ${text}`;
   const flags = Object.entries(plan.flags).map(([name, isSet]) => paint(isSet ? "green" : "dim", `${isSet ? "" : "no "}${name}`));
-  const next = ramp === null ? "" : `, ramp to ${ramp.steps.join(", ")} every ${ramp.dwellMs / 1_000} s, then ${ramp.endsIn}`;
   return [
     row(
       "phase",
@@ -45,7 +44,11 @@ function statusText(found: Shown, paint: Paint): string {
     ...(found.switchFile === null
       ? []
       : [row("switch", paint("red", `${plain(found.switchFile)} is set: legacy answers here, whatever the plan says`))]),
-    row("traffic", `${plan.newSystemPercentage} % (${from.newSystemPercentage}), whitelist: ${lists(plan.userWhitelist)}${next}`),
+    row("answers", plain(found.answers)),
+    row(
+      "traffic",
+      `${plan.newSystemPercentage} % (${from.newSystemPercentage})${rampText(ramp)}; whitelist: ${lists(plan.userWhitelist)}`,
+    ),
     row("writes", `migration_mode ${plan.migrationMode} (${from.migrationMode}), window to legacy ${plan.legacyWindow}`),
     row("flags", flags.join(", ")),
     row("rollback", rollback.possible ? paint("green", `possible: ${rollback.why}`) : paint("red", rollback.why)),

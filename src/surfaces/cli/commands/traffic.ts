@@ -1,9 +1,9 @@
 import { Argument, Option } from "commander";
-import { plain } from "../../../base/plain-text.ts";
 import { durationMs, percentage as percentageOf, percentages } from "../arguments.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
-import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
+import type { CommandResult, Streams } from "../terminal.ts";
+import { trafficResult } from "../traffic-text.ts";
 
 export const commands: readonly CommandSpec[] = [
   {
@@ -36,15 +36,10 @@ interface Options {
 
 async function run({ percent, ramp, dwell, ...options }: Options, _streams: Streams): Promise<CommandResult> {
   const { traffic } = await import("../../../app/control/commands.ts");
-  const { record, note } = await traffic(percent === undefined ? undefined : percentageOf(percent), {
+  const report = await traffic(percent === undefined ? undefined : percentageOf(percent), {
     ...options,
     ...(ramp === undefined ? {} : { ramp: percentages(ramp) }),
     ...(dwell === undefined ? {} : { dwellMs: durationMs("--dwell", dwell) }),
   });
-  const { epoch, overrides, ramp: left } = record;
-  const now = overrides.newSystemPercentage;
-  if (options.json) return jsonResult({ epoch, newSystemPercentage: now, ramp: left }, true);
-  const rest = left === null ? "" : `, then ${left.steps.join(", ")} every ${left.dwellMs / 1_000} s while a process lives`;
-  const text = `${now} % of the traffic to modern${rest}, epoch ${epoch}`;
-  return { exitCode: 0, text: note === undefined ? text : `${text}\n${plain(note)}` };
+  return trafficResult(report, options.json);
 }

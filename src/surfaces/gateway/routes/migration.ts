@@ -140,10 +140,10 @@ function addMoves(app: App, plane: Plane): void {
     },
     async (request) => {
       const { body } = request;
-      const { reason, dryRun = false } = body;
+      const { reason, dryRun = false, from, epoch } = body;
       const asked = body.move === "set" ? { kind: body.move, phase: body.phase } : { kind: body.move };
       const by = { actor: plane.actorOf(request), reason };
-      const result = await plane.control.operator.move(asked, by, { dryRun });
+      const result = await plane.control.operator.move(asked, by, { dryRun, from, epoch });
       if (dryRun) return result;
       if (result.moved) return plane.done(request, result);
       const closed = result.gates?.gates.filter(({ open }) => !open) ?? [];
@@ -174,11 +174,13 @@ function addTraffic(app: App, plane: Plane): void {
       const { body } = request;
       const by = { actor: plane.actorOf(request), reason: body.reason };
       const { operator } = plane.control;
-      const { epoch, overrides, ramp } =
+      const record =
         "percentage" in body
           ? await operator.traffic(body.percentage, by)
           : await operator.ramp({ steps: body.steps, dwellMs: body.dwellMs, endsIn: body.endsIn ?? "stay" }, by);
-      return plane.done(request, { epoch, newSystemPercentage: overrides.newSystemPercentage, ramp });
+      const { epoch, overrides, ramp } = record;
+      const answers = operator.whoAnswers(record);
+      return plane.done(request, { epoch, newSystemPercentage: overrides.newSystemPercentage, ramp, answers });
     },
   );
   for (const [method, kind, operationId, summary] of [

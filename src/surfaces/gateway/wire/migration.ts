@@ -15,7 +15,12 @@ const percentage = z
 // --- requests -----------------------------------------------------------------------------------------------
 
 export const rollbackBody = z.strictObject({ reason, waitMs: z.number().min(0).max(600_000).optional() });
-const move = { reason, dryRun: z.boolean().optional() };
+const move = {
+  reason,
+  dryRun: z.boolean().optional(),
+  from: phase.optional().describe("a conflict where the phase is another"),
+  epoch: z.int().optional().describe("a conflict where the plan has another epoch"),
+};
 export const phaseBody = z.discriminatedUnion("move", [
   z.strictObject({ move: z.enum(["advance", "retreat"]), ...move }),
   z.strictObject({ move: z.literal("set"), phase, ...move }),
@@ -114,7 +119,9 @@ export const status = z
       .array(z.object({ value: planFrom.keyof(), asked: z.string(), why: z.string() }))
       .readonly()
       .describe("what was asked for and is not obeyed"),
+    answers: z.string().describe("who answers calls, and why"),
     outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
+    switchFile: z.string().nullable().describe("the switch file of this machine, where it is set"),
     rollback: z.object(rollbackPossible),
     ramp: ramp.nullable(),
     cacheGeneration: z.int(),
@@ -163,8 +170,14 @@ export const moveResult = z
   .describe("A move of the phase")
   .meta({ id: "MoveResult" });
 
-export const rollbackResult = z
+const switchRollback = z.object({
+  via: z.literal("switch_file"),
+  path: z.string().describe("the switch file: every process whose state is in its folder answers by legacy"),
+  why: z.string().describe("why the control store cannot be written"),
+});
+const storeRollback = z
   .object({
+    via: z.literal("store"),
     epoch: z.int(),
     committedMs: ms.describe("milliseconds until the change was on disk"),
     acknowledgedMs: ms.nullable().describe("milliseconds until every live process obeyed; null where one did not"),
@@ -174,11 +187,19 @@ export const rollbackResult = z
     owedToLegacy: z.int().describe("writes that legacy lacks"),
     ...rollbackPossible,
   })
+  .describe("A rollback in the control store");
+export const rollbackResult = z
+  .discriminatedUnion("via", [storeRollback, switchRollback])
   .describe("A rollback to legacy")
   .meta({ id: "RollbackResult" });
 
 export const trafficResult = z
-  .object({ epoch: z.int(), newSystemPercentage: z.number().nullable(), ramp: ramp.nullable() })
+  .object({
+    epoch: z.int(),
+    newSystemPercentage: z.number().nullable(),
+    ramp: ramp.nullable(),
+    answers: z.string().describe("who answers calls, and why"),
+  })
   .describe("The traffic as it was set")
   .meta({ id: "TrafficResult" });
 export const whitelistResult = z
