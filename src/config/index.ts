@@ -13,6 +13,12 @@ export { type ConfigListing, type ConfigValue, configSources, listConfig, shownV
 export { type EditValue, editValue, editYaml, flowText, NumberText, type YamlEdit } from "./edit-yaml.ts";
 export type { BuiltinConfig, SystemConfig } from "./keys.ts";
 export { type TokenHolder, type TokenRole, tokenRoles } from "./kinds.ts";
-export { isFleetWide, type MigrationSection, migrationSection, readMigrationSection } from "./migration-section.ts";
+export {
+  isFleetWide,
+  isSameSection,
+  type MigrationSection,
+  migrationSection,
+  readMigrationSection,
+} from "./migration-section.ts";
 export { type ConfigWatch, watchConfigFile } from "./watch-config-file.ts";
 export { writeConfigFile } from "./write-config-file.ts";

@@ -27,6 +27,15 @@ const fleetKeys = keys.filter(({ path }) => isFleetWide(path));
 
 export const migrationSection = (config: Config): string => JSON.stringify(sorted(wholeFile(config, fleetKeys).migration));
 
+/** Whether published texts mean the same: an older program has left out keys that hold by default now. */
+export function isSameSection(one: string, other: string): boolean {
+  try {
+    return one === other || migrationSection(readWithin(one)) === migrationSection(readWithin(other));
+  } catch {
+    return false;
+  }
+}
+
 /** A character of the file may be six in JSON. */
 const textBytesMax = 6 * configBytesMax;
 

@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { SnapshotFiles, sha256, systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
-import type { Config } from "../../config/index.ts";
+import { type Config, isSameSection } from "../../config/index.ts";
 import {
   type AuditReport,
   type ControlEvent,
@@ -58,6 +58,8 @@ export class ControlPlane {
   readonly #snapshots: SnapshotFiles;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
+  /** The last two sections of unequal texts, by hash. */
+  #compared: { readonly published: string; readonly own: string; readonly isSame: boolean } | undefined;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -127,7 +129,14 @@ export class ControlPlane {
   /** Whether the file of this process says something else than what the fleet goes by. */
   get drift(): boolean {
     const { published } = this.follower.record;
-    return published !== null && published.hash !== this.#published.hash;
+    const own = this.#published;
+    if (published === null || published.hash === own.hash) return false;
+    // Asked for with each heartbeat.
+    if (this.#compared?.published !== published.hash || this.#compared.own !== own.hash) {
+      const isSame = isSameSection(published.text, own.text);
+      this.#compared = { published: published.hash, own: own.hash, isSame };
+    }
+    return !this.#compared.isSame;
   }
 
   get freshness(): Freshness {
