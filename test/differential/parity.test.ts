@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { renderParityPage, renderParityTable } from "../../src/adapters/report/index.ts";
+import { renderParityPage, renderParityTable, renderPnlTable } from "../../src/adapters/report/index.ts";
+import { pnlDocument, runPnl } from "../../src/app/parity/pnl-run.ts";
 import { type ReplayOptions, replay } from "../../src/app/parity/replay.ts";
 import { compareStored } from "../../src/app/parity/stored.ts";
 import { defaultConfig } from "../../src/config/index.ts";
@@ -317,6 +318,10 @@ describe("P&L that rests on lots opened at a price of 0", () => {
     const table = renderParityTable(report, { colour: false });
     expect(table.split("\n\n")[0]).toContain(headline);
     expect(table).toContain(warning);
+    const pnl = await withFiles({ "trades_20250724.csv": ledger(...ledgers["trades_20250724.csv"]) }, (folder) =>
+      runPnl({ trades: [folder], method }),
+    );
+    expect(renderPnlTable(pnlDocument(pnl), { colour: false }).split("\n\n")[0]).toContain(headline);
     const page = renderParityPage(report).replaceAll("&amp;", "&");
     for (const line of [headline, warning]) expect(page).toContain(line);
   });

@@ -5,7 +5,8 @@ import { plain } from "../../base/plain-text.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
-import { counted, noteCounts } from "./reading.ts";
+import type { ZeroPriceLots } from "../../ports/parity-report.ts";
+import { counted, noteCounts, zeroPriceWords } from "./reading.ts";
 import { align, figure, none, paragraphs, shorten } from "./text.ts";
 
 export interface PnlTableInput {
@@ -14,6 +15,7 @@ export interface PnlTableInput {
   readonly asOf: string | null;
   readonly positions: readonly StatementPosition[];
   readonly totals: Totals;
+  readonly zeroPriceLots?: ZeroPriceLots;
   readonly quarantine: readonly Quarantined[];
   readonly notes: readonly Note[];
   readonly input: { readonly files: number; readonly rows: number; readonly accepted: number; readonly duplicates: number };
@@ -59,6 +61,7 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
   const sections = [
     [
       `P&L ${pnl.method} as of ${pnl.asOf ?? none} · day rule ${pnl.dayRule} · ${counted(input.files, "file")}, ${input.accepted} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
+      ...zeroPriceWords(pnl.zeroPriceLots).map((line) => paint("yellow", line)),
     ],
     [paint("dim", headLine), ...lines.slice(0, rows.length), ...lines.slice(rows.length).map((line) => paint("bold", line))],
     pnl.totals.unmarked.length === 0

@@ -12,12 +12,12 @@ import { badDatabase, readSnapshot } from "./snapshot.ts";
 export interface LegacyDatabase {
   /** In the order in which the desk stored them. */
   readonly trades: readonly StoredTrade[];
-  readonly positions: readonly StoredPosition[];
-  readonly endOfDay: readonly StoredDay[];
+  readonly positions: readonly Row<"positions">[];
+  readonly endOfDay: readonly Row<"eod_pnl">[];
   /** Of each instrument the one that was stored last. */
-  readonly snapshots: readonly StoredSnapshot[];
+  readonly snapshots: readonly Row<"pnl_snapshots">[];
   /** Those of type EOD, in letters of any case. */
-  readonly positionSnapshots: readonly StoredPositionSnapshot[];
+  readonly positionSnapshots: readonly Row<"position_snapshots">[];
   /** Types of position snapshots that are neither EOD nor SOD, and how many rows each has. */
   readonly otherSnapshots: ReadonlyMap<string, number>;
   /** Tables that have the columns which their rows need; the others give no rows. */
@@ -121,10 +121,6 @@ type Field<T extends LegacyTable> = keyof (typeof shapes)[T]["needed"] | keyof (
 type Row<T extends LegacyTable> = { readonly [field in Field<T> | "rowid"]: string | null };
 
 export type StoredTrade = Row<"processed_trades">;
-export type StoredPosition = Row<"positions">;
-export type StoredDay = Row<"eod_pnl">;
-export type StoredSnapshot = Row<"pnl_snapshots">;
-export type StoredPositionSnapshot = Row<"position_snapshots">;
 
 class Reader {
   readonly #database: Database.Database;
@@ -144,9 +140,9 @@ class Reader {
   read(): LegacyDatabase {
     if (!this.#usable("processed_trades"))
       throw badDatabase(this.#path, `the database lacks ${this.#missing.map(named).join("; ")}`);
-    const latest = new Map<string | null, StoredSnapshot>();
+    const latest = new Map<string | null, Row<"pnl_snapshots">>();
     for (const row of this.#rows("pnl_snapshots")) latest.set(row.instrumentName?.trim() ?? null, row);
-    const positionSnapshots: StoredPositionSnapshot[] = [];
+    const positionSnapshots: Row<"position_snapshots">[] = [];
     const otherSnapshots = new Map<string, number>();
     for (const row of this.#rows("position_snapshots")) {
       const type = row.snapshotType?.trim().toUpperCase() ?? "NULL";

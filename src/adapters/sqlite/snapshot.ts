@@ -251,7 +251,11 @@ function temporaryFolder(): string {
 }
 
 const notRegular = (path: string): BridgeError =>
-  new BridgeError("UNREADABLE", { what: "this is no regular file", where: path, mend: "name a database file" });
+  new BridgeError("UNREADABLE", {
+    what: "this is no regular file",
+    where: path,
+    mend: "a database and the journals beside it are regular files",
+  });
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such database",

@@ -16,6 +16,7 @@ import {
   type Statement,
   type StatementOptions,
   statementOf,
+  zeroPriceLotsOf,
 } from "../../engine/index.ts";
 import type { InputCounts, Note, Quarantined } from "../../ports/ledger.ts";
 import type { Close } from "../../ports/pnl-system.ts";
@@ -173,7 +174,8 @@ export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput):
 
 /** The document of `pnl --json`. */
 export function pnlDocument(run: PnlRun) {
-  const { method, dayRule, asOfUs, statement, input, quarantine, notes } = run;
+  const { method, dayRule, asOfUs, engine, valuation, statement, input, quarantine, notes } = run;
+  const zeroPriceLots = zeroPriceLotsOf(engine, valuation, statement.totals);
   return {
     method,
     asOf: asOfUs === null ? null : formatInstant(asOfUs),
@@ -181,6 +183,7 @@ export function pnlDocument(run: PnlRun) {
     positions: statement.positions,
     daily: statement.daily,
     totals: statement.totals,
+    ...(zeroPriceLots.positions.length > 0 && { zeroPriceLots }),
     quarantine,
     notes,
     input: inputCounts(input),
