@@ -267,10 +267,10 @@ function checkRow(sheet: Sheet, subject: Subject): void {
   compareMoment(sheet, expiryColumn, row.expiry, subject);
   checkProductText(sheet, subject);
   for (const text of dialectTexts) compareDialectText(sheet, text, subject);
-  compareText(sheet, "ActantTime", timeText(subject), subject.name, (text) => readTime(text, context));
-  compareText(sheet, "PricingMonkey", monkeyText(subject), subject.name, (text) =>
-    readMonkey(text, subject.product, context.calendar),
-  );
+  const own = subject.name;
+  compareText(sheet, "ActantTime", { computed: timeText(subject), own, read: (text) => readTime(text, context) });
+  const readMonkeyText = (text: string): Reading => readMonkey(text, subject.product, context.calendar);
+  compareText(sheet, "PricingMonkey", { computed: monkeyText(subject), own, read: readMonkeyText });
   checkExamples(sheet, subject);
 
   const underlying = subject.series === undefined ? subject : underlyingOf(subject.series, context);
@@ -364,9 +364,8 @@ function compareDialectText(sheet: Sheet, { column, dialect, right, tail }: Dial
     computed = wordlessText(instrument.series, context) ?? printing;
   else computed = printing;
   if (typeof computed === "string" && dialect === "broker") computed = computed.replace(/^CALL /, "CALL/PUT ");
-  compareText(sheet, column, computed, instrument.name, (text) =>
-    readSymbol(`${text.replace(bothRights, "CALL ")}${ends}`, dialect, context),
-  );
+  const read = (text: string): Reading => readSymbol(`${text.replace(bothRights, "CALL ")}${ends}`, dialect, context);
+  compareText(sheet, column, { computed, own: instrument.name, read });
 }
 
 /**
@@ -382,14 +381,15 @@ function wordlessText({ product, family, year, month }: OptionSeries, context: S
 /** Notes that say more than that the text is written in another way. */
 const contradictions: ReadonlySet<string> = new Set(["WEEK_DIGIT_MISMATCH", "MONTH_LETTER_MISMATCH", "LAST_DAY_MISMATCH"]);
 
-/** Compares a text with the computed one, or with the reason why there is none. `own` is the name that reading it should give. */
-function compareText(
-  sheet: Sheet,
-  column: CalendarColumn,
-  computed: string | Refused,
-  own: string,
-  read: (text: string) => Reading,
-): void {
+interface ExpectedText {
+  /** The text, or the reason why there is none. */
+  readonly computed: string | Refused;
+  /** The name that reading it should give. */
+  readonly own: string;
+  readonly read: (text: string) => Reading;
+}
+
+function compareText(sheet: Sheet, column: CalendarColumn, { computed, own, read }: ExpectedText): void {
   const stands = sheet.cell(column);
   if (stands === undefined) return;
   const expected = typeof computed === "string" ? computed : null;
@@ -451,7 +451,7 @@ function readMonkey(text: string, product: Product, calendar: ExpiryCalendar): R
   if (first === undefined || product.code !== "ZN") return refused("UNKNOWN_FORM", "these texts are like jul25 wk3 mon ty");
   const { year, month } = dateOfDay(first);
   const series =
-    calendar.weekly(product, family as Weekly, year, month, Number(week)) ??
+    calendar.weekly({ product, family: family as Weekly, year, month, week: Number(week) }) ??
     (family === "fri" ? calendar.standardOfFriday(product, year, month, Number(week)) : undefined);
   if (series === undefined) return refused("NOT_LISTED", "there are no such options");
   return refused("NO_STRIKE", "", { candidates: [series.name] });
@@ -482,7 +482,8 @@ function checkExamples(sheet: Sheet, subject: Subject): void {
     if (reading.ok && isOwn) model ??= { column, instrument };
     const own = isOwn ? instrument : (model?.instrument ?? subject.example("C"));
     const printing = printSymbol(own, dialect, context);
-    compareText(sheet, column, printing.ok ? printing.text : printing, own.name, () => reading);
+    const computed = printing.ok ? printing.text : printing;
+    compareText(sheet, column, { computed, own: own.name, read: () => reading });
   }
 }
 

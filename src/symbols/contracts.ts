@@ -8,11 +8,15 @@ import { noNotes, type Reading, type Refused, read, refused, type SymbolContext,
 import { type CodeTable, firstExpiryOf, type SeriesCode, type Weekly } from "./series-codes.ts";
 import { badStrike, type Eighths } from "./strike.ts";
 
+export interface ContractMonth {
+  readonly year: number;
+  readonly month: number;
+}
+
 /** The future of a product and month. */
 export function readFuture(
   product: Product,
-  year: number,
-  month: number,
+  { year, month }: ContractMonth,
   { calendar }: SymbolContext,
   notes: readonly SymbolNote[] = noNotes,
 ): Reading {
@@ -34,17 +38,12 @@ export function readFrontFuture(product: Product, context: SymbolContext): Readi
       candidates: [nearName as string, nextName as string],
     });
   const why = `a bare root means the next quarterly contract: ${nearName} in ${monthNames[month - 1]} ${year}`;
-  return readFuture(product, yearOfIndex(front), monthOfIndex(front), context, [{ code: "FRONT_CONTRACT", why }]);
+  const contract = { year: yearOfIndex(front), month: monthOfIndex(front) };
+  return readFuture(product, contract, context, [{ code: "FRONT_CONTRACT", why }]);
 }
 
 /** The option of a series, right and strike. `strikeText` is for the complaint. */
-export function readOption(
-  series: OptionSeries,
-  right: string,
-  strike: Eighths,
-  strikeText: string,
-  notes: readonly SymbolNote[],
-): Reading {
+export function readOption({ series, notes }: SeriesFound, right: string, strike: Eighths, strikeText: string): Reading {
   if (strike === badStrike) return refusedStrike(strikeText);
   return read(optionOf(series, right as Right, strike), notes);
 }
@@ -61,9 +60,7 @@ export const refusedStrike = (text: string): Refused =>
  */
 export function namedSeries(
   row: SeriesCode,
-  year: number,
-  month: number,
-  week: number,
+  { year, month, week }: ContractMonth & { readonly week: number },
   { calendar }: SymbolContext,
   notes: readonly SymbolNote[],
 ): SeriesFound | Refused {
@@ -73,7 +70,7 @@ export function namedSeries(
     const series = calendar.standard(product, year, month);
     return series === undefined ? refused("NOT_LISTED", `no monthly option of ${shown} is known`) : { series, notes };
   }
-  const series = calendar.weekly(product, family, year, month, week);
+  const series = calendar.weekly({ product, family, year, month, week });
   if (series !== undefined) return { series, notes };
   const standard = family === "fri" ? calendar.standardOfFriday(product, year, month, week) : undefined;
   if (standard !== undefined) return { series: standard, notes: [...notes, standardFridayNote(standard)] };
@@ -87,13 +84,12 @@ export interface SeriesFound {
 
 /**
  * The series that a code and a date name. A contradicting week digit (0 = none) or month letter is noted: the date counts.
- * `month` is undefined where the dialect has no such letter.
+ * `month` is absent where the dialect has no such letter.
  */
 export function datedSeries(
   row: SeriesCode,
   day: DayNumber,
-  week: number,
-  month: number | undefined,
+  { week, month }: { readonly week: number; readonly month?: number },
   { calendar }: SymbolContext,
 ): SeriesFound | Refused {
   const { product, family } = row;

@@ -28,7 +28,7 @@ const day = (text: string): DayNumber => parseDay(text) as DayNumber;
 const product = (root: string): Product => productOfRoot(root) as Product;
 const zn = product("ZN");
 const weekly = (root: string, family: Weekly, month: string, week: number, among = calendar) =>
-  among.weekly(product(root), family, Number(month.slice(0, 4)), Number(month.slice(5)), week);
+  among.weekly({ product: product(root), family, year: Number(month.slice(0, 4)), month: Number(month.slice(5)), week });
 const standard = (root: string, month: string, among = calendar) =>
   among.standard(product(root), Number(month.slice(0, 4)), Number(month.slice(5)));
 /** `name nominal expiry underlying`, the expiry marked where no notice confirms it. */
@@ -267,7 +267,8 @@ describe("the whole calendar", () => {
       if (family === undefined || on < day(begins[family])) continue;
       const { year, month, date } = dateOfDay(on);
       const week = Math.floor((date - 1) / 7) + 1;
-      const series = calendar.weekly(zn, family, year, month, week) ?? calendar.standardOfFriday(zn, year, month, week);
+      const series =
+        calendar.weekly({ product: zn, family, year, month, week }) ?? calendar.standardOfFriday(zn, year, month, week);
       count += 1;
       if (
         series === undefined ||

@@ -8,6 +8,10 @@ export const firstYear = 2000;
 export const lastYear = 2099;
 
 /** All options of one product that expire together under one name. */
+/** What names a series: a family of a product, the contract month, and in it the week (0 of a standard series). */
+type SeriesKey = Pick<OptionSeries, "product" | "family" | "year" | "month" | "week">;
+type WeeklyKey = SeriesKey & { readonly family: Weekly };
+
 export interface OptionSeries {
   /** `ZN-2025-07-VY3`: product, contract month, CME's root. Never depends on a date, so no holiday can change it. */
   readonly name: string;
@@ -68,11 +72,12 @@ export class ExpiryCalendar {
   }
 
   /** The nth such weekday of a month. Undefined where the month has none, or the family did not exist yet, or the Friday is the standard option's. */
-  weekly(product: Product, family: Weekly, year: number, month: number, week: number): OptionSeries | undefined {
+  weekly(key: WeeklyKey): OptionSeries | undefined {
+    const { family, year, month, week } = key;
     const nominal = nthWeekday(year, month, weekdayOf[family], week);
     if (nominal === undefined || nominal < firstExpiryOf(family)) return undefined;
     if (family === "fri" && nominal === this.#standardOf(year, month).nominal) return undefined;
-    return this.#kept(product, family, year, month, week, () => {
+    return this.#kept(key, () => {
       const moved = isBusinessDay(nominal) ? nominal : moveWeekly(family, nominal);
       return { nominal, expiry: moved, confirmed: moved === nominal || holidayRules[family].confirmed };
     });
@@ -82,7 +87,7 @@ export class ExpiryCalendar {
   standard(product: Product, year: number, month: number): OptionSeries | undefined {
     if (year < firstYear || year > lastYear || month < 1 || month > 12) return undefined;
     const before = monthIndex(year, month) - 1;
-    return this.#kept(product, "standard", year, month, 0, () => ({
+    return this.#kept({ product, family: "standard", year, month, week: 0 }, () => ({
       ...this.#standardOf(yearOfIndex(before), monthOfIndex(before)),
       confirmed: true,
     }));
@@ -114,7 +119,7 @@ export class ExpiryCalendar {
     const found: OptionSeries[] = [];
     for (let week = 1; week <= 5; week++)
       for (const family of weeklies) {
-        const series = this.weekly(product, family, year, month, week);
+        const series = this.weekly({ product, family, year, month, week });
         if (series !== undefined) found.push(series);
       }
     const next = monthIndex(year, month) + 1;
@@ -139,7 +144,8 @@ export class ExpiryCalendar {
     if (row === undefined) return undefined;
     if (row.family === "standard")
       return week === undefined ? this.standard(row.product, Number(year), Number(month)) : undefined;
-    return this.weekly(row.product, row.family, Number(year), Number(month), Number(week));
+    const { product, family } = row;
+    return this.weekly({ product, family, year: Number(year), month: Number(month), week: Number(week) });
   }
 
   #standardOn(product: Product, day: DayNumber): OptionSeries | undefined {
@@ -152,7 +158,7 @@ export class ExpiryCalendar {
 
   #weeklyOn(product: Product, family: Weekly, nominal: DayNumber): OptionSeries | undefined {
     const { year, month, date } = dateOfDay(nominal);
-    return this.weekly(product, family, year, month, Math.floor((date - 1) / 7) + 1);
+    return this.weekly({ product, family, year, month, week: Math.floor((date - 1) / 7) + 1 });
   }
 
   /** Nominal Friday and expiry of the standard options that expire in a month. */
@@ -167,16 +173,10 @@ export class ExpiryCalendar {
     return days;
   }
 
-  #kept(
-    product: Product,
-    family: Family,
-    year: number,
-    month: number,
-    week: number,
-    days: () => Days & { readonly confirmed: boolean },
-  ): OptionSeries | undefined {
+  #kept(named: SeriesKey, days: () => Days & { readonly confirmed: boolean }): OptionSeries | undefined {
+    const { product, family, year, month, week } = named;
     if (year < firstYear || year > lastYear) return undefined;
-    const key = keyOf(product, family, year, month, week);
+    const key = keyOf(named);
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     const code = cmeTable.codeOf(product, family, days().nominal)?.code;
@@ -194,7 +194,7 @@ export class ExpiryCalendar {
       nominal: computed.nominal,
       expiry: given ?? computed.expiry,
       confirmed: given !== undefined || computed.confirmed,
-      underlying: this.#underlying(product, family, year, month, given ?? computed.expiry),
+      underlying: this.#underlying(named, given ?? computed.expiry),
     });
     this.#series.set(key, series);
     return series;
@@ -204,7 +204,7 @@ export class ExpiryCalendar {
    * A standard option exercises into the quarterly future of its month or the next; a weekly into the same one as the nearest
    * standard option that expires on its day or later (CME FAQ on weekly Treasury options).
    */
-  #underlying(product: Product, family: Family, year: number, month: number, expiry: DayNumber): string {
+  #underlying({ product, family, year, month }: SeriesKey, expiry: DayNumber): string {
     let contract = monthIndex(year, month);
     if (family !== "standard") {
       const on = dateOfDay(expiry);
@@ -231,7 +231,7 @@ interface Days {
 const familyIndex: Readonly<Record<Family, number>> = { mon: 0, tue: 1, wed: 2, thu: 3, fri: 4, standard: 5 };
 
 /** One number for a series. */
-const keyOf = (product: Product, family: Family, year: number, month: number, week: number): number =>
+const keyOf = ({ product, family, year, month, week }: SeriesKey): number =>
   (((product.code.charCodeAt(0) * 128 + product.code.charCodeAt(1)) * 6 + familyIndex[family]) * 8 + week) * 4096 +
   (monthIndex(year, month) - monthIndex(firstYear, 1));
 

@@ -24,7 +24,7 @@ describe("products", () => {
 
   it("have numbers that are decimal text", () => {
     for (const { tick, optionTick, multiplier } of products)
-      expect([tick, optionTick ?? tick, multiplier].map(parseDecimal)).not.toContain(undefined);
+      expect([tick, optionTick ?? tick, multiplier].map((text) => parseDecimal(text))).not.toContain(undefined);
   });
 
   it("have roots that name one product each, whichever house's they are", () => {

@@ -171,7 +171,8 @@ export class SymbolTranslationBridge {
       return { input, detected, canonical: instrument.name, ok: false, error: { ...errorOf(printing), nearest: [] } };
     }
     this.#countTranslated(notes.length + printing.notes.length);
-    if (printing.notes.length > 0) this.#recordOnce(symbol, source, target, { ...reading, notes: printing.notes }, found.context);
+    if (printing.notes.length > 0 && this.#isFirstPrinted(target, symbol))
+      this.#record(symbol, source, { ...reading, notes: printing.notes }, found.context);
     return { input, detected, canonical: instrument.name, output: printing.text, ok: true, notes: [...notes, ...printing.notes] };
   }
 
@@ -289,12 +290,12 @@ export class SymbolTranslationBridge {
     return { ...errorOf(refusal), nearest: nearestOf(symbol, source, refusal, context) };
   }
 
-  /** What only the target has to note, as often as it is not remembered. */
-  #recordOnce(symbol: string, source: Source, target: DialectName, reading: Read & Detected, context: SymbolContext): void {
+  /** Whether what only the target has to note is new, as far as it is remembered. */
+  #isFirstPrinted(target: DialectName, symbol: string): boolean {
     const key = `${target} ${symbol}`;
-    if (this.#printedNotes.get(key) !== undefined) return;
+    if (this.#printedNotes.get(key) !== undefined) return false;
     this.#printedNotes.set(key, true);
-    this.#record(symbol, source, reading, context);
+    return true;
   }
 
   /** A log that fails costs its entry, never the translation. */

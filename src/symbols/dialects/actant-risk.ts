@@ -66,7 +66,7 @@ export const actantRisk: Dialect = {
       if (product === undefined) return unknownProduct(code, `${monthText}${year}`);
       const month = monthOfName(monthText);
       if (month === 0) return refusedDate(`${monthText}${year}`);
-      return readFuture(product, yearOfTwoDigits(year), month, context);
+      return readFuture(product, { year: yearOfTwoDigits(year), month }, context);
     }
     const asWeekly = weekly.exec(text);
     if (asWeekly !== null) return parseWeekly(asWeekly, context);
@@ -77,10 +77,8 @@ export const actantRisk: Dialect = {
       if (row?.family !== "standard") return refused("UNKNOWN_SERIES", `no monthly options are called ${code}`);
       const month = monthOfName(monthText);
       if (month === 0) return refusedDate(`${monthText}${year}`);
-      const found = namedSeries(row, yearOfTwoDigits(year), month, 0, context, noNotes);
-      return "ok" in found
-        ? found
-        : readOption(found.series, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."), found.notes);
+      const found = namedSeries(row, { year: yearOfTwoDigits(year), month, week: 0 }, context, noNotes);
+      return "ok" in found ? found : readOption(found, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."));
     }
     const asLettered = lettered.exec(text);
     if (asLettered !== null) {
@@ -134,14 +132,9 @@ function parseWeekly(
   if (day === undefined) return refusedDate(`${date}${monthText}${year}`);
   const found = seriesOf(row, digit, day, context);
   if ("ok" in found) return found;
-  const notes = [...found.notes, ...holidayNotes(found.series, day, "nominal")];
-  return readOption(
-    found.series,
-    right,
-    parseStrike(strikeText, ":"),
-    strikeText.replaceAll(":", "."),
-    notes.length === 0 ? noNotes : notes,
-  );
+  const moved = holidayNotes(found.series, day, "nominal");
+  const named = moved.length === 0 ? found : { ...found, notes: [...found.notes, ...moved] };
+  return readOption(named, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."));
 }
 
 /** The weekday that a digit meant in the form of before 18 July 2025. */
@@ -157,7 +150,7 @@ function seriesOf(row: SeriesCode, digit: string, day: DayNumber, context: Symbo
         : "weekly options carry the number of their week, 1 to 5";
     return refused(row.code === "ZN" ? "DATE_NOT_OF_SERIES" : "UNKNOWN_FORM", why);
   }
-  const found = datedSeries(row, day, Number(digit), undefined, context);
+  const found = datedSeries(row, day, { week: Number(digit) }, context);
   if (old === undefined) return found;
   if ("ok" in found) return { series: old, notes: [oldFormNote(old)] };
   if (found.series === old || Number(digit) === found.series.week) return found;

@@ -96,7 +96,7 @@ function parseFuture([, y, m, d, letter = "", root = ""]: RegExpExecArray, conte
     const why = `written ${formatDay(day)}; the last trading day of ${product.code}${letter}${year} is ${formatDay(lastDay)}`;
     notes.push({ code: "LAST_DAY_MISMATCH", why });
   }
-  return readFuture(product, year, dated, context, notes.length === 0 ? noNotes : notes);
+  return readFuture(product, { year, month: dated }, context, notes.length === 0 ? noNotes : notes);
 }
 
 function parseOption(
@@ -108,12 +108,12 @@ function parseOption(
     return refused("UNKNOWN_SERIES", `no options are called ${root}${week}`);
   const day = realDay(Number(y), Number(m), Number(d));
   if (day === undefined) return refusedDate(`${y}-${m}-${d}`);
-  const found = datedSeries(row, day, Number(week), monthOfLetter(letter), context);
+  const found = datedSeries(row, day, { week: Number(week), month: monthOfLetter(letter) }, context);
   if ("ok" in found) return found;
   if (strikeText === undefined) return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a /strike`);
   const moved = holidayNotes(found.series, day, "expiry");
-  const notes = moved.length === 0 ? found.notes : [...found.notes, ...moved];
-  return readOption(found.series, right, parseStrike(strikeText, "."), strikeText, notes);
+  const named = moved.length === 0 ? found : { ...found, notes: [...found.notes, ...moved] };
+  return readOption(named, right, parseStrike(strikeText, "."), strikeText);
 }
 
 const compact = (day: number): string => formatDay(day).replaceAll("-", "");

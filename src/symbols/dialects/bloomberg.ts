@@ -51,25 +51,28 @@ export const bloomberg: Dialect = {
       if (product === undefined)
         return refused("UNKNOWN_PRODUCT", `Bloomberg has no such future called ${root}, as far as is known here`);
       const year = yearOfDigit(Number(digit), context.asOf);
-      return readFuture(product, year, monthOfLetter(letter), context, withSuffix(suffix, decadeNotes(year, context.asOf)));
+      const notes = withSuffix(suffix, decadeNotes(year, context.asOf));
+      return readFuture(product, { year, month: monthOfLetter(letter) }, context, notes);
     }
     const asMidWeek = midWeek.exec(text);
     if (asMidWeek !== null) {
       const [, root = "", letter = "", year = "", right = "", week, strikeText, suffix] = asMidWeek;
-      return parseOption(root, yearOfTwoDigits(year), letter, Number(week), right, strikeText, suffix, noNotes, context);
+      const parts = { root, year: yearOfTwoDigits(year), letter, week: Number(week), right, strikeText, suffix };
+      return parseOption(parts, noNotes, context);
     }
     const asFriday = friday.exec(text);
     if (asFriday !== null) {
       const [, week, root = "", letter = "", digit, right = "", strikeText, suffix] = asFriday;
       const year = yearOfDigit(Number(digit), context.asOf);
       const notes = decadeNotes(year, context.asOf);
-      return parseOption(root, year, letter, Number(week), right, strikeText, suffix, notes, context);
+      return parseOption({ root, year, letter, week: Number(week), right, strikeText, suffix }, notes, context);
     }
     const asStandard = standard.exec(text);
     if (asStandard !== null) {
       const [, root = "", letter = "", digit, right = "", strikeText, suffix] = asStandard;
       const year = yearOfDigit(Number(digit), context.asOf);
-      return parseOption(root, year, letter, 0, right, strikeText, suffix, decadeNotes(year, context.asOf), context);
+      const notes = decadeNotes(year, context.asOf);
+      return parseOption({ root, year, letter, week: 0, right, strikeText, suffix }, notes, context);
     }
     const product = bareRoot.test(text) ? productOfBloomberg(text) : undefined;
     if (product !== undefined) return readFrontFuture(product, context);
@@ -100,33 +103,30 @@ export const bloomberg: Dialect = {
 const shapeOf = ({ family }: SeriesCode): "mid-week" | "friday" | "standard" =>
   family === "standard" || family === "fri" ? (family === "fri" ? "friday" : "standard") : "mid-week";
 
-function parseOption(
-  root: string,
-  year: number,
-  letter: string,
-  week: number,
-  right: string,
-  strikeText: string | undefined,
-  suffix: string | undefined,
-  notes: readonly SymbolNote[],
-  context: SymbolContext,
-): Reading {
+interface OptionParts {
+  readonly root: string;
+  readonly year: number;
+  readonly letter: string;
+  /** 0: a monthly option. */
+  readonly week: number;
+  readonly right: string;
+  readonly strikeText: string | undefined;
+  readonly suffix: string | undefined;
+}
+
+function parseOption(parts: OptionParts, notes: readonly SymbolNote[], context: SymbolContext): Reading {
+  const { root, year, letter, week, right, strikeText, suffix } = parts;
   const row = bloombergTable.named(root);
   const shape = week === 0 ? "standard" : root === "M" ? "friday" : "mid-week";
   if (row === undefined || shapeOf(row) !== shape)
     return refused("UNKNOWN_SERIES", `no source says which options Bloomberg calls ${root}`);
-  const found = namedSeries(row, year, monthOfLetter(letter), week, context, notes);
+  const found = namedSeries(row, { year, month: monthOfLetter(letter), week }, context, notes);
   if ("ok" in found) return found;
   if (strikeText === undefined)
     return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a strike behind a space`);
   const alias = aliasNotes(bloombergTable, row, found.series);
-  return readOption(
-    found.series,
-    right,
-    parseStrike(strikeText, "."),
-    strikeText,
-    withSuffix(suffix, alias.length === 0 ? found.notes : [...found.notes, ...alias]),
-  );
+  const allNotes = withSuffix(suffix, alias.length === 0 ? found.notes : [...found.notes, ...alias]);
+  return readOption({ series: found.series, notes: allNotes }, right, parseStrike(strikeText, "."), strikeText);
 }
 
 const missingSuffix: SymbolNote = { code: "MISSING_COMDTY", why: "written without the Comdty that ends Bloomberg's names" };

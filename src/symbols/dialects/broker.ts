@@ -1,4 +1,4 @@
-import { namedSeries, readFuture, readOption, refusedDate } from "../contracts.ts";
+import { type ContractMonth, namedSeries, readFuture, readOption, refusedDate } from "../contracts.ts";
 import type { OptionSeries } from "../expiry-calendar.ts";
 import { optionOf, type Right } from "../instrument.ts";
 import { monthNames, monthOfName } from "../months.ts";
@@ -51,7 +51,9 @@ export const broker: Dialect = {
       const product = productOf(term, kind);
       if (product === undefined) return unknownProduct(term, kind);
       const month = monthOfName(monthText);
-      return month === 0 ? refusedDate(`${monthText} ${year}`) : readFuture(product, yearOfTwoDigits(year), month, context);
+      return month === 0
+        ? refusedDate(`${monthText} ${year}`)
+        : readFuture(product, { year: yearOfTwoDigits(year), month }, context);
     }
     const asOption = option.exec(text);
     if (asOption !== null) return parseOption(asOption, context);
@@ -93,33 +95,31 @@ function parseOption(
   if (strikeText === undefined) return refused("NO_STRIKE", "an option has a strike behind its words");
   const right: Right = side === "CALL" ? "C" : "P";
   const year = yearOfTwoDigits(yearText);
-  if (before === undefined) return ambiguous(product, year, month, right, strikeText, context);
+  const strike = parseStrike(strikeText, ".");
+  if (before === undefined) {
+    const series = seriesWithoutWeek(product, { year, month }, context);
+    const name = (one: OptionSeries): string => (strike === badStrike ? one.name : optionOf(one, right, strike).name);
+    return refused("AMBIGUOUS", "words without a week may mean a Monday's option or the monthly one", {
+      candidates: [...new Set(series.map(name))],
+    });
+  }
   const row = brokerTable.named(`${before}#${after ?? ""}`);
   if (row === undefined) return refused("UNKNOWN_SERIES", `the broker has no options called ${before}${weekText}${after ?? ""}`);
-  const found = namedSeries(row, year, month, Number(weekText), context, noNotes);
+  const found = namedSeries(row, { year, month, week: Number(weekText) }, context, noNotes);
   if ("ok" in found) return found;
-  return readOption(found.series, right, parseStrike(strikeText, "."), strikeText, found.notes);
+  return readOption(found, right, strike, strikeText);
 }
 
-/** All that a text without a week may mean: the desk's calendar writes the month of expiry there, others the contract month. */
-function ambiguous(
+/** All that words without a week may mean: the desk's calendar writes the month of expiry there, others the contract month. */
+function seriesWithoutWeek(
   product: Product,
-  year: number,
-  month: number,
-  right: Right,
-  strikeText: string,
+  { year, month }: ContractMonth,
   { calendar }: SymbolContext,
-): Reading {
-  const strike = parseStrike(strikeText, ".");
+): readonly OptionSeries[] {
   const contract = calendar.standard(product, year, month);
-  const series = [
-    ...calendar.seriesExpiringIn(product, year, month).filter(({ family }) => family === "mon" || family === "standard"),
-    ...(contract === undefined ? [] : [contract]),
-  ];
-  const name = (one: OptionSeries): string => (strike === badStrike ? one.name : optionOf(one, right, strike).name);
-  return refused("AMBIGUOUS", "words without a week may mean a Monday's option or the monthly one", {
-    candidates: [...new Set(series.map(name))],
-  });
+  const expiring = calendar.seriesExpiringIn(product, year, month);
+  const unnamed = expiring.filter(({ family }) => family === "mon" || family === "standard");
+  return contract === undefined ? unnamed : [...unnamed, contract];
 }
 
 const productOf = (term: string, kind: string): Product | undefined => {

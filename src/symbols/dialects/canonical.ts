@@ -31,7 +31,7 @@ export const canonical: Dialect = {
       const year = Number(digits);
       if (year < firstYear || year > lastYear)
         return refused("NOT_LISTED", `contracts of ${firstYear} to ${lastYear} have names`);
-      return readFuture(product, year, monthOfLetter(letter), context);
+      return readFuture(product, { year, month: monthOfLetter(letter) }, context);
     }
     const asOption = option.exec(text);
     if (asOption === null) return refused("UNKNOWN_FORM", "canonical names are like ZNU2025 or ZN-2025-07-VY3-P111.250");
@@ -40,7 +40,7 @@ export const canonical: Dialect = {
     if (productOfCode(code) === undefined) return refused("UNKNOWN_PRODUCT", `no product is called ${code}`);
     if (row === undefined || row.product.code !== code || (row.family === "standard") !== (week === ""))
       return refused("UNKNOWN_SERIES", `${code} has no options called ${root}${week}`);
-    const found = namedSeries(row, Number(year), Number(month), Number(week), context, noNotes);
+    const found = namedSeries(row, { year: Number(year), month: Number(month), week: Number(week) }, context, noNotes);
     if ("ok" in found) return found;
     // A canonical name has one spelling: one that is not printed is none.
     if (found.series.family !== row.family)
@@ -49,7 +49,7 @@ export const canonical: Dialect = {
       });
     const strike = parseStrike(strikeText.replace(/^0{1,2}/, ""), ".");
     if (strike !== badStrike && formatStrike(strike, ".", 3).padStart(7, "0") !== strikeText) return refusedStrike(strikeText);
-    return readOption(found.series, right, strike, strikeText, found.notes);
+    return readOption(found, right, strike, strikeText);
   },
   print: (instrument) => printed(instrument.name),
 };

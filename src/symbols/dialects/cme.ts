@@ -1,7 +1,7 @@
 import { namedSeries, readFrontFuture, readFuture, readOption } from "../contracts.ts";
 import { letterOfMonth, monthOfLetter } from "../months.ts";
 import { productOfCode } from "../products.ts";
-import { type Dialect, noNotes, type Printing, printed, type Reading, refused, type SymbolContext } from "../reading.ts";
+import { type Dialect, type Printing, printed, type Reading, refused, type SymbolContext } from "../reading.ts";
 import { cmeTable } from "../series-codes.ts";
 import { type BadStrike, badStrike, type Eighths, eighthsOf, eighthsOfHundredths, hundredthsOf } from "../strike.ts";
 import { decadeNotes, lostDecade, yearOfDigit } from "../years.ts";
@@ -63,7 +63,7 @@ function parseSymbol(
   const notes = decadeNotes(year, context.asOf);
   if (week === "" && right === undefined) {
     const product = ofCme(root);
-    if (product !== undefined) return readFuture(product, year, month, context, notes);
+    if (product !== undefined) return readFuture(product, { year, month }, context, notes);
   }
   const row = cmeTable.named(root);
   if (row === undefined || (row.family === "standard") !== (week === ""))
@@ -72,14 +72,14 @@ function parseSymbol(
       : refused("UNKNOWN_SERIES", `CME has no Treasury options called ${root}${week}`);
   if (right === undefined || strikeText === undefined)
     return refused("NO_STRIKE", `${root}${week}${letter}${digit} is a series: an option has C or P and a strike`);
-  const found = namedSeries(row, year, month, Number(week), context, notes);
+  const found = namedSeries(row, { year, month, week: Number(week) }, context, notes);
   if ("ok" in found) return found;
   const six = strikeText.length === 6;
   const shown = `${right}${strikeText}`;
   const strikeNotes = six
     ? [...found.notes, { code: "STRIKE_FORM" as const, why: `${shown} has six digits; five are printed` }]
     : found.notes;
-  return readOption(found.series, right, strikeOf(strikeText), shown, strikeNotes.length === 0 ? noNotes : strikeNotes);
+  return readOption({ series: found.series, notes: strikeNotes }, right, strikeOf(strikeText), shown);
 }
 
 function strikeOf(text: string): Eighths | BadStrike {
