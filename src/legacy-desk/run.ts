@@ -124,7 +124,10 @@ function loadFile(path: string, calculator: Calculator): FileRun {
   try {
     ledger = readLedger(path);
   } catch (error) {
-    return { ...nothing, error: { code: "LEGACY_FILE_UNREADABLE", why: (error as Error).message, file: path } };
+    return {
+      ...nothing,
+      error: { code: "LEGACY_FILE_UNREADABLE", why: error instanceof Error ? error.message : String(error), file: path },
+    };
   }
   const { name, date, sizeBytes, modifiedMs } = ledger;
   const read = { ...nothing, name, date, sizeBytes, modifiedMs };

@@ -1,6 +1,7 @@
-import { lstat, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { BridgeError, codeOf } from "../base/errors.ts";
+import { realFile } from "./real-file.ts";
 import { holdTemporary, removeLeftovers, temporaryName } from "./temporaries.ts";
 
 export type Content = string | Iterable<string>;
@@ -22,7 +23,7 @@ export async function writeFileAtomically(path: string, content: Content): Promi
  * removed from it. Throws UNWRITABLE where the target is no regular file, errors of the system as they are, and what the content throws.
  */
 export async function prepareFile(path: string, content: Content): Promise<PreparedFile> {
-  const real = await targetOf(path);
+  const real = realFile(path);
   const old = await ifThere(stat(real));
   if (old?.isFile() === false) throw new BridgeError("UNWRITABLE", { what: "this is no regular file", where: path });
   const folder = dirname(real);
@@ -62,14 +63,6 @@ async function syncFolder(path: string): Promise<void> {
     // A folder that may be written but not read, or a file system that flushes no folders.
     if (!["EACCES", "EPERM", "EINVAL", "ENOTSUP"].includes(codeOf(cause))) throw cause;
   }
-}
-
-/** Where a path leads to, also if nothing is there yet. */
-async function targetOf(path: string): Promise<string> {
-  const real = await ifThere(realpath(path));
-  if (real !== undefined) return real;
-  const isLink = (await ifThere(lstat(path)))?.isSymbolicLink() === true;
-  return isLink ? targetOf(resolve(dirname(path), await readlink(path))) : path;
 }
 
 /** Undefined where there is nothing, or a link to nothing. */

@@ -1,12 +1,13 @@
 import { readlinkSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { codeOf } from "../base/errors.ts";
 
 /** The path of a file behind symbolic links, also of one that a link names and that does not exist yet; else the path itself. */
 export function realFile(path: string): string {
   try {
     return realpathSync(path);
   } catch (failure) {
-    const target = (failure as NodeJS.ErrnoException).code === "ENOENT" ? linkOf(path) : undefined;
+    const target = codeOf(failure) === "ENOENT" ? linkOf(path) : undefined;
     return target === undefined ? path : realFile(resolve(dirname(path), target));
   }
 }

@@ -440,7 +440,7 @@ function monkeyText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "these texts name options");
   if (product.code !== "ZN") return refused("NO_KNOWN_CODE", "these texts are known for the 10-year (ZN) only");
   const { year, month, date } = dateOfDay(series.nominal);
-  const when = `${(monthNames[month - 1] as string).toLowerCase()}${`${year % 100}`.padStart(2, "0")}`;
+  const when = `${monthNames[month - 1]?.toLowerCase()}${`${year % 100}`.padStart(2, "0")}`;
   return `${when} wk${Math.floor((date - 1) / 7) + 1} ${monkeyWeekdays[weekday(series.nominal)]} ty`;
 }
 

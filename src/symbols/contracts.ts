@@ -1,7 +1,7 @@
 /** What the dialects share: from the parts that a text names to the instrument, with the notes that go with it. */
 import { type DayNumber, dateOfDay, dayNumber, formatDay, weekday } from "../domain/market/trading-day.ts";
 import { firstYear, futureName, isListedFuture, lastYear, type OptionSeries } from "./expiry-calendar.ts";
-import { futureOf, optionOf, type Right } from "./instrument.ts";
+import { futureOf, optionOf } from "./instrument.ts";
 import { letterOfMonth, monthIndex, monthNames, monthOfIndex, monthOfName, quarterFrom, yearOfIndex } from "./months.ts";
 import type { Product } from "./products.ts";
 import { noNotes, type Reading, type Refused, read, refused, type SymbolContext, type SymbolNote } from "./reading.ts";
@@ -32,10 +32,11 @@ export function readFuture(
 export function readFrontFuture(product: Product, context: SymbolContext): Reading {
   const { year, month } = dateOfDay(context.asOf);
   const front = quarterFrom(monthIndex(year, month));
-  const [nearName, nextName] = [front, front + 3].map((index) => futureName(product, yearOfIndex(index), monthOfIndex(index)));
+  const nameOf = (index: number): string => futureName(product, yearOfIndex(index), monthOfIndex(index));
+  const nearName = nameOf(front);
   if (month === monthOfIndex(front))
     return refused("AMBIGUOUS", "in a delivery month a bare root may mean the expiring contract or the next", {
-      candidates: [nearName as string, nextName as string],
+      candidates: [nearName, nameOf(front + 3)],
     });
   const why = `a bare root means the next quarterly contract: ${nearName} in ${monthNames[month - 1]} ${year}`;
   const contract = { year: yearOfIndex(front), month: monthOfIndex(front) };
@@ -45,7 +46,7 @@ export function readFrontFuture(product: Product, context: SymbolContext): Readi
 /** The option of a series, right and strike. `strikeText` is for the complaint. */
 export function readOption({ series, notes }: SeriesFound, right: string, strike: Eighths, strikeText: string): Reading {
   if (strike === badStrike) return refusedStrike(strikeText);
-  return read(optionOf(series, right as Right, strike), notes);
+  return read(optionOf(series, right === "P" ? "P" : "C", strike), notes);
 }
 
 export const refusedStrike = (text: string): Refused =>

@@ -37,7 +37,7 @@ export type ExpiryOverrides = ReadonlyMap<string, DayNumber>;
 
 /** 0 = Sunday. */
 const weekdayOf: Readonly<Record<Weekly, number>> = { mon: 1, tue: 2, wed: 3, thu: 4, fri: 5 };
-const weeklies = Object.keys(weekdayOf) as readonly Weekly[];
+const weeklies: readonly Weekly[] = ["mon", "tue", "wed", "thu", "fri"];
 
 /**
  * Where a holiday moves an expiry. Monday: CME FAQ on weekly Treasury options, the next business day; the desk's calendar has

@@ -1,14 +1,14 @@
 /** Contract months, January first: the exchange's letters and the three-letter names of dates. */
 export const monthLetters = "FGHJKMNQUVXZ";
-export const monthNames = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"] as const;
+export const monthNames: readonly string[] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 
-export const letterOfMonth = (month: number): string => monthLetters[month - 1] as string;
+export const letterOfMonth = (month: number): string => monthLetters.charAt(month - 1);
 
 /** 1 to 12; 0 for a letter that names no month. */
 export const monthOfLetter = (letter: string): number => monthLetters.indexOf(letter) + 1;
 
 /** 1 to 12; 0 for a name that is none. */
-export const monthOfName = (name: string): number => (monthNames as readonly string[]).indexOf(name) + 1;
+export const monthOfName = (name: string): number => monthNames.indexOf(name) + 1;
 
 /** A month of the calendar as a whole number, so that months can be counted on. */
 export const monthIndex = (year: number, month: number): number => year * 12 + month - 1;

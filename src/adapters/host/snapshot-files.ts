@@ -45,7 +45,7 @@ export class SnapshotFiles implements PlanSnapshots {
         const snapshot = readSnapshot(await readFile(file));
         if (newest === undefined || isNewer(snapshot, newest)) newest = snapshot;
       } catch (failure) {
-        refused.push({ file, why: (failure as Error).message });
+        refused.push({ file, why: failure instanceof Error ? failure.message : String(failure) });
       }
     }
     return { snapshot: newest, refused };

@@ -1,5 +1,6 @@
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { codeOf } from "../../base/errors.ts";
 import type { SwitchFile } from "../../ports/local-files.ts";
 
 /**
@@ -25,9 +26,8 @@ export class LocalSwitchFile implements SwitchFile {
         await stat(path);
         this.#found.add(path);
       } catch (failure) {
-        const { code } = failure as NodeJS.ErrnoException;
         // A switch that cannot be looked at stays as it was.
-        if (code === "ENOENT" || code === "ENOTDIR") this.#found.delete(path);
+        if (["ENOENT", "ENOTDIR"].includes(codeOf(failure))) this.#found.delete(path);
       }
     }
     return this.#found.size > 0;

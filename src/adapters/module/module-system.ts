@@ -67,14 +67,14 @@ export class ModuleSystem implements BridgedSystem {
     } = { ...moduleDefaults, ...options };
     this.name = rest.name;
     this.kind = rest.kind;
-    if ((service === undefined) === (module === undefined)) throw badOptions(this.name, "needs either a service or a module");
-    if (service !== undefined) {
+    if (service !== undefined && module === undefined) {
       if (isolation === "thread") throw badOptions(this.name, "is an object, which cannot move to a thread");
       const methods = methodsOf(service);
       this.#host = isOurs ? new OwnService(methods, rest) : new InProcessModule({ methods, dispose: async () => {} }, rest);
       return;
     }
-    const address = moduleAddress(module as string | URL, baseFolder);
+    if (module === undefined || service !== undefined) throw badOptions(this.name, "needs either a service or a module");
+    const address = moduleAddress(module, baseFolder);
     this.#host =
       isolation === "thread"
         ? new ModuleThread(address, {

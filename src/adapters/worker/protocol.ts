@@ -71,7 +71,8 @@ export function readMessage(line: Buffer): WorkerMessage {
     const id = idOfPieces(line.subarray(0, pieceBytes), line.subarray(-pieceBytes));
     return id === undefined ? { kind: "garbage", why } : { kind: "broken", id, why };
   }
-  const { jsonrpc, id, method, result, error } = message as { readonly [key: string]: JsonValue };
+  if (!isObject(message)) return { kind: "garbage", why: "no JSON object" };
+  const { jsonrpc, id, method, result, error } = message;
   if (jsonrpc !== "2.0") return { kind: "garbage", why: "no JSON-RPC 2.0" };
   if (method !== undefined) return { kind: "garbage", why: "a request of the worker's own" };
   if (typeof id !== "number") return { kind: "garbage", why: "no id of ours" };
@@ -104,11 +105,11 @@ const idLast = /,\s*"id"\s*:\s*(\d{1,15})\s*\}\s*$/;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function failureOf(error: JsonValue): SystemFailure {
-  const { code, message, data } = (isObject(error) ? error : {}) as { readonly [key: string]: JsonValue };
+  const { code, message, data }: JsonObject = isObject(error) ? error : {};
   const more = isObject(data) ? data : {};
   const known = Object.hasOwn(workerErrors, String(code)) ? workerErrors[String(code)] : undefined;
   const what = typeof message === "string" && message !== "" ? message : (known?.means ?? "an error without words");
-  const own = [more.code, more.class, known?.code].find((name) => typeof name === "string" && name !== "") as string | undefined;
+  const own = [more.code, more.class, known?.code].find((name): name is string => typeof name === "string" && name !== "");
   const named = own ?? (known === undefined ? String(code) : undefined);
   return new SystemFailure(
     known?.failure ?? "REFUSED",
@@ -117,7 +118,9 @@ function failureOf(error: JsonValue): SystemFailure {
   );
 }
 
-const isObject = (value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } =>
+type JsonObject = { readonly [key: string]: JsonValue };
+
+const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Text of a worker on one harmless line of bounded length. */
@@ -141,15 +144,16 @@ export function readIntroduction(result: JsonValue): Introduction | string {
   const { protocolVersion: spoken, name, methods, concurrency } = result;
   if (spoken !== protocolVersion)
     return `it speaks version ${shortened(JSON.stringify(spoken) ?? "(none)", 40)} of the worker protocol, and this bridge version ${protocolVersion}`;
-  const named = Array.isArray(methods) ? (methods as readonly JsonValue[]) : undefined;
-  if (methods !== undefined && methods !== null && !named?.every((method) => typeof method === "string"))
+  const listed: readonly JsonValue[] | undefined = Array.isArray(methods) ? methods : undefined;
+  const named = listed?.filter((method) => typeof method === "string");
+  if (methods !== undefined && methods !== null && (named === undefined || named.length !== listed?.length))
     return "the methods in its answer to initialize are no list of names";
   if (named !== undefined && named.length > methodsMax) return `it has more than ${methodsMax} methods`;
   if (concurrency !== undefined && !(typeof concurrency === "number" && concurrency >= 1))
     return "the concurrency in its answer to initialize is no whole number of 1 or more";
   return {
     name: typeof name === "string" ? shortened(name, 100) : "",
-    methods: named && new Set(named as readonly string[]),
+    methods: named && new Set(named),
     concurrency,
   };
 }

@@ -6,6 +6,7 @@
  * It keeps nobody's program alive: whoever waits for an answer has a timer.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { codeOf } from "../../base/errors.ts";
 import { BoundedLines } from "../../platform/bounded-lines.ts";
 import type { LimitedLog } from "../../platform/limited-log.ts";
 import { pieceBytes, shortened } from "./protocol.ts";
@@ -72,7 +73,7 @@ export class WorkerProcess {
     child.on("error", (error) => {
       if (child.pid === undefined) this.#end(`it cannot be started: ${reasonOf(error)}`);
     });
-    child.on("exit", (code, signal) => this.#exited(code, signal));
+    child.on("exit", (code, signal) => this.#exited(child, code, signal));
     this.#listen(child, options.answerBytesMax);
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) (handle as Partial<ChildProcess> | null)?.unref?.();
     if (child.pid === undefined) return;
@@ -183,8 +184,7 @@ export class WorkerProcess {
     }, closedPipeMaxMs).unref();
   }
 
-  #exited(code: number | null, signal: NodeJS.Signals | null): void {
-    const child = this.#child as ChildProcess;
+  #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     // What it started and left behind.
     this.#signal("SIGKILL");
     const words = this.#killedBecause ?? (signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`);
@@ -270,8 +270,9 @@ function killAllAtExit(): void {
 }
 
 function reasonOf(error: unknown): string {
-  const { code, path, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT") return `there is no program ${shortened(path ?? "", 200)}, or no such working directory`;
-  if (code === "EACCES") return `${shortened(path ?? "", 200)} may not be run`;
-  return code ?? shortened(message);
+  const code = codeOf(error);
+  const path = error instanceof Error && "path" in error ? shortened(String(error.path), 200) : "";
+  if (code === "ENOENT") return `there is no program ${path}, or no such working directory`;
+  if (code === "EACCES") return `${path} may not be run`;
+  return code === "" ? shortened(String(error)) : code;
 }
