@@ -8,6 +8,7 @@ export {
   type TradeInput,
 } from "./compute-pnl.ts";
 export { DecimalColumn, tens } from "./decimal-column.ts";
+export { expiryNotes } from "./expiry-notes.ts";
 export { type Mark, MarkBook, type MarkKind } from "./marks.ts";
 export { type Method, methods } from "./matcher.ts";
 export { PnlEngine, type PnlEngineOptions } from "./pnl-engine.ts";

@@ -1,4 +1,5 @@
 import type { Decimal } from "../base/decimal.ts";
+import type { DayNumber } from "../domain/market/trading-day.ts";
 import { DecimalColumn, grown } from "./decimal-column.ts";
 
 /** What is traded in one lane: lots match within (book, instrument), never across. */
@@ -12,6 +13,8 @@ export interface Instrument {
   readonly multiplier: string;
   /** ISO 4217; `XXX` where the product is unknown. */
   readonly currency: string;
+  /** The last trading day, where it is known. */
+  readonly expiry?: DayNumber;
 }
 
 /** The name of a symbol that has no canonical one: its text, with the strike written as short as it goes. */
@@ -20,7 +23,9 @@ export const ownName = (symbol: string): string => symbol.replace(/(\/\d+)(?:\.0
 /** The instrument of a symbol, from what a table knows of it: nothing known is multiplier 1 and no currency. */
 export const instrumentOf = (
   symbol: string,
-  known: Partial<Omit<Instrument, "symbol" | "book">> | undefined,
+  known:
+    | ({ readonly [Key in "instrument" | "multiplier" | "currency"]?: Instrument[Key] } & { readonly expiry?: DayNumber | null })
+    | undefined,
   book?: string,
 ): Instrument => ({
   ...(book === undefined ? {} : { book }),
@@ -28,6 +33,7 @@ export const instrumentOf = (
   instrument: known?.instrument ?? null,
   multiplier: known?.multiplier ?? "1",
   currency: known?.currency ?? "XXX",
+  ...(known?.expiry === undefined || known.expiry === null ? {} : { expiry: known.expiry }),
 });
 
 /**

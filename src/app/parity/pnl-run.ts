@@ -9,6 +9,7 @@ import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRu
 import {
   ambiguousTime,
   closesOf,
+  expiryNotes,
   MarkBook,
   type Method,
   PnlEngine,
@@ -92,11 +93,13 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   if (asOfRead?.reading === "ambiguous") notes.note("", 0, "AMBIGUOUS_TIME", `--as-of: ${ambiguousTime}`);
   noteLate(input, engine.asOfUs, notes);
 
-  const { timeUs, day, length } = input.trades;
+  const { timeUs, day } = input.trades;
   const prices = (priced?.prices ?? []).filter(({ atUs }) => atUs <= engine.asOfUs);
-  const asOfUs = asOfGiven ?? latest(timeUs, length, engine, prices, ({ atUs }) => atUs);
-  const latestDay = latest(day, length, engine, prices, (price) => price.day) ?? 0;
+  const asOfUs = asOfGiven ?? latest(timeUs, engine, prices, ({ atUs }) => atUs);
+  const latestDay = latest(day, engine, prices, (price) => price.day) ?? 0;
   const asOfDay = asOfGivenDay ?? latestDay;
+  for (const { code, why, trade } of expiryNotes(engine, asOfDay))
+    notes.note(input.files[input.trades.file[trade] ?? -1] ?? "", input.trades.line[trade] ?? 0, code, why);
   const given =
     marksGiven === undefined
       ? undefined
@@ -232,12 +235,11 @@ function asOfOf(text: string | undefined): ReadInstant | undefined {
 /** The largest of a column, over the trades up to the as-of time, and of the prices; undefined where there are neither. */
 function latest<T>(
   column: Float64Array | Int32Array,
-  length: number,
   engine: PnlEngine,
   prices: readonly T[],
   of: (price: T) => number,
 ): number | undefined {
-  const { timeUs } = engine.trades;
+  const { timeUs, length } = engine.trades;
   let largest = Number.NEGATIVE_INFINITY;
   for (let trade = 0; trade < length; trade++) {
     if ((timeUs[trade] as number) <= engine.asOfUs) largest = Math.max(largest, column[trade] as number);

@@ -36,6 +36,7 @@ export const noteCodes = {
   CONFLICTING_TRADE:
     "an earlier file has a trade of the same id and second that differs in one thing: both count, one may be wrong",
   DUPLICATE_ROW: "dropped: an earlier file has the same trade",
+  EXPIRED_OPEN: "open after its last trading day: no trade at price 0 books its expiry or exercise",
   IGNORED_WINDOW: "a price file of an hour that gives no mark",
   LATE_TRADE: "older than a trade of an earlier file; its lane was matched again from there",
   NEGATIVE_PRICE: "a negative price; kept",
@@ -43,6 +44,7 @@ export const noteCodes = {
   NO_PRICE: "symbols of a price file without a price",
   REPEATED_PRICE: "a price file gives one symbol the same price twice",
   START_OF_DAY: "a trade at midnight is a start-of-day position; kept",
+  TRADED_AFTER_EXPIRY: "traded after its last trading day; kept",
   TIME_FORM: "a time that is not in the ledger's own form but reads in one way only",
   UNKNOWN_PRODUCT: "no product is known for the symbol: multiplier 1, currency XXX",
   UNPADDED_DATE: "a date without its zeros, which reads in one way only",

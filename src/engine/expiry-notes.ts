@@ -1,0 +1,44 @@
+import { dayUs, wallOfInstant } from "../domain/market/chicago-time.ts";
+import type { NoteCode } from "../domain/market/finding-codes.ts";
+import { type DayNumber, formatDay } from "../domain/market/trading-day.ts";
+import type { PnlEngine } from "./pnl-engine.ts";
+
+export interface ExpiryNote {
+  readonly code: NoteCode;
+  readonly why: string;
+  /** The trade to look at. */
+  readonly trade: number;
+}
+
+/**
+ * Notes instruments that are open after their last trading day, and trades that are later than it. A trade at price 0 is how an
+ * expiry or exercise is booked, so it is no late trade. Linear in lanes and late trades.
+ */
+export function* expiryNotes({ trades, lanes }: PnlEngine, asOfDay: DayNumber): Generator<ExpiryNote> {
+  for (const [index, lane] of lanes.entries()) {
+    const { symbol, expiry } = trades.instruments[index] ?? {};
+    if (expiry === undefined || lane.length === 0) continue;
+    let late = 0;
+    let first = lane.tradeAt(lane.length - 1);
+    for (let place = lane.length - 1; place >= 0; place--) {
+      const trade = lane.tradeAt(place);
+      if (Math.floor(wallOfInstant(trades.timeUs[trade] as number) / dayUs) <= expiry) break;
+      if (trades.price.coefficient[trade] === 0) continue;
+      late += 1;
+      first = trade;
+    }
+    const day = formatDay(expiry);
+    if (late > 0) {
+      const count = late === 1 ? "this trade is" : `${late} trades, from this one on, are`;
+      yield {
+        code: "TRADED_AFTER_EXPIRY",
+        why: `${count} later than ${day}, the last trading day of ${symbol}; kept`,
+        trade: first,
+      };
+    }
+    if (asOfDay > expiry && !lane.matcher.flat) {
+      const why = `${symbol} is still open, and expired on ${day}: an expiry or exercise is booked as a trade at price 0`;
+      yield { code: "EXPIRED_OPEN", why, trade: lane.tradeAt(lane.length - 1) };
+    }
+  }
+}
