@@ -9,7 +9,7 @@ import type { ZeroPriceLots } from "../../ports/parity-report.ts";
 import { counted, noteCounts, zeroPriceWords } from "./reading.ts";
 import { align, figure, none, paragraphs, shorten } from "./text.ts";
 
-export interface PnlTableInput {
+interface PnlTableInput {
   readonly method: string;
   readonly dayRule: string;
   readonly asOf: string | null;

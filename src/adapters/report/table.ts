@@ -23,7 +23,7 @@ import {
 } from "./reading.ts";
 import { align, displayWidth, figure, padEnd, padStart, paragraphs, shorten } from "./text.ts";
 
-export interface TableOptions {
+interface TableOptions {
   /** Whether escape codes may appear; the caller knows its stream and NO_COLOR. */
   readonly colour: boolean;
   /** Columns of the terminal. Long symbols give way to fit; figures never do. */
@@ -32,7 +32,7 @@ export interface TableOptions {
   readonly rowsMax?: number;
 }
 
-export const tableDefaults = Object.freeze({ width: 120, rowsMax: 40 });
+const tableDefaults = Object.freeze({ width: 120, rowsMax: 40 });
 
 /**
  * The report as text for people: positions that differ first, worst at the top, each with what differs and why; daily rows

@@ -26,19 +26,19 @@ export interface LegacyDatabase {
   readonly missing: readonly Missing[];
 }
 
-export interface Missing {
+interface Missing {
   readonly table: string;
   readonly columns?: readonly string[];
 }
 
-export interface ReadOptions {
+interface ReadOptions {
   /** How long a database that keeps changing is tried again. */
   readonly waitMsMax: number;
   /** A table with more rows is refused. */
   readonly rowsMax: number;
 }
 
-export const readDefaults: ReadOptions = Object.freeze({ waitMsMax: 10_000, rowsMax: 5_000_000 });
+const readDefaults: ReadOptions = Object.freeze({ waitMsMax: 10_000, rowsMax: 5_000_000 });
 
 /**
  * Throws UNREADABLE (no such file), BAD_DATABASE (no SQLite, empty, encrypted, damaged, too large; or without the table of trades or

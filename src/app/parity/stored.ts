@@ -25,7 +25,7 @@ import { asRead, explained, ownReading, type Reading } from "./explain.ts";
 import { isClean } from "./pnl-run.ts";
 import { inHand, inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
 
-export interface CompareOptions {
+interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */
   readonly database: string;
   readonly config: Config;
@@ -34,7 +34,7 @@ export interface CompareOptions {
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
-export interface StoredComparison {
+interface ComparedDatabase {
   readonly report: ParityReport;
   /**
    * Tables and columns that this database lacks, and rows of kinds that nothing here reads: what therefore
@@ -49,7 +49,7 @@ export interface StoredComparison {
  * that both value alike. Its day rule is the calendar's. A table that is there is compared, however little it holds;
  * days after the last one that the desk closed are named as not compared, and the report is then not ok.
  */
-export async function compareStored(options: CompareOptions): Promise<StoredComparison> {
+export async function compareStored(options: CompareOptions): Promise<ComparedDatabase> {
   const { config, database: path, onProgress, method = "fifo" } = options;
   onProgress?.(`reading ${path}`);
   const stored = await readLegacyDatabase(path);
