@@ -47,6 +47,8 @@ export interface GatewayLimits extends DrainLimits {
   /** Time until a request must have come in whole; also for a connection that sends nothing. */
   readonly requestMsMax: number;
   readonly keepAliveMs: number;
+  /** The second of the rate limit; tests make it longer. */
+  readonly rateWindowMs: number;
   readonly events: Partial<EventStreamLimits>;
 }
 
@@ -56,6 +58,7 @@ export const gatewayLimits: GatewayLimits = Object.freeze({
   connectionsMax: 1_000,
   requestMsMax: 30_000,
   keepAliveMs: 72_000,
+  rateWindowMs: 1_000,
   leaveMs: 250,
   closeMsMax: 10_000,
   events: {},
@@ -75,7 +78,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const traffic = new Traffic(app.server, limits.connectionsMax);
   const events = new EventStream(limits.events);
   const state = new State(options.refuses);
-  await addRoutes(app, options, { access, traffic, events, state });
+  await addRoutes(app, options, { access, traffic, events, state, limits });
   const unsubscribe = subscribe(events, options);
   try {
     await app.listen({ host: options.host, port: options.port });
@@ -147,9 +150,10 @@ function newApp(limits: GatewayLimits, log: FastifyBaseLogger | undefined): App 
 interface Parts extends Pick<RouteContext, "events" | "state"> {
   readonly access: Access;
   readonly traffic: Traffic;
+  readonly limits: GatewayLimits;
 }
 
-async function addRoutes(app: App, options: GatewayOptions, { access, traffic, events, state }: Parts): Promise<void> {
+async function addRoutes(app: App, options: GatewayOptions, { access, traffic, events, state, limits }: Parts): Promise<void> {
   const { bridge, control, observations, onCall, log = app.log } = options;
   const context: RouteContext = {
     bridge,
@@ -169,7 +173,7 @@ async function addRoutes(app: App, options: GatewayOptions, { access, traffic, e
     },
   };
   answerErrors(app);
-  await guardRequests(app, access, options.rateLimitPerS);
+  await guardRequests(app, access, { max: options.rateLimitPerS, timeWindow: limits.rateWindowMs });
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     frameguard: { action: "deny" },

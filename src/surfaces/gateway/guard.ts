@@ -13,18 +13,21 @@ declare module "fastify" {
 const probes: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
 
 /** Recognises the caller of each request, limits its rate, and refuses foreign pages, before any route is asked. */
-export async function guardRequests(app: App, access: Access, ratePerS: number): Promise<void> {
+export async function guardRequests(
+  app: App,
+  access: Access,
+  rate: { readonly max: number; readonly timeWindow: number },
+): Promise<void> {
   app.decorateRequest("tokenHolder", undefined);
   app.addHook("onRequest", (request, _, done) => {
     request.tokenHolder = access.holderOf(request.headers.authorization);
     done();
   });
-  if (ratePerS > 0) {
+  if (rate.max > 0) {
     await app.register(rateLimit, {
       // Not route by route, where it would come after authentication, and never to requests without a route.
       global: false,
-      max: ratePerS,
-      timeWindow: 1_000,
+      ...rate,
       keyGenerator: ({ tokenHolder, ip }) =>
         tokenHolder === undefined ? `address ${normalizeIP(ip)}` : `token of ${tokenHolder.actor}`,
       allowList: ({ routeOptions }) => probes.has(routeOptions.url),
