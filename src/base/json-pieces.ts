@@ -1,10 +1,12 @@
+import { plainJson } from "./plain-text.ts";
+
 const pieceChars = 1 << 16;
 
 /** A longer array inside an entry is taken apart too: an entry is never much more than this many values. */
 const entriesWholeMax = 1_024;
 
 /**
- * What JSON.stringify makes of a document, in pieces of about 64 kB, so that a report of millions of rows is neither one string
+ * What JSON.stringify makes of a document, harmless on a terminal (`plainJson`), in pieces of about 64 kB, so that a report of millions of rows is neither one string
  * (which has a length limit) nor held twice. The values of an object's keys may be iterables other than arrays: they are printed
  * as arrays while they are iterated, once. Arrays are taken apart entry by entry, and an entry where it holds a long array or
  * iterable itself; everything else goes to JSON.stringify as it is.
@@ -14,10 +16,10 @@ export function* jsonPieces(document: object): Generator<string> {
   for (const part of isWalked(document) ? partsOf(document) : [JSON.stringify(document)]) {
     piece += part;
     if (piece.length < pieceChars) continue;
-    yield piece;
+    yield plainJson(piece);
     piece = "";
   }
-  if (piece !== "") yield piece;
+  if (piece !== "") yield plainJson(piece);
 }
 
 function* partsOf(value: object): Generator<string> {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { BridgeError } from "./errors.ts";
-import { plain } from "./plain-text.ts";
+import { jsonText, plain, plainJson } from "./plain-text.ts";
 
 it.each([
   ["trades_é漢.csv", "trades_é漢.csv"],
@@ -15,3 +15,13 @@ it("an error's line shows a name's newline and joins the lines of a sentence", (
   const error = new BridgeError("UNREADABLE", { what: "no\n  such \x1b[2J file", where: "a\nb", mend: "look\nagain" });
   expect(error.line).toBe("UNREADABLE: no such \\u{1b}[2J file (a\\u{a}b); look again");
 });
+
+it.each(["\u009b2J", "\u007f", "é漢 is text", "\u202egnp", "\u{e0041}tag", "\ud800", "line\u2028end\n", "\u0000"])(
+  "JSON of %j holds no character that a terminal obeys, and means the same",
+  (text) => {
+    const json = jsonText({ [text]: [text] });
+    expect(json).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+    expect(JSON.parse(json)).toEqual({ [text]: [text] });
+    expect(plainJson(json)).toBe(json);
+  },
+);

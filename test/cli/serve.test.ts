@@ -18,11 +18,10 @@ interface Served {
   readonly url: Promise<string>;
 }
 
-function serve(folder: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Served {
+function serve(folder: string, args: readonly string[] = [], { readsLog = true } = {}): Served {
   const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve", ...args], {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
   });
   children.push(child);
   let [out, err] = ["", ""];
@@ -33,10 +32,11 @@ function serve(folder: string, args: readonly string[] = [], env: Readonly<Recor
     const [, printed] = /^pnl-bridge serves at (http:\S+)\n/.exec(out) ?? [];
     if (printed !== undefined) url.resolve(printed);
   });
-  child.stderr?.on("data", (chunk) => {
-    err += chunk;
-  });
-  const ended = once(child, "close").then(([code]) => {
+  if (readsLog)
+    child.stderr?.on("data", (chunk) => {
+      err += chunk;
+    });
+  const ended = once(child, readsLog ? "close" : "exit").then(([code]) => {
     url.reject(new Error(err));
     return { code: code as number | null, out, err };
   });
@@ -50,6 +50,7 @@ const lines = (err: string): readonly Record<string, unknown>[] =>
     .map((line) => JSON.parse(line));
 const slowSystem = `export default {
   calculatePnl: async () => { await new Promise((done) => setTimeout(done, 600)); return { positions: [], totals: {}, rejected: [] }; },
+  totals: async () => ({ totals: {} }),
 };`;
 const config = (more = {}): string =>
   JSON.stringify({
@@ -58,10 +59,11 @@ const config = (more = {}): string =>
     gateway: { listen: "127.0.0.1:0" },
     ...more,
   });
-const post = (url: string): Promise<Response> =>
-  fetch(`${url}/api/v1/pnl/calculatePnl`, {
+const hungSystem = slowSystem.replace("600", "60000");
+const post = (url: string, headers: Readonly<Record<string, string>> = {}, method = "calculatePnl"): Promise<Response> =>
+  fetch(`${url}/api/v1/pnl/${method}`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: '{"trades":[]}',
   });
 
@@ -114,6 +116,41 @@ describe("pnl-bridge serve", () => {
       child.kill("SIGINT");
       expect((await ended).code).toBe(2);
       expect(await call).toBe("cut off");
+    }));
+
+  describe("whose log nobody reads", () => {
+    /** More than a pipe holds. */
+    const fillsLog = (url: string): Promise<unknown> =>
+      Promise.all(Array.from({ length: 40 }, () => post(url, { "x-pnl-user": "u".repeat(12_000) }, "totals")));
+
+    it("answers, and ends by itself at a signal", () =>
+      withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
+        const { child, ended, url } = serve(folder, ["--config", "desk.yaml"], { readsLog: false });
+        await fillsLog(await url);
+        child.kill("SIGTERM");
+        expect((await ended).code).toBe(0);
+      }));
+
+    it("ends at once at a second signal, whatever is under way", () =>
+      withFiles({ "desk.yaml": config(), "slow.mjs": hungSystem }, async (folder) => {
+        const { child, ended, url } = serve(folder, ["--config", "desk.yaml"], { readsLog: false });
+        void post(await url).catch(() => {});
+        await fillsLog(await url);
+        child.kill("SIGTERM");
+        await sleep(500);
+        child.kill("SIGTERM");
+        expect((await ended).code).toBe(2);
+      }));
+  });
+
+  it("escapes control characters of a caller in its log", () =>
+    withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
+      const { child, ended, url } = serve(folder, ["--config", "desk.yaml"]);
+      await post(await url, { "x-pnl-user": Buffer.from("\u009b2J").toString("latin1") });
+      child.kill("SIGTERM");
+      const { err } = await ended;
+      expect(err).toContain('"user":"\\u009b2J"');
+      expect(err).not.toMatch(/[\x7f-\x9f]/);
     }));
 
   it("follows and moves the fleet's plan where a control store is configured", () =>

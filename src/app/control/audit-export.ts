@@ -1,3 +1,4 @@
+import { jsonText } from "../../base/plain-text.ts";
 import type { AuditRow, AuditSeal } from "../../ports/control-store.ts";
 import { openFor, type StoreOptions, settingsOf } from "./session.ts";
 
@@ -10,7 +11,7 @@ export async function* exportAudit(options: StoreOptions): AsyncGenerator<string
     for (let after = 0; ; ) {
       const rows = await session.store.audit(after, exportRows);
       const seals = new Map((await session.store.seals(after, exportRows)).map((seal) => [seal.seq, seal]));
-      for (const row of rows) yield `${JSON.stringify(exportedRow(row, seals.get(row.seq)))}\n`;
+      for (const row of rows) yield `${jsonText(exportedRow(row, seals.get(row.seq)))}\n`;
       const last = rows.at(-1);
       if (last === undefined || rows.length < exportRows) return;
       after = last.seq;

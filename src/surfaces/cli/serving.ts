@@ -1,29 +1,29 @@
 import { existsSync } from "node:fs";
-import { pino } from "pino";
+import type { Logger } from "pino";
 import { createPnlBridge, type PnlBridge } from "../../app/bridge/pnl-bridge.ts";
 import { operatingSystemUser } from "../../app/control/operator.ts";
 import type { CallComparison, ControlEvent } from "../../app/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, loadConfig } from "../../config/index.ts";
-import { type CallNote, type Gateway, Observations, startGateway } from "../gateway/index.ts";
+import { type Gateway, Observations, startGateway } from "../gateway/index.ts";
+import { openServerLog } from "./server-log.ts";
 import type { CommandResult, Streams } from "./terminal.ts";
 
 const usualFile = "pnl_migration_config.yaml";
-/** Divergences logged in one second; how many there were beyond is said. */
+/** Divergences logged in one second; further ones are counted. */
 const divergencesPerS = 10;
 
 /**
- * The gateway of a configuration file, until SIGINT or SIGTERM: then it takes no more calls, answers those it has, and ends. A second
- * signal ends it at once. The URL is the one line on stdout; what happens is logged to stderr, a JSON line each.
+ * Serves a configuration file over HTTP until SIGINT or SIGTERM; then it takes no more calls, answers those under way, and
+ * ends. A second signal ends it at once. The URL is the one line on stdout; the log goes to stderr, a JSON line each.
  */
 export async function serve(options: { readonly config?: string }, { out }: Streams): Promise<CommandResult> {
   const path = options.config ?? usualFile;
   if (options.config === undefined && !existsSync(path))
     throw new BridgeError("BAD_USAGE", { what: `there is no ${usualFile} here`, mend: "name one with --config FILE" });
   const config = await loadConfig(path);
-  const signalled = signals();
-  const destination = pino.destination({ dest: 2, sync: false, minLength: 16_000, maxLength: 4_194_304, periodicFlush: 250 });
-  const log = pino({ base: { pid: process.pid } }, destination);
+  const { log, close, abandon } = openServerLog();
+  const signalled = firstSignal(abandon);
   try {
     if (config.unused.length > 0) log.warn({ config: path, unused: config.unused }, "no effect in this version");
     const observations = new Observations({ takesLatency: config.monitoring.performanceTracking });
@@ -38,7 +38,7 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
       log: (line) => log.info({ line }, "a system printed"),
     });
     try {
-      const gateway = await open(config, bridge, observations, { log, destination });
+      const gateway = await open(config, { bridge, observations, log });
       log.info({ url: gateway.url, config: path, phase: bridge.service.plan.phase }, "serving");
       out.write(`pnl-bridge serves at ${gateway.url}\n`);
       const signal = await signalled;
@@ -49,18 +49,18 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
     }
     log.info("closed");
   } finally {
-    await new Promise<void>((resolve) => destination.flush(() => resolve()));
+    await close();
   }
   return { exitCode: 0, text: "", endsLines: true };
 }
 
-interface Logging {
-  readonly log: pino.Logger;
-  readonly destination: { write(line: string): unknown };
+interface Served {
+  readonly bridge: PnlBridge;
+  readonly observations: Observations;
+  readonly log: Logger;
 }
 
-function open(config: Config, bridge: PnlBridge, observations: Observations, { log, destination }: Logging): Promise<Gateway> {
-  const { gateway, monitoring } = config;
+function open({ gateway, monitoring }: Config, { bridge, observations, log }: Served): Promise<Gateway> {
   bridge.control?.onEvent(({ kind, what, epoch }) => {
     const level = levels[kind] ?? "warn";
     if (level !== "none") log[level]({ kind, epoch }, what);
@@ -73,7 +73,7 @@ function open(config: Config, bridge: PnlBridge, observations: Observations, { l
     observations,
     localActor: operatingSystemUser(),
     log,
-    onCall: monitoring.logAllCalculations ? callLog(destination) : undefined,
+    onCall: monitoring.logAllCalculations ? (call) => log.info(call, "call") : undefined,
   });
 }
 
@@ -86,30 +86,24 @@ const levels: Readonly<Partial<Record<ControlEvent["kind"], "info" | "error" | "
   config_refused: "none",
 };
 
-/** The line that the logger would write of a call, at a third of the cost: there are thousands a second. */
-const callLog =
-  (destination: Logging["destination"]) =>
-  (call: CallNote): void => {
-    destination.write(
-      `{"level":30,"time":${Date.now()},"pid":${process.pid},${JSON.stringify(call).slice(1, -1)},"msg":"call"}\n`,
-    );
-  };
-
-/** The first signal is waited for; the second one ends the process, whatever it is doing. */
-function signals(): Promise<NodeJS.Signals> {
+/** Resolves with the first signal. The second one ends the process, whatever it is doing. */
+function firstSignal(beforeEnd: () => void): Promise<NodeJS.Signals> {
   const first = Promise.withResolvers<NodeJS.Signals>();
-  let seen = false;
+  let isSeen = false;
   for (const name of ["SIGINT", "SIGTERM"] as const)
     process.on(name, () => {
-      if (seen) process.exit(2);
-      seen = true;
+      if (isSeen) {
+        beforeEnd();
+        process.exit(2);
+      }
+      isSeen = true;
       first.resolve(name);
     });
   return first.promise;
 }
 
 /** A line for each divergence, but no more than a person can read: a system that always diverges does not fill the disk. */
-function divergenceLog(log: pino.Logger): (comparison: CallComparison) => void {
+function divergenceLog(log: Logger): (comparison: CallComparison) => void {
   let [second, count] = [0, 0];
   return ({ method, verdict, epoch, answered, fields, legacy, modern }) => {
     const now = Math.floor(performance.now() / 1_000);

@@ -1,6 +1,7 @@
 /** Every refusal and failure of the gateway as a problem document, also of what is no HTTP request. */
 import type { Socket } from "node:net";
 import type { FastifyReply } from "fastify";
+import { jsonText } from "../../base/plain-text.ts";
 import type { App } from "./context.ts";
 import { HttpProblem, problemFor } from "./problems.ts";
 import type { Problem } from "./wire/problem.ts";
@@ -23,7 +24,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   const { status } = problem;
   if (status === 503 || status === 429) reply.header("retry-after", "1");
   if (status === 401) reply.header("www-authenticate", "Bearer");
-  return reply.code(status).type("application/problem+json").serializer(JSON.stringify).send(problem);
+  return reply.code(status).type("application/problem+json").serializer(jsonText).send(problem);
 }
 
 /** Time for a peer to read the refusal. Then its connection is reset: a closed one would stay in FIN-WAIT-2. */

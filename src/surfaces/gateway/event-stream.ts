@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { CallComparison } from "../../app/index.ts";
+import { jsonText } from "../../base/plain-text.ts";
 import type { ComparisonWish } from "./wire/events.ts";
 
 export interface EventStreamLimits {
@@ -93,4 +94,4 @@ export class EventStream {
 }
 
 /** JSON has no line ends, so that one event is one line of data. */
-export const eventText = (event: string, data: object): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+export const eventText = (event: string, data: object): string => `event: ${event}\ndata: ${jsonText(data)}\n\n`;

@@ -4,6 +4,7 @@ import helmet from "@fastify/helmet";
 import Fastify, { type FastifyBaseLogger, LogController } from "fastify";
 import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { BridgeError } from "../../base/errors.ts";
+import { jsonText } from "../../base/plain-text.ts";
 import { Access, type AccessOptions } from "./access.ts";
 import type { App, CallNote, GatewayBridge, GatewayControl, GatewayState, RouteContext } from "./context.ts";
 import { type DrainLimits, Traffic } from "./drain.ts";
@@ -142,7 +143,7 @@ function newApp(limits: GatewayLimits, log: FastifyBaseLogger | undefined): App 
   }).withTypeProvider<ZodTypeProvider>() as unknown as App;
   app.setValidatorCompiler(validatorCompiler);
   // The types of answers are checked by the compiler; their schemas are for openapi.json.
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.setSerializerCompiler(() => jsonText);
   app.removeContentTypeParser(["application/json", "text/plain"]);
   return app;
 }

@@ -1,0 +1,58 @@
+import { pino } from "pino";
+import { plainJson } from "../../base/plain-text.ts";
+
+export interface ServerLog {
+  readonly log: pino.Logger;
+  /** Resolves when the log is written, or after two seconds in which nobody read it. */
+  close(): Promise<void>;
+  /** Gives up what is not written yet, so that the process can end at once. */
+  abandon(): void;
+}
+
+const flushMsMax = 2_000;
+/** Bytes that wait while stderr is not read; lines beyond are dropped and counted. */
+const waitingBytesMax = 4_194_304;
+
+/** The log of a server: a JSON line for each event on stderr. A reader that stalls delays neither a call nor the end. */
+export function openServerLog(): ServerLog {
+  let [isAbandoned, dropped] = [false, 0];
+  const destination = pino.destination({
+    dest: 2,
+    sync: false,
+    minLength: 16_000,
+    maxLength: waitingBytesMax,
+    periodicFlush: 250,
+    retryEAGAIN: () => !isAbandoned,
+  });
+  const abandon = (): void => {
+    isAbandoned = true;
+    destination.destroy();
+  };
+  const log = pino(
+    { base: { pid: process.pid } },
+    {
+      write: (line) => {
+        if (!isAbandoned) destination.write(plainJson(line));
+      },
+    },
+  );
+  destination.on("error", () => {}); // Nobody is left to read it.
+  destination.on("drop", () => {
+    dropped += 1;
+  });
+  destination.on("drain", () => {
+    if (dropped === 0) return;
+    const lines = dropped;
+    dropped = 0;
+    log.warn({ lines }, "lines of this log were dropped: stderr was not read in time");
+  });
+  const close = async (): Promise<void> => {
+    const flushed = Promise.withResolvers<void>();
+    const limit = setTimeout(flushed.resolve, flushMsMax);
+    destination.flush(() => flushed.resolve());
+    await flushed.promise;
+    clearTimeout(limit);
+    abandon();
+  };
+  return { log, close, abandon };
+}
