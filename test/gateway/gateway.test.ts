@@ -470,20 +470,23 @@ describe("health", () => {
 
 describe("closing", () => {
   it("answers all 200 calls that are in flight, says 503 to who asks whether it is ready, and takes no more", async () => {
+    const released = Promise.withResolvers<void>();
+    let begun = 0;
     const { url, gateway } = await desk({
       plan: { phase: "read_only" },
       legacy: async () => {
-        await sleep(400);
+        begun += 1;
+        await released.promise;
         return { totals: {} };
       },
-      limits: { leaveMs: 200 },
+      limits: { leaveMs: 2_000 },
     });
     const agent = new Agent({ keepAlive: true, maxSockets: 200 });
     const headers = { "content-type": "application/json" };
     const calls = Array.from({ length: 200 }, () =>
       raw(`${url}/api/v1/pnl/totals`, headers, { method: "POST", body: "{}", agent }),
     );
-    await sleep(150);
+    await until(() => begun === 200);
     const stream = await listen(`${url}/api/v1/events`);
     const inFlight = /^pnl_bridge_http_requests_in_flight (\d+)$/m.exec((await ask(`${url}/metrics`)).text)?.[1];
     expect(Number(inFlight)).toBeGreaterThanOrEqual(200);
@@ -491,6 +494,7 @@ describe("closing", () => {
     const ready = await fetch(`${url}/readyz`);
     expect([ready.status, ready.headers.get("connection")]).toEqual([503, "close"]);
     expect(await ready.json()).toMatchObject({ ready: false, why: "the gateway is closing" });
+    released.resolve();
     const answers = await Promise.all(calls);
     expect(answers.filter(({ status, body }) => status === 200 && JSON.parse(body).source === "legacy").length).toBe(200);
     await Promise.all([closing, stream.ended]);

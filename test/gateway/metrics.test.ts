@@ -52,8 +52,10 @@ const sampleOf = (text: string, sample: string): string | undefined =>
 
 describe("/metrics", () => {
   it("prints exactly the catalogue, with the labels that it names, and true numbers", async () => {
-    const { url, service } = await desk({ modern: (_, request) => ((request as { fail?: boolean }).fail ? {} : { totals: {} }) });
-    for (const body of [{}, {}, { fail: true }]) await ask(`${url}/api/v1/pnl/totals`, "POST", body);
+    const { url, service } = await desk({
+      modern: (_, request) => ((request as { book?: string }).book === "UST" ? {} : { totals: {} }),
+    });
+    for (const body of [{}, {}, { book: "UST" }]) await ask(`${url}/api/v1/pnl/totals`, "POST", body);
     await ask(`${url}/api/v1/nowhere`);
     await service.idle();
     const { text, headers } = await ask(`${url}/metrics`);

@@ -6,6 +6,7 @@ import type { App, RouteContext } from "./context.ts";
 import type { Traffic } from "./drain.ts";
 import { type SignalName, signals } from "./metric-catalogue.ts";
 import { Observations } from "./observations.ts";
+import { operation } from "./openapi.ts";
 import { metricsText } from "./wire/health.ts";
 
 interface MetricSources extends Pick<RouteContext, "bridge" | "control" | "events" | "needs"> {
@@ -24,9 +25,7 @@ export function metricRoute(app: App, sources: MetricSources): void {
     {
       onRequest: sources.needs("viewer"),
       schema: {
-        operationId: "getMetrics",
-        tags: ["health"],
-        summary: "The signals of this process, for Prometheus",
+        ...operation("health", "getMetrics", "The signals of this process, for Prometheus"),
         response: { 200: { description: "Prometheus text", content: { "text/plain": { schema: metricsText } } } },
       },
     },

@@ -24,6 +24,9 @@ const document = {
   security: [{ token: [] }, {}],
 };
 
+/** The head of a route's schema. */
+export const operation = (tag: string, operationId: string, summary: string) => ({ tags: [tag], operationId, summary });
+
 const refusal = { description: problem.description, content: { "application/problem+json": { schema: problem } } };
 const allSchemas = createJsonSchemaTransformObject({});
 

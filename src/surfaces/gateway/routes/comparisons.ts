@@ -1,9 +1,10 @@
 import { findComparisons, keptEvidence } from "../../../app/control/comparisons.ts";
 import type { App, RouteContext } from "../context.ts";
+import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { comparison, comparisonId, comparisonList, comparisonQuery } from "../wire/comparisons.ts";
 
-const tags = ["comparisons"];
+const tag = "comparisons";
 
 /** What was compared, as the evidence store keeps it. */
 export const comparisonRoutes =
@@ -15,9 +16,7 @@ export const comparisonRoutes =
       {
         onRequest,
         schema: {
-          operationId: "listComparisons",
-          tags,
-          summary: "Comparisons, newest first",
+          ...operation(tag, "listComparisons", "Comparisons, newest first"),
           querystring: comparisonQuery,
           response: { 200: comparisonList },
         },
@@ -29,9 +28,7 @@ export const comparisonRoutes =
       {
         onRequest,
         schema: {
-          operationId: "getComparison",
-          tags,
-          summary: "One comparison",
+          ...operation(tag, "getComparison", "One comparison"),
           params: comparisonId,
           response: { 200: comparison },
         },

@@ -1,5 +1,6 @@
 import type { App, RouteContext } from "../context.ts";
 import { eventText } from "../event-stream.ts";
+import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { eventQuery, eventStream } from "../wire/events.ts";
 
@@ -12,9 +13,11 @@ export const eventRoutes =
       {
         onRequest: needs("viewer"),
         schema: {
-          operationId: "streamEvents",
-          tags: ["migration"],
-          summary: "Server-sent events: plan, freshness, comparison, and failures of the control plane",
+          ...operation(
+            "migration",
+            "streamEvents",
+            "Server-sent events: plan, freshness, comparison, and failures of the control plane",
+          ),
           querystring: eventQuery,
           response: {
             200: { description: eventStream.description, content: { "text/event-stream": { schema: eventStream } } },

@@ -1,7 +1,8 @@
 import type { App, RouteContext } from "../context.ts";
+import { operation } from "../openapi.ts";
 import { alive, ready } from "../wire/health.ts";
 
-const tags = ["health"];
+const tag = "health";
 
 /** For orchestrators and load balancers: open to everybody, and without anything confidential. */
 export const healthRoutes =
@@ -9,16 +10,14 @@ export const healthRoutes =
   async (app: App): Promise<void> => {
     app.get(
       "/healthz",
-      { schema: { operationId: "getHealth", tags, summary: "Whether the process runs", response: { 200: alive } } },
+      { schema: { ...operation(tag, "getHealth", "Whether the process runs"), response: { 200: alive } } },
       () => ({ alive: true as const }),
     );
     app.get(
       "/readyz",
       {
         schema: {
-          operationId: "getReadiness",
-          tags,
-          summary: "Whether calls may be sent here",
+          ...operation(tag, "getReadiness", "Whether calls may be sent here"),
           response: { 200: ready, 503: ready },
         },
       },

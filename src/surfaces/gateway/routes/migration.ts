@@ -1,10 +1,11 @@
 import type { FastifyRequest, onRequestHookHandler } from "fastify";
 import type { App, GatewayControl, RouteContext } from "../context.ts";
 import { plainJson, readJsonBodies } from "../json-body.ts";
+import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import * as wire from "../wire/migration.ts";
 
-const tags = ["migration"];
+const tag = "migration";
 
 /** The migration: its state, and every way to move it. Moves towards legacy need no gate; forward moves need open gates. */
 export const migrationRoutes =
@@ -68,9 +69,7 @@ function addReads(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        operationId: "getMigration",
-        tags,
-        summary: "Phase, plan, epoch, rollback, gates and fleet",
+        ...operation(tag, "getMigration", "Phase, plan, epoch, rollback, gates and fleet"),
         response: { 200: wire.status },
       },
     },
@@ -81,9 +80,7 @@ function addReads(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        operationId: "getGates",
-        tags,
-        summary: "The gates before a phase; by default before the next one",
+        ...operation(tag, "getGates", "The gates before a phase; by default before the next one"),
         querystring: wire.gatesQuery,
         response: { 200: wire.gateReport },
       },
@@ -95,9 +92,7 @@ function addReads(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        operationId: "listAudit",
-        tags,
-        summary: "Who did what and why, oldest first",
+        ...operation(tag, "listAudit", "Who did what and why, oldest first"),
         querystring: wire.auditQuery,
         response: { 200: wire.auditPage },
       },
@@ -113,9 +108,7 @@ function addMoves(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        operationId: "rollBack",
-        tags,
-        summary: "Everything back to legacy at once, without a gate",
+        ...operation(tag, "rollBack", "Everything back to legacy at once, without a gate"),
         body: wire.rollbackBody,
         response: { 200: wire.rollbackResult },
       },
@@ -131,9 +124,7 @@ function addMoves(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        operationId: "movePhase",
-        tags,
-        summary: "Moves the phase, or says what would change",
+        ...operation(tag, "movePhase", "Moves the phase, or says what would change"),
         body: wire.phaseBody,
         response: { 200: wire.moveResult },
       },
@@ -163,9 +154,7 @@ function addTraffic(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        operationId: "setTraffic",
-        tags,
-        summary: "The share of calls that modern answers: at once, or in steps",
+        ...operation(tag, "setTraffic", "The share of calls that modern answers: at once, or in steps"),
         body: wire.trafficBody,
         response: { 200: wire.trafficResult },
       },
@@ -192,9 +181,7 @@ function addTraffic(app: App, plane: Plane): void {
       url: "/migration/whitelist/:user",
       onRequest,
       schema: {
-        operationId,
-        tags,
-        summary,
+        ...operation(tag, operationId, summary),
         params: wire.userParams,
         body: wire.reasonBody,
         response: { 200: wire.whitelistResult },
@@ -213,9 +200,7 @@ function addSignOff(app: App, plane: Plane): void {
     {
       onRequest: [...plane.change],
       schema: {
-        operationId: "signOff",
-        tags,
-        summary: "Approves what a person must approve",
+        ...operation(tag, "signOff", "Approves what a person must approve"),
         params: wire.gateParams,
         body: wire.signOffBody,
         response: { 200: wire.signOffResult },

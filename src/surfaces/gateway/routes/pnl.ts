@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type JsonValue, parseExact } from "../../../base/exact-json.ts";
 import type { App, RouteContext } from "../context.ts";
 import { readJsonBodies } from "../json-body.ts";
+import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { answerOf, pnlMethods } from "../wire/pnl.ts";
 
@@ -59,9 +60,7 @@ export const pnlRoutes =
     };
     for (const [method, { summary, request, value }] of Object.entries(pnlMethods))
       route(`/pnl/${method}`, () => method, {
-        operationId: method,
-        tags: ["pnl"],
-        summary,
+        ...operation("pnl", method, summary),
         description: "Numbers may be JSON numbers or decimal text. Answers hold decimal text.",
         headers,
         body: request,

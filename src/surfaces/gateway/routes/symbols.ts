@@ -1,6 +1,7 @@
 import { dialectOption, openSymbols, type SymbolRun, variantsOf } from "../../../app/symbols/commands.ts";
 import { BridgeError } from "../../../base/errors.ts";
 import type { App, RouteContext } from "../context.ts";
+import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { symbolParams, symbolQuery, symbolVariants } from "../wire/symbols.ts";
 
@@ -15,9 +16,7 @@ export const symbolRoutes =
       {
         onRequest: needs("viewer"),
         schema: {
-          operationId: "getSymbol",
-          tags: ["symbols"],
-          summary: "What one symbol is called in every dialect",
+          ...operation("symbols", "getSymbol", "What one symbol is called in every dialect"),
           params: symbolParams,
           querystring: symbolQuery,
           response: { 200: symbolVariants },

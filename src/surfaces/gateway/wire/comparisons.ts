@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { named } from "./shape.ts";
 
 const side = z.enum(["legacy", "modern"]);
 const verdict = z.enum(["equal", "within_tolerance", "diverged", "error", "not_comparable"]);
@@ -19,27 +20,23 @@ const field = z.object({
   difference: z.string().nullable(),
 });
 
-export const comparison = z
-  .object({
-    id: z.string(),
-    at: z.string().describe("ISO 8601, UTC"),
-    method: z.string(),
-    epoch: z.int(),
-    answered: side,
-    kind: z.enum(["ab", "aa"]).describe("aa compares legacy with itself, to measure noise"),
-    verdict,
-    unit: z.string().nullable().describe("the book or user that decided the route"),
-    fingerprint: z.string().describe("equal requests have equal fingerprints"),
-    legacyMs: z.number().nullable(),
-    modernMs: z.number().nullable(),
-    legacyError: z.string().nullable(),
-    modernError: z.string().nullable(),
-    fields: z.array(field).readonly().describe("the fields that are not equal, up to a limit"),
-  })
-  .describe("One stored comparison of a call")
-  .meta({ id: "Comparison" });
+export const comparison = named("Comparison", "One stored comparison of a call", {
+  id: z.string(),
+  at: z.string().describe("ISO 8601, UTC"),
+  method: z.string(),
+  epoch: z.int(),
+  answered: side,
+  kind: z.enum(["ab", "aa"]).describe("aa compares legacy with itself, to measure noise"),
+  verdict,
+  unit: z.string().nullable().describe("the book or user that decided the route"),
+  fingerprint: z.string().describe("equal requests have equal fingerprints"),
+  legacyMs: z.number().nullable(),
+  modernMs: z.number().nullable(),
+  legacyError: z.string().nullable(),
+  modernError: z.string().nullable(),
+  fields: z.array(field).readonly().describe("the fields that are not equal, up to a limit"),
+});
 
-export const comparisonList = z
-  .object({ comparisons: z.array(comparison).readonly() })
-  .describe("Comparisons, newest first")
-  .meta({ id: "ComparisonList" });
+export const comparisonList = named("ComparisonList", "Comparisons, newest first", {
+  comparisons: z.array(comparison).readonly(),
+});

@@ -1,25 +1,20 @@
 import { z } from "zod";
 import { phases } from "../../../domain/migration/phase.ts";
+import { named } from "./shape.ts";
 
 export const freshness = z
   .enum(["fresh", "stale", "expired", "none"])
   .nullable()
   .describe("how well this process knows the plan; null where no control store is configured");
 
-export const alive = z
-  .object({ alive: z.literal(true) })
-  .describe("The process runs")
-  .meta({ id: "Alive" });
+export const alive = named("Alive", "The process runs", { alive: z.literal(true) });
 
-export const ready = z
-  .object({
-    ready: z.boolean(),
-    why: z.string().nullable().describe("why it is not ready"),
-    epoch: z.int(),
-    phase: z.enum(phases),
-    freshness,
-  })
-  .describe("Whether calls may be sent here")
-  .meta({ id: "Ready" });
+export const ready = named("Ready", "Whether calls may be sent here", {
+  ready: z.boolean(),
+  why: z.string().nullable().describe("why it is not ready"),
+  epoch: z.int(),
+  phase: z.enum(phases),
+  freshness,
+});
 
 export const metricsText = z.string();

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { phases } from "../../../domain/migration/phase.ts";
 import { migrationModes } from "../../../domain/migration/plan.ts";
+import { named, rows } from "./shape.ts";
 
 const phase = z.enum(phases);
 const textMax = 2_000;
@@ -82,93 +83,73 @@ const planFrom = z
   .describe("where each value of the plan comes from");
 const rollbackPossible = { possible: z.boolean(), why: z.string() };
 
-export const gateReport = z
-  .object({
-    target: phase,
+export const gateReport = named("GateReport", "The gates before a phase", {
+  target: phase,
+  open: z.boolean(),
+  gates: rows({
+    name: z.string(),
+    title: z.string(),
     open: z.boolean(),
-    gates: z
-      .array(
-        z.object({
-          name: z.string(),
-          title: z.string(),
-          open: z.boolean(),
-          why: z.string(),
-          evidence: z.unknown().optional().describe("what the gate judged from, as JSON"),
-        }),
-      )
-      .readonly(),
-  })
-  .describe("The gates before a phase")
-  .meta({ id: "GateReport" });
+    why: z.string(),
+    evidence: z.unknown().optional().describe("what the gate judged from, as JSON"),
+  }),
+});
 
-export const status = z
-  .object({
-    store: z.string().describe("the control store, without a password"),
-    phase,
-    epoch: z.int(),
-    plan: z.object({
-      useNewPnlSystem: z.boolean(),
-      migrationMode: z.string(),
-      flags: z.record(z.string(), z.boolean()).readonly(),
-      newSystemPercentage: z.number(),
-      userWhitelist: names,
-      legacyWindow: z.string(),
-    }),
-    from: planFrom,
-    held: z
-      .array(z.object({ value: planFrom.keyof(), asked: z.string(), why: z.string() }))
-      .readonly()
-      .describe("what was asked for and is not obeyed"),
-    answers: z.string().describe("who answers calls, and why"),
-    outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
-    switchFile: z.string().nullable().describe("the switch file of this machine, where it is set"),
-    rollback: z.object(rollbackPossible),
-    ramp: ramp.nullable(),
-    cacheGeneration: z.int(),
-    updatedAt: z.string(),
-    updatedBy: z.string(),
-    published: z.string().nullable().describe("the hash of the published section"),
-    unreadable: z.string().nullable().describe("why this process cannot read the published section"),
-    gates: gateReport.nullable(),
-    instances: z
-      .array(
-        z.object({
-          name: z.string(),
-          seenEpoch: z.int(),
-          drainedEpoch: z.int(),
-          ageMs: ms,
-          report: z.unknown().describe("what the process reports of itself, as JSON"),
-          state: z.enum(["live", "behind", "gone"]),
-        }),
-      )
-      .readonly(),
-    auditHead: z.object({ seq: z.int(), hash: z.string() }).nullable(),
-  })
-  .describe("The state of the fleet")
-  .meta({ id: "MigrationStatus" });
+export const status = named("MigrationStatus", "The state of the fleet", {
+  store: z.string().describe("the control store, without a password"),
+  phase,
+  epoch: z.int(),
+  plan: z.object({
+    useNewPnlSystem: z.boolean(),
+    migrationMode: z.string(),
+    flags: z.record(z.string(), z.boolean()).readonly(),
+    newSystemPercentage: z.number(),
+    userWhitelist: names,
+    legacyWindow: z.string(),
+  }),
+  from: planFrom,
+  held: rows({ value: planFrom.keyof(), asked: z.string(), why: z.string() }).describe("what was asked for and is not obeyed"),
+  answers: z.string().describe("who answers calls, and why"),
+  outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
+  switchFile: z.string().nullable().describe("the switch file of this machine, where it is set"),
+  rollback: z.object(rollbackPossible),
+  ramp: ramp.nullable(),
+  cacheGeneration: z.int(),
+  updatedAt: z.string(),
+  updatedBy: z.string(),
+  published: z.string().nullable().describe("the hash of the published section"),
+  unreadable: z.string().nullable().describe("why this process cannot read the published section"),
+  gates: gateReport.nullable(),
+  instances: rows({
+    name: z.string(),
+    seenEpoch: z.int(),
+    drainedEpoch: z.int(),
+    ageMs: ms,
+    report: z.unknown().describe("what the process reports of itself, as JSON"),
+    state: z.enum(["live", "behind", "gone"]),
+  }),
+  auditHead: z.object({ seq: z.int(), hash: z.string() }).nullable(),
+});
 
-export const moveResult = z
-  .object({
-    from: phase,
-    target: phase,
-    moved: z.boolean().describe("false in a dry run"),
-    gates: gateReport.optional().describe("absent for a backward move"),
-    set: z
-      .object({
-        ...overrides,
-        published,
-        grantedPhase: phase,
-        latched: z.string().nullable(),
-        ramp: ramp.nullable(),
-        legacyWindow: z.enum(["open", "closed"]),
-        voidCache: z.literal(true),
-      })
-      .partial()
-      .describe("the columns of the control record that change, or would change"),
-    epoch: z.int(),
-  })
-  .describe("A move of the phase")
-  .meta({ id: "MoveResult" });
+export const moveResult = named("MoveResult", "A move of the phase", {
+  from: phase,
+  target: phase,
+  moved: z.boolean().describe("false in a dry run"),
+  gates: gateReport.optional().describe("absent for a backward move"),
+  set: z
+    .object({
+      ...overrides,
+      published,
+      grantedPhase: phase,
+      latched: z.string().nullable(),
+      ramp: ramp.nullable(),
+      legacyWindow: z.enum(["open", "closed"]),
+      voidCache: z.literal(true),
+    })
+    .partial()
+    .describe("the columns of the control record that change, or would change"),
+  epoch: z.int(),
+});
 
 const switchRollback = z.object({
   via: z.literal("switch_file"),
@@ -193,40 +174,27 @@ export const rollbackResult = z
   .describe("A rollback to legacy")
   .meta({ id: "RollbackResult" });
 
-export const trafficResult = z
-  .object({
+export const trafficResult = named("TrafficResult", "The traffic as it was set", {
+  epoch: z.int(),
+  newSystemPercentage: z.number().nullable(),
+  ramp: ramp.nullable(),
+  answers: z.string().describe("who answers calls, and why"),
+});
+export const whitelistResult = named("WhitelistResult", "Whether the whitelist changed", {
+  changed: z.boolean(),
+  epoch: z.int().optional(),
+});
+export const signOffResult = named("SignOffResult", "A sign-off", { gate: z.string(), phase, actor: z.string() });
+export const auditPage = named("AuditPage", "Rows of the audit, oldest first", {
+  rows: rows({
+    seq: z.int(),
+    at: z.string().describe("ISO 8601, the store's time"),
+    actor: z.string(),
+    action: z.string(),
+    reason: z.string(),
     epoch: z.int(),
-    newSystemPercentage: z.number().nullable(),
-    ramp: ramp.nullable(),
-    answers: z.string().describe("who answers calls, and why"),
-  })
-  .describe("The traffic as it was set")
-  .meta({ id: "TrafficResult" });
-export const whitelistResult = z
-  .object({ changed: z.boolean(), epoch: z.int().optional() })
-  .describe("Whether the whitelist changed")
-  .meta({ id: "WhitelistResult" });
-export const signOffResult = z
-  .object({ gate: z.string(), phase, actor: z.string() })
-  .describe("A sign-off")
-  .meta({ id: "SignOffResult" });
-export const auditPage = z
-  .object({
-    rows: z
-      .array(
-        z.object({
-          seq: z.int(),
-          at: z.string().describe("ISO 8601, the store's time"),
-          actor: z.string(),
-          action: z.string(),
-          reason: z.string(),
-          epoch: z.int(),
-          before: z.string().nullable().describe("the record's columns before, as JSON text"),
-          after: z.string().nullable().describe("the record's columns after, as JSON text"),
-          evidence: z.string().nullable().describe("JSON text"),
-        }),
-      )
-      .readonly(),
-  })
-  .describe("Rows of the audit, oldest first")
-  .meta({ id: "AuditPage" });
+    before: z.string().nullable().describe("the record's columns before, as JSON text"),
+    after: z.string().nullable().describe("the record's columns after, as JSON text"),
+    evidence: z.string().nullable().describe("JSON text"),
+  }),
+});

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { named } from "./shape.ts";
 
 export const symbolParams = z.object({ symbol: z.string().min(1).max(300) });
 export const symbolQuery = z.object({
@@ -35,19 +36,16 @@ const opinion = z.object({
   known: z.boolean(),
 });
 
-export const symbolVariants = z
-  .object({
-    input: z.string(),
-    ok: z.literal(true),
-    detected: z.string(),
-    canonical: z.string(),
-    instrument,
-    notes: z.array(note).readonly(),
-    variants: z
-      .record(z.string(), z.union([z.object({ text: z.string() }), z.object({ error: note })]))
-      .readonly()
-      .describe("by dialect: the symbol's text there, or why it has none"),
-    legacy: z.array(opinion).readonly().optional(),
-  })
-  .describe("What one symbol is called in every dialect")
-  .meta({ id: "SymbolVariants" });
+export const symbolVariants = named("SymbolVariants", "What one symbol is called in every dialect", {
+  input: z.string(),
+  ok: z.literal(true),
+  detected: z.string(),
+  canonical: z.string(),
+  instrument,
+  notes: z.array(note).readonly(),
+  variants: z
+    .record(z.string(), z.union([z.object({ text: z.string() }), z.object({ error: note })]))
+    .readonly()
+    .describe("by dialect: the symbol's text there, or why it has none"),
+  legacy: z.array(opinion).readonly().optional(),
+});
