@@ -38,6 +38,7 @@ test("the built-in configuration: every value, each by default", async () => {
       "gateway.listen "127.0.0.1:8080"",
       "gateway.allowed_hosts []",
       "gateway.rate_limit_per_s 0",
+      "exclusions []",
       "control.instance null",
       "control.heartbeat_ms 1000",
       "control.lease_ms 60000",
@@ -87,11 +88,11 @@ test.each([
 });
 
 test("a key without an effect is listed, and marked so, where the file sets it", () => {
-  const { values, unused } = configSources("reports: { dir: ./x }\nexclusions:\ngates: { days: 7 }\n", "desk.yaml");
+  const { values, unused } = configSources("reports: { dir: ./x }\nwatch:\ngates: { days: 7 }\n", "desk.yaml");
   expect(unused).toEqual(["reports.dir", "gates.days"]);
   expect(values.filter(({ hasNoEffect }) => hasNoEffect)).toEqual([
     { key: "reports.dir", value: "./x", from: "desk.yaml:1:17", hasNoEffect: true },
     { key: "gates.days", value: 7, from: "desk.yaml:3:16", hasNoEffect: true },
   ]);
-  expect(values.some(({ key }) => /^(?:gates\.profile|exclusions)/.test(key))).toBe(false);
+  expect(values.some(({ key }) => /^(?:gates\.profile|watch\.mode)/.test(key))).toBe(false);
 });

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Camel } from "../base/camel.ts";
 import { type TriggerKey, type TriggerLimits, triggerKeys } from "../control/index.ts";
+import { type TradingDayRuleName, tradingDayRules } from "../domain/market/trading-day.ts";
 import { phases } from "../domain/migration/phase.ts";
 import * as kind from "./kinds.ts";
 import {
@@ -25,9 +26,14 @@ const folder = text("a folder");
 /** The two ways in which the legacy desk goes through its files. */
 const legacyModes = ["chained", "file-at-a-time"] as const;
 
+const dayRules = Object.keys(tradingDayRules) as readonly TradingDayRuleName[];
+const engineKeys = [
+  key("day_rule", oneOf(dayRules), undefined, "Trading-day rule of its daily P&L; without it, that of the other system"),
+];
 const deskKeys = [key("mode", oneOf(legacyModes), "chained", "How the legacy desk goes through its files")];
 const foreignKeys = [
   key("pnl_in", oneOf(["money", "points"]), "money", "Unit of its P&L; points become money by the contract's multiplier"),
+  key("day_rule", oneOf(dayRules), undefined, "The trading-day rule that its daily P&L follows; the engine beside it goes by it"),
   key("timeout_ms", milliseconds, undefined, "Time limit of a call; without it the limit of the system's role holds"),
 ];
 const variables = "a list of names of environment variables";
@@ -66,7 +72,7 @@ const keysOfKind = { module: moduleKeys, command: commandKeys, http: httpKeys };
 /** The stand-in of the legacy desk, whose P&L is in points, and the modern engine. */
 export type BuiltinConfig =
   | ({ readonly kind: "builtin"; readonly name: "legacy-desk" } & Values<(typeof deskKeys)[number]>)
-  | { readonly kind: "builtin"; readonly name: "modern-engine" };
+  | ({ readonly kind: "builtin"; readonly name: "modern-engine" } & Values<(typeof engineKeys)[number]>);
 
 /** `name` is for reports and errors. */
 type ForeignConfig = {
@@ -96,6 +102,7 @@ const system: Kind<SystemConfig> = {
               kind: builtin,
               name: z.literal("modern-engine").meta(nameMeaning),
               mode: z.never("is for legacy-desk only").optional(),
+              ...shapeOf(engineKeys),
             }),
           ],
           "must be legacy-desk or modern-engine",
@@ -110,22 +117,30 @@ const system: Kind<SystemConfig> = {
       },
     )
     .transform(systemOf),
-  write: (system) => (system.kind === "builtin" ? system : { kind: system.kind, ...fileOf(keysOfKind[system.kind], system) }),
+  write: (system) =>
+    system.kind === "builtin" ? builtinFileOf(system) : { kind: system.kind, ...fileOf(keysOfKind[system.kind], system) },
   rows: [
     required("kind", text("a kind"), kindMeaning.description),
     required("name", text("a name"), nameMeaning.description),
     ...deskKeys,
+    ...engineKeys,
     ...moduleKeys,
     ...commandKeys,
     ...httpKeys,
   ],
 };
 
+const builtinFileOf = ({ kind, name, ...values }: BuiltinConfig) => ({
+  kind,
+  name,
+  ...(name === "modern-engine" ? fileOf(engineKeys, values) : fileOf(deskKeys, values)),
+});
+
 function systemOf(file: { readonly kind: SystemConfig["kind"]; readonly name?: unknown }): SystemConfig {
   switch (file.kind) {
     case "builtin":
       return file.name === "modern-engine"
-        ? { kind: "builtin", name: "modern-engine" }
+        ? { kind: "builtin", name: "modern-engine", ...valuesOf(engineKeys, file) }
         : { kind: "builtin", name: "legacy-desk", ...valuesOf(deskKeys, file) };
     case "module": {
       const values = valuesOf(moduleKeys, file);
@@ -195,7 +210,7 @@ export const keys = [
   ]),
   ...under("systems", [
     key("legacy", system, { kind: "builtin", name: "legacy-desk", mode: "chained" }, "The system that is replaced"),
-    key("modern", system, { kind: "builtin", name: "modern-engine" }, "The system that replaces it"),
+    key("modern", system, { kind: "builtin", name: "modern-engine", dayRule: undefined }, "The system that replaces it"),
   ]),
   key("stores.control", store, null, "Plan, audit and comparisons: sqlite:FILE or a PostgreSQL URL"),
   ...withoutEffect(
@@ -257,9 +272,7 @@ export const keys = [
       key("days", whole("days", 1, 365), 5, "Trading days that evidence must cover"),
     ]),
   ),
-  ...withoutEffect([
-    key("exclusions", listOf(exclusion, "must be a list of exclusions"), [], "Fields that cannot be compared by nature"),
-  ]),
+  key("exclusions", listOf(exclusion, "must be a list of exclusions"), [], "Fields that cannot be compared by nature"),
   ...under("control", [
     key(
       "instance",

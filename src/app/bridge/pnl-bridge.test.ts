@@ -111,6 +111,68 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(bridge.evidence).toBeUndefined();
   });
 
+  it("an excluded field is not compared until its last day, is counted, and an expired exclusion is named and has no effect", async () => {
+    const source = `export const desk = {
+      tradeHistory: () => ({ trades: [{ id: "2", symbol: "${zn}", side: "S", quantity: "1", price: "112", time: "1999-01-01T00:00:00" }] }),
+      totals: () => ({ totals: { USD: { realized: "1", unrealized: "1", total: "2" } } }) };`;
+    const [ended, lasting] = ["2025-01-01", "9999-12-31"];
+    const by = (path: string, until: string) => ({ path, reason: "not kept", owner: "desk-risk", until });
+    const run = async (exclusions: readonly object[]) => {
+      const lines: string[] = [];
+      const config = {
+        systems: { legacy: { kind: "module", path: "./desk.mjs#desk" } },
+        watch: { trade_ledger: "./ledgers" },
+        exclusions,
+      };
+      const folder = deskFolder(config, { ...withLedger, "desk.mjs": source });
+      const { bridge, comparisons } = await open(folder, { log: (line) => void lines.push(line) });
+      await bridge.service.call("tradeHistory", { limit: 1 });
+      await bridge.service.idle();
+      await bridge.service.call("totals", {});
+      await bridge.service.idle();
+      const told = comparisons.map(({ verdict, fields, excluded }) => [verdict, fields[0]?.path, excluded]);
+      return { told, lines, counted: bridge.service.counters.tradeHistory?.fieldsExcluded };
+    };
+    const diverged = { trades: ["diverged", "trades[].time", undefined], totals: ["diverged", "totals.USD.realized", undefined] };
+    expect(await run([])).toEqual({ told: [diverged.trades, diverged.totals], lines: [], counted: 0 });
+    expect(await run([by("tradeHistory[].time", lasting), by("totals.USD", ended)])).toEqual({
+      told: [["equal", undefined, 1], diverged.totals],
+      lines: [`the exclusion of totals.USD (desk-risk) ended on ${ended}: it has no effect`],
+      counted: 1,
+    });
+    expect((await run([by("trades[].time", lasting), by("totals", lasting)])).told).toEqual([
+      ["equal", undefined, 1],
+      ["equal", undefined, 1],
+    ]);
+  });
+
+  it("modern goes by its day_rule, else by the one that legacy declares, else by chicago-17", async () => {
+    const evening = ledger.replace("09:01:00.000,S", "18:01:00.000,S");
+    const days = async (legacy: object, modern: object) => {
+      const systems = {
+        legacy: { kind: "module", path: "./modern.mjs", ...legacy },
+        modern: { kind: "builtin", name: "modern-engine", ...modern },
+      };
+      const files = { ...modules, "ledgers/trades_20250724.csv": evening };
+      const migration = {
+        phase: "dual_write",
+        feature_flags: modernAnswers.feature_flags,
+        traffic_routing: { new_system_percentage: 100 },
+      };
+      const { bridge } = await open(deskFolder({ migration, systems, watch: { trade_ledger: "./ledgers" } }, files));
+      const { value, source } = await bridge.service.call("dailyPnl", {}, { book: "UST" });
+      return [source, ...value.daily.map(({ tradingDay }) => tradingDay)];
+    };
+    const [oneDay, twoDays] = [
+      ["modern", "2025-07-24"],
+      ["modern", "2025-07-24", "2025-07-25"],
+    ];
+    expect(await days({}, {})).toEqual(twoDays);
+    expect(await days({ day_rule: "calendar" }, {})).toEqual(oneDay);
+    expect(await days({ day_rule: "calendar" }, { day_rule: "chicago-17" })).toEqual(twoDays);
+    expect(await days({}, { day_rule: "calendar" })).toEqual(oneDay);
+  });
+
   it("refuse a bad request alike, which is equal, and counts against nobody where modern answers", async () => {
     const everyone = {
       phase: "dual_write",

@@ -16,18 +16,16 @@ import { type Config, changedKeys, isFleetWide, loadConfig, type SystemConfig, w
 import type { ServedMismatch } from "../../control/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { planOf } from "../../domain/migration/plan.ts";
-import { LegacyDeskService } from "../../legacy-desk/index.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { HostLoad } from "../../ports/host-load.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
+import { builtinService, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { ControlPlane } from "../control/control-plane.ts";
-import { pinnedPrices } from "../parity/pnl-run.ts";
 import { openEvidenceStore } from "../stores.ts";
-import { alertDivergences } from "./divergence-alerts.ts";
+import { divergenceAlerts } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
-import { givenMarks, ModernEngineService, noLedgers } from "./systems/modern-service.ts";
-import { pointsToMoney } from "./systems/points.ts";
+import { answerInMoney } from "./systems/points.ts";
 
 export interface PnlBridgeOptions {
   /** A `pnl_migration_config.yaml`, or what one says. Paths in it are relative to its folder, else to the working folder. */
@@ -85,6 +83,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     const { positionThreshold, comparisonThreshold } = config.validation;
     const { legacy, modern } = config.systems;
     const follows = config.stores.control !== null;
+    let alertDivergence: ((comparison: CallComparison) => void) | undefined;
     const service = new PnLServiceBridge(
       {
         ...systems,
@@ -96,20 +95,27 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         ...(timeoutOf(modern) === undefined
           ? {}
           : { answering: { timeoutMs: timeoutOf(modern) as number }, shadow: { timeoutMs: timeoutOf(modern) as number } }),
-        ...(onComparison === undefined ? {} : { onComparison }),
+        exclusions: config.exclusions,
+        ...(onComparison === undefined && !follows
+          ? {}
+          : {
+              onComparison: (comparison: CallComparison) => {
+                alertDivergence?.(comparison);
+                return onComparison?.(comparison);
+              },
+            }),
         ...(evidence === undefined ? {} : { evidence }),
         ...(marks === undefined ? {} : { marks }),
         ...(owed === undefined ? {} : { owed }),
       },
       { clock: systemClock, load: options.load ?? monitor, draw: Math.random },
     );
+    for (const { path, owner, until } of expired(config))
+      tellLine(log, `the exclusion of ${path} (${owner}) ended on ${until}: it has no effect`);
     const control = follows ? controlOf(service, config, folder, owed) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
-    const stopAlerting =
-      control !== undefined && config.validation.alertOnMismatch
-        ? alertDivergences(() => service.samples, control.alerts, systemClock)
-        : undefined;
+    if (control !== undefined && config.validation.alertOnMismatch) alertDivergence = divergenceAlerts(control.alerts);
     const stopWatching =
       typeof given === "string" ? watchFile(given, { config, service, control, tell: options.onConfigChange }) : undefined;
     return {
@@ -118,7 +124,6 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       control,
       close: async () => {
         stopWatching?.();
-        stopAlerting?.();
         try {
           await service.close();
         } finally {
@@ -145,7 +150,13 @@ function controlOf(service: PnLServiceBridge, config: Config, folder: string, ow
     },
     oldestRunning: () => service.oldestRunning,
     signals: () => ({ ...countsOf(service), servedMismatch: newestMismatch(service) }),
-    report: () => ({ ...countsOf(service), inFlight: service.inFlight, evidenceDropped: service.evidenceDropped }),
+    report: () => ({
+      ...countsOf(service),
+      inFlight: service.inFlight,
+      evidenceDropped: service.evidenceDropped,
+      fieldsExcluded: Object.values(service.counters).reduce((sum, { fieldsExcluded }) => sum + fieldsExcluded, 0),
+      expiredExclusions: expired(config).map(({ path }) => path),
+    }),
   });
   return control;
 }
@@ -211,7 +222,7 @@ export async function openSystem(
   folder: string,
   log?: (line: string) => void,
 ): Promise<{ readonly system: BridgedSystem; readonly convert: ConvertAnswer; readonly timeoutMs: number | undefined }> {
-  const system = await makeSystem(side, config, { world: worldOf(config, folder), folder, log });
+  const system = await makeSystem(side, config, { worldOf: worldsOf(config, folder), folder, log });
   const convert: ConvertAnswer = conversions(config)[side] ?? ((_, answer) => answer);
   return { system, convert, timeoutMs: timeoutOf(config.systems[side]) };
 }
@@ -221,7 +232,7 @@ async function openSystems(
   folder: string,
   log: ((line: string) => void) | undefined,
 ): Promise<Record<Side, BridgedSystem>> {
-  const around = { world: worldOf(config, folder), folder, log };
+  const around = { worldOf: worldsOf(config, folder), folder, log };
   const legacy = await makeSystem("legacy", config, around);
   try {
     return { legacy, modern: await makeSystem("modern", config, around) };
@@ -231,19 +242,25 @@ async function openSystems(
   }
 }
 
-/** Both built-in systems look at one world. Beside the legacy desk it has calendar days and no books, as the desk has. */
-function worldOf({ watch, systems }: Config, folder: string): LedgerWorld | undefined {
-  if (watch.tradeLedger === null) return undefined;
-  const isDesk = Object.values(systems).some((system) => system.kind === "builtin" && system.name === "legacy-desk");
-  return new LedgerWorld({
-    trades: [resolve(folder, watch.tradeLedger)],
-    ...(watch.marketPrices.length === 0 ? {} : { prices: watch.marketPrices.map((prices) => resolve(folder, prices)) }),
-    ...(isDesk ? { dayRule: "calendar" as const, netBooks: true } : {}),
-  });
+/** The ledgers as each side sees them. Sides with the same trading-day rule share one world. */
+function worldsOf({ watch, systems }: Config, folder: string): (side: Side) => LedgerWorld | undefined {
+  const { tradeLedger, marketPrices } = watch;
+  if (tradeLedger === null) return () => undefined;
+  const rules = dayRulesOf(systems);
+  const make = (side: Side): LedgerWorld =>
+    new LedgerWorld({
+      trades: [resolve(folder, tradeLedger)],
+      ...(marketPrices.length === 0 ? {} : { prices: marketPrices.map((prices) => resolve(folder, prices)) }),
+      dayRule: rules[side],
+      netBooks: netsBooks(systems),
+    });
+  const legacy = make("legacy");
+  const modern = rules.modern === rules.legacy ? legacy : make("modern");
+  return (side) => (side === "legacy" ? legacy : modern);
 }
 
 interface Surroundings {
-  readonly world: LedgerWorld | undefined;
+  readonly worldOf: (side: Side) => LedgerWorld | undefined;
   readonly folder: string;
   readonly log: ((line: string) => void) | undefined;
 }
@@ -251,18 +268,11 @@ interface Surroundings {
 /** A worker that is legacy answers callers: it is not killed for being slower than a shadow may be. */
 const legacyGraceMs = 10_000;
 
-async function makeSystem(side: Side, { systems }: Config, { world, folder, log }: Surroundings): Promise<BridgedSystem> {
+async function makeSystem(side: Side, { systems }: Config, { worldOf, folder, log }: Surroundings): Promise<BridgedSystem> {
   const system = systems[side];
   switch (system.kind) {
     case "builtin": {
-      const service =
-        system.name === "modern-engine"
-          ? new ModernEngineService(world)
-          : new LegacyDeskService({
-              mode: system.mode,
-              world: ({ marks }) => legacyWorld(world, marks),
-              nameOf: (symbol) => world?.nameOf(symbol) ?? symbol,
-            });
+      const service = builtinService(system, worldOf(side));
       return new ModuleSystem({ name: system.name, kind: "builtin", service, isOurs: true });
     }
     case "module":
@@ -297,30 +307,24 @@ async function makeSystem(side: Side, { systems }: Config, { world, folder, log 
   }
 }
 
-/** The desk is given the files, and for each symbol and day the price that modern goes by. */
-async function legacyWorld(world: LedgerWorld | undefined, marks: unknown) {
-  if (world === undefined) throw noLedgers();
-  const run = await world.run({ method: "fifo", asOf: undefined, marks: marks === undefined ? undefined : givenMarks(marks) });
-  return { ledgers: run.ledgers, closes: pinnedPrices({ ...run, ...run.input }) };
-}
+const conversions = ({ systems: { legacy, modern } }: Config): Partial<Record<Side, ConvertAnswer>> => ({
+  ...(figuresOf(legacy).pnlIn === "points" ? { legacy: answerInMoney } : {}),
+  ...(figuresOf(modern).pnlIn === "points" ? { modern: answerInMoney } : {}),
+});
 
-function conversions({ systems }: Config): Partial<Record<Side, ConvertAnswer>> {
-  const inPoints = (system: SystemConfig): boolean =>
-    system.kind === "builtin" ? system.name === "legacy-desk" : system.pnlIn === "points";
-  return {
-    ...(inPoints(systems.legacy) ? { legacy: pointsToMoney } : {}),
-    ...(inPoints(systems.modern) ? { modern: pointsToMoney } : {}),
-  };
-}
+/** The exclusions whose last day is over. */
+const expired = ({ exclusions }: Config): Config["exclusions"] => exclusions.filter(({ until }) => until < systemClock.today());
 
 /**
  * A folder in which nothing can be written any more does not keep calls from being answered; what is compared is then kept in this process
  * alone, and whoever judges by evidence finds none. Everything else that is wrong with the store is thrown.
  */
-function withoutEvidence(failure: unknown, log = (line: string): void => void process.stderr.write(`${line}\n`)): undefined {
+function withoutEvidence(failure: unknown, log: PnlBridgeOptions["log"]): undefined {
   if (!(failure instanceof BridgeError) || failure.code !== "UNWRITABLE") throw failure;
-  log(`comparisons are not kept: ${failure.line}`);
+  tellLine(log, `comparisons are not kept: ${failure.line}`);
 }
+
+const tellLine = (log = (line: string): void => void process.stderr.write(`${line}\n`), line: string): void => log(line);
 
 const timeoutOf = (system: SystemConfig): number | undefined => (system.kind === "builtin" ? undefined : system.timeoutMs);
 

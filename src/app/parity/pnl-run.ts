@@ -266,3 +266,6 @@ function leftOut({ afterAsOf }: PnlEngine, asOf: string | undefined): readonly N
     ? []
     : [{ file: "", line: 0, code: "AFTER_AS_OF", why: `${afterAsOf} trades are later than ${asOf} and were left out` }];
 }
+
+/** A statement whose days are made once, for callers that read them again and again. */
+export const inHand = (statement: Statement): Statement => ({ ...statement, daily: [...statement.daily] });

@@ -10,17 +10,17 @@ import {
   unpricedDayHasNoValue,
 } from "../../comparison/index.ts";
 import type { BuiltinConfig, Config, SystemConfig } from "../../config/index.ts";
-import { type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
+import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type Statement, type TradeColumns, zeroPriceLotsOf } from "../../engine/index.ts";
-import { LegacyDesk } from "../../legacy-desk/index.ts";
 import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
 import type { HistoryRows } from "../../ports/pnl-system.ts";
+import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { describerOf } from "../symbols/symbols.ts";
 import { asRead, explained } from "./explain.ts";
-import { inputCounts, isClean, type PnlRun, type PnlRunOptions, pinnedPrices, runPnl } from "./pnl-run.ts";
+import { inHand, inputCounts, isClean, type PnlRun, type PnlRunOptions, pinnedPrices, runPnl } from "./pnl-run.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
@@ -38,21 +38,17 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const systems = { legacy: replayable("legacy", config.systems.legacy), modern: replayable("modern", config.systems.modern) };
   // A file that is there could be the desk's real one.
   if (options.legacyDatabase !== undefined) await checkNew(options.legacyDatabase);
-  const rules = {
-    legacy: dayRuleOf(systems.legacy),
-    modern: systems.modern.name === "legacy-desk" ? dayRuleOf(systems.modern) : (options.dayRule ?? dayRuleOf(systems.legacy)),
-  };
-  // The legacy desk knows no books, so beside it modern matches across them too.
-  const netBooks = systems.legacy.name === "legacy-desk" || systems.modern.name === "legacy-desk";
+  const rules = dayRulesOf(systems, options.dayRule);
+  const netBooks = netsBooks(systems);
   const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
   const closes = pinnedPrices({ ...world, ...world.input });
   const answer = async (side: Side): Promise<SystemAnswer> => {
     const system = systems[side];
     const rule = rules[side];
     options.onProgress?.(`running ${system.name}`);
-    if (system.name === "legacy-desk") {
-      const database = side === "legacy" ? options.legacyDatabase : undefined;
-      const desk = new LegacyDesk({ mode: system.mode, ...(database === undefined ? {} : { database }) });
+    const database = side === "legacy" ? options.legacyDatabase : undefined;
+    const desk = builtinDesk(system, database);
+    if (desk !== undefined) {
       try {
         if (database !== undefined) await makeFolder(dirname(database));
         return { system: system.name, dayRule: desk.dayRule, ...(await desk.history({ ledgers: world.ledgers, closes })) };
@@ -108,7 +104,7 @@ export function validatorFor(
   isUnpriced: (symbol: string, tradingDay: string) => boolean,
 ): PnLComparisonValidator {
   const conversions = (["legacy", "modern"] as const)
-    .filter((side) => config.systems[side].name === "legacy-desk")
+    .filter((side) => figuresOf(config.systems[side]).pnlIn === "points")
     .flatMap((side) =>
       [...pointsToMoney(multiplierOf), flatHasNoAveragePrice, unpricedDayHasNoValue(isUnpriced)].map((conversion) => ({
         ...conversion,
@@ -129,8 +125,6 @@ export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay:
   return (symbol, tradingDay) => unpriced.has(`${tradingDay} ${symbol}`);
 }
 
-/** A statement whose days are made once, for who reads them again and again. */
-export const inHand = (statement: Statement): Statement => ({ ...statement, daily: [...statement.daily] });
 const statementInHand = (run: PnlRun): PnlRun => ({ ...run, statement: inHand(run.statement) });
 
 /** The rows of the modern engine, as a comparison takes them. */
@@ -148,8 +142,6 @@ function replayable(side: Side, system: SystemConfig): BuiltinConfig {
     mend: "configure legacy-desk or modern-engine for it; the service bridge runs every kind",
   });
 }
-
-const dayRuleOf = ({ name }: BuiltinConfig): TradingDayRuleName => (name === "legacy-desk" ? "calendar" : "chicago-17");
 
 /** Files that legacy stopped reading at a bad row: by their place in reading order, how many rows it had taken. */
 const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<number, number> =>

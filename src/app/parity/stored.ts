@@ -22,8 +22,8 @@ import type { NotCompared, ParityReport } from "../../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { asRead, explained, ownReading, type Reading } from "./explain.ts";
-import { isClean } from "./pnl-run.ts";
-import { inHand, inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
+import { inHand, isClean } from "./pnl-run.ts";
+import { inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
 
 interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */

@@ -19,6 +19,7 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly legacyTimeoutMs?: number;
   /** Until others are set. */
   readonly tolerances?: PnlTolerances;
+  /** Fields that are not compared until their last day: `tradeHistory[].time`, or a path of the answers of every method. */
   readonly exclusions?: AnswerOptions["exclusions"];
   /**
    * The desk's prices of this moment, by symbol: put into each request that values what a system knows and that names none, so that
@@ -219,7 +220,9 @@ export class PnLServiceBridge {
         ...positionFields.map((field) => [field, position]),
         ...pnlFields.map((field) => [field, pnl]),
       ]),
-      ...(exclusions === undefined ? {} : { exclusions }),
+      exclusions: (exclusions ?? []).flatMap((exclusion) =>
+        pathsIn(name, exclusion.path).map((path) => ({ ...exclusion, path })),
+      ),
     });
   }
 
@@ -247,6 +250,19 @@ class CallOfContext implements SystemCall {
   get signal(): AbortSignal | undefined {
     return this.#context.isLimited ? this.#context.signal : undefined;
   }
+}
+
+/**
+ * Where an excluded path stands in the answers of a method. A path may begin with the method: `tradeHistory[].time` is the field of its
+ * rows, `totals.totals.USD` a field of its answer. Any other path holds for every method.
+ */
+function pathsIn(method: PnlMethod, path: string): readonly string[] {
+  if (!path.startsWith(method)) return [path];
+  const [rows = ""] = Object.keys(projections[method].compare.keys ?? {});
+  const inside = path.slice(method.length);
+  if (inside === "") return rows === "" ? [path] : [path, rows];
+  if (inside.startsWith("[]")) return [`${rows}${inside}`];
+  return inside.startsWith(".") ? [path, inside.slice(1)] : [path];
 }
 
 /** A misspelt filter would be answered with the whole book. */

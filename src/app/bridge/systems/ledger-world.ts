@@ -4,8 +4,7 @@ import { findPriceFiles } from "../../../adapters/csv/price-files.ts";
 import { parseInstant } from "../../../domain/market/chicago-time.ts";
 import type { TradingDayRuleName } from "../../../domain/market/trading-day.ts";
 import type { GivenMark } from "../../parity/marks-file.ts";
-import { type PnlRun, runPnl, valuedAt } from "../../parity/pnl-run.ts";
-import { inHand } from "../../parity/replay.ts";
+import { inHand, type PnlRun, runPnl, valuedAt } from "../../parity/pnl-run.ts";
 import { nameOfTraded } from "../../symbols/symbols.ts";
 
 export interface LedgerWorldOptions {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { fraction, multiply, parseFraction } from "../../../base/fraction.ts";
 import type { PnlMethod } from "../../../ports/pnl-service.ts";
 import type { JsonValue } from "../../../ports/system.ts";
-import { pointsRules, pointsToMoney } from "./points.ts";
+import { answerInMoney, pointsRules } from "./points.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN"; // 1000 USD a point
 const zt = "XCMEFFDPSX20250930U0ZT"; // 2000 USD a point
@@ -29,7 +29,7 @@ describe("points become money", () => {
       rejected: [{ index: 3, code: "BAD", why: "bad" }],
       elapsed: "1",
     };
-    expect(pointsToMoney("calculatePnl", answer, { marks: { [zn]: "1", [zt]: "1", [bund]: "1" } })).toEqual({
+    expect(answerInMoney("calculatePnl", answer, { marks: { [zn]: "1", [zt]: "1", [bund]: "1" } })).toEqual({
       positions: [
         { ...position(zn), realized: "2000", unrealized: "3000", currency: "USD" },
         { ...position(zt), realized: "-1000", unrealized: "500", currency: "USD" },
@@ -47,24 +47,24 @@ describe("points become money", () => {
 
   it("of openPositions and of positionDetail, prices left as they are", () => {
     const money = { ...position(zn), realized: "2000", unrealized: "3000", currency: "USD" };
-    expect(pointsToMoney("openPositions", { positions: [position(zn)] }, {})).toEqual({ positions: [money] });
+    expect(answerInMoney("openPositions", { positions: [position(zn)] }, {})).toEqual({ positions: [money] });
     const lots = [{ tradeId: "1", quantity: "2", price: "110.5" }];
-    expect(pointsToMoney("positionDetail", { position: { ...position(zn), lots, mark: "112" } }, { symbol: zn })).toEqual({
+    expect(answerInMoney("positionDetail", { position: { ...position(zn), lots, mark: "112" } }, { symbol: zn })).toEqual({
       position: { ...money, lots, mark: "112" },
     });
-    expect(pointsToMoney("positionDetail", { position: null }, { symbol: zn })).toEqual({ position: null });
+    expect(answerInMoney("positionDetail", { position: null }, { symbol: zn })).toEqual({ position: null });
   });
 
   it("of dailyPnl, its total too", () => {
     const row = { symbol: zt, tradingDay: "2025-07-24", realized: "1", unrealized: "-0.0078125", total: "0.9921875" };
-    expect(pointsToMoney("dailyPnl", { daily: [row] }, {})).toEqual({
+    expect(answerInMoney("dailyPnl", { daily: [row] }, {})).toEqual({
       daily: [{ ...row, realized: "2000", unrealized: "-15.625", total: "1984.375" }],
     });
   });
 
   it("of totals, added up by currency from the positions that stand beside them", () => {
     const answer = { totals: { points: { realized: "4" } }, positions: [position(zn), position(bund)] };
-    expect(pointsToMoney("totals", answer, {})).toEqual({
+    expect(answerInMoney("totals", answer, {})).toEqual({
       totals: {
         EUR: { realized: "2000", unrealized: "3000", total: "5000" },
         USD: { realized: "2000", unrealized: "3000", total: "5000" },
@@ -74,19 +74,19 @@ describe("points become money", () => {
 
   it("not of trades, which have none", () => {
     const answer = { trades: [{ id: "1", symbol: zn, side: "B", quantity: "1", price: "110", total: "5" }] };
-    expect(pointsToMoney("tradeHistory", answer, {})).toBe(answer);
+    expect(answerInMoney("tradeHistory", answer, {})).toBe(answer);
   });
 
   it("also of small whole numbers, which come as numbers and not as text", () => {
     const [converted] = positionsOf(
-      pointsToMoney("openPositions", { positions: [position(zn, { realized: 2, unrealized: -3, quantity: 1 })] }, {}),
+      answerInMoney("openPositions", { positions: [position(zn, { realized: 2, unrealized: -3, quantity: 1 })] }, {}),
     );
     expect(converted).toMatchObject({ realized: "2000", unrealized: "-3000", quantity: 1 });
     const flat = position(zn, { quantity: 0, averagePrice: 0, realized: 0, unrealized: 0 });
-    expect(pointsToMoney("totals", { totals: {}, positions: [flat] }, {})).toEqual({
+    expect(answerInMoney("totals", { totals: {}, positions: [flat] }, {})).toEqual({
       totals: { USD: { realized: "0", unrealized: "0", total: "0" } },
     });
-    expect(positionsOf(pointsToMoney("openPositions", { positions: [flat] }, {}))[0]).toMatchObject({ averagePrice: null });
+    expect(positionsOf(answerInMoney("openPositions", { positions: [flat] }, {}))[0]).toMatchObject({ averagePrice: null });
   });
 });
 
@@ -100,7 +100,7 @@ describe("arithmetic", () => {
     ["-0", "0"],
     ["2.8e-17", "0.000000000000028"],
   ])("%s points of ZN are %s", (points, money) => {
-    const [converted] = positionsOf(pointsToMoney("openPositions", { positions: [position(zn, { realized: points })] }, {}));
+    const [converted] = positionsOf(answerInMoney("openPositions", { positions: [position(zn, { realized: points })] }, {}));
     expect(converted?.realized).toBe(money);
   });
 
@@ -108,7 +108,7 @@ describe("arithmetic", () => {
     fc.assert(
       fc.property(fc.bigInt(-(10n ** 30n), 10n ** 30n), fc.bigInt(1n, 10n ** 12n), (numerator, denominator) => {
         const points = `${numerator}/${denominator}`;
-        const [converted] = positionsOf(pointsToMoney("openPositions", { positions: [position(zt, { realized: points })] }, {}));
+        const [converted] = positionsOf(answerInMoney("openPositions", { positions: [position(zt, { realized: points })] }, {}));
         expect(parseFraction(String(converted?.realized))).toEqual(multiply(fraction(numerator, denominator), fraction(2000n)));
       }),
     );
@@ -119,7 +119,7 @@ describe("what a point is worth", () => {
   it("is what the request says, before what the table knows", () => {
     const instruments = { [zn]: { multiplier: "0.5", currency: "GBP" }, MINE: { multiplier: "7" }, YOURS: { currency: "CHF" } };
     const answer = { positions: [position(zn), position("MINE"), position("YOURS")] };
-    expect(positionsOf(pointsToMoney("calculatePnl", answer, { instruments, marks: { [zn]: "1" } }))).toMatchObject([
+    expect(positionsOf(answerInMoney("calculatePnl", answer, { instruments, marks: { [zn]: "1" } }))).toMatchObject([
       { realized: "1", currency: "GBP" },
       { realized: "14", currency: "XXX" },
       { realized: "2", currency: "CHF" },
@@ -128,7 +128,7 @@ describe("what a point is worth", () => {
 
   it("is one for a product that nobody knows, under a currency that is none", () => {
     const answer = { positions: [position("ACME"), position("__proto__"), position("constructor")] };
-    const converted = pointsToMoney("calculatePnl", answer, { instruments: {}, marks: { ACME: "1" } });
+    const converted = answerInMoney("calculatePnl", answer, { instruments: {}, marks: { ACME: "1" } });
     for (const row of positionsOf(converted)) expect(row).toMatchObject({ realized: "2", unrealized: "3", currency: "XXX" });
     expect(converted).toMatchObject({ totals: { XXX: { realized: "6", unrealized: "9", total: "15" } } });
   });
@@ -136,18 +136,18 @@ describe("what a point is worth", () => {
   it("is not known where the request names what is no number: the points stay", () => {
     const instruments = { [zn]: { multiplier: "lots" } };
     const answer = { positions: [position(zn)] };
-    expect(positionsOf(pointsToMoney("calculatePnl", answer, { instruments }))[0]).toMatchObject({ realized: "2" });
+    expect(positionsOf(answerInMoney("calculatePnl", answer, { instruments }))[0]).toMatchObject({ realized: "2" });
   });
 
   it("leaves a system the currency that it names itself", () => {
     const answer = { positions: [position("ACME", { currency: "EUR" })] };
-    expect(positionsOf(pointsToMoney("openPositions", answer, {}))[0]).toMatchObject({ currency: "EUR" });
+    expect(positionsOf(answerInMoney("openPositions", answer, {}))[0]).toMatchObject({ currency: "EUR" });
   });
 });
 
 describe("zeros that stand for nothing", () => {
   const one = (method: PnlMethod, figures: Readonly<Record<string, JsonValue>>, request: JsonValue) =>
-    positionsOf(pointsToMoney(method, { positions: [position(zn, figures)] }, request))[0];
+    positionsOf(answerInMoney(method, { positions: [position(zn, figures)] }, request))[0];
 
   it("the average price of a flat position is none, that of an open one is a price", () => {
     expect(one("openPositions", { quantity: "0", averagePrice: "0" }, {})).toMatchObject({ averagePrice: null });
@@ -169,33 +169,33 @@ describe("zeros that stand for nothing", () => {
 
 describe("what is not there", () => {
   it("stays away: no field is made up but the currency", () => {
-    expect(pointsToMoney("openPositions", { positions: [{ symbol: zn, realized: "1" }] }, {})).toEqual({
+    expect(answerInMoney("openPositions", { positions: [{ symbol: zn, realized: "1" }] }, {})).toEqual({
       positions: [{ symbol: zn, realized: "1000", currency: "USD" }],
     });
-    expect(pointsToMoney("dailyPnl", { daily: [{ symbol: zn, total: "1" }] }, {})).toEqual({
+    expect(answerInMoney("dailyPnl", { daily: [{ symbol: zn, total: "1" }] }, {})).toEqual({
       daily: [{ symbol: zn, total: "1000" }],
     });
-    expect(pointsToMoney("openPositions", { positions: [{ symbol: zn, unrealized: null }] }, {})).toEqual({
+    expect(answerInMoney("openPositions", { positions: [{ symbol: zn, unrealized: null }] }, {})).toEqual({
       positions: [{ symbol: zn, unrealized: null, currency: "USD" }],
     });
   });
 
   it("counts for nothing in totals", () => {
     const positions = [position(zn), { symbol: zn }, position(zn, { realized: "awaiting data", unrealized: null })];
-    expect(pointsToMoney("totals", { totals: {}, positions }, {})).toEqual({
+    expect(answerInMoney("totals", { totals: {}, positions }, {})).toEqual({
       totals: { USD: { realized: "2000", unrealized: "3000", total: "5000" } },
     });
   });
 
   it("leaves totals without positions as they came: they cannot be converted, and must not vanish", () => {
     const answer = { totals: { points: { realized: "2", unrealized: "3", total: "5" } } };
-    expect(pointsToMoney("totals", answer, {})).toEqual(answer);
-    expect(pointsToMoney("calculatePnl", { ...answer, rejected: [] }, {})).toEqual({ ...answer, rejected: [] });
+    expect(answerInMoney("totals", answer, {})).toEqual(answer);
+    expect(answerInMoney("calculatePnl", { ...answer, rejected: [] }, {})).toEqual({ ...answer, rejected: [] });
   });
 
   it("text that is no number stays text", () => {
     const answer = { positions: [position(zn, { realized: "awaiting data", unrealized: "" })] };
-    expect(positionsOf(pointsToMoney("openPositions", answer, {}))[0]).toMatchObject({
+    expect(positionsOf(answerInMoney("openPositions", answer, {}))[0]).toMatchObject({
       realized: "awaiting data",
       unrealized: "",
     });
@@ -216,7 +216,7 @@ describe("what is not there", () => {
     fc.assert(
       fc.property(fc.constantFrom(...methods), value, asked, (method, answer, request) => {
         const before = JSON.stringify(answer);
-        expect(pointsToMoney(method, answer, request as JsonValue)).toBeDefined();
+        expect(answerInMoney(method, answer, request as JsonValue)).toBeDefined();
         // Whoever else holds the answer still has the points.
         expect(JSON.stringify(answer)).toBe(before);
       }),

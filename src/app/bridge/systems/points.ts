@@ -18,7 +18,7 @@ export const pointsRules = [
  * whose multiplier nobody knows keeps its points, and what is no answer of its method stays as it is, so that the comparison shows
  * it rather than a guess.
  */
-export const pointsToMoney: ConvertAnswer = (method, answer, request) => {
+export const answerInMoney: ConvertAnswer = (method, answer, request) => {
   if (!isRow(answer)) return answer;
   const { instruments, marks } = (isRow(request) ? request : {}) as Partial<CalculatePnlRequest>;
   const known = new Map<string, { readonly multiplier: string; readonly currency: string }>();
