@@ -19,7 +19,7 @@ export function readJsonBodies(app: App, parse: (text: string) => unknown): void
 }
 
 /** Numbers are JavaScript numbers. An empty body is an empty object, so that the message names the first missing key. */
-export function plainJson(text: string): unknown {
+export function numberJson(text: string): unknown {
   if (text === "") return {};
   // Refuses a key that stands twice in an object; JSON.parse would take the last one in silence.
   parseExact(text);

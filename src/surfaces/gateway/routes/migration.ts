@@ -1,6 +1,6 @@
 import type { FastifyRequest, onRequestHookHandler } from "fastify";
 import type { App, GatewayControl, RouteContext } from "../context.ts";
-import { plainJson, readJsonBodies } from "../json-body.ts";
+import { numberJson, readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import * as wire from "../wire/migration.ts";
@@ -11,7 +11,7 @@ const tag = "migration";
 export const migrationRoutes =
   (context: RouteContext) =>
   async (app: App): Promise<void> => {
-    readJsonBodies(app, plainJson);
+    readJsonBodies(app, numberJson);
     const plane = new Plane(context);
     addReads(app, plane);
     addMoves(app, plane);
