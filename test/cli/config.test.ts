@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { pnlBridge, withFiles } from "./run-cli.ts";
@@ -170,4 +170,26 @@ it("config changes nothing in the file", () =>
   withFiles({ "desk.yaml": desk }, async (folder) => {
     for (const command of ["validate", "show"]) await pnlBridge(["config", command, "--config", join(folder, "desk.yaml")]);
     expect(await readFile(join(folder, "desk.yaml"), "utf8")).toBe(desk);
+  }));
+
+it("a command without --config takes pnl_migration_config.yaml of the working folder, and is told where there is none", () =>
+  withFiles({ "pnl_migration_config.yaml": "migration: { phase: shadow_mode }\n" }, async (folder) => {
+    const run = (...args: readonly string[]) => pnlBridge(args, { cwd: folder });
+    expect((await run("config", "validate")).out).toBe("valid: pnl_migration_config.yaml\n");
+    expect((await run("config", "set", "migration.phase", "read_only")).code).toBe(0);
+    expect(JSON.parse((await run("config", "show", "--json")).out).file).toBe("pnl_migration_config.yaml");
+    await writeFile(join(folder, "pnl_migration_config.yaml"), "migration: 5\n");
+    for (const args of [
+      ["doctor"],
+      ["replay", "--trades", "."],
+      ["compare", "--legacy", "sqlite:none.db"],
+      ["serve"],
+      ["status"],
+    ]) {
+      const { code, out, err } = await run(...args);
+      expect([args, code !== 0, `${out}${err}`]).toEqual([args, true, expect.stringMatching("pnl_migration_config.yaml:1")]);
+    }
+    await rm(join(folder, "pnl_migration_config.yaml"));
+    expect((await run("config", "validate")).err).toMatch(/^UNREADABLE: .*pnl_migration_config\.yaml/);
+    expect((await run("config", "show")).code).toBe(0);
   }));

@@ -135,6 +135,11 @@ describe("a desk with a live process", () => {
     expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe("amy added, epoch 6\n");
     await process_.answersBy("modern");
     expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe("amy is on the whitelist already\n");
+    expect((await desk.run("whitelist", "list")).out).toBe("amy\n");
+    expect(await desk.json("denylist", "list")).toEqual({ code: 0, document: { users: [] } });
+    expect((await desk.run("audit", "list", "--limit", "1")).out).toMatch(
+      /^\d{4}-\S+Z {2}epoch 6 {2}whitelist {2}amy {2}a test\n$/,
+    );
     expect(await desk.json("whitelist", "remove", "amy", ...because)).toEqual({ code: 0, document: { changed: true, epoch: 7 } });
     await process_.answersBy("legacy");
     expect((await desk.run("whitelist", "remove", "amy", ...because)).out).toBe("amy is not on the whitelist\n");

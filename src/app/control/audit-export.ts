@@ -1,17 +1,20 @@
+import { BridgeError } from "../../base/errors.ts";
 import { jsonText } from "../../base/plain-text.ts";
 import type { AuditRow, AuditSeal } from "../../ports/control-store.ts";
 import { openFor, type StoreOptions, settingsOf } from "./session.ts";
 
 const exportRows = 500;
 
-/** Every row with its seal, a JSON line each, read while it is written. */
-export async function* exportAudit(options: StoreOptions): AsyncGenerator<string> {
+/** Every row with its seal, read while it is written. */
+async function* sealedRows(
+  options: StoreOptions,
+): AsyncGenerator<{ readonly row: AuditRow; readonly seal?: AuditSeal | undefined }> {
   const session = await openFor(options, await settingsOf(options), "looks");
   try {
     for (let after = 0; ; ) {
       const rows = await session.store.audit(after, exportRows);
       const seals = new Map((await session.store.seals(after, exportRows)).map((seal) => [seal.seq, seal]));
-      for (const row of rows) yield `${jsonText(exportedRow(row, seals.get(row.seq)))}\n`;
+      for (const row of rows) yield { row, seal: seals.get(row.seq) };
       const last = rows.at(-1);
       if (last === undefined || rows.length < exportRows) return;
       after = last.seq;
@@ -19,6 +22,25 @@ export async function* exportAudit(options: StoreOptions): AsyncGenerator<string
   } finally {
     await session.close();
   }
+}
+
+/** Every row with its seal, a JSON line each. */
+export async function* exportAudit(options: StoreOptions): AsyncGenerator<string> {
+  for await (const { row, seal } of sealedRows(options)) yield `${jsonText(exportedRow(row, seal))}\n`;
+}
+
+/** The last rows, oldest first. Throws BAD_USAGE for a limit below 1. */
+export async function listAudit({
+  limit = 20,
+  ...options
+}: StoreOptions & { readonly limit?: number }): Promise<readonly AuditRow[]> {
+  if (!(limit >= 1)) throw new BridgeError("BAD_USAGE", { what: "the limit is below 1", mend: "write --limit 20" });
+  const rows: AuditRow[] = [];
+  for await (const { row } of sealedRows(options)) {
+    rows.push(row);
+    if (rows.length > limit) rows.shift();
+  }
+  return rows;
 }
 
 const parsed = (text: string | null): unknown => (text === null ? null : JSON.parse(text));

@@ -27,6 +27,13 @@ export const signOff = (
 export const whitelist = (change: "add" | "remove", user: string, options: StoreOptions & ByOptions) =>
   withOperator(options, "changes", ({ operator }) => operator.whitelist(change, user, byOf(options)));
 
+/** The users on a list of the plan that holds. */
+export const userList = (list: "whitelist" | "denylist", options: StoreOptions): Promise<readonly string[]> =>
+  withOperator(options, "looks", async ({ operator }) => {
+    const { userWhitelist, userDenylist } = (await operator.overview()).effective.plan;
+    return [...(list === "whitelist" ? userWhitelist : userDenylist)].toSorted();
+  });
+
 export interface TrafficOptions extends StoreOptions, ByOptions {
   /** Percentages, in order. */
   readonly ramp?: readonly number[];

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
 import { sqliteFile, storeForm, storePattern } from "../../base/store-address.ts";
 import { type Config, defaultConfig, loadConfig } from "../../config/index.ts";
+import { usualFile } from "../../config/usual-file.ts";
 import { type AuditReport, auditHead, type By, type Operator } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
@@ -57,8 +58,6 @@ export interface ByOptions {
   readonly reason: string;
   readonly actor?: string;
 }
-
-const usualFile = "pnl_migration_config.yaml";
 
 /** Throws BAD_USAGE where neither is named and there is no usual file. */
 export async function settingsOf({ config: path, store }: StoreOptions): Promise<ControlSettings> {

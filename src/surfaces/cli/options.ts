@@ -1,5 +1,7 @@
 /** The options that several commands share. */
+import { existsSync } from "node:fs";
 import { Option } from "commander";
+import { usualFile } from "../../config/usual-file.ts";
 
 const methods = ["fifo", "lifo", "average"];
 const dayRules = ["chicago-17", "calendar", "file-name", "after-14", "after-16", "after-17"];
@@ -12,8 +14,12 @@ export const method = () =>
   new Option("--method <name>", "which open lot a closing trade takes").choices(methods).default("fifo");
 export const dayRule = () => new Option("--day-rule <name>", "which trading day a trade belongs to").choices(dayRules);
 export const json = () => new Option("--json", "print one JSON document");
-export const config = () => new Option("--config <file>", "the configuration file (default: the built-in one)");
-export const file = () => new Option("--config <file>", "the configuration file").makeOptionMandatory();
+/** The usual file where it stands here, else the built-in configuration. */
+export const config = () => {
+  const option = new Option("--config <file>", `the configuration file (default: ${usualFile} here, else the built-in one)`);
+  return existsSync(usualFile) ? option.default(usualFile, "it is here") : option;
+};
+export const file = () => new Option("--config <file>", "the configuration file").default(usualFile);
 export const calendar = () => new Option("--calendar <file>", "take option expiries from this calendar of the desk");
 export const out = () => new Option("--out <dir>", "also write the report there, as report.json and report.html");
 export const from = () => new Option("--from <dialect>", "the dialect of the symbols, or auto to detect it").default("auto");
@@ -21,8 +27,7 @@ export const asOf = () =>
   new Option("--as-of <day>", "by which one-digit years and bare roots are read (default: today in Chicago)");
 export const store = () =>
   new Option("--store <url>", "the control store alone, sqlite:FILE or postgres://…, where no configuration is at hand");
-export const fleetConfig = () =>
-  new Option("--config <file>", "the configuration file (default: pnl_migration_config.yaml here)");
+export const fleetConfig = () => new Option("--config <file>", `the configuration file (default: ${usualFile} here)`);
 export const reason = () => new Option("--reason <text>", "why; the audit keeps it").makeOptionMandatory();
 export const actor = () => new Option("--actor <name>", "who, for the audit (default: the user of the operating system)");
 export const dwell = () => new Option("--dwell <duration>", "how long each step of a ramp stands, such as 90s, 10m, 1h");

@@ -5,11 +5,11 @@ import { operatingSystemUser } from "../../app/control/operator.ts";
 import type { CallComparison, ControlEvent } from "../../app/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, loadConfig } from "../../config/index.ts";
+import { usualFile } from "../../config/usual-file.ts";
 import { type Gateway, Observations, startGateway } from "../gateway/index.ts";
 import { openServerLog } from "./server-log.ts";
 import type { CommandResult, Streams } from "./terminal.ts";
 
-const usualFile = "pnl_migration_config.yaml";
 /** Divergences logged in one second; further ones are counted. */
 const divergencesPerS = 10;
 
