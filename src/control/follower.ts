@@ -11,6 +11,7 @@
 import { BridgeError } from "../base/errors.ts";
 import { phasePolicies } from "../domain/migration/phase.ts";
 import { isLegacyClosed, type MigrationPlan, writesOf } from "../domain/migration/plan.ts";
+import { initialRecord } from "../domain/migration/record-columns.ts";
 import { SystemFailure } from "../domain/migration/system-failure.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlRecord, ControlStore } from "../ports/control-store.ts";
@@ -67,19 +68,7 @@ export interface FollowerOptions {
 }
 
 /** What holds where there was never a store: legacy answers and is written, modern is left alone. */
-const emptyRecord: ControlRecord = Object.freeze({
-  epoch: 0,
-  overrides: { useNewPnlSystem: null, migrationMode: null, phase: null, newSystemPercentage: null, userWhitelist: null },
-  published: null,
-  grantedPhase: "read_only",
-  grantedEpoch: 0,
-  latched: null,
-  ramp: null,
-  legacyWindow: "open",
-  cacheGeneration: 0,
-  updatedAt: "",
-  updatedBy: "",
-});
+const emptyRecord: ControlRecord = Object.freeze({ ...initialRecord, epoch: 0, grantedEpoch: 0 });
 
 const switchMs = 100;
 const drainMs = 20;

@@ -6,6 +6,7 @@
 import { BridgeError } from "../base/errors.ts";
 import { personName } from "../base/person-name.ts";
 import { isLater, type Phase, phaseAfter } from "../domain/migration/phase.ts";
+import type { Ramp } from "../domain/migration/record-columns.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
@@ -15,7 +16,6 @@ import type {
   ControlStore,
   Instance,
   Published,
-  Ramp,
   SignOff,
 } from "../ports/control-store.ts";
 import type { SwitchFile } from "../ports/local-files.ts";

@@ -1,6 +1,7 @@
 import { BridgeError } from "../base/errors.ts";
 import { phasePolicies } from "../domain/migration/phase.ts";
-import type { ControlChange, ControlRecord, Ramp } from "../ports/control-store.ts";
+import type { Ramp } from "../domain/migration/record-columns.ts";
+import type { ControlChange, ControlRecord } from "../ports/control-store.ts";
 import { refused, refuseOutOfUse, type Standing, whyOutOfUse } from "./moves.ts";
 
 export const rampDefaults = Object.freeze({ steps: [10, 25, 50, 100], dwellMs: 10 * 60_000 });

@@ -1,8 +1,9 @@
 import { phaseAfter, phasePolicies } from "../domain/migration/phase.ts";
 import type { MigrationPlan } from "../domain/migration/plan.ts";
+import type { Ramp } from "../domain/migration/record-columns.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AuditRow, ControlRecord, ControlStore, Ramp } from "../ports/control-store.ts";
+import type { AuditRow, ControlRecord, ControlStore } from "../ports/control-store.ts";
 import type { JsonValue } from "../ports/system.ts";
 import { auditHead, type Digest, sealNew } from "./audit-chain.ts";
 import { requestedPhase } from "./effective-plan.ts";

@@ -1,5 +1,6 @@
 import type { Phase } from "../domain/migration/phase.ts";
 import type { MigrationMode } from "../domain/migration/plan.ts";
+import type { Ramp } from "../domain/migration/record-columns.ts";
 import type { JsonValue } from "./system.ts";
 
 /**
@@ -49,7 +50,7 @@ export interface ControlStore {
   close(): Promise<void>;
 }
 
-/** The one row that everything is decided from. */
+/** The one row that everything is decided from; its columns are listed in `domain/migration/record-columns.ts`. */
 export interface ControlRecord {
   /** Grows by one with every change, by whomever. */
   readonly epoch: number;
@@ -89,19 +90,6 @@ export interface Published {
   readonly hash: string;
   /** The phase in it, by which the store lowers `grantedPhase`. */
   readonly phase: Phase;
-}
-
-export interface Ramp {
-  /** Percentages still to come, in order; the first of them next. */
-  readonly steps: readonly number[];
-  /** How long each is kept. */
-  readonly dwellMs: number;
-  /** ISO 8601, the store's time: when the next one is due. */
-  readonly nextAt: string;
-  /** What follows the last step: `rollback` is the kill switch, for a gradual rollback. */
-  readonly endsIn: "stay" | "rollback";
-  readonly actor: string;
-  readonly reason: string;
 }
 
 export interface ControlChange extends AuditNote {

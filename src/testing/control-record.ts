@@ -1,3 +1,4 @@
+import { initialRecord } from "../domain/migration/record-columns.ts";
 import type { ControlRecord } from "../ports/control-store.ts";
 
 /** A record in which every phase is granted and nobody has said anything. */
@@ -5,23 +6,11 @@ export const recordWith = (
   given: Partial<ControlRecord> = {},
   overrides: Partial<ControlRecord["overrides"]> = {},
 ): ControlRecord => ({
+  ...initialRecord,
   epoch: 7,
-  published: null,
   grantedPhase: "cleanup",
-  grantedEpoch: 1,
-  latched: null,
-  ramp: null,
-  legacyWindow: "open",
-  cacheGeneration: 0,
   updatedAt: "2025-08-01T14:30:00.000Z",
   updatedBy: "amy",
   ...given,
-  overrides: {
-    useNewPnlSystem: null,
-    migrationMode: null,
-    phase: null,
-    newSystemPercentage: null,
-    userWhitelist: null,
-    ...overrides,
-  },
+  overrides: { ...initialRecord.overrides, ...overrides },
 });

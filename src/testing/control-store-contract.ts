@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BridgeError } from "../base/errors.ts";
 import { phases } from "../domain/migration/phase.ts";
+import type { Ramp } from "../domain/migration/record-columns.ts";
 import type {
   AuditRow,
   AuditSeal,
@@ -21,7 +22,6 @@ import type {
   ControlStore,
   InstanceReport,
   Published,
-  Ramp,
   SignOffGiven,
 } from "../ports/control-store.ts";
 import { hostile, visible } from "./hostile-text.ts";

@@ -3,8 +3,8 @@
  * It passes their contract suite. `away` makes every handle fail, as a store that is down.
  */
 import { BridgeError } from "../base/errors.ts";
-import { isLater, type Phase, phases } from "../domain/migration/phase.ts";
-import { migrationModes } from "../domain/migration/plan.ts";
+import { isLater, type Phase } from "../domain/migration/phase.ts";
+import { changedColumns, initialRecord, isValueOf } from "../domain/migration/record-columns.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
   AuditNote,
@@ -16,7 +16,6 @@ import type {
   Instance,
   InstanceReport,
   Overrides,
-  Published,
   SignOff,
   SignOffGiven,
 } from "../ports/control-store.ts";
@@ -35,19 +34,7 @@ export class MemoryControlPlace {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.record = {
-      epoch: 1,
-      overrides: { useNewPnlSystem: null, migrationMode: null, phase: null, newSystemPercentage: null, userWhitelist: null },
-      published: null,
-      grantedPhase: "read_only",
-      grantedEpoch: 1,
-      latched: null,
-      ramp: null,
-      legacyWindow: "open",
-      cacheGeneration: 0,
-      updatedAt: this.now(),
-      updatedBy: "",
-    };
+    this.record = { ...initialRecord, updatedAt: this.now() };
   }
 
   open(): ControlStore {
@@ -78,13 +65,8 @@ export class MemoryControlPlace {
 
   /** What an operator's statement does: columns of `config` by name. Refused where a CHECK of the real stores would refuse it. */
   sql(set: Partial<Overrides> & { readonly latched?: string | null }): void {
-    const { migrationMode = null, phase = null, newSystemPercentage: percentage = null } = set;
-    const isRight =
-      (migrationMode === null || migrationModes.includes(migrationMode)) &&
-      (phase === null || phases.includes(phase)) &&
-      (percentage === null ||
-        (percentage >= 0 && percentage <= 100 && Math.abs(percentage * 1e3 - Math.round(percentage * 1e3)) < 1e-6));
-    if (!isRight) throw new Error("CHECK constraint failed: config");
+    if (!changedColumns(set).every((column) => isValueOf(column, column.value)))
+      throw new Error("CHECK constraint failed: config");
     const before = this.record;
     const { latched = before.latched, ...overrides } = set;
     const after = { ...before, overrides: { ...before.overrides, ...overrides }, latched };
@@ -162,16 +144,15 @@ class MemoryControlStore implements ControlStore {
     const place = this.#open();
     const { record } = place;
     if (expectedEpoch !== undefined && expectedEpoch !== record.epoch) return null;
-    const { published, grantedPhase, latched, ramp, legacyWindow, voidCache, ...overrides } = set;
+    const { voidCache, ...values } = set;
+    const setting = Object.entries(values).filter(([, value]) => value !== undefined);
+    const own = Object.fromEntries(setting.filter(([name]) => name in record));
+    const overrides = Object.fromEntries(setting.filter(([name]) => name in record.overrides));
     place.write(
       {
         ...record,
+        ...own,
         overrides: { ...record.overrides, ...overrides },
-        ...(published === undefined ? {} : { published: publishedOf(published) }),
-        ...(grantedPhase === undefined ? {} : { grantedPhase }),
-        ...(latched === undefined ? {} : { latched }),
-        ...(ramp === undefined ? {} : { ramp }),
-        ...(legacyWindow === undefined ? {} : { legacyWindow }),
         ...(voidCache ? { cacheGeneration: record.cacheGeneration + 1 } : {}),
       },
       note,
@@ -240,5 +221,3 @@ class MemoryControlStore implements ControlStore {
     return this.#place;
   }
 }
-
-const publishedOf = ({ text, hash, phase }: Published): Published => ({ text, hash, phase });

@@ -6,8 +6,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { phases } from "../../domain/migration/phase.ts";
-import { migrationModes } from "../../domain/migration/plan.ts";
+import { isRecord } from "../../domain/migration/record-columns.ts";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
 import type { PlanSnapshot, PlanSnapshots } from "../../ports/local-files.ts";
 
@@ -94,52 +93,19 @@ function readSnapshot(bytes: Buffer): PlanSnapshot {
   return snapshot;
 }
 
-type Check = (value: unknown) => boolean;
-const orNull =
-  (check: Check): Check =>
-  (value) =>
-    value === null || check(value);
-const isText: Check = (value) => typeof value === "string";
-const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isOneOf =
-  (known: readonly string[]): Check =>
-  (value) =>
-    known.includes(value as string);
-const isListOf =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.every(check);
-const isObject =
-  (parts: Readonly<Record<string, Check>>): Check =>
-  (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    Object.entries(parts).every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
-const isPercentage: Check = (value) => typeof value === "number" && value >= 0 && value <= 100;
+function isSnapshot(value: Readonly<Record<string, unknown>>): boolean {
+  const { savedAt, auditHead, record } = value;
+  return typeof savedAt === "string" && isHead(auditHead) && isRecord(record);
+}
 
-const isSnapshot = isObject({
-  savedAt: isText,
-  auditHead: isObject({ seq: isCount, hash: isText }),
-  record: isObject({
-    epoch: isCount,
-    overrides: isObject({
-      useNewPnlSystem: orNull((value) => typeof value === "boolean"),
-      migrationMode: orNull(isOneOf(migrationModes)),
-      phase: orNull(isOneOf(phases)),
-      newSystemPercentage: orNull(isPercentage),
-      userWhitelist: orNull(isListOf(isText)),
-    }),
-    published: orNull(isObject({ text: isText, hash: isText, phase: isOneOf(phases) })),
-    grantedPhase: isOneOf(phases),
-    grantedEpoch: isCount,
-    latched: orNull(isText),
-    ramp: orNull(isObject({ steps: isListOf(isPercentage), dwellMs: isCount })),
-    legacyWindow: isOneOf(["open", "closed"]),
-    cacheGeneration: isCount,
-    updatedAt: isText,
-    updatedBy: isText,
-  }),
-}) as (value: unknown) => value is PlanSnapshot;
+const isHead = (head: unknown): boolean =>
+  typeof head === "object" &&
+  head !== null &&
+  "seq" in head &&
+  Number.isSafeInteger(head.seq) &&
+  Number(head.seq) >= 0 &&
+  "hash" in head &&
+  typeof head.hash === "string";
 
 const isNewer = (snapshot: PlanSnapshot, than: PlanSnapshot): boolean =>
   snapshot.record.epoch > than.record.epoch ||

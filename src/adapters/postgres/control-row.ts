@@ -1,73 +1,52 @@
 import { storable, storableJson } from "../../base/storable-text.ts";
-import type {
-  AuditNote,
-  AuditRow,
-  ControlChange,
-  ControlRecord,
-  Instance,
-  Published,
-  SignOff,
-} from "../../ports/control-store.ts";
+import { changedColumns, recordColumns, recordFrom } from "../../domain/migration/record-columns.ts";
+import type { AuditNote, AuditRow, ControlChange, ControlRecord, Instance, SignOff } from "../../ports/control-store.ts";
 import type { Row } from "./database.ts";
 
 /** ISO 8601 of a column. */
 export const isoOf = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** Columns of `config` and of what is published, for SELECT and for RETURNING; `schema` is quoted. */
-export const recordColumns = (schema: string): string => {
-  const published = (column: string): string => `(SELECT ${column} FROM ${schema}.published WHERE hash = published_hash)`;
-  return `use_new_pnl_system, migration_mode, phase, new_system_percentage, user_whitelist, granted_phase, granted_epoch, latched, ramp,
-    legacy_window, cache_generation, published_hash, epoch, ${isoOf("updated_at")} AS updated_at, updated_by,
-    ${published("text")} AS published_text, ${published("phase")} AS published_phase`;
-};
+export function selectedColumns(schema: string): string {
+  const own = recordColumns.map(({ column }) => (column === "updated_at" ? `${isoOf(column)} AS ${column}` : column));
+  const published = ["text", "phase"].map(
+    (column) => `(SELECT ${column} FROM ${schema}.published WHERE hash = published_hash) AS published_${column}`,
+  );
+  return [...own, ...published].join(", ");
+}
 
-/** What the tables say is what their checks let in. */
-export const recordOf = (row: Row): ControlRecord => ({
-  epoch: Number(row.epoch),
-  overrides: {
-    useNewPnlSystem: row.use_new_pnl_system == null ? null : row.use_new_pnl_system === "t",
-    migrationMode: row.migration_mode as ControlRecord["overrides"]["migrationMode"],
-    phase: row.phase as ControlRecord["overrides"]["phase"],
-    newSystemPercentage: row.new_system_percentage == null ? null : Number(row.new_system_percentage),
-    userWhitelist: parsed(row.user_whitelist),
-  },
-  published:
-    row.published_hash == null
-      ? null
-      : {
-          text: row.published_text as string,
-          hash: row.published_hash,
-          phase: row.published_phase as Published["phase"],
-        },
-  grantedPhase: row.granted_phase as ControlRecord["grantedPhase"],
-  grantedEpoch: Number(row.granted_epoch),
-  latched: row.latched ?? null,
-  ramp: parsed(row.ramp),
-  legacyWindow: row.legacy_window as ControlRecord["legacyWindow"],
-  cacheGeneration: Number(row.cache_generation),
-  updatedAt: row.updated_at as string,
-  updatedBy: row.updated_by as string,
-});
+/** The checks of the tables let nothing else in. */
+export const recordOf = (row: Row): ControlRecord =>
+  recordFrom(({ column, kind }) => {
+    const text = row[column] ?? null;
+    if (text === null) return null;
+    switch (kind.type) {
+      case "flag":
+        return text === "t";
+      case "count":
+      case "percentage":
+        return Number(text);
+      case "users":
+      case "ramp":
+        return JSON.parse(text);
+      default:
+        return text;
+    }
+  });
 
 /** What a change sets, column by column. */
-export function assignmentsOf({ set }: ControlChange): { readonly sql: string; readonly values: readonly unknown[] } {
-  const columns: readonly (readonly [column: string, value: unknown])[] = [
-    ["use_new_pnl_system", set.useNewPnlSystem],
-    ["migration_mode", set.migrationMode],
-    ["phase", set.phase],
-    ["new_system_percentage", set.newSystemPercentage],
-    ["user_whitelist", jsonOf(set.userWhitelist)],
-    ["granted_phase", set.grantedPhase],
-    ["latched", typeof set.latched === "string" ? storable(set.latched) : set.latched],
-    ["ramp", jsonOf(set.ramp)],
-    ["legacy_window", set.legacyWindow],
-    ["published_hash", set.published && storable(set.published.hash)],
-  ];
-  const named = columns.filter(([, value]) => value !== undefined);
-  const assignments = named.map(([column], index) => `${column} = $${index + 1}`);
+export function assignmentsOf({ set: { voidCache, ...set } }: ControlChange): {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+} {
+  const changed = changedColumns(set);
+  const assignments = changed.map(({ column }, index) => `${column} = $${index + 1}`);
   // There must be one; the trigger does not go by it.
-  const cache = set.voidCache === true ? "cache_generation = cache_generation + 1" : "epoch = epoch";
-  return { sql: [...assignments, cache].join(", "), values: named.map(([, value]) => value) };
+  const cache = voidCache === true ? "cache_generation = cache_generation + 1" : "epoch = epoch";
+  const values = changed.map(({ value }) =>
+    typeof value === "string" ? storable(value) : typeof value === "object" && value !== null ? storableJson(value) : value,
+  );
+  return { sql: [...assignments, cache].join(", "), values };
 }
 
 /** What the triggers are told; evidence as a text in it, so that it stays as it is written. */
@@ -110,8 +89,3 @@ export const instanceOf = (row: Row): Instance => ({
   ageMs: Number(row.age_ms),
   beats: Number(row.beats),
 });
-
-const jsonOf = (value: object | null | undefined): string | null | undefined =>
-  value === null || value === undefined ? value : storableJson(value);
-
-const parsed = <T>(json: string | null | undefined): T | null => (json == null ? null : JSON.parse(json));

@@ -27,8 +27,8 @@ import {
   instanceColumns,
   instanceOf,
   noteJson,
-  recordColumns,
   recordOf,
+  selectedColumns,
   signOffColumns,
   signOffOf,
 } from "./control-row.ts";
@@ -101,7 +101,7 @@ class PostgresControlStore implements ControlStore {
 
   read(): Promise<ControlRecord> {
     return this.#database.run(async (call) => {
-      const [row] = await call.read(`SELECT ${recordColumns(this.#in)} FROM ${this.#in}.config`, []);
+      const [row] = await call.read(`SELECT ${selectedColumns(this.#in)} FROM ${this.#in}.config`, []);
       return recordOf(row ?? this.#noRow());
     });
   }
@@ -260,7 +260,7 @@ class PostgresControlStore implements ControlStore {
       );
     await client.query("SELECT set_config($1, $2, true)", [changeSetting, noteJson(change)]);
     const { sql, values } = assignmentsOf(change);
-    const { rows } = await client.query<Row>(`UPDATE ${this.#in}.config SET ${sql} RETURNING ${recordColumns(this.#in)}`, [
+    const { rows } = await client.query<Row>(`UPDATE ${this.#in}.config SET ${sql} RETURNING ${selectedColumns(this.#in)}`, [
       ...values,
     ]);
     return recordOf(rows[0] ?? this.#noRow());

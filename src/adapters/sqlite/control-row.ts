@@ -1,4 +1,5 @@
 import { storable, storableJson } from "../../base/storable-text.ts";
+import { type ColumnKind, changedColumns, recordFrom } from "../../domain/migration/record-columns.ts";
 import type {
   AuditNote,
   AuditRow,
@@ -7,58 +8,26 @@ import type {
   ControlRecord,
   Instance,
   InstanceReport,
-  Published,
   SignOff,
   SignOffGiven,
 } from "../../ports/control-store.ts";
 
-/** The record as it is selected. */
-export interface RecordRow {
-  readonly use_new_pnl_system: 0 | 1 | null;
-  readonly migration_mode: ControlRecord["overrides"]["migrationMode"];
-  readonly phase: ControlRecord["overrides"]["phase"];
-  readonly new_system_percentage: number | null;
-  readonly user_whitelist: string | null;
-  readonly granted_phase: ControlRecord["grantedPhase"];
-  readonly granted_epoch: number;
-  readonly latched: string | null;
-  readonly ramp: string | null;
-  readonly legacy_window: ControlRecord["legacyWindow"];
-  readonly cache_generation: number;
-  readonly epoch: number;
-  readonly updated_at: string;
-  readonly updated_by: string;
-  readonly published_hash: string | null;
-  readonly published_text: string;
-  readonly published_phase: Published["phase"];
-}
+type Value = string | number | null;
+
+/** The record as it is selected, by column. */
+export type RecordRow = Readonly<Record<string, Value>>;
 
 /** Written in one statement, so that it is one reading. */
 export const selectRecord = `SELECT config.*, published.text AS published_text, published.phase AS published_phase
   FROM config LEFT JOIN published ON published.hash = config.published_hash`;
 
-export const recordOf = (row: RecordRow): ControlRecord => ({
-  epoch: row.epoch,
-  overrides: {
-    useNewPnlSystem: row.use_new_pnl_system === null ? null : row.use_new_pnl_system === 1,
-    migrationMode: row.migration_mode,
-    phase: row.phase,
-    newSystemPercentage: row.new_system_percentage,
-    userWhitelist: parsed(row.user_whitelist),
-  },
-  published:
-    row.published_hash === null ? null : { text: row.published_text, hash: row.published_hash, phase: row.published_phase },
-  grantedPhase: row.granted_phase,
-  grantedEpoch: row.granted_epoch,
-  latched: row.latched,
-  ramp: parsed(row.ramp),
-  legacyWindow: row.legacy_window,
-  cacheGeneration: row.cache_generation,
-  updatedAt: row.updated_at,
-  updatedBy: row.updated_by,
-});
-
-type Value = string | number | null;
+export const recordOf = (row: RecordRow): ControlRecord =>
+  recordFrom(({ column, kind }) => {
+    const value = row[column] ?? null;
+    if (value === null) return null;
+    if (kind.type === "flag") return value === 1;
+    return kind.type === "users" || kind.type === "ramp" ? JSON.parse(String(value)) : value;
+  });
 
 /** A change as it crosses to the thread. */
 export interface ChangeRow {
@@ -70,27 +39,23 @@ export interface ChangeRow {
 }
 
 export function changeRowOf({ set, expectedEpoch, ...note }: ControlChange): ChangeRow {
-  const { published, useNewPnlSystem, newSystemPercentage, userWhitelist, latched, ramp } = set;
-  const columns: Readonly<Record<string, Value | undefined>> = {
-    use_new_pnl_system: useNewPnlSystem === undefined || useNewPnlSystem === null ? useNewPnlSystem : Number(useNewPnlSystem),
-    migration_mode: set.migrationMode,
-    phase: set.phase,
-    // Bound as a number it would become NULL: no override.
-    new_system_percentage: Number.isNaN(newSystemPercentage) ? "NaN" : newSystemPercentage,
-    user_whitelist: jsonOf(userWhitelist),
-    granted_phase: set.grantedPhase,
-    latched: typeof latched === "string" ? storable(latched) : latched,
-    ramp: jsonOf(ramp),
-    legacy_window: set.legacyWindow,
-    published_hash: published && storable(published.hash),
-    change: noteJson(note),
-  };
+  const { voidCache, ...values } = set;
+  const columns = changedColumns(values).map(({ column, kind, value }): [string, Value] => [column, boundValue(kind, value)]);
+  const { published } = values;
   return {
-    columns: Object.fromEntries(Object.entries(columns).filter((entry): entry is [string, Value] => entry[1] !== undefined)),
-    voidsCache: set.voidCache === true,
+    columns: Object.fromEntries([...columns, ["change", noteJson(note)]]),
+    voidsCache: voidCache === true,
     published: published && [storable(published.hash), storable(published.text), published.phase, storable(note.actor)],
     expectedEpoch,
   };
+}
+
+/** A number that is none is bound as a text, which the checks refuse: as a number it would become NULL, which means no override. */
+function boundValue(kind: ColumnKind, value: unknown): Value {
+  if (value === null) return null;
+  if (kind.type === "flag") return Number(value);
+  if (kind.type === "users" || kind.type === "ramp") return storableJson(value);
+  return typeof value === "number" && !Number.isNaN(value) ? value : storable(String(value));
 }
 
 /** What the trigger reads; evidence is a text in it, which SQLite takes out as it is. */
@@ -137,8 +102,3 @@ export const beatRowOf = ({ id, name, seenEpoch, drainedEpoch, report }: Instanc
 
 export type InstanceRow = Omit<Instance, "report"> & { readonly report: string };
 export const instanceOf = (row: InstanceRow): Instance => ({ ...row, report: JSON.parse(row.report) });
-
-const jsonOf = (value: object | null | undefined): string | null | undefined =>
-  value === null || value === undefined ? value : storableJson(value);
-
-const parsed = <T>(json: string | null): T | null => (json === null ? null : JSON.parse(json));
