@@ -184,6 +184,12 @@ describe("a broken system is told, check by check", () => {
     }
   });
 
+  it("that counts in points and answers totals without positions, which cannot become money", async () => {
+    const source = good('totals: () => ({ totals: { USD: { realized: "18.909375" } } }),');
+    const told = failedOf(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": source }));
+    expect(told.methods).toContain("totals answers P&L in points in totals that cannot become money");
+  });
+
   it("that lacks methods: the one that is asked fails, the others are named", async () => {
     const found = await findings(desk(), { "desk.mjs": "export default { totals: () => ({ totals: {} }) };" });
     expect(found[0]).toMatchObject({ ok: false, detail: "./desk.mjs.calculatePnl: there is no such method" });

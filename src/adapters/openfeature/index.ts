@@ -8,6 +8,7 @@
  * Only types are taken from the SDK: this works with any version of it that has this interface.
  */
 import type { EvaluationContext, JsonValue, Provider, ResolutionDetails, ResolutionReason } from "@openfeature/server-sdk";
+import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { type CallKey, type RouteReason, routeOf, routeReasons } from "../../domain/migration/route.ts";
 
@@ -24,11 +25,11 @@ export class PnlBridgeProvider implements Provider {
   }
 
   async resolveBooleanEvaluation(flag: string, given: boolean, context: EvaluationContext): Promise<ResolutionDetails<boolean>> {
-    return this.#resolve(flag, "use_new_pnl_system", given, context, (answer) => answer === "modern");
+    return flag === "use_new_pnl_system" ? this.#resolve(context, (answer) => answer === "modern") : this.#notHere(flag, given);
   }
 
   async resolveStringEvaluation(flag: string, given: string, context: EvaluationContext): Promise<ResolutionDetails<string>> {
-    return this.#resolve(flag, "pnl_route", given, context, (answer) => answer);
+    return flag === "pnl_route" ? this.#resolve(context, (answer) => answer) : this.#notHere(flag, given);
   }
 
   async resolveNumberEvaluation(flag: string, given: number): Promise<ResolutionDetails<number>> {
@@ -39,15 +40,11 @@ export class PnlBridgeProvider implements Provider {
     return this.#notHere(flag, given);
   }
 
-  #resolve<T>(
-    flag: string,
-    known: string,
-    given: T,
-    context: EvaluationContext,
-    inForm: (answer: "legacy" | "modern") => T,
-  ): ResolutionDetails<T> {
-    if (flag !== known) return this.#notHere(flag, given);
+  #resolve<T>(context: EvaluationContext, inForm: (answer: Side) => T): ResolutionDetails<T> {
     const plan = this.#plan();
+    // The SDK hands out its default value and says nothing where a provider fails in a way that it does not know.
+    if (plan?.phase === undefined)
+      throw new TypeError("the function given to PnlBridgeProvider returns no plan: give bridge.plan");
     const { answer, because } = routeOf(plan, keyOf(context), 1);
     return {
       value: inForm(answer),
@@ -69,14 +66,14 @@ export class PnlBridgeProvider implements Provider {
   }
 }
 
-/** The user is the targeting key, or `user`; the book is `book`. */
+/** The user is the targeting key, or `user`; the book is `book`. A number is its text, as in the header of a request. */
 function keyOf(context: EvaluationContext): CallKey {
-  const user = context.targetingKey ?? context.user;
-  return {
-    ...(typeof user === "string" ? { user } : {}),
-    ...(typeof context.book === "string" ? { book: context.book } : {}),
-  };
+  const [user, book] = [textOf(context.targetingKey ?? context.user), textOf(context.book)];
+  return { ...(user !== undefined && { user }), ...(book !== undefined && { book }) };
 }
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : typeof value === "number" || typeof value === "bigint" ? String(value) : undefined;
 
 const reasonOf: Readonly<Record<RouteReason, ResolutionReason>> = {
   KILL_SWITCH: "DISABLED",

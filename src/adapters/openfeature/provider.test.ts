@@ -37,6 +37,21 @@ describe("the OpenFeature provider", () => {
     });
   });
 
+  it("takes a number for the text that it is written with", async () => {
+    plan = planOf({ ...plan, useNewPnlSystem: true, newSystemPercentage: 37 });
+    for (let book = 0; book < 200; book++) {
+      const [asNumber, asText] = await Promise.all(
+        [book, String(book)].map((unit) => client.getStringDetails("pnl_route", "legacy", { book: unit })),
+      );
+      expect(asNumber).toMatchObject({ value: asText?.value, reason: "SPLIT" });
+    }
+  });
+
+  it("fails loudly where there is no plan", async () => {
+    const lost = new PnlBridgeProvider(() => undefined as never);
+    await expect(lost.resolveStringEvaluation("pnl_route", "legacy", {})).rejects.toThrow("give bridge.plan");
+  });
+
   it("hands back what it was given for what it does not know", async () => {
     expect(await client.getBooleanDetails("other", true)).toMatchObject({ value: true, errorCode: "FLAG_NOT_FOUND" });
     expect(await client.getNumberDetails("pnl_route", 7)).toMatchObject({ value: 7, errorCode: "TYPE_MISMATCH" });

@@ -15,7 +15,7 @@ import {
 import { type Config, changedKeys, isFleetWide, loadConfig, type SystemConfig, watchConfigFile } from "../../config/index.ts";
 import type { ServedMismatch } from "../../control/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import { planOf } from "../../domain/migration/plan.ts";
+import { type MigrationPlan, planOf } from "../../domain/migration/plan.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { HostLoad } from "../../ports/host-load.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
@@ -52,6 +52,8 @@ export interface ConfigChange {
 
 /** Both systems of a configuration, bridged. */
 export interface PnlBridge {
+  /** The plan that calls which begin now are under. */
+  readonly plan: MigrationPlan;
   readonly service: PnLServiceBridge;
   /** Where comparisons are kept; undefined where no control store is configured. */
   readonly evidence: EvidenceStore | undefined;
@@ -119,6 +121,9 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     const stopWatching =
       typeof given === "string" ? watchFile(given, { config, service, control, tell: options.onConfigChange }) : undefined;
     return {
+      get plan() {
+        return service.plan;
+      },
       service,
       evidence,
       control,

@@ -25,6 +25,8 @@ const roundTrip = {
   instruments: { [symbol]: { multiplier: "1000", currency: "USD" } },
 } as const satisfies JsonValue;
 
+const pinned = { method: roundTrip.method, asOf: roundTrip.asOf } as const satisfies JsonValue;
+
 const unhurriedMs = 10_000;
 
 /** The same checks that the built-in systems and the adapters pass in our own tests. */
@@ -82,7 +84,15 @@ export const systemChecks: readonly SystemCheck[] = [
   },
   {
     name: "methods",
-    run: async ({ methods }) => {
+    run: async (system, convert, deadlineMs = unhurriedMs) => {
+      const { methods } = system;
+      for (const method of ["openPositions", "dailyPnl", "totals"] as const) {
+        if (methods !== undefined && !methods.has(method)) continue;
+        // A system without ledgers, or without the method, has nothing to show here.
+        const answer = await system.invoke(method, pinned, { deadlineMs }).catch(() => undefined);
+        // Throws for P&L in points that cannot become money.
+        if (answer !== undefined) convert(method, answer, pinned);
+      }
       if (methods === undefined) return "it does not say which methods it has; each call finds out";
       const missing = pnlMethods.filter((name) => !methods.has(name));
       return missing.length === 0

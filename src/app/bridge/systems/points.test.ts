@@ -187,10 +187,34 @@ describe("what is not there", () => {
     });
   });
 
-  it("leaves totals without positions as they came: they cannot be converted, and must not vanish", () => {
-    const answer = { totals: { points: { realized: "2", unrealized: "3", total: "5" } } };
-    expect(answerInMoney("totals", answer, {})).toEqual(answer);
-    expect(answerInMoney("calculatePnl", { ...answer, rejected: [] }, {})).toEqual({ ...answer, rejected: [] });
+  it.each<PnlMethod>(["totals", "calculatePnl", "openPositions"])(
+    "totals of %s without positions are refused as GARBLED, with the reason",
+    (method) => {
+      for (const totals of [{ USD: { realized: "18.909375" } }, { points: { realized: "2", unrealized: "3", total: "5" } }])
+        expect(() => answerInMoney(method, { totals, rejected: [] }, {})).toThrow(
+          expect.objectContaining({
+            failure: "GARBLED",
+            message: expect.stringContaining("points in totals that cannot become money"),
+          }),
+        );
+    },
+  );
+
+  it.each<[PnlMethod, JsonValue]>([
+    ["openPositions", [position(zn)]],
+    ["openPositions", { [zn]: position(zn) }],
+    ["positionDetail", position(zn)],
+    ["dailyPnl", { rows: [{ symbol: zn, total: "1" }] }],
+    ["dailyPnl", { daily: { "2025-07-24": { realized: 5 } } }],
+    ["totals", { totals: { USD: { realized: "1" } }, positions: { [zn]: position(zn) } }],
+    ["calculatePnl", { positions: [], summary: { pnl: "3" } }],
+  ])("P&L of %s in a shape that is not known is refused, and not handed on as money: %j", (method, answer) => {
+    expect(() => answerInMoney(method, answer, {})).toThrow(expect.objectContaining({ failure: "GARBLED" }));
+  });
+
+  it("totals of nothing, and of zeros, pass", () => {
+    for (const totals of [{}, { USD: { realized: "0", unrealized: 0 } }, { unmarked: ["ZN"] }])
+      expect(answerInMoney("totals", { totals }, {})).toEqual({ totals });
   });
 
   it("text that is no number stays text", () => {
@@ -201,7 +225,7 @@ describe("what is not there", () => {
     });
   });
 
-  it("property: whatever a system answers and was asked, it is handed on for the comparison and never thrown at", () => {
+  it("property: whatever a system answers and was asked, it is handed on for the comparison, or refused as GARBLED", () => {
     const word = fc.constantFrom("positions", "position", "daily", "totals", "matches", "symbol", "realized", "quantity", "x");
     const value = fc.letrec((tie) => ({
       any: fc.oneof(
@@ -216,7 +240,11 @@ describe("what is not there", () => {
     fc.assert(
       fc.property(fc.constantFrom(...methods), value, asked, (method, answer, request) => {
         const before = JSON.stringify(answer);
-        expect(answerInMoney(method, answer, request as JsonValue)).toBeDefined();
+        try {
+          expect(answerInMoney(method, answer, request as JsonValue)).toBeDefined();
+        } catch (failure) {
+          expect(failure).toMatchObject({ failure: "GARBLED" });
+        }
         // Whoever else holds the answer still has the points.
         expect(JSON.stringify(answer)).toBe(before);
       }),
@@ -226,6 +254,6 @@ describe("what is not there", () => {
 });
 
 it("the rules say what is done", () => {
-  expect(pointsRules).toHaveLength(4);
+  expect(pointsRules).toHaveLength(5);
   expect(pointsRules[0]).toContain("multiplier");
 });

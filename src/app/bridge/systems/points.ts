@@ -1,6 +1,7 @@
 import { type Fraction, formatFraction, isZero, multiply, parseFraction } from "../../../base/fraction.ts";
 import type { ConvertAnswer } from "../../../bridges/service/index.ts";
-import type { CalculatePnlRequest } from "../../../ports/pnl-service.ts";
+import { SystemFailure } from "../../../domain/migration/system-failure.ts";
+import type { CalculatePnlRequest, PnlMethod } from "../../../ports/pnl-service.ts";
 import type { JsonValue } from "../../../ports/system.ts";
 import { describeSymbol } from "../../symbols/symbols.ts";
 import { totalsOf } from "./modern-service.ts";
@@ -10,16 +11,18 @@ export const pointsRules = [
   "realized, unrealized, total: points × multiplier",
   "averagePrice: 0 of a flat position is none",
   "unrealized: 0 of an open position without a mark in the request is none",
-  "totals: added up from positions, by currency",
+  "totals: added up from the positions beside them, by currency",
+  "P&L that cannot be converted, as totals without positions: the answer is refused (GARBLED)",
 ] as const;
 
 /**
  * For a system that answers P&L in points, as the legacy desk does: makes money of it, once, where the answer comes in. A symbol
- * whose multiplier nobody knows keeps its points, and what is no answer of its method stays as it is, so that the comparison shows
- * it rather than a guess.
+ * whose multiplier nobody knows keeps its points, so that the comparison shows it rather than a guess. Throws GARBLED for P&L that
+ * stands where it cannot be converted.
  */
 export const answerInMoney: ConvertAnswer = (method, answer, request) => {
-  if (!isRow(answer)) return answer;
+  if (method === "tradeHistory") return answer;
+  if (!isRow(answer)) return refusingPoints(method, answer);
   const { instruments, marks } = (isRow(request) ? request : {}) as Partial<CalculatePnlRequest>;
   const known = new Map<string, { readonly multiplier: string; readonly currency: string }>();
   const facts = (symbol: string) => {
@@ -33,9 +36,11 @@ export const answerInMoney: ConvertAnswer = (method, answer, request) => {
     isRow(value) ? withoutFillers({ currency: facts(textOf(value.symbol)).currency, ...moneyRow(value, facts) }, marked) : value;
   const positions = listOf(answer.positions)?.map(position);
   const matches = listOf(answer.matches)?.map(money);
+  const converted = convertedParts(method, answer);
+  for (const [name, part] of Object.entries(answer)) if (!converted.includes(name)) refusingPoints(method, part, name);
   switch (method) {
     case "calculatePnl":
-      if (positions === undefined) return answer;
+      if (positions === undefined) return { ...answer, ...(matches && { matches }) };
       return { ...answer, ...(matches && { matches }), positions, totals: totalsOf(forTotals(positions)) as JsonValue };
     case "openPositions":
       return positions === undefined ? answer : { ...answer, positions };
@@ -49,6 +54,44 @@ export const answerInMoney: ConvertAnswer = (method, answer, request) => {
       return answer;
   }
 };
+
+/** The parts of an answer that can become money: rows that name their symbols, and totals of positions beside them. */
+function convertedParts(method: PnlMethod, { positions, matches, daily, position }: Row): readonly string[] {
+  const lists = { positions, matches, daily };
+  const rows = (["positions", "matches", "daily"] as const).filter((name) => listOf(lists[name])?.every(isRow));
+  const of = (...names: readonly string[]): readonly string[] => names.filter((name) => rows.some((row) => row === name));
+  switch (method) {
+    case "calculatePnl":
+      return [...of("positions", "matches"), ...(rows.includes("positions") ? ["totals"] : [])];
+    case "totals":
+      return rows.includes("positions") ? ["positions", "totals"] : [];
+    case "openPositions":
+      return of("positions");
+    case "dailyPnl":
+      return of("daily");
+    default:
+      return isRow(position) ? ["position"] : [];
+  }
+}
+
+/** Hands on what holds no P&L. Points that nobody can convert must not pass for money. */
+function refusingPoints(method: PnlMethod, part: JsonValue, name = ""): JsonValue {
+  if (!holdsPoints(part, name)) return part;
+  throw new SystemFailure(
+    "GARBLED",
+    `${method} answers P&L in points ${name === "" ? "" : `in ${name} `}that cannot become money: answer rows that name their symbols, with ` +
+      "totals beside their positions; or answer money, and leave pnl_in out",
+    { code: "POINTS_NOT_CONVERTED" },
+  );
+}
+
+/** Whether there is a P&L figure in it. 0 is the same in points and in money. */
+function holdsPoints(value: JsonValue, name: string): boolean {
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value).some(([key, inside]) => holdsPoints(inside as JsonValue, Array.isArray(value) ? name : key));
+  const figure = inPoints.includes(name) ? numberOf(value) : undefined;
+  return figure !== undefined && !isZero(figure);
+}
 
 type Row = Readonly<Record<string, JsonValue>>;
 /** `pnl` is that of a match, which is in no comparison. */
