@@ -94,6 +94,7 @@ systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, m
     monitoring: { logAllCalculations: false, performanceTracking: false, alertUrl: "https://hooks.example/services/T0" },
     approvals: { twoPerson: ["primary_switch", "cleanup"] },
     triggers: {
+      ...defaultConfig.triggers,
       errorRate: 0.25,
       errorCallsMin: 100,
       windowS: 60,

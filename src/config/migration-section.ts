@@ -1,6 +1,6 @@
 /**
  * The section `migration:` as the whole fleet goes by it: published in the control store as one text, which is the same for files
- * that mean the same. JSON with sorted keys and nothing left out.
+ * that mean the same. JSON with sorted keys, which leaves out only what has no value.
  */
 import { BridgeError } from "../base/errors.ts";
 import type { TriggerLimits } from "../control/index.ts";
@@ -82,9 +82,10 @@ const refusal = (what: string, cause?: unknown): BridgeError =>
     cause,
   });
 
-/** With the keys of every object in order. */
+/** With the keys of every object in order, and without keys that have no value: a key that is off by default changes no text. */
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const said = Object.entries(value).filter(([, inner]) => inner !== null);
+  const entries = said.toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
 }

@@ -31,6 +31,20 @@ describe("triggers", () => {
     ).toBe(`-${"error_rate".repeat(10)}----`);
   });
 
+  it("fallback_rate counts calls that legacy answered instead of modern, and is off by default", () => {
+    const seconds = [{}, { modernAsked: 20, modernFellBack: 4 }];
+    expect(fired(seconds)).toEqual([undefined, undefined]);
+    expect(fired(seconds, "dual_write", { fallbackRate: 0.2 })).toEqual([undefined, "fallback_rate"]);
+    expect(fired(seconds, "dual_write", { fallbackRate: 0.21 })).toEqual([undefined, undefined]);
+    // Too few calls, and then calls of before the window.
+    expect(fired([{}, { modernAsked: 19, modernFellBack: 19 }], "dual_write", { fallbackRate: 0.2 })).toEqual([
+      undefined,
+      undefined,
+    ]);
+    const late = [...seconds, ...Array.from({ length: 11 }, () => seconds[1] ?? {})];
+    expect(fired(late, "dual_write", { fallbackRate: 0.2 }).at(-1)).toBeUndefined();
+  });
+
   it("a process that begins with old failures has none of its own", () => {
     expect(
       fired([

@@ -107,6 +107,24 @@ export const triggers = [
     },
   }),
   trigger({
+    name: "fallback_rate",
+    keys: [
+      {
+        key: "fallback_rate",
+        kind: share,
+        default: null,
+        meaning: "Modern is taken out of use when legacy answers this share of its calls instead; off without a value",
+      },
+    ],
+    judge({ fallbackRate, errorCallsMin, windowS }, { since, now }) {
+      const asked = now.modernAsked - since.modernAsked;
+      const fellBack = now.modernFellBack - since.modernFellBack;
+      if (fallbackRate === null || asked < errorCallsMin || fellBack < fallbackRate * asked) return undefined;
+      const why = `legacy answered ${fellBack} of modern's ${asked} calls instead within ${windowS} s`;
+      return { why, evidence: { asked, fellBack, limit: fallbackRate } };
+    },
+  }),
+  trigger({
     name: "served_mismatch",
     keys: [
       {
