@@ -60,8 +60,8 @@ export function parseFraction(text: string, longest = digitsMax): Fraction | und
 export const parseFigure = (text: string): Fraction | undefined => parseFraction(text, figureDigitsMax);
 
 /** The longest denominator that is printed as `p/q`; a longer one is rounded to `roundedPlaces`, and said to be. */
-export const denominatorDigitsMax = 64;
-export const roundedPlaces = 18;
+const denominatorDigitsMax = 64;
+const roundedPlaces = 18;
 
 /**
  * Exact text: a decimal where one is finite, else `p/q`; beyond 64 digits of denominator, and where the value is `inexact`

@@ -31,18 +31,18 @@ export interface AnswerOptions {
 }
 
 /** `number`: a decimal or a fraction p/q. `time`: ISO 8601; two times are compared to the last digit of the coarser one. */
-export type TextKind = "number" | "time";
+type TextKind = "number" | "time";
 
-export interface Exclusion {
+interface Exclusion {
   readonly path: string;
   readonly reason: string;
   readonly owner: string;
   readonly until: string;
 }
 
-export type FieldVerdict = Exclude<Verdict, "equal" | "error">;
+type FieldVerdict = Exclude<Verdict, "equal" | "error">;
 
-export interface FieldDifference {
+interface FieldDifference {
   readonly path: string;
   /** Which entry of the lists on the path: the values of its keys, `EGB BUND`, else its place, `3`; null where there are no lists. */
   readonly entry: string | null;
@@ -125,7 +125,7 @@ export class AnswerComparer {
   }
 }
 
-export interface Judgement {
+interface Judgement {
   readonly verdict: Verdict;
   /** Values under excluded paths. */
   readonly excluded: number;

@@ -5,9 +5,9 @@
 import { BridgeError } from "../base/errors.ts";
 import { absolute, compare, type Fraction, isZero, parseFraction, subtract } from "../base/fraction.ts";
 
-export type NumberVerdict = "equal" | "within_tolerance" | "diverged";
+type NumberVerdict = "equal" | "within_tolerance" | "diverged";
 
-export interface JudgedNumbers {
+interface JudgedNumbers {
   readonly verdict: NumberVerdict;
   /** modern - legacy. */
   readonly difference: Fraction;

@@ -49,7 +49,7 @@ export const tolerancesFrom = (thresholds: { readonly position: string; readonly
   total: { absolute: thresholds.pnl },
 });
 
-export const comparisonDefaults: ComparisonOptions = Object.freeze({
+const comparisonDefaults: ComparisonOptions = Object.freeze({
   tolerances: tolerancesFrom({ position: "0.0001", pnl: "0.01" }),
   conversions: [],
   tickOf: () => undefined,

@@ -5,8 +5,8 @@
 import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from "yaml";
 
 /** Nodes after every alias has been followed. A configuration of a whole fleet has some hundreds; a bomb has billions. */
-export const nodesMax = 10_000;
-export const depthMax = 32;
+const nodesMax = 10_000;
+const depthMax = 32;
 
 export interface LocatedYaml {
   /** Undefined where the syntax is broken, or a limit exceeded. */
@@ -24,7 +24,7 @@ export interface Problem {
   readonly mend: string;
 }
 
-export interface Place {
+interface Place {
   /** Of the key; of the value where there is none. */
   readonly keyOffset: number;
   /** Of the value; of the key where the value is empty. */

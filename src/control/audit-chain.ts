@@ -58,7 +58,7 @@ export const auditFaults = {
   CUT: "the end of the chain, as a process knew it, is gone or was rewritten",
   UNRECORDED: "the plan was changed without a row that says so",
 } as const;
-export type AuditFault = keyof typeof auditFaults;
+type AuditFault = keyof typeof auditFaults;
 
 export interface AuditReport {
   readonly ok: boolean;

@@ -23,7 +23,7 @@ export const planSources = {
 } as const;
 export type PlanSource = keyof typeof planSources;
 
-export interface Held {
+interface Held {
   readonly value: PlanValue;
   readonly asked: string;
   readonly why: string;

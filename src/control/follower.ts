@@ -43,7 +43,7 @@ export interface ControlEvent {
   readonly epoch: number;
 }
 
-export interface FollowerOptions {
+interface FollowerOptions {
   /** Opens the store; tried again while it fails. */
   readonly connect: () => Promise<ControlStore>;
   readonly snapshots: PlanSnapshots;

@@ -5,7 +5,7 @@ import type { JsonValue } from "../ports/system.ts";
 import type { EffectivePlan } from "./effective-plan.ts";
 
 /** What a gate judges from, all of one moment. */
-export interface GateInput {
+interface GateInput {
   readonly record: ControlRecord;
   readonly effective: EffectivePlan;
   readonly target: Phase;
@@ -21,7 +21,7 @@ export interface GateInput {
 }
 
 /** A gate that cannot judge is closed: no data is not good news. */
-export interface GateVerdict {
+interface GateVerdict {
   readonly open: boolean;
   readonly why: string;
   readonly evidence?: JsonValue;
@@ -64,11 +64,11 @@ export async function judgeGates(gates: readonly Gate[], input: GateInput): Prom
 }
 
 /** People whose approval a target needs. */
-export const approversOf = (target: Phase, twoPerson: readonly Phase[]): 0 | 1 | 2 =>
+const approversOf = (target: Phase, twoPerson: readonly Phase[]): 0 | 1 | 2 =>
   twoPerson.includes(target) ? 2 : phasePolicies[target].answers === "modern" ? 1 : 0;
 
 /** Those who have approved a target since the phase last changed. */
-export const approvals = ({ signOffs, target, record }: GateInput): readonly string[] => [
+const approvals = ({ signOffs, target, record }: GateInput): readonly string[] => [
   ...new Set(
     signOffs
       .filter(({ gate, phase, grantedEpoch }) => gate === approval && phase === target && grantedEpoch === record.grantedEpoch)

@@ -1,35 +1,11 @@
 /** The control plane: one plan for every process, the way forward and the way back. */
-export {
-  type AuditFault,
-  type AuditHead,
-  type AuditReport,
-  auditFaults,
-  auditHead,
-  type Digest,
-  verifyAudit,
-} from "./audit-chain.ts";
-export {
-  type EffectivePlan,
-  effectivePlan,
-  type Held,
-  type PlanSource,
-  type PlanValue,
-  type PublishedPlan,
-  planSources,
-} from "./effective-plan.ts";
+export { type AuditReport, auditFaults, auditHead, verifyAudit } from "./audit-chain.ts";
+export { type EffectivePlan, effectivePlan, type PlanSource, type PlanValue, planSources } from "./effective-plan.ts";
 export { type ControlEvent, type Freshness, PlanFollower } from "./follower.ts";
-export { type Gate, type GateInput, type GateReport, type GateVerdict, simpleGates } from "./gates.ts";
+export { type Gate, type GateReport, simpleGates } from "./gates.ts";
 export { type PhaseMove, whyOutOfUse } from "./moves.ts";
 export { type By, type MoveOptions, type MoveResult, Operator, type Overview, pause, type RollbackResult } from "./operator.ts";
 export { rampDefaults } from "./ramp.ts";
-export type { ReadSection, Section } from "./section.ts";
+export type { Section } from "./section.ts";
 export { Supervisor } from "./supervisor.ts";
-export {
-  type Firing,
-  noSignals,
-  type ServedMismatch,
-  type Signals,
-  type TriggerKey,
-  type TriggerLimits,
-  triggerKeys,
-} from "./triggers.ts";
+export { noSignals, type ServedMismatch, type Signals, type TriggerKey, type TriggerLimits, triggerKeys } from "./triggers.ts";

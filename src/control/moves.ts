@@ -22,7 +22,7 @@ export interface Expected {
   readonly epoch?: number | undefined;
 }
 
-export interface LegalMove {
+interface LegalMove {
   readonly from: Phase;
   readonly target: Phase;
   /** Backward moves ask no gates. */

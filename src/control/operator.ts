@@ -37,7 +37,7 @@ import {
 import { checkPercentage, rampDefaults, rampOf, rollbackSet, stepsDownFrom } from "./ramp.ts";
 import type { ReadSection, Section } from "./section.ts";
 
-export interface OperatorOptions {
+interface OperatorOptions {
   /** The control store; throws or rejects while it cannot be reached. */
   readonly store: () => ControlStore | Promise<ControlStore>;
   /** Of this machine: keeps forward moves from being made here, and takes the place of a store that cannot be written. */
@@ -85,7 +85,7 @@ export interface MoveResult {
 /** A rollback in the store; or where that cannot be written, by the switch file of this machine alone. */
 export type RollbackResult = StoreRollback | SwitchRollback;
 
-export interface SwitchRollback {
+interface SwitchRollback {
   readonly via: "switch_file";
   /** The switch file: every process whose state is in its folder answers by legacy. */
   readonly path: string;
@@ -93,7 +93,7 @@ export interface SwitchRollback {
   readonly why: string;
 }
 
-export interface StoreRollback {
+interface StoreRollback {
   readonly via: "store";
   readonly epoch: number;
   /** From the call until the change was on disk, and until the last live process followed it. */

@@ -13,7 +13,7 @@ import type { Operator } from "./operator.ts";
 import { nextStep } from "./ramp.ts";
 import { type Signals, Triggers } from "./triggers.ts";
 
-export interface SupervisorOptions {
+interface SupervisorOptions {
   readonly follower: PlanFollower;
   /** Over the store that the follower has reached. */
   readonly operator: (store: ControlStore) => Operator;

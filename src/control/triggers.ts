@@ -46,7 +46,7 @@ type LimitKind =
   | { readonly type: "whole"; readonly unit: string; readonly least: number; readonly most: number };
 
 /** One key below `migration.triggers`. A default of null means: off. */
-export interface LimitKey {
+interface LimitKey {
   readonly key: string;
   readonly kind: LimitKind;
   readonly default: number | boolean | null;
@@ -92,7 +92,7 @@ interface Trigger<Key extends LimitKey> {
 const trigger = <const Key extends LimitKey>(row: Trigger<Key>): Trigger<Key> => row;
 
 /** In order of precedence: of several that fire in one second, the first is reported. */
-export const triggers = [
+const triggers = [
   trigger({
     name: "error_rate",
     keys: [
@@ -188,7 +188,7 @@ export const triggerDefaults: TriggerLimits = Object.freeze(
   Object.fromEntries(triggerKeys.map((row) => [camel(row.key), row.default])) as unknown as TriggerLimits,
 );
 
-export interface Firing extends Finding {
+interface Firing extends Finding {
   readonly trigger: string;
 }
 

@@ -67,7 +67,7 @@ export interface RejectedTrade {
 }
 
 /** Something about an accepted trade that a person may want to know. */
-export interface TradeNote {
+interface TradeNote {
   /** The place of the trade in the request; null where the as-of time is meant. */
   readonly index: number | null;
   readonly code: NoteCode;

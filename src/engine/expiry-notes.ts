@@ -3,7 +3,7 @@ import type { NoteCode } from "../domain/market/finding-codes.ts";
 import { type DayNumber, formatDay } from "../domain/market/trading-day.ts";
 import type { PnlEngine } from "./pnl-engine.ts";
 
-export interface ExpiryNote {
+interface ExpiryNote {
   readonly code: NoteCode;
   readonly why: string;
   /** The trade to look at. */

@@ -2,7 +2,7 @@ import { grown } from "./decimal-column.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /** What an earlier file says of the trade that is being read. */
-export interface Earlier {
+interface Earlier {
   /** The trade of the earlier file. */
   readonly trade: number;
   /** Undefined where nothing differs that makes a trade what it is. */
@@ -11,7 +11,7 @@ export interface Earlier {
   readonly same: boolean;
 }
 
-export type Difference =
+type Difference =
   | "the fraction of the second"
   | "the time"
   | "the book"

@@ -26,7 +26,7 @@ export type Describe = (symbol: string, day: DayNumber | undefined) => Described
 export type Refusal = readonly [code: QuarantineCode, why: string];
 
 /** One trade as its source wrote it: text, or whatever stands there instead. */
-export interface TradeFields {
+interface TradeFields {
   readonly id: unknown;
   readonly symbol: unknown;
   readonly book?: unknown;
@@ -38,14 +38,14 @@ export interface TradeFields {
 }
 
 /** Where a trade stands: the index of its file, and its line, row id or place in the request. */
-export interface TradePlace {
+interface TradePlace {
   readonly file: number;
   readonly line: number;
   /** The day in the file's name, for the day rule that goes by it. */
   readonly fileDay?: DayNumber | undefined;
 }
 
-export interface IntakeOptions {
+interface IntakeOptions {
   readonly describe: Describe;
   readonly dayRule: Pick<TradingDayRule, "name" | "dayOf">;
   /** Receives what a person may want to know of the trade that is being taken. */

@@ -35,7 +35,7 @@ export interface WriteOptions {
 }
 
 /** How many rows were handed in and are not there, because a UNIQUE or NOT NULL said no and the legacy desk said nothing. */
-export interface WriteReport {
+interface WriteReport {
   readonly tradesIgnored: number;
   readonly pricesRejected: number;
 }

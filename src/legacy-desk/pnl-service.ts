@@ -24,7 +24,7 @@ import type { HistoryRequest } from "../ports/pnl-system.ts";
 import { Calculator, dateOf, LegacyRejection, type PositionFigures, type Trade } from "./calculator.ts";
 import { type LegacyMode, type LegacyRun, runLegacy } from "./run.ts";
 
-export interface LegacyServiceOptions {
+interface LegacyServiceOptions {
   readonly mode?: LegacyMode;
   /** The files and prices that it works on, asked for with each call. */
   readonly world: (request: Pick<PinnedWorld, "marks">) => HistoryRequest | Promise<HistoryRequest>;

@@ -4,7 +4,7 @@ import type { DayFigures, PositionFigures } from "./calculator.ts";
 import { type PriceRow, writeDatabase } from "./database.ts";
 import { type LegacyMode, runLegacy } from "./run.ts";
 
-export interface LegacyDeskOptions {
+interface LegacyDeskOptions {
   /** Default "chained". */
   readonly mode?: LegacyMode;
   /** Where to write `pnl_tracker.db` after each history; absent: nowhere. */

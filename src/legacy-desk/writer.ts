@@ -13,21 +13,21 @@ import { parseArgs } from "node:util";
 import { insertTrade, instant, openDatabase } from "./database.ts";
 import { readLedger } from "./ledger-file.ts";
 
-export interface WriterLimits {
+interface WriterLimits {
   readonly countMax: number;
   readonly secondsMax: number;
   readonly pauseMs: number;
   readonly journal: "rollback" | "wal";
 }
 
-export interface WriterTally {
+interface WriterTally {
   readonly transactions: number;
   readonly busy: number;
   readonly seconds: number;
 }
 
 /** The loop itself. Each pass suffixes the trade ids, else UNIQUE would ignore every pass but the first. */
-export async function keepWriting(
+async function keepWriting(
   path: string,
   ledgers: readonly string[],
   { countMax, secondsMax, pauseMs, journal }: WriterLimits,

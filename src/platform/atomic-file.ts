@@ -7,7 +7,7 @@ import { holdTemporary, removeLeftovers, temporaryName } from "./temporaries.ts"
 export type Content = string | Iterable<string>;
 
 /** A file whose new content is on disk, beside it, and takes its place with `commit`; disposed of before that, it leaves nothing. */
-export interface PreparedFile extends AsyncDisposable {
+interface PreparedFile extends AsyncDisposable {
   commit(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-export interface BoundedLinesOptions {
+interface BoundedLinesOptions {
   /** A longer line is let go while it comes: never more than this, doubled while it grows, is held. */
   readonly bytesMax: number;
   /** How much of the beginning and of the end of such a line is kept. */

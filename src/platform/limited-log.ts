@@ -1,6 +1,6 @@
 import { plain } from "../base/plain-text.ts";
 
-export interface LogLimits {
+interface LogLimits {
   /** Lines a second that are handed on; further ones are counted, and reported when there is room again. */
   readonly linesPerSecondMax: number;
   readonly lineLengthMax: number;

@@ -7,7 +7,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-export interface FileFollowing<State> {
+interface FileFollowing<State> {
   /** Looks at the file. Must not fail: that it cannot be read is a state, too. */
   readonly look: () => Promise<State>;
   readonly isSame: (one: State, other: State) => boolean;

@@ -21,7 +21,7 @@ export type FromThread<Value, Failure, Event> =
   | { readonly id: number; readonly failure: Failure }
   | { readonly event: Event };
 
-export interface ThreadRpcOptions<Failure, Event> {
+interface ThreadRpcOptions<Failure, Event> {
   readonly file: URL;
   readonly worker: WorkerOptions;
   /** Calls wait here until `release`: one that is given up before never reaches the thread. */

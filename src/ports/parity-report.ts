@@ -121,7 +121,7 @@ export interface ParitySystem {
   readonly errors: readonly SystemError[];
 }
 
-export interface ParityQuarantined {
+interface ParityQuarantined {
   readonly file: string;
   readonly line?: number;
   readonly code: string;

@@ -83,14 +83,14 @@ export interface ServicePosition {
   readonly lots?: readonly ServiceLot[];
 }
 
-export interface ServiceLot {
+interface ServiceLot {
   readonly tradeId: string | null;
   /** Negative for a short lot. */
   readonly quantity: string;
   readonly price: string;
 }
 
-export interface ServiceMatch {
+interface ServiceMatch {
   readonly book?: string;
   readonly symbol: string;
   readonly openTradeId: string | null;
@@ -103,7 +103,7 @@ export interface ServiceMatch {
 
 /** By currency. */
 export type ServiceTotals = Readonly<Record<string, ServiceTotal | readonly string[]>>;
-export interface ServiceTotal {
+interface ServiceTotal {
   readonly realized: string;
   readonly unrealized: string;
   readonly total: string;

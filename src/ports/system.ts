@@ -18,7 +18,7 @@ export interface BridgedSystem {
   close(): Promise<void>;
 }
 
-export type SystemKind = "builtin" | "module" | "command" | "http";
+type SystemKind = "builtin" | "module" | "command" | "http";
 
 export interface SystemCall {
   /** Milliseconds that the call may take. */

@@ -63,7 +63,7 @@ export type CalendarFindingCode = keyof typeof calendarFindingCodes;
  * `differs`: the row contradicts what is computed. `ambiguous`: right, but a look-up by it finds another row or series as well.
  * `form`: means the same, written in another way. `unchecked`: could not be compared.
  */
-export type CalendarSeverity = "differs" | "ambiguous" | "form" | "unchecked";
+type CalendarSeverity = "differs" | "ambiguous" | "form" | "unchecked";
 
 export const calendarSeverities: Readonly<Record<CalendarFindingCode, CalendarSeverity>> = {
   AMBIGUOUS_TEXT: "ambiguous",
@@ -96,7 +96,7 @@ export interface CalendarRow {
 }
 
 /** Chicago time. */
-export interface CalendarMoment {
+interface CalendarMoment {
   readonly day: DayNumber;
   /** Minutes since midnight. */
   readonly minute: number;
@@ -114,7 +114,7 @@ export interface CalendarFinding {
   readonly why: string;
 }
 
-export interface CalendarCheck {
+interface CalendarCheck {
   readonly rows: number;
   /** Rows without any finding. */
   readonly agreeing: number;
@@ -123,7 +123,7 @@ export interface CalendarCheck {
 }
 
 /** The calendar to compute with; no as-of day, since one-digit years are read by each row's own expiration date. */
-export type CalendarContext = Pick<SymbolContext, "calendar">;
+type CalendarContext = Pick<SymbolContext, "calendar">;
 
 /** Compares every row with what is computed. Linear in the rows, some 40 microseconds and at most twenty findings each; a column that is absent is not compared. */
 export function checkCalendar(rows: readonly CalendarRow[], context: CalendarContext): CalendarCheck {

@@ -78,7 +78,7 @@ export function namedSeries(
   return refused("NOT_LISTED", notListed(family, week, shown));
 }
 
-export interface SeriesFound {
+interface SeriesFound {
   readonly series: OptionSeries;
   readonly notes: readonly SymbolNote[];
 }

@@ -1,12 +1,8 @@
 export {
-  type CalendarCheck,
   type CalendarColumn,
-  type CalendarContext,
   type CalendarFinding,
   type CalendarFindingCode,
-  type CalendarMoment,
   type CalendarRow,
-  type CalendarSeverity,
   calendarColumns,
   calendarFindingCodes,
   calendarSeverities,
@@ -25,7 +21,6 @@ export {
 export { ExpiryCalendar, type ExpiryOverrides, firstYear, lastYear, type OptionSeries } from "./expiry-calendar.ts";
 export {
   compareInstruments,
-  type FutureInstrument,
   type Instrument,
   type InstrumentFacts,
   instrumentFacts,
@@ -34,12 +29,10 @@ export {
   productOfInstrument,
 } from "./instrument.ts";
 export { type LegacyView, legacyViews } from "./legacy-views.ts";
-export { monthLetters } from "./months.ts";
 export { nearestSymbols } from "./nearest-symbols.ts";
 export { type Product, productOfRoot, products } from "./products.ts";
-export type { Dialect, Printing, Read, Reading, Refused, SymbolContext, SymbolNote } from "./reading.ts";
+export type { Dialect, DialectForm, Printing, Read, Reading, Refused, SymbolContext, SymbolNote } from "./reading.ts";
 export { bloombergCodes, brokerCodes, cmeCodes, type Family, families, type SeriesCode } from "./series-codes.ts";
-export { formatStrike } from "./strike.ts";
 export { tableVersion } from "./table-version.ts";
 export { type Detected, printSymbol, readAs, readSymbol, type Source, symbolLengthMax } from "./translator.ts";
 export { yearOfDigit } from "./years.ts";

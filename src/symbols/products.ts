@@ -21,7 +21,7 @@ export interface Product {
 }
 
 /** The last business day of the delivery month, or the seventh business day before it. */
-export type LastDayRule = "last" | "seventh-before-last";
+type LastDayRule = "last" | "seventh-before-last";
 
 const treasury = { currency: "USD", exchange: "XCBT", multiplier: "1000" } as const;
 

@@ -39,7 +39,7 @@ export interface Refused {
 /** An instrument in a dialect. */
 export type Printing = Printed | Refused;
 
-export interface Printed {
+interface Printed {
   readonly ok: true;
   readonly text: string;
   readonly notes: readonly SymbolNote[];

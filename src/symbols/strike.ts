@@ -2,7 +2,7 @@
 export type Eighths = number;
 
 /** No Treasury future has traded above 200 points. The limit refuses `C099500`, 995 in hundredths, rather than guess 99.5. */
-export const strikePointsMax = 400;
+const strikePointsMax = 400;
 
 /** What a text that should be a strike is instead. */
 export type BadStrike = -1;

@@ -13,7 +13,7 @@ import { RowFields } from "./row-fields.ts";
 export const calendarFileBytesMax = 1 << 20;
 export const calendarLineBytesMax = 4_096;
 
-export interface CalendarInput {
+interface CalendarInput {
   /** As quarantine speaks of it. */
   readonly file: string;
   /** Data rows of the file: as many as accepted and quarantined together. */

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
 
 /** Which files a folder stands for. */
-export interface Wanted {
+interface Wanted {
   readonly pattern: RegExp;
   /** For people: `trades_*.csv`. */
   readonly shown: string;

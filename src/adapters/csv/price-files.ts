@@ -17,7 +17,7 @@ import { RowFields } from "./row-fields.ts";
 /** A larger file is no price file: the desk's have some hundred rows. */
 export const priceFileBytesMax = 16 << 20;
 
-export interface PriceRow {
+interface PriceRow {
   /** The text of the source, without surrounding spaces and without the word COMB. */
   readonly symbol: string;
   /** The canonical name; null for what does not settle which instrument it is. */
@@ -34,7 +34,7 @@ export interface PriceRow {
   readonly line: number;
 }
 
-export interface PriceInput {
+interface PriceInput {
   readonly prices: readonly PriceRow[];
   /** The names by which rows, notes and quarantine speak of the files, in reading order. */
   readonly files: readonly string[];
@@ -42,7 +42,7 @@ export interface PriceInput {
   readonly notes: readonly Note[];
 }
 
-export interface PriceOptions {
+interface PriceOptions {
   readonly dayRule: TradingDayRule;
   /** What a symbol means in a file of a calendar day, whatever dialect it is written in. */
   readonly translate: (symbol: string, day: number) => Detected;

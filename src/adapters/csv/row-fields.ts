@@ -4,7 +4,7 @@ import { type DecimalColumn, tens } from "../../engine/index.ts";
 const columnsMax = 64;
 const [comma, newline, quote, space, tab, carriageReturn, zeroDigit, point] = [44, 10, 34, 32, 9, 13, 48, 46];
 
-export type LineEnd = "line" | "open";
+type LineEnd = "line" | "open";
 
 /** A longer line is no row; it is refused without being held in memory. A quoted field over several lines has no more either. */
 export const lineBytesMax = 65_536;

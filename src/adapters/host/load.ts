@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type { HostLoad, Overload } from "../../ports/host-load.ts";
 
-export interface HostLimits {
+interface HostLimits {
   /** 99th percentile of the event loop's delay over the last look, milliseconds. Default 20. */
   readonly loopDelayMs: number;
   /** Share of the heap that may be used, 0 to 1. Default 0.8. */
@@ -11,7 +11,7 @@ export interface HostLimits {
   readonly everyMs: number;
 }
 
-export const hostLimits: HostLimits = Object.freeze({ loopDelayMs: 20, heapRatio: 0.8, everyMs: 200 });
+const hostLimits: HostLimits = Object.freeze({ loopDelayMs: 20, heapRatio: 0.8, everyMs: 200 });
 
 /** Looks at the event loop and the heap a few times a second; to be asked as often as one likes. */
 export class HostMonitor implements HostLoad {

@@ -4,7 +4,7 @@ import { type FailureClass, type FailureDetails, SystemFailure } from "../../dom
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
 import type { Redaction } from "./redaction.ts";
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   /** System and method, for messages. */
   readonly what: string;
   readonly answerBytesMax: number;

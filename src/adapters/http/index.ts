@@ -1,3 +1,3 @@
 export { HttpSystem } from "./http-system.ts";
-export { type HttpSystemOptions, httpDefaults } from "./options.ts";
+export type { HttpSystemOptions } from "./options.ts";
 export { WebhookAlerts } from "./webhook-alerts.ts";

@@ -5,7 +5,7 @@ import { foreignError, methodText, nobodyWaits, noSuchMethod, refusal } from "./
 import { type AnswerLimits, jsonAnswer, jsonCopy } from "./json-values.ts";
 import type { LoadedModule } from "./loading.ts";
 
-export interface InProcessOptions extends AnswerLimits {
+interface InProcessOptions extends AnswerLimits {
   readonly name: string;
   readonly inFlightMax: number;
 }

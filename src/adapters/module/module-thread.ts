@@ -45,7 +45,7 @@ export const threadDefaults: ThreadOptions = Object.freeze({
   resourceLimits: Object.freeze({}),
 });
 
-export interface ModuleThreadOptions extends ThreadOptions, Omit<ThreadData, "address"> {
+interface ModuleThreadOptions extends ThreadOptions, Omit<ThreadData, "address"> {
   readonly name: string;
   readonly inFlightMax: number;
   /** Told each line that the module prints, and when the thread ends unasked. Undefined: stderr, after the name. */

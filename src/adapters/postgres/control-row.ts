@@ -4,7 +4,7 @@ import type { AuditNote, AuditRow, ControlChange, ControlRecord, Instance, SignO
 import type { Row } from "./database.ts";
 
 /** ISO 8601 of a column. */
-export const isoOf = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const isoOf = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** Columns of `config` and of what is published, for SELECT and for RETURNING; `schema` is quoted. */
 export function selectedColumns(schema: string): string {

@@ -5,7 +5,7 @@ import { backOffMs } from "../../base/back-off.ts";
 import { channel } from "./control-schema.ts";
 import type { Row } from "./database.ts";
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly connection: ClientConfig;
   readonly schema: string;
   /** The statement that says the epoch. */

@@ -14,7 +14,7 @@ import { BridgeError } from "../../base/errors.ts";
 import { failureOf, type Target } from "./failures.ts";
 import { migrate, type OwnedTables } from "./migrations.ts";
 
-export interface DatabaseLimits {
+interface DatabaseLimits {
   readonly connectionsMax: number;
   /** How long one statement may take. */
   readonly statementMsMax: number;
@@ -96,7 +96,7 @@ export class PostgresDatabase {
 }
 
 /** What a call does with the database. */
-export class Call {
+class Call {
   readonly #pool: Pool;
   readonly #where: string;
   readonly #owned: OwnedTables;

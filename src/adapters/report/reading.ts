@@ -88,7 +88,7 @@ export function summaryLine(report: ParityReport): string {
 export const dayRuleWords = ({ dayRules: { legacy, modern } }: ParityReport): string =>
   legacy === modern ? `day rule ${plain(legacy)}` : `day rules ${plain(legacy)} (legacy), ${plain(modern)} (modern)`;
 
-export const nameOf = ({ book, symbol }: ParityRow["key"]): string => plain(book === undefined ? symbol : `${book} ${symbol}`);
+const nameOf = ({ book, symbol }: ParityRow["key"]): string => plain(book === undefined ? symbol : `${book} ${symbol}`);
 
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 

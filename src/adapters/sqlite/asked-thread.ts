@@ -3,7 +3,7 @@ import { BridgeError } from "../../base/errors.ts";
 import { ThreadRpc, threadFile } from "../../platform/thread-rpc.ts";
 import type { Failure, Questions } from "./thread-messages.ts";
 
-export interface AskedThreadOptions {
+interface AskedThreadOptions {
   /** For messages: the thread of `name`. */
   readonly name: string;
   /** The thread's module, without its extension, beside the module that starts it (`import.meta.url`). */

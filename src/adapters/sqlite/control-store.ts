@@ -33,7 +33,7 @@ export interface SqliteControlOptions {
   readonly lookMs: number;
 }
 
-export const sqliteControlDefaults: SqliteControlOptions = Object.freeze({ deadlineMs: 5_000, lookMs: 15 });
+const sqliteControlDefaults: SqliteControlOptions = Object.freeze({ deadlineMs: 5_000, lookMs: 15 });
 
 /** Of the deadline, how much is spent on a lock: what remains is for saying that it was one. */
 const busyShare = 0.9;

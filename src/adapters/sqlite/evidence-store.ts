@@ -25,7 +25,7 @@ export interface SqliteEvidenceOptions {
   readonly busyMsMax: number;
 }
 
-export const sqliteEvidenceDefaults: SqliteEvidenceOptions = Object.freeze({ rowsMax: 1_000_000, busyMsMax: 5_000 });
+const sqliteEvidenceDefaults: SqliteEvidenceOptions = Object.freeze({ rowsMax: 1_000_000, busyMsMax: 5_000 });
 
 /**
  * Opens the file; it and its folder are created where they are missing. Any number of processes may have it open.

@@ -45,7 +45,7 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
   }
 }
 
-export const badOwned = (path: string, { mend }: OwnedKind, what: string): BridgeError =>
+const badOwned = (path: string, { mend }: OwnedKind, what: string): BridgeError =>
   new BridgeError("BAD_DATABASE", { what, where: path, mend });
 
 /** Undefined where there is no file. */

@@ -11,7 +11,7 @@ import { sharedMs, type ToThread } from "../../platform/thread-rpc.ts";
 import { isDamage } from "./owned-file.ts";
 import type { Failure, FromFileThread, Questions } from "./thread-messages.ts";
 
-export interface AnswerOptions {
+interface AnswerOptions {
   /** How long a lock that another process holds is waited for. */
   readonly busyMsMax: number;
   /** For messages: "the file of evidence". */

@@ -51,7 +51,7 @@ export interface CommandOptions extends Partial<CommandLimits> {
   readonly log?: (line: string, from: LogSource) => void;
 }
 
-export interface CommandLimits {
+interface CommandLimits {
   /** A longer answer is let go while it comes, and the call fails TOO_LARGE. */
   readonly answerBytesMax: number;
   readonly requestBytesMax: number;
@@ -80,7 +80,7 @@ export interface CommandLimits {
   readonly logLineLengthMax: number;
 }
 
-export const commandDefaults: CommandLimits = Object.freeze({
+const commandDefaults: CommandLimits = Object.freeze({
   answerBytesMax: 32 * 2 ** 20,
   requestBytesMax: 32 * 2 ** 20,
   inFlightMax: 256,
@@ -99,7 +99,7 @@ export const commandDefaults: CommandLimits = Object.freeze({
 });
 
 /** What happened, since the system was made. */
-export interface CommandCounters {
+interface CommandCounters {
   /** Processes started, the first one included. */
   readonly starts: number;
   /** Workers that were killed because they hung or broke the protocol. */

@@ -1,9 +1,2 @@
-export {
-  type CommandCounters,
-  type CommandLimits,
-  type CommandOptions,
-  CommandSystem,
-  commandDefaults,
-} from "./command-system.ts";
-export { protocolVersion, workerErrors } from "./protocol.ts";
-export type { LogSource } from "./worker-process.ts";
+export { type CommandOptions, CommandSystem } from "./command-system.ts";
+export { workerErrors } from "./protocol.ts";

@@ -22,7 +22,7 @@ import { type JsonValue, parseExact } from "../../base/exact-json.ts";
 import { plain } from "../../base/plain-text.ts";
 import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
 
-export const protocolVersion = 1;
+const protocolVersion = 1;
 export const initializeId = 0;
 
 /** What the error codes of the protocol mean here; every other code is the system's own refusal. */
@@ -130,7 +130,7 @@ export function shortened(text: string, lengthMax = 500): string {
 }
 
 /** What a worker says of itself. */
-export interface Introduction {
+interface Introduction {
   readonly name: string;
   readonly methods: ReadonlySet<string> | undefined;
   readonly concurrency: number | undefined;

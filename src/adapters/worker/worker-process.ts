@@ -15,7 +15,7 @@ import { Throttle } from "./throttle.ts";
 /** Whose words a line is: the worker's stderr; what stood on its stdout and is no message; the bridge about the worker. */
 export type LogSource = "stderr" | "stdout" | "bridge";
 
-export interface WorkerProcessOptions {
+interface WorkerProcessOptions {
   readonly command: readonly string[];
   readonly cwd: string | undefined;
   readonly env: NodeJS.ProcessEnv;
@@ -23,7 +23,7 @@ export interface WorkerProcessOptions {
   readonly log: LimitedLog<LogSource>;
 }
 
-export interface WorkerProcessEvents {
+interface WorkerProcessEvents {
   readonly line: (line: Buffer) => void;
   readonly tooLong: (head: Buffer) => void;
   readonly tooLongEnd: (head: Buffer, tail: Buffer, bytes: number) => void;

@@ -35,7 +35,7 @@ import {
 } from "./operator.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
 
-export interface ControlPlaneOptions extends ControlSettings {
+interface ControlPlaneOptions extends ControlSettings {
   /** Told of each plan, before any call begins under it. */
   readonly onPlan: (effective: EffectivePlan) => void;
   readonly oldestRunning: () => number | undefined;

@@ -10,7 +10,7 @@ import { futuresPrices, optionPrices } from "./price-text.ts";
 import { randomFrom } from "./random.ts";
 import { type DeskTrade, lastFillCount, type Session, traderOf } from "./trading.ts";
 
-export interface DeskOptions {
+interface DeskOptions {
   /** Default 1. A whole number from 0 to 2^32 - 1. */
   readonly seed?: number;
   /** Trading days from Monday 14 July 2025 on; default 5, at most 30 (then the front contracts change). */

@@ -1,2 +1,2 @@
-export { type Desk, type DeskOptions, daysMax, generateDesk, symbolsMax } from "./desk.ts";
-export { generateLedgerFile, type LedgerFileOptions } from "./ledger-file.ts";
+export { type Desk, daysMax, generateDesk, symbolsMax } from "./desk.ts";
+export { generateLedgerFile } from "./ledger-file.ts";

@@ -5,7 +5,7 @@ import { frontFutures, optionOf, optionTick } from "./instruments.ts";
 import { ledgerHeader, wallText } from "./ledger-text.ts";
 import { type Random, randomFrom } from "./random.ts";
 
-export interface LedgerFileOptions {
+interface LedgerFileOptions {
   /** Default 1. */
   readonly seed?: number;
   readonly trades: number;

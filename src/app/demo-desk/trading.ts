@@ -22,7 +22,7 @@ export interface Session {
   readonly day: DayNumber;
 }
 
-export interface Trader {
+interface Trader {
   /** The trades of one session, in time order. Sessions must be asked for in order: positions are carried over. */
   session(session: Session): readonly DeskTrade[];
 }

@@ -43,7 +43,7 @@ export const asRead = (describe: Describe, { symbolsApart }: Reading): Describe 
   symbolsApart ? (symbol, day) => ({ multiplier: "1", currency: "XXX", ...describe(symbol, day), instrument: symbol }) : describe;
 
 /** One history as modern read, matched and valued it, and the way to read it again. */
-export interface World {
+interface World {
   /** By `trades.file`. */
   readonly files: readonly string[];
   /** Trades that stand in a later file again. */

@@ -2,7 +2,7 @@ import { findLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { findPriceFiles } from "../../adapters/csv/price-files.ts";
 
 /** What a run reads, as it is asked for: files, and folders of trades and prices. */
-export interface Inputs {
+interface Inputs {
   readonly trades?: readonly string[] | undefined;
   readonly prices?: readonly string[] | undefined;
   readonly marks?: string | undefined;

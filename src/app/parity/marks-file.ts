@@ -4,7 +4,7 @@ import { type Decimal, parseDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
 
 /** A larger file holds no marks: a desk has some hundred. */
-export const marksBytesMax = 16 << 20;
+const marksBytesMax = 16 << 20;
 
 /** A price that a person gave, under the name that they gave it, in whatever dialect. */
 export interface GivenMark {

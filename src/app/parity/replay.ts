@@ -128,7 +128,7 @@ export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay:
 const statementInHand = (run: PnlRun): PnlRun => ({ ...run, statement: inHand(run.statement) });
 
 /** The rows of the modern engine, as a comparison takes them. */
-export const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): HistoryRows => ({
+const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): HistoryRows => ({
   positions,
   daily: [...daily],
   errors: [],

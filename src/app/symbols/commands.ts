@@ -10,6 +10,7 @@ import {
   type CalendarFinding,
   calendarFindingCodes,
   checkCalendar,
+  type DialectForm,
   type DialectName,
   dialectAliases,
   dialectNamed,
@@ -149,7 +150,12 @@ export function variantsOf(
 }
 
 /** What `symbols dialects` says. */
-export const dialectList = () =>
+export const dialectList = (): readonly {
+  readonly name: DialectName;
+  readonly aliases: readonly string[];
+  readonly describes: string;
+  readonly forms: readonly DialectForm[];
+}[] =>
   dialectNames.map((name) => ({
     name,
     aliases: Object.entries(dialectAliases).flatMap(([alias, of]) => (of === name ? [alias] : [])),

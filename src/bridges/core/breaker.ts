@@ -16,7 +16,7 @@ export const breakerDefaults: BreakerOptions = Object.freeze({
   openMs: 5_000,
 });
 
-export type BreakerState = "closed" | "open" | "half-open";
+type BreakerState = "closed" | "open" | "half-open";
 
 /**
  * Counts calls and failures in a window that starts anew when it is over. Open, it lets nothing through; after a while it lets

@@ -15,7 +15,7 @@ export interface Observation {
   readonly uncopied?: string;
 }
 
-export interface Observed {
+interface Observed {
   readonly legacy: Observation;
   readonly modern: Observation;
   readonly clock: Clock;
@@ -23,7 +23,7 @@ export interface Observed {
   readonly atMonotonicMs: number;
 }
 
-export type Found = Omit<CallComparison, "legacy" | "modern" | "at">;
+type Found = Omit<CallComparison, "legacy" | "modern" | "at">;
 
 /** A comparison whose texts are made when somebody looks: most are only counted. */
 export class ComparisonOfCall implements CallComparison {

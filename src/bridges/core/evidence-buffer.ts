@@ -3,7 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { ComparisonRecord, EvidenceStore } from "../../ports/evidence.ts";
 import type { ComparisonDraft } from "./call.ts";
 
-export interface EvidenceBufferOptions {
+interface EvidenceBufferOptions {
   /** Comparisons that wait to be written; beyond them new ones are dropped and counted. Default 10 000. */
   readonly waitingMax: number;
   /** Default 250. */
@@ -14,7 +14,7 @@ export interface EvidenceBufferOptions {
   readonly closeMsMax: number;
 }
 
-export const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
+const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
   waitingMax: 10_000,
   flushMs: 250,
   batchMax: 250,

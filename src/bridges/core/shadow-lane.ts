@@ -16,7 +16,7 @@ export const shedReasons = {
 } as const satisfies Readonly<Record<Overload | CopyRefusal | string, string>>;
 export type ShedReason = keyof typeof shedReasons;
 
-export interface LaneOptions {
+interface LaneOptions {
   /** Shadow calls under way at a time, from the moment they are let in until they are compared. */
   readonly inFlightMax: number;
   readonly inFlightPerMethodMax: number;

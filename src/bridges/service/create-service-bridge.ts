@@ -12,7 +12,7 @@ import type { MethodOptions } from "../core/options.ts";
 import { isThenable } from "../core/thenable.ts";
 
 /** The names of an interface's methods. */
-export type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] & string;
+type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] & string;
 
 export interface ServiceBridgeOptions<T extends object> extends BridgeOptions {
   readonly legacy: T;
@@ -25,7 +25,7 @@ export interface ServiceBridgeOptions<T extends object> extends BridgeOptions {
   readonly convert?: { readonly legacy?: Convert<T>; readonly modern?: Convert<T> };
 }
 
-export type Convert<T> = (method: MethodName<T>, answer: unknown) => unknown;
+type Convert<T> = (method: MethodName<T>, answer: unknown) => unknown;
 
 /** Legacy's own interface, bridged. */
 export type BridgedService<T extends object> = T & { readonly $bridge: ServiceBridgeControl };

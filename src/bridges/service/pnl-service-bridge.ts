@@ -31,7 +31,7 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
 }
 
 /** Largest difference of prices and quantities, and of P&L, that is within tolerance; decimal text. */
-export interface PnlTolerances {
+interface PnlTolerances {
   readonly position: string;
   readonly pnl: string;
 }

@@ -5,7 +5,7 @@ import type { PnlMethod } from "../../ports/pnl-service.ts";
 type Row = Readonly<Record<string, unknown>>;
 
 /** What of a P&L answer is compared, and how its rows are paired: what every system says, in whatever company it says it. */
-export interface Projection {
+interface Projection {
   readonly compare: Pick<AnswerOptions, "keys" | "kinds">;
   readonly project: (answer: unknown) => unknown;
 }

@@ -9,7 +9,7 @@ import { type DayNumber, dayNumber, weekday } from "./chicago-time.ts";
  * unscheduled closures are not in the table (September 2001, the day of mourning of 2004-06-11). That of 2025-01-09 was an early close (12:15) and stayed a trade date; so do Columbus Day, Veterans Day, the
  * Friday after Thanksgiving and Christmas Eve. Years to come follow the rules; a change of them is a new row.
  */
-export interface ExchangeHoliday {
+interface ExchangeHoliday {
   readonly day: DayNumber;
   readonly name: string;
 }

@@ -1,7 +1,7 @@
 import { type DayNumber, dateOfDay, dayNumber, dayUs, hourUs, weekday } from "./chicago-time.ts";
 import { exchangeHolidays } from "./exchange-holidays.ts";
 
-export { type CalendarDate, type DayNumber, dateOfDay, dayNumber, formatDay, parseDay, weekday } from "./chicago-time.ts";
+export { type DayNumber, dateOfDay, dayNumber, formatDay, parseDay, weekday } from "./chicago-time.ts";
 
 /**
  * Which day a trade belongs to. Five rules were in use at one desk at the same time, so the rule is a value that is handed

@@ -21,7 +21,7 @@ export const capabilities = ["calculator", "storage", "reports"] as const;
 export type Capability = (typeof capabilities)[number];
 
 /** What a phase means. This table is the design: nobody else decides by the name of a phase. */
-export interface PhasePolicy {
+interface PhasePolicy {
   /** Whose answer the caller gets; `by-route` is legacy, or modern for whom the plan lets in. */
   readonly answers: Side | "by-route";
   /** Whether who did not answer is asked in the shadow and compared. */

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { plainJson } from "../../base/plain-text.ts";
 
-export interface ServerLog {
+interface ServerLog {
   readonly log: pino.Logger;
   /** Resolves when the log is written, or after two seconds in which nobody read it. */
   close(): Promise<void>;

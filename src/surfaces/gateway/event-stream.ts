@@ -10,7 +10,7 @@ export interface EventStreamLimits {
   readonly heartbeatMs: number;
 }
 
-export const eventStreamLimits: EventStreamLimits = Object.freeze({
+const eventStreamLimits: EventStreamLimits = Object.freeze({
   clientsMax: 100,
   waitingBytesMax: 1_048_576,
   heartbeatMs: 15_000,

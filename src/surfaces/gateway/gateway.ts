@@ -41,7 +41,7 @@ export interface GatewayOptions extends AccessOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-export interface GatewayLimits extends DrainLimits {
+interface GatewayLimits extends DrainLimits {
   readonly bodyBytesMax: number;
   readonly headerBytesMax: number;
   readonly connectionsMax: number;
@@ -53,7 +53,7 @@ export interface GatewayLimits extends DrainLimits {
   readonly events: Partial<EventStreamLimits>;
 }
 
-export const gatewayLimits: GatewayLimits = Object.freeze({
+const gatewayLimits: GatewayLimits = Object.freeze({
   bodyBytesMax: 4 * 1_048_576,
   headerBytesMax: 16_384,
   connectionsMax: 1_000,

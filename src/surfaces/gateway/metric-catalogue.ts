@@ -1,5 +1,5 @@
 /** Every signal of `/metrics` that is the gateway's own. docs/gateway.md prints the list, and a test compares both. */
-export interface Signal {
+interface Signal {
   readonly kind: "counter" | "gauge" | "histogram";
   readonly name: string;
   readonly labels: readonly string[];

@@ -4,7 +4,7 @@ import { type PnlMethod, pnlMethods } from "../../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue } from "../../../ports/system.ts";
 
 /** What a system must do to stand behind the bridge. Each check is done on the system itself, and leaves it as it was. */
-export interface SystemCheck {
+interface SystemCheck {
   readonly name: string;
   /** What was seen; throws with what is wrong. A call has the time that it has behind the bridge, or ten seconds. */
   run(

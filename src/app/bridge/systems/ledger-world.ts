@@ -7,7 +7,7 @@ import type { GivenMark } from "../../parity/marks-file.ts";
 import { inHand, type PnlRun, runPnl, valuedAt } from "../../parity/pnl-run.ts";
 import { nameOfTraded } from "../../symbols/symbols.ts";
 
-export interface LedgerWorldOptions {
+interface LedgerWorldOptions {
   /** Ledger files and folders. */
   readonly trades: readonly string[];
   readonly prices?: readonly string[] | undefined;
@@ -17,7 +17,7 @@ export interface LedgerWorldOptions {
 }
 
 /** What a run depends on besides the files. */
-export interface WorldView {
+interface WorldView {
   readonly method: "fifo" | "lifo" | "average";
   readonly asOf: string | undefined;
   /** Prices that stand before those of the files. */

@@ -23,7 +23,7 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-export interface PnlCommandOptions {
+interface PnlCommandOptions {
   readonly trades: readonly string[];
   readonly prices?: readonly string[];
   readonly marks?: string;

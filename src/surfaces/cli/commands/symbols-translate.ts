@@ -23,7 +23,7 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-export interface SymbolsTranslateOptions {
+interface SymbolsTranslateOptions {
   readonly symbol: readonly string[];
   readonly from: string;
   readonly to: string;

@@ -21,7 +21,7 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-export interface SymbolsVariantsOptions {
+interface SymbolsVariantsOptions {
   readonly symbol: string;
   readonly from: string;
   readonly legacy?: boolean;

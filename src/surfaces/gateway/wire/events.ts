@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The comparisons that a client of the event stream gets. */
-export const comparisonWish = z.enum(["differing", "all", "none"]);
+const comparisonWish = z.enum(["differing", "all", "none"]);
 export type ComparisonWish = z.infer<typeof comparisonWish>;
 
 export const eventQuery = z.object({ comparisons: comparisonWish.default("differing") });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { phases } from "../../../domain/migration/phase.ts";
 import { named } from "./shape.ts";
 
-export const freshness = z
+const freshness = z
   .enum(["fresh", "stale", "expired", "none"])
   .nullable()
   .describe("how well this process knows the plan; null where no control store is configured");
