@@ -11,7 +11,7 @@ export type ColumnKind =
   | { readonly type: "name"; readonly names: readonly string[] };
 
 /** A column is nullable if it is null at first. */
-export interface RecordColumn<Value = unknown> {
+interface RecordColumn<Value = unknown> {
   readonly column: string;
   readonly kind: ColumnKind;
   readonly initial: Value;
@@ -81,7 +81,7 @@ export const recordColumns: readonly RecordColumn[] = [
 type ValuesOf<Columns> = {
   readonly [Name in keyof Columns]: Columns[Name] extends RecordColumn<infer Value> ? Value : never;
 };
-export interface RecordValues extends ValuesOf<typeof columns> {
+interface RecordValues extends ValuesOf<typeof columns> {
   readonly overrides: ValuesOf<typeof overrides>;
   readonly published: ValuesOf<typeof published> | null;
 }
