@@ -477,7 +477,7 @@ test("the JSON Schema knows the keys and nothing else, each with its meaning and
   const pathsOf = (some: readonly Leaf[]) => new Set(some.map(({ path }) => path.replace(/^systems\.\w+/, "systems")));
   expect(pathsOf(leaves.filter(({ node }) => node.description === undefined))).toEqual(new Set());
   // Without a value these are absent, or follow the role of the system.
-  const withoutDefault = ["timeout_ms", "cwd", "authorization_env", "ca_file"].map((key) => `systems.${key}`);
+  const withoutDefault = ["timeout_ms", "day_rule", "cwd", "authorization_env", "ca_file"].map((key) => `systems.${key}`);
   expect(pathsOf(leaves.filter(({ node, isRequired }) => node.default === undefined && !isRequired))).toEqual(
     new Set([...withoutDefault, ...roleTokens]),
   );

@@ -38,7 +38,7 @@ export class LiveDesk implements AsyncDisposable {
   async start(): Promise<DeskProcess> {
     const process = new StoreProcess(`
       import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/bridge/pnl-bridge.ts")).href)};
-      const bridge = await createPnlBridge({ config: ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))}, log: () => {} });
+      const bridge = await createPnlBridge({ config: ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))}, log: () => {}, load: { overload: () => undefined } });
       let ends = false;
       process.stdin.on("end", () => { ends = true; }).resume();
       for (let last = ""; !ends; await new Promise((resolve) => setTimeout(resolve, 10))) {

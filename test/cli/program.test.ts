@@ -83,6 +83,7 @@ describe("--help", () => {
       "comparisons",
       "config",
       "demo",
+      "denylist",
       "doctor",
       "gates",
       "phase",
@@ -100,8 +101,9 @@ describe("--help", () => {
       symbols: ["check", "dialects", "translate", "variants"],
       config: ["publish", "schema", "set", "show", "validate"],
       phase: ["advance", "retreat", "set"],
-      whitelist: ["add", "remove"],
-      audit: ["export", "verify"],
+      whitelist: ["add", "list", "remove"],
+      denylist: ["list"],
+      audit: ["export", "list", "verify"],
     };
     for (const command of commands) {
       const help = await pnlBridge([command, "--help"]);

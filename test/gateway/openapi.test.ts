@@ -65,7 +65,11 @@ beforeAll(async () => {
   await writeFile(join(folder, "desk.yaml"), JSON.stringify(desk));
   await writeFile(join(folder, "trades_20250725.csv"), ledger);
   const observations = new Observations();
-  const bridge = await createPnlBridge({ config: join(folder, "desk.yaml"), onComparison: observations.compared });
+  const bridge = await createPnlBridge({
+    config: join(folder, "desk.yaml"),
+    load: { overload: () => undefined },
+    onComparison: observations.compared,
+  });
   ends.unshift(() => bridge.close());
   if (bridge.evidence === undefined) throw new Error("the configuration has a control store, and so a store of evidence");
   evidence = bridge.evidence;

@@ -161,6 +161,8 @@ describe("RUNBOOK.md", () => {
       }
       if (scene !== undefined) await (scenes[scene] as () => Promise<void>)();
       // What a process does within a second, and the page's reader does not outrun.
+      if (command.startsWith("pnl-bridge comparisons"))
+        await until(async () => (await type(command)).out !== "no comparison matches\n", "a comparison is kept");
       if (/audit verify|^pnl-bridge status|phase (set|advance)|gates$/.test(command)) await settled();
       const { code, out, err } = await type(command);
       expect(code, `${out}${err}`).toBe(exit);

@@ -24,7 +24,7 @@ import type {
 } from "./control-row.ts";
 import { selectAudit, selectRecord, selectSeals, selectSignOffs } from "./control-row.ts";
 import { controlKind, liveKind } from "./control-schema.ts";
-import { inodeOf, isDamage, openOwned } from "./owned-file.ts";
+import { inodeOf, isDamage, isMovedAway, openOwned } from "./owned-file.ts";
 
 export interface Page {
   readonly after: number;
@@ -210,13 +210,14 @@ export class LiveFile {
   }
 
   #use<T>(work: (database: Database.Database) => T): T {
-    try {
-      return work(this.#current());
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      this.#moveAside();
-      return work(this.#current());
-    }
+    for (let triesLeft = 3; ; triesLeft--)
+      try {
+        return work(this.#current());
+      } catch (error) {
+        if (triesLeft === 1 || !(isDamage(error) || isMovedAway(error))) throw error;
+        if (isDamage(error)) this.#moveAside();
+        else this.close();
+      }
   }
 
   #current(): Database.Database {

@@ -54,6 +54,10 @@ export const inodeOf = (path: string): bigint | undefined => statSync(path, { bi
 export const isDamage = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 
+/** Another process has just moved the file aside: SQLite misses a part of it that it has seen. */
+export const isMovedAway = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && error.code === "SQLITE_IOERR_DELETE_NOENT";
+
 function migrate(database: Database.Database, path: string, kind: OwnedKind): void {
   // Again, under the lock: somebody else may have been faster.
   for (const step of kind.migrations.slice(versionOf(database, path, kind))) database.exec(step);
