@@ -7,7 +7,7 @@ import { isUtf8 } from "node:buffer";
 import { open, stat } from "node:fs/promises";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { z } from "zod";
-import { BridgeError } from "../base/errors.ts";
+import { BridgeError, codeOf } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { type MigrationPlan, planOf } from "../domain/migration/plan.ts";
 import { type FileValues, keys } from "./keys.ts";
@@ -248,7 +248,7 @@ async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
     return buffer.subarray(0, filled);
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? "";
+    const code = codeOf(cause);
     const what = reasons[code] ?? `the configuration cannot be read: ${code || String(cause)}`;
     throw new BridgeError("UNREADABLE", { what, where: path, cause });
   }

@@ -45,7 +45,7 @@ export class AverageMatcher implements Matcher {
     const { coefficient, scale: quantityScale } = this.#trades.quantity.at(trade);
     const { coefficient: priceCoefficient, scale: priceScale } = this.#trades.price.at(trade);
     this.#growScales(quantityScale, priceScale);
-    const side = BigInt(this.#trades.side[trade] as number);
+    const side = BigInt(this.#trades.sideAt(trade));
     const price = priceCoefficient * powerOfTen(this.#priceScale - priceScale);
     let signed = side * coefficient * powerOfTen(this.#quantityScale - quantityScale);
     this.#cash -= signed * price;

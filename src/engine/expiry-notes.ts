@@ -22,7 +22,7 @@ export function* expiryNotes({ trades, lanes }: PnlEngine, asOfDay: DayNumber): 
     let first = lane.tradeAt(lane.length - 1);
     for (let place = lane.length - 1; place >= 0; place--) {
       const trade = lane.tradeAt(place);
-      if (Math.floor(wallOfInstant(trades.timeUs[trade] as number) / dayUs) <= expiry) break;
+      if (Math.floor(wallOfInstant(trades.timeAt(trade)) / dayUs) <= expiry) break;
       if (trades.price.coefficient[trade] === 0) continue;
       late += 1;
       first = trade;

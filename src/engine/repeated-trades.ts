@@ -168,15 +168,15 @@ class TradeTable {
 
 const mixed = (hash: number): number => (hash ^ (hash >>> 15)) >>> 0;
 
-const secondOf = ({ timeUs }: TradeColumns, trade: number): number => Math.floor((timeUs[trade] as number) / 1e6);
+const secondOf = (trades: TradeColumns, trade: number): number => Math.floor(trades.timeAt(trade) / 1e6);
 
 function hashOf(trades: TradeColumns, trade: number): number {
-  const { timeUs, lane, side, price, quantity } = trades;
-  const time = timeUs[trade] as number;
+  const { price, quantity } = trades;
+  const time = trades.timeAt(trade);
   let hash = Math.imul(time | 0, 0x9e3779b1) ^ Math.imul((time / 4294967296) | 0, 0x85ebca6b);
   // Start-of-day rows share time, price and often quantity; only their ids tell them apart.
   hash = Math.imul(hash ^ trades.idHash(trade), 0x2c1b3c6d);
-  hash = Math.imul(hash ^ (lane[trade] as number) ^ ((side[trade] as number) << 30), 0xc2b2ae35);
+  hash = Math.imul(hash ^ trades.laneAt(trade) ^ (trades.sideAt(trade) << 30), 0xc2b2ae35);
   hash = Math.imul(hash ^ (price.coefficient[trade] as number), 0x27d4eb2f);
   return Math.imul(hash ^ (quantity.coefficient[trade] as number), 0x165667b1);
 }
@@ -191,13 +191,12 @@ const isSame = (trades: TradeColumns, a: number, b: number): boolean =>
 
 /** What differs between two trades of one id and second, where it is one thing. */
 function differenceOf(trades: TradeColumns, a: number, b: number): Difference | undefined {
-  const { timeUs, lane, side, quantity, price, instruments } = trades;
-  const [ofA, ofB] = [instruments[lane[a] as number], instruments[lane[b] as number]];
+  const { timeUs, side, quantity, price } = trades;
+  const [ofA, ofB] = [trades.instrumentAt(a), trades.instrumentAt(b)];
   const found: Difference[] = [];
-  if (timeUs[a] !== timeUs[b])
-    found.push(isCut(timeUs[a] as number, timeUs[b] as number) ? "the fraction of the second" : "the time");
-  if (ofA?.book !== ofB?.book) found.push("the book");
-  if (ofA?.instrument !== ofB?.instrument || (ofA?.instrument === null && ofA.symbol !== ofB?.symbol)) found.push("the symbol");
+  if (timeUs[a] !== timeUs[b]) found.push(isCut(trades.timeAt(a), trades.timeAt(b)) ? "the fraction of the second" : "the time");
+  if (ofA.book !== ofB.book) found.push("the book");
+  if (ofA.instrument !== ofB.instrument || (ofA.instrument === null && ofA.symbol !== ofB.symbol)) found.push("the symbol");
   if (side[a] !== side[b]) found.push("the side");
   if (!quantity.same(a, b)) found.push("the quantity");
   if (!price.same(a, b)) found.push("the price");
@@ -212,7 +211,5 @@ function isCut(timeUs: number, otherUs: number): boolean {
   return whole - cut < unit;
 }
 
-function isBookOfOne({ lane, instruments }: TradeColumns, a: number, b: number): boolean {
-  const [ofA, ofB] = [instruments[lane[a] as number], instruments[lane[b] as number]];
-  return ofA?.book === undefined || ofB?.book === undefined;
-}
+const isBookOfOne = (trades: TradeColumns, a: number, b: number): boolean =>
+  trades.instrumentAt(a).book === undefined || trades.instrumentAt(b).book === undefined;

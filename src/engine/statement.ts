@@ -11,6 +11,7 @@ import {
   subtract,
   zero,
 } from "../base/fraction.ts";
+import { at } from "../base/present.ts";
 import { firstWhere } from "../base/search.ts";
 import { formatInstant } from "../domain/market/chicago-time.ts";
 import { formatDay } from "../domain/market/trading-day.ts";
@@ -186,7 +187,7 @@ interface Valued {
 
 function position(statementLane: StatementLane, options: StatementOptions): Valued {
   const { instrument, lane, trades, fees, closes, multiplier } = statementLane;
-  const close = closes.at(-1) as DayClose;
+  const close = at(closes, -1);
   const { quantity, openCost } = close;
   const lots = lane.matcher.lots();
   const mark = markOf(statementLane, options.asOfDay, options);
@@ -211,9 +212,7 @@ function position(statementLane: StatementLane, options: StatementOptions): Valu
       tradeId: lot.trade === null ? null : trades.id(lot.trade),
       quantity: text(lot.quantity),
       price: text(lot.price),
-      ...(lot.trade !== null && options.openedAt(lot.trade)
-        ? { openedAt: formatInstant(trades.timeUs[lot.trade] as number) }
-        : {}),
+      ...(lot.trade !== null && options.openedAt(lot.trade) ? { openedAt: formatInstant(trades.timeAt(lot.trade)) } : {}),
     })),
   };
   return { row: text.rounded ? { ...row, rounded: true } : row, realized, unrealized };
@@ -228,10 +227,9 @@ function* dailyRows(
   days: readonly number[],
   options: StatementOptions,
 ): Generator<StatementDay> {
-  const standings = lanes.map(() => ({ next: 0, realized: zero, unrealized: zero }));
+  const standings = lanes.map((lane) => ({ lane, before: { next: 0, realized: zero, unrealized: zero } }));
   for (const day of days) {
-    for (const [index, lane] of lanes.entries()) {
-      const before = standings[index] as (typeof standings)[number];
+    for (const { lane, before } of standings) {
       const traded = lane.closes[before.next]?.day === day;
       const close = lane.closes[traded ? before.next : before.next - 1];
       if (close === undefined || (!traded && isZero(close.quantity))) continue;
@@ -280,10 +278,10 @@ export function markOf({ instrument, siblings }: StatementLane, day: number, { m
 function lastTradeOf(siblings: readonly LaneTrades[], day: number): Mark | undefined {
   let last: (Mark & { readonly trade: number }) | undefined;
   for (const { lane, trades, closes } of siblings) {
-    const close = closes[firstWhere(closes.length, (place) => (closes[place] as DayClose).day > day) - 1];
+    const close = closes[firstWhere(closes.length, (place) => at(closes, place).day > day) - 1];
     if (close === undefined) continue;
     const trade = lane.tradeAt(close.applied - 1);
-    const atUs = trades.timeUs[trade] as number;
+    const atUs = trades.timeAt(trade);
     if (last === undefined || atUs > last.atUs || (atUs === last.atUs && trade > last.trade))
       last = { price: priceOf(trades, trade), kind: "last_trade", atUs, trade };
   }

@@ -1,4 +1,5 @@
 import type { Decimal } from "../base/decimal.ts";
+import { at } from "../base/present.ts";
 import type { DayNumber } from "../domain/market/trading-day.ts";
 import { DecimalColumn, grown } from "./decimal-column.ts";
 
@@ -84,7 +85,8 @@ export class TradeColumns {
   }
 
   commit(): void {
-    (this.counts[this.lane[this.length] as number] as number) += 1;
+    const lane = this.laneAt(this.length);
+    this.counts[lane] = at(this.counts, lane) + 1;
     this.length += 1;
   }
 
@@ -105,9 +107,34 @@ export class TradeColumns {
 
   /** Whether a trade counts before another: by trading day, then time. Trades of equal time stand in order of input. */
   isBefore(trade: number, other: number): boolean {
-    const day = this.day[trade] as number;
-    const otherDay = this.day[other] as number;
-    return day < otherDay || (day === otherDay && (this.timeUs[trade] as number) < (this.timeUs[other] as number));
+    const day = this.dayAt(trade);
+    const otherDay = this.dayAt(other);
+    return day < otherDay || (day === otherDay && this.timeAt(trade) < this.timeAt(other));
+  }
+
+  timeAt(trade: number): number {
+    return this.timeUs[trade] as number;
+  }
+
+  dayAt(trade: number): DayNumber {
+    return this.day[trade] as DayNumber;
+  }
+
+  laneAt(trade: number): number {
+    return this.lane[trade] as number;
+  }
+
+  sideAt(trade: number): number {
+    return this.side[trade] as number;
+  }
+
+  instrumentAt(trade: number): Instrument {
+    return at(this.instruments, this.laneAt(trade));
+  }
+
+  /** The row that a trade was read from: the index of its file, and the line there. */
+  placeOf(trade: number): { readonly file: number; readonly line: number } {
+    return { file: this.file[trade] as number, line: this.line[trade] as number };
   }
 
   setId(index: number, text: string): void {

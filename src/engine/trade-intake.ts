@@ -231,8 +231,8 @@ export function readAsOf(given: unknown): ReadInstant {
  * for the first of equal rows of a source file, 2 for the second, and so on. The fee is an attribute, not a part of identity.
  */
 export function tradeIdentity(trades: TradeColumns, trade: number, occurrence = 1): string {
-  const { lane, timeUs, side, quantity, price, instruments } = trades;
-  const { instrument, symbol, book } = instruments[lane[trade] as number] as TradeColumns["instruments"][number];
+  const { timeUs, side, quantity, price } = trades;
+  const { instrument, symbol, book } = trades.instrumentAt(trade);
   return JSON.stringify([
     trades.id(trade),
     instrument ?? ownName(symbol),

@@ -45,7 +45,7 @@ export class WideMatcher implements Matcher {
   }
 
   #take(trade: number): void {
-    const side = this.#trades.side[trade] as number;
+    const side = this.#trades.sideAt(trade);
     const price = fromDecimal(this.#trades.price.at(trade));
     let left = fromDecimal(this.#trades.quantity.at(trade));
     this.#quantity = add(this.#quantity, side < 0 ? negate(left) : left);

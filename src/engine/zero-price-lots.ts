@@ -37,7 +37,7 @@ function isOpenedAtZero({ lane, trades }: StatementLane): boolean {
   let held = zero;
   for (const trade of lane.order) {
     const { coefficient, scale } = trades.quantity.at(trade);
-    const side = trades.side[trade] as number;
+    const side = trades.sideAt(trade);
     held = add(held, fromScaled(coefficient * BigInt(side), scale));
     if (isAtZero(trades, trade) && (side > 0 ? held.numerator > 0n : held.numerator < 0n)) return true;
   }

@@ -1,7 +1,7 @@
 import type { Dirent, Stats } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 
 /** Which files a folder stands for. */
 interface Wanted {
@@ -91,8 +91,6 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is no folder",
   EISDIR: "this is a folder",
 };
-
-const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? "";
 
 function absent(refused: BridgeError): undefined {
   if (codeOf(refused.cause) !== "ENOENT") throw refused;

@@ -11,7 +11,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientConfig, Pool, type PoolClient } from "pg";
 import { BridgeError } from "../../base/errors.ts";
-import { failureOf, type Target } from "./failures.ts";
+import { failureOf, severityOf, type Target } from "./failures.ts";
 import { migrate, type OwnedTables } from "./migrations.ts";
 
 interface DatabaseLimits {
@@ -121,8 +121,8 @@ class Call {
   }
 
   /** One statement that only reads. */
-  async read(sql: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    return this.#single("READ ONLY", sql, values);
+  async read<Read extends Row = Row>(sql: string, values: readonly unknown[]): Promise<readonly Read[]> {
+    return this.#single<Read>("READ ONLY", sql, values);
   }
 
   /** One statement that may be lost, even after it: in a crash of the server, or where its answer does not arrive. */
@@ -207,16 +207,16 @@ class Call {
     return `SET LOCAL idle_in_transaction_session_timeout = ${this.#limits.restMsMax}`;
   }
 
-  #single(mode: string, sql: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  #single<Read extends Row>(mode: string, sql: string, values: readonly unknown[]): Promise<readonly Read[]> {
     return this.#connected(async (client) => {
       const begin = `BEGIN ${mode}; ${this.#limit}`;
       if (values.length === 0) {
-        // All at once: several statements have several results.
-        const results: unknown = await client.query(`${begin}; ${sql}; COMMIT`);
-        return (results as readonly { readonly rows: readonly Row[] }[]).at(-2)?.rows ?? [];
+        // All at once: several statements have a list of results, which the types of `pg` leave out.
+        const results = [await client.query<Read>(`${begin}; ${sql}; COMMIT`)].flat();
+        return results.at(-2)?.rows ?? [];
       }
       await client.query(begin);
-      const { rows } = await client.query<Row>(sql, [...values]);
+      const { rows } = await client.query<Read>(sql, [...values]);
       await client.query("COMMIT");
       return rows;
     });
@@ -251,7 +251,7 @@ class Call {
       return await work(client);
     } catch (error) {
       // After an answer of the server the connection is good; after silence nothing more is asked of it.
-      const answered = error instanceof BridgeError || (error as { readonly severity?: string }).severity === "ERROR";
+      const answered = error instanceof BridgeError || severityOf(error) === "ERROR";
       if (answered) await client.query("ROLLBACK").catch((failed) => (unusable = failed));
       else unusable = error;
       throw error;

@@ -9,8 +9,8 @@
 import { setImmediate as othersFirst } from "node:timers/promises";
 import { escapeIdentifier, type PoolClient } from "pg";
 import { assert, BridgeError } from "../../base/errors.ts";
+import { at } from "../../base/present.ts";
 import { storable, storableJson, storableOrNull } from "../../base/storable-text.ts";
-import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { evidenceTables } from "./evidence-schema.ts";
@@ -125,7 +125,7 @@ class PostgresEvidenceStore implements EvidenceStore {
         ].filter(({ value }) => value !== undefined);
         const where = conditions.map(({ sql }, index) => `${sql} $${index + 1}`).join(" AND ");
         const sql = `${this.#sql.select} ${where === "" ? "" : `WHERE ${where}`} ORDER BY id DESC LIMIT $${conditions.length + 1}`;
-        const rows = await call.read(sql, [...conditions.map(({ value }) => value), most]);
+        const rows = await call.read<ComparisonRow>(sql, [...conditions.map(({ value }) => value), most]);
         for (const row of rows) found.push(comparisonOf(row));
         if (rows.length < most) break;
       }
@@ -136,20 +136,15 @@ class PostgresEvidenceStore implements EvidenceStore {
   get(id: string): Promise<StoredComparison | undefined> {
     return this.#database.run(async (call) => {
       if (!isId(id)) return undefined;
-      const [row] = await call.read(`${this.#sql.select} WHERE id = $1`, [id]);
+      const [row] = await call.read<ComparisonRow>(`${this.#sql.select} WHERE id = $1`, [id]);
       return row === undefined ? undefined : comparisonOf(row);
     });
   }
 
   counts(): ReturnType<EvidenceStore["counts"]> {
     return this.#database.run(async (call) => {
-      const rows = await call.read(this.#sql.counts, []);
-      return rows.map((row) => ({
-        method: row.method as string,
-        kind: row.kind as ComparisonRecord["kind"],
-        verdict: row.verdict as Verdict,
-        count: Number(row.count),
-      }));
+      const rows = await call.read<CountRow>(this.#sql.counts, []);
+      return rows.map((row) => ({ ...row, count: Number(row.count) }));
     });
   }
 
@@ -206,30 +201,37 @@ function statementsFor(schema: string): Statements {
 
 /** Methods, kinds, verdicts and how many of each there are. */
 function countsOf(records: readonly ComparisonRecord[]): Value[][] {
-  const counts = new Map<string, [method: string, kind: string, verdict: string, count: number]>();
-  for (const { method, kind, verdict } of records) {
-    const key = `${kind} ${verdict} ${method}`;
-    const count = counts.get(key)?.[3] ?? 0;
-    counts.set(key, [storable(method), kind, verdict, count + 1]);
-  }
-  return [0, 1, 2, 3].map((place) => [...counts.values()].map((count) => count[place] as Value));
+  const groups = [...Map.groupBy(records, ({ method, kind, verdict }) => `${kind} ${verdict} ${method}`).values()];
+  const firsts = groups.map((group) => at(group, 0));
+  return [
+    firsts.map(({ method }) => storable(method)),
+    firsts.map(({ kind }) => kind),
+    firsts.map(({ verdict }) => verdict),
+    groups.map(({ length }) => length),
+  ];
 }
 
-const comparisonOf = (row: Row): StoredComparison => ({
-  id: row.id as string,
-  at: row.at as string,
-  method: row.method as string,
+/** The checks of the tables let nothing else in. */
+type CountRow = Row & Pick<ComparisonRecord, "method" | "kind" | "verdict">;
+type ComparisonRow = CountRow &
+  Pick<ComparisonRecord, "answered"> &
+  Readonly<Record<"id" | "at" | "fingerprint" | "fields", string>>;
+
+const comparisonOf = (row: ComparisonRow): StoredComparison => ({
+  id: row.id,
+  at: row.at,
+  method: row.method,
   epoch: Number(row.epoch),
-  answered: row.answered as ComparisonRecord["answered"],
-  kind: row.kind as ComparisonRecord["kind"],
-  verdict: row.verdict as Verdict,
+  answered: row.answered,
+  kind: row.kind,
+  verdict: row.verdict,
   unit: row.unit ?? null,
-  fingerprint: row.fingerprint as string,
+  fingerprint: row.fingerprint,
   legacyMs: numberOrNull(row.legacy_ms),
   modernMs: numberOrNull(row.modern_ms),
   legacyError: row.legacy_error ?? null,
   modernError: row.modern_error ?? null,
-  fields: JSON.parse(row.fields as string),
+  fields: JSON.parse(row.fields),
 });
 
 /** Below 2^63, in the one way to write it. */

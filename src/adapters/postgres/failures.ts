@@ -1,4 +1,4 @@
-import { BridgeError, type ErrorCode } from "../../base/errors.ts";
+import { BridgeError, codeOf, type ErrorCode } from "../../base/errors.ts";
 
 /** What is kept in PostgreSQL, in the words of its failures. */
 export interface Kept {
@@ -109,11 +109,16 @@ const meanings: readonly Meaning[] = [
   },
 ];
 
+/** How grave an error of the server is; undefined for any other error. */
+export const severityOf = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "severity" in error ? error.severity : undefined;
+
 /** What an error of `pg` means for a person. Its own text has host, user and database in it, and never a password. */
 export function failureOf(error: unknown, where: string, kept: Kept): unknown {
   // A mistake of ours is not the network's.
   if (error instanceof BridgeError || error instanceof TypeError) return error;
-  const { code: state = "", severity } = error as { readonly code?: string; readonly severity?: string };
+  const state = codeOf(error);
+  const severity = severityOf(error);
   const meaning = severity === undefined ? undefined : meanings.find(({ states }) => states.test(state));
   if (meaning !== undefined)
     return new BridgeError(meaning.code, {

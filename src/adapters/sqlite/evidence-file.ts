@@ -9,6 +9,8 @@
  * a file that nobody can find. That costs one stat.
  */
 import type Database from "better-sqlite3";
+import type { Verdict } from "../../domain/migration/verdict.ts";
+import type { ComparisonRecord } from "../../ports/evidence.ts";
 import { columns, type EvidenceRow, type StoredRow } from "./evidence-row.ts";
 import { inodeOf, type OwnedKind, openOwned } from "./owned-file.ts";
 
@@ -59,7 +61,7 @@ export interface PageQuery {
   readonly limit: number;
 }
 
-export type CountRow = readonly [method: string, kind: string, verdict: string, count: number];
+export type CountRow = readonly [method: string, kind: ComparisonRecord["kind"], verdict: Verdict, count: number];
 
 /** Every function throws SqliteError SQLITE_BUSY, with nothing changed, where another connection holds the lock: try again. */
 export class EvidenceFile {

@@ -11,7 +11,6 @@ import { resolve } from "node:path";
 import { setImmediate as othersFirst } from "node:timers/promises";
 import { assert } from "../../base/errors.ts";
 import { storable } from "../../base/storable-text.ts";
-import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import { AskedThread } from "./asked-thread.ts";
 import { comparisonOf, rowOf } from "./evidence-row.ts";
@@ -94,12 +93,7 @@ class SqliteEvidenceStore implements EvidenceStore {
   counts(): ReturnType<EvidenceStore["counts"]> {
     return this.#calls.run(async () => {
       const rows = await this.#thread.ask("counts", null);
-      return rows.map(([method, kind, verdict, count]) => ({
-        method,
-        kind: kind as ComparisonRecord["kind"],
-        verdict: verdict as Verdict,
-        count,
-      }));
+      return rows.map(([method, kind, verdict, count]) => ({ method, kind, verdict, count }));
     });
   }
 

@@ -116,6 +116,7 @@ const shapes = {
 } as const satisfies Record<string, Shape>;
 
 export type LegacyTable = keyof typeof shapes;
+const legacyTables = Object.keys(shapes).filter((table): table is LegacyTable => table in shapes);
 type Field<T extends LegacyTable> = keyof (typeof shapes)[T]["needed"] | keyof (typeof shapes)[T]["further"];
 /** `rowid` is null where the table has none (a view). */
 type Row<T extends LegacyTable> = { readonly [field in Field<T> | "rowid"]: string | null };
@@ -134,7 +135,7 @@ class Reader {
     this.#database = database;
     this.#path = path;
     this.#rowsMax = rowsMax;
-    for (const table of Object.keys(shapes) as LegacyTable[]) this.#survey(table);
+    for (const table of legacyTables) this.#survey(table);
   }
 
   read(): LegacyDatabase {
@@ -156,13 +157,13 @@ class Reader {
       snapshots: [...latest.values()],
       positionSnapshots,
       otherSnapshots,
-      tables: new Set((Object.keys(shapes) as LegacyTable[]).filter((table) => this.#usable(table))),
+      tables: new Set(legacyTables.filter((table) => this.#usable(table))),
       missing: this.#missing,
     };
   }
 
   #survey(table: LegacyTable): void {
-    const found = this.#database.prepare("SELECT lower(name) FROM pragma_table_xinfo(?)").pluck().all(table) as string[];
+    const found = this.#database.prepare<[string], string>("SELECT lower(name) FROM pragma_table_xinfo(?)").pluck().all(table);
     if (found.length === 0) {
       this.#missing.push({ table });
       return;
@@ -181,7 +182,7 @@ class Reader {
   /** In the order of the rowid, which is that of storing. */
   *#rows<T extends LegacyTable>(table: T): Generator<Row<T>> {
     if (!this.#usable(table)) return;
-    const { needed, further } = shapes[table] as Shape;
+    const { needed, further }: Shape = shapes[table];
     const wanted = Object.entries({ ...needed, ...further });
     const there = this.#columns.get(table);
     const ordered = this.#hasRowid(table);

@@ -68,11 +68,11 @@ function migrate(database: Database.Database, path: string, kind: OwnedKind): vo
 /** 0 for an empty database, which becomes ours. */
 function versionOf(database: Database.Database, path: string, kind: OwnedKind): number {
   // In one transaction, so that a migration cannot come between.
-  const [id, version, objects] = database.transaction(() => [
-    database.pragma("application_id", { simple: true }) as number,
-    database.pragma("user_version", { simple: true }) as number,
-    database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get() as number,
-  ])() as [number, number, number];
+  const { id, version, objects } = database.transaction(() => ({
+    id: database.pragma("application_id", { simple: true }),
+    version: Number(database.pragma("user_version", { simple: true })),
+    objects: database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get(),
+  }))();
   if (id === 0 && version === 0 && objects === 0) return 0;
   if (id !== kind.applicationId) throw badOwned(path, kind, "the file is a database of somebody else");
   const known = kind.migrations.length;

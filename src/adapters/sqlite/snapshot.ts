@@ -192,7 +192,7 @@ function copyAs(from: string, to: string, shown = from): void {
 function recover(copy: string, path: string): BridgeError | undefined {
   try {
     using database = opened(copy, false);
-    const complaints = database.prepare("PRAGMA quick_check(100)").pluck().all() as string[];
+    const complaints = database.prepare<[], string>("PRAGMA quick_check(100)").pluck().all();
     const structural = complaints.find((complaint) => complaint !== "ok" && !saysContent.test(complaint));
     if (structural !== undefined) return badDatabase(path, `the database is damaged: ${structural}`);
     database.pragma("journal_mode = DELETE");

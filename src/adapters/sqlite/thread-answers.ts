@@ -2,11 +2,12 @@
  * The other side of `AskedThread`, in the thread: one answer to each question. A question that meets a lock is tried again for a bounded
  * time, while others go on. After `close` the thread ends.
  */
+
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { backOffMs } from "../../base/back-off.ts";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 import { sharedMs, type ToThread } from "../../platform/thread-rpc.ts";
 import { isDamage } from "./owned-file.ts";
 import type { Failure, FromFileThread, Questions } from "./thread-messages.ts";
@@ -101,11 +102,12 @@ const meaningsFor = (noun: string): readonly Meaning[] => [
 ];
 
 function failureOf(error: unknown, { noun, mend }: AnswerOptions, where: string): Failure {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
   if (error instanceof BridgeError) return { code: error.code, what: error.message, where: error.where, mend: error.mend };
   if (isDamage(error))
     return { code: "BAD_DATABASE", what: `the file is damaged, or no SQLite database: ${message}`, where, mend };
-  const meaning = meaningsFor(noun).find(({ codes }) => codes.test(String(code)));
+  const meaning = meaningsFor(noun).find(({ codes }) => codes.test(code));
   if (meaning === undefined) return { code: "INTERNAL", what: String(error), where, mend: "" };
   const detail = meaning.code === "REFUSED" ? message : code;
   return { code: meaning.code, what: `${meaning.what}: ${detail}`, where, mend: meaning.mend };

@@ -522,10 +522,8 @@ const aborted = (shown: string, signal: AbortSignal | undefined): SystemFailure 
   new SystemFailure("TIMEOUT", `nobody waits any longer for ${shown}`, { cause: signal?.reason });
 
 function limitsOf(options: CommandOptions): CommandLimits {
-  const limits: Record<string, number> = { ...commandDefaults };
-  for (const name of Object.keys(commandDefaults) as (keyof CommandLimits)[])
-    limits[name] = options[name] ?? commandDefaults[name];
-  // A timer takes no more than this.
-  limits.deadlineMaxMs = Math.min(limits.deadlineMaxMs as number, 2 ** 30);
-  return Object.freeze(limits) as unknown as CommandLimits;
+  const given = Object.entries(options).filter(([name, value]) => name in commandDefaults && value !== undefined);
+  const limits: CommandLimits = { ...commandDefaults, ...Object.fromEntries(given) };
+  // A timer takes no more than 2^31 - 1 ms.
+  return Object.freeze({ ...limits, deadlineMaxMs: Math.min(limits.deadlineMaxMs, 2 ** 30) });
 }

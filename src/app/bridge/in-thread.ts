@@ -72,11 +72,11 @@ export function inThread<T extends object>(
     }
     return known;
   };
-  const service = new Proxy(Object.create(null), {
+  const service: T = new Proxy(Object.create(null), {
     get: (_, property) => (typeof property === "symbol" || notMethods.has(property) ? undefined : methodOf(property)),
     has: (_, property) => thread.methods?.has(String(property)) ?? false,
     set: () => false,
-  }) as T;
+  });
   return { service, start: () => thread.start(), close: () => thread.close() };
 }
 

@@ -84,6 +84,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     opened.push(monitor);
     const { positionThreshold, comparisonThreshold } = config.validation;
     const { legacy, modern } = config.systems;
+    const [legacyTimeoutMs, timeoutMs] = [timeoutOf(legacy), timeoutOf(modern)];
     const follows = config.stores.control !== null;
     let alertDivergence: ((comparison: CallComparison) => void) | undefined;
     const service = new PnLServiceBridge(
@@ -92,11 +93,9 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         plan: follows ? planOf({ phase: "read_only", epoch: 0 }) : config.plan,
         tolerances: { position: positionThreshold, pnl: comparisonThreshold },
         convert: conversions(config),
-        ...(timeoutOf(legacy) === undefined ? {} : { legacyTimeoutMs: timeoutOf(legacy) as number }),
+        ...(legacyTimeoutMs !== undefined && { legacyTimeoutMs }),
         // What modern may take it may take in the shadow too: else a slow one would always be late there.
-        ...(timeoutOf(modern) === undefined
-          ? {}
-          : { answering: { timeoutMs: timeoutOf(modern) as number }, shadow: { timeoutMs: timeoutOf(modern) as number } }),
+        ...(timeoutMs !== undefined && { answering: { timeoutMs }, shadow: { timeoutMs } }),
         exclusions: config.exclusions,
         ...(onComparison === undefined && !follows
           ? {}

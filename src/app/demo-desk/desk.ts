@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 import { type DayNumber, dayNumber, nextBusinessDay, weekday } from "../../domain/market/trading-day.ts";
 import { makeFolder } from "../../platform/output.ts";
-import { type Contract, compactDay, type FutureContract, frontFutures, type OptionContract, optionOf } from "./instruments.ts";
+import { type Contract, compactDay, frontFuture, frontFutures, type OptionContract, optionOf } from "./instruments.ts";
 import { ledgerHeader, wallText } from "./ledger-text.ts";
 import { type Market, marketFrom, minuteAt, sessionMinutes } from "./market.ts";
 import { futuresPrices, optionPrices } from "./price-text.ts";
@@ -107,7 +107,7 @@ function contractsOf(market: Market, sessions: readonly Session[], count: number
   const strikeAt = (expiry: DayNumber, away: number): number => {
     // Around the price at which the expiry's own session begins; later ones go by the last session known.
     const session = Math.min(expiries.indexOf(expiry), sessions.length - 1);
-    return Math.round(market.price(frontFutures[0] as FutureContract, session, 0) * 4) / 4 + away * 0.25;
+    return Math.round(market.price(frontFuture("ZN"), session, 0) * 4) / 4 + away * 0.25;
   };
   const options: OptionContract[] = [];
   for (let ring = 0; options.length < count; ring++)
@@ -186,7 +186,7 @@ async function writeAll(folders: readonly string[], texts: ReadonlyMap<string, s
 
 export const unwritable = (path: string, cause: unknown): BridgeError =>
   new BridgeError("UNWRITABLE", {
-    what: `cannot be written: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`,
+    what: `cannot be written: ${codeOf(cause) || cause}`,
     where: path,
     mend: "name a folder that you may write to",
     cause,

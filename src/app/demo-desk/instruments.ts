@@ -1,4 +1,5 @@
 import { assert } from "../../base/errors.ts";
+import { at, present } from "../../base/present.ts";
 import { type DayNumber, formatDay, weekday } from "../../domain/market/trading-day.ts";
 import {
   type DialectName,
@@ -6,7 +7,6 @@ import {
   type Family,
   type OptionInstrument,
   optionOf as optionInstrumentOf,
-  type Product,
   printSymbol,
   productOfRoot,
 } from "../../symbols/index.ts";
@@ -51,9 +51,15 @@ export const frontFutures: readonly FutureContract[] = (
   tick: Number(productOfRoot(root)?.tick),
 }));
 
+export const frontFuture = (root: string): FutureContract =>
+  present(
+    frontFutures.find((future) => future.root === root),
+    `${root} has a front future`,
+  );
+
 /** The ten-year option of one expiry; `expiry` must be a business day from Monday to Friday, `strike` a multiple of an eighth. */
 export function optionOf(right: "C" | "P", expiry: DayNumber, strike: number): OptionContract {
-  const ofWeekday = calendar.seriesOn(tenYear, weekdays[weekday(expiry) - 1] as Family, expiry);
+  const ofWeekday = calendar.seriesOn(tenYear, at(weekdays, weekday(expiry) - 1), expiry);
   const series = ofWeekday ?? calendar.seriesOn(tenYear, "standard", expiry);
   assert(series !== undefined, `an option of the ten-year note expires on ${formatDay(expiry)}`);
   const instrument = optionInstrumentOf(series, right, strike * 8);
@@ -67,7 +73,7 @@ export const bloombergOf = ({ instrument, expiry }: OptionContract): string => n
 export const compactDay = (day: DayNumber): string => formatDay(day).replaceAll("-", "");
 
 const calendar = new ExpiryCalendar();
-const tenYear = productOfRoot("ZN") as Product;
+const tenYear = present(productOfRoot("ZN"), "ZN is a product");
 const weekdays = ["mon", "tue", "wed", "thu", "fri"] as const satisfies readonly Family[];
 
 function nameIn(dialect: DialectName, instrument: OptionInstrument, asOf: DayNumber): string {

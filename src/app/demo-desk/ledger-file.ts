@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { at } from "../../base/present.ts";
 import { dayNumber, nextBusinessDay } from "../../domain/market/trading-day.ts";
 import { symbolsMax, unwritable } from "./desk.ts";
 import { frontFutures, optionOf, optionTick } from "./instruments.ts";
@@ -42,14 +43,14 @@ export async function generateLedgerFile(path: string, options: LedgerFileOption
 function* pieces(random: Random, trades: number, symbolCount: number): Generator<string> {
   const lanes = lanesOf(symbolCount);
   const days = [dayNumber(2025, 7, 14)];
-  while (days.length < sessions) days.push(nextBusinessDay(days[days.length - 1] as number));
+  while (days.length < sessions) days.push(nextBusinessDay(at(days, -1)));
   let piece = `${ledgerHeader}\n`;
   for (let trade = 0; trade < trades; trade++) {
-    const lane = lanes[random.below(lanes.length)] as GeneratedLane;
+    const lane = random.pick(lanes);
     lane.ticks = Math.max(lane.ticksMin, lane.ticks + random.below(5) - 2);
     const sinceStart = Math.floor((trade / trades) * sessions * sessionMs);
     const session = Math.floor(sinceStart / sessionMs);
-    const time = wallText(days[session] as number, sinceStart - session * sessionMs, 3);
+    const time = wallText(at(days, session), sinceStart - session * sessionMs, 3);
     const price = lane.ticks * lane.tick;
     const side = random.chance(0.5) ? "B" : "S";
     piece += `${trade + 1},${lane.symbol},${time},${side},${1 + random.below(20)}.0,${Number.isInteger(price) ? `${price}.0` : price}\n`;

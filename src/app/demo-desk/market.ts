@@ -1,5 +1,6 @@
+import { at, present } from "../../base/present.ts";
 import { weekday } from "../../domain/market/trading-day.ts";
-import { type Contract, type FutureContract, frontFutures, type OptionContract, optionTick } from "./instruments.ts";
+import { type Contract, type FutureContract, frontFuture, type OptionContract, optionTick } from "./instruments.ts";
 import type { Random } from "./random.ts";
 
 /** Minutes of a session: from 17:00 of the day before to 16:00, both ends counted. */
@@ -27,18 +28,18 @@ const dailyMove = 0.36;
 /** A market for some sessions: a random walk by the minute, no gaps. `sessionDays` are the trading days, in order. */
 export function marketFrom(random: Random, sessionDays: readonly number[]): Market {
   const step = dailyMove / Math.sqrt(sessionMinutes);
-  const level = new Float64Array(sessionDays.length * (sessionMinutes + 1));
-  for (let at = 1; at < level.length; at++) level[at] = (level[at - 1] as number) + step * random.bell();
-  const moved = (session: number, minute: number): number => level[session * (sessionMinutes + 1) + minute] as number;
+  const level = [0];
+  while (level.length < sessionDays.length * (sessionMinutes + 1)) level.push(at(level, -1) + step * random.bell());
+  const moved = (session: number, minute: number): number => at(level, session * (sessionMinutes + 1) + minute);
 
   const future = ({ root, tick }: FutureContract, session: number, minute: number): number => {
-    const { start, weight } = weights[root] as (typeof weights)[string];
+    const { start, weight } = present(weights[root], `${root} has a weight`);
     return Math.round((start + weight * moved(session, minute)) / tick) * tick;
   };
 
   const option = (contract: OptionContract, session: number, minute: number): number => {
-    const underlying = future(frontFutures[0] as FutureContract, session, minute);
-    const sessionsLeft = Math.max(0, businessDaysBetween(sessionDays[session] as number, contract.expiry));
+    const underlying = future(frontFuture("ZN"), session, minute);
+    const sessionsLeft = Math.max(0, businessDaysBetween(at(sessionDays, session), contract.expiry));
     const deviation = dailyMove * Math.sqrt(sessionsLeft + Math.max(0, 1 - minute / sessionMinutes));
     const intrinsic = contract.right === "C" ? underlying - contract.strike : contract.strike - underlying;
     // Not Black's formula, but its shape: most at the money, nothing 2.6 deviations away; needs no logarithm.

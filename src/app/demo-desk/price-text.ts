@@ -2,7 +2,7 @@ import { parseDecimal } from "../../base/decimal.ts";
 import { formatPrice } from "../../domain/market/price-notation.ts";
 import { type DayNumber, dateOfDay } from "../../domain/market/trading-day.ts";
 import { productOfRoot } from "../../symbols/index.ts";
-import { bloombergOf, type FutureContract, frontFutures, type OptionContract } from "./instruments.ts";
+import { bloombergOf, frontFuture, type OptionContract } from "./instruments.ts";
 import { type Market, sessionMinutes } from "./market.ts";
 import type { Session } from "./trading.ts";
 
@@ -13,7 +13,7 @@ import type { Session } from "./trading.ts";
 export function futuresPrices(market: Market, session: number, minute: number): string {
   const settled = settlement(session, minute);
   const rows = ["ZT", "ZF", "ZN", "ZB"].map((root) => {
-    const future = frontFutures.find((contract) => contract.root === root) as FutureContract;
+    const future = frontFuture(root);
     const texts = [market.price(future, session, minute), market.price(future, ...settled)].map(in32nds);
     return `${productOfRoot(root)?.bloomberg},${texts.join(",")},`;
   });
@@ -31,7 +31,7 @@ export function optionPrices(
   minute: number,
   options: readonly OptionContract[],
 ): string {
-  const underlying = market.price(frontFutures[0] as FutureContract, index, minute);
+  const underlying = market.price(frontFuture("ZN"), index, minute);
   const settled = settlement(index, minute);
   const rows = options.map((option) => {
     const inside = option.right === "C" ? option.strike < underlying : option.strike > underlying;

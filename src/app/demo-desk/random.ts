@@ -1,3 +1,5 @@
+import { at } from "../../base/present.ts";
+
 /** Chance from a seed: the same seed draws the same numbers on every machine. Not for secrets. */
 export interface Random {
   /** From 0 inclusive to 1 exclusive. */
@@ -25,7 +27,7 @@ export function randomFrom(seed: number): Random {
     unit,
     below,
     chance: (probability) => unit() < probability,
-    pick: (from) => from[below(from.length)] as (typeof from)[number],
+    pick: (from) => at(from, below(from.length)),
     bell: () => {
       let sum = -6;
       for (let draw = 0; draw < 12; draw++) sum += unit();

@@ -1,5 +1,6 @@
+import { at, present } from "../../base/present.ts";
 import type { DayNumber } from "../../domain/market/trading-day.ts";
-import { type Contract, type FutureContract, type OptionContract, optionTick } from "./instruments.ts";
+import { type Contract, type OptionContract, optionTick } from "./instruments.ts";
 import { type Market, minuteAt, sessionMinutes } from "./market.ts";
 import type { Random } from "./random.ts";
 
@@ -30,6 +31,7 @@ interface Trader {
 /** A trader who takes and leaves positions at random, closes them often, and at times turns from long to short in one trade. */
 export function traderOf(random: Random, market: Market, contracts: readonly Contract[], tradesPerDay: number): Trader {
   const futures = contracts.filter((contract) => contract.kind === "future");
+  const busiest = at(futures, 0);
   const options = contracts.filter((contract) => contract.kind === "option");
   const positions = new Map<string, number>();
   const lastPrices = new Map<string, number>();
@@ -57,12 +59,12 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
 
   const chooseContract = (day: DayNumber, minute: number): Contract => {
     const draw = random.unit();
-    const [busiest, ...others] = futures;
+    const others = futures.slice(1);
     if (draw >= 0.5 && draw < 0.8) {
       const alive = options.filter(({ expiry }) => expiry > day || (expiry === day && minute < lastOptionMinute));
       if (alive.length > 0) return random.pick(alive);
     }
-    return draw >= 0.8 && others.length > 0 ? random.pick(others) : (busiest as FutureContract);
+    return draw >= 0.8 && others.length > 0 ? random.pick(others) : busiest;
   };
 
   /** Signed. */
@@ -78,10 +80,8 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
   /** Positions brought in at midnight: a start-of-day row each, the last of unknown cost. */
   const startOfDay = ({ index }: Session): DeskTrade[] => {
     const atMs = 7 * 3_600_000;
-    const [future] = futures;
     const [first, second, unknown] = options;
-    const rows: [contract: Contract, quantity: number, price?: number][] = [];
-    if (future) rows.push([future, 20]);
+    const rows: [contract: Contract, quantity: number, price?: number][] = [[busiest, 20]];
     if (first) rows.push([first, 25]);
     if (second) rows.push([second, -40]);
     if (unknown) rows.push([unknown, 10, 0]);
@@ -95,7 +95,6 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
    * row at its last price and, a second later, a future at the strike.
    */
   const expiries = ({ index, day }: Session): DeskTrade[] => {
-    const [underlying] = futures;
     let atMs = minuteAt(15, 58) * 60_000;
     const rows: DeskTrade[] = [];
     const add = (contract: Contract, signed: number, price: number): void => {
@@ -104,30 +103,29 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
     };
     for (const option of options.filter(({ expiry, symbol }) => expiry === day && positionOf(symbol) !== 0)) {
       const held = positionOf(option.symbol);
-      if (underlying === undefined || !inTheMoney(option, market.price(underlying, index, sessionMinutes))) {
+      if (!inTheMoney(option, market.price(busiest, index, sessionMinutes))) {
         add(option, -held, 0);
         continue;
       }
       add(option, -held, lastPrices.get(option.symbol) ?? optionTick);
-      add(underlying, option.right === "C" ? held : -held, option.strike);
+      add(busiest, option.right === "C" ? held : -held, option.strike);
     }
     return rows;
   };
 
   /** Fills of one order: equal times, the order of the rows is all there is. */
   const tiedFills = ({ index }: Session): DeskTrade[] => {
-    const [future] = futures;
     const minute = minuteAt(9, 31);
-    const price = market.price(future as FutureContract, index, minute);
+    const price = market.price(busiest, index, minute);
     const quantities = [3, 2, -1];
     return quantities.map((quantity, fill) =>
-      book(trade(future as FutureContract, minute * 60_000 + 59_046, quantity, price + fill * (future as FutureContract).tick)),
+      book(trade(busiest, minute * 60_000 + 59_046, quantity, price + fill * busiest.tick)),
     );
   };
 
   /** A correction under one id that nets out. */
   const correction = ({ index }: Session): DeskTrade[] => {
-    const future = (futures[1] ?? futures[0]) as FutureContract;
+    const future = futures[1] ?? busiest;
     const minute = minuteAt(11, 20);
     const price = market.price(future, index, minute);
     return [2, 2, -3, -1].map((quantity) => ({
@@ -138,7 +136,7 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
 
   /** The last fills of a day, all in one contract: those that the next day's file repeats. */
   const lastFills = ({ index }: Session): DeskTrade[] => {
-    const future = futures.at(-1) as FutureContract;
+    const future = at(futures, -1);
     const price = market.price(future, index, minuteAt(15, 59));
     return [5, 4, -3].map((quantity, fill) =>
       book(trade(future, minuteAt(15, 59) * 60_000 + 30_000 + fill * 7_125, quantity, price)),
@@ -182,6 +180,9 @@ const busy: readonly (readonly [share: number, from: number, to: number])[] = [
 
 function chooseTimeMs(random: Random): number {
   const draw = random.unit();
-  const [, from, to] = busy.find(([share]) => draw < share) as (typeof busy)[number];
+  const [, from, to] = present(
+    busy.find(([share]) => draw < share),
+    "the last share is 1",
+  );
   return from * 60_000 + random.below((to - from) * 60_000);
 }

@@ -183,11 +183,11 @@ type Suspect = NonNullable<ParityRow["trades"]>[number] & { readonly day: number
 function suspectsOf(rules: readonly Rule[], world: World, altered: TradeColumns): ReadonlyMap<string, readonly Suspect[]> {
   const suspects = new Map<string, Suspect[]>();
   for (const [trades, trade] of rules.flatMap((rule) => [...treatedOtherwise[rule](world, altered)])) {
-    const home = homeOf(instrumentAt(trades, trade), world);
+    const home = homeOf(trades.instrumentAt(trade), world);
     const ofHome = suspects.get(home) ?? [];
     suspects.set(home, ofHome);
-    const [file = "", line = 0] = [world.files[trades.file[trade] as number], trades.line[trade]];
-    ofHome.push({ file, line, id: trades.id(trade), day: trades.day[trade] as number });
+    const { file, line } = trades.placeOf(trade);
+    ofHome.push({ file: world.files[file] ?? "", line, id: trades.id(trade), day: trades.day[trade] ?? 0 });
   }
   return suspects;
 }
@@ -199,21 +199,20 @@ const treatedOtherwise: Readonly<
   *FILE_REJECTED({ engine: { trades }, givenUp }, altered) {
     const lastTaken = new Map([...givenUp.keys()].map((file) => [file, 0]));
     for (let trade = 0; trade < altered.length; trade++) {
-      const file = altered.file[trade] as number;
-      if (lastTaken.has(file)) lastTaken.set(file, altered.line[trade] as number);
+      const { file, line } = altered.placeOf(trade);
+      if (lastTaken.has(file)) lastTaken.set(file, line);
     }
-    for (let trade = 0; trade < trades.length; trade++)
-      if ((trades.line[trade] as number) > (lastTaken.get(trades.file[trade] as number) ?? Infinity)) yield [trades, trade];
+    for (let trade = 0; trade < trades.length; trade++) {
+      const { file, line } = trades.placeOf(trade);
+      if (line > (lastTaken.get(file) ?? Infinity)) yield [trades, trade];
+    }
   },
   *SPLIT_SYMBOLS({ aliases }, altered) {
     for (let trade = 0; trade < altered.length; trade++)
-      if (aliases.has(instrumentAt(altered, trade).symbol)) yield [altered, trade];
+      if (aliases.has(altered.instrumentAt(trade).symbol)) yield [altered, trade];
   },
   NO_MARK: () => [],
 };
-
-const instrumentAt = ({ instruments, lane }: TradeColumns, trade: number): TradeColumns["instruments"][number] =>
-  instruments[lane[trade] as number] as TradeColumns["instruments"][number];
 
 /** The position in which modern has what a row or a trade calls by some symbol. */
 const homeOf = ({ book, symbol }: Pick<ParityRow["key"], "book" | "symbol">, { aliases }: World): string =>

@@ -195,24 +195,23 @@ export function pnlDocument(run: PnlRun) {
 
 /** Notes each trade that is older than one of its lane in an earlier file: when the files came one by one, it was late. */
 function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: NoteLog): void {
-  const { lane: laneOf, timeUs } = trades;
-  const newest = new Int32Array(trades.instruments.length).fill(-1);
+  const newest = new Map<number, number>();
   let from = 0;
   for (const end of ends) {
     const ofFile = new Map<number, number>();
     for (let trade = from; trade < end; trade++) {
-      if ((timeUs[trade] as number) > asOfUs) continue;
-      const lane = laneOf[trade] as number;
-      const before = newest[lane] as number;
-      if (before >= 0 && trades.isBefore(trade, before)) {
+      if (trades.timeAt(trade) > asOfUs) continue;
+      const lane = trades.laneAt(trade);
+      const before = newest.get(lane);
+      if (before !== undefined && trades.isBefore(trade, before)) {
         const why = `older than a trade of ${trades.instruments[lane]?.symbol} in an earlier file; matched in its place`;
-        notes.note(files[trades.file[trade] as number] as string, trades.line[trade] as number, "LATE_TRADE", why);
+        const { file, line } = trades.placeOf(trade);
+        notes.note(files[file] ?? "", line, "LATE_TRADE", why);
       }
       const inFile = ofFile.get(lane);
       if (inFile === undefined || trades.isBefore(inFile, trade)) ofFile.set(lane, trade);
     }
-    for (const [lane, trade] of ofFile)
-      if ((newest[lane] as number) < 0 || trades.isBefore(newest[lane] as number, trade)) newest[lane] = trade;
+    for (const [lane, trade] of ofFile) if (trades.isBefore(newest.get(lane) ?? trade, trade)) newest.set(lane, trade);
     from = end;
   }
 }

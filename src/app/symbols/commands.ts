@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { readCalendarFile } from "../../adapters/csv/calendar-file.ts";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 import { nearest } from "../../base/nearest.ts";
 import { SymbolTranslationBridge, type Translation } from "../../bridges/symbols/index.ts";
 import { wallOfInstant } from "../../domain/market/chicago-time.ts";
@@ -101,7 +101,7 @@ async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
     yield* file.createReadStream();
   } catch (cause) {
     throw new BridgeError("UNREADABLE", {
-      what: `the symbols cannot be read: ${(cause as NodeJS.ErrnoException).code ?? cause}`,
+      what: `the symbols cannot be read: ${codeOf(cause) || cause}`,
       where: path,
       mend: "check the path; - is stdin",
       cause,

@@ -110,14 +110,14 @@ function expectNumber(field: string, value: JsonValue | undefined, wanted: strin
 
 /** The rows among them; whatever else a stranger puts there is none. */
 function positionsOf(answer: JsonValue): readonly Readonly<Record<string, JsonValue>>[] {
-  const positions = (answer as Readonly<Record<string, JsonValue>> | null)?.positions;
+  const positions = typeof answer === "object" && answer !== null && "positions" in answer ? answer.positions : null;
   return Array.isArray(positions) ? positions.filter((one) => typeof one === "object" && one !== null) : [];
 }
 
 function floatsIn(value: JsonValue, path = ""): string[] {
   if (typeof value === "number") return Number.isSafeInteger(value) ? [] : [`${path} ${value}`];
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, entry]) => floatsIn(entry as JsonValue, path === "" ? key : `${path}.${key}`));
+  return Object.entries<JsonValue>(value).flatMap(([key, entry]) => floatsIn(entry, path === "" ? key : `${path}.${key}`));
 }
 
 const failureOf = (call: Promise<JsonValue>): Promise<SystemFailure | undefined> =>

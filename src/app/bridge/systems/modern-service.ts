@@ -58,12 +58,9 @@ export class ModernEngineService implements PnlService {
     if (!Number.isSafeInteger(limit) || limit < 0)
       throw refused(`limit must be a whole number of 0 or more, not ${shown(limit)}`);
     const found: ServiceTrade[] = [];
-    const order = engine.order();
-    for (let place = order.length - 1; place >= 0 && found.length < limit; place--) {
-      const trade = order[place] as number;
-      const { symbol, book } = trades.instruments[
-        trades.lane[trade] as number
-      ] as PnlRun["input"]["trades"]["instruments"][number];
+    for (const trade of engine.order().reverse()) {
+      if (found.length >= limit) break;
+      const { symbol, book } = trades.instrumentAt(trade);
       if (!isWanted({ symbol, ...(book === undefined ? {} : { book }) })) continue;
       found.push({
         id: trades.id(trade),
@@ -72,7 +69,7 @@ export class ModernEngineService implements PnlService {
         side: trades.side[trade] === 1 ? "B" : "S",
         quantity: textAt(trades.quantity, trade),
         price: textAt(trades.price, trade),
-        time: formatInstant(trades.timeUs[trade] as number),
+        time: formatInstant(trades.timeAt(trade)),
       });
     }
     return { trades: found };
@@ -123,7 +120,7 @@ export class ModernEngineService implements PnlService {
 /** Throws REFUSED for what is no price. */
 export function givenMarks(marks: unknown): readonly GivenMark[] {
   if (!isObject(marks)) throw refused(`marks must be an object by symbol, not ${shown(marks)}`);
-  return Object.entries(marks as object).map(([symbol, text]) => {
+  return Object.entries(marks).map(([symbol, text]) => {
     const price = typeof text === "string" || Number.isSafeInteger(text) ? parseDecimal(String(text)) : undefined;
     if (price === undefined) throw refused(`the mark of ${symbol} is no price: ${shown(text)}`);
     return { symbol, price };
@@ -135,7 +132,7 @@ const refused = (why: string, cause?: unknown): SystemFailure =>
 export const noLedgers = (): SystemFailure =>
   new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
-const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function checkObject(request: unknown): void {
   if (!isObject(request)) throw refused(`the request must be an object, not ${shown(request)}`);

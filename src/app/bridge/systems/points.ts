@@ -23,7 +23,7 @@ export const pointsRules = [
 export const answerInMoney: ConvertAnswer = (method, answer, request) => {
   if (method === "tradeHistory") return answer;
   if (!isRow(answer)) return refusingPoints(method, answer);
-  const { instruments, marks } = (isRow(request) ? request : {}) as Partial<CalculatePnlRequest>;
+  const { instruments, marks }: Partial<CalculatePnlRequest> = isRow(request) ? request : {};
   const known = new Map<string, { readonly multiplier: string; readonly currency: string }>();
   const facts = (symbol: string) => {
     const found = known.get(symbol) ?? factsOf(symbol, instruments ?? {});
@@ -36,18 +36,19 @@ export const answerInMoney: ConvertAnswer = (method, answer, request) => {
     isRow(value) ? withoutFillers({ currency: facts(textOf(value.symbol)).currency, ...moneyRow(value, facts) }, marked) : value;
   const positions = listOf(answer.positions)?.map(position);
   const matches = listOf(answer.matches)?.map(money);
+  const daily = listOf(answer.daily)?.map(money);
   const converted = convertedParts(method, answer);
   for (const [name, part] of Object.entries(answer)) if (!converted.includes(name)) refusingPoints(method, part, name);
   switch (method) {
     case "calculatePnl":
       if (positions === undefined) return { ...answer, ...(matches && { matches }) };
-      return { ...answer, ...(matches && { matches }), positions, totals: totalsOf(forTotals(positions)) as JsonValue };
+      return { ...answer, ...(matches && { matches }), positions, totals: totalsIn(positions) };
     case "openPositions":
       return positions === undefined ? answer : { ...answer, positions };
     case "totals":
-      return positions === undefined ? answer : { totals: totalsOf(forTotals(positions)) as JsonValue };
+      return positions === undefined ? answer : { totals: totalsIn(positions) };
     case "dailyPnl":
-      return { ...answer, ...(listOf(answer.daily) && { daily: listOf(answer.daily)?.map(money) as JsonValue }) };
+      return { ...answer, ...(daily && { daily }) };
     case "positionDetail":
       return { ...answer, ...(isRow(answer.position) && { position: position(answer.position) }) };
     default:
@@ -88,7 +89,7 @@ function refusingPoints(method: PnlMethod, part: JsonValue, name = ""): JsonValu
 /** Whether there is a P&L figure in it. 0 is the same in points and in money. */
 function holdsPoints(value: JsonValue, name: string): boolean {
   if (typeof value === "object" && value !== null)
-    return Object.entries(value).some(([key, inside]) => holdsPoints(inside as JsonValue, Array.isArray(value) ? name : key));
+    return Object.entries<JsonValue>(value).some(([key, inside]) => holdsPoints(inside, Array.isArray(value) ? name : key));
   const figure = inPoints.includes(name) ? numberOf(value) : undefined;
   return figure !== undefined && !isZero(figure);
 }
@@ -99,8 +100,7 @@ const inPoints = ["realized", "unrealized", "total", "pnl"];
 
 const isRow = (value: JsonValue | undefined): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined =>
-  Array.isArray(value) ? (value as readonly JsonValue[]) : undefined;
+const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined => (Array.isArray(value) ? value : undefined);
 /** Small whole numbers of an answer come as numbers, all others as text. */
 const textOf = (value: JsonValue | undefined): string =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
@@ -144,9 +144,11 @@ function factsOf(
 }
 
 /** What is no number counts for nothing, as a missing mark does. */
-const forTotals = (positions: readonly JsonValue[]) =>
-  positions.filter(isRow).map(({ currency, realized, unrealized }) => ({
-    currency: textOf(currency),
-    realized: textOf(realized),
-    unrealized: textOf(unrealized),
-  }));
+const totalsIn = (positions: readonly JsonValue[]): JsonValue =>
+  totalsOf(
+    positions.filter(isRow).map(({ currency, realized, unrealized }) => ({
+      currency: textOf(currency),
+      realized: textOf(realized),
+      unrealized: textOf(unrealized),
+    })),
+  ) as JsonValue;
