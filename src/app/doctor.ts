@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { BridgeError } from "../base/errors.ts";
+import { lineOf } from "../base/errors.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import type { Side } from "../domain/migration/phase.ts";
 import { openSystem } from "./bridge/pnl-bridge.ts";
@@ -64,8 +64,7 @@ async function attempt(check: string, look: () => string | Promise<string>): Pro
   try {
     return { check, ok: true, detail: await look() };
   } catch (error) {
-    const detail = error instanceof BridgeError ? error.line : error instanceof Error ? error.message : String(error);
-    return { check, ok: false, detail };
+    return { check, ok: false, detail: lineOf(error) };
   }
 }
 

@@ -56,6 +56,10 @@ const sentence = (text: string): string => plain(text.replaceAll(/\s*\n\s*/g, " 
 export const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : "";
 
+/** A failure as one line for a person. */
+export const lineOf = (failure: unknown): string =>
+  failure instanceof BridgeError ? failure.line : failure instanceof Error ? failure.message : String(failure);
+
 /** States what must be true here; a failure is a bug of ours, and stays checked in production. */
 export function assert(condition: boolean, claim: string): asserts condition {
   if (!condition) throw new Error(`broken invariant: ${claim}`);

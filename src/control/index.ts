@@ -1,7 +1,8 @@
 /** The control plane: one plan for every process, the way forward and the way back. */
 export { type AuditReport, auditFaults, auditHead, verifyAudit } from "./audit-chain.ts";
 export { type EffectivePlan, effectivePlan, type PlanSource, type PlanValue, planSources } from "./effective-plan.ts";
-export { type ControlEvent, type Freshness, PlanFollower } from "./follower.ts";
+export { PlanFollower } from "./follower.ts";
+export type { ControlEvent, Freshness } from "./follower-state.ts";
 export { type Gate, type GateReport, simpleGates } from "./gates.ts";
 export { type PhaseMove, whyOutOfUse } from "./moves.ts";
 export { type By, type MoveOptions, type MoveResult, Operator, type Overview, pause, type RollbackResult } from "./operator.ts";

@@ -3,7 +3,7 @@
  * come through here. Each change is one transaction of the control store with its audit row. Forward moves need open gates, an unchanged
  * record, and no switch file on this machine; moves towards legacy need none of it, and a rollback not even the store.
  */
-import { BridgeError } from "../base/errors.ts";
+import { BridgeError, lineOf } from "../base/errors.ts";
 import { personName } from "../base/person-name.ts";
 import { isLater, type Phase, phaseAfter } from "../domain/migration/phase.ts";
 import type { Ramp } from "../domain/migration/record-columns.ts";
@@ -439,9 +439,6 @@ function checked({ actor, reason }: By): By {
       throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, mend: `--${name} says it, and the audit keeps it` });
   return by;
 }
-
-const lineOf = (failure: unknown): string =>
-  failure instanceof BridgeError ? failure.line : failure instanceof Error ? failure.message : String(failure);
 
 export const pause = (clock: Clock, ms: number): Promise<void> =>
   new Promise((resolve) => {

@@ -75,7 +75,7 @@ export class Supervisor {
     if (store === undefined || follower.freshness !== "fresh") return;
     // Towards legacy first: it must not wait for the rest.
     if (firing !== undefined) await this.#try("trigger", () => this.#latch(store, firing));
-    await this.#try("ramp", () => this.#goOn(store, record));
+    await this.#try("ramp", () => this.#resumeRamp(store, record));
     await this.#try("seal", () => this.#seal(store));
     await this.#try("grant", () => this.#grant(store, record));
     await this.#try("forget", () => this.#forget(store));
@@ -88,7 +88,7 @@ export class Supervisor {
     const outOfUse = whyOutOfUse(record) !== undefined;
     if (this.#wasOutOfUse && !outOfUse) this.#triggers.reset();
     this.#wasOutOfUse = outOfUse;
-    const { section, effective } = follower;
+    const { section, effective } = follower.state;
     if (section === undefined) return undefined;
     const firing = this.#triggers.observe(signals(), effective.plan.phase, section.triggers, clock.monotonicMs());
     // Out of use already, or nothing left to go back to: then there is nothing to take.
@@ -114,7 +114,7 @@ export class Supervisor {
 
   // --- ramps -------------------------------------------------------------------------------------------------------------------
 
-  async #goOn(store: ControlStore, record: ControlRecord): Promise<void> {
+  async #resumeRamp(store: ControlStore, record: ControlRecord): Promise<void> {
     const { clock } = this.#options;
     const { ramp } = record;
     if (ramp === null) {
@@ -158,7 +158,7 @@ export class Supervisor {
   async #grant(store: ControlStore, record: ControlRecord): Promise<void> {
     const { follower, clock, name } = this.#options;
     const { phase } = follower.effective.plan;
-    const requested = requestedPhase(record, follower.section?.plan);
+    const requested = requestedPhase(record, follower.state.section?.plan);
     const isHeld = follower.effective.held.some(({ value }) => value === "phase");
     if (!isHeld || requested !== phaseAfter(phase) || whyOutOfUse(record) !== undefined) return;
     if (clock.monotonicMs() - this.#judgedMs < grantEveryMs) return;

@@ -334,7 +334,7 @@ class Simulation {
   check(): void {
     this.#checkGrants();
     for (const { process, disk } of this.members) {
-      const { effective, record, isSwitchSet, section } = process.follower;
+      const { effective, record, isSwitchSet, section } = process.follower.state;
       const { plan } = effective;
       this.phasesSeen.add(plan.phase);
       const mayBe = expectedPlan({

@@ -149,7 +149,7 @@ function controlOf(service: PnLServiceBridge, config: Config, folder: string, ow
     ...(owed === undefined ? {} : { owed }),
     onPlan: ({ plan }) => {
       service.setPlan(plan);
-      const { section } = control.follower;
+      const { section } = control.follower.state;
       if (section !== undefined) service.setTolerances(section.tolerances);
     },
     oldestRunning: () => service.oldestRunning,

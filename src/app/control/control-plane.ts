@@ -96,7 +96,7 @@ export class ControlPlane {
       name,
       signals: () => ({ ...signals(), quarantined: quarantined(), owedOldestMs: owed.owedToLegacy().oldestMs }),
       onFailure: (what, failure) =>
-        this.#tell({ kind: "store_failed", what: `${what}: ${failure}`, epoch: this.follower.seenEpoch }),
+        this.#tell({ kind: "store_failed", what: `${what}: ${failure}`, epoch: this.follower.state.seenEpoch }),
     });
   }
 
@@ -117,13 +117,13 @@ export class ControlPlane {
       const what = this.drift
         ? "CONFIG_DRIFT: this file says something else than what is published: config publish settles it"
         : "settled";
-      this.#tell({ kind: "config_drift", what, epoch: this.follower.seenEpoch });
+      this.#tell({ kind: "config_drift", what, epoch: this.follower.state.seenEpoch });
     }
   }
 
   /** The file on disk cannot be read any more: the last good one holds. */
   fileRefused(failure: BridgeError): void {
-    this.#tell({ kind: "config_refused", what: failure.line, epoch: this.follower.seenEpoch });
+    this.#tell({ kind: "config_refused", what: failure.line, epoch: this.follower.state.seenEpoch });
   }
 
   /** Whether the file of this process says something else than what the fleet goes by. */

@@ -147,3 +147,8 @@ function inRange(what: string, value: number, most: number): number {
     mend: "mend the plan",
   });
 }
+
+/** Whether modern answers no call, whoever makes it. */
+export const isLegacyAlone = (plan: MigrationPlan): boolean =>
+  !isLegacyClosed(plan) &&
+  (!plan.useNewPnlSystem || plan.migrationMode === "old_only" || phasePolicies[plan.phase].answers === "legacy");

@@ -1,0 +1,18 @@
+/** Runs never overlap. A request during a run triggers exactly one more run after it, whose end settles both. */
+export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let again = false;
+  const run = async (): Promise<void> => {
+    do {
+      again = false;
+      await work();
+    } while (again);
+    // Cleared here, not when the promise settles: a request between the two would be lost.
+    running = undefined;
+  };
+  return () => {
+    if (running === undefined) running = run();
+    else again = true;
+    return running;
+  };
+}
