@@ -1,4 +1,4 @@
-/** Runs never overlap. A request during a run triggers exactly one more run after it, whose end settles both. */
+/** Runs never overlap. A request during a run triggers exactly one more run; its end settles both. */
 export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   let again = false;

@@ -4,9 +4,9 @@
  *
  *   last read of the store    freshness  the plan that the process obeys
  *   less than `staleMs` ago   fresh      the record's, within milliseconds of a change
- *   less than `leaseMs` ago   stale      the last record's; phase moves are refused, because they need the store
- *   longer ago                expired    reads: the last record's. Writes: allowed while legacy is authoritative, else refused
- *   never                     none       the newest snapshot's on this disk; without one, legacy answers everything
+ *   less than `leaseMs` ago   stale      the last record's; phase moves, which need the store, are refused
+ *   longer ago                expired    the last record's; writes are refused unless legacy is authoritative
+ *   never                     none       that of the newest snapshot on this disk, else legacy alone
  *
  * In each of these states the switch file beside the process takes everything to legacy.
  */
@@ -49,7 +49,7 @@ export interface FollowerState {
   /** When the latest successful read of the store began; undefined until the first. */
   readonly readMs: number | undefined;
   readonly adoptedMs: number;
-  /** The epoch of a store that was restored from a backup; undefined while the store is not behind `record`. */
+  /** The epoch of a store that was restored from a backup, while it is behind `record`. */
   readonly restoredEpoch: number | undefined;
   /** The epoch of the last plan that was handed to the process. */
   readonly seenEpoch: number;
@@ -86,7 +86,7 @@ export type FollowerEvent =
   | { readonly kind: "drain_checked"; readonly oldestRunning: number | undefined }
   | { readonly kind: "snapshot_saved" | "time_passed" };
 
-/** `hand_over` gives the plan to the process; `release_store` gives up a broken handle, so that the next poll opens another. */
+/** `hand_over` is for the plan. `release_store` gives up a broken handle; the next poll opens another. */
 export type FollowerEffect =
   | { readonly kind: "hand_over"; readonly effective: EffectivePlan }
   | { readonly kind: "report"; readonly event: ControlEvent }
@@ -103,7 +103,7 @@ export function freshnessAt(nowMs: number, { readMs }: FollowerState, { staleMs,
   return nowMs - readMs < staleMs ? "fresh" : nowMs - readMs < leaseMs ? "stale" : "expired";
 }
 
-/** The epochs that a heartbeat acknowledges: in a restored store, its own epoch if legacy alone is obeyed, else none. */
+/** The epochs of a heartbeat. In a restored store: its own epoch if legacy alone is obeyed, else none. */
 export function acknowledged(state: FollowerState, oldestRunning: number | undefined) {
   const { restoredEpoch, seenEpoch, drainedEpoch } = state;
   if (restoredEpoch === undefined) return { seenEpoch, drainedEpoch };
@@ -161,7 +161,7 @@ function onRecordRead(step: Step, record: ControlRecord, askedMs: number): void 
   step.effects.push({ kind: "heartbeat" }, { kind: "save_snapshot" });
 }
 
-/** The store was restored from a backup: its record is older than the known one. The process follows it to legacy only. */
+/** The store was restored from a backup, to a record older than the known one: followed to legacy only. */
 function restoredRecord(step: Step, record: ControlRecord): void {
   const { record: known, section, effective, restoredEpoch } = step.state;
   reportOnce(step, "epoch_went_back", `the store says epoch ${record.epoch}, ${known.epoch} was known`);
@@ -183,7 +183,7 @@ function onSwitchRead(step: Step, isSet: boolean): void {
     obey(step);
     report(step, "switch_file", isSet ? "set" : "removed");
   }
-  // The store answers: what the file does on this machine becomes the whole fleet's plan, with a row in the audit.
+  // The store answers: the whole fleet goes to legacy, with a row in the audit.
   const isFresh = freshnessAt(step.nowMs, step.state, step.rules) === "fresh";
   if (isSet && isFresh && step.state.record.overrides.useNewPnlSystem !== false) perform(step, { kind: "record_switch" });
 }

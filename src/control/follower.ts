@@ -1,6 +1,6 @@
 /**
- * Keeps one process on the plan of the control store: reads the record, hands over each plan, reports the epoch.
- * `follower-state.ts` decides; this file has the timers and the I/O. Only `admitWrite` ever makes a call fail.
+ * Keeps one process on the plan of the control store: reads it, hands over each plan, reports the epoch.
+ * `follower-state.ts` decides; this file has the timers and the I/O. Only `admitWrite` makes a call fail.
  */
 import { BridgeError } from "../base/errors.ts";
 import { oneAtATime } from "../base/one-at-a-time.ts";
@@ -55,7 +55,7 @@ export class PlanFollower {
   });
   #connecting: Promise<void> | undefined;
   #recordingSwitch: Promise<void> | undefined;
-  /** The head of the audit chain as this process last knew it; `#savedHead` is its number in the last saved snapshot. */
+  /** The last known head of the audit chain; `#savedHead` is its number in the last saved snapshot. */
   auditHead: AuditHead = { seq: 0, hash: noHash };
   #savedHead = 0;
   #saving: Promise<void> = Promise.resolve();
@@ -65,7 +65,7 @@ export class PlanFollower {
     this.#options = options;
   }
 
-  /** Resolves when there is a plan: the store's, or after `startMsMax` that of the newest snapshot, or legacy alone. */
+  /** Resolves with a plan: the store's, or after `startMsMax` the newest snapshot's, or legacy alone. */
   async start(): Promise<void> {
     const { clock, snapshots, startMsMax, pollMs, heartbeatMs } = this.#options;
     await this.#readSwitch();
@@ -115,7 +115,7 @@ export class PlanFollower {
    * Reads the store; resolves when a write may begin under `effective`. If the store cannot be read, the write is
    * allowed while legacy is authoritative, and refused with FENCED from `primary_switch` on. A read that takes
    * `staleMs` or longer, because the process was stopped meanwhile, does not count.
-   * The plan may change between the read and the write, so the transaction of the write compares its epoch with the store's again.
+   * The plan may change after the read, so the write's transaction compares its epoch with the store's again.
    */
   readonly admitWrite = async (): Promise<void> => {
     try {
