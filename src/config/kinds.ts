@@ -2,6 +2,7 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { formatDecimal, parseDecimal } from "../base/decimal.ts";
+import { personName } from "../base/person-name.ts";
 import { storeForm, storePattern } from "../base/store-address.ts";
 import { parseDay } from "../domain/market/trading-day.ts";
 import { phases } from "../domain/migration/phase.ts";
@@ -75,8 +76,16 @@ export const day: Kind<string> = {
   schema: z.string("must be a day").refine((text) => parseDay(text) !== undefined, "must be a day, as 2026-12-31"),
 };
 
+/** Each in the form in which names are compared. */
 export const users: Kind<readonly string[]> = {
-  schema: z.array(z.string("must be a list of users").min(1, "must be a list of users"), "must be a list of users"),
+  schema: z.array(
+    z
+      .string("must be a list of users")
+      .transform(personName)
+      .refine((name) => name !== "", "must be a list of users, none of whose names is empty")
+      .meta({ ...textual, minLength: 1 }),
+    "must be a list of users",
+  ),
 };
 
 /** `*` stands for any characters within a name. */

@@ -29,6 +29,11 @@ test.each([
     "migration:\n  phase: read_only\n  traffic_routing:\n    new_system_percentage: 12.5\n    user_whitelist: [amy, bob]\n",
   ],
   [
+    "blanks around users' names, and their Unicode form",
+    "migration: { traffic_routing: { user_whitelist: [' Rene\u0301 '], user_denylist: [' eve'] } }",
+    'migration: { traffic_routing: { user_whitelist: ["Ren\u00e9"], user_denylist: [eve] } }',
+  ],
+  [
     "the spelling of a number",
     "migration: { validation: { comparison_threshold: 1e-2 } }",
     'migration: { validation: { comparison_threshold: "0.010" } }',

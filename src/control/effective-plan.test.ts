@@ -72,6 +72,7 @@ describe("the plan of a record", () => {
       flags: "published",
       newSystemPercentage: "published",
       userWhitelist: "default",
+      userDenylist: "default",
     });
     expect(
       from(recordWith({}, { phase: "primary_switch", newSystemPercentage: 0, useNewPnlSystem: false, userWhitelist: [] })),
@@ -91,10 +92,14 @@ describe("the plan of a record", () => {
     expect([plan.phase, writesOf(plan)]).toEqual(["read_only", ["legacy"]]);
   });
 
-  it("takes an operator's percentage and whitelist before the file's, 0 and nobody included", () => {
-    const published = { phase: "shadow_mode", newSystemPercentage: 50, userWhitelist: ["amy"] } as const;
-    const { plan } = effectivePlan(recordWith({}, { newSystemPercentage: 0, userWhitelist: [] }), published, false);
-    expect([plan.newSystemPercentage, [...plan.userWhitelist]]).toEqual([0, []]);
+  it("takes an operator's percentage and lists of users before the file's, 0 and nobody included", () => {
+    const users = { userWhitelist: ["amy"], userDenylist: ["eve"] };
+    const published = { phase: "shadow_mode", newSystemPercentage: 50, ...users } as const;
+    const nobody = { newSystemPercentage: 0, userWhitelist: [], userDenylist: [] };
+    const { plan, from } = effectivePlan(recordWith({}, nobody), published, false);
+    expect(plan).toMatchObject({ newSystemPercentage: 0, userWhitelist: new Set(), userDenylist: new Set() });
+    expect(from).toMatchObject({ newSystemPercentage: "config", userWhitelist: "config", userDenylist: "config" });
+    expect(effectivePlan(recordWith(), published, false).plan).toMatchObject({ userDenylist: new Set(["eve"]) });
   });
 
   it("goes to legacy for a value that no plan can have, and says so", () => {

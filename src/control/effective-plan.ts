@@ -12,7 +12,14 @@ export interface EffectivePlan {
   readonly held: readonly Held[];
 }
 
-export type PlanValue = "phase" | "migrationMode" | "useNewPnlSystem" | "flags" | "newSystemPercentage" | "userWhitelist";
+export type PlanValue =
+  | "phase"
+  | "migrationMode"
+  | "useNewPnlSystem"
+  | "flags"
+  | "newSystemPercentage"
+  | "userWhitelist"
+  | "userDenylist";
 export const planSources = {
   default: "nobody said",
   published: "the published configuration",
@@ -51,6 +58,7 @@ export function effectivePlan(record: ControlRecord, published: PublishedPlan | 
     flags: published?.flags === undefined ? "default" : "published",
     newSystemPercentage: sourceOf(overrides.newSystemPercentage, published?.newSystemPercentage),
     userWhitelist: sourceOf(overrides.userWhitelist, published?.userWhitelist),
+    userDenylist: sourceOf(overrides.userDenylist, published?.userDenylist),
   };
   const hold = (value: PlanValue, asked: string, why: string): void => {
     held.push({ value, asked, why });
@@ -74,6 +82,7 @@ export function effectivePlan(record: ControlRecord, published: PublishedPlan | 
       flags,
       ...(overrides.newSystemPercentage === null ? {} : { newSystemPercentage: overrides.newSystemPercentage }),
       ...(overrides.userWhitelist === null ? {} : { userWhitelist: overrides.userWhitelist }),
+      ...(overrides.userDenylist === null ? {} : { userDenylist: overrides.userDenylist }),
       legacyWindow: isClosed ? "closed" : "open",
     });
     return { plan, from, held };

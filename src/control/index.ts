@@ -5,7 +5,17 @@ export { PlanFollower } from "./follower.ts";
 export type { ControlEvent, Freshness } from "./follower-state.ts";
 export { type Gate, type GateReport, simpleGates } from "./gates.ts";
 export { type PhaseMove, whyOutOfUse } from "./moves.ts";
-export { type By, type MoveOptions, type MoveResult, Operator, type Overview, pause, type RollbackResult } from "./operator.ts";
+export {
+  type By,
+  type ListChange,
+  type MoveOptions,
+  type MoveResult,
+  Operator,
+  type Overview,
+  pause,
+  type RollbackResult,
+  type UserList,
+} from "./operator.ts";
 export { rampDefaults } from "./ramp.ts";
 export type { Section } from "./section.ts";
 export { Supervisor } from "./supervisor.ts";

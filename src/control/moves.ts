@@ -90,17 +90,19 @@ export function whyOutOfUse({ overrides, latched }: ControlRecord): string | und
 
 /** Who answers under a plan, and why. Messages say this, and not what was asked for. */
 export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan): string {
-  const { newSystemPercentage, userWhitelist, phase } = plan;
+  const { newSystemPercentage, userWhitelist, userDenylist, phase } = plan;
   // A call that says nothing of itself is decided by what holds for all.
   const { answer, because } = routeOf(plan, {}, 0);
+  const [denied] = userDenylist;
+  const isKept = denied !== undefined && routeOf(plan, { user: denied }, 0).because === "DENYLIST";
+  const kept = isKept ? `; legacy answers ${usersOn(userDenylist, "denylist")}` : "";
   switch (because) {
     case "NO_UNIT": {
-      const { size } = userWhitelist;
-      const more = size === 0 ? "" : ` and ${size} whitelisted user${size === 1 ? "" : "s"}`;
-      return `modern answers ${newSystemPercentage} % of the traffic${more}`;
+      const more = userWhitelist.size === 0 ? "" : ` and ${usersOn(userWhitelist, "whitelist")}`;
+      return `modern answers ${newSystemPercentage} % of the traffic${more}${kept}`;
     }
     case "PHASE":
-      return `${answer} answers everything: the phase is ${phase}`;
+      return `${answer} answers everything: the phase is ${phase}${kept}`;
     case "NO_CAPABILITY":
       return `${answer} answers everything: use_new_calculator is off`;
     case "LEGACY_CLOSED":
@@ -109,6 +111,8 @@ export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan)
       return `${answer} answers everything: ${whyOutOfUse(record) ?? `by ${planSources[from.useNewPnlSystem]}`}`;
   }
 }
+
+const usersOn = ({ size }: ReadonlySet<string>, list: string): string => `${size} user${size === 1 ? "" : "s"} on the ${list}`;
 
 /** What was stopped does not go on by itself: a ramp from before is over. */
 const takeBack = (record: ControlRecord, phase: Phase): ControlChange["set"] => ({

@@ -488,13 +488,33 @@ describe("traffic", () => {
     expect((await refusal(fleet.operator.ramp({ steps, dwellMs, endsIn: "stay" }, amy)))[0]).toBe("BAD_USAGE");
   });
 
-  it("whitelists are added to and taken from", async () => {
-    await fleet.operator.whitelist("add", "amy", amy);
-    await fleet.operator.whitelist("add", "bob", amy);
-    expect(await fleet.operator.whitelist("add", "bob", amy)).toBeNull();
-    await fleet.operator.whitelist("remove", "amy", amy);
+  it.each([
+    ["whitelist", "userWhitelist"],
+    ["denylist", "userDenylist"],
+  ] as const)("users are added to the %s and removed from it", async (list, column) => {
+    const change = (change: "add" | "remove", user: string) => fleet.operator.changeList(list, { change, user }, amy);
+    await change("add", "amy");
+    await change("add", "bob");
+    expect(await change("add", "bob")).toBeNull();
+    await change("remove", "amy");
+    expect(await change("remove", "amy")).toBeNull();
     await fleet.pass(100);
-    expect([...process.follower.effective.plan.userWhitelist]).toEqual(["bob"]);
+    expect([...process.follower.effective.plan[column]]).toEqual(["bob"]);
+    expect(fleet.place.rows.at(-1)).toMatchObject({ action: list, actor: "amy" });
+  });
+
+  it("a user on the denylist is answered by legacy, also one on the whitelist, and not any more once removed", async () => {
+    await goTo("dual_write");
+    const reasonOfBob = async () => {
+      await fleet.pass(100);
+      return routeOf(process.follower.effective.plan, { user: "bob" }, 0).because;
+    };
+    await fleet.operator.changeList("whitelist", { change: "add", user: "bob" }, amy);
+    expect(await reasonOfBob()).toBe("WHITELIST");
+    await fleet.operator.changeList("denylist", { change: "add", user: "bob" }, amy);
+    expect(await reasonOfBob()).toBe("DENYLIST");
+    await fleet.operator.changeList("denylist", { change: "remove", user: "bob" }, amy);
+    expect(await reasonOfBob()).toBe("WHITELIST");
   });
 });
 
@@ -506,11 +526,19 @@ describe("the switch file of the operator's machine", () => {
     "taking modern back": ["shadow_mode", () => to("shadow_mode")],
     "more traffic": ["dual_write", () => fleet.operator.traffic(50, amy)],
     "a ramp up": ["dual_write", () => fleet.operator.ramp({ steps: [50, 100], dwellMs: 60_000, endsIn: "stay" }, amy)],
-    "one more on the whitelist": ["dual_write", () => fleet.operator.whitelist("add", "bob", amy)],
+    "one more on the whitelist": [
+      "dual_write",
+      () => fleet.operator.changeList("whitelist", { change: "add", user: "bob" }, amy),
+    ],
+    "one fewer on the denylist": [
+      "dual_write",
+      () => fleet.operator.changeList("denylist", { change: "remove", user: "eve" }, amy),
+    ],
     "closing the window to legacy": ["cleanup", () => fleet.operator.signOff("legacy_window", { actor: "carol", note: "done" })],
   };
   it.each(Object.entries(forward))("refuses %s", async (_, [phase, move]) => {
     await goTo(phase);
+    await fleet.operator.changeList("denylist", { change: "add", user: "eve" }, amy);
     const { epoch } = fleet.place.record;
     fleet.disk.isSwitchSet = true;
     expect(await refusal(move())).toEqual(["REFUSED", "the switch file is set"]);
@@ -522,10 +550,11 @@ describe("the switch file of the operator's machine", () => {
   it("keeps nobody from going towards legacy, and is shown", async () => {
     await goTo("dual_write");
     await fleet.operator.traffic(50, amy);
-    await fleet.operator.whitelist("add", "bob", amy);
+    await fleet.operator.changeList("whitelist", { change: "add", user: "bob" }, amy);
     fleet.disk.isSwitchSet = true;
     expect((await fleet.operator.overview()).switchFile).toBe("LEGACY_ONLY");
-    await fleet.operator.whitelist("remove", "bob", amy);
+    await fleet.operator.changeList("whitelist", { change: "remove", user: "bob" }, amy);
+    await fleet.operator.changeList("denylist", { change: "add", user: "bob" }, amy);
     await fleet.operator.rollbackGradually(amy);
     await fleet.operator.traffic(10, amy);
     await fleet.operator.move({ kind: "retreat" }, amy);
@@ -606,13 +635,13 @@ describe("names", () => {
 
   it("on the whitelist are trimmed and composed, match a caller's in any spelling, and are not empty", async () => {
     await goTo("dual_write");
-    await fleet.operator.whitelist("add", " Rene\u0301 ", amy);
-    expect(await fleet.operator.whitelist("add", "Ren\u00e9", amy)).toBeNull();
+    await fleet.operator.changeList("whitelist", { change: "add", user: " Rene\u0301 " }, amy);
+    expect(await fleet.operator.changeList("whitelist", { change: "add", user: "Ren\u00e9" }, amy)).toBeNull();
     await fleet.pass(100);
     const { plan } = process.follower.effective;
     for (const user of ["Ren\u00e9", "Rene\u0301", "Ren\u00e9 "]) expect(routeOf(plan, { user }, 0).because).toBe("WHITELIST");
-    expect((await refusal(fleet.operator.whitelist("add", " ", amy)))[0]).toBe("BAD_USAGE");
-    await fleet.operator.whitelist("remove", "Rene\u0301", amy);
+    expect((await refusal(fleet.operator.changeList("whitelist", { change: "add", user: " " }, amy)))[0]).toBe("BAD_USAGE");
+    await fleet.operator.changeList("whitelist", { change: "remove", user: "Rene\u0301" }, amy);
     expect(fleet.place.record.overrides.userWhitelist).toEqual([]);
   });
 
@@ -627,9 +656,27 @@ describe("who answers is said of the plan that holds, whatever was asked for", (
   it.each<readonly [string, Parameters<typeof effectivePlan>[1], Partial<Overrides>, string | null]>([
     ["modern answers 25 % of the traffic", { phase: "dual_write", flags: allFlags }, {}, null],
     [
-      "modern answers 25 % of the traffic and 1 whitelisted user",
+      "modern answers 25 % of the traffic and 1 user on the whitelist",
       { phase: "dual_write", flags: allFlags, userWhitelist: ["amy"] },
       {},
+      null,
+    ],
+    [
+      "modern answers 25 % of the traffic and 1 user on the whitelist; legacy answers 2 users on the denylist",
+      { phase: "dual_write", flags: allFlags, userWhitelist: ["amy"], userDenylist: ["bob"] },
+      { userDenylist: ["bob", "eve"] },
+      null,
+    ],
+    [
+      "modern answers everything: the phase is primary_switch; legacy answers 1 user on the denylist",
+      { phase: "primary_switch", flags: allFlags },
+      { userDenylist: ["eve"] },
+      null,
+    ],
+    [
+      "legacy answers everything: the phase is shadow_mode",
+      { phase: "shadow_mode", flags: allFlags },
+      { userDenylist: ["eve"] },
       null,
     ],
     ["legacy answers everything: use_new_calculator is off", { phase: "dual_write", ...out }, {}, null],

@@ -111,6 +111,18 @@ interface StoreRollback {
   readonly why: string;
 }
 
+/** Each list of users: its column, and the change of it that moves a user towards modern. */
+const userLists = {
+  whitelist: { column: "userWhitelist", forward: "add" },
+  denylist: { column: "userDenylist", forward: "remove" },
+} as const;
+export type UserList = keyof typeof userLists;
+
+export interface ListChange {
+  readonly change: "add" | "remove";
+  readonly user: string;
+}
+
 const signOffDays = 7;
 const askAgainMs = 10;
 /** A process that lives and could be taken for gone by its age alone, since somebody has set a clock, beats within so long. */
@@ -253,17 +265,18 @@ export class Operator {
     return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
-  /** Adds a user to the whitelist, or removes one. `null` where nothing was to be done. */
-  async whitelist(change: "add" | "remove", user: string, given: By): Promise<ControlRecord | null> {
+  /** Adds a user to a list, or removes one. Towards legacy it is always allowed. `null` where nothing was to be done. */
+  async changeList(list: UserList, { change, user }: ListChange, given: By): Promise<ControlRecord | null> {
+    const { column, forward } = userLists[list];
     const by = checked(given);
     const name = personName(user);
     if (name === "") throw new BridgeError("BAD_USAGE", { what: "the user's name is empty", mend: "name a user" });
     const overview = await this.overview();
-    const before = overview.effective.plan.userWhitelist;
+    const before = overview.effective.plan[column];
     if (before.has(name) === (change === "add")) return null;
-    if (change === "add") refuseOutOfUse(overview);
-    const userWhitelist = change === "add" ? [...before, name] : [...before].filter((one) => one !== name);
-    return this.#change({ ...by, action: "whitelist", set: { userWhitelist }, ...at(overview.record) });
+    if (change === forward) refuseOutOfUse(overview);
+    const users = change === "add" ? [...before, name] : [...before].filter((one) => one !== name);
+    return this.#change({ ...by, action: list, set: { [column]: users }, ...at(overview.record) });
   }
 
   /** Publishes what a file says for the whole fleet. Its phase, where it is later than what is granted, is held until it is granted. */

@@ -81,6 +81,7 @@ export interface Overrides {
   /** 0 to 100, three decimals. */
   readonly newSystemPercentage: number | null;
   readonly userWhitelist: readonly string[] | null;
+  readonly userDenylist: readonly string[] | null;
 }
 
 export interface Published {
@@ -108,7 +109,7 @@ export interface ControlChange extends AuditNote {
 
 export interface AuditNote {
   readonly actor: string;
-  /** `phase`, `traffic`, `whitelist`, `rollback`, `trigger`, `publish`, `grant`, `sign-off`, `drill`, `refused`, …; `sql` is the store's own. */
+  /** `phase`, `traffic`, `whitelist`, `denylist`, `rollback`, `trigger`, `publish`, `grant`, `sign-off`, `drill`, `refused`, …; `sql` is the store's own. */
   readonly action: string;
   readonly reason: string;
   /** What it was decided from: gates' verdicts, a signal's numbers. */

@@ -58,7 +58,9 @@ const emptyOverrides = {
   phase: null,
   newSystemPercentage: null,
   userWhitelist: null,
+  userDenylist: null,
 };
+const userLists = ["user_whitelist", "user_denylist"];
 const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 const by = { actor: "amy", action: "traffic", reason: "a test" };
 const changeOf = (set: ControlChange["set"] = {}, given: Partial<ControlChange> = {}): ControlChange => ({
@@ -195,6 +197,8 @@ export function controlStoreContract(
         ["no traffic", { newSystemPercentage: 0 }, { overrides: { ...emptyOverrides, newSystemPercentage: 0 } }],
         ["three decimals", { newSystemPercentage: 33.333 }, { overrides: { ...emptyOverrides, newSystemPercentage: 33.333 } }],
         ["nobody", { userWhitelist: [] }, { overrides: { ...emptyOverrides, userWhitelist: [] } }],
+        ["nobody on the denylist", { userDenylist: [] }, { overrides: { ...emptyOverrides, userDenylist: [] } }],
+        ["a user on the denylist", { userDenylist: ["eve"] }, { overrides: { ...emptyOverrides, userDenylist: ["eve"] } }],
         ["some users", { userWhitelist: ["bob", "amy"] }, { overrides: { ...emptyOverrides, userWhitelist: ["bob", "amy"] } }],
         ["a published section", { published: publishedAs("dual_write") }, { published: publishedAs("dual_write") }],
         ["a latch", { latched: "12 % diverged" }, { latched: "12 % diverged" }],
@@ -233,6 +237,7 @@ export function controlStoreContract(
           phase: "dual_write",
           newSystemPercentage: 12.5,
           userWhitelist: ["amy"],
+          userDenylist: ["eve"],
           published: publishedAs("shadow_mode"),
           grantedPhase: "dual_write",
           latched: "it broke",
@@ -256,6 +261,7 @@ export function controlStoreContract(
               phase: null,
               newSystemPercentage: null,
               userWhitelist: null,
+              userDenylist: null,
               latched: null,
               ramp: null,
               legacyWindow: "open",
@@ -423,7 +429,7 @@ export function controlStoreContract(
 
       it("takes back an override with NULL", async () => {
         const store = await open();
-        for (const column of ["use_new_pnl_system", "migration_mode", "phase", "new_system_percentage", "user_whitelist"]) {
+        for (const column of ["use_new_pnl_system", "migration_mode", "phase", "new_system_percentage", ...userLists]) {
           await store.change(
             changeOf({
               useNewPnlSystem: true,
@@ -431,6 +437,7 @@ export function controlStoreContract(
               phase: "cleanup",
               newSystemPercentage: 1,
               userWhitelist: ["amy"],
+              userDenylist: ["eve"],
             }),
           );
           await sql(`UPDATE config SET ${column} = NULL`);
@@ -444,8 +451,10 @@ export function controlStoreContract(
 
       it("names the users as a JSON array", async () => {
         const store = await open();
-        await sql(`UPDATE config SET user_whitelist = '["amy", "o''neil", "\u00fc"]'`);
-        expect((await store.read()).overrides.userWhitelist).toEqual(["amy", "o'neil", "\u00fc"]);
+        const users = ["amy", "o'neil", "\u00fc"];
+        for (const list of userLists) await sql(`UPDATE config SET ${list} = '["amy", "o''neil", "\u00fc"]'`);
+        expect((await store.read()).overrides).toMatchObject({ userWhitelist: users, userDenylist: users });
+        await expectGapless(store);
       });
 
       it("changes several columns in one epoch", async () => {
@@ -504,9 +513,11 @@ export function controlStoreContract(
         "UPDATE config SET migration_mode = ''",
         "UPDATE config SET phase = 'primary'",
         "UPDATE config SET phase = 'READ_ONLY'",
-        "UPDATE config SET user_whitelist = 'amy'",
-        `UPDATE config SET user_whitelist = '{"amy": true}'`,
-        `UPDATE config SET user_whitelist = '["amy", 7]'`,
+        ...userLists.flatMap((list) => [
+          `UPDATE config SET ${list} = 'amy'`,
+          `UPDATE config SET ${list} = '{"amy": true}'`,
+          `UPDATE config SET ${list} = '["amy", 7]'`,
+        ]),
         "UPDATE config SET granted_phase = NULL",
         "UPDATE config SET legacy_window = 'ajar'",
         "UPDATE config SET epoch = NULL",
@@ -762,11 +773,16 @@ export function controlStoreContract(
           action: text,
           reason: text,
           evidence: { [text]: [text] },
-          set: { userWhitelist: [text, "amy"], latched: text, ramp: { ...ramp, actor: text, reason: text } },
+          set: {
+            userWhitelist: [text, "amy"],
+            userDenylist: [text],
+            latched: text,
+            ramp: { ...ramp, actor: text, reason: text },
+          },
         });
         expect(record).toMatchObject({
           updatedBy: either,
-          overrides: { userWhitelist: [either, "amy"] },
+          overrides: { userWhitelist: [either, "amy"], userDenylist: [either] },
           latched: either,
           ramp: { ...ramp, actor: either, reason: either },
         });

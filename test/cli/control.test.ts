@@ -43,7 +43,7 @@ describe("a desk with a live process", () => {
       /^phase shadow_mode \(published\), epoch 2 of \d{4}-\d\d-\d\dT[\d:.]+Z by \w+$/m,
       /^modern in use$/m,
       /^answers legacy answers everything: the phase is shadow_mode$/m,
-      /^traffic 0 % \(published\); whitelist: none$/m,
+      /^traffic 0 % \(published\); whitelist: none; denylist: none$/m,
       /^writes migration_mode dual_write \(default\), window to legacy open$/m,
       /^flags calculator, storage, reports$/m,
       /^rollback possible: nothing is owed to legacy$/m,
@@ -212,11 +212,31 @@ describe("a desk with a live process", () => {
     await process_.answersBy("legacy");
   });
 
+  it("denylist keeps a user with legacy, also one on the whitelist, and lets go of one", async () => {
+    const { epoch } = (await desk.json("status")).document as { epoch: number };
+    await desk.run("whitelist", "add", "amy", ...because);
+    await process_.answersBy("modern");
+    const after = { code: 0, document: { changed: true, epoch: epoch + 2 } };
+    expect(await desk.json("denylist", "add", " amy ", ...because)).toEqual(after);
+    await process_.answersBy("legacy");
+    expect((await desk.run("denylist", "add", "amy", ...because)).out).toBe("amy is on the denylist already\n");
+    expect((await desk.run("denylist", "list")).out).toBe("amy\n");
+    expect((await desk.run("status")).out).toMatch(
+      /; legacy answers 1 user on the denylist\ntraffic .*; whitelist: amy; denylist: amy\n/,
+    );
+    expect((await desk.run("config", "show")).out).toMatch(/user_denylist.*amy.*control store, by amy/);
+    expect((await desk.run("audit", "list", "--limit", "1")).out).toMatch(/ {2}denylist {2}amy {2}a test\n$/);
+    expect((await desk.run("denylist", "remove", "amy", ...because)).out).toBe(`amy removed, epoch ${epoch + 3}\n`);
+    await process_.answersBy("modern");
+    await desk.run("whitelist", "remove", "amy", ...because);
+    await process_.answersBy("legacy");
+  });
+
   it("a ramp goes on by itself, and traffic ends it", async () => {
     const ramp = await desk.run("traffic", "--ramp", "5,50,100", "--dwell", "1s", ...because);
     expect([ramp.code, ramp.out]).toEqual([
       0,
-      "5 %, then 50, 100, every 1 s while a process lives, epoch 19: modern answers 5 % of the traffic\n",
+      "5 %, then 50, 100, every 1 s while a process lives, epoch 23: modern answers 5 % of the traffic\n",
     ]);
     expect((await desk.run("status")).out).toMatch(/ %.*, then (50, )?100, every 1 s while a process lives; whitelist/);
     await process_.answersBy("modern");
@@ -509,6 +529,7 @@ describe("--store", () => {
         ["traffic", "0", ...because],
         ["phase", "retreat", ...because],
         ["whitelist", "add", "amy", ...because],
+        ["denylist", "add", "amy", ...because],
         ["sign-off", "approved", "--actor", "amy", "--note", "x"],
         ["audit", "verify"],
         ["audit", "export"],
@@ -577,6 +598,7 @@ it.each([
   [["phase", "advance"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [["sign-off", "approved", "--actor", "bob"], /^BAD_USAGE: required option '--note <text>' not specified; /],
   [["whitelist", "add", "--reason", "x"], /^BAD_USAGE: missing required argument 'user'; /],
+  [["denylist", "add", "eve"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [["phase", "advance", "--epoch", "x", "--reason", "x"], /^BAD_USAGE: x is no whole number; /],
   [["gates", "--target", "last"], /^BAD_USAGE: .*last.*Allowed choices are /],
 ] as const)("%j is one clear line, and nothing is done", async (args, line) => {

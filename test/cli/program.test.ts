@@ -102,7 +102,7 @@ describe("--help", () => {
       config: ["publish", "schema", "set", "show", "validate"],
       phase: ["advance", "retreat", "set"],
       whitelist: ["add", "list", "remove"],
-      denylist: ["list"],
+      denylist: ["add", "list", "remove"],
       audit: ["export", "list", "verify"],
     };
     for (const command of commands) {

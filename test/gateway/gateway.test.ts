@@ -80,7 +80,7 @@ describe("POST /api/v1/pnl/{method}", () => {
 });
 
 describe("the control plane", () => {
-  it("moves phases, traffic and the whitelist, rolls back, and audits who and why", async () => {
+  it("moves phases, traffic and the lists of users, rolls back, and audits who and why", async () => {
     const { url, place, logged, machine } = await desk();
     const at = (path: string): string => `${url}/api/v1${path}`;
     await place.open().heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
@@ -130,12 +130,15 @@ describe("the control plane", () => {
     }
     machine.isSwitchSet = false;
     const user = encodeURIComponent("amy/desk 7");
-    expect((await ask(at(`/migration/whitelist/${user}`), "PUT", { reason: "hers" })).body).toMatchObject({ changed: true });
-    expect(place.record.overrides.userWhitelist).toEqual(["amy/desk 7"]);
-    expect((await ask(at(`/migration/whitelist/${user}`), "PUT", { reason: "hers" })).body).toEqual({ changed: false });
-    expect((await ask(at(`/migration/whitelist/${user}`), "DELETE", { reason: "not hers" })).body).toMatchObject({
-      changed: true,
-    });
+    for (const list of ["whitelist", "denylist"] as const) {
+      const path = at(`/migration/${list}/${user}`);
+      const column = list === "whitelist" ? "userWhitelist" : "userDenylist";
+      expect((await ask(path, "PUT", { reason: "hers" })).body).toMatchObject({ changed: true });
+      expect(place.record.overrides[column]).toEqual(["amy/desk 7"]);
+      expect((await ask(path, "PUT", { reason: "hers" })).body).toEqual({ changed: false });
+      expect((await ask(path, "DELETE", { reason: "not hers" })).body).toMatchObject({ changed: true });
+      expect(place.record.overrides[column]).toEqual([]);
+    }
     expect((await ask(at("/gates/approved/sign-off"), "POST", { note: "looked at it", phase: "primary_switch" })).body).toEqual({
       gate: "approved",
       phase: "primary_switch",
@@ -156,10 +159,12 @@ describe("the control plane", () => {
       "amy traffic ramp",
       "amy whitelist hers",
       "amy whitelist not hers",
+      "amy denylist hers",
+      "amy denylist not hers",
       "amy sign-off looked at it",
       "amy rollback it burns",
     ]);
-    expect(logged.filter(({ message }) => message === "the migration was changed").length).toBe(9);
+    expect(logged.filter(({ message }) => message === "the migration was changed").length).toBe(12);
   });
 
   it.each([

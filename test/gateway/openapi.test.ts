@@ -122,6 +122,7 @@ describe("openapi.json", () => {
     expect(operations.map(({ at }) => at).sort()).toEqual(
       [
         ...pnlMethods.map((method) => `post /api/v1/pnl/${method}`),
+        "delete /api/v1/migration/denylist/{user}",
         "delete /api/v1/migration/whitelist/{user}",
         "get /api/v1/audit",
         "get /api/v1/comparisons",
@@ -136,6 +137,7 @@ describe("openapi.json", () => {
         "post /api/v1/gates/{gate}/sign-off",
         "post /api/v1/migration/phase",
         "post /api/v1/migration/rollback",
+        "put /api/v1/migration/denylist/{user}",
         "put /api/v1/migration/traffic",
         "put /api/v1/migration/whitelist/{user}",
       ].sort(),
@@ -233,8 +235,13 @@ describe("openapi.json", () => {
     { at: "get /api/v1/gates", path: "/api/v1/gates?target=dual_write" },
     { at: "post /api/v1/migration/phase", body: { move: "advance", reason: "x", dryRun: true } },
     { at: "put /api/v1/migration/traffic", body: { percentage: 12.5, reason: "x" } },
-    { at: "put /api/v1/migration/whitelist/{user}", path: "/api/v1/migration/whitelist/amy", body: { reason: "x" } },
-    { at: "delete /api/v1/migration/whitelist/{user}", path: "/api/v1/migration/whitelist/amy", body: { reason: "x" } },
+    ...["whitelist", "denylist"].flatMap((list) =>
+      ["put", "delete"].map((method) => ({
+        at: `${method} /api/v1/migration/${list}/{user}`,
+        path: `/api/v1/migration/${list}/amy`,
+        body: { reason: "x" },
+      })),
+    ),
     {
       at: "post /api/v1/gates/{gate}/sign-off",
       path: "/api/v1/gates/approved/sign-off",

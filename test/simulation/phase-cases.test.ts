@@ -13,7 +13,15 @@ import { systemClock } from "../../src/adapters/host/index.ts";
 import { openPostgresControlStore } from "../../src/adapters/postgres/index.ts";
 import { openSqliteControlStore } from "../../src/adapters/sqlite/index.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
-import { noSignals, Operator, PlanFollower, Supervisor, simpleGates, whyOutOfUse } from "../../src/control/index.ts";
+import {
+  noSignals,
+  Operator,
+  PlanFollower,
+  Supervisor,
+  simpleGates,
+  type UserList,
+  whyOutOfUse,
+} from "../../src/control/index.ts";
 import { isLater, type Phase, phaseBefore, phasePolicies, phases } from "../../src/domain/migration/phase.ts";
 import { migrationModes, planOf, writesOf } from "../../src/domain/migration/plan.ts";
 import type { CallKey } from "../../src/domain/migration/route.ts";
@@ -238,6 +246,9 @@ const ramp = (name: string, [newSystemPercentage = 0, ...steps]: readonly number
   },
 });
 
+const listChange = (list: UserList) => async (rig: Rig) =>
+  void (await rig.operator.changeList(list, { change: "add", user: "amy" }, amy));
+
 /** What else a plan is made of, by the column that says it. The compiler asks for a new one. */
 const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation[]>> = {
   phase: [none],
@@ -254,10 +265,8 @@ const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation
     })),
     set("new_system_percentage", "NULL"),
   ],
-  userWhitelist: [
-    { name: "a whitelisted user", apply: async (rig) => void (await rig.operator.whitelist("add", "amy", amy)) },
-    set("user_whitelist", `'["bob", "amy"]'`),
-  ],
+  userWhitelist: [{ name: "a whitelisted user", apply: listChange("whitelist") }, set("user_whitelist", `'["bob", "amy"]'`)],
+  userDenylist: [{ name: "a user on the denylist", apply: listChange("denylist") }, set("user_denylist", `'["bob", "amy"]'`)],
   latched: [{ name: "a latch", apply: (rig) => rig.trigger() }],
   ramp: [ramp("a ramp under way", [10, 100], "stay"), ramp("a ramp down under way", [30, 0], "rollback")],
   published: [
@@ -299,7 +308,8 @@ async function run(rig: Rig, { from, to, door, variation }: Case): Promise<void>
     ...amy,
     action: "test",
     set: {
-      ...{ useNewPnlSystem: null, migrationMode: null, phase: null, newSystemPercentage: null, userWhitelist: null },
+      ...{ useNewPnlSystem: null, migrationMode: null, phase: null, newSystemPercentage: null },
+      ...{ userWhitelist: null, userDenylist: null },
       ...{ latched: null, ramp: null, grantedPhase: "read_only", published: publishedSection({ plan: base }) },
     },
   });

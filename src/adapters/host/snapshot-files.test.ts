@@ -22,6 +22,7 @@ const snapshotOf = (epoch: number, seq = epoch): PlanSnapshot => ({
       phase: "dual_write",
       newSystemPercentage: 12.5,
       userWhitelist: ["amy", "böb"],
+      userDenylist: ["eve"],
     },
     published: { text: "{}", hash: "h", phase: "dual_write" },
     grantedPhase: "dual_write",

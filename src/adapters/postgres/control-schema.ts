@@ -16,6 +16,12 @@ export const changeSetting = "pnl_bridge.change";
 
 const phases = "'read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'";
 
+const listColumn = (list: string): string => `${list} jsonb CONSTRAINT "${list} is a JSON array of texts" CHECK (
+          CASE jsonb_typeof(${list})
+            WHEN 'array' THEN NOT jsonb_path_exists(${list}, 'strict $[*] ? (@.type() != "string")')
+            ELSE ${list} IS NULL
+          END)`;
+
 export const controlTables: OwnedTables = {
   kept: {
     name: "control",
@@ -43,11 +49,7 @@ export const controlTables: OwnedTables = {
         phase text CONSTRAINT "phase: read_only shadow_mode dual_write primary_switch cleanup" CHECK (phase IN (${phases})),
         new_system_percentage numeric CONSTRAINT "new_system_percentage is 0 to 100, with three decimals at most"
           CHECK (new_system_percentage BETWEEN 0 AND 100 AND scale(trim_scale(new_system_percentage)) <= 3),
-        user_whitelist jsonb CONSTRAINT "user_whitelist is a JSON array of texts" CHECK (
-          CASE jsonb_typeof(user_whitelist)
-            WHEN 'array' THEN NOT jsonb_path_exists(user_whitelist, 'strict $[*] ? (@.type() != "string")')
-            ELSE user_whitelist IS NULL
-          END),
+        ${listColumn("user_whitelist")},
         granted_phase text NOT NULL DEFAULT 'read_only' CHECK (granted_phase IN (${phases})),
         granted_epoch bigint NOT NULL DEFAULT 1,
         latched text,
@@ -184,5 +186,7 @@ export const controlTables: OwnedTables = {
       CREATE TRIGGER audit_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ${schema}.audit
         FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.refuse('the audit is kept as it is: it is a chain of hashes',
           'each process knows the head of the chain, and would tell');`,
+    // `config_columns` shows every column of the row, so the audit shows a new one by itself.
+    (schema) => `ALTER TABLE ${schema}.config ADD COLUMN ${listColumn("user_denylist")};`,
   ],
 };

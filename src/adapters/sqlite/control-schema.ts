@@ -9,13 +9,16 @@
  */
 import type { OwnedKind } from "./owned-file.ts";
 
-/** What the audit tells of a row: NEW, OLD or config. */
-const columnsJson = (row: string): string => `json_object(
+/** The columns that hold a list of users, oldest first. */
+const userLists = ["user_whitelist", "user_denylist"];
+
+/** What the audit tells of a row: OLD or config. */
+const columnsJson = (row: string, lists: readonly string[]): string => `json_object(
        'use_new_pnl_system', json(CASE ${row}.use_new_pnl_system WHEN 1 THEN 'true' WHEN 0 THEN 'false' END),
        'migration_mode', ${row}.migration_mode,
        'phase', ${row}.phase,
        'new_system_percentage', ${row}.new_system_percentage,
-       'user_whitelist', json(${row}.user_whitelist),
+       ${lists.map((list) => `'${list}', json(${row}.${list}),`).join("\n       ")}
        'granted_phase', ${row}.granted_phase,
        'latched', ${row}.latched,
        'ramp', json(${row}.ramp),
@@ -28,6 +31,69 @@ const isPhase = (column: string): string =>
   `CONSTRAINT "${column} is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (${column} IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'))`;
 const isText = (column: string): string => `CHECK (typeof(${column}) IN ('text', 'null'))`;
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+
+const listColumn = (list: string): string => `${list} TEXT ${isText(list)} CHECK (
+       CASE WHEN json_valid(${list}) THEN json_type(${list}) IS 'array' ELSE ${list} IS NULL END)`;
+const isListOfTexts = (
+  list: string,
+): string => `SELECT RAISE(ABORT, '${list} is a JSON array of texts, as ["amy", "bob"], or NULL') WHERE
+       CASE WHEN json_valid(NEW.${list})
+         THEN EXISTS (SELECT 1 FROM json_each(NEW.${list}) WHERE type <> 'text')
+         ELSE NEW.${list} NOT NULL END;`;
+
+/** The triggers of a change of `config` that has these lists. */
+const configTriggers = (lists: readonly string[]): string => `CREATE TRIGGER config_rules BEFORE UPDATE ON config
+   BEGIN
+     ${lists.map(isListOfTexts).join("\n     ")}
+     SELECT RAISE(ABORT, 'published_hash is none of those in published')
+       WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
+     SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: pnl-bridge phase advance, sign-off')
+       WHERE NEW.change IS NULL AND NEW.epoch = OLD.epoch AND (
+         NEW.granted_phase IS NOT OLD.granted_phase
+         OR NEW.granted_epoch IS NOT OLD.granted_epoch
+         OR NEW.legacy_window IS NOT OLD.legacy_window);
+   END;
+   CREATE TRIGGER config_changed AFTER UPDATE ON config
+   WHEN NEW.epoch = OLD.epoch AND (
+     NEW.change NOT NULL
+     OR NEW.use_new_pnl_system IS NOT OLD.use_new_pnl_system
+     OR NEW.migration_mode IS NOT OLD.migration_mode
+     OR NEW.phase IS NOT OLD.phase
+     OR NEW.new_system_percentage IS NOT OLD.new_system_percentage
+     ${lists.map((list) => `OR NEW.${list} IS NOT OLD.${list}`).join("\n     ")}
+     OR NEW.granted_phase IS NOT OLD.granted_phase
+     OR NEW.granted_epoch IS NOT OLD.granted_epoch
+     OR NEW.latched IS NOT OLD.latched
+     OR NEW.ramp IS NOT OLD.ramp
+     OR NEW.legacy_window IS NOT OLD.legacy_window
+     OR NEW.cache_generation IS NOT OLD.cache_generation
+     OR NEW.published_hash IS NOT OLD.published_hash
+     OR NEW.updated_at IS NOT OLD.updated_at
+     OR NEW.updated_by IS NOT OLD.updated_by)
+   BEGIN
+     UPDATE config SET
+       epoch = OLD.epoch + 1,
+       revision = OLD.epoch + 1,
+       updated_at = ${now},
+       updated_by = coalesce(json_extract(NEW.change, '$.actor'), 'sql'),
+       change = NULL,
+       (granted_phase, granted_epoch) = (
+         SELECT granted, CASE granted WHEN OLD.granted_phase THEN OLD.granted_epoch ELSE OLD.epoch + 1 END FROM (
+           SELECT CASE WHEN instr(phases, asked) < instr(phases, NEW.granted_phase) THEN asked ELSE NEW.granted_phase END AS granted FROM (
+             SELECT
+               'read_only shadow_mode dual_write primary_switch cleanup' AS phases,
+               coalesce(NEW.phase, (SELECT phase FROM published WHERE hash = NEW.published_hash), 'read_only') AS asked)));
+     INSERT INTO audit (at, actor, action, reason, epoch, before, after, evidence) SELECT
+       config.updated_at,
+       config.updated_by,
+       coalesce(json_extract(NEW.change, '$.action'), 'sql'),
+       coalesce(json_extract(NEW.change, '$.reason'), ''),
+       config.epoch,
+       ${columnsJson("OLD", lists)},
+       ${columnsJson("config", lists)},
+       json_extract(NEW.change, '$.evidence')
+     FROM config;
+   END;`;
 
 const controlMigrations: readonly string[] = [
   `CREATE TABLE published (
@@ -51,8 +117,7 @@ const controlMigrations: readonly string[] = [
        typeof(new_system_percentage) IN ('integer', 'real', 'null')
        AND new_system_percentage BETWEEN 0 AND 100
        AND round(new_system_percentage, 3) = new_system_percentage),
-     user_whitelist TEXT ${isText("user_whitelist")} CHECK (
-       CASE WHEN json_valid(user_whitelist) THEN json_type(user_whitelist) IS 'array' ELSE user_whitelist IS NULL END),
+     ${listColumn("user_whitelist")},
      granted_phase TEXT NOT NULL DEFAULT 'read_only' ${isPhase("granted_phase")},
      granted_epoch INTEGER NOT NULL DEFAULT 1,
      latched TEXT ${isText("latched")},
@@ -104,65 +169,15 @@ const controlMigrations: readonly string[] = [
    BEGIN SELECT RAISE(ABORT, 'config has one row: UPDATE it'); END;
    CREATE TRIGGER config_keeps_its_row BEFORE DELETE ON config
    BEGIN SELECT RAISE(ABORT, 'config has one row: set a column to NULL where the published file should decide'); END;
-   CREATE TRIGGER config_rules BEFORE UPDATE ON config
-   BEGIN
-     SELECT RAISE(ABORT, 'user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL') WHERE
-       CASE WHEN json_valid(NEW.user_whitelist)
-         THEN EXISTS (SELECT 1 FROM json_each(NEW.user_whitelist) WHERE type <> 'text')
-         ELSE NEW.user_whitelist NOT NULL END;
-     SELECT RAISE(ABORT, 'published_hash is none of those in published')
-       WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
-     SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: pnl-bridge phase advance, sign-off')
-       WHERE NEW.change IS NULL AND NEW.epoch = OLD.epoch AND (
-         NEW.granted_phase IS NOT OLD.granted_phase
-         OR NEW.granted_epoch IS NOT OLD.granted_epoch
-         OR NEW.legacy_window IS NOT OLD.legacy_window);
-   END;
-   CREATE TRIGGER config_changed AFTER UPDATE ON config
-   WHEN NEW.epoch = OLD.epoch AND (
-     NEW.change NOT NULL
-     OR NEW.use_new_pnl_system IS NOT OLD.use_new_pnl_system
-     OR NEW.migration_mode IS NOT OLD.migration_mode
-     OR NEW.phase IS NOT OLD.phase
-     OR NEW.new_system_percentage IS NOT OLD.new_system_percentage
-     OR NEW.user_whitelist IS NOT OLD.user_whitelist
-     OR NEW.granted_phase IS NOT OLD.granted_phase
-     OR NEW.granted_epoch IS NOT OLD.granted_epoch
-     OR NEW.latched IS NOT OLD.latched
-     OR NEW.ramp IS NOT OLD.ramp
-     OR NEW.legacy_window IS NOT OLD.legacy_window
-     OR NEW.cache_generation IS NOT OLD.cache_generation
-     OR NEW.published_hash IS NOT OLD.published_hash
-     OR NEW.updated_at IS NOT OLD.updated_at
-     OR NEW.updated_by IS NOT OLD.updated_by)
-   BEGIN
-     UPDATE config SET
-       epoch = OLD.epoch + 1,
-       revision = OLD.epoch + 1,
-       updated_at = ${now},
-       updated_by = coalesce(json_extract(NEW.change, '$.actor'), 'sql'),
-       change = NULL,
-       (granted_phase, granted_epoch) = (
-         SELECT granted, CASE granted WHEN OLD.granted_phase THEN OLD.granted_epoch ELSE OLD.epoch + 1 END FROM (
-           SELECT CASE WHEN instr(phases, asked) < instr(phases, NEW.granted_phase) THEN asked ELSE NEW.granted_phase END AS granted FROM (
-             SELECT
-               'read_only shadow_mode dual_write primary_switch cleanup' AS phases,
-               coalesce(NEW.phase, (SELECT phase FROM published WHERE hash = NEW.published_hash), 'read_only') AS asked)));
-     INSERT INTO audit (at, actor, action, reason, epoch, before, after, evidence) SELECT
-       config.updated_at,
-       config.updated_by,
-       coalesce(json_extract(NEW.change, '$.action'), 'sql'),
-       coalesce(json_extract(NEW.change, '$.reason'), ''),
-       config.epoch,
-       ${columnsJson("OLD")},
-       ${columnsJson("config")},
-       json_extract(NEW.change, '$.evidence')
-     FROM config;
-   END;
+   ${configTriggers(userLists.slice(0, 1))}
 
    CREATE VIEW new_pnl_cache AS SELECT cache_generation, updated_at FROM config;
    CREATE TRIGGER new_pnl_cache_voided INSTEAD OF DELETE ON new_pnl_cache
    BEGIN UPDATE config SET cache_generation = cache_generation + 1; END;`,
+  `ALTER TABLE config ADD COLUMN ${listColumn("user_denylist")};
+   DROP TRIGGER config_rules;
+   DROP TRIGGER config_changed;
+   ${configTriggers(userLists)}`,
 ];
 
 export const controlKind: OwnedKind = {

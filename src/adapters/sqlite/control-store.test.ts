@@ -15,12 +15,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ControlChange, ControlStore, InstanceReport } from "../../ports/control-store.ts";
 import { controlStoreContract } from "../../testing/control-store-contract.ts";
 import { connectionTo, foreignFiles, runSql, schemaDump } from "../../testing/sqlite-files.ts";
 import { StoreProcess } from "../../testing/store-process.ts";
 import { until } from "../../testing/until.ts";
+import { controlKind } from "./control-schema.ts";
 import { openSqliteControlStore, type SqliteControlOptions } from "./index.ts";
 
 let folder: string;
@@ -93,7 +95,27 @@ describe("the schema", () => {
   });
 });
 
+test("a control file of the first version keeps its record and its audit, and gets the denylist", async () => {
+  mkdirSync(dirname(path), { recursive: true });
+  const old = new Database(path);
+  old.exec(controlKind.migrations[0] as string);
+  old.pragma(`application_id = ${controlKind.applicationId}`);
+  old.pragma("user_version = 1");
+  old.exec(`UPDATE config SET user_whitelist = '["amy"]', phase = 'dual_write'`);
+  old.close();
+  const store = await open();
+  const overrides = { userWhitelist: ["amy"], userDenylist: null, phase: "dual_write" };
+  expect(await store.read()).toMatchObject({ epoch: 2, overrides });
+  expect(await store.change({ actor: "amy", action: "denylist", reason: "x", set: { userDenylist: ["eve"] } })).toMatchObject({
+    epoch: 3,
+    overrides: { ...overrides, userDenylist: ["eve"] },
+  });
+  expect((await store.audit(0, 10)).map(({ after }) => JSON.parse(after as string).user_denylist)).toEqual([undefined, ["eve"]]);
+});
+
 describe("an operator's SQL on SQLite", () => {
+  const notTexts = (list: string): string => `${list} is a JSON array of texts, as ["amy", "bob"], or NULL`;
+
   test("is signed sql, whatever the statement says of itself", async () => {
     const store = await open();
     await sql("UPDATE config SET new_system_percentage = 10, updated_by = 'bob', updated_at = 'never'");
@@ -108,7 +130,9 @@ describe("an operator's SQL on SQLite", () => {
 
   test("is told of whole values, of which people read the columns that they know", async () => {
     const store = await open();
-    await sql(`UPDATE config SET use_new_pnl_system = true, new_system_percentage = 10, user_whitelist = '["amy"]'`);
+    await sql(
+      `UPDATE config SET use_new_pnl_system = true, new_system_percentage = 10, user_whitelist = '["amy"]', user_denylist = '["eve"]'`,
+    );
     const [row] = await store.audit(0, 10);
     const nothing = { migration_mode: null, phase: null, latched: null, ramp: null, published_hash: null };
     const rest = { ...nothing, granted_phase: "read_only", legacy_window: "open", cache_generation: 0 };
@@ -117,12 +141,14 @@ describe("an operator's SQL on SQLite", () => {
       use_new_pnl_system: null,
       new_system_percentage: null,
       user_whitelist: null,
+      user_denylist: null,
     });
     expect(JSON.parse(row?.after as string)).toEqual({
       ...rest,
       use_new_pnl_system: true,
       new_system_percentage: 10,
       user_whitelist: ["amy"],
+      user_denylist: ["eve"],
     });
   });
 
@@ -151,8 +177,10 @@ describe("an operator's SQL on SQLite", () => {
     ["migration_mode = 'both'", "migration_mode is dual_write, old_only, new_only or NULL"],
     ["phase = 'primary'", "phase is read_only, shadow_mode, dual_write, primary_switch or cleanup"],
     ["new_system_percentage = 101", "new_system_percentage is 0 to 100, at most three decimals, or NULL"],
-    ["user_whitelist = 'amy'", `user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL`],
-    ["user_whitelist = '[7]'", `user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL`],
+    ["user_whitelist = 'amy'", notTexts("user_whitelist")],
+    ["user_whitelist = '[7]'", notTexts("user_whitelist")],
+    ["user_denylist = 'amy'", notTexts("user_denylist")],
+    ["user_denylist = '[7]'", notTexts("user_denylist")],
     ["epoch = 7", "the epoch is the store's own"],
   ])("says what is wrong with %s", async (set, what) => {
     await open();

@@ -1,13 +1,20 @@
 /** The commands of the control plane: each opens the store, does one thing, and returns its result. */
 import { BridgeError } from "../../base/errors.ts";
-import { type MoveOptions, type MoveResult, type PhaseMove, rampDefaults } from "../../control/index.ts";
+import {
+  type ListChange,
+  type MoveOptions,
+  type MoveResult,
+  type PhaseMove,
+  rampDefaults,
+  type UserList,
+} from "../../control/index.ts";
 import type { Phase } from "../../domain/migration/phase.ts";
 import type { ControlRecord } from "../../ports/control-store.ts";
 import { publishedOf } from "./operator.ts";
 import { type ByOptions, byOf, type StoreOptions, withOperator } from "./session.ts";
 import type { Status } from "./status.ts";
 
-export type { MoveResult };
+export type { ListChange, MoveResult, UserList };
 
 export const status = (options: StoreOptions): Promise<Status> => withOperator(options, "looks", (session) => session.status());
 
@@ -24,11 +31,11 @@ export const signOff = (
   options: StoreOptions & { readonly actor: string; readonly note: string; readonly phase?: Phase },
 ) => withOperator(options, "changes", ({ operator }) => operator.signOff(gate, options));
 
-export const whitelist = (change: "add" | "remove", user: string, options: StoreOptions & ByOptions) =>
-  withOperator(options, "changes", ({ operator }) => operator.whitelist(change, user, byOf(options)));
+export const changeList = (list: UserList, options: ListChange & StoreOptions & ByOptions) =>
+  withOperator(options, "changes", ({ operator }) => operator.changeList(list, options, byOf(options)));
 
 /** The users on a list of the plan that holds. */
-export const userList = (list: "whitelist" | "denylist", options: StoreOptions): Promise<readonly string[]> =>
+export const userList = (list: UserList, options: StoreOptions): Promise<readonly string[]> =>
   withOperator(options, "looks", async ({ operator }) => {
     const { userWhitelist, userDenylist } = (await operator.overview()).effective.plan;
     return [...(list === "whitelist" ? userWhitelist : userDenylist)].toSorted();

@@ -134,6 +134,7 @@ function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, 
     ["phase", "migration.phase", plan.phase],
     ["newSystemPercentage", "migration.traffic_routing.new_system_percentage", plan.newSystemPercentage],
     ["userWhitelist", "migration.traffic_routing.user_whitelist", [...plan.userWhitelist]],
+    ["userDenylist", "migration.traffic_routing.user_denylist", [...plan.userDenylist]],
     ["useNewPnlSystem", "config.use_new_pnl_system", plan.useNewPnlSystem],
     ["migrationMode", "config.migration_mode", plan.migrationMode],
   ];

@@ -24,6 +24,7 @@ export interface Status {
     readonly flags: Readonly<Record<string, boolean>>;
     readonly newSystemPercentage: number;
     readonly userWhitelist: readonly string[];
+    readonly userDenylist: readonly string[];
     readonly legacyWindow: string;
   };
   readonly from: EffectivePlan["from"];
@@ -63,13 +64,14 @@ export async function statusOf(
   const overview = await operator.overview();
   const { record, effective, switchFile, unreadable, instances, rollback } = overview;
   const { plan, from, held } = effective;
-  const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist, legacyWindow } = plan;
+  const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, legacyWindow } = plan;
+  const lists = { userWhitelist: [...plan.userWhitelist], userDenylist: [...plan.userDenylist] };
   const gates = phase === "cleanup" ? null : await operator.gates(undefined, overview);
   return {
     store: store.where,
     phase,
     epoch: record.epoch,
-    plan: { useNewPnlSystem, migrationMode, flags, newSystemPercentage, userWhitelist: [...userWhitelist], legacyWindow },
+    plan: { useNewPnlSystem, migrationMode, flags, newSystemPercentage, ...lists, legacyWindow },
     from,
     held,
     outOfUse: whyOutOfUse(record) ?? null,

@@ -62,6 +62,7 @@ const overrides = {
   phase: oneOf<Phase | null>("phase", phases, null),
   newSystemPercentage: of<number | null>("new_system_percentage", "percentage", null),
   userWhitelist: of<readonly string[] | null>("user_whitelist", "users", null),
+  userDenylist: of<readonly string[] | null>("user_denylist", "users", null),
 };
 
 /** Of another table, by its hash. Nothing is published where there is no hash. */

@@ -41,7 +41,7 @@ Examples:
   pnl-bridge phase set dual_write --reason "yesterday's fault is mended"      # also takes modern back into use`,
   },
   whitelist: { about: "users whom modern answers whatever the percentage" },
-  denylist: { about: "users whom legacy answers whatever the percentage: migration.traffic_routing.user_denylist" },
+  denylist: { about: "users whom legacy answers whatever the percentage" },
   audit: { about: "who did what and why, as a chain of hashes" },
 };
 

@@ -1,6 +1,6 @@
 
 application_id 0x706e6c63
-user_version 1
+user_version 2
 journal_mode wal
 CREATE TABLE published (
 hash TEXT PRIMARY KEY NOT NULL,
@@ -36,7 +36,8 @@ epoch INTEGER NOT NULL DEFAULT 1,
 updated_at TEXT NOT NULL,
 updated_by TEXT NOT NULL,
 revision INTEGER NOT NULL DEFAULT 1,
-change TEXT CHECK (typeof(change) IN ('text', 'null')) CHECK (json_valid(coalesce(change, '{}'))),
+change TEXT CHECK (typeof(change) IN ('text', 'null')) CHECK (json_valid(coalesce(change, '{}'))), user_denylist TEXT CHECK (typeof(user_denylist) IN ('text', 'null')) CHECK (
+CASE WHEN json_valid(user_denylist) THEN json_type(user_denylist) IS 'array' ELSE user_denylist IS NULL END),
 CONSTRAINT "the epoch is the store's own" CHECK (typeof(epoch) = 'integer' AND epoch = revision)
 )
 CREATE TABLE audit (
@@ -72,12 +73,19 @@ CREATE TRIGGER config_has_one_row BEFORE INSERT ON config
 BEGIN SELECT RAISE(ABORT, 'config has one row: UPDATE it'); END
 CREATE TRIGGER config_keeps_its_row BEFORE DELETE ON config
 BEGIN SELECT RAISE(ABORT, 'config has one row: set a column to NULL where the published file should decide'); END
+CREATE VIEW new_pnl_cache AS SELECT cache_generation, updated_at FROM config
+CREATE TRIGGER new_pnl_cache_voided INSTEAD OF DELETE ON new_pnl_cache
+BEGIN UPDATE config SET cache_generation = cache_generation + 1; END
 CREATE TRIGGER config_rules BEFORE UPDATE ON config
 BEGIN
 SELECT RAISE(ABORT, 'user_whitelist is a JSON array of texts, as ["amy", "bob"], or NULL') WHERE
 CASE WHEN json_valid(NEW.user_whitelist)
 THEN EXISTS (SELECT 1 FROM json_each(NEW.user_whitelist) WHERE type <> 'text')
 ELSE NEW.user_whitelist NOT NULL END;
+SELECT RAISE(ABORT, 'user_denylist is a JSON array of texts, as ["amy", "bob"], or NULL') WHERE
+CASE WHEN json_valid(NEW.user_denylist)
+THEN EXISTS (SELECT 1 FROM json_each(NEW.user_denylist) WHERE type <> 'text')
+ELSE NEW.user_denylist NOT NULL END;
 SELECT RAISE(ABORT, 'published_hash is none of those in published')
 WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
 SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: pnl-bridge phase advance, sign-off')
@@ -94,6 +102,7 @@ OR NEW.migration_mode IS NOT OLD.migration_mode
 OR NEW.phase IS NOT OLD.phase
 OR NEW.new_system_percentage IS NOT OLD.new_system_percentage
 OR NEW.user_whitelist IS NOT OLD.user_whitelist
+OR NEW.user_denylist IS NOT OLD.user_denylist
 OR NEW.granted_phase IS NOT OLD.granted_phase
 OR NEW.granted_epoch IS NOT OLD.granted_epoch
 OR NEW.latched IS NOT OLD.latched
@@ -128,6 +137,7 @@ json_object(
 'phase', OLD.phase,
 'new_system_percentage', OLD.new_system_percentage,
 'user_whitelist', json(OLD.user_whitelist),
+'user_denylist', json(OLD.user_denylist),
 'granted_phase', OLD.granted_phase,
 'latched', OLD.latched,
 'ramp', json(OLD.ramp),
@@ -140,6 +150,7 @@ json_object(
 'phase', config.phase,
 'new_system_percentage', config.new_system_percentage,
 'user_whitelist', json(config.user_whitelist),
+'user_denylist', json(config.user_denylist),
 'granted_phase', config.granted_phase,
 'latched', config.latched,
 'ramp', json(config.ramp),
@@ -149,6 +160,3 @@ json_object(
 json_extract(NEW.change, '$.evidence')
 FROM config;
 END
-CREATE VIEW new_pnl_cache AS SELECT cache_generation, updated_at FROM config
-CREATE TRIGGER new_pnl_cache_voided INSTEAD OF DELETE ON new_pnl_cache
-BEGIN UPDATE config SET cache_generation = cache_generation + 1; END

@@ -1,4 +1,4 @@
 import type { CommandSpec } from "../spec.ts";
-import { userListCommand } from "../user-list.ts";
+import { userListCommands } from "../user-list.ts";
 
-export const commands: readonly CommandSpec[] = [userListCommand("denylist")];
+export const commands: readonly CommandSpec[] = userListCommands("denylist", "keeps a user with legacy", "lets go of a user");

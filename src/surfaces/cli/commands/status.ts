@@ -47,7 +47,9 @@ function statusText(found: Status, paint: Paint): string {
     row("answers", plain(found.answers)),
     row(
       "traffic",
-      `${plan.newSystemPercentage} % (${from.newSystemPercentage})${rampText(ramp)}; whitelist: ${lists(plan.userWhitelist)}`,
+      `${plan.newSystemPercentage} % (${from.newSystemPercentage})${rampText(ramp)}; whitelist: ${lists(
+        plan.userWhitelist,
+      )}; denylist: ${lists(plan.userDenylist)}`,
     ),
     row("writes", `migration_mode ${plan.migrationMode} (${from.migrationMode}), window to legacy ${plan.legacyWindow}`),
     row("flags", flags.join(", ")),

@@ -172,23 +172,25 @@ function addTraffic(app: App, plane: Plane): void {
       return plane.done(request, { epoch, newSystemPercentage: overrides.newSystemPercentage, ramp, answers });
     },
   );
-  for (const [method, kind, operationId, summary] of [
-    ["PUT", "add", "addToWhitelist", "Adds a user to the whitelist"],
-    ["DELETE", "remove", "removeFromWhitelist", "Removes a user from the whitelist"],
+  for (const [method, change, list, operationId, summary] of [
+    ["PUT", "add", "whitelist", "addToWhitelist", "Adds a user to the whitelist"],
+    ["DELETE", "remove", "whitelist", "removeFromWhitelist", "Removes a user from the whitelist"],
+    ["PUT", "add", "denylist", "addToDenylist", "Adds a user to the denylist"],
+    ["DELETE", "remove", "denylist", "removeFromDenylist", "Removes a user from the denylist"],
   ] as const)
     app.route({
       method,
-      url: "/migration/whitelist/:user",
+      url: `/migration/${list}/:user`,
       onRequest,
       schema: {
         ...operation(tag, operationId, summary),
         params: wire.userParams,
         body: wire.reasonBody,
-        response: { 200: wire.whitelistResult },
+        response: { 200: wire.userListResult },
       },
       handler: async (request) => {
         const by = { actor: plane.actorOf(request), reason: request.body.reason };
-        const record = await plane.control.operator.whitelist(kind, request.params.user, by);
+        const record = await plane.control.operator.changeList(list, { change, user: request.params.user }, by);
         return plane.done(request, { changed: record !== null, ...(record !== null && { epoch: record.epoch }) });
       },
     });

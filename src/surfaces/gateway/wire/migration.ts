@@ -69,6 +69,7 @@ const overrides = {
   phase: phase.nullable(),
   newSystemPercentage: z.number().nullable(),
   userWhitelist: names.nullable(),
+  userDenylist: names.nullable(),
 };
 const planSource = z.enum(["default", "published", "config", "latch", "switch_file", "held"]);
 const planFrom = z
@@ -79,6 +80,7 @@ const planFrom = z
     flags: planSource,
     newSystemPercentage: planSource,
     userWhitelist: planSource,
+    userDenylist: planSource,
   })
   .describe("where each value of the plan comes from");
 const rollbackPossible = { possible: z.boolean(), why: z.string() };
@@ -105,6 +107,7 @@ export const status = named("MigrationStatus", "The state of the fleet", {
     flags: z.record(z.string(), z.boolean()).readonly(),
     newSystemPercentage: z.number(),
     userWhitelist: names,
+    userDenylist: names,
     legacyWindow: z.string(),
   }),
   from: planFrom,
@@ -180,7 +183,7 @@ export const trafficResult = named("TrafficResult", "The traffic as it was set",
   ramp: ramp.nullable(),
   answers: z.string().describe("who answers calls, and why"),
 });
-export const whitelistResult = named("WhitelistResult", "Whether the whitelist changed", {
+export const userListResult = named("UserListResult", "Whether the list of users changed", {
   changed: z.boolean(),
   epoch: z.int().optional(),
 });
