@@ -72,7 +72,7 @@ async function sqliteVersion(): Promise<string> {
   const { default: Database } = await import("better-sqlite3");
   const database = new Database(":memory:");
   try {
-    const { version } = createRequire(import.meta.url)("better-sqlite3/package.json") as { version: string };
+    const { version }: { version: string } = createRequire(import.meta.url)("better-sqlite3/package.json");
     return `SQLite ${String(database.prepare("SELECT sqlite_version()").pluck().get())} (better-sqlite3 ${version})`;
   } finally {
     database.close();

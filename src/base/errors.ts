@@ -57,8 +57,13 @@ export const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : "";
 
 /** A failure as one line for a person. */
-export const lineOf = (failure: unknown): string =>
-  failure instanceof BridgeError ? failure.line : failure instanceof Error ? failure.message : String(failure);
+export const lineOf = (failure: unknown): string => (failure instanceof BridgeError ? failure.line : messageOf(failure));
+
+/** What was thrown, as words. */
+export const messageOf = (failure: unknown): string => errorOf(failure).message;
+
+/** What was thrown, as an error. */
+export const errorOf = (failure: unknown): Error => (failure instanceof Error ? failure : new Error(String(failure)));
 
 /** States what must be true here; a failure is a bug of ours, and stays checked in production. */
 export function assert(condition: boolean, claim: string): asserts condition {

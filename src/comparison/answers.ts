@@ -246,7 +246,7 @@ class Walk implements Judgement {
       return;
     }
     if (this.compared >= this.#valuesMax || depth > depthMax) {
-      this.#tell(place, "not_comparable", legacy, modern, false);
+      this.#tell(place, "not_comparable", legacy, modern);
       return;
     }
     const nested = typeof legacy === "object" && legacy !== null;
@@ -261,23 +261,28 @@ class Walk implements Judgement {
   #compareNested(place: Place, legacy: object, modern: object, depth: number): void {
     this.#nested += 1;
     const shape = shapeOf(legacy);
-    if (this.#nested > this.#valuesMax) this.#tell(place, "not_comparable", legacy, modern, false);
+    if (this.#nested > this.#valuesMax) this.#tell(place, "not_comparable", legacy, modern);
     else if (shape !== shapeOf(modern)) {
       this.compared += 1;
-      this.#tell(place, "diverged", legacy, modern, false);
+      this.#tell(place, "diverged", legacy, modern);
     } else if (shape === "object") this.compareObjects(place, legacy as Row, modern as Row, depth);
-    else compareShape[shape](this, place, legacy as never, modern as never, depth);
+    else if (isList(legacy) && isList(modern)) this.compareLists(place, legacy, modern, depth);
+    else if (legacy instanceof Date && modern instanceof Date) this.compareMoments(place, legacy, modern);
+    else if (legacy instanceof Map && modern instanceof Map) this.compareMaps(place, legacy, modern, depth);
+    else if (legacy instanceof Set && modern instanceof Set) this.compareSets(place, legacy, modern, depth);
+    else this.refuse(place, legacy, modern);
   }
 
   compareMoments(place: Place, legacy: Date, modern: Date): void {
     this.compared += 1;
-    if (!Object.is(legacy.getTime(), modern.getTime())) this.#tell(place, "diverged", legacy, modern, false);
+    if (!Object.is(legacy.getTime(), modern.getTime())) this.#tell(place, "diverged", legacy, modern);
   }
 
   compareMaps(place: Place, legacy: ReadonlyMap<unknown, unknown>, modern: ReadonlyMap<unknown, unknown>, depth: number): void {
     const inside = place.entries;
-    for (const [key, ours] of legacy) this.#compareEntry(inside, String(key), ours, modern.get(key), depth);
-    for (const [key, theirs] of modern) if (!legacy.has(key)) this.#compareEntry(inside, String(key), undefined, theirs, depth);
+    for (const [key, ours] of legacy) this.#enter(String(key)).#compareInside(inside, ours, modern.get(key), depth);
+    for (const [key, theirs] of modern)
+      if (!legacy.has(key)) this.#enter(String(key)).#compareInside(inside, undefined, theirs, depth);
   }
 
   /** What both have is equal; what is left is paired in order, so that sets of objects can be told apart as well. */
@@ -291,7 +296,7 @@ class Walk implements Judgement {
   /** An object that is not ours to look into. */
   refuse(place: Place, legacy: object, modern: object): void {
     this.compared += 1;
-    if (legacy !== modern) this.#tell(place, "not_comparable", legacy, modern, false);
+    if (legacy !== modern) this.#tell(place, "not_comparable", legacy, modern);
   }
 
   compareObjects(place: Place, legacy: Row, modern: Row, depth: number): void {
@@ -325,7 +330,7 @@ class Walk implements Judgement {
     if (place.keys === undefined) {
       const length = Math.max(legacy.length, modern.length);
       for (let at = 0; at < length && this.#hasRoom(inside, legacy, modern); at++)
-        this.#compareEntry(inside, at, legacy[at], modern[at], depth);
+        this.#enter(at).#compareInside(inside, legacy[at], modern[at], depth);
       return;
     }
     const theirs = new Map<string, unknown[]>();
@@ -338,28 +343,33 @@ class Walk implements Judgement {
     for (const entry of legacy) {
       if (!this.#hasRoom(inside, legacy, modern)) return;
       const key = keyOf(entry, place.keys, inside);
-      this.#compareEntry(inside, key, entry, theirs.get(key)?.shift(), depth);
+      this.#enter(key).#compareInside(inside, entry, theirs.get(key)?.shift(), depth);
     }
-    for (const [key, left] of theirs) for (const entry of left) this.#compareEntry(inside, key, undefined, entry, depth);
+    for (const [key, left] of theirs) for (const entry of left) this.#enter(key).#compareInside(inside, undefined, entry, depth);
   }
 
-  #compareEntry(place: Place, entry: Entry, legacy: unknown, modern: unknown, depth: number): void {
+  #enter(entry: Entry): this {
     this.#inside ??= [];
     this.#inside.push(entry);
+    return this;
+  }
+
+  /** Compares within the entry that was entered, and leaves it. */
+  #compareInside(place: Place, legacy: unknown, modern: unknown, depth: number): void {
     this.compare(place, legacy, modern, depth + 1);
-    this.#inside.pop();
+    this.#inside?.pop();
   }
 
   /** False where a list goes on beyond the limit, which is told once and not for each of its entries. */
   #hasRoom(place: Place, legacy: unknown, modern: unknown): boolean {
     if (this.compared < this.#valuesMax && this.#nested < this.#valuesMax) return true;
-    this.#tell(place, "not_comparable", legacy, modern, false);
+    this.#tell(place, "not_comparable", legacy, modern);
     return false;
   }
 
   #compareLeaves(place: Place, legacy: unknown, modern: unknown): void {
     if (typeof legacy === "number" && typeof modern === "number" && isNear(place.tolerance, legacy, modern))
-      this.#tell(place, "within_tolerance", legacy, modern, true);
+      this.#tell(place, "within_tolerance", legacy, modern);
     else if (!Object.is(legacy, modern)) this.#compareTexts(place, legacy, modern);
   }
 
@@ -371,28 +381,31 @@ class Walk implements Judgement {
     if (ours === undefined || theirs === undefined) {
       // "There is none" against a number: what a position without a mark is worth has not been shown to agree, nor to differ.
       const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
-      this.#tell(place, isNone ? "not_comparable" : "diverged", legacy, modern, false);
+      this.#tell(place, isNone ? "not_comparable" : "diverged", legacy, modern);
       return;
     }
     const { tolerance } = place;
     if (isNear(tolerance, ours, theirs)) {
-      this.#tell(place, "within_tolerance", legacy, modern, true);
+      this.#tell(place, "within_tolerance", legacy, modern);
       return;
     }
     const [exactOurs, exactTheirs] = [parseFraction(String(legacy)), parseFraction(String(modern))];
     if (exactOurs === undefined || exactTheirs === undefined) {
-      this.#tell(place, "diverged", legacy, modern, false);
+      this.#tell(place, "diverged", legacy, modern);
       return;
     }
     const { verdict } = judgeNumbers(exactOurs, exactTheirs, tolerance?.exact ?? zero);
-    if (verdict !== "equal") this.#tell(place, verdict, legacy, modern, true);
+    if (verdict !== "equal") this.#tell(place, verdict, legacy, modern);
   }
 
-  #tell(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown, areNumbers: boolean): void {
+  #tell(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown): void {
     if (verdict !== this.verdict && weightOf[verdict] > weightOf[this.verdict]) this.verdict = verdict;
     if (this.#worst === undefined) this.#count(place.sightings[verdict]);
-    else if (this.#worst.wants(place.path, verdict))
+    else if (this.#worst.wants(place.path, verdict)) {
+      const isNumber = (value: unknown): boolean => floatOf(value, place.kind === "number") !== undefined;
+      const areNumbers = isNumber(legacy) && isNumber(modern);
       this.#worst.add(new Difference({ path: place.path, inside: this.#inside?.slice(), verdict, legacy, modern, areNumbers }));
+    }
   }
 
   #count(sightings: Sightings): void {
@@ -541,18 +554,11 @@ function shapeOf(value: object): Shape {
   if (value instanceof Date) return "moment";
   if (value instanceof Map) return "map";
   if (value instanceof Set) return "set";
-  return ArrayBuffer.isView(value) && !(value instanceof DataView) ? "list" : "other";
+  return isList(value) ? "list" : "other";
 }
 
-type Compare<Value> = (walk: Walk, place: Place, legacy: Value, modern: Value, depth: number) => void;
-
-const compareShape: Readonly<Record<Exclude<Shape, "object">, Compare<never>>> = {
-  list: (walk, place, legacy, modern, depth) => walk.compareLists(place, legacy, modern, depth),
-  moment: (walk, place, legacy, modern) => walk.compareMoments(place, legacy, modern),
-  map: (walk, place, legacy, modern, depth) => walk.compareMaps(place, legacy, modern, depth),
-  set: (walk, place, legacy, modern, depth) => walk.compareSets(place, legacy, modern, depth),
-  other: (walk, place, legacy, modern) => walk.refuse(place, legacy, modern),
-};
+const isList = (value: object): value is readonly unknown[] =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 
 const isNested = (value: unknown): boolean => typeof value === "object" || typeof value === "function";
 

@@ -3,12 +3,14 @@
  * is written where the old one stands; a new key behind the last of its section. Every change is proven by reading the text again:
  * what was to change has, and nothing else, be it through an alias.
  */
+
 import { isDeepStrictEqual } from "node:util";
 import {
   type Document,
   isAlias,
   isCollection,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   type Pair,
@@ -17,6 +19,7 @@ import {
   type YAMLSeq,
 } from "yaml";
 import { BridgeError } from "../base/errors.ts";
+import { at } from "../base/present.ts";
 import { parseConfig, withoutMark } from "./config.ts";
 import { readYaml } from "./located-yaml.ts";
 
@@ -93,7 +96,7 @@ function meaning(value: unknown): unknown {
 function withValue(whole: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value;
   const section = typeof whole === "object" && whole !== null ? whole : {};
-  const inner = Object.hasOwn(section, key) ? (section as Readonly<Record<string, unknown>>)[key] : undefined;
+  const inner = Object.hasOwn(section, key) ? Reflect.get(section, key) : undefined;
   return { ...section, [key]: withValue(inner, rest, value) };
 }
 
@@ -115,9 +118,9 @@ function inPlace(text: string, keys: readonly string[], value: EditValue | undef
   let splices: readonly Splice[] | undefined;
   if (value === undefined) {
     const last = keys.length - 1;
-    splices = rest.length > 0 ? [] : section && removal(text, section, section.items.findIndex(isKey(keys[last] as string)));
+    splices = rest.length > 0 ? [] : section && removal(text, section, section.items.findIndex(isKey(at(keys, last))));
   } else if (rest.length === 0) {
-    splices = section && replacement(text, section.items.find(isKey(keys.at(-1) as string)), value);
+    splices = section && replacement(text, section.items.find(isKey(at(keys, -1))), value);
   } else {
     splices = insertion(text, found, value);
   }
@@ -161,7 +164,7 @@ function insertion(text: string, { sections, empty, rest }: Found, value: EditVa
   const section = sections.at(-1);
   if (empty !== undefined) return replacement(text, empty, nested(rest, value));
   if (section === undefined) return [lineInsertion(text, text.length, lines("", rest, value))];
-  const written = `${scalarText(rest[0] as string)}: ${flowText(nested(rest.slice(1), value))}`;
+  const written = `${scalarText(at(rest, 0))}: ${flowText(nested(rest.slice(1), value))}`;
   const last = section.items.at(-1);
   if (section.flow) {
     const [start, end] = rangeOf(section);
@@ -216,7 +219,7 @@ function itemSplices(text: string, list: YAMLSeq, wanted: EditValue): readonly S
   const removed = [...old.keys()].filter((index) => !keptIndices.includes(index));
   // Several at once would overlap, where they are neighbours on a line.
   if (removed.length > 1 || (removed.length === 1 && added.length > 0)) {
-    const next = spliced(text, removal(text, list, removed.at(-1) as number) ?? []);
+    const next = spliced(text, removal(text, list, at(removed, -1)) ?? []);
     const again = next === text ? undefined : listAt(next, startOf(list));
     const rest = again && itemSplices(next, again, wanted);
     return rest && [{ from: 0, to: text.length, text: spliced(next, rest) }];
@@ -327,7 +330,7 @@ function indentOf(text: string, position: number): string | undefined {
 }
 
 const rangeOf = (node: unknown): readonly [number, number] => {
-  const [start, end] = (node as { readonly range?: readonly number[] } | null)?.range ?? [];
+  const [start, end] = (isNode(node) ? node.range : null) ?? [];
   if (start === undefined || end === undefined) throw new Error("broken invariant: a node without a place");
   return [start, end];
 };

@@ -2,7 +2,7 @@
  * YAML as plain values, with the place of every key and value in the text. Numbers stay the text in which they are written, so
  * that 0.1 is a tenth; true, false and null are themselves. One document, keys are texts, no tags; aliases work within limits.
  */
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from "yaml";
+import { type Alias, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from "yaml";
 
 /** Nodes after every alias has been followed. A configuration of a whole fleet has some hundreds; a bomb has billions. */
 const nodesMax = 10_000;
@@ -151,5 +151,5 @@ export function withoutUser(text: string): string {
   return from < 0 || to < from ? text : `${text.slice(0, from + 1)}…${text.slice(to)}`;
 }
 
-const rangeOf = (node: unknown): readonly number[] | undefined => (node as { readonly range?: readonly number[] } | null)?.range;
+const rangeOf = (node: unknown): readonly number[] | undefined => (isNode(node) ? (node.range ?? undefined) : undefined);
 const offsetOf = (node: unknown): number | undefined => rangeOf(node)?.[0];

@@ -1,3 +1,4 @@
+import { messageOf } from "../base/errors.ts";
 import { personName } from "../base/person-name.ts";
 import { type Phase, phasePolicies } from "../domain/migration/phase.ts";
 import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts";
@@ -55,7 +56,7 @@ export async function judgeGates(gates: readonly Gate[], input: GateInput): Prom
           name,
           title,
           open: false,
-          why: `it could not judge: ${failure instanceof Error ? failure.message : String(failure)}`,
+          why: `it could not judge: ${messageOf(failure)}`,
         };
       }
     }),

@@ -1,6 +1,8 @@
 import { formatDecimal, parseDecimal } from "../base/decimal.ts";
+import { messageOf } from "../base/errors.ts";
 import { compare, type Fraction, formatFraction, multiply, parseFraction } from "../base/fraction.ts";
 import { unknownKey } from "../base/nearest.ts";
+import { at, present } from "../base/present.ts";
 import type { ReadInstant } from "../domain/market/chicago-time.ts";
 import type { NoteCode, QuarantineCode } from "../domain/market/finding-codes.ts";
 import type { Lane } from "./lane.ts";
@@ -142,27 +144,21 @@ function asOfOf(given: unknown): ReadInstant {
   try {
     return readAsOf(given);
   } catch (cause) {
-    throw new TypeError(`asOf ${(cause as TypeError).message}`);
+    throw new TypeError(`asOf ${messageOf(cause)}`);
   }
 }
 
 /** Matches of all lanes, in order of the closing trade, made one by one while they are read. */
 export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
   const { trades, lanes } = engine;
-  const next = new Int32Array(lanes.length);
-  const factors = trades.instruments.map(({ multiplier }) => parseFraction(multiplier) as Fraction);
+  const progress = lanes.map((lane, index) => {
+    const instrument = at(trades.instruments, index);
+    return { lane, instrument, factor: present(parseFraction(instrument.multiplier), "a multiplier is a number"), next: 0 };
+  });
   for (const trade of engine.order()) {
-    const index = trades.lane[trade] as number;
-    const lane = lanes[index] as Lane;
-    const { close, length } = lane.matcher.matches;
-    for (let match = next[index] as number; match < length && close[match] === trade; match++) {
-      next[index] = match + 1;
-      yield matchRow(
-        trades,
-        { lane, instrument: trades.instruments[index] as Instrument, factor: factors[index] as Fraction },
-        match,
-      );
-    }
+    const its = at(progress, trades.laneAt(trade));
+    const { close, length } = its.lane.matcher.matches;
+    for (; its.next < length && close[its.next] === trade; its.next++) yield matchRow(trades, its, its.next);
   }
 }
 
@@ -176,6 +172,7 @@ interface LaneMatches {
 function matchRow(trades: TradeColumns, { lane, instrument, factor }: LaneMatches, match: number): MatchRow {
   const { book, symbol } = instrument;
   const { open, close, openPrice: averages } = lane.matcher.matches;
+  const [opener, closer] = [open[match] ?? -1, close[match] ?? -1];
   const { openPrice, closePrice, quantity } = matchPrices(lane, trades, match);
   const inexact = averages[match]?.rounded === true;
   const pnl = formatFraction(multiply(matchPnl(lane, trades, match), factor), inexact);
@@ -183,8 +180,8 @@ function matchRow(trades: TradeColumns, { lane, instrument, factor }: LaneMatche
   const row: MatchRow = {
     ...(book === undefined ? {} : { book }),
     symbol,
-    openTradeId: (open[match] as number) < 0 ? null : trades.id(open[match] as number),
-    closeTradeId: trades.id(close[match] as number),
+    openTradeId: opener < 0 ? null : trades.id(opener),
+    closeTradeId: trades.id(closer),
     quantity: formatFraction(quantity).text,
     openPrice: opened.text,
     closePrice: formatFraction(closePrice).text,

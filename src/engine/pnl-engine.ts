@@ -61,7 +61,7 @@ export class PnlEngine {
       from = end;
     }
     this.#fed = until;
-    for (const trade of late) this.#lanes[this.trades.lane[trade] as number]?.rematch();
+    for (const trade of late) this.#lanes[this.trades.laneAt(trade)]?.rematch();
     return late.sort((a, b) => a - b);
   }
 
@@ -83,7 +83,7 @@ export class PnlEngine {
       end += count;
     }
     run.fill(this.trades, block, next);
-    const day = this.trades.day[block[0] as number] as number;
+    const day = this.trades.dayAt(block[0] as number);
     let begin = 0;
     for (const lane of touched) {
       const stop = next[lane] as number;
@@ -103,9 +103,9 @@ export class PnlEngine {
   fees(): readonly Fraction[] {
     const fees = this.#lanes.map(() => zero);
     for (const [trade, fee] of this.trades.fee) {
-      if ((this.trades.timeUs[trade] as number) > this.asOfUs) continue;
-      const lane = this.trades.lane[trade] as number;
-      fees[lane] = add(fees[lane] as Fraction, fromDecimal(fee));
+      if (this.trades.timeAt(trade) > this.asOfUs) continue;
+      const lane = this.trades.laneAt(trade);
+      fees[lane] = add(fees[lane] ?? zero, fromDecimal(fee));
     }
     return fees;
   }
@@ -124,7 +124,7 @@ function auditLane(lane: Lane, trades: TradeColumns): void {
   let [traded, lots, cost, matched] = [zero, zero, zero, zero];
   for (const trade of lane.order) {
     const { coefficient, scale } = trades.quantity.at(trade);
-    traded = add(traded, fromScaled(coefficient * BigInt(trades.side[trade] as number), scale));
+    traded = add(traded, fromScaled(coefficient * BigInt(trades.sideAt(trade)), scale));
   }
   for (const lot of lane.matcher.lots()) {
     lots = add(lots, lot.quantity);
@@ -150,7 +150,7 @@ export function matchPnl(lane: Lane, trades: TradeColumns, index: number): Fract
   const close = lane.matcher.matches.close[index] as number;
   const pnl = multiply(subtract(closePrice, openPrice), quantity);
   // A sell closes a long.
-  return (trades.side[close] as number) < 0 ? pnl : { numerator: -pnl.numerator, denominator: pnl.denominator };
+  return trades.sideAt(close) < 0 ? pnl : { numerator: -pnl.numerator, denominator: pnl.denominator };
 }
 
 export function matchPrices(
@@ -173,7 +173,8 @@ export const priceOf = (trades: TradeColumns, trade: number): Fraction => fromDe
  * The trades from `from` up to `until` that are not after the as-of time, in order of (day, time, input). Made for nearly
  * sorted input, as ledgers are: linear, and sorts only the trades that stand behind a later one.
  */
-function inMatchingOrder({ day, timeUs }: TradeColumns, from: number, until: number, asOfUs: number): Int32Array {
+function inMatchingOrder(trades: TradeColumns, from: number, until: number, asOfUs: number): Int32Array {
+  const { day, timeUs } = trades;
   const order = new Int32Array(until - from);
   const behind: number[] = [];
   let length = 0;
@@ -193,7 +194,7 @@ function inMatchingOrder({ day, timeUs }: TradeColumns, from: number, until: num
   }
   if (behind.length === 0) return order.subarray(0, length);
   const rank = (a: number, b: number): number =>
-    (day[a] as number) - (day[b] as number) || (timeUs[a] as number) - (timeUs[b] as number) || a - b;
+    trades.dayAt(a) - trades.dayAt(b) || trades.timeAt(a) - trades.timeAt(b) || a - b;
   behind.sort(rank);
   // Merge from the back, so that the order can be filled in place.
   let place = length + behind.length;

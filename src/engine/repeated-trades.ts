@@ -60,7 +60,7 @@ export class RepeatedTrades {
     const first = this.#equal.find(trade);
     if (first >= 0) {
       if (this.#claim(first, file)) return { trade: first, differs: undefined, same: true };
-      this.#accepted[first] = this.#shown[first] as number;
+      this.#accepted[first] = known(this.#shown, first);
       return undefined;
     }
     const head = this.#neighbours.find(trade);
@@ -75,9 +75,9 @@ export class RepeatedTrades {
       this.#file[first] = file;
       this.#shown[first] = 0;
     }
-    const shown = (this.#shown[first] as number) + 1;
+    const shown = known(this.#shown, first) + 1;
     this.#shown[first] = shown;
-    return shown <= (this.#accepted[first] as number);
+    return shown <= known(this.#accepted, first);
   }
 
   #keep(trade: number, file: number, head: number): void {
@@ -96,7 +96,7 @@ export class RepeatedTrades {
       this.#neighbours.insert(trade);
       this.#next[trade] = -1;
     } else {
-      this.#next[trade] = this.#next[head] as number;
+      this.#next[trade] = known(this.#next, head);
       this.#next[head] = trade;
     }
   }
@@ -106,12 +106,12 @@ export class RepeatedTrades {
     const { file: fileOf } = this.#trades;
     let found: Earlier | undefined;
     let count = 0;
-    for (let other = head; other >= 0 && count < neighboursMax; other = this.#next[other] as number, count++) {
+    for (let other = head; other >= 0 && count < neighboursMax; other = known(this.#next, other), count++) {
       if (fileOf[other] === file) continue;
       const differs = differenceOf(this.#trades, other, trade);
       if (differs === undefined) continue;
-      const shown = this.#file[other] === file ? (this.#shown[other] as number) : 0;
-      if (shown >= (this.#accepted[other] as number)) continue;
+      const shown = this.#file[other] === file ? known(this.#shown, other) : 0;
+      if (shown >= known(this.#accepted, other)) continue;
       if (differs === "the fraction of the second" || (differs === "the book" && isBookOfOne(this.#trades, other, trade))) {
         this.#claim(other, file);
         return { trade: other, differs, same: true };
@@ -140,9 +140,9 @@ class TradeTable {
   find(trade: number): number {
     const mask = this.#slots.length - 1;
     for (let slot = mixed(this.#hash(trade)) & mask; ; slot = (slot + 1) & mask) {
-      const known = this.#slots[slot] as number;
+      const found = known(this.#slots, slot);
       this.#slot = slot;
-      if (known < 0 || this.#same(known, trade)) return known;
+      if (found < 0 || this.#same(found, trade)) return found;
     }
   }
 
@@ -160,11 +160,14 @@ class TradeTable {
     for (const trade of old) {
       if (trade < 0) continue;
       let slot = mixed(this.#hash(trade)) & mask;
-      while ((this.#slots[slot] as number) >= 0) slot = (slot + 1) & mask;
+      while (known(this.#slots, slot) >= 0) slot = (slot + 1) & mask;
       this.#slots[slot] = trade;
     }
   }
 }
+
+/** What a column holds for a trade that is in it. */
+const known = (column: Int32Array, trade: number): number => column[trade] as number;
 
 const mixed = (hash: number): number => (hash ^ (hash >>> 15)) >>> 0;
 

@@ -147,14 +147,18 @@ export class TradeColumns {
     this.#id[index] = id;
   }
 
+  #idAt(index: number): number {
+    return this.#id[index] as number;
+  }
+
   id(index: number): string {
-    const id = this.#id[index] as number;
+    const id = this.#idAt(index);
     return id < 0 ? (this.#idTexts[-id - 1] as string) : String(id);
   }
 
   /** A number that equal ids share, for hash tables. */
   idHash(index: number): number {
-    const id = this.#id[index] as number;
+    const id = this.#idAt(index);
     if (id >= 0) return Math.imul(id | 0, 0x9e3779b1) ^ ((id / 4294967296) | 0);
     let hash = 0x811c9dc5;
     const text = this.id(index);
@@ -163,7 +167,7 @@ export class TradeColumns {
   }
 
   sameId(index: number, other: number): boolean {
-    const [a, b] = [this.#id[index] as number, this.#id[other] as number];
+    const [a, b] = [this.#idAt(index), this.#idAt(other)];
     return a >= 0 || b >= 0 ? a === b : this.id(index) === this.id(other);
   }
 

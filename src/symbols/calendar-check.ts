@@ -4,6 +4,7 @@
  * option of strike 111, which the dialects print and read; the strike is put on and cut off again here.
  * Absent: when options are first listed. No rule says so; only that it is before they expire.
  */
+import { at } from "../base/present.ts";
 import { type DayNumber, dateOfDay, formatDay, weekday } from "../domain/market/trading-day.ts";
 import { dayOfText, realDay, textOfDay } from "./contracts.ts";
 import { broker } from "./dialects/broker.ts";
@@ -13,7 +14,7 @@ import { type FutureInstrument, futureOf, type OptionInstrument, optionOf, type 
 import { monthIndex, monthNames, monthOfIndex, yearOfIndex } from "./months.ts";
 import type { Product } from "./products.ts";
 import { type Reading, type Refused, refused, type SymbolContext } from "./reading.ts";
-import type { Weekly } from "./series-codes.ts";
+import type { Family, Weekly } from "./series-codes.ts";
 import { printSymbol, readSymbol } from "./translator.ts";
 
 /** The columns of the desk's file, in its order. */
@@ -147,7 +148,8 @@ export function overridesOf(
   const overrides = new Map<string, DayNumber>();
   for (const [name, group] of Map.groupBy(sheets, ({ name }) => name)) {
     if (name === undefined) continue;
-    const [{ row, subject }] = group as [Sheet & { subject: Subject }];
+    const { row, subject } = at(group, 0);
+    if ("ok" in subject) continue;
     const rival = group.find((other) => other.row.expiry.day !== row.expiry.day);
     for (const sheet of group) {
       const other = sheet.row.expiry.day === row.expiry.day ? rival : group[0];
@@ -237,7 +239,7 @@ function subjectOf(symbol: string, context: SymbolContext): Subject | Refused {
   const { instrument } = reading;
   if (instrument.kind === "future") return futureSubject(instrument);
   const { series } = instrument;
-  const expiry = { day: series.expiry, minute: isFriday(series) ? expiryMinutes.friday : expiryMinutes.weekday };
+  const expiry = { day: series.expiry, minute: isFriday(series.family) ? expiryMinutes.friday : expiryMinutes.weekday };
   return {
     name: series.name,
     product: series.product,
@@ -254,7 +256,7 @@ function futureSubject(future: FutureInstrument): Subject {
   return { name, product, series: undefined, example: () => future, expiry, expiryText: expiry && formatMoment(expiry) };
 }
 
-const isFriday = ({ family }: OptionSeries): boolean => family === "fri" || family === "standard";
+const isFriday = (family: Family): family is "fri" | "standard" => family === "fri" || family === "standard";
 
 function checkRow(sheet: Sheet, subject: Subject): void {
   const { row, context } = sheet;
@@ -317,8 +319,8 @@ function compareMoment(
   }
   if (stands.minute !== expiry.minute) {
     const kind =
-      series === undefined ? "futures" : isFriday(series) ? "Friday and monthly options" : "Monday to Thursday options";
-    const [, time] = (expiryText as string).split(" ");
+      series === undefined ? "futures" : isFriday(series.family) ? "Friday and monthly options" : "Monday to Thursday options";
+    const [, time] = (expiryText ?? "").split(" ");
     sheet.add(column, "EXPIRY_TIME", expiryText, `${kind} expire at ${time} Chicago time`);
   }
 }
@@ -521,7 +523,7 @@ const weekdayNames: Readonly<Record<Weekly, string>> = {
 function checkProductText(sheet: Sheet, { product, series }: Subject): void {
   const stands = sheet.cell("Option Product");
   if (stands === undefined) return;
-  const day = series === undefined || isFriday(series) ? "" : weekdayNames[series.family as Weekly];
+  const day = series === undefined || isFriday(series.family) ? "" : weekdayNames[series.family];
   const week = series === undefined || series.week === 0 ? "" : `${series.week}`;
   const computed =
     series === undefined
@@ -560,7 +562,7 @@ function findDuplicates(sheets: readonly Sheet[]): void {
 /** Right texts that another row has as well; where a text is wrong or ambiguous by itself, that was said already. */
 function findShared(sheets: readonly Sheet[], column: CalendarColumn): void {
   const withText = sheets.filter((sheet) => (sheet.cell(column) ?? "") !== "");
-  for (const group of Map.groupBy(withText, (sheet) => sheet.cell(column) as string).values()) {
+  for (const [text, group] of Map.groupBy(withText, (sheet) => sheet.cell(column) ?? "")) {
     const firstOf = new Map<string, Sheet>();
     for (const sheet of group) {
       const name = sheet.name ?? sheet.row.symbol;
@@ -573,12 +575,7 @@ function findShared(sheets: readonly Sheet[], column: CalendarColumn): void {
       const others = some.filter(([name]) => name !== sheet.name).slice(0, listedMax);
       const more = firstOf.size - 1 - others.length;
       const shown = others.map(([, { row }]) => `line ${row.line} (${row.symbol})`).join(", ");
-      sheet.add(
-        column,
-        "SHARED_TEXT",
-        sheet.cell(column) as string,
-        `it stands in ${shown}${more > 0 ? ` and of ${more} more series` : ""} too`,
-      );
+      sheet.add(column, "SHARED_TEXT", text, `it stands in ${shown}${more > 0 ? ` and of ${more} more series` : ""} too`);
     }
   }
 }

@@ -4,12 +4,13 @@
  * view says undefined. Two texts could not be had without an assumption, which stands in the comment of ledger adapter and
  * notation mapper. Each view is linear in the length of the text and holds nothing.
  */
+import { present } from "../base/present.ts";
 import { type DayNumber, dateOfDay, dayNumber, weekday } from "../domain/market/trading-day.ts";
 import { realDay } from "./contracts.ts";
 import type { DialectName } from "./dialects/index.ts";
 import { ExpiryCalendar } from "./expiry-calendar.ts";
 import { letterOfMonth, monthOfLetter, monthOfName } from "./months.ts";
-import { type Product, productOfCode } from "./products.ts";
+import { productOfCode } from "./products.ts";
 import { cmeTable, type Weekly } from "./series-codes.ts";
 
 export interface LegacyView {
@@ -145,7 +146,7 @@ function rosettaStone(text: string): Said {
 }
 
 const calendar = new ExpiryCalendar();
-const tenYear = productOfCode("ZN") as Product;
+const tenYear = present(productOfCode("ZN"), "ZN is a product");
 
 /** The calendar's first option, and the last of its rows that are known. */
 const rosettaFrom = dayNumber(2025, 7, 21);

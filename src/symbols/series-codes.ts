@@ -1,3 +1,4 @@
+import { present } from "../base/present.ts";
 import { type DayNumber, dayNumber } from "../domain/market/trading-day.ts";
 import { type Product, productOfCode } from "./products.ts";
 
@@ -91,7 +92,7 @@ export const brokerCodes: readonly SeriesCode[] = [
 ];
 
 function row(code: string, family: Family, name: string, source: string): SeriesCode {
-  return { product: productOfCode(code) as Product, family, code: name, from: since[family].day, source };
+  return { product: present(productOfCode(code), `${code} is a product`), family, code: name, from: since[family].day, source };
 }
 
 /** One house's codes, to be asked both ways. Constant time. */

@@ -1,3 +1,4 @@
+import { at } from "../base/present.ts";
 import { type DialectName, dialects } from "./dialects/index.ts";
 import {
   type Dialect,
@@ -14,12 +15,14 @@ import {
 export type Source = DialectName | "auto";
 
 /** A reading, and the dialect that gave it; null where several or none could have. */
-export type Detected = Reading & { readonly dialect: DialectName | null };
+export type Detected = DetectedAmong<DialectName>;
+type DetectedAmong<Name extends string> = (Read & { readonly dialect: Name }) | (Refused & { readonly dialect: Name | null });
 
 /** The longest text that any dialect has is half as long. */
 export const symbolLengthMax = 96;
 
-const all = Object.values(dialects) as readonly (Dialect & { readonly name: DialectName })[];
+const named = dialects as Readonly<Record<DialectName, Dialect & { readonly name: DialectName }>>;
+const all = Object.values(named);
 
 /**
  * The instrument that a text means. Spaces around it, several in a row, and letters of the wrong case are forgiven, with a
@@ -29,7 +32,7 @@ const all = Object.values(dialects) as readonly (Dialect & { readonly name: Dial
  * Never throws. Costs a few microseconds whatever the text is; one that is too long is not looked at.
  */
 export function readSymbol(text: string, source: Source, context: SymbolContext): Detected {
-  return readAs(text, source === "auto" ? all : [dialects[source] as (typeof all)[number]], context);
+  return readAs(text, source === "auto" ? all : [named[source]], context);
 }
 
 /** As `readSymbol`, among given dialects. */
@@ -37,7 +40,7 @@ export function readAs<Name extends string>(
   text: string,
   among: readonly (Dialect & { readonly name: Name })[],
   context: SymbolContext,
-): Reading & { readonly dialect: Name | null } {
+): DetectedAmong<Name> {
   if (text.length > symbolLengthMax)
     return {
       ...refused("TOO_LONG", `a symbol has at most ${symbolLengthMax} characters`),
@@ -72,7 +75,7 @@ function detected<Name extends string>(
   text: string,
   among: readonly (Dialect & { readonly name: Name })[],
   context: SymbolContext,
-): (Reading & { readonly dialect: Name | null }) | undefined {
+): DetectedAmong<Name> | undefined {
   let first: { readonly dialect: Name; readonly reading: Reading } | undefined;
   let others: { readonly dialect: Name; readonly reading: Reading }[] | undefined;
   for (const dialect of among) {
@@ -88,12 +91,12 @@ function detected<Name extends string>(
 
 function decided<Name extends string>(
   found: readonly { readonly dialect: Name; readonly reading: Reading }[],
-): Reading & { readonly dialect: Name | null } {
+): DetectedAmong<Name> {
   const reads = found.flatMap(({ dialect, reading }) => (reading.ok ? [{ dialect, reading }] : []));
   const [one, ...more] = reads;
   if (one === undefined) {
-    const telling = found.find(({ reading }) => !reading.ok && !unknowing.has(reading.code)) ?? found[0];
-    const { dialect, reading } = telling as (typeof found)[number];
+    const telling = found.find(({ reading }) => !reading.ok && !unknowing.has(reading.code));
+    const { dialect, reading } = telling ?? at(found, 0);
     return { ...reading, dialect };
   }
   if (more.length === 0) return { ...one.reading, dialect: one.dialect };

@@ -106,11 +106,11 @@ function readRow(fields: RowFields, columns: readonly string[], line: number, by
   return { line, symbol, expiry, cells };
 }
 
-const isKnown = (name: string): name is CalendarColumn => (calendarColumns as readonly string[]).includes(name);
+const isKnown = (name: string): name is CalendarColumn => calendarColumns.some((column) => column === name);
 
 const badCalendar = (path: string, what: string): BridgeError =>
   new BridgeError("BAD_CALENDAR", {
     what,
     where: path,
-    mend: `an expiration calendar is a CSV file with the columns ${required.join(", ")} and whichever of ${calendarColumns.filter((name) => !(required as readonly string[]).includes(name)).join(", ")} it has`,
+    mend: `an expiration calendar is a CSV file with the columns ${required.join(", ")} and whichever of ${calendarColumns.filter((name) => !required.some((column) => column === name)).join(", ")} it has`,
   });

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Decimal, formatDecimal, parseDecimal, powerOfTen } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
+import { at, present } from "../../base/present.ts";
 import { dayUs, instantOfWall, parseDay } from "../../domain/market/chicago-time.ts";
 import type { QuarantineCode } from "../../domain/market/finding-codes.ts";
 import { type PriceNotation, parsePrice, priceNotations } from "../../domain/market/price-notation.ts";
@@ -86,8 +87,8 @@ export async function readPriceFiles(paths: readonly string[], options: PriceOpt
     const content = await readFile(path).catch((cause) => {
       throw unreadable(path, cause);
     });
-    reader.readFile(path, names[index] as string, content);
-    bytes += sizes[index] as number;
+    reader.readFile(path, at(names, index), content);
+    bytes += at(sizes, index);
     options.onProgress?.({ bytes, bytesTotal, rows: reader.rows });
   }
   return { ...reader.result(), files: names };
@@ -260,7 +261,7 @@ class PriceReader {
     const prices: PriceRow[] = [];
     const repeated = new Map<string, { line: number; count: number }>();
     for (const entries of this.#entries.values()) {
-      const [first] = entries as [Entry];
+      const first = at(entries, 0);
       if (entries.every(({ row }) => samePrice(row.price, first.row.price))) {
         prices.push(first.row);
         for (const { row } of entries.slice(1)) {
@@ -270,7 +271,10 @@ class PriceReader {
         }
       } else
         for (const { row, text } of entries) {
-          const rival = entries.find((other) => !samePrice(other.row.price, row.price)) as Entry;
+          const rival = present(
+            entries.find((other) => !samePrice(other.row.price, row.price)),
+            "one of the prices differs",
+          );
           const why = `${shownName(row)} is ${formatDecimal(row.price)} here and ${formatDecimal(rival.row.price)} in ${rival.row.file}:${rival.row.line}, for the same moment`;
           this.#log.refuse({ file: row.file, line: row.line, code: "CONFLICTING_PRICE", text, why });
         }

@@ -3,9 +3,11 @@
  * beside and renamed, so that it is there as a whole or as it was. One of another version, or whose parts are not what they should be,
  * is not gone by.
  */
+
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import { isRecord } from "../../domain/migration/record-columns.ts";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
 import type { PlanSnapshot, PlanSnapshots } from "../../ports/local-files.ts";
@@ -44,7 +46,7 @@ export class SnapshotFiles implements PlanSnapshots {
         const snapshot = readSnapshot(await readFile(file));
         if (newest === undefined || isNewer(snapshot, newest)) newest = snapshot;
       } catch (failure) {
-        refused.push({ file, why: failure instanceof Error ? failure.message : String(failure) });
+        refused.push({ file, why: messageOf(failure) });
       }
     }
     return { snapshot: newest, refused };

@@ -145,7 +145,7 @@ const requestStatuses: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 /** RFC 9457, as far as it is there: the code of the other side's own, and what it says. */
 function problemOf(body: Buffer): { readonly code: string | undefined; readonly words: string | undefined } {
   try {
-    const { code, detail, message, title } = JSON.parse(body.toString()) as Readonly<Record<string, unknown>>;
+    const { code, detail, message, title }: Readonly<Record<string, unknown>> = JSON.parse(body.toString());
     return { code: textOf(code), words: textOf(detail) ?? textOf(message) ?? textOf(title) };
   } catch {
     return { code: undefined, words: undefined };

@@ -55,7 +55,7 @@ export class PnlBridgeProvider implements Provider {
   }
 
   #notHere<T>(flag: string, given: T): ResolutionDetails<T> {
-    const known = (openFeatureFlags as readonly string[]).includes(flag);
+    const known = openFeatureFlags.some((name) => name === flag);
     return {
       value: given,
       reason: "ERROR",

@@ -70,7 +70,13 @@ export class PostgresDatabase {
   /** One call of a store; what it throws says what is wrong. */
   async run<T>(work: (call: Call) => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new BridgeError("INTERNAL", { what: `the ${this.#owned.kept.name} store is closed` });
-    const call = new Call(this.#pool, this.#target.where, this.#owned, this.#limits, (inTurn) => this.#inTurn(inTurn));
+    const call = new Call({
+      pool: this.#pool,
+      where: this.#target.where,
+      owned: this.#owned,
+      limits: this.#limits,
+      inTurn: (work) => this.#inTurn(work),
+    });
     const running = work(call);
     this.#running.add(running);
     // The caller may be gone by then.
@@ -95,29 +101,23 @@ export class PostgresDatabase {
   }
 }
 
+interface CallParts {
+  readonly pool: Pool;
+  readonly where: string;
+  readonly owned: OwnedTables;
+  readonly limits: DatabaseLimits;
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
 /** What a call does with the database. */
 class Call {
-  readonly #pool: Pool;
-  readonly #where: string;
-  readonly #owned: OwnedTables;
-  readonly #limits: DatabaseLimits;
-  readonly #inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly #parts: CallParts;
   readonly #endsMs: number;
   #waitsFor: "nothing" | "its turn" | "a commit" = "nothing";
 
-  constructor(
-    pool: Pool,
-    where: string,
-    owned: OwnedTables,
-    limits: DatabaseLimits,
-    inTurn: <T>(work: () => Promise<T>) => Promise<T>,
-  ) {
-    this.#pool = pool;
-    this.#where = where;
-    this.#owned = owned;
-    this.#limits = limits;
-    this.#inTurn = inTurn;
-    this.#endsMs = performance.now() + limits.callMsMax;
+  constructor(parts: CallParts) {
+    this.#parts = parts;
+    this.#endsMs = performance.now() + parts.limits.callMsMax;
   }
 
   /** One statement that only reads. */
@@ -152,7 +152,7 @@ class Call {
   /** The same, one after the other, in the order of the calls. */
   writeInTurn<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     this.#waitsFor = "its turn";
-    return this.#inTurn(() => {
+    return this.#parts.inTurn(() => {
       this.#waitsFor = "nothing";
       return this.write(work);
     });
@@ -162,7 +162,7 @@ class Call {
   async inTime<T>(work: Promise<T>): Promise<T> {
     if (this.#endsMs === Number.POSITIVE_INFINITY) return work;
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(this.#late()), this.#limits.callMsMax);
+    const timer = setTimeout(() => late.reject(this.#late()), this.#parts.limits.callMsMax);
     try {
       return await Promise.race([work, late.promise]);
     } finally {
@@ -171,11 +171,11 @@ class Call {
   }
 
   #late(cause?: unknown): BridgeError {
-    const { kept } = this.#owned;
+    const { kept } = this.#parts.owned;
     if (this.#waitsFor === "its turn")
       return new BridgeError("DATABASE_BUSY", {
-        what: `what this process wrote before is not done after ${this.#limits.callMsMax} ms`,
-        where: this.#where,
+        what: `what this process wrote before is not done after ${this.#parts.limits.callMsMax} ms`,
+        where: this.#parts.where,
         mend: `look for what holds a lock on ${kept.locks}`,
         cause,
       });
@@ -183,8 +183,8 @@ class Call {
     return new BridgeError("SYSTEM_DOWN", {
       what: isDoubtful
         ? "PostgreSQL does not answer during a commit, and whether it took place cannot be found out"
-        : `PostgreSQL does not answer within ${this.#limits.callMsMax} ms`,
-      where: this.#where,
+        : `PostgreSQL does not answer within ${this.#parts.limits.callMsMax} ms`,
+      where: this.#parts.where,
       mend: isDoubtful
         ? "start it; then look, or some of it may be written twice"
         : "start it, or check host and port of the URL",
@@ -198,13 +198,13 @@ class Call {
 
   /** The server gives up a little earlier than we do: it knows why. */
   get #limit(): string {
-    const { statementMsMax, callMsMax } = this.#limits;
+    const { statementMsMax, callMsMax } = this.#parts.limits;
     const ownMs = this.#leftMs - Math.min(250, callMsMax / 8);
     return `SET LOCAL statement_timeout = ${Math.max(1, Math.floor(Math.min(statementMsMax, ownMs)))}`;
   }
 
   get #restLimit(): string {
-    return `SET LOCAL idle_in_transaction_session_timeout = ${this.#limits.restMsMax}`;
+    return `SET LOCAL idle_in_transaction_session_timeout = ${this.#parts.limits.restMsMax}`;
   }
 
   #single<Read extends Row>(mode: string, sql: string, values: readonly unknown[]): Promise<readonly Read[]> {
@@ -239,7 +239,7 @@ class Call {
   async #connected<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     // Its caller has been told that it failed.
     if (this.#leftMs <= 0) throw this.#late();
-    const client = await this.#pool.connect();
+    const client = await this.#parts.pool.connect();
     // What a broken connection has to say, its query says as well.
     const ignore = (): void => {};
     client.on("error", ignore);

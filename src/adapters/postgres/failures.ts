@@ -1,4 +1,4 @@
-import { BridgeError, codeOf, type ErrorCode } from "../../base/errors.ts";
+import { BridgeError, codeOf, type ErrorCode, messageOf } from "../../base/errors.ts";
 
 /** What is kept in PostgreSQL, in the words of its failures. */
 export interface Kept {
@@ -141,5 +141,5 @@ export function failureOf(error: unknown, where: string, kept: Kept): unknown {
 /** An address with several numbers fails with several errors and no text of its own. */
 function textOf(error: unknown): string {
   const several = error instanceof AggregateError ? error.errors.map(String) : [];
-  return several.length > 0 ? several.join("; ") : error instanceof Error ? error.message : String(error);
+  return several.length > 0 ? several.join("; ") : messageOf(error);
 }

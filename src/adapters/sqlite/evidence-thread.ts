@@ -23,7 +23,7 @@ export interface EvidenceQuestions {
   readonly close: (nothing: null) => null;
 }
 
-const { path, rowsMax, busyMsMax } = workerData as ThreadData;
+const { path, rowsMax, busyMsMax }: ThreadData = workerData;
 const file = new EvidenceFile(path, rowsMax);
 let taken: EvidenceRow[] = [];
 

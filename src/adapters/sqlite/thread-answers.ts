@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { backOffMs } from "../../base/back-off.ts";
-import { BridgeError, codeOf } from "../../base/errors.ts";
+import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import { sharedMs, type ToThread } from "../../platform/thread-rpc.ts";
 import { isDamage } from "./owned-file.ts";
 import type { Failure, FromFileThread, Questions } from "./thread-messages.ts";
@@ -103,7 +103,7 @@ const meaningsFor = (noun: string): readonly Meaning[] => [
 
 function failureOf(error: unknown, { noun, mend }: AnswerOptions, where: string): Failure {
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof BridgeError) return { code: error.code, what: error.message, where: error.where, mend: error.mend };
   if (isDamage(error))
     return { code: "BAD_DATABASE", what: `the file is damaged, or no SQLite database: ${message}`, where, mend };

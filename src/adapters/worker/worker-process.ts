@@ -75,7 +75,7 @@ export class WorkerProcess {
     });
     child.on("exit", (code, signal) => this.#exited(child, code, signal));
     this.#listen(child, options.answerBytesMax);
-    for (const handle of [child, child.stdin, child.stdout, child.stderr]) (handle as Partial<ChildProcess> | null)?.unref?.();
+    for (const handle of [child, child.stdin, child.stdout, child.stderr]) unref(handle);
     if (child.pid === undefined) return;
     this.#guard = guardOf(child.pid);
     live.add(child.pid);
@@ -250,7 +250,7 @@ function guardOf(pid: number): ChildProcess | undefined {
     guard.on("error", () => {});
     guard.stdin.on("error", () => {});
     guard.unref();
-    (guard.stdin as Partial<Pick<ChildProcess, "unref">>).unref?.();
+    unref(guard.stdin);
     return guard;
   } catch {
     return undefined;
@@ -267,6 +267,11 @@ function killAllAtExit(): void {
   process.once("exit", () => {
     for (const pid of live) signalGroup(pid, "SIGTERM");
   });
+}
+
+/** The pipes of a child are sockets, which their types do not say. */
+function unref(handle: object | null): void {
+  if (handle !== null && "unref" in handle && typeof handle.unref === "function") handle.unref();
 }
 
 function reasonOf(error: unknown): string {

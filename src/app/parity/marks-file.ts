@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { regularFile } from "../../adapters/csv/files.ts";
 import { type Decimal, parseDecimal } from "../../base/decimal.ts";
-import { BridgeError, codeOf } from "../../base/errors.ts";
+import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 
 /** A larger file holds no marks: a desk has some hundred. */
 const marksBytesMax = 16 << 20;
@@ -22,7 +22,7 @@ export async function readMarksFile(path: string): Promise<readonly GivenMark[]>
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw bad(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw bad(path, messageOf(cause), cause);
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw bad(path, "the file is no JSON object");
   const marks: GivenMark[] = [];

@@ -1,7 +1,7 @@
 import { dayInName, findLedgers, type LedgerInput, readLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { NoteLog } from "../../adapters/csv/note-log.ts";
 import { findPriceFiles, readPriceFiles } from "../../adapters/csv/price-files.ts";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, messageOf } from "../../base/errors.ts";
 import { fromDecimal } from "../../base/fraction.ts";
 import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
 import { formatInstant, parseDay, type ReadInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
@@ -93,17 +93,30 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   if (asOfRead?.reading === "ambiguous") notes.note("", 0, "AMBIGUOUS_TIME", `--as-of: ${ambiguousTime}`);
   noteLate(input, engine.asOfUs, notes);
 
-  const { timeUs, day } = input.trades;
+  const { trades } = input;
   const prices = (priced?.prices ?? []).filter(({ atUs }) => atUs <= engine.asOfUs);
-  const asOfUs = asOfGiven ?? latest(timeUs, engine, prices, ({ atUs }) => atUs);
-  const latestDay = latest(day, engine, prices, (price) => price.day) ?? 0;
+  const asOfUs =
+    asOfGiven ??
+    latest(
+      engine,
+      (trade) => trades.timeAt(trade),
+      prices,
+      ({ atUs }) => atUs,
+    );
+  const latestDay =
+    latest(
+      engine,
+      (trade) => trades.dayAt(trade),
+      prices,
+      (price) => price.day,
+    ) ?? 0;
   const asOfDay = asOfGivenDay ?? latestDay;
   for (const { code, why, trade } of expiryNotes(engine, asOfDay))
     notes.note(input.files[input.trades.file[trade] ?? -1] ?? "", input.trades.line[trade] ?? 0, code, why);
   const given =
     marksGiven === undefined
       ? undefined
-      : namedMarks(options.marks as string, marksGiven, (symbol) => nameOfSymbol(symbols, symbol, asOfDay));
+      : namedMarks(options.marks ?? "", marksGiven, (symbol) => nameOfSymbol(symbols, symbol, asOfDay));
   if (priced !== undefined && given === undefined && asOfDay > prices.reduce((last, price) => Math.max(last, price.day), 0)) {
     const why = `there is no price yet of ${formatDay(asOfDay)}, the trading day of the as-of time: what is open has no mark`;
     notes.note("", 0, "NO_PRICES_YET", why);
@@ -222,7 +235,7 @@ function asOfOf(text: string | undefined): ReadInstant | undefined {
     return readAsOf(text);
   } catch (cause) {
     throw new BridgeError("BAD_USAGE", {
-      what: `--as-of ${(cause as TypeError).message}`,
+      what: `--as-of ${messageOf(cause)}`,
       mend:
         parseDay(text) === undefined
           ? "write 2025-07-24T15:00:00-05:00, or Chicago time without the offset"
@@ -231,18 +244,17 @@ function asOfOf(text: string | undefined): ReadInstant | undefined {
   }
 }
 
-/** The largest of a column, over the trades up to the as-of time, and of the prices; undefined where there are neither. */
+/** The largest figure of the trades up to the as-of time, and of the prices; undefined where there are neither. */
 function latest<T>(
-  column: Float64Array | Int32Array,
   engine: PnlEngine,
+  ofTrade: (trade: number) => number,
   prices: readonly T[],
   of: (price: T) => number,
 ): number | undefined {
-  const { timeUs, length } = engine.trades;
+  const { trades, asOfUs } = engine;
   let largest = Number.NEGATIVE_INFINITY;
-  for (let trade = 0; trade < length; trade++) {
-    if ((timeUs[trade] as number) <= engine.asOfUs) largest = Math.max(largest, column[trade] as number);
-  }
+  for (let trade = 0; trade < trades.length; trade++)
+    if (trades.timeAt(trade) <= asOfUs) largest = Math.max(largest, ofTrade(trade));
   for (const price of prices) largest = Math.max(largest, of(price));
   return largest === Number.NEGATIVE_INFINITY ? undefined : largest;
 }

@@ -40,7 +40,7 @@ export function bridgeServices<T extends object>(options: ServiceBridgeOptions<T
   const { methods: names, others } = membersOf(options.legacy);
   const keyOf = options.keyOf as KeyOf | undefined;
   for (const name of names) {
-    const method = core.add(methodOf(options, name as MethodName<T>));
+    const method = core.add(methodOf(options, name));
     bridged[name] = (...args: readonly unknown[]): unknown =>
       core.run(core.begin(method, args, keyOf === undefined ? nobody : keyFrom(keyOf, method, args)));
   }
@@ -70,15 +70,19 @@ function methodOf<T extends object>(
   return {
     name,
     isWrite: declared.kind === "write",
-    legacy: sideFunction(legacy, name, convert?.legacy as Convert<object> | undefined),
-    modern: sideFunction(modern, name, convert?.modern as Convert<object> | undefined),
+    legacy: sideFunction(legacy, name, convert?.legacy),
+    modern: sideFunction(modern, name, convert?.modern),
     comparer: declared.compare === false ? undefined : new AnswerComparer(declared.compare),
     project: declared.project,
   };
 }
 
-function sideFunction(system: object, name: string, convert: Convert<object> | undefined): SideFunction | undefined {
-  const method = (system as Readonly<Record<string, unknown>>)[name];
+function sideFunction<T extends object>(
+  system: Partial<T>,
+  name: MethodName<T>,
+  convert: Convert<T> | undefined,
+): SideFunction | undefined {
+  const method: unknown = system[name];
   if (typeof method !== "function") return undefined;
   const call: SideFunction = (args, context) => {
     // A system may be in front of another bridge: its own context is there again when that one's call has begun.
@@ -91,7 +95,7 @@ function sideFunction(system: object, name: string, convert: Convert<object> | u
     }
   };
   if (convert === undefined) return call;
-  const converted = (answer: unknown): unknown => convert(name as never, answer);
+  const converted = (answer: unknown): unknown => convert(name, answer);
   return (args, context) => {
     const answer = call(args, context);
     return isThenable(answer) ? answer.then(converted) : converted(answer);
@@ -102,7 +106,9 @@ function sideFunction(system: object, name: string, convert: Convert<object> | u
  * The functions of an object, its classes' included, and what else there is to see of it. A function behind a getter of its own
  * (compiled modules hand theirs out so) is a function; getters of its classes are not asked.
  */
-function membersOf(system: object): { readonly methods: readonly string[]; readonly others: readonly string[] } {
+function membersOf<T extends object>(
+  system: T,
+): { readonly methods: readonly MethodName<T>[]; readonly others: readonly string[] } {
   const isMethod = new Map<string, boolean>([["constructor", false]]);
   for (let level: object | null = system; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level))
     for (const [name, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(level)))
@@ -111,14 +117,14 @@ function membersOf(system: object): { readonly methods: readonly string[]; reado
   isMethod.delete("constructor");
   const names = [...isMethod.keys()];
   return {
-    methods: names.filter((name) => isMethod.get(name) === true),
+    methods: names.filter((name): name is MethodName<T> => isMethod.get(name) === true),
     others: names.filter((name) => isMethod.get(name) === false),
   };
 }
 
 function valueBehind(system: object, name: string): unknown {
   try {
-    return (system as Readonly<Record<string, unknown>>)[name];
+    return Reflect.get(system, name);
   } catch {
     return undefined;
   }

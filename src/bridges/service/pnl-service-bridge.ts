@@ -72,7 +72,7 @@ export class PnLServiceBridge {
   readonly #options: PnLServiceBridgeOptions;
   readonly #host: ServiceBridgeHost;
   readonly #core: BridgeCore;
-  readonly #methods: ReadonlyMap<string, RunnerMethod>;
+  readonly #methods: ReadonlyMap<PnlMethod, RunnerMethod>;
   /** How many calls run under each epoch. */
   readonly #running = new Map<number, number>();
   #tolerances: PnlTolerances;
@@ -145,8 +145,8 @@ export class PnLServiceBridge {
     if (tolerances.position === before.position && tolerances.pnl === before.pnl) return;
     this.#tolerances = tolerances;
     try {
-      const comparers = pnlMethods.map((name) => this.#comparerOf(name));
-      for (const [at, name] of pnlMethods.entries()) (this.#methods.get(name) as RunnerMethod).comparer = comparers[at];
+      const changes = [...this.#methods].map(([name, method]) => [method, this.#comparerOf(name)] as const);
+      for (const [method, comparer] of changes) method.comparer = comparer;
     } catch (failure) {
       this.#tolerances = before;
       throw failure;

@@ -163,8 +163,7 @@ export class SymbolTranslationBridge {
       this.#countRefused(symbol, source, reading, found.context);
       return { input, ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
     }
-    const { dialect, instrument, notes } = reading;
-    const detected = dialect as DialectName;
+    const { dialect: detected, instrument, notes } = reading;
     const printing = printSymbol(instrument, target, found.context);
     if (!printing.ok) {
       this.#countRefused(symbol, source, { ...printing, nearest: [] }, found.context);
@@ -187,7 +186,7 @@ export class SymbolTranslationBridge {
     if (!reading.ok) return { input: shownOf(symbol), ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
     const { instrument, notes, dialect } = reading;
     const texts = Object.fromEntries(dialectNames.map((target) => [target, this.print(instrument, target, asOf)]));
-    return { instrument, detected: dialect as DialectName, notes, texts: texts as Variants["texts"] };
+    return { instrument, detected: dialect, notes, texts: texts as Variants["texts"] };
   }
 
   /** For who is about to write a record: one whose symbol is refused stops, and stays in quarantine. */

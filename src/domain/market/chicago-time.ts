@@ -1,3 +1,5 @@
+import { at as itemAt, present } from "../../base/present.ts";
+import { firstWhere } from "../../base/search.ts";
 /**
  * Chicago's clock and its calendar: what the wall clock of the exchange showed at an instant, and the way back.
  * Times are whole microseconds in plain numbers (exact until the year 2255). Two kinds that must not be mixed:
@@ -185,7 +187,10 @@ const lastYear = 2101;
 const instantEdges: number[] = [];
 const wallEdges: number[] = [];
 for (let year = firstYear; year <= lastYear; year++) {
-  const rule = daylightRules.findLast(({ since }) => since <= year) as DaylightRule; // The first row begins in firstYear.
+  const rule = present(
+    daylightRules.findLast(({ since }) => since <= year),
+    "the first row begins in firstYear",
+  );
   const [begins, ends] = [rule.begins(year) * dayUs + 2 * hourUs, rule.ends(year) * dayUs + 2 * hourUs];
   instantEdges.push(begins + standardUs, ends + daylightUs);
   // The skipped hour counts as standard time, the doubled one as daylight time: see instantOfWall.
@@ -204,12 +209,7 @@ let wallSpan: Span = spanAt(wallEdges, 0);
 let instantSpan: Span = spanAt(instantEdges, 0);
 
 function spanAt(edges: readonly number[], at: number): Span {
-  let [low, high] = [0, edges.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((edges[middle] as number) <= at) low = middle + 1;
-    else high = middle;
-  }
+  const low = firstWhere(edges.length, (place) => itemAt(edges, place) > at);
   return {
     from: edges[low - 1] ?? Number.NEGATIVE_INFINITY,
     until: edges[low] ?? Number.POSITIVE_INFINITY,

@@ -21,6 +21,7 @@ const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 /** `90s`, `10m`, `1h`. */
 export function durationMs(option: string, text: string): number {
   const [, count, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text.trim()) ?? [];
-  if (count !== undefined && unit !== undefined) return Number(count) * (unitsMs[unit] as number);
+  const unitMs = unitsMs[unit ?? ""];
+  if (count !== undefined && unitMs !== undefined) return Number(count) * unitMs;
   throw new BridgeError("BAD_USAGE", { what: `${option} ${text} is no duration`, mend: "write 90s, 10m or 1h" });
 }

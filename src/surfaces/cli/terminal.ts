@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, errorOf, messageOf } from "../../base/errors.ts";
 import { jsonPieces } from "../../base/json-pieces.ts";
 import { plain } from "../../base/plain-text.ts";
 
@@ -61,18 +61,12 @@ export function reportFailure(error: unknown, { err }: Streams, verbose: boolean
     error instanceof BridgeError
       ? error
       : new BridgeError("INTERNAL", {
-          what: error instanceof Error ? error.message : String(error),
+          what: messageOf(error),
           mend: "run again with --verbose and report it",
           cause: error,
         });
   err.write(`${known.line}\n`);
-  if (verbose)
-    err.write(
-      `${String((error as Error)?.stack ?? error)
-        .split("\n")
-        .map(plain)
-        .join("\n")}\n`,
-    );
+  if (verbose) err.write(`${(errorOf(error).stack ?? messageOf(error)).split("\n").map(plain).join("\n")}\n`);
   return 2;
 }
 

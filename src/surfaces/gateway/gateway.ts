@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import helmet from "@fastify/helmet";
 import Fastify, { type FastifyBaseLogger, LogController } from "fastify";
 import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
-import { BridgeError } from "../../base/errors.ts";
+import { assert, BridgeError, codeOf, errorOf } from "../../base/errors.ts";
 import { jsonText } from "../../base/plain-text.ts";
 import { Access, type AccessOptions } from "./access.ts";
 import type { App, CallNote, GatewayBridge, GatewayControl, GatewayState, RouteContext } from "./context.ts";
@@ -86,7 +86,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   } catch (failure) {
     unsubscribe();
     await app.close();
-    throw cannotListen(failure as NodeJS.ErrnoException, options);
+    throw cannotListen(failure, options);
   }
   state.phase = "open";
 
@@ -99,7 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   let closed: Promise<void> | undefined;
   return {
-    url: urlOf(app.server.address() as AddressInfo),
+    url: urlOf(app.server.address()),
     close: () => {
       closed ??= close();
       return closed;
@@ -169,7 +169,7 @@ async function addRoutes(app: App, options: GatewayOptions, { access, traffic, e
         access.caller(request, role);
         done();
       } catch (refused) {
-        done(refused as Error);
+        done(errorOf(refused));
       }
     },
   };
@@ -206,12 +206,15 @@ const listenFailures: Readonly<Record<string, readonly [what: string, mend: stri
   ENOTFOUND: ["this machine has no such address", "name one of its addresses under gateway.listen"],
 };
 
-function cannotListen(failure: NodeJS.ErrnoException, { host, port }: GatewayOptions): Error {
-  const known = listenFailures[failure.code ?? ""];
-  if (known === undefined) return failure;
+function cannotListen(failure: unknown, { host, port }: GatewayOptions): Error {
+  const known = listenFailures[codeOf(failure)];
+  if (known === undefined) return errorOf(failure);
   const [what, mend] = known;
   return new BridgeError("BAD_USAGE", { what, where: `${host}:${port}`, mend, cause: failure });
 }
 
-const urlOf = ({ address, family, port }: AddressInfo): string =>
-  `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+function urlOf(listening: AddressInfo | string | null): string {
+  assert(typeof listening === "object" && listening !== null, "the gateway listens on a port");
+  const { address, family, port } = listening;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

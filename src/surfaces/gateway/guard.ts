@@ -1,4 +1,5 @@
 import rateLimit, { normalizeIP } from "@fastify/rate-limit";
+import { errorOf } from "../../base/errors.ts";
 import type { Access, Caller } from "./access.ts";
 import type { App } from "./context.ts";
 
@@ -40,7 +41,7 @@ export async function guardRequests(
       access.checkOrigin(request.headers);
       done();
     } catch (refused) {
-      done(refused as Error);
+      done(errorOf(refused));
     }
   });
 }

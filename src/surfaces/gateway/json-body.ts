@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { FastifyRequest } from "fastify";
+import { errorOf } from "../../base/errors.ts";
 import { parseExact } from "../../base/exact-json.ts";
 import type { App } from "./context.ts";
 import { HttpProblem } from "./problems.ts";
@@ -13,7 +14,7 @@ export function readJsonBodies(app: App, parse: (text: string) => unknown): void
     try {
       done(null, parse(textOf(request, bytes)));
     } catch (failure) {
-      done(failure as Error);
+      done(errorOf(failure));
     }
   });
 }

@@ -38,7 +38,7 @@ export async function describeRoutes(app: App): Promise<void> {
     transformObject: (given) => withoutUnused(allSchemas(given)),
   });
   app.addHook("onRoute", ({ schema }) => {
-    if (schema !== undefined) schema.response = { ...(schema.response as object | undefined), "4xx": refusal, "5xx": refusal };
+    if (schema !== undefined) schema.response = { ...Object(schema.response), "4xx": refusal, "5xx": refusal };
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
 }
