@@ -378,7 +378,7 @@ describe("a desk with a live process", () => {
 
 describe("a rollback that a process does not acknowledge", () => {
   it("is 1, names it, and says what to do; once its lease is over the process is gone", async () => {
-    await using desk = new LiveDesk();
+    await using desk = new LiveDesk({}, { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 12_000, poll_ms: 200 } });
     const process_ = await desk.start();
     await process_.kill();
     const { code, out, err } = await desk.run("rollback", "--wait", "700ms", ...because);

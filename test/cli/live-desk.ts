@@ -28,7 +28,7 @@ export class LiveDesk implements AsyncDisposable {
       migration: { phase: "shadow_mode", feature_flags: flags, ...migration },
       systems: { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } },
       stores: { control: "sqlite:./state/control.db" },
-      control: { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000, poll_ms: 200 },
+      control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 },
       ...more,
     };
     writeFileSync(join(this.folder, "pnl_migration_config.yaml"), JSON.stringify(config, null, 2));

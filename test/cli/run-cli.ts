@@ -1,8 +1,10 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { WarmRun } from "./warm-process.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -17,9 +19,42 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs the program as a user does, straight from its sources. */
+/** Commands that end with nothing left running: a warm process may run one after another. */
+const warmCommands = new Set("audit comparisons denylist gates phase pnl sign-off status symbols traffic whitelist".split(" "));
+
+/** Runs the program as a user does, straight from its sources, in a process of its own or in one that is warm. */
 export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
+  isWarm(args) ? runWarm({ args, cwd: options.cwd ?? root, env: environmentOf(options) }) : pnlBridgeAlone(args, options);
+
+/** Runs the program in a process of its own, which has no input. */
+export const pnlBridgeAlone = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   runNode([join(root, "src/surfaces/cli/main.ts"), ...args], options);
+
+/** `config` looks for the file of the working folder when its module is loaded, so only with a file it may run warm. */
+const isWarm = (args: readonly string[]): boolean =>
+  args[0] === "config" ? args.includes("--config") : warmCommands.has(args[0] ?? "") && !args.includes("--help");
+
+const environmentOf = ({ env }: RunOptions) => ({ ...process.env, NO_COLOR: "1", ...env });
+
+const idle: ChildProcess[] = [];
+
+async function runWarm(run: WarmRun): Promise<Ran> {
+  const child = idle.pop() ?? fork(join(root, "test/cli/warm-process.ts"), { execArgv: [] });
+  try {
+    child.send(run);
+    const ran = await Promise.race([
+      once(child, "message").then(([answer]: Ran[]) => answer),
+      once(child, "exit").then(([code]) => ({ code, out: "", err: "the warm process ended" })),
+    ]);
+    if (ran === undefined) throw new Error("the warm process sent nothing");
+    return ran;
+  } finally {
+    if (child.connected) idle.push(child);
+    // A test file that is over waits for none of them; they end when it does.
+    child.unref();
+    child.channel?.unref();
+  }
+}
 
 /** Runs this Node, to its end. */
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
@@ -27,7 +62,7 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
     const child = spawn(process.execPath, args, {
       cwd: options.cwd ?? root,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1", ...options.env },
+      env: environmentOf(options),
     });
     let [out, err] = ["", ""];
     child.stdout.on("data", (chunk) => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { SymbolTranslationBridge } from "../../src/bridges/symbols/index.ts";
 import { type DialectName, dialectNames, dialects } from "../../src/symbols/index.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
-import { pnlBridge, type Ran, root, withFiles } from "./run-cli.ts";
+import { pnlBridge, pnlBridgeAlone, type Ran, root, withFiles } from "./run-cli.ts";
 
 const main = join(root, "src/surfaces/cli/main.ts");
 const july = ["--as-of", "2025-07-24"];
@@ -180,7 +180,7 @@ describe("symbols translate over many", () => {
   });
 
   it("answers no lines with an empty document", async () => {
-    expect(await pnlBridge(["symbols", "translate", "--json"])).toEqual({ code: 0, out: "[]\n", err: "" });
+    expect(await pnlBridgeAlone(["symbols", "translate", "--json"])).toEqual({ code: 0, out: "[]\n", err: "" });
   });
 
   it("answers each line of stdin while stdin is still open", async () => {

@@ -1,0 +1,39 @@
+/**
+ * A process that runs the program again and again, each time as if it had just been started: with the arguments, the
+ * environment and the folder that it is sent, and with what it prints sent back. `main.ts` is evaluated anew for each
+ * run; the modules behind it stay loaded, which is most of what starting costs.
+ */
+const main = new URL("../../src/surfaces/cli/main.ts", import.meta.url).href;
+
+export interface WarmRun {
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+let runs = 0;
+process.on("disconnect", () => process.exit());
+process.on("message", async ({ args, cwd, env }: WarmRun) => {
+  process.chdir(cwd);
+  for (const name of Object.keys(process.env)) if (env[name] === undefined) delete process.env[name];
+  Object.assign(process.env, env);
+  process.argv.splice(2, Number.POSITIVE_INFINITY, ...args);
+  process.exitCode = undefined;
+  const [out, err] = [kept(process.stdout), kept(process.stderr)];
+  runs += 1;
+  await import(`${main}?run=${runs}`);
+  process.send?.({ code: process.exitCode ?? 0, out: out(), err: err() });
+});
+
+/** Keeps what is written to a stream instead of writing it. */
+function kept(stream: NodeJS.WriteStream): () => string {
+  let text = "";
+  stream.removeAllListeners("error");
+  stream.write = (piece: string | Uint8Array, ...more: unknown[]): boolean => {
+    text += typeof piece === "string" ? piece : Buffer.from(piece).toString();
+    const done = more.findLast((one) => typeof one === "function");
+    if (done !== undefined) queueMicrotask(() => done());
+    return true;
+  };
+  return () => text;
+}
