@@ -101,8 +101,8 @@ describe("--help", () => {
       symbols: ["check", "dialects", "translate", "variants"],
       config: ["publish", "schema", "set", "show", "validate"],
       phase: ["advance", "retreat", "set"],
-      whitelist: ["add", "list", "remove"],
-      denylist: ["add", "list", "remove"],
+      whitelist: ["add", "remove", "list"],
+      denylist: ["add", "remove", "list"],
       audit: ["export", "list", "verify"],
     };
     for (const command of commands) {
