@@ -42,11 +42,11 @@ async function runWarm(run: WarmRun): Promise<Ran> {
   const child = idle.pop() ?? fork(join(root, "test/cli/warm-process.ts"), { execArgv: [] });
   try {
     child.send(run);
-    const ran = await Promise.race([
-      once(child, "message").then(([answer]: Ran[]) => answer),
-      once(child, "exit").then(([code]) => ({ code, out: "", err: "the warm process ended" })),
-    ]);
-    if (ran === undefined) throw new Error("the warm process sent nothing");
+    const over = new AbortController();
+    const [ran] = await Promise.race([
+      once(child, "message", over) as Promise<[Ran]>,
+      once(child, "exit", over).then(([code]): [Ran] => [{ code, out: "", err: "the warm process ended" }]),
+    ]).finally(() => over.abort());
     return ran;
   } finally {
     if (child.connected) idle.push(child);

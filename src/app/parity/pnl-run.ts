@@ -224,7 +224,10 @@ function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: N
       const inFile = ofFile.get(lane);
       if (inFile === undefined || trades.isBefore(inFile, trade)) ofFile.set(lane, trade);
     }
-    for (const [lane, trade] of ofFile) if (trades.isBefore(newest.get(lane) ?? trade, trade)) newest.set(lane, trade);
+    for (const [lane, trade] of ofFile) {
+      const before = newest.get(lane);
+      if (before === undefined || trades.isBefore(before, trade)) newest.set(lane, trade);
+    }
     from = end;
   }
 }

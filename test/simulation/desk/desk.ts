@@ -168,7 +168,8 @@ export class Desk implements AsyncDisposable {
     this.folder = options.folder ?? mkdtempSync(join(tmpdir(), "pnl-bridge-desk-"));
     mkdirSync(join(this.folder, "state"), { recursive: true });
     const module = (side: string): string => `import { statSync } from "node:fs";
-            const size = (name) => statSync(new URL(name, import.meta.url), { throwIfNoEntry: false })?.size ?? 0;
+      import { setTimeout as sleep } from "node:timers/promises";
+      const size = (name) => statSync(new URL(name, import.meta.url), { throwIfNoEntry: false })?.size ?? 0;
       export default { totals: async () => {
         const missing = ${side === "modern" ? "0" : `(size("./to-legacy") - size("./carried")) / 24`};
         await sleep(1 + Math.random() * 3);
