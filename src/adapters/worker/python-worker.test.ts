@@ -235,7 +235,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   it("offers public methods, and neither properties nor what is private", async () => {
     await desk.start();
     expect([...(desk.methods ?? [])].sort()).toEqual(
-      "book exact later no_json not_finite nothing one open prints raises shapes sleep state two".split(" "),
+      "book exact later meet no_json not_finite nothing one open prints raises shapes sleep state two".split(" "),
     );
     await failureOf(call("_private"), "REFUSED");
   });
