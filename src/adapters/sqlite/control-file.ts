@@ -233,12 +233,18 @@ export class LiveFile {
     return this.#database;
   }
 
-  /** Unless another process has done so. Its log first: a new file must not find it, nor lose its own. */
+  /**
+   * Renames the damaged file, unless another process has done so: the control file's lock stands between that look and the renames. The
+   * log goes first, because a new file must not find it.
+   */
   #moveAside(): void {
     this.close();
-    if (this.#inode === undefined || this.#inode !== inodeOf(this.path)) return;
-    const aside = `${this.path}.broken-${new Date().toISOString().replaceAll(":", "-")}`;
-    for (const end of ["-wal", "-shm", ""])
-      if (existsSync(`${this.path}${end}`)) renameSync(`${this.path}${end}`, `${aside}${end}`);
+    const rename = () => {
+      if (this.#inode === undefined || this.#inode !== inodeOf(this.path)) return;
+      const aside = `${this.path}.broken-${new Date().toISOString().replaceAll(":", "-")}`;
+      for (const end of ["-wal", "-shm", ""])
+        if (existsSync(`${this.path}${end}`)) renameSync(`${this.path}${end}`, `${aside}${end}`);
+    };
+    this.#control.current.database.transaction(rename).immediate();
   }
 }
