@@ -1,9 +1,9 @@
 /**
- * `./run check` runs types, lint and layers side by side. `./run test` runs those and the tests, `./run test FILE…` only
- * some of the tests, `./run test --long NAME|all` one or all of the long campaigns within `LONG_S` seconds, and
- * `./run test --long` lists them. A failing step prints its whole output, a passing one a line. The last line of
- * `./run test` counts what passed and what failed: tests, files that failed outside any test (an import that throws,
- * a hook), and the steps before them. It says `0 failed` if and only if the exit code is 0.
+ * `./run check` runs its steps side by side: types, lint, layers, unused code, and the package. `./run test` runs those
+ * and the tests, `./run test FILE…` only some of the tests, `./run test --long NAME|all` one or all of the long campaigns
+ * within `LONG_S` seconds, and `./run test --long` lists them. A failing step prints its whole output, a passing one a
+ * line. The last line of `./run test` counts what passed and what failed: tests, files that failed outside any test (an
+ * import that throws, a hook), and the steps before them. It says `0 failed` if and only if the exit code is 0.
  */
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
@@ -24,6 +24,8 @@ const steps: readonly Step[] = [
     name: "layers",
     command: [node, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "--config", ".dependency-cruiser.mjs", "src"],
   },
+  { name: "unused", command: [node, "node_modules/knip/bin/knip.js", "--no-progress"] },
+  { name: "package", command: [node, "scripts/package.ts"] },
 ];
 
 const [mode = "check", ...rest] = process.argv.slice(2);

@@ -7,11 +7,11 @@ import type { ParityReport } from "../ports/parity-report.ts";
 
 export { renderParityTable, renderPnlTable } from "../adapters/report/index.ts";
 export type { TradingDayRuleName } from "../domain/market/trading-day.ts";
-export type { Method, StatementPosition, Totals } from "../engine/index.ts";
+export type { Method } from "../engine/index.ts";
 export { checkTargets, writeWhole } from "../platform/output.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
-export { type Demo, runDemo, seedMax } from "./demo-desk/demo.ts";
-export { examine, examineSystem, type Finding } from "./doctor.ts";
+export { runDemo, seedMax } from "./demo-desk/demo.ts";
+export { examine, examineSystem } from "./doctor.ts";
 export { inputFiles } from "./parity/input-files.ts";
 export { matchesCsv } from "./parity/matches-csv.ts";
 export { isClean, type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";

@@ -20,7 +20,11 @@ import type { Mark, MarkBook, MarkKind } from "./marks.ts";
 import { type PnlEngine, priceOf } from "./pnl-engine.ts";
 import type { Instrument, TradeColumns } from "./trade-columns.ts";
 
-/** All numbers are exact text: decimal, or `p/q`; where a row says `rounded`, at least one of its numbers has 18 decimals instead. */
+/**
+ * An open lot. All numbers are exact text: decimal, or `p/q`; in a row with `rounded`, at least one number has 18 decimals instead.
+ *
+ * @public
+ */
 export interface LotRow {
   /** Null under average cost, where the pool has no one trade. */
   readonly tradeId: string | null;
@@ -50,6 +54,11 @@ export interface StatementPosition {
   readonly rounded?: true;
 }
 
+/**
+ * The P&L of one day in one symbol of a book.
+ *
+ * @public
+ */
 export interface StatementDay {
   readonly tradingDay: string;
   readonly book?: string;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
-import { type PriceRow, type WriteOptions, writeDatabase } from "./database.ts";
-import { type LegacyMode, runLegacy } from "./run.ts";
+import { type WriteOptions, writeDatabase } from "./database.ts";
+import { type LegacyMode, type PriceRow, runLegacy } from "./run.ts";
 import { LegacyDesk } from "./service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "legacy-database-"));

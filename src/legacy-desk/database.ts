@@ -6,22 +6,7 @@
  */
 import Database from "better-sqlite3";
 import { type DayFigures, dateOf, type PositionFigures, type Trade } from "./calculator.ts";
-import type { FileRun, LegacyRun } from "./run.ts";
-
-/** A row of a market price file. Prices are points; null is `#N/A`. */
-export interface PriceRow {
-  readonly bloomberg: string;
-  readonly assetType: "FUTURE" | "OPTION";
-  readonly settle: number | null;
-  readonly last: number | null;
-  readonly bid?: number | null;
-  readonly ask?: number | null;
-  readonly expires?: string | null;
-  readonly moneyness?: string | null;
-  /** `YYYY-MM-DD HH:MM:SS`. */
-  readonly uploadedAt: string;
-  readonly sourceFile: string;
-}
+import type { FileRun, LegacyRun, PriceRow } from "./run.ts";
 
 export interface WriteOptions {
   /** Written to market_prices before the first file. */

@@ -19,6 +19,21 @@ import { type LedgerFile, readLedger } from "./ledger-file.ts";
 
 export type LegacyMode = "chained" | "file-at-a-time";
 
+/** A row of a market price file. Prices are points; null is `#N/A`. */
+export interface PriceRow {
+  readonly bloomberg: string;
+  readonly assetType: "FUTURE" | "OPTION";
+  readonly settle: number | null;
+  readonly last: number | null;
+  readonly bid?: number | null;
+  readonly ask?: number | null;
+  readonly expires?: string | null;
+  readonly moneyness?: string | null;
+  /** `YYYY-MM-DD HH:MM:SS`. */
+  readonly uploadedAt: string;
+  readonly sourceFile: string;
+}
+
 /** What one file came to. */
 export interface FileRun {
   readonly path: string;

@@ -1,8 +1,8 @@
 /** The legacy desk as a P&L system: what runs where the configuration says `legacy: builtin`. */
 import type { DailyRow, HistoryRequest, HistoryRows, PnlSystem, PositionRow } from "../ports/pnl-system.ts";
 import type { DayFigures, PositionFigures } from "./calculator.ts";
-import { type PriceRow, writeDatabase } from "./database.ts";
-import { type LegacyMode, runLegacy } from "./run.ts";
+import { writeDatabase } from "./database.ts";
+import { type LegacyMode, type PriceRow, runLegacy } from "./run.ts";
 
 interface LegacyDeskOptions {
   /** Default "chained". */

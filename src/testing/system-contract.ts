@@ -31,7 +31,7 @@ export interface MakeOptions {
 }
 
 /** The promises. A skip names one of them. */
-export const systemPromises = {
+const systemPromises = {
   answers: "answers what the service says",
   textComesThrough: "carries every text and shape of JSON unchanged, there and back",
   largeRequest: "carries a request of a megabyte",

@@ -128,6 +128,18 @@ describe.concurrent("./run builds", () => {
     }));
 });
 
+describe.concurrent("npm's prepare script", () => {
+  it("replaces dist/ by a new build, and first installs the packages of a folder that has none", () =>
+    withCheckout(async (folder) => {
+      await unlink(join(folder, "node_modules/typescript"));
+      await put(folder, "dist/stale.js", "");
+      const prepare = [process.execPath, join(root, "scripts/prepare.mjs")];
+      expect(await start(folder, prepare).ended).toMatchObject({ code: 0, out: "" });
+      expect(await readFile(join(folder, "dist/surfaces/cli/main.js"), "utf8")).toContain("1.0.0");
+      expect(await exists(join(folder, "dist/stale.js"))).toBe(false);
+    }));
+});
+
 describe.concurrent("./run, twice at once", () => {
   it("installs once, builds once, and both do what they were asked", () =>
     withCheckout(async (folder) => {
@@ -222,12 +234,14 @@ describe.concurrent("./run test counts in its last line", () => {
   const passes = 'import { expect, it } from "vitest";\nit("passes", () => expect(1).toBe(1));\n';
   const last = ({ out }: Ran): string | undefined => out.trimEnd().split("\n").at(-1);
 
-  /** The real vitest; the linter and the layer check are stand-ins that find nothing, unless `lint` says otherwise. */
+  /** The real vitest and compiler; the other steps are stand-ins that find nothing, unless `lint` is 1. */
   async function withTests(files: Readonly<Record<string, string>>, lint: number, judge: (ran: Ran) => void): Promise<void> {
     await withCheckout(async (folder) => {
       await symlink(join(root, "node_modules/vitest"), join(folder, "node_modules/vitest"));
       await put(folder, "node_modules/@biomejs/biome/bin/biome", `process.exit(${lint});`);
-      await put(folder, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "");
+      for (const step of ["node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "node_modules/knip/bin/knip.js"])
+        await put(folder, step, "");
+      await put(folder, "scripts/package.ts", "");
       await put(
         folder,
         "tsconfig.json",

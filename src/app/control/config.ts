@@ -24,7 +24,7 @@ import type { ControlRecord } from "../../ports/control-store.ts";
 import { type ControlSettings, controlFile } from "../stores.ts";
 import { openOperator } from "./session.ts";
 
-export type { ConfigListing, ConfigValue } from "../../config/index.ts";
+export type { ConfigValue } from "../../config/index.ts";
 
 /** Whether a file is a configuration; if not, the first thing in it that is wrong. */
 export type Validation = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly error: BridgeError };

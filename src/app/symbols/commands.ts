@@ -7,7 +7,6 @@ import { wallOfInstant } from "../../domain/market/chicago-time.ts";
 import { formatDay, parseDay, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { textLines } from "../../platform/text-lines.ts";
 import {
-  type CalendarFinding,
   calendarFindingCodes,
   checkCalendar,
   type DialectForm,
@@ -26,8 +25,7 @@ import {
 } from "../../symbols/index.ts";
 import { type LegacyOpinion, legacyOpinions } from "./legacy-symbols.ts";
 
-export type { LegacyOpinion } from "./legacy-symbols.ts";
-export type { CalendarFinding, DialectName, InstrumentFacts, Source, Translation };
+export type { DialectName, Source, Translation };
 export { calendarFindingCodes };
 
 export interface SymbolRun {

@@ -153,7 +153,7 @@ export interface DeskOptions {
   readonly folder?: string;
 }
 
-export const deskTiming = { heartbeat_ms: 200, poll_ms: 200, stale_ms: 1_000, lease_ms: 3_000 };
+const deskTiming = { heartbeat_ms: 200, poll_ms: 200, stale_ms: 1_000, lease_ms: 3_000 };
 const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
 export const by = { actor: "amy", reason: "a test" };
 

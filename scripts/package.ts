@@ -1,0 +1,114 @@
+/**
+ * Packs the project and checks the package as its users meet it: the files that it holds, the links of its documents, what
+ * publint says, and whether a program that imports every entry compiles without `skipLibCheck`, with no other types at hand
+ * than those of its dependencies and of Node. Prints each fault; the exit code is 1 where there is one.
+ */
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const compiler = join(root, "node_modules/typescript/bin/tsc");
+
+const allowed =
+  /^(dist|docs)\/|^bin\/pnl-bridge\.js$|^python\/\w+\.py$|^(README|RUNBOOK|CHANGELOG)\.md$|^(LICENSE|package\.json)$/;
+const forbidden = /\.test\.|\/testing\/|\/\.|\.tsbuildinfo$/;
+
+const program = `export * from "pnl-bridge";
+export { computePnl as compute } from "pnl-bridge/engine";
+export * from "pnl-bridge/openfeature";
+`;
+const resolutions = [
+  ["node16", "node16"],
+  ["esnext", "bundler"],
+];
+
+/** What a command printed, on either stream. A command that fails is a fault, and what it printed says which. */
+const faultsOf = (file: string, args: readonly string[], cwd: string): Promise<readonly string[]> =>
+  run(file, args, { cwd }).then(
+    () => [],
+    (failure: { readonly stdout: string; readonly stderr: string }) => [`${failure.stdout}${failure.stderr}`.trim()],
+  );
+const run = promisify(execFile);
+
+const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-package-"));
+try {
+  const faults = await check(folder);
+  for (const fault of faults) console.log(fault);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+async function check(folder: string): Promise<readonly string[]> {
+  const files = await pack(folder);
+  const installed = await install(folder);
+  const [links, found, ...types] = await Promise.all([
+    badLinks(installed, files),
+    publint({ pkgDir: installed, pack: false, strict: true }),
+    ...resolutions.map(([module = "", resolution = ""]) => {
+      const options = ["--moduleResolution", resolution, "--target", "es2022", "--lib", "es2022", "--types", "node"];
+      return faultsOf(process.execPath, [compiler, "--noEmit", "--strict", "--module", module, ...options, "program.ts"], folder);
+    }),
+  ]);
+  const { exports, dependencies } = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
+  const surplus = files.filter((file) => !allowed.test(file) || forbidden.test(file));
+  return [
+    ...surplus.map((file) => `the package holds ${file}`),
+    ...links,
+    ...found.messages.map((message) => `publint: ${formatMessage(message, { exports, dependencies })}`),
+    ...types.flat(),
+  ];
+}
+
+/** Builds and packs a copy of the checkout, so that the check neither needs nor changes `dist/`. Returns the packed files. */
+async function pack(folder: string): Promise<readonly string[]> {
+  const stage = join(folder, "stage");
+  const { stdout: listed } = await run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
+  const sources = listed.split("\0").filter((file) => file !== "");
+  await Promise.all(sources.map((file) => cp(join(root, file), join(stage, file)).catch(ignoreDeleted)));
+  const options = ["-p", join(root, "tsconfig.build.json"), "--noCheck", "--outDir", join(stage, "dist")];
+  const [compiled] = await faultsOf(process.execPath, [compiler, ...options], root);
+  if (compiled !== undefined) throw new Error(compiled);
+  await writeFile(join(stage, "dist/.built"), "");
+  const packed = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: stage });
+  const [{ filename, files }] = JSON.parse(packed.stdout);
+  await run("tar", ["xzf", filename], { cwd: folder });
+  return files.map(({ path }: { readonly path: string }) => path);
+}
+
+/** A file that is deleted and not committed yet. */
+function ignoreDeleted(failure: NodeJS.ErrnoException): void {
+  if (failure.code !== "ENOENT") throw failure;
+}
+
+/** Puts the unpacked package and what it depends on beside a program that imports it. */
+async function install(folder: string): Promise<string> {
+  const modules = join(folder, "node_modules");
+  await cp(join(folder, "package"), join(modules, "pnl-bridge"), { recursive: true });
+  const { dependencies, peerDependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), "@types/node"]) {
+    await mkdir(dirname(join(modules, name)), { recursive: true });
+    await symlink(join(root, "node_modules", name), join(modules, name));
+  }
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+  await writeFile(join(folder, "program.ts"), program);
+  return join(modules, "pnl-bridge");
+}
+
+/** Links of the packed documents that lead to no packed file. */
+async function badLinks(installed: string, files: readonly string[]): Promise<readonly string[]> {
+  const isThere = (path: string): boolean => files.some((file) => file === path || file.startsWith(`${path}/`));
+  const pages = files.filter((file) => file.endsWith(".md") && file !== "CHANGELOG.md");
+  const found = pages.map(async (page) => {
+    const text = await readFile(join(installed, page), "utf8");
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, link = ""]) => normalize(join(dirname(page), link)));
+    return links.filter((link) => !isThere(link)).map((link) => `${page} links to ${link}, which the package does not hold`);
+  });
+  return (await Promise.all(found)).flat();
+}

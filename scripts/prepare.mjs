@@ -1,0 +1,12 @@
+/**
+ * Builds `dist/` for npm: before `npm pack`, in the clone of a git dependency, and after `npm install` in a checkout.
+ * `npm install FOLDER` runs it in a folder that may have no packages yet, so it installs what the build needs.
+ */
+import { execSync } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
+
+const run = (command) => execSync(command, { stdio: ["ignore", 2, 2] });
+
+if (!existsSync("node_modules/typescript")) run("npm ci --ignore-scripts --no-audit --no-fund");
+rmSync("dist", { recursive: true, force: true });
+run(`"${process.execPath}" node_modules/typescript/bin/tsc -p tsconfig.build.json`);
