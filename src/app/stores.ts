@@ -45,13 +45,13 @@ const storeKinds: Readonly<Record<string, StoreKind>> = {
 function kindOf(address: string): StoreKind {
   const kind = storePattern.test(address) ? storeKinds[address.slice(0, address.indexOf(":"))] : undefined;
   if (kind !== undefined) return kind;
-  throw new BridgeError("BAD_CONFIG", { what: "the address of the control store names no store", mend: `write ${storeForm}` });
+  throw new BridgeError("BAD_CONFIG", { what: "the address of the control store names no store", fix: `write ${storeForm}` });
 }
 
 /** What a command or route answers where it needs a control store. */
 export const noControlStore = {
   what: "no control store is configured",
-  mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
+  fix: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
 } as const;
 
 /** The address of the control store in a configuration. Throws BAD_CONFIG if none is configured. */

@@ -1,7 +1,7 @@
 import { plain } from "./plain-text.ts";
 
 /**
- * Every failure that a person can meet has a code, says what and where, and how to mend it. The catalogue below is the
+ * Every failure that a person can meet has a code, says what and where, and how to fix it. The catalogue below is the
  * whole list; docs/guide.md prints it (a test compares).
  */
 export const errorCatalogue = {
@@ -24,28 +24,28 @@ export const errorCatalogue = {
 
 export type ErrorCode = keyof typeof errorCatalogue;
 
-/** A failure for the person who runs the program: one line of code, what, where, how to mend. */
+/** A failure for the person who runs the program: one line of code, what, where, how to fix. */
 export class BridgeError extends Error {
   override readonly name = "BridgeError";
   readonly code: ErrorCode;
   readonly where: string;
-  readonly mend: string;
+  readonly fix: string;
 
   constructor(
     code: ErrorCode,
-    given: { readonly what: string; readonly where?: string; readonly mend?: string; readonly cause?: unknown },
+    given: { readonly what: string; readonly where?: string; readonly fix?: string; readonly cause?: unknown },
   ) {
     super(given.what, { cause: given.cause });
     this.code = code;
     this.where = given.where ?? "";
-    this.mend = given.mend ?? "";
+    this.fix = given.fix ?? "";
   }
 
   /** One line, for stderr: whatever a path or a cause brought along, no control character reaches the terminal. */
   get line(): string {
     const where = this.where === "" ? "" : ` (${plain(this.where)})`;
-    const mend = this.mend === "" ? "" : `; ${sentence(this.mend)}`;
-    return `${this.code}: ${sentence(this.message)}${where}${mend}`;
+    const fix = this.fix === "" ? "" : `; ${sentence(this.fix)}`;
+    return `${this.code}: ${sentence(this.message)}${where}${fix}`;
   }
 }
 

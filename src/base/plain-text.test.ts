@@ -12,7 +12,7 @@ it.each([
 });
 
 it("an error's line shows a name's newline and joins the lines of a sentence", () => {
-  const error = new BridgeError("UNREADABLE", { what: "no\n  such \x1b[2J file", where: "a\nb", mend: "look\nagain" });
+  const error = new BridgeError("UNREADABLE", { what: "no\n  such \x1b[2J file", where: "a\nb", fix: "look\nagain" });
   expect(error.line).toBe("UNREADABLE: no such \\u{1b}[2J file (a\\u{a}b); look again");
 });
 

@@ -91,7 +91,7 @@ export class AnswerComparer {
       if (missing !== undefined || parseDay(exclusion.until ?? "") === undefined)
         throw new BridgeError("BAD_CONFIG", {
           what: `the exclusion of ${exclusion.path} has no ${missing ?? "day on which it ends"}`,
-          mend: "an exclusion says path, reason, owner and until (YYYY-MM-DD)",
+          fix: "an exclusion says path, reason, owner and until (YYYY-MM-DD)",
         });
     }
     const declared = {

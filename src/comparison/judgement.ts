@@ -36,6 +36,6 @@ export function toleranceFrom(what: string, text: string): Fraction {
   if (bound !== undefined && bound.numerator >= 0n) return bound;
   throw new BridgeError("BAD_CONFIG", {
     what: `${what} is not a number of 0 or more: ${JSON.stringify(text)}`,
-    mend: 'write decimal text such as "0.01"',
+    fix: 'write decimal text such as "0.01"',
   });
 }

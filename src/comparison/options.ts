@@ -149,6 +149,6 @@ function refuseUnknown(what: string, given: readonly string[], known: readonly s
   if (unknown !== undefined)
     throw new BridgeError("BAD_CONFIG", {
       what: `unknown ${what}: ${JSON.stringify(unknown)}`,
-      mend: `known are ${known.join(", ")}`,
+      fix: `known are ${known.join(", ")}`,
     });
 }

@@ -208,7 +208,7 @@ function compareField(comparison: Comparison, field: Field, legacyRow: AnswerRow
   return { ...both, verdict: "not_comparable", cause: obstacle(legacy, modern) };
 }
 
-/** Why two readings, not both numbers and not both none, cannot be compared: the one that is hardest to mend first. */
+/** Why two readings, not both numbers and not both none, cannot be compared: the one that is hardest to fix first. */
 function obstacle(legacy: Reading, modern: Reading): Cause {
   if (legacy.is === "text" || modern.is === "text") return "NOT_A_NUMBER";
   if (legacy.is === "unconverted" || modern.is === "unconverted") return "NO_MULTIPLIER";

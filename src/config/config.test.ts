@@ -201,7 +201,7 @@ test("aliases, a byte order mark and carriage returns are understood", () => {
   expect(parseConfig(text, "desk.yaml").validation).toMatchObject({ comparisonThreshold: "0.5", positionThreshold: "0.5" });
 });
 
-// [the file, line:column, what the error must say, how to mend]
+// [the file, line:column, what the error must say, how to fix]
 const refused: readonly (readonly [string, string, string, string])[] = [
   ["migartion:\n  phase: x", "1:1", 'unknown key "migartion"', 'did you mean "migration"?'],
   ["migration:\n  phase: read_only\n  phsae: y", "3:3", 'unknown key "migration.phsae"', 'did you mean "phase"?'],
@@ -298,12 +298,12 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ["zzz: 1\nmigration:\n\tphase: x", "3:1", "a tab", ""],
 ];
 
-test.each(refused)("%j is refused at %s", (text, lineAndColumn, what, mend) => {
+test.each(refused)("%j is refused at %s", (text, lineAndColumn, what, fix) => {
   const error = refusal(text);
   expect(error.code).toBe("BAD_CONFIG");
   expect(error.where).toBe(`desk.yaml:${lineAndColumn}`);
   expect(error.message).toContain(what);
-  expect(error.mend).toContain(mend);
+  expect(error.fix).toContain(fix);
   expect(error.line).not.toContain("\n");
 });
 
@@ -346,7 +346,7 @@ describe("loadConfig", () => {
     const cut = write("cut.yaml", Buffer.from("# €").subarray(0, 4));
     await expect(loadConfig(cut)).rejects.toMatchObject({ where: `${cut}:1:3` });
     const utf16 = write("utf16.yaml", Buffer.from("\uFEFFstores: {}", "utf16le"));
-    await expect(loadConfig(utf16)).rejects.toMatchObject({ where: `${utf16}:1:1`, mend: "save it as UTF-8" });
+    await expect(loadConfig(utf16)).rejects.toMatchObject({ where: `${utf16}:1:1`, fix: "save it as UTF-8" });
   });
 
   test("what is no such file is said", async () => {
@@ -651,7 +651,7 @@ test("tokens may be those of people", () => {
 
 const onePerson = "gateway: { tokens: [{ name: amy, role: operator, env: A }";
 
-// [the file, line:column, what the error must say, how to mend]
+// [the file, line:column, what the error must say, how to fix]
 test.each([
   ["database: { bridge_tabels: inside }", "1:13", 'unknown key "database.bridge_tabels"', '"bridge_tables"?'],
   ["database: { bridge_tables: besides }", "1:28", "must be inside or beside, not besides", '"beside"?'],
@@ -673,11 +673,11 @@ test.each([
   ["stores: { legacy: 'postgres://desk:hunter2@db/pnl', x: 1 }", "1:53", 'unknown key "stores.x"', ""],
   [`${onePerson}, { name: bob, rol: viewer, env: B }] }`, "1:60", "gateway.tokens.1.role is missing", ""],
   [`${onePerson}, { name: ' bob', role: viewer, env: B }] }`, "1:68", "must be a name", ""],
-])("%j is refused at %s, among the keys of the bridges to come", (text, lineAndColumn, what, mend) => {
+])("%j is refused at %s, among the keys of the bridges to come", (text, lineAndColumn, what, fix) => {
   const error = refusal(text);
-  expect([error.where, error.message, error.mend]).toEqual([
+  expect([error.where, error.message, error.fix]).toEqual([
     `desk.yaml:${lineAndColumn}`,
     expect.stringContaining(what),
-    expect.stringContaining(mend),
+    expect.stringContaining(fix),
   ]);
 });

@@ -35,7 +35,7 @@ export async function readConfigText(path: string): Promise<string> {
   const bytes = await readAtMost(path, configBytesMax);
   if (isUtf8(bytes)) return bytes.toString();
   const what = "the file is not UTF-8 text";
-  throw new BridgeError("BAD_CONFIG", { what, where: `${path}:${firstNotUtf8(bytes)}`, mend: "save it as UTF-8" });
+  throw new BridgeError("BAD_CONFIG", { what, where: `${path}:${firstNotUtf8(bytes)}`, fix: "save it as UTF-8" });
 }
 
 /**
@@ -55,16 +55,16 @@ export function readConfig(
   const { data, problems } = checked(yaml);
   const first = problems.toSorted((a, b) => a.offset - b.offset)[0];
   if (first !== undefined) {
-    const { what, mend, offset } = first;
-    throw new BridgeError("BAD_CONFIG", { what, mend, where: `${file}:${yaml.lineAndColumn(offset)}` });
+    const { what, fix, offset } = first;
+    throw new BridgeError("BAD_CONFIG", { what, fix, where: `${file}:${yaml.lineAndColumn(offset)}` });
   }
-  const refuse = (paths: readonly string[], { what, mend }: { readonly what: string; readonly mend: string }): never => {
+  const refuse = (paths: readonly string[], { what, fix }: { readonly what: string; readonly fix: string }): never => {
     const place = paths.map((path) => yaml.places.get(pathKey(path.split(".")))).find((place) => place !== undefined);
-    throw new BridgeError("BAD_CONFIG", { what, mend, where: `${file}:${yaml.lineAndColumn(place?.valueOffset ?? 0)}` });
+    throw new BridgeError("BAD_CONFIG", { what, fix, where: `${file}:${yaml.lineAndColumn(place?.valueOffset ?? 0)}` });
   };
   const config = complete(data, (failure) => {
     // What contradicts each other is said at the phase, or at the section.
-    refuse(["migration.phase", "migration"], { what: failure.message, mend: failure.mend });
+    refuse(["migration.phase", "migration"], { what: failure.message, fix: failure.fix });
   });
   const contradiction = contradictionIn(config);
   if (contradiction !== undefined) refuse(contradiction.at, contradiction);
@@ -78,7 +78,7 @@ interface Contradiction {
   /** Dotted names of the values that it is between; the first that the file has is where it is said. */
   readonly at: readonly string[];
   readonly what: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 function contradictionIn({ gateway, control }: Config): Contradiction | undefined {
@@ -87,20 +87,20 @@ function contradictionIn({ gateway, control }: Config): Contradiction | undefine
     return {
       at: ["gateway.listen"],
       what: `gateway.listen is beyond this machine (${host}), and there are no tokens`,
-      mend: "name their environment variables under gateway.tokens, or listen on 127.0.0.1",
+      fix: "name their environment variables under gateway.tokens, or listen on 127.0.0.1",
     };
   const { heartbeatMs, staleMs, leaseMs } = control;
   if (heartbeatMs >= staleMs)
     return {
       at: ["control.stale_ms", "control.heartbeat_ms"],
       what: `control.heartbeat_ms (${heartbeatMs}) must be less than control.stale_ms (${staleMs})`,
-      mend: "a process that is stale sooner than it says that it lives is always stale",
+      fix: "a process that is stale sooner than it says that it lives is always stale",
     };
   if (staleMs >= leaseMs)
     return {
       at: ["control.lease_ms", "control.stale_ms"],
       what: `control.stale_ms (${staleMs}) must be less than control.lease_ms (${leaseMs})`,
-      mend: "a process must know that it is stale before others take it for gone",
+      fix: "a process must know that it is stale before others take it for gone",
     };
   return undefined;
 }
@@ -190,7 +190,7 @@ function problemsOf(issue: z.core.$ZodIssue, yaml: LocatedYaml): readonly Proble
     return issue.keys.map((key) => ({
       offset: places.get(pathKey([...path, key]))?.keyOffset ?? 0,
       what: `unknown key "${withoutUser([...path, key].join("."))}"`,
-      mend: meantKey(path.map(String), key),
+      fix: meantKey(path.map(String), key),
     }));
   }
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
@@ -204,14 +204,13 @@ function problemsOf(issue: z.core.$ZodIssue, yaml: LocatedYaml): readonly Proble
   if (place === undefined) {
     // Not there: the place is that of the section which lacks it.
     const offset = places.get(pathKey(path.slice(0, -1)))?.keyOffset ?? 0;
-    return [{ offset, what: `${name} is missing`, mend: `it ${issue.message}` }];
+    return [{ offset, what: `${name} is missing`, fix: `it ${issue.message}` }];
   }
-  if (kindAt(keys, path.map(String))?.isSecret)
-    return [{ offset: place.valueOffset, what: `${name} ${issue.message}`, mend: "" }];
+  if (kindAt(keys, path.map(String))?.isSecret) return [{ offset: place.valueOffset, what: `${name} ${issue.message}`, fix: "" }];
   const shown = place.shown === "" ? "empty" : place.shown;
   const meant = nearest(String(valueAt(value, path.map(String))), choices(issue));
-  const mend = meant === undefined ? "" : `did you mean "${meant}"?`;
-  return [{ offset: place.valueOffset, what: `${name} ${issue.message}, not ${shown}`, mend }];
+  const fix = meant === undefined ? "" : `did you mean "${meant}"?`;
+  return [{ offset: place.valueOffset, what: `${name} ${issue.message}, not ${shown}`, fix }];
 }
 
 const isOfOtherForm = ({ code, path }: z.core.$ZodIssue): boolean => code === "invalid_type" && path.length === 0;
@@ -263,7 +262,7 @@ const tooLong = (file: string): BridgeError =>
   new BridgeError("BAD_CONFIG", {
     what: `the file is longer than ${configBytesMax} bytes`,
     where: `${file}:1:1`,
-    mend: "name a configuration file",
+    fix: "name a configuration file",
   });
 
 /** `line:column` of the first byte that no UTF-8 text has. */

@@ -173,7 +173,7 @@ describe("aliases", () => {
   });
   test("what others share is not changed behind their back", () => {
     expect(() => editYaml(shared, [{ path: "migration.validation.comparison_threshold", value: new NumberText("1") }])).toThrow(
-      expect.objectContaining({ code: "BAD_CONFIG", mend: "change the file by hand" }),
+      expect.objectContaining({ code: "BAD_CONFIG", fix: "change the file by hand" }),
     );
   });
 });

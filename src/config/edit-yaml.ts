@@ -48,7 +48,7 @@ export function editValue(text: string): EditValue {
   const { problems, lineAndColumn } = readYaml(text);
   const problem = problems[0];
   if (problem !== undefined)
-    throw new BridgeError("BAD_CONFIG", { what: problem.what, mend: problem.mend, where: lineAndColumn(problem.offset) });
+    throw new BridgeError("BAD_CONFIG", { what: problem.what, fix: problem.fix, where: lineAndColumn(problem.offset) });
   const document = parseDocument(text, options);
   const valueIn = (node: unknown): EditValue => {
     if (isAlias(node)) return valueIn(node.resolve(document));
@@ -80,7 +80,7 @@ function editedOnce(text: string, { path, value }: YamlEdit, file: string): stri
     if (problems.length === 0 && isDeepStrictEqual(meaning(read), wanted)) return edited;
   }
   const what = `${path} cannot be changed without changing something else: it stands behind an alias, or has an anchor`;
-  throw new BridgeError("BAD_CONFIG", { what, where: file, mend: "change the file by hand" });
+  throw new BridgeError("BAD_CONFIG", { what, where: file, fix: "change the file by hand" });
 }
 
 /** What a text says, for comparing: an empty section is none, and a number is its text. */

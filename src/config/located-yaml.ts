@@ -21,7 +21,7 @@ export interface LocatedYaml {
 export interface Problem {
   readonly offset: number;
   readonly what: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 interface Place {
@@ -46,8 +46,8 @@ export function readYaml(text: string): LocatedYaml {
     return `${line}:${col}`;
   };
   const broken = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }): Problem => {
-    const { what, mend } = saidPlainly[code] ?? {};
-    return { offset, what: what ?? withoutUser(message), mend: mend ?? "" };
+    const { what, fix } = saidPlainly[code] ?? {};
+    return { offset, what: what ?? withoutUser(message), fix: fix ?? "" };
   });
   if (broken.length > 0) return { value: undefined, problems: broken, places: new Map(), lineAndColumn };
   const walk = new Walk(text, (alias) => alias.resolve(document));
@@ -61,10 +61,10 @@ export function readYaml(text: string): LocatedYaml {
 }
 
 const saidPlainly: Readonly<Record<string, Partial<Problem>>> = {
-  TAB_AS_INDENT: { what: "a tab is not allowed as indentation", mend: "indent with spaces" },
-  MULTIPLE_DOCS: { what: "there is a second YAML document", mend: "keep one document, without a --- in between" },
+  TAB_AS_INDENT: { what: "a tab is not allowed as indentation", fix: "indent with spaces" },
+  MULTIPLE_DOCS: { what: "there is a second YAML document", fix: "keep one document, without a --- in between" },
   NON_STRING_KEY: { what: "a key is not a text" },
-  TAG_RESOLVE_FAILED: { what: "tags are not known here", mend: "remove the word that begins with !" },
+  TAG_RESOLVE_FAILED: { what: "tags are not known here", fix: "remove the word that begins with !" },
   RESOURCE_EXHAUSTION: { what: `sections are nested more than ${depthMax} deep` },
 };
 
@@ -99,7 +99,7 @@ class Walk {
       const target = this.#resolve(node);
       if (target === undefined) {
         const name = withoutUser(node.source);
-        throw new Stop({ offset, what: `the alias *${name} has no anchor above it`, mend: `mark a value with &${name}` });
+        throw new Stop({ offset, what: `the alias *${name} has no anchor above it`, fix: `mark a value with &${name}` });
       }
       return this.plain(target, path, keyOffset ?? offset, aliasOffset ?? offset);
     }
@@ -123,7 +123,7 @@ class Walk {
       const name = String(isScalar(key) ? key.value : this.plain(key, path));
       const offset = offsetOf(key) ?? 0;
       if (firstOffsets.has(name)) {
-        this.problems.push({ offset, what: `the key "${withoutUser(name)}" stands twice`, mend: "remove one of the two" });
+        this.problems.push({ offset, what: `the key "${withoutUser(name)}" stands twice`, fix: "remove one of the two" });
         continue;
       }
       firstOffsets.set(name, offset);
@@ -143,7 +143,7 @@ const scalarValue = (scalar: Scalar): unknown =>
   typeof scalar.value === "number" || typeof scalar.value === "bigint" ? (scalar.source ?? String(scalar.value)) : scalar.value;
 
 const tooMuch = (offset: number, what: string): Stop =>
-  new Stop({ offset, what, mend: "this is no configuration file, or an alias stands in a circle" });
+  new Stop({ offset, what, fix: "this is no configuration file, or an alias stands in a circle" });
 
 /** Errors end up in logs: of a URL with a user and password in it, what stands before the `@` is not shown. */
 export function withoutUser(text: string): string {

@@ -78,7 +78,7 @@ function readWithin(text: string): Config {
 const refusal = (what: string, cause?: unknown): BridgeError =>
   new BridgeError("BAD_CONFIG", {
     what: `the published section "migration" cannot be read: ${what}`,
-    mend: "a newer pnl-bridge may have written it: upgrade this one, or publish this file's",
+    fix: "a newer pnl-bridge may have written it: upgrade this one, or publish this file's",
     cause,
   });
 

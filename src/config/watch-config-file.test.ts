@@ -171,7 +171,7 @@ test("a file that is gone, empty or no text is bad, and comes back", async () =>
   expect(phases).toEqual(["shadow_mode"]);
 });
 
-test("a file that is bad or not there when the watching begins is told, and so is what mends it", async () => {
+test("a file that is bad or not there when the watching begins is told, and so is what fixes it", async () => {
   const { path, watched } = newDesk();
   const { phases, bad } = watched();
   await until(() => bad.length === 1);

@@ -85,7 +85,7 @@ const isSame = (one: Seen, other: Seen): boolean =>
 function judgement(text: string, path: string): Config | BridgeError {
   try {
     if (text.trim() !== "") return parseConfig(text, path);
-    return new BridgeError("BAD_CONFIG", { what: "the file is empty", where: `${path}:1:1`, mend: "write {} for the defaults" });
+    return new BridgeError("BAD_CONFIG", { what: "the file is empty", where: `${path}:1:1`, fix: "write {} for the defaults" });
   } catch (failure) {
     if (failure instanceof BridgeError) return failure;
     throw failure;

@@ -77,10 +77,10 @@ describe("the plan of a record", () => {
     expect(
       from(recordWith({}, { phase: "primary_switch", newSystemPercentage: 0, useNewPnlSystem: false, userWhitelist: [] })),
     ).toMatchObject({
-      phase: "config",
-      newSystemPercentage: "config",
-      useNewPnlSystem: "config",
-      userWhitelist: "config",
+      phase: "store",
+      newSystemPercentage: "store",
+      useNewPnlSystem: "store",
+      userWhitelist: "store",
     });
     expect(from(recordWith({ latched: "x" })).useNewPnlSystem).toBe("latch");
     expect(from(recordWith({ latched: "x" }), true).useNewPnlSystem).toBe("switch_file");
@@ -98,7 +98,7 @@ describe("the plan of a record", () => {
     const nobody = { newSystemPercentage: 0, userWhitelist: [], userDenylist: [] };
     const { plan, from } = effectivePlan(recordWith({}, nobody), published, false);
     expect(plan).toMatchObject({ newSystemPercentage: 0, userWhitelist: new Set(), userDenylist: new Set() });
-    expect(from).toMatchObject({ newSystemPercentage: "config", userWhitelist: "config", userDenylist: "config" });
+    expect(from).toMatchObject({ newSystemPercentage: "store", userWhitelist: "store", userDenylist: "store" });
     expect(effectivePlan(recordWith(), published, false).plan).toMatchObject({ userDenylist: new Set(["eve"]) });
   });
 

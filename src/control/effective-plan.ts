@@ -23,7 +23,7 @@ export type PlanValue =
 export const planSources = {
   default: "nobody said",
   published: "the published configuration",
-  config: "the row of the control store",
+  store: "the row of the control store",
   latch: "a trigger",
   switch_file: "the switch file of this machine",
   held: "another value was asked for, and is held",
@@ -135,4 +135,4 @@ function modeOf(record: ControlRecord, published: PublishedPlan | undefined, pha
 }
 
 const sourceOf = (override: unknown, published: unknown): PlanSource =>
-  override !== null ? "config" : published !== undefined ? "published" : "default";
+  override !== null ? "store" : published !== undefined ? "published" : "default";

@@ -66,8 +66,8 @@ export function refuseOutOfUse(standing: Standing): void {
 /** A process beside the switch file would take modern out of use again at once. */
 function refuseUnderSwitch({ switchFile }: Standing): void {
   if (switchFile === null) return;
-  const mend = "remove it first, on every machine that has one";
-  throw new BridgeError("REFUSED", { what: "the switch file is set", where: switchFile, mend });
+  const fix = "remove it first, on every machine that has one";
+  throw new BridgeError("REFUSED", { what: "the switch file is set", where: switchFile, fix });
 }
 
 /** Throws CONFLICT where the plan is not the one that the caller has seen. */
@@ -77,7 +77,7 @@ export function checkExpected({ from, epoch }: Expected, { record, effective }: 
   const expected = [...(from === undefined ? [] : [from]), ...(epoch === undefined ? [] : [`epoch ${epoch}`])];
   throw new BridgeError("CONFLICT", {
     what: `the plan is ${phase}, epoch ${record.epoch}, and the move was meant for ${expected.join(", ")}`,
-    mend: "look at status, and ask again",
+    fix: "look at status, and ask again",
   });
 }
 
@@ -124,4 +124,4 @@ const takeBack = (record: ControlRecord, phase: Phase): ControlChange["set"] => 
   ...(record.overrides.migrationMode === "old_only" ? { migrationMode: null } : {}),
 });
 
-export const refused = (what: string, mend: string): BridgeError => new BridgeError("REFUSED", { what, mend });
+export const refused = (what: string, fix: string): BridgeError => new BridgeError("REFUSED", { what, fix });

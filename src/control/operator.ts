@@ -270,7 +270,7 @@ export class Operator {
     const { column, forward } = userLists[list];
     const by = checked(given);
     const name = personName(user);
-    if (name === "") throw new BridgeError("BAD_USAGE", { what: "the user's name is empty", mend: "name a user" });
+    if (name === "") throw new BridgeError("BAD_USAGE", { what: "the user's name is empty", fix: "name a user" });
     const overview = await this.overview();
     const before = overview.effective.plan[column];
     if (before.has(name) === (change === "add")) return null;
@@ -348,7 +348,7 @@ export class Operator {
       throw new BridgeError("UNWRITABLE", {
         what: `neither the control store (${why}) nor the switch file can be written: ${lineOf(cause)}`,
         where: switchFile.path,
-        mend: "make that file as a user who may, or stop the processes",
+        fix: "make that file as a user who may, or stop the processes",
         cause,
       });
     }
@@ -436,7 +436,7 @@ export class Operator {
     if (record !== null) return record;
     throw new BridgeError("CONFLICT", {
       what: `the plan is no longer that of epoch ${change.expectedEpoch}: somebody else changed it at the same time`,
-      mend: "look at status, and ask again",
+      fix: "look at status, and ask again",
     });
   }
 }
@@ -449,7 +449,7 @@ function checked({ actor, reason }: By): By {
   const by = { actor: personName(`${actor ?? ""}`), reason: `${reason ?? ""}`.trim() };
   for (const [name, text] of Object.entries(by))
     if (text === "")
-      throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, mend: `--${name} says it, and the audit keeps it` });
+      throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, fix: `--${name} says it, and the audit keeps it` });
   return by;
 }
 

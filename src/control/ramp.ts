@@ -14,7 +14,7 @@ export function checkPercentage(value: number): void {
   if (value >= 0 && value <= 100 && Number(value.toFixed(3)) === value) return;
   throw new BridgeError("BAD_USAGE", {
     what: `${value} is no percentage`,
-    mend: "name a number from 0 to 100, with at most three decimals",
+    fix: "name a number from 0 to 100, with at most three decimals",
   });
 }
 
@@ -35,12 +35,12 @@ export function rampOf(
   if (first === undefined || steps.length > stepsMax || !(goes(-1) || (endsIn === "stay" && goes(1))))
     throw new BridgeError("BAD_USAGE", {
       what: `${steps.join(",") || "nothing"} are no steps of a ${endsIn === "stay" ? "ramp" : "gradual rollback"}`,
-      mend: `name up to ${stepsMax} percentages, ${endsIn === "stay" ? "rising or falling, such as 10,25,50,100" : "falling"}`,
+      fix: `name up to ${stepsMax} percentages, ${endsIn === "stay" ? "rising or falling, such as 10,25,50,100" : "falling"}`,
     });
   if (!Number.isInteger(dwellMs) || dwellMs < dwellMsMin || dwellMs > dwellMsMax)
     throw new BridgeError("BAD_USAGE", {
       what: "a step of a ramp stands from one second to 30 days",
-      mend: "write --dwell 10m",
+      fix: "write --dwell 10m",
     });
   checkRamp(standing, { first, highest: Math.max(...steps), endsIn });
   if (rest.length === 0 && endsIn === "stay") return { newSystemPercentage: first, ramp: null };

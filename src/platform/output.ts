@@ -40,7 +40,7 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
       throw new BridgeError("UNWRITABLE", {
         what: stats.isDirectory() ? "this is a folder" : "this is no regular file",
         where: target,
-        mend: "name a file, or a new one",
+        fix: "name a file, or a new one",
       });
     }
     const input = read.get(identityOf(stats));
@@ -48,20 +48,20 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
       throw new BridgeError("BAD_USAGE", {
         what: input === target ? "the output would replace an input" : `the output would replace an input, ${input}`,
         where: target,
-        mend: "name another file for the output",
+        fix: "name another file for the output",
       });
     }
   }
 }
 
 /** Throws UNWRITABLE where something has this name already, be it a link to nothing. */
-export async function checkNew(path: string, mend = "name a new file"): Promise<void> {
+export async function checkNew(path: string, fix = "name a new file"): Promise<void> {
   const there = await ifThere(lstat(path)).catch((cause) => {
-    throw new BridgeError("UNWRITABLE", { what: `cannot be written: ${codeOf(cause)}`, where: path, mend, cause });
+    throw new BridgeError("UNWRITABLE", { what: `cannot be written: ${codeOf(cause)}`, where: path, fix, cause });
   });
   if (there === undefined) return;
   const what = there.isDirectory() ? "there is a folder already" : "there is a file already";
-  throw new BridgeError("UNWRITABLE", { what, where: path, mend });
+  throw new BridgeError("UNWRITABLE", { what, where: path, fix });
 }
 
 /**
@@ -82,11 +82,11 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /** What the operating system or SQLite refused, in one line; anything else, a bug of ours or a BridgeError, as it is. */
-export function unwritable(path: string, cause: unknown, mend = "name a folder that can be written"): unknown {
+export function unwritable(path: string, cause: unknown, fix = "name a folder that can be written"): unknown {
   const code = codeOf(cause);
   const isRefusal = code.startsWith("SQLITE_") || (cause instanceof Error && "syscall" in cause);
   if (!isRefusal) return cause;
-  return new BridgeError("UNWRITABLE", { what: `cannot write the output: ${code}`, where: path, mend, cause });
+  return new BridgeError("UNWRITABLE", { what: `cannot write the output: ${code}`, where: path, fix, cause });
 }
 
 async function orUnwritable(path: string, work: () => Promise<void>): Promise<void> {

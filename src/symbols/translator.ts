@@ -113,7 +113,7 @@ function decided<Name extends string>(
 /** Refusals that say no more than that the text is of another dialect. */
 const unknowing: ReadonlySet<string> = new Set(["UNKNOWN_FORM", "UNKNOWN_PRODUCT", "UNKNOWN_SERIES"]);
 
-/** The text in the capitals and spaces of all dialects, with notes of what was mended. */
+/** The text in the capitals and spaces of all dialects, with notes of what was fixed. */
 function tidy(text: string): { readonly text: string; readonly notes: readonly SymbolNote[] } | Refused {
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);

@@ -8,7 +8,7 @@ import { ledger, pnlBridge, type Ran, withFiles } from "./run-cli.ts";
 const ZN = "XCMEFFDPSX20250919U0ZN";
 const good = ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`);
 
-/** What a user meets: nothing on stdout, exit 2, one line with code, what, where and how to mend, no stack trace. */
+/** What a user meets: nothing on stdout, exit 2, one line with code, what, where and how to fix, no stack trace. */
 function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
   expect(out).toBe("");
   expect(err).toMatch(pattern);

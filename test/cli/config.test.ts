@@ -42,7 +42,7 @@ describe("config validate", () => {
         code: "BAD_CONFIG",
         what: 'unknown key "migration.phsae"',
         where: `${json.file}:2:3`,
-        mend: 'did you mean "phase"?',
+        fix: 'did you mean "phase"?',
       },
     });
     expect(json.err.trimEnd().split("\n")).toHaveLength(1);

@@ -309,7 +309,7 @@ describe("a desk with a live process", () => {
     const rows = squeezed(out);
     expect(rows[0]).toMatch(new RegExp(`^phase shadow_mode \\(held\\), epoch ${epoch + 5} of .* by sql$`));
     expect(rows).toContain("modern out of use: use_new_pnl_system is false");
-    expect(rows).toContain("writes migration_mode old_only (config), window to legacy open");
+    expect(rows).toContain("writes migration_mode old_only (store), window to legacy open");
     expect(rows).toContain(
       "held phase primary_switch: the gates' verdict for it is not recorded; the last phase that was granted is shadow_mode",
     );
@@ -415,7 +415,7 @@ describe("a rollback where the window to legacy is closed", () => {
 });
 
 describe("a rollback where the control store fails", () => {
-  /** What each does to the store, and what mends it. */
+  /** What each does to the store, and what fixes it. */
   const faults: Readonly<Record<string, (desk: LiveDesk) => (() => void) | undefined>> = {
     corrupt: ({ control }) => {
       writeFileSync(control, "this is no database, and longer than a header would have to be ".repeat(20));
@@ -439,7 +439,7 @@ describe("a rollback where the control store fails", () => {
     await desk.toDualWrite();
     await desk.run("traffic", "100", ...because);
     await process_.answersBy("modern");
-    const mend = spoil(desk);
+    const fix = spoil(desk);
     const { code, out, err } = await desk.run("rollback", ...because);
     expect([code, err]).toEqual([1, ""]);
     const [why, path] = out.split("\n");
@@ -461,7 +461,7 @@ describe("a rollback where the control store fails", () => {
       expect(existsSync(desk.control)).toBe(name === "corrupt");
     } else {
       // A process that lives tells the store as soon as it can.
-      mend?.();
+      fix?.();
       await until(async () => (await desk.run("status")).out.includes("out of use"), "the store knows");
     }
   });

@@ -11,7 +11,7 @@ const july = ["--as-of", "2025-07-24"];
 const VY3 = "XCMEOPADPS20250721N0VY3/110.25";
 const VY3Name = "ZN-2025-07-VY3-P110.250";
 
-/** What a user meets: nothing on stdout, exit 2, one line with code, what, where and how to mend. */
+/** What a user meets: nothing on stdout, exit 2, one line with code, what, where and how to fix. */
 function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
   expect(err).toMatch(pattern);
   expect(err.trimEnd().split("\n")).toHaveLength(1);
@@ -290,7 +290,7 @@ describe.concurrent("what symbols commands refuse as a whole", () => {
   it.each(calendars)("a calendar with %s", (_, text, says) =>
     withFiles({ "calendar.csv": text }, async (folder) => {
       const ran = await pnlBridge(["symbols", "translate", "--calendar", join(folder, "calendar.csv"), VY3]);
-      expectOneLine(ran, /^BAD_CALENDAR: .*; symbols check lists every row to mend\n$/);
+      expectOneLine(ran, /^BAD_CALENDAR: .*; symbols check lists every row to fix\n$/);
       expect(ran.err).toMatch(says);
     }),
   );

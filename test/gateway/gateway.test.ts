@@ -50,7 +50,7 @@ describe("POST /api/v1/pnl/{method}", () => {
   it("names the method that was meant", async () => {
     const { url } = await desk();
     const { status, body } = await ask(`${url}/api/v1/pnl/total`, "POST", {});
-    expect([status, body.code, body.mend]).toEqual([400, "BAD_USAGE", expect.stringContaining("did you mean totals?")]);
+    expect([status, body.code, body.fix]).toEqual([400, "BAD_USAGE", expect.stringContaining("did you mean totals?")]);
   });
 
   it.each([

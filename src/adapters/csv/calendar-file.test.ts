@@ -138,7 +138,7 @@ describe("a file that is no calendar is refused as a whole", () => {
   ])("%s", async (_, content, message) => {
     const error = await refusal(content);
     expect([error.code, error.message]).toEqual(["BAD_CALENDAR", expect.stringContaining(message)]);
-    expect(error.mend).toContain("Option Expiration Date (CT), Option Symbol");
+    expect(error.fix).toContain("Option Expiration Date (CT), Option Symbol");
   });
 
   it("larger than any calendar, without reading it", async () => {

@@ -65,7 +65,7 @@ interface Header {
 
 function readHeader(path: string, bytes: Buffer, fields: RowFields): Header {
   const seen = notCsv(bytes);
-  if (seen !== undefined) throw badCalendar(path, `the file is no text in CSV: ${seen.what}; ${seen.mend}`);
+  if (seen !== undefined) throw badCalendar(path, `the file is no text in CSV: ${seen.what}; ${seen.fix}`);
   let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   for (let line = 1; at < bytes.length; line++, at = fields.next) {
     fields.read(bytes, at, bytes.length, true);
@@ -112,5 +112,5 @@ const badCalendar = (path: string, what: string): BridgeError =>
   new BridgeError("BAD_CALENDAR", {
     what,
     where: path,
-    mend: `an expiration calendar is a CSV file with the columns ${required.join(", ")} and whichever of ${calendarColumns.filter((name) => !required.some((column) => column === name)).join(", ")} it has`,
+    fix: `an expiration calendar is a CSV file with the columns ${required.join(", ")} and whichever of ${calendarColumns.filter((name) => !required.some((column) => column === name)).join(", ")} it has`,
   });

@@ -32,7 +32,7 @@ export async function filesOf(path: string, wanted: Wanted): Promise<readonly st
     throw new BridgeError("NO_INPUT", {
       what: `the folder holds no ${wanted.shown}`,
       where: path,
-      mend: "name the folder or the files themselves",
+      fix: "name the folder or the files themselves",
     });
   return found;
 }
@@ -57,19 +57,19 @@ export function namesOf(paths: readonly string[]): readonly string[] {
 }
 
 /** Throws UNREADABLE for whatever is no regular file: a folder, a device without end, a pipe, which can be read only once. */
-export async function regularFile(path: string, mend = "name a CSV file or a folder of them"): Promise<Stats> {
+export async function regularFile(path: string, fix = "name a CSV file or a folder of them"): Promise<Stats> {
   const stats = await statOf(path);
-  refuseUnlessFile(path, stats, mend);
+  refuseUnlessFile(path, stats, fix);
   return stats;
 }
 
-function refuseUnlessFile(path: string, stats: Stats, mend: string): void {
+function refuseUnlessFile(path: string, stats: Stats, fix: string): void {
   if (stats.isFile()) return;
   const isPipe = stats.isFIFO() || stats.isSocket();
   throw new BridgeError("UNREADABLE", {
     what: isPipe ? "this is a pipe, and inputs are read more than once" : "this is no regular file",
     where: path,
-    mend: isPipe ? "write it to a file first, and name that" : mend,
+    fix: isPipe ? "write it to a file first, and name that" : fix,
   });
 }
 
@@ -79,7 +79,7 @@ export function unreadable(path: string, cause: unknown): BridgeError {
   return new BridgeError("UNREADABLE", {
     what: reasons[code] ?? `cannot be read: ${code || String(cause)}`,
     where: path,
-    mend: "check the path and its permissions",
+    fix: "check the path and its permissions",
     cause,
   });
 }

@@ -243,7 +243,7 @@ class LedgerReader {
       throw new BridgeError("BAD_LEDGER", {
         what: seen === undefined ? what : `${what}: ${seen.what}`,
         where: `${path}:1`,
-        mend: seen === undefined ? begins : `${seen.mend}; ${begins}`,
+        fix: seen === undefined ? begins : `${seen.fix}; ${begins}`,
       });
     }
     this.#at = columnPlaces(names as Column[]);
@@ -465,11 +465,11 @@ class LedgerReader {
 function misnamed(names: readonly string[], known: readonly string[]): NotCsv | undefined {
   const empty = names.indexOf("");
   if (names.length > 1 && empty >= 0)
-    return { what: `column ${empty + 1} has no name`, mend: "remove the comma that is too many" };
+    return { what: `column ${empty + 1} has no name`, fix: "remove the comma that is too many" };
   const other = names.find((name) => !known.includes(name) && known.some((right) => right.toLowerCase() === name.toLowerCase()));
   const right = known.find((name) => name.toLowerCase() === other?.toLowerCase());
   if (other === undefined || right === undefined) return undefined;
-  return { what: `${JSON.stringify(other)} stands for ${right}`, mend: "write the names in these small and capital letters" };
+  return { what: `${JSON.stringify(other)} stands for ${right}`, fix: "write the names in these small and capital letters" };
 }
 
 function columnPlaces(names: readonly Column[]): Readonly<Record<Column, number>> {

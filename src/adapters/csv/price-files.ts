@@ -292,7 +292,7 @@ class PriceReader {
   #readHeader(path: string, bytes: Buffer): { columns: readonly string[]; line: number; next: number } {
     const fields = this.#fields;
     const seen = notCsv(bytes);
-    if (seen !== undefined) throw badFile(path, `the file is no text in CSV: ${seen.what}`, seen.mend);
+    if (seen !== undefined) throw badFile(path, `the file is no text in CSV: ${seen.what}`, seen.fix);
     let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     for (let line = 1; at < bytes.length; line++, at = fields.next) {
       fields.read(bytes, at, bytes.length, true);
@@ -476,8 +476,8 @@ function clock(minute: number): string {
   return `${Math.floor(minute / 60)}:${String(minute % 60).padStart(2, "0")}`;
 }
 
-function badFile(path: string, what: string, mend: string): BridgeError {
-  return new BridgeError("BAD_PRICE_FILE", { what, where: path, mend });
+function badFile(path: string, what: string, fix: string): BridgeError {
+  return new BridgeError("BAD_PRICE_FILE", { what, where: path, fix });
 }
 
 async function sizeOf(path: string): Promise<number> {

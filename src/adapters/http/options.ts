@@ -51,11 +51,11 @@ export function checkedUrl(name: string, given: string): URL {
 export function authorization({ name, authorizationEnv, environment = process.env }: HttpSystemOptions): string | undefined {
   if (authorizationEnv === undefined) return undefined;
   const value = environment[authorizationEnv]?.trim();
-  const mend = `set ${authorizationEnv} to the whole header, like: Bearer …`;
-  if (!value) throw badConfig(`the environment variable ${authorizationEnv}, which ${name} is to send, is not set`, mend);
+  const fix = `set ${authorizationEnv} to the whole header, like: Bearer …`;
+  if (!value) throw badConfig(`the environment variable ${authorizationEnv}, which ${name} is to send, is not set`, fix);
   if (!/^[\x20-\x7e]+$/.test(value))
-    throw badConfig(`the environment variable ${authorizationEnv} holds characters that no header may have`, mend);
+    throw badConfig(`the environment variable ${authorizationEnv} holds characters that no header may have`, fix);
   return value;
 }
 
-const badConfig = (what: string, mend: string): BridgeError => new BridgeError("BAD_CONFIG", { what, mend });
+const badConfig = (what: string, fix: string): BridgeError => new BridgeError("BAD_CONFIG", { what, fix });

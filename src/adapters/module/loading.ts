@@ -20,7 +20,7 @@ export function moduleAddress(module: string | URL, baseFolder: string): ModuleA
 }
 
 const badModule = (what: string, where: string): BridgeError =>
-  new BridgeError("BAD_CONFIG", { what: `the module ${what}`, where, mend: "write it like ./legacy.js#exportName" });
+  new BridgeError("BAD_CONFIG", { what: `the module ${what}`, where, fix: "write it like ./legacy.js#exportName" });
 
 /** Two letters or more before the colon: `C:\desk.js` is a path. */
 const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]+:/i.test(text);

@@ -117,4 +117,4 @@ interface ModuleHost {
 }
 
 const badOptions = (name: string, what: string): BridgeError =>
-  new BridgeError("BAD_CONFIG", { what: `${name} ${what}`, mend: "name its module, like ./legacy.js#exportName" });
+  new BridgeError("BAD_CONFIG", { what: `${name} ${what}`, fix: "name its module, like ./legacy.js#exportName" });

@@ -191,7 +191,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       async (end) => {
         await expect(openPostgresControlStore(`${server.url}${end}`)).rejects.toMatchObject({
           code: "BAD_CONFIG",
-          mend: "name one of 1 to 63 bytes that does not begin with pg_, or leave ?schema= out",
+          fix: "name one of 1 to 63 bytes that does not begin with pg_, or leave ?schema= out",
         });
       },
     );
@@ -526,7 +526,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
   test("tables that are not ours, or of a later version, are refused and left as they are", async () => {
     await admin.query(`CREATE SCHEMA ${quoted(schema)}; CREATE TABLE ${quoted(schema)}.config (theirs text)`);
-    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", mend: expect.stringContaining("schema") });
+    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", fix: expect.stringContaining("schema") });
     const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = $1", [schema]);
     expect(rows).toEqual([{ table_name: "config" }]);
     schema += " later";

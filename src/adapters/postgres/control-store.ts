@@ -280,7 +280,7 @@ class PostgresControlStore implements ControlStore {
     throw new BridgeError("BAD_DATABASE", {
       what: "the table config has lost its row",
       where: this.where,
-      mend: "restore it from a backup. The fleet goes by its last plan meanwhile",
+      fix: "restore it from a backup. The fleet goes by its last plan meanwhile",
     });
   }
 }

@@ -176,7 +176,7 @@ class Call {
       return new BridgeError("DATABASE_BUSY", {
         what: `what this process wrote before is not done after ${this.#parts.limits.callMsMax} ms`,
         where: this.#parts.where,
-        mend: `look for what holds a lock on ${kept.locks}`,
+        fix: `look for what holds a lock on ${kept.locks}`,
         cause,
       });
     const isDoubtful = this.#waitsFor === "a commit";
@@ -185,9 +185,7 @@ class Call {
         ? "PostgreSQL does not answer during a commit, and whether it took place cannot be found out"
         : `PostgreSQL does not answer within ${this.#parts.limits.callMsMax} ms`,
       where: this.#parts.where,
-      mend: isDoubtful
-        ? "start it; then look, or some of it may be written twice"
-        : "start it, or check host and port of the URL",
+      fix: isDoubtful ? "start it; then look, or some of it may be written twice" : "start it, or check host and port of the URL",
       cause,
     });
   }

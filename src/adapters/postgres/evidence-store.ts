@@ -158,7 +158,7 @@ class PostgresEvidenceStore implements EvidenceStore {
       throw new BridgeError("BAD_DATABASE", {
         what: "the table evidence_head has lost its row",
         where: this.#where,
-        mend: "insert the highest id of comparisons there",
+        fix: "insert the highest id of comparisons there",
       });
     const last = Number(rows[0].last_id);
     for (let from = 0; from < records.length; from += pieceRows) {

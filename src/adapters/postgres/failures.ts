@@ -33,7 +33,7 @@ export function targetOf(url: string, { name }: Kept): Target {
     // Without the text: it may hold a password.
     throw new BridgeError("BAD_CONFIG", {
       what: `the address of the ${name} store is not a PostgreSQL URL`,
-      mend: "write postgres://user:password@host:5432/database, with @ : / ? # % in the password as escapes such as %40",
+      fix: "write postgres://user:password@host:5432/database, with @ : / ? # % in the password as escapes such as %40",
     });
   const where = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
   const named = parsed.searchParams.get("schema");
@@ -42,7 +42,7 @@ export function targetOf(url: string, { name }: Kept): Target {
     throw new BridgeError("BAD_CONFIG", {
       what: `the address of the ${name} store names the schema ${JSON.stringify(schema)}, which PostgreSQL cannot create`,
       where,
-      mend: "name one of 1 to 63 bytes that does not begin with pg_, or leave ?schema= out",
+      fix: "name one of 1 to 63 bytes that does not begin with pg_, or leave ?schema= out",
     });
   // Our own parameter: the server does not know it.
   parsed.searchParams.delete("schema");
@@ -73,7 +73,7 @@ interface Meaning {
   readonly states: RegExp;
   readonly code: ErrorCode;
   readonly what: (kept: Kept) => string;
-  readonly mend: (kept: Kept) => string;
+  readonly fix: (kept: Kept) => string;
 }
 
 const meanings: readonly Meaning[] = [
@@ -81,31 +81,31 @@ const meanings: readonly Meaning[] = [
     states: /^(28|3D)/,
     code: "BAD_CONFIG",
     what: () => "PostgreSQL refuses the login",
-    mend: () => "check user, password and database of the URL",
+    fix: () => "check user, password and database of the URL",
   },
   {
     states: /^(08|57P|53300|25P03)/,
     code: "SYSTEM_DOWN",
     what: () => "PostgreSQL takes no connection",
-    mend: () => "start it; nothing here has to be started again",
+    fix: () => "start it; nothing here has to be started again",
   },
   {
     states: /^(53|42501|25006)/,
     code: "UNWRITABLE",
     what: ({ what }) => `PostgreSQL cannot write ${what}`,
-    mend: () => "make room, or grant the right; nothing has to be started again",
+    fix: () => "make room, or grant the right; nothing has to be started again",
   },
   {
     states: /^(57014|55P03|40)/,
     code: "DATABASE_BUSY",
     what: () => "PostgreSQL did not finish in time",
-    mend: ({ locks }) => `look for what holds a lock on ${locks}`,
+    fix: ({ locks }) => `look for what holds a lock on ${locks}`,
   },
   {
     states: /^(3F|42P|42703|42710|42723|42804)/,
     code: "BAD_DATABASE",
     what: ({ tables }) => `${tables} are not ours, or their shape differs`,
-    mend: ({ elsewhere }) => elsewhere,
+    fix: ({ elsewhere }) => elsewhere,
   },
 ];
 
@@ -124,7 +124,7 @@ export function failureOf(error: unknown, where: string, kept: Kept): unknown {
     return new BridgeError(meaning.code, {
       what: `${meaning.what(kept)}: ${textOf(error)}`,
       where,
-      mend: meaning.mend(kept),
+      fix: meaning.fix(kept),
       cause: error,
     });
   // The server speaks with a severity; all else is the way to it.
@@ -132,7 +132,7 @@ export function failureOf(error: unknown, where: string, kept: Kept): unknown {
     return new BridgeError("SYSTEM_DOWN", {
       what: `PostgreSQL does not answer: ${textOf(error)}`,
       where,
-      mend: "start it, or check host and port of the URL",
+      fix: "start it, or check host and port of the URL",
       cause: error,
     });
   return new BridgeError("INTERNAL", { what: `PostgreSQL refuses a statement: ${state} ${textOf(error)}`, where, cause: error });

@@ -30,7 +30,7 @@ export async function migrate(client: PoolClient, owned: OwnedTables, schema: st
     throw new BridgeError("BAD_DATABASE", {
       what: `${kept.tables} in schema ${schema} have version ${version}, this pnl-bridge knows ${migrations.length}`,
       where,
-      mend: "start the newer pnl-bridge, or name another schema",
+      fix: "start the newer pnl-bridge, or name another schema",
     });
   for (const [index, step] of migrations.entries()) {
     if (index < version) continue;

@@ -64,7 +64,7 @@ test("what a thread had not begun when its time was over is never done", async (
     let count = 0;
     answerQuestions(
       { block: () => { Atomics.wait(workerData, 0, 0); return null; }, count: () => ++count, close: () => null },
-      { busyMsMax: 100, noun: "a file", whereOf: () => "", mend: "" });`;
+      { busyMsMax: 100, noun: "a file", whereOf: () => "", fix: "" });`;
   writeFileSync(join(folder, "counting.js"), program);
   const from = pathToFileURL(join(folder, "asker.js")).href;
   const isFree = new Int32Array(new SharedArrayBuffer(4));

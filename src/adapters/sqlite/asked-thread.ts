@@ -78,6 +78,6 @@ export class AskedThread<Asked extends { readonly [ask in keyof Asked]: Question
   }
 
   #down(what: string): BridgeError {
-    return new BridgeError("SYSTEM_DOWN", { what: `${this.#name} ${what}`, mend: "look at the disk" });
+    return new BridgeError("SYSTEM_DOWN", { what: `${this.#name} ${what}`, fix: "look at the disk" });
   }
 }

@@ -185,7 +185,7 @@ export const controlKind: OwnedKind = {
   applicationId: 0x706e6c63,
   migrations: controlMigrations,
   synchronous: "FULL",
-  mend: "restore it from a backup, or name another file for the control store; it is created. The fleet goes by its last plan meanwhile",
+  fix: "restore it from a backup, or name another file for the control store; it is created. The fleet goes by its last plan meanwhile",
 };
 
 /** What changes often, and may be lost: processes say again that they live, and seals are made anew from the audit. */
@@ -210,5 +210,5 @@ export const liveKind: OwnedKind = {
      );`,
   ],
   synchronous: "NORMAL",
-  mend: "move it away: it is made anew",
+  fix: "move it away: it is made anew",
 };

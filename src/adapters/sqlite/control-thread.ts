@@ -106,5 +106,5 @@ answerQuestions(answers, {
   busyMsMax,
   noun: "the control store's file",
   whereOf: (ask) => (ofLive.has(ask) ? live.path : path),
-  mend: controlKind.mend,
+  fix: controlKind.fix,
 });

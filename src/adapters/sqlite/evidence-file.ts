@@ -48,7 +48,7 @@ export const evidenceKind: OwnedKind = {
   applicationId: 0x706e6c65,
   migrations,
   synchronous: "FULL",
-  mend: "name another file for evidence; it is created",
+  fix: "name another file for evidence; it is created",
 };
 /** Beyond what an append adds, how many old comparisons it removes at most: a limit that was lowered is reached step by step. */
 const pruneMax = 5_000;

@@ -51,4 +51,4 @@ const answers: EvidenceQuestions = {
   },
 };
 
-answerQuestions(answers, { busyMsMax, noun: "the file of evidence", whereOf: () => path, mend: evidenceKind.mend });
+answerQuestions(answers, { busyMsMax, noun: "the file of evidence", whereOf: () => path, fix: evidenceKind.fix });

@@ -14,8 +14,8 @@ export interface OwnedKind {
   readonly migrations: readonly string[];
   /** FULL: what was committed survives a power cut. NORMAL: it survives the death of every process, and no commit waits for the disk. */
   readonly synchronous: "FULL" | "NORMAL";
-  /** How to mend it where the file is not what it should be. */
-  readonly mend: string;
+  /** How to fix it where the file is not what it should be. */
+  readonly fix: string;
 }
 
 /**
@@ -34,7 +34,7 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
     const version = versionOf(database, path, kind);
     // Somebody is putting a copy back, or has emptied it: what is made here now would be a store that nobody has filled.
     if (mustExist && version === 0)
-      throw new BridgeError("SYSTEM_DOWN", { what: "the file is there again, and empty", where: path, mend: "bring it back" });
+      throw new BridgeError("SYSTEM_DOWN", { what: "the file is there again, and empty", where: path, fix: "bring it back" });
     database.pragma("journal_mode = WAL");
     database.pragma(`synchronous = ${kind.synchronous}`);
     if (version < kind.migrations.length) database.transaction(() => migrate(database, path, kind)).immediate();
@@ -45,8 +45,8 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
   }
 }
 
-const badOwned = (path: string, { mend }: OwnedKind, what: string): BridgeError =>
-  new BridgeError("BAD_DATABASE", { what, where: path, mend });
+const badOwned = (path: string, { fix }: OwnedKind, what: string): BridgeError =>
+  new BridgeError("BAD_DATABASE", { what, where: path, fix });
 
 /** Undefined where there is no file. */
 export const inodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;

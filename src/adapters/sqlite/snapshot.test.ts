@@ -135,7 +135,7 @@ test("a database that never stands still is busy, with what to do", async () => 
     code: "DATABASE_BUSY",
     where: path,
     message: expect.stringContaining("500 ms"),
-    mend: expect.stringContaining("backup"),
+    fix: expect.stringContaining("backup"),
   });
   expect(copying.count).toBeGreaterThan(1);
 });
@@ -150,7 +150,7 @@ test("no room for a copy, and no right to read, are said as such", async () => {
   await expect(values()).rejects.toMatchObject({ code: "UNREADABLE", where: path });
   const usual = process.env.TMPDIR;
   process.env.TMPDIR = join(folder, "nowhere");
-  await expect(values()).rejects.toMatchObject({ code: "UNWRITABLE", mend: expect.stringContaining("TMPDIR") });
+  await expect(values()).rejects.toMatchObject({ code: "UNWRITABLE", fix: expect.stringContaining("TMPDIR") });
   if (usual !== undefined) process.env.TMPDIR = usual;
 });
 

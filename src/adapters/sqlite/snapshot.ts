@@ -66,7 +66,7 @@ export async function readSnapshot<T>(
       throw new BridgeError("DATABASE_BUSY", {
         what: `the database kept changing for ${waitMsMax} ms while it was copied`,
         where: path,
-        mend: "try again when the desk writes less, or name a backup of the file",
+        fix: "try again when the desk writes less, or name a backup of the file",
       });
     }
     await sleep(backOffMs(pauses, failures));
@@ -254,7 +254,7 @@ const notRegular = (path: string): BridgeError =>
   new BridgeError("UNREADABLE", {
     what: "this is no regular file",
     where: path,
-    mend: "a database and the journals beside it are regular files",
+    fix: "a database and the journals beside it are regular files",
   });
 
 const reasons: Readonly<Record<string, string>> = {
@@ -271,9 +271,9 @@ const noRoom = (code: string, cause: unknown): BridgeError =>
   new BridgeError("UNWRITABLE", {
     what: `no copy of the database can be made in the temporary folder: ${code}`,
     where: tmpdir(),
-    mend: "make room there, or set TMPDIR to another folder",
+    fix: "make room there, or set TMPDIR to another folder",
     cause,
   });
 
 export const badDatabase = (path: string, what: string, cause?: unknown): BridgeError =>
-  new BridgeError("BAD_DATABASE", { what, where: path, mend: "name the desk's pnl_tracker.db", cause });
+  new BridgeError("BAD_DATABASE", { what, where: path, fix: "name the desk's pnl_tracker.db", cause });

@@ -19,8 +19,8 @@ interface AnswerOptions {
   readonly noun: string;
   /** The file that a question is about. */
   readonly whereOf: (ask: string) => string;
-  /** How to mend a damaged one. */
-  readonly mend: string;
+  /** How to fix a damaged one. */
+  readonly fix: string;
 }
 
 const lockPauses = { firstMs: 1, lastMs: 20 };
@@ -73,42 +73,42 @@ const meaningsFor = (noun: string): readonly Meaning[] => [
     codes: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
     code: "DATABASE_BUSY",
     what: `another process keeps ${noun} locked`,
-    mend: "end what holds it open in a transaction",
+    fix: "end what holds it open in a transaction",
   },
   {
     codes: /^SQLITE_CONSTRAINT/,
     code: "REFUSED",
     what: `the rules of ${noun} do not permit it`,
-    mend: "name values that stand in their columns' domains",
+    fix: "name values that stand in their columns' domains",
   },
   {
     codes: /^(SQLITE_FULL|ENOSPC|EDQUOT)/,
     code: "UNWRITABLE",
     what: `there is no room for ${noun}`,
-    mend: "make room; nothing has to be started again",
+    fix: "make room; nothing has to be started again",
   },
   {
     codes: /^(SQLITE_READONLY|EACCES|EPERM|EROFS)/,
     code: "UNWRITABLE",
     what: `${noun}, or its folder, may not be written`,
-    mend: "permit it; nothing has to be started again",
+    fix: "permit it; nothing has to be started again",
   },
   {
     codes: /^(SQLITE_IOERR|SQLITE_CANTOPEN|E[A-Z]+$)/,
     code: "UNWRITABLE",
     what: `${noun} cannot be opened or written`,
-    mend: "look at the disk and the path",
+    fix: "look at the disk and the path",
   },
 ];
 
-function failureOf(error: unknown, { noun, mend }: AnswerOptions, where: string): Failure {
+function failureOf(error: unknown, { noun, fix }: AnswerOptions, where: string): Failure {
   const code = codeOf(error);
   const message = messageOf(error);
-  if (error instanceof BridgeError) return { code: error.code, what: error.message, where: error.where, mend: error.mend };
+  if (error instanceof BridgeError) return { code: error.code, what: error.message, where: error.where, fix: error.fix };
   if (isDamage(error))
-    return { code: "BAD_DATABASE", what: `the file is damaged, or no SQLite database: ${message}`, where, mend };
+    return { code: "BAD_DATABASE", what: `the file is damaged, or no SQLite database: ${message}`, where, fix };
   const meaning = meaningsFor(noun).find(({ codes }) => codes.test(code));
-  if (meaning === undefined) return { code: "INTERNAL", what: String(error), where, mend: "" };
+  if (meaning === undefined) return { code: "INTERNAL", what: String(error), where, fix: "" };
   const detail = meaning.code === "REFUSED" ? message : code;
-  return { code: meaning.code, what: `${meaning.what}: ${detail}`, where, mend: meaning.mend };
+  return { code: meaning.code, what: `${meaning.what}: ${detail}`, where, fix: meaning.fix };
 }

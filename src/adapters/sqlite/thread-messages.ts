@@ -10,7 +10,7 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly what: string;
   readonly where: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 export type FromFileThread = FromThread<unknown, Failure, string>;

@@ -149,7 +149,7 @@ export class CommandSystem implements BridgedSystem {
     if ((options.command[0] ?? "") === "")
       throw new BridgeError("BAD_CONFIG", {
         what: `the command of system ${options.name} is empty`,
-        mend: 'name a program and its arguments, such as ["python3", "pnl_bridge_worker.py", "desk.pnl:Service"]',
+        fix: 'name a program and its arguments, such as ["python3", "pnl_bridge_worker.py", "desk.pnl:Service"]',
       });
     this.name = options.name;
     this.#options = options;

@@ -604,7 +604,7 @@ describe("a call", () => {
     const { bridge } = await open(deskFolder({ systems }, modules));
     const failure = await refusalOf(bridge.service.call("opnPositions" as never, {} as never));
     expect([failure.code, failure.message]).toEqual(["BAD_USAGE", 'the P&L service has no method "opnPositions"']);
-    expect(failure.mend).toContain("did you mean openPositions?");
+    expect(failure.fix).toContain("did you mean openPositions?");
     for (const method of ["constructor", "__proto__", "", "toString"])
       expect((await refusalOf(bridge.service.call(method as never, {} as never))).code).toBe("BAD_USAGE");
   });

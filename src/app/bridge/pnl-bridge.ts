@@ -337,7 +337,7 @@ async function readCa(path: string): Promise<string> {
     throw new BridgeError("UNREADABLE", {
       what: `the certificates cannot be read: ${cause.code}`,
       where: path,
-      mend: "check ca_file",
+      fix: "check ca_file",
       cause,
     });
   });

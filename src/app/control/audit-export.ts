@@ -34,7 +34,7 @@ export async function listAudit({
   limit = 20,
   ...options
 }: StoreOptions & { readonly limit?: number }): Promise<readonly AuditRow[]> {
-  if (!(limit >= 1)) throw new BridgeError("BAD_USAGE", { what: "the limit is below 1", mend: "write --limit 20" });
+  if (!(limit >= 1)) throw new BridgeError("BAD_USAGE", { what: "the limit is below 1", fix: "write --limit 20" });
   const rows: AuditRow[] = [];
   for await (const { row } of sealedRows(options)) {
     rows.push(row);

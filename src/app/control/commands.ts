@@ -58,10 +58,10 @@ export const traffic = (percentage: number | undefined, options: TrafficOptions)
   if ((percentage === undefined) === (ramp === undefined))
     throw new BridgeError("BAD_USAGE", {
       what: ramp === undefined ? "no percentage is named" : "a percentage and a ramp are named",
-      mend: "traffic 25 --reason TEXT, or traffic --ramp 10,25,50,100 --reason TEXT",
+      fix: "traffic 25 --reason TEXT, or traffic --ramp 10,25,50,100 --reason TEXT",
     });
   if (ramp === undefined && dwellMs !== undefined)
-    throw new BridgeError("BAD_USAGE", { what: "--dwell is for a ramp", mend: "traffic --ramp 10,25 --dwell 10m --reason TEXT" });
+    throw new BridgeError("BAD_USAGE", { what: "--dwell is for a ramp", fix: "traffic --ramp 10,25 --dwell 10m --reason TEXT" });
   return withOperator(options, "changes", async ({ operator }) => {
     const by = byOf(options);
     const record =

@@ -21,7 +21,7 @@ export async function findComparisons(
   { method, verdict, limit = limitDefault }: ComparisonsQuery,
 ): Promise<readonly StoredComparison[]> {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > limitMax)
-    throw new BridgeError("BAD_USAGE", { what: `the limit is a whole number from 1 to ${limitMax}`, mend: "write --limit 20" });
+    throw new BridgeError("BAD_USAGE", { what: `the limit is a whole number from 1 to ${limitMax}`, fix: "write --limit 20" });
   return keptEvidence(evidence).find({
     limit,
     ...(method !== undefined && { method }),
@@ -37,7 +37,7 @@ export async function comparisons(options: StoreOptions & ComparisonsQuery): Pro
     throw new BridgeError("NO_INPUT", {
       what: "there are no comparisons",
       where: file,
-      mend: "the first process of the fleet makes this file; look for another path in --config or --store",
+      fix: "the first process of the fleet makes this file; look for another path in --config or --store",
     });
   const evidence = await openEvidenceStore(settings);
   try {

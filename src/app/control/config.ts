@@ -72,7 +72,7 @@ function typedValue(key: string, text: string): EditValue {
     if (!(cause instanceof BridgeError)) throw cause;
     throw new BridgeError("BAD_USAGE", {
       what: `the value of ${key} is no YAML: ${cause.message}`,
-      mend: 'write 25, true, "text" or [a, b]',
+      fix: 'write 25, true, "text" or [a, b]',
       cause,
     });
   }

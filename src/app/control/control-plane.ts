@@ -159,7 +159,7 @@ export class ControlPlane {
     if (store !== undefined) return store;
     throw new BridgeError("SYSTEM_DOWN", {
       what: "the control store was not reached yet",
-      mend: "it is tried again every second",
+      fix: "it is tried again every second",
     });
   }
 

@@ -69,7 +69,7 @@ async function withScratch(
       await pause(systemClock, 10);
     const rolledBack = await session.operator.rollback(by, { waitMs: 10_000 });
     if (rolledBack.via === "switch_file")
-      throw new BridgeError("UNWRITABLE", { what: `the scratch store cannot be written: ${rolledBack.why}`, mend: "make room" });
+      throw new BridgeError("UNWRITABLE", { what: `the scratch store cannot be written: ${rolledBack.why}`, fix: "make room" });
     const { committedMs, acknowledgedMs, acknowledged } = rolledBack;
     const answeredByLegacy = planes.every(
       ({ follower }) =>

@@ -65,10 +65,10 @@ export async function settingsOf({ config: path, store }: StoreOptions): Promise
   if (file === undefined && store === undefined)
     throw new BridgeError("BAD_USAGE", {
       what: `there is no ${usualFile} here`,
-      mend: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
+      fix: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
     });
   if (store !== undefined && !storePattern.test(store))
-    throw new BridgeError("BAD_USAGE", { what: "--store names no store", mend: `write ${storeForm}` });
+    throw new BridgeError("BAD_USAGE", { what: "--store names no store", fix: `write ${storeForm}` });
   const config = file === undefined ? defaultConfig : await loadConfig(file).catch(orDefault(path, store));
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   // What is typed is relative to where it is typed.
@@ -83,9 +83,9 @@ const orDefault =
   (failure: unknown): Config => {
     if (path === undefined && store !== undefined) return defaultConfig;
     if (!(failure instanceof BridgeError) || store !== undefined) throw failure;
-    const { code, message, where, mend, cause } = failure;
+    const { code, message, where, fix, cause } = failure;
     const byStore = "or name the control store alone: --store sqlite:FILE or postgres://…";
-    throw new BridgeError(code, { what: message, where, mend: mend === "" ? byStore : `${mend}; ${byStore}`, cause });
+    throw new BridgeError(code, { what: message, where, fix: fix === "" ? byStore : `${fix}; ${byStore}`, cause });
   };
 
 export const byOf = ({ reason, actor }: ByOptions): By => ({ reason, actor: actor ?? operatingSystemUser() });
@@ -104,7 +104,7 @@ export function checkNamed(options: StoreOptions, settings: ControlSettings, doe
   throw new BridgeError("NO_INPUT", {
     what: "there is no control store",
     where: path,
-    mend: "the first process of the fleet makes it; look for another path in --config or --store",
+    fix: "the first process of the fleet makes it; look for another path in --config or --store",
   });
 }
 
@@ -115,7 +115,7 @@ export async function openNamed(settings: ControlSettings): Promise<ControlStore
     throw new BridgeError("SYSTEM_DOWN", {
       what: "the control file is gone",
       where: path,
-      mend: "bring it back: the fleet goes by its last plan meanwhile",
+      fix: "bring it back: the fleet goes by its last plan meanwhile",
     });
   return openControlStore(settings);
 }

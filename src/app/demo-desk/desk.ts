@@ -188,6 +188,6 @@ export const unwritable = (path: string, cause: unknown): BridgeError =>
   new BridgeError("UNWRITABLE", {
     what: `cannot be written: ${codeOf(cause) || cause}`,
     where: path,
-    mend: "name a folder that you may write to",
+    fix: "name a folder that you may write to",
     cause,
   });

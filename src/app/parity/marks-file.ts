@@ -63,7 +63,7 @@ async function readText(path: string): Promise<string> {
     throw new BridgeError("UNREADABLE", {
       what: `the marks file cannot be read: ${codeOf(cause)}`,
       where: path,
-      mend: "check the path",
+      fix: "check the path",
       cause,
     });
   }
@@ -99,4 +99,4 @@ const shown = (key: string): string => JSON.stringify(key.length > 100 ? `${key.
 const same = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
 
 const bad = (path: string, what: string, cause?: unknown): BridgeError =>
-  new BridgeError("BAD_MARKS", { what: `these are no marks: ${what}`, where: path, mend: 'write {"SYMBOL": "110.5", …}', cause });
+  new BridgeError("BAD_MARKS", { what: `these are no marks: ${what}`, where: path, fix: 'write {"SYMBOL": "110.5", …}', cause });

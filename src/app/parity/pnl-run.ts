@@ -239,7 +239,7 @@ function asOfOf(text: string | undefined): ReadInstant | undefined {
   } catch (cause) {
     throw new BridgeError("BAD_USAGE", {
       what: `--as-of ${messageOf(cause)}`,
-      mend:
+      fix:
         parseDay(text) === undefined
           ? "write 2025-07-24T15:00:00-05:00, or Chicago time without the offset"
           : `write a time too, such as ${text}T16:00:00`,

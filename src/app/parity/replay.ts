@@ -139,7 +139,7 @@ function replayable(side: Side, system: SystemConfig): BuiltinConfig {
   if (system.kind === "builtin") return system;
   throw new BridgeError("BAD_CONFIG", {
     what: `replay runs built-in systems, and ${side} is of kind ${system.kind}`,
-    mend: "configure legacy-desk or modern-engine for it; the service bridge runs every kind",
+    fix: "configure legacy-desk or modern-engine for it; the service bridge runs every kind",
   });
 }
 

@@ -111,7 +111,7 @@ function lackingIn({ missing }: LegacyDatabase, path: string): readonly string[]
     throw new BridgeError("BAD_DATABASE", {
       what: `the database holds no results to compare with: it lacks ${lacking.join("; ")}`,
       where: path,
-      mend: "name the pnl_tracker.db that the desk writes",
+      fix: "name the pnl_tracker.db that the desk writes",
     });
   }
   return lacking;

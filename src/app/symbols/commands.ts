@@ -41,7 +41,7 @@ export interface SymbolRun {
 export async function openSymbols(options: { readonly asOf?: string; readonly calendar?: string }): Promise<SymbolRun> {
   const asOf = options.asOf ?? formatDay(tradingDayRules.calendar.dayOf(wallOfInstant(Date.now() * 1000)));
   if (parseDay(asOf) === undefined)
-    throw new BridgeError("BAD_USAGE", { what: `--as-of must be a day, not ${JSON.stringify(asOf)}`, mend: "write 2025-07-24" });
+    throw new BridgeError("BAD_USAGE", { what: `--as-of must be a day, not ${JSON.stringify(asOf)}`, fix: "write 2025-07-24" });
   const overrides = await overridesFrom(options.calendar);
   return { symbols: new SymbolTranslationBridge({ asOf, ...(overrides === undefined ? {} : { overrides }) }), asOf };
 }
@@ -63,7 +63,7 @@ export async function readOverrides(path: string): Promise<ExpiryOverrides> {
     throw new BridgeError("BAD_CALENDAR", {
       what: `the expiries cannot be taken from it: ${refused.code}: ${refused.why}`,
       where: `${path}:${refused.line}`,
-      mend: "symbols check lists every row to mend",
+      fix: "symbols check lists every row to fix",
     });
   return overrides;
 }
@@ -79,7 +79,7 @@ export function dialectOption(option: string, text: string, auto?: "auto"): Sour
   const meant = nearest(text, known);
   throw new BridgeError("BAD_USAGE", {
     what: `${option} names no dialect: ${JSON.stringify(text)}`,
-    mend: `${meant === undefined ? "" : `did you mean ${meant}? `}there are ${known.join(", ")}`,
+    fix: `${meant === undefined ? "" : `did you mean ${meant}? `}there are ${known.join(", ")}`,
   });
 }
 
@@ -101,7 +101,7 @@ async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
     throw new BridgeError("UNREADABLE", {
       what: `the symbols cannot be read: ${codeOf(cause) || cause}`,
       where: path,
-      mend: "check the path; - is stdin",
+      fix: "check the path; - is stdin",
       cause,
     });
   }

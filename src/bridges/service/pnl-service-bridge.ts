@@ -273,7 +273,7 @@ function refuseUnknownKeys(method: PnlMethod, request: unknown): void {
     if (!known.includes(key))
       throw new BridgeError("BAD_USAGE", {
         what: `a request of ${method} has no key ${unknownKey(key, known)}`,
-        mend: `its keys are ${known.join(", ")}`,
+        fix: `its keys are ${known.join(", ")}`,
       });
 }
 
@@ -281,6 +281,6 @@ function unknownMethod(method: string): BridgeError {
   const meant = nearest(String(method), pnlMethods);
   return new BridgeError("BAD_USAGE", {
     what: `the P&L service has no method ${JSON.stringify(method)}`,
-    mend: `${meant === undefined ? "" : `did you mean ${meant}? `}there are ${pnlMethods.join(", ")}`,
+    fix: `${meant === undefined ? "" : `did you mean ${meant}? `}there are ${pnlMethods.join(", ")}`,
   });
 }

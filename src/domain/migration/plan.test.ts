@@ -87,11 +87,11 @@ describe("a plan", () => {
     const failure = failureOf(() => planOf(input as PlanInput));
     expect(failure).toMatchObject({ code: "BAD_CONFIG", message: expect.stringContaining(what) });
     // Whoever wrote it is told what to do.
-    expect(failure.mend).not.toBe("");
+    expect(failure.fix).not.toBe("");
   });
 
   it("tells which name was meant", () => {
-    expect(failureOf(() => planOf({ phase: "shadow_mod" } as unknown as PlanInput)).mend).toContain("did you mean shadow_mode?");
+    expect(failureOf(() => planOf({ phase: "shadow_mod" } as unknown as PlanInput)).fix).toContain("did you mean shadow_mode?");
   });
 
   it.each(phases)("of the phase %s is accepted with the flags that it needs, and refused without any of them", (phase) => {

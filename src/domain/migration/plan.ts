@@ -73,20 +73,20 @@ export function planOf(input: PlanInput): MigrationPlan {
   return plan;
 }
 
-function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly mend: string } | undefined {
+function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly fix: string } | undefined {
   const missing = phasePolicies[plan.phase].requires.filter((capability) => !plan.flags[capability]);
   if (missing.length > 0)
     return {
       what: `the phase ${plan.phase} needs the flags ${missing.map((capability) => `use_new_${capability}`).join(", ")}`,
-      mend: "set them, or stay in an earlier phase",
+      fix: "set them, or stay in an earlier phase",
     };
   if (plan.migrationMode === "new_only" && phasePolicies[plan.phase].answers !== "modern")
     return {
       what: `new_only would stop writing legacy while legacy answers in the phase ${plan.phase}`,
-      mend: "new_only is for primary_switch and cleanup",
+      fix: "new_only is for primary_switch and cleanup",
     };
   if (plan.legacyWindow === "closed" && plan.phase !== "cleanup")
-    return { what: `the window to legacy closes in cleanup only, not in ${plan.phase}`, mend: "leave it open" };
+    return { what: `the window to legacy closes in cleanup only, not in ${plan.phase}`, fix: "leave it open" };
   return undefined;
 }
 
@@ -118,7 +118,7 @@ function known<Name extends string>(what: string, given: Name | string, names: r
   const meant = nearest(String(given), names);
   throw new BridgeError("BAD_CONFIG", {
     what: `unknown ${what}: ${JSON.stringify(given)}`,
-    mend: `${meant === undefined ? "" : `did you mean ${meant}? `}known are ${names.join(", ")}`,
+    fix: `${meant === undefined ? "" : `did you mean ${meant}? `}known are ${names.join(", ")}`,
   });
 }
 
@@ -127,7 +127,7 @@ function yesOrNo(what: string, value: boolean): boolean {
   if (typeof value === "boolean") return value;
   throw new BridgeError("BAD_CONFIG", {
     what: `the ${what} must be true or false, not ${JSON.stringify(value)}`,
-    mend: "mend the plan",
+    fix: "fix the plan",
   });
 }
 
@@ -136,7 +136,7 @@ function setOf(what: string, names: Iterable<string>): ReadonlySet<string> {
   if (typeof names !== "string") return new Set(Array.from(names, personName).filter((name) => name !== ""));
   throw new BridgeError("BAD_CONFIG", {
     what: `the ${what} must be a list, not the text ${JSON.stringify(names)}`,
-    mend: `write ["${names}"]`,
+    fix: `write ["${names}"]`,
   });
 }
 
@@ -144,7 +144,7 @@ function inRange(what: string, value: number, most: number): number {
   if (typeof value === "number" && value >= 0 && value <= most) return value;
   throw new BridgeError("BAD_CONFIG", {
     what: `the ${what} must be a number from 0 to ${most}, not ${value}`,
-    mend: "mend the plan",
+    fix: "fix the plan",
   });
 }
 

@@ -5,13 +5,13 @@ export function percentage(text: string): number {
   if (value <= 100) return value;
   throw new BridgeError("BAD_USAGE", {
     what: `${text} is no percentage`,
-    mend: "name a number from 0 to 100, with at most three decimals",
+    fix: "name a number from 0 to 100, with at most three decimals",
   });
 }
 
 export function wholeNumber(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new BridgeError("BAD_USAGE", { what: `${text} is no whole number`, mend: "write one such as 12" });
+  throw new BridgeError("BAD_USAGE", { what: `${text} is no whole number`, fix: "write one such as 12" });
 }
 
 export const percentages = (text: string): readonly number[] => text.split(",").map(percentage);
@@ -23,5 +23,5 @@ export function durationMs(option: string, text: string): number {
   const [, count, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text.trim()) ?? [];
   const unitMs = unitsMs[unit ?? ""];
   if (count !== undefined && unitMs !== undefined) return Number(count) * unitMs;
-  throw new BridgeError("BAD_USAGE", { what: `${option} ${text} is no duration`, mend: "write 90s, 10m or 1h" });
+  throw new BridgeError("BAD_USAGE", { what: `${option} ${text} is no duration`, fix: "write 90s, 10m or 1h" });
 }

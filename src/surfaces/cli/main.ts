@@ -38,7 +38,7 @@ Phases: ${phases.join(" → ")}. Forward moves need open gates and go one at a t
 Examples:
   pnl-bridge phase advance --dry-run --reason "monday's comparisons are clean"
   pnl-bridge phase retreat --reason "month end"
-  pnl-bridge phase set dual_write --reason "yesterday's fault is mended"      # also takes modern back into use`,
+  pnl-bridge phase set dual_write --reason "yesterday's fault is fixed"      # also takes modern back into use`,
   },
   whitelist: { about: "users whom modern answers whatever the percentage" },
   denylist: { about: "users whom legacy answers whatever the percentage" },
@@ -82,7 +82,7 @@ function usageLine(text: string): string {
     .replace(/^error: /, "")
     .trim()
     .replace(/\.$/, "");
-  return new BridgeError("BAD_USAGE", { what: complaint, mend: `${meantBy(complaint)}--help lists what there is` }).line;
+  return new BridgeError("BAD_USAGE", { what: complaint, fix: `${meantBy(complaint)}--help lists what there is` }).line;
 }
 
 /** What a person probably meant: a choice in other letters, or a file that lacks its option. */

@@ -20,7 +20,7 @@ const divergencesPerS = 10;
 export async function serve(options: { readonly config?: string }, { out }: Streams): Promise<CommandResult> {
   const path = options.config ?? usualFile;
   if (options.config === undefined && !existsSync(path))
-    throw new BridgeError("BAD_USAGE", { what: `there is no ${usualFile} here`, mend: "name one with --config FILE" });
+    throw new BridgeError("BAD_USAGE", { what: `there is no ${usualFile} here`, fix: "name one with --config FILE" });
   const config = await loadConfig(path);
   const { log, close, abandon } = openServerLog();
   const signalled = firstSignal(abandon);

@@ -32,7 +32,7 @@ export function guardStreams(streams: Streams, verbose: () => boolean): void {
   streams.out.on("error", (cause: NodeJS.ErrnoException) => {
     if (cause.code === "EPIPE") return;
     const what = `cannot write the output: ${cause.code ?? cause.message}`;
-    const failure = new BridgeError("UNWRITABLE", { what, where: "stdout", mend: "send it to where there is room", cause });
+    const failure = new BridgeError("UNWRITABLE", { what, where: "stdout", fix: "send it to where there is room", cause });
     process.exitCode = reportFailure(failure, streams, verbose());
   });
   streams.err.on("error", () => {}); // Nobody is left to be told.
@@ -55,14 +55,14 @@ export async function finish(result: CommandResult, { out }: Streams): Promise<v
 const written = (out: NodeJS.WriteStream, piece: string): Promise<boolean> =>
   new Promise((resolve) => out.write(piece, (failure) => resolve(!failure)));
 
-/** One line on stderr: code, what, where, how to mend. Returns the exit code. */
+/** One line on stderr: code, what, where, how to fix. Returns the exit code. */
 export function reportFailure(error: unknown, { err }: Streams, verbose: boolean): 2 {
   const known =
     error instanceof BridgeError
       ? error
       : new BridgeError("INTERNAL", {
           what: messageOf(error),
-          mend: "run again with --verbose and report it",
+          fix: "run again with --verbose and report it",
           cause: error,
         });
   err.write(`${known.line}\n`);

@@ -69,14 +69,14 @@ export class Access {
       if (this.#isAllowed(host)) this.#lastAllowed = host;
       else
         throw new HttpProblem(403, "REFUSED", `this gateway is not reached as ${JSON.stringify(host)}`, {
-          mend: "name it under gateway.allowed_hosts, or ask for 127.0.0.1",
+          fix: "name it under gateway.allowed_hosts, or ask for 127.0.0.1",
         });
     }
     if (origin === undefined) return;
     const from = URL.canParse(origin) ? new URL(origin).host : "";
     if (from === "" || (from !== host.toLowerCase() && !this.#isNamed(from)))
       throw new HttpProblem(403, "REFUSED", `a page of ${JSON.stringify(origin)} may not ask this gateway`, {
-        mend: "name its host under gateway.allowed_hosts",
+        fix: "name its host under gateway.allowed_hosts",
       });
   }
 
@@ -98,11 +98,11 @@ export class Access {
     if (tokenHolder === undefined) {
       const detail =
         headers.authorization === undefined ? "there is no token" : "the token in the authorization header is not valid";
-      throw new HttpProblem(401, "REFUSED", detail, { mend: "send authorization: Bearer TOKEN" });
+      throw new HttpProblem(401, "REFUSED", detail, { fix: "send authorization: Bearer TOKEN" });
     }
     const { role } = tokenHolder;
     if (roles.indexOf(role) < roles.indexOf(needs))
-      throw new HttpProblem(403, "REFUSED", `a ${role} may not do this`, { mend: `it takes the token of ${needs}` });
+      throw new HttpProblem(403, "REFUSED", `a ${role} may not do this`, { fix: `it takes the token of ${needs}` });
     return tokenHolder;
   }
 
@@ -121,4 +121,4 @@ const withoutPort = (host: string): string => host.replace(/:\d+$/, "");
 const digestOf = (token: string): Buffer => createHash("sha256").update(token).digest();
 
 const badTokens = (what: string): BridgeError =>
-  new BridgeError("BAD_CONFIG", { what, mend: "name the environment variables under gateway.tokens, and set them" });
+  new BridgeError("BAD_CONFIG", { what, fix: "name the environment variables under gateway.tokens, and set them" });

@@ -16,7 +16,7 @@ export function answerErrors(app: App): void {
   });
   app.setNotFoundHandler(({ method, url }, reply) => {
     const detail = `there is no ${method} ${url.split("?", 1)[0]}`;
-    return sendProblem(reply, new HttpProblem(404, "BAD_USAGE", detail, { mend: "openapi.json lists the routes" }).problem);
+    return sendProblem(reply, new HttpProblem(404, "BAD_USAGE", detail, { fix: "openapi.json lists the routes" }).problem);
   });
 }
 

@@ -199,7 +199,7 @@ function subscribe(events: EventStream, { control, observations }: GatewayOption
   };
 }
 
-const listenFailures: Readonly<Record<string, readonly [what: string, mend: string]>> = {
+const listenFailures: Readonly<Record<string, readonly [what: string, fix: string]>> = {
   EADDRINUSE: ["another program listens there", "end it, or name another port under gateway.listen"],
   EACCES: ["this user may not listen there", "name a port above 1023 under gateway.listen"],
   EADDRNOTAVAIL: ["this machine has no such address", "name one of its addresses under gateway.listen"],
@@ -209,8 +209,8 @@ const listenFailures: Readonly<Record<string, readonly [what: string, mend: stri
 function cannotListen(failure: unknown, { host, port }: GatewayOptions): Error {
   const known = listenFailures[codeOf(failure)];
   if (known === undefined) return errorOf(failure);
-  const [what, mend] = known;
-  return new BridgeError("BAD_USAGE", { what, where: `${host}:${port}`, mend, cause: failure });
+  const [what, fix] = known;
+  return new BridgeError("BAD_USAGE", { what, where: `${host}:${port}`, fix, cause: failure });
 }
 
 function urlOf(listening: AddressInfo | string | null): string {

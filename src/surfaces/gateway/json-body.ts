@@ -33,12 +33,12 @@ function textOf({ headers }: FastifyRequest, bytes: Buffer): string {
   if (!/^utf-?8$/i.test(charset)) throw unsupported(`the charset ${JSON.stringify(charset)}`);
   if (coding !== "identity") throw unsupported(`the content encoding ${JSON.stringify(coding)}`);
   if (!isUtf8(bytes))
-    throw new HttpProblem(400, "BAD_USAGE", "body: the bytes are not UTF-8", { mend: "encode the body as UTF-8" });
+    throw new HttpProblem(400, "BAD_USAGE", "body: the bytes are not UTF-8", { fix: "encode the body as UTF-8" });
   const text = bytes.toString();
   return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
 const unsupported = (what: string): HttpProblem =>
   new HttpProblem(415, "BAD_USAGE", `the body must be plain JSON in UTF-8, without ${what}`, {
-    mend: "send content-type: application/json and no content-encoding",
+    fix: "send content-type: application/json and no content-encoding",
   });

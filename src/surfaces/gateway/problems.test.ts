@@ -12,13 +12,13 @@ describe("a failure as a problem document", () => {
     ["DATABASE_BUSY", 503],
     ["BAD_CONFIG", 500],
   ])("%s is %i", (code, status) => {
-    expect(problemFor(new BridgeError(code, { what: "so it is", mend: "do it", where: "/secret/path" }))).toEqual({
+    expect(problemFor(new BridgeError(code, { what: "so it is", fix: "do it", where: "/secret/path" }))).toEqual({
       type: `urn:pnl-bridge:problem:${code}`,
       title: expect.any(String),
       status,
       detail: "so it is",
       code,
-      mend: "do it",
+      fix: "do it",
     });
   });
 

@@ -48,7 +48,7 @@ const failureTitles: Readonly<Record<string, string>> = { ...failureClasses, ...
 
 /** Whatever else a problem document carries. */
 interface More {
-  readonly mend?: string;
+  readonly fix?: string;
   readonly [name: string]: unknown;
 }
 
@@ -85,11 +85,11 @@ export function problemFor(failure: unknown): Problem {
   if (failure instanceof HttpProblem) return failure.problem;
   if (failure instanceof SystemFailure) return problemOfSystem(failure);
   if (failure instanceof BridgeError && failure.code !== "INTERNAL") {
-    const { code, message, mend } = failure;
-    return problemOf(statusOfError[code], code, message, mend === "" ? {} : { mend: plain(mend) });
+    const { code, message, fix } = failure;
+    return problemOf(statusOfError[code], code, message, fix === "" ? {} : { fix: plain(fix) });
   }
-  const mend = "report it";
-  return problemOfHttp(failure) ?? problemOf(500, "INTERNAL", "this is a bug in pnl-bridge; its log says more", { mend });
+  const fix = "report it";
+  return problemOfHttp(failure) ?? problemOf(500, "INTERNAL", "this is a bug in pnl-bridge; its log says more", { fix });
 }
 
 function problemOfSystem({ failure, code, message }: SystemFailure): Problem {
@@ -119,10 +119,10 @@ function problemOfHttp(failure: unknown): Problem | undefined {
   }
   if (failure instanceof SyntaxError) return problemOf(400, "BAD_USAGE", `body: ${failure.message}`, {});
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
-    return problemOf(413, "TOO_LARGE", "the body is larger than the limit", { mend: "send it in parts" });
+    return problemOf(413, "TOO_LARGE", "the body is larger than the limit", { fix: "send it in parts" });
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
-    return problemOf(415, "BAD_USAGE", "the body must be JSON", { mend: "send content-type: application/json" });
-  if (statusCode === 429) return problemOf(429, "BUSY", failure.message, { mend: "ask again a second later" });
+    return problemOf(415, "BAD_USAGE", "the body must be JSON", { fix: "send content-type: application/json" });
+  if (statusCode === 429) return problemOf(429, "BUSY", failure.message, { fix: "ask again a second later" });
   if (statusCode >= 400 && statusCode < 500) return problemOf(statusCode, "BAD_USAGE", failure.message, {});
   return undefined;
 }

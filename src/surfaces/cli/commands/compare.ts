@@ -30,7 +30,7 @@ async function run(options: ParityCommandOptions & { readonly legacy: string }, 
   if (database === undefined) {
     throw new BridgeError("BAD_USAGE", {
       what: `--legacy must name a SQLite file in full (not with ~), not ${JSON.stringify(options.legacy)}`,
-      mend: "write --legacy sqlite:./pnl_tracker.db",
+      fix: "write --legacy sqlite:./pnl_tracker.db",
     });
   }
   const progress = progressOn(streams.err);

@@ -17,10 +17,10 @@ async function run(options: { readonly config: string; readonly json?: boolean }
   const file = options.config;
   const validation = await validateConfig(file);
   if (!validation.ok) {
-    const { code, message, where, mend, line } = validation.error;
+    const { code, message, where, fix, line } = validation.error;
     err.write(`${line}\n`);
     return options.json
-      ? jsonResult({ ok: false, file, error: { code, what: message, where, mend } }, false)
+      ? jsonResult({ ok: false, file, error: { code, what: message, where, fix } }, false)
       : { exitCode: 1, text: [] };
   }
   const { unused } = validation.config;

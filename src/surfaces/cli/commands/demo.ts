@@ -23,7 +23,7 @@ async function run(options: { readonly keep?: string; readonly seed: string }, {
   if (!/^\d+$/.test(options.seed) || seed > seedMax) {
     throw new BridgeError("BAD_USAGE", {
       what: `--seed must be a whole number from 0 to ${seedMax}, not ${JSON.stringify(options.seed)}`,
-      mend: "write --seed 7",
+      fix: "write --seed 7",
     });
   }
   const progress = progressOn(err);

@@ -69,7 +69,7 @@ async function run({ wait, dwell, ...options }: Options, { out, err }: Streams):
   return { exitCode: fine ? 0 : 1, text: reportText(report, paint) };
 }
 
-const mixed = (what: string, mend: string): BridgeError => new BridgeError("BAD_USAGE", { what, mend });
+const mixed = (what: string, fix: string): BridgeError => new BridgeError("BAD_USAGE", { what, fix });
 
 /** Most processes have acknowledged before anybody could read that they were waited for. */
 const patienceMs = 500;

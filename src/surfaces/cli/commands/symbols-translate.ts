@@ -63,13 +63,13 @@ function inputsOf(
   symbolLines: (file: string) => AsyncIterable<string>,
 ): Iterable<string> | AsyncIterable<string> {
   if (symbol.length > 0 && file !== undefined)
-    throw new BridgeError("BAD_USAGE", { what: "symbols are given both as arguments and by --file", mend: "use one of them" });
+    throw new BridgeError("BAD_USAGE", { what: "symbols are given both as arguments and by --file", fix: "use one of them" });
   if (symbol.length > 0) return symbol;
   if (file !== undefined) return symbolLines(file);
   if (process.stdin.isTTY === true)
     throw new BridgeError("BAD_USAGE", {
       what: "there are no symbols to translate",
-      mend: "name some, or --file, or pipe them in",
+      fix: "name some, or --file, or pipe them in",
     });
   return symbolLines("-");
 }

@@ -39,7 +39,7 @@ class Plane {
       "REFUSED",
       "no control store is configured, so the plan is the file's and cannot be changed here",
       {
-        mend: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
+        fix: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
       },
     );
   }
@@ -59,7 +59,7 @@ class Plane {
 /** A web page cannot send this content type without asking first, and it is never allowed to. */
 const isJson: onRequestHookHandler = ({ headers }, _, done) => {
   if (/^application\/json\b/i.test(headers["content-type"] ?? "")) done();
-  else done(new HttpProblem(415, "BAD_USAGE", "a change must be JSON", { mend: "send content-type: application/json" }));
+  else done(new HttpProblem(415, "BAD_USAGE", "a change must be JSON", { fix: "send content-type: application/json" }));
 };
 
 function addReads(app: App, plane: Plane): void {
@@ -140,7 +140,7 @@ function addMoves(app: App, plane: Plane): void {
       const closed = result.gates?.gates.filter(({ open }) => !open) ?? [];
       const why = closed.map(({ name, why }) => `${name}: ${why}`).join("; ");
       throw new HttpProblem(409, "REFUSED", `${result.target} waits: ${why}`, {
-        mend: "open the gates, and ask again",
+        fix: "open the gates, and ask again",
         gates: result.gates,
       });
     },

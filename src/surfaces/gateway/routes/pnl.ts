@@ -24,7 +24,7 @@ export const pnlRoutes =
     const call: Call = (...given) => (bridge.service.call as unknown as Call).apply(bridge.service, given);
     const answerTo = async (method: string, { body, headers }: FastifyRequest): Promise<string> => {
       if (typeof body !== "object" || body === null || Array.isArray(body))
-        throw new HttpProblem(400, "BAD_USAGE", "body: a request is an object", { mend: "send {} for an empty request" });
+        throw new HttpProblem(400, "BAD_USAGE", "body: a request is an object", { fix: "send {} for an empty request" });
       const { "x-pnl-user": user, "x-pnl-book": book } = headers;
       const key = {
         ...(user && { user: headerText("x-pnl-user", user) }),
@@ -80,5 +80,5 @@ function headerText(name: string, header: string | readonly string[]): string {
   if (!/[\x80-\xff]/.test(text)) return text;
   const bytes = Buffer.from(text, "latin1");
   if (isUtf8(bytes)) return bytes.toString();
-  throw new HttpProblem(400, "BAD_USAGE", `headers.${name}: the bytes are not UTF-8`, { mend: "encode the name as UTF-8" });
+  throw new HttpProblem(400, "BAD_USAGE", `headers.${name}: the bytes are not UTF-8`, { fix: "encode the name as UTF-8" });
 }

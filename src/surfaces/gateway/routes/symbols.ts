@@ -46,5 +46,5 @@ function sourceOf(from: string): ReturnType<typeof dialectOption> | "auto" {
 function asOfQuery(failure: unknown): never {
   if (!(failure instanceof BridgeError) || failure.code !== "BAD_USAGE") throw failure;
   const detail = failure.message.replace("--as-of", "querystring.asOf:").replace("--from", "querystring.from:");
-  throw new HttpProblem(400, "BAD_USAGE", detail, { mend: failure.mend });
+  throw new HttpProblem(400, "BAD_USAGE", detail, { fix: failure.fix });
 }

@@ -71,7 +71,7 @@ const overrides = {
   userWhitelist: names.nullable(),
   userDenylist: names.nullable(),
 };
-const planSource = z.enum(["default", "published", "config", "latch", "switch_file", "held"]);
+const planSource = z.enum(["default", "published", "store", "latch", "switch_file", "held"]);
 const planFrom = z
   .object({
     phase: planSource,

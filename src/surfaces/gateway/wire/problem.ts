@@ -10,7 +10,7 @@ export const problem = z
     code: z
       .string()
       .describe("from the error catalogue, the class of a system's failure, or DRAINING and FENCED of the bridge itself"),
-    mend: z.string().optional().describe("how to fix it"),
+    fix: z.string().optional().describe("how to fix it"),
     systemCode: z.string().optional().describe("the failed system's own name for the failure"),
   })
   .describe("A problem document (RFC 9457)")
