@@ -125,7 +125,7 @@ function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, 
   const sources: Readonly<Record<PlanSource, string>> = {
     default: "default",
     published: `published ${published?.hash.slice(0, 12)}`,
-    config: `control store, by ${record.updatedBy} at ${record.updatedAt}`,
+    store: `control store, by ${record.updatedBy} at ${record.updatedAt}`,
     latch: `control store, latched: ${record.latched}`,
     switch_file: "switch file",
     held: "control store; another value was asked for and is held, see status",
