@@ -30,9 +30,7 @@ export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Pr
 export const pnlBridgeAlone = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   runNode([join(root, "src/surfaces/cli/main.ts"), ...args], options);
 
-/** `config` looks for the file of the working folder when its module is loaded, so only with a file it may run warm. */
-const isWarm = (args: readonly string[]): boolean =>
-  args[0] === "config" ? args.includes("--config") : warmCommands.has(args[0] ?? "") && !args.includes("--help");
+const isWarm = (args: readonly string[]): boolean => warmCommands.has(args[0] ?? "") && !args.includes("--help");
 
 const environmentOf = ({ env }: RunOptions) => ({ ...process.env, NO_COLOR: "1", ...env });
 

@@ -34,7 +34,9 @@ describe("README.md", () => {
       .split("\n")
       .filter((line) => line !== "…" && line !== "");
     const { code, out, err } = await pnlBridge(["demo", "--once"]);
-    expect([code, err]).toEqual([0, ""]);
+    expect(code).toBe(0);
+    // On a busy machine the demo says what it does meanwhile.
+    expect(err).toMatch(/^(running \S+\n)*$/);
     const printed = out.split("\n");
     let from = 0;
     for (const line of lines) {

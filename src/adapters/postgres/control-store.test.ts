@@ -314,7 +314,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
   describe("an operator who holds the row of config in a transaction that is left open", () => {
     test("holds up changes, until they fail in time, and nothing else", async () => {
-      const store = await open({ deadlineMs: 600 });
+      const store = await open({ deadlineMs: 3_000 });
       const client = await shell();
       await client.query("BEGIN; UPDATE config SET new_system_percentage = 50");
       const failed = await Promise.allSettled([

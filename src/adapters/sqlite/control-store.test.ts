@@ -262,7 +262,7 @@ describe("a lock that an operator holds on the control file", () => {
   });
 
   test("that lasts too long fails the change, which is then not made", async () => {
-    const store = await open({ deadlineMs: 200 });
+    const store = await open({ deadlineMs: 2_000 });
     using shell = connectionTo(path);
     shell.exec("BEGIN IMMEDIATE");
     await expect(store.change(percentage(20))).rejects.toMatchObject({ code: "DATABASE_BUSY", where: path });
@@ -273,7 +273,7 @@ describe("a lock that an operator holds on the control file", () => {
   });
 
   test("on live.db delays no reading and no change of the record", async () => {
-    const store = await open({ deadlineMs: 300 });
+    const store = await open({ deadlineMs: 2_000 });
     await store.heartbeat(beat);
     using shell = connectionTo(live());
     shell.exec("BEGIN IMMEDIATE");

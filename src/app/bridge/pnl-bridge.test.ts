@@ -356,7 +356,9 @@ const pairs = Object.keys(kinds).flatMap((legacy) =>
 
 describe("systems of every kind", () => {
   it.each(pairs)("legacy as %s and modern as %s: each answers when it should, and they are compared", async (legacy, modern) => {
-    const systems = { legacy: kinds[legacy]("legacy"), modern: kinds[modern]("modern") };
+    // Long enough for a busy machine to start a thread or a process.
+    const timing = { timeout_ms: 60_000 };
+    const systems = { legacy: { ...kinds[legacy]("legacy"), ...timing }, modern: { ...kinds[modern]("modern"), ...timing } };
     const { bridge, comparisons } = await open(deskFolder({ systems }, modules));
     const asked = { asOf: "2025-07-24T15:00:00-05:00", method: "lifo" } as const;
     const first = await bridge.service.call("totals", asked);

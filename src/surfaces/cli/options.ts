@@ -14,10 +14,11 @@ export const method = () =>
   new Option("--method <name>", "which open lot a closing trade takes").choices(methods).default("fifo");
 export const dayRule = () => new Option("--day-rule <name>", "which trading day a trade belongs to").choices(dayRules);
 export const json = () => new Option("--json", "print one JSON document");
-/** The usual file where it stands here, else the built-in configuration. */
+/** The usual file where the folder holds it, else the built-in configuration. The command looks each time it is set up. */
 export const config = () => {
   const option = new Option("--config <file>", `the configuration file (default: ${usualFile} here, else the built-in one)`);
-  return existsSync(usualFile) ? option.default(usualFile, "it is here") : option;
+  option.defaultValueDescription = "it is here";
+  return Object.defineProperty(option, "defaultValue", { get: () => (existsSync(usualFile) ? usualFile : undefined) });
 };
 export const file = () => new Option("--config <file>", "the configuration file").default(usualFile);
 export const calendar = () => new Option("--calendar <file>", "take option expiries from this calendar of the desk");
