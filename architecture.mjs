@@ -45,7 +45,7 @@ export const layers = {
   },
   config: {
     holds: "one table of keys, from which schema, defaults, types and docs follow; loading and editing of files",
-    imports: ["base", "domain", "platform", "control"],
+    imports: ["base", "domain", "platform", "ports", "control"],
   },
   app: {
     holds: "composition: the only place that knows everyone",

@@ -32,6 +32,10 @@ How answers become JSON, exactly and never silently wrong:
 What the object prints goes to stderr: stdout belongs to the protocol, also for C code and for programs that it starts. Its stdin is
 empty. Errors are told by class and message (and `code`, where the exception has one that is text); the traceback goes to stderr.
 
+Which methods are offered: the bridge names the methods that it calls when it starts the worker, and the worker refuses all others. A
+bridge that names none may call every public method. Never offered are names with an underscore in front, properties, classes, and
+objects that can be called but are no methods, such as an open database connection.
+
 One call at a time, in the main thread, where the object was made too (as sqlite3 wants it); with `--threads N` N at a time, which the
 object must be fit for. A call whose deadline is over before it begins is not begun.
 
@@ -293,7 +297,7 @@ def shown(path):
 class Target:
     """The object and what may be called of it."""
 
-    def __init__(self, spec, arguments, writes, read_only):
+    def __init__(self, spec, arguments, writes, read_only, only=None):
         made, name = load(spec)
         if inspect.isclass(made) or inspect.isroutine(made):
             made = build(made, arguments, read_only)
@@ -306,10 +310,11 @@ class Target:
         if callable(told):
             told(read_only)
         self.writes = set(writes) | set(getattr(made, "pnl_bridge_writes", ()))
-        self.methods = {name: method for name, method in public_methods(made)}
-        unknown = self.writes - set(self.methods)
+        self.found, public = describe_methods(made)
+        unknown = self.writes - set(public)
         if unknown:
             raise TypeError("no such methods, though said to write: %s" % ", ".join(sorted(unknown)))
+        self.methods = {name: method for name, method in public.items() if only is None or name in only}
 
     def call(self, name, request):
         method = self.methods.get(name)
@@ -345,11 +350,13 @@ def build(maker, arguments, read_only):
     return maker(*positional, **keywords)
 
 
-def public_methods(value):
+def describe_methods(value):
+    """What can be called of an object: a description of each for the bridge, and the public methods by name."""
+    found, public = [], {}
     for name in dir(value):
-        if name.startswith("_") or name == "set_read_only":
+        if name.startswith("__") or name == "set_read_only":
             continue
-        # A property is no method, and looking at it might run it.
+        # A property is no method, and reading it might run code.
         static = inspect.getattr_static(value, name)
         if isinstance(static, functools.cached_property) or inspect.isdatadescriptor(static):
             continue
@@ -358,7 +365,24 @@ def public_methods(value):
             continue
         if inspect.ismodule(value) and getattr(method, "__module__", None) != value.__name__:
             continue
-        yield name, method
+        said = {"name": name, "parameters": parameters_of(method)}
+        if name.startswith("_"):
+            said["leftOut"] = "it is private"
+        elif not inspect.isroutine(method) and not isinstance(method, functools.partial):
+            said["leftOut"] = "it is an object (%s), not a method" % type(method).__qualname__
+        else:
+            public[name] = method
+        found.append(said)
+    return found, public
+
+
+def parameters_of(method):
+    """The parameters as they are written, without annotations; None where Python does not know them."""
+    signature = signature_of(method)
+    if signature is None:
+        return None
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    return [str(parameter)[:100] for parameter in bare]
 
 
 def signature_of(function):
@@ -540,12 +564,14 @@ class Worker:
             return
         self.wire.answer_bytes_max = int(params.get("answerBytesMax", self.wire.answer_bytes_max))
         options = self.options
-        target = Target(options.target, options.arguments, options.writes, bool(params.get("readOnly", False)))
+        only = params.get("methods")
+        target = Target(options.target, options.arguments, options.writes, bool(params.get("readOnly", False)), only)
         said = {
             "protocolVersion": PROTOCOL_VERSION,
             "name": target.name,
             "methods": sorted(target.methods),
             "concurrency": options.threads,
+            "found": target.found,
         }
         self.target = target
         self.wire.answer(identity, to_json(said))

@@ -30,15 +30,20 @@ function linesOf(rows: readonly Key[], file: unknown, section: readonly string[]
 
 /** The keys of sections that stand in a list, or whose keys follow from a kind. */
 function innerKeys(): string {
-  const rows = keys.flatMap(({ path, kind }) => (kind.rows ?? []).map((row) => ({ ...row, path: `${path}.${row.path}` })));
+  const rows = keys.flatMap(rowsWithin);
   const unique = new Map(rows.filter(({ path }) => !path.startsWith("systems.modern")).map((row) => [row.path, row]));
   return [...unique.values()]
     .map(({ path, default: byDefault, isRequired, meaning }) => {
-      const stands = isRequired ? "required" : byDefault === undefined ? "" : `\`${byDefault}\``;
+      const stands = isRequired ? "required" : byDefault === undefined || isSection(byDefault) ? "" : `\`${byDefault}\``;
       return `| \`${path.replace("systems.legacy", "systems.*").replace(/^(gateway.tokens|exclusions)\./, "$1[].")}\` | ${stands} | ${meaning} |`;
     })
     .join("\n");
 }
+
+const rowsWithin = ({ path, kind }: Key): readonly Key[] =>
+  (kind.rows ?? []).map((row) => ({ ...row, path: `${path}.${row.path}` })).flatMap((row) => [row, ...rowsWithin(row)]);
+
+const isSection = (value: unknown): boolean => typeof value === "object" && !Array.isArray(value);
 
 const between = (name: string, text: string, content: string): string =>
   text.replace(new RegExp(`<!-- ${name} -->[\\s\\S]*<!-- /${name} -->`), () => `<!-- ${name} -->\n${content}\n<!-- /${name} -->`);

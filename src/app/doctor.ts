@@ -6,7 +6,8 @@ import { lineOf } from "../base/errors.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import type { Side } from "../domain/migration/phase.ts";
 import { openSystem } from "./bridge/pnl-bridge.ts";
-import { systemChecks } from "./bridge/systems/check-system.ts";
+import { checksOf } from "./bridge/systems/check-system.ts";
+import { plannedAdapter } from "./bridge/systems/write-adapter.ts";
 import { replay } from "./parity/replay.ts";
 
 /** One thing that this machine or this configuration can or cannot do. */
@@ -35,18 +36,34 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
 }
 
 /**
- * The checks that every system behind the bridge must pass, done on one of the configured systems: the same that the built-in ones
- * pass. It is started, asked, and ended. Throws BAD_CONFIG, UNREADABLE; what a check finds wrong is a finding.
+ * Starts one of the configured systems, checks each method that the bridge will call, and ends the system. With `adapterFile` it also
+ * writes an adapter for a system in Python. What a check finds wrong is a finding. Throws BAD_CONFIG, UNREADABLE, and for the adapter
+ * BAD_USAGE and UNWRITABLE.
  */
-export async function examineSystem(side: Side, configPath?: string): Promise<readonly Finding[]> {
+export async function examineSystem(side: Side, configPath?: string, adapterFile?: string): Promise<readonly Finding[]> {
   const config = configPath === undefined ? defaultConfig : await loadConfig(configPath);
   const printed: string[] = [];
   const folder = configPath === undefined ? process.cwd() : dirname(resolve(configPath));
-  const { system, convert, timeoutMs } = await openSystem(side, config, folder, (line) => {
+  const log = (line: string): void => {
     if (printed.length < printedMax) printed.push(line);
-  });
+  };
+  const writeAdapter =
+    adapterFile === undefined ? undefined : await plannedAdapter({ side, config, folder, file: adapterFile, log });
+  const { system, convert, timeoutMs, names } = await openSystem(side, config, folder, log);
   const findings: Finding[] = [];
-  for (const check of systemChecks) findings.push(await attempt(check.name, () => check.run(system, convert, timeoutMs)));
+  const started = await attempt("starts", async () => {
+    await system.start?.();
+    return "it is up";
+  });
+  if (!started.ok) findings.push(started);
+  for (const check of started.ok ? checksOf(system) : []) {
+    const examined = { system, convert, names, key: `systems.${side}.methods`, timeoutMs };
+    findings.push(await attempt(check.name, () => check.run(examined)));
+  }
+  if (writeAdapter !== undefined && system.found !== undefined) {
+    const { found } = system;
+    findings.push(await attempt("adapter", () => writeAdapter(found)));
+  }
   const ended = await attempt("ends", async () => {
     await system.close();
     return "it lets go of what it holds";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { BridgeError } from "../base/errors.ts";
+import { pnlMethods } from "../ports/pnl-service.ts";
 import { type Config, configJsonSchema, defaultConfig, loadConfig, parseConfig, wholeFile } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "config-"));
@@ -154,10 +155,12 @@ test("the plan is what the file says of the migration", () => {
   });
 });
 
+const ownNames = Object.fromEntries(pnlMethods.map((method) => [method, method]));
+
 test("systems of every kind can be named", () => {
   const text = `systems:
   legacy: { kind: command, command: [python3, pnl_bridge_worker.py, "desk.pnl:Service"], cwd: ./desk, env: [DESK_LICENCE, http_proxy], pnl_in: points, timeout_ms: 500 }
-  modern: { kind: http, url: "https://pnl.example:8443/api", authorization_env: PNL_TOKEN, ca_file: ./ca.pem }`;
+  modern: { kind: http, methods: { totals: v2.sums }, url: "https://pnl.example:8443/api", authorization_env: PNL_TOKEN, ca_file: ./ca.pem }`;
   expect(parseConfig(text, "desk.yaml").systems).toEqual({
     legacy: {
       kind: "command",
@@ -165,6 +168,7 @@ test("systems of every kind can be named", () => {
       name: "python3 pnl_bridge_worker.py desk.pnl:Service",
       command: ["python3", "pnl_bridge_worker.py", "desk.pnl:Service"],
       cwd: "./desk",
+      methods: ownNames,
       pnlIn: "points",
       timeoutMs: 500,
     },
@@ -174,6 +178,7 @@ test("systems of every kind can be named", () => {
       url: "https://pnl.example:8443/api",
       authorizationEnv: "PNL_TOKEN",
       caFile: "./ca.pem",
+      methods: { ...ownNames, totals: "v2.sums" },
       pnlIn: "money",
       timeoutMs: undefined,
     },
@@ -228,6 +233,12 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ["stores: here", "1:9", "stores must be a section", ""],
   ["[migration]", "1:1", "the file must be a section", ""],
   ["just words", "1:1", "the file must be a section", ""],
+  [
+    "systems:\n  legacy: { kind: module, path: ./m.js, methods: { total: sum } }",
+    "2:52",
+    'unknown key "systems.legacy.methods.total"',
+    'did you mean "totals"?',
+  ],
   ["systems: { legacy: legacy-desk }", "1:20", "systems.legacy must be a section", ""],
   ["systems: { legacy: {} }", "1:12", "systems.legacy.kind is missing", "must be builtin"],
   ["systems: { modern: { kind: builtin } }", "1:12", "systems.modern.name is missing", "legacy-desk or modern-engine"],
@@ -490,9 +501,10 @@ const roleTokens = ["viewer", "operator", "admin"].map((role) => `gateway.tokens
 
 test("a module is in this process where nothing else is said, and no system has a limit of its own", () => {
   const text = 'systems: { legacy: { kind: module, path: "./m.js" }, modern: { kind: command, command: [desk] } }';
+  const usual = { env: [], methods: ownNames, pnlIn: "money", timeoutMs: undefined };
   expect(parseConfig(text, "desk.yaml").systems).toEqual({
-    legacy: { kind: "module", name: "./m.js", path: "./m.js", isolation: "none", env: [], pnlIn: "money", timeoutMs: undefined },
-    modern: { kind: "command", name: "desk", command: ["desk"], cwd: undefined, env: [], pnlIn: "money", timeoutMs: undefined },
+    legacy: { kind: "module", name: "./m.js", path: "./m.js", isolation: "none", ...usual },
+    modern: { kind: "command", name: "desk", command: ["desk"], cwd: undefined, ...usual },
   });
 });
 
@@ -502,6 +514,9 @@ test.each([
   ["systems: { legacy: { kind: module, path: ./m.js, command: [x] } }", 'unknown key "systems.legacy.command"'],
   ["systems: { legacy: { kind: command, command: [python3, ''] } }", "must be a list of texts"],
   ["systems: { legacy: { kind: command, command: [x], url: y } }", 'unknown key "systems.legacy.url"'],
+  ["systems: { legacy: { kind: module, path: ./m.js, methods: { totals: _sum } } }", "must be the public name of a method"],
+  ["systems: { legacy: { kind: http, url: 'http://x', methods: { totals: a/../b } } }", "must be the public name of a method"],
+  ["systems: { legacy: { kind: builtin, name: legacy-desk, methods: { totals: sum } } }", 'unknown key "systems.legacy.methods"'],
   ["systems: { legacy: { kind: http } }", "systems.legacy.url is missing"],
   ["systems: { legacy: { kind: http, url: 'ftp://x' } }", "must be an http or https URL"],
   ["systems: { legacy: { kind: http, url: 'http://x', pnl_in: ticks } }", "must be money or points, not ticks"],

@@ -4,6 +4,7 @@ import type { Camel } from "../base/camel.ts";
 import { type TriggerKey, type TriggerLimits, triggerKeys } from "../control/index.ts";
 import { type TradingDayRuleName, tradingDayRules } from "../domain/market/trading-day.ts";
 import { phases } from "../domain/migration/phase.ts";
+import { type PnlMethod, pnlMethods } from "../ports/pnl-service.ts";
 import * as kind from "./kinds.ts";
 import {
   fileOf,
@@ -31,7 +32,18 @@ const engineKeys = [
   key("day_rule", oneOf(dayRules), undefined, "Trading-day rule of its daily P&L; without it, that of the other system"),
 ];
 const deskKeys = [key("mode", oneOf(legacyModes), "chained", "How the legacy desk goes through its files")];
+type MethodRow<Method> = Method extends PnlMethod ? Key<Method, string> : never;
+const publicName = /^[A-Za-z$][\w$-]{0,99}(?:\.[A-Za-z$][\w$-]{0,99}){0,9}$/;
+const methodKeys = pnlMethods.map((method) =>
+  key(method, text("the public name of a method, as get_pnl", publicName), method, `Its own name for ${method}`),
+) as readonly Key[] as readonly MethodRow<PnlMethod>[];
 const foreignKeys = [
+  key(
+    "methods",
+    record(methodKeys),
+    valuesOf(methodKeys, {}),
+    "Its own names for the methods of the P&L service; the bridge calls no other method of it",
+  ),
   key("pnl_in", oneOf(["money", "points"]), "money", "Unit of its P&L; points become money by the contract's multiplier"),
   key("day_rule", oneOf(dayRules), undefined, "The trading-day rule that its daily P&L follows; the engine beside it goes by it"),
   key("timeout_ms", milliseconds, undefined, "Time limit of a call; without it the limit of the system's role holds"),

@@ -36,6 +36,10 @@ export class InProcessModule {
     return this.#names;
   }
 
+  get found(): LoadedModule["found"] | undefined {
+    return this.#loaded?.found;
+  }
+
   /** Imports the module, if nobody has. Rejects with the reason; then each call fails with it. */
   async start(): Promise<void> {
     this.#loading ??= this.#load();

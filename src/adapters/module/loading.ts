@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { BridgeError } from "../../base/errors.ts";
+import type { FoundMethod } from "../../ports/system.ts";
 
 /** Where a module is and which of its exports is meant; undefined: the default export, or without one the module itself. */
 export interface ModuleAddress {
@@ -28,6 +29,8 @@ const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]+:/i.test(text);
 /** A loaded service: its methods by name, bound to it. */
 export interface LoadedModule {
   readonly methods: ReadonlyMap<string, (...args: readonly unknown[]) => unknown>;
+  /** The same methods and the private ones, with their parameters. */
+  readonly found: readonly FoundMethod[];
   /** Disposes of what was made here; what was handed in, or exported ready made, is its owner's. */
   dispose(): Promise<void>;
 }
@@ -47,17 +50,39 @@ export async function loadModule({ href, exportName }: ModuleAddress): Promise<L
   const service = made ? await (isClass(exported) ? new exported() : exported()) : exported;
   if (typeof service !== "object" || service === null)
     throw new Error(`what ${made ? "it makes" : "it exports"} is no object with methods`);
-  return { methods: methodsOf(service), dispose: async () => (made ? disposeOf(service) : undefined) };
+  return { ...methodsOf(service), dispose: async () => (made ? disposeOf(service) : undefined) };
 }
 
 /** The public methods of an object, its classes' included: all functions but the constructor and what begins with an underscore. */
-export function methodsOf(service: object): LoadedModule["methods"] {
+export function methodsOf(service: object): Pick<LoadedModule, "methods" | "found"> {
   const methods = new Map<string, (...args: readonly unknown[]) => unknown>();
+  const found = new Map<string, FoundMethod>();
   for (let level: object | null = service; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level))
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level)))
-      if (typeof value === "function" && name !== "constructor" && !name.startsWith("_") && !methods.has(name))
-        methods.set(name, (...args) => Reflect.apply(value, service, args));
-  return methods;
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (typeof value !== "function" || name === "constructor" || found.has(name)) continue;
+      const isPrivate = name.startsWith("_");
+      found.set(name, { name, parameters: parametersOf(value), ...(isPrivate && { leftOut: "it is private" }) });
+      if (!isPrivate) methods.set(name, (...args) => Reflect.apply(value, service, args));
+    }
+  return { methods, found: [...found.values()] };
+}
+
+/** The parameters in the source of a function; undefined where the source is not at hand. */
+function parametersOf(method: object): readonly string[] | undefined {
+  const source = Function.prototype.toString.call(method);
+  if (source.endsWith("{ [native code] }")) return undefined;
+  const [, lone] = /^(?:async\s+)?([\w$]+)\s*=>/.exec(source) ?? [];
+  if (lone !== undefined) return [lone];
+  const parameters = [""];
+  let depth = 0;
+  for (const character of source.slice(source.indexOf("(") + 1)) {
+    if (depth === 0 && character === ")") break;
+    if ("([{".includes(character)) depth += 1;
+    if (")]}".includes(character)) depth -= 1;
+    if (depth === 0 && character === ",") parameters.push("");
+    else parameters.push((parameters.pop() ?? "") + character);
+  }
+  return parameters.map((text) => text.replace(/\s+/g, " ").trim().slice(0, 100)).filter((text) => text !== "");
 }
 
 /** A class, also one compiled to a function whose prototype has methods. */

@@ -1,6 +1,6 @@
 import { BridgeError } from "../../base/errors.ts";
 import { childEnvironment } from "../../platform/child-environment.ts";
-import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
+import type { BridgedSystem, FoundMethod, JsonValue, SystemCall } from "../../ports/system.ts";
 import { refusal } from "./foreign-error.ts";
 import { InProcessModule } from "./in-process.ts";
 import { loadModule, methodsOf, moduleAddress } from "./loading.ts";
@@ -69,8 +69,8 @@ export class ModuleSystem implements BridgedSystem {
     this.kind = rest.kind;
     if (service !== undefined && module === undefined) {
       if (isolation === "thread") throw badOptions(this.name, "is an object, which cannot move to a thread");
-      const methods = methodsOf(service);
-      this.#host = isOurs ? new OwnService(methods, rest) : new InProcessModule({ methods, dispose: async () => {} }, rest);
+      const made = methodsOf(service);
+      this.#host = isOurs ? new OwnService(made, rest) : new InProcessModule({ ...made, dispose: async () => {} }, rest);
       return;
     }
     if (module === undefined || service !== undefined) throw badOptions(this.name, "needs either a service or a module");
@@ -94,6 +94,10 @@ export class ModuleSystem implements BridgedSystem {
     return this.#host.methods;
   }
 
+  get found(): readonly FoundMethod[] | undefined {
+    return this.#host.found;
+  }
+
   /** Loads the module now; rejects with a SystemFailure DOWN that says why it cannot be. */
   start(): Promise<void> {
     return this.#host.start();
@@ -111,6 +115,7 @@ export class ModuleSystem implements BridgedSystem {
 /** Where a module runs. */
 interface ModuleHost {
   readonly methods: ReadonlySet<string> | undefined;
+  readonly found: readonly FoundMethod[] | undefined;
   start(): Promise<void>;
   call(method: string, args: readonly JsonValue[], call: SystemCall): Promise<unknown>;
   close(): Promise<void>;

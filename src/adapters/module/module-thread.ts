@@ -15,7 +15,7 @@ import type { ResourceLimits } from "node:worker_threads";
 import { backOffMs } from "../../base/back-off.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { sharedMs, ThreadRpc, threadFile } from "../../platform/thread-rpc.ts";
-import type { SystemCall } from "../../ports/system.ts";
+import type { FoundMethod, SystemCall } from "../../ports/system.ts";
 import { type ForeignError, foreignError, methodText, nobodyWaits } from "./foreign-error.ts";
 import type { ModuleAddress } from "./loading.ts";
 import type { CallFailure, ThreadData, ThreadEvent } from "./thread-messages.ts";
@@ -61,6 +61,7 @@ export class ModuleThread {
   /** Threads that are being ended. */
   readonly #ending = new Set<Promise<unknown>>();
   #methods: ReadonlySet<string> | undefined;
+  #found: readonly FoundMethod[] | undefined;
   /** Ends since the last answer. */
   #endsInARow = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -74,6 +75,10 @@ export class ModuleThread {
   /** Known once the module has been loaded. */
   get methods(): ReadonlySet<string> | undefined {
     return this.#methods;
+  }
+
+  get found(): readonly FoundMethod[] | undefined {
+    return this.#found;
   }
 
   /** Starts the thread if there is none, and waits until the module is loaded; rejects with the SystemFailure that says why not. */
@@ -116,8 +121,9 @@ export class ModuleThread {
 
   #started(): Thread {
     this.#thread ??= new Thread(this.#address, this.#options, {
-      ready: (methods) => {
-        this.#methods = new Set(methods);
+      ready: (found) => {
+        this.#found = found;
+        this.#methods = new Set(found.flatMap(({ name, leftOut }) => (leftOut === undefined ? [name] : [])));
       },
       ended: (thread, why) => this.#ended(thread, why),
     });
@@ -144,7 +150,7 @@ export class ModuleThread {
 }
 
 interface ThreadEvents {
-  readonly ready: (methods: readonly string[]) => void;
+  readonly ready: (found: readonly FoundMethod[]) => void;
   /** Once, for whatever reason it ends; gives what its calls fail with. */
   readonly ended: (thread: Thread, why: string) => SystemFailure;
 }
@@ -221,7 +227,7 @@ class Thread {
     switch (event.kind) {
       case "ready":
         this.#stopWaiting();
-        this.#events.ready(event.methods);
+        this.#events.ready(event.found);
         this.#loading.resolve();
         this.rpc.release();
         break;

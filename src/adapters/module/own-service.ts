@@ -13,9 +13,12 @@ export class OwnService {
   readonly methods: ReadonlySet<string>;
   #closed = false;
 
-  constructor(methods: LoadedModule["methods"], { name }: { readonly name: string }) {
+  readonly found: LoadedModule["found"];
+
+  constructor({ methods, found }: Pick<LoadedModule, "methods" | "found">, { name }: { readonly name: string }) {
     this.#name = name;
     this.#methods = methods;
+    this.found = found;
     this.methods = new Set(methods.keys());
   }
 

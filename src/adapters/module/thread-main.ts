@@ -31,7 +31,7 @@ let loaded: LoadedModule;
 try {
   loaded = await loadModule(data.address);
   port.on("message", hear);
-  say({ kind: "ready", methods: [...loaded.methods.keys()] });
+  say({ kind: "ready", found: loaded.found });
 } catch (failure) {
   say({ kind: "unfit", why: foreignError(failure).message });
 }

@@ -1,5 +1,6 @@
 /** What a module thread and its program say to each other, beside the calls; the order of each direction is kept. */
 import type { FromThread } from "../../platform/thread-rpc.ts";
+import type { FoundMethod } from "../../ports/system.ts";
 import type { ForeignError } from "./foreign-error.ts";
 import type { AnswerLimits } from "./json-values.ts";
 import type { ModuleAddress } from "./loading.ts";
@@ -16,7 +17,7 @@ export interface CallFailure extends ForeignError {
 }
 
 export type ThreadEvent =
-  | { readonly kind: "ready"; readonly methods: readonly string[] }
+  | { readonly kind: "ready"; readonly found: readonly FoundMethod[] }
   | { readonly kind: "unfit"; readonly why: string }
   /** The thread is alive, and has so many abandoned calls that have not ended. */
   | { readonly kind: "abandoned"; readonly id: number; readonly unended: number }

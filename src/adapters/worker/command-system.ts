@@ -20,7 +20,7 @@ import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { childEnvironment } from "../../platform/child-environment.ts";
 import { LimitedLog } from "../../platform/limited-log.ts";
 import { Pending, type PendingOptions } from "../../platform/pending.ts";
-import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
+import type { BridgedSystem, FoundMethod, JsonValue, SystemCall } from "../../ports/system.ts";
 import {
   callLine,
   idOfPieces,
@@ -45,6 +45,8 @@ export interface CommandOptions extends Partial<CommandLimits> {
   readonly env?: Readonly<Record<string, string>>;
   /** Tells the worker to change nothing. Default false. */
   readonly readOnly?: boolean;
+  /** The methods that the worker offers. Default: all public methods of its object. */
+  readonly methods?: readonly string[];
   /** Who we say we are. Default `pnl-bridge`. */
   readonly client?: string;
   /** Gets the worker's stderr line by line, without control characters, and what there is to say of the worker. Default: nobody. */
@@ -129,6 +131,7 @@ export class CommandSystem implements BridgedSystem {
   #phase: Phase = "stopped";
   #process: WorkerProcess | undefined;
   #methods: ReadonlySet<string> | undefined;
+  #found: readonly FoundMethod[] | undefined;
   #sentMax: number;
   #nextId = initializeId + 1;
   readonly #waiting = new Set<Call>();
@@ -164,6 +167,10 @@ export class CommandSystem implements BridgedSystem {
   /** What the worker said when it was last started; undefined before, and where it does not say. */
   get methods(): ReadonlySet<string> | undefined {
     return this.#methods;
+  }
+
+  get found(): readonly FoundMethod[] | undefined {
+    return this.#found;
   }
 
   /** The running worker's process id. */
@@ -319,7 +326,7 @@ export class CommandSystem implements BridgedSystem {
   // --- the process --------------------------------------------------------------------------------------------------
 
   #startProcess(): void {
-    const { command, cwd, inheritEnv, env, readOnly = false, client = "pnl-bridge" } = this.#options;
+    const { command, cwd, inheritEnv, env, methods, readOnly = false, client = "pnl-bridge" } = this.#options;
     const { answerBytesMax, startMs } = this.#limits;
     this.#phase = "starting";
     this.#counters.starts += 1;
@@ -336,7 +343,7 @@ export class CommandSystem implements BridgedSystem {
     this.#process = process;
     this.#startTimer = setTimeout(() => this.#kill(`it did not answer initialize within ${startMs} ms`), startMs);
     this.#startTimer.unref();
-    process.write(initializeLine({ readOnly, client, answerBytesMax }));
+    process.write(initializeLine({ readOnly, client, answerBytesMax, methods }));
   }
 
   #line(process: WorkerProcess, line: Buffer): void {
@@ -382,6 +389,7 @@ export class CommandSystem implements BridgedSystem {
     this.#phase = "up";
     this.#upSinceMs = performance.now();
     this.#methods = said.methods;
+    this.#found = said.found;
     this.#sentMax = Math.min(this.#limits.sentMax, said.concurrency ?? this.#limits.sentMax);
     const methods = said.methods === undefined ? "" : `, ${said.methods.size} methods`;
     this.#log.write(`${this.name}: worker ${process.pid} is up: ${said.name === "" ? "no name" : said.name}${methods}`, "bridge");

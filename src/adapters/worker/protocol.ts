@@ -4,11 +4,14 @@
  *
  * | direction | message                                                                                                             |
  * |-----------|---------------------------------------------------------------------------------------------------------------------|
- * | → once    | {"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":1,"readOnly":true,"client":"pnl-bridge","answerBytesMax":33554432}} |
+ * | → once    | {"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":1,"readOnly":true,"client":"pnl-bridge","answerBytesMax":33554432,"methods":["calculatePnl"]}} |
  * | ←         | {"jsonrpc":"2.0","id":0,"result":{"protocolVersion":1,"name":"desk","methods":["calculatePnl"],"concurrency":4}}       |
  * | → a call  | {"jsonrpc":"2.0","id":7,"method":"call","params":{"method":"calculatePnl","deadlineMs":250,"request":{…}}}            |
  * | ←         | {"jsonrpc":"2.0","id":7,"result":…}                                                                                  |
  * | ← or      | {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no price","data":{"class":"KeyError","code":"NO_PRICE"}}}  |
+ *
+ * `methods` of the request: the worker offers no others; absent: all public ones. `found` of the answer is optional: a list of
+ * `{"name","parameters":["limit=100"],"leftOut":"it is private"}`, one for each method of the object, for `doctor`.
  *
  * `readOnly`: the worker must change nothing. `answerBytesMax`: a longer line is not read. `methods` absent or null: not known.
  * `concurrency` absent: as many at a time as the bridge likes; present: never more than so many calls are with the worker, and the
@@ -21,6 +24,7 @@
 import { type JsonValue, parseExact } from "../../base/exact-json.ts";
 import { plain } from "../../base/plain-text.ts";
 import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
+import type { FoundMethod } from "../../ports/system.ts";
 
 const protocolVersion = 1;
 export const initializeId = 0;
@@ -43,6 +47,7 @@ export const initializeLine = (params: {
   readonly readOnly: boolean;
   readonly client: string;
   readonly answerBytesMax: number;
+  readonly methods: readonly string[] | undefined;
 }): string =>
   `${JSON.stringify({ jsonrpc: "2.0", id: initializeId, method: "initialize", params: { protocolVersion, ...params } })}\n`;
 
@@ -134,6 +139,7 @@ interface Introduction {
   readonly name: string;
   readonly methods: ReadonlySet<string> | undefined;
   readonly concurrency: number | undefined;
+  readonly found: readonly FoundMethod[] | undefined;
 }
 
 const methodsMax = 10_000;
@@ -141,7 +147,7 @@ const methodsMax = 10_000;
 /** Reads the answer to `initialize`; a text says what is wrong with it. */
 export function readIntroduction(result: JsonValue): Introduction | string {
   if (!isObject(result)) return "its answer to initialize is no object";
-  const { protocolVersion: spoken, name, methods, concurrency } = result;
+  const { protocolVersion: spoken, name, methods, concurrency, found } = result;
   if (spoken !== protocolVersion)
     return `it speaks version ${shortened(JSON.stringify(spoken) ?? "(none)", 40)} of the worker protocol, and this bridge version ${protocolVersion}`;
   const listed: readonly JsonValue[] | undefined = Array.isArray(methods) ? methods : undefined;
@@ -155,5 +161,20 @@ export function readIntroduction(result: JsonValue): Introduction | string {
     name: typeof name === "string" ? shortened(name, 100) : "",
     methods: named && new Set(named),
     concurrency,
+    found: Array.isArray(found) ? found.slice(0, methodsMax).flatMap(foundMethod) : undefined,
   };
+}
+
+/** A description of a method, or nothing: it is for people, and no call depends on it. */
+function foundMethod(given: JsonValue): readonly FoundMethod[] {
+  if (!isObject(given) || typeof given.name !== "string") return [];
+  const { name, parameters, leftOut } = given;
+  const listed: readonly JsonValue[] | undefined = Array.isArray(parameters) ? parameters : undefined;
+  return [
+    {
+      name: shortened(name, 100),
+      parameters: listed?.filter((one) => typeof one === "string").map((one) => shortened(one, 100)),
+      ...(typeof leftOut === "string" && { leftOut: shortened(leftOut, 200) }),
+    },
+  ];
 }

@@ -216,6 +216,18 @@ def make(name, read_only=False):
     desk.read_only = ["function", read_only]
     return desk
 
+class Connected:
+    def __init__(self):
+        import sqlite3
+        self.connection = sqlite3.connect(":memory:")
+        self.limit = 5
+    def positions(self, book: str = None, *, limit: int = 100):
+        return []
+    def rebuild_database(self, confirm):
+        raise AssertionError("nobody may call this")
+    def _secret(self):
+        return "secret"
+
 class Told:
     def set_read_only(self, value):
         self.value = value
@@ -238,6 +250,20 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
       "book exact later meet no_json not_finite nothing one open prints raises shapes sleep state two".split(" "),
     );
     await failureOf(call("_private"), "REFUSED");
+  });
+
+  it("offers the methods that the bridge names and no others, and describes all of them", async () => {
+    const system = make(worker("desk:Connected"), { methods: ["positions", "_secret", "connection", "absent"] });
+    await system.start();
+    expect(system.methods).toEqual(new Set(["positions"]));
+    expect(system.found).toEqual([
+      { name: "_secret", parameters: [], leftOut: "it is private" },
+      { name: "connection", parameters: undefined, leftOut: "it is an object (Connection), not a method" },
+      { name: "positions", parameters: ["book=None", "limit=100"] },
+      { name: "rebuild_database", parameters: ["confirm"] },
+    ]);
+    for (const name of ["rebuild_database", "connection", "_secret", "limit"])
+      expect((await failureOf(system.invoke(name, {}, patient), "REFUSED")).code).toBe("UNKNOWN_METHOD");
   });
 
   it.concurrent.each([

@@ -350,11 +350,47 @@ const kinds = {
   http: (side: "legacy" | "modern") => ({ kind: "http", url: servers[side].url }),
 };
 const modules = { "legacy.mjs": moduleSource("legacy"), "modern.mjs": moduleSource("modern") };
+
+/** A desk that calls its totals `get_totals`, and that can do more than the bridge may ask for. */
+const ownNames = {
+  module: () => ({ kind: "module", path: "./own.mjs" }),
+  thread: () => ({ kind: "module", path: "./own.mjs", isolation: "thread" }),
+  command: () => ({
+    kind: "command",
+    command: workshop.node(
+      "methods.get_totals = (id, request) => answer(id, { totals: {}, request });\n" +
+        "methods.totals = methods.rebuild_database = (id) => answer(id, 'never');",
+    ),
+  }),
+  http: () => ({ kind: "http", url: servers.legacy.url }),
+};
+const ownModule = `export default {
+  get_totals: (request) => ({ totals: {}, request }), totals: () => "never", rebuild_database: () => "never", _secret: () => "never",
+};`;
 const pairs = Object.keys(kinds).flatMap((legacy) =>
   Object.keys(kinds).map((modern) => [legacy, modern] as [keyof typeof kinds, keyof typeof kinds]),
 );
 
 describe("systems of every kind", () => {
+  it.each(Object.keys(ownNames) as (keyof typeof ownNames)[])(
+    "a %s is called by the names that `methods` gives, and by no others",
+    async (kind) => {
+      const system = { ...ownNames[kind](), methods: { totals: "get_totals" } };
+      const folder = deskFolder({ systems: { legacy: system } }, { "own.mjs": ownModule });
+      const { bridge } = await open(folder);
+      const { value } = await bridge.service.call("totals", {});
+      expect(value).toMatchObject({ request: { method: "fifo" } });
+      if (kind === "http") expect(servers.legacy.seen.at(-1)?.path).toBe("/api/get_totals");
+
+      const { system: alone } = await openSystem("legacy", await loadConfig(configIn(folder)), folder);
+      await alone.start?.();
+      expect(alone.methods).toEqual(kind === "http" ? undefined : new Set(["totals"]));
+      for (const name of ["get_totals", "rebuild_database", "_secret", "constructor", "__proto__"])
+        await expect(alone.invoke(name, {}, { deadlineMs: 20_000 })).rejects.toMatchObject({ code: "UNKNOWN_METHOD" });
+      await alone.close();
+    },
+  );
+
   it.each(pairs)("legacy as %s and modern as %s: each answers when it should, and they are compared", async (legacy, modern) => {
     // Long enough for a busy machine to start a thread or a process.
     const timing = { timeout_ms: 60_000 };

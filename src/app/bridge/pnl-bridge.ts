@@ -25,6 +25,7 @@ import { ControlPlane } from "../control/control-plane.ts";
 import { openEvidenceStore } from "../stores.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
+import { type MethodNames, OfferedMethods, ownNames } from "./systems/offered-methods.ts";
 import { answerInMoney } from "./systems/points.ts";
 
 export interface PnlBridgeOptions {
@@ -219,16 +220,26 @@ const closeAll = async (opened: readonly { close(): Promise<void> | void }[]): P
   await Promise.allSettled(opened.map(async (one) => one.close()));
 };
 
-/** One system of a configuration, by itself: for `doctor`. */
+/** One system of a configuration, and how the bridge uses it. */
+interface OpenedSystem {
+  readonly system: BridgedSystem;
+  readonly convert: ConvertAnswer;
+  readonly timeoutMs: number | undefined;
+  readonly names: MethodNames;
+}
+
+/** Opens one system of a configuration without the other one: for `doctor`. */
 export async function openSystem(
   side: Side,
   config: Config,
   folder: string,
   log?: (line: string) => void,
-): Promise<{ readonly system: BridgedSystem; readonly convert: ConvertAnswer; readonly timeoutMs: number | undefined }> {
+): Promise<OpenedSystem> {
   const system = await makeSystem(side, config, { worldOf: worldsOf(config, folder), folder, log });
   const convert: ConvertAnswer = conversions(config)[side] ?? ((_, answer) => answer);
-  return { system, convert, timeoutMs: timeoutOf(config.systems[side]) };
+  const configured = config.systems[side];
+  const names = configured.kind === "builtin" ? ownNames : configured.methods;
+  return { system, convert, timeoutMs: timeoutOf(configured), names };
 }
 
 async function openSystems(
@@ -272,13 +283,21 @@ interface Surroundings {
 /** A worker that is legacy answers callers: it is not killed for being slower than a shadow may be. */
 const legacyGraceMs = 10_000;
 
-async function makeSystem(side: Side, { systems }: Config, { worldOf, folder, log }: Surroundings): Promise<BridgedSystem> {
+async function makeSystem(side: Side, { systems }: Config, around: Surroundings): Promise<BridgedSystem> {
   const system = systems[side];
+  if (system.kind === "builtin") {
+    const service = builtinService(system, around.worldOf(side));
+    return new ModuleSystem({ name: system.name, kind: "builtin", service, isOurs: true });
+  }
+  return new OfferedMethods(await foreignSystem(system, side, around), system.methods);
+}
+
+async function foreignSystem(
+  system: Exclude<SystemConfig, { readonly kind: "builtin" }>,
+  side: Side,
+  { folder, log }: Surroundings,
+): Promise<BridgedSystem> {
   switch (system.kind) {
-    case "builtin": {
-      const service = builtinService(system, worldOf(side));
-      return new ModuleSystem({ name: system.name, kind: "builtin", service, isOurs: true });
-    }
     case "module":
       return new ModuleSystem({
         name: system.name,
@@ -294,6 +313,7 @@ async function makeSystem(side: Side, { systems }: Config, { worldOf, folder, lo
         command: system.command,
         cwd: system.cwd === undefined ? folder : resolve(folder, system.cwd),
         inheritEnv: system.env,
+        methods: Object.values(system.methods),
         // The methods of the P&L service only read.
         readOnly: true,
         ...(side === "legacy" ? { graceMs: legacyGraceMs } : {}),

@@ -1,17 +1,28 @@
 import { compare, parseFraction } from "../../../base/fraction.ts";
 import { SystemFailure } from "../../../domain/migration/system-failure.ts";
 import { type PnlMethod, pnlMethods } from "../../../ports/pnl-service.ts";
-import type { BridgedSystem, JsonValue } from "../../../ports/system.ts";
+import type { BridgedSystem, FoundMethod, JsonValue } from "../../../ports/system.ts";
+import { checkedRows, isRow } from "./answer-shapes.ts";
+import { bridgeFieldOf, likelyMethod, soundsLikeWriting } from "./likely-names.ts";
+import type { MethodNames } from "./offered-methods.ts";
 
-/** What a system must do to stand behind the bridge. Each check is done on the system itself, and leaves it as it was. */
+/** A system under examination. */
+interface Examined {
+  readonly system: BridgedSystem;
+  readonly convert: (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue;
+  /** The names under which the bridge calls its methods. */
+  readonly names: MethodNames;
+  /** Where the configuration names them, such as `systems.legacy.methods`. */
+  readonly key: string;
+  /** Time limit of a call behind the bridge; undefined: ten seconds. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** One check of a system. It leaves the system as it was. */
 interface SystemCheck {
   readonly name: string;
-  /** What was seen; throws with what is wrong. A call has the time that it has behind the bridge, or ten seconds. */
-  run(
-    system: BridgedSystem,
-    convert: (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue,
-    timeoutMs: number | undefined,
-  ): Promise<string>;
+  /** Returns what was seen, for people. Throws an Error that says what is wrong. */
+  run(examined: Examined): Promise<string>;
 }
 
 const symbol = "XCMEFFDPSX20250919U0ZN";
@@ -25,82 +36,165 @@ const roundTrip = {
   instruments: { [symbol]: { multiplier: "1000", currency: "USD" } },
 } as const satisfies JsonValue;
 
-const pinned = { method: roundTrip.method, asOf: roundTrip.asOf } as const satisfies JsonValue;
-
 const unhurriedMs = 10_000;
 
-/** The same checks that the built-in systems and the adapters pass in our own tests. */
-export const systemChecks: readonly SystemCheck[] = [
-  {
-    name: "answers calculatePnl",
-    run: async (system, convert, deadlineMs = unhurriedMs) => {
-      const answer = convert("calculatePnl", await system.invoke("calculatePnl", roundTrip, { deadlineMs }), roundTrip);
-      const position = positionsOf(answer).find((one) => one.symbol === symbol);
-      if (position === undefined) throw new Error(`no position of ${symbol} in ${shown(answer)}`);
-      expectNumber("realized", position.realized, "15.625");
-      expectNumber("quantity", position.quantity, "0");
-      return "a round trip of one tick is 15.625 of money and leaves nothing";
-    },
+/** The checks for a system that has been started: of each method that the bridge will call, then of the system as a whole. */
+export function checksOf(system: BridgedSystem): readonly SystemCheck[] {
+  const offered = pnlMethods.filter((method) => system.methods?.has(method) !== false);
+  const [asked] = offered;
+  return [
+    ...offered.map((method) => ({
+      name: `answers ${method}`,
+      run: method === "calculatePnl" ? checkRoundTrip : (examined: Examined) => checkRead(method, examined),
+    })),
+    ...(asked === undefined ? [] : [exactNumbers(asked), oneAnswer(asked)]),
+    ...(asked === "calculatePnl" ? [badInput] : []),
+    { name: "methods", run: checkMethods },
+    ...(system.found === undefined || system.kind === "builtin" ? [] : [leftOut]),
+  ];
+}
+
+async function checkRoundTrip(examined: Examined): Promise<string> {
+  const given = await ask(examined, "calculatePnl", roundTrip).catch((failure: unknown) => {
+    throw new Error(`${String((failure as Partial<Error>).message)}${renamedField(failure)}`);
+  });
+  checkedRows("calculatePnl", given);
+  const answer = examined.convert("calculatePnl", given, roundTrip);
+  const position = positionsOf(answer).find((one) => one.symbol === symbol);
+  if (position === undefined) throw new Error(`no position of ${symbol} in ${shown(answer)}`);
+  expectNumber("realized", position.realized, "15.625");
+  expectNumber("quantity", position.quantity, "0");
+  return "a round trip of one tick is 15.625 of money and leaves nothing";
+}
+
+/** A hint for a system that looks for a field of the request under another name, as Python's KeyError: 'buySell' tells. */
+function renamedField(failure: unknown): string {
+  const [, theirs = ""] = /'(\w+)'$/.exec(failure instanceof Error ? failure.message : "") ?? [];
+  const ours = bridgeFieldOf(theirs);
+  return ours === undefined ? "" : `: a trade in the request calls it ${ours}`;
+}
+
+/** A method that reads what the system knows by itself, as of now. */
+async function checkRead(method: PnlMethod, examined: Examined): Promise<string> {
+  const { system, convert } = examined;
+  const pinned = { method: "fifo", asOf: new Date().toISOString() };
+  const request = method === "positionDetail" ? { ...pinned, symbol: await someSymbol(examined, pinned) } : pinned;
+  let answer: JsonValue;
+  try {
+    answer = await ask(examined, method, request);
+  } catch (failure) {
+    const { code, failure: kind, message }: Partial<SystemFailure> = failure instanceof SystemFailure ? failure : {};
+    // Nothing is wrong with a system that has no ledgers, or that does not say which methods it has.
+    if (code === "NO_LEDGERS") return "it has no ledgers here, so it has nothing to show";
+    if (kind === "REFUSED" && system.methods === undefined) return `it refuses the call: ${message}`;
+    throw failure;
+  }
+  const rows = checkedRows(method, answer);
+  // Throws for P&L in points that cannot become money.
+  convert(method, answer, request);
+  return rows.length === 0 ? "no rows here, so no field could be checked" : `rows with every field: ${rows.length}`;
+}
+
+/** A symbol that the system knows, for a question about one. */
+async function someSymbol(examined: Examined, request: JsonValue): Promise<string> {
+  const answer = await ask(examined, "openPositions", request).catch(() => null);
+  return String(positionsOf(answer)[0]?.symbol ?? symbol);
+}
+
+const exactNumbers = (asked: PnlMethod): SystemCheck => ({
+  name: "numbers are exact",
+  run: async (examined) => {
+    const floats = floatsIn(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));
+    if (floats.length > 0) throw new Error(`numbers that are floats: ${floats.slice(0, 3).join(", ")}; answer decimal text`);
+    return "prices, quantities and P&L come as decimal text";
   },
-  {
-    name: "numbers are exact",
-    run: async (system, _, deadlineMs = unhurriedMs) => {
-      const answer = await system.invoke("calculatePnl", roundTrip, { deadlineMs });
-      const floats = floatsIn(answer);
-      if (floats.length > 0) throw new Error(`numbers that are floats: ${floats.slice(0, 3).join(", ")}; answer decimal text`);
-      return "prices, quantities and P&L come as decimal text";
-    },
+});
+
+const oneAnswer = (asked: PnlMethod): SystemCheck => ({
+  name: "the same question, the same answer",
+  run: async (examined) => {
+    const once = async (): Promise<string> =>
+      JSON.stringify(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));
+    const answers = new Set(await Promise.all(Array.from({ length: 8 }, once)));
+    if (answers.size !== 1) throw new Error("eight calls at a time had different answers");
+    return "eight calls at a time have one answer";
   },
-  {
-    name: "the same question, the same answer",
-    run: async (system, _, deadlineMs = unhurriedMs) => {
-      const ask = async (): Promise<string> => JSON.stringify(await system.invoke("calculatePnl", roundTrip, { deadlineMs }));
-      const answers = new Set(await Promise.all(Array.from({ length: 8 }, ask)));
-      if (answers.size !== 1) throw new Error("eight calls at a time had different answers");
-      return "eight calls at a time have one answer";
-    },
+});
+
+const badInput: SystemCheck = {
+  name: "survives bad input",
+  run: async (examined) => {
+    const request = { ...roundTrip, trades: [{ ...roundTrip.trades[0], quantity: "lots" }] };
+    const failure = await failureOf(ask(examined, "calculatePnl", request));
+    if (failure !== undefined && failure.failure !== "REFUSED")
+      throw new Error(`a bad trade must be refused, not ${failure.failure}`);
+    await ask(examined, "calculatePnl", roundTrip);
+    return failure === undefined
+      ? "a bad trade is told in the answer, and the next call works"
+      : "a bad trade is refused, and the next call works";
   },
-  {
-    name: "refuses what it does not know",
-    run: async (system, _, deadlineMs = unhurriedMs) => {
-      const failure = await failureOf(system.invoke("noSuchMethod", {}, { deadlineMs }));
-      if (failure?.failure !== "REFUSED")
-        throw new Error(`an unknown method must be REFUSED, and was ${failure?.failure ?? "answered"}`);
-      return "an unknown method is refused";
-    },
+};
+
+async function checkMethods({ system, names, key }: Examined): Promise<string> {
+  const { methods, found = [], kind } = system;
+  if (methods === undefined) return "it does not say which methods it has; each call finds out";
+  const missing = pnlMethods.filter((method) => !methods.has(method));
+  const callable = found.filter(({ leftOut }) => leftOut === undefined);
+  const proposals = proposedNames(missing, callable).map(([method, name]) => `${method}: ${name}`);
+  const advice = proposals.length === 0 ? "" : `; likely, for ${key}: { ${proposals.join(", ")} }`;
+  if (methods.size === 0) throw new Error(`it has none of ${missing.join(", ")}${advice}${listed(callable)}`);
+  const writer = pnlMethods.find((method) => methods.has(method) && soundsLikeWriting(names[method]));
+  if (writer !== undefined)
+    throw new Error(`${key} names ${names[writer]} for ${writer}, and its name says that it writes: the bridge only reads`);
+  const has =
+    missing.length === 0
+      ? "all methods of the P&L service"
+      : `without ${missing.join(", ")}: where it is modern, legacy answers those; where it is legacy, they are refused`;
+  return kind === "builtin" ? has : `${has}${advice}${listed(callable)}`;
+}
+
+/** The methods that most likely do what is missing. */
+export const proposedNames = (
+  missing: readonly PnlMethod[],
+  found: readonly FoundMethod[],
+): readonly (readonly [PnlMethod, string])[] => {
+  const readers = found.map(({ name }) => name).filter((name) => !soundsLikeWriting(name));
+  return missing.flatMap((method) => {
+    const name = likelyMethod(method, readers);
+    return name === undefined ? [] : [[method, name] as const];
+  });
+};
+
+const listedMax = 20;
+
+function listed(found: readonly FoundMethod[]): string {
+  if (found.length === 0) return "";
+  const shapes = found.slice(0, listedMax).map(({ name, parameters }) => `${name}(${parameters?.join(", ") ?? "…"})`);
+  const more = found.length > listedMax ? ` and ${found.length - listedMax} more` : "";
+  return `; found ${shapes.join(", ").slice(0, 500)}${more}`;
+}
+
+/** What the system has and the bridge never calls. */
+const leftOut: SystemCheck = {
+  name: "left out",
+  run: async ({ system, names, key }) => {
+    const called = new Set(Object.values(names));
+    const others = (system.found ?? []).filter((one) => one.leftOut !== undefined || !called.has(one.name));
+    if (others.length === 0) return "nothing: the bridge calls every method that it has";
+    const reasons = Map.groupBy(
+      others,
+      (one) => one.leftOut ?? (soundsLikeWriting(one.name) ? "its name says that it writes" : `${key} does not name it`),
+    );
+    const texts = [...reasons].map(([why, some]) => {
+      const shownNames = some.slice(0, listedMax).map(({ name }) => name);
+      return `${shownNames.join(", ").slice(0, 250)}${some.length > listedMax ? " …" : ""} (${why})`;
+    });
+    return `never called: ${texts.slice(0, 6).join("; ").slice(0, 900)}`;
   },
-  {
-    name: "survives bad input",
-    run: async (system, _, deadlineMs = unhurriedMs) => {
-      const request = { ...roundTrip, trades: [{ ...roundTrip.trades[0], quantity: "lots" }] };
-      const failure = await failureOf(system.invoke("calculatePnl", request, { deadlineMs }));
-      if (failure !== undefined && failure.failure !== "REFUSED")
-        throw new Error(`a bad trade must be refused, not ${failure.failure}`);
-      await system.invoke("calculatePnl", roundTrip, { deadlineMs });
-      return failure === undefined
-        ? "a bad trade is told in the answer, and the next call works"
-        : "a bad trade is refused, and the next call works";
-    },
-  },
-  {
-    name: "methods",
-    run: async (system, convert, deadlineMs = unhurriedMs) => {
-      const { methods } = system;
-      for (const method of ["openPositions", "dailyPnl", "totals"] as const) {
-        if (methods !== undefined && !methods.has(method)) continue;
-        // A system without ledgers, or without the method, has nothing to show here.
-        const answer = await system.invoke(method, pinned, { deadlineMs }).catch(() => undefined);
-        // Throws for P&L in points that cannot become money.
-        if (answer !== undefined) convert(method, answer, pinned);
-      }
-      if (methods === undefined) return "it does not say which methods it has; each call finds out";
-      const missing = pnlMethods.filter((name) => !methods.has(name));
-      return missing.length === 0
-        ? "all methods of the P&L service"
-        : `without ${missing.join(", ")}: where it is modern, legacy answers those; where it is legacy, they are refused`;
-    },
-  },
-];
+};
+
+const ask = ({ system, timeoutMs = unhurriedMs }: Examined, method: PnlMethod, request: JsonValue): Promise<JsonValue> =>
+  system.invoke(method, request, { deadlineMs: timeoutMs });
 
 function expectNumber(field: string, value: JsonValue | undefined, wanted: string): void {
   const [found, exact] = [parseFraction(String(value ?? "")), parseFraction(wanted)];
@@ -110,8 +204,9 @@ function expectNumber(field: string, value: JsonValue | undefined, wanted: strin
 
 /** The rows among them; whatever else a stranger puts there is none. */
 function positionsOf(answer: JsonValue): readonly Readonly<Record<string, JsonValue>>[] {
-  const positions = typeof answer === "object" && answer !== null && "positions" in answer ? answer.positions : null;
-  return Array.isArray(positions) ? positions.filter((one) => typeof one === "object" && one !== null) : [];
+  const positions: JsonValue | undefined = isRow(answer) ? answer.positions : undefined;
+  const rows: readonly JsonValue[] = Array.isArray(positions) ? positions : [];
+  return rows.filter(isRow);
 }
 
 function floatsIn(value: JsonValue, path = ""): string[] {

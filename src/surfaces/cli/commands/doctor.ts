@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { Option } from "commander";
+import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
@@ -12,18 +13,26 @@ export const commands: readonly CommandSpec[] = [
     options: [
       option.config(),
       new Option("--system <side>", "run the checks that every system must pass on this one").choices(["legacy", "modern"]),
+      new Option("--write-adapter <file>", "write a Python adapter for this system to start from; needs --system"),
       option.json(),
     ],
     run,
   },
 ];
 
-async function run(
-  options: { readonly config?: string; readonly system?: "legacy" | "modern"; readonly json?: boolean },
-  { out }: Streams,
-): Promise<CommandResult> {
+interface Options {
+  readonly config?: string;
+  readonly system?: "legacy" | "modern";
+  readonly writeAdapter?: string;
+  readonly json?: boolean;
+}
+
+async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const { examine, examineSystem } = await import("../../../app/commands.ts");
-  const findings = await (options.system === undefined ? examine(options.config) : examineSystem(options.system, options.config));
+  const { config, system, writeAdapter } = options;
+  if (system === undefined && writeAdapter !== undefined)
+    throw new BridgeError("BAD_USAGE", { what: "--write-adapter needs --system", mend: "add --system legacy" });
+  const findings = await (system === undefined ? examine(config) : examineSystem(system, config, writeAdapter));
   // A module in this process may hold a timer or a socket that nobody can take from it; what was found is printed by then.
   if (options.system !== undefined) setTimeout(() => process.exit(), 1_000).unref();
   const fine = findings.every(({ ok }) => ok);

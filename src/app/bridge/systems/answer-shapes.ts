@@ -1,0 +1,93 @@
+import type { PnlMethod } from "../../../ports/pnl-service.ts";
+import type { JsonValue } from "../../../ports/system.ts";
+import { likelyField } from "./likely-names.ts";
+
+export type Row = Readonly<Record<string, JsonValue>>;
+
+interface AnswerShape {
+  /** The key of the answer under which its rows stand. */
+  readonly part: string;
+  /** The keys that each row must have. */
+  readonly fields: readonly string[];
+}
+
+const position = ["symbol", "quantity", "averagePrice", "realized", "unrealized"];
+
+/** What the answer of each method must hold. */
+export const answerShapes: Readonly<Record<PnlMethod, AnswerShape>> = {
+  calculatePnl: { part: "positions", fields: position },
+  openPositions: { part: "positions", fields: position },
+  tradeHistory: { part: "trades", fields: ["id", "symbol", "side", "quantity", "price"] },
+  dailyPnl: { part: "daily", fields: ["symbol", "tradingDay", "realized", "unrealized", "total"] },
+  totals: { part: "totals", fields: ["realized", "unrealized", "total"] },
+  positionDetail: { part: "position", fields: position },
+};
+
+/** Checks an answer against its shape and returns its rows. Throws an Error that names what is missing and what is likely meant. */
+export function checkedRows(method: PnlMethod, answer: JsonValue): readonly Row[] {
+  const { part, fields } = answerShapes[method];
+  if (!isRow(answer)) throw new Error(`${method} answers ${kindOf(answer)}, not { ${part}: … }`);
+  const rows = rowsIn(method, answer[part]);
+  if (rows === undefined) {
+    if (answer[part] !== undefined)
+      throw new Error(`${part} in the answer of ${method} is ${kindOf(answer[part])}, not the rows that the bridge compares`);
+    throw new Error(`the answer of ${method} lacks ${missingText(part, Object.keys(answer))}`);
+  }
+  const [first] = rows;
+  if (first === undefined) return rows;
+  const missing = fields.filter((field) => first[field] === undefined);
+  if (missing.length > 0) {
+    const others = Object.keys(first).filter((key) => !fields.includes(key));
+    const lacking = missing.map((field) => missingText(field, others));
+    throw new Error(`a row in ${part} of ${method} lacks ${lacking.join(", ")}`);
+  }
+  if (method === "tradeHistory" && first.side !== "B" && first.side !== "S")
+    throw new Error(`side in trades of ${method} is ${JSON.stringify(first.side)}, not "B" or "S"`);
+  return rows;
+}
+
+/** The rows under the key of an answer; undefined where there are none to be read. */
+function rowsIn(method: PnlMethod, given: JsonValue | undefined): readonly Row[] | undefined {
+  if (method === "positionDetail") return given === null ? [] : isRow(given) ? [given] : undefined;
+  if (method === "totals") return isRow(given) ? Object.values<JsonValue>(given).filter(isRow) : undefined;
+  return listOfRows(given);
+}
+
+interface RowsAnywhere {
+  readonly rows: readonly Row[];
+  /** The key under which they stand. */
+  readonly key?: string;
+  /** Whether the answer is itself the one row. */
+  readonly isRow?: true;
+}
+
+/** The rows of an answer of any shape; undefined where it has none. */
+export function rowsAnywhere(answer: JsonValue): RowsAnywhere | undefined {
+  const listed = listOfRows(answer);
+  if (listed !== undefined) return { rows: listed };
+  if (!isRow(answer)) return undefined;
+  if (likelyField("symbol", Object.keys(answer)) !== undefined) return { rows: [answer], isRow: true };
+  for (const [key, value] of Object.entries<JsonValue>(answer)) {
+    const rows = listOfRows(value);
+    if (rows !== undefined) return { key, rows };
+  }
+  // Rows by symbol.
+  const rows = Object.entries<JsonValue>(answer).flatMap(([symbol, row]) => (isRow(row) ? [{ ...row, symbol }] : []));
+  return rows.length === 0 ? undefined : { rows };
+}
+
+function listOfRows(value: JsonValue | undefined): readonly Row[] | undefined {
+  const listed: readonly JsonValue[] | undefined = Array.isArray(value) ? value : undefined;
+  return listed?.every(isRow) ? listed : undefined;
+}
+
+function missingText(wanted: string, there: readonly string[]): string {
+  const found = likelyField(wanted, there);
+  return found === undefined ? wanted : `${wanted} (${found} is likely it)`;
+}
+
+export const isRow = (value: JsonValue | undefined): value is Row =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const kindOf = (value: JsonValue | undefined): string =>
+  Array.isArray(value) ? "a list" : value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;

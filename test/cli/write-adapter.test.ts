@@ -1,0 +1,109 @@
+import { execFileSync } from "node:child_process";
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { pythonAdapter } from "../../src/app/bridge/systems/python-adapter.ts";
+import { examineSystem } from "../../src/app/doctor.ts";
+import { python, pythonMissing, pythonWorker } from "../../src/testing/worker-programs.ts";
+import { pnlBridge, root, withFiles } from "./run-cli.ts";
+
+const sample = join(root, "examples/unified-desk");
+const service = "unified_service:UnifiedPnLService";
+const configFor = (target: string, more: object = {}): string =>
+  JSON.stringify({
+    systems: {
+      legacy: { kind: "command", command: [python, pythonWorker, target, '["pnl.db", "ledgers", []]'], ...more },
+    },
+  });
+
+/** A folder with the sample desk and a configuration that names it. */
+const withDesk = (use: (folder: string, config: string) => Promise<void>): Promise<void> =>
+  withFiles({ "desk.yaml": configFor(service) }, async (folder) => {
+    await cp(sample, folder, { recursive: true });
+    await use(folder, join(folder, "desk.yaml"));
+  });
+
+describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?? "with python3"})`, () => {
+  it("writes an adapter under which the sample service passes every check, and never replaces a file", async () => {
+    await withDesk(async (folder, config) => {
+      const file = join(folder, "desk_adapter.py");
+      const first = await examineSystem("legacy", config, file);
+      expect(first.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual(["methods"]);
+      expect(first.find(({ check }) => check === "adapter")?.detail).toContain(
+        `lines marked CHECK (3), and name desk_adapter:Desk instead of ${service} in systems.legacy.command`,
+      );
+      const text = await readFile(file, "utf8");
+      await writeFile(config, configFor("desk_adapter:Desk"));
+      const second = await examineSystem("legacy", config);
+      expect(second.filter(({ ok }) => !ok)).toEqual([]);
+      expect(second.find(({ check }) => check === "answers tradeHistory")?.detail).toBe("rows with every field: 6");
+
+      await writeFile(config, configFor(service));
+      await expect(examineSystem("legacy", config, file)).rejects.toMatchObject({ code: "UNWRITABLE" });
+      expect(await readFile(file, "utf8")).toBe(text);
+    });
+  });
+
+  it("refuses a name that Python cannot import, and a system that is no Python worker", async () => {
+    await withDesk(async (folder, config) => {
+      await expect(examineSystem("legacy", config, join(folder, "desk-adapter.py"))).rejects.toMatchObject({ code: "BAD_USAGE" });
+      const { code, err } = await pnlBridge(["doctor", "--system", "modern", "--config", config, "--write-adapter", "x.py"]);
+      expect([code, err]).toEqual([2, expect.stringMatching(/^BAD_USAGE: systems\.modern is no Python worker.*\n$/)]);
+      expect((await pnlBridge(["doctor", "--write-adapter", "x.py"])).err).toMatch(/^BAD_USAGE: --write-adapter needs --system/);
+    });
+  });
+
+  it("adapts frames, rows by symbol, a calculator, other words for sides, and P&L in points", async () => {
+    const answers = {
+      openPositions: { A: { net_position: 2, avg_cost: "1.5", realised: 0, open_pnl: 1 } },
+      tradeHistory: [{ trade_id: 1, ticker: "A", action: "SELL", qty: 1, px: 2, timestamp: "2025-07-24T09:00:00-05:00" }],
+      totals: { realised: 0, open_pnl: 1, net_pnl: 1 },
+      positionDetail: { data: [{ ticker: "A", net_position: 2, avg_cost: 1, realised: 0, open_pnl: 1 }] },
+    };
+    const parameters: Readonly<Record<string, readonly string[]>> = {
+      calculatePnl: ["trades", "prices", "desk"],
+      tradeHistory: ["limit=5"],
+    };
+    const methods = (["calculatePnl", "openPositions", "tradeHistory", "totals", "positionDetail"] as const).map((method) => ({
+      method,
+      name: `their_${method}`,
+      parameters: parameters[method],
+      answer: method === "calculatePnl" ? undefined : answers[method],
+    }));
+    const text = pythonAdapter({ target: "desk:Service", module: "adapter", methods, pnlIn: "points" });
+    const program = `
+import json
+from decimal import Decimal
+import adapter
+class Frame:
+    def __init__(self, rows):
+        self.rows = rows
+    def to_dict(self, how):
+        return self.rows
+class Service:
+    def their_calculatePnl(self, trades, prices, desk):
+        assert [type(trade["qty"]) for trade in trades] == [float], trades
+        return Frame([{"symbol": trades[0]["ticker"], "net_position": prices["A"], "avg_cost": 1, "realised": 2, "open_pnl": 3}])
+adapter.Service = Service
+${Object.entries(answers)
+  .map(([name, answer]) => `Service.their_${name} = lambda self, **given: json.loads(${JSON.stringify(JSON.stringify(answer))})`)
+  .join("\n")}
+desk = adapter.Desk()
+trade = {"id": "1", "symbol": "A", "side": "B", "quantity": "1", "price": "2"}
+print(json.dumps([desk.calculatePnl({"trades": [trade], "marks": {"A": 7}}), desk.openPositions({"symbol": "A"}), desk.tradeHistory({}),
+                  desk.totals({}), desk.positionDetail({"symbol": "A"}), desk.openPositions({"symbol": "B"})]))
+`;
+    await withFiles({ "adapter.py": text, "desk.py": "class Service: pass\n", "program.py": program }, async (folder) => {
+      const out = execFileSync(python ?? "", ["program.py"], { cwd: folder, encoding: "utf8" });
+      const open = { symbol: "A", quantity: 2, averagePrice: "1.5", realized: 0, unrealized: 1 };
+      expect(JSON.parse(out)).toEqual([
+        { positions: [{ symbol: "A", quantity: 7, averagePrice: 1, realized: 2, unrealized: 3 }], totals: {}, rejected: [] },
+        { positions: [open] },
+        { trades: [{ id: "1", symbol: "A", side: "S", quantity: 1, price: 2, time: "2025-07-24T09:00:00-05:00" }] },
+        { positions: [open], totals: {} },
+        { position: { symbol: "A", quantity: 2, averagePrice: 1, realized: 0, unrealized: 1 } },
+        { positions: [] },
+      ]);
+    });
+  });
+});
