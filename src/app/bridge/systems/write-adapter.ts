@@ -37,7 +37,7 @@ export async function plannedAdapter(order: AdapterOrder): Promise<(found: reado
     throw new BridgeError("BAD_USAGE", {
       what: "Python cannot import a file of this name",
       where: file,
-      mend: "name it like desk_adapter.py",
+      fix: "name it like desk_adapter.py",
     });
   await checkNew(file);
   return async (found) => {
@@ -46,7 +46,7 @@ export async function plannedAdapter(order: AdapterOrder): Promise<(found: reado
       throw new BridgeError("UNWRITABLE", {
         what: `cannot be written: ${codeOf(cause)}`,
         where: file,
-        mend: "name a new file",
+        fix: "name a new file",
         cause,
       });
     });
@@ -64,7 +64,7 @@ function pythonTarget({ systems }: Config, side: Side): string {
   if (worker >= 0 && target !== undefined) return target;
   throw new BridgeError("BAD_USAGE", {
     what: `systems.${side} is no Python worker, and an adapter is written for one`,
-    mend: 'configure it with kind: command and command: [python3, pnl_bridge_worker.py, "module:Name"]',
+    fix: 'configure it with kind: command and command: [python3, pnl_bridge_worker.py, "module:Name"]',
   });
 }
 

@@ -31,7 +31,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const { examine, examineSystem } = await import("../../../app/commands.ts");
   const { config, system, writeAdapter } = options;
   if (system === undefined && writeAdapter !== undefined)
-    throw new BridgeError("BAD_USAGE", { what: "--write-adapter needs --system", mend: "add --system legacy" });
+    throw new BridgeError("BAD_USAGE", { what: "--write-adapter needs --system", fix: "add --system legacy" });
   const findings = await (system === undefined ? examine(config) : examineSystem(system, config, writeAdapter));
   // A module in this process may hold a timer or a socket that nobody can take from it; what was found is printed by then.
   if (options.system !== undefined) setTimeout(() => process.exit(), 1_000).unref();
