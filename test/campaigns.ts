@@ -20,6 +20,15 @@ export const campaigns = {
     title: "kill -9",
     proves: "real processes that are killed at random moments lose no accepted write and never answer against the plan",
   },
+  statements: {
+    file: "src/adapters/sqlite/control-store.test.ts",
+    title: "statement after statement",
+    proves: "a thousand SQL statements of an operator meet no lock while four processes live and obey",
+  },
+  phases: {
+    file: "test/simulation/phase-cases.test.ts",
+    proves: "every way forward and back between phases, with each value of a plan, lands in the same state on each store",
+  },
   obey: {
     file: "test/simulation/obeying-fleet.test.ts",
     proves: "real processes obey each of the operator's SQL statements from its acknowledgement on",
