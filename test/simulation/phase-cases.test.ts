@@ -31,6 +31,7 @@ import { allFlags, amy, Disk, digest, publishedSection, readSection, switchFileO
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { postgresMissing, startPostgres } from "../../src/testing/postgres.ts";
 import { runSql } from "../../src/testing/sqlite-files.ts";
+import { isLongRun } from "../campaigns.ts";
 
 interface World {
   readonly open: () => Promise<ControlStore>;
@@ -302,7 +303,7 @@ const cases: readonly Case[] = [
 ];
 /** Each case runs on SQLite. On PostgreSQL every fourth does, except in the long campaign: one contract holds for both stores. */
 const casesOn = (world: string): readonly Case[] =>
-  world === "SQLite" || process.env.CAMPAIGN === "phases" ? cases : cases.filter((_, at) => at % 4 === 0);
+  world === "SQLite" || isLongRun("phases") ? cases : cases.filter((_, at) => at % 4 === 0);
 const nameOf = ({ from, to, door, variation }: Case): string => `${from} → ${to}, ${variation.name}, back by ${door}`;
 
 async function run(rig: Rig, { from, to, door, variation }: Case): Promise<void> {
