@@ -66,16 +66,14 @@ async function check(folder: string): Promise<readonly string[]> {
   ];
 }
 
-/** Builds and packs a copy of the checkout, so that the check neither needs nor changes `dist/`. Returns the packed files. */
+/** Builds the checkout and packs a copy of it. Returns the packed files. */
 async function pack(folder: string): Promise<readonly string[]> {
   const stage = join(folder, "stage");
   const { stdout: listed } = await run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
   const sources = listed.split("\0").filter((file) => file !== "");
   await Promise.all(sources.map((file) => cp(join(root, file), join(stage, file)).catch(ignoreDeleted)));
-  const options = ["-p", join(root, "tsconfig.build.json"), "--noCheck", "--outDir", join(stage, "dist")];
-  const [compiled] = await faultsOf(process.execPath, [compiler, ...options], root);
-  if (compiled !== undefined) throw new Error(compiled);
-  await writeFile(join(stage, "dist/.built"), "");
+  await run(join(root, "run"), ["build"]);
+  await cp(join(root, "dist"), join(stage, "dist"), { recursive: true });
   const packed = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: stage });
   const [{ filename, files }] = JSON.parse(packed.stdout);
   await run("tar", ["xzf", filename], { cwd: folder });

@@ -41,6 +41,12 @@ export class BridgeError extends Error {
     this.fix = given.fix ?? "";
   }
 
+  /** For a program that reads the failure. */
+  get document(): { readonly code: ErrorCode; readonly what: string; readonly where?: string; readonly fix?: string } {
+    const { code, message: what, where, fix } = this;
+    return { code, what, ...(where !== "" && { where }), ...(fix !== "" && { fix }) };
+  }
+
   /** One line, for stderr: whatever a path or a cause brought along, no control character reaches the terminal. */
   get line(): string {
     const where = this.where === "" ? "" : ` (${plain(this.where)})`;

@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -65,6 +66,20 @@ describe("a desk with a live process", () => {
       gates: { target: "dual_write", open: true },
       instances: [{ name: "gateway-1", state: "live", seenEpoch: 2, drainedEpoch: 2 }],
     });
+  });
+
+  it("status --watch prints it again at each interval, until ctrl-C", async () => {
+    const args = [join(root, "src/surfaces/cli/main.ts"), "status", "--watch", "50ms", "--store", `sqlite:${desk.control}`];
+    const watching = spawn(process.execPath, args, {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    let out = "";
+    watching.stdout.on("data", (piece) => (out += piece));
+    await until(() => out.split("phase      shadow_mode").length > 3, "three screens are printed");
+    watching.kill("SIGINT");
+    expect(await once(watching, "exit")).toEqual([null, "SIGINT"]);
+    expect(out).not.toContain("\x1b");
   });
 
   it("gates say what stands before a phase, with 1 where one is closed", async () => {

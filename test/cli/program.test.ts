@@ -1,9 +1,10 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, it } from "vitest";
+import { allCommands, helpOf } from "../../scripts/pages/cli.ts";
 import { ledger, pnlBridge, root, withFiles } from "./run-cli.ts";
 
 const run = promisify(execFile);
@@ -66,50 +67,36 @@ describe("the built package", () => {
     }));
 });
 
-/** The commands of a help text, but for `help` itself. */
-const listed = (help: string): readonly string[] => {
-  const [, commands = ""] = /^Commands:\n([\s\S]*?)(?:\n\n|$(?![\s\S]))/m.exec(help) ?? [];
-  return [...commands.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name as string).filter((name) => name !== "help");
-};
+const commands = await allCommands();
 
 describe("--help", () => {
-  it("lists each command that works, each with help of its own", async () => {
-    const { code, out } = await pnlBridge(["--help"]);
-    expect(code).toBe(0);
-    const commands = listed(out);
-    expect(commands).toEqual([
-      "audit",
-      "compare",
-      "comparisons",
-      "config",
-      "demo",
-      "denylist",
-      "doctor",
-      "gates",
-      "phase",
-      "pnl",
-      "replay",
-      "rollback",
-      "serve",
-      "sign-off",
-      "status",
-      "symbols",
-      "traffic",
-      "whitelist",
+  it("lists each command that works", async () => {
+    const { code, out, err } = await pnlBridge(["--help"]);
+    const [, program] = commands[0] ?? [];
+    expect([code, err, out.trimEnd()]).toEqual([0, "", program && helpOf(program)]);
+    expect(commands.map(([name]) => name.replace("pnl-bridge ", ""))).toEqual([
+      "pnl-bridge",
+      ...["audit", "audit export", "audit list", "audit verify", "compare", "comparisons", "completion"],
+      ...["config", "config publish", "config schema", "config set", "config show", "config validate"],
+      ...["demo", "denylist", "denylist add", "denylist remove", "denylist list", "doctor", "gates"],
+      ...["phase", "phase advance", "phase retreat", "phase set", "pnl", "replay", "rollback", "serve", "sign-off", "status"],
+      ...["symbols", "symbols check", "symbols dialects", "symbols translate", "symbols variants", "traffic"],
+      ...["whitelist", "whitelist add", "whitelist remove", "whitelist list"],
     ]);
-    const within: Readonly<Record<string, readonly string[]>> = {
-      symbols: ["check", "dialects", "translate", "variants"],
-      config: ["publish", "schema", "set", "show", "validate"],
-      phase: ["advance", "retreat", "set"],
-      whitelist: ["add", "remove", "list"],
-      denylist: ["add", "remove", "list"],
-      audit: ["export", "list", "verify"],
-    };
-    for (const command of commands) {
-      const help = await pnlBridge([command, "--help"]);
-      expect([help.code, help.err]).toEqual([0, ""]);
-      expect(help.out).toContain(`Usage: pnl-bridge ${command}`);
-      expect(listed(help.out)).toEqual(within[command] ?? []);
+  });
+
+  it.each(commands)("%s fits 80 columns and holds an example that its options allow", (name, command) => {
+    const help = helpOf(command);
+    expect(help).toContain(`Usage: ${name} `);
+    expect(help.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    const examples = help.split("\n").filter((line) => line.startsWith("  $ "));
+    expect(examples.length).toBeGreaterThan(0);
+    for (const example of examples) {
+      const words = example.slice(4);
+      const [, called] = commands.findLast(([name]) => words === name || words.startsWith(`${name} `)) ?? [];
+      const known = called?.options.map(({ long }) => long);
+      expect(known).toEqual(expect.arrayContaining([...words.matchAll(/ (--[a-z-]+)/g)].map(([, long]) => long)));
+      expect(words.startsWith(name)).toBe(true);
     }
   });
 
@@ -140,5 +127,48 @@ describe("--help", () => {
       "both systems",
       true,
     ]);
+  });
+});
+
+describe("a failure", () => {
+  it.each([
+    [
+      "of the command line",
+      ["pnl", "--json"],
+      "BAD_USAGE",
+      { what: expect.stringContaining("--trades"), fix: expect.any(String) },
+    ],
+    ["of an input", ["pnl", "--trades", "no-such", "--json"], "UNREADABLE", { where: "no-such" }],
+  ])("%s is one line of JSON on stderr with --json, and stdout stays empty", async (_, args, code, more) => {
+    const { code: exitCode, out, err } = await pnlBridge(args);
+    expect([exitCode, out, err.endsWith("\n")]).toEqual([2, "", true]);
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+    expect(JSON.parse(err)).toEqual({ error: expect.objectContaining({ code, ...more }) });
+  });
+});
+
+describe("colours", () => {
+  const isColoured = async (env: Readonly<Record<string, string>>): Promise<boolean> =>
+    (await pnlBridge(["symbols", "dialects"], { env })).out.includes("\x1b[");
+
+  it("follow FORCE_COLOR, which counts more than NO_COLOR, and are off in a pipe", async () => {
+    expect(await isColoured({ NO_COLOR: "" })).toBe(false);
+    expect(await isColoured({ NO_COLOR: "", FORCE_COLOR: "1" })).toBe(true);
+    expect(await isColoured({ NO_COLOR: "1", FORCE_COLOR: "1" })).toBe(true);
+    expect(await isColoured({ NO_COLOR: "", FORCE_COLOR: "0" })).toBe(false);
+  });
+});
+
+describe.skipIf(spawnSync("bash", ["--version"]).status !== 0)("completion", () => {
+  it.each([
+    [["co"], "compare comparisons completion config"],
+    [["phase", ""], "advance retreat set"],
+    [["phase", "set", "--ep"], "--epoch"],
+    [["pnl", "--trades", "x", "--mat"], "--matches"],
+  ])("of %j in bash proposes %s", async (words, proposed) => {
+    const { out } = await pnlBridge(["completion", "bash"]);
+    const typed = words.map((word) => `'${word}'`).join(" ");
+    const script = `${out}\nCOMP_WORDS=(pnl-bridge ${typed}); COMP_CWORD=${words.length}; _pnl_bridge; echo "\${COMPREPLY[@]}"`;
+    expect(spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim()).toBe(proposed);
   });
 });

@@ -519,22 +519,14 @@ describe("symbols check", () => {
 });
 
 describe("symbols --help", () => {
-  it("lists the subcommands, each with an example that works and help of its own", async () => {
-    const { code, out, err } = await pnlBridge(["symbols", "--help"]);
-    expect([code, err]).toEqual([0, ""]);
-    const names = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name as string);
-    expect(names).toEqual(["check", "dialects", "translate", "variants"]);
-    const examples = [...out.matchAll(/^ {2}pnl-bridge symbols ([a-z]+)(.*)$/gm)].map(([, name, rest]) => [name, rest] as const);
-    expect([...new Set(examples.map(([name]) => name))].toSorted()).toEqual(names);
-    for (const [name, rest] of examples.filter(([of]) => of !== "check")) {
-      const args = [...(rest as string).matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => (quoted ?? bare) as string);
-      expect(await pnlBridge(["symbols", name as string, ...args])).toMatchObject({ code: 0, err: "" });
+  it("is what the bare group prints on stderr, and its examples work", async () => {
+    const { code, out, err } = await pnlBridge(["symbols"]);
+    expect([code, out]).toEqual([2, ""]);
+    const examples = [...err.matchAll(/^ {2}\$ pnl-bridge (symbols (?!check).*)$/gm)].map(([, example = ""]) => example);
+    expect(examples.length).toBeGreaterThan(2);
+    for (const example of examples) {
+      const args = [...example.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
+      expect(await pnlBridge(args)).toMatchObject({ code: 0, err: "" });
     }
-    for (const name of names) {
-      const help = await pnlBridge(["symbols", name, "--help"]);
-      expect(help).toMatchObject({ code: 0, err: "", out: expect.stringContaining(`Usage: pnl-bridge symbols ${name} `) });
-    }
-    expect((await pnlBridge(["--help"])).out).toMatch(/^ {2}symbols {2,}one canonical name/m);
-    expect(await pnlBridge(["symbols"])).toMatchObject({ code: 2, out: "", err: expect.stringContaining("translate") });
   });
 });

@@ -1,31 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { historyCauses } from "../../src/app/parity/explain.ts";
-import { errorCatalogue } from "../../src/base/errors.ts";
-import { causes } from "../../src/comparison/index.ts";
-import { noteCodes, quarantineCodes } from "../../src/domain/market/finding-codes.ts";
-import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
 import { pnlBridge, root } from "../cli/run-cli.ts";
 
 const read = (name: string): Promise<string> => readFile(join(root, name), "utf8");
-const rows = (table: Readonly<Record<string, string>>): string =>
-  Object.entries(table)
-    .map(([code, meaning]) => `| \`${code}\` | ${meaning} |`)
-    .join("\n");
-
-describe("docs/guide.md prints the catalogues", () => {
-  it.each([
-    ["day-rules", Object.fromEntries(Object.values(tradingDayRules).map(({ name, describes }) => [name, describes]))],
-    ["causes", { ...causes, ...historyCauses }],
-    ["quarantine", quarantineCodes],
-    ["notes", noteCodes],
-    ["errors", errorCatalogue],
-  ])("%s", async (name, table) => {
-    expect(await read("docs/guide.md")).toContain(`<!-- ${name} -->\n${rows(table)}\n<!-- /${name} -->`);
-  });
-});
-
 describe("README.md", () => {
   it("shows what the demo really prints", async () => {
     const [, excerpt = ""] = /<!-- demo -->\n```\n([\s\S]*?)```/.exec(await read("README.md")) ?? [];

@@ -5,20 +5,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { signals } from "../../src/surfaces/gateway/metric-catalogue.ts";
 import { root } from "../cli/run-cli.ts";
 
 const page = await readFile(join(root, "docs/gateway.md"), "utf8");
-
-describe("docs/gateway.md", () => {
-  it("prints the catalogue of signals", () => {
-    const rows = Object.values(signals).map(({ name, kind, labels, help }) =>
-      [`\`${name}\``, kind, labels.map((label) => `\`${label}\``).join(", "), help].join(" | "),
-    );
-    const table = ["name | type | labels | meaning", "--- | --- | --- | ---", ...rows].map((row) => `| ${row} |`).join("\n");
-    expect(page).toContain(`<!-- signals -->\n${table}\n<!-- /signals -->`);
-  });
-});
 
 /** What is typed, and what it prints, in the page's order: later ones build on those before. */
 const typed = [...page.matchAll(/^```console\n([\s\S]*?)^```$/gm)].flatMap(([, text = ""]) =>

@@ -6,43 +6,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { workerErrors } from "../../src/adapters/worker/index.ts";
-import { pointsRules } from "../../src/app/bridge/systems/points.ts";
 import { createPnlBridge, type PnlBridge } from "../../src/app/index.ts";
-import { fallbackReasons, shedReasons } from "../../src/bridges/service/index.ts";
-import { failureClasses } from "../../src/domain/migration/system-failure.ts";
 import { pnlMethods } from "../../src/ports/pnl-service.ts";
 import { pnlBridge, root, runNode } from "../cli/run-cli.ts";
 
 const page = await readFile(join(root, "docs/service-bridge.md"), "utf8");
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-const code = (text: string): string => `\`${text}\``;
-const meanings = (named: string, catalogue: Readonly<Record<string, string>>): string =>
-  table(
-    [named, "meaning"],
-    Object.entries(catalogue).map(([name, meaning]) => [code(name), meaning]),
-  );
-
-const tables: Readonly<Record<string, string>> = {
-  points: pointsRules.map((rule) => `- ${rule}`).join("\n"),
-  shed: meanings("reason", shedReasons),
-  fallbacks: meanings("reason", fallbackReasons),
-  failures: meanings("class", failureClasses),
-  "worker-errors": table(
-    ["code", "class", "code of the failure", "meaning"],
-    Object.entries(workerErrors)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([number, { failure, code: own, means }]) => [code(number), code(failure), own === undefined ? "" : code(own), means]),
-  ),
-};
-
-describe("docs/service-bridge.md prints the catalogues", () => {
-  it.each(Object.entries(tables))("%s", (name, text) => {
-    expect(page).toContain(`<!-- ${name} -->\n${text}\n<!-- /${name} -->`);
-  });
-});
 
 interface Block {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { BridgeError, errorOf, messageOf } from "../../base/errors.ts";
 import { jsonPieces } from "../../base/json-pieces.ts";
-import { plain } from "../../base/plain-text.ts";
+import { jsonText, plain } from "../../base/plain-text.ts";
 
 export interface Streams {
   readonly out: NodeJS.WriteStream;
@@ -28,12 +28,12 @@ export const jsonResult = (document: object, holds: boolean): CommandResult => (
  * To be called once, before anything is written. A reader that goes away early (`| head`) is no failure: what it would have
  * been given is dropped, and the exit code is the command's. A stdout that fails is one: exit code 2, one line.
  */
-export function guardStreams(streams: Streams, verbose: () => boolean): void {
+export function guardStreams(streams: Streams, style: () => FailureStyle): void {
   streams.out.on("error", (cause: NodeJS.ErrnoException) => {
     if (cause.code === "EPIPE") return;
     const what = `cannot write the output: ${cause.code ?? cause.message}`;
     const failure = new BridgeError("UNWRITABLE", { what, where: "stdout", fix: "send it to where there is room", cause });
-    process.exitCode = reportFailure(failure, streams, verbose());
+    process.exitCode = reportFailure(failure, streams, style());
   });
   streams.err.on("error", () => {}); // Nobody is left to be told.
 }
@@ -55,8 +55,15 @@ export async function finish(result: CommandResult, { out }: Streams): Promise<v
 const written = (out: NodeJS.WriteStream, piece: string): Promise<boolean> =>
   new Promise((resolve) => out.write(piece, (failure) => resolve(!failure)));
 
-/** One line on stderr: code, what, where, how to fix. Returns the exit code. */
-export function reportFailure(error: unknown, { err }: Streams, verbose: boolean): 2 {
+export interface FailureStyle {
+  /** Adds the stack trace. */
+  readonly isVerbose: boolean;
+  /** Writes the line as JSON, `{ "error": { code, what, where, fix } }`. */
+  readonly isJson: boolean;
+}
+
+/** Writes a failure to stderr in one line: code, what, where, how to fix it. Returns the exit code. */
+export function reportFailure(error: unknown, { err }: Streams, { isVerbose, isJson }: FailureStyle): 2 {
   const known =
     error instanceof BridgeError
       ? error
@@ -65,13 +72,16 @@ export function reportFailure(error: unknown, { err }: Streams, verbose: boolean
           fix: "run again with --verbose and report it",
           cause: error,
         });
-  err.write(`${known.line}\n`);
-  if (verbose) err.write(`${(errorOf(error).stack ?? messageOf(error)).split("\n").map(plain).join("\n")}\n`);
+  err.write(`${isJson ? jsonText({ error: known.document }) : known.line}\n`);
+  if (isVerbose) err.write(`${(errorOf(error).stack ?? messageOf(error)).split("\n").map(plain).join("\n")}\n`);
   return 2;
 }
 
-/** Whether escape codes may be used: on a terminal, unless NO_COLOR says otherwise. */
-export const colourful = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && !process.env.NO_COLOR;
+/** Whether escape codes may be used: as FORCE_COLOR says, else on a terminal, unless NO_COLOR is set. */
+export function colourful(stream: NodeJS.WriteStream): boolean {
+  const { FORCE_COLOR, NO_COLOR } = process.env;
+  return FORCE_COLOR ? !/^(0|false)$/.test(FORCE_COLOR) : stream.isTTY === true && !NO_COLOR;
+}
 
 type Style = "red" | "green" | "yellow" | "bold" | "dim";
 
@@ -86,12 +96,13 @@ export function progressOn(stream: NodeJS.WriteStream): { readonly report: (text
   const startedMs = performance.now();
   let shownMs = 0;
   const terminal = stream.isTTY === true;
+  const paint = painter(colourful(stream));
   return {
     report: (text) => {
       const nowMs = performance.now();
       if (nowMs - startedMs < 2_000 || nowMs - shownMs < (terminal ? 100 : 5_000)) return;
       shownMs = nowMs;
-      stream.write(terminal ? `\r\x1b[K${styleText("dim", plain(text), { stream })}` : `${plain(text)}\n`);
+      stream.write(terminal ? `\r\x1b[K${paint("dim", plain(text))}` : `${plain(text)}\n`);
     },
     done: () => {
       if (terminal && shownMs > 0) stream.write("\r\x1b[K");

@@ -25,11 +25,24 @@ export function userListCommands(list: UserList, aboutAdd: string, aboutRemove: 
     run: (options: ChangeOptions) => changeList(list, options),
   };
   return [
-    { ...change, name: `${list} add`, about: aboutAdd, fixed: { change: "add" } },
-    { ...change, name: `${list} remove`, about: aboutRemove, fixed: { change: "remove" } },
+    {
+      ...change,
+      name: `${list} add`,
+      about: aboutAdd,
+      example: `${list} add trader1 --reason "she agreed"`,
+      fixed: { change: "add" },
+    },
+    {
+      ...change,
+      name: `${list} remove`,
+      about: aboutRemove,
+      example: `${list} remove trader1 --reason "on leave"`,
+      fixed: { change: "remove" },
+    },
     {
       name: `${list} list`,
-      about: "who is on it, a line each",
+      about: "Prints the users, one a line",
+      example: `${list} list`,
       options: [option.fleetConfig(), option.store(), option.json()],
       run: (options: ListOptions) => printList(list, options),
     },

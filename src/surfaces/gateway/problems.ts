@@ -32,7 +32,7 @@ const statusOfFailure: Readonly<Record<FailureClass, number>> = {
 };
 
 /** Codes of a BUSY failure that the bridge itself gives, and not the system. */
-const ownCodes = {
+export const ownCodes = {
   DRAINING: "writes are owed to legacy, and no others are taken until legacy has them",
   FENCED: "the control store does not say whether the plan still holds, and no write is taken until it does",
 } as const;

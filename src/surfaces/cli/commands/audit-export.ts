@@ -5,7 +5,8 @@ import type { CommandResult, Streams } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "audit export",
-    about: "every row, a JSON line each",
+    about: "Prints every row of the audit, one JSON line each",
+    example: "audit export > audit.ndjson",
     options: [option.fleetConfig(), option.store()],
     run,
   },

@@ -8,9 +8,10 @@ import { type CommandResult, jsonResult } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "audit list",
-    about: "the last rows, oldest first: time, epoch, action, actor and reason",
+    about: "Prints the last rows of the audit, oldest first: time, epoch, action, actor and reason",
+    example: "audit list --limit 50",
     options: [
-      new Option("--limit <number>", "so many rows (default: 20)").argParser(wholeNumber),
+      new Option("--limit <number>", "the number of rows (default: 20)").argParser(wholeNumber),
       option.fleetConfig(),
       option.store(),
       option.json(),

@@ -6,7 +6,8 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "audit verify",
-    about: "finds what was edited, removed or inserted",
+    about: "Checks the audit and names the rows that were edited, removed or inserted",
+    example: "audit verify --store sqlite:.pnl-bridge/control.db",
     options: [option.fleetConfig(), option.store(), option.json()],
     run,
   },

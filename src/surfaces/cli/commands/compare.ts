@@ -10,7 +10,9 @@ import { type CommandResult, progressOn, type Streams } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "compare",
-    about: "a desk's own database, read-only: its stored trades through modern, compared with its stored results",
+    about:
+      "Runs the stored trades of a desk's own database through modern and compares with its stored results; only reads the database",
+    example: "compare --legacy sqlite:./pnl_tracker.db --out ./parity",
     options: [
       new Option("--legacy <sqlite:file>", "the desk's pnl_tracker.db").makeOptionMandatory(),
       option.config(),

@@ -9,11 +9,12 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "comparisons",
-    about: "the comparisons of calls that were kept, newest first, with the fields that differ",
+    about: "Lists the kept comparisons of calls, newest first, with the fields that differ",
+    example: "comparisons --verdict diverged --limit 20",
     options: [
-      new Option("--verdict <verdict>", "only those with this verdict").choices(verdicts),
-      new Option("--method <name>", "only those of this method"),
-      new Option("--limit <number>", "at most this many, up to 1000 (default: 100)").argParser(Number),
+      new Option("--verdict <verdict>", "only comparisons with this verdict").choices(verdicts),
+      new Option("--method <name>", "only comparisons of this method"),
+      new Option("--limit <number>", "the largest number of comparisons, up to 1000 (default: 100)").argParser(Number),
       option.fleetConfig(),
       option.store(),
       option.json(),

@@ -5,7 +5,8 @@ import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "config publish",
-    about: "makes the file's section `migration:` the plan of the whole fleet",
+    about: "Makes the file's section `migration:` the plan of the whole fleet",
+    example: 'config publish --reason "the new whitelist"',
     options: [option.reason(), option.actor(), option.fleetConfig(), option.json()],
     run,
   },

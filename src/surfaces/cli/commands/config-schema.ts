@@ -5,8 +5,9 @@ import { type CommandResult, jsonResult } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "config schema",
-    about: "JSON Schema of the file, for editors",
-    options: [new Option("--json", "print it on one line")],
+    about: "Prints the JSON Schema of the configuration file, for editors",
+    example: "config schema > pnl_migration_config.schema.json",
+    options: [new Option("--json", "print the schema on one line")],
     run,
   },
 ];

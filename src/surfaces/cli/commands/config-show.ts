@@ -7,7 +7,8 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "config show",
-    about: "every value that holds, with its source; secrets are left out",
+    about: "Prints every effective value and its source, without secrets",
+    example: "config show --config pnl_migration_config.yaml",
     options: [option.config(), option.json()],
     run,
   },

@@ -6,7 +6,8 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "config validate",
-    about: "whether a file is valid; if not, its first fault, with line and column",
+    about: "Checks a configuration file and prints its first fault, with line and column",
+    example: "config validate --config pnl_migration_config.yaml",
     options: [option.file(), option.json()],
     run,
   },
@@ -17,11 +18,9 @@ async function run(options: { readonly config: string; readonly json?: boolean }
   const file = options.config;
   const validation = await validateConfig(file);
   if (!validation.ok) {
-    const { code, message, where, fix, line } = validation.error;
-    err.write(`${line}\n`);
-    return options.json
-      ? jsonResult({ ok: false, file, error: { code, what: message, where, fix } }, false)
-      : { exitCode: 1, text: [] };
+    if (options.json) return jsonResult({ ok: false, file, error: validation.error.document }, false);
+    err.write(`${validation.error.line}\n`);
+    return { exitCode: 1, text: [] };
   }
   const { unused } = validation.config;
   if (options.json) return jsonResult({ ok: true, file, unused }, true);

@@ -7,11 +7,12 @@ import { type CommandResult, colourful, progressOn, type Streams, terminalWidth 
 export const commands: readonly CommandSpec[] = [
   {
     name: "demo",
-    about: "a complete small desk: makes trades and prices, runs both systems, prints the parity table",
+    about: "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table",
+    example: "demo --once",
     options: [
-      new Option("--once", "stop after the table (so far it always does)"),
-      new Option("--keep <dir>", "make the desk there, in a new folder, and keep it"),
-      new Option("--seed <number>", "which desk to make").default("1"),
+      new Option("--once", "stop after the table (it always does in this version)"),
+      new Option("--keep <dir>", "a new folder for the desk, which is kept"),
+      new Option("--seed <number>", "the number from which the desk is made").default("1"),
     ],
     run,
   },

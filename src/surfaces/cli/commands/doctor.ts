@@ -1,18 +1,18 @@
-import { styleText } from "node:util";
 import { Option } from "commander";
 import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
-import { type CommandResult, colourful, jsonResult, type Streams } from "../terminal.ts";
+import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
 
 export const commands: readonly CommandSpec[] = [
   {
     name: "doctor",
-    about: "what this machine and this configuration can and cannot do",
+    about: "Checks what this machine and this configuration can do",
+    example: "doctor --system legacy --config pnl_migration_config.yaml",
     options: [
       option.config(),
-      new Option("--system <side>", "run the checks that every system must pass on this one").choices(["legacy", "modern"]),
+      new Option("--system <side>", "run the checks that every system must pass on this system").choices(["legacy", "modern"]),
       new Option("--write-adapter <file>", "write a Python adapter for this system to start from; needs --system"),
       option.json(),
     ],
@@ -37,7 +37,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   if (options.system !== undefined) setTimeout(() => process.exit(), 1_000).unref();
   const fine = findings.every(({ ok }) => ok);
   if (options.json) return jsonResult({ ok: fine, findings }, fine);
-  const paint = (style: "green" | "red", text: string): string => (colourful(out) ? styleText(style, text) : text);
+  const paint = painter(colourful(out));
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.map(
     ({ check, ok, detail }) => `${ok ? paint("green", "ok  ") : paint("red", "FAIL")}  ${check.padEnd(width)}  ${plain(detail)}`,

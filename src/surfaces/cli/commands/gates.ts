@@ -8,9 +8,10 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "gates",
-    about: "the conditions of the next phase, and which of them hold",
+    about: "Shows the conditions of the next phase and which of them hold",
+    example: "gates --target dual_write",
     options: [
-      new Option("--target <phase>", "of another phase").choices(phases),
+      new Option("--target <phase>", "the phase to judge (default: the next one)").choices(phases),
       option.fleetConfig(),
       option.store(),
       option.json(),

@@ -10,9 +10,9 @@ const move = {
   options: [
     option.reason(),
     option.actor(),
-    new Option("--dry-run", "judge the gates and say what would change, and change nothing"),
-    new Option("--from <phase>", "a conflict where the phase is another").choices(phases),
-    new Option("--epoch <number>", "a conflict where the plan has another epoch").argParser(wholeNumber),
+    new Option("--dry-run", "print the gates and what would change, and change nothing"),
+    new Option("--from <phase>", "move only from this phase").choices(phases),
+    new Option("--epoch <number>", "move only if the plan has this epoch").argParser(wholeNumber),
     option.fleetConfig(),
     option.store(),
     option.json(),
@@ -21,13 +21,26 @@ const move = {
 };
 
 export const commands: readonly CommandSpec[] = [
-  { ...move, name: "phase advance", about: "one phase forward, through its gates", fixed: { move: "advance" } },
-  { ...move, name: "phase retreat", about: "one phase back", fixed: { move: "retreat" } },
+  {
+    ...move,
+    name: "phase advance",
+    about: "Moves one phase forward, if its gates are open",
+    example: 'phase advance --dry-run --reason "a week without a difference"',
+    fixed: { move: "advance" },
+  },
+  {
+    ...move,
+    name: "phase retreat",
+    about: "Moves one phase back",
+    example: 'phase retreat --reason "month end"',
+    fixed: { move: "retreat" },
+  },
   {
     ...move,
     name: "phase set",
-    about: "to an earlier phase, the next one, or the present one again, which takes modern back into use",
-    argument: new Argument("<phase>", "a phase").choices(phases),
+    about: "Moves to an earlier phase or to the next one; the present phase puts modern back into use",
+    example: 'phase set dual_write --reason "the fault of yesterday is fixed"',
+    argument: new Argument("<phase>", "the phase to move to").choices(phases),
     fixed: { move: "set" },
   },
 ];

@@ -7,16 +7,17 @@ import { type CommandResult, colourful, jsonResult, progressOn, type Streams } f
 export const commands: readonly CommandSpec[] = [
   {
     name: "pnl",
-    about: "the modern engine alone over ledger CSVs",
+    about: "Computes P&L from ledger files with the modern engine",
+    example: "pnl --trades trades_20250724.csv --method lifo --json",
     options: [
       option.trades(),
       option.prices(),
       option.marks(),
       option.method(),
-      new Option("--as-of <time>", "leave out what is later, e.g. 2025-07-24T15:00:00-05:00; a day alone is no time"),
+      new Option("--as-of <time>", "leave out what is later than this time, such as 2025-07-24T15:00:00-05:00"),
       option.dayRule(),
       option.calendar(),
-      new Option("--matches <file>", "write every match of an opening with a closing trade there, as CSV"),
+      new Option("--matches <file>", "a CSV file for every pair of an opening and a closing trade"),
       option.json(),
     ],
     run,

@@ -8,7 +8,8 @@ import { type CommandResult, progressOn, type Streams } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "replay",
-    about: "a trading history through legacy and modern, compared row by row",
+    about: "Runs a trading history through legacy and modern and compares every row",
+    example: "replay --trades ./trade_ledger --prices ./market_prices",
     options: [
       option.trades(),
       option.prices(),
@@ -17,7 +18,7 @@ export const commands: readonly CommandSpec[] = [
       option.method(),
       option.dayRule(),
       option.calendar(),
-      new Option("--legacy-database <file>", "have the legacy desk write its pnl_tracker.db there, a new file"),
+      new Option("--legacy-database <file>", "a new file, into which the legacy desk writes its pnl_tracker.db"),
       option.json(),
       option.out(),
     ],

@@ -12,14 +12,15 @@ import { trafficResult } from "../traffic-text.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "rollback",
-    about: "the emergency: takes everything back to legacy, needs only the control store, and waits until every process obeys",
+    about: "Takes everything back to legacy in an emergency and waits until every process obeys; needs only the control store",
+    example: 'rollback --reason "the numbers of book UST are wrong"',
     options: [
       option.reason(),
       option.actor(),
-      new Option("--wait <duration>", "longest wait for processes to acknowledge (default: until their leases are over)"),
-      new Option("--gradual", "step by step instead: a ramp down that ends in the rollback"),
+      new Option("--wait <duration>", "the longest wait for processes to acknowledge (default: until their leases end)"),
+      new Option("--gradual", "go step by step: a falling ramp that ends in the rollback"),
       option.dwell(),
-      new Option("--drill", "rehearse it on a scratch store, and write the result into the audit"),
+      new Option("--drill", "rehearse on a scratch store and write the result into the audit"),
       option.fleetConfig(),
       option.store(),
       option.json(),

@@ -7,11 +7,13 @@ import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "sign-off",
-    about: "a person approves a phase (approved), or lets go of legacy for good (legacy_window, in cleanup)",
+    about:
+      "Records that a person approves a phase (approved), or closes the window to legacy for good (legacy_window, in cleanup)",
+    example: 'sign-off approved --actor amy --note "the report of Monday"',
     options: [
-      new Option("--actor <name>", "who signs").makeOptionMandatory(),
-      new Option("--note <text>", "what was looked at").makeOptionMandatory(),
-      new Option("--phase <phase>", "for which phase (default: the next one)").choices(phases),
+      new Option("--actor <name>", "the person who signs").makeOptionMandatory(),
+      new Option("--note <text>", "what the person has looked at").makeOptionMandatory(),
+      new Option("--phase <phase>", "the phase that is approved (default: the next one)").choices(phases),
       option.fleetConfig(),
       option.store(),
       option.json(),

@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Option } from "commander";
 import type { Status } from "../../../app/control/status.ts";
+import { lineOf } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
+import { durationMs } from "../arguments.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
@@ -8,20 +12,49 @@ import { rampText } from "../traffic-text.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "status",
-    about: "phase, plan, fleet, gates and the way back, on one screen",
-    options: [option.fleetConfig(), option.store(), option.json()],
+    about: "Shows the phase, the plan, the fleet, the gates and the way back on one screen",
+    example: "status --watch 5s",
+    options: [
+      new Option("--watch [interval]", "print it again and again until ctrl-C; the interval is such as 2s or 1m")
+        .preset("2s")
+        .conflicts("json"),
+      option.fleetConfig(),
+      option.store(),
+      option.json(),
+    ],
     run,
   },
 ];
 
-async function run(
-  options: { readonly config?: string; readonly store?: string; readonly json?: boolean },
-  { out }: Streams,
-): Promise<CommandResult> {
+interface Options {
+  readonly watch?: string;
+  readonly config?: string;
+  readonly store?: string;
+  readonly json?: boolean;
+}
+
+async function run({ watch, json, ...options }: Options, { out }: Streams): Promise<CommandResult> {
   const { status } = await import("../../../app/control/commands.ts");
-  const found = await status(options);
-  if (options.json) return jsonResult(found, true);
-  return { exitCode: 0, text: statusText(found, painter(colourful(out))) };
+  if (json) return jsonResult(await status(options), true);
+  const screen = async (): Promise<string> => statusText(await status(options), painter(colourful(out)));
+  const first = await screen();
+  if (watch === undefined) return { exitCode: 0, text: first };
+  const intervalMs = durationMs("--watch", watch);
+  return { exitCode: 0, text: screens(first, { next: screen, intervalMs, isTerminal: out.isTTY === true }), endsLines: true };
+}
+
+interface Watching {
+  readonly next: () => Promise<string>;
+  readonly intervalMs: number;
+  readonly isTerminal: boolean;
+}
+
+/** One screen after the other. A terminal is cleared before each; elsewhere a blank line follows each. A failure is a screen too. */
+async function* screens(first: string, { next, intervalMs, isTerminal }: Watching): AsyncGenerator<string> {
+  for (let text = first; ; text = await next().catch(lineOf)) {
+    yield isTerminal ? `\x1b[H\x1b[2J${text}\n` : `${text}\n\n`;
+    await sleep(intervalMs);
+  }
 }
 
 type Paint = ReturnType<typeof painter>;

@@ -8,7 +8,8 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "symbols check",
-    about: "a desk's expiration calendar against the exchange's rules and holidays",
+    about: "Checks a desk's expiration calendar against the exchange's rules and holidays",
+    example: "symbols check ExpirationCalendar.csv",
     options: [option.json()],
     argument: new Argument("<file>", "the calendar, a CSV file"),
     run,

@@ -5,7 +5,8 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "symbols dialects",
-    about: "the dialects, with the form and an example of each kind of symbol",
+    about: "Lists the dialects, with the form and an example of each kind of symbol",
+    example: "symbols dialects",
     options: [option.json()],
     run,
   },

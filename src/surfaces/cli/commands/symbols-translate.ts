@@ -9,16 +9,17 @@ import { type CommandResult, colourful, painter, type Streams } from "../termina
 export const commands: readonly CommandSpec[] = [
   {
     name: "symbols translate",
-    about: "symbols from one dialect into another: arguments, a file, or stdin",
+    about: "Translates symbols from one dialect into another; reads arguments, a file or stdin",
+    example: "symbols translate --to bloomberg XCMEOPADPS20250721N0VY3/110.25",
     options: [
       option.from(),
-      new Option("--to <dialect>", "the dialect to write them in").default("canonical"),
-      new Option("--file <file>", "read symbols there, a line each; - is stdin"),
+      new Option("--to <dialect>", "the dialect of the output").default("canonical"),
+      new Option("--file <file>", "a file with one symbol a line; - is stdin"),
       option.asOf(),
       option.calendar(),
       option.json(),
     ],
-    argument: new Argument("[symbol...]", "symbols; those with spaces in quotes"),
+    argument: new Argument("[symbol...]", "symbols; put a symbol with spaces in quotes"),
     run,
   },
 ];

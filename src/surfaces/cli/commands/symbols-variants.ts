@@ -8,15 +8,16 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "symbols variants",
-    about: "the names of one symbol in every dialect",
+    about: "Prints the names of one symbol in every dialect",
+    example: 'symbols variants "VBYN25P3 110.250 Comdty" --legacy',
     options: [
       option.from(),
-      new Option("--legacy", "also what each of the desk's old translators would have said"),
+      new Option("--legacy", "also print what each of the desk's old translators would have answered"),
       option.asOf(),
       option.calendar(),
       option.json(),
     ],
-    argument: new Argument("<symbol>", "a symbol; with spaces in quotes"),
+    argument: new Argument("<symbol>", "a symbol; put one with spaces in quotes"),
     run,
   },
 ];

@@ -8,17 +8,19 @@ import { trafficResult } from "../traffic-text.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "traffic",
-    about: "the share of the traffic that modern answers in dual_write: at once, or by a ramp that stops when a trigger fires",
+    about:
+      "Sets the share of the traffic that modern answers in dual_write, at once or by a ramp that stops when a trigger fires",
+    example: 'traffic 12.5 --reason "a first share"',
     options: [
       option.reason(),
       option.actor(),
-      new Option("--ramp <percentages>", "in steps instead, such as 10,25,50,100"),
+      new Option("--ramp <percentages>", "the steps of a ramp, such as 10,25,50,100"),
       option.dwell(),
       option.fleetConfig(),
       option.store(),
       option.json(),
     ],
-    argument: new Argument("[percent]", "0 to 100"),
+    argument: new Argument("[percent]", "a number from 0 to 100"),
     run,
   },
 ];

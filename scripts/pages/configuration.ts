@@ -1,9 +1,8 @@
-/** Prints the configuration as Markdown, from its table of keys. `--write` puts it into docs/configuration.md. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { flowText } from "../src/config/edit-yaml.ts";
-import { defaultConfig, wholeFile } from "../src/config/index.ts";
-import { keys } from "../src/config/keys.ts";
-import { type Key, valueAt } from "../src/config/table.ts";
+import { flowText } from "../../src/config/edit-yaml.ts";
+import { defaultConfig, wholeFile } from "../../src/config/index.ts";
+import { keys } from "../../src/config/keys.ts";
+import { type Key, valueAt } from "../../src/config/table.ts";
+import { type Blocks, code, fenced, table } from "./markdown.ts";
 
 type Value = Parameters<typeof flowText>[0];
 
@@ -32,12 +31,14 @@ function linesOf(rows: readonly Key[], file: unknown, section: readonly string[]
 function innerKeys(): string {
   const rows = keys.flatMap(rowsWithin);
   const unique = new Map(rows.filter(({ path }) => !path.startsWith("systems.modern")).map((row) => [row.path, row]));
-  return [...unique.values()]
-    .map(({ path, default: byDefault, isRequired, meaning }) => {
-      const stands = isRequired ? "required" : byDefault === undefined || isSection(byDefault) ? "" : `\`${byDefault}\``;
-      return `| \`${path.replace("systems.legacy", "systems.*").replace(/^(gateway.tokens|exclusions)\./, "$1[].")}\` | ${stands} | ${meaning} |`;
-    })
-    .join("\n");
+  return table(
+    ["key", "default", "meaning"],
+    [...unique.values()].map(({ path, default: byDefault, isRequired, meaning }) => [
+      code(path.replace("systems.legacy", "systems.*").replace(/^(gateway.tokens|exclusions)\./, "$1[].")),
+      isRequired ? "required" : byDefault === undefined || isSection(byDefault) ? "" : code(flowText(byDefault as Value)),
+      meaning,
+    ]),
+  );
 }
 
 const rowsWithin = ({ path, kind }: Key): readonly Key[] =>
@@ -45,20 +46,7 @@ const rowsWithin = ({ path, kind }: Key): readonly Key[] =>
 
 const isSection = (value: unknown): boolean => typeof value === "object" && !Array.isArray(value);
 
-const between = (name: string, text: string, content: string): string =>
-  text.replace(new RegExp(`<!-- ${name} -->[\\s\\S]*<!-- /${name} -->`), () => `<!-- ${name} -->\n${content}\n<!-- /${name} -->`);
-
-/** The page, with its generated parts as the table of keys has them. */
-export const configPage = (text: string): string =>
-  between(
-    "inner",
-    between("whole", text, `\`\`\`yaml\n${wholeYaml()}\n\`\`\``),
-    `| key | default | meaning |\n| --- | --- | --- |\n${innerKeys()}`,
-  );
-
-if (import.meta.main) {
-  const path = new URL("../docs/configuration.md", import.meta.url);
-  const text = configPage(readFileSync(path, "utf8"));
-  if (process.argv.includes("--write")) writeFileSync(path, text);
-  else console.log(text);
-}
+export const blocks: Blocks = {
+  whole: () => fenced("yaml", wholeYaml()),
+  inner: innerKeys,
+};

@@ -1,0 +1,13 @@
+import { historyCauses } from "../../src/app/parity/explain.ts";
+import { causes } from "../../src/comparison/index.ts";
+import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
+import { type Blocks, code, meanings, table } from "./markdown.ts";
+
+export const blocks: Blocks = {
+  "day-rules": () =>
+    table(
+      ["rule", "meaning"],
+      Object.values(tradingDayRules).map(({ name, describes }) => [code(name), describes]),
+    ),
+  causes: () => meanings("cause", { ...causes, ...historyCauses }),
+};

@@ -1,0 +1,81 @@
+/**
+ * The tree of commands. Each command is a file in `commands/`, found there, with its options, its example and its text. What a
+ * command does is loaded when it is called, so that `--help` costs little more than starting Node.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { Command } from "commander";
+import { phases } from "../../domain/migration/phase.ts";
+import type { CommandSpec } from "./spec.ts";
+import { finish, type Streams } from "./terminal.ts";
+
+/** What the commands under one word are for. */
+const groups: Readonly<Record<string, string>> = {
+  symbols: "Translates and checks the names of instruments; nothing is guessed",
+  config: "Checks, prints and changes the configuration file",
+  phase: `Moves the whole fleet through the phases ${phases.join(", ")}. A forward move needs open gates and goes one phase.`,
+  whitelist: "Lists and changes the users whom modern answers, whatever the percentage",
+  denylist: "Lists and changes the users whom legacy answers, whatever the percentage",
+  audit: "Prints and checks who changed what and why, as a chain of hashes",
+};
+
+/** The examples below the help of the whole program. */
+const mainExamples: readonly string[] = ["demo", "replay", "compare", "status", "rollback"];
+
+/** The whole program, or, to start faster, that part of it whose commands begin with the word that was typed. */
+export async function programOf(streams: Streams, typed = ""): Promise<Command> {
+  const program = new Command("pnl-bridge")
+    .description(
+      "Replaces a P&L system while it is in production: runs legacy and modern side by side and shows where they agree.",
+    )
+    .version(JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")).version)
+    .option("--verbose", "print the stack trace of a failure")
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }); // main.ts reports it.
+  const specs = await commandSpecs(typed);
+  for (const spec of specs) addCommand(program, spec, streams);
+  const ofGroup = (word: string): readonly string[] =>
+    specs.filter(({ name }) => name.startsWith(`${word} `)).map(({ example }) => example);
+  for (const word of Object.keys(groups))
+    program.commands.find((one) => one.name() === word)?.addHelpText("after", exampleText(ofGroup(word)));
+  const shown = specs.filter(({ name }) => mainExamples.includes(name)).map(({ example }) => example);
+  return program.addHelpText(
+    "after",
+    `${exampleText(shown)}
+
+Exit codes: 0 fine, 1 the thing asked about does not hold (systems differ, rows
+were refused), 2 could not do it.`,
+  );
+}
+
+const exampleText = (examples: readonly string[]): string =>
+  `\n${examples.length === 1 ? "Example" : "Examples"}:\n${examples.map((example) => `  $ pnl-bridge ${example}`).join("\n")}`;
+
+/** The commands in `commands/`, in order of the files' names: those whose file begins with the word that was typed, else all. */
+async function commandSpecs(typed: string): Promise<readonly CommandSpec[]> {
+  const folder = new URL("./commands/", import.meta.url);
+  const files = readdirSync(folder)
+    .filter((name) => /(?<!\.d|\.test)\.[jt]s$/.test(name))
+    .toSorted();
+  const named = files.filter((name) => typed !== "" && name.startsWith(typed));
+  const modules = (named.length > 0 ? named : files).map((name) => import(new URL(name, folder).href));
+  return (await Promise.all(modules)).flatMap(({ commands }) => commands);
+}
+
+function addCommand(
+  program: Command,
+  { name, about, example, options, argument, fixed, run }: CommandSpec,
+  streams: Streams,
+): void {
+  const [first = "", second] = name.split(" ");
+  const command = second === undefined ? program.command(first) : groupNamed(program, first).command(second);
+  command.description(about).addHelpText("after", exampleText([example]));
+  for (const option of options) command.addOption(option);
+  if (argument !== undefined) command.addArgument(argument);
+  command.action(async (...given) => {
+    const options = argument === undefined ? given[0] : { ...(given[1] as object), [argument.name()]: given[0] };
+    await finish(await run({ ...fixed, ...(options as object) } as never, streams), streams);
+  });
+}
+
+const groupNamed = (program: Command, name: string): Command =>
+  program.commands.find((command) => command.name() === name) ?? program.command(name).description(groups[name] ?? "");

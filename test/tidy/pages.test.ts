@@ -1,0 +1,14 @@
+import { describe, expect, it } from "vitest";
+import { pageOf, pages } from "../../scripts/pages.ts";
+
+/** Parts between markers that a person writes; tests of their pages read them. */
+const written: Readonly<Record<string, readonly string[]>> = { "docs/symbols.md": ["readings", "printings"] };
+
+describe("a page says what the code says, or node scripts/pages.ts --write brings it up to date", () => {
+  it.each(Object.keys(pages))("%s", async (path) => {
+    const { now, due } = await pageOf(path);
+    expect(now).toBe(due);
+    const marked = new Set([...now.matchAll(/<!-- \/(.+?) -->/g)].map(([, name = ""]) => name));
+    expect([...marked].toSorted()).toEqual([...Object.keys(pages[path] ?? {}), ...(written[path] ?? [])].toSorted());
+  });
+});
