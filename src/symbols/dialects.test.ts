@@ -443,13 +443,22 @@ describe("the table of dialects", () => {
   it("names each dialect as it names itself, and has aliases for some", () => {
     expect(dialectNames).toEqual(["actant-trades", "actant-risk", "actant-time", "bloomberg", "cme", "broker", "canonical"]);
     for (const name of dialectNames) expect([dialects[name].name, dialectNamed(name)]).toEqual([name, name]);
-    expect(dialectAliases).toEqual({ cto: "bloomberg" });
-    expect(dialectNamed("cto")).toBe("bloomberg");
+    for (const [alias, name] of Object.entries(dialectAliases)) expect([alias, dialectNamed(alias)]).toEqual([alias, name]);
+    expect(["cto", "CTO", "Bloomberg", "new", "ActantTrades"].map(dialectNamed)).toEqual([
+      "bloomberg",
+      "bloomberg",
+      "bloomberg",
+      "canonical",
+      "actant-trades",
+    ]);
   });
 
-  it.each(["", "auto", "CME", "cme ", "toString", "constructor", "__proto__", "hasOwnProperty"])("has none called %j", (name) => {
-    expect(dialectNamed(name)).toBeUndefined();
-  });
+  it.each(["", "auto", "CMEX", "cme ", "toString", "constructor", "__proto__", "hasOwnProperty"])(
+    "has none called %j",
+    (name) => {
+      expect(dialectNamed(name)).toBeUndefined();
+    },
+  );
 
   it.each(dialectNames.flatMap((name) => dialects[name].forms.map(({ example, form }) => [name, example, form] as const)))(
     "%s: %s",

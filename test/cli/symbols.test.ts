@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SymbolTranslationBridge } from "../../src/bridges/symbols/index.ts";
-import { type DialectName, dialectNames, dialects } from "../../src/symbols/index.ts";
+import { type DialectName, dialectAliases, dialectNames, dialects } from "../../src/symbols/index.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { pnlBridge, pnlBridgeAlone, type Ran, root, withFiles } from "./run-cli.ts";
 
@@ -397,7 +397,7 @@ describe("symbols dialects", () => {
     expect(JSON.parse(out)).toEqual(
       dialectNames.map((name) => ({
         name,
-        aliases: name === "bloomberg" ? ["cto"] : [],
+        aliases: Object.keys(dialectAliases).filter((alias) => dialectAliases[alias] === name),
         describes: dialects[name].describes,
         forms: dialects[name].forms,
       })),

@@ -30,7 +30,7 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
       const first = await examineSystem("legacy", config, file);
       expect(first.filter(({ ok }) => !ok).map(({ check }) => check)).toEqual(["methods"]);
       expect(first.find(({ check }) => check === "adapter")?.detail).toContain(
-        `lines marked CHECK (3), and name desk_adapter:Desk instead of ${service} in systems.legacy.command`,
+        `lines marked CHECK (2), and name desk_adapter:Desk instead of ${service} in systems.legacy.command`,
       );
       const text = await readFile(file, "utf8");
       await writeFile(config, configFor("desk_adapter:Desk"));

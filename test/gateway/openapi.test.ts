@@ -126,6 +126,7 @@ describe("openapi.json", () => {
         "delete /api/v1/migration/whitelist/{user}",
         "get /api/v1/audit",
         "get /api/v1/comparisons",
+        "post /api/v1/validate",
         "get /api/v1/comparisons/{id}",
         "get /api/v1/events",
         "get /api/v1/gates",
@@ -250,6 +251,7 @@ describe("openapi.json", () => {
     { at: "post /api/v1/migration/rollback", body: { reason: "x" } },
     { at: "get /api/v1/audit" },
     { at: "get /api/v1/comparisons" },
+    { at: "post /api/v1/validate", body: { legacy: { a: "1" }, modern: { a: 2 }, tolerances: { pnl: "0.5" } } },
     { at: "get /api/v1/symbols/{symbol}", path: "/api/v1/symbols/XCMEOPADPS20250721N0VY3%2F110.25?legacy=true" },
   ];
   it.each(asked)("is true of what is asked and answered: $at", async ({ at, path, body }) => {

@@ -7,5 +7,7 @@ export {
   type ConvertAnswer,
   PnLServiceBridge,
   type PnLServiceBridgeOptions,
+  type PnlTolerances,
+  pnlComparison,
   type ServiceAnswer,
 } from "./pnl-service-bridge.ts";

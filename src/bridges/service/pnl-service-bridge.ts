@@ -31,7 +31,7 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
 }
 
 /** Largest difference of prices and quantities, and of P&L, that is within tolerance; decimal text. */
-interface PnlTolerances {
+export interface PnlTolerances {
   readonly position: string;
   readonly pnl: string;
 }
@@ -60,6 +60,17 @@ const [positionFields, pnlFields] = [
   ["quantity", "averagePrice", "price"],
   ["realized", "unrealized", "total"],
 ];
+
+const tolerancesByField = ({ position, pnl }: PnlTolerances): Readonly<Record<string, string>> => ({
+  ...Object.fromEntries(positionFields.map((field) => [field, position])),
+  ...Object.fromEntries(pnlFields.map((field) => [field, pnl])),
+});
+
+/** The comparer of two answers of one method, and the part of an answer that it compares. Throws BAD_CONFIG for bad tolerances. */
+export const pnlComparison = (method: PnlMethod, tolerances: PnlTolerances, fieldsMax: number) => ({
+  comparer: new AnswerComparer({ ...projections[method].compare, tolerances: tolerancesByField(tolerances), fieldsMax }),
+  project: projections[method].project,
+});
 
 /** Methods that value what is open at prices of the system's own, where the request names none. */
 const valuesWhatIsKnown: ReadonlySet<string> = new Set<PnlMethod>(["openPositions", "dailyPnl", "totals", "positionDetail"]);
@@ -212,17 +223,11 @@ export class PnLServiceBridge {
   }
 
   #comparerOf(name: PnlMethod): AnswerComparer {
-    const { position, pnl } = this.#tolerances;
-    const { exclusions } = this.#options;
+    const exclusions = this.#options.exclusions ?? [];
     return new AnswerComparer({
       ...projections[name].compare,
-      tolerances: Object.fromEntries([
-        ...positionFields.map((field) => [field, position]),
-        ...pnlFields.map((field) => [field, pnl]),
-      ]),
-      exclusions: (exclusions ?? []).flatMap((exclusion) =>
-        pathsIn(name, exclusion.path).map((path) => ({ ...exclusion, path })),
-      ),
+      tolerances: tolerancesByField(this.#tolerances),
+      exclusions: exclusions.flatMap((exclusion) => pathsIn(name, exclusion.path).map((path) => ({ ...exclusion, path }))),
     });
   }
 

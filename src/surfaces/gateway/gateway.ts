@@ -21,6 +21,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { migrationRoutes } from "./routes/migration.ts";
 import { pnlRoutes } from "./routes/pnl.ts";
 import { symbolRoutes } from "./routes/symbols.ts";
+import { validateRoutes } from "./routes/validate.ts";
 
 export interface GatewayOptions extends AccessOptions {
   /** 0: any free port. */
@@ -184,7 +185,7 @@ async function addRoutes(app: App, options: GatewayOptions, { access, traffic, e
   await describeRoutes(app);
   metricRoute(app, { ...context, observations, traffic });
   await app.register(healthRoutes(context));
-  for (const routes of [pnlRoutes, eventRoutes, migrationRoutes, comparisonRoutes, symbolRoutes])
+  for (const routes of [pnlRoutes, eventRoutes, migrationRoutes, comparisonRoutes, symbolRoutes, validateRoutes])
     await app.register(routes(context), { prefix: "/api/v1" });
 }
 

@@ -22,9 +22,21 @@ export type DialectName = keyof typeof dialects;
 
 export const dialectNames = Object.keys(dialects) as readonly DialectName[];
 
-/** Other names that people use for a dialect. */
-export const dialectAliases: Readonly<Record<string, DialectName>> = { cto: "bloomberg" };
+/** Other names that people use for a dialect, in small letters. */
+export const dialectAliases: Readonly<Record<string, DialectName>> = {
+  cto: "bloomberg",
+  new: "canonical",
+  globex: "cme",
+  actanttrades: "actant-trades",
+  actantrisk: "actant-risk",
+  actanttime: "actant-time",
+};
 
-/** The dialect of a name or alias; undefined for any other text. */
-export const dialectNamed = (name: string): DialectName | undefined =>
-  Object.hasOwn(dialects, name) ? (name as DialectName) : Object.hasOwn(dialectAliases, name) ? dialectAliases[name] : undefined;
+/** The dialect of a name or alias, in small or capital letters; undefined for any other text. */
+export function dialectNamed(name: string): DialectName | undefined {
+  const small = name.toLowerCase();
+  return (
+    dialectNames.find((dialect) => dialect === small) ??
+    (Object.hasOwn(dialectAliases, small) ? dialectAliases[small] : undefined)
+  );
+}

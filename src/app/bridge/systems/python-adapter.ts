@@ -42,20 +42,18 @@ const tableOf: Readonly<Record<PnlMethod, Table>> = {
 export function pythonAdapter({ target, module, methods, pnlIn }: AdapterFacts): string {
   const [from = "", name = ""] = target.split(":");
   const trade = rowOf(methods, "TRADE");
-  const timeIsNaive =
-    typeof trade?.[fieldIn(trade, "time")] === "string" && !/(?:Z|[+-]\d\d:?\d\d)$/.test(String(trade[fieldIn(trade, "time")]));
   // A calculator gets its trades under the names of the trade history.
   const used = new Set(
     methods.flatMap(({ method }) => (method === "calculatePnl" ? (["POSITION", "TRADE"] as const) : [tableOf[method]])),
   );
-  const bodies = methods.map((one) => bodyOf(one, { pnlIn, timeIsNaive, trade }));
+  const bodies = methods.map((one) => bodyOf(one, { pnlIn, trade }));
   const absent = pnlMethods.filter((method) => !methods.some((one) => one.method === method));
   return `"""Offers ${target} to pnl-bridge under the names of the bridge.
 
 \`pnl-bridge doctor --write-adapter\` wrote it from what it found. It is yours: read it, correct the lines marked with CHECK, and keep it
 beside the service. In the configuration, name ${module}:Desk instead of ${target}.
 """
-${timeIsNaive ? "\nfrom datetime import datetime\nfrom zoneinfo import ZoneInfo\n" : ""}
+
 from ${from} import ${name}
 
 # The bridge's name of each field, and the service's.
@@ -91,16 +89,8 @@ def is_asked(row, request):
         and request.get("book") in (None, row.get("book"))
         and (day is None or request.get("from", "") <= str(day) <= request.get("to", "9"))
     )
-${timeIsNaive ? zonedText : ""}`;
-}
-
-const zonedText = `
-
-def zoned(time):
-    """A time of the service with its zone."""
-    # CHECK that the clock of the service is Chicago's.
-    return datetime.fromisoformat(str(time)).replace(tzinfo=ZoneInfo("America/Chicago")).isoformat()
 `;
+}
 
 /** The first row of the answers from which a table of names is made. */
 function rowOf(methods: readonly AdaptedMethod[], table: Table): Row | undefined {
@@ -126,11 +116,10 @@ function tableText(table: Table, row: Row | undefined): string {
 
 interface BodyFacts {
   readonly pnlIn: "money" | "points";
-  readonly timeIsNaive: boolean;
   readonly trade: Row | undefined;
 }
 
-function bodyOf(one: AdaptedMethod, { pnlIn, timeIsNaive, trade }: BodyFacts): string {
+function bodyOf(one: AdaptedMethod, { pnlIn, trade }: BodyFacts): string {
   const { method, answer } = one;
   const call = `self.service.${one.name}(${argumentsOf(one)})`;
   const seen = answer === undefined ? undefined : rowsAnywhere(answer);
@@ -152,6 +141,7 @@ function bodyOf(one: AdaptedMethod, { pnlIn, timeIsNaive, trade }: BodyFacts): s
           'return {"positions": positions, "totals": {}, "rejected": []}',
         ];
       case "tradeHistory":
+        // Times without a zone are read as Chicago's by the bridge.
         return [
           `trades = ${read}`,
           "for trade in trades:",
@@ -159,7 +149,6 @@ function bodyOf(one: AdaptedMethod, { pnlIn, timeIsNaive, trade }: BodyFacts): s
           ...(trade !== undefined && /^[BS]$/.test(String(trade[fieldIn(trade, "side")]))
             ? []
             : ['    trade["side"] = str(trade["side"])[:1].upper()  # CHECK: it must be B or S']),
-          ...(timeIsNaive ? ['    trade["time"] = zoned(trade["time"])'] : []),
           ...(trade !== undefined && fieldIn(trade, "time") !== ""
             ? ['trades.sort(key=lambda trade: trade["time"], reverse=True)']
             : []),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { named } from "./shape.ts";
 
 const side = z.enum(["legacy", "modern"]);
-const verdict = z.enum(["equal", "within_tolerance", "diverged", "error", "not_comparable"]);
+export const verdict = z.enum(["equal", "within_tolerance", "diverged", "error", "not_comparable"]);
 
 export const comparisonQuery = z.object({
   method: z.string().max(200).optional(),
@@ -11,7 +11,7 @@ export const comparisonQuery = z.object({
 });
 export const comparisonId = z.object({ id: z.string().min(1).max(200) });
 
-const field = z.object({
+export const comparedField = z.object({
   path: z.string(),
   entry: z.string().nullable().describe("the entry of the list on the path; null where there is none"),
   verdict,
@@ -34,7 +34,7 @@ export const comparison = named("Comparison", "One stored comparison of a call",
   modernMs: z.number().nullable(),
   legacyError: z.string().nullable(),
   modernError: z.string().nullable(),
-  fields: z.array(field).readonly().describe("the fields that are not equal, up to a limit"),
+  fields: z.array(comparedField).readonly().describe("the fields that are not equal, up to a limit"),
 });
 
 export const comparisonList = named("ComparisonList", "Comparisons, newest first", {

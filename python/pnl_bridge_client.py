@@ -1,0 +1,357 @@
+"""What a Python desk's callers use of pnl-bridge: the bridged P&L service, symbol translation and comparison, over HTTP.
+
+    from pnl_bridge_client import PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
+
+    bridge = PnLServiceBridge("http://127.0.0.1:8080", user="trader1", book="UST")
+    result = bridge.calculate_pnl(trades, prices)
+    print(result.source, result.positions[0].realized)
+
+One file, Python 3.9 or newer, standard library only: copy it wherever your callers are. `pnl-bridge serve` answers.
+
+Arguments: dicts, dataclasses, named tuples, Decimal, int, float, dates, enums, pandas frames and series, numpy numbers. A float is sent
+as its shortest text and never rounded. Answers: objects whose keys are also attributes, as the bridge writes them or in snake case
+(`averagePrice`, `average_price`); prices, quantities and P&L are Decimal. An error is a BridgeError with `code`, `what` and `fix`.
+Every object may be used by several threads at once.
+"""
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import json
+import math
+import os
+import re
+import socket
+import urllib.error
+import urllib.parse
+import urllib.request
+
+__all__ = ["BridgeError", "PnLComparisonValidator", "PnLServiceBridge", "SymbolTranslationBridge"]
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+ANSWER_BYTES_MAX = 64 << 20
+
+# The fields of answers that hold numbers as text.
+NUMBER_FIELDS = frozenset(
+    "quantity averagePrice realized unrealized total fees fee mark price pnl openPrice closePrice multiplier tick strike".split()
+)
+# What desks call the fields of a trade, in small letters without underscores.
+TRADE_FIELDS = {
+    "id": "id",
+    "tradeid": "id",
+    "symbol": "symbol",
+    "instrument": "symbol",
+    "instrumentname": "symbol",
+    "book": "book",
+    "side": "side",
+    "buysell": "side",
+    "quantity": "quantity",
+    "price": "price",
+    "time": "time",
+    "timestamp": "time",
+    "markettradetime": "time",
+    "fee": "fee",
+    "fees": "fee",
+}
+SIDES = {"B": "B", "BUY": "B", "S": "S", "SELL": "S"}
+
+
+class BridgeError(Exception):
+    """A call that failed.
+
+    `code` is from the bridge's catalogue (or DOWN, TIMEOUT, GARBLED where no gateway answered), `what` says what went wrong, `fix` how
+    to fix it (it may be empty), `status` is the status of the HTTP answer, or None.
+    """
+
+    def __init__(self, code, what, fix="", status=None):
+        super().__init__("%s: %s%s" % (code, what, " (%s)" % fix if fix else ""))
+        self.code = code
+        self.what = what
+        self.fix = fix
+        self.status = status
+
+
+class Answer(dict):
+    """A JSON object whose keys are attributes too: `answer["averagePrice"]`, `answer.averagePrice`, `answer.average_price`."""
+
+    def __getattr__(self, name):
+        for key in (name, re.sub(r"_([a-z])", lambda found: found.group(1).upper(), name)):
+            if key in self:
+                return self[key]
+        raise AttributeError("the answer has no %s, only: %s" % (name, ", ".join(self) or "nothing"))
+
+
+class Client:
+    """The address of a gateway and who calls it. `token` is by default the environment's PNL_BRIDGE_TOKEN."""
+
+    def __init__(self, url=None, *, user=None, book=None, token=None, timeout=30.0):
+        self.url = (url or os.environ.get("PNL_BRIDGE_URL") or DEFAULT_URL).rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise BridgeError("BAD_USAGE", "the URL of a gateway is no http or https URL: %s" % self.url, "write http://127.0.0.1:8080")
+        self.user = user
+        self.book = book
+        self.token = token or os.environ.get("PNL_BRIDGE_TOKEN") or None
+        self.timeout = timeout
+
+    def request(self, method, path, body=None):
+        headers = {"accept": "application/json"}
+        data = None
+        if body is not None:
+            headers["content-type"] = "application/json"
+            data = json.dumps(body, ensure_ascii=True, allow_nan=False).encode("ascii")
+        if self.token:
+            headers["authorization"] = "Bearer %s" % self.token
+        for name, value in (("x-pnl-user", self.user), ("x-pnl-book", self.book)):
+            if value:
+                # HTTP carries bytes; the bridge reads them as UTF-8.
+                headers[name] = str(value).encode("utf-8").decode("latin-1")
+        try:
+            asked = urllib.request.Request(self.url + "/api/v1" + path, data=data, headers=headers, method=method)
+            with OPENER.open(asked, timeout=self.timeout) as answer:
+                return self._read(answer)
+        except urllib.error.HTTPError as failure:
+            with failure:
+                raise self._problem(failure) from None
+        except socket.timeout as failure:
+            raise self._no_answer() from failure
+        except urllib.error.URLError as failure:
+            if isinstance(failure.reason, socket.timeout):
+                raise self._no_answer() from failure
+            raise self._down(failure.reason) from failure
+        except ValueError as failure:
+            raise BridgeError("BAD_USAGE", "the request cannot be sent: %s" % failure, "check the URL, the user and the book") from failure
+        except OSError as failure:
+            raise self._down(failure) from failure
+
+    def _read(self, answer):
+        text = answer.read(ANSWER_BYTES_MAX + 1)
+        if len(text) > ANSWER_BYTES_MAX:
+            raise BridgeError("TOO_LARGE", "the answer has more than %d bytes" % ANSWER_BYTES_MAX, "ask for less", answer.status)
+        try:
+            return json.loads(text.decode("utf-8"), parse_float=decimal.Decimal, object_pairs_hook=answer_of)
+        except ValueError as failure:
+            what = "what answers at %s is no gateway of pnl-bridge: %s" % (self.url, failure)
+            raise BridgeError("GARBLED", what, "check the URL", answer.status) from failure
+
+    def _problem(self, failure):
+        """The error that a problem document describes."""
+        try:
+            problem = json.loads(failure.read(1 << 20).decode("utf-8"))
+            return BridgeError(problem["code"], problem["detail"], problem.get("fix", ""), failure.code)
+        except (ValueError, KeyError, TypeError, OSError):
+            what = "%s answers %d %s" % (self.url, failure.code, failure.reason)
+            return BridgeError("GARBLED", what, "check the URL", failure.code)
+
+    def _no_answer(self):
+        return BridgeError("TIMEOUT", "%s did not answer within %g s" % (self.url, self.timeout), "ask again, or give a longer timeout")
+
+    def _down(self, reason):
+        return BridgeError("DOWN", "%s cannot be reached: %s" % (self.url, reason), "start pnl-bridge serve, or check the URL")
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: it would carry the token to another address."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+# Without the proxies of the environment: the gateway is on this machine or beside it.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
+
+
+class PnLServiceBridge(Client):
+    """The P&L service behind the bridge: each call is answered by legacy or modern, as the plan of the migration says.
+
+    `user` and `book` say whose calls these are; by them they are routed. Every result has `source` ("legacy" or "modern"), `epoch`,
+    `stale`, `stale_ms` and `fell_back` beside the fields of the answer.
+    """
+
+    def call(self, method, request):
+        """One call of any method of the P&L service."""
+        answered = self.request("POST", "/pnl/" + urllib.parse.quote(method, safe=""), plain(request))
+        result = Answer(answered["value"])
+        vars(result).update(
+            source=answered["source"],
+            epoch=answered["epoch"],
+            stale=answered["stale"],
+            stale_ms=answered.get("staleMs"),
+            fell_back=answered.get("fellBack"),
+        )
+        return result
+
+    def calculate_pnl(self, trades, prices=None, method="fifo", **more):
+        """P&L of these trades alone. `prices` are marks by symbol; `more` may hold `instruments` and `asOf`.
+
+        The fields of a trade are the bridge's (id, symbol, side, quantity, price, time, fee, book) or those of the desk's ledgers
+        (tradeId, instrumentName, buySell, marketTradeTime). A time without a zone is Chicago's. Any other field is sent as it is.
+        """
+        request = {"trades": [trade_of(row) for row in rows_of(trades)], "method": method, **more}
+        if prices is not None:
+            request["marks"] = {symbol: number_text(price) for symbol, price in prices.items()}
+        return self.call("calculatePnl", request)
+
+    def open_positions(self, **filters):
+        """What is open. Filters: symbol, book, asOf, method, marks."""
+        return self.call("openPositions", filters)
+
+    def trade_history(self, limit=500, **filters):
+        """Trades, newest first. Filters: symbol, book, asOf."""
+        return self.call("tradeHistory", {"limit": limit, **filters})
+
+    def daily_pnl(self, start=None, end=None, **filters):
+        """P&L by day and symbol, oldest first; the days `start` and `end` are included. Filters: symbol, book, asOf, method, marks."""
+        days = {"from": start, "to": end}
+        return self.call("dailyPnl", {**{key: day for key, day in days.items() if day is not None}, **filters})
+
+    def totals(self, **filters):
+        """P&L added up by currency. Filters: symbol, book, asOf, method, marks."""
+        return self.call("totals", filters)
+
+    def position_detail(self, symbol, **filters):
+        """One position with its open lots; `.position` is None where the system knows none."""
+        return self.call("positionDetail", {"symbol": symbol, **filters})
+
+
+class SymbolTranslationBridge(Client):
+    """Names of instruments in every dialect. `source_system` is a dialect, one of its other names ("CTO", "new"), or "auto"."""
+
+    def variants(self, symbol, source_system="auto"):
+        """What the symbol is called in every dialect, and the instrument that it names."""
+        query = urllib.parse.urlencode({"from": source_system.lower()})
+        return self.request("GET", "/symbols/%s?%s" % (urllib.parse.quote(symbol, safe=""), query))
+
+    def canonical(self, symbol, source_system="auto"):
+        """The canonical name. A symbol that may mean two instruments is an error, never a guess."""
+        return self.variants(symbol, source_system).canonical
+
+    def translate(self, symbol, target_system, source_system="auto"):
+        """The symbol's name in another dialect, such as "bloomberg" or "actant-trades"."""
+        variants = self.variants(symbol, source_system).variants
+        if target_system.lower() not in variants:
+            raise BridgeError("BAD_USAGE", "there is no dialect %r" % target_system, "there are %s" % ", ".join(variants))
+        named = variants[target_system.lower()]
+        if "text" not in named:
+            raise BridgeError(named.error.code, named.error.why)
+        return named.text
+
+
+class PnLComparisonValidator(Client):
+    """Compares two results as the bridge does: exactly, quantities and prices within `position`, P&L within `pnl`."""
+
+    def __init__(self, position="0.0001", pnl="0.01", url=None, **client):
+        super().__init__(url, **client)
+        self.tolerances = {"position": number_text(position), "pnl": number_text(pnl)}
+
+    def validate_calculation(self, trades, old_result, new_result):
+        """The fields beyond tolerance, the worst first: [{"field", "old", "new"}]; an empty list where the results agree.
+
+        `trades` are those that both results are of, or None: what is compared are the results.
+        """
+        body = {"legacy": plain(old_result), "modern": plain(new_result), "tolerances": self.tolerances}
+        answer = self.request("POST", "/validate", body)
+        if answer.more:
+            raise BridgeError("TOO_LARGE", "more than %d fields differ" % len(answer.differences), "compare the results in parts")
+        return [mismatch_of(one) for one in answer.differences]
+
+
+def mismatch_of(difference):
+    """A field beyond tolerance; `positions[UST TYU5].realized` is its path with the entry of the list."""
+    path, entry = difference["path"], difference["entry"]
+    is_number = difference["difference"] is not None or path.rpartition(".")[2] in NUMBER_FIELDS
+    old, new = (number_or_text(difference[side]) if is_number else difference[side] for side in ("legacy", "modern"))
+    return {"field": path if entry is None else path.replace("[]", "[%s]" % entry, 1), "old": old, "new": new}
+
+
+# --- what is sent -----------------------------------------------------------------------------------------------------------
+
+
+def plain(value):
+    """The value as JSON can hold it, no number changed. Raises BridgeError for what has no form in JSON."""
+    if value is None or isinstance(value, (bool, str, int)) and not isinstance(value, enum.Enum):
+        return value
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
+    if isinstance(value, decimal.Decimal):
+        return number_text(value)
+    if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat() if value == value else None  # pandas.NaT does not equal itself.
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if hasattr(value, "items"):  # a mapping, or a pandas Series
+        return {str(key): plain(one) for key, one in value.items()} if not hasattr(value, "columns") else rows_of(value)
+    if type(value).__module__ == "numpy" and hasattr(value, "dtype") and not hasattr(value, "__len__"):
+        return number_text(value) if value.dtype.kind == "f" else plain(value.item())
+    if hasattr(value, "__iter__") and not isinstance(value, (bytes, bytearray)):
+        return [plain(one) for one in value]
+    raise BridgeError("BAD_USAGE", "a %s cannot be sent" % type(value).__qualname__, "give numbers, text, dates, dicts and lists")
+
+
+def number_text(value):
+    """The exact decimal text of a number; of a float its shortest."""
+    if isinstance(value, str):
+        return value
+    number = value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
+    if not math.isfinite(number):
+        raise BridgeError("BAD_USAGE", "%s is no number that can be sent" % value, "leave out what is not known")
+    return format(number, "f")
+
+
+def rows_of(rows):
+    """The rows of a list or of a pandas frame, as dicts; what is missing in a row is left out."""
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
+        rows = rows.to_dict("records")
+    return [{key: plain(one) for key, one in fields_of(row).items() if not is_missing(one)} for row in rows]
+
+
+def fields_of(row):
+    if dataclasses.is_dataclass(row) and not isinstance(row, type):
+        return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    if hasattr(row, "_asdict"):
+        return row._asdict()
+    return row if hasattr(row, "items") else vars(row)
+
+
+def is_missing(value):
+    """None, NaN and NaT: what a frame has where it has nothing."""
+    return value is None or isinstance(value, (float, datetime.date)) and value != value or str(value) in ("<NA>", "NaT")
+
+
+def trade_of(row):
+    """A trade under the bridge's names."""
+    trade = {}
+    for name, value in row.items():
+        ours = TRADE_FIELDS.get(str(name).lower().replace("_", ""), name)
+        if ours in trade:
+            raise BridgeError("BAD_USAGE", "a trade has %s twice, once as %s" % (ours, name), "leave one of them out")
+        if ours == "side":
+            trade[ours] = SIDES.get(str(value).upper(), value)
+        else:
+            trade[ours] = number_text(value) if ours in ("quantity", "price", "fee") else value
+    if "id" in trade:
+        trade["id"] = str(trade["id"])
+    return trade
+
+
+# --- what comes back --------------------------------------------------------------------------------------------------------
+
+
+def answer_of(pairs):
+    return Answer((key, number_or_text(value) if key in NUMBER_FIELDS else value) for key, value in pairs)
+
+
+def number_or_text(value):
+    """Decimal text and fractions `p/q` as Decimal (a fraction to 50 digits); anything else as it is."""
+    if not isinstance(value, str):
+        return decimal.Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?", value):
+        return value
+    above, _, below = value.partition("/")
+    if not below:
+        return decimal.Decimal(above)
+    return decimal.Context(prec=50).divide(decimal.Decimal(above), decimal.Decimal(below))
