@@ -20,6 +20,23 @@ export const campaigns = {
     title: "kill -9",
     proves: "real processes that are killed at random moments lose no accepted write and never answer against the plan",
   },
+  statements: {
+    file: "src/adapters/sqlite/control-store.test.ts",
+    title: "statement after statement",
+    proves: "a thousand SQL statements of an operator meet no lock while four processes live and obey",
+  },
+  phases: {
+    file: "test/simulation/phase-cases.test.ts",
+    proves: "every way forward and back between phases, with each value of a plan, lands in the same state on each store",
+  },
+  faults: {
+    file: "test/simulation/control-faults.test.ts",
+    proves: "stopped processes, wrong clocks, damaged files and full disks lead no process against the plan",
+  },
+  run: {
+    file: "test/tidy/run.test.ts",
+    proves: "./run builds, installs and locks correctly whatever else runs or died at the same time",
+  },
   obey: {
     file: "test/simulation/obeying-fleet.test.ts",
     proves: "real processes obey each of the operator's SQL statements from its acknowledgement on",
@@ -41,6 +58,9 @@ export const campaigns = {
 } satisfies Readonly<Record<string, Campaign>>;
 
 export type CampaignName = keyof typeof campaigns;
+
+/** Whether this is the long run of a campaign. Its slowest tests run only then. */
+export const isLongRun = (name: CampaignName): boolean => process.env.CAMPAIGN === name;
 
 /** The time that a campaign has, in seconds, unless `LONG_S` says otherwise. */
 export const longSeconds = Number(process.env.LONG_S ?? 600);

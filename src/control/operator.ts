@@ -380,10 +380,11 @@ export class Operator {
       const states = instances.map((instance) => ({ name: instance.name, state: stateOf(instance) }));
       const names = (wanted: string): readonly string[] => states.filter(({ state }) => state === wanted).map(({ name }) => name);
       const fleet = { acknowledged: names("acknowledged"), gone: names("gone"), waiting: names("waiting") };
-      if (fleet.waiting.length === 0 || watchedMs >= waitMs) return fleet;
+      if (fleet.waiting.length === 0) return fleet;
       const line = `waiting for ${fleet.waiting.join(", ")}`;
       if (line !== told) onProgress(line);
       told = line;
+      if (watchedMs >= waitMs) return fleet;
       await pause(clock, askAgainMs);
     }
   }

@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
+import { until } from "../../src/testing/until.ts";
 import { ledger, pnlBridge, root, withFiles } from "./run-cli.ts";
 
 const ZN = "XCMEFFDPSX20250919U0ZN";
@@ -146,6 +148,7 @@ describe("compare on a desk's own database", () => {
           ),
         );
         const writer = keepWriting([database, more, "--count=1000000", "--seconds=30", ...(journal === "wal" ? ["--wal"] : [])]);
+        await writer.hasWritten();
         const reads = [await compare(database), await compare(database), await compare(database)];
         const tally = await writer.stop();
         for (const { err, report } of reads) {
@@ -164,6 +167,7 @@ describe("compare on a desk's own database", () => {
 
 /** The foreign process: small transactions in a loop, without a busy timeout, until it is told to stop. */
 function keepWriting(args: readonly string[]): {
+  readonly hasWritten: () => Promise<void>;
   readonly stop: () => Promise<{ readonly transactions: number; readonly busy: number }>;
 } {
   const child = spawn(process.execPath, [join(root, "src/legacy-desk/writer.ts"), ...args], {
@@ -174,7 +178,12 @@ function keepWriting(args: readonly string[]): {
     out += chunk;
   });
   const closed = new Promise((resolve) => child.on("close", resolve));
+  // By the stamps of its files: a read through SQLite would take a lock that the writer meets.
+  const [database = ""] = args;
+  const stamps = () => [database, `${database}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs).join();
+  const before = stamps();
   return {
+    hasWritten: () => until(() => stamps() !== before),
     stop: async () => {
       child.kill("SIGTERM");
       await closed;

@@ -28,7 +28,7 @@ import { inStore } from "../../src/testing/fleet.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { foreignFiles, runSql } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
-import { overSeeds } from "../campaigns.ts";
+import { isLongRun, overSeeds } from "../campaigns.ts";
 import { by, Desk, type DeskOptions, type DeskProcess, nowMs } from "./desk/desk.ts";
 
 const open: Desk[] = [];
@@ -197,7 +197,7 @@ describe("kill -9", () => {
   });
 });
 
-describe("a process that is stopped longer than its lease while the fleet is taken back", () => {
+describe.runIf(isLongRun("faults"))("a process that is stopped longer than its lease while the fleet is taken back", () => {
   it("is said to be gone, and when it goes on it soon answers by legacy and writes nothing under the old plan", async () => {
     const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], {
       writes: true,
@@ -584,7 +584,7 @@ describe("two operators at once", () => {
   });
 });
 
-describe("a clock that is an hour off", () => {
+describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
   it("in some processes, and jumping while they run: leases, ramps, sign-offs and stamps are the store's, and what is measured goes on", async () => {
     const hour = 3_600_000;
     const desk = deskOf({ percentage: 100, timing: { lease_ms: 6_000 } });

@@ -15,7 +15,7 @@ import { amy, Disk, Fleet, Process, publishedSection, settle } from "../../src/t
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { overSeeds } from "../campaigns.ts";
 
-const shortRuns = 150;
+const shortRuns = 80;
 const stepsOfRun = 60;
 const processesMax = 4;
 

@@ -31,6 +31,7 @@ import { allFlags, amy, Disk, digest, publishedSection, readSection, switchFileO
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { postgresMissing, startPostgres } from "../../src/testing/postgres.ts";
 import { runSql } from "../../src/testing/sqlite-files.ts";
+import { isLongRun } from "../campaigns.ts";
 
 interface World {
   readonly open: () => Promise<ControlStore>;
@@ -300,6 +301,9 @@ const cases: readonly Case[] = [
       }),
     ),
 ];
+/** Each case runs on SQLite. On PostgreSQL every fourth does, except in the long campaign: one contract holds for both stores. */
+const casesOn = (world: string): readonly Case[] =>
+  world === "SQLite" || isLongRun("phases") ? cases : cases.filter((_, at) => at % 4 === 0);
 const nameOf = ({ from, to, door, variation }: Case): string => `${from} → ${to}, ${variation.name}, back by ${door}`;
 
 async function run(rig: Rig, { from, to, door, variation }: Case): Promise<void> {
@@ -393,7 +397,7 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
 
   // One test a phase: what it says on failure names the case.
   it.skipIf(missing !== undefined).each(phases.slice(1))(`%s is the same place each time ${missing ?? ""}`, async (to) => {
-    for (const one of cases.filter((each) => each.to === to)) {
+    for (const one of casesOn(name).filter((each) => each.to === to)) {
       await run(rig, one).catch((cause) => {
         throw new Error(`${name}: ${nameOf(one)}: ${cause.message}`, { cause });
       });
@@ -402,7 +406,7 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
   });
 
   it.skipIf(missing !== undefined)("every case has run, and the audit knows each step", async () => {
-    expect(ran.toSorted()).toEqual(cases.map(nameOf).toSorted());
+    expect(ran.toSorted()).toEqual(casesOn(name).map(nameOf).toSorted());
     const rows = await rig.store.audit(0, 100_000);
     expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, at) => at + 1));
     const epochs = rows.filter(({ after }) => after !== null).map(({ epoch }) => epoch);

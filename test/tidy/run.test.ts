@@ -4,12 +4,15 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { until } from "../../src/testing/until.ts";
+import { isLongRun } from "../campaigns.ts";
 import { type Ran, root, withFiles } from "../cli/run-cli.ts";
 
 /*
  * `./run` itself, over small checkouts made here: the script, the compiler and the test runner are the real ones, the
  * program is one file, and `npm` is a stand-in, so nothing asks the network.
  */
+
+const inLong = it.runIf(isLongRun("run"));
 
 const program = (version: string): string => `declare const console: { log(text: string): void };
 export const version: string = "${version}";\nconsole.log(version);\n`;
@@ -99,7 +102,7 @@ const locks = async (folder: string): Promise<readonly string[]> =>
 const shells = [["dash"], ["bash", "--posix"]].filter(([name = ""]) => spawnSync(name, ["-c", ":"]).status === 0);
 
 describe.concurrent("./run builds", () => {
-  it("nothing from sources with an error: exit 2, the old dist/ stays, and the next start tries again", () =>
+  inLong("nothing from sources with an error: exit 2, the old dist/ stays, and the next start tries again", () =>
     withCheckout(async (folder) => {
       expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "1.0.0\n", err: "building ...\n" });
       await put(folder, main, program("2.0.0").replace("version: string", "version: number"));
@@ -113,9 +116,10 @@ describe.concurrent("./run builds", () => {
       expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "3.0.0\n", err: "building ...\n" });
       expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "3.0.0\n", err: "" });
       expect(await locks(folder)).toEqual([]);
-    }));
+    }),
+  );
 
-  it("again when a source was edited while the compiler ran", () =>
+  inLong("again when a source was edited while the compiler ran", () =>
     withCheckout(async (folder) => {
       // Somebody saves a file while the compiler runs, after it has read.
       await replaceCompiler(
@@ -125,7 +129,8 @@ describe.concurrent("./run builds", () => {
       );
       expect((await run(folder, "pnl-bridge")).out).toBe("1.0.0\n");
       expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "2.0.0\n", err: "building ...\n" });
-    }));
+    }),
+  );
 });
 
 describe.concurrent("npm's prepare script", () => {
@@ -155,7 +160,7 @@ describe.concurrent("./run, twice at once", () => {
       expect(await locks(folder)).toEqual([]);
     }));
 
-  it("waits for a living owner and says so; what it waited for is not done again", () =>
+  inLong("waits for a living owner and says so; what it waited for is not done again", () =>
     withCheckout(async (folder) => {
       expect((await run(folder, "build")).code).toBe(0);
       await unlink(join(folder, "dist/.built"));
@@ -169,9 +174,10 @@ describe.concurrent("./run, twice at once", () => {
       await put(folder, "dist/.built", "");
       await unlink(join(folder, lock));
       expect(await ended).toMatchObject({ code: 0, out: "1.0.0\n", err: expect.not.stringContaining("building") });
-    }));
+    }),
+  );
 
-  it("takes over from a dead owner, one of them only", () =>
+  inLong("takes over from a dead owner, one of them only", () =>
     withCheckout(async (folder) => {
       const { pid } = spawnSync(process.execPath, ["--version"]);
       await mkdir(join(folder, ".node"));
@@ -180,7 +186,8 @@ describe.concurrent("./run, twice at once", () => {
       expect(all.map(({ code, out }) => [code, out])).toEqual(Array(3).fill([0, "1.0.0\n"]));
       expect(all.filter(({ err }) => err.includes("building ..."))).toHaveLength(1);
       expect(await locks(folder)).toEqual([]);
-    }));
+    }),
+  );
 
   it.each(shells)("leaves no lock behind when a signal ends it (%s)", (...shell) =>
     withCheckout(async (folder) => {
