@@ -1,11 +1,11 @@
 /** What the surfaces use of the application, through one door. */
 import { join } from "node:path";
-import { renderParityPage } from "../adapters/report/index.ts";
+import { parityDocument, renderParityPage } from "../adapters/report/index.ts";
 import { jsonPieces } from "../base/json-pieces.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
 
-export { renderParityTable, renderPnlTable } from "../adapters/report/index.ts";
+export { parityDocument, renderParityTable, renderPnlTable } from "../adapters/report/index.ts";
 export type { TradingDayRuleName } from "../domain/market/trading-day.ts";
 export type { Method } from "../engine/index.ts";
 export { checkTargets, writeWhole } from "../platform/output.ts";
@@ -39,7 +39,7 @@ export const parityTargets = (folder: string): { readonly json: string; readonly
 export function parityFiles(report: ParityReport, folder: string): ReadonlyMap<string, string | Iterable<string>> {
   const { json, page } = parityTargets(folder);
   return new Map<string, string | Iterable<string>>([
-    [json, lineOf(report)],
+    [json, lineOf(parityDocument(report))],
     [page, renderParityPage(report)],
   ]);
 }

@@ -14,6 +14,8 @@ export interface ParityReport {
   /** The number of comparisons: of `rows`, and the sum of `verdicts`. */
   readonly compared: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
+  /** Sums, counts and groups of the rows; in JSON only. */
+  readonly summary?: ParitySummary;
   readonly rows: readonly ParityRow[];
   /** What was converted at the edge, in declared order. Only rules that applied to at least one row. */
   readonly conversions: readonly { readonly system: Side; readonly field: string; readonly rule: string }[];
@@ -35,6 +37,97 @@ export interface ParityReport {
   readonly zeroPriceLots?: ZeroPriceLots;
   /** What the desk's own symbol translators would have made of the symbols; added likewise. */
   readonly legacySymbols?: LegacySymbols;
+  /** What made the report, and when: ISO 8601, UTC. */
+  readonly generated?: { readonly product: string; readonly version: string; readonly at: string };
+  /** Every file that was read. */
+  readonly inputs?: readonly InputFile[];
+  /** What is known of each symbol of the rows. */
+  readonly instruments?: readonly ReportedInstrument[];
+  /** The meaning of each code that the report uses: causes, refusals and notes. */
+  readonly codes?: Readonly<Record<string, string>>;
+}
+
+/** A file as it was when the run began. The row counts stand where the file has rows of trades or prices. */
+export interface InputFile {
+  readonly kind: "trades" | "prices" | "marks" | "calendar" | "config" | "database";
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Somebody wrote or replaced the file while the run read it, so the digest may not be that of what was read. */
+  readonly changed?: true;
+  readonly rows?: number;
+  readonly accepted?: number;
+  /** Rows of trades that an earlier file holds too. */
+  readonly duplicates?: number;
+  readonly refused?: number;
+}
+
+export interface ReportedInstrument {
+  /** As in the rows. */
+  readonly symbol: string;
+  /** The canonical name; null where the symbol names no known instrument. */
+  readonly instrument: string | null;
+  /** For people: `10-year note, Sep 2025`. Null likewise. */
+  readonly title: string | null;
+  /** ISO 4217; null where it is not known. */
+  readonly currency: string | null;
+}
+
+/** The figures that a person asks for first. All sums are exact. Money of an unknown currency is summed under `null`. */
+export interface ParitySummary {
+  /** Positions by the verdict of their worst figure. */
+  readonly positions: Readonly<Record<Verdict, number>>;
+  /** By currency: what the positions come to. */
+  readonly totals: readonly CurrencyTotals[];
+  /** By trading day and currency: what the daily totals come to. */
+  readonly days: readonly DayTotal[];
+  /** Figures that do not agree, grouped by cause: the worst verdict first, then the most money. */
+  readonly causes: readonly CauseGroup[];
+}
+
+interface CurrencyTotals {
+  readonly currency: string | null;
+  readonly realized: SummedPair;
+  readonly unrealized: SummedPair;
+  readonly total: SummedPair;
+}
+
+interface DayTotal extends SummedPair {
+  readonly tradingDay: string;
+  readonly currency: string | null;
+  /** How many daily figures of the day do not agree. */
+  readonly apart: number;
+}
+
+export interface SummedPair {
+  readonly legacy: string;
+  readonly modern: string;
+  /** modern - legacy. */
+  readonly difference: string;
+  /** How many figures a side does not have, so that its sum leaves them out. */
+  readonly absent: Readonly<Record<Side, number>>;
+}
+
+export interface CauseGroup {
+  /** Codes; several where only all of these rules together give legacy's figure. Empty where no cause is known. */
+  readonly causes: readonly string[];
+  readonly figures: Readonly<Partial<Record<Verdict, number>>>;
+  readonly money: readonly CauseMoney[];
+  readonly symbols: readonly string[];
+  readonly tradingDays: readonly string[];
+  /** The trades behind the rows, each once. */
+  readonly trades: NonNullable<ParityRow["trades"]>;
+}
+
+/** Null where no such difference is known, because a side has no number. */
+interface CauseMoney {
+  readonly currency: string | null;
+  /** Sum of the differences of realized and unrealized P&L of positions. */
+  readonly positions: string | null;
+  /** Sum of the differences of daily totals. */
+  readonly days: string | null;
+  /** The largest difference of one figure of money, with its sign. */
+  readonly largest: string;
 }
 
 export interface NotCompared {

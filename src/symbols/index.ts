@@ -27,6 +27,7 @@ export {
   type OptionInstrument,
   optionOf,
   productOfInstrument,
+  titleOf,
 } from "./instrument.ts";
 export { type LegacyView, legacyViews } from "./legacy-views.ts";
 export { nearestSymbols } from "./nearest-symbols.ts";

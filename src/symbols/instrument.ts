@@ -1,6 +1,6 @@
-import { type DayNumber, formatDay } from "../domain/market/trading-day.ts";
+import { type DayNumber, dateOfDay, formatDay } from "../domain/market/trading-day.ts";
 import { futureName, type OptionSeries } from "./expiry-calendar.ts";
-import { isQuarterly } from "./months.ts";
+import { isQuarterly, monthNames } from "./months.ts";
 import type { Product } from "./products.ts";
 import { type Eighths, formatStrike } from "./strike.ts";
 
@@ -44,6 +44,24 @@ export function optionOf(series: OptionSeries, right: Right, strike: Eighths): O
 
 export const productOfInstrument = (instrument: Instrument): Product =>
   instrument.kind === "future" ? instrument.product : instrument.series.product;
+
+/** A name for people: `10-year note, Sep 2025`, `10-year note 110.75 put, 21 Jul 2025`; an option's date is its expiry. */
+export function titleOf(instrument: Instrument): string {
+  if (instrument.kind === "future") {
+    const { product, year, month } = instrument;
+    return `${product.shortName}, ${monthTitle(month)} ${year}`;
+  }
+  const { series, right, strike } = instrument;
+  const { year, month, date } = dateOfDay(series.expiry);
+  const contract = `${series.product.shortName} ${formatStrike(strike)} ${rightNames[right]}`;
+  return `${contract}, ${date} ${monthTitle(month)} ${year}`;
+}
+
+const rightNames = { C: "call", P: "put" } as const;
+const monthTitle = (month: number): string => {
+  const name = monthNames[month - 1] ?? "";
+  return name.charAt(0) + name.slice(1).toLowerCase();
+};
 
 /** What is known of an instrument, as documents say it. Dates are YYYY-MM-DD, numbers decimal text. */
 export interface InstrumentFacts {
@@ -93,7 +111,7 @@ export function instrumentFacts(instrument: Instrument): InstrumentFacts {
     ...(series.week === 0 ? {} : { week: series.week }),
     ...(series.nominal === series.expiry ? {} : { nominalExpiry: formatDay(series.nominal) }),
     underlying: series.underlying,
-    right: right === "C" ? "call" : "put",
+    right: rightNames[right],
     strike: formatStrike(strike),
   };
 }

@@ -7,6 +7,8 @@ export interface Product {
   /** Bloomberg's root of the future, which the desk's price files use. */
   readonly bloomberg: string;
   readonly name: string;
+  /** The name in a sentence or a table: `10-year note`. */
+  readonly shortName: string;
   readonly currency: "USD" | "EUR";
   /** Market identifier code, ISO 10383. */
   readonly exchange: "XCBT" | "XEUR";
@@ -32,6 +34,7 @@ export const products: readonly Product[] = [
     code: "ZT",
     bloomberg: "TU",
     name: "2-Year Treasury Note",
+    shortName: "2-year note",
     ...treasury,
     multiplier: "2000",
     tick: "0.00390625",
@@ -43,6 +46,7 @@ export const products: readonly Product[] = [
     code: "ZF",
     bloomberg: "FV",
     name: "5-Year Treasury Note",
+    shortName: "5-year note",
     ...treasury,
     tick: "0.0078125",
     optionTick: "0.0078125",
@@ -53,6 +57,7 @@ export const products: readonly Product[] = [
     code: "ZN",
     bloomberg: "TY",
     name: "10-Year Treasury Note",
+    shortName: "10-year note",
     ...treasury,
     tick: "0.015625",
     optionTick: "0.015625",
@@ -63,6 +68,7 @@ export const products: readonly Product[] = [
     code: "TN",
     bloomberg: "UXY",
     name: "Ultra 10-Year Treasury Note",
+    shortName: "Ultra 10-year note",
     ...treasury,
     tick: "0.015625",
     optionTick: "0.015625",
@@ -73,6 +79,7 @@ export const products: readonly Product[] = [
     code: "ZB",
     bloomberg: "US",
     name: "Treasury Bond",
+    shortName: "Treasury bond",
     ...treasury,
     tick: "0.03125",
     optionTick: "0.015625",
@@ -83,6 +90,7 @@ export const products: readonly Product[] = [
     code: "UB",
     bloomberg: "WN",
     name: "Ultra Treasury Bond",
+    shortName: "Ultra bond",
     ...treasury,
     tick: "0.03125",
     optionTick: "0.015625",
@@ -94,6 +102,7 @@ export const products: readonly Product[] = [
     code: "RX",
     bloomberg: "RX",
     name: "Euro-Bund",
+    shortName: "Euro-Bund",
     currency: "EUR",
     exchange: "XEUR",
     multiplier: "1000",

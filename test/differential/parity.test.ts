@@ -312,8 +312,8 @@ describe("P&L that rests on lots opened at a price of 0", () => {
       totals: { USD: { resting: "330000", total: "329500" } },
     });
     const [headline, warning] = [
-      "warning: 330000 of 329500 USD P&L rests on lots opened at a price of 0, of unknown cost",
-      "warning: rests on lots opened at a price of 0: realized 110000, unrealized 220000",
+      "warning: 330,000.00 of 329,500.00 USD P&L rests on lots opened at a price of 0, of unknown cost",
+      "warning: rests on lots opened at a price of 0: realized 110,000.00, unrealized 220,000.00",
     ];
     const table = renderParityTable(report, { colour: false });
     expect(table.split("\n\n")[0]).toContain(headline);

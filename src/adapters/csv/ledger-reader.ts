@@ -48,8 +48,8 @@ export interface LedgerInput {
   readonly duplicates: number;
   /** For each of those rows the trade that it repeats: an index into `trades`. */
   readonly repeated: readonly number[];
-  /** By file: how many trades there were after it. */
-  readonly ends: readonly number[];
+  /** By file: how many trades, and how many rows in all and repeated ones, there were after it. */
+  readonly ends: readonly { readonly trades: number; readonly rows: number; readonly repeated: number }[];
   /** By symbol: the first symbol of the same instrument, under which its trades stand. */
   readonly aliases: ReadonlyMap<string, string>;
   /** Whether any trade came with a book. */
@@ -113,7 +113,7 @@ class LedgerReader {
   #yearFromUs = 0;
   #yearUntilUs = 0;
   #rows = 0;
-  readonly #ends: number[] = [];
+  readonly #ends: LedgerInput["ends"][number][] = [];
   #sawBook = false;
   /** Of the file being read. */
   #file = 0;
@@ -156,7 +156,7 @@ class LedgerReader {
         bytesDone += bytes;
         this.#options.onProgress?.({ bytes: bytesDone, bytesTotal, rows: this.#rows });
       });
-      this.#ends.push(this.#trades.length);
+      this.#ends.push({ trades: this.#trades.length, rows: this.#rows, repeated: this.#intake.repeated.length });
     }
   }
 

@@ -35,10 +35,12 @@ interface PriceRow {
   readonly line: number;
 }
 
-interface PriceInput {
+export interface PriceInput {
   readonly prices: readonly PriceRow[];
   /** The names by which rows, notes and quarantine speak of the files, in reading order. */
   readonly files: readonly string[];
+  /** By file: data rows, blank lines apart. */
+  readonly rows: readonly number[];
   readonly quarantine: readonly Quarantined[];
   readonly notes: readonly Note[];
 }
@@ -83,15 +85,18 @@ export async function readPriceFiles(paths: readonly string[], options: PriceOpt
   const sizes = await Promise.all(paths.map(sizeOf));
   const bytesTotal = sizes.reduce((a, b) => a + b, 0);
   let bytes = 0;
+  const rows: number[] = [];
   for (const [index, path] of paths.entries()) {
+    const rowsBefore = reader.rows;
     const content = await readFile(path).catch((cause) => {
       throw unreadable(path, cause);
     });
     reader.readFile(path, at(names, index), content);
+    rows.push(reader.rows - rowsBefore);
     bytes += at(sizes, index);
     options.onProgress?.({ bytes, bytesTotal, rows: reader.rows });
   }
-  return { ...reader.result(), files: names };
+  return { ...reader.result(), files: names, rows };
 }
 
 /** When a file is of use, Chicago time, both ends included; at any other time of day it gives no marks. */

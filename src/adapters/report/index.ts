@@ -1,4 +1,5 @@
-export { pageRowsMax, renderParityPage } from "./page.ts";
+export { renderParityPage } from "./page.ts";
 export { renderPnlTable } from "./pnl-table.ts";
 export { summaryLine } from "./reading.ts";
+export { parityDocument } from "./summary.ts";
 export { renderParityTable } from "./table.ts";

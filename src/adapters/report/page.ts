@@ -1,149 +1,314 @@
-import { plain } from "../../base/plain-text.ts";
+import { createHash } from "node:crypto";
+import { jsonText, plain } from "../../base/plain-text.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
-import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
+import type { Note } from "../../ports/ledger.ts";
+import type { CauseGroup, ParityReport, ParityRow, ParitySummary, ParitySystem } from "../../ports/parity-report.ts";
+import { pageScript } from "./page-script.ts";
+import { pageStyle } from "./page-style.ts";
 import {
-  causeWords,
+  absentWords,
+  causesOf,
   counted,
-  dayRuleWords,
+  currencyWords,
+  daysWords,
+  figureOf,
+  fileRowsWords,
+  groupMeaning,
+  groupPlace,
+  groupTitle,
+  invariantWords,
   legacySymbolWords,
+  methodWords,
   notComparedWords,
   summaryLine,
+  titlesOf,
   tradeWords,
-  words,
+  verdictWords,
   worstFirst,
+  worstVerdictsFirst,
   zeroPriceWarning,
   zeroPriceWords,
 } from "./reading.ts";
-import { figure } from "./text.ts";
+import { summaryOf } from "./summary.ts";
+import { count, figure, money, shownPlaces } from "./text.ts";
 
-/** The most comparisons that the page lists, worst first; the JSON beside it has all of them. */
-export const pageRowsMax = 5_000;
+interface PageOptions {
+  /** The most figures that the page holds, worst first. The JSON has all of them. */
+  readonly rowsMax: number;
+}
+
+const pageDefaults: PageOptions = Object.freeze({ rowsMax: 100_000 });
+
+/** The most entries of a list. */
+const entriesMax = 1_000;
+/** With more days than these the page lists only those with differences. */
+const daysMax = 60;
+/** The most instruments that are named of one cause. */
+const groupSymbolsMax = 8;
 
 /**
- * The report as one HTML page that needs nothing else: no script, no font, no network (its own policy forbids them). Worst
- * first, filtered by radio buttons, readable in light and dark, by keyboard and by ear. Everything from outside is escaped.
+ * The report as one HTML page that needs nothing else and asks nobody for anything: its own policy forbids it. The figures stand
+ * in the page as JSON; its script sorts, filters and prints them. Everything from outside is escaped.
  */
-export function renderParityPage(report: ParityReport): string {
-  const rows = worstFirst(report.rows);
-  const hidden = Math.max(0, rows.length - pageRowsMax);
+export function renderParityPage(report: ParityReport, { rowsMax } = pageDefaults): string {
+  const summary = summaryOf(report);
+  const { legacy, modern, ok } = report;
+  const hash = createHash("sha256").update(pageScript).digest("base64");
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Parity: ${escapeHtml(report.legacy.system)} vs ${escapeHtml(report.modern.system)}</title>
-<style>${style}</style>
+<title>Parity: ${escapeHtml(legacy.system)} vs ${escapeHtml(modern.system)}</title>
+<style>${pageStyle}</style>
 </head>
 <body>
 <header>
-<h1><span class="${report.ok ? "equal" : "diverged"}">${report.ok ? "In parity" : "Not in parity"}</span> ${escapeHtml(report.legacy.system)} <small>(legacy)</small> and ${escapeHtml(report.modern.system)} <small>(modern)</small></h1>
+<p class="soft">${escapeHtml(originWords(report))}</p>
+<h1><span class="mark ${ok ? "equal" : "diverged"}">${ok ? "In parity" : "Not in parity"}</span>: ${escapeHtml(legacy.system)} <small>(legacy)</small> and ${escapeHtml(modern.system)} <small>(modern)</small></h1>
 <p>${escapeHtml(summaryLine(report))}</p>
 ${zeroPriceWords(report.zeroPriceLots)
   .map((line) => `<p class="warning">${escapeHtml(line)}</p>`)
-  .join("")}
-<ul class="counts">${Object.entries(report.verdicts)
-    .map(([verdict, count]) => `<li class="${escapeHtml(verdict)}"><b>${count}</b> ${words[verdict as Verdict]}</li>`)
-    .join("")}</ul>
-</header>
+  .join("")}</header>
 <main>
-<section aria-labelledby="comparisons">
-<h2 id="comparisons">Comparisons, worst first</h2>
-<fieldset><legend>Show</legend>
-<label><input type="radio" name="show" id="show-all" checked> all</label>
-<label><input type="radio" name="show" id="show-differing"> only what differs</label>
-<label><input type="radio" name="show" id="show-positions"> positions</label>
-<label><input type="radio" name="show" id="show-daily"> daily rows</label>
-</fieldset>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="comparisons">
-<table>
-<caption>Difference is modern minus legacy.${hidden > 0 ? ` ${hidden} more are in the JSON report.` : ""}</caption>
-<thead><tr>${["Verdict", "Kind", "Book", "Symbol", "Day", "Field", "Legacy", "Modern", "Difference", "Tolerance", "Cause"]
-    .map((name) => `<th scope="col">${name}</th>`)
-    .join("")}</tr></thead>
-<tbody>
-${rows
-  .slice(0, pageRowsMax)
-  .map((row) => rowHtml(row, report))
-  .join("\n")}
-</tbody>
-</table>
-</div>
-</section>
-${list("not-compared", "Not compared", notComparedWords(report))}${invariants(report)}${facts(report)}${refused(report.legacy)}${refused(report.modern)}${quarantine(report)}${legacyNames(report)}</main>
+<div class="top">${bottomLine(summary)}${counts(report, summary)}</div>
+${days(summary)}${causeTable(report, summary)}${figures(report, summary, rowsMax)}${invariants(report)}${list("Not compared", notComparedWords(report))}${refused(report.legacy)}${refused(report.modern)}${quarantine(report)}${notes(report)}${list("What the desk's own symbol translators would have made of these symbols", legacySymbolWords(report))}${list("How it was compared", methodWords(report))}${files(report)}${legend(report)}</main>
+<script type="application/json" id="data">${dataOf(report, summary, rowsMax)}</script>
+<script>${pageScript}</script>
 </body>
 </html>
 `;
 }
 
-function rowHtml(row: ParityRow, { zeroPriceLots }: ParityReport): string {
-  const warning = row.kind === "position" ? zeroPriceWarning(zeroPriceLots, row.key) : undefined;
-  const cells = [
-    words[row.verdict],
-    row.kind,
-    escapeHtml(row.key.book ?? ""),
-    `<th scope="row">${escapeHtml(row.key.symbol)}</th>`,
-    escapeHtml(row.key.tradingDay ?? ""),
-    escapeHtml(row.field),
-    ...[row.legacy, row.modern, row.difference, row.tolerance].map(number),
-    escapeHtml(`${causeWords(row)}${tradeWords(row)}${presentWords(row)}${warning ? ` · ${warning}` : ""}`.replace(/^ · /, "")),
+function originWords({ generated, input }: ParityReport): string {
+  const parts = [
+    generated === undefined
+      ? "P&L parity report"
+      : `P&L parity report of ${generated.product} ${generated.version}, made at ${generated.at}`,
   ];
-  const html = cells.map((cell) => (cell.startsWith("<t") ? cell : `<td>${cell}</td>`)).join("");
-  return `<tr class="${row.verdict} ${row.kind}${agrees(row.verdict) ? " agrees" : ""}">${html}</tr>`;
+  if (input !== undefined)
+    parts.push(
+      `${counted(input.files, "file")} of trades, ${count(input.accepted)} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
+    );
+  return parts.join(" · ");
 }
 
-/** A figure's cell; the exact text stands in its title where the shown one is shortened. */
-function number(text: string | null): string {
-  const shown = figure(text);
-  const exact = text === null || shown === text ? "" : ` title="${escapeHtml(text)}"`;
-  return `<td class="number"${exact}>${escapeHtml(shown)}</td>`;
+function bottomLine(summary: ParitySummary): string {
+  if (summary.totals.length === 0) return "";
+  const rows = summary.totals.flatMap(({ currency, ...sums }) =>
+    (["realized", "unrealized", "total"] as const).map((field) => {
+      const { legacy, modern, difference } = sums[field];
+      const amounts = [legacy, modern, difference].map((value) => amount(value, money(value)));
+      const name = `${field} <small>${escapeHtml(currencyWords(currency))}</small>`;
+      return `<tr${field === "total" ? ' class="sum"' : ""}><th scope="row">${name}</th>${amounts.join("")}</tr>`;
+    }),
+  );
+  return section(
+    "Bottom line",
+    scroll("Bottom line", table("totals", ["P&L", "Legacy", "Modern", "Difference"], rows), "fit") +
+      absentWords(summary)
+        .map((line) => `<p class="warning">${escapeHtml(line)}</p>`)
+        .join(""),
+  );
 }
 
-function presentWords({ present }: ParityRow): string {
-  if (present === undefined) return "";
-  return ` · there ${Object.entries(present)
-    .map(([field, value]) => `${field} ${figure(value)}`)
-    .join(", ")}`;
+function counts(report: ParityReport, summary: ParitySummary): string {
+  const marks = (of: Readonly<Record<Verdict, number>>): string =>
+    worstVerdictsFirst
+      .filter((verdict) => of[verdict] > 0)
+      .map(
+        (verdict) => `<span class="mark ${verdict}">${sign(verdict)} ${count(of[verdict])} ${verdictWords[verdict].name}</span>`,
+      )
+      .join("");
+  const positions = Object.values(summary.positions).reduce((sum, one) => sum + one, 0);
+  const checked =
+    report.invariants.length === 0 ? "" : `<dt>Checked</dt><dd>${escapeHtml(invariantWords(report, positions))}</dd>`;
+  return section(
+    "Counts",
+    `<dl class="counts">${positions === 0 ? "" : `<dt>${counted(positions, "position")}</dt><dd>${marks(summary.positions)}</dd>`}<dt>${counted(report.compared, "figure")}</dt><dd>${marks(report.verdicts)}</dd>${checked}</dl>`,
+  );
+}
+
+function days(summary: ParitySummary): string {
+  if (summary.days.length === 0) return "";
+  const eventful = summary.days.filter(({ legacy, modern, apart }) => apart > 0 || legacy !== "0" || modern !== "0");
+  const listed = eventful.length > daysMax ? eventful.filter(({ apart }) => apart > 0) : eventful;
+  const rows = listed.map(({ tradingDay, currency, legacy, modern, difference, apart }) => {
+    const verdict = apart > 0 ? "diverged" : "equal";
+    const amounts = [legacy, modern, difference].map((value) => amount(value, money(value)));
+    const figures = `<td class="number mark">${apart > 0 ? `${sign(verdict)} ` : ""}${count(apart)}</td>`;
+    return `<tr class="${verdict}"><th scope="row">${escapeHtml(tradingDay)}</th>${text(currencyWords(currency))}${amounts.join("")}${figures}</tr>`;
+  });
+  const left = listed.length < eventful.length ? "; the others are in the JSON report" : "";
+  const heads = ["Day", "Currency", "Legacy", "Modern", "Difference", "Figures apart"];
+  return section(
+    "Total by day",
+    `<p class="soft">${daysWords(summary)}${left}. Days without P&amp;L are not listed.</p>${
+      rows.length === 0 ? "" : scroll("Total by day", table("", heads, rows), "fit days")
+    }`,
+  );
+}
+
+function causeTable(report: ParityReport, { causes }: ParitySummary): string {
+  if (causes.length === 0) return "";
+  const rows = causes.map((group, index) => {
+    const worst = worstVerdictsFirst.find((verdict) => group.figures[verdict]) ?? "diverged";
+    const figures = worstVerdictsFirst
+      .filter((verdict) => group.figures[verdict])
+      .map(
+        (verdict) =>
+          `<div class="mark ${verdict}">${sign(verdict)} ${count(group.figures[verdict] ?? 0)} ${verdictWords[verdict].name}</div>`,
+      );
+    const sums = (["largest", "positions", "days"] as const).map(
+      (sum) =>
+        `<td class="number">${group.money
+          .map((one) => `<div>${data(one[sum], money(one[sum]))} <small>${escapeHtml(currencyWords(one.currency))}</small></div>`)
+          .join("")}</td>`,
+    );
+    return `<tr class="${worst} keep"><th scope="row" class="wide">${escapeHtml(groupTitle(group))}<p class="soft">${escapeHtml(groupMeaning(group, report))}</p></th><td>${figures.join("")}<button type="button" class="button screen" hidden data-cause="${index}" aria-label="Show the figures of ${escapeHtml(groupTitle(group))}">Show figures</button></td>${sums.join("")}<td class="wide">${groupWhere(group, report)}</td></tr>`;
+  });
+  return section(
+    "Differences by cause",
+    scroll(
+      "Differences by cause",
+      table("", ["Cause", "Figures", "Largest difference", "Positions together", "Daily totals together", "Where"], rows),
+    ),
+  );
+}
+
+function groupWhere(group: CauseGroup, report: ParityReport): string {
+  const titleOf = titlesOf(report);
+  const named = group.symbols.slice(0, groupSymbolsMax).map((symbol) => {
+    const title = titleOf(symbol);
+    return title === plain(symbol) ? title : `${title} (${plain(symbol)})`;
+  });
+  const more = group.symbols.length - named.length;
+  const lines = [
+    groupPlace(group),
+    `${named.join("; ")}${more > 0 ? `; and ${count(more)} more` : ""}`,
+    tradeWords(group.trades),
+  ];
+  return lines.flatMap((line) => (line === "" ? [] : [`<p>${escapeHtml(line)}</p>`])).join("");
+}
+
+const columns = ["Instrument", "Book", "Verdict", "Kind", "Day", "Field", "Legacy", "Modern", "Difference", "Tolerance", "Cause"];
+const numericColumns = new Set(["Legacy", "Modern", "Difference", "Tolerance"]);
+
+/** The list of figures: its filters and its empty table, which the script fills. */
+function figures(report: ParityReport, { causes }: ParitySummary, rowsMax: number): string {
+  const anyApart = report.rows.some(({ verdict }) => !agrees(verdict));
+  const boxes = worstVerdictsFirst.map((verdict, index) => {
+    const checked = report.verdicts[verdict] > 0 && !(anyApart && agrees(verdict)) ? " checked" : "";
+    return `<label class="mark ${verdict}"><input type="checkbox" name="verdict" value="${index}"${checked}> ${sign(verdict)} ${verdictWords[verdict].name} (${count(report.verdicts[verdict])})</label>`;
+  });
+  const choices = (name: string, options: readonly (readonly [value: string, text: string])[]): string =>
+    options.length === 0
+      ? ""
+      : `<label>${name}<select name="${name.toLowerCase()}"><option value="">all</option>${options
+          .map(([value, text]) => `<option value="${escapeHtml(value)}">${escapeHtml(text)}</option>`)
+          .join("")}</select></label>`;
+  const books = [...new Set(report.rows.flatMap(({ key }) => key.book ?? []))].sort();
+  const heads = columns
+    .filter((name) => name !== "Book" || books.length > 0)
+    .map((name) => {
+      const column = name === "Instrument" ? "symbol" : name.toLowerCase();
+      return `<th scope="col" data-column="${column}"${numericColumns.has(name) ? ' class="number"' : ""}><button type="button">${name}</button></th>`;
+    });
+  const hidden = report.rows.length - rowsMax;
+  return section(
+    "Figures",
+    `<noscript><p class="warning">The list of figures needs JavaScript. The JSON report has every figure.</p></noscript>
+<form id="filters" hidden><fieldset><legend>Verdict</legend>${boxes.join("")}</fieldset>
+<label>Search<input type="search" name="search" placeholder="instrument, day, cause, trade …"></label>
+${choices(
+  "Kind",
+  kinds.map((kind, index) => [`${index}`, kind]),
+)}${choices(
+  "Cause",
+  causes.map((group, index) => [`${index}`, groupTitle(group)]),
+)}${choices(
+  "Book",
+  books.map((book) => [book, book]),
+)}<button type="reset" class="button">Reset</button></form>
+<div class="pager"><span id="shown" role="status"></span><button type="button" class="button" id="previous" hidden>Previous page</button><button type="button" class="button" id="next" hidden>Next page</button></div>
+<div class="scroll" id="figures" tabindex="0" role="region" aria-label="Figures"><table><caption>Differences are modern minus legacy. Worst first, unless sorted by a column.${hidden > 0 ? ` ${count(hidden)} more are in the JSON report.` : ""}</caption><thead><tr>${heads.join("")}</tr></thead><tbody></tbody></table></div>`,
+  );
+}
+
+const kinds = ["position", "daily", "snapshot"];
+
+/** What the script reads. A figure is its exact text, or that and the shown text where the two differ. */
+function dataOf(report: ParityReport, { causes }: ParitySummary, rowsMax: number): string {
+  const facts = new Map(report.instruments?.map((one) => [one.symbol, one]));
+  const symbols = [...new Set(report.rows.map(({ key }) => key.symbol))];
+  const places = new Map(symbols.map((symbol, index) => [symbol, index]));
+  const causePlaces = new Map(causes.map((group, index) => [groupTitle(group), index]));
+  const rows = worstFirst(report.rows)
+    .slice(0, rowsMax)
+    .map((row) => [
+      worstVerdictsFirst.indexOf(row.verdict),
+      kinds.indexOf(row.kind),
+      plain(row.key.book ?? ""),
+      places.get(row.key.symbol),
+      plain(row.key.tradingDay ?? ""),
+      plain(row.field),
+      ...[row.legacy, row.modern, row.difference, row.tolerance].map((value) => {
+        const shown = figureOf(row, value);
+        return value === null || value === shown ? value : [value, shown];
+      }),
+      agrees(row.verdict) ? null : causePlaces.get(groupTitle({ causes: causesOf(row) })),
+      detailOf(row, report),
+    ]);
+  const document = {
+    withBooks: report.rows.some(({ key }) => key.book !== undefined),
+    verdicts: worstVerdictsFirst.map((verdict) => [verdict, sign(verdict), verdictWords[verdict].name]),
+    kinds,
+    causes: causes.map(groupTitle),
+    symbols: symbols.map((symbol) => {
+      const { title = null, currency = null } = facts.get(symbol) ?? {};
+      return [plain(symbol), title === null ? null : plain(title), currency];
+    }),
+    rows,
+  };
+  // Nothing in it may end the element that it stands in.
+  return jsonText(document).replaceAll("<", "\\u003c");
+}
+
+/** What a row says beyond its columns: its trades, what the other side holds, and what rests on lots of unknown cost. */
+function detailOf(row: ParityRow, { zeroPriceLots }: ParityReport): string {
+  const present = Object.entries(row.present ?? {}).map(([field, value]) => `${plain(field)} ${figure(value)}`);
+  const warning = row.kind === "position" ? zeroPriceWarning(zeroPriceLots, row.key) : undefined;
+  return [tradeWords(row.trades), present.length === 0 ? "" : `there ${present.join(", ")}`, warning ?? ""]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function invariants(report: ParityReport): string {
-  const broken = report.invariants.filter((invariant) => !invariant.holds);
-  if (report.invariants.length === 0) return "";
-  const note = `${report.invariants.length - broken.length} of ${report.invariants.length} hold.`;
-  const lines = broken.map(
-    ({ book, symbol, name, legacy, modern }) =>
-      `<tr class="diverged"><td>${escapeHtml(book ?? "")}</td><th scope="row">${escapeHtml(symbol)}</th><td>${escapeHtml(name)}</td>${number(legacy)}${number(modern)}</tr>`,
+  const broken = report.invariants.filter(({ holds }) => !holds);
+  if (broken.length === 0) return "";
+  const titleOf = titlesOf(report);
+  const rows = broken
+    .slice(0, entriesMax)
+    .map(
+      ({ book, symbol, name, legacy, modern }) =>
+        `<tr class="diverged"><th scope="row">${escapeHtml(titleOf(symbol))}<code>${escapeHtml(symbol)}</code></th>${text(book ?? "")}${text(name)}${amount(legacy, money(legacy))}${amount(modern, money(modern))}</tr>`,
+    );
+  return section(
+    `Sums that do not agree: ${count(broken.length)}`,
+    scroll("Sums that do not agree", table("", ["Instrument", "Book", "Sum", "Legacy", "Modern"], rows)),
   );
-  return `<section aria-labelledby="invariants"><h2 id="invariants">Invariants</h2><p>${note}</p>${
-    broken.length === 0
-      ? ""
-      : `<table><caption>Those that do not hold</caption><thead><tr>${["Book", "Symbol", "Invariant", "Legacy", "Modern"]
-          .map((name) => `<th scope="col">${name}</th>`)
-          .join("")}</tr></thead><tbody>${lines.slice(0, pageRowsMax).join("\n")}</tbody></table>`
-  }</section>
-`;
-}
-
-/** What the comparison assumed, and what drifted within tolerance. */
-function facts(report: ParityReport): string {
-  const entries = [dayRuleWords(report)];
-  for (const { system, field, rule } of report.conversions) entries.push(`converted: ${system} ${field}: ${rule}`);
-  for (const [field, sum] of Object.entries(report.drift))
-    if (sum !== "0") entries.push(`drift within tolerance: ${field} ${figure(sum)}`);
-  return list("facts", "How it was compared", entries);
 }
 
 const refused = ({ system, errors }: ParitySystem): string =>
   list(
-    "",
-    `Refused by ${system}: ${errors.length}`,
+    `Refused by ${system}: ${count(errors.length)}`,
     errors.map(({ code, why, file }) => `${code}${file === undefined ? "" : ` ${file}`}: ${why}`),
   );
 
 const quarantine = ({ quarantine: entries = [] }: ParityReport): string =>
   list(
-    "quarantine",
     `Quarantined: ${counted(findingCount(entries), "row")}`,
     entries.map(
       ({ file, line, code, text, why }) =>
@@ -152,38 +317,88 @@ const quarantine = ({ quarantine: entries = [] }: ParityReport): string =>
     findingCount(entries),
   );
 
-const legacyNames = (report: ParityReport): string =>
-  list("legacy-symbols", "What the desk's own symbol translators would have made of these symbols", legacySymbolWords(report));
-
-function list(id: string, title: string, entries: readonly string[], count = entries.length): string {
-  if (entries.length === 0) return "";
-  const items = entries.slice(0, pageRowsMax).map((entry) => `<li>${escapeHtml(entry)}</li>`);
-  if (entries.length > pageRowsMax) items.push(`<li>… and ${count - pageRowsMax} more</li>`);
-  return `<section><h2${id === "" ? "" : ` id="${id}"`}>${escapeHtml(title)}</h2><ul>${items.join("")}</ul></section>
-`;
+/** Notes by code, with what the code means. */
+function notes({ notes: all = [], codes = {} }: ParityReport): string {
+  if (all.length === 0) return "";
+  const where = ({ file, line, why }: Note): string => `${file === "" ? "" : `${file}:${line}: `}${why}`;
+  const groups = [...Map.groupBy(all, ({ code }) => code)].map(([code, ofCode]) => {
+    const meaning = Object.hasOwn(codes, code) ? `: ${codes[code]}` : "";
+    const entries = ofCode.slice(0, entriesMax).map((note) => `<li>${escapeHtml(where(note))}</li>`);
+    return `<h3>${escapeHtml(code)} × ${count(findingCount(ofCode))}<small>${escapeHtml(meaning)}</small></h3><ul>${entries.join("")}</ul>`;
+  });
+  return section(`Notes: ${count(findingCount(all))}`, groups.join(""));
 }
+
+function files({ inputs = [] }: ParityReport): string {
+  if (inputs.length === 0) return "";
+  const rows = inputs
+    .slice(0, entriesMax)
+    .map(
+      (file) =>
+        `<tr><th scope="row" class="wide">${escapeHtml(file.path)}</th>${text(file.kind)}${text(fileRowsWords(file))}<td class="number">${count(file.bytes)}</td><td class="wide files"><code>${file.sha256}</code></td></tr>`,
+    );
+  return section("What was read", scroll("What was read", table("", ["File", "Kind", "Rows", "Bytes", "SHA-256"], rows)));
+}
+
+const legend = ({ codes = {} }: ParityReport): string =>
+  section(
+    "Legend",
+    `<dl class="legend">${[
+      ...worstVerdictsFirst.map(
+        (verdict) => [`${sign(verdict)} ${verdictWords[verdict].name}`, verdictWords[verdict].means, verdict] as const,
+      ),
+      ["–", "no value", ""] as const,
+      ...Object.entries(codes).map(([code, meaning]) => [code, meaning, ""] as const),
+    ]
+      .map(([name, meaning, verdict]) => `<dt class="mark ${verdict}">${escapeHtml(name)}</dt><dd>${escapeHtml(meaning)}</dd>`)
+      .join(
+        "",
+      )}</dl><p class="soft">Figures are rounded to ${shownPlaces} decimals. A copied figure is exact, and so is the JSON report.</p>`,
+  );
+
+const sign = (verdict: Verdict): string => verdictWords[verdict].sign;
+
+const section = (title: string, html: string): string => `<section><h2>${escapeHtml(title)}</h2>${html}</section>
+`;
+
+/** A region that scrolls by itself, also by keyboard. */
+const scroll = (label: string, html: string, className = ""): string =>
+  `<div class="scroll ${className}" tabindex="0" role="region" aria-label="${label}">${html}</div>`;
+
+function list(title: string, entries: readonly string[], total = entries.length): string {
+  if (entries.length === 0) return "";
+  const items = entries.slice(0, entriesMax).map((entry) => `<li>${escapeHtml(entry)}</li>`);
+  if (total > items.length) items.push(`<li>… and ${count(total - items.length)} more</li>`);
+  return section(title, `<ul>${items.join("")}</ul>`);
+}
+
+const numericHeads = new Set([
+  ...numericColumns,
+  "Figures apart",
+  "Largest difference",
+  "Positions together",
+  "Daily totals together",
+  "Bytes",
+]);
+
+function table(className: string, heads: readonly string[], rows: readonly string[]): string {
+  const head = heads.map((name) =>
+    name === "" ? "<td></td>" : `<th scope="col"${numericHeads.has(name) ? ' class="number"' : ""}>${escapeHtml(name)}</th>`,
+  );
+  return `<table${className === "" ? "" : ` class="${className}"`}><thead><tr>${head.join("")}</tr></thead><tbody>
+${rows.join("\n")}
+</tbody></table>`;
+}
+
+const text = (value: string): string => `<td>${escapeHtml(value)}</td>`;
+
+/** A figure as it is shown, with its exact text for the clipboard and for programs. */
+const data = (exact: string | null, shown: string): string =>
+  exact === null ? escapeHtml(shown) : `<data value="${escapeHtml(exact)}">${escapeHtml(shown)}</data>`;
+
+const amount = (exact: string | null, shown: string): string => `<td class="number">${data(exact, shown)}</td>`;
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
 /** Text as text, in elements and in quoted attributes; control and direction characters made visible first. */
 const escapeHtml = (text: string): string => plain(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");
-
-const style = `
-:root { color-scheme: light dark; --text: light-dark(#1b1f24, #e6e8eb); --page: light-dark(#fff, #14171b); --line: light-dark(#d4d9df, #343a42);
-  --head: light-dark(#f1f3f5, #1f242a); --good: light-dark(#116329, #6fd08c); --bad: light-dark(#b3151f, #ff8f8a); --warn: light-dark(#7a4b00, #f0b849); }
-body { margin: 0 auto; padding: 1rem 1.5rem; max-width: 100rem; font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); }
-h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.5rem 0 .5rem; } small { font-weight: normal; }
-.counts { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; padding: 0; list-style: none; }
-.equal, .within_tolerance { --mark: var(--good); } .diverged, .error { --mark: var(--bad); } .not_comparable { --mark: var(--warn); }
-h1 span, .counts li, tr > td:first-child { color: var(--mark); }
-.warning { color: var(--warn); font-weight: 600; }
-fieldset { border: 0; padding: 0; margin: 0 0 .5rem; display: flex; gap: 1rem; flex-wrap: wrap; } legend { float: left; }
-.scroll { overflow: auto; max-height: 75vh; border: 1px solid var(--line); } .scroll:focus-visible { outline: 2px solid; }
-table { border-collapse: collapse; width: 100%; font-size: .85rem; } caption { text-align: left; padding: .3rem .6rem; }
-th, td { padding: .2rem .45rem; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top; } th[scope=row] { font-weight: 600; }
-th[scope=row], td:last-child:not(.number) { white-space: normal; overflow-wrap: anywhere; min-width: 15rem; }
-thead th { position: sticky; top: 0; background: var(--head); white-space: nowrap; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-body:has(#show-differing:checked) tr.agrees, body:has(#show-positions:checked) tr:is(.daily, .snapshot), body:has(#show-daily:checked) tr.position { display: none; }
-@media print { .scroll { max-height: none; overflow: visible; border: 0; } fieldset { display: none; } }
-`;

@@ -7,7 +7,7 @@ import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/inde
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import type { ZeroPriceLots } from "../../ports/parity-report.ts";
 import { counted, noteCounts, zeroPriceWords } from "./reading.ts";
-import { align, figure, none, paragraphs, shorten } from "./text.ts";
+import { align, count, figure, money, none, paragraphs, shorten } from "./text.ts";
 
 interface PnlTableInput {
   readonly method: string;
@@ -38,9 +38,9 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
     figure(row.quantity),
     figure(row.averagePrice),
     figure(row.mark),
-    figure(row.realized),
-    figure(row.unrealized),
-    figure(totalOf(row)),
+    money(row.realized),
+    money(row.unrealized),
+    money(totalOf(row)),
     row.currency,
   ]);
   const totals = Object.entries(pnl.totals)
@@ -51,16 +51,16 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
       "",
       "",
       "",
-      figure(realized),
-      figure(unrealized),
-      figure(total),
+      money(realized),
+      money(unrealized),
+      money(total),
       currency,
     ]);
   const textColumns = new Set([0, withBook ? 1 : 0, head.length - 1]);
   const [headLine = "", ...lines] = align([head, ...rows, ...totals], textColumns);
   const sections = [
     [
-      `P&L ${pnl.method} as of ${pnl.asOf ?? none} · day rule ${pnl.dayRule} · ${counted(input.files, "file")}, ${input.accepted} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
+      `P&L ${pnl.method} as of ${pnl.asOf ?? none} · day rule ${pnl.dayRule} · ${counted(input.files, "file")}, ${count(input.accepted)} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
       ...zeroPriceWords(pnl.zeroPriceLots).map((line) => paint("yellow", line)),
     ],
     [paint("dim", headLine), ...lines.slice(0, rows.length), ...lines.slice(rows.length).map((line) => paint("bold", line))],
@@ -85,11 +85,11 @@ function refusals(quarantine: readonly Quarantined[]): readonly string[] {
   const shown = quarantine
     .slice(0, refusalsShown)
     .map(({ file, line, code, why }) => `  ${plain(file)}:${line} ${code}: ${plain(why)}`);
-  const count = findingCount(quarantine);
-  const more = count - shown.length;
+  const refused = findingCount(quarantine);
+  const more = refused - shown.length;
   return [
-    `${counted(count, "row")} refused (quarantine), in no figure above:`,
+    `${counted(refused, "row")} refused (quarantine), in no figure above:`,
     ...shown,
-    ...(more > 0 ? [`  … and ${more} more; --json lists them`] : []),
+    ...(more > 0 ? [`  … and ${count(more)} more; --json lists them`] : []),
   ];
 }

@@ -3,15 +3,15 @@ import { absolute, compare, maximum, parseFigure, zero } from "../../base/fracti
 import { plain } from "../../base/plain-text.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import type { Verdict } from "../../domain/migration/verdict.ts";
+import { type Verdict, verdicts } from "../../domain/migration/verdict.ts";
 import type { Note } from "../../ports/ledger.ts";
-import type { ParityReport, ParityRow, ZeroPriceLots } from "../../ports/parity-report.ts";
-import { figure } from "./text.ts";
+import type { CauseGroup, InputFile, ParityReport, ParityRow, ParitySummary, ZeroPriceLots } from "../../ports/parity-report.ts";
+import { count, figure, money } from "./text.ts";
 
-/** How a person reads a report, on a terminal and on a page: the worst first, one mark a verdict, one line to paste into a chat. */
+/** The words that a terminal and a page share: order of rows, names, counts and sentences. */
 
 /** Worst first. */
-const severity: Readonly<Record<Verdict, number>> = {
+export const severity: Readonly<Record<Verdict, number>> = {
   diverged: 0,
   error: 1,
   not_comparable: 2,
@@ -19,13 +19,23 @@ const severity: Readonly<Record<Verdict, number>> = {
   equal: 4,
 };
 
-export const words: Readonly<Record<Verdict, string>> = {
-  equal: "equal",
-  within_tolerance: "within tolerance",
-  diverged: "diverged",
-  error: "error",
-  not_comparable: "not comparable",
+/** By verdict: its sign, its name, and its meaning for a legend. */
+export const verdictWords: Readonly<Record<Verdict, { readonly sign: string; readonly name: string; readonly means: string }>> = {
+  diverged: { sign: "✗", name: "diverged", means: "further apart than the tolerance allows, or missing on one side" },
+  error: { sign: "!", name: "error", means: "a side has several rows of one key, so none of them is compared" },
+  not_comparable: { sign: "?", name: "not comparable", means: "a side has no number" },
+  within_tolerance: { sign: "≈", name: "within tolerance", means: "apart by no more than the tolerance allows" },
+  equal: { sign: "=", name: "equal", means: "exactly the same" },
 };
+
+/** The verdicts that occur, worst first: `4 diverged, 37 not comparable, 2 equal`. */
+export const verdictCounts = (counts: Readonly<Partial<Record<Verdict, number>>>): string =>
+  worstVerdictsFirst
+    .filter((verdict) => counts[verdict])
+    .map((verdict) => `${count(counts[verdict] ?? 0)} ${verdictWords[verdict].name}`)
+    .join(", ");
+
+export const worstVerdictsFirst = verdicts.toSorted((a, b) => severity[a] - severity[b]);
 
 /** The rows, worst first: by verdict, then by the money at stake, then other units; among equals in report order. */
 export const worstFirst = (rows: readonly ParityRow[]): readonly ParityRow[] => {
@@ -71,34 +81,110 @@ export function shownValue(position: PositionReading, side: Side, field: string)
 /** `2 of 3 equal, …`: one line without control characters, to be pasted into a chat. */
 export function summaryLine(report: ParityReport): string {
   const { verdicts, legacy, modern, quarantine = [] } = report;
-  const of = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
-  const parts = [`${verdicts.equal} of ${of} equal`, `${verdicts.within_tolerance} within tolerance`];
-  parts.push(`${verdicts.diverged} diverged${worstWords(report)}`);
+  const of = Object.values(verdicts).reduce((sum, one) => sum + one, 0);
+  const parts = [`${count(verdicts.equal)} of ${count(of)} equal`, `${count(verdicts.within_tolerance)} within tolerance`];
+  parts.push(`${count(verdicts.diverged)} diverged${worstWords(report)}`);
   if (verdicts.error > 0) parts.push(counted(verdicts.error, "error"));
-  if (verdicts.not_comparable > 0) parts.push(`${verdicts.not_comparable} not comparable`);
+  if (verdicts.not_comparable > 0) parts.push(`${count(verdicts.not_comparable)} not comparable`);
   const rest = [`${plain(legacy.system)} vs ${plain(modern.system)}`, dayRuleWords(report)];
   for (const side of [legacy, modern])
-    if (side.errors.length > 0) rest.push(`${side.errors.length} refused by ${plain(side.system)}`);
-  if (quarantine.length > 0) rest.push(`${findingCount(quarantine)} quarantined`);
+    if (side.errors.length > 0) rest.push(`${count(side.errors.length)} refused by ${plain(side.system)}`);
+  if (quarantine.length > 0) rest.push(`${count(findingCount(quarantine))} quarantined`);
   const days = new Set(report.notCompared?.flatMap(({ tradingDays }) => tradingDays));
   if (days.size > 0) rest.push(`${counted(days.size, "day")} not compared`);
   return `parity: ${of === 0 ? "nothing to compare" : parts.join(", ")} · ${rest.join(" · ")}`;
 }
 
-export const dayRuleWords = ({ dayRules: { legacy, modern } }: ParityReport): string =>
+const dayRuleWords = ({ dayRules: { legacy, modern } }: ParityReport): string =>
   legacy === modern ? `day rule ${plain(legacy)}` : `day rules ${plain(legacy)} (legacy), ${plain(modern)} (modern)`;
 
 const nameOf = ({ book, symbol }: ParityRow["key"]): string => plain(book === undefined ? symbol : `${book} ${symbol}`);
 
-export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
-
-/** What a row has to say beyond its two values. */
-export function findingWords(row: ParityRow): string {
-  return [differenceWords(row), causeWords(row)].filter((text) => text !== "").join(" · ") + tradeWords(row);
-}
+export const counted = (number: number, noun: string): string => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 /** The cause of a row, or the rules that give legacy's figure together; empty where none is known. */
-export const causeWords = ({ cause, causes }: ParityRow): string => causes?.join(" and ") ?? cause ?? "";
+export const causesOf = ({ cause, causes }: ParityRow): readonly string[] => causes ?? (cause === null ? [] : [cause]);
+export const causeWords = (row: ParityRow): string => causesOf(row).join(" and ");
+
+export const groupTitle = ({ causes }: Pick<CauseGroup, "causes">): string => causes.join(" and ") || "no cause found";
+
+/** What the codes of a group mean, where the report says it. */
+export const groupMeaning = ({ causes }: CauseGroup, { codes = {} }: ParityReport): string =>
+  causes.flatMap((code) => (Object.hasOwn(codes, code) ? [plain(codes[code] ?? "")] : [])).join("; and ");
+
+/** `2 instruments, 2025-07-16 to 2025-07-24`: where the figures of a group are. */
+export function groupPlace({ symbols, tradingDays }: CauseGroup): string {
+  const [first, last] = [tradingDays[0], tradingDays.at(-1)];
+  const days = first === undefined ? "" : `, ${plain(first)}${first === last ? "" : ` to ${plain(last ?? "")}`}`;
+  return `${counted(symbols.length, "instrument")}${days}`;
+}
+
+/** A name for people for each symbol of the rows: the title of its instrument, or the symbol where there is none. */
+export function titlesOf({ instruments = [] }: ParityReport): (symbol: string) => string {
+  const titles = new Map(instruments.map(({ symbol, title }) => [symbol, title]));
+  return (symbol) => plain(titles.get(symbol) ?? symbol);
+}
+
+/** A currency as it is shown. */
+export const currencyWords = (currency: string | null): string => (currency === null ? "unknown currency" : plain(currency));
+
+/** How many trading days have differences: `4 of 21 days with differences`. */
+export function daysWords({ days }: ParitySummary): string {
+  const distinct = (of: ParitySummary["days"]): number => new Set(of.map(({ tradingDay }) => tradingDay)).size;
+  return `${count(distinct(days.filter(({ apart }) => apart > 0)))} of ${counted(distinct(days), "day")} with differences`;
+}
+
+/** `USD: largest difference 8.00, positions together 5.00, …`: the money of a group, a line for each currency. */
+export const groupMoneyWords = ({ money: sums }: CauseGroup): readonly string[] =>
+  sums.map(({ currency, largest, positions, days }) => {
+    const parts = [`largest difference ${money(largest)}`];
+    if (positions !== null) parts.push(`positions together ${money(positions)}`);
+    if (days !== null) parts.push(`daily totals together ${money(days)}`);
+    return `${currencyWords(currency)}: ${parts.join(", ")}`;
+  });
+
+/** What the sums leave out: `modern has no unrealized P&L for 41 positions in USD; its total leaves that out`. */
+export const absentWords = ({ totals }: ParitySummary): readonly string[] =>
+  totals.flatMap(({ currency, ...sums }) =>
+    (["legacy", "modern"] as const).flatMap((side) => {
+      const parts = (["realized", "unrealized"] as const)
+        .filter((field) => sums[field].absent[side] > 0)
+        .map((field) => `no ${field} P&L for ${counted(sums[field].absent[side], "position")}`);
+      const of = currency === null ? "" : ` in ${plain(currency)}`;
+      return parts.length === 0 ? [] : [`${side} has ${parts.join(" and ")}${of}; its total leaves that out`];
+    }),
+  );
+
+/** What a reader must know to repeat the comparison: method, day rule, conversions, tolerances, drift. */
+export function methodWords(report: ParityReport): readonly string[] {
+  const { method, conversions, drift, rows } = report;
+  const lines = [`${dayRuleWords(report)}${method === undefined ? "" : `; modern closes lots by ${plain(method)}`}`];
+  for (const [rule, converted] of Map.groupBy(conversions, ({ system, rule }) => `${rule}\n${system}`))
+    lines.push(
+      `converted: ${converted[0]?.system} ${converted.map(({ field }) => field).join(", ")}: ${plain(rule.split("\n")[0] ?? "")}`,
+    );
+  const allowed = new Map<string, string>();
+  for (const { field, tolerance } of rows)
+    if (tolerance !== null && field !== "row" && !allowed.has(field)) allowed.set(field, tolerance);
+  const tolerances = [...allowed].map(([field, tolerance]) => `${plain(field)} ${figure(tolerance)}`);
+  if (tolerances.length > 0) lines.push(`tolerances: ${tolerances.join(", ")}`);
+  const drifts = Object.entries(drift).filter(([, sum]) => sum !== "0");
+  if (drifts.length > 0)
+    lines.push(`drift within tolerance: ${drifts.map(([field, sum]) => `${plain(field)} ${figure(sum)}`).join(", ")}`);
+  return lines;
+}
+
+/** `533 of 537 rows accepted, 4 repeated, 0 refused`: how the rows of one file were taken; empty where it has none. */
+export function fileRowsWords({ rows, accepted = 0, duplicates = 0, refused = 0, changed }: InputFile): string {
+  if (rows === undefined) return changed ? changedWords : "";
+  const parts = [`${count(accepted)} of ${counted(rows, "row")} accepted`];
+  if (duplicates > 0) parts.push(`${count(duplicates)} repeated`);
+  if (refused > 0) parts.push(`${count(refused)} refused`);
+  if (changed) parts.push(changedWords);
+  return parts.join(", ");
+}
+
+const changedWords = "changed while it was read";
 
 /** A line for each kind of rows of which days were not compared. */
 export const notComparedWords = ({ notCompared = [] }: ParityReport): readonly string[] =>
@@ -108,44 +194,55 @@ export const notComparedWords = ({ notCompared = [] }: ParityReport): readonly s
 export const zeroPriceWords = (lots: ZeroPriceLots | undefined): readonly string[] =>
   Object.entries(lots?.totals ?? {}).map(
     ([currency, { resting, total }]) =>
-      `warning: ${figure(resting)} of ${figure(total)} ${plain(currency)} P&L rests on lots opened at a price of 0, of unknown cost`,
+      `warning: ${money(resting)} of ${money(total)} ${plain(currency)} P&L rests on lots opened at a price of 0, of unknown cost`,
   );
 
 /** The same of one position; undefined where nothing of it does. */
 export function zeroPriceWarning(lots: ZeroPriceLots | undefined, key: ParityRow["key"]): string | undefined {
   const found = lots?.positions.find(({ book, symbol }) => book === key.book && symbol === key.symbol);
   if (found === undefined) return undefined;
-  return `warning: rests on lots opened at a price of 0: realized ${figure(found.realized)}, unrealized ${figure(found.unrealized)}`;
+  return `warning: rests on lots opened at a price of 0: realized ${money(found.realized)}, unrealized ${money(found.unrealized)}`;
 }
 
-function differenceWords(row: ParityRow): string {
+/** What a row says that no column of figures can show; undefined where two columns say it. */
+export function rowWords(row: ParityRow): string | undefined {
   if (row.duplicatedIn) return `${row.legacy} rows of this key in legacy, ${row.modern} in modern`;
   if (row.field === "row") return `no such row in ${row.legacy === "0" ? "legacy" : "modern"}`;
-  if (row.difference === null) return `${row.field}: legacy ${figure(row.legacy)}, modern ${figure(row.modern)}`;
-  const price = row.field === "averagePrice" ? ` ${figure(row.legacy)} against ${figure(row.modern)}` : "";
-  return `${row.field}${price} differs by ${figure(row.difference)}, allowed ${figure(row.tolerance)}`;
+  return row.field === "averagePrice" ? `average price: legacy ${figure(row.legacy)}, modern ${figure(row.modern)}` : undefined;
 }
 
 const tradesMax = 5;
 
-/** ` · trades a.csv:12 (id 46), …`, or nothing. */
-export function tradeWords({ trades = [] }: ParityRow): string {
+/** `trades a.csv:12 (id 46), …`, or nothing. */
+export function tradeWords(trades: NonNullable<ParityRow["trades"]> = []): string {
   if (trades.length === 0) return "";
   const named = trades.slice(0, tradesMax).map(({ file, line, id }) => `${plain(file)}:${line} (id ${plain(id)})`);
   const more = trades.length > tradesMax ? ` and ${trades.length - tradesMax} more` : "";
-  return ` · ${trades.length === 1 ? "trade" : "trades"} ${named.join(", ")}${more}`;
+  return `${trades.length === 1 ? "trade" : "trades"} ${named.join(", ")}${more}`;
 }
 
+/** The diverged figure with the most money at stake; other units only where no money diverged. */
 function worstWords(report: ParityReport): string {
-  const diverged = report.rows.filter((row) => row.verdict === "diverged");
-  // A position says more than its days: they are looked at only where no position diverged.
-  const positions = diverged.filter((row) => row.kind === "position");
-  const [worst] = worstFirst(positions.length > 0 ? positions : diverged);
+  const [worst] = worstFirst(report.rows.filter((row) => row.verdict === "diverged"));
   if (worst === undefined) return "";
   const name = `${nameOf(worst.key)}${worst.key.tradingDay === undefined ? "" : ` ${plain(worst.key.tradingDay)}`}`;
   return worst.field === "row"
     ? ` (worst ${name} missing in ${worst.legacy === "0" ? "legacy" : "modern"})`
-    : ` (worst ${worst.field} ${name} ${figure(worst.difference)})`;
+    : ` (worst ${worst.field} ${name} ${amountWords(worst, report)})`;
+}
+
+/** The difference of a row, with its currency where it is money of a known one. */
+function amountWords(row: ParityRow, { instruments = [] }: ParityReport): string {
+  const { currency } = instruments.find(({ symbol }) => symbol === row.key.symbol) ?? {};
+  return `${figureOf(row, row.difference)}${isMoney(row.field) && currency ? ` ${plain(currency)}` : ""}`;
+}
+
+/** How many positions could be checked for realized + unrealized, and in how many the sum agrees. */
+export function invariantWords({ invariants }: ParityReport, positions: number): string {
+  const holding = invariants.filter(({ holds }) => holds).length;
+  const unchecked = positions - invariants.length;
+  const rest = unchecked > 0 ? `; ${count(unchecked)} of ${counted(positions, "position")} could not be checked` : "";
+  return `realized + unrealized agrees in ${count(holding)} of the ${counted(invariants.length, "position")} that have both${rest}`;
 }
 
 /** How much a row weighs: money before other units, the larger difference before the smaller. */
@@ -154,7 +251,11 @@ interface Stake {
   readonly size: Fraction;
 }
 
-const moneyFields = ["realized", "unrealized", "total"];
+export const moneyFields = ["realized", "unrealized", "total"] as const;
+const isMoney = (field: string): boolean => moneyFields.some((one) => one === field);
+
+/** A value of a row for a reader. */
+export const figureOf = ({ field }: ParityRow, text: string | null): string => (isMoney(field) ? money(text) : figure(text));
 
 function stakeOf(row: ParityRow): Stake {
   if (row.field === "row") {
@@ -162,7 +263,7 @@ function stakeOf(row: ParityRow): Stake {
     const sizes = moneyFields.map((field) => magnitude(row.present?.[field]));
     return { money: true, size: sizes.reduce(maximum) };
   }
-  return { money: moneyFields.includes(row.field), size: magnitude(row.difference) };
+  return { money: isMoney(row.field), size: magnitude(row.difference) };
 }
 
 const magnitude = (text: string | null | undefined): Fraction => absolute(parseFigure(text ?? "") ?? zero);
@@ -170,18 +271,13 @@ const magnitude = (text: string | null | undefined): Fraction => absolute(parseF
 const byStake = (a: Stake, b: Stake): number => Number(b.money) - Number(a.money) || compare(b.size, a.size);
 
 /** A line for each kind of note: how often, and the first in full. */
-export function noteCounts(notes: readonly Note[]): readonly string[] {
-  const counts = new Map<string, { count: number; first: Note }>();
-  for (const note of notes)
-    counts.set(note.code, {
-      count: (counts.get(note.code)?.count ?? 0) + (note.more ?? 1),
-      first: counts.get(note.code)?.first ?? note,
-    });
-  return [...counts].map(
-    ([code, { count, first }]) =>
-      `${code} × ${count}: ${plain(first.why)}${first.file === "" ? "" : ` (${count > 1 ? "first " : ""}${plain(first.file)}:${first.line})`}`,
-  );
-}
+export const noteCounts = (notes: readonly Note[]): readonly string[] =>
+  [...Map.groupBy(notes, ({ code }) => code)].map(([code, [first, ...others]]) => {
+    const total = findingCount([...(first === undefined ? [] : [first]), ...others]);
+    const place =
+      first === undefined || first.file === "" ? "" : ` (${total > 1 ? "first " : ""}${plain(first.file)}:${first.line})`;
+    return `${code} × ${count(total)}: ${plain(first?.why ?? "")}${place}`;
+  });
 
 /** A line for each merge and split that the desk's own translators would have made, and for each the count of what they lost. */
 export function legacySymbolWords({ legacySymbols }: ParityReport): readonly string[] {

@@ -3,90 +3,76 @@ import { plain } from "../../base/plain-text.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
-import type { ParityReport, ParityRow, ParitySystem } from "../../ports/parity-report.ts";
+import type { CauseGroup, ParityReport, ParitySummary, ParitySystem } from "../../ports/parity-report.ts";
 import type { PositionReading } from "./reading.ts";
 import {
+  absentWords,
   causeWords,
   counted,
-  dayRuleWords,
-  findingWords,
+  currencyWords,
+  daysWords,
+  figureOf,
+  fileRowsWords,
+  groupMeaning,
+  groupMoneyWords,
+  groupPlace,
+  groupTitle,
+  invariantWords,
   legacySymbolWords,
+  methodWords,
   notComparedWords,
   noteCounts,
   positionsOf,
+  rowWords,
   shownValue,
   summaryLine,
+  titlesOf,
   tradeWords,
+  verdictCounts,
+  verdictWords,
   worstFirst,
+  worstVerdictsFirst,
   zeroPriceWarning,
   zeroPriceWords,
 } from "./reading.ts";
-import { align, displayWidth, figure, padEnd, padStart, paragraphs, shorten } from "./text.ts";
+import { summaryOf } from "./summary.ts";
+import { align, count, displayWidth, figure, money, none, padEnd, padStart, paragraphs, shorten, shownPlaces } from "./text.ts";
 
 interface TableOptions {
   /** Whether escape codes may appear; the caller knows its stream and NO_COLOR. */
   readonly colour: boolean;
-  /** Columns of the terminal. Long symbols give way to fit; figures never do. */
+  /** Columns of the terminal. Long names give way to fit; figures never do. */
   readonly width?: number;
-  /** The most lines of positions that agree, of positions that do not, and of daily rows that do not. */
+  /** The most lines of each list. */
   readonly rowsMax?: number;
 }
 
 const tableDefaults = Object.freeze({ width: 120, rowsMax: 40 });
 
 /**
- * The report as text for people: positions that differ first, worst at the top, each with what differs and why; daily rows
- * that differ; positions that agree; what was refused; last the line to paste into a chat. No trailing newline.
+ * The report as text for people: the bottom line, counts, differences by cause, positions and days that do not agree, positions
+ * that agree, how it was compared and what was read, and last the line to paste into a chat. No trailing newline.
  */
 export function renderParityTable(report: ParityReport, options: TableOptions): string {
   const { colour, width, rowsMax } = { ...tableDefaults, ...options };
   const paint: Paint = colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
-  const positions = positionsOf(report);
-  const differing = positions.filter((position) => !agrees(position.worst.verdict));
-  const agreeing = positions.filter((position) => agrees(position.worst.verdict));
-  const daily = report.rows.filter((row) => row.kind !== "position");
-  const days = worstFirst(daily.filter((row) => !agrees(row.verdict) && row.verdict !== "not_comparable"));
-  const daysAgreeing = daily.filter((row) => agrees(row.verdict)).length;
-
-  const shown = [...differing.slice(0, rowsMax), ...agreeing.slice(0, rowsMax)];
-  const [head, ...lines] = alignPositions(shown, paint, width);
-  const bad = lines.slice(0, Math.min(differing.length, rowsMax));
-  const good = lines.slice(bad.length);
-  const more = (hidden: number, what: string): string[] =>
-    hidden > 0 ? [paint("dim", `… and ${hidden} more ${what}; --json and --out list all`)] : [];
-
+  const summary = summaryOf(report);
+  const view: View = { report, summary, paint, width, rowsMax, titleOf: titlesOf(report) };
   const sections: readonly (readonly string[])[] = [
-    [...headline(report), ...zeroPriceWords(report.zeroPriceLots).map((line) => paint("yellow", line))],
-    differing.length === 0
-      ? []
-      : [
-          title(paint, `${counted(differing.length, "position")} differing`),
-          ...(head ?? []),
-          ...bad.flatMap((line, index) => [...line, ...findings(differing[index], report, paint)]),
-          ...more(differing.length - bad.length, "differing"),
-        ],
-    days.length === 0
-      ? []
-      : [
-          title(paint, `${counted(days.length, "daily figure")} differing`),
-          ...alignDays(days.slice(0, rowsMax), paint, width),
-          ...more(days.length - rowsMax, "differing"),
-        ],
-    agreeing.length === 0
-      ? []
-      : [
-          title(paint, `${counted(agreeing.length, "position")} agreeing`),
-          ...(head ?? []),
-          ...good.flatMap((line, index) => [...line, ...warnings(agreeing[index], report, paint)]),
-          ...more(agreeing.length - good.length, "agreeing"),
-        ],
-    [
-      ...incomparable(daily).map((line) => paint("yellow", line)),
-      ...(daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agreeing`)]),
-    ],
+    headline(view),
+    bottomLine(view),
+    daysApart(view),
+    countsOf(view),
+    causeGroups(view),
+    positionsApart(view),
+    dailyApart(view),
+    positionsAgreeing(view),
     section(notComparedWords(report), rowsMax, "not compared"),
-    [...drifts(report), ...refusals(report, rowsMax)],
+    refusals(view),
     section(legacySymbolWords(report), rowsMax, "what the desk's own symbol translators would have made of these symbols"),
+    [...titled(view, "how it was compared", methodWords(report))],
+    filesRead(view),
+    legend(view),
     [paint(report.ok ? "green" : "red", summaryLine(report))],
   ];
   return paragraphs(sections);
@@ -95,152 +81,292 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
 type Style = "red" | "green" | "yellow" | "magenta" | "dim" | "bold";
 type Paint = (style: Style, text: string) => string;
 
-const marks: Readonly<Record<Verdict, readonly [mark: string, style: Style]>> = {
-  equal: ["=", "green"],
-  within_tolerance: ["≈", "green"],
-  diverged: ["✗", "red"],
-  error: ["!", "magenta"],
-  not_comparable: ["?", "yellow"],
+/** What every section of one rendering needs. */
+interface View {
+  readonly report: ParityReport;
+  readonly summary: ParitySummary;
+  readonly paint: Paint;
+  readonly width: number;
+  readonly rowsMax: number;
+  readonly titleOf: (symbol: string) => string;
+}
+
+const styles: Readonly<Record<Verdict, Style>> = {
+  equal: "green",
+  within_tolerance: "green",
+  diverged: "red",
+  error: "magenta",
+  not_comparable: "yellow",
 };
 
 const gap = "  ";
-/** A symbol narrower than this says nothing; wider than this it crowds out the figures. */
-const [symbolMin, symbolMax] = [12, 44];
+/** A name narrower than this says nothing; wider than this it crowds out the figures. */
+const [nameMin, nameMax] = [12, 44];
 const indent = "     ";
 
-const title = (paint: Paint, text: string): string => paint("bold", text.toUpperCase());
+/** Lines under a title, or nothing where there are none. */
+const titled = ({ paint }: View, title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : [paint("bold", title.toUpperCase()), ...lines.map((line) => `   ${line}`)];
 
-function headline(report: ParityReport): string[] {
-  const { legacy, modern, method, input } = report;
-  const lines = [
-    `${plain(legacy.system)} (legacy) and ${plain(modern.system)} (modern) · ${dayRuleWords(report)}${method === undefined ? "" : ` · ${method}`}`,
-  ];
+const moreWords = ({ paint }: View, hidden: number, what: string): string[] =>
+  hidden > 0 ? [paint("dim", `… and ${count(hidden)} more ${what}; --json and --out list all`)] : [];
+
+const signOf = ({ paint }: View, verdict: Verdict): string => paint(styles[verdict], verdictWords[verdict].sign);
+
+function headline({ report, paint }: View): string[] {
+  const { legacy, modern, input, generated, ok } = report;
+  const verdict = paint(ok ? "green" : "red", ok ? "In parity" : "Not in parity");
+  const lines = [`${verdict}: ${plain(legacy.system)} (legacy) and ${plain(modern.system)} (modern)`];
   if (input !== undefined)
     lines.push(
-      `${counted(input.files, "file")}, ${input.accepted} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
+      `${counted(input.files, "file")}, ${count(input.accepted)} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
     );
-  const byRule = new Map<string, string[]>();
-  for (const { system, field, rule } of report.conversions) {
-    const fields = byRule.get(`${system}\n${rule}`) ?? [];
-    byRule.set(`${system}\n${rule}`, [...fields, field]);
-  }
-  for (const [id, fields] of byRule) {
-    const [system = "", rule = ""] = id.split("\n");
-    lines.push(`converted: ${system} ${fields.join(", ")}: ${plain(rule)}`);
-  }
+  if (generated !== undefined) lines.push(`${generated.product} ${generated.version}, ${generated.at}`);
+  return [...lines, ...zeroPriceWords(report.zeroPriceLots).map((line) => paint("yellow", line))];
+}
+
+function bottomLine(view: View): string[] {
+  const { summary, paint } = view;
+  if (summary.totals.length === 0) return [];
+  const rows = summary.totals.flatMap(({ currency, ...sums }) =>
+    (["realized", "unrealized", "total"] as const).map((field) => {
+      const { legacy, modern, difference } = sums[field];
+      return [field, money(legacy), money(modern), money(difference), field === "total" ? currencyWords(currency) : ""];
+    }),
+  );
+  const [head = "", ...lines] = align([["", "legacy", "modern", "difference", ""], ...rows], new Set([0, 4]));
+  const shown = lines.map((line, index) => (rows[index]?.[0] === "total" ? paint("bold", line) : line));
+  return titled(view, "bottom line", [
+    paint("dim", head),
+    ...shown,
+    ...absentWords(summary).map((line) => paint("yellow", line)),
+  ]);
+}
+
+function daysApart(view: View): string[] {
+  const { summary, paint, rowsMax } = view;
+  const apart = summary.days.filter((day) => day.apart > 0);
+  if (summary.days.length === 0) return [];
+  const rows = apart
+    .slice(0, rowsMax)
+    .map(({ tradingDay, currency, legacy, modern, difference }) => [
+      plain(tradingDay),
+      money(legacy),
+      money(modern),
+      money(difference),
+      currencyWords(currency),
+    ]);
+  const [head = "", ...lines] = align([["", "legacy", "modern", "difference", ""], ...rows], new Set([0, 4]));
+  return titled(view, `total by day: ${daysWords(summary)}`, [
+    ...(rows.length === 0 ? [] : [paint("dim", head), ...lines]),
+    ...moreWords(view, apart.length - rowsMax, "days with differences"),
+  ]);
+}
+
+function countsOf(view: View): string[] {
+  const { report, summary } = view;
+  const positions = Object.values(summary.positions).reduce((sum, one) => sum + one, 0);
+  const lines = [`figures    ${verdictCounts(report.verdicts)}`];
+  if (positions > 0) lines.unshift(`positions  ${verdictCounts(summary.positions)}`);
+  if (report.invariants.length > 0) lines.push(invariantWords(report, positions));
+  return report.compared === 0 ? [] : titled(view, "counts", lines);
+}
+
+function causeGroups(view: View): string[] {
+  const { summary, rowsMax } = view;
+  if (summary.causes.length === 0) return [];
+  return [
+    ...titled(view, "differences by cause", [""]).slice(0, 1),
+    ...summary.causes.slice(0, rowsMax).flatMap((group) => groupLines(group, view)),
+    ...moreWords(view, summary.causes.length - rowsMax, "causes"),
+  ];
+}
+
+/** The most instruments that are named of one group. */
+const groupSymbolsMax = 5;
+
+function groupLines(group: CauseGroup, view: View): string[] {
+  const worst = worstVerdictsFirst.find((verdict) => group.figures[verdict]) ?? "diverged";
+  const lines = [
+    `${signOf(view, worst)}  ${view.paint("bold", groupTitle(group))}: ${verdictCounts(group.figures)}; ${groupPlace(group)}`,
+  ];
+  const meaning = groupMeaning(group, view.report);
+  if (meaning !== "") lines.push(view.paint("dim", `${indent}${meaning}`));
+  for (const line of groupMoneyWords(group)) lines.push(`${indent}${line}`);
+  const named = group.symbols.slice(0, groupSymbolsMax).map((symbol) => {
+    const title = view.titleOf(symbol);
+    return title === plain(symbol) ? title : `${title} (${plain(symbol)})`;
+  });
+  const more = group.symbols.length - named.length;
+  lines.push(`${indent}${named.join("; ")}${more > 0 ? `; and ${count(more)} more` : ""}`);
+  if (group.trades.length > 0) lines.push(`${indent}${tradeWords(group.trades)}`);
   return lines;
 }
 
 const shownFields = ["quantity", "realized", "unrealized"] as const;
+type ShownField = (typeof shownFields)[number];
 const sides: readonly Side[] = ["legacy", "modern"];
 
+const valueText = (position: PositionReading, side: Side, field: ShownField): string => {
+  const value = shownValue(position, side, field);
+  return field === "quantity" ? figure(value) : money(value);
+};
+
+function positionsApart(view: View): string[] {
+  const { report, paint, rowsMax, summary } = view;
+  const positions = positionsOf(report).filter(({ worst }) => !agrees(worst.verdict));
+  if (positions.length === 0) return [];
+  const { diverged, error, not_comparable } = summary.positions;
+  const shown = positions.slice(0, rowsMax);
+  const [head, ...lines] = alignPositions(shown, view);
+  return [
+    paint("bold", `positions: ${verdictCounts({ diverged, error, not_comparable })}`.toUpperCase()),
+    ...(head ?? []),
+    ...lines.flatMap((line, index) => [...line, ...findings(shown[index], view)]),
+    ...moreWords(view, positions.length - shown.length, "positions"),
+  ];
+}
+
 /** Two lines of head, then one line a position; as a list of lists, so that findings can go between. */
-function alignPositions(positions: readonly PositionReading[], paint: Paint, width: number): readonly (readonly string[])[] {
+function alignPositions(positions: readonly PositionReading[], view: View): readonly (readonly string[])[] {
+  const { paint, width, titleOf } = view;
   const withBooks = positions.some(({ key }) => key.book !== undefined);
   const figures = positions.map((position) =>
-    shownFields.flatMap((field) => sides.map((side) => figure(shownValue(position, side, field)))),
+    shownFields.flatMap((field) => sides.map((side) => valueText(position, side, field))),
   );
   const widths = shownFields.flatMap((field, index) => {
-    const [legacy, modern] = sides.map((side, at) =>
-      Math.max(side.length, ...figures.map((line) => displayWidth(line[2 * index + at] ?? ""))),
-    ) as [number, number];
+    const widest = (at: number, side: string): number =>
+      Math.max(side.length, ...figures.map((line) => displayWidth(line[2 * index + at] ?? "")));
+    const modern = widest(1, "modern");
     // The pair is at least as wide as its name above it.
-    return [Math.max(legacy, field.length - modern - gap.length), modern];
+    return [Math.max(widest(0, "legacy"), field.length - modern - gap.length), modern];
   });
   const books = positions.map(({ key }) => plain(key.book ?? ""));
   const bookWidth = withBooks ? Math.max("book".length, ...books.map(displayWidth)) + gap.length : 0;
   const taken = 3 + bookWidth + widths.reduce((sum, each) => sum + each + gap.length, 0);
-  const symbols = positions.map(({ key }) => plain(key.symbol));
-  const room = Math.max(symbolMin, Math.min(symbolMax, width - taken));
-  const symbolWidth = Math.min(room, Math.max("symbol".length, ...symbols.map(displayWidth)));
+  const names = positions.map(({ key }) => titleOf(key.symbol));
+  const room = Math.max(nameMin, Math.min(nameMax, width - taken));
+  const nameWidth = Math.min(room, Math.max("instrument".length, ...names.map(displayWidth)));
 
-  const name = (book: string, symbol: string): string =>
-    `${bookWidth > 0 ? padEnd(book, bookWidth) : ""}${padEnd(shorten(symbol, symbolWidth), symbolWidth)}`;
+  const label = (book: string, name: string): string =>
+    `${bookWidth > 0 ? padEnd(book, bookWidth) : ""}${padEnd(shorten(name, nameWidth), nameWidth)}`;
   const pairs = shownFields.map((field, index) =>
     padStart(field, (widths[2 * index] ?? 0) + gap.length + (widths[2 * index + 1] ?? 0)),
   );
   const head = [
-    paint("dim", `   ${name("", "")}${gap}${pairs.join(gap)}`.trimEnd()),
+    paint("dim", `   ${label("", "")}${gap}${pairs.join(gap)}`.trimEnd()),
     paint(
       "dim",
-      `   ${name("book", "symbol")}${gap}${widths.map((each, index) => padStart(sides[index % 2] ?? "", each)).join(gap)}`,
+      `   ${label("book", "instrument")}${gap}${widths.map((each, index) => padStart(sides[index % 2] ?? "", each)).join(gap)}`,
     ),
   ];
   const lines = positions.map((position, index) => {
-    const [mark, style] = marks[position.worst.verdict];
     const cells = (figures[index] ?? []).map((text, column) => {
       const padded = padStart(text, widths[column] ?? 0);
       const row = position.rows.find(({ field }) => field === shownFields[Math.floor(column / 2)]);
-      return row === undefined || agrees(row.verdict) ? padded : paint(marks[row.verdict][1], padded);
+      return row === undefined || agrees(row.verdict) ? padded : paint(styles[row.verdict], padded);
     });
-    return [`${paint(style, mark)}  ${name(books[index] ?? "", symbols[index] ?? "")}${gap}${cells.join(gap)}`];
+    const sign = signOf(view, position.worst.verdict);
+    return [`${sign}  ${label(books[index] ?? "", names[index] ?? "")}${gap}${cells.join(gap)}`];
   });
   return [head, ...lines];
 }
 
-/** What differs in one position and why, worst first, and what its sum says. */
-function findings(position: PositionReading | undefined, report: ParityReport, paint: Paint): string[] {
+/** Under a position that does not agree: its symbol, its causes, what no column shows, and what its sum says. */
+function findings(position: PositionReading | undefined, view: View): string[] {
   if (position === undefined) return [];
-  const lines = worstFirst(position.rows.filter((row) => !agrees(row.verdict))).map((row) => `${indent}${findingWords(row)}`);
+  const { report, paint, titleOf } = view;
   const { book, symbol } = position.key;
-  for (const invariant of report.invariants)
-    if (invariant.book === book && invariant.symbol === symbol && position.worst.verdict === "diverged")
-      lines.push(
-        paint(
-          "dim",
-          invariant.holds && figure(invariant.legacy) === figure(invariant.modern)
-            ? `${indent}realized + unrealized agree: ${figure(invariant.modern)}`
-            : `${indent}realized + unrealized${invariant.holds ? ", within tolerance" : ""}: legacy ${figure(invariant.legacy)}, modern ${figure(invariant.modern)}`,
-        ),
-      );
-  return [...lines, ...warnings(position, report, paint)];
+  const apart = worstFirst(position.rows.filter((row) => !agrees(row.verdict)));
+  const causes = new Set(apart.map(causeWords).filter((words) => words !== ""));
+  const words = apart.flatMap((row) => rowWords(row) ?? []);
+  const invariant = report.invariants.find((one) => one.book === book && one.symbol === symbol);
+  if (invariant !== undefined && position.worst.verdict === "diverged") {
+    const [legacy, modern] = [money(invariant.legacy), money(invariant.modern)];
+    const tolerated = invariant.holds ? ", within tolerance" : "";
+    words.push(
+      invariant.holds && legacy === modern
+        ? `realized + unrealized agree: ${modern}`
+        : `realized + unrealized${tolerated}: legacy ${legacy}, modern ${modern}`,
+    );
+  }
+  const code = titleOf(symbol) === plain(symbol) ? [] : [plain(symbol)];
+  const line = [...code, ...causes, ...words].join(" · ");
+  return [...(line === "" ? [] : [paint("dim", `${indent}${line}`)]), ...warnings(position, view)];
 }
 
-function warnings(position: PositionReading | undefined, { zeroPriceLots }: ParityReport, paint: Paint): string[] {
-  const warning = position && zeroPriceWarning(zeroPriceLots, position.key);
+function warnings({ key }: PositionReading, { report, paint }: View): string[] {
+  const warning = zeroPriceWarning(report.zeroPriceLots, key);
   return warning === undefined ? [] : [paint("yellow", `${indent}${warning}`)];
 }
 
-/** Daily figures that cannot be compared, counted by cause: they come by the hundred, each for the same reason. */
-function incomparable(daily: readonly ParityRow[]): string[] {
-  const causes = new Map<string, number>();
-  for (const { verdict, cause } of daily)
-    if (verdict === "not_comparable") causes.set(cause ?? "no cause", (causes.get(cause ?? "no cause") ?? 0) + 1);
-  return [...causes].map(([cause, count]) => `${counted(count, "daily figure")} not comparable: ${cause}`);
-}
-
-function alignDays(rows: readonly ParityRow[], paint: Paint, width: number): string[] {
-  const head = ["", "day", "symbol", "field", "legacy", "modern", "difference", "cause"];
-  const room = Math.max(symbolMin, Math.min(symbolMax, width - 90));
-  const cells = rows.map((row) => [
-    marks[row.verdict][0],
-    plain(row.key.tradingDay ?? ""),
-    shorten(plain(row.key.book === undefined ? row.key.symbol : `${row.key.book} ${row.key.symbol}`), room),
-    row.kind === "snapshot" ? `snapshot ${row.field}` : row.field,
-    figure(row.legacy),
-    figure(row.modern),
-    figure(row.difference),
-    `${causeWords(row)}${tradeWords(row)}`,
+/** Positions that agree, one line each; the figures are modern's. */
+function positionsAgreeing(view: View): string[] {
+  const { report, paint, rowsMax, titleOf, width } = view;
+  const positions = positionsOf(report).filter(({ worst }) => agrees(worst.verdict));
+  const shown = positions.slice(0, rowsMax);
+  const daysAgreeing = report.rows.filter(({ kind, verdict }) => kind !== "position" && agrees(verdict)).length;
+  const rest = daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agree`)];
+  if (shown.length === 0) return rest;
+  const withTitles = shown.some(({ key }) => titleOf(key.symbol) !== plain(key.symbol));
+  const withBooks = shown.some(({ key }) => key.book !== undefined);
+  const room = Math.max(nameMin, Math.min(nameMax, width - 80));
+  const rows = shown.map((position) => [
+    ...(withBooks ? [plain(position.key.book ?? "")] : []),
+    shorten(titleOf(position.key.symbol), withTitles ? nameMax : room),
+    ...shownFields.map((field) => valueText(position, "modern", field)),
+    ...(withTitles ? [plain(position.key.symbol)] : []),
   ]);
-  const [headLine = "", ...lines] = align([head, ...cells], new Set([0, 1, 2, 3, 7]));
+  const columns = [...(withBooks ? ["book"] : []), "instrument", ...shownFields, ...(withTitles ? ["symbol"] : [])];
+  const texts = ["book", "instrument", "symbol"].map((name) => columns.indexOf(name));
+  const [head = "", ...lines] = align([columns, ...rows], new Set(texts));
   return [
-    paint("dim", headLine),
-    ...lines.map((line, index) => {
-      const [mark, style] = marks[rows[index]?.verdict ?? "error"];
-      return paint(style, mark) + line.slice(mark.length);
+    paint("bold", `${counted(positions.length, "position")} ${positions.length === 1 ? "agrees" : "agree"}`.toUpperCase()),
+    paint("dim", `   ${head}`),
+    ...lines.flatMap((line, index) => {
+      const position = shown[index];
+      return position === undefined ? [] : [`${signOf(view, position.worst.verdict)}  ${line}`, ...warnings(position, view)];
     }),
+    ...moreWords(view, positions.length - shown.length, "positions that agree"),
+    ...rest,
   ];
 }
 
-function drifts(report: ParityReport): string[] {
-  const fields = Object.entries(report.drift).filter(([, sum]) => sum !== "0");
-  return fields.length === 0
-    ? []
-    : [`drift within tolerance: ${fields.map(([field, sum]) => `${field} ${figure(sum)}`).join(", ")}`];
+function dailyApart(view: View): string[] {
+  const { report, paint, width, rowsMax, titleOf } = view;
+  const apart = worstFirst(report.rows.filter(({ kind, verdict }) => kind !== "position" && !agrees(verdict)));
+  // Figures without a number come by the hundred, and the list of causes counts them.
+  const rows = apart.filter(({ verdict }) => verdict !== "not_comparable");
+  const silent = apart.length - rows.length;
+  if (apart.length === 0) return [];
+  const head = ["", "day", "instrument", "field", "legacy", "modern", "difference", "cause"];
+  const room = Math.max(nameMin, Math.min(nameMax, width - 84));
+  const shown = rows.slice(0, rowsMax);
+  const cells = shown.map((row) => [
+    verdictWords[row.verdict].sign,
+    plain(row.key.tradingDay ?? ""),
+    shorten(row.key.book === undefined ? titleOf(row.key.symbol) : `${plain(row.key.book)} ${titleOf(row.key.symbol)}`, room),
+    row.kind === "snapshot" ? `snapshot ${row.field}` : row.field,
+    figureOf(row, row.legacy),
+    figureOf(row, row.modern),
+    figureOf(row, row.difference),
+    causeWords(row),
+  ]);
+  const [headLine = "", ...lines] = align([head, ...cells], new Set([0, 1, 2, 3, 7]));
+  return [
+    paint("bold", `${counted(rows.length, "daily figure")} ${rows.length === 1 ? "differs" : "differ"}`.toUpperCase()),
+    ...(shown.length === 0 ? [] : [paint("dim", headLine)]),
+    ...lines.map((line, index) => {
+      const { sign } = verdictWords[shown[index]?.verdict ?? "error"];
+      return signOf(view, shown[index]?.verdict ?? "error") + line.slice(sign.length);
+    }),
+    ...moreWords(view, rows.length - shown.length, "daily figures"),
+    ...(silent === 0 ? [] : [paint("yellow", `${counted(silent, "daily figure")} not comparable`)]),
+  ];
 }
 
-/** What the systems refused and what was quarantined: counts, then each up to the limit. */
-function refusals(report: ParityReport, rowsMax: number): string[] {
+/** What the systems refused, what was quarantined, and what was noted: counts, then each up to the limit. */
+function refusals({ report, rowsMax }: View): string[] {
   const refused = ({ system, errors }: ParitySystem): string[] =>
     section(
       errors.map(({ code, why, file }) => `${code}${file === undefined ? "" : ` ${file}`}: ${why}`),
@@ -258,12 +384,35 @@ function refusals(report: ParityReport, rowsMax: number): string[] {
   ];
 }
 
-function section(entries: readonly string[], rowsMax: number, what: string, count = entries.length): string[] {
-  if (entries.length === 0) return [];
-  const hidden = count - Math.min(rowsMax, entries.length);
+/** The files with their digests, in the form of `sha256sum`, each with how its rows were taken. */
+function filesRead(view: View): string[] {
+  const { inputs = [] } = view.report;
+  const lines = inputs.slice(0, view.rowsMax).flatMap((file) => {
+    const rows = fileRowsWords(file);
+    return [
+      `${file.sha256}  ${plain(file.path)}`,
+      `  ${file.kind}, ${counted(file.bytes, "byte")}${rows === "" ? "" : `, ${rows}`}`,
+    ];
+  });
+  return [...titled(view, "what was read (sha256)", lines), ...moreWords(view, inputs.length - view.rowsMax, "files")];
+}
+
+function legend(view: View): string[] {
+  const signs = worstVerdictsFirst.map((verdict) => `${verdictWords[verdict].sign} ${verdictWords[verdict].name}`);
   return [
-    `${what}: ${count}`,
+    view.paint(
+      "dim",
+      `Signs: ${signs.join("  ")}  ${none} no value. Differences are modern minus legacy. Figures are rounded to ${shownPlaces} decimals; --json has them exactly.`,
+    ),
+  ];
+}
+
+function section(entries: readonly string[], rowsMax: number, what: string, total = entries.length): string[] {
+  if (entries.length === 0) return [];
+  const hidden = total - Math.min(rowsMax, entries.length);
+  return [
+    `${what}: ${count(total)}`,
     ...entries.slice(0, rowsMax).map((entry) => `${indent}${plain(entry)}`),
-    ...(hidden > 0 ? [`${indent}… and ${hidden} more`] : []),
+    ...(hidden > 0 ? [`${indent}… and ${count(hidden)} more`] : []),
   ];
 }

@@ -6,27 +6,38 @@ import { plain } from "../../base/plain-text.ts";
 /** What stands where there is no value. */
 export const none = "–";
 
-/** The longest figure that is shown as it is, and the decimals that a longer one is shown with. JSON has it in full. */
-const figureMax = 16;
-const shownPlaces = 6;
-/** The longest figure that is shown with all its whole digits. */
-const wholeFigureMax = 40;
+/** The decimals that a figure is shown with. JSON has it in full. */
+export const shownPlaces = 6;
+/** The longest figure that is shown with all its digits. */
+const figureMax = 40;
+/** The longest text that is shown where a number belongs. */
+const textMax = 16;
 
 /**
- * A figure for the eye: short ones as they are, long ones and `p/q` rounded behind a `≈` (`≈0.333333`, `≈2.8e-17`), text that
- * is no number cut, null as a dash. Never shows a difference as 0.
+ * A figure for a reader: rounded to 6 decimals, whole digits in threes (`-1,140.625`); a smaller value or a very long one
+ * with an exponent (`3e-15`). Never shows a difference as 0. Text that is no number is cut; null is a dash.
  */
-export function figure(text: string | null): string {
+export function figure(text: string | null, placesMin = 0): string {
   if (text === null) return none;
   const value = parseFigure(text);
-  if (value === undefined) return shorten(plain(text), figureMax);
-  if (text.length <= figureMax && !text.includes("/")) return text;
+  if (value === undefined) return shorten(plain(text), textMax);
   const rounded = lowest(roundHalfAway(value, shownPlaces), shownPlaces);
-  if (rounded.coefficient === 0n && !isZero(value)) return `≈${scientific(value)}`;
-  const shown = formatDecimal(rounded);
-  if (shown.length > wholeFigureMax) return `≈${powerOfTenText(shown)}`;
-  return shown === text ? shown : `≈${shown}`;
+  if (rounded.coefficient === 0n && !isZero(value)) return scientific(value);
+  const decimal = formatDecimal(rounded);
+  if (decimal.length > figureMax) return powerOfTenText(decimal);
+  const [whole = "", fraction = ""] = decimal.split(".");
+  const places = fraction.padEnd(placesMin, "0");
+  return `${whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ",")}${places === "" ? "" : `.${places}`}`;
 }
+
+/** An amount for a reader: a figure with at least two decimals; `≈0.00` where it is less than those show and not 0. */
+export function money(text: string | null): string {
+  const shown = figure(text, 2);
+  return /e-\d+$/.test(shown) ? "≈0.00" : shown;
+}
+
+/** A count for a reader. */
+export const count = (value: number): string => figure(`${value}`);
 
 /** Two digits and an exponent, for values with many whole digits. */
 function powerOfTenText(decimal: string): string {

@@ -1,7 +1,8 @@
 import { findLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { findPriceFiles } from "../../adapters/csv/price-files.ts";
+import type { InputFile } from "../../ports/parity-report.ts";
 
-/** What a run reads, as it is asked for: files, and folders of trades and prices. */
+/** What a run reads, as the caller names it: files, and folders of trades and prices. */
 interface Inputs {
   readonly trades?: readonly string[] | undefined;
   readonly prices?: readonly string[] | undefined;
@@ -11,11 +12,18 @@ interface Inputs {
   readonly database?: string | undefined;
 }
 
-/** Every file that a run reads, so that its output can keep off them. Throws BridgeError NO_INPUT, UNREADABLE. */
-export async function inputFiles({ trades, prices, marks, calendar, config, database }: Inputs): Promise<readonly string[]> {
+export type ReadFile = Pick<InputFile, "kind" | "path">;
+
+/** Every file that a run reads, in reading order. Throws BridgeError NO_INPUT, UNREADABLE. */
+export async function inputFiles({ trades, prices, ...single }: Inputs): Promise<readonly ReadFile[]> {
+  const found = {
+    trades: trades === undefined ? [] : await findLedgers(trades),
+    prices: prices === undefined ? [] : await findPriceFiles(prices),
+  };
+  const kinds = ["marks", "calendar", "config", "database"] as const;
   return [
-    ...(trades === undefined ? [] : await findLedgers(trades)),
-    ...(prices === undefined ? [] : await findPriceFiles(prices)),
-    ...[marks, calendar, config, database].filter((path) => path !== undefined),
+    ...found.trades.map((path) => ({ kind: "trades" as const, path })),
+    ...found.prices.map((path) => ({ kind: "prices" as const, path })),
+    ...kinds.flatMap((kind) => (single[kind] === undefined ? [] : [{ kind, path: single[kind] }])),
   ];
 }

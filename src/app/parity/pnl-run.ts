@@ -1,6 +1,6 @@
 import { dayInName, findLedgers, type LedgerInput, readLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { NoteLog } from "../../adapters/csv/note-log.ts";
-import { findPriceFiles, readPriceFiles } from "../../adapters/csv/price-files.ts";
+import { findPriceFiles, type PriceInput, readPriceFiles } from "../../adapters/csv/price-files.ts";
 import { BridgeError, messageOf } from "../../base/errors.ts";
 import { fromDecimal } from "../../base/fraction.ts";
 import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
@@ -51,6 +51,7 @@ export interface PnlRun {
   readonly asOfUs: number | null;
   /** The ledger files, in the order in which they were read. */
   readonly ledgers: readonly string[];
+  readonly fileRows: readonly FileRows[];
   readonly input: LedgerInput;
   /** What translated the symbols, with its counters and quarantine. */
   readonly symbols: SymbolTranslationBridge;
@@ -59,6 +60,15 @@ export interface PnlRun {
   readonly valuation: StatementOptions;
   readonly quarantine: readonly Quarantined[];
   readonly notes: readonly Note[];
+}
+
+/** How the rows of one file of trades or prices were taken. */
+export interface FileRows {
+  readonly path: string;
+  readonly rows: number;
+  readonly accepted: number;
+  readonly duplicates?: number;
+  readonly refused: number;
 }
 
 /** Reads ledgers and prices, matches, values. Throws BridgeError where the run as a whole cannot be done. */
@@ -72,13 +82,10 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const marksGiven = options.marks === undefined ? undefined : await readMarksFile(options.marks);
   const asOfGivenDay = asOfGiven === undefined ? undefined : dayRule.dayOf(wallOfInstant(asOfGiven), undefined);
   const symbols = symbolBridge(asOfGivenDay ?? ledgers.map(dayInName).findLast((day) => day !== undefined), options.overrides);
+  const priceFiles = options.prices === undefined ? undefined : await findPriceFiles(options.prices);
   const priced =
-    options.prices === undefined
-      ? undefined
-      : await readPriceFiles(await findPriceFiles(options.prices), {
-          dayRule,
-          translate: (symbol, day) => symbols.canonical(symbol, "auto", day),
-        });
+    priceFiles &&
+    (await readPriceFiles(priceFiles, { dayRule, translate: (symbol, day) => symbols.canonical(symbol, "auto", day) }));
   const input = await readLedgers(ledgers, {
     dayRule,
     describe: describerOf(symbols),
@@ -133,6 +140,7 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     dayRule: ruleName,
     asOfUs: asOfUs ?? null,
     ledgers,
+    fileRows: [...rowsOfLedgers(ledgers, input), ...(priceFiles ?? []).map((path, file) => rowsOfPrices(path, priced, file))],
     input,
     symbols,
     engine,
@@ -188,6 +196,20 @@ export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput):
   duplicates,
 });
 
+const rowsOfLedgers = (ledgers: readonly string[], { ends }: LedgerInput): readonly FileRows[] =>
+  ledgers.map((path, file) => {
+    const [before, after] = [ends[file - 1], ends[file]];
+    const grown = (count: "rows" | "trades" | "repeated"): number => (after?.[count] ?? 0) - (before?.[count] ?? 0);
+    const [rows, accepted, duplicates] = [grown("rows"), grown("trades"), grown("repeated")];
+    return { path, rows, accepted, duplicates, refused: rows - accepted - duplicates };
+  });
+
+function rowsOfPrices(path: string, priced: PriceInput | undefined, file: number): FileRows {
+  const ofFile = (found: readonly { readonly file: string }[] = []): number =>
+    found.filter((one) => one.file === priced?.files[file]).length;
+  return { path, rows: priced?.rows[file] ?? 0, accepted: ofFile(priced?.prices), refused: ofFile(priced?.quarantine) };
+}
+
 /** The document of `pnl --json`. */
 export function pnlDocument(run: PnlRun) {
   const { method, dayRule, asOfUs, engine, valuation, statement, input, quarantine, notes } = run;
@@ -210,7 +232,7 @@ export function pnlDocument(run: PnlRun) {
 function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: NoteLog): void {
   const newest = new Map<number, number>();
   let from = 0;
-  for (const end of ends) {
+  for (const { trades: end } of ends) {
     const ofFile = new Map<number, number>();
     for (let trade = from; trade < end; trade++) {
       if (trades.timeAt(trade) > asOfUs) continue;

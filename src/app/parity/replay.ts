@@ -19,11 +19,16 @@ import type { HistoryRows } from "../../ports/pnl-system.ts";
 import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { describerOf } from "../symbols/symbols.ts";
+import { digestsOf, filed } from "./evidence.ts";
 import { asRead, explained } from "./explain.ts";
+import { inputFiles } from "./input-files.ts";
 import { inHand, inputCounts, isClean, type PnlRun, type PnlRunOptions, pinnedPrices, runPnl } from "./pnl-run.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
+  /** The files that `config` and `overrides` were read from, to be named in the report. */
+  readonly configFile?: string | undefined;
+  readonly calendar?: string | undefined;
   /** Where the legacy desk writes its `pnl_tracker.db`, a new file; absent: nowhere. */
   readonly legacyDatabase?: string | undefined;
 }
@@ -40,6 +45,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   if (options.legacyDatabase !== undefined) await checkNew(options.legacyDatabase);
   const rules = dayRulesOf(systems, options.dayRule);
   const netBooks = netsBooks(systems);
+  const digests = await digestsOf(await inputFiles({ ...options, config: options.configFile }));
   const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
   const closes = pinnedPrices({ ...world, ...world.input });
   const answer = async (side: Side): Promise<SystemAnswer> => {
@@ -77,7 +83,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
       return (await readLedgers(world.ledgers, options)).trades;
     },
   });
-  return {
+  const compared = {
     ...explanation,
     ok: report.ok && isClean(world),
     conversions: [...report.conversions, ...netted],
@@ -88,6 +94,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     zeroPriceLots: zeroPriceLotsOf(engine, valuation, statement.totals),
     legacySymbols: legacySymbolsOf(world.symbols, symbolsOf(world)),
   };
+  return filed(compared, { ...world, digests, trades: input.trades, day: valuation.asOfDay });
 }
 
 /** Every symbol that was traded, also those that stand under another of the same instrument. */

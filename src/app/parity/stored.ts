@@ -21,7 +21,9 @@ import {
 import type { NotCompared, ParityReport } from "../../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
+import { digestsOf, filed } from "./evidence.ts";
 import { asRead, explained, ownReading, type Reading } from "./explain.ts";
+import { inputFiles } from "./input-files.ts";
 import { inHand, isClean } from "./pnl-run.ts";
 import { inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
 
@@ -29,6 +31,8 @@ interface CompareOptions {
   /** The desk's `pnl_tracker.db`. */
   readonly database: string;
   readonly config: Config;
+  /** The file that `config` was read from, to be named in the report. */
+  readonly configFile?: string | undefined;
   readonly method?: Method | undefined;
   readonly dayRule?: TradingDayRuleName | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
@@ -52,6 +56,7 @@ interface ComparedDatabase {
 export async function compareStored(options: CompareOptions): Promise<ComparedDatabase> {
   const { config, database: path, onProgress, method = "fifo" } = options;
   onProgress?.(`reading ${path}`);
+  const digests = await digestsOf(await inputFiles({ database: path, config: options.configFile }));
   const stored = await readLegacyDatabase(path);
   const lacking = lackingIn(stored, path);
   const dayRule = tradingDayRules[options.dayRule ?? "calendar"];
@@ -79,17 +84,20 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
   const explanation = await explained(report, { files, repeated, givenUp, aliases, engine, statement, valuation, reread });
   const { quarantine, notes } = log;
   const [accepted, duplicates] = [trades.length, repeated.length];
+  const rows = stored.trades.length;
+  const compared = {
+    ...explanation,
+    ok: report.ok && isClean({ quarantine, notes }) && notCompared.length === 0,
+    method,
+    input: { files: files.length, rows, accepted, duplicates },
+    quarantine,
+    notes,
+    notCompared,
+    zeroPriceLots: zeroPriceLotsOf(engine, valuation, statement.totals),
+  };
+  const fileRows = [{ path, rows, accepted, duplicates, refused: rows - accepted - duplicates }];
   return {
-    report: {
-      ...explanation,
-      ok: report.ok && isClean({ quarantine, notes }) && notCompared.length === 0,
-      method,
-      input: { files: files.length, rows: stored.trades.length, accepted, duplicates },
-      quarantine,
-      notes,
-      notCompared,
-      zeroPriceLots: zeroPriceLotsOf(engine, valuation, statement.totals),
-    },
+    report: await filed(compared, { digests, fileRows, symbols, trades, day: lastDay }),
     notes: [
       ...lacking.map((what) => `${path} lacks ${what}: not compared`),
       ...[...stored.otherSnapshots].map(

@@ -1,5 +1,13 @@
 import type { Method, ParityReport, TradingDayRuleName } from "../../app/commands.ts";
-import { checkTargets, inputFiles, parityFiles, parityTargets, renderParityTable, writeWhole } from "../../app/commands.ts";
+import {
+  checkTargets,
+  inputFiles,
+  parityDocument,
+  parityFiles,
+  parityTargets,
+  renderParityTable,
+  writeWhole,
+} from "../../app/commands.ts";
 import { type CommandResult, colourful, jsonResult, type Streams, terminalWidth } from "./terminal.ts";
 
 export interface ParityCommandOptions {
@@ -16,7 +24,7 @@ export async function checkedInputs(
   options: Parameters<typeof inputFiles>[0],
 ): Promise<readonly string[]> {
   if (out === undefined) return [];
-  const inputs = await inputFiles(options);
+  const inputs = (await inputFiles(options)).map(({ path }) => path);
   await checkTargets(Object.values(parityTargets(out)), inputs);
   return inputs;
 }
@@ -29,7 +37,7 @@ export async function parityResult(
   streams: Streams,
 ): Promise<CommandResult> {
   if (out !== undefined) await writeWhole(parityFiles(report, out), inputs);
-  if (json) return jsonResult(report, report.ok);
+  if (json) return jsonResult(parityDocument(report), report.ok);
   return {
     exitCode: report.ok ? 0 : 1,
     text: renderParityTable(report, { colour: colourful(streams.out), width: terminalWidth(streams.out) }),

@@ -2,8 +2,9 @@
  * The tree of commands. Each command is a file in `commands/`, found there, with its options, its example and its text. What a
  * command does is loaded when it is called, so that `--help` costs little more than starting Node.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { Command } from "commander";
+import { productVersion } from "../../app/version.ts";
 import { phases } from "../../domain/migration/phase.ts";
 import type { CommandSpec } from "./spec.ts";
 import { finish, type Streams } from "./terminal.ts";
@@ -27,7 +28,7 @@ export async function programOf(streams: Streams, typed = ""): Promise<Command> 
     .description(
       "Replaces a P&L system while it is in production: runs legacy and modern side by side and shows where they agree.",
     )
-    .version(JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")).version)
+    .version(productVersion)
     .option("--verbose", "print the stack trace of a failure")
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // main.ts reports it.

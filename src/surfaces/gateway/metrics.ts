@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { MethodCounters } from "../../app/index.ts";
+import { productVersion } from "../../app/version.ts";
 import { phases } from "../../domain/migration/phase.ts";
 import type { App, RouteContext } from "./context.ts";
 import type { Traffic } from "./drain.ts";
@@ -32,10 +32,6 @@ export function metricRoute(app: App, sources: MetricSources): void {
     async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()),
   );
 }
-
-const { version }: { readonly version: string } = JSON.parse(
-  readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
-);
 
 function ownSignals(sources: MetricSources): Registry {
   const registry = new Registry();
@@ -89,7 +85,7 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     () =>
       states.map((state) => [{ [label]: state }, Number(state === read())]);
   return {
-    build: () => [[{ version, node: process.versions.node }, 1]],
+    build: () => [[{ version: productVersion, node: process.versions.node }, 1]],
     calls: eachOf("source", ({ answered }) => answered),
     routed: eachOf("reason", ({ because }) => because),
     fallbacks: eachOf("reason", ({ fellBack }) => fellBack),

@@ -38,9 +38,13 @@ async function run(options: ParityCommandOptions & { readonly legacy: string }, 
   const progress = progressOn(streams.err);
   const { config, note } = await loadConfigOrDefault(options.config);
   const inputs = await checkedInputs(options.out, { config: options.config, database });
-  const { report, notes } = await compareStored({ ...options, database, config, onProgress: progress.report }).finally(
-    progress.done,
-  );
+  const { report, notes } = await compareStored({
+    ...options,
+    database,
+    config,
+    configFile: options.config,
+    onProgress: progress.report,
+  }).finally(progress.done);
   for (const line of [...(note === undefined ? [] : [note]), ...notes]) streams.err.write(`${plain(line)}\n`);
   return parityResult(report, options, inputs, streams);
 }

@@ -40,7 +40,7 @@ async function run(options: PnlCommandOptions, streams: Streams): Promise<Comman
   const { checkTargets, inputFiles, isClean, matchesCsv, overridesFrom, pnlDocument, renderPnlTable, runPnl, writeWhole } =
     await import("../../../app/commands.ts");
   const progress = progressOn(streams.err);
-  const inputs = options.matches === undefined ? [] : await inputFiles(options);
+  const inputs = options.matches === undefined ? [] : (await inputFiles(options)).map(({ path }) => path);
   if (options.matches !== undefined) await checkTargets([options.matches], inputs);
   const pnl: PnlRun = await runPnl({
     ...options,

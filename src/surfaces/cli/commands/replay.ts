@@ -45,6 +45,7 @@ async function run(options: ReplayCommandOptions, streams: Streams): Promise<Com
     ...options,
     overrides: await overridesFrom(options.calendar),
     config,
+    configFile: options.config,
     onProgress: progress.report,
   }).finally(progress.done);
   return parityResult(report, options, inputs, streams);

@@ -1,0 +1,91 @@
+/** What makes a report a document that can be filed: what was read, by which version, when, and what its words mean. */
+import { causes } from "../../comparison/index.ts";
+import { noteCodes, quarantineCodes, symbolNoteCodes } from "../../domain/market/finding-codes.ts";
+import type { DayNumber } from "../../domain/market/trading-day.ts";
+import type { TradeColumns } from "../../engine/index.ts";
+import { digestOf, type FileDigest } from "../../platform/file-digest.ts";
+import type { InputFile, ParityReport, ReportedInstrument } from "../../ports/parity-report.ts";
+import { productOfInstrument, titleOf } from "../../symbols/index.ts";
+import { productVersion } from "../version.ts";
+import { historyCauses } from "./explain.ts";
+import type { ReadFile } from "./input-files.ts";
+import type { FileRows, PnlRun } from "./pnl-run.ts";
+
+type DigestedFile = ReadFile & FileDigest;
+
+/** Takes the digest of each file before a run reads it. A file without one cannot be read, and its reader says why. */
+export async function digestsOf(files: readonly ReadFile[]): Promise<readonly DigestedFile[]> {
+  const digested: DigestedFile[] = [];
+  for (const file of files) {
+    const digest = await digestOf(file.path);
+    if (digest !== undefined) digested.push({ ...file, ...digest });
+  }
+  return digested;
+}
+
+interface Evidence {
+  readonly digests: readonly DigestedFile[];
+  readonly fileRows: readonly FileRows[];
+  readonly symbols: PnlRun["symbols"];
+  readonly trades: TradeColumns;
+  /** The day on which a symbol means what its row says. */
+  readonly day: DayNumber;
+}
+
+/** A report together with its evidence. */
+export async function filed(report: ParityReport, evidence: Evidence): Promise<ParityReport> {
+  return {
+    ...report,
+    generated: { product: "pnl-bridge", version: productVersion, at: new Date().toISOString() },
+    inputs: await inputsOf(evidence),
+    instruments: instrumentsOf(report, evidence),
+    codes: codesOf(report),
+  };
+}
+
+const inputsOf = ({ digests, fileRows }: Evidence): Promise<readonly InputFile[]> =>
+  Promise.all(
+    digests.map(async ({ kind, path, bytes, sha256, hasChanged }) => ({
+      kind,
+      path,
+      bytes,
+      sha256,
+      ...((await hasChanged()) && { changed: true as const }),
+      ...fileRows.find((rows) => rows.path === path),
+    })),
+  );
+
+function instrumentsOf({ rows }: ParityReport, { symbols, trades, day }: Evidence): readonly ReportedInstrument[] {
+  const traded = new Map(trades.instruments.map(({ symbol, currency }) => [symbol, currency]));
+  return [...new Set(rows.map(({ key }) => key.symbol))].map((symbol) => {
+    const reading = symbols.canonical(symbol, "auto", day);
+    if (reading.ok) {
+      const { instrument } = reading;
+      const { currency } = productOfInstrument(instrument);
+      return { symbol, instrument: instrument.name, title: titleOf(instrument), currency };
+    }
+    const currency = traded.get(symbol) ?? noCurrency;
+    return { symbol, instrument: null, title: null, currency: currency === noCurrency ? null : currency };
+  });
+}
+
+/** ISO 4217 for "no currency": what the engine gives a product that it does not know. */
+const noCurrency = "XXX";
+
+const meanings: Readonly<Record<string, string>> = {
+  ...quarantineCodes,
+  ...noteCodes,
+  ...symbolNoteCodes,
+  ...causes,
+  ...historyCauses,
+};
+
+function codesOf({ rows, quarantine = [], notes = [], legacy, modern }: ParityReport): Readonly<Record<string, string>> {
+  const used = [
+    ...rows.flatMap(({ cause, causes }) => causes ?? (cause === null ? [] : [cause])),
+    ...[...quarantine, ...notes, ...legacy.errors, ...modern.errors].map(({ code }) => code),
+  ];
+  return Object.fromEntries(
+    [...new Set(used)].flatMap((code) => (Object.hasOwn(meanings, code) ? [[code, meanings[code] ?? ""]] : [])),
+  );
+}
