@@ -23,6 +23,7 @@ const flags = [
 
 /** Starts a Chromium without a window. The caller closes it. Throws where this machine has none. */
 export function startBrowser(): Promise<Browser> {
-  if (chromiumPath === undefined) throw new Error("there is no Chromium on this machine: install it, or set CHROMIUM to its path");
+  if (chromiumPath === undefined)
+    throw new Error("there is no Chromium on this machine: install it, or set CHROMIUM to its path");
   return chromium.launch({ executablePath: chromiumPath, headless: true, args: flags, timeout: 90_000 });
 }

@@ -17,10 +17,9 @@ let sorted = { column: "", down: false };
 const exact = (figure) => (Array.isArray(figure) ? figure[0] : figure);
 const size = (figure) => {
   const text = exact(figure);
-  if (text === null) return -Infinity;
+  if (text === null) return NaN;
   const [top, bottom = "1"] = text.split("/");
-  const value = Number(top) / Number(bottom);
-  return Number.isNaN(value) ? -Infinity : value;
+  return Number(top) / Number(bottom);
 };
 const keys = {
   symbol: (row) => symbols[row[SYMBOL]][1] ?? symbols[row[SYMBOL]][0],
@@ -51,7 +50,9 @@ function choose() {
   if (key) {
     const sign = sorted.down ? -1 : 1;
     const keyed = shown.map((row) => [key(row), row]);
-    keyed.sort(([a], [b]) => (a < b ? -sign : a > b ? sign : 0));
+    const isNone = (value) => Number(Number.isNaN(value));
+    // What is no number comes last, whether up or down.
+    keyed.sort(([a], [b]) => isNone(a) - isNone(b) || (a < b ? -sign : a > b ? sign : 0));
     shown = keyed.map(([, row]) => row);
   }
   page = 0;
@@ -153,15 +154,20 @@ addEventListener("copy", (event) => {
   const part = document.createElement("div");
   for (let index = 0; index < selection.rangeCount; index++) {
     const range = selection.getRangeAt(index);
-    const within = range.commonAncestorContainer.parentElement?.closest("data");
+    const around = range.commonAncestorContainer;
+    const within = (around.closest ? around : around.parentElement)?.closest("data");
     if (within && range.toString() === within.textContent) part.append(within.cloneNode(true));
     else part.append(range.cloneContents());
   }
   if (!part.querySelector("data")) return;
   for (const data of part.querySelectorAll("data")) data.textContent = data.value;
   const textIn = (cell) => [...cell.childNodes].map((node) => node.textContent.trim()).filter(Boolean).join(" ");
-  const lines = [...part.querySelectorAll("tr")].map((line) => [...line.cells].map(textIn).join("\\t"));
-  event.clipboardData.setData("text/plain", lines.length > 0 ? lines.join("\\n") : part.textContent);
+  const lines = part.querySelector("tr") ? [...part.querySelectorAll("tr")] : [part];
+  const copied = lines.map((line) => {
+    const cells = [...line.querySelectorAll("th, td")];
+    return cells.length > 0 ? cells.map(textIn).join("\\t") : line.textContent;
+  });
+  event.clipboardData.setData("text/plain", copied.join("\\n"));
   event.preventDefault();
 });
 

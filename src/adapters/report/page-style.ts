@@ -1,4 +1,7 @@
-/** The style sheet of the report page: light, dark, narrow and print. */
+/**
+ * The style sheet of the report page: light, dark, narrow and print. A head that Chromium repeats on each sheet shows no buttons,
+ * so on paper plain text stands in their place.
+ */
 export const pageStyle = `
 :root { color-scheme: light dark; --text: light-dark(#1b1f24, #e6e8eb); --soft: light-dark(#57606a, #a5adb8); --page: light-dark(#fff, #14171b);
   --line: light-dark(#d4d9df, #343a42); --head: light-dark(#f1f3f5, #1f242a); --good: light-dark(#116329, #6fd08c);
@@ -21,8 +24,8 @@ tbody th { font-weight: 600; } tr.sum > * { font-weight: 700; border-bottom: 2px
 #figures tbody th { position: sticky; left: 0; background: var(--page); min-width: 14rem; } #figures thead th:first-child { left: 0; z-index: 2; }
 th code, td code { display: block; font-size: .78rem; font-weight: normal; color: var(--soft); overflow-wrap: anywhere; } .files code { display: inline; }
 .wide { overflow-wrap: anywhere; min-width: 8rem; } #figures th, #figures td { padding: .2rem .4rem; } .wide p { margin: .15rem 0; }
-thead button { all: unset; cursor: pointer; } thead button:focus-visible { outline: 2px solid; } thead .number button { text-align: right; }
-[aria-sort=ascending] button::after { content: " ▲"; } [aria-sort=descending] button::after { content: " ▼"; }
+.paper { display: none; } thead button { all: unset; cursor: pointer; } thead button:focus-visible { outline: 2px solid; } thead .number button { text-align: right; }
+[aria-sort=ascending] button::after { content: " ▲" / ""; } [aria-sort=descending] button::after { content: " ▼" / ""; }
 form { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: end; margin: .5rem 0; }
 form label { display: inline-flex; flex-direction: column; font-size: .85rem; } fieldset { border: 0; padding: 0; margin: 0; display: flex; gap: .25rem 1rem; flex-wrap: wrap; flex-basis: 100%; }
 legend { padding: 0; font-size: .85rem; float: left; margin-right: 1rem; } fieldset label { flex-direction: row; gap: .35rem; align-items: center; }
@@ -37,8 +40,8 @@ ul { margin: .25rem 0; padding-left: 1.25rem; } dl.legend { display: grid; grid-
 @media print {
   @page { size: A4 landscape; margin: 12mm 10mm 14mm; @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 8pt system-ui, sans-serif; } }
   :root { color-scheme: light; } body { padding: 0; max-width: none; font-size: 9pt; } table, .totals { font-size: 7.5pt; } th code, td code { font-size: 6.5pt; } small, .soft, caption { font-size: 7.5pt; }
-  .scroll, .days, #figures { max-height: none; overflow: visible; border: 0; } thead { display: table-header-group; } tr, .keep { break-inside: avoid; } h2 { break-after: avoid; margin-top: 1.2rem; }
-  thead th, #figures tbody th { position: static; background: none; } thead th { border-bottom: 1px solid; white-space: normal; } form, .pager .button, .screen { display: none !important; }
+  .scroll, .days, #figures { max-height: none; overflow: visible; border: 0; } thead { display: table-header-group; } thead, tr, .keep { break-inside: avoid; } h2 { break-after: avoid; margin-top: 1.2rem; }
+  thead th, #figures tbody th { position: static; background: none; } thead th { border-bottom: 1px solid; white-space: normal; } form, .pager .button, .screen, thead button { display: none !important; } .paper { display: inline; }
   #figures tbody th { min-width: 42mm; } th, td { padding: .12rem .3rem; } .wide { min-width: 0; }
 }
 `;

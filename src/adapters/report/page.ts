@@ -167,13 +167,13 @@ function causeTable(report: ParityReport, { causes }: ParitySummary): string {
           .map((one) => `<div>${data(one[sum], money(one[sum]))} <small>${escapeHtml(currencyWords(one.currency))}</small></div>`)
           .join("")}</td>`,
     );
-    return `<tr class="${worst} keep"><th scope="row" class="wide">${escapeHtml(groupTitle(group))}<p class="soft">${escapeHtml(groupMeaning(group, report))}</p></th><td>${figures.join("")}<button type="button" class="button screen" hidden data-cause="${index}" aria-label="Show the figures of ${escapeHtml(groupTitle(group))}">Show figures</button></td>${sums.join("")}<td class="wide">${groupWhere(group, report)}</td></tr>`;
+    return `<tr class="${worst} keep"><th scope="row" class="wide">${escapeHtml(groupTitle(group))}<p class="soft">${escapeHtml(groupMeaning(group, report))}</p></th><td>${figures.join("")}<button type="button" class="button screen" hidden data-cause="${index}" aria-label="Show figures of ${escapeHtml(groupTitle(group))}">Show figures</button></td>${sums.join("")}<td class="wide">${groupWhere(group, report)}</td></tr>`;
   });
   return section(
     "Differences by cause",
     scroll(
       "Differences by cause",
-      table("", ["Cause", "Figures", "Largest difference", "Positions together", "Daily totals together", "Where"], rows),
+      table("causes", ["Cause", "Figures", "Largest difference", "Positions together", "Daily totals together", "Where"], rows),
     ),
   );
 }
@@ -214,7 +214,7 @@ function figures(report: ParityReport, { causes }: ParitySummary, rowsMax: numbe
     .filter((name) => name !== "Book" || books.length > 0)
     .map((name) => {
       const column = name === "Instrument" ? "symbol" : name.toLowerCase();
-      return `<th scope="col" data-column="${column}"${numericColumns.has(name) ? ' class="number"' : ""}><button type="button">${name}</button></th>`;
+      return `<th scope="col" data-column="${column}"${numericColumns.has(name) ? ' class="number"' : ""}><button type="button">${name}</button><span class="paper">${name}</span></th>`;
     });
   const hidden = report.rows.length - rowsMax;
   return section(
