@@ -113,16 +113,16 @@ class Client:
         except urllib.error.HTTPError as failure:
             with failure:
                 raise self._problem(failure) from None
-        except socket.timeout as failure:
-            raise self._no_answer() from failure
+        except socket.timeout:
+            raise self._no_answer() from None
         except urllib.error.URLError as failure:
             if isinstance(failure.reason, socket.timeout):
-                raise self._no_answer() from failure
-            raise self._down(failure.reason) from failure
+                raise self._no_answer() from None
+            raise self._down(failure.reason) from None
         except ValueError as failure:
             raise BridgeError("BAD_USAGE", "the request cannot be sent: %s" % failure, "check the URL, the user and the book") from failure
         except OSError as failure:
-            raise self._down(failure) from failure
+            raise self._down(failure) from None
 
     def _read(self, answer):
         text = answer.read(ANSWER_BYTES_MAX + 1)

@@ -11,12 +11,13 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { pack } from "./pack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const compiler = join(root, "node_modules/typescript/bin/tsc");
 
 const allowed =
-  /^(dist|docs)\/|^bin\/pnl-bridge\.js$|^python\/\w+\.py$|^(README|RUNBOOK|CHANGELOG)\.md$|^(LICENSE|package\.json)$/;
+  /^(dist|docs|examples\/unified-desk)\/|^bin\/pnl-bridge\.js$|^python\/\w+\.py$|^(README|RUNBOOK|CHANGELOG)\.md$|^(LICENSE|package\.json)$/;
 const forbidden = /\.test\.|\/testing\/|\/\.|\.tsbuildinfo$/;
 
 const program = `export * from "pnl-bridge";
@@ -46,7 +47,8 @@ try {
 }
 
 async function check(folder: string): Promise<readonly string[]> {
-  const files = await pack(folder);
+  const { path, files } = await pack(folder);
+  await run("tar", ["xzf", path], { cwd: folder });
   const installed = await install(folder);
   const [links, found, ...types] = await Promise.all([
     badLinks(installed, files),
@@ -64,25 +66,6 @@ async function check(folder: string): Promise<readonly string[]> {
     ...found.messages.map((message) => `publint: ${formatMessage(message, { exports, dependencies })}`),
     ...types.flat(),
   ];
-}
-
-/** Builds the checkout and packs a copy of it. Returns the packed files. */
-async function pack(folder: string): Promise<readonly string[]> {
-  const stage = join(folder, "stage");
-  const { stdout: listed } = await run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
-  const sources = listed.split("\0").filter((file) => file !== "");
-  await Promise.all(sources.map((file) => cp(join(root, file), join(stage, file)).catch(ignoreDeleted)));
-  await run(join(root, "run"), ["build"]);
-  await cp(join(root, "dist"), join(stage, "dist"), { recursive: true });
-  const packed = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: stage });
-  const [{ filename, files }] = JSON.parse(packed.stdout);
-  await run("tar", ["xzf", filename], { cwd: folder });
-  return files.map(({ path }: { readonly path: string }) => path);
-}
-
-/** A file that is deleted and not committed yet. */
-function ignoreDeleted(failure: NodeJS.ErrnoException): void {
-  if (failure.code !== "ENOENT") throw failure;
 }
 
 /** Puts the unpacked package and what it depends on beside a program that imports it. */
