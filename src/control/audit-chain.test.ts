@@ -27,7 +27,7 @@ const edit = (seq: number, change: Partial<AuditRow>): void => {
 };
 
 describe("sealing", () => {
-  it("chains what is there, in order, and what comes later after it", async () => {
+  it("continues the chain with the rows that come later", async () => {
     const first = await sealed();
     expect(first.seq).toBe(4);
     place.sql({ newSystemPercentage: 10 });
@@ -38,7 +38,7 @@ describe("sealing", () => {
     expect(await verifyAudit(store, [first, head], digest)).toEqual({ ok: true, rows: 5, head, notSealedYet: [], faults: [] });
   });
 
-  it("is done by one of several: the slower ones find it done", async () => {
+  it("of the same rows by several processes happens once", async () => {
     const other = place.open();
     const heads = await Promise.all([sealNew(store, none, digest), sealNew(other, none, digest)]);
     expect(heads.map(({ sealed: rows }) => rows.length).toSorted()).toEqual([0, 4]);
@@ -46,13 +46,13 @@ describe("sealing", () => {
     expect(await faults()).toEqual([]);
   });
 
-  it("stops before a gap, which would otherwise look right for ever", async () => {
+  it("stops before a gap, so that the gap stays visible", async () => {
     place.rows.splice(2, 1);
     expect((await sealNew(store, none, digest)).head.seq).toBe(2);
     expect(await faults()).toEqual(["REMOVED 3"]);
   });
 
-  it("goes over more rows than a page", async () => {
+  it("covers more rows than one page", async () => {
     for (let index = 0; index < 1_200; index++) await store.note({ actor: "amy", action: "drill", reason: `${index}` });
     let head = none;
     for (let round = 0; round < 3; round++) ({ head } = await sealNew(store, head, digest));
@@ -62,7 +62,7 @@ describe("sealing", () => {
 });
 
 describe("verifying", () => {
-  it("names what is not sealed yet, which is no fault", async () => {
+  it("lists rows that are not sealed yet without calling them a fault", async () => {
     await sealed();
     place.sql({ newSystemPercentage: 10 });
     place.sql({ newSystemPercentage: 20 });
@@ -96,7 +96,7 @@ describe("verifying", () => {
       expect(await faults(), `${seq}`).toEqual(found);
       place.rows.splice(0, place.rows.length, ...rows);
     }
-    // With its seals: then only what a process remembers shows it.
+    // Rows that are removed together with their seals are detected only by a head that a process has kept.
     place.rows.splice(2);
     place.seals.splice(2);
     place.record = { ...place.record, epoch: 3 };
@@ -104,7 +104,7 @@ describe("verifying", () => {
     expect(await faults([head])).toEqual(["CUT 4"]);
   });
 
-  it("finds a chain that was written anew from some row on", async () => {
+  it("finds a chain whose end was rewritten", async () => {
     const head = await sealed();
     edit(3, { reason: "on time" });
     place.seals.splice(0);
@@ -113,7 +113,7 @@ describe("verifying", () => {
     expect(await faults([{ seq: 2, hash: place.seals[1]?.hash ?? "" }, head])).toEqual(["CUT 4"]);
   });
 
-  it("finds a row that was put in, and a change that nobody wrote down", async () => {
+  it("finds an inserted row, and a change that no row records", async () => {
     await sealed();
     place.rows.push({ ...(place.rows[3] as AuditRow), seq: 5 });
     expect(await faults()).toEqual(["INSERTED 5"]);
@@ -122,7 +122,7 @@ describe("verifying", () => {
     expect(await faults()).toEqual(["UNRECORDED 4"]);
   });
 
-  it("finds a seal that was taken away", async () => {
+  it("finds a removed seal", async () => {
     await sealed();
     place.seals.splice(1, 1);
     expect(await faults()).toEqual(["UNSEALED 2"]);

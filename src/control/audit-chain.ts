@@ -1,9 +1,9 @@
 import type { AuditRow, AuditSeal, ControlStore } from "../ports/control-store.ts";
 
-/** SHA-256 of a text, hex: handed in, since nothing here knows the platform. */
+/** SHA-256 of a text, as hex. The caller provides it, because this folder is pure. */
 export type Digest = (text: string) => string;
 
-/** What stands before the first row. */
+/** The previous hash of the first row. */
 export const noHash = "0".repeat(64);
 
 export interface AuditHead {
@@ -11,7 +11,7 @@ export interface AuditHead {
   readonly hash: string;
 }
 
-/** Of a row and of all before it. */
+/** The hash of a row and, through the previous hash, of all rows before it. */
 export const hashOf = (
   { seq, at, actor, action, reason, epoch, before, after, evidence }: AuditRow,
   previousHash: string,
@@ -25,8 +25,9 @@ export async function auditHead(store: ControlStore): Promise<AuditHead> {
 }
 
 /**
- * Seals the rows that are not sealed yet, in order, and resolves with the new head and with what was sealed. Whoever is slower than
- * another process seals nothing: the next time will tell.
+ * Seals the rows that are not sealed yet, in order (one page at most), and resolves with the new head and the
+ * sealed rows. If another process seals the same rows first, nothing is sealed here; the next call continues
+ * from there.
  */
 export async function sealNew(
   store: ControlStore,
@@ -34,13 +35,13 @@ export async function sealNew(
   digest: Digest,
 ): Promise<{ readonly head: AuditHead; readonly sealed: readonly AuditRow[] }> {
   let head = known;
-  // Others may have sealed since.
+  // Other processes may have sealed rows since `known`.
   for await (const { seq, hash } of all((after) => store.seals(after, pageRows), known.seq)) head = { seq, hash };
   const rows = await store.audit(head.seq, pageRows);
   const seals: AuditSeal[] = [];
   let last = head;
   for (const row of rows) {
-    // A gap is for `audit verify` to tell; sealing over it would make it look right.
+    // A seal across a gap would hide the gap. `audit verify` reports it.
     if (row.seq !== last.seq + 1) break;
     const hash = hashOf(row, last.hash, digest);
     seals.push({ seq: row.seq, previousHash: last.hash, hash });
@@ -52,11 +53,11 @@ export async function sealNew(
 
 export const auditFaults = {
   EDITED: "the row is not what was sealed",
-  REMOVED: "a row that was there is gone",
-  INSERTED: "a row stands where none was written by the store",
-  UNSEALED: "a seal that was there is gone",
-  CUT: "the end of the chain, as a process knew it, is gone or was rewritten",
-  UNRECORDED: "the plan was changed without a row that says so",
+  REMOVED: "a row is missing",
+  INSERTED: "a row is there that the store did not write",
+  UNSEALED: "a seal is missing",
+  CUT: "the end of the chain that a process has seen is missing or was rewritten",
+  UNRECORDED: "the plan was changed, and no row records the change",
 } as const;
 type AuditFault = keyof typeof auditFaults;
 
@@ -64,7 +65,7 @@ export interface AuditReport {
   readonly ok: boolean;
   readonly rows: number;
   readonly head: AuditHead;
-  /** Rows that no live process has sealed yet: seq by seq. Not a fault. */
+  /** The `seq` of each row that no process has sealed yet. Not a fault. */
   readonly notSealedYet: readonly number[];
   /** At most `faultsMax`, in order. */
   readonly faults: readonly { readonly fault: AuditFault; readonly seq: number; readonly why: string }[];
@@ -73,11 +74,14 @@ export interface AuditReport {
 const pageRows = 500;
 const faultsMax = 100;
 
-/** Reads the whole chain and holds it against its seals, against the heads that processes kept, and against the epochs of the record. */
+/**
+ * Reads the whole chain and compares it with its seals, with the heads that processes kept, and with the
+ * epoch of the record. Holds all seals in memory.
+ */
 export async function verifyAudit(store: ControlStore, heads: readonly AuditHead[], digest: Digest): Promise<AuditReport> {
   const { epoch: lastEpoch } = await store.read();
   const faults: AuditReport["faults"][number][] = [];
-  const tell = (fault: AuditFault, seq: number, why: string): void => {
+  const report = (fault: AuditFault, seq: number, why: string): void => {
     if (faults.length < faultsMax) faults.push({ fault, seq, why });
   };
   const seals = new Map<number, AuditSeal>();
@@ -89,39 +93,41 @@ export async function verifyAudit(store: ControlStore, heads: readonly AuditHead
   for await (const row of all((after) => store.audit(after, pageRows))) {
     count += 1;
     for (; expected < row.seq; expected += 1) {
-      tell("REMOVED", expected, `row ${expected} is gone`);
+      report("REMOVED", expected, `row ${expected} is gone`);
       previous = seals.get(expected)?.hash ?? previous;
     }
     const seal = seals.get(row.seq);
-    if (seal === undefined && row.seq < lastSealed) tell("UNSEALED", row.seq, `row ${row.seq} has no seal, and later ones have`);
+    if (seal === undefined && row.seq < lastSealed)
+      report("UNSEALED", row.seq, `row ${row.seq} has no seal, although later rows have one`);
     if (seal === undefined && row.seq > lastSealed) notSealedYet.push(row.seq);
     if (seal !== undefined && (seal.previousHash !== previous || hashOf(row, seal.previousHash, digest) !== seal.hash))
-      tell("EDITED", row.seq, `row ${row.seq} (${row.action} by ${row.actor} at ${row.at}) is not what was sealed`);
+      report("EDITED", row.seq, `row ${row.seq} (${row.action} by ${row.actor} at ${row.at}) is not what was sealed`);
     previous = seal?.hash ?? hashOf(row, previous, digest);
     hashes.set(row.seq, previous);
     if (row.after !== null) {
-      if (row.epoch <= epoch) tell("INSERTED", row.seq, `row ${row.seq} says epoch ${row.epoch}, which was over at ${epoch}`);
+      if (row.epoch <= epoch)
+        report("INSERTED", row.seq, `row ${row.seq} has epoch ${row.epoch}, although an earlier row has ${epoch}`);
       for (let missing = epoch + 1; missing < row.epoch; missing += 1)
-        tell("UNRECORDED", row.seq, `no row says how epoch ${missing} came about`);
+        report("UNRECORDED", row.seq, `no row records the change to epoch ${missing}`);
       epoch = Math.max(epoch, row.epoch);
     }
     expected = row.seq + 1;
   }
-  for (let seq = expected; seq <= lastSealed; seq += 1) tell("REMOVED", seq, `row ${seq} was sealed and is gone`);
+  for (let seq = expected; seq <= lastSealed; seq += 1) report("REMOVED", seq, `row ${seq} was sealed and is gone`);
   for (let missing = epoch + 1; missing <= lastEpoch; missing += 1)
-    tell("UNRECORDED", expected - 1, `no row says how epoch ${missing} came about`);
+    report("UNRECORDED", expected - 1, `no row records the change to epoch ${missing}`);
   for (const { seq, hash } of heads) {
     if (seq === 0 || hashes.get(seq) === hash) continue;
-    tell(
+    report(
       "CUT",
       seq,
-      hashes.has(seq) ? `row ${seq} was another when a process last saw it` : `a process knew row ${seq}, which is gone`,
+      hashes.has(seq) ? `row ${seq} is not the row that a process has seen` : `a process has seen row ${seq}, which is missing`,
     );
   }
   return { ok: faults.length === 0, rows: count, head: { seq: expected - 1, hash: previous }, notSealedYet, faults };
 }
 
-/** Page by page. */
+/** Yields the rows after `from`, read in pages. */
 async function* all<Row extends { readonly seq: number }>(
   page: (after: number) => Promise<readonly Row[]>,
   from = 0,

@@ -7,7 +7,7 @@ import { recordWith } from "../testing/control-record.ts";
 import { expectedPlan, type PlanCase } from "../testing/phase-oracle.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
 
-/** Every combination there is: 14 400. */
+/** All 14 400 combinations. */
 function* everyCase(): Generator<PlanCase> {
   const yesNo = [false, true];
   for (const requested of phases)
@@ -34,7 +34,7 @@ const planOfCase = ({ requested, granted, mode, flags, flag, latched, isSwitchSe
   );
 
 describe("the plan of a record", () => {
-  it("is what the design says for every combination of phase, grant, mode, flags, kill switch, latch, switch file and window", () => {
+  it("agrees with the oracle for every combination of phase, grant, mode, flags, switches, latch and window", () => {
     let cases = 0;
     for (const one of everyCase()) {
       const { plan, held } = planOfCase(one);
@@ -55,14 +55,14 @@ describe("the plan of a record", () => {
     expect(cases).toBe(14_400);
   });
 
-  it("never lets modern answer where either of two records would not, when one is the other with more asked for and not granted", () => {
+  it("never lets modern answer in a later phase that was requested and not granted", () => {
     for (const one of everyCase()) {
       if (one.closed || one.granted !== "shadow_mode") continue;
       expect(routeOf(planOfCase(one).plan, { user: "amy", book: "UST" }, 0).answer, JSON.stringify(one)).toBe("legacy");
     }
   });
 
-  it("says where each value comes from", () => {
+  it("names the source of each value", () => {
     const published = { phase: "dual_write", flags: { storage: true, calculator: true }, newSystemPercentage: 10 } as const;
     const from = (record: ControlRecord, isSwitchSet = false) => effectivePlan(record, published, isSwitchSet).from;
     expect(from(recordWith())).toEqual({
@@ -87,12 +87,12 @@ describe("the plan of a record", () => {
     expect(from(recordWith({ grantedPhase: "read_only" })).phase).toBe("held");
   });
 
-  it("without anything published is legacy's", () => {
+  it("lets legacy alone answer and be written while nothing is published", () => {
     const { plan } = effectivePlan(recordWith({ grantedPhase: "read_only" }), undefined, false);
     expect([plan.phase, writesOf(plan)]).toEqual(["read_only", ["legacy"]]);
   });
 
-  it("takes an operator's percentage and lists of users before the file's, 0 and nobody included", () => {
+  it("prefers an operator's percentage and user lists to the file's, even 0 and empty lists", () => {
     const users = { userWhitelist: ["amy"], userDenylist: ["eve"] };
     const published = { phase: "shadow_mode", newSystemPercentage: 50, ...users } as const;
     const nobody = { newSystemPercentage: 0, userWhitelist: [], userDenylist: [] };
@@ -102,7 +102,7 @@ describe("the plan of a record", () => {
     expect(effectivePlan(recordWith(), published, false).plan).toMatchObject({ userDenylist: new Set(["eve"]) });
   });
 
-  it("goes to legacy for a value that no plan can have, and says so", () => {
+  it("lets legacy answer if a value is impossible, and reports the value as held", () => {
     const published = { phase: "primary_switch", flags: { storage: true, calculator: true } } as const;
     const broken = recordWith({}, { newSystemPercentage: 400 });
     const { plan, held } = effectivePlan(broken, published, false);
@@ -110,7 +110,7 @@ describe("the plan of a record", () => {
     expect(held).toEqual([
       { value: "phase", asked: "primary_switch", why: "the new system percentage must be a number from 0 to 100, not 400" },
     ]);
-    // With the window closed legacy's answers are old: modern goes on.
+    // With the window closed, legacy's answers are stale, so modern continues to answer.
     const closed = effectivePlan({ ...broken, legacyWindow: "closed" }, published, false);
     expect(routeOf(closed.plan, { book: "UST" }, 0).answer).toBe("modern");
   });

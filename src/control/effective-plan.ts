@@ -3,12 +3,12 @@ import { isLater, type Phase, phaseBefore, phasePolicies } from "../domain/migra
 import { type MigrationMode, type MigrationPlan, type PlanInput, planOf } from "../domain/migration/plan.ts";
 import type { ControlRecord } from "../ports/control-store.ts";
 
-/** The plan that a record amounts to, and what of the record is not obeyed. */
+/** The plan that follows from a control record, and the requests in the record that are not obeyed. */
 export interface EffectivePlan {
   readonly plan: MigrationPlan;
   /** Where each value comes from. */
   readonly from: Readonly<Record<PlanValue, PlanSource>>;
-  /** What was asked for and is not obeyed, each with the reason. */
+  /** Requests that are not obeyed, each with the reason. */
   readonly held: readonly Held[];
 }
 
@@ -21,12 +21,12 @@ export type PlanValue =
   | "userWhitelist"
   | "userDenylist";
 export const planSources = {
-  default: "nobody said",
+  default: "the built-in default",
   published: "the published configuration",
   store: "the row of the control store",
   latch: "a trigger",
   switch_file: "the switch file of this machine",
-  held: "another value was asked for, and is held",
+  held: "another value was requested and is held",
 } as const;
 export type PlanSource = keyof typeof planSources;
 
@@ -36,17 +36,18 @@ interface Held {
   readonly why: string;
 }
 
-/** What is published, as far as it makes a plan; what is absent has the default of `planOf`. */
+/** The part of the published section that makes a plan. Absent values have the defaults of `planOf`. */
 export type PublishedPlan = Omit<PlanInput, "epoch" | "legacyWindow">;
 
 /**
- * The plan of a record, over what is published: an operator's column before the file, a trigger's latch and the switch file before
- * both. Pure and total: what cannot be obeyed is read as closer to legacy, and said in `held`; it never moves a call towards modern.
+ * Computes the plan of a record and the published section. An operator's column takes precedence over the
+ * section; a trigger's latch and the switch file take precedence over both. Pure and total: a request that
+ * cannot be obeyed is listed in `held`, and the plan is then closer to legacy, never closer to modern.
  *
- * - A phase beyond the granted one is held: its gates' verdict is not recorded.
- * - A phase whose flags are not set falls back to the last one whose flags are.
- * - `new_only` while legacy answers would lose what legacy must know, and is read as `old_only`.
- * - With the window to legacy closed there is no way back: the phase is `cleanup`, whatever is asked for.
+ * - A phase after the granted one is held, because the verdict of its gates is not recorded.
+ * - A phase whose flags are not set is replaced by the last earlier phase whose flags are set.
+ * - `new_only` while legacy answers is read as `old_only`, because legacy would lack the writes.
+ * - Once the window to legacy is closed, the phase is `cleanup`, whatever is requested.
  */
 export function effectivePlan(record: ControlRecord, published: PublishedPlan | undefined, isSwitchSet: boolean): EffectivePlan {
   const { overrides, legacyWindow, latched, epoch } = record;
@@ -87,7 +88,7 @@ export function effectivePlan(record: ControlRecord, published: PublishedPlan | 
     });
     return { plan, from, held };
   } catch (failure) {
-    // A value that no plan can have was put there past all checks. Whose answer is right is not known then: legacy's, while it has all.
+    // A value that no plan can have bypassed all checks (by SQL). Legacy answers while its window is open.
     if (!(failure instanceof BridgeError)) throw failure;
     hold("phase", phase, failure.message);
     const flags = { calculator: isClosed, storage: isClosed, reports: isClosed };
@@ -96,7 +97,7 @@ export function effectivePlan(record: ControlRecord, published: PublishedPlan | 
   }
 }
 
-/** What the record asks for, obeyed or not. */
+/** The phase that the record or the published section requests, obeyed or not. */
 export const requestedPhase = ({ overrides }: ControlRecord, published: PublishedPlan | undefined): Phase =>
   overrides.phase ?? published?.phase ?? "read_only";
 
@@ -115,7 +116,7 @@ function phaseOf(
   let phase = isLater(requested, granted) ? granted : requested;
   const missing = phasePolicies[phase].requires.filter((capability) => flags[capability] !== true);
   if (missing.length > 0) hold("phase", phase, `needs the flags ${missing.map((name) => `use_new_${name}`).join(", ")}`);
-  // The first phase needs no flag, so there is one before each that does.
+  // The first phase needs no flag, so each phase that needs one has a predecessor.
   while (phasePolicies[phase].requires.some((capability) => flags[capability] !== true)) phase = phaseBefore(phase) as Phase;
   return phase;
 }
@@ -123,14 +124,14 @@ function phaseOf(
 function closedPhase(record: ControlRecord, published: PublishedPlan | undefined, hold: Hold): Phase {
   const requested = requestedPhase(record, published);
   if (requested !== "cleanup")
-    hold("phase", requested, "legacy is written no longer: the window to it was closed, and nothing can go back to it");
+    hold("phase", requested, "legacy is no longer written: its window was closed by sign-off, so there is no way back");
   return "cleanup";
 }
 
 function modeOf(record: ControlRecord, published: PublishedPlan | undefined, phase: Phase, hold: Hold): MigrationMode {
   const asked = record.overrides.migrationMode ?? published?.migrationMode ?? "dual_write";
   if (asked !== "new_only" || phasePolicies[phase].answers === "modern") return asked;
-  hold("migrationMode", asked, `legacy answers in the phase ${phase} and would not be written: read as old_only`);
+  hold("migrationMode", asked, `legacy answers in the phase ${phase}, so it must be written; new_only is read as old_only`);
   return "old_only";
 }
 

@@ -12,7 +12,7 @@ const rules = { ...timing, readSection };
 const read = (record: ControlRecord, askedMs: number): decide.FollowerEvent => ({ kind: "record_read", record, askedMs });
 const after = (event: decide.FollowerEvent, atMs: number, state = decide.initialState) =>
   decide.afterEvent(state, event, atMs, rules);
-const told = ({ kind, ...rest }: decide.FollowerEffect): string =>
+const textOf = ({ kind, ...rest }: decide.FollowerEffect): string =>
   "event" in rest ? `report ${rest.event.kind} at epoch ${rest.event.epoch}` : kind;
 
 const empty = decide.initialState;
@@ -195,6 +195,6 @@ it.each<Row>([
   ],
 ])("%s", (_, before, event, nowMs, changes, effects) => {
   const next = after(event, nowMs, before);
-  expect(next.effects.map(told)).toEqual(effects);
+  expect(next.effects.map(textOf)).toEqual(effects);
   expect(next.state).toMatchObject(changes);
 });

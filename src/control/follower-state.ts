@@ -21,7 +21,7 @@ import type { ReadSection, Section } from "./section.ts";
 
 export type Freshness = "fresh" | "stale" | "expired" | "none";
 
-/** A change or a failure that an operator may want to know of. */
+/** A change or a failure that an operator may want to know about. */
 export interface ControlEvent {
   readonly kind:
     | "plan"
@@ -86,7 +86,10 @@ export type FollowerEvent =
   | { readonly kind: "drain_checked"; readonly oldestRunning: number | undefined }
   | { readonly kind: "snapshot_saved" | "time_passed" };
 
-/** `hand_over` is for the plan. `release_store` gives up a broken handle; the next poll opens another. */
+/**
+ * `hand_over` passes the plan to the process. `release_store` closes a broken handle; the next poll opens
+ * another.
+ */
 export type FollowerEffect =
   | { readonly kind: "hand_over"; readonly effective: EffectivePlan }
   | { readonly kind: "report"; readonly event: ControlEvent }
@@ -111,7 +114,7 @@ export function acknowledged(state: FollowerState, oldestRunning: number | undef
   return { seenEpoch: seen, drainedEpoch: oldestRunning === undefined ? seen : 0 };
 }
 
-/** The caller takes the state over, then performs the effects in their order. */
+/** Returns the next state and the effects. The caller keeps the state, then performs the effects in order. */
 export function afterEvent(state: FollowerState, event: FollowerEvent, nowMs: number, rules: FollowerRules) {
   const step: Step = { state, effects: [], nowMs, rules };
   if (event.kind === "started") {
@@ -130,12 +133,12 @@ export function afterEvent(state: FollowerState, event: FollowerEvent, nowMs: nu
     reportOnce(step, kind === "snapshot_failed" ? kind : "store_failed", lineOf(failure));
     const isBroken = failure instanceof BridgeError && failure.code === "INTERNAL";
     if (kind === "read_failed" && isBroken) perform(step, { kind: "release_store" });
-  } else if (event.kind === "snapshot_saved") over(step, "snapshot_failed");
+  } else if (event.kind === "snapshot_saved") ended(step, "snapshot_failed");
   else reportFreshness(step);
   return { state: step.state, effects: step.effects };
 }
 
-/** One run of `afterEvent`, which alone changes it. */
+/** The working state of one run of `afterEvent`. */
 interface Step {
   state: FollowerState;
   readonly effects: FollowerEffect[];
@@ -146,14 +149,14 @@ interface Step {
 function onRecordRead(step: Step, record: ControlRecord, askedMs: number): void {
   const { record: known, readMs, adoptedMs, seenEpoch } = step.state;
   change(step, { readMs: Math.max(readMs ?? askedMs, askedMs) });
-  over(step, "store_failed");
+  ended(step, "store_failed");
   reportFreshness(step);
   if (isBehind(record, known)) {
     // A read that began before `known` was adopted is merely late.
-    if (askedMs >= adoptedMs) restoredRecord(step, record);
+    if (askedMs >= adoptedMs) onRestoredRecord(step, record);
     return;
   }
-  over(step, "epoch_went_back");
+  ended(step, "epoch_went_back");
   change(step, { restoredEpoch: undefined });
   if (record.epoch === known.epoch && seenEpoch === record.epoch) return;
   adopt(step, record);
@@ -161,10 +164,13 @@ function onRecordRead(step: Step, record: ControlRecord, askedMs: number): void 
   step.effects.push({ kind: "heartbeat" }, { kind: "save_snapshot" });
 }
 
-/** The store was restored from a backup, to a record older than the known one: followed to legacy only. */
-function restoredRecord(step: Step, record: ControlRecord): void {
+/**
+ * The store was restored from a backup, and its record is older than the known one: it is followed only
+ * towards legacy.
+ */
+function onRestoredRecord(step: Step, record: ControlRecord): void {
   const { record: known, section, effective, restoredEpoch } = step.state;
-  reportOnce(step, "epoch_went_back", `the store says epoch ${record.epoch}, ${known.epoch} was known`);
+  reportOnce(step, "epoch_went_back", `the control store has epoch ${record.epoch}, although epoch ${known.epoch} was known`);
   const { plan: theirs } = effectivePlan(record, section?.plan, false);
   const { plan: ours } = effective;
   const isTowardsLegacy =
@@ -193,7 +199,7 @@ function adopt(step: Step, record: ControlRecord): void {
   if (record.published?.hash !== known.published?.hash || section === undefined) {
     try {
       if (record.published !== null) change(step, { section: step.rules.readSection(record.published.text) });
-      over(step, "unreadable_section");
+      ended(step, "unreadable_section");
     } catch (failure) {
       // A newer program published it. The last readable section stays in force; without one, legacy answers.
       reportOnce(step, "unreadable_section", lineOf(failure));
@@ -210,7 +216,7 @@ function obey(step: Step): void {
   const { phase, epoch, useNewPnlSystem } = effective.plan;
   if (before.plan.epoch !== epoch || before.plan.useNewPnlSystem !== useNewPnlSystem)
     report(step, "plan", `${phase}: ${whoAnswers(record, effective)}`);
-  if (record.latched === null) over(step, "latched");
+  if (record.latched === null) ended(step, "latched");
   else reportOnce(step, "latched", `modern was taken out of use: ${record.latched}`);
   perform(step, { kind: "check_drain" });
 }
@@ -229,8 +235,8 @@ function reportOnce(step: Step, kind: ControlEvent["kind"], what: string): void 
   report(step, kind, what);
 }
 
-/** The next event of the kind is reported again. */
-function over(step: Step, kind: ControlEvent["kind"]): void {
+/** The condition no longer holds: the next event of its kind is reported again. */
+function ended(step: Step, kind: ControlEvent["kind"]): void {
   const { reported } = step.state;
   if (reported.has(kind)) change(step, { reported: new Set([...reported].filter((other) => other !== kind)) });
 }
@@ -245,7 +251,10 @@ function change(step: Step, changes: Partial<FollowerState>): Step {
   return step;
 }
 
-/** At the same epoch too: a restored store may have reached it by other changes. */
+/**
+ * True also at the same epoch with another author or time: a restored store reached that epoch by other
+ * changes.
+ */
 const isBehind = (record: ControlRecord, known: ControlRecord): boolean =>
   record.epoch < known.epoch ||
   (record.epoch === known.epoch && (record.updatedAt !== known.updatedAt || record.updatedBy !== known.updatedBy));

@@ -14,7 +14,7 @@ const kinds = ({ events }: Process): readonly string[] => events.map(({ kind, wh
 const instance = (name: string) => [...fleet.place.instances.values()].find((one) => one.name === name);
 
 describe("a process that reaches the store", () => {
-  it("goes by it from the start, and by each change as soon as it is told", async () => {
+  it("follows the store from the start, and each change as soon as it is notified", async () => {
     const process = await fleet.start("one");
     expect(planOf(process)).toMatchObject({ phase: "primary_switch", epoch: 2 });
     fleet.place.sql({ useNewPnlSystem: false });
@@ -23,7 +23,7 @@ describe("a process that reaches the store", () => {
     expect(instance("one")).toMatchObject({ seenEpoch: 3, drainedEpoch: 3 });
   });
 
-  it("says that it has drained an epoch only when no call of an older one runs", async () => {
+  it("reports an epoch as drained only when no call of an older epoch runs", async () => {
     const process = await fleet.start("one");
     process.oldestRunning = 2;
     fleet.place.sql({ useNewPnlSystem: false });
@@ -34,7 +34,7 @@ describe("a process that reaches the store", () => {
     expect(instance("one")).toMatchObject({ seenEpoch: 3, drainedEpoch: 3 });
   });
 
-  it("beats, leaves when it ends, and is told nothing afterwards", async () => {
+  it("sends heartbeats, leaves the fleet when it ends, and receives no plan afterwards", async () => {
     const process = await fleet.start("one");
     await fleet.pass(5_000);
     expect(instance("one")?.beats).toBeGreaterThanOrEqual(5);
@@ -45,7 +45,7 @@ describe("a process that reaches the store", () => {
     expect([fleet.place.instances.size, process.plans.length]).toEqual([0, plans]);
   });
 
-  it("keeps what it can read of a section that a newer program has published", async () => {
+  it("keeps the last readable section when a newer program publishes one that it cannot read", async () => {
     const process = await fleet.start("one");
     await fleet.place
       .open()
@@ -53,11 +53,11 @@ describe("a process that reaches the store", () => {
     await settle();
     expect(planOf(process)).toMatchObject({ phase: "primary_switch", epoch: 3 });
     expect(kinds(process)).toContain("unreadable_section");
-    // One that has never read another has nothing to go by.
+    // A process that has never read another section falls back to legacy.
     expect(planOf(await fleet.start("two"))).toMatchObject({ phase: "read_only" });
   });
 
-  it("does not follow a store that was put back from an old copy, but for its way to legacy", async () => {
+  it("follows a store that was restored from an old copy only towards legacy", async () => {
     const process = await fleet.start("one");
     const old = fleet.place.record;
     for (const percentage of [10, 20, 30]) fleet.place.sql({ newSystemPercentage: percentage });
@@ -72,8 +72,8 @@ describe("a process that reaches the store", () => {
   });
 });
 
-describe("a process whose store was put back from an old copy", () => {
-  const putBack = async (changes: number): Promise<Process> => {
+describe("a process whose store was restored from an old copy", () => {
+  const restored = async (changes: number): Promise<Process> => {
     const process = await fleet.start("one");
     const old = fleet.place.record;
     for (let percentage = 1; percentage <= changes; percentage++) fleet.place.sql({ newSystemPercentage: percentage });
@@ -83,8 +83,8 @@ describe("a process whose store was put back from an old copy", () => {
     return process;
   };
 
-  it("acknowledges no plan there that it does not go by", async () => {
-    const process = await putBack(3);
+  it("acknowledges no plan of that store that it does not follow", async () => {
+    const process = await restored(3);
     expect(planOf(process)).toMatchObject({ newSystemPercentage: 3, epoch: 5 });
     expect(instance("one")).toMatchObject({ seenEpoch: 0, drainedEpoch: 0 });
     fleet.place.sql({ useNewPnlSystem: false });
@@ -92,9 +92,9 @@ describe("a process whose store was put back from an old copy", () => {
     expect(instance("one")).toMatchObject({ seenEpoch: 3, drainedEpoch: 3 });
   });
 
-  it("is taken to legacy there by each way that leads there, also when the epochs are the same by then", async () => {
+  it("goes to legacy by each change that leads there, even if the epochs are equal by then", async () => {
     for (const way of [{ useNewPnlSystem: false }, { latched: "error_rate" }, { migrationMode: "old_only" as const }]) {
-      const process = await putBack(1);
+      const process = await restored(1);
       fleet.place.sql(way);
       expect(fleet.place.record.epoch).toBe(process.follower.record.epoch);
       await fleet.pass(1_500);
@@ -104,22 +104,22 @@ describe("a process whose store was put back from an old copy", () => {
     }
   });
 
-  it("goes with what answers by legacy there, so that no two processes write with different authority", async () => {
-    const process = await putBack(3);
+  it("follows a phase in which legacy is authoritative, so that no two processes write with different authority", async () => {
+    const process = await restored(3);
     fleet.place.sql({ phase: "dual_write" });
     await fleet.pass(100);
     expect(writesOf(planOf(process))[0]).toBe("legacy");
   });
 
-  it("goes by it again as soon as it is further than what was known", async () => {
-    const process = await putBack(2);
+  it("follows the store again as soon as its epoch exceeds the known one", async () => {
+    const process = await restored(2);
     for (const percentage of [11, 12, 13]) fleet.place.sql({ newSystemPercentage: percentage });
     await fleet.pass(100);
     expect(planOf(process)).toMatchObject({ newSystemPercentage: 13, epoch: 5 });
     expect(instance("one")).toMatchObject({ seenEpoch: 5, drainedEpoch: 5 });
   });
 
-  it("is not taken for put back where an answer of before was overtaken", async () => {
+  it("does not mistake a late read for a restored store", async () => {
     const process = await fleet.start("one");
     const store = process.follower.store as NonNullable<typeof process.follower.store>;
     const read = store.read.bind(store);
@@ -144,8 +144,8 @@ describe("a process whose store was put back from an old copy", () => {
   });
 });
 
-describe("a process whose store is away", () => {
-  it("starts by legacy within two seconds where it never knew better, and follows as soon as the store is there", async () => {
+describe("a process whose store is unreachable", () => {
+  it("starts with legacy within two seconds if it has no snapshot, and follows the store once it is reachable", async () => {
     fleet.place.away = true;
     const startedMs = fleet.clock.nowMs();
     const process = await fleet.start("one");
@@ -157,7 +157,7 @@ describe("a process whose store is away", () => {
     expect(planOf(process)).toMatchObject({ phase: "primary_switch", epoch: 2 });
   });
 
-  it("starts by the newest snapshot that any process left on its disk", async () => {
+  it("starts with the newest snapshot that any process saved on its disk", async () => {
     const disk = new Disk();
     await fleet.start("one", disk);
     fleet.place.sql({ newSystemPercentage: 30 });
@@ -168,7 +168,7 @@ describe("a process whose store is away", () => {
     expect(again.follower.freshness).toBe("none");
   });
 
-  it("is fresh, then stale, then expired, goes on with its last plan, and is fresh again", async () => {
+  it("becomes stale, then expired, keeps its last plan, and is fresh again when the store returns", async () => {
     const process = await fleet.start("one");
     fleet.place.away = true;
     await fleet.pass(timing.leaseMs + 3_000, 500);
@@ -177,11 +177,11 @@ describe("a process whose store is away", () => {
     fleet.place.away = false;
     await fleet.pass(1_500);
     expect(process.follower.freshness).toBe("fresh");
-    // What failed was told once, not every second.
+    // The failure is reported once, not every second.
     expect(kinds(process).filter((kind) => kind === "store_failed").length).toBe(1);
   });
 
-  it("opens its store again where the handle itself is broken", async () => {
+  it("opens its store again if the handle is broken", async () => {
     const process = await fleet.start("one");
     const broken = process.follower.store;
     await broken?.close();
@@ -192,7 +192,7 @@ describe("a process whose store is away", () => {
     expect(planOf(process).newSystemPercentage).toBe(40);
   });
 
-  it("is taken to legacy by the switch file, and when the store is back the whole fleet is", async () => {
+  it("goes to legacy by the switch file, and takes the whole fleet there when the store is reachable again", async () => {
     const [disk, process] = [new Disk(), await fleet.start("other")];
     const switched = await fleet.start("one", disk);
     fleet.place.away = true;
@@ -209,7 +209,7 @@ describe("a process whose store is away", () => {
     expect(fleet.place.record.epoch).toBe(epoch);
   });
 
-  it("goes on where its disk is full, and says so once", async () => {
+  it("continues on a full disk, and reports the failure once", async () => {
     const disk = new Disk();
     disk.isBroken = true;
     const process = await fleet.start("one", disk);
@@ -223,7 +223,7 @@ describe("a process whose store is away", () => {
 });
 
 describe("a write", () => {
-  it("asks again where the answer is one of long ago, since the process was stopped meanwhile", async () => {
+  it("reads the store again if the answer is too old, because the process was suspended meanwhile", async () => {
     const process = await fleet.start("one");
     const store = process.follower.store as NonNullable<typeof process.follower.store>;
     const read = store.read.bind(store);
@@ -237,7 +237,7 @@ describe("a write", () => {
     };
     await process.follower.admitWrite();
     expect(planOf(process)).toMatchObject({ useNewPnlSystem: false, epoch: 3 });
-    // One whose answers are always late says nothing.
+    // A store whose answers are always late confirms nothing.
     store.read = async () => {
       const record = await read();
       fleet.clock.advance(timing.staleMs);
@@ -247,7 +247,7 @@ describe("a write", () => {
     await expect(process.follower.admitWrite()).rejects.toMatchObject({ code: "FENCED" });
   });
 
-  it("goes by what the store says now, also where the process was not told", async () => {
+  it("follows the store's present record, even if the process received no notification", async () => {
     const process = await fleet.start("one");
     fleet.place.watchers.clear();
     fleet.place.sql({ useNewPnlSystem: false });
@@ -257,7 +257,7 @@ describe("a write", () => {
     expect(planOf(process)).toMatchObject({ useNewPnlSystem: false, epoch: 3 });
   });
 
-  it("is refused while nobody can say whether modern is still authoritative, and not where legacy is", async () => {
+  it("is refused if the store cannot confirm that modern is authoritative, and allowed if legacy is", async () => {
     const process = await fleet.start("one");
     fleet.place.away = true;
     await expect(process.follower.admitWrite()).rejects.toMatchObject({ failure: "BUSY", code: "FENCED" });

@@ -31,7 +31,7 @@ interface FollowerOptions extends decide.FollowerRules {
   readonly onPlan: (effective: EffectivePlan) => void;
   /** The epoch of the oldest running call; undefined while none runs. */
   readonly oldestRunning: () => number | undefined;
-  /** What each heartbeat says of the process. */
+  /** The report that each heartbeat carries. */
   readonly report: () => JsonValue;
   readonly onEvent: (event: decide.ControlEvent) => void;
 }
@@ -43,7 +43,7 @@ const readsMax = 3;
 export class PlanFollower {
   readonly #options: FollowerOptions;
   #state = decide.initialState;
-  /** Undefined until it is reached, and after a broken handle was given up. */
+  /** Undefined until the store is reached, and after a broken handle was released. */
   #store: ControlStore | undefined;
   readonly #stops: (() => void)[] = [];
   #stopWatching: (() => void) | undefined;
@@ -105,17 +105,17 @@ export class PlanFollower {
     return decide.freshnessAt(this.#options.clock.monotonicMs(), this.#state, this.#options);
   }
 
-  /** The chain has grown: the next snapshot holds its head, so that a cut tail shows. */
+  /** Remembers a longer audit chain and saves its head with the snapshot, so that a cut end is detected. */
   keepHead(head: AuditHead): void {
     this.auditHead = head;
     if (head.seq > this.#savedHead) this.#saveSnapshot();
   }
 
   /**
-   * Reads the store; resolves when a write may begin under `effective`. If the store cannot be read, the write is
-   * allowed while legacy is authoritative, and refused with FENCED from `primary_switch` on. A read that takes
-   * `staleMs` or longer, because the process was stopped meanwhile, does not count.
-   * The plan may change after the read, so the write's transaction compares its epoch with the store's again.
+   * Reads the store; resolves when a write may begin under `effective`. If the store cannot be read, the
+   * write is allowed while legacy is authoritative, and refused with FENCED from `primary_switch` on. A read
+   * that takes `staleMs` or longer, because the process was stopped meanwhile, does not count. The plan may
+   * change after the read, so the write's transaction compares its epoch with the store's again.
    */
   readonly admitWrite = async (): Promise<void> => {
     try {
@@ -217,7 +217,9 @@ export class PlanFollower {
     if (record) this.#on({ kind: "record_read", record, askedMs });
   }
 
-  /** One save at a time, each of the state of its moment. A failed one is tried again with the next. */
+  /**
+   * Saves run one at a time, each with the state of its moment. A failed save is repeated by the next one.
+   */
   #saveSnapshot(): void {
     this.#saving = this.#saving.then(async () => {
       const { record, auditHead } = this;

@@ -5,34 +5,37 @@ import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts
 import type { JsonValue } from "../ports/system.ts";
 import type { EffectivePlan } from "./effective-plan.ts";
 
-/** What a gate judges from, all of one moment. */
+/** The facts from which gates judge, all read at one moment. */
 interface GateInput {
   readonly record: ControlRecord;
   readonly effective: EffectivePlan;
   readonly target: Phase;
   readonly instances: readonly Instance[];
-  /** A process that has not been heard of for so long is gone. */
+  /** A process without a heartbeat for longer than this is gone. */
   readonly leaseMs: number;
   readonly signOffs: readonly SignOff[];
-  /** How many things wait for a person to look at; null where nobody can say. */
+  /** The number of quarantined items; null if unknown. */
   readonly quarantined: number | null;
   readonly owedToLegacy: { readonly count: number; readonly oldestMs: number };
   /** Phases that two people must approve. */
   readonly twoPerson: readonly Phase[];
 }
 
-/** A gate that cannot judge is closed: no data is not good news. */
+/** A gate that cannot judge is closed. */
 interface GateVerdict {
   readonly open: boolean;
   readonly why: string;
   readonly evidence?: JsonValue;
 }
 
-/** One condition of a move forward. Gates with statistics judge from evidence of their own, and plug in here. */
+/**
+ * One condition of a forward move. Gates that need statistics bring their own evidence and implement this
+ * interface.
+ */
 export interface Gate {
   readonly name: string;
   readonly title: string;
-  /** The targets that it stands before; all where it does not say. */
+  /** The target phases to which the gate applies. Absent: all. */
   readonly before?: readonly Phase[];
   judge(input: GateInput): GateVerdict | Promise<GateVerdict>;
 }
@@ -43,11 +46,11 @@ export interface GateReport {
   readonly gates: readonly (GateVerdict & { readonly name: string; readonly title: string })[];
 }
 
-/** Asks all gates that stand before a target. One that throws is closed. */
+/** Judges all gates that apply to a target. A gate that throws is closed. */
 export async function judgeGates(gates: readonly Gate[], input: GateInput): Promise<GateReport> {
-  const standing = gates.filter(({ before }) => before === undefined || before.includes(input.target));
+  const applicable = gates.filter(({ before }) => before === undefined || before.includes(input.target));
   const verdicts = await Promise.all(
-    standing.map(async (gate) => {
+    applicable.map(async (gate) => {
       const { name, title } = gate;
       try {
         return { name, title, ...(await gate.judge(input)) };
@@ -56,7 +59,7 @@ export async function judgeGates(gates: readonly Gate[], input: GateInput): Prom
           name,
           title,
           open: false,
-          why: `it could not judge: ${messageOf(failure)}`,
+          why: `the gate could not judge: ${messageOf(failure)}`,
         };
       }
     }),
@@ -64,11 +67,11 @@ export async function judgeGates(gates: readonly Gate[], input: GateInput): Prom
   return { target: input.target, open: verdicts.every(({ open }) => open), gates: verdicts };
 }
 
-/** People whose approval a target needs. */
+/** The number of people whose approval a target needs. */
 const approversOf = (target: Phase, twoPerson: readonly Phase[]): 0 | 1 | 2 =>
   twoPerson.includes(target) ? 2 : phasePolicies[target].answers === "modern" ? 1 : 0;
 
-/** Those who have approved a target since the phase last changed. */
+/** The people who have approved a target since the phase last changed. */
 const approvals = ({ signOffs, target, record }: GateInput): readonly string[] => [
   ...new Set(
     signOffs
@@ -98,11 +101,11 @@ export const simpleGates: readonly Gate[] = [
   },
   {
     name: "fleet_acknowledged",
-    title: "every live process goes by the current epoch",
+    title: "every live process follows the current epoch",
     judge: ({ instances, record, leaseMs }) => {
       const live = instances.filter(({ ageMs }) => ageMs <= leaseMs);
       const behind = live.filter(({ seenEpoch }) => seenEpoch < record.epoch).map(({ name }) => name);
-      if (live.length === 0) return { open: false, why: "no process is in the fleet: nobody would notice" };
+      if (live.length === 0) return { open: false, why: "no live process is registered, so a failure would stay unnoticed" };
       return behind.length === 0
         ? { open: true, why: `all ${live.length} are at epoch ${record.epoch}`, evidence: live.map(({ name }) => name) }
         : { open: false, why: `${behind.length} of ${live.length} are behind: ${behind.join(", ")}`, evidence: behind };
@@ -110,10 +113,10 @@ export const simpleGates: readonly Gate[] = [
   },
   {
     name: "no_quarantine",
-    title: "nothing waits for a person to look at it",
+    title: "nothing waits in quarantine",
     judge: ({ quarantined }) =>
       quarantined === null
-        ? { open: false, why: "nobody can say what is in quarantine" }
+        ? { open: false, why: "the content of the quarantine is unknown" }
         : { open: quarantined === 0, why: quarantined === 0 ? "the quarantine is empty" : `${quarantined} wait in quarantine` },
   },
   {
@@ -128,14 +131,17 @@ export const simpleGates: readonly Gate[] = [
   },
   {
     name: approval,
-    title: "people have approved it",
+    title: "the required people have approved the move",
     judge: (input) => {
       const needed = approversOf(input.target, input.twoPerson);
       const given = approvals(input);
       if (given.length >= needed)
-        return { open: true, why: needed === 0 ? "nobody needs to" : `approved by ${given.join(", ")}` };
-      const so = given.length === 0 ? "nobody has" : `only ${given.join(", ")} has`;
-      return { open: false, why: `${needed} must approve ${input.target}, ${so}: sign-off ${approval} --actor NAME --note TEXT` };
+        return { open: true, why: needed === 0 ? "no approval is needed" : `approved by ${given.join(", ")}` };
+      const soFar = given.length === 0 ? "nobody has" : `only ${given.join(", ")} has`;
+      return {
+        open: false,
+        why: `${needed} must approve ${input.target}, ${soFar}: sign-off ${approval} --actor NAME --note TEXT`,
+      };
     },
   },
 ];

@@ -1,4 +1,4 @@
-/** The control plane: one plan for every process, the way forward and the way back. */
+/** The control plane: gives every process the same plan, and moves that plan forward or back. */
 export { type AuditReport, auditFaults, auditHead, verifyAudit } from "./audit-chain.ts";
 export { type EffectivePlan, effectivePlan, type PlanSource, type PlanValue, planSources } from "./effective-plan.ts";
 export { PlanFollower } from "./follower.ts";

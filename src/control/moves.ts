@@ -4,19 +4,25 @@ import { routeOf } from "../domain/migration/route.ts";
 import type { ControlChange, ControlRecord } from "../ports/control-store.ts";
 import { type EffectivePlan, planSources } from "./effective-plan.ts";
 
-/** What a person asks for. `set` of the phase that is obeyed takes modern back into use after a rollback. */
+/**
+ * A phase move that a person requests. `set` to the current phase takes modern back into use after a
+ * rollback.
+ */
 export type PhaseMove = { readonly kind: "advance" | "retreat" } | { readonly kind: "set"; readonly phase: Phase };
 
-/** What a move starts from. */
+/** The state from which a move starts. */
 export interface Standing {
   readonly record: ControlRecord;
-  /** Without the switch file, which is each machine's own. */
+  /** Computed without the switch file, because each machine has its own. */
   readonly effective: EffectivePlan;
-  /** The path of this machine's switch file where it is set, else null. */
+  /** The path of this machine's switch file if it is set, else null. */
   readonly switchFile: string | null;
 }
 
-/** What the caller takes for granted: another phase or epoch is a conflict, so that a relative move never counts twice. */
+/**
+ * The plan that the caller expects. Another phase or epoch is a conflict, so that a repeated relative move
+ * counts once.
+ */
 export interface Expected {
   readonly from?: Phase | undefined;
   readonly epoch?: number | undefined;
@@ -25,15 +31,16 @@ export interface Expected {
 interface LegalMove {
   readonly from: Phase;
   readonly target: Phase;
-  /** Backward moves ask no gates. */
-  readonly asksGates: boolean;
-  /** What the record becomes. */
+  /** False for backward moves. */
+  readonly needsGates: boolean;
+  /** The changes of the record. */
   readonly set: ControlChange["set"];
 }
 
 /**
- * Where a move leads, and what it changes. Forward moves go one phase at a time, from a plan that nobody has taken out of use;
- * backward moves are always allowed, to any earlier phase. Throws REFUSED for a move that cannot be.
+ * Returns the target of a move and the changes of the record. Forward moves go one phase at a time, and only
+ * while modern is in use. Backward moves go to any earlier phase and are allowed until the window to legacy
+ * is closed. Throws REFUSED for any other move.
  */
 export function legalMove(move: PhaseMove, standing: Standing): LegalMove {
   const { record, effective } = standing;
@@ -42,56 +49,63 @@ export function legalMove(move: PhaseMove, standing: Standing): LegalMove {
   if (target === undefined) throw refused(`${from} is the ${move.kind === "advance" ? "last" : "first"} phase`, "");
   if (isLater(from, target)) {
     if (record.legacyWindow === "closed")
-      throw refused("legacy is written no longer: the window to it was closed, and nothing can go back to it", "");
-    return { from, target, asksGates: false, set: { phase: target, grantedPhase: target, ramp: null } };
+      throw refused("legacy is no longer written: its window was closed by sign-off, so there is no way back", "");
+    return { from, target, needsGates: false, set: { phase: target, grantedPhase: target, ramp: null } };
   }
   if (target === from) {
     refuseUnderSwitch(standing);
-    return { from, target, asksGates: true, set: takeBack(record, target) };
+    return { from, target, needsGates: true, set: takeBack(record, target) };
   }
   refuseOutOfUse(standing);
   if (phaseAfter(from) !== target)
     throw refused(`forward moves go one phase at a time, and after ${from} comes ${phaseAfter(from)}`, "phase advance");
-  return { from, target, asksGates: true, set: { phase: target, grantedPhase: target } };
+  return { from, target, needsGates: true, set: { phase: target, grantedPhase: target } };
 }
 
-/** Throws REFUSED while modern is out of use: nothing gives it more calls before a person has taken it back. */
+/** Throws REFUSED while modern is out of use or this machine's switch file is set. */
 export function refuseOutOfUse(standing: Standing): void {
   refuseUnderSwitch(standing);
   const why = whyOutOfUse(standing.record);
   const { phase } = standing.effective.plan;
-  if (why !== undefined) throw refused(`modern is out of use (${why})`, `take it back first: phase set ${phase} --reason TEXT`);
+  if (why !== undefined)
+    throw refused(`modern is out of use (${why})`, `take it back into use first: phase set ${phase} --reason TEXT`);
 }
 
-/** A process beside the switch file would take modern out of use again at once. */
+/**
+ * Throws REFUSED if the switch file is set: the processes beside it would take modern out of use again at
+ * once.
+ */
 function refuseUnderSwitch({ switchFile }: Standing): void {
   if (switchFile === null) return;
   const fix = "remove it first, on every machine that has one";
   throw new BridgeError("REFUSED", { what: "the switch file is set", where: switchFile, fix });
 }
 
-/** Throws CONFLICT where the plan is not the one that the caller has seen. */
+/** Throws CONFLICT if the plan is not the one that the caller expects. */
 export function checkExpected({ from, epoch }: Expected, { record, effective }: Standing): void {
   const { phase } = effective.plan;
   if ((from === undefined || from === phase) && (epoch === undefined || epoch === record.epoch)) return;
   const expected = [...(from === undefined ? [] : [from]), ...(epoch === undefined ? [] : [`epoch ${epoch}`])];
   throw new BridgeError("CONFLICT", {
     what: `the plan is ${phase}, epoch ${record.epoch}, and the move was meant for ${expected.join(", ")}`,
-    fix: "look at status, and ask again",
+    fix: "look at status, then try again",
   });
 }
 
-/** Why no call is answered by modern, whatever the phase; undefined where nobody has taken it out of use. */
+/** The reason why modern answers no call, whatever the phase; undefined while modern is in use. */
 export function whyOutOfUse({ overrides, latched }: ControlRecord): string | undefined {
   if (latched !== null) return `latched by a trigger: ${latched}`;
   if (overrides.useNewPnlSystem === false) return "use_new_pnl_system is false";
   return overrides.migrationMode === "old_only" ? "migration_mode is old_only" : undefined;
 }
 
-/** Who answers under a plan, and why. Messages say this, and not what was asked for. */
+/**
+ * Describes who answers under a plan, and why, for messages to people. Describes the plan in force, which may
+ * differ from the requested one.
+ */
 export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan): string {
   const { newSystemPercentage, userWhitelist, userDenylist, phase } = plan;
-  // A call that says nothing of itself is decided by what holds for all.
+  // A call without user and book is routed by the rules that apply to every call.
   const { answer, because } = routeOf(plan, {}, 0);
   const [denied] = userDenylist;
   const isKept = denied !== undefined && routeOf(plan, { user: denied }, 0).because === "DENYLIST";
@@ -114,7 +128,9 @@ export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan)
 
 const usersOn = ({ size }: ReadonlySet<string>, list: string): string => `${size} user${size === 1 ? "" : "s"} on the ${list}`;
 
-/** What was stopped does not go on by itself: a ramp from before is over. */
+/**
+ * The changes that take modern back into use. A ramp that was running when modern was taken out of use ends.
+ */
 const takeBack = (record: ControlRecord, phase: Phase): ControlChange["set"] => ({
   phase,
   grantedPhase: phase,

@@ -26,7 +26,7 @@ const refusal = async (work: Promise<unknown>) => {
   return [failure.code, failure.message] as const;
 };
 const approve = (actor: string) => fleet.operator.signOff("approved", { actor, note: "I have looked at the numbers" });
-/** Forward to a phase, approvals included. */
+/** Advances to a phase, with the approvals that it needs. */
 async function goTo(target: Phase): Promise<void> {
   while (phaseNow() !== target) {
     if (phases.indexOf(phaseNow()) >= phases.indexOf("dual_write")) await approve("bob");
@@ -38,8 +38,8 @@ async function goTo(target: Phase): Promise<void> {
 const closed = async (target?: Phase) =>
   (await fleet.operator.gates(target)).gates.filter(({ open }) => !open).map(({ name, why }) => [name, why]);
 
-describe("a phase that a file or SQL asks for", () => {
-  it("is held until its gates' verdict is recorded, which a live process does when they are open", async () => {
+describe("a phase that a file or SQL requests", () => {
+  it("is held until a live process records that its gates are open", async () => {
     expect(phaseNow()).toBe("read_only");
     expect(process.follower.effective.held.map(({ asked }) => asked)).toEqual(["shadow_mode"]);
     await fleet.pass(6_000);
@@ -47,7 +47,7 @@ describe("a phase that a file or SQL asks for", () => {
     expect(fleet.place.rows.at(-1)).toMatchObject({ action: "grant", actor: "one" });
   });
 
-  it("stays held while a gate is closed, and when it is more than one phase away", async () => {
+  it("stays held while a gate is closed or the phase is not the next one", async () => {
     await fleet.pass(6_000);
     fleet.place.sql({ phase: "primary_switch" });
     await fleet.pass(10_000);
@@ -61,7 +61,7 @@ describe("a phase that a file or SQL asks for", () => {
     expect(phaseNow()).toBe("dual_write");
   });
 
-  it("is obeyed at once where it is earlier, and the later one has to be granted again", async () => {
+  it("is obeyed at once if it is earlier, and the later one has to be granted again", async () => {
     await goTo("dual_write");
     fleet.place.sql({ phase: "read_only" });
     await fleet.pass(100);
@@ -72,8 +72,8 @@ describe("a phase that a file or SQL asks for", () => {
   });
 });
 
-describe("moving", () => {
-  it("goes forward through open gates, one phase at a time, and back to any", async () => {
+describe("a move", () => {
+  it("goes forward through open gates, one phase at a time, and back to any phase", async () => {
     await goTo("cleanup");
     expect((await refusal(fleet.operator.move({ kind: "advance" }, amy)))[1]).toBe("cleanup is the last phase");
     await fleet.operator.move({ kind: "set", phase: "dual_write" }, amy);
@@ -88,7 +88,7 @@ describe("moving", () => {
     ]);
   });
 
-  it("changes nothing through a closed gate, says which, and leaves a trace", async () => {
+  it("changes nothing if a gate is closed, names the gate, and is recorded in the audit", async () => {
     await goTo("dual_write");
     const { epoch } = fleet.place.record;
     const result = await fleet.operator.move({ kind: "advance" }, amy);
@@ -102,7 +102,7 @@ describe("moving", () => {
     });
   });
 
-  it("says in a dry run what would change, and leaves no trace", async () => {
+  it("shows its changes in a dry run, and writes no audit row", async () => {
     await goTo("shadow_mode");
     const rows = fleet.place.rows.length;
     const result = await fleet.operator.move({ kind: "advance" }, amy, { dryRun: true });
@@ -114,7 +114,7 @@ describe("moving", () => {
     expect([result.gates?.open, fleet.place.rows.length]).toEqual([true, rows]);
   });
 
-  it("of two operators at once lets one through", async () => {
+  it("succeeds for one of two operators who make it at the same time", async () => {
     await goTo("shadow_mode");
     const both = await Promise.allSettled([
       fleet.operator.move({ kind: "advance" }, amy),
@@ -125,7 +125,7 @@ describe("moving", () => {
     expect(fleet.place.record.grantedPhase).toBe("dual_write");
   });
 
-  it("back never leads forward where somebody else has gone further back at the same time", async () => {
+  it("backward never leads forward, even if somebody else goes further back at the same time", async () => {
     await goTo("primary_switch");
     const moves = [{ kind: "retreat" }, { kind: "set", phase: "read_only" }] as const;
     const moved = await Promise.all(moves.map((move) => fleet.operator.move(move, amy)));
@@ -146,11 +146,11 @@ describe("moving", () => {
 });
 
 describe("gates", () => {
-  it("are closed by a process that is behind or by none at all", async () => {
+  it("are closed if a process is behind or no process is alive", async () => {
     await goTo("shadow_mode");
     expect(await closed()).toEqual([]);
     await process.follower.close();
-    expect(await closed()).toEqual([["fleet_acknowledged", "no process is in the fleet: nobody would notice"]]);
+    expect(await closed()).toEqual([["fleet_acknowledged", "no live process is registered, so a failure would stay unnoticed"]]);
     fleet.place.instances.set("x", {
       ...process,
       id: "x",
@@ -163,18 +163,18 @@ describe("gates", () => {
       beatMs: fleet.place.nowMs,
     } as never);
     expect(await closed()).toEqual([["fleet_acknowledged", "1 of 1 are behind: slow"]]);
-    // Past its lease it is gone and nobody waits for it; then again there is none.
+    // After its lease the process is gone, so no live process is left.
     fleet.clock.advance(timing.leaseMs + 1);
-    expect((await closed())[0]?.[1]).toMatch("no process");
+    expect((await closed())[0]?.[1]).toMatch("no live process");
   });
 
-  it("leave it to people whether a mode leaves legacy behind, and warn of what a rollback would lack", async () => {
+  it("do not forbid new_only, and the overview warns which writes a rollback would lack", async () => {
     await goTo("primary_switch");
     fleet.place.sql({ migrationMode: "new_only" });
-    expect((await fleet.operator.overview()).rollback.why).toMatch("legacy has not got what was written under it");
+    expect((await fleet.operator.overview()).rollback.why).toMatch("legacy lacks what was written under it");
   });
 
-  it("are closed by quarantine, by not knowing of it, by what is owed to legacy, by flags and by failing", async () => {
+  it("are closed by a quarantine that is not empty or unknown, by writes owed to legacy, and by missing flags", async () => {
     await goTo("shadow_mode");
     fleet.quarantined = 2;
     fleet.owed = { count: 5, oldestMs: 70 };
@@ -184,14 +184,14 @@ describe("gates", () => {
     ]);
     fleet.quarantined = null;
     fleet.owed = { count: 0, oldestMs: 0 };
-    expect(await closed()).toEqual([["no_quarantine", "nobody can say what is in quarantine"]]);
+    expect(await closed()).toEqual([["no_quarantine", "the content of the quarantine is unknown"]]);
     fleet.quarantined = 0;
     await fleet.operator.publish(publishedSection({ plan: { phase: "shadow_mode" } }), amy);
     await fleet.pass(1_000);
     expect(await closed()).toEqual([["flags_set", "set use_new_storage in the published configuration first"]]);
   });
 
-  it("of the phases that modern answers in need a person, and two where it is configured", async () => {
+  it("of the phases in which modern answers need one approval, or two if so configured", async () => {
     await goTo("dual_write");
     expect(await closed()).toEqual([
       ["approved", "1 must approve primary_switch, nobody has: sign-off approved --actor NAME --note TEXT"],
@@ -207,7 +207,7 @@ describe("gates", () => {
     expect(await closed()).toEqual([]);
   });
 
-  it("forget approvals that have expired, and those of before a way back", async () => {
+  it("ignore approvals that have expired or were given before a backward move", async () => {
     await goTo("dual_write");
     await approve("bob");
     const week = 7 * 86_400_000;
@@ -236,7 +236,7 @@ describe("gates", () => {
 });
 
 describe("rollback", () => {
-  it("takes everything back, voids caches, tells people, and waits for every live process", async () => {
+  it("takes everything back, voids caches, sends an alert, and waits for every live process", async () => {
     await goTo("primary_switch");
     const result = fleet.operator.rollback({ actor: "eve", reason: "numbers are wrong" });
     await fleet.pass(100, 10);
@@ -250,7 +250,7 @@ describe("rollback", () => {
     expect(fleet.alerts).toMatchObject([{ kind: "rollback", title: "rolled back by eve: numbers are wrong" }]);
   });
 
-  it("does not wait for a process beyond its lease, and says who has not acknowledged", async () => {
+  it("does not wait for a process beyond its lease, and names the processes that have not acknowledged", async () => {
     const hung = { id: "h", name: "hung", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
     fleet.place.instances.set("h", { ...hung, beatMs: fleet.place.nowMs });
     const short = fleet.operator.rollback(amy, { waitMs: 200 });
@@ -261,7 +261,7 @@ describe("rollback", () => {
     expect(await long).toMatchObject({ waiting: [], gone: ["hung"], acknowledged: ["one"] });
   });
 
-  it("does not take a process for gone that seems old since somebody has set the clock", async () => {
+  it("does not take a live process for gone because somebody has set the clock", async () => {
     const old = { id: "h", name: "hasty", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
     const beatMs = fleet.place.nowMs - 3_600_000;
     fleet.place.instances.set("h", { ...old, beatMs });
@@ -274,7 +274,7 @@ describe("rollback", () => {
     expect(await rollback).toMatchObject({ acknowledged: ["one", "hasty"], gone: [], waiting: [] });
   });
 
-  it("forgets after a day who was killed, and knows again who lives", async () => {
+  it("removes a killed process after a day, and lists a live one again after its next heartbeat", async () => {
     const dead = { id: "d", name: "dead", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
     fleet.place.instances.set("d", { ...dead, beatMs: fleet.place.nowMs });
     await fleet.pass(120_000, 1_000);
@@ -284,7 +284,7 @@ describe("rollback", () => {
     expect([...fleet.place.instances.values()].map(({ name }) => name)).toEqual(["one"]);
   });
 
-  it("is taken back by setting the phase again, through its gates", async () => {
+  it("is undone by setting the phase again, through its gates", async () => {
     await goTo("primary_switch");
     const rollback = fleet.operator.rollback(amy);
     await fleet.pass(100, 10);
@@ -307,7 +307,7 @@ describe("rollback", () => {
     });
   });
 
-  it("is promised until the window to legacy is closed by sign-off, and says so afterwards", async () => {
+  it("is possible until the window to legacy is closed by sign-off, and reports afterwards that it is not", async () => {
     await goTo("cleanup");
     expect((await fleet.operator.overview()).rollback.possible).toBe(true);
     await fleet.operator.signOff("legacy_window", { actor: "carol", note: "month end is done" });
@@ -315,13 +315,13 @@ describe("rollback", () => {
     const rollback = fleet.operator.rollback(amy);
     await fleet.pass(100, 10);
     expect(await rollback).toMatchObject({ possible: false, why: expect.stringMatching("cannot roll back") });
-    expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy)))[1]).toMatch("legacy is written no longer");
+    expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy)))[1]).toMatch("legacy is no longer written");
     expect(process.follower.effective.plan).toMatchObject({ phase: "cleanup", legacyWindow: "closed" });
   });
 });
 
 describe("traffic", () => {
-  it("is turned up by a ramp, a step each dwell time, and the last step stays", async () => {
+  it("is raised by a ramp, one step each dwell time, and the last step stays", async () => {
     await goTo("dual_write");
     await fleet.operator.ramp({ steps: [10, 25, 50, 100], dwellMs: 60_000, endsIn: "stay" }, amy);
     const seen: number[] = [];
@@ -334,7 +334,7 @@ describe("traffic", () => {
     expect(fleet.place.record.ramp).toBeNull();
   });
 
-  it("a ramp ends when a trigger fires, and modern is out of use until a person takes it back", async () => {
+  it("a ramp ends when a trigger fires, and modern is out of use until a person takes it back into use", async () => {
     await goTo("dual_write");
     await fleet.operator.ramp({ steps: [10, 25, 50], dwellMs: 60_000, endsIn: "stay" }, amy);
     await fleet.pass(2_000);
@@ -354,7 +354,7 @@ describe("traffic", () => {
     expect(process.follower.effective.plan.useNewPnlSystem).toBe(true);
   });
 
-  it("a ramp ends where somebody leaves dual_write by SQL, and does not go on when it is there again", async () => {
+  it("a ramp ends for good when somebody leaves dual_write by SQL", async () => {
     await goTo("dual_write");
     await fleet.operator.ramp({ steps: [10, 25, 50], dwellMs: 60_000, endsIn: "stay" }, amy);
     fleet.place.sql({ phase: "shadow_mode" });
@@ -363,7 +363,7 @@ describe("traffic", () => {
     expect(fleet.place.rows.at(-1)).toMatchObject({ action: "traffic", actor: "one" });
   });
 
-  it("what a trigger fired for does not fire again, however soon modern is taken back", async () => {
+  it("a failure does not fire its trigger twice, however soon modern is taken back into use", async () => {
     await goTo("dual_write");
     await process.supervisor.second();
     process.signals = { ...process.signals, servedMismatches: 1 };
@@ -379,7 +379,7 @@ describe("traffic", () => {
     expect(fleet.place.record.latched).toMatch("1 of modern's answers");
   });
 
-  it("is taken back gradually by a ramp that ends in a rollback", async () => {
+  it("is lowered gradually by a ramp that ends in a rollback", async () => {
     await goTo("dual_write");
     await fleet.operator.traffic(100, amy);
     await fleet.operator.ramp({ steps: [50, 10, 0], dwellMs: 10_000, endsIn: "rollback" }, amy);
@@ -402,12 +402,12 @@ describe("traffic", () => {
     ["SQL turns use_new_pnl_system off", () => fleet.place.sql({ useNewPnlSystem: false })],
     ["SQL sets migration_mode to old_only", () => fleet.place.sql({ migrationMode: "old_only" })],
     ["a trigger latches", () => fleet.place.sql({ latched: "error_rate: modern failed" })],
-  ])("a ramp that stops because %s stays where it is when modern is taken back", async (_, stop) => {
-    const takeBacks = [
+  ])("a ramp that stops because %s does not resume when modern is taken back into use", async (_, stop) => {
+    const waysBack = [
       () => fleet.operator.move({ kind: "set", phase: "dual_write" }, amy),
       async () => fleet.place.sql({ useNewPnlSystem: null, migrationMode: null, latched: null }),
     ];
-    for (const takeBack of takeBacks) {
+    for (const takeBack of waysBack) {
       await goTo("dual_write");
       await fleet.operator.ramp({ steps: [5, 60, 100], dwellMs: 4_000, endsIn: "stay" }, amy);
       await fleet.pass(1_000);
@@ -420,7 +420,7 @@ describe("traffic", () => {
     }
   });
 
-  it("taking modern back ends a ramp that no process was alive to end", async () => {
+  it("taking modern back into use ends a ramp that no process was alive to end", async () => {
     await goTo("dual_write");
     await fleet.operator.ramp({ steps: [5, 60], dwellMs: 4_000, endsIn: "stay" }, amy);
     await process.follower.close();
@@ -431,7 +431,7 @@ describe("traffic", () => {
     expect(set).toMatchObject({ ramp: null });
   });
 
-  it("a way down continues while modern is out of use, and ends in the rollback", async () => {
+  it("a falling ramp continues while modern is out of use, and ends in the rollback", async () => {
     await goTo("dual_write");
     await fleet.operator.traffic(100, amy);
     await fleet.operator.rollbackGradually(amy, 2_000);
@@ -440,15 +440,18 @@ describe("traffic", () => {
     expect(fleet.place.record).toMatchObject({ ramp: null, overrides: { newSystemPercentage: 0, migrationMode: "old_only" } });
   });
 
-  it.each(["shadow_mode", "primary_switch"] as const)("no ramp begins in %s, where no percentage counts", async (phase) => {
-    await goTo(phase);
-    const refused = [["REFUSED", expect.stringMatching(`^in ${phase} no percentage decides`)]];
-    for (const endsIn of ["stay", "rollback"] as const) {
-      await expect(refusal(fleet.operator.ramp({ steps: [0], dwellMs: 60_000, endsIn }, amy))).resolves.toEqual(refused[0]);
-    }
-    await expect(refusal(fleet.operator.rollbackGradually(amy))).resolves.toEqual(refused[0]);
-    expect(fleet.place.record.ramp).toBeNull();
-  });
+  it.each(["shadow_mode", "primary_switch"] as const)(
+    "no ramp begins in %s, where the percentage has no effect",
+    async (phase) => {
+      await goTo(phase);
+      const refused = [["REFUSED", expect.stringMatching(`^in ${phase} no percentage decides`)]];
+      for (const endsIn of ["stay", "rollback"] as const) {
+        await expect(refusal(fleet.operator.ramp({ steps: [0], dwellMs: 60_000, endsIn }, amy))).resolves.toEqual(refused[0]);
+      }
+      await expect(refusal(fleet.operator.rollbackGradually(amy))).resolves.toEqual(refused[0]);
+      expect(fleet.place.record.ramp).toBeNull();
+    },
+  );
 
   it("a gradual rollback only falls, and begins at the present percentage or below", async () => {
     await goTo("dual_write");
@@ -465,7 +468,7 @@ describe("traffic", () => {
   });
 
   it.each([12.3456, 33.33333, -1, 100.001, Number.NaN, Number.POSITIVE_INFINITY])(
-    "a percentage that no store takes is bad usage: %d",
+    "a percentage that stores do not accept is bad usage: %d",
     async (percentage) => {
       await goTo("dual_write");
       const ramp = { steps: [0, percentage, 100], dwellMs: 60_000, endsIn: "stay" } as const;
@@ -484,7 +487,7 @@ describe("traffic", () => {
     [[10, 20], 31 * 86_400_000],
     [[10, 20], Number.MAX_SAFE_INTEGER],
     [[Number.NaN], 60_000],
-  ])("refuses steps that are none: %j every %d ms", async (steps, dwellMs) => {
+  ])("is not changed by an impossible ramp: %j every %d ms", async (steps, dwellMs) => {
     expect((await refusal(fleet.operator.ramp({ steps, dwellMs, endsIn: "stay" }, amy)))[0]).toBe("BAD_USAGE");
   });
 
@@ -503,7 +506,7 @@ describe("traffic", () => {
     expect(fleet.place.rows.at(-1)).toMatchObject({ action: list, actor: "amy" });
   });
 
-  it("a user on the denylist is answered by legacy, also one on the whitelist, and not any more once removed", async () => {
+  it("legacy answers a user on the denylist, even one on the whitelist, until the user is removed from it", async () => {
     await goTo("dual_write");
     const reasonOfBob = async () => {
       await fleet.pass(100);
@@ -523,20 +526,20 @@ describe("the switch file of the operator's machine", () => {
   const forward: Readonly<Record<string, readonly [Phase, () => Promise<unknown>]>> = {
     "phase advance": ["shadow_mode", () => fleet.operator.move({ kind: "advance" }, amy)],
     "phase advance --dry-run": ["shadow_mode", () => fleet.operator.move({ kind: "advance" }, amy, { dryRun: true })],
-    "taking modern back": ["shadow_mode", () => to("shadow_mode")],
+    "taking modern back into use": ["shadow_mode", () => to("shadow_mode")],
     "more traffic": ["dual_write", () => fleet.operator.traffic(50, amy)],
     "a ramp up": ["dual_write", () => fleet.operator.ramp({ steps: [50, 100], dwellMs: 60_000, endsIn: "stay" }, amy)],
-    "one more on the whitelist": [
+    "a user who is added to the whitelist": [
       "dual_write",
       () => fleet.operator.changeList("whitelist", { change: "add", user: "bob" }, amy),
     ],
-    "one fewer on the denylist": [
+    "a user who is removed from the denylist": [
       "dual_write",
       () => fleet.operator.changeList("denylist", { change: "remove", user: "eve" }, amy),
     ],
     "closing the window to legacy": ["cleanup", () => fleet.operator.signOff("legacy_window", { actor: "carol", note: "done" })],
   };
-  it.each(Object.entries(forward))("refuses %s", async (_, [phase, move]) => {
+  it.each(Object.entries(forward))("blocks %s", async (_, [phase, move]) => {
     await goTo(phase);
     await fleet.operator.changeList("denylist", { change: "add", user: "eve" }, amy);
     const { epoch } = fleet.place.record;
@@ -547,7 +550,7 @@ describe("the switch file of the operator's machine", () => {
     await move();
   });
 
-  it("keeps nobody from going towards legacy, and is shown", async () => {
+  it("blocks no move towards legacy, and the overview shows it", async () => {
     await goTo("dual_write");
     await fleet.operator.traffic(50, amy);
     await fleet.operator.changeList("whitelist", { change: "add", user: "bob" }, amy);
@@ -564,14 +567,14 @@ describe("the switch file of the operator's machine", () => {
 
 describe("a rollback while the store cannot be written", () => {
   const failures: Readonly<Record<string, unknown>> = {
-    "it is away": new BridgeError("SYSTEM_DOWN", { what: "the control file is gone" }),
-    "it is locked": new BridgeError("DATABASE_BUSY", { what: "somebody holds the lock" }),
-    "it is damaged": new BridgeError("BAD_DATABASE", { what: "no SQLite database" }),
-    "it may not be written": new BridgeError("UNWRITABLE", { what: "read-only" }),
-    "it refuses the login": new BridgeError("BAD_CONFIG", { what: "PostgreSQL refuses the login" }),
-    "a driver fails in a way that nobody foresaw": new TypeError("undefined is not a function"),
+    "the store is missing": new BridgeError("SYSTEM_DOWN", { what: "the control file is gone" }),
+    "the store is locked": new BridgeError("DATABASE_BUSY", { what: "somebody holds the lock" }),
+    "the store is damaged": new BridgeError("BAD_DATABASE", { what: "no SQLite database" }),
+    "the store is read-only": new BridgeError("UNWRITABLE", { what: "read-only" }),
+    "the store refuses the login": new BridgeError("BAD_CONFIG", { what: "PostgreSQL refuses the login" }),
+    "the driver fails in an unexpected way": new TypeError("undefined is not a function"),
   };
-  it.each(Object.entries(failures))("sets the switch file where %s, whether it is reached or not", async (_, failure) => {
+  it.each(Object.entries(failures))("sets the switch file if %s, on opening it or on writing", async (_, failure) => {
     for (const fails of ["change", "open"] as const) {
       const fallen = new Fleet();
       const place = fallen.place.open();
@@ -585,7 +588,7 @@ describe("a rollback while the store cannot be written", () => {
     }
   });
 
-  it("says so where the switch file cannot be made either", async () => {
+  it("fails with UNWRITABLE if the switch file cannot be created either", async () => {
     fleet.place.away = true;
     fleet.disk.isBroken = true;
     expect(await refusal(fleet.operator.rollback(amy))).toEqual([
@@ -594,15 +597,15 @@ describe("a rollback while the store cannot be written", () => {
     ]);
   });
 
-  it("asks for a reason before it does anything", async () => {
+  it("requires a reason before it changes anything", async () => {
     fleet.place.away = true;
     expect((await refusal(fleet.operator.rollback({ actor: "eve", reason: "" })))[0]).toBe("BAD_USAGE");
     expect(fleet.disk.isSwitchSet).toBe(false);
   });
 });
 
-describe("a move that names the plan it is meant for", () => {
-  it("is a conflict under another phase or epoch, so that a relative move sent twice counts once", async () => {
+describe("a move that names the plan that it expects", () => {
+  it("is a conflict under another phase or epoch, so that a relative move that is sent twice counts once", async () => {
     await goTo("shadow_mode");
     const { epoch } = fleet.place.record;
     for (const expected of [{ from: "shadow_mode" }, { epoch }] as const) {
@@ -621,8 +624,8 @@ describe("a move that names the plan it is meant for", () => {
   });
 });
 
-describe("names", () => {
-  it("of approvers are compared trimmed and composed, so that one person is one approver", async () => {
+describe("a person's name", () => {
+  it("is compared trimmed and composed, so that one person is one approver", async () => {
     await goTo("dual_write");
     const plan = { phase: "shadow_mode", flags: allFlags } as const;
     await fleet.operator.publish(publishedSection({ plan, twoPerson: ["primary_switch"] }), amy);
@@ -633,7 +636,7 @@ describe("names", () => {
     expect(new Set(fleet.place.signOffs.map(({ actor }) => actor))).toEqual(new Set(["Ren\u00e9"]));
   });
 
-  it("on the whitelist are trimmed and composed, match a caller's in any spelling, and are not empty", async () => {
+  it("on the whitelist is trimmed and composed, matches a caller's in any spelling, and is not empty", async () => {
     await goTo("dual_write");
     await fleet.operator.changeList("whitelist", { change: "add", user: " Rene\u0301 " }, amy);
     expect(await fleet.operator.changeList("whitelist", { change: "add", user: "Ren\u00e9" }, amy)).toBeNull();
@@ -645,13 +648,13 @@ describe("names", () => {
     expect(fleet.place.record.overrides.userWhitelist).toEqual([]);
   });
 
-  it("of who acts are trimmed and composed in the audit", async () => {
+  it("is trimmed and composed in the audit", async () => {
     await fleet.operator.traffic(0, { actor: " Rene\u0301", reason: " quiet " });
     expect(fleet.place.rows.at(-1)).toMatchObject({ actor: "Ren\u00e9", reason: "quiet" });
   });
 });
 
-describe("who answers is said of the plan that holds, whatever was asked for", () => {
+describe("whoAnswers describes the plan in force, whatever was requested", () => {
   const out = { flags: { storage: true } };
   it.each<readonly [string, Parameters<typeof effectivePlan>[1], Partial<Overrides>, string | null]>([
     ["modern answers 25 % of the traffic", { phase: "dual_write", flags: allFlags }, {}, null],
@@ -707,7 +710,7 @@ describe("who answers is said of the plan that holds, whatever was asked for", (
     expect(whoAnswers(now, effectivePlan(now, published, false))).toBe(text);
   });
 
-  it("also by a switch file", () => {
+  it("names the switch file as the reason", () => {
     const { record } = fleet.place;
     expect(whoAnswers(record, effectivePlan(record, undefined, true))).toBe(
       "legacy answers everything: by the switch file of this machine",
@@ -716,12 +719,12 @@ describe("who answers is said of the plan that holds, whatever was asked for", (
 });
 
 describe("publishing", () => {
-  it("refuses a file under which the phase that is granted could not stand", async () => {
+  it("refuses a file without the flags of the granted phase", async () => {
     await goTo("dual_write");
     const lacking = publishedSection({ plan: { phase: "dual_write", flags: { calculator: true } } });
     expect(await refusal(fleet.operator.publish(lacking, amy))).toEqual([
       "REFUSED",
-      "with this file the phase dual_write could not stand: it needs the flags use_new_storage",
+      "with this file the phase dual_write could not be kept: it needs the flags use_new_storage",
     ]);
   });
 });

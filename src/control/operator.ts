@@ -1,7 +1,8 @@
 /**
- * Every rule of what a person may do to a running fleet: move its phase, turn its traffic, take it all back. CLI, HTTP and programs all
- * come through here. Each change is one transaction of the control store with its audit row. Forward moves need open gates, an unchanged
- * record, and no switch file on this machine; moves towards legacy need none of it, and a rollback not even the store.
+ * The rules for every action of a person on a running fleet: move its phase, change its traffic, roll it
+ * back. The CLI, HTTP and programs all use this class. Each change is one transaction of the control store,
+ * together with its audit row. Forward moves need open gates, an unchanged record, and no switch file on this
+ * machine. Moves towards legacy need none of these, and a rollback works even without the store.
  */
 import { BridgeError, lineOf } from "../base/errors.ts";
 import { personName } from "../base/person-name.ts";
@@ -38,24 +39,27 @@ import { checkPercentage, rampDefaults, rampOf, rollbackSet, stepsDownFrom } fro
 import type { ReadSection, Section } from "./section.ts";
 
 interface OperatorOptions {
-  /** The control store; throws or rejects while it cannot be reached. */
+  /** Returns the control store. Throws or rejects while it cannot be reached. */
   readonly store: () => ControlStore | Promise<ControlStore>;
-  /** Of this machine: keeps forward moves from being made here, and takes the place of a store that cannot be written. */
+  /**
+   * The switch file of this machine. It blocks forward moves, and a rollback sets it if the store cannot be
+   * written.
+   */
   readonly switchFile: SwitchFile;
   readonly readSection: ReadSection;
   readonly gates: readonly Gate[];
   readonly owed: OwedWrites;
-  /** Things that wait for a person to look at them; null where nobody can say. */
+  /** The number of quarantined items; null if unknown. */
   readonly quarantined: () => Promise<number | null> | number | null;
   readonly alerts: AlertSink;
   readonly clock: Clock;
   readonly leaseMs: number;
 }
 
-/** Who does it, and why. */
+/** The person who acts, and the reason. */
 export type By = Pick<AuditNote, "actor" | "reason">;
 
-/** What the store says, of one moment. */
+/** The content of the store at one moment. */
 export interface Overview extends Standing {
   readonly section: Section | undefined;
   /** Why the published section cannot be read here. */
@@ -66,28 +70,31 @@ export interface Overview extends Standing {
 }
 
 export interface MoveOptions extends Expected {
-  /** Judges the gates and changes nothing. */
+  /** Judges the gates without changing anything. */
   readonly dryRun?: boolean | undefined;
 }
 
 export interface MoveResult {
   readonly from: Phase;
   readonly target: Phase;
-  /** False where a gate was closed, and in a dry run. */
+  /** False if a gate was closed, and in a dry run. */
   readonly moved: boolean;
-  /** Undefined for a backward move, which asks none. */
+  /** Undefined for a backward move, which needs no gates. */
   readonly gates: GateReport | undefined;
-  /** The columns of the record that change, or would. */
+  /** The columns of the record that change, or would change. */
   readonly set: ControlChange["set"];
   readonly epoch: number;
 }
 
-/** A rollback in the store; or where that cannot be written, by the switch file of this machine alone. */
+/**
+ * A rollback through the store; or, if the store cannot be written, through the switch file of this machine
+ * alone.
+ */
 export type RollbackResult = StoreRollback | SwitchRollback;
 
 interface SwitchRollback {
   readonly via: "switch_file";
-  /** The switch file: every process whose state is in its folder answers by legacy. */
+  /** The path of the switch file. Legacy answers in every process whose state is in that folder. */
   readonly path: string;
   /** Why the store cannot be written. */
   readonly why: string;
@@ -96,22 +103,23 @@ interface SwitchRollback {
 interface StoreRollback {
   readonly via: "store";
   readonly epoch: number;
-  /** From the call until the change was on disk, and until the last live process followed it. */
+  /** Time from the call until the store has committed the change. */
   readonly committedMs: number;
+  /** Time from the call until the last live process follows the change; null if the wait ended before. */
   readonly acknowledgedMs: number | null;
   readonly acknowledged: readonly string[];
-  /** Without a heartbeat for longer than their lease. */
+  /** Processes without a heartbeat for longer than their lease. */
   readonly gone: readonly string[];
-  /** Live, and had not acknowledged when the wait was over. */
+  /** Live processes that had not acknowledged the change when the wait ended. */
   readonly waiting: readonly string[];
-  /** Writes that legacy has not got yet: they are drained, and until then its answers say that they are stale. */
+  /** Writes that legacy has not received yet. They are delivered; until then its answers are marked stale. */
   readonly owedToLegacy: number;
-  /** Whether legacy answers from now on; false once the window to it is closed. */
+  /** Whether legacy answers from now on; false after the window to legacy was closed. */
   readonly possible: boolean;
   readonly why: string;
 }
 
-/** Each list of users: its column, and the change of it that moves a user towards modern. */
+/** The lists of users: the column of each, and the change that moves a user towards modern. */
 const userLists = {
   whitelist: { column: "userWhitelist", forward: "add" },
   denylist: { column: "userDenylist", forward: "remove" },
@@ -124,10 +132,10 @@ export interface ListChange {
 }
 
 const signOffDays = 7;
-const askAgainMs = 10;
-/** A process that lives and could be taken for gone by its age alone, since somebody has set a clock, beats within so long. */
+const pollMs = 10;
+/** A live process beats within this time, even if a clock that was set makes its last heartbeat look old. */
 const aliveMs = 500;
-/** So often somebody else may be faster than a move backward, until it is a conflict. */
+/** How often other changes may overtake a backward move before it is a conflict. */
 const retreatsMax = 20;
 
 export class Operator {
@@ -153,30 +161,32 @@ export class Operator {
     return { record, effective, switchFile: path, section, unreadable, instances, signOffs, rollback };
   }
 
-  /** The gates before a phase, by default the next one; of the moment of an overview, by default a new one. */
+  /** Judges the gates of a phase (by default the next one) from an overview (by default a new one). */
   async gates(target?: Phase, seen?: Overview): Promise<GateReport> {
     const overview = seen ?? (await this.overview());
     const { phase } = overview.effective.plan;
     return this.#judge(overview, target ?? phaseAfter(phase) ?? phase);
   }
 
-  /** Who answers under a record, and why: what a change amounts to, whatever was asked for. */
+  /**
+   * Describes who answers under a record, and why: the effect of a change, which may differ from the request.
+   */
   whoAnswers(record: ControlRecord): string {
     return whoAnswers(record, effectivePlan(record, this.#section(record).section?.plan, false));
   }
 
   /**
-   * Moves the phase, where it is legal and the gates are open. Throws REFUSED, and CONFLICT where the plan is not what was expected or
-   * somebody else was faster.
+   * Moves the phase if the move is legal and the gates are open. Throws REFUSED for an illegal move, and
+   * CONFLICT if the plan is not the expected one or changes at the same time.
    */
   async move(move: PhaseMove, given: By, { dryRun = false, ...expected }: MoveOptions = {}): Promise<MoveResult> {
     const by = checked(given);
     const overview = await this.overview();
     checkExpected(expected, overview);
     const { record } = overview;
-    const { from, target, asksGates, set } = legalMove(move, overview);
-    if (!asksGates && !dryRun) return this.#goBack(overview, target, by, expected);
-    const gates = asksGates ? await this.#judge(overview, target) : undefined;
+    const { from, target, needsGates, set } = legalMove(move, overview);
+    if (!needsGates && !dryRun) return this.#goBack(overview, target, by, expected);
+    const gates = needsGates ? await this.#judge(overview, target) : undefined;
     const result = { from, target, gates, set };
     if (dryRun) return { ...result, moved: false, epoch: record.epoch };
     if (gates?.open === false) {
@@ -190,7 +200,10 @@ export class Operator {
     return { ...result, moved: true, epoch: changed.epoch };
   }
 
-  /** Succeeds whatever others do meanwhile; where they have gone as far back, or further, it does not lead forward. */
+  /**
+   * Succeeds despite concurrent changes. Changes nothing if another move has already gone as far back, or
+   * further.
+   */
   async #goBack(seen: Overview, target: Phase, by: By, { epoch }: Expected): Promise<MoveResult> {
     const result = { from: seen.effective.plan.phase, target, moved: true, gates: undefined };
     const store = await this.#store();
@@ -206,7 +219,7 @@ export class Operator {
     }
   }
 
-  /** Approves a phase, or signs that legacy may be let go of for good (`legacy_window`, in cleanup). */
+  /** Approves a phase (`approved`), or ends the writes to legacy for good (`legacy_window`, in cleanup). */
   async signOff(gate: string, given: { readonly actor: string; readonly note: string; readonly phase?: Phase }): Promise<Phase> {
     const { actor, reason: note } = checked({ actor: given.actor, reason: given.note });
     const overview = await this.overview();
@@ -214,7 +227,7 @@ export class Operator {
     const current = effective.plan.phase;
     if (gate === "legacy_window") {
       if (current !== "cleanup")
-        throw refused(`the window to legacy is closed in cleanup, and the phase is ${current}`, "go on to cleanup first");
+        throw refused(`the window to legacy is closed in cleanup, and the phase is ${current}`, "advance to cleanup first");
       refuseOutOfUse(overview);
       await this.#change({ actor, reason: note, action: "sign-off", set: { legacyWindow: "closed" }, ...at(record) });
       return current;
@@ -225,7 +238,7 @@ export class Operator {
         known.includes(gate) ? `the gate ${gate} is judged, not signed` : `there is no gate ${gate}`,
         "approved and legacy_window are signed",
       );
-    // Out of use it is the same phase that has to be approved again.
+    // While modern is out of use, the current phase has to be approved again.
     const target = given.phase ?? (whyOutOfUse(record) === undefined ? phaseAfter(current) : current) ?? current;
     const store = await this.#store();
     await store.signOff({ gate, phase: target, actor, note, expiresAfterMs: signOffDays * 86_400_000 });
@@ -233,7 +246,7 @@ export class Operator {
     return target;
   }
 
-  /** Turns the percentage at once. Towards legacy it is always allowed. */
+  /** Changes the percentage at once. A lower percentage is always allowed. */
   async traffic(percentage: number, given: By): Promise<ControlRecord> {
     const by = checked(given);
     checkPercentage(percentage);
@@ -244,13 +257,13 @@ export class Operator {
     return this.#change({ ...by, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
-  /** Begins a ramp with its first step; a live process takes the next ones. */
+  /** Begins a ramp with its first step. A live process takes the further steps. */
   async ramp(ramp: Pick<Ramp, "steps" | "dwellMs" | "endsIn">, given: By): Promise<ControlRecord> {
     const by = checked(given);
     return this.#ramp(await this.overview(), { ...ramp, ...by });
   }
 
-  /** Takes traffic back step by step, and rolls back when it is at 0: a ramp that a live process continues. */
+  /** Lowers the percentage step by step and rolls back after 0. A live process takes the further steps. */
   async rollbackGradually(given: By, dwellMs = rampDefaults.dwellMs): Promise<ControlRecord> {
     const by = checked(given);
     const overview = await this.overview();
@@ -265,12 +278,15 @@ export class Operator {
     return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
-  /** Adds a user to a list, or removes one. Towards legacy it is always allowed. `null` where nothing was to be done. */
+  /**
+   * Adds a user to a list or removes one. A change towards legacy is always allowed. Returns null if the list
+   * is already as requested.
+   */
   async changeList(list: UserList, { change, user }: ListChange, given: By): Promise<ControlRecord | null> {
     const { column, forward } = userLists[list];
     const by = checked(given);
     const name = personName(user);
-    if (name === "") throw new BridgeError("BAD_USAGE", { what: "the user's name is empty", fix: "name a user" });
+    if (name === "") throw new BridgeError("BAD_USAGE", { what: "the user's name is empty", fix: "give the name of a user" });
     const overview = await this.overview();
     const before = overview.effective.plan[column];
     if (before.has(name) === (change === "add")) return null;
@@ -279,7 +295,10 @@ export class Operator {
     return this.#change({ ...by, action: list, set: { [column]: users }, ...at(overview.record) });
   }
 
-  /** Publishes what a file says for the whole fleet. Its phase, where it is later than what is granted, is held until it is granted. */
+  /**
+   * Publishes a configuration for the whole fleet. A phase later than the granted one is held until it is
+   * granted.
+   */
   async publish(published: Published, given: By): Promise<ControlRecord> {
     const by = checked(given);
     const record = await (await this.#store()).read();
@@ -288,16 +307,17 @@ export class Operator {
     const lacking = held.find(({ value, why }) => value === "phase" && why.startsWith("needs the flags"));
     if (lacking !== undefined)
       throw refused(
-        `with this file the phase ${lacking.asked} could not stand: it ${lacking.why}`,
-        "set the flags, or go back first",
+        `with this file the phase ${lacking.asked} could not be kept: it ${lacking.why}`,
+        "set the flags, or move to an earlier phase first",
       );
     return this.#change({ ...by, action: "publish", set: { published }, ...at(record) });
   }
 
   /**
-   * Takes everything back to legacy: no gate, one person. Resolves when every live process follows it, or after `waitMs` (by default a
-   * little longer than a lease: then whoever has not acknowledged is gone). Where the store cannot be written, for whatever reason, the
-   * switch file of this machine is set instead. Throws UNWRITABLE where that fails too.
+   * Takes everything back to legacy; needs no gate and one person. Resolves when every live process follows
+   * the change, or after `waitMs` (by default a little longer than a lease: a process that has not
+   * acknowledged by then is gone). If the store cannot be written, for whatever reason, the switch file of
+   * this machine is set instead. Throws UNWRITABLE if that fails too.
    */
   async rollback(
     given: By,
@@ -348,14 +368,14 @@ export class Operator {
       throw new BridgeError("UNWRITABLE", {
         what: `neither the control store (${why}) nor the switch file can be written: ${lineOf(cause)}`,
         where: switchFile.path,
-        fix: "make that file as a user who may, or stop the processes",
+        fix: "create that file as a user with write permission, or stop the processes",
         cause,
       });
     }
     return { via: "switch_file", path: switchFile.path, why };
   }
 
-  /** Waits until every process that lives has seen an epoch. */
+  /** Waits until every live process has seen an epoch, or until `waitMs` has passed. */
   async acknowledged(
     epoch: number,
     waitMs: number,
@@ -365,15 +385,15 @@ export class Operator {
     const store = await this.#store();
     const startedMs = clock.monotonicMs();
     const firstBeats = new Map<string, number>();
-    let told = "";
+    let reported = "";
     for (;;) {
       const instances = await store.instances();
       const watchedMs = clock.monotonicMs() - startedMs;
       const stateOf = ({ id, seenEpoch, ageMs, beats }: Instance): "acknowledged" | "gone" | "waiting" => {
         if (seenEpoch >= epoch) return "acknowledged";
         if (!firstBeats.has(id)) firstBeats.set(id, beats);
-        // By the store's clock, once it has had the time to say that it lives; or where somebody has set that: by not having seen it
-        // live for as long.
+        // The store's clock counts after the process has had time for a heartbeat. If somebody has set that
+        // clock, a lease without a heartbeat, by this process's own clock, decides.
         const isGone = watchedMs > leaseMs || (watchedMs >= aliveMs && ageMs > leaseMs);
         return isGone && firstBeats.get(id) === beats ? "gone" : "waiting";
       };
@@ -382,10 +402,10 @@ export class Operator {
       const fleet = { acknowledged: names("acknowledged"), gone: names("gone"), waiting: names("waiting") };
       if (fleet.waiting.length === 0) return fleet;
       const line = `waiting for ${fleet.waiting.join(", ")}`;
-      if (line !== told) onProgress(line);
-      told = line;
+      if (line !== reported) onProgress(line);
+      reported = line;
       if (watchedMs >= waitMs) return fleet;
-      await pause(clock, askAgainMs);
+      await pause(clock, pollMs);
     }
   }
 
@@ -417,18 +437,18 @@ export class Operator {
     });
   }
 
-  /** `effective` is the plan that would be rolled back, where somebody knows it. */
+  /** `effective` is the plan that would be rolled back, if the caller knows it. */
   #rollbackOf(record: ControlRecord, effective?: EffectivePlan): Overview["rollback"] {
     if (record.legacyWindow === "closed")
-      return { possible: false, why: "cannot roll back: legacy is written no longer, its window was closed by sign-off" };
+      return { possible: false, why: "cannot roll back: legacy is no longer written, its window was closed by sign-off" };
     if (effective?.plan.migrationMode === "new_only")
-      return { possible: true, why: "but migration_mode is new_only: legacy has not got what was written under it" };
+      return { possible: true, why: "but migration_mode is new_only: legacy lacks what was written under it" };
     const { count, oldestMs } = this.#options.owed.owedToLegacy();
     return count === 0
       ? { possible: true, why: "nothing is owed to legacy" }
       : {
           possible: true,
-          why: `${count} writes are owed to legacy, the oldest for ${oldestMs} ms: until they are there its answers are stale`,
+          why: `${count} writes are owed to legacy, the oldest for ${oldestMs} ms: its answers are stale until it has received them`,
         };
   }
 
@@ -437,20 +457,23 @@ export class Operator {
     if (record !== null) return record;
     throw new BridgeError("CONFLICT", {
       what: `the plan is no longer that of epoch ${change.expectedEpoch}: somebody else changed it at the same time`,
-      fix: "look at status, and ask again",
+      fix: "look at status, then try again",
     });
   }
 }
 
 const at = ({ epoch }: ControlRecord): { readonly expectedEpoch: number } => ({ expectedEpoch: epoch });
 
-/** Trimmed and in one Unicode form, so that a person has one name. Throws BAD_USAGE where either is missing. */
+/**
+ * Trims both texts and composes the name's Unicode, so that a person has one name. Throws BAD_USAGE if one is
+ * missing.
+ */
 function checked({ actor, reason }: By): By {
-  // A program may leave them out all the same.
+  // Callers without type checks may omit them.
   const by = { actor: personName(`${actor ?? ""}`), reason: `${reason ?? ""}`.trim() };
   for (const [name, text] of Object.entries(by))
     if (text === "")
-      throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, fix: `--${name} says it, and the audit keeps it` });
+      throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, fix: `give it with --${name}; the audit keeps it` });
   return by;
 }
 

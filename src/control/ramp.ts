@@ -9,19 +9,19 @@ export const rampDefaults = Object.freeze({ steps: [10, 25, 50, 100], dwellMs: 1
 const stepsMax = 100;
 const [dwellMsMin, dwellMsMax] = [1_000, 30 * 86_400_000];
 
-/** Throws BAD_USAGE for a number that no store takes as a percentage. */
+/** Throws BAD_USAGE unless the number is from 0 to 100 with at most three decimals, as the stores require. */
 export function checkPercentage(value: number): void {
   if (value >= 0 && value <= 100 && Number(value.toFixed(3)) === value) return;
   throw new BridgeError("BAD_USAGE", {
-    what: `${value} is no percentage`,
+    what: `${value} is not a percentage`,
     fix: "name a number from 0 to 100, with at most three decimals",
   });
 }
 
 /**
- * A change of the percentage that continues by itself: the first step at once, each next one when the last has stood for `dwellMs`.
- * Throws BAD_USAGE for steps or a dwell that no ramp can have, REFUSED where the ramp would end at once or would lead up although it
- * ends in the rollback.
+ * Returns the change that begins a ramp: the first step at once, each next step after `dwellMs`. Throws
+ * BAD_USAGE for invalid steps or an invalid dwell time. Throws REFUSED if the ramp would end at once, or if
+ * it ends in a rollback and would raise the percentage.
  */
 export function rampOf(
   given: Pick<Ramp, "steps" | "dwellMs" | "endsIn" | "actor" | "reason">,
@@ -31,16 +31,16 @@ export function rampOf(
   const { steps, dwellMs, endsIn, actor, reason } = given;
   steps.forEach(checkPercentage);
   const [first, ...rest] = steps;
-  const goes = (way: 1 | -1): boolean => rest.every((step, at) => (step - (steps[at] ?? 0)) * way > 0);
-  if (first === undefined || steps.length > stepsMax || !(goes(-1) || (endsIn === "stay" && goes(1))))
+  const isMonotonic = (sign: 1 | -1): boolean => rest.every((step, at) => (step - (steps[at] ?? 0)) * sign > 0);
+  if (first === undefined || steps.length > stepsMax || !(isMonotonic(-1) || (endsIn === "stay" && isMonotonic(1))))
     throw new BridgeError("BAD_USAGE", {
-      what: `${steps.join(",") || "nothing"} are no steps of a ${endsIn === "stay" ? "ramp" : "gradual rollback"}`,
+      what: `${steps.join(",") || "nothing"} cannot be the steps of a ${endsIn === "stay" ? "ramp" : "gradual rollback"}`,
       fix: `name up to ${stepsMax} percentages, ${endsIn === "stay" ? "rising or falling, such as 10,25,50,100" : "falling"}`,
     });
   if (!Number.isInteger(dwellMs) || dwellMs < dwellMsMin || dwellMs > dwellMsMax)
     throw new BridgeError("BAD_USAGE", {
-      what: "a step of a ramp stands from one second to 30 days",
-      fix: "write --dwell 10m",
+      what: "a step of a ramp lasts from one second to 30 days",
+      fix: "name a time in that range, such as --dwell 10m",
     });
   checkRamp(standing, { first, highest: Math.max(...steps), endsIn });
   if (rest.length === 0 && endsIn === "stay") return { newSystemPercentage: first, ramp: null };
@@ -65,13 +65,13 @@ function checkRamp(
   if (highest > now) refuseOutOfUse(standing);
 }
 
-/** The steps of a gradual rollback from a percentage. */
+/** The default steps of a gradual rollback from a percentage. */
 export const stepsDownFrom = (now: number): readonly number[] => [
   ...rampDefaults.steps.toReversed().filter((step) => step < now),
   0,
 ];
 
-/** What the next step of a ramp changes. The caller says when it is due, by its own monotonic clock, which nobody can set. */
+/** The change of the next step of a ramp. The caller decides when it is due, by its monotonic clock. */
 export function nextStep(record: ControlRecord & { readonly ramp: Ramp }, nowMs: number): ControlChange {
   const { ramp, epoch } = record;
   const { steps, dwellMs, endsIn, actor, reason } = ramp;
@@ -83,7 +83,10 @@ export function nextStep(record: ControlRecord & { readonly ramp: Ramp }, nowMs:
   return { ...note, action: "traffic", set: { newSystemPercentage: next, ramp: ramped } };
 }
 
-/** Legacy answers everything, writes to modern stop, no ramp continues, and no cached answer of modern is used. */
+/**
+ * The changes of a rollback: legacy answers everything, writes to modern stop, a ramp ends, and caches are
+ * voided.
+ */
 export const rollbackSet: ControlChange["set"] = Object.freeze({
   useNewPnlSystem: false,
   migrationMode: "old_only",

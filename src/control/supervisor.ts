@@ -15,28 +15,28 @@ import { type Signals, Triggers } from "./triggers.ts";
 
 interface SupervisorOptions {
   readonly follower: PlanFollower;
-  /** Over the store that the follower has reached. */
+  /** Returns an operator that works on the store that the follower has reached. */
   readonly operator: (store: ControlStore) => Operator;
   readonly alerts: AlertSink;
   readonly clock: Clock;
   readonly digest: Digest;
-  /** Who stands in the audit for what happens by itself. */
+  /** The actor of automatic changes in the audit. */
   readonly name: string;
   readonly signals: () => Signals;
-  /** Told of what failed; the next second tries again. */
+  /** Receives each failure; the work is tried again in the next second. */
   readonly onFailure: (what: string, failure: unknown) => void;
 }
 
 const everyMs = 1_000;
-/** Held requests are judged again so often: gates may read much. */
+/** The time between two judgements of a held request; gates may read much data. */
 const grantEveryMs = 5_000;
-/** Who has said nothing for a day is taken off the list; who lives all the same is on it again with its next heartbeat. */
+/** A process without a heartbeat for a day is removed from the fleet; a heartbeat adds it again. */
 const [forgetEveryMs, forgottenMs] = [60_000, 86_400_000];
 
 /**
- * What a live process does for the whole fleet, once a second, beside serving calls: it seals audit rows, goes on with a ramp, fires
- * triggers, and judges requests for a later phase that came by SQL or file. Any number may do it at once: each step is a compare-and-swap on
- * the epoch, so that only one of them does it.
+ * Does the fleet's automatic work once a second in each live process: seals audit rows, continues a ramp,
+ * fires triggers, and judges requests for a later phase that came by SQL or file. Any number of processes may
+ * do this at the same time: the store accepts each step once.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -44,7 +44,7 @@ export class Supervisor {
   #stop: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #wasOutOfUse = false;
-  /** Since when this process has known the step of the ramp that stands, by its monotonic clock. */
+  /** The current step of the ramp, and the monotonic time at which this process first saw it. */
   #ramp: { readonly epoch: number; readonly sinceMs: number } | undefined;
   #judgedMs = Number.NEGATIVE_INFINITY;
   #isHeadKnown = false;
@@ -73,7 +73,7 @@ export class Supervisor {
     const { store, record } = follower;
     const firing = this.#fired(record);
     if (store === undefined || follower.freshness !== "fresh") return;
-    // Towards legacy first: it must not wait for the rest.
+    // A move towards legacy must not wait for the other work.
     if (firing !== undefined) await this.#try("trigger", () => this.#latch(store, firing));
     await this.#try("ramp", () => this.#resumeRamp(store, record));
     await this.#try("seal", () => this.#seal(store));
@@ -81,7 +81,7 @@ export class Supervisor {
     await this.#try("forget", () => this.#forget(store));
   }
 
-  // --- triggers --------------------------------------------------------------------------------------------------------------
+  // --- triggers ---
 
   #fired(record: ControlRecord): ReturnType<Triggers["observe"]> {
     const { follower, signals, clock } = this.#options;
@@ -91,7 +91,7 @@ export class Supervisor {
     const { section, effective } = follower.state;
     if (section === undefined) return undefined;
     const firing = this.#triggers.observe(signals(), effective.plan.phase, section.triggers, clock.monotonicMs());
-    // Out of use already, or nothing left to go back to: then there is nothing to take.
+    // A trigger has no effect if modern is out of use already or the window to legacy is closed.
     return outOfUse || record.legacyWindow === "closed" ? undefined : firing;
   }
 
@@ -103,7 +103,7 @@ export class Supervisor {
     if (latched !== null || overrides.useNewPnlSystem === false) return;
     const set = { latched: reason, ramp: null, voidCache: true } as const;
     const changed = await store.change({ actor: name, action: "trigger", reason, evidence, set });
-    // Known already, should a person take it back before the next second.
+    // Set here, so that the triggers are reset even if a person takes modern back before the next second.
     this.#wasOutOfUse = true;
     alerts.send({
       kind: "trigger",
@@ -112,7 +112,7 @@ export class Supervisor {
     });
   }
 
-  // --- ramps -------------------------------------------------------------------------------------------------------------------
+  // --- ramps ---
 
   async #resumeRamp(store: ControlStore, record: ControlRecord): Promise<void> {
     const { clock } = this.#options;
@@ -134,7 +134,7 @@ export class Supervisor {
     await store.change(nextStep({ ...record, ramp }, clock.nowMs()));
   }
 
-  // --- the audit -----------------------------------------------------------------------------------------------------------------
+  // --- the audit ---
 
   async #seal(store: ControlStore): Promise<void> {
     const { follower, digest } = this.#options;
@@ -145,16 +145,19 @@ export class Supervisor {
     for (const row of sealed) this.#alertOf(row);
   }
 
-  /** Who seals a row that came by raw SQL is the one who tells people of it. */
+  /** The process that seals a row written by raw SQL sends the alert for it. */
   #alertOf({ action, actor, at, before, after, epoch }: AuditRow): void {
     if (action !== "sql") return;
     const details: JsonValue = { epoch, actor, at, before, after };
     this.#options.alerts.send({ kind: "sql_change", title: `the plan was changed by SQL (${actor})`, details });
   }
 
-  // --- requests --------------------------------------------------------------------------------------------------------------------
+  // --- requests ---
 
-  /** A later phase that was asked for by SQL or file, when its gates are open. One phase at a time, and none while modern is out of use. */
+  /**
+   * Grants a later phase that was requested by SQL or file, if its gates are open. Grants one phase at a
+   * time, and none while modern is out of use.
+   */
   async #grant(store: ControlStore, record: ControlRecord): Promise<void> {
     const { follower, clock, name } = this.#options;
     const { phase } = follower.effective.plan;
@@ -168,16 +171,16 @@ export class Supervisor {
     await store.change({
       actor: name,
       action: "grant",
-      reason: `${requested} was asked for by ${record.overrides.phase === null ? "the published configuration" : record.updatedBy}`,
+      reason: `${requested} was requested by ${record.overrides.phase === null ? "the published configuration" : record.updatedBy}`,
       evidence: gates as unknown as JsonValue,
       set: { grantedPhase: requested },
       expectedEpoch: record.epoch,
     });
   }
 
-  // --- the fleet -----------------------------------------------------------------------------------------------------------------
+  // --- the fleet ---
 
-  /** Processes that were killed do not say that they leave. */
+  /** Removes processes that were killed, and therefore did not leave the fleet themselves. */
   async #forget(store: ControlStore): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#forgotMs < forgetEveryMs) return;
@@ -194,9 +197,12 @@ export class Supervisor {
   }
 }
 
-/** Whatever stops a ramp ends it, so that it never resumes by itself. A way down continues also while modern is out of use. */
+/**
+ * The reason why a ramp ends; undefined if it continues. A ramp that is stopped ends, so that it never
+ * resumes by itself. A falling ramp continues while modern is out of use.
+ */
 function whyRampEnds({ steps }: Ramp, record: ControlRecord, plan: MigrationPlan): string | undefined {
-  if (phasePolicies[plan.phase].answers !== "by-route") return `the phase is ${plan.phase}, in which no percentage counts`;
+  if (phasePolicies[plan.phase].answers !== "by-route") return `the percentage has no effect in the phase ${plan.phase}`;
   const out = whyOutOfUse(record);
   const isUp = (steps[0] ?? 0) > plan.newSystemPercentage;
   return isUp && out !== undefined ? `modern is out of use (${out})` : undefined;

@@ -12,16 +12,16 @@ function fired(seconds: readonly Partial<Signals>[], phase: Phase = "primary_swi
 }
 
 describe("triggers", () => {
-  it("error_rate counts what was asked within the window, and proves nothing with few calls", () => {
+  it("error_rate counts the calls within the window, and does not fire for few calls", () => {
     expect(fired([{}, { modernAsked: 19, modernFailed: 19 }])).toEqual([undefined, undefined]);
     expect(fired([{}, { modernAsked: 20, modernFailed: 10 }])).toEqual([undefined, "error_rate"]);
     expect(fired([{}, { modernAsked: 20, modernFailed: 9 }])).toEqual([undefined, undefined]);
-    // 30 failures, three a second: the oldest fall out of the window.
+    // One failure a second: the oldest fall out of the window, so the limit of calls is never reached.
     const slow = Array.from({ length: 30 }, (_, second) => ({ modernAsked: second, modernFailed: second }));
     expect(fired(slow)).toEqual(slow.map(() => undefined));
   });
 
-  it("error_rate is over when the window is", () => {
+  it("error_rate no longer fires when the failures are older than the window", () => {
     const bad = { modernAsked: 20, modernFailed: 20 };
     const seconds = [{}, ...Array.from({ length: 14 }, () => bad)];
     expect(
@@ -36,7 +36,7 @@ describe("triggers", () => {
     expect(fired(seconds)).toEqual([undefined, undefined]);
     expect(fired(seconds, "dual_write", { fallbackRate: 0.2 })).toEqual([undefined, "fallback_rate"]);
     expect(fired(seconds, "dual_write", { fallbackRate: 0.21 })).toEqual([undefined, undefined]);
-    // Too few calls, and then calls of before the window.
+    // First too few calls, then calls from before the window.
     expect(fired([{}, { modernAsked: 19, modernFellBack: 19 }], "dual_write", { fallbackRate: 0.2 })).toEqual([
       undefined,
       undefined,
@@ -45,7 +45,7 @@ describe("triggers", () => {
     expect(fired(late, "dual_write", { fallbackRate: 0.2 }).at(-1)).toBeUndefined();
   });
 
-  it("a process that begins with old failures has none of its own", () => {
+  it("failures from before the first sample fire no trigger", () => {
     expect(
       fired([
         { modernAsked: 100, modernFailed: 100, servedMismatches: 3 },
@@ -54,12 +54,12 @@ describe("triggers", () => {
     ).toEqual([undefined, undefined]);
   });
 
-  it("served_mismatch fires at the first one, unless it is switched off", () => {
+  it("served_mismatch fires at the first divergence, unless it is switched off", () => {
     expect(fired([{}, { servedMismatches: 1 }])).toEqual([undefined, "served_mismatch"]);
     expect(fired([{}, { servedMismatches: 1 }], "dual_write", { servedMismatch: false })).toEqual([undefined, undefined]);
   });
 
-  it("served_mismatch names the method, the field and both figures where they are known", () => {
+  it("served_mismatch names the method, the field and both figures if they are known", () => {
     const servedMismatch = { method: "calculatePnl", field: "positions[].realized (ZN)", legacy: "1", modern: null };
     const triggers = new Triggers();
     triggers.observe(noSignals, "dual_write", triggerDefaults, 0);
@@ -82,11 +82,11 @@ describe("triggers", () => {
     ] as const)
       expect(fired([{ quarantined: 1 }], phase), phase).toEqual([expected]);
     expect(fired([{ owedOldestMs: 30_000 }, { owedOldestMs: 30_001 }])).toEqual([undefined, "owed_age"]);
-    // Nobody can say: that closes a gate, it proves no harm.
+    // An unknown count closes a gate, but proves no harm.
     expect(fired([{ quarantined: null }])).toEqual([undefined]);
   });
 
-  it("what led to a rollback does not lead to the next one", () => {
+  it("failures that led to one rollback do not lead to the next", () => {
     const triggers = new Triggers();
     const observe = (signals: Partial<Signals>, second: number) =>
       triggers.observe({ ...noSignals, ...signals }, "primary_switch", triggerDefaults, second * 1_000)?.trigger;

@@ -1,13 +1,14 @@
 /**
- * The triggers: each takes modern out of use by itself when a signal passes a limit. A row of `triggers` is the whole of one: its name,
- * the keys of its limits in the configuration (`migration.triggers`), and its judgement. Schema, defaults and types of the keys follow.
+ * The triggers: each takes modern out of use automatically when a signal passes a limit. A row of `triggers`
+ * defines one completely: its name, the keys of its limits in the configuration (`migration.triggers`), and
+ * its judgement. The schema, the defaults and the types of the keys are derived from the rows.
  */
 import { type Camel, camel } from "../base/camel.ts";
 import { type Phase, positionOf } from "../domain/migration/phase.ts";
 
-/** Numbers of a process: counts since its start, and present values. */
+/** The figures of one process that triggers judge: counts since its start, and current values. */
 export interface Signals {
-  /** Calls that modern should have answered, but for bad requests. */
+  /** Calls that modern should have answered, without bad requests. */
   readonly modernAsked: number;
   readonly modernFailed: number;
   /** Calls that modern should have answered and legacy answered instead. */
@@ -45,7 +46,7 @@ type LimitKind =
   | { readonly type: "flag" }
   | { readonly type: "whole"; readonly unit: string; readonly least: number; readonly most: number };
 
-/** One key below `migration.triggers`. A default of null means: off. */
+/** One key below `migration.triggers`. A default of null means that the trigger is off. */
 interface LimitKey {
   readonly key: string;
   readonly kind: LimitKind;
@@ -65,8 +66,13 @@ const whole = (unit: string, least: number, most: number) => ({ type: "whole", u
 
 /** The limits that several triggers share. */
 const sharedKeys = [
-  { key: "error_calls_min", kind: whole("calls", 1, 1_000_000), default: 20, meaning: "Fewer calls prove nothing" },
-  { key: "window_s", kind: whole("seconds", 1, 3_600), default: 10, meaning: "Calls are counted over this time" },
+  {
+    key: "error_calls_min",
+    kind: whole("calls", 1, 1_000_000),
+    default: 20,
+    meaning: "Rates are judged from this number of calls on",
+  },
+  { key: "window_s", kind: whole("seconds", 1, 3_600), default: 10, meaning: "Calls are counted over this period" },
 ] as const satisfies readonly LimitKey[];
 
 interface Seen {
@@ -83,15 +89,15 @@ interface Finding {
 interface Trigger<Key extends LimitKey> {
   readonly name: string;
   readonly keys: readonly Key[];
-  /** The earliest phase in which it fires. Absent: the first. */
+  /** The earliest phase in which the trigger fires. Absent: the first phase. */
   readonly from?: Phase;
-  /** Why it fires; undefined if it does not. */
+  /** Returns the reason and the evidence if the trigger fires, else undefined. */
   judge(limits: LimitsOf<Key | (typeof sharedKeys)[number]>, seen: Seen): Finding | undefined;
 }
 
 const trigger = <const Key extends LimitKey>(row: Trigger<Key>): Trigger<Key> => row;
 
-/** In order of precedence: of several that fire in one second, the first is reported. */
+/** In order of precedence: if several fire in one second, the first is reported. */
 const triggers = [
   trigger({
     name: "error_rate",
@@ -131,7 +137,7 @@ const triggers = [
         key: "served_mismatch",
         kind: flag,
         default: true,
-        meaning: "One divergence in an answer of modern to a caller is enough",
+        meaning: "Modern is taken out of use when one of its answers to callers diverges from legacy's",
       },
     ],
     judge({ servedMismatch: isOn }, { since, now }) {
@@ -150,7 +156,14 @@ const triggers = [
   }),
   trigger({
     name: "quarantine",
-    keys: [{ key: "quarantine", kind: flag, default: true, meaning: "Anything in quarantine is enough, from dual_write on" }],
+    keys: [
+      {
+        key: "quarantine",
+        kind: flag,
+        default: true,
+        meaning: "Modern is taken out of use when anything is in quarantine, from dual_write on",
+      },
+    ],
     from: "dual_write",
     judge({ quarantine: isOn }, { now: { quarantined } }) {
       if (!isOn || quarantined === null || quarantined === 0) return undefined;
@@ -164,7 +177,7 @@ const triggers = [
         key: "owed_age_s",
         kind: whole("seconds", 1, 86_400),
         default: 30,
-        meaning: "Longest time for which a write may be owed to legacy, from dual_write on",
+        meaning: "Modern is taken out of use when a write is owed to legacy for longer, from dual_write on",
       },
     ],
     from: "dual_write",
@@ -181,7 +194,7 @@ export type TriggerKey = (typeof sharedKeys)[number] | (typeof triggers)[number]
 /** The keys below `migration.triggers`. */
 export const triggerKeys: readonly TriggerKey[] = [...triggers.flatMap<TriggerKey>(({ keys }) => keys), ...sharedKeys];
 
-/** When modern is taken out of use without asking anybody. */
+/** The limits of all triggers. */
 export type TriggerLimits = LimitsOf<TriggerKey>;
 
 export const triggerDefaults: TriggerLimits = Object.freeze(
@@ -193,20 +206,20 @@ interface Firing extends Finding {
 }
 
 /**
- * Takes a sample of the signals a second, in every state, and says when one passes its limit. Counts start at the last reset, so what led
- * to a rollback cannot lead to the next one: that needs failures of its own.
+ * Samples the signals once a second and reports the trigger that fires. Counts start at the last reset, so
+ * the failures that led to one rollback never lead to the next.
  */
 export class Triggers {
   readonly #samples: { readonly atMs: number; readonly signals: Signals }[] = [];
 
-  /** Forgets what was seen: modern has been taken back into use. */
+  /** Forgets all samples, because modern was taken back into use. */
   reset(): void {
     this.#samples.length = 0;
   }
 
   observe(now: Signals, phase: Phase, limits: TriggerLimits, nowMs: number): Firing | undefined {
     this.#samples.push({ atMs: nowMs, signals: now });
-    // The oldest that is kept is the one from which the window is counted.
+    // The oldest kept sample is the beginning of the window.
     while (this.#samples.length > 2 && (this.#samples[1]?.atMs ?? nowMs) <= nowMs - limits.windowS * 1_000) this.#samples.shift();
     const since = this.#samples[0]?.signals ?? now;
     for (const { name, from = "read_only", judge } of triggers) {

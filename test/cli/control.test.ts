@@ -120,7 +120,7 @@ describe("a desk with a live process", () => {
     ])
       expectFailure(
         await desk.run("phase", "advance", ...meant, ...because),
-        /^CONFLICT: the plan is dual_write, epoch 3, and the move was meant for (shadow_mode|epoch 2); look at status, and ask again$/m,
+        /^CONFLICT: the plan is dual_write, epoch 3, and the move was meant for (shadow_mode|epoch 2); look at status, then try again$/m,
       );
     const { out } = await desk.run("audit", "export");
     const refused = out
@@ -207,7 +207,10 @@ describe("a desk with a live process", () => {
       ["traffic", "--ramp", "10,25"],
       ["phase", "advance"],
     ])
-      expectFailure(await desk.run(...args, ...because), /^REFUSED: modern is out of use \(.*\); take it back first: phase set /);
+      expectFailure(
+        await desk.run(...args, ...because),
+        /^REFUSED: modern is out of use \(.*\); take it back into use first: phase set /,
+      );
     expectFailure(
       await desk.run("rollback", "--gradual", ...because),
       /^REFUSED: modern is out of use already .*; rollback without --gradual is never refused$/m,
@@ -421,11 +424,11 @@ describe("a rollback where the window to legacy is closed", () => {
     const { code, out } = await desk.run("rollback", ...because);
     expect([code, out.split("\n")[0]]).toEqual([
       1,
-      expect.stringMatching(/^cannot roll back: legacy is written no longer, .*: modern goes on answering, epoch \d+$/),
+      expect.stringMatching(/^cannot roll back: legacy is no longer written, .*: modern goes on answering, epoch \d+$/),
     ]);
     await process_.answersBy("modern");
     expect((await desk.run("status")).out).toMatch(/^rollback +cannot roll back: /m);
-    expectFailure(await desk.run("phase", "retreat", ...because), /^REFUSED: legacy is written no longer/);
+    expectFailure(await desk.run("phase", "retreat", ...because), /^REFUSED: legacy is no longer written/);
   });
 });
 
@@ -505,7 +508,7 @@ describe("a rollback where the control store fails", () => {
       chmodSync(dirname(desk.control), 0o555);
       expectFailure(
         asNobody(desk, "rollback", ...because),
-        /^UNWRITABLE: neither the control store \(.*\) nor the switch file can be written: .*LEGACY_ONLY\); make that file as a user who may, or stop the processes$/m,
+        /^UNWRITABLE: neither the control store \(.*\) nor the switch file can be written: .*LEGACY_ONLY\); create that file as a user with write permission, or stop the processes$/m,
       );
     },
   );
@@ -592,8 +595,8 @@ describe("a configuration", () => {
 
 it.each([
   [["traffic", "--reason", "x"], /^BAD_USAGE: no percentage is named; traffic 25 --reason TEXT, or traffic --ramp /],
-  [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is no percentage; name a number from 0 to 100/],
-  [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is no percentage; /],
+  [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is not a percentage; name a number from 0 to 100/],
+  [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is not a percentage; /],
   [["traffic", "10"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [["traffic", "10", "--ramp", "10,20", "--reason", "x"], /^BAD_USAGE: a percentage and a ramp are named; /],
   [["traffic", "10", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell is for a ramp; /],
@@ -659,12 +662,12 @@ describe("audit verify, when the store was edited past its triggers", () => {
     [
       "a row put in",
       "INSERT INTO audit SELECT 5, at, actor, action, reason, epoch, before, after, evidence FROM audit WHERE seq = 3",
-      /^INSERTED {2}row 5 says epoch 4, which was over at 5$/m,
+      /^INSERTED {2}row 5 has epoch 4, although an earlier row has 5$/m,
     ],
     [
       "the plan changed without a row",
       "DROP TRIGGER config_changed; UPDATE config SET new_system_percentage = 99, epoch = 6, revision = 6",
-      /^UNRECORDED {2}no row says how epoch 6 came about$/m,
+      /^UNRECORDED {2}no row records the change to epoch 6$/m,
     ],
   ])("%s: 1, and says which", async (_, statement, line) => {
     const { code, out, err } = await spoilt(statement);
@@ -689,7 +692,7 @@ describe("audit verify, when the store was edited past its triggers", () => {
     desk.sql("DROP TRIGGER audit_is_kept; DELETE FROM audit WHERE seq = 2");
     desk.sql("DELETE FROM seals WHERE seq = 2", join(dirname(desk.control), "live.db"));
     const { code, out } = await desk.run("audit", "verify");
-    expect([code, out]).toEqual([1, expect.stringMatching(/^CUT {2}a process knew row 2, which is gone$/m)]);
+    expect([code, out]).toEqual([1, expect.stringMatching(/^CUT {2}a process has seen row 2, which is missing$/m)]);
   });
 });
 
@@ -702,7 +705,7 @@ it("two operators at once: one of them is told, and nothing of theirs is done", 
   const done = all.filter(({ code }) => code === 0).length;
   expect(epoch).toBe(3 + done);
   for (const ran of all.filter(({ code }) => code !== 0))
-    expectFailure(ran, /^CONFLICT: the plan is no longer that of epoch \d+: .*; look at status, and ask again$/m);
+    expectFailure(ran, /^CONFLICT: the plan is no longer that of epoch \d+: .*; look at status, then try again$/m);
   expect(done).toBeGreaterThan(0);
 });
 

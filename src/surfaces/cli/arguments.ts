@@ -4,7 +4,7 @@ export function percentage(text: string): number {
   const value = /^\d{1,3}(\.\d{1,3})?$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (value <= 100) return value;
   throw new BridgeError("BAD_USAGE", {
-    what: `${text} is no percentage`,
+    what: `${text} is not a percentage`,
     fix: "name a number from 0 to 100, with at most three decimals",
   });
 }
