@@ -6,14 +6,14 @@ const options = { callsMin: 4, failureRatio: 0.5, windowMs: 1_000, openMs: 100 }
 
 const allows = (breaker: Breaker, nowMs: number): boolean => breaker.begin(nowMs) !== undefined;
 
-/** The era of a call that may try. */
+/** Begins a call that must be let through, and returns its era. */
 function begun(breaker: Breaker, nowMs: number): number {
   const era = breaker.begin(nowMs);
   if (era === undefined) throw new Error("the breaker lets nothing through");
   return era;
 }
 
-/** `+` a call that succeeds, `-` one that fails, each a millisecond after the one before. */
+/** Makes one call a millisecond: `+` succeeds, `-` fails. */
 function afterCalls(outcomes: string, fromMs = 0): { breaker: Breaker; nowMs: number } {
   const breaker = new Breaker(options);
   let nowMs = fromMs;
@@ -41,18 +41,18 @@ describe("a breaker", () => {
     expect(afterCalls(outcomes).breaker.state).toBe(state);
   });
 
-  it("opens at 20 calls within 10 s of which half failed, for 5 s, where nothing else is said", () => {
+  it("opens by default for 5 s when half of at least 20 calls within 10 s have failed", () => {
     expect(breakerDefaults).toEqual({ callsMin: 20, failureRatio: 0.5, windowMs: 10_000, openMs: 5_000 });
   });
 
-  it("lets nothing through while it is open, then one call, and no other until that one has ended", () => {
+  it("lets no call through while it is open, then one trial call at a time", () => {
     const { breaker, nowMs } = afterCalls("----");
     expect([allows(breaker, nowMs), allows(breaker, nowMs + 99)]).toEqual([false, false]);
     expect([allows(breaker, nowMs + 100), breaker.state]).toEqual([true, "half-open"]);
     expect([allows(breaker, nowMs + 100), allows(breaker, nowMs + 1_000)]).toEqual([false, false]);
   });
 
-  it("closes when the call that tried succeeds, and has forgotten what was before", () => {
+  it("closes when the trial call succeeds, and forgets the earlier counts", () => {
     const { breaker, nowMs } = afterCalls("----");
     const laterMs = nowMs + 100;
     breaker.succeeded(begun(breaker, laterMs), laterMs);
@@ -64,13 +64,13 @@ describe("a breaker", () => {
     expect(breaker.state).toBe("open");
   });
 
-  it("opens for as long again when it fails", () => {
+  it("opens for the same time again when the trial call fails", () => {
     const { breaker, nowMs } = afterCalls("----");
     breaker.failed(begun(breaker, nowMs + 100), nowMs + 150);
     expect([breaker.state, allows(breaker, nowMs + 249), allows(breaker, nowMs + 250)]).toEqual(["open", false, true]);
   });
 
-  it("begins to count anew when the window is over", () => {
+  it("restarts its counts when the window has elapsed", () => {
     const breaker = new Breaker(options);
     const era = begun(breaker, 0);
     for (const nowMs of [0, 1, 2]) breaker.failed(era, nowMs);
@@ -80,7 +80,7 @@ describe("a breaker", () => {
     expect(breaker.state).toBe("open");
   });
 
-  it("ignores calls that began before it opened, also while another call tries", () => {
+  it("ignores calls that began before it opened, even during a trial call", () => {
     const { breaker, nowMs } = afterCalls("---");
     const early = begun(breaker, nowMs);
     breaker.failed(begun(breaker, nowMs), nowMs);
@@ -96,7 +96,7 @@ describe("a breaker", () => {
     expect(breaker.state).toBe("closed");
   });
 
-  it("lets the next call try where the one that tried proved nothing", () => {
+  it("lets the next call try if the trial call proved nothing", () => {
     const { breaker, nowMs } = afterCalls("----");
     const first = begun(breaker, nowMs + 100);
     breaker.released(first);
@@ -108,7 +108,7 @@ describe("a breaker", () => {
     expect([breaker.state, allows(breaker, nowMs + 201), allows(breaker, nowMs + 202)]).toEqual(["open", false, true]);
   });
 
-  it("never opens below its share of failures, and always at it, whatever the order", () => {
+  it("opens exactly when the share of failures reaches the ratio, whatever the order of calls", () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { minLength: 4, maxLength: 60 }), (failed) => {
         const breaker = new Breaker(options);

@@ -1,11 +1,11 @@
-/** When a method of the answering modern system is given up for a while. */
+/** When calls of a method skip modern for a while. */
 export interface BreakerOptions {
-  /** Calls that must have been seen within the window before anything is judged. */
+  /** The number of calls within the window from which the failure ratio is judged. */
   readonly callsMin: number;
-  /** Share of failures, 0 to 1, from which on it opens. */
+  /** The share of failures, 0 to 1, at which the breaker opens. */
   readonly failureRatio: number;
   readonly windowMs: number;
-  /** How long it stays open before one call may try. */
+  /** The time that the breaker stays open before one trial call may pass. */
   readonly openMs: number;
 }
 
@@ -19,9 +19,10 @@ export const breakerDefaults: BreakerOptions = Object.freeze({
 type BreakerState = "closed" | "open" | "half-open";
 
 /**
- * Counts calls and failures in a window that starts anew when it is over. Open, it lets nothing through; after a while it lets
- * one call try (half-open), and that call's outcome closes it or opens it again. Each change of state begins an era, and what a call
- * of an earlier era reports is ignored. Constant time and memory.
+ * A circuit breaker. Counts calls and failures in a window that restarts when it has elapsed. While open, it
+ * lets no call through; after `openMs` it lets one trial call through (half-open), whose outcome closes or
+ * reopens it. Each change of state begins an era, and reports of calls from an earlier era are ignored.
+ * Constant time and memory.
  */
 export class Breaker {
   readonly #options: BreakerOptions;
@@ -40,7 +41,10 @@ export class Breaker {
     return this.#state;
   }
 
-  /** The era of a call that may try now, which must report under it how it ended. Undefined: it may not. */
+  /**
+   * Returns the era of a call that may ask modern now and must report its outcome under that era; undefined
+   * if it may not.
+   */
   begin(nowMs: number): number | undefined {
     if (this.#state === "closed") return this.#era;
     if (this.#state === "half-open" || nowMs - this.#openedMs < this.#options.openMs) return undefined;
@@ -61,7 +65,10 @@ export class Breaker {
     else this.#open(nowMs);
   }
 
-  /** The call ended in a way that proves nothing, or not yet: where it was the one that tried, the next one may. */
+  /**
+   * Reports an outcome that proves nothing, or nothing yet. If the call was the trial call, the next call may
+   * try.
+   */
   released(era: number): void {
     if (era !== this.#era || this.#state !== "half-open") return;
     this.#state = "open";

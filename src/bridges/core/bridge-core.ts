@@ -11,29 +11,32 @@ import { type MethodCounters, MethodTally } from "./counters.ts";
 import { EvidenceBuffer } from "./evidence-buffer.ts";
 import { type AnsweringOptions, answeringDefaults, type CallComparison, type ShadowOptions, shadowDefaults } from "./options.ts";
 import { Samples, WholeSightings } from "./samples.ts";
-import { ShadowLane } from "./shadow-lane.ts";
+import { ShadowSlots } from "./shadow-slots.ts";
 
-/** What is said of every bridge, whatever its methods look like. */
+/** The options that every bridge has, whatever its methods. */
 export interface BridgeOptions {
   readonly plan: PlanInput | MigrationPlan;
   readonly shadow?: Partial<ShadowOptions>;
   readonly answering?: Partial<AnsweringOptions>;
-  /** Told of each comparison, after the caller has the answer. What it throws is counted. */
+  /** Receives each comparison, after the caller has the answer. An exception is counted as `broken`. */
   readonly onComparison?: (comparison: CallComparison) => void;
-  /** Whether legacy may answer a read that modern failed. Default: while nothing is owed to it. */
+  /** Whether legacy may answer a read that modern failed. Default: true while no write is owed to legacy. */
   readonly legacyIsFresh?: () => boolean;
   /**
-   * Writes that legacy has not got yet. While there are any its answers are stale, and where it is authoritative new writes are refused
-   * (SystemFailure BUSY, code DRAINING). Default: none, ever.
+   * The writes that legacy has not received yet. While there are any, its answers are stale, and new writes
+   * are refused if legacy is authoritative (SystemFailure BUSY, code DRAINING). Default: always none.
    */
   readonly owed?: OwedWrites;
-  /** Asked before each write: settles when it may begin, and rejects where it may not. The plan is pinned after it. Default: at once. */
+  /**
+   * Called before each write: resolves when the write may begin, and rejects if it may not. The plan of the
+   * write is pinned afterwards. Default: each write may begin at once.
+   */
   readonly admitWrite?: () => Promise<void>;
-  /** Where comparisons are kept beyond this process. */
+  /** The store that keeps comparisons after this process ends. */
   readonly evidence?: EvidenceStore;
 }
 
-/** What the bridge needs of the world; `createServiceBridge` of the package fills it in. */
+/** What the bridge needs from its host; the package's `createServiceBridge` provides it. */
 export interface ServiceBridgeHost {
   readonly clock: Clock;
   readonly load: HostLoad;
@@ -42,44 +45,48 @@ export interface ServiceBridgeHost {
 
 /** The control side of a bridged service. */
 export interface ServiceBridgeControl {
-  /** Calls that begin from now on are routed by it. */
+  /** Sets the plan that routes the calls that begin from now on. */
   setPlan(plan: PlanInput | MigrationPlan): void;
   readonly plan: MigrationPlan;
   readonly counters: Readonly<Record<string, MethodCounters>>;
-  /** By method, field and verdict: a few of the comparisons that were not equal, each as likely to be here as any other. */
+  /** A random sample of the comparisons that were not equal, for each method, field and verdict. */
   readonly samples: readonly CallComparison[];
-  /** Shadow calls that are not done, and the most there ever were. */
+  /** The shadow calls that are not finished. */
   readonly inFlight: number;
+  /** The highest value that `inFlight` has had. */
   readonly inFlightPeak: number;
-  /** Comparisons that the evidence store did not get. */
+  /** The comparisons that were not kept in the evidence store. */
   readonly evidenceDropped: number;
-  /** Resolves when no shadow call is under way; what does not end by itself ends by its deadline. */
+  /** Resolves when no shadow call is in flight. Each ends by its deadline at the latest. */
   idle(): Promise<void>;
-  /** Ends shadowing and writes what evidence there is. The methods go on answering. */
+  /** Ends shadowing and writes the waiting evidence. The methods continue to answer. */
   close(): Promise<void>;
 }
 
-/** A method as a bridge declares it; what is counted of it comes with the bridge. */
+/** A method as a bridge declares it, without the counters and the breaker that `add` gives it. */
 export type BridgedMethod = Omit<RunnerMethod, "tally" | "breaker" | "whole">;
 
-/** What stands behind every bridge: the runner with its lane, the samples, and the way to the evidence store. */
+/**
+ * The common part of every bridge: the call runner with its shadow slots, the samples, and the evidence
+ * buffer.
+ */
 export class BridgeCore implements ServiceBridgeControl {
   readonly answering: AnsweringOptions;
   readonly #clock: Clock;
-  readonly #lane: ShadowLane;
+  readonly #slots: ShadowSlots;
   readonly #buffer: EvidenceBuffer | undefined;
   readonly #samples: Samples;
   readonly #runner: CallRunner;
   readonly #methods: RunnerMethod[] = [];
 
-  /** Throws BAD_CONFIG for a plan that cannot be. */
+  /** Throws BAD_CONFIG for an impossible plan. */
   constructor(options: BridgeOptions, { clock, load, draw }: ServiceBridgeHost) {
     const { plan, evidence, onComparison, owed, admitWrite } = options;
     const { legacyIsFresh = () => owed === undefined || owed.owedToLegacy().count === 0 } = options;
     const shadow = { ...shadowDefaults, ...options.shadow };
     this.#clock = clock;
     this.answering = { ...answeringDefaults, ...options.answering };
-    this.#lane = new ShadowLane(shadow, load);
+    this.#slots = new ShadowSlots(shadow, load);
     const buffer = evidence === undefined ? undefined : new EvidenceBuffer(evidence, clock);
     this.#buffer = buffer;
     this.#samples = new Samples(draw);
@@ -87,7 +94,7 @@ export class BridgeCore implements ServiceBridgeControl {
       shadow,
       answering: this.answering,
       clock,
-      lane: this.#lane,
+      slots: this.#slots,
       legacyIsFresh,
       owed,
       admitWrite,
@@ -105,12 +112,12 @@ export class BridgeCore implements ServiceBridgeControl {
     return added;
   }
 
-  /** A call under the plan of this moment. */
+  /** Begins a call under the current plan. */
   begin(method: RunnerMethod, args: readonly unknown[], key: CallKey): Call {
     return this.#runner.begin(method, args, key);
   }
 
-  /** Runs a call: see CallRunner. */
+  /** Runs a call; see `CallRunner`. */
   run(call: Call): unknown {
     return this.#runner.run(call);
   }
@@ -119,7 +126,8 @@ export class BridgeCore implements ServiceBridgeControl {
     return this.#runner.plan;
   }
 
-  // Functions of the object, not of its class: who shuts a program down hands `close` on by itself.
+  // Own properties, not methods of the class: a program passes `close` around as a function when it shuts
+  // down.
   readonly setPlan = (plan: PlanInput | MigrationPlan): void => {
     this.#runner.plan = planOf(plan);
   };
@@ -133,22 +141,22 @@ export class BridgeCore implements ServiceBridgeControl {
   }
 
   get inFlight(): number {
-    return this.#lane.inFlight;
+    return this.#slots.inFlight;
   }
 
   get inFlightPeak(): number {
-    return this.#lane.peak;
+    return this.#slots.peak;
   }
 
   get evidenceDropped(): number {
     return this.#buffer?.dropped ?? 0;
   }
 
-  /** A program that waits for it is kept alive meanwhile: deadlines alone keep none. */
+  /** Keeps the program alive while it waits; the timers of the deadlines alone do not. */
   readonly idle = async (): Promise<void> => {
-    if (this.#lane.inFlight === 0) return;
+    if (this.#slots.inFlight === 0) return;
     const stop = this.#clock.every(50, () => {}, true);
-    await this.#lane.idle();
+    await this.#slots.idle();
     stop();
   };
 

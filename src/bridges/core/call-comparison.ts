@@ -1,12 +1,12 @@
-/** A finished comparison of one call: what both sides did, and the words for it. */
+/** The finished comparison of one call, and the classification of failures. */
 import type { Side } from "../../domain/migration/phase.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { CallComparison, SideObservation } from "./options.ts";
 
-/** What one side did. */
+/** The outcome of one side. */
 export interface Observation {
-  /** Null where it has not answered. */
+  /** Null if the side has not answered. */
   readonly ms: number | null;
   readonly failed: boolean;
   readonly failure?: unknown;
@@ -19,13 +19,13 @@ interface Observed {
   readonly legacy: Observation;
   readonly modern: Observation;
   readonly clock: Clock;
-  /** When the comparison was made. */
+  /** The monotonic time of the comparison. */
   readonly atMonotonicMs: number;
 }
 
 type Found = Omit<CallComparison, "legacy" | "modern" | "at">;
 
-/** A comparison whose texts are made when somebody looks: most are only counted. */
+/** A comparison that computes its texts on access, because most comparisons are only counted. */
 export class ComparisonOfCall implements CallComparison {
   readonly method: string;
   readonly verdict: CallComparison["verdict"];
@@ -74,7 +74,7 @@ export class ComparisonOfCall implements CallComparison {
   }
 }
 
-/** Whoever keeps a comparison must not keep the answers. */
+/** Removes the answer, so that a kept comparison does not keep it in memory. */
 const withoutAnswer = ({ ms, failed, failure }: Observation): Observation => ({ ms, failed, failure });
 
 const sideOf = ({ ms, failed, failure }: Observation): SideObservation => (failed ? { ms, error: errorText(failure) } : { ms });
@@ -91,7 +91,10 @@ export function errorText(failure: unknown): string {
   return text.length > errorTextMax ? `${text.slice(0, errorTextMax)}…` : text;
 }
 
-/** The failure where it is one of a system. Undefined for every other value, also for one that throws when it is looked at. */
+/**
+ * Returns the value if it is a SystemFailure, else undefined; also for a value that throws when it is
+ * inspected.
+ */
 export function systemFailureOf(failure: unknown): SystemFailure | undefined {
   try {
     return failure instanceof SystemFailure ? failure : undefined;
@@ -100,13 +103,16 @@ export function systemFailureOf(failure: unknown): SystemFailure | undefined {
   }
 }
 
-/** A system may see its deadline pass before the bridge does: it is the same event. */
+/** A system may report its deadline before the bridge does; both count as a timeout. */
 export const isTimeout = (failure: unknown): boolean => systemFailureOf(failure)?.failure === "TIMEOUT";
 
 export const timeout = (method: string, ms: number): SystemFailure =>
   new SystemFailure("TIMEOUT", `${method} did not answer within ${ms} ms`);
 
-/** Failures are alike where they are of one class: that of bad requests, else the code, else the name of the error's class. */
+/**
+ * The class of a failure: bad requests, else its code, else the name of its error class. Failures of one
+ * class are equal.
+ */
 export function classOf(failure: unknown): string {
   try {
     if (failure instanceof SystemFailure) return failure.blamesRequest ? "BAD_REQUEST" : (failure.code ?? failure.failure);

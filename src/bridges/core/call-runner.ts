@@ -1,16 +1,17 @@
 /**
- * How one call runs. A read that is shadowed:
+ * Runs calls. The course of a read that is shadowed:
  *
- *   caller ──► route ──► frozen copy of the input ──► answering side ──► its own promise, returned as it is
+ *   caller ──► route ──► frozen copy of the input ──► answering side ──► its promise is returned unchanged
  *                                                          │ settles
  *                                                          ▼
- *                                     what is compared is copied before the caller has it
- *                                                          │ the caller goes on
+ *                                     the compared part is copied before the caller has the answer
+ *                                                          │ the caller continues
  *                                                          ▼
  *                              shadow side, on the frozen copy, with a deadline ──► compared, recorded
  *
- * The shadow starts when the answer has been handed out, so it never runs beside the call that it shadows. A call that was let into the
- * lane leaves it in exactly one way: compared, error, timeout or shed. A failure of any of this is counted and never reaches the caller.
+ * The shadow call starts after the answer was returned, so it never runs at the same time as the call that it
+ * shadows. A shadow call that has a slot ends in exactly one way: compared, error, timeout or shed. A failure
+ * in any of these steps is counted and never reaches the caller.
  */
 import { type MigrationPlan, writesOf } from "../../domain/migration/plan.ts";
 import { type CallKey, type Route, routeOf, sampleDraw, unitOf } from "../../domain/migration/route.ts";
@@ -25,26 +26,29 @@ import { isThenable } from "./thenable.ts";
 export class CallRunner implements ShadowHost {
   plan: MigrationPlan;
   readonly options: RunnerOptions;
-  /** The calls in the lane: a place for each, handed out and given back. A Set would be made anew every few calls. */
-  readonly #places: (ShadowCall | undefined)[];
-  readonly #free: number[];
+  /**
+   * The shadow calls in flight, by slot. A fixed array with a free list costs less than a Set that grows and
+   * shrinks.
+   */
+  readonly #shadows: (ShadowCall | undefined)[];
+  readonly #freeSlots: number[];
   #stopTicking: (() => void) | undefined;
   #calls = 0;
 
   constructor(plan: MigrationPlan, options: RunnerOptions) {
     this.plan = plan;
     this.options = options;
-    const places = options.shadow.inFlightMax;
-    this.#places = new Array(places).fill(undefined);
-    this.#free = Array.from({ length: places }, (_, index) => places - 1 - index);
+    const count = options.shadow.inFlightMax;
+    this.#shadows = new Array(count).fill(undefined);
+    this.#freeSlots = Array.from({ length: count }, (_, index) => count - 1 - index);
   }
 
-  /** A call under the plan of this moment. */
+  /** Begins a call under the current plan. */
   begin(method: RunnerMethod, args: readonly unknown[], key: CallKey): Call {
     return new Call(method, args, key, this.plan);
   }
 
-  /** Runs a call. It returns or throws what the answering side returned or threw. */
+  /** Runs a call. Returns or throws what the answering side returns or throws. */
   run(call: Call): unknown {
     const { method, key, plan } = call;
     this.#calls += 1;
@@ -59,7 +63,10 @@ export class CallRunner implements ShadowHost {
     return route.answer === "modern" ? this.#answerWithModern(call) : this.#answerWithLegacy(call);
   }
 
-  /** The authoritative side answers. While that is legacy and it lacks writes that modern has, it must not be given more. */
+  /**
+   * The authoritative side answers. Throws BUSY while legacy is authoritative and has not received all writes
+   * of modern.
+   */
   #write(call: Call): unknown {
     call.plan = this.plan;
     const [answer] = writesOf(call.plan);
@@ -67,26 +74,26 @@ export class CallRunner implements ShadowHost {
     if (owed !== undefined && owed.count > 0)
       throw new SystemFailure(
         "BUSY",
-        `${owed.count} writes are owed to legacy, the oldest for ${owed.oldestMs} ms: try again when they are there`,
+        `${owed.count} writes are owed to legacy, the oldest for ${owed.oldestMs} ms: try again when it has received them`,
         { code: "DRAINING" },
       );
     call.method.tally.routed("PHASE");
     return answer === "modern" ? this.#answerWithModern(call) : this.#answerWithLegacy(call);
   }
 
-  /** Shadow calls that are not done, for whoever closes or waits. */
+  /** The shadow calls that are not finished. */
   get underWay(): number {
-    return this.options.lane.inFlight;
+    return this.options.slots.inFlight;
   }
 
   close(): void {
-    this.options.lane.close();
+    this.options.slots.close();
     this.#stopTicking?.();
     this.#stopTicking = undefined;
-    for (const shadow of this.#places) shadow?.shed("closed");
+    for (const shadow of this.#shadows) shadow?.shed("closed");
   }
 
-  // --- the answering side -------------------------------------------------------------------------------------------
+  // --- the answering side ---
 
   #answerWithLegacy(call: Call): unknown {
     const { method, args, shadow } = call;
@@ -114,7 +121,7 @@ export class CallRunner implements ShadowHost {
     const era = method.breaker.begin(clock.monotonicMs());
     if (era === undefined) return this.#skipModern(call, "BREAKER_OPEN");
     call.era = era;
-    // Legacy may still be asked with the same input, so modern gets one that it cannot change.
+    // Legacy may be asked with the same input afterwards, so modern gets a copy that it cannot change.
     const copied = call.shadow?.input ?? (method.isWrite ? args : copyOrSame(args, shadow.inputValuesMax));
     const context = new CallContext(answering.timeoutMs);
     let answer: unknown;
@@ -141,7 +148,7 @@ export class CallRunner implements ShadowHost {
           reject(thrown);
         }
       };
-      // The caller waits, so the program does: even where modern hangs on nothing that would keep it alive.
+      // This timer keeps the program alive while the caller waits, even if modern has nothing else that does.
       const stop = clock.every(
         answering.timeoutMs,
         () => {
@@ -157,7 +164,7 @@ export class CallRunner implements ShadowHost {
         this.#modernAnswered(call, value);
         resolve(value);
       };
-      // A thenable that throws instead of settling has failed.
+      // A thenable whose `then` throws has failed.
       try {
         (answer as PromiseLike<unknown>).then(answered, failed);
       } catch (failure) {
@@ -174,7 +181,7 @@ export class CallRunner implements ShadowHost {
     shadow?.answered(answer);
   }
 
-  /** Modern is not asked at all. */
+  /** Modern is not asked. */
   #skipModern(call: Call, reason: FallbackReason): unknown {
     const { name, tally } = call.method;
     tally.modernAsked += 1;
@@ -183,8 +190,9 @@ export class CallRunner implements ShadowHost {
   }
 
   /**
-   * A failure counts against modern at once where it is the system's own, never where the request is to blame. Where the failure does
-   * not say, legacy does: a request that legacy answers was a good one, and one that both fail counts against nobody.
+   * A failure counts against modern at once if the system is to blame, and never if the request is to blame.
+   * If the failure does not say which, legacy's outcome decides: if legacy answers the request, modern is to
+   * blame; if both fail, nobody.
    */
   #modernFailed(call: Call, failure: unknown): unknown {
     const { breaker } = call.method;
@@ -193,7 +201,7 @@ export class CallRunner implements ShadowHost {
     if (blame === "system") this.#countFailure(call);
     else breaker.released(call.era);
     if (!this.#canFallBack(call)) {
-      // Nobody is left to ask: then an error that is no refusal is the system's.
+      // Legacy cannot decide here, so every failure but a refusal counts against modern.
       if (blame === "unknown" && known?.failure !== "REFUSED") this.#countFailure(call);
       return this.#giveUp(call, failure);
     }
@@ -219,8 +227,8 @@ export class CallRunner implements ShadowHost {
     const { tally } = call.method;
     call.fellBack = reason;
     tally.fellBack(reason);
-    // What modern did is known already: its failure against legacy's answer is the comparison.
-    call.shadow?.turn(failure);
+    // Modern's outcome is known already, so its failure is compared with legacy's answer.
+    call.shadow?.fellBack(failure);
     const answer = this.#answerWithLegacy(call);
     if (reason !== "REFUSED")
       whenAnswered(answer, () => {
@@ -229,9 +237,12 @@ export class CallRunner implements ShadowHost {
     return answer;
   }
 
-  /** Legacy answers a read in modern's place, while it is fresh. A write is never repeated behind the caller's back. */
+  /**
+   * Whether legacy may answer instead of modern: only reads, and only while legacy is fresh. A write is never
+   * repeated.
+   */
   #canFallBack({ method, plan }: Call): boolean {
-    // Legacy that is written no longer has not been fresh since.
+    // Legacy is stale once it is no longer written.
     if (method.isWrite || method.legacy === undefined || !writesOf(plan).includes("legacy")) return false;
     try {
       return this.options.legacyIsFresh();
@@ -241,7 +252,7 @@ export class CallRunner implements ShadowHost {
     }
   }
 
-  // --- the shadow side ----------------------------------------------------------------------------------------------
+  // --- the shadow side ---
 
   #shadowFor(call: Call, { answer, shadow }: Route): ShadowCall | undefined {
     const { method, args } = call;
@@ -254,47 +265,50 @@ export class CallRunner implements ShadowHost {
     }
     const role: ShadowRole = isControl || shadow === null ? shadowRoles.control : shadowRoles[shadow];
     tally.eligible += 1;
-    // Whoever answers: a method that modern has not got is answered by legacy, and there is nothing to compare.
+    // If modern lacks the method, legacy answers under every plan, and there is nothing to compare.
     if (method.comparer === undefined || method[role.side] === undefined || (!isControl && method.modern === undefined)) {
       tally.excluded += 1;
       return undefined;
     }
-    const shed = this.options.lane.enter(tally.underWay);
+    const shed = this.options.slots.enter(tally.underWay);
     if (shed !== undefined) {
       tally.shed(shed);
       return undefined;
     }
     const copy = frozenArguments(args, inputValuesMax);
     if (typeof copy === "string") {
-      this.options.lane.leave();
+      this.options.slots.leave();
       tally.shed(copy);
       return undefined;
     }
     tally.underWay += 1;
     const made = new ShadowCall(call, copy, role, this);
-    made.place = this.#free.pop() as number;
-    this.#places[made.place] = made;
+    made.slot = this.#freeSlots.pop() as number;
+    this.#shadows[made.slot] = made;
     if (this.#stopTicking === undefined) this.#tick();
     return made;
   }
 
   finished(shadow: ShadowCall): void {
-    this.#places[shadow.place] = undefined;
-    this.#free.push(shadow.place);
-    this.options.lane.leave();
+    this.#shadows[shadow.slot] = undefined;
+    this.#freeSlots.push(shadow.slot);
+    this.options.slots.leave();
     shadow.call.method.tally.underWay -= 1;
   }
 
-  /** One timer for all deadlines. It ends itself where it finds nothing waiting: starting one costs more than a call. */
+  /**
+   * Starts one timer for all deadlines; a timer for each call would cost more than the call. It stops when
+   * nothing waits.
+   */
   #tick(): void {
-    const { clock, lane, shadow } = this.options;
+    const { clock, slots, shadow } = this.options;
     this.#stopTicking = clock.every(Math.max(5, Math.min(50, shadow.timeoutMs / 4)), () => {
-      if (lane.inFlight === 0) {
+      if (slots.inFlight === 0) {
         this.#stopTicking?.();
         this.#stopTicking = undefined;
       }
       const nowMs = clock.monotonicMs();
-      for (const waiting of this.#places) waiting?.checkDeadline(nowMs);
+      for (const waiting of this.#shadows) waiting?.checkDeadline(nowMs);
     });
   }
 }
@@ -304,7 +318,10 @@ const copyOrSame = (args: readonly unknown[], valuesMax: number): readonly unkno
   return typeof copies === "string" ? args : copies;
 };
 
-/** Calls back when an answer is there, and never where it fails. A thenable that is no promise is left alone and counts as an answer. */
+/**
+ * Calls back when an answer has arrived, and not if it fails. A thenable that is not a promise is not awaited
+ * and counts as an answer.
+ */
 function whenAnswered(answer: unknown, then: () => void): void {
   if (kindOf(answer) === "promise") (answer as Promise<unknown>).then(then, () => {});
   else then();

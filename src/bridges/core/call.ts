@@ -1,4 +1,4 @@
-/** One call of a bridged method, and what its steps share: the method, the plan that it is under, and what its caller learns. */
+/** One call of a bridged method, and the types that its steps share. */
 import type { AnswerComparer } from "../../comparison/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
@@ -10,7 +10,7 @@ import type { Breaker } from "./breaker.ts";
 import type { MethodTally } from "./counters.ts";
 import type { AnsweringOptions, CallComparison, FallbackReason, ShadowOptions } from "./options.ts";
 import type { Samples, WholeSightings } from "./samples.ts";
-import type { ShadowLane, ShedReason } from "./shadow-lane.ts";
+import type { ShadowSlots, ShedReason } from "./shadow-slots.ts";
 
 /** One method of both systems. */
 export interface RunnerMethod {
@@ -18,18 +18,20 @@ export interface RunnerMethod {
   readonly isWrite: boolean;
   readonly legacy: SideFunction | undefined;
   readonly modern: SideFunction | undefined;
-  /** Undefined: the method is left out of comparison. A replacement counts from the next comparison on. */
+  /**
+   * Undefined if the method is excluded from comparison. A new comparer is used from the next comparison on.
+   */
   comparer: AnswerComparer | undefined;
   readonly project: ((answer: unknown) => unknown) | undefined;
   readonly tally: MethodTally;
   readonly breaker: Breaker;
-  /** Sightings of comparisons that ended without looking into the answers. */
+  /** Sightings of comparisons that ended without comparing the answers' fields. */
   readonly whole: WholeSightings;
 }
 
 export type SideFunction = (args: readonly unknown[], context: CallContext) => unknown;
 
-/** What a side may know of the call it runs: how long it has, and when nobody waits any longer. */
+/** The deadline of a call, and the signal that tells a side that nobody waits for its answer any longer. */
 export class CallContext {
   readonly deadlineMs: number;
   #controller: AbortController | undefined;
@@ -39,14 +41,15 @@ export class CallContext {
     this.deadlineMs = deadlineMs;
   }
 
-  /** Whether anybody will ever abort it. */
+  /** Whether the call has a deadline. A call without one is never aborted. */
   get isLimited(): boolean {
     return this.deadlineMs !== Number.POSITIVE_INFINITY;
   }
 
-  /** Made when it is first asked for: most functions never ask. */
+  /** Created on first access, because most functions never use it. */
   get signal(): AbortSignal {
-    // One context serves all calls without a deadline; their listeners must not meet on one signal that never fires.
+    // One context serves all calls without a deadline. A shared signal would collect all their listeners for
+    // ever.
     if (!this.isLimited) return new AbortController().signal;
     this.#controller ??= new AbortController();
     if (this.#aborted) this.#controller.abort();
@@ -59,18 +62,18 @@ export class CallContext {
   }
 }
 
-/** Legacy answers in its own time. */
+/** The context of legacy's answers, which have no deadline. */
 export const unlimited = new CallContext(Number.POSITIVE_INFINITY);
 
-/** What follows the answer of a call, to compare it. */
+/** Receives the outcome of a call for comparison. */
 export interface AnswerObserver {
   /** The copy of the arguments that the other side gets. */
   readonly input: readonly unknown[];
-  /** The answering side has answered; the caller gets the answer when the microtask after this one runs. */
+  /** The answering side has answered. The caller receives the answer in the next microtask. */
   answered(value: unknown): void;
   answerFailed(failure: unknown): void;
-  /** Modern failed and legacy answers instead: no shadow is left to run. */
-  turn(failure: unknown): void;
+  /** Modern has failed and legacy answers instead, so the failure is compared and no shadow call runs. */
+  fellBack(failure: unknown): void;
   shed(reason: ShedReason): void;
 }
 
@@ -79,13 +82,13 @@ export class Call {
   readonly method: RunnerMethod;
   readonly args: readonly unknown[];
   readonly key: CallKey;
-  /** Pinned when the call begins; a write that had to be admitted pins it again. */
+  /** Pinned when the call begins, and pinned again when a write was admitted. */
   plan: MigrationPlan;
-  /** Who answers. */
+  /** The side that answers. */
   source: Side = "legacy";
   /** Why legacy answers instead of modern. */
   fellBack: FallbackReason | undefined = undefined;
-  /** Undefined where the call is not compared. */
+  /** Undefined if the call is not compared. */
   shadow: AnswerObserver | undefined = undefined;
   /** The breaker's era in which modern was asked. */
   era = 0;
@@ -102,20 +105,25 @@ export interface RunnerOptions {
   readonly shadow: ShadowOptions;
   readonly answering: AnsweringOptions;
   readonly clock: Clock;
-  readonly lane: ShadowLane;
-  /** Whether legacy may answer a call that modern failed: only while it has all that was written. If it throws, legacy may not. */
+  readonly slots: ShadowSlots;
+  /**
+   * Whether legacy has all writes, so that it may answer a call that modern failed. An exception counts as
+   * false.
+   */
   readonly legacyIsFresh: () => boolean;
   readonly owed: OwedWrites | undefined;
-  /** Settles when a write may begin, under the plan of that moment, or rejects where it may not. */
+  /** Resolves when a write may begin, under the plan of that moment; rejects if it may not. */
   readonly admitWrite: (() => Promise<void>) | undefined;
   readonly samples: Samples;
-  /** Receives each comparison; what it throws is counted. */
+  /** Receives each comparison. An exception is counted as `broken`. */
   readonly onComparison: ((comparison: CallComparison) => unknown) | undefined;
-  /** Receives each comparison for keeping; must not throw and not wait. */
+  /** Receives each comparison for the evidence store. Must not throw or wait. */
   readonly keep: ((draft: ComparisonDraft) => void) | undefined;
-  /** 0 to 1, for sampling and shuffling. */
+  /** Returns a random number from 0 to 1, for sampling and shuffling. */
   readonly draw: () => number;
 }
 
-/** A comparison as it is handed on for keeping: the input is fingerprinted later, out of everybody's way. */
+/**
+ * A comparison on its way to the evidence store. The input is fingerprinted later, when a batch is written.
+ */
 export type ComparisonDraft = Omit<ComparisonRecord, "fingerprint"> & { readonly input: readonly unknown[] };

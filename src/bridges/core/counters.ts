@@ -2,47 +2,47 @@ import type { Side } from "../../domain/migration/phase.ts";
 import type { RouteReason } from "../../domain/migration/route.ts";
 import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { FallbackReason } from "./options.ts";
-import type { ShedReason } from "./shadow-lane.ts";
+import type { ShedReason } from "./shadow-slots.ts";
 
 /**
- * What became of a method's calls. Of the comparisons that were due (`eligible`), each ends in exactly one place:
- * compared + shed + errors + timeouts + excluded + underWay = eligible.
+ * The outcomes of a method's calls. Each comparison that was due (`eligible`) is counted in exactly one
+ * place: compared + shed + errors + timeouts + excluded + underWay = eligible.
  */
 export interface MethodCounters {
   readonly calls: number;
   readonly answered: Readonly<Record<Side, number>>;
   readonly because: Readonly<Partial<Record<RouteReason, number>>>;
-  /** Calls for which legacy was asked in modern's place. */
+  /** Calls for which legacy was asked instead of modern. */
   readonly fellBack: Readonly<Partial<Record<FallbackReason, number>>>;
-  /** Those of them that legacy answered, but for requests that modern refused as bad. */
+  /** The calls in `fellBack` that legacy answered, without requests that modern refused as bad. */
   readonly answeredInstead: number;
-  /** Calls that modern should have answered, but for requests that were bad. */
+  /** Calls that modern should have answered, without bad requests. */
   readonly modernAsked: number;
-  /** Those of them that modern failed. A request that both systems fail counts as bad. */
+  /** The calls in `modernAsked` that modern failed. A request that both systems fail counts as bad. */
   readonly modernFailed: number;
-  /** Of the answers that modern gave to callers, those that diverge from legacy's. */
+  /** Answers of modern to callers that diverge from legacy's. */
   readonly servedDiverged: number;
-  /** Calls with a shadow side that were not drawn into the sample; not eligible. */
+  /** Calls with a shadow side that were not drawn into the sample. They are not eligible. */
   readonly sampledOut: number;
   readonly eligible: number;
-  /** With a verdict, two failures of one class included. */
+  /** Comparisons with a verdict, including two failures of one class. */
   readonly compared: number;
   readonly verdicts: Readonly<Partial<Record<Verdict, number>>>;
   readonly shed: Readonly<Partial<Record<ShedReason, number>>>;
   /** One side failed, or both in different ways. */
   readonly errors: number;
-  /** The side that is compared with the answer had none by its deadline. */
+  /** The shadow side did not answer by its deadline. */
   readonly timeouts: number;
   /** The method is excluded from comparison, or the other system has no such method. */
   readonly excluded: number;
   /** Values of compared answers that an exclusion left out. */
   readonly fieldsExcluded: number;
   readonly underWay: number;
-  /** Callbacks of ours and of others that threw; nobody was told but this number. */
+  /** Exceptions of callbacks, converters and projections. This counter is their only trace. */
   readonly broken: number;
 }
 
-/** The numbers of one method while they grow. */
+/** Counts the calls of one method. */
 export class MethodTally {
   calls = 0;
   answeredLegacy = 0;

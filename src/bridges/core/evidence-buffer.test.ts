@@ -20,10 +20,10 @@ const units = async (store: EvidenceStore): Promise<readonly string[]> =>
   (await store.find({ limit: 100_000 })).map(({ unit }) => unit ?? "").toReversed();
 const upTo = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => String(index));
 
-/** Does with each append what it is told to, and hands the rest on. */
+/** Runs a hook before each append, and passes the append on if the hook resolves. */
 class Unsteady {
   readonly store: EvidenceStore;
-  /** Resolves when the append may reach the store, rejects when it shall not. */
+  /** Resolves when the append may reach the store, rejects if the append fails. */
   before: (appends: number) => Promise<void> | void = () => {};
   appends = 0;
 
@@ -61,7 +61,7 @@ describe("over the SQLite store", () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("writes what waits when it is time, and what is left when it is closed", async () => {
+  test("waiting comparisons are written at each interval, and the remaining ones on close", async () => {
     const buffer = new EvidenceBuffer(store, clock);
     for (const unit of upTo(3)) buffer.keep(draft(unit));
     clock.advance(249);
@@ -74,7 +74,7 @@ describe("over the SQLite store", () => {
     expect([buffer.dropped, buffer.failures, clock.timers]).toEqual([0, 0, 0]);
   });
 
-  test("equal requests have equal fingerprints, whatever is in them", async () => {
+  test("equal requests have equal fingerprints, whatever they contain", async () => {
     const buffer = new EvidenceBuffer(store, clock);
     const circular: unknown[] = [];
     circular.push(circular);
@@ -111,7 +111,7 @@ describe("over the SQLite store", () => {
   });
 });
 
-test("a store that does not answer: nobody waits, one append is under way at a time, what does not fit is counted", async () => {
+test("a store that does not answer delays no call: one append runs at a time, and the overflow is counted", async () => {
   const unsteady = new Unsteady(new MemoryEvidence().open());
   const answer = Promise.withResolvers<void>();
   unsteady.before = () => answer.promise;
@@ -127,7 +127,7 @@ test("a store that does not answer: nobody waits, one append is under way at a t
   expect([await units(unsteady.store), buffer.dropped, buffer.failures]).toEqual([upTo(5), 2, 0]);
 });
 
-test("a store that never answers holds up closing for so long and no longer; what it was given is not claimed to be kept", async () => {
+test("a store that never answers delays closing by closeMsMax at most, and its batch counts as dropped", async () => {
   const unsteady = new Unsteady(new MemoryEvidence().open());
   const never = Promise.withResolvers<void>();
   unsteady.before = () => never.promise;
@@ -141,7 +141,7 @@ test("a store that never answers holds up closing for so long and no longer; wha
   expect([buffer.dropped, unsteady.appends, clock.timers]).toEqual([6, 1, 0]);
 });
 
-test("many are written in batches, one after the other", async () => {
+test("many comparisons are written in batches, one after the other", async () => {
   const unsteady = new Unsteady(new MemoryEvidence().open());
   const buffer = new EvidenceBuffer(unsteady.store, new TestClock());
   for (const unit of upTo(1_001)) buffer.keep(draft(unit));
@@ -152,22 +152,25 @@ test("many are written in batches, one after the other", async () => {
 test.each([
   ["rejects", () => Promise.reject(new Error("the store is down"))],
   ["throws", refuse],
-])("a store that always %s: what waits is bounded, the oldest is kept, close counts the rest", async (_, before) => {
-  const unsteady = new Unsteady(new MemoryEvidence().open());
-  const throwing = { ...unsteady.store, append: before };
-  const clock = new TestClock();
-  const buffer = new EvidenceBuffer(throwing, clock, { waitingMax: 10, flushMs: 250 });
-  for (let turn = 0; turn < 5; turn++) {
-    for (let call = 0; call < 4; call++) buffer.keep(draft(turn * 4 + call));
-    clock.advance(250);
-    await expect.poll(() => buffer.failures, patient).toBe(turn + 1);
-  }
-  expect(buffer.dropped).toBe(10);
-  await buffer.close();
-  expect(buffer.dropped).toBe(20);
-});
+])(
+  "a store that always %s never exceeds the limit of waiting comparisons: the oldest are kept, the rest counted",
+  async (_, before) => {
+    const unsteady = new Unsteady(new MemoryEvidence().open());
+    const throwing = { ...unsteady.store, append: before };
+    const clock = new TestClock();
+    const buffer = new EvidenceBuffer(throwing, clock, { waitingMax: 10, flushMs: 250 });
+    for (let turn = 0; turn < 5; turn++) {
+      for (let call = 0; call < 4; call++) buffer.keep(draft(turn * 4 + call));
+      clock.advance(250);
+      await expect.poll(() => buffer.failures, patient).toBe(turn + 1);
+    }
+    expect(buffer.dropped).toBe(10);
+    await buffer.close();
+    expect(buffer.dropped).toBe(20);
+  },
+);
 
-test("whatever fails and whenever: each comparison is stored once and in order, or counted as dropped", async () => {
+test("each comparison is stored once and in order or counted as dropped, whatever fails and whenever", async () => {
   const step = fc.oneof(
     fc.record({ keep: fc.integer({ min: 1, max: 6 }) }),
     fc.record({ append: fc.constantFrom("written", "refused"), meanwhile: fc.integer({ min: 0, max: 6 }) }),

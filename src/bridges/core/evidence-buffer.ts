@@ -4,13 +4,13 @@ import type { ComparisonRecord, EvidenceStore } from "../../ports/evidence.ts";
 import type { ComparisonDraft } from "./call.ts";
 
 interface EvidenceBufferOptions {
-  /** Comparisons that wait to be written; beyond them new ones are dropped and counted. Default 10 000. */
+  /** The largest number of waiting comparisons; further ones are dropped and counted. Default 10 000. */
   readonly waitingMax: number;
   /** Default 250. */
   readonly flushMs: number;
-  /** Comparisons a batch: they are made ready in one go, so they must not be many. Default 250. */
+  /** Comparisons in a batch. A batch is prepared without a pause, so it must stay small. Default 250. */
   readonly batchMax: number;
-  /** How long closing waits for a store that does not answer. Default 10 000. */
+  /** The longest time that closing waits for the store. Default 10 000. */
   readonly closeMsMax: number;
 }
 
@@ -22,8 +22,8 @@ const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
 });
 
 /**
- * Between the calls and the store: takes comparisons without waiting, writes them in batches. A store that fails is tried again with
- * the next batch; what does not fit any longer is dropped and counted, never a call delayed.
+ * Takes comparisons from calls without waiting, and writes them to the evidence store in batches. A failed
+ * batch is tried again. Comparisons beyond `waitingMax` are dropped and counted; a call is never delayed.
  */
 export class EvidenceBuffer {
   readonly #store: EvidenceStore;
@@ -32,7 +32,7 @@ export class EvidenceBuffer {
   readonly #stop: () => void;
   #waiting: ComparisonDraft[] = [];
   #writing: Promise<void> | undefined;
-  /** Comparisons that are with the store. */
+  /** Comparisons that the store has received and not confirmed. */
   #unanswered = 0;
   #closed = false;
   /** Comparisons that were not kept. */
@@ -52,12 +52,15 @@ export class EvidenceBuffer {
     else this.#waiting.push(draft);
   }
 
-  /** Writes what waits. What the store still refuses, or does not take in time, is dropped, since nobody comes after. */
+  /**
+   * Writes the waiting comparisons. Those that the store refuses again, or does not confirm in time, are
+   * dropped.
+   */
   async close(): Promise<void> {
     this.#stop();
     const tooLate = Promise.withResolvers<void>();
     const stop = this.#clock.every(this.#options.closeMsMax, tooLate.resolve, true);
-    // Twice: a write may be under way that fails, and what it gives back is due one more try.
+    // The second write repeats a batch that fails in a write that is running now.
     await Promise.race([this.#write().then(() => this.#write()), tooLate.promise]);
     stop();
     this.#closed = true;
@@ -81,7 +84,7 @@ export class EvidenceBuffer {
         await this.#store.append(batch.map(recordOf));
       } catch {
         this.failures += 1;
-        if (!this.#closed) this.#giveBack(batch);
+        if (!this.#closed) this.#putBack(batch);
         return;
       } finally {
         this.#unanswered = 0;
@@ -89,7 +92,7 @@ export class EvidenceBuffer {
     }
   }
 
-  #giveBack(batch: readonly ComparisonDraft[]): void {
+  #putBack(batch: readonly ComparisonDraft[]): void {
     const room = Math.max(0, this.#options.waitingMax - this.#waiting.length);
     this.dropped += Math.max(0, batch.length - room);
     this.#waiting.unshift(...batch.slice(0, room));
@@ -100,10 +103,13 @@ function recordOf({ input, ...draft }: ComparisonDraft): ComparisonRecord {
   return { ...draft, fingerprint: fingerprint(textOf(input)) };
 }
 
-/** Requests that cannot be written as JSON have one fingerprint: they are never told apart, which counts too few and not too many. */
+/**
+ * Requests that cannot be written as JSON share one fingerprint, so the number of distinct requests is never
+ * overstated.
+ */
 function textOf(input: readonly unknown[]): string {
   try {
-    // A replacer costs several times as much, and is for what nearly no request has.
+    // A replacer costs several times as much, and nearly no request needs one.
     return JSON.stringify(input) ?? "";
   } catch {
     return textWithBigints(input);

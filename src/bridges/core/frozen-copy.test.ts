@@ -4,7 +4,7 @@ import { type CopyRefusal, frozenArguments, ownCopy } from "./frozen-copy.ts";
 
 const valuesMax = 10_000;
 
-/** One argument's copy; the list of it costs a value more. */
+/** Copies one argument; its list costs one more value. */
 function frozenCopy(value: unknown, values: number): { readonly value: unknown } | CopyRefusal {
   const copies = frozenArguments([value], values + 2);
   return typeof copies === "string" ? copies : { value: copies[0] };
@@ -43,7 +43,7 @@ describe("a frozen copy", () => {
     expect(copy).toEqual(request());
   });
 
-  it("hands nothing back: what is done to it stays in it", () => {
+  it("never passes changes back to the value", () => {
     const value = request();
     const copy = copyOf(value);
     copy.asOf.setTime(0);
@@ -57,20 +57,20 @@ describe("a frozen copy", () => {
     expect(value).toEqual(request());
   });
 
-  it("of the values of a map is frozen as well", () => {
+  it("also freezes the values of a map", () => {
     const price = copyOf(request()).marks.get("ZN") as { price: number };
     expect(() => {
       price.price = 0;
     }).toThrow(TypeError);
   });
 
-  it("of ours is not frozen", () => {
+  it("is not frozen when it is made by ownCopy", () => {
     const copy = ownCopy({ list: [1] }, valuesMax) as { value: { list: number[] } };
     copy.value.list.push(2);
     expect(copy.value.list).toEqual([1, 2]);
   });
 
-  it("of any JSON value is that value, frozen to the ground", () => {
+  it("of any JSON value equals the value and is deeply frozen", () => {
     const frozen = (value: unknown): boolean =>
       typeof value !== "object" || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
     fc.assert(
@@ -85,13 +85,13 @@ describe("a frozen copy", () => {
     );
   });
 
-  it("keeps every key, `__proto__` included", () => {
+  it("keeps every key, including `__proto__`", () => {
     const copy = copyOf(JSON.parse('{"__proto__":{"a":1},"b":2}'));
     expect(JSON.stringify(copy)).toBe('{"__proto__":{"a":1},"b":2}');
     expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
   });
 
-  it("has what a getter gives, once", () => {
+  it("contains a getter's value, read once", () => {
     let asked = 0;
     const value = {
       get price() {
@@ -104,7 +104,7 @@ describe("a frozen copy", () => {
   });
 });
 
-describe("things of other classes", () => {
+describe("instances of other classes", () => {
   class Money {
     readonly cents: number;
     readonly inside: unknown;
@@ -115,30 +115,30 @@ describe("things of other classes", () => {
     }
   }
 
-  it("are shared where they are frozen through and through", () => {
+  it("are shared if they are deeply frozen", () => {
     const price = new Money(5, Object.freeze({ currency: "USD" }));
     expect(copyOf({ price }).price).toBe(price);
   });
 
   it.each<[string, unknown]>([
     ["is not frozen", Object.assign(Object.create({ kind: "open" }), { cents: 1 })],
-    ["holds something open", new Money(5, { currency: "USD" })],
-    ["holds something open far down", new Money(5, Object.freeze([Object.freeze({ list: [1] })]))],
+    ["holds a mutable value", new Money(5, { currency: "USD" })],
+    ["holds a mutable value at depth", new Money(5, Object.freeze([Object.freeze({ list: [1] })]))],
     ["holds a map", new Money(5, Object.freeze(new Map()))],
     ["holds a date", new Money(5, Object.freeze(new Date()))],
     ["holds a function", new Money(5, () => {})],
-  ])("are refused where one %s", (_, price) => {
+  ])("are refused if one %s", (_, price) => {
     expect(frozenCopy({ price }, valuesMax)).toBe("input_not_copyable");
   });
 
-  it("are refused where one is a circle", () => {
+  it("are refused if one is circular", () => {
     const ring = Object.create({ kind: "ring" });
     ring.self = ring;
     expect(frozenCopy([Object.freeze(ring)], valuesMax)).toBe("input_not_copyable");
   });
 });
 
-describe("what cannot be copied", () => {
+describe("a value that cannot be copied", () => {
   const throwing = {
     get price(): number {
       throw new Error("no price");
@@ -151,7 +151,7 @@ describe("what cannot be copied", () => {
 
   it.each<[string, unknown]>([
     ["a function", () => {}],
-    ["a function far down", { list: [{ run: () => {} }] }],
+    ["a function at depth", { list: [{ run: () => {} }] }],
     ["a promise", { pending: Promise.resolve(1) }],
     ["an error", new Error("x")],
     ["a regular expression", { match: /x/ }],
@@ -164,11 +164,11 @@ describe("what cannot be copied", () => {
     ["too many levels", deep(65)],
     ["a getter that throws", throwing],
     ["a proxy that throws", { proxy: new Proxy({}, { ownKeys: () => expect.fail("asked") }) }],
-  ])("%s is refused, and nothing is thrown", (_, value) => {
+  ])("%s is refused without an exception", (_, value) => {
     expect(frozenCopy(value, valuesMax)).toBe("input_not_copyable");
   });
 
-  it("64 levels are not too many", () => {
+  it("64 levels are accepted", () => {
     expect(copyOf(deep(64))).toEqual(deep(64));
   });
 
@@ -179,12 +179,12 @@ describe("what cannot be copied", () => {
     ["a map", new Map([[1, 2]]), 2],
     ["a set", new Set([1, 2]), 3],
     ["floats, eight to a value", new Float64Array(80), 11],
-  ])("%s is refused as too large by one value more than is allowed", (_, value, values) => {
+  ])("%s is refused as too large if it has one value more than allowed", (_, value, values) => {
     expect(typeof frozenCopy(value, values)).toBe("object");
     expect(frozenCopy(value, values - 1)).toBe("input_too_large");
   });
 
-  it("what is far too large is refused before most of it is copied", () => {
+  it("a value that is far too large is refused before most of it is copied", () => {
     const huge = Array.from({ length: 200_000 }, (_, at) => ({ at }));
     let looked = 0;
     const watched = new Proxy(huge, {

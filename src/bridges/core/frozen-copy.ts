@@ -1,15 +1,16 @@
-/** Why a value cannot be handed to the other side as a copy. */
+/** The reason why a value cannot be copied for the other side. */
 export type CopyRefusal = "input_too_large" | "input_not_copyable";
 
-/** More levels are taken for a circle. */
+/** A value with more levels counts as circular. */
 const depthMax = 64;
 
 /**
- * Deep copies of a call's arguments that nobody can change: so a shadow can neither alter what the caller and legacy hold, nor see
- * what they change later. Plain objects, arrays, dates, maps, sets, typed arrays and primitives; a thing of any other class is shared
- * as it is where it and all that it holds is frozen. Refused: more than `valuesMax` values (the copy is made in the caller's time, so
- * it must stay small), functions, circles, other classes, and what throws when it is read. Linear in the values, some 20 ns each.
- * The list itself is open: nobody but us sees it.
+ * Returns frozen deep copies of a call's arguments, so that a shadow can neither alter the caller's and
+ * legacy's values nor see their later changes. Copies plain objects, arrays, dates, maps, sets, typed arrays
+ * and primitives; shares an instance of another class if it is deeply frozen. Refuses more than `valuesMax`
+ * values (the caller waits for the copy, so it must stay small), functions, circles, other instances, and
+ * values that throw when they are read. Linear in the values, some 20 ns each. The returned list itself is
+ * not frozen.
  */
 export function frozenArguments(args: readonly unknown[], valuesMax: number): readonly unknown[] | CopyRefusal {
   const copier = new Copier(valuesMax, true);
@@ -21,7 +22,10 @@ export function frozenArguments(args: readonly unknown[], valuesMax: number): re
   }
 }
 
-/** As much of an answer, for a copy that stays in our hands. */
+/**
+ * Returns a deep copy of an answer under the same rules. The copy is not frozen, because the bridge alone
+ * uses it.
+ */
 export function ownCopy(value: unknown, valuesMax: number): { readonly value: unknown } | CopyRefusal {
   const copier = new Copier(valuesMax, false);
   try {
@@ -32,7 +36,7 @@ export function ownCopy(value: unknown, valuesMax: number): { readonly value: un
   }
 }
 
-/** A getter or a proxy that throws: whoever needs the value will meet it, a copy must not be what fails the call. */
+/** The refusal for a getter or a proxy that throws: making a copy must not fail the call. */
 const cannotBeRead: CopyRefusal = "input_not_copyable";
 
 class Copier {
@@ -89,19 +93,19 @@ class Copier {
       return new Set([...value].map((entry) => this.copy(entry, depth + 1)));
     if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
       const typed = value as Uint8Array;
-      // Not the value's own `slice`: a Buffer's would share the bytes.
+      // The `slice` of a Buffer would share the bytes, so the one of Uint8Array is used.
       return this.#spend(typed.length / 8 + 1) ? Uint8Array.prototype.slice.call(typed) : undefined;
     }
-    if (this.#isFrozenThrough(value, depth)) return value;
+    if (this.#isDeeplyFrozen(value, depth)) return value;
     this.refusal ??= "input_not_copyable";
     return undefined;
   }
 
-  #isFrozenThrough(value: object, depth: number): boolean {
-    if (depth > depthMax || !this.#spend(1) || isOpen(value) || !Object.isFrozen(value)) return false;
+  #isDeeplyFrozen(value: object, depth: number): boolean {
+    if (depth > depthMax || !this.#spend(1) || staysMutable(value) || !Object.isFrozen(value)) return false;
     return Reflect.ownKeys(value).every((key) => {
       const inside: unknown = Reflect.get(value, key);
-      return !isNested(inside) || (typeof inside === "object" && this.#isFrozenThrough(inside as object, depth + 1));
+      return !isNested(inside) || (typeof inside === "object" && this.#isDeeplyFrozen(inside as object, depth + 1));
     });
   }
 
@@ -112,8 +116,8 @@ class Copier {
   }
 }
 
-/** What freezing does not close. */
-const isOpen = (value: object): boolean =>
+/** Whether a value can be changed although it is frozen. */
+const staysMutable = (value: object): boolean =>
   value instanceof Date ||
   value instanceof Map ||
   value instanceof Set ||

@@ -4,27 +4,27 @@ import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { FieldRecord } from "../../ports/evidence.ts";
 import { type BreakerOptions, breakerDefaults } from "./breaker.ts";
 
-/** Why legacy answered a call that modern should have. */
+/** The reasons why legacy answered a call that modern should have answered. */
 export const fallbackReasons = {
   FAILED: "modern failed",
-  REFUSED: "modern said that the request is bad",
+  REFUSED: "modern refused the request as bad",
   TIMEOUT: "modern did not answer by its deadline",
-  BREAKER_OPEN: "modern failed too often of late, and is left alone for a while",
+  BREAKER_OPEN: "modern failed too often recently and is not asked for a while",
   NO_METHOD: "modern has no such method",
 } as const;
 export type FallbackReason = keyof typeof fallbackReasons;
 
-/** How the side that does not answer is asked. */
+/** The limits of shadow calls. */
 export interface ShadowOptions {
   /** Default 2 000. */
   readonly timeoutMs: number;
-  /** Shadow calls under way at a time, of all methods. Default 64. */
+  /** Largest number of shadow calls in flight, of all methods. Default 64. */
   readonly inFlightMax: number;
-  /** And of one method. Default 16. */
+  /** Largest number of shadow calls in flight, of one method. Default 16. */
   readonly inFlightPerMethodMax: number;
-  /** Most values of a request that are copied for the shadow; a larger request is not shadowed. Default 10 000. */
+  /** Largest number of values in a request that is shadowed. Default 10 000. */
   readonly inputValuesMax: number;
-  /** 0 to 1: share of the calls that legacy answers which legacy is asked twice, to measure noise. Default 0. */
+  /** Share, 0 to 1, of legacy's calls that legacy is asked twice, to measure noise. Default 0. */
   readonly controlRatio: number;
 }
 
@@ -36,38 +36,47 @@ export const shadowDefaults: ShadowOptions = Object.freeze({
   controlRatio: 0,
 });
 
-/** How modern is asked where it answers. */
+/** The limits of calls that modern answers. */
 export interface AnsweringOptions {
-  /** After so many milliseconds legacy is asked instead, where it may be. Default 2 000. */
+  /** Time after which legacy is asked instead, if it may answer. Default 2 000. */
   readonly timeoutMs: number;
   readonly breaker: BreakerOptions;
 }
 
 export const answeringDefaults: AnsweringOptions = Object.freeze({ timeoutMs: 2_000, breaker: breakerDefaults });
 
-/** What is declared of one method. */
+/** The options of one method. */
 export interface MethodOptions {
-  /** A write is answered by who is authoritative, and neither shadowed nor tried on the other side. Default `read`. */
+  /**
+   * A write is answered by the authoritative side, and is neither shadowed nor repeated on the other. Default
+   * `read`.
+   */
   readonly kind?: "read" | "write";
-  /** How its answers are compared; `false` leaves it out of comparison, with `excluded` counted. */
+  /**
+   * How its answers are compared. `false` excludes the method from comparison; its calls are counted as
+   * `excluded`.
+   */
   readonly compare?: AnswerOptions | false;
-  /** What of an answer is compared, taken before the caller has it; default: all of it. Must not keep the answer. */
+  /**
+   * Returns the part of an answer that is compared. Runs before the caller has the answer; must not keep it.
+   * Default: all.
+   */
   readonly project?: (answer: unknown) => unknown;
 }
 
-/** What a comparison of one call found. */
+/** The result of the comparison of one call. */
 export interface CallComparison {
   readonly method: string;
   readonly verdict: Verdict;
-  /** `aa`: legacy with itself. */
+  /** `ab` compares legacy with modern, `aa` legacy with itself. */
   readonly kind: "ab" | "aa";
   readonly answered: Side;
   readonly epoch: number;
-  /** What is not equal: at most so many, the worst first. */
+  /** The fields that are not equal, the worst first, up to a limit. */
   readonly fields: readonly FieldRecord[];
-  /** How many more are not equal. Absent: none. */
+  /** The number of unequal fields that `fields` does not list. Absent: none. */
   readonly more?: number | undefined;
-  /** How many values an exclusion left out. Absent: none. */
+  /** The number of values that an exclusion left out. Absent: none. */
   readonly excluded?: number | undefined;
   readonly legacy: SideObservation;
   readonly modern: SideObservation;
@@ -76,8 +85,8 @@ export interface CallComparison {
 }
 
 export interface SideObservation {
-  /** How long it took; null where it has not answered. */
+  /** The time until it answered or failed; null if it did neither. */
   readonly ms: number | null;
-  /** Its class and message, where it failed. */
+  /** The class and the message of its failure. Absent if it answered. */
   readonly error?: string;
 }

@@ -14,13 +14,13 @@ function offering(reservoir: Reservoir<number>, values: readonly number[]): { re
 
 const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at);
 
-it("keeps all while there is room, in order", () => {
+it("the first items are all kept, in order", () => {
   const reservoir = new Reservoir<number>(3, randomFrom(1).unit);
   offering(reservoir, [1, 2, 3]);
   expect(reservoir.samples).toEqual([1, 2, 3]);
 });
 
-it("never keeps more than it may, and seldom changes what it keeps", () => {
+it("the sample never exceeds its limit, and changes seldom", () => {
   const reservoir = new Reservoir<number>(10, randomFrom(1).unit);
   const { kept } = offering(reservoir, upTo(100_000));
   expect(reservoir.samples.length).toBe(10);
@@ -28,7 +28,7 @@ it("never keeps more than it may, and seldom changes what it keeps", () => {
   expect(kept).toBeLessThan(200);
 });
 
-it("keeps each as likely as any other", () => {
+it("each item is kept with the same probability", () => {
   const random = randomFrom(7).unit;
   const kept = new Array<number>(50).fill(0);
   const rounds = 20_000;
@@ -38,11 +38,12 @@ it("keeps each as likely as any other", () => {
     for (const value of reservoir.samples) kept[value] = (kept[value] as number) + 1;
   }
   const expected = (rounds * 5) / kept.length;
-  // Each is kept in a tenth of the rounds; five deviations are not left by chance in fifty values.
+  // Each item is kept in a tenth of the rounds. None of fifty items is five standard deviations off by
+  // chance.
   for (const count of kept) expect(Math.abs(count - expected)).toBeLessThan(5 * Math.sqrt(rounds * 0.1 * 0.9));
 });
 
-it.each([1, 2, 10])("keeps each as likely as any other where it has room for %d, those offered last included", (room) => {
+it.each([1, 2, 10])("each item is kept with the same probability in a sample of %d, including the last ones", (room) => {
   const random = randomFrom(room).unit;
   const [rounds, offered] = [20_000, 20];
   let last = 0;
@@ -55,7 +56,7 @@ it.each([1, 2, 10])("keeps each as likely as any other where it has room for %d,
   expect(Math.abs(last - rounds * share)).toBeLessThan(4 * Math.sqrt(rounds * share * (1 - share)));
 });
 
-it("gets along with whatever chance there is", () => {
+it("any sequence of random numbers is accepted", () => {
   for (const draw of [0, 0.5, 1 - 2 ** -53]) {
     const reservoir = new Reservoir<number>(3, () => draw);
     offering(reservoir, upTo(1_000));
@@ -63,7 +64,7 @@ it("gets along with whatever chance there is", () => {
   }
 });
 
-it("keeps none where it may keep none", () => {
+it("a sample of size 0 keeps nothing", () => {
   const reservoir = new Reservoir<number>(0, () => 0);
   expect([offering(reservoir, [1]).kept, reservoir.samples]).toEqual([0, []]);
 });

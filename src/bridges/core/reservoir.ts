@@ -1,15 +1,15 @@
 /**
- * At most `sizeMax` of all that was offered, each as likely to be kept as any other (Li's algorithm L: it draws how many to pass over,
- * and who offers counts, so that what is not kept costs an addition). `draw` gives the next number of a sequence from 0 to 1, handed in so that a seed
- * replays a night.
+ * A uniform random sample of at most `sizeMax` offered items (Li's algorithm L). It draws how many items to
+ * skip, and the caller counts the items, so an item that is not kept costs one addition. `draw` returns a
+ * random number from 0 to 1; the caller provides it, so that a seed reproduces the sample.
  */
 export class Reservoir<T> {
   readonly #sizeMax: number;
   readonly #draw: () => number;
   readonly #kept: T[] = [];
-  /** The largest of as many numbers from 0 to 1 as there are places, all drawn for what is kept. */
+  /** The largest of the random numbers that belong to the kept items (`W` in algorithm L). */
   #largest = 1;
-  /** Which of what is offered is to be kept next, counted from 1. */
+  /** The position of the next offered item to keep, counted from 1. */
   next: number;
 
   constructor(sizeMax: number, draw: () => number) {
@@ -18,19 +18,19 @@ export class Reservoir<T> {
     this.next = sizeMax > 0 ? 1 : Number.POSITIVE_INFINITY;
   }
 
-  /** Keeps the one that was next. */
+  /** Keeps the item at position `next`. */
   keep(offered: T): void {
     if (this.#kept.length < this.#sizeMax) {
       this.#kept.push(offered);
-      this.next += this.#kept.length < this.#sizeMax ? 1 : this.#passedOver();
+      this.next += this.#kept.length < this.#sizeMax ? 1 : this.#skipped();
     } else {
       this.#kept[Math.floor(this.#draw() * this.#sizeMax)] = offered;
-      this.next += this.#passedOver();
+      this.next += this.#skipped();
     }
   }
 
-  #passedOver(): number {
-    // 1 - draw is above 0, which has no logarithm.
+  #skipped(): number {
+    // `draw` may return 0, which has no logarithm; 1 - draw is above 0.
     this.#largest *= (1 - this.#draw()) ** (1 / this.#sizeMax);
     return Math.floor(Math.log(1 - this.#draw()) / Math.log1p(-this.#largest)) + 1;
   }

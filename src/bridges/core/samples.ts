@@ -6,8 +6,8 @@ const samplesPerKind = 10;
 const kindsMax = 500;
 
 /**
- * A few of the comparisons that were not equal: by method, by path, and by what was found there. What is not kept costs the count of
- * its sightings, which the comparer keeps.
+ * Samples of the comparisons that were not equal, for each method, path and finding. A comparison that is not
+ * kept costs only the count of its sightings, which the comparer keeps.
  */
 export class Samples {
   readonly #draw: () => number;
@@ -17,17 +17,17 @@ export class Samples {
     this.#draw = draw;
   }
 
-  /** Keeps a comparison for each of the kinds that it was told to be next of. */
-  keep(comparison: CallComparison, told: ReadonlySet<Sightings>): void {
-    for (const sightings of told) {
+  /** Keeps a comparison for each kind whose next sample it is. */
+  keep(comparison: CallComparison, kinds: ReadonlySet<Sightings>): void {
+    for (const sightings of kinds) {
       const reservoir = this.#reservoir(sightings);
       reservoir?.keep(comparison);
-      // One answer may have been met several times at a place, in the entries of a list.
+      // One answer may count several times for a path, because a list has several entries.
       sightings.tellAt = reservoir === undefined ? Number.POSITIVE_INFINITY : Math.max(reservoir.next, sightings.count + 1);
     }
   }
 
-  /** Undefined when there are as many kinds as may be. */
+  /** Returns undefined for a new kind beyond `kindsMax`. */
   #reservoir(sightings: Sightings): Reservoir<CallComparison> | undefined {
     const known = this.#kinds.get(sightings);
     if (known !== undefined || this.#kinds.size >= kindsMax) return known;
@@ -43,7 +43,7 @@ export class Samples {
 
 export const none: ReadonlySet<Sightings> = new Set();
 
-/** Of a method's comparisons that ended without looking into the answers: failures, and answers that could not be looked into. */
+/** Sightings of a method's comparisons without fields: failures, and answers that could not be compared. */
 export class WholeSightings {
   readonly #error = new Sightings();
   readonly #notComparable = new Sightings();

@@ -6,10 +6,12 @@ import { type AnswerObserver, type Call, CallContext, type RunnerOptions, type S
 import { ComparisonOfCall, classOf, errorText, isTimeout, type Observation, timeout } from "./call-comparison.ts";
 import { ownCopy } from "./frozen-copy.ts";
 import { none } from "./samples.ts";
-import type { ShedReason } from "./shadow-lane.ts";
+import type { ShedReason } from "./shadow-slots.ts";
 import { isThenable } from "./thenable.ts";
 
-/** Which side is asked in the shadow, and whether the other one is compared with it (`ab`) or legacy with itself (`aa`). */
+/**
+ * The side that a shadow call asks, and whether the sides are compared (`ab`) or legacy with itself (`aa`).
+ */
 export interface ShadowRole {
   readonly side: Side;
   readonly kind: "ab" | "aa";
@@ -20,38 +22,42 @@ export const shadowRoles = {
   control: { side: "legacy", kind: "aa" },
 } as const satisfies Record<string, ShadowRole>;
 
-/** What runs shadow calls. */
+/** Runs shadow calls. */
 export interface ShadowHost {
   readonly options: RunnerOptions;
-  /** The call is over, and has left its place. */
+  /** Called once, when the shadow call has ended; its slot is free from then on. */
   finished(shadow: ShadowCall): void;
 }
 
-/** What a comparison told of the answers' fields. */
-type Told = Pick<AnswerComparison, "fields" | "more" | "excluded">;
-const nothingTold: Told = Object.freeze({ fields: Object.freeze([]), more: 0, excluded: 0 });
+type FieldDetails = Pick<AnswerComparison, "fields" | "more" | "excluded">;
+const noDetails: FieldDetails = Object.freeze({ fields: Object.freeze([]), more: 0, excluded: 0 });
 
-/** Its reactions run after all microtasks that are queued. Cheaper than queueMicrotask, and `#start` throws nothing. */
-const soon = Promise.resolve();
+/**
+ * Its `then` runs a function after all queued microtasks. Cheaper than queueMicrotask; `#start` never throws.
+ */
+const resolved = Promise.resolve();
 
-/** A legacy that never settles would hold its place in the lane for ever. */
+/**
+ * The longest time that a shadow call waits for the answer; otherwise a legacy that never settles would keep
+ * its slot.
+ */
 const answerWaitMaxMs = 60_000;
 
 const resultValuesMax = 20_000;
 
-/** One call in the lane: it has an answer to wait for, then a shadow to run, then two observations to compare. */
+/** One shadow call: waits for the answer, then asks the shadow side, then compares both. */
 export class ShadowCall implements AnswerObserver {
   readonly call: Call;
   readonly input: readonly unknown[];
-  /** Where the host keeps it. */
-  place = -1;
+  /** The index of its slot in the host. */
+  slot = -1;
   readonly #host: ShadowHost;
   #role: ShadowRole;
   #startedMs: number;
   #deadlineMs: number;
   #answer: Observation | undefined;
-  /** Of a call that fell back: what modern did, which is what the shadow would have found out. */
-  #known: Observation | undefined;
+  /** Modern's failure, if the call fell back: it takes the place of the shadow's outcome. */
+  #modernFailure: Observation | undefined;
   #context: CallContext | undefined;
   #over = false;
 
@@ -73,8 +79,8 @@ export class ShadowCall implements AnswerObserver {
     this.#settled({ ms: this.#elapsedMs(), failed: true, failure });
   }
 
-  turn(failure: unknown): void {
-    this.#known = { ms: this.#elapsedMs(), failed: true, failure };
+  fellBack(failure: unknown): void {
+    this.#modernFailure = { ms: this.#elapsedMs(), failed: true, failure };
     this.#startedMs = this.#host.options.clock.monotonicMs();
     this.#role = shadowRoles.modern;
   }
@@ -90,7 +96,7 @@ export class ShadowCall implements AnswerObserver {
     const { name, tally, whole } = this.call.method;
     tally.timeouts += 1;
     const late: Observation = { ms: null, failed: true, failure: timeout(name, this.#host.options.shadow.timeoutMs) };
-    this.#report("error", late, whole.count("error"), nothingTold);
+    this.#report("error", late, whole.count("error"), noDetails);
   }
 
   shed(reason: ShedReason): void {
@@ -103,12 +109,12 @@ export class ShadowCall implements AnswerObserver {
   #settled(observed: Observation): void {
     if (this.#over || this.#answer !== undefined) return;
     this.#answer = observed;
-    if (this.#known !== undefined) {
-      this.#compare(this.#known);
+    if (this.#modernFailure !== undefined) {
+      this.#compare(this.#modernFailure);
       return;
     }
-    // The caller's own reaction stands in the queue already, and comes first.
-    soon.then(() => this.#start());
+    // The caller's own reaction is queued already, so it runs first.
+    resolved.then(() => this.#start());
   }
 
   #start(): void {
@@ -142,7 +148,10 @@ export class ShadowCall implements AnswerObserver {
     return this.#host.options.clock.monotonicMs() - this.#startedMs;
   }
 
-  /** What is compared of an answer: a copy, where its caller and the system may change it while the other side is waited for. */
+  /**
+   * Returns the compared part of an answer. Copies it if the caller or the system may change it before the
+   * comparison.
+   */
   #observation(value: unknown, copies: boolean): Observation {
     const ms = this.#elapsedMs();
     const { project, tally } = this.call.method;
@@ -168,10 +177,10 @@ export class ShadowCall implements AnswerObserver {
       if (answer.failed || shadow.failed) this.#compareFailures(answer, shadow);
       else if (answer.uncopied !== undefined || shadow.uncopied !== undefined) {
         this.#count("not_comparable");
-        this.#report("not_comparable", shadow, whole.count("not_comparable"), nothingTold);
+        this.#report("not_comparable", shadow, whole.count("not_comparable"), noDetails);
       } else this.#compareAnswers(comparer as AnswerComparer, answer.value, shadow);
     } catch {
-      // A comparer or classifier that throws: the call still ends in one place.
+      // If a comparer or a classifier throws, the comparison still ends with one verdict.
       tally.broken += 1;
       this.#count("not_comparable");
     }
@@ -181,29 +190,30 @@ export class ShadowCall implements AnswerObserver {
     const { tally, whole } = this.call.method;
     if (answer.failed && shadow.failed && classOf(answer.failure) === classOf(shadow.failure)) {
       this.#count("equal");
-      this.#report("equal", shadow, none, nothingTold);
+      this.#report("equal", shadow, none, noDetails);
       return;
     }
     if (isTimeout(shadow.failure) && !answer.failed) tally.timeouts += 1;
     else tally.errors += 1;
-    this.#report("error", shadow, whole.count("error"), nothingTold);
+    this.#report("error", shadow, whole.count("error"), noDetails);
   }
 
   #compareAnswers(comparer: AnswerComparer, answer: unknown, shadow: Observation): void {
     const { clock, draw } = this.#host.options;
-    // Legacy with itself stands in random order, so that the second answer is not always on one side.
+    // Two answers of legacy are compared in random order, so that the second answer is not always on the same
+    // side.
     const inOrder = this.#role.kind === "aa" ? draw() < 0.5 : this.#role.side === "modern";
     const legacy = inOrder ? answer : shadow.value;
     const modern = inOrder ? shadow.value : answer;
     const today = comparer.needsToday ? clock.today() : "";
-    const { verdict, told, excluded } = comparer.judge(legacy, modern, today);
+    const { verdict, told: sampled, excluded } = comparer.judge(legacy, modern, today);
     this.call.method.tally.fieldsExcluded += excluded;
     this.#count(verdict);
     // Field details are computed only when a listener or a sampler needs them.
-    if (told.size > 0 || this.#isHeard) this.#report(verdict, shadow, told, comparer.compare(legacy, modern, today));
+    if (sampled.size > 0 || this.#hasListener) this.#report(verdict, shadow, sampled, comparer.compare(legacy, modern, today));
   }
 
-  /** A callback that is asynchronous all the same may reject, and nobody would be there to see it. */
+  /** Counts the rejection of a callback that returned a promise, which would otherwise be unhandled. */
   #swallow(returned: unknown): void {
     if (returned !== undefined && isThenable(returned))
       returned.then(undefined, () => {
@@ -222,14 +232,14 @@ export class ShadowCall implements AnswerObserver {
     this.#host.finished(this);
   }
 
-  get #isHeard(): boolean {
+  get #hasListener(): boolean {
     const { onComparison, keep } = this.#host.options;
     return onComparison !== undefined || keep !== undefined;
   }
 
-  #report(verdict: Verdict, shadow: Observation, sightings: ReadonlySet<Sightings>, told: Told): void {
+  #report(verdict: Verdict, shadow: Observation, sightings: ReadonlySet<Sightings>, details: FieldDetails): void {
     const { samples, onComparison, keep } = this.#host.options;
-    const comparison = this.#comparison(verdict, shadow, told);
+    const comparison = this.#comparison(verdict, shadow, details);
     samples.keep(comparison, sightings);
     const { method, key, plan } = this.call;
     try {
@@ -256,7 +266,7 @@ export class ShadowCall implements AnswerObserver {
     });
   }
 
-  #comparison(verdict: Verdict, shadow: Observation, { fields, more, excluded }: Told): ComparisonOfCall {
+  #comparison(verdict: Verdict, shadow: Observation, { fields, more, excluded }: FieldDetails): ComparisonOfCall {
     const { clock } = this.#host.options;
     const { method, plan } = this.call;
     const { kind, side } = this.#role;
@@ -274,7 +284,7 @@ export class ShadowCall implements AnswerObserver {
   }
 }
 
-/** Takes note of an answer before the caller can: the reaction that is registered first runs first. */
+/** Observes an answer before the caller does: the reaction that is registered first runs first. */
 export function observe(answer: unknown, shadow: AnswerObserver): void {
   const kind = kindOf(answer);
   if (kind === "promise")
@@ -286,7 +296,7 @@ export function observe(answer: unknown, shadow: AnswerObserver): void {
   else shadow.answered(answer);
 }
 
-/** Not even looking at an answer may fail the call: one that throws then counts as a thenable, which is left alone. */
+/** Classifies an answer. Never throws: an answer that throws when it is inspected counts as a thenable. */
 export function kindOf(answer: unknown): "promise" | "thenable" | "value" {
   try {
     if (answer instanceof Promise) return "promise";

@@ -32,10 +32,10 @@ const flags = { calculator: true, storage: true, reports: true };
 const modernAnswers: PlanInput = { phase: "primary_switch", flags };
 const request = (): Request => ({ book: "UST", trades: [1, 2, 3] });
 const sum = ({ trades }: Request): Answer => ({ pnl: trades.reduce((all, pnl) => all + pnl, 0) });
-/** Both sides as they should be. */
+/** A system that answers every request correctly. */
 const good: Pnl = { calculate: async (given) => sum(given) };
 
-/** All that was bridged by a test: whatever it was about, the counters add up when it is over. */
+/** The bridges that a test has made. Their counters must add up after each test. */
 const made: BridgedService<object>[] = [];
 afterEach(async () => {
   for (const { $bridge } of made.splice(0)) {
@@ -69,7 +69,7 @@ function expectToAddUp(counters: MethodCounters): void {
     counters;
   expect(compared + total(shed) + errors + timeouts + excluded + underWay, JSON.stringify(counters)).toBe(eligible);
   expect(total(because), JSON.stringify(counters)).toBe(calls);
-  // Who answers is known when it has.
+  // The answering side is counted when it has answered.
   expect(total(answered)).toBeLessThanOrEqual(calls);
   expect(total(verdicts), JSON.stringify(counters)).toBe(compared);
   expect(eligible + sampledOut).toBeLessThanOrEqual(calls);
@@ -77,7 +77,7 @@ function expectToAddUp(counters: MethodCounters): void {
 
 const countersOf = (bridged: BridgedService<Pnl>): MethodCounters => bridged.$bridge.counters.calculate as MethodCounters;
 
-/** Everything that microtasks and immediate callbacks have to do is done. */
+/** Resolves when all queued microtasks and immediate callbacks have run. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const never = (): Promise<never> => new Promise(() => {});
@@ -92,7 +92,7 @@ const realClock = {
   today: () => "2025-08-01",
 };
 
-/** A failure that throws at every look, also at the one for its class. */
+/** A failure that throws whenever it is inspected, even for its class. */
 const untouchable = (): object => {
   const throws = (): never => {
     throw new Error("hands off");
@@ -100,7 +100,7 @@ const untouchable = (): object => {
   return new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws, ownKeys: throws, getOwnPropertyDescriptor: throws });
 };
 
-/** A failure that fails whoever looks at it. */
+/** A failure whose text cannot be read. */
 const hostile = {
   get code(): string {
     throw new Error("no code");
@@ -111,7 +111,7 @@ const hostile = {
 };
 
 describe("a caller whose shadow misbehaves", () => {
-  it("is answered in legacy's time, not in modern's", async () => {
+  it("waits for legacy only, not for modern", async () => {
     const events: string[] = [];
     const service = bridge<Pnl>(
       {
@@ -142,7 +142,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service).verdicts).toEqual({ equal: 1 });
   });
 
-  it("hears nothing of one that never settles, which is counted at its deadline", async () => {
+  it("does not notice a shadow that never settles, which counts as a timeout at its deadline", async () => {
     const clock = new TestClock();
     const signals: AbortSignal[] = [];
     const comparisons: CallComparison[] = [];
@@ -173,7 +173,7 @@ describe("a caller whose shadow misbehaves", () => {
     ]);
   });
 
-  it("hears nothing of what comes after the deadline: not of an answer, and not of a rejection", async () => {
+  it("does not notice an answer or a rejection after the deadline", async () => {
     const clock = new TestClock();
     const late: { resolve(answer: Answer): void; reject(failure: unknown): void }[] = [];
     const modern: Pnl = { calculate: () => new Promise((resolve, reject) => late.push({ resolve, reject })) };
@@ -202,28 +202,28 @@ describe("a caller whose shadow misbehaves", () => {
       },
     ],
     [
-      "throws nothing",
+      "throws undefined",
       () => {
         throw undefined;
       },
     ],
     [
-      "throws what has no text",
+      "throws a value without a text",
       () => {
         throw hostile;
       },
     ],
     ["rejects", () => Promise.reject(new Error("boom"))],
     ["rejects with 0", () => Promise.reject(0)],
-    ["rejects with what cannot be looked at", () => Promise.reject(untouchable())],
+    ["rejects with a value that cannot be inspected", () => Promise.reject(untouchable())],
     [
-      "rejects with an error that throws when it is looked at",
+      "rejects with an error that throws when it is inspected",
       () => Promise.reject(Object.setPrototypeOf(hostile, Error.prototype)),
     ],
     ["returns a thenable that throws", () => thenable(() => expect.fail("boom"))],
     ["returns a thenable that rejects at once", () => thenable((_, reject) => reject(0))],
-    ["returns a thenable that cannot be looked at", () => notToBeLookedAt()],
-  ])("hears nothing of one that %s", async (_, calculate) => {
+    ["returns a thenable that cannot be inspected", () => uninspectable()],
+  ])("does not notice a shadow that %s", async (_, calculate) => {
     const comparisons: CallComparison[] = [];
     const modern = { calculate } as unknown as Pnl;
     const service = bridge<Pnl>({ legacy: good, modern, onComparison: (comparison) => comparisons.push(comparison) });
@@ -235,7 +235,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(comparisons[0]?.legacy.error).toBeUndefined();
   });
 
-  it("hears nothing of a thenable that answers twice and then rejects", async () => {
+  it("does not notice a thenable that answers twice and then rejects", async () => {
     const answer = thenable((resolve, reject) => {
       resolve({ pnl: 6 });
       resolve({ pnl: 7 });
@@ -247,14 +247,14 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service)).toMatchObject({ compared: 1, verdicts: { equal: 1 }, errors: 0 });
   });
 
-  it("has an input that modern cannot change, and modern one that nobody else changes", async () => {
+  it("keeps its input unchanged by modern, and modern gets an input that nobody changes", async () => {
     const seen: unknown[] = [];
     const service = bridge<Pnl>({
       legacy: {
         calculate: async (given) => {
           await turn();
           const answer = sum(given);
-          // Legacy's own bad habit: it uses its input up.
+          // Legacy changes its input.
           given.trades.length = 0;
           return answer;
         },
@@ -275,11 +275,11 @@ describe("a caller whose shadow misbehaves", () => {
     await service.$bridge.idle();
     expect(seen).toEqual([request()]);
     expect(given).toEqual({ book: "UST", trades: [] });
-    // What the caller changed after the call is the caller's doing: the shadow saw what was handed over.
+    // The caller's changes after the call are not visible to the shadow.
     expect(countersOf(service).verdicts).toEqual({ diverged: 1 });
   });
 
-  it("may change the answer before the shadow has settled, and it makes no difference to the comparison", async () => {
+  it("may change the answer before the shadow has settled without effect on the comparison", async () => {
     const service = bridge<Pnl>({ legacy: good, modern: { calculate: (given) => turn().then(() => sum(given)) } });
     const answer = await service.calculate(request());
     answer.pnl = -1;
@@ -287,7 +287,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service).verdicts).toEqual({ equal: 1 });
   });
 
-  it("is among 2 000 at once, of which few are shadowed and all answered", async () => {
+  it("is answered like all 2 000 concurrent calls, of which only 64 are shadowed", async () => {
     const clock = new TestClock();
     let [inFlight, peak] = [0, 0];
     const modern: Pnl = {
@@ -314,13 +314,13 @@ describe("a caller whose shadow misbehaves", () => {
     expect(all.map(({ eligible }) => eligible)).toEqual([400, 400, 400, 400, 400]);
     expect(total(all.map(({ compared }) => compared))).toBe(64);
     expect(total(all.map(({ shed }) => shed.lane_full ?? 0))).toBe(2_000 - 64);
-    // The lane is free again, and of one method it takes so many.
+    // All slots are free again, and the limit of one method applies.
     await Promise.all(Array.from({ length: 100 }, () => service.a(request())));
     await service.$bridge.idle();
     expect(service.$bridge.counters.a?.shed).toMatchObject({ method_full: 100 - 16 });
   });
 
-  it.each<Overload>(["event_loop_lag", "heap_short"])("is answered without a shadow where the machine has %s", async (short) => {
+  it.each<Overload>(["event_loop_lag", "heap_short"])("is answered without a shadow if the host reports %s", async (short) => {
     let overload: Overload | undefined = short;
     const asked: Request[] = [];
     const modern: Pnl = {
@@ -347,7 +347,7 @@ describe("a caller whose shadow misbehaves", () => {
       Object.defineProperty(request(), "secret", { enumerable: true, get: () => expect.fail("asked") }),
       "input_not_copyable",
     ],
-  ])("is answered without a shadow where its input has %s", async (_, given, reason) => {
+  ])("is answered without a shadow if its input contains %s", async (_, given, reason) => {
     const seen: unknown[] = [];
     const legacy: Pnl = {
       calculate: async (itself) => {
@@ -364,7 +364,7 @@ describe("a caller whose shadow misbehaves", () => {
 });
 
 describe("a caller whose legacy misbehaves", () => {
-  it.each([new Error("boom"), 0, undefined, null, ""])("hears of it as it is: %s", async (failure) => {
+  it.each([new Error("boom"), 0, undefined, null, ""])("receives the failure unchanged: %s", async (failure) => {
     const service = bridge<{ soon(): Promise<void>; now(): void }>({
       legacy: {
         soon: async () => {
@@ -382,7 +382,7 @@ describe("a caller whose legacy misbehaves", () => {
     for (const counters of Object.values(service.$bridge.counters)) expect(counters).toMatchObject({ errors: 1, compared: 0 });
   });
 
-  it("waits as long as legacy takes, while the shadow that waits with it is let go after a minute", async () => {
+  it("waits as long as legacy takes, while the waiting shadow call is shed after a minute", async () => {
     const clock = new TestClock();
     let answer: (value: Answer) => void = () => {};
     const service = bridge<Pnl>(
@@ -401,7 +401,7 @@ describe("a caller whose legacy misbehaves", () => {
     expect(await waiting).toEqual({ pnl: 6 });
   });
 
-  it("gets a thenable untouched: only its caller may await what begins when it is awaited", async () => {
+  it("gets a thenable that the bridge has not awaited, because awaiting it may start its work", async () => {
     let ran = 0;
     const query = thenable((resolve) => {
       ran += 1;
@@ -416,8 +416,8 @@ describe("a caller whose legacy misbehaves", () => {
     expect(service.$bridge.counters.query).toMatchObject({ eligible: 2, shed: { answer_not_a_promise: 2 } });
   });
 
-  it("gets an answer untouched that throws when it is looked at", async () => {
-    const odd = notToBeLookedAt();
+  it("gets an answer unchanged that throws when it is inspected", async () => {
+    const odd = uninspectable();
     const service = bridge<{ odd(): object }>({ legacy: { odd: () => odd }, modern: {} });
     expect(service.odd()).toBe(odd);
     const shadowed = bridge<{ odd(): object }>({ legacy: { odd: () => odd }, modern: { odd: () => odd } });
@@ -425,7 +425,7 @@ describe("a caller whose legacy misbehaves", () => {
   });
 });
 
-describe("callbacks that throw are counted, and nobody else hears of them:", () => {
+describe("a callback that throws is counted and does not fail the call:", () => {
   const boom = (): never => {
     throw new Error("boom");
   };
@@ -433,10 +433,10 @@ describe("callbacks that throw are counted, and nobody else hears of them:", () 
     ["onComparison", { onComparison: boom }, { compared: 1, broken: 1 }],
     ["onComparison that rejects", { onComparison: async () => boom() }, { compared: 1, broken: 1 }],
     ["keyOf", { keyOf: boom }, { compared: 1, broken: 1 }],
-    ["keyOf that gives nothing", { keyOf: (() => undefined) as never }, { compared: 1, broken: 0 }],
+    ["keyOf that returns nothing", { keyOf: (() => undefined) as never }, { compared: 1, broken: 0 }],
     ["project", { methods: { calculate: { project: boom } } }, { compared: 1, verdicts: { not_comparable: 1 }, broken: 2 }],
     [
-      "project that throws what has no text",
+      "project that throws a value without a text",
       {
         methods: {
           calculate: {
@@ -462,13 +462,13 @@ describe("callbacks that throw are counted, and nobody else hears of them:", () 
     expect(countersOf(service)).toMatchObject({ eligible: 1, ...counted });
   });
 
-  it("but not legacy's own conversion: an answer in the wrong unit would be worse than none", async () => {
+  it("legacy's conversion is the exception: a call fails rather than answer in the wrong unit", async () => {
     const service = bridge<Pnl>({ legacy: good, modern: good, convert: { legacy: boom } });
     await expect(service.calculate(request())).rejects.toThrow("boom");
     await service.$bridge.idle();
   });
 
-  it("a key that cannot be had is nobody's, so its call is legacy's", async () => {
+  it("a call whose key cannot be computed has no key, so legacy answers it", async () => {
     const plan: PlanInput = { phase: "dual_write", flags, newSystemPercentage: 100 };
     const service = bridge<Pnl>({ legacy: good, modern: good, plan, keyOf: boom });
     await service.calculate(request());
@@ -477,7 +477,7 @@ describe("callbacks that throw are counted, and nobody else hears of them:", () 
   });
 });
 
-describe("what is bridged", () => {
+describe("a bridged service", () => {
   class Desk {
     readonly name = "desk";
     static count = 0;
@@ -502,7 +502,7 @@ describe("what is bridged", () => {
     }
   }
 
-  it("stays synchronous where it is, compared with whatever modern is", async () => {
+  it("stays synchronous if legacy is, and is compared with modern's answer even if that is asynchronous", async () => {
     const modern = { double: async (value: number) => value * 2 } as unknown as Desk;
     const service = bridge<Desk>({ legacy: new Desk(), modern });
     expect(service.double(4)).toBe(8);
@@ -510,7 +510,7 @@ describe("what is bridged", () => {
     expect(service.$bridge.counters.double).toMatchObject({ compared: 1, verdicts: { equal: 1 } });
   });
 
-  it("has each side's own `this`: classes, what they inherit and what is private to them", async () => {
+  it("calls each side with its own `this`, including inherited and private members", async () => {
     const [legacy, modern] = [new BetterDesk(), new BetterDesk()];
     modern.rate = 3;
     const service = bridge<BetterDesk>({ legacy, modern });
@@ -524,7 +524,7 @@ describe("what is bridged", () => {
     ]);
   });
 
-  it("shows legacy's other properties, to read and to write", () => {
+  it("reads and writes legacy's other properties", () => {
     const legacy = new BetterDesk();
     const service = bridge<BetterDesk>({ legacy, modern: {} });
     legacy.asOf = "2025-07-25";
@@ -536,7 +536,7 @@ describe("what is bridged", () => {
     expect(Object.keys(service)).not.toContain("$bridge");
   });
 
-  it("has the functions of a compiled module, which stand behind getters", async () => {
+  it("has the functions of a compiled module, which are exported by getters", async () => {
     const compiled = (pnl: number): Pnl =>
       Object.defineProperty({}, "calculate", { enumerable: true, get: () => async () => ({ pnl }) }) as Pnl;
     const service = bridge<Pnl>({ legacy: compiled(1), modern: compiled(2) });
@@ -545,7 +545,7 @@ describe("what is bridged", () => {
     expect(countersOf(service).verdicts).toEqual({ diverged: 1 });
   });
 
-  it("is handed every argument as it is", async () => {
+  it("passes every argument unchanged", async () => {
     const seen: unknown[][] = [];
     const legacy = { any: (...args: unknown[]) => seen.push(args) };
     const service = bridge<typeof legacy>({ legacy, modern: {} });
@@ -555,7 +555,7 @@ describe("what is bridged", () => {
     for (const [at, value] of given.entries()) expect(seen[0]?.[at]).toBe(value);
   });
 
-  it("may lack methods in modern: legacy answers them, and they are excluded", async () => {
+  it("answers by legacy a method that modern lacks, and counts it as excluded", async () => {
     for (const plan of [shadowing, modernAnswers]) {
       const service = bridge<Pnl>({ legacy: good, modern: {}, plan });
       expect(await service.calculate(request())).toEqual({ pnl: 6 });
@@ -565,7 +565,7 @@ describe("what is bridged", () => {
     }
   });
 
-  it("may itself stand in front of a bridge: each function has its own call's context, from its begin to its first await", async () => {
+  it("may call another bridge, and each function sees its own call's context until its first await", async () => {
     const seen: (number | undefined)[] = [];
     const inner = bridge<Pnl>({ legacy: good, modern: good });
     const modern: Pnl = {
@@ -583,7 +583,7 @@ describe("what is bridged", () => {
     expect(currentCall()).toBeUndefined();
   });
 
-  it("gives legacy no deadline, and a signal of its own that nobody else listens to", async () => {
+  it("gives legacy no deadline, and a separate signal for each call", async () => {
     const calls: { deadlineMs: number; signal: AbortSignal }[] = [];
     const legacy: Pnl = {
       calculate: async (given) => {
@@ -602,7 +602,7 @@ describe("what is bridged", () => {
     expect(calls[0]?.signal).not.toBe(calls[1]?.signal);
   });
 
-  it("keeps its signatures", () => {
+  it("keeps legacy's signatures", () => {
     interface Typed {
       sync(value: number, unit?: "points" | "money"): string;
       many(...values: readonly bigint[]): Promise<readonly bigint[]>;
@@ -622,19 +622,19 @@ describe("what is bridged", () => {
     expectTypeOf(service.version).toEqualTypeOf<string>();
     expectTypeOf(service).toExtend<Typed>();
     expectTypeOf(service.$bridge.counters).toEqualTypeOf<Readonly<Record<string, MethodCounters>>>();
-    // @ts-expect-error there is no such method to declare anything of
+    // @ts-expect-error options can be declared for methods only
     bridge<Typed>({ legacy, modern: {}, methods: { version: {} } });
     // @ts-expect-error modern must have legacy's signatures
     bridge<Typed>({ legacy, modern: { sync: (value: string) => value } });
-    // @ts-expect-error there is no such method
+    // @ts-expect-error legacy has no such method
     expect(service.other).toBeUndefined();
   });
 });
 
-describe("where modern answers", () => {
+describe("under a plan in which modern answers", () => {
   const failing: Pnl = { calculate: () => Promise.reject(new Error("boom")) };
 
-  it("its answer is the caller's, and legacy is the shadow", async () => {
+  it("the caller gets modern's answer, and legacy is the shadow", async () => {
     const comparisons: CallComparison[] = [];
     const service = bridge<Pnl>({
       legacy: { calculate: async () => ({ pnl: 7 }) },
@@ -670,8 +670,8 @@ describe("where modern answers", () => {
     ["rejects", () => Promise.reject(new Error("boom"))],
     ["rejects with 0", () => Promise.reject(0)],
     ["returns a thenable that throws", () => thenable(() => expect.fail("boom"))],
-    ["returns what cannot be looked at", () => notToBeLookedAt()],
-  ])("and %s, legacy answers, and the comparison says so", async (_, calculate) => {
+    ["returns a value that cannot be inspected", () => uninspectable()],
+  ])("legacy answers if modern %s, and the comparison reports it", async (_, calculate) => {
     const comparisons: CallComparison[] = [];
     const service = bridge<Pnl>({
       legacy: good,
@@ -687,7 +687,7 @@ describe("where modern answers", () => {
     ]);
   });
 
-  it("and does not by its deadline, legacy answers; what comes later is nobody's", async () => {
+  it("legacy answers if modern misses its deadline, and a later answer is ignored", async () => {
     const clock = new TestClock();
     const late: ((answer: Answer) => void)[] = [];
     let signal: AbortSignal | undefined;
@@ -714,7 +714,7 @@ describe("where modern answers", () => {
     });
   });
 
-  it("leaves no timer behind when it has answered", async () => {
+  it("no timer is left when modern has answered", async () => {
     const clock = new TestClock();
     const service = bridge<Pnl>({ legacy: good, modern: good, plan: modernAnswers }, { clock });
     await service.calculate(request());
@@ -723,7 +723,7 @@ describe("where modern answers", () => {
     expect(clock.timers).toBe(0);
   });
 
-  it("cannot spoil the input that legacy falls back to", async () => {
+  it("modern cannot change the input that legacy receives in a fallback", async () => {
     const modern: Pnl = {
       calculate: async (given) => {
         given.trades.length = 0;
@@ -738,7 +738,7 @@ describe("where modern answers", () => {
     expect(countersOf(service).fellBack).toEqual({ FAILED: 1 });
   });
 
-  it("and both fail, the caller hears of legacy's failure", async () => {
+  it("the caller gets legacy's failure if both sides fail", async () => {
     const legacy: Pnl = { calculate: () => Promise.reject(new TypeError("legacy is down")) };
     const service = bridge<Pnl>({ legacy, modern: failing, plan: modernAnswers });
     await expect(service.calculate(request())).rejects.toThrow("legacy is down");
@@ -746,7 +746,7 @@ describe("where modern answers", () => {
     expect(countersOf(service)).toMatchObject({ errors: 1, fellBack: { FAILED: 1 } });
   });
 
-  it("and fails too often, it is left alone for a while; then one call tries, and the next ones follow when it succeeds", async () => {
+  it("a modern that fails too often is not asked for a while, then by one trial call, whose success closes the breaker", async () => {
     const clock = new TestClock();
     let [asked, isWell] = [0, false];
     const modern: Pnl = {
@@ -781,7 +781,7 @@ describe("where modern answers", () => {
 
   it.each<[string, () => unknown, Pnl, { reason: string; asked: number; failed: number; instead: number }]>([
     [
-      "a request that modern calls bad counts against nobody, also where legacy answers it",
+      "a request that modern calls bad counts against nobody, even if legacy answers it",
       () => new SystemFailure("REFUSED", "trades must be a list", { code: "BAD_REQUEST" }),
       good,
       { reason: "REFUSED", asked: 0, failed: 0, instead: 0 },
@@ -799,7 +799,7 @@ describe("where modern answers", () => {
       { reason: "FAILED", asked: 0, failed: 0, instead: 0 },
     ],
     [
-      "a refusal of what legacy answers counts against modern",
+      "a refusal of a request that legacy answers counts against modern",
       () => new SystemFailure("REFUSED", "no such book", { code: "NO_BOOK" }),
       good,
       { reason: "FAILED", asked: 5, failed: 3, instead: 5 },
@@ -822,7 +822,7 @@ describe("where modern answers", () => {
     });
   });
 
-  it("a bad request neither closes nor opens a breaker that lets one call try", async () => {
+  it("a bad request neither closes nor opens a half-open breaker", async () => {
     const clock = new TestClock();
     let fails = anError;
     const modern: Pnl = { calculate: () => Promise.reject(fails()) };
@@ -837,7 +837,7 @@ describe("where modern answers", () => {
     expect(countersOf(service).fellBack).toEqual({ FAILED: 4, REFUSED: 3, BREAKER_OPEN: 2 });
   });
 
-  it("an answer that comes late does not close a breaker that lets another call try", async () => {
+  it("a late answer does not close a breaker that lets another trial call through", async () => {
     const clock = new TestClock();
     const waiting: { resolve: (answer: Answer) => void; reject: (failure: Error) => void }[] = [];
     const modern: Pnl = { calculate: () => new Promise((resolve, reject) => waiting.push({ resolve, reject })) };
@@ -858,7 +858,7 @@ describe("where modern answers", () => {
     await service.$bridge.idle();
   });
 
-  it("a breaker is a method's own", async () => {
+  it("each method has its own breaker", async () => {
     const breaker = { callsMin: 1, failureRatio: 0.5, windowMs: 10_000, openMs: 1_000 };
     const both = { good: good.calculate, bad: good.calculate };
     const service = bridge<typeof both>({
@@ -874,29 +874,29 @@ describe("where modern answers", () => {
   });
 
   it.each<[string, Partial<ServiceBridgeOptions<Pnl>>]>([
-    ["legacy has not all that was written", { legacyIsFresh: () => false }],
+    ["legacy lacks writes", { legacyIsFresh: () => false }],
     [
-      "nobody can say whether it has",
+      "it is unknown whether legacy lacks writes",
       {
         legacyIsFresh: () => {
           throw new Error("unknown");
         },
       },
     ],
-    ["new_only lets nobody write legacy", { plan: { ...modernAnswers, migrationMode: "new_only" } }],
-    ["legacy was let go of", { plan: { phase: "cleanup", flags, legacyWindow: "closed" } }],
-  ])("and fails while %s, the caller hears of modern's failure", async (_, options) => {
+    ["new_only keeps legacy from being written", { plan: { ...modernAnswers, migrationMode: "new_only" } }],
+    ["the window to legacy is closed", { plan: { phase: "cleanup", flags, legacyWindow: "closed" } }],
+  ])("the caller gets modern's failure while %s", async (_, options) => {
     const legacy: Pnl = { calculate: () => expect.fail("was asked") };
     const breaker = { callsMin: 1, failureRatio: 0.5, windowMs: 10_000, openMs: 1_000 };
     const service = bridge<Pnl>({ legacy, modern: failing, plan: modernAnswers, answering: { breaker }, ...options });
     await expect(service.calculate(request())).rejects.toThrow("boom");
-    // The breaker is open by now: there is no failure of modern's to tell, so it is ours.
+    // The breaker is open by now. Modern is not asked, so the bridge itself fails the call.
     expect(thrownBy(() => service.calculate(request()))).toMatchObject({ thrown: { failure: "BUSY" } });
     expect(countersOf(service)).toMatchObject({ answered: { legacy: 0, modern: 2 }, fellBack: {} });
     await service.$bridge.idle();
   });
 
-  it("under the kill switch it does no longer, from the next call on", async () => {
+  it("legacy answers from the next call on when the kill switch is set", async () => {
     const modern: Pnl = { calculate: async () => ({ pnl: 0 }) };
     const service = bridge<Pnl>({ legacy: good, modern, plan: modernAnswers });
     expect(await service.calculate(request())).toEqual({ pnl: 0 });
@@ -926,7 +926,7 @@ describe("a write", () => {
     [modernAnswers, "modern"],
     [{ ...modernAnswers, useNewPnlSystem: false }, "legacy"],
     [{ ...modernAnswers, migrationMode: "old_only" }, "legacy"],
-  ])("under %o goes to %s, once and nowhere else, and is not shadowed", async (plan, side) => {
+  ])("under %o goes to %s only, once, and is not shadowed", async (plan, side) => {
     const saved = { legacy: [] as unknown[], modern: [] as unknown[] };
     const service = bridge<Store>({
       legacy: store("legacy", saved.legacy),
@@ -942,7 +942,7 @@ describe("a write", () => {
     expect(service.$bridge.counters.save).toMatchObject({ eligible: 0, answered: { [side]: 1 } });
   });
 
-  it("that fails is not tried on the other side: not where it throws, not where it is late, not while the breaker is open", async () => {
+  it("that throws, is late or meets an open breaker is not repeated on the other side", async () => {
     const clock = new TestClock();
     const saved = { legacy: [] as unknown[], modern: [] as unknown[] };
     const breaker = { callsMin: 2, failureRatio: 0.5, windowMs: 10_000, openMs: 1_000 };
@@ -970,7 +970,7 @@ describe("a comparison", () => {
   it.each<[string, PlanInput]>([
     ["legacy", shadowing],
     ["modern", modernAnswers],
-  ])("and the caller see the same units, converted once, where %s answers", async (_, plan) => {
+  ])("sees the same units as the caller, converted once, if %s answers", async (_, plan) => {
     const converted: string[] = [];
     const service = bridge<Pnl>({
       legacy: good,
@@ -989,7 +989,7 @@ describe("a comparison", () => {
     expect(countersOf(service).verdicts).toEqual({ equal: 1 });
   });
 
-  it("converts what is answered synchronously as well, and what a fallback answers", async () => {
+  it("also converts synchronous answers and the answers of a fallback", async () => {
     const legacy = { points: (value: number) => value };
     const service = bridge<typeof legacy>({
       legacy,
@@ -1001,7 +1001,7 @@ describe("a comparison", () => {
     await service.$bridge.idle();
   });
 
-  it("allows what is tolerated, projects what is declared, and leaves out what is excluded until its day", async () => {
+  it("applies the tolerances, the projection, and each exclusion until its day", async () => {
     const clock = new TestClock("2025-08-01T23:59:59Z");
     interface Wide {
       wide(): Promise<{ pnl: number; junk: number; note: string }>;
@@ -1035,7 +1035,7 @@ describe("a comparison", () => {
     expect(service.$bridge.counters.wide?.verdicts).toEqual({ within_tolerance: 1, diverged: 1 });
   });
 
-  it("is not made of a method that is left out, and modern is not asked", async () => {
+  it("does not happen for an excluded method, and modern is not asked", async () => {
     const service = bridge<Pnl>({
       legacy: good,
       modern: { calculate: () => expect.fail("was asked") },
@@ -1046,7 +1046,7 @@ describe("a comparison", () => {
     expect(countersOf(service)).toMatchObject({ eligible: 1, excluded: 1, compared: 0 });
   });
 
-  it("says so where an answer cannot be copied", async () => {
+  it("is not comparable if an answer cannot be copied", async () => {
     class Position {
       readonly pnl = 1;
     }
@@ -1057,7 +1057,7 @@ describe("a comparison", () => {
     expect(service.$bridge.counters.position).toMatchObject({ compared: 1, verdicts: { not_comparable: 1 }, broken: 0 });
   });
 
-  it("tells dates, maps and sets apart, which have no fields to look at", async () => {
+  it("distinguishes dates, maps and sets, which have no fields", async () => {
     const side = (value: unknown) => ({ any: async () => value });
     for (const [one, other] of [
       [new Date(1), new Date(2)],
@@ -1086,7 +1086,7 @@ describe("a comparison", () => {
       "equal",
     ],
     [
-      "refusals for two",
+      "refusals for two reasons",
       new SystemFailure("REFUSED", "a", { code: "NO_MARK" }),
       new SystemFailure("REFUSED", "a", { code: "NO_LOT" }),
       "error",
@@ -1108,7 +1108,7 @@ describe("a comparison", () => {
     expect(countersOf(service)).toMatchObject(verdict === "equal" ? { compared: 1, errors: 0 } : { compared: 0, errors: 1 });
   });
 
-  it("of legacy with itself measures noise: asked twice, modern never, told in random order", async () => {
+  it("of legacy with itself measures noise: legacy is asked twice, modern never, and the order is random", async () => {
     let asked = 0;
     const legacy: Pnl = { calculate: async () => ({ pnl: asked++ }) };
     const comparisons: CallComparison[] = [];
@@ -1129,7 +1129,7 @@ describe("a comparison", () => {
     expect(turned).toBeLessThan(140);
   });
 
-  it("of legacy with itself takes its share of the calls, and modern the rest", async () => {
+  it("of legacy with itself takes its share of the calls, and modern shadows the rest", async () => {
     const kinds: string[] = [];
     const service = bridge<Pnl>({
       legacy: good,
@@ -1144,7 +1144,7 @@ describe("a comparison", () => {
     expect(Math.abs(share - 0.1)).toBeLessThan(4 * Math.sqrt((0.1 * 0.9) / 2_000));
   });
 
-  it("is made of the sample that the plan says", async () => {
+  it("happens for the share of calls that the plan names", async () => {
     const service = bridge<Pnl>({ legacy: good, modern: good, plan: { ...shadowing, shadowSampleRatio: 0.2 } });
     for (let call = 0; call < 5_000; call++) await service.calculate(request());
     await service.$bridge.idle();
@@ -1153,7 +1153,7 @@ describe("a comparison", () => {
     expect(Math.abs(eligible / 5_000 - 0.2)).toBeLessThan(4 * Math.sqrt((0.2 * 0.8) / 5_000));
   });
 
-  it("is made under the plan that its call began with", async () => {
+  it("follows the plan under which its call began", async () => {
     const epochs: number[] = [];
     let answer: (value: Answer) => void = () => {};
     const service = bridge<Pnl>({
@@ -1172,7 +1172,7 @@ describe("a comparison", () => {
     expect(countersOf(service)).toMatchObject({ calls: 2, eligible: 1 });
   });
 
-  it("falls back as the plan allowed when its call began", async () => {
+  it("of a fallback follows the plan under which its call began", async () => {
     const clock = new TestClock();
     const service = bridge<Pnl>(
       { legacy: good, modern: { calculate: never }, plan: modernAnswers, answering: { timeoutMs: 100 } },
@@ -1186,7 +1186,7 @@ describe("a comparison", () => {
 });
 
 describe("samples", () => {
-  it("are at most ten of a method, field and verdict, chosen from all of them", async () => {
+  it("are at most ten for each method, field and verdict, drawn from all comparisons", async () => {
     let call = 0;
     const service = bridge<Pnl>({
       legacy: good,
@@ -1202,7 +1202,7 @@ describe("samples", () => {
     expect(Math.max(...of("diverged"))).toBeGreaterThan(1_000);
   });
 
-  it("are bounded in kinds, however many fields there are", async () => {
+  it("are of a limited number of kinds, however many fields differ", async () => {
     const side = (value: number) => ({ any: async (call: number) => ({ [`field-${call}`]: value }) });
     const service = bridge<ReturnType<typeof side>>({ legacy: side(1), modern: side(2) });
     for (let call = 0; call < 1_000; call++) await service.any(call);
@@ -1211,7 +1211,7 @@ describe("samples", () => {
     expect(service.$bridge.samples.length).toBe(500);
   });
 
-  it("have no comparison twice, and none that was equal", async () => {
+  it("contain no comparison twice, and no equal one", async () => {
     const service = bridge<{ both(equal: boolean): Promise<object> }>({
       legacy: { both: async () => ({ a: 1, b: 1, list: [1, 1] }) },
       modern: { both: async (equal) => (equal ? { a: 1, b: 1, list: [1, 1] } : { a: 2, b: 2, list: [2, 2] }) },
@@ -1223,7 +1223,7 @@ describe("samples", () => {
 });
 
 describe("closing", () => {
-  it("sheds what is under way and what comes, while the methods go on answering", async () => {
+  it("sheds running and new shadow calls, while the methods continue to answer", async () => {
     const clock = new TestClock();
     const signals: AbortSignal[] = [];
     const modern: Pnl = {
@@ -1248,7 +1248,7 @@ describe("closing", () => {
     await service.$bridge.close();
   });
 
-  it("keeps a program alive that waits for the last shadow, and no longer", async () => {
+  it("keeps a waiting program alive until the last shadow call has ended, and no longer", async () => {
     const clock = new TestClock();
     const service = bridge<Pnl>({ legacy: good, modern: { calculate: never }, shadow: { timeoutMs: 100 } }, { clock });
     await service.calculate(request());
@@ -1261,7 +1261,7 @@ describe("closing", () => {
     expect([clock.keepsAlive, clock.timers]).toEqual([false, 0]);
   });
 
-  it("ends the timer of the deadlines where nothing waits", async () => {
+  it("ends the timer of the deadlines if nothing waits", async () => {
     const clock = new TestClock();
     const service = bridge<Pnl>({ legacy: good, modern: good }, { clock });
     await service.calculate(request());
@@ -1289,7 +1289,7 @@ describe("evidence", () => {
     async close(): Promise<void> {}
   }
 
-  it("of every comparison reaches the store, that of a store that fails for a while included", async () => {
+  it("of every comparison reaches the store, even if the store fails for a while", async () => {
     const [clock, store] = [new TestClock(), new Store()];
     store.refusals = 2;
     const service = bridge<Pnl>(
@@ -1318,7 +1318,7 @@ describe("evidence", () => {
     expect([first === third, first === second, service.$bridge.evidenceDropped]).toEqual([true, false, 0]);
   });
 
-  it("that a store does not want is dropped and counted at the end, and the caller hears nothing", async () => {
+  it("that the store refuses is dropped and counted on close, and does not affect the caller", async () => {
     const store = new Store();
     store.refusals = 1_000;
     const service = bridge<Pnl>({ legacy: good, modern: good, evidence: store });
@@ -1329,7 +1329,7 @@ describe("evidence", () => {
   });
 });
 
-describe("whatever happens", () => {
+describe("under any combination of failures", () => {
   type Ending = "answers" | "differs" | "throws" | "rejects" | "hangs" | "is late";
   const ending = (endings: readonly Ending[]): fc.Arbitrary<Ending> => fc.constantFrom(...endings);
   const call = fc.record({
@@ -1341,7 +1341,7 @@ describe("whatever happens", () => {
     waitMs: fc.constantFrom(0, 0, 5, 200),
   });
 
-  it("every call is answered by one side and every comparison accounted for", async () => {
+  it("every call is answered by one side and every comparison is accounted for", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(call, { maxLength: 60 }), fc.integer(), async (calls, seed) => {
         const clock = new TestClock();
@@ -1383,7 +1383,7 @@ describe("whatever happens", () => {
           const answered = outcomeOf(() => service[isWrite ? "write" : "read"]({ legacy, modern }, pnl));
           ended.push(
             answered.then((outcome) => {
-              // Where legacy answers alone or modern shadows, the caller has what legacy has.
+              // If legacy answers, the caller gets legacy's outcome.
               if (phase === "read_only" || phase === "shadow_mode")
                 expect(outcome).toBe(legacy === "answers" ? `${pnl}` : legacy === "throws" ? "thrown" : "rejected");
               return outcome;
@@ -1408,12 +1408,12 @@ describe("whatever happens", () => {
   });
 });
 
-/** Something to await that is no promise. */
+/** A thenable that is not a promise. */
 function thenable(then: (resolve: (value: unknown) => void, reject: (failure: unknown) => void) => void): PromiseLike<unknown> {
   return Object.defineProperty({}, thenName, { value: then }) as PromiseLike<unknown>;
 }
 
-const notToBeLookedAt = (): object => Object.defineProperty({}, thenName, { get: () => expect.fail("was looked at") });
+const uninspectable = (): object => Object.defineProperty({}, thenName, { get: () => expect.fail("was inspected") });
 
 const thenName = "then";
 

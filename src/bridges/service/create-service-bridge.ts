@@ -16,23 +16,30 @@ type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unkn
 
 export interface ServiceBridgeOptions<T extends object> extends BridgeOptions {
   readonly legacy: T;
-  /** May lack methods: those are answered by legacy, and not compared. */
+  /** May lack methods. Legacy answers those, and they are not compared. */
   readonly modern: Partial<T>;
   readonly methods?: { readonly [K in MethodName<T>]?: MethodOptions };
-  /** Whose call it is, where that decides the route; absent: nobody's, so percentages and lists let nothing through. */
+  /**
+   * Returns the key (user, book) by which a call is routed. Absent: no key, so percentages and lists never
+   * choose modern.
+   */
   readonly keyOf?: (method: MethodName<T>, args: readonly unknown[]) => CallKey;
-  /** A system's units, put right once, where its answer comes in: caller and comparison see the same, whoever answered. */
+  /**
+   * Converts a system's units once, when its answer arrives, so that callers and comparisons see the same
+   * values.
+   */
   readonly convert?: { readonly legacy?: Convert<T>; readonly modern?: Convert<T> };
 }
 
 type Convert<T> = (method: MethodName<T>, answer: unknown) => unknown;
 
-/** Legacy's own interface, bridged. */
+/** Legacy's interface, with the control side of the bridge. */
 export type BridgedService<T extends object> = T & { readonly $bridge: ServiceBridgeControl };
 
 /**
- * Puts a bridge in front of two implementations of one interface. Every function of `legacy` becomes a method of the same name and
- * signature; other properties stay legacy's, to read and to write. Methods are called on their own system, so `this` is right.
+ * Puts a bridge in front of two implementations of one interface. Every function of `legacy` becomes a method
+ * of the same name and signature. Other properties read and write legacy's properties. Each method is called
+ * on its own system, so its `this` is correct.
  */
 export function bridgeServices<T extends object>(options: ServiceBridgeOptions<T>, host: ServiceBridgeHost): BridgedService<T> {
   const core = new BridgeCore(options, host);
@@ -56,10 +63,16 @@ export function bridgeServices<T extends object>(options: ServiceBridgeOptions<T
   return Object.defineProperty(bridged, "$bridge", { value: core }) as BridgedService<T>;
 }
 
-/** The context of the call that is being started; only while the function of a side runs its first, synchronous part. */
+/**
+ * The context of the call that is being started, set only while a side's function runs its first, synchronous
+ * part.
+ */
 let current: CallContext | undefined;
 
-/** For a function of a bridged system, before its first `await`: how long it has, and when nobody waits for it any longer. */
+/**
+ * Returns the deadline and the abort signal of the current call. Only a function of a bridged system may use
+ * it, before its first `await`; elsewhere it returns undefined.
+ */
 export const currentCall = (): { readonly signal: AbortSignal; readonly deadlineMs: number } | undefined => current;
 
 function methodOf<T extends object>(
@@ -85,7 +98,7 @@ function sideFunction<T extends object>(
   const method: unknown = system[name];
   if (typeof method !== "function") return undefined;
   const call: SideFunction = (args, context) => {
-    // A system may be in front of another bridge: its own context is there again when that one's call has begun.
+    // A system may itself call another bridge: after that call has begun, the outer context is restored.
     const outer = current;
     current = context;
     try {
@@ -103,8 +116,9 @@ function sideFunction<T extends object>(
 }
 
 /**
- * The functions of an object, its classes' included, and what else there is to see of it. A function behind a getter of its own
- * (compiled modules hand theirs out so) is a function; getters of its classes are not asked.
+ * Returns the names of an object's functions, including those of its classes, and of its other properties. A
+ * function behind a getter of the object itself counts as a function, because compiled modules export that
+ * way. Getters of its classes are not called.
  */
 function membersOf<T extends object>(
   system: T,
@@ -132,7 +146,7 @@ function valueBehind(system: object, name: string): unknown {
 
 type KeyOf = (method: string, args: readonly unknown[]) => CallKey | undefined;
 
-/** A key that cannot be had is nobody's: what routes calls must not fail them. */
+/** Returns an empty key if `keyOf` throws, because routing must not fail a call. */
 function keyFrom(keyOf: KeyOf, { name, tally }: RunnerMethod, args: readonly unknown[]): CallKey {
   try {
     return keyOf(name, args) ?? nobody;

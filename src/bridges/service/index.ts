@@ -1,7 +1,7 @@
 export type { ServiceBridgeControl, ServiceBridgeHost } from "../core/bridge-core.ts";
 export type { MethodCounters } from "../core/counters.ts";
 export { type CallComparison, type FallbackReason, fallbackReasons, type MethodOptions } from "../core/options.ts";
-export { shedReasons } from "../core/shadow-lane.ts";
+export { shedReasons } from "../core/shadow-slots.ts";
 export { type BridgedService, bridgeServices, currentCall, type ServiceBridgeOptions } from "./create-service-bridge.ts";
 export {
   type ConvertAnswer,

@@ -15,40 +15,47 @@ import { projections } from "./projections.ts";
 export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly legacy: BridgedSystem;
   readonly modern: BridgedSystem;
-  /** How long legacy may take where it answers. Default 30 000. */
+  /** The longest time that legacy may take to answer. Default 30 000. */
   readonly legacyTimeoutMs?: number;
-  /** Until others are set. */
+  /** The tolerances until `setTolerances` is called. */
   readonly tolerances?: PnlTolerances;
-  /** Fields that are not compared until their last day: `tradeHistory[].time`, or a path of the answers of every method. */
+  /**
+   * Fields that are not compared until a given day: `tradeHistory[].time`, or a path in the answers of every
+   * method.
+   */
   readonly exclusions?: AnswerOptions["exclusions"];
   /**
-   * The desk's prices of this moment, by symbol: put into each request that values what a system knows and that names none, so that
-   * both systems value alike. Asked in the caller's time, so it must have them at hand; where it throws there are none.
+   * Returns the desk's current prices, by symbol. They are added to each request that values known positions
+   * and names no marks, so that both systems value with the same prices. The caller waits for this function,
+   * so it must return at once. If it throws, the request has no marks.
    */
   readonly marks?: () => Readonly<Record<string, string>> | undefined;
-  /** A system's units put right, once, where its answer comes in. */
+  /** Converts a system's units once, when its answer arrives. */
   readonly convert?: Readonly<Partial<Record<Side, ConvertAnswer>>>;
 }
 
-/** Largest difference of prices and quantities, and of P&L, that is within tolerance; decimal text. */
+/**
+ * The largest differences within tolerance, as decimal text: `position` for prices and quantities, `pnl` for
+ * P&L.
+ */
 export interface PnlTolerances {
   readonly position: string;
   readonly pnl: string;
 }
 
-const usualTolerances: PnlTolerances = { position: "0.0001", pnl: "0.01" };
+const defaultTolerances: PnlTolerances = { position: "0.0001", pnl: "0.01" };
 
 export type ConvertAnswer = (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue;
 
-/** What a bridged call answers. */
+/** The answer of a bridged call. */
 export interface ServiceAnswer<Value = JsonValue> {
   readonly value: Value;
   readonly source: Side;
-  /** The plan that it was answered under. */
+  /** The epoch of the plan under which it was answered. */
   readonly epoch: number;
-  /** Whether legacy answered and has not got all writes yet. */
+  /** True if legacy answered and has not received all writes yet. */
   readonly stale: boolean;
-  /** Of a stale answer: how old the oldest write is that is not in it. */
+  /** The age of the oldest write that a stale answer lacks. */
   readonly staleMs?: number;
   readonly fellBack?: FallbackReason;
 }
@@ -66,38 +73,45 @@ const tolerancesByField = ({ position, pnl }: PnlTolerances): Readonly<Record<st
   ...Object.fromEntries(pnlFields.map((field) => [field, pnl])),
 });
 
-/** The comparer of two answers of one method, and the part of an answer that it compares. Throws BAD_CONFIG for bad tolerances. */
+/**
+ * Returns the comparer of a method's answers and the projection to the compared part. Throws BAD_CONFIG for a
+ * bad tolerance.
+ */
 export const pnlComparison = (method: PnlMethod, tolerances: PnlTolerances, fieldsMax: number) => ({
   comparer: new AnswerComparer({ ...projections[method].compare, tolerances: tolerancesByField(tolerances), fieldsMax }),
   project: projections[method].project,
 });
 
-/** Methods that value what is open at prices of the system's own, where the request names none. */
-const valuesWhatIsKnown: ReadonlySet<string> = new Set<PnlMethod>(["openPositions", "dailyPnl", "totals", "positionDetail"]);
+/** The methods that value open positions at the system's own prices if the request names none. */
+const valuesKnownPositions: ReadonlySet<string> = new Set<PnlMethod>(["openPositions", "dailyPnl", "totals", "positionDetail"]);
 
 /**
- * The P&L service in front of both systems. Every call is answered as the plan says, the other side is asked in the shadow, and what
- * is pinned (as-of, lot method, marks) is pinned once, before either is asked.
+ * The P&L service in front of both systems. Answers each call by the side that the plan names and asks the
+ * other side in the shadow. The as-of, the lot method and the marks are set once, before either side is
+ * asked.
  */
 export class PnLServiceBridge {
   readonly #options: PnLServiceBridgeOptions;
   readonly #host: ServiceBridgeHost;
   readonly #core: BridgeCore;
   readonly #methods: ReadonlyMap<PnlMethod, RunnerMethod>;
-  /** How many calls run under each epoch. */
+  /** The number of running calls under each epoch. */
   readonly #running = new Map<number, number>();
   #tolerances: PnlTolerances;
 
-  /** Throws BAD_CONFIG for a plan or tolerance that cannot be. */
+  /** Throws BAD_CONFIG for an impossible plan or tolerance. */
   constructor(options: PnLServiceBridgeOptions, host: ServiceBridgeHost) {
     this.#options = options;
     this.#host = host;
     this.#core = new BridgeCore(options, host);
-    this.#tolerances = options.tolerances ?? usualTolerances;
+    this.#tolerances = options.tolerances ?? defaultTolerances;
     this.#methods = new Map(pnlMethods.map((name) => [name, this.#core.add(this.#methodOf(name))]));
   }
 
-  /** One bridged call. Throws what the answering system failed with (SystemFailure), and BAD_USAGE for a method that is none. */
+  /**
+   * Makes one bridged call. Throws the failure of the answering system (SystemFailure), and BAD_USAGE for an
+   * unknown method or request key.
+   */
   async call<Method extends PnlMethod>(
     method: Method,
     request: RequestOf<Method>,
@@ -114,7 +128,7 @@ export class PnLServiceBridge {
     try {
       const value = (await answer) as AnswerOf<Method>;
       const { source, fellBack } = call;
-      // What has reached legacy while it answered may not be in its answer.
+      // A write that reached legacy while it answered may be missing from its answer.
       const owed = owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#options.owed?.owedToLegacy();
       const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...owed } : {};
       return {
@@ -136,7 +150,7 @@ export class PnLServiceBridge {
     else this.#running.delete(epoch);
   }
 
-  /** The epoch of the oldest call that still runs; undefined where none does. */
+  /** The epoch of the oldest running call; undefined while none runs. */
   get oldestRunning(): number | undefined {
     return this.#running.size === 0 ? undefined : Math.min(...this.#running.keys());
   }
@@ -145,12 +159,18 @@ export class PnLServiceBridge {
     return this.#core.plan;
   }
 
-  /** Calls that begin from now on are routed by it; those under way end under the plan that they began with. */
+  /**
+   * Sets the plan that routes the calls that begin from now on. Running calls end under the plan that they
+   * began with.
+   */
   setPlan(plan: PlanInput | MigrationPlan): void {
     this.#core.setPlan(plan);
   }
 
-  /** Comparisons from now on are judged by them. Throws BAD_CONFIG for what is no tolerance; then nothing has changed. */
+  /**
+   * Sets the tolerances of the comparisons from now on. Throws BAD_CONFIG for an invalid one, and then
+   * changes nothing.
+   */
   setTolerances(tolerances: PnlTolerances): void {
     const before = this.#tolerances;
     if (tolerances.position === before.position && tolerances.pnl === before.pnl) return;
@@ -168,7 +188,7 @@ export class PnLServiceBridge {
     return this.#core.counters;
   }
 
-  /** Some of the comparisons that were not equal. */
+  /** A random sample of the comparisons that were not equal. */
   get samples(): readonly CallComparison[] {
     return this.#core.samples;
   }
@@ -181,22 +201,22 @@ export class PnLServiceBridge {
     return this.#core.evidenceDropped;
   }
 
-  /** Resolves when no shadow call is under way. */
+  /** Resolves when no shadow call is in flight. */
   idle(): Promise<void> {
     return this.#core.idle();
   }
 
-  /** Ends shadowing, writes what evidence there is, and closes both systems. */
+  /** Ends shadowing, writes the waiting evidence, and closes both systems. */
   async close(): Promise<void> {
     await this.#core.close();
     await Promise.all([this.#options.legacy.close(), this.#options.modern.close()]);
   }
 
-  /** The request with what both systems must agree on. */
+  /** Returns the request with the lot method, the as-of and the marks, on which both systems must agree. */
   #pinned({ name, tally }: RunnerMethod, request: JsonValue): JsonValue {
     if (typeof request !== "object" || request === null || Array.isArray(request)) return request;
     const given = request as Readonly<Record<string, JsonValue>>;
-    const marks = valuesWhatIsKnown.has(name) && given.marks === undefined ? this.#marks(tally) : undefined;
+    const marks = valuesKnownPositions.has(name) && given.marks === undefined ? this.#marks(tally) : undefined;
     const asOf = new Date(this.#host.clock.nowMs()).toISOString();
     return { method: "fifo", asOf, ...(marks === undefined ? {} : { marks }), ...given };
   }
@@ -242,7 +262,9 @@ export class PnLServiceBridge {
   }
 }
 
-/** A call as a system is told of it. The signal is made where somebody asks for it, which a system in this thread does not. */
+/**
+ * The call as a system receives it. The signal is created on access; a system in this thread never reads it.
+ */
 class CallOfContext implements SystemCall {
   readonly deadlineMs: number;
   readonly #context: CallContext;
@@ -258,8 +280,9 @@ class CallOfContext implements SystemCall {
 }
 
 /**
- * Where an excluded path stands in the answers of a method. A path may begin with the method: `tradeHistory[].time` is the field of its
- * rows, `totals.totals.USD` a field of its answer. Any other path holds for every method.
+ * Returns the paths in a method's answers that an excluded path names. A path may begin with the method:
+ * `tradeHistory[].time` is a field of its rows, `totals.totals.USD` a field of its answer. Any other path
+ * applies to every method.
  */
 function pathsIn(method: PnlMethod, path: string): readonly string[] {
   if (!path.startsWith(method)) return [path];
@@ -270,7 +293,7 @@ function pathsIn(method: PnlMethod, path: string): readonly string[] {
   return inside.startsWith(".") ? [path, inside.slice(1)] : [path];
 }
 
-/** A misspelt filter would be answered with the whole book. */
+/** Throws BAD_USAGE for an unknown key: a misspelt filter would otherwise be answered with the whole book. */
 function refuseUnknownKeys(method: PnlMethod, request: unknown): void {
   if (typeof request !== "object" || request === null || Array.isArray(request)) return;
   const known: readonly string[] = requestKeys[method];
@@ -286,6 +309,6 @@ function unknownMethod(method: string): BridgeError {
   const meant = nearest(String(method), pnlMethods);
   return new BridgeError("BAD_USAGE", {
     what: `the P&L service has no method ${JSON.stringify(method)}`,
-    fix: `${meant === undefined ? "" : `did you mean ${meant}? `}there are ${pnlMethods.join(", ")}`,
+    fix: `${meant === undefined ? "" : `did you mean ${meant}? `}its methods are ${pnlMethods.join(", ")}`,
   });
 }

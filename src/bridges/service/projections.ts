@@ -4,7 +4,7 @@ import type { PnlMethod } from "../../ports/pnl-service.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** What of a P&L answer is compared, and how its rows are paired: what every system says, in whatever company it says it. */
+/** The part of a P&L answer that is compared, and the keys that pair its rows. */
 interface Projection {
   readonly compare: Pick<AnswerOptions, "keys" | "kinds">;
   readonly project: (answer: unknown) => unknown;
@@ -15,9 +15,9 @@ const dailyFields = ["book", "symbol", "tradingDay", "realized", "unrealized", "
 const tradeFields = ["id", "book", "symbol", "side", "quantity", "price", "time"];
 
 /**
- * Lots, matches, marks and what a system adds of its own are left out: not every system has them. Trades are paired by what they are,
- * since those of one moment have no order; that they stand newest first is compared by itself. Totals are compared by currency; lists
- * among them are of symbols, not of money.
+ * Lots, matches, marks and additional fields are left out, because not every system has them. Trades are
+ * paired by their content, because trades of one moment have no order; whether the newest comes first is
+ * compared separately. Totals are compared by currency; lists in them name symbols, not amounts.
  */
 export const projections: Readonly<Record<PnlMethod, Projection>> = {
   calculatePnl: {
@@ -54,13 +54,16 @@ const isRow = (value: unknown): value is Row => typeof value === "object" && val
 
 const field = (answer: unknown, name: string): unknown => (isRow(answer) ? answer[name] : undefined);
 
-/** The rows of a list with some of their fields; what is no list stays as it is, so that the comparison shows it. */
+/**
+ * Returns the rows of a list with the given fields. Any other value is returned unchanged, so that the
+ * comparison shows it.
+ */
 function rows(answer: unknown, list: string, fields: readonly string[]): unknown {
   const given = field(answer, list);
   return Array.isArray(given) ? given.map((row) => (isRow(row) ? picked(row, fields) : row)) : given;
 }
 
-/** Whether no trade stands after an older one. A time that does not read is passed over. */
+/** Whether each trade is followed by older ones only. A time that cannot be parsed is ignored. */
 function areNewestFirst(trades: unknown): boolean {
   if (!Array.isArray(trades)) return true;
   let lastUs = Number.POSITIVE_INFINITY;

@@ -8,7 +8,7 @@ const flags = { calculator: true, storage: true, reports: true };
 const none = { count: 0, oldestMs: 0 };
 const two = { count: 2, oldestMs: 700 };
 
-/** What is owed to legacy when a call begins, and when it is answered. */
+/** `before` and `after` are the writes owed to legacy when a call begins and when it is answered. */
 function bridgeOver(phase: "dual_write" | "primary_switch", before: typeof none, after: typeof none, modernFails = false) {
   let owed = before;
   const system = (side: string): BridgedSystem => ({
@@ -29,22 +29,22 @@ function bridgeOver(phase: "dual_write" | "primary_switch", before: typeof none,
 
 describe("an answer of legacy", () => {
   it.each([
-    ["has all that was written", none, none, { stale: false }],
-    ["may lack what is owed", two, two, { stale: true, staleMs: 700 }],
-    ["may lack what came while it was made", none, two, { stale: true, staleMs: 700 }],
-    ["may lack what was carried over while it was made", two, none, { stale: true, staleMs: 700 }],
+    ["is fresh if nothing is owed", none, none, { stale: false }],
+    ["is stale while writes are owed", two, two, { stale: true, staleMs: 700 }],
+    ["is stale if writes became owed during the call", none, two, { stale: true, staleMs: 700 }],
+    ["is stale if owed writes were delivered during the call", two, none, { stale: true, staleMs: 700 }],
   ])("%s", async (_, before, after, said) => {
     const { value: __, source, epoch: ___, ...rest } = await bridgeOver("dual_write", before, after).call("totals", {});
     expect([source, rest]).toEqual(["legacy", said]);
   });
 
-  it("in modern's place is given only where legacy has all", async () => {
+  it("replaces modern's only if nothing is owed to legacy", async () => {
     const failing = (owed: typeof none) => bridgeOver("primary_switch", owed, owed, true).call("totals", {});
     expect(await failing(none)).toMatchObject({ source: "legacy", stale: false, fellBack: "FAILED" });
     await expect(failing(two)).rejects.toThrow("not well");
   });
 
-  it("is stale, and modern's is not, whatever is owed", async () => {
+  it("is stale while writes are owed, and modern's never is", async () => {
     expect(await bridgeOver("primary_switch", two, two).call("totals", {})).toMatchObject({ source: "modern", stale: false });
   });
 });

@@ -1,7 +1,7 @@
 /**
- * What was read, by text: at most twice `generationMax`. When that is full, what was not asked for since the last time is forgotten,
- * and, where that is less than half, the oldest of the rest as well; so what it costs to make room is spread over as many new texts.
- * A text that is known costs one look-up, however many are.
+ * A cache of readings by text, with at most twice `generationMax` entries. A full cache drops the entries
+ * that were not used since the last time it was full, and further the oldest until half of the entries
+ * remain, so that the cost of dropping is spread over as many new texts. A hit costs one look-up.
  */
 export class ReadingCache<Value> {
   readonly #generationMax: number;
@@ -44,7 +44,7 @@ interface Kept<Value> {
 }
 
 /**
- * A text for keeping: one that was cut out of a larger text would keep all of that in memory. Joined to something and cut off
- * again it hangs on a copy of its own.
+ * Returns the same text with its own memory. A text that was cut out of a larger one keeps the larger one in
+ * memory; appending a character and cutting it off makes a copy.
  */
 export const ownText = (text: string): string => `${text}.`.slice(0, -1);

@@ -33,7 +33,7 @@ describe("translations", () => {
     expect(dialectNames).toContain(translation.ok ? translation.detected : undefined);
   });
 
-  it("say what was read and what it is called, with the notes of reading and of printing", () => {
+  it("contain the dialect, the canonical name, the output, and the notes of reading and printing", () => {
     expect(bridge().translate("xcme.hy4.27nov25.110.p", "auto", "actant-trades")).toEqual({
       input: "xcme.hy4.27nov25.110.p",
       detected: "actant-risk",
@@ -47,7 +47,7 @@ describe("translations", () => {
     });
   });
 
-  it("say why not: nothing read, several meanings, or read and not to be carried", () => {
+  it("give the reason of a refusal: unreadable, ambiguous, or impossible in the target dialect", () => {
     const symbols = bridge();
     expect(symbols.translate("TYU55 Comdty", "auto", "cme")).toEqual({
       input: "TYU55 Comdty",
@@ -66,7 +66,7 @@ describe("translations", () => {
     });
   });
 
-  it("print in one dialect, by the as-of day", () => {
+  it("print an instrument in one dialect, by the as-of day", () => {
     const symbols = bridge();
     const reading = symbols.canonical("ZNU2025");
     if (!reading.ok) throw new Error("a canonical name reads");
@@ -78,7 +78,7 @@ describe("translations", () => {
     });
   });
 
-  it("give every name of one instrument, each dialect its text or why it has none", () => {
+  it("list every name of an instrument: for each dialect its text or the reason why it has none", () => {
     const found = bridge().variants("VY3N5 P11025");
     if ("ok" in found) throw new Error(found.error.why);
     expect([found.detected, found.instrument.name, found.notes]).toEqual(["cme", VY3Name, []]);
@@ -111,7 +111,7 @@ describe("the as-of day", () => {
     ["TYU5", "2032-12-31", "ZNU2025"],
     ["TYU5", "2033-01-01", "ZNU2035"],
     ["ZNU2025", "2015-07-24", "ZNU2025"],
-  ])("%s on %s is %s, whatever was asked before", (symbol, asOf, expected) => {
+  ])("reads %s on %s as %s, whatever was read before", (symbol, asOf, expected) => {
     const symbols = bridge();
     for (const before of ["2015-07-24", "2025-07-24", "2025-10-01", "2033-01-01"]) symbols.canonical(symbol, "auto", before);
     expect(nameOf(symbols.canonical(symbol, "auto", asOf))).toBe(expected);
@@ -119,7 +119,7 @@ describe("the as-of day", () => {
     expect(nameOf(bridge({ asOf }).canonical(symbol))).toBe(expected);
   });
 
-  it("never crosses a decade in silence", () => {
+  it("never crosses a decade without a note", () => {
     const reading = bridge().canonical("TYU5 Comdty", "bloomberg", "2032-12-31");
     expect(reading).toMatchObject({ ok: true, notes: [{ code: "YEAR_IN_OTHER_DECADE" }] });
   });
@@ -142,8 +142,8 @@ describe("the as-of day", () => {
   );
 });
 
-describe("what is remembered", () => {
-  it("is the same object, for each dialect and as-of month", () => {
+describe("a cached reading", () => {
+  it("is the same object for each dialect and as-of month", () => {
     const symbols = bridge();
     const reading = symbols.canonical(VY3);
     expect(symbols.canonical(VY3)).toBe(reading);
@@ -156,7 +156,7 @@ describe("what is remembered", () => {
     expect(symbols.canonical("TYU55 Comdty")).toBe(refusal);
   });
 
-  it("changes no answer: a bridge with hardly any memory says what reading afresh says", () => {
+  it("equals a new reading, even in a bridge with a tiny cache", () => {
     const texts = [VY3, "TY", "ZN", "tyu5", " TYU5 Comdty", "XCME.RX.H5", "XCME.ZN.N.G.02SEP25", "", "ZNU2025", "VY3N5 P11025"];
     const asOfs = ["2015-07-24", "2025-07-24", "2025-07-25", "2025-09-01", "2032-01-01"];
     const call = fc.record({
@@ -176,7 +176,7 @@ describe("what is remembered", () => {
     );
   });
 
-  it("is bounded: of many symbols those of late, at most as many as allowed", () => {
+  it("is dropped when newer symbols fill the cache", () => {
     const seen: string[] = [];
     const cacheMax = 100;
     const symbols = bridge({ cacheMax, log: { record: ({ symbol }) => seen.push(symbol) } });
@@ -190,7 +190,7 @@ describe("what is remembered", () => {
     expect(remembered).toBeGreaterThanOrEqual(cacheMax / 2);
   });
 
-  it("is kept while it is used, however many others come", () => {
+  it("is kept while it is used, however many other symbols come", () => {
     const symbols = bridge({ cacheMax: 8 });
     const reading = symbols.canonical(VY3);
     for (const strike of strikes) {
@@ -199,25 +199,25 @@ describe("what is remembered", () => {
     }
   });
 
-  it("holds neither the readings nor the texts that were forgotten, nor the files that texts were cut from", async () => {
+  it("that is dropped frees its memory, as do its text and the file from which the text was cut", async () => {
     const symbols = bridge({ cacheMax: 64, quarantineMax: 100 });
     const megabyte = "x".repeat(1 << 20);
     const readings: WeakRef<object>[] = [];
     const before = await heapUsed();
     for (const [index, strike] of strikes.slice(0, 150).entries()) {
-      // Behind a number, so that no two of them can share their memory.
+      // Each text begins with a different number, so that no two share memory.
       readings.push(new WeakRef(symbols.canonical(`zn-2025-07-vy3-p${strike}${megabyte}`.slice(0, 23))));
       symbols.canonical(`NO SUCH SYMBOL ${index} ${megabyte}`.slice(0, 20));
       symbols.canonical(`${index}${megabyte}`);
     }
     expect(symbols.counters).toMatchObject({ noted: 150, refused: { UNKNOWN_FORM: 150, TOO_LONG: 150 } });
-    // All of them together were 450 MB; what is kept of them has some hundred kilobytes.
+    // All texts together have 450 MB; the kept ones have some hundred kilobytes.
     expect((await heapUsed()) - before).toBeLessThan(10e6);
     expect(readings.filter((reading) => reading.deref() !== undefined).length).toBeLessThanOrEqual(64);
     expect(symbols.quarantine.symbols).toHaveLength(100);
   });
 
-  it("reaches back over dialects and months without end, and forgets the oldest", () => {
+  it("is dropped with its month when too many dialects and months are cached", () => {
     const seen: string[] = [];
     const symbols = bridge({ log: { record: ({ asOf }) => seen.push(asOf) } });
     const days = Array.from({ length: 600 }, (_, index) => dayNumber(2000 + Math.floor(index / 12), 1 + (index % 12), 1));
@@ -230,12 +230,12 @@ describe("what is remembered", () => {
   });
 });
 
-/** All that the name of an option can carry. */
+/** All strikes that the name of an option can express. */
 const strikes = Array.from({ length: 400 * 8 }, (_, index) => ((index + 1) / 8).toFixed(3).padStart(7, "0"));
 
-/** Of what is still reachable. */
+/** The heap after garbage collection, in bytes. */
 async function heapUsed(): Promise<number> {
-  // What a WeakRef was made for in this turn of the event loop is held until its end.
+  // The target of a new WeakRef stays alive until the end of the current turn of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
@@ -243,7 +243,7 @@ async function heapUsed(): Promise<number> {
 }
 
 describe("counters", () => {
-  it("count every call, those answered from memory included", () => {
+  it("count every call, including those answered from the cache", () => {
     const symbols = bridge();
     for (let times = 0; times < 3; times++) {
       symbols.canonical(VY3);
@@ -263,7 +263,7 @@ describe("counters", () => {
     });
   });
 
-  it("begin at nothing, and what was handed out does not move", () => {
+  it("begin at zero, and a returned copy does not change", () => {
     const symbols = bridge();
     const before = symbols.counters;
     symbols.canonical("nonsense");
@@ -271,13 +271,13 @@ describe("counters", () => {
   });
 });
 
-describe("the record of translations that carried a note", () => {
+describe("the log of translations with a note", () => {
   const recorded = (options: Partial<SymbolBridgeOptions> = {}) => {
     const entries: NotedTranslation[] = [];
     return { entries, symbols: bridge({ log: { record: (entry) => entries.push(entry) }, ...options }) };
   };
 
-  it("has each once while it is remembered, with all that is needed to look it up", () => {
+  it("contains each once while it is cached, with everything needed to reproduce it", () => {
     const { entries, symbols } = recorded();
     symbols.canonical("TYU5 Comdty");
     symbols.canonical("nonsense");
@@ -299,13 +299,13 @@ describe("the record of translations that carried a note", () => {
     expect(symbols.noted).toEqual([]);
   });
 
-  it("has it again when it was forgotten meanwhile", () => {
+  it("contains a translation again if it was dropped from the cache meanwhile", () => {
     const { entries, symbols } = recorded({ cacheMax: 2 });
     for (const symbol of ["tyu5 Comdty", "ZNU2025", "ZNZ2025", "ZNH2026", "tyu5 Comdty"]) symbols.canonical(symbol);
     expect(entries.map(({ symbol }) => symbol)).toEqual(["tyu5 Comdty", "tyu5 Comdty"]);
   });
 
-  it("costs an entry where the log throws, never the translation", () => {
+  it("loses an entry if it throws, and never fails the translation", () => {
     const full = {
       record: () => {
         throw new Error("the disk is full");
@@ -319,7 +319,7 @@ describe("the record of translations that carried a note", () => {
     expect(symbols.counters).toMatchObject({ translated: 3, noted: 3, unlogged: 2 });
   });
 
-  it("is kept in hand where there is no log: the latest, a thousand at most", () => {
+  it("is replaced by the latest thousand translations in memory if the options name none", () => {
     const symbols = bridge();
     const texts = strikes.map((strike) => `zn-2025-07-vy3-p${strike}`);
     for (const [index, text] of texts.entries()) {
@@ -333,7 +333,7 @@ describe("the record of translations that carried a note", () => {
 });
 
 describe("quarantine", () => {
-  it("keeps each refused symbol once, in the order in which they came, and counts how often", () => {
+  it("keeps each refused symbol once, in order of arrival, with its count", () => {
     const symbols = bridge();
     expect(symbols.quarantine).toEqual({ symbols: [], more: 0 });
     for (const symbol of ["XCME.RX.H5", "TYU55 Comdty", VY3, "XCME.RX.H5", "XCME.RX.H5"]) symbols.canonical(symbol);
@@ -348,7 +348,7 @@ describe("quarantine", () => {
     expect(more).toBe(0);
   });
 
-  it("is bounded, and says how many more there were", () => {
+  it("is limited, and counts the symbols beyond the limit", () => {
     const symbols = bridge({ quarantineMax: 3 });
     for (let index = 0; index < 10; index++) symbols.canonical(`NONSENSE ${index}`);
     symbols.canonical("NONSENSE 1");
@@ -361,19 +361,19 @@ describe("quarantine", () => {
     expect(more).toBe(7);
   });
 
-  it("keeps a thousand unless told otherwise", () => {
+  it("keeps a thousand symbols by default", () => {
     const symbols = bridge();
     for (let index = 0; index < 1_500; index++) symbols.canonical(`NONSENSE ${index}`);
     expect([symbols.quarantine.symbols.length, symbols.quarantine.more]).toEqual([1_000, 500]);
   });
 
-  it("knows what may have been meant: at once where the dialect says so, else when asked, by the day of then", () => {
+  it("names the symbols that may have been meant, by the as-of day of the refusal", () => {
     const symbols = bridge();
     symbols.canonical("XCME.ZN.U5");
     symbols.canonical("TYU55 Comdty");
     symbols.canonical("XCMEOPADPS20250722N0VY3/110", "actant-trades");
     symbols.canonical("TYV5 Comdty", "auto");
-    // In 2032 the digit 5 is a year of another decade, so none of those may have been meant without a note.
+    // In 2032 the digit 5 is a year of another decade, so it cannot mean one of those symbols without a note.
     symbols.canonical("TYV5 Comdty", "bloomberg", "2032-06-01");
     symbols.canonical("\ud800");
     const { symbols: kept } = symbols.quarantine;
@@ -389,7 +389,7 @@ describe("quarantine", () => {
     expect(symbols.counters).toMatchObject({ translated: 0 });
   });
 
-  it("cuts what is longer than any symbol, and takes texts that begin alike for one", () => {
+  it("cuts texts longer than any symbol, and counts texts with the same beginning as one", () => {
     const symbols = bridge();
     symbols.canonical("y".repeat(96));
     symbols.canonical("y".repeat(97));
@@ -402,7 +402,7 @@ describe("quarantine", () => {
 });
 
 describe("write and shadow paths", () => {
-  it("hand on what was read, and stop a write or count a shadow call where nothing was", () => {
+  it("return the reading; a refused symbol stops a write, or makes a shadow call not comparable", () => {
     const symbols = bridge();
     const reading = symbols.canonical(VY3, "actant-trades");
     expect(symbols.forWrite(VY3, "actant-trades")).toBe(reading);
@@ -423,7 +423,7 @@ describe("tables and overrides", () => {
   const moved = ["ZN-2025-07-VY3", dayNumber(2025, 7, 22)] as const;
   const other = ["ZNU2025", dayNumber(2025, 9, 18)] as const;
 
-  it("are named by a version and a hash: equal for equal tables, whatever the day or the order", () => {
+  it("have a version and a hash that depend on their content only, not on the day or the order", () => {
     const { tables } = bridge();
     expect(tables).toMatch(/^[1-9]\d*-[0-9a-f]{16}$/);
     expect(bridge({ asOf: "2033-01-01", cacheMax: 1 }).tables).toBe(tables);
@@ -434,7 +434,7 @@ describe("tables and overrides", () => {
     expect(new Set([tables, both, bridge({ overrides: overrides(moved) }).tables, later]).size).toBe(4);
   });
 
-  it("move an expiry in the names that carry it, and no name that does not", () => {
+  it("move an expiry in the names that contain it, and change no other name", () => {
     const symbols = bridge({ overrides: overrides(moved, other) });
     const output = (target: DialectName, symbol = VY3Name) => {
       const translation = symbols.translate(symbol, "canonical", target);
@@ -446,7 +446,7 @@ describe("tables and overrides", () => {
     expect(output("actant-trades", "ZN-2025-07-VY2-P110.250")).toBe("XCMEOPADPS20250714N0VY2/110.25");
     expect(output("actant-trades", "ZNU2025")).toBe("XCMEFFDPSX20250918U0ZN");
     expect(symbols.canonical("XCMEOPADPS20250722N0VY3/110.25")).toMatchObject({ ok: true, notes: [] });
-    // The rule's own day still names the series, with a note.
+    // A name with the day of the general rule still means the series, with a note.
     const nominal = symbols.canonical(VY3);
     expect([nameOf(nominal), nominal.ok ? nominal.notes.map(({ code }) => code) : []]).toEqual([VY3Name, ["HOLIDAY_DATE"]]);
     expect(nameOf(bridge().canonical("XCMEOPADPS20250722N0VY3/110.25"))).toBe("DATE_NOT_OF_SERIES");
@@ -473,7 +473,7 @@ describe("hostile texts", () => {
     ["nothing", ""],
   ];
 
-  it.each(texts)("%s: refused, counted, kept short", (_, text) => {
+  it.each(texts)("%s is refused, counted, and kept short", (_, text) => {
     const symbols = bridge();
     for (const source of ["auto", ...dialectNames] as const) {
       const translation = symbols.translate(text, source, "bloomberg");
@@ -491,7 +491,7 @@ describe("hostile texts", () => {
     expect(symbols.counters).toMatchObject({ translated: 0 });
   });
 
-  it("whatever the text is, nothing throws, and what is read is printed again as what it is", () => {
+  it("any text is read without an exception, and a reading prints as the same instrument", () => {
     const pieces = fc.constantFrom(
       "XCME",
       "O",

@@ -23,32 +23,32 @@ import {
 import { ownText, ReadingCache } from "./reading-cache.ts";
 
 export interface SymbolBridgeOptions {
-  /** The day by which one-digit years and bare roots are read where a call names none: YYYY-MM-DD, or days since 1970. */
+  /** The default day by which one-digit years and bare roots are read: YYYY-MM-DD, or days since 1970. */
   readonly asOf: string | DayNumber;
-  /** A desk's own expiries. */
+  /** The desk's own expiries. */
   readonly overrides?: ExpiryOverrides;
-  /** Where translations that carried a note are written down; absent: the latest are kept in `noted`, a thousand at most. */
+  /** Receives translations that carry a note. Absent: the latest are kept in `noted`, a thousand at most. */
   readonly log?: TranslationLog;
-  /** How many readings are remembered for each dialect and as-of month, at most. Default 65 536. */
+  /** The largest number of cached readings for each dialect and as-of month. Default 65 536. */
   readonly cacheMax?: number;
-  /** How many different refused symbols are kept in quarantine; more are counted. Default 1 000. */
+  /** The largest number of refused symbols in quarantine; further ones are only counted. Default 1 000. */
   readonly quarantineMax?: number;
 }
 
-/** A symbol that was refused, kept for a person. */
+/** A refused symbol in quarantine. */
 export interface QuarantinedSymbol {
   /** Cut to the length of the longest symbol. */
   readonly symbol: string;
   readonly source: Source;
   readonly code: SymbolRefusalCode;
   readonly why: string;
-  /** How often it came. */
+  /** The number of calls that were refused for it. */
   readonly count: number;
-  /** Symbols that may have been meant; found out when first asked for, in some milliseconds. */
+  /** Symbols that may have been meant. Computed on first access, in some milliseconds. */
   readonly nearest: readonly string[];
 }
 
-/** One translation as documents and commands say it. */
+/** The result of one translation, as commands and HTTP return it. */
 export type Translation = Translated | Untranslated;
 
 export interface Translated {
@@ -62,7 +62,7 @@ export interface Translated {
 
 export interface Untranslated {
   readonly input: string;
-  /** Where the text was read, and only the target cannot carry it. */
+  /** Present if the text was read and only the target dialect cannot express it. */
   readonly detected?: DialectName;
   readonly canonical?: string;
   readonly ok: false;
@@ -75,7 +75,7 @@ export interface Untranslated {
   };
 }
 
-/** Every name of an instrument: by dialect its text, or why that dialect has none. */
+/** Every name of an instrument: for each dialect its text, or the reason why it has none. */
 export interface Variants {
   readonly instrument: Instrument;
   readonly detected: DialectName;
@@ -83,30 +83,30 @@ export interface Variants {
   readonly texts: Readonly<Record<DialectName, Printing>>;
 }
 
-/** How often what happened, calls answered from the cache included. */
+/** Counts of calls, including those answered from the cache. */
 export interface SymbolCounters {
   readonly translated: number;
-  /** Of the translated: those that carried a note. */
+  /** The calls in `translated` that carried a note. */
   readonly noted: number;
-  /** By code. */
+  /** The refused calls, by code. */
   readonly refused: Readonly<Partial<Record<SymbolRefusalCode, number>>>;
   /** Shadow calls that could not be compared. */
   readonly notComparable: number;
-  /** Noted translations that the log did not take. */
+  /** Translations with a note that the log failed to record. */
   readonly unlogged: number;
 }
 
 /**
- * The one translator of the product: from any dialect to the canonical instrument, and back. Nothing is guessed: a text that
- * may mean two things is refused, and what is refused is counted, kept in quarantine, and never becomes another instrument.
+ * Translates symbols from any dialect to the canonical instrument, and back. Nothing is guessed: a text with
+ * two meanings is refused. A refused text is counted, kept in quarantine, and never becomes another
+ * instrument.
  *
- * Readings are remembered by dialect and as-of month (nothing finer decides them), so a text that comes again costs a look-up.
- * A translation with a note is written down when it is read, not each time it is remembered.
+ * Readings are cached by dialect and as-of month, on which alone they depend, so a repeated text costs one
+ * look-up. A translation with a note is logged when it is read, not each time it is found in the cache.
  *
- * ```ts
- * const symbols = new SymbolTranslationBridge({ asOf: "2025-07-24" });
- * symbols.translate("XCMEOPADPS20250721N0VY3/110.25", "actant-trades", "bloomberg").output; // "VBYN25P3 110.250 Comdty"
- * ```
+ * ```ts const symbols = new SymbolTranslationBridge({ asOf: "2025-07-24" });
+ * symbols.translate("XCMEOPADPS20250721N0VY3/110.25", "actant-trades", "bloomberg").output; // "VBYN25P3
+ * 110.250 Comdty" ```
  */
 export class SymbolTranslationBridge {
   readonly calendar: ExpiryCalendar;
@@ -117,7 +117,7 @@ export class SymbolTranslationBridge {
   readonly #cacheMax: number;
   readonly #quarantineMax: number;
   readonly #caches = new Map<string, ReadingCache<Detected>>();
-  /** The cache that was used last, and what for: nearly every call is of the same. */
+  /** The cache that was used last and its key; nearly every call uses the same one. */
   #last: {
     readonly source: Source;
     readonly asOf: DayNumber;
@@ -134,7 +134,7 @@ export class SymbolTranslationBridge {
   readonly #refusals = new Map<SymbolRefusalCode, number>();
   #tables: string | undefined;
 
-  /** Throws TypeError for an as-of that is no day. */
+  /** Throws TypeError for an as-of that is not a day. */
   constructor(options: SymbolBridgeOptions) {
     this.#asOf = dayOf(options.asOf);
     this.#overrides = options.overrides ?? new Map();
@@ -145,7 +145,10 @@ export class SymbolTranslationBridge {
     this.#last = this.#cacheOf("auto", this.#asOf);
   }
 
-  /** The instrument that a text means, with notes; or why it is refused. Never throws for a text, whatever is in it. */
+  /**
+   * Returns the instrument that a text means, with notes, or the reason of its refusal. Never throws for any
+   * text.
+   */
   canonical(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Detected {
     const found = this.#foundFor(source, asOf);
     const reading = this.#reading(symbol, source, found);
@@ -154,7 +157,7 @@ export class SymbolTranslationBridge {
     return reading;
   }
 
-  /** From one dialect to another. */
+  /** Translates a text from one dialect to another. */
   translate(symbol: string, source: Source, target: DialectName, asOf?: string | DayNumber): Translation {
     const found = this.#foundFor(source, asOf);
     const reading = this.#reading(symbol, source, found);
@@ -175,12 +178,12 @@ export class SymbolTranslationBridge {
     return { input, detected, canonical: instrument.name, output: printing.text, ok: true, notes: [...notes, ...printing.notes] };
   }
 
-  /** An instrument in a dialect, or why that cannot carry it. */
+  /** Returns an instrument's name in a dialect, or the reason why the dialect cannot express it. */
   print(instrument: Instrument, target: DialectName, asOf?: string | DayNumber): Printing {
     return printSymbol(instrument, target, { asOf: asOf === undefined ? this.#asOf : dayOf(asOf), calendar: this.calendar });
   }
 
-  /** Every name of what a text means. */
+  /** Returns every name of the instrument that a text means. */
   variants(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Variants | Untranslated {
     const reading = this.canonical(symbol, source, asOf);
     if (!reading.ok) return { input: shownOf(symbol), ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
@@ -189,7 +192,10 @@ export class SymbolTranslationBridge {
     return { instrument, detected: dialect, notes, texts: texts as Variants["texts"] };
   }
 
-  /** For who is about to write a record: one whose symbol is refused stops, and stays in quarantine. */
+  /**
+   * Reads the symbol of a record that is about to be written. A refused symbol stops the write and is
+   * quarantined.
+   */
   forWrite(
     symbol: string,
     source: Source,
@@ -199,7 +205,7 @@ export class SymbolTranslationBridge {
     return reading.ok ? reading : { ok: false, kind: "stopped", refusal: reading };
   }
 
-  /** For who compares in the shadow: a refused symbol has no counterpart, so its comparison counts as not comparable. */
+  /** Reads the symbol of a shadow comparison. The comparison of a refused symbol counts as not comparable. */
   forShadow(
     symbol: string,
     source: Source,
@@ -211,7 +217,7 @@ export class SymbolTranslationBridge {
     return { ok: false, kind: "not_comparable", refusal: reading };
   }
 
-  /** Version and hash of all that translations depend on. */
+  /** The version and the hash of all tables on which translations depend. */
   get tables(): string {
     this.#tables ??= tableVersion(this.#overrides);
     return this.#tables;
@@ -227,12 +233,15 @@ export class SymbolTranslationBridge {
     };
   }
 
-  /** Each refused symbol once, in the order in which they came, and how many more calls with others were refused. */
+  /**
+   * Each refused symbol once, in order of arrival, and the number of further refused calls beyond
+   * `quarantineMax`.
+   */
   get quarantine(): { readonly symbols: readonly QuarantinedSymbol[]; readonly more: number } {
     return { symbols: [...this.#quarantine.values()], more: this.#beyondQuarantine };
   }
 
-  /** The latest translations that carried a note, where no log was handed in. */
+  /** The latest translations with a note, if the options name no log. */
   get noted(): readonly NotedTranslation[] {
     return this.#noted;
   }
@@ -247,7 +256,7 @@ export class SymbolTranslationBridge {
     const known = cache.get(symbol);
     if (known !== undefined) return known;
     const read = readSymbol(symbol, source, context);
-    // Readings without notes share one list: what is asked for again costs what is fetched from memory.
+    // Readings without notes share one list, which saves memory.
     const reading = read.ok && read.notes.length === 0 ? { ...read, notes: noNotes } : read;
     cache.set(symbol, reading);
     if (reading.ok && reading.notes.length > 0) this.#record(symbol, source, reading, context);
@@ -289,7 +298,7 @@ export class SymbolTranslationBridge {
     return { ...errorOf(refusal), nearest: nearestOf(symbol, source, refusal, context) };
   }
 
-  /** Whether what only the target has to note is new, as far as it is remembered. */
+  /** Whether a printing with notes has not been logged yet, as far as the cache remembers. */
   #isFirstPrinted(target: DialectName, symbol: string): boolean {
     const key = `${target} ${symbol}`;
     if (this.#printedNotes.get(key) !== undefined) return false;
@@ -297,7 +306,7 @@ export class SymbolTranslationBridge {
     return true;
   }
 
-  /** A log that fails costs its entry, never the translation. */
+  /** A failing log loses its entry and never fails the translation. */
   #record(symbol: string, source: Source, { dialect, instrument, notes }: Read & Detected, { asOf }: SymbolContext): void {
     try {
       this.#log.record({
@@ -329,7 +338,7 @@ type Found = {
 
 const noNotes = Object.freeze([] as const);
 
-/** So many dialects and months are remembered at a time. */
+/** The largest number of caches, one for each dialect and as-of month. */
 const cachesMax = 32;
 const notedMax = 1_000;
 
@@ -363,7 +372,7 @@ class Kept implements QuarantinedSymbol {
   }
 }
 
-/** A text as answers and quarantine show it: cut to the length of the longest symbol. */
+/** Cuts a text to the length of the longest symbol, for answers and the quarantine. */
 const shownOf = (symbol: string): string => (symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol);
 
 const nearestOf = (symbol: string, source: Source, refusal: Refused, context: SymbolContext): readonly string[] =>

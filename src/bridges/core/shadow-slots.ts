@@ -1,42 +1,46 @@
 import type { HostLoad, Overload } from "../../ports/host-load.ts";
 import type { CopyRefusal } from "./frozen-copy.ts";
 
-/** Why an eligible call was not compared. Nothing is queued and nothing is tried again: it is shed, and counted. */
+/**
+ * The reasons why an eligible call was not compared. Such a comparison is dropped and counted, never queued
+ * or repeated.
+ */
 export const shedReasons = {
-  lane_full: "as many shadow calls are under way as may be",
-  method_full: "as many shadow calls of this method are under way as may be",
-  event_loop_lag: "this process is late with its own work",
+  lane_full: "the largest number of shadow calls is in flight",
+  method_full: "the largest number of shadow calls of this method is in flight",
+  event_loop_lag: "the event loop of this process is late",
   heap_short: "this process is short of memory",
-  input_too_large: "the request has more values than are copied for a shadow",
-  input_not_copyable: "the request holds a function, a circle, or an object whose insides cannot be seen",
+  input_too_large: "the request has more values than may be copied for a shadow",
+  input_not_copyable: "the request contains a function, a circle, or an object that cannot be copied",
   legacy_pending: "the answering side has not settled for a minute",
-  answer_not_a_promise:
-    "the answer is a thenable and no promise: it may begin its work when it is awaited, which is its caller's to do",
+  answer_not_a_promise: "the answer is a thenable but not a promise; awaiting it may start its work, which is left to the caller",
   closed: "the bridge is closed",
 } as const satisfies Readonly<Record<Overload | CopyRefusal | string, string>>;
 export type ShedReason = keyof typeof shedReasons;
 
-interface LaneOptions {
-  /** Shadow calls under way at a time, from the moment they are let in until they are compared. */
+interface SlotOptions {
+  /** Largest number of shadow calls in flight, each from `enter` until it is compared. */
   readonly inFlightMax: number;
   readonly inFlightPerMethodMax: number;
 }
 
-/** The room for shadow calls. Constant time; what it lets in must leave again. */
-export class ShadowLane {
-  readonly #options: LaneOptions;
+/** Limits the shadow calls in flight. Each `enter` that succeeds needs one `leave`. Constant time. */
+export class ShadowSlots {
+  readonly #options: SlotOptions;
   readonly #load: HostLoad;
   #inFlight = 0;
   #peak = 0;
   #closed = false;
   readonly #whenIdle: (() => void)[] = [];
 
-  constructor(options: LaneOptions, load: HostLoad) {
+  constructor(options: SlotOptions, load: HostLoad) {
     this.#options = options;
     this.#load = load;
   }
 
-  /** Undefined where there is room: then a place is taken. `ofMethod` is how many of the method's are under way. */
+  /**
+   * Takes a slot and returns undefined, or returns why not. `ofMethod`: the method's shadow calls in flight.
+   */
   enter(ofMethod: number): ShedReason | undefined {
     if (this.#closed) return "closed";
     if (this.#inFlight >= this.#options.inFlightMax) return "lane_full";
@@ -51,10 +55,10 @@ export class ShadowLane {
   leave(): void {
     this.#inFlight -= 1;
     if (this.#inFlight > 0) return;
-    for (const tell of this.#whenIdle.splice(0)) tell();
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no shadow call is in flight. */
   idle(): Promise<void> {
     return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve));
   }
@@ -67,7 +71,7 @@ export class ShadowLane {
     return this.#inFlight;
   }
 
-  /** The most that were ever under way together. */
+  /** The highest value that `inFlight` has had. */
   get peak(): number {
     return this.#peak;
   }
