@@ -1,0 +1,151 @@
+import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
+import { add, divide, type Fraction, parseFigure } from "../../base/fraction.ts";
+import { nearestDouble } from "../../base/nearest-double.ts";
+import { present } from "../../base/present.ts";
+import { dayUs, formatDay, instantOfWall, readInstant } from "../../domain/market/chicago-time.ts";
+import type { RecordKind } from "../../ports/records.ts";
+import type { Row } from "./record-intake.ts";
+
+/** Why legacy's tables cannot hold a row. */
+export type LegacyRefusalCode = "NOT_REPRESENTABLE" | "AMBIGUOUS_IN_LEGACY";
+
+/** A value of SQLite: text, a REAL, or NULL. */
+type LegacyValue = string | number | null;
+
+/** What a row becomes in `pnl_tracker.db`: an upsert by the key, or a deletion. Columns that are not named keep their values. */
+export interface LegacyChange {
+  readonly table: string;
+  readonly key: Readonly<Record<string, LegacyValue>>;
+  /** Null deletes the row of the key. */
+  readonly set: Readonly<Record<string, LegacyValue>> | null;
+  /** Columns that a new row needs and an existing row keeps. */
+  readonly initial: Readonly<Record<string, LegacyValue>>;
+}
+
+type Down = (row: Row) => LegacyChange;
+
+class Refused extends Error {
+  readonly code: LegacyRefusalCode;
+  constructor(code: LegacyRefusalCode, because: string) {
+    super(because);
+    this.code = code;
+  }
+}
+
+/**
+ * Maps a canonical row to legacy's tables. Money becomes points, times become Chicago wall time. Quantities and prices must
+ * survive as doubles: a value whose double prints as another text is refused. Averages and P&L become the nearest double,
+ * as they are in legacy. Book, fee, line and kind of mark do not exist in legacy. A position or a day without a mark gets 0,
+ * which is how legacy writes a missing one.
+ */
+export function toLegacy(
+  row: Row,
+): { readonly change: LegacyChange } | { readonly code: LegacyRefusalCode; readonly because: string } {
+  try {
+    return { change: downs[row.kind](row) };
+  } catch (failure) {
+    if (failure instanceof Refused) return { code: failure.code, because: failure.message };
+    throw failure;
+  }
+}
+
+const downs: Readonly<Record<RecordKind, Down>> = {
+  trade: (row) => ({
+    table: "processed_trades",
+    key: { trade_id: text(row, "trade_id"), source_file: text(row, "source_file") },
+    set: {
+      instrument_name: text(row, "symbol"),
+      trade_date: dayInName(text(row, "source_file")) ?? formatDay(Math.floor(moment(row, "traded_at").wallUs / dayUs)),
+      trade_timestamp: wallTime(row, "traded_at"),
+      quantity: exact(row, "quantity"),
+      price: exact(row, "price"),
+      side: text(row, "side"),
+    },
+    initial: {},
+  }),
+  position: (row) => {
+    const key = { instrument_name: text(row, "symbol") };
+    if (text(row, "quantity") === "0") return { table: "positions", key, set: null, initial: {} };
+    return {
+      table: "positions",
+      key,
+      set: {
+        position_quantity: exact(row, "quantity"),
+        avg_cost: nearest(figure(row, "average_price")),
+        total_realized_pnl: points(row, "realized"),
+        unrealized_pnl: points(row, "unrealized"),
+        last_market_price: row.values.mark === null ? null : exact(row, "mark"),
+        last_updated: wallTime(row, "as_of"),
+      },
+      initial: {},
+    };
+  },
+  price: (row) => ({
+    table: "market_prices",
+    key: { bloomberg: text(row, "symbol"), upload_timestamp: wallTime(row, "at") },
+    set: { px_settle: exact(row, "price"), px_last: exact(row, "price") },
+    initial: {
+      asset_type: text(row, "instrument").includes("-") ? "OPTION" : "FUTURE",
+      upload_date: wallTime(row, "at").slice(0, 10),
+      upload_hour: Number(wallTime(row, "at").slice(11, 13)),
+      source_file: text(row, "source"),
+    },
+  }),
+  daily_pnl: (row) => ({
+    table: "eod_pnl",
+    key: { trade_date: text(row, "trading_day"), instrument_name: text(row, "symbol") },
+    set: {
+      closing_position: exact(row, "quantity"),
+      realized_pnl: points(row, "realized"),
+      unrealized_pnl: points(row, "unrealized"),
+      total_pnl: nearest(inPoints(row, add(figure(row, "realized"), figure(row, "unrealized")))),
+    },
+    initial: { opening_position: 0, trades_count: 0 },
+  }),
+};
+
+const text = (row: Row, column: string): string => present(row.values[column] ?? undefined, `a row has ${column}`);
+
+/** A figure of the row; 0 where it has none. */
+const figure = (row: Row, column: string): Fraction =>
+  present(parseFigure(row.values[column] ?? "0"), "a canonical figure is a number");
+
+const inPoints = (row: Row, money: Fraction): Fraction =>
+  divide(money, present(parseFigure(row.multiplier), "a multiplier is a number"));
+
+const points = (row: Row, column: string): number => nearest(inPoints(row, figure(row, column)));
+
+/** A double of a value that legacy must hold exactly. */
+function exact(row: Row, column: string): number {
+  const value = text(row, column);
+  const double = Number(value);
+  const back = Number.isFinite(double) ? parseDecimal(String(double)) : undefined;
+  if (back === undefined || formatDecimal(back) !== value)
+    throw new Refused("NOT_REPRESENTABLE", `legacy keeps ${column} as a double, which cannot hold ${value}`);
+  return double;
+}
+
+function nearest(value: Fraction): number {
+  const double = nearestDouble(value);
+  if (!Number.isFinite(double)) throw new Refused("NOT_REPRESENTABLE", "a figure is beyond the range of legacy's doubles");
+  return double;
+}
+
+const moment = (row: Row, column: string) => present(readInstant(text(row, column)), "a canonical time is a time");
+
+/** Chicago wall time as legacy writes it, `2025-07-24 13:08:35.561`. Refuses the second of two equal wall times. */
+function wallTime(row: Row, column: string): string {
+  const { instantUs, wallUs } = moment(row, column);
+  const written = text(row, column).slice(0, -"-05:00".length).replace("T", " ");
+  if (instantOfWall(wallUs) !== instantUs || isAmbiguous(written))
+    throw new Refused("AMBIGUOUS_IN_LEGACY", `legacy keeps ${column} as Chicago wall time, and ${written} occurs twice`);
+  return written;
+}
+
+const isAmbiguous = (wall: string): boolean => readInstant(wall)?.reading === "ambiguous";
+
+/** The day in a ledger's name, `trades_20250724.csv`. */
+function dayInName(name: string): string | undefined {
+  const [, year, month, date] = /(\d{4})(\d{2})(\d{2})/.exec(name) ?? [];
+  return year === undefined ? undefined : `${year}-${month}-${date}`;
+}

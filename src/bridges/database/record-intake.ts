@@ -1,0 +1,267 @@
+import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
+import { formatFraction, parseFraction } from "../../base/fraction.ts";
+import { unknownKey } from "../../base/nearest.ts";
+import { dayUs, formatDay, formatInstant, parseDay, readInstant } from "../../domain/market/chicago-time.ts";
+import type { TradingDayRule } from "../../domain/market/trading-day.ts";
+import type { Describe } from "../../engine/index.ts";
+import { tradeKeyText } from "../../engine/trade-key.ts";
+import type { RecordKind } from "../../ports/records.ts";
+
+/** Why a write is refused before it reaches a store. */
+type RecordRefusalCode = "BAD_RECORD" | "BAD_TEXT" | "BAD_NUMBER" | "BAD_TIME" | "UNKNOWN_SYMBOL";
+
+export interface RecordRefusal {
+  readonly code: RecordRefusalCode;
+  /** For a person: which record, which field, and why. */
+  readonly because: string;
+}
+
+/** One row in canonical form, with the columns of modern's tables. Equal rows have equal texts. */
+export interface Row {
+  readonly kind: RecordKind;
+  /** What the versions of this row count: its table and key. */
+  readonly aggregate: string;
+  readonly values: Readonly<Record<string, string | null>>;
+  /** Money per point of the instrument, decimal text. */
+  readonly multiplier: string;
+}
+
+export interface IntakeTools {
+  readonly describe: Describe;
+  readonly dayRule: Pick<TradingDayRule, "dayOf">;
+  /** SHA-256 of a text, hexadecimal. */
+  readonly digest: (text: string) => string;
+}
+
+type FieldKind = "name" | "text" | "side" | "markKind" | "size" | "decimal" | "average" | "instant" | "day" | "count";
+
+interface Field {
+  /** The field's name in the record. */
+  readonly from: string;
+  readonly kind: FieldKind;
+  /** The column's value where the record lacks the field. Without it the field is mandatory. */
+  readonly absent?: string | null;
+}
+
+const mandatory = (from: string, kind: FieldKind): Field => ({ from, kind });
+const optional = (from: string, kind: FieldKind, absent: string | null): Field => ({ from, kind, absent });
+const book = optional("book", "text", "");
+const symbol = mandatory("symbol", "name");
+
+/** The columns of modern's tables that records fill. `instrument`, `trading_day` of a trade, and `trade_key` follow from them. */
+const columns: Readonly<Record<RecordKind, Readonly<Record<string, Field>>>> = {
+  trade: {
+    trade_id: mandatory("id", "name"),
+    symbol,
+    book,
+    side: mandatory("side", "side"),
+    quantity: mandatory("quantity", "size"),
+    price: mandatory("price", "decimal"),
+    fee: optional("fee", "decimal", "0"),
+    traded_at: mandatory("time", "instant"),
+    source_file: mandatory("file", "name"),
+    source_line: mandatory("line", "count"),
+    occurrence: optional("occurrence", "count", "1"),
+  },
+  position: {
+    book,
+    symbol,
+    quantity: mandatory("quantity", "decimal"),
+    average_price: optional("averagePrice", "average", null),
+    realized: mandatory("realized", "decimal"),
+    unrealized: optional("unrealized", "decimal", null),
+    mark: optional("mark", "decimal", null),
+    as_of: mandatory("asOf", "instant"),
+  },
+  price: {
+    symbol,
+    mark_kind: mandatory("markKind", "markKind"),
+    trading_day: mandatory("tradingDay", "day"),
+    price: mandatory("mark", "decimal"),
+    at: mandatory("at", "instant"),
+    source: optional("source", "text", ""),
+  },
+  daily_pnl: {
+    trading_day: mandatory("tradingDay", "day"),
+    book,
+    symbol,
+    quantity: mandatory("quantity", "decimal"),
+    realized: mandatory("realized", "decimal"),
+    unrealized: optional("unrealized", "decimal", null),
+  },
+};
+
+/** The columns by which a row is found. */
+const keys: Readonly<Record<RecordKind, readonly string[]>> = {
+  trade: ["trade_key"],
+  position: ["book", "symbol"],
+  price: ["instrument", "mark_kind", "trading_day"],
+  daily_pnl: ["trading_day", "book", "symbol"],
+};
+
+/** The column that says by which day a symbol is read. */
+const dayColumn: Readonly<Record<RecordKind, string>> = {
+  trade: "traded_at",
+  position: "as_of",
+  price: "trading_day",
+  daily_pnl: "trading_day",
+};
+
+const markKinds: readonly string[] = ["now", "close", "sod_today", "sod_tomorrow", "last_trade", "given"];
+
+/** Each reads text into canonical text, or returns undefined. `wants` completes "must be". */
+const readers: Readonly<Record<FieldKind, { readonly wants: string; readonly read: (text: string) => string | undefined }>> = {
+  name: { wants: "text that is not empty", read: (text) => (text === "" ? undefined : text) },
+  text: { wants: "text", read: (text) => text },
+  side: { wants: '"B" or "S"', read: (text) => (text === "B" || text === "S" ? text : undefined) },
+  markKind: { wants: `one of ${markKinds.join(", ")}`, read: (text) => (markKinds.includes(text) ? text : undefined) },
+  size: {
+    wants: "a decimal above zero",
+    read: (text) => {
+      const value = parseDecimal(text);
+      return value !== undefined && value.coefficient > 0n ? formatDecimal(value) : undefined;
+    },
+  },
+  decimal: {
+    wants: "a decimal",
+    read: (text) => {
+      const value = parseDecimal(text);
+      return value && formatDecimal(value);
+    },
+  },
+  average: {
+    wants: "a decimal or p/q",
+    read: (text) => {
+      const value = parseFraction(text);
+      return value && exactText(value);
+    },
+  },
+  instant: {
+    wants: "a time that exists, with an offset and at most six decimals of a second, such as 2025-07-24T13:08:35.561-05:00",
+    read: (text) => {
+      const read = /(?:Z|[+-]\d{2}:?\d{2})$/.test(text) && !/\.\d{7}/.test(text) ? readInstant(text) : undefined;
+      return read && formatInstant(read.instantUs);
+    },
+  },
+  day: {
+    wants: "a day, such as 2025-07-24",
+    read: (text) => {
+      const day = parseDay(text);
+      return day === undefined ? undefined : formatDay(day);
+    },
+  },
+  count: { wants: "a whole number from 1", read: (text) => (/^[1-9]\d{0,14}$/.test(text) ? text : undefined) },
+};
+
+const refusalOfKind: Partial<Record<FieldKind, RecordRefusalCode>> = {
+  size: "BAD_NUMBER",
+  decimal: "BAD_NUMBER",
+  average: "BAD_NUMBER",
+  instant: "BAD_TIME",
+  day: "BAD_TIME",
+};
+
+/** A fraction of any length as text: `formatFraction` would round a long denominator. */
+const exactText = (value: { readonly numerator: bigint; readonly denominator: bigint }): string => {
+  const { text, rounded } = formatFraction(value);
+  return rounded ? `${value.numerator}/${value.denominator}` : text;
+};
+
+class Refused extends Error {
+  readonly refusal: RecordRefusal;
+  constructor(code: RecordRefusalCode, because: string) {
+    super(because);
+    this.refusal = { code, because };
+  }
+}
+
+/**
+ * Reads the records of one write into canonical rows. One bad record refuses the whole write. Text is kept byte for byte:
+ * nothing is trimmed, rounded or replaced. A symbol of which not even the product is known is refused.
+ */
+export function takeRecords(
+  records: unknown,
+  tools: IntakeTools,
+): { readonly rows: readonly Row[] } | { readonly refusal: RecordRefusal } {
+  try {
+    if (!Array.isArray(records) || records.length === 0)
+      throw new Refused("BAD_RECORD", "a write must be a list of records that is not empty");
+    const rows = records.map((record, index) => rowOf(record, `record ${index + 1}`, tools));
+    const first = new Map<string, number>();
+    for (const [index, { aggregate }] of rows.entries()) {
+      const earlier = first.get(aggregate);
+      if (earlier !== undefined)
+        throw new Refused("BAD_RECORD", `records ${earlier + 1} and ${index + 1} of one write are the same row`);
+      first.set(aggregate, index);
+    }
+    return { rows };
+  } catch (failure) {
+    if (failure instanceof Refused) return { refusal: failure.refusal };
+    throw failure;
+  }
+}
+
+function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
+  if (typeof record !== "object" || record === null || Array.isArray(record))
+    throw new Refused("BAD_RECORD", `${where} must be an object`);
+  const given = new Map(Object.entries(record));
+  const kind = kindOf(given.get("kind"), where);
+  const fields = columns[kind];
+  const known = ["kind", ...Object.values(fields).map(({ from }) => from)];
+  for (const name of given.keys())
+    if (!known.includes(name)) throw new Refused("BAD_RECORD", `${where}: ${unknownKey(name, known)}`);
+  const values: Record<string, string | null> = {};
+  for (const [column, field] of Object.entries(fields))
+    values[column] = columnOf(given.get(field.from), field, `${where}, field ${field.from}`);
+  return completed(kind, values, where, tools);
+}
+
+function kindOf(kind: unknown, where: string): RecordKind {
+  const known = Object.keys(columns).find((name): name is RecordKind => name === kind);
+  if (known === undefined) throw new Refused("BAD_RECORD", `${where}: kind must be one of ${Object.keys(columns).join(", ")}`);
+  return known;
+}
+
+function columnOf(given: unknown, { kind, absent }: Field, where: string): string | null {
+  if (given === undefined || given === null) {
+    if (absent !== undefined && (given === undefined || absent === null)) return absent;
+    throw new Refused("BAD_RECORD", `${where} is missing`);
+  }
+  const { wants, read } = readers[kind];
+  const text = kind === "count" && Number.isSafeInteger(given) ? String(given) : given;
+  if (typeof text !== "string") throw new Refused("BAD_RECORD", `${where} must be text: ${wants}`);
+  if (!text.isWellFormed() || text.includes("\0"))
+    throw new Refused("BAD_TEXT", `${where} holds NUL or half of a surrogate pair, which not every store can keep`);
+  const value = read(text);
+  if (value === undefined) throw new Refused(refusalOfKind[kind] ?? "BAD_RECORD", `${where} must be ${wants}`);
+  return value;
+}
+
+/** Adds the columns that follow from the record's own. */
+function completed(kind: RecordKind, values: Record<string, string | null>, where: string, tools: IntakeTools): Row {
+  const text = (column: string): string => values[column] ?? "";
+  const moment = readInstant(text(dayColumn[kind]));
+  const day = moment && Math.floor(moment.wallUs / dayUs);
+  const described = tools.describe(text("symbol"), day);
+  if (described === undefined)
+    throw new Refused("UNKNOWN_SYMBOL", `${where}: no product is known for the symbol ${JSON.stringify(text("symbol"))}`);
+  values.instrument = described.instrument ?? text("symbol");
+  if (kind === "trade" && moment !== undefined) {
+    const tradingDay = tools.dayRule.dayOf(moment.wallUs, undefined);
+    values.trading_day = tradingDay === undefined ? null : formatDay(tradingDay);
+    values.trade_key = tools.digest(
+      tradeKeyText({
+        id: text("trade_id"),
+        instrument: text("instrument"),
+        book: text("book"),
+        instantUs: moment.instantUs,
+        side: text("side") === "B" ? "B" : "S",
+        quantity: text("quantity"),
+        price: text("price"),
+        occurrence: Number(text("occurrence")),
+      }),
+    );
+  }
+  const aggregate = JSON.stringify([kind, ...keys[kind].map(text)]);
+  return { kind, aggregate, values, multiplier: described.multiplier };
+}
