@@ -13,6 +13,7 @@ import { overhead } from "./overhead.ts";
 import { pnl } from "./pnl.ts";
 import { reading } from "./reading.ts";
 import { type BenchResult, printTable, toJson } from "./report.ts";
+import { reportPage } from "./report-page.ts";
 import { startUp } from "./start-up.ts";
 import { symbols } from "./symbols.ts";
 
@@ -26,6 +27,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   isolation,
   overhead,
   gateway,
+  "report-page": reportPage,
 };
 
 process.exitCode = await main(process.argv.slice(2));

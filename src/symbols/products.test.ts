@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { parseDecimal } from "../base/decimal.ts";
-import { formatDay } from "../domain/market/trading-day.ts";
-import { bloombergCodes, brokerCodes, cmeCodes, families, productOfRoot, products, type SeriesCode } from "./index.ts";
+import { dayNumber, formatDay } from "../domain/market/trading-day.ts";
+import {
+  bloombergCodes,
+  brokerCodes,
+  cmeCodes,
+  dialects,
+  ExpiryCalendar,
+  families,
+  productOfRoot,
+  products,
+  readAs,
+  type SeriesCode,
+  titleOf,
+} from "./index.ts";
 
 describe("products", () => {
   it("have the contract facts of the exchange", () => {
@@ -119,3 +131,16 @@ const launched = {
   fri: "2011-01-01",
   standard: "2000-01-01",
 } as const;
+
+describe("an instrument's title names it for people", () => {
+  it.each([
+    ["ZNU2025", "10-year note, Sep 2025"],
+    ["UBZ2025", "Ultra bond, Dec 2025"],
+    ["ZN-2025-07-VY3-P111.250", "10-year note 111.25 put, 21 Jul 2025"],
+    // The standard option of August expires in July.
+    ["ZB-2025-08-OZB-C113.000", "Treasury bond 113 call, 25 Jul 2025"],
+  ])("%s is a %s", (name, title) => {
+    const reading = readAs(name, [dialects.canonical], { asOf: dayNumber(2025, 7, 1), calendar: new ExpiryCalendar() });
+    expect(reading.ok && titleOf(reading.instrument)).toBe(title);
+  });
+});

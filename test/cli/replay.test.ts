@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 import { hasSharedData, readShared, sharedData } from "../shared-data.ts";
-import { ledger, pnlBridge, withFiles } from "./run-cli.ts";
+import { ledger, pnlBridge, root, withFiles } from "./run-cli.ts";
 
 const ZN = "XCMEFFDPSX20250919U0ZN";
 const ZT = "XCMEFFDPSX20250930U0ZT";
@@ -56,6 +57,55 @@ describe("replay", () => {
         holds: true,
       });
     }));
+
+  it("is evidence: names version, time, each file with its digest and how its rows were taken, and what its words mean", () =>
+    withFiles(
+      {
+        ...agreeing,
+        "trades_20250728.csv": ledger(`4,${ZN},2025-07-25 09:00:00,S,3,111`, `6,${ZT},2025-07-28 09:00:01,X,1,103`),
+        "Futures_20250724_1400.csv": "SYMBOL,PX_LAST,PX_SETTLE\nTY,110.16,110.17\n,,\n",
+        "marks.json": `{ "${ZN}": 111 }`,
+        "config.yaml": "migration: { phase: read_only }\n",
+      },
+      async (folder) => {
+        const [prices, marks, config] = ["Futures_20250724_1400.csv", "marks.json", "config.yaml"].map((name) =>
+          join(folder, name),
+        );
+        const files = ["--prices", prices ?? "", "--marks", marks ?? "", "--config", config ?? ""];
+        const startedMs = Date.now();
+        const { out } = await pnlBridge(["replay", "--trades", folder, ...files, "--json"]);
+        const { generated, inputs = [], instruments, codes, summary } = parse(out);
+        const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+        expect(generated).toMatchObject({ product: "pnl-bridge", version });
+        expect(Date.parse(generated?.at ?? "")).toBeGreaterThanOrEqual(startedMs);
+        for (const { path, bytes, sha256 } of inputs) {
+          const content = await readFile(path);
+          expect([bytes, sha256]).toEqual([content.length, createHash("sha256").update(content).digest("hex")]);
+        }
+        const taken = inputs.map(({ kind, path, rows, accepted, duplicates, refused }) =>
+          [kind, basename(path), rows, accepted, duplicates, refused].join(" ").trim(),
+        );
+        expect(taken).toEqual([
+          "trades trades_20250724.csv 3 3 0 0",
+          "trades trades_20250725.csv 2 2 0 0",
+          "trades trades_20250728.csv 2 0 1 1",
+          "prices Futures_20250724_1400.csv 2 1  0",
+          "marks marks.json",
+          "config config.yaml",
+        ]);
+        expect(instruments).toContainEqual({
+          symbol: ZN,
+          instrument: "ZNU2025",
+          title: "10-year note, Sep 2025",
+          currency: "USD",
+        });
+        expect(codes?.BAD_SIDE).toBe("the side is neither B nor S");
+        expect(summary?.totals[0]).toMatchObject({
+          currency: "USD",
+          realized: { legacy: "1507.8125", modern: "1507.8125", difference: "0", absent: { legacy: 0, modern: 0 } },
+        });
+      },
+    ));
 
   it("names the trades behind each difference: here a row that stands in two files, which legacy counts twice", () =>
     withFiles(
