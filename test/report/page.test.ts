@@ -25,6 +25,7 @@ describe.skipIf(chromiumPath === undefined)("the report page in Chromium (skippe
   const opened = (report: ParityReport, use: (page: Page) => Promise<void>): Promise<void> =>
     withFiles({ "report.html": renderParityPage(report) }, async (folder) => {
       const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      page.setDefaultTimeout(90_000);
       const errors: string[] = [];
       page.on("pageerror", ({ message }) => errors.push(message));
       page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
@@ -174,6 +175,7 @@ describe.skipIf(chromiumPath === undefined)("the report page in Chromium (skippe
         // 351 figures, of which a page on the screen holds 200, fill several sheets, and each repeats the heads.
         expect(pages.filter((text) => heads.test(text)).length).toBeGreaterThan(3);
         expect(stdout.match(/✗ diverged .* COUNTED_TWICE/g)).toHaveLength(11);
+        expect(stdout).toContain("351 of 351 figures: diverged, error, not comparable, within tolerance, equal");
         expect(stdout).toContain("legacy counted rows that stand in two files twice");
         expect(stdout).toContain(desk.inputs?.[0]?.sha256);
       });

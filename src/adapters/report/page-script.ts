@@ -101,9 +101,10 @@ function draw(printing = false) {
   );
   const pages = Math.max(1, Math.ceil(shown.length / perPage));
   const count = (value) => value.toLocaleString("en-US");
-  const cut = printing && shown.length > printMax ? "; the first " + count(printMax) + " are printed" : "";
+  const cut = shown.length > printMax ? "; the first " + count(printMax) + " are printed" : "";
+  const place = pages > 1 ? ", page " + (page + 1) + " of " + pages : "";
   document.getElementById("shown").textContent =
-    count(shown.length) + " of " + count(rows.length) + " figures" + cut + (pages > 1 && !printing ? ", page " + (page + 1) + " of " + pages : "");
+    count(shown.length) + " of " + count(rows.length) + " figures" + (printing ? ": " + chosenWords() + cut : place);
   for (const name of ["previous", "next"]) document.getElementById(name).hidden = pages === 1;
   document.getElementById("previous").disabled = page === 0;
   document.getElementById("next").disabled = page + 1 >= pages;
@@ -111,6 +112,13 @@ function draw(printing = false) {
     if (head.dataset.column === sorted.column) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
   }
+}
+
+/** What was chosen, in the words of the page: a print says what it leaves out. */
+function chosenWords() {
+  const boxes = [...form.elements.verdict].filter((box) => box.checked).map((box) => verdicts[box.value][2]);
+  const picked = [...form.querySelectorAll("select")].filter((list) => list.value).map((list) => list.selectedOptions[0].text);
+  return [boxes.join(", "), ...picked, form.elements.search.value].filter(Boolean).join("; ");
 }
 
 function turn(by) {

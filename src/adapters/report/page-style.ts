@@ -13,7 +13,7 @@ small, .soft { color: var(--soft); font-size: .85rem; font-weight: normal; } cod
 .equal, .within_tolerance { --mark: var(--good); } .diverged, .error { --mark: var(--bad); } .not_comparable { --mark: var(--warn); }
 .mark { color: var(--mark); font-weight: 600; white-space: nowrap; } .warning { color: var(--warn); font-weight: 600; }
 .counts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: .5rem 0; } .counts dd { margin: 0; display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
-.scroll { overflow: auto; border: 1px solid var(--line); border-radius: 4px; } .fit { width: fit-content; max-width: 100%; } .days { max-height: 22rem; } #figures { max-height: 80vh; } .causes th { width: 26%; } .causes td:last-child { width: 38%; } .top { display: flex; flex-wrap: wrap; gap: 0 3rem; } .top > * { min-width: min(100%, 26rem); } .top > :last-child { flex: 1; }
+.scroll { overflow: auto; border: 1px solid var(--line); border-radius: 4px; } .fit { width: fit-content; max-width: 100%; } .days { max-height: 22rem; } #figures { max-height: 80vh; } .causes th:first-child { width: 25%; } .causes :is(th, td):last-child { width: 36%; } .top { display: flex; flex-wrap: wrap; gap: 0 3rem; } .top > * { min-width: min(100%, 26rem); } .top > :last-child { flex: 1; }
 :focus-visible { outline: 2px solid var(--text); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; } caption { text-align: left; padding: .3rem .5rem; color: var(--soft); }
 .totals { font-size: .95rem; }
@@ -21,7 +21,7 @@ th, td { padding: .25rem .5rem; text-align: left; border-bottom: 1px solid var(-
 thead th { position: sticky; top: 0; z-index: 1; background: var(--head); white-space: nowrap; vertical-align: bottom; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } .nowrap { white-space: nowrap; }
 tbody th { font-weight: 600; } tr.sum > * { font-weight: 700; border-bottom: 2px solid var(--line); }
-#figures tbody th { position: sticky; left: 0; background: var(--page); min-width: 14rem; } #figures thead th:first-child { left: 0; z-index: 2; }
+#figures tbody th { position: sticky; left: 0; background: var(--page); min-width: 13.75rem; } #figures thead th:first-child { left: 0; z-index: 2; }
 th code, td code { display: block; font-size: .78rem; font-weight: normal; color: var(--soft); overflow-wrap: anywhere; } .files code { display: inline; }
 .wide { overflow-wrap: anywhere; min-width: 8rem; } #figures th, #figures td { padding: .2rem .4rem; } .wide p { margin: .15rem 0; }
 .paper { display: none; } thead button { all: unset; cursor: pointer; } thead button:focus-visible { outline: 2px solid; } thead .number button { text-align: right; }
@@ -35,13 +35,13 @@ input[type=search] { width: 20rem; } .button { cursor: pointer; } .button:disabl
 ul { margin: .25rem 0; padding-left: 1.25rem; } dl.legend { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; } dl.legend dd { margin: 0; }
 @media (max-width: 50rem) {
   body { padding: 1rem .75rem 2rem; } #figures tbody th { min-width: 8.5rem; max-width: 8.5rem; }
-  input[type=search] { width: 100%; } form label:has([type=search]) { flex-basis: 100%; } .totals { font-size: .78rem; } th, td { padding: .25rem .3rem; }
+  input[type=search] { width: 100%; } form label:has([type=search]) { flex-basis: 100%; } .totals { font-size: .74rem; } .totals small { font-size: .9em; } th, td { padding: .25rem .3rem; }
 }
 @media print {
   @page { size: A4 landscape; margin: 12mm 10mm 14mm; @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 8pt system-ui, sans-serif; } }
   :root { color-scheme: light; } body { padding: 0; max-width: none; font-size: 9pt; } table, .totals { font-size: 7.5pt; } th code, td code { font-size: 6.5pt; } small, .soft, caption { font-size: 7.5pt; }
   .scroll, .days, #figures { max-height: none; overflow: visible; border: 0; } thead { display: table-header-group; } thead, tr, .keep { break-inside: avoid; } h2 { break-after: avoid; margin-top: 1.2rem; }
   thead th, #figures tbody th { position: static; background: none; } thead th { border-bottom: 1px solid; white-space: normal; } form, .pager .button, .screen, thead button { display: none !important; } .paper { display: inline; }
-  #figures tbody th { min-width: 42mm; } th, td { padding: .12rem .3rem; } .wide { min-width: 0; }
+  #figures tbody th { min-width: 50mm; } th, td { padding: .12rem .3rem; } .wide { min-width: 0; }
 }
 `;

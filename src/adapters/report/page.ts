@@ -164,7 +164,10 @@ function causeTable(report: ParityReport, { causes }: ParitySummary): string {
     const sums = (["largest", "positions", "days"] as const).map(
       (sum) =>
         `<td class="number">${group.money
-          .map((one) => `<div>${data(one[sum], money(one[sum]))} <small>${escapeHtml(currencyWords(one.currency))}</small></div>`)
+          .map((one) => {
+            const currency = one[sum] === null ? "" : ` <small>${escapeHtml(currencyWords(one.currency))}</small>`;
+            return `<div>${data(one[sum], money(one[sum]))}${currency}</div>`;
+          })
           .join("")}</td>`,
     );
     return `<tr class="${worst} keep"><th scope="row" class="wide">${escapeHtml(groupTitle(group))}<p class="soft">${escapeHtml(groupMeaning(group, report))}</p></th><td>${figures.join("")}<button type="button" class="button screen" hidden data-cause="${index}" aria-label="Show figures of ${escapeHtml(groupTitle(group))}">Show figures</button></td>${sums.join("")}<td class="wide">${groupWhere(group, report)}</td></tr>`;

@@ -1,0 +1,77 @@
+/**
+ * `node scripts/screenshots.ts` makes the pictures of README.md: the report page of the demo, and what `status` prints on a
+ * terminal. Needs Chromium (see test/browser.ts).
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Browser } from "playwright-core";
+import { renderParityPage } from "../src/adapters/report/index.ts";
+import { runDemo } from "../src/app/demo-desk/demo.ts";
+import { commands } from "../src/surfaces/cli/commands/status.ts";
+import { startBrowser } from "../test/browser.ts";
+import { LiveDesk } from "../test/cli/live-desk.ts";
+import { withFiles } from "../test/cli/run-cli.ts";
+
+const images = fileURLToPath(new URL("../docs/images/", import.meta.url));
+
+async function picture(browser: Browser, name: string, html: string, viewport: { width: number; height: number }): Promise<void> {
+  await withFiles({ "page.html": html }, async (folder) => {
+    const page = await browser.newPage({ viewport, colorScheme: "light" });
+    await page.goto(pathToFileURL(join(folder, "page.html")).href);
+    // A short page is pictured whole, a long one as far as the window reaches.
+    await writeFile(join(images, name), await page.screenshot({ fullPage: name === "status.png" }));
+    await page.close();
+  });
+}
+
+/** What `status` prints on a terminal, of a desk that has begun to move users over. */
+async function statusOfDesk(): Promise<string> {
+  await using desk = new LiveDesk();
+  await desk.start();
+  await desk.toDualWrite();
+  for (const step of [
+    ["whitelist", "add", "amy"],
+    ["traffic", "25"],
+  ]) {
+    const { code, err } = await desk.run(...step, "--reason", "a first share of the desk");
+    if (code !== 0) throw new Error(`${step.join(" ")}: ${err}`);
+  }
+  const [status] = commands;
+  if (status === undefined) throw new Error("there is no command status");
+  const out = Object.assign(Object.create(process.stdout), { isTTY: true, columns: 110 });
+  const { text } = await status.run({ config: join(desk.folder, "pnl_migration_config.yaml") } as never, {
+    out,
+    err: process.stderr,
+  });
+  return String(text).replaceAll(desk.folder, "/desk");
+}
+
+const styles: Readonly<Record<string, string>> = {
+  "1": "font-weight: bold",
+  "2": "color: #9aa4af",
+  "31": "color: #ff8f8a",
+  "32": "color: #6fd08c",
+  "33": "color: #f0b849",
+};
+
+/** A terminal's text with its escape codes as a page. */
+function terminalPage(text: string): string {
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what this looks for
+  const styled = escaped.replaceAll(/\u001b\[(\d+)m/g, (_, code) =>
+    code in styles ? `<span style="${styles[code]}">` : "</span>",
+  );
+  const style = "margin: 0; padding: 1.2rem 1.5rem; background: #14171b; color: #e6e8eb; font: 15px/1.45 monospace";
+  return `<!doctype html><meta charset="utf-8"><body style="margin: 0"><pre style="${style}">$ pnl-bridge status\n${styled}</pre>`;
+}
+
+await mkdir(images, { recursive: true });
+const browser = await startBrowser();
+try {
+  const { report } = await runDemo({ seed: 1 });
+  await picture(browser, "report.png", renderParityPage(report), { width: 1280, height: 1100 });
+  await picture(browser, "status.png", terminalPage(await statusOfDesk()), { width: 1200, height: 100 });
+} finally {
+  await browser.close();
+}
