@@ -463,6 +463,7 @@ interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
   readonly oneOf?: readonly SchemaNode[];
   readonly not?: object;
+  readonly title?: string;
   readonly description?: string;
   readonly default?: unknown;
 }
@@ -484,10 +485,10 @@ function leavesOf(node: SchemaNode, path: readonly string[] = []): readonly Leaf
   return [...properties, ...forms.flatMap((form) => leavesOf(form, path))];
 }
 
-test("the JSON Schema knows the keys and nothing else, each with its meaning and its default", () => {
+test("the JSON Schema knows the keys and nothing else, each with its title, its meaning and its default", () => {
   const leaves = leavesOf(configJsonSchema() as SchemaNode);
   const pathsOf = (some: readonly Leaf[]) => new Set(some.map(({ path }) => path.replace(/^systems\.\w+/, "systems")));
-  expect(pathsOf(leaves.filter(({ node }) => node.description === undefined))).toEqual(new Set());
+  expect(pathsOf(leaves.filter(({ node }) => node.description === undefined || node.title === undefined))).toEqual(new Set());
   // Without a value these are absent, or follow the role of the system.
   const withoutDefault = ["timeout_ms", "day_rule", "cwd", "authorization_env", "ca_file"].map((key) => `systems.${key}`);
   expect(pathsOf(leaves.filter(({ node, isRequired }) => node.default === undefined && !isRequired))).toEqual(

@@ -45,7 +45,12 @@ const foreignKeys = [
     "Its own names for the methods of the P&L service; the bridge calls no other method of it",
   ),
   key("pnl_in", oneOf(["money", "points"]), "money", "Unit of its P&L; points become money by the contract's multiplier"),
-  key("day_rule", oneOf(dayRules), undefined, "The trading-day rule that its daily P&L follows; the engine beside it goes by it"),
+  key(
+    "day_rule",
+    oneOf(dayRules),
+    undefined,
+    "The trading-day rule that its daily P&L follows; the engine beside it follows the same rule",
+  ),
   key("timeout_ms", milliseconds, undefined, "Time limit of a call; without it the limit of the system's role holds"),
 ];
 const variables = "a list of names of environment variables";
@@ -54,12 +59,12 @@ const hostedKeys = [
     "env",
     listOf(text(variables, /^[A-Za-z_][A-Za-z0-9_]{0,99}$/), `must be ${variables}`),
     [],
-    "Environment variables that its process or thread gets beside PATH, HOME, LANG, TZ and their like",
+    "Environment variables that its process or thread gets in addition to PATH, HOME, LANG, TZ and the like",
   ),
   ...foreignKeys,
 ];
 const moduleKeys = [
-  required("path", text("the path of a module"), "A module in this process: ./desk.js, or ./desk.js#exportName"),
+  required("path", text("the path of a module"), "The module: ./desk.js, or ./desk.js#exportName"),
   key("isolation", oneOf(["none", "thread"]), "none", "Where the module runs: in the main thread or in one of its own"),
   ...hostedKeys,
 ];
@@ -74,9 +79,9 @@ const commandKeys = [
   ...hostedKeys,
 ];
 const httpKeys = [
-  required("url", kind.url, "Requests go to URL/METHOD"),
+  required("url", kind.url, "The address of the service; requests go to URL/METHOD"),
   key("authorization_env", kind.variable, undefined, "The environment variable that holds the authorization header"),
-  key("ca_file", text("a file"), undefined, "Certificates to trust, where the system's are not enough"),
+  key("ca_file", text("a file"), undefined, "A file of certificates to trust in addition to those of this machine"),
   ...foreignKeys,
 ];
 const keysOfKind = { module: moduleKeys, command: commandKeys, http: httpKeys };
@@ -95,8 +100,8 @@ type ForeignConfig = {
 
 export type SystemConfig = BuiltinConfig | ForeignConfig;
 
-const kindMeaning = { description: "builtin; or a module, a command, or an http service of your own" };
-const nameMeaning = { description: "legacy-desk or modern-engine" };
+const kindMeaning = { title: "Kind", description: "builtin; or a module, a command, or an http service of your own" };
+const nameMeaning = { title: "Name", description: "legacy-desk or modern-engine" };
 const builtin = z.literal("builtin").meta(kindMeaning);
 const foreign = <const Name extends keyof typeof keysOfKind>(name: Name) =>
   z.strictObject({ kind: z.literal(name).meta(kindMeaning), ...shapeOf(keysOfKind[name]) });
@@ -113,7 +118,7 @@ const system: Kind<SystemConfig> = {
             z.strictObject({
               kind: builtin,
               name: z.literal("modern-engine").meta(nameMeaning),
-              mode: z.never("is for legacy-desk only").optional(),
+              mode: z.never("is for legacy-desk only").optional().meta({ title: "Mode", description: "For legacy-desk only" }),
               ...shapeOf(engineKeys),
             }),
           ],
@@ -204,7 +209,7 @@ export const keys = [
         "bucket_by",
         oneOf(["book", "user"]),
         "book",
-        "The unit that the percentage divides; a call without a book goes by its user",
+        "The unit that the percentage divides; a call without a book counts for its user",
       ),
     ]),
     ...under("validation", [
@@ -215,7 +220,12 @@ export const keys = [
     ...under("monitoring", [
       key("log_all_calculations", flag, true, "Logs one line for each call, else for divergences and errors only"),
       key("performance_tracking", flag, true, "Records the time and memory of both systems"),
-      key("alert_url", kind.alertUrl, null, "This process posts its alerts there, as JSON, from its next start on"),
+      key(
+        "alert_url",
+        kind.alertUrl,
+        null,
+        "The URL to which this process posts its alerts, as JSON; a change holds from its next start",
+      ),
     ]),
     key("approvals.two_person", kind.listOfPhases, [], "Phases that a second person must approve"),
     ...under("triggers", triggerRows),
@@ -290,7 +300,7 @@ export const keys = [
       "instance",
       text("a name of letters, digits, dots, dashes and underscores", /^[\w.-]{1,100}$/),
       null,
-      "Name of this process in the fleet, the same over its restarts; default: host and process id",
+      "Name of this process in the fleet, which it keeps over restarts; without it host and process id",
     ),
     key("heartbeat_ms", milliseconds, 1_000, "Time between two signs of life"),
     key("lease_ms", milliseconds, 60_000, "A process that is silent for this time is gone"),

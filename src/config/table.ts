@@ -103,7 +103,7 @@ const notSection = {
     code === "invalid_type" ? "must be a section of keys" : undefined,
 };
 
-/** The schema of a section: unknown keys are refused, each key has its meaning and its default. */
+/** The schema of a section: unknown keys are refused, each key has its title, its meaning and its default. */
 export const sectionOf = (rows: readonly Key[]): z.ZodType<Tree> => z.strictObject(shapeOf(rows), notSection);
 
 export function shapeOf(rows: readonly Key[]): Readonly<Record<string, z.ZodType>> {
@@ -111,17 +111,26 @@ export function shapeOf(rows: readonly Key[]): Readonly<Record<string, z.ZodType
   for (const [name, inner] of Map.groupBy(rows, (row) => namesOf(row)[0] ?? "")) {
     const leaf = inner.find(({ path }) => path === name);
     const rest = inner.map((row) => ({ ...row, path: row.path.slice(name.length + 1) }));
-    shape[name] = leaf === undefined ? sectionOf(rest).nullish() : leafOf(leaf);
+    shape[name] =
+      leaf === undefined
+        ? sectionOf(rest)
+            .nullish()
+            .meta({ title: titleOf(name) })
+        : leafOf(leaf);
   }
   return shape;
 }
 
 function leafOf(row: Key): z.ZodType {
-  const { kind, default: byDefault, meaning: description } = row;
-  if (row.isRequired) return kind.schema.meta({ description });
+  const { kind, default: byDefault, meaning, hasNoEffect } = row;
+  const meta = { title: titleOf(row.path), description: hasNoEffect ? `${meaning} (no effect yet)` : meaning };
+  if (row.isRequired) return kind.schema.meta(meta);
   const schema = typeof byDefault === "object" ? kind.schema.nullish() : kind.schema.optional();
-  return schema.meta({ description, ...(byDefault !== undefined && { default: writtenOf(row, byDefault) }) });
+  return schema.meta({ ...meta, ...(byDefault !== undefined && { default: writtenOf(row, byDefault) }) });
 }
+
+/** A name as words: `alert_on_mismatch` is "Alert on mismatch". */
+const titleOf = (name: string): string => `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll("_", " ")}`;
 
 /** A section as one value: an item of a list, say. */
 export const record = <Row extends Key>(rows: readonly Row[]): Kind<Values<Row>> => ({
