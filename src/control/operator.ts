@@ -4,8 +4,10 @@
  * together with its audit row. Forward moves need open gates, an unchanged record, and no switch file on this
  * machine. Moves towards legacy need none of these, and a rollback works even without the store.
  */
+
 import { BridgeError, lineOf } from "../base/errors.ts";
 import { personName } from "../base/person-name.ts";
+import { shownMs } from "../base/shown-ms.ts";
 import { isLater, type Phase, phaseAfter } from "../domain/migration/phase.ts";
 import type { Ramp } from "../domain/migration/record-columns.ts";
 import type { AlertSink } from "../ports/alerts.ts";
@@ -350,8 +352,8 @@ export class Operator {
     return {
       via: "store",
       epoch,
-      committedMs,
-      acknowledgedMs: fleet.waiting.length > 0 ? null : clock.monotonicMs() - startedMs,
+      committedMs: shownMs(committedMs),
+      acknowledgedMs: fleet.waiting.length > 0 ? null : shownMs(clock.monotonicMs() - startedMs),
       ...fleet,
       owedToLegacy: owed.owedToLegacy().count,
       possible,

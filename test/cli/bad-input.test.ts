@@ -108,7 +108,7 @@ describe.each(["pnl", "replay"])("%s meets bad input with one clear line", (comm
     withFiles({}, async (folder) => {
       await make?.(folder);
       const out = join(folder, "out");
-      const ran = await pnlBridge([command, ...args(folder), "--json", ...(command === "replay" ? ["--out", out] : [])]);
+      const ran = await pnlBridge([command, ...args(folder), ...(command === "replay" ? ["--out", out] : [])]);
       expectOneLine(ran, says);
       expect(await readdir(folder)).not.toContain("out");
     }),

@@ -118,7 +118,7 @@ describe("compare on a desk's own database", () => {
             /^BAD_DATABASE: the database lacks processed_trades \(instrument_name, trade_timestamp, quantity, side.*positions; eod_pnl; pnl_snapshots; position_snapshots/,
           ],
         ] as const) {
-          const { code, out, err } = await compare(join(folder, name));
+          const { code, out, err } = await pnlBridge(["compare", "--legacy", `sqlite:${join(folder, name)}`]);
           expect([code, out]).toEqual([2, ""]);
           expect(err).toMatch(says);
           expect(err.trimEnd().split("\n")).toHaveLength(1);

@@ -320,7 +320,7 @@ describe("a broken system is told, check by check", () => {
 describe("doctor cannot begin", () => {
   it("without a configuration that can be read, with exit code 2 and one line", async () => {
     await withFiles({ "desk.yaml": "systems: { modern: { kind: bultin } }" }, async (folder) => {
-      const bad = await pnlBridge(["doctor", "--system", "modern", "--config", join(folder, "desk.yaml"), "--json"]);
+      const bad = await pnlBridge(["doctor", "--system", "modern", "--config", join(folder, "desk.yaml")]);
       expect([bad.code, bad.out]).toEqual([2, ""]);
       expect(bad.err).toMatch(/^BAD_CONFIG: .*bultin.*\n$/);
       await expect(examineSystem("modern", join(folder, "none.yaml"))).rejects.toMatchObject({ code: "UNREADABLE" });

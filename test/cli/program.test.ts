@@ -1,10 +1,12 @@
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { allCommands, helpOf } from "../../scripts/pages/cli.ts";
+import { until } from "../../src/testing/until.ts";
 import { ledger, pnlBridge, root, withFiles } from "./run-cli.ts";
 
 const run = promisify(execFile);
@@ -171,4 +173,45 @@ describe.skipIf(spawnSync("bash", ["--version"]).status !== 0)("completion", () 
     const script = `${out}\nCOMP_WORDS=(pnl-bridge ${typed}); COMP_CWORD=${words.length}; _pnl_bridge; echo "\${COMPREPLY[@]}"`;
     expect(spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim()).toBe(proposed);
   });
+});
+
+describe("progress", () => {
+  const program = `
+    import { progressOn } from ${JSON.stringify(pathToFileURL(join(root, "src/surfaces/cli/terminal.ts")).href)};
+    progressOn(process.stderr).report("matching trades");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
+
+  /** What a program prints that never gives its thread back, until it has printed the text. */
+  async function printedBy(command: readonly string[], text: string): Promise<string> {
+    const [file = "", ...args] = command;
+    const child = spawn(file, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1" },
+      detached: true,
+    });
+    let printed = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece) => (printed += piece));
+    try {
+      await until(() => printed.includes(text), `it prints ${text}`);
+      return printed;
+    } finally {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    }
+  }
+
+  it("shows after two seconds in a pipe, a line at a time, although the work is busy", () =>
+    withFiles({ "busy.mjs": program }, async (folder) => {
+      const command = [process.execPath, join(folder, "busy.mjs")];
+      expect(await printedBy(command, "trades\n")).toBe("matching trades\n");
+    }));
+
+  const hasScript = spawnSync("script", ["-qec", "true", "/dev/null"]).status === 0;
+  it.skipIf(!hasScript)("shows in one line of a terminal, with the seconds that have passed", () =>
+    withFiles({ "busy.mjs": program }, async (folder) => {
+      const command = ["script", "-qec", `'${process.execPath}' '${join(folder, "busy.mjs")}'`, "/dev/null"];
+      const printed = await printedBy(command, "(3 s)");
+      expect(printed).toContain("\r\x1b[Kmatching trades (2 s)\r\x1b[Kmatching trades (");
+      expect(printed).not.toContain("\n");
+    }),
+  );
 });

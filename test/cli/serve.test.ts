@@ -87,6 +87,8 @@ describe("pnl-bridge serve", () => {
         epoch: 1,
         stale: false,
       });
+      const durations = logged.filter(({ msg }) => msg === "call").map(({ ms }) => Number(ms));
+      expect(durations).toEqual(durations.map((ms) => Number(ms.toFixed(3))));
     }));
 
   it("logs a file that is no configuration any more, also without a control store", () =>

@@ -1,4 +1,6 @@
+import { extname } from "node:path";
 import { styleText } from "node:util";
+import { Worker } from "node:worker_threads";
 import { BridgeError, errorOf, messageOf } from "../../base/errors.ts";
 import { jsonPieces } from "../../base/json-pieces.ts";
 import { jsonText, plain } from "../../base/plain-text.ts";
@@ -91,21 +93,26 @@ export const painter =
   (style: Style, text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
 
-/** Says what is going on, on one line of a terminal, once the work has taken two seconds. */
-export function progressOn(stream: NodeJS.WriteStream): { readonly report: (text: string) => void; readonly done: () => void } {
-  const startedMs = performance.now();
-  let shownMs = 0;
-  const terminal = stream.isTTY === true;
-  const paint = painter(colourful(stream));
+interface Progress {
+  readonly report: (text: string) => void;
+  /** Removes what is shown. To be called when the work ends, also when it fails. */
+  readonly done: () => Promise<void>;
+}
+
+/**
+ * Shows on stderr what is going on, once the work has taken two seconds: on a terminal in one line that is updated, elsewhere a
+ * line every five seconds. A thread writes it, since much of the work keeps this one busy.
+ */
+export function progressOn(stream: NodeJS.WriteStream): Progress {
+  const isTerminal = stream.isTTY === true;
+  const file = new URL(`./progress-thread${extname(import.meta.url)}`, import.meta.url);
+  const thread = new Worker(file, { workerData: { isTerminal, isColoured: colourful(stream) } });
+  thread.unref();
   return {
-    report: (text) => {
-      const nowMs = performance.now();
-      if (nowMs - startedMs < 2_000 || nowMs - shownMs < (terminal ? 100 : 5_000)) return;
-      shownMs = nowMs;
-      stream.write(terminal ? `\r\x1b[K${paint("dim", plain(text))}` : `${plain(text)}\n`);
-    },
-    done: () => {
-      if (terminal && shownMs > 0) stream.write("\r\x1b[K");
+    report: (text) => thread.postMessage(plain(text)),
+    done: async () => {
+      await thread.terminate();
+      if (isTerminal) stream.write("\r\x1b[K");
     },
   };
 }

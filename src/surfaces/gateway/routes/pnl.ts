@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
 import { type JsonValue, parseExact } from "../../../base/exact-json.ts";
+import { shownMs } from "../../../base/shown-ms.ts";
 import type { App, RouteContext } from "../context.ts";
 import { readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
@@ -34,7 +35,7 @@ export const pnlRoutes =
       const answered = await call(method, body as JsonValue, key);
       if (onCall !== undefined) {
         const { value: _, ...facts } = answered;
-        onCall({ method, ...key, ...facts, ms: performance.now() - startedMs });
+        onCall({ method, ...key, ...facts, ms: shownMs(performance.now() - startedMs) });
       }
       return JSON.stringify(answered);
     };

@@ -1,0 +1,21 @@
+/** Writes the last text that it was sent to stderr, from two seconds after its start on: see `progressOn`. */
+import { writeSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { painter } from "./terminal.ts";
+
+const { isTerminal, isColoured } = workerData;
+const paint = painter(isColoured);
+const startedMs = performance.now();
+let [text, shownMs] = ["", Number.NEGATIVE_INFINITY];
+parentPort?.on("message", (next: string) => {
+  text = next;
+});
+setInterval(() => {
+  const nowMs = performance.now();
+  if (nowMs - startedMs < 2_000 || nowMs - shownMs < (isTerminal ? 0 : 5_000)) return;
+  shownMs = nowMs;
+  const seconds = Math.floor((nowMs - startedMs) / 1_000);
+  try {
+    writeSync(2, isTerminal ? `\r\x1b[K${paint("dim", `${text} (${seconds} s)`)}` : `${text}\n`);
+  } catch {} // Nobody reads it.
+}, 200);
