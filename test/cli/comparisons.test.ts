@@ -70,7 +70,7 @@ describe("comparisons", () => {
       expect(await ask("--method", "nobody")).toMatchObject({ code: 0, out: "no comparison matches\n" });
       for (const limit of ["0", "1001", "1.5", "many"])
         expect((await ask("--limit", limit)).err).toBe(
-          "BAD_USAGE: the limit is a whole number from 1 to 1000; write --limit 20\n",
+          "BAD_USAGE: the limit must be a whole number from 1 to 1000; write --limit 20\n",
         );
     }));
 
@@ -82,7 +82,7 @@ describe("comparisons", () => {
       const none = await pnlBridge(["comparisons", "--store", `sqlite:${join(folder, "none/control.db")}`]);
       expect([none.code, none.err]).toEqual([
         2,
-        expect.stringMatching(/^NO_INPUT: there are no comparisons \(.*evidence\.db\); /),
+        expect.stringMatching(/^NO_INPUT: no comparisons have been kept yet \(.*evidence\.db\); /),
       ]);
       expect(existsSync(join(folder, "none"))).toBe(false);
     }));

@@ -556,12 +556,12 @@ describe("--store", () => {
       for (const ran of await Promise.all(commands.map((args) => run(...args, "--store", "sqlite:typo/control.db"))))
         expectFailure(
           ran,
-          /^NO_INPUT: there is no control store \(.*typo\/control\.db\); the first process of the fleet makes it; look for another path in --config or --store$/m,
+          /^NO_INPUT: there is no control store \(.*typo\/control\.db\); the first process of the fleet creates it; check the path in --config or --store$/m,
         );
       expect(readdirSync(folder)).toEqual([]);
       expectFailure(
         await run("rollback", "--store", "control.db", ...because),
-        /^BAD_USAGE: --store names no store; write sqlite:FILE or postgres:/,
+        /^BAD_USAGE: the value of --store is not the address of a store; write sqlite:FILE or postgres:/,
       );
       expectFailure(
         await run("status"),
@@ -594,12 +594,15 @@ describe("a configuration", () => {
 });
 
 it.each([
-  [["traffic", "--reason", "x"], /^BAD_USAGE: no percentage is named; traffic 25 --reason TEXT, or traffic --ramp /],
+  [
+    ["traffic", "--reason", "x"],
+    /^BAD_USAGE: neither a percentage nor a ramp is given; traffic 25 --reason TEXT, or traffic --ramp /,
+  ],
   [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is not a percentage; name a number from 0 to 100/],
   [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is not a percentage; /],
   [["traffic", "10"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [["traffic", "10", "--ramp", "10,20", "--reason", "x"], /^BAD_USAGE: a percentage and a ramp are named; /],
-  [["traffic", "10", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell is for a ramp; /],
+  [["traffic", "10", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell needs --ramp; /],
   [
     ["traffic", "--ramp", "10,20", "--dwell", "5", "--reason", "x"],
     /^BAD_USAGE: --dwell 5 is no duration; write 90s, 10m or 1h$/m,

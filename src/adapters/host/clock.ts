@@ -1,6 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
 
-/** The machine's own time. */
+/** The clock of this machine. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: performance.now.bind(performance),
@@ -16,5 +16,5 @@ export const systemClock: Clock = {
   },
 };
 
-/** Asked for with every comparison, and another one once a day. */
+/** The text of the current day, kept because every comparison may ask for it. */
 let known = { day: Number.NaN, text: "" };

@@ -3,17 +3,17 @@ import { getHeapStatistics } from "node:v8";
 import type { HostLoad, Overload } from "../../ports/host-load.ts";
 
 interface HostLimits {
-  /** 99th percentile of the event loop's delay over the last look, milliseconds. Default 20. */
+  /** Largest 99th percentile of the event loop's delay since the last check, in milliseconds. Default 20. */
   readonly loopDelayMs: number;
-  /** Share of the heap that may be used, 0 to 1. Default 0.8. */
+  /** Largest share of the heap that may be used, 0 to 1. Default 0.8. */
   readonly heapRatio: number;
-  /** How often to look. Default 200. */
+  /** The time between two checks. Default 200. */
   readonly everyMs: number;
 }
 
 const hostLimits: HostLimits = Object.freeze({ loopDelayMs: 20, heapRatio: 0.8, everyMs: 200 });
 
-/** Looks at the event loop and the heap a few times a second; to be asked as often as one likes. */
+/** Checks the event loop and the heap a few times a second. Calls of `overload` only read the last result. */
 export class HostMonitor implements HostLoad {
   readonly #limits: HostLimits;
   readonly #delay = monitorEventLoopDelay({ resolution: 10 });
@@ -23,7 +23,7 @@ export class HostMonitor implements HostLoad {
   constructor(limits: Partial<HostLimits> = {}) {
     this.#limits = { ...hostLimits, ...limits };
     this.#delay.enable();
-    this.#timer = setInterval(() => this.#look(), this.#limits.everyMs);
+    this.#timer = setInterval(() => this.#check(), this.#limits.everyMs);
     this.#timer.unref();
   }
 
@@ -36,10 +36,10 @@ export class HostMonitor implements HostLoad {
     this.#delay.disable();
   }
 
-  #look(): void {
+  #check(): void {
     const { loopDelayMs, heapRatio } = this.#limits;
     const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-    // The histogram counts its own 10 ms between looks as delay.
+    // The histogram includes its own resolution of 10 ms in each delay.
     const lag = this.#delay.percentile(99) / 1e6 - 10;
     this.#overload = used > heapRatio * limit ? "heap_short" : lag > loopDelayMs ? "event_loop_lag" : undefined;
     this.#delay.reset();

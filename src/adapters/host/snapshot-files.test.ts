@@ -40,7 +40,7 @@ const snapshotOf = (epoch: number, seq = epoch): PlanSnapshot => ({
 const fileOf = (name: string): string => join(folder, `${name}.snapshot.json`);
 const filesOf = (name: string): SnapshotFiles => new SnapshotFiles(folder, name);
 const sealed = (body: string): string => `${sha256(body)}\n${body}`;
-/** A snapshot in which one thing was changed, with the checksum that belongs to it. */
+/** A snapshot with one change and the matching checksum. */
 const changed = (change: (snapshot: Record<string, never> & { record: Record<string, unknown> }) => void): string => {
   const body = JSON.parse(readFileSync(fileOf("one"), "utf8").split("\n")[1] as string);
   change(body);
@@ -48,7 +48,7 @@ const changed = (change: (snapshot: Record<string, never> & { record: Record<str
 };
 
 describe("snapshots of the plan", () => {
-  it("are read back as they were saved, the newest of all processes first by epoch, then by what is known of the audit", async () => {
+  it("are read back as they were saved, and the newest has the highest epoch, then the longest audit chain", async () => {
     expect(await filesOf("one").latest()).toEqual({ snapshot: undefined, refused: [] });
     await filesOf("one").save(snapshotOf(4));
     await filesOf("two").save(snapshotOf(7, 8));
@@ -59,7 +59,7 @@ describe("snapshots of the plan", () => {
     expect(readdirSync(folder).toSorted()).toEqual(["one.snapshot.json", "three.snapshot.json", "two.snapshot.json"]);
   });
 
-  it("of a name that no file can have stay in their folder", async () => {
+  it("stay in their folder even if the process name is not a valid file name", async () => {
     await filesOf("../desk 7/böö").save(snapshotOf(4));
     expect(readdirSync(base)).toEqual(["made"]);
     expect((await filesOf("one").latest()).snapshot?.record.epoch).toBe(4);
@@ -70,7 +70,7 @@ describe("snapshots of the plan", () => {
     "cut in its checksum": (bytes) => bytes.subarray(0, 20),
     "cut in its middle": (bytes) => bytes.subarray(0, bytes.length / 2),
     "without its last byte": (bytes) => bytes.subarray(0, -1),
-    "with a bit turned": (bytes) => {
+    "with a flipped bit": (bytes) => {
       bytes[100] = (bytes[100] as number) ^ 1;
       return bytes;
     },
@@ -78,30 +78,33 @@ describe("snapshots of the plan", () => {
     zeros: (bytes) => bytes.fill(0),
     "no JSON": () => sealed("no JSON"),
     null: () => sealed("null"),
-    "larger than it may be": (bytes) => Buffer.concat([bytes, Buffer.alloc(4_000_000, " ")]),
+    "too large": (bytes) => Buffer.concat([bytes, Buffer.alloc(4_000_000, " ")]),
     "of a newer version": () => changed((body) => Object.assign(body, { version: 2 })),
     "of no version": () => changed((body) => Object.assign(body, { version: undefined })),
-    "with a phase that nobody knows": () => changed(({ record }) => Object.assign(record, { grantedPhase: "warp" })),
+    "with an unknown phase": () => changed(({ record }) => Object.assign(record, { grantedPhase: "warp" })),
     "without its overrides": () => changed(({ record }) => Object.assign(record, { overrides: undefined })),
-    "with a percentage that is none": () =>
+    "with an invalid percentage": () =>
       changed(({ record }) => Object.assign(record.overrides as object, { newSystemPercentage: 1_000 })),
-    "with an epoch that is none": () => changed(({ record }) => Object.assign(record, { epoch: "9" })),
+    "with an invalid epoch": () => changed(({ record }) => Object.assign(record, { epoch: "9" })),
     "without a head of the audit": () => changed((body) => Object.assign(body, { auditHead: null })),
   };
-  it.each(Object.entries(spoilers))("%s: is refused with its name, and the next newest is taken", async (_, spoil) => {
-    await filesOf("one").save(snapshotOf(9));
-    await filesOf("two").save(snapshotOf(7));
-    writeFileSync(fileOf("one"), spoil(readFileSync(fileOf("one"))));
-    const { snapshot, refused } = await filesOf("one").latest();
-    expect(snapshot?.record.epoch).toBe(7);
-    expect(refused).toEqual([{ file: fileOf("one"), why: expect.stringMatching(/\S/) }]);
-    expect((await filesOf("one").heads()).map(({ seq }) => seq)).toEqual([7]);
-    // Its process goes on with it as if it were not there.
-    await filesOf("one").save(snapshotOf(10));
-    expect(await filesOf("one").latest()).toEqual({ snapshot: snapshotOf(10), refused: [] });
-  });
+  it.each(Object.entries(spoilers))(
+    "one that is %s is refused with its file name, and the next newest is used",
+    async (_, spoil) => {
+      await filesOf("one").save(snapshotOf(9));
+      await filesOf("two").save(snapshotOf(7));
+      writeFileSync(fileOf("one"), spoil(readFileSync(fileOf("one"))));
+      const { snapshot, refused } = await filesOf("one").latest();
+      expect(snapshot?.record.epoch).toBe(7);
+      expect(refused).toEqual([{ file: fileOf("one"), why: expect.stringMatching(/\S/) }]);
+      expect((await filesOf("one").heads()).map(({ seq }) => seq)).toEqual([7]);
+      // Its process overwrites it with the next snapshot.
+      await filesOf("one").save(snapshotOf(10));
+      expect(await filesOf("one").latest()).toEqual({ snapshot: snapshotOf(10), refused: [] });
+    },
+  );
 
-  it("leave what was saved before as it was where they cannot be written, and nothing beside it", async () => {
+  it("that cannot be written leave the earlier ones unchanged and no other file behind", async () => {
     await filesOf("one").save(snapshotOf(4));
     mkdirSync(fileOf("two"));
     await expect(filesOf("two").save(snapshotOf(5))).rejects.toThrow("this is no regular file");
@@ -111,7 +114,7 @@ describe("snapshots of the plan", () => {
     expect(readdirSync(folder)).toEqual(["one.snapshot.json"]);
   });
 
-  it("are none where the folder is a file, or may not be read", async () => {
+  it("are empty if the folder is a file or may not be read", async () => {
     mkdirSync(join(base, "made"));
     writeFileSync(folder, "");
     expect(await filesOf("one").latest()).toEqual({ snapshot: undefined, refused: [] });
@@ -125,7 +128,7 @@ describe("snapshots of the plan", () => {
     expect((await filesOf("one").latest()).snapshot).toBeUndefined();
   });
 
-  it("of others go after a month, with what was left half written; this process's own stays", async () => {
+  it("of other processes are removed after a month, as are unfinished ones; the process's own stays", async () => {
     for (const name of ["one", "two", "three"]) await filesOf(name).save(snapshotOf(4));
     const half = join(folder, "two.snapshot.json.77.tmp");
     writeFileSync(half, "");

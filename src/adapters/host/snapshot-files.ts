@@ -1,7 +1,7 @@
 /**
- * The last record that each process obeyed, in a folder beside the control store: one file a process, each `checksum\nJSON`, written
- * beside and renamed, so that it is there as a whole or as it was. One of another version, or whose parts are not what they should be,
- * is not gone by.
+ * Keeps the last record that each process obeyed, in a folder beside the control store. Each process has one
+ * file with `checksum\nJSON`. A file is written under another name and then renamed, so that it is always
+ * complete. A file with another version, a wrong checksum or invalid content is refused.
  */
 
 import { createHash } from "node:crypto";
@@ -12,12 +12,12 @@ import { isRecord } from "../../domain/migration/record-columns.ts";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
 import type { PlanSnapshot, PlanSnapshots } from "../../ports/local-files.ts";
 
-/** Of others that have not been written for so long, nobody needs to know: processes come and go under new names. */
+/** Age at which another process's snapshot is removed: processes come and go under new names. */
 const keptMs = 30 * 86_400_000;
 const filesMax = 1_000;
 const bytesMax = 4_000_000;
 const ending = ".snapshot.json";
-/** Raised when a record of before cannot be read as one of now. */
+/** The version of the format. Increased when older snapshots can no longer be read. */
 const version = 1;
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -26,7 +26,7 @@ export class SnapshotFiles implements PlanSnapshots {
   readonly #folder: string;
   readonly #file: string;
 
-  /** `name` is the process's own and stays the same over its restarts where it can. */
+  /** `name` identifies the process. It should stay the same after a restart. */
   constructor(folder: string, name: string) {
     this.#folder = folder;
     this.#file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}${ending}`);
@@ -52,18 +52,18 @@ export class SnapshotFiles implements PlanSnapshots {
     return { snapshot: newest, refused };
   }
 
-  /** What every process last knew of the audit chain, for who verifies it. */
+  /** Returns the last audit head that each process has saved, for the verification of the chain. */
   async heads(): Promise<readonly PlanSnapshot["auditHead"][]> {
     const heads: PlanSnapshot["auditHead"][] = [];
     for (const file of await this.#files())
       await readFile(file)
         .then((bytes) => void heads.push(readSnapshot(bytes).auditHead))
-        // What is not to be trusted knows nothing.
+        // An invalid snapshot has no head to compare.
         .catch(() => {});
     return heads;
   }
 
-  /** Removes what is older than a month and not this process's own: snapshots, and what is left of those that were not finished. */
+  /** Removes other processes' snapshots, and unfinished ones, that are older than a month. */
   async tidy(nowMs: number): Promise<void> {
     for (const file of await this.#files((name) => name.endsWith(ending) || name.endsWith(".tmp"))) {
       if (file === this.#file) continue;
@@ -88,10 +88,10 @@ function readSnapshot(bytes: Buffer): PlanSnapshot {
   const end = text.indexOf("\n");
   const body = text.slice(end + 1);
   if (end < 0 || text.slice(0, end) !== sha256(body))
-    throw new Error("the snapshot is not what was written: its checksum differs");
+    throw new Error("the snapshot was changed after it was written: its checksum differs");
   const { version: written, ...snapshot } = JSON.parse(body) ?? {};
-  if (written !== version) throw new Error(`the snapshot has version ${written}, this pnl-bridge knows ${version}`);
-  if (!isSnapshot(snapshot)) throw new Error("the snapshot lacks something, or says what this pnl-bridge does not know");
+  if (written !== version) throw new Error(`the snapshot has version ${written}; this pnl-bridge reads version ${version}`);
+  if (!isSnapshot(snapshot)) throw new Error("the snapshot lacks a value, or has one that this pnl-bridge does not know");
   return snapshot;
 }
 

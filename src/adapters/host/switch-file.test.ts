@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 describe("the switch file", () => {
-  it("is set by being there, whatever it is and says, and not set by its absence or its folder's", async () => {
+  it("is set exactly while its path exists, whatever kind of file that is and whatever it contains", async () => {
     expect(await file.isSet()).toBe(false);
     mkdirSync(join(base, "state"));
     expect(await file.isSet()).toBe(false);
@@ -31,7 +31,7 @@ describe("the switch file", () => {
     expect(await file.isSet()).toBe(false);
   });
 
-  it("is made with its folder, and says who did it, why, and how it is taken back", async () => {
+  it("is created with its folder, and names the actor, the reason, and the way to undo it", async () => {
     await file.set("the store is down", "amy");
     expect(await file.isSet()).toBe(true);
     expect(readFileSync(path, "utf8")).toMatch(/^20\d\d-\S+Z amy: the store is down\nRemove this file .*\n$/);
@@ -39,13 +39,13 @@ describe("the switch file", () => {
     expect(readFileSync(path, "utf8")).toMatch("bob: again");
   });
 
-  it("is as it was where nobody can see whether it is there", async () => {
+  it("keeps its last known state while its path cannot be checked", async () => {
     await file.set("the store is down", "amy");
     const loop = join(base, "loop");
     symlinkSync(loop, loop);
     renameSync(join(base, "state"), join(base, "away"));
     symlinkSync(loop, join(base, "state"));
-    // ELOOP: it may be there.
+    // ELOOP: the file may exist.
     expect(await new LocalSwitchFile(path).isSet()).toBe(false);
     expect(await file.isSet()).toBe(false);
     rmSync(join(base, "state"));
@@ -58,7 +58,7 @@ describe("the switch file", () => {
     expect(await file.isSet()).toBe(false);
   });
 
-  it("that cannot be made says so, and is no hindrance to asking", async () => {
+  it("reports a failure to create it, and can still be checked afterwards", async () => {
     writeFileSync(join(base, "state"), "");
     await expect(file.set("the store is down", "amy")).rejects.toThrow(/EEXIST|ENOTDIR/);
     expect(await file.isSet()).toBe(false);

@@ -4,8 +4,9 @@ import { codeOf } from "../../base/errors.ts";
 import type { SwitchFile } from "../../ports/local-files.ts";
 
 /**
- * `touch FILE` takes every process beside it to legacy; removing it gives them back to the plan. Several paths are several switches: one
- * that is set is enough, and a command sets the first.
+ * The switch file of a machine. While the file exists, legacy answers in every process beside it; after its
+ * removal the plan applies again. With several paths, one existing file is enough, and a command creates the
+ * first.
  */
 export class LocalSwitchFile implements SwitchFile {
   readonly #paths: readonly string[];
@@ -15,7 +16,7 @@ export class LocalSwitchFile implements SwitchFile {
     this.#paths = [...new Set(paths)];
   }
 
-  /** The path of the switch that is set, else of the one that a command sets. */
+  /** The path of the file that exists, else of the one that a command creates. */
   get path(): string {
     return [...this.#found, ...this.#paths][0] ?? "";
   }
@@ -26,7 +27,7 @@ export class LocalSwitchFile implements SwitchFile {
         await stat(path);
         this.#found.add(path);
       } catch (failure) {
-        // A switch that cannot be looked at stays as it was.
+        // If the file cannot be checked, the last known state stays.
         if (["ENOENT", "ENOTDIR"].includes(codeOf(failure))) this.#found.delete(path);
       }
     }
@@ -37,10 +38,12 @@ export class LocalSwitchFile implements SwitchFile {
     await mkdir(dirname(this.path), { recursive: true });
     await using file = await open(this.path, "w");
     try {
-      await file.writeFile(`${new Date().toISOString()} ${actor}: ${reason}\nRemove this file to give calls back to the plan.\n`);
+      await file.writeFile(
+        `${new Date().toISOString()} ${actor}: ${reason}\nRemove this file to let the plan route calls again.\n`,
+      );
       await file.sync();
     } catch {
-      // The file is there, which is what counts: a full disk takes a name where it takes no text.
+      // The file exists, and only that counts. A full disk accepts a name even if it accepts no content.
     }
   }
 }

@@ -1,18 +1,20 @@
 /**
- * The bridge's own routing as an OpenFeature provider, so that a desk's other programs see the same answer for the same book or user.
+ * Offers the bridge's routing as an OpenFeature provider, so that a desk's other programs see the same
+ * answering side for the same book or user.
  *
- * ```ts
- * OpenFeature.setProvider(new PnlBridgeProvider(() => bridge.plan));
- * await client.getStringValue("pnl_route", "legacy", { targetingKey: "amy", book: "UST" }); // "modern" or "legacy"
- * ```
- * Only types are taken from the SDK: this works with any version of it that has this interface.
+ * ```ts OpenFeature.setProvider(new PnlBridgeProvider(() => bridge.plan)); await
+ * client.getStringValue("pnl_route", "legacy", { targetingKey: "amy", book: "UST" }); // "modern" or "legacy"
+ * ``` Imports only types from the SDK, so it works with any SDK version that has this interface.
  */
 import type { EvaluationContext, JsonValue, Provider, ResolutionDetails, ResolutionReason } from "@openfeature/server-sdk";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { type CallKey, type RouteReason, routeOf, routeReasons } from "../../domain/migration/route.ts";
 
-/** What may be asked: `use_new_pnl_system` (boolean: does modern answer), and `pnl_route` (string: who answers). */
+/**
+ * The flags: `use_new_pnl_system` (boolean: whether modern answers) and `pnl_route` (string: the answering
+ * side).
+ */
 export const openFeatureFlags = ["use_new_pnl_system", "pnl_route"] as const;
 
 export class PnlBridgeProvider implements Provider {
@@ -25,48 +27,51 @@ export class PnlBridgeProvider implements Provider {
   }
 
   async resolveBooleanEvaluation(flag: string, given: boolean, context: EvaluationContext): Promise<ResolutionDetails<boolean>> {
-    return flag === "use_new_pnl_system" ? this.#resolve(context, (answer) => answer === "modern") : this.#notHere(flag, given);
+    return flag === "use_new_pnl_system" ? this.#resolve(context, (answer) => answer === "modern") : this.#errorFor(flag, given);
   }
 
   async resolveStringEvaluation(flag: string, given: string, context: EvaluationContext): Promise<ResolutionDetails<string>> {
-    return flag === "pnl_route" ? this.#resolve(context, (answer) => answer) : this.#notHere(flag, given);
+    return flag === "pnl_route" ? this.#resolve(context, (answer) => answer) : this.#errorFor(flag, given);
   }
 
   async resolveNumberEvaluation(flag: string, given: number): Promise<ResolutionDetails<number>> {
-    return this.#notHere(flag, given);
+    return this.#errorFor(flag, given);
   }
 
   async resolveObjectEvaluation<T extends JsonValue>(flag: string, given: T): Promise<ResolutionDetails<T>> {
-    return this.#notHere(flag, given);
+    return this.#errorFor(flag, given);
   }
 
-  #resolve<T>(context: EvaluationContext, inForm: (answer: Side) => T): ResolutionDetails<T> {
+  #resolve<T>(context: EvaluationContext, present: (answer: Side) => T): ResolutionDetails<T> {
     const plan = this.#plan();
-    // The SDK hands out its default value and says nothing where a provider fails in a way that it does not know.
+    // Without this check the SDK would return its default value and hide the cause.
     if (plan?.phase === undefined)
-      throw new TypeError("the function given to PnlBridgeProvider returns no plan: give bridge.plan");
+      throw new TypeError("the function given to PnlBridgeProvider returns no plan: return bridge.plan");
     const { answer, because } = routeOf(plan, keyOf(context), 1);
     return {
-      value: inForm(answer),
+      value: present(answer),
       variant: answer,
       reason: reasonOf[because],
       flagMetadata: { because, meaning: routeReasons[because], epoch: plan.epoch },
     };
   }
 
-  #notHere<T>(flag: string, given: T): ResolutionDetails<T> {
+  #errorFor<T>(flag: string, given: T): ResolutionDetails<T> {
     const known = openFeatureFlags.some((name) => name === flag);
     return {
       value: given,
       reason: "ERROR",
-      // The SDK's codes are texts; its enum is a value, and this file takes types only.
+      // The SDK's codes are plain texts. Its enum is a value, which this file does not import.
       errorCode: (known ? "TYPE_MISMATCH" : "FLAG_NOT_FOUND") as NonNullable<ResolutionDetails<T>["errorCode"]>,
-      errorMessage: known ? `${flag} is not of that type` : `there are ${openFeatureFlags.join(", ")}, not ${flag}`,
+      errorMessage: known ? `${flag} is not of that type` : `${flag} is not a flag; the flags are ${openFeatureFlags.join(", ")}`,
     };
   }
 }
 
-/** The user is the targeting key, or `user`; the book is `book`. A number is its text, as in the header of a request. */
+/**
+ * The user is the targeting key or `user`; the book is `book`. A number counts as its text, as in a request's
+ * header.
+ */
 function keyOf(context: EvaluationContext): CallKey {
   const [user, book] = [textOf(context.targetingKey ?? context.user), textOf(context.book)];
   return { ...(user !== undefined && { user }), ...(book !== undefined && { book }) };

@@ -15,20 +15,20 @@ beforeAll(() => OpenFeature.setProviderAndWait(new PnlBridgeProvider(() => plan)
 afterAll(() => OpenFeature.close());
 
 describe("the OpenFeature provider", () => {
-  it("answers as the bridge routes, and says why", async () => {
+  it("answers as the bridge routes, with the reason", async () => {
     const details = await client.getStringDetails("pnl_route", "legacy", { targetingKey: "amy", book: "UST" });
     expect(details).toMatchObject({ value: "modern", variant: "modern", reason: "TARGETING_MATCH" });
     expect(details.flagMetadata).toMatchObject({ because: "WHITELIST", epoch: 1 });
     expect(await client.getBooleanValue("use_new_pnl_system", false, { targetingKey: "amy" })).toBe(true);
   });
 
-  it("takes books alike, whoever asks", async () => {
+  it("routes a book the same way for every user", async () => {
     const routes = async (users: readonly string[]) =>
       Promise.all(users.map((user) => client.getStringValue("pnl_route", "legacy", { targetingKey: user, book: "UST" })));
     expect(new Set(await routes(["bob", "eve", "joe"])).size).toBe(1);
   });
 
-  it("is legacy without a unit, and where the kill switch is off", async () => {
+  it("returns legacy without a unit, and while use_new_pnl_system is off", async () => {
     expect(await client.getStringDetails("pnl_route", "modern")).toMatchObject({ value: "legacy", reason: "DEFAULT" });
     plan = planOf({ ...plan, useNewPnlSystem: false });
     expect(await client.getStringDetails("pnl_route", "modern", { targetingKey: "amy" })).toMatchObject({
@@ -37,7 +37,7 @@ describe("the OpenFeature provider", () => {
     });
   });
 
-  it("takes a number for the text that it is written with", async () => {
+  it("treats a number as its text", async () => {
     plan = planOf({ ...plan, useNewPnlSystem: true, newSystemPercentage: 37 });
     for (let book = 0; book < 200; book++) {
       const [asNumber, asText] = await Promise.all(
@@ -47,12 +47,12 @@ describe("the OpenFeature provider", () => {
     }
   });
 
-  it("fails loudly where there is no plan", async () => {
+  it("throws if there is no plan", async () => {
     const lost = new PnlBridgeProvider(() => undefined as never);
-    await expect(lost.resolveStringEvaluation("pnl_route", "legacy", {})).rejects.toThrow("give bridge.plan");
+    await expect(lost.resolveStringEvaluation("pnl_route", "legacy", {})).rejects.toThrow("return bridge.plan");
   });
 
-  it("hands back what it was given for what it does not know", async () => {
+  it("returns the given default, with an error code, for an unknown flag or type", async () => {
     expect(await client.getBooleanDetails("other", true)).toMatchObject({ value: true, errorCode: "FLAG_NOT_FOUND" });
     expect(await client.getNumberDetails("pnl_route", 7)).toMatchObject({ value: 7, errorCode: "TYPE_MISMATCH" });
   });

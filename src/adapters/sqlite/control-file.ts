@@ -49,7 +49,7 @@ export class ControlFile {
     const inode = inodeOf(this.path);
     if (this.#connection !== undefined && this.#connection.inode !== inode) this.#drop();
     if (inode === undefined && this.#wasOpen)
-      throw new BridgeError("SYSTEM_DOWN", { what: "the control file is gone", where: this.path, fix: "bring it back" });
+      throw new BridgeError("SYSTEM_DOWN", { what: "the control file is gone", where: this.path, fix: "restore it" });
     this.#connection ??= new ControlConnection(this.path, this.#wasOpen);
     this.#wasOpen = true;
     return this.#connection;

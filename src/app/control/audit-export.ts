@@ -5,11 +5,11 @@ import { openFor, type StoreOptions, settingsOf } from "./session.ts";
 
 const exportRows = 500;
 
-/** Every row with its seal, read while it is written. */
+/** Yields every row with its seal, read in pages. */
 async function* sealedRows(
   options: StoreOptions,
 ): AsyncGenerator<{ readonly row: AuditRow; readonly seal?: AuditSeal | undefined }> {
-  const session = await openFor(options, await settingsOf(options), "looks");
+  const session = await openFor(options, await settingsOf(options), "reads");
   try {
     for (let after = 0; ; ) {
       const rows = await session.store.audit(after, exportRows);
@@ -24,17 +24,17 @@ async function* sealedRows(
   }
 }
 
-/** Every row with its seal, a JSON line each. */
+/** Yields every row with its seal, as one JSON line each. */
 export async function* exportAudit(options: StoreOptions): AsyncGenerator<string> {
   for await (const { row, seal } of sealedRows(options)) yield `${jsonText(exportedRow(row, seal))}\n`;
 }
 
-/** The last rows, oldest first. Throws BAD_USAGE for a limit below 1. */
+/** Returns the last rows, oldest first. Throws BAD_USAGE for a limit below 1. */
 export async function listAudit({
   limit = 20,
   ...options
 }: StoreOptions & { readonly limit?: number }): Promise<readonly AuditRow[]> {
-  if (!(limit >= 1)) throw new BridgeError("BAD_USAGE", { what: "the limit is below 1", fix: "write --limit 20" });
+  if (!(limit >= 1)) throw new BridgeError("BAD_USAGE", { what: "the limit must be 1 or more", fix: "write --limit 20" });
   const rows: AuditRow[] = [];
   for await (const { row } of sealedRows(options)) {
     rows.push(row);

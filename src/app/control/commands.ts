@@ -16,13 +16,13 @@ import type { Status } from "./status.ts";
 
 export type { ListChange, MoveResult, UserList };
 
-export const status = (options: StoreOptions): Promise<Status> => withOperator(options, "looks", (session) => session.status());
+export const status = (options: StoreOptions): Promise<Status> => withOperator(options, "reads", (session) => session.status());
 
 export const gates = (options: StoreOptions & { readonly target?: Phase }) =>
-  withOperator(options, "looks", ({ operator }) => operator.gates(options.target));
+  withOperator(options, "reads", ({ operator }) => operator.gates(options.target));
 
 export const movePhase = (move: PhaseMove, options: StoreOptions & ByOptions & MoveOptions): Promise<MoveResult> =>
-  withOperator(options, options.dryRun === true ? "looks" : "changes", ({ operator }) =>
+  withOperator(options, options.dryRun === true ? "reads" : "changes", ({ operator }) =>
     operator.move(move, byOf(options), options),
   );
 
@@ -34,20 +34,20 @@ export const signOff = (
 export const changeList = (list: UserList, options: ListChange & StoreOptions & ByOptions) =>
   withOperator(options, "changes", ({ operator }) => operator.changeList(list, options, byOf(options)));
 
-/** The users on a list of the plan that holds. */
+/** Returns the users on a list of the plan in force, sorted. */
 export const userList = (list: UserList, options: StoreOptions): Promise<readonly string[]> =>
-  withOperator(options, "looks", async ({ operator }) => {
+  withOperator(options, "reads", async ({ operator }) => {
     const { userWhitelist, userDenylist } = (await operator.overview()).effective.plan;
     return [...(list === "whitelist" ? userWhitelist : userDenylist)].toSorted();
   });
 
 export interface TrafficOptions extends StoreOptions, ByOptions {
-  /** Percentages, in order. */
+  /** The percentages of the ramp, in order. */
   readonly ramp?: readonly number[];
   readonly dwellMs?: number;
 }
 
-/** The record as it is now, and who answers under it. */
+/** The record after the change, and a description of who answers under it. */
 export interface TrafficReport {
   readonly record: ControlRecord;
   readonly answers: string;
@@ -57,11 +57,11 @@ export const traffic = (percentage: number | undefined, options: TrafficOptions)
   const { ramp, dwellMs } = options;
   if ((percentage === undefined) === (ramp === undefined))
     throw new BridgeError("BAD_USAGE", {
-      what: ramp === undefined ? "no percentage is named" : "a percentage and a ramp are named",
+      what: ramp === undefined ? "neither a percentage nor a ramp is given" : "both a percentage and a ramp are given",
       fix: "traffic 25 --reason TEXT, or traffic --ramp 10,25,50,100 --reason TEXT",
     });
   if (ramp === undefined && dwellMs !== undefined)
-    throw new BridgeError("BAD_USAGE", { what: "--dwell is for a ramp", fix: "traffic --ramp 10,25 --dwell 10m --reason TEXT" });
+    throw new BridgeError("BAD_USAGE", { what: "--dwell needs --ramp", fix: "traffic --ramp 10,25 --dwell 10m --reason TEXT" });
   return withOperator(options, "changes", async ({ operator }) => {
     const by = byOf(options);
     const record =
@@ -75,4 +75,4 @@ export const traffic = (percentage: number | undefined, options: TrafficOptions)
 export const publishFile = (options: StoreOptions & ByOptions): Promise<ControlRecord> =>
   withOperator(options, "changes", ({ operator }, { config }) => operator.publish(publishedOf(config), byOf(options)));
 
-export const verifyAudit = (options: StoreOptions) => withOperator(options, "looks", (session) => session.verifyAudit());
+export const verifyAudit = (options: StoreOptions) => withOperator(options, "reads", (session) => session.verifyAudit());

@@ -9,19 +9,25 @@ type ComparisonsQuery = { readonly [Name in keyof EvidenceQuery]?: EvidenceQuery
 const limitDefault = 100;
 const limitMax = 1_000;
 
-/** Throws REFUSED if no comparisons are kept. */
+/** Returns the evidence store. Throws REFUSED if no comparisons are kept. */
 export function keptEvidence(evidence: EvidenceStore | undefined): EvidenceStore {
   if (evidence !== undefined) return evidence;
   throw new BridgeError("REFUSED", { ...noControlStore, what: `no comparisons are kept: ${noControlStore.what}` });
 }
 
-/** The comparisons that were kept, newest first. Throws REFUSED if none are kept, BAD_USAGE for a limit out of range. */
+/**
+ * Returns kept comparisons, newest first. Throws REFUSED if none are kept, and BAD_USAGE for a limit out of
+ * range.
+ */
 export async function findComparisons(
   evidence: EvidenceStore | undefined,
   { method, verdict, limit = limitDefault }: ComparisonsQuery,
 ): Promise<readonly StoredComparison[]> {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > limitMax)
-    throw new BridgeError("BAD_USAGE", { what: `the limit is a whole number from 1 to ${limitMax}`, fix: "write --limit 20" });
+    throw new BridgeError("BAD_USAGE", {
+      what: `the limit must be a whole number from 1 to ${limitMax}`,
+      fix: "write --limit 20",
+    });
   return keptEvidence(evidence).find({
     limit,
     ...(method !== undefined && { method }),
@@ -29,15 +35,18 @@ export async function findComparisons(
   });
 }
 
-/** The same for a command. Throws NO_INPUT if no process has kept a comparison yet: looking makes no file. */
+/**
+ * Does the same for a command. Throws NO_INPUT if no process has kept a comparison yet; never creates the
+ * file.
+ */
 export async function comparisons(options: StoreOptions & ComparisonsQuery): Promise<readonly StoredComparison[]> {
   const settings = await settingsOf(options);
   const file = evidenceFile(settings);
   if (file !== undefined && !existsSync(file))
     throw new BridgeError("NO_INPUT", {
-      what: "there are no comparisons",
+      what: "no comparisons have been kept yet",
       where: file,
-      fix: "the first process of the fleet makes this file; look for another path in --config or --store",
+      fix: "the first process of the fleet creates this file; check the path in --config or --store",
     });
   const evidence = await openEvidenceStore(settings);
   try {

@@ -8,7 +8,7 @@ import { showConfig } from "./config.ts";
 const folder = mkdtempSync(join(tmpdir(), "config-show-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it("what is each process's own comes from its file, also where an older version has published it", async () => {
+it("settings of each process come from its file, even if an older version has published them", async () => {
   const path = join(folder, "desk.yaml");
   writeFileSync(
     path,

@@ -26,10 +26,10 @@ import { openOperator } from "./session.ts";
 
 export type { ConfigValue } from "../../config/index.ts";
 
-/** Whether a file is a configuration; if not, the first thing in it that is wrong. */
+/** The result of a validation: the configuration, or the first error in the file. */
 export type Validation = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly error: BridgeError };
 
-/** Throws UNREADABLE. */
+/** Validates a configuration file. Throws UNREADABLE if it cannot be read. */
 export async function validateConfig(path: string): Promise<Validation> {
   try {
     return { ok: true, config: await loadConfig(path) };
@@ -39,18 +39,19 @@ export async function validateConfig(path: string): Promise<Validation> {
   }
 }
 
-/** What `config set` has done. */
+/** The result of `config set`. */
 export interface ConfigChange {
-  /** False where the file said so already. */
+  /** False if the file already had this value. */
   readonly changed: boolean;
-  /** The value as the file says it now, without a secret; undefined where the key was removed. */
+  /** The value in the file, with secrets hidden; undefined if the key was removed. */
   readonly value: string | undefined;
 }
 
 /**
- * Sets a value of a file, or removes it where none is given; every other character stays, comments included. `value` is
- * YAML, as it would stand behind the key; numbers are written as they are given. Throws BAD_CONFIG, with the file
- * unchanged, where it would be no configuration any more, and BAD_USAGE for a value that is no YAML.
+ * Sets a value of a file, or removes the key if `value` is undefined. Every other character of the file
+ * stays, including comments. `value` is YAML, as written after the key; numbers are kept as given. Throws
+ * BAD_USAGE for a value that is not YAML, and BAD_CONFIG if the file would become invalid; the file is then
+ * unchanged.
  */
 export async function setConfigValue(path: string, key: string, value: string | undefined): Promise<ConfigChange> {
   const text = await readConfigText(path);
@@ -71,37 +72,37 @@ function typedValue(key: string, text: string): EditValue {
   } catch (cause) {
     if (!(cause instanceof BridgeError)) throw cause;
     throw new BridgeError("BAD_USAGE", {
-      what: `the value of ${key} is no YAML: ${cause.message}`,
+      what: `the value of ${key} is not valid YAML: ${cause.message}`,
       fix: 'write 25, true, "text" or [a, b]',
       cause,
     });
   }
 }
 
-/** A listing, with what the control store says. */
+/** A listing of the configuration, with the values of the control store. */
 export interface FleetListing extends ConfigListing {
-  /** Why the control store could not be asked. */
+  /** The reason why the control store could not be read. Absent if it could. */
   readonly store?: string;
-  /** Dotted names of what an older version has published and no process obeys. */
+  /** Dotted names of keys that an older version has published and that no process obeys. */
   readonly ignored?: readonly string[];
 }
 
 /**
- * Every value in force and where it comes from: of the file, else of the built-in configuration; what the fleet goes by stands before
- * both, where there is a control store that has it. Throws as `loadConfig`.
+ * Lists every value in force and its source: the file, else the built-in configuration. If a control store
+ * exists, the values that the fleet follows take precedence. Throws the errors of `loadConfig`.
  */
 export async function showConfig(path: string | undefined): Promise<FleetListing> {
   const listing = await listConfig(path);
   if (path === undefined) return listing;
   const config = await loadConfig(path);
   const settings: ControlSettings = { config, folder: dirname(resolve(path)) };
-  if (config.stores.control === null || !isThere(settings)) return listing;
+  if (config.stores.control === null || !storeExists(settings)) return listing;
   try {
     const session = await openOperator(settings);
     try {
       const { record, effective } = await session.operator.overview();
       const ignored = record.published === null ? [] : readMigrationSection(record.published.text).ignored;
-      return { ...listing, values: ofFleet(listing.values, record, effective), ...(ignored.length > 0 && { ignored }) };
+      return { ...listing, values: withFleetValues(listing.values, record, effective), ...(ignored.length > 0 && { ignored }) };
     } finally {
       await session.close();
     }
@@ -111,13 +112,17 @@ export async function showConfig(path: string | undefined): Promise<FleetListing
   }
 }
 
-/** Looking must not make a store. */
-function isThere(settings: ControlSettings): boolean {
+/** Whether the control store exists, because showing the configuration must not create it. */
+function storeExists(settings: ControlSettings): boolean {
   const file = controlFile(settings);
   return file === undefined || existsSync(file);
 }
 
-function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, from }: EffectivePlan): readonly ConfigValue[] {
+function withFleetValues(
+  ofFile: readonly ConfigValue[],
+  record: ControlRecord,
+  { plan, from }: EffectivePlan,
+): readonly ConfigValue[] {
   const { published } = record;
   const ofSection =
     published === null ? [] : configSources(`{"migration":${published.text}}`, "").values.filter(({ key }) => isFleetWide(key));
@@ -128,7 +133,7 @@ function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, 
     store: `control store, by ${record.updatedBy} at ${record.updatedAt}`,
     latch: `control store, latched: ${record.latched}`,
     switch_file: "switch file",
-    held: "control store; another value was asked for and is held, see status",
+    held: "control store; another value was requested and is held, see status",
   };
   const ofPlan: readonly (readonly [PlanValue, string, ConfigValue["value"]])[] = [
     ["phase", "migration.phase", plan.phase],
@@ -146,5 +151,5 @@ function ofFleet(ofFile: readonly ConfigValue[], record: ControlRecord, { plan, 
   return [...ofFile.map((one) => said.get(one.key) ?? one), ...more];
 }
 
-/** JSON Schema of the file, for editors. */
+/** Returns the JSON Schema of the file, for editors. */
 export const configSchemaDocument = (): object => configJsonSchema();

@@ -15,7 +15,7 @@ afterEach(async () => {
 
 const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
 let folders = 0;
-/** A desk whose systems say who they are, with its control store in a file. */
+/** A desk with its control store in a file. Each of its systems names itself in its answers. */
 function desk(migration: object = {}): string {
   const folder = join(base, `${++folders}`);
   mkdirSync(folder);
@@ -53,7 +53,7 @@ const answers = async ({ service }: PnlBridge): Promise<string> => {
   expect((value as { by?: string }).by).toBe(source);
   return source;
 };
-/** Forward through open gates. */
+/** Advances one phase as soon as the gates are open. */
 async function advance({ control }: PnlBridge): Promise<void> {
   const moved = async () => {
     await control?.operator.signOff("approved", { actor: "bob", note: "looked at it" }).catch(() => {});
@@ -63,7 +63,7 @@ async function advance({ control }: PnlBridge): Promise<void> {
 }
 
 describe("a bridge with a control store", () => {
-  it("gives an empty store the file's section, and obeys it as far as legacy stays alone", async () => {
+  it("publishes its file's section to an empty store, and obeys it up to shadow_mode", async () => {
     const bridge = await start(desk());
     await until(() => bridge.service.plan.phase === "shadow_mode");
     expect(bridge.control?.follower.record).toMatchObject({ grantedPhase: "shadow_mode", published: { phase: "shadow_mode" } });
@@ -79,7 +79,7 @@ describe("a bridge with a control store", () => {
     expect(await answers(far)).toBe("legacy");
   });
 
-  it("goes by an operator's SQL within a moment, and says that it does", async () => {
+  it("follows an operator's SQL, and acknowledges it", async () => {
     const folder = desk();
     const bridge = await start(folder);
     await advance(bridge);
@@ -100,7 +100,7 @@ describe("a bridge with a control store", () => {
     expect((await bridge.control?.store.audit(0, 100))?.filter(({ action }) => action === "sql").length).toBe(2);
   });
 
-  it("takes modern out of use by itself when it fails, in every process, until a person takes it back", async () => {
+  it("takes a failing modern out of use in every process until a person takes it back into use", async () => {
     const folder = desk({ triggers: { error_calls_min: 5 } });
     const [one, two] = [await start(folder), await start(folder)];
     await advance(one);
@@ -108,7 +108,7 @@ describe("a bridge with a control store", () => {
     await until(async () => (await answers(two)) === "modern");
     process.env.MODERN_FAILS = "yes";
     try {
-      // Legacy answers in its place, so no caller notices.
+      // Legacy answers instead, so no caller notices.
       await until(async () => {
         expect(await answers(one)).toBe("legacy");
         return !two.service.plan.useNewPnlSystem;
@@ -122,7 +122,7 @@ describe("a bridge with a control store", () => {
     await until(async () => (await answers(two)) === "modern");
   });
 
-  it("keeps the published section where its file says something else, and says so until it is published", async () => {
+  it("keeps the published section if its file differs, and reports the drift until the file is published", async () => {
     const folder = desk();
     const bridge = await start(folder);
     await until(() => bridge.service.plan.phase === "shadow_mode");
@@ -137,20 +137,20 @@ describe("a bridge with a control store", () => {
     );
   });
 
-  it("serves on with its last plan while its store is gone, starts by its snapshot, and heals", async () => {
+  it("starts with its snapshot while its store is damaged, and still obeys the switch file", async () => {
     const folder = desk();
     const bridge = await start(folder);
     await advance(bridge);
     sql(folder, "UPDATE config SET new_system_percentage = 100");
     await until(async () => (await answers(bridge)) === "modern");
     await bridge.close();
-    writeFileSync(join(folder, "state/control.db"), "this is no database, and longer than a header would have to be ".repeat(20));
+    writeFileSync(join(folder, "state/control.db"), "this is not a database, and longer than a database header ".repeat(20));
     rmSync(join(folder, "state/control.db-wal"), { force: true });
     rmSync(join(folder, "state/control.db-shm"), { force: true });
     const again = await start(folder);
     expect(await answers(again)).toBe("modern");
     expect(again.control?.freshness).toBe("none");
-    // The switch file works without any store.
+    // The switch file works without a store.
     writeFileSync(join(folder, "state/LEGACY_ONLY"), "");
     await until(async () => (await answers(again)) === "legacy");
   });

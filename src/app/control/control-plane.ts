@@ -1,6 +1,6 @@
 /**
- * The control plane of a process: follows the control store of its configuration, keeps the plan in the bridge, and does its share of
- * the fleet's work.
+ * The control plane of a process: follows the control store of its configuration, passes each plan to the
+ * bridge, and does its share of the fleet's work.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
@@ -36,15 +36,18 @@ import {
 import { type Status, statusOf, verifyStore } from "./status.ts";
 
 interface ControlPlaneOptions extends ControlSettings {
-  /** Told of each plan, before any call begins under it. */
+  /** Receives each plan before any call begins under it. */
   readonly onPlan: (effective: EffectivePlan) => void;
   readonly oldestRunning: () => number | undefined;
   readonly signals: () => Omit<Signals, "quarantined" | "owedOldestMs">;
-  /** What the process says of itself to who asks for the fleet's status. */
+  /** Returns the process's own report, which the fleet's status shows. */
   readonly report: () => Readonly<Record<string, JsonValue>>;
   readonly owed?: OwedWrites;
   readonly quarantined?: () => number | null;
-  /** Unlike any other's of the fleet, in one machine and over time the same: its snapshot is found by it after a restart. */
+  /**
+   * The process's name: unique in the fleet, and the same after a restart, so that the process finds its
+   * snapshot.
+   */
   readonly name?: string;
 }
 
@@ -58,7 +61,7 @@ export class ControlPlane {
   readonly #snapshots: SnapshotFiles;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
-  /** The last two sections of unequal texts, by hash. */
+  /** The last comparison of the published section with the file's own, by their hashes. */
   #compared: { readonly published: string; readonly own: string; readonly isSame: boolean } | undefined;
 
   constructor(options: ControlPlaneOptions) {
@@ -85,7 +88,7 @@ export class ControlPlane {
       onPlan: options.onPlan,
       oldestRunning: options.oldestRunning,
       report: () => ({ ...report(), freshness: this.follower.freshness, drift: this.drift, memory: process.memoryUsage.rss() }),
-      onEvent: (event) => this.#tell(event),
+      onEvent: (event) => this.#report(event),
     });
     this.#supervisor = new Supervisor({
       follower: this.follower,
@@ -96,42 +99,42 @@ export class ControlPlane {
       name,
       signals: () => ({ ...signals(), quarantined: quarantined(), owedOldestMs: owed.owedToLegacy().oldestMs }),
       onFailure: (what, failure) =>
-        this.#tell({ kind: "store_failed", what: `${what}: ${failure}`, epoch: this.follower.state.seenEpoch }),
+        this.#report({ kind: "store_failed", what: `${what}: ${failure}`, epoch: this.follower.state.seenEpoch }),
     });
   }
 
-  /** Resolves when there is a plan to go by. An empty store takes its first section from this process's file. */
+  /** Resolves when the process has a plan. Publishes this process's file if the store is empty. */
   async start(): Promise<void> {
     await this.follower.start();
     await this.#publishFirst();
     this.#supervisor.start();
-    // What processes of before have left: no hindrance where it cannot be removed.
+    // Removes the snapshots of earlier processes. A failure here has no consequence.
     this.#snapshots.tidy(systemClock.nowMs()).catch(() => {});
   }
 
-  /** The file has changed on disk: what it says of the fleet is obeyed when somebody publishes it. */
+  /** The file has changed on disk. Its `migration:` section is obeyed only after somebody publishes it. */
   fileChanged(config: Config): void {
     const before = this.drift;
     this.#published = publishedOf(config);
     if (this.drift !== before) {
       const what = this.drift
-        ? "CONFIG_DRIFT: this file says something else than what is published: config publish settles it"
+        ? "CONFIG_DRIFT: this file differs from the published section; config publish settles it"
         : "settled";
-      this.#tell({ kind: "config_drift", what, epoch: this.follower.state.seenEpoch });
+      this.#report({ kind: "config_drift", what, epoch: this.follower.state.seenEpoch });
     }
   }
 
-  /** The file on disk cannot be read any more: the last good one holds. */
+  /** The file on disk is invalid. The last valid one stays in force. */
   fileRefused(failure: BridgeError): void {
-    this.#tell({ kind: "config_refused", what: failure.line, epoch: this.follower.state.seenEpoch });
+    this.#report({ kind: "config_refused", what: failure.line, epoch: this.follower.state.seenEpoch });
   }
 
-  /** Whether the file of this process says something else than what the fleet goes by. */
+  /** Whether the file of this process differs from the published section. */
   get drift(): boolean {
     const { published } = this.follower.record;
     const own = this.#published;
     if (published === null || published.hash === own.hash) return false;
-    // Asked for with each heartbeat.
+    // Each heartbeat reads this, so the comparison is kept.
     if (this.#compared?.published !== published.hash || this.#compared.own !== own.hash) {
       const isSame = isSameSection(published.text, own.text);
       this.#compared = { published: published.hash, own: own.hash, isSame };
@@ -143,7 +146,10 @@ export class ControlPlane {
     return this.follower.freshness;
   }
 
-  /** What a person may do. Its methods reject with SYSTEM_DOWN until the store is reached, except a rollback. */
+  /**
+   * The actions of a person. Its methods reject with SYSTEM_DOWN until the store is reached, except
+   * `rollback`.
+   */
   get operator(): Operator {
     return this.#operatorOver(() => this.store);
   }
@@ -158,8 +164,8 @@ export class ControlPlane {
     const { store } = this.follower;
     if (store !== undefined) return store;
     throw new BridgeError("SYSTEM_DOWN", {
-      what: "the control store was not reached yet",
-      fix: "it is tried again every second",
+      what: "the control store has not been reached yet",
+      fix: "wait: this process tries again every second",
     });
   }
 
@@ -171,7 +177,9 @@ export class ControlPlane {
     return verifyStore(this.store, this.#options);
   }
 
-  /** Told of each change of plan, of freshness, and of what fails. Returns what ends it. */
+  /**
+   * Calls a listener with each change of plan or freshness and each failure. Returns a function that ends it.
+   */
   onEvent(listener: (event: ControlEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -190,14 +198,17 @@ export class ControlPlane {
     await this.follower.refresh().catch(() => {});
   }
 
-  #tell(event: ControlEvent): void {
-    // A store that was not reached in time when the process started.
+  #report(event: ControlEvent): void {
+    // The store may be empty and reached only after the process has started.
     if (event.kind === "plan") void this.#publishFirst();
     for (const listener of this.#listeners) listener(event);
   }
 }
 
-/** The section of a file, as an empty store takes it. Up to shadow_mode it is obeyed at once: legacy answers and is written alone. */
+/**
+ * The change that publishes a file's section to an empty store. It is obeyed up to shadow_mode, where legacy
+ * alone answers.
+ */
 const firstPublication = (published: Published, { epoch }: ControlRecord) => ({
   actor: operatingSystemUser(),
   action: "publish",

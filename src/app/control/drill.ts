@@ -17,7 +17,7 @@ export interface DrillReport {
   readonly processes: number;
   readonly committedMs: number;
   readonly acknowledgedMs: number | null;
-  /** Whether every process answered by legacy once it had acknowledged. */
+  /** Whether legacy answered in every process after its acknowledgement. */
   readonly answeredByLegacy: boolean;
   readonly recorded: boolean;
 }
@@ -25,16 +25,16 @@ export interface DrillReport {
 const drillProcesses = 3;
 
 /**
- * Rehearses the emergency: the record of the store, in a scratch store of its own with processes of its own, is rolled back; what came
- * of it is written into the audit of the real one, which is otherwise left alone.
+ * Rehearses a rollback: copies the record into a scratch store, starts control planes over it, and rolls it
+ * back. The result is written into the audit of the real store, which is not changed otherwise.
  */
 export async function drill(options: RollbackOptions): Promise<DrillReport> {
   const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-drill-"));
   const planes: ControlPlane[] = [];
   try {
-    return await withOperator(options, "looks", async ({ operator, store }, settings) => {
+    return await withOperator(options, "reads", async ({ operator, store }, settings) => {
       const { record } = await operator.overview();
-      // Nobody is to be woken by it.
+      // A drill sends no alerts.
       const monitoring = { ...settings.config.monitoring, alertUrl: null };
       const config: Config = {
         ...settings.config,
@@ -64,12 +64,15 @@ async function withScratch(
     await session.store.change({ ...by, action: "drill", set });
     for (let number = 1; number <= drillProcesses; number++) planes.push(drillProcess(settings, `drill ${number}`));
     await Promise.all(planes.map((plane) => plane.start()));
-    // All are in the fleet before it begins.
+    // Waits until all processes are registered.
     for (let tries = 0; tries < 500 && (await session.store.instances()).length < drillProcesses; tries++)
       await pause(systemClock, 10);
     const rolledBack = await session.operator.rollback(by, { waitMs: 10_000 });
     if (rolledBack.via === "switch_file")
-      throw new BridgeError("UNWRITABLE", { what: `the scratch store cannot be written: ${rolledBack.why}`, fix: "make room" });
+      throw new BridgeError("UNWRITABLE", {
+        what: `the scratch store cannot be written: ${rolledBack.why}`,
+        fix: "free space in the folder for temporary files",
+      });
     const { committedMs, acknowledgedMs, acknowledged } = rolledBack;
     const answeredByLegacy = planes.every(
       ({ follower }) =>

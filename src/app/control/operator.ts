@@ -1,4 +1,4 @@
-/** Puts an `Operator` together: the store, the published section's reader, gates, alerts. */
+/** Creates an `Operator` from a configuration: its store, section reader, gates and alerts. */
 import { userInfo } from "node:os";
 import { sha256, systemClock } from "../../adapters/host/index.ts";
 import { WebhookAlerts } from "../../adapters/http/index.ts";
@@ -9,18 +9,18 @@ import type { ControlStore, Published } from "../../ports/control-store.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import { type ControlSettings, switchFileOf } from "../stores.ts";
 
-/** Until there are dual writes, nothing is owed. */
+/** The owed writes of a bridge without dual writes: none. */
 export const nothingOwed: OwedWrites = { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) };
-/** Until files are watched, nothing is put there. */
+/** The quarantine of a bridge that watches no files: empty. */
 export const noneQuarantined = (): number => 0;
 
-/** The section of a configuration, as it is published for the whole fleet. */
+/** Returns the section of a configuration in the form that is published for the whole fleet. */
 export function publishedOf(config: Config): Published {
   const text = migrationSection(config);
   return { text, hash: sha256(text), phase: config.plan.phase };
 }
 
-/** Who the audit names where nobody was named. */
+/** The default actor in the audit. */
 export function operatingSystemUser(): string {
   try {
     return userInfo().username;

@@ -13,17 +13,20 @@ import {
 } from "./session.ts";
 
 export interface RollbackOptions extends StoreOptions, ByOptions {
-  /** How long to wait for processes; by default until each has acknowledged or its lease is over. */
+  /** The longest wait for processes. Default: until each has acknowledged or its lease is over. */
   readonly waitMs?: number;
   readonly onProgress?: (line: string) => void;
 }
 
 export type RollbackReport = RollbackResult & { readonly alertsPending: number };
 
-/** How long a command waits for its alert once all is done; who comes after hears of it from the audit. */
+/**
+ * The longest time that a command waits for its alert after the rollback. The audit has the rollback in any
+ * case.
+ */
 const alertMsMax = 3_000;
 
-/** The emergency, also where the store cannot even be opened: see `Operator.rollback`. */
+/** Rolls back, even if the store cannot be opened; see `Operator.rollback`. */
 export async function rollback(options: RollbackOptions): Promise<RollbackReport> {
   const settings = await settingsOf(options);
   checkNamed(options, settings, "changes");

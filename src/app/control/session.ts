@@ -1,4 +1,4 @@
-/** Opens the control store for one command, and what a person can do with it. */
+/** Opens the control store for one command. */
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -13,7 +13,7 @@ import { type ControlSettings, controlFile, controlStoreOf, openControlStore } f
 import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
 
-/** The store, and what a person can do with it, for one command. */
+/** The store of one command, and the operator that works on it. */
 export interface OperatorSession {
   readonly operator: Operator;
   readonly store: ControlStore;
@@ -42,13 +42,13 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
   };
 }
 
-/** What a person can do by a command, over a store that may not be open yet. */
+/** Creates the operator of a command. Its store may be opened later, on first use. */
 export function commandOperator(settings: ControlSettings, store: () => ControlStore | Promise<ControlStore>) {
   const alerts = alertsOf(settings.config, `${hostname()} (command)`);
   return { alerts, operator: operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined }) };
 }
 
-/** How every command names the store: by a configuration, or directly where there is nothing else. */
+/** The options by which every command finds its store: a configuration file, or the store itself. */
 export interface StoreOptions {
   readonly config?: string;
   readonly store?: string;
@@ -59,7 +59,10 @@ export interface ByOptions {
   readonly actor?: string;
 }
 
-/** Throws BAD_USAGE where neither is named and there is no usual file. */
+/**
+ * Reads the settings of a command. Throws BAD_USAGE if no file and no store is named and the usual file is
+ * missing.
+ */
 export async function settingsOf({ config: path, store }: StoreOptions): Promise<ControlSettings> {
   const file = path ?? (existsSync(usualFile) ? usualFile : undefined);
   if (file === undefined && store === undefined)
@@ -68,16 +71,19 @@ export async function settingsOf({ config: path, store }: StoreOptions): Promise
       fix: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
     });
   if (store !== undefined && !storePattern.test(store))
-    throw new BridgeError("BAD_USAGE", { what: "--store names no store", fix: `write ${storeForm}` });
+    throw new BridgeError("BAD_USAGE", { what: "the value of --store is not the address of a store", fix: `write ${storeForm}` });
   const config = file === undefined ? defaultConfig : await loadConfig(file).catch(orDefault(path, store));
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
-  // What is typed is relative to where it is typed.
+  // A path in --store is relative to the current folder.
   const typed = store === undefined ? undefined : sqliteFile(store);
   const control = typed === undefined ? store : `sqlite:${resolve(typed)}`;
   return { config: control === undefined ? config : { ...config, stores: { ...config.stores, control } }, folder };
 }
 
-/** With the store named, a file that merely lies here and is broken is no hindrance: it may be what the rollback is for. */
+/**
+ * Returns the built-in configuration if --store is given and the usual file is broken: that file may be the
+ * reason for the rollback. Otherwise rethrows the failure; without --store, its fix names that option.
+ */
 const orDefault =
   (path: string | undefined, store: string | undefined) =>
   (failure: unknown): Config => {
@@ -90,32 +96,36 @@ const orDefault =
 
 export const byOf = ({ reason, actor }: ByOptions): By => ({ reason, actor: actor ?? operatingSystemUser() });
 
-/** What a command does with the store: only a change may make one. */
-type Does = "looks" | "changes";
+/** How a command uses the store. Only a change may create one. */
+type Access = "reads" | "changes";
 
 /**
- * Throws BAD_CONFIG and NO_INPUT where no store is named, or what is named is none, so that there is no fleet beside it. A store is made
- * by the first process, or by the first change for a configuration that has none yet; never by looking, and never by a typed path.
+ * Throws BAD_CONFIG if no store is named, and NO_INPUT if the named store does not exist. A store is created
+ * by the first process, or by the first change through a configuration whose store has never existed; never
+ * by a command that reads, and never by a path in --store.
  */
-export function checkNamed(options: StoreOptions, settings: ControlSettings, does: Does): void {
+export function checkNamed(options: StoreOptions, settings: ControlSettings, access: Access): void {
   controlStoreOf(settings);
   const path = controlFile(settings);
-  if (path === undefined || existsSync(path) || hadStore(path) || (does === "changes" && options.store === undefined)) return;
+  if (path === undefined || existsSync(path) || hadStore(path) || (access === "changes" && options.store === undefined)) return;
   throw new BridgeError("NO_INPUT", {
     what: "there is no control store",
     where: path,
-    fix: "the first process of the fleet makes it; look for another path in --config or --store",
+    fix: "the first process of the fleet creates it; check the path in --config or --store",
   });
 }
 
-/** Opens the store for a command. Never makes one where one has been: an empty one would be a plan that nobody made. */
+/**
+ * Opens the store for a command. Throws SYSTEM_DOWN if the store has existed and is missing, rather than
+ * create an empty one.
+ */
 export async function openNamed(settings: ControlSettings): Promise<ControlStore> {
   const path = controlFile(settings);
   if (path !== undefined && !existsSync(path) && hadStore(path))
     throw new BridgeError("SYSTEM_DOWN", {
       what: "the control file is gone",
       where: path,
-      fix: "bring it back: the fleet goes by its last plan meanwhile",
+      fix: "restore it; the fleet follows its last plan meanwhile",
     });
   return openControlStore(settings);
 }
@@ -123,19 +133,19 @@ export async function openNamed(settings: ControlSettings): Promise<ControlStore
 const hadStore = (path: string): boolean => ["live.db", "snapshots"].some((name) => existsSync(join(dirname(path), name)));
 
 /** Opens the store for one command. */
-export async function openFor(options: StoreOptions, settings: ControlSettings, does: Does): Promise<OperatorSession> {
-  checkNamed(options, settings, does);
+export async function openFor(options: StoreOptions, settings: ControlSettings, access: Access): Promise<OperatorSession> {
+  checkNamed(options, settings, access);
   return openOperator(settings);
 }
 
-/** Opens the store for one piece of work. */
+/** Opens the store, runs `work`, and closes the store. */
 export async function withOperator<T>(
   options: StoreOptions,
-  does: Does,
+  access: Access,
   work: (session: OperatorSession, settings: ControlSettings) => Promise<T>,
 ): Promise<T> {
   const settings = await settingsOf(options);
-  const session = await openFor(options, settings, does);
+  const session = await openFor(options, settings, access);
   try {
     return await work(session, settings);
   } finally {

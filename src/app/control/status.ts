@@ -29,11 +29,14 @@ export interface Status {
   };
   readonly from: EffectivePlan["from"];
   readonly held: EffectivePlan["held"];
-  /** Who answers calls, and why. */
+  /** Describes who answers calls, and why. */
   readonly answers: string;
-  /** Why no call is answered by modern, whatever the phase; null where nobody has taken it out of use. */
+  /** The reason why modern answers no call, whatever the phase; null while modern is in use. */
   readonly outOfUse: string | null;
-  /** This machine's switch file, where it is set: then its processes answer by legacy, whatever the plan says. */
+  /**
+   * The path of this machine's switch file if it is set, else null. While set, legacy answers in its
+   * processes.
+   */
   readonly switchFile: string | null;
   readonly rollback: Overview["rollback"];
   readonly ramp: ControlRecord["ramp"];
@@ -41,7 +44,7 @@ export interface Status {
   readonly updatedAt: string;
   readonly updatedBy: string;
   readonly published: string | null;
-  /** Why the published section cannot be read here; null where it can. */
+  /** The reason why this program cannot read the published section; null if it can. */
   readonly unreadable: string | null;
   readonly gates: GateReport | null;
   readonly instances: readonly (Pick<Instance, "name" | "seenEpoch" | "drainedEpoch" | "ageMs" | "report"> & {
