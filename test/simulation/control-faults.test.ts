@@ -1,7 +1,8 @@
 /**
- * Real processes over a real store, on a bad day: killed, stopped, without room, over damaged files, with a wrong clock, under two
- * operators at once. Whatever happens (decision D4): modern answers by a plan that permits it and no other, legacy that lacks a write
- * says so, and what was accepted is in the ledger.
+ * Faults of real processes over a real store: killed and suspended processes, full disks, damaged files,
+ * wrong clocks, and two operators at once. In each case (decision D4): modern answers only under a plan that
+ * permits it, an answer of legacy that lacks a write is marked stale, and every accepted write is in the
+ * ledger.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -42,7 +43,7 @@ function deskOf(options: DeskOptions = {}): Desk {
 }
 const eve = { actor: "eve", reason: "now" };
 
-/** A desk in a phase, with processes that serve it; modern answers where the phase lets it. */
+/** Starts a desk with processes and advances it to a phase. Modern answers everything from dual_write on. */
 async function deskIn(
   phase: Phase,
   names: readonly string[],
@@ -57,7 +58,7 @@ async function deskIn(
   return { desk, session, processes };
 }
 
-/** From the audit: who may answer under each epoch, and whom writes must reach first. */
+/** From the audit: the side that may answer under each epoch, and the authoritative side for writes. */
 function plansOf(rows: readonly AuditRow[]): ReadonlyMap<number, { readonly answer: string; readonly authority: string }> {
   const plans = new Map([
     [0, { answer: "legacy", authority: "legacy" }],
@@ -85,35 +86,36 @@ function plansOf(rows: readonly AuditRow[]): ReadonlyMap<number, { readonly answ
   return plans;
 }
 
-/** What must be true of all that was served, whatever happened. Says what is not. */
+/** Checks every answer and write against the plan of its epoch. Returns the violations. */
 async function breaches(desk: Desk, { store }: OperatorSession): Promise<readonly string[]> {
   const plans = plansOf(await store.audit(0, 10_000));
-  const said: string[] = [];
-  const tell = (name: string, what: string, of: object): void => void said.push(`${name}: ${what}: ${JSON.stringify(of)}`);
-  // Once, since it grows.
+  const found: string[] = [];
+  const report = (name: string, what: string, of: object): void => void found.push(`${name}: ${what}: ${JSON.stringify(of)}`);
+  // Read once, because the ledgers grow.
   const lines = { legacy: desk.ledger("legacy"), modern: desk.ledger("modern") };
   const ledgers = { legacy: new Set(lines.legacy), modern: new Set(lines.modern) };
   for (const { name, reads, writes, faults } of desk.processes) {
-    for (const fault of faults) said.push(`${name}: ${fault}`);
+    for (const fault of faults) found.push(`${name}: ${fault}`);
     for (const read of reads) {
       const plan = plans.get(read.epoch);
-      if (read.by !== read.source) tell(name, "the answer is not from where it says", read);
-      if (plan === undefined) tell(name, "an epoch that there never was", read);
-      else if (read.source === "modern" && plan.answer === "legacy") tell(name, "modern answered against the plan", read);
+      if (read.by !== read.source) report(name, "the source of the answer is wrong", read);
+      if (plan === undefined) report(name, "an epoch that never existed", read);
+      else if (read.source === "modern" && plan.answer === "legacy") report(name, "modern answered against the plan", read);
       else if (read.source === "legacy" && plan.answer === "modern" && read.fellBack === null)
-        tell(name, "legacy answered against the plan", read);
-      if (read.source === "legacy" && read.missing > 0 && !read.stale) tell(name, "stale legacy, unmarked", read);
+        report(name, "legacy answered against the plan", read);
+      if (read.source === "legacy" && read.missing > 0 && !read.stale)
+        report(name, "a stale answer of legacy is not marked", read);
     }
     for (const write of writes) {
-      if (write.side !== plans.get(write.epoch)?.authority) tell(name, "written to who is not the authority", write);
-      if (!ledgers[write.side as "legacy"].has(write.id)) tell(name, "an accepted write is lost", write);
+      if (write.side !== plans.get(write.epoch)?.authority) report(name, "a write went to the side without authority", write);
+      if (!ledgers[write.side as "legacy"].has(write.id)) report(name, "an accepted write is lost", write);
     }
     const epochs = reads.toSorted((a, b) => a.began - b.began).map(({ epoch }) => epoch);
-    if (epochs.some((epoch, at) => epoch < (epochs[at - 1] ?? 0))) said.push(`${name}: it went back to an epoch that was over`);
+    if (epochs.some((epoch, at) => epoch < (epochs[at - 1] ?? 0))) found.push(`${name}: it went back to an earlier epoch`);
   }
   for (const side of ["legacy", "modern"] as const)
-    if (lines[side].length !== ledgers[side].size) said.push(`${side}: a write is there twice`);
-  return said.slice(0, 10);
+    if (lines[side].length !== ledgers[side].size) found.push(`${side}: a write is recorded twice`);
+  return found.slice(0, 10);
 }
 
 const later = (processes: readonly DeskProcess[], sinceMs: number) =>
@@ -121,7 +123,7 @@ const later = (processes: readonly DeskProcess[], sinceMs: number) =>
 const sourcesOf = (reads: readonly { readonly source: string }[]): readonly string[] => [
   ...new Set(reads.map(({ source }) => source)),
 ];
-/** What a process answers from now on, over a few calls. */
+/** The sides that answer a process's calls from now on, over a few calls. */
 async function answersNow(process: DeskProcess, ms = 60): Promise<readonly string[]> {
   const sinceMs = nowMs();
   await until(() => later([process], sinceMs).length >= 3);
@@ -129,7 +131,7 @@ async function answersNow(process: DeskProcess, ms = 60): Promise<readonly strin
   return sourcesOf(later([process], sinceMs));
 }
 const kindsOf = ({ events }: DeskProcess): readonly string[] => events.map(({ kind }) => kind);
-async function auditIsWhole(session: OperatorSession): Promise<void> {
+async function expectWholeAudit(session: OperatorSession): Promise<void> {
   const report = await session.verifyAudit();
   expect(report.faults).toEqual([]);
   const rows = await session.store.audit(0, 10_000);
@@ -137,11 +139,11 @@ async function auditIsWhole(session: OperatorSession): Promise<void> {
 }
 
 describe("kill -9", () => {
-  it("of any process, in the middle of changes, snapshots and writes: nothing is lost, nothing answers against the plan", async () => {
+  it("of any process during changes, snapshots and writes loses nothing, and no answer contradicts the plan", async () => {
     await overSeeds("kill", 1, async (seed) => {
       const random = randomFrom(seed);
       const { desk, session } = await deskIn("primary_switch", ["one", "two"], { writes: true });
-      // Somebody changes the plan all the time; each change is a snapshot in every process.
+      // The plan changes all the time, and every process saves a snapshot of each change.
       let changing = true;
       let changes = 0;
       const changer = (async () => {
@@ -158,7 +160,7 @@ describe("kill -9", () => {
         await sleep(50 + random.unit() * 300);
         const name = names[round % 2] as string;
         const running = desk.processes.findLast((one) => one.name === name) as DeskProcess;
-        // Now and then before it is ready.
+        // Some processes are killed before they are ready.
         if (random.unit() < 0.7) await running.ready();
         await running.kill();
         desk.begin(name, { writes: true });
@@ -171,7 +173,7 @@ describe("kill -9", () => {
       changing = false;
       await changer;
       expect(changes).toBeGreaterThan(50);
-      // Writes that legacy has not got, so that there is something to be stale of.
+      // Waits until legacy lacks writes, so that its answers are stale.
       await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null } });
       await until(() => desk.owed > 0);
       const { acknowledged, waiting } = inStore(await session.operator.rollback(eve));
@@ -184,8 +186,8 @@ describe("kill -9", () => {
       await sleep(100);
       expect(sourcesOf(later([one, two], sinceMs))).toEqual(["legacy"]);
       expect(await breaches(desk, session)).toEqual([]);
-      await auditIsWhole(session);
-      // Whatever moment they were killed in, each snapshot is whole.
+      await expectWholeAudit(session);
+      // Each snapshot is complete, whenever its process was killed.
       const { snapshot, refused } = await new SnapshotFiles(join(desk.state, "snapshots"), "").latest();
       expect([refused, snapshot?.record.epoch]).toEqual([[], (await session.store.read()).epoch]);
       const all = desk.processes.flatMap(({ reads }) => reads);
@@ -197,8 +199,8 @@ describe("kill -9", () => {
   });
 });
 
-describe.runIf(isLongRun("faults"))("a process that is stopped longer than its lease while the fleet is taken back", () => {
-  it("is said to be gone, and when it goes on it soon answers by legacy and writes nothing under the old plan", async () => {
+describe.runIf(isLongRun("faults"))("a process that is suspended longer than its lease during a rollback", () => {
+  it("is reported as gone; after it resumes, legacy soon answers in it and nothing is written under the old plan", async () => {
     const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], {
       writes: true,
       timing: { lease_ms: 4_000, stale_ms: 2_000 },
@@ -211,10 +213,10 @@ describe.runIf(isLongRun("faults"))("a process that is stopped longer than its l
       expect(rollback).toMatchObject({ acknowledged: ["one"], gone: ["two"], waiting: [] });
       expect(rollback.acknowledgedMs).toBeGreaterThan(500);
       const sinceMs = nowMs();
-      two.goOn();
+      two.resume();
       await until(() => later([two], sinceMs).some(({ epoch }) => epoch >= rollback.epoch));
       await sleep(100);
-      // Once it has seen the new plan, no call begins under the old one.
+      // After the process has seen the new plan, no call begins under the old one.
       const epochs = later([two], sinceMs).map(({ epoch }) => epoch);
       expect(epochs.slice(epochs.findIndex((epoch) => epoch >= rollback.epoch)).every((epoch) => epoch >= rollback.epoch)).toBe(
         true,
@@ -243,7 +245,7 @@ describe("a snapshot", () => {
       return `${sha256(body)}\n${body}`;
     },
   };
-  it(`that is ${Object.keys(spoilers).join(", ")} is not gone by: without a store legacy answers, as soon as it is back the plan holds`, async () => {
+  it(`that is ${Object.keys(spoilers).join(", ")} is refused: legacy answers without the store, and the plan applies when the store is back`, async () => {
     const { desk, session, processes } = await deskIn("primary_switch", ["one"]);
     await Promise.all(processes.map((process) => process.end()));
     await session.close();
@@ -252,10 +254,10 @@ describe("a snapshot", () => {
     writeFileSync(desk.controlFile, Buffer.alloc(4_096, "no database "));
     const folder = join(desk.state, "snapshots");
     const whole = readFileSync(join(folder, "one.snapshot.json"));
-    // One that is whole is gone by.
-    const believing = await desk.begin("one").ready();
-    expect(await answersNow(believing)).toEqual(["modern"]);
-    await believing.kill();
+    // A complete snapshot is obeyed.
+    const restarted = await desk.begin("one").ready();
+    expect(await answersNow(restarted)).toEqual(["modern"]);
+    await restarted.kill();
     rmSync(join(folder, "one.snapshot.json"));
     for (const [name, spoil] of Object.entries(spoilers)) writeFileSync(join(folder, `${name}.snapshot.json`), spoil(whole));
     expect((await new SnapshotFiles(folder, "").latest()).refused).toHaveLength(Object.keys(spoilers).length);
@@ -271,8 +273,9 @@ describe("a snapshot", () => {
 describe("the control file", () => {
   const others = ["", "-wal", "-shm"];
   const harms: readonly { readonly name: string; readonly isNoticed: boolean; readonly harm: (path: string) => void }[] = [
-    // What a process has read once it need not read again: it goes on by the plan that nobody can change there. (Who cuts off the -shm
-    // file ends every process that has it in its memory: SQLite does not survive that, and what does not live answers nothing wrong.)
+    // Damage in pages that a process has already read is not noticed: the process keeps its plan, which
+    // nobody can change in such a file. (Truncating the -shm file kills every process that has it mapped, so
+    // that case is not tested.)
     {
       name: "overwritten",
       isNoticed: false,
@@ -291,7 +294,7 @@ describe("the control file", () => {
       },
     },
   ];
-  it(`${harms.map(({ name }) => name).join(", ")}: the last plan holds, writes are not guessed, the switch file works, and it heals`, async () => {
+  it(`${harms.map(({ name }) => name).join(", ")}: the last plan stays in force, unsafe writes are refused, the switch file works, and a repaired file is followed`, async () => {
     const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], { writes: true });
     await session.close();
     for (const [at, { name, isNoticed, harm }] of harms.entries()) {
@@ -307,7 +310,7 @@ describe("the control file", () => {
         const sinceMs = nowMs();
         writeFileSync(join(desk.state, "LEGACY_ONLY"), "");
         await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
-        // Neither by modern nor, since it has not got all, by legacy.
+        // Nothing is written: modern is out of use, and legacy lacks writes.
         const written = processes.flatMap(({ writes }) => writes.filter(({ began }) => began > sinceMs));
         expect(written.filter(({ side }) => side === "modern")).toEqual([]);
         rmSync(join(desk.state, "LEGACY_ONLY"));
@@ -326,12 +329,14 @@ describe("the control file", () => {
     }
     const healed = await desk.operator();
     const all = await breaches(desk, healed);
-    // The switch file takes calls to legacy under the epoch that stands.
-    expect(all.filter((what) => !/legacy answered against the plan|written to who is not the authority/.test(what))).toEqual([]);
-    await auditIsWhole(healed);
+    // The switch file takes calls to legacy without a new epoch, so these two violations are expected.
+    expect(
+      all.filter((what) => !/legacy answered against the plan|a write went to the side without authority/.test(what)),
+    ).toEqual([]);
+    await expectWholeAudit(healed);
   });
 
-  it("restored from an old copy: nobody is led back towards modern, a rollback there reaches everybody, and restarts follow it", async () => {
+  it("restored from an old copy leads no process back to modern, and a rollback in it reaches every process", async () => {
     const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], { writes: true });
     const copy = join(desk.folder, "copy.db");
     runSql(desk.controlFile, `VACUUM INTO '${copy}'`);
@@ -352,7 +357,7 @@ describe("the control file", () => {
     const rollback = inStore(await healed.operator.rollback(eve));
     expect(rollback.epoch).toBe(copied + 1);
     expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
-    // That history was lost shows.
+    // The verification detects the lost history.
     expect((await healed.verifyAudit()).ok).toBe(false);
     const again = await desk.begin("three").ready();
     expect(await answersNow(again)).toEqual(["legacy"]);
@@ -375,14 +380,14 @@ describe("live.db", () => {
       renameSync(copy, path);
     },
   };
-  it(`${Object.keys(harms).join(", ")}: a rollback is obeyed and acknowledged all the same, and the audit is sealed again`, async () => {
+  it(`${Object.keys(harms).join(", ")}: a rollback is still obeyed and acknowledged, and the audit is sealed again`, async () => {
     const { desk, session, processes } = await deskIn("dual_write", ["one", "two"]);
     for (const [name, harm] of Object.entries(harms)) {
       harm(join(desk.state, "live.db"));
       const rollback = inStore(await session.operator.rollback(eve));
       const seen = [...rollback.acknowledged, ...rollback.gone, ...rollback.waiting];
       expect(rollback.waiting, name).toEqual([]);
-      // Where the list was lost those who were on it stand on it again with their next heartbeat.
+      // If the list of processes was lost, each is listed again after its next heartbeat.
       expect(seen.length, name).toBeLessThanOrEqual(2);
       await until(
         async () => (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch === rollback.epoch).length === 2,
@@ -393,7 +398,7 @@ describe("live.db", () => {
     }
     await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
     expect(await breaches(desk, session)).toEqual([]);
-    await auditIsWhole(session);
+    await expectWholeAudit(session);
   });
 });
 
@@ -406,7 +411,7 @@ describe("a disk", () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
-  /** A disk of a megabyte, in memory; undefined where nothing may be mounted here. */
+  /** Mounts a disk of two megabytes in memory; undefined if nothing may be mounted here. */
   function smallDisk(): string | undefined {
     const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-disk-"));
     try {
@@ -430,7 +435,7 @@ describe("a disk", () => {
   const whyNot = isRoot ? "" : "(skipped: only root may mount a small disk)";
 
   it.skipIf(!isRoot)(
-    `that is full: the last plan holds, the fleet can be taken to legacy, and when there is room all is well ${whyNot}`,
+    `that is full: the last plan stays in force, the switch file works, and the fleet recovers when there is room ${whyNot}`,
     async ({ skip }) => {
       const state = smallDisk();
       if (state === undefined) return skip("nothing may be mounted here");
@@ -443,7 +448,7 @@ describe("a disk", () => {
       const { epoch } = await session.store.read();
       const filler = join(state, "filler");
       full(filler);
-      // What needs room fails, and nothing of it is there; the name of the switch file needs none.
+      // A change that needs room fails as a whole. Creating the switch file needs no room.
       const large = { ...eve, reason: "x".repeat(100_000) };
       const switched = await session.operator.rollback(large);
       expect(switched).toMatchObject({ via: "switch_file", path: join(state, "LEGACY_ONLY") });
@@ -451,7 +456,7 @@ describe("a disk", () => {
       expect((await session.store.read()).epoch).toBe(epoch);
       await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
       rmSync(filler);
-      // Then the switch file's will is the fleet's.
+      // The switch file is then recorded in the store for the whole fleet.
       await until(async () => (await session.store.read()).overrides.useNewPnlSystem === false);
       rmSync(join(state, "LEGACY_ONLY"));
       await sleep(200);
@@ -460,14 +465,14 @@ describe("a disk", () => {
       expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
       const { snapshot } = await new SnapshotFiles(join(state, "snapshots"), "").latest();
       await until(async () => snapshot !== undefined && (await session.verifyAudit()).notSealedYet.length === 0);
-      await auditIsWhole(session);
+      await expectWholeAudit(session);
       expect(one.faults).toEqual([]);
     },
   );
 
   const prlimit = existsSync("/usr/bin/prlimit");
   it.skipIf(!prlimit)(
-    `that takes nothing more of a process: it obeys, says nothing of it, and is soon said to be gone ${prlimit ? "" : "(skipped: needs prlimit)"}`,
+    `that refuses a process's writes: the process obeys without acknowledging, and is reported as gone ${prlimit ? "" : "(skipped: needs prlimit)"}`,
     async () => {
       const { desk, session, processes } = await deskIn("primary_switch", ["one"], {
         timing: { lease_ms: 1_200, stale_ms: 600 },
@@ -487,7 +492,7 @@ describe("a disk", () => {
   );
 
   it.skipIf(!isRoot)(
-    `that is read-only: a process goes by what can be read there, else by legacy, and its operator is told ${whyNot}`,
+    `that is read-only: a process follows the plan that it can read or does not start, and its operator gets UNWRITABLE ${whyNot}`,
     async ({ skip }) => {
       const state = smallDisk();
       if (state === undefined) return skip("nothing may be mounted here");
@@ -513,7 +518,7 @@ describe("a disk", () => {
       const healed = isUp ? started : await desk.begin("one").ready();
       await until(() => healed.reads.at(-1)?.source === "modern");
       const again = await desk.operator();
-      // One that has served without its store is in the fleet when it has found it.
+      // A process that has served without its store joins the fleet when it reaches the store.
       await until(async () => (await again.store.instances()).some(({ ageMs }) => ageMs < 1_000));
       expect(inStore(await again.operator.rollback(eve)).acknowledged).toContain("one");
       expect(await answersNow(healed)).toEqual(["legacy"]);
@@ -531,7 +536,7 @@ describe("two operators at once", () => {
           : "done",
     );
 
-  it("one of two wins, rollback always does, a move back never leads forward, and the audit has no gap", async () => {
+  it("one of two moves wins, a rollback always succeeds, a backward move never leads forward, and the audit has no gap", async () => {
     const { desk, session, processes } = await deskIn("shadow_mode", ["one"]);
     const other = await desk.operator();
     const record = () => session.store.read();
@@ -542,20 +547,20 @@ describe("two operators at once", () => {
       await until(() => (processes[0]?.reads.at(-1)?.epoch ?? 0) > 0);
       await until(async () => (await session.operator.gates()).open);
       const both = await settled([session.operator.move({ kind: "advance" }, by), other.operator.move({ kind: "advance" }, eve)]);
-      // Who comes after the other wants the next phase, which nobody has approved.
+      // If the second move runs after the first, it asks for the next phase, which nobody has approved.
       expect([
         ["CONFLICT", "done"],
         ["done", "gate"],
       ]).toContainEqual(both.toSorted());
       expect(await record()).toMatchObject({ grantedPhase: "primary_switch" });
-      // Forward and all the way back.
+      // A forward move and a rollback.
       await session.operator.signOff("approved", { actor: "bob", note: "fine" });
       await until(async () => (await session.operator.gates()).open);
       const [moved, rolled] = await settled([session.operator.move({ kind: "advance" }, by), other.operator.rollback(eve)]);
       expect(rolled).toBe("done");
       expect(["done", "CONFLICT", "REFUSED", "gate"]).toContain(moved);
       expect((await record()).overrides).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
-      // Back into use, at the same time as out of it.
+      // Taking modern back into use, and a rollback.
       const [, again] = await settled([
         session.operator.move({ kind: "set", phase: (await session.operator.overview()).effective.plan.phase }, by),
         other.operator.rollback(eve),
@@ -563,13 +568,13 @@ describe("two operators at once", () => {
       expect(again).toBe("done");
       expect((await record()).overrides.useNewPnlSystem).toBe(false);
       await session.store.change({ ...by, action: "test", set: back });
-      // A step back and all the way back.
+      // A move to the phase before, and one to the first phase.
       const [stepped, gone] = await settled([
         session.operator.move({ kind: "retreat" }, by),
         other.operator.move({ kind: "set", phase: "read_only" }, eve),
       ]);
       expect(gone).toBe("done");
-      // Before the first phase there is none.
+      // A retreat from the first phase is refused.
       expect(["done", "REFUSED"]).toContain(stepped);
       expect(await record()).toMatchObject({ grantedPhase: "read_only" });
       // More traffic and a rollback.
@@ -579,13 +584,13 @@ describe("two operators at once", () => {
       expect((await record()).overrides.useNewPnlSystem).toBe(false);
     }
     await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
-    await auditIsWhole(session);
+    await expectWholeAudit(session);
     expect(await breaches(desk, session)).toEqual([]);
   });
 });
 
 describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
-  it("in some processes, and jumping while they run: leases, ramps, sign-offs and stamps are the store's, and what is measured goes on", async () => {
+  it("in some processes, or that jumps, affects no lease, ramp, sign-off or time stamp, which follow the store's clock", async () => {
     const hour = 3_600_000;
     const desk = deskOf({ percentage: 100, timing: { lease_ms: 6_000 } });
     const processes = await Promise.all([
@@ -596,7 +601,7 @@ describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
     const session = await desk.operator();
     await desk.advanceTo("dual_write", session);
     await until(async () => (await session.store.instances()).filter(({ ageMs }) => ageMs < 2_000).length === 3);
-    // A ramp goes on by who is first; nobody is early.
+    // Any process may take the next step of the ramp, and none takes it early.
     const beganMs = nowMs();
     await session.operator.traffic(0, by);
     await session.operator.ramp({ steps: [50, 100], dwellMs: 1_200, endsIn: "stay" }, by);
@@ -605,12 +610,14 @@ describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
     for (const [at, off] of [hour, -hour, hour].entries()) processes[at]?.setClock(off);
     await until(async () => (await session.store.read()).overrides.newSystemPercentage === 100);
     expect(nowMs() - beganMs).toBeGreaterThan(1_150);
-    // The machine's clock has jumped an hour ahead, as far as the list of processes can tell: each is old, and lives.
+    // As if the machine's clock had jumped an hour ahead: each heartbeat looks old although its process is
+    // alive.
     runSql(join(desk.state, "live.db"), `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms - ${hour}`);
     const rollback = inStore(await session.operator.rollback(eve));
     expect(rollback.acknowledged.toSorted()).toEqual(["fast", "right", "slow"]);
     expect(rollback).toMatchObject({ gone: [], waiting: [] });
-    // An hour back: a dead one seems to have beaten in the future, and is not waited for longer than its lease.
+    // As if it had jumped an hour back: a dead process's heartbeat lies in the future, and the wait still
+    // ends.
     await processes[2]?.kill();
     runSql(join(desk.state, "live.db"), `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms + ${hour}`);
     const again = inStore(await session.operator.rollback(eve));
@@ -625,6 +632,6 @@ describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
       true,
     );
     expect(await breaches(desk, session)).toEqual([]);
-    await auditIsWhole(session);
+    await expectWholeAudit(session);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Phases, flags, SQL edits, publications, crashes, store outages, clock jumps and rollbacks at random, over a fleet in memory, held
- * against a model that knows the design's table and the audit, and nothing of the code.
+ * Applies random phases, flags, SQL edits, publications, crashes, store outages, clock jumps and rollbacks to
+ * a fleet in memory, and compares it with a model that knows the table of the design and the audit, but not
+ * the code.
  */
 import { expect, it } from "vitest";
 import { randomFrom } from "../../src/app/demo-desk/random.ts";
@@ -19,7 +20,7 @@ const shortRuns = 80;
 const stepsOfRun = 60;
 const processesMax = 4;
 
-/** A process with a bridge whose calls take their time. */
+/** A process with a bridge whose calls take some time. */
 interface Member {
   readonly name: string;
   readonly disk: Disk;
@@ -34,7 +35,7 @@ class Simulation {
   readonly trail: string[] = [];
   members: Member[] = [];
   #names = 0;
-  /** Calls that are under way, each checked when it ends. */
+  /** The running calls; each is checked when it ends. */
   readonly calls = new Set<Promise<void>>();
   answered = 0;
   rollbacks = 0;
@@ -49,7 +50,7 @@ class Simulation {
     return of[Math.floor(this.random.unit() * of.length)] as T;
   }
 
-  // --- the world -------------------------------------------------------------------------------------------------------
+  // --- the world ---
 
   async run(): Promise<void> {
     await this.begin();
@@ -59,12 +60,12 @@ class Simulation {
       await action();
       this.#call();
       await this.fleet.pass(this.pick([100, 500, 2_000]));
-      // What the last second set off reaches everybody.
+      // Lets the notifications of the last changes arrive.
       await settle();
       await settle();
       this.check();
     }
-    // Whatever happened: with the store there, an operator takes everything back, and every process goes by it.
+    // At the end the store is reachable again, an operator rolls back, and every process follows.
     this.fleet.place.away = false;
     await this.fleet.pass(2_000);
     await this.#rollBack();
@@ -122,23 +123,24 @@ class Simulation {
       const ended = bridge.call("openPositions", {}, key).then(
         (answer) => {
           this.answered += 1;
-          // Under one epoch, the one that it began with, and by whom that plan says.
-          expect(answer.epoch, this.told).toBe(plan.epoch);
+          // Each call runs under the epoch that it began with and is answered by the side that its plan
+          // names.
+          expect(answer.epoch, this.context).toBe(plan.epoch);
           const { answer: side } = routeOf(plan, key, 0);
           if (answer.fellBack === undefined)
-            expect([side, (answer.value as { by?: string }).by], this.told).toEqual([answer.source, side]);
-          else expect([side, answer.source], this.told).toEqual(["modern", "legacy"]);
-          if (answer.source === "legacy" && this.fleet.owed.count > 0) expect(answer.stale, this.told).toBe(true);
+            expect([side, (answer.value as { by?: string }).by], this.context).toEqual([answer.source, side]);
+          else expect([side, answer.source], this.context).toEqual(["modern", "legacy"]);
+          if (answer.source === "legacy" && this.fleet.owed.count > 0) expect(answer.stale, this.context).toBe(true);
         },
-        // Modern failed and legacy was not fresh.
-        () => expect(routeOf(plan, key, 0).answer, this.told).toBe("modern"),
+        // A call fails only if modern fails and legacy is stale.
+        () => expect(routeOf(plan, key, 0).answer, this.context).toBe("modern"),
       );
       this.calls.add(ended);
       void ended.finally(() => this.calls.delete(ended));
     }
   }
 
-  // --- what may happen -------------------------------------------------------------------------------------------------
+  // --- the actions ---
 
   readonly #actions: readonly (readonly [string, () => Promise<unknown> | unknown])[] = [
     ["sql phase", () => this.#sql({ phase: this.pick([...phases, null]) })],
@@ -151,9 +153,9 @@ class Simulation {
     ["advance again", () => this.#try(() => this.fleet.operator.move({ kind: "advance" }, amy))],
     ["retreat", () => this.#try(() => this.fleet.operator.move({ kind: "retreat" }, amy))],
     ["set", () => this.#try(() => this.fleet.operator.move({ kind: "set", phase: this.pick(phases) }, amy))],
-    ["take back", () => this.#try(() => this.#takeBack())],
-    ["all is well, go on", () => this.#goOn()],
-    ["all is well, go on twice", () => this.#goOn().then(() => this.#goOn())],
+    ["take back into use", () => this.#try(() => this.#takeBack())],
+    ["clear all faults and advance", () => this.#clearAndAdvance()],
+    ["clear all faults and advance twice", () => this.#clearAndAdvance().then(() => this.#clearAndAdvance())],
     [
       "approve",
       () => this.#try(() => this.fleet.operator.signOff("approved", { actor: this.pick(["bob", "carol"]), note: "fine" })),
@@ -184,14 +186,14 @@ class Simulation {
     ["crash", () => this.#crash()],
     ["start", () => this.#startOne()],
     [
-      "store away",
+      "store unreachable",
       () =>
         this.#set(() => {
           this.fleet.place.away = this.pick([true, false]);
         }),
     ],
     [
-      "store back",
+      "store reachable",
       () =>
         this.#set(() => {
           this.fleet.place.away = false;
@@ -219,7 +221,7 @@ class Simulation {
     change();
   }
 
-  /** What an operator may be told: that it may not be now, or that the store is away. */
+  /** Runs an operator's action. It may fail only with a refusal, a conflict, or an unreachable store. */
   async #try(work: () => Promise<unknown>): Promise<void> {
     let isOver = false;
     const ended = work()
@@ -252,8 +254,8 @@ class Simulation {
     await this.#try(() => this.fleet.operator.publish(publishedSection({ plan, twoPerson }), amy));
   }
 
-  /** What a desk does that means to arrive: nothing is in the way, two people approve, and modern is in use. */
-  async #goOn(): Promise<void> {
+  /** Advances as a well-run desk does: all faults are cleared, modern is in use, and two people approve. */
+  async #clearAndAdvance(): Promise<void> {
     this.fleet.place.away = false;
     this.fleet.quarantined = 0;
     this.fleet.owed = { count: 0, oldestMs: 0 };
@@ -283,18 +285,18 @@ class Simulation {
     for (let round = 0; round < 300 && !isOver; round++) await this.fleet.pass(500, 250);
     const result = await rollback;
     if (result.via === "switch_file") {
-      expect([this.fleet.place.away, this.fleet.disk.isSwitchSet], this.told).toEqual([true, true]);
+      expect([this.fleet.place.away, this.fleet.disk.isSwitchSet], this.context).toEqual([true, true]);
       this.fleet.disk.isSwitchSet = false;
       return;
     }
     const { waiting, possible, epoch } = result;
-    expect(waiting, this.told).toEqual([]);
+    expect(waiting, this.context).toEqual([]);
     const { legacyWindow } = this.fleet.place.record;
-    expect(possible, this.told).toBe(legacyWindow === "open");
+    expect(possible, this.context).toBe(legacyWindow === "open");
     for (const { process } of this.members) {
       const { plan } = process.follower.effective;
-      expect(plan.epoch, this.told).toBeGreaterThanOrEqual(epoch);
-      if (possible) expect(routeOf(plan, { user: "amy", book: "UST" }, 0).answer, this.told).toBe("legacy");
+      expect(plan.epoch, this.context).toBeGreaterThanOrEqual(epoch);
+      if (possible) expect(routeOf(plan, { user: "amy", book: "UST" }, 0).answer, this.context).toBe("legacy");
     }
   }
 
@@ -312,7 +314,7 @@ class Simulation {
     ]);
   }
 
-  /** `kill -9`: nothing is said, nothing is closed, only the disk stays. */
+  /** `kill -9`: the process sends and closes nothing; only its disk stays. */
   #crash(): void {
     if (this.members.length < 2) return;
     const gone = this.pick(this.members);
@@ -329,7 +331,7 @@ class Simulation {
     await this.start(`p${this.#names}`, this.#disks.pop() ?? new Disk());
   }
 
-  // --- what must be true -------------------------------------------------------------------------------------------------
+  // --- the invariants ---
 
   check(): void {
     this.#checkGrants();
@@ -337,7 +339,7 @@ class Simulation {
       const { effective, record, isSwitchSet, section } = process.follower.state;
       const { plan } = effective;
       this.phasesSeen.add(plan.phase);
-      const mayBe = expectedPlan({
+      const expected = expectedPlan({
         requested: record.overrides.phase ?? section?.plan.phase ?? "read_only",
         granted: record.grantedPhase,
         mode: record.overrides.migrationMode ?? section?.plan.migrationMode ?? "dual_write",
@@ -347,15 +349,18 @@ class Simulation {
         isSwitchSet,
         closed: record.legacyWindow === "closed",
       });
-      expect({ phase: plan.phase, answer: answerOf(plan), writes: writesOf(plan) }, this.told).toEqual(mayBe);
-      // With the store there it is the store's own record, not an old one.
+      expect({ phase: plan.phase, answer: answerOf(plan), writes: writesOf(plan) }, this.context).toEqual(expected);
+      // While the store is reachable, a fresh process has the store's present record.
       if (!this.fleet.place.away && process.follower.freshness === "fresh")
-        expect(record.epoch, this.told).toBe(this.fleet.place.record.epoch);
-      if (disk.isSwitchSet && record.legacyWindow === "open") expect(answerOf(plan), this.told).toBe("legacy");
+        expect(record.epoch, this.context).toBe(this.fleet.place.record.epoch);
+      if (disk.isSwitchSet && record.legacyWindow === "open") expect(answerOf(plan), this.context).toBe("legacy");
     }
   }
 
-  /** From the audit alone: the granted phase is never later than one for which an open verdict was written down since it was last lowered. */
+  /**
+   * From the audit alone: the granted phase rises one phase at a time, each time with an open verdict in the
+   * same row.
+   */
   #checkGrants(): void {
     let allowed: Phase = "read_only";
     for (const { action, after, evidence, seq } of this.fleet.place.rows) {
@@ -363,27 +368,27 @@ class Simulation {
       const granted: Phase = JSON.parse(after).grantedPhase;
       const verdict = evidence === null ? undefined : JSON.parse(evidence);
       if (isLater(granted, allowed)) {
-        expect([action, verdict?.open, verdict?.target], `row ${seq}: ${this.told}`).toEqual([
+        expect([action, verdict?.open, verdict?.target], `row ${seq}: ${this.context}`).toEqual([
           expect.stringMatching(/^(phase|grant)$/),
           true,
           granted,
         ]);
-        expect(positionOf(granted) - positionOf(allowed), `row ${seq}: ${this.told}`).toBe(1);
+        expect(positionOf(granted) - positionOf(allowed), `row ${seq}: ${this.context}`).toBe(1);
         expect(verdict.gates.every(({ open }: { open: boolean }) => open)).toBe(true);
       }
       allowed = granted;
     }
   }
 
-  get told(): string {
+  get context(): string {
     return `seed ${this.seed}, after ${this.trail.join(", ")}`;
   }
 }
 
-/** Who answers a call that nothing but phase and switches decides. */
+/** The side that answers a call without user and book. */
 const answerOf = (plan: MigrationPlan) => routeOf(plan, {}, 0).answer;
 
-it("a fleet obeys no illegal state, advances through verdicts only, can always go back, and answers no call under two epochs", async () => {
+it("a fleet obeys only legal plans, advances only by verdicts, can always go back, and keeps each call in one epoch", async () => {
   const seen = { runs: 0, phases: new Set<Phase>(), answered: 0, rollbacks: 0 };
   await overSeeds("control-plane", shortRuns, async (seed) => {
     const simulation = new Simulation(seed);
@@ -395,7 +400,7 @@ it("a fleet obeys no illegal state, advances through verdicts only, can always g
     for (const { process } of simulation.members) process.kill();
     await settle();
   });
-  // The walk has been everywhere, else it has shown nothing.
+  // The runs must have reached every phase; otherwise they prove nothing.
   if (seen.runs >= shortRuns) expect([...seen.phases].toSorted()).toEqual(phases.toSorted());
   expect(seen.answered).toBeGreaterThan(seen.runs * 50);
   expect(seen.rollbacks).toBeGreaterThan(seen.runs);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { overSeeds } from "../campaigns.ts";
 import { linesOf, obeyLatency, onEachStore, statements } from "./obeying-fleet.ts";
 
-it("each of four processes obeys each of the operator's statements from its acknowledgement on", async () => {
+it("four processes obey each of the operator's statements from its acknowledgement on", async () => {
   await overSeeds("obey", 1, async () => {
     const skipped = await onEachStore(async (store) => {
       const report = await obeyLatency(store, 1, 4);

@@ -1,16 +1,16 @@
 /**
- * How soon a fleet obeys an operator. Processes serve calls while each statement of the operator's SQL is typed into the
- * control store. Measured is the time from sending a statement until the last process has acknowledged it
- * (`instances.seen_epoch`, polled all the time). Every call that begins after that must be under the statement's epoch,
- * and answered by legacy where the statement takes modern out of use. Runs on SQLite, and on PostgreSQL where the test
- * server is installed. Times are reported and never judged: they are the machine's.
+ * Measures how soon a fleet obeys an operator. Processes serve calls while SQL statements change the control
+ * store. The measured time goes from sending a statement until the last process has acknowledged it
+ * (`instances.seen_epoch`, polled continuously). Every later call must run under the statement's epoch, and
+ * legacy must answer it if the statement takes modern out of use. Runs on SQLite, and on PostgreSQL if the
+ * test server is installed. Times are reported and not judged, because they depend on the machine.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { postgresMissing, startPostgres } from "../../src/testing/postgres.ts";
 import { Desk, type DeskProcess, nowMs } from "./desk/desk.ts";
 
-/** As an operator types them, and whether they take every call to legacy. */
+/** The statements of an operator, and whether each takes every call to legacy. */
 export const statements = [
   { sql: "UPDATE config SET use_new_pnl_system = false", kills: true },
   { sql: "UPDATE config SET migration_mode = 'old_only'", kills: true },
@@ -18,25 +18,26 @@ export const statements = [
   { sql: "DELETE FROM new_pnl_cache", kills: false },
 ] as const;
 
-/** So that modern answers, and each statement changes something. */
-const back = "UPDATE config SET use_new_pnl_system = NULL, migration_mode = NULL, new_system_percentage = 100";
+/** Resets the record, so that modern answers and each statement changes something. */
+const reset = "UPDATE config SET use_new_pnl_system = NULL, migration_mode = NULL, new_system_percentage = 100";
 const acknowledgedMsMax = 10_000;
-/** Serving goes on for so long after an acknowledgement, so that there are calls to look at. */
-const lookMs = 25;
+/** How long the fleet serves after an acknowledgement, so that there are calls to check. */
+const observeMs = 25;
 
 export interface ObeyReport {
   readonly store: string;
-  /** By statement: each time, in order. */
+  /** The measured times of each statement, in order. */
   readonly times: Readonly<Record<string, readonly number[]>>;
-  /** Calls that began after an acknowledgement, and those of them that should not have been. */
+  /** The number of calls that began after an acknowledgement. */
   readonly callsAfter: number;
+  /** Those of them that did not follow the statement. */
   readonly disobeyed: readonly string[];
   readonly servedByModern: number;
 }
 
 export interface ObeyedStore {
   readonly name: string;
-  /** Of the configuration; undefined for a SQLite file of the desk's own. */
+  /** The store in the configuration; undefined for a SQLite file in the desk's folder. */
   readonly url?: string;
 }
 
@@ -62,16 +63,16 @@ export async function obeyLatency(store: ObeyedStore, repetitions: number, proce
     };
     for (let repetition = 0; repetition < repetitions; repetition++)
       for (const { sql, kills } of statements) {
-        await shell.run(back);
+        await shell.run(reset);
         await acknowledged();
-        // Not in step with anybody's rhythm.
+        // A random pause keeps the statements out of step with the polls and heartbeats.
         await sleep(Math.random() * 30);
         const sentMs = nowMs();
         await shell.run(sql);
         const epoch = await acknowledged();
         const acknowledgedMs = nowMs();
         times[sql]?.push(acknowledgedMs - sentMs);
-        await sleep(lookMs);
+        await sleep(observeMs);
         for (const { name, reads } of fleet)
           for (const { began, epoch: under, source } of since(reads, acknowledgedMs)) {
             callsAfter += 1;
@@ -89,7 +90,7 @@ export async function obeyLatency(store: ObeyedStore, repetitions: number, proce
   }
 }
 
-/** From the end, since there may be very many. */
+/** Returns the reads that began later. Searches from the end, because there may be very many. */
 function since(reads: DeskProcess["reads"], beganMs: number): DeskProcess["reads"] {
   const last = reads.findLastIndex(({ ended }) => ended < beganMs);
   return reads.slice(last + 1).filter(({ began }) => began > beganMs);
@@ -101,14 +102,14 @@ interface Shell {
 }
 
 async function shellOf(desk: Desk, { url }: ObeyedStore): Promise<Shell> {
-  // Opened and closed with each statement, and it waits for no lock.
+  // Opens and closes the file for each statement, and does not wait for locks.
   if (url === undefined) return { run: async (sql) => desk.sql(sql), close: async () => {} };
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   return { run: async (sql) => void (await client.query(sql)), close: () => client.end() };
 }
 
-/** Runs it on each store that this machine has. */
+/** Runs `work` on each store that this machine has. Returns why PostgreSQL was skipped, if it was. */
 export async function onEachStore(work: (store: ObeyedStore) => Promise<void>): Promise<string | undefined> {
   await work({ name: "SQLite" });
   const missing = postgresMissing();

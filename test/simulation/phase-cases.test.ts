@@ -1,7 +1,8 @@
 /**
- * Every case runs forward, back, forward again, and lands in the same state: each pair of phases, by each door that leads back, and each
- * value that a plan can have beside its phase, over real stores. Cases are made from the phases, the doors and the columns of the record,
- * so that a new one of them has its cases, or does not compile; that every one has run is the last thing that is looked at.
+ * Each case goes forward, back and forward again over real stores, and must end in the same state. The cases
+ * are all pairs of phases by each way back, and all values that a plan can have beside its phase. They are
+ * generated from the phases, the ways back and the columns of the record, so a new one gets its cases or does
+ * not compile. The last test checks that every case has run.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,14 +36,14 @@ import { isLongRun } from "../campaigns.ts";
 
 interface World {
   readonly open: () => Promise<ControlStore>;
-  /** An operator's shell. */
+  /** Runs a statement as an operator does in a shell. */
   readonly sql: (statement: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
 const keys: readonly CallKey[] = [{ user: "amy", book: "UST" }, { user: "bob", book: "EGB" }, { user: "carol" }, {}];
 
-/** A fleet of one process with a bridge, and an operator beside it. */
+/** A fleet of one process with a bridge, and an operator. */
 class Rig {
   readonly world: World;
   readonly store: ControlStore;
@@ -121,7 +122,7 @@ class Rig {
     await this.world.close();
   }
 
-  /** The process goes by what the store says, and the store knows it. */
+  /** Resolves when the process follows the store's record and has acknowledged it. */
   async settled(): Promise<void> {
     await this.follower.refresh();
     const { epoch } = this.follower.record;
@@ -149,7 +150,7 @@ class Rig {
     await this.settled();
   }
 
-  /** As a desk does it: approved, through open gates, a phase at a time; what was taken out of use is taken back first. */
+  /** Advances as a desk does: takes modern back into use, then moves one phase at a time, with approvals. */
   async forward(to: Phase): Promise<void> {
     for (;;) {
       const { record, effective } = await this.operator.overview();
@@ -178,8 +179,8 @@ class Rig {
     };
   }
 
-  /** What the design's table says, whatever the code does. */
-  async holdsTable(): Promise<void> {
+  /** Compares the plan and an answer with the oracle. */
+  async expectOracle(): Promise<void> {
     const { record, section } = await this.operator.overview();
     const { overrides, grantedPhase: granted, latched, legacyWindow } = record;
     const expected = expectedPlan({
@@ -198,7 +199,7 @@ class Rig {
   }
 }
 
-/** The record without what no two times have in common. */
+/** The record without the values that differ each time. */
 function lasting({ overrides, published, grantedPhase, latched, ramp, legacyWindow }: ControlRecord): object {
   const { nextAt: _, ...rest } = ramp ?? { nextAt: "" };
   return { overrides, published, grantedPhase, latched, ramp: ramp && rest, legacyWindow };
@@ -206,8 +207,8 @@ function lasting({ overrides, published, grantedPhase, latched, ramp, legacyWind
 
 const base = { phase: "read_only" as Phase, flags: allFlags, newSystemPercentage: 40 };
 
-/** The ways back: from a later phase to an earlier one, or out of use altogether. */
-const doors = {
+/** The ways back: to an earlier phase, or out of use. */
+const waysBack = {
   operator: { leads: "to the phase", take: async (rig, to) => void (await rig.operator.move({ kind: "set", phase: to }, amy)) },
   "operator, step by step": {
     leads: "to the phase",
@@ -226,7 +227,7 @@ const doors = {
   rollback: { leads: "out of use", take: async (rig) => void (await rig.operator.rollback(amy)) },
   trigger: { leads: "out of use", take: (rig) => rig.trigger() },
 } as const satisfies Record<string, { leads: string; take: (rig: Rig, to: Phase) => Promise<void> }>;
-type Door = keyof typeof doors;
+type WayBack = keyof typeof waysBack;
 
 interface Variation {
   readonly name: string;
@@ -238,7 +239,7 @@ const set = (column: string, value: string): Variation => ({
   apply: (rig) => rig.sql(`UPDATE config SET ${column} = ${value}`),
 });
 
-/** In the record, also in phases in which nobody may begin one. */
+/** Writes a ramp into the record, even in phases in which no ramp may begin. */
 const ramp = (name: string, [newSystemPercentage = 0, ...steps]: readonly number[], endsIn: "stay" | "rollback"): Variation => ({
   name,
   apply: async (rig) => {
@@ -250,7 +251,7 @@ const ramp = (name: string, [newSystemPercentage = 0, ...steps]: readonly number
 const listChange = (list: UserList) => async (rig: Rig) =>
   void (await rig.operator.changeList(list, { change: "add", user: "amy" }, amy));
 
-/** What else a plan is made of, by the column that says it. The compiler asks for a new one. */
+/** The values of a plan beside its phase, by column. The compiler requires an entry for each new column. */
 const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation[]>> = {
   phase: [none],
   grantedPhase: [none],
@@ -275,21 +276,21 @@ const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation
     { name: "by user", apply: (rig) => rig.publish({ ...base, bucketBy: "user", userWhitelist: ["carol"] }) },
   ],
   voidCache: [{ name: "voided caches", apply: (rig) => rig.sql("DELETE FROM new_pnl_cache") }],
-  // Has no way back: see the end.
+  // A closed window has no way back; the last test covers it.
   legacyWindow: [],
 };
 
 interface Case {
   readonly from: Phase;
   readonly to: Phase;
-  readonly door: Door;
+  readonly way: WayBack;
   readonly variation: Variation;
 }
-const doorNames = Object.keys(doors) as Door[];
+const wayNames = Object.keys(waysBack) as WayBack[];
 const pairs = phases.flatMap((to) => phases.filter((from) => isLater(to, from)).map((from) => ({ from, to })));
-/** Every pair by every door; and every variation of every phase, by one door of each kind that lead to the phase before, in turn. */
+/** Every pair of phases by every way back, and every variation in every phase, with the ways back in turn. */
 const cases: readonly Case[] = [
-  ...pairs.flatMap((pair) => doorNames.map((door) => ({ ...pair, door, variation: none }))),
+  ...pairs.flatMap((pair) => wayNames.map((way) => ({ ...pair, way, variation: none }))),
   ...Object.values(variations)
     .flat()
     .filter((variation) => variation !== none)
@@ -297,17 +298,20 @@ const cases: readonly Case[] = [
       phases.flatMap((to, step) => {
         const from = phaseBefore(to);
         if (from === undefined) return [];
-        return [{ from, to, door: doorNames[(at + step) % doorNames.length] as Door, variation }];
+        return [{ from, to, way: wayNames[(at + step) % wayNames.length] as WayBack, variation }];
       }),
     ),
 ];
-/** Each case runs on SQLite. On PostgreSQL every fourth does, except in the long campaign: one contract holds for both stores. */
+/**
+ * SQLite runs every case. PostgreSQL runs every fourth, and all in the long campaign, because both pass one
+ * contract.
+ */
 const casesOn = (world: string): readonly Case[] =>
   world === "SQLite" || isLongRun("phases") ? cases : cases.filter((_, at) => at % 4 === 0);
-const nameOf = ({ from, to, door, variation }: Case): string => `${from} → ${to}, ${variation.name}, back by ${door}`;
+const nameOf = ({ from, to, way, variation }: Case): string => `${from} → ${to}, ${variation.name}, back by ${way}`;
 
-async function run(rig: Rig, { from, to, door, variation }: Case): Promise<void> {
-  // Whatever was before: everything is as it comes, in the first phase.
+async function run(rig: Rig, { from, to, way, variation }: Case): Promise<void> {
+  // Resets the record to the first phase without overrides.
   await rig.store.change({
     ...amy,
     action: "test",
@@ -323,24 +327,24 @@ async function run(rig: Rig, { from, to, door, variation }: Case): Promise<void>
     await rig.forward(to);
     await variation.apply(rig);
     await rig.settled();
-    await rig.holdsTable();
+    await rig.expectOracle();
     return rig.state();
   };
   await rig.forward(from);
   const there = await forward();
-  const { leads, take } = doors[door];
+  const { leads, take } = waysBack[way];
   await take(rig, from);
   await rig.settled();
-  await rig.holdsTable();
+  await rig.expectOracle();
   if (leads === "out of use") {
     for (const key of keys) expect((await rig.bridge.call("totals", {}, key)).source).toBe("legacy");
-    // An emergency leaves the phase; then somebody goes back in earnest.
+    // An emergency keeps the phase. The operator then moves back to the earlier phase.
     await rig.operator.move({ kind: "set", phase: from }, amy);
     await rig.settled();
-    await rig.holdsTable();
+    await rig.expectOracle();
   }
   expect(rig.follower.effective.plan.phase).toBe(from);
-  // What was granted is to be granted again.
+  // The later phase has to be granted again.
   expect((await rig.store.read()).grantedPhase).toBe(from);
   expect(await forward()).toEqual(there);
 }
@@ -375,13 +379,13 @@ const worlds: Readonly<Record<string, { readonly missing?: string | undefined; r
   },
 };
 
-it("the cases are all there are", () => {
+it("the cases are distinct, and every way back leads to and from every phase", () => {
   expect(cases.map(nameOf)).toEqual([...new Set(cases.map(nameOf))]);
-  // A row of the design's table for each phase, and each is arrived at and left by every door.
+  // The table of the design has a row for each phase.
   expect(Object.keys(phasePolicies)).toEqual([...phases]);
-  for (const door of doorNames)
+  for (const way of wayNames)
     for (const phase of phases) {
-      const by = cases.filter((one) => one.door === door);
+      const by = cases.filter((one) => one.way === way);
       if (phase !== phases[0]) expect(by.some(({ to }) => to === phase)).toBe(true);
       if (phase !== phases.at(-1)) expect(by.some(({ from }) => from === phase)).toBe(true);
     }
@@ -395,8 +399,8 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
   });
   afterAll(async () => rig?.close());
 
-  // One test a phase: what it says on failure names the case.
-  it.skipIf(missing !== undefined).each(phases.slice(1))(`%s is the same place each time ${missing ?? ""}`, async (to) => {
+  // One test for each phase. Its failure names the case.
+  it.skipIf(missing !== undefined).each(phases.slice(1))(`%s is the same state each time ${missing ?? ""}`, async (to) => {
     for (const one of casesOn(name).filter((each) => each.to === to)) {
       await run(rig, one).catch((cause) => {
         throw new Error(`${name}: ${nameOf(one)}: ${cause.message}`, { cause });
@@ -405,7 +409,7 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
     }
   });
 
-  it.skipIf(missing !== undefined)("every case has run, and the audit knows each step", async () => {
+  it.skipIf(missing !== undefined)("every case has run, and the audit has a row for each step", async () => {
     expect(ran.toSorted()).toEqual(casesOn(name).map(nameOf).toSorted());
     const rows = await rig.store.audit(0, 100_000);
     expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, at) => at + 1));
@@ -414,20 +418,20 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
   });
 
   it.skipIf(missing !== undefined)(
-    "with the window to legacy closed no door leads back, and none says that it does",
+    "no way back leads to legacy after its window was closed, and the overview reports that",
     async () => {
-      await run(rig, { from: "primary_switch", to: "cleanup", door: "operator", variation: none });
+      await run(rig, { from: "primary_switch", to: "cleanup", way: "operator", variation: none });
       await rig.operator.signOff("legacy_window", { actor: "carol", note: "month end is done" });
       await rig.settled();
       const there = await rig.state();
       for (const from of phases.slice(0, -1))
-        for (const door of doorNames) {
-          const { take } = doors[door];
+        for (const way of wayNames) {
+          const { take } = waysBack[way];
           await take(rig, from).catch((failure) => expect(failure).toMatchObject({ code: "REFUSED" }));
           await rig.settled();
-          await rig.holdsTable();
+          await rig.expectOracle();
           const { phase, legacyWindow } = rig.follower.effective.plan;
-          expect([phase, legacyWindow], `${door} to ${from}`).toEqual(["cleanup", "closed"]);
+          expect([phase, legacyWindow], `${way} to ${from}`).toEqual(["cleanup", "closed"]);
           for (const key of keys) expect((await rig.bridge.call("totals", {}, key)).source).toBe("modern");
           expect((await rig.operator.overview()).rollback.possible).toBe(false);
         }

@@ -5,9 +5,9 @@ import { complaintsOf, shadowNight } from "./shadow-night.ts";
 it("a modern side that leaks, hangs and throws leaves each of 100,000 calls accounted for and no memory behind", async () => {
   await overSeeds("shadow", 1, async (seed) => {
     const report = await shadowNight(100_000, seed);
-    // Keeping nothing but each call's input would be 15 MB.
+    // If each call's input alone were kept, the heap would grow by 15 MB.
     expect(complaintsOf(report, 1_500_000)).toEqual([]);
-    // The night was as bad as it should be. How many comparisons were made and how many were shed is the machine's.
+    // Each kind of failure has occurred. The numbers of comparisons and of shed calls depend on the machine.
     const all = Object.values(report.counters);
     const seen = (of: (counters: (typeof all)[number]) => number | undefined): number =>
       all.reduce((sum, counters) => sum + (of(counters) ?? 0), 0);

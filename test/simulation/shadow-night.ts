@@ -1,9 +1,9 @@
 /**
- * A night of shadowed calls with a modern side on its worst behaviour. It answers wrong, throws (0 as well), rejects,
- * hangs, answers or rejects after the deadline, keeps what it is handed, and listens to signals for ever; callbacks and
- * the evidence store fail now and then, plans change, callers come in bursts. Every caller must get the right answer,
- * every comparison must be accounted for, no rejection may be unhandled, and the heap must not grow. Chance comes from
- * the seed; how calls and timers interleave is the machine's.
+ * A night of shadowed calls with a misbehaving modern side. It answers wrong, throws (even 0), rejects,
+ * hangs, answers or rejects after the deadline, keeps its inputs, and listens to signals for ever. Callbacks
+ * and the evidence store fail now and then, plans change, and calls come in bursts. Every caller must get the
+ * right answer, every comparison must be accounted for, no rejection may be unhandled, and the heap must not
+ * grow. Random choices come from the seed; the interleaving of calls and timers depends on the machine.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -17,12 +17,15 @@ export interface NightReport {
   readonly calls: number;
   readonly ms: number;
   readonly counters: Readonly<Record<string, MethodCounters>>;
-  /** Callers that were answered by legacy alone, or with modern in its shadow, and did not get legacy's answer. */
+  /** Calls in shadow_mode whose caller did not get legacy's answer. */
   readonly wrong: number;
   readonly unhandled: number;
   readonly inFlightPeak: number;
   readonly samples: number;
-  /** Heap in use at a quarter, half, three quarters and the end, after a collection, without what modern itself keeps. */
+  /**
+   * The used heap after each quarter of the calls, after a garbage collection and without the values that
+   * modern keeps.
+   */
   readonly heapBytes: readonly number[];
   /** Listeners, inputs and promises that modern kept. */
   readonly kept: number;
@@ -103,12 +106,12 @@ export async function shadowNight(calls: number, seed: number): Promise<NightRep
       await ask(id);
       id += 1;
     }
-    // A desk waits for its network now and then; then timers and late answers have their turn.
+    // A pause now and then lets timers and late answers run.
     if (random.chance(0.02)) await new Promise(setImmediate);
   }
   heapBytes.push(await settledHeap(service.$bridge.idle, modern, store));
   const ms = performance.now() - startedMs;
-  // Whoever answers after the deadline still has to do so.
+  // Waits for the answers that come after the deadline.
   await new Promise((resolve) => setTimeout(resolve, 5 * timeoutMs));
   const { counters, inFlightPeak, samples } = service.$bridge;
   await service.$bridge.close();
@@ -116,7 +119,7 @@ export async function shadowNight(calls: number, seed: number): Promise<NightRep
   return { calls, ms, counters, wrong, unhandled, inFlightPeak, samples: samples.length, heapBytes, kept: modern.kept };
 }
 
-/** What is wrong with a night; nothing where all is well. */
+/** Returns the broken promises of a night; none if all is well. */
 export function complaintsOf(report: NightReport, growthBytesMax: number): readonly string[] {
   const complaints: string[] = [];
   for (const [method, counters] of Object.entries(report.counters)) {
@@ -129,7 +132,7 @@ export function complaintsOf(report: NightReport, growthBytesMax: number): reado
   if (eligible !== report.calls) complaints.push(`${eligible} of ${report.calls} calls were eligible`);
   if (report.wrong > 0) complaints.push(`${report.wrong} callers had a wrong answer`);
   if (report.unhandled > 0) complaints.push(`${report.unhandled} rejections were not handled`);
-  if (report.inFlightPeak > 64) complaints.push(`${report.inFlightPeak} shadows were under way together`);
+  if (report.inFlightPeak > 64) complaints.push(`${report.inFlightPeak} shadow calls were in flight together`);
   const [first = 0, ...later] = report.heapBytes;
   const growth = Math.max(...later) - first;
   if (growth > growthBytesMax) complaints.push(`the heap grew by ${Math.round(growth / 1000)} kB after the first quarter`);
@@ -139,7 +142,9 @@ export function complaintsOf(report: NightReport, growthBytesMax: number): reado
 const pnlOf = ({ trades }: Request): number => trades.reduce((sum, pnl) => sum + pnl, 0);
 const right = async (request: Request): Promise<Answer> => ({ id: request.id, pnl: pnlOf(request) });
 
-/** Everything that a shadow can do wrong, most of it seldom: hanging takes a place for as long as the deadline lasts. */
+/**
+ * A modern side that fails in every way, mostly seldom: a call that hangs occupies a slot until its deadline.
+ */
 class BadDesk {
   readonly #random: Random;
   readonly desk: Desk;
@@ -152,7 +157,7 @@ class BadDesk {
     this.desk = { totals: act, positions: act, history: act };
   }
 
-  /** So that what is measured is not what modern itself keeps. */
+  /** Drops the kept values, so that they are not part of the measured heap. */
   forget(): void {
     this.#hoard = [];
   }
@@ -184,7 +189,7 @@ class BadDesk {
 const later = (answer: () => Answer | Promise<Answer>): Promise<Answer> =>
   new Promise((resolve) => setTimeout(() => resolve(answer()), 3 * timeoutMs));
 
-/** A store that fails now and then, and keeps nothing. */
+/** An evidence store that fails now and then and keeps nothing. */
 class ForgetfulStore implements EvidenceStore {
   readonly #random: Random;
   isWell = false;
@@ -208,7 +213,7 @@ class ForgetfulStore implements EvidenceStore {
 
 async function settledHeap(idle: () => Promise<void>, modern: BadDesk, store: ForgetfulStore): Promise<number> {
   await idle();
-  // What comes late has come, and the evidence that waited for the store, up to 10 000 comparisons, is written.
+  // Waits until late answers have come and the waiting evidence, up to 10 000 comparisons, is written.
   store.isWell = true;
   await new Promise((resolve) => setTimeout(resolve, 600));
   store.isWell = false;

@@ -1,9 +1,11 @@
 /**
- * One process of a desk for tests, run by itself: `node desk-process.ts JSON`. It serves calls in a loop through `createPnlBridge`, and
- * writes through `createServiceBridge` behind `admitWrite`, and says each answer on its standard output, a JSON array a line. A line is
- * out before the next statement runs, so that a process that is killed has said what it has done.
+ * One process of a desk in tests: `node desk-process.ts JSON`. It makes reads in a loop through
+ * `createPnlBridge`, and writes through `createServiceBridge` behind `admitWrite`. It reports each answer on
+ * its standard output as a JSON array on one line, synchronously, so that a killed process has reported
+ * everything that it has done.
  *
- * On its standard input: `clock MS` sets this process's time off by so much (its Date; what it measures by stays), an end ends it.
+ * Commands on its standard input: `clock MS` shifts this process's Date (the monotonic clock stays). The end
+ * of the input ends the process.
  */
 import { appendFileSync, statSync, writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
@@ -13,33 +15,33 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export interface DeskProcessOptions {
   readonly config: string;
-  /** A call every so often, each on its way before the last one is answered. */
+  /** The time between two calls; a call does not wait for the answer of the one before. */
   readonly everyMs: number;
   readonly writes: boolean;
-  /** How far this process's Date is off from the beginning. */
+  /** The initial shift of this process's Date. */
   readonly clockOffMs: number;
 }
 
-/** By the machine's monotonic clock, which is one for all processes. */
+/** The machine's monotonic clock, which all processes share. */
 const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
-const say = (...what: readonly unknown[]): void => void writeSync(1, `${JSON.stringify(what)}\n`);
+const report = (...what: readonly unknown[]): void => void writeSync(1, `${JSON.stringify(what)}\n`);
 
 const options: DeskProcessOptions = JSON.parse(process.argv[2] ?? "");
 let offMs = options.clockOffMs;
 shiftDate();
-// Loaded under the shifted Date.
+// Imported here, so that the bridge loads under the shifted Date.
 const { createPnlBridge, createServiceBridge } = await import("../../../src/app/index.ts");
 
 const folder = dirname(options.config);
-/** A line of the ledgers. */
+/** The length of each line in the ledgers. */
 const lineBytes = 24;
 const sizeOf = (name: string): number => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
-/** What was accepted under modern and is not in legacy's ledger yet: the test carries it over. */
+/** The writes that modern accepted and legacy's ledger lacks. The test carries them over. */
 const owed = { owedToLegacy: () => ({ count: (sizeOf("to-legacy") - sizeOf("carried")) / lineBytes, oldestMs: 1 }) };
 
 const bridge = await createPnlBridge({ config: options.config, owed, log: () => {} });
 const { control, service } = bridge;
-if (control === undefined) throw new Error("a desk has a control store");
+if (control === undefined) throw new Error("the desk's configuration names no control store");
 const { follower } = control;
 
 const take = (side: string, id: string): { side: string; at: number; epoch: number } => {
@@ -58,11 +60,11 @@ const books = createServiceBridge({
 });
 control.onEvent(({ kind, what, epoch }) => {
   if (kind === "plan") books.$bridge.setPlan(follower.effective.plan);
-  say("event", nowMs(), kind, what, epoch);
+  report("event", nowMs(), kind, what, epoch);
 });
-// Most of these processes do not end by themselves.
+// Written now, because most of these processes are killed.
 flushCompileCache();
-say("ready", nowMs(), follower.effective.plan.epoch, new Date().toISOString());
+report("ready", nowMs(), follower.effective.plan.epoch, new Date().toISOString());
 
 let ends = false;
 createInterface({ input: process.stdin })
@@ -80,9 +82,9 @@ async function read(): Promise<void> {
   try {
     const { value, source, epoch, stale, fellBack } = await service.call("totals", {}, { user: "amy", book: "UST" });
     const { by, missing } = value as unknown as { readonly by: string; readonly missing: number };
-    say("read", began, nowMs(), epoch, source, stale, fellBack ?? null, by, missing);
+    report("read", began, nowMs(), epoch, source, stale, fellBack ?? null, by, missing);
   } catch (failure) {
-    say("failed", began, nowMs(), String(failure));
+    report("failed", began, nowMs(), String(failure));
   }
 }
 
@@ -92,9 +94,9 @@ async function write(): Promise<void> {
   const id = `${process.pid}-${++written}`;
   try {
     const { side, at, epoch } = await books.book(id);
-    say("write", began, at, epoch, side, id);
+    report("write", began, at, epoch, side, id);
   } catch (failure) {
-    say("refused", began, nowMs(), (failure as { readonly code?: string }).code ?? String(failure), id);
+    report("refused", began, nowMs(), (failure as { readonly code?: string }).code ?? String(failure), id);
   }
 }
 
@@ -111,11 +113,11 @@ async function serve(): Promise<void> {
   }
   await Promise.all(running);
   await bridge.close();
-  say("closed", nowMs());
+  report("closed", nowMs());
 }
 void serve();
 
-/** Date, and nothing that measures: another time of day, as on a machine whose clock is wrong. */
+/** Shifts Date, and no monotonic clock, as on a machine whose clock is wrong. */
 function shiftDate(): void {
   const RealDate = Date;
   globalThis.Date = class extends RealDate {

@@ -1,6 +1,7 @@
 /**
- * A desk of real processes over a real control store, for simulations and measurements: its systems are two modules that say who they
- * are, its writes go to files, and what its processes have said is kept.
+ * A desk of real processes over a real control store, for simulations and measurements. Its systems are two
+ * modules that name themselves in their answers, its writes go to files, and the reports of its processes are
+ * kept.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -15,7 +16,7 @@ import { until } from "../../../src/testing/until.ts";
 import type { DeskProcessOptions } from "./desk-process.ts";
 
 const program = fileURLToPath(new URL("./desk-process.ts", import.meta.url));
-/** Of compiled sources: half of what starting a process costs. */
+/** The cache of compiled sources; compiling is half the cost of starting a process. */
 const cache = fileURLToPath(new URL("../../../node_modules/.cache/desk", import.meta.url));
 
 export interface Read {
@@ -25,8 +26,9 @@ export interface Read {
   readonly source: string;
   readonly stale: boolean;
   readonly fellBack: string | null;
-  /** Who says that it answered, and how many accepted writes it had not got when it did. */
+  /** The name that the answering system has put into its answer. */
   readonly by: string;
+  /** The accepted writes that the answering system had not received. */
   readonly missing: number;
 }
 export interface Write {
@@ -47,7 +49,7 @@ export interface Event {
   readonly what: string;
 }
 
-/** By the clock that its processes measure by. */
+/** The monotonic clock that the processes use as well. */
 export const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export class DeskProcess {
@@ -56,7 +58,7 @@ export class DeskProcess {
   readonly writes: Write[] = [];
   readonly refused: Refusal[] = [];
   readonly events: Event[] = [];
-  /** What should not be: a read that nobody answered, a line on standard error. */
+  /** Failures that must not occur: a read without an answer, a line on standard error. */
   readonly faults: string[] = [];
   readonly closed: Promise<number | null>;
   readonly #child: ChildProcess;
@@ -74,7 +76,7 @@ export class DeskProcess {
     const { stdin, stdout, stderr } = this.#child;
     if (stdin === null || stdout === null || stderr === null) throw new Error("the process has no input or output");
     stdin.on("error", () => {});
-    createInterface({ input: stdout }).on("line", (line) => this.#heard(JSON.parse(line)));
+    createInterface({ input: stdout }).on("line", (line) => this.#onReport(JSON.parse(line)));
     createInterface({ input: stderr }).on("line", (line) => void this.faults.push(line));
     this.closed = new Promise((resolve) =>
       this.#child.on("close", (code) => {
@@ -93,7 +95,7 @@ export class DeskProcess {
     return this.#hasEnded;
   }
 
-  /** Resolves when it serves; rejects where it ends before. */
+  /** Resolves when the process serves; rejects if it ends before. */
   async ready(): Promise<this> {
     if (!this.#isReady && !this.#hasEnded)
       await new Promise<void>((resolve) => {
@@ -112,7 +114,7 @@ export class DeskProcess {
     this.#child.kill("SIGSTOP");
   }
 
-  goOn(): void {
+  resume(): void {
     this.#child.kill("SIGCONT");
   }
 
@@ -120,13 +122,13 @@ export class DeskProcess {
     this.#child.stdin?.write(`clock ${offMs}\n`);
   }
 
-  /** It ends by itself, and in order. */
+  /** Ends the process in an orderly way. */
   async end(): Promise<number | null> {
     this.#child.stdin?.end();
     return this.closed;
   }
 
-  #heard([kind, ...rest]: readonly [string, ...unknown[]]): void {
+  #onReport([kind, ...rest]: readonly [string, ...unknown[]]): void {
     const at = (index: number): never => rest[index] as never;
     if (kind === "read") {
       const [began, ended, epoch, source] = [at(0), at(1), at(2), at(3)];
@@ -143,13 +145,13 @@ export class DeskProcess {
 }
 
 export interface DeskOptions {
-  /** `sqlite:./state/control.db` by default. */
+  /** Default: `sqlite:./state/control.db`. */
   readonly control?: string;
   readonly phase?: string;
   readonly percentage?: number;
   readonly triggers?: object;
   readonly timing?: object;
-  /** Instead of a folder of its own in a folder for temporary files. */
+  /** Default: a new folder for temporary files. */
   readonly folder?: string;
 }
 
@@ -186,7 +188,7 @@ export class Desk implements AsyncDisposable {
     return join(this.state, "control.db");
   }
 
-  /** The configuration file of a process. */
+  /** Writes the configuration file of a process and returns its path. */
   configFile(name: string): string {
     const { control = "sqlite:./state/control.db", phase = "shadow_mode", percentage = 0, triggers = {}, timing } = this.#options;
     const path = join(this.folder, `${name}.yaml`);
@@ -200,7 +202,7 @@ export class Desk implements AsyncDisposable {
     return path;
   }
 
-  /** Begins a process; `ready` says when it serves. */
+  /** Begins a process; its `ready` resolves when it serves. */
   begin(name: string, options: Partial<DeskProcessOptions> = {}): DeskProcess {
     const process = new DeskProcess(name, {
       config: this.configFile(name),
@@ -221,7 +223,7 @@ export class Desk implements AsyncDisposable {
     return loadConfig(this.configFile("operator"));
   }
 
-  /** What a command does with the store. */
+  /** Opens a session as a command does. */
   async operator(): Promise<OperatorSession> {
     const session = await openOperator({ config: await this.config(), folder: this.folder });
     this.#sessions.push(session);
@@ -232,7 +234,7 @@ export class Desk implements AsyncDisposable {
     runSql(this.controlFile, statement);
   }
 
-  /** Forward, with the approvals that it needs, as soon as its gates are open. */
+  /** Advances to a phase, with the approvals that it needs, as soon as its gates are open. */
   async advanceTo(phase: string, { operator }: OperatorSession): Promise<void> {
     await until(async () => {
       const { effective } = await operator.overview();
@@ -243,13 +245,13 @@ export class Desk implements AsyncDisposable {
     });
   }
 
-  /** Writes that modern was given and legacy has not got. */
+  /** The writes that modern has and legacy lacks. */
   get owed(): number {
     const sizeOf = (name: string): number => statSync(join(this.folder, name), { throwIfNoEntry: false })?.size ?? 0;
     return (sizeOf("to-legacy") - sizeOf("carried")) / 24;
   }
 
-  /** Carries what modern was given over to legacy: some of it, or all. */
+  /** Carries some or all of modern's writes over to legacy. Returns their number. */
   carry(writesMax = Number.POSITIVE_INFINITY): number {
     const [from, to] = [join(this.folder, "to-legacy"), join(this.folder, "carried")];
     if (!existsSync(from)) return 0;
