@@ -47,8 +47,7 @@ export async function examineSystem(side: Side, configPath?: string, adapterFile
   const log = (line: string): void => {
     if (printed.length < printedMax) printed.push(line);
   };
-  const writeAdapter =
-    adapterFile === undefined ? undefined : await plannedAdapter({ side, config, folder, file: adapterFile, log });
+  const writeAdapter = adapterFile === undefined ? undefined : await plannedAdapter({ side, config, folder, file: adapterFile });
   const { system, convert, timeoutMs, names } = await openSystem(side, config, folder, log);
   const findings: Finding[] = [];
   const started = await attempt("starts", async () => {

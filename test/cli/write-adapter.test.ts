@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { pythonAdapter } from "../../src/app/bridge/systems/python-adapter.ts";
 import { examineSystem } from "../../src/app/doctor.ts";
 import { python, pythonMissing, pythonWorker } from "../../src/testing/worker-programs.ts";
 import { pnlBridge, root, withFiles } from "./run-cli.ts";
@@ -54,47 +53,42 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
   });
 
   it("adapts frames, rows by symbol, a calculator, other words for sides, and P&L in points", async () => {
-    const answers = {
-      openPositions: { A: { net_position: 2, avg_cost: "1.5", realised: 0, open_pnl: 1 } },
-      tradeHistory: [{ trade_id: 1, ticker: "A", action: "SELL", qty: 1, px: 2, timestamp: "2025-07-24T09:00:00-05:00" }],
-      totals: { realised: 0, open_pnl: 1, net_pnl: 1 },
-      positionDetail: { data: [{ ticker: "A", net_position: 2, avg_cost: 1, realised: 0, open_pnl: 1 }] },
-    };
-    const parameters: Readonly<Record<string, readonly string[]>> = {
-      calculatePnl: ["trades", "prices", "desk"],
-      tradeHistory: ["limit=5"],
-    };
-    const methods = (["calculatePnl", "openPositions", "tradeHistory", "totals", "positionDetail"] as const).map((method) => ({
-      method,
-      name: `their_${method}`,
-      parameters: parameters[method],
-      answer: method === "calculatePnl" ? undefined : answers[method],
-    }));
-    const text = pythonAdapter({ target: "desk:Service", module: "adapter", methods, pnlIn: "points" });
-    const program = `
-import json
-from decimal import Decimal
-import adapter
+    const service = `
 class Frame:
     def __init__(self, rows):
         self.rows = rows
-    def to_dict(self, how):
+    def to_dict(self, how="records"):
         return self.rows
 class Service:
-    def their_calculatePnl(self, trades, prices, desk):
+    def calculate_pnl(self, trades, prices, desk):
         assert [type(trade["qty"]) for trade in trades] == [float], trades
-        return Frame([{"symbol": trades[0]["ticker"], "net_position": prices["A"], "avg_cost": 1, "realised": 2, "open_pnl": 3}])
-adapter.Service = Service
-${Object.entries(answers)
-  .map(([name, answer]) => `Service.their_${name} = lambda self, **given: json.loads(${JSON.stringify(JSON.stringify(answer))})`)
-  .join("\n")}
+        return Frame([{"ticker": trades[0]["ticker"], "net_position": prices["A"], "avg_cost": 1, "realised": 2, "open_pnl": 3}])
+    def get_positions(self):
+        print("this is no part of the adapter")
+        return Frame([{"ticker": "A", "net_position": 2, "avg_cost": "1.5", "realised": 0, "open_pnl": 1}])
+    def get_trades(self, limit=5):
+        return [{"trade_id": 1, "ticker": "A", "action": "SELL", "qty": 1, "px": 2, "timestamp": "2025-07-24T09:00:00-05:00"}]
+    def get_daily_pnl(self):
+        return {"A": {"date": "2025-07-24", "realised": 1, "open_pnl": 2, "net_pnl": 3}}
+    def get_total_pnl(self):
+        raise RuntimeError("no price")
+    def get_position(self, symbol):
+        return {"data": [{"instrument": symbol, "net_position": 2, "avg_cost": 1, "realised": 0, "open_pnl": 1}]}
+`;
+    const program = `
+import json
+import adapter
 desk = adapter.Desk()
 trade = {"id": "1", "symbol": "A", "side": "B", "quantity": "1", "price": "2"}
 print(json.dumps([desk.calculatePnl({"trades": [trade], "marks": {"A": 7}}), desk.openPositions({"symbol": "A"}), desk.tradeHistory({}),
-                  desk.totals({}), desk.positionDetail({"symbol": "A"}), desk.openPositions({"symbol": "B"})]))
+                  desk.totals({}), desk.positionDetail({"symbol": "A"}), desk.openPositions({"symbol": "B"}),
+                  desk.dailyPnl({"from": "2025-07-24"}), desk.dailyPnl({"to": "2025-07-23"})]))
 `;
-    await withFiles({ "adapter.py": text, "desk.py": "class Service: pass\n", "program.py": program }, async (folder) => {
-      const out = execFileSync(python ?? "", ["program.py"], { cwd: folder, encoding: "utf8" });
+    const command = [python, pythonWorker, "desk:Service"];
+    const config = JSON.stringify({ systems: { legacy: { kind: "command", command, pnl_in: "points" } } });
+    await withFiles({ "desk.yaml": config, "desk.py": service, "program.py": program }, async (folder) => {
+      await examineSystem("legacy", join(folder, "desk.yaml"), join(folder, "adapter.py"));
+      const out = execFileSync(python ?? "", ["program.py"], { cwd: folder, encoding: "utf8" }).replace(/^this is .*\n/gm, "");
       const open = { symbol: "A", quantity: 2, averagePrice: "1.5", realized: 0, unrealized: 1 };
       expect(JSON.parse(out)).toEqual([
         { positions: [{ symbol: "A", quantity: 7, averagePrice: 1, realized: 2, unrealized: 3 }], totals: {}, rejected: [] },
@@ -103,6 +97,8 @@ print(json.dumps([desk.calculatePnl({"trades": [trade], "marks": {"A": 7}}), des
         { positions: [open], totals: {} },
         { position: { symbol: "A", quantity: 2, averagePrice: 1, realized: 0, unrealized: 1 } },
         { positions: [] },
+        { daily: [{ symbol: "A", tradingDay: "2025-07-24", realized: 1, unrealized: 2, total: 3 }] },
+        { daily: [] },
       ]);
     });
   });

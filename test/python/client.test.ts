@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -28,6 +28,8 @@ def failure(call):
         return [error.code, error.what, error.fix, error.status]
     raise AssertionError("did not fail")
 `;
+
+const hasPandas = python !== undefined && spawnSync(python, ["-c", "import pandas"]).status === 0;
 
 describe.skipIf(python === undefined)(`pnl_bridge_client.py (${pythonMissing ?? "with python3"})`, () => {
   let folder: string;
@@ -158,6 +160,21 @@ print(json.dumps([[str(one.quantity), str(one.average_price)] for one in positio
       ["0.30000000000000004", "110.515625"],
       ["3", "110"],
     ]);
+  });
+
+  it.skipIf(!hasPandas)(`takes pandas frames and series (${hasPandas ? "with" : "needs"} pandas)`, async () => {
+    const printed = await program(`
+import pandas
+frame = pandas.DataFrame({
+    "tradeId": [1, 2], "instrumentName": [zn, zn], "buySell": ["B", "S"], "quantity": [2, 1], "price": [110.5, 110.515625],
+    "marketTradeTime": pandas.to_datetime(["2025-07-24 09:30:00", "2025-07-24 10:15:00"]), "fee": [float("nan"), 2.5],
+})
+bridge = PnLServiceBridge()
+result = bridge.calculate_pnl(frame, pandas.Series({zn: 110.53125}))
+same = PnLComparisonValidator().validate_calculation(frame, {"rows": frame}, {"rows": frame.to_dict("records")})
+small = bridge.calculate_pnl(frame.astype({"price": "float32", "quantity": "Int64"}).head(1))
+print(json.dumps([str(result.positions[0].unrealized), str(result.positions[0].fees), same, str(small.positions[0].average_price)]))`);
+    expect(printed).toEqual(["31.25", "2.5", [], "110.5"]);
   });
 
   it("compares results of any shape within the tolerances", async () => {

@@ -53,29 +53,6 @@ function rowsIn(method: PnlMethod, given: JsonValue | undefined): readonly Row[]
   return listOfRows(given);
 }
 
-interface RowsAnywhere {
-  readonly rows: readonly Row[];
-  /** The key under which they stand. */
-  readonly key?: string;
-  /** Whether the answer is itself the one row. */
-  readonly isRow?: true;
-}
-
-/** The rows of an answer of any shape; undefined where it has none. */
-export function rowsAnywhere(answer: JsonValue): RowsAnywhere | undefined {
-  const listed = listOfRows(answer);
-  if (listed !== undefined) return { rows: listed };
-  if (!isRow(answer)) return undefined;
-  if (likelyField("symbol", Object.keys(answer)) !== undefined) return { rows: [answer], isRow: true };
-  for (const [key, value] of Object.entries<JsonValue>(answer)) {
-    const rows = listOfRows(value);
-    if (rows !== undefined) return { key, rows };
-  }
-  // Rows by symbol.
-  const rows = Object.entries<JsonValue>(answer).flatMap(([symbol, row]) => (isRow(row) ? [{ ...row, symbol }] : []));
-  return rows.length === 0 ? undefined : { rows };
-}
-
 function listOfRows(value: JsonValue | undefined): readonly Row[] | undefined {
   const listed: readonly JsonValue[] | undefined = Array.isArray(value) ? value : undefined;
   return listed?.every(isRow) ? listed : undefined;

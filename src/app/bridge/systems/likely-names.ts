@@ -5,7 +5,8 @@
 import { nearest } from "../../../base/nearest.ts";
 import type { PnlMethod } from "../../../ports/pnl-service.ts";
 
-const fields: Readonly<Record<string, readonly string[]>> = {
+/** In small letters, without punctuation. */
+export const fieldNames: Readonly<Record<string, readonly string[]>> = {
   symbol: ["instrument", "instrumentname", "ticker", "security", "contract", "bloombergsymbol"],
   quantity: ["qty", "position", "positionquantity", "netquantity", "netposition", "openposition", "signedquantity", "size"],
   averagePrice: ["avgprice", "avgcost", "averagecost", "averageentryprice", "entryprice", "cost"],
@@ -36,7 +37,7 @@ const methods: Readonly<Record<PnlMethod, readonly string[]>> = {
 
 /** The field that most likely holds what the bridge calls `wanted`; undefined where none looks like it. */
 export const likelyField = (wanted: string, there: readonly string[]): string | undefined =>
-  likely(wanted, fields[wanted] ?? [], there) ?? nearest(wanted, there);
+  likely(wanted, fieldNames[wanted] ?? [], there) ?? nearest(wanted, there);
 
 /** The method that most likely does what the bridge calls `wanted`; undefined where none looks like it. */
 export const likelyMethod = (wanted: PnlMethod, there: readonly string[]): string | undefined =>
@@ -44,7 +45,7 @@ export const likelyMethod = (wanted: PnlMethod, there: readonly string[]): strin
 
 /** What the bridge calls a trade's field of the desk, such as `side` for `buySell`; undefined where it has no name for it. */
 export const bridgeFieldOf = (theirs: string): string | undefined =>
-  Object.keys(fields).find((ours) => ours !== theirs && likely(ours, fields[ours] ?? [], [theirs]) !== undefined);
+  Object.keys(fieldNames).find((ours) => ours !== theirs && likely(ours, fieldNames[ours] ?? [], [theirs]) !== undefined);
 
 function likely(wanted: string, names: readonly string[], there: readonly string[]): string | undefined {
   for (const name of [plainName(wanted), ...names]) {
