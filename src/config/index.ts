@@ -11,7 +11,7 @@ export {
 } from "./config.ts";
 export { type ConfigListing, type ConfigValue, configSources, listConfig, shownValue } from "./config-sources.ts";
 export { type EditValue, editValue, editYaml, flowText, NumberText, type YamlEdit } from "./edit-yaml.ts";
-export type { BuiltinConfig, SystemConfig } from "./keys.ts";
+export { type BuiltinConfig, ownMethodNames, type SystemConfig } from "./keys.ts";
 export { type TokenHolder, type TokenRole, tokenRoles } from "./kinds.ts";
 export {
   isFleetWide,

@@ -37,11 +37,13 @@ const publicName = /^[A-Za-z$][\w$-]{0,99}(?:\.[A-Za-z$][\w$-]{0,99}){0,9}$/;
 const methodKeys = pnlMethods.map((method) =>
   key(method, text("the public name of a method, as get_pnl", publicName), method, `Its own name for ${method}`),
 ) as readonly Key[] as readonly MethodRow<PnlMethod>[];
+/** The names of a system that has those of the bridge. */
+export const ownMethodNames = valuesOf(methodKeys, {});
 const foreignKeys = [
   key(
     "methods",
     record(methodKeys),
-    valuesOf(methodKeys, {}),
+    ownMethodNames,
     "Its own names for the methods of the P&L service; the bridge calls no other method of it",
   ),
   key("pnl_in", oneOf(["money", "points"]), "money", "Unit of its P&L; points become money by the contract's multiplier"),

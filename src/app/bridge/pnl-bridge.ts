@@ -12,7 +12,15 @@ import {
   PnLServiceBridge,
   type PnLServiceBridgeOptions,
 } from "../../bridges/service/index.ts";
-import { type Config, changedKeys, isFleetWide, loadConfig, type SystemConfig, watchConfigFile } from "../../config/index.ts";
+import {
+  type Config,
+  changedKeys,
+  isFleetWide,
+  loadConfig,
+  ownMethodNames,
+  type SystemConfig,
+  watchConfigFile,
+} from "../../config/index.ts";
 import type { ServedMismatch } from "../../control/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type MigrationPlan, planOf } from "../../domain/migration/plan.ts";
@@ -25,7 +33,7 @@ import { ControlPlane } from "../control/control-plane.ts";
 import { openEvidenceStore } from "../stores.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
-import { type MethodNames, OfferedMethods, ownNames } from "./systems/offered-methods.ts";
+import { type MethodNames, OfferedMethods } from "./systems/offered-methods.ts";
 import { answerInMoney } from "./systems/points.ts";
 
 export interface PnlBridgeOptions {
@@ -238,7 +246,7 @@ export async function openSystem(
   const system = await makeSystem(side, config, { worldOf: worldsOf(config, folder), folder, log });
   const convert: ConvertAnswer = conversions(config)[side] ?? ((_, answer) => answer);
   const configured = config.systems[side];
-  const names = configured.kind === "builtin" ? ownNames : configured.methods;
+  const names = configured.kind === "builtin" ? ownMethodNames : configured.methods;
   return { system, convert, timeoutMs: timeoutOf(configured), names };
 }
 

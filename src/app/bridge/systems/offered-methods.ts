@@ -5,16 +5,6 @@ import type { BridgedSystem, FoundMethod } from "../../../ports/system.ts";
 /** What a system calls each method of the P&L service. */
 export type MethodNames = Readonly<Record<PnlMethod, string>>;
 
-/** The names of a built-in system: those of the bridge. */
-export const ownNames: MethodNames = {
-  calculatePnl: "calculatePnl",
-  openPositions: "openPositions",
-  tradeHistory: "tradeHistory",
-  dailyPnl: "dailyPnl",
-  totals: "totals",
-  positionDetail: "positionDetail",
-};
-
 /**
  * A foreign system as the bridge may use it: the methods of the P&L service, each under the system's own name, and nothing else.
  * Whatever else the system has is refused here, whatever kind of system it is.
