@@ -86,7 +86,7 @@ function contradictionIn({ gateway, control }: Config): Contradiction | undefine
   if (!isLoopback(host) && gateway.tokens.length === 0)
     return {
       at: ["gateway.listen"],
-      what: `gateway.listen is beyond this machine (${host}), and there are no tokens`,
+      what: `gateway.listen is reachable from other machines (${host}), which requires tokens`,
       fix: "name their environment variables under gateway.tokens, or listen on 127.0.0.1",
     };
   const { heartbeatMs, staleMs, leaseMs } = control;

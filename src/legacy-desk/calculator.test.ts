@@ -14,19 +14,19 @@ function calculate(trades: readonly Trade[], closes: readonly [date: string, pri
   return calculator.calculate();
 }
 
-describe("float order", () => {
-  // Expected bits come from Python's floats, summed in the order that the real desk's answers prove.
-  test("average cost is the sum of signed lots over their sum, oldest first", () => {
+describe("the order of float operations", () => {
+  // The expected values were computed with Python's floats, in the order that the real desk's answers prove.
+  test("sums signed lots oldest first for the average cost", () => {
     const { positions } = calculate([trade("S", 30, 0.891), trade("S", 30, 0.891), trade("S", 40, 0.891)], [[day, 0.891]]);
     expect(positions[0]).toMatchObject({ position: -100, averageCost: 0.8909999999999999, unrealized: -1.1102230246251565e-14 });
   });
 
-  test("realized adds up match by match inside a day", () => {
+  test("adds realized P&L match by match within a day", () => {
     const { positions } = calculate([trade("B", 10, 1.1), trade("B", 20, 0.426), trade("S", 25, 0.891)]);
     expect(positions[0]?.realized).toBe(4.885);
   });
 
-  test("signed zeros are kept: a short at its mark, and a short of cost 0", () => {
+  test("keeps signed zeros, of a short at its mark and of a short with cost 0", () => {
     const [atMark, free] = [calculate([trade("S", 24, 3)], [[day, 3]]), calculate([trade("S", 60, 0)], [[day, 0]])];
     expect(atMark.daily[0]?.unrealized).toBe(-0);
     expect(free.positions[0]).toMatchObject({ averageCost: -0, unrealized: -0, summaryUnrealized: 0 });
@@ -35,13 +35,13 @@ describe("float order", () => {
 });
 
 describe("matching", () => {
-  test("a sale larger than the book turns it short, at the sale's price", () => {
+  test("turns the position short at the sale's price after a sale larger than the position", () => {
     const { positions } = calculate([trade("B", 2, 100), trade("S", 5, 101)]);
     expect(positions[0]).toMatchObject({ position: -3, averageCost: 101, realized: 2, closedQuantity: 2 });
   });
 
-  /** A model that owns no lots, only units: one bigint price in 64ths for each lot, oldest first. */
-  test("agrees with a model of single units wherever floats are exact", () => {
+  /** The model keeps single units instead of lots: one bigint price in 64ths for each, oldest first. */
+  test("agrees with a model of single units when floats are exact", () => {
     const fill = fc.record({
       symbol: fc.constantFrom("X", "Y"),
       side: fc.constantFrom("B" as const, "S" as const),
@@ -82,7 +82,7 @@ describe("matching", () => {
     );
   });
 
-  test("a deep book is closed, which work that grows with its depth could not end in time", () => {
+  test("closes a very deep book in linear time", () => {
     const pairs = 400_000;
     const trades = Array.from({ length: 2 * pairs }, (_, index) => trade(index < pairs ? "B" : "S", 1, 100));
     expect(calculate(trades).positions[0]).toMatchObject({ position: 0, closedQuantity: pairs });
@@ -90,7 +90,7 @@ describe("matching", () => {
 });
 
 describe("days", () => {
-  test("quirk 7 and 8: a held lot is worth its level since inception, and the total is realized plus the change", () => {
+  test("quirks 7 and 8: unrealized is the level since the opening, and the total is realized plus its change", () => {
     const { daily } = calculate(
       [trade("B", 1, 110, "2025-08-04 10:00:00"), trade("S", 1, 111.5, "2025-08-05 10:00:00")],
       [
@@ -104,7 +104,7 @@ describe("days", () => {
     ]);
   });
 
-  test("quirk 10: a day without a close drops unrealized to 0, the next brings it back", () => {
+  test("quirk 10: unrealized is 0 on a day without a close, and returns the next day", () => {
     const other = trade("B", 1, 5, "2025-08-05 10:00:00", "OTHER");
     const { daily } = calculate(
       [trade("B", 1, 110), other],
@@ -118,13 +118,13 @@ describe("days", () => {
     expect(rows.map((row) => row.marketClose)).toEqual([111, 0, 111]);
   });
 
-  test("quirk 11: a close of 0 counts in the daily row and is missing to the summary", () => {
+  test("quirk 11: a close of 0 counts in the daily row, but the summary treats it as missing", () => {
     const { daily, positions } = calculate([trade("B", 10, 0.25)], [[day, 0]]);
     expect(daily[0]).toMatchObject({ unrealized: -2.5, total: -2.5 });
     expect(positions[0]).toMatchObject({ unrealized: -2.5, summaryUnrealized: 0 });
   });
 
-  test("an evening fill belongs to the date on the wall, and a flat symbol has no row on later days", () => {
+  test("an evening fill belongs to its calendar date, and a flat symbol has no row on later days", () => {
     const late = trade("S", 1, 111, "2025-08-04 17:20:00");
     const { daily } = calculate([trade("B", 1, 110), late, trade("B", 1, 1, "2025-08-05 09:00:00", "OTHER")]);
     expect(daily.map((row) => [row.symbol, row.date, row.realized])).toEqual([
@@ -133,7 +133,7 @@ describe("days", () => {
     ]);
   });
 
-  test("quirk 6: trades count in time order, inside a second in file order", () => {
+  test("quirk 6: trades are processed in time order, and in file order within a second", () => {
     const at = (second: string): string => `${day} 10:00:${second}`;
     const byTime = [trade("B", 1, 101, at("10")), trade("B", 1, 100, at("05")), trade("S", 1, 102, at("20"))];
     const tied = [trade("B", 1, 101, at("05")), trade("B", 1, 100, at("05")), trade("S", 1, 102, at("20"))];
@@ -141,13 +141,13 @@ describe("days", () => {
     expect(calculate(tied).positions[0]?.realized).toBe(1);
   });
 
-  test("quirk 30: dust is not flat", () => {
+  test("quirk 30: a remainder of float rounding is not a flat position", () => {
     const { positions } = calculate([trade("B", 0.1, 1), trade("B", 0.2, 1), trade("S", 0.3, 1)]);
     expect(positions[0]?.position).toBe(2.7755575615628914e-17);
   });
 });
 
-test("what the calculator does not take", () => {
+test("the calculator refuses a quantity of 0, negative prices and empty symbols", () => {
   const calculator = new Calculator();
   expect(() => calculator.add(trade("B", 0, 1))).toThrow(LegacyRejection);
   expect(() => calculator.add(trade("B", 1, -1))).toThrow(LegacyRejection);

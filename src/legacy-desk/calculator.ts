@@ -1,22 +1,26 @@
 /**
  * The legacy desk's P&L calculator: FIFO per symbol in binary floats, points without contract multiplier.
  *
- * A stand-in of a real service, so its defects are part of the contract and stand as comments beginning with "Quirk". The
- * order of float operations is fixed by what the real one answers, bit for bit (signed zeros included); do not simplify a sum.
- * Work is linear in trades plus, for each calendar day, in the lots still open on it.
+ * It stands in for a real service, so its defects are part of the contract; comments that begin with "Quirk"
+ * describe them. The answers of the real one determine the order of float operations, bit for bit (signed
+ * zeros included): do not simplify a sum. Work is linear in trades and, for each calendar day, in the lots
+ * still open on it.
  */
 
 export type Side = "B" | "S";
 
-/** A row that passed the reader. Only `validate` decides whether the calculator takes it. */
+/** A row that the reader accepted. `validate` decides whether the calculator accepts it too. */
 export interface Trade {
   readonly id: string;
-  /** Raw name, never trimmed: `"X "` is another instrument than `"X"`. */
+  /** The raw name, never trimmed: `"X "` and `"X"` are different instruments. */
   readonly symbol: string;
-  /** Wall clock `YYYY-MM-DD HH:MM:SS`; the fraction is cut off before anyone looks (quirk: order inside a second is file order). */
+  /**
+   * Wall-clock time `YYYY-MM-DD HH:MM:SS`. Quirk: the fraction is cut off, so trades of one second keep the
+   * order of the file.
+   */
   readonly time: string;
   readonly side: Side;
-  /** As in the file. Quirk: a negative one is taken, so that `S,-5` opens a long of 5. */
+  /** The quantity in the file. Quirk: a negative one is accepted, so that `S,-5` opens a long of 5. */
   readonly quantity: number;
   /** Points. */
   readonly price: number;
@@ -25,56 +29,67 @@ export interface Trade {
 /** One symbol at the end of one calendar day. */
 export interface DayFigures {
   readonly symbol: string;
-  /** Calendar date, YYYY-MM-DD. Quirk: an evening fill belongs to the date on the wall, not to the next session. */
+  /**
+   * Calendar date, YYYY-MM-DD. Quirk: an evening fill belongs to its calendar date, not to the next session.
+   */
   readonly date: string;
   /** Lots, signed. */
   readonly position: number;
-  /** Σ(q·p)/Σq of the open lots, 0 when flat (and -0 for a short of cost 0). */
+  /** Σ(q·p)/Σq of the open lots, 0 for a flat position (-0 for a short with cost 0). */
   readonly averageCost: number;
-  /** The close of exactly this date, or 0 when there is none. */
+  /** The close of exactly this date, or 0 without one. */
   readonly marketClose: number;
   readonly realized: number;
-  /** The level, not the change: (close - average cost) · position. Quirk: 0 without a close of exactly this date. */
+  /**
+   * The level, not the change: (close - average cost) · position. Quirk: 0 without a close of exactly this
+   * date.
+   */
   readonly unrealized: number;
   /** realized + (unrealized - the previous row's unrealized). */
   readonly total: number;
-  /** Quantity-weighted prices of the day's buys and sells; null when there were none. */
+  /** Quantity-weighted average prices of the day's buys and sells; null without any. */
   readonly averageBuy: number | null;
   readonly averageSell: number | null;
 }
 
-/** One symbol at the end of the history. Symbols that are flat stay listed. */
+/** One symbol at the end of the history. Flat symbols stay listed. */
 export interface PositionFigures {
   readonly symbol: string;
   readonly position: number;
   readonly averageCost: number;
   /** Sum of the daily figures, in date order. */
   readonly realized: number;
-  /** The close of the symbol's last daily row, 0 when there is none. */
+  /** The close of the symbol's last daily row, or 0 without one. */
   readonly marketClose: number;
-  /** As the symbol's last daily row has it. */
+  /** The unrealized P&L of the symbol's last daily row. */
   readonly unrealized: number;
-  /** As the position summary has it. Quirk: the summary takes a close of 0 (a worthless option) for a missing one and says 0. */
+  /**
+   * The unrealized P&L of the position summary. Quirk: it treats a close of 0 (a worthless option) as
+   * missing, and gives 0.
+   */
   readonly summaryUnrealized: number;
-  /** Lots closed so far, unsigned. */
+  /** Quantity closed so far, unsigned. */
   readonly closedQuantity: number;
-  /** Id of the trade that was processed last. */
+  /** Id of the last processed trade. */
   readonly lastTradeId: string;
-  /** Whether any trade came at price 0: an expiry, an exercise or an unknown cost. */
+  /** Whether any trade has a price of 0: an expiry, an exercise or an unknown cost. */
   readonly hasZeroPrice: boolean;
 }
 
 export interface Calculation {
   /** In order of first trade. */
   readonly positions: readonly PositionFigures[];
-  /** By date, then in order of first trade. A row for each symbol that traded on the date or holds a lot after it. */
+  /**
+   * By date, then in order of first trade. A row for each symbol that traded on the date or holds a lot at
+   * its end.
+   */
   readonly daily: readonly DayFigures[];
 }
 
-/** What the calculator raises on a row or a close that it does not take. */
+/** The error for a row or a close that the legacy desk refuses. */
 export class LegacyRejection extends Error {
   override readonly name = "LegacyRejection";
-  /** As in SystemFailure. */
+  /** Means the same as in SystemFailure. */
   readonly blamesRequest = true;
 }
 
@@ -82,20 +97,28 @@ export class Calculator {
   readonly #trades: Trade[] = [];
   readonly #closes = new Map<string, Map<string, number>>();
 
-  /** Takes one trade, in file order. Throws LegacyRejection for quantity 0, a price below 0 or an empty symbol. */
+  /**
+   * Adds one trade, in file order. Throws LegacyRejection for quantity 0, a price below 0 or an empty symbol.
+   */
   add(trade: Trade): void {
     validate(trade);
     this.#trades.push(trade);
   }
 
-  /** Sets the close of one symbol on one calendar date. Throws LegacyRejection below 0; a close of 0 is taken. */
+  /**
+   * Sets the close of one symbol on one calendar date. Throws LegacyRejection for a negative one; 0 is
+   * accepted.
+   */
   close(symbol: string, date: string, price: number): void {
     if (price < 0) throw new LegacyRejection(`close price must not be negative: ${price}`);
     const byDate = this.#closes.get(symbol) ?? new Map<string, number>();
     this.#closes.set(symbol, byDate.set(date, price));
   }
 
-  /** Where the history stands, all of it from the first trade on. Dates are those with a trade or a close of a known symbol. */
+  /**
+   * Computes the whole history from the first trade. Its dates are those with a trade or a close of a known
+   * symbol.
+   */
   calculate(): Calculation {
     const books = new Map<string, Book>();
     const daily: DayFigures[] = [];
@@ -115,7 +138,7 @@ export class Calculator {
 
   #days(): [date: string, trades: Trade[]][] {
     const days = new Map<string, Trade[]>();
-    // Array.prototype.sort is stable, like the original's; text of this shape orders like time.
+    // toSorted is stable, like the original's sort; texts of this format sort by time.
     const inTime = this.#trades.toSorted((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
     for (const trade of inTime) {
       const date = dateOf(trade);
@@ -147,11 +170,11 @@ interface Turnover {
   value: number;
 }
 
-/** The lots of one symbol, oldest first, and what its days brought. */
+/** The lots of one symbol, oldest first, and its figures. */
 class Book {
   readonly symbol: string;
   #lots: Lot[] = [];
-  /** Lots before this index are used up. An index, because shift() makes deep books quadratic. */
+  /** Lots before this index are closed. An index, because shift() makes deep books quadratic. */
   #head = 0;
   #day = { realized: 0, traded: false, buys: { quantity: 0, value: 0 }, sells: { quantity: 0, value: 0 } };
   #last: DayFigures | undefined;
@@ -164,7 +187,7 @@ class Book {
     this.symbol = symbol;
   }
 
-  /** Eats the oldest opposite lots, realizing on each; what is left opens a lot. */
+  /** Closes the oldest opposite lots and realizes P&L on each; the remaining quantity opens a lot. */
   take({ id, side, quantity, price }: Trade): void {
     this.#day.traded = true;
     const turnover: Turnover = side === "B" ? this.#day.buys : this.#day.sells;
@@ -187,18 +210,18 @@ class Book {
         remaining += matched;
         lot.quantity -= matched;
       }
-      // Quirk: an exact test, so the dust of 0.1 + 0.2 - 0.3 stays as a lot of 2.8e-17 for ever.
+      // Quirk: the comparison is exact, so 0.1 + 0.2 - 0.3 leaves a lot of 2.8e-17 for ever.
       if (lot.quantity === 0) this.#dropOldest();
     }
     if (remaining !== 0) this.#lots.push({ quantity: remaining, price });
   }
 
-  /** Closes the day; undefined when the symbol neither traded on it nor holds a lot. */
+  /** Ends the day. Undefined if the symbol neither traded on it nor holds a lot. */
   endDay(date: string, close: number | undefined): DayFigures | undefined {
     const { realized, traded, buys, sells } = this.#day;
     const { position, averageCost } = this.#open();
     if (!traded && position === 0) return undefined;
-    // Quirk: a day without a close drops unrealized to 0, the next close brings all of it back: +1, -1, +1.
+    // Quirk: unrealized is 0 on a day without a close, and the next close restores all of it: +1, -1, +1.
     const unrealized = close === undefined ? 0 : (close - averageCost) * position;
     const figures: DayFigures = {
       symbol: this.symbol,
@@ -234,7 +257,7 @@ class Book {
     };
   }
 
-  /** Summed afresh from the lots, oldest first: a running sum would round differently. */
+  /** Sums the lots again each time, oldest first: a running sum would round differently. */
   #open(): { position: number; averageCost: number } {
     let position = 0;
     let value = 0;

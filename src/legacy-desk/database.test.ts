@@ -14,7 +14,7 @@ const now = () => new Date("2025-08-05T21:30:00Z");
 let databases = 0;
 const freshPath = (): string => join(folder, `pnl_tracker_${databases++}.db`);
 
-/** Writes each ledger (`name` → rows) into one database and answers queries on it. */
+/** Writes each ledger (`name` → rows) into one database; `ask` queries it. */
 function written(ledgers: Readonly<Record<string, readonly string[]>>, options: WriteOptions & { mode?: LegacyMode } = {}) {
   const path = freshPath();
   const paths = Object.entries(ledgers).map(([name, rows]) => {
@@ -34,7 +34,7 @@ function query(path: string, sql: string): unknown[] {
   }
 }
 
-test("golden: the columns of every table (name type, ! = NOT NULL) and every unique or index", () => {
+test("the tables have the real desk's columns (! means NOT NULL), unique constraints and indexes", () => {
   const { path, ask } = written({});
   const tables = ask("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid").flat();
   const shape = tables.map((table) => {
@@ -62,7 +62,7 @@ test("golden: the columns of every table (name type, ! = NOT NULL) and every uni
 });
 
 describe("trades", () => {
-  test("trade_date is the day in the file's name, quantity is unsigned, ids stay text", () => {
+  test("have the day in the file's name as trade_date, an unsigned quantity, and an id that stays text", () => {
     const { ask } = written({ "trades_20250805.csv": ["007,X,2025-08-4 17:20:00.123,S,2,100.5"] });
     const columns = "trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, processed_at, source_file";
     expect(ask(`SELECT ${columns} FROM processed_trades`)).toEqual([
@@ -70,7 +70,7 @@ describe("trades", () => {
     ]);
   });
 
-  test("quirk 24: of one id in one file the first row is kept, and the count of trades is off; across files both stay", () => {
+  test("quirk 24: keep the first row of a repeated id in a file, with a wrong trade count, and both rows of two files", () => {
     const row = (price: number) => `688,X,2025-08-05 10:00:00,B,1,${price}`;
     const { ask, report } = written({
       "trades_20250805.csv": [row(100), row(101), row(102)],
@@ -86,7 +86,7 @@ describe("trades", () => {
     ).toEqual([[3, 1]]);
   });
 
-  test("a rejected file is logged with its error and keeps the rows before the bad one; a missing file is logged too", () => {
+  test("of a rejected file stay up to the bad row; its error is logged, and so is a missing file", () => {
     const { path, ask } = written({
       "trades_20250807.csv": ["1,X,2025-08-07 10:00:00,B,1,100", "2,X,2025-08-07 10:00:00,B,0,100"],
     });
@@ -109,7 +109,7 @@ describe("figures", () => {
     "trades_20250805.csv": ["4,X,2025-08-05 10:00:00,B,1,100", "5,X,2025-08-05 10:00:01,S,1,102"],
   };
 
-  test("quirk 29: snapshots and end of day cast the position to int; price source is px_settle whatever it was", () => {
+  test("quirk 29: have positions cast to int in snapshots and end of day, and always the price source px_settle", () => {
     const { ask } = written(history);
     expect(
       ask("SELECT instrument_name, position, market_price, price_source, realized_pnl, total_pnl FROM pnl_snapshots"),
@@ -125,7 +125,7 @@ describe("figures", () => {
     ]);
   });
 
-  test("file-at-a-time writes a snapshot after each file", () => {
+  test("include a snapshot after each file in file-at-a-time mode", () => {
     const { ask } = written(history, { mode: "file-at-a-time" });
     expect(ask("SELECT instrument_name, position FROM pnl_snapshots")).toEqual([
       ["X", 2],
@@ -134,7 +134,7 @@ describe("figures", () => {
     ]);
   });
 
-  test("a flat symbol's position is deleted, with what it realized; quirk 30: dust stays", () => {
+  test("lose the position of a flat symbol with its realized P&L; quirk 30: a rounding remainder stays", () => {
     const at = "2025-08-05 12:00:00";
     const { path, ask } = written({
       "trades_20250803.csv": [`1,Y,${at},B,1,7`, `2,D,${at},B,0.1,1`, `3,D,${at},B,0.2,1`, `4,D,${at},S,0.3,1`],
@@ -144,11 +144,11 @@ describe("figures", () => {
       ["D", 2.7755575615628914e-17],
       ["Y", 1],
     ]);
-    writeDatabase(path, runLegacy({ ledgers: [join(folder, "trades_20250804.csv")] }), { now }); // There, Y is closed.
+    writeDatabase(path, runLegacy({ ledgers: [join(folder, "trades_20250804.csv")] }), { now }); // This file closes Y.
     expect(listed().map((row) => (row as unknown[])[0])).toEqual(["D", "X"]);
   });
 
-  test("positions tell options and zero prices apart", () => {
+  test("mark options and zero prices in positions", () => {
     const { ask } = written({
       "trades_20250808.csv": [
         "1,XCMEOCADPS20250808Q0ZN2/112.75,2025-08-08 10:00:00,S,40,0.0",
@@ -163,7 +163,7 @@ describe("figures", () => {
     ]);
   });
 
-  test("the start of the next session is stamped 17:00 of the day that ended at 16:00", () => {
+  test("stamp the start of the next session with 17:00 of the day that ended at 16:00", () => {
     const { ask } = written({ "trades_20250804.csv": history["trades_20250804.csv"] });
     const columns = "snapshot_type, snapshot_timestamp, position_quantity, total_realized_pnl";
     expect(ask(`SELECT ${columns} FROM position_snapshots WHERE instrument_name = 'Y'`)).toEqual([
@@ -172,7 +172,7 @@ describe("figures", () => {
     ]);
   });
 
-  test("nobody writes the audit log", () => {
+  test("leave the audit log empty", () => {
     expect(written(history).ask("SELECT COUNT(*) FROM pnl_audit_log")).toEqual([[0]]);
   });
 });
@@ -190,7 +190,7 @@ describe("the file", () => {
     ...given,
   });
 
-  test("market prices lose rows with one price missing, with a settle of 0, and the second of a moment", () => {
+  test("lacks market prices with a missing price or a settle of 0, and the second price of a moment", () => {
     const [missing, zero] = [price({ bloomberg: "A", last: null, bid: 1 }), price({ bloomberg: "B", settle: 0 })];
     const { ask, report } = written({}, { prices: [price({}), price({ settle: 111 }), missing, zero] });
     expect(report.pricesRejected).toBe(3);
@@ -199,12 +199,12 @@ describe("the file", () => {
     ]);
   });
 
-  test("rollback journal by default, WAL when asked for", () => {
+  test("has a rollback journal by default, and a WAL on request", () => {
     const mode = (options: WriteOptions) => written({}, options).ask("PRAGMA journal_mode");
     expect([mode({}), mode({ journal: "wal" })]).toEqual([[["delete"]], [["wal"]]]);
   });
 
-  test("each file is one transaction: what fails in the second leaves the first whole and the second unseen", () => {
+  test("gets one transaction per ledger: a failure in the second leaves the first complete and the second absent", () => {
     const { path, ask } = written({ "trades_20250809.csv": ["1,X,2025-08-09 10:00:00,B,1,1"] });
     const run = runLegacy(
       { ledgers: [join(folder, "trades_20250804.csv"), join(folder, "trades_20250805.csv")] },
@@ -218,11 +218,11 @@ describe("the file", () => {
     expect(() => writeDatabase(path, run, { now })).toThrow("disk");
     expect(ask("SELECT trade_id FROM processed_trades ORDER BY id").flat()).toEqual(["1", "1", "2", "3"]);
     expect(ask("SELECT COUNT(*) FROM file_processing_log")).toEqual([[2]]);
-    // Positions come with the last file, which would have deleted this one.
+    // Positions are written with the last file, which would have deleted this one.
     expect(ask("SELECT position_quantity FROM positions WHERE instrument_name = 'X'")).toEqual([[1]]);
   });
 
-  test("a desk given a database writes it with each history", async () => {
+  test("is written with each history of a desk that has a database", async () => {
     const path = freshPath();
     await new LegacyDesk({ database: path, prices: [price({})] }).history({ ledgers: [join(folder, "trades_20250804.csv")] });
     expect(query(path, "SELECT (SELECT COUNT(*) FROM processed_trades), (SELECT COUNT(*) FROM market_prices)")).toEqual([[3, 1]]);

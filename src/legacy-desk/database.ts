@@ -1,8 +1,10 @@
 /**
- * The legacy desk's `pnl_tracker.db`: first-generation schema, with the two position tables that were added later.
+ * Writes the legacy desk's `pnl_tracker.db`: first-generation schema, with the two position tables that were
+ * added later.
  *
- * Each file is one transaction, so a crash leaves whole files. Writing a history again into the same file adds to the append-only
- * tables (pnl_snapshots, file_processing_log) and replaces or ignores in the others, as the real one does on a restart.
+ * Each ledger is one transaction, so a crash leaves complete ledgers. Writing a history to the same database
+ * again adds rows to the append-only tables (pnl_snapshots, file_processing_log) and replaces or ignores rows
+ * in the others, like a restart of the real desk.
  */
 import Database from "better-sqlite3";
 import { type DayFigures, dateOf, type PositionFigures, type Trade } from "./calculator.ts";
@@ -11,21 +13,24 @@ import type { FileRun, LegacyRun, PriceRow } from "./run.ts";
 export interface WriteOptions {
   /** Written to market_prices before the first file. */
   readonly prices?: readonly PriceRow[];
-  /** The clock behind processed_at, created_at and their like; default the real one. */
+  /** The clock for processed_at, created_at and similar columns. Default: the real one. */
   readonly now?: () => Date;
-  /** Default the rollback journal, which is what the first generation had; later versions used WAL. */
+  /** Default: the rollback journal, as in the first generation; later versions used WAL. */
   readonly journal?: "rollback" | "wal";
   /** How long to wait for a lock. */
   readonly busyTimeoutMs?: number;
 }
 
-/** How many rows were handed in and are not there, because a UNIQUE or NOT NULL said no and the legacy desk said nothing. */
+/** Number of rows that UNIQUE or NOT NULL refused, which the legacy desk ignores silently. */
 interface WriteReport {
   readonly tradesIgnored: number;
   readonly pricesRejected: number;
 }
 
-/** Writes a run, creating the database where there is none. Throws better-sqlite3's SqliteError (a lock, a full disk). */
+/**
+ * Writes a run, and creates the database if it is missing. Throws better-sqlite3's SqliteError (a lock, a
+ * full disk).
+ */
 export function writeDatabase(path: string, run: LegacyRun, options: WriteOptions = {}): WriteReport {
   const { prices = [], now = () => new Date(), journal = "rollback", busyTimeoutMs = 5_000 } = options;
   const database = openDatabase(path, { journal, busyTimeoutMs });
@@ -57,7 +62,7 @@ export function writeDatabase(path: string, run: LegacyRun, options: WriteOption
   }
 }
 
-/** Opens `pnl_tracker.db`, creating file and tables where they are missing. Whoever opens closes. */
+/** Opens `pnl_tracker.db`, and creates file and tables where they are missing. The caller must close it. */
 export function openDatabase(
   path: string,
   { journal, busyTimeoutMs }: { readonly journal: "rollback" | "wal"; readonly busyTimeoutMs: number },
@@ -65,7 +70,8 @@ export function openDatabase(
   const database = new Database(path, { timeout: busyTimeoutMs });
   try {
     if (journal === "wal") database.pragma("journal_mode = WAL");
-    // Asked first, because CREATE IF NOT EXISTS in a transaction takes a write lock even when all is there.
+    // Checked first, because CREATE IF NOT EXISTS in a transaction takes a write lock even if all tables
+    // exist.
     const missing = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'position_snapshots'").get() === undefined;
     if (missing) database.transaction(() => database.exec(schema)).immediate();
     return database;
@@ -75,37 +81,40 @@ export function openDatabase(
   }
 }
 
-/** Inserts one trade the way the desk does; false when UNIQUE(trade_id, source_file) ignored it. */
+/** Inserts one trade like the desk. Returns false if UNIQUE(trade_id, source_file) ignored it. */
 export function insertTrade(
   database: Database.Database,
 ): (trade: Trade, file: Pick<FileRun, "name" | "date">, at: string) => boolean {
-  // Quirk: an id that a file repeats (one has 14 rows of the same id) keeps its first row only, while the calculator counts all.
+  // Quirk: of rows with the same id in a file (one has 14) only the first is stored, while the calculator
+  // counts all.
   const insert = database.prepare(`INSERT OR IGNORE INTO processed_trades
     (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, processed_at, source_file)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   return (trade, { name, date }, at) => {
-    // Unsigned: the side alone says which way. A name without a day falls back to the trade's own calendar date.
+    // The quantity is unsigned; the side gives the direction. Without a day in the file's name, the trade's
+    // calendar date is used.
     const { id, symbol, time, quantity, price, side } = trade;
     return insert.run(id, symbol, date ?? dateOf(trade), time, quantity, price, side, at, name).changes === 1;
   };
 }
 
-/** Naive UTC text of SQLite's own shape, to the second. */
+/** UTC time in SQLite's format without an offset, to the second. */
 export const instant = (at: Date): string => at.toISOString().slice(0, 19).replace("T", " ");
 
 function statements(database: Database.Database) {
-  // Quirk: settle and last are both NOT NULL, so one `#N/A` loses the row, bid and ask with it.
+  // Quirk: settle and last are both NOT NULL, so one `#N/A` drops the whole row with its bid and ask.
   const price = database.prepare(`INSERT OR IGNORE INTO market_prices
     (bloomberg, asset_type, px_settle, px_last, px_bid, px_ask, opt_expire_dt, moneyness, upload_timestamp, upload_date, upload_hour,
      source_file, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const snapshot = database.prepare(`INSERT INTO pnl_snapshots
     (snapshot_timestamp, instrument_name, position, avg_cost, market_price, price_source, price_upload_time, realized_pnl,
      unrealized_pnl, total_pnl, created_at) VALUES (?, ?, ?, ?, ?, 'px_settle', ?, ?, ?, ?, ?)`);
-  // Quirk: the count is of rows by the calendar date of the fill, over all files, after duplicates were ignored.
+  // Quirk: counts rows by the calendar date of the fill, over all files, after duplicates were ignored.
   const countTrades = database
     .prepare("SELECT COUNT(*) FROM processed_trades WHERE instrument_name = ? AND DATE(trade_timestamp) = ?")
     .pluck();
-  // Quirk: opening_position is always 0. Written whatever the hour; the real service writes only from 17:00 New York on.
+  // Quirk: opening_position is always 0. Written at any hour; the real service writes only from 17:00 New
+  // York time on.
   const endOfDay = database.prepare(`INSERT OR REPLACE INTO eod_pnl
     (trade_date, instrument_name, opening_position, closing_position, trades_count, realized_pnl, unrealized_pnl, total_pnl,
      avg_buy_price, avg_sell_price, created_at) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)`);
@@ -126,12 +135,12 @@ function statements(database: Database.Database) {
     price(row: PriceRow, at: string): boolean {
       const { bloomberg, assetType, settle, last, bid = null, ask = null, expires = null, moneyness = null } = row;
       const [date, hour] = [row.uploadedAt.slice(0, 10), Number(row.uploadedAt.slice(11, 13))];
-      // Quirk: a settle of 0 is taken for a missing one.
+      // Quirk: a settle of 0 is treated as missing.
       const given = [bloomberg, assetType, settle === 0 ? null : settle, last, bid, ask, expires, moneyness];
       return price.run(...given, row.uploadedAt, date, hour, row.sourceFile, at).changes === 1;
     },
 
-    /** Quirk: the position is cast to int (2.5 becomes 2), and the source is `px_settle` wherever the price came from. */
+    /** Quirk: the position is cast to int (2.5 becomes 2), and the source is always `px_settle`. */
     snapshot({ symbol, position, averageCost, marketClose, realized, summaryUnrealized }: PositionFigures, at: string): void {
       const total = realized + summaryUnrealized;
       snapshot.run(at, symbol, Math.trunc(position), averageCost, marketClose, at, realized, summaryUnrealized, total, at);
@@ -149,7 +158,10 @@ function statements(database: Database.Database) {
       log.run(file.path, file.sizeBytes, modified, status, message, file.trades.length, started, completed, completed);
     },
 
-    /** Quirk: a row of quantity 0 is deleted, and its realized P&L with it; dust of 2.8e-17 is not 0 and stays. */
+    /**
+     * Quirk: a row with quantity 0 is deleted, with its realized P&L; a remainder of 2.8e-17 is not 0 and
+     * stays.
+     */
     position(figures: PositionFigures, at: string): void {
       const { symbol, position: quantity, averageCost, realized, summaryUnrealized, closedQuantity } = figures;
       if (quantity === 0) {
@@ -166,8 +178,8 @@ function statements(database: Database.Database) {
     },
 
     /**
-     * Quirk: the start-of-day state of the *next* session is stamped 17:00 of the day that ended at 16:00, and who groups by
-     * calendar date pairs the two.
+     * Quirk: the start-of-day state of the *next* session is stamped 17:00 of the day that ended at 16:00, so
+     * a query that groups by calendar date pairs the two.
      */
     daySnapshots(daily: readonly DayFigures[], at: string): void {
       const realizedSoFar = new Map<string, number>();

@@ -1,10 +1,11 @@
 /**
- * The legacy desk's reader of trade ledgers: what pandas 1.5 and the row loop after it make of a file, with their gaps.
- * Files are read whole. Shares nothing with any other reader on purpose.
+ * The legacy desk's reader of trade ledgers. It reads a file like pandas 1.5 and the desk's loop over its
+ * rows, with their defects. Files are read whole. It deliberately shares no code with any other reader.
  *
- * Taken: any column order (columns are found by header), numbers with blanks around them (`110.875 `), times with and
- * without a fraction in one file, one-digit months and days (`2025-08-1`), blank lines, quotes, a byte-order mark, CRLF.
- * Numbers equal pandas' bit for bit up to 15 significant digits; beyond, its parser may be one unit in the last place off.
+ * It accepts any column order (columns are found by the header), numbers with blanks around them (`110.875
+ * `), times with and without a fraction in one file, one-digit months and days (`2025-08-1`), blank lines,
+ * quotes, a byte-order mark, CRLF. Numbers equal those of pandas bit for bit up to 15 significant digits;
+ * beyond, its parser may be one unit in the last place off.
  */
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
@@ -12,18 +13,23 @@ import { LegacyRejection, type Side, type Trade } from "./calculator.ts";
 
 export interface LedgerFile {
   readonly path: string;
-  /** Name without folder. */
+  /** The name without its folder. */
   readonly name: string;
-  /** The day in the name `trades_YYYYMMDD.csv`, YYYY-MM-DD; null when the name has none. */
+  /** The day in the name `trades_YYYYMMDD.csv`, as YYYY-MM-DD; null for a name without one. */
   readonly date: string | null;
   readonly sizeBytes: number;
   /** Unix time. */
   readonly modifiedMs: number;
-  /** In file order, each made when asked for. Throws LegacyRejection at the first row the reader cannot take. */
+  /**
+   * Yields the trades lazily, in file order. Throws LegacyRejection at the first row that the reader refuses.
+   */
   rows(): Generator<Trade>;
 }
 
-/** Opens and reads a ledger. Throws what the disk throws; a file that cannot be parsed only throws in `rows()`. */
+/**
+ * Opens and reads a ledger. Throws the errors of the disk; a file that cannot be parsed throws only in
+ * `rows()`.
+ */
 export function readLedger(path: string): LedgerFile {
   const text = readFileSync(path, "utf8");
   const { size, mtimeMs } = statSync(path);
@@ -44,9 +50,9 @@ function dateOfName(name: string): string | null {
 }
 
 /**
- * The trades of a ledger's text. What breaks the table (no header, a missing column, a row of too many fields, an open quote)
- * throws before the first trade; a bad row throws when it is reached. Quirk: the trades before it have been handed out by
- * then, and nobody takes them back.
+ * Yields the trades of a ledger's text. A broken table (no header, a missing column, a row with too many
+ * fields, an open quote) throws before the first trade; a bad row throws when it is reached. Quirk: the
+ * trades before the bad row have been yielded by then, and stay counted.
  */
 export function* parseLedger(text: string): Generator<Trade> {
   const [header, ...rows] = table(text);
@@ -62,7 +68,7 @@ export function* parseLedger(text: string): Generator<Trade> {
   if (tooLong >= 0)
     throw new LegacyRejection(`expected ${header.length} fields in row ${tooLong + 1}, saw ${rows[tooLong]?.length}`);
   for (const row of rows) {
-    const cell = (index: number): string => row[index] ?? ""; // Short rows are filled up with missing values.
+    const cell = (index: number): string => row[index] ?? ""; // Missing fields of a short row are empty.
     yield {
       id: cell(id),
       symbol: cell(symbol),
@@ -75,8 +81,8 @@ export function* parseLedger(text: string): Generator<Trade> {
 }
 
 /**
- * `YYYY-MM-DD HH:MM:SS` of a wall clock text, whose fraction is cut off unread. One-digit parts pass, as strptime lets them;
- * a `T` between date and time does not (quirk), nor does an offset.
+ * Reads a wall-clock time as `YYYY-MM-DD HH:MM:SS` and drops its fraction unread. Like strptime it accepts
+ * one-digit parts; it refuses an offset and (quirk) a `T` between date and time.
  */
 function readTime(text: string): string {
   const [whole = ""] = text.split(".");
@@ -99,7 +105,10 @@ function readSide(text: string): Side {
   return text;
 }
 
-/** A missing or infinite number is refused: nobody has seen the original meet one, and it would poison every later figure. */
+/**
+ * Refuses a missing or infinite number: no such input to the original is known, and it would spoil every
+ * later figure.
+ */
 function readNumber(text: string, what: string): number {
   const bare = text.trim();
   const value = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(bare) ? Number(bare) : Number.NaN;
@@ -107,7 +116,7 @@ function readNumber(text: string, what: string): number {
   return value;
 }
 
-/** Rows of fields: RFC 4180 with any line ending; blank lines and lines of blanks are nothing. */
+/** Splits a text into rows of fields, by RFC 4180 with any line ending. Blank lines are skipped. */
 function table(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];

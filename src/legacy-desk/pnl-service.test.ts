@@ -41,7 +41,7 @@ const world: HistoryRequest = {
 const service = (mode?: LegacyMode, given: HistoryRequest = world) =>
   new LegacyDeskService({ ...(mode === undefined ? {} : { mode }), world: () => given });
 
-/** As a caller behind the bridge gets it. */
+/** The error that a caller behind the bridge receives. */
 async function refusal(method: string, request: unknown) {
   const system = new ModuleSystem({ name: "legacy-desk", kind: "builtin", service: service() });
   try {
@@ -56,7 +56,7 @@ describe("calculatePnl", () => {
   const more = { id: "2", symbol: zn, side: "B", quantity: "1", price: "111", time: "2025-07-24T09:01:00-05:00" } as const;
   const sell = { id: "3", symbol: zn, side: "S", quantity: "1", price: "112", time: "2025-07-25T09:00:00-05:00" } as const;
 
-  it("closes the oldest lot, in points, and values what is open at the mark", async () => {
+  it("closes the oldest lot, in points, and values open lots at the mark", async () => {
     expect(await service().calculatePnl({ trades: [buy, more, sell], marks: { [zn]: "112.5", other: "5" } })).toEqual({
       positions: [{ symbol: zn, quantity: "2", averagePrice: "110.5", realized: "2", unrealized: "4" }],
       totals: {},
@@ -64,7 +64,7 @@ describe("calculatePnl", () => {
     });
   });
 
-  it("says 0 where there is no mark, where all is flat, and nothing of no trades", async () => {
+  it("gives 0 without a mark and for a flat position, and no position without trades", async () => {
     const { positions } = await service().calculatePnl({ trades: [buy] });
     expect(positions).toEqual([{ symbol: zn, quantity: "2", averagePrice: "110", realized: "0", unrealized: "0" }]);
     const flat = await service().calculatePnl({ trades: [buy, { ...sell, quantity: "2" }], marks: { [zn]: "120" } });
@@ -72,25 +72,25 @@ describe("calculatePnl", () => {
     expect(await service().calculatePnl({ trades: [] })).toEqual({ positions: [], totals: {}, rejected: [] });
   });
 
-  it("goes by time, whatever the order of the request, and by the request within a second", async () => {
+  it("processes trades by time, and within a second in the order of the request", async () => {
     const { positions } = await service().calculatePnl({ trades: [sell, more, buy] });
     expect(positions).toMatchObject([{ realized: "2" }]);
     const sameSecond = { ...more, time: "2025-07-24T09:00:00.999-05:00" };
     expect((await service().calculatePnl({ trades: [sameSecond, buy, sell] })).positions).toMatchObject([{ realized: "1" }]);
   });
 
-  it("quirk: a trade without a time is the first of all", async () => {
+  it("quirk: processes a trade without a time before all others", async () => {
     const { time: _, ...timeless } = more;
     expect((await service().calculatePnl({ trades: [buy, timeless, sell] })).positions).toMatchObject([{ realized: "1" }]);
   });
 
-  it("answers in floats: their shortest text, with their dust", async () => {
+  it("answers with the shortest texts of floats, including their rounding errors", async () => {
     const trades = ["0.1", "0.2"].map((price, at) => ({ ...buy, id: `${at}`, quantity: "1", price }));
     const { positions } = await service().calculatePnl({ trades: [...trades, { ...sell, quantity: "2", price: "0.3" }] });
     expect(positions).toMatchObject([{ realized: "0.29999999999999993", quantity: "0" }]);
   });
 
-  it("knows no books: they are one position", async () => {
+  it("ignores books: all of them form one position", async () => {
     const { positions } = await service().calculatePnl({
       trades: [
         { ...buy, book: "UST" },
@@ -101,19 +101,19 @@ describe("calculatePnl", () => {
   });
 });
 
-describe("over ledgers", () => {
+describe("the service over ledgers", () => {
   const positions = [
     { symbol: zn, quantity: "2", averagePrice: "110.5", realized: "2", unrealized: "3" },
     { symbol: zf, quantity: "-1", averagePrice: "108.5", realized: "0", unrealized: "0" },
   ];
 
-  it("openPositions, all or of a symbol", async () => {
+  it("lists openPositions, of all symbols or of one", async () => {
     expect(await service().openPositions({})).toEqual({ positions });
     expect(await service().openPositions({ symbol: zf })).toEqual({ positions: positions.slice(1) });
     expect(await service().openPositions({ symbol: "ZN" })).toEqual({ positions: [] });
   });
 
-  it("openPositions leaves out what is flat, which positionDetail knows", async () => {
+  it("omits flat positions from openPositions, and shows them in positionDetail", async () => {
     const out = file("trades_20250728.csv", `5,${zf},2025-07-28 09:00:00,B,1.0,108`);
     const asked = service("chained", { ...world, ledgers: [thursday, friday, out] });
     expect((await asked.openPositions({})).positions.map(({ symbol }) => symbol)).toEqual([zn]);
@@ -122,13 +122,13 @@ describe("over ledgers", () => {
     });
   });
 
-  it("positionDetail has no lots, and null for what was never traded", async () => {
+  it("gives positionDetail without lots, and null for a symbol that was never traded", async () => {
     expect(await service().positionDetail({ symbol: zn })).toEqual({ position: positions[0] });
     expect(await service().positionDetail({ symbol: zn, book: "any" })).toEqual({ position: positions[0] });
     expect(await service().positionDetail({ symbol: "nothing" })).toEqual({ position: null });
   });
 
-  it("totals add points of all products up, with the positions behind them", async () => {
+  it("adds up the points of all products in totals, and lists the positions", async () => {
     expect(await service().totals({})).toEqual({
       totals: { points: { realized: "2", unrealized: "3", total: "5" } },
       positions,
@@ -139,7 +139,7 @@ describe("over ledgers", () => {
     });
   });
 
-  it("dailyPnl by calendar day, from the first to the last, both included", async () => {
+  it("gives dailyPnl by calendar day, including the first and the last day", async () => {
     const before = (111 - 331 / 3) * 3;
     const days = [
       { symbol: zn, tradingDay: "2025-07-24", realized: "0", unrealized: `${before}`, total: `${before}` },
@@ -154,7 +154,7 @@ describe("over ledgers", () => {
     expect(await ask({ from: "2025-07-25", to: "2025-07-24" })).toEqual([]);
   });
 
-  it("tradeHistory is newest first, as the file had it within a second, and as long as it may be", async () => {
+  it("lists tradeHistory newest first, in file order within a second, up to the limit", async () => {
     const { trades } = await service().tradeHistory({});
     expect(trades.map(({ id }) => id)).toEqual(["4", "3", "2", "1"]);
     expect(trades[2]).toEqual({ id: "2", symbol: zn, side: "B", quantity: "1", price: "111", time: "2025-07-24T09:01:00" });
@@ -168,13 +168,13 @@ describe("over ledgers", () => {
     expect([page.length, page[0]?.id, page.at(-1)?.id]).toEqual([500, "m0", "m499"]);
   });
 
-  it("quirk: as-of times are not known, and books neither", async () => {
+  it("quirk: ignores as-of times and books", async () => {
     const asOf = "2025-07-24T09:00:30-05:00";
     expect(await service().openPositions({ asOf, book: "none" })).toEqual({ positions });
     expect((await service().tradeHistory({ asOf, book: "none" })).trades).toHaveLength(4);
   });
 
-  it("a file at a time carries nothing from one file to the next: no sale is ever realized", async () => {
+  it("in file-at-a-time mode carries no position to the next file, so no sale is realized", async () => {
     expect(await service("file-at-a-time").openPositions({})).toEqual({
       positions: [
         { symbol: zn, quantity: "-1", averagePrice: "112", realized: "0", unrealized: "0" },
@@ -183,20 +183,20 @@ describe("over ledgers", () => {
     });
   });
 
-  it("the rows before a bad one count, and the desk goes on", async () => {
+  it("counts the rows before a bad one, and continues", async () => {
     const bad = file("trades_20250730.csv", `6,${zf},2025-07-30 09:00:00,B,3.0,108`, `7,${zf},when,B,1.0,108`);
     const asked = service("chained", { ...world, ledgers: [thursday, friday, bad] });
     expect((await asked.positionDetail({ symbol: zf })).position).toMatchObject({ quantity: "2" });
   });
 
-  it("asks for its world with each call", async () => {
+  it("reads its world again for each call", async () => {
     const worlds = [{ ledgers: [thursday] }, world];
     const asked = new LegacyDeskService({ world: async () => worlds.shift() as HistoryRequest });
     expect((await asked.openPositions({})).positions).toMatchObject([{ symbol: zn, quantity: "3" }]);
     expect((await asked.openPositions({})).positions).toHaveLength(2);
   });
 
-  it("fails where its world does, and only then", async () => {
+  it("fails only the calls that need its world when the world fails", async () => {
     const asked = new LegacyDeskService({
       world: () => {
         throw new Error("no trade ledgers are configured");
@@ -208,7 +208,7 @@ describe("over ledgers", () => {
     expect(await asked.calculatePnl({ trades: [] })).toMatchObject({ positions: [] });
   });
 
-  it("nothing of one request is seen in another", async () => {
+  it("keeps concurrent requests independent", async () => {
     const asked = service();
     const answers = await Promise.all(Array.from({ length: 8 }, () => asked.totals({})));
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
@@ -219,7 +219,7 @@ describe("over ledgers", () => {
   });
 });
 
-describe("what it cannot do is refused in one line", () => {
+describe("an unsupported or invalid request is refused with one line", () => {
   const trade = { id: "1", symbol: zn, side: "B", quantity: "1", price: "110", time: "2025-07-24T09:00:00-05:00" };
   const calculate = (changed: object) => ["calculatePnl", { trades: [trade, { ...trade, ...changed }] }] as const;
   const rows: readonly (readonly [string, unknown, string])[] = [
@@ -280,7 +280,7 @@ describe.skipIf(!existsSync(published))("on the desk's real ledgers (skipped: no
   const expected: Readonly<Record<string, Expected>> = existsSync(published) ? JSON.parse(readFileSync(published, "utf8")) : {};
 
   it.each(Object.keys(expected).filter((name) => !("note" in (expected[name] as Expected).legacy)))(
-    "%s has the figures that the real one had, to the bit",
+    "%s has exactly the real desk's figures",
     async (name) => {
       const { files, marks, legacy } = expected[name] as Expected;
       const asked = service("chained", {

@@ -1,6 +1,7 @@
 /**
- * The legacy desk as a service: what its callers asked of it every day. Floats inside; answers are shortest float texts in its own
- * units, P&L in points. It knows no books, no as-of time, no lot method but FIFO, and no lots once they are summed up.
+ * The legacy desk as a service, with the methods that its callers used every day. It calculates in floats;
+ * answers are shortest float texts in its own units, P&L in points. It supports no books, no as-of times, no
+ * lot method but FIFO, and does not list lots.
  */
 import type {
   CalculatePnlAnswer,
@@ -26,9 +27,12 @@ import { type LegacyMode, type LegacyRun, runLegacy } from "./run.ts";
 
 interface LegacyServiceOptions {
   readonly mode?: LegacyMode;
-  /** The files and prices that it works on, asked for with each call. */
+  /** Supplies the files and prices for each call. */
   readonly world: (request: Pick<PinnedWorld, "marks">) => HistoryRequest | Promise<HistoryRequest>;
-  /** The name by which the symbol of a request joins those of the ledgers, once `world` has been asked. Default: its text. */
+  /**
+   * Maps a symbol to the name by which requests and ledgers are joined; called after `world`. Default: the
+   * symbol's text.
+   */
   readonly nameOf?: (symbol: string) => string;
 }
 
@@ -39,7 +43,7 @@ export class LegacyDeskService implements PnlService {
     this.#options = options;
   }
 
-  /** Quirk: one bad trade and nothing is calculated. */
+  /** Quirk: one bad trade refuses the whole request. */
   async calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer> {
     refuseMethods(request.method);
     if (!Array.isArray(request.trades)) throw new LegacyRejection("trades must be a list");
@@ -60,12 +64,12 @@ export class LegacyDeskService implements PnlService {
 
   async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
     const { limit = 500 } = request;
-    // A slice up to -1 would leave the oldest trade out and look whole.
+    // A slice up to -1 would silently omit the oldest trade.
     if (!Number.isSafeInteger(limit) || limit < 0)
       throw new LegacyRejection(`limit must be a whole number of 0 or more: ${limit}`);
     const { files } = await this.#run({});
     const trades = files.flatMap((file) => file.trades).filter((trade) => this.#isWanted(trade, request));
-    // Its table is sorted by time, newest first; what is of one second stands as it was stored.
+    // Its table is sorted by time, newest first; trades of one second keep the order of storing.
     const newest = trades.toSorted((a, b) => (a.time > b.time ? -1 : a.time < b.time ? 1 : 0));
     return { trades: newest.slice(0, limit).map(serviceTrade) };
   }
@@ -89,7 +93,9 @@ export class LegacyDeskService implements PnlService {
     };
   }
 
-  /** In points, of all products together: what its dashboard showed. The positions behind it let others make money of it. */
+  /**
+   * The sum of points over all products, as on its dashboard. The positions let others convert it to money.
+   */
   async totals(request: TotalsRequest): Promise<TotalsAnswer & { readonly positions: readonly ServicePosition[] }> {
     const { positions } = await this.#run(request);
     const wanted = positions.filter((figures) => this.#isWanted(figures, request));
@@ -113,7 +119,7 @@ export class LegacyDeskService implements PnlService {
     return filter.symbol === undefined || filter.symbol === symbol || nameOf(filter.symbol) === nameOf(symbol);
   }
 
-  /** Quirk: an as-of time is not known here, and what it is asked for it answers as of now. */
+  /** Quirk: an as-of time is ignored; every answer is as of now. */
   async #run({ method, ...pinned }: Pick<PinnedWorld, "method" | "marks">): Promise<LegacyRun> {
     refuseMethods(method);
     return runLegacy(await this.#options.world(pinned), this.#options.mode);
@@ -139,13 +145,13 @@ const position = ({
   unrealized: text(summaryUnrealized),
 });
 
-/** Quirk: a trade without a time is one of the first second that there is, and of a time's offset nobody knows. */
+/** Quirk: a trade without a time is placed at the earliest second, and the offset of a time is ignored. */
 function legacyTrade(trade: ServiceTrade): Trade {
   const { id, symbol, side, quantity, price, time } = trade ?? {};
   if (typeof symbol !== "string") throw new LegacyRejection("symbol must be text");
   if (side !== "B" && side !== "S") throw new LegacyRejection(`side must be B or S: '${side}'`);
   const [, date, clock] = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)/.exec(time ?? "") ?? [];
-  // Taken for none, it would move the trade before all others.
+  // Treated as missing, an invalid time would move the trade before all others.
   if (time !== undefined && date === undefined)
     throw new LegacyRejection(`time data '${time}' does not match format '%Y-%m-%d %H:%M:%S'`);
   return {

@@ -1,9 +1,9 @@
 /**
- * What the legacy desk makes of a list of ledgers, as raw floats.
+ * Runs a list of ledgers through the legacy desk's calculator; the results are raw floats.
  *
- * `chained` is one calculator over all files in order. `file-at-a-time` is the service as it was deployed: a fresh calculator for
- * each file, so that no position is carried from one file to the next (quirk: a buy in one file and its sale in the next are two
- * open positions and no realized P&L).
+ * `chained` uses one calculator for all files in order. `file-at-a-time` is the service as it was deployed: a
+ * new calculator for each file, so that no position is carried from one file to the next (quirk: a buy in one
+ * file and its sale in the next give two open positions and no realized P&L).
  */
 import type { HistoryRequest, SystemError } from "../ports/pnl-system.ts";
 import {
@@ -19,7 +19,7 @@ import { type LedgerFile, readLedger } from "./ledger-file.ts";
 
 export type LegacyMode = "chained" | "file-at-a-time";
 
-/** A row of a market price file. Prices are points; null is `#N/A`. */
+/** A row of a market price file. Prices are in points; null means `#N/A`. */
 export interface PriceRow {
   readonly bloomberg: string;
   readonly assetType: "FUTURE" | "OPTION";
@@ -34,19 +34,22 @@ export interface PriceRow {
   readonly sourceFile: string;
 }
 
-/** What one file came to. */
+/** The result of one file. */
 export interface FileRun {
   readonly path: string;
   readonly name: string;
   /** The day in its name, YYYY-MM-DD. */
   readonly date: string | null;
   readonly sizeBytes: number;
-  /** Unix time; null when the file could not be read. */
+  /** Unix time; null for a file that could not be read. */
   readonly modifiedMs: number | null;
-  /** What the calculator took. Of a rejected file: the rows before the bad one. */
+  /** The accepted trades; those before the bad row for a rejected file. */
   readonly trades: readonly Trade[];
   readonly error: SystemError | null;
-  /** What the desk calculated after this file: after each in `file-at-a-time`, after the last in `chained`. */
+  /**
+   * The calculation after this file: present after each file in `file-at-a-time`, after the last one in
+   * `chained`.
+   */
   readonly calculation: Calculation | null;
 }
 
@@ -56,7 +59,7 @@ export interface LegacyRun extends Calculation {
   readonly errors: readonly SystemError[];
 }
 
-/** Runs ledgers through the desk. Files and marks it does not take are in `errors`; nothing is thrown for them. */
+/** Runs ledgers through the desk. `errors` lists refused files and marks; they do not throw. */
 export function runLegacy(request: HistoryRequest, mode: LegacyMode = "chained"): LegacyRun {
   const { prices, errors: markErrors } = readPrices(request);
   const { files, calculation } =
@@ -66,19 +69,19 @@ export function runLegacy(request: HistoryRequest, mode: LegacyMode = "chained")
 }
 
 type Marks = ReadonlyMap<string, number>;
-/** Either final marks, or closes by day and nothing else. */
+/** Either final marks, or only closes by day. */
 type Prices = { readonly marks: Marks } | { readonly closes: readonly { symbol: string; date: string; price: number }[] };
-interface Ran {
+interface RunResult {
   readonly files: readonly FileRun[];
   readonly calculation: Calculation;
 }
 
 /**
- * Marks are the closes of the last calendar day of the whole history, so that the last row of a symbol that still holds a lot
- * carries its mark. No other day has a close, so unrealized is 0 there. A symbol that went flat earlier has no row on the last
- * day; its close is reported as 0 and makes no difference.
+ * Marks become the closes of the last calendar day of the whole history, so that the last row of every open
+ * symbol uses its mark. No other day has a close, so unrealized is 0 there. A symbol that was flat before has
+ * no row on the last day; its close is reported as 0, which has no effect.
  */
-function runChained(ledgers: readonly string[], prices: Prices): Ran {
+function runChained(ledgers: readonly string[], prices: Prices): RunResult {
   const calculator = new Calculator();
   const files = ledgers.map((path) => loadFile(path, calculator));
   const trades = files.flatMap((file) => file.trades);
@@ -93,13 +96,14 @@ function runChained(ledgers: readonly string[], prices: Prices): Ran {
 }
 
 /**
- * Quirks, as the deployed service has them: a path that was read once is "already processed"; the close belongs to the date of
- * the file's *name*, so that fills of the evening before have no close on their own date; daily rows are INSERT OR REPLACE by
- * (date, symbol), so that those evening fills replace the row that the file of that date had written.
- * A mark is the close of the last file with the symbol; in the files before, it is the last traded price. Positions are those of
- * the last file with the symbol, realized is the sum over all files, as its dashboard shows it.
+ * Quirks of the deployed service: a path that was read before counts as "already processed"; the close
+ * belongs to the date in the file's *name*, so that fills of the evening before have no close on their own
+ * date; daily rows are INSERT OR REPLACE by (date, symbol), so that those evening fills replace the row from
+ * the file of that date. A mark is the close for the last file with the symbol; earlier files use the last
+ * traded price. Positions come from the last file with the symbol, and realized is the sum over all files, as
+ * the desk's dashboard shows it.
  */
-function runFileAtATime(ledgers: readonly string[], prices: Prices): Ran {
+function runFileAtATime(ledgers: readonly string[], prices: Prices): RunResult {
   const loads = [...new Set(ledgers)].map((path) => {
     const calculator = new Calculator();
     return { calculator, file: loadFile(path, calculator) };
@@ -131,7 +135,7 @@ function runFileAtATime(ledgers: readonly string[], prices: Prices): Ran {
   return { files, calculation: { positions: [...positions.values()], daily: byDate } };
 }
 
-/** Feeds a file to a calculator. Quirk: one bad row rejects the file, while the rows before it have been added and stay. */
+/** Adds a file to a calculator. Quirk: one bad row rejects the file, but the rows before it stay added. */
 function loadFile(path: string, calculator: Calculator): FileRun {
   const trades: Trade[] = [];
   const nothing = { path, name: path, date: null, sizeBytes: 0, modifiedMs: null, trades, calculation: null };
@@ -158,7 +162,7 @@ function loadFile(path: string, calculator: Calculator): FileRun {
   }
 }
 
-/** The mark of each traded symbol; where there is none, its last traded price. */
+/** The mark of each traded symbol, or its last traded price without a mark. */
 function withLastPrices(trades: readonly Trade[], marks: Marks): Map<string, number> {
   const last = new Map<string, Trade>();
   for (const trade of trades) {
@@ -168,13 +172,16 @@ function withLastPrices(trades: readonly Trade[], marks: Marks): Map<string, num
   return new Map([...last].map(([symbol, { price }]) => [symbol, marks.get(symbol) ?? price]));
 }
 
-/** A price that is no number, or below 0, is refused alone; under final marks its symbol falls back to the last traded price. */
+/**
+ * Refuses single prices that are negative or not a number; with final marks, such a symbol uses its last
+ * traded price.
+ */
 function readPrices(request: HistoryRequest): { prices: Prices; errors: readonly SystemError[] } {
   const errors: SystemError[] = [];
   const read = (symbol: string, text: string): number | undefined => {
     const price = text.trim() === "" ? Number.NaN : Number(text);
     if (Number.isFinite(price) && price >= 0) return price;
-    errors.push({ code: "LEGACY_MARK_REJECTED", why: `no close price for ${symbol}: '${text}'` });
+    errors.push({ code: "LEGACY_MARK_REJECTED", why: `the close price of ${symbol} is not valid: '${text}'` });
     return undefined;
   };
   if (request.closes !== undefined) {

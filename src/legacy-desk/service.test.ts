@@ -9,7 +9,9 @@ const folder = mkdtempSync(join(tmpdir(), "legacy-desk-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 let files = 0;
-/** A ledger of rows `id,symbol,time,side,quantity,price`, each in a folder-wide unique file of that day. */
+/**
+ * Writes a ledger of rows `id,symbol,time,side,quantity,price` to a new file, each named after another day.
+ */
 function ledger(...rows: string[]): string {
   files += 1;
   const path = join(folder, `trades_202508${String(files).padStart(2, "0")}.csv`);
@@ -18,8 +20,8 @@ function ledger(...rows: string[]): string {
 }
 const position = async (...rows: string[]) => (await new LegacyDesk().history({ ledgers: [ledger(...rows)] })).positions[0];
 
-describe("what the desk reports", () => {
-  test("quirk 1: points, without the contract's multiplier; a flat symbol has quantity 0 and average price 0", async () => {
+describe("the desk", () => {
+  test("quirk 1: reports points without the multiplier, and quantity 0 and average price 0 for a flat symbol", async () => {
     const rows = await new LegacyDesk().history({
       ledgers: [ledger("1,ZN,2025-08-04 10:00:00,B,1,110", "2,ZN,2025-08-04 11:00:00,S,1,111")],
     });
@@ -30,7 +32,7 @@ describe("what the desk reports", () => {
     });
   });
 
-  test("-0 leaves as 0, dust as its shortest text (quirk 30)", async () => {
+  test("reports -0 as 0, and a rounding remainder as its shortest text (quirk 30)", async () => {
     expect(await position("1,X,2025-08-04 10:00:00,S,60,0.0")).toMatchObject({ averagePrice: "0", unrealized: "0" });
     const at = "2025-08-04 10:00:00";
     expect((await position(`1,X,${at},B,0.1,1`, `2,X,${at},B,0.2,1`, `3,X,${at},S,0.3,1`))?.quantity).toBe(
@@ -38,7 +40,7 @@ describe("what the desk reports", () => {
     );
   });
 
-  test("marks close the last day of whoever holds a lot; without one, the last traded price by time", async () => {
+  test("values open lots of the last day at their mark, or at the last traded price without one", async () => {
     const path = ledger("1,X,2025-08-04 10:00:00,B,1,100", "2,Y,2025-08-05 12:00:00,B,1,50", "3,Y,2025-08-05 10:00:00,B,1,40");
     const { positions, daily, errors } = await new LegacyDesk().history({ ledgers: [path], marks: { X: "103.5", Z: "9" } });
     expect(positions.map((row) => [row.symbol, row.averagePrice, row.unrealized])).toEqual([
@@ -53,7 +55,7 @@ describe("what the desk reports", () => {
     expect(errors).toEqual([]);
   });
 
-  test("a mark that is no price is refused alone", async () => {
+  test("refuses a single mark that is not a price", async () => {
     const path = ledger("1,X,2025-08-04 10:00:00,B,1,100");
     for (const mark of ["", "-1", "#N/A", "Infinity"]) {
       const { positions, errors } = await new LegacyDesk().history({ ledgers: [path], marks: { X: mark } });
@@ -62,14 +64,14 @@ describe("what the desk reports", () => {
     }
   });
 
-  test("quirk 11: a mark of 0 is missing to the position, and counts in the daily row", async () => {
+  test("quirk 11: treats a mark of 0 as missing in the position, but counts it in the daily row", async () => {
     const path = ledger("1,X,2025-08-04 10:00:00,B,10,0.25");
     const { positions, daily } = await new LegacyDesk().history({ ledgers: [path], marks: { X: "0" } });
     expect([positions[0]?.unrealized, daily[0]?.unrealized]).toEqual(["0", "-2.5"]);
   });
 });
 
-describe("rows", () => {
+describe("a row", () => {
   const row = "1,X,2025-08-04 09:00:00,B,5,100";
   test.each([
     ["quirk 12: side BUY", "2,X,2025-08-04 10:00:00,BUY,1,1"],
@@ -77,33 +79,33 @@ describe("rows", () => {
     ["quirk 15: price -1", "2,X,2025-08-04 10:00:00,B,1,-1"],
     ["quirk 18: T separator", "2,X,2025-08-04T10:00:00,B,1,1"],
     ["no symbol", "2,,2025-08-04 10:00:00,B,1,1"],
-  ])("%s rejects the file, after the rows before it were added", async (_, bad) => {
+  ])("with %s rejects the file, but the rows before it stay counted", async (_, bad) => {
     const [rejected, next] = [ledger(row, bad, row), ledger("3,X,2025-08-05 09:00:00,S,2,101")];
     const { positions, errors } = await new LegacyDesk().history({ ledgers: [rejected, next] });
     expect(errors).toEqual([{ code: "LEGACY_FILE_REJECTED", rowsTaken: 1, why: expect.any(String), file: rejected }]);
     expect(positions).toMatchObject([{ quantity: "3", realized: "2" }]);
   });
 
-  test("quirk 13: a sale of -5 is a purchase of 5", async () => {
+  test("quirk 13: of a sale of -5 is a purchase of 5", async () => {
     expect(await position("1,X,2025-08-04 10:00:00,S,-5,100")).toMatchObject({ quantity: "5", averagePrice: "100" });
   });
 
-  test("quirk 16: an expiry at price 0 realizes the cost", async () => {
+  test("quirk 16: of an expiry at price 0 realizes the cost", async () => {
     const rows = ["1,X,2025-08-04 10:00:00,B,10,0.25", "2,X,2025-08-05 10:00:00,S,10,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "0", realized: "-2.5" });
   });
 
-  test("quirk 17: a start-of-day row at midnight is an ordinary trade", async () => {
+  test("quirk 17: of the start of the day at midnight is an ordinary trade", async () => {
     const rows = ["1,X,2025-08-04 18:00:00,S,24,3", "2,X,2025-08-05 00:00:00.000,B,1000,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "976", averagePrice: "0", realized: "72" });
   });
 
-  test("quirk 24: a repeated id counts every time", async () => {
+  test("quirk 24: with a repeated id counts again", async () => {
     const rows = ["688,X,2025-08-04 10:00:00,B,1,100", "688,X,2025-08-04 10:00:00,B,1,100"];
     expect(await position(...rows)).toMatchObject({ quantity: "2" });
   });
 
-  test("a file that is not there is an error, the others count", async () => {
+  test("of another file counts when a file is missing, which is reported as an error", async () => {
     const missing = join(folder, "trades_20240101.csv");
     const { positions, errors } = await new LegacyDesk().history({ ledgers: [missing, ledger(row)] });
     expect(errors).toMatchObject([{ code: "LEGACY_FILE_UNREADABLE", file: missing }]);
@@ -111,8 +113,8 @@ describe("rows", () => {
   });
 });
 
-describe("from file to file", () => {
-  test("quirk 5: chained carries lots over, file-at-a-time does not", async () => {
+describe("a run over several files", () => {
+  test("quirk 5: carries lots over when chained, but not in file-at-a-time mode", async () => {
     const ledgers = [ledger("1,X,2025-08-04 10:00:00,B,1,110"), ledger("2,X,2025-08-05 10:00:00,S,1,111")];
     const chained = await new LegacyDesk().history({ ledgers });
     const deployed = await new LegacyDesk({ mode: "file-at-a-time" }).history({ ledgers });
@@ -122,7 +124,7 @@ describe("from file to file", () => {
     expect(perFile).toEqual([1, -1]);
   });
 
-  test("a path given twice is doubled when chained and already processed when not", async () => {
+  test("counts a repeated path twice when chained, and once in file-at-a-time mode", async () => {
     const path = ledger("1,X,2025-08-04 10:00:00,B,2,110", "2,X,2025-08-04 11:00:00,S,1,111");
     const position = async (mode: "chained" | "file-at-a-time") =>
       (await new LegacyDesk({ mode }).history({ ledgers: [path, path] })).positions[0];
@@ -130,7 +132,7 @@ describe("from file to file", () => {
     expect(await position("file-at-a-time")).toMatchObject({ quantity: "1", realized: "1" });
   });
 
-  test("file-at-a-time: the close belongs to the day in the name, and evening fills replace the day before", () => {
+  test("in file-at-a-time mode dates closes by the file's name, and evening fills replace the day before", () => {
     const [first, second] = [join(folder, "trades_20250904.csv"), join(folder, "trades_20250905.csv")];
     const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
     writeFileSync(first, `${header}1,X,2025-09-04 10:00:00,B,1,100\n2,X,2025-09-04 11:00:00,S,1,101\n`);
@@ -148,7 +150,7 @@ const data = "../shared/data";
 const expectedFile = join(data, "expected/two-systems.json");
 const present = existsSync(expectedFile);
 
-describe.skipIf(!present)("bit for bit what the real desk answers (real ledgers)", () => {
+describe.skipIf(!present)("the desk equals the real one bit for bit on real ledgers", () => {
   interface Figures {
     readonly position: number;
     readonly avg_cost: number;
@@ -190,7 +192,7 @@ describe.skipIf(!present)("bit for bit what the real desk answers (real ledgers)
     expect(Object.fromEntries(found)).toStrictEqual(expected); // Compares numbers with Object.is: -0 is not 0.
   });
 
-  test("quirk 5 on a real chain: 593.75 chained, 125.00 file at a time", () => {
+  test("quirk 5 on a real chain gives 593.75 chained and 125.00 file at a time", () => {
     const ledgers = (cases.JULY_0721_0725?.files ?? []).map((file) => join(data, file));
     expect((runLegacy({ ledgers }).positions[0]?.realized ?? 0) * 1000).toBe(593.75);
     const deployed = runLegacy({ ledgers }, "file-at-a-time");

@@ -1,4 +1,4 @@
-/** The legacy desk as a P&L system: what runs where the configuration says `legacy: builtin`. */
+/** The legacy desk as a P&L system, used if the configuration sets `legacy: builtin`. */
 import type { DailyRow, HistoryRequest, HistoryRows, PnlSystem, PositionRow } from "../ports/pnl-system.ts";
 import type { DayFigures, PositionFigures } from "./calculator.ts";
 import { writeDatabase } from "./database.ts";
@@ -7,7 +7,7 @@ import { type LegacyMode, type PriceRow, runLegacy } from "./run.ts";
 interface LegacyDeskOptions {
   /** Default "chained". */
   readonly mode?: LegacyMode;
-  /** Where to write `pnl_tracker.db` after each history; absent: nowhere. */
+  /** Path at which to write `pnl_tracker.db` after each history; nothing is written without it. */
   readonly database?: string;
   /** Rows for its market_prices. */
   readonly prices?: readonly PriceRow[];
@@ -23,8 +23,8 @@ export class LegacyDesk implements PnlSystem {
   }
 
   /**
-   * A flat symbol keeps its row, as the calculator reports it: quantity 0, average price 0 (not null).
-   * Never rejects for a bad file or mark: those are in `errors`. Rejects when the database cannot be written.
+   * Runs the ledgers of a request. A flat symbol keeps its row, with quantity 0 and average price 0 (not
+   * null). `errors` lists bad files and marks. Rejects only if the database cannot be written.
    */
   async history(request: HistoryRequest): Promise<HistoryRows> {
     const run = runLegacy(request, this.#options.mode);
@@ -34,7 +34,10 @@ export class LegacyDesk implements PnlSystem {
   }
 }
 
-/** `averagePrice` of a flat symbol is 0, as the calculator says; unrealized is the summary's, so a mark of 0 counts for nothing. */
+/**
+ * `averagePrice` of a flat symbol is 0, as in the calculator; unrealized is the summary's, which ignores a
+ * mark of 0.
+ */
 const positionRow = ({ symbol, position, averageCost, realized, summaryUnrealized }: PositionFigures): PositionRow => ({
   symbol,
   quantity: numberText(position),

@@ -33,7 +33,7 @@ function rowsIn(path: string): number {
   }
 }
 
-test("one transaction a trade, as many as asked for, and one line of JSON", async () => {
+test("the writer makes the requested number of transactions and prints one line of JSON", async () => {
   const path = join(folder, "counted.db");
   const { code, out } = await startWriter(path, ledger, "--count=25").ended;
   expect(code).toBe(0);
@@ -41,7 +41,7 @@ test("one transaction a trade, as many as asked for, and one line of JSON", asyn
   expect(rowsIn(path)).toBe(25);
 });
 
-test("does not wait for a lock: it counts, goes on, and stops in time", async () => {
+test("the writer counts a lock without waiting, continues, and stops in time", async () => {
   const path = join(folder, "locked.db");
   await startWriter(path, ledger, "--count=1").ended;
   const holder = new Database(path);
@@ -56,7 +56,7 @@ test("does not wait for a lock: it counts, goes on, and stops in time", async ()
   expect(JSON.parse(out).transactions).toBeGreaterThan(0);
 });
 
-test("SIGTERM ends it with its tally", async () => {
+test("the writer prints its counts and ends on SIGTERM", async () => {
   const path = join(folder, "stopped.db");
   const { child, ended } = startWriter(path, ledger, "--count=1000000", "--seconds=50", "--pause-ms=5", "--wal");
   const deadline = performance.now() + 20_000;
@@ -75,7 +75,7 @@ test("SIGTERM ends it with its tally", async () => {
   expect(JSON.parse(out).transactions).toBeGreaterThan(0);
 });
 
-test("says how it is called", async () => {
+test("the writer prints its usage without arguments", async () => {
   for (const args of [[], ["only.db"], ["a.db", ledger, "--count=many"]]) {
     expect(await startWriter(...args).ended).toMatchObject({
       code: 2,

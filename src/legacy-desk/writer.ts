@@ -1,10 +1,11 @@
 /**
- * A legacy desk that keeps writing: `node writer.ts DB LEDGER... [--count=N] [--seconds=S] [--pause-ms=M] [--wal]`.
+ * Simulates a legacy desk that keeps writing: `node writer.ts DB LEDGER... [--count=N] [--seconds=S]
+ * [--pause-ms=M] [--wal]`.
  *
- * Writes the ledgers' trades over and over into DB (created where missing): one small transaction per trade, with no busy timeout
- * and no retry, so that every lock it meets shows. Stops after N transactions attempted (default 1000), after S seconds (default
- * 10) or on SIGTERM, whichever is first, and prints one JSON line:
- * {"transactions":…,"busy":…,"seconds":…} – committed, refused with SQLITE_BUSY, and how long it took.
+ * Writes the ledgers' trades repeatedly to DB (created if missing): one small transaction per trade, without
+ * busy timeout or retry, so that every lock is noticed. Stops after N attempted transactions (default 1000),
+ * after S seconds (default 10) or on SIGTERM, whichever is first, and prints one JSON line:
+ * {"transactions":…,"busy":…,"seconds":…} – committed, refused with SQLITE_BUSY, and the duration.
  */
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,7 +27,7 @@ interface WriterTally {
   readonly seconds: number;
 }
 
-/** The loop itself. Each pass suffixes the trade ids, else UNIQUE would ignore every pass but the first. */
+/** The write loop. Each pass adds a suffix to the trade ids, because UNIQUE would ignore repeated ids. */
 async function keepWriting(
   path: string,
   ledgers: readonly string[],
@@ -34,7 +35,7 @@ async function keepWriting(
   stop: AbortSignal,
 ): Promise<WriterTally> {
   const rows = ledgers.map(readLedger).flatMap((file) => [...file.rows()].map((trade) => ({ trade, file })));
-  if (rows.length === 0) throw new Error("the ledgers hold no trades");
+  if (rows.length === 0) throw new Error("the ledgers contain no trades");
   const database = openDatabase(path, { journal, busyTimeoutMs: 5_000 });
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
@@ -52,7 +53,7 @@ async function keepWriting(
       const quantity = trade.side === "B" ? trade.quantity : -trade.quantity;
       revalue.run({ symbol: trade.symbol, quantity, price: trade.price, at });
     });
-    database.pragma("busy_timeout = 0"); // Only creating the tables may wait for others.
+    database.pragma("busy_timeout = 0"); // Only the creation of the tables may wait for a lock.
     for (let index = 0; index < countMax && seconds() < secondsMax && !stop.aborted; index++) {
       try {
         write(index);

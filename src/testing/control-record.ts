@@ -1,7 +1,7 @@
 import { initialRecord } from "../domain/migration/record-columns.ts";
 import type { ControlRecord } from "../ports/control-store.ts";
 
-/** A record in which every phase is granted and nobody has said anything. */
+/** A record in which every phase is granted and nothing is overridden. */
 export const recordWith = (
   given: Partial<ControlRecord> = {},
   overrides: Partial<ControlRecord["overrides"]> = {},

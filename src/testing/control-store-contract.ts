@@ -1,13 +1,13 @@
 /**
- * What every `ControlStore` promises, as a suite that each adapter's tests run:
+ * The contract of `ControlStore`, as a test suite that every adapter runs:
  *
  *     controlStoreContract("sqlite", async () => {
  *       const path = join(folder, "control.db");
  *       return { open: () => openSqliteControlStore(path), sql: …, elsewhere: … };
  *     });
  *
- * `make` is called for each test and gives a new, empty place; every `open` is another handle on it. Handles are closed by the suite,
- * the place is the caller's to remove.
+ * `make` is called for each test and returns a new, empty place; every `open` opens another handle on it. The
+ * suite closes the handles; the caller removes the place.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -31,24 +31,30 @@ import { until } from "./until.ts";
 export interface ControlPlace {
   readonly open: () => Promise<ControlStore>;
   /**
-   * Runs a statement as an operator's shell does, on a connection of its own that waits for no lock, and rejects where it is refused.
-   * The tables are those of the contract (docs: the operator's SQL).
+   * Runs a statement like an operator's shell, on a connection of its own that waits for no lock. Rejects if
+   * the statement is refused. The tables are those of the documentation (the operator's SQL).
    */
   readonly sql?: (statement: string) => Promise<void>;
   /** An expression of a JavaScript module that opens the same store in another process, as a promise. */
   readonly elsewhere?: string;
-  /** Takes the store away under its open handles (a server that is stopped, a file that is moved), and resolves with what brings it back. */
+  /**
+   * Makes the store unreachable for its open handles (stops a server, moves a file); resolves with a function
+   * that restores it.
+   */
   readonly takeAway?: () => Promise<() => Promise<void>>;
 }
 
 export interface ControlContractOptions {
-  /** Why there is no `elsewhere`: the tests that need a process are skipped with it. */
+  /**
+   * The reason for a missing `elsewhere`, shown with the tests that are skipped because they need another
+   * process.
+   */
   readonly oneProcess?: string;
-  /** Why there is no `sql`: the tests of an operator's statements are skipped with it. */
+  /** The reason for a missing `sql`, shown with the skipped tests of an operator's statements. */
   readonly noSql?: string;
-  /** Why there is no `takeAway`. */
+  /** The reason for a missing `takeAway`. */
   readonly alwaysThere?: string;
-  /** Why a change with values out of their domains is not refused. */
+  /** The reason why invalid values in a change are not refused. */
   readonly trusting?: string;
 }
 
@@ -131,7 +137,7 @@ export function controlStoreContract(
       if (place.sql === undefined) throw new Error("the place has no sql, and gives no reason why");
       await place.sql(statement);
     };
-    /** Another process; `store` is its handle. */
+    /** Starts another process, whose program uses the handle `store`. */
     const elsewhere = (program: string): StoreProcess => {
       if (place.elsewhere === undefined) throw new Error("the place has no elsewhere, and gives no reason why");
       const process = new StoreProcess(`const store = await ${place.elsewhere};\n${program}`);
@@ -141,7 +147,10 @@ export function controlStoreContract(
     const rows = (store: ControlStore): Promise<readonly AuditRow[]> => store.audit(0, 100_000);
     const lastRow = async (store: ControlStore): Promise<AuditRow> => (await rows(store)).at(-1) as AuditRow;
 
-    /** The audit tells of every epoch once, in order, each row from where the one before ended. */
+    /**
+     * Checks that the audit has one row for every epoch, in order, and that each row continues the state of
+     * the row before.
+     */
     const expectGapless = async (store: ControlStore): Promise<readonly AuditRow[]> => {
       const [record, all] = [await store.read(), await rows(store)];
       expect(all.map(({ seq }) => seq)).toEqual(all.map((_, index) => index + 1));
@@ -154,7 +163,7 @@ export function controlStoreContract(
     };
 
     describe("a new store", () => {
-      it("has epoch 1, and nothing else", async () => {
+      it("has epoch 1 and is otherwise empty", async () => {
         const store = await open();
         expect(await store.read()).toEqual({
           epoch: 1,
@@ -177,11 +186,11 @@ export function controlStoreContract(
         ]);
       });
 
-      it("says where it is", async () => {
+      it("gives its address", async () => {
         expect((await open()).where).not.toBe("");
       });
 
-      it("may be opened by many at once, and is one", async () => {
+      it("may be opened by many handles at once, which share it", async () => {
         const handles = await Promise.all(Array.from({ length: 6 }, () => open()));
         await Promise.all(handles.map((store, index) => store.change(percentage(index))));
         expect(await expectGapless(handles[0] as ControlStore)).toHaveLength(6);
@@ -197,7 +206,7 @@ export function controlStoreContract(
         ["no traffic", { newSystemPercentage: 0 }, { overrides: { ...emptyOverrides, newSystemPercentage: 0 } }],
         ["three decimals", { newSystemPercentage: 33.333 }, { overrides: { ...emptyOverrides, newSystemPercentage: 33.333 } }],
         ["nobody", { userWhitelist: [] }, { overrides: { ...emptyOverrides, userWhitelist: [] } }],
-        ["nobody on the denylist", { userDenylist: [] }, { overrides: { ...emptyOverrides, userDenylist: [] } }],
+        ["an empty denylist", { userDenylist: [] }, { overrides: { ...emptyOverrides, userDenylist: [] } }],
         ["a user on the denylist", { userDenylist: ["eve"] }, { overrides: { ...emptyOverrides, userDenylist: ["eve"] } }],
         ["some users", { userWhitelist: ["bob", "amy"] }, { overrides: { ...emptyOverrides, userWhitelist: ["bob", "amy"] } }],
         ["a published section", { published: publishedAs("dual_write") }, { published: publishedAs("dual_write") }],
@@ -207,7 +216,7 @@ export function controlStoreContract(
         ["a void cache", { voidCache: true }, { cacheGeneration: 1 }],
         ["nothing", {}, {}],
       ];
-      it.each(sets)("keeps %s, under the next epoch, and tells of it", async (_, set, expected) => {
+      it.each(sets)("stores %s, under the next epoch, with an audit row", async (_, set, expected) => {
         const store = await open();
         const before = await store.read();
         const after = await store.change(changeOf(set, { actor: "bob", action: "phase", reason: "why", evidence: [1, null] }));
@@ -229,7 +238,7 @@ export function controlStoreContract(
         });
       });
 
-      it("leaves what is not named, and takes back what is null", async () => {
+      it("keeps values that it does not name, and removes overrides that it sets to null", async () => {
         const store = await open();
         const set = {
           useNewPnlSystem: true,
@@ -270,14 +279,14 @@ export function controlStoreContract(
         ).toMatchObject({ overrides: emptyOverrides, latched: null, ramp: null, legacyWindow: "open", published: set.published });
       });
 
-      it("of equal values is a change all the same", async () => {
+      it("to equal values raises the epoch too", async () => {
         const store = await open();
         await store.change(percentage(10));
         expect(await store.change(percentage(10))).toMatchObject({ epoch: 3 });
         expect(await expectGapless(store)).toHaveLength(2);
       });
 
-      it("tells apart what was before and after", async () => {
+      it("records the values before and after", async () => {
         const store = await open();
         await store.change(percentage(10));
         const { before, after } = await lastRow(store);
@@ -285,13 +294,13 @@ export function controlStoreContract(
         expect([before?.includes("10"), after?.includes("10")]).toEqual([false, true]);
       });
 
-      it("without evidence has none", async () => {
+      it("without evidence has none in the audit", async () => {
         const store = await open();
         await store.change(percentage(10));
         expect((await lastRow(store)).evidence).toBeNull();
       });
 
-      it("publishes one section after the other, also one that was published before", async () => {
+      it("can publish several sections in turn, also one that was published before", async () => {
         const store = await open();
         const [one, other] = [publishedAs("shadow_mode", "one"), publishedAs("shadow_mode", "other")];
         for (const published of [one, other, other, one])
@@ -299,7 +308,7 @@ export function controlStoreContract(
         expect(await (await open()).read()).toMatchObject({ published: one, epoch: 5 });
       });
 
-      it("happens under the expected epoch or not at all", async () => {
+      it("happens only under the expected epoch", async () => {
         const [store, other] = [await open(), await open()];
         expect(await store.change(percentage(10, { expectedEpoch: 1 }))).toMatchObject({ epoch: 2 });
         for (const expectedEpoch of [1, 3, 0, -1])
@@ -309,7 +318,7 @@ export function controlStoreContract(
         expect(await other.change(percentage(20, { expectedEpoch: 2 }))).toMatchObject({ epoch: 3 });
       });
 
-      it("lets one of many win that expect the same epoch, each time", async () => {
+      it("succeeds for exactly one of many callers that expect the same epoch", async () => {
         const handles = await Promise.all(Array.from({ length: 4 }, () => open()));
         for (let expectedEpoch = 1; expectedEpoch <= 10; expectedEpoch++) {
           const won = await Promise.all(
@@ -323,7 +332,7 @@ export function controlStoreContract(
       });
 
       it.skipIf(trusting !== undefined)(
-        `is refused with a BridgeError where it may not stand, and leaves no trace${because(trusting)}`,
+        `with invalid values is refused with a BridgeError and has no effect${because(trusting)}`,
         async () => {
           const store = await open();
           const before = await store.read();
@@ -345,7 +354,7 @@ export function controlStoreContract(
         },
       );
 
-      it("gives each caller what it wrote, also where many write at once", async () => {
+      it("returns to each caller its own result when many write at once", async () => {
         const store = await open();
         const written = await Promise.all(Array.from({ length: 20 }, (_, index) => store.change(percentage(index))));
         for (const [index, record] of written.entries()) expect(record?.overrides.newSystemPercentage).toBe(index);
@@ -355,7 +364,7 @@ export function controlStoreContract(
     });
 
     describe("the granted phase", () => {
-      it("is lowered where an earlier one is asked for, by the override or by what is published, and never raised", async () => {
+      it("is lowered when the override or the published section requests an earlier phase, and never raised", async () => {
         const store = await open();
         const granted = async (set: ControlChange["set"]): Promise<readonly unknown[]> => {
           const record = await store.change(changeOf(set));
@@ -363,31 +372,31 @@ export function controlStoreContract(
           return [record?.grantedPhase, record?.grantedEpoch];
         };
         expect(await granted({ phase: "shadow_mode", grantedPhase: "shadow_mode" })).toEqual(["shadow_mode", 2]);
-        expect(await granted({ phase: "dual_write" }), "asked for, not granted").toEqual(["shadow_mode", 2]);
+        expect(await granted({ phase: "dual_write" }), "requested, not granted").toEqual(["shadow_mode", 2]);
         expect(await granted({ grantedPhase: "dual_write" })).toEqual(["dual_write", 4]);
         expect(await granted({ phase: "shadow_mode" }), "lowered by the override").toEqual(["shadow_mode", 5]);
         expect(await granted({ phase: "dual_write" }), "not raised again").toEqual(["shadow_mode", 5]);
         expect(await granted({ grantedPhase: "dual_write", published: publishedAs("shadow_mode") })).toEqual(["dual_write", 7]);
-        expect(await granted({ phase: null }), "lowered by what is published").toEqual(["shadow_mode", 8]);
+        expect(await granted({ phase: null }), "lowered by the published section").toEqual(["shadow_mode", 8]);
         expect(await granted({ published: publishedAs("primary_switch"), grantedPhase: "primary_switch" })).toEqual([
           "primary_switch",
           9,
         ]);
         expect(await granted({ published: publishedAs("dual_write") }), "lowered by publishing").toEqual(["dual_write", 10]);
         expect(await granted({ phase: "cleanup", grantedPhase: "cleanup" })).toEqual(["cleanup", 11]);
-        expect(await granted({ newSystemPercentage: 3 }), "left alone").toEqual(["cleanup", 11]);
+        expect(await granted({ newSystemPercentage: 3 }), "unchanged").toEqual(["cleanup", 11]);
         expect(await granted({ phase: "read_only" })).toEqual(["read_only", 13]);
-        expect(await granted({ grantedPhase: "cleanup" }), "beyond what is asked for").toEqual(["read_only", 13]);
+        expect(await granted({ grantedPhase: "cleanup" }), "not beyond the requested phase").toEqual(["read_only", 13]);
         await expectGapless(store);
       });
 
-      it("is read_only where nothing asks for a phase", async () => {
+      it("is read_only if no phase is requested", async () => {
         const store = await open();
         await store.change(changeOf({ phase: "dual_write", grantedPhase: "dual_write" }));
         expect(await store.change(changeOf({ phase: null }))).toMatchObject({ grantedPhase: "read_only", grantedEpoch: 3 });
       });
 
-      it("goes by position: every pair of phases", async () => {
+      it("is the earlier one of granted and requested phase, for every pair of phases", async () => {
         const store = await open();
         for (const [grantedAt, grantedPhase] of phases.entries())
           for (const [askedAt, phase] of phases.entries()) {
@@ -399,7 +408,7 @@ export function controlStoreContract(
     });
 
     describe.skipIf(noSql !== undefined)(`an operator's SQL${because(noSql)}`, () => {
-      it("works as the contract prints it", async () => {
+      it("works exactly as documented", async () => {
         const store = await open();
         await sql("UPDATE config SET use_new_pnl_system = false;");
         expect(await store.read()).toMatchObject({ epoch: 2, overrides: { ...emptyOverrides, useNewPnlSystem: false } });
@@ -418,7 +427,7 @@ export function controlStoreContract(
           expect(row).toMatchObject({ at: iso, actor: updatedBy, action: "sql", reason: "", evidence: null });
       });
 
-      it("works with nobody there, and while many are", async () => {
+      it("works without any open handle, and with many", async () => {
         await (await open()).close();
         await sql("UPDATE config SET new_system_percentage = 1.5");
         const handles = await Promise.all([open(), open(), open()]);
@@ -427,7 +436,7 @@ export function controlStoreContract(
           expect(await store.read()).toMatchObject({ epoch: 3, overrides: { newSystemPercentage: 2.125 } });
       });
 
-      it("takes back an override with NULL", async () => {
+      it("removes an override with NULL", async () => {
         const store = await open();
         for (const column of ["use_new_pnl_system", "migration_mode", "phase", "new_system_percentage", ...userLists]) {
           await store.change(
@@ -467,7 +476,7 @@ export function controlStoreContract(
         expect(await expectGapless(store)).toHaveLength(1);
       });
 
-      it("makes no epoch where it changes nothing", async () => {
+      it("does not raise the epoch if it changes nothing", async () => {
         const store = await open();
         await sql("UPDATE config SET migration_mode = 'old_only'");
         const before = await store.read();
@@ -478,7 +487,7 @@ export function controlStoreContract(
         expect(await rows(store)).toHaveLength(1);
       });
 
-      it("is the shell's again after a change of a process: its actor, action and reason are not inherited", async () => {
+      it("does not inherit actor, action and reason of an earlier change by a process", async () => {
         const store = await open();
         await store.change(percentage(10, { actor: "bob", reason: "mine", evidence: { a: 1 } }));
         await sql("UPDATE config SET new_system_percentage = 20");
@@ -498,7 +507,7 @@ export function controlStoreContract(
       });
 
       const refused: readonly string[] = [
-        // What gates and sign-offs decide.
+        // Columns that gates and sign-offs decide.
         "UPDATE config SET granted_phase = 'cleanup'",
         "UPDATE config SET phase = 'cleanup', granted_phase = 'cleanup'",
         "UPDATE config SET granted_epoch = 7",
@@ -525,7 +534,7 @@ export function controlStoreContract(
         "INSERT INTO config DEFAULT VALUES",
         "INSERT INTO config SELECT * FROM config",
       ];
-      it("is refused where a value is outside of its domain, or there would not be one row", async () => {
+      it("is refused for an invalid value, and if it would add or remove the row", async () => {
         const store = await open();
         await sql("UPDATE config SET new_system_percentage = 5");
         const before = [await store.read(), await rows(store)];
@@ -533,7 +542,7 @@ export function controlStoreContract(
         expect([await store.read(), await rows(store)]).toEqual(before);
       });
 
-      it("cannot say which epoch it is", async () => {
+      it("cannot set the epoch", async () => {
         const store = await open();
         for (const epoch of [1, 99, 0]) {
           await sql(`UPDATE config SET epoch = ${epoch}`).catch(() => {});
@@ -542,7 +551,7 @@ export function controlStoreContract(
         await expectGapless(store);
       });
 
-      it("cannot touch the audit", async () => {
+      it("cannot change the audit", async () => {
         const store = await open();
         await sql("UPDATE config SET new_system_percentage = 5");
         const before = await rows(store);
@@ -562,7 +571,7 @@ export function controlStoreContract(
     });
 
     describe("audit", () => {
-      it("is given page by page", async () => {
+      it("is read page by page", async () => {
         const store = await open();
         for (let index = 0; index < 7; index++) await store.change(percentage(index));
         const all = await rows(store);
@@ -573,7 +582,7 @@ export function controlStoreContract(
         expect([await store.audit(7, 3), await store.audit(99, 3), await store.audit(0, 0)]).toEqual([[], [], []]);
       });
 
-      it("keeps notes that change no plan", async () => {
+      it("keeps notes that do not change the plan", async () => {
         const store = await open();
         await store.change(percentage(10));
         const before = await store.read();
@@ -614,7 +623,7 @@ export function controlStoreContract(
     });
 
     describe("seals", () => {
-      it("follow one another, page by page", async () => {
+      it("are read in order, page by page", async () => {
         const store = await open();
         expect(await store.seal(sealed(1, 2))).toBe(true);
         expect(await store.seal(sealed(3))).toBe(true);
@@ -622,7 +631,7 @@ export function controlStoreContract(
         expect([await store.seals(1, 1), await store.seals(3, 9), await store.seals(0, 0)]).toEqual([sealed(2), [], []]);
       });
 
-      it("are not added where somebody else was faster, nor after a gap", async () => {
+      it("are not added if another handle was faster, nor after a gap", async () => {
         const store = await open();
         expect(await store.seal(sealed(2))).toBe(false);
         await store.seal(sealed(1, 2));
@@ -630,7 +639,7 @@ export function controlStoreContract(
         expect(await store.seals(0, 10)).toEqual(sealed(1, 2));
       });
 
-      it("are added by one of many", async () => {
+      it("are added by exactly one of many handles", async () => {
         const handles = await Promise.all(Array.from({ length: 4 }, () => open()));
         for (let seq = 1; seq <= 10; seq++) {
           const won = await Promise.all(handles.map((store) => store.seal(sealed(seq))));
@@ -641,7 +650,7 @@ export function controlStoreContract(
     });
 
     describe("instances", () => {
-      it("are what they last said, with the store's times", async () => {
+      it("have the values of their last heartbeat, with the store's times", async () => {
         const [store, other] = [await open(), await open()];
         await store.heartbeat(instance());
         await other.heartbeat(instance({ id: "two", name: "other" }));
@@ -658,7 +667,7 @@ export function controlStoreContract(
         expect((await store.instances()).map(({ id }) => id).toSorted()).toEqual(["one", "two"]);
       });
 
-      it("leave, and may come again", async () => {
+      it("can leave, and come back", async () => {
         const [store, other] = [await open(), await open()];
         await store.heartbeat(instance());
         await store.heartbeat(instance());
@@ -680,7 +689,9 @@ export function controlStoreContract(
     });
 
     describe("watch", () => {
-      /** Calls `work` over and over; each time `store`'s watch must lead to the epoch that `work` made. */
+      /**
+       * Calls `work` repeatedly; each time the watch of `store` must report the epoch that `work` created.
+       */
       const followsEach = async (store: ControlStore, work: (round: number) => Promise<unknown>): Promise<void> => {
         let seen = 0;
         const stop = store.watch(() => void store.read().then(({ epoch }) => (seen = Math.max(seen, epoch))));
@@ -708,22 +719,22 @@ export function controlStoreContract(
         await followsEach(store, (round) => sql(`UPDATE config SET new_system_percentage = ${round}`));
       });
 
-      it("tells everybody who watches, until they end it", async () => {
+      it("notifies every watcher until it stops", async () => {
         const [store, other] = [await open(), await open()];
-        const told = [0, 0];
+        const notified = [0, 0];
         const both = (index: number) => () => {
-          told[index] = (told[index] ?? 0) + 1;
+          notified[index] = (notified[index] ?? 0) + 1;
         };
         const stops = [store.watch(both(0)), store.watch(both(1))];
         await other.change(percentage(1));
-        await until(() => told.every((count) => count > 0));
+        await until(() => notified.every((count) => count > 0));
         stops[0]?.();
         stops[0]?.();
         await sleep(50);
-        const before = [...told];
+        const before = [...notified];
         await other.change(percentage(2));
-        await until(() => (told[1] ?? 0) > (before[1] ?? 0));
-        expect(told[0]).toBe(before[0]);
+        await until(() => (notified[1] ?? 0) > (before[1] ?? 0));
+        expect(notified[0]).toBe(before[0]);
         stops[1]?.();
       });
 
@@ -740,7 +751,7 @@ export function controlStoreContract(
         expect(told).toBe(before);
       });
 
-      it.skipIf(alwaysThere !== undefined)(`goes on after the store was away${because(alwaysThere)}`, async () => {
+      it.skipIf(alwaysThere !== undefined)(`continues after the store was unreachable${because(alwaysThere)}`, async () => {
         const store = await open();
         await store.change(percentage(10));
         let told = 0;
@@ -765,7 +776,7 @@ export function controlStoreContract(
     });
 
     describe("text", () => {
-      it.each(Object.entries(hostile))("keeps hostile text in every place: %s", async (_, text) => {
+      it.each(Object.entries(hostile))("may be hostile in every column: %s", async (_, text) => {
         const store = await open();
         const either = expect.toSatisfy((kept: unknown) => kept === text || kept === visible(text));
         const record = await store.change({
@@ -804,7 +815,7 @@ export function controlStoreContract(
     });
 
     describe("open and close", () => {
-      it("survives", async () => {
+      it("keep all data", async () => {
         const store = await open();
         await store.change(
           changeOf({ phase: "dual_write", grantedPhase: "dual_write", published: publishedAs("dual_write"), ramp }),
@@ -817,7 +828,7 @@ export function controlStoreContract(
         expect([await again.read(), await rows(again), await again.signOffs(), await again.seals(0, 9)]).toEqual(before);
       });
 
-      it("finishes what was asked before close, refuses what is asked after it, and may be closed twice", async () => {
+      it("finish earlier calls, refuse later ones, and permit a second close", async () => {
         const store = await open();
         const change = store.change(percentage(10));
         const closed = store.close();
@@ -842,7 +853,7 @@ export function controlStoreContract(
     });
 
     describe.skipIf(oneProcess !== undefined)(`several processes${because(oneProcess)}`, () => {
-      /** Changes the record over and over, and says the epoch of each change that was acknowledged. */
+      /** Changes the record repeatedly, and prints the epoch of each acknowledged change. */
       const changer = (writer: string, changes = Number.POSITIVE_INFINITY): StoreProcess =>
         elsewhere(`
           for (let index = 0; index < ${changes}; index++) {
@@ -852,7 +863,7 @@ export function controlStoreContract(
           }
           await store.close();`);
 
-      it("tells of every change of all, under epochs without gaps", async () => {
+      it("record every change of all of them, under epochs without gaps", async () => {
         const others = [changer("one", 60), changer("other", 60)];
         await Promise.all(others.map((other) => other.says(1)));
         const store = await open();
@@ -864,7 +875,7 @@ export function controlStoreContract(
         expect(told).toEqual(expect.arrayContaining(others.flatMap(({ lines }) => lines)));
       });
 
-      it("has what was acknowledged, and nothing half, after kill -9", async () => {
+      it("leave every acknowledged change, and no partial one, after kill -9", async () => {
         const acknowledged: string[] = [];
         for (let round = 0; round < 4; round++) {
           const process = changer(`round ${round}`);
@@ -876,13 +887,13 @@ export function controlStoreContract(
         const all = await expectGapless(store);
         const told = all.map(({ epoch, actor, reason }) => `${epoch}/${actor}/${reason}`);
         expect(told).toEqual(expect.arrayContaining(acknowledged));
-        // Of each round at most the one that was under way.
+        // Each round may add the one change that was in progress.
         expect(told.length - acknowledged.length).toBeLessThanOrEqual(4);
         await store.change(percentage(1));
       });
 
       it.skipIf(noSql !== undefined)(
-        `lets an operator type statement after statement while four processes live and obey, and none meets a lock${because(noSql)}`,
+        `never block an operator's statements while four processes follow the plan${because(noSql)}`,
         async () => {
           await (await open()).close();
           const fleet = ["a", "b", "c", "d"].map((id) =>
@@ -923,7 +934,7 @@ export function controlStoreContract(
           const instances = await store.instances();
           expect(instances).toHaveLength(4);
           for (const { report, beats } of instances) {
-            // They did look in between, and not only at the end.
+            // The processes read the store during the statements, and not only at the end.
             expect((report as { readonly looks: number }).looks).toBeGreaterThan(20);
             expect(beats).toBeGreaterThan(20);
           }

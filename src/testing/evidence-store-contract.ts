@@ -1,13 +1,13 @@
 /**
- * What every `EvidenceStore` promises, as a suite that each adapter's tests run:
+ * The contract of `EvidenceStore`, as a test suite that every adapter runs:
  *
  *     evidenceStoreContract("sqlite", async () => {
  *       const path = join(folder, "evidence.db");
  *       return { open: (options) => openSqliteEvidenceStore(path, options), … };
  *     });
  *
- * `make` is called for each test and gives a new, empty place for evidence; every `open` is another handle on it. Handles are closed by
- * the suite, the place is the caller's to remove.
+ * `make` is called for each test and returns a new, empty place for evidence; every `open` opens another
+ * handle on it. The suite closes the handles; the caller removes the place.
  */
 
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
@@ -25,7 +25,10 @@ export interface EvidencePlace {
 }
 
 export interface EvidenceContractOptions {
-  /** Why there is no `elsewhere`: the tests that need a process, or work outside of this one, are skipped with it. */
+  /**
+   * The reason for a missing `elsewhere`, shown with the tests that are skipped because they need another
+   * process or thread.
+   */
   readonly oneProcess?: string;
 }
 
@@ -46,7 +49,7 @@ export const comparison = (given: Partial<ComparisonRecord> = {}): ComparisonRec
   ...given,
 });
 
-/** So many comparisons, told apart by their fingerprints: 0, 1, 2, … */
+/** Creates `count` comparisons with the fingerprints 0, 1, 2, … */
 export const comparisons = (count: number, given: Partial<ComparisonRecord> = {}): readonly ComparisonRecord[] =>
   Array.from({ length: count }, (_, index) => comparison({ fingerprint: String(index), ...given }));
 
@@ -83,7 +86,7 @@ export function evidenceStoreContract(
       (await all(store)).map(({ fingerprint }) => fingerprint);
 
     describe("append", () => {
-      it("keeps every value exactly as given", async () => {
+      it("stores every value exactly", async () => {
         const store = await open();
         const given = [
           comparison(),
@@ -109,7 +112,7 @@ export function evidenceStoreContract(
         expect(withoutIds(await all(store))).toEqual(given.toReversed());
       });
 
-      it("keeps any text, any number and any list of fields", async () => {
+      it("stores any text, any number and any list of fields", async () => {
         const store = await open();
         await fc.assert(
           fc.asyncProperty(fc.array(anyRecord, { minLength: 1, maxLength: 20 }), async (given) => {
@@ -120,7 +123,7 @@ export function evidenceStoreContract(
         );
       });
 
-      it("keeps hostile text in every place", async () => {
+      it("stores hostile text in every column", async () => {
         const store = await open();
         for (const [what, text] of Object.entries(hostile)) {
           await store.append([
@@ -145,7 +148,7 @@ export function evidenceStoreContract(
         }
       });
 
-      it("keeps all of a batch or nothing", async () => {
+      it("stores a whole batch or nothing", async () => {
         const store = await open();
         const bad = [...comparisons(700), comparison({ method: null as unknown as string }), ...comparisons(50)];
         await expect(store.append(bad)).rejects.toThrow();
@@ -154,7 +157,7 @@ export function evidenceStoreContract(
         expect(await fingerprints(store)).toEqual(["1", "0"]);
       });
 
-      it("fails where a record cannot be read, and goes on afterwards", async () => {
+      it("fails for a record that cannot be read, and works afterwards", async () => {
         const store = await open();
         const unreadable = {
           ...comparison(),
@@ -167,20 +170,20 @@ export function evidenceStoreContract(
         expect(await fingerprints(store)).toEqual(["0"]);
       });
 
-      it("takes a batch of nothing", async () => {
+      it("accepts an empty batch", async () => {
         const store = await open();
         await store.append([]);
         expect([await all(store), await store.counts()]).toEqual([[], []]);
       });
 
-      it("takes many at a time", async () => {
+      it("accepts a large batch", async () => {
         const store = await open();
         await store.append(comparisons(10_000));
         expect(await fingerprints(store)).toEqual(comparisons(10_000).map((_, index) => String(9_999 - index)));
         expect(await store.counts()).toMatchObject([{ count: 10_000 }]);
       });
 
-      it.skipIf(oneProcess !== undefined)(`lets the process do other things meanwhile${reason}`, async () => {
+      it.skipIf(oneProcess !== undefined)(`does not block the event loop${reason}`, async () => {
         const store = await open();
         let turns = 0;
         let done = false;
@@ -193,13 +196,13 @@ export function evidenceStoreContract(
         expect(turns).toBeGreaterThan(20);
       });
 
-      it("writes in the order of the calls, also where nobody waits in between", async () => {
+      it("writes in the order of the calls, also of calls that do not wait for each other", async () => {
         const store = await open();
         await Promise.all(Array.from({ length: 20 }, (_, index) => store.append([comparison({ unit: String(index) })])));
         expect((await all(store)).map(({ unit }) => unit)).toEqual(Array.from({ length: 20 }, (_, index) => String(19 - index)));
       });
 
-      it("keeps apart what two handles append at once: nothing lost, no batch mixed with another", async () => {
+      it("neither loses nor mixes batches that two handles append at the same time", async () => {
         const handles = await Promise.all([open(), open()]);
         await Promise.all(
           handles.map(async (store, writer) => {
@@ -230,7 +233,7 @@ export function evidenceStoreContract(
         { query: { limit: 1 }, finds: 1 },
         { query: { limit: 0 }, finds: 0 },
       ];
-      it("gives what is asked for, newest first", async () => {
+      it("returns the matching comparisons, newest first", async () => {
         const store = await open();
         await store.append(given);
         for (const { query, finds } of queries) {
@@ -245,7 +248,7 @@ export function evidenceStoreContract(
         }
       });
 
-      it("gives exactly as many as asked for, however many there are", async () => {
+      it("returns exactly the requested number of comparisons", async () => {
         const store = await open();
         await store.append(comparisons(1_300));
         for (const limit of [249, 250, 251, 500, 1_299, 1_300, 1_301])
@@ -258,7 +261,7 @@ export function evidenceStoreContract(
     });
 
     describe("get", () => {
-      it("gives what find gave, by an id that is its own and stays", async () => {
+      it("returns the same comparison as find, by a unique and stable id", async () => {
         const store = await open();
         await store.append(comparisons(30, { verdict: "diverged" }));
         const found = await all(store);
@@ -269,7 +272,7 @@ export function evidenceStoreContract(
         for (const stored of found) expect(await again.get(stored.id)).toEqual(stored);
       });
 
-      it("knows no id that it has not given", async () => {
+      it("finds nothing for an unknown id", async () => {
         const store = await open();
         await store.append(comparisons(2));
         const strange = [
@@ -294,7 +297,7 @@ export function evidenceStoreContract(
     });
 
     describe("counts", () => {
-      it("counts by method, kind and verdict, over all handles and restarts", async () => {
+      it("are kept by method, kind and verdict, over all handles and restarts", async () => {
         const [one, other] = [await open(), await open()];
         await one.append([...comparisons(3), ...comparisons(2, { verdict: "diverged" }), ...comparisons(1, { kind: "aa" })]);
         await other.append([...comparisons(4), ...comparisons(1, { method: "totals", answered: "modern" })]);
@@ -309,7 +312,7 @@ export function evidenceStoreContract(
     });
 
     describe("retention", () => {
-      it("keeps the newest rowsMax, and counts the others all the same", async () => {
+      it("keeps the newest rowsMax comparisons, and counts the removed ones too", async () => {
         const store = await open({ rowsMax: 50 });
         for (let batch = 0; batch < 5; batch++) {
           await store.append(comparisons(20, { unit: String(batch), verdict: batch === 0 ? "diverged" : "equal" }));
@@ -324,7 +327,7 @@ export function evidenceStoreContract(
         ]);
       });
 
-      it("takes a batch that is larger than rowsMax, and gives no id twice", async () => {
+      it("accepts a batch that is larger than rowsMax, and never reuses an id", async () => {
         const store = await open({ rowsMax: 10 });
         await store.append(comparisons(100));
         const before = await all(store);
@@ -334,7 +337,7 @@ export function evidenceStoreContract(
         for (const { id } of before) expect(await store.get(id)).toBeUndefined();
       });
 
-      it("keeps nothing but counts where rowsMax is 0, and then still gives new ids", async () => {
+      it("keeps only counts with a rowsMax of 0, and never reuses an id afterwards", async () => {
         const none = await open({ rowsMax: 0 });
         await none.append(comparisons(3));
         expect(await all(none)).toEqual([]);
@@ -344,7 +347,7 @@ export function evidenceStoreContract(
         expect(await some.counts()).toMatchObject([{ count: 5 }]);
       });
 
-      it("comes down to a lower rowsMax", async () => {
+      it("removes comparisons beyond a lowered rowsMax", async () => {
         await (await open()).append(comparisons(6_000));
         const store = await open({ rowsMax: 100 });
         for (let batch = 0; batch < 3; batch++) await store.append(comparisons(1, { unit: "last" }));
@@ -356,7 +359,7 @@ export function evidenceStoreContract(
     });
 
     describe("open and close", () => {
-      it("survives", async () => {
+      it("keep all data", async () => {
         const store = await open();
         await store.append(comparisons(3));
         const before = [await all(store), await store.counts()];
@@ -365,13 +368,13 @@ export function evidenceStoreContract(
         expect([await all(again), await again.counts()]).toEqual(before);
       });
 
-      it("may be opened by many at once, on an empty place", async () => {
+      it("work for many handles at once, on an empty place", async () => {
         const handles = await Promise.all(Array.from({ length: 6 }, () => open()));
         await Promise.all(handles.map((store) => store.append(comparisons(1))));
         expect(await all(await open())).toHaveLength(6);
       });
 
-      it("finishes what was asked before close, refuses what is asked after it, and may be closed twice", async () => {
+      it("finish earlier calls, refuse later ones, and permit a second close", async () => {
         const store = await open();
         const append = store.append(comparisons(600));
         const closed = store.close();
@@ -385,14 +388,14 @@ export function evidenceStoreContract(
     });
 
     describe.skipIf(oneProcess !== undefined)(`several processes${reason}`, () => {
-      /** A process that appends batches of 40 until it is killed, or so many of them. */
+      /** Starts a process that appends the given number of batches of 40, or appends until it is killed. */
       const appender = (writer: string, batches = Number.POSITIVE_INFINITY): StoreProcess => {
         const process = new StoreProcess(program(place.elsewhere ?? "", writer, batches));
         processes.push(process);
         return process;
       };
 
-      it("has what was acknowledged, and nothing half, after kill -9", async () => {
+      it("leave every acknowledged batch, and no partial one, after kill -9", async () => {
         const acknowledged: string[] = [];
         for (let round = 0; round < 4; round++) {
           const process = appender(`round ${round}`);
@@ -403,13 +406,13 @@ export function evidenceStoreContract(
         const store = await open();
         const found = expectBatches(await all(store), undefined, 40);
         expect(found).toEqual(expect.arrayContaining(acknowledged));
-        // Of each round at most the one that was under way.
+        // Each round may add the one batch that was in progress.
         expect(found.length - acknowledged.length).toBeLessThanOrEqual(4);
         expect(await store.counts()).toMatchObject([{ count: found.length * 40 }]);
         await store.append(comparisons(1));
       });
 
-      it("lets two processes and this one append as fast as they can", async () => {
+      it("can append at the same time as fast as they can", async () => {
         const others = [appender("one", 60), appender("other", 60)];
         await Promise.all(others.map((other) => other.says(1)));
         const store = await open();
@@ -428,7 +431,10 @@ const withoutIds = (stored: readonly StoredComparison[]): readonly ComparisonRec
     return record;
   });
 
-/** Batches, newest first, each complete, in its own order and in one piece; by their units, told in the order of storing. */
+/**
+ * Checks that each batch is complete, contiguous and in order. Returns the batches' units in the order of
+ * storing.
+ */
 function expectBatches(stored: readonly StoredComparison[], count: number | undefined, size: number): readonly string[] {
   const inTime = stored.toReversed();
   expect(inTime.length % size).toBe(0);
@@ -478,7 +484,7 @@ const anyRecord: fc.Arbitrary<ComparisonRecord> = fc.record({
   ),
 });
 
-/** Says each batch that has been acknowledged. */
+/** A program that prints each acknowledged batch. */
 const program = (opened: string, writer: string, batches: number): string => `
   const record = ${JSON.stringify(comparison())};
   const store = await ${opened};

@@ -1,4 +1,7 @@
-/** A fleet in memory, for simulations: several processes over one control store, an operator, and a clock that a test owns. */
+/**
+ * A fleet in memory for simulations: several processes over one control store, an operator, and a clock that
+ * the test controls.
+ */
 import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import {
@@ -41,7 +44,7 @@ export const amy: By = { actor: "amy", reason: "because" };
 
 export const timing = { heartbeatMs: 1_000, pollMs: 1_000, staleMs: 5_000, leaseMs: 60_000, startMsMax: 2_000 };
 
-/** What survives a crash of a process: its disk. */
+/** The disk of a process, which survives a crash. */
 export class Disk {
   snapshot: PlanSnapshot | undefined;
   isSwitchSet = false;
@@ -113,14 +116,17 @@ export class Process {
     this.supervisor.start();
   }
 
-  /** `kill -9`: nothing is said and nothing is closed; what waits for time or for the store waits for ever. */
+  /**
+   * Ends the process like `kill -9`: without a message or cleanup; whatever waits for time or for the store
+   * waits for ever.
+   */
   kill(): void {
     for (const stop of this.#timers) stop();
     void this.#store?.close();
   }
 }
 
-/** The switch file of a machine; cannot be made on a broken disk. */
+/** The switch file of a machine, which cannot be created on a broken disk. */
 export const switchFileOn = (disk: Disk): SwitchFile => ({
   path: "LEGACY_ONLY",
   isSet: async () => disk.isSwitchSet,
@@ -130,13 +136,13 @@ export const switchFileOn = (disk: Disk): SwitchFile => ({
   },
 });
 
-/** The result of a rollback that is expected to reach the store. */
+/** The result of a rollback, which must have reached the store. */
 export function inStore(result: RollbackResult): Extract<RollbackResult, { readonly via: "store" }> {
   if (result.via === "store") return result;
   throw new Error(`the store was not written: ${result.why}`);
 }
 
-/** The fleet's clock for one process: its timers can be stopped together. */
+/** The fleet's clock for one process, whose timers can be stopped together. */
 function ownClock(clock: TestClock, timers: Set<() => void>): Clock {
   return {
     nowMs: () => clock.nowMs(),
@@ -159,10 +165,10 @@ export class Fleet {
   readonly place = new MemoryControlPlace(this.clock);
   readonly operator: Operator;
   readonly alerts: Alert[] = [];
-  /** Of the machine that the operator works on. */
+  /** The disk of the operator's machine. */
   readonly disk = new Disk();
   readonly #opened = this.place.open();
-  /** How the operator reaches the store. */
+  /** The operator's access to the store. */
   store: () => ControlStore | Promise<ControlStore> = () => this.#opened;
   owed = { count: 0, oldestMs: 0 };
   quarantined: number | null = 0;
@@ -188,7 +194,7 @@ export class Fleet {
     return process;
   }
 
-  /** Time goes by in steps, and what it sets off is done at each. */
+  /** Lets time pass in steps, and finishes the work that each step causes. */
   async pass(ms: number, stepMs = 100): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
       this.clock.advance(Math.min(stepMs, left));
@@ -197,7 +203,7 @@ export class Fleet {
   }
 }
 
-/** Everything that is not waiting for the clock is done. */
+/** Waits until only work that waits for the clock is left. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 5; round++) await turn();
 }

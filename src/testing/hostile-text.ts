@@ -1,4 +1,4 @@
-/** Text with which stores, files and terminals have been fooled, by what is bad about it. */
+/** Texts that have broken stores, files and terminals, each under the name of its problem. */
 export const hostile: Readonly<Record<string, string>> = {
   NUL: "a\0b\0",
   "half of a surrogate pair": "\ud83d then \ude00",
@@ -12,6 +12,6 @@ export const hostile: Readonly<Record<string, string>> = {
   "spaces at both ends": "  a  ",
 };
 
-/** What a store may make of text that it cannot hold. */
+/** The form in which a store may keep text that it cannot store. */
 export const visible = (text: string): string =>
   text.replaceAll(/[\0\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);

@@ -9,9 +9,9 @@ controlStoreContract(
     return { open: async () => place.open() };
   },
   {
-    oneProcess: "memory is of one process",
-    noSql: "it reads no SQL; the simulations hand it an operator's columns",
-    alwaysThere: "the simulations take it away by a flag",
-    trusting: "only an operator's columns are checked",
+    oneProcess: "memory belongs to one process",
+    noSql: "the store reads no SQL; simulations pass an operator's columns to it",
+    alwaysThere: "simulations make it unreachable by a flag",
+    trusting: "the store checks only an operator's columns",
   },
 );

@@ -1,6 +1,7 @@
 /**
- * A control store in memory, for simulations: the record of both real stores, their triggers included, over a clock that a test owns.
- * It passes their contract suite. `away` makes every handle fail, as a store that is down.
+ * A control store in memory for simulations. It behaves like both real stores, their triggers included, over
+ * a clock that the test controls, and passes their contract suite. `away` makes every handle fail, like an
+ * unreachable store.
  */
 import { BridgeError } from "../base/errors.ts";
 import { isLater, type Phase } from "../domain/migration/phase.ts";
@@ -48,7 +49,7 @@ export class MemoryControlPlace {
 
   set away(away: boolean) {
     this.#away = away;
-    if (!away) this.tellWatchers();
+    if (!away) this.notifyWatchers();
   }
 
   check(): void {
@@ -63,7 +64,10 @@ export class MemoryControlPlace {
     return this.#clock.nowMs();
   }
 
-  /** What an operator's statement does: columns of `config` by name. Refused where a CHECK of the real stores would refuse it. */
+  /**
+   * Applies an operator's statement, given as columns of `config`. Throws if a CHECK of the real stores would
+   * refuse it.
+   */
   sql(set: Partial<Overrides> & { readonly latched?: string | null }): void {
     if (!changedColumns(set).every((column) => isValueOf(column, column.value)))
       throw new Error("CHECK constraint failed: config");
@@ -78,7 +82,7 @@ export class MemoryControlPlace {
     this.write({ ...this.record, cacheGeneration: this.record.cacheGeneration + 1 }, note);
   }
 
-  /** What the trigger does. */
+  /** Applies a change like the trigger of the real stores. */
   write(after: ControlRecord, note: AuditNote): void {
     const before = this.record;
     const epoch = before.epoch + 1;
@@ -87,7 +91,7 @@ export class MemoryControlPlace {
     const grantedEpoch = grantedPhase === before.grantedPhase ? before.grantedEpoch : epoch;
     this.record = { ...after, grantedPhase, grantedEpoch, epoch, updatedAt: this.now(), updatedBy: note.actor };
     this.append(note, columnsOf(before), columnsOf(this.record));
-    this.tellWatchers();
+    this.notifyWatchers();
   }
 
   append(note: AuditNote, before: Columns | null, after: Columns | null): void {
@@ -105,7 +109,7 @@ export class MemoryControlPlace {
     });
   }
 
-  tellWatchers(): void {
+  notifyWatchers(): void {
     for (const changed of this.watchers) queueMicrotask(changed);
   }
 }
@@ -116,7 +120,7 @@ const columnsOf = ({ epoch: _, grantedEpoch: __, updatedAt: ___, updatedBy: ____
 class MemoryControlStore implements ControlStore {
   readonly where = "memory";
   readonly #place: MemoryControlPlace;
-  readonly #watching = new Set<() => void>();
+  readonly #watchers = new Set<() => void>();
   #closed = false;
 
   constructor(place: MemoryControlPlace) {
@@ -128,15 +132,15 @@ class MemoryControlStore implements ControlStore {
   }
 
   watch(changed: () => void): () => void {
-    // Each its own, also where one function watches twice.
-    const tell = (): void => {
+    // A new function for each watcher, so that the same callback can be registered twice.
+    const notify = (): void => {
       if (!this.#place.away) changed();
     };
-    this.#place.watchers.add(tell);
-    this.#watching.add(tell);
+    this.#place.watchers.add(notify);
+    this.#watchers.add(notify);
     return () => {
-      this.#place.watchers.delete(tell);
-      this.#watching.delete(tell);
+      this.#place.watchers.delete(notify);
+      this.#watchers.delete(notify);
     };
   }
 
@@ -212,7 +216,7 @@ class MemoryControlStore implements ControlStore {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const tell of this.#watching) this.#place.watchers.delete(tell);
+    for (const notify of this.#watchers) this.#place.watchers.delete(notify);
   }
 
   #open(): MemoryControlPlace {

@@ -7,5 +7,5 @@ evidenceStoreContract(
     const evidence = new MemoryEvidence();
     return { open: async (options) => evidence.open(options) };
   },
-  { oneProcess: "memory is one process's own" },
+  { oneProcess: "memory belongs to one process" },
 );

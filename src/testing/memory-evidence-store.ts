@@ -3,7 +3,7 @@ import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison }
 
 type Count = Awaited<ReturnType<EvidenceStore["counts"]>>[number];
 
-/** Evidence that lasts as long as the process. Every `open` is another handle on it, as with a file. */
+/** Evidence in memory. Every `open` opens another handle on it, as with a file. */
 export class MemoryEvidence {
   #stored: StoredComparison[] = [];
   readonly #counts = new Map<string, Count>();

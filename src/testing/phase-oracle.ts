@@ -1,7 +1,7 @@
 import { type Capability, type Phase, phasePolicies, phases, positionOf, type Side } from "../domain/migration/phase.ts";
 import type { MigrationMode } from "../domain/migration/plan.ts";
 
-/** What a plan is made from, and nothing else that matters for who answers and who is written. */
+/** All inputs that decide which side answers and which sides are written. */
 export interface PlanCase {
   readonly requested: Phase;
   readonly granted: Phase;
@@ -13,7 +13,7 @@ export interface PlanCase {
   readonly closed: boolean;
 }
 
-/** architecture.md §3, said once more without the code. */
+/** The rules of phases and switches, written a second time independently of the code. */
 export function expectedPlan({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: PlanCase): {
   readonly phase: Phase;
   readonly answer: Side;
@@ -34,7 +34,7 @@ export function expectedPlan({ requested, granted, mode, flags, flag, latched, i
     shadow_mode: ["legacy"],
     dual_write: ["legacy", "modern"],
     primary_switch: ["modern", "legacy"],
-    // Until the window is closed, so that there is a way back.
+    // Legacy is written until the window is closed, so that a way back exists.
     cleanup: ["modern", "legacy"],
   };
   const row = table[phase];

@@ -1,4 +1,6 @@
-/** Connections to a real PostgreSQL for tests: one of the test's own, and a wire to break those of others. */
+/**
+ * Connections to a real PostgreSQL for tests: a direct one, and a proxy that breaks connections on demand.
+ */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { Client } from "pg";
 
@@ -9,22 +11,22 @@ export async function connected(url: string): Promise<Client> {
   return client;
 }
 
-/** Stands between clients and the server, and breaks what goes through it on demand. */
+/** A proxy between clients and the server that breaks connections on demand. */
 export class Wire {
   readonly #server: Server;
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
-  /** What of the next commit gets lost, with its connection. */
+  /** The message of the next commit that is lost, together with its connection. */
   breakAtCommit: "nothing" | "request" | "answer" = "nothing";
   broken = 0;
-  /** Connections are accepted and end at once. */
+  /** Accepts connections and ends them at once. */
   away = false;
-  /** Connections stay, and nothing goes through: what was sent meanwhile is lost. */
+  /** Keeps connections open and forwards nothing; bytes sent meanwhile are lost. */
   silent = false;
-  /** Becomes silent when a client sends this text, which is lost. */
+  /** Becomes silent when a client sends this text, which is lost too. */
   silentFrom: string | undefined;
 
-  /** `url` is the server's. */
+  /** Starts a proxy; `url` is the address of the server. */
   static async to(url: string): Promise<Wire> {
     const wire = new Wire(new URL(url));
     await new Promise<void>((listening) => wire.#server.listen(0, "127.0.0.1", listening));
@@ -53,7 +55,7 @@ export class Wire {
     });
   }
 
-  /** Of the server, through this. */
+  /** The address of the server through this proxy. */
   get url(): string {
     const [address, url] = [this.#server.address(), new URL(this.#target)];
     url.port = String(typeof address === "object" ? address?.port : "");

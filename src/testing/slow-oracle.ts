@@ -1,6 +1,6 @@
 /**
- * An independent lot matcher to hold against the engine: plain bigint fractions, arrays, and nothing clever. It shares no
- * code with the engine, not even its arithmetic.
+ * An independent lot matcher to compare with the engine, made of plain bigint fractions and arrays. It shares
+ * no code with the engine, not even its arithmetic.
  */
 export interface OracleTrade {
   readonly side: "B" | "S";

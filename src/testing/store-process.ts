@@ -1,4 +1,6 @@
-/** Another process that works on a store and says what it has done, line by line; for contract suites of stores. */
+/**
+ * Another process that works on a store and prints one line for each step; for the contract suites of stores.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -8,7 +10,10 @@ export class StoreProcess {
   readonly #lines: string[] = [];
   readonly #onLine = new Set<() => void>();
 
-  /** A program is a JavaScript module. It says something with `say(text)`, which is out before the next statement runs. */
+  /**
+   * Starts a program, which is a JavaScript module. It prints with `say(text)`, which is written before the
+   * next statement runs.
+   */
   constructor(program: string) {
     const said = `import { writeSync } from "node:fs"; const say = (text) => writeSync(1, text + "\\n");`;
     const how = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval"];
@@ -27,7 +32,7 @@ export class StoreProcess {
     return this.#lines;
   }
 
-  /** Resolves when it has said so many lines; rejects where it ends before. */
+  /** Resolves when the process has printed `count` lines; rejects if it ends before. */
   async says(count: number): Promise<void> {
     const enough = Promise.withResolvers<void>();
     const look = (): void => {
@@ -36,12 +41,12 @@ export class StoreProcess {
     this.#onLine.add(look);
     look();
     const ended = this.#closed.then((code) => {
-      if (this.#lines.length < count) throw new Error(`the process has ended with ${code}`);
+      if (this.#lines.length < count) throw new Error(`the process ended with exit code ${code}`);
     });
     await Promise.race([enough.promise, ended]).finally(() => this.#onLine.delete(look));
   }
 
-  /** The program's standard input ends: what it waits for, where it was told to go on until then. */
+  /** Ends the standard input, for which a program may wait, and waits for the end of the process. */
   finish(): void {
     this.#child.stdin?.end();
   }
@@ -52,7 +57,7 @@ export class StoreProcess {
     return this.#lines;
   }
 
-  /** Its exit code. */
+  /** Resolves with the exit code. */
   ended(): Promise<number | null> {
     return this.#closed;
   }

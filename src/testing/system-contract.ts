@@ -1,15 +1,16 @@
 /**
- * What every `BridgedSystem` promises, as a suite that each adapter's tests run over the reference service (reference-service.ts):
+ * The contract of `BridgedSystem`, as a test suite that every adapter runs over the reference service
+ * (reference-service.ts):
  *
  *     systemContract("http", async ({ answerBytesMax }) => {
  *       const server = await serveReference();
  *       return { system: new HttpSystem({ …, answerBytesMax }), end: () => server.close() };
  *     }, { aBusyProcessorIsCutOff: "the server of this test runs in the test's own process" });
  *
- * `make` is called for each test and gives a new system over a new service. What a kind cannot offer is skipped by the name of its
- * promise, with the reason that the report then shows. Nothing here looks at the clock except to wait; a promise that says
- * "by the deadline" fails by the test's own time limit. A call that comes while the system starts again may fail BUSY or DOWN; "works
- * afterwards" means within `recoveryMs`.
+ * `make` is called for each test and returns a new system over a new service. A kind of system skips a
+ * promise that it cannot keep, by the promise's name, with a reason that the report shows. No test depends on
+ * the clock except to wait; a promise "at the deadline" fails by the test's own time limit. A call during a
+ * restart of the system may fail BUSY or DOWN; "works afterwards" means within `recoveryMs`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -19,55 +20,61 @@ import type { BridgedSystem, JsonValue } from "../ports/system.ts";
 
 export interface MadeSystem {
   readonly system: BridgedSystem;
-  /** Ends what the test set up around the system (a server, a folder), after the system has been closed. */
+  /** Removes the surroundings of the system (a server, a folder) after it is closed. */
   readonly end?: () => Promise<void> | void;
-  /** What of the system still runs (processes, threads, connections), where the test can see it; 0 after `close()`. */
+  /**
+   * Number of running parts of the system (processes, threads, connections), if the test can count them; 0
+   * after `close()`.
+   */
   readonly running?: () => Promise<number> | number;
 }
 
 export interface MakeOptions {
-  /** What the system must be limited to: a larger answer is TOO_LARGE. */
+  /** The limit that the system must have: a larger answer is TOO_LARGE. */
   readonly answerBytesMax: number;
 }
 
-/** The promises. A skip names one of them. */
+/** The promises by name. A skip uses one of these names. */
 const systemPromises = {
-  answers: "answers what the service says",
-  textComesThrough: "carries every text and shape of JSON unchanged, there and back",
-  largeRequest: "carries a request of a megabyte",
-  requestIsNeverChanged: "never changes the request, whatever the service does to its own",
+  answers: "returns the answers of the service",
+  textComesThrough: "transmits every text and every form of JSON unchanged in both directions",
+  largeRequest: "transmits a request of a megabyte",
+  requestIsNeverChanged: "never changes the caller's request, even if the service modifies its copy",
   answerIsTheCallers: "gives each caller an answer of its own, which later calls do not change",
-  errorsAreRefused: "fails REFUSED with the service's own code and words where it fails",
+  errorsAreRefused: "fails REFUSED with the service's own code and message when the service fails",
   errorTextIsBounded: "keeps error texts short and on one line",
-  unknownMethods: "fails REFUSED where there is no such method, whatever its name",
+  unknownMethods: "fails REFUSED for an unknown method with any name",
   deadline: "fails TIMEOUT at the deadline, and works afterwards",
-  aBusyProcessorIsCutOff: "fails TIMEOUT at the deadline also where the service computes without a pause, and works afterwards",
-  abort: "fails, as TIMEOUT too, when nobody waits any longer, before or during the call, and works afterwards",
-  concurrentCalls: "runs calls side by side, each with its own answer",
-  outOfOrder: "hands out answers as they come, not in the order of the calls",
-  failuresBesideAnswers: "lets a failed call leave the others alone",
+  aBusyProcessorIsCutOff: "fails TIMEOUT at the deadline of a call that computes without a pause, and works afterwards",
+  abort: "fails TIMEOUT when the caller aborts before or during the call, and works afterwards",
+  concurrentCalls: "runs calls concurrently, each with its own answer",
+  outOfOrder: "returns answers as they arrive, not in the order of the calls",
+  failuresBesideAnswers: "does not let a failed call affect others",
   tooLarge: "fails TOO_LARGE beyond the limit, and works afterwards",
-  garbled: "fails GARBLED where what comes is no answer, and works afterwards",
-  vanished: "fails DOWN when the service goes away in the middle of a call, and works afterwards",
-  exactNumbers: "hands out numbers that are not small and whole as decimal text",
-  closed: "fails DOWN after close() and for calls under way, and leaves nothing running",
+  garbled: "fails GARBLED for an invalid answer, and works afterwards",
+  vanished: "fails DOWN when the service ends during a call, and works afterwards",
+  exactNumbers: "returns small whole numbers as numbers, and all others as decimal text",
+  closed: "fails DOWN for calls in progress at close() and after it, and leaves nothing running",
   closedTwice: "may be closed twice, and before its first call",
-  methodsAreNamed: "names the methods it offers, or says that it does not know",
+  methodsAreNamed: "lists its methods, or reports that they are unknown",
 } as const;
 export type SystemPromise = keyof typeof systemPromises;
 
 export interface ContractOptions {
-  /** How long a system may take to work again after it was cut off. Default 10 000. */
+  /** How long a system may take to work again after an interrupted call. Default 10 000. */
   readonly recoveryMs?: number;
-  /** What `numbers` must give for its long number. Default: every digit of the text; a kind whose answers were floats before says so. */
+  /**
+   * The expected long number of `numbers`. Default: every digit of the text; other for a kind whose answers
+   * were floats before.
+   */
   readonly longNumber?: string;
 }
 
 const answerBytesMax = 2_000_000;
 const errorTextMax = 2_000;
-/** Long enough for a slow machine: such a call is expected to be answered. */
+/** Long enough for a slow machine; used for calls that must be answered. */
 const patient = { deadlineMs: 20_000 };
-/** Short: such a call is expected to be cut off. */
+/** Short; used for calls that must time out. */
 const hasty = { deadlineMs: 100 };
 
 export function systemContract(
@@ -88,7 +95,10 @@ export function systemContract(
       expect(unhandled, "unhandled rejections").toEqual([]);
     });
 
-    /** Runs a test over a system that has answered once, so that starting is over, and closes it. */
+    /**
+     * Runs a test over a system, then closes it. With `warm`, the system has started and answered once
+     * before.
+     */
     function promise(which: SystemPromise, test: (system: BridgedSystem, made: MadeSystem) => Promise<void>, warm = true): void {
       const reason = skips[which];
       if (reason !== undefined) {
@@ -195,7 +205,7 @@ export function systemContract(
       await failureOf(system.invoke("hang", null, hasty), "TIMEOUT");
       await worksAfterwards(system);
       await failureOf(system.invoke("slow", { ms: 300, tag: "late" }, hasty), "TIMEOUT");
-      // Its late answer must not become somebody else's.
+      // Its late answer must not be given to another call.
       await worksAfterwards(system);
       await sleep(300);
       await worksAfterwards(system);
@@ -213,7 +223,7 @@ export function systemContract(
       setTimeout(() => controller.abort(), 20);
       await call;
       await worksAfterwards(system);
-      // Aborted after the answer: nothing happens any more.
+      // An abort after the answer has no effect.
       const late = new AbortController();
       await system.invoke("echo", "x", { ...patient, signal: late.signal });
       late.abort();
@@ -280,7 +290,7 @@ export function systemContract(
       await underWay;
       await failureOf(system.invoke("echo", "x", patient), "DOWN");
       if (running === undefined) return;
-      await expect.poll(running, { timeout: 5_000, message: "what still runs" }).toBe(0);
+      await expect.poll(running, { timeout: 5_000, message: "running parts after close" }).toBe(0);
     });
 
     promise(
@@ -303,21 +313,21 @@ export function systemContract(
   });
 }
 
-/** The failure of a call that must fail, and must fail so. */
+/** The failure of a call, which must fail with the given class. */
 export async function failureOf(call: Promise<unknown>, failure: FailureClass): Promise<SystemFailure> {
   const outcome = await call.then(
     (answer) => ({ answer }),
     (reason: unknown) => ({ reason }),
   );
   if (!("reason" in outcome))
-    throw new Error(`must fail ${failure}, but answered ${JSON.stringify(outcome.answer).slice(0, 200)}`);
+    throw new Error(`the call must fail ${failure}, but answered ${JSON.stringify(outcome.answer).slice(0, 200)}`);
   const { reason } = outcome;
   expect(reason).toBeInstanceOf(SystemFailure);
   expect((reason as SystemFailure).failure, (reason as SystemFailure).message).toBe(failure);
   return reason as SystemFailure;
 }
 
-/** Whole numbers may come as numbers or as text. */
+/** A whole number of an answer as text; it may arrive as a number or as text. */
 const textOf = (answer: JsonValue, key: string): string => String((answer as { readonly [key: string]: JsonValue })[key]);
 
 const awkwardValues: readonly JsonValue[] = [

@@ -1,6 +1,6 @@
 import type { Clock } from "../ports/clock.ts";
 
-/** Time that stands still until a test moves it. */
+/** A clock that stands still until a test moves it. */
 export class TestClock implements Clock {
   readonly #startMs: number;
   #nowMs: number;
@@ -30,12 +30,12 @@ export class TestClock implements Clock {
     return new Date(this.nowMs()).toISOString().slice(0, 10);
   }
 
-  /** Somebody sets the clock: durations and timers do not notice. */
+  /** Sets the wall clock forward or back, which does not affect durations and timers. */
   jump(ms: number): void {
     this.#jumpedMs += ms;
   }
 
-  /** Moves on by so much. Every tick that is due on the way comes at its own time, the earliest first. */
+  /** Advances time. Every tick that becomes due runs at its own time, the earliest first. */
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (let next = this.#next(); next !== undefined && next.dueMs <= untilMs; next = this.#next()) {
@@ -46,12 +46,12 @@ export class TestClock implements Clock {
     this.#nowMs = untilMs;
   }
 
-  /** Timers that nobody has stopped. */
+  /** Number of active timers. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Whether one of them would keep a program from ending. */
+  /** Whether an active timer would keep a process alive. */
   get keepsAlive(): boolean {
     return [...this.#timers].some(({ keepsAlive }) => keepsAlive);
   }

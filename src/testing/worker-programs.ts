@@ -1,6 +1,6 @@
 /**
- * Programs that speak the worker protocol (src/adapters/worker/protocol.ts), well or badly: made in a temporary folder, for tests
- * that run them as real processes.
+ * Programs that implement the worker protocol (src/adapters/worker/protocol.ts), correctly or not. They are
+ * created in a temporary folder, for tests that run them as real processes.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,10 @@ import { until } from "./until.ts";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const pythonWorker = join(root, "python/pnl_bridge_worker.py");
 
-/** A worker in JavaScript. `body` adds methods; `answer(id, value)`, `fail(id, error)` and `line(text)` say something. */
+/**
+ * A worker in JavaScript. `body` adds methods, which write output with `answer(id, value)`, `fail(id, error)`
+ * and `line(text)`.
+ */
 const nodeWorker = (body: string, introduction = "") => `
 const line = (text) => process.stdout.write(text + "\\n");
 const answer = (id, result) => line(JSON.stringify({ jsonrpc: "2.0", id, result }));
@@ -42,7 +45,7 @@ process.stdin.on("data", (chunk) => {
 process.stdin.on("end", () => process.exit(0));
 `;
 
-/** Everything that one test file makes, cleaned up after it. */
+/** Creates the files and systems of one test file, and removes them after it. */
 export class Workshop {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), "pnl-bridge-worker-")));
   readonly log: string[] = [];
@@ -74,14 +77,14 @@ export class Workshop {
     return [process.execPath, this.file(`worker-${this.#files}.mjs`, source)];
   }
 
-  /** Closed when the tests of the file are over. */
+  /** Registers a system to be closed after the tests of the file. */
   keep<T extends { close(): Promise<void> }>(system: T): T {
     this.#kept.push(system);
     return system;
   }
 }
 
-/** Whether a process runs: one that waits for its parent to notice its end does not. */
+/** Whether a process runs. A zombie, whose parent has not yet noticed its end, does not. */
 export function runs(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -101,7 +104,10 @@ function stateOf(pid: number): string {
 
 export const untilGone = (pid: number): Promise<void> => until(() => !runs(pid), `process ${pid} ends`);
 
-/** The interpreter itself, since what is found on PATH may be a script that looks for it; undefined where there is none that fits. */
+/**
+ * The path of the Python interpreter itself, since the one on PATH may be a wrapper script; undefined without
+ * a suitable one.
+ */
 export const python: string | undefined = (() => {
   try {
     const which = "import sys; assert sys.version_info >= (3, 9); print(sys.executable)";
@@ -110,4 +116,4 @@ export const python: string | undefined = (() => {
     return undefined;
   }
 })();
-export const pythonMissing = python === undefined ? "there is no python3 of 3.9 or newer on this machine" : undefined;
+export const pythonMissing = python === undefined ? "this machine has no python3 of version 3.9 or newer" : undefined;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ask, desk } from "./desk.ts";
 
 const json = "application/json";
-/** Every route that reads a body, with one that it takes. */
+/** Every route that reads a body, with a valid body. */
 const routes = [
   { method: "POST", path: "/pnl/totals", body: '{"book":"UST"}' },
   { method: "POST", path: "/pnl/nowhere", body: "{}", status: 400 },
@@ -29,7 +29,7 @@ describe.each(routes)("a body of $method $path", (route) => {
       expect((await send(url, route, route.body, { "content-type": type })).status).toBe(usual);
   });
 
-  it("is refused with 400 where its bytes are not UTF-8", async () => {
+  it("is refused with 400 if its bytes are not UTF-8", async () => {
     const { url } = await desk();
     const bytes = Buffer.from(route.body.replace("}", ',"name":"B\xfc"}'), "latin1");
     const answered = await send(url, route, bytes);
@@ -48,7 +48,7 @@ describe.each(routes)("a body of $method $path", (route) => {
       expect([headers, (await send(url, route, route.body, headers)).status]).toEqual([headers, 415]);
   });
 
-  it("is refused with 400 where a key stands twice in an object", async () => {
+  it("is refused with 400 if an object repeats a key", async () => {
     const { url } = await desk();
     const [, key = "a"] = /"(\w+)"/.exec(route.body) ?? [];
     const twice = route.body === "{}" ? '{"a":1,"a":2}' : route.body.replace("{", `{"${key}":"y",`);
@@ -58,7 +58,7 @@ describe.each(routes)("a body of $method $path", (route) => {
 });
 
 describe("the headers of a call", () => {
-  it("are refused where they name a user or a book in bytes that are not UTF-8", async () => {
+  it("are refused if the bytes of a user or a book are not UTF-8", async () => {
     const { url } = await desk();
     for (const header of ["x-pnl-user", "x-pnl-book"])
       expect(await ask(`${url}/api/v1/pnl/totals`, "POST", {}, { [header]: "B\xfc" })).toMatchObject({
@@ -81,7 +81,7 @@ describe("a percentage", () => {
       });
   });
 
-  it.each([0, 12.345, 33.333, 0.001, 100])("of %d is taken", async (percentage) => {
+  it.each([0, 12.345, 33.333, 0.001, 100])("of %d is accepted", async (percentage) => {
     const { url } = await desk();
     expect(await ask(`${url}/api/v1/migration/traffic`, "PUT", { percentage, reason: "x" })).toMatchObject({
       status: 200,

@@ -1,4 +1,6 @@
-/** A gateway on loopback over two scripted systems and a control store in memory, and what tests ask it with. */
+/**
+ * A gateway on loopback over two scripted systems and a control store in memory, with functions to call it.
+ */
 import { type Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { pino } from "pino";
 import { afterEach } from "vitest";
@@ -22,7 +24,7 @@ import { MemoryEvidence } from "../../src/testing/memory-evidence-store.ts";
 type Answerer = (method: string, request: JsonValue) => JsonValue | Promise<JsonValue>;
 type ControlListener = Parameters<GatewayControl["onEvent"]>[0];
 
-/** Everything that a test opened, closed when it is over, the last first. */
+/** Everything that a test has opened; closed after the test in reverse order. */
 const opened: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one.close();
@@ -42,9 +44,9 @@ export interface Desk {
   readonly service: PnLServiceBridge;
   readonly place: MemoryControlPlace;
   readonly store: ControlStore;
-  /** Of the gateway: its switch file. */
+  /** The disk of the gateway's machine, which holds the switch file. */
   readonly machine: Disk;
-  readonly tell: ControlListener;
+  readonly emit: ControlListener;
   readonly evidence: ReturnType<MemoryEvidence["open"]>;
   readonly logged: { readonly facts: object; readonly message: string }[];
 }
@@ -54,7 +56,7 @@ interface DeskOptions extends Partial<Omit<GatewayOptions, "bridge" | "control" 
   readonly modern?: Answerer;
   readonly plan?: PlanInput;
   readonly withControl?: boolean;
-  /** What the control plane of the process reports; a test may change it. */
+  /** The state that the control plane of the process reports; tests may change it. */
   readonly state?: { readonly drift: boolean; readonly latched: string | null };
 }
 
@@ -123,16 +125,16 @@ export async function desk({
     observations,
   });
   opened.push(gateway);
-  const tell: ControlListener = (event) => {
+  const emit: ControlListener = (event) => {
     for (const listener of listeners) listener(event);
   };
-  return { gateway, url: gateway.url, service, place, store, machine, tell, evidence, logged };
+  return { gateway, url: gateway.url, service, place, store, machine, emit, evidence, logged };
 }
 
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: what a test looks into
+  // biome-ignore lint/suspicious/noExplicitAny: tests read its members
   readonly body: any;
   readonly text: string;
 }
@@ -154,7 +156,7 @@ export async function ask(
   return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined };
 }
 
-/** As a program that does not care for what fetch would send. */
+/** Sends a request with exactly the given headers, without those that fetch adds. */
 export const raw = (
   url: string,
   headers: Readonly<Record<string, string>>,

@@ -17,7 +17,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     const of = async (headers: Readonly<Record<string, string>>) =>
       (await ask(`${url}/api/v1/pnl/totals`, "POST", {}, headers)).body;
     expect(await of({})).toEqual({ value: { from: "legacy" }, source: "legacy", epoch: 7, stale: false });
-    // As a program writes UTF-8 into a header.
+    // The way in which programs write UTF-8 into a header.
     const user = Buffer.from("Zoë").toString("latin1");
     expect(await of({ "x-pnl-user": user })).toEqual({ value: { from: "modern" }, source: "modern", epoch: 7, stale: false });
   });
@@ -34,12 +34,12 @@ describe("POST /api/v1/pnl/{method}", () => {
 
   it.each([
     ["no JSON", "{", 400],
-    ["a key twice", '{"a":1,"a":2}', 400],
+    ["a repeated key", '{"a":1,"a":2}', 400],
     ["a list", "[]", 400],
     ["null", "null", 400],
     ["nothing", "", 400],
     ["NaN", '{"a":NaN}', 400],
-    ["too deep", "[".repeat(600), 400],
+    ["too deep nesting", "[".repeat(600), 400],
   ])("refuses %s with the place", async (_, body, status) => {
     const { url } = await desk();
     const answered = await ask(`${url}/api/v1/pnl/totals`, "POST", body, { "content-type": "application/json" });
@@ -47,7 +47,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     expect(answered.headers.get("content-type")).toBe("application/problem+json");
   });
 
-  it("names the method that was meant", async () => {
+  it("suggests the nearest method for an unknown one", async () => {
     const { url } = await desk();
     const { status, body } = await ask(`${url}/api/v1/pnl/total`, "POST", {});
     expect([status, body.code, body.fix]).toEqual([400, "BAD_USAGE", expect.stringContaining("did you mean totals?")]);
@@ -58,7 +58,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     ["TIMEOUT", 504, null],
     ["DOWN", 503, "1"],
     ["BUSY", 503, "1"],
-  ] as const)("a system that fails with %s is %i", async (failure, status, retryAfter) => {
+  ] as const)("answers a system's failure %s with the status %i", async (failure, status, retryAfter) => {
     const { url } = await desk({
       plan: { phase: "read_only" },
       legacy: () => {
@@ -70,7 +70,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     expect(headers.get("retry-after")).toBe(retryAfter);
   });
 
-  it("a bug is logged and not told", async () => {
+  it("logs the details of a bug and does not send them", async () => {
     const { url, service, logged } = await desk();
     service.call = () => Promise.reject(new Error("password=hunter2 at /home/amy"));
     const { status, text } = await ask(`${url}/api/v1/pnl/totals`, "POST", {});
@@ -80,7 +80,7 @@ describe("POST /api/v1/pnl/{method}", () => {
 });
 
 describe("the control plane", () => {
-  it("moves phases, traffic and the lists of users, rolls back, and audits who and why", async () => {
+  it("moves phases, traffic and lists of users, rolls back, and audits actor and reason", async () => {
     const { url, place, logged, machine } = await desk();
     const at = (path: string): string => `${url}/api/v1${path}`;
     await place.open().heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
@@ -183,13 +183,13 @@ describe("the control plane", () => {
     ["GET", "/events?comparisons=some", undefined, "querystring.comparisons"],
     ["GET", "/symbols/ZNU2025?asOf=tomorrow", undefined, "querystring.asOf"],
     ["GET", "/symbols/ZNU2025?from=klingon", undefined, "querystring.from"],
-  ])("%s %s %j is refused at %s", async (method, path, body, place) => {
+  ])("refuses %s %s %j and names the place %s", async (method, path, body, place) => {
     const { url } = await desk();
     const answered = await ask(`${url}/api/v1${path}`, method, body);
     expect(answered).toMatchObject({ status: 400, body: { code: "BAD_USAGE", detail: expect.stringMatching(`^${place}:`) } });
   });
 
-  it("who is overtaken is told of the conflict; a store that is away is 503; without one it is 409", async () => {
+  it("answers a concurrent change with 409, an unreachable store with 503, and a missing store with 409", async () => {
     const { url, place, store, machine } = await desk();
     await store.heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
     const change = store.change.bind(store);
@@ -201,7 +201,7 @@ describe("the control plane", () => {
     expect(advanced).toMatchObject({ status: 409, body: { code: "CONFLICT", detail: expect.stringContaining("somebody else") } });
     place.away = true;
     expect(await ask(`${url}/api/v1/gates`)).toMatchObject({ status: 503, body: { code: "SYSTEM_DOWN" } });
-    // A rollback is never in vain.
+    // A rollback takes effect even without the store.
     expect(await ask(`${url}/api/v1/migration/rollback`, "POST", { reason: "it burns" })).toMatchObject({
       status: 200,
       body: { via: "switch_file", path: "LEGACY_ONLY", why: "SYSTEM_DOWN: the control store is away" },
@@ -213,8 +213,8 @@ describe("the control plane", () => {
   });
 });
 
-describe("what was compared, and symbols", () => {
-  it("comparisons are listed, filtered, and shown one by one", async () => {
+describe("the routes of comparisons and symbols", () => {
+  it("list, filter and show comparisons", async () => {
     const { url, service, evidence } = await desk({ modern: () => ({ totals: { USD: { total: "1" } } }) });
     await ask(`${url}/api/v1/pnl/totals`, "POST", {});
     await service.idle();
@@ -230,7 +230,7 @@ describe("what was compared, and symbols", () => {
     expect(await ask(`${url}/api/v1/comparisons/none`)).toMatchObject({ status: 404, body: { code: "BAD_USAGE" } });
   });
 
-  it("a symbol in every dialect, also one with a slash; one that is none is not found", async () => {
+  it("show a symbol in every dialect, also one with a slash, and answer an invalid one with 404", async () => {
     const { url } = await desk();
     const { body } = await ask(`${url}/api/v1/symbols/${encodeURIComponent("XCMEOPADPS20250721N0VY3/110.25")}`);
     expect(body.variants.bloomberg).toEqual({ text: "VBYN25P3 110.250 Comdty" });
@@ -242,7 +242,7 @@ describe("what was compared, and symbols", () => {
 });
 
 describe("a web page that an operator has open", () => {
-  it("can change nothing: neither with a form, nor from another origin, nor under another name", async () => {
+  it("cannot change anything: not with a form, from another origin, or under another host name", async () => {
     const { url, place } = await desk();
     const epoch = place.record.epoch;
     const rollback = `${url}/api/v1/migration/rollback`;
@@ -271,7 +271,7 @@ describe("a web page that an operator has open", () => {
     expect(fine.status).toBe(200);
   });
 
-  it("is told by no header that it may read, not even when it asks first", async () => {
+  it("gets no CORS header, not even for a preflight request", async () => {
     const { url } = await desk();
     const preflight = await fetch(`${url}/api/v1/migration/rollback`, {
       method: "OPTIONS",
@@ -293,7 +293,7 @@ describe("roles", () => {
     { name: "amy", role: "operator", env: "O" },
   ];
 
-  it("viewers read and call, operators also move, and the audit names the person, or the role", async () => {
+  it("let viewers read and call, let operators also change, and appear in the audit with the person or the role", async () => {
     const { url, place } = await desk({ tokens, env });
     const as = (token: string) => ({ authorization: `Bearer ${token}` });
     const rollback = (headers: Readonly<Record<string, string>>) =>
@@ -315,7 +315,7 @@ describe("roles", () => {
 });
 
 describe("limits", () => {
-  it("of the body, the headers, the rate, and of what is no HTTP", async () => {
+  it("hold for the body, the headers and the rate, and bytes that are not HTTP are refused", async () => {
     const { url } = await desk({ rateLimitPerS: 5, limits: { bodyBytesMax: 1_000, rateWindowMs: 600_000 } });
     const large = await ask(`${url}/api/v1/pnl/totals`, "POST", { text: "x".repeat(1_000) });
     expect([large.status, large.body.code]).toEqual([413, "TOO_LARGE"]);
@@ -328,11 +328,11 @@ describe("limits", () => {
     const many = await Promise.all(Array.from({ length: 12 }, () => ask(`${url}/api/v1/migration`)));
     const refused = many.filter(({ status }) => status === 429);
     expect(refused.length).toBeGreaterThan(5);
-    expect(refused[0]?.body).toMatchObject({ code: "BUSY", detail: "more than 5 requests a second" });
+    expect(refused[0]?.body).toMatchObject({ code: "BUSY", detail: "the caller sent more than 5 requests in a second" });
     expect(refused[0]?.headers.get("retry-after")).toBe("1");
   });
 
-  it("of connections: one too many is refused and counted", async () => {
+  it("hold for connections: one too many is refused and counted", async () => {
     const { url } = await desk({ limits: { connectionsMax: 2 } });
     const port = Number(new URL(url).port);
     const held = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
@@ -347,7 +347,7 @@ describe("limits", () => {
     held[1]?.destroy();
   });
 
-  it("of a request that never comes in whole", async () => {
+  it("hold for a request that never arrives completely", async () => {
     const { url } = await desk({ limits: { requestMsMax: 300 } });
     const slow = connect(Number(new URL(url).port), "127.0.0.1");
     slow.write(
@@ -358,7 +358,7 @@ describe("limits", () => {
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("a route that is not there is a problem document", async () => {
+  it("do not matter for an unknown route, which is answered with a problem document", async () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboard",
@@ -374,7 +374,7 @@ describe("limits", () => {
   });
 });
 
-/** Events as a page would get them. */
+/** Reads events like a page. */
 async function listen(url: string): Promise<{
   readonly events: { readonly event: string; readonly data: Record<string, unknown> }[];
   readonly ended: Promise<void>;
@@ -401,16 +401,16 @@ async function listen(url: string): Promise<{
 }
 
 describe("GET /api/v1/events", () => {
-  it("says what holds, then each change, each comparison that is not equal, and that it lives", async () => {
-    const { url, tell } = await desk({
+  it("sends the state, then each change, each comparison that is not equal, and heartbeats", async () => {
+    const { url, emit } = await desk({
       legacy: (method) => ({ totals: {}, positions: [], method }),
       modern: (method) => ({ totals: method === "totals" ? { USD: { total: "1" } } : {}, positions: [], method }),
       limits: { events: { heartbeatMs: 50 } },
     });
     const some = await listen(`${url}/api/v1/events`);
     const all = await listen(`${url}/api/v1/events?comparisons=all`);
-    tell({ kind: "plan", what: "phase dual_write", epoch: 4 });
-    tell({ kind: "freshness", what: "stale", epoch: 4 });
+    emit({ kind: "plan", what: "phase dual_write", epoch: 4 });
+    emit({ kind: "freshness", what: "stale", epoch: 4 });
     await ask(`${url}/api/v1/pnl/openPositions`, "POST", {});
     await ask(`${url}/api/v1/pnl/totals`, "POST", {});
     const kinds = ({ events }: typeof some) => events.map(({ event }) => event).filter((event) => event !== ": heartbeat");
@@ -427,8 +427,8 @@ describe("GET /api/v1/events", () => {
     await Promise.all([some.ended, all.ended]);
   });
 
-  it("a client that does not read is cut off and counted, and others do not wait for it", async () => {
-    const { url, tell } = await desk({ limits: { events: { waitingBytesMax: 100_000 } } });
+  it("cuts off and counts a client that does not read, without delaying others", async () => {
+    const { url, emit } = await desk({ limits: { events: { waitingBytesMax: 100_000 } } });
     const slow = connect(Number(new URL(url).port), "127.0.0.1");
     slow.on("error", () => {});
     slow.write("GET /api/v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
@@ -439,7 +439,7 @@ describe("GET /api/v1/events", () => {
     expect(await metric("pnl_bridge_event_streams")).toBe(2);
     let sent = 0;
     for (; sent < 2_000 && (sent % 100 !== 0 || (await metric("pnl_bridge_event_streams_dropped_total")) === 0); sent++) {
-      tell({ kind: "plan", what: "x".repeat(10_000), epoch: sent });
+      emit({ kind: "plan", what: "x".repeat(10_000), epoch: sent });
       await sleep(1);
     }
     expect(await metric("pnl_bridge_event_streams_dropped_total")).toBe(1);
@@ -449,7 +449,7 @@ describe("GET /api/v1/events", () => {
     quick.close();
   });
 
-  it("beyond the limit of clients, one more is told to come back", async () => {
+  it("refuses a client beyond the limit with retry-after", async () => {
     const { url } = await desk({ limits: { events: { clientsMax: 1 } } });
     const first = await listen(`${url}/api/v1/events`);
     expect(await ask(`${url}/api/v1/events`)).toMatchObject({ status: 503, body: { code: "BUSY" } });
@@ -459,7 +459,7 @@ describe("GET /api/v1/events", () => {
 });
 
 describe("health", () => {
-  it("is alive and ready, says how fresh the plan is, and why it is not ready", async () => {
+  it("reports alive and ready, the freshness of the plan, and the reason when it is not ready", async () => {
     let why: string | undefined;
     const { url } = await desk({ refuses: () => why });
     expect(await ask(`${url}/healthz`)).toMatchObject({ status: 200, body: { alive: true } });
@@ -474,7 +474,7 @@ describe("health", () => {
 });
 
 describe("closing", () => {
-  it("answers all 200 calls that are in flight, says 503 to who asks whether it is ready, and takes no more", async () => {
+  it("answers all 200 calls in progress, reports 503 for readiness, and accepts no more connections", async () => {
     const released = Promise.withResolvers<void>();
     let begun = 0;
     const { url, gateway } = await desk({
@@ -507,7 +507,7 @@ describe("closing", () => {
     agent.destroy();
   });
 
-  it("under steady load, callers that go elsewhere when they are told to lose no call", async () => {
+  it("loses no call of callers that reconnect after `connection: close`, under steady load", async () => {
     const { url, gateway } = await desk({ limits: { leaveMs: 300 } });
     const headers = { "content-type": "application/json" };
     let answered = 0;
@@ -534,7 +534,7 @@ describe("closing", () => {
     expect(failures).toEqual([]);
   });
 
-  it("a request that is just coming in on an open connection is answered", async () => {
+  it("answers a request that arrives on an open connection meanwhile", async () => {
     const { url, gateway } = await desk({ limits: { leaveMs: 300 } });
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
     await once(socket, "connect");
@@ -562,7 +562,7 @@ describe("closing", () => {
     expect(logged.at(-1)).toMatchObject({ message: "requests that took too long were cut off" });
   });
 
-  it("a port that is taken is said in one line", async () => {
+  it("is not needed after a failed start: a port in use is reported in one line", async () => {
     const { url } = await desk();
     await expect(desk({ port: Number(new URL(url).port) })).rejects.toMatchObject({
       code: "BAD_USAGE",

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { until } from "../../src/testing/until.ts";
 import { ask, desk } from "./desk.ts";
 
-/** A peer that ends its side never, whatever it is told. */
+/** A peer that never closes its side of the connection. */
 async function stubborn(url: string, send: string): Promise<Socket> {
   const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", allowHalfOpen: true });
   socket.on("error", () => {});
@@ -29,11 +29,11 @@ describe("a connection that its peer never closes", () => {
       "POST /api/v1/pnl/totals HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{",
     ],
     ["sends headers without end", `GET /healthz HTTP/1.1\r\nx-long: ${"x".repeat(20_000)}`],
-    ["has its answer and asks no more", "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"],
-  ])("is destroyed at the deadline where it %s, so that others can connect", async (_, send) => {
+    ["has its answer and sends no further request", "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"],
+  ])("is destroyed at the deadline if it %s, so that others can connect", async (_, send) => {
     const { url } = await desk({ limits: { requestMsMax: 300, keepAliveMs: 300, connectionsMax: 55 } });
     const held = await Promise.all(Array.from({ length: 50 }, () => stubborn(url, send)));
-    // The connection that asks is one.
+    // The metrics request itself uses one connection.
     await until(async () => (await openConnections(url)) <= 1);
     for (const socket of held) socket.destroy();
     expect((await ask(`${url}/healthz`)).status).toBe(200);

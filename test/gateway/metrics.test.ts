@@ -22,11 +22,11 @@ function families(text: string): readonly Family[] {
     });
 }
 
-/** Units that Prometheus wants as seconds, bytes, ratio and so on. */
+/** Units for which Prometheus requires base units such as seconds, bytes or ratios. */
 const otherUnits =
   /_(ms|us|ns|sec|secs|milliseconds|microseconds|nanoseconds|minutes|hours|days|kb|mb|gb|kilobytes|megabytes|bits|percent|percentage|celsius_degrees)(_|$)/;
 
-/** What `promtool check metrics` complains of in one family. */
+/** The complaints of `promtool check metrics` about one family. */
 function complaints({ name, help, kind, samples }: Family): readonly string[] {
   const labels = samples.flatMap((sample) => [...sample.matchAll(/[{,](\w+)="/g)].map(([, label]) => label));
   const isParted = kind === "histogram" || kind === "summary";
@@ -51,7 +51,7 @@ const sampleOf = (text: string, sample: string): string | undefined =>
     ?.slice(sample.length + 1);
 
 describe("/metrics", () => {
-  it("prints exactly the catalogue, with the labels that it names, and true numbers", async () => {
+  it("prints exactly the signals and labels of the catalogue, with correct values", async () => {
     const { url, service } = await desk({
       modern: (_, request) => ((request as { book?: string }).book === "UST" ? {} : { totals: {} }),
     });
@@ -87,7 +87,7 @@ describe("/metrics", () => {
     expect(text).toMatch(/^pnl_bridge_latency_seconds_bucket\{.*method="totals".*\} 3$/m);
   });
 
-  it("reports the version, the kill switch, a latch, the percentage and drift of the configuration", async () => {
+  it("reports version, kill switch, latch, percentage and configuration drift", async () => {
     const state = { drift: false, latched: null as string | null };
     const { url, service } = await desk({ state });
     const read = async (): Promise<Readonly<Record<string, string | undefined>>> => {
@@ -102,7 +102,7 @@ describe("/metrics", () => {
     expect(await read()).toEqual({ kill_switch: "1", latched: "1", config_drift: "1", modern_traffic_ratio: "0.125" });
   });
 
-  it("keeps the naming rules of Prometheus, for its own signals and for those of the process", async () => {
+  it("follows the naming rules of Prometheus, for its own signals and for those of the process", async () => {
     const { url } = await desk();
     await ask(`${url}/api/v1/pnl/totals`, "POST", {});
     const all = families((await ask(`${url}/metrics`)).text);
@@ -119,7 +119,7 @@ describe("/metrics", () => {
     ['# HELP a_seconds x\n# TYPE a_seconds gauge\na_seconds{quantile="0.5"} 1\n', "quantile"],
     ["# HELP a_ms x\n# TYPE a_ms gauge\na_ms 1\n", "base units"],
     ["# HELP a_gauge x\n# TYPE a_gauge gauge\na_gauge 1\n", "the type"],
-  ])("these rules would notice %j", (text, complaint) => {
+  ])("would fail these rules with %j", (text, complaint) => {
     expect(families(text).flatMap(complaints).join()).toContain(complaint);
   });
 });

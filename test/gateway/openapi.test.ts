@@ -71,7 +71,7 @@ beforeAll(async () => {
     onComparison: observations.compared,
   });
   ends.unshift(() => bridge.close());
-  if (bridge.evidence === undefined) throw new Error("the configuration has a control store, and so a store of evidence");
+  if (bridge.evidence === undefined) throw new Error("a configuration with a control store must have an evidence store");
   evidence = bridge.evidence;
   const gateway = await startGateway({
     host: "127.0.0.1",
@@ -96,14 +96,14 @@ afterAll(async () => {
   for (const end of ends) await end();
 });
 
-/** Fails on an unknown keyword, a reference to nothing, and a schema that cannot be. */
+/** Fails for unknown keywords, dangling references and invalid schemas. */
 const ajv = new Ajv2020({ strict: true, strictTypes: false, allErrors: true, keywords: ["components"] });
 const validatorOf = (schema: object) => ajv.compile({ components: document.components, ...schema });
 
 const jsonOf = (operation: Operation, status: string): object | undefined =>
   operation.responses[status]?.content?.["application/json"]?.schema;
 
-/** Every object of a document, with the keys that its kind may have in OpenAPI 3.1. */
+/** The kinds of objects in a document, with their permitted keys in OpenAPI 3.1. */
 const kinds = {
   document: ["openapi", "info", "servers", "tags", "paths", "components", "security"],
   operation: ["operationId", "summary", "description", "tags", "parameters", "requestBody", "responses", "security"],
@@ -145,7 +145,7 @@ describe("openapi.json", () => {
     );
   });
 
-  it("has the structure of an OpenAPI 3.1 document, and nothing beside it", () => {
+  it("has exactly the structure of an OpenAPI 3.1 document", () => {
     expect(document.openapi).toBe("3.1.0");
     const found = [strangers("document", document)];
     for (const { operation } of operations) {
@@ -163,7 +163,7 @@ describe("openapi.json", () => {
     expect(found.flat()).toEqual([]);
   });
 
-  it("names, sums up and tags every operation, and no two alike", () => {
+  it("gives every operation a unique name, a summary and a tag", () => {
     const tags = new Set(document.tags.map(({ name }) => name));
     for (const { at, operation } of operations) {
       expect([at, operation.operationId]).toEqual([at, expect.stringMatching(/^[a-z][A-Za-z]+$/)]);
@@ -182,7 +182,7 @@ describe("openapi.json", () => {
     }
   });
 
-  it("types every success, and declares every refusal as a problem document", () => {
+  it("has a schema for every success, and a problem document for every refusal", () => {
     for (const { at, operation } of operations) {
       const success = Object.values(operation.responses["200"]?.content ?? {});
       expect([at, success.length, success.every(({ schema }) => Object.keys(schema ?? {}).length > 0)]).toEqual([at, 1, true]);
@@ -194,7 +194,7 @@ describe("openapi.json", () => {
     }
   });
 
-  it("types the value of each bridged method by itself", () => {
+  it("has a schema of its own for the value of each bridged method", () => {
     const values = pnlMethods.map((method) => {
       const schema = jsonOf(document.paths[`/api/v1/pnl/${method}`]?.post as Operation, "200") as {
         readonly properties: { readonly value: { readonly required: readonly string[] } };
@@ -211,7 +211,7 @@ describe("openapi.json", () => {
     });
   });
 
-  it("holds only JSON Schemas of the 2020-12 dialect whose references lead somewhere, and none that nothing refers to", () => {
+  it("contains only valid JSON Schemas of the 2020-12 dialect, without dangling references or unused schemas", () => {
     for (const { operation } of operations)
       for (const body of [operation.requestBody, ...Object.values(operation.responses)])
         for (const { schema = {} } of Object.values(body?.content ?? {})) expect(() => validatorOf(schema)).not.toThrow();
@@ -222,7 +222,7 @@ describe("openapi.json", () => {
 
   const symbol = "XCMEFFDPSX20250919U0ZN";
   const trades = [{ id: "1", symbol, side: "B", quantity: "2", price: 110.5 }];
-  /** A request of each operation; its path as far as it is not the operation's own. */
+  /** A request for each operation, with its path if it differs from the operation's. */
   const asked: readonly { readonly at: string; readonly path?: string; readonly body?: object }[] = [
     { at: "post /api/v1/pnl/calculatePnl", body: { trades } },
     { at: "post /api/v1/pnl/openPositions", body: {} },
@@ -254,7 +254,7 @@ describe("openapi.json", () => {
     { at: "post /api/v1/validate", body: { legacy: { a: "1" }, modern: { a: 2 }, tolerances: { pnl: "0.5" } } },
     { at: "get /api/v1/symbols/{symbol}", path: "/api/v1/symbols/XCMEOPADPS20250721N0VY3%2F110.25?legacy=true" },
   ];
-  it.each(asked)("is true of what is asked and answered: $at", async ({ at, path, body }) => {
+  it.each(asked)("matches the actual request and answer of $at", async ({ at, path, body }) => {
     const [method = "", own = ""] = at.split(" ");
     const found = operations.find((operation) => operation.at === at)?.operation as Operation;
     if (body !== undefined) {
@@ -267,7 +267,7 @@ describe("openapi.json", () => {
     expect([holds(answered.body), holds.errors]).toEqual([true, null]);
   });
 
-  it("is true of a comparison that is kept", async () => {
+  it("matches a stored comparison", async () => {
     await evidence.append([kept]);
     const { body } = await ask(`${url}/api/v1/comparisons?verdict=diverged`);
     const list = validatorOf(jsonOf(document.paths["/api/v1/comparisons"]?.get as Operation, "200") ?? {});
@@ -282,7 +282,7 @@ describe("openapi.json", () => {
     ["GET", "/api/v1/symbols/XCME.RX.H5", 404],
     ["GET", "/api/v1/audit?limit=0", 400],
     ["POST", "/api/v1/migration/phase", 415],
-  ])("is true of refusals: %s %s is %i", async (method, path, status) => {
+  ])("matches refusals: %s %s is %i", async (method, path, status) => {
     const { body, headers, ...answered } = await ask(`${url}${path}`, method);
     expect([answered.status, headers.get("content-type")]).toEqual([status, "application/problem+json"]);
     const isProblem = validatorOf({ $ref: "#/components/schemas/Problem" });

@@ -9,7 +9,7 @@ const tokens: GatewayOptions["tokens"] = [
 ];
 const max = 3;
 const asked = 12;
-/** With a window that outlasts each test. */
+/** The window is longer than each test. */
 const limited = { rateLimitPerS: max, limits: { rateWindowMs: 600_000 } };
 
 type Ask = (at: number) => {
@@ -18,7 +18,7 @@ type Ask = (at: number) => {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** How many of some requests, sent at once, are refused for their rate. */
+/** Sends requests at the same time, and counts those that are refused for their rate. */
 async function refusals(url: string, ask: Ask): Promise<number> {
   const statuses = await Promise.all(
     Array.from({ length: asked }, async (_, at) => {
@@ -65,7 +65,7 @@ describe("the rate limit", () => {
     expect(await refusals(url, ask)).toBe(asked - max);
   });
 
-  it("is one for each holder of a token, and one for all without a valid token at an address", async () => {
+  it("is separate for each holder of a token, and shared by all callers of one address without a valid token", async () => {
     const { url } = await desk({ ...limited, tokens, env });
     expect(await refusals(url, (at) => ({ headers: bearer(`wrong-token-number-${at}`) }))).toBe(asked - max);
     expect(await refusals(url, () => ({}))).toBe(asked);
@@ -73,7 +73,7 @@ describe("the rate limit", () => {
     expect((await raw(`${url}/api/v1/migration`, bearer(env.O))).status).toBe(200);
   });
 
-  it("does not hold for probes, and they do not use it up", async () => {
+  it("does not apply to probes, which do not count towards it", async () => {
     const { url } = await desk(limited);
     const probes: Ask = (at) => ({ path: at % 2 ? "/healthz" : "/readyz", method: at % 3 ? "GET" : "HEAD" });
     expect(await refusals(url, probes)).toBe(0);
@@ -91,7 +91,7 @@ describe("HEAD", () => {
     "/api/v1/gates",
     "/api/v1/audit",
     "/api/v1/events",
-  ])("%s answers as GET does, without a body", async (path) => {
+  ])("%s answers like GET, without a body", async (path) => {
     const { url } = await desk();
     const answer = await raw(`${url}${path}`, {}, { method: "HEAD" });
     expect([answer.status, answer.body]).toEqual([200, ""]);

@@ -21,8 +21,8 @@ async function read(content: string | Uint8Array) {
   return readCalendarFile(path);
 }
 
-/** What the rows say and what was refused; nothing is lost between. */
-async function told(content: string | Uint8Array) {
+/** The symbols and refusals of a file, after a check that every row is one or the other. */
+async function outcome(content: string | Uint8Array) {
   const { read: all, rows, quarantine } = await read(content);
   expect(rows.length + quarantine.length).toBe(all);
   return {
@@ -33,7 +33,7 @@ async function told(content: string | Uint8Array) {
 
 async function refusal(content: string | Uint8Array): Promise<BridgeError> {
   const error = await read(content).catch((thrown: unknown) => thrown);
-  if (!(error instanceof BridgeError)) throw new Error(`no BridgeError but ${String(error)}`);
+  if (!(error instanceof BridgeError)) throw new Error(`expected a BridgeError, got ${String(error)}`);
   expect(error.line).not.toContain("\n");
   return error;
 }
@@ -69,10 +69,10 @@ describe("rows", () => {
       2,
     ],
     ["below blank lines", `\n\n${header}\n7/21/2025 14:00,VY3N5,\n\n`, 5],
-    ["with columns of no name that hold nothing", "Option Expiration Date (CT),Option Symbol,,\n7/21/2025 14:00,VY3N5,,,\n", 2],
+    ["with empty columns without a name", "Option Expiration Date (CT),Option Symbol,,\n7/21/2025 14:00,VY3N5,,,\n", 2],
     ["in Windows-1252", Buffer.from(`${header}7/21/2025 14:00,VY3N5,caf\xe9\n`, "latin1"), 2],
   ])("are read %s", async (_, content, line) => {
-    expect(await told(content)).toEqual({ rows: [`${line} VY3N5 ${monday} 840`], refused: [] });
+    expect(await outcome(content)).toEqual({ rows: [`${line} VY3N5 ${monday} 840`], refused: [] });
   });
 
   it("keep the text of a quoted or foreign cell", async () => {
@@ -80,11 +80,11 @@ describe("rows", () => {
     expect(rows[0]?.cells.get("CME")).toBe('a, "b" é');
   });
 
-  it("may be none", async () => {
-    expect(await told(header)).toEqual({ rows: [], refused: [] });
+  it("may be absent", async () => {
+    expect(await outcome(header)).toEqual({ rows: [], refused: [] });
   });
 
-  it("hold all columns of the desk's file", async () => {
+  it("contain all columns of the desk's file", async () => {
     const cells = calendarColumns.map((column) =>
       column === "Option Expiration Date (CT)" ? "7/21/2025 14:00" : `of ${column}`,
     );
@@ -93,21 +93,21 @@ describe("rows", () => {
   });
 });
 
-describe("bad rows go to quarantine, and no other row with them", () => {
+describe("a bad row goes to quarantine, and no other row with it:", () => {
   const good = "7/21/2025 14:00,VY3N5,VY3N5";
   it.each<readonly [row: string, code: string, why: string]>([
     ["7/22/2025 14", "MISSING_COLUMN", "only 1 columns, the header has 3"],
     ["7/22/2025 14:00,GY4N5", "MISSING_COLUMN", "only 2 columns"],
-    ["7/22/2025 14:00,GY4N5,a,b", "SURPLUS_COLUMN", 'column 4 has no name in the header but holds "b"'],
+    ["7/22/2025 14:00,GY4N5,a,b", "SURPLUS_COLUMN", 'column 4 has no name in the header but contains "b"'],
     ['7/22/2025 14:00,"GY4N5,a', "BAD_QUOTING", "quoted field"],
     ["7/22/2025 14:00,GY4N5,\0", "NOT_TEXT", "NUL"],
     [`7/22/2025 14:00,GY4N5,${"x".repeat(calendarLineBytesMax)}`, "LINE_TOO_LONG", "at most 4096 bytes"],
-    ["7/22/2025 14:00,,", "BAD_SYMBOL", "no option symbol"],
-    [",GY4N5,", "BAD_TIME", 'not ""'],
+    ["7/22/2025 14:00,,", "BAD_SYMBOL", "the option symbol is empty"],
+    [",GY4N5,", "BAD_TIME", 'not as ""'],
     ["22/7/2025 14:00,GY4N5,", "BAD_TIME", "month first"],
     ["2/30/2025 14:00,GY4N5,", "BAD_TIME", '"2/30/2025 14:00"'],
-    ["7/22/2025,GY4N5,", "BAD_TIME", "like 7/21/2025 14:00"],
-    ["7/22/2025 25:00,GY4N5,", "BAD_TIME", "like 7/21/2025 14:00"],
+    ["7/22/2025,GY4N5,", "BAD_TIME", "written as 7/21/2025 14:00"],
+    ["7/22/2025 25:00,GY4N5,", "BAD_TIME", "written as 7/21/2025 14:00"],
   ])("%j", async (row, code, why) => {
     const { file, rows, quarantine } = await read(`${header}${good}\n${row}\n${good}\n`);
     expect(rows.map(({ line }) => line)).toEqual([2, 4]);
@@ -118,14 +118,14 @@ describe("bad rows go to quarantine, and no other row with them", () => {
   });
 
   it("a file that ends in the middle of a row", async () => {
-    expect(await told(`${header}${good}\n7/22/2025 14:00,GY`)).toEqual({
+    expect(await outcome(`${header}${good}\n7/22/2025 14:00,GY`)).toEqual({
       rows: [`2 VY3N5 ${monday} 840`],
       refused: ["3 MISSING_COLUMN"],
     });
   });
 });
 
-describe("a file that is no calendar is refused as a whole", () => {
+describe("a file that is not a calendar is refused as a whole:", () => {
   it.each<readonly [what: string, content: string | Uint8Array, message: string]>([
     ["empty", "", "the file is empty"],
     ["blank", "\n \r\n", "the file is empty"],
@@ -133,8 +133,8 @@ describe("a file that is no calendar is refused as a whole", () => {
     ["without symbols", "\nOption Expiration Date (CT),CME\n", "the header in line 2 has no column Option Symbol"],
     ["separated by semicolons", header.replaceAll(",", ";"), "its columns are separated by semicolons"],
     ["a column twice", header.replace("CME", "CME,CME"), "the header has the column CME twice"],
-    ["UTF-16", Buffer.from(header, "utf16le"), "no text"],
-    ["binary", new Uint8Array(64), "no text"],
+    ["UTF-16", Buffer.from(header, "utf16le"), "not CSV text"],
+    ["binary", new Uint8Array(64), "not text"],
   ])("%s", async (_, content, message) => {
     const error = await refusal(content);
     expect([error.code, error.message]).toEqual(["BAD_CALENDAR", expect.stringContaining(message)]);
@@ -157,7 +157,7 @@ describe("a file that is no calendar is refused as a whole", () => {
   });
 });
 
-describe("any bytes at all", () => {
+describe("arbitrary bytes", () => {
   it("below a good header are accepted or quarantined row by row", async () => {
     const piece = fc.oneof(
       fc.constantFrom(",", "\n", "\r\n", '"', "7/21/2025 14:00", "VY3N5", "\0"),
@@ -165,7 +165,7 @@ describe("any bytes at all", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(piece, { maxLength: 40 }), async (pieces) => {
-        await told(`${header}${pieces.join("")}`);
+        await outcome(`${header}${pieces.join("")}`);
       }),
     );
   });

@@ -9,25 +9,26 @@ import { notCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
 import { RowFields } from "./row-fields.ts";
 
-/** A larger file is no expiration calendar: the desk's has some hundred rows of 240 bytes. */
+/** The largest accepted calendar file. The desk's has a few hundred rows of 240 bytes. */
 export const calendarFileBytesMax = 1 << 20;
 export const calendarLineBytesMax = 4_096;
 
 interface CalendarInput {
-  /** As quarantine speaks of it. */
+  /** The file's name in quarantine. */
   readonly file: string;
-  /** Data rows of the file: as many as accepted and quarantined together. */
+  /** Number of data rows: accepted and quarantined. */
   readonly read: number;
   readonly rows: readonly CalendarRow[];
   readonly quarantine: readonly Quarantined[];
 }
 
-/** Without these a row names nothing. */
+/** The columns without which a row is useless. */
 const required = ["Option Expiration Date (CT)", "Option Symbol"] as const satisfies readonly CalendarColumn[];
 
 /**
- * Reads a desk's expiration calendar: columns by name, in any order; unknown ones are passed over. Bad rows go to quarantine
- * one by one. Throws BridgeError: BAD_CALENDAR for a file that is none, is empty, or is no text; UNREADABLE.
+ * Reads a desk's expiration calendar. Columns are found by name, in any order; unknown ones are ignored. Each
+ * bad row goes to quarantine. Throws BridgeError: BAD_CALENDAR for a file that is not a calendar, is empty or
+ * not text; UNREADABLE.
  */
 export async function readCalendarFile(path: string): Promise<CalendarInput> {
   const { size } = await regularFile(path);
@@ -65,11 +66,11 @@ interface Header {
 
 function readHeader(path: string, bytes: Buffer, fields: RowFields): Header {
   const seen = notCsv(bytes);
-  if (seen !== undefined) throw badCalendar(path, `the file is no text in CSV: ${seen.what}; ${seen.fix}`);
+  if (seen !== undefined) throw badCalendar(path, `the file is not CSV text: ${seen.what}; ${seen.fix}`);
   let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   for (let line = 1; at < bytes.length; line++, at = fields.next) {
     fields.read(bytes, at, bytes.length, true);
-    if (fields.binary) throw badCalendar(path, "the file is no text: its header holds NUL bytes");
+    if (fields.binary) throw badCalendar(path, "the file is not text: its header contains NUL bytes");
     if (fields.blank) continue;
     const columns = Array.from({ length: fields.count }, (_, field) => fields.text(field));
     for (const name of required)
@@ -85,7 +86,7 @@ type Refusal = readonly [code: QuarantineCode, why: string];
 const isRefusal = (row: CalendarRow | Refusal): row is Refusal => Array.isArray(row);
 
 function readRow(fields: RowFields, columns: readonly string[], line: number, bytes: number): CalendarRow | Refusal {
-  if (fields.binary) return ["NOT_TEXT", "the line holds NUL bytes, as a file has that was cut off by a crash"];
+  if (fields.binary) return ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
   if (bytes > calendarLineBytesMax)
     return ["LINE_TOO_LONG", `a row has at most ${calendarLineBytesMax} bytes, this one has ${bytes}`];
   if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];
@@ -95,14 +96,20 @@ function readRow(fields: RowFields, columns: readonly string[], line: number, by
   for (let field = 0; field < fields.count; field++) {
     const [name = "", text] = [columns[field], fields.text(field)];
     if (name === "" && text !== "")
-      return ["SURPLUS_COLUMN", `column ${field + 1} has no name in the header but holds ${JSON.stringify(text.slice(0, 60))}`];
+      return [
+        "SURPLUS_COLUMN",
+        `column ${field + 1} has no name in the header but contains ${JSON.stringify(text.slice(0, 60))}`,
+      ];
     if (isKnown(name)) cells.set(name, text);
   }
   const [moment, symbol] = [cells.get("Option Expiration Date (CT)") ?? "", cells.get("Option Symbol") ?? ""];
   const expiry = parseCalendarMoment(moment);
   if (expiry === undefined)
-    return ["BAD_TIME", `an expiration reads like 7/21/2025 14:00, month first, not ${JSON.stringify(moment.slice(0, 60))}`];
-  if (symbol === "") return ["BAD_SYMBOL", "there is no option symbol"];
+    return [
+      "BAD_TIME",
+      `an expiration is written as 7/21/2025 14:00, month first, not as ${JSON.stringify(moment.slice(0, 60))}`,
+    ];
+  if (symbol === "") return ["BAD_SYMBOL", "the option symbol is empty"];
   return { line, symbol, expiry, cells };
 }
 
@@ -112,5 +119,5 @@ const badCalendar = (path: string, what: string): BridgeError =>
   new BridgeError("BAD_CALENDAR", {
     what,
     where: path,
-    fix: `an expiration calendar is a CSV file with the columns ${required.join(", ")} and whichever of ${calendarColumns.filter((name) => !required.some((column) => column === name)).join(", ")} it has`,
+    fix: `an expiration calendar is a CSV file with the columns ${required.join(", ")} and, where known, ${calendarColumns.filter((name) => !required.some((column) => column === name)).join(", ")}`,
   });

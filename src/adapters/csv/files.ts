@@ -3,18 +3,18 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BridgeError, codeOf } from "../../base/errors.ts";
 
-/** Which files a folder stands for. */
+/** The files to take from a folder. */
 interface Wanted {
   readonly pattern: RegExp;
-  /** For people: `trades_*.csv`. */
+  /** The pattern in messages: `trades_*.csv`. */
   readonly shown: string;
-  /** Folders directly inside the given one that are looked into as well; one that is absent is no error. */
+  /** Folders directly inside the given one that are searched as well; a missing one is not an error. */
   readonly subfolders?: readonly string[];
 }
 
 /**
- * The files behind a path: the path itself, or, of a folder, those whose names match. Sorted by name.
- * Throws BridgeError: UNREADABLE, or NO_INPUT where a folder holds none.
+ * The files that a path names: the file itself, or the files of a folder whose names match, sorted by name.
+ * Throws BridgeError: UNREADABLE, or NO_INPUT for a folder without such files.
  */
 export async function filesOf(path: string, wanted: Wanted): Promise<readonly string[]> {
   const stats = await statOf(path);
@@ -37,7 +37,7 @@ export async function filesOf(path: string, wanted: Wanted): Promise<readonly st
   return found;
 }
 
-/** Each file once, however many names and links lead to it: the first of them stays. */
+/** Removes paths and links to a file that an earlier path already names. */
 export async function onceEach(paths: readonly string[]): Promise<readonly string[]> {
   const byRealPath = new Map<string, string>();
   for (const path of paths) {
@@ -49,14 +49,17 @@ export async function onceEach(paths: readonly string[]): Promise<readonly strin
   return [...byRealPath.values()];
 }
 
-/** The names by which notes and quarantine speak of files: without the folder, unless two files share their name. */
+/** The names of files in notes and quarantine: without the folder, unless two files have the same name. */
 export function namesOf(paths: readonly string[]): readonly string[] {
   const count = new Map<string, number>();
   for (const path of paths) count.set(basename(path), (count.get(basename(path)) ?? 0) + 1);
   return paths.map((path) => (count.get(basename(path)) === 1 ? basename(path) : path));
 }
 
-/** Throws UNREADABLE for whatever is no regular file: a folder, a device without end, a pipe, which can be read only once. */
+/**
+ * Throws UNREADABLE for anything but a regular file: a folder, an endless device, or a pipe, which can be
+ * read only once.
+ */
 export async function regularFile(path: string, fix = "name a CSV file or a folder of them"): Promise<Stats> {
   const stats = await statOf(path);
   refuseUnlessFile(path, stats, fix);
@@ -69,11 +72,11 @@ function refuseUnlessFile(path: string, stats: Stats, fix: string): void {
   throw new BridgeError("UNREADABLE", {
     what: isPipe ? "this is a pipe, and inputs are read more than once" : "this is no regular file",
     where: path,
-    fix: isPipe ? "write it to a file first, and name that" : fix,
+    fix: isPipe ? "write it to a file first, and name that file" : fix,
   });
 }
 
-/** One clear line for what the operating system refused. */
+/** The error for a path that the operating system refuses. */
 export function unreadable(path: string, cause: unknown): BridgeError {
   const code = codeOf(cause);
   return new BridgeError("UNREADABLE", {
@@ -88,7 +91,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or folder",
   EACCES: "permission denied",
   ELOOP: "the symbolic links run in a circle",
-  ENOTDIR: "a part of the path is no folder",
+  ENOTDIR: "a part of the path is not a folder",
   EISDIR: "this is a folder",
 };
 

@@ -50,7 +50,7 @@ const readOne = (content: Content, given: Partial<LedgerOptions> = {}, chunkByte
   readFiles({ "trades_20250724.csv": content }, given, chunkBytes);
 const readRows = (...rows: readonly string[]) => readOne(header + rows.map((row) => `${row}\n`).join(""));
 
-/** Everything a trade says, as text. */
+/** All fields of each trade as text. */
 function tradesOf({ trades, files }: LedgerInput) {
   return Array.from({ length: trades.length }, (_, trade) => {
     const { book, symbol } = trades.instruments[trades.lane[trade] as number] as (typeof trades.instruments)[number];
@@ -69,7 +69,7 @@ function tradesOf({ trades, files }: LedgerInput) {
     };
   });
 }
-/** Everything an input says, for comparing two. */
+/** The whole result of reading, for comparing two of them. */
 const shown = (input: LedgerInput) => {
   const { quarantine, notes, rows, accepted, duplicates, quarantined } = input;
   return { trades: tradesOf(input), quarantine, notes, rows, accepted, duplicates, quarantined };
@@ -90,8 +90,8 @@ const goodTrade = {
   at: "trades_20250724.csv:2",
 };
 
-describe("one file", () => {
-  it("reads a row into everything it says", async () => {
+describe("the reader of one file", () => {
+  it("reads every field of a row", async () => {
     const input = await readRows(good);
     expect(shown(input)).toEqual({
       trades: [goodTrade],
@@ -118,14 +118,14 @@ describe("one file", () => {
     ["quotes", `"${header.trim().replaceAll(",", '","')}"\n"${good.replaceAll(",", '","')}"`],
     ["quotes with spaces outside and inside", `${header} " ${good.replaceAll(",", ' " , " ')} " \n`],
     ["another form of the same numbers", `${header}7,X,2025-07-24 09:30:59.046000,B,+1,1.10015625e2\n`],
-    ["zeros before and behind", `${header}7,X,2025-07-24 09:30:59.04600,B,0001.000000000000000000000000,0110.0156250\n`],
+    ["leading and trailing zeros", `${header}7,X,2025-07-24 09:30:59.04600,B,0001.000000000000000000000000,0110.0156250\n`],
   ])("reads the same trade with %s", async (_what, content) => {
     const input = await readOne(content);
     expect(tradesOf(input)).toEqual([goodTrade]);
     expect([input.quarantine, input.notes, input.rows]).toEqual([[], [], 1]);
   });
 
-  it("counts blank lines as lines, never as rows", async () => {
+  it("counts blank lines as lines and not as rows", async () => {
     const input = await readOne(`${header}\n\n${good}\n  \nbad\n`);
     expect(tradesOf(input).map(({ at }) => at)).toEqual(["trades_20250724.csv:4"]);
     expect([codes(input.quarantine), counts(input)]).toEqual([["6 MISSING_COLUMN"], [2, 1, 0, 1]]);
@@ -154,14 +154,14 @@ describe("one file", () => {
     expect(input.notes).toEqual([]);
   });
 
-  it("finds nothing in a header alone", async () => {
+  it("finds no rows in a header alone", async () => {
     for (const content of [header, header.trim(), `${header}\n\n`]) {
       const input = await readOne(content);
       expect([counts(input), input.quarantine, input.notes]).toEqual([[0, 0, 0, 0], [], []]);
     }
   });
 
-  it("takes the columns in any order, with books and fees", async () => {
+  it("accepts the columns in any order, with books and fees", async () => {
     const input = await readOne(
       [
         "fee,price,quantity,buySell,marketTradeTime,instrumentName,tradeId,book",
@@ -180,13 +180,13 @@ describe("one file", () => {
     expect(input.trades.instruments).toHaveLength(3);
   });
 
-  it("leaves no fee of a refused row to the trade that takes its place", async () => {
+  it("does not give the fee of a refused row to the next trade", async () => {
     const withFee = `${header.trim()},fee\n1,X,never,B,1,1,7.5\n`;
     const input = await readFiles({ "trades_20250723.csv": withFee, "trades_20250724.csv": header + good });
     expect(tradesOf(input)).toEqual([goodTrade]);
   });
 
-  it("keeps books and symbols apart that differ in one byte of another encoding", async () => {
+  it("distinguishes books that differ in one byte of another encoding", async () => {
     const row = (byte: number) => Buffer.concat([Buffer.from(`${good},Caf`), Buffer.from([byte]), Buffer.from("\n")]);
     const input = await readOne(Buffer.concat([Buffer.from(`${header.trim()},book\n`), row(0xe8), row(0xe9)]));
     expect(tradesOf(input).map(({ book }) => book)).toEqual(["Cafè", "Café"]);
@@ -203,7 +203,7 @@ describe("one file", () => {
     );
   });
 
-  it("keeps prices of zero and rows of midnight, and marks them", async () => {
+  it("accepts prices of zero, negative prices and rows of midnight, with a note", async () => {
     const input = await readRows(
       "1,X,2025-07-24 00:00:00.000,B,1000.0,0.0",
       "2,X,2025-07-24 00:00:00.500,B,1,110",
@@ -216,14 +216,14 @@ describe("one file", () => {
     expect(codes(input.quarantine)).toEqual(["6 BAD_TIME"]);
   });
 
-  it("keeps a product that nobody knows, and says so once", async () => {
+  it("accepts an unknown product, with one note", async () => {
     const input = await readOne(`${header}${good}\n${good}\n`, { describe: () => undefined });
     expect(input.trades.instruments).toEqual([{ symbol: "X", instrument: null, multiplier: "1", currency: "XXX" }]);
     expect([codes(input.notes), input.accepted]).toEqual([["2 UNKNOWN_PRODUCT"], 2]);
   });
 });
 
-describe("bad rows go to quarantine, one by one", () => {
+describe("a bad row goes to quarantine", () => {
   const rows: readonly [what: string, row: string, code: string, says?: string][] = [
     ["an unknown side", "7,X,2025-07-24 09:00:00,X,1,1", "BAD_SIDE", '"X"'],
     ["a side in small letters", "7,X,2025-07-24 09:00:00,b,1,1", "BAD_SIDE"],
@@ -253,7 +253,7 @@ describe("bad rows go to quarantine, one by one", () => {
     ["an hour that does not exist", "7,X,2025-07-24 24:00:00,B,1,1", "BAD_TIME"],
     ["a minute that does not exist", "7,X,2025-07-24 09:60:00,B,1,1", "BAD_TIME"],
     ["a leap second", "7,X,2025-07-24 09:59:60,B,1,1", "BAD_TIME"],
-    ["a date that reads in two ways", "7,X,07/08/2025 09:00:00,B,1,1", "BAD_TIME"],
+    ["an ambiguous date", "7,X,07/08/2025 09:00:00,B,1,1", "BAD_TIME"],
     ["half a microsecond", "7,X,2025-07-24 09:00:00.0000005,B,1,1", "BAD_TIME"],
     ["a letter in the fraction", "7,X,2025-07-24 09:00:00.00O,B,1,1", "BAD_TIME"],
     ["a year before Chicago's clock is known", "7,X,1066-10-14 09:00:00,B,1,1", "BAD_TIME"],
@@ -278,12 +278,12 @@ describe("bad rows go to quarantine, one by one", () => {
     expect(input.quarantine).toEqual([{ file: "trades_20250724.csv", line: 2, code, text, why: expect.stringContaining(says) }]);
     expect(tradesOf(input)).toEqual([{ ...goodTrade, at: "trades_20250724.csv:3" }]);
     expect(counts(input)).toEqual([2, 1, 0, 1]);
-    // Where the bytes end without a newline, in CRLF, and as the last bytes of the buffer, the row is as bad.
+    // The row is refused alike without a final newline, with CRLF, and at the end of the buffer.
     for (const content of [header + row, `${header}${row}\r\n`])
       expect((await readOne(content)).quarantine).toMatchObject([{ code, text }]);
   });
 
-  it("reads nothing inside quotes as a row, over however many lines they go", async () => {
+  it("with all lines of a quoted field, none of which is read as a row", async () => {
     const inner = "8,X,2025-07-24 09:00:00,B,1000,1";
     const last = good.replace("7,", "9,");
     for (const chunk of [undefined, 1, 7, 100]) {
@@ -291,13 +291,13 @@ describe("bad rows go to quarantine, one by one", () => {
       const input = await readOne(content, {}, chunk);
       expect(tradesOf(input)).toEqual([{ ...goodTrade, id: "9", at: "trades_20250724.csv:6" }]);
       expect(input.quarantine).toMatchObject([
-        { line: 2, code: "BAD_QUOTING", why: "a quoted field goes on over 4 lines; write each row in one line" },
+        { line: 2, code: "BAD_QUOTING", why: "a quoted field extends over 4 lines; write each row in one line" },
       ]);
       expect(counts(input)).toEqual([2, 1, 0, 1]);
     }
   });
 
-  it("takes a quote that is never closed for one too many, and reads the rows behind it", async () => {
+  it("alone if its quote is never closed: the rows after it are read", async () => {
     const rows = `${good}\n`.repeat(2_000);
     for (const chunk of [undefined, 1_000]) {
       const input = await readOne(`${header}7,"X,2025-07-24 09:00:00,B,1,1\n${rows}`, {}, chunk);
@@ -305,13 +305,13 @@ describe("bad rows go to quarantine, one by one", () => {
     }
   });
 
-  it("shows a row cut to 200 characters, and no control character", async () => {
+  it("with its text cut to 200 characters and without control characters", async () => {
     const [short, long] = (await readRows("a\u001b[31m\tb", "é".repeat(300))).quarantine;
     expect(short?.text).toBe("a·[31m b");
     expect(long?.text).toBe(`${"é".repeat(200)}…`);
   });
 
-  it("refuses a row that the day rule has no day for, by the file's name", async () => {
+  it("if the day rule file-name finds no day in the file's name", async () => {
     const rule = { dayRule: tradingDayRules["file-name"] };
     const none = await readFiles({ "trades_latest.csv": `${header}${good}\n` }, rule);
     expect([codes(none.quarantine), counts(none)]).toEqual([["2 NO_TRADING_DAY"], [1, 0, 0, 1]]);
@@ -321,7 +321,7 @@ describe("bad rows go to quarantine, one by one", () => {
     expect(codes(impossible.quarantine)).toEqual(["2 NO_TRADING_DAY"]);
   });
 
-  it("keeps the rows before a tail that a crash left half-written", async () => {
+  it("if a crash left it half-written, and the rows before it are accepted", async () => {
     for (const tail of ["\0".repeat(5_000), `8,X,2025-07-24 09${"\0".repeat(5_000)}`, "8,X,2025-07-2"]) {
       const input = await readOne(`${header}${good}\n${tail}`);
       expect(tradesOf(input)).toEqual([goodTrade]);
@@ -329,15 +329,15 @@ describe("bad rows go to quarantine, one by one", () => {
     }
   });
 
-  it("is not misled by what the buffer held before", async () => {
-    // The last read leaves the bytes of an earlier line behind the end: here a quote stands where the line ends.
+  it("never because of earlier bytes in the read buffer", async () => {
+    // After the last read, bytes of an earlier line follow the end; here a quote follows directly.
     const last = '"8","X","2025-07-24 09:00:00","B","1","1"';
     const before = `${"9".repeat(last.length)}"""\n`;
     const input = await readOne(header + before + last, {}, before.length);
     expect(tradesOf(input).map(({ id }) => id)).toEqual(["8"]);
   });
 
-  it("lists a hundred thousand refused rows and counts the rest", { timeout: 120_000 }, async () => {
+  it("and is listed up to the hundred thousandth, then counted", { timeout: 120_000 }, async () => {
     const bad = 100_500;
     const input = await readOne(`${header}${"x\n".repeat(bad)}${good}\n`);
     expect(counts(input)).toEqual([bad + 1, 1, 0, bad]);
@@ -347,7 +347,7 @@ describe("bad rows go to quarantine, one by one", () => {
     expect(findingCount(input.quarantine)).toBe(bad);
   });
 
-  it("lists a thousand notes of a kind and counts the rest", async () => {
+  it("but a row with a note is accepted; a thousand notes of a kind are listed, then counted", async () => {
     const input = await readOne(header + "1,X,2025-07-24 09:00:00,B,1,0\n".repeat(notesMaxPerCode + 5));
     expect(input.notes).toHaveLength(notesMaxPerCode + 1);
     expect(input.notes.at(-1)).toMatchObject({ code: "ZERO_PRICE", why: "and 5 more rows like the 1000 listed" });
@@ -355,7 +355,7 @@ describe("bad rows go to quarantine, one by one", () => {
   });
 });
 
-describe("times that read in one way only", () => {
+describe("an unambiguous time", () => {
   it.each<[time: string, instant: string, note: string | undefined]>([
     ["2025-08-1 15:59:00.908", "2025-08-01T15:59:00.908-05:00", "UNPADDED_DATE"],
     ["2025-8-01 15:59:00", "2025-08-01T15:59:00-05:00", "UNPADDED_DATE"],
@@ -371,14 +371,14 @@ describe("times that read in one way only", () => {
     ["2025-11-02 02:00:00", "2025-11-02T02:00:00-06:00", undefined],
     ["2025-03-09 01:59:59", "2025-03-09T01:59:59-06:00", undefined],
     ["2025-03-09 03:00:00", "2025-03-09T03:00:00-05:00", undefined],
-  ])("%s is %s", async (time, instant, note) => {
+  ])("%s is read as %s", async (time, instant, note) => {
     const input = await readRows(`1,X,${time},B,1,1`);
     expect(tradesOf(input).map((trade) => trade.time)).toEqual([instant]);
     expect(input.notes.map(({ code }) => code)).toEqual(note === undefined ? [] : [note]);
     expect(tradesOf(input)[0]?.time).toBe(formatInstant(parseInstant(instant) as number));
   });
 
-  it("gives an evening's trade to the next business day", async () => {
+  it("after 17:00 belongs to the next business day", async () => {
     const input = await readRows(
       "1,X,2025-07-24 16:59:59,B,1,1",
       "2,X,2025-07-24 17:00:00,B,1,1",
@@ -388,10 +388,10 @@ describe("times that read in one way only", () => {
   });
 });
 
-describe("rows that stand in several files", () => {
+describe("the reader of several files", () => {
   const row = (id: number | string, time = "09:00:00.000", price = "1") => `${id},X,2025-07-24 ${time},B,1,${price}\n`;
 
-  it("keeps rows and ids that repeat inside a file", async () => {
+  it("keeps rows and ids that repeat within a file", async () => {
     const input = await readOne(header + row(92) + row(92) + row(92, "09:00:01"));
     expect(counts(input)).toEqual([3, 3, 0, 0]);
   });
@@ -405,7 +405,7 @@ describe("rows that stand in several files", () => {
     expect([counts(input), input.notes]).toEqual([[306, 306, 0, 0], []]);
   });
 
-  it("takes a row of two files for one trade, whatever the decimals of its seconds and its numbers", async () => {
+  it("counts a row of two files once, also when its seconds and numbers have different decimals", async () => {
     const input = await readFiles({
       "trades_20250723.csv": `${header}5,X,2025-07-24 17:20:36.986000,S,1.0,111.140625\n`,
       "trades_20250724.csv": `${header}5,X ,2025-07-24 17:20:36.986,S,1,111.1406250`,
@@ -422,7 +422,7 @@ describe("rows that stand in several files", () => {
     expect(counts(input)).toEqual([2, 1, 1, 0]);
   });
 
-  /** One trade of a first file, and beside it a row of a second file that differs in one thing. */
+  /** Reads one trade in a first file, and the given row in a second file. */
   const beside = async (other: string) => {
     const head = `${header.trim()},book,fee\n`;
     const first = "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,0.5";
@@ -437,7 +437,7 @@ describe("rows that stand in several files", () => {
     ["the symbol", "5,Y,2025-07-24 09:00:00.046123,S,1,111,UST,0.5"],
     ["the book", "5,X,2025-07-24 09:00:00.046123,S,1,111,RV,0.5"],
     ["the time", "5,X,2025-07-24 09:00:00.046124,S,1,111,UST,0.5"],
-  ])("counts two rows of one id that differ in %s alone, and says that one may be wrong", async (what, other) => {
+  ])("counts two rows of one id that differ only in %s, and notes that one may be wrong", async (what, other) => {
     const { input, found } = await beside(other);
     expect(counts(input)).toEqual([2, 2, 0, 0]);
     expect(found).toEqual([
@@ -451,14 +451,14 @@ describe("rows that stand in several files", () => {
     ["the book", "5,X,2025-07-24 09:00:00.046123,S,1,111,,0.5"],
     ["the fee", "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,"],
     ["the fee", "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,7"],
-  ])("counts a trade once that a second file tells without %s", async (what, other) => {
+  ])("counts a trade once if the second file lacks or changes %s", async (what, other) => {
     const { input, found } = await beside(other);
     expect(counts(input)).toEqual([2, 1, 1, 0]);
     expect(found).toEqual([`b.csv:2 DUPLICATE_ROW dropped: the same trade stands in a.csv:2 and differs in ${what}`]);
     expect(tradesOf(input)).toMatchObject([{ fee: "0.5", book: "UST", time: "2025-07-24T09:00:00.046123-05:00" }]);
   });
 
-  it("takes the fee from the later file where the first has none", async () => {
+  it("takes the fee from the later file if the first has none", async () => {
     const input = await readFiles({
       "a.csv": `${header}5,X,2025-07-24 09:00:00,S,1,111\n`,
       "b.csv": `${header.trim()},fee\n5,X,2025-07-24 09:00:00,S,1,111,1.25\n`,
@@ -470,12 +470,12 @@ describe("rows that stand in several files", () => {
     ["another id", "6,X,2025-07-24 09:00:00.046123,S,1,111,UST,0.5"],
     ["another second", "5,X,2025-07-24 09:00:01.046123,S,1,111,UST,0.5"],
     ["two differences", "5,X,2025-07-24 09:00:00.046123,S,2,112,UST,0.5"],
-  ])("keeps a row apart, without a note, that has %s", async (_what, other) => {
+  ])("counts a row with %s as another trade, without a note", async (_what, other) => {
     const { input, found } = await beside(other);
     expect([counts(input), found]).toEqual([[2, 2, 0, 0], []]);
   });
 
-  it("drops no more rows with a cut time than the other file has with the whole one", async () => {
+  it("drops at most as many rows with a truncated time as the other file has with the full time", async () => {
     const whole = `${row(1, "09:00:00.046123")}${row(1, "09:00:00.046456")}`;
     const cut = row(1, "09:00:00.046").repeat(3);
     for (const files of [
@@ -485,7 +485,7 @@ describe("rows that stand in several files", () => {
       expect((await readFiles(files)).accepted).toBe(3);
   });
 
-  it("looks at a bounded number of neighbours, however many rows share an id and a second", async () => {
+  it("compares a bounded number of rows when very many share an id and a second", async () => {
     const many = (price: number) =>
       header + Array.from({ length: 20_000 }, (_, place) => row(1, "09:00:00", `${price + 2 * place}`)).join("");
     const input = await readFiles({ "a.csv": many(1), "b.csv": many(2) });
@@ -496,7 +496,7 @@ describe("rows that stand in several files", () => {
     const model = fc.array(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 12 }), { minLength: 1, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(model, async (files) => {
-        // Ids and numbers of all widths, so that every way of comparing is used.
+        // Ids and numbers of all widths, to use every way of comparing.
         const line = (kind: number) =>
           ["1,X,2025-07-24 09:00:00,B,1,1", "A,X,2025-07-24 09:00:00,B,1,1", `1,X,2025-07-24 09:00:00,B,1,1.${"1".repeat(30)}`][
             kind
@@ -524,7 +524,7 @@ describe("rows that stand in several files", () => {
     expect(new Set(tradesOf(input).map(({ id }) => id)).size).toBe(7_500);
   });
 
-  it("speaks of files by name, and by path where two share one", async () => {
+  it("names files without their folder, and by path if two have the same name", async () => {
     const paths = await put({
       "a/trades_20250724.csv": `${header}x\n`,
       "b/trades_20250724.csv": `${header}x\n`,
@@ -538,7 +538,7 @@ describe("rows that stand in several files", () => {
 
 describe("lines and chunks", () => {
   it.each([lineBytesMax - 1, lineBytesMax, lineBytesMax + 1, 3 * lineBytesMax])(
-    "reads or refuses a line of %d bytes alike, whatever the chunks",
+    "read or refuse a line of %d bytes alike for every size of chunk",
     async (length) => {
       const content = `${header}${good}\n${good.padEnd(length, " ")}\n${good}\n${" ".repeat(length)}`;
       const whole = shown(await readOne(content));
@@ -550,14 +550,14 @@ describe("lines and chunks", () => {
     },
   );
 
-  it("refuses an endless line without holding it", async () => {
+  it("refuse an endless line without keeping it in memory", async () => {
     const [path = ""] = await put({ "trades_20250724.csv": `${header}${good}\n` });
     await truncate(path, 64 << 20);
     const input = await readLedgers([path], options);
     expect([input.accepted, codes(input.quarantine)]).toEqual([1, ["3 LINE_TOO_LONG"]]);
   });
 
-  it("keeps every symbol and book apart when the read buffer is used again", async () => {
+  it("do not mix symbols and books when the read buffer is reused", async () => {
     const rows = Array.from({ length: 5_000 }, (_, row) => {
       const [symbol, book] = [`XCMEFFDPSX20250919U0ZN-${(row * 7) % 101}`, `BOOK-${(row * 3) % 11}`];
       return { symbol, book, text: `${row},${symbol},2025-07-24 09:00:00.000,B,1.0,110.5,${book}\n` };
@@ -571,7 +571,7 @@ describe("lines and chunks", () => {
     }
   });
 
-  it("gives one answer for every size of chunk", async () => {
+  it("give the same result for every size of chunk", async () => {
     const content = `\ufeff${header.trim()},book\r\n${good},Ünï\r\n\n"8","X, ""Y""",2025-08-1 09:00:00, S ,1e1,.5,\nbad\n9,X,2025-07-24 00:00:00,B,1,0,b`;
     const whole = shown(await readOne(content));
     expect([whole.trades.length, whole.quarantine.length, whole.notes.length]).toEqual([3, 1, 3]);
@@ -579,7 +579,7 @@ describe("lines and chunks", () => {
       expect(shown(await readOne(content, {}, chunk)), `chunks of ${chunk}`).toEqual(whole);
   });
 
-  it("tells how far it is, and ends at the end", async () => {
+  it("report progress up to the end of the file", async () => {
     const seen: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }[] = [];
     const content = header + `${good}\n`.repeat(50);
     await readFiles({ "a.csv": content, "b.csv": content }, { onProgress: (done) => seen.push(done) }, 256);
@@ -589,7 +589,7 @@ describe("lines and chunks", () => {
   });
 });
 
-/** How csv-parse and decimal.js read the same ledger: an independent opinion on what is accepted. */
+/** Reads a ledger with csv-parse and decimal.js: an independent judgement of which rows are valid. */
 function oracle(content: string): readonly (readonly string[])[] {
   const records: string[][] = parse(content, { bom: true, relax_column_count: true, skip_empty_lines: true, trim: true });
   const trim = (text: string) => text.replaceAll(/^[ \t\r]+|[ \t\r]+$/g, "");
@@ -658,8 +658,10 @@ const ledger = fc
   })
   .map(({ lines, end, bom, closed }) => (bom ? "\ufeff" : "") + [header.trim(), ...lines].join(end) + (closed ? end : ""));
 
-describe("against csv-parse", () => {
-  it("accepts the same rows with the same values, in chunks of any size, and loses none", { timeout: 120_000 }, async () => {
+describe("the ledger reader", () => {
+  it("accepts the same rows with the same values as csv-parse, in chunks of any size, and loses none", {
+    timeout: 120_000,
+  }, async () => {
     let accepted = 0;
     let refused = 0;
     await fc.assert(
@@ -680,10 +682,10 @@ describe("against csv-parse", () => {
       }),
       { numRuns: 400 },
     );
-    expect(Math.min(accepted, refused)).toBeGreaterThan(200); // Else the ledgers above were not worth reading.
+    expect(Math.min(accepted, refused)).toBeGreaterThan(200); // The generated ledgers contain enough rows of both kinds.
   });
 
-  it("accounts for every row of several files, and gives every size of chunk the same answer", { timeout: 120_000 }, async () => {
+  it("accounts for every row of several files, with the same result for every size of chunk", { timeout: 120_000 }, async () => {
     const two = fc.tuple(ledger, ledger, fc.integer({ min: 1, max: 300 }));
     await fc.assert(
       fc.asyncProperty(two, async ([first, second, chunk]) => {
@@ -698,7 +700,7 @@ describe("against csv-parse", () => {
     );
   });
 
-  it("survives any bytes: rows and quarantine, or one clear error", async () => {
+  it("reads arbitrary bytes into rows and quarantine, or fails with one clear error", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uint8Array({ maxLength: 400 }),
@@ -716,7 +718,7 @@ describe("against csv-parse", () => {
   });
 });
 
-describe("files as a whole", () => {
+describe("unusable files", () => {
   it.each<[what: string, content: Content, says: string]>([
     ["an empty file", "", "the file is empty"],
     ["another table", "a,b,c\n1,2,3\n", "not the header of a trade ledger"],
@@ -730,15 +732,19 @@ describe("files as a whole", () => {
     ["UTF-16", Buffer.from(`\ufeff${header}`, "utf16le"), "it is UTF-16 text; save it as UTF-8"],
     ["UTF-16 the other way round", Buffer.from(`\ufeff${header}`, "utf16le").swap16(), "it is UTF-16 text"],
     ["UTF-16 without its mark", Buffer.from(header, "utf16le"), "it is UTF-16 text"],
-    ["semicolons", header.replaceAll(",", ";"), "its columns are separated by semicolons; separate columns by commas"],
-    ["tabs", header.replaceAll(",", "\t"), "its columns are separated by tabs"],
+    [
+      "columns separated by semicolons",
+      header.replaceAll(",", ";"),
+      "its columns are separated by semicolons; separate columns by commas",
+    ],
+    ["columns separated by tabs", header.replaceAll(",", "\t"), "its columns are separated by tabs"],
     ["Excel's first line", `sep=,\n${header}`, "it begins with a line sep=…, which Excel adds; delete the first line"],
     ["lines that end in CR", `${header}${good}\n`.replaceAll("\n", "\r"), "its lines end in CR alone; end lines with LF or CRLF"],
     ["two byte-order marks", `\ufeff\ufeff${header}`, "two byte-order marks; remove one of them"],
     ["a spreadsheet", Buffer.from("PK\u0003\u0004rest"), "it is a spreadsheet or a zip archive; export it as CSV UTF-8"],
     ["bytes", Uint8Array.from({ length: 5_000 }, (_, place) => (place * 7919) % 251), "not the header of a trade ledger"],
     ["one endless line", "x".repeat(lineBytesMax * 3), "not the header of a trade ledger"],
-  ])("%s is refused in one line", async (_what, content, says) => {
+  ])("(%s) are refused with one line", async (_what, content, says) => {
     for (const chunk of [undefined, 100]) {
       const error = await readOne(content, {}, chunk).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(BridgeError);
@@ -749,7 +755,7 @@ describe("files as a whole", () => {
     }
   });
 
-  it("refuses two gigabytes of nothing at once", async () => {
+  it("of two gigabytes of NUL bytes are refused at once", async () => {
     const [path = ""] = await put({ "trades_20250724.csv": "" });
     await truncate(path, 2 * 1024 ** 3);
     let bytesRead = 0;
@@ -758,7 +764,7 @@ describe("files as a whole", () => {
     expect(bytesRead).toBe(0);
   });
 
-  it("refuses what is no file", async () => {
+  it("must be regular files", async () => {
     const [path = ""] = await put({ "trades_20250724.csv": header });
     await expect(readLedgers([join(path, "..")], options)).rejects.toMatchObject({ code: "UNREADABLE" });
     await expect(readLedgers([`${path}x`], options)).rejects.toMatchObject({ code: "UNREADABLE" });
@@ -768,7 +774,7 @@ describe("files as a whole", () => {
 });
 
 describe("findLedgers", () => {
-  it("takes a folder's ledgers in the order of their days, each once, through links as well", async () => {
+  it("lists a folder's ledgers in the order of their days, each once, also when links lead to it", async () => {
     const [path = ""] = await put({
       "trades_20250724.csv": "",
       "trades_20241231.CSV": "",
@@ -782,16 +788,16 @@ describe("findLedgers", () => {
     await symlink("sub/trades_20250102.csv", join(home, "trades_20250103.csv"));
     await symlink(home, `${home}-link`);
     const names = (await findLedgers([home, path, `${home}-link`, join(home, "sub")])).map((found) => basename(found));
-    // A file that is linked keeps the name under which it was met first.
+    // A linked file keeps the name under which it was found first.
     expect(names).toEqual(["trades_final.csv", "trades_20241231.CSV", "trades_20250103.csv", "trades_20250724.csv"]);
   });
 
-  it("takes a file under any name", async () => {
+  it("accepts a file with any name", async () => {
     const paths = await put({ "whatever.txt": "" });
     expect(await findLedgers(paths)).toEqual(paths);
   });
 
-  it("says clearly what it cannot find or follow", async () => {
+  it("refuses missing paths, folders without ledgers, and links in a circle", async () => {
     const [path = ""] = await put({ "notes.txt": "" });
     const home = join(path, "..");
     await expect(findLedgers([home])).rejects.toMatchObject({ code: "NO_INPUT", where: home });
@@ -820,7 +826,7 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
       .split("\n")
       .filter((text) => text.trim() !== "").length - 1;
 
-  it("reads every row of every ledger", async () => {
+  it("are read without a refused row", async () => {
     for (const kind of ["ledgers", "ledgers-mock", "ledgers-module"]) {
       const paths = await findLedgers([join(desk, kind)]);
       for (const path of paths) {
@@ -830,7 +836,7 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
     }
   });
 
-  it("0716 stands in 0717: four duplicates", async () => {
+  it("have four rows of 0716 again in 0717", async () => {
     const input = await ledgers("ledgers/trades_20250716.csv", "ledgers/trades_20250717.csv");
     expect(counts(input)).toEqual([12, 8, 4, 0]);
     expect(codes(input.notes.filter(({ code }) => code === "DUPLICATE_ROW"))).toEqual(
@@ -838,7 +844,7 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
     );
   });
 
-  it("the first fourteen rows of the mock 0712 stand in 0714", async () => {
+  it("have the first fourteen rows of the mock 0712 again in 0714", async () => {
     const input = await ledgers("ledgers-mock/trades_20250712.csv", "ledgers/trades_20250714.csv");
     expect(input.duplicates).toBe(14);
     expect(input.notes.filter(({ code }) => code === "DUPLICATE_ROW").map(({ line }) => line)).toEqual(
@@ -846,12 +852,12 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
     );
   });
 
-  it("0722 in microseconds and 0722 in milliseconds are the same nine trades", async () => {
+  it("have the same nine trades in 0722 with microseconds and in 0722 with milliseconds", async () => {
     const input = await ledgers("ledgers/trades_20250722.csv", "ledgers-module/trades_20250722.csv");
     expect(counts(input)).toEqual([18, 9, 9, 0]);
   });
 
-  it("id 92 of 0729 is two trades, 843 and 844 of 0807 and 0808 are four", async () => {
+  it("have two trades of id 92 in 0729, and four of ids 843 and 844 in 0807 and 0808", async () => {
     const july = await ledgers("ledgers/trades_20250729.csv");
     expect(tradesOf(july).filter(({ id }) => id === "92")).toHaveLength(2);
     const august = await ledgers("ledgers/trades_20250807.csv", "ledgers/trades_20250808.csv");
@@ -864,7 +870,7 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
     ]);
   });
 
-  it("0801 has a day without its zero, 0830 nothing, 0721 a start of day", async () => {
+  it("have a date without its zero in 0801, no rows in 0830, and a start of day in 0721", async () => {
     const input = await ledgers("ledgers/trades_20250801.csv");
     expect(codes(input.notes.filter(({ code }) => code === "UNPADDED_DATE"))).toHaveLength(1);
     expect(tradesOf(input).find(({ id }) => id === "624")?.time).toBe("2025-08-01T15:59:00.908-05:00");

@@ -12,7 +12,7 @@ import { type NotCsv, notCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
 import { ByteInterner, lineBytesMax, RowFields } from "./row-fields.ts";
 
-/** The six columns of a ledger; a header may also name `book` and `fee`, and the order is free. */
+/** The six required columns of a ledger, in any order. A header may also have `book` and `fee`. */
 export const ledgerColumns = ["tradeId", "instrumentName", "marketTradeTime", "buySell", "quantity", "price"] as const;
 const optionalColumns = ["book", "fee"] as const;
 type Column = (typeof ledgerColumns)[number] | (typeof optionalColumns)[number];
@@ -22,46 +22,47 @@ const chunkBytesDefault = 1 << 20;
 export interface LedgerOptions {
   readonly dayRule: TradingDayRule;
   readonly describe: Describe;
-  /** Match across books, for a comparison with a system that knows none. */
+  /** Ignores books, for a comparison with a system that does not know them. */
   readonly netBooks?: boolean;
-  /** Count rows that stand in an earlier file too, as a system does that compares no files. */
+  /** Counts rows again that an earlier file has too, like a system that does not compare files. */
   readonly keepRepeated?: boolean;
   /**
-   * Leave out the rows of a file, by its index, from this many on, as a system does that gave the file up
-   * there.
+   * Number of rows to read of a file, by its index. The rest is ignored, as by a system that stopped reading
+   * the file there.
    */
   readonly rowsTaken?: ReadonlyMap<number, number>;
-  /** Told after each chunk. */
+  /** Called after each chunk. */
   readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
 }
 
 export interface LedgerInput {
   readonly trades: TradeColumns;
-  /** The names by which notes and quarantine speak of the files, in reading order: `trades.file` indexes it. */
+  /** The files' names in notes and quarantine, in reading order; `trades.file` is an index into it. */
   readonly files: readonly string[];
   readonly quarantine: readonly Quarantined[];
   readonly notes: readonly Note[];
-  /** Data rows seen, blank lines apart: accepted + duplicates + quarantined. */
+  /** Number of data rows, without blank lines: accepted + duplicates + quarantined. */
   readonly rows: number;
   readonly accepted: number;
-  /** Rows that stand in an earlier file too. */
+  /** Number of rows that repeat a row of an earlier file. */
   readonly duplicates: number;
-  /** For each of those rows the trade that it repeats: an index into `trades`. */
+  /** The trade that each duplicate repeats, as an index into `trades`. */
   readonly repeated: readonly number[];
-  /** By file: how many trades, and how many rows in all and repeated ones, there were after it. */
+  /** Numbers of trades, of rows and of repeated rows after each file. */
   readonly ends: readonly { readonly trades: number; readonly rows: number; readonly repeated: number }[];
-  /** By symbol: the first symbol of the same instrument, under which its trades stand. */
+  /** Maps a symbol to the first symbol of the same instrument, which its trades carry. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** Whether any trade came with a book. */
+  /** Whether any trade has a book. */
   readonly books: boolean;
   readonly quarantined: number;
 }
 
 /**
- * Reads ledger files into trade columns: streaming, any size, about 45 bytes of memory a trade. Bad rows go to quarantine
- * one by one, with file, line, code and text; the rest goes on. Throws BridgeError where a file as a whole cannot be read.
- * Rows repeated inside a file are trades; rows that stand in an earlier file too are one trade (a multiset difference).
- * `chunkBytes` is how much is read at a time; it changes no result (tests read byte by byte).
+ * Reads ledger files into trade columns, streaming, of any size, with about 45 bytes of memory per trade.
+ * Each bad row goes to quarantine, with file, line, code and text, and reading continues. Throws BridgeError
+ * if a file as a whole cannot be read. Equal rows within a file are separate trades; a row that an earlier
+ * file has too is the same trade (a multiset difference). `chunkBytes` is the size of a read; it does not
+ * affect the result (tests read byte by byte).
  */
 export async function readLedgers(
   paths: readonly string[],
@@ -75,8 +76,9 @@ export async function readLedgers(
 }
 
 /**
- * The ledger files that the given files and folders stand for, in reading order (day in the name, then name, then path), each
- * once. A folder stands for the `trades_*.csv` directly inside it. Throws where there is none, or a path cannot be read.
+ * Lists the ledger files of the given files and folders, each once, in reading order: day in the name, then
+ * name, then path. A folder contributes the `trades_*.csv` directly inside it. Throws if it has none, or if a
+ * path cannot be read.
  */
 export async function findLedgers(given: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(given.map((path) => filesOf(path, { pattern: /^trades_.*\.csv$/i, shown: "trades_*.csv" })));
@@ -85,7 +87,7 @@ export async function findLedgers(given: readonly string[]): Promise<readonly st
   return [...paths].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
-/** The day in a ledger's name, `trades_20250724.csv`; undefined where there is none. */
+/** The day in a ledger's name such as `trades_20250724.csv`; undefined for a name without one. */
 export function dayInName(path: string): number | undefined {
   const [, year = "", month = "", date = ""] = /(\d{4})(\d{2})(\d{2})/.exec(basename(path)) ?? [];
   return year === "" ? undefined : parseDay(`${year}-${month}-${date}`);
@@ -93,7 +95,7 @@ export function dayInName(path: string): number | undefined {
 
 const newline = 10;
 
-const notText: Refusal = ["NOT_TEXT", "the line holds bytes that are no text, as a file has that was cut off by a crash"];
+const notText: Refusal = ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
 
 class LedgerReader {
   readonly #paths: readonly string[];
@@ -106,23 +108,29 @@ class LedgerReader {
   readonly #fields = new RowFields();
   readonly #symbols = new ByteInterner();
   readonly #books = new ByteInterner();
-  /** By symbol and book, for each year: one digit of a symbol's year means another year in another decade. */
+  /**
+   * Lanes by symbol and book, for each year: a symbol's one-digit year means different years in different
+   * decades.
+   */
   readonly #lanesByYear = new Map<number, Map<number, number>>();
-  /** Of the year that begins and ends at these wall times, which nearly every row shares with the one before it. */
+  /**
+   * The lanes of the current year, whose limits in wall time follow: nearly every row is in the year of the
+   * row before it.
+   */
   #lanes = new Map<number, number>();
   #yearFromUs = 0;
   #yearUntilUs = 0;
   #rows = 0;
   readonly #ends: LedgerInput["ends"][number][] = [];
   #sawBook = false;
-  /** Of the file being read. */
+  /** State of the file being read. */
   #file = 0;
   #line = 0;
   #rowsLeft = Number.POSITIVE_INFINITY;
   #fileDay: number | undefined;
   #at = columnPlaces(ledgerColumns);
   #columnCount = 0;
-  /** The last date that was read, as its ten bytes, and its midnight: most rows repeat it. */
+  /** The last date, as its ten bytes, and its midnight: most rows repeat the date of the row before. */
   #dateKey = [0, 0, 0];
   #midnightUs = Number.NaN;
 
@@ -139,7 +147,7 @@ class LedgerReader {
       netBooks,
       onNote: (code, why) => this.#note(code, why),
       capacity: 1 << 14,
-      // One file cannot repeat another's rows, so a single big one need not be remembered row by row.
+      // A single file has no earlier file to repeat, so its rows need not be remembered.
       ...(paths.length > 1 && !keepRepeated ? { placeOf } : {}),
     });
     this.#trades = this.#intake.trades;
@@ -217,9 +225,9 @@ class LedgerReader {
     }
   }
 
-  /** Reads the header line; returns where the rows begin, or -1 where the line goes on beyond the bytes read so far. */
+  /** Reads the header line; returns the offset of the first row, or -1 if the line is not yet complete. */
   #readHeader(path: string, bytes: Uint8Array, until: number, enough: boolean): number {
-    // What stands behind `until` is of another file.
+    // Bytes after `until` belong to another file.
     if (until < 3 && !enough) return -1;
     const bom = until >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     const fields = this.#fields;
@@ -252,7 +260,7 @@ class LedgerReader {
     return fields.next;
   }
 
-  /** Reads whole lines; returns where the first incomplete one begins. */
+  /** Reads whole lines; returns the offset of the first incomplete one. */
   #readRows(bytes: Uint8Array, begin: number, until: number, last: boolean): number {
     const fields = this.#fields;
     let from = begin;
@@ -276,12 +284,12 @@ class LedgerReader {
       this.#intake.keep(this.#wallUs);
       return;
     }
-    // What a refused row left behind must not be found by the trade that takes its place.
+    // The trade that takes the place of a refused row must not inherit its values.
     this.#trades.fee.delete(this.#trades.length);
     this.#refuse(refusal, RowFields.excerpt(bytes, from, this.#fields.next));
   }
 
-  /** Reads the row into the next place of the columns, not yet counted there. */
+  /** Reads the row into the next free place of the columns, without counting it. */
   #parseRow(): Refusal | undefined {
     const fields = this.#fields;
     const at = this.#at;
@@ -324,11 +332,11 @@ class LedgerReader {
     return JSON.stringify(this.#fields.text(field).slice(0, 60));
   }
 
-  /** Of the row being read: its wall clock, and its instant. */
+  /** Wall-clock time and instant of the row being read. */
   #wallUs = 0;
   #timeUs = 0;
 
-  /** Reads the time of a row. `YYYY-MM-DD HH:MM:SS` with up to six decimals takes the short way. */
+  /** Reads the time of a row. `YYYY-MM-DD HH:MM:SS` with up to six decimals takes a fast path. */
   #readTime(field: number): Refusal | undefined {
     const { bytes, start, end } = this.#fields;
     const from = start[field] as number;
@@ -360,7 +368,7 @@ class LedgerReader {
     if (Number.isNaN(wallUs)) return refusals.time(this.#quoted(field));
     this.#wallUs = wallUs;
     this.#timeUs = instantOfWall(wallUs);
-    // The clock jumps at two in the morning only.
+    // The clock changes only at two in the morning.
     if (hour !== 1 && hour !== 2) return undefined;
     const reading = wallReading(wallUs);
     return reading === "unique" ? undefined : this.#intake.checkReading(reading, this.#fields.text(field));
@@ -380,12 +388,12 @@ class LedgerReader {
     const text = Buffer.from(bytes.subarray(from, from + 10)).toString("latin1");
     const day = parseDay(text);
     this.#dateKey = [year4, month3, date3];
-    // readInstant knows the years for which Chicago's clock is known.
+    // readInstant refuses years for which Chicago's clock is unknown.
     this.#midnightUs = day === undefined || readInstant(text) === undefined ? Number.NaN : day * dayUs;
     return this.#midnightUs;
   }
 
-  /** Every other form that reads in one way only: unpadded parts, a `T`, an offset, more decimals. Accepted with a note. */
+  /** Reads every other unambiguous form, with a note: unpadded parts, a `T`, an offset, more decimals. */
   #readOddTime(field: number): Refusal | undefined {
     const text = this.#fields.text(field);
     const [, year, month, date, hour, minute, second, rest = ""] =
@@ -395,8 +403,8 @@ class LedgerReader {
     const read = year === undefined ? undefined : readInstant(`${day}T${pad(hour)}:${pad(minute)}:${pad(second)}${rest}`);
     if (read === undefined) return refusals.time(this.#quoted(field));
     if (month?.length === 1 || date?.length === 1)
-      this.#note("UNPADDED_DATE", `the date ${year}-${month}-${date} reads in one way only: ${day}`);
-    else this.#note("TIME_FORM", `the time ${text} is not in the ledger's own form but reads in one way only`);
+      this.#note("UNPADDED_DATE", `the date ${year}-${month}-${date} lacks a zero and is read as ${day}`);
+    else this.#note("TIME_FORM", `the time ${text} is not in the ledger's usual form, but unambiguous`);
     this.#wallUs = read.wallUs;
     this.#timeUs = read.instantUs;
     return this.#intake.checkReading(read.reading, text);
@@ -411,7 +419,7 @@ class LedgerReader {
     return true;
   }
 
-  /** An empty fee is none. */
+  /** Reads a fee; an empty field means no fee. */
   #readFee(field: number, trade: number): boolean {
     const text = this.#fields.text(field);
     const fee = parseDecimal(text);
@@ -461,15 +469,14 @@ class LedgerReader {
   }
 }
 
-/** Names of a header that are nearly right. */
+/** Finds a column name in the wrong case, or a column without a name. */
 function misnamed(names: readonly string[], known: readonly string[]): NotCsv | undefined {
   const empty = names.indexOf("");
-  if (names.length > 1 && empty >= 0)
-    return { what: `column ${empty + 1} has no name`, fix: "remove the comma that is too many" };
+  if (names.length > 1 && empty >= 0) return { what: `column ${empty + 1} has no name`, fix: "remove the extra comma" };
   const other = names.find((name) => !known.includes(name) && known.some((right) => right.toLowerCase() === name.toLowerCase()));
   const right = known.find((name) => name.toLowerCase() === other?.toLowerCase());
   if (other === undefined || right === undefined) return undefined;
-  return { what: `${JSON.stringify(other)} stands for ${right}`, fix: "write the names in these small and capital letters" };
+  return { what: `${JSON.stringify(other)} stands for ${right}`, fix: "write the names with these lower and upper case letters" };
 }
 
 function columnPlaces(names: readonly Column[]): Readonly<Record<Column, number>> {

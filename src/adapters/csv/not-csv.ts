@@ -1,10 +1,13 @@
-/** What a file is instead of the CSV that it should be, and how to make it one. */
+/** The actual format of a file that should be CSV, and how to convert it. */
 export interface NotCsv {
   readonly what: string;
   readonly fix: string;
 }
 
-/** Recognises files that are often handed in as CSV, by their first bytes. Undefined for CSV, and for what nobody can name. */
+/**
+ * Recognises by their first bytes other formats that are often passed as CSV. Undefined for CSV and for
+ * unknown formats.
+ */
 export function notCsv(bytes: Uint8Array): NotCsv | undefined {
   const byMagic = magics.find(({ begins }) => begins.every((byte, at) => bytes[at] === byte));
   if (byMagic !== undefined) return byMagic;

@@ -1,11 +1,16 @@
 import type { NoteCode } from "../../domain/market/finding-codes.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 
-/** Beyond these the rows of one kind are counted instead of listed, so that a hostile file cannot fill the memory. */
+/**
+ * Limits of the lists. Further rows are counted instead of listed, so that a hostile file cannot fill the
+ * memory.
+ */
 export const notesMaxPerCode = 1_000;
 export const quarantineMax = 100_000;
 
-/** Collects notes and quarantined rows, in order; what is beyond the limits is counted, never lost in silence. */
+/**
+ * Collects notes and quarantined rows in order. Rows beyond the limits are counted, never dropped silently.
+ */
 export class NoteLog {
   readonly #notes: Note[] = [];
   readonly #counts = new Map<NoteCode, number>();

@@ -56,7 +56,7 @@ async function read(
 /** The error with which a file is refused as a whole. */
 async function refusal(name: string, content: string | Uint8Array): Promise<BridgeError> {
   const error = await read({ [name]: content }).catch((thrown: unknown) => thrown);
-  if (!(error instanceof BridgeError)) throw new Error(`no BridgeError but ${String(error)}`);
+  if (!(error instanceof BridgeError)) throw new Error(`expected a BridgeError, got ${String(error)}`);
   expect(error.line).not.toContain("\n");
   return error;
 }
@@ -68,10 +68,10 @@ const options1 = "SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS,,\n";
 const options2 = 'SYMBOL,LAST_PRICE,PX_SETTLE,"Settle Price = Today"\n';
 const combined = "bloomberg,PX_SETTLE,PX_LAST,PX_BID,PX_ASK,OPT_EXPIRE_DT,MONEYNESS\n";
 
-describe("families: name and header say what a price means", () => {
+describe("name and header of a file decide the meaning of its prices:", () => {
   const check: readonly [what: string, name: string, content: string, marks: readonly string[]][] = [
     [
-      "32nds that look like decimals, the Bund apart: the close",
+      "32nds that look like decimals (the Bund has decimals): the close",
       "Futures_20250716_1400.csv",
       `${futures1}TU,103.21125,103.1675,\nFV,108.0425,107.2675,\nTY,110.2,110.09,\nUS,112.05,111.31,\nRX,129.2336,129.1984,\n`,
       ["TU 103.66015625", "FV 108.1328125", "TY 110.625", "US 112.15625", "RX 129.2336"],
@@ -82,12 +82,7 @@ describe("families: name and header say what a price means", () => {
       `${futures1}TU,103.21125,103.1675,\nTY,110.2,110.09,\nRX,129.2336,129.1984,\n`,
       ["TU 103.5234375", "TY 110.28125", "RX 129.1984"],
     ],
-    [
-      "a month code says the product too",
-      "Futures_20250716_1400.csv",
-      `${futures1}TYU5 Comdty,110.165,1,\n`,
-      ["TYU5 Comdty 110.515625"],
-    ],
+    ["a name with a month code", "Futures_20250716_1400.csv", `${futures1}TYU5 Comdty,110.165,1,\n`, ["TYU5 Comdty 110.515625"]],
     [
       "_DEC columns beside the 32nds: decimals",
       "Futures_20250716_1400.csv",
@@ -131,13 +126,13 @@ describe("families: name and header say what a price means", () => {
       ["VBYN25P3 110.500 Comdty 0", "VBYN25P3 110.250 Comdty 0.007", "VBYN25C3 111 Comdty 0.015625"],
     ],
     [
-      "COMB is no part of a name",
+      "COMB is not part of a name",
       "Options_20250717_1400.csv",
       `${options2}TYWQ25P1 COMB 115 Comdty,1.5,1.505,Y\n  TYWQ25P1  114.75  COMB  Comdty  ,1.25,1.255,N\n`,
       ["TYWQ25P1 115 Comdty 1.5", "TYWQ25P1 114.75 Comdty 1.25"],
     ],
     [
-      "options at four o'clock: a settlement that is not today's does not count",
+      "options at four o'clock: yesterday's settlement is ignored",
       "Options_20250717_1600.csv",
       `${options2}A,1.5,1.505,Y\nB,1.25,1.255,N\nC,1.1,1.2,\nD,1.1,#NAME?,\n`,
       ["A 1.505", "B 1.25", "C 1.2", "D 1.1"],
@@ -150,7 +145,7 @@ describe("families: name and header say what a price means", () => {
     ],
     ["columns in another order", "Futures_20250716_1400.csv", "PX_SETTLE,SYMBOL,PX_LAST\n110.09,TY,110.2\n", ["TY 110.625"]],
     [
-      "a name in another case, with an ending of its own",
+      "a file name in another case, with an extra ending",
       "FUTURES_20250716_1400.copy.CSV",
       `${futures1}TY,110.2,1,\n`,
       ["TY 110.625"],
@@ -162,7 +157,7 @@ describe("families: name and header say what a price means", () => {
     expect(seen.quarantine).toEqual([]);
   });
 
-  it("reads every treasury price that 32nds can write, and none of another convention", async () => {
+  it("every treasury price in 32nds or decimals is read exactly", async () => {
     const price = fc.record({ sixteenths: fc.bigInt({ min: 1n, max: 200n * 512n }), dec: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(price, async ({ sixteenths, dec }) => {
@@ -177,7 +172,7 @@ describe("families: name and header say what a price means", () => {
   });
 });
 
-describe("moments: the name says when, the window which price", () => {
+describe("the moment in a file's name", () => {
   const windows: readonly [time: string, seen: string][] = [
     ["1344", "IGNORED_WINDOW"],
     ["1345", "close"],
@@ -192,13 +187,13 @@ describe("moments: the name says when, the window which price", () => {
     ["1700", "IGNORED_WINDOW"],
     ["0000", "IGNORED_WINDOW"],
   ];
-  it.each(windows)("a file of %s gives %s", async (time, seen) => {
+  it.each(windows)("at %s gives %s", async (time, seen) => {
     const { input } = await read({ [`Futures_20250716_${time}.csv`]: `${futures1}TY,110.2,110.2,\nXX,1,1,\n` });
     expect([...input.prices.map(({ kind }) => kind as string), ...input.notes.map(({ code }) => code)]).toEqual([seen]);
     expect(input.quarantine.map(({ code }) => code)).toEqual(seen === "IGNORED_WINDOW" ? [] : ["UNKNOWN_CONVENTION"]);
   });
 
-  it("turns Chicago's clock into an instant, summer and winter, exact to the minute", async () => {
+  it("is Chicago time, in summer and winter, exact to the minute", async () => {
     for (const [name, at] of [
       ["Futures_20250716_1400.csv", "2025-07-16T14:00:00-05:00"],
       ["Futures_20251201_1359.csv", "2025-12-01T13:59:00-06:00"],
@@ -214,18 +209,18 @@ describe("moments: the name says when, the window which price", () => {
     ["after-16", "2025-07-19"],
     ["after-17", "2025-07-18"],
     ["file-name", "2025-07-18"],
-  ] as const)("the day rule %s gives the settlement of a Friday the day %s", async (rule, day) => {
+  ] as const)("gives the settlement of a Friday, under the day rule %s, the day %s", async (rule, day) => {
     const { input } = await read({ "Futures_20250718_1600.csv": `${futures1}TY,110.2,110.2,\n` }, tradingDayRules[rule]);
     expect(input.prices.map((row) => formatDay(row.day))).toEqual([day]);
   });
 
-  it("says which future a name means by the day in the file's name, whatever the day rule", async () => {
+  it("decides by its calendar day which future a name means, under every day rule", async () => {
     const content = `${futures1}TYU5,110.2,110.2,\nFV,108,108,\n`;
     const { input } = await read({ "Futures_20250831_1600.csv": content }, tradingDayRules["after-16"]);
     expect(input.prices.map(({ instrument }) => instrument)).toEqual(["ZNU2025", "ZFU2025"]);
   });
 
-  it("leaves a bare root of a delivery month open, with a note", async () => {
+  it("in a delivery month leaves a name without a month ambiguous, with a note", async () => {
     const { input, notes } = await read({ "Futures_20250917_1400.csv": `${futures1}TY,110.2,1,\nTYZ5,110,1,\n` });
     expect(input.prices.map(({ symbol, instrument }) => [symbol, instrument])).toEqual([
       ["TY", null],
@@ -235,8 +230,8 @@ describe("moments: the name says when, the window which price", () => {
   });
 });
 
-describe("rows", () => {
-  it("counts what says that it has no price, and makes no zero of it", async () => {
+describe("the reader of price rows", () => {
+  it("counts rows without a price, and never reads them as zero", async () => {
     const rows = [
       "A,#N/A Field Not Applicable,1,7/14/2025,OTM,,",
       "B,#N/A Requesting Data...,1,7/14/2025,OTM,,",
@@ -257,7 +252,7 @@ describe("rows", () => {
         file: "Options_20250717_1400.csv",
         line: 1,
         code: "NO_PRICE",
-        why: "9 rows have no price for this moment, and give no mark",
+        why: "9 rows have no price for this moment and give no mark",
       },
     ]);
   });
@@ -265,17 +260,17 @@ describe("rows", () => {
   const refused: readonly [what: string, row: string, code: string][] = [
     ["an unreadable number", "TY,110-20,1,", "BAD_PRICE"],
     ["32 of 32nds", "TY,110.32,1,", "BAD_PRICE"],
-    ["a future for nothing", "RX,0.0,1,", "BAD_PRICE"],
-    ["a future below nothing", "RX,-1,1,", "BAD_PRICE"],
-    ["a product whose convention nobody has stated", "ES,6400.25,1,", "UNKNOWN_CONVENTION"],
+    ["a future with a price of zero", "RX,0.0,1,", "BAD_PRICE"],
+    ["a future with a negative price", "RX,-1,1,", "BAD_PRICE"],
+    ["a product with an unknown price convention", "ES,6400.25,1,", "UNKNOWN_CONVENTION"],
     ["a line cut off", "TY,110.2", "MISSING_COLUMN"],
     ["a line cut off before its last comma", "TY,110.2,110.0", "MISSING_COLUMN"],
-    ["a value under no name", "TY,110.2,1,7", "SURPLUS_COLUMN"],
-    ["a column too many", "TY,110.2,1,,7", "SURPLUS_COLUMN"],
+    ["a value in a column without a name", "TY,110.2,1,7", "SURPLUS_COLUMN"],
+    ["a surplus column", "TY,110.2,1,,7", "SURPLUS_COLUMN"],
     ["an open quote", '"TY,110.2,1,', "BAD_QUOTING"],
-    ["bytes of a crash", "TY,110.2,1,\0\0", "NOT_TEXT"],
+    ["NUL bytes after a crash", "TY,110.2,1,\0\0", "NOT_TEXT"],
   ];
-  it.each(refused)("refuses %s, and goes on", async (_what, row, code) => {
+  it.each(refused)("refuses %s, and reads the other rows", async (_what, row, code) => {
     const seen = await read({ "Futures_20250716_1400.csv": `${futures1}US,112.05,1,\n${row}\nFV,108,1,\n` });
     expect(seen.marks).toEqual(["US 112.15625", "FV 108"]);
     expect(seen.input.quarantine).toMatchObject([
@@ -290,7 +285,7 @@ describe("rows", () => {
     expect([flag.marks, flag.quarantine]).toEqual([[], ["2 BAD_FLAG"]]);
   });
 
-  it("takes a price that stands twice once, and refuses two prices of one thing, all of them", async () => {
+  it("counts a repeated price once, and refuses all of several prices of one instrument", async () => {
     const row = (symbol: string, price: string): string => `${symbol},${price},1,7/21/2025,OTM,,\n`;
     const content =
       options1 + row("A", "0.5") + row("B", "1") + row("A", "0.50") + row("C", "2") + row("B", "1.5") + row("B", "1");
@@ -301,19 +296,19 @@ describe("rows", () => {
     expect(seen.input.quarantine[0]?.why).toBe("B is 1 here and 1.5 in Options_20250717_1400.csv:6, for the same moment");
   });
 
-  it("does not let a row without a price quarrel with one that has one", async () => {
+  it("sees no conflict between a row without a price and one with a price", async () => {
     const seen = await read({ "Options_20250717_1400.csv": `${options1}A,#N/A,1,x,OTM,,\nA,0.5,1,x,ITM,,\n` });
     expect([seen.marks, seen.quarantine, seen.notes]).toEqual([["A 0.5"], [], ["1 NO_PRICE"]]);
   });
 
-  it("sees one future behind two names", async () => {
+  it("recognises one future under two names", async () => {
     const seen = await read({
       "market_prices_20250712_1400.csv": `${combined}TY,1,111.06,,,,\nZN,1,111.07,,,,\nFV,1,108,,,,\nZF,1,108,,,,\n`,
     });
     expect([seen.marks, seen.quarantine]).toEqual([["FV 108"], ["2 CONFLICTING_PRICE", "3 CONFLICTING_PRICE"]]);
   });
 
-  it("sees two files of one moment that differ, and lets other moments be", async () => {
+  it("refuses different prices in two files of one moment, but not of different moments", async () => {
     const seen = await read({
       "a/Futures_20250716_1400.csv": `${futures1}TY,110.2,1,\nFV,108,1,\n`,
       "b/Futures_20250716_1400.csv": `${futures1}TY,110.21,1,\nFV,108,1,\n`,
@@ -337,7 +332,7 @@ describe("rows", () => {
   });
 });
 
-describe("files as a whole", () => {
+describe("a file as a whole", () => {
   const bad: readonly [what: string, name: string, content: string | Uint8Array, says: string][] = [
     ["an unknown header", "Futures_20250716_1400.csv", "SYMBOL,BID,ASK\nTY,1,2\n", "the columns SYMBOL,BID,ASK"],
     ["a header that lacks a column", "Futures_20250716_1400.csv", "SYMBOL,PX_LAST,\nTY,1,\n", "the columns SYMBOL,PX_LAST"],
@@ -350,17 +345,17 @@ describe("files as a whole", () => {
     ],
     ["the header of another family", "Options_20250716_1400.csv", `${futures1}TY,110.2,1,\n`, "those of a Futures_ file"],
     ["the same in an ignored window", "Futures_20250716_1500.csv", options1, "those of a Options_ file"],
-    ["no time in the name", "Futures_20250716.csv", `${futures1}TY,110.2,1,\n`, "does not say what it holds and when"],
-    ["no such day", "Futures_20250231_1400.csv", futures1, "does not say what it holds and when"],
-    ["no such hour", "Futures_20250716_2400.csv", futures1, "does not say what it holds and when"],
-    ["seconds that nobody has spoken of", "Futures_20250716_140000.csv", futures1, "does not say what it holds and when"],
-    ["no family in the name", "prices_20250716_1400.csv", futures1, "does not say what it holds and when"],
+    ["no time in the name", "Futures_20250716.csv", `${futures1}TY,110.2,1,\n`, "does not give its kind and moment"],
+    ["an impossible day in the name", "Futures_20250231_1400.csv", futures1, "does not give its kind and moment"],
+    ["an impossible hour in the name", "Futures_20250716_2400.csv", futures1, "does not give its kind and moment"],
+    ["seconds in the name", "Futures_20250716_140000.csv", futures1, "does not give its kind and moment"],
+    ["no family in the name", "prices_20250716_1400.csv", futures1, "does not give its kind and moment"],
     ["an empty file", "Futures_20250716_1400.csv", "", "the file is empty"],
     ["a file of blank lines", "Futures_20250716_1400.csv", "\r\n\n", "the file is empty"],
-    ["a workbook", "Futures_20250716_1400.csv", Uint8Array.from([80, 75, 3, 4, 20, 0, 6, 0, 8, 0]), "the file is no text"],
+    ["a workbook", "Futures_20250716_1400.csv", Uint8Array.from([80, 75, 3, 4, 20, 0, 6, 0, 8, 0]), "the file is not CSV text"],
     ["bytes", "Futures_20250716_1400.csv", Uint8Array.from([200, 1, 13, 7, 255, 27, 91, 65]), "no Futures_ file has the columns"],
   ];
-  it.each(bad)("%s is refused in one line", async (_what, name, content, says) => {
+  it.each(bad)("is refused with one line: %s", async (_what, name, content, says) => {
     const error = await refusal(name, content);
     expect(error.code).toBe("BAD_PRICE_FILE");
     expect(error.where).toContain(name);
@@ -369,17 +364,17 @@ describe("files as a whole", () => {
     expect(error.line).not.toMatch(/[\u0000-\u001f]/);
   });
 
-  it("names the known families", async () => {
+  it("is refused with the names of the known families", async () => {
     const { line } = await refusal("Futures_20250716_1400.csv", "A,B\n");
     for (const header of [futures1, futures2, handMade, options1, options2])
       for (const column of header.trim().replaceAll('"', "").split(",")) expect(line).toContain(column);
   });
 
-  it("gives nothing for a header alone", async () => {
+  it("may consist of a header alone", async () => {
     expect(await read({ "Futures_20250716_1400.csv": futures1 })).toMatchObject({ marks: [], quarantine: [], notes: [] });
   });
 
-  it("refuses a file that is too large for its kind without reading it, a folder, and what is not there", async () => {
+  it("is refused unread if it is too large, a folder, or missing", async () => {
     const [path = ""] = await put({ "Futures_20250716_1400.csv": futures1 });
     const options = { dayRule: tradingDayRules.calendar, translate };
     await truncate(path, priceFileBytesMax + 1);
@@ -388,7 +383,7 @@ describe("files as a whole", () => {
     await expect(readPriceFiles([`${path}x`], options)).rejects.toMatchObject({ code: "UNREADABLE" });
   });
 
-  it("tells how far it is", async () => {
+  it("is reported to onProgress after it is read", async () => {
     const paths = await put({
       "Futures_20250716_1400.csv": `${futures1}TY,110.2,1,\nFV,108,1,\n`,
       "Futures_20250716_1600.csv": `${futures1}TY,110.2,1,\n`,
@@ -403,7 +398,7 @@ describe("files as a whole", () => {
 });
 
 describe("findPriceFiles", () => {
-  it("takes a folder's price files and those of its futures and options, in order of time, each once", async () => {
+  it("lists the price files of a folder and of its futures and options, in order of time, each once", async () => {
     const [first = ""] = await put({
       "market_prices_20250716_1500.csv": "",
       "futures/Futures_20250716_1600.csv": "",
@@ -425,7 +420,7 @@ describe("findPriceFiles", () => {
     ]);
   });
 
-  it("refuses a folder without price files, a path that is not there, and links in a circle", async () => {
+  it("refuses a folder without price files, a missing path, and links in a circle", async () => {
     const home = await freshFolder();
     await expect(findPriceFiles([home])).rejects.toMatchObject({ code: "NO_INPUT" });
     await expect(findPriceFiles([join(home, "none")])).rejects.toMatchObject({ code: "UNREADABLE" });
@@ -439,7 +434,7 @@ describe("findPriceFiles", () => {
 
 const desk = "../shared/data/prices";
 describe.skipIf(!existsSync(desk))("the desk's own files", () => {
-  it("gives the marks that were worked out by hand", async () => {
+  it("give the marks that were worked out by hand", async () => {
     const input = await readPriceFiles(await findPriceFiles([desk]), { dayRule: tradingDayRules["chicago-17"], translate });
     expect(input.files).toHaveLength(6);
     const at = (file: string) =>

@@ -15,13 +15,13 @@ import { notCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
 import { RowFields } from "./row-fields.ts";
 
-/** A larger file is no price file: the desk's have some hundred rows. */
+/** The largest accepted price file. The desk's have a few hundred rows. */
 export const priceFileBytesMax = 16 << 20;
 
 interface PriceRow {
   /** The text of the source, without surrounding spaces and without the word COMB. */
   readonly symbol: string;
-  /** The canonical name; null for what does not settle which instrument it is. */
+  /** The canonical name; null if the symbol does not identify an instrument. */
   readonly instrument: string | null;
   readonly price: Decimal;
   readonly kind: MarkKind;
@@ -29,7 +29,7 @@ interface PriceRow {
   readonly atUs: number;
   /** The trading day of that moment, in days since 1970. */
   readonly day: number;
-  /** As in `files`. */
+  /** The file's name, as in `PriceInput.files`. */
   readonly file: string;
   /** 1-based. */
   readonly line: number;
@@ -37,7 +37,7 @@ interface PriceRow {
 
 export interface PriceInput {
   readonly prices: readonly PriceRow[];
-  /** The names by which rows, notes and quarantine speak of the files, in reading order. */
+  /** The files' names in rows, notes and quarantine, in reading order. */
   readonly files: readonly string[];
   /** By file: data rows, blank lines apart. */
   readonly rows: readonly number[];
@@ -47,15 +47,16 @@ export interface PriceInput {
 
 interface PriceOptions {
   readonly dayRule: TradingDayRule;
-  /** What a symbol means in a file of a calendar day, whatever dialect it is written in. */
+  /** Translates a symbol of any dialect, in a file of the given calendar day. */
   readonly translate: (symbol: string, day: number) => Detected;
-  /** Told after each file. */
+  /** Called after each file. */
   readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
 }
 
 /**
- * The desk's price files that the given files and folders stand for, in the order of the moments in their names, each once.
- * A folder stands for those directly inside it and in its `futures` and `options`. Throws BridgeError NO_INPUT, UNREADABLE.
+ * Lists the price files of the given files and folders, each once, in the order of the moments in their
+ * names. A folder contributes the files directly inside it and in its `futures` and `options`. Throws
+ * BridgeError NO_INPUT, UNREADABLE.
  */
 export async function findPriceFiles(paths: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(
@@ -72,12 +73,14 @@ export async function findPriceFiles(paths: readonly string[]): Promise<readonly
 }
 
 /**
- * Reads price files into marks. What a file's prices mean comes from its name and its header together, never from the look
- * of a number; the moment comes from its name (Chicago), and decides which price of a row counts: see `windows`.
+ * Reads price files into marks. A file's name and header together decide how its prices are written, never
+ * the form of a number. The name also contains the moment (Chicago time), which decides which price of a row
+ * is used: see `windows`.
  *
- * A row that says it has no price gives none, and is counted in a note; an option's zero is a price. Bad rows go to
- * quarantine one by one. Two prices of one thing at one moment, be it in one file or two, refuse each other.
- * Throws BridgeError: BAD_PRICE_FILE for a file of no known family, without a moment, empty or no text; UNREADABLE.
+ * A row without a price gives no mark and is counted in a note; an option's zero is a price. Each bad row
+ * goes to quarantine. Different prices of one instrument at one moment are all refused, in one file or in
+ * several. Throws BridgeError: BAD_PRICE_FILE for a file of no known family, without a moment, empty or not
+ * text; UNREADABLE.
  */
 export async function readPriceFiles(paths: readonly string[], options: PriceOptions): Promise<PriceInput> {
   const reader = new PriceReader(options);
@@ -99,7 +102,10 @@ export async function readPriceFiles(paths: readonly string[], options: PriceOpt
   return { ...reader.result(), files: names, rows };
 }
 
-/** When a file is of use, Chicago time, both ends included; at any other time of day it gives no marks. */
+/**
+ * The times of day (Chicago, both ends included) at which a file gives marks, and the kind of price that it
+ * gives.
+ */
 const windows = [
   { from: 13 * 60 + 45, until: 14 * 60 + 30, kind: "close" },
   /** The settlement: the price at which the next day starts. */
@@ -111,23 +117,29 @@ type Window = (typeof windows)[number]["kind"];
 const todayColumn = "Settle Price = Today";
 
 interface Family {
-  /** What the name begins with, up to the moment. */
+  /** The beginning of the file's name, before the moment. */
   readonly name: "Futures" | "Options" | "market_prices";
   readonly symbol: string;
-  /** Per window the columns that may hold the price; the first that does counts. */
+  /** For each window, the columns of the price; the first that contains a number is used. */
   readonly price: Readonly<Record<Window, readonly string[]>>;
-  /** In which windows the column `Settle Price = Today` decides between the two columns, settlement first: Y, N, or blank. */
+  /**
+   * Windows in which `Settle Price = Today` (Y, N or blank) chooses between the two columns, of which the
+   * settlement is first.
+   */
   readonly flagged?: readonly Window[];
-  /** Columns that must be there besides, and that may be. */
+  /** Further required columns, and optional ones. */
   readonly others: readonly string[];
   readonly optional: readonly string[];
   /** `by-product`: 32nds or decimals, as `notationOfProduct` says. */
   readonly notation: PriceNotation | "by-product";
-  /** Names of the family's own that look like another system's and mean something else. */
+  /** Symbols of this family that look like symbols of another system and mean something else. */
   readonly foreign?: { readonly pattern: RegExp; readonly why: string };
 }
 
-/** Every kind of price file there has been. The columns alone tell the generations of one name apart, in any order. */
+/**
+ * All kinds of price files that the desk has had. Kinds with the same file name differ in their columns, in
+ * any order.
+ */
 const families: readonly Family[] = [
   {
     name: "market_prices",
@@ -138,7 +150,7 @@ const families: readonly Family[] = [
     notation: "decimal",
     foreign: {
       pattern: /^XCMEO/i,
-      why: "these files write puts as the ledgers write calls (XCMEOCADPS; their calls are XCMEOCADCS), so the price joins neither",
+      why: "this file writes puts as the ledgers write calls (XCMEOCADPS; its calls are XCMEOCADCS), so its price is used for neither",
     },
   },
   {
@@ -168,7 +180,7 @@ const families: readonly Family[] = [
     notation: "decimal",
   },
   {
-    // Made by hand. The close of two o'clock stands in flash_close, and in current_price as well.
+    // These files are made by hand. Both flash_close and current_price contain the close of two o'clock.
     name: "Futures",
     symbol: "symbol",
     price: { close: ["flash_close", "current_price"], sod_tomorrow: ["prior_close"] },
@@ -195,7 +207,10 @@ const families: readonly Family[] = [
   },
 ];
 
-/** How the first futures files write a product: treasuries in 32nds that look like decimals, the Bund in decimals. */
+/**
+ * The notation of a product in the first futures files: treasuries in 32nds that look like decimals, the Bund
+ * in decimals.
+ */
 const notationOfProduct: Readonly<Record<string, PriceNotation>> = {
   ZT: "point-32nds",
   ZF: "point-32nds",
@@ -206,14 +221,14 @@ const notationOfProduct: Readonly<Record<string, PriceNotation>> = {
   RX: "decimal",
 };
 
-/** What is known of a file before its rows are read. */
+/** The facts about a file that its name and header give. */
 interface Sheet {
   readonly path: string;
   readonly file: string;
   readonly family: Family;
   readonly kind: Window;
   readonly atUs: number;
-  /** Calendar day in the name, and the trading day of the moment. */
+  /** The calendar day in the name, and the trading day of the moment. */
   readonly fileDay: number;
   readonly day: number;
   readonly columns: readonly string[];
@@ -223,7 +238,7 @@ type Refusal = readonly [code: QuarantineCode, why: string];
 type Reading = Decimal | "none" | Refusal;
 const isRefusal = (reading: Reading): reading is Refusal => Array.isArray(reading);
 
-/** A price, and how its row reads. */
+/** A price, and the text of its row. */
 interface Entry {
   readonly row: PriceRow;
   readonly text: string;
@@ -235,9 +250,9 @@ class PriceReader {
   readonly #translate: PriceOptions["translate"];
   readonly #log = new NoteLog();
   readonly #fields = new RowFields();
-  /** By moment and thing. */
+  /** Entries by moment and instrument (or symbol). */
   readonly #entries = new Map<string, Entry[]>();
-  /** Of the file being read. */
+  /** Number of rows without a price in the file being read. */
   #withoutPrice = 0;
 
   constructor({ dayRule, translate }: PriceOptions) {
@@ -251,7 +266,12 @@ class PriceReader {
     const family = familyOf(path, moment.name, header.columns);
     const kind = windows.find(({ from, until }) => moment.minute >= from && moment.minute <= until)?.kind;
     if (kind === undefined) {
-      this.#log.note(file, header.line, "IGNORED_WINDOW", `no marks: ${moment.shown} is in neither window (${shownWindows})`);
+      this.#log.note(
+        file,
+        header.line,
+        "IGNORED_WINDOW",
+        `the file gives no marks: ${moment.shown} is outside of the times ${shownWindows}`,
+      );
       return;
     }
     const wallUs = moment.day * dayUs + moment.minute * 60e6;
@@ -289,7 +309,7 @@ class PriceReader {
         file,
         line,
         "REPEATED_PRICE",
-        `${rowsShown(count)} a price that stands elsewhere for the same moment; one counts`,
+        `${rowsShown(count)} a price that another row gives for the same moment; it is used once`,
       );
     return { prices, quarantine: this.#log.quarantine, notes: this.#log.notes };
   }
@@ -297,11 +317,11 @@ class PriceReader {
   #readHeader(path: string, bytes: Buffer): { columns: readonly string[]; line: number; next: number } {
     const fields = this.#fields;
     const seen = notCsv(bytes);
-    if (seen !== undefined) throw badFile(path, `the file is no text in CSV: ${seen.what}`, seen.fix);
+    if (seen !== undefined) throw badFile(path, `the file is not CSV text: ${seen.what}`, seen.fix);
     let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     for (let line = 1; at < bytes.length; line++, at = fields.next) {
       fields.read(bytes, at, bytes.length, true);
-      if (fields.binary) throw badFile(path, "the file is no text: its header holds NUL bytes", knownFamilies);
+      if (fields.binary) throw badFile(path, "the file is not text: its header contains NUL bytes", knownFamilies);
       if (fields.blank) continue;
       const columns = Array.from({ length: fields.count }, (_, field) => fields.text(field));
       return { columns, line, next: fields.next };
@@ -328,20 +348,20 @@ class PriceReader {
         sheet.file,
         headerLine,
         "NO_PRICE",
-        `${rowsShown(this.#withoutPrice)} no price for this moment, and give no mark`,
+        `${rowsShown(this.#withoutPrice)} no price for this moment and give no mark`,
       );
   }
 
   #readRow(sheet: Sheet, line: number, text: string): Refusal | undefined {
     const fields = this.#fields;
     const { columns, family, file, kind, atUs, day } = sheet;
-    if (fields.binary) return ["NOT_TEXT", "the line holds NUL bytes, as a file has that was cut off by a crash"];
+    if (fields.binary) return ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
     if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];
     if (fields.count < columns.length)
       return ["MISSING_COLUMN", `the line has only ${fields.count} columns, the header has ${columns.length}`];
     for (let field = 0; field < fields.count; field++)
       if ((columns[field] ?? "") === "" && fields.text(field) !== "")
-        return ["SURPLUS_COLUMN", `column ${field + 1} has no name in the header but holds ${quoted(fields.text(field))}`];
+        return ["SURPLUS_COLUMN", `column ${field + 1} has no name in the header but contains ${quoted(fields.text(field))}`];
 
     const symbol = fields
       .text(columns.indexOf(family.symbol))
@@ -359,7 +379,7 @@ class PriceReader {
     }
     const isFuture = family.name === "Futures" || instrument?.kind === "future" || productOfRoot(symbol) !== undefined;
     if (price.coefficient < 0n || (isFuture && price.coefficient === 0n))
-      return ["BAD_PRICE", `${symbol} cannot cost ${formatDecimal(price)}`];
+      return ["BAD_PRICE", `the price of ${symbol} cannot be ${formatDecimal(price)}`];
 
     this.#noteReading(file, line, symbol, reading);
     const name = instrument?.name ?? null;
@@ -371,7 +391,10 @@ class PriceReader {
     return undefined;
   }
 
-  /** Notes what is odd about a name; not the bare roots and missing suffixes that are these files' own way to write futures. */
+  /**
+   * Adds notes about a symbol, except those about missing months and suffixes, which are normal in these
+   * files.
+   */
   #noteReading(file: string, line: number, symbol: string, reading: Detected | undefined): void {
     if (reading?.ok)
       for (const { code, why } of reading.notes)
@@ -381,11 +404,11 @@ class PriceReader {
         file,
         line,
         "AMBIGUOUS_ROOT",
-        `${symbol} may mean the contract that expires this month or the next one; it is neither`,
+        `${symbol} may mean the contract that expires this month or the next one; its price is used for neither`,
       );
   }
 
-  /** The price that counts in the file's window. */
+  /** The price of the row that applies in the file's window. */
   #readPrice({ columns, family, kind }: Sheet, symbol: string, instrument: Instrument | null): Reading {
     const of = (column: string): string => this.#fields.text(columns.indexOf(column));
     let candidates = family.price[kind];
@@ -399,8 +422,8 @@ class PriceReader {
     if (text === undefined) return "none";
     const notation = family.notation === "by-product" ? notationOf(symbol, instrument) : family.notation;
     if (notation === undefined)
-      return ["UNKNOWN_CONVENTION", `nobody has said how these files write the price of ${quoted(symbol)}: 32nds or decimals`];
-    return parsePrice(text, notation) ?? ["BAD_PRICE", `${quoted(text)} is no price: ${priceNotations[notation].describes}`];
+      return ["UNKNOWN_CONVENTION", `it is unknown whether this file writes the price of ${quoted(symbol)} in 32nds or decimals`];
+    return parsePrice(text, notation) ?? ["BAD_PRICE", `${quoted(text)} is not a price: ${priceNotations[notation].describes}`];
   }
 }
 
@@ -411,7 +434,10 @@ function notationOf(symbol: string, instrument: Instrument | null): PriceNotatio
 
 const isNoSymbol = (symbol: string): boolean => symbol === "" || symbol === "0.0" || symbol.toLowerCase() === "nan";
 
-/** What spreadsheets and pandas write where there is no number: nothing, `#N/A …`, `#NAME?`, `nan`, -2146826238. */
+/**
+ * Whether the text stands for a missing number in spreadsheets and pandas: empty, `#N/A …`, `#NAME?`, `nan`,
+ * -2146826238.
+ */
 function isNoNumber(text: string): boolean {
   if (text === "" || /^#(?:N\/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV\/0!)/.test(text) || text.toLowerCase() === "nan") return true;
   const number = parseDecimal(text);
@@ -420,7 +446,7 @@ function isNoNumber(text: string): boolean {
   return magnitude > errorsFrom * powerOfTen(number.scale);
 }
 
-/** No price of the desk is beyond; the error numbers of a spreadsheet are. */
+/** All prices of the desk are below this magnitude, and the error numbers of a spreadsheet above. */
 const errorsFrom = 1_000_000n;
 
 const samePrice = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
@@ -439,18 +465,18 @@ interface Moment {
   readonly shown: string;
 }
 
-/** `Futures_20250716_1400.csv`. What follows the moment is free. */
+/** Reads the moment in a name such as `Futures_20250716_1400.csv`; the name may continue after it. */
 function momentInName(path: string): Moment {
   const [, name, year, month, date, hour, minute] =
     /^(Futures|Options|market_prices)_(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(?!\d)/i.exec(basename(path)) ?? [];
   const day = parseDay(`${year}-${month}-${date}`);
   const known = families.find((family) => family.name.toLowerCase() === name?.toLowerCase())?.name;
   if (known === undefined || day === undefined || Number(hour) > 23 || Number(minute) > 59)
-    throw badFile(path, "the name does not say what it holds and when", "a price file is named like Futures_20250716_1400.csv");
+    throw badFile(path, "the file's name does not give its kind and moment", "name a price file like Futures_20250716_1400.csv");
   return { name: known, day, minute: Number(hour) * 60 + Number(minute), shown: `${hour}:${minute}` };
 }
 
-/** The one family of that name with those columns. Columns without a name are no columns. */
+/** The one family of that name with those columns. Columns without a name are ignored. */
 function familyOf(path: string, name: Family["name"], columns: readonly string[]): Family {
   const named = columns.filter((column) => column !== "");
   const fits = (family: Family): boolean => {

@@ -1,37 +1,44 @@
 import { type DecimalColumn, tens } from "../../engine/index.ts";
 
-/** Most columns a line may have before it is surely not a ledger row. */
+/** The largest number of columns that a row may have. */
 const columnsMax = 64;
 const [comma, newline, quote, space, tab, carriageReturn, zeroDigit, point] = [44, 10, 34, 32, 9, 13, 48, 46];
 
 type LineEnd = "line" | "open";
 
-/** A longer line is no row; it is refused without being held in memory. A quoted field over several lines has no more either. */
+/**
+ * The longest row, also one whose quoted field extends over several lines. A longer line is refused without
+ * being kept in memory.
+ */
 export const lineBytesMax = 65_536;
 
 /**
- * The fields of one line, as offsets into the bytes it was read from: nothing is copied until a field asks for its text.
- * Fields are trimmed of spaces. A line with a quote is read by the slow rule of RFC 4180, into bytes of its own.
+ * The fields of one line, as offsets into the bytes that were read: nothing is copied until the text of a
+ * field is requested. Surrounding spaces are trimmed. A line with a quote is parsed by RFC 4180, more slowly,
+ * into bytes of its own.
  */
 export class RowFields {
   count = 0;
   bytes: Uint8Array = new Uint8Array(0);
   readonly start = new Int32Array(columnsMax);
   readonly end = new Int32Array(columnsMax);
-  /** Set when the line holds a quote. */
+  /** Whether the line contains a quote. */
   quoted = false;
-  /** Set when a quoted field does not end where it should. */
+  /** Whether a quoted field is not closed before the next comma or the end of the line. */
   misquoted = false;
-  /** Set when the line holds a NUL byte, which no text does; the tail of a file that a crash cut off does. */
+  /** Whether the line contains a NUL byte, as at the end of a file after a crash; text never does. */
   binary = false;
-  /** Behind the line's end. */
+  /** The offset after the line. */
   next = 0;
-  /** How many lines the row takes: more than one where a quoted field goes on over the end of a line. Such a row is misquoted. */
+  /**
+   * Number of lines of the row: more than one if a quoted field extends over the end of a line, which is
+   * refused.
+   */
   lines = 1;
 
   /**
-   * Finds the line that begins at `from`. "open" where the bytes end before the line does; unless `last`, in which case
-   * the end of the bytes is the end of the line.
+   * Finds the line that begins at `from`. Returns "open" if the bytes end before the line does; with `last`,
+   * the end of the bytes ends the line.
    */
   read(bytes: Uint8Array, from: number, until: number, last: boolean): LineEnd {
     this.bytes = bytes;
@@ -71,7 +78,7 @@ export class RowFields {
     return "line";
   }
 
-  /** Whether no field holds anything. */
+  /** Whether all fields are empty. */
   get empty(): boolean {
     for (let field = 0; field < this.count; field++) if (this.start[field] !== this.end[field]) return false;
     return true;
@@ -79,11 +86,11 @@ export class RowFields {
 
   get misquotedWhy(): string {
     return this.lines === 1
-      ? "a quoted field does not end where it should"
-      : `a quoted field goes on over ${this.lines} lines; write each row in one line`;
+      ? "a quoted field is not closed properly; write a quote inside a field twice"
+      : `a quoted field extends over ${this.lines} lines; write each row in one line`;
   }
 
-  /** A line of two quotes is a row, if a bad one. */
+  /** Whether the line is blank. A line of two quotes is not blank: it is a bad row. */
   get blank(): boolean {
     return this.count === 1 && !this.quoted && this.start[0] === this.end[0];
   }
@@ -92,7 +99,7 @@ export class RowFields {
     return textOf(this.bytes.subarray(this.start[field] as number, this.end[field] as number));
   }
 
-  /** The line as it stands, for a person: at most 200 characters, control characters shown as `·`. */
+  /** The line for a person to read: at most 200 characters, with control characters shown as `·`. */
   static excerpt(bytes: Uint8Array, from: number, to: number): string {
     const text = utf8.decode(bytes.subarray(from, Math.min(to, from + 800)));
     const shown = text.trimEnd().replaceAll(/\p{Cc}/gu, (control) => (control === "\t" ? " " : "·"));
@@ -100,8 +107,8 @@ export class RowFields {
   }
 
   /**
-   * Reads the field as a decimal into a column; false where it is none. The common case, up to 15 digits, makes no
-   * garbage; longer numbers and exponents go through parseDecimal.
+   * Reads the field as a decimal into a column; false if it is not a decimal. The common case, up to 15
+   * digits, allocates nothing; longer numbers and exponents go through parseDecimal.
    */
   decimal(field: number, column: DecimalColumn, index: number): boolean {
     const { bytes } = this;
@@ -159,9 +166,9 @@ export class RowFields {
   }
 
   /**
-   * Takes the lines over which a quoted field goes on into the row, so that none of them is read as a row of its own. Returns
-   * true where the bytes end before that is known. A quote that is not closed within `lineBytesMax` bytes is one too many: then
-   * the row is the line.
+   * Extends the row by the lines over which a quoted field continues, so that none of them is read as a row
+   * of its own. Returns true if the bytes end before that is decided. A quote that is not closed within
+   * `lineBytesMax` bytes is a stray one: then the row is only the line.
    */
   #isOpenBeyond(bytes: Uint8Array, from: number, until: number, last: boolean): boolean {
     const limit = Math.min(until, from + lineBytesMax);
@@ -195,7 +202,10 @@ export class RowFields {
     return false;
   }
 
-  /** Quotes as in RFC 4180, but never over a line's end. Writes the unquoted fields one behind the other into fresh bytes. */
+  /**
+   * Parses quotes as in RFC 4180, but never across the end of a line. Writes the unquoted fields one after
+   * the other into new bytes.
+   */
   #readQuoted(from: number, to: number): void {
     const source = this.bytes;
     const target = new Uint8Array(to - from);
@@ -232,7 +242,10 @@ const utf8 = new TextDecoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const windows1252 = new TextDecoder("windows-1252");
 
-/** UTF-8, or else Windows-1252: bytes that differ never become one text, as they would with replacement characters. */
+/**
+ * Decodes as UTF-8, or else as Windows-1252, so that different bytes never give the same text, as replacement
+ * characters would.
+ */
 function textOf(bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes);
@@ -243,7 +256,7 @@ function textOf(bytes: Uint8Array): string {
 
 const isBlank = (byte: number): boolean => byte === space || byte === tab || byte === carriageReturn;
 
-/** Texts by number, without making a string for a text that was seen before. */
+/** Numbers the different texts, without creating a string for a text that is already known. */
 export class ByteInterner {
   readonly texts: string[] = [];
   readonly #bytes: Uint8Array[] = [];

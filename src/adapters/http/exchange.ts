@@ -5,22 +5,23 @@ import type { JsonValue, SystemCall } from "../../ports/system.ts";
 import type { Redaction } from "./redaction.ts";
 
 interface ExchangeOptions {
-  /** System and method, for messages. */
+  /** System and method, for messages: "desk.totals". */
   readonly what: string;
   readonly answerBytesMax: number;
   readonly redaction: Redaction;
-  /** Told once, when it has settled. */
+  /** Called once, when the exchange has settled. */
   readonly over: () => void;
 }
 
-/** Of the body of a refusal: only its code and words are wanted. */
+/** The number of bytes to read of a refusal, of which only the code and the message are used. */
 const refusalBytesMax = 64 * 2 ** 10;
-/** Node's timers hold no more. */
+/** The longest delay of Node's timers. */
 const timerMaxMs = 2 ** 31 - 1;
 
 /**
- * One request and its answer. It settles once: by the answer, or by the failure that comes first, which ends the connection, since what
- * still comes over it belongs to nobody. Failures carry text only: Node's errors hold on to sockets and to bytes of the other side.
+ * One request and its answer. It settles once: with the answer, or with the first failure, which also ends
+ * the connection, since later bytes on it would belong to no call. Failures carry only text: Node's errors
+ * keep references to sockets and to received bytes.
  */
 export class Exchange {
   readonly promise: Promise<JsonValue>;
@@ -30,10 +31,10 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.fail("TIMEOUT", "nobody waits for the answer any longer");
+  readonly #onAbort = (): void => this.fail("TIMEOUT", "the caller no longer waits for the answer");
   #settled = false;
 
-  /** Sends the body. The signal has not been aborted yet. */
+  /** Sends the body. The signal must not be aborted yet. */
   constructor(request: ClientRequest, body: Buffer, { deadlineMs, signal }: SystemCall, options: ExchangeOptions) {
     const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
     this.promise = promise;
@@ -43,7 +44,7 @@ export class Exchange {
     this.#options = options;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
-    // Covers the wait for a connection, connecting, headers and body.
+    // The timer covers waiting for a connection, connecting, headers and body.
     if (Number.isFinite(deadlineMs))
       this.#timer = setTimeout(() => this.fail("TIMEOUT", `no answer within ${deadlineMs} ms`), Math.min(deadlineMs, timerMaxMs));
     request.on("error", (failure) => this.#broke(failure));
@@ -63,11 +64,12 @@ export class Exchange {
   #respond(response: IncomingMessage): void {
     const { statusCode: status = 0 } = response;
     response.on("error", (failure) => this.#broke(failure));
-    response.on("close", () => this.fail("DOWN", "the connection ended in the middle of the answer"));
+    response.on("close", () => this.fail("DOWN", "the connection ended during the answer"));
     if (status >= 400) {
       const refused = (body: Buffer): void => this.#refused(status, body);
       this.#read(response, refusalBytesMax, refused, () => refused(Buffer.alloc(0)));
-    } else if (status >= 300) this.fail("REFUSED", `a redirect (${status}), which is not followed`, { code: codeOf(status) });
+    } else if (status >= 300)
+      this.fail("REFUSED", `the answer is a redirect (${status}), which is not followed`, { code: codeOf(status) });
     else this.#respondWell(response);
   }
 
@@ -75,7 +77,7 @@ export class Exchange {
     const { "content-encoding": encoding = "identity", "content-length": length } = response.headers;
     const { answerBytesMax } = this.#options;
     const tooLarge = (): void => this.fail("TOO_LARGE", `the answer has more than ${answerBytesMax} bytes`);
-    if (encoding !== "identity") this.fail("GARBLED", "the answer is encoded, which was not asked for");
+    if (encoding !== "identity") this.fail("GARBLED", "the answer has a content encoding that was not requested");
     else if (Number(length) > answerBytesMax) tooLarge();
     else this.#read(response, answerBytesMax, (body) => this.#answered(response.statusCode === 204 ? nothing : body), tooLarge);
   }
@@ -99,7 +101,7 @@ export class Exchange {
       answer = parseExact(utf8.decode(body));
     } catch (failure) {
       const why = failure instanceof SyntaxError ? failure.message : "it is not UTF-8";
-      this.fail("GARBLED", `the answer is no JSON: ${why}`);
+      this.fail("GARBLED", `the answer is not JSON: ${why}`);
       return;
     }
     if (this.#end()) this.#resolve(answer);
@@ -108,7 +110,7 @@ export class Exchange {
   #refused(status: number, body: Buffer): void {
     const { code, words = `status ${status}` } = problemOf(body);
     const unwell = unwellStatuses[status];
-    // Behind a gateway the code is nobody's own.
+    // With such a status the code may come from a proxy and not from the service.
     if (unwell !== undefined) this.fail(unwell, words, { code: codeOf(status) });
     else
       this.fail("REFUSED", words, { code: code ?? codeOf(status), ...(requestStatuses.has(status) && { blamesRequest: true }) });
@@ -117,7 +119,7 @@ export class Exchange {
   #broke(failure: NodeJS.ErrnoException): void {
     const { code = "", message } = failure;
     if (code === "HPE_HEADER_OVERFLOW") this.fail("TOO_LARGE", "the headers of the answer are too large");
-    else if (code.startsWith("HPE_")) this.fail("GARBLED", `the answer is no HTTP: ${code}`);
+    else if (code.startsWith("HPE_")) this.fail("GARBLED", `the answer is not HTTP: ${code}`);
     else this.fail("DOWN", message === "" ? code : message);
   }
 
@@ -131,7 +133,10 @@ export class Exchange {
   }
 }
 
-/** Statuses by which a service, or whatever stands before it, says that it is not well. All others from 400 on refuse. */
+/**
+ * Statuses with which a service, or a proxy before it, reports that it cannot work now. All others from 400
+ * on are refusals.
+ */
 const unwellStatuses: Readonly<Record<number, FailureClass>> = {
   408: "TIMEOUT",
   429: "BUSY",
@@ -139,10 +144,10 @@ const unwellStatuses: Readonly<Record<number, FailureClass>> = {
   503: "BUSY",
   504: "TIMEOUT",
 };
-/** Refusals that say that the request is bad. */
+/** Statuses of a refusal that blame the request. */
 const requestStatuses: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
-/** RFC 9457, as far as it is there: the code of the other side's own, and what it says. */
+/** The service's own code and message from a problem document (RFC 9457), as far as present. */
 function problemOf(body: Buffer): { readonly code: string | undefined; readonly words: string | undefined } {
   try {
     const { code, detail, message, title }: Readonly<Record<string, unknown>> = JSON.parse(body.toString());
@@ -152,7 +157,7 @@ function problemOf(body: Buffer): { readonly code: string | undefined; readonly 
   }
 }
 
-/** 204: done, and nothing to say. */
+/** The body of a 204 answer, which has no content. */
 const nothing = Buffer.from("null");
 const codeLengthMax = 100;
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);

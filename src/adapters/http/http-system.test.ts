@@ -55,7 +55,7 @@ describe("a call over HTTP", () => {
     ]);
   });
 
-  it("reuses its connections, and opens no more than it may: further calls wait", async () => {
+  it("reuses its connections up to the limit, and waits for a free one beyond it", async () => {
     let open = 0;
     let openMax = 0;
     const ports = new Set<number | undefined>();
@@ -74,7 +74,7 @@ describe("a call over HTTP", () => {
     expect([openMax, ports.size]).toEqual([3, 3]);
   });
 
-  it("is BUSY beyond the calls under way, and times out also where it waits for a connection", async () => {
+  it("is BUSY beyond the limit of calls, and times out also while it waits for a connection", async () => {
     const { system } = await serve(() => {}, { connectionsMax: 1, inFlightMax: 2 });
     const calls = [system.invoke("hang", null, hasty), system.invoke("hang", null, hasty)];
     await failureOf(system.invoke("hang", null, patient), "BUSY");
@@ -82,7 +82,7 @@ describe("a call over HTTP", () => {
     await failureOf(system.invoke("hang", null, hasty), "TIMEOUT");
   });
 
-  it("survives that the server drops idle connections, and that a call takes longer than idle ones are kept", async () => {
+  it("succeeds after the server dropped idle connections, and when it takes longer than their timeout", async () => {
     const { system, server } = await serve(
       async (_, response) => {
         await sleep(150);
@@ -97,7 +97,7 @@ describe("a call over HTTP", () => {
     await expect.poll(() => connectionsOf(server)).toBe(0);
   });
 
-  it("does not repeat a call whose kept connection dies under it", async () => {
+  it("is not repeated when its reused connection breaks", async () => {
     let calls = 0;
     const { system } = await serve((request, response) => {
       calls += 1;
@@ -110,17 +110,17 @@ describe("a call over HTTP", () => {
   });
 });
 
-describe("what comes too late", () => {
+describe("an answer that comes too late", () => {
   it.each<[string, (socket: Socket) => void]>([
     ["no headers at all", () => {}],
-    ["headers that end never", (socket) => dripping(socket, "HTTP/1.1 200 OK\r\n", "x-more: yes\r\n")],
+    ["headers that never end", (socket) => dripping(socket, "HTTP/1.1 200 OK\r\n", "x-more: yes\r\n")],
     ["informational answers without end", (socket) => dripping(socket, "", "HTTP/1.1 103 Early Hints\r\n\r\n")],
     [
-      "a body that ends never",
+      "a body that never ends",
       (socket) => dripping(socket, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\n \r\n"),
     ],
     [
-      "the body of a refusal that ends never",
+      "the body of a refusal that never ends",
       (socket) => dripping(socket, "HTTP/1.1 500 No\r\ncontent-length: 999\r\n\r\n", " "),
     ],
   ])("%s", async (_, answer) => {
@@ -130,16 +130,16 @@ describe("what comes too late", () => {
   });
 });
 
-describe("what comes and is none", () => {
+describe("an unusable answer", () => {
   const json = "content-type: application/json\r\n";
   it.each<[string, "DOWN" | "GARBLED" | "TOO_LARGE" | "REFUSED", string]>([
-    ["nothing, and the connection ends", "DOWN", ""],
+    ["an ended connection without an answer", "DOWN", ""],
     ["half of the headers", "DOWN", "HTTP/1.1 200 OK\r\nconte"],
     ["half of the body", "DOWN", `HTTP/1.1 200 OK\r\n${json}content-length: 100\r\n\r\n{"a":`],
     ["half of the chunks", "DOWN", `HTTP/1.1 200 OK\r\n${json}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n`],
     ["another protocol", "GARBLED", "220 mail.example ESMTP\r\n"],
     [
-      "an answer to an upgrade nobody asked for",
+      "an answer to an upgrade that was not requested",
       "DOWN",
       "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
     ],
@@ -149,25 +149,25 @@ describe("what comes and is none", () => {
     ["a compressed body", "GARBLED", "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}"],
     ["NaN", "GARBLED", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nNaN"],
     ["a redirect", "REFUSED", "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"],
-    ["headers beyond all bounds", "TOO_LARGE", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`],
+    ["headers that are too large", "TOO_LARGE", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`],
     ["a length beyond the limit", "TOO_LARGE", "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n"],
   ])("%s is %s", async (_, failure, bytes) => {
     const { system } = await serveSockets((socket) => socket.end(Buffer.from(bytes, "latin1")));
     await failureOf(system.invoke("echo", null, patient), failure);
   });
 
-  it("nobody listening is DOWN", async () => {
+  it("(a refused connection) is DOWN", async () => {
     const { system, server } = await serve(() => {});
     await ended(server);
     expect((await failureOf(system.invoke("echo", null, patient), "DOWN")).message).toContain("ECONNREFUSED");
   });
 
-  it("an answer without content is null", async () => {
+  it("is not an answer without content, which is null", async () => {
     const { system } = await serve((_, response) => response.writeHead(204).end());
     expect(await system.invoke("echo", null, patient)).toBeNull();
   });
 
-  it("200 MB are given up at the limit: no more of them is read", async () => {
+  it("of 200 MB is not read beyond the limit", async () => {
     const megabyte = Buffer.alloc(2 ** 20, 32);
     let sent = 0;
     const { system } = await serve(
@@ -181,7 +181,7 @@ describe("what comes and is none", () => {
     );
     await failureOf(system.invoke("huge", null, patient), "TOO_LARGE");
     await sleep(50);
-    // The limit, and what the kernel takes on both sides.
+    // The limit, and the kernel's buffers on both sides.
     expect(sent).toBeLessThan(40);
   });
 });
@@ -189,12 +189,12 @@ describe("what comes and is none", () => {
 describe("a refusal", () => {
   it.each<[string, number, string, string, string]>([
     ["a problem document", 422, '{"title":"Bad","code":"NO_BOOK","detail":"no such book: UST"}', "NO_BOOK", "no such book: UST"],
-    ["one without a code", 404, '{"title":"Not here"}', "HTTP_404", "Not here"],
-    ["one with a code that is no text", 400, '{"code":7,"message":"seven"}', "HTTP_400", "seven"],
+    ["a problem document without a code", 404, '{"title":"Not here"}', "HTTP_404", "Not here"],
+    ["a problem document whose code is not text", 400, '{"code":7,"message":"seven"}', "HTTP_400", "seven"],
     ["a page", 500, "<html>later</html>", "HTTP_500", "status 500"],
     ["a list", 500, "[1]", "HTTP_500", "status 500"],
     ["null", 500, "null", "HTTP_500", "status 500"],
-    ["more than anybody reads", 500, " ".repeat(2 ** 20), "HTTP_500", "status 500"],
+    ["a body beyond the limit", 500, " ".repeat(2 ** 20), "HTTP_500", "status 500"],
   ])("by %s", async (_, status, body, code, words) => {
     const { system } = await serve((_, response) => response.writeHead(status).end(body));
     const failure = await failureOf(system.invoke("totals", null, patient), "REFUSED");
@@ -202,21 +202,21 @@ describe("a refusal", () => {
   });
 });
 
-describe("a status that says that the service is not well", () => {
+describe("a status that reports a failure of the service", () => {
   it.each<[number, FailureClass]>([
     [408, "TIMEOUT"],
     [429, "BUSY"],
     [502, "DOWN"],
     [503, "BUSY"],
     [504, "TIMEOUT"],
-  ])("%s is %s and no refusal, whatever code its body has", async (status, failureClass) => {
+  ])("(%s) is %s and not a refusal, whatever code its body has", async (status, failureClass) => {
     const { system } = await serve((_, response) => response.writeHead(status).end('{"code":"DRAINING","detail":"later"}'));
     const failure = await failureOf(system.invoke("totals", null, patient), failureClass);
     expect([failure.code, failure.message, blameOf(failure)]).toEqual([`HTTP_${status}`, "desk.totals: later", "system"]);
   });
 });
 
-it("a refusal blames the request where the status does, and else leaves it open", async () => {
+it("a refusal blames the request only for the statuses that do so", async () => {
   const blamed = async (status: number): Promise<string> => {
     const { system } = await serve((_, response) => response.writeHead(status).end('{"code":"ANY"}'));
     return blameOf(await failureOf(system.invoke("totals", null, patient), "REFUSED"));
@@ -229,41 +229,44 @@ describe("the secret", () => {
   const environment = { TOKEN: "Bearer sesame-open-7", LOGIN: `Basic ${Buffer.from("amy:hunter2-long").toString("base64")}` };
   const secrets = /sesame|hunter2|YW15/;
 
-  it.each(["TOKEN", "LOGIN"])("of %s is in no failure and no rendering, whatever the server echoes", async (authorizationEnv) => {
-    const options = { authorizationEnv, environment };
-    const echo = await serve(
-      (request, response) => {
-        const { authorization = "" } = request.headers;
-        const decoded = Buffer.from(authorization.slice(6), "base64").toString();
-        const detail = `bad header ${authorization}, ${authorization.slice(6).trim()}, ${decoded} ${"x".repeat(450)}${authorization}`;
-        response.writeHead(401, { "x-echo": authorization });
-        response.end(JSON.stringify({ code: authorization, detail }));
-      },
-      { authorizationEnv, environment },
-    );
-    const refused = await failureOf(echo.system.invoke("echo", null, patient), "REFUSED");
-    expect(refused.message).toContain("[secret]");
-    expect(refused.message.length).toBeLessThan(600);
-    // The parser's own error would carry the bytes that it did not understand.
-    const noHttp = await serveSockets((socket, head) => socket.end(String(head).replace("POST", "220")), options);
-    const garbled = await failureOf(noHttp.system.invoke("echo", null, patient), "GARBLED");
-    const late = await serve(() => {}, options);
-    const timeout = await failureOf(late.system.invoke("echo", null, hasty), "TIMEOUT");
-    const underWay = failureOf(late.system.invoke("echo", null, patient), "DOWN");
-    const shown = inspect(late.system, { depth: 20, showHidden: true });
-    await late.system.close();
-    for (const failure of [refused, garbled, timeout, await underWay])
-      expect(`${inspect(failure, { depth: 20, showHidden: true })}${failure.stack}${JSON.stringify(failure)}`).not.toMatch(
-        secrets,
+  it.each(["TOKEN", "LOGIN"])(
+    "of %s is in no failure and no log output, whatever the server echoes",
+    async (authorizationEnv) => {
+      const options = { authorizationEnv, environment };
+      const echo = await serve(
+        (request, response) => {
+          const { authorization = "" } = request.headers;
+          const decoded = Buffer.from(authorization.slice(6), "base64").toString();
+          const detail = `bad header ${authorization}, ${authorization.slice(6).trim()}, ${decoded} ${"x".repeat(450)}${authorization}`;
+          response.writeHead(401, { "x-echo": authorization });
+          response.end(JSON.stringify({ code: authorization, detail }));
+        },
+        { authorizationEnv, environment },
       );
-    expect(shown).not.toMatch(secrets);
-  });
+      const refused = await failureOf(echo.system.invoke("echo", null, patient), "REFUSED");
+      expect(refused.message).toContain("[secret]");
+      expect(refused.message.length).toBeLessThan(600);
+      // Node's parser error would contain the bytes that it did not understand.
+      const noHttp = await serveSockets((socket, head) => socket.end(String(head).replace("POST", "220")), options);
+      const garbled = await failureOf(noHttp.system.invoke("echo", null, patient), "GARBLED");
+      const late = await serve(() => {}, options);
+      const timeout = await failureOf(late.system.invoke("echo", null, hasty), "TIMEOUT");
+      const underWay = failureOf(late.system.invoke("echo", null, patient), "DOWN");
+      const shown = inspect(late.system, { depth: 20, showHidden: true });
+      await late.system.close();
+      for (const failure of [refused, garbled, timeout, await underWay])
+        expect(`${inspect(failure, { depth: 20, showHidden: true })}${failure.stack}${JSON.stringify(failure)}`).not.toMatch(
+          secrets,
+        );
+      expect(shown).not.toMatch(secrets);
+    },
+  );
 
   it.each<[string, Partial<HttpSystemOptions>]>([
     ["missing", {}],
     ["empty", { environment: { TOKEN: " " } }],
     ["of two lines", { environment: { TOKEN: "Bearer sesame\r\nx-evil: yes" } }],
-  ])("that is %s is refused by its name only", (_, options) => {
+  ])("that is %s is refused with a message that contains only its name", (_, options) => {
     const error = configError({ authorizationEnv: "TOKEN", environment: {}, ...options });
     expect(error.line).toContain("TOKEN");
     expect(error.line).not.toMatch(secrets);
@@ -279,12 +282,12 @@ describe("a URL", () => {
     "",
     "http://desk/?key=sesame",
     "http://desk/#sesame",
-  ])("%j is refused and not repeated", (url) => {
+  ])("like %j is refused with a message that does not contain it", (url) => {
     expect(configError({ url }).line).not.toContain("sesame");
   });
 });
 
-describe.skipIf(!hasOpenssl())(`TLS${hasOpenssl() ? "" : " (skipped: there is no openssl to make a certificate with)"}`, () => {
+describe.skipIf(!hasOpenssl())(`TLS${hasOpenssl() ? "" : " (skipped: openssl is not installed)"}`, () => {
   const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-tls-"));
   let trusted = "";
   let server: Server;
@@ -300,11 +303,11 @@ describe.skipIf(!hasOpenssl())(`TLS${hasOpenssl() ? "" : " (skipped: there is no
   const system = (tls: Partial<HttpSystemOptions>): HttpSystem =>
     opened(new HttpSystem({ name: "desk", url: urlOf(server, "https"), ...tls }));
 
-  it("answers who is trusted under the name that was asked for", async () => {
+  it("connects to a server with a trusted certificate for the expected name", async () => {
     expect(await system({ ca: trusted, serverName: "desk.test" }).invoke("echo", "x", patient)).toBe("x");
   });
 
-  it("a certificate that nobody vouches for is DOWN, also where the environment would take it", async () => {
+  it("fails DOWN with an untrusted certificate, even if the environment accepts it", async () => {
     const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     const { emitWarning } = process;
     process.emitWarning = () => {};
@@ -319,19 +322,19 @@ describe.skipIf(!hasOpenssl())(`TLS${hasOpenssl() ? "" : " (skipped: there is no
     }
   });
 
-  it("a certificate of another name, or of another who vouches, is DOWN", async () => {
+  it("fails DOWN with a certificate for another name, or of another authority", async () => {
     const named = await failureOf(system({ ca: trusted }).invoke("echo", "x", patient), "DOWN");
     expect(named.message).toContain("does not match");
     const other = certificate(folder, "other.test").cert;
     await failureOf(system({ ca: other, serverName: "desk.test" }).invoke("echo", "x", patient), "DOWN");
   });
 
-  it("any certificate is taken only where the option that says so is true", async () => {
+  it("accepts any certificate only if the insecure option is set", async () => {
     expect(await system({ insecureAcceptAnyCertificate: true }).invoke("echo", "x", patient)).toBe("x");
     await failureOf(system({ insecureAcceptAnyCertificate: false }).invoke("echo", "x", patient), "DOWN");
   });
 
-  it("a server that speaks no TLS, and a client that speaks none, are no answer", async () => {
+  it("fails if only one of client and server uses TLS", async () => {
     const { server: clear } = await serve((_, response) => response.end("1"));
     const wrong = opened(new HttpSystem({ name: "desk", url: urlOf(clear, "https") }));
     await failureOf(wrong.invoke("echo", "x", patient), "DOWN");
@@ -340,7 +343,8 @@ describe.skipIf(!hasOpenssl())(`TLS${hasOpenssl() ? "" : " (skipped: there is no
   });
 });
 
-// --- servers of the tests ---------------------------------------------------------------------------------------------
+// --- servers of the tests
+// ---------------------------------------------------------------------------------------------
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -358,7 +362,7 @@ async function serve(listener: RequestListener, { path = "", ...options }: Parti
   return { server, system: opened(new HttpSystem({ name: "desk", url: urlOf(server) + path, ...options })) };
 }
 
-/** Answers each connection's first bytes with bytes. */
+/** Starts a socket server that answers the first bytes of each connection with the given function. */
 async function serveSockets(answer: (socket: Socket, head: Buffer) => void, options: Partial<HttpSystemOptions> = {}) {
   const sockets = new Set<Socket>();
   const server = createSocketServer((socket) => {
@@ -380,7 +384,7 @@ function dripping(socket: Socket, first: string, again: string): void {
   socket.on("close", () => clearInterval(timer));
 }
 
-/** The reference service; vanishing cuts its connections, all of them. */
+/** Serves the reference service; its `vanish` method cuts all connections. */
 function referenceListener(): RequestListener {
   const sockets = new Set<Socket>();
   const service = referenceService(() => {
@@ -430,7 +434,7 @@ function configError(options: Partial<HttpSystemOptions>): BridgeError {
     expect(error).toBeInstanceOf(BridgeError);
     return error as BridgeError;
   }
-  throw new Error("must be refused");
+  throw new Error("the options were not refused");
 }
 
 function hasOpenssl(): boolean {
@@ -442,7 +446,7 @@ function hasOpenssl(): boolean {
   }
 }
 
-/** Self-signed, for a name. */
+/** Creates a self-signed certificate for a name. */
 function certificate(folder: string, name: string): { readonly key: string; readonly cert: string } {
   const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];

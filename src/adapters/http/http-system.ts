@@ -7,17 +7,18 @@ import { authorization, checkedUrl, type HttpSystemOptions, httpDefaults } from 
 import { Redaction } from "./redaction.ts";
 
 /**
- * A service over HTTP: `POST {url}/{method}` with the request as JSON; 2xx is the answer, read exactly; 408, 429, 502, 503 and 504 mean
- * that the service is not well (TIMEOUT, BUSY or DOWN); anything else is REFUSED with the `code` of its problem document. Connections
- * are the system's own and are kept between calls.
+ * A service over HTTP: `POST {url}/{method}` with the request as JSON. A 2xx answer is read exactly; 408,
+ * 429, 502, 503 and 504 mean that the service cannot work now (TIMEOUT, BUSY or DOWN); any other status is
+ * REFUSED with the `code` of its problem document. The system has connections of its own and keeps them
+ * between calls.
  *
- * Deliberately absent: redirects, cookies, compression, and repeating a call. Where a kept connection dies under a call, the call fails
- * DOWN, since the other side may have done it already.
+ * Deliberately absent: redirects, cookies, compression, and repeating a call. If a reused connection breaks
+ * during a call, the call fails DOWN, since the service may already have executed it.
  */
 export class HttpSystem implements BridgedSystem {
   readonly kind = "http";
   readonly name: string;
-  /** It does not say. */
+  /** Unknown, since the protocol does not list them. */
   readonly methods = undefined;
   readonly #base: string;
   readonly #agent: http.Agent;
@@ -29,7 +30,7 @@ export class HttpSystem implements BridgedSystem {
   readonly #exchanges = new Set<Exchange>();
   #closed = false;
 
-  /** Throws BridgeError BAD_CONFIG where the options cannot be. */
+  /** Throws BridgeError BAD_CONFIG for invalid options. */
   constructor(options: HttpSystemOptions) {
     const { name, url, answerBytesMax, connectionsMax, inFlightMax, idleMs } = { ...httpDefaults, ...options };
     const checked = checkedUrl(name, url);
@@ -50,7 +51,7 @@ export class HttpSystem implements BridgedSystem {
       this.#request = https.request;
       this.#agent = new https.Agent({
         ...connections,
-        // Said out loud, so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off.
+        // Set explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off.
         rejectUnauthorized: options.insecureAcceptAnyCertificate !== true,
         ...(options.ca !== undefined && { ca: options.ca }),
         ...(options.serverName !== undefined && { servername: options.serverName }),
@@ -63,9 +64,9 @@ export class HttpSystem implements BridgedSystem {
 
   async invoke(method: string, request: JsonValue, call: SystemCall): Promise<JsonValue> {
     if (this.#closed) throw this.#failure("DOWN", "is closed");
-    if (!methodPattern.test(method)) throw this.#failure("REFUSED", `there is no method ${JSON.stringify(method)}`);
+    if (!methodPattern.test(method)) throw this.#failure("REFUSED", `${JSON.stringify(method)} is not a valid method name`);
     if (this.#exchanges.size >= this.#inFlightMax) throw this.#failure("BUSY", `${this.#inFlightMax} calls are under way`);
-    if (call.signal?.aborted) throw this.#failure("TIMEOUT", "nobody waits for the answer any longer");
+    if (call.signal?.aborted) throw this.#failure("TIMEOUT", "the caller no longer waits for the answer");
     const body = Buffer.from(JSON.stringify(request));
     const exchange: Exchange = new Exchange(
       this.#request(`${this.#base}/${method}`, {
@@ -101,5 +102,5 @@ export class HttpSystem implements BridgedSystem {
   }
 }
 
-/** Nothing that could lead to another path. */
+/** Excludes every name that could lead to another path. */
 const methodPattern = /^[A-Za-z_$][\w$-]{0,199}(\.[\w$-]{1,200}){0,9}$/;

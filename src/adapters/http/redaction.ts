@@ -3,8 +3,8 @@ import { plain } from "../../base/plain-text.ts";
 const lengthMax = 500;
 
 /**
- * Text of the other side for an error: without the secrets, which a server may echo, on one line, bounded. A secret that is cut at
- * the end is taken out before the cut.
+ * Prepares received text for an error: removes the secrets, which a server may echo, and makes it one line of
+ * bounded length. Secrets are removed before the text is cut.
  */
 export class Redaction {
   readonly #secrets: readonly string[];
@@ -20,7 +20,10 @@ export class Redaction {
   }
 }
 
-/** The whole header, what follows its scheme, and of `Basic` also what it stands for; the longest first. */
+/**
+ * The secrets of a header, longest first: all of it, the part after the scheme, and the decoded parts of
+ * `Basic`.
+ */
 function secretsOf(header: string): readonly string[] {
   const [scheme = "", ...parts] = header.split(/[\s,;"]+/);
   const decoded = scheme.toLowerCase() === "basic" ? Buffer.from(parts.join(""), "base64").toString() : "";

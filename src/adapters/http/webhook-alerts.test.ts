@@ -6,7 +6,7 @@ import type { Alert } from "../../ports/alerts.ts";
 import { WebhookAlerts, type WebhookOptions } from "./webhook-alerts.ts";
 
 const secret = "T0K3N-that-nobody-may-see";
-/** A chat server, that answers as a test says. */
+/** A chat server whose answers the tests define. */
 let server: Server;
 let url: string;
 let answers: ((response: ServerResponse) => void)[];
@@ -65,7 +65,7 @@ describe("alerts by webhook", () => {
     expect((got[1]?.atMs ?? 0) - (got[0]?.atMs ?? 0)).toBeGreaterThan(40);
   });
 
-  it("are tried again after each pause, and those behind them wait their turn", async () => {
+  it("are retried after each pause, and later alerts wait their turn", async () => {
     const alerts = open({ pausesMs: [30, 60] });
     answers = [status(500), status(429)];
     alerts.send(alert("one"));
@@ -77,7 +77,7 @@ describe("alerts by webhook", () => {
     expect(third - second).toBeGreaterThan(55);
   });
 
-  it("are given up after the last pause, and the next one is still sent", async () => {
+  it("are given up after the last retry, and the next one is still sent", async () => {
     const alerts = open();
     answers = [status(500), status(503), status(404)];
     alerts.send(alert("one"));
@@ -88,7 +88,7 @@ describe("alerts by webhook", () => {
     expect(alerts.givenUp).toBe(1);
   });
 
-  it("are not sent to where the webhook points to", async () => {
+  it("do not follow a redirect of the webhook", async () => {
     const alerts = open({ pausesMs: [] });
     answers = [status(302, { location: "/elsewhere" })];
     alerts.send(alert("one"));
@@ -96,36 +96,36 @@ describe("alerts by webhook", () => {
     expect(got.map(({ request }) => request.url?.startsWith("/hooks/"))).toEqual([true]);
   });
 
-  it("wait for an answer so long and no longer, also for the rest of one", async () => {
+  it("time out while they wait for an answer, or for the rest of one", async () => {
     const alerts = open({ pausesMs: [5], timeoutMs: 100 });
     answers = [never, never];
     alerts.send(alert("one"));
     expect(await alerts.settled(60_000)).toBe(1);
     expect(givenUp).toEqual(["one: the webhook did not answer"]);
-    // A body without an end is not read.
+    // An endless body is not read.
     answers = [(response) => void response.writeHead(200).write("x".repeat(1_000))];
     alerts.send(alert("two"));
     expect(await alerts.settled(60_000)).toBe(1);
   });
 
-  it("make room for newer ones where too many wait, the oldest first", async () => {
+  it("are given up, the oldest first, when too many wait", async () => {
     const alerts = open({ waitingMax: 3, timeoutMs: 10_000 });
-    let goOn = (): void => {};
+    let release = (): void => {};
     answers = [
       (response) => {
-        goOn = () => void response.end();
+        release = () => void response.end();
       },
     ];
     for (let number = 1; number <= 6; number++) alerts.send(alert(`${number}`));
     while (got.length === 0) await sleep(5);
     expect(await alerts.settled(20)).toBe(6);
-    goOn();
+    release();
     expect(await alerts.settled(60_000)).toBe(3);
     expect(titles()).toEqual(["1", "4", "5", "6"]);
     expect(givenUp.map((line) => line.slice(0, 1))).toEqual(["1", "2", "3"]);
   });
 
-  it("delay nobody who sends them, nor who waits for them longer than he wants to", async () => {
+  it("do not delay their sender, and delay a waiting caller only within its limit", async () => {
     const alerts = open({ timeoutMs: 600_000 });
     answers = [never];
     for (let number = 0; number < 100; number++) alerts.send(alert(`${number}`));
@@ -136,7 +136,7 @@ describe("alerts by webhook", () => {
     expect(got.length).toBe(1);
   });
 
-  it("are given up at once when the program ends, in the middle of a pause too", async () => {
+  it("are given up at once when the program ends, also during a pause", async () => {
     const alerts = open({ pausesMs: [600_000] });
     answers = [status(500)];
     alerts.send(alert("one"));
@@ -148,10 +148,10 @@ describe("alerts by webhook", () => {
 
   it.each([
     ["refused", async () => url.replace(/:\d+/, ":1")],
-    ["no such name", async () => `http://nowhere.invalid/${secret}`],
-    ["no web server", async () => `https://127.0.0.1:${new URL(url).port}/${secret}`],
+    ["an unknown host name", async () => `http://nowhere.invalid/${secret}`],
+    ["a server without TLS", async () => `https://127.0.0.1:${new URL(url).port}/${secret}`],
     ["another protocol", async () => `ftp://127.0.0.1/${secret}`],
-    ["no URL", async () => `not a url ${secret}`],
+    ["an invalid URL", async () => `not a url ${secret}`],
     ["a password that fetch refuses", async () => url.replace("http://", `http://amy:${secret}@`)],
     [
       "a connection that breaks",
@@ -160,7 +160,7 @@ describe("alerts by webhook", () => {
         return url;
       },
     ],
-  ])("that cannot be delivered (%s) tell why, and never the URL, which may hold a secret", async (_, to) => {
+  ])("that cannot be delivered (%s) report the reason, and never the URL, which may contain a secret", async (_, to) => {
     const alerts = open({ pausesMs: [] }, await to());
     const warnings: unknown[] = [];
     const keep = (warning: unknown): void => void warnings.push(warning);

@@ -1,12 +1,12 @@
 import type { Alert, AlertSink } from "../../ports/alerts.ts";
 
 export interface WebhookOptions {
-  /** Alerts that wait; beyond them the oldest is given up. */
+  /** Largest number of waiting alerts; beyond it the oldest is given up. */
   readonly waitingMax: number;
   readonly timeoutMs: number;
-  /** Pauses before the second try, the third, …; then it is given up. */
+  /** Pauses before the second attempt, the third, …; after the last one the alert is given up. */
   readonly pausesMs: readonly number[];
-  /** Told of what was given up. */
+  /** Called for each alert that is given up. */
   readonly onGivenUp: (alert: Alert, why: string) => void;
 }
 
@@ -18,8 +18,9 @@ const webhookDefaults: WebhookOptions = Object.freeze({
 });
 
 /**
- * Posts each alert as JSON, `{ kind, title, details, at, from }`, with a `text` that chat webhooks show. One after the other, tried again
- * for some minutes. The URL may hold a secret, so it is in no error.
+ * Posts each alert as JSON, `{ kind, title, details, at, from }`, with a `text` that chat webhooks show.
+ * Alerts are sent one after the other, with retries for some minutes. No error contains the URL, since it may
+ * contain a secret.
  */
 export class WebhookAlerts implements AlertSink {
   readonly #url: string;
@@ -28,7 +29,7 @@ export class WebhookAlerts implements AlertSink {
   readonly #waiting: { readonly alert: Alert; readonly at: string }[] = [];
   readonly #ending = new AbortController();
   #sending: Promise<void> | undefined;
-  /** Alerts that nobody will hear of. */
+  /** Number of alerts that were given up. */
   givenUp = 0;
 
   constructor(url: string, from: string, options: Partial<WebhookOptions> = {}) {
@@ -56,7 +57,7 @@ export class WebhookAlerts implements AlertSink {
     return this.#waiting.length + this.givenUp;
   }
 
-  /** What has not been delivered is given up. */
+  /** Ends the sending; undelivered alerts are given up. */
   close(): void {
     this.#ending.abort();
   }
@@ -69,7 +70,7 @@ export class WebhookAlerts implements AlertSink {
     }
   }
 
-  /** Why it was not delivered; undefined where it was. */
+  /** Resolves with the reason of a failed delivery, or with undefined. */
   async #sendOne({ kind, title, details }: Alert, at: string): Promise<string | undefined> {
     const body = JSON.stringify({ text: `pnl-bridge on ${this.#from}: ${title}`, kind, title, details, at, from: this.#from });
     for (let tried = 0; ; tried += 1) {
@@ -93,7 +94,7 @@ export class WebhookAlerts implements AlertSink {
     }
   }
 
-  /** Keeps nobody alive who wants to end. */
+  /** Waits without keeping the process alive. */
   #pause(ms: number): Promise<void> {
     const { signal } = this.#ending;
     return new Promise((resolve) => {

@@ -3,10 +3,10 @@ import { changedColumns, recordColumns, recordFrom } from "../../domain/migratio
 import type { AuditNote, AuditRow, ControlChange, ControlRecord, Instance, SignOff } from "../../ports/control-store.ts";
 import type { Row } from "./database.ts";
 
-/** ISO 8601 of a column. */
+/** SQL that formats a timestamp column as ISO 8601 in UTC. */
 const isoOf = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-/** Columns of `config` and of what is published, for SELECT and for RETURNING; `schema` is quoted. */
+/** The columns of `config` and of its published section, for SELECT and RETURNING; `schema` is quoted. */
 export function selectedColumns(schema: string): string {
   const own = recordColumns.map(({ column }) => (column === "updated_at" ? `${isoOf(column)} AS ${column}` : column));
   const published = ["text", "phase"].map(
@@ -15,7 +15,7 @@ export function selectedColumns(schema: string): string {
   return [...own, ...published].join(", ");
 }
 
-/** The checks of the tables let nothing else in. */
+/** Relies on the tables' checks, which permit no other values. */
 export const recordOf = (row: Row): ControlRecord =>
   recordFrom(({ column, kind }) => {
     const text = row[column] ?? null;
@@ -34,14 +34,14 @@ export const recordOf = (row: Row): ControlRecord =>
     }
   });
 
-/** What a change sets, column by column. */
+/** The SET clause of a change, and its values. */
 export function assignmentsOf({ set: { voidCache, ...set } }: ControlChange): {
   readonly sql: string;
   readonly values: readonly unknown[];
 } {
   const changed = changedColumns(set);
   const assignments = changed.map(({ column }, index) => `${column} = $${index + 1}`);
-  // There must be one; the trigger does not go by it.
+  // A SET clause needs an assignment; the trigger ignores this one.
   const cache = voidCache === true ? "cache_generation = cache_generation + 1" : "epoch = epoch";
   const values = changed.map(({ value }) =>
     typeof value === "string" ? storable(value) : typeof value === "object" && value !== null ? storableJson(value) : value,
@@ -49,7 +49,7 @@ export function assignmentsOf({ set: { voidCache, ...set } }: ControlChange): {
   return { sql: [...assignments, cache].join(", "), values };
 }
 
-/** What the triggers are told; evidence as a text in it, so that it stays as it is written. */
+/** The JSON that the triggers read. Evidence is a JSON text inside it, so that it stays unchanged. */
 export const noteJson = ({ actor, action, reason, evidence }: AuditNote): string =>
   storableJson({ actor, action, reason, ...(evidence === undefined ? {} : { evidence: storableJson(evidence) }) });
 

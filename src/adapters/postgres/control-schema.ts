@@ -1,17 +1,21 @@
 /**
- * The tables of the control store. Their triggers do for a statement that an operator types what they do for our own changes, so no
- * process has to live for it.
+ * The tables of the control store. Their triggers treat an operator's statement like a change by this
+ * program, so it takes effect without a running process.
  *
- * Who operates needs not own them: `GRANT SELECT, UPDATE ON config TO desk; GRANT SELECT, DELETE ON new_pnl_cache TO desk;` (and USAGE
- * on the schema, where it is not `public`, and the schema on the role's search_path), with SELECT on the other tables to look at.
- * The triggers write the audit with the rights of its owner. Only who may insert into `audit` is believed to be somebody else than the
- * session's user: a process needs SELECT, INSERT, UPDATE and DELETE on all tables.
+ * An operator's role need not own the tables: `GRANT SELECT, UPDATE ON config TO desk; GRANT SELECT, DELETE
+ * ON new_pnl_cache TO desk;` suffices (with USAGE on a schema other than `public`, which must be on the
+ * role's search_path), and SELECT on the other tables to read them. The triggers write the audit with the
+ * rights of its owner. They accept an actor other than the session's user only from a role that may insert
+ * into `audit`. A process needs SELECT, INSERT, UPDATE and DELETE on all tables.
  */
 import type { OwnedTables } from "./migrations.ts";
 
-/** On which everybody is told of an epoch, as `EPOCH SCHEMA`: channels are one for a whole database. */
+/**
+ * The channel that announces each epoch. The payload is `EPOCH SCHEMA`, since all schemas of a database share
+ * its channels.
+ */
 export const channel = "pnl_bridge_control";
-/** In which a process tells the triggers, inside of its transaction, who changes what and why. */
+/** The setting in which a process gives the triggers actor, action and reason, within its transaction. */
 export const changeSetting = "pnl_bridge.change";
 
 const phases = "'read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'";
@@ -26,13 +30,13 @@ export const controlTables: OwnedTables = {
   kept: {
     name: "control",
     what: "the plan",
-    tables: "the tables of the plan",
-    elsewhere: "name another schema in the URL (?options=-c%20search_path%3Dpnl_bridge); it is created",
+    tables: "the tables of the control store",
+    elsewhere: "name a new schema in the URL (?options=-c%20search_path%3Dpnl_bridge); it is created",
     locks: "config: SELECT pid, usename, query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'",
   },
   migrations: [
-    // The functions find the tables by a search path of their own, whatever the session's is. Names of constraints are what an operator
-    // reads of them.
+    // The functions set their own search path, so that the session's does not matter. PostgreSQL shows the
+    // name of a failed constraint to the operator, so the name is the message.
     (schema) => `
       CREATE TABLE ${schema}.published (
         hash text PRIMARY KEY,
@@ -186,7 +190,8 @@ export const controlTables: OwnedTables = {
       CREATE TRIGGER audit_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ${schema}.audit
         FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.refuse('the audit is kept as it is: it is a chain of hashes',
           'each process knows the head of the chain, and would tell');`,
-    // `config_columns` shows every column of the row, so the audit shows a new one by itself.
+    // `config_columns` lists every column of the row, so a new column appears in the audit without a change
+    // here.
     (schema) => `ALTER TABLE ${schema}.config ADD COLUMN ${listColumn("user_denylist")};`,
   ],
 };

@@ -65,7 +65,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     return {
       open: () => openPostgresControlStore(wire.url, { schema }),
       sql: async (statement) => {
-        // One after the other as in a shell that stays open.
+        // Statements run one after the other over one connection, as in a shell that stays open.
         if (lastShell?.schema !== schema) lastShell = { schema, client: await shell() };
         await lastShell.client.query(statement);
       },
@@ -80,7 +80,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     };
   });
 
-  test("the schema is what was agreed", async () => {
+  test("the schema equals the golden file", async () => {
     await open({ schema: "golden" });
     await expect(`${(await shapeOf(admin, "golden")).join("\n")}\n`).toMatchFileSnapshot("control-schema.golden.txt");
   });
@@ -109,7 +109,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
     afterEach(() => admin.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
 
-    test.skipIf(spawnSync("psql", ["--version"]).status !== 0)("typed into psql", async () => {
+    test.skipIf(spawnSync("psql", ["--version"]).status !== 0)("work in psql", async () => {
       const store = await openPostgresControlStore(server.url);
       opened.push(store);
       const said: string[] = [];
@@ -126,7 +126,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       });
     });
 
-    test("sent by a client that knows nothing of us", async () => {
+    test("work through any PostgreSQL client", async () => {
       const store = await openPostgresControlStore(server.url);
       opened.push(store);
       for (const statement of statements) {
@@ -156,12 +156,12 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     };
     const optionsOf = (text: string): string => `${server.url}?options=${encodeURIComponent(text)}`;
 
-    test("is public where nothing else is said", async () => {
+    test("is public by default", async () => {
       const at = new URL(server.url).host;
       expect(await named(server.url)).toEqual(["public", `postgres://${at}/postgres`]);
     });
 
-    test("is that of the URL, or of its search path, or of the options", async () => {
+    test("comes from the URL, from its search path, or from the options", async () => {
       const at = `postgres://${new URL(server.url).host}/postgres?options=-c%20search_path%3D`;
       const london = await named(`${server.url}?schema=London%20desk`);
       expect(london).toEqual(["London desk", `${at}%22London%5C%20desk%22`]);
@@ -171,7 +171,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
 
     test.skipIf(spawnSync("psql", ["--version"]).status !== 0)(
-      "psql takes the address that a store shows of itself",
+      "in the address that a store shows is understood by psql",
       async () => {
         for (const name of ["ctl", "London desk", 'a"b\\c']) {
           const store = await openPostgresControlStore(`${server.url}?schema=${encodeURIComponent(name)}`);
@@ -187,16 +187,16 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     );
 
     test.each(["?schema=", "?schema=pg_x", "?schema=%00", `?schema=${"x".repeat(64)}`, "?options=-c%20search_path%3Dpg_x"])(
-      "an address with %s is refused in words",
+      "in an address with %s is refused with a fix",
       async (end) => {
         await expect(openPostgresControlStore(`${server.url}${end}`)).rejects.toMatchObject({
           code: "BAD_CONFIG",
-          fix: "name one of 1 to 63 bytes that does not begin with pg_, or leave ?schema= out",
+          fix: "use a name of 1 to 63 bytes that does not begin with pg_, or omit ?schema=",
         });
       },
     );
 
-    test("may be made by both stores at once", async () => {
+    test("may be created by both stores at the same time", async () => {
       const url = `${server.url}?schema=${encodeURIComponent(schema)}`;
       const evidence = [openPostgresEvidenceStore(url), openPostgresEvidenceStore(url)];
       await Promise.all(
@@ -207,7 +207,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(await schemasWithConfig()).toContain(schema);
     });
 
-    test("is another record, and another watch", async () => {
+    test("has a record and notifications of its own", async () => {
       const [store, other] = [await open(), await open({ schema: `${schema} 2` })];
       let told = 0;
       other.watch(() => {
@@ -220,7 +220,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect([told, (await other.read()).epoch]).toEqual([before, 1]);
     });
 
-    test("is found by its triggers whatever stands on the search path of the session", async () => {
+    test("is found by its triggers under any search path of the session", async () => {
       const store = await open();
       const client = await shell("pg_catalog");
       await client.query(`UPDATE ${quoted(schema)}.config SET phase = 'dual_write'`);
@@ -230,8 +230,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
   });
 
-  describe("what is typed by hand", () => {
-    test("cannot put the epoch, the time, or who it was; nor bring a void cache back", async () => {
+  describe("a statement typed by hand", () => {
+    test("cannot set the epoch, the time or the actor, nor restore a voided cache", async () => {
       const store = await open();
       const client = await shell();
       await client.query("DELETE FROM new_pnl_cache");
@@ -242,7 +242,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(Date.parse(record.updatedAt)).toBeGreaterThan(Date.parse("2020-01-01"));
     });
 
-    test("says UPDATE 1 where it changes nothing, and makes no epoch", async () => {
+    test("that changes nothing reports UPDATE 1 and does not raise the epoch", async () => {
       const store = await open();
       const client = await shell();
       await client.query("UPDATE config SET new_system_percentage = 10");
@@ -260,7 +260,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       },
     );
 
-    test("by a role that owns nothing needs no right on the audit, and cannot say that it was somebody else", async () => {
+    test("by a role that owns nothing needs no right on the audit, and cannot name another actor", async () => {
       const store = await open();
       const space = quoted(schema);
       await admin.query(`CREATE ROLE desk_operator LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA ${space} TO desk_operator;
@@ -282,7 +282,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
   });
 
-  test("a process whose role owns nothing may do everything but make the tables", async () => {
+  test("a process whose role owns nothing can do everything except create the tables", async () => {
     await open();
     const space = quoted(schema);
     await admin.query(`CREATE ROLE bridge LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA ${space} TO bridge;
@@ -300,7 +300,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect(open({ schema: `${schema} 2` }, url.href)).rejects.toMatchObject({ code: "UNWRITABLE" });
   });
 
-  test("each change reaches all of twelve handles of a process", async () => {
+  test("each change is reported to all of twelve open stores of a process", async () => {
     const handles = await Promise.all(Array.from({ length: 12 }, () => open()));
     const seen = handles.map(() => 0);
     for (const [index, store] of handles.entries())
@@ -312,8 +312,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     }
   });
 
-  describe("an operator who holds the row of config in a transaction that is left open", () => {
-    test("holds up changes, until they fail in time, and nothing else", async () => {
+  describe("an operator's open transaction that locks the row of config", () => {
+    test("delays changes until their deadline, and nothing else", async () => {
       const store = await open({ deadlineMs: 3_000 });
       const client = await shell();
       await client.query("BEGIN; UPDATE config SET new_system_percentage = 50");
@@ -339,11 +339,11 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await client.query("COMMIT");
       expect(await change).toMatchObject({ epoch: 3, overrides: { useNewPnlSystem: false, newSystemPercentage: 50 } });
       expect((await store.instances())[0]?.beats).toBe(2);
-      // Those that were told to have failed have not taken place afterwards.
+      // The changes that were reported as failed have not happened later.
       expect((await store.audit(0, 9)).map(({ epoch }) => epoch)).toEqual([2, 3]);
     });
 
-    test("is seen when he ends it", async () => {
+    test("takes effect when it commits", async () => {
       const store = await open();
       let epoch = 0;
       store.watch(() => void store.read().then((record) => (epoch = record.epoch)));
@@ -358,7 +358,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   });
 
   describe("a server that hangs", () => {
-    test("fails each call in time, and all is well when it goes on", async () => {
+    test("fails each call at its deadline, and calls work again when it continues", async () => {
       const wire = await wireTo();
       const store = await open({ deadlineMs: 500 }, wire.url);
       await store.read();
@@ -381,13 +381,13 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(await store.change({ ...by, set: { newSystemPercentage: 2 } })).toMatchObject({ epoch: 2 });
     });
 
-    test("cannot be opened, in time", async () => {
+    test("fails the opening of a store at the deadline", async () => {
       const wire = await wireTo();
       wire.silent = true;
       await expect(open({ deadlineMs: 300 }, wire.url)).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
     });
 
-    test("and with it a connection that is there and dead does not stop the watch", async () => {
+    test("leaves a dead connection, from which the watch recovers", async () => {
       const wire = await wireTo();
       const store = await open({ deadlineMs: 500 }, wire.url);
       let told = 0;
@@ -405,7 +405,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
   });
 
-  test("a process that hangs in the middle of a change does not hold up an operator", async () => {
+  test("a process that hangs in the middle of a change does not block an operator", async () => {
     const wire = await wireTo();
     const store = await open({}, wire.url);
     wire.silentFrom = "UPDATE ";
@@ -413,14 +413,16 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     change.catch(() => {});
     await expect.poll(() => wire.silent).toBe(true);
     const client = await shell();
-    await expect(client.query("UPDATE config SET use_new_pnl_system = false"), "it does hold the row").rejects.toThrow("lock");
+    await expect(client.query("UPDATE config SET use_new_pnl_system = false"), "the hung process holds the row").rejects.toThrow(
+      "lock",
+    );
     await client.query("SET lock_timeout = 0");
     await client.query("UPDATE config SET use_new_pnl_system = false");
     await expect(change).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
     expect((await (await open()).audit(0, 9)).map(({ action }) => action)).toEqual(["sql"]);
   });
 
-  test("the audit is sealed and verified", async () => {
+  test("a sealed audit verifies, and an edited row is found", async () => {
     const store = await open();
     const client = await shell();
     await store.change({
@@ -437,19 +439,19 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     expect(await verifyAudit(store, [head], sha256)).toMatchObject({ ok: false, faults: [{ fault: "EDITED", seq: 2 }] });
   });
 
-  test("a change that no notification tells of is seen by the next question", async () => {
+  test("the next poll sees a change whose notification was lost", async () => {
     const store = await open();
     let epoch = 0;
     store.watch(() => void store.read().then((record) => (epoch = record.epoch)));
     await expect.poll(() => epoch).toBe(1);
     const client = await shell();
-    // As behind a pooler that keeps notifications to itself.
+    // Like a pooler that does not forward notifications.
     await client.query("ALTER TABLE config DISABLE TRIGGER config_tell");
     await client.query("UPDATE config SET new_system_percentage = 3");
     await expect.poll(() => epoch, { timeout: 3_000 }).toBe(2);
   });
 
-  test("a connection that breaks during a commit: the change has taken place once, and says so", async () => {
+  test("a change whose connection breaks during the commit is reported as done, and done once", async () => {
     const wire = await wireTo();
     const store = await open({}, wire.url);
     for (const [lost, code] of [
@@ -465,7 +467,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     expect((await store.audit(0, 9)).map(({ epoch }) => epoch)).toEqual([2]);
   });
 
-  test("a watch that throws is its own affair", async () => {
+  test("a watcher that throws does not affect the others", async () => {
     const store = await open();
     let told = 0;
     store.watch(() => {
@@ -478,7 +480,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect.poll(() => told).toBeGreaterThan(0);
   });
 
-  test("close leaves no connection, also while many calls are under way, and a watch", async () => {
+  test("close leaves no connection open, even with calls in progress and a watch", async () => {
     const store = await open();
     const connections = async (): Promise<number> => {
       const { rows } = await admin.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pnl-bridge control'");
@@ -498,7 +500,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect.poll(connections, { timeout: 10_000 }).toBe(0);
   });
 
-  test("an open store that watches keeps no process alive", async () => {
+  test("an open store that watches for changes does not keep its process alive", async () => {
     const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
     const program = `const { openPostgresControlStore } = await import(${door});
       const store = await openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })});
@@ -509,7 +511,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     expect((await promisify(execFile)(process.execPath, inline)).stdout).toBe("1\n");
   });
 
-  test("what cannot be opened says why, and never the password", async () => {
+  test("a failure to open names its reason, and never shows the password", async () => {
     const [at, secret] = [new URL(server.url).host, "geheim%2F1"];
     const cases: readonly (readonly [url: string, code: string])[] = [
       [`postgres://postgres:${secret}@${at}/postgres`, "BAD_CONFIG"],
@@ -524,7 +526,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     }
   });
 
-  test("tables that are not ours, or of a later version, are refused and left as they are", async () => {
+  test("foreign tables, and tables of a later version, are refused and not changed", async () => {
     await admin.query(`CREATE SCHEMA ${quoted(schema)}; CREATE TABLE ${quoted(schema)}.config (theirs text)`);
     await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", fix: expect.stringContaining("schema") });
     const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = $1", [schema]);
@@ -535,8 +537,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", message: expect.stringContaining("version 99") });
   });
 
-  // The last one, since it ends every connection.
-  test("kill -9 of the server, and a start: calls fail, and then all comes back by itself", async () => {
+  // This test is the last one, since it ends every connection.
+  test("calls fail after kill -9 of the server, and the store recovers by itself after its restart", async () => {
     const store = await open();
     const change = (newSystemPercentage: number) => store.change({ ...by, set: { newSystemPercentage } });
     await change(1);
@@ -553,11 +555,11 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     const { rows } = await admin.query("SHOW data_directory");
     const [pid] = readFileSync(join(rows[0].data_directory, "postmaster.pid"), "utf8").split("\n");
     process.kill(Number(pid), "SIGKILL");
-    await expect(untilItFails(() => store.read())).resolves.toMatchObject({ code: "SYSTEM_DOWN" });
+    await expect(untilRejected(() => store.read())).resolves.toMatchObject({ code: "SYSTEM_DOWN" });
     await expect(change(2)).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
     const before = told;
     await admin.end();
-    // Its children see that it is gone, and let go of the shared memory.
+    // The server's child processes notice its death and release the shared memory.
     await sleep(1_000);
     await server.crash();
     admin = await connected(server.url);
@@ -576,17 +578,17 @@ const instance: InstanceReport = { id: "one", name: "desk-7", seenEpoch: 1, drai
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-async function untilItFails(work: () => Promise<unknown>): Promise<unknown> {
+async function untilRejected(work: () => Promise<unknown>): Promise<unknown> {
   for (const endsMs = performance.now() + 5_000; performance.now() < endsMs; await sleep(10))
     try {
       await work();
     } catch (failure) {
       return failure;
     }
-  throw new Error("it did not fail within 5 s");
+  throw new Error("the call still succeeds after 5 s");
 }
 
-/** A schema for people to read: tables with their columns, views, checks and keys, triggers and functions. */
+/** A readable dump of a schema: tables with their columns, views, checks and keys, triggers and functions. */
 async function shapeOf(client: Client, schema: string): Promise<string[]> {
   const lines = async (sql: string): Promise<string[]> =>
     (await client.query(sql, [schema])).rows.map(({ line }) => line.replaceAll(`${schema}.`, ""));

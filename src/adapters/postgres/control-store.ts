@@ -1,9 +1,9 @@
 /**
- * The control store in PostgreSQL (13 or newer). What a change means is in the triggers (control-schema.ts), so that it means the same
- * when an operator makes it.
+ * The control store in PostgreSQL (13 or newer). The triggers (control-schema.ts) carry the rules of a
+ * change, so that a change by an operator has the same effect.
  *
- * Changes and notes of a process come one after the other, on one connection; what only reads, and heartbeats, have another, so that
- * they go on while somebody holds the row of the record.
+ * A process sends its changes and notes one after the other over one connection. Reads and heartbeats use
+ * another, so that they continue while a transaction locks the row of the record.
  */
 import { escapeIdentifier, type PoolClient } from "pg";
 import { assert, BridgeError } from "../../base/errors.ts";
@@ -38,20 +38,24 @@ import { connectionOf, PostgresDatabase, type Row } from "./database.ts";
 import { type Target, targetOf, withSchema } from "./failures.ts";
 
 export interface PostgresControlOptions {
-  /** Where the tables are; it and they are created where they are missing. Default: that the URL names, else `public`. */
+  /**
+   * The schema of the tables; both are created where missing. Default: the schema that the URL names, else
+   * `public`.
+   */
   readonly schema?: string;
-  /** How long a call may take, with all its waiting. Default 5 000. */
+  /** How long a call may take, all waiting included. Default 5 000. */
   readonly deadlineMs?: number;
 }
 
 const deadlineMsDefault = 5_000;
-/** An operator's statement waits no longer for a process that hangs in the middle of a change. */
+/** The longest time that an operator's statement waits for a process that hangs in the middle of a change. */
 const restMsMax = 1_000;
 
 /**
- * Connects, and makes the tables where they are missing. `url` is as for the evidence store.
- * Throws BAD_CONFIG (the URL, the login), SYSTEM_DOWN, BAD_DATABASE (tables that are not ours, or of a newer version), UNWRITABLE (no
- * right, no room), DATABASE_BUSY. The functions of the store throw the same, and may be tried again. No error has the password in it.
+ * Connects, and creates the tables where they are missing. `url` has the form described at
+ * `openPostgresEvidenceStore`. Throws BAD_CONFIG (the URL, the login), SYSTEM_DOWN, BAD_DATABASE (foreign
+ * tables, or a newer version), UNWRITABLE (a missing right, a full disk), DATABASE_BUSY. The functions of the
+ * store throw the same, and may be called again. No error contains the password.
  */
 export async function openPostgresControlStore(url: string, options: PostgresControlOptions = {}): Promise<ControlStore> {
   const { deadlineMs = deadlineMsDefault } = options;
@@ -76,7 +80,7 @@ class PostgresControlStore implements ControlStore {
   readonly #in: string;
   readonly #deadlineMs: number;
   readonly #database: PostgresDatabase;
-  readonly #watching = new Set<() => void>();
+  readonly #watchers = new Set<() => void>();
   #watch: ControlWatch | undefined;
   #isClosed = false;
 
@@ -107,19 +111,19 @@ class PostgresControlStore implements ControlStore {
   }
 
   watch(changed: () => void): () => void {
-    // Each its own, also where one function watches twice.
+    // A new function for each watcher, so that the same callback can be registered twice.
     const watcher = (): void => {
       try {
         changed();
       } catch {
-        // Its own affair: the others are told.
+        // The others are still notified.
       }
     };
     if (this.#isClosed) return () => {};
-    this.#watching.add(watcher);
+    this.#watchers.add(watcher);
     this.#watch ??= this.#startWatch();
     return () => {
-      if (!this.#watching.delete(watcher) || this.#watching.size > 0) return;
+      if (!this.#watchers.delete(watcher) || this.#watchers.size > 0) return;
       void this.#watch?.stop();
       this.#watch = undefined;
     };
@@ -199,7 +203,7 @@ class PostgresControlStore implements ControlStore {
           return rowCount === seals.length;
         });
       } catch (error) {
-        // Both saw the same last one: the key lets one through.
+        // Two processes saw the same last seal; the primary key lets one of them insert.
         if ((error as { readonly code?: string }).code === uniqueViolation) return false;
         throw error;
       }
@@ -229,7 +233,7 @@ class PostgresControlStore implements ControlStore {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#watching.clear();
+    this.#watchers.clear();
     const watch = this.#watch;
     this.#watch = undefined;
     await Promise.all([watch?.stop(), this.#database.close()]);
@@ -241,8 +245,8 @@ class PostgresControlStore implements ControlStore {
       schema: this.#schema,
       epochSql: `SELECT epoch FROM ${this.#in}.config`,
       answerMsMax: Math.min(this.#deadlineMs, 2_000),
-      tell: () => {
-        for (const watcher of this.#watching) watcher();
+      onChange: () => {
+        for (const watcher of this.#watchers) watcher();
       },
     });
   }
@@ -266,7 +270,7 @@ class PostgresControlStore implements ControlStore {
     return recordOf(rows[0] ?? this.#noRow());
   }
 
-  /** Everything that adds to the audit does it under the lock of the record's row. Resolves with the epoch. */
+  /** Locks the record's row, as every addition to the audit requires. Resolves with the epoch. */
   async #lock(client: PoolClient): Promise<number> {
     const { rows } = await client.query<Row>(`SELECT epoch FROM ${this.#in}.config FOR NO KEY UPDATE`);
     return Number((rows[0] ?? this.#noRow()).epoch);
@@ -280,7 +284,7 @@ class PostgresControlStore implements ControlStore {
     throw new BridgeError("BAD_DATABASE", {
       what: "the table config has lost its row",
       where: this.where,
-      fix: "restore it from a backup. The fleet goes by its last plan meanwhile",
+      fix: "restore it from a backup; the fleet keeps its last plan meanwhile",
     });
   }
 }

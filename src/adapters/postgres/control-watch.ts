@@ -8,22 +8,25 @@ import type { Row } from "./database.ts";
 interface WatchOptions {
   readonly connection: ClientConfig;
   readonly schema: string;
-  /** The statement that says the epoch. */
+  /** The statement that selects the epoch. */
   readonly epochSql: string;
-  /** How long the server may take to answer, or to be reached. */
+  /** How long the server may take to accept the connection, and to answer. */
   readonly answerMsMax: number;
-  /** Told of a change, or that there may have been one. Must not throw. */
-  readonly tell: () => void;
+  /** Called after a change, and whenever one may have been missed. Must not throw. */
+  readonly onChange: () => void;
 }
 
-/** Between questions for the epoch: what a notification that was lost costs, and how long a dead connection goes unnoticed. */
-const everyMs = 1_000;
-/** Between attempts to connect. */
+/**
+ * Interval of the polls: the longest delay after a lost notification, and until a dead connection is noticed.
+ */
+const pollMs = 1_000;
+/** Pauses between attempts to connect. */
 const reconnects = { firstMs: 50, lastMs: 1_000 };
 
 /**
- * Listens on a connection of its own, and asks for the epoch every second on it: where a pooler swallows notifications, and where the
- * other end is gone without a word. A connection that breaks is made again, for as long as it takes. Keeps no process alive.
+ * Listens for changes on a connection of its own. It also polls the epoch every second, in case a pooler
+ * drops notifications or the other end died silently. Reconnects without limit after a break. Does not keep
+ * the process alive.
  */
 export class ControlWatch {
   readonly #options: WatchOptions;
@@ -47,9 +50,12 @@ export class ControlWatch {
     }
   }
 
-  /** Until the connection breaks or somebody stops it; says whether it was ever there. */
+  /**
+   * Listens until the connection breaks or the watch is stopped. Resolves with whether the server ever
+   * answered.
+   */
   async #listen(): Promise<boolean> {
-    const { connection, schema, answerMsMax, tell, epochSql } = this.#options;
+    const { connection, schema, answerMsMax, onChange, epochSql } = this.#options;
     const client = new Client({ ...connection, connectionTimeoutMillis: answerMsMax, query_timeout: answerMsMax });
     const broken = new AbortController();
     const breakOff = (): void => {
@@ -64,38 +70,39 @@ export class ControlWatch {
       const gap = payload.indexOf(" ");
       if (payload.slice(gap + 1) !== schema || broken.signal.aborted) return;
       known = payload.slice(0, gap);
-      tell();
+      onChange();
     });
-    let wasHeard = false;
+    let hasAnswered = false;
     try {
-      // A client that is ended while it connects says nothing more.
+      // A client that is ended while it connects emits nothing more.
       const gone = once(broken.signal, "abort").then(() => Promise.reject(new Error("ended")));
       gone.catch(() => {});
       await Promise.race([client.connect(), gone]);
-      // Of the pool's too, which is how it lets a process end; the types leave it out.
+      // The pool does the same to let a process end; the types of `pg` lack it.
       (client as unknown as { unref(): void }).unref();
       await client.query(`LISTEN ${channel}`);
       while (!broken.signal.aborted) {
-        // The server gives up first, so that no question waits there for a lock when nobody waits here.
+        // The server's timeout is shorter, so that no query waits there for a lock after this side has given
+        // up.
         const results: unknown = await client.query(
           `BEGIN READ ONLY; SET LOCAL statement_timeout = ${Math.floor(answerMsMax / 2)}; ${epochSql}; COMMIT`,
         );
         const epoch = (results as readonly { readonly rows: readonly Row[] }[]).at(-2)?.rows[0]?.epoch ?? undefined;
-        // The first time too: what came before is not known.
-        if (epoch !== known && !broken.signal.aborted) tell();
+        // Also the first time, since changes before it are unknown.
+        if (epoch !== known && !broken.signal.aborted) onChange();
         known = epoch;
-        wasHeard = true;
-        await pause(everyMs, broken.signal);
+        hasAnswered = true;
+        await pause(pollMs, broken.signal);
       }
     } catch {
-      // Whoever asks the store learns what is wrong.
+      // The calls of the store report the failure.
     } finally {
       this.#stopped.signal.removeEventListener("abort", breakOff);
       breakOff();
     }
-    return wasHeard;
+    return hasAnswered;
   }
 }
 
-/** Ends early, and without an error, when the signal comes. */
+/** Waits; resolves early, without an error, when the signal is aborted. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal, ref: false }).catch(() => {});

@@ -1,12 +1,12 @@
 /**
- * What both stores need of PostgreSQL (13 or newer): transactions on a few connections, with limits, failures in words, and an answer
- * to the question what became of a commit.
+ * The access to PostgreSQL (13 or newer) that both stores share: transactions on a few connections, with
+ * limits, readable failures and a known outcome of each commit.
  *
- * When the connection breaks while a commit is under way, the server is asked on another one what became of the transaction: a write
- * that is said to have failed has not taken place, so who tries again does not write twice. Only where that cannot be found out in
- * time, the error says so.
+ * If the connection breaks during a commit, the server is asked over another connection for the state of the
+ * transaction. So a write that is reported as failed has not happened, and repeating it does not write twice.
+ * Only if the state cannot be determined in time, the error says so.
  *
- * Settings are made in each transaction and not in the session, so that a pooler may stand between.
+ * Settings apply to one transaction and not to the session, so that a pooler can be used.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClientConfig, Pool, type PoolClient } from "pg";
@@ -18,18 +18,23 @@ interface DatabaseLimits {
   readonly connectionsMax: number;
   /** How long one statement may take. */
   readonly statementMsMax: number;
-  /** How long a transaction that writes may rest between its statements: a process that hangs holds a lock no longer. */
+  /**
+   * How long a writing transaction may be idle between statements: the longest time that a hung process holds
+   * a lock.
+   */
   readonly restMsMax: number;
-  /** How long a connection may take to be made. */
+  /** How long connecting may take. */
   readonly connectMsMax: number;
-  /** How long a call may take, with all its waiting; infinity where only its statements are limited. */
+  /** How long a call may take, all waiting included; infinity if only its statements are limited. */
   readonly callMsMax: number;
 }
 
-/** All values come as text: whoever changes the parsers of `pg` for all of a process does not change ours. */
+/**
+ * All values are text, so that parsers which other code sets for `pg` in this process have no effect here.
+ */
 export type Row = Readonly<Record<string, string | null>>;
 
-/** How a connection is made, whoever makes it. */
+/** The settings of every connection. */
 export const connectionOf = ({ url }: Target, { kept }: OwnedTables): ClientConfig => ({
   application_name: `pnl-bridge ${kept.name}`,
   connectionString: url,
@@ -54,12 +59,12 @@ export class PostgresDatabase {
       ...connectionOf(target, owned),
       max: limits.connectionsMax,
       connectionTimeoutMillis: limits.connectMsMax,
-      // Where the network is silent, the server's own limit does not come through.
+      // The server's own limit does not arrive over a silent network.
       query_timeout: limits.statementMsMax + limits.connectMsMax,
       idleTimeoutMillis: 30_000,
       allowExitOnIdle: true,
     });
-    // An idle connection that breaks: the next use makes a new one, and says what is wrong if it cannot.
+    // An idle connection broke. The next use opens a new one, and reports the error if it cannot.
     this.#pool.on("error", () => {});
   }
 
@@ -67,7 +72,7 @@ export class PostgresDatabase {
     return this.run((call) => call.write((client) => migrate(client, this.#owned, schema, this.#target.where)));
   }
 
-  /** One call of a store; what it throws says what is wrong. */
+  /** Runs one call of a store. Its errors are BridgeErrors in plain words. */
   async run<T>(work: (call: Call) => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new BridgeError("INTERNAL", { what: `the ${this.#owned.kept.name} store is closed` });
     const call = new Call({
@@ -79,7 +84,7 @@ export class PostgresDatabase {
     });
     const running = work(call);
     this.#running.add(running);
-    // The caller may be gone by then.
+    // The caller may have stopped waiting by then.
     void running.catch(() => {}).then(() => this.#running.delete(running));
     try {
       return await call.inTime(running);
@@ -88,7 +93,7 @@ export class PostgresDatabase {
     }
   }
 
-  /** What was called before it is still done. */
+  /** Finishes the calls made before it. */
   close(): Promise<void> {
     this.#closed ??= Promise.allSettled(this.#running).then(() => this.#pool.end());
     return this.#closed;
@@ -109,7 +114,7 @@ interface CallParts {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** What a call does with the database. */
+/** The database operations of one store call. */
 class Call {
   readonly #parts: CallParts;
   readonly #endsMs: number;
@@ -120,17 +125,19 @@ class Call {
     this.#endsMs = performance.now() + parts.limits.callMsMax;
   }
 
-  /** One statement that only reads. */
+  /** Runs one statement that only reads. */
   async read<Read extends Row = Row>(sql: string, values: readonly unknown[]): Promise<readonly Read[]> {
     return this.#single<Read>("READ ONLY", sql, values);
   }
 
-  /** One statement that may be lost, even after it: in a crash of the server, or where its answer does not arrive. */
+  /**
+   * Runs one statement whose effect may be lost: in a crash of the server, or if its answer does not arrive.
+   */
   async mention(sql: string, values: readonly unknown[]): Promise<void> {
     await this.#single("READ WRITE; SET LOCAL synchronous_commit = off", sql, values);
   }
 
-  /** A transaction that writes. When it throws, nothing has been written. */
+  /** Runs a transaction that writes. If it throws, nothing has been written. */
   async write<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     let doubtful: { readonly transaction: string | null | undefined; readonly done: T } | undefined;
     try {
@@ -149,7 +156,7 @@ class Call {
     }
   }
 
-  /** The same, one after the other, in the order of the calls. */
+  /** Like `write`, one transaction after the other, in the order of the calls. */
   writeInTurn<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     this.#waitsFor = "its turn";
     return this.#parts.inTurn(() => {
@@ -158,7 +165,7 @@ class Call {
     });
   }
 
-  /** What the work comes to, or why it has not by the end of the time. */
+  /** Settles as the work does, or rejects at the deadline. */
   async inTime<T>(work: Promise<T>): Promise<T> {
     if (this.#endsMs === Number.POSITIVE_INFINITY) return work;
     const late = Promise.withResolvers<never>();
@@ -174,18 +181,20 @@ class Call {
     const { kept } = this.#parts.owned;
     if (this.#waitsFor === "its turn")
       return new BridgeError("DATABASE_BUSY", {
-        what: `what this process wrote before is not done after ${this.#parts.limits.callMsMax} ms`,
+        what: `an earlier write of this process is not finished after ${this.#parts.limits.callMsMax} ms`,
         where: this.#parts.where,
-        fix: `look for what holds a lock on ${kept.locks}`,
+        fix: `look for the session that holds a lock on ${kept.locks}`,
         cause,
       });
     const isDoubtful = this.#waitsFor === "a commit";
     return new BridgeError("SYSTEM_DOWN", {
       what: isDoubtful
-        ? "PostgreSQL does not answer during a commit, and whether it took place cannot be found out"
-        : `PostgreSQL does not answer within ${this.#parts.limits.callMsMax} ms`,
+        ? "PostgreSQL did not answer during a commit, and it is unknown whether the commit succeeded"
+        : `PostgreSQL did not answer within ${this.#parts.limits.callMsMax} ms`,
       where: this.#parts.where,
-      fix: isDoubtful ? "start it; then look, or some of it may be written twice" : "start it, or check host and port of the URL",
+      fix: isDoubtful
+        ? "start PostgreSQL, then check for the write before you repeat it, or it may be written twice"
+        : "start PostgreSQL, or check host and port of the URL",
       cause,
     });
   }
@@ -194,7 +203,7 @@ class Call {
     return this.#endsMs - performance.now();
   }
 
-  /** The server gives up a little earlier than we do: it knows why. */
+  /** The server's limit is a little shorter than the caller's, because only the server knows the reason. */
   get #limit(): string {
     const { statementMsMax, callMsMax } = this.#parts.limits;
     const ownMs = this.#leftMs - Math.min(250, callMsMax / 8);
@@ -209,7 +218,7 @@ class Call {
     return this.#connected(async (client) => {
       const begin = `BEGIN ${mode}; ${this.#limit}`;
       if (values.length === 0) {
-        // All at once: several statements have a list of results, which the types of `pg` leave out.
+        // One round trip: several statements give a list of results, which the types of `pg` lack.
         const results = [await client.query<Read>(`${begin}; ${sql}; COMMIT`)].flat();
         return results.at(-2)?.rows ?? [];
       }
@@ -235,10 +244,10 @@ class Call {
   }
 
   async #connected<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    // Its caller has been told that it failed.
+    // The caller has already been told that the call failed.
     if (this.#leftMs <= 0) throw this.#late();
     const client = await this.#parts.pool.connect();
-    // What a broken connection has to say, its query says as well.
+    // The query reports the error of a broken connection too.
     const ignore = (): void => {};
     client.on("error", ignore);
     let unusable: unknown;
@@ -248,7 +257,7 @@ class Call {
       if (leftMs <= 0) throw this.#late();
       return await work(client);
     } catch (error) {
-      // After an answer of the server the connection is good; after silence nothing more is asked of it.
+      // A connection is reused after an answer of the server, and never after silence.
       const answered = error instanceof BridgeError || severityOf(error) === "ERROR";
       if (answered) await client.query("ROLLBACK").catch((failed) => (unusable = failed));
       else unusable = error;
@@ -261,8 +270,8 @@ class Call {
   }
 }
 
-/** Pauses between questions what became of a commit. A server that starts again is back within them, as a rule. */
+/** Pauses between queries for the state of a commit. A restarting server is usually back within them. */
 const askAgainMs = [0, 100, 200, 400, 800, 1_600, 3_200];
 
-/** What a write acknowledges survives a power cut, however the database is set up. */
+/** Makes an acknowledged write survive a power cut, whatever the settings of the database are. */
 const onDisk = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";

@@ -4,13 +4,14 @@ export const evidenceTables: OwnedTables = {
   kept: {
     name: "evidence",
     what: "evidence",
-    tables: "the tables of evidence",
-    elsewhere: "name another schema for evidence; it is created",
-    locks: "the tables of evidence",
+    tables: "the evidence tables",
+    elsewhere: "name a new schema for evidence; it is created",
+    locks: "the evidence tables",
   },
   migrations: [
-    // Ids come from the head row and not from a sequence: a sequence has gaps where transactions fail, and then "the newest n" would
-    // have to be counted. Its lock also makes the order of ids that of commits.
+    // Ids come from the head row and not from a sequence: failed transactions leave gaps in a sequence, and
+    // "the newest n" would have to be counted. The lock of the head row also puts ids in the order of the
+    // commits.
     (schema) => `
       CREATE TABLE ${schema}.evidence_head (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

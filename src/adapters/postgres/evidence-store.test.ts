@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
     return `(await import(${door})).openPostgresEvidenceStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`;
   };
-  /** The schema's name, quoted, and a dot. */
+  /** A table name qualified by the quoted schema. */
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`;
 
   evidenceStoreContract("postgres", async () => ({
@@ -52,7 +52,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     elsewhere: elsewhere(),
   }));
 
-  test("the tables stand in pnl_bridge where nothing else is said", async () => {
+  test("the tables are in the schema pnl_bridge by default", async () => {
     await (await openPostgresEvidenceStore(server.url)).close();
     const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'pnl_bridge'");
     expect(rows.map((row) => row.table_name).sort()).toEqual([
@@ -63,13 +63,13 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     ]);
   });
 
-  test("the tables stand in the schema of the URL, where it names one", async () => {
+  test("the tables are in the schema that the URL names", async () => {
     await (await openPostgresEvidenceStore(`${server.url}?schema=${encodeURIComponent(schema)}`)).close();
     const { rows } = await admin.query(`SELECT count(*) FROM ${inSchema("comparisons")}`);
     expect(rows).toEqual([{ count: "0" }]);
   });
 
-  test("each question is answered from an index, whatever the number of comparisons", async () => {
+  test("every query uses an index", async () => {
     await (await open()).append(comparisons(1));
     await admin.query("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
     for (const where of ["method = 'm'", "verdict = 'v'", "method = 'm' AND verdict = 'v'", "verdict = 'v' AND id < 9"]) {
@@ -82,7 +82,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     }
   });
 
-  test("close leaves no connection", async () => {
+  test("close leaves no connection open", async () => {
     const store = await open();
     await Promise.all([store.append(comparisons(600)), store.find({ limit: 5 }), store.counts()]);
     const connections = async (): Promise<number> => {
@@ -94,7 +94,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect.poll(connections, { timeout: 10_000 }).toBe(0);
   });
 
-  test("an open store keeps no process alive", async () => {
+  test("an open store does not keep its process alive", async () => {
     const program = `const store = await ${elsewhere()};
       await store.append(${JSON.stringify(comparisons(3))});
       await store.find({ limit: 1 });
@@ -104,7 +104,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     expect(await stored(await open())).toBe(3);
   });
 
-  describe("what cannot be opened says why, and never the password", () => {
+  describe("a failure to open names its reason, and never shows the password", () => {
     const secret = "geheim/1:2";
     const written = encodeURIComponent(secret);
     const at = (user: string, place: string): string => `postgres://${user}:${written}@${place}`;
@@ -113,14 +113,18 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       ["another password", () => at("postgres", `${place()}/postgres`), "BAD_CONFIG"],
       ["another user", () => at("nobody", `${place()}/postgres`), "BAD_CONFIG"],
       ["another database", () => server.url.replace(/postgres$/, "other"), "BAD_CONFIG"],
-      ["a port where nobody listens", () => at("postgres", "127.0.0.1:1/postgres"), "SYSTEM_DOWN"],
+      ["a port on which no server listens", () => at("postgres", "127.0.0.1:1/postgres"), "SYSTEM_DOWN"],
       ["a host that does not exist", () => at("postgres", "does.not.exist.invalid/postgres"), "SYSTEM_DOWN"],
-      ["TLS of a server that has none", () => `${server.url}?sslmode=verify-full`, "SYSTEM_DOWN"],
-      ["a certificate that is not there", () => `${server.url}?sslmode=verify-full&sslrootcert=/none.pem`, "SYSTEM_DOWN"],
-      ["a password that is not written as an escape", () => `postgres://postgres:${secret}@${place()}/postgres`, "BAD_CONFIG"],
-      ["one that looks like a port and a path", () => `postgres://postgres:12/${secret}@${place()}/postgres`, "BAD_CONFIG"],
-      ["one that looks like a query", () => `postgres://postgres:12?${secret}@${place()}/postgres`, "BAD_CONFIG"],
-      ["one that looks like a fragment", () => `postgres://postgres:12#${secret}`, "BAD_CONFIG"],
+      ["TLS to a server without TLS", () => `${server.url}?sslmode=verify-full`, "SYSTEM_DOWN"],
+      ["a missing certificate file", () => `${server.url}?sslmode=verify-full&sslrootcert=/none.pem`, "SYSTEM_DOWN"],
+      ["a password without escapes", () => `postgres://postgres:${secret}@${place()}/postgres`, "BAD_CONFIG"],
+      [
+        "a password that looks like a port and a path",
+        () => `postgres://postgres:12/${secret}@${place()}/postgres`,
+        "BAD_CONFIG",
+      ],
+      ["a password that looks like a query", () => `postgres://postgres:12?${secret}@${place()}/postgres`, "BAD_CONFIG"],
+      ["a password that looks like a fragment", () => `postgres://postgres:12#${secret}`, "BAD_CONFIG"],
       ["another kind of URL", () => `mysql://root:${written}@localhost/x`, "BAD_CONFIG"],
       ["no URL", () => `host=localhost password=${secret}`, "BAD_CONFIG"],
     ];
@@ -137,8 +141,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
   });
 
-  describe("tables that are not ours", () => {
-    test("are refused and left as they are", async () => {
+  describe("unusable tables", () => {
+    test("of another program are refused and not changed", async () => {
       await admin.query(`CREATE SCHEMA ${inSchema("").slice(0, -1)}; CREATE TABLE ${inSchema("comparisons")} (theirs text)`);
       await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE" });
       const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = $1", [schema]);
@@ -151,7 +155,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", message: expect.stringContaining("version 2") });
     });
 
-    test("that were dropped meanwhile fail the append", async () => {
+    test("that were dropped while the store was open fail the append", async () => {
       const store = await open();
       await admin.query(`DROP TABLE ${inSchema("comparisons")}`);
       await expect(store.append(comparisons(1))).rejects.toMatchObject({ code: "BAD_DATABASE" });
@@ -167,7 +171,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       return url.href;
     };
 
-    test("needs no more than to read and change what is in the tables", async () => {
+    test("needs only the rights to read and change the rows of the tables", async () => {
       await (await open()).append(comparisons(2));
       const space = inSchema("").slice(0, -1);
       await admin.query(`CREATE ROLE writer LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA ${space} TO writer;
@@ -177,13 +181,13 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(await stored(store)).toBe(3);
     });
 
-    test("who may not write is told so", async () => {
+    test("gets UNWRITABLE without the right to write", async () => {
       await admin.query("CREATE ROLE guest LOGIN PASSWORD 'x'");
       await expect(open({}, user("guest"))).rejects.toMatchObject({ code: "UNWRITABLE" });
     });
   });
 
-  test("a lock that another session holds fails the append in time; made again, it is stored once", async () => {
+  test("a lock of another session fails the append in time, and the repeated append is stored once", async () => {
     const store = await open({ statementMsMax: 100 });
     await store.append(comparisons(1));
     const other = await connected(server.url);
@@ -202,11 +206,11 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   test.each([
     ["off", "on"],
     ["remote_apply", "remote_apply"],
-  ])("where the database commits with synchronous_commit = %s, an append does with %s", async (set, used) => {
+  ])("an append to a database with synchronous_commit = %s commits with %s", async (set, used) => {
     await admin.query(`ALTER DATABASE postgres SET synchronous_commit = ${set}`);
     try {
       const store = await open();
-      // Whoever writes a comparison is asked how it will commit.
+      // A trigger records how each insert will commit.
       await admin.query(`CREATE FUNCTION ${inSchema("told")}() RETURNS trigger LANGUAGE plpgsql AS
           $$ BEGIN NEW.unit := current_setting('synchronous_commit'); RETURN NEW; END $$;
         CREATE TRIGGER told BEFORE INSERT ON ${inSchema("comparisons")} FOR EACH ROW EXECUTE FUNCTION ${inSchema("told")}()`);
@@ -224,7 +228,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
     afterEach(() => wire.close());
 
-    test("after the server got the commit: the append has taken place, once, and says so", async () => {
+    test("after the server received the commit leaves the append done once, and reported as done", async () => {
       const store = await open({}, wire.url);
       await store.append(comparisons(1));
       wire.breakAtCommit = "answer";
@@ -232,7 +236,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect([await stored(store), wire.broken]).toEqual([3, 1]);
     });
 
-    test("before the server got the commit: the append has not taken place, and says so", async () => {
+    test("before the server received the commit fails the append, which has not happened", async () => {
       const store = await open({}, wire.url);
       await store.append(comparisons(1));
       wire.breakAtCommit = "request";
@@ -242,7 +246,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(await stored(store)).toBe(3);
     });
 
-    test("while nothing is asked goes unnoticed", async () => {
+    test("while it is idle has no effect on later calls", async () => {
       const store = await open({}, wire.url);
       await store.append(comparisons(1));
       wire.cut();
@@ -252,8 +256,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
   });
 
-  // The last one, since it ends every connection.
-  test("a server that crashes in the middle of appends: each of them says truly whether it took place", async () => {
+  // This test is the last one, since it ends every connection.
+  test("each append reports truthfully whether it was stored when the server crashes", async () => {
     const store = await open();
     await admin.end();
     const appends = Array.from({ length: 40 }, (_, index) => store.append(comparisons(300, { unit: String(index) })));

@@ -1,9 +1,9 @@
 /**
- * Comparisons in PostgreSQL, in tables of their own.
+ * Stores comparisons in PostgreSQL, in tables of their own.
  *
- * An append is one transaction: ids from the head row, the comparisons in pieces by UNNEST of arrays, the counts, the pruning. Its
- * pieces are made between other work of the process, since to write arrays as text takes time. Appends come one after the other, in
- * the order of the calls.
+ * An append is one transaction: ids from the head row, batches of comparisons by UNNEST of arrays, counts,
+ * pruning. Other work of the process runs between the batches, since writing arrays as text takes time.
+ * Appends run one after the other, in the order of the calls.
  */
 
 import { setImmediate as othersFirst } from "node:timers/promises";
@@ -17,13 +17,16 @@ import { evidenceTables } from "./evidence-schema.ts";
 import { type Target, targetOf } from "./failures.ts";
 
 export interface PostgresEvidenceOptions {
-  /** Where the tables are; it and they are created where they are missing. Default: that the URL names, else `pnl_bridge`. */
+  /**
+   * The schema of the tables; both are created where missing. Default: the schema that the URL names, else
+   * `pnl_bridge`.
+   */
   readonly schema: string;
-  /** Comparisons that are kept; the oldest beyond them are removed, and stay in the counts. Default 1 000 000. */
+  /** Number of comparisons to keep. Older ones are removed, and remain in the counts. Default 1 000 000. */
   readonly rowsMax: number;
   /** How long one statement may take. Default 10 000. */
   readonly statementMsMax: number;
-  /** How long a connection may take to be made. Default 5 000. */
+  /** How long connecting may take. Default 5 000. */
   readonly connectMsMax: number;
 }
 
@@ -35,11 +38,12 @@ export const postgresEvidenceDefaults: PostgresEvidenceOptions = Object.freeze({
 });
 
 /**
- * Connects, and makes the tables where they are missing. `url` is `postgres://user:password@host:port/database`; TLS is asked for by
- * `?sslmode=verify-full`, with `sslrootcert`, `sslcert` and `sslkey` as paths where they are needed; a schema is named by
- * `?schema=desk`. Throws BAD_CONFIG (the URL, the login), SYSTEM_DOWN, BAD_DATABASE (tables that are not ours, or of a newer version),
- * UNWRITABLE (no right, no room), DATABASE_BUSY. The functions of the store throw the same, and may be tried again. No error has the
- * password in it.
+ * Connects, and creates the tables where they are missing. `url` is
+ * `postgres://user:password@host:port/database`; `?sslmode=verify-full` turns on TLS, with the paths
+ * `sslrootcert`, `sslcert` and `sslkey` where needed; `?schema=desk` names a schema. Throws BAD_CONFIG (the
+ * URL, the login), SYSTEM_DOWN, BAD_DATABASE (foreign tables, or a newer version), UNWRITABLE (a missing
+ * right, a full disk), DATABASE_BUSY. The functions of the store throw the same, and may be called again. No
+ * error contains the password.
  */
 export async function openPostgresEvidenceStore(
   url: string,
@@ -58,9 +62,12 @@ export async function openPostgresEvidenceStore(
   }
 }
 
-/** Comparisons in one statement, and in one page. */
-const pieceRows = 250;
-/** Beyond what an append adds, how many old comparisons it removes at most: a limit that was lowered is reached step by step. */
+/** Number of comparisons in one statement, and in one page. */
+const batchRows = 250;
+/**
+ * An append removes at most this many old comparisons more than it adds: a lowered limit is reached step by
+ * step.
+ */
 const pruneMax = 5_000;
 
 type Value = string | number | null;
@@ -97,7 +104,7 @@ class PostgresEvidenceStore implements EvidenceStore {
     this.#options = options;
     this.#where = target.where;
     this.#sql = statementsFor(escapeIdentifier(options.schema));
-    // One appends, one reads.
+    // One connection appends, the other reads.
     const connectionsMax = 2;
     const limits = { statementMsMax, restMsMax: statementMsMax, connectMsMax, callMsMax: Number.POSITIVE_INFINITY };
     this.#database = new PostgresDatabase(target, evidenceTables, { connectionsMax, ...limits });
@@ -117,7 +124,7 @@ class PostgresEvidenceStore implements EvidenceStore {
     return this.#database.run(async (call) => {
       const found: StoredComparison[] = [];
       while (found.length < limit) {
-        const most = Math.min(pieceRows, limit - found.length);
+        const most = Math.min(batchRows, limit - found.length);
         const conditions = [
           { sql: "method =", value: method === undefined ? undefined : storable(method) },
           { sql: "verdict =", value: verdict },
@@ -158,13 +165,13 @@ class PostgresEvidenceStore implements EvidenceStore {
       throw new BridgeError("BAD_DATABASE", {
         what: "the table evidence_head has lost its row",
         where: this.#where,
-        fix: "insert the highest id of comparisons there",
+        fix: "insert a row with the highest id of comparisons",
       });
     const last = Number(rows[0].last_id);
-    for (let from = 0; from < records.length; from += pieceRows) {
+    for (let from = 0; from < records.length; from += batchRows) {
       if (from > 0) await othersFirst();
-      const piece = records.slice(from, from + pieceRows);
-      await client.query(this.#sql.insert, [last - records.length + from, ...columns.map(({ of }) => piece.map(of))]);
+      const batch = records.slice(from, from + batchRows);
+      await client.query(this.#sql.insert, [last - records.length + from, ...columns.map(({ of }) => batch.map(of))]);
     }
     await client.query(this.#sql.count, countsOf(records));
     await client.query(this.#sql.prune, [last - this.#options.rowsMax, records.length + pruneMax]);
@@ -182,7 +189,7 @@ interface Statements {
 
 function statementsFor(schema: string): Statements {
   const names = columns.map(({ name }) => name);
-  // Arrays of jsonb would need one escape more.
+  // Arrays of jsonb would need one more level of escapes.
   const arrays = columns.map(({ type }, index) => `$${index + 2}::${type === "jsonb" ? "text" : type}[]`);
   return {
     advance: `UPDATE ${schema}.evidence_head SET last_id = last_id + $1 RETURNING last_id`,
@@ -199,7 +206,7 @@ function statementsFor(schema: string): Statements {
   };
 }
 
-/** Methods, kinds, verdicts and how many of each there are. */
+/** Parallel columns of methods, kinds, verdicts and counts, one entry per group. */
 function countsOf(records: readonly ComparisonRecord[]): Value[][] {
   const groups = [...Map.groupBy(records, ({ method, kind, verdict }) => `${kind} ${verdict} ${method}`).values()];
   const firsts = groups.map((group) => at(group, 0));
@@ -211,7 +218,7 @@ function countsOf(records: readonly ComparisonRecord[]): Value[][] {
   ];
 }
 
-/** The checks of the tables let nothing else in. */
+/** The tables' checks permit no other values. */
 type CountRow = Row & Pick<ComparisonRecord, "method" | "kind" | "verdict">;
 type ComparisonRow = CountRow &
   Pick<ComparisonRecord, "answered"> &
@@ -234,6 +241,6 @@ const comparisonOf = (row: ComparisonRow): StoredComparison => ({
   fields: JSON.parse(row.fields),
 });
 
-/** Below 2^63, in the one way to write it. */
+/** A positive integer below 2^63 in its canonical form. */
 const isId = (text: string): boolean => /^[1-9]\d{0,17}$/.test(text);
 const numberOrNull = (text: string | null | undefined): number | null => (text == null ? null : Number(text));

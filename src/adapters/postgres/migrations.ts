@@ -4,13 +4,14 @@ import type { Kept } from "./failures.ts";
 
 export interface OwnedTables {
   readonly kept: Kept;
-  /** Step n brings a schema from version n to n + 1; `schema` is quoted. A step that was released is never changed. */
+  /** Step n takes a schema from version n to n + 1; `schema` is quoted. A released step is never changed. */
   readonly migrations: readonly ((schema: string) => string)[];
 }
 
 /**
- * Makes or brings up to date the tables, inside a transaction. One at a time, whoever starts at once; where all is there, it needs no
- * right but to read. Throws BAD_DATABASE for a version that is newer than this program.
+ * Creates or updates the tables, inside a transaction. Processes that start at the same time take turns. If
+ * the tables are current, it needs only the right to read. Throws BAD_DATABASE for a version that is newer
+ * than this program.
  */
 export async function migrate(client: PoolClient, owned: OwnedTables, schema: string, where: string): Promise<void> {
   const { kept, migrations } = owned;
@@ -39,5 +40,8 @@ export async function migrate(client: PoolClient, owned: OwnedTables, schema: st
   }
 }
 
-/** "pnle": an advisory lock is one for a whole database, whoever uses it; and one for both stores, which may make the same schema. */
+/**
+ * "pnle". All programs of a database share its advisory locks, hence the class. Both stores use it: they may
+ * create the same schema.
+ */
 const lockClass = 0x706e6c65;

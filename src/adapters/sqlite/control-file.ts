@@ -1,10 +1,10 @@
 /**
- * The control file and `live.db` beside it, synchronous: they live in the thread of control-thread.ts.
+ * Synchronous access to the control file and to `live.db` beside it, for the thread of control-thread.ts.
  *
- * The connection to the control file stays open, so that an operator's shell is never the last one to close it, which would lock the
- * file for a moment. Where the file was removed or moved, everything fails with SYSTEM_DOWN until one stands at its path again: making a
- * new one there would give the fleet a plan that nobody has made. `live.db` is made anew where it is lost, and where it is damaged it is
- * moved aside before.
+ * The connection to the control file stays open: the last connection that closes locks the file for a moment,
+ * and that must never be an operator's shell. If the file is removed or moved, every function fails with
+ * SYSTEM_DOWN until a file is at its path again. No empty file is created in its place, because the fleet
+ * would obey it as a new plan. A lost `live.db` is created again; a damaged one is first moved aside.
  */
 import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -34,7 +34,10 @@ export interface Page {
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 const nowMs = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
 
-/** Every function throws SqliteError SQLITE_BUSY, with nothing changed, where another connection holds the lock: try again. */
+/**
+ * Every function throws SqliteError SQLITE_BUSY, and changes nothing, while another connection holds the
+ * lock: try again.
+ */
 export class ControlFile {
   readonly path: string;
   #connection: ControlConnection | undefined;
@@ -44,7 +47,7 @@ export class ControlFile {
     this.path = path;
   }
 
-  /** Creates the file where it is missing, the first time. */
+  /** The connection to the file at the path. Only the first use creates a missing file. */
   get current(): ControlConnection {
     const inode = inodeOf(this.path);
     if (this.#connection !== undefined && this.#connection.inode !== inode) this.#drop();
@@ -55,12 +58,15 @@ export class ControlFile {
     return this.#connection;
   }
 
-  /** The last one to close locks the file until all of the log is in it: what can be done of that before, without a lock, is done. */
+  /**
+   * Checkpoints the WAL first, without a lock: the last connection that closes locks the file for whatever
+   * remains of it.
+   */
   close(): void {
     try {
       this.#connection?.database.pragma("wal_checkpoint(PASSIVE)");
     } catch {
-      // Whoever is at it does it.
+      // Another connection is checkpointing.
     }
     this.#drop();
   }
@@ -84,7 +90,7 @@ class ControlConnection {
     this.#version = this.database.prepare<[], number>("PRAGMA data_version").pluck();
   }
 
-  /** Becomes another when somebody else has changed the file. */
+  /** Differs after another connection has changed the file. */
   get version(): number {
     return this.#version.get() as number;
   }
@@ -145,7 +151,10 @@ export class LiveFile {
     this.#control = control;
   }
 
-  /** Beside the control file, behind symbolic links: processes that name one file in several ways are one fleet. */
+  /**
+   * Beside the control file itself, also where the path is a symbolic link: processes that name it
+   * differently are one fleet.
+   */
   get path(): string {
     return join(dirname(realFile(this.#control.path)), "live.db");
   }
@@ -194,7 +203,7 @@ export class LiveFile {
           const insert = database.prepare("INSERT INTO seals (seq, previous_hash, hash) VALUES (?, ?, ?)");
           if (seals[0]?.seq !== last + 1) return false;
           for (const { seq, previousHash, hash } of seals) {
-            if (seq !== last + 1) throw new BridgeError("INTERNAL", { what: `the seal ${seq} does not follow ${last}` });
+            if (seq !== last + 1) throw new BridgeError("INTERNAL", { what: `seal ${seq} does not follow seal ${last}` });
             insert.run(seq, previousHash, hash);
             last = seq;
           }
@@ -224,7 +233,7 @@ export class LiveFile {
     const inode = inodeOf(this.path);
     if (this.#database !== undefined && this.#inode !== inode) this.close();
     if (this.#database === undefined) {
-      // Where the control file is away, so is its folder: nothing is made there.
+      // Throws if the control file is missing: then `live.db` is not created either.
       void this.#control.current;
       this.#inode = inode;
       this.#database = openOwned(this.path, liveKind);
@@ -234,8 +243,8 @@ export class LiveFile {
   }
 
   /**
-   * Renames the damaged file, unless another process has done so: the control file's lock stands between that look and the renames. The
-   * log goes first, because a new file must not find it.
+   * Renames the damaged file, unless another process has done so; the control file's lock covers both the
+   * check and the renames. The WAL is renamed first, because a new file must not find it.
    */
   #moveAside(): void {
     this.close();

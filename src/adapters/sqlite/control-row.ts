@@ -14,10 +14,10 @@ import type {
 
 type Value = string | number | null;
 
-/** The record as it is selected, by column. */
+/** The selected record, by column name. */
 export type RecordRow = Readonly<Record<string, Value>>;
 
-/** Written in one statement, so that it is one reading. */
+/** One statement, so that all columns come from the same state. */
 export const selectRecord = `SELECT config.*, published.text AS published_text, published.phase AS published_phase
   FROM config LEFT JOIN published ON published.hash = config.published_hash`;
 
@@ -29,7 +29,7 @@ export const recordOf = (row: RecordRow): ControlRecord =>
     return kind.type === "users" || kind.type === "ramp" ? JSON.parse(String(value)) : value;
   });
 
-/** A change as it crosses to the thread. */
+/** A change in the form that is sent to the thread. */
 export interface ChangeRow {
   /** Columns of `config` by name. */
   readonly columns: Readonly<Record<string, Value>>;
@@ -50,7 +50,10 @@ export function changeRowOf({ set, expectedEpoch, ...note }: ControlChange): Cha
   };
 }
 
-/** A number that is none is bound as a text, which the checks refuse: as a number it would become NULL, which means no override. */
+/**
+ * Binds NaN and non-numbers as text, which the checks refuse: SQLite would turn NaN into NULL, which means
+ * "no override".
+ */
 function boundValue(kind: ColumnKind, value: unknown): Value {
   if (value === null) return null;
   if (kind.type === "flag") return Number(value);
@@ -58,7 +61,7 @@ function boundValue(kind: ColumnKind, value: unknown): Value {
   return typeof value === "number" && !Number.isNaN(value) ? value : storable(String(value));
 }
 
-/** What the trigger reads; evidence is a text in it, which SQLite takes out as it is. */
+/** The JSON that the trigger reads. Evidence is a JSON text inside it, which SQLite extracts unchanged. */
 const noteJson = ({ actor, action, reason, evidence }: AuditNote): string =>
   storableJson({ actor, action, reason, ...(evidence === undefined ? {} : { evidence: storableJson(evidence) }) });
 

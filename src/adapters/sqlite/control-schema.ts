@@ -1,18 +1,20 @@
 /**
- * The two files of a control store. Their checks and triggers run in whatever shell an operator has, so they use built-in functions
- * only, of old versions too. A shell of 3.40 that was told `trusted_schema = OFF` refuses JSON functions in any schema, also here; as
- * it comes it does not.
+ * The schemas of the two files of a control store. Their checks and triggers run in whatever SQLite shell an
+ * operator has, so they use only built-in functions that old versions have too. (A 3.40 shell in which
+ * somebody sets `trusted_schema = OFF` refuses JSON functions in every schema, this one included; its default
+ * setting allows them.)
  *
- * `config` is written by people and by us alike; only we set `change`, which tells the trigger who and why, and which the trigger takes
- * away again. An epoch is made where a column became another, or where there is a `change`. Inside of the trigger epoch and revision
- * grow together; typed by hand, either is refused by the check.
+ * People and this program both write `config`. Only the program sets `change`, which gives the trigger the
+ * actor and the reason; the trigger clears it. The epoch rises when a column's value changes or `change` is
+ * set. The trigger raises epoch and revision together; a statement that sets one of them by hand fails the
+ * check.
  */
 import type { OwnedKind } from "./owned-file.ts";
 
-/** The columns that hold a list of users, oldest first. */
+/** The columns that hold a list of users, in the order in which versions of the schema added them. */
 const userLists = ["user_whitelist", "user_denylist"];
 
-/** What the audit tells of a row: OLD or config. */
+/** The JSON object in which the audit keeps a row of `config`; `row` is OLD or config. */
 const columnsJson = (row: string, lists: readonly string[]): string => `json_object(
        'use_new_pnl_system', json(CASE ${row}.use_new_pnl_system WHEN 1 THEN 'true' WHEN 0 THEN 'false' END),
        'migration_mode', ${row}.migration_mode,
@@ -26,7 +28,10 @@ const columnsJson = (row: string, lists: readonly string[]): string => `json_obj
        'cache_generation', ${row}.cache_generation,
        'published_hash', ${row}.published_hash)`;
 
-/** The name of a check is what the person reads whose statement it refuses. */
+/**
+ * SQLite shows the name of a failed check to the person whose statement it refuses, so the name is the
+ * message.
+ */
 const isPhase = (column: string): string =>
   `CONSTRAINT "${column} is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (${column} IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'))`;
 const isText = (column: string): string => `CHECK (typeof(${column}) IN ('text', 'null'))`;
@@ -41,7 +46,7 @@ const isListOfTexts = (
          THEN EXISTS (SELECT 1 FROM json_each(NEW.${list}) WHERE type <> 'text')
          ELSE NEW.${list} NOT NULL END;`;
 
-/** The triggers of a change of `config` that has these lists. */
+/** The triggers for updates of `config`, for a schema version that has these list columns. */
 const configTriggers = (lists: readonly string[]): string => `CREATE TRIGGER config_rules BEFORE UPDATE ON config
    BEGIN
      ${lists.map(isListOfTexts).join("\n     ")}
@@ -185,10 +190,12 @@ export const controlKind: OwnedKind = {
   applicationId: 0x706e6c63,
   migrations: controlMigrations,
   synchronous: "FULL",
-  fix: "restore it from a backup, or name another file for the control store; it is created. The fleet goes by its last plan meanwhile",
+  fix:
+    "restore it from a backup, or name a new file for the control store, which is then created; " +
+    "the fleet keeps its last plan meanwhile",
 };
 
-/** What changes often, and may be lost: processes say again that they live, and seals are made anew from the audit. */
+/** Data that changes often and may be lost: processes send new heartbeats, and the audit gets new seals. */
 export const liveKind: OwnedKind = {
   /** "pnll". */
   applicationId: 0x706e6c6c,
@@ -210,5 +217,5 @@ export const liveKind: OwnedKind = {
      );`,
   ],
   synchronous: "NORMAL",
-  fix: "move it away: it is made anew",
+  fix: "move it to another folder; a new one is created",
 };

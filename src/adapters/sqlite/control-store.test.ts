@@ -48,7 +48,10 @@ const elsewhere = (): string => {
   return `(await import(${door})).openSqliteControlStore(${JSON.stringify(path)})`;
 };
 
-/** The shell that operators have, where this machine has one; else a connection as it would make it. */
+/**
+ * The sqlite3 shell of this machine; without one, statements run over a connection that behaves like the
+ * shell's.
+ */
 const shell = ["/usr/bin/sqlite3", "/usr/local/bin/sqlite3", "/opt/homebrew/bin/sqlite3"].find((name) => existsSync(name));
 const sql = async (statement: string): Promise<void> => {
   if (shell !== undefined) {
@@ -59,7 +62,7 @@ const sql = async (statement: string): Promise<void> => {
 };
 
 controlStoreContract(
-  `sqlite, statements from ${shell ?? "better-sqlite3: there is no sqlite3 shell on this machine"}`,
+  `sqlite, statements from ${shell ?? "better-sqlite3, because this machine has no sqlite3 shell"}`,
   async () => ({
     open: () => openSqliteControlStore(path),
     sql,
@@ -81,13 +84,13 @@ const percentage = (newSystemPercentage: number, reason = "a test"): ControlChan
 const beat: InstanceReport = { id: "one", name: "one", seenEpoch: 1, drainedEpoch: 1, report: null };
 const live = (): string => join(dirname(path), "live.db");
 
-/** Whatever SQLite and a person see of the files. A change there is a new migration, never an edit of an old one. */
+/** The schema as SQLite and a person see it. A change needs a new migration, never an edit of an old one. */
 describe("the schema", () => {
-  test("of the control file is this", async () => {
+  test("of the control file equals the golden file", async () => {
     await (await open()).close();
     await expect(schemaDump(path)).toMatchFileSnapshot("./golden/control.sql");
   });
-  test("of live.db is this", async () => {
+  test("of live.db equals the golden file", async () => {
     const store = await open();
     await store.heartbeat(beat);
     await store.close();
@@ -95,7 +98,7 @@ describe("the schema", () => {
   });
 });
 
-test("a control file of the first version keeps its record and its audit, and gets the denylist", async () => {
+test("migration of a control file from the first version keeps record and audit, and adds the denylist", async () => {
   mkdirSync(dirname(path), { recursive: true });
   const old = new Database(path);
   old.exec(controlKind.migrations[0] as string);
@@ -116,7 +119,7 @@ test("a control file of the first version keeps its record and its audit, and ge
 describe("an operator's SQL on SQLite", () => {
   const notTexts = (list: string): string => `${list} is a JSON array of texts, as ["amy", "bob"], or NULL`;
 
-  test("is signed sql, whatever the statement says of itself", async () => {
+  test("is recorded under the actor sql, whatever actor the statement sets", async () => {
     const store = await open();
     await sql("UPDATE config SET new_system_percentage = 10, updated_by = 'bob', updated_at = 'never'");
     expect(await store.read()).toMatchObject({
@@ -128,7 +131,7 @@ describe("an operator's SQL on SQLite", () => {
     expect(await store.audit(0, 10)).toMatchObject([{ actor: "sql", action: "sql" }]);
   });
 
-  test("is told of whole values, of which people read the columns that they know", async () => {
+  test("puts all operator columns before and after the change into the audit", async () => {
     const store = await open();
     await sql(
       `UPDATE config SET use_new_pnl_system = true, new_system_percentage = 10, user_whitelist = '["amy"]', user_denylist = '["eve"]'`,
@@ -164,7 +167,7 @@ describe("an operator's SQL on SQLite", () => {
     "INSERT OR REPLACE INTO audit SELECT * FROM audit",
     "UPDATE config SET change = 'no JSON', phase = 'cleanup'",
   ];
-  test("finds no way around the row, its epoch, the audit and what was published", async () => {
+  test("cannot replace the row, set its epoch, or change the audit or a published section", async () => {
     const store = await open();
     await store.change({ ...percentage(1), set: { published: { text: "{}", hash: "a", phase: "dual_write" } } });
     const before = [await store.read(), await store.audit(0, 10)];
@@ -182,12 +185,12 @@ describe("an operator's SQL on SQLite", () => {
     ["user_denylist = 'amy'", notTexts("user_denylist")],
     ["user_denylist = '[7]'", notTexts("user_denylist")],
     ["epoch = 7", "the epoch is the store's own"],
-  ])("says what is wrong with %s", async (set, what) => {
+  ])("names the broken rule when it sets %s", async (set, what) => {
     await open();
     await expect(sql(`UPDATE config SET ${set}`)).rejects.toThrow(what);
   });
 
-  test("makes one epoch also where the shell lets triggers trigger themselves, and one for each statement of a transaction", async () => {
+  test("raises the epoch once per statement, with recursive triggers and in a transaction too", async () => {
     const store = await open();
     await sql("PRAGMA recursive_triggers = ON; UPDATE config SET phase = 'dual_write'; DELETE FROM new_pnl_cache");
     expect(await store.read()).toMatchObject({ epoch: 3, cacheGeneration: 1 });
@@ -201,7 +204,7 @@ describe("an operator's SQL on SQLite", () => {
     ]);
   });
 
-  test("goes back to a section that was published before, by its hash", async () => {
+  test("restores an earlier published section by its hash", async () => {
     const store = await open();
     for (const hash of ["a", "b"])
       await store.change({ ...percentage(1), set: { published: { text: hash, hash, phase: "dual_write" } } });
@@ -210,8 +213,8 @@ describe("an operator's SQL on SQLite", () => {
   });
 });
 
-describe("a control file that is not ours", () => {
-  test.each(Object.entries(foreignFiles(0x706e6c63)))("%s is refused and left as it is", async (_, make) => {
+describe("a control file that this program cannot use", () => {
+  test.each(Object.entries(foreignFiles(0x706e6c63)))("(%s) is refused and not changed", async (_, make) => {
     mkdirSync(dirname(path));
     make(path);
     const before = readFileSync(path);
@@ -220,7 +223,7 @@ describe("a control file that is not ours", () => {
     expect(readdirSync(dirname(path))).toEqual(["control.db"]);
   });
 
-  test("damaged: says so, and is left as it is", async () => {
+  test("because it is damaged is refused and not changed", async () => {
     await (await open()).close();
     const bytes = readFileSync(path).fill(0xa5, 4_096);
     writeFileSync(path, bytes);
@@ -231,14 +234,14 @@ describe("a control file that is not ours", () => {
   test.each([
     ["a folder where the file should be", () => mkdirSync(path, { recursive: true })],
     ["a file where the folder should be", () => writeFileSync(dirname(path), "")],
-  ])("%s: UNWRITABLE", async (_, make) => {
+  ])("because there is %s is refused as UNWRITABLE", async (_, make) => {
     make();
     await expect(open()).rejects.toMatchObject({ code: "UNWRITABLE", where: path });
   });
 });
 
 describe("a lock that an operator holds on the control file", () => {
-  test("delays neither opening, reading and living, nor whatever else the process does", async () => {
+  test("does not delay opening, reading, heartbeats or other work of the process", async () => {
     const store = await open();
     await store.heartbeat(beat);
     using shell = connectionTo(path);
@@ -261,7 +264,7 @@ describe("a lock that an operator holds on the control file", () => {
     expect((await other.instances())[0]?.beats).toBe(21);
   });
 
-  test("that lasts too long fails the change, which is then not made", async () => {
+  test("that lasts beyond the deadline fails the change, which is never applied", async () => {
     const store = await open({ deadlineMs: 2_000 });
     using shell = connectionTo(path);
     shell.exec("BEGIN IMMEDIATE");
@@ -272,7 +275,7 @@ describe("a lock that an operator holds on the control file", () => {
     expect(await store.audit(0, 10)).toHaveLength(1);
   });
 
-  test("on live.db delays no reading and no change of the record", async () => {
+  test("on live.db does not delay reads and changes of the record", async () => {
     const store = await open({ deadlineMs: 2_000 });
     await store.heartbeat(beat);
     using shell = connectionTo(live());
@@ -284,7 +287,7 @@ describe("a lock that an operator holds on the control file", () => {
   });
 });
 
-test("the shell that closes last of the shells locks nobody out, since a process stays", async () => {
+test("the last shell to close does not lock the file, because the store keeps a connection open", async () => {
   const store = await open();
   runSql(path, "UPDATE config SET new_system_percentage = 10");
   expect(existsSync(`${path}-wal`)).toBe(true);
@@ -295,7 +298,7 @@ test("processes that name one control file by its path and by symbolic links are
   const link = join(folder, "desk", "link.db");
   mkdirSync(dirname(link));
   symlinkSync(path, link);
-  // The link comes first: it makes the file that it names.
+  // The link is opened first: that creates the file.
   mkdirSync(dirname(path));
   const linked = await openSqliteControlStore(link);
   opened.push(linked);
@@ -306,8 +309,8 @@ test("processes that name one control file by its path and by symbolic links are
   expect(readdirSync(dirname(link))).toEqual(["link.db"]);
 });
 
-describe("a control file that was taken away", () => {
-  test("is not made anew by those who had it open; they go by it again when it is back", async () => {
+describe("a control file that is removed while stores have it open", () => {
+  test("is not created again, and is used again once it is back", async () => {
     const store = await open();
     await store.change(percentage(10));
     const away = join(folder, "away");
@@ -320,21 +323,21 @@ describe("a control file that was taken away", () => {
     await store.heartbeat(beat);
   });
 
-  test("and replaced by a backup: the backup is what holds, and who watches is told", async () => {
+  test("and replaced by a backup is used from then on, and watchers are notified", async () => {
     const store = await open();
     await store.change(percentage(10));
     const backup = join(folder, "backup.db");
     runSql(path, `VACUUM INTO '${backup}'`);
     await store.change(percentage(20));
-    let told = 0;
+    let notifications = 0;
     store.watch(() => {
-      told += 1;
+      notifications += 1;
     });
-    await until(() => told > 0);
-    const before = told;
+    await until(() => notifications > 0);
+    const before = notifications;
     for (const name of readdirSync(dirname(path))) rmSync(join(dirname(path), name));
     copyFileSync(backup, path);
-    await until(() => told > before);
+    await until(() => notifications > before);
     expect(await store.read()).toMatchObject({ epoch: 2, overrides: { newSystemPercentage: 10 } });
     expect(await store.change(percentage(30))).toMatchObject({ epoch: 3 });
     await store.close();
@@ -343,9 +346,10 @@ describe("a control file that was taken away", () => {
 });
 
 describe("live.db", () => {
-  const asides = (): readonly string[] => readdirSync(dirname(path)).filter((name) => /^live\.db\.broken-[\dT.Z-]+$/.test(name));
+  const movedAside = (): readonly string[] =>
+    readdirSync(dirname(path)).filter((name) => /^live\.db\.broken-[\dT.Z-]+$/.test(name));
 
-  test("lost: it is made anew, for all", async () => {
+  test("is created again for all processes after it is lost", async () => {
     const [store, other] = [await open(), await open()];
     await store.heartbeat(beat);
     await other.heartbeat({ ...beat, id: "two" });
@@ -359,9 +363,9 @@ describe("live.db", () => {
   });
 
   test.each([
-    ["damaged in the middle", (bytes: Buffer) => bytes.fill(0xa5, 100)],
-    ["no database", (bytes: Buffer) => bytes.fill("?")],
-  ])("%s: it is moved aside and made anew, and the control file stays", async (_, spoil) => {
+    ["is damaged in the middle", (bytes: Buffer) => bytes.fill(0xa5, 100)],
+    ["is not a database", (bytes: Buffer) => bytes.fill("?")],
+  ])("that %s is moved aside and created again, and the control file stays", async (_, spoil) => {
     const store = await open();
     await store.change(percentage(10));
     await store.heartbeat(beat);
@@ -371,16 +375,16 @@ describe("live.db", () => {
     const [one, other] = [await open(), await open()];
     await Promise.all([one.heartbeat(beat), other.heartbeat({ ...beat, id: "two" })]);
     expect(await one.seal([{ seq: 1, previousHash: "0", hash: "1" }])).toBe(true);
-    await until(() => asides().length > 0);
-    expect(asides().map((name) => readFileSync(join(dirname(path), name)).equals(spoilt))).toEqual([true]);
+    await until(() => movedAside().length > 0);
+    expect(movedAside().map((name) => readFileSync(join(dirname(path), name)).equals(spoilt))).toEqual([true]);
     await Promise.all([one.heartbeat(beat), other.heartbeat({ ...beat, id: "two" })]);
     expect((await one.instances()).map(({ id }) => id).toSorted()).toEqual(["one", "two"]);
     expect(await one.read()).toMatchObject({ epoch: 2 });
   });
 
-  test("of somebody else, or of a newer program: is refused and left", async () => {
+  test("that belongs to another program, or to a newer version of this one, is refused and not changed", async () => {
     const store = await open();
-    for (const make of ["a desk's database", "its own of a later version"]) {
+    for (const make of ["a desk's database", "a store of a later version"]) {
       foreignFiles(0x706e6c6c)[make]?.(live());
       const before = readFileSync(live());
       await expect(store.heartbeat(beat), make).rejects.toMatchObject({ code: "BAD_DATABASE", where: live() });
@@ -391,7 +395,7 @@ describe("live.db", () => {
   });
 });
 
-test("a store that is open and watches keeps no process alive", async () => {
+test("an open store that watches for changes does not keep its process alive", async () => {
   const process = new StoreProcess(`const store = await ${elsewhere()};
     store.watch(() => {});
     await store.heartbeat(${JSON.stringify(beat)});
@@ -401,7 +405,7 @@ test("a store that is open and watches keeps no process alive", async () => {
 });
 
 test.skipIf(!existsSync("/usr/bin/prlimit"))(
-  "a full disk (played by a limit of the file's size; needs prlimit) fails the change and leaves nothing of it, and reading goes on",
+  "a full disk (simulated by a file size limit; needs prlimit) fails the change without a trace, and reads still work",
   async () => {
     await (await open()).change(percentage(10));
     const process = new StoreProcess(`import { execFileSync } from "node:child_process";

@@ -1,4 +1,7 @@
-/** The thread in which a control file and its `live.db` are read and written, and in which somebody looks for changes. */
+/**
+ * The thread that reads and writes a control file and its `live.db`, and watches the control file for
+ * changes.
+ */
 import { workerData } from "node:worker_threads";
 import { ControlFile, LiveFile, type Page } from "./control-file.ts";
 import type {
@@ -13,7 +16,7 @@ import type {
   SignOffs,
 } from "./control-row.ts";
 import { controlKind } from "./control-schema.ts";
-import { answerQuestions, say } from "./thread-answers.ts";
+import { answerCalls, say } from "./thread-answers.ts";
 
 export interface ControlThreadData {
   readonly path: string;
@@ -21,10 +24,13 @@ export interface ControlThreadData {
   readonly lookMs: number;
 }
 
-export interface ControlQuestions {
+export interface ControlCalls {
   readonly open: (nothing: null) => null;
   readonly read: (nothing: null) => RecordRow;
-  /** Says `changed` by itself, also after what was away is back, while it is true. */
+  /**
+   * While true, the thread sends the event `changed` after each change, also after an unreachable file is
+   * back.
+   */
   readonly watch: (watching: boolean) => null;
   readonly change: (change: ChangeRow) => RecordRow | null;
   readonly note: (note: NoteRow) => null;
@@ -43,24 +49,24 @@ const { path, busyMsMax, lookMs } = workerData as ControlThreadData;
 const control = new ControlFile(path);
 const live = new LiveFile(control);
 
-/** What was last seen of the file; undefined where it could not be looked at. */
-let seen: string | undefined;
-let looking: NodeJS.Timeout | undefined;
+/** Inode and version of the file at the last check; undefined if the check failed. */
+let lastSeen: string | undefined;
+let timer: NodeJS.Timeout | undefined;
 
-function look(): void {
-  let sees: string | undefined;
+function checkForChange(): void {
+  let seen: string | undefined;
   try {
     const { inode, version } = control.current;
-    sees = `${inode} ${version}`;
+    seen = `${inode} ${version}`;
   } catch {
-    // Whoever asks is told why; here it is tried again.
+    // Calls report the error; the next check tries again.
   }
-  if (sees !== undefined && sees !== seen) changed();
-  seen = sees;
+  if (seen !== undefined && seen !== lastSeen) sendChanged();
+  lastSeen = seen;
 }
 
-const changed = (): void => {
-  if (looking !== undefined) say({ event: "changed" });
+const sendChanged = (): void => {
+  if (timer !== undefined) say({ event: "changed" });
 };
 
 const nothing = (work: () => void): null => {
@@ -68,19 +74,19 @@ const nothing = (work: () => void): null => {
   return null;
 };
 
-const answers: ControlQuestions = {
+const answers: ControlCalls = {
   open: () => nothing(() => control.current.read()),
   read: () => control.current.read(),
   watch: (watching) =>
     nothing(() => {
-      clearInterval(looking);
-      looking = watching ? setInterval(look, lookMs) : undefined;
-      seen = undefined;
+      clearInterval(timer);
+      timer = watching ? setInterval(checkForChange, lookMs) : undefined;
+      lastSeen = undefined;
     }),
   change: (change) => {
     const record = control.current.change(change);
-    // A connection does not see its own changes in the file's version.
-    if (record !== null) changed();
+    // `PRAGMA data_version` does not show a connection its own changes.
+    if (record !== null) sendChanged();
     return record;
   },
   note: (note) => nothing(() => control.current.note(note)),
@@ -94,15 +100,15 @@ const answers: ControlQuestions = {
   leave: (id) => nothing(() => live.leave(id)),
   close: () =>
     nothing(() => {
-      clearInterval(looking);
+      clearInterval(timer);
       live.close();
       control.close();
     }),
 };
 
-const ofLive: ReadonlySet<string> = new Set<keyof ControlQuestions>(["seals", "seal", "heartbeat", "instances", "leave"]);
+const ofLive: ReadonlySet<string> = new Set<keyof ControlCalls>(["seals", "seal", "heartbeat", "instances", "leave"]);
 
-answerQuestions(answers, {
+answerCalls(answers, {
   busyMsMax,
   noun: "the control store's file",
   whereOf: (ask) => (ofLive.has(ask) ? live.path : path),

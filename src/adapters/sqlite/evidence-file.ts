@@ -1,12 +1,13 @@
 /**
- * The file of comparisons, synchronous: it lives in the thread of evidence-thread.ts, where waiting for the disk delays nobody.
+ * Synchronous access to the file of comparisons, for the thread of evidence-thread.ts, where waiting for the
+ * disk delays no answer.
  *
- * An append is one transaction, on disk when it returns. It also adds to the counts, which stay when their comparisons are pruned.
- * Ids are given in the order of storing and never again (AUTOINCREMENT); a transaction that fails gives none, so they have no
- * gaps, and "the newest n" is arithmetic.
+ * An append is one transaction, on disk when the function returns. It also adds to the counts, which remain
+ * when their comparisons are pruned. Ids rise in the order of storing and are never reused (AUTOINCREMENT). A
+ * failed transaction consumes no id, so ids have no gaps, and the range of "the newest n" is arithmetic.
  *
- * Where the file was removed or replaced, the next use opens or creates the one at its path: an open handle would go on writing into
- * a file that nobody can find. That costs one stat.
+ * If the file was removed or replaced, the next use opens or creates the file at the path: an open handle
+ * would keep writing to a file that no longer has a name. The check costs one stat per use.
  */
 import type Database from "better-sqlite3";
 import type { Verdict } from "../../domain/migration/verdict.ts";
@@ -48,22 +49,28 @@ export const evidenceKind: OwnedKind = {
   applicationId: 0x706e6c65,
   migrations,
   synchronous: "FULL",
-  fix: "name another file for evidence; it is created",
+  fix: "name a new file for evidence; it is created",
 };
-/** Beyond what an append adds, how many old comparisons it removes at most: a limit that was lowered is reached step by step. */
+/**
+ * An append removes at most this many old comparisons more than it adds: a lowered limit is reached step by
+ * step.
+ */
 const pruneMax = 5_000;
 
 export interface PageQuery {
   readonly method: string | undefined;
   readonly verdict: string | undefined;
-  /** Only ids below it. */
+  /** Only comparisons with a lower id. */
   readonly before: string | undefined;
   readonly limit: number;
 }
 
 export type CountRow = readonly [method: string, kind: ComparisonRecord["kind"], verdict: Verdict, count: number];
 
-/** Every function throws SqliteError SQLITE_BUSY, with nothing changed, where another connection holds the lock: try again. */
+/**
+ * Every function throws SqliteError SQLITE_BUSY, and changes nothing, while another connection holds the
+ * lock: try again.
+ */
 export class EvidenceFile {
   readonly #path: string;
   readonly #rowsMax: number;
@@ -74,7 +81,10 @@ export class EvidenceFile {
     this.#rowsMax = rowsMax;
   }
 
-  /** Creates the file and its folder where they are missing. Throws BAD_DATABASE, untouched, for a file that is not ours. */
+  /**
+   * Creates the file and its folder where they are missing. Throws BAD_DATABASE for another program's file,
+   * which stays unchanged.
+   */
   open(): void {
     this.#current();
   }

@@ -1,7 +1,10 @@
 import { storable, storableJson, storableOrNull } from "../../base/storable-text.ts";
 import type { ComparisonRecord, StoredComparison } from "../../ports/evidence.ts";
 
-/** A comparison as it is bound to the insert statement, and as it crosses to the thread: arrays are cheaper to copy than objects. */
+/**
+ * The values of one comparison for the insert statement, also sent to the thread: arrays are cheaper to copy
+ * than objects.
+ */
 export type EvidenceRow = readonly [
   at: string,
   method: string,

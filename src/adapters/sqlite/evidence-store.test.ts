@@ -39,7 +39,7 @@ evidenceStoreContract("sqlite", async () => ({
   elsewhere: elsewhere(),
 }));
 
-/** Whatever SQLite and a person see of the file. A change here is a new migration, never an edit of an old one. */
+/** The schema as SQLite and a person see it. A change needs a new migration, never an edit of an old one. */
 const schema = `
 application_id 0x706e6c65
 user_version 1
@@ -73,12 +73,12 @@ PRIMARY KEY (method, kind, verdict)
 ) WITHOUT ROWID
 `;
 
-test("the schema is this", async () => {
+test("the file has the expected schema", async () => {
   await (await open()).close();
   expect(schemaDump(path)).toBe(schema);
 });
 
-test("each question is answered from an index, whatever the number of comparisons", async () => {
+test("every query uses an index", async () => {
   await (await open()).close();
   using database = connectionTo(path, { readonly: true });
   for (const where of ["method = ?", "verdict = ?", "method = ? AND verdict = ?", "method = ? AND verdict = ? AND id < ?"]) {
@@ -89,17 +89,20 @@ test("each question is answered from an index, whatever the number of comparison
   }
 });
 
-describe("a file that is not ours", () => {
-  test.each(Object.entries(foreignFiles(0x706e6c65)))("%s is refused and left as it is", async (_, make) => {
-    mkdirSync(dirname(path));
-    make(path);
-    const before = readFileSync(path);
-    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
-    expect(readFileSync(path).equals(before)).toBe(true);
-    expect(readdirSync(dirname(path))).toEqual(["evidence.db"]);
-  });
+describe("an existing file", () => {
+  test.each(Object.entries(foreignFiles(0x706e6c65)))(
+    "that is not an evidence file (%s) is refused and not changed",
+    async (_, make) => {
+      mkdirSync(dirname(path));
+      make(path);
+      const before = readFileSync(path);
+      await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
+      expect(readFileSync(path).equals(before)).toBe(true);
+      expect(readdirSync(dirname(path))).toEqual(["evidence.db"]);
+    },
+  );
 
-  test("an empty file becomes ours", async () => {
+  test("that is empty becomes an evidence file", async () => {
     mkdirSync(dirname(path));
     writeFileSync(path, "");
     await (await open()).append(comparisons(1));
@@ -109,13 +112,13 @@ describe("a file that is not ours", () => {
 test.each([
   ["a folder where the file should be", () => mkdirSync(path, { recursive: true })],
   ["a file where the folder should be", () => writeFileSync(dirname(path), "")],
-])("%s: UNWRITABLE", async (_, make) => {
+])("%s is refused as UNWRITABLE", async (_, make) => {
   make();
   await expect(open()).rejects.toMatchObject({ code: "UNWRITABLE", where: path });
 });
 
 describe("a lock that another process holds", () => {
-  test("is waited for, while find goes on", async () => {
+  test("delays an append, but no find", async () => {
     const store = await open();
     await store.append(comparisons(1));
     using other = connectionTo(path);
@@ -127,7 +130,7 @@ describe("a lock that another process holds", () => {
     expect(await stored(store)).toBe(3);
   });
 
-  test("that lasts too long fails the append, which can be made again and is stored once", async () => {
+  test("that lasts too long fails the append, which can be repeated and is stored once", async () => {
     const store = await open({ busyMsMax: 50 });
     await store.append(comparisons(1));
     using other = connectionTo(path);
@@ -140,8 +143,8 @@ describe("a lock that another process holds", () => {
   });
 });
 
-describe("a file that was taken away", () => {
-  test("removed: what comes after is in a new one", async () => {
+describe("a file of an open store", () => {
+  test("that is removed is created again for later appends", async () => {
     const store = await open();
     await store.append(comparisons(2));
     rmSync(dirname(path), { recursive: true });
@@ -151,7 +154,7 @@ describe("a file that was taken away", () => {
     expect(await stored(await open())).toBe(1);
   });
 
-  test("replaced by one that is not ours: refused until it is gone", async () => {
+  test("that is replaced by another program's file fails appends until that file is removed", async () => {
     const store = await open();
     await store.append(comparisons(2));
     for (const name of readdirSync(dirname(path))) renameSync(join(dirname(path), name), join(folder, name));
@@ -163,7 +166,7 @@ describe("a file that was taken away", () => {
   });
 });
 
-test("a damaged file says so", async () => {
+test("a damaged file is reported as BAD_DATABASE", async () => {
   const store = await open();
   await store.append(comparisons(500));
   await store.close();
@@ -173,7 +176,7 @@ test("a damaged file says so", async () => {
   await expect(damaged).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
 });
 
-test("an open store keeps no process alive", async () => {
+test("an open store does not keep its process alive", async () => {
   const program = `const store = await ${elsewhere()};
     await store.append(${JSON.stringify(comparisons(3))});
     await store.find({ limit: 1 });
@@ -183,13 +186,13 @@ test("an open store keeps no process alive", async () => {
   expect(await stored(await open())).toBe(3);
 });
 
-describe.skipIf(!existsSync("/usr/bin/prlimit"))("a full disk (played by a limit of the file's size; needs prlimit)", () => {
+describe.skipIf(!existsSync("/usr/bin/prlimit"))("a full disk (simulated by a file size limit; needs prlimit)", () => {
   let desk: ChildProcess | undefined;
   afterEach(() => {
     desk?.kill("SIGKILL");
   });
 
-  test("fails the append and leaves nothing of it; what comes when there is room again is kept", async () => {
+  test("fails the append without a trace, and appends work again once there is space", async () => {
     await (await open()).append(comparisons(10));
     const program = `import { createInterface } from "node:readline";
       const store = await ${elsewhere()};

@@ -1,10 +1,11 @@
 /**
- * The thread in which an evidence file is written and read. Rows to append come ahead of their `append`, in pieces, without an answer.
+ * The thread that writes and reads an evidence file. The rows of an append arrive before its `append`
+ * message, in batches that have no answer.
  */
 import { workerData } from "node:worker_threads";
 import { type CountRow, EvidenceFile, evidenceKind, type PageQuery } from "./evidence-file.ts";
 import type { EvidenceRow, StoredRow } from "./evidence-row.ts";
-import { answerQuestions } from "./thread-answers.ts";
+import { answerCalls } from "./thread-answers.ts";
 
 export interface ThreadData {
   readonly path: string;
@@ -12,10 +13,10 @@ export interface ThreadData {
   readonly busyMsMax: number;
 }
 
-/** By what is asked: what comes with it, and the answer. */
-export interface EvidenceQuestions {
+/** The calls that the thread answers: name, argument and result. */
+export interface EvidenceCalls {
   readonly open: (nothing: null) => null;
-  readonly rows: (piece: { readonly rows: readonly EvidenceRow[]; readonly first: boolean }) => null;
+  readonly rows: (batch: { readonly rows: readonly EvidenceRow[]; readonly first: boolean }) => null;
   readonly append: (nothing: null) => null;
   readonly page: (query: PageQuery) => readonly StoredRow[];
   readonly get: (id: string) => StoredRow | null;
@@ -25,21 +26,21 @@ export interface EvidenceQuestions {
 
 const { path, rowsMax, busyMsMax }: ThreadData = workerData;
 const file = new EvidenceFile(path, rowsMax);
-let taken: EvidenceRow[] = [];
+let received: EvidenceRow[] = [];
 
-const answers: EvidenceQuestions = {
+const answers: EvidenceCalls = {
   open: () => {
     file.open();
     return null;
   },
   rows: ({ rows, first }) => {
-    if (first) taken = [];
-    taken.push(...rows);
+    if (first) received = [];
+    received.push(...rows);
     return null;
   },
   append: () => {
-    file.append(taken);
-    taken = [];
+    file.append(received);
+    received = [];
     return null;
   },
   page: (query) => file.page(query),
@@ -51,4 +52,4 @@ const answers: EvidenceQuestions = {
   },
 };
 
-answerQuestions(answers, { busyMsMax, noun: "the file of evidence", whereOf: () => path, fix: evidenceKind.fix });
+answerCalls(answers, { busyMsMax, noun: "the evidence file", whereOf: () => path, fix: evidenceKind.fix });

@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 let count = 0;
-/** A folder of its own for each database, so that a file left beside it shows. */
+/** Gives each database a folder of its own, so that a file left beside it is noticed. */
 const newPath = (): string => {
   const own = join(folder, `desk-${++count}`);
   mkdirSync(own);
@@ -62,7 +62,7 @@ const filesBeside = (path: string): Readonly<Record<string, string>> => {
   return Object.fromEntries(readdirSync(beside).map((name) => [name, hash(name)]));
 };
 
-/** Reads, and holds that nothing beside the database was added or changed. */
+/** Reads the database, and checks that no file in its folder was added or changed. */
 async function readUntouched(path: string): Promise<LegacyDatabase> {
   const [before, times] = [filesBeside(path), statSync(path, { bigint: true })];
   const read = await readLegacyDatabase(path);
@@ -84,8 +84,8 @@ writeFileSync(
 `,
 );
 
-describe("what a desk has stored", () => {
-  test.each(["rollback", "wal"] as const)("comes as text, journal mode %s", async (journal) => {
+describe("the stored data of a desk", () => {
+  test.each(["rollback", "wal"] as const)("is read as text in journal mode %s", async (journal) => {
     const path = newPath();
     const now = (): Date => new Date("2025-08-04T22:00:00Z");
     writeDatabase(path, runLegacy({ ledgers: [ledger], marks: { X: "102" } }), { now, journal });
@@ -106,7 +106,7 @@ describe("what a desk has stored", () => {
       { ...common, rowid: "2", tradeId: "2", instrumentName: "X", quantity: "1", price: "101.4", side: "S" },
       { ...common, rowid: "3", tradeId: "3", instrumentName: "Y", quantity: "3", price: "0.015625", side: "S" },
     ]);
-    // 101.4 - 100.1 in floats: what the desk stored, not what is right.
+    // 101.4 - 100.1 in floats: the inexact value that the desk stored.
     const realized = String(101.4 - 100.1);
     expect(read.positions).toMatchObject([
       {
@@ -133,7 +133,7 @@ describe("what a desk has stored", () => {
     ]);
   });
 
-  test("of several snapshots of an instrument the one stored last counts", async () => {
+  test("gives the last stored snapshot of each instrument", async () => {
     const path = create(
       newPath(),
       `${trades} CREATE TABLE pnl_snapshots (snapshot_timestamp, instrument_name, position INTEGER, avg_cost, market_price,
@@ -160,20 +160,20 @@ describe("what a desk has stored", () => {
     ["'007.50'", "007.50"],
     ["x'0100ff'", "x'0100ff'"],
     ["NULL", null],
-  ])("a cell %s leaves as %j", async (sql, expected) => {
+  ])("turns a cell %s into %j", async (sql, expected) => {
     const untyped = trades.replaceAll(/ (TEXT|REAL|DATE|DATETIME)\b/g, "");
     const path = create(newPath(), `${untyped} INSERT INTO processed_trades (price, quantity) VALUES (${sql}, 1);`);
     expect((await readLegacyDatabase(path)).trades).toMatchObject([{ price: expected, quantity: "1", tradeId: null }]);
   });
 
-  test("a link leads to the database, and to the journal beside it", async () => {
+  test("is read through a symbolic link", async () => {
     const path = create(newPath(), `${trades} INSERT INTO processed_trades (trade_id) VALUES ('1');`);
     const link = join(newPath(), "..", "link.db");
     symlinkSync(path, link);
     expect((await readLegacyDatabase(link)).trades).toHaveLength(1);
   });
 
-  test("an index that SQLite can no longer use does not matter", async () => {
+  test("is read even if an index of it is no longer valid for SQLite", async () => {
     const path = create(
       newPath(),
       `${trades} CREATE TABLE risk (at); CREATE INDEX recent ON risk (at) WHERE at > datetime('now', '-7 days');`,
@@ -182,8 +182,8 @@ describe("what a desk has stored", () => {
   });
 });
 
-describe("shapes that differ", () => {
-  test("what is missing is listed; columns match whatever their case", async () => {
+describe("a database with another schema", () => {
+  test("has its missing tables and columns listed, and its column names match in any case", async () => {
     const path = create(
       newPath(),
       `${trades.replace("trade_id", "Trade_ID").replace("source_file TEXT", "other TEXT")}
@@ -206,7 +206,7 @@ describe("shapes that differ", () => {
     expect(read.endOfDay).toEqual([]);
   });
 
-  test("trades that are a view are read", async () => {
+  test("may have a view in place of the table of trades", async () => {
     const path = create(
       newPath(),
       `${trades.replace("processed_trades", "stored")} INSERT INTO stored (trade_id) VALUES ('1'), ('2');
@@ -226,35 +226,35 @@ describe("shapes that differ", () => {
         "total_realized_pnl, unrealized_pnl, closed_quantity, last_market_price, last_trade_id, last_updated); eod_pnl; pnl_snapshots; " +
         "position_snapshots",
     ],
-  ])("without trades there is one line that lists all: %j", async (sql, line) => {
+  ])("without a usable table of trades is refused with one line that lists everything missing: %j", async (sql, line) => {
     const path = create(newPath(), `CREATE TABLE something (else_);${sql}`);
     await expect(readUntouched(path)).rejects.toMatchObject({ code: "BAD_DATABASE", message: line, where: path });
   });
 
-  test("more rows than the limit are refused", async () => {
+  test("with more rows than the limit is refused", async () => {
     const path = create(newPath(), `${trades} INSERT INTO processed_trades (trade_id) VALUES ('1'), ('2');`);
     expect((await readLegacyDatabase(path, { rowsMax: 2 })).trades).toHaveLength(2);
     await expect(readLegacyDatabase(path, { rowsMax: 1 })).rejects.toMatchObject({ code: "BAD_DATABASE" });
   });
 });
 
-describe("files that are no such database", () => {
+describe("a file that is not a usable database", () => {
   const written = (content: string | Buffer): string => {
     const path = newPath();
     writeFileSync(path, content);
     return path;
   };
 
-  test("each is refused with its reason", async () => {
+  test("is refused with its reason", async () => {
     const random = Buffer.from(Array.from({ length: 8192 }, (_, index) => (index * 7919 + 13) % 251));
     for (const [path, code, message] of [
-      [join(folder, "missing.db"), "UNREADABLE", /no such database/],
+      [join(folder, "missing.db"), "UNREADABLE", /the database does not exist/],
       [folder, "UNREADABLE", /no regular file/],
       ["/dev/zero", "UNREADABLE", /no regular file/],
       [written(""), "BAD_DATABASE", /empty/],
-      [written("tradeId,instrumentName\n"), "BAD_DATABASE", /no SQLite database, or an encrypted one/],
-      [written(random), "BAD_DATABASE", /no SQLite database, or an encrypted one/],
-      [written(Buffer.concat([Buffer.from("SQLite format 3\0"), random])), "BAD_DATABASE", /no SQLite database|damaged/],
+      [written("tradeId,instrumentName\n"), "BAD_DATABASE", /not an SQLite database, or it is encrypted/],
+      [written(random), "BAD_DATABASE", /not an SQLite database, or it is encrypted/],
+      [written(Buffer.concat([Buffer.from("SQLite format 3\0"), random])), "BAD_DATABASE", /not an SQLite database|damaged/],
     ] as const) {
       await expect(readLegacyDatabase(path), path).rejects.toMatchObject({
         code,
@@ -264,7 +264,7 @@ describe("files that are no such database", () => {
     }
   });
 
-  test("a damaged database is refused: cut short, or a page overwritten", async () => {
+  test("because it is truncated, or a page is overwritten, is refused as damaged", async () => {
     const fill = `${trades} WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
       INSERT INTO processed_trades (trade_id, source_file) SELECT i, 'file' FROM n;`;
     const cut = create(newPath(), fill);
@@ -312,12 +312,12 @@ const database = new Database(path, { timeout: 0 });
 const insert = database.prepare("INSERT INTO processed_trades (trade_id, quantity, source_file) VALUES (?, 1, ?)");
 `;
 
-/** `count` trades a transaction, all or none, as fast as it can; prints {transactions, busy}. */
+/** Writes `size` trades per transaction as fast as it can; prints {transactions, busy}. */
 const tightWriter = `${opening}
 const [journal, secondsMax, size] = [args[0], Number(args[1]), Number(args[2])];
 database.pragma("journal_mode = " + journal);
 if (journal === "wal") database.pragma("wal_autocheckpoint = 20");
-database.pragma("cache_size = 5"); // Spills: pages change in the file before the commit.
+database.pragma("cache_size = 5"); // A small cache spills: pages change in the file before the commit.
 let transactions = 0, busy = 0;
 const write = database.transaction(() => {
   for (let index = 0; index < size; index++) insert.run(transactions + "-" + index, "x".repeat(200));
@@ -344,9 +344,9 @@ const countByIds = ({ trades }: LegacyDatabase): Readonly<Record<string, number>
   return counts;
 };
 
-describe("while a foreign process writes", () => {
+describe("a read while another process writes", () => {
   test.each(["delete", "truncate", "persist", "wal"])(
-    "journal mode %s: whole transactions, and the writer feels nothing",
+    "sees whole transactions and never blocks the writer in journal mode %s",
     async (journal) => {
       const path = deskWith(newPath());
       const size = 40;
@@ -361,19 +361,19 @@ describe("while a foreign process writes", () => {
         expect(stored % size).toBe(0);
         expect(read.positions[0]?.positionQuantity).toBe(String(stored));
         seen.push(stored);
-        await sleep(1); // A read may succeed without ever giving way to events.
+        await sleep(1); // Reads that succeed at once would starve the event loop.
       }
       const tally = JSON.parse((await ended).split("\n")[1] ?? "");
       expect(tally.busy).toBe(0);
       expect(seen).toEqual(seen.toSorted((a, b) => a - b));
-      // Else the test has proved nothing: states in the middle of the writing were seen.
+      // Proves that reads happened during the writing.
       expect(new Set(seen).size).toBeGreaterThan(2);
       expect((await readLegacyDatabase(path)).trades).toHaveLength(tally.transactions * size);
       expect(readdirSync(join(path, "..")).filter((name) => name !== "pnl_tracker.db" && !name.endsWith("-journal"))).toEqual([]);
     },
   );
 
-  test.each([["--pause-ms=0"], ["--wal"]])("the legacy desk itself keeps writing %s", async (...flags: string[]) => {
+  test.each([["--pause-ms=0"], ["--wal"]])("never blocks the legacy desk itself, started with %s", async (...flags: string[]) => {
     const path = newPath();
     const whole = join(folder, "trades_20250805.csv");
     writeFileSync(whole, readFileSync(ledger, "utf8").replaceAll(/100\.1|101\.4|0\.015625/g, "100"));
@@ -400,13 +400,13 @@ describe("while a foreign process writes", () => {
     expect((await readLegacyDatabase(path)).trades).toHaveLength(tally.transactions);
   });
 
-  /** Before its first transaction a new database is empty, or has no tables. */
+  /** A new database is empty or without tables until its first transaction. */
   const onlyWhenNew = (error: { readonly code?: string; readonly message: string }): undefined => {
     if (error.code === "BAD_DATABASE" && /empty|lacks/.test(error.message)) return undefined;
     throw error;
   };
 
-  test("a transaction that is under way is not in the answer, and commits unhindered", async () => {
+  test("excludes a transaction in progress, which then commits without hindrance", async () => {
     const path = deskWith(newPath());
     const script = `${opening}
 database.pragma("cache_size = 5");
@@ -427,7 +427,7 @@ process.stdin.once("data", () => { database.exec("COMMIT"); database.close(); pr
     expect(countByIds(await readUntouched(path))).toMatchObject({ changed: 500, 0: 1, 1999: 1 });
   });
 
-  test("a WAL that a process has open is read with what is not yet in the database, and not touched", async () => {
+  test("includes commits that are only in another process's WAL, and does not change the WAL", async () => {
     const path = deskWith(newPath());
     const script = `${opening}
 database.pragma("journal_mode = wal");
@@ -446,8 +446,8 @@ process.stdin.once("data", () => { insert.run("later", "f"); database.close(); p
   });
 });
 
-describe("after a writer was killed", () => {
-  test("in the middle of a transaction: the state before it, and its journal stays for the desk to recover", async () => {
+describe("a read after the writer was killed", () => {
+  test("in a transaction sees the state before it, and leaves the journal for the desk to recover", async () => {
     const path = deskWith(newPath());
     create(path, stored);
     const script = `${opening}
@@ -461,13 +461,13 @@ process.kill(process.pid, "SIGKILL");
     expect(readFileSync(path).includes("changed"), "changes of the dead transaction are in the file").toBe(true);
     expect(countByIds(await readUntouched(path))).toEqual({ before: 500 });
     expect(existsSync(`${path}-journal`)).toBe(true);
-    // The desk itself comes to the same.
+    // The desk's own recovery gives the same state.
     const desk = new Database(path);
     expect(desk.prepare("SELECT trade_id FROM processed_trades").pluck().all()).toEqual(Array(500).fill("before"));
     desk.close();
   });
 
-  test("in WAL mode: everything committed, nothing else", async () => {
+  test("in WAL mode sees everything committed and nothing else", async () => {
     const path = deskWith(newPath());
     const script = `${opening}
 database.pragma("journal_mode = wal");

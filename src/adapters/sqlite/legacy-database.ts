@@ -1,28 +1,29 @@
 /**
- * Reads the legacy desk's own `pnl_tracker.db`, also while the desk is writing it, and changes nothing there.
+ * Reads the legacy desk's own `pnl_tracker.db` without changing it, also while the desk writes to it.
  */
 import type Database from "better-sqlite3";
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import { badDatabase, readSnapshot } from "./snapshot.ts";
 
 /**
- * One consistent state of the desk's database. Values are text as they were stored: a float as its shortest decimal text, a whole
- * number with all its digits, `awaiting data` as it came, a blob as `x'…'`; NULL, and a column that is not there, are null.
+ * One consistent state of the desk's database. Values are the stored ones as text: a float as its shortest
+ * decimal text, a whole number with all its digits, a text such as `awaiting data` unchanged, a blob as
+ * `x'…'`. NULL and a missing column are null.
  */
 export interface LegacyDatabase {
   /** In the order in which the desk stored them. */
   readonly trades: readonly StoredTrade[];
   readonly positions: readonly Row<"positions">[];
   readonly endOfDay: readonly Row<"eod_pnl">[];
-  /** Of each instrument the one that was stored last. */
+  /** The last stored snapshot of each instrument. */
   readonly snapshots: readonly Row<"pnl_snapshots">[];
-  /** Those of type EOD, in letters of any case. */
+  /** The snapshots of type EOD, upper or lower case. */
   readonly positionSnapshots: readonly Row<"position_snapshots">[];
-  /** Types of position snapshots that are neither EOD nor SOD, and how many rows each has. */
+  /** Number of rows by type, for position snapshots that are neither EOD nor SOD. */
   readonly otherSnapshots: ReadonlyMap<string, number>;
-  /** Tables that have the columns which their rows need; the others give no rows. */
+  /** Tables that have all needed columns; the others give no rows. */
   readonly tables: ReadonlySet<LegacyTable>;
-  /** Without `columns` the whole table is missing. A table that lacks a needed column gives no rows. */
+  /** Missing tables and columns. An entry without `columns` means that the whole table is missing. */
   readonly missing: readonly Missing[];
 }
 
@@ -32,7 +33,7 @@ interface Missing {
 }
 
 interface ReadOptions {
-  /** How long a database that keeps changing is tried again. */
+  /** How long to retry while the database keeps changing. */
   readonly waitMsMax: number;
   /** A table with more rows is refused. */
   readonly rowsMax: number;
@@ -41,16 +42,17 @@ interface ReadOptions {
 const readDefaults: ReadOptions = Object.freeze({ waitMsMax: 10_000, rowsMax: 5_000_000 });
 
 /**
- * Throws UNREADABLE (no such file), BAD_DATABASE (no SQLite, empty, encrypted, damaged, too large; or without the table of trades or
- * one of its needed columns: then all that is missing is listed), DATABASE_BUSY (kept changing), UNWRITABLE (no room for a copy).
- * This process must not have the file open in SQLite.
+ * Reads the whole database. Throws UNREADABLE (no such file), BAD_DATABASE (not SQLite, empty, encrypted,
+ * damaged or too large; or without the table of trades or one of its needed columns, in which case the
+ * message lists everything that is missing), DATABASE_BUSY (the database kept changing), UNWRITABLE (no space
+ * for a copy). This process must not have the file open in SQLite.
  */
 export function readLegacyDatabase(path: string, given: Partial<ReadOptions> = {}): Promise<LegacyDatabase> {
   const { waitMsMax, rowsMax } = { ...readDefaults, ...given };
   return readSnapshot(path, (database) => new Reader(database, path, rowsMax).read(), { waitMsMax });
 }
 
-/** By field, the desk's column; without the needed ones a row of the table says nothing. */
+/** The desk's column for each field. A row is useless without the needed columns. */
 interface Shape {
   readonly needed: Readonly<Record<string, string>>;
   readonly further: Readonly<Record<string, string>>;
@@ -128,19 +130,22 @@ class Reader {
   readonly #path: string;
   readonly #rowsMax: number;
   readonly #missing: Missing[] = [];
-  /** Lower-case names of the columns that are there, by table: SQLite does not tell cases apart, and the desk's versions drift. */
+  /**
+   * Existing columns by table, in lower case: SQLite ignores the case of names, and it varies between
+   * versions of the desk.
+   */
   readonly #columns = new Map<LegacyTable, ReadonlySet<string>>();
 
   constructor(database: Database.Database, path: string, rowsMax: number) {
     this.#database = database;
     this.#path = path;
     this.#rowsMax = rowsMax;
-    for (const table of legacyTables) this.#survey(table);
+    for (const table of legacyTables) this.#readColumns(table);
   }
 
   read(): LegacyDatabase {
-    if (!this.#usable("processed_trades"))
-      throw badDatabase(this.#path, `the database lacks ${this.#missing.map(named).join("; ")}`);
+    if (!this.#isUsable("processed_trades"))
+      throw badDatabase(this.#path, `the database lacks ${this.#missing.map(missingText).join("; ")}`);
     const latest = new Map<string | null, Row<"pnl_snapshots">>();
     for (const row of this.#rows("pnl_snapshots")) latest.set(row.instrumentName?.trim() ?? null, row);
     const positionSnapshots: Row<"position_snapshots">[] = [];
@@ -157,12 +162,12 @@ class Reader {
       snapshots: [...latest.values()],
       positionSnapshots,
       otherSnapshots,
-      tables: new Set(legacyTables.filter((table) => this.#usable(table))),
+      tables: new Set(legacyTables.filter((table) => this.#isUsable(table))),
       missing: this.#missing,
     };
   }
 
-  #survey(table: LegacyTable): void {
+  #readColumns(table: LegacyTable): void {
     const found = this.#database.prepare<[string], string>("SELECT lower(name) FROM pragma_table_xinfo(?)").pluck().all(table);
     if (found.length === 0) {
       this.#missing.push({ table });
@@ -174,21 +179,22 @@ class Reader {
     if (columns.length > 0) this.#missing.push({ table, columns });
   }
 
-  #usable(table: LegacyTable): boolean {
-    const there = this.#columns.get(table);
-    return there !== undefined && Object.values(shapes[table].needed).every((column) => there.has(column));
+  #isUsable(table: LegacyTable): boolean {
+    const existing = this.#columns.get(table);
+    return existing !== undefined && Object.values(shapes[table].needed).every((column) => existing.has(column));
   }
 
-  /** In the order of the rowid, which is that of storing. */
+  /** Yields the rows by rowid, which is the order of storing. */
   *#rows<T extends LegacyTable>(table: T): Generator<Row<T>> {
-    if (!this.#usable(table)) return;
+    if (!this.#isUsable(table)) return;
     const { needed, further }: Shape = shapes[table];
     const wanted = Object.entries({ ...needed, ...further });
-    const there = this.#columns.get(table);
-    const ordered = this.#hasRowid(table);
-    const values = [ordered ? "rowid" : "NULL", ...wanted.map(([, column]) => (there?.has(column) ? `"${column}"` : "NULL"))];
+    const existing = this.#columns.get(table);
+    const hasRowid = this.#hasRowid(table);
+    const columns = wanted.map(([, column]) => (existing?.has(column) ? `"${column}"` : "NULL"));
+    const values = [hasRowid ? "rowid" : "NULL", ...columns];
     const statement = this.#database.prepare<[], unknown[]>(
-      `SELECT ${values.join(", ")} FROM "${table}" ${ordered ? "ORDER BY rowid" : ""}`,
+      `SELECT ${values.join(", ")} FROM "${table}" ${hasRowid ? "ORDER BY rowid" : ""}`,
     );
     const fields = ["rowid", ...wanted.map(([field]) => field)];
     let count = 0;
@@ -208,18 +214,20 @@ class Reader {
   }
 }
 
-const named = ({ table, columns }: Missing): string => (columns === undefined ? table : `${table} (${columns.join(", ")})`);
+const missingText = ({ table, columns }: Missing): string => (columns === undefined ? table : `${table} (${columns.join(", ")})`);
 
-/** Longer blobs are cut: a person shall see that there is one, nobody calculates with it. */
+/** Longer blobs are cut: the text only shows a person that the cell is a blob. */
 const blobBytesMax = 64;
 
-/** A cell as text. A float becomes the shortest decimal that reads back as the same float, without exponent. */
+/**
+ * A cell as text. A float becomes the shortest decimal that reads back as the same float, without exponent.
+ */
 function textOf(cell: unknown): string | null {
   if (cell === null || cell === undefined) return null;
   if (Buffer.isBuffer(cell))
     return `x'${cell.subarray(0, blobBytesMax).toString("hex")}${cell.length > blobBytesMax ? "…" : ""}'`;
   if (typeof cell !== "number") return String(cell);
   const decimal = parseDecimal(String(cell));
-  // An infinity, which SQLite can store, stays a word.
+  // SQLite can store infinities; they stay the words "Infinity" and "-Infinity".
   return decimal === undefined ? String(cell) : formatDecimal(decimal);
 }

@@ -1,6 +1,6 @@
 import { BridgeError } from "../../base/errors.ts";
 
-/** The calls under way of a store that may be closed: what was called before close is still done, what comes after it is refused. */
+/** The calls in progress of a store. `close` waits for them, and every later call is refused. */
 export class OpenCalls {
   readonly #name: string;
   readonly #running = new Set<Promise<unknown>>();
@@ -21,7 +21,7 @@ export class OpenCalls {
     }
   }
 
-  /** Ends once, however often it is called. */
+  /** Runs `end` once, after the calls in progress. Later calls return the same promise. */
   close(end: () => Promise<void>): Promise<void> {
     this.#closed ??= Promise.allSettled(this.#running).then(end);
     return this.#closed;

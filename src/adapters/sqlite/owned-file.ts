@@ -1,6 +1,7 @@
 /**
- * A database file that is this program's own, synchronous: for the threads in which such files live, where waiting for the disk delays
- * nobody. Its header says whose it is, and which version of the schema it has; a file that is somebody else's is left as it is.
+ * Opens database files that belong to this program. Synchronous, for the threads that own such files, where
+ * waiting for the disk delays no answer. The header of a file names its program and its schema version;
+ * another program's file is never changed.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -8,33 +9,42 @@ import Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
 
 export interface OwnedKind {
-  /** In the header of the file, by which `file` and we tell it from other databases. */
+  /** SQLite's `application_id`, stored in the header, which tells the file from other databases. */
   readonly applicationId: number;
-  /** Step n brings a file from version n to n + 1. A step that was released is never changed. */
+  /** Step n takes a file from version n to n + 1. A released step is never changed. */
   readonly migrations: readonly string[];
-  /** FULL: what was committed survives a power cut. NORMAL: it survives the death of every process, and no commit waits for the disk. */
+  /**
+   * FULL: commits survive a power cut. NORMAL: commits survive the death of every process, and none waits for
+   * the disk.
+   */
   readonly synchronous: "FULL" | "NORMAL";
-  /** How to fix it where the file is not what it should be. */
+  /** The fix in messages about a foreign, damaged or newer file. */
   readonly fix: string;
 }
 
 /**
- * Creates the file and its folder where they are missing, unless it `mustExist`. Throws BAD_DATABASE for a file that is not ours, and
- * SqliteError SQLITE_BUSY, with nothing changed, where another connection holds the lock. Of a file that has its version nothing is
- * written, and no lock that a writer could feel is taken.
+ * Opens the file and brings its schema to the current version. Creates the file and its folder where they are
+ * missing, unless `mustExist`. Throws BAD_DATABASE for another program's file, and SqliteError SQLITE_BUSY,
+ * with nothing changed, while another connection holds the lock. Opening a file of the current version writes
+ * nothing and takes no lock that blocks a writer.
  */
 export function openOwned(path: string, kind: OwnedKind, { mustExist = false } = {}): Database.Database {
   if (!mustExist) mkdirSync(dirname(path), { recursive: true });
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  // What is shorter than a header SQLite takes for empty, and would write over it.
-  if (size > 0 && size < 512) throw badOwned(path, kind, "the file is no SQLite database");
-  // Waiting inside SQLite would also keep readers waiting, and in steps that a writer in a tight loop outlasts.
+  // SQLite treats a file that is shorter than a header as empty, and would overwrite it.
+  if (size > 0 && size < 512) throw badOwned(path, kind, "the file is not an SQLite database");
+  // No busy timeout: waiting inside SQLite blocks readers too, and its pauses lose against a writer in a
+  // tight loop.
   const database = new Database(path, { timeout: 0, fileMustExist: mustExist });
   try {
     const version = versionOf(database, path, kind);
-    // Somebody is putting a copy back, or has emptied it: what is made here now would be a store that nobody has filled.
+    // A copy is being restored, or the file was emptied. Creating the schema now would make an empty store.
     if (mustExist && version === 0)
-      throw new BridgeError("SYSTEM_DOWN", { what: "the file is there again, and empty", where: path, fix: "bring it back" });
+      throw new BridgeError("SYSTEM_DOWN", {
+        what: "the file is empty after it was missing",
+        where: path,
+        fix: "restore it",
+      });
     database.pragma("journal_mode = WAL");
     database.pragma(`synchronous = ${kind.synchronous}`);
     if (version < kind.migrations.length) database.transaction(() => migrate(database, path, kind)).immediate();
@@ -48,18 +58,18 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
 const badOwned = (path: string, { fix }: OwnedKind, what: string): BridgeError =>
   new BridgeError("BAD_DATABASE", { what, where: path, fix });
 
-/** Undefined where there is no file. */
+/** Undefined if the file does not exist. */
 export const inodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 
 export const isDamage = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 
-/** Another process has just moved the file aside: SQLite misses a part of it that it has seen. */
+/** Another process has just moved the file aside: SQLite no longer finds a part of it. */
 export const isMovedAway = (error: unknown): boolean =>
   error instanceof Database.SqliteError && error.code === "SQLITE_IOERR_DELETE_NOENT";
 
 function migrate(database: Database.Database, path: string, kind: OwnedKind): void {
-  // Again, under the lock: somebody else may have been faster.
+  // Reads the version again under the lock: another process may have migrated the file.
   for (const step of kind.migrations.slice(versionOf(database, path, kind))) database.exec(step);
   database.pragma(`application_id = ${kind.applicationId}`);
   database.pragma(`user_version = ${kind.migrations.length}`);
@@ -67,14 +77,14 @@ function migrate(database: Database.Database, path: string, kind: OwnedKind): vo
 
 /** 0 for an empty database, which becomes ours. */
 function versionOf(database: Database.Database, path: string, kind: OwnedKind): number {
-  // In one transaction, so that a migration cannot come between.
+  // One transaction, so that no migration happens between the reads.
   const { id, version, objects } = database.transaction(() => ({
     id: database.pragma("application_id", { simple: true }),
     version: Number(database.pragma("user_version", { simple: true })),
     objects: database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get(),
   }))();
   if (id === 0 && version === 0 && objects === 0) return 0;
-  if (id !== kind.applicationId) throw badOwned(path, kind, "the file is a database of somebody else");
+  if (id !== kind.applicationId) throw badOwned(path, kind, "the file is another program's database");
   const known = kind.migrations.length;
   if (version > known) throw badOwned(path, kind, `the file has version ${version}, this pnl-bridge knows ${known}`);
   return version;

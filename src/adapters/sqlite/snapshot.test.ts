@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readSnapshot } from "./snapshot.ts";
 
-/** What happens to the database at the very moment at which a file of it has been copied, or is about to be. */
+/** Hooks that run just before and just after each file of the database is copied. */
 const copying = vi.hoisted(() => ({ before: (_file: string): void => {}, after: (_file: string): void => {}, count: 0 }));
 vi.mock("node:fs", async (importOriginal) => {
   const fs = await importOriginal<typeof import("node:fs")>();
@@ -29,7 +29,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "snapshot-"));
   process.env.TMPDIR = mkdtempSync(join(folder, "tmp-"));
   path = join(folder, "desk.db");
-  // Open in this process as well: its locks do not matter here, for nobody else is there to meet them.
+  // This process may have the file open here: the copy drops its locks, but no other process needs them.
   desk = new Database(path);
   desk.exec("CREATE TABLE t (value); INSERT INTO t VALUES ('first')");
   Object.assign(copying, { before: () => {}, after: () => {}, count: 0 });
@@ -62,14 +62,14 @@ test("a database at rest is copied once", async () => {
   expect(copying.count).toBe(1);
 });
 
-test.each(["delete", "truncate", "persist"])("a commit during the copy (journal mode %s): copied again", async (mode) => {
+test.each(["delete", "truncate", "persist"])("a commit during the copy repeats the copy in journal mode %s", async (mode) => {
   desk.pragma(`journal_mode = ${mode}`);
   copying.after = onlyOnce(() => commit("second"));
   expect(await values()).toEqual(["first", "second"]);
   expect(copying.count).toBe(2);
 });
 
-test("a transaction that begins during the copy and stays open: copied again, with its journal, and rolled back there", async () => {
+test("a transaction that begins during the copy repeats it, with the journal, and is rolled back in the copy", async () => {
   desk.pragma("cache_size = 1");
   desk.prepare("INSERT INTO t VALUES (?)").run("x".repeat(100_000));
   copying.after = onlyOnce(() => desk.exec(`BEGIN; UPDATE t SET value = '${"y".repeat(100_000)}'`));
@@ -77,7 +77,7 @@ test("a transaction that begins during the copy and stays open: copied again, wi
   expect(copying.count).toBe(3);
 });
 
-test("a transaction that ends before its journal is copied: copied again", async () => {
+test("a transaction that ends before its journal is copied repeats the copy", async () => {
   desk.pragma("cache_size = 1");
   desk.exec(`BEGIN; INSERT INTO t VALUES ('${"y".repeat(100_000)}')`);
   copying.before = (file) => {
@@ -86,7 +86,7 @@ test("a transaction that ends before its journal is copied: copied again", async
   expect(await values()).toHaveLength(2);
 });
 
-test("another transaction's journal after the copy than before it: copied again", async () => {
+test("a journal of another transaction than before the copy repeats the copy", async () => {
   desk.pragma("cache_size = 1");
   const spill = (first: string): void => void desk.exec(`BEGIN; UPDATE t SET value = '${first.repeat(100_000)}'`);
   spill("x");
@@ -97,7 +97,7 @@ test("another transaction's journal after the copy than before it: copied again"
   expect((await values()).map((value) => String(value)[0])).toEqual(["x"]);
 });
 
-test("a WAL that only grows during the copy is copied once, whether its pages reach the database or not", async () => {
+test("a WAL that only grows during the copy is copied once, even if a checkpoint moves its pages", async () => {
   desk.pragma("journal_mode = wal");
   commit("second");
   copying.before = (file) => {
@@ -109,7 +109,7 @@ test("a WAL that only grows during the copy is copied once, whether its pages re
   expect(copying.count).toBe(2);
 });
 
-test("a WAL that starts over during the copy: copied again", async () => {
+test("a WAL that starts over during the copy repeats the copy", async () => {
   desk.pragma("journal_mode = wal");
   commit("second");
   copying.after = onlyOnce(() => {
@@ -120,7 +120,7 @@ test("a WAL that starts over during the copy: copied again", async () => {
   expect(copying.count).toBe(4);
 });
 
-test("a WAL that appears during the copy, and one that goes: copied again", async () => {
+test("a WAL that appears or disappears during the copy repeats the copy", async () => {
   desk.pragma("journal_mode = wal");
   desk.pragma("wal_checkpoint(TRUNCATE)");
   copying.after = onlyOnce(() => commit("second"));
@@ -129,7 +129,7 @@ test("a WAL that appears during the copy, and one that goes: copied again", asyn
   expect(await values()).toEqual(["first", "second"]);
 });
 
-test("a database that never stands still is busy, with what to do", async () => {
+test("a database that keeps changing is reported as DATABASE_BUSY with a fix", async () => {
   copying.after = () => commit("another");
   await expect(values(500)).rejects.toMatchObject({
     code: "DATABASE_BUSY",
@@ -140,7 +140,7 @@ test("a database that never stands still is busy, with what to do", async () => 
   expect(copying.count).toBeGreaterThan(1);
 });
 
-test("no room for a copy, and no right to read, are said as such", async () => {
+test("a full disk is reported as UNWRITABLE, and a missing right to read as UNREADABLE", async () => {
   const fail = (code: string) => () => {
     throw Object.assign(new Error(code), { code });
   };
@@ -154,7 +154,7 @@ test("no room for a copy, and no right to read, are said as such", async () => {
   if (usual !== undefined) process.env.TMPDIR = usual;
 });
 
-test("what reads cannot write, and its own errors come through", async () => {
+test("the read function cannot write, and its own errors reach the caller", async () => {
   const attempt = readSnapshot(path, (database) => database.exec("INSERT INTO t VALUES (1)"), { waitMsMax: 0 });
   await expect(attempt).rejects.toThrow(/readonly/);
   const own = new Error("own");
@@ -175,7 +175,7 @@ const beside = {
   "link to itself": (name: string) => symlinkSync(name, name),
 };
 for (const [kind, make] of Object.entries(beside))
-  test.each(["-wal", "-journal"])(`a ${kind} in the place of the database's %s is named as unreadable`, async (suffix) => {
+  test.each(["-wal", "-journal"])(`a ${kind} in place of the database's %s is reported as UNREADABLE`, async (suffix) => {
     const other = join(folder, "other.db");
     copyFileSync(path, other);
     make(`${other}${suffix}`);
@@ -185,8 +185,8 @@ for (const [kind, make] of Object.entries(beside))
     });
   });
 
-describe("a process that is ended while it reads a copy", () => {
-  /** A process that reads a snapshot, and is held up there until the file `go` exists. */
+describe("a process that a signal ends while it reads a copy", () => {
+  /** Starts a process that reads a snapshot, and whose read waits until the file `go` exists. */
   const reading = async (): Promise<ChildProcess> => {
     const script = `
       import { existsSync, writeSync } from "node:fs";
@@ -200,7 +200,7 @@ describe("a process that is ended while it reads a copy", () => {
     return child;
   };
 
-  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("by %s ends by it, and leaves no copy", async (signal) => {
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("(%s) ends by the signal, and leaves no copy", async (signal) => {
     const child = await reading();
     const closed = once(child, "close");
     child.kill(signal);
@@ -209,7 +209,7 @@ describe("a process that is ended while it reads a copy", () => {
     expect(readdirSync(tmpdir())).toEqual([]);
   });
 
-  test("by SIGKILL leaves its copy to the next reader, which removes it", async () => {
+  test("(SIGKILL) leaves its copy, which the next reader removes", async () => {
     const child = await reading();
     const closed = once(child, "close");
     child.kill("SIGKILL");

@@ -1,20 +1,26 @@
 /**
- * One consistent state of an SQLite database that a foreign process may be writing, without a lock that the writer could feel.
+ * Reads one consistent state of an SQLite database that another process may be writing, without a lock that
+ * blocks the writer.
  *
- * Even a read transaction takes a lock: under a rollback journal it makes a commit fail, and in WAL mode it writes into the -shm
- * file. So SQLite never opens the desk's file here. Its bytes are copied into a private temporary folder, the database first and
- * then its journal or WAL, and what stood beside it before and after proves which state the copy holds:
+ * Even a read transaction takes a lock: under a rollback journal it makes a commit fail, and in WAL mode it
+ * writes to the -shm file. So SQLite never opens the desk's file here. Its bytes are copied to a private
+ * temporary folder, the database first and then its journal or WAL. The files beside the database before and
+ * after the copy prove which state the copy holds:
  *
- * - neither journal nor WAL, and size, times and header (with the change counter) the same: nobody wrote, the copy is the state.
- * - the same hot journal before and after (by its nonce): one transaction was under way all the time, or its writer was killed.
- *   Every page it may have changed stands in the journal, so SQLite rolls the copy back to the state before it.
- * - the same WAL generation before and after (by its salts): pages of the database change only by what already stands in the WAL,
- *   and the WAL only grows. SQLite replays the copied WAL as far as its checksums and commits go.
+ * - neither journal nor WAL, and unchanged size, times and header (with the change counter): nobody wrote, so
+ *   the copy is the state.
+ * - the same hot journal before and after (by its nonce): one transaction was in progress all the time, or
+ *   its writer was killed. The journal holds every page that it may have changed, so SQLite rolls the copy
+ *   back to the state before the transaction.
+ * - the same WAL generation before and after (by its salts): pages of the database change only to contents
+ *   that the WAL holds, and the WAL only grows. SQLite replays the copied WAL up to its last valid commit.
  *
- * Anything else is copied again, for a bounded time; then the copy must pass quick_check. The limit of the first proof is a writer
- * that keeps no journal on disk (journal_mode MEMORY or OFF): there the file's times alone, as fine as the system's tick, speak.
+ * In any other case the copy is repeated, for a bounded time. A proved copy must also pass quick_check. The
+ * first proof is weaker for a writer without a journal on disk (journal_mode MEMORY or OFF): only the file's
+ * times show its writes, at the system's resolution.
  *
- * Opening and closing a file drops this process's POSIX locks on it: do not read a file that this process has open in SQLite.
+ * Opening and closing a file drops this process's POSIX locks on it: do not read a file that this process has
+ * open in SQLite.
  */
 import {
   chmodSync,
@@ -39,13 +45,16 @@ import { holdTemporary, removeLeftovers, temporaryName } from "../../platform/te
 
 /** Between attempts. */
 const pauses = { firstMs: 1, lastMs: 50 };
-/** A copy that was proved and yet is damaged is made anew this often before the file itself is called damaged. */
+/**
+ * After this many copies that were proved consistent and yet are damaged, the file itself is reported as
+ * damaged.
+ */
 const damagedMax = 3;
 
 /**
- * What `read` makes of one consistent state. It gets a read-only connection to the copy, which is closed and removed after it.
- * Throws UNREADABLE, BAD_DATABASE (no SQLite, empty, encrypted, damaged), DATABASE_BUSY after `waitMsMax`, UNWRITABLE (no room for
- * the copy), and whatever `read` throws.
+ * Returns the result of `read` on one consistent state. `read` gets a read-only connection to the copy, which
+ * is closed and removed afterwards. Throws UNREADABLE, BAD_DATABASE (not SQLite, empty, encrypted, damaged),
+ * DATABASE_BUSY after `waitMsMax`, UNWRITABLE (no space for the copy), and the errors of `read`.
  */
 export async function readSnapshot<T>(
   path: string,
@@ -64,7 +73,7 @@ export async function readSnapshot<T>(
       if (damaged >= damagedMax) throw attempt.error;
     } else if (performance.now() - started > waitMsMax) {
       throw new BridgeError("DATABASE_BUSY", {
-        what: `the database kept changing for ${waitMsMax} ms while it was copied`,
+        what: `the database kept changing during copies for ${waitMsMax} ms`,
         where: path,
         fix: "try again when the desk writes less, or name a backup of the file",
       });
@@ -78,7 +87,10 @@ type Attempt<T> =
   | { readonly kind: "changed" }
   | { readonly kind: "damaged"; readonly error: BridgeError };
 
-/** One attempt in a temporary folder of its own, which is removed also where a signal ends the process meanwhile. */
+/**
+ * Makes one attempt in a temporary folder of its own, which is removed even if a signal ends the process
+ * meanwhile.
+ */
 async function tryOnce<T>(source: string, path: string, read: (database: Database.Database) => T): Promise<Attempt<T>> {
   const folder = temporaryFolder();
   using _held = holdTemporary(folder);
@@ -86,12 +98,13 @@ async function tryOnce<T>(source: string, path: string, read: (database: Databas
     return copyAndRead(source, path, join(folder, "copy.db"), read);
   } finally {
     rmSync(folder, { recursive: true, force: true });
-    // A signal that came during the copy is delivered by the next round of the event loop: a handler must be there for it.
+    // The event loop delivers a signal that came during the copy in its next round; its handler must still be
+    // installed then.
     for (let round = 0; round < 2; round++) await nextRound();
   }
 }
 
-/** Synchronous, so that as little time as possible passes between the two looks at the file. */
+/** Synchronous, so that as little time as possible passes between the two inspections of the file. */
 function copyAndRead<T>(source: string, path: string, copy: string, read: (database: Database.Database) => T): Attempt<T> {
   const before = look(source, path, "database");
   copyAs(source, copy, path);
@@ -105,11 +118,14 @@ function copyAndRead<T>(source: string, path: string, copy: string, read: (datab
 interface Look {
   readonly inode: bigint;
   readonly sizeAndTimes: string;
-  /** The 100 bytes of the database header: page size, change counter (24-27), schema cookie, journal kind (18, 19). */
+  /**
+   * The 100 bytes of the database header: page size, change counter (24-27), schema cookie, journal kind (18,
+   * 19).
+   */
   readonly header: string;
-  /** Of a hot journal, what stays the same while its transaction lasts; null where there is none. */
+  /** The part of a hot journal that is constant during its transaction; null without a hot journal. */
   readonly journal: string | null;
-  /** Of a WAL with content, what stays the same until it starts over; null where there is none. */
+  /** The part of a WAL that is constant until the WAL starts over; null without a WAL or for an empty one. */
   readonly wal: string | null;
 }
 
@@ -123,9 +139,10 @@ const magic = Buffer.from("SQLite format 3\0");
 const journalMagic = Buffer.from("d9d505f920a163d7", "hex");
 
 /**
- * The order matters. Before the copy the database comes first: a transaction that had already changed its header then is either
- * over when the journal is looked at, or found by its journal. After the copy the journals come first: a transaction that is over
- * by then has changed the header.
+ * Inspects the database and the journals beside it. The order matters. Before the copy the database comes
+ * first: a transaction that has already changed its header either ends before the journal is read, or its
+ * journal is found. After the copy the journals come first: a transaction that has ended by then has changed
+ * the header.
  */
 function look(source: string, path: string, first: "database" | "journals"): Look {
   const early = first === "database" ? headOf(source, 100, path) : undefined;
@@ -136,12 +153,13 @@ function look(source: string, path: string, first: "database" | "journals"): Loo
   const { bytes, stats } = database;
   if (stats.size === 0n) throw badDatabase(path, "the file is empty");
   if (!bytes.subarray(0, magic.length).equals(magic))
-    throw badDatabase(path, "the file is no SQLite database, or an encrypted one");
+    throw badDatabase(path, "the file is not an SQLite database, or it is encrypted");
   return {
     inode: stats.ino,
     sizeAndTimes: `${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`,
     header: bytes.toString("hex"),
-    // An empty journal or one with a zeroed header is a finished one. Bytes 8-11 count its pages and grow with the transaction.
+    // A journal that is empty or has a zeroed header is finished. Bytes 8-11 count its pages and grow during
+    // the transaction.
     journal: journal?.bytes.subarray(0, 8).equals(journalMagic)
       ? `${journal.stats.ino} ${journal.bytes.subarray(12).toString("hex")}`
       : null,
@@ -149,11 +167,14 @@ function look(source: string, path: string, first: "database" | "journals"): Loo
   };
 }
 
-/** The first bytes of a file, fewer where it is shorter; undefined where there is no such file. `shown` is its name in an error. */
+/**
+ * The first `length` bytes of a file, or all of a shorter one; undefined for a missing file. `shown` is its
+ * name in errors.
+ */
 function headOf(file: string, length: number, shown = file) {
   let descriptor: number | undefined;
   try {
-    // Without O_NONBLOCK the opening of a pipe waits for its writer.
+    // Without O_NONBLOCK, opening a pipe waits for a writer.
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     if (!fstatSync(descriptor).isFile()) throw notRegular(shown);
     const buffer = Buffer.alloc(length);
@@ -177,7 +198,7 @@ function copyIfThere(from: string, to: string): boolean {
   }
 }
 
-/** A clone where the file system can make one: that takes no time and no room. */
+/** Copies a file; makes a clone, which takes no time and no space, where the file system can. */
 function copyAs(from: string, to: string, shown = from): void {
   try {
     copyFileSync(from, to, constants.COPYFILE_FICLONE);
@@ -188,12 +209,15 @@ function copyAs(from: string, to: string, shown = from): void {
   }
 }
 
-/** Lets SQLite roll the copy back or replay its WAL, and proves it sound. The error where it is not. */
+/**
+ * Lets SQLite roll the copy back or replay its WAL, and checks its integrity. Returns the error of a damaged
+ * copy.
+ */
 function recover(copy: string, path: string): BridgeError | undefined {
   try {
     using database = opened(copy, false);
     const complaints = database.prepare<[], string>("PRAGMA quick_check(100)").pluck().all();
-    const structural = complaints.find((complaint) => complaint !== "ok" && !saysContent.test(complaint));
+    const structural = complaints.find((complaint) => complaint !== "ok" && !contentComplaint.test(complaint));
     if (structural !== undefined) return badDatabase(path, `the database is damaged: ${structural}`);
     database.pragma("journal_mode = DELETE");
     return undefined;
@@ -202,8 +226,11 @@ function recover(copy: string, path: string): BridgeError | undefined {
   }
 }
 
-/** What quick_check says of single values that break a rule of their table: the desk's affair, and no sign of a torn copy. */
-const saysContent = /^(NULL|NUMERIC|TEXT|NON-\w+) value in |^CHECK constraint failed in /;
+/**
+ * A line of quick_check about a value that breaks a rule of its table. The desk stored it so; it is no sign
+ * of a torn copy.
+ */
+const contentComplaint = /^(NULL|NUMERIC|TEXT|NON-\w+) value in |^CHECK constraint failed in /;
 
 function readCopy<T>(copy: string, path: string, read: (database: Database.Database) => T): T {
   try {
@@ -221,17 +248,17 @@ function opened(copy: string, readonly: boolean): Database.Database & Disposable
   return Object.assign(database, { [Symbol.dispose]: () => void database.close() });
 }
 
-/** Which failure of SQLite on the copy says something of the file, and which of the machine. */
+/** Maps an SQLite failure on the copy to an error about the file or about this machine. */
 function explained(path: string, cause: unknown): BridgeError {
   if (!(cause instanceof Database.SqliteError)) throw cause;
   if (cause.code === "SQLITE_FULL" || cause.code.startsWith("SQLITE_IOERR")) throw noRoom(cause.code, cause);
-  if (cause.code === "SQLITE_NOTADB") return badDatabase(path, "the file is no SQLite database, or an encrypted one", cause);
+  if (cause.code === "SQLITE_NOTADB") return badDatabase(path, "the file is not an SQLite database, or it is encrypted", cause);
   return badDatabase(path, `the database is damaged: ${cause.message}`, cause);
 }
 
 function realFile(path: string): string {
   try {
-    // SQLite keeps journals beside the file that a link leads to.
+    // SQLite keeps journals beside the target of a link.
     const real = realpathSync(path);
     if (!statSync(real).isFile()) throw notRegular(path);
     return real;
@@ -258,7 +285,7 @@ const notRegular = (path: string): BridgeError =>
   });
 
 const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such database",
+  ENOENT: "the database does not exist",
   EACCES: "permission to read the database, or the journal beside it, is denied",
 };
 
@@ -269,9 +296,9 @@ function unreadable(path: string, cause: unknown): BridgeError {
 
 const noRoom = (code: string, cause: unknown): BridgeError =>
   new BridgeError("UNWRITABLE", {
-    what: `no copy of the database can be made in the temporary folder: ${code}`,
+    what: `the database cannot be copied to the temporary folder: ${code}`,
     where: tmpdir(),
-    fix: "make room there, or set TMPDIR to another folder",
+    fix: "free space there, or set TMPDIR to another folder",
     cause,
   });
 

@@ -1,6 +1,6 @@
 /**
- * The other side of `AskedThread`, in the thread: one answer to each question. A question that meets a lock is tried again for a bounded
- * time, while others go on. After `close` the thread ends.
+ * The thread's side of `FileThread`: sends one answer to each call. A call that meets a lock is retried for a
+ * bounded time, and other calls run meanwhile. After `close` the thread ends.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,23 +10,23 @@ import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import { sharedMs, type ToThread } from "../../platform/thread-rpc.ts";
 import { isDamage } from "./owned-file.ts";
-import type { Failure, FromFileThread, Questions } from "./thread-messages.ts";
+import type { Calls, Failure, FromThreadMessage } from "./thread-messages.ts";
 
 interface AnswerOptions {
-  /** How long a lock that another process holds is waited for. */
+  /** How long a call waits for a lock that another process holds. */
   readonly busyMsMax: number;
-  /** For messages: "the file of evidence". */
+  /** The file's name in messages, as "the evidence file". */
   readonly noun: string;
-  /** The file that a question is about. */
+  /** The path of the file that a call uses. */
   readonly whereOf: (ask: string) => string;
-  /** How to fix a damaged one. */
+  /** The fix in the message about a damaged file. */
   readonly fix: string;
 }
 
 const lockPauses = { firstMs: 1, lastMs: 20 };
 
-export function answerQuestions<Asked extends { readonly [ask in keyof Asked]: Questions[string] }>(
-  answers: Asked,
+export function answerCalls<Api extends { readonly [name in keyof Api]: Calls[string] }>(
+  answers: Api,
   options: AnswerOptions,
 ): void {
   parentPort?.on("message", async (call: ToThread) => {
@@ -35,7 +35,7 @@ export function answerQuestions<Asked extends { readonly [ask in keyof Asked]: Q
     try {
       if (ask !== "close" && sharedMs() > endsMs)
         throw new BridgeError("SYSTEM_DOWN", { what: `${options.noun} was not reached in time`, where: options.whereOf(ask) });
-      const answer = answers[ask as keyof Asked];
+      const answer = answers[ask as keyof Api];
       const value = await untilFree(() => answer(given), options.busyMsMax);
       if (id > 0) say({ id, value });
     } catch (error) {
@@ -45,7 +45,7 @@ export function answerQuestions<Asked extends { readonly [ask in keyof Asked]: Q
   });
 }
 
-export const say = (message: FromFileThread): void => parentPort?.postMessage(message);
+export const say = (message: FromThreadMessage): void => parentPort?.postMessage(message);
 
 async function untilFree<T>(work: () => T, busyMsMax: number): Promise<T> {
   const endsMs = performance.now() + busyMsMax;
@@ -55,7 +55,7 @@ async function untilFree<T>(work: () => T, busyMsMax: number): Promise<T> {
     } catch (error) {
       if (!isBusy(error) || performance.now() > endsMs) throw error;
     }
-    // Not in step with others who wait, nor with a writer's rhythm.
+    // Random pauses, so as not to stay in step with other waiting processes or with a writer's rhythm.
     await sleep(backOffMs(lockPauses, failures, Math.random()));
   }
 }
@@ -64,7 +64,7 @@ const isBusy = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code);
 
 interface Meaning extends Omit<Failure, "where"> {
-  /** Of SQLite, or of the system, by its beginning. */
+  /** Matches the beginning of an error code of SQLite or of the system. */
   readonly codes: RegExp;
 }
 
@@ -73,31 +73,31 @@ const meaningsFor = (noun: string): readonly Meaning[] => [
     codes: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
     code: "DATABASE_BUSY",
     what: `another process keeps ${noun} locked`,
-    fix: "end what holds it open in a transaction",
+    fix: "end the transaction that holds the lock",
   },
   {
     codes: /^SQLITE_CONSTRAINT/,
     code: "REFUSED",
-    what: `the rules of ${noun} do not permit it`,
-    fix: "name values that stand in their columns' domains",
+    what: `a rule of ${noun} refuses the change`,
+    fix: "use values that the columns permit",
   },
   {
     codes: /^(SQLITE_FULL|ENOSPC|EDQUOT)/,
     code: "UNWRITABLE",
-    what: `there is no room for ${noun}`,
-    fix: "make room; nothing has to be started again",
+    what: `the disk is full, or a quota is used up; ${noun} cannot be written`,
+    fix: "free space; no restart is needed",
   },
   {
     codes: /^(SQLITE_READONLY|EACCES|EPERM|EROFS)/,
     code: "UNWRITABLE",
-    what: `${noun}, or its folder, may not be written`,
-    fix: "permit it; nothing has to be started again",
+    what: `this process may not write ${noun} or its folder`,
+    fix: "grant write access; no restart is needed",
   },
   {
     codes: /^(SQLITE_IOERR|SQLITE_CANTOPEN|E[A-Z]+$)/,
     code: "UNWRITABLE",
     what: `${noun} cannot be opened or written`,
-    fix: "look at the disk and the path",
+    fix: "check the disk and the path",
   },
 ];
 
@@ -106,7 +106,7 @@ function failureOf(error: unknown, { noun, fix }: AnswerOptions, where: string):
   const message = messageOf(error);
   if (error instanceof BridgeError) return { code: error.code, what: error.message, where: error.where, fix: error.fix };
   if (isDamage(error))
-    return { code: "BAD_DATABASE", what: `the file is damaged, or no SQLite database: ${message}`, where, fix };
+    return { code: "BAD_DATABASE", what: `the file is damaged, or not an SQLite database: ${message}`, where, fix };
   const meaning = meaningsFor(noun).find(({ codes }) => codes.test(code));
   if (meaning === undefined) return { code: "INTERNAL", what: String(error), where, fix: "" };
   const detail = meaning.code === "REFUSED" ? message : code;

@@ -1,11 +1,11 @@
 import type { ErrorCode } from "../../base/errors.ts";
 import type { FromThread } from "../../platform/thread-rpc.ts";
 
-/** By what is asked: what comes with it, and the answer. */
-// biome-ignore lint/suspicious/noExplicitAny: each question has its own
-export type Questions = Readonly<Record<string, (given: any) => unknown>>;
+/** The calls that a thread answers: name, argument and result. */
+// biome-ignore lint/suspicious/noExplicitAny: each call has its own argument type
+export type Calls = Readonly<Record<string, (given: any) => unknown>>;
 
-/** An error as it crosses between threads, which keep only its text. */
+/** An error in the form that crosses between threads, which would keep only the message of an Error. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly what: string;
@@ -13,4 +13,4 @@ export interface Failure {
   readonly fix: string;
 }
 
-export type FromFileThread = FromThread<unknown, Failure, string>;
+export type FromThreadMessage = FromThread<unknown, Failure, string>;

@@ -23,40 +23,40 @@ const statusOf = (work: () => unknown): number => {
   }
 };
 
-describe("on this machine, without tokens", () => {
+describe("a gateway without tokens, on this machine,", () => {
   const access = new Access({ ...local, allowedHosts: ["desk.example:8080", "pnl.example"] }, {});
 
   it.each([
-    ["the address", { host: "127.0.0.1:8080" }, 200],
-    ["the name", { host: "localhost:8080" }, 200],
-    ["in capitals", { host: "LOCALHOST:8080" }, 200],
+    ["its address", { host: "127.0.0.1:8080" }, 200],
+    ["its name", { host: "localhost:8080" }, 200],
+    ["its name in capitals", { host: "LOCALHOST:8080" }, 200],
     ["IPv6", { host: "[::1]:8080" }, 200],
-    ["no port", { host: "127.0.0.1" }, 200],
-    ["an allowed name, any port", { host: "pnl.example:1" }, 200],
-    ["an allowed name, its port", { host: "desk.example:8080" }, 200],
-    ["an allowed name, another port", { host: "desk.example:8081" }, 403],
-    ["a name that leads here: DNS rebinding", { host: "evil.example:8080" }, 403],
-    ["a name that only begins so", { host: "127.0.0.1.evil.example" }, 403],
+    ["its address without a port", { host: "127.0.0.1" }, 200],
+    ["an allowed name with any port", { host: "pnl.example:1" }, 200],
+    ["an allowed name with its port", { host: "desk.example:8080" }, 200],
+    ["an allowed name with another port", { host: "desk.example:8081" }, 403],
+    ["a foreign name that resolves to loopback (DNS rebinding)", { host: "evil.example:8080" }, 403],
+    ["a name that only begins with the address", { host: "127.0.0.1.evil.example" }, 403],
     ["no host", {}, 403],
-    ["an empty one", { host: "" }, 403],
+    ["an empty host", { host: "" }, 403],
     ["its own page", { host: "127.0.0.1:8080", origin: "http://127.0.0.1:8080" }, 200],
     ["a page of another port", { host: "127.0.0.1:8080", origin: "http://127.0.0.1:3000" }, 403],
     ["a page of another site", { host: "127.0.0.1:8080", origin: "https://evil.example" }, 403],
-    ["a page in a sandbox or of a file", { host: "127.0.0.1:8080", origin: "null" }, 403],
+    ["a page in a sandbox or from a file", { host: "127.0.0.1:8080", origin: "null" }, 403],
     ["an allowed page", { host: "127.0.0.1:8080", origin: "https://pnl.example" }, 200],
-    ["no origin at all that reads", { host: "127.0.0.1:8080", origin: "127.0.0.1:8080" }, 403],
+    ["an invalid origin", { host: "127.0.0.1:8080", origin: "127.0.0.1:8080" }, 403],
   ])("%s", (_, headers, status) => {
     expect(statusOf(() => access.checkOrigin(headers))).toBe(status);
-    // And again: the last host that was allowed is remembered.
+    // The second check meets the remembered last host.
     expect(statusOf(() => access.checkOrigin(headers))).toBe(status);
   });
 
-  it("everybody may do everything, under the name of the operating system's user", () => {
+  it("permits everything to everybody, under the name of the operating system's user", () => {
     expect(callerOf(access, undefined, "admin")).toEqual({ role: "admin", actor: "amy" });
   });
 });
 
-describe("with tokens", () => {
+describe("a gateway with tokens", () => {
   const access = new Access({ ...local, host: "0.0.0.0", tokens: variables }, env);
 
   it.each([
@@ -74,24 +74,24 @@ describe("with tokens", () => {
     expect(statusOf(() => callerOf(access, authorization, needs))).toBe(status);
   });
 
-  it("the audit gets the role or the person's name, never the token", () => {
+  it("records the role or the person's name in the audit, never the token", () => {
     expect(callerOf(access, `Bearer ${env.OPERATOR}`, "viewer")).toEqual({ role: "operator", actor: "operator" });
     const people = new Access({ ...local, tokens: [{ name: "amy", role: "operator", env: "OPERATOR" }] }, env);
     expect(callerOf(people, `Bearer ${env.OPERATOR}`, "operator")).toEqual({ role: "operator", actor: "amy" });
   });
 
-  it("a page of another site is refused there too, and any host is fine", () => {
+  it("refuses a page of another site, and accepts any host", () => {
     expect(statusOf(() => access.checkOrigin({ host: "desk:8080", origin: "https://evil.example" }))).toBe(403);
     expect(statusOf(() => access.checkOrigin({ host: "desk:8080", origin: "http://desk:8080" }))).toBe(200);
     expect(statusOf(() => access.checkOrigin({ host: "desk:8080" }))).toBe(200);
   });
 });
 
-describe("is refused at the start, without a secret in the message:", () => {
+describe("the start fails, without a secret in the message, with", () => {
   it.each([
     ["no tokens beyond this machine", { host: "0.0.0.0" }, {}],
-    ["a token that is not there", { tokens: variables.slice(2) }, {}],
-    ["a token that is guessed soon", { tokens: variables.slice(2) }, { ADMIN: "hunter2" }],
+    ["a token that is not set", { tokens: variables.slice(2) }, {}],
+    ["a token that is too short", { tokens: variables.slice(2) }, { ADMIN: "hunter2" }],
     ["one token for two roles", { tokens: variables }, { ...env, ADMIN: env.VIEWER }],
   ])("%s", (_, options, given) => {
     const refused = () => new Access({ ...local, ...options }, given);

@@ -8,7 +8,7 @@ import type { EventStream } from "./event-stream.ts";
 
 export type GatewayBridge = Pick<PnlBridge, "service" | "evidence">;
 
-/** The part of the control plane that HTTP reaches. */
+/** The part of the control plane that the gateway uses. */
 export interface GatewayControl extends Pick<ControlPlane, "operator" | "store" | "freshness" | "drift" | "status" | "onEvent"> {
   readonly follower: { readonly record: Pick<ControlPlane["follower"]["record"], "latched"> };
 }
@@ -25,12 +25,12 @@ export interface CallNote {
   readonly ms: number;
 }
 
-/** What routes are made with. */
+/** The dependencies of routes. */
 export interface RouteContext {
   readonly bridge: GatewayBridge;
   readonly control: GatewayControl | undefined;
   readonly events: EventStream;
-  /** Guards a route: refuses a caller without the role before anything of the request is read. */
+  /** Guards a route: refuses a caller without the role before the body of the request is read. */
   readonly needs: (role: Role) => onRequestHookHandler;
   /** The caller of a guarded route, for the audit. */
   readonly caller: (request: FastifyRequest, needs: Role) => Caller;
@@ -41,7 +41,7 @@ export interface RouteContext {
 
 export interface GatewayState {
   readonly isClosing: boolean;
-  /** Why calls must not be sent here; undefined where they may. */
+  /** Why calls must not be sent to this process; undefined if they may. */
   readonly whyNotReady: string | undefined;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What goes on between callers and the server, and how the server ends without losing a call: first every answer says
- * `connection: close`, so that callers go elsewhere; then no connection is accepted, and requests under way are answered.
+ * Tracks the server's connections and requests, and closes the server without losing a call: first every
+ * answer has `connection: close`, so that callers move to another process; then no connection is accepted,
+ * and requests in progress are answered.
  */
 import { once } from "node:events";
 import type { Server, ServerResponse } from "node:http";
@@ -8,15 +9,15 @@ import { Server as NetServer, type Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 
 export interface DrainLimits {
-  /** How long closing still answers new requests while it tells callers to go elsewhere. */
+  /** How long a closing gateway still answers new requests with `connection: close`. */
   readonly leaveMs: number;
-  /** How long it then waits for requests under way. */
+  /** How long it then waits for requests in progress. */
   readonly closeMsMax: number;
 }
 
-/** Counts below the routes, so that requests which are cut off in the middle count too. */
+/** Counts requests on the level of the server, so that interrupted requests count too. */
 export class Traffic {
-  /** Answers by the first digit of their status. */
+  /** Number of answers by the first digit of their status. */
   readonly byStatus = new Float64Array(6);
   readonly underWay = new Set<ServerResponse>();
   readonly connections = new Set<Socket>();
@@ -47,25 +48,25 @@ export class Traffic {
     });
   }
 
-  /** Resolves when callers have had time to go elsewhere. */
+  /** Asks callers to leave; resolves when they have had time to do so. */
   async leave({ leaveMs }: DrainLimits): Promise<void> {
     this.#isLeaving = true;
-    // Each answer from now on ends its connection; answers that have begun end theirs some time later.
+    // From now on each answer ends its connection; the connection of an answer that has begun ends later.
     for (const response of this.underWay) if (!response.headersSent) response.setHeader("connection", "close");
     await sleep(leaveMs);
   }
 
   /**
-   * Accepts no more connections. Resolves when all have ended; after `closeMsMax` they are cut off, and `onCut` gets the
-   * number of requests. The server's own way would at once close connections on which a request is just coming in, so
-   * these get `leaveMs` for it; its answer ends them.
+   * Accepts no more connections. Resolves when all have ended; after `closeMsMax` they are cut off, and
+   * `onCut` receives the number of requests. Node's own close would at once end connections on which a
+   * request is arriving; these get `leaveMs` for it here, and its answer ends them.
    */
   async stopListening({ leaveMs, closeMsMax }: DrainLimits, onCut: (requests: number) => void): Promise<void> {
     const cut = setTimeout(() => {
       onCut(this.underWay.size);
       this.#server.closeAllConnections();
     }, closeMsMax);
-    // Right after connections were accepted: those that still wait to be accepted would be refused.
+    // Runs right after connections were accepted: those that still wait to be accepted would be refused.
     await nextTurn();
     const ended = once(this.#server, "close");
     NetServer.prototype.close.call(this.#server);
@@ -75,7 +76,10 @@ export class Traffic {
     clearTimeout(cut);
   }
 
-  /** Ends connections without a request under way; also those that never had one, which the server itself would leave. */
+  /**
+   * Ends connections without a request in progress, also those that never had one, which Node would keep
+   * open.
+   */
   #endIdle(): void {
     const busy = new Set([...this.underWay].map(({ req }) => req.socket));
     for (const socket of this.connections) if (!busy.has(socket)) socket.destroy();

@@ -1,4 +1,7 @@
-/** Every refusal and failure of the gateway as a problem document, also of what is no HTTP request. */
+/**
+ * Answers every refusal and failure of the gateway with a problem document, also for bytes that are not an
+ * HTTP request.
+ */
 import type { Socket } from "node:net";
 import type { FastifyReply } from "fastify";
 import { jsonText } from "../../base/plain-text.ts";
@@ -6,7 +9,10 @@ import type { App } from "./context.ts";
 import { HttpProblem, problemFor } from "./problems.ts";
 import type { Problem } from "./wire/problem.ts";
 
-/** Answers what routes and hooks throw, and requests without a route. A bug is logged and not told to the caller. */
+/**
+ * Answers the errors of routes and hooks, and requests without a route. The details of a bug are logged and
+ * not sent.
+ */
 export function answerErrors(app: App): void {
   app.setErrorHandler((failure, request, reply) => {
     const problem = problemFor(failure);
@@ -15,7 +21,7 @@ export function answerErrors(app: App): void {
     return sendProblem(reply, problem);
   });
   app.setNotFoundHandler(({ method, url }, reply) => {
-    const detail = `there is no ${method} ${url.split("?", 1)[0]}`;
+    const detail = `the route ${method} ${url.split("?", 1)[0]} does not exist`;
     return sendProblem(reply, new HttpProblem(404, "BAD_USAGE", detail, { fix: "openapi.json lists the routes" }).problem);
   });
 }
@@ -27,20 +33,25 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   return reply.code(status).type("application/problem+json").serializer(jsonText).send(problem);
 }
 
-/** Time for a peer to read the refusal. Then its connection is reset: a closed one would stay in FIN-WAIT-2. */
+/**
+ * How long a peer may read the refusal before its connection is reset: a merely closed one would stay in
+ * FIN-WAIT-2.
+ */
 const lingerMs = 1_000;
 const refusals: Readonly<Record<string, readonly [number, string]>> = {
   HPE_HEADER_OVERFLOW: [431, "the headers are longer than the limit"],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "the request did not come in whole in time"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "the request did not arrive completely in time"],
 };
 
-/** Refuses bytes that are no HTTP request, and ends the connection even if the peer never closes its side. */
+/**
+ * Refuses bytes that are not an HTTP request, and ends the connection even if the peer never closes its side.
+ */
 export function refuseBytes(failure: NodeJS.ErrnoException, socket: Socket): void {
   if (failure.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
   }
-  const [status, detail] = refusals[failure.code ?? ""] ?? [400, "this is no HTTP request"];
+  const [status, detail] = refusals[failure.code ?? ""] ?? [400, "this is not an HTTP request"];
   const body = JSON.stringify(new HttpProblem(status, status === 408 ? "TIMEOUT" : "BAD_USAGE", detail).problem);
   const head = [
     `HTTP/1.1 ${status} Refused`,

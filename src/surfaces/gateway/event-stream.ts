@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
 import type { CallComparison } from "../../app/index.ts";
 import { jsonText } from "../../base/plain-text.ts";
-import type { ComparisonWish } from "./wire/events.ts";
+import type { ComparisonChoice } from "./wire/events.ts";
 
 export interface EventStreamLimits {
   readonly clientsMax: number;
-  /** Bytes that may wait for one client; a client with more is cut off. */
+  /** Largest number of unsent bytes for one client; a client with more is cut off. */
   readonly waitingBytesMax: number;
   readonly heartbeatMs: number;
 }
@@ -18,19 +18,20 @@ const eventStreamLimits: EventStreamLimits = Object.freeze({
 
 interface Client {
   readonly response: ServerResponse;
-  readonly comparisons: ComparisonWish;
+  readonly comparisons: ComparisonChoice;
 }
 
 /**
- * Server-sent events to connected clients. Nothing is kept for a client that is away: it gets the state anew when it connects
- * again. A client that reads too slowly is cut off and counted, and connects again by itself. Others never wait for it.
+ * Sends server-sent events to connected clients. Nothing is kept for a disconnected client: it receives the
+ * current state when it connects again. A client that reads too slowly is cut off and counted, and reconnects
+ * by itself. Others never wait for it.
  */
 export class EventStream {
   readonly #limits: EventStreamLimits;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   #wantsEqual = 0;
-  /** Clients that were cut off for being slow. */
+  /** Number of clients that were cut off because they read too slowly. */
   dropped = 0;
 
   constructor(limits: Partial<EventStreamLimits> = {}) {
@@ -47,12 +48,12 @@ export class EventStream {
     return this.#clients.size >= this.#limits.clientsMax;
   }
 
-  /** Takes a response whose head has been written, until its client goes away. */
-  add(response: ServerResponse, comparisons: ComparisonWish): void {
+  /** Adds a client by its response, whose head has been written, until it disconnects. */
+  add(response: ServerResponse, comparisons: ComparisonChoice): void {
     const client = { response, comparisons };
     this.#clients.add(client);
     if (comparisons === "all") this.#wantsEqual += 1;
-    response.on("error", () => {}); // The client has gone: `close` follows.
+    response.on("error", () => {}); // The client has disconnected: `close` follows.
     response.on("close", () => this.#forget(client));
   }
 
@@ -93,5 +94,5 @@ export class EventStream {
   }
 }
 
-/** JSON has no line ends, so that one event is one line of data. */
+/** The text of one event. JSON without line ends makes it one line of data. */
 export const eventText = (event: string, data: object): string => `event: ${event}\ndata: ${jsonText(data)}\n\n`;

@@ -24,16 +24,19 @@ import { symbolRoutes } from "./routes/symbols.ts";
 import { validateRoutes } from "./routes/validate.ts";
 
 export interface GatewayOptions extends AccessOptions {
-  /** 0: any free port. */
+  /** The port; 0 chooses a free one. */
   readonly port: number;
   readonly bridge: GatewayBridge;
-  /** Undefined where no control store is configured: the plan is the file's then, and cannot be changed over HTTP. */
+  /**
+   * Undefined without a control store: then the configuration file decides the plan, and HTTP cannot change
+   * it.
+   */
   readonly control?: GatewayControl | undefined;
-  /** Without it there are no latencies, and no events of comparisons. */
+  /** The source of latencies and of comparison events; both are absent without it. */
   readonly observations?: Observations | undefined;
-  /** Requests a second of one caller; 0: no limit. */
+  /** Requests per second of one caller; 0 means no limit. */
   readonly rateLimitPerS: number;
-  /** Why no call can be answered, where that is so: `/readyz` reports it. */
+  /** Returns why no call can be answered, or undefined; `/readyz` reports it. */
   readonly refuses?: () => string | undefined;
   readonly log?: FastifyBaseLogger;
   /** Called for each answered call. */
@@ -46,10 +49,10 @@ interface GatewayLimits extends DrainLimits {
   readonly bodyBytesMax: number;
   readonly headerBytesMax: number;
   readonly connectionsMax: number;
-  /** Time until a request must have come in whole; also for a connection that sends nothing. */
+  /** How long a request may take to arrive completely; also limits a connection that sends nothing. */
   readonly requestMsMax: number;
   readonly keepAliveMs: number;
-  /** The second of the rate limit; tests make it longer. */
+  /** Duration of the rate limit's window. Default one second; tests use longer ones. */
   readonly rateWindowMs: number;
   readonly events: Partial<EventStreamLimits>;
 }
@@ -68,11 +71,14 @@ const gatewayLimits: GatewayLimits = Object.freeze({
 
 export interface Gateway {
   readonly url: string;
-  /** Answers the requests under way, loses none, and resolves when every connection has ended. */
+  /** Answers the requests in progress without losing one, and resolves when every connection has ended. */
   close(): Promise<void>;
 }
 
-/** Resolves when it listens. Throws BAD_CONFIG for unusable tokens, and BAD_USAGE where it cannot listen. */
+/**
+ * Starts a gateway; resolves when it listens. Throws BAD_CONFIG for unusable tokens, and BAD_USAGE if it
+ * cannot listen.
+ */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = { ...gatewayLimits, ...options.limits };
   const access = new Access(options, options.env ?? process.env);
@@ -127,15 +133,15 @@ class State implements GatewayState {
 
 function newApp(limits: GatewayLimits, log: FastifyBaseLogger | undefined): App {
   const app = Fastify({
-    // Fastify's own lines about listening and closed streams are for debugging.
+    // Fastify's own messages about listening and closed streams are logged at debug level.
     ...(log === undefined ? { logger: false } : { loggerInstance: log.child({}, { level: "warn" }) }),
     logController: new LogController({ disableRequestLogging: true }),
-    // One logger for all requests: a child for each would cost every call.
+    // All requests share one logger, because a child logger would add cost to every call.
     childLoggerFactory: (logger) => logger,
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestMsMax,
     keepAliveTimeout: limits.keepAliveMs,
-    // A request on a connection that was accepted is answered, also while the gateway closes.
+    // A request on an accepted connection is answered even while the gateway closes.
     return503OnClosing: false,
     http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.requestMsMax, connectionsCheckingInterval: 1_000 },
     routerOptions: { maxParamLength: 500 },
@@ -143,7 +149,7 @@ function newApp(limits: GatewayLimits, log: FastifyBaseLogger | undefined): App 
     clientErrorHandler: refuseBytes,
   }).withTypeProvider<ZodTypeProvider>() as unknown as App;
   app.setValidatorCompiler(validatorCompiler);
-  // The types of answers are checked by the compiler; their schemas are for openapi.json.
+  // The compiler checks the types of answers; their schemas only serve openapi.json.
   app.setSerializerCompiler(() => jsonText);
   app.removeContentTypeParser(["application/json", "text/plain"]);
   return app;
@@ -179,7 +185,7 @@ async function addRoutes(app: App, options: GatewayOptions, { access, traffic, e
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     frameguard: { action: "deny" },
-    // The gateway speaks HTTP: the proxy that ends TLS sends this header.
+    // The gateway uses plain HTTP; a proxy that terminates TLS sends this header.
     hsts: false,
   });
   await describeRoutes(app);
@@ -189,7 +195,7 @@ async function addRoutes(app: App, options: GatewayOptions, { access, traffic, e
     await app.register(routes(context), { prefix: "/api/v1" });
 }
 
-/** Feeds the event stream. Returns what ends it. */
+/** Feeds the event stream; returns a function that stops it. */
 function subscribe(events: EventStream, { control, observations }: GatewayOptions): () => void {
   if (observations !== undefined) observations.onComparison = events.sendComparison;
   const unsubscribe = control?.onEvent((event) => events.send(event.kind, event));
@@ -202,9 +208,9 @@ function subscribe(events: EventStream, { control, observations }: GatewayOption
 
 const listenFailures: Readonly<Record<string, readonly [what: string, fix: string]>> = {
   EADDRINUSE: ["another program listens there", "end it, or name another port under gateway.listen"],
-  EACCES: ["this user may not listen there", "name a port above 1023 under gateway.listen"],
-  EADDRNOTAVAIL: ["this machine has no such address", "name one of its addresses under gateway.listen"],
-  ENOTFOUND: ["this machine has no such address", "name one of its addresses under gateway.listen"],
+  EACCES: ["this user may not listen there", "set gateway.listen to a port above 1023"],
+  EADDRNOTAVAIL: ["this machine has no such address", "set gateway.listen to one of its addresses"],
+  ENOTFOUND: ["this machine has no such address", "set gateway.listen to one of its addresses"],
 };
 
 function cannotListen(failure: unknown, { host, port }: GatewayOptions): Error {

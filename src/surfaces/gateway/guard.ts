@@ -10,10 +10,12 @@ declare module "fastify" {
   }
 }
 
-/** Routes that orchestrators probe often; no limit applies to them. */
+/** Routes that orchestrators probe often, without a rate limit. */
 const probes: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
 
-/** Recognises the caller of each request, limits its rate, and refuses foreign pages, before any route is asked. */
+/**
+ * Identifies the caller of each request, limits its rate, and refuses foreign pages, before any route runs.
+ */
 export async function guardRequests(
   app: App,
   access: Access,
@@ -26,13 +28,15 @@ export async function guardRequests(
   });
   if (rate.max > 0) {
     await app.register(rateLimit, {
-      // Not route by route, where it would come after authentication, and never to requests without a route.
+      // A hook for all requests: a limit per route would run after authentication, and never for unknown
+      // routes.
       global: false,
       ...rate,
       keyGenerator: ({ tokenHolder, ip }) =>
         tokenHolder === undefined ? `address ${normalizeIP(ip)}` : `token of ${tokenHolder.actor}`,
       allowList: ({ routeOptions }) => probes.has(routeOptions.url),
-      errorResponseBuilder: (_, { max }) => Object.assign(new Error(`more than ${max} requests a second`), { statusCode: 429 }),
+      errorResponseBuilder: (_, { max }) =>
+        Object.assign(new Error(`the caller sent more than ${max} requests in a second`), { statusCode: 429 }),
     });
     app.addHook("onRequest", app.rateLimit());
   }

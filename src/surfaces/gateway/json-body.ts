@@ -6,8 +6,9 @@ import type { App } from "./context.ts";
 import { HttpProblem } from "./problems.ts";
 
 /**
- * Reads the JSON bodies of all routes in a scope. `parse` gets the text of a body. Bytes that are not UTF-8 are refused
- * and never replaced: two different names must not become one. A byte order mark is skipped.
+ * Reads the JSON bodies of all routes in a scope. `parse` receives the text of a body. Bytes that are not
+ * UTF-8 are refused and never replaced, because a replacement could make two different names equal. A byte
+ * order mark is skipped.
  */
 export function readJsonBodies(app: App, parse: (text: string) => unknown): void {
   app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, bytes, done) => {
@@ -19,10 +20,13 @@ export function readJsonBodies(app: App, parse: (text: string) => unknown): void
   });
 }
 
-/** Numbers are JavaScript numbers. An empty body is an empty object, so that the message names the first missing key. */
+/**
+ * Parses JSON with JavaScript numbers. An empty body is an empty object, so that the message names the first
+ * missing key.
+ */
 export function numberJson(text: string): unknown {
   if (text === "") return {};
-  // Refuses a key that stands twice in an object; JSON.parse would take the last one in silence.
+  // Refuses a repeated key in an object; JSON.parse would silently take the last one.
   parseExact(text);
   return JSON.parse(text);
 }

@@ -1,4 +1,7 @@
-/** Every signal of `/metrics` that is the gateway's own. docs/gateway.md prints the list, and a test compares both. */
+/**
+ * All signals of `/metrics` that belong to the gateway. docs/gateway.md lists them too, and a test compares
+ * the lists.
+ */
 interface Signal {
   readonly kind: "counter" | "gauge" | "histogram";
   readonly name: string;
@@ -55,7 +58,7 @@ export const signals = {
 
 export type SignalName = keyof typeof signals;
 
-/** Upper bounds of the latency histogram's buckets, seconds. */
+/** Upper bounds of the latency histogram's buckets, in seconds. */
 export const latencyBuckets = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];

@@ -17,7 +17,10 @@ interface MetricSources extends Pick<RouteContext, "bridge" | "control" | "event
 type Labels = Readonly<Record<string, string | number>>;
 type Read = () => Iterable<readonly [labels: Labels, value: number]>;
 
-/** `GET /metrics`: the gateway's own signals and those of the process. All are read on request, so that a call pays nothing. */
+/**
+ * Adds `GET /metrics`: the gateway's signals and those of the process. They are read on request, so that
+ * calls cost nothing.
+ */
 export function metricRoute(app: App, sources: MetricSources): void {
   const registry = Registry.merge([ownSignals(sources), processSignals()]);
   app.get(
@@ -122,12 +125,15 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
 
 let processRegistry: Registry | undefined;
 
-/** prom-client's signals of a process (`process_…`, `nodejs_…`), collected once however many gateways it has. */
+/**
+ * prom-client's signals of a process (`process_…`, `nodejs_…`), collected once even if the process has
+ * several gateways.
+ */
 function processSignals(): Registry {
   if (processRegistry === undefined) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });
-    // Gauges with names of counters.
+    // These gauges have names of counters.
     for (const kind of ["handles", "requests", "resources"]) processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
   return processRegistry;

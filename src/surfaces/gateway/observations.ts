@@ -3,9 +3,11 @@ import type { CallComparison } from "../../app/index.ts";
 import { latencyBuckets, signals } from "./metric-catalogue.ts";
 
 /**
- * Takes a bridge's comparisons for the metrics and the event stream. Made before the bridge, which is given `compared`.
+ * Receives a bridge's comparisons for the metrics and the event stream. Create it before the bridge, and pass
+ * `compared` to the bridge.
  *
- * @example const observations = new Observations(); createPnlBridge({ config, onComparison: observations.compared })
+ * @example const observations = new Observations(); createPnlBridge({ config, onComparison:
+ * observations.compared })
  */
 export class Observations {
   readonly latency = new Histogram({
@@ -15,7 +17,7 @@ export class Observations {
     buckets: latencyBuckets,
     registers: [],
   });
-  /** Called for each comparison; undefined while nobody listens. */
+  /** Called for each comparison; undefined without a listener. */
   onComparison: ((comparison: CallComparison) => void) | undefined;
   readonly #takesLatency: boolean;
 

@@ -15,22 +15,25 @@ const document = {
   tags: [
     { name: "pnl", description: "Bridged calls of the P&L service" },
     { name: "migration", description: "The plan of the fleet, its gates, and every way to move it" },
-    { name: "comparisons", description: "What was compared" },
+    { name: "comparisons", description: "The stored comparisons of calls" },
     { name: "symbols", description: "Names of instruments in every dialect" },
     { name: "health", description: "Health and signals of this process" },
   ],
   components: { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } },
-  // A gateway without tokens asks for none.
+  // The empty requirement is for a gateway without tokens.
   security: [{ token: [] }, {}],
 };
 
-/** The head of a route's schema. */
+/** The descriptive part of a route's schema. */
 export const operation = (tag: string, operationId: string, summary: string) => ({ tags: [tag], operationId, summary });
 
 const refusal = { description: problem.description, content: { "application/problem+json": { schema: problem } } };
 const allSchemas = createJsonSchemaTransformObject({});
 
-/** `GET /openapi.json` describes the routes that are added after this. Every route may answer a problem document. */
+/**
+ * Adds `GET /openapi.json`, which describes the routes added later. Every route may answer with a problem
+ * document.
+ */
 export async function describeRoutes(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: document,
@@ -43,7 +46,7 @@ export async function describeRoutes(app: App): Promise<void> {
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
 }
 
-/** The document without schemas that nothing refers to: zod makes one of each for requests and one for answers. */
+/** Removes unused schemas from the document: zod creates each one twice, for requests and for answers. */
 function withoutUnused(document: ReturnType<typeof allSchemas>): ReturnType<typeof allSchemas> {
   if (!("components" in document)) return document;
   const { components, paths } = document;

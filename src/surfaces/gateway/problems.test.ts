@@ -3,7 +3,7 @@ import { BridgeError, type ErrorCode } from "../../base/errors.ts";
 import { type FailureClass, SystemFailure } from "../../domain/migration/system-failure.ts";
 import { problemFor } from "./problems.ts";
 
-describe("a failure as a problem document", () => {
+describe("the problem document of a failure", () => {
   it.each<[ErrorCode, number]>([
     ["BAD_USAGE", 400],
     ["REFUSED", 409],
@@ -11,7 +11,7 @@ describe("a failure as a problem document", () => {
     ["SYSTEM_DOWN", 503],
     ["DATABASE_BUSY", 503],
     ["BAD_CONFIG", 500],
-  ])("%s is %i", (code, status) => {
+  ])("has for the code %s the status %i", (code, status) => {
     expect(problemFor(new BridgeError(code, { what: "so it is", fix: "do it", where: "/secret/path" }))).toEqual({
       type: `urn:pnl-bridge:problem:${code}`,
       title: expect.any(String),
@@ -29,7 +29,7 @@ describe("a failure as a problem document", () => {
     ["BUSY", 503],
     ["GARBLED", 502],
     ["TOO_LARGE", 502],
-  ])("of a system, %s is %i", (failure, status) => {
+  ])("has for a system's failure %s the status %i", (failure, status) => {
     expect(problemFor(new SystemFailure(failure, "no\u0007", { code: "E17", cause: new Error("secret") }))).toMatchObject({
       status,
       code: failure,
@@ -38,7 +38,7 @@ describe("a failure as a problem document", () => {
     });
   });
 
-  it.each(["DRAINING", "FENCED"])("%s is the bridge's own code, and not the system's", (code) => {
+  it.each(["DRAINING", "FENCED"])("has %s as the bridge's own code, and not as the system's", (code) => {
     const problem = problemFor(new SystemFailure("BUSY", "writes are owed", { code }));
     expect(problem).toMatchObject({ status: 503, code });
     expect(problem.systemCode).toBeUndefined();
@@ -46,10 +46,10 @@ describe("a failure as a problem document", () => {
 
   it.each([
     ["an error", new Error("password=hunter2")],
-    ["a bug that was noticed", new BridgeError("INTERNAL", { what: "password=hunter2" })],
+    ["an internal BridgeError", new BridgeError("INTERNAL", { what: "password=hunter2" })],
     ["a text", "password=hunter2"],
     ["nothing", undefined],
-  ])("%s that nobody expected says nothing of itself", (_, failure) => {
+  ])("contains no details of an unexpected failure: %s", (_, failure) => {
     const problem = problemFor(failure);
     expect(problem).toMatchObject({ status: 500, code: "INTERNAL" });
     expect(JSON.stringify(problem)).not.toContain("hunter2");

@@ -3,7 +3,7 @@ import { plain } from "../../base/plain-text.ts";
 import { type FailureClass, failureClasses, SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { Problem } from "./wire/problem.ts";
 
-/** The status of each code; a new code breaks the build here. */
+/** The HTTP status of each code. A new code must be added here: the compiler reports it. */
 const statusOfError: Readonly<Record<ErrorCode, number>> = {
   BAD_USAGE: 400,
   BAD_CONFIG: 500,
@@ -31,7 +31,7 @@ const statusOfFailure: Readonly<Record<FailureClass, number>> = {
   BUSY: 503,
 };
 
-/** Codes of a BUSY failure that the bridge itself gives, and not the system. */
+/** Codes of a BUSY failure that come from the bridge itself, and not from the system. */
 export const ownCodes = {
   DRAINING: "writes are owed to legacy, and no others are taken until legacy has them",
   FENCED: "the control store does not say whether the plan still holds, and no write is taken until it does",
@@ -40,19 +40,22 @@ export const ownCodes = {
 const titles: Readonly<Record<string, string>> = {
   ...failureClasses,
   ...errorCatalogue,
-  // The catalogue's sentence is about commands.
+  // The sentence in the error catalogue is about commands.
   BAD_USAGE: "the request asks for something that does not exist or cannot be",
 };
-/** A failed system's REFUSED is not the REFUSED of an operator's change. */
+/**
+ * Separate from `titles`, because REFUSED by a system does not mean the same as REFUSED for an operator's
+ * change.
+ */
 const failureTitles: Readonly<Record<string, string>> = { ...failureClasses, ...ownCodes };
 
-/** Whatever else a problem document carries. */
+/** Further members of a problem document. */
 interface More {
   readonly fix?: string;
   readonly [name: string]: unknown;
 }
 
-/** Refuses a request; thrown by routes and hooks. */
+/** The refusal of a request; routes and hooks throw it. */
 export class HttpProblem extends Error {
   override readonly name = "HttpProblem";
   readonly problem: Problem;
@@ -107,7 +110,7 @@ interface HttpFailure extends Error {
   readonly validationContext?: string;
 }
 
-/** What the HTTP layer refused before a route saw it. */
+/** The problem document of a request that the HTTP layer refused before any route ran. */
 function problemOfHttp(failure: unknown): Problem | undefined {
   if (!(failure instanceof Error)) return undefined;
   const { statusCode = 500, code = "", validation, validationContext }: HttpFailure = failure;
@@ -115,14 +118,14 @@ function problemOfHttp(failure: unknown): Problem | undefined {
     const [first] = validation;
     const where = pathText(validationContext, first?.instancePath);
     const errors = validation.map(({ instancePath, message }) => ({ path: instancePath, message }));
-    return problemOf(400, "BAD_USAGE", `${where}: ${first?.message ?? "is not what it must be"}`, { errors });
+    return problemOf(400, "BAD_USAGE", `${where}: ${first?.message ?? "is not valid"}`, { errors });
   }
   if (failure instanceof SyntaxError) return problemOf(400, "BAD_USAGE", `body: ${failure.message}`, {});
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
     return problemOf(413, "TOO_LARGE", "the body is larger than the limit", { fix: "send it in parts" });
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
     return problemOf(415, "BAD_USAGE", "the body must be JSON", { fix: "send content-type: application/json" });
-  if (statusCode === 429) return problemOf(429, "BUSY", failure.message, { fix: "ask again a second later" });
+  if (statusCode === 429) return problemOf(429, "BUSY", failure.message, { fix: "try again after a second" });
   if (statusCode >= 400 && statusCode < 500) return problemOf(statusCode, "BAD_USAGE", failure.message, {});
   return undefined;
 }

@@ -6,7 +6,7 @@ import { comparison, comparisonId, comparisonList, comparisonQuery } from "../wi
 
 const tag = "comparisons";
 
-/** What was compared, as the evidence store keeps it. */
+/** The comparisons in the evidence store. */
 export const comparisonRoutes =
   ({ bridge, needs }: RouteContext) =>
   async (app: App): Promise<void> => {
@@ -37,7 +37,7 @@ export const comparisonRoutes =
         const { id } = request.params;
         const found = await keptEvidence(bridge.evidence).get(id);
         if (found !== undefined) return found;
-        throw new HttpProblem(404, "BAD_USAGE", `there is no comparison ${JSON.stringify(id)}`);
+        throw new HttpProblem(404, "BAD_USAGE", `the comparison ${JSON.stringify(id)} does not exist`);
       },
     );
   };

@@ -4,7 +4,10 @@ import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { eventQuery, eventStream } from "../wire/events.ts";
 
-/** Server-sent events: first the state, then each change of plan and of freshness, and comparisons. */
+/**
+ * The stream of server-sent events: first the state, then each change of plan and of freshness, and
+ * comparisons.
+ */
 export const eventRoutes =
   ({ bridge, control, events, needs, state }: RouteContext) =>
   async (app: App): Promise<void> => {
@@ -26,14 +29,18 @@ export const eventRoutes =
       },
       (request, reply) => {
         if (events.isFull || state.isClosing)
-          throw new HttpProblem(503, "BUSY", state.isClosing ? "the gateway is closing" : "too many clients listen already");
+          throw new HttpProblem(
+            503,
+            "BUSY",
+            state.isClosing ? "the gateway is closing" : "the event stream has the maximum number of clients",
+          );
         const { raw } = reply.hijack();
         for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
         raw.writeHead(200, {
           "content-type": "text/event-stream",
           "cache-control": "no-store",
           "x-accel-buffering": "no",
-          // When the stream ends, there is nothing more to ask for.
+          // The connection is of no further use after the stream.
           connection: "close",
         });
         if (request.method === "HEAD") {

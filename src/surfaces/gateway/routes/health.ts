@@ -4,7 +4,7 @@ import { alive, ready } from "../wire/health.ts";
 
 const tag = "health";
 
-/** For orchestrators and load balancers: open to everybody, and without anything confidential. */
+/** Health checks for orchestrators and load balancers: open to everybody, without confidential data. */
 export const healthRoutes =
   ({ bridge, control, state }: RouteContext) =>
   async (app: App): Promise<void> => {
@@ -17,7 +17,7 @@ export const healthRoutes =
       "/readyz",
       {
         schema: {
-          ...operation(tag, "getReadiness", "Whether calls may be sent here"),
+          ...operation(tag, "getReadiness", "Whether calls may be sent to this process"),
           response: { 200: ready, 503: ready },
         },
       },

@@ -7,7 +7,10 @@ import * as wire from "../wire/migration.ts";
 
 const tag = "migration";
 
-/** The migration: its state, and every way to move it. Moves towards legacy need no gate; forward moves need open gates. */
+/**
+ * The state of the migration, and all its changes. Moves towards legacy need no gate; forward moves need open
+ * gates.
+ */
 export const migrationRoutes =
   (context: RouteContext) =>
   async (app: App): Promise<void> => {
@@ -19,7 +22,7 @@ export const migrationRoutes =
     addSignOff(app, plane);
   };
 
-/** What the routes share: the control plane, the guards, and the note of a change. */
+/** Shared by the routes: the control plane, the guards, and the log line of a change. */
 class Plane {
   readonly viewer: onRequestHookHandler;
   readonly change: readonly onRequestHookHandler[];
@@ -37,9 +40,9 @@ class Plane {
     throw new HttpProblem(
       409,
       "REFUSED",
-      "no control store is configured, so the plan is the file's and cannot be changed here",
+      "no control store is configured, so the configuration file decides the plan and it cannot be changed here",
       {
-        fix: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
+        fix: "configure one: stores: { control: sqlite:./.pnl-bridge/control.db }",
       },
     );
   }
@@ -56,7 +59,7 @@ class Plane {
   }
 }
 
-/** A web page cannot send this content type without asking first, and it is never allowed to. */
+/** A web page cannot send this content type without a preflight request, which the gateway never permits. */
 const isJson: onRequestHookHandler = ({ headers }, _, done) => {
   if (/^application\/json\b/i.test(headers["content-type"] ?? "")) done();
   else done(new HttpProblem(415, "BAD_USAGE", "a change must be JSON", { fix: "send content-type: application/json" }));
@@ -92,7 +95,7 @@ function addReads(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        ...operation(tag, "listAudit", "Who did what and why, oldest first"),
+        ...operation(tag, "listAudit", "All changes with actor and reason, oldest first"),
         querystring: wire.auditQuery,
         response: { 200: wire.auditPage },
       },
@@ -108,7 +111,7 @@ function addMoves(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        ...operation(tag, "rollBack", "Everything back to legacy at once, without a gate"),
+        ...operation(tag, "rollBack", "Moves all calls back to legacy at once, without a gate"),
         body: wire.rollbackBody,
         response: { 200: wire.rollbackResult },
       },
@@ -124,7 +127,7 @@ function addMoves(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        ...operation(tag, "movePhase", "Moves the phase, or says what would change"),
+        ...operation(tag, "movePhase", "Moves the phase, or reports in a dry run what would change"),
         body: wire.phaseBody,
         response: { 200: wire.moveResult },
       },
@@ -140,7 +143,7 @@ function addMoves(app: App, plane: Plane): void {
       const closed = result.gates?.gates.filter(({ open }) => !open) ?? [];
       const why = closed.map(({ name, why }) => `${name}: ${why}`).join("; ");
       throw new HttpProblem(409, "REFUSED", `${result.target} waits: ${why}`, {
-        fix: "open the gates, and ask again",
+        fix: "open the gates, then try again",
         gates: result.gates,
       });
     },
@@ -154,7 +157,7 @@ function addTraffic(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        ...operation(tag, "setTraffic", "The share of calls that modern answers: at once, or in steps"),
+        ...operation(tag, "setTraffic", "Sets the share of calls that modern answers, at once or in steps"),
         body: wire.trafficBody,
         response: { 200: wire.trafficResult },
       },
@@ -202,7 +205,7 @@ function addSignOff(app: App, plane: Plane): void {
     {
       onRequest: [...plane.change],
       schema: {
-        ...operation(tag, "signOff", "Approves what a person must approve"),
+        ...operation(tag, "signOff", "Records a person's approval of a gate"),
         params: wire.gateParams,
         body: wire.signOffBody,
         response: { 200: wire.signOffResult },

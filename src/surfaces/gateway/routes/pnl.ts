@@ -10,13 +10,14 @@ import { HttpProblem } from "../problems.ts";
 import { answerOf, pnlMethods } from "../wire/pnl.ts";
 
 const headers = z.object({
-  "x-pnl-user": z.string().optional().describe("the user whose call it is, UTF-8; decides the route"),
-  "x-pnl-book": z.string().optional().describe("the book whose call it is, UTF-8; decides the route"),
+  "x-pnl-user": z.string().optional().describe("the user of the call, in UTF-8; may decide the route"),
+  "x-pnl-book": z.string().optional().describe("the book of the call, in UTF-8; may decide the route"),
 });
 
 /**
- * Bridged calls. Numbers of a request are read from their source text, and answers hold decimal text: no money is ever a
- * float here. This is the hot path: the bridge gets the request as it was read, and the answer is written in one piece.
+ * The routes of bridged calls. Numbers of a request are read from their source text, and answers contain
+ * decimal text: money is never a float here. This is the hot path: the bridge receives the parsed request
+ * without a copy, and the answer is written at once.
  */
 export const pnlRoutes =
   ({ bridge, needs, onCall }: RouteContext) =>
@@ -25,7 +26,7 @@ export const pnlRoutes =
     const call: Call = (...given) => (bridge.service.call as unknown as Call).apply(bridge.service, given);
     const answerTo = async (method: string, { body, headers }: FastifyRequest): Promise<string> => {
       if (typeof body !== "object" || body === null || Array.isArray(body))
-        throw new HttpProblem(400, "BAD_USAGE", "body: a request is an object", { fix: "send {} for an empty request" });
+        throw new HttpProblem(400, "BAD_USAGE", "body: the request must be an object", { fix: "send {} for an empty request" });
       const { "x-pnl-user": user, "x-pnl-book": book } = headers;
       const key = {
         ...(user && { user: headerText("x-pnl-user", user) }),
@@ -44,17 +45,17 @@ export const pnlRoutes =
         method: "POST",
         url,
         onRequest: needs("viewer"),
-        // Its headers are for pages; an answer in JSON is none.
+        // Helmet's headers protect pages, and this route answers with JSON.
         helmet: false,
         schema,
-        // The bridge checks the request; the schema describes it.
+        // The bridge checks the request; the schema only describes it.
         validatorCompiler: () => () => true,
         handler: async (request, reply) => {
           const answer = await answerTo(methodOf(request), request);
           reply.header("content-type", "application/json; charset=utf-8");
           reply.header("cache-control", "no-store");
           reply.header("x-content-type-options", "nosniff");
-          // A text is sent as it is, without a serializer.
+          // Fastify sends a text unchanged, without a serializer.
           return reply.send(answer);
         },
       });
@@ -62,20 +63,20 @@ export const pnlRoutes =
     for (const [method, { summary, request, value }] of Object.entries(pnlMethods))
       route(`/pnl/${method}`, () => method, {
         ...operation("pnl", method, summary),
-        description: "Numbers may be JSON numbers or decimal text. Answers hold decimal text.",
+        description: "Numbers may be JSON numbers or decimal text. Answers contain decimal text.",
         headers,
         body: request,
         response: { 200: answerOf(value).describe(summary) },
       });
-    // Any other name is refused by the bridge, which knows the nearest one.
+    // The bridge refuses any other name, and suggests the nearest one.
     route("/pnl/:method", ({ params }) => (params as { readonly method: string }).method, { hide: true });
   };
 
 type Answer = Awaited<ReturnType<RouteContext["bridge"]["service"]["call"]>>;
-/** The call of a service whose method is known by name only. */
+/** A call of a method that is known only by name. */
 type Call = (method: string, request: JsonValue, key: { readonly user?: string; readonly book?: string }) => Promise<Answer>;
 
-/** The text of a header, which comes one byte a character and holds UTF-8. */
+/** Decodes a header that contains UTF-8; Node gives one character per byte. */
 function headerText(name: string, header: string | readonly string[]): string {
   const text = String(header);
   if (!/[\x80-\xff]/.test(text)) return text;

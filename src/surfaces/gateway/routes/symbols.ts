@@ -5,18 +5,18 @@ import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { symbolParams, symbolQuery, symbolVariants } from "../wire/symbols.ts";
 
-/** What a symbol is called in every dialect. */
+/** The names of an instrument in every dialect. */
 export const symbolRoutes =
   ({ needs }: RouteContext) =>
   async (app: App): Promise<void> => {
-    /** Of the last day that was asked for, which is nearly always today. */
+    /** The translator of the last requested day, which is nearly always today. */
     let known: SymbolRun | undefined;
     app.get(
       "/symbols/:symbol",
       {
         onRequest: needs("viewer"),
         schema: {
-          ...operation("symbols", "getSymbol", "What one symbol is called in every dialect"),
+          ...operation("symbols", "getSymbol", "The names of one instrument in every dialect"),
           params: symbolParams,
           querystring: symbolQuery,
           response: { 200: symbolVariants },
@@ -42,7 +42,7 @@ function sourceOf(from: string): ReturnType<typeof dialectOption> | "auto" {
   }
 }
 
-/** The complaint of the command, whose options are keys of the query here. */
+/** Turns the error of the command into one about the query, whose keys are the command's options. */
 function asOfQuery(failure: unknown): never {
   if (!(failure instanceof BridgeError) || failure.code !== "BAD_USAGE") throw failure;
   const detail = failure.message.replace("--as-of", "querystring.asOf:").replace("--from", "querystring.from:");

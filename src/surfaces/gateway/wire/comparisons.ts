@@ -13,7 +13,7 @@ export const comparisonId = z.object({ id: z.string().min(1).max(200) });
 
 export const comparedField = z.object({
   path: z.string(),
-  entry: z.string().nullable().describe("the entry of the list on the path; null where there is none"),
+  entry: z.string().nullable().describe("the key of the list entry on the path; null without a list"),
   verdict,
   legacy: z.string().nullable(),
   modern: z.string().nullable(),

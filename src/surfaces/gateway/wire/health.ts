@@ -5,11 +5,11 @@ import { named } from "./shape.ts";
 const freshness = z
   .enum(["fresh", "stale", "expired", "none"])
   .nullable()
-  .describe("how well this process knows the plan; null where no control store is configured");
+  .describe("how well this process knows the plan; null without a control store");
 
 export const alive = named("Alive", "The process runs", { alive: z.literal(true) });
 
-export const ready = named("Ready", "Whether calls may be sent here", {
+export const ready = named("Ready", "Whether calls may be sent to this process", {
   ready: z.boolean(),
   why: z.string().nullable().describe("why it is not ready"),
   epoch: z.int(),

@@ -13,14 +13,15 @@ const percentage = z
   .refine((given) => /^\d+(\.\d{1,3})?$/.test(String(given)), "a percentage has at most three decimals")
   .describe("0 to 100, at most three decimals");
 
-// --- requests -----------------------------------------------------------------------------------------------
+// --- requests
+// -----------------------------------------------------------------------------------------------
 
 export const rollbackBody = z.strictObject({ reason, waitMs: z.number().min(0).max(600_000).optional() });
 const move = {
   reason,
   dryRun: z.boolean().optional(),
-  from: phase.optional().describe("a conflict where the phase is another"),
-  epoch: z.int().optional().describe("a conflict where the plan has another epoch"),
+  from: phase.optional().describe("the expected phase; another one is a conflict"),
+  epoch: z.int().optional().describe("the expected epoch; another one is a conflict"),
 };
 export const phaseBody = z.discriminatedUnion("move", [
   z.strictObject({ move: z.enum(["advance", "retreat"]), ...move }),
@@ -48,13 +49,14 @@ export const auditQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 
-// --- answers ------------------------------------------------------------------------------------------------
+// --- answers
+// ------------------------------------------------------------------------------------------------
 
 const names = z.array(z.string()).readonly();
 const ms = z.number().describe("milliseconds");
 const ramp = z
   .object({
-    steps: z.array(z.number()).readonly().describe("percentages to come, the next one first"),
+    steps: z.array(z.number()).readonly().describe("the remaining percentages, the next one first"),
     dwellMs: ms,
     nextAt: z.string().describe("ISO 8601: when the next step is due"),
     endsIn: z.enum(["stay", "rollback"]),
@@ -93,7 +95,7 @@ export const gateReport = named("GateReport", "The gates before a phase", {
     title: z.string(),
     open: z.boolean(),
     why: z.string(),
-    evidence: z.unknown().optional().describe("what the gate judged from, as JSON"),
+    evidence: z.unknown().optional().describe("the evidence behind the gate's verdict, as JSON"),
   }),
 });
 
@@ -111,7 +113,7 @@ export const status = named("MigrationStatus", "The state of the fleet", {
     legacyWindow: z.string(),
   }),
   from: planFrom,
-  held: rows({ value: planFrom.keyof(), asked: z.string(), why: z.string() }).describe("what was asked for and is not obeyed"),
+  held: rows({ value: planFrom.keyof(), asked: z.string(), why: z.string() }).describe("requested values that are not obeyed"),
   answers: z.string().describe("who answers calls, and why"),
   outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
   switchFile: z.string().nullable().describe("the switch file of this machine, where it is set"),

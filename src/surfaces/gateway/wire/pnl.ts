@@ -7,9 +7,9 @@ const numberOrText = z.union([z.string(), z.number()]);
 const lotMethod = z.enum(["fifo", "lifo", "average"]);
 
 const world = {
-  asOf: z.string().optional().describe("ISO 8601; nothing later counts; default: the moment of the call"),
+  asOf: z.string().optional().describe("ISO 8601; later trades and prices are ignored; default: the time of the call"),
   method: lotMethod.optional().describe("how lots are closed; default: fifo"),
-  marks: z.record(z.string(), numberOrText).optional().describe("prices by symbol that value what is open"),
+  marks: z.record(z.string(), numberOrText).optional().describe("prices by symbol, to value open positions"),
 };
 const filter = { book, symbol: symbol.optional() };
 
@@ -40,9 +40,9 @@ const position = z
     book,
     symbol,
     quantity: decimal,
-    averagePrice: decimal.nullable().describe("null where the position is flat"),
+    averagePrice: decimal.nullable().describe("null for a flat position"),
     realized: decimal,
-    unrealized: decimal.nullable().describe("null where lots are open and there is no mark"),
+    unrealized: decimal.nullable().describe("null for open lots without a mark"),
     fees: decimal.optional(),
     mark: decimal.nullish(),
     currency: z.string().optional(),
@@ -76,10 +76,12 @@ const daily = z.looseObject({
   total: decimal,
 });
 
-/** Each bridged method: what it does, its request, and its `value`. Foreign systems may add keys to an answer. */
+/**
+ * Each bridged method: its summary, its request, and its `value`. Foreign systems may add keys to an answer.
+ */
 export const pnlMethods = {
   calculatePnl: {
-    summary: "P&L of the trades in the request, and of nothing else",
+    summary: "P&L of the trades in the request only",
     request: z.object({
       ...world,
       trades: z.array(tradeInput),
@@ -95,7 +97,7 @@ export const pnlMethods = {
     }),
   },
   openPositions: {
-    summary: "What is open, of all that the system knows",
+    summary: "All open positions of the system",
     request: z.object({ ...world, ...filter }),
     value: z.looseObject({ positions: z.array(position) }),
   },
@@ -115,18 +117,18 @@ export const pnlMethods = {
     value: z.looseObject({ daily: z.array(daily) }),
   },
   totals: {
-    summary: "P&L added up by currency",
+    summary: "P&L totals by currency",
     request: z.object({ ...world, ...filter }),
     value: z.looseObject({ totals }),
   },
   positionDetail: {
     summary: "One position with its open lots",
     request: z.object({ ...world, symbol, book }),
-    value: z.looseObject({ position: position.nullable().describe("null where the system knows no such position") }),
+    value: z.looseObject({ position: position.nullable().describe("null if the system does not know the position") }),
   },
 } as const;
 
-/** What a bridged call answers, around the method's `value`. */
+/** The answer of a bridged call, which contains the method's `value`. */
 export const answerOf = <Value extends z.ZodType>(value: Value) =>
   z.object({
     value,

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-/** RFC 9457. Never holds a stack trace, a path of this machine, or the text of a cause. */
+/**
+ * A problem document (RFC 9457). It never contains a stack trace, a path of this machine, or the text of a
+ * cause.
+ */
 export const problem = z
   .looseObject({
     type: z.string(),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** An answer with a name and a description of its own in openapi.json. */
+/** The schema of an answer with a name and a description in openapi.json. */
 export const named = <Shape extends z.ZodRawShape>(id: string, description: string, shape: Shape) =>
   z.object(shape).meta({ id, description });
 

@@ -5,7 +5,7 @@ export const symbolParams = z.object({ symbol: z.string().min(1).max(300) });
 export const symbolQuery = z.object({
   from: z.string().max(50).default("auto").describe("the symbol's dialect; auto detects it"),
   asOf: z.string().max(10).optional().describe("the day by which years of one digit are read; default: today in Chicago"),
-  legacy: z.enum(["true", "false"]).default("false").describe("true adds what each of the desk's old translators would answer"),
+  legacy: z.enum(["true", "false"]).default("false").describe("true adds the answers of the desk's old translators"),
 });
 
 const note = z.object({ code: z.string(), why: z.string() });
@@ -16,14 +16,14 @@ const instrument = z
     product: z.string(),
     productName: z.string(),
     contractMonth: z.string().describe("YYYY-MM"),
-    expiry: z.string().nullable().describe("the last trading day; null where it is unknown"),
+    expiry: z.string().nullable().describe("the last trading day; null if unknown"),
     multiplier: z.string(),
     tick: z.string(),
     currency: z.string(),
     exchange: z.string(),
     series: z.string().optional(),
     week: z.int().optional(),
-    nominalExpiry: z.string().optional().describe("the day by the rule, where a holiday moved the expiry"),
+    nominalExpiry: z.string().optional().describe("the day by the rule, if a holiday moved the expiry"),
     underlying: z.string().optional(),
     right: z.enum(["call", "put"]).optional(),
     strike: z.string().optional(),
@@ -36,7 +36,7 @@ const opinion = z.object({
   known: z.boolean(),
 });
 
-export const symbolVariants = named("SymbolVariants", "What one symbol is called in every dialect", {
+export const symbolVariants = named("SymbolVariants", "The names of one instrument in every dialect", {
   input: z.string(),
   ok: z.literal(true),
   detected: z.string(),

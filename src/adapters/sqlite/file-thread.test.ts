@@ -3,22 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { AskedThread } from "./asked-thread.ts";
+import { FileThread } from "./file-thread.ts";
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "asked-thread-"));
+  folder = mkdtempSync(join(tmpdir(), "file-thread-"));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-interface Asked {
+interface Api {
   readonly ping: (text: string) => string;
   readonly hang: (nothing: null) => null;
   readonly die: (nothing: null) => null;
   readonly close: (nothing: null) => null;
 }
 
-const start = (deadlineMs?: number): AskedThread<Asked> => {
+const start = (deadlineMs?: number): FileThread<Api> => {
   const program = `import { parentPort } from "node:worker_threads";
     parentPort.on("message", ({ id, method: ask, given }) => {
       if (id === undefined) return;
@@ -30,10 +30,12 @@ const start = (deadlineMs?: number): AskedThread<Asked> => {
   writeFileSync(join(folder, "thread.js"), program);
   const from = pathToFileURL(join(folder, "asker.js")).href;
   const timed = deadlineMs === undefined ? {} : { deadlineMs };
-  return new AskedThread<Asked>({ name: "a store", from, module: "thread", data: null, ...timed });
+  return new FileThread<Api>({ name: "a store", from, module: "thread", data: null, ...timed });
 };
 
-/** Calls again where the thread takes longer to start than a call may. */
+/**
+ * Repeats a call until it is answered: the start of the thread may take longer than the deadline of a call.
+ */
 async function untilAnswered<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {
     const answer = await call().then(
@@ -44,53 +46,53 @@ async function untilAnswered<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-test("a call fails at its deadline where the thread hangs, and the thread can be left", async () => {
+test("a call to a hung thread fails at its deadline, and the thread can be abandoned", async () => {
   const thread = start(200);
-  expect(await untilAnswered(() => thread.ask("ping", "here"))).toBe("here");
-  const hung = [thread.ask("hang", null), thread.ask("ping", "behind it")];
+  expect(await untilAnswered(() => thread.call("ping", "here"))).toBe("here");
+  const hung = [thread.call("hang", null), thread.call("ping", "behind it")];
   for (const call of hung) await expect(call).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
   await thread.end();
-  await expect(thread.ask("ping", "after it")).rejects.toMatchObject({ code: "INTERNAL" });
+  await expect(thread.call("ping", "after it")).rejects.toMatchObject({ code: "INTERNAL" });
 });
 
-test("what a thread had not begun when its time was over is never done", async () => {
+test("a call that the thread has not begun by its deadline never runs", async () => {
   interface Counting {
     readonly block: (nothing: null) => null;
     readonly count: (nothing: null) => number;
     readonly close: (nothing: null) => null;
   }
-  const program = `import { answerQuestions } from ${JSON.stringify(new URL("./thread-answers.ts", import.meta.url).href)};
+  const program = `import { answerCalls } from ${JSON.stringify(new URL("./thread-answers.ts", import.meta.url).href)};
     import { workerData } from "node:worker_threads";
     let count = 0;
-    answerQuestions(
+    answerCalls(
       { block: () => { Atomics.wait(workerData, 0, 0); return null; }, count: () => ++count, close: () => null },
       { busyMsMax: 100, noun: "a file", whereOf: () => "", fix: "" });`;
   writeFileSync(join(folder, "counting.js"), program);
   const from = pathToFileURL(join(folder, "asker.js")).href;
   const isFree = new Int32Array(new SharedArrayBuffer(4));
-  const thread = new AskedThread<Counting>({ name: "a store", from, module: "counting", data: isFree, deadlineMs: 400 });
-  const before = await untilAnswered(() => thread.ask("count", null));
-  const late = await Promise.allSettled([thread.ask("block", null), thread.ask("count", null), thread.ask("count", null)]);
+  const thread = new FileThread<Counting>({ name: "a store", from, module: "counting", data: isFree, deadlineMs: 400 });
+  const before = await untilAnswered(() => thread.call("count", null));
+  const late = await Promise.allSettled([thread.call("block", null), thread.call("count", null), thread.call("count", null)]);
   expect(late.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
   Atomics.store(isFree, 0, 1);
   Atomics.notify(isFree, 0);
-  expect(await untilAnswered(() => thread.ask("count", null))).toBe(before + 1);
+  expect(await untilAnswered(() => thread.call("count", null))).toBe(before + 1);
   await thread.end();
 });
 
-test("a thread that hangs is not asked without end: beyond a number of questions the next is refused at once", async () => {
+test("a hung thread takes a limited number of calls, and the next one is refused at once", async () => {
   const thread = start(2_000);
-  const calls = [thread.ask("hang", null), ...Array.from({ length: 999 }, () => thread.ask("ping", ""))];
+  const calls = [thread.call("hang", null), ...Array.from({ length: 999 }, () => thread.call("ping", ""))];
   const settled = Promise.allSettled(calls);
-  const refused = thread.ask("ping", "").catch(({ message }: Error) => message);
-  expect(await Promise.race([refused, settled])).toContain("1000 questions before it");
+  const refused = thread.call("ping", "").catch(({ message }: Error) => message);
+  expect(await Promise.race([refused, settled])).toContain("1000 unanswered calls");
   await settled;
   await thread.end();
 });
 
-test("a thread that dies fails what is asked of it, then and later", async () => {
+test("the calls in progress and all later calls fail when the thread dies", async () => {
   const thread = start();
-  await expect(thread.ask("die", null)).rejects.toMatchObject({ code: "INTERNAL" });
-  await expect(thread.ask("ping", "")).rejects.toMatchObject({ code: "INTERNAL" });
+  await expect(thread.call("die", null)).rejects.toMatchObject({ code: "INTERNAL" });
+  await expect(thread.call("ping", "")).rejects.toMatchObject({ code: "INTERNAL" });
   await thread.end();
 });
