@@ -86,10 +86,7 @@ export type FollowerEvent =
   | { readonly kind: "drain_checked"; readonly oldestRunning: number | undefined }
   | { readonly kind: "snapshot_saved" | "time_passed" };
 
-/**
- * `hand_over` passes the plan to the process. `release_store` closes a broken handle; the next poll opens
- * another.
- */
+/** `hand_over` passes the plan on. `release_store` closes a broken handle; the next poll opens another. */
 export type FollowerEffect =
   | { readonly kind: "hand_over"; readonly effective: EffectivePlan }
   | { readonly kind: "report"; readonly event: ControlEvent }
@@ -164,10 +161,7 @@ function onRecordRead(step: Step, record: ControlRecord, askedMs: number): void 
   step.effects.push({ kind: "heartbeat" }, { kind: "save_snapshot" });
 }
 
-/**
- * The store was restored from a backup, and its record is older than the known one: it is followed only
- * towards legacy.
- */
+/** The store was restored from a backup and its record is older: it is followed only towards legacy. */
 function onRestoredRecord(step: Step, record: ControlRecord): void {
   const { record: known, section, effective, restoredEpoch } = step.state;
   reportOnce(step, "epoch_went_back", `the control store has epoch ${record.epoch}, although epoch ${known.epoch} was known`);
@@ -251,10 +245,7 @@ function change(step: Step, changes: Partial<FollowerState>): Step {
   return step;
 }
 
-/**
- * True also at the same epoch with another author or time: a restored store reached that epoch by other
- * changes.
- */
+/** Also at the same epoch: a restored store may have reached that epoch by other changes. */
 const isBehind = (record: ControlRecord, known: ControlRecord): boolean =>
   record.epoch < known.epoch ||
   (record.epoch === known.epoch && (record.updatedAt !== known.updatedAt || record.updatedBy !== known.updatedBy));

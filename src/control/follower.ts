@@ -217,9 +217,7 @@ export class PlanFollower {
     if (record) this.#on({ kind: "record_read", record, askedMs });
   }
 
-  /**
-   * Saves run one at a time, each with the state of its moment. A failed save is repeated by the next one.
-   */
+  /** Saves run one at a time, each with the state of its moment. The next save repeats a failed one. */
   #saveSnapshot(): void {
     this.#saving = this.#saving.then(async () => {
       const { record, auditHead } = this;

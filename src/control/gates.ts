@@ -28,10 +28,7 @@ interface GateVerdict {
   readonly evidence?: JsonValue;
 }
 
-/**
- * One condition of a forward move. Gates that need statistics bring their own evidence and implement this
- * interface.
- */
+/** One condition of a forward move. A gate that needs statistics brings its own evidence. */
 export interface Gate {
   readonly name: string;
   readonly title: string;

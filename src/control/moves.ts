@@ -4,10 +4,7 @@ import { routeOf } from "../domain/migration/route.ts";
 import type { ControlChange, ControlRecord } from "../ports/control-store.ts";
 import { type EffectivePlan, planSources } from "./effective-plan.ts";
 
-/**
- * A phase move that a person requests. `set` to the current phase takes modern back into use after a
- * rollback.
- */
+/** A requested phase move. `set` to the current phase takes modern back into use after a rollback. */
 export type PhaseMove = { readonly kind: "advance" | "retreat" } | { readonly kind: "set"; readonly phase: Phase };
 
 /** The state from which a move starts. */
@@ -19,10 +16,7 @@ export interface Standing {
   readonly switchFile: string | null;
 }
 
-/**
- * The plan that the caller expects. Another phase or epoch is a conflict, so that a repeated relative move
- * counts once.
- */
+/** The plan that the caller expects. Another one is a conflict, so that a repeated move counts once. */
 export interface Expected {
   readonly from?: Phase | undefined;
   readonly epoch?: number | undefined;
@@ -71,10 +65,7 @@ export function refuseOutOfUse(standing: Standing): void {
     throw refused(`modern is out of use (${why})`, `take it back into use first: phase set ${phase} --reason TEXT`);
 }
 
-/**
- * Throws REFUSED if the switch file is set: the processes beside it would take modern out of use again at
- * once.
- */
+/** Throws REFUSED if the switch file is set: it would take modern out of use again at once. */
 function refuseUnderSwitch({ switchFile }: Standing): void {
   if (switchFile === null) return;
   const fix = "remove it first, on every machine that has one";
@@ -99,10 +90,7 @@ export function whyOutOfUse({ overrides, latched }: ControlRecord): string | und
   return overrides.migrationMode === "old_only" ? "migration_mode is old_only" : undefined;
 }
 
-/**
- * Describes who answers under a plan, and why, for messages to people. Describes the plan in force, which may
- * differ from the requested one.
- */
+/** Describes for people who answers under the plan in force, and why. A request may differ from it. */
 export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan): string {
   const { newSystemPercentage, userWhitelist, userDenylist, phase } = plan;
   // A call without user and book is routed by the rules that apply to every call.
@@ -128,9 +116,7 @@ export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan)
 
 const usersOn = ({ size }: ReadonlySet<string>, list: string): string => `${size} user${size === 1 ? "" : "s"} on the ${list}`;
 
-/**
- * The changes that take modern back into use. A ramp that was running when modern was taken out of use ends.
- */
+/** The changes that take modern back into use. A ramp from before modern was taken out of use ends. */
 const takeBack = (record: ControlRecord, phase: Phase): ControlChange["set"] => ({
   phase,
   grantedPhase: phase,

@@ -43,10 +43,7 @@ import type { ReadSection, Section } from "./section.ts";
 interface OperatorOptions {
   /** Returns the control store. Throws or rejects while it cannot be reached. */
   readonly store: () => ControlStore | Promise<ControlStore>;
-  /**
-   * The switch file of this machine. It blocks forward moves, and a rollback sets it if the store cannot be
-   * written.
-   */
+  /** This machine's switch file blocks forward moves. A rollback sets it if the store cannot be written. */
   readonly switchFile: SwitchFile;
   readonly readSection: ReadSection;
   readonly gates: readonly Gate[];
@@ -88,10 +85,7 @@ export interface MoveResult {
   readonly epoch: number;
 }
 
-/**
- * A rollback through the store; or, if the store cannot be written, through the switch file of this machine
- * alone.
- */
+/** A rollback through the store or, if that cannot be written, through this machine's switch file. */
 export type RollbackResult = StoreRollback | SwitchRollback;
 
 interface SwitchRollback {
@@ -170,9 +164,7 @@ export class Operator {
     return this.#judge(overview, target ?? phaseAfter(phase) ?? phase);
   }
 
-  /**
-   * Describes who answers under a record, and why: the effect of a change, which may differ from the request.
-   */
+  /** Describes who answers under a record, and why: a change's effect, which may differ from the request. */
   whoAnswers(record: ControlRecord): string {
     return whoAnswers(record, effectivePlan(record, this.#section(record).section?.plan, false));
   }
@@ -202,10 +194,7 @@ export class Operator {
     return { ...result, moved: true, epoch: changed.epoch };
   }
 
-  /**
-   * Succeeds despite concurrent changes. Changes nothing if another move has already gone as far back, or
-   * further.
-   */
+  /** Succeeds despite concurrent changes. Changes nothing if another move has gone as far back. */
   async #goBack(seen: Overview, target: Phase, by: By, { epoch }: Expected): Promise<MoveResult> {
     const result = { from: seen.effective.plan.phase, target, moved: true, gates: undefined };
     const store = await this.#store();
@@ -280,10 +269,7 @@ export class Operator {
     return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
-  /**
-   * Adds a user to a list or removes one. A change towards legacy is always allowed. Returns null if the list
-   * is already as requested.
-   */
+  /** Adds or removes a user; towards legacy always allowed. Returns null if the list is as requested. */
   async changeList(list: UserList, { change, user }: ListChange, given: By): Promise<ControlRecord | null> {
     const { column, forward } = userLists[list];
     const by = checked(given);
@@ -297,10 +283,7 @@ export class Operator {
     return this.#change({ ...by, action: list, set: { [column]: users }, ...at(overview.record) });
   }
 
-  /**
-   * Publishes a configuration for the whole fleet. A phase later than the granted one is held until it is
-   * granted.
-   */
+  /** Publishes a configuration for the fleet. A phase later than the granted one is held. */
   async publish(published: Published, given: By): Promise<ControlRecord> {
     const by = checked(given);
     const record = await (await this.#store()).read();
@@ -466,10 +449,7 @@ export class Operator {
 
 const at = ({ epoch }: ControlRecord): { readonly expectedEpoch: number } => ({ expectedEpoch: epoch });
 
-/**
- * Trims both texts and composes the name's Unicode, so that a person has one name. Throws BAD_USAGE if one is
- * missing.
- */
+/** Trims both texts and composes the name, so that a person has one. Throws BAD_USAGE if one is empty. */
 function checked({ actor, reason }: By): By {
   // Callers without type checks may omit them.
   const by = { actor: personName(`${actor ?? ""}`), reason: `${reason ?? ""}`.trim() };

@@ -83,10 +83,7 @@ export function nextStep(record: ControlRecord & { readonly ramp: Ramp }, nowMs:
   return { ...note, action: "traffic", set: { newSystemPercentage: next, ramp: ramped } };
 }
 
-/**
- * The changes of a rollback: legacy answers everything, writes to modern stop, a ramp ends, and caches are
- * voided.
- */
+/** The changes of a rollback: legacy answers, writes to modern stop, a ramp ends, caches are voided. */
 export const rollbackSet: ControlChange["set"] = Object.freeze({
   useNewPnlSystem: false,
   migrationMode: "old_only",

@@ -12,8 +12,5 @@ export interface Section {
   readonly tolerances: { readonly position: string; readonly pnl: string };
 }
 
-/**
- * Parses the published text. Throws BAD_CONFIG for text that it does not understand, such as a newer
- * program's.
- */
+/** Parses the published text. Throws BAD_CONFIG for text of another form, such as a newer program's. */
 export type ReadSection = (text: string) => Section;

@@ -357,10 +357,7 @@ class Simulation {
     }
   }
 
-  /**
-   * From the audit alone: the granted phase rises one phase at a time, each time with an open verdict in the
-   * same row.
-   */
+  /** From the audit alone: the granted phase rises one phase at a time, each time by an open verdict. */
   #checkGrants(): void {
     let allowed: Phase = "read_only";
     for (const { action, after, evidence, seq } of this.fleet.place.rows) {

@@ -302,10 +302,7 @@ const cases: readonly Case[] = [
       }),
     ),
 ];
-/**
- * SQLite runs every case. PostgreSQL runs every fourth, and all in the long campaign, because both pass one
- * contract.
- */
+/** SQLite runs every case. PostgreSQL runs every fourth, and all of them in the long campaign. */
 const casesOn = (world: string): readonly Case[] =>
   world === "SQLite" || isLongRun("phases") ? cases : cases.filter((_, at) => at % 4 === 0);
 const nameOf = ({ from, to, way, variation }: Case): string => `${from} → ${to}, ${variation.name}, back by ${way}`;

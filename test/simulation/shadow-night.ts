@@ -22,10 +22,7 @@ export interface NightReport {
   readonly unhandled: number;
   readonly inFlightPeak: number;
   readonly samples: number;
-  /**
-   * The used heap after each quarter of the calls, after a garbage collection and without the values that
-   * modern keeps.
-   */
+  /** The heap after each quarter of the calls and a collection, without the values that modern keeps. */
   readonly heapBytes: readonly number[];
   /** Listeners, inputs and promises that modern kept. */
   readonly kept: number;
@@ -142,9 +139,7 @@ export function complaintsOf(report: NightReport, growthBytesMax: number): reado
 const pnlOf = ({ trades }: Request): number => trades.reduce((sum, pnl) => sum + pnl, 0);
 const right = async (request: Request): Promise<Answer> => ({ id: request.id, pnl: pnlOf(request) });
 
-/**
- * A modern side that fails in every way, mostly seldom: a call that hangs occupies a slot until its deadline.
- */
+/** A modern side that fails in every way, most of them seldom, since a hanging call occupies a slot. */
 class BadDesk {
   readonly #random: Random;
   readonly desk: Desk;

@@ -11,10 +11,7 @@ import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { type CallKey, type RouteReason, routeOf, routeReasons } from "../../domain/migration/route.ts";
 
-/**
- * The flags: `use_new_pnl_system` (boolean: whether modern answers) and `pnl_route` (string: the answering
- * side).
- */
+/** The flags: `use_new_pnl_system` (boolean: modern answers) and `pnl_route` (string: the answering side). */
 export const openFeatureFlags = ["use_new_pnl_system", "pnl_route"] as const;
 
 export class PnlBridgeProvider implements Provider {
@@ -68,10 +65,7 @@ export class PnlBridgeProvider implements Provider {
   }
 }
 
-/**
- * The user is the targeting key or `user`; the book is `book`. A number counts as its text, as in a request's
- * header.
- */
+/** The user is the targeting key or `user`; the book is `book`. A number counts as its text. */
 function keyOf(context: EvaluationContext): CallKey {
   const [user, book] = [textOf(context.targetingKey ?? context.user), textOf(context.book)];
   return { ...(user !== undefined && { user }), ...(book !== undefined && { book }) };

@@ -15,10 +15,7 @@ export function keptEvidence(evidence: EvidenceStore | undefined): EvidenceStore
   throw new BridgeError("REFUSED", { ...noControlStore, what: `no comparisons are kept: ${noControlStore.what}` });
 }
 
-/**
- * Returns kept comparisons, newest first. Throws REFUSED if none are kept, and BAD_USAGE for a limit out of
- * range.
- */
+/** Returns kept comparisons, newest first. Throws REFUSED if none are kept, BAD_USAGE for a bad limit. */
 export async function findComparisons(
   evidence: EvidenceStore | undefined,
   { method, verdict, limit = limitDefault }: ComparisonsQuery,
@@ -35,10 +32,7 @@ export async function findComparisons(
   });
 }
 
-/**
- * Does the same for a command. Throws NO_INPUT if no process has kept a comparison yet; never creates the
- * file.
- */
+/** Does the same for a command. Throws NO_INPUT if the file is missing, and never creates it. */
 export async function comparisons(options: StoreOptions & ComparisonsQuery): Promise<readonly StoredComparison[]> {
   const settings = await settingsOf(options);
   const file = evidenceFile(settings);

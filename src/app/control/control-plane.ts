@@ -44,10 +44,7 @@ interface ControlPlaneOptions extends ControlSettings {
   readonly report: () => Readonly<Record<string, JsonValue>>;
   readonly owed?: OwedWrites;
   readonly quarantined?: () => number | null;
-  /**
-   * The process's name: unique in the fleet, and the same after a restart, so that the process finds its
-   * snapshot.
-   */
+  /** Unique in the fleet, and the same after a restart, so that the process finds its snapshot. */
   readonly name?: string;
 }
 
@@ -146,10 +143,7 @@ export class ControlPlane {
     return this.follower.freshness;
   }
 
-  /**
-   * The actions of a person. Its methods reject with SYSTEM_DOWN until the store is reached, except
-   * `rollback`.
-   */
+  /** The actions of a person. All but `rollback` reject with SYSTEM_DOWN until the store is reached. */
   get operator(): Operator {
     return this.#operatorOver(() => this.store);
   }
@@ -177,9 +171,7 @@ export class ControlPlane {
     return verifyStore(this.store, this.#options);
   }
 
-  /**
-   * Calls a listener with each change of plan or freshness and each failure. Returns a function that ends it.
-   */
+  /** Calls a listener with each change of plan or freshness and failure. Returns a function that ends it. */
   onEvent(listener: (event: ControlEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -205,10 +197,7 @@ export class ControlPlane {
   }
 }
 
-/**
- * The change that publishes a file's section to an empty store. It is obeyed up to shadow_mode, where legacy
- * alone answers.
- */
+/** The change that publishes a file's section to an empty store. It is obeyed up to shadow_mode. */
 const firstPublication = (published: Published, { epoch }: ControlRecord) => ({
   actor: operatingSystemUser(),
   action: "publish",

@@ -20,10 +20,7 @@ export interface RollbackOptions extends StoreOptions, ByOptions {
 
 export type RollbackReport = RollbackResult & { readonly alertsPending: number };
 
-/**
- * The longest time that a command waits for its alert after the rollback. The audit has the rollback in any
- * case.
- */
+/** The longest time that a command waits for its alert. The audit has the rollback in any case. */
 const alertMsMax = 3_000;
 
 /** Rolls back, even if the store cannot be opened; see `Operator.rollback`. */

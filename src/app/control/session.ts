@@ -59,10 +59,7 @@ export interface ByOptions {
   readonly actor?: string;
 }
 
-/**
- * Reads the settings of a command. Throws BAD_USAGE if no file and no store is named and the usual file is
- * missing.
- */
+/** Reads a command's settings. Throws BAD_USAGE if nothing is named and the usual file is missing. */
 export async function settingsOf({ config: path, store }: StoreOptions): Promise<ControlSettings> {
   const file = path ?? (existsSync(usualFile) ? usualFile : undefined);
   if (file === undefined && store === undefined)
@@ -115,10 +112,7 @@ export function checkNamed(options: StoreOptions, settings: ControlSettings, acc
   });
 }
 
-/**
- * Opens the store for a command. Throws SYSTEM_DOWN if the store has existed and is missing, rather than
- * create an empty one.
- */
+/** Opens the store for a command. Throws SYSTEM_DOWN, and creates none, if it has existed and is missing. */
 export async function openNamed(settings: ControlSettings): Promise<ControlStore> {
   const path = controlFile(settings);
   if (path !== undefined && !existsSync(path) && hadStore(path))

@@ -33,10 +33,7 @@ export interface Status {
   readonly answers: string;
   /** The reason why modern answers no call, whatever the phase; null while modern is in use. */
   readonly outOfUse: string | null;
-  /**
-   * The path of this machine's switch file if it is set, else null. While set, legacy answers in its
-   * processes.
-   */
+  /** The path of this machine's switch file if it is set, else null. While set, legacy answers here. */
   readonly switchFile: string | null;
   readonly rollback: Overview["rollback"];
   readonly ramp: ControlRecord["ramp"];

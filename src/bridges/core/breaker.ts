@@ -41,10 +41,7 @@ export class Breaker {
     return this.#state;
   }
 
-  /**
-   * Returns the era of a call that may ask modern now and must report its outcome under that era; undefined
-   * if it may not.
-   */
+  /** Returns the era under which a call may ask modern and must report; undefined if it may not. */
   begin(nowMs: number): number | undefined {
     if (this.#state === "closed") return this.#era;
     if (this.#state === "half-open" || nowMs - this.#openedMs < this.#options.openMs) return undefined;
@@ -65,10 +62,7 @@ export class Breaker {
     else this.#open(nowMs);
   }
 
-  /**
-   * Reports an outcome that proves nothing, or nothing yet. If the call was the trial call, the next call may
-   * try.
-   */
+  /** Reports an outcome that proves nothing, or nothing yet. After a trial call, the next one may try. */
   released(era: number): void {
     if (era !== this.#era || this.#state !== "half-open") return;
     this.#state = "open";

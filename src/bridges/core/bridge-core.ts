@@ -66,10 +66,7 @@ export interface ServiceBridgeControl {
 /** A method as a bridge declares it, without the counters and the breaker that `add` gives it. */
 export type BridgedMethod = Omit<RunnerMethod, "tally" | "breaker" | "whole">;
 
-/**
- * The common part of every bridge: the call runner with its shadow slots, the samples, and the evidence
- * buffer.
- */
+/** The common part of every bridge: the runner with its shadow slots, the samples, the evidence buffer. */
 export class BridgeCore implements ServiceBridgeControl {
   readonly answering: AnsweringOptions;
   readonly #clock: Clock;

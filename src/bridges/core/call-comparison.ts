@@ -91,10 +91,7 @@ export function errorText(failure: unknown): string {
   return text.length > errorTextMax ? `${text.slice(0, errorTextMax)}…` : text;
 }
 
-/**
- * Returns the value if it is a SystemFailure, else undefined; also for a value that throws when it is
- * inspected.
- */
+/** Returns the value if it is a SystemFailure, else undefined. Never throws. */
 export function systemFailureOf(failure: unknown): SystemFailure | undefined {
   try {
     return failure instanceof SystemFailure ? failure : undefined;
@@ -109,10 +106,7 @@ export const isTimeout = (failure: unknown): boolean => systemFailureOf(failure)
 export const timeout = (method: string, ms: number): SystemFailure =>
   new SystemFailure("TIMEOUT", `${method} did not answer within ${ms} ms`);
 
-/**
- * The class of a failure: bad requests, else its code, else the name of its error class. Failures of one
- * class are equal.
- */
+/** The class of a failure: BAD_REQUEST, else its code, else its error class. Equal classes are equal. */
 export function classOf(failure: unknown): string {
   try {
     if (failure instanceof SystemFailure) return failure.blamesRequest ? "BAD_REQUEST" : (failure.code ?? failure.failure);

@@ -26,10 +26,7 @@ import { isThenable } from "./thenable.ts";
 export class CallRunner implements ShadowHost {
   plan: MigrationPlan;
   readonly options: RunnerOptions;
-  /**
-   * The shadow calls in flight, by slot. A fixed array with a free list costs less than a Set that grows and
-   * shrinks.
-   */
+  /** The shadow calls in flight, by slot. An array with a free list costs less than a Set. */
   readonly #shadows: (ShadowCall | undefined)[];
   readonly #freeSlots: number[];
   #stopTicking: (() => void) | undefined;
@@ -63,10 +60,7 @@ export class CallRunner implements ShadowHost {
     return route.answer === "modern" ? this.#answerWithModern(call) : this.#answerWithLegacy(call);
   }
 
-  /**
-   * The authoritative side answers. Throws BUSY while legacy is authoritative and has not received all writes
-   * of modern.
-   */
+  /** The authoritative side answers. Throws BUSY if that is legacy and it lacks writes of modern. */
   #write(call: Call): unknown {
     call.plan = this.plan;
     const [answer] = writesOf(call.plan);
@@ -237,10 +231,7 @@ export class CallRunner implements ShadowHost {
     return answer;
   }
 
-  /**
-   * Whether legacy may answer instead of modern: only reads, and only while legacy is fresh. A write is never
-   * repeated.
-   */
+  /** Whether legacy may answer instead: only reads, while legacy is fresh. A write is never repeated. */
   #canFallBack({ method, plan }: Call): boolean {
     // Legacy is stale once it is no longer written.
     if (method.isWrite || method.legacy === undefined || !writesOf(plan).includes("legacy")) return false;
@@ -296,10 +287,7 @@ export class CallRunner implements ShadowHost {
     shadow.call.method.tally.underWay -= 1;
   }
 
-  /**
-   * Starts one timer for all deadlines; a timer for each call would cost more than the call. It stops when
-   * nothing waits.
-   */
+  /** Starts one timer for all deadlines, because a timer costs more than a call. It stops when idle. */
   #tick(): void {
     const { clock, slots, shadow } = this.options;
     this.#stopTicking = clock.every(Math.max(5, Math.min(50, shadow.timeoutMs / 4)), () => {
@@ -318,10 +306,7 @@ const copyOrSame = (args: readonly unknown[], valuesMax: number): readonly unkno
   return typeof copies === "string" ? args : copies;
 };
 
-/**
- * Calls back when an answer has arrived, and not if it fails. A thenable that is not a promise is not awaited
- * and counts as an answer.
- */
+/** Calls back when an answer has arrived, not if it fails. Other thenables count as answers, unawaited. */
 function whenAnswered(answer: unknown, then: () => void): void {
   if (kindOf(answer) === "promise") (answer as Promise<unknown>).then(then, () => {});
   else then();

@@ -18,9 +18,7 @@ export interface RunnerMethod {
   readonly isWrite: boolean;
   readonly legacy: SideFunction | undefined;
   readonly modern: SideFunction | undefined;
-  /**
-   * Undefined if the method is excluded from comparison. A new comparer is used from the next comparison on.
-   */
+  /** Undefined if the method is excluded from comparison. A new one is used from the next comparison on. */
   comparer: AnswerComparer | undefined;
   readonly project: ((answer: unknown) => unknown) | undefined;
   readonly tally: MethodTally;
@@ -106,10 +104,7 @@ export interface RunnerOptions {
   readonly answering: AnsweringOptions;
   readonly clock: Clock;
   readonly slots: ShadowSlots;
-  /**
-   * Whether legacy has all writes, so that it may answer a call that modern failed. An exception counts as
-   * false.
-   */
+  /** Whether legacy has all writes, so that it may answer for modern. An exception counts as false. */
   readonly legacyIsFresh: () => boolean;
   readonly owed: OwedWrites | undefined;
   /** Resolves when a write may begin, under the plan of that moment; rejects if it may not. */
@@ -123,7 +118,5 @@ export interface RunnerOptions {
   readonly draw: () => number;
 }
 
-/**
- * A comparison on its way to the evidence store. The input is fingerprinted later, when a batch is written.
- */
+/** A comparison for the evidence store. Its input is fingerprinted later, when a batch is written. */
 export type ComparisonDraft = Omit<ComparisonRecord, "fingerprint"> & { readonly input: readonly unknown[] };

@@ -52,10 +52,7 @@ export class EvidenceBuffer {
     else this.#waiting.push(draft);
   }
 
-  /**
-   * Writes the waiting comparisons. Those that the store refuses again, or does not confirm in time, are
-   * dropped.
-   */
+  /** Writes the waiting comparisons. Those that the store refuses again or confirms too late are dropped. */
   async close(): Promise<void> {
     this.#stop();
     const tooLate = Promise.withResolvers<void>();
@@ -103,10 +100,7 @@ function recordOf({ input, ...draft }: ComparisonDraft): ComparisonRecord {
   return { ...draft, fingerprint: fingerprint(textOf(input)) };
 }
 
-/**
- * Requests that cannot be written as JSON share one fingerprint, so the number of distinct requests is never
- * overstated.
- */
+/** Requests that JSON cannot express share one fingerprint: distinct requests are never overcounted. */
 function textOf(input: readonly unknown[]): string {
   try {
     // A replacer costs several times as much, and nearly no request needs one.

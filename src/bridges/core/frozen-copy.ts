@@ -22,10 +22,7 @@ export function frozenArguments(args: readonly unknown[], valuesMax: number): re
   }
 }
 
-/**
- * Returns a deep copy of an answer under the same rules. The copy is not frozen, because the bridge alone
- * uses it.
- */
+/** Returns a deep copy of an answer under the same rules, not frozen: the bridge alone uses it. */
 export function ownCopy(value: unknown, valuesMax: number): { readonly value: unknown } | CopyRefusal {
   const copier = new Copier(valuesMax, false);
   try {

@@ -47,20 +47,11 @@ export const answeringDefaults: AnsweringOptions = Object.freeze({ timeoutMs: 2_
 
 /** The options of one method. */
 export interface MethodOptions {
-  /**
-   * A write is answered by the authoritative side, and is neither shadowed nor repeated on the other. Default
-   * `read`.
-   */
+  /** A write is answered by the authoritative side and never shadowed or repeated. Default `read`. */
   readonly kind?: "read" | "write";
-  /**
-   * How its answers are compared. `false` excludes the method from comparison; its calls are counted as
-   * `excluded`.
-   */
+  /** How its answers are compared. `false` excludes the method; its calls are counted as `excluded`. */
   readonly compare?: AnswerOptions | false;
-  /**
-   * Returns the part of an answer that is compared. Runs before the caller has the answer; must not keep it.
-   * Default: all.
-   */
+  /** Returns the compared part of an answer, before the caller has it. Must not keep it. Default: all. */
   readonly project?: (answer: unknown) => unknown;
 }
 

@@ -9,9 +9,7 @@ import { none } from "./samples.ts";
 import type { ShedReason } from "./shadow-slots.ts";
 import { isThenable } from "./thenable.ts";
 
-/**
- * The side that a shadow call asks, and whether the sides are compared (`ab`) or legacy with itself (`aa`).
- */
+/** The side that a shadow call asks, and whether both sides are compared (`ab`) or legacy twice (`aa`). */
 export interface ShadowRole {
   readonly side: Side;
   readonly kind: "ab" | "aa";
@@ -32,15 +30,10 @@ export interface ShadowHost {
 type FieldDetails = Pick<AnswerComparison, "fields" | "more" | "excluded">;
 const noDetails: FieldDetails = Object.freeze({ fields: Object.freeze([]), more: 0, excluded: 0 });
 
-/**
- * Its `then` runs a function after all queued microtasks. Cheaper than queueMicrotask; `#start` never throws.
- */
+/** Its `then` runs after all queued microtasks. Cheaper than queueMicrotask; `#start` never throws. */
 const resolved = Promise.resolve();
 
-/**
- * The longest time that a shadow call waits for the answer; otherwise a legacy that never settles would keep
- * its slot.
- */
+/** The longest wait for the answer: a legacy that never settles must not keep its slot. */
 const answerWaitMaxMs = 60_000;
 
 const resultValuesMax = 20_000;
@@ -148,10 +141,7 @@ export class ShadowCall implements AnswerObserver {
     return this.#host.options.clock.monotonicMs() - this.#startedMs;
   }
 
-  /**
-   * Returns the compared part of an answer. Copies it if the caller or the system may change it before the
-   * comparison.
-   */
+  /** Returns the compared part of an answer, as a copy if it may change before the comparison. */
   #observation(value: unknown, copies: boolean): Observation {
     const ms = this.#elapsedMs();
     const { project, tally } = this.call.method;

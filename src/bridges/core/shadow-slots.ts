@@ -1,10 +1,7 @@
 import type { HostLoad, Overload } from "../../ports/host-load.ts";
 import type { CopyRefusal } from "./frozen-copy.ts";
 
-/**
- * The reasons why an eligible call was not compared. Such a comparison is dropped and counted, never queued
- * or repeated.
- */
+/** The reasons why an eligible call was not compared. It is counted, and never queued or repeated. */
 export const shedReasons = {
   lane_full: "the largest number of shadow calls is in flight",
   method_full: "the largest number of shadow calls of this method is in flight",
@@ -38,9 +35,7 @@ export class ShadowSlots {
     this.#load = load;
   }
 
-  /**
-   * Takes a slot and returns undefined, or returns why not. `ofMethod`: the method's shadow calls in flight.
-   */
+  /** Takes a slot, or returns why not. `ofMethod` counts the method's shadow calls in flight. */
   enter(ofMethod: number): ShedReason | undefined {
     if (this.#closed) return "closed";
     if (this.#inFlight >= this.#options.inFlightMax) return "lane_full";

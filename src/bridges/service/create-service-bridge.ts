@@ -19,15 +19,9 @@ export interface ServiceBridgeOptions<T extends object> extends BridgeOptions {
   /** May lack methods. Legacy answers those, and they are not compared. */
   readonly modern: Partial<T>;
   readonly methods?: { readonly [K in MethodName<T>]?: MethodOptions };
-  /**
-   * Returns the key (user, book) by which a call is routed. Absent: no key, so percentages and lists never
-   * choose modern.
-   */
+  /** Returns the key (user, book) that routes a call. Default: none, so percentages and lists never apply. */
   readonly keyOf?: (method: MethodName<T>, args: readonly unknown[]) => CallKey;
-  /**
-   * Converts a system's units once, when its answer arrives, so that callers and comparisons see the same
-   * values.
-   */
+  /** Converts a system's units once, when its answer arrives, for callers and comparisons alike. */
   readonly convert?: { readonly legacy?: Convert<T>; readonly modern?: Convert<T> };
 }
 
@@ -63,10 +57,7 @@ export function bridgeServices<T extends object>(options: ServiceBridgeOptions<T
   return Object.defineProperty(bridged, "$bridge", { value: core }) as BridgedService<T>;
 }
 
-/**
- * The context of the call that is being started, set only while a side's function runs its first, synchronous
- * part.
- */
+/** The context of the call that is being started, while a side's function runs its synchronous part. */
 let current: CallContext | undefined;
 
 /**

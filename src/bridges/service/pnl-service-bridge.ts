@@ -19,10 +19,7 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly legacyTimeoutMs?: number;
   /** The tolerances until `setTolerances` is called. */
   readonly tolerances?: PnlTolerances;
-  /**
-   * Fields that are not compared until a given day: `tradeHistory[].time`, or a path in the answers of every
-   * method.
-   */
+  /** Fields that are not compared until a day: `tradeHistory[].time`, or a path for every method. */
   readonly exclusions?: AnswerOptions["exclusions"];
   /**
    * Returns the desk's current prices, by symbol. They are added to each request that values known positions
@@ -34,10 +31,7 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly convert?: Readonly<Partial<Record<Side, ConvertAnswer>>>;
 }
 
-/**
- * The largest differences within tolerance, as decimal text: `position` for prices and quantities, `pnl` for
- * P&L.
- */
+/** The largest differences within tolerance: `position` for prices and quantities, `pnl`. Decimal text. */
 export interface PnlTolerances {
   readonly position: string;
   readonly pnl: string;
@@ -73,10 +67,7 @@ const tolerancesByField = ({ position, pnl }: PnlTolerances): Readonly<Record<st
   ...Object.fromEntries(pnlFields.map((field) => [field, pnl])),
 });
 
-/**
- * Returns the comparer of a method's answers and the projection to the compared part. Throws BAD_CONFIG for a
- * bad tolerance.
- */
+/** Returns a method's comparer and its projection to the compared part. Throws BAD_CONFIG. */
 export const pnlComparison = (method: PnlMethod, tolerances: PnlTolerances, fieldsMax: number) => ({
   comparer: new AnswerComparer({ ...projections[method].compare, tolerances: tolerancesByField(tolerances), fieldsMax }),
   project: projections[method].project,
@@ -108,10 +99,7 @@ export class PnLServiceBridge {
     this.#methods = new Map(pnlMethods.map((name) => [name, this.#core.add(this.#methodOf(name))]));
   }
 
-  /**
-   * Makes one bridged call. Throws the failure of the answering system (SystemFailure), and BAD_USAGE for an
-   * unknown method or request key.
-   */
+  /** Makes one call. Throws SystemFailure of the answering system, BAD_USAGE for an unknown method or key. */
   async call<Method extends PnlMethod>(
     method: Method,
     request: RequestOf<Method>,
@@ -159,18 +147,12 @@ export class PnLServiceBridge {
     return this.#core.plan;
   }
 
-  /**
-   * Sets the plan that routes the calls that begin from now on. Running calls end under the plan that they
-   * began with.
-   */
+  /** Sets the plan of the calls that begin from now on. Running calls keep the plan of their beginning. */
   setPlan(plan: PlanInput | MigrationPlan): void {
     this.#core.setPlan(plan);
   }
 
-  /**
-   * Sets the tolerances of the comparisons from now on. Throws BAD_CONFIG for an invalid one, and then
-   * changes nothing.
-   */
+  /** Sets the tolerances from the next comparison on. Throws BAD_CONFIG without changing anything. */
   setTolerances(tolerances: PnlTolerances): void {
     const before = this.#tolerances;
     if (tolerances.position === before.position && tolerances.pnl === before.pnl) return;
@@ -262,9 +244,7 @@ export class PnLServiceBridge {
   }
 }
 
-/**
- * The call as a system receives it. The signal is created on access; a system in this thread never reads it.
- */
+/** The call as a system receives it. The signal is created on access; systems in this thread read none. */
 class CallOfContext implements SystemCall {
   readonly deadlineMs: number;
   readonly #context: CallContext;

@@ -54,10 +54,7 @@ const isRow = (value: unknown): value is Row => typeof value === "object" && val
 
 const field = (answer: unknown, name: string): unknown => (isRow(answer) ? answer[name] : undefined);
 
-/**
- * Returns the rows of a list with the given fields. Any other value is returned unchanged, so that the
- * comparison shows it.
- */
+/** Returns the rows of a list with the given fields. Other values stay, so that the comparison shows them. */
 function rows(answer: unknown, list: string, fields: readonly string[]): unknown {
   const given = field(answer, list);
   return Array.isArray(given) ? given.map((row) => (isRow(row) ? picked(row, fields) : row)) : given;

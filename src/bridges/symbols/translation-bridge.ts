@@ -145,10 +145,7 @@ export class SymbolTranslationBridge {
     this.#last = this.#cacheOf("auto", this.#asOf);
   }
 
-  /**
-   * Returns the instrument that a text means, with notes, or the reason of its refusal. Never throws for any
-   * text.
-   */
+  /** Returns the instrument that a text means, with notes, or the refusal. Never throws for any text. */
   canonical(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Detected {
     const found = this.#foundFor(source, asOf);
     const reading = this.#reading(symbol, source, found);
@@ -192,10 +189,7 @@ export class SymbolTranslationBridge {
     return { instrument, detected: dialect, notes, texts: texts as Variants["texts"] };
   }
 
-  /**
-   * Reads the symbol of a record that is about to be written. A refused symbol stops the write and is
-   * quarantined.
-   */
+  /** Reads the symbol of a record to be written. A refused symbol stops the write and is quarantined. */
   forWrite(
     symbol: string,
     source: Source,
@@ -233,10 +227,7 @@ export class SymbolTranslationBridge {
     };
   }
 
-  /**
-   * Each refused symbol once, in order of arrival, and the number of further refused calls beyond
-   * `quarantineMax`.
-   */
+  /** Each refused symbol once, in order of arrival; `more` counts the calls beyond `quarantineMax`. */
   get quarantine(): { readonly symbols: readonly QuarantinedSymbol[]; readonly more: number } {
     return { symbols: [...this.#quarantine.values()], more: this.#beyondQuarantine };
   }
