@@ -1,6 +1,6 @@
 /**
- * `node scripts/screenshots.ts` makes the pictures of README.md: the report page of the demo, and what `status` prints on a
- * terminal. Needs Chromium (see test/browser.ts).
+ * `node scripts/screenshots.ts` makes the pictures of README.md: the report page of the demo, and what
+ * `status` prints on a terminal. Needs Chromium (see test/browser.ts).
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -9,7 +9,9 @@ const candidates = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** The Chromium of this machine, or the one that the variable CHROMIUM names. Undefined where there is none. */
+/**
+ * The Chromium of this machine, or the one that the variable CHROMIUM names. Undefined where there is none.
+ */
 export const chromiumPath: string | undefined = candidates.find((path) => existsSync(path));
 
 const flags = [

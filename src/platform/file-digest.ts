@@ -10,7 +10,10 @@ export interface FileDigest {
   readonly hasChanged: () => Promise<boolean>;
 }
 
-/** Size and SHA-256 of a file. Undefined for what is no readable regular file. Linear in bytes; holds one chunk in memory. */
+/**
+ * Size and SHA-256 of a file. Undefined for what is no readable regular file. Linear in bytes; holds one
+ * chunk in memory.
+ */
 export async function digestOf(path: string): Promise<FileDigest | undefined> {
   try {
     const before = await stampOf(path);

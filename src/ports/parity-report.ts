@@ -4,12 +4,14 @@ import type { InputCounts, Note } from "./ledger.ts";
 import type { SystemError } from "./pnl-system.ts";
 
 /**
- * What a parity report tells people and files: the comparison of one history on both systems, and what the caller knows
- * besides (quarantine, the trades behind a difference). Numbers are decimal text or `p/q`. This is the JSON of
- * `replay --json` and `compare --json`.
+ * What a parity report tells people and files: the comparison of one history on both systems, and what the
+ * caller knows besides (quarantine, the trades behind a difference). Numbers are decimal text or `p/q`. This
+ * is the JSON of `replay --json` and `compare --json`.
  */
 export interface ParityReport {
-  /** There is a comparison, every verdict is equal or within tolerance, and nothing was refused or left out. */
+  /**
+   * There is a comparison, every verdict is equal or within tolerance, and nothing was refused or left out.
+   */
   readonly ok: boolean;
   /** The number of comparisons: of `rows`, and the sum of `verdicts`. */
   readonly compared: number;
@@ -53,7 +55,10 @@ export interface InputFile {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** Somebody wrote or replaced the file while the run read it, so the digest may not be that of what was read. */
+  /**
+   * Somebody wrote or replaced the file while the run read it, so the digest may not be that of what was
+   * read.
+   */
   readonly changed?: true;
   readonly rows?: number;
   readonly accepted?: number;
@@ -73,7 +78,10 @@ export interface ReportedInstrument {
   readonly currency: string | null;
 }
 
-/** The figures that a person asks for first. All sums are exact. Money of an unknown currency is summed under `null`. */
+/**
+ * The figures that a person asks for first. All sums are exact. Money of an unknown currency is summed under
+ * `null`.
+ */
 export interface ParitySummary {
   /** Positions by the verdict of their worst figure. */
   readonly positions: Readonly<Record<Verdict, number>>;
@@ -109,7 +117,10 @@ export interface SummedPair {
 }
 
 export interface CauseGroup {
-  /** Codes; several where only all of these rules together give legacy's figure. Empty where no cause is known. */
+  /**
+   * Codes; several where only all of these rules together give legacy's figure. Empty where no cause is
+   * known.
+   */
   readonly causes: readonly string[];
   readonly figures: Readonly<Partial<Record<Verdict, number>>>;
   readonly money: readonly CauseMoney[];
@@ -137,8 +148,8 @@ export interface NotCompared {
 }
 
 /**
- * P&L in money that rests on lots opened at a price of 0: mostly start-of-day positions whose cost is in no file. Two
- * systems that agree on it agree on a guess.
+ * P&L in money that rests on lots opened at a price of 0: mostly start-of-day positions whose cost is in no
+ * file. Two systems that agree on it agree on a guess.
  */
 export interface ZeroPriceLots {
   readonly positions: readonly {
@@ -176,9 +187,14 @@ export interface LegacySymbols {
 export interface ParityRow {
   readonly kind: "position" | "daily" | "snapshot";
   readonly key: { readonly book?: string; readonly symbol: string; readonly tradingDay?: string };
-  /** A compared field, or `row` where the whole row is missing or duplicated: then the two values count rows. */
+  /**
+   * A compared field, or `row` where the whole row is missing or duplicated: then the two values count rows.
+   */
   readonly field: string;
-  /** After conversion; lowest terms; text that is no number as it came; null where the system says there is none. */
+  /**
+   * After conversion; lowest terms; text that is no number as it came; null where the system says there is
+   * none.
+   */
   readonly legacy: string | null;
   readonly modern: string | null;
   /** modern - legacy; null where there are not two numbers. */
@@ -190,7 +206,10 @@ export interface ParityRow {
   readonly cause: string | null;
   /** Where no single rule gives legacy's figure: all that do together; `cause` is the first of them. */
   readonly causes?: readonly string[];
-  /** A figure has no printable exact text and stands rounded to 18 decimals. The verdict comes from the exact one. */
+  /**
+   * A figure has no printable exact text and stands rounded to 18 decimals. The verdict comes from the exact
+   * one.
+   */
   readonly rounded?: true;
   /** Of a row missing on one side: the other side's values by field. */
   readonly present?: Readonly<Record<string, string | null>>;

@@ -2,7 +2,10 @@ import type { ComparisonReport, SystemAnswer } from "../../src/comparison/index.
 import { flatHasNoAveragePrice, PnLComparisonValidator, pointsToMoney } from "../../src/comparison/index.ts";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 
-/** The comparison and the renderings do not know each other: here the compiler checks that one's report is the other's. */
+/**
+ * The comparison and the renderings do not know each other: here the compiler checks that one's report is the
+ * other's.
+ */
 const asParity = (report: ComparisonReport): ParityReport => report;
 
 export type Position = readonly [

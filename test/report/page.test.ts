@@ -6,10 +6,13 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parityDocument, renderParityPage } from "../../src/adapters/report/index.ts";
 import { runDemo } from "../../src/app/demo-desk/demo.ts";
+import { replay } from "../../src/app/parity/replay.ts";
+import { defaultConfig } from "../../src/config/index.ts";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 import { chromiumPath, startBrowser } from "../browser.ts";
 import { withFiles } from "../cli/run-cli.ts";
 import { sample } from "../golden/sample-report.ts";
+import { hasSharedData, sharedData } from "../shared-data.ts";
 
 const hasPdfToText = spawnSync("pdftotext", ["-v"]).error === undefined;
 
@@ -129,21 +132,41 @@ describe.skipIf(chromiumPath === undefined)("the report page in Chromium (skippe
   const axeFindings = async (page: Page): Promise<readonly string[]> => {
     // The page's own policy lets no script in, so axe enters through the debugger.
     await page.evaluate(axe.source);
-    const { violations } = await page.evaluate<AxeResult>("axe.run()");
+    const { violations } = await page.evaluate<AxeResult>('axe.run({ resultTypes: ["violations"] })');
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
   };
 
-  it.each([
-    ["light", { colorScheme: "light" }, 1280],
-    ["dark", { colorScheme: "dark" }, 1280],
-    ["420 pixels wide", { colorScheme: "light" }, 420],
+  type Setting = readonly [name: string, media: Parameters<Page["emulateMedia"]>[0], width: number];
+  const settings: readonly Setting[] = [
+    ["light", { colorScheme: "light", media: "screen" }, 1280],
+    ["dark", { colorScheme: "dark", media: "screen" }, 1280],
+    ["420 pixels wide", { colorScheme: "light", media: "screen" }, 420],
     ["print", { colorScheme: "light", media: "print" }, 1122],
-  ] as const)("has no accessibility fault that axe knows: %s", (_, media, width) =>
-    opened(sample, async (page) => {
-      await page.emulateMedia(media);
-      await page.setViewportSize({ width, height: 900 });
-      expect(await axeFindings(page)).toEqual([]);
-    }),
+  ];
+  const axeFindingsIn = async (page: Page, [, media, width]: Setting): Promise<readonly string[]> => {
+    await page.emulateMedia(media);
+    await page.setViewportSize({ width, height: 900 });
+    return axeFindings(page);
+  };
+
+  it.each(settings)("has no accessibility fault that axe knows: %s", (...setting) =>
+    opened(sample, async (page) => expect(await axeFindingsIn(page, setting)).toEqual([])),
+  );
+
+  it.skipIf(!hasSharedData)(
+    "of all real ledgers is as good: its figures, and axe in all four (skipped: no ../shared/data)",
+    async () => {
+      const [trades, prices] = [join(sharedData, "ledgers"), join(sharedData, "prices")];
+      const report = await replay({ config: defaultConfig, trades: [trades], prices: [prices] });
+      await opened(report, async (page) => {
+        expect(await shown(page)).toBe("72 of 2,053 figures");
+        expect((await column(page, 8))[0]).toBe("108,670,250.00");
+        const apart = report.rows.filter(({ verdict }) => verdict === "diverged" || verdict === "not_comparable");
+        const exact = apart.flatMap(({ legacy, modern, difference, tolerance }) => [legacy, modern, difference, tolerance]);
+        expect((await exactIn(page, "#figures")).toSorted()).toEqual(exact.filter((text) => text !== null).toSorted());
+        for (const setting of settings) expect(await axeFindingsIn(page, setting), setting[0]).toEqual([]);
+      });
+    },
   );
 
   it("fits 1280 pixels, and at 420 only its tables scroll, with the instrument in sight", () =>

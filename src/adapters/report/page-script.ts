@@ -1,15 +1,19 @@
 /**
- * The script of the report page: it filters, sorts, pages and prints the figures of the JSON in `#data`, and puts exact figures on
- * the clipboard. A page of figures is in the document at a time, so the page stays quick with 50,000 of them.
+ * The script of the report page: it filters, sorts, pages and prints the figures of the JSON in `#data`, and
+ * puts exact figures on the clipboard. A page of figures is in the document at a time, so the page stays
+ * quick with 50,000 of them.
  */
 export const pageScript = `
 "use strict";
-const { verdicts, kinds, causes, symbols, rows, withBooks } = JSON.parse(document.getElementById("data").textContent);
+const { verdicts, kinds, causes, symbols, rows, withBooks } = JSON.parse(
+  document.getElementById("data").textContent,
+);
 const [perPage, printMax] = [200, 5000];
 const form = document.getElementById("filters");
 const body = document.querySelector("#figures tbody");
 const heads = [...document.querySelectorAll("#figures thead th")];
-const [VERDICT, KIND, BOOK, SYMBOL, DAY, FIELD, LEGACY, MODERN, DIFFERENCE, TOLERANCE, CAUSE, DETAIL] = Array(12).keys();
+const [VERDICT, KIND, BOOK, SYMBOL, DAY, FIELD, LEGACY, MODERN, DIFFERENCE, TOLERANCE, CAUSE, DETAIL] =
+  Array(12).keys();
 let shown = rows;
 let page = 0;
 let sorted = { column: "", down: false };
@@ -23,15 +27,24 @@ const size = (figure) => {
 };
 const keys = {
   symbol: (row) => symbols[row[SYMBOL]][1] ?? symbols[row[SYMBOL]][0],
-  book: (row) => row[BOOK], verdict: (row) => row[VERDICT], kind: (row) => row[KIND], day: (row) => row[DAY], field: (row) => row[FIELD],
-  legacy: (row) => size(row[LEGACY]), modern: (row) => size(row[MODERN]), difference: (row) => size(row[DIFFERENCE]),
-  tolerance: (row) => size(row[TOLERANCE]), cause: (row) => causes[row[CAUSE]] ?? "",
+  book: (row) => row[BOOK],
+  verdict: (row) => row[VERDICT],
+  kind: (row) => row[KIND],
+  day: (row) => row[DAY],
+  field: (row) => row[FIELD],
+  legacy: (row) => size(row[LEGACY]),
+  modern: (row) => size(row[MODERN]),
+  difference: (row) => size(row[DIFFERENCE]),
+  tolerance: (row) => size(row[TOLERANCE]),
+  cause: (row) => causes[row[CAUSE]] ?? "",
 };
 
 let texts;
 const textOf = (row) => {
   const [symbol, title] = symbols[row[SYMBOL]];
-  return [symbol, title, row[BOOK], row[DAY], row[FIELD], kinds[row[KIND]], causes[row[CAUSE]], row[DETAIL]].join(" ").toLowerCase();
+  return [symbol, title, row[BOOK], row[DAY], row[FIELD], kinds[row[KIND]], causes[row[CAUSE]], row[DETAIL]]
+    .join(" ")
+    .toLowerCase();
 };
 
 function choose() {
@@ -43,8 +56,11 @@ function choose() {
   if (words.length > 0) texts ??= new Map(rows.map((row) => [row, textOf(row)]));
   shown = rows.filter(
     (row) =>
-      wanted.has(row[VERDICT]) && (kind === undefined || row[KIND] === kind) && (cause === undefined || row[CAUSE] === cause) &&
-      (book === undefined || row[BOOK] === book) && words.every((word) => texts.get(row).includes(word)),
+      wanted.has(row[VERDICT]) &&
+      (kind === undefined || row[KIND] === kind) &&
+      (cause === undefined || row[CAUSE] === cause) &&
+      (book === undefined || row[BOOK] === book) &&
+      words.every((word) => texts.get(row).includes(word)),
   );
   const key = keys[sorted.column];
   if (key) {
@@ -90,10 +106,16 @@ function draw(printing = false) {
       const cause = element("td", "wide", causes[row[CAUSE]]);
       if (row[DETAIL]) cause.append(element("p", "soft", row[DETAIL]));
       const field = element("td", "nowrap", row[FIELD]);
-      if (currency !== null && /^(realized|unrealized|total)$/.test(row[FIELD])) field.append(" ", element("small", "", currency));
+      if (currency !== null && /^(realized|unrealized|total)$/.test(row[FIELD]))
+        field.append(" ", element("small", "", currency));
       line.append(head);
       if (withBooks) line.append(element("td", "", row[BOOK]));
-      line.append(element("td", "mark", sign + " " + name), element("td", "", kinds[row[KIND]]), element("td", "nowrap", row[DAY]), field);
+      line.append(
+        element("td", "mark", sign + " " + name),
+        element("td", "", kinds[row[KIND]]),
+        element("td", "nowrap", row[DAY]),
+        field,
+      );
       for (const at of [LEGACY, MODERN, DIFFERENCE, TOLERANCE]) line.append(number(row[at]));
       line.append(cause);
       return line;
@@ -104,12 +126,17 @@ function draw(printing = false) {
   const cut = shown.length > printMax ? "; the first " + count(printMax) + " are printed" : "";
   const place = pages > 1 ? ", page " + (page + 1) + " of " + pages : "";
   document.getElementById("shown").textContent =
-    count(shown.length) + " of " + count(rows.length) + " figures" + (printing ? ": " + chosenWords() + cut : place);
+    count(shown.length) +
+    " of " +
+    count(rows.length) +
+    " figures" +
+    (printing ? ": " + chosenWords() + cut : place);
   for (const name of ["previous", "next"]) document.getElementById(name).hidden = pages === 1;
   document.getElementById("previous").disabled = page === 0;
   document.getElementById("next").disabled = page + 1 >= pages;
   for (const head of heads) {
-    if (head.dataset.column === sorted.column) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+    if (head.dataset.column === sorted.column)
+      head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
   }
 }
@@ -117,7 +144,9 @@ function draw(printing = false) {
 /** What was chosen, in the words of the page: a print says what it leaves out. */
 function chosenWords() {
   const boxes = [...form.elements.verdict].filter((box) => box.checked).map((box) => verdicts[box.value][2]);
-  const picked = [...form.querySelectorAll("select")].filter((list) => list.value).map((list) => list.selectedOptions[0].text);
+  const picked = [...form.querySelectorAll("select")]
+    .filter((list) => list.value)
+    .map((list) => list.selectedOptions[0].text);
   return [boxes.join(", "), ...picked, form.elements.search.value].filter(Boolean).join("; ");
 }
 
@@ -169,7 +198,11 @@ addEventListener("copy", (event) => {
   }
   if (!part.querySelector("data")) return;
   for (const data of part.querySelectorAll("data")) data.textContent = data.value;
-  const textIn = (cell) => [...cell.childNodes].map((node) => node.textContent.trim()).filter(Boolean).join(" ");
+  const textIn = (cell) =>
+    [...cell.childNodes]
+      .map((node) => node.textContent.trim())
+      .filter(Boolean)
+      .join(" ");
   const lines = part.querySelector("tr") ? [...part.querySelectorAll("tr")] : [part];
   const copied = lines.map((line) => {
     const cells = [...line.querySelectorAll("th, td")];

@@ -14,9 +14,11 @@ import {
   daysWords,
   figureOf,
   fileRowsWords,
+  groupInstruments,
   groupMeaning,
   groupPlace,
   groupTitle,
+  inputWords,
   invariantWords,
   legacySymbolWords,
   methodWords,
@@ -31,7 +33,7 @@ import {
   zeroPriceWords,
 } from "./reading.ts";
 import { summaryOf } from "./summary.ts";
-import { count, figure, money, shownPlaces } from "./text.ts";
+import { count, figure, money, none, shownPlaces } from "./text.ts";
 
 interface PageOptions {
   /** The most figures that the page holds, worst first. The JSON has all of them. */
@@ -48,18 +50,23 @@ const daysMax = 60;
 const groupSymbolsMax = 8;
 
 /**
- * The report as one HTML page that needs nothing else and asks nobody for anything: its own policy forbids it. The figures stand
- * in the page as JSON; its script sorts, filters and prints them. Everything from outside is escaped.
+ * The report as one HTML page that needs nothing else and asks nobody for anything: its own policy forbids
+ * it. The figures stand in the page as JSON; its script sorts, filters and prints them. Everything from
+ * outside is escaped.
  */
 export function renderParityPage(report: ParityReport, { rowsMax } = pageDefaults): string {
   const summary = summaryOf(report);
   const { legacy, modern, ok } = report;
   const hash = createHash("sha256").update(pageScript).digest("base64");
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`;
+  const verdict = mark(ok ? "equal" : "diverged", ok ? "In parity" : "Not in parity");
+  const systems = `${escapeHtml(legacy.system)} <small>(legacy)</small> and ${escapeHtml(modern.system)} <small>(modern)</small>`;
+  const translators = "What the desk's own symbol translators would have made of these symbols";
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Parity: ${escapeHtml(legacy.system)} vs ${escapeHtml(modern.system)}</title>
 <style>${pageStyle}</style>
@@ -67,14 +74,26 @@ export function renderParityPage(report: ParityReport, { rowsMax } = pageDefault
 <body>
 <header>
 <p class="soft">${escapeHtml(originWords(report))}</p>
-<h1><span class="mark ${ok ? "equal" : "diverged"}">${ok ? "In parity" : "Not in parity"}</span>: ${escapeHtml(legacy.system)} <small>(legacy)</small> and ${escapeHtml(modern.system)} <small>(modern)</small></h1>
+<h1>${verdict}: ${systems}</h1>
 <p>${escapeHtml(summaryLine(report))}</p>
-${zeroPriceWords(report.zeroPriceLots)
-  .map((line) => `<p class="warning">${escapeHtml(line)}</p>`)
-  .join("")}</header>
+${warnings(zeroPriceWords(report.zeroPriceLots))}</header>
 <main>
 <div class="top">${bottomLine(summary)}${counts(report, summary)}</div>
-${days(summary)}${causeTable(report, summary)}${figures(report, summary, rowsMax)}${invariants(report)}${list("Not compared", notComparedWords(report))}${refused(report.legacy)}${refused(report.modern)}${quarantine(report)}${notes(report)}${list("What the desk's own symbol translators would have made of these symbols", legacySymbolWords(report))}${list("How it was compared", methodWords(report))}${files(report)}${legend(report)}</main>
+${[
+  days(summary),
+  causeTable(report, summary),
+  figures(report, summary, rowsMax),
+  invariants(report),
+  list("Not compared", notComparedWords(report)),
+  refused(report.legacy),
+  refused(report.modern),
+  quarantine(report),
+  notes(report),
+  list(translators, legacySymbolWords(report)),
+  list("How it was compared", methodWords(report)),
+  files(report),
+  legend(report),
+].join("")}</main>
 <script type="application/json" id="data">${dataOf(report, summary, rowsMax)}</script>
 <script>${pageScript}</script>
 </body>
@@ -82,17 +101,19 @@ ${days(summary)}${causeTable(report, summary)}${figures(report, summary, rowsMax
 `;
 }
 
-function originWords({ generated, input }: ParityReport): string {
-  const parts = [
-    generated === undefined
-      ? "P&L parity report"
-      : `P&L parity report of ${generated.product} ${generated.version}, made at ${generated.at}`,
-  ];
-  if (input !== undefined)
-    parts.push(
-      `${counted(input.files, "file")} of trades, ${count(input.accepted)} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
-    );
-  return parts.join(" · ");
+const warnings = (lines: readonly string[]): string => lines.map((line) => `<p class="warning">${escapeHtml(line)}</p>`).join("");
+
+/** Text in the colour of a verdict. */
+const mark = (verdict: Verdict, text: string): string => `<span class="mark ${verdict}">${escapeHtml(text)}</span>`;
+
+/** `✗ 4 diverged`. */
+const countMark = (verdict: Verdict, number = 0): string =>
+  mark(verdict, `${sign(verdict)} ${count(number)} ${verdictWords[verdict].name}`);
+
+function originWords(report: ParityReport): string {
+  const { generated } = report;
+  const made = generated && ` of ${generated.product} ${generated.version}, made at ${generated.at}`;
+  return [`P&L parity report${made ?? ""}`, inputWords(report)].filter(Boolean).join(" · ");
 }
 
 function bottomLine(summary: ParitySummary): string {
@@ -108,27 +129,20 @@ function bottomLine(summary: ParitySummary): string {
   return section(
     "Bottom line",
     scroll("Bottom line", table("totals", ["P&L", "Legacy", "Modern", "Difference"], rows), "fit") +
-      absentWords(summary)
-        .map((line) => `<p class="warning">${escapeHtml(line)}</p>`)
-        .join(""),
+      warnings(absentWords(summary)),
   );
 }
 
 function counts(report: ParityReport, summary: ParitySummary): string {
-  const marks = (of: Readonly<Record<Verdict, number>>): string =>
-    worstVerdictsFirst
-      .filter((verdict) => of[verdict] > 0)
-      .map(
-        (verdict) => `<span class="mark ${verdict}">${sign(verdict)} ${count(of[verdict])} ${verdictWords[verdict].name}</span>`,
-      )
-      .join("");
   const positions = Object.values(summary.positions).reduce((sum, one) => sum + one, 0);
-  const checked =
-    report.invariants.length === 0 ? "" : `<dt>Checked</dt><dd>${escapeHtml(invariantWords(report, positions))}</dd>`;
-  return section(
-    "Counts",
-    `<dl class="counts">${positions === 0 ? "" : `<dt>${counted(positions, "position")}</dt><dd>${marks(summary.positions)}</dd>`}<dt>${counted(report.compared, "figure")}</dt><dd>${marks(report.verdicts)}</dd>${checked}</dl>`,
-  );
+  const lines: (readonly [name: string, html: string])[] = [];
+  const marks = (of: Readonly<Record<Verdict, number>>): string =>
+    worstVerdictsFirst.map((verdict) => (of[verdict] > 0 ? countMark(verdict, of[verdict]) : "")).join("");
+  if (positions > 0) lines.push([counted(positions, "position"), marks(summary.positions)]);
+  lines.push([counted(report.compared, "figure"), marks(report.verdicts)]);
+  if (report.invariants.length > 0) lines.push(["Checked", escapeHtml(invariantWords(report, positions))]);
+  const entries = lines.map(([name, html]) => `<dt>${name}</dt><dd>${html}</dd>`);
+  return section("Counts", `<dl class="counts">${entries.join("")}</dl>`);
 }
 
 function days(summary: ParitySummary): string {
@@ -139,7 +153,8 @@ function days(summary: ParitySummary): string {
     const verdict = apart > 0 ? "diverged" : "equal";
     const amounts = [legacy, modern, difference].map((value) => amount(value, money(value)));
     const figures = `<td class="number mark">${apart > 0 ? `${sign(verdict)} ` : ""}${count(apart)}</td>`;
-    return `<tr class="${verdict}"><th scope="row">${escapeHtml(tradingDay)}</th>${text(currencyWords(currency))}${amounts.join("")}${figures}</tr>`;
+    const head = `<th scope="row">${escapeHtml(tradingDay)}</th>${text(currencyWords(currency))}`;
+    return `<tr class="${verdict}">${head}${amounts.join("")}${figures}</tr>`;
   });
   const left = listed.length < eventful.length ? "; the others are in the JSON report" : "";
   const heads = ["Day", "Currency", "Legacy", "Modern", "Difference", "Figures apart"];
@@ -155,22 +170,22 @@ function causeTable(report: ParityReport, { causes }: ParitySummary): string {
   if (causes.length === 0) return "";
   const rows = causes.map((group, index) => {
     const worst = worstVerdictsFirst.find((verdict) => group.figures[verdict]) ?? "diverged";
-    const figures = worstVerdictsFirst
+    const title = escapeHtml(groupTitle(group));
+    const marks = worstVerdictsFirst
       .filter((verdict) => group.figures[verdict])
-      .map(
-        (verdict) =>
-          `<div class="mark ${verdict}">${sign(verdict)} ${count(group.figures[verdict] ?? 0)} ${verdictWords[verdict].name}</div>`,
-      );
-    const sums = (["largest", "positions", "days"] as const).map(
-      (sum) =>
-        `<td class="number">${group.money
-          .map((one) => {
-            const currency = one[sum] === null ? "" : ` <small>${escapeHtml(currencyWords(one.currency))}</small>`;
-            return `<div>${data(one[sum], money(one[sum]))}${currency}</div>`;
-          })
-          .join("")}</td>`,
-    );
-    return `<tr class="${worst} keep"><th scope="row" class="wide">${escapeHtml(groupTitle(group))}<p class="soft">${escapeHtml(groupMeaning(group, report))}</p></th><td>${figures.join("")}<button type="button" class="button screen" hidden data-cause="${index}" aria-label="Show figures of ${escapeHtml(groupTitle(group))}">Show figures</button></td>${sums.join("")}<td class="wide">${groupWhere(group, report)}</td></tr>`;
+      .map((verdict) => `<div>${countMark(verdict, group.figures[verdict])}</div>`);
+    const label = `data-cause="${index}" aria-label="Show figures of ${title}"`;
+    const button = `<button type="button" class="button screen" hidden ${label}>Show figures</button>`;
+    const sums = (["largest", "positions", "days"] as const).map((sum) => {
+      const amounts = group.money.map((one) => {
+        const currency = one[sum] === null ? "" : ` <small>${escapeHtml(currencyWords(one.currency))}</small>`;
+        return `<div>${data(one[sum], money(one[sum]))}${currency}</div>`;
+      });
+      return `<td class="number">${amounts.join("")}</td>`;
+    });
+    return `<tr class="${worst}">
+<th scope="row" class="wide">${title}<p class="soft">${escapeHtml(groupMeaning(group, report))}</p></th>
+<td>${marks.join("")}${button}</td>${sums.join("")}<td class="wide">${groupWhere(group, report)}</td></tr>`;
   });
   return section(
     "Differences by cause",
@@ -182,62 +197,58 @@ function causeTable(report: ParityReport, { causes }: ParitySummary): string {
 }
 
 function groupWhere(group: CauseGroup, report: ParityReport): string {
-  const titleOf = titlesOf(report);
-  const named = group.symbols.slice(0, groupSymbolsMax).map((symbol) => {
-    const title = titleOf(symbol);
-    return title === plain(symbol) ? title : `${title} (${plain(symbol)})`;
-  });
-  const more = group.symbols.length - named.length;
-  const lines = [
-    groupPlace(group),
-    `${named.join("; ")}${more > 0 ? `; and ${count(more)} more` : ""}`,
-    tradeWords(group.trades),
-  ];
+  const lines = [groupPlace(group), groupInstruments(group, report, groupSymbolsMax), tradeWords(group.trades)];
   return lines.flatMap((line) => (line === "" ? [] : [`<p>${escapeHtml(line)}</p>`])).join("");
 }
 
 const columns = ["Instrument", "Book", "Verdict", "Kind", "Day", "Field", "Legacy", "Modern", "Difference", "Tolerance", "Cause"];
-const numericColumns = new Set(["Legacy", "Modern", "Difference", "Tolerance"]);
 
 /** The list of figures: its filters and its empty table, which the script fills. */
 function figures(report: ParityReport, { causes }: ParitySummary, rowsMax: number): string {
   const anyApart = report.rows.some(({ verdict }) => !agrees(verdict));
   const boxes = worstVerdictsFirst.map((verdict, index) => {
-    const checked = report.verdicts[verdict] > 0 && !(anyApart && agrees(verdict)) ? " checked" : "";
-    return `<label class="mark ${verdict}"><input type="checkbox" name="verdict" value="${index}"${checked}> ${sign(verdict)} ${verdictWords[verdict].name} (${count(report.verdicts[verdict])})</label>`;
+    const number = report.verdicts[verdict];
+    const checked = number > 0 && !(anyApart && agrees(verdict)) ? " checked" : "";
+    const words = `${sign(verdict)} ${verdictWords[verdict].name} (${count(number)})`;
+    const box = `<input type="checkbox" name="verdict" value="${index}"${checked}>`;
+    return `<label class="mark ${verdict}">${box} ${words}</label>`;
   });
-  const choices = (name: string, options: readonly (readonly [value: string, text: string])[]): string =>
-    options.length === 0
-      ? ""
-      : `<label>${name}<select name="${name.toLowerCase()}"><option value="">all</option>${options
-          .map(([value, text]) => `<option value="${escapeHtml(value)}">${escapeHtml(text)}</option>`)
-          .join("")}</select></label>`;
+  const numbered = (names: readonly string[]) => names.map((name, index) => [`${index}`, name] as const);
   const books = [...new Set(report.rows.flatMap(({ key }) => key.book ?? []))].sort();
   const heads = columns
     .filter((name) => name !== "Book" || books.length > 0)
     .map((name) => {
       const column = name === "Instrument" ? "symbol" : name.toLowerCase();
-      return `<th scope="col" data-column="${column}"${numericColumns.has(name) ? ' class="number"' : ""}><button type="button">${name}</button><span class="paper">${name}</span></th>`;
+      const label = `<button type="button">${name}</button><span class="paper">${name}</span>`;
+      return `<th scope="col" data-column="${column}"${classOf(name)}>${label}</th>`;
     });
   const hidden = report.rows.length - rowsMax;
+  const more = hidden > 0 ? ` ${count(hidden)} more are in the JSON report.` : "";
+  const turn = (id: string, text: string): string => `<button type="button" class="button" id="${id}" hidden>${text}</button>`;
   return section(
     "Figures",
-    `<noscript><p class="warning">The list of figures needs JavaScript. The JSON report has every figure.</p></noscript>
+    `<noscript>${warnings(["The list of figures needs JavaScript. The JSON report has every figure."])}</noscript>
 <form id="filters" hidden><fieldset><legend>Verdict</legend>${boxes.join("")}</fieldset>
 <label>Search<input type="search" name="search" placeholder="instrument, day, cause, trade …"></label>
-${choices(
-  "Kind",
-  kinds.map((kind, index) => [`${index}`, kind]),
-)}${choices(
-  "Cause",
-  causes.map((group, index) => [`${index}`, groupTitle(group)]),
-)}${choices(
+${choice("Kind", numbered(kinds))}
+${choice("Cause", numbered(causes.map(groupTitle)))}
+${choice(
   "Book",
   books.map((book) => [book, book]),
-)}<button type="reset" class="button">Reset</button></form>
-<div class="pager"><span id="shown" role="status"></span><button type="button" class="button" id="previous" hidden>Previous page</button><button type="button" class="button" id="next" hidden>Next page</button></div>
-<div class="scroll" id="figures" tabindex="0" role="region" aria-label="Figures"><table><caption>Differences are modern minus legacy. Worst first, unless sorted by a column.${hidden > 0 ? ` ${count(hidden)} more are in the JSON report.` : ""}</caption><thead><tr>${heads.join("")}</tr></thead><tbody></tbody></table></div>`,
+)}
+<button type="reset" class="button">Reset</button></form>
+<div class="pager"><span id="shown" role="status"></span>${turn("previous", "Previous page")}${turn("next", "Next page")}</div>
+<div class="scroll" id="figures" tabindex="0" role="region" aria-label="Figures"><table>
+<caption>Differences are modern minus legacy. Worst first, unless sorted by a column.${more}</caption>
+<thead><tr>${heads.join("")}</tr></thead><tbody></tbody></table></div>`,
   );
+}
+
+/** A list to choose one value from, or none of them; empty where there is nothing to choose. */
+function choice(name: string, options: readonly (readonly [value: string, text: string])[]): string {
+  if (options.length === 0) return "";
+  const items = options.map(([value, text]) => `<option value="${escapeHtml(value)}">${escapeHtml(text)}</option>`);
+  return `<label>${name}<select name="${name.toLowerCase()}"><option value="">all</option>${items.join("")}</select></label>`;
 }
 
 const kinds = ["position", "daily", "snapshot"];
@@ -279,7 +290,10 @@ function dataOf(report: ParityReport, { causes }: ParitySummary, rowsMax: number
   return jsonText(document).replaceAll("<", "\\u003c");
 }
 
-/** What a row says beyond its columns: its trades, what the other side holds, and what rests on lots of unknown cost. */
+/**
+ * What a row says beyond its columns: its trades, what the other side holds, and what rests on lots of
+ * unknown cost.
+ */
 function detailOf(row: ParityRow, { zeroPriceLots }: ParityReport): string {
   const present = Object.entries(row.present ?? {}).map(([field, value]) => `${plain(field)} ${figure(value)}`);
   const warning = row.kind === "position" ? zeroPriceWarning(zeroPriceLots, row.key) : undefined;
@@ -292,12 +306,11 @@ function invariants(report: ParityReport): string {
   const broken = report.invariants.filter(({ holds }) => !holds);
   if (broken.length === 0) return "";
   const titleOf = titlesOf(report);
-  const rows = broken
-    .slice(0, entriesMax)
-    .map(
-      ({ book, symbol, name, legacy, modern }) =>
-        `<tr class="diverged"><th scope="row">${escapeHtml(titleOf(symbol))}<code>${escapeHtml(symbol)}</code></th>${text(book ?? "")}${text(name)}${amount(legacy, money(legacy))}${amount(modern, money(modern))}</tr>`,
-    );
+  const rows = broken.slice(0, entriesMax).map(({ book, symbol, name, legacy, modern }) => {
+    const head = `<th scope="row">${escapeHtml(titleOf(symbol))}<code>${escapeHtml(symbol)}</code></th>`;
+    const amounts = [legacy, modern].map((value) => amount(value, money(value)));
+    return `<tr class="diverged">${head}${text(book ?? "")}${text(name)}${amounts.join("")}</tr>`;
+  });
   return section(
     `Sums that do not agree: ${count(broken.length)}`,
     scroll("Sums that do not agree", table("", ["Instrument", "Book", "Sum", "Legacy", "Modern"], rows)),
@@ -327,37 +340,34 @@ function notes({ notes: all = [], codes = {} }: ParityReport): string {
   const groups = [...Map.groupBy(all, ({ code }) => code)].map(([code, ofCode]) => {
     const meaning = Object.hasOwn(codes, code) ? `: ${codes[code]}` : "";
     const entries = ofCode.slice(0, entriesMax).map((note) => `<li>${escapeHtml(where(note))}</li>`);
-    return `<h3>${escapeHtml(code)} × ${count(findingCount(ofCode))}<small>${escapeHtml(meaning)}</small></h3><ul>${entries.join("")}</ul>`;
+    const title = `${escapeHtml(code)} × ${count(findingCount(ofCode))}<small>${escapeHtml(meaning)}</small>`;
+    return `<h3>${title}</h3><ul>${entries.join("")}</ul>`;
   });
   return section(`Notes: ${count(findingCount(all))}`, groups.join(""));
 }
 
 function files({ inputs = [] }: ParityReport): string {
   if (inputs.length === 0) return "";
-  const rows = inputs
-    .slice(0, entriesMax)
-    .map(
-      (file) =>
-        `<tr><th scope="row" class="wide">${escapeHtml(file.path)}</th>${text(file.kind)}${text(fileRowsWords(file))}<td class="number">${count(file.bytes)}</td><td class="wide files"><code>${file.sha256}</code></td></tr>`,
-    );
+  const rows = inputs.slice(0, entriesMax).map((file) => {
+    const head = `<th scope="row" class="wide">${escapeHtml(file.path)}</th>`;
+    const digest = `<td class="wide files"><code>${escapeHtml(file.sha256)}</code></td>`;
+    const bytes = `<td class="number">${count(file.bytes)}</td>`;
+    return `<tr>${head}${text(file.kind)}${text(fileRowsWords(file))}${bytes}${digest}</tr>`;
+  });
   return section("What was read", scroll("What was read", table("", ["File", "Kind", "Rows", "Bytes", "SHA-256"], rows)));
 }
 
-const legend = ({ codes = {} }: ParityReport): string =>
-  section(
-    "Legend",
-    `<dl class="legend">${[
-      ...worstVerdictsFirst.map(
-        (verdict) => [`${sign(verdict)} ${verdictWords[verdict].name}`, verdictWords[verdict].means, verdict] as const,
-      ),
-      ["–", "no value", ""] as const,
-      ...Object.entries(codes).map(([code, meaning]) => [code, meaning, ""] as const),
-    ]
-      .map(([name, meaning, verdict]) => `<dt class="mark ${verdict}">${escapeHtml(name)}</dt><dd>${escapeHtml(meaning)}</dd>`)
-      .join(
-        "",
-      )}</dl><p class="soft">Figures are rounded to ${shownPlaces} decimals. A copied figure is exact, and so is the JSON report.</p>`,
+function legend({ codes = {} }: ParityReport): string {
+  const signs = worstVerdictsFirst.map((verdict) => {
+    const { name, means } = verdictWords[verdict];
+    return `<dt>${mark(verdict, `${sign(verdict)} ${name}`)}</dt><dd>${means}</dd>`;
+  });
+  const others = Object.entries({ [none]: "no value", ...codes }).map(
+    ([code, meaning]) => `<dt>${escapeHtml(code)}</dt><dd>${escapeHtml(meaning)}</dd>`,
   );
+  const rounding = `Figures are rounded to ${shownPlaces} decimals. A copied figure is exact, and so is the JSON report.`;
+  return section("Legend", `<dl class="legend">${[...signs, ...others].join("")}</dl><p class="soft">${rounding}</p>`);
+}
 
 const sign = (verdict: Verdict): string => verdictWords[verdict].sign;
 
@@ -375,19 +385,15 @@ function list(title: string, entries: readonly string[], total = entries.length)
   return section(title, `<ul>${items.join("")}</ul>`);
 }
 
-const numericHeads = new Set([
-  ...numericColumns,
-  "Figures apart",
-  "Largest difference",
-  "Positions together",
-  "Daily totals together",
-  "Bytes",
+const numericColumns = new Set([
+  ...["Legacy", "Modern", "Difference", "Tolerance", "Figures apart", "Bytes"],
+  ...["Largest difference", "Positions together", "Daily totals together"],
 ]);
 
+const classOf = (column: string): string => (numericColumns.has(column) ? ' class="number"' : "");
+
 function table(className: string, heads: readonly string[], rows: readonly string[]): string {
-  const head = heads.map((name) =>
-    name === "" ? "<td></td>" : `<th scope="col"${numericHeads.has(name) ? ' class="number"' : ""}>${escapeHtml(name)}</th>`,
-  );
+  const head = heads.map((name) => `<th scope="col"${classOf(name)}>${escapeHtml(name)}</th>`);
   return `<table${className === "" ? "" : ` class="${className}"`}><thead><tr>${head.join("")}</tr></thead><tbody>
 ${rows.join("\n")}
 </tbody></table>`;
@@ -403,5 +409,7 @@ const amount = (exact: string | null, shown: string): string => `<td class="numb
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-/** Text as text, in elements and in quoted attributes; control and direction characters made visible first. */
+/**
+ * Text as text, in elements and in quoted attributes; control and direction characters made visible first.
+ */
 const escapeHtml = (text: string): string => plain(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");

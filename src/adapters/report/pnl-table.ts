@@ -6,7 +6,7 @@ import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { CurrencyTotal, StatementPosition, Totals } from "../../engine/index.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import type { ZeroPriceLots } from "../../ports/parity-report.ts";
-import { counted, noteCounts, zeroPriceWords } from "./reading.ts";
+import { counted, inputWords, noteCounts, zeroPriceWords } from "./reading.ts";
 import { align, count, figure, money, none, paragraphs, shorten } from "./text.ts";
 
 interface PnlTableInput {
@@ -29,7 +29,6 @@ const symbolWidthMax = 34;
 export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour: boolean }): string {
   const paint = (style: "bold" | "dim" | "red" | "yellow", text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
-  const { input } = pnl;
   const withBook = pnl.positions.some(({ book }) => book !== undefined);
   const head = [...(withBook ? ["book"] : []), "symbol", "quantity", "average", "mark", "realized", "unrealized", "total", ""];
   const rows = pnl.positions.map((row) => [
@@ -60,7 +59,7 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
   const [headLine = "", ...lines] = align([head, ...rows, ...totals], textColumns);
   const sections = [
     [
-      `P&L ${pnl.method} as of ${pnl.asOf ?? none} · day rule ${pnl.dayRule} · ${counted(input.files, "file")}, ${count(input.accepted)} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
+      `P&L ${pnl.method} as of ${pnl.asOf ?? none} · day rule ${pnl.dayRule} · ${inputWords(pnl)}`,
       ...zeroPriceWords(pnl.zeroPriceLots).map((line) => paint("yellow", line)),
     ],
     [paint("dim", headLine), ...lines.slice(0, rows.length), ...lines.slice(rows.length).map((line) => paint("bold", line))],

@@ -37,7 +37,10 @@ export const verdictCounts = (counts: Readonly<Partial<Record<Verdict, number>>>
 
 export const worstVerdictsFirst = verdicts.toSorted((a, b) => severity[a] - severity[b]);
 
-/** The rows, worst first: by verdict, then by the money at stake, then other units; among equals in report order. */
+/**
+ * The rows, worst first: by verdict, then by the money at stake, then other units; among equals in report
+ * order.
+ */
 export const worstFirst = (rows: readonly ParityRow[]): readonly ParityRow[] => {
   const ranked = rows.map((row) => ({ row, stake: stakeOf(row) }));
   return ranked
@@ -119,10 +122,31 @@ export function groupPlace({ symbols, tradingDays }: CauseGroup): string {
   return `${counted(symbols.length, "instrument")}${days}`;
 }
 
-/** A name for people for each symbol of the rows: the title of its instrument, or the symbol where there is none. */
+/**
+ * A name for people for each symbol of the rows: the title of its instrument, or the symbol where there is
+ * none.
+ */
 export function titlesOf({ instruments = [] }: ParityReport): (symbol: string) => string {
   const titles = new Map(instruments.map(({ symbol, title }) => [symbol, title]));
   return (symbol) => plain(titles.get(symbol) ?? symbol);
+}
+
+/** The instruments of a group, by title and symbol; beyond `max` only their number. */
+export function groupInstruments({ symbols }: CauseGroup, report: ParityReport, max: number): string {
+  const titleOf = titlesOf(report);
+  const named = symbols.slice(0, max).map((symbol) => {
+    const title = titleOf(symbol);
+    return title === plain(symbol) ? title : `${title} (${plain(symbol)})`;
+  });
+  const more = symbols.length - named.length;
+  return `${named.join("; ")}${more > 0 ? `; and ${count(more)} more` : ""}`;
+}
+
+/** `17 files, 533 of 537 rows accepted, 4 duplicates`; undefined where nobody counted. */
+export function inputWords({ input }: Pick<ParityReport, "input">): string | undefined {
+  if (input === undefined) return undefined;
+  const rows = `${count(input.accepted)} of ${counted(input.rows, "row")} accepted`;
+  return `${counted(input.files, "file")}, ${rows}, ${counted(input.duplicates, "duplicate")}`;
 }
 
 /** A currency as it is shown. */
@@ -134,7 +158,9 @@ export function daysWords({ days }: ParitySummary): string {
   return `${count(distinct(days.filter(({ apart }) => apart > 0)))} of ${counted(distinct(days), "day")} with differences`;
 }
 
-/** `USD: largest difference 8.00, positions together 5.00, …`: the money of a group, a line for each currency. */
+/**
+ * `USD: largest difference 8.00, positions together 5.00, …`: the money of a group, a line for each currency.
+ */
 export const groupMoneyWords = ({ money: sums }: CauseGroup): readonly string[] =>
   sums.map(({ currency, largest, positions, days }) => {
     const parts = [`largest difference ${money(largest)}`];
@@ -143,7 +169,9 @@ export const groupMoneyWords = ({ money: sums }: CauseGroup): readonly string[] 
     return `${currencyWords(currency)}: ${parts.join(", ")}`;
   });
 
-/** What the sums leave out: `modern has no unrealized P&L for 41 positions in USD; its total leaves that out`. */
+/**
+ * What the sums leave out: `modern has no unrealized P&L for 41 positions in USD; its total leaves that out`.
+ */
 export const absentWords = ({ totals }: ParitySummary): readonly string[] =>
   totals.flatMap(({ currency, ...sums }) =>
     (["legacy", "modern"] as const).flatMap((side) => {
@@ -174,7 +202,10 @@ export function methodWords(report: ParityReport): readonly string[] {
   return lines;
 }
 
-/** `533 of 537 rows accepted, 4 repeated, 0 refused`: how the rows of one file were taken; empty where it has none. */
+/**
+ * `533 of 537 rows accepted, 4 repeated, 0 refused`: how the rows of one file were taken; empty where it has
+ * none.
+ */
 export function fileRowsWords({ rows, accepted = 0, duplicates = 0, refused = 0, changed }: InputFile): string {
   if (rows === undefined) return changed ? changedWords : "";
   const parts = [`${count(accepted)} of ${counted(rows, "row")} accepted`];
@@ -194,14 +225,16 @@ export const notComparedWords = ({ notCompared = [] }: ParityReport): readonly s
 export const zeroPriceWords = (lots: ZeroPriceLots | undefined): readonly string[] =>
   Object.entries(lots?.totals ?? {}).map(
     ([currency, { resting, total }]) =>
-      `warning: ${money(resting)} of ${money(total)} ${plain(currency)} P&L rests on lots opened at a price of 0, of unknown cost`,
+      `warning: ${money(resting)} of ${money(total)} ${plain(currency)} P&L rests on lots opened at a price of 0, ` +
+      "of unknown cost",
   );
 
 /** The same of one position; undefined where nothing of it does. */
 export function zeroPriceWarning(lots: ZeroPriceLots | undefined, key: ParityRow["key"]): string | undefined {
   const found = lots?.positions.find(({ book, symbol }) => book === key.book && symbol === key.symbol);
   if (found === undefined) return undefined;
-  return `warning: rests on lots opened at a price of 0: realized ${money(found.realized)}, unrealized ${money(found.unrealized)}`;
+  const [realized, unrealized] = [money(found.realized), money(found.unrealized)];
+  return `warning: rests on lots opened at a price of 0: realized ${realized}, unrealized ${unrealized}`;
 }
 
 /** What a row says that no column of figures can show; undefined where two columns say it. */
@@ -242,7 +275,8 @@ export function invariantWords({ invariants }: ParityReport, positions: number):
   const holding = invariants.filter(({ holds }) => holds).length;
   const unchecked = positions - invariants.length;
   const rest = unchecked > 0 ? `; ${count(unchecked)} of ${counted(positions, "position")} could not be checked` : "";
-  return `realized + unrealized agrees in ${count(holding)} of the ${counted(invariants.length, "position")} that have both${rest}`;
+  const checked = counted(invariants.length, "position");
+  return `realized + unrealized agrees in ${count(holding)} of the ${checked} that have both${rest}`;
 }
 
 /** How much a row weighs: money before other units, the larger difference before the smaller. */
@@ -279,7 +313,10 @@ export const noteCounts = (notes: readonly Note[]): readonly string[] =>
     return `${code} × ${count(total)}: ${plain(first?.why ?? "")}${place}`;
   });
 
-/** A line for each merge and split that the desk's own translators would have made, and for each the count of what they lost. */
+/**
+ * A line for each merge and split that the desk's own translators would have made, and for each the count of
+ * what they lost.
+ */
 export function legacySymbolWords({ legacySymbols }: ParityReport): readonly string[] {
   if (legacySymbols === undefined) return [];
   const { merges, splits, lost } = legacySymbols;

@@ -5,7 +5,10 @@ import { agrees, type Verdict, verdicts } from "../../domain/migration/verdict.t
 import type { CauseGroup, ParityReport, ParityRow, ParitySummary, SummedPair } from "../../ports/parity-report.ts";
 import { causesOf, moneyFields, positionsOf, severity } from "./reading.ts";
 
-/** The document of `replay --json` and `compare --json`: the report with its summary, which stands before the rows. */
+/**
+ * The document of `replay --json` and `compare --json`: the report with its summary, which stands before the
+ * rows.
+ */
 export function parityDocument(report: ParityReport): ParityReport {
   const { ok, compared, verdicts, ...rest } = report;
   return { ok, compared, verdicts, summary: summaryOf(report), ...rest };
@@ -48,7 +51,9 @@ class Sums {
 
 const text = (value: Fraction): string => formatFraction(value).text;
 
-/** What a side says in a field, if the row holds that field or stands for a row that is missing on one side. */
+/**
+ * What a side says in a field, if the row holds that field or stands for a row that is missing on one side.
+ */
 function saidIn(row: ParityRow, side: Side, field: Field): string | null | undefined {
   if (row.field === field) return row[side];
   if (row.field !== "row") return undefined;

@@ -13,10 +13,12 @@ import {
   daysWords,
   figureOf,
   fileRowsWords,
+  groupInstruments,
   groupMeaning,
   groupMoneyWords,
   groupPlace,
   groupTitle,
+  inputWords,
   invariantWords,
   legacySymbolWords,
   methodWords,
@@ -50,8 +52,9 @@ interface TableOptions {
 const tableDefaults = Object.freeze({ width: 120, rowsMax: 40 });
 
 /**
- * The report as text for people: the bottom line, counts, differences by cause, positions and days that do not agree, positions
- * that agree, how it was compared and what was read, and last the line to paste into a chat. No trailing newline.
+ * The report as text for people: the bottom line, counts, differences by cause, positions and days that do
+ * not agree, positions that agree, how it was compared and what was read, and last the line to paste into a
+ * chat. No trailing newline.
  */
 export function renderParityTable(report: ParityReport, options: TableOptions): string {
   const { colour, width, rowsMax } = { ...tableDefaults, ...options };
@@ -114,13 +117,11 @@ const moreWords = ({ paint }: View, hidden: number, what: string): string[] =>
 const signOf = ({ paint }: View, verdict: Verdict): string => paint(styles[verdict], verdictWords[verdict].sign);
 
 function headline({ report, paint }: View): string[] {
-  const { legacy, modern, input, generated, ok } = report;
+  const { legacy, modern, generated, ok } = report;
   const verdict = paint(ok ? "green" : "red", ok ? "In parity" : "Not in parity");
   const lines = [`${verdict}: ${plain(legacy.system)} (legacy) and ${plain(modern.system)} (modern)`];
-  if (input !== undefined)
-    lines.push(
-      `${counted(input.files, "file")}, ${count(input.accepted)} of ${counted(input.rows, "row")} accepted, ${counted(input.duplicates, "duplicate")}`,
-    );
+  const input = inputWords(report);
+  if (input !== undefined) lines.push(input);
   if (generated !== undefined) lines.push(`${generated.product} ${generated.version}, ${generated.at}`);
   return [...lines, ...zeroPriceWords(report.zeroPriceLots).map((line) => paint("yellow", line))];
 }
@@ -193,12 +194,7 @@ function groupLines(group: CauseGroup, view: View): string[] {
   const meaning = groupMeaning(group, view.report);
   if (meaning !== "") lines.push(view.paint("dim", `${indent}${meaning}`));
   for (const line of groupMoneyWords(group)) lines.push(`${indent}${line}`);
-  const named = group.symbols.slice(0, groupSymbolsMax).map((symbol) => {
-    const title = view.titleOf(symbol);
-    return title === plain(symbol) ? title : `${title} (${plain(symbol)})`;
-  });
-  const more = group.symbols.length - named.length;
-  lines.push(`${indent}${named.join("; ")}${more > 0 ? `; and ${count(more)} more` : ""}`);
+  lines.push(`${indent}${groupInstruments(group, view.report, groupSymbolsMax)}`);
   if (group.trades.length > 0) lines.push(`${indent}${tradeWords(group.trades)}`);
   return lines;
 }
@@ -272,7 +268,9 @@ function alignPositions(positions: readonly PositionReading[], view: View): read
   return [head, ...lines];
 }
 
-/** Under a position that does not agree: its symbol, its causes, what no column shows, and what its sum says. */
+/**
+ * Under a position that does not agree: its symbol, its causes, what no column shows, and what its sum says.
+ */
 function findings(position: PositionReading | undefined, view: View): string[] {
   if (position === undefined) return [];
   const { report, paint, titleOf } = view;
@@ -399,12 +397,12 @@ function filesRead(view: View): string[] {
 
 function legend(view: View): string[] {
   const signs = worstVerdictsFirst.map((verdict) => `${verdictWords[verdict].sign} ${verdictWords[verdict].name}`);
-  return [
-    view.paint(
-      "dim",
-      `Signs: ${signs.join("  ")}  ${none} no value. Differences are modern minus legacy. Figures are rounded to ${shownPlaces} decimals; --json has them exactly.`,
-    ),
+  const sentences = [
+    `Signs: ${signs.join("  ")}  ${none} no value.`,
+    "Differences are modern minus legacy.",
+    `Figures are rounded to ${shownPlaces} decimals; --json has them exactly.`,
   ];
+  return [view.paint("dim", sentences.join(" "))];
 }
 
 function section(entries: readonly string[], rowsMax: number, what: string, total = entries.length): string[] {

@@ -14,8 +14,9 @@ const figureMax = 40;
 const textMax = 16;
 
 /**
- * A figure for a reader: rounded to 6 decimals, whole digits in threes (`-1,140.625`); a smaller value or a very long one
- * with an exponent (`3e-15`). Never shows a difference as 0. Text that is no number is cut; null is a dash.
+ * A figure for a reader: rounded to 6 decimals, whole digits in threes (`-1,140.625`); a smaller value or a
+ * very long one with an exponent (`3e-15`). Never shows a difference as 0. Text that is no number is cut;
+ * null is a dash.
  */
 export function figure(text: string | null, placesMin = 0): string {
   if (text === null) return none;
@@ -30,7 +31,10 @@ export function figure(text: string | null, placesMin = 0): string {
   return `${whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ",")}${places === "" ? "" : `.${places}`}`;
 }
 
-/** An amount for a reader: a figure with at least two decimals; `≈0.00` where it is less than those show and not 0. */
+/**
+ * An amount for a reader: a figure with at least two decimals; `≈0.00` where it is less than those show and
+ * not 0.
+ */
 export function money(text: string | null): string {
   const shown = figure(text, 2);
   return /e-\d+$/.test(shown) ? "≈0.00" : shown;
@@ -46,7 +50,10 @@ function powerOfTenText(decimal: string): string {
   return `${sign}${tenths === 100 ? 1 : tenths / 10}e${whole.length - (tenths === 100 ? 0 : 1)}`;
 }
 
-/** Two digits and an exponent, for values nearer to 0 than the shown places reach. Exact until the last step: no float. */
+/**
+ * Two digits and an exponent, for values nearer to 0 than the shown places reach. Exact until the last step:
+ * no float.
+ */
 function scientific(value: Fraction): string {
   // The text of a value has at most as many places as its denominator has digits and some more; the loop ends there.
   let places = shownPlaces + 1;
@@ -62,7 +69,10 @@ const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
 
-/** Columns that a text takes on a terminal: two for East Asian wide characters and emoji, none for combining marks. */
+/**
+ * Columns that a text takes on a terminal: two for East Asian wide characters and emoji, none for combining
+ * marks.
+ */
 export function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;

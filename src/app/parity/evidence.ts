@@ -1,4 +1,7 @@
-/** What makes a report a document that can be filed: what was read, by which version, when, and what its words mean. */
+/**
+ * What makes a report a document that can be filed: what was read, by which version, when, and what its words
+ * mean.
+ */
 import { causes } from "../../comparison/index.ts";
 import { noteCodes, quarantineCodes, symbolNoteCodes } from "../../domain/market/finding-codes.ts";
 import type { DayNumber } from "../../domain/market/trading-day.ts";
@@ -13,7 +16,10 @@ import type { FileRows, PnlRun } from "./pnl-run.ts";
 
 type DigestedFile = ReadFile & FileDigest;
 
-/** Takes the digest of each file before a run reads it. A file without one cannot be read, and its reader says why. */
+/**
+ * Takes the digest of each file before a run reads it. A file without one cannot be read, and its reader says
+ * why.
+ */
 export async function digestsOf(files: readonly ReadFile[]): Promise<readonly DigestedFile[]> {
   const digested: DigestedFile[] = [];
   for (const file of files) {
