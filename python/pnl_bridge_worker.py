@@ -3,9 +3,9 @@
 
     python3 pnl_bridge_worker.py [options] module.path:Name [JSON arguments]
 
-`Name` is a class (made with the arguments: an object as keywords, a list one by one, anything else as the one argument), a
-function that returns the object (called likewise), or the object itself; without `:Name` it is the module. The folder that the
-worker is started in can be imported from. One file, Python 3.9 or newer, standard library only: copy it wherever you need it.
+`Name` is a class, a function that returns the object, or the object itself; without `:Name` the object is the module. The arguments are
+for the class or function: an object gives keywords, a list gives arguments in order, anything else is the only argument. Modules of the
+working folder can be imported. One file, Python 3.9 or newer, standard library only: copy it wherever you need it.
 
 A call's request fills the parameters of the method by name. Where the method takes one parameter and the request does not name it,
 the parameter is the whole request. A request that fits neither way is refused, never bent until it fits.
@@ -29,18 +29,18 @@ How answers become JSON, exactly and never silently wrong:
 | anything else with to_dict()       | what that returns                                                                       |
 | anything else                      | the call fails, saying what stands where                                                |
 
-What the object prints goes to stderr: stdout belongs to the protocol, also for C code and for programs that it starts. Its stdin is
-empty. Errors are told by class and message (and `code`, where the exception has one that is text); the traceback goes to stderr.
+Whatever the object prints goes to stderr, also from C code and from programs that it starts: stdout belongs to the protocol. Its stdin
+is empty. An error is reported with its class and message, and its `code` where that is text; the traceback goes to stderr.
 
 Which methods are offered: the bridge names the methods that it calls when it starts the worker, and the worker refuses all others. A
 bridge that names none may call every public method. Never offered are names with an underscore in front, properties, classes, and
 objects that can be called but are no methods, such as an open database connection.
 
-One call at a time, in the main thread, where the object was made too (as sqlite3 wants it); with `--threads N` N at a time, which the
-object must be fit for. A call whose deadline is over before it begins is not begun.
+The worker makes one call at a time, in the main thread, which also made the object (sqlite3 needs that). With `--threads N` it makes N
+at a time, and the object must be safe for threads. A call whose deadline has passed before it begins is not made.
 
-Read-only: where the bridge asks for it, a constructor or function that takes `read_only` gets it, an object with `set_read_only` is
-told, and methods named by `--writes` or by the object's attribute `pnl_bridge_writes` are refused.
+The bridge may ask for reading only. Then a constructor or function that takes `read_only` gets True, `set_read_only(True)` is called
+where the object has it, and methods that `--writes` or the attribute `pnl_bridge_writes` names are refused.
 
 The protocol (version 1) stands in src/adapters/worker/protocol.ts of pnl-bridge: JSON-RPC 2.0, one message a line.
 """

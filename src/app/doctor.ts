@@ -17,7 +17,7 @@ export interface Finding {
   readonly detail: string;
 }
 
-/** Looks at what pnl-bridge needs, by doing it once on a small scale. Never throws: what fails is a finding. */
+/** Tries once, on a small scale, each thing that pnl-bridge needs. Never throws: a failure is a finding. */
 export async function examine(configPath?: string): Promise<readonly Finding[]> {
   const load = async (): Promise<Config> => (configPath === undefined ? defaultConfig : loadConfig(configPath));
   return [
@@ -26,10 +26,11 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
     await attempt("temporary folder", () => withFolder(async (folder) => `${folder} can be written`)),
     await attempt("exact JSON numbers", exactJson),
     await attempt("configuration", async () => {
-      const config = await load();
-      return config.unused.length === 0
-        ? `legacy ${config.systems.legacy.name}, modern ${config.systems.modern.name}, P&L tolerance ${config.validation.comparisonThreshold}, position tolerance ${config.validation.positionThreshold}`
-        : `valid; no effect in this version: ${config.unused.join(", ")}`;
+      const { systems, validation, unused } = await load();
+      return unused.length === 0
+        ? `legacy ${systems.legacy.name}, modern ${systems.modern.name}, ` +
+            `P&L tolerance ${validation.comparisonThreshold}, position tolerance ${validation.positionThreshold}`
+        : `valid; no effect in this version: ${unused.join(", ")}`;
     }),
     await attempt("both systems", async () => bothSystems(await load())),
   ];
@@ -65,10 +66,10 @@ export async function examineSystem(side: Side, configPath?: string, adapterFile
   }
   const ended = await attempt("ends", async () => {
     await system.close();
-    return "it lets go of what it holds";
+    return "it releases what it holds";
   });
   if (!ended.ok) findings.push(ended);
-  // What it printed may say why: only where something is wrong.
+  // The output of the system may explain a failed check.
   if (findings.some(({ ok }) => !ok) && printed.length > 0)
     findings.push({ check: "what it printed", ok: true, detail: printed.join(" | ") });
   return findings;

@@ -281,7 +281,7 @@ describe("a broken system is told, check by check", () => {
       "({ ...computePnl(request), calls: ++calls }),",
     );
     expect(failedOf(await findings(desk(), { "desk.mjs": source }))).toEqual({
-      "the same question, the same answer": "eight calls at a time had different answers",
+      "the same question, the same answer": "eight calls at once had different answers",
     });
   });
 

@@ -64,7 +64,7 @@ async function checkRoundTrip(examined: Examined): Promise<string> {
   if (position === undefined) throw new Error(`no position of ${symbol} in ${shown(answer)}`);
   expectNumber("realized", position.realized, "15.625");
   expectNumber("quantity", position.quantity, "0");
-  return "a round trip of one tick is 15.625 of money and leaves nothing";
+  return "a round trip of one tick earns 15.625 and leaves no position";
 }
 
 /** A hint for a system that looks for a field of the request under another name, as Python's KeyError: 'buySell' tells. */
@@ -106,7 +106,7 @@ const exactNumbers = (asked: PnlMethod): SystemCheck => ({
   run: async (examined) => {
     const floats = floatsIn(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));
     if (floats.length > 0) throw new Error(`numbers that are floats: ${floats.slice(0, 3).join(", ")}; answer decimal text`);
-    return "prices, quantities and P&L come as decimal text";
+    return "prices, quantities and P&L are decimal text";
   },
 });
 
@@ -116,8 +116,8 @@ const oneAnswer = (asked: PnlMethod): SystemCheck => ({
     const once = async (): Promise<string> =>
       JSON.stringify(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));
     const answers = new Set(await Promise.all(Array.from({ length: 8 }, once)));
-    if (answers.size !== 1) throw new Error("eight calls at a time had different answers");
-    return "eight calls at a time have one answer";
+    if (answers.size !== 1) throw new Error("eight calls at once had different answers");
+    return "eight calls at once have the same answer";
   },
 });
 
@@ -130,14 +130,14 @@ const badInput: SystemCheck = {
       throw new Error(`a bad trade must be refused, not ${failure.failure}`);
     await ask(examined, "calculatePnl", roundTrip);
     return failure === undefined
-      ? "a bad trade is told in the answer, and the next call works"
+      ? "the answer reports a bad trade, and the next call works"
       : "a bad trade is refused, and the next call works";
   },
 };
 
 async function checkMethods({ system, names, key }: Examined): Promise<string> {
   const { methods, found = [], kind } = system;
-  if (methods === undefined) return "it does not say which methods it has; each call finds out";
+  if (methods === undefined) return "it does not say which methods it has; each call shows";
   const missing = pnlMethods.filter((method) => !methods.has(method));
   const callable = found.filter(({ leftOut }) => leftOut === undefined);
   const proposals = proposedNames(missing, callable).map(([method, name]) => `${method}: ${name}`);
@@ -202,7 +202,7 @@ function expectNumber(field: string, value: JsonValue | undefined, wanted: strin
     throw new Error(`${field} is ${shown(value ?? null)}, not ${wanted}: P&L in points needs pnl_in: points`);
 }
 
-/** The rows among them; whatever else a stranger puts there is none. */
+/** The rows of the list `positions`; anything else in it is left out. */
 function positionsOf(answer: JsonValue): readonly Readonly<Record<string, JsonValue>>[] {
   const positions: JsonValue | undefined = isRow(answer) ? answer.positions : undefined;
   const rows: readonly JsonValue[] = Array.isArray(positions) ? positions : [];
