@@ -593,7 +593,7 @@ describe("a rollback while the store cannot be written", () => {
     fleet.disk.isBroken = true;
     expect(await refusal(fleet.operator.rollback(amy))).toEqual([
       "UNWRITABLE",
-      "neither the control store (SYSTEM_DOWN: the control store is away) nor the switch file can be written: ENOSPC: no space left on device",
+      "neither the control store (SYSTEM_DOWN: the control store is unreachable) nor the switch file can be written: ENOSPC: no space left on device",
     ]);
   });
 

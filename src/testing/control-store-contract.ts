@@ -740,35 +740,35 @@ export function controlStoreContract(
 
       it("ends with close", async () => {
         const [store, other] = [await open(), await open()];
-        let told = 0;
+        let notifications = 0;
         store.watch(() => {
-          told += 1;
+          notifications += 1;
         });
         await store.close();
-        const before = told;
+        const before = notifications;
         await other.change(percentage(1));
         await sleep(100);
-        expect(told).toBe(before);
+        expect(notifications).toBe(before);
       });
 
       it.skipIf(alwaysThere !== undefined)(`continues after the store was unreachable${because(alwaysThere)}`, async () => {
         const store = await open();
         await store.change(percentage(10));
-        let told = 0;
+        let notifications = 0;
         store.watch(() => {
-          told += 1;
+          notifications += 1;
         });
         if (place.takeAway === undefined) throw new Error("the place has no takeAway, and gives no reason why");
         const bringBack = await place.takeAway();
         await sleep(100);
         await expect(within(60_000, store.read())).rejects.toBeInstanceOf(BridgeError);
-        const before = told;
+        const before = notifications;
         await bringBack();
-        await until(() => told > before);
+        await until(() => notifications > before);
         await until(async () => (await store.read().catch(() => undefined))?.epoch === 2);
-        const back = told;
+        const back = notifications;
         await (await open()).change(percentage(20));
-        await until(() => told > back);
+        await until(() => notifications > back);
         expect(await store.read()).toMatchObject({ epoch: 3, overrides: { newSystemPercentage: 20 } });
         await store.heartbeat(instance());
         await expectGapless(store);
@@ -871,8 +871,8 @@ export function controlStoreContract(
         for (const other of others) expect(await other.ended()).toBe(0);
         const all = await expectGapless(store);
         expect(all).toHaveLength(150);
-        const told = all.map(({ epoch, actor, reason }) => `${epoch}/${actor}/${reason}`);
-        expect(told).toEqual(expect.arrayContaining(others.flatMap(({ lines }) => lines)));
+        const recorded = all.map(({ epoch, actor, reason }) => `${epoch}/${actor}/${reason}`);
+        expect(recorded).toEqual(expect.arrayContaining(others.flatMap(({ lines }) => lines)));
       });
 
       it("leave every acknowledged change, and no partial one, after kill -9", async () => {
@@ -885,10 +885,10 @@ export function controlStoreContract(
         }
         const store = await open();
         const all = await expectGapless(store);
-        const told = all.map(({ epoch, actor, reason }) => `${epoch}/${actor}/${reason}`);
-        expect(told).toEqual(expect.arrayContaining(acknowledged));
+        const recorded = all.map(({ epoch, actor, reason }) => `${epoch}/${actor}/${reason}`);
+        expect(recorded).toEqual(expect.arrayContaining(acknowledged));
         // Each round may add the one change that was in progress.
-        expect(told.length - acknowledged.length).toBeLessThanOrEqual(4);
+        expect(recorded.length - acknowledged.length).toBeLessThanOrEqual(4);
         await store.change(percentage(1));
       });
 

@@ -53,7 +53,7 @@ export class MemoryControlPlace {
   }
 
   check(): void {
-    if (this.#away) throw new BridgeError("SYSTEM_DOWN", { what: "the control store is away" });
+    if (this.#away) throw new BridgeError("SYSTEM_DOWN", { what: "the control store is unreachable" });
   }
 
   now(): string {

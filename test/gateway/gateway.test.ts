@@ -204,7 +204,7 @@ describe("the control plane", () => {
     // A rollback takes effect even without the store.
     expect(await ask(`${url}/api/v1/migration/rollback`, "POST", { reason: "it burns" })).toMatchObject({
       status: 200,
-      body: { via: "switch_file", path: "LEGACY_ONLY", why: "SYSTEM_DOWN: the control store is away" },
+      body: { via: "switch_file", path: "LEGACY_ONLY", why: "SYSTEM_DOWN: the control store is unreachable" },
     });
     expect(machine.isSwitchSet).toBe(true);
     place.away = false;
@@ -358,7 +358,7 @@ describe("limits", () => {
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("do not matter for an unknown route, which is answered with a problem document", async () => {
+  it("leave a problem document for an unknown route", async () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboard",
@@ -473,8 +473,8 @@ describe("health", () => {
   });
 });
 
-describe("closing", () => {
-  it("answers all 200 calls in progress, reports 503 for readiness, and accepts no more connections", async () => {
+describe("start and close", () => {
+  it("close answers all 200 calls in progress, reports 503 for readiness, and accepts no more connections", async () => {
     const released = Promise.withResolvers<void>();
     let begun = 0;
     const { url, gateway } = await desk({
@@ -507,7 +507,7 @@ describe("closing", () => {
     agent.destroy();
   });
 
-  it("loses no call of callers that reconnect after `connection: close`, under steady load", async () => {
+  it("close loses no call of callers that reconnect after `connection: close`, under steady load", async () => {
     const { url, gateway } = await desk({ limits: { leaveMs: 300 } });
     const headers = { "content-type": "application/json" };
     let answered = 0;
@@ -534,7 +534,7 @@ describe("closing", () => {
     expect(failures).toEqual([]);
   });
 
-  it("answers a request that arrives on an open connection meanwhile", async () => {
+  it("close answers a request that arrives on an open connection meanwhile", async () => {
     const { url, gateway } = await desk({ limits: { leaveMs: 300 } });
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
     await once(socket, "connect");
@@ -549,7 +549,7 @@ describe("closing", () => {
     await closing;
   });
 
-  it("does not wait for ever for a call that never ends", async () => {
+  it("close does not wait for ever for a call that never ends", async () => {
     const { url, gateway, logged } = await desk({
       plan: { phase: "read_only" },
       legacy: () => sleep(600_000, { totals: {} }, { ref: false }),
@@ -562,7 +562,7 @@ describe("closing", () => {
     expect(logged.at(-1)).toMatchObject({ message: "requests that took too long were cut off" });
   });
 
-  it("is not needed after a failed start: a port in use is reported in one line", async () => {
+  it("start reports a port in use with one line", async () => {
     const { url } = await desk();
     await expect(desk({ port: Number(new URL(url).port) })).rejects.toMatchObject({
       code: "BAD_USAGE",

@@ -112,7 +112,7 @@ const kinds = {
   response: ["description", "content", "headers"],
   media: ["schema"],
 } as const;
-const strangers = (kind: keyof typeof kinds, value: object): readonly string[] => {
+const unknownKeys = (kind: keyof typeof kinds, value: object): readonly string[] => {
   const known: readonly string[] = kinds[kind];
   return Object.keys(value).filter((key) => !known.includes(key));
 };
@@ -147,17 +147,17 @@ describe("openapi.json", () => {
 
   it("has exactly the structure of an OpenAPI 3.1 document", () => {
     expect(document.openapi).toBe("3.1.0");
-    const found = [strangers("document", document)];
+    const found = [unknownKeys("document", document)];
     for (const { operation } of operations) {
-      found.push(strangers("operation", operation));
-      for (const parameter of operation.parameters ?? []) found.push(strangers("parameter", parameter));
+      found.push(unknownKeys("operation", operation));
+      for (const parameter of operation.parameters ?? []) found.push(unknownKeys("parameter", parameter));
       const bodies = [operation.requestBody, ...Object.values(operation.responses)];
-      for (const body of bodies) for (const media of Object.values(body?.content ?? {})) found.push(strangers("media", media));
-      if (operation.requestBody !== undefined) found.push(strangers("body", operation.requestBody));
+      for (const body of bodies) for (const media of Object.values(body?.content ?? {})) found.push(unknownKeys("media", media));
+      if (operation.requestBody !== undefined) found.push(unknownKeys("body", operation.requestBody));
       for (const [status, response] of Object.entries(operation.responses)) {
         expect(status).toMatch(/^([1-5]\d\d|[1-5]XX|default)$/);
         expect(response).toHaveProperty("description", expect.stringMatching(/\S/));
-        found.push(strangers("response", response));
+        found.push(unknownKeys("response", response));
       }
     }
     expect(found.flat()).toEqual([]);

@@ -283,7 +283,7 @@ describe("a bad row goes to quarantine", () => {
       expect((await readOne(content)).quarantine).toMatchObject([{ code, text }]);
   });
 
-  it("with all lines of a quoted field, none of which is read as a row", async () => {
+  it("as a whole if a quoted field extends over several lines, none of which is read as a row", async () => {
     const inner = "8,X,2025-07-24 09:00:00,B,1000,1";
     const last = good.replace("7,", "9,");
     for (const chunk of [undefined, 1, 7, 100]) {
@@ -297,7 +297,7 @@ describe("a bad row goes to quarantine", () => {
     }
   });
 
-  it("alone if its quote is never closed: the rows after it are read", async () => {
+  it("by itself if its quote is never closed, and the rows after it are read", async () => {
     const rows = `${good}\n`.repeat(2_000);
     for (const chunk of [undefined, 1_000]) {
       const input = await readOne(`${header}7,"X,2025-07-24 09:00:00,B,1,1\n${rows}`, {}, chunk);
@@ -423,7 +423,7 @@ describe("the reader of several files", () => {
   });
 
   /** Reads one trade in a first file, and the given row in a second file. */
-  const beside = async (other: string) => {
+  const readTogether = async (other: string) => {
     const head = `${header.trim()},book,fee\n`;
     const first = "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,0.5";
     const input = await readFiles({ "a.csv": `${head}${first}\n`, "b.csv": `${head}${other}\n` });
@@ -438,7 +438,7 @@ describe("the reader of several files", () => {
     ["the book", "5,X,2025-07-24 09:00:00.046123,S,1,111,RV,0.5"],
     ["the time", "5,X,2025-07-24 09:00:00.046124,S,1,111,UST,0.5"],
   ])("counts two rows of one id that differ only in %s, and notes that one may be wrong", async (what, other) => {
-    const { input, found } = await beside(other);
+    const { input, found } = await readTogether(other);
     expect(counts(input)).toEqual([2, 2, 0, 0]);
     expect(found).toEqual([
       `b.csv:2 CONFLICTING_TRADE counted, and so is a.csv:2, which has the same id and second and differs in ${what}; remove the wrong one`,
@@ -452,7 +452,7 @@ describe("the reader of several files", () => {
     ["the fee", "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,"],
     ["the fee", "5,X,2025-07-24 09:00:00.046123,S,1,111,UST,7"],
   ])("counts a trade once if the second file lacks or changes %s", async (what, other) => {
-    const { input, found } = await beside(other);
+    const { input, found } = await readTogether(other);
     expect(counts(input)).toEqual([2, 1, 1, 0]);
     expect(found).toEqual([`b.csv:2 DUPLICATE_ROW dropped: the same trade stands in a.csv:2 and differs in ${what}`]);
     expect(tradesOf(input)).toMatchObject([{ fee: "0.5", book: "UST", time: "2025-07-24T09:00:00.046123-05:00" }]);
@@ -471,7 +471,7 @@ describe("the reader of several files", () => {
     ["another second", "5,X,2025-07-24 09:00:01.046123,S,1,111,UST,0.5"],
     ["two differences", "5,X,2025-07-24 09:00:00.046123,S,2,112,UST,0.5"],
   ])("counts a row with %s as another trade, without a note", async (_what, other) => {
-    const { input, found } = await beside(other);
+    const { input, found } = await readTogether(other);
     expect([counts(input), found]).toEqual([[2, 2, 0, 0], []]);
   });
 

@@ -192,15 +192,15 @@ class LedgerReader {
     try {
       const chunkBytes = this.#chunkBytes;
       const buffer = Buffer.allocUnsafe(chunkBytes + lineBytesMax);
-      let held = 0;
+      let leftover = 0;
       let header = true;
       let skipping = false;
       for (let last = false; !last; ) {
-        const { bytesRead } = await file.read(buffer, held, chunkBytes).catch((cause) => {
+        const { bytesRead } = await file.read(buffer, leftover, chunkBytes).catch((cause) => {
           throw unreadable(path, cause);
         });
         last = bytesRead === 0;
-        const until = held + bytesRead;
+        const until = leftover + bytesRead;
         let from = 0;
         if (header) {
           from = this.#readHeader(path, buffer, until, last || until >= lineBytesMax);
@@ -212,11 +212,11 @@ class LedgerReader {
         }
         from = header ? 0 : this.#readRows(buffer, from, until, last);
         onBytes(bytesRead);
-        held = until - from;
-        if (held > lineBytesMax) {
+        leftover = until - from;
+        if (leftover > lineBytesMax) {
           this.#line += 1;
           this.#tooLong(buffer, from, until);
-          held = 0;
+          leftover = 0;
           skipping = true;
         } else if (from > 0) buffer.copyWithin(0, from, until);
       }
@@ -236,8 +236,8 @@ class LedgerReader {
     const names = complete ? Array.from({ length: fields.count }, (_, field) => fields.text(field)) : [];
     const known: readonly string[] = [...ledgerColumns, ...optionalColumns];
     const missing = ledgerColumns.filter((column) => !names.includes(column));
-    const strange = names.find((name, index) => !known.includes(name) || names.indexOf(name) !== index);
-    if (missing.length > 0 || strange !== undefined) {
+    const unexpected = names.find((name, index) => !known.includes(name) || names.indexOf(name) !== index);
+    if (missing.length > 0 || unexpected !== undefined) {
       const seen = notCsv(bytes.subarray(0, until)) ?? misnamed(names, known);
       const what =
         until === 0
@@ -246,7 +246,7 @@ class LedgerReader {
             ? "the first line is not the header of a trade ledger"
             : missing.length > 0
               ? `the header lacks ${missing.join(", ")}`
-              : `the header has a column that a ledger does not know, or has it twice: ${RowFields.excerpt(Buffer.from(strange ?? ""), 0, 40)}`;
+              : `the header has a column that a ledger does not know, or has it twice: ${RowFields.excerpt(Buffer.from(unexpected ?? ""), 0, 40)}`;
       const begins = `a ledger begins with ${ledgerColumns.join(",")} (and may have ${optionalColumns.join(", ")})`;
       throw new BridgeError("BAD_LEDGER", {
         what: seen === undefined ? what : `${what}: ${seen.what}`,

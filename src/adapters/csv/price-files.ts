@@ -491,8 +491,8 @@ function familyOf(path: string, name: Family["name"], columns: readonly string[]
   if (family !== undefined) return family;
   const found = Buffer.from(named.join(","));
   const other = families.find(fits);
-  const meant = other === undefined ? "" : ` (those of a ${other.name}_ file)`;
-  throw badFile(path, `no ${name}_ file has the columns ${RowFields.excerpt(found, 0, found.length)}${meant}`, knownFamilies);
+  const hint = other === undefined ? "" : ` (those of a ${other.name}_ file)`;
+  throw badFile(path, `no ${name}_ file has the columns ${RowFields.excerpt(found, 0, found.length)}${hint}`, knownFamilies);
 }
 
 function columnsOf({ symbol, price, others }: Family): readonly string[] {

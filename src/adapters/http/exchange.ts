@@ -47,7 +47,7 @@ export class Exchange {
     // The timer covers waiting for a connection, connecting, headers and body.
     if (Number.isFinite(deadlineMs))
       this.#timer = setTimeout(() => this.fail("TIMEOUT", `no answer within ${deadlineMs} ms`), Math.min(deadlineMs, timerMaxMs));
-    request.on("error", (failure) => this.#broke(failure));
+    request.on("error", (failure) => this.#onConnectionError(failure));
     request.on("close", () => this.fail("DOWN", "the connection ended without an answer"));
     request.on("response", (response) => this.#respond(response));
     request.end(body);
@@ -63,26 +63,32 @@ export class Exchange {
 
   #respond(response: IncomingMessage): void {
     const { statusCode: status = 0 } = response;
-    response.on("error", (failure) => this.#broke(failure));
+    response.on("error", (failure) => this.#onConnectionError(failure));
     response.on("close", () => this.fail("DOWN", "the connection ended during the answer"));
     if (status >= 400) {
       const refused = (body: Buffer): void => this.#refused(status, body);
       this.#read(response, refusalBytesMax, refused, () => refused(Buffer.alloc(0)));
     } else if (status >= 300)
       this.fail("REFUSED", `the answer is a redirect (${status}), which is not followed`, { code: codeOf(status) });
-    else this.#respondWell(response);
+    else this.#readAnswer(response);
   }
 
-  #respondWell(response: IncomingMessage): void {
+  #readAnswer(response: IncomingMessage): void {
     const { "content-encoding": encoding = "identity", "content-length": length } = response.headers;
     const { answerBytesMax } = this.#options;
     const tooLarge = (): void => this.fail("TOO_LARGE", `the answer has more than ${answerBytesMax} bytes`);
     if (encoding !== "identity") this.fail("GARBLED", "the answer has a content encoding that was not requested");
     else if (Number(length) > answerBytesMax) tooLarge();
-    else this.#read(response, answerBytesMax, (body) => this.#answered(response.statusCode === 204 ? nothing : body), tooLarge);
+    else
+      this.#read(
+        response,
+        answerBytesMax,
+        (body) => this.#settleAnswer(response.statusCode === 204 ? emptyBody : body),
+        tooLarge,
+      );
   }
 
-  #read(response: IncomingMessage, bytesMax: number, whole: (body: Buffer) => void, tooLarge: () => void): void {
+  #read(response: IncomingMessage, bytesMax: number, onComplete: (body: Buffer) => void, tooLarge: () => void): void {
     const chunks: Buffer[] = [];
     let bytes = 0;
     response.on("data", (chunk: Buffer) => {
@@ -91,11 +97,11 @@ export class Exchange {
       else tooLarge();
     });
     response.on("end", () => {
-      if (response.complete && !this.#settled) whole(Buffer.concat(chunks));
+      if (response.complete && !this.#settled) onComplete(Buffer.concat(chunks));
     });
   }
 
-  #answered(body: Buffer): void {
+  #settleAnswer(body: Buffer): void {
     let answer: JsonValue;
     try {
       answer = parseExact(utf8.decode(body));
@@ -108,15 +114,18 @@ export class Exchange {
   }
 
   #refused(status: number, body: Buffer): void {
-    const { code, words = `status ${status}` } = problemOf(body);
-    const unwell = unwellStatuses[status];
+    const { code, message = `status ${status}` } = problemOf(body);
+    const unavailable = unavailableStatuses[status];
     // With such a status the code may come from a proxy and not from the service.
-    if (unwell !== undefined) this.fail(unwell, words, { code: codeOf(status) });
+    if (unavailable !== undefined) this.fail(unavailable, message, { code: codeOf(status) });
     else
-      this.fail("REFUSED", words, { code: code ?? codeOf(status), ...(requestStatuses.has(status) && { blamesRequest: true }) });
+      this.fail("REFUSED", message, {
+        code: code ?? codeOf(status),
+        ...(requestStatuses.has(status) && { blamesRequest: true }),
+      });
   }
 
-  #broke(failure: NodeJS.ErrnoException): void {
+  #onConnectionError(failure: NodeJS.ErrnoException): void {
     const { code = "", message } = failure;
     if (code === "HPE_HEADER_OVERFLOW") this.fail("TOO_LARGE", "the headers of the answer are too large");
     else if (code.startsWith("HPE_")) this.fail("GARBLED", `the answer is not HTTP: ${code}`);
@@ -137,7 +146,7 @@ export class Exchange {
  * Statuses with which a service, or a proxy before it, reports that it cannot work now. All others from 400
  * on are refusals.
  */
-const unwellStatuses: Readonly<Record<number, FailureClass>> = {
+const unavailableStatuses: Readonly<Record<number, FailureClass>> = {
   408: "TIMEOUT",
   429: "BUSY",
   502: "DOWN",
@@ -148,17 +157,17 @@ const unwellStatuses: Readonly<Record<number, FailureClass>> = {
 const requestStatuses: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 /** The service's own code and message from a problem document (RFC 9457), as far as present. */
-function problemOf(body: Buffer): { readonly code: string | undefined; readonly words: string | undefined } {
+function problemOf(body: Buffer): { readonly code: string | undefined; readonly message: string | undefined } {
   try {
     const { code, detail, message, title }: Readonly<Record<string, unknown>> = JSON.parse(body.toString());
-    return { code: textOf(code), words: textOf(detail) ?? textOf(message) ?? textOf(title) };
+    return { code: textOf(code), message: textOf(detail) ?? textOf(message) ?? textOf(title) };
   } catch {
-    return { code: undefined, words: undefined };
+    return { code: undefined, message: undefined };
   }
 }
 
 /** The body of a 204 answer, which has no content. */
-const nothing = Buffer.from("null");
+const emptyBody = Buffer.from("null");
 const codeLengthMax = 100;
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 const codeOf = (status: number): string => `HTTP_${status}`;

@@ -130,7 +130,7 @@ describe("an answer that comes too late", () => {
   });
 });
 
-describe("an unusable answer", () => {
+describe("the outcome of a call", () => {
   const json = "content-type: application/json\r\n";
   it.each<[string, "DOWN" | "GARBLED" | "TOO_LARGE" | "REFUSED", string]>([
     ["an ended connection without an answer", "DOWN", ""],
@@ -151,23 +151,23 @@ describe("an unusable answer", () => {
     ["a redirect", "REFUSED", "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"],
     ["headers that are too large", "TOO_LARGE", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`],
     ["a length beyond the limit", "TOO_LARGE", "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n"],
-  ])("%s is %s", async (_, failure, bytes) => {
+  ])("for %s is %s", async (_, failure, bytes) => {
     const { system } = await serveSockets((socket) => socket.end(Buffer.from(bytes, "latin1")));
     await failureOf(system.invoke("echo", null, patient), failure);
   });
 
-  it("(a refused connection) is DOWN", async () => {
+  it("for a refused connection is DOWN", async () => {
     const { system, server } = await serve(() => {});
     await ended(server);
     expect((await failureOf(system.invoke("echo", null, patient), "DOWN")).message).toContain("ECONNREFUSED");
   });
 
-  it("is not an answer without content, which is null", async () => {
+  it("for an answer without content is null", async () => {
     const { system } = await serve((_, response) => response.writeHead(204).end());
     expect(await system.invoke("echo", null, patient)).toBeNull();
   });
 
-  it("of 200 MB is not read beyond the limit", async () => {
+  it("for an answer of 200 MB is TOO_LARGE, and nothing beyond the limit is read", async () => {
     const megabyte = Buffer.alloc(2 ** 20, 32);
     let sent = 0;
     const { system } = await serve(

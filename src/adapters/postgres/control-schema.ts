@@ -27,7 +27,7 @@ const listColumn = (list: string): string => `${list} jsonb CONSTRAINT "${list} 
           END)`;
 
 export const controlTables: OwnedTables = {
-  kept: {
+  names: {
     name: "control",
     what: "the plan",
     tables: "the tables of the control store",

@@ -171,7 +171,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     });
 
     test.skipIf(spawnSync("psql", ["--version"]).status !== 0)(
-      "in the address that a store shows is understood by psql",
+      "is part of the address that a store shows, and psql understands it",
       async () => {
         for (const name of ["ctl", "London desk", 'a"b\\c']) {
           const store = await openPostgresControlStore(`${server.url}?schema=${encodeURIComponent(name)}`);
@@ -209,15 +209,15 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
     test("has a record and notifications of its own", async () => {
       const [store, other] = [await open(), await open({ schema: `${schema} 2` })];
-      let told = 0;
+      let notifications = 0;
       other.watch(() => {
-        told += 1;
+        notifications += 1;
       });
-      await expect.poll(() => told).toBeGreaterThan(0);
-      const before = told;
+      await expect.poll(() => notifications).toBeGreaterThan(0);
+      const before = notifications;
       await store.change({ ...by, set: { newSystemPercentage: 7 } });
       await sleep(100);
-      expect([told, (await other.read()).epoch]).toEqual([before, 1]);
+      expect([notifications, (await other.read()).epoch]).toEqual([before, 1]);
     });
 
     test("is found by its triggers under any search path of the session", async () => {
@@ -390,18 +390,18 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     test("leaves a dead connection, from which the watch recovers", async () => {
       const wire = await wireTo();
       const store = await open({ deadlineMs: 500 }, wire.url);
-      let told = 0;
+      let notifications = 0;
       store.watch(() => {
-        told += 1;
+        notifications += 1;
       });
-      await expect.poll(() => told).toBeGreaterThan(0);
+      await expect.poll(() => notifications).toBeGreaterThan(0);
       wire.silent = true;
       const client = await shell();
       await client.query("UPDATE config SET new_system_percentage = 3");
       await sleep(50);
-      const before = told;
+      const before = notifications;
       wire.silent = false;
-      await expect.poll(() => told).toBeGreaterThan(before);
+      await expect.poll(() => notifications).toBeGreaterThan(before);
     });
   });
 
@@ -469,15 +469,15 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
   test("a watcher that throws does not affect the others", async () => {
     const store = await open();
-    let told = 0;
+    let notifications = 0;
     store.watch(() => {
       throw new Error("mine");
     });
     store.watch(() => {
-      told += 1;
+      notifications += 1;
     });
     await store.change({ ...by, set: {} });
-    await expect.poll(() => told).toBeGreaterThan(0);
+    await expect.poll(() => notifications).toBeGreaterThan(0);
   });
 
   test("close leaves no connection open, even with calls in progress and a watch", async () => {
@@ -486,11 +486,11 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       const { rows } = await admin.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pnl-bridge control'");
       return rows.length;
     };
-    let told = 0;
+    let notifications = 0;
     const stop = store.watch(() => {
-      told += 1;
+      notifications += 1;
     });
-    await expect.poll(() => told).toBeGreaterThan(0);
+    await expect.poll(() => notifications).toBeGreaterThan(0);
     stop();
     store.watch(() => {});
     await Promise.all([store.read(), store.read(), store.heartbeat(instance), store.change({ ...by, set: {} })]);
@@ -504,7 +504,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
     const program = `const { openPostgresControlStore } = await import(${door});
       const store = await openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })});
-      await new Promise((told) => store.watch(told));
+      await new Promise((resolve) => store.watch(resolve));
       await store.heartbeat(${JSON.stringify(instance)});
       console.log((await store.read()).epoch);`;
     const inline = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval", program];
@@ -543,9 +543,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     const change = (newSystemPercentage: number) => store.change({ ...by, set: { newSystemPercentage } });
     await change(1);
     let epoch = 0;
-    let told = 0;
+    let notifications = 0;
     store.watch(() => {
-      told += 1;
+      notifications += 1;
       void store.read().then(
         (record) => (epoch = record.epoch),
         () => {},
@@ -557,13 +557,13 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     process.kill(Number(pid), "SIGKILL");
     await expect(untilRejected(() => store.read())).resolves.toMatchObject({ code: "SYSTEM_DOWN" });
     await expect(change(2)).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
-    const before = told;
+    const before = notifications;
     await admin.end();
     // The server's child processes notice its death and release the shared memory.
     await sleep(1_000);
     await server.crash();
     admin = await connected(server.url);
-    await expect.poll(() => told, { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => notifications, { timeout: 10_000 }).toBeGreaterThan(before);
     const client = await shell();
     await client.query("UPDATE config SET use_new_pnl_system = false");
     await expect.poll(() => epoch, { timeout: 250 }).toBe(3);

@@ -60,7 +60,7 @@ const restMsMax = 1_000;
 export async function openPostgresControlStore(url: string, options: PostgresControlOptions = {}): Promise<ControlStore> {
   const { deadlineMs = deadlineMsDefault } = options;
   assert(deadlineMs > 0, "deadlineMs is more than 0");
-  const target = targetOf(url, controlTables.kept);
+  const target = targetOf(url, controlTables.names);
   const schema = options.schema ?? target.schema ?? "public";
   const store = new PostgresControlStore(target, schema, deadlineMs);
   try {

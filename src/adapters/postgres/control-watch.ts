@@ -58,26 +58,26 @@ export class ControlWatch {
     const { connection, schema, answerMsMax, onChange, epochSql } = this.#options;
     const client = new Client({ ...connection, connectionTimeoutMillis: answerMsMax, query_timeout: answerMsMax });
     const broken = new AbortController();
-    const breakOff = (): void => {
+    const disconnect = (): void => {
       broken.abort();
       void client.end().catch(() => {});
     };
-    this.#stopped.signal.addEventListener("abort", breakOff);
-    client.on("error", breakOff);
-    client.on("end", breakOff);
-    let known: string | undefined;
+    this.#stopped.signal.addEventListener("abort", disconnect);
+    client.on("error", disconnect);
+    client.on("end", disconnect);
+    let lastEpoch: string | undefined;
     client.on("notification", ({ payload = "" }) => {
       const gap = payload.indexOf(" ");
       if (payload.slice(gap + 1) !== schema || broken.signal.aborted) return;
-      known = payload.slice(0, gap);
+      lastEpoch = payload.slice(0, gap);
       onChange();
     });
     let hasAnswered = false;
     try {
       // A client that is ended while it connects emits nothing more.
-      const gone = once(broken.signal, "abort").then(() => Promise.reject(new Error("ended")));
-      gone.catch(() => {});
-      await Promise.race([client.connect(), gone]);
+      const disconnected = once(broken.signal, "abort").then(() => Promise.reject(new Error("ended")));
+      disconnected.catch(() => {});
+      await Promise.race([client.connect(), disconnected]);
       // The pool does the same to let a process end; the types of `pg` lack it.
       (client as unknown as { unref(): void }).unref();
       await client.query(`LISTEN ${channel}`);
@@ -89,16 +89,16 @@ export class ControlWatch {
         );
         const epoch = (results as readonly { readonly rows: readonly Row[] }[]).at(-2)?.rows[0]?.epoch ?? undefined;
         // Also the first time, since changes before it are unknown.
-        if (epoch !== known && !broken.signal.aborted) onChange();
-        known = epoch;
+        if (epoch !== lastEpoch && !broken.signal.aborted) onChange();
+        lastEpoch = epoch;
         hasAnswered = true;
         await pause(pollMs, broken.signal);
       }
     } catch {
       // The calls of the store report the failure.
     } finally {
-      this.#stopped.signal.removeEventListener("abort", breakOff);
-      breakOff();
+      this.#stopped.signal.removeEventListener("abort", disconnect);
+      disconnect();
     }
     return hasAnswered;
   }

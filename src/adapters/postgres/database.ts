@@ -35,8 +35,8 @@ interface DatabaseLimits {
 export type Row = Readonly<Record<string, string | null>>;
 
 /** The settings of every connection. */
-export const connectionOf = ({ url }: Target, { kept }: OwnedTables): ClientConfig => ({
-  application_name: `pnl-bridge ${kept.name}`,
+export const connectionOf = ({ url }: Target, { names }: OwnedTables): ClientConfig => ({
+  application_name: `pnl-bridge ${names.name}`,
   connectionString: url,
   keepAlive: true,
   types: { getTypeParser: () => (text: string) => text },
@@ -74,7 +74,7 @@ export class PostgresDatabase {
 
   /** Runs one call of a store. Its errors are BridgeErrors in plain words. */
   async run<T>(work: (call: Call) => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new BridgeError("INTERNAL", { what: `the ${this.#owned.kept.name} store is closed` });
+    if (this.#closed !== undefined) throw new BridgeError("INTERNAL", { what: `the ${this.#owned.names.name} store is closed` });
     const call = new Call({
       pool: this.#pool,
       where: this.#target.where,
@@ -89,7 +89,7 @@ export class PostgresDatabase {
     try {
       return await call.inTime(running);
     } catch (error) {
-      throw failureOf(error, this.#target.where, this.#owned.kept);
+      throw failureOf(error, this.#target.where, this.#owned.names);
     }
   }
 
@@ -178,12 +178,12 @@ class Call {
   }
 
   #late(cause?: unknown): BridgeError {
-    const { kept } = this.#parts.owned;
+    const { names } = this.#parts.owned;
     if (this.#waitsFor === "its turn")
       return new BridgeError("DATABASE_BUSY", {
         what: `an earlier write of this process is not finished after ${this.#parts.limits.callMsMax} ms`,
         where: this.#parts.where,
-        fix: `look for the session that holds a lock on ${kept.locks}`,
+        fix: `look for the session that holds a lock on ${names.locks}`,
         cause,
       });
     const isDoubtful = this.#waitsFor === "a commit";

@@ -1,7 +1,7 @@
 import type { OwnedTables } from "./migrations.ts";
 
 export const evidenceTables: OwnedTables = {
-  kept: {
+  names: {
     name: "evidence",
     what: "evidence",
     tables: "the evidence tables",

@@ -49,7 +49,7 @@ export async function openPostgresEvidenceStore(
   url: string,
   given: Partial<PostgresEvidenceOptions> = {},
 ): Promise<EvidenceStore> {
-  const target = targetOf(url, evidenceTables.kept);
+  const target = targetOf(url, evidenceTables.names);
   const options = { ...postgresEvidenceDefaults, ...(target.schema === undefined ? {} : { schema: target.schema }), ...given };
   assert(Number.isSafeInteger(options.rowsMax) && options.rowsMax >= 0, "rowsMax is a whole number of 0 or more");
   const store = new PostgresEvidenceStore(target, options);
@@ -124,7 +124,7 @@ class PostgresEvidenceStore implements EvidenceStore {
     return this.#database.run(async (call) => {
       const found: StoredComparison[] = [];
       while (found.length < limit) {
-        const most = Math.min(batchRows, limit - found.length);
+        const pageRows = Math.min(batchRows, limit - found.length);
         const conditions = [
           { sql: "method =", value: method === undefined ? undefined : storable(method) },
           { sql: "verdict =", value: verdict },
@@ -132,9 +132,9 @@ class PostgresEvidenceStore implements EvidenceStore {
         ].filter(({ value }) => value !== undefined);
         const where = conditions.map(({ sql }, index) => `${sql} $${index + 1}`).join(" AND ");
         const sql = `${this.#sql.select} ${where === "" ? "" : `WHERE ${where}`} ORDER BY id DESC LIMIT $${conditions.length + 1}`;
-        const rows = await call.read<ComparisonRow>(sql, [...conditions.map(({ value }) => value), most]);
+        const rows = await call.read<ComparisonRow>(sql, [...conditions.map(({ value }) => value), pageRows]);
         for (const row of rows) found.push(comparisonOf(row));
-        if (rows.length < most) break;
+        if (rows.length < pageRows) break;
       }
       return found;
     });

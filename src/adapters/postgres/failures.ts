@@ -1,7 +1,7 @@
 import { BridgeError, codeOf, type ErrorCode, messageOf } from "../../base/errors.ts";
 
 /** Names of a store's contents for error messages. */
-export interface Kept {
+export interface StoreNames {
   /** Used in `the NAME store` and `NAME_migrations`. */
   readonly name: "control" | "evidence";
   /** The contents, as "the plan". */
@@ -26,7 +26,7 @@ export interface Target {
  * Parses the address. Throws BAD_CONFIG if the text is not a PostgreSQL URL, or if an unescaped character
  * ends the password early, so that the rest of the password would be read as a database name.
  */
-export function targetOf(url: string, { name }: Kept): Target {
+export function targetOf(url: string, { name }: StoreNames): Target {
   const parsed = URL.parse(url);
   const usual = parsed !== null && ["postgres:", "postgresql:"].includes(parsed.protocol);
   if (!usual || parsed.hash !== "" || parsed.pathname.includes("@") || parsed.search.includes("@"))
@@ -75,8 +75,8 @@ interface Meaning {
   /** Matches the beginning of an SQLSTATE; https://www.postgresql.org/docs/current/errcodes-appendix.html */
   readonly states: RegExp;
   readonly code: ErrorCode;
-  readonly what: (kept: Kept) => string;
-  readonly fix: (kept: Kept) => string;
+  readonly what: (names: StoreNames) => string;
+  readonly fix: (names: StoreNames) => string;
 }
 
 const meanings: readonly Meaning[] = [
@@ -120,7 +120,7 @@ export const severityOf = (error: unknown): unknown =>
  * The meaning of an error of `pg`, for people. Its own text contains host, user and database, and never a
  * password.
  */
-export function failureOf(error: unknown, where: string, kept: Kept): unknown {
+export function failureOf(error: unknown, where: string, names: StoreNames): unknown {
   // An error of this program is not a network failure.
   if (error instanceof BridgeError || error instanceof TypeError) return error;
   const state = codeOf(error);
@@ -128,9 +128,9 @@ export function failureOf(error: unknown, where: string, kept: Kept): unknown {
   const meaning = severity === undefined ? undefined : meanings.find(({ states }) => states.test(state));
   if (meaning !== undefined)
     return new BridgeError(meaning.code, {
-      what: `${meaning.what(kept)}: ${textOf(error)}`,
+      what: `${meaning.what(names)}: ${textOf(error)}`,
       where,
-      fix: meaning.fix(kept),
+      fix: meaning.fix(names),
       cause: error,
     });
   // Only errors from the server have a severity; every other error is one of the connection.

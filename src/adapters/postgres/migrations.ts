@@ -1,9 +1,9 @@
 import { escapeIdentifier, type PoolClient } from "pg";
 import { BridgeError } from "../../base/errors.ts";
-import type { Kept } from "./failures.ts";
+import type { StoreNames } from "./failures.ts";
 
 export interface OwnedTables {
-  readonly kept: Kept;
+  readonly names: StoreNames;
   /** Step n takes a schema from version n to n + 1; `schema` is quoted. A released step is never changed. */
   readonly migrations: readonly ((schema: string) => string)[];
 }
@@ -14,10 +14,10 @@ export interface OwnedTables {
  * than this program.
  */
 export async function migrate(client: PoolClient, owned: OwnedTables, schema: string, where: string): Promise<void> {
-  const { kept, migrations } = owned;
+  const { names, migrations } = owned;
   await client.query("SELECT pg_advisory_xact_lock($1, hashtext($2))", [lockClass, schema]);
   const quoted = escapeIdentifier(schema);
-  const versions = `${quoted}.${kept.name}_migrations`;
+  const versions = `${quoted}.${names.name}_migrations`;
   const { rows } = await client.query("SELECT to_regnamespace($1) AS namespace, to_regclass($2) AS migrations", [
     quoted,
     versions,
@@ -29,7 +29,7 @@ export async function migrate(client: PoolClient, owned: OwnedTables, schema: st
   const version = Number(found.rows[0]?.version);
   if (version > migrations.length)
     throw new BridgeError("BAD_DATABASE", {
-      what: `${kept.tables} in schema ${schema} have version ${version}, this pnl-bridge knows ${migrations.length}`,
+      what: `${names.tables} in schema ${schema} have version ${version}, this pnl-bridge knows ${migrations.length}`,
       where,
       fix: "start the newer pnl-bridge, or name another schema",
     });
