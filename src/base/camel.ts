@@ -1,4 +1,4 @@
-/** `window_s` as `windowS`. */
+/** Converts snake case to camel case: `window_s` becomes `windowS`. */
 export type Camel<Text extends string> = Text extends `${infer First}_${infer Rest}`
   ? `${First}${Capitalize<Camel<Rest>>}`
   : Text;

@@ -1,7 +1,8 @@
 /**
- * Exact decimals: a whole coefficient and the number of decimal places it counts in.
- * `110.015625` is { coefficient: 110015625n, scale: 6 }. Always in lowest form: no trailing zero in the coefficient, zero
- * has scale 0. There is no rounding here; where a quotient has no finite decimal, use a Fraction.
+ * An exact decimal: a whole coefficient and its number of decimal places. `110.015625` is { coefficient:
+ * 110015625n, scale: 6 }. Always in lowest form: the coefficient has no trailing zero among its decimal
+ * places, and zero has scale 0. Decimals are never rounded; for quotients without a finite decimal, use a
+ * Fraction.
  */
 export interface Decimal {
   readonly coefficient: bigint;
@@ -9,14 +10,23 @@ export interface Decimal {
   readonly scale: number;
 }
 
-/** More digits than any price or quantity of a real desk; longer input is refused, so that hostile input stays cheap. */
+/**
+ * The digit limit of input, above any real price or quantity. Longer input is refused, so that hostile input
+ * stays cheap.
+ */
 export const digitsMax = 400;
-/** More digits than any figure that is computed from such input: a product of price, quantity and multiplier, or a sum of them. */
+/**
+ * The digit limit of computed figures, above any product of price, quantity and multiplier, and any sum of
+ * such products.
+ */
 export const figureDigitsMax = 10 * digitsMax;
 
 const pattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
 
-/** Reads plain or exponent notation (`-0.5`, `.0156250`, `110.`, `1.5e-07`). Undefined for anything else, or too many digits. */
+/**
+ * Reads plain or exponent notation (`-0.5`, `.0156250`, `110.`, `1.5e-07`). Undefined for other text and too
+ * many digits.
+ */
 export function parseDecimal(text: string, longest = digitsMax): Decimal | undefined {
   if (text.length > longest) return undefined;
   const [matched, sign, whole = "", fraction = "", exponent = "0"] = pattern.exec(text) ?? [];
@@ -28,7 +38,7 @@ export function parseDecimal(text: string, longest = digitsMax): Decimal | undef
   return lowest(sign === "-" ? -magnitude : magnitude, Math.max(scale, 0));
 }
 
-/** Plain text without exponent, trailing zeros or `-0`. */
+/** Writes plain text without exponent, trailing zeros or `-0`. */
 export function formatDecimal({ coefficient, scale }: Decimal): string {
   if (scale === 0) return coefficient.toString();
   const digits = (coefficient < 0n ? -coefficient : coefficient).toString().padStart(scale + 1, "0");
@@ -37,7 +47,7 @@ export function formatDecimal({ coefficient, scale }: Decimal): string {
   return coefficient < 0n ? `-${text}` : text;
 }
 
-/** The same value with as few decimal places as it has. */
+/** The decimal with the fewest possible decimal places. */
 export function lowest(coefficient: bigint, scale: number): Decimal {
   let reduced = coefficient;
   let places = scale;
@@ -50,7 +60,7 @@ export function lowest(coefficient: bigint, scale: number): Decimal {
 
 const powers: bigint[] = [1n];
 
-/** 10^exponent, for whole exponents of 0 and more. */
+/** 10^exponent, for whole exponents of 0 or more. */
 export function powerOfTen(exponent: number): bigint {
   for (let next = powers.length; next <= exponent; next++) powers.push((powers[next - 1] as bigint) * 10n);
   return powers[exponent] as bigint;

@@ -1,8 +1,8 @@
 import { plain } from "./plain-text.ts";
 
 /**
- * Every failure that a person can meet has a code, says what and where, and how to fix it. The catalogue below is the
- * whole list; docs/guide.md prints it (a test compares).
+ * The codes of all failures that a person can see. Each failure also says what is wrong, where, and how to
+ * fix it. docs/errors.md prints this catalogue (a test compares).
  */
 export const errorCatalogue = {
   BAD_USAGE: "the command line asks for something that does not exist",
@@ -11,12 +11,12 @@ export const errorCatalogue = {
   BAD_LEDGER: "the file is not a trade ledger",
   BAD_PRICE_FILE: "the file is none of the known price file families",
   BAD_CALENDAR: "the file is not an expiration calendar",
-  NO_INPUT: "there is nothing to work on at that place",
+  NO_INPUT: "the given place contains no input",
   UNREADABLE: "the file or folder cannot be read",
   UNWRITABLE: "the output cannot be written",
   BAD_DATABASE: "the database is not the one that it should be, or its shape differs",
   DATABASE_BUSY: "the database kept changing while it was read",
-  REFUSED: "what was asked for may not be done now",
+  REFUSED: "the requested action is not allowed now",
   CONFLICT: "somebody else changed the plan at the same time",
   SYSTEM_DOWN: "a system that should answer did not",
   INTERNAL: "a bug in pnl-bridge",
@@ -24,7 +24,10 @@ export const errorCatalogue = {
 
 export type ErrorCode = keyof typeof errorCatalogue;
 
-/** A failure for the person who runs the program: one line of code, what, where, how to fix. */
+/**
+ * A failure for the person who runs the program. Its `line` has the code, what is wrong, where, and how to
+ * fix it.
+ */
 export class BridgeError extends Error {
   override readonly name = "BridgeError";
   readonly code: ErrorCode;
@@ -41,13 +44,13 @@ export class BridgeError extends Error {
     this.fix = given.fix ?? "";
   }
 
-  /** For a program that reads the failure. */
+  /** The failure for programs. */
   get document(): { readonly code: ErrorCode; readonly what: string; readonly where?: string; readonly fix?: string } {
     const { code, message: what, where, fix } = this;
     return { code, what, ...(where !== "" && { where }), ...(fix !== "" && { fix }) };
   }
 
-  /** One line, for stderr: whatever a path or a cause brought along, no control character reaches the terminal. */
+  /** The failure as one line for stderr, without control characters from a path or a cause. */
   get line(): string {
     const where = this.where === "" ? "" : ` (${plain(this.where)})`;
     const fix = this.fix === "" ? "" : `; ${sentence(this.fix)}`;
@@ -55,28 +58,30 @@ export class BridgeError extends Error {
   }
 }
 
-/** Wording may come in several lines (a parser's complaint), which become one; a name may not, so its newline is shown. */
+/**
+ * Joins a message of several lines, such as a parser's, into one. In a name, a newline is escaped instead.
+ */
 const sentence = (text: string): string => plain(text.replaceAll(/\s*\n\s*/g, " "));
 
-/** The code of an error of the operating system or of SQLite, such as ENOENT; empty where it has none. */
+/** The code of an error of the operating system or of SQLite, such as ENOENT; empty if the error has none. */
 export const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : "";
 
 /** A failure as one line for a person. */
 export const lineOf = (failure: unknown): string => (failure instanceof BridgeError ? failure.line : messageOf(failure));
 
-/** What was thrown, as words. */
+/** The message of a thrown value. */
 export const messageOf = (failure: unknown): string => errorOf(failure).message;
 
-/** What was thrown, as an error. */
+/** A thrown value as an Error. */
 export const errorOf = (failure: unknown): Error => (failure instanceof Error ? failure : new Error(String(failure)));
 
-/** States what must be true here; a failure is a bug of ours, and stays checked in production. */
+/** Checks an invariant, in production too. A failure is a bug in pnl-bridge. */
 export function assert(condition: boolean, claim: string): asserts condition {
   if (!condition) throw new Error(`broken invariant: ${claim}`);
 }
 
-/** Closes a switch: a new member of a union breaks the build here. */
+/** Ends an exhaustive switch: a new member of the union breaks the build here. */
 export const unreachable = (value: never): never => {
   throw new Error(`broken invariant: unhandled ${JSON.stringify(value)}`);
 };

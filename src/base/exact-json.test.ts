@@ -32,7 +32,7 @@ describe("parseExact keeps numbers as they were written", () => {
     expect(parseExact(` [ ${text}\n,\t{"a":${text}}] `)).toEqual([value, { a: value }]);
   });
 
-  it("and texts that look like numbers stay texts", () => {
+  it("and keeps texts that look like numbers as texts", () => {
     expect(parseExact('["1.0","-0","1e5"]')).toEqual(["1.0", "-0", "1e5"]);
   });
 });
@@ -78,14 +78,14 @@ describe("parseExact refuses", () => {
     ["a capital word", "True"],
     ["a comment", "/* a */ 1"],
     ["a byte order mark", "\ufeff1"],
-    ["a space that is none", "\u00a01"],
+    ["a no-break space", "\u00a01"],
     ["a key twice", '{"a":1,"b":2,"a":1}'],
     ["a key twice, once escaped", '{"a":1,"\\u0061":2}'],
     ["__proto__ twice", '{"__proto__":1,"__proto__":2}'],
     ["more digits than a number may have", "1e999"],
-    ["and in full", "9".repeat(401)],
+    ["more digits than a number may have, written in full", "9".repeat(401)],
     ["more levels than it may have", "[".repeat(depthMax + 1) + "]".repeat(depthMax + 1)],
-    ["of objects too", `${'{"a":'.repeat(depthMax + 1)}1${"}".repeat(depthMax + 1)}`],
+    ["more levels of objects than it may have", `${'{"a":'.repeat(depthMax + 1)}1${"}".repeat(depthMax + 1)}`],
     ["a text of brackets", "[".repeat(1_000_000)],
   ])("%s", (_, text) => {
     expect(() => parseExact(text)).toThrow(SyntaxError);
@@ -96,16 +96,16 @@ describe("parseExact refuses", () => {
     expect(() => parseExact(text)).toThrow(SyntaxError);
   });
 
-  it("saying what and where, and nothing of what else stands there", () => {
-    expect(() => parseExact('{"secret":"s3cr3t", oops}')).toThrow('no exact JSON: "o" at character 21');
-    expect(() => parseExact('{"a":1,"a":2}')).toThrow("no exact JSON: a key for the second time at character 11");
-    expect(() => parseExact("[1,")).toThrow("no exact JSON: the end at character 4");
-    expect(() => parseExact("[1,\u001b[31m]")).toThrow('no exact JSON: "\\u001b" at character 4');
+  it("with the character and its place, and without other content of the text", () => {
+    expect(() => parseExact('{"secret":"s3cr3t", oops}')).toThrow('not exact JSON: "o" at character 21');
+    expect(() => parseExact('{"a":1,"a":2}')).toThrow("not exact JSON: a key for the second time at character 11");
+    expect(() => parseExact("[1,")).toThrow("not exact JSON: the end at character 4");
+    expect(() => parseExact("[1,\u001b[31m]")).toThrow('not exact JSON: "\\u001b" at character 4');
   });
 });
 
 describe("parseExact", () => {
-  it("reads what JSON.parse reads, with numbers that are exact", () => {
+  it("reads every text that JSON.parse reads, with exact numbers", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), fc.nat(3), (value, indent) => {
         const text = JSON.stringify(value, null, indent);
@@ -115,7 +115,7 @@ describe("parseExact", () => {
     );
   });
 
-  it("refuses what JSON.parse refuses", () => {
+  it("refuses every text that JSON.parse refuses", () => {
     const pieces = fc.constantFrom(...'{}[],:"\\0123.eE-+ tfnu\u0001', "true", "null", '"a"', '"b":', "1.5", "\\u00");
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
@@ -126,23 +126,23 @@ describe("parseExact", () => {
     );
   });
 
-  it("reads every way to write a text", () => {
+  it("reads every form of escape in a text", () => {
     const text = '"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\ud83d\\udcc8 📈 \u2028 \u007f"';
     expect(parseExact(text)).toBe('"\\/\b\f\n\r\tA📈 📈 \u2028 \u007f');
   });
 
-  it("makes plain objects, whatever their keys are called", () => {
+  it("returns plain objects, whatever their keys", () => {
     const object = parseExact('{"__proto__":{"polluted":1},"constructor":2,"toString":3}') as { readonly polluted?: number };
     expect(object.polluted).toBeUndefined();
     expect(Object.getPrototypeOf(object)).toBe(Object.prototype);
     expect(Object.keys(object)).toEqual(["__proto__", "constructor", "toString"]);
   });
 
-  it("goes as deep as it says", () => {
+  it("reads up to the stated depth", () => {
     expect(JSON.stringify(parseExact("[".repeat(depthMax) + "]".repeat(depthMax)))).toHaveLength(2 * depthMax);
   });
 
-  it("does not keep a long text alive for a piece of it", () => {
+  it("does not keep a long text in memory for a piece of it", () => {
     const kept: unknown[] = [];
     const heap = (): number => {
       setFlagsFromString("--expose-gc");
@@ -160,7 +160,7 @@ describe("parseExact", () => {
   });
 });
 
-/** JSON.parse's way to the same: the reviver sees the source of a number. */
+/** The same result from JSON.parse, whose reviver sees the source of a number. */
 function exactly(this: unknown, _key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== "number") return value;
   const source = context?.source ?? "";
@@ -170,7 +170,7 @@ function exactly(this: unknown, _key: string, value: unknown, context?: { readon
   return formatDecimal(decimal);
 }
 
-/** The value, or that there is none. */
+/** The value, or a mark that there is none. */
 function outcome(parse: () => unknown): unknown {
   try {
     return { value: parse() };

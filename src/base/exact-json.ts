@@ -1,21 +1,24 @@
 import { formatDecimal, parseDecimal } from "./decimal.ts";
 
-/** As the port of the same name has it. */
+/** A JSON value. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** Longer texts are refused, and so is deeper nesting: hostile input stays cheap. Characters and levels. */
+/** Limits that keep hostile input cheap: the number of characters, and of nesting levels. */
 export const textLengthMax = 64 * 2 ** 20;
 export const depthMax = 512;
 
 /**
- * Reads JSON without ever making a float of a number: whole numbers up to 2^53 in plain digits stay numbers, every other one becomes
- * the decimal text of its source (`0.10` is "0.1", `1.0` is "1", `1e3` is "1000", `9007199254740993` is itself). So the answer of a
- * system that computes in floats is the shortest text that it wrote, and what computes exactly stays exact.
+ * Reads JSON without converting any number to a float: whole numbers up to 2^53 in plain digits stay numbers,
+ * and every other number becomes the decimal text of its source (`0.10` is "0.1", `1.0` is "1", `1e3` is
+ * "1000", `9007199254740993` is itself). So the answer of a system that computes in floats is the shortest
+ * text that it wrote, and exact numbers stay exact.
  *
- * Throws SyntaxError, with the place, for what is no JSON (NaN and Infinity are none), for what is JSON and not unambiguous (a key
- * twice in one object: JSON.parse would take the last), and beyond the limits: of a number, those of `parseDecimal`.
+ * Throws SyntaxError, with the place, for text that is not JSON (NaN and Infinity are not), for a key that
+ * occurs twice in one object (JSON.parse would take the last one), and beyond the limits; numbers have the
+ * limits of `parseDecimal`.
  *
- * Linear, some 20 ns a character: a quarter of JSON.parse's speed, and twice that of JSON.parse with a reviver that looks at sources.
+ * Linear, about 20 ns per character: a quarter of the speed of JSON.parse, and twice that of JSON.parse with
+ * a reviver that reads the sources.
  */
 export function parseExact(text: string): JsonValue {
   if (text.length > textLengthMax) throw new SyntaxError(`more than ${textLengthMax} characters of JSON`);
@@ -74,7 +77,7 @@ class Parser {
       if (this.#skipSpace() !== colon) throw this.#unexpected();
       this.#at += 1;
       const value = this.#value(depth);
-      // Set in the plain way, this one name would change what kind of object it is.
+      // A plain assignment to this name would change the prototype of the object.
       if (key === "__proto__")
         Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
       else object[key] = value;
@@ -96,7 +99,7 @@ class Parser {
     }
   }
 
-  /** After a member: whether that was the last one. */
+  /** Reads the separator after a member; returns whether that member was the last one. */
   #closes(close: number): boolean {
     const next = this.#skipSpace();
     if (next !== comma && next !== close) throw this.#unexpected();
@@ -119,7 +122,7 @@ class Parser {
         hasEscapes = true;
         at += 1;
       } else if (!(code >= space)) {
-        // A control character, or the end.
+        // A control character, or the end of the text.
         this.#at = at;
         throw this.#unexpected();
       }
@@ -154,10 +157,10 @@ class Parser {
     const source = text.slice(from, at);
     if (at === wholeTo) {
       const whole = Number(source);
-      // -0 is 0: there is no signed zero in decimal text either.
+      // -0 becomes 0, since decimal text has no signed zero either.
       if (Number.isSafeInteger(whole)) return whole === 0 ? 0 : whole;
     } else if (at === fractionTo && source.length < 32 && text.charCodeAt(at - 1) !== zero) {
-      // As canonical as the formatter would write it.
+      // Already in the canonical form of `formatDecimal`.
       return detached(source);
     }
     const exact = parseDecimal(source);
@@ -167,7 +170,7 @@ class Parser {
     return formatDecimal(exact);
   }
 
-  /** Past one digit or more. */
+  /** Skips one digit or more. */
   #digits(from: number): number {
     let at = from;
     while (isDigit(this.#text.charCodeAt(at))) at += 1;
@@ -176,7 +179,7 @@ class Parser {
     throw this.#unexpected();
   }
 
-  /** The next character that is no space; NaN at the end. */
+  /** Skips white space and returns the next character; NaN at the end. */
   #skipSpace(): number {
     for (;;) {
       const code = this.#text.charCodeAt(this.#at);
@@ -191,11 +194,14 @@ class Parser {
   }
 
   #refused(what: string): SyntaxError {
-    return new SyntaxError(`no exact JSON: ${what} at character ${this.#at + 1}`);
+    return new SyntaxError(`not exact JSON: ${what} at character ${this.#at + 1}`);
   }
 }
 
-/** A longer piece of a text would keep the whole text alive in memory for as long as somebody holds the piece. */
+/**
+ * Copies a piece of a text. A longer slice would otherwise keep the whole text in memory as long as it is in
+ * use.
+ */
 const detached = (piece: string): string => (piece.length < pieceSharedFrom ? piece : ` ${piece}`.slice(1));
 const pieceSharedFrom = 13;
 

@@ -1,6 +1,6 @@
 /**
- * 16 hexadecimal digits by which two versions of a text are told apart (two 32-bit FNV-1a sums with different seeds). Not for
- * security: whoever wants to can make two texts of one fingerprint.
+ * 16 hexadecimal digits that distinguish two versions of a text (two 32-bit FNV-1a hashes with different
+ * seeds). Not for security: an attacker can construct two texts with the same fingerprint.
  */
 export function fingerprint(text: string): string {
   let [low, high] = [0x811c9dc5, 0x9747b28c];

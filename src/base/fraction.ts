@@ -1,6 +1,9 @@
 import { type Decimal, digitsMax, figureDigitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "./decimal.ts";
 
-/** An exact number: numerator / denominator in lowest terms, denominator positive. Every Decimal is one; an average price often is no Decimal. */
+/**
+ * An exact number: numerator / denominator in lowest terms, with a positive denominator. Every Decimal can be
+ * written as a Fraction; an average price, for example, often has no finite decimal.
+ */
 export interface Fraction {
   readonly numerator: bigint;
   readonly denominator: bigint;
@@ -8,7 +11,10 @@ export interface Fraction {
 
 export const zero: Fraction = Object.freeze({ numerator: 0n, denominator: 1n });
 
-/** numerator / denominator in lowest terms. Throws on a zero denominator: dividing by a flat position is a bug of the caller. */
+/**
+ * numerator / denominator in lowest terms. Throws on a zero denominator: dividing by a flat position is a bug
+ * of the caller.
+ */
 export function fraction(numerator: bigint, denominator = 1n): Fraction {
   if (denominator === 1n) return { numerator, denominator };
   if (denominator === 0n) throw new Error("broken invariant: a fraction has no zero denominator");
@@ -20,7 +26,7 @@ export function fraction(numerator: bigint, denominator = 1n): Fraction {
 /** coefficient × 10^-scale. */
 export const fromScaled = (coefficient: bigint, scale: number): Fraction => fraction(coefficient, powerOfTen(scale));
 
-/** A decimal as the fraction that it is. */
+/** A decimal as a fraction. */
 export const fromDecimal = ({ coefficient, scale }: Decimal): Fraction => fromScaled(coefficient, scale);
 
 export const add = (a: Fraction, b: Fraction): Fraction =>
@@ -35,7 +41,7 @@ export const divide = (a: Fraction, b: Fraction): Fraction => fraction(a.numerat
 export const absolute = (a: Fraction): Fraction => (a.numerator < 0n ? negate(a) : a);
 export const isZero = (a: Fraction): boolean => a.numerator === 0n;
 
-/** Below, at or above: -1, 0 or 1. */
+/** -1, 0 or 1 if `a` is less than, equal to or greater than `b`. */
 export function compare(a: Fraction, b: Fraction): -1 | 0 | 1 {
   const left = a.numerator * b.denominator;
   const right = b.numerator * a.denominator;
@@ -44,7 +50,7 @@ export function compare(a: Fraction, b: Fraction): -1 | 0 | 1 {
 
 export const maximum = (a: Fraction, b: Fraction): Fraction => (compare(a, b) < 0 ? b : a);
 
-/** Reads decimal text or `p/q` of input. Undefined for anything else, or too many digits. */
+/** Reads decimal text or `p/q`. Undefined for other text and too many digits. */
 export function parseFraction(text: string, longest = digitsMax): Fraction | undefined {
   const bar = text.indexOf("/");
   if (bar >= 0) {
@@ -56,16 +62,23 @@ export function parseFraction(text: string, longest = digitsMax): Fraction | und
   return decimal && fromDecimal(decimal);
 }
 
-/** Reads a figure that a system has computed, which has more digits than its input. Undefined for anything that is no number. */
+/**
+ * Reads a figure that a system has computed, which may have more digits than input. Undefined if it is not a
+ * number.
+ */
 export const parseFigure = (text: string): Fraction | undefined => parseFraction(text, figureDigitsMax);
 
-/** The longest denominator that is printed as `p/q`; a longer one is rounded to `roundedPlaces`, and said to be. */
+/**
+ * The longest denominator that is printed as `p/q`; numbers with a longer one are rounded to `roundedPlaces`
+ * and marked.
+ */
 const denominatorDigitsMax = 64;
 const roundedPlaces = 18;
 
 /**
- * Exact text: a decimal where one is finite, else `p/q`; beyond 64 digits of denominator, and where the value is `inexact`
- * and has more places, 18 decimals, half away from zero, and `rounded`.
+ * Writes a fraction exactly: as a finite decimal if there is one, otherwise as `p/q`. A fraction with a
+ * denominator of more than 64 digits, or an `inexact` one with more than 18 decimals, is rounded to 18
+ * decimals, half away from zero, with `rounded`.
  */
 export function formatFraction(value: Fraction, inexact = false): { readonly text: string; readonly rounded: boolean } {
   const scale = decimalPlaces(value.denominator);
@@ -84,7 +97,9 @@ export function roundHalfAway(value: Fraction, places: number): bigint {
   return nudged / (value.denominator * 2n);
 }
 
-/** Decimal places that hold 1/denominator exactly, or undefined where none do (a factor other than 2 and 5). */
+/**
+ * The decimal places of 1/denominator; undefined if its decimal is infinite (a factor other than 2 and 5).
+ */
 function decimalPlaces(denominator: bigint): number | undefined {
   if (denominator === 1n) return 0;
   let rest = denominator;
@@ -101,7 +116,7 @@ function decimalPlaces(denominator: bigint): number | undefined {
   return rest === 1n ? Math.max(twos, fives) : undefined;
 }
 
-/** The greatest common divisor, positive; of 0 and b it is |b|. */
+/** The positive greatest common divisor; for 0 and b it is |b|. */
 export function commonDivisor(a: bigint, b: bigint): bigint {
   let [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b];
   while (y !== 0n) [x, y] = [y, x % y];

@@ -6,7 +6,7 @@ import { jsonText } from "./plain-text.ts";
 const joined = (document: object): string => [...jsonPieces(document)].join("");
 
 describe("jsonPieces", () => {
-  it("is what JSON.stringify says of any document, with control characters escaped", () => {
+  it("equals JSON.stringify for any document, with control characters escaped", () => {
     const odd = fc.constantFrom(undefined, Number.NaN, new Date(0), new String("boxed"), () => 1, Symbol("s"));
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof({ depthSize: "small" }, fc.jsonValue(), odd, tie("list"), tie("record")),
@@ -20,7 +20,7 @@ describe("jsonPieces", () => {
     );
   });
 
-  it("prints an iterable as the array it stands for, while it is iterated", () => {
+  it("prints an iterable as an array while iterating it", () => {
     let made = 0;
     const rows = function* () {
       for (; made < 100_000; made++) yield { made, gone: undefined };
@@ -35,7 +35,7 @@ describe("jsonPieces", () => {
     expect(document.rows[99_999]).toEqual({ made: 99_999 });
   });
 
-  it("keeps pieces small where the rows stand in an array, or in an array inside a row", () => {
+  it("keeps pieces small for an array of rows and for an array inside a row", () => {
     const lots = Array.from({ length: 200_000 }, (_, id) => ({ id }));
     for (const document of [{ lots }, { positions: [{ symbol: "ZN", lots, of: { lots: [] } }] }, lots]) {
       const pieces = [...jsonPieces(document)];

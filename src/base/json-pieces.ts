@@ -2,14 +2,15 @@ import { plainJson } from "./plain-text.ts";
 
 const pieceChars = 1 << 16;
 
-/** A longer array inside an entry is taken apart too: an entry is never much more than this many values. */
+/** A longer array inside an entry is split too, so that a piece never has many more values than this. */
 const entriesWholeMax = 1_024;
 
 /**
- * What JSON.stringify makes of a document, harmless on a terminal (`plainJson`), in pieces of about 64 kB, so that a report of millions of rows is neither one string
- * (which has a length limit) nor held twice. The values of an object's keys may be iterables other than arrays: they are printed
- * as arrays while they are iterated, once. Arrays are taken apart entry by entry, and an entry where it holds a long array or
- * iterable itself; everything else goes to JSON.stringify as it is.
+ * Yields the JSON of a document, safe for a terminal (`plainJson`), in pieces of about 64 kB, so that a
+ * report of millions of rows is neither one string (which has a length limit) nor held twice. Values of an
+ * object may be iterables other than arrays: they are iterated once and printed as arrays. Arrays are split
+ * into entries, and an entry is split if it contains a long array or iterable; everything else goes to
+ * JSON.stringify unchanged.
  */
 export function* jsonPieces(document: object): Generator<string> {
   let piece = "";
@@ -40,7 +41,7 @@ function* partsOf(value: object): Generator<string> {
       yield* partsOf(member);
     } else {
       const text = JSON.stringify(member);
-      if (text === undefined) continue; // As JSON.stringify does: what JSON has no word for is no member.
+      if (text === undefined) continue; // As JSON.stringify does: a value without JSON is omitted.
       yield `${separator}${JSON.stringify(key)}:${text}`;
     }
     separator = ",";
@@ -53,11 +54,11 @@ function* entryParts(entry: unknown): Generator<string> {
   else yield JSON.stringify(entry) ?? "null";
 }
 
-/** Whether it is an object that has no text of its own, as a Date has. */
+/** Whether a value is an object without its own JSON form, unlike a Date. */
 const isWalked = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !isBoxed(value) && typeof (value as { toJSON?: unknown }).toJSON !== "function";
 
-/** `new String("a")` is an object, iterable, and a text to JSON. */
+/** Whether a value is a boxed primitive: `new String("a")` is an iterable object, but a text in JSON. */
 const isBoxed = (value: object): boolean => value instanceof String || value instanceof Number || value instanceof Boolean;
 
 const isList = (value: object): value is Iterable<unknown> => Symbol.iterator in value;

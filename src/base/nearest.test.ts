@@ -18,11 +18,11 @@ test.each([
   ["systems", undefined],
   ["", undefined],
   [`${"comparison_threshold".repeat(6)}`, undefined],
-])("%s is meant as %s", (text, meant) => {
+])("the suggestion for %s is %s", (text, meant) => {
   expect(nearest(text, keys)).toBe(meant);
 });
 
-test("the nearest wins, then the first; without candidates there is none", () => {
+test("the nearest candidate wins, then the first; without candidates the result is undefined", () => {
   expect(nearest("model", ["modern", "mode"])).toBe("mode");
   expect(nearest("cat", ["bat", "hat"])).toBe("bat");
   expect(nearest("cat", [])).toBeUndefined();

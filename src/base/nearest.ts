@@ -1,9 +1,10 @@
-/** A longer text is no slip of the keyboard. */
+/** A longer text is not a typing error. */
 const lengthMax = 100;
 
 /**
- * The candidate that a person most likely meant: fewest slips (a letter missing, added, changed, or two swapped; case aside), at
- * most one slip for every three letters. The first of equally near ones; undefined where none is near.
+ * The candidate that a person most likely meant: the one with the fewest typing errors (a letter missing,
+ * added or changed, or two swapped; ignoring case), at most one per three letters. The first of equally near
+ * ones; undefined if none is near.
  */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
   if (text.length > lengthMax) return undefined;
@@ -17,14 +18,17 @@ export function nearest(text: string, candidates: readonly string[]): string | u
   return best?.candidate;
 }
 
-/** A key that is not known, for a complaint: with the known one that was probably meant, else with all of them. */
+/**
+ * Describes an unknown key for an error message, with the most likely known key or, if none is near, with all
+ * of them.
+ */
 export function unknownKey(key: string, known: readonly string[]): string {
   const meant = nearest(key, known);
   const text = JSON.stringify(key.slice(0, lengthMax));
   return meant === undefined ? `${text}; known are ${known.join(", ")}` : `${text}; did you mean ${JSON.stringify(meant)}?`;
 }
 
-/** Edit distance with swaps of neighbours (optimal string alignment). */
+/** The edit distance with swaps of neighbours (optimal string alignment). */
 function slipsBetween(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,4 +1,7 @@
-/** Runs never overlap. A request during a run triggers exactly one more run; its end settles both. */
+/**
+ * Serializes runs of a job. A request during a run triggers exactly one more run, and the end of that run
+ * settles both requests.
+ */
 export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   let again = false;
@@ -7,7 +10,7 @@ export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
       again = false;
       await work();
     } while (again);
-    // Cleared here, not when the promise settles: a request between the two would be lost.
+    // Cleared here and not when the promise settles, because a request between the two would be lost.
     running = undefined;
   };
   return () => {

@@ -1,2 +1,4 @@
-/** A person's name in the one form in which names are compared: no blanks around it, composed Unicode (NFC). */
+/**
+ * A person's name in the form used for comparisons: without surrounding blanks, in composed Unicode (NFC).
+ */
 export const personName = (text: string): string => text.normalize("NFC").trim();

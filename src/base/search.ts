@@ -1,4 +1,7 @@
-/** The first place from 0 up to `length` from which on `holds` is true; it must be false before and true after. Logarithmic. */
+/**
+ * The first place in [0, `length`] at which `holds` is true; it must be false before and true after it.
+ * Logarithmic.
+ */
 export function firstWhere(length: number, holds: (place: number) => boolean): number {
   let [low, high] = [0, length];
   while (low < high) {

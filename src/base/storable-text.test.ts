@@ -13,6 +13,6 @@ test.each([
   expect(JSON.parse(storableJson([text, null, 1]))).toEqual([stored, null, 1]);
 });
 
-test("an escape that was written as text stays text", () => {
+test("a written escape stays text", () => {
   expect(JSON.parse(storableJson(["\\u0000", "\\ud83d"]))).toEqual(["\\u0000", "\\ud83d"]);
 });

@@ -1,18 +1,18 @@
 import { plain } from "./plain-text.ts";
 
 /**
- * Text that every store can hold and every tool can show: NUL, where many programs stop reading, and halves of surrogate pairs, for
- * which UTF-8 has no bytes, become escapes that a person sees. All other text stays as it is.
+ * Makes text safe for every store and tool: NUL, at which many programs stop reading, and lone surrogates,
+ * which UTF-8 cannot encode, become visible escapes. All other text stays unchanged.
  */
 export const storable = (text: string): string =>
   text.isWellFormed() && !text.includes("\0") ? text : text.replaceAll(/[\0\p{Cs}]/gu, (character) => plain(character));
 
-/** JSON text of a value, with all its texts storable. */
+/** The JSON of a value whose texts are all made storable. */
 export function storableJson(value: unknown): string {
   const text = JSON.stringify(value);
   if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
   return JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? storable(part) : part));
 }
 
-/** As `storable`, where there may be no text. */
+/** As `storable`, for a text that may be null. */
 export const storableOrNull = (text: string | null): string | null => (text === null ? null : storable(text));

@@ -1,4 +1,7 @@
-/** How a store is named, in the configuration and on the command line. Nothing expands a `~`, so it would become a folder of that name. */
+/**
+ * The form of a store address. A `~` is refused, because nothing expands it and it would become a folder of
+ * that name.
+ */
 export const storePattern = /^(?:sqlite:(?!(?:\/\/)?~).+|postgres(?:ql)?:\/\/.+)$/s;
 export const storeForm = "sqlite:FILE or postgres://HOST/DATABASE, with FILE written in full (not with ~)";
 

@@ -11,7 +11,7 @@ const compare = (legacy: unknown, modern: unknown, options: AnswerOptions = {}):
 const told = ({ fields }: AnswerComparison): string[] =>
   fields.map(({ path, verdict, legacy, modern, difference }) => [path, verdict, legacy, modern, difference].join(" "));
 
-/** Wherever the tests put a value: declared to hold numbers. */
+/** Declares that every path used by the tests holds numbers. */
 const numeric: AnswerOptions = { kinds: Object.fromEntries(["", "a[]", "[]", "unrealized"].map((path) => [path, "number"])) };
 
 const sameNumbers: readonly [unknown, unknown][] = [
@@ -32,7 +32,7 @@ const sameNumbers: readonly [unknown, unknown][] = [
 
 describe("texts that look like numbers", () => {
   it.each(sameNumbers)(
-    "%o and %o are equal where numbers are declared, by kind or by tolerance, and diverge elsewhere",
+    "%o and %o are equal if their path is declared to hold numbers, by kind or by tolerance, and diverge otherwise",
     (legacy, modern) => {
       expect(compare(legacy, modern, numeric)).toMatchObject({ verdict: "equal", fields: [], more: 0 });
       expect(compare({ a: [legacy] }, { a: [modern] }, numeric).verdict).toBe("equal");
@@ -42,7 +42,7 @@ describe("texts that look like numbers", () => {
     },
   );
 
-  it("are one key of a list only where the key is declared to hold numbers", () => {
+  it("are the same key of a list only if the key is declared to hold numbers", () => {
     const [legacy, modern] = [{ rows: [{ id: "2.0", pnl: 1 }] }, { rows: [{ id: 2, pnl: 1 }] }];
     const keys = { rows: ["id"] };
     expect(compare(legacy, modern, { keys, kinds: { "rows[].id": "number" } }).verdict).toBe("equal");
@@ -60,7 +60,7 @@ describe("times", () => {
     ["2025-07-24T09:30:59", "2025-07-24T09:30:59.046123-05:00"],
     ["2025-07-24 09:30:59.046", "2025-07-24T09:30:59.046123-05:00"],
     ["soon", "soon"],
-  ])("%s and %s are one, to the last digit of the coarser text", (legacy, modern) => {
+  ])("%s and %s are equal at the precision of the coarser text", (legacy, modern) => {
     expect([times(legacy, modern), times(modern, legacy)]).toEqual(["equal", "equal"]);
   });
 
@@ -105,7 +105,7 @@ describe("two values", () => {
     [null, 0],
     ["1.5", null],
     [{ unrealized: null }, { unrealized: "0" }],
-  ])("says that %j and %j cannot be compared: one side has no number", (legacy, modern) => {
+  ])("%j and %j are not comparable, since one side has no number", (legacy, modern) => {
     const { verdict, fields } = compare(legacy, modern, numeric);
     expect([verdict, fields.length]).toEqual(["not_comparable", 1]);
   });
@@ -144,7 +144,7 @@ describe("two values", () => {
     expect([verdict, fields[0]?.verdict, fields[0]?.difference]).toEqual(["diverged", "diverged", difference]);
   });
 
-  it("on one side only diverge, null against a number is not comparable, and all are told apart", () => {
+  it("a value on one side only diverges, null against a number is not comparable, and each has its own field", () => {
     const found = compare({ same: null, gone: null, other: 0 }, { same: null, came: null, other: null });
     expect(told(found)).toEqual(["gone diverged null  ", "came diverged  null ", "other not_comparable 0 null "]);
     expect(found.fields.map(({ legacy, modern }) => [legacy, modern])).toEqual([
@@ -154,13 +154,13 @@ describe("two values", () => {
     ]);
   });
 
-  it("that every object has by birth are not the answer's", () => {
+  it("inherited members of objects are not part of an answer", () => {
     expect(compare({ constructor: "ZN", a: 1 }, { a: 1, b: 2 }).fields.map(({ path }) => path)).toEqual(["constructor", "b"]);
     expect(compare({}, { toString: "ZN" }).verdict).toBe("diverged");
     expect(compare(JSON.parse('{"__proto__":1}'), {}).verdict).toBe("diverged");
   });
 
-  it("whose insides cannot be seen are not comparable, unless they are one", () => {
+  it("two opaque objects are not comparable unless they are the same object", () => {
     class Price {
       readonly #cents: number;
       constructor(cents: number) {
@@ -178,12 +178,12 @@ describe("two values", () => {
 
 describe("tolerances", () => {
   it.each([
-    // Exactly at the bound is within; the least more is not.
+    // A difference equal to the bound is within it; the smallest excess is not.
     ["0.01", "1", "1.01", "within_tolerance"],
     ["0.01", "1", "1.0100000000000000000000000000000001", "diverged"],
     ["0.01", "1", "0.99", "within_tolerance"],
     ["0.01", "1", "0.98999999999999999999999999", "diverged"],
-    // As floats 1.1 - 1 is more than 0.1, and 0.3 - 0.1 less than 0.2.
+    // In floats 1.1 - 1 is more than 0.1, and 0.3 - 0.1 is less than 0.2.
     ["0.1", 1, 1.1, "within_tolerance"],
     ["0.2", 0.1, 0.3, "within_tolerance"],
     ["0.1", 0.1 + 0.2, 0.2, "diverged"],
@@ -205,13 +205,13 @@ describe("tolerances", () => {
     ["0", 1, 2, "diverged"],
     ["1000000", 1, "one", "diverged"],
     ["1", 1, null, "not_comparable"],
-  ])("of %s: %s and %s are %s, whichever is which", (tolerance, legacy, modern, verdict) => {
+  ])("under a tolerance of %s, %s and %s are %s in either order", (tolerance, legacy, modern, verdict) => {
     const options = { tolerances: { pnl: tolerance } };
     expect(compare({ pnl: legacy }, { pnl: modern }, options).verdict).toBe(verdict);
     expect(compare({ pnl: modern }, { pnl: legacy }, options).verdict).toBe(verdict);
   });
 
-  it("are of a path, else of its last name, else 0", () => {
+  it("come from the path, otherwise from its last name, otherwise 0", () => {
     const answer = (value: number): object => ({ total: value, positions: [{ total: value, mark: value }], marks: [value] });
     const by = (tolerances: Record<string, string>): string[] =>
       compare(answer(1), answer(2), { tolerances }).fields.map(({ path, verdict }) => `${path} ${verdict}`);
@@ -230,7 +230,7 @@ describe("tolerances", () => {
         const theirs = ours + off;
         const expected = off === 0 ? "equal" : Math.abs(off) <= allowed ? "within_tolerance" : "diverged";
         const options = { tolerances: { pnl: `${allowed / 100}` } };
-        // Once as floats, once as texts.
+        // Compared as floats and as texts.
         expect(compare({ pnl: ours / 100 }, { pnl: theirs / 100 }, options).verdict).toBe(expected);
         expect(compare({ pnl: (ours / 100).toFixed(2) }, { pnl: theirs / 100 }, options).verdict).toBe(expected);
       }),
@@ -238,7 +238,7 @@ describe("tolerances", () => {
     );
   });
 
-  it.each(["", "-1", "x", "0,01", "NaN"])("of %o are refused", (text) => {
+  it.each(["", "-1", "x", "0,01", "NaN"])("the value %o is refused", (text) => {
     expect(failureOf({ tolerances: { pnl: text } })).toMatchObject({
       code: "BAD_CONFIG",
       message: expect.stringContaining("the tolerance of pnl"),
@@ -260,7 +260,7 @@ describe("lists", () => {
     expect(told(compare([1], [1, 2]))).toEqual(["[] diverged  2 "]);
   });
 
-  it("are paired by key where there is one, in whatever order", () => {
+  it("are paired by key, if there is one, in any order", () => {
     expect(compare({ positions: [zn, zb, es] }, { positions: [es, zn, zb] }, keyed).verdict).toBe("equal");
     expect(told(compare({ positions: [zn, zb] }, { positions: [{ ...zb, pnl: 5 }, zn] }, keyed))).toEqual([
       "positions[].pnl diverged 2 5 3",
@@ -271,14 +271,14 @@ describe("lists", () => {
     ]);
   });
 
-  it("pair what has one key in order, and miss what is there twice", () => {
+  it("pair entries of equal keys in order, and report a second one as missing", () => {
     const again = { ...zn, pnl: 9 };
     expect(compare({ positions: [zn, again] }, { positions: [zn, again] }, keyed).verdict).toBe("equal");
     expect(told(compare({ positions: [zn, zn] }, { positions: [zn] }, keyed)).length).toBe(1);
     expect(told(compare({ positions: [zn] }, { positions: [zn, zn] }, keyed)).length).toBe(1);
   });
 
-  it("take whatever stands in them, and keys of every kind", () => {
+  it("accept any entries, and keys of every kind", () => {
     const odd = { keys: { positions: ["id"] } };
     expect(compare({ positions: [{ id: 10n ** 20n }] }, { positions: [{ id: 10n ** 20n }] }, odd).verdict).toBe("equal");
     expect(compare({ positions: [{ id: 1n }] }, { positions: [{ id: 2n }] }, odd).verdict).toBe("diverged");
@@ -296,13 +296,13 @@ describe("exclusions", () => {
   const on = (day: string, options: AnswerOptions = { exclusions: [exclusion] }): AnswerComparison =>
     new AnswerComparer(options).compare(legacy, modern, day);
 
-  it("hold to the end of their last day, and not a day longer", () => {
+  it("apply until the end of their last day", () => {
     expect(on("2025-07-31")).toMatchObject({ verdict: "equal", compared: 2, excluded: 1 });
     expect(on("2025-08-01")).toMatchObject({ verdict: "equal", compared: 2, excluded: 1 });
     expect(on("2025-08-02")).toMatchObject({ verdict: "diverged", compared: 3, excluded: 0 });
   });
 
-  it("take out all that is under a path, and nothing else", () => {
+  it("exclude everything under a path, and nothing else", () => {
     const all = { exclusions: [{ ...exclusion, path: "positions" }] };
     expect(on(today, all)).toMatchObject({ verdict: "equal", compared: 1, excluded: 1 });
     expect(on(today, { exclusions: [{ ...exclusion, path: "note" }] }).verdict).toBe("diverged");
@@ -310,14 +310,14 @@ describe("exclusions", () => {
     expect(new AnswerComparer(all).compare(legacy, { total: 2 }, today).verdict).toBe("diverged");
   });
 
-  it.each(["path", "reason", "owner", "until"])("without %s are refused", (name) => {
+  it.each(["path", "reason", "owner", "until"])("without %s an exclusion is refused", (name) => {
     expect(failureOf({ exclusions: [{ ...exclusion, [name]: "" }] })).toMatchObject({ code: "BAD_CONFIG" });
     const { [name as keyof typeof exclusion]: _, ...others } = exclusion;
     expect(failureOf({ exclusions: [others as typeof exclusion] })).toMatchObject({ code: "BAD_CONFIG" });
   });
 
-  it.each(["next week", "2025-02-30", "2025-08-01T00:00:00Z"])("until %s are refused", (until) => {
-    expect(failureOf({ exclusions: [{ ...exclusion, until }] }).message).toContain("day on which it ends");
+  it.each(["next week", "2025-02-30", "2025-08-01T00:00:00Z"])("an exclusion until %s is refused", (until) => {
+    expect(failureOf({ exclusions: [{ ...exclusion, until }] }).message).toContain("has no last day");
   });
 });
 
@@ -328,26 +328,26 @@ describe("limits", () => {
   it.each<[string, AnswerOptions]>([
     ["by place", {}],
     ["by key", { keys: { rows: ["id"] } }],
-  ])("an answer with more values than that is not comparable, and never equal: lists %s", (_, options) => {
+  ])("an answer with more values than the limit is not comparable, and never equal: lists %s", (_, options) => {
     const rows = (pnl: number): object => ({ rows: list(10, 9).map((id) => ({ id, pnl })) });
     expect(compare(rows(1), rows(1), { ...options, valuesMax: 20 }).verdict).toBe("equal");
     expect(compare(rows(1), rows(1), { ...options, valuesMax: 18 }).verdict).toBe("not_comparable");
     expect(compare(rows(1), rows(2), { ...options, valuesMax: 18 }).verdict).toBe("diverged");
   });
 
-  it("a difference beyond the limit does not pass for none, and the rest of a long list is told once", () => {
+  it("a difference beyond the limit is not ignored, and the rest of a long list is reported once", () => {
     const found = compare(list(1_000_000, 0), list(1_000_000, 1), { valuesMax: 1_000 });
     expect(found).toMatchObject({ verdict: "not_comparable", compared: 1_000, more: 0 });
     expect(found.fields.length).toBe(1);
   });
 
-  it("so many objects as values are looked into", () => {
+  it("the limit of values is also the limit of objects", () => {
     const empty = (count: number): object => Array.from({ length: count }, () => ({}));
     expect(compare(empty(100), empty(100), { valuesMax: 101 }).verdict).toBe("equal");
     expect(compare(empty(100), empty(100), { valuesMax: 100 }).verdict).toBe("not_comparable");
   });
 
-  it("a field that diverged is told before any number of milder ones, whatever their order", () => {
+  it("a diverged field is reported before any number of milder ones, in any order", () => {
     const tolerances = { near: "1" };
     const [none, near] = [list(60, 0).map(() => ({ gone: null })), list(60, 0).map((near) => ({ near }))];
     const [legacy, modern] = [
@@ -359,14 +359,14 @@ describe("limits", () => {
     expect([found.verdict, found.fields.length, found.more]).toEqual(["diverged", 20, 101]);
   });
 
-  it("every path that diverged is told before a second entry of one", () => {
+  it("every diverged path is reported before a second entry of one path", () => {
     const row = (pnl: number) => ({ rows: list(500, 0).map(() => ({ pnl })), total: pnl, other: { total: pnl } });
     const found = compare(row(1), row(2), { fieldsMax: 4 });
     expect(found.fields.map(({ path }) => path)).toEqual(["rows[].pnl", "rows[].pnl", "total", "other.total"]);
     expect(found.more).toBe(498);
   });
 
-  it("so many fields are told, in order, and the others counted", () => {
+  it("fields up to the limit are reported in order, and the others are counted", () => {
     const found = compare(
       list(50, 49),
       list(50, 49).map((value) => value + 1),
@@ -376,14 +376,14 @@ describe("limits", () => {
     expect(told(found)).toEqual(["[] diverged 0 1 1", "[] diverged 1 2 1", "[] diverged 2 3 1"]);
   });
 
-  it("what is deeper than 64 levels is not comparable", () => {
+  it("values deeper than 64 levels are not comparable", () => {
     const nested = (levels: number, leaf: unknown): unknown => (levels === 0 ? leaf : { inside: nested(levels - 1, leaf) });
     expect(compare(nested(64, 1), nested(64, 1)).verdict).toBe("equal");
     expect(compare(nested(64, 1), nested(64, 2)).verdict).toBe("diverged");
     expect(compare(nested(66, 1), nested(66, 1)).verdict).toBe("not_comparable");
   });
 
-  it("what goes in circles, even in many, ends", () => {
+  it("the comparison of circular structures ends", () => {
     const circle = (): object => {
       const made: Record<string, unknown> = { pnl: 1 };
       for (const name of ["a", "b", "c"]) made[name] = made;
@@ -395,7 +395,7 @@ describe("limits", () => {
     expect(compare({ a: circle() }, { a: 1 }).fields[0]?.legacy).toBe("(no JSON)");
   });
 
-  it("values are shown as far as a person reads", () => {
+  it("long values are shown shortened", () => {
     const long = "x".repeat(1_000);
     const [field] = compare(long, 1n).fields;
     expect([field?.legacy, field?.modern]).toEqual([`${"x".repeat(120)}…`, "1"]);
@@ -405,7 +405,7 @@ describe("limits", () => {
     ]);
   });
 
-  it("and an entry is named by its key, by its place where it has none, and by both where lists are in lists", () => {
+  it("an entry is named by its key, by its place if it has no key, and by both in nested lists", () => {
     const entries = (legacy: unknown, modern: unknown, options?: AnswerOptions): readonly unknown[] =>
       new AnswerComparer(options).compare(legacy, modern, "2025-07-24").fields.map(({ path, entry }) => [path, entry]);
     const keys = { positions: ["book", "symbol"] };
@@ -457,7 +457,7 @@ describe("any two answers", () => {
     );
   });
 
-  it("compare the same whichever is legacy's, with the difference turned round", () => {
+  it("have the same verdict with swapped sides, and the negated difference", () => {
     fc.assert(
       fc.property(answer, answer, (one, other) => {
         const [there, back] = [compare(one, other, options), compare(other, one, options)];
@@ -474,7 +474,7 @@ describe("any two answers", () => {
     );
   });
 
-  it("have the verdict of their worst field, and a field where they are not equal", () => {
+  it("have the verdict of their worst field, and report a field if they are not equal", () => {
     const rank = ["equal", "within_tolerance", "not_comparable", "diverged"];
     fc.assert(
       fc.property(answer, answer, (one, other) => {
@@ -486,7 +486,7 @@ describe("any two answers", () => {
     );
   });
 
-  it("are left as they were", () => {
+  it("are not changed by the comparison", () => {
     fc.assert(
       fc.property(answer, answer, (one, other) => {
         const [copyOfOne, copyOfOther] = [structuredClone(one), structuredClone(other)];

@@ -1,6 +1,6 @@
 /**
- * Comparing two answers of any shape: field by field, with tolerances, exact. What one call of a bridged service answers is
- * compared here; whole histories are compared row by row by `PnLComparisonValidator`.
+ * Compares two answers of any shape, field by field, exactly and with tolerances. This module compares the
+ * answers to one call of a bridged service; `PnLComparisonValidator` compares whole histories row by row.
  */
 import { digitsMax } from "../base/decimal.ts";
 import { BridgeError } from "../base/errors.ts";
@@ -11,26 +11,41 @@ import { type Verdict, weightOf } from "../domain/migration/verdict.ts";
 import { areClearlyWithin, judgeNumbers, toleranceFrom } from "./judgement.ts";
 import { Sightings } from "./sightings.ts";
 
-/** How answers of one method are compared. Paths are like `positions[].realized`: brackets stand for every entry of a list. */
+/**
+ * Rules for comparing the answers of one method. In a path such as `positions[].realized`, brackets mean
+ * every list entry.
+ */
 export interface AnswerOptions {
   /**
-   * The largest difference that is within tolerance: decimal text, by path, or by the last name of a path. Default `0`. A path with a
-   * tolerance holds numbers: texts there are compared as decimals or fractions, so that "1.50" is 1.5.
+   * The largest difference that is within tolerance, as decimal text by path or by the last name of a path.
+   * Default `0`. A path with a tolerance holds numbers: texts there are compared as decimals or fractions, so
+   * that "1.50" equals 1.5.
    */
   readonly tolerances?: Readonly<Record<string, string>>;
-  /** What the texts at a path, or at paths with this last name, stand for. Texts that nothing is declared of are compared as texts. */
+  /**
+   * The meaning of the texts at a path, or at paths with this last name. Other texts are compared as texts.
+   */
   readonly kinds?: Readonly<Record<string, TextKind>>;
-  /** By path of a list: the names whose values pair its entries (`{ positions: ["book", "symbol"] }`). Otherwise by place. */
+  /**
+   * The names whose values pair the entries of a list, by path (`{ positions: ["book", "symbol"] }`).
+   * Default: by place.
+   */
   readonly keys?: Readonly<Record<string, readonly string[]>>;
-  /** Paths that are left out, each with the reason, an owner and the last day (YYYY-MM-DD): after it they count again. */
+  /** Excluded paths, each with a reason, an owner and the last day (YYYY-MM-DD) of the exclusion. */
   readonly exclusions?: readonly Exclusion[];
-  /** Most values that are looked at, and most objects and lists that hold them; an answer with more is not comparable. Default 20 000. */
+  /**
+   * Limit of compared values, and of objects and lists; an answer beyond it is not comparable. Default 20
+   * 000.
+   */
   readonly valuesMax?: number;
-  /** Most fields that are told, the worst first; more are counted. Default 20. */
+  /** Limit of reported fields, the worst first; the others are counted. Default 20. */
   readonly fieldsMax?: number;
 }
 
-/** `number`: a decimal or a fraction p/q. `time`: ISO 8601; two times are compared to the last digit of the coarser one. */
+/**
+ * `number`: a decimal or a fraction p/q. `time`: ISO 8601; two times are compared at the precision of the
+ * coarser one.
+ */
 type TextKind = "number" | "time";
 
 interface Exclusion {
@@ -44,54 +59,63 @@ type FieldVerdict = Exclude<Verdict, "equal" | "error">;
 
 interface FieldDifference {
   readonly path: string;
-  /** Which entry of the lists on the path: the values of its keys, `EGB BUND`, else its place, `3`; null where there are no lists. */
+  /**
+   * The list entry: the values of its keys (`EGB BUND`), or its place (`3`); null if the path contains no
+   * list.
+   */
   readonly entry: string | null;
   readonly verdict: FieldVerdict;
-  /** Text of the value; null where there is none. */
+  /** Text of the value; null if there is no value. */
   readonly legacy: string | null;
   readonly modern: string | null;
-  /** modern - legacy; null where there are not two numbers. */
+  /** modern - legacy; null unless both are numbers. */
   readonly difference: string | null;
 }
 
 export interface AnswerComparison {
   readonly verdict: Verdict;
-  /** Values that were looked at. */
+  /** Number of values compared. */
   readonly compared: number;
-  /** Values under excluded paths. */
+  /** Number of values under excluded paths. */
   readonly excluded: number;
-  /** What is not equal, at most `fieldsMax`: the worst first, of each verdict in order of the answers. Every path stands before any stands twice. */
+  /**
+   * The unequal fields, at most `fieldsMax`: the worst verdict first, then in order of the answers. A path
+   * appears a second time only if every other path fits.
+   */
   readonly fields: readonly FieldDifference[];
-  /** How many more there are. */
+  /** Number of unequal fields beyond `fields`. */
   readonly more: number;
 }
 
 /**
- * Compares answers of one method. Numbers are compared exactly: a float is the decimal of its shortest text. Texts are compared to the
- * letter ("007" is not "7"), unless their path is declared to hold numbers or times. A value on one side only is a divergence; null
- * against a number is not comparable.
- * Dates are compared by their moment, maps by their keys, sets by what only one of them has; objects of other classes, whose
- * insides cannot be seen, are not comparable.
+ * Compares answers of one method. Numbers are compared exactly: a float counts as the decimal of its shortest
+ * text. Texts are compared literally ("007" is not "7"), unless their path is declared to hold numbers or
+ * times. A value on one side only is a divergence; null against a number is not comparable. Dates are
+ * compared by their instant, maps by their keys, sets by the members that only one of them has. Objects of
+ * other classes are opaque and therefore not comparable.
  *
- * What is equal to the letter costs some nanoseconds; two numbers that are not are judged in floats where the tolerance is far from
- * the difference, and in fractions where it is near. Paths are made once, however many answers are compared.
+ * Identical values cost a few nanoseconds. Different numbers are judged in floats if the tolerance is far
+ * from the difference, and in fractions otherwise. Paths are built once, however many answers are compared.
  */
 export class AnswerComparer {
-  /** Whether it makes a difference which day it is. */
+  /** Whether the result may depend on the current day. */
   readonly needsToday: boolean;
   readonly #root: Place;
   readonly #valuesMax: number;
   readonly #fieldsMax: number;
 
-  /** Throws BAD_CONFIG for tolerances that are no numbers and exclusions that do not say who, why and until when. */
+  /**
+   * Throws BAD_CONFIG for a tolerance that is not a number and for an exclusion without owner, reason or last
+   * day.
+   */
   constructor(options: AnswerOptions = {}) {
     const { tolerances = {}, kinds = {}, keys = {}, exclusions = [], valuesMax = 20_000, fieldsMax = 20 } = options;
     for (const exclusion of exclusions) {
       const missing = (["path", "reason", "owner"] as const).find((name) => (exclusion[name] ?? "") === "");
       if (missing !== undefined || parseDay(exclusion.until ?? "") === undefined)
         throw new BridgeError("BAD_CONFIG", {
-          what: `the exclusion of ${exclusion.path} has no ${missing ?? "day on which it ends"}`,
-          fix: "an exclusion says path, reason, owner and until (YYYY-MM-DD)",
+          what: `the exclusion of ${exclusion.path} has no ${missing ?? "last day"}`,
+          fix: "give each exclusion path, reason, owner and until (YYYY-MM-DD)",
         });
     }
     const declared = {
@@ -106,14 +130,17 @@ export class AnswerComparer {
     this.#fieldsMax = fieldsMax;
   }
 
-  /** `today` is YYYY-MM-DD: exclusions that ended before it count no longer. */
+  /** Compares two answers. `today` is YYYY-MM-DD; exclusions that ended before it have no effect. */
   compare(legacy: unknown, modern: unknown, today: string): AnswerComparison {
     const worst = new WorstFields(this.#fieldsMax);
     const { verdict, compared, excluded } = this.#walk(legacy, modern, today, worst);
-    return { verdict, compared, excluded, ...worst.told };
+    return { verdict, compared, excluded, ...worst.reported };
   }
 
-  /** The same without telling of each field what it was, which of most answers nobody asks: its sightings are counted. */
+  /**
+   * As `compare`, but counts the sightings of fields instead of describing each field, which most callers do
+   * not need.
+   */
   judge(legacy: unknown, modern: unknown, today: string): Judgement {
     return this.#walk(legacy, modern, today, undefined);
   }
@@ -127,10 +154,10 @@ export class AnswerComparer {
 
 interface Judgement {
   readonly verdict: Verdict;
-  /** Values under excluded paths. */
+  /** Number of values under excluded paths. */
   readonly excluded: number;
-  /** What was met as often as its `tellAt` says: rarely anything, so that most judgements tell of no place. */
-  readonly told: ReadonlySet<Sightings>;
+  /** The sightings whose count has reached their `reportAt`; usually none. */
+  readonly due: ReadonlySet<Sightings>;
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -145,7 +172,7 @@ function toleranceOf(path: string, text: string): Tolerance {
   return { exact, near: Number(exact.numerator) / Number(exact.denominator) };
 }
 
-/** What is declared of paths, and how many of them have been met. */
+/** The rules for paths, and the number of paths seen so far. */
 interface Declared {
   readonly tolerances: ReadonlyMap<string, Tolerance>;
   readonly kinds: ReadonlyMap<string, TextKind>;
@@ -154,18 +181,18 @@ interface Declared {
   count: number;
 }
 
-/** Answers may have names without end; beyond so many, paths are made each time. */
+/** Answers may contain any number of names; beyond this many, paths are built anew each time. */
 const placesMax = 10_000;
 const inOrderMax = 64;
 
-/** A path of the answers, with all that is declared of it: found once, then by one look-up of a name. */
+/** A path of the answers with its rules. After its first use, finding it costs one look-up of a name. */
 class Place {
   readonly path: string;
   readonly name: string;
   readonly tolerance: Tolerance | undefined;
   readonly kind: TextKind | undefined;
   readonly keys: readonly string[] | undefined;
-  /** The last day on which it is left out; "" where it is not. */
+  /** The last day on which the path is excluded; "" if it is not. */
   readonly excludedUntil: string;
   readonly sightings: Readonly<Record<FieldVerdict, Sightings>> = {
     within_tolerance: new Sightings(),
@@ -174,7 +201,9 @@ class Place {
   };
   readonly #declared: Declared;
   readonly #inner = new Map<string, Place>();
-  /** By where they stood in an object before: most objects at a path have their names in one order. */
+  /**
+   * Fields by their place in an earlier object: most objects at a path have their names in the same order.
+   */
   readonly #inOrder: (Place | undefined)[] = [];
   #entries: Place | undefined;
 
@@ -192,7 +221,7 @@ class Place {
     this.#declared = declared;
   }
 
-  /** Of the object here; `at` is how many names stand before it. */
+  /** The field of an object at this path; `at` is the number of names before it. */
   fieldAt(at: number, name: string): Place {
     const before = at < inOrderMax ? this.#inOrder[at] : undefined;
     if (before?.name === name) return before;
@@ -209,7 +238,7 @@ class Place {
     return made;
   }
 
-  /** Of the list here: all of its entries. */
+  /** The path that all entries of a list at this path share. */
   get entries(): Place {
     this.#entries ??= new Place(`${this.path}[]`, `${this.name}[]`, this.#declared);
     return this.#entries;
@@ -219,19 +248,19 @@ class Place {
 const depthMax = 64;
 const shownMax = 120;
 
-/** One comparison under way, and what it found. */
+/** One running comparison and its result. */
 class Walk implements Judgement {
   verdict: Verdict = "equal";
   compared = 0;
   excluded = 0;
-  #told: Set<Sightings> | undefined;
-  /** Undefined: fields are counted and not told. */
+  #due: Set<Sightings> | undefined;
+  /** Undefined if fields are only counted. */
   readonly #worst: WorstFields | undefined;
-  /** "" where nothing is left out. */
+  /** "" if nothing is excluded. */
   readonly #today: string;
   readonly #valuesMax: number;
   #nested = 0;
-  /** The entries that the walk is inside of, outermost first. */
+  /** The list entries that contain the current value, outermost first. */
   #inside: Entry[] | undefined;
 
   constructor(today: string, valuesMax: number, worst: WorstFields | undefined) {
@@ -246,7 +275,7 @@ class Walk implements Judgement {
       return;
     }
     if (this.compared >= this.#valuesMax || depth > depthMax) {
-      this.#tell(place, "not_comparable", legacy, modern);
+      this.#report(place, "not_comparable", legacy, modern);
       return;
     }
     const nested = typeof legacy === "object" && legacy !== null;
@@ -261,10 +290,10 @@ class Walk implements Judgement {
   #compareNested(place: Place, legacy: object, modern: object, depth: number): void {
     this.#nested += 1;
     const shape = shapeOf(legacy);
-    if (this.#nested > this.#valuesMax) this.#tell(place, "not_comparable", legacy, modern);
+    if (this.#nested > this.#valuesMax) this.#report(place, "not_comparable", legacy, modern);
     else if (shape !== shapeOf(modern)) {
       this.compared += 1;
-      this.#tell(place, "diverged", legacy, modern);
+      this.#report(place, "diverged", legacy, modern);
     } else if (shape === "object") this.compareObjects(place, legacy as Row, modern as Row, depth);
     else if (isList(legacy) && isList(modern)) this.compareLists(place, legacy, modern, depth);
     else if (legacy instanceof Date && modern instanceof Date) this.compareMoments(place, legacy, modern);
@@ -275,7 +304,7 @@ class Walk implements Judgement {
 
   compareMoments(place: Place, legacy: Date, modern: Date): void {
     this.compared += 1;
-    if (!Object.is(legacy.getTime(), modern.getTime())) this.#tell(place, "diverged", legacy, modern);
+    if (!Object.is(legacy.getTime(), modern.getTime())) this.#report(place, "diverged", legacy, modern);
   }
 
   compareMaps(place: Place, legacy: ReadonlyMap<unknown, unknown>, modern: ReadonlyMap<unknown, unknown>, depth: number): void {
@@ -285,7 +314,9 @@ class Walk implements Judgement {
       if (!legacy.has(key)) this.#enter(String(key)).#compareInside(inside, undefined, theirs, depth);
   }
 
-  /** What both have is equal; what is left is paired in order, so that sets of objects can be told apart as well. */
+  /**
+   * Common members are equal; the others are paired in order, so that sets of objects can be compared too.
+   */
   compareSets(place: Place, legacy: ReadonlySet<unknown>, modern: ReadonlySet<unknown>, depth: number): void {
     const ours = [...legacy].filter((entry) => !modern.has(entry));
     const theirs = [...modern].filter((entry) => !legacy.has(entry));
@@ -293,10 +324,10 @@ class Walk implements Judgement {
     this.compareLists(place, ours, theirs, depth);
   }
 
-  /** An object that is not ours to look into. */
+  /** Handles objects of other classes, which are opaque. */
   refuse(place: Place, legacy: object, modern: object): void {
     this.compared += 1;
-    if (legacy !== modern) this.#tell(place, "not_comparable", legacy, modern);
+    if (legacy !== modern) this.#report(place, "not_comparable", legacy, modern);
   }
 
   compareObjects(place: Place, legacy: Row, modern: Row, depth: number): void {
@@ -306,11 +337,11 @@ class Walk implements Judgement {
     let at = 0;
     for (const name in legacy) {
       let theirs = modern[name];
-      // What is no plain value may have come from Object.prototype, which every object has and no answer.
+      // A function or object may come from Object.prototype; then it is not part of the answer.
       if ((theirs !== undefined && !isNested(theirs)) || Object.hasOwn(modern, name)) shared += 1;
       else theirs = undefined;
       const ours = legacy[name];
-      // The place is looked up only where it will be used: equal leaves, nearly all, need none.
+      // Looks up the place only when it is needed: equal leaves, which are nearly all, need none.
       if (leavesNoneOut && typeof ours !== "object") {
         leaves += 1;
         if (ours !== theirs) this.#compareLeaves(place.fieldAt(at, name), ours, theirs);
@@ -354,22 +385,22 @@ class Walk implements Judgement {
     return this;
   }
 
-  /** Compares within the entry that was entered, and leaves it. */
+  /** Compares within the current entry, and leaves it. */
   #compareInside(place: Place, legacy: unknown, modern: unknown, depth: number): void {
     this.compare(place, legacy, modern, depth + 1);
     this.#inside?.pop();
   }
 
-  /** False where a list goes on beyond the limit, which is told once and not for each of its entries. */
+  /** False when a list exceeds the limit, which is reported once and not for each of its entries. */
   #hasRoom(place: Place, legacy: unknown, modern: unknown): boolean {
     if (this.compared < this.#valuesMax && this.#nested < this.#valuesMax) return true;
-    this.#tell(place, "not_comparable", legacy, modern);
+    this.#report(place, "not_comparable", legacy, modern);
     return false;
   }
 
   #compareLeaves(place: Place, legacy: unknown, modern: unknown): void {
     if (typeof legacy === "number" && typeof modern === "number" && isNear(place.tolerance, legacy, modern))
-      this.#tell(place, "within_tolerance", legacy, modern);
+      this.#report(place, "within_tolerance", legacy, modern);
     else if (!Object.is(legacy, modern)) this.#compareTexts(place, legacy, modern);
   }
 
@@ -379,26 +410,27 @@ class Walk implements Judgement {
     const ours = floatOf(legacy, readsTexts);
     const theirs = floatOf(modern, readsTexts);
     if (ours === undefined || theirs === undefined) {
-      // "There is none" against a number: what a position without a mark is worth has not been shown to agree, nor to differ.
+      // Null against a number: the value of a position without a mark is neither shown to agree nor to
+      // differ.
       const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
-      this.#tell(place, isNone ? "not_comparable" : "diverged", legacy, modern);
+      this.#report(place, isNone ? "not_comparable" : "diverged", legacy, modern);
       return;
     }
     const { tolerance } = place;
     if (isNear(tolerance, ours, theirs)) {
-      this.#tell(place, "within_tolerance", legacy, modern);
+      this.#report(place, "within_tolerance", legacy, modern);
       return;
     }
     const [exactOurs, exactTheirs] = [parseFraction(String(legacy)), parseFraction(String(modern))];
     if (exactOurs === undefined || exactTheirs === undefined) {
-      this.#tell(place, "diverged", legacy, modern);
+      this.#report(place, "diverged", legacy, modern);
       return;
     }
     const { verdict } = judgeNumbers(exactOurs, exactTheirs, tolerance?.exact ?? zero);
-    if (verdict !== "equal") this.#tell(place, verdict, legacy, modern);
+    if (verdict !== "equal") this.#report(place, verdict, legacy, modern);
   }
 
-  #tell(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown): void {
+  #report(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown): void {
     if (verdict !== this.verdict && weightOf[verdict] > weightOf[this.verdict]) this.verdict = verdict;
     if (this.#worst === undefined) this.#count(place.sightings[verdict]);
     else if (this.#worst.wants(place.path, verdict)) {
@@ -410,22 +442,22 @@ class Walk implements Judgement {
 
   #count(sightings: Sightings): void {
     sightings.count += 1;
-    if (sightings.count < sightings.tellAt) return;
-    this.#told ??= new Set();
-    this.#told.add(sightings);
+    if (sightings.count < sightings.reportAt) return;
+    this.#due ??= new Set();
+    this.#due.add(sightings);
   }
 
-  get told(): ReadonlySet<Sightings> {
-    return this.#told ?? none;
+  get due(): ReadonlySet<Sightings> {
+    return this.#due ?? none;
   }
 }
 
 const none: ReadonlySet<never> = new Set();
 
-/** The key of a list's entry (JSON of the values that it is paired by), or its place. */
+/** The key of a list entry (JSON of the values that pair it), or its place. */
 type Entry = string | number;
 
-interface Told {
+interface DifferenceParts {
   readonly path: string;
   readonly inside: readonly Entry[] | undefined;
   readonly verdict: FieldVerdict;
@@ -434,7 +466,10 @@ interface Told {
   readonly areNumbers: boolean;
 }
 
-/** A difference whose texts are made when somebody looks; of objects at once, since they may change and are not ours to keep. */
+/**
+ * A difference whose texts are built on demand; those of objects are built at once, since the caller may
+ * change the objects.
+ */
 class Difference implements FieldDifference {
   readonly path: string;
   readonly verdict: FieldVerdict;
@@ -443,7 +478,7 @@ class Difference implements FieldDifference {
   readonly #areNumbers: boolean;
   readonly #inside: readonly Entry[];
 
-  constructor({ path, inside = [], verdict, legacy, modern, areNumbers }: Told) {
+  constructor({ path, inside = [], verdict, legacy, modern, areNumbers }: DifferenceParts) {
     this.path = path;
     this.#inside = inside;
     this.verdict = verdict;
@@ -473,15 +508,15 @@ class Difference implements FieldDifference {
     return { path, entry, verdict, legacy, modern, difference };
   }
 
-  /** What `console.log` shows of it. */
+  /** The value that `console.log` shows. */
   [Symbol.for("nodejs.util.inspect.custom")](): FieldDifference {
     return this.toJSON();
   }
 }
 
 /**
- * The worst fields of one comparison, at most so many. A path that is met for the first time goes before one that is there already, so
- * that no list of many entries hides another field.
+ * The worst fields of one comparison, up to a limit. The first difference of each path precedes further ones,
+ * so that a long list does not hide other fields.
  */
 class WorstFields {
   readonly #max: number;
@@ -497,7 +532,7 @@ class WorstFields {
     this.#max = max;
   }
 
-  /** Counts a field. Whether there is a place for it, so that it must be added. */
+  /** Counts a field and returns whether it has a place in the report, so that it must be added. */
   wants(path: string, verdict: FieldVerdict): boolean {
     this.#count += 1;
     const { firsts, others } = this.#byVerdict[verdict];
@@ -512,7 +547,7 @@ class WorstFields {
     this.#met.add(kind);
   }
 
-  get told(): Pick<AnswerComparison, "fields" | "more"> {
+  get reported(): Pick<AnswerComparison, "fields" | "more"> {
     const fields: FieldDifference[] = [];
     for (const { firsts, others } of Object.values(this.#byVerdict)) {
       const chosen = [...firsts, ...others].slice(0, this.#max - fields.length);
@@ -527,13 +562,13 @@ interface Numbered {
   readonly at: number;
 }
 
-/** Whether floats suffice to say that two numbers are within the tolerance. */
+/** Whether floats suffice to decide that two numbers are within the tolerance. */
 const isNear = (tolerance: Tolerance | undefined, ours: number, theirs: number): boolean =>
   tolerance !== undefined && areClearlyWithin(tolerance.near, ours, theirs);
 
 /**
- * About what a number is, or, where texts are read, one that looks like a decimal or a fraction p/q: NaN where a float cannot say.
- * Undefined for all else. Only to be told apart, not to be added.
+ * The approximate value of a number or, if texts are read, of a text that looks like a decimal or a fraction
+ * p/q; NaN if a float cannot hold it. Undefined for other values. Good enough for comparisons, not for sums.
  */
 function floatOf(value: unknown, readsTexts: boolean): number | undefined {
   if (typeof value === "number") return value;
@@ -573,7 +608,10 @@ function shown(value: unknown): string | null {
   return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text;
 }
 
-/** Whether two texts name one moment, to the last digit of the one that is cut off sooner. A day is no moment. */
+/**
+ * Whether two texts name the same instant, at the precision of the coarser one. A day without a time is not
+ * an instant.
+ */
 function isOneTime(legacy: unknown, modern: unknown): boolean {
   if (typeof legacy !== "string" || typeof modern !== "string" || legacy.length <= dayLength || modern.length <= dayLength)
     return false;
@@ -588,14 +626,14 @@ const fractionDigits = (time: string): number => /\.(\d+)/.exec(time)?.[1]?.leng
 
 const plainNumber = /^-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/;
 
-/** A number in the one way to write it, so that "2.0" and 2 are one key. */
+/** A number in canonical form, so that "2.0" and 2 are the same key. */
 function numberKey(value: unknown): unknown {
   if (typeof value === "string" && plainNumber.test(value) && value !== "-0") return value;
   const exact = typeof value === "string" || typeof value === "number" ? parseFraction(String(value)) : undefined;
   return exact === undefined ? value : formatFraction(exact).text;
 }
 
-/** JSON of a list of the values. */
+/** The key of a list entry: JSON of a list of the values that pair it. */
 function keyOf(entry: unknown, keys: readonly string[], place: Place): string {
   let text = "[";
   for (const key of keys) {
@@ -607,7 +645,7 @@ function keyOf(entry: unknown, keys: readonly string[], place: Place): string {
   return `${text}]`;
 }
 
-/** The values of a key, without those that an entry has not. */
+/** The values of a key, without those that an entry lacks. */
 function entryText(entry: Entry): string {
   if (typeof entry === "number" || !entry.startsWith("[")) return String(entry);
   try {
@@ -621,7 +659,10 @@ function entryText(entry: Entry): string {
   }
 }
 
-/** JSON of whatever it is, whole numbers of any size included; a word for what has none, such as a circle. */
+/**
+ * JSON of any object, including bigints; a placeholder for an object that has no JSON, such as a circular
+ * one.
+ */
 function jsonText(value: object): string {
   try {
     return JSON.stringify(value, (_, inside) => (typeof inside === "bigint" ? `${inside}n` : inside)) ?? "";

@@ -1,6 +1,7 @@
 /**
- * One judgement of two numbers. Rows (`PnLComparisonValidator`) and answers (`AnswerComparer`) both use it: a number is an exact
- * fraction, the difference is modern - legacy, and a difference of exactly the bound is within it.
+ * The judgement of two numbers that rows (`PnLComparisonValidator`) and answers (`AnswerComparer`) share. A
+ * number is an exact fraction, the difference is modern - legacy, and a difference equal to the bound is
+ * within it.
  */
 import { BridgeError } from "../base/errors.ts";
 import { absolute, compare, type Fraction, isZero, parseFraction, subtract } from "../base/fraction.ts";
@@ -13,7 +14,7 @@ interface JudgedNumbers {
   readonly difference: Fraction;
 }
 
-/** `allowed` is the largest difference that is within tolerance, 0 or more. */
+/** Compares two numbers. `allowed` is the largest difference that is within tolerance, 0 or more. */
 export function judgeNumbers(legacy: Fraction, modern: Fraction, allowed: Fraction): JudgedNumbers {
   const difference = subtract(modern, legacy);
   if (isZero(difference)) return { verdict: "equal", difference };
@@ -21,8 +22,9 @@ export function judgeNumbers(legacy: Fraction, modern: Fraction, allowed: Fracti
 }
 
 /**
- * Whether two floats differ, and by less than `allowed`, beyond what rounding may have done: each float is at most half a unit in the
- * last place off its text, as is the difference. False where only `judgeNumbers` can say.
+ * Whether two floats certainly differ, and certainly by less than `allowed`, despite rounding: each float and
+ * the difference are at most half a unit in the last place from the exact value. False if only `judgeNumbers`
+ * can decide.
  */
 export function areClearlyWithin(allowed: number, legacy: number, modern: number): boolean {
   const difference = Math.abs(modern - legacy);
@@ -30,7 +32,10 @@ export function areClearlyWithin(allowed: number, legacy: number, modern: number
   return difference > doubt && difference + doubt < allowed;
 }
 
-/** A tolerance from decimal text. Throws BAD_CONFIG for what is no number of 0 or more; `what` names the tolerance. */
+/**
+ * Reads a tolerance from decimal text. Throws BAD_CONFIG unless it is a number of 0 or more; `what` names the
+ * tolerance.
+ */
 export function toleranceFrom(what: string, text: string): Fraction {
   const bound = parseFraction(text);
   if (bound !== undefined && bound.numerator >= 0n) return bound;

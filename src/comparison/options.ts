@@ -7,19 +7,22 @@ import { toleranceFrom } from "./judgement.ts";
 import type { Field } from "./report.ts";
 import { fields } from "./report.ts";
 
-/** What the caller may set; whatever is left out has the default. */
+/** The options of a comparison; omitted ones have their defaults. */
 export interface ComparisonOptions {
-  /** By field; a field that is named here replaces that field's default as a whole. */
+  /** Tolerances by field; each replaces the default of its field as a whole. */
   readonly tolerances: Readonly<Partial<Record<Field, Tolerance>>>;
-  /** Applied once, in this order, to the answers as they come in. */
+  /** Conversions, applied once and in this order to the incoming answers. */
   readonly conversions: readonly Conversion[];
-  /** The size of one tick in the field's own unit, as decimal text. Undefined where it is not known: then ticks allow nothing. */
+  /**
+   * The size of one tick in the unit of the field, as decimal text. If it is undefined, a tolerance in ticks
+   * allows nothing.
+   */
   readonly tickOf: (symbol: string, field: Field) => string | undefined;
 }
 
 /**
- * How far two values may be apart: the largest of the given bounds, each decimal text of 0 or more. Symmetric (relative is
- * relative to the larger of the two), and a difference of exactly the bound is within it.
+ * The largest allowed difference of two values: the maximum of the given bounds, each decimal text of 0 or
+ * more. Symmetric (`relative` refers to the larger of the two); a difference equal to the bound is within it.
  */
 export interface Tolerance {
   readonly absolute?: string;
@@ -31,16 +34,20 @@ export interface Tolerance {
 export interface Conversion {
   readonly system: Side;
   readonly field: Field;
-  /** How the report names it. */
+  /** The name of the rule in the report. */
   readonly rule: string;
   /**
-   * The converted value; the very same value where the rule does not apply to this row; null where by this convention there
-   * is no value; undefined where the multiplier is not known, which makes the field not comparable.
+   * Returns the converted value; the same value if the rule does not apply to this row; null if the
+   * convention means that there is no value; undefined if the multiplier is unknown, which makes the field
+   * not comparable.
    */
   readonly apply: (value: Fraction, row: PositionRow | DailyRow) => Fraction | null | undefined;
 }
 
-/** Tolerances from the two thresholds of the configuration: one for quantities and prices, one for P&L. Decimal text. */
+/**
+ * Tolerances from the two thresholds of the configuration: one for quantities and prices, one for P&L.
+ * Decimal text.
+ */
 export const tolerancesFrom = (thresholds: { readonly position: string; readonly pnl: string }): Record<Field, Tolerance> => ({
   quantity: { absolute: thresholds.position },
   averagePrice: { absolute: thresholds.position },
@@ -55,7 +62,10 @@ const comparisonDefaults: ComparisonOptions = Object.freeze({
   tickOf: () => undefined,
 });
 
-/** For a legacy system whose P&L is in points: the rules that make it money. Multipliers are decimal text by symbol. */
+/**
+ * Conversions for a legacy system whose P&L is in points: they turn it into money. Multipliers are decimal
+ * text by symbol.
+ */
 export const pointsToMoney = (multiplierOf: (symbol: string) => string | undefined): readonly Conversion[] =>
   (["realized", "unrealized", "total"] as const).map((field) => ({
     system: "legacy",
@@ -68,8 +78,8 @@ export const pointsToMoney = (multiplierOf: (symbol: string) => string | undefin
   }));
 
 /**
- * For a legacy system that reports an average price of 0 where nothing is held, while modern says there is none. Only a 0 is
- * taken for "none": any other average price of a flat position is a difference and stays one.
+ * Conversion for a legacy system that reports an average price of 0 for a flat position, where modern reports
+ * none. Only a 0 counts as none: any other average price of a flat position remains a difference.
  */
 export const flatHasNoAveragePrice: Conversion = {
   system: "legacy",
@@ -83,8 +93,9 @@ export const flatHasNoAveragePrice: Conversion = {
 };
 
 /**
- * For a legacy system that reports an unrealized P&L of 0 on a day of which it has no price, while modern says that there is
- * none. Only a 0 is taken for "none", and only in rows of a day: what a position is worth at last must not be unknown in silence.
+ * Conversion for a legacy system that reports an unrealized P&L of 0 on a day without a price, where modern
+ * reports none. Only a 0 counts as none, and only in daily rows: an unknown value of a final position must
+ * not be hidden.
  */
 export const unpricedDayHasNoValue = (isUnpriced: (symbol: string, tradingDay: string) => boolean): Conversion => ({
   system: "legacy",
@@ -93,14 +104,17 @@ export const unpricedDayHasNoValue = (isUnpriced: (symbol: string, tradingDay: s
   apply: (value, row) => (isZero(value) && "tradingDay" in row && isUnpriced(row.symbol, row.tradingDay) ? null : value),
 });
 
-/** The options with every default filled in and every text read. */
+/** The options with all defaults filled in and all texts parsed. */
 export interface ResolvedOptions {
   readonly conversions: readonly Conversion[];
-  /** The largest difference that is still within tolerance; never negative. */
+  /** The largest difference that is within tolerance; never negative. */
   readonly allowed: (field: Field, symbol: string, legacy: Fraction, modern: Fraction) => Fraction;
 }
 
-/** Throws BAD_CONFIG for a name that is unknown and for a bound that is not a number of 0 or more: a misspelt tolerance must not pass for none. */
+/**
+ * Fills in the defaults. Throws BAD_CONFIG for an unknown name and for a bound that is not a number of 0 or
+ * more, so that a misspelt tolerance is not ignored.
+ */
 export function resolveComparisonOptions(given: Partial<ComparisonOptions>): ResolvedOptions {
   refuseUnknown("comparison option", Object.keys(given), Object.keys(comparisonDefaults));
   const options = { ...comparisonDefaults, ...given };
@@ -149,6 +163,6 @@ function refuseUnknown(what: string, given: readonly string[], known: readonly s
   if (unknown !== undefined)
     throw new BridgeError("BAD_CONFIG", {
       what: `unknown ${what}: ${JSON.stringify(unknown)}`,
-      fix: `known are ${known.join(", ")}`,
+      fix: `use one of ${known.join(", ")}`,
     });
 }

@@ -1,25 +1,30 @@
-/** What goes into a comparison of two histories, and what comes out of it. */
+/** The input and the result of a comparison of two histories. */
 import type { ParityReport, ParityRow } from "../ports/parity-report.ts";
 import type { DailyRow, PositionRow, SystemError } from "../ports/pnl-system.ts";
 
-/** Where a position stood at the end of a day; realized since inception. For systems that keep such a history. */
+/**
+ * A position at the end of a day, with realized P&L since inception, from a system that keeps such a history.
+ */
 export interface SnapshotRow extends PositionRow {
   readonly tradingDay: string;
 }
 
-/** One system's answer about one history. Numbers are decimal text or `p/q`; null means that the system says there is none. */
+/**
+ * One system's answer about one history. Numbers are decimal text or `p/q`; null means that the system
+ * reports no value.
+ */
 export interface SystemAnswer {
   readonly system: string;
-  /** The name of the trading-day rule its daily rows follow. */
+  /** The name of the trading-day rule of its daily rows. */
   readonly dayRule: string;
   readonly positions: readonly PositionRow[];
   readonly daily: readonly DailyRow[];
   readonly snapshots?: readonly SnapshotRow[];
-  /** What the system itself refused. */
+  /** Input that the system itself refused. */
   readonly errors: readonly SystemError[];
 }
 
-/** The compared fields of each kind of row, in report order. The table is the design: nothing else names fields. */
+/** The compared fields of each kind of row, in report order. No other code names fields. */
 export const fieldsOf = {
   position: ["quantity", "averagePrice", "realized", "unrealized"],
   daily: ["realized", "unrealized", "total"],
@@ -31,18 +36,18 @@ export type Field = (typeof fieldsOf)[Kind][number];
 export const fields: readonly Field[] = [...new Set<Field>([...fieldsOf.position, ...fieldsOf.daily])];
 
 /**
- * Why a row is not equal, as far as the two values themselves prove it. Deeper causes (which trades, which day rule, which
- * price) need the history and are found elsewhere; until then the cause is null.
+ * Reasons for an unequal row that the two values themselves prove. Deeper causes (trades, day rule, price)
+ * need the history and are found elsewhere; until then the cause is null.
  */
 export const causes = {
-  MISSING_IN_LEGACY: "modern has the row, legacy has not",
-  MISSING_IN_MODERN: "legacy has the row, modern has not",
+  MISSING_IN_LEGACY: "modern has the row, but legacy lacks it",
+  MISSING_IN_MODERN: "legacy has the row, but modern lacks it",
   DUPLICATE_KEY: "a side has several rows with this key, so none of them is compared",
-  NOT_A_NUMBER: "a side answered text where a number belongs",
-  NO_VALUE_IN_LEGACY: "modern has a number, legacy says there is none",
-  NO_VALUE_IN_MODERN: "legacy has a number, modern says there is none",
-  NO_MULTIPLIER: "the contract multiplier of the symbol is not known, so points cannot become money",
-  LOT_ORDER: "same quantity and same realized + unrealized, split differently: lots were closed in another order",
+  NOT_A_NUMBER: "a side has text instead of a number",
+  NO_VALUE_IN_LEGACY: "modern has a number, legacy reports no value",
+  NO_VALUE_IN_MODERN: "legacy has a number, modern reports no value",
+  NO_MULTIPLIER: "the contract multiplier of the symbol is not known, so points cannot be converted to money",
+  LOT_ORDER: "same quantity and same realized + unrealized, but a different split: lots were closed in another order",
   SIGN_FLIP: "exactly the opposite number",
   MULTIPLIER: "exactly a contract multiplier (1000 or 2000) apart",
 } as const;
@@ -56,8 +61,8 @@ export interface ComparisonRow extends ParityRow {
 
 export interface ComparisonReport extends ParityReport {
   /**
-   * Every comparison: positions, daily rows, snapshots, then by book, symbol, trading day, then in the order of
-   * `fieldsOf`.
+   * Every comparison, in order of kind (positions, daily rows, snapshots), book, symbol, trading day, and the
+   * fields of `fieldsOf`.
    */
   readonly rows: readonly ComparisonRow[];
   readonly drift: Readonly<Record<Field, string>>;

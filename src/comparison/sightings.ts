@@ -1,6 +1,6 @@
-/** What a sampler keeps of one place and verdict: how often it was found, and from which count on it is told of. */
+/** How often one place had one verdict, and the count from which on a sampler wants a report of it. */
 export class Sightings {
   count = 0;
-  /** For the sampler to set. */
-  tellAt = 1;
+  /** Set by the sampler. */
+  reportAt = 1;
 }

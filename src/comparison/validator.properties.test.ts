@@ -7,7 +7,7 @@ import { PnLComparisonValidator } from "./index.ts";
 
 const validator = new PnLComparisonValidator();
 
-/** Decimals of up to 24 digits, and now and then a fraction without a finite decimal. */
+/** Decimals of up to 24 digits, and sometimes a fraction without a finite decimal. */
 const number = fc.oneof(
   {
     weight: 4,
@@ -41,9 +41,9 @@ const answerOf = (positions: fc.Arbitrary<PositionRow[]>, days: fc.Arbitrary<Dai
     daily: days,
     errors: fc.constant([]),
   });
-/** Every key once, as a sound system answers. */
+/** Every key once, as in the answer of a correct system. */
 const answer = answerOf(fc.uniqueArray(position, { selector: positionKey }), fc.uniqueArray(daily, { selector: dailyKey }));
-/** Anything that rows can hold: duplicated keys, text for numbers. */
+/** Any rows, also with duplicated keys and with text instead of numbers. */
 const hostile = answerOf(
   fc.array(
     fc
@@ -83,7 +83,7 @@ describe("a comparison, for all answers", () => {
     );
   });
 
-  it("counts what its rows say, whatever comes in", () => {
+  it("has counts that agree with its rows for any input", () => {
     fc.assert(
       fc.property(hostile, hostile, (a, b) => {
         const report = validator.compare(a, b);
@@ -111,7 +111,7 @@ describe("a comparison, for all answers", () => {
     );
   });
 
-  it("puts the boundary exactly: the tolerance is within, any more is not", () => {
+  it("has an exact boundary: a difference equal to the tolerance is within it, any larger one is not", () => {
     fc.assert(
       fc.property(number, fc.bigInt(1n, 10n ** 30n), fc.boolean(), (text, hairDenominator, up) => {
         const at = parseFraction(text) ?? fraction(0n);

@@ -74,19 +74,19 @@ describe("a comparison", () => {
     });
   });
 
-  it("orders rows by kind, book, symbol and day whatever order they came in", () => {
+  it("orders rows by kind, book, symbol and day, whatever their input order", () => {
     const rows = [position({ symbol: "B" }), position({ book: "UST", symbol: "A" }), position({ symbol: "A" })];
     const days = [day({ tradingDay: "2025-07-25" }), day()];
     const keys = compare(answer(rows, days), answer(rows.toReversed(), days)).rows.map((row) => Object.values(row.key).join(" "));
     expect([...new Set(keys)]).toEqual(["A", "B", "UST A", "ZNU2025 2025-07-24", "ZNU2025 2025-07-25"]);
   });
 
-  it("keeps books apart, and no book apart from the empty one", () => {
+  it("distinguishes books, and a missing book from an empty one", () => {
     const report = compare(answer([position()]), answer([position({ book: "" })]));
     expect(report.rows.map((row) => row.cause)).toEqual(["MISSING_IN_MODERN", "MISSING_IN_LEGACY"]);
   });
 
-  it("is not ok where a system refused something, though every figure agrees", () => {
+  it("is not ok if a system refused input, even if every figure agrees", () => {
     const errors = [{ code: "BAD_SIDE", why: "side is BUY", file: "a.csv" }];
     const report = compare(answer([position()], [], { errors }), answer([position()]));
     expect([report.ok, report.legacy.errors]).toEqual([false, errors]);
@@ -114,13 +114,13 @@ describe("verdicts and causes of two values", () => {
   ];
   for (const [name, legacy, modern, verdict, cause, difference] of cases)
     it(name, () => {
-      // Unrealized differs by something of its own, so that no sum agrees by chance.
+      // Unrealized has a difference of its own, so that no sum agrees by chance.
       const report = compare(answer([position({ realized: legacy, unrealized: "5" })]), answer([position({ realized: modern })]));
       expect(rowOf(report, "realized")).toMatchObject({ verdict, cause, difference });
       expect(report.ok).toBe(false);
     });
 
-  it("a scaled quantity or price is no contract multiplier", () => {
+  it("a scaled quantity or price does not count as a contract multiplier", () => {
     const report = compare(
       answer([position({ quantity: "1", averagePrice: "110" })]),
       answer([position({ quantity: "1000", averagePrice: "110000" })]),
@@ -128,14 +128,14 @@ describe("verdicts and causes of two values", () => {
     expect([rowOf(report, "quantity")?.cause, rowOf(report, "averagePrice")?.cause]).toEqual([null, null]);
   });
 
-  it("sees a difference beyond the 16th digit where nothing is allowed", () => {
+  it("a difference beyond the 16th digit is found under a tolerance of 0", () => {
     const options = { tolerances: { realized: { absolute: "0" } } };
     const [a, b] = ["1234567890123456789012345678901", "1234567890123456789012345678902"];
     const report = compare(answer([position({ realized: a })]), answer([position({ realized: b })]), options);
     expect(rowOf(report, "realized")).toMatchObject({ legacy: a, modern: b, difference: "1", verdict: "diverged" });
   });
 
-  it("says where a figure is printed rounded, and judges the exact one", () => {
+  it("a figure printed rounded is marked, and the exact one is judged", () => {
     const tiny = `1/${3n ** 140n}`;
     const options = { tolerances: { realized: { absolute: "0" } } };
     const report = compare(answer([position({ realized: "0" })]), answer([position({ realized: tiny })]), options);
@@ -144,7 +144,7 @@ describe("verdicts and causes of two values", () => {
 });
 
 describe("whole rows", () => {
-  it("a missing row is one divergence, even where the other side is flat and zero", () => {
+  it("a missing row is one divergence, even if the other side is flat and zero", () => {
     const flat = position({ quantity: "0", averagePrice: null, realized: "0.0" });
     const report = compare(answer([]), answer([flat]));
     expect(report.rows).toEqual([
@@ -175,7 +175,7 @@ describe("whole rows", () => {
     expect(compare(answer([]), answer(twice)).rows).toMatchObject([{ verdict: "error", duplicatedIn: ["modern"] }]);
   });
 
-  it("no text inside a symbol makes two keys one", () => {
+  it("no text inside a symbol makes two keys equal", () => {
     const legacy = answer([position({ book: "a", symbol: 'b","c' }), position({ book: 'a","b', symbol: "c" })]);
     expect(compare(legacy, legacy).verdicts).toMatchObject({ equal: 8, error: 0 });
   });
@@ -188,7 +188,7 @@ describe("tolerances", () => {
       "averagePrice",
     );
 
-  it("the largest bound counts, relative to the larger of the two", () => {
+  it("the largest bound counts, and a relative bound refers to the larger value", () => {
     const tolerances = { averagePrice: { absolute: "0.5", relative: "0.1" } };
     expect(verdictOf("90", "100", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "10" });
     expect(verdictOf("100", "90", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "10" });
@@ -196,7 +196,7 @@ describe("tolerances", () => {
     expect(verdictOf("0", "0.5", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "0.5" });
   });
 
-  it("ticks are the symbol's, and an unknown tick allows nothing", () => {
+  it("ticks are those of the symbol, and an unknown tick allows nothing", () => {
     const tolerances = { averagePrice: { ticks: "2" } };
     const tickOf = (symbol: string): string | undefined => (symbol === "ZNU2025" ? "1/64" : undefined);
     expect(verdictOf("110", "110.03125", { tolerances, tickOf })).toMatchObject({
@@ -233,7 +233,7 @@ describe("the limits of a comparison", () => {
     expect(compare(answer([]), answer([]))).toMatchObject({ ok: false, compared: 0 });
   });
 
-  it("figures with more digits than any input are numbers: equal where they are equal, else apart by their difference", () => {
+  it("figures with more digits than any input are compared as numbers", () => {
     const [long, longer] = [`1${"0".repeat(405)}`, `1${"0".repeat(404)}1`];
     const report = compare(answer([position({ realized: long })]), answer([position({ realized: long, unrealized: longer })]));
     expect(rowOf(report, "realized")).toMatchObject({ verdict: "equal", difference: "0" });
@@ -244,7 +244,7 @@ describe("the limits of a comparison", () => {
 describe("conversions", () => {
   const conversions = [...pointsToMoney((symbol) => ({ ZNU2025: "1000", ZTU2025: "2000" })[symbol]), flatHasNoAveragePrice];
 
-  it("make money of legacy's points, once, and are named where they applied", () => {
+  it("turn legacy's points into money once, and the report names them", () => {
     const legacy = answer([position({ realized: "-0.015625" })], [day({ realized: "-0.015625", total: "-0.015625" })]);
     const report = compare(legacy, answer([position()], [day()]), { conversions });
     expect(report.ok).toBe(true);
@@ -254,17 +254,17 @@ describe("conversions", () => {
     );
   });
 
-  it("are not named where nothing was converted", () => {
+  it("are not named if nothing was converted", () => {
     expect(compare(answer([]), answer([position()]), { conversions }).conversions).toEqual([]);
   });
 
-  it("without a known multiplier there is nothing to compare", () => {
+  it("make a field not comparable if the multiplier is unknown", () => {
     const report = compare(answer([position({ symbol: "XX" })]), answer([position({ symbol: "XX" })]), { conversions });
     expect(rowOf(report, "realized")).toMatchObject({ verdict: "not_comparable", cause: "NO_MULTIPLIER", legacy: "-15.625" });
     expect(report.invariants).toEqual([]);
   });
 
-  it("legacy's average price 0 of a flat position is none; any other one is a difference", () => {
+  it("read legacy's average price of 0 for a flat position as none; any other price is a difference", () => {
     const flat = { quantity: "0", realized: "0", unrealized: "0" };
     const modern = answer([position({ ...flat, averagePrice: null })]);
     const zero = compare(answer([position({ ...flat, quantity: "0.0", averagePrice: "0" })]), modern, { conversions });
@@ -284,7 +284,7 @@ describe("lot order", () => {
   const causesOf = (report: ComparisonReport, kind = "position") =>
     Object.fromEntries(report.rows.filter((row) => row.kind === kind).map((row) => [row.field, row.cause]));
 
-  it("is the cause where quantity and realized + unrealized agree and the split does not", () => {
+  it("is the cause if quantity and realized + unrealized agree but the split does not", () => {
     const report = compare(answer([legacy]), answer([modern]));
     expect(causesOf(report)).toEqual({
       quantity: null,
@@ -297,7 +297,7 @@ describe("lot order", () => {
     ]);
   });
 
-  it("stays the cause where the split happens to mirror", () => {
+  it("is also the cause if the split happens to be mirrored", () => {
     const report = compare(
       answer([position({ realized: "125", unrealized: "-125" })]),
       answer([position({ realized: "-125", unrealized: "125" })]),
@@ -305,7 +305,7 @@ describe("lot order", () => {
     expect(causesOf(report)).toMatchObject({ realized: "LOT_ORDER", unrealized: "LOT_ORDER" });
   });
 
-  it("is not, where the sum differs, the quantity differs, or both figures are a multiplier apart", () => {
+  it("is not the cause if the sum or the quantity differs, or if both figures are a multiplier apart", () => {
     expect(causesOf(compare(answer([legacy]), answer([{ ...modern, unrealized: "126" }])))).toMatchObject({ realized: null });
     expect(causesOf(compare(answer([legacy]), answer([{ ...modern, quantity: "2" }])))).toMatchObject({ realized: null });
     const points = position({ realized: "0.5", unrealized: "-0.5" });
@@ -316,7 +316,7 @@ describe("lot order", () => {
     });
   });
 
-  it("explains a day of that position whose total agrees, under one day rule only", () => {
+  it("explains a day of that position whose total agrees, only if both sides use one day rule", () => {
     const days = [[day()], [day({ realized: "-140.625", unrealized: "125" })]] as const;
     const explained = compare(answer([legacy], days[0]), answer([modern], days[1]));
     expect(causesOf(explained, "daily")).toEqual({ realized: "LOT_ORDER", unrealized: "LOT_ORDER", total: null });
@@ -331,7 +331,7 @@ describe("lot order", () => {
   });
 });
 
-it("drift is the signed sum of what was within tolerance, by field", () => {
+it("drift is the signed sum of the differences within tolerance, by field", () => {
   const symbols = ["A", "B", "C"];
   const legacy = answer(symbols.map((symbol) => position({ symbol })));
   const modern = answer(
@@ -340,7 +340,7 @@ it("drift is the signed sum of what was within tolerance, by field", () => {
   expect(compare(legacy, modern).drift).toMatchObject({ realized: "0.012", unrealized: "0" });
 });
 
-it("forty thousand positions of long numbers are compared, which work that grows with the square could not end in time", () => {
+it("forty thousand positions of long numbers are compared in time, which quadratic work would not allow", () => {
   const rows = answer(
     Array.from({ length: 40_000 }, (_, index) => position({ symbol: `S${index}`, realized: `${index}.123456789` })),
   );
@@ -392,7 +392,7 @@ describe.skipIf(!existsSync(recorded))("the recorded answers of both systems on 
     ]);
   });
 
-  it("agree on realized + unrealized wherever both answered", () => {
+  it("agree on realized + unrealized for every position that both have", () => {
     const invariants = Object.keys(cases).flatMap((name) => report(name).invariants);
     expect(invariants.length).toBeGreaterThan(20);
     expect(invariants.filter((invariant) => !invariant.holds)).toEqual([]);

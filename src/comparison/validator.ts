@@ -12,12 +12,12 @@ import type { Cause, ComparisonReport, ComparisonRow, Field, Kind, SnapshotRow, 
 import { fields, fieldsOf } from "./report.ts";
 
 /**
- * Compares two systems' answers about the same history, row by row and field by field. Pure, exact, linear in the rows
- * (but for sorting the report). The same rows in another order give the same report; swapping the sides keeps every verdict
- * (conversions are declared for a side, so only without them).
+ * Compares two systems' answers about the same history, row by row and field by field. Pure, exact, and
+ * linear in the rows except for sorting the report. The same rows in another order give the same report.
+ * Swapping the sides keeps every verdict if there are no conversions, which apply to one side.
  *
- * Deliberately absent: excuses. A missing row is a divergence even where the other side is flat and zero, text is never
- * equal to text, and duplicated keys are not paired by guessing.
+ * Deliberately strict: a missing row is a divergence even if the other side is flat and zero, text never
+ * equals text, and rows with duplicated keys are not paired.
  */
 export class PnLComparisonValidator {
   readonly #options: ResolvedOptions;
@@ -38,7 +38,7 @@ export class PnLComparisonValidator {
       counts: { equal: 0, within_tolerance: 0, diverged: 0, error: 0, not_comparable: 0 },
       drift: new Map(),
     };
-    // Positions first: what they prove about lot order explains daily rows.
+    // Positions come first, because lot order that they prove explains daily rows.
     for (const paired of pair(legacy.positions, modern.positions)) comparePaired(comparison, "position", paired);
     for (const paired of pair(legacy.daily, modern.daily)) comparePaired(comparison, "daily", paired);
     for (const paired of pair(legacy.snapshots ?? [], modern.snapshots ?? [])) comparePaired(comparison, "snapshot", paired);
@@ -65,12 +65,12 @@ export class PnLComparisonValidator {
   }
 }
 
-/** What one comparison has gathered so far. */
+/** The state of one comparison. */
 interface Comparison {
   readonly options: ResolvedOptions;
   readonly applied: Set<Conversion>;
   readonly sameDays: boolean;
-  /** Book and symbol of the positions whose divergence is lot order. */
+  /** Book and symbol of the positions that diverge because of lot order. */
   readonly lotOrder: Set<string>;
   readonly rows: ComparisonRow[];
   readonly invariants: ParityInvariant[];
@@ -87,7 +87,10 @@ interface Paired {
   readonly modern: AnswerRow[];
 }
 
-/** The rows of both sides under their keys, in key order. Several rows on one side stay together: they are a finding. */
+/**
+ * The rows of both sides by key, in key order. Several rows of one side with one key stay together and become
+ * a finding.
+ */
 function pair(legacy: readonly AnswerRow[], modern: readonly AnswerRow[]): readonly Paired[] {
   const byKey = new Map<string, Paired>();
   const put = (side: Side, row: AnswerRow): void => {
@@ -108,13 +111,16 @@ const keyOf = (row: AnswerRow): Key => ({
   ...("tradingDay" in row ? { tradingDay: row.tradingDay } : {}),
 });
 
-/** JSON, so that no text inside a symbol can make two keys one. A row without a book is not the row of the empty book. */
+/**
+ * A key as JSON, so that no symbol can make two keys equal. A row without a book differs from a row of the
+ * empty book.
+ */
 const identify = (key: Key): string => JSON.stringify([key.book, key.symbol, key.tradingDay]);
 
 const compareKeys = (a: Key, b: Key): number =>
   compareTexts(a.book, b.book) || compareTexts(a.symbol, b.symbol) || compareTexts(a.tradingDay, b.tradingDay);
 
-/** By code unit, the same on every machine; absent first. */
+/** Compares by code unit, the same on every machine; undefined comes first. */
 function compareTexts(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
   if (a === undefined || b === undefined) return a === undefined ? -1 : 1;
@@ -157,7 +163,7 @@ function record(comparison: Comparison, row: ComparisonRow): void {
   comparison.counts[row.verdict] += 1;
 }
 
-/** The one row of a key that is missing on a side or duplicated on a side; its fields are not compared. */
+/** The single report row for a key that is missing or duplicated on a side; its fields are not compared. */
 function wholeRow(comparison: Comparison, kind: Kind, { key, legacy, modern }: Paired): ComparisonRow {
   const counted = {
     kind,
@@ -177,7 +183,7 @@ function wholeRow(comparison: Comparison, kind: Kind, { key, legacy, modern }: P
   return { ...counted, verdict: "diverged", cause: side === "modern" ? "MISSING_IN_LEGACY" : "MISSING_IN_MODERN", present };
 }
 
-/** One field of one row as a system gave it. */
+/** One field of one row as a system answered it. */
 type Reading =
   | { readonly is: "number"; readonly value: Fraction }
   /** A number whose unit could not be converted. */
@@ -191,7 +197,7 @@ interface FieldComparison {
   readonly modern: Reading;
   readonly verdict: Verdict;
   readonly cause: Cause | null;
-  /** modern - legacy, and how much is allowed. Only of two numbers. */
+  /** modern - legacy, and the allowed difference. Present only for two numbers. */
   readonly difference?: Fraction;
   readonly allowed?: Fraction;
 }
@@ -208,7 +214,10 @@ function compareField(comparison: Comparison, field: Field, legacyRow: AnswerRow
   return { ...both, verdict: "not_comparable", cause: obstacle(legacy, modern) };
 }
 
-/** Why two readings, not both numbers and not both none, cannot be compared: the one that is hardest to fix first. */
+/**
+ * The reason why two readings cannot be compared, the hardest to fix first. They are neither both numbers nor
+ * both none.
+ */
 function obstacle(legacy: Reading, modern: Reading): Cause {
   if (legacy.is === "text" || modern.is === "text") return "NOT_A_NUMBER";
   if (legacy.is === "unconverted" || modern.is === "unconverted") return "NO_MULTIPLIER";
@@ -256,9 +265,10 @@ const verdictOf = (compared: readonly FieldComparison[], field: Field): Verdict 
   compared.find((one) => one.field === field)?.verdict;
 
 /**
- * Records the invariant of one position where all four figures are numbers. True where the divergence is lot order: total
- * P&L is cash flow + quantity × mark, whichever lots were closed, so the same quantity and the same total with another
- * realized part leave nothing else. The exception is a total near 0 of figures that are exactly a multiplier apart.
+ * Records the invariant of one position if all four figures are numbers. Returns whether the divergence is
+ * due to lot order: total P&L is cash flow + quantity × mark, whichever lots were closed, so equal quantities
+ * and totals with different realized parts leave no other cause. The exception is a total near 0 whose
+ * figures are exactly a multiplier apart.
  */
 function judgePosition(comparison: Comparison, key: Key, compared: readonly FieldComparison[]): boolean {
   const sum = (side: Side): Fraction | undefined => {
@@ -278,7 +288,10 @@ function judgePosition(comparison: Comparison, key: Key, compared: readonly Fiel
   return true;
 }
 
-/** A day's split differs because of lot order where the position's does, the day's total agrees, and days mean the same on both sides. */
+/**
+ * Whether lot order explains a day's split: the position diverges because of it, the day's total agrees, and
+ * both sides use the same day rule.
+ */
 function explainedByPosition(comparison: Comparison, key: Key, compared: readonly FieldComparison[]): boolean {
   const { tradingDay: _, ...position } = key;
   return comparison.sameDays && comparison.lotOrder.has(identify(position)) && agrees(verdictOf(compared, "total"));
@@ -286,7 +299,7 @@ function explainedByPosition(comparison: Comparison, key: Key, compared: readonl
 
 const splitByLotOrder: ReadonlySet<Field> = new Set<Field>(["averagePrice", "realized", "unrealized"]);
 
-/** What two diverged numbers prove by themselves. Exact relations only; null otherwise. */
+/** The cause that two diverged numbers prove by themselves: exact relations only, otherwise null. */
 function provenCause(one: FieldComparison, lotOrder: boolean): Cause | null {
   if (lotOrder && splitByLotOrder.has(one.field)) return "LOT_ORDER";
   if (one.legacy.is !== "number" || one.modern.is !== "number") return null;
@@ -298,7 +311,7 @@ const isMoney = (field: Field): boolean => field === "realized" || field === "un
 
 const isOpposite = (a: Fraction, b: Fraction): boolean => !isZero(a) && compare(a, negate(b)) === 0;
 
-/** The contract multipliers of the desk's products: 1000 a point, 2000 for the two-year note. */
+/** The contract multipliers of the desk's products: 1000 per point, 2000 for the two-year note. */
 const multipliers = [fraction(1000n), fraction(2000n)];
 
 const isScaled = ({ legacy, modern }: FieldComparison): boolean =>

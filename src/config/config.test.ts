@@ -363,7 +363,7 @@ describe("loadConfig", () => {
   test("what is no such file is said", async () => {
     const missing = join(folder, "missing.yaml");
     await expect(loadConfig(missing)).rejects.toMatchObject({ code: "UNREADABLE", where: missing });
-    await expect(loadConfig(folder)).rejects.toMatchObject({ code: "UNREADABLE", message: "this is no regular file" });
+    await expect(loadConfig(folder)).rejects.toMatchObject({ code: "UNREADABLE", message: "this is not a regular file" });
     await expect(loadConfig("/dev/zero")).rejects.toMatchObject({ code: "UNREADABLE" });
     const pipe = join(folder, "pipe.yaml");
     execFileSync("mkfifo", [pipe]);

@@ -234,7 +234,7 @@ function meantKey(section: readonly string[], key: string): string {
 async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
   try {
     // Asked before opening: a pipe would wait for its writer, and a device has no end.
-    if (!(await stat(path)).isFile()) throw new BridgeError("UNREADABLE", { what: "this is no regular file", where: path });
+    if (!(await stat(path)).isFile()) throw new BridgeError("UNREADABLE", { what: "this is not a regular file", where: path });
     await using file = await open(path);
     const buffer = Buffer.alloc(bytesMax + 1);
     let filled = 0;

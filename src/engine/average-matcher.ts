@@ -5,15 +5,19 @@ import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
- * The cost of a position that never goes flat is a fraction whose denominator grows with every partial close. Up to this
- * size, which is more than a report prints exactly, it is exact; beyond it is rounded to 40 decimal places, and from then on
- * until the position is flat every figure of the lane says `rounded`. Only the split between realized and open moves then,
- * by less than 1e-39 a trade; realized + unrealized stays exact, because it follows from the trades' cash.
+ * The largest denominator of an exact cost. The cost of a position that never goes flat is a fraction whose
+ * denominator grows with every partial close. Up to this limit, which exceeds what a report prints exactly,
+ * it is exact; beyond the limit it is rounded to 40 decimal places, and every figure of the lane carries
+ * `rounded` until the position is flat. Rounding only shifts the split between realized and open, by less
+ * than 1e-39 per trade; realized + unrealized stays exact, because it follows from the trades' cash.
  */
 const denominatorMax = 1n << 256n;
 const roundedPlaces = 40;
 
-/** Average cost, per direction: one pool of what is open; a close takes from it at the average and leaves the average as it was. Crossing zero starts a new pool. */
+/**
+ * Average cost: one pool holds the whole open position. A close takes from the pool at the average price and
+ * does not change the average. Crossing zero starts a new pool.
+ */
 export class AverageMatcher implements Matcher {
   readonly matches = new MatchLog();
   readonly #trades: TradeColumns;
@@ -21,10 +25,13 @@ export class AverageMatcher implements Matcher {
   #priceScale = 0;
   /** Signed, in 10^-quantityScale. */
   #quantity = 0n;
-  /** Signed cost of what is open: numerator / denominator × 10^-(quantityScale + priceScale), denominator positive. */
+  /**
+   * Signed cost of the pool: numerator / denominator × 10^-(quantityScale + priceScale); the denominator is
+   * positive.
+   */
   #costNumerator = 0n;
   #costDenominator = 1n;
-  /** Money in less money out: realized = cash + cost of what is open. */
+  /** Money in minus money out: realized = cash + cost of the pool. */
   #cash = 0n;
   #rounded = false;
 
@@ -54,7 +61,9 @@ export class AverageMatcher implements Matcher {
     this.#costNumerator += signed * price * this.#costDenominator;
   }
 
-  /** Takes what it can from the pool; returns what is left to open the other way. */
+  /**
+   * Closes as much of the pool as possible; returns the rest, which opens a position in the other direction.
+   */
   #close(trade: number, signed: bigint): bigint {
     const held = this.#quantity;
     const crosses = magnitude(signed) > magnitude(held);
@@ -67,8 +76,9 @@ export class AverageMatcher implements Matcher {
   }
 
   /**
-   * Keeps the share `quantity / held` of the cost. Both fractions are made coprime crosswise, with small numbers on one side
-   * each time, so that the product is in lowest terms without the greatest common divisor of two long numbers.
+   * Keeps the share `quantity / held` of the cost. Reduces each numerator against the other fraction's
+   * denominator, with a small number on one side each time, so the product is in lowest terms without a
+   * common divisor of two long numbers.
    */
   #keepCost(quantity: bigint, held: bigint): void {
     const share = fraction(quantity, held);
@@ -88,7 +98,8 @@ export class AverageMatcher implements Matcher {
   }
 
   #averagePrice(): Fraction {
-    // As in keepCost: the numerator shares nothing with its own denominator, so only the small number has to be looked at.
+    // As in keepCost: the cost is in lowest terms, so only the common divisor with the small number is
+    // needed.
     const units = this.#quantity * powerOfTen(this.#priceScale);
     const common = commonDivisor(this.#costNumerator % units, units) * (units < 0n ? -1n : 1n);
     return { numerator: this.#costNumerator / common, denominator: this.#costDenominator * (units / common) };

@@ -4,7 +4,7 @@ import type { Describe } from "./trade-intake.ts";
 
 const buy: TradeInput = { id: "1", symbol: "A", side: "B", quantity: "1", price: "100" };
 const sell: TradeInput = { id: "2", symbol: "A", side: "S", quantity: "1", price: "101" };
-/** A and ALIAS are one instrument of 1000 a point. */
+/** A and ALIAS are one instrument, worth 1000 per point. */
 const table: Describe = (symbol) =>
   symbol === "A" || symbol === "ALIAS" ? { instrument: "ZNU2025", multiplier: "1000", currency: "USD" } : undefined;
 
@@ -31,7 +31,7 @@ describe("computePnl refuses one trade at a time", () => {
     expect(positions[0]).toMatchObject({ quantity: "0", realized: "1", averagePrice: null, unrealized: "0" });
   });
 
-  it("takes a time that occurs twice as the first, with a note, unless an offset says which is meant", () => {
+  it("reads a time that occurs twice as the first, with a note, unless an offset says which is meant", () => {
     const time = "2025-11-02 01:30:00";
     const { notes, positions } = computePnl({ trades: [buy, { ...buy, time }, { ...buy, time: `${time}-06:00` }], asOf: time });
     expect(notes).toEqual([
@@ -51,7 +51,7 @@ describe("computePnl refuses one trade at a time", () => {
     expect(() => computePnl(request as PnlRequest)).toThrow(new TypeError(why));
   });
 
-  it("and throws for what touches every number", () => {
+  it("throws for a bad value that would affect every number", () => {
     const refused = (more: object) => () => computePnl({ trades: [buy], ...more } as PnlRequest, table);
     expect(refused({ method: "hifo" })).toThrow("fifo, lifo, average");
     expect(refused({ asOf: "noon" })).toThrow("asOf");
@@ -65,7 +65,7 @@ describe("computePnl refuses one trade at a time", () => {
 });
 
 describe("computePnl", () => {
-  it("takes equal marks of one instrument, and prints multipliers as plain decimals", () => {
+  it("accepts equal marks of one instrument, and prints multipliers as plain decimals", () => {
     const { positions } = computePnl(
       { trades: [buy], instruments: { A: { multiplier: "+1e3" } }, marks: { A: "101", ALIAS: "101.0" } },
       table,
@@ -73,7 +73,7 @@ describe("computePnl", () => {
     expect(positions[0]).toMatchObject({ multiplier: "1000", unrealized: "1000", instrument: "ZNU2025" });
   });
 
-  it("matches symbols of one instrument together, unless one has facts of its own", () => {
+  it("matches symbols of one instrument together, unless the request gives one of them other facts", () => {
     const alias = { ...sell, symbol: "ALIAS" };
     expect(computePnl({ trades: [buy, alias] }, table).positions).toMatchObject([
       { symbol: "A", quantity: "0", realized: "1000" },
@@ -88,7 +88,7 @@ describe("computePnl", () => {
     ]);
   });
 
-  it("never matches across books, nor a book with none", () => {
+  it("never matches across books, nor a trade in a book with a trade without one", () => {
     const { positions } = computePnl({ trades: [buy, { ...sell, book: "UST" }, { ...sell, book: "RV" }] });
     expect(positions.map(({ book, quantity }) => [book, quantity])).toEqual([
       [undefined, "1"],
@@ -97,7 +97,7 @@ describe("computePnl", () => {
     ]);
   });
 
-  it("says when a lot was opened only where its trade came with a time", () => {
+  it("reports when a lot was opened only if its trade came with a time", () => {
     const { positions } = computePnl({ trades: [buy, { ...buy, id: "3", time: "2025-07-24T09:30:00.5-05:00" }] });
     expect(positions[0]?.lots).toEqual([
       { tradeId: "1", quantity: "1", price: "100" },
@@ -105,7 +105,7 @@ describe("computePnl", () => {
     ]);
   });
 
-  it("leaves names like those of object members alone", () => {
+  it("treats symbols named like object members as any other symbol", () => {
     const names = ["__proto__", "constructor", "toString"];
     const { positions } = computePnl({
       trades: names.map((symbol) => ({ ...buy, symbol })),
@@ -114,7 +114,7 @@ describe("computePnl", () => {
     expect(positions.map(({ symbol, unrealized }) => [symbol, unrealized])).toEqual(names.sort().map((name) => [name, "1"]));
   });
 
-  it("rounds an average only where it must, says so, and keeps the total exact", () => {
+  it("rounds an average only where it must, reports it as rounded, and keeps the total exact", () => {
     const trades: TradeInput[] = [];
     for (let id = 0; id < 400; id++) {
       const [quantity, price] = [`${3 + ((id * 7) % 11)}`, `${100 + ((id * 13) % 17) / 16}`];

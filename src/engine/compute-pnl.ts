@@ -17,11 +17,14 @@ export interface PnlRequest {
   /** Default `fifo`. */
   readonly method?: Method;
   readonly trades: readonly TradeInput[];
-  /** By symbol. What is missing here is asked of `describe`; a symbol known to neither has multiplier 1 and currency `XXX`. */
+  /**
+   * Facts by symbol. Missing facts come from `describe`; a symbol unknown to both has multiplier 1 and
+   * currency `XXX`.
+   */
   readonly instruments?: Readonly<Record<string, { readonly multiplier?: string; readonly currency?: string }>>;
   /** Price by symbol, decimal text. A symbol with open lots and no mark has `unrealized: null`. */
   readonly marks?: Readonly<Record<string, string>>;
-  /** Trades after this moment are left out. */
+  /** Trades after this time are left out. */
   readonly asOf?: string;
 }
 
@@ -33,18 +36,20 @@ export interface TradeInput {
   /** Positive decimal text. */
   readonly quantity: string;
   readonly price: string;
-  /** ISO 8601; without an offset it is Chicago wall time. A trade without a time follows the one before it. */
+  /**
+   * ISO 8601; without an offset it is Chicago wall time. A trade without a time follows the one before it.
+   */
   readonly time?: string;
   readonly fee?: string;
 }
 
 export interface PnlResult {
   readonly positions: readonly StatementPosition[];
-  /** In order of the closing trade, within it as lots were consumed. */
+  /** In order of the closing trades; the matches of one trade in the order in which it consumed lots. */
   readonly matches: readonly MatchRow[];
   readonly totals: Totals;
   readonly rejected: readonly RejectedTrade[];
-  /** Chicago times that occur twice, taken as the first; absent where there are none. */
+  /** Chicago times that occur twice and were read as the first; absent if no time does. */
   readonly notes?: readonly TradeNote[];
 }
 
@@ -68,17 +73,18 @@ export interface RejectedTrade {
   readonly why: string;
 }
 
-/** Something about an accepted trade that a person may want to know. */
+/** A remark on an accepted trade or on the as-of time. */
 interface TradeNote {
-  /** The place of the trade in the request; null where the as-of time is meant. */
+  /** The place of the trade in the request; null if the note is about the as-of time. */
   readonly index: number | null;
   readonly code: NoteCode;
   readonly why: string;
 }
 
 /**
- * P&L of a list of trades, exact. Trades of equal time keep input order. Bad trades are refused one by one, with the
- * reason, and the rest is computed; a bad mark, multiplier, method or as-of time throws, since it would touch every number.
+ * Computes the exact P&L of a list of trades. Trades of equal time keep their input order. Each bad trade is
+ * refused with a reason and the rest is computed; a bad mark, multiplier, method or as-of time throws, since
+ * it would affect every number.
  */
 export function computePnl(request: PnlRequest, describe: Describe = () => undefined): PnlResult {
   checkShape(request);
@@ -90,9 +96,10 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     describe: instrumentTable(request, describe),
     dayRule: noDayRule,
     timeOptional: true,
-    // What a reader of files notes is no news to who made the trade; that its time means two moments is.
+    // The caller made the trades and knows what the other notes say; only an ambiguous time is news.
     onNote: (code, why) => void (code === "AMBIGUOUS_TIME" && notes.push({ index, code, why })),
-    // No larger than it must be: arrays of a few values lie within the heap, others are asked of the system one by one.
+    // As small as possible: arrays of a few values lie in the heap, larger ones cost a system allocation
+    // each.
     capacity: Math.max(request.trades.length, 1),
   });
   const { trades } = intake;
@@ -118,7 +125,7 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
 
 const requestKeys = ["method", "trades", "instruments", "marks", "asOf"];
 
-/** Throws TypeError for what is no request, and for keys that requests do not have. */
+/** Throws TypeError for a value that is not a request, and for unknown keys. */
 function checkShape(request: PnlRequest): void {
   if (!isRecord(request)) throw new TypeError(`the request must be an object, not ${shown(request)}`);
   for (const key in request)
@@ -134,7 +141,7 @@ const isRecord = (value: unknown): boolean => typeof value === "object" && value
 const tradeKeys: ReadonlySet<string> = new Set(["id", "symbol", "book", "side", "quantity", "price", "time", "fee"]);
 
 function takeEntry(intake: TradeIntake, trade: TradeInput, index: number): Refusal | undefined {
-  if (typeof trade !== "object" || trade === null) return refusals.symbol(`in ${shown(trade)}, which is no trade`);
+  if (typeof trade !== "object" || trade === null) return refusals.symbol(`in ${shown(trade)}, which is not a trade`);
   for (const key in trade)
     if (!tradeKeys.has(key)) return ["UNKNOWN_KEY", `a trade has no key ${unknownKey(key, [...tradeKeys])}`];
   return intake.take(trade, { file: 0, line: index });
@@ -148,7 +155,7 @@ function asOfOf(given: unknown): ReadInstant {
   }
 }
 
-/** Matches of all lanes, in order of the closing trade, made one by one while they are read. */
+/** Matches of all lanes, in order of the closing trade, produced one by one as they are read. */
 export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
   const { trades, lanes } = engine;
   const progress = lanes.map((lane, index) => {
@@ -190,12 +197,12 @@ function matchRow(trades: TradeColumns, { lane, instrument, factor }: LaneMatche
   return inexact || pnl.rounded || opened.rounded ? { ...row, rounded: true } : row;
 }
 
-/** Without day rule all trades are of one day. */
+/** Without a day rule all trades belong to one day. */
 const noDay = 0;
 
 const noDayRule = { name: "none", dayOf: () => noDay };
 
-/** What the request says of a symbol, before what the table says. */
+/** Describes a symbol by the facts of the request, and by those of the table where the request has none. */
 function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): Describe {
   const given = new Map(Object.entries(instruments).map(([symbol, facts]) => [symbol, readFacts(symbol, facts)]));
   return (symbol, day) => {
@@ -203,7 +210,7 @@ function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): 
     const facts = given.get(symbol);
     if (facts === undefined) return known;
     const { multiplier = known?.multiplier ?? "1", currency = known?.currency ?? "XXX" } = facts;
-    // A symbol with facts of its own is an instrument of its own: it cannot share lots with one that is worth something else.
+    // A symbol whose facts differ is a separate instrument: it cannot share lots with one of another value.
     const own = multiplier !== known?.multiplier || currency !== known.currency;
     return { ...known, multiplier, currency, instrument: own || known === undefined ? null : known.instrument };
   };
@@ -242,7 +249,7 @@ function marksOf({ marks, instruments = {} }: PnlRequest, describe: Describe): M
         `${other.symbol} and ${symbol} are one instrument and have two marks, ${marks[other.symbol]} and ${text}`,
       );
     given.set(name, { symbol, price });
-    // Also under its own text: a symbol with facts of its own is no longer known by the common name.
+    // Also under its own text: a symbol with separate facts no longer shares the common name.
     for (const key of Object.hasOwn(instruments, symbol) ? [name, symbol] : [name])
       book.add(key, noDay, { price, kind: "given", atUs: 0 });
   }

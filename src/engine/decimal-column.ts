@@ -3,15 +3,15 @@ import { type Decimal, parseDecimal } from "../base/decimal.ts";
 /** The largest whole number that a float64 holds together with all its neighbours: 2^53 - 1. */
 export const safe = Number.MAX_SAFE_INTEGER;
 
-/** 10^0 … 10^15: every power of ten that is useful below `safe`. */
+/** 10^0 … 10^15: every power of ten below `safe`. */
 export const tens: Float64Array = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 
 const [noCoefficients, noScales] = [new Float64Array(0), new Uint8Array(0)];
 
 /**
- * Exact decimals as a column: a safe whole number and its decimal places each, 9 bytes a value. What does not fit (more than
- * 15 digits, say) stands in `wide` instead, and its coefficient here is NaN; so nothing overflows and nothing is rounded.
- * Values are in lowest form: `1.50` is (15, 1).
+ * Exact decimals as a column: a safe whole number and a count of decimal places, 9 bytes per value. A value
+ * that does not fit (more than 15 digits, for example) is in `wide` and its coefficient is NaN, so no value
+ * overflows or is rounded. Values are in lowest form: `1.50` is (15, 1).
  */
 export class DecimalColumn {
   coefficient: Float64Array;
@@ -39,7 +39,7 @@ export class DecimalColumn {
     }
   }
 
-  /** Reads decimal text into place; false where it is none. */
+  /** Stores decimal text at an index; returns false if the text is not a decimal. */
   parse(index: number, text: string): boolean {
     const value = parseDecimal(text);
     if (value === undefined) return false;
@@ -66,7 +66,7 @@ export class DecimalColumn {
   }
 }
 
-/** `larger`, filled with what `column` held. */
+/** Copies `column` to the beginning of `larger` and returns `larger`. */
 export function grown<T extends { set(from: T): void }>(column: T, larger: T): T {
   larger.set(column);
   return larger;

@@ -1,9 +1,11 @@
-/** Half of the range in which a float64 holds every whole number: two numbers within it add up without loss. */
+/**
+ * Half of the range in which a float64 holds every whole number: the sum of two numbers within it is exact.
+ */
 export const half = 2 ** 52;
 
 /**
- * An exact sum of products of safe whole numbers: it collects in a float while that is exact and is emptied into a bigint
- * before it could not be.
+ * An exact sum of products of safe whole numbers. It accumulates in a float while that is exact and moves to
+ * a bigint before it would lose a digit.
  */
 export class ExactSum {
   #low = 0;
@@ -15,7 +17,9 @@ export class ExactSum {
     else this.#high += BigInt(a) * BigInt(b);
   }
 
-  /** Adds (a - b) × c; c is not 0, so a difference that a float cannot hold makes a product beyond `half`. */
+  /**
+   * Adds (a - b) × c. c is not 0, so a difference that a float cannot hold yields a product beyond `half`.
+   */
   addDifferenceTimes(a: number, b: number, c: number): void {
     const product = (a - b) * c;
     if (product <= half && product >= -half) this.#addSmall(product);

@@ -6,13 +6,14 @@ import type { PnlEngine } from "./pnl-engine.ts";
 interface ExpiryNote {
   readonly code: NoteCode;
   readonly why: string;
-  /** The trade to look at. */
+  /** The trade that the note is about. */
   readonly trade: number;
 }
 
 /**
- * Notes instruments that are open after their last trading day, and trades that are later than it. A trade at price 0 is how an
- * expiry or exercise is booked, so it is no late trade. Linear in lanes and late trades.
+ * Notes instruments that are still open after their last trading day, and trades later than that day.
+ * Expiries and exercises are booked as trades at price 0, so those are not reported. Linear in lanes and late
+ * trades.
  */
 export function* expiryNotes({ trades, lanes }: PnlEngine, asOfDay: DayNumber): Generator<ExpiryNote> {
   for (const [index, lane] of lanes.entries()) {
@@ -37,7 +38,7 @@ export function* expiryNotes({ trades, lanes }: PnlEngine, asOfDay: DayNumber): 
       };
     }
     if (asOfDay > expiry && !lane.matcher.flat) {
-      const why = `${symbol} is still open, and expired on ${day}: an expiry or exercise is booked as a trade at price 0`;
+      const why = `${symbol} is still open but expired on ${day}; book the expiry or exercise as a trade at price 0`;
       yield { code: "EXPIRED_OPEN", why, trade: lane.tradeAt(lane.length - 1) };
     }
   }

@@ -8,12 +8,12 @@ import type { TradeColumns } from "./trade-columns.ts";
 import { WideMatcher } from "./wide-matcher.ts";
 
 /**
- * FIFO and LIFO on safe integers. Quantities and prices are whole numbers of 10^-scale, one scale each for the lane, which
- * grows as finer values arrive. Every value is checked before anything changes. A sum collects in a float while that is exact and
- * is emptied into a bigint before it could not be.
+ * FIFO and LIFO on safe integers. Quantities and prices are whole numbers of 10^-scale; the lane has one
+ * scale for each, which grows as finer values arrive. Every value is checked before anything changes. A sum
+ * accumulates in a float while that is exact and moves to a bigint before it would lose a digit.
  *
- * Open lots are the stretch [head, tail) of two columns: FIFO takes at the head, LIFO at the tail, both in constant time,
- * so a deep book costs no more a trade than a shallow one.
+ * Open lots are the range [head, tail) of two columns. FIFO takes from the head and LIFO from the tail, both
+ * in constant time, so a trade costs the same in a deep book as in a shallow one.
  */
 export class FastMatcher implements Matcher {
   readonly matches = new MatchLog();
@@ -21,7 +21,7 @@ export class FastMatcher implements Matcher {
   readonly #takesOldest: boolean;
   #quantityScale = 0;
   #priceScale = 0;
-  /** 1 long, -1 short; of no meaning while flat. */
+  /** 1 long, -1 short; meaningless while flat. */
   #side = 1;
   /** Unsigned, in 10^-quantityScale. */
   #openQuantity = 0;
@@ -29,7 +29,10 @@ export class FastMatcher implements Matcher {
   #tail = 0;
   #lotTrade = new Int32Array(2);
   #lotQuantity = new Float64Array(2);
-  /** Money in less money out, in points × quantity, of all trades: with the cost of what is open it makes the realized P&L. */
+  /**
+   * Money in minus money out of all trades, in points × quantity; plus the cost of the open lots it is the
+   * realized P&L.
+   */
   #cash = 0n;
   /** Realized P&L of the first `#realizedMatches` matches. */
   #realized = 0n;
@@ -45,8 +48,8 @@ export class FastMatcher implements Matcher {
   }
 
   /**
-   * One loop over plain locals, because it is the hot path of everything: state that it touches at every trade is read
-   * from the fields before and written back after.
+   * This loop is the hot path of the whole engine, so it works on plain locals: it reads the state from the
+   * fields first and writes it back at the end.
    */
   apply(run: Run, from: number, until: number): number {
     const {
@@ -81,7 +84,7 @@ export class FastMatcher implements Matcher {
       }
       let left = (quantities[at] as number) * (tens[quantityScale - itsQuantityScale] as number);
       const price = (prices[at] as number) * (tens[priceScale - itsPriceScale] as number);
-      // Also false for NaN, which marks a value that stands in the column's wide part.
+      // Also false for NaN, which marks a value in the column's wide part.
       if (!(price <= safe && price >= -safe && left <= safe && openQuantity + left <= safe)) break;
 
       const trade = trades[at] as number;
@@ -145,7 +148,10 @@ export class FastMatcher implements Matcher {
     this.#openQuantity = openQuantity;
   }
 
-  /** Moves the lots to the front where at least half of the room is behind the head, else doubles the room: constant time a lot. */
+  /**
+   * Moves the lots to the front if at least half of the space lies before the head, else doubles it. Constant
+   * time per lot.
+   */
   #makeRoom(): void {
     const { length } = this.#lotTrade;
     if (this.#head * 2 < length) {
@@ -160,8 +166,9 @@ export class FastMatcher implements Matcher {
   }
 
   /**
-   * Linear in the matches since the last call, or in the open lots where those are fewer: realized P&L is what the matches
-   * made, and also the cash with the cost of what is open. So a day's end costs no more than the day's trades.
+   * Linear in the matches since the last call or in the open lots, whichever are fewer: the realized P&L is
+   * the sum of the matches' P&L, and also the cash plus the cost of the open lots. So closing a day costs no
+   * more than its trades.
    */
   standing(): Standing {
     this.#settle();
@@ -181,7 +188,7 @@ export class FastMatcher implements Matcher {
     this.#realizedMatches = this.matches.length;
   }
 
-  /** P&L of the matches from `first` on, all made at the present scales. */
+  /** P&L of the matches from `first` on, all made at the current scales. */
   #gainSince(first: number): bigint {
     const { side: sides, price } = this.#trades;
     const { open, close, length } = this.matches;
@@ -196,7 +203,10 @@ export class FastMatcher implements Matcher {
     return sum.value;
   }
 
-  /** A price of the lane in 10^-priceScale; safe, because it was when its trade was taken and whenever the scale grew. */
+  /**
+   * A price of the lane in 10^-priceScale. It is a safe integer: checked when its trade was taken and when
+   * the scale grew.
+   */
   #scaledPrice({ coefficient, scale }: DecimalColumn, trade: number): number {
     return (coefficient[trade] as number) * (tens[this.#priceScale - (scale[trade] as number)] as number);
   }
@@ -229,7 +239,7 @@ export class FastMatcher implements Matcher {
     this.#tail = 0;
     this.#openQuantity = 0;
     this.#realizedMatches = matchCount;
-    // While flat, nothing is tied up in lots: what was realized is what came in.
+    // While flat, no money is tied up in lots, so the cash equals the realized P&L.
     this.#realized = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
     this.#cash = this.#realized;
   }
@@ -242,13 +252,16 @@ export class FastMatcher implements Matcher {
     });
   }
 
-  /** Counts in finer units from now on. False, with nothing changed, where a held number would not be safe then. */
+  /**
+   * Switches to finer units. Returns false and changes nothing if a held number would no longer be a safe
+   * integer.
+   */
   #growScales(quantityScale: number, priceScale: number): boolean {
     const quantityFactor = tens[Math.max(0, quantityScale - this.#quantityScale)] as number;
     const priceFactor = tens[Math.max(0, priceScale - this.#priceScale)] as number;
-    // No lot is larger than what is open.
+    // No lot is larger than the open quantity.
     if (!(this.#openQuantity * quantityFactor <= safe)) return false;
-    // In finer units a lot's price must stay safe too, or its cost could not be added up.
+    // The price of each lot must stay a safe integer too, or its cost could not be summed.
     for (let lot = this.#head; lot < this.#tail && priceFactor > 1; lot++)
       if (!this.#fits(this.#lotTrade[lot] as number, priceScale)) return false;
     this.#settle();

@@ -7,18 +7,18 @@ import { type Matcher, type Method, noIndices, type Standing } from "./matcher.t
 import { endOfDay, Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
-/** Where a lane stood after the last trade of a trading day. */
+/** The standing of a lane after the last trade of a trading day. */
 export interface DayClose extends Standing {
   readonly day: number;
-  /** How many trades and matches had been made. */
+  /** Number of trades matched so far, this day included. */
   readonly applied: number;
   readonly matchCount: number;
 }
 
 /**
- * One book's trades in one instrument: their order, the matcher they go through, and where the lane stood at the end of
- * each trading day. Trades come in order of (trading day, time, input); a late one is put in its place and the lane is
- * matched again from the last day before it that ended flat (or from the start).
+ * One book's trades in one instrument: their order, their matcher, and the lane's standing at the end of each
+ * trading day. Trades come in order of (trading day, time, input). A late trade is inserted in its place, and
+ * the lane is matched again from the last day before it that ended flat (or from the start).
  */
 export class Lane {
   matcher: Matcher;
@@ -28,7 +28,7 @@ export class Lane {
   #order: Int32Array = noIndices;
   #length = 0;
   #applied = 0;
-  /** Trades older than the newest one matched here, in order; they wait for `rematch`. */
+  /** Trades older than the newest matched one, in order; they wait for `rematch`. */
   #late: number[] = [];
   #day = noDay;
   #closes: DayClose[] = [];
@@ -44,7 +44,7 @@ export class Lane {
     return this.#order.subarray(0, this.#length);
   }
 
-  /** How many trades the lane has. */
+  /** Number of trades in the lane. */
   get length(): number {
     return this.#length;
   }
@@ -55,8 +55,9 @@ export class Lane {
   }
 
   /**
-   * Makes room for `more` trades; where room must be made, for as many as the table has for this lane, so that a big table is
-   * taken in without growing on the way. A trade makes a match at most, on average: each match uses up a lot or a trade.
+   * Makes room for `more` trades. When it grows, it makes room for all trades that the table has for this
+   * lane, so that a large table needs no further growth. On average a trade makes at most one match, since
+   * each match uses up a lot or a trade.
    */
   #reserve(more: number): void {
     if (this.#length + more <= this.#order.length) return;
@@ -66,8 +67,8 @@ export class Lane {
   }
 
   /**
-   * Takes the trades of a day's run from `from` up to `until`. Those that are late, that is older than the
-   * newest one matched here before, come first: they wait for `rematch`. Returns where the others begin.
+   * Takes the trades of a day's run from `from` up to `until`. Late trades, which are older than the newest
+   * one matched before, come first and wait for `rematch`. Returns the place where the others begin.
    */
   take(run: Run, day: number, from: number, until: number): number {
     this.#reserve(until - from);
@@ -88,7 +89,7 @@ export class Lane {
     const first = this.#mergeLate();
     const restart = this.#closes.findLastIndex((close) => close.applied <= first && isZero(close.quantity));
     const from = this.#closes[restart];
-    // The day of the restart may go on, so it is closed anew.
+    // More trades may follow on the day of the restart, so it is closed again later.
     this.#closes.length = Math.max(restart, 0);
     this.#day = from?.day ?? noDay;
     this.#applied = from?.applied ?? 0;
@@ -107,7 +108,7 @@ export class Lane {
     return this.#length === 0 ? [] : [...this.#closes, this.#closeDay()];
   }
 
-  /** Matches a stretch of a day's run: the next trades of the order. */
+  /** Matches a part of a day's run: the next trades of the order. */
   #match(run: Run, day: number, from: number, until: number): void {
     if (from === until) return;
     if (day !== this.#day) {
@@ -147,8 +148,8 @@ export class Lane {
 
 const noDay = Number.NEGATIVE_INFINITY;
 
-/** Room for matches is made ahead for so many trades and more; with fewer the log grows as needed. */
+/** From this many trades on, room for matches is reserved in advance; with fewer the log grows as needed. */
 const matchesReservedFrom = 256;
 
-/** Trades that a new match takes at a time. */
+/** Number of trades that `rematch` takes at a time. */
 const runLength = 8_192;

@@ -1,12 +1,12 @@
 import type { Fraction } from "../base/fraction.ts";
 
 /**
- * What a mark is: the running price, a day's closing price, its settlement (which is the next day's start), the price of
- * the last trade, or one that the caller gave.
+ * The kind of a mark: the running price, a day's closing price, its settlement (which is the next day's
+ * start), the price of the last trade, or a price that the caller gave.
  */
 export type MarkKind = "now" | "close" | "sod_today" | "sod_tomorrow" | "last_trade" | "given";
 
-/** A price used to value open lots, and the moment it stands for (microseconds UTC). */
+/** A price used to value open lots, and its time (microseconds UTC). */
 export interface Mark {
   readonly price: Fraction;
   readonly kind: MarkKind;
@@ -14,15 +14,15 @@ export interface Mark {
 }
 
 /**
- * Marks by name (canonical instrument, or the text of the source) and trading day; of several on a day the latest counts.
- * A day without one has none: nothing is carried over from another day, nothing is zero by default.
+ * Marks by name (canonical instrument, or the symbol of the source) and trading day; the latest of a day
+ * counts. A mark is never carried over from another day, and a missing mark is never taken as zero.
  */
 export class MarkBook {
   readonly #byName = new Map<string, Map<number, Mark>>();
   readonly #days: Set<number>;
   readonly #base: MarkBook | undefined;
 
-  /** `base` has the marks of what this book has none of; it must not change any more. */
+  /** `base` supplies the marks that this book lacks; it must not change any more. */
   constructor(base?: MarkBook) {
     this.#base = base;
     this.#days = new Set(base?.days);

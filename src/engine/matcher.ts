@@ -6,7 +6,7 @@ export const methods = ["fifo", "lifo", "average"] as const;
 /** Which open lot a closing trade takes: the oldest, the newest, or one pool at the average price. */
 export type Method = (typeof methods)[number];
 
-/** What is left open of a trade; of many, under average cost. */
+/** The open rest of a trade; under average cost, of all trades of the pool. */
 export interface Lot {
   /** Index of the opening trade; null under average cost. */
   readonly trade: number | null;
@@ -15,9 +15,12 @@ export interface Lot {
   readonly price: Fraction;
 }
 
-/** Where a lane stands. All signed; points × quantity, before the multiplier. */
+/**
+ * The position and P&L of a lane. All numbers are signed; amounts are points × quantity, before the
+ * multiplier.
+ */
 export interface Standing {
-  /** Set where the average price had to be rounded (AverageMatcher says when). */
+  /** Set if the average price was rounded (see AverageMatcher). */
   readonly rounded?: true;
   readonly quantity: Fraction;
   readonly realized: Fraction;
@@ -26,35 +29,46 @@ export interface Standing {
 }
 
 /**
- * Matches the trades of one lane, handed to it in time order. Three implementations: `FastMatcher` (FIFO and LIFO on safe
- * integers), `WideMatcher` (the same on bigints, for numbers that do not fit), `AverageMatcher`.
+ * Matches the trades of one lane, given in time order. Three implementations: `FastMatcher` (FIFO and LIFO on
+ * safe integers), `WideMatcher` (the same on bigints, for numbers that do not fit), `AverageMatcher`.
  */
 export interface Matcher {
   readonly matches: MatchLog;
   readonly flat: boolean;
   /**
-   * Takes the trades of a run from `from` up to `until`. Returns how far it came: short of `until`, with nothing changed by
-   * the trade there, where its numbers do not fit this matcher, which must be widened first.
+   * Takes the trades of a run from `from` up to `until` and returns the place where it stopped. A place
+   * before `until` means that the numbers of the trade there do not fit: that trade has changed nothing, and
+   * the matcher must be widened first.
    */
   apply(run: Run, from: number, until: number): number;
   standing(): Standing;
   /** Open lots, oldest first. */
   lots(): Lot[];
-  /** Goes back to a moment when the lane was flat: drops later matches and open lots. `realized` as `standing()` gave it then. */
+  /**
+   * Returns to a flat moment: drops later matches and all open lots. `realized` is the value of `standing()`
+   * at that moment.
+   */
   restart(matchCount: number, realized: Fraction): void;
-  /** The same state in a matcher that holds any number. */
+  /** The same state in a matcher for numbers of any size. */
   widened(): Matcher;
 }
 
-/** Room for matches where `length` are not enough. A lane of few trades, as most options are, must stay small. */
+/**
+ * The next capacity for matches when `length` is full. A lane of few trades, as most options are, must stay
+ * small.
+ */
 export const roomAfter = (length: number): number => Math.max(4, 2 * length);
 
-/** Shared by what is empty: a desk has many lanes of one trade, and an array of its own costs more than its values. */
+/**
+ * Shared by empty columns: a desk has many lanes of one trade, where a separate array would cost more than
+ * its values.
+ */
 export const noIndices = new Int32Array(0);
 
 /**
- * Closing quantities paired with the lots they close, in the order in which they were consumed: 17 bytes each. Prices are
- * those of the trades, so they are not repeated; under average cost `openPrice` holds the average at that moment.
+ * Closing quantities paired with the lots they close, in the order of consumption: 17 bytes each. Prices are
+ * those of the trades, so they are not repeated; under average cost `openPrice` holds the average at the time
+ * of the match.
  */
 export class MatchLog {
   length = 0;

@@ -6,33 +6,36 @@ import { endOfDay, Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
- * Trades are sorted into lanes and matched a block at a time: a lane is then matched in one go, with its state in registers,
- * and the block's part of the columns is still in the processor's cache. Twice as fast as trade by trade across lanes.
+ * Number of trades that are sorted into lanes and matched together. Each lane matches its part of the block
+ * in one loop, with its state in registers and the block's columns in the processor's cache: twice as fast as
+ * trade by trade.
  */
 const blockLength = 8_192;
 
 export interface PnlEngineOptions {
   readonly method: Method;
-  /** Trades after this moment are left out (microseconds UTC). */
+  /** Trades after this instant are left out (microseconds UTC). */
   readonly asOfUs?: number;
 }
 
 /**
- * The modern P&L engine over a table of trades that only grows. `feed` matches what has been appended since the last call;
- * feeding a day at a time gives what feeding all at once gives. Trades are matched per lane in order of (trading day, time,
- * input); the day comes first only for the day rule that goes by file names, under all others it follows from the time.
+ * The modern P&L engine over a table of trades that only grows. `feed` matches the trades appended since the
+ * last call; feeding day by day gives the same result as feeding everything at once. Each lane matches its
+ * trades in order of (trading day, time, input). The day matters only under the day rule that uses file
+ * names; under all others it follows from the time.
  *
- * Cost: constant time a trade; 4 bytes a trade and 17 a match on top of the columns. A late trade costs its lane a new
- * match from the last flat day before it. Deliberately absent: prices (see Marks), multipliers (see Statement).
+ * Cost: constant time per trade; 4 bytes per trade and 17 per match on top of the columns. A late trade makes
+ * its lane match again from the last flat day before it. Deliberately absent: prices (see Marks), multipliers
+ * (see Statement).
  */
 export class PnlEngine {
   readonly trades: TradeColumns;
   readonly method: Method;
   readonly asOfUs: number;
-  /** Trades that were left out as later than `asOfUs`. */
+  /** Number of trades left out because they are later than `asOfUs`. */
   afterAsOf = 0;
   readonly #lanes: Lane[] = [];
-  /** By lane, while a block is taken: its next place in the run. Otherwise zero. */
+  /** The next place in the run, by lane, while a block is taken; otherwise zero. */
   #next = new Int32Array(0);
   #fed = 0;
 
@@ -42,12 +45,12 @@ export class PnlEngine {
     this.asOfUs = options.asOfUs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** One per instrument of `trades.instruments`, in its order. */
+  /** One lane per instrument of `trades.instruments`, in the same order. */
   get lanes(): readonly Lane[] {
     return this.#lanes;
   }
 
-  /** Matches the trades appended since the last call, up to `until`; returns those that were late (LATE_TRADE). */
+  /** Matches the trades appended since the last call, up to `until`; returns the late ones (LATE_TRADE). */
   feed(until = this.trades.length): readonly number[] {
     const { instruments } = this.trades;
     while (this.#lanes.length < instruments.length) this.#lanes.push(new Lane(this.trades, this.#lanes.length, this.method));
@@ -65,7 +68,10 @@ export class PnlEngine {
     return late.sort((a, b) => a - b);
   }
 
-  /** Copies a block of trades of one day out, lane by lane, and lets each lane take its part. Looks only at lanes of the block. */
+  /**
+   * Copies a block of trades of one day, lane by lane, and passes each lane its part. Visits only the lanes
+   * of the block.
+   */
   #takeBlock(run: Run, block: Int32Array, late: number[]): void {
     const { lane: laneOf } = this.trades;
     if (this.#next.length < this.#lanes.length) this.#next = new Int32Array(this.#lanes.length * 2);
@@ -94,7 +100,7 @@ export class PnlEngine {
     }
   }
 
-  /** All trades that have been fed, in the order in which they count. */
+  /** All trades that have been fed, in matching order. */
   order(): Int32Array {
     return inMatchingOrder(this.trades, 0, this.#fed, this.asOfUs);
   }
@@ -111,8 +117,9 @@ export class PnlEngine {
   }
 
   /**
-   * Checks every lane on a second path: what is open equals buys less sells, its lots add up to its quantity and cost, and
-   * its matches add up to its realized P&L. Throws where they do not, which would be a bug. Linear in trades and matches.
+   * Checks every lane on a second path: the open quantity equals buys minus sells, the lots add up to the
+   * open quantity and cost, and the matches add up to the realized P&L. Throws otherwise, which would be a
+   * bug. Linear in trades and matches.
    */
   audit(): void {
     for (const lane of this.#lanes) auditLane(lane, this.trades);
@@ -131,11 +138,11 @@ function auditLane(lane: Lane, trades: TradeColumns): void {
     cost = add(cost, multiply(lot.quantity, lot.price));
   }
   for (let index = 0; index < lane.matcher.matches.length; index++) matched = add(matched, matchPnl(lane, trades, index));
-  assert(compare(traded, quantity) === 0, "buys less sells are what is open");
-  assert(compare(lots, quantity) === 0, "the lots are what is open");
-  // Beyond its size limit an average is rounded, by less than 1e-30 in all.
-  assert(isZero(subtract(cost, openCost)), "the lots cost what is open");
-  assert(trades.length > 0 && closeTo(matched, realized), "the matches are the realized P&L");
+  assert(compare(traded, quantity) === 0, "buys minus sells equal the open quantity");
+  assert(compare(lots, quantity) === 0, "the lots add up to the open quantity");
+  // An average beyond its size limit is rounded, by less than 1e-30 in total.
+  assert(isZero(subtract(cost, openCost)), "the lots add up to the open cost");
+  assert(trades.length > 0 && closeTo(matched, realized), "the matches add up to the realized P&L");
 }
 
 const closeTo = (a: Fraction, b: Fraction): boolean => {
@@ -170,8 +177,8 @@ export function matchPrices(
 export const priceOf = (trades: TradeColumns, trade: number): Fraction => fromDecimal(trades.price.at(trade));
 
 /**
- * The trades from `from` up to `until` that are not after the as-of time, in order of (day, time, input). Made for nearly
- * sorted input, as ledgers are: linear, and sorts only the trades that stand behind a later one.
+ * The trades from `from` up to `until` that are not after the as-of time, in order of (day, time, input).
+ * Suits nearly sorted input, as ledgers are: linear, and sorts only the trades that come after a later one.
  */
 function inMatchingOrder(trades: TradeColumns, from: number, until: number, asOfUs: number): Int32Array {
   const { day, timeUs } = trades;
@@ -196,7 +203,7 @@ function inMatchingOrder(trades: TradeColumns, from: number, until: number, asOf
   const rank = (a: number, b: number): number =>
     trades.dayAt(a) - trades.dayAt(b) || trades.timeAt(a) - trades.timeAt(b) || a - b;
   behind.sort(rank);
-  // Merge from the back, so that the order can be filled in place.
+  // Merges from the end, so that the order can be filled in place.
   let place = length + behind.length;
   let kept = length - 1;
   for (let next = behind.length - 1; next >= 0; next--) {

@@ -1,13 +1,13 @@
 import { grown } from "./decimal-column.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
-/** What an earlier file says of the trade that is being read. */
+/** A trade of an earlier file that is related to the one being read. */
 interface Earlier {
   /** The trade of the earlier file. */
   readonly trade: number;
-  /** Undefined where nothing differs that makes a trade what it is. */
+  /** The one part of the identity that differs; undefined if the identity is equal. */
   readonly differs: Difference | undefined;
-  /** Whether it is the same trade, so that the one being read counts no more. */
+  /** Whether it is the same trade, so that the one being read does not count again. */
   readonly same: boolean;
 }
 
@@ -20,23 +20,27 @@ type Difference =
   | "the quantity"
   | "the price";
 
-/** An id that stands more often than this within one second tells no trades apart. */
+/** An id that occurs more often than this within one second does not identify a trade. */
 const neighboursMax = 16;
 
 /**
- * Which trades of a file stand in an earlier file already. Trades are a multiset: one that a file holds three times and another
- * file twice is three trades. Two trades are the same if `tradeIdentity` is; a time that one file cuts to fewer digits of the
- * second, and a book that only one of the files names, are forgiven. Any other single difference beside an equal id and second
- * is reported, and both trades count. Trades must come file by file.
+ * Finds the trades of a file that an earlier file already has. Trades are a multiset: a trade that occurs
+ * three times in one file and twice in another counts three times. Two trades are the same if their
+ * `tradeIdentity` is equal; two differences are tolerated: a time that one file cuts to fewer digits of the
+ * second, and a book that only one of the files names. Any other single difference between trades of equal id
+ * and second is reported, and both trades count. Trades must come file by file.
  *
- * About 40 bytes a trade; constant time a trade.
+ * About 40 bytes and constant time per trade.
  */
 export class RepeatedTrades {
   readonly #trades: TradeColumns;
   readonly #equal: TradeTable;
   /** By id and second. */
   readonly #neighbours: TradeTable;
-  /** By trade: how many of its kind were accepted, how many the file `#file` has shown, and the next of the same id and second. */
+  /**
+   * By trade: the number of equal trades accepted, the number that the file `#file` has shown so far, and the
+   * next trade of the same id and second.
+   */
   #accepted = new Int32Array(1024);
   #shown = new Int32Array(1024);
   #file = new Int32Array(1024);
@@ -54,7 +58,7 @@ export class RepeatedTrades {
     );
   }
 
-  /** Looks at the trade that stands in the columns behind the last one, not yet counted there. */
+  /** Looks up the trade that the columns hold behind the last committed one. */
   look(file: number): Earlier | undefined {
     const trade = this.#trades.length;
     const first = this.#equal.find(trade);
@@ -69,7 +73,7 @@ export class RepeatedTrades {
     return earlier;
   }
 
-  /** Whether this file shows the trade `first` no more often than it was accepted before. */
+  /** Whether this file has shown the trade `first` at most as often as it was accepted before. */
   #claim(first: number, file: number): boolean {
     if (this.#file[first] !== file) {
       this.#file[first] = file;
@@ -101,7 +105,10 @@ export class RepeatedTrades {
     }
   }
 
-  /** Of the trades of the same id and second: the one that is the same but for what is forgiven, else one that differs once. */
+  /**
+   * Among the trades of the same id and second: one that differs only in a tolerated way, else one with a
+   * single difference.
+   */
   #neighbour(head: number, trade: number, file: number): Earlier | undefined {
     const { file: fileOf } = this.#trades;
     let found: Earlier | undefined;
@@ -122,13 +129,13 @@ export class RepeatedTrades {
   }
 }
 
-/** A hash table of trades, by what makes two of them equal: open addressing, 8 to 32 bytes a trade. */
+/** A hash table of trades under a given equality: open addressing, 8 to 32 bytes per trade. */
 class TradeTable {
   readonly #hash: (trade: number) => number;
   readonly #same: (a: number, b: number) => boolean;
   #slots = new Int32Array(1024).fill(-1);
   #size = 0;
-  /** Where the last search ended. */
+  /** The slot where the last search ended. */
   #slot = 0;
 
   constructor(hash: (trade: number) => number, same: (a: number, b: number) => boolean) {
@@ -166,7 +173,7 @@ class TradeTable {
   }
 }
 
-/** What a column holds for a trade that is in it. */
+/** The value of a column for a trade that it holds. */
 const known = (column: Int32Array, trade: number): number => column[trade] as number;
 
 const mixed = (hash: number): number => (hash ^ (hash >>> 15)) >>> 0;
@@ -192,7 +199,7 @@ const isSame = (trades: TradeColumns, a: number, b: number): boolean =>
   trades.quantity.same(a, b) &&
   trades.sameId(a, b);
 
-/** What differs between two trades of one id and second, where it is one thing. */
+/** The difference between two trades of one id and second, if there is exactly one. */
 function differenceOf(trades: TradeColumns, a: number, b: number): Difference | undefined {
   const { timeUs, side, quantity, price } = trades;
   const [ofA, ofB] = [trades.instrumentAt(a), trades.instrumentAt(b)];
@@ -206,7 +213,7 @@ function differenceOf(trades: TradeColumns, a: number, b: number): Difference | 
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** Whether one of two times within a second is the other with fewer digits: `.046` of `.046123`. */
+/** Whether one of two times within a second is the other cut to fewer digits, as `.046` is of `.046123`. */
 function isCut(timeUs: number, otherUs: number): boolean {
   const [cut, whole] = timeUs < otherUs ? [timeUs, otherUs] : [otherUs, timeUs];
   let unit = 1;

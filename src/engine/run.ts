@@ -1,8 +1,9 @@
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
- * Trades of one trading day copied out of a table in matching order, one lane's behind the other's, so that matching reads memory straight on
- * instead of jumping from trade to trade. A scratch pad: filled, matched, filled again.
+ * Trades of one trading day, copied from a table lane by lane in matching order, so that matching reads
+ * memory sequentially instead of jumping from trade to trade. A run is a scratch buffer: it is filled,
+ * matched and filled again.
  */
 export class Run {
   readonly trade: Int32Array;
@@ -21,7 +22,9 @@ export class Run {
     this.priceScale = new Uint8Array(capacity);
   }
 
-  /** Copies the trades of `order` one behind the other; or, where `next` gives a place for each lane, lane by lane. */
+  /**
+   * Copies the trades of `order` in sequence or, if `next` gives the first place of each lane, lane by lane.
+   */
   fill(trades: TradeColumns, order: Int32Array, next?: Int32Array): void {
     const { lane, side, quantity, price } = trades;
     for (let at = 0; at < order.length; at++) {
@@ -42,7 +45,7 @@ export class Run {
   }
 }
 
-/** Where the trading day of the trade `order[from]` ends: at most `until`. The order is by day. */
+/** The end of the trading day of the trade `order[from]`, at most `until`. Requires an order by day. */
 export function endOfDay({ day }: TradeColumns, order: Int32Array, from: number, until: number): number {
   const itsDay = day[order[from] as number];
   if (day[order[until - 1] as number] === itsDay) return until;

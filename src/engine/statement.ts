@@ -21,12 +21,13 @@ import { type PnlEngine, priceOf } from "./pnl-engine.ts";
 import type { Instrument, TradeColumns } from "./trade-columns.ts";
 
 /**
- * An open lot. All numbers are exact text: decimal, or `p/q`; in a row with `rounded`, at least one number has 18 decimals instead.
+ * An open lot. All numbers are exact text: decimal, or `p/q`; in a row with `rounded`, at least one number is
+ * rounded to 18 decimals instead.
  *
  * @public
  */
 export interface LotRow {
-  /** Null under average cost, where the pool has no one trade. */
+  /** Null under average cost, where the pool holds many trades. */
   readonly tradeId: string | null;
   /** Negative for a short lot. */
   readonly quantity: string;
@@ -39,11 +40,11 @@ export interface StatementPosition {
   readonly symbol: string;
   readonly instrument: string | null;
   readonly quantity: string;
-  /** Null where flat. */
+  /** Null if the position is flat. */
   readonly averagePrice: string | null;
   /** Money before fees, since inception. */
   readonly realized: string;
-  /** Null where there are open lots and no mark. */
+  /** Null if there are open lots but no mark. */
   readonly unrealized: string | null;
   readonly fees: string;
   readonly mark: string | null;
@@ -65,19 +66,22 @@ export interface StatementDay {
   readonly symbol: string;
   /** At the end of the day. */
   readonly quantity: string;
-  /** Of what is open at the end of the day; null where flat. */
+  /** Average price of the lots open at the end of the day; null if flat. */
   readonly averagePrice: string | null;
-  /** Of the day. */
+  /** Realized on this day. */
   readonly realized: string;
   /** Since inception. */
   readonly realizedToDate: string;
-  /** At the end of the day; null where there are open lots and no mark. */
+  /** At the end of the day; null if there are open lots but no mark. */
   readonly unrealized: string | null;
-  /** Against the last marked day before; null where `unrealized` is. */
+  /** Change since the last marked day; null if `unrealized` is null. */
   readonly unrealizedChange: string | null;
   readonly mark: string | null;
   readonly markKind: MarkKind | null;
-  /** realized + unrealizedChange; on a day without a mark the realized part, the change follows on the next marked day. */
+  /**
+   * realized + unrealizedChange; on a day without a mark only realized: the change follows on the next marked
+   * day.
+   */
   readonly total: string;
   readonly rounded?: true;
 }
@@ -104,21 +108,22 @@ export interface Statement {
 }
 
 export interface StatementOptions {
-  /** Where open lots are valued: marks by day; the last traded price; or not at all. */
+  /** Prices for open lots: marks by day, the last traded price, or none. */
   readonly marks: MarkBook | "last_trade" | "none";
   /** The trading day that the positions are valued on. */
   readonly asOfDay: number;
-  /** Days that have rows besides those of trades and marks. */
+  /** Further days that get rows, besides those of trades and marks. */
   readonly days?: readonly number[];
-  /** Values what is open without a mark at 0, as some systems do. */
+  /** Whether open lots without a mark have an unrealized P&L of 0, as in some systems. */
   readonly unmarkedAtZero?: boolean;
-  /** Which lots carry the time they were opened: those of trades that came with one. */
+  /** Whether a trade came with a time; its lot then shows when it was opened. */
   readonly openedAt: (trade: number) => boolean;
 }
 
 /**
- * Positions, daily P&L and totals of all that the engine has matched. Rows are ordered by symbol and book, days first. Linear in
- * lanes × days and open lots; `daily` is made anew each time it is read.
+ * Positions, daily P&L and totals of all trades that the engine has matched. Rows are ordered by symbol and
+ * book, daily rows by day first. Linear in lanes × days and in open lots; `daily` is computed again each time
+ * it is read.
  */
 export function statementOf(engine: PnlEngine, options: StatementOptions): Statement {
   const lanes = statementLanes(engine);
@@ -131,7 +136,10 @@ export function statementOf(engine: PnlEngine, options: StatementOptions): State
   };
 }
 
-/** What each instrument was worth on each day from its first trade on, held or not. Symbols in several books stand once. */
+/**
+ * The mark of each instrument on each day from its first trade on, held or not. A symbol in several books
+ * appears once.
+ */
 export function* closesOf(
   engine: PnlEngine,
   options: StatementOptions,
@@ -228,8 +236,9 @@ function position(statementLane: StatementLane, options: StatementOptions): Valu
 }
 
 /**
- * A row for each symbol and day on which it traded, or at whose end it was open. Made while they are read, day by day, since
- * there may be millions: thousands of options that nobody closed, on every day of a year.
+ * Yields a row for each symbol and day on which it traded or at whose end it was open. Rows are computed as
+ * they are read, since there may be millions: thousands of options that nobody closed, on every day of a
+ * year.
  */
 function* dailyRows(
   lanes: readonly StatementLane[],
@@ -278,7 +287,10 @@ function statementDays(lanes: readonly StatementLane[], { marks, asOfDay, days: 
   return [...days].sort((a, b) => a - b);
 }
 
-/** The mark of a lane's instrument on a day. A last traded price is that of the instrument, in whatever book it traded. */
+/**
+ * The mark of a lane's instrument on a day. A last traded price counts for the instrument, whatever book it
+ * traded in.
+ */
 export function markOf({ instrument, siblings }: StatementLane, day: number, { marks }: StatementOptions): Mark | undefined {
   if (marks === "none") return undefined;
   return typeof marks === "object" ? marks.on(instrument, day) : lastTradeOf(siblings, day);
@@ -308,7 +320,7 @@ function unrealizedOf(
   return multiply(subtract(multiply(quantity, mark.price), openCost), multiplier);
 }
 
-/** The lots, added up, must be the position: two paths to one number. */
+/** Asserts that the lots add up to the position, which is computed on another path. */
 function checkLots(lots: readonly { readonly quantity: Fraction; readonly price: Fraction }[], close: DayClose): void {
   let [quantity, cost] = [zero, zero];
   for (const lot of lots) {
@@ -340,7 +352,10 @@ function totalsOf(valued: readonly Valued[]): Totals {
   };
 }
 
-/** Prints fractions and remembers whether one had to be rounded; `inexact` says that the values themselves have been. */
+/**
+ * Prints fractions and records whether one was rounded; `inexact` means that the values themselves are
+ * rounded.
+ */
 function printer(inexact = false): { (value: Fraction): string; readonly rounded: boolean } {
   let rounded = inexact;
   const print = (value: Fraction): string => {
@@ -353,5 +368,5 @@ function printer(inexact = false): { (value: Fraction): string; readonly rounded
 
 const bookOf = ({ book }: Instrument): { readonly book?: string } => (book === undefined ? {} : { book });
 
-/** By code unit, so that every machine orders alike. */
+/** Compares by code unit, so that the order is the same on every machine. */
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -3,25 +3,28 @@ import { at } from "../base/present.ts";
 import type { DayNumber } from "../domain/market/trading-day.ts";
 import { DecimalColumn, grown } from "./decimal-column.ts";
 
-/** What is traded in one lane: lots match within (book, instrument), never across. */
+/** The subject of one lane: lots match within (book, instrument), never across. */
 export interface Instrument {
   readonly book?: string;
-  /** The text of the source. */
+  /** The symbol as the source writes it. */
   readonly symbol: string;
-  /** The canonical name, where there is one. Symbols of one canonical name share a lane. */
+  /** The canonical name, or null if the symbol has none. Symbols of one canonical name share a lane. */
   readonly instrument: string | null;
   /** Money per point and contract, decimal text. */
   readonly multiplier: string;
-  /** ISO 4217; `XXX` where the product is unknown. */
+  /** ISO 4217; `XXX` if the product is unknown. */
   readonly currency: string;
-  /** The last trading day, where it is known. */
+  /** The last trading day, if it is known. */
   readonly expiry?: DayNumber;
 }
 
-/** The name of a symbol that has no canonical one: its text, with the strike written as short as it goes. */
+/** The name of a symbol without a canonical name: its text, with the strike in its shortest form. */
 export const ownName = (symbol: string): string => symbol.replace(/(\/\d+)(?:\.0*|(\.\d*[1-9])0+)$/, "$1$2");
 
-/** The instrument of a symbol, from what a table knows of it: nothing known is multiplier 1 and no currency. */
+/**
+ * The instrument of a symbol, from the facts that a table knows; an unknown symbol has multiplier 1 and no
+ * currency.
+ */
 export const instrumentOf = (
   symbol: string,
   known:
@@ -38,8 +41,8 @@ export const instrumentOf = (
 });
 
 /**
- * Trades as columns, in input order: about 44 bytes each. Readers append, the engine reads. Nothing is ever removed or
- * changed, so an index is a trade's name for good.
+ * Trades as columns, in input order: about 44 bytes each. Readers append, the engine reads. Trades are never
+ * removed or changed, so an index identifies a trade permanently.
  */
 export class TradeColumns {
   length = 0;
@@ -49,20 +52,20 @@ export class TradeColumns {
   side: Int8Array;
   readonly quantity: DecimalColumn;
   readonly price: DecimalColumn;
-  /** Microseconds since 1970 UTC; never falls below the trade before it where the source has no times. */
+  /** Microseconds since 1970 UTC; a trade without a time has the time of the trade before it. */
   timeUs: Float64Array;
   /** Trading day, in days since 1970. */
   day: Int32Array;
   /** Index into the reader's list of files, and the 1-based line there. */
   file: Int32Array;
   line: Uint32Array;
-  /** Fees, for the few sources that have them. */
+  /** Fees by trade; few sources have them. */
   readonly fee = new Map<number, Decimal>();
   readonly instruments: Instrument[] = [];
-  /** By lane: how many trades it has. */
+  /** The number of trades by lane. */
   readonly counts: number[] = [];
   readonly #lanes = new Map<string, number>();
-  /** A canonical whole number stands as itself; any other id as -(1 + its index in `#idTexts`). */
+  /** A canonical whole number is stored as itself; any other id as -(1 + its index in `#idTexts`). */
   #id: Float64Array;
   readonly #idTexts: string[] = [];
 
@@ -78,7 +81,7 @@ export class TradeColumns {
     this.#id = new Float64Array(capacity);
   }
 
-  /** Makes room for one more trade and returns its index; it counts once `length` is raised by `commit`. */
+  /** Makes room for one more trade and returns its index; the trade counts after `commit`. */
   next(): number {
     if (this.length === this.lane.length) this.#grow(this.length * 2);
     return this.length;
@@ -86,12 +89,12 @@ export class TradeColumns {
 
   commit(): void {
     const lane = this.laneAt(this.length);
-    // Once a row of every ledger: a cast, not a checked read.
+    // Runs for every row of a ledger, so it uses a cast instead of a checked read.
     (this.counts[lane] as number) += 1;
     this.length += 1;
   }
 
-  /** The lane of an instrument, made on first sight. */
+  /** The lane of an instrument, created on first use. */
   laneOf(instrument: Instrument): number {
     const key = JSON.stringify([
       instrument.book,
@@ -106,7 +109,9 @@ export class TradeColumns {
     return this.instruments.length - 1;
   }
 
-  /** Whether a trade counts before another: by trading day, then time. Trades of equal time stand in order of input. */
+  /**
+   * Whether a trade precedes another by trading day, then time. Trades of equal time keep their input order.
+   */
   isBefore(trade: number, other: number): boolean {
     const day = this.dayAt(trade);
     const otherDay = this.dayAt(other);
@@ -133,7 +138,7 @@ export class TradeColumns {
     return at(this.instruments, this.laneAt(trade));
   }
 
-  /** The row that a trade was read from: the index of its file, and the line there. */
+  /** The row that a trade was read from: the index of its file, and its line. */
   placeOf(trade: number): { readonly file: number; readonly line: number } {
     return { file: this.file[trade] as number, line: this.line[trade] as number };
   }
@@ -143,7 +148,7 @@ export class TradeColumns {
     else this.#id[index] = -this.#idTexts.push(text);
   }
 
-  /** For readers that have already read the digits: a whole number of at most 15 digits without leading zeros. */
+  /** Sets the id from digits that the reader has already parsed: a whole number of at most 15 digits. */
   setNumericId(index: number, id: number): void {
     this.#id[index] = id;
   }
@@ -157,7 +162,7 @@ export class TradeColumns {
     return id < 0 ? (this.#idTexts[-id - 1] as string) : String(id);
   }
 
-  /** A number that equal ids share, for hash tables. */
+  /** A hash of the id. */
   idHash(index: number): number {
     const id = this.#idAt(index);
     if (id >= 0) return Math.imul(id | 0, 0x9e3779b1) ^ ((id / 4294967296) | 0);

@@ -8,7 +8,7 @@ const describeSymbol = (symbol: string) =>
 const intake = () =>
   new TradeIntake({ describe: describeSymbol, dayRule: { name: "none", dayOf: () => 0 }, onNote: () => {}, placeOf: String });
 
-it("tells a trade by its id, instrument, book, instant, side, quantity and price, however they are written", () => {
+it("identifies a trade by its id, instrument, book, instant, side, quantity and price, however they are written", () => {
   const made = intake();
   const other = { ...fields, symbol: " TYU5 Comdty", quantity: "2", time: "2025-07-24T14:30:59.046000Z", fee: "7", book: "UST" };
   expect(made.take(fields, { file: 0, line: 2 })).toBeUndefined();
@@ -24,7 +24,7 @@ it("counts a trade of a second file once if and only if its identity is that of 
     side: fc.constantFrom("B", "S"),
     quantity: fc.constantFrom("1", "1.0", "2"),
     price: fc.constantFrom("1", "-1"),
-    // Whole seconds apart, so that no fraction of one is cut.
+    // The times differ by whole seconds, so that no fraction of a second is cut.
     time: fc.constantFrom("2025-07-24 09:00:00", "2025-07-24T14:00:00Z", "2025-07-24 09:00:01"),
     fee: fc.constantFrom("1", "2"),
   });

@@ -5,27 +5,27 @@ import { type DayNumber, dateOfDay, type TradingDayRule } from "../domain/market
 import { RepeatedTrades } from "./repeated-trades.ts";
 import { instrumentOf, ownName, TradeColumns } from "./trade-columns.ts";
 
-/** What an instrument table says of a symbol. */
+/** The facts that an instrument table has about a symbol. */
 export interface DescribedSymbol {
-  /** The canonical name; null where the symbol names a product but no instrument for certain. */
+  /** The canonical name; null if the symbol names a product but the instrument is uncertain. */
   readonly instrument: string | null;
   /** Money per point, decimal text. */
   readonly multiplier: string;
   /** ISO 4217. */
   readonly currency: string;
-  /** The last trading day; null or absent where it is not known. */
+  /** The last trading day; null or absent if it is not known. */
   readonly expiry?: DayNumber | null;
-  /** What a person may want to know of how it was read. */
+  /** Remarks on how the symbol was read. */
   readonly notes?: readonly { readonly code: NoteCode; readonly why: string }[];
 }
 
-/** Reads a symbol in whatever dialect, as it was written on a day; undefined where nothing is known of it. */
+/** Reads a symbol of any dialect, as written on a day; returns undefined for an unknown symbol. */
 export type Describe = (symbol: string, day: DayNumber | undefined) => DescribedSymbol | undefined;
 
-/** Why a trade was not taken. */
+/** The reason why a trade was refused. */
 export type Refusal = readonly [code: QuarantineCode, why: string];
 
-/** One trade as its source wrote it: text, or whatever stands there instead. */
+/** One trade as its source wrote it: text, or any other value found in its place. */
 interface TradeFields {
   readonly id: unknown;
   readonly symbol: unknown;
@@ -37,47 +37,54 @@ interface TradeFields {
   readonly fee?: unknown;
 }
 
-/** Where a trade stands: the index of its file, and its line, row id or place in the request. */
+/** The origin of a trade: the index of its file, and its line, row id or place in the request. */
 interface TradePlace {
   readonly file: number;
   readonly line: number;
-  /** The day in the file's name, for the day rule that goes by it. */
+  /** The day in the file's name, for the day rule that uses it. */
   readonly fileDay?: DayNumber | undefined;
 }
 
 interface IntakeOptions {
   readonly describe: Describe;
   readonly dayRule: Pick<TradingDayRule, "name" | "dayOf">;
-  /** Receives what a person may want to know of the trade that is being taken. */
+  /** Receives the notes on the trade that is being taken. */
   readonly onNote: (code: NoteCode, why: string) => void;
-  /** Names the place of an accepted trade, as in `trades_20250724.csv:12`; absent where all trades come from one source. */
+  /**
+   * Names the place of an accepted trade, as in `trades_20250724.csv:12`; absent if all trades come from one
+   * source.
+   */
   readonly placeOf?: (trade: number) => string;
-  /** A trade without a time follows the one before it. Otherwise it is refused. */
+  /** Whether a trade may lack a time; it then follows the one before it. Otherwise it is refused. */
   readonly timeOptional?: boolean;
-  /** Match across books, for a comparison with a system that knows none. */
+  /** Whether to match across books, for a comparison with a system that has no books. */
   readonly netBooks?: boolean;
   readonly capacity?: number;
 }
 
 /**
- * The one door of trades into the engine: rows of ledger files, entries of requests, and rows of a database pass the same rules.
+ * The only way for trades into the engine: rows of ledger files, entries of requests and rows of a database
+ * follow the same rules.
  *
  * - Text is trimmed. Symbols may be of any dialect; `describe` reads them as of the year of the trade.
- * - A wall time that daylight time skips is refused BAD_TIME; one that occurs twice is taken as the first, with AMBIGUOUS_TIME.
- * - A trade that an earlier file has too counts once, with DUPLICATE_ROW (`RepeatedTrades` has the rules). One that has the id
- *   and second of a trade of an earlier file and one other difference counts, with CONFLICTING_TRADE.
+ * - A wall time that daylight time skips is refused as BAD_TIME; one that occurs twice is read as the first,
+ *   with the note AMBIGUOUS_TIME.
+ * - A trade that an earlier file also has counts once, with DUPLICATE_ROW (`RepeatedTrades` has the rules). A
+ *   trade that shares id and second with a trade of an earlier file but differs in one other field counts,
+ *   with CONFLICTING_TRADE.
  *
  * ```ts
- * const intake = new TradeIntake({ describe, dayRule, onNote, placeOf });
- * const refusal = intake.take({ id: "1", symbol: "TYU5", side: "B", quantity: "2", price: "110.5", time }, { file: 0, line: 7 });
+ * const intake = new TradeIntake({ describe, dayRule, onNote, placeOf }); const refusal = intake.take({ id:
+ * "1", symbol: "TYU5", side: "B", quantity: "2", price: "110.5", time }, { file: 0, line: 7 });
  * ```
- * Trades come file by file. `take` reads text; a reader of bytes fills the columns itself and ends with `keep`.
+ * Trades come file by file. `take` reads text; a reader of bytes fills the columns itself and ends with
+ * `keep`.
  */
 export class TradeIntake {
   readonly trades: TradeColumns;
-  /** For each row that an earlier file has too, the trade that it repeats: an index into `trades`. */
+  /** For each row that an earlier file also has, the trade that it repeats: an index into `trades`. */
   readonly repeated: number[] = [];
-  /** By symbol: the first symbol of the same instrument, under which its trades stand. */
+  /** By symbol: the first symbol of the same instrument, under which its trades are reported. */
   readonly aliases = new Map<string, string>();
   readonly #options: IntakeOptions;
   readonly #seen: RepeatedTrades | undefined;
@@ -91,7 +98,7 @@ export class TradeIntake {
     this.#seen = options.placeOf === undefined ? undefined : new RepeatedTrades(this.trades);
   }
 
-  /** Takes one trade, or says why not. */
+  /** Takes one trade, or returns the reason for refusing it. */
   take(fields: TradeFields, place: TradePlace): Refusal | undefined {
     const { trades } = this;
     const at = trades.next();
@@ -128,7 +135,7 @@ export class TradeIntake {
     return undefined;
   }
 
-  /** Counts the trade that stands in the columns behind the last one, unless an earlier file has it too. */
+  /** Commits the trade that the columns hold behind the last one, unless an earlier file also has it. */
   keep(wallUs: number): void {
     const { trades } = this;
     const trade = trades.length;
@@ -141,7 +148,10 @@ export class TradeIntake {
     trades.commit();
   }
 
-  /** The lane of a symbol and book, as written on a day: described on each call, so for who remembers the answer. */
+  /**
+   * The lane of a symbol and book, as written on a day. Describes the symbol on every call, so callers keep
+   * the answer.
+   */
   laneOf(symbol: string, book: string | undefined, day: DayNumber | undefined): number {
     const known = this.#options.describe(symbol, day);
     const lane = this.trades.laneOf(instrumentOf(symbol, known, this.#options.netBooks === true ? undefined : book));
@@ -149,7 +159,7 @@ export class TradeIntake {
     if (this.#described.has(symbol)) return lane;
     this.#described.add(symbol);
     if (known === undefined)
-      this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX; symbols translate says why`);
+      this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX; symbols translate shows why`);
     for (const { code, why } of known?.notes ?? []) this.#note(code, `${symbol}: ${why}`);
     if (first !== symbol) {
       this.aliases.set(symbol, first);
@@ -159,7 +169,7 @@ export class TradeIntake {
   }
 
   #knownLane(symbol: string, book: string | undefined, day: DayNumber | undefined): number {
-    // One digit of a year means another year in another decade.
+    // A one-digit year means a different year in each decade.
     const year = day === undefined ? "" : dateOfDay(day).year;
     const key = `${year} ${book === undefined ? "" : JSON.stringify(book)} ${symbol}`;
     let lane = this.#lanes.get(key);
@@ -203,8 +213,8 @@ export class TradeIntake {
     this.#note(
       "DUPLICATE_ROW",
       differs.length === 0
-        ? `dropped: the same row stands in ${place}`
-        : `dropped: the same trade stands in ${place} and differs in ${differs.join(" and ")}`,
+        ? `dropped: the same row is already in ${place}`
+        : `dropped: the same trade is already in ${place} and differs in ${differs.join(" and ")}`,
     );
     return true;
   }
@@ -215,20 +225,22 @@ export class TradeIntake {
 }
 
 /**
- * The as-of time of a run or request. Throws TypeError for what is no time, for a time that daylight time skips, and for a day
- * alone, since its midnight would leave out the whole day that was named.
+ * Reads the as-of time of a run or request. Throws TypeError for text that is not a time, for a time that
+ * daylight time skips, and for a day without a time, since its midnight would leave out the whole day that it
+ * names.
  */
 export function readAsOf(given: unknown): ReadInstant {
   const read = typeof given === "string" ? readInstant(given) : undefined;
-  if (typeof given !== "string" || read === undefined) throw new TypeError(`does not read as a time: ${shown(given)}`);
+  if (typeof given !== "string" || read === undefined) throw new TypeError(`is not a time: ${shown(given)}`);
   if (parseDay(given) !== undefined) throw new TypeError(`names a day, not a time: ${shown(given)}`);
   if (read.reading === "nonexistent") throw new TypeError(refusals.gap(given)[1]);
   return read;
 }
 
 /**
- * What makes a trade this trade, as one text; the SHA-256 of its UTF-8 bytes is the `trade_key` of every door. `occurrence` is 1
- * for the first of equal rows of a source file, 2 for the second, and so on. The fee is an attribute, not a part of identity.
+ * The identity of a trade as one text; the SHA-256 of its UTF-8 bytes is the `trade_key`, whatever the
+ * source. `occurrence` is 1 for the first of equal rows of a source file, 2 for the second, and so on. The
+ * fee is not part of the identity.
  */
 export function tradeIdentity(trades: TradeColumns, trade: number, occurrence = 1): string {
   const { timeUs, side, quantity, price } = trades;
@@ -245,7 +257,7 @@ export function tradeIdentity(trades: TradeColumns, trade: number, occurrence = 
   ]);
 }
 
-/** Refusals by what is wrong; `text` is what stands there, quoted. */
+/** The refusal for each bad field; `text` is the value found there, quoted. */
 export const refusals = {
   symbol: (text: string): Refusal => ["BAD_SYMBOL", `the symbol must be text, not ${text}`],
   id: (text: string): Refusal => ["BAD_ID", `the trade id must be text, not ${text}`],
@@ -265,10 +277,11 @@ export const refusals = {
     "BAD_TIME",
     `${text} does not exist in Chicago: daylight time begins at 02:00 on that day; write the time with its offset`,
   ],
-  day: (rule: string): Refusal => ["NO_TRADING_DAY", `the day rule ${rule} gives this row no day: the file's name has none`],
+  day: (rule: string): Refusal => ["NO_TRADING_DAY", `the day rule ${rule} needs a date in the file's name, which has none`],
 } as const;
 
-export const ambiguousTime = "this hour occurs twice as daylight time ends; taken as the first: an offset says which is meant";
+export const ambiguousTime =
+  "this hour occurs twice because daylight time ends; read as the first; an offset says which is meant";
 
 const trimmed = (value: unknown): string | undefined => (typeof value === "string" ? value.trim() : undefined);
 
@@ -277,12 +290,12 @@ const decimalOf = (value: unknown): Decimal | undefined => {
   return text === undefined ? undefined : parseDecimal(text);
 };
 
-/** A value as a complaint quotes it. */
+/** A value as error messages quote it, at most 80 characters long. */
 export function shown(value: unknown): string {
   try {
     return value === undefined ? "nothing" : (JSON.stringify(value)?.slice(0, 80) ?? String(value));
   } catch {
-    // A bigint, or an object that holds itself.
+    // A bigint, or an object that contains itself.
     return typeof value === "bigint" ? `${value}n` : Object.prototype.toString.call(value);
   }
 }

@@ -5,14 +5,14 @@ import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
- * FIFO and LIFO on numbers of any size: what a lane becomes once a price or quantity does not fit the fast one. About
- * twenty times slower, and as exact. Takes over the state of the matcher it replaces, match log included.
+ * FIFO and LIFO on numbers of any size. It replaces a lane's fast matcher when a price or quantity does not
+ * fit that one, and takes over its state, match log included. About twenty times slower, and equally exact.
  */
 export class WideMatcher implements Matcher {
   readonly matches: MatchLog;
   readonly #trades: TradeColumns;
   readonly #takesOldest: boolean;
-  /** Open lots stand from #head on; quantities unsigned. */
+  /** Open lots begin at #head; quantities are unsigned. */
   #lots: OpenLot[];
   #head = 0;
   #side: number;
@@ -74,7 +74,7 @@ export class WideMatcher implements Matcher {
 
   #dropOldest(): void {
     this.#head += 1;
-    // Give the room back once most of it is behind the head: constant time a lot.
+    // Frees the space before the head when it is more than half: constant time per lot.
     if (this.#head > 1024 && this.#head * 2 > this.#lots.length) {
       this.#lots = this.#lots.slice(this.#head);
       this.#head = 0;
@@ -115,7 +115,9 @@ interface OpenLot {
   readonly price: Fraction;
 }
 
-/** A decimal fraction as a whole number of 10^-scale. Quantities are decimals, and so are their differences. */
+/**
+ * A decimal fraction as a whole number of 10^-scale. Quantities are decimals, and so are their differences.
+ */
 function scaled({ numerator, denominator }: Fraction): { numerator: bigint; scale: number } {
   let scale = 0;
   let power = 1n;

@@ -4,8 +4,9 @@ import { markOf, type StatementLane, type StatementOptions, statementLanes, type
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
- * What of a statement rests on lots that were opened at a price of 0. Under average cost a pool that took such a trade
- * rests on it as a whole. Linear in trades; matches are read only of lanes that a trade at 0 has opened.
+ * Returns the part of a statement that depends on lots opened at a price of 0. Under average cost a pool that
+ * includes such a trade depends on it as a whole. Linear in trades; reads matches only of lanes that a trade
+ * at 0 opened or enlarged.
  */
 export function zeroPriceLotsOf(engine: PnlEngine, options: StatementOptions, totals: Totals) {
   const resting = new Map<string, Fraction>();

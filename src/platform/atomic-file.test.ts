@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("a content that throws leaves the old file with its permissions, and nothing beside it", async () => {
+test("content that throws leaves the old file with its permissions, and nothing beside it", async () => {
   const path = join(folder, "file");
   writeFileSync(path, "old");
   chmodSync(path, 0o640);
@@ -39,7 +39,7 @@ test("a content that throws leaves the old file with its permissions, and nothin
   expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["ab", 0o640]);
 });
 
-test("leftovers of dead processes are removed; those of live ones, young ones of other machines and other files stay", async () => {
+test("leftovers of dead processes are removed; those of live processes, recent ones of other machines, and other files stay", async () => {
   const { pid: deadPid } = spawnSync(process.execPath, ["--version"]);
   const own = temporaryName();
   const dead = own.replace(`-${process.pid}-`, `-${deadPid}-`);
@@ -60,7 +60,7 @@ test("leftovers of dead processes are removed; those of live ones, young ones of
 });
 
 const source = fileURLToPath(new URL("./atomic-file.ts", import.meta.url));
-/** A program that writes without end, and does `more` besides. */
+/** A program that writes endlessly and also runs `more`. */
 const endless = (more = ""): string => `
   import { writeFileAtomically } from ${JSON.stringify(source)};
   function* content() { for (;;) yield "x"; }
@@ -81,7 +81,7 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   },
 );
 
-test("an exit during a write leaves nothing behind, and a handler of the program decides about its signal", async () => {
+test("an exit during a write leaves nothing behind, and the program's own signal handler decides whether it ends", async () => {
   const child = run(endless(`process.on("SIGTERM", () => process.exit(7));`));
   const ended = once(child, "exit");
   while (readdirSync(folder).length === 0) await sleep(5);
@@ -90,7 +90,7 @@ test("an exit during a write leaves nothing behind, and a handler of the program
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("a write tidies what a killed one left", async () => {
+test("a write removes the leftovers of a killed one", async () => {
   const child = run(endless());
   const ended = once(child, "exit");
   while (readdirSync(folder).length === 0) await sleep(5);

@@ -6,26 +6,31 @@ import { holdTemporary, removeLeftovers, temporaryName } from "./temporaries.ts"
 
 export type Content = string | Iterable<string>;
 
-/** A file whose new content is on disk, beside it, and takes its place with `commit`; disposed of before that, it leaves nothing. */
+/**
+ * New content of a file, on disk beside it. `commit` puts it in place; disposal without `commit` removes it.
+ */
 interface PreparedFile extends AsyncDisposable {
   commit(): Promise<void>;
 }
 
-/** Replaces a file as a whole, or not at all, also where the machine fails. Throws as `prepareFile` does. */
+/**
+ * Replaces a file completely or not at all, even if the machine fails. Throws the errors of `prepareFile`.
+ */
 export async function writeFileAtomically(path: string, content: Content): Promise<void> {
   await using file = await prepareFile(path, content);
   await file.commit();
 }
 
 /**
- * Writes the content into a temporary file beside the target. A file that is replaced keeps its permissions, and its owner where this
- * process may give files away; of a symbolic link, what it leads to is replaced. The folder must exist; leftovers of killed runs are
- * removed from it. Throws UNWRITABLE where the target is no regular file, errors of the system as they are, and what the content throws.
+ * Writes the content into a temporary file beside the target. A replaced file keeps its permissions, and its
+ * owner if this process may change owners; a symbolic link stays, and its target is replaced. The folder must
+ * exist; leftovers of killed runs are removed from it. Throws UNWRITABLE if the target is not a regular file;
+ * passes on system errors and errors of the content.
  */
 export async function prepareFile(path: string, content: Content): Promise<PreparedFile> {
   const real = realFile(path);
   const old = await ifThere(stat(real));
-  if (old?.isFile() === false) throw new BridgeError("UNWRITABLE", { what: "this is no regular file", where: path });
+  if (old?.isFile() === false) throw new BridgeError("UNWRITABLE", { what: "this is not a regular file", where: path });
   const folder = dirname(real);
   await removeLeftovers(folder);
   const temporary = join(folder, temporaryName());
@@ -36,7 +41,7 @@ export async function prepareFile(path: string, content: Content): Promise<Prepa
   };
   try {
     await using file = await open(temporary, "wx", old === undefined ? 0o666 : 0o600);
-    // Not `write`, which may write a part and say so.
+    // Uses `appendFile`, because `write` may write only a part.
     for (const piece of typeof content === "string" ? [content] : content) await file.appendFile(piece);
     if (old !== undefined) {
       await file.chown(old.uid, old.gid).catch(() => undefined);
@@ -54,18 +59,18 @@ export async function prepareFile(path: string, content: Content): Promise<Prepa
   return { commit, [Symbol.asyncDispose]: remove };
 }
 
-/** The file is there already; what is not certain without this is that it survives a power cut. */
+/** Flushes a folder, so that a renamed file in it survives a power cut. */
 async function syncFolder(path: string): Promise<void> {
   try {
     await using folder = await open(path);
     await folder.sync();
   } catch (cause) {
-    // A folder that may be written but not read, or a file system that flushes no folders.
+    // Ignores a folder that may be written but not read, and a file system that cannot flush folders.
     if (!["EACCES", "EPERM", "EINVAL", "ENOTSUP"].includes(codeOf(cause))) throw cause;
   }
 }
 
-/** Undefined where there is nothing, or a link to nothing. */
+/** The result of a look-up; undefined if the path does not exist or is a link to nothing. */
 export async function ifThere<T>(looking: Promise<T>): Promise<T | undefined> {
   try {
     return await looking;

@@ -1,20 +1,23 @@
 interface BoundedLinesOptions {
-  /** A longer line is let go while it comes: never more than this, doubled while it grows, is held. */
+  /** The longest line that is kept. Memory use stays below twice this number. */
   readonly bytesMax: number;
-  /** How much of the beginning and of the end of such a line is kept. */
+  /** Number of bytes kept of the beginning and of the end of a longer line. */
   readonly pieceBytes: number;
-  /** A whole line, without its newline. Valid until the next push. */
+  /** Receives a whole line without its newline. The buffer is valid until the next push. */
   readonly onLine: (line: Buffer) => void;
-  /** As soon as a line turns out to be too long. */
+  /** Called as soon as a line exceeds the limit. */
   readonly onTooLong: (head: Buffer) => void;
-  /** Where a line that was too long ends. */
+  /** Called at the end of a line that exceeds the limit. */
   readonly onTooLongEnd: (head: Buffer, tail: Buffer, bytes: number) => void;
 }
 
-/** Lines of a stream of bytes, in bounded memory whatever comes. Linear; a line within one chunk is not copied. */
+/** Splits a byte stream into lines in bounded memory. Linear; a line within one chunk is not copied. */
 export class BoundedLines {
   readonly #options: BoundedLinesOptions;
-  /** The beginning of a line whose end has not come; one buffer, since a million tiny ones would weigh far more than they hold. */
+  /**
+   * The beginning of an incomplete line, in one buffer: a million tiny buffers would need far more memory
+   * than their content.
+   */
   #held: Buffer = empty;
   #heldBytes = 0;
   #tooLong: { readonly head: Buffer; tail: Buffer; bytes: number } | undefined;
@@ -34,7 +37,7 @@ export class BoundedLines {
     if (from < chunk.length) this.#hold(chunk.subarray(from));
   }
 
-  /** What came without a newline so far; forgets it. */
+  /** Returns and clears the incomplete last line. */
   rest(): Buffer {
     const rest = this.#held.subarray(0, this.#heldBytes);
     this.#held = empty;

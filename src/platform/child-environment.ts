@@ -1,4 +1,4 @@
-/** What programs need to find their files, their user and their language. None of these holds a secret. */
+/** The variables by which programs find their files, user and language. None of them contains a secret. */
 export const baseVariables: readonly string[] = [
   ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TMP", "TEMP"],
   ...[
@@ -14,13 +14,13 @@ export const baseVariables: readonly string[] = [
     "TZ",
     "TZDIR",
   ],
-  // Without these no program starts on Windows.
+  // Windows starts no program without these.
   ...["SystemRoot", "ComSpec", "PATHEXT"],
 ];
 
 /**
- * The environment of a child process or thread in which a foreign system runs: the base, and the variables that are named. Everything
- * else stays here: tokens, passwords of databases, keys of other systems.
+ * The environment of a child process or thread that runs a foreign system: the base variables and the named
+ * ones. Everything else, such as tokens, database passwords and keys of other systems, is withheld.
  */
 export const childEnvironment = (named: readonly string[] = []): NodeJS.ProcessEnv =>
   Object.fromEntries(

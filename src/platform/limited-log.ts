@@ -1,19 +1,20 @@
 import { plain } from "../base/plain-text.ts";
 
 interface LogLimits {
-  /** Lines a second that are handed on; further ones are counted, and reported when there is room again. */
+  /** Limit of forwarded lines per second; further lines are counted, and reported in the next second. */
   readonly linesPerSecondMax: number;
   readonly lineLengthMax: number;
 }
 
 /**
- * What a foreign program prints, made harmless and bounded: without control characters, cut at a length, so many lines a second. A flood
- * costs a counter. Never throws, whatever the log does. `Source` tells whose words a line is.
+ * Forwards the output of a foreign program safely: without control characters, cut at a length, and at a
+ * limited rate. A flood only increases a counter. Never throws, even if the log does. `Source` names the
+ * origin of a line.
  */
 export class LimitedLog<Source> {
   readonly #log: (line: string, from: Source) => void;
   readonly #limits: LogLimits;
-  /** The source of the report of what was left out. */
+  /** The source of the reports about omitted output. */
   readonly #ours: Source;
   #windowFromMs = Number.NEGATIVE_INFINITY;
   #lines = 0;
@@ -36,12 +37,12 @@ export class LimitedLog<Source> {
     this.#hand(plain(line.length > lineLengthMax ? `${line.slice(0, lineLengthMax)}…` : line), from);
   }
 
-  /** Bytes that were not even split into lines. */
+  /** Counts bytes that were omitted before being split into lines. */
   leaveOut(bytes: number): void {
     this.#bytesLeftOut += bytes;
   }
 
-  /** Whether lines are left out at the moment. */
+  /** Whether further lines of this second are omitted. */
   isFull(): boolean {
     const nowMs = performance.now();
     if (nowMs - this.#windowFromMs >= 1000) {
@@ -52,7 +53,7 @@ export class LimitedLog<Source> {
     return this.#lines >= this.#limits.linesPerSecondMax;
   }
 
-  /** Reports what was left out. */
+  /** Reports the omitted output. */
   flush(): void {
     if (this.#linesLeftOut === 0 && this.#bytesLeftOut === 0) return;
     const left = `${this.#linesLeftOut} lines and ${this.#bytesLeftOut} bytes more were left out`;
@@ -65,7 +66,7 @@ export class LimitedLog<Source> {
     try {
       this.#log(line, from);
     } catch {
-      // The log's own affair.
+      // A failing log must not affect the caller.
     }
   }
 }

@@ -5,8 +5,9 @@ import { BridgeError, codeOf } from "../base/errors.ts";
 import { type Content, ifThere, prepareFile } from "./atomic-file.ts";
 
 /**
- * Writes files so that each is there whole or not at all, and none replaces an old one before all are on disk. Missing folders are
- * made. Throws as `checkTargets` does, and UNWRITABLE, which names the path that was given. What the content throws is passed on.
+ * Writes files so that each exists completely or not at all, and no old file is replaced before all new ones
+ * are on disk. Creates missing folders. Throws the errors of `checkTargets`, and UNWRITABLE with the given
+ * path; passes on errors of the content.
  */
 export async function writeWhole(files: ReadonlyMap<string, Content>, inputs: readonly string[] = []): Promise<void> {
   await checkTargets([...files.keys()], inputs);
@@ -22,13 +23,14 @@ export async function writeWhole(files: ReadonlyMap<string, Content>, inputs: re
 }
 
 /**
- * Whether files may be written to these paths: nothing there, or a regular file that is none of the inputs, by whatever name.
- * Throws UNWRITABLE (a folder, a pipe, a device) or BAD_USAGE (an input). To be asked before the work, and by `writeWhole` again.
+ * Checks that each target is free or is a regular file that is not also an input under another name. Throws
+ * UNWRITABLE (a folder, a pipe, a device) or BAD_USAGE (an input). Call it before the work; `writeWhole`
+ * checks again.
  */
 export async function checkTargets(targets: readonly string[], inputs: readonly string[]): Promise<void> {
   const read = new Map<string, string>();
   for (const input of inputs) {
-    const stats = await statOf(input).catch(() => undefined); // Reading it says what is wrong with it.
+    const stats = await statOf(input).catch(() => undefined); // Reading the input reports the error.
     if (stats !== undefined) read.set(identityOf(stats), input);
   }
   for (const target of targets) {
@@ -38,7 +40,7 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
     if (stats === undefined) continue;
     if (!stats.isFile()) {
       throw new BridgeError("UNWRITABLE", {
-        what: stats.isDirectory() ? "this is a folder" : "this is no regular file",
+        what: stats.isDirectory() ? "this is a folder" : "this is not a regular file",
         where: target,
         fix: "name a file, or a new one",
       });
@@ -54,19 +56,19 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
   }
 }
 
-/** Throws UNWRITABLE where something has this name already, be it a link to nothing. */
+/** Throws UNWRITABLE if the path exists, even as a link to nothing. */
 export async function checkNew(path: string, fix = "name a new file"): Promise<void> {
   const there = await ifThere(lstat(path)).catch((cause) => {
     throw new BridgeError("UNWRITABLE", { what: `cannot be written: ${codeOf(cause)}`, where: path, fix, cause });
   });
   if (there === undefined) return;
-  const what = there.isDirectory() ? "there is a folder already" : "there is a file already";
+  const what = there.isDirectory() ? "the folder exists already" : "the file exists already";
   throw new BridgeError("UNWRITABLE", { what, where: path, fix });
 }
 
 /**
- * Makes a folder and those above it that are missing. Not `mkdir` with `recursive`, which never returns where the file system
- * answers "no such folder" to making one, as /proc does.
+ * Creates a folder and its missing parents. Avoids `mkdir` with `recursive`, which never returns if the file
+ * system answers "no such folder" to the creation of one, as /proc does.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -81,7 +83,9 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** What the operating system or SQLite refused, in one line; anything else, a bug of ours or a BridgeError, as it is. */
+/**
+ * Turns a refusal of the operating system or of SQLite into UNWRITABLE; returns any other error unchanged.
+ */
 export function unwritable(path: string, cause: unknown, fix = "name a folder that can be written"): unknown {
   const code = codeOf(cause);
   const isRefusal = code.startsWith("SQLITE_") || (cause instanceof Error && "syscall" in cause);
@@ -99,5 +103,5 @@ async function orUnwritable(path: string, work: () => Promise<void>): Promise<vo
 
 const statOf = (path: string): Promise<BigIntStats | undefined> => ifThere(stat(path, { bigint: true }));
 
-/** One file, whatever names and links lead to it. */
+/** The identity of a file, whatever names and links lead to it. */
 const identityOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;

@@ -1,19 +1,20 @@
-/** Node's timers hold no more. */
+/** The longest delay of Node's timers. */
 const timerMaxMs = 2 ** 31 - 1;
 
 export interface PendingOptions {
-  /** Infinity: none. */
+  /** Infinity for no deadline. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** What the call fails with when nobody waits any longer. */
+  /** The error of a call that is given up. */
   readonly givenUp: (why: "deadline" | "abort") => unknown;
-  /** Told once, when the call has settled, and whether because it was given up. */
+  /** Called once when the call settles; `isGivenUp` if the deadline or an abort ended it. */
   readonly onSettled?: (isGivenUp: boolean) => void;
 }
 
 /**
- * One call that somebody waits for. It settles once, by an answer, a failure, the deadline or the caller's abort, whichever comes first,
- * and then lets go of its timer and its listener. The timer keeps the program alive: a caller waits. The signal is not aborted yet.
+ * One pending call. It settles once, by an answer, a failure, the deadline or the caller's abort, whichever
+ * comes first, and then releases its timer and its listener. The timer keeps the program alive, since a
+ * caller waits. The signal must not be aborted yet.
  */
 export class Pending<T> {
   readonly promise: Promise<T>;
@@ -39,14 +40,14 @@ export class Pending<T> {
     return this.#isSettled;
   }
 
-  /** False where the answer comes too late. */
+  /** Settles with an answer; returns false if the call has settled already. */
   answer(answer: T): boolean {
     const isFirst = this.#settle(false);
     if (isFirst) this.#resolve(answer);
     return isFirst;
   }
 
-  /** False where the failure comes too late. */
+  /** Settles with a failure; returns false if the call has settled already. */
   fail(failure: unknown): boolean {
     const isFirst = this.#settle(false);
     if (isFirst) this.#reject(failure);

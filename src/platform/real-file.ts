@@ -2,7 +2,10 @@ import { readlinkSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf } from "../base/errors.ts";
 
-/** The path of a file behind symbolic links, also of one that a link names and that does not exist yet; else the path itself. */
+/**
+ * Resolves symbolic links, also those whose target does not exist yet. Returns the path itself if it cannot
+ * be resolved.
+ */
 export function realFile(path: string): string {
   try {
     return realpathSync(path);

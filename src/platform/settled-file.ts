@@ -1,17 +1,17 @@
 /**
- * Follows a file that others write, and reports each state of it once that state has settled. A writer may leave the file
- * half-written in between, so a state counts only after it has stayed for a while. Events of the folder make the reports
- * quicker, but are not relied on: network drives send none, and editors put another file in the place of the old one.
+ * Follows a file that others write and reports each settled state once. A writer may leave the file
+ * half-written for a moment, so a state counts only after it has been stable for a while. Events of the
+ * folder speed up the reports but are not required: network drives send none, and editors replace the file.
  */
 import { type FSWatcher, watch } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 interface FileFollowing<State> {
-  /** Looks at the file. Must not fail: that it cannot be read is a state, too. */
+  /** Reads the state of the file. Must not fail: an unreadable file is a state too. */
   readonly look: () => Promise<State>;
   readonly isSame: (one: State, other: State) => boolean;
-  /** For how long a state must have stayed. */
+  /** How long a state must be stable before it is settled. */
   readonly settleMs: (state: State) => number;
   /** Called once for each settled state. Must not throw. */
   readonly onSettled: (state: State) => void;
@@ -19,21 +19,24 @@ interface FileFollowing<State> {
   readonly pollMs: number;
 }
 
-/** Ends when the function it returns is called; nothing is called after that. Holds no process open. */
+/**
+ * Follows the file until the returned function is called; no callback runs after that. Does not keep the
+ * process alive.
+ */
 export function followSettledFile<State>(path: string, following: FileFollowing<State>): () => void {
   const follower = new Follower(path, following);
   return () => follower.stop();
 }
 
-/** Changes whenever the file is replaced or written; empty where there is none. */
+/** A text that changes whenever the file is replaced or written; empty if the file does not exist. */
 export async function stampOf(path: string): Promise<string> {
   const found = await stat(path, { bigint: true }).catch(() => undefined);
   return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeNs}`;
 }
 
-/** Events come in bursts: one look follows all of them. */
+/** The wait after an event. Events come in bursts, and one look covers a burst. */
 const eventMs = 10;
-/** Time between two looks while a state settles. */
+/** The time between two looks while a state settles. */
 const settlingLookMs = 50;
 
 class Follower<State> {
@@ -62,11 +65,14 @@ class Follower<State> {
     for (const watcher of this.#watchers) watcher.close();
   }
 
-  /** Watches the folder of the file, and that of the file to which a link leads. What cannot be watched is polled. */
+  /**
+   * Watches the folder of the file and, for a link, the folder of its target. Unwatchable folders are only
+   * polled.
+   */
   async #listen(): Promise<void> {
     const real = await realpath(this.#path).catch(() => this.#path);
     const folder = await realpath(dirname(this.#path)).catch(() => dirname(this.#path));
-    // Any part of a chain of links may be swapped, under any name.
+    // Any link of a chain may be replaced, so events of all names count.
     const isLink = real !== join(folder, basename(this.#path));
     for (const watched of new Set([folder, dirname(real)])) {
       if (this.#isStopped) return;
@@ -81,7 +87,7 @@ class Follower<State> {
   }
 
   #lookSoon(): void {
-    // A look under way may have read the state before the event.
+    // A running look may have read the state before the event.
     if (this.#isLooking) this.#isAskedAgain = true;
     else if (!this.#isSoon) {
       this.#isSoon = true;

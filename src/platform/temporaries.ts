@@ -1,6 +1,7 @@
 /**
- * Temporary files and folders that do not outlive the program. The name of each says whose it is, so that the next run removes what a
- * killed one left; those of this process are removed when it exits or is ended by a signal.
+ * Temporary files and folders that do not outlive the program. Each name identifies the owning process, so
+ * that the next run can remove the leftovers of a killed one. A process removes its own when it exits or is
+ * ended by a signal.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { readlinkSync, rmSync } from "node:fs";
@@ -10,17 +11,24 @@ import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
 
 const endSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** Of another machine or container nothing tells whether its process lives: what was not written to for so long is left over. */
+/**
+ * Nobody can check a process of another machine or container; its files count as leftovers after this time
+ * without a write.
+ */
 const foreignAgeMaxMs = 86_400_000;
 
 const held = new Set<string>();
 
-/** A name for a temporary file or folder. It says nothing of the target, whose name may be as long as a name can be. */
+/**
+ * A name for a temporary file or folder. It does not contain the target's name, which may have the maximum
+ * length.
+ */
 export const temporaryName = (): string => `.pnl-bridge-${owner()}-${process.pid}-${randomUUID()}.tmp`;
 
 /**
- * Has a temporary file or folder removed when this process exits, or is ended by SIGINT, SIGTERM or SIGHUP. Dispose of it when the path
- * has been removed or renamed. A program with a handler of its own for a signal decides by itself whether it ends.
+ * Registers a temporary file or folder for removal when this process exits or is ended by SIGINT, SIGTERM or
+ * SIGHUP. Dispose of the result after removing or renaming the path. A program with its own handler for a
+ * signal decides itself whether it ends.
  */
 export function holdTemporary(path: string): Disposable {
   if (held.size === 0) listen("on");
@@ -32,7 +40,7 @@ export function holdTemporary(path: string): Disposable {
   };
 }
 
-/** Removes what runs that were killed left in a folder. Never fails: what cannot be removed stays. */
+/** Removes the leftovers of killed runs from a folder. Never fails: files that cannot be removed stay. */
 export async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
@@ -69,7 +77,7 @@ function endBy(signal: NodeJS.Signals): void {
 
 let knownOwner: string | undefined;
 
-/** Of processes whose ids are comparable: this machine, and on it this container. */
+/** Identifies the processes with comparable ids: those of this machine and container. */
 function owner(): string {
   knownOwner ??= createHash("sha256").update(`${hostname()} ${pidNamespace()}`).digest("hex").slice(0, 8);
   return knownOwner;
@@ -88,7 +96,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (cause) {
-    // EPERM: it is another user's.
+    // EPERM: the process belongs to another user.
     return codeOf(cause) !== "ESRCH";
   }
 }

@@ -14,7 +14,7 @@ const linesOf = async (chunks: Iterable<Uint8Array>, lineBytesMax: number): Prom
 const whole = (text: string): TextLine => ({ text, cut: false });
 const cut = (text: string): TextLine => ({ text, cut: true });
 
-/** The same by another way: of all the bytes at once. */
+/** The expected lines, computed from all bytes at once. */
 function expected(bytes: Uint8Array, lineBytesMax: number): TextLine[] {
   const lines: number[][] = [[]];
   for (const byte of bytes) {
@@ -30,7 +30,7 @@ function expected(bytes: Uint8Array, lineBytesMax: number): TextLine[] {
   });
 }
 
-/** The bytes in chunks of these lengths, the last of them as long as it takes. */
+/** The bytes in chunks of these lengths; the last chunk has the rest. */
 function chunked(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   let from = 0;
@@ -66,12 +66,12 @@ describe("textLines", () => {
     ).toEqual(lines);
   });
 
-  it("bytes that are no UTF-8 become U+FFFD, a character that is cut in two as well", async () => {
+  it("turns bytes that are not UTF-8 into U+FFFD, also those of a divided character", async () => {
     expect(await linesOf([Uint8Array.of(0xff, 0x41, 10, 0xc3)], 8)).toEqual([whole("\ufffdA"), whole("\ufffd")]);
     expect(await linesOf([Buffer.from("1234567é\n")], 8)).toEqual([cut("1234567\ufffd")]);
   });
 
-  it("says the same of any bytes however they are cut into chunks", async () => {
+  it("yields the same lines for any division into chunks", async () => {
     const piece = fc.oneof(
       fc.constantFrom("\n", "\r\n", "\r", "\ufeff", "é", "😀", "TYU5 Comdty", "").map((text) => Buffer.from(text)),
       fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes)),
@@ -85,7 +85,7 @@ describe("textLines", () => {
     );
   });
 
-  it("passes over the rest of a line of megabytes, whose chunks may be used again meanwhile", async () => {
+  it("skips the rest of a line of megabytes, even if its chunks are reused meanwhile", async () => {
     const chunk = Buffer.alloc(1 << 16);
     const chunks = (function* () {
       for (let times = 0; times < 160; times++) yield chunk.fill("x");
@@ -95,7 +95,7 @@ describe("textLines", () => {
     expect(await linesOf(chunks, 10)).toEqual([cut("xxxxxxxxxx"), whole("next"), cut("yyyyyyyyyy")]);
   });
 
-  it("gives each line as soon as it is there, asks for no more than it needs, and lets go of the source", async () => {
+  it("yields each line as soon as it is complete, reads no more than needed, and closes the source", async () => {
     const asked: number[] = [];
     let closed = false;
     const source = (async function* () {

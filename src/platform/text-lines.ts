@@ -1,14 +1,15 @@
 import { BoundedLines } from "./bounded-lines.ts";
 
-/** A line of a text file, or as much of it as may be kept of one that is too long. */
+/** A line of a text file; `cut` if it exceeds the limit and `text` is only its beginning. */
 export interface TextLine {
   readonly text: string;
   readonly cut: boolean;
 }
 
 /**
- * The lines of a byte stream, however it is cut into chunks: at most `lineBytesMax` bytes of one are held, the rest of a longer
- * line is passed over. Line ends are LF or CRLF; text behind the last one is a line. Bytes that are no UTF-8 become U+FFFD.
+ * Yields the lines of a byte stream, however it is divided into chunks. Keeps at most `lineBytesMax` bytes of
+ * a line and skips the rest. Line ends are LF or CRLF; text after the last one is a line. Bytes that are not
+ * UTF-8 become U+FFFD.
  */
 export async function* textLines(chunks: AsyncIterable<Uint8Array>, lineBytesMax: number): AsyncGenerator<TextLine> {
   const ready: TextLine[] = [];

@@ -1,16 +1,19 @@
-/** Calls into one thread, from its start to its end. Each is answered by its id, in any order; the thread may also say things unasked. */
+/**
+ * Calls into one thread, from its start to its end. Answers carry the id of their call and come in any order;
+ * the thread may also send events.
+ */
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { Pending, type PendingOptions } from "./pending.ts";
 
-/** One clock for all threads of a process, whatever becomes of the time of day. */
+/** Milliseconds of a clock that all threads of a process share; independent of the time of day. */
 export const sharedMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
 export interface ThreadCall {
-  /** 0 where no answer is wanted. */
+  /** 0 if no answer is wanted. */
   readonly id: number;
   readonly method: string;
   readonly given: unknown;
-  /** By `sharedMs`: nobody waits any longer then, and the call is not begun. */
+  /** The deadline by `sharedMs`: after it no caller waits, and the thread does not begin the call. */
   readonly endsMs: number;
 }
 
@@ -24,22 +27,27 @@ export type FromThread<Value, Failure, Event> =
 interface ThreadRpcOptions<Failure, Event> {
   readonly file: URL;
   readonly worker: WorkerOptions;
-  /** Calls wait here until `release`: one that is given up before never reaches the thread. */
+  /** Whether calls wait until `release`. A call that is given up before never reaches the thread. */
   readonly isHeld: boolean;
-  /** What a call fails with whose `given` cannot be copied. */
+  /** The error of a call whose `given` cannot be copied. */
   readonly notCopied: (failure: unknown, method: string) => unknown;
   readonly failureOf: (failure: Failure, method: string) => unknown;
   readonly onEvent: (event: Event) => void;
-  /** Told of a call that the thread has and that nobody waits for any longer; the thread has been told. */
+  /** Called for a given-up call that the thread already has, after the thread was informed. */
   readonly onAbandoned: (id: number) => void;
-  /** Once, before the open calls fail with what it returns. `cause`: what the thread threw. */
+  /**
+   * Called once at the end; returns the error for the open calls. `cause` is the error that the thread threw.
+   */
   readonly onEnd: (why: string, cause: unknown) => unknown;
 }
 
-/** The file of a thread beside the module that starts it (`import.meta.url`); the compiler does not rewrite its name as it does imports. */
+/**
+ * The file of a thread beside the module `from` (`import.meta.url`). The compiler does not rewrite its
+ * extension as it does in imports.
+ */
 export const threadFile = (name: string, from: string): URL => new URL(`./${name}${from.endsWith(".ts") ? ".ts" : ".js"}`, from);
 
-/** The thread keeps no program alive; an open call does. */
+/** A thread with its calls. The thread does not keep the program alive; an open call does. */
 export class ThreadRpc<Value, Failure, Event> {
   readonly #options: ThreadRpcOptions<Failure, Event>;
   readonly #worker: Worker;
@@ -63,7 +71,7 @@ export class ThreadRpc<Value, Failure, Event> {
     this.#worker.unref();
   }
 
-  /** Calls that somebody waits for. */
+  /** Number of calls that a caller waits for. */
   get open(): number {
     return this.#open.size;
   }
@@ -72,7 +80,7 @@ export class ThreadRpc<Value, Failure, Event> {
     return this.#hasAnswered;
   }
 
-  /** Calls that the thread has not answered, also those that nobody waits for any longer. */
+  /** Number of calls that the thread has not answered, including given-up ones. */
   get unanswered(): number {
     return this.#unanswered;
   }
@@ -92,26 +100,29 @@ export class ThreadRpc<Value, Failure, Event> {
     return pending.promise;
   }
 
-  /** Without an answer; before whatever is called or told after it. */
+  /** Sends a call without an answer. The thread handles messages in the order of sending. */
   tell(method: string, given: unknown): void {
     this.#post({ id: 0, method, given, endsMs: Number.POSITIVE_INFINITY });
   }
 
-  /** Sends the calls that are held; from now on each is sent at once. */
+  /** Sends the held calls; later calls are sent at once. */
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const call of held) this.#worker.postMessage(call);
   }
 
-  /** Whether the program goes on while the thread does. A thread that is being ended stays as it is: somebody may wait for it. */
+  /**
+   * Sets whether the thread keeps the program alive. Has no effect on an ending thread, since somebody may
+   * wait for its end.
+   */
   keepAlive(keeps: boolean): void {
     if (this.#isOver) return;
     if (keeps) this.#worker.ref();
     else this.#worker.unref();
   }
 
-  /** Ends the thread by force, if it has not ended; resolves when it has. */
+  /** Terminates the thread if it has not ended; resolves when it has. */
   async end(why: string, cause?: unknown): Promise<void> {
     if (!this.#isOver) {
       this.#isOver = true;

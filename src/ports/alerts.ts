@@ -1,6 +1,6 @@
 import type { JsonValue } from "./system.ts";
 
-/** Something that a person must hear of. */
+/** An event that a person must learn about. */
 export interface Alert {
   /** `rollback`, `trigger`, `sql_change`, `divergence`, `store_lost`, … */
   readonly kind: string;
@@ -8,9 +8,12 @@ export interface Alert {
   readonly details: JsonValue;
 }
 
-/** Never throws, never waits: what cannot be delivered is tried again for a while, then counted. */
+/** Sends alerts. Never throws and never blocks: failed deliveries are retried for a while, then counted. */
 export interface AlertSink {
   send(alert: Alert): void;
-  /** Resolves when all that was sent is delivered or given up, at the latest after so long; with how many were not delivered. */
+  /**
+   * Resolves when every alert is delivered or given up, at the latest after `withinMs`, with the number not
+   * delivered.
+   */
   settled(withinMs: number): Promise<number>;
 }

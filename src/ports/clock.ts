@@ -1,11 +1,14 @@
-/** Time, handed in, so that a test can own it. */
+/** The source of time, passed in so that tests can control it. */
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
   nowMs(): number;
-  /** Milliseconds since some fixed moment, never going back: for durations. */
+  /** Milliseconds since an arbitrary fixed moment; never decreases. For durations. */
   monotonicMs(): number;
-  /** Calls back every so many milliseconds until the returned function is called; keeps the program alive only where told to. */
+  /**
+   * Calls `tick` every `intervalMs` until the returned function is called. Keeps the program alive only if
+   * `keepsAlive`.
+   */
   every(intervalMs: number, tick: () => void, keepsAlive?: boolean): () => void;
-  /** The day in UTC, YYYY-MM-DD. */
+  /** The current day in UTC, YYYY-MM-DD. */
   today(): string;
 }

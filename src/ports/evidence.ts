@@ -1,7 +1,7 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { Verdict } from "../domain/migration/verdict.ts";
 
-/** One comparison of a call, as it is kept. Values are decimal text or JSON text, cut to what a person can read. */
+/** One stored comparison of a call. Values are decimal text or JSON text, cut to a readable length. */
 export interface ComparisonRecord {
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -11,21 +11,21 @@ export interface ComparisonRecord {
   /** `aa` compares legacy with itself, to measure noise. */
   readonly kind: "ab" | "aa";
   readonly verdict: Verdict;
-  /** Book or user by which the call was routed; null where it had none. */
+  /** The book or user by which the call was routed; null if it had neither. */
   readonly unit: string | null;
-  /** Of the request: equal requests have equal ones. */
+  /** The fingerprint of the request; equal requests have equal fingerprints. */
   readonly fingerprint: string;
   readonly legacyMs: number | null;
   readonly modernMs: number | null;
   readonly legacyError: string | null;
   readonly modernError: string | null;
-  /** The fields that are not equal, at most so many. */
+  /** The unequal fields, up to the limit of the comparison. */
   readonly fields: readonly FieldRecord[];
 }
 
 export interface FieldRecord {
   readonly path: string;
-  /** Which entry of the lists on the path; null where there are none. */
+  /** The entry of the lists on the path; null if the path contains no list. */
   readonly entry: string | null;
   readonly verdict: Verdict;
   readonly legacy: string | null;
@@ -36,7 +36,7 @@ export interface FieldRecord {
 export interface EvidenceQuery {
   readonly method?: string;
   readonly verdict?: Verdict;
-  /** Newest first; at most this many. */
+  /** The maximum number of results, newest first. */
   readonly limit: number;
 }
 
@@ -44,13 +44,16 @@ export interface StoredComparison extends ComparisonRecord {
   readonly id: string;
 }
 
-/** Where comparisons survive a restart. Beside the control store, never in it. One contract suite for every adapter. */
+/**
+ * Keeps comparisons across restarts, beside the control store and never in it. One contract suite tests every
+ * adapter.
+ */
 export interface EvidenceStore {
-  /** All of them or none. */
+  /** Stores all records or none. */
   append(records: readonly ComparisonRecord[]): Promise<void>;
   find(query: EvidenceQuery): Promise<readonly StoredComparison[]>;
   get(id: string): Promise<StoredComparison | undefined>;
-  /** How many comparisons there were, by method and verdict, those that have been pruned included. */
+  /** The number of comparisons by method and verdict, including pruned ones. */
   counts(): Promise<
     readonly { readonly method: string; readonly kind: "ab" | "aa"; readonly verdict: Verdict; readonly count: number }[]
   >;

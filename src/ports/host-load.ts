@@ -1,7 +1,7 @@
-/** Why this process has no room for work that nobody waits for. */
+/** The reason why this process has no capacity for background work. */
 export type Overload = "event_loop_lag" | "heap_short";
 
-/** How loaded this process is; asked before each shadow call, so it must cost next to nothing. */
+/** Reports the load of this process. Called before each shadow call, so it must be very cheap. */
 export interface HostLoad {
   overload(): Overload | undefined;
 }

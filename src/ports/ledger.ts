@@ -1,19 +1,19 @@
 import type { NoteCode, QuarantineCode } from "../domain/market/finding-codes.ts";
 
-/** A row that was refused. It is in no number; a person must look at it. */
+/** A refused row. No figure includes it; a person must check it. */
 export interface Quarantined {
   readonly file: string;
   /** 1-based line of the file. */
   readonly line: number;
   readonly code: QuarantineCode;
-  /** The row as it stands, cut to 200 characters. */
+  /** The text of the row, cut to 200 characters. */
   readonly text: string;
   readonly why: string;
-  /** Of the last entry of a list that is full: how many rows it stands for. Absent: one. */
+  /** The number of rows that the last entry of a full list represents; absent for one row. */
   readonly more?: number;
 }
 
-/** Files and data rows read: rows = accepted + duplicates + quarantined. */
+/** The number of files and data rows read; rows = accepted + duplicates + quarantined. */
 export interface InputCounts {
   readonly files: number;
   readonly rows: number;
@@ -21,12 +21,12 @@ export interface InputCounts {
   readonly duplicates: number;
 }
 
-/** Something about an accepted row that a person may want to know. */
+/** A remark on an accepted row. */
 export interface Note {
   readonly file: string;
   readonly line: number;
   readonly code: NoteCode;
   readonly why: string;
-  /** Of an entry for the rows of its code that are not listed: how many they are. Absent: one. */
+  /** The number of unlisted rows of the same code that this entry represents; absent for one row. */
   readonly more?: number;
 }

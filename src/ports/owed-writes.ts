@@ -1,5 +1,8 @@
-/** Writes that were acknowledged and have not reached legacy yet. */
+/** Acknowledged writes that have not reached legacy yet. */
 export interface OwedWrites {
-  /** Asked with each call, so it must be at hand. `oldestMs` is the age of the oldest; 0 where there are none. */
+  /**
+   * Called with each request, so it must be immediate. `oldestMs` is the age of the oldest write; 0 if none
+   * is owed.
+   */
   owedToLegacy(): { readonly count: number; readonly oldestMs: number };
 }

@@ -4,40 +4,44 @@ import type { InputCounts, Note } from "./ledger.ts";
 import type { SystemError } from "./pnl-system.ts";
 
 /**
- * What a parity report tells people and files: the comparison of one history on both systems, and what the
- * caller knows besides (quarantine, the trades behind a difference). Numbers are decimal text or `p/q`. This
- * is the JSON of `replay --json` and `compare --json`.
+ * A parity report: the comparison of one history on both systems, and further facts from the caller
+ * (quarantine, the trades behind a difference). Numbers are decimal text or `p/q`. This is the JSON of
+ * `replay --json` and `compare --json`.
  */
 export interface ParityReport {
   /**
-   * There is a comparison, every verdict is equal or within tolerance, and nothing was refused or left out.
+   * True if there is a comparison, every verdict is equal or within tolerance, and no input was refused or
+   * left out.
    */
   readonly ok: boolean;
-  /** The number of comparisons: of `rows`, and the sum of `verdicts`. */
+  /** The number of comparisons: the length of `rows` and the sum of `verdicts`. */
   readonly compared: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
   /** Sums, counts and groups of the rows; in JSON only. */
   readonly summary?: ParitySummary;
   readonly rows: readonly ParityRow[];
-  /** What was converted at the edge, in declared order. Only rules that applied to at least one row. */
+  /** The conversions that applied to at least one row, in declared order. */
   readonly conversions: readonly { readonly system: Side; readonly field: string; readonly rule: string }[];
   readonly dayRules: Readonly<Record<Side, string>>;
-  /** By field, the signed sum of the differences within tolerance: small ones of one sign add up here. */
+  /**
+   * The signed sum of the differences within tolerance, by field; it shows small differences of one sign that
+   * add up.
+   */
   readonly drift: Readonly<Record<string, string>>;
   readonly invariants: readonly ParityInvariant[];
   readonly legacy: ParitySystem;
   readonly modern: ParitySystem;
-  /** Input that neither system was given. Added by whoever read the input. */
+  /** Input that neither system received. Added by the reader of the input, like the other optional fields. */
   readonly quarantine?: readonly ParityQuarantined[];
-  /** How modern closed lots, what it read, and what is worth knowing of that; added likewise. */
+  /** The lot method of modern. */
   readonly method?: string;
   readonly input?: InputCounts;
   readonly notes?: readonly Note[];
-  /** What legacy was not asked for because its stored results end before it: then the report is not ok. */
+  /** Days after the end of legacy's stored results, which were not compared; then the report is not ok. */
   readonly notCompared?: readonly NotCompared[];
-  /** What rests on lots that were opened at a price of 0, by the modern engine; added likewise. */
+  /** The part of the P&L that depends on lots opened at a price of 0, by the modern engine. */
   readonly zeroPriceLots?: ZeroPriceLots;
-  /** What the desk's own symbol translators would have made of the symbols; added likewise. */
+  /** The results of the desk's own symbol translators for these symbols. */
   readonly legacySymbols?: LegacySymbols;
   /** What made the report, and when: ISO 8601, UTC. */
   readonly generated?: { readonly product: string; readonly version: string; readonly at: string };
@@ -148,8 +152,8 @@ export interface NotCompared {
 }
 
 /**
- * P&L in money that rests on lots opened at a price of 0: mostly start-of-day positions whose cost is in no
- * file. Two systems that agree on it agree on a guess.
+ * P&L in money that depends on lots opened at a price of 0: mostly start-of-day positions whose cost is in no
+ * file. If two systems agree on it, they only agree on a guess.
  */
 export interface ZeroPriceLots {
   readonly positions: readonly {
@@ -157,30 +161,33 @@ export interface ZeroPriceLots {
     readonly symbol: string;
     readonly currency: string;
     readonly realized: string;
-    /** Null where such lots are open and have no mark. */
+    /** Null if such lots are open and have no mark. */
     readonly unrealized: string | null;
   }[];
-  /** By currency: what rests on such lots, and the whole; realized + unrealized. */
+  /** Realized + unrealized by currency: the part that depends on such lots, and the total. */
   readonly totals: Readonly<Record<string, { readonly resting: string; readonly total: string }>>;
 }
 
-/** By `view`, one of the desk's translators. Symbols are as in the ledgers, instruments canonical names. */
+/**
+ * Errors of the desk's translators, each a `view`. Symbols are those of the ledgers, instruments are
+ * canonical names.
+ */
 export interface LegacySymbols {
-  /** Several instruments under one text: their positions would have been netted. */
+  /** Several instruments with one text, whose positions the translator would net. */
   readonly merges: readonly {
     readonly view: string;
     readonly text: string;
     readonly instruments: readonly string[];
     readonly symbols: readonly string[];
   }[];
-  /** One instrument under several texts: its lots would never have met. */
+  /** One instrument with several texts, whose lots the translator would never match. */
   readonly splits: readonly {
     readonly view: string;
     readonly instrument: string;
     readonly texts: readonly string[];
     readonly symbols: readonly string[];
   }[];
-  /** Symbols that it had no name for. */
+  /** Symbols that the translator does not translate. */
   readonly lost: readonly { readonly view: string; readonly symbols: readonly string[] }[];
 }
 
@@ -188,37 +195,41 @@ export interface ParityRow {
   readonly kind: "position" | "daily" | "snapshot";
   readonly key: { readonly book?: string; readonly symbol: string; readonly tradingDay?: string };
   /**
-   * A compared field, or `row` where the whole row is missing or duplicated: then the two values count rows.
+   * A compared field, or `row` if the whole row is missing or duplicated; then the two values are numbers of
+   * rows.
    */
   readonly field: string;
   /**
-   * After conversion; lowest terms; text that is no number as it came; null where the system says there is
-   * none.
+   * The value after conversion, in lowest terms; other text unchanged; null if the system reports no value.
    */
   readonly legacy: string | null;
   readonly modern: string | null;
-  /** modern - legacy; null where there are not two numbers. */
+  /** modern - legacy; null unless both are numbers. */
   readonly difference: string | null;
-  /** How far apart the two may be here, in the field's unit; null where there are not two numbers. */
+  /** The allowed difference, in the unit of the field; null unless both are numbers. */
   readonly tolerance: string | null;
   readonly verdict: Verdict;
-  /** A code; null where it is not known, or where there is nothing to explain. */
+  /** The code of the cause; null if it is unknown or if there is nothing to explain. */
   readonly cause: string | null;
-  /** Where no single rule gives legacy's figure: all that do together; `cause` is the first of them. */
+  /**
+   * The rules that together explain legacy's figure, if no single rule does; `cause` is the first of them.
+   */
   readonly causes?: readonly string[];
   /**
-   * A figure has no printable exact text and stands rounded to 18 decimals. The verdict comes from the exact
-   * one.
+   * Set if a figure has no printable exact text and is rounded to 18 decimals. The verdict uses the exact
+   * figure.
    */
   readonly rounded?: true;
-  /** Of a row missing on one side: the other side's values by field. */
+  /** The other side's values by field, if the row is missing on one side. */
   readonly present?: Readonly<Record<string, string | null>>;
   readonly duplicatedIn?: readonly Side[];
-  /** The trades that the difference comes from, where somebody has found them. */
+  /** The trades that cause the difference, if they were found. */
   readonly trades?: readonly { readonly file: string; readonly line: number; readonly id: string }[];
 }
 
-/** A sum of one position that holds whatever order lots are closed in, so it tells lot order from error. */
+/**
+ * A sum over one position that does not depend on lot order, so that it distinguishes lot order from error.
+ */
 export interface ParityInvariant {
   readonly book?: string;
   readonly symbol: string;

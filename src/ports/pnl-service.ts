@@ -1,12 +1,13 @@
 /**
- * What a P&L service is asked, and what it answers: the methods of the desk's real service that callers depend on. Requests and
- * answers are plain JSON values; all prices, quantities and P&L are exact decimal text (or `p/q`), P&L in money before fees.
- * `book` stands where trades carry one. docs/service-bridge.md shows each with an example.
+ * The P&L service: the methods of the desk's real service that callers depend on. Requests and answers are
+ * plain JSON values; all prices, quantities and P&L are exact decimal text (or `p/q`), and P&L is money
+ * before fees. `book` is present if the trades have one. docs/service-bridge.md shows an example of each
+ * method.
  */
 export interface PnlService {
-  /** P&L of the trades in the request, and of nothing else. */
+  /** P&L of the trades in the request only. */
   calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer>;
-  /** What is open, of all that the system knows. */
+  /** Open positions of all trades that the system knows. */
   openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer>;
   /** Trades, newest first. */
   tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer>;
@@ -32,15 +33,16 @@ export const requestKeys = {
   positionDetail: [...pinnedKeys, "book", "symbol"],
 } as const satisfies Record<PnlMethod, readonly string[]>;
 
-/** What is pinned before either system is asked, so that both see the same world. */
+/** Values that the bridge fixes before it calls a system, so that both systems use the same inputs. */
 export interface PinnedWorld {
-  /** ISO 8601: nothing later counts. The bridge fills it in with the moment of the call where the caller names none. */
+  /** ISO 8601; later trades do not count. Default: the time of the call, filled in by the bridge. */
   readonly asOf?: string;
-  /** How lots are closed; `fifo` where the caller names none. */
+  /** The lot method; default `fifo`. */
   readonly method?: "fifo" | "lifo" | "average";
   /**
-   * Prices by symbol at which what is open is valued. For `calculatePnl` there are no others; elsewhere they stand before the
-   * system's own of the day, and the bridge fills them in from its own source of marks, if it has one.
+   * Prices by symbol for valuing open positions. `calculatePnl` uses no others; the other methods prefer them
+   * to the system's own marks of the day, and the bridge fills them in from its own source of marks, if it
+   * has one.
    */
   readonly marks?: Readonly<Record<string, string>>;
 }
@@ -72,10 +74,10 @@ export interface ServicePosition {
   readonly book?: string;
   readonly symbol: string;
   readonly quantity: string;
-  /** Null where flat. */
+  /** Null if the position is flat. */
   readonly averagePrice: string | null;
   readonly realized: string;
-  /** Null where there are open lots and no mark. */
+  /** Null if there are open lots but no mark. */
   readonly unrealized: string | null;
   readonly fees?: string;
   readonly mark?: string | null;
@@ -101,7 +103,7 @@ interface ServiceMatch {
   readonly pnl: string;
 }
 
-/** By currency. */
+/** Totals by currency. */
 export type ServiceTotals = Readonly<Record<string, ServiceTotal | readonly string[]>>;
 interface ServiceTotal {
   readonly realized: string;
@@ -109,7 +111,7 @@ interface ServiceTotal {
   readonly total: string;
 }
 
-/** Which positions: all, or those of a book, or of a symbol. */
+/** Selects all positions, or those of a book or symbol. */
 export interface PositionFilter {
   readonly book?: string;
   readonly symbol?: string;
@@ -122,7 +124,7 @@ export interface OpenPositionsAnswer {
 
 export interface TradeHistoryRequest extends PositionFilter {
   readonly asOf?: string;
-  /** At most this many; default 500. */
+  /** The maximum number of trades; default 500. */
   readonly limit?: number;
 }
 export interface TradeHistoryAnswer {
@@ -155,6 +157,6 @@ export interface PositionDetailRequest extends PinnedWorld {
   readonly book?: string;
 }
 export interface PositionDetailAnswer {
-  /** Null where the system knows no such position. */
+  /** Null if the system knows no such position. */
   readonly position: ServicePosition | null;
 }

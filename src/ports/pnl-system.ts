@@ -1,14 +1,17 @@
 /**
- * What the comparison asks of a P&L system, whatever it is written in: the rows of one trading history.
- * Numbers are decimal text (a float answer is its shortest round-trip text, made once, at the edge), in the system's own
- * units; `null` is "the system says there is none", absent text such as `awaiting data` is kept as it came.
+ * A request for the rows of one trading history, which the comparison sends to a P&L system of any kind. In
+ * the answer, numbers are decimal text in the system's own units (a float is converted once, at the edge, to
+ * its shortest round-trip text); `null` means that the system reports no value, and other text such as
+ * `awaiting data` is kept unchanged.
  */
 export interface HistoryRequest {
-  /** Ledger files, in the order in which they were traded. */
+  /** Ledger files, in trading order. */
   readonly ledgers: readonly string[];
-  /** Final prices by symbol, as decimal text. Absent: the last traded price of each symbol. */
+  /** Final prices by symbol, as decimal text. Default: the last traded price of each symbol. */
   readonly marks?: Readonly<Record<string, string>>;
-  /** Prices by symbol and day: then these, and no others, are what open positions are valued at on each day. */
+  /**
+   * Prices by symbol and day. If present, they are the only prices for valuing open positions on each day.
+   */
   readonly closes?: readonly Close[];
 }
 
@@ -43,20 +46,20 @@ export interface SystemError {
   readonly code: string;
   readonly why: string;
   readonly file?: string;
-  /** Of a file that was given up at a bad row: how many rows before it had been taken. */
+  /** The number of rows taken from a file before a bad row ended it. */
   readonly rowsTaken?: number;
 }
 
 export interface HistoryRows {
   readonly positions: readonly PositionRow[];
   readonly daily: readonly DailyRow[];
-  /** What the system itself refused. */
+  /** Input that the system itself refused. */
   readonly errors: readonly SystemError[];
 }
 
 export interface PnlSystem {
   readonly name: string;
-  /** The name of the trading-day rule its daily rows follow. */
+  /** The name of the trading-day rule of its daily rows. */
   readonly dayRule: string;
   history(request: HistoryRequest): Promise<HistoryRows>;
 }

@@ -1,20 +1,23 @@
-/** A translation that carried a note, as a person may want to look it up later. */
+/** A translation with a note, recorded for later inspection by a person. */
 export interface NotedTranslation {
   readonly symbol: string;
-  /** The dialect that was asked for, or `auto`. */
+  /** The requested dialect, or `auto`. */
   readonly source: string;
-  /** The dialect that it was read as. */
+  /** The dialect in which the symbol was read. */
   readonly dialect: string;
-  /** Canonical name. */
+  /** The canonical name of the instrument. */
   readonly instrument: string;
   readonly notes: readonly { readonly code: string; readonly why: string }[];
-  /** The day by which it was read, YYYY-MM-DD. */
+  /** The as-of day of the reading, YYYY-MM-DD. */
   readonly asOf: string;
-  /** Version and hash of the tables it was read by. */
+  /** Version and hash of the symbol tables in use. */
   readonly tables: string;
 }
 
-/** Where noted translations are written down. A log that fails or is full must not stop a translation: it says so itself. */
+/**
+ * Records translations with notes. A log that fails or is full reports that itself and must not stop a
+ * translation.
+ */
 export interface TranslationLog {
   record(translation: NotedTranslation): void;
 }

@@ -35,13 +35,15 @@ const future =
 const bond =
   "3/19/2025,9/19/2025 12:01,30-Year Treasury Bond Future,ZBU5,USU5 Comdty,USU5 Comdty,ZBU5,XCME.ZB.SEP25,ZBU5,9/19/2025 12:01,,,,XCMEFFDPSX20250919U0ZB,,SEP 25 CBT 30YR TBOND,";
 
-/** A row as the desk's file writes it, changed in some columns. Tests' own rows hold no quotes. */
+/**
+ * A row as the desk's file writes it, with some columns changed. The rows of these tests contain no quotes.
+ */
 function rowOf(text: string, line = 2, changed: Partial<Record<CalendarColumn, string>> = {}): CalendarRow {
   const values = text.split(",");
   expect(values).toHaveLength(calendarColumns.length);
   const cells = new Map(calendarColumns.map((column, index) => [column, changed[column] ?? (values[index] as string)]));
   const expiry = parseCalendarMoment(cells.get("Option Expiration Date (CT)") as string);
-  if (expiry === undefined) throw new Error("the test's own row has an expiry");
+  if (expiry === undefined) throw new Error("the test row has no expiry");
   return { line, symbol: cells.get("Option Symbol") as string, expiry, cells };
 }
 
@@ -60,7 +62,7 @@ describe("rows that agree", () => {
     expect(check(rowOf(text))).toEqual({ rows: 1, agreeing: 1, findings: [] });
   });
 
-  it("but for the texts that the outside world shares: the monthly option's, and what a holiday joins", () => {
+  it("rows of a monthly option and of a moved expiry agree except for texts that several options share", () => {
     expect(
       check(rowOf(monthly), rowOf(moved, 3)).findings.map((finding) => [short(finding), finding.severity, finding.why]),
     ).toEqual([
@@ -78,14 +80,14 @@ describe("rows that agree", () => {
     ]);
   });
 
-  it("in the columns that are there", () => {
+  it("a row with few columns agrees in the columns that it has", () => {
     const { line, symbol, expiry, cells } = rowOf(monthly);
     const some = new Map([...cells].filter(([column]) => column === "Option Symbol" || column === "ActantTrades"));
     expect(check({ line, symbol, expiry, cells: some }).findings).toEqual([]);
   });
 });
 
-describe("what a cell may have wrong", () => {
+describe("errors in a cell", () => {
   it.each<readonly [column: CalendarColumn, stands: string, code: string, computed: string | null, why: string, text: string]>([
     ["Option First Avail Date", "7/23/2025", "FIRST_DAY", null, "it expires on 2025-07-22", tuesday],
     ["Option First Avail Date", "soon", "UNREADABLE_DATE", null, "like 7/7/2025", tuesday],
@@ -132,7 +134,7 @@ describe("what a cell may have wrong", () => {
       "10-Year T-Note Thursday Weekly Options Wk 4",
       "PRODUCT_TEXT",
       "10-Year Treasury Note Tuesday Weekly Options - Week 4",
-      "it is Tuesday's",
+      "it is a Tuesday option",
       tuesday,
     ],
     [
@@ -140,7 +142,7 @@ describe("what a cell may have wrong", () => {
       "10-Year T-Note Weekly Options Wk 4",
       "PRODUCT_TEXT",
       "10-Year Treasury Note Tuesday Weekly Options - Week 4",
-      "it is Tuesday's, which is not said",
+      "it is a Tuesday option, which the words omit",
       tuesday,
     ],
     [
@@ -156,7 +158,7 @@ describe("what a cell may have wrong", () => {
       "10-Year T-Note Monday Weekly Options Wk 1",
       "PRODUCT_TEXT",
       "10-Year Treasury Note Weekly Options - Week 1",
-      "it is no monday's",
+      "it is not a monday option",
       friday,
     ],
     [
@@ -168,23 +170,23 @@ describe("what a cell may have wrong", () => {
       monthly,
     ],
     ["Bloomberg_Call", "TJPN25C3", "TEXT_DIFFERS", "TJPN25C4", "it is the text of ZN-2025-07-GY3", tuesday],
-    ["Bloomberg_Call", "TJPN25P4", "TEXT_DIFFERS", "TJPN25C4", "of puts, where it should be of calls", tuesday],
-    ["Bloomberg_Put", "TJPN25C4", "TEXT_DIFFERS", "TJPN25P4", "or the reverse", tuesday],
-    ["Bloomberg_Call", "TYYQ25C1", "OTHER_FORM", "TYWQ25C1", "TYY is published", wednesday],
-    ["Bloomberg_Put", "TUU5", "OTHER_FORM", "TUU5 Comdty", "without the Comdty", future],
+    ["Bloomberg_Call", "TJPN25P4", "TEXT_DIFFERS", "TJPN25C4", "names puts instead of calls", tuesday],
+    ["Bloomberg_Put", "TJPN25C4", "TEXT_DIFFERS", "TJPN25P4", "calls instead of puts", tuesday],
+    ["Bloomberg_Call", "TYYQ25C1", "OTHER_FORM", "TYWQ25C1", "TYY is also published", wednesday],
+    ["Bloomberg_Put", "TUU5", "OTHER_FORM", "TUU5 Comdty", "Comdty that ends Bloomberg's names is missing", future],
     ["Bloomberg_Put", "TYU5 Comdty", "TEXT_DIFFERS", "TUU5 Comdty", "it is the text of ZNU2025", future],
-    ["CME", "gy4n5", "OTHER_FORM", "GY4N5", "written in other letters", tuesday],
+    ["CME", "gy4n5", "OTHER_FORM", "GY4N5", "upper and lower case differ", tuesday],
     ["CME", "GY4Q5", "TEXT_DIFFERS", "GY4N5", "it is the text of ZN-2025-08-GY4", tuesday],
     ["CME", "TJ4N5", "TEXT_DIFFERS", "GY4N5", "no Treasury options called TJ4", tuesday],
     ["CME", "", "EMPTY_CELL", "GY4N5", "it is GY4N5", tuesday],
     ["ActantRisk", "XCME.GY4.29JUL25", "TEXT_DIFFERS", "XCME.GY4.22JUL25", "the date counts", tuesday],
-    ["ActantRisk", "XCME.ZN3.22JUL25", "OTHER_FORM", "XCME.GY4.22JUL25", "the form of before 18 July 2025", tuesday],
+    ["ActantRisk", "XCME.ZN3.22JUL25", "OTHER_FORM", "XCME.GY4.22JUL25", "the form used until 18 July 2025", tuesday],
     [
       "ActantRisk",
       "XCME.VY1.02SEP25",
       "OTHER_FORM",
       "XCME.VY1.01SEP25",
-      "by the rule ZN-2025-09-VY1 is of 2025-09-01, a holiday, and expires on 2025-09-02",
+      "ZN-2025-09-VY1 is due on 2025-09-01, a holiday, and expires on 2025-09-02",
       moved,
     ],
     [
@@ -205,14 +207,14 @@ describe("what a cell may have wrong", () => {
       future,
     ],
     ["ActantTime", "XCME.ZN.N.G.23JUL25", "TEXT_DIFFERS", "XCME.ZN.N.G.22JUL25", "it is the text of ZN-2025-07-WY4", tuesday],
-    ["ActantTime", "XCME.ZN3.22JUL25", "OTHER_FORM", "XCME.ZN.N.G.22JUL25", "it reads as the same", tuesday],
+    ["ActantTime", "XCME.ZN3.22JUL25", "OTHER_FORM", "XCME.ZN.N.G.22JUL25", "it means the same", tuesday],
     ["ActantTime", "XCME.ZN.N.G.22JUL25", "TEXT_DIFFERS", null, "it is the text of ZN-2025-07-GY4", future],
     [
       "Broker",
       "CALL/PUT JUL 25 CBT 10YR T NOTE W4 TUES OPT",
       "OTHER_FORM",
       "CALL/PUT JUL 25 CBT 10YR TNOTE W4 TUES OPT",
-      "it reads as the same",
+      "it means the same",
       tuesday,
     ],
     [
@@ -293,7 +295,7 @@ describe("what a cell may have wrong", () => {
     ]);
   });
 
-  it("both day and time", () => {
+  it("a wrong day and a wrong time of one expiry are two findings", () => {
     const row = rowOf(friday, 2, { "Option Expiration Date (CT)": "8/2/2025 17:00" });
     expect(check(row).findings.map(short)).toEqual([
       "2 Option Expiration Date (CT) EXPIRY_DATE 8/1/2025 16:00",
@@ -301,13 +303,13 @@ describe("what a cell may have wrong", () => {
     ]);
   });
 
-  it("examples of which one is a put", () => {
+  it("a put among the examples of a call is reported", () => {
     expect(check(rowOf(tuesday)).findings.map(short)).toEqual(["2 CME_Original EXAMPLE_STRIKE GY4N5 C11100"]);
   });
 });
 
-describe("what cannot be compared", () => {
-  it("is said, and is no agreement", () => {
+describe("cells and rows that cannot be compared", () => {
+  it("a cell without a known text is reported as unchecked, not as agreeing", () => {
     const text =
       ",8/1/2025 16:00,2-Year Treasury Note Weekly Options - Week 1,ZT1Q5,3MQ5C,1XQ5P,ZT1Q5,XCME.ZT1.01AUG25,ZTU5,9/30/2025 12:01,,,,XCMEOCADPS20250801Q0ZT1,XCME.ZT.N.G.01AUG25,CALL/PUT AUG 25 CBT 2YR TNOTE WKLY WK1,aug25 wk1 fri tu";
     expect(check(rowOf(text)).findings.map((finding) => `${short(finding)}: ${finding.why}`)).toEqual([
@@ -319,7 +321,7 @@ describe("what cannot be compared", () => {
     ]);
   });
 
-  it("is a day to which nobody says how a holiday moves an option", () => {
+  it("an expiry that a holiday moves by an unconfirmed rule is reported as unchecked", () => {
     const thanksgiving =
       ",11/28/2025 14:00,10-Year Treasury Note Thursday Weekly Options - Week 4,HY4X5,TJWX25C4,TJWX25P4,HY4X5,XCME.HY4.27NOV25,ZNH6,3/20/2026 12:01,,,,XCMEOCADPS20251128X0HY4,,,nov25 wk4 thu ty";
     expect(check(rowOf(thanksgiving)).findings.map(short)).toEqual([
@@ -338,9 +340,9 @@ describe("what cannot be compared", () => {
     ["ZNQ5", "are listed for March, June"],
     ["ZN", "bare root may mean the expiring contract or the next"],
     ["TYU5 Comdty", "CME's symbols are like"],
-    ["", "there is no symbol"],
+    ["", "the symbol is empty"],
     ["\u202eZNU5", "U+202E"],
-  ])("is a row whose symbol is unknown: %j", (symbol, why) => {
+  ])("a row with the unknown symbol %j is not compared", (symbol, why) => {
     const row = rowOf(future, 2, { "Option Symbol": symbol });
     const { agreeing, findings } = check(row);
     expect([agreeing, findings.map(({ column, code, severity }) => [column, code, severity])]).toEqual([
@@ -351,34 +353,37 @@ describe("what cannot be compared", () => {
   });
 });
 
-describe("rows among each other", () => {
-  it("two of one series: the later one is reported, under whatever name", () => {
+describe("several rows", () => {
+  it("the later of two rows of one series is reported, whatever its name", () => {
     const again = rowOf(monthly, 9, { "Option Symbol": "ZN4N5" });
     const found = check(rowOf(monthly), again).findings.filter(({ column }) => column === "Option Symbol");
     expect(found.map((finding) => [finding.line, finding.code, finding.why])).toEqual([
       [9, "OTHER_FORM", "the monthly option ZN-2025-08-OZN expires on that Friday, so there is no weekly one"],
-      [9, "DUPLICATE_SERIES", "ZN-2025-08-OZN stands in line 2 too"],
+      [9, "DUPLICATE_SERIES", "line 2 also describes ZN-2025-08-OZN"],
     ]);
   });
 
-  it("a text copied into another row spoils the look-up of the one that has it by right", () => {
+  it("a text copied into another row makes the look-up of its rightful row ambiguous", () => {
     const copied = rowOf(wednesday, 3, { Broker: "CALL/PUT AUG 25 CBT 10YR TNOTE WKLY WK1" });
     expect(check(rowOf(friday), copied).findings.map((finding) => `${short(finding)}: ${finding.why}`)).toEqual([
-      "2 Broker SHARED_TEXT CALL/PUT AUG 25 CBT 10YR TNOTE WKLY WK1: it stands in line 3 (WY1Q5) too",
+      "2 Broker SHARED_TEXT CALL/PUT AUG 25 CBT 10YR TNOTE WKLY WK1: it is also in line 3 (WY1Q5)",
       "3 Broker TEXT_DIFFERS CALL/PUT AUG 25 CBT 10YR TNOTE WED WK1: it is the text of ZN-2025-08-ZN1",
     ]);
   });
 
-  it("many copies are counted, not listed without end", () => {
+  it("many copies are counted beyond the first few that are listed", () => {
     const copies = Array.from({ length: 12 }, (_, index) =>
       rowOf(future, 3 + index, { "Option Symbol": `ZQ${index}`, CME: "ZN1Q5" }),
     );
     const found = check(rowOf(friday), ...copies).findings.find(({ code }) => code === "SHARED_TEXT");
-    expect(found?.why).toMatch(/^it stands in line 3 \(ZQ0\), .*line 8 \(ZQ5\) and of 6 more series too$/);
+    expect(found?.why).toMatch(/^it is also in line 3 \(ZQ0\), .*line 8 \(ZQ5\) and in rows of 6 more series$/);
   });
 });
 
-/** A row with every text of a series, made by the dialects from an option of another strike than the check takes. */
+/**
+ * A row with every text of a series, printed by the dialects for an option of another strike than the check
+ * uses.
+ */
 function rowOfSeries(series: OptionSeries, line: number): CalendarRow {
   const context = { asOf: series.expiry, calendar };
   const text = (dialect: keyof typeof dialects, right: "C" | "P", tail: RegExp): string => {
@@ -413,7 +418,7 @@ describe("calendars made by the dialects", () => {
   );
   const rows = all.map((series, index) => rowOfSeries(series, index + 2));
 
-  it("agree, over six years of all products, but for Monday's and the monthly option's broker text", () => {
+  it("six years of all products agree, except for the broker text of Monday and monthly options", () => {
     expect(rows.length).toBeGreaterThan(8_000);
     const { agreeing, findings } = check(...rows);
     const wordless = all.filter(({ product, family }) => product.code === "ZN" && (family === "mon" || family === "standard"));
@@ -422,7 +427,7 @@ describe("calendars made by the dialects", () => {
     expect(agreeing).toBe(rows.length - wordless.length);
   });
 
-  it("whose cell is taken from another row never agree in it", () => {
+  it("a cell taken from another row never agrees", () => {
     const columns = ["CME", "Bloomberg_Call", "Bloomberg_Put", "ActantRisk", "ActantTrades", "Broker", "Original"] as const;
     const place = fc.integer({ min: 0, max: rows.length - 1 });
     fc.assert(
@@ -438,7 +443,7 @@ describe("calendars made by the dialects", () => {
     );
   });
 
-  it("hand their expiries on unchanged", () => {
+  it("the expiries become overrides unchanged", () => {
     const { overrides, findings } = overridesOf(rows, { calendar });
     expect(findings).toEqual([]);
     expect(overrides).toEqual(new Map(all.map(({ name, expiry }) => [name, expiry])));
@@ -446,7 +451,7 @@ describe("calendars made by the dialects", () => {
 });
 
 describe("any row at all", () => {
-  it("is answered, with codes of the catalogue, within its own columns", () => {
+  it("has findings with codes of the catalogue, in its own columns only", () => {
     const seeds = [tuesday, wednesday, friday, monthly, moved, future, bond];
     const junk = fc.oneof(
       fc.string(),
@@ -489,14 +494,14 @@ describe("overrides", () => {
     };
   };
 
-  it("are the desk's days, by name of the series or future", () => {
+  it("are the desk's expiries by name of the series or future", () => {
     expect(given(rowOf(tuesday), rowOf(monthly, 3), rowOf(moved, 4), rowOf(future, 5))).toEqual({
       overrides: ["ZN-2025-07-GY4 2025-07-22", "ZN-2025-08-OZN 2025-07-25", "ZN-2025-09-VY1 2025-09-02", "ZTU2025 2025-09-30"],
       findings: [],
     });
   });
 
-  it("make a calendar that says what the desk says", () => {
+  it("give a calendar the desk's expiries", () => {
     const thursday = rowOf(tuesday, 2, { "Option Expiration Date (CT)": "7/24/2025 14:00" });
     const desks = new ExpiryCalendar(overridesOf([thursday], { calendar }).overrides);
     const row = { ...thursday, cells: new Map([...thursday.cells].filter(([column]) => /^Option (?:Exp|Sym)/.test(column))) };
@@ -504,7 +509,7 @@ describe("overrides", () => {
     expect(checkCalendar([row], { calendar: desks }).findings).toEqual([]);
   });
 
-  it("resolve a digit of the year by the row's own date", () => {
+  it("resolve a one-digit year by the row's own date", () => {
     const symbol = { "Option Symbol": "ZNZ5" };
     const rows = ["12/21/2015 12:01", "12/19/2025 12:01", "12/19/2035 12:01"].map((text, index) =>
       rowOf(future, 2 + index, { ...symbol, "Option Expiration Date (CT)": text }),
@@ -514,19 +519,19 @@ describe("overrides", () => {
     expect(given(january).overrides).toEqual(["ZN-2030-01-OZN 2029-12-21"]);
   });
 
-  it("refuse each other where two rows of a series differ, and leave the others", () => {
+  it("omit a series whose rows differ, and keep the others", () => {
     const other = rowOf(tuesday, 3, { "Option Expiration Date (CT)": "7/23/2025 14:00" });
     expect(given(rowOf(tuesday), other, rowOf(tuesday, 4), rowOf(friday, 5))).toEqual({
       overrides: ["ZN-2025-08-ZN1 2025-08-01"],
       findings: [
-        "2 CONFLICTING_EXPIRY 7/22/2025 14:00: line 3 says 2025-07-23, this one 2025-07-22",
-        "3 CONFLICTING_EXPIRY 7/22/2025 14:00: line 2 says 2025-07-22, this one 2025-07-23",
-        "4 CONFLICTING_EXPIRY 7/22/2025 14:00: line 3 says 2025-07-23, this one 2025-07-22",
+        "2 CONFLICTING_EXPIRY 7/22/2025 14:00: line 3 has 2025-07-23, this line 2025-07-22",
+        "3 CONFLICTING_EXPIRY 7/22/2025 14:00: line 2 has 2025-07-22, this line 2025-07-23",
+        "4 CONFLICTING_EXPIRY 7/22/2025 14:00: line 3 has 2025-07-23, this line 2025-07-22",
       ],
     });
   });
 
-  it("do not come from unknown symbols, nor from days that are slips", () => {
+  it("omit unknown symbols and days that must be typing errors", () => {
     const unknown = rowOf(future, 2, { "Option Symbol": "RXU5" });
     const late = rowOf(tuesday, 3, { "Option Expiration Date (CT)": "7/29/2025 14:00" });
     const saturday = rowOf(friday, 4, { "Option Expiration Date (CT)": "8/2/2025 16:00" });
@@ -567,7 +572,7 @@ describe("moments", () => {
   });
 
   it.each(["7/21/2100 14:00", "7/21/2025 14:00:01", "7/21/2025T14:00", "2025-07-21 14:00", "7/21/2025 2:00 PM"])(
-    "%j is none",
+    "%j is not a moment",
     (text) => {
       expect(parseCalendarMoment(text)).toBeUndefined();
     },

@@ -1,8 +1,9 @@
 /**
- * A desk's own expiration calendar, verified: every column that can be computed is computed, from the exchange's rules and
- * the dialects, and compared with what stands there. Base texts carry no strike, so they are compared as the texts of the
- * option of strike 111, which the dialects print and read; the strike is put on and cut off again here.
- * Absent: when options are first listed. No rule says so; only that it is before they expire.
+ * Verifies a desk's own expiration calendar: computes every column that follows from the exchange's rules and
+ * the dialects, and compares the result with the file. Base texts carry no strike, so this module compares
+ * them as texts of the option of strike 111: it appends the strike for the dialects and cuts it off again.
+ * Absent: the day on which options are first listed. No rule gives it; it is only checked to be before the
+ * expiry.
  */
 import { at } from "../base/present.ts";
 import { type DayNumber, dateOfDay, formatDay, weekday } from "../domain/market/trading-day.ts";
@@ -39,30 +40,30 @@ export const calendarColumns = [
 ] as const;
 export type CalendarColumn = (typeof calendarColumns)[number];
 
-/** What may be said of a row. */
+/** The findings that a row may have. */
 export const calendarFindingCodes = {
-  AMBIGUOUS_TEXT: "the text is right, and other options have it too",
-  CONFLICTING_EXPIRY: "rows of one series give it different expiry days: none of them is taken",
-  DUPLICATE_SERIES: "an earlier row is of the same future or series",
-  EMPTY_CELL: "nothing stands where a text is known",
-  EXAMPLE_STRIKE: "the examples of the row are of different options",
-  EXPIRY_DATE: "another day than the exchange's rules and holidays give",
-  EXPIRY_TIME: "another time of day than contracts of that kind expire at",
-  FIRST_DAY: "first available after it expires",
-  IMPROBABLE_EXPIRY: "a week or more from the computed day, or on a weekend: not taken",
-  OTHER_FORM: "another text than is printed, that reads as the same",
+  AMBIGUOUS_TEXT: "the text is right, but other options have the same text",
+  CONFLICTING_EXPIRY: "rows of one series give different expiry days; none of them is used",
+  DUPLICATE_SERIES: "an earlier row describes the same future or series",
+  EMPTY_CELL: "the cell is empty, although its text is known",
+  EXAMPLE_STRIKE: "the examples of the row name different options",
+  EXPIRY_DATE: "not the day that the exchange's rules and holidays give",
+  EXPIRY_TIME: "not the time of day at which contracts of that kind expire",
+  FIRST_DAY: "the first available day is after the expiry",
+  IMPROBABLE_EXPIRY: "a week or more from the computed day, or on a weekend; not used",
+  OTHER_FORM: "not the text that is printed, but it means the same",
   PRODUCT_TEXT: "the words name another product, kind, weekday or week than the symbol",
-  SHARED_TEXT: "the text is right, and stands in a row of another series too",
-  TEXT_DIFFERS: "another text than the row's future or series has",
-  UNCHECKED: "nothing is known to compare it with",
-  UNKNOWN_SYMBOL: "the symbol names no future and no options known here, so nothing of the row was compared",
-  UNREADABLE_DATE: "the date does not read",
+  SHARED_TEXT: "the text is right, but a row of another series has it too",
+  TEXT_DIFFERS: "not the text of the row's future or series",
+  UNCHECKED: "no value is known to compare it with",
+  UNKNOWN_SYMBOL: "the symbol names no known future or option series, so the row was not compared",
+  UNREADABLE_DATE: "the date cannot be read",
 } as const;
 export type CalendarFindingCode = keyof typeof calendarFindingCodes;
 
 /**
- * `differs`: the row contradicts what is computed. `ambiguous`: right, but a look-up by it finds another row or series as well.
- * `form`: means the same, written in another way. `unchecked`: could not be compared.
+ * `differs`: the row contradicts the computed value. `ambiguous`: right, but a look-up by it also finds
+ * another row or series. `form`: the same meaning in another form. `unchecked`: could not be compared.
  */
 type CalendarSeverity = "differs" | "ambiguous" | "form" | "unchecked";
 
@@ -88,11 +89,11 @@ export const calendarSeverities: Readonly<Record<CalendarFindingCode, CalendarSe
 export interface CalendarRow {
   /** 1-based line of the file. */
   readonly line: number;
-  /** Of the column `Option Symbol`. */
+  /** The text of the column `Option Symbol`. */
   readonly symbol: string;
-  /** Of the column `Option Expiration Date (CT)`. */
+  /** The value of the column `Option Expiration Date (CT)`. */
   readonly expiry: CalendarMoment;
-  /** All known columns that the file has, these two as well. */
+  /** The cells of all known columns of the file, including these two. */
   readonly cells: ReadonlyMap<CalendarColumn, string>;
 }
 
@@ -110,7 +111,7 @@ export interface CalendarFinding {
   readonly code: CalendarFindingCode;
   readonly severity: CalendarSeverity;
   readonly stands: string;
-  /** Null where there is nothing to compare with. */
+  /** Null if there is no value to compare with. */
   readonly computed: string | null;
   readonly why: string;
 }
@@ -119,14 +120,20 @@ interface CalendarCheck {
   readonly rows: number;
   /** Rows without any finding. */
   readonly agreeing: number;
-  /** By row, then as the columns of the desk's file stand. */
+  /** In order of rows, then of the columns in the desk's file. */
   readonly findings: readonly CalendarFinding[];
 }
 
-/** The calendar to compute with; no as-of day, since one-digit years are read by each row's own expiration date. */
+/**
+ * The calendar to compute with. It has no as-of day, since each row's expiration date decides how one-digit
+ * years are read.
+ */
 type CalendarContext = Pick<SymbolContext, "calendar">;
 
-/** Compares every row with what is computed. Linear in the rows, some 40 microseconds and at most twenty findings each; a column that is absent is not compared. */
+/**
+ * Compares every row with the computed values. Missing columns are not compared. Linear in the rows: about 40
+ * microseconds and at most twenty findings per row.
+ */
 export function checkCalendar(rows: readonly CalendarRow[], context: CalendarContext): CalendarCheck {
   const sheets = rows.map((row) => new Sheet(row, context.calendar));
   for (const sheet of sheets) if (!("ok" in sheet.subject)) checkRow(sheet, sheet.subject);
@@ -137,8 +144,9 @@ export function checkCalendar(rows: readonly CalendarRow[], context: CalendarCon
 }
 
 /**
- * The expiries of a calendar, to be handed to an ExpiryCalendar, by name of the series or future. Only what can be trusted is
- * taken: a known symbol, one day for each name, and no day that is a slip rather than a move. The rest is said in findings.
+ * Returns the expiries of a calendar for an ExpiryCalendar, by name of the series or future. Uses only rows
+ * that can be trusted: those with a known symbol, one day per name, and no day that is obviously a typing
+ * error. The findings report the rest.
  */
 export function overridesOf(
   rows: readonly CalendarRow[],
@@ -155,7 +163,7 @@ export function overridesOf(
       const other = sheet.row.expiry.day === row.expiry.day ? rival : group[0];
       const slip = slipOf(sheet.row.expiry.day, subject.expiry);
       if (other !== undefined) {
-        const why = `line ${other.row.line} says ${formatDay(other.row.expiry.day)}, this one ${formatDay(sheet.row.expiry.day)}`;
+        const why = `line ${other.row.line} has ${formatDay(other.row.expiry.day)}, this line ${formatDay(sheet.row.expiry.day)}`;
         sheet.add(expiryColumn, "CONFLICTING_EXPIRY", subject.expiryText, why);
       } else if (slip === undefined) overrides.set(name, row.expiry.day);
       else sheet.add(expiryColumn, "IMPROBABLE_EXPIRY", subject.expiryText, slip);
@@ -164,7 +172,10 @@ export function overridesOf(
   return { overrides, findings: sheets.flatMap((sheet) => sheet.inOrder()) };
 }
 
-/** Reads `7/21/2025 14:00`, month first; seconds of zero may follow. Undefined for other text, and outside 2000 to 2099. */
+/**
+ * Reads `7/21/2025 14:00`, month first, with optional zero seconds. Undefined for other text, and outside
+ * 2000 to 2099.
+ */
 export function parseCalendarMoment(text: string): CalendarMoment | undefined {
   const [, month, date, year, hour, minute] = /^(\d{1,2})\/(\d{1,2})\/(\d{4}) (\d{1,2}):(\d\d)(?::00)?$/.exec(text) ?? [];
   const day = realDay(Number(year), Number(month), Number(date));
@@ -180,12 +191,12 @@ function formatMoment({ day, minute }: CalendarMoment): string {
 const expiryColumn = "Option Expiration Date (CT)";
 const underlyingExpiryColumn = "Underlying Expiration Date (CT)";
 
-/** A row, what its symbol names, and what was found about it. */
+/** A row, the future or series that its symbol names, and the findings about it. */
 class Sheet {
   readonly row: CalendarRow;
   readonly context: SymbolContext;
   readonly subject: Subject | Refused;
-  /** Of the future or series; undefined where the symbol is unknown. */
+  /** The name of the future or series; undefined if the symbol is unknown. */
   readonly name: string | undefined;
   readonly found: CalendarFinding[] = [];
 
@@ -212,21 +223,21 @@ class Sheet {
   }
 }
 
-/** What a row is about. */
+/** The future or series that a row describes. */
 interface Subject {
   readonly name: string;
   readonly product: Product;
-  /** Undefined of a future. */
+  /** Undefined for a future. */
   readonly series: OptionSeries | undefined;
   /** The future, or an option of the series. */
   example(right: Right): FutureInstrument | OptionInstrument;
-  /** Null where the last trading day is not known. */
+  /** Null if the last trading day is not known. */
   readonly expiry: CalendarMoment | null;
-  /** In the calendar's own form. */
+  /** The expiry in the form of the file. */
   readonly expiryText: string | null;
 }
 
-/** 111 points, in eighths: any strike would do. */
+/** 111 points, in eighths; any strike would serve. */
 const exampleStrike = 111 * 8;
 
 /** Chicago time, minutes since midnight. */
@@ -292,13 +303,13 @@ function checkUnderlying(sheet: Sheet, underlying: Subject): void {
     sheet.add(underlyingExpiryColumn, "UNREADABLE_DATE", underlying.expiryText, "moments are like 9/19/2025 12:01, month first");
 }
 
-/** Refused where the years that have names end: a contract of 2100. */
+/** Refused for a contract beyond the years that symbols can name. */
 function underlyingOf({ underlying }: OptionSeries, context: SymbolContext): Subject | Refused {
   const reading = readSymbol(underlying, "canonical", context);
   if (!reading.ok) return reading;
   return reading.instrument.kind === "future"
     ? futureSubject(reading.instrument)
-    : refused("UNKNOWN_FORM", `${underlying} is no future`);
+    : refused("UNKNOWN_FORM", `${underlying} is not a future`);
 }
 
 function compareMoment(
@@ -314,7 +325,7 @@ function compareMoment(
   if (stands.day !== expiry.day) {
     const computed = `${name} ${series === undefined ? "trades last" : "expires"} on ${formatDay(expiry.day)}`;
     if (series?.confirmed === false)
-      sheet.add(column, "UNCHECKED", expiryText, `${computed} by Friday's rule for holidays; no notice says so`);
+      sheet.add(column, "UNCHECKED", expiryText, `${computed} by Friday's rule for holidays, which no notice confirms`);
     else sheet.add(column, "EXPIRY_DATE", expiryText, `${computed}, not on ${formatDay(stands.day)}`);
   }
   if (stands.minute !== expiry.minute) {
@@ -325,12 +336,12 @@ function compareMoment(
   }
 }
 
-/** A column whose texts are a dialect's, without the strike. */
+/** A column that holds texts of a dialect, without the strike. */
 interface DialectText {
   readonly column: CalendarColumn;
   readonly dialect: DialectName;
   readonly right: Right;
-  /** What makes the text of a series that of its option of strike 111. */
+  /** The ending that turns the text of a series into that of its option of strike 111. */
   readonly tail: string;
 }
 
@@ -340,12 +351,12 @@ const dialectTexts: readonly DialectText[] = [
   { column: "Bloomberg_Put", dialect: "bloomberg", right: "P", tail: " 111.000 Comdty" },
   { column: "CME", dialect: "cme", right: "C", tail: " C11100" },
   { column: "ActantRisk", dialect: "actant-risk", right: "C", tail: ".111.C" },
-  // Both rights stand under the call's name.
+  // The column has the call's name for calls and puts.
   { column: "ActantTrades", dialect: "actant-trades", right: "C", tail: "/111" },
   { column: "Broker", dialect: "broker", right: "C", tail: " 111.00" },
 ];
 
-/** Look-ups go by these: two rows that share one are mixed up. */
+/** The columns used for look-ups: a look-up confuses two rows that share a text. */
 const baseColumns: readonly CalendarColumn[] = [
   ...dialectTexts.map(({ column }) => column).filter((column) => column !== "Option Symbol"),
   "ActantTime",
@@ -371,8 +382,8 @@ function compareDialectText(sheet: Sheet, { column, dialect, right, tail }: Dial
 }
 
 /**
- * The broker's text of an option without words of its own. The calendar writes the month of expiry there, which for the
- * monthly options is the one before the contract's.
+ * The broker's text of an option whose series has no words of its own. The calendar writes the month of
+ * expiry there; for monthly options that is the month before the contract month.
  */
 function wordlessText({ product, family, year, month }: OptionSeries, context: SymbolContext): string | undefined {
   const index = monthIndex(year, month) - (family === "standard" ? 1 : 0);
@@ -380,13 +391,13 @@ function wordlessText({ product, family, year, month }: OptionSeries, context: S
   return printing.ok ? `CALL ${printing.text}` : undefined;
 }
 
-/** Notes that say more than that the text is written in another way. */
+/** Notes that report a contradiction and not only another form of the text. */
 const contradictions: ReadonlySet<string> = new Set(["WEEK_DIGIT_MISMATCH", "MONTH_LETTER_MISMATCH", "LAST_DAY_MISMATCH"]);
 
 interface ExpectedText {
-  /** The text, or the reason why there is none. */
+  /** The text, or the reason why it cannot be computed. */
   readonly computed: string | Refused;
-  /** The name that reading it should give. */
+  /** The name that reading the text should yield. */
   readonly own: string;
   readonly read: (text: string) => Reading;
 }
@@ -409,9 +420,9 @@ function compareText(sheet: Sheet, column: CalendarColumn, { computed, own, read
   else if (stands === expected) return;
   else if (contradiction !== undefined) sheet.add(column, "TEXT_DIFFERS", expected, contradiction.why);
   else if (means.includes(own))
-    sheet.add(column, "OTHER_FORM", expected, notes.map(({ why }) => why).join("; ") || "it reads as the same");
+    sheet.add(column, "OTHER_FORM", expected, notes.map(({ why }) => why).join("; ") || "it means the same");
   else if (others.includes(withoutStrike(own)))
-    sheet.add(column, "TEXT_DIFFERS", expected, "it is of puts, where it should be of calls, or the reverse");
+    sheet.add(column, "TEXT_DIFFERS", expected, "it names puts instead of calls, or calls instead of puts");
   else if (others.length > 0) sheet.add(column, "TEXT_DIFFERS", expected, `it is the text of ${listed(others)}`);
   else if (typeof computed !== "string") sheet.add(column, "UNCHECKED", null, computed.why);
   else sheet.add(column, "TEXT_DIFFERS", expected, reading.ok ? "" : reading.why);
@@ -426,7 +437,10 @@ function listed(names: readonly string[]): string {
   return names.length > listedMax ? `${shown} and ${names.length - listedMax} more` : shown;
 }
 
-/** The key of the volatility-time files; the dialect prints none, since it names no instrument, but reads what it may name. */
+/**
+ * The key of the volatility-time files. The dialect never prints one, since a key names no instrument, but it
+ * reads them.
+ */
 function timeText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "volatility-time keys name expiries of options");
   if (product.code !== "ZN") return refused("NO_KNOWN_CODE", "the volatility-time files are known for the 10-year (ZN) only");
@@ -437,7 +451,10 @@ const readTime = (text: string, context: SymbolContext): Reading => readSymbol(t
 
 const monkeyWeekdays: readonly (Weekly | undefined)[] = [undefined, "mon", "tue", "wed", "thu", "fri"];
 
-/** `jul25 wk3 mon ty`: the nominal day, be it a holiday; the monthly option is Friday's. Known for the 10-year only. */
+/**
+ * `jul25 wk3 mon ty`: the nominal day, even if it is a holiday; the monthly option has Friday's text. 10-year
+ * only.
+ */
 function monkeyText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "these texts name options");
   if (product.code !== "ZN") return refused("NO_KNOWN_CODE", "these texts are known for the 10-year (ZN) only");
@@ -465,7 +482,10 @@ const examples = [
   { column: "ActantRisk_Original", dialect: "actant-risk" },
 ] as const;
 
-/** Examples may be of any option of the series, but all of a row of the same one: the first that reads is what the others must be. */
+/**
+ * The examples of a row may name any option of the series, but all the same one: the first readable one sets
+ * it.
+ */
 function checkExamples(sheet: Sheet, subject: Subject): void {
   const { context } = sheet;
   let model: { readonly column: string; readonly instrument: FutureInstrument | OptionInstrument } | undefined;
@@ -489,7 +509,7 @@ function checkExamples(sheet: Sheet, subject: Subject): void {
   }
 }
 
-/** What the words of a product say. */
+/** The facts that the words for a product state. */
 interface Words {
   /** `10` of `10-Year`. */
   readonly term: string;
@@ -519,7 +539,10 @@ const weekdayNames: Readonly<Record<Weekly, string>> = {
   fri: "Friday",
 };
 
-/** The words are free, what they name is not: `10-Year T-Note Weekly Options Wk 1` is as good as what is printed as computed. */
+/**
+ * The wording is free, but its meaning must match: `10-Year T-Note Weekly Options Wk 1` is as good as the
+ * computed text.
+ */
 function checkProductText(sheet: Sheet, { product, series }: Subject): void {
   const stands = sheet.cell("Option Product");
   if (stands === undefined) return;
@@ -538,13 +561,17 @@ function checkProductText(sheet: Sheet, { product, series }: Subject): void {
   const said = wordsOf(stands);
   const meant = wordsOf(computed);
   const wrong: string[] = [];
-  // The bond's name carries no term; its 30 years are no slip.
+  // The bond's name has no term, so 30 years are not an error.
   const sameTerm = said.term === meant.term || (meant.paper === "bond" && said.term === "30");
   if (!sameTerm || said.paper !== meant.paper || said.ultra !== meant.ultra) wrong.push(`${product.code} is the ${product.name}`);
   if (said.kind !== meant.kind) wrong.push(`it is ${series === undefined ? "a future" : "of options"}`);
   if (said.weekly !== meant.weekly) wrong.push(meant.weekly ? "it is weekly" : "it is not weekly");
   if (said.weekday !== meant.weekday && !(said.weekday === "friday" && series?.family === "fri"))
-    wrong.push(day === "" ? `it is no ${said.weekday}'s` : `it is ${day}'s${said.weekday === "" ? ", which is not said" : ""}`);
+    wrong.push(
+      day === ""
+        ? `it is not a ${said.weekday} option`
+        : `it is a ${day} option${said.weekday === "" ? ", which the words omit" : ""}`,
+    );
   if (said.week !== meant.week) wrong.push(week === "" ? "it has no week" : `it is of week ${week}`);
   if (wrong.length > 0) sheet.add("Option Product", "PRODUCT_TEXT", computed, wrong.join("; "));
 }
@@ -555,11 +582,14 @@ function findDuplicates(sheets: readonly Sheet[]): void {
     if (sheet.name === undefined) continue;
     const first = firstOf.get(sheet.name);
     if (first === undefined) firstOf.set(sheet.name, sheet);
-    else sheet.add("Option Symbol", "DUPLICATE_SERIES", null, `${sheet.name} stands in line ${first.row.line} too`);
+    else sheet.add("Option Symbol", "DUPLICATE_SERIES", null, `line ${first.row.line} also describes ${sheet.name}`);
   }
 }
 
-/** Right texts that another row has as well; where a text is wrong or ambiguous by itself, that was said already. */
+/**
+ * Reports right texts that another row has as well; texts that are wrong or ambiguous by themselves have a
+ * finding already.
+ */
 function findShared(sheets: readonly Sheet[], column: CalendarColumn): void {
   const withText = sheets.filter((sheet) => (sheet.cell(column) ?? "") !== "");
   for (const [text, group] of Map.groupBy(withText, (sheet) => sheet.cell(column) ?? "")) {
@@ -575,12 +605,12 @@ function findShared(sheets: readonly Sheet[], column: CalendarColumn): void {
       const others = some.filter(([name]) => name !== sheet.name).slice(0, listedMax);
       const more = firstOf.size - 1 - others.length;
       const shown = others.map(([, { row }]) => `line ${row.line} (${row.symbol})`).join(", ");
-      sheet.add(column, "SHARED_TEXT", text, `it stands in ${shown}${more > 0 ? ` and of ${more} more series` : ""} too`);
+      sheet.add(column, "SHARED_TEXT", text, `it is also in ${shown}${more > 0 ? ` and in rows of ${more} more series` : ""}`);
     }
   }
 }
 
-/** Why a day is no move of an expiry but a slip of whoever typed it; undefined where it may be one. */
+/** The reason why a day must be a typing error; undefined if it may be an expiry moved by a holiday. */
 function slipOf(day: DayNumber, computed: CalendarMoment | null): string | undefined {
   if (weekday(day) === 0 || weekday(day) === 6) return `${formatDay(day)} is on a weekend`;
   if (computed === null || Math.abs(day - computed.day) < 7) return undefined;

@@ -1,4 +1,4 @@
-/** What the dialects share: from the parts that a text names to the instrument, with the notes that go with it. */
+/** Code that the dialects share: turns the parts of a text into an instrument, with its notes. */
 import { type DayNumber, dateOfDay, dayNumber, formatDay, weekday } from "../domain/market/trading-day.ts";
 import { firstYear, futureName, isListedFuture, lastYear, type OptionSeries } from "./expiry-calendar.ts";
 import { futureOf, optionOf } from "./instrument.ts";
@@ -26,8 +26,8 @@ export function readFuture(
 }
 
 /**
- * The future that a bare root means on a day: the next quarterly contract. In a delivery month people mean the expiring one or
- * the next, so there is no answer.
+ * The future that a bare root means on a day: the next quarterly contract. Refused in a delivery month, in
+ * which people may mean the expiring contract or the next one.
  */
 export function readFrontFuture(product: Product, context: SymbolContext): Reading {
   const { year, month } = dateOfDay(context.asOf);
@@ -43,7 +43,7 @@ export function readFrontFuture(product: Product, context: SymbolContext): Readi
   return readFuture(product, contract, context, [{ code: "FRONT_CONTRACT", why }]);
 }
 
-/** The option of a series, right and strike. `strikeText` is for the complaint. */
+/** The option of a series, right and strike. The refusal quotes `strikeText`. */
 export function readOption({ series, notes }: SeriesFound, right: string, strike: Eighths, strikeText: string): Reading {
   if (strike === badStrike) return refusedStrike(strikeText);
   return read(optionOf(series, right === "P" ? "P" : "C", strike), notes);
@@ -52,12 +52,12 @@ export function readOption({ series, notes }: SeriesFound, right: string, strike
 export const refusedStrike = (text: string): Refused =>
   refused(
     "BAD_STRIKE",
-    `${JSON.stringify(text)} is no strike: strikes are multiples of 0.125 above 0 and up to 400, without leading zeros`,
+    `${JSON.stringify(text)} is not a strike: strikes are multiples of 0.125 above 0 and up to 400, without leading zeros`,
   );
 
 /**
- * The series that a code, contract month and week name, without a date. The Friday on which the monthly option expires is the
- * monthly option.
+ * The series that a code, contract month and week name, without a date. A Friday on which the monthly option
+ * expires names the monthly option.
  */
 export function namedSeries(
   row: SeriesCode,
@@ -84,8 +84,8 @@ interface SeriesFound {
 }
 
 /**
- * The series that a code and a date name. A contradicting week digit (0 = none) or month letter is noted: the date counts.
- * `month` is absent where the dialect has no such letter.
+ * The series that a code and a date name. The date decides: a contradicting week digit (0 = none) or month
+ * letter is noted. `month` is absent if the dialect has no such letter.
  */
 export function datedSeries(
   row: SeriesCode,
@@ -107,11 +107,11 @@ export function datedSeries(
   if (series.week === week && series.month === lettered) return { series, notes: noNotes };
   const notes: SymbolNote[] = [];
   if (series.week !== week) {
-    const why = `week ${week} contradicts ${formatDay(day)}, which is of week ${series.week}; the date counts`;
+    const why = `week ${week} contradicts ${formatDay(day)}, which is in week ${series.week}; the date counts`;
     notes.push({ code: "WEEK_DIGIT_MISMATCH", why });
   }
   if (series.month !== lettered) {
-    const why = `the letter ${letterOfMonth(lettered)} contradicts ${formatDay(day)}, which is of ${letterOfMonth(series.month)}; the date counts`;
+    const why = `the letter ${letterOfMonth(lettered)} contradicts ${formatDay(day)}, whose letter is ${letterOfMonth(series.month)}; the date counts`;
     notes.push({ code: "MONTH_LETTER_MISMATCH", why });
   }
   return { series, notes };
@@ -122,32 +122,35 @@ const standardFridayNote = (series: OptionSeries): SymbolNote => ({
   why: `the monthly option ${series.name} expires on that Friday, so there is no weekly one`,
 });
 
-/** Notes a date that is the other one of a holiday-moved expiry than the dialect writes. */
+/**
+ * Notes that a text has the expiry where its dialect writes the nominal day, or the reverse, because a
+ * holiday moved it.
+ */
 export function holidayNotes(series: OptionSeries, day: DayNumber, writes: "nominal" | "expiry"): readonly SymbolNote[] {
   if (day === series[writes]) return noNotes;
-  const why = `written ${formatDay(day)}; by the rule ${series.name} is of ${formatDay(series.nominal)}, a holiday, and expires on ${formatDay(series.expiry)}`;
+  const why = `the text has ${formatDay(day)}; ${series.name} is due on ${formatDay(series.nominal)}, a holiday, and expires on ${formatDay(series.expiry)}`;
   return [{ code: "HOLIDAY_DATE", why }];
 }
 
-/** Notes an expiry date that is printed though no notice confirms it. */
+/** Notes a printed expiry date that no notice confirms. */
 export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
   series.confirmed
     ? noNotes
     : [
         {
           code: "EXPIRY_UNCONFIRMED",
-          why: `${formatDay(series.nominal)} is a holiday; ${formatDay(series.expiry)} is taken as its expiry, by Friday's rule`,
+          why: `${formatDay(series.nominal)} is a holiday; its expiry is assumed to be ${formatDay(series.expiry)}, by Friday's rule`,
         },
       ];
 
-/** Notes a code that is not the one that its table prints on that day. */
+/** Notes a code that differs from the one that its table prints on that day. */
 export function aliasNotes(table: CodeTable, row: SeriesCode, series: OptionSeries): readonly SymbolNote[] {
   const own = table.codeOf(row.product, row.family, series.nominal);
   if (own === row || series.family !== row.family) return noNotes;
-  return [{ code: "CODE_ALIAS", why: `${row.code} is published too; ${own?.code ?? "another code"} is printed` }];
+  return [{ code: "CODE_ALIAS", why: `${row.code} is also published; ${own?.code ?? "another code"} is printed` }];
 }
 
-/** The day of `21JUL25`; undefined where it does not exist. */
+/** The day of `21JUL25`; undefined if it does not exist. */
 export function dayOfText(date: string, monthName: string, year: string): DayNumber | undefined {
   const month = monthOfName(monthName);
   return month === 0 ? undefined : realDay(firstYear + Number(year), month, Number(date));
@@ -159,7 +162,7 @@ export function textOfDay(day: DayNumber): string {
   return `${`${date}`.padStart(2, "0")}${monthNames[month - 1]}${`${year % 100}`.padStart(2, "0")}`;
 }
 
-/** The day of a date; undefined where there is none such, or outside the years that symbols can name. */
+/** The day of a date; undefined if it does not exist or is outside the years that symbols can name. */
 export function realDay(year: number, month: number, date: number): DayNumber | undefined {
   if (month < 1 || month > 12 || date < 1 || date > 31 || year < firstYear || year > lastYear) return undefined;
   const day = dayNumber(year, month, date);
@@ -167,7 +170,7 @@ export function realDay(year: number, month: number, date: number): DayNumber | 
 }
 
 export const refusedDate = (text: string): Refused =>
-  refused("BAD_DATE", `there is no day ${text}, or not in ${firstYear} to ${lastYear}`);
+  refused("BAD_DATE", `${text} is not a day of the years ${firstYear} to ${lastYear}`);
 
 const familyShown = {
   mon: "Mondays",
@@ -180,7 +183,7 @@ const familyShown = {
 
 function notListed(family: Weekly, week: number, shown: string): string {
   const begins = formatDay(firstExpiryOf(family));
-  return `${shown} has no option of week ${week} on ${familyShown[family]}: there is no such day, or it is before ${begins}, when these options began`;
+  return `${shown} has no option of week ${week} on ${familyShown[family]}: the day does not exist, or it is before ${begins}, when these options began`;
 }
 
 const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];

@@ -27,11 +27,11 @@ const calendar = new ExpiryCalendar();
 const on = (day: string): SymbolContext => ({ asOf: parseDay(day) as number, calendar });
 const today = "2025-07-24";
 
-/** `name`, or the refusal's code; notes behind it. */
+/** The name, or the code of the refusal, followed by the notes. */
 const shown = (reading: Reading): string =>
   reading.ok ? [reading.instrument.name, ...reading.notes.map(({ code }) => code)].join(" ") : reading.code;
 const read = (text: string, source: Source, day = today): Detected => readSymbol(text, source, on(day));
-/** An instrument by its own name. */
+/** The instrument with a canonical name. */
 const instrument = (name: string): Read["instrument"] => (read(name, "canonical") as Read).instrument;
 const print = (name: string, target: DialectName, day = today): Printing => printSymbol(instrument(name), target, on(day));
 const printedText = (printing: Printing): string => (printing.ok ? printing.text : printing.code);
@@ -40,7 +40,7 @@ type Row = readonly [source: Source, text: string, expected: string, day?: strin
 const dated = (rows: readonly Row[]) =>
   rows.map(([source, text, expected, day = today]) => [source, text, expected, day] as const);
 
-/** Spelled as the dialect prints it: read without a note, and printed back to the letter. */
+/** Texts as the dialect prints them: read without a note, and printed back identically. */
 const exact: readonly Row[] = [
   ["actant-trades", "XCMEFFDPSX20250919U0ZN", "ZNU2025"],
   ["actant-trades", "XCMEFFDPSX20250930U0ZT", "ZTU2025"],
@@ -108,7 +108,7 @@ const exact: readonly Row[] = [
   ["canonical", "ZN-2025-08-OZN-C400.000", "ZN-2025-08-OZN-C400.000"],
 ];
 
-it.each(["TYU25 Comdty", "TYU25", "ZNU25"])("%s is refused with the name that has one digit of its year", (text) => {
+it.each(["TYU25 Comdty", "TYU25", "ZNU25"])("%s is refused with a suggestion that has a one-digit year", (text) => {
   const refusal = readSymbol(text, "auto", { asOf: parseDay("2025-07-24") as number, calendar: new ExpiryCalendar() });
   const meant = text.replace("25", "5");
   expect(refusal).toMatchObject({ ok: false, code: "UNKNOWN_FORM", nearest: [meant], why: expect.stringContaining(meant) });
@@ -120,13 +120,13 @@ describe("exact spellings", () => {
     expect(printedText(print(name, source as DialectName, day))).toBe(text);
   });
 
-  it.each(dated(exact))("auto finds %s out: %s", (source, text, name, day) => {
+  it.each(dated(exact))("auto detects %s: %s", (source, text, name, day) => {
     const reading = read(text, "auto", day);
     expect([reading.dialect, shown(reading)]).toEqual([source, name]);
   });
 });
 
-/** Other spellings: read as the same, with a note of what was forgiven or found contradicting. */
+/** Other spellings: read as the same instrument, with a note on the correction or contradiction. */
 const noted: readonly Row[] = [
   ["bloomberg", "TYU5 COMDTY", "ZNU2025 CASE"],
   ["bloomberg", "tyu5 comdty", "ZNU2025 CASE"],
@@ -141,7 +141,7 @@ const noted: readonly Row[] = [
   ["bloomberg", "TYQ5P 110.750", "ZN-2025-08-OZN-P110.750 MISSING_COMDTY"],
   ["bloomberg", "3MN5P 110.25", "ZN-2025-07-ZN3-P110.250 MISSING_COMDTY"],
   ["bloomberg", " vbyn25c3 111.75 ", "ZN-2025-07-VY3-C111.750 WHITESPACE CASE MISSING_COMDTY"],
-  // Codes of another house, or a house's other code.
+  // Codes of another house, or another code of the same house.
   ["bloomberg", "TYYQ25C1 112.500 Comdty", "ZN-2025-08-WY1-C112.500 CODE_ALIAS"],
   ["actant-trades", "XCMEFFDPSX20250918U0TY", "ZNU2025 CODE_ALIAS LAST_DAY_MISMATCH"],
   ["actant-trades", "XCMEFFDPSX20250919U0US", "ZBU2025 CODE_ALIAS"],
@@ -151,7 +151,7 @@ const noted: readonly Row[] = [
   ["cme", "ZN", "ZNU2025 FRONT_CONTRACT", "2025-07-16"],
   ["bloomberg", "RX", "RXH2025 FRONT_CONTRACT", "2025-01-31"],
   ["bloomberg", "US", "ZBZ2025 FRONT_CONTRACT", "2025-11-30"],
-  // Dates that contradict, or are the other one of a moved expiry.
+  // Contradicting dates, and the other date of a moved expiry.
   ["actant-trades", "XCMEFFDPSX20251230Z0ZF", "ZFZ2025 LAST_DAY_MISMATCH"],
   ["actant-trades", "XCMEFFDPSX20250919Z0ZN", "ZNU2025 MONTH_LETTER_MISMATCH"],
   ["actant-trades", "XCMEOPADPS20250721Q0VY3/111.25", "ZN-2025-07-VY3-P111.250 MONTH_LETTER_MISMATCH"],
@@ -169,27 +169,27 @@ const noted: readonly Row[] = [
   ["bloomberg", "4MN5P 110.750 Comdty", "ZN-2025-08-OZN-P110.750 STANDARD_FRIDAY"],
   ["cme", "ZN4N5 P11075", "ZN-2025-08-OZN-P110.750 STANDARD_FRIDAY"],
   ["broker", "PUT JUL 25 CBT 10YR TNOTE WKLY WK4 110.75", "ZN-2025-08-OZN-P110.750 STANDARD_FRIDAY"],
-  // The weekday's digit of before 18 July 2025.
+  // The weekday digit used until 18 July 2025.
   ["actant-risk", "XCME.ZN2.14JUL25.110:25.C", "ZN-2025-07-VY2-C110.250 OLD_FORM"],
   ["actant-risk", "XCME.ZN3.15JUL25.110:25.P", "ZN-2025-07-GY3-P110.250 OLD_FORM"],
   ["actant-risk", "XCME.ZN4.16JUL25.110:25.P", "ZN-2025-07-WY3-P110.250 OLD_FORM"],
   ["actant-risk", "XCME.ZN5.17JUL25.110:25.P", "ZN-2025-07-HY3-P110.250 OLD_FORM"],
   ["actant-risk", "XCME.ZN6.18JUL25.110:25.P", "ZN-2025-07-ZN3-P110.250 OLD_FORM"],
   ["actant-risk", "XCME.ZN.25JUL25.110:25.P", "ZN-2025-08-OZN-P110.250 OLD_FORM"],
-  // Six digits of a strike: hundredths with a 0 before them, or thousandths.
+  // Six digits of a strike: hundredths with a leading 0, or thousandths.
   ["cme", "VY3N5 C011175", "ZN-2025-07-VY3-C111.750 STRIKE_FORM"],
   ["cme", "VY3N5 C111750", "ZN-2025-07-VY3-C111.750 STRIKE_FORM"],
   ["cme", "VT2N5 C103125", "ZT-2025-07-VT2-C103.125 STRIKE_FORM"],
   ["cme", "OZNQ5 P009950", "ZN-2025-08-OZN-P099.500 STRIKE_FORM"],
   ["cme", "ZN4N5 P011075", "ZN-2025-08-OZN-P110.750 STANDARD_FRIDAY STRIKE_FORM"],
-  // One digit of the year, across a decade.
+  // A one-digit year in another decade.
   ["bloomberg", "TYZ9 Comdty", "ZNZ2019 YEAR_IN_OTHER_DECADE"],
   ["bloomberg", "TYH0 Comdty", "ZNH2030 YEAR_IN_OTHER_DECADE", "2029-12-31"],
   ["bloomberg", "TYZ9 Comdty", "ZNZ2029 YEAR_IN_OTHER_DECADE", "2030-01-02"],
   ["cme", "ZN1F0 C11000", "ZN-2030-01-ZN1-C110.000 YEAR_IN_OTHER_DECADE", "2029-12-31"],
 ];
 
-/** Spellings that a dialect has besides its own, without a need to say so. */
+/** Further spellings of a dialect that are read without a note. */
 const silent: readonly Row[] = [
   ["broker", "CALL AUG 25 CBT 10YR T NOTE W1 THURS OPT 112.50", "ZN-2025-08-HY1-C112.500"],
   ["broker", "SEP 25 CBT 30YR T BOND", "ZBU2025"],
@@ -214,7 +214,7 @@ describe("other spellings", () => {
   it.each([
     ["ZN-2024-12-WY4-C109.000", "XCMEOCADPS20241224Z0WY4/109"],
     ["ZN-2026-01-HY1-P110.500", "XCMEOPADPS20251231F0HY1/110.5"],
-  ] as const)("%s is printed with a note that no notice confirms its date: %s", (name, text) => {
+  ] as const)("%s is printed with a note that its date is unconfirmed: %s", (name, text) => {
     const printing = print(name, "actant-trades");
     expect([printedText(printing), printing.ok && printing.notes.map(({ code }) => code)]).toEqual([
       text,
@@ -223,7 +223,7 @@ describe("other spellings", () => {
     expect(shown(read(text, "actant-trades"))).toBe(name);
   });
 
-  it("show every note there is, with that of several dialects and of unconfirmed expiries, which stand apart", () => {
+  it("cover every note except those of several dialects and of unconfirmed expiries, which have tests of their own", () => {
     const seen = noted.flatMap(([, , expected]) => expected.split(" ").slice(1));
     expect([...new Set([...seen, "SEVERAL_DIALECTS", "EXPIRY_UNCONFIRMED"])].sort()).toEqual(Object.keys(symbolNoteCodes).sort());
   });
@@ -355,7 +355,7 @@ const unread: readonly Row[] = [
   ["canonical", "ZN-2025-07-VY-P111.250", "UNKNOWN_SERIES"],
 ];
 
-/** What a dialect cannot say, and what would be lost. */
+/** Instruments that a dialect cannot express, and the parts that would be lost. */
 const unprinted: readonly {
   readonly target: DialectName;
   readonly name: string;
@@ -399,7 +399,7 @@ describe("refusals", () => {
     if (!printing.ok) expect(printing.why.length).toBeGreaterThan(15);
   });
 
-  it("show every code there is", () => {
+  it("cover every refusal code", () => {
     const seen = [...unread.map(([, , code]) => code), ...unprinted.map(({ code }) => code)];
     expect([...new Set(seen)].sort()).toEqual(Object.keys(symbolRefusalCodes).sort());
   });
@@ -420,19 +420,19 @@ describe("refusals", () => {
         ...["ZN-2025-09-OZN-C112.500", "ZN-2025-08-OZN-C112.500"],
       ],
     ],
-  ] as const)("%s %s as of %s lists what it may mean", (source, text, day, candidates) => {
+  ] as const)("the refusal of %s %s as of %s lists the candidates", (source, text, day, candidates) => {
     const reading = read(text, source, day);
     expect(reading.ok ? shown(reading) : reading.candidates).toEqual(candidates);
   });
 
-  it("say where the first foreign character stands", () => {
+  it("report the place of the first foreign character", () => {
     expect(read("TYU5\u00a0Comdty", "bloomberg")).toMatchObject({
       code: "NOT_ASCII",
       why: expect.stringContaining("character 5 (U+00A0)"),
     });
   });
 
-  it("take a text of the longest length, and none that is longer", () => {
+  it("begin only beyond the longest length", () => {
     expect(shown(read("ZNU5".padEnd(symbolLengthMax), "cme"))).toBe("ZNU2025 WHITESPACE");
     expect(shown(read("ZNU5".padEnd(symbolLengthMax + 1), "cme"))).toBe("TOO_LONG");
     expect(Math.max(...exact.map(([, text]) => text.length)) * 1.5).toBeLessThan(symbolLengthMax);
@@ -440,7 +440,7 @@ describe("refusals", () => {
 });
 
 describe("the table of dialects", () => {
-  it("names each dialect as it names itself, and has aliases for some", () => {
+  it("has each dialect under its own name, and aliases for some", () => {
     expect(dialectNames).toEqual(["actant-trades", "actant-risk", "actant-time", "bloomberg", "cme", "broker", "canonical"]);
     for (const name of dialectNames) expect([dialects[name].name, dialectNamed(name)]).toEqual([name, name]);
     for (const [alias, name] of Object.entries(dialectAliases)) expect([alias, dialectNamed(alias)]).toEqual([alias, name]);
@@ -454,7 +454,7 @@ describe("the table of dialects", () => {
   });
 
   it.each(["", "auto", "CMEX", "cme ", "toString", "constructor", "__proto__", "hasOwnProperty"])(
-    "has none called %j",
+    "has no dialect called %j",
     (name) => {
       expect(dialectNamed(name)).toBeUndefined();
     },
@@ -486,24 +486,24 @@ describe("detection", () => {
     ["ZNU2025", "canonical", "ZNU2025"],
     ["XCME.ZN3.15JUL25.110:25.P", "actant-risk", "ZN-2025-07-GY3-P110.250 OLD_FORM"],
     ["CALL AUG 25 CBT 10YR T NOTE WED WK1 112.5", "broker", "ZN-2025-08-WY1-C112.500"],
-    // Refused by the one dialect that has the form.
+    // Refused by the only dialect that has the form.
     ["XCME.ZN.N.G.21JUL25", "actant-time", "NO_STRIKE"],
     ["XCME.RX.H5", "actant-risk", "UNKNOWN_PRODUCT"],
     ["CALL AUG 25 CBT 10YR TNOTE 112.50", "broker", "AMBIGUOUS"],
     ["VBYN25C3", "bloomberg", "NO_STRIKE"],
-    // Of the form of two, and one of them knows more of it.
+    // The form fits two dialects, one of which gives the more specific refusal.
     ["TYN5", "bloomberg", "NOT_LISTED"],
     ["ZNN5", "cme", "NOT_LISTED"],
-    // Of no form, or no symbol at all.
+    // No dialect has the form, or the text is not a symbol at all.
     ["hello world", null, "UNKNOWN_FORM"],
     ["", null, "EMPTY"],
     ["ZNU\u0665", null, "NOT_ASCII"],
-  ] as const)("%j is of %s: %s", (text, dialect, expected) => {
+  ] as const)("%j is detected as %s: %s", (text, dialect, expected) => {
     const reading = read(text, "auto", "2025-07-16");
     expect([reading.dialect, shown(reading)]).toEqual([dialect, expected]);
   });
 
-  it("of texts of two dialects is exact: one instrument is noted, two are refused, and a refusal counts less than a reading", () => {
+  it("notes a text that means one instrument in two dialects, refuses one that means two, and prefers a reading to a refusal", () => {
     const a = made("a", { same: "ZNU2025", other: "ZNU2025", half: "ZNU2025", bad: "ZNN2025", neither: "?" });
     const b = made("b", { same: "ZNU2025", other: "ZNZ2025", half: "?", bad: "?", neither: "ZNN2025", "only b": "ZTU2025" });
     const c = made("c", { other: "ZNZ2025" });
@@ -524,7 +524,7 @@ describe("detection", () => {
   });
 });
 
-/** A dialect that has a word for some instruments; `?` is an unknown product. */
+/** A dialect with words for some instruments; `?` is an unknown product. */
 function made<Name extends string>(name: Name, words: Readonly<Record<string, string>>): Dialect & { readonly name: Name } {
   return {
     name,
@@ -536,8 +536,8 @@ function made<Name extends string>(name: Name, words: Readonly<Record<string, st
   };
 }
 
-describe("years of one digit", () => {
-  it("are the latest of the ten that is at most two years ahead", () => {
+describe("one-digit years", () => {
+  it("mean the latest of the ten years that is at most two years ahead", () => {
     const asOf = on(today).asOf;
     expect([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((digit) => yearOfDigit(digit, asOf))).toEqual([
       2020, 2021, 2022, 2023, 2024, 2025, 2026, 2027, 2018, 2019,
@@ -575,7 +575,7 @@ describe("years of one digit", () => {
 
 describe("nearest symbols", () => {
   it.each([
-    // Two swapped, one too many, one missing, one changed.
+    // Two characters swapped, one too many, one missing, one changed.
     ["actant-trades", "XCMEFFDPSX20250919U0NZ", "XCMEFFDPSX20250919U0ZN"],
     ["actant-trades", "XCMEOPADPS20250721N0VY3//111.25", "XCMEOPADPS20250721N0VY3/111.25"],
     ["actant-risk", "XCME.VY3.21JUL25.111:75C", "XCME.VY3.21JUL25.111:75.C"],
@@ -600,7 +600,7 @@ describe("nearest symbols", () => {
     }
   });
 
-  it("are none for what is no slip of any symbol", () => {
+  it("are empty for a text that is not close to any symbol", () => {
     for (const text of ["", " ", "hello world", "A".repeat(symbolLengthMax), "A".repeat(1_000_000)])
       expect(nearestSymbols(text, "auto", on(today))).toEqual([]);
   });

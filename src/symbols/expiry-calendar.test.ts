@@ -31,7 +31,7 @@ const weekly = (root: string, family: Weekly, month: string, week: number, among
   among.weekly({ product: product(root), family, year: Number(month.slice(0, 4)), month: Number(month.slice(5)), week });
 const standard = (root: string, month: string, among = calendar) =>
   among.standard(product(root), Number(month.slice(0, 4)), Number(month.slice(5)));
-/** `name nominal expiry underlying`, the expiry marked where no notice confirms it. */
+/** `name nominal expiry underlying`, with a mark on an unconfirmed expiry. */
 const shown = (series: OptionSeries | undefined): string =>
   series === undefined
     ? "none"
@@ -39,7 +39,7 @@ const shown = (series: OptionSeries | undefined): string =>
 
 describe("weekly options", () => {
   it.each([
-    // The nth such weekday of the month.
+    // The nth weekday of the month.
     ["ZN", "mon", "2025-07", 2, "ZN-2025-07-VY2 2025-07-14 2025-07-14 ZNU2025"],
     ["ZN", "tue", "2025-07", 1, "ZN-2025-07-GY1 2025-07-01 2025-07-01 ZNU2025"],
     ["ZN", "tue", "2025-07", 5, "ZN-2025-07-GY5 2025-07-29 2025-07-29 ZNU2025"],
@@ -48,17 +48,17 @@ describe("weekly options", () => {
     ["ZN", "fri", "2025-08", 5, "ZN-2025-08-ZN5 2025-08-29 2025-08-29 ZNZ2025"],
     ["ZT", "mon", "2025-07", 3, "ZT-2025-07-VT3 2025-07-21 2025-07-21 ZTU2025"],
     ["UB", "fri", "2025-07", 3, "UB-2025-07-UB3 2025-07-18 2025-07-18 UBU2025"],
-    // A Monday that is a holiday: the next business day, and never another month's name.
+    // A Monday that is a holiday: the next business day, and never the name of another month.
     ["ZN", "mon", "2025-09", 1, "ZN-2025-09-VY1 2025-09-01 2025-09-02 ZNZ2025"],
     ["ZN", "tue", "2025-09", 1, "ZN-2025-09-GY1 2025-09-02 2025-09-02 ZNZ2025"],
     ["ZN", "mon", "2027-05", 5, "ZN-2027-05-VY5 2027-05-31 2027-06-01 ZNU2027"],
-    // A Friday that is a holiday: the business day before, be it of another year.
+    // A Friday that is a holiday: the business day before, even in another year.
     ["ZN", "fri", "2016-01", 1, "ZN-2016-01-ZN1 2016-01-01 2015-12-31 ZNH2016"],
     ["ZN", "fri", "2026-07", 1, "ZN-2026-07-ZN1 2026-07-03 2026-07-02 ZNU2026"],
     // Good Friday 2023 had a session of its own, Good Friday 2024 had none.
     ["ZN", "fri", "2023-04", 1, "ZN-2023-04-ZN1 2023-04-07 2023-04-07 ZNM2023"],
     ["ZN", "fri", "2024-03", 5, "ZN-2024-03-ZN5 2024-03-29 2024-03-28 ZNM2024"],
-    // Other days: taken as Friday's rule, and said so.
+    // Other days: Friday's rule, marked as unconfirmed.
     ["ZN", "wed", "2024-12", 4, "ZN-2024-12-WY4 2024-12-25 2024-12-24? ZNH2025"],
     ["ZN", "thu", "2025-11", 4, "ZN-2025-11-HY4 2025-11-27 2025-11-26? ZNH2026"],
     ["ZN", "thu", "2026-01", 1, "ZN-2026-01-HY1 2026-01-01 2025-12-31? ZNH2026"],
@@ -72,7 +72,7 @@ describe("weekly options", () => {
     ["mon", "2025-07", 5],
     ["mon", "2025-07", 0],
     ["mon", "2025-07", 6],
-    // No month, or no year that symbols can name.
+    // The month does not exist, or symbols cannot name the year.
     ["mon", "2025-00", 1],
     ["mon", "2025-13", 1],
     ["fri", "1999-07", 1],
@@ -89,7 +89,7 @@ describe("weekly options", () => {
     ["fri", "2025-09", 4],
     ["fri", "2020-12", 4],
     ["fri", "2016-03", 4],
-  ] as const)("there is none of %s %s week %i", (family, month, week) => {
+  ] as const)("no series exists for %s %s week %i", (family, month, week) => {
     expect(weekly("ZN", family, month, week)).toBeUndefined();
   });
 
@@ -99,7 +99,7 @@ describe("weekly options", () => {
     ["wed", "2017-06", 1, "2017-06-07"],
     ["thu", "2025-06", 3, "2025-06-19"],
     ["fri", "2011-01", 1, "2011-01-07"],
-  ] as const)("the first of %s is %s week %i", (family, month, week, nominal) => {
+  ] as const)("the first %s series is %s week %i", (family, month, week, nominal) => {
     expect(formatDay((weekly("ZN", family, month, week) as OptionSeries).nominal)).toBe(nominal);
   });
 
@@ -123,18 +123,18 @@ describe("quarterly and serial options", () => {
     // A Friday that is a holiday counts, and the option expires before it.
     ["ZN", "2021-01", "ZN-2021-01-OZN 2020-12-25 2020-12-24 ZNH2021"],
     ["ZN", "2016-04", "ZN-2016-04-OZN 2016-03-25 2016-03-24 ZNM2016"],
-    // The bounds of the calendar.
+    // The first and last months of the calendar.
     ["ZN", "2000-02", "ZN-2000-02-OZN 2000-01-21 2000-01-21 ZNH2000"],
     ["ZN", "2099-12", "ZN-2099-12-OZN 2099-11-20 2099-11-20 ZNZ2099"],
   ] as const)("%s of %s", (root, month, expected) => {
     expect(shown(standard(root, month))).toBe(expected);
   });
 
-  it.each(["1999-12", "2000-01", "2100-01", "2025-00", "2025-13", "2025-99"])("there are none of %s", (month) => {
+  it.each(["1999-12", "2000-01", "2100-01", "2025-00", "2025-13", "2025-99"])("no series exists for %s", (month) => {
     expect(standard("ZN", month)).toBeUndefined();
   });
 
-  it("are not changed by what was asked before", () => {
+  it("do not depend on earlier requests", () => {
     const fresh = new ExpiryCalendar();
     for (const month of ["2025-13", "2027-00", "2025-99"]) standard("ZN", month, fresh);
     expect([standard("ZN", "2026-01", fresh), standard("ZN", "2026-12", fresh)].map((series) => series?.name)).toEqual([
@@ -143,9 +143,9 @@ describe("quarterly and serial options", () => {
     ]);
   });
 
-  it("expire by the rule, found in the plain way, in every month of the century", () => {
+  it("expire in every month of the century as a plain form of the rule says", () => {
     const wrong: string[] = [];
-    // The options of a month expire in the one before it.
+    // The options of a contract month expire in the month before.
     for (let year = firstYear; year <= lastYear; year++)
       for (let expires = 1; expires <= (year === lastYear ? 11 : 12); expires++) {
         const series = calendar.standard(zn, expires === 12 ? year + 1 : year, (expires % 12) + 1);
@@ -155,7 +155,7 @@ describe("quarterly and serial options", () => {
   });
 });
 
-/** The last Friday with two business days or more behind it in its month. */
+/** The last Friday that at least two business days of its month follow. */
 function plainStandardFriday(year: number, month: number): DayNumber {
   const ofMonth: DayNumber[] = [];
   for (let on = dayNumber(year, month, 1); dateOfDay(on).month === month; on++) ofMonth.push(on);
@@ -165,7 +165,7 @@ function plainStandardFriday(year: number, month: number): DayNumber {
 
 describe("underlyings", () => {
   it.each([
-    // Of a weekly option: that of the nearest monthly one that expires on its day or later.
+    // A weekly option: the underlying of the nearest monthly option that expires on its day or later.
     ["mon", "2025-08", 3, "ZNU2025"],
     ["thu", "2025-08", 3, "ZNU2025"],
     ["mon", "2025-08", 4, "ZNZ2025"],
@@ -223,7 +223,7 @@ describe("the series of a day", () => {
     ["fri", "2016-01-01", "ZN-2016-01-ZN1"],
     ["standard", "2016-03-24", "ZN-2016-04-OZN"],
     ["standard", "2016-03-25", "ZN-2016-04-OZN"],
-    // Unconfirmed: the day after is as good as the day before.
+    // Unconfirmed: both the day before and the day after are accepted.
     ["wed", "2024-12-24", "ZN-2024-12-WY4"],
     ["wed", "2024-12-25", "ZN-2024-12-WY4"],
     ["wed", "2024-12-26", "ZN-2024-12-WY4"],
@@ -243,11 +243,11 @@ describe("the series of a day", () => {
     ["standard", "2025-07-24"],
     ["mon", "2023-10-23"],
     ["wed", "2024-12-23"],
-  ] as const)("%s on %s is none", (family, on) => {
+  ] as const)("%s on %s does not exist", (family, on) => {
     expect(calendar.seriesOn(zn, family, day(on))).toBeUndefined();
   });
 
-  it("of a Friday that is the monthly option's is that option, by week of the month too", () => {
+  it("is the monthly option on that option's Friday, also by week of the month", () => {
     expect(calendar.standardOfFriday(zn, 2025, 7, 4)?.name).toBe("ZN-2025-08-OZN");
     expect(calendar.standardOfFriday(zn, 2020, 12, 4)?.name).toBe("ZN-2021-01-OZN");
     expect(calendar.standardOfFriday(zn, 2025, 7, 3)).toBeUndefined();
@@ -285,7 +285,7 @@ describe("the whole calendar", () => {
     expect(count).toBeGreaterThan(20_000);
   });
 
-  it("lists the series of a month by day, with the monthly one last, under names that are all different", () => {
+  it("lists the series of a month by day, with the monthly one last, under distinct names", () => {
     expect(calendar.seriesExpiringIn(zn, 2025, 7).map(({ name }) => name.slice("ZN-2025-".length))).toEqual([
       ...["07-VY1", "07-GY1", "07-WY1", "07-HY1", "07-ZN1", "07-VY2", "07-GY2", "07-WY2", "07-HY2", "07-ZN2"],
       ...["07-VY3", "07-GY3", "07-WY3", "07-HY3", "07-ZN3", "07-VY4", "07-GY4", "07-WY4", "07-HY4"],
@@ -310,12 +310,12 @@ describe("a desk's own expiries", () => {
       ["ZN-2025-07-VY3", day("2025-07-23")],
       ["ZN-2025-08-OZN", day("2025-07-24")],
       ["ZN-2024-12-WY4", day("2024-12-23")],
-      // Further than a week from the nominal day, into another month, and onto the day of a monthly option.
+      // More than a week from the nominal day, into another month, and onto the day of a monthly option.
       ["ZT-2025-07-VT3", day("2025-08-01")],
       ["ZT-2025-08-OZT", day("2025-08-01")],
       ["ZN-2025-08-HY3", day("2025-08-22")],
       ["ZNU2025", day("2025-09-18")],
-      // Names of nothing.
+      // Names of no series.
       ["ZT-2025-08-VY1", day("2025-08-06")],
       ["ZN-2025-13-OZN", day("2025-12-22")],
       ["ZN-2025-08-VY9", day("2025-08-07")],
@@ -323,7 +323,7 @@ describe("a desk's own expiries", () => {
     ]),
   );
 
-  it("move an expiry, are found by it, and change no name", () => {
+  it("move an expiry, make the series known by it, and change no name", () => {
     expect(shown(weekly("ZN", "mon", "2025-07", 3, own))).toBe("ZN-2025-07-VY3 2025-07-21 2025-07-23 ZNU2025");
     expect(own.seriesOn(zn, "mon", day("2025-07-23"))?.name).toBe("ZN-2025-07-VY3");
     expect(own.seriesOn(zn, "mon", day("2025-07-21"))?.name).toBe("ZN-2025-07-VY3");
@@ -332,7 +332,7 @@ describe("a desk's own expiries", () => {
     expect(formatDay(own.lastTradingDay(zn, 2025, 9) as DayNumber)).toBe("2025-09-18");
   });
 
-  it("are found however far they move it", () => {
+  it("make a series known by its expiry however far they move it", () => {
     expect(own.seriesOn(product("ZT"), "mon", day("2025-08-01"))?.name).toBe("ZT-2025-07-VT3");
     expect(own.seriesOn(product("ZT"), "standard", day("2025-08-01"))?.name).toBe("ZT-2025-08-OZT");
     expect(own.seriesOn(zn, "mon", day("2025-08-01"))).toBeUndefined();
@@ -340,12 +340,12 @@ describe("a desk's own expiries", () => {
     expect(shown(weekly("ZN", "thu", "2025-08", 3, own))).toBe("ZN-2025-08-HY3 2025-08-21 2025-08-22 ZNU2025");
   });
 
-  it("confirm what no notice confirmed", () => {
+  it("confirm an expiry that no notice confirms", () => {
     expect(shown(weekly("ZN", "wed", "2024-12", 4, own))).toBe("ZN-2024-12-WY4 2024-12-25 2024-12-23 ZNH2025");
     expect(own.seriesOn(zn, "wed", day("2024-12-26"))).toBeUndefined();
   });
 
-  it("leave all else as it is, and names of nothing move nothing", () => {
+  it("change nothing else, and unknown names have no effect", () => {
     expect(shown(weekly("ZN", "mon", "2025-07", 4, own))).toBe(shown(weekly("ZN", "mon", "2025-07", 4)));
     expect(shown(weekly("ZF", "mon", "2025-07", 3, own))).toBe(shown(weekly("ZF", "mon", "2025-07", 3)));
     for (const on of ["2025-08-06", "2025-08-07", "2025-08-08"]) expect(own.seriesOn(zn, "mon", day(on))).toBeUndefined();
@@ -353,7 +353,7 @@ describe("a desk's own expiries", () => {
     expect(formatDay(own.lastTradingDay(zn, 2025, 12) as DayNumber)).toBe("2025-12-19");
   });
 
-  it("print and read back in the ledgers' dates, though every expiry of a year were a day later", () => {
+  it("print and read back in ledger symbols even if every expiry of a year is a day later", () => {
     const months = Array.from({ length: 12 }, (_, at) => at + 1);
     const ofYear = months.flatMap((month) => calendar.seriesExpiringIn(zn, 2026, month));
     const later = new Map(ofYear.map(({ name, expiry }) => [name, expiry + 1]));

@@ -3,36 +3,42 @@ import { isQuarterly, letterOfMonth, monthIndex, monthOfIndex, quarterFrom, year
 import type { Product } from "./products.ts";
 import { cmeTable, type Family, firstExpiryOf, type Weekly } from "./series-codes.ts";
 
-/** Years that symbols can name: two digits of a year are of this century. */
+/** Years that symbols can name: a year of two digits is in this century. */
 export const firstYear = 2000;
 export const lastYear = 2099;
 
-/** All options of one product that expire together under one name. */
-/** What names a series: a family of a product, the contract month, and in it the week (0 of a standard series). */
+/**
+ * The parts that name a series: product, family, contract month, and the week in it (0 for a standard
+ * series).
+ */
 type SeriesKey = Pick<OptionSeries, "product" | "family" | "year" | "month" | "week">;
 type WeeklyKey = SeriesKey & { readonly family: Weekly };
 
+/** All options of one product that expire together under one name. */
 export interface OptionSeries {
-  /** `ZN-2025-07-VY3`: product, contract month, CME's root. Never depends on a date, so no holiday can change it. */
+  /** `ZN-2025-07-VY3`: product, contract month, CME's root. Contains no date, so no holiday can change it. */
   readonly name: string;
   readonly product: Product;
   readonly family: Family;
-  /** 1 to 5: which weekday of its month; 0 of a standard series. */
+  /** 1 to 5: the number of its weekday within the month; 0 for a standard series. */
   readonly week: number;
-  /** The contract month. Of a weekly series that of its nominal day; a standard series expires in the month before. */
+  /**
+   * The contract month. A weekly series has the month of its nominal day; a standard series expires in the
+   * month before.
+   */
   readonly year: number;
   readonly month: number;
-  /** The day by the rule, before holidays. */
+  /** The expiry by the rule, without regard to holidays. */
   readonly nominal: DayNumber;
-  /** The day on which it really expires. */
+  /** The actual expiry. */
   readonly expiry: DayNumber;
-  /** Whether a source says to which day a holiday moves it. */
+  /** Whether a source confirms the day to which a holiday moves the expiry. */
   readonly confirmed: boolean;
   /** The future it exercises into, `ZNU2025`. */
   readonly underlying: string;
 }
 
-/** Expiries that a desk's own calendar says, by name of the series or future (`ZN-2025-07-VY3`, `ZNU2025`). */
+/** Expiries of a desk's own calendar, by name of the series or future (`ZN-2025-07-VY3`, `ZNU2025`). */
 export type ExpiryOverrides = ReadonlyMap<string, DayNumber>;
 
 /** 0 = Sunday. */
@@ -40,9 +46,10 @@ const weekdayOf: Readonly<Record<Weekly, number>> = { mon: 1, tue: 2, wed: 3, th
 const weeklies: readonly Weekly[] = ["mon", "tue", "wed", "thu", "fri"];
 
 /**
- * Where a holiday moves an expiry. Monday: CME FAQ on weekly Treasury options, the next business day; the desk's calendar has
- * VY1U5 on Tuesday 2 September 2025. Friday: CME's calendar of weekly options for 2016, 31 December 2015 for Friday 1 January
- * and 24 March 2016 for Good Friday. For the other days no notice was found: taken as Friday's rule, and said so.
+ * The direction in which a holiday moves an expiry. Monday: the next business day (CME FAQ on weekly Treasury
+ * options; the desk's calendar has VY1U5 on Tuesday 2 September 2025). Friday: the business day before (CME's
+ * calendar of weekly options for 2016: 31 December 2015 for Friday 1 January, and 24 March 2016 for Good
+ * Friday). No notice was found for the other days: they follow Friday's rule and count as unconfirmed.
  */
 const holidayRules: Readonly<Record<Weekly, { readonly moves: "after" | "before"; readonly confirmed: boolean }>> = {
   mon: { moves: "after", confirmed: true },
@@ -53,14 +60,15 @@ const holidayRules: Readonly<Record<Weekly, { readonly moves: "after" | "before"
 };
 
 /**
- * When options expire and futures trade last: computed from the exchange's rules and holidays, or as a desk's calendar says.
- * Constant time and memory for each series that is asked for; a series is one object, however often it is asked for.
+ * Computes when options expire and futures trade last from the exchange's rules and holidays; a desk's
+ * calendar may override it. Constant time and memory for each requested series; every request for a series
+ * returns the same object.
  */
 export class ExpiryCalendar {
   readonly #overrides: ExpiryOverrides;
   readonly #series = new Map<number, OptionSeries>();
   readonly #standardDays: (Days | undefined)[] = [];
-  /** Overridden expiries that are neither nominal nor computed days, to find series by them. */
+  /** Series by overridden expiries that are neither nominal nor computed days. */
   readonly #moved = new Map<string, OptionSeries>();
 
   constructor(overrides: ExpiryOverrides = new Map()) {
@@ -71,7 +79,10 @@ export class ExpiryCalendar {
     }
   }
 
-  /** The nth such weekday of a month. Undefined where the month has none, or the family did not exist yet, or the Friday is the standard option's. */
+  /**
+   * The series of the nth weekday of a month. Undefined if the month has no such day, if the family did not
+   * exist yet, and if the Friday belongs to the standard option.
+   */
   weekly(key: WeeklyKey): OptionSeries | undefined {
     const { family, year, month, week } = key;
     const nominal = nthWeekday(year, month, weekdayOf[family], week);
@@ -93,10 +104,13 @@ export class ExpiryCalendar {
     }));
   }
 
-  /** The series of a family that is named by a day: its nominal day, its expiry, or where else a holiday may have moved it. */
+  /**
+   * The series of a family for a day: its nominal day, its expiry, or another day to which a holiday may move
+   * it.
+   */
   seriesOn(product: Product, family: Family, day: DayNumber): OptionSeries | undefined {
     if (family === "standard") return this.#standardOn(product, day);
-    // Within a week there is one such weekday before the day (or on it) and one after it.
+    // The candidates are the last such weekday on or before the day, and the next one after it.
     const before = day - ((weekday(day) - weekdayOf[family] + 7) % 7);
     for (const nominal of [before, before + 7]) {
       const series = this.#weeklyOn(product, family, nominal);
@@ -114,7 +128,10 @@ export class ExpiryCalendar {
     return this.standard(product, yearOfIndex(monthIndex(year, month) + 1), monthOfIndex(monthIndex(year, month) + 1));
   }
 
-  /** Every series that expires in a month, of a product: weekly ones by day, then the standard one. */
+  /**
+   * Every series of a product that expires in a month: the weekly ones by week and weekday, then the standard
+   * one.
+   */
   seriesExpiringIn(product: Product, year: number, month: number): readonly OptionSeries[] {
     const found: OptionSeries[] = [];
     for (let week = 1; week <= 5; week++)
@@ -127,7 +144,7 @@ export class ExpiryCalendar {
     return standard === undefined ? found : [...found, standard];
   }
 
-  /** The last trading day of a future; null where it is not known. */
+  /** The last trading day of a future; null if it is not known. */
   lastTradingDay(product: Product, year: number, month: number): DayNumber | null {
     const given = this.#overrides.get(futureName(product, year, month));
     if (given !== undefined) return given;
@@ -137,7 +154,7 @@ export class ExpiryCalendar {
     return day;
   }
 
-  /** The series of a name as `OptionSeries.name` writes it. */
+  /** The series with a given `OptionSeries.name`. */
   #seriesNamed(name: string): OptionSeries | undefined {
     const [, year, month, code = "", week] = /^[A-Z]{2}-(\d{4})-(\d{2})-([A-Z]{2,3})([1-5])?$/.exec(name) ?? [];
     const row = cmeTable.named(code);
@@ -201,8 +218,9 @@ export class ExpiryCalendar {
   }
 
   /**
-   * A standard option exercises into the quarterly future of its month or the next; a weekly into the same one as the nearest
-   * standard option that expires on its day or later (CME FAQ on weekly Treasury options).
+   * A standard option exercises into the quarterly future of its month or the next one; a weekly option into
+   * the same future as the nearest standard option that expires on its day or later (CME FAQ on weekly
+   * Treasury options).
    */
   #underlying({ product, family, year, month }: SeriesKey, expiry: DayNumber): string {
     let contract = monthIndex(year, month);
@@ -230,7 +248,7 @@ interface Days {
 
 const familyIndex: Readonly<Record<Family, number>> = { mon: 0, tue: 1, wed: 2, thu: 3, fri: 4, standard: 5 };
 
-/** One number for a series. */
+/** A number that identifies a series. */
 const keyOf = ({ product, family, year, month, week }: SeriesKey): number =>
   (((product.code.charCodeAt(0) * 128 + product.code.charCodeAt(1)) * 6 + familyIndex[family]) * 8 + week) * 4096 +
   (monthIndex(year, month) - monthIndex(firstYear, 1));
@@ -246,8 +264,8 @@ function nthWeekday(year: number, month: number, wanted: number, count: number):
 }
 
 /**
- * The last Friday that precedes the last business day of the month by at least two business days (CME option specifications).
- * The Friday itself may be a holiday.
+ * The last Friday that precedes the last business day of the month by at least two business days (CME option
+ * specifications). The Friday itself may be a holiday.
  */
 function standardFriday(year: number, month: number): DayNumber {
   const last = lastBusinessDay(year, month);
@@ -256,7 +274,7 @@ function standardFriday(year: number, month: number): DayNumber {
   return friday;
 }
 
-/** How many business days come after `from`, up to and with `until`; counted no further than two. */
+/** The number of business days after `from` up to and including `until`, counted up to two. */
 function businessDaysAfter(from: DayNumber, until: DayNumber): number {
   let count = 0;
   for (let day = from + 1; day <= until && count < 2; day++) if (isBusinessDay(day)) count += 1;

@@ -5,10 +5,11 @@ import type { Product } from "./products.ts";
 import { type Eighths, formatStrike } from "./strike.ts";
 
 /**
- * One thing that can be traded, whatever a system calls it. `name` is its identity: two instruments are one if and only if
- * their names are equal. Futures are named `ZNU2025`, options `ZN-2025-07-VY3-P111.250` (product, contract month, CME's root
- * with the week, put or call, strike), so that the options of a product stand in order of contract month, series and strike
- * when sorted as text. No name holds an expiry date: a holiday that moves one does not change what was traded.
+ * A tradable future or option, whatever a system calls it. `name` is its identity: two instruments are one if
+ * and only if their names are equal. Futures are named `ZNU2025`, options `ZN-2025-07-VY3-P111.250` (product,
+ * contract month, CME's root with the week, put or call, strike), so that sorting as text orders the options
+ * of a product by contract month, series and strike. A name contains no expiry date, because a holiday that
+ * moves the expiry does not change what was traded.
  */
 export type Instrument = FutureInstrument | OptionInstrument;
 
@@ -18,7 +19,7 @@ export interface FutureInstrument {
   readonly product: Product;
   readonly year: number;
   readonly month: number;
-  /** The last trading day; null where it is not known. */
+  /** The last trading day; null if it is not known. */
   readonly expiry: DayNumber | null;
 }
 
@@ -37,7 +38,7 @@ export function futureOf(product: Product, year: number, month: number, expiry: 
 }
 
 export function optionOf(series: OptionSeries, right: Right, strike: Eighths): OptionInstrument {
-  // Below 100 points a zero goes before, so that text order is the order of strikes.
+  // Strikes below 100 points get leading zeros, so that text order is the order of strikes.
   const name = `${series.name}-${right}${strike < 800 ? (strike < 80 ? "00" : "0") : ""}${formatStrike(strike, ".", 3)}`;
   return { kind: "option", name, series, right, strike };
 }
@@ -63,7 +64,10 @@ const monthTitle = (month: number): string => {
   return name.charAt(0) + name.slice(1).toLowerCase();
 };
 
-/** What is known of an instrument, as documents say it. Dates are YYYY-MM-DD, numbers decimal text. */
+/**
+ * The known facts of an instrument, in the form used in documents. Dates are YYYY-MM-DD, numbers decimal
+ * text.
+ */
 export interface InstrumentFacts {
   readonly name: string;
   readonly kind: "future" | "option";
@@ -71,17 +75,17 @@ export interface InstrumentFacts {
   readonly productName: string;
   /** YYYY-MM. */
   readonly contractMonth: string;
-  /** The last trading day; null where it is not known. */
+  /** The last trading day; null if it is not known. */
   readonly expiry: string | null;
   readonly multiplier: string;
   readonly tick: string;
   readonly currency: string;
   readonly exchange: string;
-  /** Of options only. */
+  /** Options only. */
   readonly series?: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "quarterly" | "serial";
-  /** Of weekly options. */
+  /** Weekly options only. */
   readonly week?: number;
-  /** Where a holiday moved the expiry: the day by the rule. */
+  /** The expiry by the rule; present only if a holiday moved it. */
   readonly nominalExpiry?: string;
   readonly underlying?: string;
   readonly right?: "call" | "put";
@@ -118,7 +122,7 @@ export function instrumentFacts(instrument: Instrument): InstrumentFacts {
 
 const dayNames = { mon: "monday", tue: "tuesday", wed: "wednesday", thu: "thursday", fri: "friday" } as const;
 
-/** Order by product, then expiry, futures before options, then name: the order of a risk report. */
+/** Orders by product, then expiry, futures before options, then name: the order of a risk report. */
 export function compareInstruments(a: Instrument, b: Instrument): number {
   const [left, right] = [sortKey(a), sortKey(b)];
   return left < right ? -1 : left > right ? 1 : 0;

@@ -5,7 +5,7 @@ import { legacyViews } from "./legacy-views.ts";
 
 const says = (view: string, text: string) => legacyViews.find(({ name }) => name === view)?.says(text);
 
-/** What the desk's translators answered for texts of real ledgers: the text, SymbolTranslator, RosettaStone. */
+/** Texts of real ledgers with the answers of SymbolTranslator and RosettaStone. */
 const ledgerPairs: readonly (readonly [string, string | null, string | null | undefined])[] = [
   ["XCMEFFDPSX20250919U0ZN", "TYU5 Comdty", "TYU5 Comdty"],
   ["XCMEFFDPSX20251219Z0ZN", "TYZ5 Comdty", undefined],
@@ -52,19 +52,19 @@ const ledgerPairs: readonly (readonly [string, string | null, string | null | un
 ];
 
 describe("legacy views", () => {
-  it.each(ledgerPairs)("%s is %s to SymbolTranslator and %s to RosettaStone", (text, translated, found) => {
+  it.each(ledgerPairs)("SymbolTranslator and RosettaStone translate %s to %s and %s", (text, translated, found) => {
     expect([says("symbol-translator", text), says("rosetta-stone", text)]).toEqual([translated, found]);
   });
 
   it.each<[string, string, string | null | undefined]>([
-    // Not trimmed, and no key of its own for GY and HY; the keys TJ and TH that stand in for them are in no ledger.
+    // Not trimmed, and without keys for GY and HY; the keys TJ and TH that replace them occur in no ledger.
     ["symbol-translator", "XCMEOCADPS20250714N0VY2/109 ", null],
     ["symbol-translator", "XCMEOPADPS20250722N0GY4/110", null],
     ["symbol-translator", "XCMEOPADPS20250724N0HY4/110", null],
     ["symbol-translator", "XCMEOPADPS20250722N0TJ1/110", "TJPN25P4 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250724N0TH1/110", "TJWN25P4 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250725Q0OZN/110", null],
-    // The count is of the root's weekday: 1 July 2025 is a Tuesday, before the first Monday.
+    // It counts the root's weekday: 1 July 2025 is a Tuesday, before the first Monday.
     ["symbol-translator", "XCMEOPADPS20250701N0VY1/110", "VBYN25P0 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250701N0TJ1/110", "TJPN25P1 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250708N0VY1/110", "VBYN25P1 110.000 Comdty"],
@@ -79,7 +79,7 @@ describe("legacy views", () => {
     ["rosetta-stone", "XCMEOCADPS20250829Q0ZN5/111.5", "5MQ5C 111.500 Comdty"],
     ["rosetta-stone", "XCMEOCADPS20250926V0OZN/111.5", "TYV5C 111.500 Comdty"],
     ["rosetta-stone", "XCMEOCADPS20250930U0GY5/111.5", "TJPU25C5 111.500 Comdty"],
-    // Labor Day: the row has the day on which the option really expires.
+    // Labor Day: the row has the actual expiry of the option.
     ["rosetta-stone", "XCMEOCADPS20250902U0VY1/111.5", "VBYU25C1 111.500 Comdty"],
     ["rosetta-stone", "XCMEOCADPS20250901U0VY1/111.5", null],
     ["rosetta-stone", "XCMEOCADPS20250721Q0VY3/110", null],
@@ -130,7 +130,7 @@ describe("legacy views", () => {
     ["fullpnl-canonical", "TYU5 Comdty", "TYU5"],
     ["fullpnl-canonical", " tyu5 COMDTY ", "TYU5"],
     ["fullpnl-canonical", "XCME.ZN.SEP25", "ZN.SEP25"],
-  ])("%s says of %s: %s", (view, text, said) => {
+  ])("%s translates %s to %s", (view, text, said) => {
     expect(says(view, text)).toBe(said);
   });
 
@@ -150,19 +150,19 @@ describe("legacy views", () => {
     expect(texts.map((text) => says(view, text))).toEqual(texts.map(() => said));
   });
 
-  it("splits one option in two where its strike is written in two ways and the text is the name", () => {
+  it("raw-name splits one option in two if its strike is written in two ways", () => {
     const texts = ["XCMEOCADPS20250718N0ZN2/110.50", "XCMEOCADPS20250718N0ZN2/110.5", "XCMEOCADPS20250718N0ZN2/110.5 "];
     expect(texts.map((text) => says("raw-name", text))).toEqual(texts);
     expect(new Set(texts.slice(0, 2).map((text) => says("symbol-translator", text)))).toEqual(new Set(["3MN5C 110.500 Comdty"]));
   });
 
-  it("have names of their own, and read dialects that there are", () => {
+  it("have distinct names, and read existing dialects", () => {
     expect(new Set(legacyViews.map(({ name }) => name)).size).toBe(legacyViews.length);
     for (const { name, reads } of legacyViews)
       expect([name, dialectNamed(reads)]).toEqual([expect.stringMatching(/^[a-z-]+$/), reads]);
   });
 
-  it("answer whatever the text is", () => {
+  it("answer any text without throwing", () => {
     const texts = fc.oneof(
       fc.string(),
       fc.stringMatching(/^XCMEO[CP]ADPS\d{8}[FGHJKMNQUVXZ]0(?:VY|GY|WY|HY|ZN|OZN|VF)\d?\/\d+(?:\.\d+)?$/),

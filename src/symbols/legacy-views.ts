@@ -1,8 +1,9 @@
 /**
- * What the desk's own translators said of a symbol, right or wrong. With it a comparison tells "legacy took two instruments for
- * one" (a view says the same of both), or one for two, from a real break. Facts of behaviour only: where they are not known a
- * view says undefined. Two texts could not be had without an assumption, which stands in the comment of ledger adapter and
- * notation mapper. Each view is linear in the length of the text and holds nothing.
+ * Reproduces what the desk's own translators answered for a symbol, right or wrong. So a comparison can tell
+ * a real break from a case where legacy took two instruments for one (a view gives both the same answer), or
+ * one for two. The views contain only known behaviour: where it is unknown, a view returns undefined. Two
+ * views needed an assumption, which the comments of the ledger adapter and the notation mapper state. Each
+ * view is linear in the length of the text and keeps no state.
  */
 import { present } from "../base/present.ts";
 import { type DayNumber, dateOfDay, dayNumber, weekday } from "../domain/market/trading-day.ts";
@@ -15,11 +16,14 @@ import { cmeTable, type Weekly } from "./series-codes.ts";
 
 export interface LegacyView {
   readonly name: string;
-  /** One sentence for people: which translator it was, and its known defects. */
+  /** One sentence for people: the translator and its known defects. */
   readonly describes: string;
-  /** The dialect of the texts it was given. */
+  /** The dialect of the translator's input. */
   readonly reads: DialectName;
-  /** What it said: a text; null where it answered nothing (None, raised); undefined where the facts known do not say. */
+  /**
+   * The translator's answer: a text; null if it gave none (None, or an exception); undefined if its answer is
+   * not known.
+   */
   says(text: string): Said;
 }
 
@@ -43,7 +47,7 @@ export const legacyViews: readonly LegacyView[] = [
   {
     name: "rosetta-stone",
     describes:
-      "The desk's RosettaStone (083dc56) finds the rows of its expiration calendar and nothing else: the first option is of 21 July 2025, and date, letter, root and week must all be those of a row",
+      "The desk's RosettaStone (083dc56) finds only the rows of its expiration calendar: the first option expires on 21 July 2025, and date, letter, root and week must all match a row",
     reads: "actant-trades",
     says: rosettaStone,
   },
@@ -57,21 +61,21 @@ export const legacyViews: readonly LegacyView[] = [
   {
     name: "ledger-adapter",
     describes:
-      "The adapter of the desk's TYU5 engine (_parse_xcme) skips calls and writes every put as one of July 2025, Wednesdays under WBY and Fridays under TY",
+      "The adapter of the desk's TYU5 engine (_parse_xcme) skips calls and writes every put as a July 2025 put, Wednesdays under WBY and Fridays under TY",
     reads: "actant-trades",
     says: ledgerAdapter,
   },
   {
     name: "spot-risk-translator",
     describes:
-      "The desk's SpotRiskTranslator reads the keys of before 18 July 2025: it calls VY3 TY and ZN3 a Tuesday, and takes a quarterly option for a future",
+      "The desk's SpotRiskTranslator reads the keys used until 18 July 2025: it calls VY3 TY and ZN3 a Tuesday option, and takes a quarterly option for a future",
     reads: "actant-risk",
     says: spotRiskTranslator,
   },
   {
     name: "treasury-notation-mapper",
     describes:
-      "The desk's TreasuryNotationMapper writes ZN for the root of every Monday to Thursday option and fails on Friday's",
+      "The desk's TreasuryNotationMapper writes ZN for the root of every Monday to Thursday option and fails on Friday options",
     reads: "bloomberg",
     says: treasuryNotationMapper,
   },
@@ -91,9 +95,10 @@ export const legacyViews: readonly LegacyView[] = [
 ];
 
 /**
- * The desk's SymbolTranslator. Its pattern has the letter N and the filler 0 written into it, so August and September are
- * nothing to it; Tuesday and Thursday have keys (TJ, TH) that no ledger has. The week is how many of the root's weekday there
- * are from the 1st to the date, whatever digit the symbol carries: VY2 of 21 July is week 3. Nothing is trimmed.
+ * The desk's SymbolTranslator. Its pattern contains the letter N and the filler 0, so it never matches August
+ * or September; for Tuesday and Thursday it has keys (TJ, TH) that no ledger uses. It computes the week by
+ * counting the root's weekday from the 1st to the date and ignores the symbol's digit: VY2 of 21 July is week
+ * 3. It does not trim the text.
  */
 function symbolTranslator(text: string): Said {
   const future = ledgerFuture(text);
@@ -106,7 +111,7 @@ function symbolTranslator(text: string): Said {
   const strike = threePlaces(option.strikeText);
   if (strike === undefined || day === undefined) return undefined;
   const { year, month } = dateOfDay(day);
-  // Under N all known dates are of July; which of the two would have counted is not known.
+  // All known dates with the letter N are in July; whether letter or date would count otherwise is not known.
   if (month !== 7) return undefined;
   if (family === "fri") return `3MN${year % 10}${right} ${strike} Comdty`;
   return `${bloombergRoots[family]}N${twoDigits(year)}${right}${countOfWeekday(family, day)} ${strike} Comdty`;
@@ -121,9 +126,9 @@ const translatorKeys: ReadonlyMap<string, Weekly> = new Map([
 ]);
 
 /**
- * The desk's RosettaStone: a look-up in its calendar, which has the options of the 10-year only. A base that differs in
- * anything is no row: VY2 on 21 July, or ZN4 on 25 July, where the calendar has OZN. Puts are found in the calls' row.
- * Known strikes are all of quarters; what became of eighths is not known.
+ * The desk's RosettaStone: a look-up in its calendar, which has only options of the 10-year. A base that
+ * differs in any part is not found: VY2 on 21 July, or ZN4 on 25 July, where the calendar has OZN. Puts are
+ * found in the calls' row. All known strikes are quarters; its answer for eighths is not known.
  */
 function rosettaStone(text: string): Said {
   const exact = rosettaTexts.get(text);
@@ -148,13 +153,16 @@ function rosettaStone(text: string): Said {
 const calendar = new ExpiryCalendar();
 const tenYear = present(productOfCode("ZN"), "ZN is a product");
 
-/** The calendar's first option, and the last of its rows that are known. */
+/** The expiries of the calendar's first option and of its last known row. */
 const rosettaFrom = dayNumber(2025, 7, 21);
 const rosettaUntil = dayNumber(2025, 9, 30);
-/** 4 September 2025: the one option between the two days that has no row in the known part; there may be one further down. */
+/**
+ * 4 September 2025: the only option between the two days without a row in the known part; a later part may
+ * have it.
+ */
 const rosettaGap = "ZN-2025-09-HY1";
 
-/** The calendar's four futures, and texts that it is known not to have. */
+/** The calendar's four futures, and texts that it is known to lack. */
 const rosettaTexts: ReadonlyMap<string, string | null> = new Map([
   ["XCMEFFDPSX20250919U0ZN", "TYU5 Comdty"],
   ["XCMEFFDPSX20250930U0ZT", "TUU5 Comdty"],
@@ -166,7 +174,7 @@ const rosettaTexts: ReadonlyMap<string, string | null> = new Map([
   ["XCME.TU.H5", null],
 ]);
 
-/** The desk's TradeLedgerWatcher up to 45e8681: a future of a product that it does not know is TY. */
+/** The desk's TradeLedgerWatcher up to 45e8681: a future of a product that it does not know becomes TY. */
 function tradeLedgerWatcher(text: string): Said {
   const future = ledgerFuture(text);
   return future !== undefined && watcherProducts.has(future.code) ? bloombergFuture("TY", future) : undefined;
@@ -176,9 +184,9 @@ function tradeLedgerWatcher(text: string): Said {
 const watcherProducts: ReadonlySet<string> = new Set(["ZN", "ZB", "ZF", "ZT"]);
 
 /**
- * The adapter's pattern has puts only, so calls are skipped. It rebuilds the name with month, year and P written into it; only
- * the week's digit is the symbol's own. One date, 25 July 2025, has a case of its own. How it wrote the strike is not
- * known: here it follows behind a space, as given.
+ * The adapter's pattern matches only puts, so calls are skipped. It rebuilds the name with a fixed month,
+ * year and P; only the week's digit comes from the symbol. One date, 25 July 2025, is a special case. How it
+ * wrote the strike is not known: this view assumes a space and the strike as given.
  */
 function ledgerAdapter(text: string): Said {
   const option = ledgerOption(text);
@@ -198,8 +206,9 @@ const adapterRoots: ReadonlyMap<string, string> = new Map([
 const adapterCase = dayNumber(2025, 7, 25);
 
 /**
- * The desk's SpotRiskTranslator. Its pattern of futures has no end, so a quarterly option is taken for a future called OZN; ZF
- * keeps CME's root. Of the weekly options two series are known. One digit behind the colon is tenths (:2 is .20).
+ * The desk's SpotRiskTranslator. Its pattern for futures has no end anchor, so it takes a quarterly option
+ * for a future called OZN; ZF keeps CME's root. Two weekly series are known. One digit after the colon means
+ * tenths (:2 is .20).
  */
 function spotRiskTranslator(text: string): Said {
   const [, code, monthText = "", year] = riskFuture.exec(text) ?? [];
@@ -220,7 +229,10 @@ const riskRoots: ReadonlyMap<string, string> = new Map([
   ["ZN3.18JUL25", "TJP"],
 ]);
 
-/** The desk's TreasuryNotationMapper. Only the root is known to change: the rest of the text is taken to stay. */
+/**
+ * The desk's TreasuryNotationMapper. Only the root is known to change; this view assumes that the rest of the
+ * text stays.
+ */
 function treasuryNotationMapper(text: string): Said {
   if (fridayName.test(text)) return null;
   const [, rest] = weekdayName.exec(text) ?? [];
@@ -231,9 +243,10 @@ const fridayName = /^[1-5]M[FGHJKMNQUVXZ]\d[CP](?: |$)/;
 const weekdayName = /^(?:VBY|TJP|TYW|TJW)([FGHJKMNQUVXZ]\d\d[CP][1-5](?: .*)?)$/;
 
 /**
- * The desk's FULLPNL SymbolMapper paired Bloomberg's names with the keys of the spot-risk file. The text is what it paired them
- * by: `21JUL25 C 112.250`, expiry, put or call and strike, or `SEP25` of the one future. An option of another root or month
- * had no expiry and was paired with any, which no text can say; so it is undefined, as are eighths, which it rounded.
+ * The desk's FULLPNL SymbolMapper paired Bloomberg's names with the keys of the spot-risk file. The answer is
+ * the key of that pairing: `21JUL25 C 112.250` (expiry, put or call, strike), or `SEP25` for the one future.
+ * An option of another root or month had no expiry and was paired with any option, which no text can express;
+ * so the answer is undefined, as it is for eighths, which it rounded.
  */
 function fullpnlSymbolMapper(text: string): Said {
   if (futureName.test(text)) return text.startsWith("TYU5") ? "SEP25" : null;
@@ -253,7 +266,7 @@ const mappedExpiries: ReadonlyMap<string, string> = new Map([
 
 interface LedgerFuture {
   readonly code: string;
-  /** `U5`; undefined where letter and date contradict: which of the two counted is not known. */
+  /** `U5`; undefined if letter and date contradict, since it is not known which one counted. */
   readonly contract: string | undefined;
 }
 
@@ -265,11 +278,11 @@ function ledgerFuture(text: string): LedgerFuture | undefined {
 
 interface LedgerOption {
   readonly right: string;
-  /** Undefined where there is no such day. */
+  /** Undefined if the day does not exist. */
   readonly day: DayNumber | undefined;
   readonly letter: string;
   readonly root: string;
-  /** The week's; empty where there is none. */
+  /** The digit of the week; empty if the symbol has none. */
   readonly digit: string;
   readonly strikeText: string;
 }
@@ -289,7 +302,7 @@ const bloombergFuture = (root: string, { contract }: LedgerFuture): string | und
 const bloombergRoots = { mon: "VBY", tue: "TJP", wed: "TYW", thu: "TJW" } as const;
 const weekdays = { mon: 1, tue: 2, wed: 3, thu: 4 } as const;
 
-/** How many of a weekday there are from the 1st of the month to the day, both counted. */
+/** The number of times that a weekday occurs from the 1st of the month to the day, both included. */
 function countOfWeekday(family: keyof typeof weekdays, day: DayNumber): number {
   const last = day - ((weekday(day) - weekdays[family] + 7) % 7);
   return Math.floor((dateOfDay(day).date - (day - last) + 6) / 7);
@@ -297,13 +310,13 @@ function countOfWeekday(family: keyof typeof weekdays, day: DayNumber): number {
 
 const twoDigits = (year: number): string => `${year % 100}`.padStart(2, "0");
 
-/** The number with three decimal places; undefined where it has more, or is not written as numbers are. */
+/** The number with three decimal places; undefined if it has more, or if the text is not a plain number. */
 function threePlaces(text: string): string | undefined {
   const [, points, fraction = ""] = /^(0|[1-9]\d*)(?:\.(\d{1,3}?)0*)?$/.exec(text) ?? [];
   return points === undefined ? undefined : `${points}.${fraction.padEnd(3, "0")}`;
 }
 
-/** The same of whole quarters only. */
+/** As `threePlaces`, for multiples of a quarter only. */
 function quarterPlaces(text: string): string | undefined {
   const places = threePlaces(text);
   return places !== undefined && /\.(?:00|25|50|75)0$/.test(places) ? places : undefined;

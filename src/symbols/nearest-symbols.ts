@@ -2,14 +2,15 @@ import { type DialectName, dialects } from "./dialects/index.ts";
 import type { SymbolContext } from "./reading.ts";
 import { readSymbol, type Source, symbolLengthMax } from "./translator.ts";
 
-/** What symbols are made of. */
+/** The characters that symbols consist of. */
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ./:-";
 const nearestMax = 3;
 
 /**
- * Symbols that a person may have meant by a text that was refused: those one slip away (a character changed, two swapped, one
- * too many, one missing) that translate without a note. At most three, the same ones every time.
- * Tries some thousand texts, a few milliseconds: for what a person will look at, not for each of a million rows.
+ * Suggests symbols that a person may have meant by a refused text: those one typing error away (a character
+ * changed, two swapped, one too many, one missing) that translate without a note. Returns at most three; the
+ * result is deterministic. Tries a few thousand texts in a few milliseconds: meant for single answers to a
+ * person, not for each of a million rows.
  */
 export function nearestSymbols(text: string, source: Source, context: SymbolContext): readonly string[] {
   if (text.length === 0 || text.length >= symbolLengthMax) return [];
@@ -20,7 +21,7 @@ export function nearestSymbols(text: string, source: Source, context: SymbolCont
   const year = /20\d\d/.exec(from)?.[0] ?? "";
   const found: string[] = [];
   for (const candidate of slipsOf(from)) {
-    // A slip in a year of four digits would be another one in some other decade: never what was meant.
+    // A changed four-digit year would name a contract of another year, which nobody meant.
     if (candidate === from || !candidate.includes(year) || found.includes(candidate) || !isForm(candidate, source)) continue;
     const reading = readSymbol(candidate, source, context);
     if (reading.ok && reading.notes.length === 0) found.push(candidate);

@@ -39,18 +39,21 @@ describe("products", () => {
       expect([tick, optionTick ?? tick, multiplier].map((text) => parseDecimal(text))).not.toContain(undefined);
   });
 
-  it("have roots that name one product each, whichever house's they are", () => {
+  it("have roots that name one product each, across both houses", () => {
     const roots = products.flatMap((p) => [...new Set([p.code, p.bloomberg])]);
     expect(new Set(roots).size).toBe(roots.length);
     for (const p of products) expect([productOfRoot(p.code), productOfRoot(p.bloomberg)]).toEqual([p, p]);
   });
 
-  it.each(["", "Z", "zn", "TYA", "ZN ", "__proto__", "constructor"])("%j is no root", (root) => {
+  it.each(["", "Z", "zn", "TYA", "ZN ", "__proto__", "constructor"])("%j is not a root", (root) => {
     expect(productOfRoot(root)).toBeUndefined();
   });
 });
 
-/** One line for a product: what a house calls its options, by family; `-` where no source was found. Aliases in brackets. */
+/**
+ * One line per product: the codes of a house for its options by family; `-` for an unknown code, aliases in
+ * brackets.
+ */
 const linesOf = (codes: readonly SeriesCode[]): readonly string[] =>
   products.flatMap((product) => {
     const rows = codes.filter((row) => row.product === product);
@@ -63,11 +66,11 @@ const linesOf = (codes: readonly SeriesCode[]): readonly string[] =>
   });
 
 describe("codes of options", () => {
-  it("are in order of Monday to Friday, then quarterly and serial", () => {
+  it("have families in the order Monday to Friday, then quarterly and serial", () => {
     expect(families).toEqual(["mon", "tue", "wed", "thu", "fri", "standard"]);
   });
 
-  it("of CME are known for all six products and all six families", () => {
+  it("CME's codes are known for all six products and all six families", () => {
     expect(linesOf(cmeCodes)).toEqual([
       "ZT: VT GT WT HT ZT OZT",
       "ZF: VF GF WF HF ZF OZF",
@@ -79,7 +82,7 @@ describe("codes of options", () => {
     expect(new Set(cmeCodes.map(({ code }) => code)).size).toBe(6 * 6);
   });
 
-  it("of Bloomberg are those that a source was found for, and the desk's TYW comes before the other TYY", () => {
+  it("Bloomberg's codes are those with a source, and the desk's TYW takes precedence over TYY", () => {
     expect(linesOf(bloombergCodes)).toEqual([
       "ZT: VFT - TUI - - TU",
       "ZF: - - FVW - - FV",
@@ -90,7 +93,7 @@ describe("codes of options", () => {
     ]);
   });
 
-  it("of the broker are known for weekly options of the 10-year, but not for Monday's", () => {
+  it("the broker's codes are known for weekly options of the 10-year, except Monday options", () => {
     expect(linesOf(brokerCodes)).toEqual(["ZN: - W# TUES OPT WED WK# W# THURS OPT WKLY WK# -"]);
   });
 
@@ -98,23 +101,20 @@ describe("codes of options", () => {
     ["CME", cmeCodes],
     ["Bloomberg", bloombergCodes],
     ["the broker", brokerCodes],
-  ] as const)(
-    "of %s name one series each, begin on the family's day of launch, and say where they were read",
-    (_house, codes) => {
-      expect(new Set(codes.map(({ code }) => code)).size).toBe(codes.length);
-      for (const { code, family, from, source } of codes) {
-        expect([code, formatDay(from)]).toEqual([code, launched[family]]);
-        expect(source.length, code).toBeGreaterThan(20);
-        expect(source, code).not.toMatch(/undefined|TODO|\?/);
-      }
-    },
-  );
+  ] as const)("each code of %s names one series, begins on the launch day of its family, and has a source", (_house, codes) => {
+    expect(new Set(codes.map(({ code }) => code)).size).toBe(codes.length);
+    for (const { code, family, from, source } of codes) {
+      expect([code, formatDay(from)]).toEqual([code, launched[family]]);
+      expect(source.length, code).toBeGreaterThan(20);
+      expect(source, code).not.toMatch(/undefined|TODO|\?/);
+    }
+  });
 
   it.each([
     ["CME", cmeCodes],
     ["Bloomberg", bloombergCodes],
     ["the broker", brokerCodes],
-  ] as const)("of %s leave no day on which two are printed for one series", (_house, codes) => {
+  ] as const)("on no day does %s print two codes for one series", (_house, codes) => {
     const printed = codes
       .filter(({ alias }) => alias !== true)
       .map(({ product, family, from }) => `${product.code} ${family} ${from}`);
@@ -122,7 +122,7 @@ describe("codes of options", () => {
   });
 });
 
-/** When the exchange listed the first options of a family. Of the Fridays only the year is known. */
+/** The day on which the exchange listed the first options of a family. For Fridays only the year is known. */
 const launched = {
   mon: "2023-10-30",
   tue: "2025-06-16",

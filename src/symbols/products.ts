@@ -1,6 +1,6 @@
 /**
- * The products of the desk. Money per point and ticks are contract facts: every row says where they were read.
- * Named by CME's Globex code; the Bund, which CME does not list, by Bloomberg's.
+ * A product of the desk. Money per point and ticks are contract facts; every row names its source.
+ * Products have CME's Globex code; the Bund, which CME does not list, has Bloomberg's.
  */
 export interface Product {
   readonly code: string;
@@ -12,13 +12,18 @@ export interface Product {
   readonly currency: "USD" | "EUR";
   /** Market identifier code, ISO 10383. */
   readonly exchange: "XCBT" | "XEUR";
-  /** Money per point of price, of the future and of its options alike. */
+  /** Money per point of price, the same for the future and its options. */
   readonly multiplier: string;
-  /** Smallest step of an outright future, exact. Spread legs and settlements print between: a warning, never a refusal. */
+  /**
+   * Smallest price step of an outright future. Spread legs and settlements may lie between: a warning, never
+   * a refusal.
+   */
   readonly tick: string;
-  /** Smallest step of its options; null where none are traded here. */
+  /** Smallest price step of its options; null if the desk trades none. */
   readonly optionTick: string | null;
-  /** Which business day is the future's last; null where the rule, or the exchange's holidays, are not known here. */
+  /**
+   * The rule for the future's last trading day; null if the rule or the exchange's holidays are not known.
+   */
   readonly lastDay: LastDayRule | null;
 }
 
@@ -29,8 +34,8 @@ const treasury = { currency: "USD", exchange: "XCBT", multiplier: "1000" } as co
 
 export const products: readonly Product[] = [
   {
-    // CME 2-year specification: 200,000 USD of face, 1/8 of 1/32 (clearing notice 17-461 of 2017 announced it; older pages say 1/4).
-    // Its options (Wednesday specification, product 8344): 1/2 of 1/64.
+    // CME 2-year specification: 200,000 USD of face, 1/8 of 1/32 (clearing notice 17-461 of 2017 announced
+    // it; older pages say 1/4). Its options (Wednesday specification, product 8344): 1/2 of 1/64.
     code: "ZT",
     bloomberg: "TU",
     name: "2-Year Treasury Note",
@@ -97,8 +102,8 @@ export const products: readonly Product[] = [
     lastDay: "seventh-before-last",
   },
   {
-    // Eurex FGBL specification (version of 26 Oct 2015): 100,000 EUR of face, 0.01 = 10 EUR. Its options are not traded here, and
-    // its last day follows Eurex's holidays, which are not known here.
+    // Eurex FGBL specification (version of 26 Oct 2015): 100,000 EUR of face, 0.01 = 10 EUR. Its options are
+    // not traded here, and its last day follows Eurex's holidays, which are not known here.
     code: "RX",
     bloomberg: "RX",
     name: "Euro-Bund",
@@ -115,11 +120,11 @@ export const products: readonly Product[] = [
 const byCode = new Map(products.map((product) => [product.code, product]));
 const byBloomberg = new Map(products.map((product) => [product.bloomberg, product]));
 
-/** By CME's Globex code; the Bund by its own. */
+/** The product with a CME Globex code, or with the Bund's own code. */
 export const productOfCode = (code: string): Product | undefined => byCode.get(code);
 
-/** By Bloomberg's root of the future. */
+/** The product with a Bloomberg root of the future. */
 export const productOfBloomberg = (root: string): Product | undefined => byBloomberg.get(root);
 
-/** By either house's root: no root of one names another product of the other (a test checks). */
+/** The product with a root of either house. No root names two products (a test checks this). */
 export const productOfRoot = (root: string): Product | undefined => byCode.get(root) ?? byBloomberg.get(root);

@@ -3,9 +3,9 @@ import type { DayNumber } from "../domain/market/trading-day.ts";
 import type { ExpiryCalendar } from "./expiry-calendar.ts";
 import type { Instrument } from "./instrument.ts";
 
-/** What a text is read or printed by, besides the tables. */
+/** The context in which a text is read or printed. */
 export interface SymbolContext {
-  /** The day on which the text was written: one-digit years and bare roots are read by it. */
+  /** The day on which the text was written; it decides the meaning of one-digit years and bare roots. */
   readonly asOf: DayNumber;
   readonly calendar: ExpiryCalendar;
 }
@@ -15,7 +15,7 @@ export interface SymbolNote {
   readonly why: string;
 }
 
-/** What a text means. */
+/** The result of reading a text. */
 export type Reading = Read | Refused;
 
 export interface Read {
@@ -28,15 +28,15 @@ export interface Refused {
   readonly ok: false;
   readonly code: SymbolRefusalCode;
   readonly why: string;
-  /** Canonical names of what an ambiguous text may mean. */
+  /** Canonical names of the instruments that an ambiguous text may mean. */
   readonly candidates?: readonly string[];
-  /** Texts of the dialect that may have been meant, where they are known at once. */
+  /** Texts of the dialect that may have been meant, if they follow directly from the text. */
   readonly nearest?: readonly string[];
-  /** Of an instrument that a dialect cannot carry: the parts that would be lost. */
+  /** The parts that would be lost, if a dialect cannot express the instrument. */
   readonly lost?: readonly string[];
 }
 
-/** An instrument in a dialect. */
+/** The result of writing an instrument in a dialect. */
 export type Printing = Printed | Refused;
 
 interface Printed {
@@ -57,13 +57,16 @@ export const refused = (
   more?: Pick<Refused, "candidates" | "nearest" | "lost">,
 ): Refused => ({ ok: false, code, why, ...more });
 
-/** One system's way to name instruments. A dialect is one file and a row in `dialects/index.ts`. */
+/** One system's way to name instruments. Each dialect is one file and a row in `dialects/index.ts`. */
 export interface Dialect {
   readonly name: string;
   /** One sentence for people. */
   readonly describes: string;
   readonly forms: readonly DialectForm[];
-  /** Whether a text, in the dialect's own capitals and spaces, has the form of its symbols. Says nothing of what it means. */
+  /**
+   * Whether a text, in the dialect's own capitals and spaces, has the form of its symbols. Does not check its
+   * meaning.
+   */
   detects(text: string): boolean;
   /** Reads a text in the dialect's own capitals and spaces. */
   parse(text: string, context: SymbolContext): Reading;

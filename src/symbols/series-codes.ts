@@ -2,19 +2,22 @@ import { present } from "../base/present.ts";
 import { type DayNumber, dayNumber } from "../domain/market/trading-day.ts";
 import { type Product, productOfCode } from "./products.ts";
 
-/** The weekday whose options a series is, or `standard`: the quarterly and serial options, one a month. */
+/**
+ * The weekday on which a weekly series expires, or `standard` for the quarterly and serial options, one per
+ * month.
+ */
 export const families = ["mon", "tue", "wed", "thu", "fri", "standard"] as const;
 export type Family = (typeof families)[number];
 export type Weekly = Exclude<Family, "standard">;
 
-/** What one house calls the options of a product and family: a row for each code, with the day it begins and who says so. */
+/** A code of one house for the options of a product and family, with its first day and its source. */
 export interface SeriesCode {
   readonly product: Product;
   readonly family: Family;
   readonly code: string;
   /** The first day on which such an option can expire. */
   readonly from: DayNumber;
-  /** Read, with a note, and never printed: another code is the house's own. */
+  /** Set for a code that is read, with a note, but never printed: the house's usual code is another one. */
   readonly alias?: true;
   readonly source: string;
 }
@@ -31,7 +34,10 @@ const since = {
 
 const weekdayFaq = "CME FAQ, New Treasury options for each day of the week (2025)";
 
-/** CME's roots; Actant writes the same. In a symbol the number of the week follows those of weekly options. */
+/**
+ * CME's roots, which Actant also uses. In a symbol, the number of the week follows the root of a weekly
+ * option.
+ */
 export const cmeCodes: readonly SeriesCode[] = (
   [
     ["ZT", { standard: "OZT", mon: "VT", tue: "GT", wed: "WT", thu: "HT", fri: "ZT" }],
@@ -53,8 +59,8 @@ const desk = "the desk's expiration calendar, rows of July to September 2025";
 const quarterly = "the future's own root, as in the desk's expiration calendar; CME option specifications";
 
 /**
- * Bloomberg's roots of options. What is not here is not known: no source was found for the Friday options but the 10-year's,
- * for Tuesday and Thursday but the 10-year's, and for Monday but the 2-year's and 10-year's.
+ * Bloomberg's roots of options. Missing roots are not known: the only sources found for Tuesday, Thursday and
+ * Friday options are for the 10-year, and for Monday options for the 2-year and the 10-year.
  */
 export const bloombergCodes: readonly SeriesCode[] = [
   row("ZT", "standard", "TU", quarterly),
@@ -68,7 +74,7 @@ export const bloombergCodes: readonly SeriesCode[] = [
   row("ZF", "wed", "FVW", midWeek),
   row("ZN", "mon", "VBY", desk),
   row("ZN", "tue", "TJP", desk),
-  // Two codes are published for the 10-year's Wednesdays. The desk's is printed.
+  // Two codes are published for the Wednesday options of the 10-year. The desk's code is printed.
   row("ZN", "wed", "TYW", desk),
   { ...row("ZN", "wed", "TYY", midWeek), alias: true },
   row("ZN", "thu", "TJW", desk),
@@ -81,8 +87,8 @@ export const bloombergCodes: readonly SeriesCode[] = [
 const statement = "the desk's broker statements and expiration calendar, July to September 2025";
 
 /**
- * The words by which the broker tells a weekly option of the 10-year; # stands for the week. Monday and monthly options have
- * none, so their text is that of several options. Other products' words are not known.
+ * The broker's words for weekly options of the 10-year; # stands for the week. Monday and monthly options
+ * have no words, so several of them share one text. The words for other products are not known.
  */
 export const brokerCodes: readonly SeriesCode[] = [
   row("ZN", "tue", "W# TUES OPT", statement),
@@ -95,7 +101,7 @@ function row(code: string, family: Family, name: string, source: string): Series
   return { product: present(productOfCode(code), `${code} is a product`), family, code: name, from: since[family].day, source };
 }
 
-/** One house's codes, to be asked both ways. Constant time. */
+/** One house's codes, with look-ups in both directions. Constant time. */
 export class CodeTable {
   readonly #byCode: ReadonlyMap<string, readonly SeriesCode[]>;
   readonly #bySeries: ReadonlyMap<Product, ReadonlyMap<Family, readonly SeriesCode[]>>;
@@ -115,12 +121,12 @@ export class CodeTable {
     );
   }
 
-  /** The rows of a code, whatever the day: usually one. */
+  /** The first row of a code, whatever the day. */
   named(code: string): SeriesCode | undefined {
     return this.#byCode.get(code)?.[0];
   }
 
-  /** The row that says what options of a family expiring on a day are called. */
+  /** The row with the code for options of a family that expire on a day. */
   codeOf(product: Product, family: Family, day: DayNumber): SeriesCode | undefined {
     return this.#bySeries
       .get(product)

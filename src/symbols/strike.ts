@@ -1,17 +1,23 @@
-/** Strikes are whole numbers of eighths of a point: every listed strike is one, and eighths are exact in integers. */
+/**
+ * A strike as a whole number of eighths of a point: every listed strike is a multiple of an eighth, so it is
+ * exact.
+ */
 export type Eighths = number;
 
-/** No Treasury future has traded above 200 points. The limit refuses `C099500`, 995 in hundredths, rather than guess 99.5. */
+/**
+ * No Treasury future has traded above 200 points. The limit refuses `C099500`, 995 in hundredths, rather than
+ * guess 99.5.
+ */
 const strikePointsMax = 400;
 
-/** What a text that should be a strike is instead. */
+/** The result for a text that is not a strike. */
 export type BadStrike = -1;
 export const badStrike: BadStrike = -1;
 
 /**
- * The strike of a text of digits with at most one `point` between them (`110`, `110.5`, `110.500`; `111:75`).
- * -1 for any other text, for what lies between eighths (`110.12` may be 110.125 cut short, or anything), for 0 and above 400,
- * and for one with a zero too many in front (`010.5` may be 10.5, or 110.5 with a slip).
+ * Reads the strike of a text of digits with at most one `point` between them (`110`, `110.5`, `110.500`;
+ * `111:75`). Returns -1 for any other text, for numbers between eighths (`110.12` may be 110.125 cut short,
+ * or something else), for 0 and above 400, and for a leading zero (`010.5` may be 10.5, or a mistyped 110.5).
  */
 export function parseStrike(text: string, point: "." | ":"): Eighths | BadStrike {
   const at = text.indexOf(point);
@@ -30,20 +36,20 @@ export function parseStrike(text: string, point: "." | ":"): Eighths | BadStrike
   return eighthsOf(points * 1000 + thousandths);
 }
 
-/** From thousandths of a point; -1 where it is no strike. NaN is none. */
+/** Converts thousandths of a point; -1 if they are not a strike. NaN is not a strike. */
 export const eighthsOf = (thousandths: number): Eighths | BadStrike =>
   thousandths > 0 && thousandths <= strikePointsMax * 1000 && thousandths % 125 === 0 ? thousandths / 125 : badStrike;
 
 /**
- * From hundredths cut short, as CME writes them: 10912 is 109.125. Eighths cut to two digits stay apart, and CME's client pages
- * say to append the 5.
+ * Converts truncated hundredths, as CME writes them: 10912 is 109.125. Eighths truncated to two digits remain
+ * distinct, and CME's client pages say to append the 5.
  */
 export const eighthsOfHundredths = (hundredths: number): Eighths | BadStrike =>
   eighthsOf(hundredths * 10 + (hundredths % 25 === 12 ? 5 : 0));
 
 export const hundredthsOf = (strike: Eighths): number => Math.floor((strike * 125) / 10);
 
-/** `110`, `110.5`, `110.125`: as short as it goes, with at least `placesMin` decimal places. */
+/** `110`, `110.5`, `110.125`: the shortest form with at least `placesMin` decimal places. */
 export function formatStrike(strike: Eighths, point: "." | ":" = ".", placesMin = 0): string {
   const points = strike >> 3;
   const fraction = fractions[strike & 7] as string;
@@ -53,7 +59,7 @@ export function formatStrike(strike: Eighths, point: "." | ":" = ".", placesMin 
 
 const fractions = ["", "125", "25", "375", "5", "625", "75", "875"];
 
-/** A whole number; NaN where a character is no digit, or there is none but zeros were cut (which is 0). */
+/** Reads a whole number; NaN if a character is not a digit; 0 for an empty range. */
 function digits(text: string, from: number, to: number): number {
   let value = 0;
   for (let at = from; at < to; at++) {

@@ -5,12 +5,16 @@ import { type ExpiryOverrides, firstYear, lastYear } from "./expiry-calendar.ts"
 import { products } from "./products.ts";
 import { bloombergCodes, brokerCodes, cmeCodes } from "./series-codes.ts";
 
-/** Raised by hand when a grammar or a rule in code changes what some text means; tables are hashed and need no such care. */
+/**
+ * Raised by hand when a change of a grammar or rule in code changes the meaning of a text. Tables are hashed
+ * instead.
+ */
 const grammarVersion = 1;
 
 /**
- * `1-5f0c…`: what translations depend on. Evidence gathered under another value is evidence of other tables. Hashes products,
- * codes, dialect forms, holidays of all years and a desk's own expiries: a few milliseconds.
+ * The version of everything that translations depend on, such as `1-5f0c…`. Evidence gathered under another
+ * version does not apply. Hashes products, codes, dialect forms, holidays of all years and a desk's own
+ * expiries in a few milliseconds.
  */
 export function tableVersion(overrides: ExpiryOverrides): string {
   const codes = [cmeCodes, bloombergCodes, brokerCodes].map((rows) =>

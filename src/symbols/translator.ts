@@ -11,31 +11,33 @@ import {
   type SymbolNote,
 } from "./reading.ts";
 
-/** The dialect of a text, or `auto`: found out from the text. */
+/** The dialect of a text, or `auto` to detect it. */
 export type Source = DialectName | "auto";
 
-/** A reading, and the dialect that gave it; null where several or none could have. */
+/** A reading and its dialect; null if no dialect or several dialects fit. */
 export type Detected = DetectedAmong<DialectName>;
 type DetectedAmong<Name extends string> = (Read & { readonly dialect: Name }) | (Refused & { readonly dialect: Name | null });
 
-/** The longest text that any dialect has is half as long. */
+/** The longest text that is read: twice the length of the longest symbol of any dialect. */
 export const symbolLengthMax = 96;
 
 const named = dialects as Readonly<Record<DialectName, Dialect & { readonly name: DialectName }>>;
 const all = Object.values(named);
 
 /**
- * The instrument that a text means. Spaces around it, several in a row, and letters of the wrong case are forgiven, with a
- * note. `auto` asks every dialect that has symbols of that form: where several give one instrument it is that one, with a
- * note; where they give different ones the text is refused, and the refusal lists them.
+ * Reads the instrument that a text names. Surrounding spaces, repeated spaces and letters of the wrong case
+ * are accepted, with a note. `auto` tries every dialect that has symbols of that form: if all readings agree
+ * on one instrument, it is the result, with a note; if they differ, the text is refused and the refusal lists
+ * them.
  *
- * Never throws. Costs a few microseconds whatever the text is; one that is too long is not looked at.
+ * Never throws. Takes a few microseconds for any text; texts longer than `symbolLengthMax` are refused
+ * unread.
  */
 export function readSymbol(text: string, source: Source, context: SymbolContext): Detected {
   return readAs(text, source === "auto" ? all : [named[source]], context);
 }
 
-/** As `readSymbol`, among given dialects. */
+/** As `readSymbol`, with the given dialects only. */
 export function readAs<Name extends string>(
   text: string,
   among: readonly (Dialect & { readonly name: Name })[],
@@ -61,16 +63,16 @@ export function readAs<Name extends string>(
 
 function unknownForm(text: string): Refused {
   const [, contract, digit, suffix = ""] = /^([A-Z]{2,3}[FGHJKMNQUVXZ])\d(\d)( Comdty)?$/.exec(text) ?? [];
-  if (contract === undefined) return refused("UNKNOWN_FORM", "the text has the form of no dialect's symbols");
+  if (contract === undefined) return refused("UNKNOWN_FORM", "the text does not have the form of any dialect's symbols");
   const meant = `${contract}${digit}${suffix}`;
   return refused("UNKNOWN_FORM", `a future is written with one digit of its year: ${meant}`, { nearest: [meant] });
 }
 
-/** An instrument in a dialect, or why it cannot be carried there. */
+/** Writes an instrument in a dialect, or returns the reason why the dialect cannot express it. */
 export const printSymbol = (instrument: Read["instrument"], target: DialectName, context: SymbolContext): Printing =>
   dialects[target].print(instrument, context);
 
-/** What the dialects whose form the text has make of it; undefined where there is none. */
+/** The reading of the dialects whose form the text has; undefined if no dialect has that form. */
 function detected<Name extends string>(
   text: string,
   among: readonly (Dialect & { readonly name: Name })[],
@@ -110,10 +112,10 @@ function decided<Name extends string>(
   return { ...refused("AMBIGUOUS", `it means ${meanings}; name the dialect`, { candidates: [...names] }), dialect: null };
 }
 
-/** Refusals that say no more than that the text is of another dialect. */
+/** Refusals that mean only that the text belongs to another dialect. */
 const unknowing: ReadonlySet<string> = new Set(["UNKNOWN_FORM", "UNKNOWN_PRODUCT", "UNKNOWN_SERIES"]);
 
-/** The text in the capitals and spaces of all dialects, with notes of what was fixed. */
+/** The text with capitals and spaces as the dialects write them, with notes on each correction. */
 function tidy(text: string): { readonly text: string; readonly notes: readonly SymbolNote[] } | Refused {
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
@@ -121,11 +123,11 @@ function tidy(text: string): { readonly text: string; readonly notes: readonly S
       return refused("NOT_ASCII", `character ${at + 1} (U+${unit.toString(16).toUpperCase().padStart(4, "0")}) is in no dialect`);
   }
   const spaced = text.replaceAll(/[ \t\r\n]+/g, " ").replaceAll(/^ | $/g, "");
-  if (spaced === "") return refused("EMPTY", "there is no symbol");
+  if (spaced === "") return refused("EMPTY", "the symbol is empty");
   const capital = spaced.toUpperCase().replace(/ COMDTY$/, " Comdty");
   const notes: SymbolNote[] = [];
-  if (spaced !== text) notes.push({ code: "WHITESPACE", why: "spaces or tabs that do not belong there were taken away" });
-  if (capital !== spaced) notes.push({ code: "CASE", why: `written in other letters than ${capital}` });
+  if (spaced !== text) notes.push({ code: "WHITESPACE", why: "extra spaces or tabs were removed" });
+  if (capital !== spaced) notes.push({ code: "CASE", why: `upper and lower case differ from ${capital}` });
   return { text: capital, notes };
 }
 

@@ -2,31 +2,32 @@ import { type DayNumber, dateOfDay } from "../domain/market/trading-day.ts";
 import { firstYear } from "./expiry-calendar.ts";
 import { noNotes, type Refused, refused, type SymbolNote } from "./reading.ts";
 
-/** Nothing is listed further ahead than this many calendar years. */
+/** Contracts are listed at most this many calendar years ahead. */
 const aheadMax = 2;
 
 /**
- * The year that one digit means on a day: of the years ending in it the latest that is at most two years ahead, since no
- * contract is listed further out. So on any day of 2025 the digits 8, 9, 0 … 7 mean 2018 to 2027.
+ * The year that one digit means on a day: the latest year with that last digit that is at most two years
+ * ahead, since no contract is listed further out. So on any day of 2025 the digits 8, 9, 0 … 7 mean 2018 to
+ * 2027.
  */
 export function yearOfDigit(digit: number, asOf: DayNumber): number {
   const latest = dateOfDay(asOf).year + aheadMax;
   return latest - ((((latest - digit) % 10) + 10) % 10);
 }
 
-/** The note that goes with a year read from one digit: never across a decade in silence. */
+/** The note on a year read from one digit, if the year is in another decade. */
 export function decadeNotes(year: number, asOf: DayNumber): readonly SymbolNote[] {
   const today = dateOfDay(asOf).year;
   if (Math.floor(year / 10) === Math.floor(today / 10)) return noNotes;
   return [{ code: "YEAR_IN_OTHER_DECADE", why: `the year's one digit ${year % 10}, read in ${today}, is ${year}` }];
 }
 
-/** Two digits of a year are of the years 2000 to 2099. */
+/** Two digits mean a year from 2000 to 2099. */
 export const yearOfTwoDigits = (digits: string): number => firstYear + Number(digits);
 
 export const twoDigitsOf = (year: number): string => `${year % 100}`.padStart(2, "0");
 
-/** Undefined where one digit of the year says on that day which year it is; else what would be read instead. */
+/** A refusal if one digit would be read as another year on that day; otherwise undefined. */
 export function lostDecade(dialect: string, year: number, asOf: DayNumber): Refused | undefined {
   const readAs = yearOfDigit(year % 10, asOf);
   if (readAs === year) return undefined;

@@ -81,7 +81,7 @@ const cases: readonly BadInput[] = [
     args: (folder) => ["--trades", join(folder, "trades_1.csv")],
     says: /^NO_INPUT: /,
   },
-  { name: "a device", args: () => ["--trades", "/dev/null"], says: /^UNREADABLE: this is no regular file \(\/dev\/null\)/ },
+  { name: "a device", args: () => ["--trades", "/dev/null"], says: /^UNREADABLE: this is not a regular file \(\/dev\/null\)/ },
   { name: "no --trades", args: () => [], says: /^BAD_USAGE: .*--trades/ },
   {
     name: "a method in capitals",
@@ -150,7 +150,7 @@ describe("bad marks, prices, times and configuration", () => {
     withGood(
       {},
       (folder) => ["pnl", "--trades", folder, "--as-of", "yesterday"],
-      /^BAD_USAGE: --as-of does not read as a time: "yesterday"/,
+      /^BAD_USAGE: --as-of is not a time: "yesterday"/,
     ));
 
   it("a configuration with a misspelt key names line, column and the nearest known one", () =>

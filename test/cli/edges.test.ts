@@ -71,7 +71,10 @@ describe("--marks", () => {
       await truncate(join(folder, "marks.json"), 2 ** 40);
       const ran = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json")]);
       expectOneLine(ran, /^BAD_MARKS: these are no marks: the file is larger than 16777216 bytes/);
-      expectOneLine(await pnlBridge(["pnl", "--trades", folder, "--marks", "/dev/zero"]), /^UNREADABLE: this is no regular file/);
+      expectOneLine(
+        await pnlBridge(["pnl", "--trades", folder, "--marks", "/dev/zero"]),
+        /^UNREADABLE: this is not a regular file/,
+      );
     });
     expect((await position(`{"${'\\"'.repeat(7e6)}": 1, "${ZN}": 2}`)).mark).toBe("2");
   });
@@ -111,14 +114,14 @@ describe("an output may not be what it would destroy", () => {
   it("a database, neither legacy's real one nor the demo's folder of another desk", () =>
     withFiles({ ...files, "pnl_tracker.db": "precious" }, async (folder) => {
       const database = join(folder, "pnl_tracker.db");
-      const says = /^UNWRITABLE: there is a file already \(.*pnl_tracker\.db\); name a new (file|folder)/;
+      const says = /^UNWRITABLE: the file exists already \(.*pnl_tracker\.db\); name a new (file|folder)/;
       await refused(folder, ["replay", "--trades", folder, "--legacy-database", database], says);
       await refused(folder, ["demo", "--once", "--keep", folder], says);
       expect(await readFile(database, "utf8")).toBe("precious");
       await symlink(join(folder, "elsewhere.db"), join(folder, "dangling.db"));
       await refused(folder, ["replay", "--trades", folder, "--legacy-database", join(folder, "dangling.db")], /^UNWRITABLE: /);
       await mkdir(join(folder, "desk", "trade_ledger"), { recursive: true });
-      await refused(folder, ["demo", "--once", "--keep", join(folder, "desk")], /^UNWRITABLE: there is a folder already/);
+      await refused(folder, ["demo", "--once", "--keep", join(folder, "desk")], /^UNWRITABLE: the folder exists already/);
     }));
 
   it("a database in a new folder is made; one where no file can be is UNWRITABLE", () =>
@@ -140,8 +143,8 @@ describe("an output may not be what it would destroy", () => {
     withFiles(files, async (folder) => {
       await promisify(execFile)("mkfifo", [join(folder, "pipe")]);
       const args = ["pnl", "--trades", folder, "--matches"];
-      await refused(folder, [...args, join(folder, "pipe")], /^UNWRITABLE: this is no regular file \(.*pipe\)/);
-      await refused(folder, [...args, "/dev/null"], /^UNWRITABLE: this is no regular file \(\/dev\/null\)/);
+      await refused(folder, [...args, join(folder, "pipe")], /^UNWRITABLE: this is not a regular file \(.*pipe\)/);
+      await refused(folder, [...args, "/dev/null"], /^UNWRITABLE: this is not a regular file \(\/dev\/null\)/);
       expect((await lstat("/dev/null")).isCharacterDevice()).toBe(true);
     }),
   );

@@ -100,7 +100,7 @@ describe("symbols translate", () => {
     expect(out.split("\n")).toEqual([
       `${VY3}  →  VBYN25P3 110.250 Comdty`,
       "tyu5  →  TYU5 Comdty",
-      "     CASE written in other letters than TYU5",
+      "     CASE upper and lower case differ from TYU5",
       expect.stringMatching(/^ {5}MISSING_COMDTY /),
       expect.stringMatching(/^TYU55 Comdty {2}✗ {2}UNKNOWN_FORM: .*; did you mean TYU5 Comdty\?$/),
       expect.stringMatching(/^CALL AUG 25 CBT 10YR TNOTE 112\.50 {2}✗ {2}AMBIGUOUS: .* it may be ZN-2025-08-VY1-C112\.500 or /),
@@ -478,7 +478,7 @@ describe("symbols check", () => {
     const { code, out } = await check([wednesday.replaceAll("TYWN25", "TYYN25"), future]);
     expect(code).toBe(0);
     expect(out).toMatch(
-      /^OTHER_FORM × 2\b.*: another text than is printed, that reads as the same\n {2}line 2 WY4N5, Bloomberg_Call: TYYN25C4 – /,
+      /^OTHER_FORM × 2\b.*: not the text that is printed, but it means the same\n {2}line 2 WY4N5, Bloomberg_Call: TYYN25C4 – /,
     );
     expect(out).toContain("2 rows: 1 agree in every column, 1 have findings, 0 could not be read\n");
   });

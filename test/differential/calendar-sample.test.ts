@@ -113,7 +113,7 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
         severity: "ambiguous",
         stands: "CALL/PUT SEP 25 CBT 10YR TNOTE W1 TUES OPT",
         computed: "CALL/PUT SEP 25 CBT 10YR TNOTE W1 TUES OPT",
-        why: "it stands in line 32 (VY1U5) too",
+        why: "it is also in line 32 (VY1U5)",
       },
       {
         line: 33,

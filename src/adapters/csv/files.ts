@@ -70,7 +70,7 @@ function refuseUnlessFile(path: string, stats: Stats, fix: string): void {
   if (stats.isFile()) return;
   const isPipe = stats.isFIFO() || stats.isSocket();
   throw new BridgeError("UNREADABLE", {
-    what: isPipe ? "this is a pipe, and inputs are read more than once" : "this is no regular file",
+    what: isPipe ? "this is a pipe, and inputs are read more than once" : "this is not a regular file",
     where: path,
     fix: isPipe ? "write it to a file first, and name that file" : fix,
   });

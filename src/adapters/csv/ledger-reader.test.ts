@@ -416,7 +416,7 @@ describe("the reader of several files", () => {
         file: "trades_20250724.csv",
         line: 2,
         code: "DUPLICATE_ROW",
-        why: "dropped: the same row stands in trades_20250723.csv:2",
+        why: "dropped: the same row is already in trades_20250723.csv:2",
       },
     ]);
     expect(counts(input)).toEqual([2, 1, 1, 0]);
@@ -454,7 +454,7 @@ describe("the reader of several files", () => {
   ])("counts a trade once if the second file lacks or changes %s", async (what, other) => {
     const { input, found } = await readTogether(other);
     expect(counts(input)).toEqual([2, 1, 1, 0]);
-    expect(found).toEqual([`b.csv:2 DUPLICATE_ROW dropped: the same trade stands in a.csv:2 and differs in ${what}`]);
+    expect(found).toEqual([`b.csv:2 DUPLICATE_ROW dropped: the same trade is already in a.csv:2 and differs in ${what}`]);
     expect(tradesOf(input)).toMatchObject([{ fee: "0.5", book: "UST", time: "2025-07-24T09:00:00.046123-05:00" }]);
   });
 

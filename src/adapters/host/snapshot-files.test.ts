@@ -107,7 +107,7 @@ describe("snapshots of the plan", () => {
   it("that cannot be written leave the earlier ones unchanged and no other file behind", async () => {
     await filesOf("one").save(snapshotOf(4));
     mkdirSync(fileOf("two"));
-    await expect(filesOf("two").save(snapshotOf(5))).rejects.toThrow("this is no regular file");
+    await expect(filesOf("two").save(snapshotOf(5))).rejects.toThrow("this is not a regular file");
     expect((await filesOf("two").latest()).snapshot?.record.epoch).toBe(4);
     rmSync(fileOf("two"), { recursive: true });
     await filesOf("one").save(snapshotOf(6));

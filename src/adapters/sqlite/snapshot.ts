@@ -279,7 +279,7 @@ function temporaryFolder(): string {
 
 const notRegular = (path: string): BridgeError =>
   new BridgeError("UNREADABLE", {
-    what: "this is no regular file",
+    what: "this is not a regular file",
     where: path,
     fix: "a database and the journals beside it are regular files",
   });

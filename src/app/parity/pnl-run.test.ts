@@ -92,7 +92,7 @@ describe("what expires", () => {
   });
 });
 
-it("an as-of time that occurs twice is taken as the first, with a note", async () => {
+it("an as-of time that occurs twice is read as the first, with a note", async () => {
   const made = await run([["1,ZNZ2025,2025-10-24 10:00:00,B,1,110"]], { asOf: "2025-11-02 01:30:00" });
   expect(made.notes).toMatchObject([{ code: "AMBIGUOUS_TIME", why: expect.stringMatching(/^--as-of: .*an offset says which/) }]);
   expect(made.asOfUs).toBe(Date.parse("2025-11-02T01:30:00-05:00") * 1000);

@@ -85,7 +85,7 @@ describe("the symbols of a run's trades", () => {
   it.each(productsOnly)("say of %s that it is untranslated, and why", (symbol, multiplier, currency) => {
     const described = describeTraded(symbol, july);
     expect(described).toMatchObject({ instrument: null, multiplier, currency, notes: [{ code: "UNTRANSLATED" }] });
-    expect(described?.notes?.[0]?.why).toMatch(/^[A-Z_]+: .+; it stays under its own text/);
+    expect(described?.notes?.[0]?.why).toMatch(/^[A-Z_]+: .+; it is reported under its own text/);
   });
 
   it.each([...wholeYears, ...oneDigit])("%s means what it means to computePnl", (symbol, multiplier, currency, instrument) => {

@@ -72,7 +72,7 @@ function described(symbol: string, reading: Reading, day: DayNumber | undefined)
   }
   const product = productOfLedgerSymbol(symbol.trim()) ?? (day === undefined ? productOnAnyDay(symbol) : undefined);
   if (product === undefined) return undefined;
-  const why = `${reading.code}: ${reading.why}; it stays under its own text, and prices join it by that text only`;
+  const why = `${reading.code}: ${reading.why}; it is reported under its own text, and only prices with that text apply to it`;
   return { ...factsOf(product), instrument: null, notes: [{ code: "UNTRANSLATED", why }] };
 }
 

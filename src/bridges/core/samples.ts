@@ -23,7 +23,7 @@ export class Samples {
       const reservoir = this.#reservoir(sightings);
       reservoir?.keep(comparison);
       // One answer may count several times for a path, because a list has several entries.
-      sightings.tellAt = reservoir === undefined ? Number.POSITIVE_INFINITY : Math.max(reservoir.next, sightings.count + 1);
+      sightings.reportAt = reservoir === undefined ? Number.POSITIVE_INFINITY : Math.max(reservoir.next, sightings.count + 1);
     }
   }
 
@@ -51,6 +51,6 @@ export class WholeSightings {
   count(verdict: "error" | "not_comparable"): ReadonlySet<Sightings> {
     const sightings = verdict === "error" ? this.#error : this.#notComparable;
     sightings.count += 1;
-    return sightings.count < sightings.tellAt ? none : new Set([sightings]);
+    return sightings.count < sightings.reportAt ? none : new Set([sightings]);
   }
 }

@@ -196,7 +196,7 @@ export class ShadowCall implements AnswerObserver {
     const legacy = inOrder ? answer : shadow.value;
     const modern = inOrder ? shadow.value : answer;
     const today = comparer.needsToday ? clock.today() : "";
-    const { verdict, told: sampled, excluded } = comparer.judge(legacy, modern, today);
+    const { verdict, due: sampled, excluded } = comparer.judge(legacy, modern, today);
     this.call.method.tally.fieldsExcluded += excluded;
     this.#count(verdict);
     // Field details are computed only when a listener or a sampler needs them.

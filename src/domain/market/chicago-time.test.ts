@@ -16,7 +16,7 @@ import {
   weekday,
 } from "./chicago-time.ts";
 
-/** The second opinion: the platform's time-zone data. */
+/** An independent source: the platform's time-zone data. */
 const zone = new Intl.DateTimeFormat("en-US", { timeZone: "America/Chicago", timeZoneName: "longOffset" });
 function offsetByIntl(instantUs: number): number {
   const [, sign, hours, minutes] = /GMT([+-])(\d\d):(\d\d)$/.exec(zone.format(Math.floor(instantUs / 1000))) ?? [];
@@ -69,7 +69,7 @@ describe("wall readings", () => {
       fc.integer({ min: 0, max: 4 * hourUs }).map((inside) => dayNumber(year, month, date) * dayUs + inside),
     );
 
-  it("have as many instants as Intl finds, and the earlier is taken", () => {
+  it("have as many instants as Intl finds, and mean the earlier one", () => {
     fc.assert(
       fc.property(fc.oneof(anyTimeUs, nearChange), (wallUs) => {
         const instants = [wallUs + 5 * hourUs, wallUs + 6 * hourUs].filter(
@@ -152,13 +152,13 @@ describe("text of instants", () => {
     expect(parseInstant(text)).toBeUndefined();
   });
 
-  it("comes back the same from what was written", () => {
+  it("reads back unchanged", () => {
     fc.assert(fc.property(anyTimeUs, (instantUs) => parseInstant(formatInstant(instantUs)) === instantUs));
   });
 });
 
 describe("calendar", () => {
-  it("counts days as the platform does, and back", () => {
+  it("converts dates to day numbers and back as the platform does", () => {
     fc.assert(
       fc.property(fc.integer({ min: -700_000, max: 2_900_000 }), (day) => {
         const there = new Date(day * 86_400_000);

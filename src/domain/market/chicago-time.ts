@@ -1,12 +1,12 @@
 import { at as itemAt, present } from "../../base/present.ts";
 import { firstWhere } from "../../base/search.ts";
 /**
- * Chicago's clock and its calendar: what the wall clock of the exchange showed at an instant, and the way back.
- * Times are whole microseconds in plain numbers (exact until the year 2255). Two kinds that must not be mixed:
+ * Chicago's clock and calendar: converts between instants and the wall clock of the exchange. Times are whole
+ * microseconds in plain numbers (exact until the year 2255). There are two kinds, which must not be mixed:
  *   wallUs     since 1970-01-01T00:00, reading the Chicago wall clock as if it were UTC
  *   instantUs  since 1970-01-01T00:00Z: real time
- * Right from 1967 (Uniform Time Act) to 2101; outside, standard time is answered. The rules are a table of ours, so that
- * an answer never depends on the machine's time-zone data; the tests compare it with Intl.
+ * Correct from 1967 (Uniform Time Act) to 2101; other years have standard time only. The rules are a table in
+ * this file, so that results never depend on the machine's time-zone data; the tests compare it with Intl.
  */
 export const dayUs = 86_400_000_000;
 export const hourUs = 3_600_000_000;
@@ -16,12 +16,16 @@ const secondUs = 1_000_000;
 /** Days since 1970-01-01, a whole number. */
 export type DayNumber = number;
 
-/** How often a wall-clock reading occurs: once, twice (the hour when daylight time ends), or never (the hour skipped in spring). */
+/**
+ * Whether a wall-clock time occurs once, twice (in the hour when daylight time ends), or never (in the hour
+ * skipped in spring).
+ */
 export type WallReading = "unique" | "ambiguous" | "nonexistent";
 
 /**
- * The instant of a wall-clock reading. A reading that occurs twice is taken as the earlier one (daylight time); one that
- * never occurs is counted on from before the change, so 02:30 becomes 03:30 daylight time. `wallReading` tells these apart.
+ * The instant of a wall-clock time. A time that occurs twice means the earlier instant (daylight time); one
+ * that never occurs is extrapolated from before the change, so 02:30 becomes 03:30 daylight time.
+ * `wallReading` distinguishes these cases.
  */
 export function instantOfWall(wallUs: number): number {
   if (!(wallUs >= wallSpan.from && wallUs < wallSpan.until)) wallSpan = spanAt(wallEdges, wallUs);
@@ -34,7 +38,7 @@ export function wallReading(wallUs: number): WallReading {
   return wallSpan.behindUs === daylightUs ? "ambiguous" : "nonexistent";
 }
 
-/** What the wall clock showed at an instant. */
+/** The wall-clock time of an instant. */
 export function wallOfInstant(instantUs: number): number {
   if (!(instantUs >= instantSpan.from && instantUs < instantSpan.until)) instantSpan = spanAt(instantEdges, instantUs);
   return instantUs - instantSpan.behindUs;
@@ -43,7 +47,10 @@ export function wallOfInstant(instantUs: number): number {
 /** Minutes to add to UTC: -300 in daylight time, -360 in standard time. */
 export const offsetMinutesOfInstant = (instantUs: number): number => (wallOfInstant(instantUs) - instantUs) / minuteUs;
 
-/** `2025-07-24T15:01:09.091-05:00`: no fraction where it is zero, three digits where they hold it, else six. */
+/**
+ * `2025-07-24T15:01:09.091-05:00`; the fraction has three digits if they suffice, otherwise six, and is
+ * omitted if zero.
+ */
 export function formatInstant(instantUs: number): string {
   const wallUs = wallOfInstant(instantUs);
   const day = Math.floor(wallUs / dayUs);
@@ -58,21 +65,21 @@ export function formatInstant(instantUs: number): string {
 const instantPattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:(Z)|([+-])(\d{2}):?(\d{2}))?)?$/;
 
-/** A moment that a text names. */
+/** The time that a text names. */
 export interface ReadInstant {
   readonly instantUs: number;
-  /** What Chicago's wall clock showed at it. */
+  /** The wall-clock time in Chicago. */
   readonly wallUs: number;
-  /** How often the wall time of the text occurs; `unique` where the text carries an offset. */
+  /** How often the wall time of the text occurs; `unique` if the text has an offset. */
   readonly reading: WallReading;
 }
 
 /**
- * Reads ISO text: `T` or a space, seconds and a fraction of up to 9 digits may be absent, `Z` or an offset such as `-05:00`.
- * Without an offset it is Chicago wall time: `reading` says whether that time occurs once, twice (the earlier is taken) or
- * never (it counts on from before the change). A date alone is its midnight there.
- * Undefined: impossible dates and times (Feb 30, 25:00, 24:00, second 60), years outside 1967-2100, offsets beyond 14 h,
- * digits that microseconds cannot hold, any other text.
+ * Reads ISO text with `T` or a space, optional seconds and fraction (up to 9 digits), and an optional `Z` or
+ * offset such as `-05:00`. Without an offset it is Chicago wall time: `reading` says whether that time occurs
+ * once, twice (the earlier one counts) or never (extrapolated from before the change). A date alone means its
+ * midnight in Chicago. Undefined for impossible dates and times (Feb 30, 25:00, 24:00, second 60), years
+ * outside 1967-2100, offsets beyond 14 h, digits beyond microseconds, and any other text.
  */
 export function readInstant(text: string): ReadInstant | undefined {
   const parts = instantPattern.exec(text);
@@ -93,12 +100,19 @@ export function readInstant(text: string): ReadInstant | undefined {
   return { instantUs, wallUs: wallOfInstant(instantUs), reading: "unique" };
 }
 
-/** The instant of a text, as `readInstant` reads it. For times of people and systems use that, which tells gaps from times. */
+/**
+ * The instant of a text. For input from people and systems use `readInstant`, which reports nonexistent
+ * times.
+ */
 export const parseInstant = (text: string): number | undefined => readInstant(text)?.instantUs;
 
-/** The day of a date of the Gregorian calendar; months from 1. A date that does not exist counts on (Feb 30 is Mar 1 or 2). */
+/**
+ * The day number of a Gregorian date; months count from 1. A date that does not exist overflows (Feb 30 is
+ * Mar 1 or 2).
+ */
 export function dayNumber(year: number, month: number, date: number): DayNumber {
-  // Years begin in March here, so that the leap day is the last one (Hinnant, chrono-compatible low-level date algorithms).
+  // Years begin in March here, so that the leap day is the last one (Hinnant, chrono-compatible low-level
+  // date algorithms).
   const shifted = month <= 2 ? year - 1 : year;
   const era = Math.floor(shifted / 400);
   const yearOfEra = shifted - era * 400;
@@ -114,7 +128,7 @@ interface CalendarDate {
   readonly date: number;
 }
 
-/** The inverse of dayNumber. */
+/** The date of a day number: the inverse of `dayNumber`. */
 export function dateOfDay(day: DayNumber): CalendarDate {
   const shifted = day + 719_468;
   const era = Math.floor(shifted / 146_097);
@@ -134,7 +148,7 @@ export function formatDay(day: DayNumber): string {
   return `${year.toString().padStart(4, "0")}-${two(month)}-${two(date)}`;
 }
 
-/** Reads `YYYY-MM-DD`, nothing shorter or longer. Undefined for other text and for dates that do not exist. */
+/** Reads exactly `YYYY-MM-DD`. Undefined for other text and for dates that do not exist. */
 export function parseDay(text: string): DayNumber | undefined {
   const parts = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   return parts === null ? undefined : realDay(Number(parts[1]), Number(parts[2]), Number(parts[3]));
@@ -151,7 +165,7 @@ function realDay(year: number, month: number, date: number): DayNumber | undefin
 
 const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);
 
-/** How far the wall clock is behind UTC. */
+/** The offset by which the wall clock is behind UTC. */
 const standardUs = 6 * hourUs;
 const daylightUs = 5 * hourUs;
 
@@ -165,7 +179,10 @@ const firstSunday = (year: number, month: number): DayNumber => sundayFrom(dayNu
 const lastSunday = (year: number, month: number): DayNumber => sundayFrom(dayNumber(year, month + 1, 1)) - 7;
 const sundayFrom = (day: DayNumber): DayNumber => day + ((7 - weekday(day)) % 7);
 
-/** Daylight time in Chicago, changes at 02:00 of the wall clock before the change. Each row rules until the next. */
+/**
+ * The rules of daylight time in Chicago; it changes at 02:00 on the wall clock. Each row applies until the
+ * next.
+ */
 const daylightRules: readonly DaylightRule[] = [
   // Uniform Time Act of 1966 (15 USC 260a).
   { since: 1967, begins: (year) => lastSunday(year, 4), ends: (year) => lastSunday(year, 10) },
@@ -180,10 +197,13 @@ const daylightRules: readonly DaylightRule[] = [
 ];
 
 const firstYear = 1967;
-/** Exclusive for text; the table below goes one year further, so that an offset cannot lead out of it. */
+/**
+ * The first year that text cannot name; the table below includes it, so that an offset cannot lead beyond the
+ * table.
+ */
 const lastYear = 2101;
 
-/** Every change, in order: at even places daylight time begins, at odd ones it ends. */
+/** All changes in order: daylight time begins at even places and ends at odd ones. */
 const instantEdges: number[] = [];
 const wallEdges: number[] = [];
 for (let year = firstYear; year <= lastYear; year++) {
@@ -193,18 +213,18 @@ for (let year = firstYear; year <= lastYear; year++) {
   );
   const [begins, ends] = [rule.begins(year) * dayUs + 2 * hourUs, rule.ends(year) * dayUs + 2 * hourUs];
   instantEdges.push(begins + standardUs, ends + daylightUs);
-  // The skipped hour counts as standard time, the doubled one as daylight time: see instantOfWall.
+  // The skipped hour counts as standard time and the repeated one as daylight time: see instantOfWall.
   wallEdges.push(begins + hourUs, ends);
 }
 
-/** A stretch of time with one offset: from (inclusive) until (exclusive). */
+/** A period with one offset, from (inclusive) until (exclusive). */
 interface Span {
   readonly from: number;
   readonly until: number;
   readonly behindUs: number;
 }
 
-/** The last spans asked for. Times come in order, so nearly every call is answered from here. */
+/** The spans of the last calls. Times usually come in order, so nearly every call hits them. */
 let wallSpan: Span = spanAt(wallEdges, 0);
 let instantSpan: Span = spanAt(instantEdges, 0);
 

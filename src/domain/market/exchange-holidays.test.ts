@@ -5,8 +5,9 @@ import { exchangeHolidays } from "./exchange-holidays.ts";
 const daysOf = (year: number) => exchangeHolidays(year).map(({ day }) => formatDay(day).slice(5));
 
 describe("exchange holidays", () => {
-  // CME's Globex schedules (2023 and 2024 as published, 2026 as passed on by a broker) and ICE's published US calendars for
-  // 2021-2023 and 2025, read for the holidays that CME keeps, Juneteenth added. Good Friday of 2021, 2023 and 2026: short session, trade date.
+  // CME's Globex schedules (2023 and 2024 as published, 2026 as quoted by a broker) and ICE's published US
+  // calendars for 2021-2023 and 2025, reduced to the holidays that CME observes, with Juneteenth added. The
+  // Good Fridays of 2021, 2023 and 2026 had short sessions and were trade dates.
   it.each([
     [2021, ["01-01", "01-18", "02-15", "05-31", "07-05", "09-06", "11-25", "12-24"]],
     [2022, ["01-17", "02-21", "04-15", "05-30", "06-20", "07-04", "09-05", "11-24", "12-26"]],
@@ -14,22 +15,23 @@ describe("exchange holidays", () => {
     [2024, ["01-01", "01-15", "02-19", "03-29", "05-27", "06-19", "07-04", "09-02", "11-28", "12-25"]],
     [2025, ["01-01", "01-20", "02-17", "04-18", "05-26", "06-19", "07-04", "09-01", "11-27", "12-25"]],
     [2026, ["01-01", "01-19", "02-16", "05-25", "06-19", "07-03", "09-07", "11-26", "12-25"]],
-  ])("of %i are the published ones", (year, expected) => {
+  ])("of %i match the published calendars", (year, expected) => {
     expect(daysOf(year)).toEqual(expected);
   });
 
-  // QuantConnect's table of Ultra 10-year market hours: full closes, and closes at noon (whose trades carry the next date).
+  // QuantConnect's table of Ultra 10-year market hours: full closes, and closes at noon (whose trades carry
+  // the next date).
   it.each([
     [2016, ["01-18", "02-15", "03-25", "05-30", "07-04", "09-05", "11-24", "12-26"]],
     [2017, ["01-16", "02-20", "04-14", "05-29", "07-04", "09-04", "11-23", "12-25"]],
     [2018, ["01-01", "01-15", "02-19", "03-30", "05-28", "07-04", "09-03", "11-22", "12-25"]],
   ])("of %i include every full close and noon close of the 10-year", (year, expected) => {
     expect(daysOf(year)).toEqual(expect.arrayContaining(expected));
-    expect(expected.length).toBeGreaterThanOrEqual(daysOf(year).length - 1); // At most New Year stands aside, kept in 2016 and 2017.
+    expect(expected.length).toBeGreaterThanOrEqual(daysOf(year).length - 1); // Only New Year may be missing there, as in 2016 and 2017.
   });
 
-  it("computes Easter as published", () => {
-    // From the list of Good Fridays in pandas_market_calendars: early, late and ordinary ones.
+  it("follow the published dates of Easter", () => {
+    // Early, late and ordinary dates from the list of Good Fridays in pandas_market_calendars.
     const goodFridays = {
       1970: "03-27",
       1998: "04-10",
@@ -47,21 +49,21 @@ describe("exchange holidays", () => {
     [2010, "04-02"],
     [2012, "04-06"],
     [2015, "04-03"],
-  ])("leaves the Good Friday of %i a trade date: the employment report came out", (year, day) => {
+  ])("do not include the Good Friday of %i, when the employment report came out", (year, day) => {
     expect(daysOf(year)).not.toContain(day);
   });
 
-  it("does not move New Year's Day back into the old year", () => {
+  it("do not move New Year's Day into the old year", () => {
     expect(daysOf(2021)).not.toContain("12-31");
     expect(daysOf(2022)).not.toContain("01-01");
   });
 
-  it("begins and ends holidays with their years", () => {
+  it("begin and end with the years of their rules", () => {
     expect(daysOf(2021)).not.toContain("06-18");
     expect(daysOf(1997)).not.toContain("01-20");
   });
 
-  it("stands in order, within the year, on weekdays only", () => {
+  it("are in order, within the year, and on weekdays only", () => {
     for (let year = 1970; year <= 2100; year++) {
       const holidays = exchangeHolidays(year);
       const days = holidays.map(({ day }) => day);

@@ -13,7 +13,7 @@ function read(text: string, notation: PriceNotation): string | undefined {
 }
 const write = (decimal: string, notation: PriceNotation) => formatPrice(parseDecimal(decimal) as Decimal, notation);
 
-/** Text, value, and the text that the notation itself would write where it is another one. */
+/** Text, value, and the text that the notation writes if it differs. */
 type Row = readonly [text: string, decimal: string, canonical?: string];
 const examples: Readonly<Record<PriceNotation, readonly Row[]>> = {
   decimal: [
@@ -130,11 +130,11 @@ describe("refusals", () => {
     ["options-64ths", ["0'64", "0'105", "0'5", "0.5"]],
     ["point-32nds", ["110.32", "110.4", "110.999", "110.", ".16", "110'16", "1e2"]],
     ["broker-32nds", ["111.00", "111.05", "111.0050", "111.002", "111.320", "111"]],
-  ])("%s refuses what is not its own", (notation, texts) => {
+  ])("%s refuses texts of other notations", (notation, texts) => {
     for (const text of texts) expect([text, read(text, notation)]).toEqual([text, undefined]);
   });
 
-  it("spaces, signs and junk are nobody's price, but a negative decimal is exact", () => {
+  it("every notation refuses spaces, signs and junk, but a negative decimal is exact", () => {
     for (const [notation, rows] of Object.entries(examples) as [PriceNotation, readonly Row[]][]) {
       const [text] = rows[0] as Row;
       for (const bad of [` ${text}`, `${text} `, `${text}\n`, `${text}x`, "", "abc", "٣'٠٩", `${"1".repeat(500)}'09`, "007'09"])
@@ -151,13 +151,13 @@ describe("refusals", () => {
     ["110.509375", "tt-32nds"],
     ["110.5234375", "broker-32nds"], // 16.75 of 32: its third digit is not known.
     ["104.88282", "futures-32nds"], // Truncated digits would read back as another price.
-  ])("a price between the steps is not written: %s as %s", (decimal, notation) => {
+  ])("a price between two steps cannot be written: %s as %s", (decimal, notation) => {
     expect(write(decimal, notation)).toBeUndefined();
   });
 });
 
 describe("properties", () => {
-  /** Prices on grids of 1/2^k, of tenths of a 32nd, and of no grid at all. */
+  /** Prices that are multiples of 1/2^k, multiples of a tenth of a 32nd, or arbitrary. */
   const prices = fc
     .tuple(fc.bigInt({ min: 0n, max: 1_000_000_000_000n }), fc.integer({ min: 0, max: 12 }))
     .map(([count, halvings]) => lowest(count * 5n ** BigInt(halvings), halvings));
@@ -166,7 +166,7 @@ describe("properties", () => {
     .map(([coefficient, scale]) => lowest(coefficient, scale));
   const anyNotation = fc.constantFrom(...notations);
 
-  it("what a notation writes, it reads as the same price", () => {
+  it("every notation reads its own texts as the same price", () => {
     const written = new Map<PriceNotation, number>();
     fc.assert(
       fc.property(fc.oneof(prices, offGrid), anyNotation, (price, notation) => {
@@ -177,10 +177,10 @@ describe("properties", () => {
       }),
       { numRuns: 5000 },
     );
-    for (const notation of notations) expect(written.get(notation) ?? 0).toBeGreaterThan(50); // Else nothing was tried.
+    for (const notation of notations) expect(written.get(notation) ?? 0).toBeGreaterThan(50); // Otherwise the test has tried nothing.
   });
 
-  it("what a notation reads, it can write, and the text means the same", () => {
+  it("every notation can write each price that it reads, with the same meaning", () => {
     const text = fc
       .tuple(
         fc.integer({ min: 0, max: 200 }),
@@ -202,7 +202,7 @@ describe("properties", () => {
     );
   });
 
-  it("cash and futures share text, not numbers", () => {
+  it("cash and futures read the same text as different numbers", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 200 }),

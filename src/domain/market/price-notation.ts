@@ -1,12 +1,13 @@
 import { type Decimal, digitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "../../base/decimal.ts";
 
 /**
- * How a source writes its prices. The same text is two numbers in two conventions (`99-036` is 99 + 3.75/32 in cash and
- * 99 + 3.625/32 in futures; `110.165` may be decimal or 110 + 16.5/32), so the notation is declared with the source and is
- * never guessed from the text. All arithmetic is exact.
+ * The price notations of sources. The same text is two numbers in two conventions (`99-036` is 99 + 3.75/32
+ * in cash and 99 + 3.625/32 in futures; `110.165` may be decimal or 110 + 16.5/32), so the notation is
+ * declared with the source and never guessed from the text. All arithmetic is exact.
  *
- * In every notation but `decimal`: no sign (no source shows a negative price in 32nds, and the dash is taken), no spaces, no
- * colon (the desk's risk keys use it for a decimal point), no 32 of 32nds or more, no handle without its 32nds.
+ * Every notation except `decimal` refuses signs (no source shows a negative price in 32nds, and the dash is a
+ * separator), spaces, colons (the decimal point of the desk's risk keys), 32 or more 32nds, and a handle
+ * without its 32nds.
  */
 export const priceNotations = {
   decimal: {
@@ -57,14 +58,14 @@ export type PriceNotation = keyof typeof priceNotations;
 
 export const isPriceNotation = (name: string): name is PriceNotation => Object.hasOwn(priceNotations, name);
 
-/** The exact value of a price as that source writes it. Undefined: the text is not of that notation. */
+/** The exact value of a price in a notation. Undefined if the text is not of that notation. */
 export function parsePrice(text: string, notation: PriceNotation): Decimal | undefined {
   if (notation === "decimal") return parseDecimal(text);
   if (text.length > digitsMax) return undefined;
   const { pattern, parts, fraction: meaning } = fractional[notation];
   const { handle, whole = "", fraction = "", decimals } = pattern.exec(text)?.groups ?? {};
   if (handle === undefined) return undefined;
-  // `110.2` has lost its zero: 20 of 32. Every other pattern demands two digits.
+  // `110.2` has lost a trailing zero: it means 20 of 32. Every other pattern requires two digits.
   const parted = whole.padEnd(2, "0");
   const further = decimals ?? meaning?.[fraction] ?? (fraction === "" ? "" : undefined);
   if (further === undefined || Number(parted) >= parts.count) return undefined;
@@ -74,15 +75,15 @@ export function parsePrice(text: string, notation: PriceNotation): Decimal | und
 }
 
 /**
- * A price as that source would write it. Undefined: the notation cannot carry the value exactly (it lies between its
- * steps, or is negative), so that parsePrice(formatPrice(x)) is x wherever there is an answer.
+ * Writes a price in a notation. Undefined if the notation cannot express the value exactly (it lies between
+ * two steps or is negative), so that parsePrice(formatPrice(x)) is x for every defined result.
  */
 export function formatPrice(value: Decimal, notation: PriceNotation): string | undefined {
   const text = notation === "decimal" ? formatDecimal(value) : formatFractional(value, fractional[notation]);
   return text !== undefined && text.length <= digitsMax ? text : undefined;
 }
 
-/** What a point is divided into. `share` / 10^places is one part: 1/32 = 3125 / 10^5. */
+/** The parts into which a point is divided. One part is `share` / 10^places: 1/32 = 3125 / 10^5. */
 interface Parts {
   readonly count: 32 | 64;
   readonly share: bigint;
@@ -96,13 +97,13 @@ interface Fractional {
   /** Groups: `handle`, `whole` (parts), and `fraction` (a code, see below) or `decimals` of a part. */
   readonly pattern: RegExp;
   readonly parts: Parts;
-  /** Codes after the parts and the decimals of a part that they stand for. A code that is not here is refused. */
+  /** The codes after the parts, with the decimals of a part that they represent. Other codes are refused. */
   readonly fraction?: Readonly<Record<string, string>>;
-  /** From the handle, two digits of parts and the decimals of a part (no trailing zeros) to text. */
+  /** Writes a price from its handle, two digits of parts, and the decimals of a part (no trailing zeros). */
   readonly write: (handle: string, whole: string, decimals: string) => string | undefined;
 }
 
-/** Truncated eighths of a 32nd in CME's three-digit display: 4 and 9 never occur. */
+/** Truncated eighths of a 32nd in CME's three-digit display; 4 and 9 never occur. */
 const futuresEighths = { 0: "", 1: "125", 2: "25", 3: "375", 5: "5", 6: "625", 7: "75", 8: "875" };
 /** Eighths of a 32nd in the cash market; four of them are written `+`. */
 const cashEighths = { "+": "5", 1: "125", 2: "25", 3: "375", 5: "625", 6: "75", 7: "875" };

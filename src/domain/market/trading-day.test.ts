@@ -31,7 +31,7 @@ describe("trading-day rules", () => {
     expect(defaultTradingDayRule).toBe("chicago-17");
   });
 
-  // The desk's systems side by side; 2025-07-21 was a Monday, 07-25 a Friday.
+  // The rules of the desk's systems; 2025-07-21 was a Monday, 07-25 a Friday.
   it.each([
     ["2025-07-21 13:59:59.999", { calendar: 21, "after-14": 21, "after-16": 21, "after-17": 21, "chicago-17": 21 }],
     ["2025-07-21 14:00", { calendar: 21, "after-14": 22, "after-16": 21, "after-17": 21, "chicago-17": 21 }],
@@ -62,18 +62,18 @@ describe("trading-day rules", () => {
     ["2025-10-12 17:00", "2025-10-13"], // Columbus Day trades.
     ["2025-11-10 17:00", "2025-11-11"], // Veterans Day trades.
     ["2025-11-26 17:00", "2025-11-28"], // Thanksgiving does not; the Friday after does.
-  ])("of the exchange put %s into %s", (time, day) => {
+  ])("assign %s to %s under the rule of the exchange", (time, day) => {
     expect(dayUnder("chicago-17", time)).toBe(day);
   });
 
-  it("take the file's day where the rule says so, and have no answer without one", () => {
+  it("use the file's day under the rule file-name, and have no answer without one", () => {
     expect(dayUnder("file-name", "2025-07-21 17:20:36", "2025-07-22")).toBe("2025-07-22");
     expect(dayUnder("file-name", "2025-07-21 17:20:36")).toBeUndefined();
     for (const rule of names.filter((name) => name !== "file-name"))
       expect(dayUnder(rule, "2025-07-21 17:20:36", "1999-01-01")).toBe(dayUnder(rule, "2025-07-21 17:20:36"));
   });
 
-  it("never go back in time, and never further ahead than a long weekend", () => {
+  it("never go back in time, and never ahead by more than a long weekend", () => {
     const times = fc.integer({ min: dayNumber(1970, 1, 2) * dayUs, max: dayNumber(2100, 12, 1) * dayUs });
     fc.assert(
       fc.property(times, fc.integer({ min: 0, max: 3 * dayUs }), fc.constantFrom(...names), (wallUs, later, name) => {
@@ -106,7 +106,7 @@ describe("business days", () => {
     );
   });
 
-  it("continue over the edges of the table", () => {
+  it("continue beyond the edges of the table", () => {
     expect(formatDay(businessDayOnOrAfter(dayNumber(1969, 12, 31)))).toBe("1969-12-31");
     expect(formatDay(nextBusinessDay(dayNumber(1969, 12, 31)))).toBe("1970-01-02");
     expect(formatDay(nextBusinessDay(dayNumber(2100, 12, 23)))).toBe("2100-12-27");
@@ -116,7 +116,7 @@ describe("business days", () => {
 
 const ledgers = "../shared/data/ledgers";
 describe.skipIf(!existsSync(ledgers))("real ledgers", () => {
-  it("put every trade of a regular day's file into the day of its name", () => {
+  it("have every trade of a regular file on the day in the file's name", () => {
     // Files of the first weeks ignore the 17:00 roll, and the file of Saturday 08-30 is empty: left out.
     const files = readdirSync(ledgers).filter((name) => /trades_202507(2[2459]|3[01])\.csv|trades_202508/.test(name));
     let trades = 0;

@@ -4,21 +4,24 @@ import { exchangeHolidays } from "./exchange-holidays.ts";
 export { type DayNumber, dateOfDay, dayNumber, formatDay, parseDay, weekday } from "./chicago-time.ts";
 
 /**
- * Which day a trade belongs to. Five rules were in use at one desk at the same time, so the rule is a value that is handed
- * in and named in every answer, never an assumption.
+ * Assigns a trading day to a trade. Five rules were in use at one desk at the same time, so the rule is an
+ * explicit parameter that every answer names, never an assumption.
  */
 export interface TradingDayRule {
   readonly name: string;
   /** One sentence for people. */
   readonly describes: string;
   /**
-   * The day of a trade at `wallUs` (Chicago wall clock, microseconds since 1970-01-01 read as UTC), found in a file of the
-   * day `fileDay`. Undefined where the rule has no answer.
+   * The day of a trade at `wallUs` (Chicago wall clock, microseconds since 1970-01-01 read as UTC) from a
+   * file of the day `fileDay`. Undefined if the rule has no answer.
    */
   dayOf(wallUs: number, fileDay: number | undefined): number | undefined;
 }
 
-/** From `hour` on, Chicago time, a trade belongs to the next calendar day, be it a Saturday: the desk's systems as they are. */
+/**
+ * From `hour` on, Chicago time, a trade belongs to the next calendar day, even a Saturday, as in the desk's
+ * systems.
+ */
 const calendarDayFrom =
   (hour: number) =>
   (wallUs: number): number =>
@@ -62,23 +65,32 @@ export type TradingDayRuleName = keyof typeof tradingDayRules;
 
 export const defaultTradingDayRule: TradingDayRuleName = "chicago-17";
 
-/** Neither a weekend nor a holiday of the exchange (exchange-holidays.ts says which years are sourced). */
+/**
+ * Whether a day is neither on a weekend nor a holiday of the exchange (exchange-holidays.ts lists the sourced
+ * years).
+ */
 export const isBusinessDay = (day: DayNumber): boolean => businessDayOnOrAfter(day) === day;
 
 /** The first business day after `day`, never `day` itself. */
 export const nextBusinessDay = (day: DayNumber): DayNumber => businessDayOnOrAfter(day + 1);
 
-/** `day` itself if it is a business day, else the next. */
+/** `day` itself if it is a business day, otherwise the next one. */
 export function businessDayOnOrAfter(day: DayNumber): DayNumber {
   const ahead = waits[day - tableFrom];
   return ahead === undefined ? search(day) : day + ahead;
 }
 
-/** The table covers the years in which trades occur; days outside are searched for, by the same rules. */
+/**
+ * The first day of the table, which covers the years of real trades. Other days are searched for by the same
+ * rules.
+ */
 const tableFrom = dayNumber(1970, 1, 1);
 const waits = tabulate(tableFrom, dayNumber(2101, 1, 1));
 
-/** For each day from `from` until `until` (exclusive), how many days to the next business day: 0 on one. 48 kB. */
+/**
+ * For each day from `from` until `until` (exclusive): the number of days to the next business day, 0 on one.
+ * 48 kB.
+ */
 function tabulate(from: DayNumber, until: DayNumber): Uint8Array {
   const holidays = new Set<DayNumber>();
   for (let year = dateOfDay(from).year; year < dateOfDay(until).year; year++)

@@ -4,7 +4,7 @@ import murmurhash from "murmurhash";
 import { describe, expect, it } from "vitest";
 import { bucketCount, bucketOf, isWithin, murmur3 } from "./bucket.ts";
 
-/** The same hash by somebody else. */
+/** An independent implementation of the same hash. */
 const theirs = (text: string): number => murmurhash.v3(new TextEncoder().encode(text), 0);
 
 const vectors = [
@@ -38,11 +38,11 @@ describe("buckets", () => {
     ["abcd", 0x43ed676a],
     ["é", 0x10110787],
     ["The quick brown fox jumps over the lazy dog", 0x2e4ff723],
-  ])("hash the text '%s' as others do", (text, hash) => {
+  ])("hash the text '%s' as other implementations do", (text, hash) => {
     expect([murmur3(text), theirs(text)]).toEqual([hash, hash]);
   });
 
-  it("hash every text as others do: of every length, of ASCII and of the rest, half a pair of surrogates included", () => {
+  it("hash every text as an independent implementation does: every length, ASCII or not, lone surrogates included", () => {
     const text = fc.oneof(
       fc.string({ unit: "binary-ascii", maxLength: 40 }),
       fc.string({ unit: "grapheme", maxLength: 40 }),
@@ -64,7 +64,7 @@ describe("buckets", () => {
   it("are filled evenly", () => {
     const cells = new Array<number>(100).fill(0);
     for (const bucket of units(200_000, (unit) => bucketOf("use_new_calculator", "", unit))) at(cells, bucket / 1_000);
-    // 99 degrees of freedom: a fair hash is above 148.2 once in a thousand names for the units.
+    // 99 degrees of freedom: a fair hash exceeds 148.2 for one in a thousand sets of unit names.
     expect(chiSquare(cells, () => 2_000)).toBeLessThan(148.2);
   });
 
@@ -72,7 +72,7 @@ describe("buckets", () => {
     ["two flags", ["use_new_calculator", ""], ["use_new_reports", ""]],
     ["two salts", ["use_new_calculator", "2025-07"], ["use_new_calculator", "2025-08"]],
     ["routing and sampling", ["use_new_calculator", ""], ["shadow_sample", ""]],
-  ])("of %s say nothing of each other", (_, one, other) => {
+  ])("of %s are independent of each other", (_, one, other) => {
     const cells = new Array<number>(100).fill(0);
     const count = 200_000;
     for (const cell of units(count, (unit) => decile(bucketOf(...one, unit)) * 10 + decile(bucketOf(...other, unit))))
@@ -88,7 +88,7 @@ describe("buckets", () => {
 });
 
 describe("a percentage", () => {
-  it("lets everybody who is in stay in when it grows", () => {
+  it("keeps every included unit when it grows", () => {
     const percentage = fc.double({ min: 0, max: 100, noNaN: true });
     fc.assert(
       fc.property(percentage, percentage, fc.nat({ max: bucketCount - 1 }), (one, other, bucket) => {
@@ -99,7 +99,7 @@ describe("a percentage", () => {
     );
   });
 
-  it("of 0 is nobody and of 100 everybody", () => {
+  it("of 0 includes nobody and of 100 everybody", () => {
     expect(everybody.filter((bucket) => isWithin(bucket, 0))).toEqual([]);
     expect(everybody.filter((bucket) => isWithin(bucket, 100)).length).toBe(bucketCount);
   });
@@ -113,11 +113,11 @@ describe("a percentage", () => {
     [1.005, 1_005],
     [33.333, 33_333],
     [99.999, 99_999],
-  ])("of %d has %d buckets, whatever floats make of it", (percentage, count) => {
+  ])("of %d has %d buckets despite float rounding", (percentage, count) => {
     expect(everybody.filter((bucket) => isWithin(bucket, percentage))).toEqual(everybody.slice(0, count));
   });
 
-  it("of 25 lets in a quarter of the units", () => {
+  it("of 25 includes a quarter of the units", () => {
     const share =
       units(100_000, (unit) => isWithin(bucketOf("use_new_calculator", "", unit), 25)).filter(Boolean).length / 100_000;
     // Four deviations of a fair draw.
@@ -127,7 +127,7 @@ describe("a percentage", () => {
 
 const everybody = Array.from({ length: bucketCount }, (_, bucket) => bucket);
 
-/** The names that a desk gives: alike, and numbered. */
+/** Unit names as a desk chooses them: similar and numbered. */
 function units<T>(count: number, of: (unit: string) => T): T[] {
   return Array.from({ length: count }, (_, number) => of(`BOOK-${number}`));
 }

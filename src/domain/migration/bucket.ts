@@ -1,13 +1,13 @@
-/** How many buckets there are: a percentage has three decimals. */
+/** The number of buckets: a percentage has three decimals. */
 export const bucketCount = 100_000;
 
-/** The one way in which units are put into buckets so far. A plan names it; what is not known here is never run. */
+/** The only bucket algorithm so far. A plan names its algorithm; an unknown one is never used. */
 export const bucketAlgorithm = "v1";
 
 /**
- * The bucket of a unit, 0 to 99 999: MurmurHash3 (x86, 32 bit, seed 0) over the UTF-8 bytes of `v1|flag|salt|unit`, scaled. The
- * same on every machine and in every release. Who is in at 10 % is in at 20 %; another flag or salt sorts independently.
- * docs/rollout.md has the test vectors.
+ * The bucket of a unit, 0 to 99 999: MurmurHash3 (x86, 32 bit, seed 0) over the UTF-8 bytes of
+ * `v1|flag|salt|unit`, scaled. It is the same on every machine and in every release. A unit included at 10 %
+ * is included at 20 %; another flag or salt gives an independent order. docs/rollout.md has the test vectors.
  */
 export const bucketOf = (flag: string, salt: string, unit: string): number =>
   Math.floor((murmur3(`${bucketAlgorithm}|${flag}|${salt}|${unit}`) * bucketCount) / 4_294_967_296);
@@ -24,7 +24,7 @@ export function murmur3(text: string): number {
 const utf8 = new TextEncoder();
 const [c1, c2] = [0xcc9e2d51, 0x1b873593];
 
-/** One byte a character, so nothing is allocated: this is in the way of every routed call. */
+/** The hash of a text with one byte per character. Allocates nothing, because every routed call needs it. */
 function ofAscii(text: string): number {
   const blocks = text.length & ~3;
   let hash = 0;

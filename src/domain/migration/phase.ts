@@ -1,13 +1,13 @@
-/** The phases of a migration, in order. Positions in this list are compared, never the names. */
+/** The phases of a migration, in order. Compare their positions in this list, never their names. */
 export const phases = ["read_only", "shadow_mode", "dual_write", "primary_switch", "cleanup"] as const;
 export type Phase = (typeof phases)[number];
 
-/** Where a phase stands in the order: for comparing, never for showing. */
+/** The position of a phase in the order; for comparisons, not for display. */
 export const positionOf = (phase: Phase): number => phases.indexOf(phase);
 
 export const isLater = (phase: Phase, than: Phase): boolean => positionOf(phase) > positionOf(than);
 
-/** The phase before it; undefined before the first. */
+/** The preceding phase; undefined for the first. */
 export const phaseBefore = (phase: Phase): Phase | undefined => phases[positionOf(phase) - 1];
 
 export const phaseAfter = (phase: Phase): Phase | undefined => phases[positionOf(phase) + 1];
@@ -16,19 +16,28 @@ export type Side = "legacy" | "modern";
 
 export const otherSide = (side: Side): Side => (side === "legacy" ? "modern" : "legacy");
 
-/** What is migrated under a flag of its own: who calculates, who stores, whose report is handed out. */
+/**
+ * The capabilities with separate migration flags: which side calculates, which stores, whose reports are
+ * delivered.
+ */
 export const capabilities = ["calculator", "storage", "reports"] as const;
 export type Capability = (typeof capabilities)[number];
 
-/** What a phase means. This table is the design: nobody else decides by the name of a phase. */
+/** The meaning of a phase. Other code reads this table and never decides by the name of a phase. */
 interface PhasePolicy {
-  /** Whose answer the caller gets; `by-route` is legacy, or modern for whom the plan lets in. */
+  /**
+   * The side whose answer the caller gets; `by-route` is legacy, or modern for callers that the plan
+   * includes.
+   */
   readonly answers: Side | "by-route";
-  /** Whether who did not answer is asked in the shadow and compared. */
+  /** Whether the other side is called in the shadow and compared. */
   readonly compares: boolean;
-  /** Authoritative first: if it fails the write fails, and nobody else is written. */
+  /**
+   * The sides that receive writes, authoritative first: if that one fails, the write fails and no other side
+   * is written.
+   */
   readonly writes: readonly [Side, ...Side[]];
-  /** Flags without which the phase makes no sense. */
+  /** The flags that the phase requires. */
   readonly requires: readonly Capability[];
 }
 

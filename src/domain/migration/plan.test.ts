@@ -3,11 +3,11 @@ import { BridgeError } from "../../base/errors.ts";
 import { type Phase, phasePolicies, phases } from "./phase.ts";
 import { isLegacyClosed, type MigrationMode, migrationModes, type PlanInput, planOf, writesOf } from "./plan.ts";
 
-/** Flags with which every phase makes sense. */
+/** Flags that satisfy every phase. */
 const flags = { calculator: true, storage: true, reports: true };
 
 describe("a plan", () => {
-  it("has defaults that move nothing", () => {
+  it("has defaults that route nothing to modern", () => {
     expect(planOf({ phase: "shadow_mode" })).toEqual({
       epoch: 1,
       phase: "shadow_mode",
@@ -25,7 +25,7 @@ describe("a plan", () => {
     });
   });
 
-  it("is frozen, and does not hear of what becomes of its input", () => {
+  it("is frozen, and later changes of its input do not affect it", () => {
     const input = {
       phase: "dual_write" as const,
       flags: { storage: true },
@@ -40,7 +40,7 @@ describe("a plan", () => {
     expect([plan.flags.storage, [...plan.userWhitelist], [...plan.userDenylist]]).toEqual([true, ["amy"], ["bob"]]);
   });
 
-  it("of a plan is the same plan", () => {
+  it("made from a plan equals that plan", () => {
     const plan = planOf({
       epoch: 7,
       phase: "cleanup",
@@ -54,20 +54,20 @@ describe("a plan", () => {
   });
 
   it.each<[string, object, string]>([
-    ["a phase that is none", { phase: "shadow" }, 'unknown phase: "shadow"'],
+    ["an unknown phase", { phase: "shadow" }, 'unknown phase: "shadow"'],
     ["no phase", {}, "unknown phase"],
-    ["a mode that is none", { phase: "read_only", migrationMode: "new" }, 'unknown migration mode: "new"'],
-    ["a flag that is none", { phase: "read_only", flags: { calculater: true } }, 'unknown flag: "calculater"'],
+    ["an unknown mode", { phase: "read_only", migrationMode: "new" }, 'unknown migration mode: "new"'],
+    ["an unknown flag", { phase: "read_only", flags: { calculater: true } }, 'unknown flag: "calculater"'],
     ["a flag that is a text", { phase: "read_only", flags: { storage: "no" } }, 'flag storage must be true or false, not "no"'],
     ["a switch that is a text", { phase: "read_only", useNewPnlSystem: "false" }, "use_new_pnl_system must be true or false"],
-    ["a unit that is none", { phase: "read_only", bucketBy: "desk" }, 'unknown unit to bucket by: "desk"'],
-    ["an algorithm that is not known", { phase: "read_only", bucketAlgorithm: "v2" }, 'unknown bucket algorithm: "v2"'],
-    ["a window that is none", { phase: "read_only", legacyWindow: "shut" }, 'unknown legacy window: "shut"'],
-    ["more than everybody", { phase: "read_only", newSystemPercentage: 100.001 }, "from 0 to 100, not 100.001"],
-    ["less than nobody", { phase: "read_only", newSystemPercentage: -1 }, "from 0 to 100, not -1"],
-    ["a percentage that is no number", { phase: "read_only", newSystemPercentage: Number.NaN }, "not NaN"],
+    ["an unknown unit", { phase: "read_only", bucketBy: "desk" }, 'unknown unit to bucket by: "desk"'],
+    ["an unknown algorithm", { phase: "read_only", bucketAlgorithm: "v2" }, 'unknown bucket algorithm: "v2"'],
+    ["an unknown window", { phase: "read_only", legacyWindow: "shut" }, 'unknown legacy window: "shut"'],
+    ["more than 100 percent", { phase: "read_only", newSystemPercentage: 100.001 }, "from 0 to 100, not 100.001"],
+    ["less than 0 percent", { phase: "read_only", newSystemPercentage: -1 }, "from 0 to 100, not -1"],
+    ["a percentage that is not a number", { phase: "read_only", newSystemPercentage: Number.NaN }, "not NaN"],
     ["a percentage that is a text", { phase: "read_only", newSystemPercentage: "25" }, "must be a number"],
-    ["a sample of more than all", { phase: "read_only", shadowSampleRatio: 2 }, "from 0 to 1, not 2"],
+    ["a sample ratio above 1", { phase: "read_only", shadowSampleRatio: 2 }, "from 0 to 1, not 2"],
     ["a whitelist that is a text", { phase: "read_only", userWhitelist: "amy" }, 'must be a list, not the text "amy"'],
     ["a denylist that is a text", { phase: "read_only", userDenylist: "amy" }, 'must be a list, not the text "amy"'],
     ["dual_write without storage", { phase: "dual_write" }, "the phase dual_write needs the flags use_new_storage"],
@@ -86,11 +86,11 @@ describe("a plan", () => {
   ])("is refused with %s", (_, input, what) => {
     const failure = failureOf(() => planOf(input as PlanInput));
     expect(failure).toMatchObject({ code: "BAD_CONFIG", message: expect.stringContaining(what) });
-    // Whoever wrote it is told what to do.
+    // The error says how to fix it.
     expect(failure.fix).not.toBe("");
   });
 
-  it("tells which name was meant", () => {
+  it("is refused for a misspelt name with the nearest known one", () => {
     expect(failureOf(() => planOf({ phase: "shadow_mod" } as unknown as PlanInput)).fix).toContain("did you mean shadow_mode?");
   });
 
@@ -128,14 +128,14 @@ describe("writes, authoritative first", () => {
     expect(writesOf(planOf({ phase, flags, ...more })).join(" ")).toBe(sides);
   });
 
-  it("are read as legacy's where a file or a table says new_only while legacy answers", () => {
+  it("go to legacy if a file or a table has new_only while legacy answers", () => {
     for (const phase of ["read_only", "shadow_mode", "dual_write"] as const) {
       const plan = { ...planOf({ phase, flags }), migrationMode: "new_only" as const };
       expect(writesOf(plan)).toEqual(["legacy"]);
     }
   });
 
-  it("never leave out who answers", () => {
+  it("always include the answering side", () => {
     for (const phase of phases)
       for (const migrationMode of migrationModes)
         for (const useNewPnlSystem of [true, false])
@@ -148,7 +148,7 @@ describe("writes, authoritative first", () => {
   });
 });
 
-/** Who answers a user who is in no list, said once more in other words. */
+/** Whether legacy answers a user who is in no list: the rule in an independent form. */
 const legacyAnswers = (phase: Phase, useNewPnlSystem: boolean, mode: MigrationMode, closed: boolean): boolean =>
   !closed && (!useNewPnlSystem || mode === "old_only" || phases.indexOf(phase) < phases.indexOf("primary_switch"));
 

@@ -4,37 +4,42 @@ import { personName } from "../../base/person-name.ts";
 import { bucketAlgorithm } from "./bucket.ts";
 import { type Capability, capabilities, type Phase, phasePolicies, phases, type Side } from "./phase.ts";
 
-/** How writes are narrowed, in the words of the desk's operators. */
+/** Restrictions on writes, in the words of the desk's operators. */
 export const migrationModes = ["dual_write", "old_only", "new_only"] as const;
 export type MigrationMode = (typeof migrationModes)[number];
 
 /**
- * Everything that decides a route, frozen. A call pins one plan when it begins and never looks for another. `epoch` grows by one
- * with every change, so two plans of one epoch are one plan.
+ * Everything that decides a route, frozen. A call pins one plan when it begins and keeps it. `epoch` grows by
+ * one with every change, so two plans of one epoch are equal.
  */
 export interface MigrationPlan {
   readonly epoch: number;
   readonly phase: Phase;
   readonly migrationMode: MigrationMode;
-  /** The kill switch: false, and every call that begins is answered by legacy. */
+  /** The kill switch: if false, legacy answers every new call. */
   readonly useNewPnlSystem: boolean;
   readonly flags: Readonly<Record<Capability, boolean>>;
-  /** 0 to 100, three decimals: how much of the traffic modern answers in `dual_write`. */
+  /** The share of the traffic that modern answers in `dual_write`: 0 to 100, three decimals. */
   readonly newSystemPercentage: number;
   readonly userWhitelist: ReadonlySet<string>;
   readonly userDenylist: ReadonlySet<string>;
-  /** The unit that is put into a bucket: the book where a call has one, so that two users of a book see one source. */
+  /**
+   * The unit that has a bucket. `book` is the call's book or, without one, its user; so all users of a book
+   * see one source.
+   */
   readonly bucketBy: "book" | "user";
   readonly bucketAlgorithm: string;
-  /** Changed to shuffle who is in; the same for all calls of a plan. */
+  /** Another salt selects other units at the same percentage. */
   readonly salt: string;
-  /** 0 to 1: how much of the eligible calls is compared. */
+  /** The share of the eligible calls that is compared: 0 to 1. */
   readonly shadowSampleRatio: number;
-  /** Closed by sign-off in `cleanup`: legacy is written no longer, so nothing can go back to it. */
+  /**
+   * Closed by a sign-off in `cleanup`; then legacy receives no more writes, and nothing can go back to it.
+   */
   readonly legacyWindow: "open" | "closed";
 }
 
-/** A plan as people write it: what is left out has the default. */
+/** A plan as people write it; omitted values have their defaults. */
 export interface PlanInput {
   readonly epoch?: number;
   readonly phase: Phase;
@@ -51,7 +56,10 @@ export interface PlanInput {
   readonly legacyWindow?: "open" | "closed";
 }
 
-/** The frozen plan of an input. Throws BAD_CONFIG for a contradiction, a value out of range, or a name that is not known. */
+/**
+ * Builds the frozen plan of an input. Throws BAD_CONFIG for a contradiction, a value out of range, or an
+ * unknown name.
+ */
 export function planOf(input: PlanInput): MigrationPlan {
   const plan: MigrationPlan = Object.freeze({
     epoch: input.epoch ?? 1,
@@ -91,9 +99,9 @@ function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly
 }
 
 /**
- * Who must take a write, authoritative first: the phase's row, narrowed by the mode. Writes to legacy are never narrowed away while
- * it may answer, and under the kill switch, where it does, it is the authority; modern then follows, so that the switch can be
- * thrown back.
+ * The sides that must take a write, authoritative first: those of the phase, restricted by the mode. Legacy
+ * is always written while it may answer. Under the kill switch legacy answers and is the authority; modern
+ * then follows, so that the switch can be turned off again.
  */
 export function writesOf(plan: MigrationPlan): readonly [Side, ...Side[]] {
   const { writes, answers } = phasePolicies[plan.phase];
@@ -104,7 +112,7 @@ export function writesOf(plan: MigrationPlan): readonly [Side, ...Side[]] {
   return plan.phase === "cleanup" ? ["modern", "legacy"] : writes;
 }
 
-/** Whether legacy has been let go of for good: then nothing can send calls back to it, not even the kill switch. */
+/** Whether legacy is retired: nothing can send calls back to it, not even the kill switch. */
 export const isLegacyClosed = (plan: MigrationPlan): boolean => plan.phase === "cleanup" && plan.legacyWindow === "closed";
 
 function flagsOf(given: Readonly<Partial<Record<Capability, boolean>>>): Record<Capability, boolean> {
@@ -122,7 +130,7 @@ function known<Name extends string>(what: string, given: Name | string, names: r
   });
 }
 
-/** A text such as "false" would count as yes. */
+/** Requires a boolean, since a text such as "false" would count as true. */
 function yesOrNo(what: string, value: boolean): boolean {
   if (typeof value === "boolean") return value;
   throw new BridgeError("BAD_CONFIG", {
@@ -131,7 +139,7 @@ function yesOrNo(what: string, value: boolean): boolean {
   });
 }
 
-/** A text is a list of its letters to the language, and of nobody to the desk. */
+/** Requires a list, since a text would be read as a list of its letters. */
 function setOf(what: string, names: Iterable<string>): ReadonlySet<string> {
   if (typeof names !== "string") return new Set(Array.from(names, personName).filter((name) => name !== ""));
   throw new BridgeError("BAD_CONFIG", {
@@ -148,7 +156,7 @@ function inRange(what: string, value: number, most: number): number {
   });
 }
 
-/** Whether modern answers no call, whoever makes it. */
+/** Whether legacy answers every call. */
 export const isLegacyAlone = (plan: MigrationPlan): boolean =>
   !isLegacyClosed(plan) &&
   (!plan.useNewPnlSystem || plan.migrationMode === "old_only" || phasePolicies[plan.phase].answers === "legacy");

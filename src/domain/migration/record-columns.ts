@@ -1,16 +1,17 @@
 /**
- * The columns of the control record, one row each: both stores map their rows by it, snapshots are checked by it, and a new store begins
- * with its initial values. A new column is a row here, a field of `ControlRecord`, and a migration of each store.
+ * The columns of the control record, one row each. Both stores map their rows by this table, snapshots are
+ * checked against it, and a new store begins with its initial values. A new column needs a row here, a field
+ * of `ControlRecord`, and a migration of each store.
  */
 import { type Phase, phases } from "./phase.ts";
 import { type MigrationMode, migrationModes } from "./plan.ts";
 
-/** How a value is kept, and which values are valid. Lists and ramps are kept as JSON. */
+/** The storage type of a value, and its valid values. Lists and ramps are stored as JSON. */
 export type ColumnKind =
   | { readonly type: "flag" | "text" | "count" | "percentage" | "users" | "ramp" }
   | { readonly type: "name"; readonly names: readonly string[] };
 
-/** A column is nullable if it is null at first. */
+/** A column of the record; nullable if its initial value is null. */
 interface RecordColumn<Value = unknown> {
   readonly column: string;
   readonly kind: ColumnKind;
@@ -18,13 +19,13 @@ interface RecordColumn<Value = unknown> {
 }
 
 export interface Ramp {
-  /** Percentages still to come, in order; the first of them is next. */
+  /** The remaining percentages, the next one first. */
   readonly steps: readonly number[];
-  /** How long each is kept. */
+  /** How long each percentage is kept. */
   readonly dwellMs: number;
-  /** ISO 8601, the store's time: when the next one is due. */
+  /** The time of the next step: ISO 8601, from the store's clock. */
   readonly nextAt: string;
-  /** What follows the last step: `rollback` is the kill switch, for a gradual rollback. */
+  /** The action after the last step: `rollback` sets the kill switch, for a gradual rollback. */
   readonly endsIn: "stay" | "rollback";
   readonly actor: string;
   readonly reason: string;
@@ -55,7 +56,7 @@ const columns = {
   updatedBy: of<string>("updated_by", "text", ""),
 };
 
-/** The operator's own. */
+/** The operator's columns. */
 const overrides = {
   useNewPnlSystem: of<boolean | null>("use_new_pnl_system", "flag", null),
   migrationMode: oneOf<MigrationMode | null>("migration_mode", migrationModes, null),
@@ -65,7 +66,10 @@ const overrides = {
   userDenylist: of<readonly string[] | null>("user_denylist", "users", null),
 };
 
-/** Of another table, by its hash. Nothing is published where there is no hash. */
+/**
+ * Columns of the table of published sections. The record refers to a section by its hash; null if none is
+ * published.
+ */
 const published = {
   hash: of<string>("published_hash", "text", ""),
   text: of<string>("published_text", "text", ""),
@@ -87,7 +91,10 @@ interface RecordValues extends ValuesOf<typeof columns> {
   readonly published: ValuesOf<typeof published> | null;
 }
 
-/** The record whose values a function reads; it is asked for the hash of what is published with null for none. */
+/**
+ * Builds a record from a function that reads the value of a column. The hash of the published section may be
+ * null.
+ */
 export function recordFrom(read: (column: RecordColumn) => unknown): RecordValues {
   const values = <Columns extends Readonly<Record<string, RecordColumn>>>(of: Columns) =>
     Object.fromEntries(Object.entries(of).map(([name, column]) => [name, read(column)])) as ValuesOf<Columns>;
@@ -102,7 +109,10 @@ export function recordFrom(read: (column: RecordColumn) => unknown): RecordValue
 /** The record of a new store. */
 export const initialRecord: RecordValues = Object.freeze(recordFrom(({ initial }) => initial));
 
-/** The columns that a change sets, with their values: its names are those of the record and of its overrides. */
+/**
+ * The columns that a change sets, with their values. A change has the names of the record and of its
+ * overrides.
+ */
 export function changedColumns({ published: section, ...set }: Partial<RecordValues & RecordValues["overrides"]>) {
   const named: Readonly<Record<string, unknown>> = { ...set, hash: section?.hash };
   return Object.entries({ ...columns, ...overrides, hash: published.hash })
@@ -110,7 +120,7 @@ export function changedColumns({ published: section, ...set }: Partial<RecordVal
     .filter(({ value }) => value !== undefined);
 }
 
-/** Whether a value, read from a file, is a record: with every column, and values that this program knows. */
+/** Whether a value read from a file is a record: it has every column, with values that this program knows. */
 export function isRecord(value: unknown): value is RecordValues {
   const { overrides: given, published: section } = partsOf(value);
   return isWhole(columns, value) && isWhole(overrides, given) && (section === null || isWhole(published, section));
@@ -119,7 +129,7 @@ export function isRecord(value: unknown): value is RecordValues {
 const isWhole = (all: Readonly<Record<string, RecordColumn>>, value: unknown): boolean =>
   Object.entries(all).every(([name, column]) => isValueOf(column, partsOf(value)[name]));
 
-/** Whether a column may have a value. */
+/** Whether a value is valid for a column. */
 export function isValueOf({ kind, initial }: RecordColumn, value: unknown): boolean {
   if (value === null) return initial === null;
   switch (kind.type) {

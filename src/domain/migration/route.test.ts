@@ -6,15 +6,15 @@ import { type MigrationPlan, migrationModes, type PlanInput, planOf, writesOf } 
 import { type CallKey, type RouteReason, routeFlag, routeOf, sampleDraw } from "./route.ts";
 
 const all = { calculator: true, storage: true, reports: true };
-/** Whoever and whatever may let modern answer. */
+/** Every setting that can let modern answer. */
 const everything: Partial<PlanInput> = { userWhitelist: ["amy"], newSystemPercentage: 100 };
-/** Out at 25 %, and in at 75 %: buckets 72 673 and 11 251 of docs/rollout.md. */
+/** Outside and within 25 %: buckets 72 673 and 11 251 of docs/rollout.md. */
 const [outside, within] = [{ book: "UST" }, { user: "amy" }];
 
-/** What stands in the phase table, one row a case: [phase, what else is planned, whose call, who answers, why, who is the shadow]. */
+/** The phase table, one row per case: [phase, further plan values, call, answering side, reason, shadow]. */
 type Row = readonly [Phase, Partial<PlanInput>, CallKey, "legacy" | "modern", RouteReason, "legacy" | "modern" | "-"];
 const rows: readonly Row[] = [
-  // Who answers by phase, and who is compared.
+  // The answering side and the shadow by phase.
   ["read_only", {}, within, "legacy", "PHASE", "-"],
   ["shadow_mode", {}, within, "legacy", "PHASE", "modern"],
   ["shadow_mode", { flags: {} }, within, "legacy", "PHASE", "modern"],
@@ -37,12 +37,12 @@ const rows: readonly Row[] = [
   ["read_only", { userWhitelist: ["amy"], newSystemPercentage: 100 }, within, "legacy", "PHASE", "-"],
   ["primary_switch", { userDenylist: ["amy"] }, within, "legacy", "DENYLIST", "modern"],
   ["primary_switch", {}, {}, "modern", "PHASE", "legacy"],
-  // A call that says nothing of itself is legacy's, never bucket 0's.
+  // Legacy answers a call without book and user; it never counts as bucket 0.
   ["dual_write", { newSystemPercentage: 100 }, {}, "legacy", "NO_UNIT", "modern"],
   ["dual_write", { newSystemPercentage: 100 }, { user: "", book: "" }, "legacy", "NO_UNIT", "modern"],
   ["dual_write", { newSystemPercentage: 100 }, { user: null, book: null } as unknown as CallKey, "legacy", "NO_UNIT", "modern"],
   ["dual_write", { newSystemPercentage: 100, bucketBy: "user" }, outside, "legacy", "NO_UNIT", "modern"],
-  // The book decides where there is one: two users of a book see one source.
+  // The book decides, if there is one: two users of a book see one source.
   ["dual_write", { newSystemPercentage: 25 }, { user: "amy", book: "UST" }, "legacy", "OUTSIDE_PERCENTAGE", "modern"],
   [
     "dual_write",
@@ -52,7 +52,7 @@ const rows: readonly Row[] = [
     "WITHIN_PERCENTAGE",
     "legacy",
   ],
-  // Modern answers with its flag only.
+  // Modern answers only with its flag.
   ["dual_write", { flags: { storage: true }, newSystemPercentage: 100 }, within, "legacy", "NO_CAPABILITY", "modern"],
   ["dual_write", { flags: { storage: true }, userWhitelist: ["amy"] }, within, "legacy", "NO_CAPABILITY", "modern"],
   // The kill switch overrides every row, and modern is not even compared.
@@ -62,7 +62,7 @@ const rows: readonly Row[] = [
   ...phases.map((phase): Row => [phase, { migrationMode: "old_only", ...everything }, within, "legacy", "OLD_ONLY", "-"]),
   ["cleanup", { migrationMode: "old_only", legacyWindow: "closed" }, within, "modern", "LEGACY_CLOSED", "-"],
   ["primary_switch", { migrationMode: "old_only", useNewPnlSystem: false }, within, "legacy", "KILL_SWITCH", "-"],
-  // Where legacy is written no longer it is not compared, and nobody is kept there.
+  // When legacy receives no more writes, it is not compared, and nobody is kept there.
   ["primary_switch", { migrationMode: "new_only" }, within, "modern", "PHASE", "-"],
   ["primary_switch", { migrationMode: "new_only", userDenylist: ["amy"] }, within, "modern", "PHASE", "-"],
   ["cleanup", { userDenylist: ["amy"] }, within, "modern", "PHASE", "-"],
@@ -75,7 +75,7 @@ describe("a route", () => {
     expect(route).toEqual({ answer, because, shadow: shadow === "-" ? null : shadow, eligible: shadow !== "-" });
   });
 
-  it("is what the rules say, over everything that can be planned", () => {
+  it("follows the published rules for every possible plan", () => {
     let seen = 0;
     for (const { plan, key } of everyCase()) {
       const rule = rules.find(({ when }) => when(plan, key)) as Rule;
@@ -90,7 +90,7 @@ describe("a route", () => {
     expect(seen).toBeGreaterThan(5_000);
   });
 
-  it("never leads to legacy once it is written no longer, nor to modern under a switch while it is", () => {
+  it("never leads to legacy when it receives no more writes, nor to modern under a kill switch while it does", () => {
     for (const { plan, key } of everyCase()) {
       const { answer } = routeOf(plan, key, 0);
       if (!writesOf(plan).includes("legacy")) expect(answer, describeCase(plan, key)).toBe("modern");
@@ -98,19 +98,19 @@ describe("a route", () => {
     }
   });
 
-  it("is the same for the same plan and key, however often it is asked for", () => {
+  it("is always the same for the same plan and key", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), fc.nat({ max: 100 }), (user, book, newSystemPercentage) => {
         const plan = planOf({ phase: "dual_write", flags: all, newSystemPercentage });
         const first = routeOf(plan, { user, book }, 0);
-        // What went on in between must not matter.
+        // Other calls in between must not matter.
         routeOf(plan, { user: `${user}!`, book: `${book}!` }, 0.5);
         expect(routeOf(planOf({ ...plan, epoch: 9 }), { user, book }, 0)).toEqual(first);
       }),
     );
   });
 
-  it("keeps everybody with modern who is there when the percentage grows", () => {
+  it("keeps every call that modern answers with modern when the percentage grows", () => {
     const percentage = fc.integer({ min: 0, max: 100_000 }).map((thousandths) => thousandths / 1_000);
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), percentage, percentage, (book, one, other) => {
@@ -122,7 +122,7 @@ describe("a route", () => {
     );
   });
 
-  it("names another algorithm's plan and stays with legacy", () => {
+  it("stays with legacy, with the reason, if the plan names an unknown algorithm", () => {
     const plan = { ...planOf({ phase: "dual_write", flags: all, newSystemPercentage: 100 }), bucketAlgorithm: "v2" };
     expect(routeOf(plan, within, 0)).toMatchObject({ answer: "legacy", because: "UNKNOWN_ALGORITHM", shadow: "modern" });
     expect(routeOf({ ...plan, userWhitelist: new Set(["amy"]) }, within, 0)).toMatchObject({ answer: "modern" });
@@ -138,17 +138,17 @@ describe("the shadow sample", () => {
     [0.5, 0.499_99, true],
     [0.5, 0.5, false],
     [0, 0, false],
-  ])("of %d takes a call that drew %d: %s", (ratio, draw, taken) => {
+  ])("of ratio %d includes a call with draw %d: %s", (ratio, draw, taken) => {
     expect(sampled(ratio, draw)).toBe(taken);
   });
 
-  it("leaves a call eligible that it does not take, and routes it no differently", () => {
+  it("leaves a call that it omits eligible and does not change its route", () => {
     const plan = planOf({ phase: "dual_write", flags: all, newSystemPercentage: 25, shadowSampleRatio: 0.1 });
     expect(routeOf(plan, within, 0.5)).toEqual({ ...routeOf(plan, within, 0), shadow: null });
     expect(routeOf(plan, within, 0.5).eligible).toBe(true);
   });
 
-  it("is as large as it says, of every unit", () => {
+  it("has the stated size for every unit", () => {
     const plan = planOf({ phase: "shadow_mode", shadowSampleRatio: 0.2 });
     for (const unit of ["UST", "amy", ""]) {
       const taken = Array.from({ length: 20_000 }, (_, call) => sampleDraw(plan, unit, call)).filter((draw) => draw < 0.2).length;
@@ -156,7 +156,7 @@ describe("the shadow sample", () => {
     }
   });
 
-  it("is not the cohort that modern answers: among its units as many calls are compared as among the others", () => {
+  it("is independent of the cohort that modern answers: both groups have the same share of compared calls", () => {
     const plan = planOf({ phase: "dual_write", flags: all, newSystemPercentage: 20, shadowSampleRatio: 0.2 });
     const taken = { legacy: [0, 0], modern: [0, 0] };
     for (let number = 0; number < 20_000; number++) {
@@ -171,16 +171,16 @@ describe("the shadow sample", () => {
     }
   });
 
-  it("is drawn by a flag of its own, with the vector of docs/rollout.md", () => {
+  it("uses a separate flag, with the test vector of docs/rollout.md", () => {
     expect(sampleDraw(planOf({ phase: "shadow_mode", shadowSampleRatio: 0.5 }), "UST", 1)).toBe(5_811 / 100_000);
   });
 
-  it("of all costs no draw", () => {
+  it("of ratio 1 computes no draw", () => {
     expect(sampleDraw(planOf({ phase: "shadow_mode" }), "UST", 1)).toBe(0);
   });
 });
 
-/** The precedence of docs/rollout.md, spelled out once more: the first rule that applies is the route. */
+/** The precedence of docs/rollout.md in an independent form: the first rule that applies is the route. */
 interface Rule {
   readonly when: (plan: MigrationPlan, key: CallKey) => boolean;
   readonly answer: "legacy" | "modern";
@@ -212,7 +212,9 @@ const rules: readonly Rule[] = [
   { when: () => true, answer: "legacy", because: "OUTSIDE_PERCENTAGE" },
 ];
 
-/** Phases × kill switch × mode × window × flags × lists × percentages × units × keys, as far as a plan of them is accepted. */
+/**
+ * Phases × kill switch × mode × window × flags × lists × percentages × units × keys, without refused plans.
+ */
 function* everyCase(): Generator<{ plan: MigrationPlan; key: CallKey }> {
   const lists: readonly Partial<PlanInput>[] = [
     {},

@@ -1,15 +1,17 @@
-/** Why a call of a system failed: what errors are compared by. */
+/** The classes of failed system calls. Comparisons of errors compare these classes. */
 export const failureClasses = {
-  REFUSED: "the system answered that it cannot do it: bad input, unknown method, an error of its own",
+  REFUSED: "the system answered with an error: bad input, unknown method, or an internal error",
   TIMEOUT: "no answer before the deadline",
-  DOWN: "the system cannot be reached, or went away in the middle of the call",
+  DOWN: "the system cannot be reached, or ended during the call",
   TOO_LARGE: "the answer, or the request, is larger than the limit",
-  GARBLED: "what came is no answer",
-  BUSY: "too many calls are under way, or the system is starting again",
+  GARBLED: "the response is not a valid answer",
+  BUSY: "too many calls are running, or the system is restarting",
 } as const;
 export type FailureClass = keyof typeof failureClasses;
 
-/** Whom a failure of a class blames. `unknown`: the request or the system, which the failure alone does not tell. */
+/**
+ * The culprit of a failure. `unknown` means the request or the system: the failure alone does not show which.
+ */
 const blames: Readonly<Record<FailureClass, "system" | "unknown">> = {
   REFUSED: "unknown",
   TIMEOUT: "system",
@@ -20,10 +22,10 @@ const blames: Readonly<Record<FailureClass, "system" | "unknown">> = {
 };
 
 export interface FailureDetails {
-  /** The foreign system's own name for it. */
+  /** The foreign system's own code of the failure. */
   readonly code?: string;
   readonly cause?: unknown;
-  /** The system said that the request is bad. Default: whether the code is BAD_REQUEST. */
+  /** Whether the system reported a bad request. Default: whether the code is BAD_REQUEST. */
   readonly blamesRequest?: boolean;
 }
 
@@ -42,6 +44,6 @@ export class SystemFailure extends Error {
   }
 }
 
-/** A bad request says nothing about the health of a system that refuses it. */
+/** The culprit of a failure. Refusing a bad request says nothing about the health of a system. */
 export const blameOf = ({ failure, blamesRequest }: SystemFailure): "request" | "system" | "unknown" =>
   blamesRequest ? "request" : blames[failure];

@@ -29,16 +29,18 @@ import { twoDigitsOf, yearOfTwoDigits } from "../years.ts";
 const future = /^XCME\.([A-Z]{2,3})\.([A-Z]{3})(\d\d)$/;
 const weekly = /^XCME\.([A-Z]{2,3})([1-6]?)\.(\d\d)([A-Z]{3})(\d\d)\.(\d[\d:]*)\.([CP])$/;
 const standard = /^XCME\.([A-Z]{3})\.([A-Z]{3})(\d\d)\.(\d[\d:]*)\.([CP])$/;
-/** No form of this dialect, but seen in old ledgers; it only helps to say what may have been meant. */
+/** Not a form of this dialect, but seen in old ledgers; it only serves to suggest the intended symbol. */
 const lettered = /^XCME\.([A-Z]{2,3})\.([FGHJKMNQUVXZ])(\d)$/;
 
 /**
- * The keys of the desk's spot-risk files. A colon is the decimal point of the strike, closing zeros dropped. Weekly options
- * carry their nominal day (01SEP25 of VY1, though Labor Day moves it), monthly ones the contract month and no day.
+ * The keys of the desk's spot-risk files. A colon is the decimal point of the strike; trailing zeros are
+ * dropped. Weekly options carry their nominal day (01SEP25 for VY1, although Labor Day moves it), monthly
+ * ones the contract month and no day.
  *
- * Until 18 July 2025 the 10-year's options were all called ZN, with a digit for the weekday, 2 Monday to 6 Friday, or none for
- * the monthly ones. In the form of today ZN1 to ZN5 are the Fridays. The date tells the two apart, except for a Friday's
- * option that a holiday moved to Thursday, under a 5: that may be Thursday's own, and is refused.
+ * Until 18 July 2025 all options of the 10-year were called ZN, with a digit for the weekday (2 Monday to 6
+ * Friday) or no digit for the monthly ones. In today's form ZN1 to ZN5 are the Friday options. The date
+ * distinguishes the two forms, except for a Friday option that a holiday moved to Thursday, with the digit 5:
+ * it may be the Thursday option, and is refused.
  */
 export const actantRisk: Dialect = {
   name: "actant-risk",
@@ -107,13 +109,13 @@ export const actantRisk: Dialect = {
   },
 };
 
-/** Actant names products as CME does. */
+/** Actant uses CME's product codes. */
 const productOfRisk = (code: string): Product | undefined => {
   const product = productOfCode(code);
   return product?.exchange === "XCBT" ? product : undefined;
 };
 
-/** What another house calls so is what was meant; else it may have been any. */
+/** Suggests the product that Bloomberg calls by the code or, if there is no such product, every product. */
 function unknownProduct(code: string, month: string): Reading {
   const meant = productOfBloomberg(code);
   const likely = products.filter((product) => product.exchange === "XCBT" && (meant?.exchange !== "XCBT" || product === meant));
@@ -137,7 +139,7 @@ function parseWeekly(
   return readOption(named, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."));
 }
 
-/** The weekday that a digit meant in the form of before 18 July 2025. */
+/** The family that a digit meant in the form used until 18 July 2025. */
 const oldDigits: Readonly<Record<string, Family>> = { "": "standard", 2: "mon", 3: "tue", 4: "wed", 5: "thu", 6: "fri" };
 
 function seriesOf(row: SeriesCode, digit: string, day: DayNumber, context: SymbolContext): ReturnType<typeof datedSeries> {
@@ -146,7 +148,7 @@ function seriesOf(row: SeriesCode, digit: string, day: DayNumber, context: Symbo
     if (old !== undefined) return { series: old, notes: [oldFormNote(old)] };
     const why =
       row.code === "ZN"
-        ? "no option of that old form expires on that day"
+        ? "no option of the form used until 18 July 2025 expires on that day"
         : "weekly options carry the number of their week, 1 to 5";
     return refused(row.code === "ZN" ? "DATE_NOT_OF_SERIES" : "UNKNOWN_FORM", why);
   }
@@ -170,5 +172,5 @@ function oldSeries(product: Product, digit: string, day: DayNumber, { calendar }
 
 const oldFormNote = (series: OptionSeries): SymbolNote => ({
   code: "OLD_FORM",
-  why: `the form of before 18 July 2025, in which the digit is the weekday: ${series.name}`,
+  why: `the form used until 18 July 2025, in which the digit is the weekday: ${series.name}`,
 });

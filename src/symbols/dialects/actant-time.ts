@@ -7,13 +7,13 @@ import { families } from "../series-codes.ts";
 const key = /^XCME\.([A-Z]{2})(?:\.N\.G\.|[2-6]?\.)(\d\d)([A-Z]{3})(\d\d)$/;
 
 /**
- * The keys of the desk's volatility-time files: an expiry and nothing else. Several options share one, so none can be read from
- * it and none printed in it without losing what it is.
+ * The keys of the desk's volatility-time files, which contain only an expiry. Many options share a key, so no
+ * option can be read from a key or printed as one.
  */
 export const actantTime: Dialect = {
   name: "actant-time",
   describes:
-    "the desk's volatility-time files: an expiry day only, so it names no instrument; all it does is say which ones share the day",
+    "the desk's volatility-time files: an expiry day only, so it names no instrument; it only lists the series that expire that day",
   forms: [
     { what: "expiry of 10-year options", form: "XCME.ZN.N.G.DDMONYY, refused: no strike", example: "XCME.ZN.N.G.21JUL25" },
     { what: "the same until 18 July 2025", form: "XCME.ZN[2-6].DDMONYY, refused: no strike", example: "XCME.ZN2.21JUL25" },
@@ -31,7 +31,7 @@ export const actantTime: Dialect = {
       .filter(({ expiry }) => expiry === day);
     if (series.length === 0) return refused("DATE_NOT_OF_SERIES", `no option of ${code} expires on ${formatDay(day)}`);
     const names = series.map(({ name }) => name);
-    return refused("NO_STRIKE", `the key names the expiry of ${names.join(" and ")}, and no strike, put or call`, {
+    return refused("NO_STRIKE", `the key names the expiry of ${names.join(" and ")}, but no strike, put or call`, {
       candidates: names,
     });
   },
@@ -43,7 +43,7 @@ export const actantTime: Dialect = {
       return refused("NO_KNOWN_CODE", "the volatility-time files are known for the 10-year (ZN) only");
     return refused(
       "CANNOT_CARRY",
-      `its expiry is ${`XCME.ZN.N.G.${textOfDay(series.expiry)}`}, which says neither series, put or call, nor strike`,
+      `its expiry is ${`XCME.ZN.N.G.${textOfDay(series.expiry)}`}, which contains neither series, put or call, nor strike`,
       {
         lost: ["series", "right", "strike"],
       },

@@ -17,13 +17,16 @@ import { formatStrike, parseStrike } from "../strike.ts";
 
 const future = /^XCMEFFDPSX(\d{4})(\d\d)(\d\d)([FGHJKMNQUVXZ])0([A-Z]{2,3})$/;
 const option = /^XCMEO([CP])ADPS(\d{4})(\d\d)(\d\d)([FGHJKMNQUVXZ])0([A-Z]{2,3})([1-5]?)(?:\/(\d[\d.]*))?$/;
-/** In one ledger of February 2025: Bloomberg's root, a letter and one digit of the year. No source says which contracts they are. */
+/**
+ * A form of one ledger of February 2025: Bloomberg's root, a letter and a digit. No source says which
+ * contracts these are.
+ */
 const dotted = /^XCME\.([A-Z]{2,3})\.[FGHJKMNQUVXZ]\d$/;
 
 /**
- * The names in the desk's trade ledgers. The 0 is a filler, never a year. The date is the day the contract really ends, the
- * letter the contract month. Where they contradict, the date counts, with a note; a future's date that is no last trading
- * day counts less than its letter, and both wrong leave nothing to go by.
+ * The names in the desk's trade ledgers. The 0 is a filler, never a year. The date is the actual expiry, the
+ * letter the contract month. If they contradict, the date counts, with a note. If a future's date is not its
+ * last trading day, it is noted when the letter agrees with its month and refused when it does not.
  */
 export const actantTrades: Dialect = {
   name: "actant-trades",
@@ -64,7 +67,10 @@ export const actantTrades: Dialect = {
   },
 };
 
-/** The product that a ledger symbol names, be it that the rest of it names no instrument. Undefined where none is known. */
+/**
+ * The product that a ledger symbol names, even if the rest of it names no instrument. Undefined for an
+ * unknown product.
+ */
 export function productOfLedgerSymbol(text: string): Product | undefined {
   const root = future.exec(text)?.[5] ?? dotted.exec(text)?.[1];
   if (root !== undefined) return productOfRoot(root);
@@ -80,20 +86,20 @@ function parseFuture([, y, m, d, letter = "", root = ""]: RegExpExecArray, conte
   const day = realDay(year, dated, Number(d));
   if (day === undefined) return refusedDate(`${y}-${m}-${d}`);
   const notes: SymbolNote[] = [];
-  // Mock ledgers name products as Bloomberg does. The Bund has no other name.
+  // Mock ledgers use Bloomberg's product names. The Bund has no other name.
   if (product.exchange !== "XCBT")
-    notes.push({ code: "CODE_ALIAS", why: `${root} is Bloomberg's; no source says what ledgers write` });
+    notes.push({ code: "CODE_ALIAS", why: `${root} is Bloomberg's code; no source says what ledgers write` });
   else if (root !== product.code)
-    notes.push({ code: "CODE_ALIAS", why: `${root} is Bloomberg's; ledgers write ${product.code}` });
+    notes.push({ code: "CODE_ALIAS", why: `${root} is Bloomberg's code; ledgers write ${product.code}` });
   const lastDay = context.calendar.lastTradingDay(product, year, dated);
   const lettered = monthOfLetter(letter);
   if (lettered !== dated) {
-    const contradicts = `the letter ${letter} contradicts ${formatDay(day)}, which is of ${letterOfMonth(dated)}`;
+    const contradicts = `the letter ${letter} contradicts ${formatDay(day)}, whose letter is ${letterOfMonth(dated)}`;
     if (day !== lastDay)
       return refused("DATE_NOT_OF_SERIES", `${contradicts}, and ${product.code} has no last trading day on that date`);
     notes.push({ code: "MONTH_LETTER_MISMATCH", why: `${contradicts}; the date counts` });
   } else if (lastDay !== null && day !== lastDay) {
-    const why = `written ${formatDay(day)}; the last trading day of ${product.code}${letter}${year} is ${formatDay(lastDay)}`;
+    const why = `the text has ${formatDay(day)}; the last trading day of ${product.code}${letter}${year} is ${formatDay(lastDay)}`;
     notes.push({ code: "LAST_DAY_MISMATCH", why });
   }
   return readFuture(product, { year, month: dated }, context, notes.length === 0 ? noNotes : notes);

@@ -23,13 +23,14 @@ const standard = /^([A-Z]{2,3})([FGHJKMNQUVXZ])(\d)([CP])(?: (\d[\d.]*))?( Comdt
 const bareRoot = /^[A-Z]{2,3}$/;
 
 /**
- * Bloomberg's names, which are also those of the desk's CTO tables. Options of Monday to Thursday carry two digits of the year
- * and the week behind put or call, Friday's the week before an M, monthly ones the root of the future with the contract month.
- * Strikes are printed with three decimals and read with any.
+ * Bloomberg's names, which the desk's CTO tables also use. Monday to Thursday options have two digits of the
+ * year, and the week after put or call; Friday options have the week before an M; monthly options have the
+ * root of the future and the contract month. Strikes are printed with three decimals and read with any
+ * number.
  */
 export const bloomberg: Dialect = {
   name: "bloomberg",
-  describes: "Bloomberg's names, and those of the desk's CTO tables: a root of its own for each weekday's options",
+  describes: "Bloomberg's names, which the desk's CTO tables also use: a separate root for the options of each weekday",
   forms: [
     { what: "future", form: "root letter year-digit Comdty", example: "TYU5 Comdty" },
     { what: "Monday to Thursday option", form: "root letter YY C|P week strike Comdty", example: "VBYN25C3 111.750 Comdty" },
@@ -48,8 +49,7 @@ export const bloomberg: Dialect = {
     if (asFuture !== null) {
       const [, root = "", letter = "", digit, suffix] = asFuture;
       const product = productOfBloomberg(root);
-      if (product === undefined)
-        return refused("UNKNOWN_PRODUCT", `Bloomberg has no such future called ${root}, as far as is known here`);
+      if (product === undefined) return refused("UNKNOWN_PRODUCT", `no future is known that Bloomberg calls ${root}`);
       const year = yearOfDigit(Number(digit), context.asOf);
       const notes = withSuffix(suffix, decadeNotes(year, context.asOf));
       return readFuture(product, { year, month: monthOfLetter(letter) }, context, notes);
@@ -99,7 +99,7 @@ export const bloomberg: Dialect = {
   },
 };
 
-/** How a code stands in a name: Friday's M behind the week, the others before the month. */
+/** The form of the names that contain a code. */
 const shapeOf = ({ family }: SeriesCode): "mid-week" | "friday" | "standard" =>
   family === "standard" || family === "fri" ? (family === "fri" ? "friday" : "standard") : "mid-week";
 
@@ -107,7 +107,7 @@ interface OptionParts {
   readonly root: string;
   readonly year: number;
   readonly letter: string;
-  /** 0: a monthly option. */
+  /** 0 for a monthly option. */
   readonly week: number;
   readonly right: string;
   readonly strikeText: string | undefined;
@@ -123,13 +123,13 @@ function parseOption(parts: OptionParts, notes: readonly SymbolNote[], context: 
   const found = namedSeries(row, { year, month: monthOfLetter(letter), week }, context, notes);
   if ("ok" in found) return found;
   if (strikeText === undefined)
-    return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a strike behind a space`);
+    return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a strike after a space`);
   const alias = aliasNotes(bloombergTable, row, found.series);
   const allNotes = withSuffix(suffix, alias.length === 0 ? found.notes : [...found.notes, ...alias]);
   return readOption({ series: found.series, notes: allNotes }, right, parseStrike(strikeText, "."), strikeText);
 }
 
-const missingSuffix: SymbolNote = { code: "MISSING_COMDTY", why: "written without the Comdty that ends Bloomberg's names" };
+const missingSuffix: SymbolNote = { code: "MISSING_COMDTY", why: "the Comdty that ends Bloomberg's names is missing" };
 
 const withSuffix = (suffix: string | undefined, notes: readonly SymbolNote[]): readonly SymbolNote[] =>
   suffix === undefined ? [...notes, missingSuffix] : notes;

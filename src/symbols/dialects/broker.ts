@@ -12,7 +12,10 @@ const future = /^([A-Z]{3}) (\d\d) CBT (\d+YR) (T ?NOTE|T ?BOND)$/;
 const option =
   /^(CALL|PUT) ([A-Z]{3}) (\d\d) CBT (\d+YR) (T ?NOTE|T ?BOND)(?: (W(?=[1-5] )|WED WK|WKLY WK)([1-5])( TUES OPT| THURS OPT)?)?(?: (\d[\d.]*))?$/;
 
-/** The desk's statements and calendar name these four; the ultra contracts' words are not known. */
+/**
+ * The desk's statements and calendar name these four products; the words for the ultra contracts are not
+ * known.
+ */
 const products: Readonly<Record<string, { readonly code: string; readonly text: string }>> = {
   "2YR NOTE": { code: "ZT", text: "2YR TNOTE" },
   "5YR NOTE": { code: "ZF", text: "5YR TNOTE" },
@@ -22,12 +25,13 @@ const products: Readonly<Record<string, { readonly code: string; readonly text: 
 const textOf: ReadonlyMap<string, string> = new Map(Object.values(products).map(({ code, text }) => [code, text]));
 
 /**
- * The words of the broker's statements. `T NOTE` and `TNOTE` are both in use. Options of Mondays and the monthly ones have no
- * words of their own: `CALL AUG 25 CBT 10YR TNOTE 112.50` may be any of them, so it is refused with all that it may mean.
+ * The words of the broker's statements. `T NOTE` and `TNOTE` are both in use. Monday and monthly options have
+ * no words of their own: `CALL AUG 25 CBT 10YR TNOTE 112.50` may be any of them, so it is refused with all
+ * candidates.
  */
 export const broker: Dialect = {
   name: "broker",
-  describes: "the broker's statements: words for month, product and week; nothing tells Monday's options from the monthly ones",
+  describes: "the broker's statements: words for month, product and week; Monday and monthly options have the same words",
   forms: [
     { what: "future", form: "MON YY CBT 2YR|5YR|10YR TNOTE, 30YR TBOND", example: "SEP 25 CBT 10YR TNOTE" },
     {
@@ -76,7 +80,7 @@ export const broker: Dialect = {
       );
     if (product.code !== "ZN")
       return refused("NO_KNOWN_CODE", `no source says what the broker calls options of the ${product.name}`);
-    return refused("CANNOT_CARRY", "the broker has the same words for Monday's options of a month and for the monthly one", {
+    return refused("CANNOT_CARRY", "the broker has the same words for the Monday options of a month and for the monthly option", {
       lost: ["series"],
     });
   },
@@ -92,14 +96,14 @@ function parseOption(
   if (month === 0) return refusedDate(`${monthText} ${yearText}`);
   if (product.code !== "ZN")
     return refused("UNKNOWN_SERIES", `no source says what the broker's words for options of the ${product.name} mean`);
-  if (strikeText === undefined) return refused("NO_STRIKE", "an option has a strike behind its words");
+  if (strikeText === undefined) return refused("NO_STRIKE", "an option has a strike after its words");
   const right: Right = side === "CALL" ? "C" : "P";
   const year = yearOfTwoDigits(yearText);
   const strike = parseStrike(strikeText, ".");
   if (before === undefined) {
     const series = seriesWithoutWeek(product, { year, month }, context);
     const name = (one: OptionSeries): string => (strike === badStrike ? one.name : optionOf(one, right, strike).name);
-    return refused("AMBIGUOUS", "words without a week may mean a Monday's option or the monthly one", {
+    return refused("AMBIGUOUS", "words without a week may mean a Monday option or the monthly option", {
       candidates: [...new Set(series.map(name))],
     });
   }
@@ -110,7 +114,10 @@ function parseOption(
   return readOption(found, right, strike, strikeText);
 }
 
-/** All that words without a week may mean: the desk's calendar writes the month of expiry there, others the contract month. */
+/**
+ * All series that words without a week may mean: the desk's calendar writes the month of expiry, others the
+ * contract month.
+ */
 function seriesWithoutWeek(
   product: Product,
   { year, month }: ContractMonth,

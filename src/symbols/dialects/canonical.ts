@@ -9,10 +9,10 @@ import { badStrike, formatStrike, parseStrike } from "../strike.ts";
 const future = /^([A-Z]{2})([FGHJKMNQUVXZ])(\d{4})$/;
 const option = /^([A-Z]{2})-(\d{4})-(\d\d)-([A-Z]{2,3})([1-5]?)-([CP])(\d{3}\.\d{3})$/;
 
-/** Our own names: see `Instrument`. Nothing in them is left to be resolved, so reading them needs no day. */
+/** The names of `Instrument`. They are complete, so their meaning does not depend on the as-of day. */
 export const canonical: Dialect = {
   name: "canonical",
-  describes: "pnl-bridge's own names: every instrument has exactly one, with four digits of the year and no date that could move",
+  describes: "pnl-bridge's own names: every instrument has exactly one, with a four-digit year and no date that could move",
   forms: [
     { what: "future", form: "product, month letter, year", example: "ZNU2025" },
     {
@@ -42,9 +42,9 @@ export const canonical: Dialect = {
       return refused("UNKNOWN_SERIES", `${code} has no options called ${root}${week}`);
     const found = namedSeries(row, { year: Number(year), month: Number(month), week: Number(week) }, context, noNotes);
     if ("ok" in found) return found;
-    // A canonical name has one spelling: one that is not printed is none.
+    // A canonical name has one spelling, so a text that is never printed is refused.
     if (found.series.family !== row.family)
-      return refused("NOT_LISTED", `that Friday's option is the monthly one, ${found.series.name}`, {
+      return refused("NOT_LISTED", `the option of that Friday is the monthly option ${found.series.name}`, {
         candidates: [`${found.series.name}-${right}${strikeText}`],
       });
     const strike = parseStrike(strikeText.replace(/^0{1,2}/, ""), ".");

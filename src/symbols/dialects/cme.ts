@@ -10,10 +10,10 @@ const symbol = /^([A-Z]{2,3})([1-5]?)([FGHJKMNQUVXZ])(\d)(?: ([CP])(\d{5,6}))?$/
 const bareRoot = /^[A-Z]{2}$/;
 
 /**
- * CME's Globex symbols. One digit of the year, read by the as-of day. Strikes are hundredths of a point in five digits;
- * eighths lose their last digit there and stay apart all the same (10912 is 109.125). Six digits are read too: with a leading 0
- * hundredths, as in the desk's calendar, else thousandths. A root of two letters and a digit is a week's options (ZN1), the
- * letters alone a future (ZN).
+ * CME's Globex symbols. The year has one digit, which the as-of day resolves. Strikes are hundredths of a
+ * point in five digits; eighths lose their last digit and remain distinct (10912 is 109.125). Six digits are
+ * also read: as hundredths with a leading 0, as in the desk's calendar, otherwise as thousandths. A root of
+ * two letters and a digit means weekly options (ZN1), the letters alone a future (ZN).
  */
 export const cme: Dialect = {
   name: "cme",
@@ -48,7 +48,7 @@ export const cme: Dialect = {
   },
 };
 
-/** The Bund is Eurex's. */
+/** The product with a code, unless it is the Bund, which Eurex lists. */
 function ofCme(code: string) {
   const product = productOfCode(code);
   return product?.exchange === "XCBT" ? product : undefined;

@@ -1,4 +1,4 @@
-/** The table of dialects: a new one is a file beside this one, and a row here. */
+/** The table of dialects. To add one, add a file beside this one and a row here. */
 import type { Dialect } from "../reading.ts";
 import { actantRisk } from "./actant-risk.ts";
 import { actantTime } from "./actant-time.ts";
