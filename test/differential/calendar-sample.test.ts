@@ -12,14 +12,14 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
     : { rows: [], read: 0, quarantine: [] };
   const result = checkCalendar(rows, { calendar });
 
-  it("is read without a loss", () => {
+  it("is read completely", () => {
     expect([rows.length, read, quarantine]).toEqual([55, 55, []]);
   });
 
-  it("agrees in every row, or says where not", () => {
+  it("has exactly the known findings by code and column", () => {
     const count = Map.groupBy(result.findings, ({ severity, code, column }) => `${severity} ${code} ${column}`);
     expect(Object.fromEntries([...count].map(([what, found]) => [what, found.length]))).toEqual({
-      // Every option has the strike of 111 in two forms, and of 11 in the third.
+      // Every option has a strike of 111 in two of its examples and of 11 in the third.
       "form OTHER_FORM CME_Original": 51,
       "differs EXAMPLE_STRIKE ActantRisk_Original": 51,
       "differs EXPIRY_TIME Option Expiration Date (CT)": 1,
@@ -36,7 +36,7 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
     expect(rows.filter(({ symbol }) => !symbols.has(symbol)).map(({ symbol }) => symbol)).toEqual(["ZNU5", "ZTU5", "ZFU5"]);
   });
 
-  it("has these contradictions besides its examples, and these texts that are shared", () => {
+  it("has the known contradictions outside its examples, and the known shared texts", () => {
     const told = result.findings.filter(({ column }) => !/Original$/.test(column));
     expect(told.map(({ line, symbol, column, code }) => `${line} ${symbol} ${column} ${code}`)).toEqual([
       "2 VY3N5 Broker AMBIGUOUS_TEXT",
@@ -63,7 +63,7 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
     ]);
   });
 
-  it("says these in full", () => {
+  it("has these findings in full", () => {
     const of = (line: number, column: CalendarColumn) =>
       result.findings.filter((finding) => finding.line === line && finding.column === column);
     expect([
@@ -148,7 +148,7 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
     ]);
   });
 
-  it("overrides nothing that is not computed so as well", () => {
+  it("overrides no computed expiry with another day", () => {
     const { overrides, findings } = overridesOf(rows, { calendar });
     expect([overrides.size, findings]).toEqual([55, []]);
     const moved = new ExpiryCalendar(overrides);

@@ -21,7 +21,7 @@ const find = (report: ParityReport, kind: string, symbol: string, field: string,
     (row) => row.kind === kind && row.key.symbol === symbol && row.field === field && row.key.tradingDay === tradingDay,
   );
 
-/** A replay of ledgers, by name and rows. */
+/** Replays ledgers, given by name and rows. */
 const replayed = (
   ledgers: Readonly<Record<string, readonly string[]>>,
   options: Partial<ReplayOptions> = {},
@@ -43,7 +43,7 @@ interface Desk {
   readonly without?: readonly string[];
 }
 
-/** A comparison of a database that the desk could have written. */
+/** Compares a database that the desk could have written. */
 const compared = (desk: Desk) =>
   withFiles({}, async (folder) => {
     const path = join(folder, "pnl_tracker.db");
@@ -74,10 +74,10 @@ const compared = (desk: Desk) =>
     return compareStored({ database: path, config });
   });
 
-describe("what is compared does not depend on what one side is empty of", () => {
+describe("an empty table of one side does not reduce the comparison", () => {
   const bought = (day: string): readonly (string | number)[] => [day, ZN, `${day} 10:00:00`, "B", 2, 110.5];
 
-  it("a position is missing where the table of positions is empty", async () => {
+  it("a position is missing if the table of positions is empty", async () => {
     const { report } = await compared({
       trades: [bought("2025-07-24")],
       endOfDay: [["2025-07-24", ZN, 2]],
@@ -87,7 +87,7 @@ describe("what is compared does not depend on what one side is empty of", () => 
     expect(report.ok).toBe(false);
   });
 
-  it("days after the last stored one are named as not compared, and the report is not ok", async () => {
+  it("days after the last stored one are reported as not compared, and the report is not ok", async () => {
     const { report } = await compared({
       trades: ["2025-07-23", "2025-07-24", "2025-07-25"].map(bought),
       positions: [[ZN, 6, 110.5, 0]],
@@ -104,7 +104,7 @@ describe("what is compared does not depend on what one side is empty of", () => 
     expect(renderParityPage(report)).toContain(line);
   });
 
-  it("with nothing stored but trades, positions are missing and every day is named", async () => {
+  it("if only trades are stored, positions are missing and every day is reported", async () => {
     const { report } = await compared({ trades: [bought("2025-07-24")] });
     expect(report.ok).toBe(false);
     expect(apart(report).map(({ kind, cause }) => [kind, cause])).toEqual([["position", "MISSING_IN_LEGACY"]]);
@@ -119,7 +119,7 @@ describe("what is compared does not depend on what one side is empty of", () => 
   });
 });
 
-describe("stored trades pass the rules of every trade", () => {
+describe("stored trades follow the rules for all trades", () => {
   it("a row that two source files have counts once, as it does in a replay of the files", () =>
     withFiles(
       {
@@ -151,10 +151,10 @@ describe("stored trades pass the rules of every trade", () => {
   });
 });
 
-describe("one instrument is one, however a table of the desk spells it", () => {
+describe("one instrument is one position, however the desk's tables spell it", () => {
   const spellings: readonly (readonly [string, string, string])[] = [
-    ["spaces behind it, everywhere", `${ZN} `, `${ZN} `],
-    ["spaces behind it in the results", ZN, ` ${ZN} `],
+    ["trailing spaces everywhere", `${ZN} `, `${ZN} `],
+    ["spaces around it in the results", ZN, ` ${ZN} `],
     ["a strike with more zeros in the results", OZN, `${OZN}0`],
     ["a strike with more zeros in the trades", `${OZN}0`, OZN],
   ];
@@ -183,8 +183,8 @@ describe("one instrument is one, however a table of the desk spells it", () => {
   });
 });
 
-describe("a cause is named where modern under its rule gives legacy's figure, and nowhere else", () => {
-  it("a figure that no rule gives has no cause, and no trade is blamed for it", async () => {
+describe("a cause is named only if modern under its rule gives legacy's figure", () => {
+  it("a figure that no rule explains has no cause and no trades", async () => {
     const { report } = await compared({
       trades: [
         ["1", OZN, "2025-07-24 10:00:00", "B", 2, 0.5],
@@ -197,7 +197,7 @@ describe("a cause is named where modern under its rule gives legacy's figure, an
     expect(realized).not.toHaveProperty("trades");
   });
 
-  it("symbols kept apart are the cause of what modern says with them apart", async () => {
+  it("separate symbols are the cause if modern agrees when it keeps them separate", async () => {
     const { report } = await compared({
       trades: [
         ["1", OZN, "2025-07-24 10:00:00", "B", 2, 0.5],
@@ -213,7 +213,7 @@ describe("a cause is named where modern under its rule gives legacy's figure, an
     expect(find(report, "position", `${OZN}0`, "row")).toMatchObject({ cause: "SPLIT_SYMBOLS", trades });
   });
 
-  it("a day that modern alone has is not the work of a file that legacy gave up", async () => {
+  it("a rejected file is not the cause of a day that only modern has", async () => {
     const report = await replayed(
       {
         "trades_20250723.csv": [
@@ -233,7 +233,7 @@ describe("a cause is named where modern under its rule gives legacy's figure, an
     expect(find(report, "position", "A", "quantity")).toMatchObject({ legacy: "1", modern: "2", cause: "FILE_REJECTED" });
   });
 
-  it("a position whose trades all stand behind the bad row is missing because of it", async () => {
+  it("a rejected file is the cause of a missing position whose trades all follow the bad row", async () => {
     const report = await replayed({
       "trades_20250724.csv": [
         "1,A,2025-07-24 10:00:00,B,1,110",
@@ -246,7 +246,7 @@ describe("a cause is named where modern under its rule gives legacy's figure, an
     expect(find(report, "daily", "C", "row", "2025-07-24")).toMatchObject(lost);
   });
 
-  it("rows that an earlier file has too count among those before the bad row", async () => {
+  it("rows that an earlier file also has count among the rows before the bad one", async () => {
     const report = await replayed({
       "trades_20250723.csv": ["1,B,2025-07-23 10:00:00,B,1,110"],
       "trades_20250724.csv": [
@@ -260,7 +260,7 @@ describe("a cause is named where modern under its rule gives legacy's figure, an
     expect(find(report, "position", "B", "quantity")).toMatchObject({ legacy: "2", modern: "1", cause: "COUNTED_TWICE" });
   });
 
-  it("where two rules give legacy's figure only together, the row names both", () =>
+  it("if only two rules together give legacy's figure, the row names both", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`),
@@ -271,7 +271,7 @@ describe("a cause is named where modern under its rule gives legacy's figure, an
       async (folder) => {
         const report = await replay({ config, trades: [folder], prices: [folder] });
         expect(find(report, "daily", ZN, "total", "2025-07-16")).toMatchObject({ legacy: "4000", cause: "COUNTED_TWICE" });
-        // Legacy takes back 4000 on a day without a price, modern nothing.
+        // Legacy reverses 4000 on a day without a price; modern does not.
         const swing = find(report, "daily", ZN, "total", "2025-07-17");
         expect(swing).toMatchObject({ legacy: "-3000", modern: "1000", causes: ["COUNTED_TWICE", "NO_MARK"] });
         expect(renderParityTable(report, { colour: false })).toContain("COUNTED_TWICE and NO_MARK");
@@ -280,7 +280,7 @@ describe("a cause is named where modern under its rule gives legacy's figure, an
       },
     ));
 
-  it.skipIf(!hasSharedData)("in the desk's own history no amount of a day has two causes", async () => {
+  it.skipIf(!hasSharedData)("no daily amount of the desk's own history has two causes", async () => {
     const report = await replay({ config, trades: [join(sharedData, "ledgers")], prices: [join(sharedData, "prices")] });
     const ofDay = (field: string) => find(report, "daily", "XCMEOPADPS20250718N0ZN3/110", field, "2025-07-17");
     expect([ofDay("unrealized"), ofDay("total")].map((row) => [row?.difference, row?.cause, row?.causes])).toEqual([
@@ -305,7 +305,7 @@ describe("P&L that rests on lots opened at a price of 0", () => {
     ["fifo", "110000", "220000"],
     ["lifo", "110000", "220000"],
     ["average", "110000", "220000"],
-  ] as const)("is named with its share of the total, and an expiry at 0 is not (%s)", async (method, realized, unrealized) => {
+  ] as const)("is reported with its share of the total, but an expiry at 0 is not (%s)", async (method, realized, unrealized) => {
     const report = await replayed(ledgers, { method });
     expect(report.zeroPriceLots).toEqual({
       positions: [{ symbol: ZN, currency: "USD", realized, unrealized }],

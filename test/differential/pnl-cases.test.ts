@@ -124,15 +124,15 @@ describe.skipIf(!hasSharedData)("published price notations, exactly (skipped: no
   );
 });
 
-/** The convention comes with the source. */
+/** The notation of a published case, from its source. */
 function notationOf(source: string, nddp: 2 | 3 | undefined, unit: string | undefined): PriceNotation {
   if (unit === "64") return "options-64ths";
   if (nddp === 2) return "futures-32nds-whole";
   return source.includes("cash") ? "cash-32nds" : "futures-32nds";
 }
 
-describe("a notation that nobody has named", () => {
-  it("is refused with the list of those there are", () => {
+describe("a missing notation", () => {
+  it("is refused with the list of known notations", () => {
     expect(() => parsePrice("110.165", "ticks" as PriceNotation)).toThrow("futures-32nds");
     expect(() => formatPrice("110.5", undefined as unknown as PriceNotation)).toThrow("price notation must be one of");
   });

@@ -13,7 +13,7 @@ import {
 } from "../../src/symbols/index.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 
-/** Within the weeks that the desk's files are of. */
+/** A day within the weeks of the desk's files. */
 const context = { asOf: parseDay("2025-07-24") as number, calendar: new ExpiryCalendar() };
 const read = (text: string, source: Source): Reading => readSymbol(text, source, context);
 const noteCodes = (reading: Reading): readonly string[] => (reading.ok ? reading.notes.map(({ code }) => code) : [reading.code]);
@@ -23,8 +23,9 @@ const printed = (reading: Reading, target: DialectName): string => {
 };
 
 /**
- * Symbols that the desk's systems really used, and Bloomberg's name of the same instrument. Where the source's spelling is not
- * the exact one, `exactly` is what is printed instead, and `notes` are what reading it says.
+ * Symbols that the desk's systems actually used, with Bloomberg's name of the same instrument. If the
+ * source's spelling is not the exact one, `exactly` is the printed text, and `notes` are the notes of reading
+ * it.
  */
 interface RealPair {
   readonly source: string;
@@ -40,7 +41,7 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
     { source: "XCMEFFDPSX20250930U0ZT", bloomberg: "TUU5 Comdty" },
     { source: "XCMEFFDPSX20250930U0ZF", bloomberg: "FVU5 Comdty" },
     {
-      // Asserted in a test of the desk; its ledgers have the real last trading day.
+      // From a test of the desk; its ledgers have the actual last trading day.
       source: "XCMEFFDPSX20251230Z0ZF",
       bloomberg: "FVZ5 Comdty",
       exactly: "XCMEFFDPSX20251231Z0ZF",
@@ -129,10 +130,10 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
     { source: "XCME.VY3.21JUL25.111.C", bloomberg: "VBYN25C3 111.000 Comdty" },
     { source: "XCME.VY3.21JUL25.111:25.C", bloomberg: "VBYN25C3 111.250 Comdty" },
     { source: "XCME.VY3.21JUL25.111:5.C", bloomberg: "VBYN25C3 111.500 Comdty" },
-    // A key of the old form's last day. 3 was Tuesday there, but 18 July is the third Friday.
+    // A key of the last day of the old form. 3 meant Tuesday there, but 18 July is the third Friday.
     { source: "XCME.ZN3.18JUL25.110:25.P", bloomberg: "3MN5P 110.250 Comdty" },
   ],
-  // Bloomberg's names beside these had one or two decimals; it prints three.
+  // Bloomberg's names in these sources have one or two decimals; we print three.
   broker: [
     {
       source: "CALL AUG 25 CBT 10YR T NOTE W1 THURS OPT 112.50",
@@ -170,7 +171,7 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
   ],
 };
 
-/** Real texts that name no instrument, though one of the systems gave them one. */
+/** Real texts that name no instrument, although one of the systems assigned one. */
 const refused: readonly {
   readonly dialect: DialectName;
   readonly source: string;
@@ -195,7 +196,7 @@ describe("real symbols", () => {
   });
 
   it.each(rows)(
-    "Bloomberg's of it is %s $source again, in the exact spelling",
+    "Bloomberg's name of it prints as %s $source again, in the exact spelling",
     (dialect, { source, bloomberg, exactly = source }) => {
       const reading = read(bloomberg, "bloomberg");
       expect([printed(reading, dialect), noteCodes(reading)]).toEqual([exactly, []]);
@@ -204,7 +205,7 @@ describe("real symbols", () => {
     },
   );
 
-  it.each(rows)("%s $source is one instrument, whichever dialect it goes through", (dialect, { source }) => {
+  it.each(rows)("%s $source stays the same instrument through every dialect", (dialect, { source }) => {
     const reading = read(source, dialect);
     const carried = (["actant-trades", "actant-risk", "bloomberg", "cme", "canonical"] as const).map((through) => {
       const back = read(printed(reading, through), through);
@@ -218,7 +219,7 @@ describe("real symbols", () => {
     expect(reading.ok ? reading.instrument.name : [reading.code, reading.candidates]).toEqual([code, candidates]);
   });
 
-  it("are one instrument for each of Bloomberg's names, and one name for each instrument", () => {
+  it("have exactly one instrument for each Bloomberg name, and one name for each instrument", () => {
     const names = new Map<string, Set<string>>();
     for (const [dialect, { source, bloomberg }] of rows) {
       const reading = read(source, dialect);
@@ -231,10 +232,13 @@ describe("real symbols", () => {
   });
 });
 
-/** What one ledger of February 2025 has: Bloomberg's roots under Actant's prefix, of no dialect and of no known contract. */
+/**
+ * Texts of one ledger of February 2025: Bloomberg's roots with Actant's prefix, in no dialect and for no
+ * known contract.
+ */
 const mockOddities = ["XCME.RX.H5", "XCME.RX.M5", "XCME.TU.H5"];
 
-describe.skipIf(!hasSharedData)("the desk's ledgers (skipped where the published files are not there)", () => {
+describe.skipIf(!hasSharedData)("the desk's ledgers (skipped if the published files are missing)", () => {
   const seen = new Map<string, string>();
   if (hasSharedData)
     for (const folder of readdirSync(sharedData).filter((name) => name.startsWith("ledgers")))
@@ -245,7 +249,7 @@ describe.skipIf(!hasSharedData)("the desk's ledgers (skipped where the published
         }
   const symbols = [...seen.keys()].filter((symbol) => !mockOddities.includes(symbol));
 
-  it("have symbols that all translate, into the instrument that their own words name", () => {
+  it("have symbols that all translate into the instrument that they name", () => {
     expect(symbols.length).toBeGreaterThan(40);
     for (const symbol of symbols) {
       const reading = read(symbol, "actant-trades");
@@ -253,13 +257,13 @@ describe.skipIf(!hasSharedData)("the desk's ledgers (skipped where the published
       const name = reading.ok ? reading.instrument.name : "";
       const right = /^XCMEO([CP])/.exec(symbol)?.[1];
       const strike = /\/(.+)$/.exec(symbol)?.[1];
-      // Every one is of 2025, and a root may be Bloomberg's.
+      // All symbols are of 2025, and a root may be Bloomberg's.
       if (right === undefined) expect([symbol, name.slice(2)]).toEqual([symbol, `${symbol.charAt(18)}2025`]);
       else expect([symbol, name.slice(-8)]).toEqual([symbol, `${right}${Number(strike).toFixed(3)}`]);
     }
   });
 
-  it("have symbols that auto reads the same, and that print into Bloomberg and back", () => {
+  it("have symbols that auto reads the same, and that print to Bloomberg's names and back", () => {
     for (const symbol of symbols) {
       const reading = read(symbol, "actant-trades");
       expect(read(symbol, "auto")).toEqual({ ...reading, dialect: "actant-trades" });
@@ -268,7 +272,7 @@ describe.skipIf(!hasSharedData)("the desk's ledgers (skipped where the published
     }
   });
 
-  it("have the odd ones that are known, which are refused, with nothing near that could be taken for them in silence", () => {
+  it("have only the known odd symbols, which are refused without a suggestion that could replace them silently", () => {
     expect(mockOddities.filter((symbol) => !seen.has(symbol))).toEqual([]);
     for (const symbol of mockOddities) {
       expect([symbol, ...noteCodes(read(symbol, "auto"))]).toEqual([symbol, "UNKNOWN_PRODUCT"]);

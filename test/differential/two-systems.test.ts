@@ -30,7 +30,7 @@ interface Expected {
   };
 }
 
-/** The multiplier that the published figures were computed with, whatever the contract. */
+/** The multiplier of the published figures, for every contract. */
 const publishedMultiplier = 1000;
 
 describe.skipIf(!hasSharedData)(
@@ -97,7 +97,7 @@ const asNumber = (text: string): number => {
   return Number(numerator) / Number(denominator);
 };
 
-/** Within 1e-9 relative; floats that were to be zero carry dust. */
+/** Whether two numbers are within 1e-9 relative; floats that should be zero carry rounding errors. */
 function closeTo(ours: number, published: number): void {
   const gap = Math.abs(ours - published);
   expect(gap <= 1e-9 * Math.max(Math.abs(ours), Math.abs(published)) || gap < 1e-12, `${ours} is ${published}`).toBe(true);

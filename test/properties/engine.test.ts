@@ -13,7 +13,7 @@ import {
 import { equal, oracle, type Rational, read } from "../../src/testing/slow-oracle.ts";
 import { overSeeds } from "../campaigns.ts";
 
-/** Quantities and prices as a desk has them, and some that are hostile: many decimals, huge, tiny, zero and negative prices. */
+/** Realistic quantities and prices, and hostile ones: many decimals, huge, tiny, zero and negative prices. */
 const quantityText = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }).map(String) },
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 5000 }).map((n) => (n / 8).toString()) },
@@ -43,7 +43,7 @@ const total = ({ realized, unrealized }: { realized: string; unrealized: string 
   sum([realized, unrealized ?? "0"]);
 
 describe("the engine against an independent oracle", () => {
-  it("agrees on random histories, under all three methods, to the last digit", async () => {
+  it("agrees exactly on random histories under all three methods", async () => {
     await overSeeds("histories", 1, (seed) =>
       fc.assert(
         fc.property(tradeList(24), priceText, methodOf, (trades, mark, method) => {
@@ -78,7 +78,7 @@ describe("the engine against an independent oracle", () => {
 });
 
 describe("laws of lot matching", () => {
-  it("conserves quantity: bought less sold is open, matched twice plus open is traded", () => {
+  it("quantity is conserved: bought minus sold is open, and twice the matched plus the open quantity is traded", () => {
     fc.assert(
       fc.property(tradeList(40), methodOf, (trades, method) => {
         const { position, matches } = only({ method, trades });
@@ -92,7 +92,7 @@ describe("laws of lot matching", () => {
     );
   });
 
-  it("gives the same realized + unrealized under every method", () => {
+  it("realized + unrealized is the same under every method", () => {
     fc.assert(
       fc.property(tradeList(40), priceText, (trades, mark) => {
         const answers = methods.map((method) => only({ method, trades, marks: { A: mark } }).position);
@@ -103,7 +103,7 @@ describe("laws of lot matching", () => {
     );
   });
 
-  it("mirrors: swapping buys and sells negates every figure", () => {
+  it("swapping buys and sells negates every figure", () => {
     const swap = (trades: readonly TradeInput[]) =>
       trades.map((trade) => ({ ...trade, side: trade.side === "B" ? ("S" as const) : ("B" as const) }));
     const negated = (text: string | null) =>
@@ -121,7 +121,7 @@ describe("laws of lot matching", () => {
     );
   });
 
-  it("scales: k times the prices or the quantities is k times the P&L", () => {
+  it("multiplying the prices or the quantities by k multiplies the P&L by k", () => {
     const scaled = (text: string, k: bigint): string => {
       const [numerator, denominator] = read(text);
       return decimalText(numerator * k, denominator);
@@ -151,7 +151,7 @@ describe("laws of lot matching", () => {
     );
   });
 
-  it("does not depend on input order where times differ", () => {
+  it("the result does not depend on the input order of trades with different times", () => {
     fc.assert(
       fc.property(tradeList(25), methodOf, fc.infiniteStream(fc.nat()), (trades, method, keys) => {
         const timed = trades.map((trade, index) => ({

@@ -1,4 +1,4 @@
-/** The reasons for refusing a row. docs/guide.md prints the tables of rows, docs/symbols.md those of symbols (tests compare). */
+/** The reasons for refusing a row. docs/errors.md prints them (a test compares). */
 export const quarantineCodes = {
   BAD_BOOK: "the book is not text, or is empty",
   BAD_FLAG: "the column that says which price is today's is neither Y, N nor blank",
