@@ -249,8 +249,8 @@ describe("a file that is not a usable database", () => {
     const random = Buffer.from(Array.from({ length: 8192 }, (_, index) => (index * 7919 + 13) % 251));
     for (const [path, code, message] of [
       [join(folder, "missing.db"), "UNREADABLE", /the database does not exist/],
-      [folder, "UNREADABLE", /no regular file/],
-      ["/dev/zero", "UNREADABLE", /no regular file/],
+      [folder, "UNREADABLE", /not a regular file/],
+      ["/dev/zero", "UNREADABLE", /not a regular file/],
       [written(""), "BAD_DATABASE", /empty/],
       [written("tradeId,instrumentName\n"), "BAD_DATABASE", /not an SQLite database, or it is encrypted/],
       [written(random), "BAD_DATABASE", /not an SQLite database, or it is encrypted/],
