@@ -38,7 +38,7 @@ import {
   zeroPriceWords,
 } from "./reading.ts";
 import { summaryOf } from "./summary.ts";
-import { align, count, displayWidth, figure, money, none, padEnd, padStart, paragraphs, shorten, shownPlaces } from "./text.ts";
+import { align, count, figure, money, none, paragraphs, shorten, shownPlaces } from "./text.ts";
 
 interface TableOptions {
   /** Whether escape codes may appear; the caller knows its stream and NO_COLOR. */
@@ -102,7 +102,6 @@ const styles: Readonly<Record<Verdict, Style>> = {
   not_comparable: "yellow",
 };
 
-const gap = "  ";
 /** A name narrower than this says nothing; wider than this it crowds out the figures. */
 const [nameMin, nameMax] = [12, 44];
 const indent = "     ";
@@ -208,71 +207,40 @@ const valueText = (position: PositionReading, side: Side, field: ShownField): st
   return field === "quantity" ? figure(value) : money(value);
 };
 
+/** Two lines of head, then each position with both sides' figures, and under it what else there is to say. */
 function positionsApart(view: View): string[] {
-  const { report, paint, rowsMax, summary } = view;
+  const { report, paint, rowsMax, summary, titleOf, width } = view;
   const positions = positionsOf(report).filter(({ worst }) => !agrees(worst.verdict));
   if (positions.length === 0) return [];
   const { diverged, error, not_comparable } = summary.positions;
   const shown = positions.slice(0, rowsMax);
-  const [head, ...lines] = alignPositions(shown, view);
+  const withBooks = shown.some(({ key }) => key.book !== undefined);
+  const label = (book: string, name: string): string[] => (withBooks ? [book, name] : [name]);
+  const room = Math.max(nameMin, Math.min(nameMax, width - 80));
+  const rows = shown.map((position) => [
+    ...label(plain(position.key.book ?? ""), shorten(titleOf(position.key.symbol), room)),
+    ...shownFields.flatMap((field) => sides.map((side) => valueText(position, side, field))),
+  ]);
+  const heads = [
+    [...label("", ""), ...shownFields.flatMap((field) => ["", field])],
+    [...label("book", "instrument"), ...shownFields.flatMap(() => sides)],
+  ];
+  const lines = align([...heads, ...rows], new Set(withBooks ? [0, 1] : [0]));
   return [
     paint("bold", `positions: ${verdictCounts({ diverged, error, not_comparable })}`.toUpperCase()),
-    ...(head ?? []),
-    ...lines.flatMap((line, index) => [...line, ...findings(shown[index], view)]),
+    ...lines.slice(0, heads.length).map((line) => paint("dim", `   ${line}`)),
+    ...shown.flatMap((position, index) => [
+      `${signOf(view, position.worst.verdict)}  ${lines[heads.length + index]}`,
+      ...findings(position, view),
+    ]),
     ...moreWords(view, positions.length - shown.length, "positions"),
   ];
-}
-
-/** Two lines of head, then one line a position; as a list of lists, so that findings can go between. */
-function alignPositions(positions: readonly PositionReading[], view: View): readonly (readonly string[])[] {
-  const { paint, width, titleOf } = view;
-  const withBooks = positions.some(({ key }) => key.book !== undefined);
-  const figures = positions.map((position) =>
-    shownFields.flatMap((field) => sides.map((side) => valueText(position, side, field))),
-  );
-  const widths = shownFields.flatMap((field, index) => {
-    const widest = (at: number, side: string): number =>
-      Math.max(side.length, ...figures.map((line) => displayWidth(line[2 * index + at] ?? "")));
-    const modern = widest(1, "modern");
-    // The pair is at least as wide as its name above it.
-    return [Math.max(widest(0, "legacy"), field.length - modern - gap.length), modern];
-  });
-  const books = positions.map(({ key }) => plain(key.book ?? ""));
-  const bookWidth = withBooks ? Math.max("book".length, ...books.map(displayWidth)) + gap.length : 0;
-  const taken = 3 + bookWidth + widths.reduce((sum, each) => sum + each + gap.length, 0);
-  const names = positions.map(({ key }) => titleOf(key.symbol));
-  const room = Math.max(nameMin, Math.min(nameMax, width - taken));
-  const nameWidth = Math.min(room, Math.max("instrument".length, ...names.map(displayWidth)));
-
-  const label = (book: string, name: string): string =>
-    `${bookWidth > 0 ? padEnd(book, bookWidth) : ""}${padEnd(shorten(name, nameWidth), nameWidth)}`;
-  const pairs = shownFields.map((field, index) =>
-    padStart(field, (widths[2 * index] ?? 0) + gap.length + (widths[2 * index + 1] ?? 0)),
-  );
-  const head = [
-    paint("dim", `   ${label("", "")}${gap}${pairs.join(gap)}`.trimEnd()),
-    paint(
-      "dim",
-      `   ${label("book", "instrument")}${gap}${widths.map((each, index) => padStart(sides[index % 2] ?? "", each)).join(gap)}`,
-    ),
-  ];
-  const lines = positions.map((position, index) => {
-    const cells = (figures[index] ?? []).map((text, column) => {
-      const padded = padStart(text, widths[column] ?? 0);
-      const row = position.rows.find(({ field }) => field === shownFields[Math.floor(column / 2)]);
-      return row === undefined || agrees(row.verdict) ? padded : paint(styles[row.verdict], padded);
-    });
-    const sign = signOf(view, position.worst.verdict);
-    return [`${sign}  ${label(books[index] ?? "", names[index] ?? "")}${gap}${cells.join(gap)}`];
-  });
-  return [head, ...lines];
 }
 
 /**
  * Under a position that does not agree: its symbol, its causes, what no column shows, and what its sum says.
  */
-function findings(position: PositionReading | undefined, view: View): string[] {
-  if (position === undefined) return [];
+function findings(position: PositionReading, view: View): string[] {
   const { report, paint, titleOf } = view;
   const { book, symbol } = position.key;
   const apart = worstFirst(position.rows.filter((row) => !agrees(row.verdict)));

@@ -73,7 +73,7 @@ const wide =
  * Columns that a text takes on a terminal: two for East Asian wide characters and emoji, none for combining
  * marks.
  */
-export function displayWidth(text: string): number {
+function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment);
@@ -100,8 +100,8 @@ export function shorten(text: string, width: number): string {
   return `${head.join("")}…${tail.join("")}`;
 }
 
-export const padEnd = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)));
-export const padStart = (text: string, width: number): string => " ".repeat(Math.max(0, width - displayWidth(text))) + text;
+const padEnd = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)));
+const padStart = (text: string, width: number): string => " ".repeat(Math.max(0, width - displayWidth(text))) + text;
 
 /** Lines of columns, two spaces apart; figures to the right, texts to the left. */
 export function align(rows: readonly (readonly string[])[], textColumns: ReadonlySet<number>): readonly string[] {
