@@ -1,7 +1,7 @@
 /** Writes the last text that it was sent to stderr, from two seconds after its start on: see `progressOn`. */
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { painter } from "./terminal.ts";
+import { painter, progressAfterMs } from "./terminal.ts";
 
 const { isTerminal, isColoured } = workerData;
 const paint = painter(isColoured);
@@ -12,7 +12,7 @@ parentPort?.on("message", (next: string) => {
 });
 setInterval(() => {
   const nowMs = performance.now();
-  if (nowMs - startedMs < 2_000 || nowMs - shownMs < (isTerminal ? 0 : 5_000)) return;
+  if (nowMs - startedMs < progressAfterMs || nowMs - shownMs < (isTerminal ? 0 : 5_000)) return;
   shownMs = nowMs;
   const seconds = Math.floor((nowMs - startedMs) / 1_000);
   try {

@@ -93,6 +93,9 @@ export const painter =
   (style: Style, text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
 
+/** Shorter work shows no progress. */
+export const progressAfterMs = 2_000;
+
 interface Progress {
   readonly report: (text: string) => void;
   /** Removes what is shown. To be called when the work ends, also when it fails. */
@@ -104,6 +107,7 @@ interface Progress {
  * line every five seconds. A thread writes it, since much of the work keeps this one busy.
  */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
+  const startedMs = performance.now();
   const isTerminal = stream.isTTY === true;
   const file = new URL(`./progress-thread${extname(import.meta.url)}`, import.meta.url);
   const thread = new Worker(file, { workerData: { isTerminal, isColoured: colourful(stream) } });
@@ -112,7 +116,7 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
     report: (text) => thread.postMessage(plain(text)),
     done: async () => {
       await thread.terminate();
-      if (isTerminal) stream.write("\r\x1b[K");
+      if (isTerminal && performance.now() - startedMs > progressAfterMs) stream.write("\r\x1b[K");
     },
   };
 }
