@@ -21,6 +21,7 @@ const failures: Fixes<typeof errorCatalogue> = {
   DATABASE_BUSY: "Run the command again when fewer changes are under way.",
   REFUSED: "Do first what the message names: open the gates, clear the latch, or wait.",
   CONFLICT: "Read `status` and, if the change is still wanted, ask again.",
+  CLOSED: "Open it again; a program closes a bridge last.",
   SYSTEM_DOWN: "Start the system that is named and run `doctor --system SIDE`.",
   INTERNAL: "Run the command again with `--verbose` and report what it prints.",
 };

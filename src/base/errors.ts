@@ -18,6 +18,7 @@ export const errorCatalogue = {
   DATABASE_BUSY: "the database kept changing while it was read",
   REFUSED: "the requested action is not allowed now",
   CONFLICT: "somebody else changed the plan at the same time",
+  CLOSED: "what was called has been closed",
   SYSTEM_DOWN: "a system that should answer did not",
   INTERNAL: "a bug in pnl-bridge",
 } as const;

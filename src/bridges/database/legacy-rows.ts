@@ -3,26 +3,14 @@ import { add, divide, type Fraction, parseFigure } from "../../base/fraction.ts"
 import { nearestDouble } from "../../base/nearest-double.ts";
 import { present } from "../../base/present.ts";
 import { dayUs, formatDay, instantOfWall, readInstant } from "../../domain/market/chicago-time.ts";
+import type { RowChange } from "../../ports/record-store.ts";
 import type { RecordKind } from "../../ports/records.ts";
 import type { Row } from "./record-intake.ts";
 
 /** Why legacy's tables cannot hold a row. */
 export type LegacyRefusalCode = "NOT_REPRESENTABLE" | "AMBIGUOUS_IN_LEGACY";
 
-/** A value of SQLite: text, a REAL, or NULL. */
-type LegacyValue = string | number | null;
-
-/** What a row becomes in `pnl_tracker.db`: an upsert by the key, or a deletion. Columns that are not named keep their values. */
-export interface LegacyChange {
-  readonly table: string;
-  readonly key: Readonly<Record<string, LegacyValue>>;
-  /** Null deletes the row of the key. */
-  readonly set: Readonly<Record<string, LegacyValue>> | null;
-  /** Columns that a new row needs and an existing row keeps. */
-  readonly initial: Readonly<Record<string, LegacyValue>>;
-}
-
-type Down = (row: Row) => LegacyChange;
+type Down = (row: Row) => RowChange;
 
 class Refused extends Error {
   readonly code: LegacyRefusalCode;
@@ -40,7 +28,7 @@ class Refused extends Error {
  */
 export function toLegacy(
   row: Row,
-): { readonly change: LegacyChange } | { readonly code: LegacyRefusalCode; readonly because: string } {
+): { readonly change: RowChange } | { readonly code: LegacyRefusalCode; readonly because: string } {
   try {
     return { change: downs[row.kind](row) };
   } catch (failure) {

@@ -92,7 +92,7 @@ const columns: Readonly<Record<RecordKind, Readonly<Record<string, Field>>>> = {
 };
 
 /** The columns by which a row is found. */
-const keys: Readonly<Record<RecordKind, readonly string[]>> = {
+export const keyColumns: Readonly<Record<RecordKind, readonly string[]>> = {
   trade: ["trade_key"],
   position: ["book", "symbol"],
   price: ["instrument", "mark_kind", "trading_day"],
@@ -262,6 +262,6 @@ function completed(kind: RecordKind, values: Record<string, string | null>, wher
       }),
     );
   }
-  const aggregate = JSON.stringify([kind, ...keys[kind].map(text)]);
+  const aggregate = JSON.stringify([kind, ...keyColumns[kind].map(text)]);
   return { kind, aggregate, values, multiplier: described.multiplier };
 }

@@ -18,6 +18,7 @@ const statusOfError: Readonly<Record<ErrorCode, number>> = {
   DATABASE_BUSY: 503,
   REFUSED: 409,
   CONFLICT: 409,
+  CLOSED: 503,
   SYSTEM_DOWN: 503,
   INTERNAL: 500,
 };

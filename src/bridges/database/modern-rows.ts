@@ -1,0 +1,22 @@
+import type { RowChange } from "../../ports/record-store.ts";
+import type { RecordKind } from "../../ports/records.ts";
+import { keyColumns, type Row } from "./record-intake.ts";
+
+const tables: Readonly<Record<RecordKind, string>> = {
+  trade: "trades",
+  position: "positions",
+  price: "marks",
+  daily_pnl: "daily",
+};
+
+/** A canonical row in modern's tables, which hold it as it is. */
+export function toModern({ kind, values }: Row): RowChange {
+  const isKey = (column: string): boolean => keyColumns[kind].includes(column);
+  const columns = Object.entries(values);
+  return {
+    table: tables[kind],
+    key: Object.fromEntries(columns.filter(([column]) => isKey(column))),
+    set: Object.fromEntries(columns.filter(([column]) => !isKey(column))),
+    initial: {},
+  };
+}
