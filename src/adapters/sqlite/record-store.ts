@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
-import { AskedThread } from "./asked-thread.ts";
-import type { RecordQuestions, RecordThreadData } from "./record-thread.ts";
+import { FileThread } from "./file-thread.ts";
+import type { RecordCalls, RecordThreadData } from "./record-thread.ts";
 
 export interface SqliteRecordOptions {
   readonly side: Side;
@@ -21,22 +21,22 @@ export async function openSqliteRecordStore(path: string, options: SqliteRecordO
   const { side, authority, busyMsMax = 5_000 } = options;
   const data: RecordThreadData = { path: resolve(path), side, authority, busyMsMax };
   const how = { name: `${side}'s database`, from: import.meta.url, module: "record-thread" };
-  const thread = new AskedThread<RecordQuestions>({ ...how, data });
+  const thread = new FileThread<RecordCalls>({ ...how, data });
   try {
-    await thread.ask("open", randomUUID());
+    await thread.call("open", randomUUID());
   } catch (error) {
     await thread.end();
     throw error;
   }
   return {
     side,
-    fence: () => thread.ask("fence", null),
-    write: (writes, epoch) => thread.ask("write", { writes, epoch }),
-    pending: (limit) => thread.ask("pending", limit),
-    apply: (entries) => thread.ask("apply", entries),
-    confirm: async (seqs) => void (await thread.ask("confirm", seqs)),
-    park: async (seq, code, because) => void (await thread.ask("park", { seq, code, because })),
-    owed: () => thread.ask("owed", null),
+    fence: () => thread.call("fence", null),
+    write: (writes, epoch) => thread.call("write", { writes, epoch }),
+    pending: (limit) => thread.call("pending", limit),
+    apply: (entries) => thread.call("apply", entries),
+    confirm: async (seqs) => void (await thread.call("confirm", seqs)),
+    park: async (seq, code, because) => void (await thread.call("park", { seq, code, because })),
+    owed: () => thread.call("owed", null),
     close: () => thread.end(),
   };
 }

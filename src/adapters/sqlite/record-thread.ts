@@ -2,13 +2,13 @@
 import { workerData } from "node:worker_threads";
 import type { Fence, MirrorAnswer, MirrorWrite, OutboxEntry, StoreAnswer, StoreWrite } from "../../ports/record-store.ts";
 import { RecordFile, type RecordFileOptions } from "./record-file.ts";
-import { answerQuestions } from "./thread-answers.ts";
+import { answerCalls } from "./thread-answers.ts";
 
 export interface RecordThreadData extends RecordFileOptions {
   readonly busyMsMax: number;
 }
 
-export interface RecordQuestions {
+export interface RecordCalls {
   readonly open: (incarnation: string) => Fence;
   readonly fence: (nothing: null) => Fence;
   readonly write: (given: { readonly writes: readonly StoreWrite[]; readonly epoch: number }) => readonly StoreAnswer[];
@@ -23,7 +23,7 @@ export interface RecordQuestions {
 const { busyMsMax, ...options }: RecordThreadData = workerData;
 const file = new RecordFile(options);
 
-const answers: RecordQuestions = {
+const answers: RecordCalls = {
   open: (incarnation) => file.open(incarnation),
   fence: () => file.fence(),
   write: ({ writes, epoch }) => file.write(writes, epoch, Date.now()),
@@ -44,7 +44,7 @@ const answers: RecordQuestions = {
   },
 };
 
-answerQuestions(answers, {
+answerCalls(answers, {
   busyMsMax,
   noun: `${options.side}'s database`,
   whereOf: () => options.path,
