@@ -9,9 +9,10 @@
 One file, Python 3.9 or newer, standard library only: copy it wherever your callers are. `pnl-bridge serve` answers.
 
 Arguments: dicts, dataclasses, named tuples, Decimal, int, float, dates, enums, pandas frames and series, numpy numbers. A float is sent
-as its shortest text and never rounded. Answers: objects whose keys are also attributes, as the bridge writes them or in snake case
-(`averagePrice`, `average_price`); prices, quantities and P&L are Decimal. An error is a BridgeError with `code`, `what` and `fix`.
-Every object may be used by several threads at once.
+as its shortest text and never rounded. NaN is refused; in the rows of a frame it stands for a missing value.
+
+Answers: objects whose keys are also attributes, as the bridge writes them or in snake case (`averagePrice`, `average_price`); prices,
+quantities and P&L are Decimal. An error is a BridgeError with `code`, `what` and `fix`. Several threads may use one object.
 """
 
 import dataclasses

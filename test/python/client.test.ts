@@ -171,7 +171,8 @@ frame = pandas.DataFrame({
 })
 bridge = PnLServiceBridge()
 result = bridge.calculate_pnl(frame, pandas.Series({zn: 110.53125}))
-same = PnLComparisonValidator().validate_calculation(frame, {"rows": frame}, {"rows": frame.to_dict("records")})
+prices_only = frame[["tradeId", "price"]]
+same = PnLComparisonValidator().validate_calculation(frame, {"rows": prices_only}, {"rows": json.loads(prices_only.to_json(orient="records"))})
 small = bridge.calculate_pnl(frame.astype({"price": "float32", "quantity": "Int64"}).head(1))
 print(json.dumps([str(result.positions[0].unrealized), str(result.positions[0].fees), same, str(small.positions[0].average_price)]))`);
     expect(printed).toEqual(["31.25", "2.5", [], "110.5"]);
