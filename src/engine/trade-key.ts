@@ -1,7 +1,7 @@
-/** What makes a trade the same trade, wherever it is read: by a caller, from a file, or from a row of legacy's database. */
+/** The identity of a trade from any source: a caller, a file, or a row of legacy's database. */
 export interface TradeIdentity {
   readonly id: string;
-  /** The canonical name, or the symbol itself where it is not translated. */
+  /** The canonical name, or the symbol itself if it is not translated. */
   readonly instrument: string;
   readonly book: string;
   readonly instantUs: number;
@@ -14,8 +14,8 @@ export interface TradeIdentity {
 }
 
 /**
- * The text whose SHA-256 is a trade's key. The fee is an attribute and no part of it. Two trades have one text if and only
- * if all fields are equal.
+ * The text whose SHA-256 is a trade's key. The fee is not part of it. Two trades have the same text if and
+ * only if all fields are equal.
  */
 export const tradeKeyText = (trade: TradeIdentity): string =>
   JSON.stringify([

@@ -31,7 +31,7 @@ export async function digestOf(path: string): Promise<FileDigest | undefined> {
   }
 }
 
-/** What changes when a file is written or replaced. Undefined for what is no regular file. */
+/** A text that changes whenever the file is written or replaced; undefined if it is not a regular file. */
 async function stampOf(path: string): Promise<string | undefined> {
   const stats = await stat(path, { bigint: true });
   return stats.isFile() ? `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}` : undefined;

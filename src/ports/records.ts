@@ -1,7 +1,7 @@
 /**
- * What callers write through the database bridge. Every value is text: quantities and prices are decimals, P&L is money
- * (points × multiplier × quantity), times are ISO 8601 with an offset and at most six decimals of a second, days are
- * `YYYY-MM-DD`. A record without a book belongs to the book `""`.
+ * What callers write through the database bridge. Every value is text: quantities and prices are decimals,
+ * P&L is money (points × multiplier × quantity), times are ISO 8601 with an offset and at most six decimals
+ * of a second, days are `YYYY-MM-DD`. A record without a book belongs to the book `""`.
  */
 export type BridgeRecord = TradeRecord | PositionRecord | PriceRecord | DailyRecord;
 
@@ -13,7 +13,7 @@ export interface TradeRecord {
   readonly side: "B" | "S";
   readonly quantity: string;
   readonly price: string;
-  /** In money. Absent means 0. */
+  /** Money. Default: 0. */
   readonly fee?: string;
   readonly time: string;
   /** The ledger file and the line in it. */
@@ -32,7 +32,7 @@ export interface PositionRecord {
   /** Decimal text or `p/q`; null for a flat position. */
   readonly averagePrice: string | null;
   readonly realized: string;
-  /** Null where the position has no mark. */
+  /** Null if the position has no mark. */
   readonly unrealized: string | null;
   readonly mark?: string | null;
   readonly asOf: string;
