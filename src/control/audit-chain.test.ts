@@ -46,6 +46,22 @@ describe("sealing", () => {
     expect(await faults()).toEqual([]);
   });
 
+  it("begins again where the store lost its seals, but never over rows that were edited meanwhile", async () => {
+    const head = await sealed();
+    place.seals.length = 0;
+    place.sql({ newSystemPercentage: 10 });
+    const lost = await sealNew(store, head, digest);
+    expect(lost).toEqual({ head: none, sealed: [] });
+    expect((await sealNew(store, lost.head, digest)).head.seq).toBe(5);
+    expect(await faults([head])).toEqual([]);
+    const again = await auditHead(store);
+    place.seals.length = 0;
+    edit(3, { reason: "another" });
+    await store.note({ actor: "amy", action: "drill", reason: "later" });
+    expect(await sealNew(store, again, digest)).toEqual({ head: again, sealed: [] });
+    expect(await faults([again])).toEqual(["CUT 5"]);
+  });
+
   it("stops before a gap, so that the gap stays visible", async () => {
     place.rows.splice(2, 1);
     expect((await sealNew(store, none, digest)).head.seq).toBe(2);

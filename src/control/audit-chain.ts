@@ -27,7 +27,7 @@ export async function auditHead(store: ControlStore): Promise<AuditHead> {
 /**
  * Seals the rows that are not sealed yet, in order (one page at most), and resolves with the new head and the
  * sealed rows. If another process seals the same rows first, nothing is sealed here; the next call continues
- * from there.
+ * from there. If the store lost its seals, the head is the store's own, and the next calls seal the rows again.
  */
 export async function sealNew(
   store: ControlStore,
@@ -47,8 +47,25 @@ export async function sealNew(
     seals.push({ seq: row.seq, previousHash: last.hash, hash });
     last = { seq: row.seq, hash };
   }
-  if (seals.length === 0 || !(await store.seal(seals))) return { head, sealed: [] };
-  return { head: last, sealed: rows.slice(0, seals.length) };
+  if (seals.length === 0) return { head, sealed: [] };
+  if (await store.seal(seals)) return { head: last, sealed: rows.slice(0, seals.length) };
+  return { head: (await hasLostSeals(store, head, digest)) ? await auditHead(store) : head, sealed: [] };
+}
+
+/**
+ * Whether the store lacks the seal of `head` although its rows are still the ones that were sealed, as after the loss
+ * of `live.db`. Only then may the chain be sealed again from the store's own end. Reads all rows up to `head`.
+ */
+async function hasLostSeals(store: ControlStore, head: AuditHead, digest: Digest): Promise<boolean> {
+  const [seal] = await store.seals(head.seq - 1, 1);
+  if (head.seq === 0 || seal?.seq === head.seq) return false;
+  let last: AuditHead = { seq: 0, hash: noHash };
+  for await (const row of all((after) => store.audit(after, pageRows))) {
+    if (row.seq !== last.seq + 1) return false;
+    last = { seq: row.seq, hash: hashOf(row, last.hash, digest) };
+    if (last.seq === head.seq) return last.hash === head.hash;
+  }
+  return false;
 }
 
 export const auditFaults = {

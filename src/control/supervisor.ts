@@ -47,7 +47,8 @@ export class Supervisor {
   /** The current step of the ramp, and the monotonic time at which this process first saw it. */
   #ramp: { readonly epoch: number; readonly sinceMs: number } | undefined;
   #judgedMs = Number.NEGATIVE_INFINITY;
-  #isHeadKnown = false;
+  /** The last row that was sealed, as far as this process knows; undefined before it has read the seals. */
+  #sealedTo: number | undefined;
   #forgotMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupervisorOptions) {
@@ -138,11 +139,13 @@ export class Supervisor {
 
   async #seal(store: ControlStore): Promise<void> {
     const { follower, digest } = this.#options;
-    if (!this.#isHeadKnown) follower.keepHead(await auditHead(store));
-    this.#isHeadKnown = true;
+    if (this.#sealedTo === undefined) follower.keepHead(await auditHead(store));
+    const sealedTo = this.#sealedTo ?? follower.auditHead.seq;
     const { head, sealed } = await sealNew(store, follower.auditHead, digest);
     follower.keepHead(head);
-    for (const row of sealed) this.#alertOf(row);
+    // A row that is sealed again, because the store lost its seals, sends no second alert.
+    for (const row of sealed) if (row.seq > sealedTo) this.#alertOf(row);
+    this.#sealedTo = Math.max(sealedTo, head.seq);
   }
 
   /** The process that seals a row written by raw SQL sends the alert for it. */
