@@ -396,10 +396,10 @@ describe("a desk with a live process", () => {
 
 describe("a rollback that a process does not acknowledge", () => {
   it("is 1, names it, and says what to do; once its lease is over the process is gone", async () => {
-    await using desk = new LiveDesk({}, { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 12_000, poll_ms: 200 } });
+    await using desk = new LiveDesk({}, { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 } });
     const process_ = await desk.start();
     await process_.kill();
-    const { code, out, err } = await desk.run("rollback", "--wait", "5s", ...because);
+    const { code, out, err } = await desk.run("rollback", "--wait", "500ms", ...because);
     expect([code, err]).toEqual([1, expect.stringMatching(/^waiting for \S+\/\d+\n$/)]);
     expect(out).toMatch(
       /^rolled back: .*\nwritten after \d+ ms; not acknowledged by \S+\/\d+\nuntil it has, or its lease is over, it may still answer by modern: end it, or see status\n$/,

@@ -407,7 +407,7 @@ methods.huge = (id, { bytes, last }) => {
     }, 5);
     const bytes = 200 * 2 ** 20;
     for (const last of [false, true]) {
-      const huge = failureOf(system.invoke("huge", { bytes, last }, patient), "TOO_LARGE");
+      const huge = failureOf(system.invoke("huge", { bytes, last }, { deadlineMs: 90_000 }), "TOO_LARGE");
       expect((await huge).message).toBe("the answer of huge has more than 33554432 bytes");
       expect(await add(system)).toEqual({ sum: 3 });
     }
