@@ -142,7 +142,10 @@ describe("config set", () => {
       const set = (...change: readonly string[]) => pnlBridge(["config", "set", ...change, "--config", path]);
       const percent = await set("migration.traffic_routing.new_system_percentage", "0x10");
       expect([percent.code, percent.err]).toEqual([2, expect.stringMatching(/number from 0 to 100.*not 0x10/)]);
-      expect(await set("migration.phase", "[")).toMatchObject({ code: 2, err: expect.stringMatching(/^BAD_USAGE: .*no YAML/) });
+      expect(await set("migration.phase", "[")).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/^BAD_USAGE: .*not valid YAML/),
+      });
       expect(await readFile(path, "utf8")).toBe(file);
       const alerts = await set("migration.monitoring.alert_url", "https://hooks.example/hunter2");
       expect(alerts.out).toBe(`migration.monitoring.alert_url is https://hooks.example/… in ${path}\n`);

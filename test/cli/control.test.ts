@@ -399,7 +399,7 @@ describe("a rollback that a process does not acknowledge", () => {
     await using desk = new LiveDesk({}, { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 } });
     const process_ = await desk.start();
     await process_.kill();
-    const { code, out, err } = await desk.run("rollback", "--wait", "500ms", ...because);
+    const { code, out, err } = await desk.run("rollback", "--wait", "3s", ...because);
     expect([code, err]).toEqual([1, expect.stringMatching(/^waiting for \S+\/\d+\n$/)]);
     expect(out).toMatch(
       /^rolled back: .*\nwritten after \d+ ms; not acknowledged by \S+\/\d+\nuntil it has, or its lease is over, it may still answer by modern: end it, or see status\n$/,
@@ -601,7 +601,7 @@ it.each([
   [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is not a percentage; name a number from 0 to 100/],
   [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is not a percentage; /],
   [["traffic", "10"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
-  [["traffic", "10", "--ramp", "10,20", "--reason", "x"], /^BAD_USAGE: a percentage and a ramp are named; /],
+  [["traffic", "10", "--ramp", "10,20", "--reason", "x"], /^BAD_USAGE: both a percentage and a ramp are given; /],
   [["traffic", "10", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell needs --ramp; /],
   [
     ["traffic", "--ramp", "10,20", "--dwell", "5", "--reason", "x"],

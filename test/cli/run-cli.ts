@@ -21,9 +21,10 @@ interface RunOptions {
 
 /** Commands that end with nothing left running: a warm process may run one after another. */
 const warmCommands = new Set(
-  "audit compare comparisons completion denylist gates phase pnl replay rollback sign-off status symbols traffic whitelist".split(
-    " ",
-  ),
+  (
+    "audit compare comparisons completion config demo denylist gates phase pnl replay rollback sign-off status symbols " +
+    "traffic whitelist"
+  ).split(" "),
 );
 
 /** Runs the program as a user does, straight from its sources, in a process of its own or in one that is warm. */

@@ -190,7 +190,7 @@ describe("pnl-bridge serve", () => {
         "slow.mjs": slowSystem,
       },
       ["--config", "desk.yaml"],
-      "BAD_CONFIG: the token of admin is not in PNL_TEST_NO_SUCH",
+      "BAD_CONFIG: the token of admin in PNL_TEST_NO_SUCH is missing or shorter than 16 characters",
     ],
   ])("%s is one line and exit code 2", (_, files, args, line) =>
     withFiles(files, async (folder) => {

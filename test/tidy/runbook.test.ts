@@ -11,7 +11,7 @@ import { auditFaults } from "../../src/control/index.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
 import { until } from "../../src/testing/until.ts";
 import { type DeskProcess, LiveDesk } from "../cli/live-desk.ts";
-import { type Ran, root } from "../cli/run-cli.ts";
+import { pnlBridge, type Ran, root } from "../cli/run-cli.ts";
 
 const page = readFileSync(join(root, "RUNBOOK.md"), "utf8");
 
@@ -99,7 +99,14 @@ describe("RUNBOOK.md", () => {
     },
   };
 
-  const type = (command: string): Promise<Ran> =>
+  /** Types a command into a shell; one that needs no shell runs in a warm process. */
+  const type = (command: string): Promise<Ran> => {
+    const [, words] = /^pnl-bridge ([^|<>;&$`\\]*)$/.exec(command) ?? [];
+    if (words === undefined) return inShell(command);
+    const args = [...words.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
+    return pnlBridge(args, { cwd: desk.folder, env: { CONTROL_STORE: postgres?.url ?? "" } });
+  };
+  const inShell = (command: string): Promise<Ran> =>
     new Promise((resolve) => {
       const env = { ...process.env, NO_COLOR: "1", PATH: `${bin}:${process.env.PATH}`, CONTROL_STORE: postgres?.url ?? "" };
       const child = spawn("sh", ["-c", command], { cwd: desk.folder, env, stdio: ["ignore", "pipe", "pipe"] });
