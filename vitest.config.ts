@@ -19,7 +19,7 @@ export default defineConfig({
     expect: { poll: { timeout: 90_000 } },
     reporters: ["default"],
     // Most files wait for processes of their own: more workers than cores keep the cores busy.
-    maxWorkers: "150%",
+    maxWorkers: "250%",
     // Hundreds of tests start the program from its sources: what Node has stripped and compiled once it need not again.
     env: { NODE_COMPILE_CACHE: join(tmpdir(), "pnl-bridge-compile-cache") },
   },
