@@ -22,7 +22,7 @@ export const campaigns = {
   },
   statements: {
     file: "src/adapters/sqlite/control-store.test.ts",
-    title: "statement after statement",
+    title: "an operator's statements",
     proves: "a thousand SQL statements of an operator meet no lock while four processes live and obey",
   },
   phases: {
