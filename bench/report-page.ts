@@ -35,7 +35,8 @@ const timed = (code: string): string =>
 /** The report page of 10,000 to 50,000 figures in Chromium: time grows with the figures, and no faster. */
 export async function reportPage(): Promise<BenchResult> {
   const what = `the report page in Chromium, median of ${repetitions}; ratios are of the time for one figure`;
-  if (chromiumPath === undefined) return { name: "report-page", what, rows: [], skipped: "there is no Chromium here" };
+  if (chromiumPath === undefined)
+    return { name: "report-page", what, rows: [], skipped: "Chromium is not installed on this machine" };
   const browser = await startBrowser();
   try {
     return await inTemporaryFolder(async (folder) => {

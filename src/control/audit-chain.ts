@@ -57,8 +57,9 @@ export async function sealNew(
  * of `live.db`. Only then may the chain be sealed again from the store's own end. Reads all rows up to `head`.
  */
 async function hasLostSeals(store: ControlStore, head: AuditHead, digest: Digest): Promise<boolean> {
+  if (head.seq === 0) return false;
   const [seal] = await store.seals(head.seq - 1, 1);
-  if (head.seq === 0 || seal?.seq === head.seq) return false;
+  if (seal?.seq === head.seq) return false;
   let last: AuditHead = { seq: 0, hash: noHash };
   for await (const row of all((after) => store.audit(after, pageRows))) {
     if (row.seq !== last.seq + 1) return false;

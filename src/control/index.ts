@@ -12,7 +12,6 @@ export {
   type MoveResult,
   Operator,
   type Overview,
-  pause,
   type RollbackResult,
   type UserList,
 } from "./operator.ts";

@@ -6,6 +6,7 @@
  */
 
 import { BridgeError, lineOf } from "../base/errors.ts";
+import { pause } from "../base/pause.ts";
 import { personName } from "../base/person-name.ts";
 import { shownMs } from "../base/shown-ms.ts";
 import { isLater, type Phase, phaseAfter } from "../domain/migration/phase.ts";
@@ -458,15 +459,3 @@ function checked({ actor, reason }: By): By {
       throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, fix: `give it with --${name}; the audit keeps it` });
   return by;
 }
-
-export const pause = (clock: Clock, ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    const stop = clock.every(
-      ms,
-      () => {
-        stop();
-        resolve();
-      },
-      true,
-    );
-  });

@@ -9,7 +9,7 @@ export {
 } from "./compute-pnl.ts";
 export { DecimalColumn, tens } from "./decimal-column.ts";
 export { expiryNotes } from "./expiry-notes.ts";
-export { MarkBook, type MarkKind } from "./marks.ts";
+export { MarkBook, type MarkKind, markKinds } from "./marks.ts";
 export { type Method, methods } from "./matcher.ts";
 export { PnlEngine } from "./pnl-engine.ts";
 export {

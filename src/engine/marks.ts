@@ -1,10 +1,11 @@
 import type { Fraction } from "../base/fraction.ts";
 
 /**
- * The kind of a mark: the running price, a day's closing price, its settlement (which is the next day's
+ * The kinds of a mark: the running price, a day's closing price, its settlement (which is the next day's
  * start), the price of the last trade, or a price that the caller gave.
  */
-export type MarkKind = "now" | "close" | "sod_today" | "sod_tomorrow" | "last_trade" | "given";
+export const markKinds = ["now", "close", "sod_today", "sod_tomorrow", "last_trade", "given"] as const;
+export type MarkKind = (typeof markKinds)[number];
 
 /** A price used to value open lots, and its time (microseconds UTC). */
 export interface Mark {

@@ -62,8 +62,8 @@ export type MirrorAnswer =
   | { readonly kind: "parked"; readonly code: string; readonly because: string };
 
 /**
- * One database of the pair. Every function is one transaction. Functions reject with DATABASE_BUSY and UNWRITABLE where they
- * may be tried again with nothing changed, and with SYSTEM_DOWN where the outcome is unknown.
+ * One database of the pair. A `write` that rejects, for whatever reason, may have committed some of its writes: the same keys
+ * sent again resolve them. Every other function may be called again after a rejection.
  */
 export interface RecordStore {
   readonly side: Side;

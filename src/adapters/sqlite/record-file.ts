@@ -2,11 +2,11 @@
  * One SQLite file of the database bridge's pair, synchronous: it lives in the thread of record-thread.ts.
  *
  * A write is one transaction over rows, idempotency key, versions and one outbox entry. Several writes share a commit, each
- * under a savepoint. After any failure the file looks whether SQLite has ended the whole transaction, as it does on a full
- * disk; then every write of the group is tried again alone. An error of the disk leaves no usable handle behind: the file
+ * under a savepoint. A full disk ends the whole transaction; then every write of the group is tried again alone. An error of the disk leaves no usable handle behind: the file
  * closes it, and the next question opens another.
  */
 import Database from "better-sqlite3";
+import { Refused } from "../../base/refused.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type {
   Fence,
@@ -24,17 +24,11 @@ import { bridgeTables, modernTables } from "./record-schema.ts";
 export interface RecordFileOptions {
   readonly path: string;
   readonly side: Side;
-  /** Legacy's wall time for columns that only say when a row was written. */
+  /** Which side is authoritative in a pair that nothing has opened before. */
   readonly authority: Side;
 }
 
-class Refused extends Error {
-  readonly code: StoreRefusalCode;
-  constructor(code: StoreRefusalCode, because: string) {
-    super(because);
-    this.code = code;
-  }
-}
+const StoreRefused = Refused<StoreRefusalCode>;
 
 export class RecordFile {
   readonly #options: RecordFileOptions;
@@ -148,7 +142,7 @@ export class RecordFile {
     try {
       return this.#current.transaction(() => this.#writeRows(write, epoch, atMs))();
     } catch (failure) {
-      if (failure instanceof Refused) return { kind: "refused", code: failure.code, because: failure.message };
+      if (failure instanceof StoreRefused) return { kind: "refused", ...failure.refusal };
       if (failure instanceof Database.SqliteError && /^SQLITE_CONSTRAINT/.test(failure.code))
         return { kind: "refused", code: "CONFLICT", because: `the store's rules forbid it: ${failure.message}` };
       throw failure;
@@ -160,16 +154,17 @@ export class RecordFile {
       | { readonly digest: string; readonly version: number }
       | undefined;
     if (known !== undefined) {
-      if (known.digest !== digest) throw new Refused("KEY_REUSED", "this idempotency key belongs to a write with other records");
+      if (known.digest !== digest)
+        throw new StoreRefused("KEY_REUSED", "this idempotency key belongs to a write with other records");
       return { kind: "acknowledged", version: known.version };
     }
     const fence = this.fence();
     if (fence.epoch !== epoch || fence.authority !== this.#options.side)
-      throw new Refused("DRAINING", "the authority is moving to the other store; try again");
+      throw new StoreRefused("DRAINING", "the authority is moving to the other store; try again");
     const sent = rows.map(({ aggregate, isFinal, change, image }) => {
       const version = this.#versionOf(aggregate) + 1;
       if (isFinal && version > 1)
-        throw new Refused("ALREADY_STORED", `a trade of this write is stored under another idempotency key: ${aggregate}`);
+        throw new StoreRefused("ALREADY_STORED", `a trade of this write is stored under another idempotency key: ${aggregate}`);
       this.#change(change);
       this.#setVersion(aggregate, version, change);
       return { aggregate, version, image };

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
 /**
  * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is ever given twice. `pnlb_versions.written` holds
  * the columns that the bridge last wrote, so that a change by somebody else shows. `pnlb_inbox` holds the numbers that came from the
- * other store, under that store's incarnation.
+ * other store.
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (

@@ -1,7 +1,9 @@
 import { backOffMs } from "../../base/back-off.ts";
-import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
+import { BridgeError, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
+import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
+import { storable } from "../../base/storable-text.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MirrorWrite, OutboxEntry, RecordStore, RowChange, RowWrite, StoreAnswer } from "../../ports/record-store.ts";
@@ -110,7 +112,7 @@ export class DatabaseBridge {
       if (count === 0) return { drained: true, owed: 0 };
       if (clock.monotonicMs() >= endMs) return { drained: false, owed: count };
       await this.#relay();
-      await this.#pause(10);
+      await pause(clock, 10);
     }
   }
 
@@ -133,12 +135,14 @@ export class DatabaseBridge {
   /** The write as both stores take it; a refusal where one of them cannot hold it. */
   #prepared(rows: readonly Row[], idempotencyKey: string): PreparedWrite | Refusal {
     const taken: Record<Side, RowWrite[]> = { legacy: [], modern: [] };
-    for (const row of rows)
+    for (const row of rows) {
+      const common = { aggregate: row.aggregate, isFinal: row.kind === "trade", image: JSON.stringify(row) };
       for (const side of sides) {
         const change = mapped[side](row);
         if ("code" in change) return change;
-        taken[side].push({ aggregate: row.aggregate, isFinal: row.kind === "trade", change, image: JSON.stringify(row) });
+        taken[side].push({ ...common, change });
       }
+    }
     const digest = this.#options.tools.digest(JSON.stringify(rows.map(({ aggregate, values }) => [aggregate, values])));
     return { idempotencyKey, digest, rows: taken };
   }
@@ -155,7 +159,8 @@ export class DatabaseBridge {
         for (const [at, { settle }] of group.entries()) settle(answerOf(itemAt(answers, at)));
         void this.#relay();
       } catch (failure) {
-        for (const { settle } of group) settle(outcomeOf(failure));
+        // Some writes of the group may be committed all the same; each is resolved under its own key.
+        for (const { settle } of group) settle({ kind: "unresolved", because: messageOf(failure) });
       }
     }
   }
@@ -190,32 +195,11 @@ export class DatabaseBridge {
       void this.#relay();
     });
   }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = this.#options.clock.every(
-        ms,
-        () => {
-          stop();
-          resolve();
-        },
-        true,
-      );
-    });
-  }
 }
 
-const isKey = (key: unknown): boolean =>
-  typeof key === "string" && key.length > 0 && key.length <= 200 && key.isWellFormed() && !key.includes("\0");
+const isKey = (key: unknown): boolean => typeof key === "string" && key.length > 0 && key.length <= 200 && storable(key) === key;
 
 const answerOf = (answer: StoreAnswer): WriteAnswer => (answer.kind === "refused" ? answer : { ...answer, mirror: "pending" });
-
-/** Only a store that says so has written nothing; every other failure leaves the outcome open. */
-function outcomeOf(failure: unknown): WriteAnswer {
-  const because = messageOf(failure);
-  const isRefused = failure instanceof BridgeError && ["DATABASE_BUSY", "UNWRITABLE"].includes(codeOf(failure) || failure.code);
-  return isRefused ? { kind: "refused", code: failure.code, because } : { kind: "unresolved", because };
-}
 
 function mirrorWriteOf({ seq, rows }: OutboxEntry, side: Side): MirrorWrite {
   return {

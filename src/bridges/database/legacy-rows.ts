@@ -2,6 +2,7 @@ import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import { add, divide, type Fraction, parseFigure } from "../../base/fraction.ts";
 import { nearestDouble } from "../../base/nearest-double.ts";
 import { present } from "../../base/present.ts";
+import { Refused } from "../../base/refused.ts";
 import { dayUs, formatDay, instantOfWall, readInstant } from "../../domain/market/chicago-time.ts";
 import type { RowChange } from "../../ports/record-store.ts";
 import type { RecordKind } from "../../ports/records.ts";
@@ -12,13 +13,7 @@ export type LegacyRefusalCode = "NOT_REPRESENTABLE" | "AMBIGUOUS_IN_LEGACY";
 
 type Down = (row: Row) => RowChange;
 
-class Refused extends Error {
-  readonly code: LegacyRefusalCode;
-  constructor(code: LegacyRefusalCode, because: string) {
-    super(because);
-    this.code = code;
-  }
-}
+const LegacyRefused = Refused<LegacyRefusalCode>;
 
 /**
  * Maps a canonical row to legacy's tables. Money becomes points, times become Chicago wall time. Quantities and prices must
@@ -32,7 +27,7 @@ export function toLegacy(
   try {
     return { change: downs[row.kind](row) };
   } catch (failure) {
-    if (failure instanceof Refused) return { code: failure.code, because: failure.message };
+    if (failure instanceof LegacyRefused) return failure.refusal;
     throw failure;
   }
 }
@@ -109,13 +104,13 @@ function exact(row: Row, column: string): number {
   const double = Number(value);
   const back = Number.isFinite(double) ? parseDecimal(String(double)) : undefined;
   if (back === undefined || formatDecimal(back) !== value)
-    throw new Refused("NOT_REPRESENTABLE", `legacy keeps ${column} as a double, which cannot hold ${value}`);
+    throw new LegacyRefused("NOT_REPRESENTABLE", `legacy keeps ${column} as a double, which cannot hold ${value}`);
   return double;
 }
 
 function nearest(value: Fraction): number {
   const double = nearestDouble(value);
-  if (!Number.isFinite(double)) throw new Refused("NOT_REPRESENTABLE", "a figure is beyond the range of legacy's doubles");
+  if (!Number.isFinite(double)) throw new LegacyRefused("NOT_REPRESENTABLE", "a figure is beyond the range of legacy's doubles");
   return double;
 }
 
@@ -126,7 +121,7 @@ function wallTime(row: Row, column: string): string {
   const { instantUs, wallUs } = moment(row, column);
   const written = text(row, column).slice(0, -"-05:00".length).replace("T", " ");
   if (instantOfWall(wallUs) !== instantUs || isAmbiguous(written))
-    throw new Refused("AMBIGUOUS_IN_LEGACY", `legacy keeps ${column} as Chicago wall time, and ${written} occurs twice`);
+    throw new LegacyRefused("AMBIGUOUS_IN_LEGACY", `legacy keeps ${column} as Chicago wall time, and ${written} occurs twice`);
   return written;
 }
 

@@ -1,9 +1,11 @@
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import { formatFraction, parseFraction } from "../../base/fraction.ts";
 import { unknownKey } from "../../base/nearest.ts";
+import { Refused } from "../../base/refused.ts";
+import { storable } from "../../base/storable-text.ts";
 import { dayUs, formatDay, formatInstant, parseDay, readInstant } from "../../domain/market/chicago-time.ts";
 import type { TradingDayRule } from "../../domain/market/trading-day.ts";
-import type { Describe } from "../../engine/index.ts";
+import { type Describe, markKinds } from "../../engine/index.ts";
 import { tradeKeyText } from "../../engine/trade-key.ts";
 import type { RecordKind } from "../../ports/records.ts";
 
@@ -107,14 +109,15 @@ const dayColumn: Readonly<Record<RecordKind, string>> = {
   daily_pnl: "trading_day",
 };
 
-const markKinds: readonly string[] = ["now", "close", "sod_today", "sod_tomorrow", "last_trade", "given"];
-
 /** Each reads text into canonical text, or returns undefined. `wants` completes "must be". */
 const readers: Readonly<Record<FieldKind, { readonly wants: string; readonly read: (text: string) => string | undefined }>> = {
   name: { wants: "text that is not empty", read: (text) => (text === "" ? undefined : text) },
   text: { wants: "text", read: (text) => text },
   side: { wants: '"B" or "S"', read: (text) => (text === "B" || text === "S" ? text : undefined) },
-  markKind: { wants: `one of ${markKinds.join(", ")}`, read: (text) => (markKinds.includes(text) ? text : undefined) },
+  markKind: {
+    wants: `one of ${markKinds.join(", ")}`,
+    read: (text) => (markKinds.some((kind) => kind === text) ? text : undefined),
+  },
   size: {
     wants: "a decimal above zero",
     read: (text) => {
@@ -167,13 +170,7 @@ const exactText = (value: { readonly numerator: bigint; readonly denominator: bi
   return rounded ? `${value.numerator}/${value.denominator}` : text;
 };
 
-class Refused extends Error {
-  readonly refusal: RecordRefusal;
-  constructor(code: RecordRefusalCode, because: string) {
-    super(because);
-    this.refusal = { code, because };
-  }
-}
+const RecordRefused = Refused<RecordRefusalCode>;
 
 /**
  * Reads the records of one write into canonical rows. One bad record refuses the whole write. Text is kept byte for byte:
@@ -185,31 +182,31 @@ export function takeRecords(
 ): { readonly rows: readonly Row[] } | { readonly refusal: RecordRefusal } {
   try {
     if (!Array.isArray(records) || records.length === 0)
-      throw new Refused("BAD_RECORD", "a write must be a list of records that is not empty");
+      throw new RecordRefused("BAD_RECORD", "a write must be a list of records that is not empty");
     const rows = records.map((record, index) => rowOf(record, `record ${index + 1}`, tools));
     const first = new Map<string, number>();
     for (const [index, { aggregate }] of rows.entries()) {
       const earlier = first.get(aggregate);
       if (earlier !== undefined)
-        throw new Refused("BAD_RECORD", `records ${earlier + 1} and ${index + 1} of one write are the same row`);
+        throw new RecordRefused("BAD_RECORD", `records ${earlier + 1} and ${index + 1} of one write are the same row`);
       first.set(aggregate, index);
     }
     return { rows };
   } catch (failure) {
-    if (failure instanceof Refused) return { refusal: failure.refusal };
+    if (failure instanceof RecordRefused) return { refusal: failure.refusal };
     throw failure;
   }
 }
 
 function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
   if (typeof record !== "object" || record === null || Array.isArray(record))
-    throw new Refused("BAD_RECORD", `${where} must be an object`);
+    throw new RecordRefused("BAD_RECORD", `${where} must be an object`);
   const given = new Map(Object.entries(record));
   const kind = kindOf(given.get("kind"), where);
   const fields = columns[kind];
   const known = ["kind", ...Object.values(fields).map(({ from }) => from)];
   for (const name of given.keys())
-    if (!known.includes(name)) throw new Refused("BAD_RECORD", `${where}: ${unknownKey(name, known)}`);
+    if (!known.includes(name)) throw new RecordRefused("BAD_RECORD", `${where}: ${unknownKey(name, known)}`);
   const values: Record<string, string | null> = {};
   for (const [column, field] of Object.entries(fields))
     values[column] = columnOf(given.get(field.from), field, `${where}, field ${field.from}`);
@@ -218,22 +215,23 @@ function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
 
 function kindOf(kind: unknown, where: string): RecordKind {
   const known = Object.keys(columns).find((name): name is RecordKind => name === kind);
-  if (known === undefined) throw new Refused("BAD_RECORD", `${where}: kind must be one of ${Object.keys(columns).join(", ")}`);
+  if (known === undefined)
+    throw new RecordRefused("BAD_RECORD", `${where}: kind must be one of ${Object.keys(columns).join(", ")}`);
   return known;
 }
 
 function columnOf(given: unknown, { kind, absent }: Field, where: string): string | null {
   if (given === undefined || given === null) {
     if (absent !== undefined && (given === undefined || absent === null)) return absent;
-    throw new Refused("BAD_RECORD", `${where} is missing`);
+    throw new RecordRefused("BAD_RECORD", `${where} is missing`);
   }
   const { wants, read } = readers[kind];
   const text = kind === "count" && Number.isSafeInteger(given) ? String(given) : given;
-  if (typeof text !== "string") throw new Refused("BAD_RECORD", `${where} must be text: ${wants}`);
-  if (!text.isWellFormed() || text.includes("\0"))
-    throw new Refused("BAD_TEXT", `${where} holds NUL or half of a surrogate pair, which not every store can keep`);
+  if (typeof text !== "string") throw new RecordRefused("BAD_RECORD", `${where} must be text: ${wants}`);
+  if (storable(text) !== text)
+    throw new RecordRefused("BAD_TEXT", `${where} holds NUL or half of a surrogate pair, which not every store can keep`);
   const value = read(text);
-  if (value === undefined) throw new Refused(refusalOfKind[kind] ?? "BAD_RECORD", `${where} must be ${wants}`);
+  if (value === undefined) throw new RecordRefused(refusalOfKind[kind] ?? "BAD_RECORD", `${where} must be ${wants}`);
   return value;
 }
 
@@ -244,7 +242,7 @@ function completed(kind: RecordKind, values: Record<string, string | null>, wher
   const day = moment && Math.floor(moment.wallUs / dayUs);
   const described = tools.describe(text("symbol"), day);
   if (described === undefined)
-    throw new Refused("UNKNOWN_SYMBOL", `${where}: no product is known for the symbol ${JSON.stringify(text("symbol"))}`);
+    throw new RecordRefused("UNKNOWN_SYMBOL", `${where}: no product is known for the symbol ${JSON.stringify(text("symbol"))}`);
   values.instrument = described.instrument ?? text("symbol");
   if (kind === "trade" && moment !== undefined) {
     const tradingDay = tools.dayRule.dayOf(moment.wallUs, undefined);
