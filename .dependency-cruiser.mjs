@@ -21,7 +21,10 @@ const strangerRules = names
     comment: `sub-folders of src/${folder} do not import each other: share through ${layers[folder].common ?? "domain or ports"}, meet in app`,
     severity: "error",
     from: { path: `^src/${folder}/([^/]+)/`, pathNot: "\\.test\\.ts$" },
-    to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/($1${layers[folder].common ? `|${layers[folder].common}` : ""})/` },
+    to: {
+      path: `^src/${folder}/`,
+      pathNot: `^src/${folder}/($1${layers[folder].common ? `|${layers[folder].common}` : ""})/`,
+    },
   }));
 
 const typesOnlyRules = names
@@ -60,7 +63,13 @@ export default {
       from: { path: "^src/", pathNot: "(\\.test\\.ts$|^src/testing/)" },
       to: { path: "(\\.test\\.ts$|^src/testing/)" },
     },
-    { name: "resolvable", comment: "the import leads nowhere", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "resolvable",
+      comment: "the import leads nowhere",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
     {
       name: "known-folder",
       comment: "every file of src/ stands in a folder of the layer table (architecture.mjs)",

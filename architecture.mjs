@@ -2,23 +2,32 @@
 // (a test compares them), and .dependency-cruiser.mjs turns it into rules. `strangers`: the sub-folders do not import
 // each other. `common`: the one sub-folder that all of them may import.
 export const layers = {
-  base: { holds: "tools without any P&L word: exact numbers, exact JSON, errors, nearest names; pure", imports: [] },
+  base: {
+    holds: "tools without any P&L word: exact numbers, exact JSON, errors, nearest names; pure",
+    imports: [],
+  },
   domain: {
-    holds: "words and rules: `market` (trading days, price notations), `migration` (phases, plans, routes, verdicts); pure",
+    holds:
+      "words and rules: `market` (trading days, price notations), `migration` (phases, plans, routes, verdicts); pure",
     imports: ["base"],
   },
-  platform: { holds: "Node tools without any P&L word: atomic files, pending calls, threads, lines of text", imports: ["base"] },
+  platform: {
+    holds: "Node tools without any P&L word: atomic files, pending calls, threads, lines of text",
+    imports: ["base"],
+  },
   engine: {
     holds: "the modern P&L module: trade intake, trade columns, lot matching, marks, daily P&L; pure",
     imports: ["base", "domain"],
   },
   symbols: {
-    holds: "the canonical instrument, the grammar of every dialect, products, codes and expiries, the translator; pure",
+    holds:
+      "the canonical instrument, the grammar of every dialect, products, codes and expiries, the translator; pure",
     imports: ["base", "domain"],
   },
   ports: { holds: "interfaces to the outside; no code", imports: ["base", "domain"] },
   comparison: {
-    holds: "one judgement of two numbers; pairs of rows (`PnLComparisonValidator`) and of answers use it; pure",
+    holds:
+      "one judgement of two numbers; pairs of rows (`PnLComparisonValidator`) and of answers use it; pure",
     imports: ["base", "domain", "engine", "ports"],
   },
   bridges: {
@@ -39,12 +48,14 @@ export const layers = {
     strangers: true,
   },
   "legacy-desk": {
-    holds: "the stand-in of the legacy system: float inside, its own file and SQLite access, shares no code with ours",
+    holds:
+      "the stand-in of the legacy system: float inside, its own file and SQLite access, shares no code with ours",
     imports: ["ports"],
     typesOnly: true,
   },
   config: {
-    holds: "one table of keys, from which schema, defaults, types and docs follow; loading and editing of files",
+    holds:
+      "one table of keys, from which schema, defaults, types and docs follow; loading and editing of files",
     imports: ["base", "domain", "platform", "ports", "control"],
   },
   app: {

@@ -10,7 +10,10 @@ export default defineConfig({
   test: {
     // Files share their worker's modules: loading them again for each file is a tenth of the whole run.
     projects: [
-      { extends: true, test: { name: "shared", isolate: false, include: ["{src,test}/**/*.test.ts"], exclude: [alone] } },
+      {
+        extends: true,
+        test: { name: "shared", isolate: false, include: ["{src,test}/**/*.test.ts"], exclude: [alone] },
+      },
       { extends: true, test: { name: "alone", include: [alone] } },
     ],
     // Generous, since a busy machine is slow; a campaign has its own time on top.

@@ -45,7 +45,10 @@ interface Books {
   readonly deep: TradeColumns;
 }
 
-const timesOfMethod = (books: Books, method: "fifo" | "lifo"): Promise<Record<"tenShallow" | "deepOnce", Times>> =>
+const timesOfMethod = (
+  books: Books,
+  method: "fifo" | "lifo",
+): Promise<Record<"tenShallow" | "deepOnce", Times>> =>
   interleaved(
     {
       tenShallow: {

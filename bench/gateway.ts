@@ -28,7 +28,9 @@ interface Load {
   /** Of the server, a call. */
   readonly mainThreadUs: number;
 }
-const autocannon: (options: object) => Promise<Omit<Load, "mainThreadUs">> = createRequire(import.meta.url)("autocannon");
+const autocannon: (options: object) => Promise<Omit<Load, "mainThreadUs">> = createRequire(import.meta.url)(
+  "autocannon",
+);
 
 /**
  * `serve` in shadow mode under a steady load, while the plan changes once a second through the control store, against the
@@ -38,7 +40,8 @@ const autocannon: (options: object) => Promise<Omit<Load, "mainThreadUs">> = cre
 export async function gateway(): Promise<BenchResult> {
   return inTemporaryFolder(async (folder) => {
     const file = join(folder, "desk.yaml");
-    const logs = process.env.BENCH_LOG_CALLS === "false" ? { monitoring: { log_all_calculations: false } } : {};
+    const logs =
+      process.env.BENCH_LOG_CALLS === "false" ? { monitoring: { log_all_calculations: false } } : {};
     const store = "sqlite:./.pnl-bridge/control.db";
     writeFileSync(
       file,
@@ -59,9 +62,14 @@ export async function gateway(): Promise<BenchResult> {
           return load(url, pid, seconds);
         }),
       );
-      bridged.push(await served([main, "serve", "--config", file], folder, (url, pid) => shadowed(url, pid, file, folder)));
+      bridged.push(
+        await served([main, "serve", "--config", file], folder, (url, pid) =>
+          shadowed(url, pid, file, folder),
+        ),
+      );
     }
-    const rate = (of: readonly Load[]): number => median(of.map(({ requests, duration }) => requests.total / duration));
+    const rate = (of: readonly Load[]): number =>
+      median(of.map(({ requests, duration }) => requests.total / duration));
     const p50 = (of: readonly Load[]): number => median(of.map(({ latency }) => latency.p50));
     const p99 = (of: readonly Load[]): number => median(of.map(({ latency }) => latency.p99));
     const mainUs = (of: readonly Load[]): number => median(of.map((one) => one.mainThreadUs));
@@ -117,7 +125,13 @@ export async function gateway(): Promise<BenchResult> {
           against: "one a second",
           target: { atLeast: 0.9 },
         },
-        { case: "calls that failed", measured: `${failed}`, ratio: failed, against: "none", target: { atMost: 0 } },
+        {
+          case: "calls that failed",
+          measured: `${failed}`,
+          ratio: failed,
+          against: "none",
+          target: { atMost: 0 },
+        },
       ],
     };
   });
@@ -167,7 +181,8 @@ async function shadowed(url: string, pid: number, file: string, folder: string):
 async function counted(url: string): Promise<Record<"eligible" | "compared" | "dropped" | "epoch", number>> {
   await sleep(200); // What is under way comes to its end.
   const text = await (await fetch(`${url}/metrics`)).text();
-  const of = (name: string): number => Number(new RegExp(`^pnl_bridge_${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
+  const of = (name: string): number =>
+    Number(new RegExp(`^pnl_bridge_${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
   const method = '\\{method="calculatePnl"\\}';
   return {
     eligible: of(`eligible_total${method}`),
@@ -200,7 +215,11 @@ async function load(url: string, pid: number, duration: number): Promise<Load> {
     requests: bodies.map((body, at) => ({
       method: "POST",
       path: "/api/v1/pnl/calculatePnl",
-      headers: { "content-type": "application/json", "x-pnl-book": `BOOK-${at}`, "x-pnl-user": `user-${at % 5}` },
+      headers: {
+        "content-type": "application/json",
+        "x-pnl-book": `BOOK-${at}`,
+        "x-pnl-user": `user-${at % 5}`,
+      },
       body,
     })),
   });
@@ -213,7 +232,14 @@ const tick = 1 / 64;
 const bodies = Array.from({ length: 16 }, (_, at) =>
   JSON.stringify({
     trades: [
-      { id: `${at}1`, symbol, side: "B", quantity: "2", price: String(110 + (at + 1) * tick), time: "2025-07-24T09:00:00-05:00" },
+      {
+        id: `${at}1`,
+        symbol,
+        side: "B",
+        quantity: "2",
+        price: String(110 + (at + 1) * tick),
+        time: "2025-07-24T09:00:00-05:00",
+      },
       { id: `${at}2`, symbol, side: "S", quantity: "1", price: "112", time: "2025-07-24T09:01:00-05:00" },
     ],
     marks: { [symbol]: "112.5" },

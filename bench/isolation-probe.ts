@@ -7,7 +7,14 @@ import { inThread } from "../src/app/bridge/in-thread.ts";
 import { createServiceBridge } from "../src/app/bridge/service.ts";
 import { type BridgedService, currentCall } from "../src/bridges/service/index.ts";
 import { median } from "./measure.ts";
-import { launchDarkly, type Shadowed, type TwoSides, withLaunchDarkly, withTrello, withTzientist } from "./other-libraries.ts";
+import {
+  launchDarkly,
+  type Shadowed,
+  type TwoSides,
+  withLaunchDarkly,
+  withTrello,
+  withTzientist,
+} from "./other-libraries.ts";
 
 export interface Finding {
   readonly ok: boolean;
@@ -50,9 +57,15 @@ const noCount = { timeouts: () => undefined };
 export const libraries = {
   ours: async (sides: Sides): Promise<Made> => {
     const service = oursWith(sides);
-    return { call: (request) => service.calculate(request), timeouts: () => service.$bridge.counters.calculate?.timeouts };
+    return {
+      call: (request) => service.calculate(request),
+      timeouts: () => service.$bridge.counters.calculate?.timeouts,
+    };
   },
-  tzientist: async (sides: Sides): Promise<Made> => ({ call: withTzientist({ ...sides, agree }), ...noCount }),
+  tzientist: async (sides: Sides): Promise<Made> => ({
+    call: withTzientist({ ...sides, agree }),
+    ...noCount,
+  }),
   scientist: async (sides: Sides): Promise<Made> => ({ call: withTrello({ ...sides, agree }), ...noCount }),
   LaunchDarkly: async (sides: Sides): Promise<Made> => ({
     call: withLaunchDarkly(await launchDarkly("shadow"), { ...sides, agree }),
@@ -67,7 +80,9 @@ function oursWith({ legacy, modern, onComparison }: Sides): BridgedService<Desk>
     modern: { calculate: modern },
     plan: { phase: "shadow_mode" },
     shadow: { timeoutMs },
-    ...(onComparison === undefined ? {} : { onComparison: ({ verdict }) => onComparison(verdict === "equal") }),
+    ...(onComparison === undefined
+      ? {}
+      : { onComparison: ({ verdict }) => onComparison(verdict === "equal") }),
   });
 }
 
@@ -82,7 +97,8 @@ export const probes: Readonly<Record<string, Probe>> = {
   slow: {
     what: "takes 100 ms, legacy 2 ms",
     wants: "caller within 0.5 ms of a direct call",
-    inProcess: async (make) => delayed(await make({ legacy, modern: (request) => sleep(100).then(() => request) }), 30),
+    inProcess: async (make) =>
+      delayed(await make({ legacy, modern: (request) => sleep(100).then(() => request) }), 30),
   },
   hangs: {
     what: "never settles",
@@ -169,7 +185,10 @@ export const probes: Readonly<Record<string, Probe>> = {
       const answer = await call({ pnl: 100 });
       answer.pnl = -1;
       await sleep(100);
-      return { ok: told[0] === true, what: told[0] === undefined ? "not compared" : told[0] ? "equal" : "a false mismatch" };
+      return {
+        ok: told[0] === true,
+        what: told[0] === undefined ? "not compared" : told[0] ? "equal" : "a false mismatch",
+      };
     },
   },
   "burns CPU": {
@@ -330,12 +349,16 @@ async function delayed({ call }: Made, count: number): Promise<Finding> {
   return { ok: laterMs <= 0.5, what: `${laterMs < 0 ? "" : "+"}${laterMs.toFixed(2)} ms` };
 }
 
-const within = <T>(ms: number, work: Promise<T>): Promise<T | undefined> => Promise.race([work, sleep(ms).then(() => undefined)]);
+const within = <T>(ms: number, work: Promise<T>): Promise<T | undefined> =>
+  Promise.race([work, sleep(ms).then(() => undefined)]);
 
 async function withWorker(
   behaviour: string,
   limits: { readonly timeoutMs?: number },
-  probe: (made: { readonly service: BridgedService<Desk>; readonly system: CommandSystem }) => Promise<Finding>,
+  probe: (made: {
+    readonly service: BridgedService<Desk>;
+    readonly system: CommandSystem;
+  }) => Promise<Finding>,
 ): Promise<Finding> {
   const script = new URL("isolation-worker.ts", import.meta.url).pathname;
   const system = new CommandSystem({ name: "probe", command: [process.execPath, script, behaviour] });
@@ -345,7 +368,11 @@ async function withWorker(
     modern: {
       calculate: async (request) => {
         const { deadlineMs, signal } = currentCall() as NonNullable<ReturnType<typeof currentCall>>;
-        return (await system.invoke("calculate", { ...request }, { deadlineMs, signal })) as unknown as Answer;
+        return (await system.invoke(
+          "calculate",
+          { ...request },
+          { deadlineMs, signal },
+        )) as unknown as Answer;
       },
     },
     plan: { phase: "shadow_mode" },
@@ -369,7 +396,9 @@ if (import.meta.main) {
   const [library, name] = process.argv.slice(2) as [LibraryName, string];
   const { inProcess, outside } = probes[name] as Probe;
   const finding =
-    library === "ours" && outside !== undefined ? await outside() : await inProcess?.((sides) => libraries[library](sides));
+    library === "ours" && outside !== undefined
+      ? await outside()
+      : await inProcess?.((sides) => libraries[library](sides));
   console.log(JSON.stringify(unhandled === "" ? finding : { ok: false, what: unhandled }));
   process.exit(0);
 }

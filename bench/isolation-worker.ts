@@ -15,7 +15,9 @@ type Answer = (line: string) => void;
 const behaviours: Readonly<Record<string, (result: string, answer: Answer) => void>> = {
   /** Prints whatever it likes where answers belong. */
   garbage: (result, answer) => {
-    process.stdout.write('loading prices ... done\n{"half": \n\u0000\u0001\n{"jsonrpc":"2.0","id":999999,"result":1}\n');
+    process.stdout.write(
+      'loading prices ... done\n{"half": \n\u0000\u0001\n{"jsonrpc":"2.0","id":999999,"result":1}\n',
+    );
     answer(result);
   },
   /** Never answers: it is killed in the middle of the call. */
@@ -45,7 +47,8 @@ if (import.meta.main) {
 
 function take(line: string, behave: (result: string, answer: Answer) => void): void {
   const { id, method, params } = JSON.parse(line);
-  const answer = (result: string): void => void process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":${result}}\n`);
+  const answer = (result: string): void =>
+    void process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":${result}}\n`);
   if (method === "initialize") answer('{"protocolVersion":1,"name":"probe"}');
   else behave(JSON.stringify(params.request), answer);
 }

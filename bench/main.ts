@@ -38,7 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
   const names = given.length > 0 ? given : Object.keys(benchmarks);
   const unknown = names.find((name) => !Object.hasOwn(benchmarks, name));
   if (unknown !== undefined) {
-    console.error(`BAD_USAGE: there is no benchmark ${unknown}; there are ${Object.keys(benchmarks).join(", ")}`);
+    console.error(
+      `BAD_USAGE: there is no benchmark ${unknown}; there are ${Object.keys(benchmarks).join(", ")}`,
+    );
     return 2;
   }
   const [only] = names;
@@ -70,6 +72,9 @@ async function alone(name: string, json: boolean): Promise<number> {
 
 function inOwnProcess(name: string): BenchResult | undefined {
   const command = [...process.execArgv, fileURLToPath(import.meta.url), "--json", name];
-  const { status, stdout } = spawnSync(process.execPath, command, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  const { status, stdout } = spawnSync(process.execPath, command, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   return status === 0 ? JSON.parse(stdout).benchmarks[0] : undefined;
 }

@@ -54,7 +54,9 @@ const names = Array.from({ length: symbols }, (_, index) => `SYMBOL-${index}`);
 
 function asColumns(): TradeColumns {
   const columns = new TradeColumns(trades);
-  const lanes = names.map((symbol) => columns.laneOf({ symbol, instrument: null, multiplier: "1", currency: "USD" }));
+  const lanes = names.map((symbol) =>
+    columns.laneOf({ symbol, instrument: null, multiplier: "1", currency: "USD" }),
+  );
   history((symbol, side, quantity, price) => {
     const index = columns.next();
     columns.lane[index] = lanes[symbol] as number;
@@ -69,7 +71,9 @@ function asColumns(): TradeColumns {
 
 function asFloats(): FloatTrade[] {
   const made: FloatTrade[] = [];
-  history((symbol, side, quantity, price) => made.push({ symbol: names[symbol] as string, side, quantity, price }));
+  history((symbol, side, quantity, price) =>
+    made.push({ symbol: names[symbol] as string, side, quantity, price }),
+  );
   return made;
 }
 

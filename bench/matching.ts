@@ -12,16 +12,28 @@ const repetitions = 7;
  * none pays for collecting the garbage, or marking the trades, of another; they run by turns, never at the same time.
  */
 export async function matching(): Promise<BenchResult> {
-  const threads = { engine: new Thread("engine"), floats: new Thread("floats"), decimals: new Thread("decimals") };
+  const threads = {
+    engine: new Thread("engine"),
+    floats: new Thread("floats"),
+    decimals: new Thread("decimals"),
+  };
   try {
-    const candidate = (thread: Thread): Candidate => ({ prepare: () => thread.collect(), run: () => thread.run() });
+    const candidate = (thread: Thread): Candidate => ({
+      prepare: () => thread.collect(),
+      run: () => thread.run(),
+    });
     const times = await interleaved(
-      { engine: candidate(threads.engine), floats: candidate(threads.floats), decimals: candidate(threads.decimals) },
+      {
+        engine: candidate(threads.engine),
+        floats: candidate(threads.floats),
+        decimals: candidate(threads.decimals),
+      },
       repetitions,
     );
     // Prices in 64ths and whole quantities are exact in floats too, so even they must agree to the last digit.
     const answers = Object.values(threads).map(({ answer }) => answer);
-    if (new Set(answers).size !== 1) throw new Error(`the three do not agree on the realized P&L: ${answers.join(", ")}`);
+    if (new Set(answers).size !== 1)
+      throw new Error(`the three do not agree on the realized P&L: ${answers.join(", ")}`);
     return {
       name: "matching",
       what: `${trades / 1e6} M trades in ${symbols} symbols, FIFO, median of ${repetitions}`,

@@ -28,10 +28,14 @@ export async function interleaved<Name extends string>(
       globalThis.gc?.();
       const startedMs = performance.now();
       const took = await run();
-      if (repetition >= 0) timesMs.get(name)?.push(typeof took === "number" ? took : performance.now() - startedMs);
+      if (repetition >= 0)
+        timesMs.get(name)?.push(typeof took === "number" ? took : performance.now() - startedMs);
     }
   }
-  return Object.fromEntries([...timesMs].map(([name, times]) => [name, timesOf(times)])) as Record<Name, Times>;
+  return Object.fromEntries([...timesMs].map(([name, times]) => [name, timesOf(times)])) as Record<
+    Name,
+    Times
+  >;
 }
 
 export const timesOf = (timesMs: readonly number[]): Times => ({ medianMs: median(timesMs), timesMs });

@@ -1,5 +1,11 @@
 import { createRequire } from "node:module";
-import { createMigration, init, type LDClient, LDMigrationStage, LDMigrationSuccess } from "@launchdarkly/node-server-sdk";
+import {
+  createMigration,
+  init,
+  type LDClient,
+  LDMigrationStage,
+  LDMigrationSuccess,
+} from "@launchdarkly/node-server-sdk";
 import { TestData } from "@launchdarkly/node-server-sdk/integrations";
 import { experimentAsync } from "tzientist";
 
@@ -64,7 +70,10 @@ export function withTrello<Request, Answer>(sides: TwoSides<Request, Answer>): S
  * A client that needs no server: the flag's stage is fixed. Without events what its comparisons find goes nowhere; `made`, they are
  * made and queued, as its users need them, and not sent.
  */
-export async function launchDarkly(stage: "off" | "shadow", events: "none" | "made" = "none"): Promise<LDClient> {
+export async function launchDarkly(
+  stage: "off" | "shadow",
+  events: "none" | "made" = "none",
+): Promise<LDClient> {
   const data = new TestData();
   await data.update(data.flag(flag).valueForAll(stage));
   const silent = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
@@ -79,7 +88,10 @@ export async function launchDarkly(stage: "off" | "shadow", events: "none" | "ma
   return client;
 }
 
-export function withLaunchDarkly<Request, Answer>(client: LDClient, sides: TwoSides<Request, Answer>): Shadowed<Request, Answer> {
+export function withLaunchDarkly<Request, Answer>(
+  client: LDClient,
+  sides: TwoSides<Request, Answer>,
+): Shadowed<Request, Answer> {
   const read = (side: (request: Request) => Promise<Answer>) => async (request?: Request) =>
     LDMigrationSuccess(await side(request as Request));
   const migration = createMigration<Answer, never, Request, never>(client, {

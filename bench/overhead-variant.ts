@@ -25,7 +25,18 @@ type Answer = Readonly<Record<string, number>>;
 
 const batches = 60;
 const callsOfBatch = 2_500;
-const names = ["quantity", "averagePrice", "realized", "unrealized", "total", "fees", "mark", "high", "low", "delta"];
+const names = [
+  "quantity",
+  "averagePrice",
+  "realized",
+  "unrealized",
+  "total",
+  "fees",
+  "mark",
+  "high",
+  "low",
+  "delta",
+];
 const tolerance = 0.01;
 
 /** Ten fields. Modern's are the same, or each a little off: within tolerance, and equal in none. */
@@ -35,7 +46,8 @@ const sidesWith = (modernAnswer: Answer): TwoSides<Request, Answer> => ({
   legacy: async () => ({ ...legacyAnswer }),
   modern: async () => ({ ...modernAnswer }),
   agree: (legacy, modern) => {
-    for (const name of names) if (!(Math.abs((legacy[name] as number) - (modern[name] as number)) <= tolerance)) return false;
+    for (const name of names)
+      if (!(Math.abs((legacy[name] as number) - (modern[name] as number)) <= tolerance)) return false;
     return true;
   },
 });
@@ -61,13 +73,21 @@ async function launchDarklyShadow(events: "none" | "made"): Promise<Variant> {
 
 /** Everything that a desk would have but a machine that is short of something: then nothing would be compared. */
 function ours(plan: PlanInput, { legacy, modern }: TwoSides<Request, Answer>): Variant {
-  const host: ServiceBridgeHost = { clock: systemClock, load: { overload: () => undefined }, draw: Math.random };
+  const host: ServiceBridgeHost = {
+    clock: systemClock,
+    load: { overload: () => undefined },
+    draw: Math.random,
+  };
   const bridge = bridgeServices<{ calculatePnl: typeof legacy }>(
     {
       legacy: { calculatePnl: legacy },
       modern: { calculatePnl: modern },
       plan,
-      methods: { calculatePnl: { compare: { tolerances: Object.fromEntries(names.map((name) => [name, `${tolerance}`])) } } },
+      methods: {
+        calculatePnl: {
+          compare: { tolerances: Object.fromEntries(names.map((name) => [name, `${tolerance}`])) },
+        },
+      },
     },
     host,
   );
@@ -75,7 +95,8 @@ function ours(plan: PlanInput, { legacy, modern }: TwoSides<Request, Answer>): V
     call: (request) => bridge.calculatePnl(request),
     drain: () => bridge.$bridge.idle(),
     compared: () => {
-      const { equal: alike = 0, within_tolerance: near = 0 } = bridge.$bridge.counters.calculatePnl?.verdicts ?? {};
+      const { equal: alike = 0, within_tolerance: near = 0 } =
+        bridge.$bridge.counters.calculatePnl?.verdicts ?? {};
       return alike + near;
     },
   };

@@ -50,7 +50,11 @@ export async function overhead(): Promise<BenchResult> {
 }
 
 async function routing(): Promise<readonly BenchRow[]> {
-  const plan = planOf({ phase: "dual_write", flags: { calculator: true, storage: true }, newSystemPercentage: 25 });
+  const plan = planOf({
+    phase: "dual_write",
+    flags: { calculator: true, storage: true },
+    newSystemPercentage: 25,
+  });
   const times = await interleaved(
     {
       route: { run: () => decide((book) => routeOf(plan, { book }, 0).answer === "modern") },
@@ -58,7 +62,8 @@ async function routing(): Promise<readonly BenchRow[]> {
     },
     9,
   );
-  const each = ({ medianMs }: Times): string => `${Math.round((medianMs * 1e6) / (decisionsOfRound * units.length))} ns`;
+  const each = ({ medianMs }: Times): string =>
+    `${Math.round((medianMs * 1e6) / (decisionsOfRound * units.length))} ns`;
   return [
     {
       case: "a routing decision",
@@ -74,7 +79,8 @@ async function routing(): Promise<readonly BenchRow[]> {
 /** Both are checked to let in the same units. */
 function decide(isIn: (book: string) => boolean): void {
   let within = 0;
-  for (let round = 0; round < decisionsOfRound; round++) for (const book of units) if (isIn(book)) within += 1;
+  for (let round = 0; round < decisionsOfRound; round++)
+    for (const book of units) if (isIn(book)) within += 1;
   if (within !== withinOfRound * decisionsOfRound) throw new Error(`${within} units were let in`);
 }
 
@@ -88,7 +94,10 @@ function inlineMurmur3(text: string): number {
   let at = 0;
   for (; at + 4 <= text.length; at += 4) {
     hash ^= scrambled(
-      text.charCodeAt(at) | (text.charCodeAt(at + 1) << 8) | (text.charCodeAt(at + 2) << 16) | (text.charCodeAt(at + 3) << 24),
+      text.charCodeAt(at) |
+        (text.charCodeAt(at + 1) << 8) |
+        (text.charCodeAt(at + 2) << 16) |
+        (text.charCodeAt(at + 3) << 24),
     );
     hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
   }
@@ -100,13 +109,17 @@ function inlineMurmur3(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-const withinOfRound = units.filter((book) => inlineMurmur3(`v1|use_new_calculator||${book}`) < 0.25 * 2 ** 32).length;
+const withinOfRound = units.filter(
+  (book) => inlineMurmur3(`v1|use_new_calculator||${book}`) < 0.25 * 2 ** 32,
+).length;
 
 const nanoseconds = ({ medianMs }: Times): string => `${Math.round(medianMs)} ns`;
 
 function nanosecondsOf(name: VariantName): number {
   const script = fileURLToPath(new URL("overhead-variant.ts", import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", script, name], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", script, name], {
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`${name}: ${stderr.trim().split("\n").slice(-3).join(" ")}`);
   return Number(stdout);
 }

@@ -16,7 +16,8 @@ export async function pnl(): Promise<BenchResult> {
   const program = builtProgram();
   const what = `${trades / 1e6} M trades from the file to the answer, whole programs, median of ${repetitions}`;
   const python = pythonPath();
-  if (python === undefined) return { name: "pnl", what, rows: [], skipped: "there is no python3 here to compare with" };
+  if (python === undefined)
+    return { name: "pnl", what, rows: [], skipped: "there is no python3 here to compare with" };
   return inTemporaryFolder(async (folder) => {
     const ledger = join(folder, "trades_20250718.csv");
     await generateLedgerFile(ledger, { trades });
@@ -50,7 +51,8 @@ export async function pnl(): Promise<BenchResult> {
 }
 
 function memoryRows(runs: { readonly ours: readonly Ran[]; readonly naive: readonly Ran[] }): BenchRow[] {
-  const peakOf = (ran: readonly Ran[]): number => Math.max(...ran.map(({ peakBytes }) => peakBytes ?? Number.NaN));
+  const peakOf = (ran: readonly Ran[]): number =>
+    Math.max(...ran.map(({ peakBytes }) => peakBytes ?? Number.NaN));
   const [ours, naive] = [peakOf(runs.ours), peakOf(runs.naive)];
   if (Number.isNaN(ours)) return [{ case: "peak memory", measured: "unknown: no GNU time here" }];
   return [
@@ -67,7 +69,8 @@ function memoryRows(runs: { readonly ours: readonly Ran[]; readonly naive: reado
 
 /** Both must say the same, or the race means nothing. Python's answer is in points; 64ths are exact in its floats. */
 function checkAnswers(ours: string, naive: string): void {
-  const positions: { symbol: string; quantity: string; realized: string; multiplier: string }[] = JSON.parse(ours).positions;
+  const positions: { symbol: string; quantity: string; realized: string; multiplier: string }[] =
+    JSON.parse(ours).positions;
   const points: Record<string, { quantity: number; realized: number }> = JSON.parse(naive).positions;
   const differing = positions.filter(({ symbol, quantity, realized, multiplier }) => {
     const other = points[symbol];
@@ -79,6 +82,8 @@ function checkAnswers(ours: string, naive: string): void {
 
 /** The interpreter itself: what `python3` names may be a script that only finds it. */
 function pythonPath(): string | undefined {
-  const { status, stdout } = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" });
+  const { status, stdout } = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], {
+    encoding: "utf8",
+  });
   return status === 0 ? stdout.trim() : undefined;
 }

@@ -7,7 +7,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The program as it is installed. Throws where it has not been built. */
 export function builtProgram(): string {
-  if (!existsSync(join(root, "dist/surfaces/cli/main.js"))) throw new Error("dist/ is not built; ./run build does it");
+  if (!existsSync(join(root, "dist/surfaces/cli/main.js")))
+    throw new Error("dist/ is not built; ./run build does it");
   return join(root, "bin/pnl-bridge.js");
 }
 
@@ -27,8 +28,14 @@ export function run(command: readonly string[], folder: string): Ran {
   const ms = performance.now() - startedMs;
   if (ended.status !== 0) throw new Error(`${command.slice(0, 4).join(" ")} … ended with ${whyEnded(ended)}`);
   const kilobytes =
-    gnuTime === undefined ? undefined : /Maximum resident set size \(kbytes\): (\d+)/.exec(readFileSync(report, "utf8"))?.[1];
-  return { stdout: ended.stdout, ms, peakBytes: kilobytes === undefined ? undefined : Number(kilobytes) * 1024 };
+    gnuTime === undefined
+      ? undefined
+      : /Maximum resident set size \(kbytes\): (\d+)/.exec(readFileSync(report, "utf8"))?.[1];
+  return {
+    stdout: ended.stdout,
+    ms,
+    peakBytes: kilobytes === undefined ? undefined : Number(kilobytes) * 1024,
+  };
 }
 
 const gnuTime = ["/usr/bin/time"].find(

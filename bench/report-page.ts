@@ -26,7 +26,9 @@ const deeds = {
   "sort by difference": (page: Page) =>
     page.evaluate<number>(timed('document.querySelector("[data-column=difference] button").click()')),
   "search three words": (page: Page) =>
-    page.evaluate<number>(timed('form.elements.search.value = "note 2025-07 total"; form.dispatchEvent(new Event("input"))')),
+    page.evaluate<number>(
+      timed('form.elements.search.value = "note 2025-07 total"; form.dispatchEvent(new Event("input"))'),
+    ),
 } as const;
 
 const timed = (code: string): string =>
@@ -49,7 +51,8 @@ export async function reportPage(): Promise<BenchResult> {
         const candidates = pages.map(({ figures, address }) => {
           const prepare = async (): Promise<void> => {
             await page.goto(deed === "open the page" ? "about:blank" : address);
-            if (deed === "sort by difference" || deed === "search three words") await deeds["show all figures"](page);
+            if (deed === "sort by difference" || deed === "search three words")
+              await deeds["show all figures"](page);
           };
           return [figures, { prepare, run: () => deeds[deed](page, address) }] as const;
         });
@@ -68,7 +71,11 @@ export async function reportPage(): Promise<BenchResult> {
             measured,
             ...(isBase
               ? {}
-              : { ratio: (ratio(one, base) * sizes[0]) / figures, against: "10,000 figures", target: { atMost: 1.5 } }),
+              : {
+                  ratio: (ratio(one, base) * sizes[0]) / figures,
+                  against: "10,000 figures",
+                  target: { atMost: 1.5 },
+                }),
           });
         }
       return { name: "report-page", what, rows };
@@ -96,7 +103,13 @@ function reportOf(figures: number): ParityReport {
   const rows = Array.from({ length: Math.ceil(figures / 3) }, (_, index): DailyRow => {
     const [symbol, day] = [`XCMEOPADPS20250721N0VY3/${100 + (index % 400) / 8}`, Math.floor(index / 400)];
     const tradingDay = new Date(Date.UTC(2025, 6, 1 + day)).toISOString().slice(0, 10);
-    return { symbol, tradingDay, realized: `${index}.25`, unrealized: `${-index}.5`, total: `${-index}.0000000000000001` };
+    return {
+      symbol,
+      tradingDay,
+      realized: `${index}.25`,
+      unrealized: `${-index}.5`,
+      total: `${-index}.0000000000000001`,
+    };
   });
   const modern = rows.map((row, index) => (index % 50 === 0 ? { ...row, total: `${index}` } : row));
   const side = (system: string, daily: readonly DailyRow[]) => ({
@@ -106,7 +119,10 @@ function reportOf(figures: number): ParityReport {
     daily,
     errors: [],
   });
-  const report = new PnLComparisonValidator().compare(side("legacy-desk", rows), side("modern-engine", modern));
+  const report = new PnLComparisonValidator().compare(
+    side("legacy-desk", rows),
+    side("modern-engine", modern),
+  );
   const instruments = [...new Set(rows.map(({ symbol }) => symbol))].map((symbol) => ({
     symbol,
     instrument: symbol,

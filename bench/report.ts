@@ -24,13 +24,17 @@ export interface BenchRow {
 
 export type Target = { readonly atMost: number } | { readonly atLeast: number };
 
-export const milliseconds = (ms: number): string => (ms < 10 ? `${ms.toFixed(2)} ms` : `${Math.round(ms)} ms`);
+export const milliseconds = (ms: number): string =>
+  ms < 10 ? `${ms.toFixed(2)} ms` : `${Math.round(ms)} ms`;
 export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 export const perSecond = (count: number, ms: number): string => `${(count / ms / 1_000).toFixed(2)} M/s`;
 
 export function printTable({ name, what, rows, grid, skipped }: BenchResult): string {
   if (skipped !== undefined) return `${name}: SKIPPED, ${skipped}\n`;
-  const table = new Table({ head: ["case", "measured", "ratio", "to", "target", ""], style: { head: [], border: [] } });
+  const table = new Table({
+    head: ["case", "measured", "ratio", "to", "target", ""],
+    style: { head: [], border: [] },
+  });
   for (const row of rows)
     table.push([
       row.case,
@@ -72,4 +76,5 @@ function isMet({ ratio, target }: BenchRow): boolean {
 }
 
 const ratioText = (ratio: number): string => (ratio >= 100 ? ratio.toFixed(0) : ratio.toFixed(2));
-const targetText = (target: Target): string => ("atMost" in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`);
+const targetText = (target: Target): string =>
+  "atMost" in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`;

@@ -1,6 +1,12 @@
 import { SymbolTranslationBridge } from "../src/bridges/symbols/index.ts";
 import { dayNumber } from "../src/domain/market/trading-day.ts";
-import { ExpiryCalendar, type Instrument, optionOf, printSymbol, productOfRoot } from "../src/symbols/index.ts";
+import {
+  ExpiryCalendar,
+  type Instrument,
+  optionOf,
+  printSymbol,
+  productOfRoot,
+} from "../src/symbols/index.ts";
 import { interleaved, ratio, type Times } from "./measure.ts";
 import { type BenchResult, perSecond } from "./report.ts";
 
@@ -32,8 +38,14 @@ export async function symbols(): Promise<BenchResult> {
     {
       cold: { prepare: () => (fresh = bridge([])), run: () => translate(fresh, texts, "actant-trades") },
       coldAuto: { prepare: () => (fresh = bridge([])), run: () => translate(fresh, texts, "auto") },
-      newToFew: { prepare: () => (fresh = bridge(some)), run: () => translate(fresh, others, "actant-trades") },
-      newToMany: { prepare: () => (fresh = bridge(texts)), run: () => translate(fresh, others, "actant-trades") },
+      newToFew: {
+        prepare: () => (fresh = bridge(some)),
+        run: () => translate(fresh, others, "actant-trades"),
+      },
+      newToMany: {
+        prepare: () => (fresh = bridge(texts)),
+        run: () => translate(fresh, others, "actant-trades"),
+      },
       cachedFew: { run: () => lookUp(some, (text) => warm.few.canonical(text, "actant-trades").ok) },
       cachedMany: { run: () => lookUp(texts, (text) => warm.many.canonical(text, "actant-trades").ok) },
       mapFew: { run: () => lookUp(some, (text) => plain.few.get(text) !== undefined) },
@@ -90,7 +102,11 @@ export async function symbols(): Promise<BenchResult> {
   };
 }
 
-function translate(bridge: SymbolTranslationBridge, texts: readonly string[], source: "actant-trades" | "auto"): void {
+function translate(
+  bridge: SymbolTranslationBridge,
+  texts: readonly string[],
+  source: "actant-trades" | "auto",
+): void {
   let done = 0;
   for (const text of texts) if (bridge.translate(text, source, "bloomberg").ok) done += 1;
   if (done !== texts.length) throw new Error(`${done} of ${texts.length} symbols were translated`);
@@ -98,7 +114,8 @@ function translate(bridge: SymbolTranslationBridge, texts: readonly string[], so
 
 function lookUp(texts: readonly string[], found: (text: string) => boolean): void {
   let done = 0;
-  for (let left = lookUps; left > 0; left -= texts.length) for (const text of texts) done += found(text) ? 1 : 0;
+  for (let left = lookUps; left > 0; left -= texts.length)
+    for (const text of texts) done += found(text) ? 1 : 0;
   if (done !== lookUps) throw new Error(`${done} of ${lookUps} symbols were found`);
 }
 
@@ -114,7 +131,8 @@ function ledgerTexts(count: number): readonly string[] {
       ((6 + month) % 12) + 1,
     ))
       for (let eighth = 8; eighth < 3200 && texts.length < count; eighth += 3)
-        for (const right of ["C", "P"] as const) texts.push(textOf(optionOf(series, right, eighth), calendar));
+        for (const right of ["C", "P"] as const)
+          texts.push(textOf(optionOf(series, right, eighth), calendar));
   return texts.slice(0, count);
 }
 

@@ -19,10 +19,19 @@ interface Step {
 const node = process.execPath;
 const steps: readonly Step[] = [
   { name: "types", command: [node, "node_modules/typescript/bin/tsc", "-p", "tsconfig.json"] },
-  { name: "lint", command: [node, "node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."] },
+  {
+    name: "lint",
+    command: [node, "node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."],
+  },
   {
     name: "layers",
-    command: [node, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "--config", ".dependency-cruiser.mjs", "src"],
+    command: [
+      node,
+      "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
+      "--config",
+      ".dependency-cruiser.mjs",
+      "src",
+    ],
   },
   { name: "unused", command: [node, "node_modules/knip/bin/knip.js", "--no-progress"] },
   { name: "package", command: [node, "scripts/package.ts"] },
@@ -66,7 +75,10 @@ async function runCampaigns(asked: string | undefined): Promise<number> {
   return Math.min(failed, 1);
 }
 
-async function runTests(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+async function runTests(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const report = join(tmpdir(), `pnl-bridge-tests-${process.pid}.json`);
   const command = [
     node,
@@ -89,7 +101,10 @@ interface Report {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly { readonly status: string }[] }[];
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string }[];
+  }[];
 }
 
 /** Reads the report and removes it. Without one, or with nothing passed, or with a bad exit code, something failed. */
@@ -97,7 +112,8 @@ function count(path: string, code: number): { passed: number; failed: number; sk
   try {
     const seen: Report = JSON.parse(readFileSync(path, "utf8"));
     const broken = seen.testResults.filter(
-      ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
+      ({ status, assertionResults }) =>
+        status === "failed" && !assertionResults.some((test) => test.status === "failed"),
     ).length;
     const failed = seen.numFailedTests + broken;
     const bad = code !== 0 || seen.numPassedTests === 0;
@@ -119,7 +135,10 @@ function run(
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ["ignore", output, output], env: { ...process.env, ...env } });
+    const child = spawn(program, args, {
+      stdio: ["ignore", output, output],
+      env: { ...process.env, ...env },
+    });
     const chunks: Buffer[] = [];
     child.stdout?.on("data", (chunk) => chunks.push(chunk));
     child.stderr?.on("data", (chunk) => chunks.push(chunk));

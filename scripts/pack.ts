@@ -20,7 +20,9 @@ interface Packed {
  */
 export async function pack(folder: string): Promise<Packed> {
   await run(join(root, "run"), ["pnl-bridge", "--version"]);
-  const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: root });
+  const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
+    cwd: root,
+  });
   const [{ filename, files }] = JSON.parse(stdout);
   return { path: join(folder, filename), files: files.map(({ path }: { readonly path: string }) => path) };
 }

@@ -33,7 +33,9 @@ const resolutions = [
 const faultsOf = (file: string, args: readonly string[], cwd: string): Promise<readonly string[]> =>
   run(file, args, { cwd }).then(
     () => [],
-    (failure: { readonly stdout: string; readonly stderr: string }) => [`${failure.stdout}${failure.stderr}`.trim()],
+    (failure: { readonly stdout: string; readonly stderr: string }) => [
+      `${failure.stdout}${failure.stderr}`.trim(),
+    ],
   );
 const run = promisify(execFile);
 
@@ -54,8 +56,21 @@ async function check(folder: string): Promise<readonly string[]> {
     badLinks(installed, files),
     publint({ pkgDir: installed, pack: false, strict: true }),
     ...resolutions.map(([module = "", resolution = ""]) => {
-      const options = ["--moduleResolution", resolution, "--target", "es2022", "--lib", "es2022", "--types", "node"];
-      return faultsOf(process.execPath, [compiler, "--noEmit", "--strict", "--module", module, ...options, "program.ts"], folder);
+      const options = [
+        "--moduleResolution",
+        resolution,
+        "--target",
+        "es2022",
+        "--lib",
+        "es2022",
+        "--types",
+        "node",
+      ];
+      return faultsOf(
+        process.execPath,
+        [compiler, "--noEmit", "--strict", "--module", module, ...options, "program.ts"],
+        folder,
+      );
     }),
   ]);
   const { exports, dependencies } = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
@@ -84,12 +99,17 @@ async function install(folder: string): Promise<string> {
 
 /** Links of the packed documents that lead to no packed file. */
 async function badLinks(installed: string, files: readonly string[]): Promise<readonly string[]> {
-  const isThere = (path: string): boolean => files.some((file) => file === path || file.startsWith(`${path}/`));
+  const isThere = (path: string): boolean =>
+    files.some((file) => file === path || file.startsWith(`${path}/`));
   const pages = files.filter((file) => file.endsWith(".md") && file !== "CHANGELOG.md");
   const found = pages.map(async (page) => {
     const text = await readFile(join(installed, page), "utf8");
-    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, link = ""]) => normalize(join(dirname(page), link)));
-    return links.filter((link) => !isThere(link)).map((link) => `${page} links to ${link}, which the package does not hold`);
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, link = ""]) =>
+      normalize(join(dirname(page), link)),
+    );
+    return links
+      .filter((link) => !isThere(link))
+      .map((link) => `${page} links to ${link}, which the package does not hold`);
   });
   return (await Promise.all(found)).flat();
 }

@@ -15,7 +15,12 @@ import { withFiles } from "../test/cli/run-cli.ts";
 
 const images = fileURLToPath(new URL("../docs/images/", import.meta.url));
 
-async function picture(browser: Browser, name: string, html: string, viewport: { width: number; height: number }): Promise<void> {
+async function picture(
+  browser: Browser,
+  name: string,
+  html: string,
+  viewport: { width: number; height: number },
+): Promise<void> {
   await withFiles({ "page.html": html }, async (folder) => {
     const page = await browser.newPage({ viewport, colorScheme: "light" });
     await page.goto(pathToFileURL(join(folder, "page.html")).href);
@@ -62,7 +67,8 @@ function terminalPage(text: string): string {
   const styled = escaped.replaceAll(/\u001b\[(\d+)m/g, (_, code) =>
     code in styles ? `<span style="${styles[code]}">` : "</span>",
   );
-  const style = "margin: 0; padding: 1.2rem 1.5rem; background: #14171b; color: #e6e8eb; font: 15px/1.45 monospace";
+  const style =
+    "margin: 0; padding: 1.2rem 1.5rem; background: #14171b; color: #e6e8eb; font: 15px/1.45 monospace";
   return `<!doctype html><meta charset="utf-8"><body style="margin: 0"><pre style="${style}">$ pnl-bridge status\n${styled}</pre>`;
 }
 

@@ -13,12 +13,14 @@ interface Campaign {
 export const campaigns = {
   "control-plane": {
     file: "test/simulation/control-plane.test.ts",
-    proves: "a fleet in memory obeys the design's table under random changes, crashes, outages and clock jumps",
+    proves:
+      "a fleet in memory obeys the design's table under random changes, crashes, outages and clock jumps",
   },
   kill: {
     file: "test/simulation/control-faults.test.ts",
     title: "kill -9",
-    proves: "real processes that are killed at random moments lose no accepted write and never answer against the plan",
+    proves:
+      "real processes that are killed at random moments lose no accepted write and never answer against the plan",
   },
   statements: {
     file: "src/adapters/sqlite/control-store.test.ts",
@@ -27,7 +29,8 @@ export const campaigns = {
   },
   phases: {
     file: "test/simulation/phase-cases.test.ts",
-    proves: "every way forward and back between phases, with each value of a plan, lands in the same state on each store",
+    proves:
+      "every way forward and back between phases, with each value of a plan, lands in the same state on each store",
   },
   faults: {
     file: "test/simulation/control-faults.test.ts",
@@ -69,7 +72,11 @@ export const longSeconds = Number(process.env.LONG_S ?? 600);
  * Runs `work` for seed 1, 2, 3 …: `short` seeds in `./run test`, and in the long run as many as fit into the time.
  * Throws the first failure, with the command that repeats its seed.
  */
-export async function overSeeds(name: CampaignName, short: number, work: (seed: number) => unknown): Promise<void> {
+export async function overSeeds(
+  name: CampaignName,
+  short: number,
+  work: (seed: number) => unknown,
+): Promise<void> {
   const { SEED, CAMPAIGN } = process.env;
   const first = Number(SEED ?? 1);
   const isLong = CAMPAIGN === name && SEED === undefined;

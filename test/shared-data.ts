@@ -4,4 +4,5 @@ import { fileURLToPath } from "node:url";
 
 export const sharedData = fileURLToPath(new URL("../../shared/data", import.meta.url));
 export const hasSharedData = existsSync(`${sharedData}/expected/two-systems.json`);
-export const readShared = <T>(path: string): T => JSON.parse(readFileSync(`${sharedData}/${path}`, "utf8")) as T;
+export const readShared = <T>(path: string): T =>
+  JSON.parse(readFileSync(`${sharedData}/${path}`, "utf8")) as T;

@@ -49,7 +49,9 @@ const project = (answer: unknown): unknown => {
   };
 };
 const cents = { realized: "0.01", unrealized: "0.01", total: "0.01", fees: "0.01", averagePrice: "0.0001" };
-const methods = { calculatePnl: { project, compare: { tolerances: cents, keys: { positions: ["symbol"] } } } };
+const methods = {
+  calculatePnl: { project, compare: { tolerances: cents, keys: { positions: ["symbol"] } } },
+};
 
 const trade = (id: number, symbol: string, side: "B" | "S", quantity: string, price: string): TradeInput => ({
   id: String(id),
@@ -76,10 +78,14 @@ const say = (text: string): void => console.log(text);
 function told({ verdict, fields, legacy, modern }: CallComparison): void {
   const noise = fields.filter((field) => field.verdict === "within_tolerance");
   const [first] = noise;
-  const failed = [legacy, modern].flatMap(({ error }) => (error === undefined ? [] : [`, ${error.split(":")[0]}`])).join("");
+  const failed = [legacy, modern]
+    .flatMap(({ error }) => (error === undefined ? [] : [`, ${error.split(":")[0]}`]))
+    .join("");
   say(`  compared: ${verdict}${failed}`);
   if (first !== undefined)
-    say(`    ${noise.length} values within tolerance, such as ${first.path}: legacy ${first.legacy}, modern ${first.modern}`);
+    say(
+      `    ${noise.length} values within tolerance, such as ${first.path}: legacy ${first.legacy}, modern ${first.modern}`,
+    );
   for (const { path, entry, verdict: found, legacy: theirs, modern: ours } of fields)
     if (found !== "within_tolerance")
       say(`    ${path}${entry === null ? "" : ` of ${entry}`} ${found}: legacy ${theirs}, modern ${ours}`);
@@ -87,7 +93,8 @@ function told({ verdict, fields, legacy, modern }: CallComparison): void {
 
 /** Makes sure that the worker is up, and stops it in its tracks: what is asked next finds it in the middle of a call. */
 async function freeze(): Promise<void> {
-  for (let tries = 0; tries < 100 && python.pid === undefined; tries++) await python.start().catch(() => sleep(20));
+  for (let tries = 0; tries < 100 && python.pid === undefined; tries++)
+    await python.start().catch(() => sleep(20));
   process.kill(python.pid as number, "SIGSTOP");
 }
 
@@ -139,12 +146,16 @@ try {
     shadow,
   });
   await freeze();
-  const calls = Array.from({ length: 16 }, () => outcome(second.calculatePnl({ trades, instruments, marks })));
+  const calls = Array.from({ length: 16 }, () =>
+    outcome(second.calculatePnl({ trades, instruments, marks })),
+  );
   const outcomes = await Promise.all(calls);
   kill();
   await second.$bridge.idle();
   const { eligible = 0, compared = 0, errors = 0 } = second.$bridge.counters.calculatePnl ?? {};
-  say(`its process is killed while ${calls.length} calls run: ${outcomes.filter((text) => text === "answered").length} answered`);
+  say(
+    `its process is killed while ${calls.length} calls run: ${outcomes.filter((text) => text === "answered").length} answered`,
+  );
   say(`their ${eligible} shadows: ${compared} compared, ${errors} failed`);
   await second.$bridge.close();
 
@@ -161,7 +172,9 @@ try {
   kill();
   const answered = await outcome(fallen);
   const { legacy = 0, modern = 0 } = third.$bridge.counters.calculatePnl?.answered ?? {};
-  say(`its process is killed in the middle of a call: ${answered}, ${legacy} time by legacy and ${modern} by modern`);
+  say(
+    `its process is killed in the middle of a call: ${answered}, ${legacy} time by legacy and ${modern} by modern`,
+  );
   await third.$bridge.close();
 } finally {
   await python.close();

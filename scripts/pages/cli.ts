@@ -5,7 +5,11 @@ import { type Blocks, fenced } from "./markdown.ts";
 /** The help of a command as a terminal of 80 columns shows it. */
 export function helpOf(command: Command): string {
   let text = "";
-  command.configureOutput({ writeOut: (piece) => (text += piece), getOutHelpWidth: () => 80, getOutHasColors: () => false });
+  command.configureOutput({
+    writeOut: (piece) => (text += piece),
+    getOutHelpWidth: () => 80,
+    getOutHasColors: () => false,
+  });
   command.outputHelp();
   return text.trimEnd();
 }

@@ -12,7 +12,12 @@ export function wholeYaml(): string {
   return linesOf(keys, file, [], 0).join("\n");
 }
 
-function linesOf(rows: readonly Key[], file: unknown, section: readonly string[], depth: number): readonly string[] {
+function linesOf(
+  rows: readonly Key[],
+  file: unknown,
+  section: readonly string[],
+  depth: number,
+): readonly string[] {
   const indent = "  ".repeat(depth);
   return [...Map.groupBy(rows, ({ path }) => path.split(".")[0] ?? "")].flatMap(([name, inner]) => {
     const path = [...section, name];
@@ -22,27 +27,40 @@ function linesOf(rows: readonly Key[], file: unknown, section: readonly string[]
       return [`${indent}${name}:`, ...linesOf(rest, file, path, depth + 1)];
     }
     const value = valueAt(file, path);
-    const written = flowText((typeof value === "number" ? String(value) : value) as Value).replace(/^"([\d.]+)"$/, "$1");
-    return [`${`${indent}${name}: ${written}`.padEnd(48)} # ${leaf.meaning}${leaf.hasNoEffect ? " (no effect yet)" : ""}`];
+    const written = flowText((typeof value === "number" ? String(value) : value) as Value).replace(
+      /^"([\d.]+)"$/,
+      "$1",
+    );
+    return [
+      `${`${indent}${name}: ${written}`.padEnd(48)} # ${leaf.meaning}${leaf.hasNoEffect ? " (no effect yet)" : ""}`,
+    ];
   });
 }
 
 /** The keys of sections that stand in a list, or whose keys follow from a kind. */
 function innerKeys(): string {
   const rows = keys.flatMap(rowsWithin);
-  const unique = new Map(rows.filter(({ path }) => !path.startsWith("systems.modern")).map((row) => [row.path, row]));
+  const unique = new Map(
+    rows.filter(({ path }) => !path.startsWith("systems.modern")).map((row) => [row.path, row]),
+  );
   return table(
     ["key", "default", "meaning"],
     [...unique.values()].map(({ path, default: byDefault, isRequired, meaning }) => [
       code(path.replace("systems.legacy", "systems.*").replace(/^(gateway.tokens|exclusions)\./, "$1[].")),
-      isRequired ? "required" : byDefault === undefined || isSection(byDefault) ? "" : code(flowText(byDefault as Value)),
+      isRequired
+        ? "required"
+        : byDefault === undefined || isSection(byDefault)
+          ? ""
+          : code(flowText(byDefault as Value)),
       meaning,
     ]),
   );
 }
 
 const rowsWithin = ({ path, kind }: Key): readonly Key[] =>
-  (kind.rows ?? []).map((row) => ({ ...row, path: `${path}.${row.path}` })).flatMap((row) => [row, ...rowsWithin(row)]);
+  (kind.rows ?? [])
+    .map((row) => ({ ...row, path: `${path}.${row.path}` }))
+    .flatMap((row) => [row, ...rowsWithin(row)]);
 
 const isSection = (value: unknown): boolean => typeof value === "object" && !Array.isArray(value);
 

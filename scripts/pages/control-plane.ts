@@ -6,11 +6,22 @@ import { recordWith } from "../../src/testing/control-record.ts";
 import { type Blocks, code, meanings, table } from "./markdown.ts";
 
 const allFlags = { calculator: true, storage: true, reports: true };
-const planOf = (phase: Phase, mode: MigrationMode, isInUse: boolean, isClosed: boolean): EffectivePlan["plan"] =>
+const planOf = (
+  phase: Phase,
+  mode: MigrationMode,
+  isInUse: boolean,
+  isClosed: boolean,
+): EffectivePlan["plan"] =>
   effectivePlan(
     recordWith(
       { grantedPhase: phase, legacyWindow: isClosed ? "closed" : "open" },
-      { phase, migrationMode: mode, useNewPnlSystem: isInUse, userWhitelist: ["amy"], newSystemPercentage: 0 },
+      {
+        phase,
+        migrationMode: mode,
+        useNewPnlSystem: isInUse,
+        userWhitelist: ["amy"],
+        newSystemPercentage: 0,
+      },
     ),
     { phase, flags: allFlags },
     false,
@@ -29,20 +40,30 @@ function cells(plan: EffectivePlan["plan"]): readonly string[] {
 }
 
 const planRows = () =>
-  [...phases.map((phase) => [phase, false] as const), ["cleanup", true] as const].flatMap(([phase, isClosed]) =>
-    migrationModes.map((mode) => [
-      `${code(phase)}${isClosed ? ", window closed" : ""}`,
-      code(mode),
-      ...cells(planOf(phase, mode, true, isClosed)),
-      ...cells(planOf(phase, mode, false, isClosed)),
-    ]),
+  [...phases.map((phase) => [phase, false] as const), ["cleanup", true] as const].flatMap(
+    ([phase, isClosed]) =>
+      migrationModes.map((mode) => [
+        `${code(phase)}${isClosed ? ", window closed" : ""}`,
+        code(mode),
+        ...cells(planOf(phase, mode, true, isClosed)),
+        ...cells(planOf(phase, mode, false, isClosed)),
+      ]),
   );
 
 export const blocks: Blocks = {
   sources: () => meanings("source", planSources),
   plans: () =>
     table(
-      ["phase", "migration_mode", "in use: answers", "shadow", "written", "out of use: answers", "shadow", "written"],
+      [
+        "phase",
+        "migration_mode",
+        "in use: answers",
+        "shadow",
+        "written",
+        "out of use: answers",
+        "shadow",
+        "written",
+      ],
       planRows(),
     ),
   gates: () =>

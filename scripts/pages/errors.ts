@@ -12,12 +12,14 @@ const failures: Fixes<typeof errorCatalogue> = {
   BAD_CONFIG: "Correct the file at the line and column that are named; `config validate` checks it again.",
   BAD_MARKS: "Write one JSON object of symbols and prices.",
   BAD_LEDGER: "Export the ledger again as CSV with the header that [guide.md](guide.md#trade-ledgers) shows.",
-  BAD_PRICE_FILE: "Give a price file as the desk's feeds write it, with its name: [guide.md](guide.md#prices-and-marks).",
+  BAD_PRICE_FILE:
+    "Give a price file as the desk's feeds write it, with its name: [guide.md](guide.md#prices-and-marks).",
   BAD_CALENDAR: "Run `symbols check FILE`, which lists every row to correct.",
   NO_INPUT: "Give the path of a file or folder that holds what the command reads.",
   UNREADABLE: "Give the process the right to read the file, or name another file.",
   UNWRITABLE: "Name a place that exists, can be written and has room.",
-  BAD_DATABASE: "Name the right database; a control store that is damaged is restored as [RUNBOOK.md](../RUNBOOK.md) shows.",
+  BAD_DATABASE:
+    "Name the right database; a control store that is damaged is restored as [RUNBOOK.md](../RUNBOOK.md) shows.",
   DATABASE_BUSY: "Run the command again when fewer changes are under way.",
   REFUSED: "Do first what the message names: open the gates, clear the latch, or wait.",
   CONFLICT: "Read `status` and, if the change is still wanted, ask again.",
@@ -43,8 +45,16 @@ const gateway: Fixes<typeof ownCodes> = {
 /** The codes of `./run` and of the program's first file, which are shell and old JavaScript. */
 const scripts: readonly (readonly [code: string, meaning: string, fix: string])[] = [
   ["NODE_UNFIT", "the machine has no Node that is new enough", "Install Node 24, or let `./run` fetch one."],
-  ["INSTALL_FAILED", "npm could not install the packages", "Make the npm registry reachable; `./run` tries again."],
-  ["BUILD_FAILED", "the sources do not compile", "Correct the errors that the compiler prints; `dist/` is as it was."],
+  [
+    "INSTALL_FAILED",
+    "npm could not install the packages",
+    "Make the npm registry reachable; `./run` tries again.",
+  ],
+  [
+    "BUILD_FAILED",
+    "the sources do not compile",
+    "Correct the errors that the compiler prints; `dist/` is as it was.",
+  ],
   ["CHECKOUT_READ_ONLY", "`./run` cannot write into the checkout", "Give the user the right to write there."],
   [
     "CHECKOUT_BUSY",
@@ -120,7 +130,10 @@ const symbols: Fixes<typeof symbolRefusalCodes> = {
   UNKNOWN_SERIES: "Correct the series.",
 };
 
-const catalogue = <Catalogue extends Readonly<Record<string, string>>>(meanings: Catalogue, fixes: Fixes<Catalogue>): string =>
+const catalogue = <Catalogue extends Readonly<Record<string, string>>>(
+  meanings: Catalogue,
+  fixes: Fixes<Catalogue>,
+): string =>
   rows(Object.entries(meanings).map(([name, meaning]) => [name, meaning, fixes[name as keyof Catalogue]]));
 
 const rows = (found: readonly (readonly [code: string, meaning: string, fix: string])[]): string =>

@@ -5,6 +5,11 @@ export const blocks: Blocks = {
   signals: () =>
     table(
       ["name", "type", "labels", "meaning"],
-      Object.values(signals).map(({ name, kind, labels, help }) => [code(name), kind, labels.map(code).join(", "), help]),
+      Object.values(signals).map(({ name, kind, labels, help }) => [
+        code(name),
+        kind,
+        labels.map(code).join(", "),
+        help,
+      ]),
     ),
 };

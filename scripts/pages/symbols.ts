@@ -44,7 +44,10 @@ const tenYear = products.find((product) => product.code === "ZN") as Product;
 const codeTable = (codes: readonly SeriesCode[]): string =>
   table(
     ["product", ...families.map((family) => weekdayNames[family])],
-    withOptions.map((product) => [code(product.code), ...families.map((family) => codesOf(codes, product, family))]),
+    withOptions.map((product) => [
+      code(product.code),
+      ...families.map((family) => codesOf(codes, product, family)),
+    ]),
   );
 
 const codesOf = (codes: readonly SeriesCode[], product: Product, family: Family): string =>
@@ -66,7 +69,12 @@ const sourceTable = (codes: readonly SeriesCode[]): string =>
 const formTable = (name: DialectName): string =>
   table(
     ["what", "form", "example", "means"],
-    dialects[name].forms.map(({ what, form, example }) => [what, code(form), code(example), meaningOf(example, name)]),
+    dialects[name].forms.map(({ what, form, example }) => [
+      what,
+      code(form),
+      code(example),
+      meaningOf(example, name),
+    ]),
   );
 
 function meaningOf(text: string, source: DialectName | "auto"): string {
@@ -94,17 +102,28 @@ function movedRow(family: Family): readonly string[] {
 export const blocks: Blocks = {
   products: () =>
     table(
-      ["product", "CME", "Bloomberg", "exchange", "a point is", "tick", "tick of options", "last trading day"],
-      products.map(({ name, code: own, bloomberg, exchange, multiplier, currency, tick, optionTick, lastDay }) => [
-        name,
-        exchange === "XCBT" ? code(own) : "",
-        code(bloomberg),
-        exchange,
-        `${multiplier} ${currency}`,
-        tick,
-        optionTick ?? "",
-        lastDay === null ? "not known" : lastDays[lastDay],
-      ]),
+      [
+        "product",
+        "CME",
+        "Bloomberg",
+        "exchange",
+        "a point is",
+        "tick",
+        "tick of options",
+        "last trading day",
+      ],
+      products.map(
+        ({ name, code: own, bloomberg, exchange, multiplier, currency, tick, optionTick, lastDay }) => [
+          name,
+          exchange === "XCBT" ? code(own) : "",
+          code(bloomberg),
+          exchange,
+          `${multiplier} ${currency}`,
+          tick,
+          optionTick ?? "",
+          lastDay === null ? "not known" : lastDays[lastDay],
+        ],
+      ),
     ),
   "cme-codes": () => codeTable(cmeCodes),
   "cme-sources": () => sourceTable(cmeCodes),
@@ -113,7 +132,10 @@ export const blocks: Blocks = {
   "broker-codes": () => codeTable(brokerCodes),
   "broker-sources": () => sourceTable(brokerCodes),
   "holiday-moves": () =>
-    table(["options of", "example", "day by the rule", "expires", "a source says so"], families.map(movedRow)),
+    table(
+      ["options of", "example", "day by the rule", "expires", "a source says so"],
+      families.map(movedRow),
+    ),
   dialects: () =>
     table(
       ["dialect", "also called", "what it is"],

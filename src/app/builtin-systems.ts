@@ -25,7 +25,9 @@ interface BuiltinSystem<System> {
   readonly desk: ((system: System, database: string | undefined) => PnlSystem) | null;
 }
 
-const rows: { readonly [Name in BuiltinConfig["name"]]: BuiltinSystem<Extract<BuiltinConfig, { readonly name: Name }>> } = {
+const rows: {
+  readonly [Name in BuiltinConfig["name"]]: BuiltinSystem<Extract<BuiltinConfig, { readonly name: Name }>>;
+} = {
   "legacy-desk": {
     figures: () => ({ dayRule: "calendar", knowsBooks: false, pnlIn: "points" }),
     service: ({ mode }, world) =>
@@ -54,7 +56,9 @@ export const builtinDesk = (system: BuiltinConfig, database: string | undefined)
   rowOf(system).desk?.(system, database);
 
 export const figuresOf = (system: SystemConfig): Figures =>
-  system.kind === "builtin" ? rowOf(system).figures(system) : { dayRule: system.dayRule, knowsBooks: true, pnlIn: system.pnlIn };
+  system.kind === "builtin"
+    ? rowOf(system).figures(system)
+    : { dayRule: system.dayRule, knowsBooks: true, pnlIn: system.pnlIn };
 
 /** Whether the engine must match lots across books, as one of the two systems does. */
 export const netsBooks = ({ legacy, modern }: Config["systems"]): boolean =>
@@ -77,6 +81,10 @@ export function dayRulesOf(
 /** The desk is given the files, and for each symbol and day the price that the engine goes by. */
 async function deskWorld(world: LedgerWorld | undefined, marks: unknown) {
   if (world === undefined) throw noLedgers();
-  const run = await world.run({ method: "fifo", asOf: undefined, marks: marks === undefined ? undefined : givenMarks(marks) });
+  const run = await world.run({
+    method: "fifo",
+    asOf: undefined,
+    marks: marks === undefined ? undefined : givenMarks(marks),
+  });
   return { ledgers: run.ledgers, closes: pinnedPrices({ ...run, ...run.input }) };
 }

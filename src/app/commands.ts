@@ -36,7 +36,10 @@ export const parityTargets = (folder: string): { readonly json: string; readonly
 });
 
 /** What they hold: the report as JSON and as one page. */
-export function parityFiles(report: ParityReport, folder: string): ReadonlyMap<string, string | Iterable<string>> {
+export function parityFiles(
+  report: ParityReport,
+  folder: string,
+): ReadonlyMap<string, string | Iterable<string>> {
   const { json, page } = parityTargets(folder);
   return new Map<string, string | Iterable<string>>([
     [json, lineOf(parityDocument(report))],

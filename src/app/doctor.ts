@@ -19,7 +19,8 @@ export interface Finding {
 
 /** Tries once, on a small scale, each thing that pnl-bridge needs. Never throws: a failure is a finding. */
 export async function examine(configPath?: string): Promise<readonly Finding[]> {
-  const load = async (): Promise<Config> => (configPath === undefined ? defaultConfig : loadConfig(configPath));
+  const load = async (): Promise<Config> =>
+    configPath === undefined ? defaultConfig : loadConfig(configPath);
   return [
     await attempt("node", () => `${process.versions.node} on ${process.platform}-${process.arch}`),
     await attempt("sqlite", sqliteVersion),
@@ -41,14 +42,19 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
  * writes an adapter for a system in Python. What a check finds wrong is a finding. Throws BAD_CONFIG, UNREADABLE, and for the adapter
  * BAD_USAGE and UNWRITABLE.
  */
-export async function examineSystem(side: Side, configPath?: string, adapterFile?: string): Promise<readonly Finding[]> {
+export async function examineSystem(
+  side: Side,
+  configPath?: string,
+  adapterFile?: string,
+): Promise<readonly Finding[]> {
   const config = configPath === undefined ? defaultConfig : await loadConfig(configPath);
   const printed: string[] = [];
   const folder = configPath === undefined ? process.cwd() : dirname(resolve(configPath));
   const log = (line: string): void => {
     if (printed.length < printedMax) printed.push(line);
   };
-  const writeAdapter = adapterFile === undefined ? undefined : await plannedAdapter({ side, config, folder, file: adapterFile });
+  const writeAdapter =
+    adapterFile === undefined ? undefined : await plannedAdapter({ side, config, folder, file: adapterFile });
   const { system, convert, timeoutMs, names } = await openSystem(side, config, folder, log);
   const findings: Finding[] = [];
   const started = await attempt("starts", async () => {
@@ -115,7 +121,10 @@ function bothSystems(config: Config): Promise<string> {
       "1,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00.000,B,1.0,110.5",
       "2,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:01.000,S,1.0,110.515625",
     ];
-    await writeFile(ledger, `tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n${rows.join("\n")}\n`);
+    await writeFile(
+      ledger,
+      `tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n${rows.join("\n")}\n`,
+    );
     const report = await replay({ trades: [ledger], config });
     if (!report.ok) throw new Error("they disagree on one round trip of one tick");
     return `${report.legacy.system} and ${report.modern.system} agree on a round trip of one tick (15.625 USD)`;

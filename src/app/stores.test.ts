@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { storePattern } from "../base/store-address.ts";
 import { defaultConfig } from "../config/index.ts";
-import { type ControlSettings, openControlStore, openEvidenceStore, stateFolder, switchFileOf } from "./stores.ts";
+import {
+  type ControlSettings,
+  openControlStore,
+  openEvidenceStore,
+  stateFolder,
+  switchFileOf,
+} from "./stores.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -56,15 +62,21 @@ describe("with a control file behind a symbolic link", () => {
     await (await openControlStore(linked)).close();
     await (await openEvidenceStore(linked))?.close();
     expect(stateFolder(linked)).toBe(join(folder, "shared"));
-    expect([existsSync(join(folder, "shared/evidence.db")), readdirSync(join(folder, "desk"))]).toEqual([true, ["control.db"]]);
+    expect([existsSync(join(folder, "shared/evidence.db")), readdirSync(join(folder, "desk"))]).toEqual([
+      true,
+      ["control.db"],
+    ]);
   });
 
-  test.each(["shared", "desk"])("the switch file in %s/ is obeyed, and is the one that is named", async (where) => {
-    const file = switchFileOf(linked);
-    expect([await file.isSet(), file.path]).toEqual([false, join(folder, "shared/LEGACY_ONLY")]);
-    writeFileSync(join(folder, where, "LEGACY_ONLY"), "");
-    expect([await file.isSet(), file.path]).toEqual([true, join(folder, where, "LEGACY_ONLY")]);
-    rmSync(join(folder, where, "LEGACY_ONLY"));
-    expect(await file.isSet()).toBe(false);
-  });
+  test.each(["shared", "desk"])(
+    "the switch file in %s/ is obeyed, and is the one that is named",
+    async (where) => {
+      const file = switchFileOf(linked);
+      expect([await file.isSet(), file.path]).toEqual([false, join(folder, "shared/LEGACY_ONLY")]);
+      writeFileSync(join(folder, where, "LEGACY_ONLY"), "");
+      expect([await file.isSet(), file.path]).toEqual([true, join(folder, where, "LEGACY_ONLY")]);
+      rmSync(join(folder, where, "LEGACY_ONLY"));
+      expect(await file.isSet()).toBe(false);
+    },
+  );
 });

@@ -26,8 +26,10 @@ const fileOf = (address: string, folder: string): string => resolve(folder, sqli
 
 /** Loaded only when it is needed: most commands use SQLite, and an operator in a hurry does not wait for it. */
 const postgres: StoreKind = {
-  openControl: async (address) => (await import("../adapters/postgres/index.ts")).openPostgresControlStore(address),
-  openEvidence: async (address) => (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address),
+  openControl: async (address) =>
+    (await import("../adapters/postgres/index.ts")).openPostgresControlStore(address),
+  openEvidence: async (address) =>
+    (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address),
 };
 
 const evidenceBeside = (file: string): string => join(dirname(realFile(file)), "evidence.db");
@@ -45,7 +47,10 @@ const storeKinds: Readonly<Record<string, StoreKind>> = {
 function kindOf(address: string): StoreKind {
   const kind = storePattern.test(address) ? storeKinds[address.slice(0, address.indexOf(":"))] : undefined;
   if (kind !== undefined) return kind;
-  throw new BridgeError("BAD_CONFIG", { what: "the address of the control store names no store", fix: `write ${storeForm}` });
+  throw new BridgeError("BAD_CONFIG", {
+    what: "the address of the control store names no store",
+    fix: `write ${storeForm}`,
+  });
 }
 
 /** What a command or route answers where it needs a control store. */
@@ -68,7 +73,10 @@ export async function openControlStore(settings: ControlSettings): Promise<Contr
 }
 
 /** Undefined if no control store is configured. */
-export async function openEvidenceStore({ config, folder }: ControlSettings): Promise<EvidenceStore | undefined> {
+export async function openEvidenceStore({
+  config,
+  folder,
+}: ControlSettings): Promise<EvidenceStore | undefined> {
   const { control } = config.stores;
   return control === null ? undefined : kindOf(control).openEvidence(control, folder);
 }

@@ -3,4 +3,5 @@ export type Camel<Text extends string> = Text extends `${infer First}_${infer Re
   ? `${First}${Capitalize<Camel<Rest>>}`
   : Text;
 
-export const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+export const camel = (name: string): string =>
+  name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());

@@ -37,7 +37,12 @@ export class BridgeError extends Error {
 
   constructor(
     code: ErrorCode,
-    given: { readonly what: string; readonly where?: string; readonly fix?: string; readonly cause?: unknown },
+    given: {
+      readonly what: string;
+      readonly where?: string;
+      readonly fix?: string;
+      readonly cause?: unknown;
+    },
   ) {
     super(given.what, { cause: given.cause });
     this.code = code;
@@ -46,7 +51,12 @@ export class BridgeError extends Error {
   }
 
   /** The failure for programs. */
-  get document(): { readonly code: ErrorCode; readonly what: string; readonly where?: string; readonly fix?: string } {
+  get document(): {
+    readonly code: ErrorCode;
+    readonly what: string;
+    readonly where?: string;
+    readonly fix?: string;
+  } {
     const { code, message: what, where, fix } = this;
     return { code, what, ...(where !== "" && { where }), ...(fix !== "" && { fix }) };
   }
@@ -66,16 +76,20 @@ const sentence = (text: string): string => plain(text.replaceAll(/\s*\n\s*/g, " 
 
 /** The code of an error of the operating system or of SQLite, such as ENOENT; empty if the error has none. */
 export const codeOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : "";
 
 /** A failure as one line for a person. */
-export const lineOf = (failure: unknown): string => (failure instanceof BridgeError ? failure.line : messageOf(failure));
+export const lineOf = (failure: unknown): string =>
+  failure instanceof BridgeError ? failure.line : messageOf(failure);
 
 /** The message of a thrown value. */
 export const messageOf = (failure: unknown): string => errorOf(failure).message;
 
 /** A thrown value as an Error. */
-export const errorOf = (failure: unknown): Error => (failure instanceof Error ? failure : new Error(String(failure)));
+export const errorOf = (failure: unknown): Error =>
+  failure instanceof Error ? failure : new Error(String(failure));
 
 /** Checks an invariant, in production too. A failure is a bug in pnl-bridge. */
 export function assert(condition: boolean, claim: string): asserts condition {

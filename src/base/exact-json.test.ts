@@ -85,7 +85,10 @@ describe("parseExact refuses", () => {
     ["more digits than a number may have", "1e999"],
     ["more digits than a number may have, written in full", "9".repeat(401)],
     ["more levels than it may have", "[".repeat(depthMax + 1) + "]".repeat(depthMax + 1)],
-    ["more levels of objects than it may have", `${'{"a":'.repeat(depthMax + 1)}1${"}".repeat(depthMax + 1)}`],
+    [
+      "more levels of objects than it may have",
+      `${'{"a":'.repeat(depthMax + 1)}1${"}".repeat(depthMax + 1)}`,
+    ],
     ["a text of brackets", "[".repeat(1_000_000)],
   ])("%s", (_, text) => {
     expect(() => parseExact(text)).toThrow(SyntaxError);
@@ -98,7 +101,9 @@ describe("parseExact refuses", () => {
 
   it("with the character and its place, and without other content of the text", () => {
     expect(() => parseExact('{"secret":"s3cr3t", oops}')).toThrow('not exact JSON: "o" at character 21');
-    expect(() => parseExact('{"a":1,"a":2}')).toThrow("not exact JSON: a key for the second time at character 11");
+    expect(() => parseExact('{"a":1,"a":2}')).toThrow(
+      "not exact JSON: a key for the second time at character 11",
+    );
     expect(() => parseExact("[1,")).toThrow("not exact JSON: the end at character 4");
     expect(() => parseExact("[1,\u001b[31m]")).toThrow('not exact JSON: "\\u001b" at character 4');
   });
@@ -116,7 +121,15 @@ describe("parseExact", () => {
   });
 
   it("refuses every text that JSON.parse refuses", () => {
-    const pieces = fc.constantFrom(...'{}[],:"\\0123.eE-+ tfnu\u0001', "true", "null", '"a"', '"b":', "1.5", "\\u00");
+    const pieces = fc.constantFrom(
+      ...'{}[],:"\\0123.eE-+ tfnu\u0001',
+      "true",
+      "null",
+      '"a"',
+      '"b":',
+      "1.5",
+      "\\u00",
+    );
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
         const text = parts.join("");
@@ -132,14 +145,18 @@ describe("parseExact", () => {
   });
 
   it("returns plain objects, whatever their keys", () => {
-    const object = parseExact('{"__proto__":{"polluted":1},"constructor":2,"toString":3}') as { readonly polluted?: number };
+    const object = parseExact('{"__proto__":{"polluted":1},"constructor":2,"toString":3}') as {
+      readonly polluted?: number;
+    };
     expect(object.polluted).toBeUndefined();
     expect(Object.getPrototypeOf(object)).toBe(Object.prototype);
     expect(Object.keys(object)).toEqual(["__proto__", "constructor", "toString"]);
   });
 
   it("reads up to the stated depth", () => {
-    expect(JSON.stringify(parseExact("[".repeat(depthMax) + "]".repeat(depthMax)))).toHaveLength(2 * depthMax);
+    expect(JSON.stringify(parseExact("[".repeat(depthMax) + "]".repeat(depthMax)))).toHaveLength(
+      2 * depthMax,
+    );
   });
 
   it("does not keep a long text in memory for a piece of it", () => {
@@ -161,7 +178,12 @@ describe("parseExact", () => {
 });
 
 /** The same result from JSON.parse, whose reviver sees the source of a number. */
-function exactly(this: unknown, _key: string, value: unknown, context?: { readonly source?: string }): unknown {
+function exactly(
+  this: unknown,
+  _key: string,
+  value: unknown,
+  context?: { readonly source?: string },
+): unknown {
   if (typeof value !== "number") return value;
   const source = context?.source ?? "";
   if (Number.isSafeInteger(value) && /^-?\d+$/.test(source)) return value === 0 ? 0 : value;

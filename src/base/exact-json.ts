@@ -1,7 +1,13 @@
 import { formatDecimal, parseDecimal } from "./decimal.ts";
 
 /** A JSON value. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
 
 /** Limits that keep hostile input cheap: the number of characters, and of nesting levels. */
 export const textLengthMax = 64 * 2 ** 20;
@@ -31,7 +37,20 @@ const [tab, newline, carriageReturn, space, quote, comma, minus, point, zero, ni
 const [openList, closeList, openObject, closeObject, smallE, capitalE] = [..."[]{}eE"].map((character) =>
   character.charCodeAt(0),
 ) as Twelve;
-type Twelve = [number, number, number, number, number, number, number, number, number, number, number, number];
+type Twelve = [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 
 class Parser {
   readonly #text: string;

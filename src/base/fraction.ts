@@ -1,4 +1,12 @@
-import { type Decimal, digitsMax, figureDigitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "./decimal.ts";
+import {
+  type Decimal,
+  digitsMax,
+  figureDigitsMax,
+  formatDecimal,
+  lowest,
+  parseDecimal,
+  powerOfTen,
+} from "./decimal.ts";
 
 /**
  * An exact number: numerator / denominator in lowest terms, with a positive denominator. Every Decimal can be
@@ -24,7 +32,8 @@ export function fraction(numerator: bigint, denominator = 1n): Fraction {
 }
 
 /** coefficient × 10^-scale. */
-export const fromScaled = (coefficient: bigint, scale: number): Fraction => fraction(coefficient, powerOfTen(scale));
+export const fromScaled = (coefficient: bigint, scale: number): Fraction =>
+  fraction(coefficient, powerOfTen(scale));
 
 /** A decimal as a fraction. */
 export const fromDecimal = ({ coefficient, scale }: Decimal): Fraction => fromScaled(coefficient, scale);
@@ -37,7 +46,8 @@ export const negate = (a: Fraction): Fraction => ({ numerator: -a.numerator, den
 export const subtract = (a: Fraction, b: Fraction): Fraction => add(a, negate(b));
 export const multiply = (a: Fraction, b: Fraction): Fraction =>
   fraction(a.numerator * b.numerator, a.denominator * b.denominator);
-export const divide = (a: Fraction, b: Fraction): Fraction => fraction(a.numerator * b.denominator, a.denominator * b.numerator);
+export const divide = (a: Fraction, b: Fraction): Fraction =>
+  fraction(a.numerator * b.denominator, a.denominator * b.numerator);
 export const absolute = (a: Fraction): Fraction => (a.numerator < 0n ? negate(a) : a);
 export const isZero = (a: Fraction): boolean => a.numerator === 0n;
 
@@ -55,7 +65,8 @@ export function parseFraction(text: string, longest = digitsMax): Fraction | und
   const bar = text.indexOf("/");
   if (bar >= 0) {
     const [numerator, denominator] = [text.slice(0, bar), text.slice(bar + 1)];
-    if (text.length > 2 * longest || !/^[+-]?\d+$/.test(numerator) || !/^\d+$/.test(denominator)) return undefined;
+    if (text.length > 2 * longest || !/^[+-]?\d+$/.test(numerator) || !/^\d+$/.test(denominator))
+      return undefined;
     return BigInt(denominator) === 0n ? undefined : fraction(BigInt(numerator), BigInt(denominator));
   }
   const decimal = parseDecimal(text, longest);
@@ -80,10 +91,16 @@ const roundedPlaces = 18;
  * denominator of more than 64 digits, or an `inexact` one with more than 18 decimals, is rounded to 18
  * decimals, half away from zero, with `rounded`.
  */
-export function formatFraction(value: Fraction, inexact = false): { readonly text: string; readonly rounded: boolean } {
+export function formatFraction(
+  value: Fraction,
+  inexact = false,
+): { readonly text: string; readonly rounded: boolean } {
   const scale = decimalPlaces(value.denominator);
   if (scale !== undefined && !(inexact && scale > roundedPlaces))
-    return { text: formatDecimal(lowest((value.numerator * powerOfTen(scale)) / value.denominator, scale)), rounded: false };
+    return {
+      text: formatDecimal(lowest((value.numerator * powerOfTen(scale)) / value.denominator, scale)),
+      rounded: false,
+    };
   const denominator = value.denominator.toString();
   if (denominator.length <= denominatorDigitsMax && !inexact)
     return { text: `${value.numerator}/${denominator}`, rounded: false };

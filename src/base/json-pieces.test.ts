@@ -7,7 +7,14 @@ const joined = (document: object): string => [...jsonPieces(document)].join("");
 
 describe("jsonPieces", () => {
   it("equals JSON.stringify for any document, with control characters escaped", () => {
-    const odd = fc.constantFrom(undefined, Number.NaN, new Date(0), new String("boxed"), () => 1, Symbol("s"));
+    const odd = fc.constantFrom(
+      undefined,
+      Number.NaN,
+      new Date(0),
+      new String("boxed"),
+      () => 1,
+      Symbol("s"),
+    );
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof({ depthSize: "small" }, fc.jsonValue(), odd, tie("list"), tie("record")),
       list: fc.array(tie("value")),

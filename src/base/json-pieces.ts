@@ -56,10 +56,14 @@ function* entryParts(entry: unknown): Generator<string> {
 
 /** Whether a value is an object without its own JSON form, unlike a Date. */
 const isWalked = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !isBoxed(value) && typeof (value as { toJSON?: unknown }).toJSON !== "function";
+  typeof value === "object" &&
+  value !== null &&
+  !isBoxed(value) &&
+  typeof (value as { toJSON?: unknown }).toJSON !== "function";
 
 /** Whether a value is a boxed primitive: `new String("a")` is an iterable object, but a text in JSON. */
-const isBoxed = (value: object): boolean => value instanceof String || value instanceof Number || value instanceof Boolean;
+const isBoxed = (value: object): boolean =>
+  value instanceof String || value instanceof Number || value instanceof Boolean;
 
 const isList = (value: object): value is Iterable<unknown> => Symbol.iterator in value;
 

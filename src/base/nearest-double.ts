@@ -17,6 +17,8 @@ export function nearestDouble({ numerator, denominator }: Fraction): number {
   const whole = scaled / denominator;
   // A remainder makes the text a little larger than its digits: enough to move it off a midpoint.
   const sticky = scaled % denominator === 0n ? "0" : "1";
-  const nearest = Number(`${formatDecimal({ coefficient: whole * 10n + BigInt(sticky), scale: places + 1 })}`);
+  const nearest = Number(
+    `${formatDecimal({ coefficient: whole * 10n + BigInt(sticky), scale: places + 1 })}`,
+  );
   return numerator < 0n ? -nearest : nearest;
 }

@@ -25,7 +25,9 @@ export function nearest(text: string, candidates: readonly string[]): string | u
 export function unknownKey(key: string, known: readonly string[]): string {
   const meant = nearest(key, known);
   const text = JSON.stringify(key.slice(0, lengthMax));
-  return meant === undefined ? `${text}; known are ${known.join(", ")}` : `${text}; did you mean ${JSON.stringify(meant)}?`;
+  return meant === undefined
+    ? `${text}; known are ${known.join(", ")}`
+    : `${text}; did you mean ${JSON.stringify(meant)}?`;
 }
 
 /** The edit distance with swaps of neighbours (optimal string alignment). */
@@ -37,7 +39,8 @@ function slipsBetween(from: string, to: string): number {
     for (let column = 1; column <= to.length; column++) {
       const changed = at(last, column - 1) + (from[row - 1] === to[column - 1] ? 0 : 1);
       let slips = Math.min(changed, at(last, column) + 1, at(current, column - 1) + 1);
-      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      const swapped =
+        row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
       if (swapped) slips = Math.min(slips, at(beforeLast, column - 2) + 1);
       current.push(slips);
     }

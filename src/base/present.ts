@@ -11,4 +11,5 @@ export function present<T>(value: T | undefined, claim: string): T {
  * Returns the item at a place that the list must have; a negative `index` counts from the end. For cold
  * paths.
  */
-export const at = <T>(items: readonly T[], index: number): T => present(items.at(index), `the list has a place ${index}`);
+export const at = <T>(items: readonly T[], index: number): T =>
+  present(items.at(index), `the list has a place ${index}`);

@@ -5,7 +5,9 @@ import { plain } from "./plain-text.ts";
  * which UTF-8 cannot encode, become visible escapes. All other text stays unchanged.
  */
 export const storable = (text: string): string =>
-  text.isWellFormed() && !text.includes("\0") ? text : text.replaceAll(/[\0\p{Cs}]/gu, (character) => plain(character));
+  text.isWellFormed() && !text.includes("\0")
+    ? text
+    : text.replaceAll(/[\0\p{Cs}]/gu, (character) => plain(character));
 
 /** The JSON of a value whose texts are all made storable. */
 export function storableJson(value: unknown): string {

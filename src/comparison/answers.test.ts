@@ -9,10 +9,14 @@ const compare = (legacy: unknown, modern: unknown, options: AnswerOptions = {}):
 
 /** `path verdict legacy modern difference` of each field. */
 const told = ({ fields }: AnswerComparison): string[] =>
-  fields.map(({ path, verdict, legacy, modern, difference }) => [path, verdict, legacy, modern, difference].join(" "));
+  fields.map(({ path, verdict, legacy, modern, difference }) =>
+    [path, verdict, legacy, modern, difference].join(" "),
+  );
 
 /** Declares that every path used by the tests holds numbers. */
-const numeric: AnswerOptions = { kinds: Object.fromEntries(["", "a[]", "[]", "unrealized"].map((path) => [path, "number"])) };
+const numeric: AnswerOptions = {
+  kinds: Object.fromEntries(["", "a[]", "[]", "unrealized"].map((path) => [path, "number"])),
+};
 
 const sameNumbers: readonly [unknown, unknown][] = [
   [0.1, "0.1"],
@@ -98,7 +102,11 @@ describe("two values", () => {
     [Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
   ])("%o and %o are equal", (legacy, modern) => {
     expect(compare(legacy, modern)).toMatchObject({ verdict: "equal", fields: [], more: 0 });
-    expect(compare({ a: [legacy] }, { a: [modern] })).toMatchObject({ verdict: "equal", fields: [], more: 0 });
+    expect(compare({ a: [legacy] }, { a: [modern] })).toMatchObject({
+      verdict: "equal",
+      fields: [],
+      more: 0,
+    });
   });
 
   it.each([
@@ -141,12 +149,20 @@ describe("two values", () => {
     [new Map(), {}, null],
   ])("%o and %o diverge by %s", (legacy, modern, difference) => {
     const { verdict, fields } = compare(legacy, modern, numeric);
-    expect([verdict, fields[0]?.verdict, fields[0]?.difference]).toEqual(["diverged", "diverged", difference]);
+    expect([verdict, fields[0]?.verdict, fields[0]?.difference]).toEqual([
+      "diverged",
+      "diverged",
+      difference,
+    ]);
   });
 
   it("a value on one side only diverges, null against a number is not comparable, and each has its own field", () => {
     const found = compare({ same: null, gone: null, other: 0 }, { same: null, came: null, other: null });
-    expect(told(found)).toEqual(["gone diverged null  ", "came diverged  null ", "other not_comparable 0 null "]);
+    expect(told(found)).toEqual([
+      "gone diverged null  ",
+      "came diverged  null ",
+      "other not_comparable 0 null ",
+    ]);
     expect(found.fields.map(({ legacy, modern }) => [legacy, modern])).toEqual([
       ["null", null],
       [null, "null"],
@@ -155,7 +171,10 @@ describe("two values", () => {
   });
 
   it("inherited members of objects are not part of an answer", () => {
-    expect(compare({ constructor: "ZN", a: 1 }, { a: 1, b: 2 }).fields.map(({ path }) => path)).toEqual(["constructor", "b"]);
+    expect(compare({ constructor: "ZN", a: 1 }, { a: 1, b: 2 }).fields.map(({ path }) => path)).toEqual([
+      "constructor",
+      "b",
+    ]);
     expect(compare({}, { toString: "ZN" }).verdict).toBe("diverged");
     expect(compare(JSON.parse('{"__proto__":1}'), {}).verdict).toBe("diverged");
   });
@@ -212,7 +231,11 @@ describe("tolerances", () => {
   });
 
   it("come from the path, otherwise from its last name, otherwise 0", () => {
-    const answer = (value: number): object => ({ total: value, positions: [{ total: value, mark: value }], marks: [value] });
+    const answer = (value: number): object => ({
+      total: value,
+      positions: [{ total: value, mark: value }],
+      marks: [value],
+    });
     const by = (tolerances: Record<string, string>): string[] =>
       compare(answer(1), answer(2), { tolerances }).fields.map(({ path, verdict }) => `${path} ${verdict}`);
     expect(by({ total: "1", "positions[].total": "0.5", "marks[]": "1" })).toEqual([
@@ -232,7 +255,9 @@ describe("tolerances", () => {
         const options = { tolerances: { pnl: `${allowed / 100}` } };
         // Compared as floats and as texts.
         expect(compare({ pnl: ours / 100 }, { pnl: theirs / 100 }, options).verdict).toBe(expected);
-        expect(compare({ pnl: (ours / 100).toFixed(2) }, { pnl: theirs / 100 }, options).verdict).toBe(expected);
+        expect(compare({ pnl: (ours / 100).toFixed(2) }, { pnl: theirs / 100 }, options).verdict).toBe(
+          expected,
+        );
       }),
       { numRuns: 3_000 },
     );
@@ -280,7 +305,9 @@ describe("lists", () => {
 
   it("accept any entries, and keys of every kind", () => {
     const odd = { keys: { positions: ["id"] } };
-    expect(compare({ positions: [{ id: 10n ** 20n }] }, { positions: [{ id: 10n ** 20n }] }, odd).verdict).toBe("equal");
+    expect(
+      compare({ positions: [{ id: 10n ** 20n }] }, { positions: [{ id: 10n ** 20n }] }, odd).verdict,
+    ).toBe("equal");
     expect(compare({ positions: [{ id: 1n }] }, { positions: [{ id: 2n }] }, odd).verdict).toBe("diverged");
     expect(compare({ positions: [null, 5, "x"] }, { positions: [null, 5, "x"] }, odd).verdict).toBe("equal");
     expect(compare({ positions: [null] }, { positions: [5] }, odd).verdict).toBe("not_comparable");
@@ -316,9 +343,12 @@ describe("exclusions", () => {
     expect(failureOf({ exclusions: [others as typeof exclusion] })).toMatchObject({ code: "BAD_CONFIG" });
   });
 
-  it.each(["next week", "2025-02-30", "2025-08-01T00:00:00Z"])("an exclusion until %s is refused", (until) => {
-    expect(failureOf({ exclusions: [{ ...exclusion, until }] }).message).toContain("has no last day");
-  });
+  it.each(["next week", "2025-02-30", "2025-08-01T00:00:00Z"])(
+    "an exclusion until %s is refused",
+    (until) => {
+      expect(failureOf({ exclusions: [{ ...exclusion, until }] }).message).toContain("has no last day");
+    },
+  );
 });
 
 describe("limits", () => {
@@ -328,12 +358,15 @@ describe("limits", () => {
   it.each<[string, AnswerOptions]>([
     ["by place", {}],
     ["by key", { keys: { rows: ["id"] } }],
-  ])("an answer with more values than the limit is not comparable, and never equal: lists %s", (_, options) => {
-    const rows = (pnl: number): object => ({ rows: list(10, 9).map((id) => ({ id, pnl })) });
-    expect(compare(rows(1), rows(1), { ...options, valuesMax: 20 }).verdict).toBe("equal");
-    expect(compare(rows(1), rows(1), { ...options, valuesMax: 18 }).verdict).toBe("not_comparable");
-    expect(compare(rows(1), rows(2), { ...options, valuesMax: 18 }).verdict).toBe("diverged");
-  });
+  ])(
+    "an answer with more values than the limit is not comparable, and never equal: lists %s",
+    (_, options) => {
+      const rows = (pnl: number): object => ({ rows: list(10, 9).map((id) => ({ id, pnl })) });
+      expect(compare(rows(1), rows(1), { ...options, valuesMax: 20 }).verdict).toBe("equal");
+      expect(compare(rows(1), rows(1), { ...options, valuesMax: 18 }).verdict).toBe("not_comparable");
+      expect(compare(rows(1), rows(2), { ...options, valuesMax: 18 }).verdict).toBe("diverged");
+    },
+  );
 
   it("a difference beyond the limit is not ignored, and the rest of a long list is reported once", () => {
     const found = compare(list(1_000_000, 0), list(1_000_000, 1), { valuesMax: 1_000 });
@@ -360,9 +393,18 @@ describe("limits", () => {
   });
 
   it("every diverged path is reported before a second entry of one path", () => {
-    const row = (pnl: number) => ({ rows: list(500, 0).map(() => ({ pnl })), total: pnl, other: { total: pnl } });
+    const row = (pnl: number) => ({
+      rows: list(500, 0).map(() => ({ pnl })),
+      total: pnl,
+      other: { total: pnl },
+    });
     const found = compare(row(1), row(2), { fieldsMax: 4 });
-    expect(found.fields.map(({ path }) => path)).toEqual(["rows[].pnl", "rows[].pnl", "total", "other.total"]);
+    expect(found.fields.map(({ path }) => path)).toEqual([
+      "rows[].pnl",
+      "rows[].pnl",
+      "total",
+      "other.total",
+    ]);
     expect(found.more).toBe(498);
   });
 
@@ -377,7 +419,8 @@ describe("limits", () => {
   });
 
   it("values deeper than 64 levels are not comparable", () => {
-    const nested = (levels: number, leaf: unknown): unknown => (levels === 0 ? leaf : { inside: nested(levels - 1, leaf) });
+    const nested = (levels: number, leaf: unknown): unknown =>
+      levels === 0 ? leaf : { inside: nested(levels - 1, leaf) };
     expect(compare(nested(64, 1), nested(64, 1)).verdict).toBe("equal");
     expect(compare(nested(64, 1), nested(64, 2)).verdict).toBe("diverged");
     expect(compare(nested(66, 1), nested(66, 1)).verdict).toBe("not_comparable");
@@ -407,9 +450,16 @@ describe("limits", () => {
 
   it("an entry is named by its key, by its place if it has no key, and by both in nested lists", () => {
     const entries = (legacy: unknown, modern: unknown, options?: AnswerOptions): readonly unknown[] =>
-      new AnswerComparer(options).compare(legacy, modern, "2025-07-24").fields.map(({ path, entry }) => [path, entry]);
+      new AnswerComparer(options)
+        .compare(legacy, modern, "2025-07-24")
+        .fields.map(({ path, entry }) => [path, entry]);
     const keys = { positions: ["book", "symbol"] };
-    const position = (symbol: string, realized: string, ...lots: readonly number[]) => ({ book: "UST", symbol, realized, lots });
+    const position = (symbol: string, realized: string, ...lots: readonly number[]) => ({
+      book: "UST",
+      symbol,
+      realized,
+      lots,
+    });
     const [legacy, modern] = [
       { positions: [position("ZN", "1"), position("ZF", "2", 7, 8), { symbol: "BUND" }] },
       { positions: [position("ZF", "3", 7, 9), position("ZN", "1"), { symbol: "OAT" }] },
@@ -438,7 +488,10 @@ describe("any two answers", () => {
       { maxDepth: 4 },
       leaf,
       fc.array(tie("answer"), { maxLength: 4 }),
-      fc.dictionary(fc.constantFrom("pnl", "total", "id", "rows", "constructor", "__proto__", "toString"), tie("answer")),
+      fc.dictionary(
+        fc.constantFrom("pnl", "total", "id", "rows", "constructor", "__proto__", "toString"),
+        tie("answer"),
+      ),
     ),
   }));
   const options: AnswerOptions = {
@@ -465,7 +518,9 @@ describe("any two answers", () => {
         const turned = (found: AnswerComparison, sides: "as they are" | "turned"): string[] =>
           found.fields
             .map(({ path, verdict, legacy, modern }) =>
-              JSON.stringify(sides === "turned" ? [path, verdict, modern, legacy] : [path, verdict, legacy, modern]),
+              JSON.stringify(
+                sides === "turned" ? [path, verdict, modern, legacy] : [path, verdict, legacy, modern],
+              ),
             )
             .toSorted();
         if (there.more === 0) expect(turned(back, "turned")).toEqual(turned(there, "as they are"));

@@ -109,7 +109,14 @@ export class AnswerComparer {
    * day.
    */
   constructor(options: AnswerOptions = {}) {
-    const { tolerances = {}, kinds = {}, keys = {}, exclusions = [], valuesMax = 20_000, fieldsMax = 20 } = options;
+    const {
+      tolerances = {},
+      kinds = {},
+      keys = {},
+      exclusions = [],
+      valuesMax = 20_000,
+      fieldsMax = 20,
+    } = options;
     for (const exclusion of exclusions) {
       const missing = (["path", "reason", "owner"] as const).find((name) => (exclusion[name] ?? "") === "");
       if (missing !== undefined || parseDay(exclusion.until ?? "") === undefined)
@@ -212,7 +219,10 @@ class Place {
     this.name = name;
     declared.count += 1;
     this.tolerance = declared.tolerances.get(path) ?? declared.tolerances.get(name);
-    this.kind = declared.kinds.get(path) ?? declared.kinds.get(name) ?? (this.tolerance === undefined ? undefined : "number");
+    this.kind =
+      declared.kinds.get(path) ??
+      declared.kinds.get(name) ??
+      (this.tolerance === undefined ? undefined : "number");
     this.keys = declared.keys.get(path);
     this.excludedUntil = declared.exclusions.reduce(
       (last, exclusion) => (exclusion.path === path && exclusion.until > last ? exclusion.until : last),
@@ -307,9 +317,15 @@ class Walk implements Judgement {
     if (!Object.is(legacy.getTime(), modern.getTime())) this.#report(place, "diverged", legacy, modern);
   }
 
-  compareMaps(place: Place, legacy: ReadonlyMap<unknown, unknown>, modern: ReadonlyMap<unknown, unknown>, depth: number): void {
+  compareMaps(
+    place: Place,
+    legacy: ReadonlyMap<unknown, unknown>,
+    modern: ReadonlyMap<unknown, unknown>,
+    depth: number,
+  ): void {
     const inside = place.entries;
-    for (const [key, ours] of legacy) this.#enter(String(key)).#compareInside(inside, ours, modern.get(key), depth);
+    for (const [key, ours] of legacy)
+      this.#enter(String(key)).#compareInside(inside, ours, modern.get(key), depth);
     for (const [key, theirs] of modern)
       if (!legacy.has(key)) this.#enter(String(key)).#compareInside(inside, undefined, theirs, depth);
   }
@@ -376,7 +392,8 @@ class Walk implements Judgement {
       const key = keyOf(entry, place.keys, inside);
       this.#enter(key).#compareInside(inside, entry, theirs.get(key)?.shift(), depth);
     }
-    for (const [key, left] of theirs) for (const entry of left) this.#enter(key).#compareInside(inside, undefined, entry, depth);
+    for (const [key, left] of theirs)
+      for (const entry of left) this.#enter(key).#compareInside(inside, undefined, entry, depth);
   }
 
   #enter(entry: Entry): this {
@@ -436,7 +453,16 @@ class Walk implements Judgement {
     else if (this.#worst.wants(place.path, verdict)) {
       const isNumber = (value: unknown): boolean => floatOf(value, place.kind === "number") !== undefined;
       const areNumbers = isNumber(legacy) && isNumber(modern);
-      this.#worst.add(new Difference({ path: place.path, inside: this.#inside?.slice(), verdict, legacy, modern, areNumbers }));
+      this.#worst.add(
+        new Difference({
+          path: place.path,
+          inside: this.#inside?.slice(),
+          verdict,
+          legacy,
+          modern,
+          areNumbers,
+        }),
+      );
     }
   }
 
@@ -520,7 +546,9 @@ class Difference implements FieldDifference {
  */
 class WorstFields {
   readonly #max: number;
-  readonly #byVerdict: Readonly<Record<FieldVerdict, { readonly firsts: Numbered[]; readonly others: Numbered[] }>> = {
+  readonly #byVerdict: Readonly<
+    Record<FieldVerdict, { readonly firsts: Numbered[]; readonly others: Numbered[] }>
+  > = {
     diverged: { firsts: [], others: [] },
     not_comparable: { firsts: [], others: [] },
     within_tolerance: { firsts: [], others: [] },
@@ -573,7 +601,8 @@ const isNear = (tolerance: Tolerance | undefined, ours: number, theirs: number):
 function floatOf(value: unknown, readsTexts: boolean): number | undefined {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
-  if (!readsTexts || typeof value !== "string" || value === "" || value.length > 2 * digitsMax) return undefined;
+  if (!readsTexts || typeof value !== "string" || value === "" || value.length > 2 * digitsMax)
+    return undefined;
   const first = value.charCodeAt(0);
   if (!((first >= 48 && first <= 57) || (first >= 43 && first <= 46))) return undefined;
   const slash = value.indexOf("/");
@@ -604,7 +633,8 @@ function differenceOf(legacy: unknown, modern: unknown): string | null {
 
 function shown(value: unknown): string | null {
   if (value === undefined || value === null) return value === null ? "null" : null;
-  const text = typeof value === "string" ? value : typeof value === "object" ? jsonText(value) : String(value);
+  const text =
+    typeof value === "string" ? value : typeof value === "object" ? jsonText(value) : String(value);
   return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text;
 }
 
@@ -613,7 +643,12 @@ function shown(value: unknown): string | null {
  * an instant.
  */
 function isOneTime(legacy: unknown, modern: unknown): boolean {
-  if (typeof legacy !== "string" || typeof modern !== "string" || legacy.length <= dayLength || modern.length <= dayLength)
+  if (
+    typeof legacy !== "string" ||
+    typeof modern !== "string" ||
+    legacy.length <= dayLength ||
+    modern.length <= dayLength
+  )
     return false;
   const [ours, theirs] = [parseInstant(legacy), parseInstant(modern)];
   if (ours === undefined || theirs === undefined) return false;
@@ -629,7 +664,8 @@ const plainNumber = /^-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/;
 /** A number in canonical form, so that "2.0" and 2 are the same key. */
 function numberKey(value: unknown): unknown {
   if (typeof value === "string" && plainNumber.test(value) && value !== "-0") return value;
-  const exact = typeof value === "string" || typeof value === "number" ? parseFraction(String(value)) : undefined;
+  const exact =
+    typeof value === "string" || typeof value === "number" ? parseFraction(String(value)) : undefined;
   return exact === undefined ? value : formatFraction(exact).text;
 }
 
@@ -639,7 +675,12 @@ function keyOf(entry: unknown, keys: readonly string[], place: Place): string {
   for (const key of keys) {
     const given = (entry as Row | null)?.[key];
     const value = place.field(key).kind === "number" ? numberKey(given) : given;
-    const json = typeof value === "string" ? JSON.stringify(value) : value === undefined ? "null" : jsonText(value as object);
+    const json =
+      typeof value === "string"
+        ? JSON.stringify(value)
+        : value === undefined
+          ? "null"
+          : jsonText(value as object);
     text += text === "[" ? json : `,${json}`;
   }
   return `${text}]`;

@@ -18,7 +18,10 @@ interface JudgedNumbers {
 export function judgeNumbers(legacy: Fraction, modern: Fraction, allowed: Fraction): JudgedNumbers {
   const difference = subtract(modern, legacy);
   if (isZero(difference)) return { verdict: "equal", difference };
-  return { verdict: compare(absolute(difference), allowed) <= 0 ? "within_tolerance" : "diverged", difference };
+  return {
+    verdict: compare(absolute(difference), allowed) <= 0 ? "within_tolerance" : "diverged",
+    difference,
+  };
 }
 
 /**

@@ -48,7 +48,10 @@ export interface Conversion {
  * Tolerances from the two thresholds of the configuration: one for quantities and prices, one for P&L.
  * Decimal text.
  */
-export const tolerancesFrom = (thresholds: { readonly position: string; readonly pnl: string }): Record<Field, Tolerance> => ({
+export const tolerancesFrom = (thresholds: {
+  readonly position: string;
+  readonly pnl: string;
+}): Record<Field, Tolerance> => ({
   quantity: { absolute: thresholds.position },
   averagePrice: { absolute: thresholds.position },
   realized: { absolute: thresholds.pnl },
@@ -97,11 +100,14 @@ export const flatHasNoAveragePrice: Conversion = {
  * reports none. Only a 0 counts as none, and only in daily rows: an unknown value of a final position must
  * not be hidden.
  */
-export const unpricedDayHasNoValue = (isUnpriced: (symbol: string, tradingDay: string) => boolean): Conversion => ({
+export const unpricedDayHasNoValue = (
+  isUnpriced: (symbol: string, tradingDay: string) => boolean,
+): Conversion => ({
   system: "legacy",
   field: "unrealized",
   rule: "0 of a day without a price is none",
-  apply: (value, row) => (isZero(value) && "tradingDay" in row && isUnpriced(row.symbol, row.tradingDay) ? null : value),
+  apply: (value, row) =>
+    isZero(value) && "tradingDay" in row && isUnpriced(row.symbol, row.tradingDay) ? null : value,
 });
 
 /** The options with all defaults filled in and all texts parsed. */
@@ -131,9 +137,13 @@ export function resolveComparisonOptions(given: Partial<ComparisonOptions>): Res
     allowed: (field, symbol, legacy, modern) => {
       const { absolute: fixed = zero, relative, ticks } = bounds.get(field) ?? {};
       let allowed = fixed;
-      if (relative) allowed = maximum(allowed, multiply(relative, maximum(absolute(legacy), absolute(modern))));
+      if (relative)
+        allowed = maximum(allowed, multiply(relative, maximum(absolute(legacy), absolute(modern))));
       if (ticks)
-        allowed = maximum(allowed, multiply(ticks, absolute(parseFraction(options.tickOf(symbol, field) ?? "") ?? zero)));
+        allowed = maximum(
+          allowed,
+          multiply(ticks, absolute(parseFraction(options.tickOf(symbol, field) ?? "") ?? zero)),
+        );
       return allowed;
     },
   };

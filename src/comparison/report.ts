@@ -47,7 +47,8 @@ export const causes = {
   NO_VALUE_IN_LEGACY: "modern has a number, legacy reports no value",
   NO_VALUE_IN_MODERN: "legacy has a number, modern reports no value",
   NO_MULTIPLIER: "the contract multiplier of the symbol is not known, so points cannot be converted to money",
-  LOT_ORDER: "same quantity and same realized + unrealized, but a different split: lots were closed in another order",
+  LOT_ORDER:
+    "same quantity and same realized + unrealized, but a different split: lots were closed in another order",
   SIGN_FLIP: "exactly the opposite number",
   MULTIPLIER: "exactly a contract multiplier (1000 or 2000) apart",
 } as const;

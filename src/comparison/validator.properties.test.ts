@@ -17,23 +17,35 @@ const number = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.bigInt(-1000n, 1000n), fc.bigInt(1n, 999n)).map(([n, d]) => formatFraction(fraction(n, d)).text),
+    arbitrary: fc
+      .tuple(fc.bigInt(-1000n, 1000n), fc.bigInt(1n, 999n))
+      .map(([n, d]) => formatFraction(fraction(n, d)).text),
   },
 );
 const figure = fc.oneof({ weight: 5, arbitrary: number }, { weight: 1, arbitrary: fc.constant(null) });
 const symbol = fc.constantFrom("ZN", "ZT", "TYWN25P4 109.750 Comdty", "VY3/111", '"', "");
 const book = fc.option(fc.constantFrom("UST", ""), { nil: undefined });
 const keyed = <T>(arbitrary: fc.Arbitrary<T>) =>
-  fc.tuple(book, symbol, arbitrary).map(([b, s, rest]) => ({ ...(b === undefined ? {} : { book: b }), symbol: s, ...rest }));
+  fc
+    .tuple(book, symbol, arbitrary)
+    .map(([b, s, rest]) => ({ ...(b === undefined ? {} : { book: b }), symbol: s, ...rest }));
 const position: fc.Arbitrary<PositionRow> = keyed(
   fc.record({ quantity: figure, averagePrice: figure, realized: figure, unrealized: figure }),
 );
 const daily: fc.Arbitrary<DailyRow> = keyed(
-  fc.record({ tradingDay: fc.constantFrom("2025-07-24", "2025-07-25"), realized: figure, unrealized: figure, total: figure }),
+  fc.record({
+    tradingDay: fc.constantFrom("2025-07-24", "2025-07-25"),
+    realized: figure,
+    unrealized: figure,
+    total: figure,
+  }),
 );
 const positionKey = (row: PositionRow): string => JSON.stringify([row.book, row.symbol]);
 const dailyKey = (row: DailyRow): string => JSON.stringify([row.book, row.symbol, row.tradingDay]);
-const answerOf = (positions: fc.Arbitrary<PositionRow[]>, days: fc.Arbitrary<DailyRow[]>): fc.Arbitrary<SystemAnswer> =>
+const answerOf = (
+  positions: fc.Arbitrary<PositionRow[]>,
+  days: fc.Arbitrary<DailyRow[]>,
+): fc.Arbitrary<SystemAnswer> =>
   fc.record({
     system: fc.constant("desk"),
     dayRule: fc.constantFrom("calendar", "chicago-17"),
@@ -42,7 +54,10 @@ const answerOf = (positions: fc.Arbitrary<PositionRow[]>, days: fc.Arbitrary<Dai
     errors: fc.constant([]),
   });
 /** Every key once, as in the answer of a correct system. */
-const answer = answerOf(fc.uniqueArray(position, { selector: positionKey }), fc.uniqueArray(daily, { selector: dailyKey }));
+const answer = answerOf(
+  fc.uniqueArray(position, { selector: positionKey }),
+  fc.uniqueArray(daily, { selector: dailyKey }),
+);
 /** Any rows, also with duplicated keys and with text instead of numbers. */
 const hostile = answerOf(
   fc.array(
@@ -70,12 +85,23 @@ describe("a comparison, for all answers", () => {
 
   it("is symmetric: swapped sides keep every verdict and negate every difference and drift", () => {
     const swappedCause = (row: ComparisonRow) =>
-      row.cause?.replace(/_IN_(LEGACY|MODERN)$/, (_, side) => (side === "LEGACY" ? "_IN_MODERN" : "_IN_LEGACY")) ?? null;
+      row.cause?.replace(/_IN_(LEGACY|MODERN)$/, (_, side) =>
+        side === "LEGACY" ? "_IN_MODERN" : "_IN_LEGACY",
+      ) ?? null;
     fc.assert(
       fc.property(hostile, hostile, (a, b) => {
         const [forth, back] = [validator.compare(a, b), validator.compare(b, a)];
-        expect(back.rows.map((row) => [row.key, row.field, row.verdict, row.cause, row.tolerance, row.difference])).toEqual(
-          forth.rows.map((row) => [row.key, row.field, row.verdict, swappedCause(row), row.tolerance, negated(row.difference)]),
+        expect(
+          back.rows.map((row) => [row.key, row.field, row.verdict, row.cause, row.tolerance, row.difference]),
+        ).toEqual(
+          forth.rows.map((row) => [
+            row.key,
+            row.field,
+            row.verdict,
+            swappedCause(row),
+            row.tolerance,
+            negated(row.difference),
+          ]),
         );
         expect(Object.values(back.drift)).toEqual(Object.values(forth.drift).map(negated));
         expect(back.ok).toBe(forth.ok);
@@ -89,7 +115,9 @@ describe("a comparison, for all answers", () => {
         const report = validator.compare(a, b);
         const counted = Object.values(report.verdicts).reduce((sum, count) => sum + count, 0);
         expect([report.compared, counted]).toEqual([report.rows.length, report.rows.length]);
-        const agree = report.rows.every((row) => row.verdict === "equal" || row.verdict === "within_tolerance");
+        const agree = report.rows.every(
+          (row) => row.verdict === "equal" || row.verdict === "within_tolerance",
+        );
         expect(report.ok).toBe(report.rows.length > 0 && agree);
       }),
     );
@@ -103,7 +131,9 @@ describe("a comparison, for all answers", () => {
           fc.shuffledSubarray([...given.daily], { minLength: given.daily.length }),
         )
         .map(([positions, days]) => ({ ...given, positions, daily: days }));
-    const pairs = fc.tuple(hostile, hostile).chain(([a, b]) => fc.tuple(fc.constant([a, b] as const), shuffled(a), shuffled(b)));
+    const pairs = fc
+      .tuple(hostile, hostile)
+      .chain(([a, b]) => fc.tuple(fc.constant([a, b] as const), shuffled(a), shuffled(b)));
     fc.assert(
       fc.property(pairs, ([[a, b], x, y]) => {
         expect(validator.compare(x, y)).toEqual(validator.compare(a, b));
@@ -127,7 +157,8 @@ describe("a comparison, for all answers", () => {
         const verdictAt = (value: ReturnType<typeof fraction>) => {
           const modern = `${value.numerator}/${value.denominator}`;
           const given = { system: "desk", dayRule: "calendar", daily: [], errors: [] };
-          return validator.compare({ ...given, positions: [on(text)] }, { ...given, positions: [on(modern)] }).rows[2]?.verdict;
+          return validator.compare({ ...given, positions: [on(text)] }, { ...given, positions: [on(modern)] })
+            .rows[2]?.verdict;
         };
         expect(verdictAt(subtract(at, cent))).toBe("within_tolerance");
         expect(verdictAt(subtract(subtract(at, cent), hair))).toBe("diverged");

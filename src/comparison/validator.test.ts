@@ -33,15 +33,20 @@ const answer = (
   errors: [],
   ...given,
 });
-const compare = (legacy: SystemAnswer, modern: SystemAnswer, options?: Partial<ComparisonOptions>): ComparisonReport =>
-  new PnLComparisonValidator(options).compare(legacy, modern);
+const compare = (
+  legacy: SystemAnswer,
+  modern: SystemAnswer,
+  options?: Partial<ComparisonOptions>,
+): ComparisonReport => new PnLComparisonValidator(options).compare(legacy, modern);
 const rowOf = (report: ComparisonReport, field: string, kind = "position"): ComparisonRow | undefined =>
   report.rows.find((row) => row.kind === kind && row.field === field);
 
 describe("a comparison", () => {
   it("has the shape of the contract", () => {
     const legacy = answer([position()], [day()], { system: "legacy-desk" });
-    const modern = answer([position({ realized: "-15.6250", unrealized: "0.001" })], [day()], { system: "modern-engine" });
+    const modern = answer([position({ realized: "-15.6250", unrealized: "0.001" })], [day()], {
+      system: "modern-engine",
+    });
     expect(compare(legacy, modern)).toEqual({
       ok: true,
       compared: 7,
@@ -68,16 +73,30 @@ describe("a comparison", () => {
       conversions: [],
       dayRules: { legacy: "calendar", modern: "calendar" },
       drift: { quantity: "0", averagePrice: "0", realized: "0", unrealized: "0.001", total: "0" },
-      invariants: [{ symbol: "ZNU2025", name: "realized_plus_unrealized", legacy: "-15.625", modern: "-15.624", holds: true }],
+      invariants: [
+        {
+          symbol: "ZNU2025",
+          name: "realized_plus_unrealized",
+          legacy: "-15.625",
+          modern: "-15.624",
+          holds: true,
+        },
+      ],
       legacy: { system: "legacy-desk", errors: [] },
       modern: { system: "modern-engine", errors: [] },
     });
   });
 
   it("orders rows by kind, book, symbol and day, whatever their input order", () => {
-    const rows = [position({ symbol: "B" }), position({ book: "UST", symbol: "A" }), position({ symbol: "A" })];
+    const rows = [
+      position({ symbol: "B" }),
+      position({ book: "UST", symbol: "A" }),
+      position({ symbol: "A" }),
+    ];
     const days = [day({ tradingDay: "2025-07-25" }), day()];
-    const keys = compare(answer(rows, days), answer(rows.toReversed(), days)).rows.map((row) => Object.values(row.key).join(" "));
+    const keys = compare(answer(rows, days), answer(rows.toReversed(), days)).rows.map((row) =>
+      Object.values(row.key).join(" "),
+    );
     expect([...new Set(keys)]).toEqual(["A", "B", "UST A", "ZNU2025 2025-07-24", "ZNU2025 2025-07-25"]);
   });
 
@@ -94,17 +113,38 @@ describe("a comparison", () => {
 });
 
 describe("verdicts and causes of two values", () => {
-  const cases: readonly (readonly [string, string | null, string | null, string, string | null, string | null])[] = [
+  const cases: readonly (readonly [
+    string,
+    string | null,
+    string | null,
+    string,
+    string | null,
+    string | null,
+  ])[] = [
     ["same number, other text", "0.50", "1/2", "equal", null, "0"],
     ["a cent is within", "10", "10.01", "within_tolerance", null, "0.01"],
-    ["a hair more is not", "10", "10.010000000000000000000001", "diverged", null, "0.010000000000000000000001"],
+    [
+      "a hair more is not",
+      "10",
+      "10.010000000000000000000001",
+      "diverged",
+      null,
+      "0.010000000000000000000001",
+    ],
     ["a fraction", "1/3", "1/3", "equal", null, "0"],
     ["none on both sides", null, null, "equal", null, null],
     ["none in legacy", null, "1", "not_comparable", "NO_VALUE_IN_LEGACY", null],
     ["none in modern", "1", null, "not_comparable", "NO_VALUE_IN_MODERN", null],
     ["text", "awaiting data", "1", "not_comparable", "NOT_A_NUMBER", null],
     ["text against none", null, "awaiting data", "not_comparable", "NOT_A_NUMBER", null],
-    ["the same text is no agreement", "awaiting data", "awaiting data", "not_comparable", "NOT_A_NUMBER", null],
+    [
+      "the same text is no agreement",
+      "awaiting data",
+      "awaiting data",
+      "not_comparable",
+      "NOT_A_NUMBER",
+      null,
+    ],
     ["a float's not-a-number", "NaN", "NaN", "not_comparable", "NOT_A_NUMBER", null],
     ["a lost sign", "437.5", "-437.5", "diverged", "SIGN_FLIP", "-875"],
     ["points against money", "0.59375", "593.75", "diverged", "MULTIPLIER", "593.15625"],
@@ -115,7 +155,10 @@ describe("verdicts and causes of two values", () => {
   for (const [name, legacy, modern, verdict, cause, difference] of cases)
     it(name, () => {
       // Unrealized has a difference of its own, so that no sum agrees by chance.
-      const report = compare(answer([position({ realized: legacy, unrealized: "5" })]), answer([position({ realized: modern })]));
+      const report = compare(
+        answer([position({ realized: legacy, unrealized: "5" })]),
+        answer([position({ realized: modern })]),
+      );
       expect(rowOf(report, "realized")).toMatchObject({ verdict, cause, difference });
       expect(report.ok).toBe(false);
     });
@@ -132,14 +175,28 @@ describe("verdicts and causes of two values", () => {
     const options = { tolerances: { realized: { absolute: "0" } } };
     const [a, b] = ["1234567890123456789012345678901", "1234567890123456789012345678902"];
     const report = compare(answer([position({ realized: a })]), answer([position({ realized: b })]), options);
-    expect(rowOf(report, "realized")).toMatchObject({ legacy: a, modern: b, difference: "1", verdict: "diverged" });
+    expect(rowOf(report, "realized")).toMatchObject({
+      legacy: a,
+      modern: b,
+      difference: "1",
+      verdict: "diverged",
+    });
   });
 
   it("a figure printed rounded is marked, and the exact one is judged", () => {
     const tiny = `1/${3n ** 140n}`;
     const options = { tolerances: { realized: { absolute: "0" } } };
-    const report = compare(answer([position({ realized: "0" })]), answer([position({ realized: tiny })]), options);
-    expect(rowOf(report, "realized")).toMatchObject({ modern: "0", difference: "0", verdict: "diverged", rounded: true });
+    const report = compare(
+      answer([position({ realized: "0" })]),
+      answer([position({ realized: tiny })]),
+      options,
+    );
+    expect(rowOf(report, "realized")).toMatchObject({
+      modern: "0",
+      difference: "0",
+      verdict: "diverged",
+      rounded: true,
+    });
   });
 });
 
@@ -169,14 +226,28 @@ describe("whole rows", () => {
   it("a duplicated key is an error of the named side and compares nothing", () => {
     const twice = [position(), position({ realized: "7" })];
     expect(compare(answer(twice), answer([position()])).rows).toMatchObject([
-      { field: "row", legacy: "2", modern: "1", verdict: "error", cause: "DUPLICATE_KEY", duplicatedIn: ["legacy"] },
+      {
+        field: "row",
+        legacy: "2",
+        modern: "1",
+        verdict: "error",
+        cause: "DUPLICATE_KEY",
+        duplicatedIn: ["legacy"],
+      },
     ]);
-    expect(compare(answer(twice), answer(twice)).rows).toMatchObject([{ verdict: "error", duplicatedIn: ["legacy", "modern"] }]);
-    expect(compare(answer([]), answer(twice)).rows).toMatchObject([{ verdict: "error", duplicatedIn: ["modern"] }]);
+    expect(compare(answer(twice), answer(twice)).rows).toMatchObject([
+      { verdict: "error", duplicatedIn: ["legacy", "modern"] },
+    ]);
+    expect(compare(answer([]), answer(twice)).rows).toMatchObject([
+      { verdict: "error", duplicatedIn: ["modern"] },
+    ]);
   });
 
   it("no text inside a symbol makes two keys equal", () => {
-    const legacy = answer([position({ book: "a", symbol: 'b","c' }), position({ book: 'a","b', symbol: "c" })]);
+    const legacy = answer([
+      position({ book: "a", symbol: 'b","c' }),
+      position({ book: 'a","b', symbol: "c" }),
+    ]);
     expect(compare(legacy, legacy).verdicts).toMatchObject({ equal: 8, error: 0 });
   });
 });
@@ -184,16 +255,29 @@ describe("whole rows", () => {
 describe("tolerances", () => {
   const verdictOf = (legacy: string, modern: string, options: Partial<ComparisonOptions>) =>
     rowOf(
-      compare(answer([position({ averagePrice: legacy })]), answer([position({ averagePrice: modern })]), options),
+      compare(
+        answer([position({ averagePrice: legacy })]),
+        answer([position({ averagePrice: modern })]),
+        options,
+      ),
       "averagePrice",
     );
 
   it("the largest bound counts, and a relative bound refers to the larger value", () => {
     const tolerances = { averagePrice: { absolute: "0.5", relative: "0.1" } };
-    expect(verdictOf("90", "100", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "10" });
-    expect(verdictOf("100", "90", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "10" });
+    expect(verdictOf("90", "100", { tolerances })).toMatchObject({
+      verdict: "within_tolerance",
+      tolerance: "10",
+    });
+    expect(verdictOf("100", "90", { tolerances })).toMatchObject({
+      verdict: "within_tolerance",
+      tolerance: "10",
+    });
     expect(verdictOf("89.99", "100", { tolerances })).toMatchObject({ verdict: "diverged" });
-    expect(verdictOf("0", "0.5", { tolerances })).toMatchObject({ verdict: "within_tolerance", tolerance: "0.5" });
+    expect(verdictOf("0", "0.5", { tolerances })).toMatchObject({
+      verdict: "within_tolerance",
+      tolerance: "0.5",
+    });
   });
 
   it("ticks are those of the symbol, and an unknown tick allows nothing", () => {
@@ -204,7 +288,10 @@ describe("tolerances", () => {
       tolerance: "0.03125",
     });
     expect(verdictOf("110", "110.0313", { tolerances, tickOf })).toMatchObject({ verdict: "diverged" });
-    expect(verdictOf("110", "110.00001", { tolerances })).toMatchObject({ verdict: "diverged", tolerance: "0" });
+    expect(verdictOf("110", "110.00001", { tolerances })).toMatchObject({
+      verdict: "diverged",
+      tolerance: "0",
+    });
   });
 
   it("a field that is not named keeps its default", () => {
@@ -220,7 +307,10 @@ describe("tolerances", () => {
     ["a misspelt option", { tolerance: {} }],
     ["a negative bound", { tolerances: { realized: { absolute: "-1" } } }],
     ["a bound that is no number", { tolerances: { realized: { relative: "1%" } } }],
-    ["a conversion of an unknown field", { conversions: [{ system: "legacy", field: "pnl", rule: "x", apply: () => null }] }],
+    [
+      "a conversion of an unknown field",
+      { conversions: [{ system: "legacy", field: "pnl", rule: "x", apply: () => null }] },
+    ],
   ];
   for (const [name, options] of refused)
     it(`refuses ${name}`, () => {
@@ -235,22 +325,35 @@ describe("the limits of a comparison", () => {
 
   it("figures with more digits than any input are compared as numbers", () => {
     const [long, longer] = [`1${"0".repeat(405)}`, `1${"0".repeat(404)}1`];
-    const report = compare(answer([position({ realized: long })]), answer([position({ realized: long, unrealized: longer })]));
+    const report = compare(
+      answer([position({ realized: long })]),
+      answer([position({ realized: long, unrealized: longer })]),
+    );
     expect(rowOf(report, "realized")).toMatchObject({ verdict: "equal", difference: "0" });
     expect(rowOf(report, "unrealized")).toMatchObject({ verdict: "diverged", difference: longer });
   });
 });
 
 describe("conversions", () => {
-  const conversions = [...pointsToMoney((symbol) => ({ ZNU2025: "1000", ZTU2025: "2000" })[symbol]), flatHasNoAveragePrice];
+  const conversions = [
+    ...pointsToMoney((symbol) => ({ ZNU2025: "1000", ZTU2025: "2000" })[symbol]),
+    flatHasNoAveragePrice,
+  ];
 
   it("turn legacy's points into money once, and the report names them", () => {
-    const legacy = answer([position({ realized: "-0.015625" })], [day({ realized: "-0.015625", total: "-0.015625" })]);
+    const legacy = answer(
+      [position({ realized: "-0.015625" })],
+      [day({ realized: "-0.015625", total: "-0.015625" })],
+    );
     const report = compare(legacy, answer([position()], [day()]), { conversions });
     expect(report.ok).toBe(true);
     expect(rowOf(report, "realized")).toMatchObject({ legacy: "-15.625", modern: "-15.625" });
     expect(report.conversions).toEqual(
-      ["realized", "unrealized", "total"].map((field) => ({ system: "legacy", field, rule: "points × multiplier" })),
+      ["realized", "unrealized", "total"].map((field) => ({
+        system: "legacy",
+        field,
+        rule: "points × multiplier",
+      })),
     );
   });
 
@@ -259,20 +362,38 @@ describe("conversions", () => {
   });
 
   it("make a field not comparable if the multiplier is unknown", () => {
-    const report = compare(answer([position({ symbol: "XX" })]), answer([position({ symbol: "XX" })]), { conversions });
-    expect(rowOf(report, "realized")).toMatchObject({ verdict: "not_comparable", cause: "NO_MULTIPLIER", legacy: "-15.625" });
+    const report = compare(answer([position({ symbol: "XX" })]), answer([position({ symbol: "XX" })]), {
+      conversions,
+    });
+    expect(rowOf(report, "realized")).toMatchObject({
+      verdict: "not_comparable",
+      cause: "NO_MULTIPLIER",
+      legacy: "-15.625",
+    });
     expect(report.invariants).toEqual([]);
   });
 
   it("read legacy's average price of 0 for a flat position as none; any other price is a difference", () => {
     const flat = { quantity: "0", realized: "0", unrealized: "0" };
     const modern = answer([position({ ...flat, averagePrice: null })]);
-    const zero = compare(answer([position({ ...flat, quantity: "0.0", averagePrice: "0" })]), modern, { conversions });
+    const zero = compare(answer([position({ ...flat, quantity: "0.0", averagePrice: "0" })]), modern, {
+      conversions,
+    });
     expect(rowOf(zero, "averagePrice")).toMatchObject({ verdict: "equal", legacy: null, modern: null });
-    expect(zero.conversions).toContainEqual({ system: "legacy", field: "averagePrice", rule: flatHasNoAveragePrice.rule });
-    for (const legacy of [position({ ...flat, averagePrice: "105" }), position({ ...flat, quantity: "1", averagePrice: "0" })]) {
+    expect(zero.conversions).toContainEqual({
+      system: "legacy",
+      field: "averagePrice",
+      rule: flatHasNoAveragePrice.rule,
+    });
+    for (const legacy of [
+      position({ ...flat, averagePrice: "105" }),
+      position({ ...flat, quantity: "1", averagePrice: "0" }),
+    ]) {
       const report = compare(answer([legacy]), modern, { conversions });
-      expect(rowOf(report, "averagePrice")).toMatchObject({ verdict: "not_comparable", cause: "NO_VALUE_IN_MODERN" });
+      expect(rowOf(report, "averagePrice")).toMatchObject({
+        verdict: "not_comparable",
+        cause: "NO_VALUE_IN_MODERN",
+      });
       expect(report.conversions.map((conversion) => conversion.field)).not.toContain("averagePrice");
     }
   });
@@ -293,7 +414,13 @@ describe("lot order", () => {
       unrealized: "LOT_ORDER",
     });
     expect(report.invariants).toEqual([
-      { symbol: "ZNU2025", name: "realized_plus_unrealized", legacy: "-15.625", modern: "-15.625", holds: true },
+      {
+        symbol: "ZNU2025",
+        name: "realized_plus_unrealized",
+        legacy: "-15.625",
+        modern: "-15.625",
+        holds: true,
+      },
     ]);
   });
 
@@ -306,8 +433,12 @@ describe("lot order", () => {
   });
 
   it("is not the cause if the sum or the quantity differs, or if both figures are a multiplier apart", () => {
-    expect(causesOf(compare(answer([legacy]), answer([{ ...modern, unrealized: "126" }])))).toMatchObject({ realized: null });
-    expect(causesOf(compare(answer([legacy]), answer([{ ...modern, quantity: "2" }])))).toMatchObject({ realized: null });
+    expect(causesOf(compare(answer([legacy]), answer([{ ...modern, unrealized: "126" }])))).toMatchObject({
+      realized: null,
+    });
+    expect(causesOf(compare(answer([legacy]), answer([{ ...modern, quantity: "2" }])))).toMatchObject({
+      realized: null,
+    });
     const points = position({ realized: "0.5", unrealized: "-0.5" });
     const money = position({ realized: "500", unrealized: "-500" });
     expect(causesOf(compare(answer([points]), answer([money])))).toMatchObject({
@@ -319,15 +450,24 @@ describe("lot order", () => {
   it("explains a day of that position whose total agrees, only if both sides use one day rule", () => {
     const days = [[day()], [day({ realized: "-140.625", unrealized: "125" })]] as const;
     const explained = compare(answer([legacy], days[0]), answer([modern], days[1]));
-    expect(causesOf(explained, "daily")).toEqual({ realized: "LOT_ORDER", unrealized: "LOT_ORDER", total: null });
+    expect(causesOf(explained, "daily")).toEqual({
+      realized: "LOT_ORDER",
+      unrealized: "LOT_ORDER",
+      total: null,
+    });
     const otherTotal = compare(
       answer([legacy], days[0]),
       answer([modern], [day({ realized: "-140.625", unrealized: "0", total: "-140.625" })]),
     );
     expect(causesOf(otherTotal, "daily")).toEqual({ realized: null, unrealized: null, total: null });
-    const otherRule = compare(answer([legacy], days[0]), answer([modern], days[1], { dayRule: "chicago-17" }));
+    const otherRule = compare(
+      answer([legacy], days[0]),
+      answer([modern], days[1], { dayRule: "chicago-17" }),
+    );
     expect(causesOf(otherRule, "daily").realized).toBeNull();
-    expect(causesOf(compare(answer([legacy], days[0]), answer([legacy], days[1])), "daily").realized).toBeNull();
+    expect(
+      causesOf(compare(answer([legacy], days[0]), answer([legacy], days[1])), "daily").realized,
+    ).toBeNull();
   });
 });
 
@@ -342,7 +482,9 @@ it("drift is the signed sum of the differences within tolerance, by field", () =
 
 it("forty thousand positions of long numbers are compared in time, which quadratic work would not allow", () => {
   const rows = answer(
-    Array.from({ length: 40_000 }, (_, index) => position({ symbol: `S${index}`, realized: `${index}.123456789` })),
+    Array.from({ length: 40_000 }, (_, index) =>
+      position({ symbol: `S${index}`, realized: `${index}.123456789` }),
+    ),
   );
   expect(compare(rows, rows).compared).toBe(160_000);
 });
@@ -355,10 +497,15 @@ describe.skipIf(!existsSync(recorded))("the recorded answers of both systems on 
       { position: number; avg_cost: number; realized_unscaled: number; unrealized_unscaled: number }
     >;
     readonly modern_as_published: {
-      fifo?: Record<string, { position: number; avg_price: number; realized_x1000: number; unrealized_simple_x1000: number }>;
+      fifo?: Record<
+        string,
+        { position: number; avg_price: number; realized_x1000: number; unrealized_simple_x1000: number }
+      >;
     };
   }
-  const cases = existsSync(recorded) ? (JSON.parse(readFileSync(recorded, "utf8")) as Record<string, Recorded>) : {};
+  const cases = existsSync(recorded)
+    ? (JSON.parse(readFileSync(recorded, "utf8")) as Record<string, Recorded>)
+    : {};
   const report = (name: string): ComparisonReport => {
     const { legacy = {}, modern_as_published: { fifo = {} } = {} } = cases[name] ?? {};
     const conversions = [...pointsToMoney(() => "1000"), flatHasNoAveragePrice];

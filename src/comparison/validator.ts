@@ -1,6 +1,16 @@
 import { unreachable } from "../base/errors.ts";
 import type { Fraction } from "../base/fraction.ts";
-import { add, compare, formatFraction, fraction, isZero, multiply, negate, parseFigure, zero } from "../base/fraction.ts";
+import {
+  add,
+  compare,
+  formatFraction,
+  fraction,
+  isZero,
+  multiply,
+  negate,
+  parseFigure,
+  zero,
+} from "../base/fraction.ts";
 import type { Side } from "../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../domain/migration/verdict.ts";
 import type { ParityInvariant } from "../ports/parity-report.ts";
@@ -8,7 +18,15 @@ import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
 import { judgeNumbers } from "./judgement.ts";
 import type { ComparisonOptions, Conversion, ResolvedOptions } from "./options.ts";
 import { resolveComparisonOptions } from "./options.ts";
-import type { Cause, ComparisonReport, ComparisonRow, Field, Kind, SnapshotRow, SystemAnswer } from "./report.ts";
+import type {
+  Cause,
+  ComparisonReport,
+  ComparisonRow,
+  Field,
+  Kind,
+  SnapshotRow,
+  SystemAnswer,
+} from "./report.ts";
 import { fields, fieldsOf } from "./report.ts";
 
 /**
@@ -39,9 +57,11 @@ export class PnLComparisonValidator {
       drift: new Map(),
     };
     // Positions come first, because lot order that they prove explains daily rows.
-    for (const paired of pair(legacy.positions, modern.positions)) comparePaired(comparison, "position", paired);
+    for (const paired of pair(legacy.positions, modern.positions))
+      comparePaired(comparison, "position", paired);
     for (const paired of pair(legacy.daily, modern.daily)) comparePaired(comparison, "daily", paired);
-    for (const paired of pair(legacy.snapshots ?? [], modern.snapshots ?? [])) comparePaired(comparison, "snapshot", paired);
+    for (const paired of pair(legacy.snapshots ?? [], modern.snapshots ?? []))
+      comparePaired(comparison, "snapshot", paired);
 
     const { counts, rows } = comparison;
     const refused = legacy.errors.length + modern.errors.length;
@@ -54,10 +74,9 @@ export class PnLComparisonValidator {
         .filter((conversion) => comparison.applied.has(conversion))
         .map(({ system, field, rule }) => ({ system, field, rule })),
       dayRules: { legacy: legacy.dayRule, modern: modern.dayRule },
-      drift: Object.fromEntries(fields.map((field) => [field, text(comparison.drift.get(field) ?? zero)])) as Record<
-        Field,
-        string
-      >,
+      drift: Object.fromEntries(
+        fields.map((field) => [field, text(comparison.drift.get(field) ?? zero)]),
+      ) as Record<Field, string>,
       invariants: comparison.invariants,
       legacy: { system: legacy.system, errors: legacy.errors },
       modern: { system: modern.system, errors: modern.errors },
@@ -118,7 +137,9 @@ const keyOf = (row: AnswerRow): Key => ({
 const identify = (key: Key): string => JSON.stringify([key.book, key.symbol, key.tradingDay]);
 
 const compareKeys = (a: Key, b: Key): number =>
-  compareTexts(a.book, b.book) || compareTexts(a.symbol, b.symbol) || compareTexts(a.tradingDay, b.tradingDay);
+  compareTexts(a.book, b.book) ||
+  compareTexts(a.symbol, b.symbol) ||
+  compareTexts(a.tradingDay, b.tradingDay);
 
 /** Compares by code unit, the same on every machine; undefined comes first. */
 function compareTexts(a: string | undefined, b: string | undefined): number {
@@ -135,7 +156,9 @@ function comparePaired(comparison: Comparison, kind: Kind, { key, legacy, modern
   }
   const compared = fieldsOf[kind].map((field) => compareField(comparison, field, legacyRow, modernRow));
   const lotOrder =
-    kind === "position" ? judgePosition(comparison, key, compared) : explainedByPosition(comparison, key, compared);
+    kind === "position"
+      ? judgePosition(comparison, key, compared)
+      : explainedByPosition(comparison, key, compared);
   for (const one of compared) {
     const numbers = one.difference && one.allowed;
     const printed = [one.legacy, one.modern].map(print);
@@ -151,7 +174,9 @@ function comparePaired(comparison: Comparison, kind: Kind, { key, legacy, modern
       tolerance: tolerance?.text ?? null,
       verdict: one.verdict,
       cause: one.cause ?? (one.verdict === "diverged" ? provenCause(one, lotOrder) : null),
-      ...([...printed, difference, tolerance].some((figure) => figure?.rounded) ? { rounded: true as const } : {}),
+      ...([...printed, difference, tolerance].some((figure) => figure?.rounded)
+        ? { rounded: true as const }
+        : {}),
     });
     if (one.verdict === "within_tolerance" && one.difference)
       comparison.drift.set(one.field, add(comparison.drift.get(one.field) ?? zero, one.difference));
@@ -174,13 +199,21 @@ function wholeRow(comparison: Comparison, kind: Kind, { key, legacy, modern }: P
     difference: String(modern.length - legacy.length),
     tolerance: "0",
   } as const;
-  const duplicatedIn = (["legacy", "modern"] as const).filter((side) => ({ legacy, modern })[side].length > 1);
+  const duplicatedIn = (["legacy", "modern"] as const).filter(
+    (side) => ({ legacy, modern })[side].length > 1,
+  );
   if (duplicatedIn.length > 0) return { ...counted, verdict: "error", cause: "DUPLICATE_KEY", duplicatedIn };
   const side: Side = legacy.length === 0 ? "modern" : "legacy";
   const present: Record<string, string | null> = {};
   for (const row of side === "legacy" ? legacy : modern)
-    for (const field of fieldsOf[kind]) present[field] = print(read(comparison, side, field, row))?.text ?? null;
-  return { ...counted, verdict: "diverged", cause: side === "modern" ? "MISSING_IN_LEGACY" : "MISSING_IN_MODERN", present };
+    for (const field of fieldsOf[kind])
+      present[field] = print(read(comparison, side, field, row))?.text ?? null;
+  return {
+    ...counted,
+    verdict: "diverged",
+    cause: side === "modern" ? "MISSING_IN_LEGACY" : "MISSING_IN_MODERN",
+    present,
+  };
 }
 
 /** One field of one row as a system answered it. */
@@ -202,7 +235,12 @@ interface FieldComparison {
   readonly allowed?: Fraction;
 }
 
-function compareField(comparison: Comparison, field: Field, legacyRow: AnswerRow, modernRow: AnswerRow): FieldComparison {
+function compareField(
+  comparison: Comparison,
+  field: Field,
+  legacyRow: AnswerRow,
+  modernRow: AnswerRow,
+): FieldComparison {
   const legacy = read(comparison, "legacy", field, legacyRow);
   const modern = read(comparison, "modern", field, modernRow);
   const both = { field, legacy, modern };
@@ -272,17 +310,31 @@ const verdictOf = (compared: readonly FieldComparison[], field: Field): Verdict 
  */
 function judgePosition(comparison: Comparison, key: Key, compared: readonly FieldComparison[]): boolean {
   const sum = (side: Side): Fraction | undefined => {
-    const [realized, unrealized] = [numberOf(compared, "realized", side), numberOf(compared, "unrealized", side)];
+    const [realized, unrealized] = [
+      numberOf(compared, "realized", side),
+      numberOf(compared, "unrealized", side),
+    ];
     return realized && unrealized && add(realized, unrealized);
   };
   const [legacy, modern] = [sum("legacy"), sum("modern")];
   if (legacy === undefined || modern === undefined) return false;
   const allowed = comparison.options.allowed("total", key.symbol, legacy, modern);
   const holds = agrees(judgeNumbers(legacy, modern, allowed).verdict);
-  comparison.invariants.push({ ...key, name: "realized_plus_unrealized", legacy: text(legacy), modern: text(modern), holds });
+  comparison.invariants.push({
+    ...key,
+    name: "realized_plus_unrealized",
+    legacy: text(legacy),
+    modern: text(modern),
+    holds,
+  });
 
   const scaled = compared.filter((one) => isMoney(one.field)).every(isScaled);
-  if (!holds || scaled || !agrees(verdictOf(compared, "quantity")) || verdictOf(compared, "realized") !== "diverged")
+  if (
+    !holds ||
+    scaled ||
+    !agrees(verdictOf(compared, "quantity")) ||
+    verdictOf(compared, "realized") !== "diverged"
+  )
     return false;
   comparison.lotOrder.add(identify(key));
   return true;
@@ -292,9 +344,15 @@ function judgePosition(comparison: Comparison, key: Key, compared: readonly Fiel
  * Whether lot order explains a day's split: the position diverges because of it, the day's total agrees, and
  * both sides use the same day rule.
  */
-function explainedByPosition(comparison: Comparison, key: Key, compared: readonly FieldComparison[]): boolean {
+function explainedByPosition(
+  comparison: Comparison,
+  key: Key,
+  compared: readonly FieldComparison[],
+): boolean {
   const { tradingDay: _, ...position } = key;
-  return comparison.sameDays && comparison.lotOrder.has(identify(position)) && agrees(verdictOf(compared, "total"));
+  return (
+    comparison.sameDays && comparison.lotOrder.has(identify(position)) && agrees(verdictOf(compared, "total"))
+  );
 }
 
 const splitByLotOrder: ReadonlySet<Field> = new Set<Field>(["averagePrice", "realized", "unrealized"]);
@@ -307,7 +365,8 @@ function provenCause(one: FieldComparison, lotOrder: boolean): Cause | null {
   return isMoney(one.field) && isScaled(one) ? "MULTIPLIER" : null;
 }
 
-const isMoney = (field: Field): boolean => field === "realized" || field === "unrealized" || field === "total";
+const isMoney = (field: Field): boolean =>
+  field === "realized" || field === "unrealized" || field === "total";
 
 const isOpposite = (a: Fraction, b: Fraction): boolean => !isZero(a) && compare(a, negate(b)) === 0;
 
@@ -319,5 +378,7 @@ const isScaled = ({ legacy, modern }: FieldComparison): boolean =>
   modern.is === "number" &&
   !isZero(legacy.value) &&
   multipliers.some(
-    (k) => compare(modern.value, multiply(legacy.value, k)) === 0 || compare(legacy.value, multiply(modern.value, k)) === 0,
+    (k) =>
+      compare(modern.value, multiply(legacy.value, k)) === 0 ||
+      compare(legacy.value, multiply(modern.value, k)) === 0,
   );

@@ -67,7 +67,10 @@ test("each value says where it comes from", () => {
 
 test("what stands behind an alias comes from where it is written", () => {
   const text = "migration:\n  validation: { comparison_threshold: &t 0.5, position_threshold: *t }\n";
-  expect(valuesOf(text).get("migration.validation.position_threshold")).toMatchObject({ value: "0.5", from: "desk.yaml:2:42" });
+  expect(valuesOf(text).get("migration.validation.position_threshold")).toMatchObject({
+    value: "0.5",
+    from: "desk.yaml:2:42",
+  });
 });
 
 test.each([
@@ -76,19 +79,38 @@ test.each([
     "migration.monitoring.alert_url",
     "https://hooks.example/…",
   ],
-  ["stores: { control: 'postgres://desk:hunter2@db.example/pnl' }", "stores.control", "postgres://…@db.example/pnl"],
-  ["stores: { control: 'postgres://desk:hunter2@x@db/pnl?sslmode=require' }", "stores.control", "postgres://…@db/pnl?…"],
-  ["stores: { control: 'postgresql://db/pnl?user=desk&password=hunter2' }", "stores.control", "postgresql://db/pnl?…"],
+  [
+    "stores: { control: 'postgres://desk:hunter2@db.example/pnl' }",
+    "stores.control",
+    "postgres://…@db.example/pnl",
+  ],
+  [
+    "stores: { control: 'postgres://desk:hunter2@x@db/pnl?sslmode=require' }",
+    "stores.control",
+    "postgres://…@db/pnl?…",
+  ],
+  [
+    "stores: { control: 'postgresql://db/pnl?user=desk&password=hunter2' }",
+    "stores.control",
+    "postgresql://db/pnl?…",
+  ],
   ["stores: { control: 'postgres:///pnl?password=hunter2@x' }", "stores.control", "postgres://…@x"],
   ["stores: { control: 'sqlite:./a?b.db' }", "stores.control", "sqlite:./a?b.db"],
-  ["systems: { modern: { kind: http, url: 'https://x/api?key=hunter2' } }", "systems.modern.url", "https://x/api?…"],
+  [
+    "systems: { modern: { kind: http, url: 'https://x/api?key=hunter2' } }",
+    "systems.modern.url",
+    "https://x/api?…",
+  ],
 ])("no secret is shown: %s", (text, key, value) => {
   expect(valuesOf(text).get(key)?.value).toBe(value);
   expect(JSON.stringify([...valuesOf(text).values()])).not.toContain("hunter2");
 });
 
 test("a key without an effect is listed, and marked so, where the file sets it", () => {
-  const { values, unused } = configSources("reports: { dir: ./x }\nwatch:\ngates: { days: 7 }\n", "desk.yaml");
+  const { values, unused } = configSources(
+    "reports: { dir: ./x }\nwatch:\ngates: { days: 7 }\n",
+    "desk.yaml",
+  );
   expect(unused).toEqual(["reports.dir", "gates.days"]);
   expect(values.filter(({ hasNoEffect }) => hasNoEffect)).toEqual([
     { key: "reports.dir", value: "./x", from: "desk.yaml:1:17", hasNoEffect: true },

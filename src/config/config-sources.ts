@@ -35,12 +35,15 @@ export function configSources(text: string, file: string): ConfigListing {
   const values = [...leavesOf(wholeFile(config), [])].flatMap(({ path, value }): readonly ConfigValue[] => {
     const place = yaml.places.get(pathKey(path));
     // A key without a value sets nothing; one that says null sets it where null is what holds.
-    const isSet = place !== undefined && (value === null ? place.shown !== "" : valueAt(yaml.value, path) !== null);
+    const isSet =
+      place !== undefined && (value === null ? place.shown !== "" : valueAt(yaml.value, path) !== null);
     const key = path.join(".");
     const from = isSet ? `${file}:${yaml.lineAndColumn(place.valueOffset)}` : "default";
     const row = keys.find((row) => row.path === key || key.startsWith(`${row.path}.`));
     if (row?.hasNoEffect !== true) return [{ key, value: shownValue(path, value), from }];
-    return config.unused.includes(row.path) ? [{ key, value: shownValue(path, value), from, hasNoEffect: true }] : [];
+    return config.unused.includes(row.path)
+      ? [{ key, value: shownValue(path, value), from, hasNoEffect: true }]
+      : [];
   });
   return { values, unused: config.unused };
 }

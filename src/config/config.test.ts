@@ -48,7 +48,11 @@ gateway: { listen: 127.0.0.1:8080 }
 
 test("a whole file loads, and the keys without an effect are named", () => {
   const { unused, ...read } = parseConfig(whole, "desk.yaml");
-  const watch = { ...defaultConfig.watch, tradeLedger: "./data/trade_ledger", marketPrices: ["./data/market_prices"] };
+  const watch = {
+    ...defaultConfig.watch,
+    tradeLedger: "./data/trade_ledger",
+    marketPrices: ["./data/market_prices"],
+  };
   const stores = {
     control: "sqlite:./.pnl-bridge/control.db",
     legacy: "sqlite:./pnl_tracker.db",
@@ -92,7 +96,11 @@ systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, m
       modern: { kind: "builtin", name: "legacy-desk", mode: "chained" },
     },
     validation: { comparisonThreshold: "0.05", positionThreshold: "0", alertOnMismatch: false },
-    monitoring: { logAllCalculations: false, performanceTracking: false, alertUrl: "https://hooks.example/services/T0" },
+    monitoring: {
+      logAllCalculations: false,
+      performanceTracking: false,
+      alertUrl: "https://hooks.example/services/T0",
+    },
     approvals: { twoPerson: ["primary_switch", "cleanup"] },
     triggers: {
       ...defaultConfig.triggers,
@@ -183,8 +191,16 @@ test("systems of every kind can be named", () => {
       timeoutMs: undefined,
     },
   });
-  const threaded = parseConfig('systems: { modern: { kind: module, path: "./m.js#pnl", isolation: thread } }', "desk.yaml");
-  expect(threaded.systems.modern).toMatchObject({ kind: "module", path: "./m.js#pnl", isolation: "thread", pnlIn: "money" });
+  const threaded = parseConfig(
+    'systems: { modern: { kind: module, path: "./m.js#pnl", isolation: thread } }',
+    "desk.yaml",
+  );
+  expect(threaded.systems.modern).toMatchObject({
+    kind: "module",
+    path: "./m.js#pnl",
+    isolation: "thread",
+    pnlIn: "money",
+  });
 });
 
 const withThreshold = (source: string): Config =>
@@ -202,24 +218,58 @@ test.each([
 });
 
 test("aliases, a byte order mark and carriage returns are understood", () => {
-  const text = "\uFEFFmigration:\r\n  validation:\r\n    comparison_threshold: &t 0.5\r\n    position_threshold: *t\r\n";
-  expect(parseConfig(text, "desk.yaml").validation).toMatchObject({ comparisonThreshold: "0.5", positionThreshold: "0.5" });
+  const text =
+    "\uFEFFmigration:\r\n  validation:\r\n    comparison_threshold: &t 0.5\r\n    position_threshold: *t\r\n";
+  expect(parseConfig(text, "desk.yaml").validation).toMatchObject({
+    comparisonThreshold: "0.5",
+    positionThreshold: "0.5",
+  });
 });
 
 // [the file, line:column, what the error must say, how to fix]
 const refused: readonly (readonly [string, string, string, string])[] = [
   ["migartion:\n  phase: x", "1:1", 'unknown key "migartion"', 'did you mean "migration"?'],
-  ["migration:\n  phase: read_only\n  phsae: y", "3:3", 'unknown key "migration.phsae"', 'did you mean "phase"?'],
-  ["# why\nvalidation:\n  alert_on_mismatch: true", "2:1", 'unknown key "validation"', 'belongs under "migration"'],
+  [
+    "migration:\n  phase: read_only\n  phsae: y",
+    "3:3",
+    'unknown key "migration.phsae"',
+    'did you mean "phase"?',
+  ],
+  [
+    "# why\nvalidation:\n  alert_on_mismatch: true",
+    "2:1",
+    'unknown key "validation"',
+    'belongs under "migration"',
+  ],
   ["migration: { stores: {} }", "1:14", 'unknown key "migration.stores"', "belongs at the top"],
   ["zzz: 1", "1:1", 'unknown key "zzz"', "known here are migration, systems"],
   ["__proto__: { polluted: 1 }", "1:1", 'unknown key "__proto__"', ""],
-  ["migration:\n  feature_flags: { use_new_calculater: true }", "2:20", "use_new_calculater", "use_new_calculator"],
+  [
+    "migration:\n  feature_flags: { use_new_calculater: true }",
+    "2:20",
+    "use_new_calculater",
+    "use_new_calculator",
+  ],
   ["stores:\n  contrl: x", "2:3", 'unknown key "stores.contrl"', 'did you mean "control"?'],
   ["systems:\n  legcy: { kind: builtin }", "2:3", 'unknown key "systems.legcy"', 'did you mean "legacy"?'],
-  ["systems:\n  legacy: { kind: builtin, name: legacy-desk, mod: x }", "2:47", "systems.legacy.mod", 'did you mean "mode"?'],
-  ["migration:\n  validation: { comparison_treshold: 1 }", "2:17", "comparison_treshold", 'did you mean "comparison_threshold"?'],
-  ["migration:\n  validation:\n    comparison_threshold: -0.01", "3:27", "decimal number of 0 or more, not -0.01", ""],
+  [
+    "systems:\n  legacy: { kind: builtin, name: legacy-desk, mod: x }",
+    "2:47",
+    "systems.legacy.mod",
+    'did you mean "mode"?',
+  ],
+  [
+    "migration:\n  validation: { comparison_treshold: 1 }",
+    "2:17",
+    "comparison_treshold",
+    'did you mean "comparison_threshold"?',
+  ],
+  [
+    "migration:\n  validation:\n    comparison_threshold: -0.01",
+    "3:27",
+    "decimal number of 0 or more, not -0.01",
+    "",
+  ],
   ["migration: { validation: { position_threshold: lots } }", "1:48", "not lots", ""],
   ["migration: { validation: { position_threshold: .inf } }", "1:48", "not .inf", ""],
   ["migration: { validation: { position_threshold: 0x10 } }", "1:48", "not 0x10", ""],
@@ -241,7 +291,12 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ],
   ["systems: { legacy: legacy-desk }", "1:20", "systems.legacy must be a section", ""],
   ["systems: { legacy: {} }", "1:12", "systems.legacy.kind is missing", "must be builtin"],
-  ["systems: { modern: { kind: builtin } }", "1:12", "systems.modern.name is missing", "legacy-desk or modern-engine"],
+  [
+    "systems: { modern: { kind: builtin } }",
+    "1:12",
+    "systems.modern.name is missing",
+    "legacy-desk or modern-engine",
+  ],
   [
     "systems: { legacy: { kind: bulitin, name: legacy-desk } }",
     "1:28",
@@ -255,19 +310,39 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ['systems:\n  legacy: { kind: http, url: "http://me:secret@x" }', "2:30", "without a user in it", ""],
   ["systems:\n  legacy: { kind: http, url: 'http://x', timeout_ms: soon }", "2:54", "milliseconds", ""],
   ["migration:\n  phase: shadow", "2:10", "must be read_only", ""],
-  ["migration:\n  phase: primary_switch", "2:10", "needs the flags use_new_calculator, use_new_storage", "earlier phase"],
+  [
+    "migration:\n  phase: primary_switch",
+    "2:10",
+    "needs the flags use_new_calculator, use_new_storage",
+    "earlier phase",
+  ],
   ["migration: { traffic_routing: { new_system_percentage: 101 } }", "1:56", "number from 0 to 100", ""],
   ["migration: { traffic_routing: { new_system_percentage: 1.2345 } }", "1:56", "three decimals", ""],
   ["migration: { traffic_routing: { user_whitelist: amy } }", "1:49", "list of users", ""],
-  ["migration: { traffic_routing: { user_denylist: [eve, ' '] } }", "1:54", "none of whose names is empty", ""],
-  ["systems: { legacy: { kind: builtin, name: modern-engin } }", "1:43", "not modern-engin", 'did you mean "modern-engine"?'],
+  [
+    "migration: { traffic_routing: { user_denylist: [eve, ' '] } }",
+    "1:54",
+    "none of whose names is empty",
+    "",
+  ],
+  [
+    "systems: { legacy: { kind: builtin, name: modern-engin } }",
+    "1:43",
+    "not modern-engin",
+    'did you mean "modern-engine"?',
+  ],
   [
     "systems: { legacy: { kind: builtin, name: legacy-desk, mode: chain } }",
     "1:62",
     "chained or file-at-a-time, not chain",
     "chained",
   ],
-  ["systems: { modern: { kind: builtin, name: modern-engine, mode: chained } }", "1:64", "is for legacy-desk only", ""],
+  [
+    "systems: { modern: { kind: builtin, name: modern-engine, mode: chained } }",
+    "1:64",
+    "is for legacy-desk only",
+    "",
+  ],
   ["migration:\n  phase: read_only\n  phase: cleanup", "3:3", 'the key "phase" stands twice', "remove one"],
   ["migration: {}\nmigration: {}", "2:1", 'the key "migration" stands twice', "remove one"],
   ["migration:\n\tphase: x", "2:1", "a tab is not allowed", "spaces"],
@@ -280,7 +355,12 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ["migration: &m\n  phase: *m", "2:10", "nested more than 32 deep", ""],
   ["migration:\n  monitoring: { alert_url: ftp://x }", "2:28", "must be an http or https URL", ""],
   ["migration:\n  monitoring: { log_all: true }", "2:17", 'unknown key "migration.monitoring.log_all"', ""],
-  ["migration:\n  approvals: { two_person: [cleanup, primary_swich] }", "2:38", "not primary_swich", '"primary_switch"?'],
+  [
+    "migration:\n  approvals: { two_person: [cleanup, primary_swich] }",
+    "2:38",
+    "not primary_swich",
+    '"primary_switch"?',
+  ],
   ["migration:\n  approvals: { two_person: cleanup }", "2:28", "must be a list of phases", ""],
   ["migration:\n  triggers: { error_rate: 0 }", "2:27", "above 0, up to 1, not 0", ""],
   ["migration:\n  triggers: { error_rate: 1.1 }", "2:27", "above 0, up to 1", ""],
@@ -297,7 +377,12 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ["gateway: { allowed_hosts: ['http://x'] }", "1:28", "must be a list of host names", ""],
   ["gateway: { rate_limit_per_s: many }", "1:30", "requests a second", ""],
   ["control: { instance: a b }", "1:22", "must be a name of letters", ""],
-  ["control: { heartbeat_ms: 5000 }", "1:26", "heartbeat_ms (5000) must be less than control.stale_ms (5000)", ""],
+  [
+    "control: { heartbeat_ms: 5000 }",
+    "1:26",
+    "heartbeat_ms (5000) must be less than control.stale_ms (5000)",
+    "",
+  ],
   ["control: { heartbeat_ms: 90, stale_ms: 80 }", "1:40", "less than control.stale_ms (80)", ""],
   ["control: { stale_ms: 60000 }", "1:22", "stale_ms (60000) must be less than control.lease_ms (60000)", ""],
   ["control: { lease_ms: 4000 }", "1:22", "less than control.lease_ms (4000)", ""],
@@ -322,12 +407,15 @@ describe("limits", () => {
   test("an alias bomb costs no more than the limit", () => {
     const level = (name: string, of: string): string =>
       `${name}: &${name} [${Array.from({ length: 10 }, () => of).join(", ")}]\n`;
-    const bomb = level("a", "x") + [..."bcdefghi"].map((name, index) => level(name, `*${"abcdefgh"[index]}`)).join("");
+    const bomb =
+      level("a", "x") + [..."bcdefghi"].map((name, index) => level(name, `*${"abcdefgh"[index]}`)).join("");
     expect(refusal(bomb).message).toContain("more than 10000 values");
   });
 
   test("a file with very many keys is refused", () => {
-    expect(refusal(Array.from({ length: 60_000 }, (_, index) => `key${index}: 1`).join("\n")).message).toContain("values");
+    expect(
+      refusal(Array.from({ length: 60_000 }, (_, index) => `key${index}: 1`).join("\n")).message,
+    ).toContain("values");
   });
 
   test("deep nesting and a megabyte are refused", () => {
@@ -352,7 +440,10 @@ describe("loadConfig", () => {
   });
 
   test("a file that is not UTF-8 is refused at its first bad byte", async () => {
-    const latin = write("latin.yaml", Buffer.concat([Buffer.from("migration:\n  # Zür"), Buffer.from([0xe9, 0x0a])]));
+    const latin = write(
+      "latin.yaml",
+      Buffer.concat([Buffer.from("migration:\n  # Zür"), Buffer.from([0xe9, 0x0a])]),
+    );
     await expect(loadConfig(latin)).rejects.toMatchObject({ code: "BAD_CONFIG", where: `${latin}:2:8` });
     const cut = write("cut.yaml", Buffer.from("# €").subarray(0, 4));
     await expect(loadConfig(cut)).rejects.toMatchObject({ where: `${cut}:1:3` });
@@ -363,7 +454,10 @@ describe("loadConfig", () => {
   test("what is no such file is said", async () => {
     const missing = join(folder, "missing.yaml");
     await expect(loadConfig(missing)).rejects.toMatchObject({ code: "UNREADABLE", where: missing });
-    await expect(loadConfig(folder)).rejects.toMatchObject({ code: "UNREADABLE", message: "this is not a regular file" });
+    await expect(loadConfig(folder)).rejects.toMatchObject({
+      code: "UNREADABLE",
+      message: "this is not a regular file",
+    });
     await expect(loadConfig("/dev/zero")).rejects.toMatchObject({ code: "UNREADABLE" });
     const pipe = join(folder, "pipe.yaml");
     execFileSync("mkfifo", [pipe]);
@@ -375,7 +469,14 @@ describe("loadConfig", () => {
 
 test("the result is frozen all the way down, and nothing can change the defaults", () => {
   for (const config of [defaultConfig, parseConfig(whole, "desk.yaml")]) {
-    for (const part of [config, config.systems, config.systems.legacy, config.systems.modern, config.validation, config.unused]) {
+    for (const part of [
+      config,
+      config.systems,
+      config.systems.legacy,
+      config.systems.modern,
+      config.validation,
+      config.unused,
+    ]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
   }
@@ -448,7 +549,10 @@ test("property: whatever the text, there is a configuration or one BAD_CONFIG wi
         try {
           expect(Object.isFrozen(parseConfig(text, "f"))).toBe(true);
         } catch (error) {
-          expect(error).toMatchObject({ code: "BAD_CONFIG", where: expect.stringMatching(/^f:[1-9]\d*:[1-9]\d*$/) });
+          expect(error).toMatchObject({
+            code: "BAD_CONFIG",
+            where: expect.stringMatching(/^f:[1-9]\d*:[1-9]\d*$/),
+          });
         }
       },
     ),
@@ -480,28 +584,38 @@ function leavesOf(node: SchemaNode, path: readonly string[] = []): readonly Leaf
   const properties = Object.entries(node.properties ?? {}).flatMap(([key, value]): readonly Leaf[] => {
     const inner = leavesOf(value, [...path, key]);
     const isRequired = node.required?.includes(key) === true;
-    return inner.length > 0 || value.not ? inner : [{ path: [...path, key].join("."), node: value, isRequired }];
+    return inner.length > 0 || value.not
+      ? inner
+      : [{ path: [...path, key].join("."), node: value, isRequired }];
   });
   return [...properties, ...forms.flatMap((form) => leavesOf(form, path))];
 }
 
 test("the JSON Schema knows the keys and nothing else, each with its title, its meaning and its default", () => {
   const leaves = leavesOf(configJsonSchema() as SchemaNode);
-  const pathsOf = (some: readonly Leaf[]) => new Set(some.map(({ path }) => path.replace(/^systems\.\w+/, "systems")));
-  expect(pathsOf(leaves.filter(({ node }) => node.description === undefined || node.title === undefined))).toEqual(new Set());
+  const pathsOf = (some: readonly Leaf[]) =>
+    new Set(some.map(({ path }) => path.replace(/^systems\.\w+/, "systems")));
+  expect(
+    pathsOf(leaves.filter(({ node }) => node.description === undefined || node.title === undefined)),
+  ).toEqual(new Set());
   // Without a value these are absent, or follow the role of the system.
-  const withoutDefault = ["timeout_ms", "day_rule", "cwd", "authorization_env", "ca_file"].map((key) => `systems.${key}`);
+  const withoutDefault = ["timeout_ms", "day_rule", "cwd", "authorization_env", "ca_file"].map(
+    (key) => `systems.${key}`,
+  );
   expect(pathsOf(leaves.filter(({ node, isRequired }) => node.default === undefined && !isRequired))).toEqual(
     new Set([...withoutDefault, ...roleTokens]),
   );
-  expect(new Set(leaves.map(({ path }) => path.split(".")[0]))).toEqual(new Set(Object.keys(wholeFile(defaultConfig))));
+  expect(new Set(leaves.map(({ path }) => path.split(".")[0]))).toEqual(
+    new Set(Object.keys(wholeFile(defaultConfig))),
+  );
   expect(configJsonSchema()).toMatchObject({ type: "object", additionalProperties: false });
 });
 
 const roleTokens = ["viewer", "operator", "admin"].map((role) => `gateway.tokens.${role}`);
 
 test("a module is in this process where nothing else is said, and no system has a limit of its own", () => {
-  const text = 'systems: { legacy: { kind: module, path: "./m.js" }, modern: { kind: command, command: [desk] } }';
+  const text =
+    'systems: { legacy: { kind: module, path: "./m.js" }, modern: { kind: command, command: [desk] } }';
   const usual = { env: [], methods: ownNames, pnlIn: "money", timeoutMs: undefined };
   expect(parseConfig(text, "desk.yaml").systems).toEqual({
     legacy: { kind: "module", name: "./m.js", path: "./m.js", isolation: "none", ...usual },
@@ -510,20 +624,41 @@ test("a module is in this process where nothing else is said, and no system has 
 });
 
 test.each([
-  ["systems: { legacy: { kind: module, path: ./m.js, isolation: process } }", "must be none or thread, not process"],
+  [
+    "systems: { legacy: { kind: module, path: ./m.js, isolation: process } }",
+    "must be none or thread, not process",
+  ],
   ["systems: { legacy: { kind: module, path: '' } }", "must be the path of a module"],
-  ["systems: { legacy: { kind: module, path: ./m.js, command: [x] } }", 'unknown key "systems.legacy.command"'],
+  [
+    "systems: { legacy: { kind: module, path: ./m.js, command: [x] } }",
+    'unknown key "systems.legacy.command"',
+  ],
   ["systems: { legacy: { kind: command, command: [python3, ''] } }", "must be a list of texts"],
   ["systems: { legacy: { kind: command, command: [x], url: y } }", 'unknown key "systems.legacy.url"'],
-  ["systems: { legacy: { kind: module, path: ./m.js, methods: { totals: _sum } } }", "must be the public name of a method"],
-  ["systems: { legacy: { kind: http, url: 'http://x', methods: { totals: a/../b } } }", "must be the public name of a method"],
-  ["systems: { legacy: { kind: builtin, name: legacy-desk, methods: { totals: sum } } }", 'unknown key "systems.legacy.methods"'],
+  [
+    "systems: { legacy: { kind: module, path: ./m.js, methods: { totals: _sum } } }",
+    "must be the public name of a method",
+  ],
+  [
+    "systems: { legacy: { kind: http, url: 'http://x', methods: { totals: a/../b } } }",
+    "must be the public name of a method",
+  ],
+  [
+    "systems: { legacy: { kind: builtin, name: legacy-desk, methods: { totals: sum } } }",
+    'unknown key "systems.legacy.methods"',
+  ],
   ["systems: { legacy: { kind: http } }", "systems.legacy.url is missing"],
   ["systems: { legacy: { kind: http, url: 'ftp://x' } }", "must be an http or https URL"],
-  ["systems: { legacy: { kind: http, url: 'http://x', pnl_in: ticks } }", "must be money or points, not ticks"],
+  [
+    "systems: { legacy: { kind: http, url: 'http://x', pnl_in: ticks } }",
+    "must be money or points, not ticks",
+  ],
   ["systems: { legacy: { kind: http, url: 'http://x', timeout_ms: 0 } }", "milliseconds"],
   ["systems: { legacy: { kind: http, url: 'http://x', timeout_ms: 1.5 } }", "milliseconds"],
-  ["systems: { legacy: { kind: builtin, name: legacy-desk, timeout_ms: 5 } }", 'unknown key "systems.legacy.timeout_ms"'],
+  [
+    "systems: { legacy: { kind: builtin, name: legacy-desk, timeout_ms: 5 } }",
+    'unknown key "systems.legacy.timeout_ms"',
+  ],
   ["migration: { traffic_routing: { bucket_by: desk } }", "must be book or user, not desk"],
   ["migration: { traffic_routing: { new_system_percentage: -1 } }", "number from 0 to 100"],
   ["migration: { feature_flags: { use_new_storage: 'true' } }", "must be true or false"],
@@ -531,18 +666,22 @@ test.each([
     "stores: { control: control.db }",
     "must be sqlite:FILE or postgres://HOST/DATABASE, with FILE written in full (not with ~), not control.db",
   ],
-  ["stores: { control: sqlite:~/control.db }", "with FILE written in full (not with ~), not sqlite:~/control.db"],
+  [
+    "stores: { control: sqlite:~/control.db }",
+    "with FILE written in full (not with ~), not sqlite:~/control.db",
+  ],
   ["stores: { control: 'sqlite:' }", "must be sqlite:FILE"],
 ])("what cannot be of a system, a plan or a store is refused: %s", (text, what) => {
   expect(refusal(text).message).toContain(what);
 });
 
-test.each(["sqlite:./control.db", "postgres://desk:hunter2@db.example/pnl?sslmode=require", "postgresql:///pnl"])(
-  "the control store can be %s",
-  (control) => {
-    expect(parseConfig(`stores: { control: "${control}" }`, "desk.yaml").stores.control).toBe(control);
-  },
-);
+test.each([
+  "sqlite:./control.db",
+  "postgres://desk:hunter2@db.example/pnl?sslmode=require",
+  "postgresql:///pnl",
+])("the control store can be %s", (control) => {
+  expect(parseConfig(`stores: { control: "${control}" }`, "desk.yaml").stores.control).toBe(control);
+});
 
 test("a system over HTTP is named by its address, without what a query may hold", () => {
   const { modern } = parseConfig(
@@ -564,19 +703,31 @@ test.each([
 
 describe("a password in a URL is in no error", () => {
   test.each([
-    ["a scheme that is not known", 'stores: { control: "postgre://desk:hunter2@db/pnl" }', "postgre:…@db/pnl"],
+    [
+      "a scheme that is not known",
+      'stores: { control: "postgre://desk:hunter2@db/pnl" }',
+      "postgre:…@db/pnl",
+    ],
     ["a list", 'stores: { control: ["postgres://desk:hunter2@db/pnl"] }', "…@db/pnl"],
     [
       "no colon after its key",
       "stores: { control postgres://desk:hunter2@db/pnl }",
       'unknown key "stores.control postgres:…@db/pnl"',
     ],
-    ["a URL with a user", 'systems: { modern: { kind: http, url: "http://desk:hunter2@x" } }', "without a user in it, not"],
+    [
+      "a URL with a user",
+      'systems: { modern: { kind: http, url: "http://desk:hunter2@x" } }',
+      "without a user in it, not",
+    ],
     ["an @ in the password", 'systems: { modern: { kind: http, url: "http://desk:p@hunter2@x" } }', ":…@x"],
     ["a long user", `systems: { modern: { kind: http, url: "http://${"u".repeat(80)}:hunter2@x" } }`, ":…@x"],
     ["a long password", `stores: { control: "postgre://desk:hunter2${"p".repeat(80)}@x" }`, ":…@x"],
     ["where a section should be", 'stores: "postgres://desk:hunter2@db/pnl"', "must be a section"],
-    ["of a store that is a section", 'stores: { legacy: { "postgres://desk:hunter2@db": 1 } }', "must be sqlite:FILE"],
+    [
+      "of a store that is a section",
+      'stores: { legacy: { "postgres://desk:hunter2@db": 1 } }',
+      "must be sqlite:FILE",
+    ],
     ["as an alias", 'stores: { control: *"postgres://desk:hunter2@db/pnl" }', "the alias"],
     ["after a bar", "stores:\n  control: |postgres://desk:hunter2@db/pnl\n", "extra characters"],
   ])("%s", (_, text, what) => {
@@ -593,20 +744,28 @@ describe("a password in a URL is in no error", () => {
     ];
     const slip = fc.constantFrom(...` \n\t:{}[]"'#&*!|>%@\`,-?.x0/`, "  ", ": ", "- ", "\n  ");
     fc.assert(
-      fc.property(fc.constantFrom(...files), fc.nat(1_000), slip, fc.boolean(), (file, place, character, isCut) => {
-        // Behind the password and its @, or before both: without them nobody could tell that it is one.
-        const [from, to] = [file.indexOf(secret), file.indexOf(secret) + secret.length + 1];
-        const places = [...Array(file.length).keys()].filter((at) => at <= from - (isCut ? 1 : 0) || at >= to);
-        const at = places[place % places.length] as number;
-        const text = `${file.slice(0, at)}${isCut ? "" : character}${file.slice(at + (isCut ? 1 : 0))}`;
-        let said = "";
-        try {
-          parseConfig(text, "desk.yaml");
-        } catch (error) {
-          said = (error as BridgeError).line;
-        }
-        expect(said).not.toContain(secret);
-      }),
+      fc.property(
+        fc.constantFrom(...files),
+        fc.nat(1_000),
+        slip,
+        fc.boolean(),
+        (file, place, character, isCut) => {
+          // Behind the password and its @, or before both: without them nobody could tell that it is one.
+          const [from, to] = [file.indexOf(secret), file.indexOf(secret) + secret.length + 1];
+          const places = [...Array(file.length).keys()].filter(
+            (at) => at <= from - (isCut ? 1 : 0) || at >= to,
+          );
+          const at = places[place % places.length] as number;
+          const text = `${file.slice(0, at)}${isCut ? "" : character}${file.slice(at + (isCut ? 1 : 0))}`;
+          let said = "";
+          try {
+            parseConfig(text, "desk.yaml");
+          } catch (error) {
+            said = (error as BridgeError).line;
+          }
+          expect(said).not.toContain(secret);
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -633,7 +792,13 @@ test("the keys of the bridges to come are read, and named as without an effect",
   const { unused, ...config } = parseConfig(bridges, "desk.yaml");
   expect(config).toMatchObject({
     stores: { legacy: "sqlite:./pnl_tracker.db", modern: "postgres://db/pnl?schema=newpnl" },
-    database: { bridgeTables: "beside", legacyBook: "UST", cutoverBudgetMs: 500, doneRowsDays: 1, leaseMs: 1_000 },
+    database: {
+      bridgeTables: "beside",
+      legacyBook: "UST",
+      cutoverBudgetMs: 500,
+      doneRowsDays: 1,
+      leaseMs: 1_000,
+    },
     watch: {
       tradeLedger: "./ledgers",
       marketPrices: ["./futures", "./options"],
@@ -647,16 +812,26 @@ test("the keys of the bridges to come are read, and named as without an effect",
     },
     reports: { dir: "./out" },
     gates: { profile: "desk", accuracy: { replay: 0.02, live: 0.1, served: 0.005 }, days: 3 },
-    exclusions: [{ path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: "desk-risk", until: "2026-12-31" }],
+    exclusions: [
+      { path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: "desk-risk", until: "2026-12-31" },
+    ],
   });
-  for (const key of ["stores.modern", "database.lease_ms", "watch.mode", "reports.dir", "gates.accuracy.live"])
+  for (const key of [
+    "stores.modern",
+    "database.lease_ms",
+    "watch.mode",
+    "reports.dir",
+    "gates.accuracy.live",
+  ])
     expect(unused).toContain(key);
-  for (const key of ["stores.control", "watch.trade_ledger", "watch.market_prices"]) expect(unused).not.toContain(key);
+  for (const key of ["stores.control", "watch.trade_ledger", "watch.market_prices"])
+    expect(unused).not.toContain(key);
   expect(throughWholeFile(parseConfig(bridges, "desk.yaml"))).toEqual(parseConfig(bridges, "desk.yaml"));
 });
 
 test("tokens may be those of people", () => {
-  const people = "[{ name: trader1, role: operator, env: PNL_TOKEN_TRADER1 }, { name: Zoë B, role: admin, env: PNL_TOKEN_ZOE }]";
+  const people =
+    "[{ name: trader1, role: operator, env: PNL_TOKEN_TRADER1 }, { name: Zoë B, role: admin, env: PNL_TOKEN_ZOE }]";
   const config = parseConfig(`gateway: { listen: 0.0.0.0:80, tokens: ${people} }`, "desk.yaml");
   expect(config.gateway.tokens).toEqual([
     { name: "trader1", role: "operator", env: "PNL_TOKEN_TRADER1" },
@@ -682,8 +857,18 @@ test.each([
   ["gates: { accuracy: { live: 2 } }", "1:28", "above 0, up to 1, not 2", ""],
   ["gates: { replay: 0.1 }", "1:10", 'unknown key "gates.replay"', 'belongs under "gates.accuracy"'],
   ["exclusions: { path: x }", "1:13", "must be a list of exclusions", ""],
-  ["exclusions: [{ path: a, reason: b, owner: c }]", "1:14", "exclusions.0.until is missing", "must be a day"],
-  ["exclusions: [{ path: a, reason: b, owner: c, until: 2026-02-30 }]", "1:53", "must be a day, as 2026-12-31", ""],
+  [
+    "exclusions: [{ path: a, reason: b, owner: c }]",
+    "1:14",
+    "exclusions.0.until is missing",
+    "must be a day",
+  ],
+  [
+    "exclusions: [{ path: a, reason: b, owner: c, until: 2026-02-30 }]",
+    "1:53",
+    "must be a day, as 2026-12-31",
+    "",
+  ],
   ["exclusions: [{ path: a, reson: b }]", "1:14", "exclusions.0.reason is missing", ""],
   ["stores: { modern: ./newpnl.db }", "1:19", "must be sqlite:FILE or postgres://HOST/DATABASE", ""],
   ["stores: { legacy: 'postgres://desk:hunter2@db/pnl', x: 1 }", "1:53", 'unknown key "stores.x"', ""],

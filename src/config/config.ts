@@ -28,14 +28,19 @@ export interface Config extends Omit<FileValues, "migration">, Omit<Migration, k
 }
 
 /** Throws UNREADABLE where there is no such file, BAD_CONFIG as `parseConfig` does, and where it is no UTF-8. */
-export const loadConfig = async (path: string): Promise<Config> => parseConfig(await readConfigText(path), path);
+export const loadConfig = async (path: string): Promise<Config> =>
+  parseConfig(await readConfigText(path), path);
 
 /** The text of the file, unchecked. Throws UNREADABLE, and BAD_CONFIG for what is too long or no UTF-8. */
 export async function readConfigText(path: string): Promise<string> {
   const bytes = await readAtMost(path, configBytesMax);
   if (isUtf8(bytes)) return bytes.toString();
   const what = "the file is not UTF-8 text";
-  throw new BridgeError("BAD_CONFIG", { what, where: `${path}:${firstNotUtf8(bytes)}`, fix: "save it as UTF-8" });
+  throw new BridgeError("BAD_CONFIG", {
+    what,
+    where: `${path}:${firstNotUtf8(bytes)}`,
+    fix: "save it as UTF-8",
+  });
 }
 
 /**
@@ -58,9 +63,18 @@ export function readConfig(
     const { what, fix, offset } = first;
     throw new BridgeError("BAD_CONFIG", { what, fix, where: `${file}:${yaml.lineAndColumn(offset)}` });
   }
-  const refuse = (paths: readonly string[], { what, fix }: { readonly what: string; readonly fix: string }): never => {
-    const place = paths.map((path) => yaml.places.get(pathKey(path.split(".")))).find((place) => place !== undefined);
-    throw new BridgeError("BAD_CONFIG", { what, fix, where: `${file}:${yaml.lineAndColumn(place?.valueOffset ?? 0)}` });
+  const refuse = (
+    paths: readonly string[],
+    { what, fix }: { readonly what: string; readonly fix: string },
+  ): never => {
+    const place = paths
+      .map((path) => yaml.places.get(pathKey(path.split("."))))
+      .find((place) => place !== undefined);
+    throw new BridgeError("BAD_CONFIG", {
+      what,
+      fix,
+      where: `${file}:${yaml.lineAndColumn(place?.valueOffset ?? 0)}`,
+    });
   };
   const config = complete(data, (failure) => {
     // What contradicts each other is said at the phase, or at the section.
@@ -107,7 +121,8 @@ function contradictionIn({ gateway, control }: Config): Contradiction | undefine
 
 /** Whether nobody but this machine can reach an address. */
 export const isLoopback = (host: string): boolean =>
-  host.toLowerCase() === "localhost" || (isIP(host) !== 0 && loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4"));
+  host.toLowerCase() === "localhost" ||
+  (isIP(host) !== 0 && loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4"));
 
 const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
@@ -135,7 +150,10 @@ function complete(file: unknown, contradicts?: (failure: BridgeError) => void): 
   return frozen({ ...others, ...rest, plan, unused: keys.filter(isUnused).map(({ path }) => path) });
 }
 
-function planIn({ phase, featureFlags, trafficRouting }: PlanSections, contradicts?: (failure: BridgeError) => void) {
+function planIn(
+  { phase, featureFlags, trafficRouting }: PlanSections,
+  contradicts?: (failure: BridgeError) => void,
+) {
   const { useNewCalculator: calculator, useNewStorage: storage, useNewReports: reports } = featureFlags;
   try {
     return planOf({ phase, flags: { calculator, storage, reports }, ...trafficRouting });
@@ -145,10 +163,21 @@ function planIn({ phase, featureFlags, trafficRouting }: PlanSections, contradic
   }
 }
 
-function planSections({ phase, flags, newSystemPercentage, userWhitelist, userDenylist, bucketBy }: MigrationPlan): PlanSections {
+function planSections({
+  phase,
+  flags,
+  newSystemPercentage,
+  userWhitelist,
+  userDenylist,
+  bucketBy,
+}: MigrationPlan): PlanSections {
   return {
     phase,
-    featureFlags: { useNewCalculator: flags.calculator, useNewStorage: flags.storage, useNewReports: flags.reports },
+    featureFlags: {
+      useNewCalculator: flags.calculator,
+      useNewStorage: flags.storage,
+      useNewReports: flags.reports,
+    },
     trafficRouting: {
       newSystemPercentage,
       userWhitelist: [...userWhitelist].toSorted(),
@@ -168,7 +197,9 @@ export const wholeFile = (config: Config, rows: readonly Key[] = keys): Readonly
 /** The keys, of those with an effect, in which two configurations differ. */
 export function changedKeys(before: Config, after: Config): readonly string[] {
   const textOf = (config: Config, row: Key): string => JSON.stringify(wholeFile(config, [row]));
-  return keys.filter((row) => !row.hasNoEffect && textOf(before, row) !== textOf(after, row)).map(({ path }) => path);
+  return keys
+    .filter((row) => !row.hasNoEffect && textOf(before, row) !== textOf(after, row))
+    .map(({ path }) => path);
 }
 
 /** What holds where the file is silent. */
@@ -206,14 +237,16 @@ function problemsOf(issue: z.core.$ZodIssue, yaml: LocatedYaml): readonly Proble
     const offset = places.get(pathKey(path.slice(0, -1)))?.keyOffset ?? 0;
     return [{ offset, what: `${name} is missing`, fix: `it ${issue.message}` }];
   }
-  if (kindAt(keys, path.map(String))?.isSecret) return [{ offset: place.valueOffset, what: `${name} ${issue.message}`, fix: "" }];
+  if (kindAt(keys, path.map(String))?.isSecret)
+    return [{ offset: place.valueOffset, what: `${name} ${issue.message}`, fix: "" }];
   const shown = place.shown === "" ? "empty" : place.shown;
   const meant = nearest(String(valueAt(value, path.map(String))), choices(issue));
   const fix = meant === undefined ? "" : `did you mean "${meant}"?`;
   return [{ offset: place.valueOffset, what: `${name} ${issue.message}, not ${shown}`, fix }];
 }
 
-const isOfOtherForm = ({ code, path }: z.core.$ZodIssue): boolean => code === "invalid_type" && path.length === 0;
+const isOfOtherForm = ({ code, path }: z.core.$ZodIssue): boolean =>
+  code === "invalid_type" && path.length === 0;
 
 /** The texts that would have been right. */
 function choices(issue: z.core.$ZodIssue): readonly string[] {
@@ -227,14 +260,16 @@ function meantKey(section: readonly string[], key: string): string {
   const meant = nearest(key, known);
   if (meant !== undefined) return `did you mean "${meant}"?`;
   const home = homeOf(keys, key);
-  if (home !== undefined) return home === "" ? "it belongs at the top of the file" : `it belongs under "${home}"`;
+  if (home !== undefined)
+    return home === "" ? "it belongs at the top of the file" : `it belongs under "${home}"`;
   return `known here are ${known.join(", ")}`;
 }
 
 async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
   try {
     // Asked before opening: a pipe would wait for its writer, and a device has no end.
-    if (!(await stat(path)).isFile()) throw new BridgeError("UNREADABLE", { what: "this is not a regular file", where: path });
+    if (!(await stat(path)).isFile())
+      throw new BridgeError("UNREADABLE", { what: "this is not a regular file", where: path });
     await using file = await open(path);
     const buffer = Buffer.alloc(bytesMax + 1);
     let filled = 0;

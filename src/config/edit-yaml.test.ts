@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { editValue, editYaml, flowText, migrationSection, NumberText, parseConfig, type YamlEdit } from "./index.ts";
+import {
+  editValue,
+  editYaml,
+  flowText,
+  migrationSection,
+  NumberText,
+  parseConfig,
+  type YamlEdit,
+} from "./index.ts";
 import { readYaml } from "./located-yaml.ts";
 
 const desk = `# The desk's migration.
@@ -50,7 +58,9 @@ const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[],
     "a new key within braces",
     [{ path: "migration.feature_flags.use_new_reports", value: true }],
     ["  feature_flags: { use_new_calculator: false,   use_new_storage: true }   # flags"],
-    ["  feature_flags: { use_new_calculator: false,   use_new_storage: true, use_new_reports: true }   # flags"],
+    [
+      "  feature_flags: { use_new_calculator: false,   use_new_storage: true, use_new_reports: true }   # flags",
+    ],
   ],
   [
     "a key within braces that goes",
@@ -66,7 +76,12 @@ const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[],
   ],
   ["an item more", [{ path: whitelist, value: ["amy", "bob", "cy: d"] }], [], ['      - "cy: d"']],
   ["an item less", [{ path: whitelist, value: ["amy"] }], ["      - bob"], []],
-  ["one for another", [{ path: whitelist, value: ["bob", "cy"] }], ["      - amy  # asked for it"], ["      - cy"]],
+  [
+    "one for another",
+    [{ path: whitelist, value: ["bob", "cy"] }],
+    ["      - amy  # asked for it"],
+    ["      - cy"],
+  ],
   [
     "another list",
     [{ path: whitelist, value: ["cy"] }],
@@ -97,7 +112,12 @@ const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[],
     ["    user_whitelist:   # who is in", "      - amy  # asked for it", "      - bob"],
     [],
   ],
-  ["a key in a section", [{ path: "migration.traffic_routing.bucket_by", value: "user" }], [], ["    bucket_by: user"]],
+  [
+    "a key in a section",
+    [{ path: "migration.traffic_routing.bucket_by", value: "user" }],
+    [],
+    ["    bucket_by: user"],
+  ],
   [
     "a section in a section",
     [{ path: "migration.validation.alert_on_mismatch", value: false }],
@@ -158,23 +178,25 @@ test.each([
 });
 
 test("a comment between items stays", () => {
-  const text = "migration:\n  traffic_routing: { user_denylist: [\n      eve, # bad\n      mallory # worse\n    ] }\n";
+  const text =
+    "migration:\n  traffic_routing: { user_denylist: [\n      eve, # bad\n      mallory # worse\n    ] }\n";
   const edited = editYaml(text, [{ path: denylist, value: ["eve"] }]);
   expect(edited).toContain("# bad");
   expect(parseConfig(edited, "f").plan.userDenylist).toEqual(new Set(["eve"]));
 });
 
 describe("aliases", () => {
-  const shared = "migration:\n  validation:\n    comparison_threshold: &t 0.5 # a\n    position_threshold: *t # b\n";
+  const shared =
+    "migration:\n  validation:\n    comparison_threshold: &t 0.5 # a\n    position_threshold: *t # b\n";
   test("the place of one can get a value of its own", () => {
     expect(editYaml(shared, [{ path: "migration.validation.position_threshold", value: "0.1" }])).toBe(
       shared.replace("*t", '"0.1"'),
     );
   });
   test("what others share is not changed behind their back", () => {
-    expect(() => editYaml(shared, [{ path: "migration.validation.comparison_threshold", value: new NumberText("1") }])).toThrow(
-      expect.objectContaining({ code: "BAD_CONFIG", fix: "change the file by hand" }),
-    );
+    expect(() =>
+      editYaml(shared, [{ path: "migration.validation.comparison_threshold", value: new NumberText("1") }]),
+    ).toThrow(expect.objectContaining({ code: "BAD_CONFIG", fix: "change the file by hand" }));
   });
 });
 
@@ -202,7 +224,10 @@ test("property: any edits, one after the other, say what they should and keep ev
   );
   const edit = fc.oneof(
     fc.record({ path: fc.constantFrom(whitelist, denylist), value: fc.option(users, { nil: undefined }) }),
-    fc.record({ path: fc.constant(percentage), value: fc.option(fc.nat(100).map(numberText), { nil: undefined }) }),
+    fc.record({
+      path: fc.constant(percentage),
+      value: fc.option(fc.nat(100).map(numberText), { nil: undefined }),
+    }),
     fc.record({ path: fc.constant("migration.phase"), value: fc.constantFrom("read_only", "shadow_mode") }),
     fc.record({
       path: fc.constant("migration.feature_flags.use_new_reports"),
@@ -218,22 +243,29 @@ test("property: any edits, one after the other, say what they should and keep ev
     }),
   );
   fc.assert(
-    fc.property(fc.constantFrom(desk, "", "{}", "migration:\n"), fc.array(edit, { maxLength: 6 }), (start, edits) => {
-      let text: string = start;
-      for (const { path, value } of edits as readonly YamlEdit[]) {
-        text = editYaml(text, [{ path, value }]);
-        const read = path
-          .split(".")
-          .reduce<unknown>((inner, key) => (inner as Record<string, unknown> | null)?.[key], readYaml(text).value);
-        expect(read ?? undefined).toEqual(value instanceof NumberText ? value.source : value);
-      }
-      for (const comment of start === desk
-        ? ["# The desk's migration.", "                 # read_only |", "   # flags", "# The systems."]
-        : [])
-        expect(text).toContain(comment);
-      // To nothing and back through the fleet's text: still a configuration.
-      expect(migrationSection(parseConfig(text, "f"))).toContain("phase");
-    }),
+    fc.property(
+      fc.constantFrom(desk, "", "{}", "migration:\n"),
+      fc.array(edit, { maxLength: 6 }),
+      (start, edits) => {
+        let text: string = start;
+        for (const { path, value } of edits as readonly YamlEdit[]) {
+          text = editYaml(text, [{ path, value }]);
+          const read = path
+            .split(".")
+            .reduce<unknown>(
+              (inner, key) => (inner as Record<string, unknown> | null)?.[key],
+              readYaml(text).value,
+            );
+          expect(read ?? undefined).toEqual(value instanceof NumberText ? value.source : value);
+        }
+        for (const comment of start === desk
+          ? ["# The desk's migration.", "                 # read_only |", "   # flags", "# The systems."]
+          : [])
+          expect(text).toContain(comment);
+        // To nothing and back through the fleet's text: still a configuration.
+        expect(migrationSection(parseConfig(text, "f"))).toContain("phase");
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -30,7 +30,13 @@ export interface YamlEdit {
   readonly value: EditValue | undefined;
 }
 
-export type EditValue = string | NumberText | boolean | null | readonly EditValue[] | { readonly [key: string]: EditValue };
+export type EditValue =
+  | string
+  | NumberText
+  | boolean
+  | null
+  | readonly EditValue[]
+  | { readonly [key: string]: EditValue };
 
 /** A number as it is written: it never passes through a float. */
 export class NumberText {
@@ -48,15 +54,21 @@ export function editValue(text: string): EditValue {
   const { problems, lineAndColumn } = readYaml(text);
   const problem = problems[0];
   if (problem !== undefined)
-    throw new BridgeError("BAD_CONFIG", { what: problem.what, fix: problem.fix, where: lineAndColumn(problem.offset) });
+    throw new BridgeError("BAD_CONFIG", {
+      what: problem.what,
+      fix: problem.fix,
+      where: lineAndColumn(problem.offset),
+    });
   const document = parseDocument(text, options);
   const valueIn = (node: unknown): EditValue => {
     if (isAlias(node)) return valueIn(node.resolve(document));
     if (isSeq(node)) return node.items.map(valueIn);
-    if (isMap(node)) return Object.fromEntries(node.items.map(({ key, value }) => [String(key), valueIn(value)]));
+    if (isMap(node))
+      return Object.fromEntries(node.items.map(({ key, value }) => [String(key), valueIn(value)]));
     if (!isScalar(node)) return null;
     const { value, source } = node;
-    if (typeof value === "number" || typeof value === "bigint") return new NumberText(source ?? String(value));
+    if (typeof value === "number" || typeof value === "bigint")
+      return new NumberText(source ?? String(value));
     return typeof value === "boolean" || value === null ? value : String(value);
   };
   return valueIn(document.contents);
@@ -118,7 +130,10 @@ function inPlace(text: string, keys: readonly string[], value: EditValue | undef
   let splices: readonly Splice[] | undefined;
   if (value === undefined) {
     const last = keys.length - 1;
-    splices = rest.length > 0 ? [] : section && removal(text, section, section.items.findIndex(isKey(at(keys, last))));
+    splices =
+      rest.length > 0
+        ? []
+        : section && removal(text, section, section.items.findIndex(isKey(at(keys, last))));
   } else if (rest.length === 0) {
     splices = section && replacement(text, section.items.find(isKey(at(keys, -1))), value);
   } else {
@@ -160,7 +175,11 @@ const isKey =
 /** Also `~` and `null`: a section may be so. */
 const isEmpty = (node: unknown): boolean => node === null || (isScalar(node) && node.value === null);
 
-function insertion(text: string, { sections, empty, rest }: Found, value: EditValue): readonly Splice[] | undefined {
+function insertion(
+  text: string,
+  { sections, empty, rest }: Found,
+  value: EditValue,
+): readonly Splice[] | undefined {
   const section = sections.at(-1);
   if (empty !== undefined) return replacement(text, empty, nested(rest, value));
   if (section === undefined) return [lineInsertion(text, text.length, lines("", rest, value))];
@@ -168,10 +187,14 @@ function insertion(text: string, { sections, empty, rest }: Found, value: EditVa
   const last = section.items.at(-1);
   if (section.flow) {
     const [start, end] = rangeOf(section);
-    return last === undefined ? [{ from: start, to: end, text: `{ ${written} }` }] : [splice(itemEnd(last), `, ${written}`)];
+    return last === undefined
+      ? [{ from: start, to: end, text: `{ ${written} }` }]
+      : [splice(itemEnd(last), `, ${written}`)];
   }
   const indent = indentOf(text, startOf(section.items[0]));
-  return last && indent !== undefined ? [lineInsertion(text, itemEnd(last), lines(indent, rest, value))] : undefined;
+  return last && indent !== undefined
+    ? [lineInsertion(text, itemEnd(last), lines(indent, rest, value))]
+    : undefined;
 }
 
 /** Sections on lines of their own, except the innermost, as the file is mostly written. */
@@ -203,7 +226,9 @@ function replacement(text: string, pair: Pair | undefined, value: EditValue): re
   const [from, to] = rangeOf(node);
   if (isCollection(node) && !node.flow) {
     const colon = text.indexOf(":", rangeOf(key)[1]);
-    return colon < 0 ? undefined : [splice(colon + 1, ` ${written}`), { from: lineStart(text, from), to, text: "" }];
+    return colon < 0
+      ? undefined
+      : [splice(colon + 1, ` ${written}`), { from: lineStart(text, from), to, text: "" }];
   }
   return [{ from, to, text: `${written}${text.slice(from, to).endsWith("\n") ? endingOf(text) : ""}` }];
 }
@@ -211,11 +236,14 @@ function replacement(text: string, pair: Pair | undefined, value: EditValue): re
 /** Takes items out of a list and adds some at its end; undefined where that does not make the list that is wanted. */
 function itemSplices(text: string, list: YAMLSeq, wanted: EditValue): readonly Splice[] | undefined {
   if (!Array.isArray(wanted) || !list.items.every(isScalar)) return undefined;
-  const old = list.items.map(({ value, source }) => (typeof value === "number" ? (source ?? String(value)) : value));
+  const old = list.items.map(({ value, source }) =>
+    typeof value === "number" ? (source ?? String(value)) : value,
+  );
   const keptIndices = [...old.keys()].filter((index) => wanted.some((item) => meaning(item) === old[index]));
   const added = wanted.slice(keptIndices.length);
   const isSuffix = keptIndices.every((index, position) => old[index] === meaning(wanted[position]));
-  if (keptIndices.length === 0 || !isSuffix || added.some((item) => typeof item === "object")) return undefined;
+  if (keptIndices.length === 0 || !isSuffix || added.some((item) => typeof item === "object"))
+    return undefined;
   const removed = [...old.keys()].filter((index) => !keptIndices.includes(index));
   // Several at once would overlap, where they are neighbours on a line.
   if (removed.length > 1 || (removed.length === 1 && added.length > 0)) {
@@ -258,7 +286,8 @@ function removal(text: string, collection: YAMLMap | YAMLSeq, index: number): re
   if (!collection.flow) {
     const from = lineStart(text, start);
     const isOwnLine =
-      /^ *(?:- +)?$/.test(text.slice(from, start)) && (isSeq(collection) || !text.slice(from, start).includes("-"));
+      /^ *(?:- +)?$/.test(text.slice(from, start)) &&
+      (isSeq(collection) || !text.slice(from, start).includes("-"));
     return isOwnLine ? [{ from, to: lineEnd(text, end), text: "" }] : undefined;
   }
   const next = collection.items[index + 1];
@@ -277,7 +306,11 @@ function removal(text: string, collection: YAMLMap | YAMLSeq, index: number): re
 }
 
 /** By the library: comments and order stay, spaces may not. */
-function writtenAnew(text: string, keys: readonly string[], value: EditValue | undefined): string | undefined {
+function writtenAnew(
+  text: string,
+  keys: readonly string[],
+  value: EditValue | undefined,
+): string | undefined {
   const document = parseDocument(text, options);
   try {
     if (value === undefined) document.deleteIn(keys);
@@ -303,7 +336,9 @@ export function flowText(value: EditValue): string {
 
 /** In quotes where any reader of YAML, of whatever version, might take it for something else than this text. */
 const scalarText = (text: string): string =>
-  /^[A-Za-z_][\w.@/-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text) ? text : JSON.stringify(text);
+  /^[A-Za-z_][\w.@/-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text)
+    ? text
+    : JSON.stringify(text);
 
 const spliced = (text: string, splices: readonly Splice[]): string =>
   splices
@@ -337,4 +372,5 @@ const rangeOf = (node: unknown): readonly [number, number] => {
 
 const isPair = (item: unknown): item is Pair => typeof item === "object" && item !== null && "key" in item;
 const startOf = (item: unknown): number => rangeOf(isPair(item) ? item.key : item)[0];
-const itemEnd = (item: unknown): number => (isPair(item) ? rangeOf(item.value ?? item.key)[1] : rangeOf(item)[1]);
+const itemEnd = (item: unknown): number =>
+  isPair(item) ? rangeOf(item.value ?? item.key)[1] : rangeOf(item)[1];

@@ -9,7 +9,13 @@ export {
   readConfigText,
   wholeFile,
 } from "./config.ts";
-export { type ConfigListing, type ConfigValue, configSources, listConfig, shownValue } from "./config-sources.ts";
+export {
+  type ConfigListing,
+  type ConfigValue,
+  configSources,
+  listConfig,
+  shownValue,
+} from "./config-sources.ts";
 export { type EditValue, editValue, editYaml, flowText, NumberText, type YamlEdit } from "./edit-yaml.ts";
 export { type BuiltinConfig, ownMethodNames, type SystemConfig } from "./keys.ts";
 export { type TokenHolder, type TokenRole, tokenRoles } from "./kinds.ts";

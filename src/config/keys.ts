@@ -29,13 +29,23 @@ const legacyModes = ["chained", "file-at-a-time"] as const;
 
 const dayRules = Object.keys(tradingDayRules) as readonly TradingDayRuleName[];
 const engineKeys = [
-  key("day_rule", oneOf(dayRules), undefined, "Trading-day rule of its daily P&L; without it, that of the other system"),
+  key(
+    "day_rule",
+    oneOf(dayRules),
+    undefined,
+    "Trading-day rule of its daily P&L; without it, that of the other system",
+  ),
 ];
 const deskKeys = [key("mode", oneOf(legacyModes), "chained", "How the legacy desk goes through its files")];
 type MethodRow<Method> = Method extends PnlMethod ? Key<Method, string> : never;
 const publicName = /^[A-Za-z$][\w$-]{0,99}(?:\.[A-Za-z$][\w$-]{0,99}){0,9}$/;
 const methodKeys = pnlMethods.map((method) =>
-  key(method, text("the public name of a method, as get_pnl", publicName), method, `Its own name for ${method}`),
+  key(
+    method,
+    text("the public name of a method, as get_pnl", publicName),
+    method,
+    `Its own name for ${method}`,
+  ),
 ) as readonly Key[] as readonly MethodRow<PnlMethod>[];
 /** The names of a system that has those of the bridge. */
 export const ownMethodNames = valuesOf(methodKeys, {});
@@ -46,14 +56,24 @@ const foreignKeys = [
     ownMethodNames,
     "Its own names for the methods of the P&L service; the bridge calls no other method of it",
   ),
-  key("pnl_in", oneOf(["money", "points"]), "money", "Unit of its P&L; points become money by the contract's multiplier"),
+  key(
+    "pnl_in",
+    oneOf(["money", "points"]),
+    "money",
+    "Unit of its P&L; points become money by the contract's multiplier",
+  ),
   key(
     "day_rule",
     oneOf(dayRules),
     undefined,
     "The trading-day rule that its daily P&L follows; the engine beside it follows the same rule",
   ),
-  key("timeout_ms", milliseconds, undefined, "Time limit of a call; without it the limit of the system's role holds"),
+  key(
+    "timeout_ms",
+    milliseconds,
+    undefined,
+    "Time limit of a call; without it the limit of the system's role holds",
+  ),
 ];
 const variables = "a list of names of environment variables";
 const hostedKeys = [
@@ -67,14 +87,23 @@ const hostedKeys = [
 ];
 const moduleKeys = [
   required("path", text("the path of a module"), "The module: ./desk.js, or ./desk.js#exportName"),
-  key("isolation", oneOf(["none", "thread"]), "none", "Where the module runs: in the main thread or in one of its own"),
+  key(
+    "isolation",
+    oneOf(["none", "thread"]),
+    "none",
+    "Where the module runs: in the main thread or in one of its own",
+  ),
   ...hostedKeys,
 ];
 const argument = text("a list of texts: the program and its arguments");
 const commandKeys = [
   required(
     "command",
-    { schema: z.array(argument.schema, "must be a list of texts: the program and its arguments").min(1, "must name a program") },
+    {
+      schema: z
+        .array(argument.schema, "must be a list of texts: the program and its arguments")
+        .min(1, "must name a program"),
+    },
     "A child process that speaks the worker protocol: [python3, pnl_bridge_worker.py, desk.pnl:Service]",
   ),
   key("cwd", folder, undefined, "Its working folder; without it the folder of this file"),
@@ -82,8 +111,18 @@ const commandKeys = [
 ];
 const httpKeys = [
   required("url", kind.url, "The address of the service; requests go to URL/METHOD"),
-  key("authorization_env", kind.variable, undefined, "The environment variable that holds the authorization header"),
-  key("ca_file", text("a file"), undefined, "A file of certificates to trust in addition to those of this machine"),
+  key(
+    "authorization_env",
+    kind.variable,
+    undefined,
+    "The environment variable that holds the authorization header",
+  ),
+  key(
+    "ca_file",
+    text("a file"),
+    undefined,
+    "A file of certificates to trust in addition to those of this machine",
+  ),
   ...foreignKeys,
 ];
 const keysOfKind = { module: moduleKeys, command: commandKeys, http: httpKeys };
@@ -102,7 +141,10 @@ type ForeignConfig = {
 
 export type SystemConfig = BuiltinConfig | ForeignConfig;
 
-const kindMeaning = { title: "Kind", description: "builtin; or a module, a command, or an http service of your own" };
+const kindMeaning = {
+  title: "Kind",
+  description: "builtin; or a module, a command, or an http service of your own",
+};
 const nameMeaning = { title: "Name", description: "legacy-desk or modern-engine" };
 const builtin = z.literal("builtin").meta(kindMeaning);
 const foreign = <const Name extends keyof typeof keysOfKind>(name: Name) =>
@@ -116,11 +158,18 @@ const system: Kind<SystemConfig> = {
         z.discriminatedUnion(
           "name",
           [
-            z.strictObject({ kind: builtin, name: z.literal("legacy-desk").meta(nameMeaning), ...shapeOf(deskKeys) }),
+            z.strictObject({
+              kind: builtin,
+              name: z.literal("legacy-desk").meta(nameMeaning),
+              ...shapeOf(deskKeys),
+            }),
             z.strictObject({
               kind: builtin,
               name: z.literal("modern-engine").meta(nameMeaning),
-              mode: z.never("is for legacy-desk only").optional().meta({ title: "Mode", description: "For legacy-desk only" }),
+              mode: z
+                .never("is for legacy-desk only")
+                .optional()
+                .meta({ title: "Mode", description: "For legacy-desk only" }),
               ...shapeOf(engineKeys),
             }),
           ],
@@ -137,7 +186,9 @@ const system: Kind<SystemConfig> = {
     )
     .transform(systemOf),
   write: (system) =>
-    system.kind === "builtin" ? builtinFileOf(system) : { kind: system.kind, ...fileOf(keysOfKind[system.kind], system) },
+    system.kind === "builtin"
+      ? builtinFileOf(system)
+      : { kind: system.kind, ...fileOf(keysOfKind[system.kind], system) },
   rows: [
     required("kind", text("a kind"), kindMeaning.description),
     required("name", text("a name"), nameMeaning.description),
@@ -188,7 +239,12 @@ type TriggerRow<Row> = Row extends TriggerKey ? Key<Row["key"], TriggerLimits[Ca
 
 const triggerRows = triggerKeys.map(({ key: path, kind: limit, default: byDefault, meaning }) => ({
   path,
-  kind: limit.type === "share" ? share : limit.type === "flag" ? flag : whole(limit.unit, limit.least, limit.most),
+  kind:
+    limit.type === "share"
+      ? share
+      : limit.type === "flag"
+        ? flag
+        : whole(limit.unit, limit.least, limit.most),
   default: byDefault,
   meaning,
 })) as readonly Key[] as readonly TriggerRow<TriggerKey>[];
@@ -204,7 +260,12 @@ export const keys = [
       key("use_new_reports", flag, false, "Modern's reports may be handed out"),
     ]),
     ...under("traffic_routing", [
-      key("new_system_percentage", kind.percentage, 0, "Share of the units that modern answers in dual_write, in percent"),
+      key(
+        "new_system_percentage",
+        kind.percentage,
+        0,
+        "Share of the units that modern answers in dual_write, in percent",
+      ),
       key("user_whitelist", users, [], "Users whom modern answers in dual_write"),
       key("user_denylist", users, [], "Users whom modern never answers"),
       key(
@@ -216,11 +277,21 @@ export const keys = [
     ]),
     ...under("validation", [
       key("comparison_threshold", threshold, "0.01", "Largest difference in P&L that is within tolerance"),
-      key("position_threshold", threshold, "0.0001", "Largest difference in quantities and prices that is within tolerance"),
+      key(
+        "position_threshold",
+        threshold,
+        "0.0001",
+        "Largest difference in quantities and prices that is within tolerance",
+      ),
       key("alert_on_mismatch", flag, true, "Sends an alert for each new kind of divergence"),
     ]),
     ...under("monitoring", [
-      key("log_all_calculations", flag, true, "Logs one line for each call, else for divergences and errors only"),
+      key(
+        "log_all_calculations",
+        flag,
+        true,
+        "Logs one line for each call, else for divergences and errors only",
+      ),
       key("performance_tracking", flag, true, "Records the time and memory of both systems"),
       key(
         "alert_url",
@@ -233,14 +304,29 @@ export const keys = [
     ...under("triggers", triggerRows),
   ]),
   ...under("systems", [
-    key("legacy", system, { kind: "builtin", name: "legacy-desk", mode: "chained" }, "The system that is replaced"),
-    key("modern", system, { kind: "builtin", name: "modern-engine", dayRule: undefined }, "The system that replaces it"),
+    key(
+      "legacy",
+      system,
+      { kind: "builtin", name: "legacy-desk", mode: "chained" },
+      "The system that is replaced",
+    ),
+    key(
+      "modern",
+      system,
+      { kind: "builtin", name: "modern-engine", dayRule: undefined },
+      "The system that replaces it",
+    ),
   ]),
   key("stores.control", store, null, "Plan, audit and comparisons: sqlite:FILE or a PostgreSQL URL"),
   ...withoutEffect(
     under("stores", [
       key("legacy", store, null, "Legacy's database"),
-      key("modern", store, null, "Modern's database: sqlite:FILE or a PostgreSQL URL, in a schema of its own"),
+      key(
+        "modern",
+        store,
+        null,
+        "Modern's database: sqlite:FILE or a PostgreSQL URL, in a schema of its own",
+      ),
     ]),
   ),
   ...withoutEffect(
@@ -254,7 +340,12 @@ export const keys = [
       key("legacy_book", kind.anyText, "", "The book of rows that come from legacy"),
       key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
       key("done_rows_days", whole("days", 0, 3_650), 7, "How long the outbox keeps rows that are done"),
-      key("lease_ms", milliseconds, 3_000, "A process of another host that is silent for this time loses the pair"),
+      key(
+        "lease_ms",
+        milliseconds,
+        3_000,
+        "A process of another host that is silent for this time loses the pair",
+      ),
     ]),
   ),
   ...under("watch", [
@@ -277,26 +368,56 @@ export const keys = [
         "What happens with a file whose applied rows have changed",
       ),
       key("legacy_sink", oneOf(["records", "own_entry", "none"]), "records", "How legacy gets the rows"),
-      key("lease_ms", milliseconds, 3_000, "A watcher of another host that is silent for this time loses its folders"),
+      key(
+        "lease_ms",
+        milliseconds,
+        3_000,
+        "A watcher of another host that is silent for this time loses its folders",
+      ),
     ]),
   ]),
   ...withoutEffect([key("reports.dir", folder, "./reports", "The folder of reports")]),
   ...under("gateway", [
-    key("listen", kind.address, { host: "127.0.0.1", port: 8_080 }, "HOST:PORT; beyond this machine only with tokens"),
-    key("tokens", kind.tokens, [], "By role, the environment variable that holds the token; or a list of people"),
+    key(
+      "listen",
+      kind.address,
+      { host: "127.0.0.1", port: 8_080 },
+      "HOST:PORT; beyond this machine only with tokens",
+    ),
+    key(
+      "tokens",
+      kind.tokens,
+      [],
+      "By role, the environment variable that holds the token; or a list of people",
+    ),
     key("allowed_hosts", kind.hosts, [], "Host names by which the gateway is also reached"),
-    key("rate_limit_per_s", whole("requests a second", 0, 1_000_000), 0, "Requests a second for each client; 0 sets no limit"),
+    key(
+      "rate_limit_per_s",
+      whole("requests a second", 0, 1_000_000),
+      0,
+      "Requests a second for each client; 0 sets no limit",
+    ),
   ]),
   ...withoutEffect(
     under("gates", [
-      key("profile", oneOf(["desk", "trial"]), "trial", "trial asks for the six simple gates, desk for evidence too"),
+      key(
+        "profile",
+        oneOf(["desk", "trial"]),
+        "trial",
+        "trial asks for the six simple gates, desk for evidence too",
+      ),
       key("accuracy.replay", share, 0.01, "Largest share of divergences in replays"),
       key("accuracy.live", share, 0.05, "Largest share of divergences in shadow calls"),
       key("accuracy.served", share, 0.01, "Largest share of divergences in answers of modern"),
       key("days", whole("days", 1, 365), 5, "Trading days that evidence must cover"),
     ]),
   ),
-  key("exclusions", listOf(exclusion, "must be a list of exclusions"), [], "Fields that cannot be compared by nature"),
+  key(
+    "exclusions",
+    listOf(exclusion, "must be a list of exclusions"),
+    [],
+    "Fields that cannot be compared by nature",
+  ),
   ...under("control", [
     key(
       "instance",
@@ -306,7 +427,12 @@ export const keys = [
     ),
     key("heartbeat_ms", milliseconds, 1_000, "Time between two signs of life"),
     key("lease_ms", milliseconds, 60_000, "A process that is silent for this time is gone"),
-    key("stale_ms", milliseconds, 5_000, "A process that cannot read the plan for this time reports that it is stale"),
+    key(
+      "stale_ms",
+      milliseconds,
+      5_000,
+      "A process that cannot read the plan for this time reports that it is stale",
+    ),
     key("poll_ms", milliseconds, 1_000, "Time between two looks at the plan, where nothing reports a change"),
   ]),
 ];

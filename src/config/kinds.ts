@@ -11,7 +11,8 @@ import { type Kind, record, required, sectionOf } from "./table.ts";
 const numeric = { type: ["number", "string"] };
 const textual = { type: "string" };
 
-const oneOfText = (names: readonly string[]): string => [names.slice(0, -1).join(", "), names.at(-1)].join(" or ");
+const oneOfText = (names: readonly string[]): string =>
+  [names.slice(0, -1).join(", "), names.at(-1)].join(" or ");
 
 export const oneOf = <const Name extends string>(names: readonly Name[]): Kind<Name> => ({
   schema: z.enum(names, `must be ${oneOfText(names)}`),
@@ -61,10 +62,14 @@ export const whole = (unit: string, minimum: number, maximum: number): Kind<numb
 
 export const milliseconds = whole("milliseconds", 1, 9_999_999);
 
-export const share: Kind<number> = number("must be a number above 0, up to 1", /^(?:0?\.(?=\d*[1-9])\d{1,9}|1(?:\.0+)?)$/, {
-  exclusiveMinimum: 0,
-  maximum: 1,
-});
+export const share: Kind<number> = number(
+  "must be a number above 0, up to 1",
+  /^(?:0?\.(?=\d*[1-9])\d{1,9}|1(?:\.0+)?)$/,
+  {
+    exclusiveMinimum: 0,
+    maximum: 1,
+  },
+);
 
 export const percentage: Kind<number> = number(
   "must be a number from 0 to 100, with at most three decimals",
@@ -73,7 +78,9 @@ export const percentage: Kind<number> = number(
 );
 
 export const day: Kind<string> = {
-  schema: z.string("must be a day").refine((text) => parseDay(text) !== undefined, "must be a day, as 2026-12-31"),
+  schema: z
+    .string("must be a day")
+    .refine((text) => parseDay(text) !== undefined, "must be a day, as 2026-12-31"),
 };
 
 /** Each in the form in which names are compared. */
@@ -90,7 +97,10 @@ export const users: Kind<readonly string[]> = {
 
 /** `*` stands for any characters within a name. */
 export const patterns: Kind<readonly string[]> = {
-  schema: z.array(text("a list of file names, in which * is allowed", /^[^/\\]+$/).schema, "must be a list of file names"),
+  schema: z.array(
+    text("a list of file names, in which * is allowed", /^[^/\\]+$/).schema,
+    "must be a list of file names",
+  ),
 };
 
 /** In the order of the phases, each once. */
@@ -137,7 +147,10 @@ export const alertUrl: Kind<string> = {
 
 /** In capitals, so that a token that is written here itself is refused. */
 export const variable: Kind<string> = {
-  ...text("the name of an environment variable, in capitals, never the token itself", /^[A-Z_][A-Z0-9_]{0,99}$/),
+  ...text(
+    "the name of an environment variable, in capitals, never the token itself",
+    /^[A-Z_][A-Z0-9_]{0,99}$/,
+  ),
   isSecret: true,
 };
 
@@ -159,7 +172,10 @@ export const address: Kind<Address> = {
       return { host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
     })
     .refine(({ port }) => port <= 65_535, "must have a port from 0 to 65535")
-    .refine(({ host }) => !host.includes(":") || isIPv6(host), "must be HOST:PORT, with an IPv6 address in brackets")
+    .refine(
+      ({ host }) => !host.includes(":") || isIPv6(host),
+      "must be HOST:PORT, with an IPv6 address in brackets",
+    )
     .meta(textual),
   write: ({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`,
 };
@@ -191,7 +207,11 @@ export interface TokenHolder {
 }
 
 const person = record([
-  required("name", text("a name of at most 100 characters", /^\S(?:.{0,98}\S)?$/), "The name that the audit shows"),
+  required(
+    "name",
+    text("a name of at most 100 characters", /^\S(?:.{0,98}\S)?$/),
+    "The name that the audit shows",
+  ),
   required("role", oneOf(tokenRoles), "What the person may do"),
   required("env", variable, "The environment variable that holds the token"),
 ]);
@@ -214,6 +234,8 @@ export const tokens: Kind<readonly TokenHolder[]> = {
     z.array(person.schema),
   ]),
   write: (holders) =>
-    holders.every(({ name, role }) => name === role) ? Object.fromEntries(holders.map(({ role, env }) => [role, env])) : holders,
+    holders.every(({ name, role }) => name === role)
+      ? Object.fromEntries(holders.map(({ role, env }) => [role, env]))
+      : holders,
   rows: [...byRole, ...(person.rows ?? [])],
 };

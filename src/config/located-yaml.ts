@@ -2,7 +2,18 @@
  * YAML as plain values, with the place of every key and value in the text. Numbers stay the text in which they are written, so
  * that 0.1 is a tenth; true, false and null are themselves. One document, keys are texts, no tags; aliases work within limits.
  */
-import { type Alias, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from "yaml";
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Scalar,
+} from "yaml";
 
 /** Nodes after every alias has been followed. A configuration of a whole fleet has some hundreds; a bomb has billions. */
 const nodesMax = 10_000;
@@ -39,16 +50,24 @@ export const pathKey = (path: readonly PropertyKey[]): string => JSON.stringify(
 export function readYaml(text: string): LocatedYaml {
   const lines = new LineCounter();
   // Uniqueness of keys is checked below: in time that grows with the file, not with its square.
-  const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false, stringKeys: true, schema: "core" } as const;
+  const options = {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    stringKeys: true,
+    schema: "core",
+  } as const;
   const document = parseDocument(text, options);
   const lineAndColumn = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${line}:${col}`;
   };
-  const broken = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }): Problem => {
-    const { what, fix } = saidPlainly[code] ?? {};
-    return { offset, what: what ?? withoutUser(message), fix: fix ?? "" };
-  });
+  const broken = [...document.errors, ...document.warnings].map(
+    ({ code, message, pos: [offset] }): Problem => {
+      const { what, fix } = saidPlainly[code] ?? {};
+      return { offset, what: what ?? withoutUser(message), fix: fix ?? "" };
+    },
+  );
   if (broken.length > 0) return { value: undefined, problems: broken, places: new Map(), lineAndColumn };
   const walk = new Walk(text, (alias) => alias.resolve(document));
   try {
@@ -62,7 +81,10 @@ export function readYaml(text: string): LocatedYaml {
 
 const saidPlainly: Readonly<Record<string, Partial<Problem>>> = {
   TAB_AS_INDENT: { what: "a tab is not allowed as indentation", fix: "indent with spaces" },
-  MULTIPLE_DOCS: { what: "there is a second YAML document", fix: "keep one document, without a --- in between" },
+  MULTIPLE_DOCS: {
+    what: "there is a second YAML document",
+    fix: "keep one document, without a --- in between",
+  },
   NON_STRING_KEY: { what: "a key is not a text" },
   TAG_RESOLVE_FAILED: { what: "tags are not known here", fix: "remove the word that begins with !" },
   RESOURCE_EXHAUSTION: { what: `sections are nested more than ${depthMax} deep` },
@@ -94,12 +116,17 @@ class Walk {
     this.#nodes += 1;
     if (this.#nodes > nodesMax)
       throw tooMuch(aliasOffset ?? offset, `there are more than ${nodesMax} values, with aliases followed`);
-    if (path.length > depthMax) throw tooMuch(aliasOffset ?? offset, `sections are nested more than ${depthMax} deep`);
+    if (path.length > depthMax)
+      throw tooMuch(aliasOffset ?? offset, `sections are nested more than ${depthMax} deep`);
     if (isAlias(node)) {
       const target = this.#resolve(node);
       if (target === undefined) {
         const name = withoutUser(node.source);
-        throw new Stop({ offset, what: `the alias *${name} has no anchor above it`, fix: `mark a value with &${name}` });
+        throw new Stop({
+          offset,
+          what: `the alias *${name} has no anchor above it`,
+          fix: `mark a value with &${name}`,
+        });
       }
       return this.plain(target, path, keyOffset ?? offset, aliasOffset ?? offset);
     }
@@ -107,7 +134,8 @@ class Walk {
     const valueOffset = empty ? (keyOffset ?? offset) : offset;
     this.places.set(pathKey(path), { keyOffset: keyOffset ?? offset, valueOffset, shown: this.#shown(node) });
     if (isMap(node)) return Object.fromEntries(this.#entries(node.items, path, aliasOffset));
-    if (isSeq(node)) return node.items.map((item, index) => this.plain(item, [...path, `${index}`], undefined, aliasOffset));
+    if (isSeq(node))
+      return node.items.map((item, index) => this.plain(item, [...path, `${index}`], undefined, aliasOffset));
     return isScalar(node) ? scalarValue(node) : null;
   }
 
@@ -123,7 +151,11 @@ class Walk {
       const name = String(isScalar(key) ? key.value : this.plain(key, path));
       const offset = offsetOf(key) ?? 0;
       if (firstOffsets.has(name)) {
-        this.problems.push({ offset, what: `the key "${withoutUser(name)}" stands twice`, fix: "remove one of the two" });
+        this.problems.push({
+          offset,
+          what: `the key "${withoutUser(name)}" stands twice`,
+          fix: "remove one of the two",
+        });
         continue;
       }
       firstOffsets.set(name, offset);
@@ -140,7 +172,9 @@ class Walk {
 }
 
 const scalarValue = (scalar: Scalar): unknown =>
-  typeof scalar.value === "number" || typeof scalar.value === "bigint" ? (scalar.source ?? String(scalar.value)) : scalar.value;
+  typeof scalar.value === "number" || typeof scalar.value === "bigint"
+    ? (scalar.source ?? String(scalar.value))
+    : scalar.value;
 
 const tooMuch = (offset: number, what: string): Stop =>
   new Stop({ offset, what, fix: "this is no configuration file, or an alias stands in a circle" });
@@ -151,5 +185,6 @@ export function withoutUser(text: string): string {
   return from < 0 || to < from ? text : `${text.slice(0, from + 1)}…${text.slice(to)}`;
 }
 
-const rangeOf = (node: unknown): readonly number[] | undefined => (isNode(node) ? (node.range ?? undefined) : undefined);
+const rangeOf = (node: unknown): readonly number[] | undefined =>
+  isNode(node) ? (node.range ?? undefined) : undefined;
 const offsetOf = (node: unknown): number | undefined => rangeOf(node)?.[0];

@@ -2,7 +2,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { phases } from "../domain/migration/phase.ts";
 import { planOf } from "../domain/migration/plan.ts";
-import { defaultConfig, isSameSection, migrationSection, parseConfig, readMigrationSection, wholeFile } from "./index.ts";
+import {
+  defaultConfig,
+  isSameSection,
+  migrationSection,
+  parseConfig,
+  readMigrationSection,
+  wholeFile,
+} from "./index.ts";
 
 const sectionOf = (yaml: string): string => migrationSection(parseConfig(yaml, "desk.yaml"));
 
@@ -163,7 +170,8 @@ test("the address for alerts that an older program has published is accepted, ig
 
 test("a text that an older program has published means the same as one that also says the defaults", () => {
   const own = sectionOf("migration: { phase: read_only }");
-  const older = '{"phase":"read_only","monitoring":{"alert_url":"https://hooks.example/x"},"triggers":{"window_s":10}}';
+  const older =
+    '{"phase":"read_only","monitoring":{"alert_url":"https://hooks.example/x"},"triggers":{"window_s":10}}';
   expect(isSameSection(older, own)).toBe(true);
   expect(isSameSection(older.replace("10", "11"), own)).toBe(false);
   expect(isSameSection("not JSON", own)).toBe(false);

@@ -21,11 +21,13 @@ export interface MigrationSection {
 }
 
 /** Whether a key is one for the whole fleet. Logs and alerts belong to each process. */
-export const isFleetWide = (key: string): boolean => key.startsWith("migration.") && !key.startsWith("migration.monitoring.");
+export const isFleetWide = (key: string): boolean =>
+  key.startsWith("migration.") && !key.startsWith("migration.monitoring.");
 
 const fleetKeys = keys.filter(({ path }) => isFleetWide(path));
 
-export const migrationSection = (config: Config): string => JSON.stringify(sorted(wholeFile(config, fleetKeys).migration));
+export const migrationSection = (config: Config): string =>
+  JSON.stringify(sorted(wholeFile(config, fleetKeys).migration));
 
 /** Whether published texts mean the same: an older program has left out keys that hold by default now. */
 export function isSameSection(one: string, other: string): boolean {
@@ -45,7 +47,8 @@ const textBytesMax = 6 * configBytesMax;
  */
 export function readMigrationSection(text: string): MigrationSection {
   const published = parsed(text);
-  if (typeof published !== "object" || published === null || !Object.hasOwn(published, "phase")) throw refusal("it has no phase");
+  if (typeof published !== "object" || published === null || !Object.hasOwn(published, "phase"))
+    throw refusal("it has no phase");
   const { plan, validation, monitoring, approvals, triggers } = readWithin(text);
   const { phase, flags, newSystemPercentage, userWhitelist, userDenylist, bucketBy } = plan;
   return {

@@ -35,10 +35,19 @@ export const key = <const Path extends string, Value, const Default extends Valu
   kind: Kind<Value>,
   byDefault: Default,
   meaning: string,
-): Key<Path, Value | Extract<Default, null | undefined>> => ({ path, kind, default: byDefault as Value & Default, meaning });
+): Key<Path, Value | Extract<Default, null | undefined>> => ({
+  path,
+  kind,
+  default: byDefault as Value & Default,
+  meaning,
+});
 
 /** A row of a key that its section cannot do without. */
-export const required = <const Path extends string, Value>(path: Path, kind: Kind<Value>, meaning: string): Key<Path, Value> => ({
+export const required = <const Path extends string, Value>(
+  path: Path,
+  kind: Kind<Value>,
+  meaning: string,
+): Key<Path, Value> => ({
   path,
   kind,
   default: undefined as Value,
@@ -46,7 +55,8 @@ export const required = <const Path extends string, Value>(path: Path, kind: Kin
   isRequired: true,
 });
 
-type Under<Prefix extends string, Row> = Row extends Key<infer Path, infer Value> ? Key<`${Prefix}.${Path}`, Value> : never;
+type Under<Prefix extends string, Row> =
+  Row extends Key<infer Path, infer Value> ? Key<`${Prefix}.${Path}`, Value> : never;
 
 /** Rows of a section. */
 export const under = <const Prefix extends string, Row extends Key>(prefix: Prefix, rows: readonly Row[]) =>
@@ -57,7 +67,8 @@ export const withoutEffect = <Row extends Key>(rows: readonly Row[]): readonly R
   rows.map((row) => ({ ...row, hasNoEffect: true }));
 
 type Head<Path extends string> = Path extends `${infer First}.${string}` ? First : Path;
-type Within<Row, Section extends string> = Row extends Key<`${Section}.${infer Path}`, infer Value> ? Key<Path, Value> : never;
+type Within<Row, Section extends string> =
+  Row extends Key<`${Section}.${infer Path}`, infer Value> ? Key<Path, Value> : never;
 
 /** The values of rows, nested by section, under names in camel case. */
 export type Values<Row extends Key> = {
@@ -89,7 +100,9 @@ function treeOf(entries: readonly (readonly [names: readonly string[], value: un
 
 /** What a checked section of a file says, completed with defaults. */
 export const valuesOf = <Row extends Key>(rows: readonly Row[], file: unknown): Values<Row> =>
-  treeOf(rows.map((row) => [namesOf(row).map(camel), valueAt(file, namesOf(row)) ?? row.default])) as Values<Row>;
+  treeOf(
+    rows.map((row) => [namesOf(row).map(camel), valueAt(file, namesOf(row)) ?? row.default]),
+  ) as Values<Row>;
 
 /** The section of a file that says all these values. */
 export const fileOf = (rows: readonly Key[], values: unknown): Tree =>
@@ -123,14 +136,18 @@ export function shapeOf(rows: readonly Key[]): Readonly<Record<string, z.ZodType
 
 function leafOf(row: Key): z.ZodType {
   const { kind, default: byDefault, meaning, hasNoEffect } = row;
-  const meta = { title: titleOf(row.path), description: hasNoEffect ? `${meaning} (no effect yet)` : meaning };
+  const meta = {
+    title: titleOf(row.path),
+    description: hasNoEffect ? `${meaning} (no effect yet)` : meaning,
+  };
   if (row.isRequired) return kind.schema.meta(meta);
   const schema = typeof byDefault === "object" ? kind.schema.nullish() : kind.schema.optional();
   return schema.meta({ ...meta, ...(byDefault !== undefined && { default: writtenOf(row, byDefault) }) });
 }
 
 /** A name as words: `alert_on_mismatch` is "Alert on mismatch". */
-const titleOf = (name: string): string => `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll("_", " ")}`;
+const titleOf = (name: string): string =>
+  `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll("_", " ")}`;
 
 /** A section as one value: an item of a list, say. */
 export const record = <Row extends Key>(rows: readonly Row[]): Kind<Values<Row>> => ({
@@ -139,7 +156,10 @@ export const record = <Row extends Key>(rows: readonly Row[]): Kind<Values<Row>>
   rows,
 });
 
-export const listOf = <Value>({ schema, write, rows = [] }: Kind<Value>, what: string): Kind<readonly Value[]> => ({
+export const listOf = <Value>(
+  { schema, write, rows = [] }: Kind<Value>,
+  what: string,
+): Kind<readonly Value[]> => ({
   schema: z.array(schema, what),
   write: (values) => (write === undefined ? values : values.map((value) => write(value))),
   rows,

@@ -28,7 +28,10 @@ type Seen = { readonly text: string; readonly stamp: string } | { readonly failu
  *
  * Ends when the function it returns is called; nothing is called after that. Holds no process open.
  */
-export function watchConfigFile(path: string, { onChange, onBad, current, pollMs = 1_000 }: ConfigWatch): () => void {
+export function watchConfigFile(
+  path: string,
+  { onChange, onBad, current, pollMs = 1_000 }: ConfigWatch,
+): () => void {
   const bad = new Set<string>();
   /** The last good content; its text is unknown before the first look. */
   let good = { text: "", meaning: meaningOf(current) };
@@ -55,7 +58,8 @@ export function watchConfigFile(path: string, { onChange, onBad, current, pollMs
     if (isReported) onChange(judged);
   }
 
-  const isBeginning = (seen: Seen): boolean => "text" in seen && seen.text !== good.text && good.text.startsWith(seen.text);
+  const isBeginning = (seen: Seen): boolean =>
+    "text" in seen && seen.text !== good.text && good.text.startsWith(seen.text);
   return followSettledFile<Seen>(path, {
     look: () => look(path),
     isSame,
@@ -85,7 +89,11 @@ const isSame = (one: Seen, other: Seen): boolean =>
 function judgement(text: string, path: string): Config | BridgeError {
   try {
     if (text.trim() !== "") return parseConfig(text, path);
-    return new BridgeError("BAD_CONFIG", { what: "the file is empty", where: `${path}:1:1`, fix: "write {} for the defaults" });
+    return new BridgeError("BAD_CONFIG", {
+      what: "the file is empty",
+      where: `${path}:1:1`,
+      fix: "write {} for the defaults",
+    });
   } catch (failure) {
     if (failure instanceof BridgeError) return failure;
     throw failure;

@@ -55,6 +55,8 @@ test("what cannot be written is said, and what was there stays", async () => {
   const missing = join(folder, "none/desk.yaml");
   await expect(writeConfigFile(missing, "x")).rejects.toMatchObject({ code: "UNWRITABLE", where: missing });
   writeFileSync(join(folder, "file"), "");
-  await expect(writeConfigFile(join(folder, "file/desk.yaml"), "x")).rejects.toMatchObject({ code: "UNWRITABLE" });
+  await expect(writeConfigFile(join(folder, "file/desk.yaml"), "x")).rejects.toMatchObject({
+    code: "UNWRITABLE",
+  });
   expect(readdirSync(folder)).toEqual(["file"]);
 });

@@ -8,6 +8,11 @@ export async function writeConfigFile(path: string, text: string): Promise<void>
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause;
     const what = `the configuration cannot be written: ${codeOf(cause) || cause}`;
-    throw new BridgeError("UNWRITABLE", { what, where: path, fix: "check the folder and its permissions", cause });
+    throw new BridgeError("UNWRITABLE", {
+      what,
+      where: path,
+      fix: "check the folder and its permissions",
+      cause,
+    });
   }
 }

@@ -15,7 +15,12 @@ beforeEach(async () => {
   store = place.open();
   await store.change({ actor: "amy", action: "publish", reason: "first", set: { newSystemPercentage: 5 } });
   place.sql({ useNewPnlSystem: false });
-  await store.note({ actor: "bob", action: "refused", reason: "too early", evidence: { gates: ["no_quarantine"] } });
+  await store.note({
+    actor: "bob",
+    action: "refused",
+    reason: "too early",
+    evidence: { gates: ["no_quarantine"] },
+  });
   place.sql({ useNewPnlSystem: null });
 });
 
@@ -35,7 +40,13 @@ describe("sealing", () => {
     expect([head.seq, rows.map(({ action }) => action)]).toEqual([5, ["sql"]]);
     expect(head.hash).toBe(hashOf(place.rows[4] as AuditRow, first.hash, digest));
     expect(await auditHead(store)).toEqual(head);
-    expect(await verifyAudit(store, [first, head], digest)).toEqual({ ok: true, rows: 5, head, notSealedYet: [], faults: [] });
+    expect(await verifyAudit(store, [first, head], digest)).toEqual({
+      ok: true,
+      rows: 5,
+      head,
+      notSealedYet: [],
+      faults: [],
+    });
   });
 
   it("of the same rows by several processes happens once", async () => {
@@ -69,11 +80,16 @@ describe("sealing", () => {
   });
 
   it("covers more rows than one page", async () => {
-    for (let index = 0; index < 1_200; index++) await store.note({ actor: "amy", action: "drill", reason: `${index}` });
+    for (let index = 0; index < 1_200; index++)
+      await store.note({ actor: "amy", action: "drill", reason: `${index}` });
     let head = none;
     for (let round = 0; round < 3; round++) ({ head } = await sealNew(store, head, digest));
     expect(head.seq).toBe(1_204);
-    expect(await verifyAudit(store, [head], digest)).toMatchObject({ ok: true, rows: 1_204, notSealedYet: [] });
+    expect(await verifyAudit(store, [head], digest)).toMatchObject({
+      ok: true,
+      rows: 1_204,
+      notSealedYet: [],
+    });
   });
 });
 

@@ -16,7 +16,8 @@ export const hashOf = (
   { seq, at, actor, action, reason, epoch, before, after, evidence }: AuditRow,
   previousHash: string,
   digest: Digest,
-): string => digest(JSON.stringify([previousHash, seq, at, actor, action, reason, epoch, before, after, evidence]));
+): string =>
+  digest(JSON.stringify([previousHash, seq, at, actor, action, reason, epoch, before, after, evidence]));
 
 export async function auditHead(store: ControlStore): Promise<AuditHead> {
   let head: AuditHead = { seq: 0, hash: noHash };
@@ -36,7 +37,8 @@ export async function sealNew(
 ): Promise<{ readonly head: AuditHead; readonly sealed: readonly AuditRow[] }> {
   let head = known;
   // Other processes may have sealed rows since `known`.
-  for await (const { seq, hash } of all((after) => store.seals(after, pageRows), known.seq)) head = { seq, hash };
+  for await (const { seq, hash } of all((after) => store.seals(after, pageRows), known.seq))
+    head = { seq, hash };
   const rows = await store.audit(head.seq, pageRows);
   const seals: AuditSeal[] = [];
   let last = head;
@@ -96,7 +98,11 @@ const faultsMax = 100;
  * Reads the whole chain and compares it with its seals, with the heads that processes kept, and with the
  * epoch of the record. Holds all seals in memory.
  */
-export async function verifyAudit(store: ControlStore, heads: readonly AuditHead[], digest: Digest): Promise<AuditReport> {
+export async function verifyAudit(
+  store: ControlStore,
+  heads: readonly AuditHead[],
+  digest: Digest,
+): Promise<AuditReport> {
   const { epoch: lastEpoch } = await store.read();
   const faults: AuditReport["faults"][number][] = [];
   const report = (fault: AuditFault, seq: number, why: string): void => {
@@ -118,20 +124,32 @@ export async function verifyAudit(store: ControlStore, heads: readonly AuditHead
     if (seal === undefined && row.seq < lastSealed)
       report("UNSEALED", row.seq, `row ${row.seq} has no seal, although later rows have one`);
     if (seal === undefined && row.seq > lastSealed) notSealedYet.push(row.seq);
-    if (seal !== undefined && (seal.previousHash !== previous || hashOf(row, seal.previousHash, digest) !== seal.hash))
-      report("EDITED", row.seq, `row ${row.seq} (${row.action} by ${row.actor} at ${row.at}) is not what was sealed`);
+    if (
+      seal !== undefined &&
+      (seal.previousHash !== previous || hashOf(row, seal.previousHash, digest) !== seal.hash)
+    )
+      report(
+        "EDITED",
+        row.seq,
+        `row ${row.seq} (${row.action} by ${row.actor} at ${row.at}) is not what was sealed`,
+      );
     previous = seal?.hash ?? hashOf(row, previous, digest);
     hashes.set(row.seq, previous);
     if (row.after !== null) {
       if (row.epoch <= epoch)
-        report("INSERTED", row.seq, `row ${row.seq} has epoch ${row.epoch}, although an earlier row has ${epoch}`);
+        report(
+          "INSERTED",
+          row.seq,
+          `row ${row.seq} has epoch ${row.epoch}, although an earlier row has ${epoch}`,
+        );
       for (let missing = epoch + 1; missing < row.epoch; missing += 1)
         report("UNRECORDED", row.seq, `no row records the change to epoch ${missing}`);
       epoch = Math.max(epoch, row.epoch);
     }
     expected = row.seq + 1;
   }
-  for (let seq = expected; seq <= lastSealed; seq += 1) report("REMOVED", seq, `row ${seq} was sealed and is gone`);
+  for (let seq = expected; seq <= lastSealed; seq += 1)
+    report("REMOVED", seq, `row ${seq} was sealed and is gone`);
   for (let missing = epoch + 1; missing <= lastEpoch; missing += 1)
     report("UNRECORDED", expected - 1, `no row records the change to epoch ${missing}`);
   for (const { seq, hash } of heads) {
@@ -139,10 +157,18 @@ export async function verifyAudit(store: ControlStore, heads: readonly AuditHead
     report(
       "CUT",
       seq,
-      hashes.has(seq) ? `row ${seq} is not the row that a process has seen` : `a process has seen row ${seq}, which is missing`,
+      hashes.has(seq)
+        ? `row ${seq} is not the row that a process has seen`
+        : `a process has seen row ${seq}, which is missing`,
     );
   }
-  return { ok: faults.length === 0, rows: count, head: { seq: expected - 1, hash: previous }, notSealedYet, faults };
+  return {
+    ok: faults.length === 0,
+    rows: count,
+    head: { seq: expected - 1, hash: previous },
+    notSealedYet,
+    faults,
+  };
 }
 
 /** Yields the rows after `from`, read in pages. */

@@ -18,15 +18,39 @@ function* everyCase(): Generator<PlanCase> {
             for (const latched of yesNo)
               for (const isSwitchSet of yesNo)
                 for (const closed of yesNo) {
-                  const flags = Object.fromEntries(capabilities.map((name, at) => [name, (bits & (1 << at)) > 0]));
-                  yield { requested, granted, mode, flags: flags as PlanCase["flags"], flag, latched, isSwitchSet, closed };
+                  const flags = Object.fromEntries(
+                    capabilities.map((name, at) => [name, (bits & (1 << at)) > 0]),
+                  );
+                  yield {
+                    requested,
+                    granted,
+                    mode,
+                    flags: flags as PlanCase["flags"],
+                    flag,
+                    latched,
+                    isSwitchSet,
+                    closed,
+                  };
                 }
 }
 
-const planOfCase = ({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: PlanCase): EffectivePlan =>
+const planOfCase = ({
+  requested,
+  granted,
+  mode,
+  flags,
+  flag,
+  latched,
+  isSwitchSet,
+  closed,
+}: PlanCase): EffectivePlan =>
   effectivePlan(
     recordWith(
-      { grantedPhase: granted, latched: latched ? "error_rate" : null, legacyWindow: closed ? "closed" : "open" },
+      {
+        grantedPhase: granted,
+        latched: latched ? "error_rate" : null,
+        legacyWindow: closed ? "closed" : "open",
+      },
       { phase: requested, migrationMode: mode, useNewPnlSystem: flag },
     ),
     { phase: "read_only", flags },
@@ -40,7 +64,9 @@ describe("the plan of a record", () => {
       const { plan, held } = planOfCase(one);
       const route = routeOf(plan, {}, 0);
       const what = JSON.stringify(one);
-      expect({ phase: plan.phase, answer: route.answer, writes: writesOf(plan) }, what).toEqual(expectedPlan(one));
+      expect({ phase: plan.phase, answer: route.answer, writes: writesOf(plan) }, what).toEqual(
+        expectedPlan(one),
+      );
       expect(
         held.some(({ value }) => value === "phase"),
         what,
@@ -58,13 +84,20 @@ describe("the plan of a record", () => {
   it("never lets modern answer in a later phase that was requested and not granted", () => {
     for (const one of everyCase()) {
       if (one.closed || one.granted !== "shadow_mode") continue;
-      expect(routeOf(planOfCase(one).plan, { user: "amy", book: "UST" }, 0).answer, JSON.stringify(one)).toBe("legacy");
+      expect(routeOf(planOfCase(one).plan, { user: "amy", book: "UST" }, 0).answer, JSON.stringify(one)).toBe(
+        "legacy",
+      );
     }
   });
 
   it("names the source of each value", () => {
-    const published = { phase: "dual_write", flags: { storage: true, calculator: true }, newSystemPercentage: 10 } as const;
-    const from = (record: ControlRecord, isSwitchSet = false) => effectivePlan(record, published, isSwitchSet).from;
+    const published = {
+      phase: "dual_write",
+      flags: { storage: true, calculator: true },
+      newSystemPercentage: 10,
+    } as const;
+    const from = (record: ControlRecord, isSwitchSet = false) =>
+      effectivePlan(record, published, isSwitchSet).from;
     expect(from(recordWith())).toEqual({
       phase: "published",
       migrationMode: "default",
@@ -75,7 +108,12 @@ describe("the plan of a record", () => {
       userDenylist: "default",
     });
     expect(
-      from(recordWith({}, { phase: "primary_switch", newSystemPercentage: 0, useNewPnlSystem: false, userWhitelist: [] })),
+      from(
+        recordWith(
+          {},
+          { phase: "primary_switch", newSystemPercentage: 0, useNewPnlSystem: false, userWhitelist: [] },
+        ),
+      ),
     ).toMatchObject({
       phase: "store",
       newSystemPercentage: "store",
@@ -98,8 +136,14 @@ describe("the plan of a record", () => {
     const nobody = { newSystemPercentage: 0, userWhitelist: [], userDenylist: [] };
     const { plan, from } = effectivePlan(recordWith({}, nobody), published, false);
     expect(plan).toMatchObject({ newSystemPercentage: 0, userWhitelist: new Set(), userDenylist: new Set() });
-    expect(from).toMatchObject({ newSystemPercentage: "store", userWhitelist: "store", userDenylist: "store" });
-    expect(effectivePlan(recordWith(), published, false).plan).toMatchObject({ userDenylist: new Set(["eve"]) });
+    expect(from).toMatchObject({
+      newSystemPercentage: "store",
+      userWhitelist: "store",
+      userDenylist: "store",
+    });
+    expect(effectivePlan(recordWith(), published, false).plan).toMatchObject({
+      userDenylist: new Set(["eve"]),
+    });
   });
 
   it("lets legacy answer if a value is impossible, and reports the value as held", () => {
@@ -108,7 +152,11 @@ describe("the plan of a record", () => {
     const { plan, held } = effectivePlan(broken, published, false);
     expect([plan.phase, routeOf(plan, { book: "UST" }, 0).answer]).toEqual(["read_only", "legacy"]);
     expect(held).toEqual([
-      { value: "phase", asked: "primary_switch", why: "the new system percentage must be a number from 0 to 100, not 400" },
+      {
+        value: "phase",
+        asked: "primary_switch",
+        why: "the new system percentage must be a number from 0 to 100, not 400",
+      },
     ]);
     // With the window closed, legacy's answers are stale, so modern continues to answer.
     const closed = effectivePlan({ ...broken, legacyWindow: "closed" }, published, false);

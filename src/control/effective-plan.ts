@@ -49,7 +49,11 @@ export type PublishedPlan = Omit<PlanInput, "epoch" | "legacyWindow">;
  * - `new_only` while legacy answers is read as `old_only`, because legacy would lack the writes.
  * - Once the window to legacy is closed, the phase is `cleanup`, whatever is requested.
  */
-export function effectivePlan(record: ControlRecord, published: PublishedPlan | undefined, isSwitchSet: boolean): EffectivePlan {
+export function effectivePlan(
+  record: ControlRecord,
+  published: PublishedPlan | undefined,
+  isSwitchSet: boolean,
+): EffectivePlan {
   const { overrides, legacyWindow, latched, epoch } = record;
   const held: Held[] = [];
   const from: Record<PlanValue, PlanSource> = {
@@ -81,7 +85,9 @@ export function effectivePlan(record: ControlRecord, published: PublishedPlan | 
       migrationMode,
       useNewPnlSystem: asked && latched === null && !isSwitchSet,
       flags,
-      ...(overrides.newSystemPercentage === null ? {} : { newSystemPercentage: overrides.newSystemPercentage }),
+      ...(overrides.newSystemPercentage === null
+        ? {}
+        : { newSystemPercentage: overrides.newSystemPercentage }),
       ...(overrides.userWhitelist === null ? {} : { userWhitelist: overrides.userWhitelist }),
       ...(overrides.userDenylist === null ? {} : { userDenylist: overrides.userDenylist }),
       legacyWindow: isClosed ? "closed" : "open",
@@ -93,7 +99,11 @@ export function effectivePlan(record: ControlRecord, published: PublishedPlan | 
     hold("phase", phase, failure.message);
     const flags = { calculator: isClosed, storage: isClosed, reports: isClosed };
     const legacyWindow = isClosed ? "closed" : "open";
-    return { plan: planOf({ epoch, phase: isClosed ? "cleanup" : "read_only", flags, legacyWindow }), from, held };
+    return {
+      plan: planOf({ epoch, phase: isClosed ? "cleanup" : "read_only", flags, legacyWindow }),
+      from,
+      held,
+    };
   }
 }
 
@@ -112,26 +122,45 @@ function phaseOf(
   const requested = requestedPhase(record, published);
   const granted = record.grantedPhase;
   if (isLater(requested, granted))
-    hold("phase", requested, `the gates' verdict for it is not recorded; the last phase that was granted is ${granted}`);
+    hold(
+      "phase",
+      requested,
+      `the gates' verdict for it is not recorded; the last phase that was granted is ${granted}`,
+    );
   let phase = isLater(requested, granted) ? granted : requested;
   const missing = phasePolicies[phase].requires.filter((capability) => flags[capability] !== true);
-  if (missing.length > 0) hold("phase", phase, `needs the flags ${missing.map((name) => `use_new_${name}`).join(", ")}`);
+  if (missing.length > 0)
+    hold("phase", phase, `needs the flags ${missing.map((name) => `use_new_${name}`).join(", ")}`);
   // The first phase needs no flag, so each phase that needs one has a predecessor.
-  while (phasePolicies[phase].requires.some((capability) => flags[capability] !== true)) phase = phaseBefore(phase) as Phase;
+  while (phasePolicies[phase].requires.some((capability) => flags[capability] !== true))
+    phase = phaseBefore(phase) as Phase;
   return phase;
 }
 
 function closedPhase(record: ControlRecord, published: PublishedPlan | undefined, hold: Hold): Phase {
   const requested = requestedPhase(record, published);
   if (requested !== "cleanup")
-    hold("phase", requested, "legacy is no longer written: its window was closed by sign-off, so there is no way back");
+    hold(
+      "phase",
+      requested,
+      "legacy is no longer written: its window was closed by sign-off, so there is no way back",
+    );
   return "cleanup";
 }
 
-function modeOf(record: ControlRecord, published: PublishedPlan | undefined, phase: Phase, hold: Hold): MigrationMode {
+function modeOf(
+  record: ControlRecord,
+  published: PublishedPlan | undefined,
+  phase: Phase,
+  hold: Hold,
+): MigrationMode {
   const asked = record.overrides.migrationMode ?? published?.migrationMode ?? "dual_write";
   if (asked !== "new_only" || phasePolicies[phase].answers === "modern") return asked;
-  hold("migrationMode", asked, `legacy answers in the phase ${phase}, so it must be written; new_only is read as old_only`);
+  hold(
+    "migrationMode",
+    asked,
+    `legacy answers in the phase ${phase}, so it must be written; new_only is read as old_only`,
+  );
   return "old_only";
 }
 

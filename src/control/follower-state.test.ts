@@ -6,10 +6,17 @@ import { allFlags, publishedSection, readSection, timing } from "../testing/flee
 import * as decide from "./follower-state.ts";
 
 const published = publishedSection({ plan: { phase: "primary_switch", flags: allFlags } });
-const recordAt = (epoch: number, values: Partial<ControlRecord> = {}, useNewPnlSystem: boolean | null = null) =>
-  recordWith({ published, grantedPhase: "primary_switch", epoch, ...values }, { useNewPnlSystem });
+const recordAt = (
+  epoch: number,
+  values: Partial<ControlRecord> = {},
+  useNewPnlSystem: boolean | null = null,
+) => recordWith({ published, grantedPhase: "primary_switch", epoch, ...values }, { useNewPnlSystem });
 const rules = { ...timing, readSection };
-const read = (record: ControlRecord, askedMs: number): decide.FollowerEvent => ({ kind: "record_read", record, askedMs });
+const read = (record: ControlRecord, askedMs: number): decide.FollowerEvent => ({
+  kind: "record_read",
+  record,
+  askedMs,
+});
 const after = (event: decide.FollowerEvent, atMs: number, state = decide.initialState) =>
   decide.afterEvent(state, event, atMs, rules);
 const textOf = ({ kind, ...rest }: decide.FollowerEffect): string =>
@@ -23,7 +30,11 @@ const switched = after({ kind: "switch_read", isSet: true }, 6_000, following).s
 const restored = after(read(recordAt(3), 200), 210, following).state;
 const failed = after({ kind: "read_failed", failure: new Error("busy") }, 200, following).state;
 const unsaved = after({ kind: "snapshot_failed", failure: new Error("full") }, 200, following).state;
-const snapshot = { record: recordAt(4), auditHead: { seq: 1, hash: "x" }, savedAt: "2025-01-01T00:00:00.000Z" };
+const snapshot = {
+  record: recordAt(4),
+  auditHead: { seq: 1, hash: "x" },
+  savedAt: "2025-01-01T00:00:00.000Z",
+};
 const obeys = ["hand_over", "report plan at epoch 5", "check_drain"];
 
 type Row = readonly [
@@ -44,7 +55,14 @@ it.each<Row>([
     { seenEpoch: 5, readMs: 100, adoptedMs: 110, freshness: "fresh" },
     ["report freshness at epoch 0", ...obeys, "heartbeat", "save_snapshot"],
   ],
-  ["the same record again has no effect", following, read(recordAt(5), 200), 210, { readMs: 200, adoptedMs: 110 }, []],
+  [
+    "the same record again has no effect",
+    following,
+    read(recordAt(5), 200),
+    210,
+    { readMs: 200, adoptedMs: 110 },
+    [],
+  ],
   [
     "an older record of a late read has no effect",
     following,
@@ -99,7 +117,14 @@ it.each<Row>([
     read(recordAt(6, { published: { ...published, text: "{", hash: "x" } }), 200),
     210,
     { section: following.section, seenEpoch: 6 },
-    ["report unreadable_section at epoch 5", "hand_over", "report plan at epoch 6", "check_drain", "heartbeat", "save_snapshot"],
+    [
+      "report unreadable_section at epoch 5",
+      "hand_over",
+      "report plan at epoch 6",
+      "check_drain",
+      "heartbeat",
+      "save_snapshot",
+    ],
   ],
   [
     "a failed read is reported",
@@ -109,7 +134,14 @@ it.each<Row>([
     { reported: new Set(["store_failed"]) },
     ["report store_failed at epoch 5"],
   ],
-  ["a failed read is reported once", failed, { kind: "store_failed", failure: new Error("busy") }, 300, {}, []],
+  [
+    "a failed read is reported once",
+    failed,
+    { kind: "store_failed", failure: new Error("busy") },
+    300,
+    {},
+    [],
+  ],
   [
     "a failed read through a broken handle releases the handle",
     failed,
@@ -119,7 +151,14 @@ it.each<Row>([
     ["release_store"],
   ],
   ["a read that succeeds ends the failure", failed, read(recordAt(5), 300), 310, { reported: new Set() }, []],
-  ["a snapshot that is saved ends the failure", unsaved, { kind: "snapshot_saved" }, 300, { reported: new Set() }, []],
+  [
+    "a snapshot that is saved ends the failure",
+    unsaved,
+    { kind: "snapshot_saved" },
+    300,
+    { reported: new Set() },
+    [],
+  ],
   [
     "the plan is stale after staleMs without a read",
     following,
@@ -136,7 +175,14 @@ it.each<Row>([
     { freshness: "expired", effective: following.effective },
     ["report freshness at epoch 5"],
   ],
-  ["without any read there is no freshness to report", empty, { kind: "time_passed" }, timing.leaseMs, { freshness: "none" }, []],
+  [
+    "without any read there is no freshness to report",
+    empty,
+    { kind: "time_passed" },
+    timing.leaseMs,
+    { freshness: "none" },
+    [],
+  ],
   [
     "a switch file that appears while the store is fresh is obeyed and recorded",
     following,

@@ -98,7 +98,11 @@ export interface FollowerRules {
   readonly leaseMs: number;
 }
 
-export function freshnessAt(nowMs: number, { readMs }: FollowerState, { staleMs, leaseMs }: FollowerRules): Freshness {
+export function freshnessAt(
+  nowMs: number,
+  { readMs }: FollowerState,
+  { staleMs, leaseMs }: FollowerRules,
+): Freshness {
   if (readMs === undefined) return "none";
   return nowMs - readMs < staleMs ? "fresh" : nowMs - readMs < leaseMs ? "stale" : "expired";
 }
@@ -164,11 +168,16 @@ function onRecordRead(step: Step, record: ControlRecord, askedMs: number): void 
 /** The store was restored from a backup and its record is older: it is followed only towards legacy. */
 function onRestoredRecord(step: Step, record: ControlRecord): void {
   const { record: known, section, effective, restoredEpoch } = step.state;
-  reportOnce(step, "epoch_went_back", `the control store has epoch ${record.epoch}, although epoch ${known.epoch} was known`);
+  reportOnce(
+    step,
+    "epoch_went_back",
+    `the control store has epoch ${record.epoch}, although epoch ${known.epoch} was known`,
+  );
   const { plan: theirs } = effectivePlan(record, section?.plan, false);
   const { plan: ours } = effective;
   const isTowardsLegacy =
-    (isLegacyAlone(theirs) && !isLegacyAlone(ours)) || (writesOf(theirs)[0] === "legacy" && writesOf(ours)[0] === "modern");
+    (isLegacyAlone(theirs) && !isLegacyAlone(ours)) ||
+    (writesOf(theirs)[0] === "legacy" && writesOf(ours)[0] === "modern");
   change(step, { restoredEpoch: record.epoch });
   if (isTowardsLegacy && ours.useNewPnlSystem) {
     adopt(step, { ...known, overrides: { ...known.overrides, useNewPnlSystem: false } });
@@ -185,7 +194,8 @@ function onSwitchRead(step: Step, isSet: boolean): void {
   }
   // The store answers: the whole fleet goes to legacy, with a row in the audit.
   const isFresh = freshnessAt(step.nowMs, step.state, step.rules) === "fresh";
-  if (isSet && isFresh && step.state.record.overrides.useNewPnlSystem !== false) perform(step, { kind: "record_switch" });
+  if (isSet && isFresh && step.state.record.overrides.useNewPnlSystem !== false)
+    perform(step, { kind: "record_switch" });
 }
 
 function adopt(step: Step, record: ControlRecord): void {
@@ -232,7 +242,8 @@ function reportOnce(step: Step, kind: ControlEvent["kind"], what: string): void 
 /** The condition no longer holds: the next event of its kind is reported again. */
 function ended(step: Step, kind: ControlEvent["kind"]): void {
   const { reported } = step.state;
-  if (reported.has(kind)) change(step, { reported: new Set([...reported].filter((other) => other !== kind)) });
+  if (reported.has(kind))
+    change(step, { reported: new Set([...reported].filter((other) => other !== kind)) });
 }
 
 const report = (step: Step, kind: ControlEvent["kind"], what: string): void =>
@@ -248,4 +259,5 @@ function change(step: Step, changes: Partial<FollowerState>): Step {
 /** Also at the same epoch: a restored store may have reached that epoch by other changes. */
 const isBehind = (record: ControlRecord, known: ControlRecord): boolean =>
   record.epoch < known.epoch ||
-  (record.epoch === known.epoch && (record.updatedAt !== known.updatedAt || record.updatedBy !== known.updatedBy));
+  (record.epoch === known.epoch &&
+    (record.updatedAt !== known.updatedAt || record.updatedBy !== known.updatedBy));

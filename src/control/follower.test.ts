@@ -1,16 +1,28 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { writesOf } from "../domain/migration/plan.ts";
-import { allFlags, amy, Disk, Fleet, type Process, publishedSection, settle, timing } from "../testing/fleet.ts";
+import {
+  allFlags,
+  amy,
+  Disk,
+  Fleet,
+  type Process,
+  publishedSection,
+  settle,
+  timing,
+} from "../testing/fleet.ts";
 
 let fleet: Fleet;
 beforeEach(async () => {
   fleet = new Fleet();
   const published = publishedSection({ plan: { phase: "primary_switch", flags: allFlags } });
-  await fleet.place.open().change({ ...amy, action: "test", set: { published, grantedPhase: "primary_switch" } });
+  await fleet.place
+    .open()
+    .change({ ...amy, action: "test", set: { published, grantedPhase: "primary_switch" } });
 });
 
 const planOf = ({ follower }: Process) => follower.effective.plan;
-const kinds = ({ events }: Process): readonly string[] => events.map(({ kind, what }) => (kind === "freshness" ? what : kind));
+const kinds = ({ events }: Process): readonly string[] =>
+  events.map(({ kind, what }) => (kind === "freshness" ? what : kind));
 const instance = (name: string) => [...fleet.place.instances.values()].find((one) => one.name === name);
 
 describe("a process that reaches the store", () => {
@@ -47,9 +59,11 @@ describe("a process that reaches the store", () => {
 
   it("keeps the last readable section when a newer program publishes one that it cannot read", async () => {
     const process = await fleet.start("one");
-    await fleet.place
-      .open()
-      .change({ ...amy, action: "publish", set: { published: { text: "{", hash: "x", phase: "primary_switch" } } });
+    await fleet.place.open().change({
+      ...amy,
+      action: "publish",
+      set: { published: { text: "{", hash: "x", phase: "primary_switch" } },
+    });
     await settle();
     expect(planOf(process)).toMatchObject({ phase: "primary_switch", epoch: 3 });
     expect(kinds(process)).toContain("unreadable_section");
@@ -76,7 +90,8 @@ describe("a process whose store was restored from an old copy", () => {
   const restored = async (changes: number): Promise<Process> => {
     const process = await fleet.start("one");
     const old = fleet.place.record;
-    for (let percentage = 1; percentage <= changes; percentage++) fleet.place.sql({ newSystemPercentage: percentage });
+    for (let percentage = 1; percentage <= changes; percentage++)
+      fleet.place.sql({ newSystemPercentage: percentage });
     await settle();
     fleet.place.record = old;
     await fleet.pass(2_000);
@@ -93,7 +108,11 @@ describe("a process whose store was restored from an old copy", () => {
   });
 
   it("goes to legacy by each change that leads there, even if the epochs are equal by then", async () => {
-    for (const way of [{ useNewPnlSystem: false }, { latched: "error_rate" }, { migrationMode: "old_only" as const }]) {
+    for (const way of [
+      { useNewPnlSystem: false },
+      { latched: "error_rate" },
+      { migrationMode: "old_only" as const },
+    ]) {
       const process = await restored(1);
       fleet.place.sql(way);
       expect(fleet.place.record.epoch).toBe(process.follower.record.epoch);
@@ -172,7 +191,11 @@ describe("a process whose store is unreachable", () => {
     const process = await fleet.start("one");
     fleet.place.away = true;
     await fleet.pass(timing.leaseMs + 3_000, 500);
-    expect(kinds(process).filter((kind) => ["fresh", "stale", "expired"].includes(kind))).toEqual(["fresh", "stale", "expired"]);
+    expect(kinds(process).filter((kind) => ["fresh", "stale", "expired"].includes(kind))).toEqual([
+      "fresh",
+      "stale",
+      "expired",
+    ]);
     expect(planOf(process)).toMatchObject({ phase: "primary_switch", useNewPnlSystem: true });
     fleet.place.away = false;
     await fleet.pass(1_500);
@@ -203,7 +226,11 @@ describe("a process whose store is unreachable", () => {
     fleet.place.away = false;
     await fleet.pass(1_500);
     expect(planOf(process)).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
-    expect(fleet.place.rows.at(-1)).toMatchObject({ action: "rollback", actor: "one", reason: "LEGACY_ONLY is set" });
+    expect(fleet.place.rows.at(-1)).toMatchObject({
+      action: "rollback",
+      actor: "one",
+      reason: "LEGACY_ONLY is set",
+    });
     const { epoch } = fleet.place.record;
     await fleet.pass(3_000);
     expect(fleet.place.record.epoch).toBe(epoch);

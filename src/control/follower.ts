@@ -75,7 +75,8 @@ export class PlanFollower {
     await Promise.race([connected, waited.promise]);
     stopWaiting();
     const found = this.#state.readMs === undefined ? await snapshots.latest() : undefined;
-    if (this.#state.readMs === undefined && found?.snapshot !== undefined) this.auditHead = found.snapshot.auditHead;
+    if (this.#state.readMs === undefined && found?.snapshot !== undefined)
+      this.auditHead = found.snapshot.auditHead;
     this.#on({ kind: "started", found });
     this.#stops.push(
       clock.every(pollMs, () => void this.#poll()),
@@ -134,7 +135,8 @@ export class PlanFollower {
 
   /** Reads the store now. Rejects if it does not answer. */
   async refresh(): Promise<void> {
-    if (this.#store === undefined) throw new BridgeError("SYSTEM_DOWN", { what: "the control store was never reached" });
+    if (this.#store === undefined)
+      throw new BridgeError("SYSTEM_DOWN", { what: "the control store was never reached" });
     const askedMs = this.#options.clock.monotonicMs();
     this.#on({ kind: "record_read", record: await this.#store.read(), askedMs });
   }
@@ -150,7 +152,12 @@ export class PlanFollower {
   }
 
   #on(event: decide.FollowerEvent): void {
-    const { state, effects } = decide.afterEvent(this.#state, event, this.#options.clock.monotonicMs(), this.#options);
+    const { state, effects } = decide.afterEvent(
+      this.#state,
+      event,
+      this.#options.clock.monotonicMs(),
+      this.#options,
+    );
     this.#state = state;
     for (const effect of effects)
       if (effect.kind === "hand_over") this.#options.onPlan(effect.effective);
@@ -201,7 +208,12 @@ export class PlanFollower {
   async #beatOnce(): Promise<void> {
     const { id, name, report, oldestRunning } = this.#options;
     if (this.#store === undefined || this.#isClosed) return;
-    await this.#store.heartbeat({ id, name, ...decide.acknowledged(this.#state, oldestRunning()), report: report() });
+    await this.#store.heartbeat({
+      id,
+      name,
+      ...decide.acknowledged(this.#state, oldestRunning()),
+      report: report(),
+    });
   }
 
   async #readSwitch(): Promise<void> {

@@ -72,7 +72,10 @@ const approversOf = (target: Phase, twoPerson: readonly Phase[]): 0 | 1 | 2 =>
 const approvals = ({ signOffs, target, record }: GateInput): readonly string[] => [
   ...new Set(
     signOffs
-      .filter(({ gate, phase, grantedEpoch }) => gate === approval && phase === target && grantedEpoch === record.grantedEpoch)
+      .filter(
+        ({ gate, phase, grantedEpoch }) =>
+          gate === approval && phase === target && grantedEpoch === record.grantedEpoch,
+      )
       .map(({ actor }) => personName(actor)),
   ),
 ];
@@ -90,10 +93,15 @@ export const simpleGates: readonly Gate[] = [
     name: "flags_set",
     title: "the capabilities that the phase uses are permitted",
     judge: ({ effective, target }) => {
-      const missing = phasePolicies[target].requires.filter((capability) => !effective.plan.flags[capability]);
+      const missing = phasePolicies[target].requires.filter(
+        (capability) => !effective.plan.flags[capability],
+      );
       return missing.length === 0
         ? { open: true, why: "every flag that it needs is set" }
-        : { open: false, why: `set ${missing.map((name) => `use_new_${name}`).join(", ")} in the published configuration first` };
+        : {
+            open: false,
+            why: `set ${missing.map((name) => `use_new_${name}`).join(", ")} in the published configuration first`,
+          };
     },
   },
   {
@@ -102,10 +110,19 @@ export const simpleGates: readonly Gate[] = [
     judge: ({ instances, record, leaseMs }) => {
       const live = instances.filter(({ ageMs }) => ageMs <= leaseMs);
       const behind = live.filter(({ seenEpoch }) => seenEpoch < record.epoch).map(({ name }) => name);
-      if (live.length === 0) return { open: false, why: "no live process is registered, so a failure would stay unnoticed" };
+      if (live.length === 0)
+        return { open: false, why: "no live process is registered, so a failure would stay unnoticed" };
       return behind.length === 0
-        ? { open: true, why: `all ${live.length} are at epoch ${record.epoch}`, evidence: live.map(({ name }) => name) }
-        : { open: false, why: `${behind.length} of ${live.length} are behind: ${behind.join(", ")}`, evidence: behind };
+        ? {
+            open: true,
+            why: `all ${live.length} are at epoch ${record.epoch}`,
+            evidence: live.map(({ name }) => name),
+          }
+        : {
+            open: false,
+            why: `${behind.length} of ${live.length} are behind: ${behind.join(", ")}`,
+            evidence: behind,
+          };
     },
   },
   {
@@ -114,7 +131,10 @@ export const simpleGates: readonly Gate[] = [
     judge: ({ quarantined }) =>
       quarantined === null
         ? { open: false, why: "the content of the quarantine is unknown" }
-        : { open: quarantined === 0, why: quarantined === 0 ? "the quarantine is empty" : `${quarantined} wait in quarantine` },
+        : {
+            open: quarantined === 0,
+            why: quarantined === 0 ? "the quarantine is empty" : `${quarantined} wait in quarantine`,
+          },
   },
   {
     name: "rollback_possible",
@@ -133,7 +153,10 @@ export const simpleGates: readonly Gate[] = [
       const needed = approversOf(input.target, input.twoPerson);
       const given = approvals(input);
       if (given.length >= needed)
-        return { open: true, why: needed === 0 ? "no approval is needed" : `approved by ${given.join(", ")}` };
+        return {
+          open: true,
+          why: needed === 0 ? "no approval is needed" : `approved by ${given.join(", ")}`,
+        };
       const soFar = given.length === 0 ? "nobody has" : `only ${given.join(", ")} has`;
       return {
         open: false,

@@ -1,6 +1,12 @@
 /** The control plane: gives every process the same plan, and moves that plan forward or back. */
 export { type AuditReport, auditFaults, auditHead, verifyAudit } from "./audit-chain.ts";
-export { type EffectivePlan, effectivePlan, type PlanSource, type PlanValue, planSources } from "./effective-plan.ts";
+export {
+  type EffectivePlan,
+  effectivePlan,
+  type PlanSource,
+  type PlanValue,
+  planSources,
+} from "./effective-plan.ts";
 export { PlanFollower } from "./follower.ts";
 export type { ControlEvent, Freshness } from "./follower-state.ts";
 export { type Gate, type GateReport, simpleGates } from "./gates.ts";
@@ -18,4 +24,11 @@ export {
 export { rampDefaults } from "./ramp.ts";
 export type { Section } from "./section.ts";
 export { Supervisor } from "./supervisor.ts";
-export { noSignals, type ServedMismatch, type Signals, type TriggerKey, type TriggerLimits, triggerKeys } from "./triggers.ts";
+export {
+  noSignals,
+  type ServedMismatch,
+  type Signals,
+  type TriggerKey,
+  type TriggerLimits,
+  triggerKeys,
+} from "./triggers.ts";

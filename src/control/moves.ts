@@ -5,7 +5,9 @@ import type { ControlChange, ControlRecord } from "../ports/control-store.ts";
 import { type EffectivePlan, planSources } from "./effective-plan.ts";
 
 /** A requested phase move. `set` to the current phase takes modern back into use after a rollback. */
-export type PhaseMove = { readonly kind: "advance" | "retreat" } | { readonly kind: "set"; readonly phase: Phase };
+export type PhaseMove =
+  | { readonly kind: "advance" | "retreat" }
+  | { readonly kind: "set"; readonly phase: Phase };
 
 /** The state from which a move starts. */
 export interface Standing {
@@ -39,11 +41,16 @@ interface LegalMove {
 export function legalMove(move: PhaseMove, standing: Standing): LegalMove {
   const { record, effective } = standing;
   const from = effective.plan.phase;
-  const target = move.kind === "set" ? move.phase : move.kind === "advance" ? phaseAfter(from) : phaseBefore(from);
-  if (target === undefined) throw refused(`${from} is the ${move.kind === "advance" ? "last" : "first"} phase`, "");
+  const target =
+    move.kind === "set" ? move.phase : move.kind === "advance" ? phaseAfter(from) : phaseBefore(from);
+  if (target === undefined)
+    throw refused(`${from} is the ${move.kind === "advance" ? "last" : "first"} phase`, "");
   if (isLater(from, target)) {
     if (record.legacyWindow === "closed")
-      throw refused("legacy is no longer written: its window was closed by sign-off, so there is no way back", "");
+      throw refused(
+        "legacy is no longer written: its window was closed by sign-off, so there is no way back",
+        "",
+      );
     return { from, target, needsGates: false, set: { phase: target, grantedPhase: target, ramp: null } };
   }
   if (target === from) {
@@ -52,7 +59,10 @@ export function legalMove(move: PhaseMove, standing: Standing): LegalMove {
   }
   refuseOutOfUse(standing);
   if (phaseAfter(from) !== target)
-    throw refused(`forward moves go one phase at a time, and after ${from} comes ${phaseAfter(from)}`, "phase advance");
+    throw refused(
+      `forward moves go one phase at a time, and after ${from} comes ${phaseAfter(from)}`,
+      "phase advance",
+    );
   return { from, target, needsGates: true, set: { phase: target, grantedPhase: target } };
 }
 
@@ -62,7 +72,10 @@ export function refuseOutOfUse(standing: Standing): void {
   const why = whyOutOfUse(standing.record);
   const { phase } = standing.effective.plan;
   if (why !== undefined)
-    throw refused(`modern is out of use (${why})`, `take it back into use first: phase set ${phase} --reason TEXT`);
+    throw refused(
+      `modern is out of use (${why})`,
+      `take it back into use first: phase set ${phase} --reason TEXT`,
+    );
 }
 
 /** Throws REFUSED if the switch file is set: it would take modern out of use again at once. */
@@ -76,7 +89,10 @@ function refuseUnderSwitch({ switchFile }: Standing): void {
 export function checkExpected({ from, epoch }: Expected, { record, effective }: Standing): void {
   const { phase } = effective.plan;
   if ((from === undefined || from === phase) && (epoch === undefined || epoch === record.epoch)) return;
-  const expected = [...(from === undefined ? [] : [from]), ...(epoch === undefined ? [] : [`epoch ${epoch}`])];
+  const expected = [
+    ...(from === undefined ? [] : [from]),
+    ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
+  ];
   throw new BridgeError("CONFLICT", {
     what: `the plan is ${phase}, epoch ${record.epoch}, and the move was meant for ${expected.join(", ")}`,
     fix: "look at status, then try again",
@@ -114,7 +130,8 @@ export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan)
   }
 }
 
-const usersOn = ({ size }: ReadonlySet<string>, list: string): string => `${size} user${size === 1 ? "" : "s"} on the ${list}`;
+const usersOn = ({ size }: ReadonlySet<string>, list: string): string =>
+  `${size} user${size === 1 ? "" : "s"} on the ${list}`;
 
 /** The changes that take modern back into use. A ramp from before modern was taken out of use ends. */
 const takeBack = (record: ControlRecord, phase: Phase): ControlChange["set"] => ({

@@ -25,7 +25,8 @@ const refusal = async (work: Promise<unknown>) => {
   );
   return [failure.code, failure.message] as const;
 };
-const approve = (actor: string) => fleet.operator.signOff("approved", { actor, note: "I have looked at the numbers" });
+const approve = (actor: string) =>
+  fleet.operator.signOff("approved", { actor, note: "I have looked at the numbers" });
 /** Advances to a phase, with the approvals that it needs. */
 async function goTo(target: Phase): Promise<void> {
   while (phaseNow() !== target) {
@@ -75,7 +76,9 @@ describe("a phase that a file or SQL requests", () => {
 describe("a move", () => {
   it("goes forward through open gates, one phase at a time, and back to any phase", async () => {
     await goTo("cleanup");
-    expect((await refusal(fleet.operator.move({ kind: "advance" }, amy)))[1]).toBe("cleanup is the last phase");
+    expect((await refusal(fleet.operator.move({ kind: "advance" }, amy)))[1]).toBe(
+      "cleanup is the last phase",
+    );
     await fleet.operator.move({ kind: "set", phase: "dual_write" }, amy);
     await fleet.pass(100);
     expect(phaseNow()).toBe("dual_write");
@@ -130,10 +133,16 @@ describe("a move", () => {
     const moves = [{ kind: "retreat" }, { kind: "set", phase: "read_only" }] as const;
     const moved = await Promise.all(moves.map((move) => fleet.operator.move(move, amy)));
     expect(moved.map(({ target }) => target)).toEqual(["dual_write", "read_only"]);
-    expect(fleet.place.record).toMatchObject({ grantedPhase: "read_only", overrides: { phase: "read_only" } });
+    expect(fleet.place.record).toMatchObject({
+      grantedPhase: "read_only",
+      overrides: { phase: "read_only" },
+    });
     await goTo("primary_switch");
     await Promise.all(moves.toReversed().map((move) => fleet.operator.move(move, amy)));
-    expect(fleet.place.record).toMatchObject({ grantedPhase: "read_only", overrides: { phase: "read_only" } });
+    expect(fleet.place.record).toMatchObject({
+      grantedPhase: "read_only",
+      overrides: { phase: "read_only" },
+    });
   });
 
   it("needs a reason and a name", async () => {
@@ -150,7 +159,9 @@ describe("gates", () => {
     await goTo("shadow_mode");
     expect(await closed()).toEqual([]);
     await process.follower.close();
-    expect(await closed()).toEqual([["fleet_acknowledged", "no live process is registered, so a failure would stay unnoticed"]]);
+    expect(await closed()).toEqual([
+      ["fleet_acknowledged", "no live process is registered, so a failure would stay unnoticed"],
+    ]);
     fleet.place.instances.set("x", {
       ...process,
       id: "x",
@@ -188,7 +199,9 @@ describe("gates", () => {
     fleet.quarantined = 0;
     await fleet.operator.publish(publishedSection({ plan: { phase: "shadow_mode" } }), amy);
     await fleet.pass(1_000);
-    expect(await closed()).toEqual([["flags_set", "set use_new_storage in the published configuration first"]]);
+    expect(await closed()).toEqual([
+      ["flags_set", "set use_new_storage in the published configuration first"],
+    ]);
   });
 
   it("of the phases in which modern answers need one approval, or two if so configured", async () => {
@@ -211,7 +224,9 @@ describe("gates", () => {
     await goTo("dual_write");
     await approve("bob");
     const week = 7 * 86_400_000;
-    expect(Date.parse(fleet.place.signOffs[0]?.expiresAt ?? "") - fleet.place.nowMs).toBeGreaterThan(week - 10_000);
+    expect(Date.parse(fleet.place.signOffs[0]?.expiresAt ?? "") - fleet.place.nowMs).toBeGreaterThan(
+      week - 10_000,
+    );
     fleet.place.signOffs.splice(0, 1, {
       ...(fleet.place.signOffs[0] as SignOff),
       expiresAt: new Date(fleet.place.nowMs - 1).toISOString(),
@@ -240,18 +255,34 @@ describe("rollback", () => {
     await goTo("primary_switch");
     const result = fleet.operator.rollback({ actor: "eve", reason: "numbers are wrong" });
     await fleet.pass(100, 10);
-    expect(await result).toMatchObject({ possible: true, acknowledged: ["one"], waiting: [], gone: [], owedToLegacy: 0 });
+    expect(await result).toMatchObject({
+      possible: true,
+      acknowledged: ["one"],
+      waiting: [],
+      gone: [],
+      owedToLegacy: 0,
+    });
     expect(process.follower.effective.plan).toMatchObject({
       useNewPnlSystem: false,
       migrationMode: "old_only",
       phase: "primary_switch",
     });
     expect(fleet.place.record.cacheGeneration).toBe(1);
-    expect(fleet.alerts).toMatchObject([{ kind: "rollback", title: "rolled back by eve: numbers are wrong" }]);
+    expect(fleet.alerts).toMatchObject([
+      { kind: "rollback", title: "rolled back by eve: numbers are wrong" },
+    ]);
   });
 
   it("does not wait for a process beyond its lease, and names the processes that have not acknowledged", async () => {
-    const hung = { id: "h", name: "hung", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
+    const hung = {
+      id: "h",
+      name: "hung",
+      seenEpoch: 1,
+      drainedEpoch: 1,
+      report: null,
+      startedAt: "",
+      beats: 1,
+    };
     fleet.place.instances.set("h", { ...hung, beatMs: fleet.place.nowMs });
     const short = fleet.operator.rollback(amy, { waitMs: 200 });
     await fleet.pass(400, 10);
@@ -262,7 +293,15 @@ describe("rollback", () => {
   });
 
   it("does not take a live process for gone because somebody has set the clock", async () => {
-    const old = { id: "h", name: "hasty", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
+    const old = {
+      id: "h",
+      name: "hasty",
+      seenEpoch: 1,
+      drainedEpoch: 1,
+      report: null,
+      startedAt: "",
+      beats: 1,
+    };
     const beatMs = fleet.place.nowMs - 3_600_000;
     fleet.place.instances.set("h", { ...old, beatMs });
     const rollback = fleet.operator.rollback(amy);
@@ -275,7 +314,15 @@ describe("rollback", () => {
   });
 
   it("removes a killed process after a day, and lists a live one again after its next heartbeat", async () => {
-    const dead = { id: "d", name: "dead", seenEpoch: 1, drainedEpoch: 1, report: null, startedAt: "", beats: 1 };
+    const dead = {
+      id: "d",
+      name: "dead",
+      seenEpoch: 1,
+      drainedEpoch: 1,
+      report: null,
+      startedAt: "",
+      beats: 1,
+    };
     fleet.place.instances.set("d", { ...dead, beatMs: fleet.place.nowMs });
     await fleet.pass(120_000, 1_000);
     expect([...fleet.place.instances.keys()]).toContain("d");
@@ -315,7 +362,9 @@ describe("rollback", () => {
     const rollback = fleet.operator.rollback(amy);
     await fleet.pass(100, 10);
     expect(await rollback).toMatchObject({ possible: false, why: expect.stringMatching("cannot roll back") });
-    expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy)))[1]).toMatch("legacy is no longer written");
+    expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy)))[1]).toMatch(
+      "legacy is no longer written",
+    );
     expect(process.follower.effective.plan).toMatchObject({ phase: "cleanup", legacyWindow: "closed" });
   });
 });
@@ -340,7 +389,10 @@ describe("traffic", () => {
     await fleet.pass(2_000);
     process.signals = { ...process.signals, modernAsked: 40, modernFailed: 30 };
     await fleet.pass(2_000);
-    expect(fleet.place.record).toMatchObject({ latched: "error_rate: modern failed 30 of 40 calls within 10 s", ramp: null });
+    expect(fleet.place.record).toMatchObject({
+      latched: "error_rate: modern failed 30 of 40 calls within 10 s",
+      ramp: null,
+    });
     expect(process.follower.effective.plan.useNewPnlSystem).toBe(false);
     expect(process.alerts.map(({ kind }) => kind)).toContain("trigger");
     expect(process.events.filter(({ kind }) => kind === "latched").map(({ what }) => what)).toEqual([
@@ -437,7 +489,10 @@ describe("traffic", () => {
     await fleet.operator.rollbackGradually(amy, 2_000);
     fleet.place.sql({ useNewPnlSystem: false });
     await fleet.pass(20_000, 500);
-    expect(fleet.place.record).toMatchObject({ ramp: null, overrides: { newSystemPercentage: 0, migrationMode: "old_only" } });
+    expect(fleet.place.record).toMatchObject({
+      ramp: null,
+      overrides: { newSystemPercentage: 0, migrationMode: "old_only" },
+    });
   });
 
   it.each(["shadow_mode", "primary_switch"] as const)(
@@ -446,7 +501,9 @@ describe("traffic", () => {
       await goTo(phase);
       const refused = [["REFUSED", expect.stringMatching(`^in ${phase} no percentage decides`)]];
       for (const endsIn of ["stay", "rollback"] as const) {
-        await expect(refusal(fleet.operator.ramp({ steps: [0], dwellMs: 60_000, endsIn }, amy))).resolves.toEqual(refused[0]);
+        await expect(
+          refusal(fleet.operator.ramp({ steps: [0], dwellMs: 60_000, endsIn }, amy)),
+        ).resolves.toEqual(refused[0]);
       }
       await expect(refusal(fleet.operator.rollbackGradually(amy))).resolves.toEqual(refused[0]);
       expect(fleet.place.record.ramp).toBeNull();
@@ -456,7 +513,8 @@ describe("traffic", () => {
   it("a gradual rollback only falls, and begins at the present percentage or below", async () => {
     await goTo("dual_write");
     await fleet.operator.traffic(10, amy);
-    const begin = (...steps: number[]) => fleet.operator.ramp({ steps, dwellMs: 60_000, endsIn: "rollback" }, amy);
+    const begin = (...steps: number[]) =>
+      fleet.operator.ramp({ steps, dwellMs: 60_000, endsIn: "rollback" }, amy);
     expect(await refusal(begin(90, 50, 0))).toEqual([
       "REFUSED",
       "a gradual rollback only falls, and 90 % is above the present 10 %",
@@ -488,14 +546,17 @@ describe("traffic", () => {
     [[10, 20], Number.MAX_SAFE_INTEGER],
     [[Number.NaN], 60_000],
   ])("is not changed by an impossible ramp: %j every %d ms", async (steps, dwellMs) => {
-    expect((await refusal(fleet.operator.ramp({ steps, dwellMs, endsIn: "stay" }, amy)))[0]).toBe("BAD_USAGE");
+    expect((await refusal(fleet.operator.ramp({ steps, dwellMs, endsIn: "stay" }, amy)))[0]).toBe(
+      "BAD_USAGE",
+    );
   });
 
   it.each([
     ["whitelist", "userWhitelist"],
     ["denylist", "userDenylist"],
   ] as const)("users are added to the %s and removed from it", async (list, column) => {
-    const change = (change: "add" | "remove", user: string) => fleet.operator.changeList(list, { change, user }, amy);
+    const change = (change: "add" | "remove", user: string) =>
+      fleet.operator.changeList(list, { change, user }, amy);
     await change("add", "amy");
     await change("add", "bob");
     expect(await change("add", "bob")).toBeNull();
@@ -525,10 +586,16 @@ describe("the switch file of the operator's machine", () => {
   const to = (phase: Phase) => fleet.operator.move({ kind: "set", phase }, amy);
   const forward: Readonly<Record<string, readonly [Phase, () => Promise<unknown>]>> = {
     "phase advance": ["shadow_mode", () => fleet.operator.move({ kind: "advance" }, amy)],
-    "phase advance --dry-run": ["shadow_mode", () => fleet.operator.move({ kind: "advance" }, amy, { dryRun: true })],
+    "phase advance --dry-run": [
+      "shadow_mode",
+      () => fleet.operator.move({ kind: "advance" }, amy, { dryRun: true }),
+    ],
     "taking modern back into use": ["shadow_mode", () => to("shadow_mode")],
     "more traffic": ["dual_write", () => fleet.operator.traffic(50, amy)],
-    "a ramp up": ["dual_write", () => fleet.operator.ramp({ steps: [50, 100], dwellMs: 60_000, endsIn: "stay" }, amy)],
+    "a ramp up": [
+      "dual_write",
+      () => fleet.operator.ramp({ steps: [50, 100], dwellMs: 60_000, endsIn: "stay" }, amy),
+    ],
     "a user who is added to the whitelist": [
       "dual_write",
       () => fleet.operator.changeList("whitelist", { change: "add", user: "bob" }, amy),
@@ -537,7 +604,10 @@ describe("the switch file of the operator's machine", () => {
       "dual_write",
       () => fleet.operator.changeList("denylist", { change: "remove", user: "eve" }, amy),
     ],
-    "closing the window to legacy": ["cleanup", () => fleet.operator.signOff("legacy_window", { actor: "carol", note: "done" })],
+    "closing the window to legacy": [
+      "cleanup",
+      () => fleet.operator.signOff("legacy_window", { actor: "carol", note: "done" }),
+    ],
   };
   it.each(Object.entries(forward))("blocks %s", async (_, [phase, move]) => {
     await goTo(phase);
@@ -574,19 +644,24 @@ describe("a rollback while the store cannot be written", () => {
     "the store refuses the login": new BridgeError("BAD_CONFIG", { what: "PostgreSQL refuses the login" }),
     "the driver fails in an unexpected way": new TypeError("undefined is not a function"),
   };
-  it.each(Object.entries(failures))("sets the switch file if %s, on opening it or on writing", async (_, failure) => {
-    for (const fails of ["change", "open"] as const) {
-      const fallen = new Fleet();
-      const place = fallen.place.open();
-      place.change = () => Promise.reject(failure);
-      fallen.store = () => (fails === "open" ? Promise.reject(failure) : place);
-      const result = await fallen.operator.rollback({ actor: "eve", reason: "wrong numbers" });
-      const why = failure instanceof BridgeError ? failure.line : (failure as Error).message;
-      expect(result).toEqual({ via: "switch_file", path: "LEGACY_ONLY", why });
-      expect(fallen.disk.isSwitchSet).toBe(true);
-      expect(fallen.alerts).toMatchObject([{ kind: "rollback", title: "rolled back by eve: wrong numbers" }]);
-    }
-  });
+  it.each(Object.entries(failures))(
+    "sets the switch file if %s, on opening it or on writing",
+    async (_, failure) => {
+      for (const fails of ["change", "open"] as const) {
+        const fallen = new Fleet();
+        const place = fallen.place.open();
+        place.change = () => Promise.reject(failure);
+        fallen.store = () => (fails === "open" ? Promise.reject(failure) : place);
+        const result = await fallen.operator.rollback({ actor: "eve", reason: "wrong numbers" });
+        const why = failure instanceof BridgeError ? failure.line : (failure as Error).message;
+        expect(result).toEqual({ via: "switch_file", path: "LEGACY_ONLY", why });
+        expect(fallen.disk.isSwitchSet).toBe(true);
+        expect(fallen.alerts).toMatchObject([
+          { kind: "rollback", title: "rolled back by eve: wrong numbers" },
+        ]);
+      }
+    },
+  );
 
   it("fails with UNWRITABLE if the switch file cannot be created either", async () => {
     fleet.place.away = true;
@@ -639,11 +714,16 @@ describe("a person's name", () => {
   it("on the whitelist is trimmed and composed, matches a caller's in any spelling, and is not empty", async () => {
     await goTo("dual_write");
     await fleet.operator.changeList("whitelist", { change: "add", user: " Rene\u0301 " }, amy);
-    expect(await fleet.operator.changeList("whitelist", { change: "add", user: "Ren\u00e9" }, amy)).toBeNull();
+    expect(
+      await fleet.operator.changeList("whitelist", { change: "add", user: "Ren\u00e9" }, amy),
+    ).toBeNull();
     await fleet.pass(100);
     const { plan } = process.follower.effective;
-    for (const user of ["Ren\u00e9", "Rene\u0301", "Ren\u00e9 "]) expect(routeOf(plan, { user }, 0).because).toBe("WHITELIST");
-    expect((await refusal(fleet.operator.changeList("whitelist", { change: "add", user: " " }, amy)))[0]).toBe("BAD_USAGE");
+    for (const user of ["Ren\u00e9", "Rene\u0301", "Ren\u00e9 "])
+      expect(routeOf(plan, { user }, 0).because).toBe("WHITELIST");
+    expect(
+      (await refusal(fleet.operator.changeList("whitelist", { change: "add", user: " " }, amy)))[0],
+    ).toBe("BAD_USAGE");
     await fleet.operator.changeList("whitelist", { change: "remove", user: "Rene\u0301" }, amy);
     expect(fleet.place.record.overrides.userWhitelist).toEqual([]);
   });
@@ -683,8 +763,18 @@ describe("whoAnswers describes the plan in force, whatever was requested", () =>
       null,
     ],
     ["legacy answers everything: use_new_calculator is off", { phase: "dual_write", ...out }, {}, null],
-    ["legacy answers everything: the phase is shadow_mode", { phase: "shadow_mode", flags: allFlags }, {}, null],
-    ["modern answers everything: the phase is primary_switch", { phase: "primary_switch", flags: allFlags }, {}, null],
+    [
+      "legacy answers everything: the phase is shadow_mode",
+      { phase: "shadow_mode", flags: allFlags },
+      {},
+      null,
+    ],
+    [
+      "modern answers everything: the phase is primary_switch",
+      { phase: "primary_switch", flags: allFlags },
+      {},
+      null,
+    ],
     [
       "legacy answers everything: use_new_pnl_system is false",
       { phase: "primary_switch", flags: allFlags },

@@ -174,7 +174,11 @@ export class Operator {
    * Moves the phase if the move is legal and the gates are open. Throws REFUSED for an illegal move, and
    * CONFLICT if the plan is not the expected one or changes at the same time.
    */
-  async move(move: PhaseMove, given: By, { dryRun = false, ...expected }: MoveOptions = {}): Promise<MoveResult> {
+  async move(
+    move: PhaseMove,
+    given: By,
+    { dryRun = false, ...expected }: MoveOptions = {},
+  ): Promise<MoveResult> {
     const by = checked(given);
     const overview = await this.overview();
     checkExpected(expected, overview);
@@ -212,16 +216,28 @@ export class Operator {
   }
 
   /** Approves a phase (`approved`), or ends the writes to legacy for good (`legacy_window`, in cleanup). */
-  async signOff(gate: string, given: { readonly actor: string; readonly note: string; readonly phase?: Phase }): Promise<Phase> {
+  async signOff(
+    gate: string,
+    given: { readonly actor: string; readonly note: string; readonly phase?: Phase },
+  ): Promise<Phase> {
     const { actor, reason: note } = checked({ actor: given.actor, reason: given.note });
     const overview = await this.overview();
     const { record, effective } = overview;
     const current = effective.plan.phase;
     if (gate === "legacy_window") {
       if (current !== "cleanup")
-        throw refused(`the window to legacy is closed in cleanup, and the phase is ${current}`, "advance to cleanup first");
+        throw refused(
+          `the window to legacy is closed in cleanup, and the phase is ${current}`,
+          "advance to cleanup first",
+        );
       refuseOutOfUse(overview);
-      await this.#change({ actor, reason: note, action: "sign-off", set: { legacyWindow: "closed" }, ...at(record) });
+      await this.#change({
+        actor,
+        reason: note,
+        action: "sign-off",
+        set: { legacyWindow: "closed" },
+        ...at(record),
+      });
       return current;
     }
     const known = this.#options.gates.map(({ name }) => name);
@@ -231,7 +247,8 @@ export class Operator {
         "approved and legacy_window are signed",
       );
     // While modern is out of use, the current phase has to be approved again.
-    const target = given.phase ?? (whyOutOfUse(record) === undefined ? phaseAfter(current) : current) ?? current;
+    const target =
+      given.phase ?? (whyOutOfUse(record) === undefined ? phaseAfter(current) : current) ?? current;
     const store = await this.#store();
     await store.signOff({ gate, phase: target, actor, note, expiresAfterMs: signOffDays * 86_400_000 });
     await store.note({ actor, action: "sign-off", reason: note, evidence: { gate, phase: target } });
@@ -275,7 +292,11 @@ export class Operator {
     const { column, forward } = userLists[list];
     const by = checked(given);
     const name = personName(user);
-    if (name === "") throw new BridgeError("BAD_USAGE", { what: "the user's name is empty", fix: "give the name of a user" });
+    if (name === "")
+      throw new BridgeError("BAD_USAGE", {
+        what: "the user's name is empty",
+        fix: "give the name of a user",
+      });
     const overview = await this.overview();
     const before = overview.effective.plan[column];
     if (before.has(name) === (change === "add")) return null;
@@ -384,7 +405,8 @@ export class Operator {
         return isGone && firstBeats.get(id) === beats ? "gone" : "waiting";
       };
       const states = instances.map((instance) => ({ name: instance.name, state: stateOf(instance) }));
-      const names = (wanted: string): readonly string[] => states.filter(({ state }) => state === wanted).map(({ name }) => name);
+      const names = (wanted: string): readonly string[] =>
+        states.filter(({ state }) => state === wanted).map(({ name }) => name);
       const fleet = { acknowledged: names("acknowledged"), gone: names("gone"), waiting: names("waiting") };
       if (fleet.waiting.length === 0) return fleet;
       const line = `waiting for ${fleet.waiting.join(", ")}`;
@@ -408,7 +430,10 @@ export class Operator {
     }
   }
 
-  async #judge({ record, effective, section, instances, signOffs }: Overview, target: Phase): Promise<GateReport> {
+  async #judge(
+    { record, effective, section, instances, signOffs }: Overview,
+    target: Phase,
+  ): Promise<GateReport> {
     const { gates, owed, quarantined, leaseMs } = this.#options;
     return judgeGates(gates, {
       record,
@@ -426,9 +451,15 @@ export class Operator {
   /** `effective` is the plan that would be rolled back, if the caller knows it. */
   #rollbackOf(record: ControlRecord, effective?: EffectivePlan): Overview["rollback"] {
     if (record.legacyWindow === "closed")
-      return { possible: false, why: "cannot roll back: legacy is no longer written, its window was closed by sign-off" };
+      return {
+        possible: false,
+        why: "cannot roll back: legacy is no longer written, its window was closed by sign-off",
+      };
     if (effective?.plan.migrationMode === "new_only")
-      return { possible: true, why: "but migration_mode is new_only: legacy lacks what was written under it" };
+      return {
+        possible: true,
+        why: "but migration_mode is new_only: legacy lacks what was written under it",
+      };
     const { count, oldestMs } = this.#options.owed.owedToLegacy();
     return count === 0
       ? { possible: true, why: "nothing is owed to legacy" }
@@ -456,6 +487,9 @@ function checked({ actor, reason }: By): By {
   const by = { actor: personName(`${actor ?? ""}`), reason: `${reason ?? ""}`.trim() };
   for (const [name, text] of Object.entries(by))
     if (text === "")
-      throw new BridgeError("BAD_USAGE", { what: `the ${name} is missing`, fix: `give it with --${name}; the audit keeps it` });
+      throw new BridgeError("BAD_USAGE", {
+        what: `the ${name} is missing`,
+        fix: `give it with --${name}; the audit keeps it`,
+      });
   return by;
 }

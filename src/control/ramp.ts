@@ -31,8 +31,13 @@ export function rampOf(
   const { steps, dwellMs, endsIn, actor, reason } = given;
   steps.forEach(checkPercentage);
   const [first, ...rest] = steps;
-  const isMonotonic = (sign: 1 | -1): boolean => rest.every((step, at) => (step - (steps[at] ?? 0)) * sign > 0);
-  if (first === undefined || steps.length > stepsMax || !(isMonotonic(-1) || (endsIn === "stay" && isMonotonic(1))))
+  const isMonotonic = (sign: 1 | -1): boolean =>
+    rest.every((step, at) => (step - (steps[at] ?? 0)) * sign > 0);
+  if (
+    first === undefined ||
+    steps.length > stepsMax ||
+    !(isMonotonic(-1) || (endsIn === "stay" && isMonotonic(1)))
+  )
     throw new BridgeError("BAD_USAGE", {
       what: `${steps.join(",") || "nothing"} cannot be the steps of a ${endsIn === "stay" ? "ramp" : "gradual rollback"}`,
       fix: `name up to ${stepsMax} percentages, ${endsIn === "stay" ? "rising or falling, such as 10,25,50,100" : "falling"}`,
@@ -44,24 +49,35 @@ export function rampOf(
     });
   checkRamp(standing, { first, highest: Math.max(...steps), endsIn });
   if (rest.length === 0 && endsIn === "stay") return { newSystemPercentage: first, ramp: null };
-  return { newSystemPercentage: first, ramp: { steps: rest, dwellMs, nextAt: isoAt(nowMs + dwellMs), endsIn, actor, reason } };
+  return {
+    newSystemPercentage: first,
+    ramp: { steps: rest, dwellMs, nextAt: isoAt(nowMs + dwellMs), endsIn, actor, reason },
+  };
 }
 
 function checkRamp(
   standing: Standing,
-  { first, highest, endsIn }: { readonly first: number; readonly highest: number; readonly endsIn: Ramp["endsIn"] },
+  {
+    first,
+    highest,
+    endsIn,
+  }: { readonly first: number; readonly highest: number; readonly endsIn: Ramp["endsIn"] },
 ): void {
   const { phase, newSystemPercentage: now } = standing.effective.plan;
   const atOnce = "rollback without --gradual is never refused";
   const out = whyOutOfUse(standing.record);
-  if (endsIn === "rollback" && out !== undefined) throw refused(`modern is out of use already (${out})`, atOnce);
+  if (endsIn === "rollback" && out !== undefined)
+    throw refused(`modern is out of use already (${out})`, atOnce);
   if (phasePolicies[phase].answers !== "by-route")
     throw refused(
       `in ${phase} no percentage decides who answers, so a ramp would change nothing`,
       endsIn === "rollback" ? atOnce : "ramps are for dual_write",
     );
   if (endsIn === "rollback" && first > now)
-    throw refused(`a gradual rollback only falls, and ${first} % is above the present ${now} %`, `begin at ${now} or below`);
+    throw refused(
+      `a gradual rollback only falls, and ${first} % is above the present ${now} %`,
+      `begin at ${now} or below`,
+    );
   if (highest > now) refuseOutOfUse(standing);
 }
 

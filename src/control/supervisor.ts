@@ -91,7 +91,12 @@ export class Supervisor {
     this.#wasOutOfUse = outOfUse;
     const { section, effective } = follower.state;
     if (section === undefined) return undefined;
-    const firing = this.#triggers.observe(signals(), effective.plan.phase, section.triggers, clock.monotonicMs());
+    const firing = this.#triggers.observe(
+      signals(),
+      effective.plan.phase,
+      section.triggers,
+      clock.monotonicMs(),
+    );
     // A trigger has no effect if modern is out of use already or the window to legacy is closed.
     return outOfUse || record.legacyWindow === "closed" ? undefined : firing;
   }
@@ -152,7 +157,11 @@ export class Supervisor {
   #alertOf({ action, actor, at, before, after, epoch }: AuditRow): void {
     if (action !== "sql") return;
     const details: JsonValue = { epoch, actor, at, before, after };
-    this.#options.alerts.send({ kind: "sql_change", title: `the plan was changed by SQL (${actor})`, details });
+    this.#options.alerts.send({
+      kind: "sql_change",
+      title: `the plan was changed by SQL (${actor})`,
+      details,
+    });
   }
 
   // --- requests ---
@@ -205,7 +214,8 @@ export class Supervisor {
  * resumes by itself. A falling ramp continues while modern is out of use.
  */
 function whyRampEnds({ steps }: Ramp, record: ControlRecord, plan: MigrationPlan): string | undefined {
-  if (phasePolicies[plan.phase].answers !== "by-route") return `the percentage has no effect in the phase ${plan.phase}`;
+  if (phasePolicies[plan.phase].answers !== "by-route")
+    return `the percentage has no effect in the phase ${plan.phase}`;
   const out = whyOutOfUse(record);
   const isUp = (steps[0] ?? 0) > plan.newSystemPercentage;
   return isUp && out !== undefined ? `modern is out of use (${out})` : undefined;

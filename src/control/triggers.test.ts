@@ -3,11 +3,16 @@ import type { Phase } from "../domain/migration/phase.ts";
 import { noSignals, type Signals, type TriggerLimits, Triggers, triggerDefaults } from "./triggers.ts";
 
 /** The trigger that fires in each second. */
-function fired(seconds: readonly Partial<Signals>[], phase: Phase = "primary_switch", given: Partial<TriggerLimits> = {}) {
+function fired(
+  seconds: readonly Partial<Signals>[],
+  phase: Phase = "primary_switch",
+  given: Partial<TriggerLimits> = {},
+) {
   const triggers = new Triggers();
   return seconds.map(
     (signals, second) =>
-      triggers.observe({ ...noSignals, ...signals }, phase, { ...triggerDefaults, ...given }, second * 1_000)?.trigger,
+      triggers.observe({ ...noSignals, ...signals }, phase, { ...triggerDefaults, ...given }, second * 1_000)
+        ?.trigger,
   );
 }
 
@@ -37,10 +42,9 @@ describe("triggers", () => {
     expect(fired(seconds, "dual_write", { fallbackRate: 0.2 })).toEqual([undefined, "fallback_rate"]);
     expect(fired(seconds, "dual_write", { fallbackRate: 0.21 })).toEqual([undefined, undefined]);
     // First too few calls, then calls from before the window.
-    expect(fired([{}, { modernAsked: 19, modernFellBack: 19 }], "dual_write", { fallbackRate: 0.2 })).toEqual([
-      undefined,
-      undefined,
-    ]);
+    expect(fired([{}, { modernAsked: 19, modernFellBack: 19 }], "dual_write", { fallbackRate: 0.2 })).toEqual(
+      [undefined, undefined],
+    );
     const late = [...seconds, ...Array.from({ length: 11 }, () => seconds[1] ?? {})];
     expect(fired(late, "dual_write", { fallbackRate: 0.2 }).at(-1)).toBeUndefined();
   });
@@ -56,22 +60,35 @@ describe("triggers", () => {
 
   it("served_mismatch fires at the first divergence, unless it is switched off", () => {
     expect(fired([{}, { servedMismatches: 1 }])).toEqual([undefined, "served_mismatch"]);
-    expect(fired([{}, { servedMismatches: 1 }], "dual_write", { servedMismatch: false })).toEqual([undefined, undefined]);
+    expect(fired([{}, { servedMismatches: 1 }], "dual_write", { servedMismatch: false })).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   it("served_mismatch names the method, the field and both figures if they are known", () => {
-    const servedMismatch = { method: "calculatePnl", field: "positions[].realized (ZN)", legacy: "1", modern: null };
+    const servedMismatch = {
+      method: "calculatePnl",
+      field: "positions[].realized (ZN)",
+      legacy: "1",
+      modern: null,
+    };
     const triggers = new Triggers();
     triggers.observe(noSignals, "dual_write", triggerDefaults, 0);
-    expect(triggers.observe({ ...noSignals, servedMismatches: 2, servedMismatch }, "dual_write", triggerDefaults, 1_000)).toEqual(
-      {
-        trigger: "served_mismatch",
-        why:
-          "2 of modern's answers to callers differed from legacy's beyond tolerance, such as " +
-          "calculatePnl positions[].realized (ZN): legacy 1, modern nothing",
-        evidence: { mismatches: 2, ...servedMismatch },
-      },
-    );
+    expect(
+      triggers.observe(
+        { ...noSignals, servedMismatches: 2, servedMismatch },
+        "dual_write",
+        triggerDefaults,
+        1_000,
+      ),
+    ).toEqual({
+      trigger: "served_mismatch",
+      why:
+        "2 of modern's answers to callers differed from legacy's beyond tolerance, such as " +
+        "calculatePnl positions[].realized (ZN): legacy 1, modern nothing",
+      evidence: { mismatches: 2, ...servedMismatch },
+    });
   });
 
   it("quarantine and owed_age count from dual_write on", () => {
@@ -89,7 +106,8 @@ describe("triggers", () => {
   it("failures that led to one rollback do not lead to the next", () => {
     const triggers = new Triggers();
     const observe = (signals: Partial<Signals>, second: number) =>
-      triggers.observe({ ...noSignals, ...signals }, "primary_switch", triggerDefaults, second * 1_000)?.trigger;
+      triggers.observe({ ...noSignals, ...signals }, "primary_switch", triggerDefaults, second * 1_000)
+        ?.trigger;
     observe({}, 0);
     expect(observe({ modernAsked: 50, modernFailed: 50, servedMismatches: 1 }, 1)).toBe("error_rate");
     triggers.reset();

@@ -72,7 +72,12 @@ const sharedKeys = [
     default: 20,
     meaning: "Rates are judged from this number of calls on",
   },
-  { key: "window_s", kind: whole("seconds", 1, 3_600), default: 10, meaning: "Calls are counted over this period" },
+  {
+    key: "window_s",
+    kind: whole("seconds", 1, 3_600),
+    default: 10,
+    meaning: "Calls are counted over this period",
+  },
 ] as const satisfies readonly LimitKey[];
 
 interface Seen {
@@ -102,7 +107,12 @@ const triggers = [
   trigger({
     name: "error_rate",
     keys: [
-      { key: "error_rate", kind: share, default: 0.5, meaning: "Modern is taken out of use when this share of its calls fails" },
+      {
+        key: "error_rate",
+        kind: share,
+        default: 0.5,
+        meaning: "Modern is taken out of use when this share of its calls fails",
+      },
     ],
     judge({ errorRate, errorCallsMin, windowS }, { since, now }) {
       const asked = now.modernAsked - since.modernAsked;
@@ -119,7 +129,8 @@ const triggers = [
         key: "fallback_rate",
         kind: share,
         default: null,
-        meaning: "Modern is taken out of use when legacy answers this share of its calls instead; off without a value",
+        meaning:
+          "Modern is taken out of use when legacy answers this share of its calls instead; off without a value",
       },
     ],
     judge({ fallbackRate, errorCallsMin, windowS }, { since, now }) {
@@ -192,7 +203,10 @@ const triggers = [
 export type TriggerKey = (typeof sharedKeys)[number] | (typeof triggers)[number]["keys"][number];
 
 /** The keys below `migration.triggers`. */
-export const triggerKeys: readonly TriggerKey[] = [...triggers.flatMap<TriggerKey>(({ keys }) => keys), ...sharedKeys];
+export const triggerKeys: readonly TriggerKey[] = [
+  ...triggers.flatMap<TriggerKey>(({ keys }) => keys),
+  ...sharedKeys,
+];
 
 /** The limits of all triggers. */
 export type TriggerLimits = LimitsOf<TriggerKey>;
@@ -220,7 +234,8 @@ export class Triggers {
   observe(now: Signals, phase: Phase, limits: TriggerLimits, nowMs: number): Firing | undefined {
     this.#samples.push({ atMs: nowMs, signals: now });
     // The oldest kept sample is the beginning of the window.
-    while (this.#samples.length > 2 && (this.#samples[1]?.atMs ?? nowMs) <= nowMs - limits.windowS * 1_000) this.#samples.shift();
+    while (this.#samples.length > 2 && (this.#samples[1]?.atMs ?? nowMs) <= nowMs - limits.windowS * 1_000)
+      this.#samples.shift();
     const since = this.#samples[0]?.signals ?? now;
     for (const { name, from = "read_only", judge } of triggers) {
       if (positionOf(phase) < positionOf(from)) continue;

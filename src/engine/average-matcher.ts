@@ -69,7 +69,9 @@ export class AverageMatcher implements Matcher {
     const crosses = magnitude(signed) > magnitude(held);
     const taken = crosses ? -held : signed;
     this.matches.pushWide(-1, trade, magnitude(taken), this.#quantityScale);
-    this.matches.openPrice.push(this.#rounded ? { ...this.#averagePrice(), rounded: true } : this.#averagePrice());
+    this.matches.openPrice.push(
+      this.#rounded ? { ...this.#averagePrice(), rounded: true } : this.#averagePrice(),
+    );
     this.#quantity = held + taken;
     this.#keepCost(this.#quantity, held);
     return signed - taken;
@@ -90,7 +92,10 @@ export class AverageMatcher implements Matcher {
     this.#costNumerator = (this.#costNumerator / byDenominator) * (share.numerator / byNumerator);
     this.#costDenominator = (this.#costDenominator / byNumerator) * (share.denominator / byDenominator);
     if (this.#costDenominator > denominatorMax) {
-      this.#costNumerator = roundHalfAway({ numerator: this.#costNumerator, denominator: this.#costDenominator }, roundedPlaces);
+      this.#costNumerator = roundHalfAway(
+        { numerator: this.#costNumerator, denominator: this.#costDenominator },
+        roundedPlaces,
+      );
       this.#costDenominator = powerOfTen(roundedPlaces);
       this.#rounded = true;
     }
@@ -119,7 +124,9 @@ export class AverageMatcher implements Matcher {
 
   lots(): Lot[] {
     if (this.flat) return [];
-    return [{ trade: null, quantity: fromScaled(this.#quantity, this.#quantityScale), price: this.#averagePrice() }];
+    return [
+      { trade: null, quantity: fromScaled(this.#quantity, this.#quantityScale), price: this.#averagePrice() },
+    ];
   }
 
   restart(matchCount: number, realized: Fraction): void {
@@ -128,7 +135,8 @@ export class AverageMatcher implements Matcher {
     this.#costNumerator = 0n;
     this.#costDenominator = 1n;
     this.#rounded = false;
-    this.#cash = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
+    this.#cash =
+      (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
   }
 
   widened(): Matcher {

@@ -6,7 +6,9 @@ const buy: TradeInput = { id: "1", symbol: "A", side: "B", quantity: "1", price:
 const sell: TradeInput = { id: "2", symbol: "A", side: "S", quantity: "1", price: "101" };
 /** A and ALIAS are one instrument, worth 1000 per point. */
 const table: Describe = (symbol) =>
-  symbol === "A" || symbol === "ALIAS" ? { instrument: "ZNU2025", multiplier: "1000", currency: "USD" } : undefined;
+  symbol === "A" || symbol === "ALIAS"
+    ? { instrument: "ZNU2025", multiplier: "1000", currency: "USD" }
+    : undefined;
 
 describe("computePnl refuses one trade at a time", () => {
   it.each([
@@ -33,7 +35,10 @@ describe("computePnl refuses one trade at a time", () => {
 
   it("reads a time that occurs twice as the first, with a note, unless an offset says which is meant", () => {
     const time = "2025-11-02 01:30:00";
-    const { notes, positions } = computePnl({ trades: [buy, { ...buy, time }, { ...buy, time: `${time}-06:00` }], asOf: time });
+    const { notes, positions } = computePnl({
+      trades: [buy, { ...buy, time }, { ...buy, time: `${time}-06:00` }],
+      asOf: time,
+    });
     expect(notes).toEqual([
       { index: 1, code: "AMBIGUOUS_TIME", why: expect.stringContaining("an offset says which") },
       { index: null, code: "AMBIGUOUS_TIME", why: expect.stringContaining("asOf") },
@@ -56,7 +61,9 @@ describe("computePnl refuses one trade at a time", () => {
     expect(refused({ method: "hifo" })).toThrow("fifo, lifo, average");
     expect(refused({ asOf: "noon" })).toThrow("asOf");
     expect(refused({ marks: { A: "a lot" } })).toThrow("the mark of A");
-    expect(refused({ marks: { A: "1", ALIAS: "2" } })).toThrow("A and ALIAS are one instrument and have two marks, 1 and 2");
+    expect(refused({ marks: { A: "1", ALIAS: "2" } })).toThrow(
+      "A and ALIAS are one instrument and have two marks, 1 and 2",
+    );
     for (const multiplier of ["0", "-1", "ten"])
       expect(refused({ instruments: { A: { multiplier } } })).toThrow("the multiplier of A");
     for (const currency of ["__proto__", "unmarked", "usd", ""])
@@ -79,7 +86,11 @@ describe("computePnl", () => {
       { symbol: "A", quantity: "0", realized: "1000" },
     ]);
     const apart = computePnl(
-      { trades: [buy, alias], instruments: { ALIAS: { multiplier: "5" } }, marks: { A: "102", ALIAS: "102" } },
+      {
+        trades: [buy, alias],
+        instruments: { ALIAS: { multiplier: "5" } },
+        marks: { A: "102", ALIAS: "102" },
+      },
       table,
     );
     expect(apart.positions).toMatchObject([
@@ -98,7 +109,9 @@ describe("computePnl", () => {
   });
 
   it("reports when a lot was opened only if its trade came with a time", () => {
-    const { positions } = computePnl({ trades: [buy, { ...buy, id: "3", time: "2025-07-24T09:30:00.5-05:00" }] });
+    const { positions } = computePnl({
+      trades: [buy, { ...buy, id: "3", time: "2025-07-24T09:30:00.5-05:00" }],
+    });
     expect(positions[0]?.lots).toEqual([
       { tradeId: "1", quantity: "1", price: "100" },
       { tradeId: "3", quantity: "1", price: "100", openedAt: "2025-07-24T09:30:00.500-05:00" },
@@ -111,14 +124,19 @@ describe("computePnl", () => {
       trades: names.map((symbol) => ({ ...buy, symbol })),
       marks: Object.fromEntries(names.map((name) => [name, "101"])),
     });
-    expect(positions.map(({ symbol, unrealized }) => [symbol, unrealized])).toEqual(names.sort().map((name) => [name, "1"]));
+    expect(positions.map(({ symbol, unrealized }) => [symbol, unrealized])).toEqual(
+      names.sort().map((name) => [name, "1"]),
+    );
   });
 
   it("rounds an average only where it must, reports it as rounded, and keeps the total exact", () => {
     const trades: TradeInput[] = [];
     for (let id = 0; id < 400; id++) {
       const [quantity, price] = [`${3 + ((id * 7) % 11)}`, `${100 + ((id * 13) % 17) / 16}`];
-      trades.push({ ...buy, id: `${id}`, quantity, price }, { ...sell, id: `s${id}`, quantity: "2", price: "101" });
+      trades.push(
+        { ...buy, id: `${id}`, quantity, price },
+        { ...sell, id: `s${id}`, quantity: "2", price: "101" },
+      );
     }
     const marks = { A: "101.5" };
     const [average] = computePnl({ method: "average", trades, marks }).positions;

@@ -11,7 +11,15 @@ import { type Method, methods } from "./matcher.ts";
 import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
 import { type StatementPosition, statementOf, type Totals } from "./statement.ts";
 import type { Instrument, TradeColumns } from "./trade-columns.ts";
-import { ambiguousTime, type Describe, type Refusal, readAsOf, refusals, shown, TradeIntake } from "./trade-intake.ts";
+import {
+  ambiguousTime,
+  type Describe,
+  type Refusal,
+  readAsOf,
+  refusals,
+  shown,
+  TradeIntake,
+} from "./trade-intake.ts";
 
 export interface PnlRequest {
   /** Default `fifo`. */
@@ -21,7 +29,9 @@ export interface PnlRequest {
    * Facts by symbol. Missing facts come from `describe`; a symbol unknown to both has multiplier 1 and
    * currency `XXX`.
    */
-  readonly instruments?: Readonly<Record<string, { readonly multiplier?: string; readonly currency?: string }>>;
+  readonly instruments?: Readonly<
+    Record<string, { readonly multiplier?: string; readonly currency?: string }>
+  >;
   /** Price by symbol, decimal text. A symbol with open lots and no mark has `unrealized: null`. */
   readonly marks?: Readonly<Record<string, string>>;
   /** Trades after this time are left out. */
@@ -89,7 +99,8 @@ interface TradeNote {
 export function computePnl(request: PnlRequest, describe: Describe = () => undefined): PnlResult {
   checkShape(request);
   const method = request.method ?? "fifo";
-  if (!methods.includes(method)) throw new TypeError(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
+  if (!methods.includes(method))
+    throw new TypeError(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
   const notes: TradeNote[] = [];
   let index = 0;
   const intake = new TradeIntake({
@@ -112,7 +123,8 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     index += 1;
   }
   const asOf = request.asOf === undefined ? undefined : asOfOf(request.asOf);
-  if (asOf?.reading === "ambiguous") notes.push({ index: null, code: "AMBIGUOUS_TIME", why: `asOf: ${ambiguousTime}` });
+  if (asOf?.reading === "ambiguous")
+    notes.push({ index: null, code: "AMBIGUOUS_TIME", why: `asOf: ${ambiguousTime}` });
   const engine = new PnlEngine(trades, { method, ...(asOf === undefined ? {} : { asOfUs: asOf.instantUs }) });
   engine.feed();
   const { positions, totals } = statementOf(engine, {
@@ -120,7 +132,13 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     asOfDay: noDay,
     openedAt: (trade) => timed.has(trade),
   });
-  return { positions, matches: [...matchRows(engine)], totals, rejected, ...(notes.length === 0 ? {} : { notes }) };
+  return {
+    positions,
+    matches: [...matchRows(engine)],
+    totals,
+    rejected,
+    ...(notes.length === 0 ? {} : { notes }),
+  };
 }
 
 const requestKeys = ["method", "trades", "instruments", "marks", "asOf"];
@@ -129,19 +147,32 @@ const requestKeys = ["method", "trades", "instruments", "marks", "asOf"];
 function checkShape(request: PnlRequest): void {
   if (!isRecord(request)) throw new TypeError(`the request must be an object, not ${shown(request)}`);
   for (const key in request)
-    if (!requestKeys.includes(key)) throw new TypeError(`the request has no key ${unknownKey(key, requestKeys)}`);
-  if (!Array.isArray(request.trades)) throw new TypeError(`trades must be a list, not ${shown(request.trades)}`);
+    if (!requestKeys.includes(key))
+      throw new TypeError(`the request has no key ${unknownKey(key, requestKeys)}`);
+  if (!Array.isArray(request.trades))
+    throw new TypeError(`trades must be a list, not ${shown(request.trades)}`);
   for (const name of ["instruments", "marks"] as const)
     if (request[name] !== undefined && !isRecord(request[name]))
       throw new TypeError(`${name} must be an object by symbol, not ${shown(request[name])}`);
 }
 
-const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
-const tradeKeys: ReadonlySet<string> = new Set(["id", "symbol", "book", "side", "quantity", "price", "time", "fee"]);
+const tradeKeys: ReadonlySet<string> = new Set([
+  "id",
+  "symbol",
+  "book",
+  "side",
+  "quantity",
+  "price",
+  "time",
+  "fee",
+]);
 
 function takeEntry(intake: TradeIntake, trade: TradeInput, index: number): Refusal | undefined {
-  if (typeof trade !== "object" || trade === null) return refusals.symbol(`in ${shown(trade)}, which is not a trade`);
+  if (typeof trade !== "object" || trade === null)
+    return refusals.symbol(`in ${shown(trade)}, which is not a trade`);
   for (const key in trade)
     if (!tradeKeys.has(key)) return ["UNKNOWN_KEY", `a trade has no key ${unknownKey(key, [...tradeKeys])}`];
   return intake.take(trade, { file: 0, line: index });
@@ -160,7 +191,12 @@ export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
   const { trades, lanes } = engine;
   const progress = lanes.map((lane, index) => {
     const instrument = at(trades.instruments, index);
-    return { lane, instrument, factor: present(parseFraction(instrument.multiplier), "a multiplier is a number"), next: 0 };
+    return {
+      lane,
+      instrument,
+      factor: present(parseFraction(instrument.multiplier), "a multiplier is a number"),
+      next: 0,
+    };
   });
   for (const trade of engine.order()) {
     const its = at(progress, trades.laneAt(trade));
@@ -204,7 +240,9 @@ const noDayRule = { name: "none", dayOf: () => noDay };
 
 /** Describes a symbol by the facts of the request, and by those of the table where the request has none. */
 function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): Describe {
-  const given = new Map(Object.entries(instruments).map(([symbol, facts]) => [symbol, readFacts(symbol, facts)]));
+  const given = new Map(
+    Object.entries(instruments).map(([symbol, facts]) => [symbol, readFacts(symbol, facts)]),
+  );
   return (symbol, day) => {
     const known = describe(symbol, day);
     const facts = given.get(symbol);
@@ -212,7 +250,12 @@ function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): 
     const { multiplier = known?.multiplier ?? "1", currency = known?.currency ?? "XXX" } = facts;
     // A symbol whose facts differ is a separate instrument: it cannot share lots with one of another value.
     const own = multiplier !== known?.multiplier || currency !== known.currency;
-    return { ...known, multiplier, currency, instrument: own || known === undefined ? null : known.instrument };
+    return {
+      ...known,
+      multiplier,
+      currency,
+      instrument: own || known === undefined ? null : known.instrument,
+    };
   };
 }
 
@@ -226,7 +269,9 @@ function readFacts(
   const { multiplier, currency } = facts ?? {};
   const value = typeof multiplier === "string" ? parseDecimal(multiplier) : undefined;
   if (multiplier !== undefined && (value === undefined || value.coefficient <= 0n))
-    throw new TypeError(`the multiplier of ${symbol} must be positive decimal text, not ${shown(multiplier)}`);
+    throw new TypeError(
+      `the multiplier of ${symbol} must be positive decimal text, not ${shown(multiplier)}`,
+    );
   if (currency !== undefined && !(typeof currency === "string" && /^[A-Z]{3}$/.test(currency)))
     throw new TypeError(`the currency of ${symbol} must be three capital letters, not ${shown(currency)}`);
   return {
@@ -241,7 +286,8 @@ function marksOf({ marks, instruments = {} }: PnlRequest, describe: Describe): M
   const given = new Map<string, { readonly symbol: string; readonly price: Fraction }>();
   for (const [symbol, text] of Object.entries(marks)) {
     const price = typeof text === "string" ? parseFraction(text) : undefined;
-    if (price === undefined) throw new TypeError(`the mark of ${symbol} must be decimal text, not ${shown(text)}`);
+    if (price === undefined)
+      throw new TypeError(`the mark of ${symbol} must be decimal text, not ${shown(text)}`);
     const name = describe(symbol, undefined)?.instrument ?? symbol;
     const other = given.get(name);
     if (other !== undefined && compare(other.price, price) !== 0)

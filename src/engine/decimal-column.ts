@@ -55,7 +55,8 @@ export class DecimalColumn {
 
   same(index: number, other: number): boolean {
     const coefficient = this.coefficient[index] as number;
-    if (!Number.isNaN(coefficient)) return coefficient === this.coefficient[other] && this.scale[index] === this.scale[other];
+    if (!Number.isNaN(coefficient))
+      return coefficient === this.coefficient[other] && this.scale[index] === this.scale[other];
     const [a, b] = [this.wide.get(index), this.wide.get(other)];
     return a !== undefined && b !== undefined && a.coefficient === b.coefficient && a.scale === b.scale;
   }

@@ -79,7 +79,11 @@ export class FastMatcher implements Matcher {
         this.#cash += BigInt(cash);
         cash = 0;
         const grew = this.#growScales(itsQuantityScale, itsPriceScale);
-        [quantityScale, priceScale, openQuantity] = [this.#quantityScale, this.#priceScale, this.#openQuantity];
+        [quantityScale, priceScale, openQuantity] = [
+          this.#quantityScale,
+          this.#priceScale,
+          this.#openQuantity,
+        ];
         if (!grew) break;
       }
       let left = (quantities[at] as number) * (tens[quantityScale - itsQuantityScale] as number);
@@ -196,7 +200,10 @@ export class FastMatcher implements Matcher {
     const sum = new ExactSum();
     for (let index = first; index < length; index++) {
       const trade = close[index] as number;
-      const [closed, opened] = [this.#scaledPrice(price, trade), this.#scaledPrice(price, open[index] as number)];
+      const [closed, opened] = [
+        this.#scaledPrice(price, trade),
+        this.#scaledPrice(price, open[index] as number),
+      ];
       // A sell closes a long.
       sum.addDifferenceTimes(closed, opened, (quantities[index] as number) * -(sides[trade] as number));
     }
@@ -215,7 +222,10 @@ export class FastMatcher implements Matcher {
   #lotsCost(): bigint {
     const sum = new ExactSum();
     for (let lot = this.#head; lot < this.#tail; lot++) {
-      sum.addProduct(this.#lotQuantity[lot] as number, this.#scaledPrice(this.#trades.price, this.#lotTrade[lot] as number));
+      sum.addProduct(
+        this.#lotQuantity[lot] as number,
+        this.#scaledPrice(this.#trades.price, this.#lotTrade[lot] as number),
+      );
     }
     return sum.value;
   }
@@ -240,7 +250,8 @@ export class FastMatcher implements Matcher {
     this.#openQuantity = 0;
     this.#realizedMatches = matchCount;
     // While flat, no money is tied up in lots, so the cash equals the realized P&L.
-    this.#realized = (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
+    this.#realized =
+      (realized.numerator * powerOfTen(this.#quantityScale + this.#priceScale)) / realized.denominator;
     this.#cash = this.#realized;
   }
 
@@ -276,6 +287,9 @@ export class FastMatcher implements Matcher {
 
   #fits(trade: number, priceScale: number): boolean {
     const { coefficient, scale } = this.#trades.price;
-    return Math.abs((coefficient[trade] as number) * (tens[priceScale - (scale[trade] as number)] as number)) <= safe;
+    return (
+      Math.abs((coefficient[trade] as number) * (tens[priceScale - (scale[trade] as number)] as number)) <=
+      safe
+    );
   }
 }

@@ -61,7 +61,11 @@ export class Lane {
    */
   #reserve(more: number): void {
     if (this.#length + more <= this.#order.length) return;
-    const trades = Math.max(this.#length + more, 2 * this.#length, this.#trades.counts[this.#index] as number);
+    const trades = Math.max(
+      this.#length + more,
+      2 * this.#length,
+      this.#trades.counts[this.#index] as number,
+    );
     this.#order = grown(this.order, new Int32Array(trades));
     if (trades >= matchesReservedFrom) this.matcher.matches.reserve(trades);
   }
@@ -123,19 +127,30 @@ export class Lane {
   }
 
   #closeDay(): DayClose {
-    return { day: this.#day, applied: this.#applied, matchCount: this.matcher.matches.length, ...this.matcher.standing() };
+    return {
+      day: this.#day,
+      applied: this.#applied,
+      matchCount: this.matcher.matches.length,
+      ...this.matcher.standing(),
+    };
   }
 
   /** Merges the late trades into the order, behind trades of equal time; returns the place of the first. */
   #mergeLate(): number {
     const late = this.#late;
     const trades = this.#trades;
-    const first = firstWhere(this.#length, (place) => trades.isBefore(late[0] as number, this.#order[place] as number));
+    const first = firstWhere(this.#length, (place) =>
+      trades.isBefore(late[0] as number, this.#order[place] as number),
+    );
     const rest = this.#order.slice(first, this.#length);
-    const order = grown(this.#order.subarray(0, this.#length), new Int32Array((this.#length + late.length) * 2));
+    const order = grown(
+      this.#order.subarray(0, this.#length),
+      new Int32Array((this.#length + late.length) * 2),
+    );
     let [next, place] = [0, first];
     for (const trade of late) {
-      while (next < rest.length && !trades.isBefore(trade, rest[next] as number)) order[place++] = rest[next++] as number;
+      while (next < rest.length && !trades.isBefore(trade, rest[next] as number))
+        order[place++] = rest[next++] as number;
       order[place++] = trade;
     }
     order.set(rest.subarray(next), place);

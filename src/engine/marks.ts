@@ -40,10 +40,15 @@ export class MarkBook {
     this.#days.add(day);
   }
 
-  on(instrument: { readonly instrument: string | null; readonly symbol: string }, day: number): Mark | undefined {
-    const byInstrument = instrument.instrument === null ? undefined : this.#byName.get(instrument.instrument)?.get(day);
+  on(
+    instrument: { readonly instrument: string | null; readonly symbol: string },
+    day: number,
+  ): Mark | undefined {
+    const byInstrument =
+      instrument.instrument === null ? undefined : this.#byName.get(instrument.instrument)?.get(day);
     const bySymbol = this.#byName.get(instrument.symbol)?.get(day);
-    if (byInstrument === undefined || bySymbol === undefined) return byInstrument ?? bySymbol ?? this.#base?.on(instrument, day);
+    if (byInstrument === undefined || bySymbol === undefined)
+      return byInstrument ?? bySymbol ?? this.#base?.on(instrument, day);
     return byInstrument.atUs > bySymbol.atUs ? byInstrument : bySymbol;
   }
 

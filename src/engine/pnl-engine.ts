@@ -1,5 +1,15 @@
 import { assert } from "../base/errors.ts";
-import { add, compare, type Fraction, fromDecimal, fromScaled, isZero, multiply, subtract, zero } from "../base/fraction.ts";
+import {
+  add,
+  compare,
+  type Fraction,
+  fromDecimal,
+  fromScaled,
+  isZero,
+  multiply,
+  subtract,
+  zero,
+} from "../base/fraction.ts";
 import { Lane } from "./lane.ts";
 import type { Method } from "./matcher.ts";
 import { endOfDay, Run } from "./run.ts";
@@ -53,7 +63,8 @@ export class PnlEngine {
   /** Matches the trades appended since the last call, up to `until`; returns the late ones (LATE_TRADE). */
   feed(until = this.trades.length): readonly number[] {
     const { instruments } = this.trades;
-    while (this.#lanes.length < instruments.length) this.#lanes.push(new Lane(this.trades, this.#lanes.length, this.method));
+    while (this.#lanes.length < instruments.length)
+      this.#lanes.push(new Lane(this.trades, this.#lanes.length, this.method));
     const order = inMatchingOrder(this.trades, this.#fed, until, this.asOfUs);
     this.afterAsOf += until - this.#fed - order.length;
     const late: number[] = [];
@@ -137,7 +148,8 @@ function auditLane(lane: Lane, trades: TradeColumns): void {
     lots = add(lots, lot.quantity);
     cost = add(cost, multiply(lot.quantity, lot.price));
   }
-  for (let index = 0; index < lane.matcher.matches.length; index++) matched = add(matched, matchPnl(lane, trades, index));
+  for (let index = 0; index < lane.matcher.matches.length; index++)
+    matched = add(matched, matchPnl(lane, trades, index));
   assert(compare(traded, quantity) === 0, "buys minus sells equal the open quantity");
   assert(compare(lots, quantity) === 0, "the lots add up to the open quantity");
   // An average beyond its size limit is rounded, by less than 1e-30 in total.

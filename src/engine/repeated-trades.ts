@@ -119,7 +119,10 @@ export class RepeatedTrades {
       if (differs === undefined) continue;
       const shown = this.#file[other] === file ? known(this.#shown, other) : 0;
       if (shown >= known(this.#accepted, other)) continue;
-      if (differs === "the fraction of the second" || (differs === "the book" && isBookOfOne(this.#trades, other, trade))) {
+      if (
+        differs === "the fraction of the second" ||
+        (differs === "the book" && isBookOfOne(this.#trades, other, trade))
+      ) {
         this.#claim(other, file);
         return { trade: other, differs, same: true };
       }
@@ -204,9 +207,11 @@ function differenceOf(trades: TradeColumns, a: number, b: number): Difference | 
   const { timeUs, side, quantity, price } = trades;
   const [ofA, ofB] = [trades.instrumentAt(a), trades.instrumentAt(b)];
   const found: Difference[] = [];
-  if (timeUs[a] !== timeUs[b]) found.push(isCut(trades.timeAt(a), trades.timeAt(b)) ? "the fraction of the second" : "the time");
+  if (timeUs[a] !== timeUs[b])
+    found.push(isCut(trades.timeAt(a), trades.timeAt(b)) ? "the fraction of the second" : "the time");
   if (ofA.book !== ofB.book) found.push("the book");
-  if (ofA.instrument !== ofB.instrument || (ofA.instrument === null && ofA.symbol !== ofB.symbol)) found.push("the symbol");
+  if (ofA.instrument !== ofB.instrument || (ofA.instrument === null && ofA.symbol !== ofB.symbol))
+    found.push("the symbol");
   if (side[a] !== side[b]) found.push("the side");
   if (!quantity.same(a, b)) found.push("the quantity");
   if (!price.same(a, b)) found.push("the price");

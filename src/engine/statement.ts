@@ -149,10 +149,13 @@ export function* closesOf(
   for (const [index, lane] of lanes.entries()) {
     const { symbol } = lane.instrument;
     if (lanes[index - 1]?.instrument.symbol === symbol) continue;
-    const firstDay = Math.min(...lane.siblings.map(({ closes }) => closes[0]?.day ?? Number.POSITIVE_INFINITY));
+    const firstDay = Math.min(
+      ...lane.siblings.map(({ closes }) => closes[0]?.day ?? Number.POSITIVE_INFINITY),
+    );
     for (const day of days) {
       const mark = day < firstDay ? undefined : markOf(lane, day, options);
-      if (mark !== undefined) yield { symbol, tradingDay: formatDay(day), price: formatFraction(mark.price).text };
+      if (mark !== undefined)
+        yield { symbol, tradingDay: formatDay(day), price: formatFraction(mark.price).text };
     }
   }
 }
@@ -178,7 +181,9 @@ export function statementLanes(engine: PnlEngine): readonly StatementLane[] {
     found.push({ ...itsTrades, instrument, fees: fees[index] ?? zero, multiplier, siblings: ofName });
   }
   return found.sort(
-    (a, b) => order(a.instrument.symbol, b.instrument.symbol) || order(a.instrument.book ?? "", b.instrument.book ?? ""),
+    (a, b) =>
+      order(a.instrument.symbol, b.instrument.symbol) ||
+      order(a.instrument.book ?? "", b.instrument.book ?? ""),
   );
 }
 
@@ -229,7 +234,9 @@ function position(statementLane: StatementLane, options: StatementOptions): Valu
       tradeId: lot.trade === null ? null : trades.id(lot.trade),
       quantity: text(lot.quantity),
       price: text(lot.price),
-      ...(lot.trade !== null && options.openedAt(lot.trade) ? { openedAt: formatInstant(trades.timeAt(lot.trade)) } : {}),
+      ...(lot.trade !== null && options.openedAt(lot.trade)
+        ? { openedAt: formatInstant(trades.timeAt(lot.trade)) }
+        : {}),
     })),
   };
   return { row: text.rounded ? { ...row, rounded: true } : row, realized, unrealized };
@@ -280,7 +287,10 @@ function* dailyRows(
 }
 
 /** Every day on which anything traded or has a mark, and the day of valuation; oldest first. */
-function statementDays(lanes: readonly StatementLane[], { marks, asOfDay, days: more = [] }: StatementOptions): number[] {
+function statementDays(
+  lanes: readonly StatementLane[],
+  { marks, asOfDay, days: more = [] }: StatementOptions,
+): number[] {
   const days = new Set<number>([asOfDay, ...more]);
   for (const { closes } of lanes) for (const { day } of closes) days.add(day);
   if (typeof marks === "object") for (const day of marks.days) if (day <= asOfDay) days.add(day);
@@ -291,7 +301,11 @@ function statementDays(lanes: readonly StatementLane[], { marks, asOfDay, days: 
  * The mark of a lane's instrument on a day. A last traded price counts for the instrument, whatever book it
  * traded in.
  */
-export function markOf({ instrument, siblings }: StatementLane, day: number, { marks }: StatementOptions): Mark | undefined {
+export function markOf(
+  { instrument, siblings }: StatementLane,
+  day: number,
+  { marks }: StatementOptions,
+): Mark | undefined {
   if (marks === "none") return undefined;
   return typeof marks === "object" ? marks.on(instrument, day) : lastTradeOf(siblings, day);
 }
@@ -321,25 +335,38 @@ function unrealizedOf(
 }
 
 /** Asserts that the lots add up to the position, which is computed on another path. */
-function checkLots(lots: readonly { readonly quantity: Fraction; readonly price: Fraction }[], close: DayClose): void {
+function checkLots(
+  lots: readonly { readonly quantity: Fraction; readonly price: Fraction }[],
+  close: DayClose,
+): void {
   let [quantity, cost] = [zero, zero];
   for (const lot of lots) {
     quantity = add(quantity, lot.quantity);
     cost = add(cost, multiply(lot.quantity, lot.price));
   }
-  assert(compare(quantity, close.quantity) === 0 && compare(cost, close.openCost) === 0, "the open lots add up to the position");
+  assert(
+    compare(quantity, close.quantity) === 0 && compare(cost, close.openCost) === 0,
+    "the open lots add up to the position",
+  );
 }
 
 function totalsOf(valued: readonly Valued[]): Totals {
   const sums = new Map<string, { realized: Fraction; unrealized: Fraction }>();
   for (const { row, realized, unrealized } of valued) {
     const sum = sums.get(row.currency) ?? { realized: zero, unrealized: zero };
-    sums.set(row.currency, { realized: add(sum.realized, realized), unrealized: add(sum.unrealized, unrealized ?? zero) });
+    sums.set(row.currency, {
+      realized: add(sum.realized, realized),
+      unrealized: add(sum.unrealized, unrealized ?? zero),
+    });
   }
   const totals: Record<string, CurrencyTotal> = {};
   for (const [currency, { realized, unrealized }] of [...sums].sort(([a], [b]) => order(a, b))) {
     const text = printer();
-    const total = { realized: text(realized), unrealized: text(unrealized), total: text(add(realized, unrealized)) };
+    const total = {
+      realized: text(realized),
+      unrealized: text(unrealized),
+      total: text(add(realized, unrealized)),
+    };
     totals[currency] = text.rounded ? { ...total, rounded: true } : total;
   }
   const symbolsWhere = (test: (entry: Valued) => boolean): string[] => [
@@ -363,7 +390,9 @@ function printer(inexact = false): { (value: Fraction): string; readonly rounded
     rounded ||= printed.rounded;
     return printed.text;
   };
-  return Object.defineProperty(print, "rounded", { get: () => rounded }) as typeof print & { readonly rounded: boolean };
+  return Object.defineProperty(print, "rounded", { get: () => rounded }) as typeof print & {
+    readonly rounded: boolean;
+  };
 }
 
 const bookOf = ({ book }: Instrument): { readonly book?: string } => (book === undefined ? {} : { book });

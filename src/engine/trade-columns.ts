@@ -28,7 +28,9 @@ export const ownName = (symbol: string): string => symbol.replace(/(\/\d+)(?:\.0
 export const instrumentOf = (
   symbol: string,
   known:
-    | ({ readonly [Key in "instrument" | "multiplier" | "currency"]?: Instrument[Key] } & { readonly expiry?: DayNumber | null })
+    | ({ readonly [Key in "instrument" | "multiplier" | "currency"]?: Instrument[Key] } & {
+        readonly expiry?: DayNumber | null;
+      })
     | undefined,
   book?: string,
 ): Instrument => ({

@@ -2,19 +2,42 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { TradeIntake, tradeIdentity } from "./trade-intake.ts";
 
-const fields = { id: "148", symbol: "TYU5", side: "B", quantity: "2.0", price: "110.515625", time: "2025-07-24 09:30:59.046" };
+const fields = {
+  id: "148",
+  symbol: "TYU5",
+  side: "B",
+  quantity: "2.0",
+  price: "110.515625",
+  time: "2025-07-24 09:30:59.046",
+};
 const describeSymbol = (symbol: string) =>
   symbol.startsWith("TYU5") ? { instrument: "ZNU2025", multiplier: "1000", currency: "USD" } : undefined;
 const intake = () =>
-  new TradeIntake({ describe: describeSymbol, dayRule: { name: "none", dayOf: () => 0 }, onNote: () => {}, placeOf: String });
+  new TradeIntake({
+    describe: describeSymbol,
+    dayRule: { name: "none", dayOf: () => 0 },
+    onNote: () => {},
+    placeOf: String,
+  });
 
 it("identifies a trade by its id, instrument, book, instant, side, quantity and price, however they are written", () => {
   const made = intake();
-  const other = { ...fields, symbol: " TYU5 Comdty", quantity: "2", time: "2025-07-24T14:30:59.046000Z", fee: "7", book: "UST" };
+  const other = {
+    ...fields,
+    symbol: " TYU5 Comdty",
+    quantity: "2",
+    time: "2025-07-24T14:30:59.046000Z",
+    fee: "7",
+    book: "UST",
+  };
   expect(made.take(fields, { file: 0, line: 2 })).toBeUndefined();
   expect(made.take(other, { file: 0, line: 3 })).toBeUndefined();
-  expect(tradeIdentity(made.trades, 0)).toBe('["148","ZNU2025","","1753367459046000","B","2","110.515625",1]');
-  expect(tradeIdentity(made.trades, 1, 2)).toBe('["148","ZNU2025","UST","1753367459046000","B","2","110.515625",2]');
+  expect(tradeIdentity(made.trades, 0)).toBe(
+    '["148","ZNU2025","","1753367459046000","B","2","110.515625",1]',
+  );
+  expect(tradeIdentity(made.trades, 1, 2)).toBe(
+    '["148","ZNU2025","UST","1753367459046000","B","2","110.515625",2]',
+  );
 });
 
 it("counts a trade of a second file once if and only if its identity is that of a trade of the first", () => {
@@ -35,7 +58,9 @@ it("counts a trade of a second file once if and only if its identity is that of 
       both.take(second, { file: 1, line: 2 });
       const alone = intake();
       alone.take(second, { file: 0, line: 2 });
-      expect(both.repeated.length === 1).toBe(tradeIdentity(both.trades, 0) === tradeIdentity(alone.trades, 0));
+      expect(both.repeated.length === 1).toBe(
+        tradeIdentity(both.trades, 0) === tradeIdentity(alone.trades, 0),
+      );
     }),
   );
 });

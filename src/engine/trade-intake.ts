@@ -1,5 +1,11 @@
 import { type Decimal, formatDecimal, parseDecimal } from "../base/decimal.ts";
-import { dayUs, parseDay, type ReadInstant, readInstant, type WallReading } from "../domain/market/chicago-time.ts";
+import {
+  dayUs,
+  parseDay,
+  type ReadInstant,
+  readInstant,
+  type WallReading,
+} from "../domain/market/chicago-time.ts";
 import type { NoteCode, QuarantineCode } from "../domain/market/finding-codes.ts";
 import { type DayNumber, dateOfDay, type TradingDayRule } from "../domain/market/trading-day.ts";
 import { RepeatedTrades } from "./repeated-trades.ts";
@@ -129,7 +135,11 @@ export class TradeIntake {
     trades.day[at] = day;
     trades.file[at] = place.file;
     trades.line[at] = place.line;
-    trades.lane[at] = this.#knownLane(symbol, book, fields.time === undefined ? undefined : Math.floor(time.wallUs / dayUs));
+    trades.lane[at] = this.#knownLane(
+      symbol,
+      book,
+      fields.time === undefined ? undefined : Math.floor(time.wallUs / dayUs),
+    );
     this.keep(time.wallUs);
     this.#lastUs = time.instantUs;
     return undefined;
@@ -142,9 +152,13 @@ export class TradeIntake {
     if (this.#seen !== undefined && this.#isRepeated(this.#seen, trade)) return;
     const price = trades.price.coefficient[trade] as number;
     if (price === 0)
-      this.#note("ZERO_PRICE", "a price of zero: an expiry or exercise, or a start-of-day position of unknown cost; kept");
+      this.#note(
+        "ZERO_PRICE",
+        "a price of zero: an expiry or exercise, or a start-of-day position of unknown cost; kept",
+      );
     if (price < 0) this.#note("NEGATIVE_PRICE", "a negative price; kept");
-    if (wallUs % dayUs === 0) this.#note("START_OF_DAY", "a trade at midnight is a start-of-day position; kept");
+    if (wallUs % dayUs === 0)
+      this.#note("START_OF_DAY", "a trade at midnight is a start-of-day position; kept");
     trades.commit();
   }
 
@@ -154,16 +168,24 @@ export class TradeIntake {
    */
   laneOf(symbol: string, book: string | undefined, day: DayNumber | undefined): number {
     const known = this.#options.describe(symbol, day);
-    const lane = this.trades.laneOf(instrumentOf(symbol, known, this.#options.netBooks === true ? undefined : book));
+    const lane = this.trades.laneOf(
+      instrumentOf(symbol, known, this.#options.netBooks === true ? undefined : book),
+    );
     const first = this.trades.instruments[lane]?.symbol ?? symbol;
     if (this.#described.has(symbol)) return lane;
     this.#described.add(symbol);
     if (known === undefined)
-      this.#note("UNKNOWN_PRODUCT", `no product is known for ${symbol}: multiplier 1, currency XXX; symbols translate shows why`);
+      this.#note(
+        "UNKNOWN_PRODUCT",
+        `no product is known for ${symbol}: multiplier 1, currency XXX; symbols translate shows why`,
+      );
     for (const { code, why } of known?.notes ?? []) this.#note(code, `${symbol}: ${why}`);
     if (first !== symbol) {
       this.aliases.set(symbol, first);
-      this.#note("ALIASED_SYMBOL", `${symbol} is the same instrument as ${first}: one position, under ${first}`);
+      this.#note(
+        "ALIASED_SYMBOL",
+        `${symbol} is the same instrument as ${first}: one position, under ${first}`,
+      );
     }
     return lane;
   }
@@ -181,7 +203,8 @@ export class TradeIntake {
   }
 
   #timeOf(given: unknown): Refusal | { readonly instantUs: number; readonly wallUs: number } {
-    if (given === undefined && this.#options.timeOptional === true) return { instantUs: this.#lastUs, wallUs: Number.NaN };
+    if (given === undefined && this.#options.timeOptional === true)
+      return { instantUs: this.#lastUs, wallUs: Number.NaN };
     const text = trimmed(given);
     const read = text === undefined ? undefined : readInstant(text);
     if (read === undefined) return refusals.time(shown(given));
@@ -208,7 +231,10 @@ export class TradeIntake {
     fee.delete(trade);
     if (theirs === undefined && ours !== undefined) fee.set(earlier.trade, ours);
     const feeDiffers = theirs?.coefficient !== ours?.coefficient || theirs?.scale !== ours?.scale;
-    const differs = [...(earlier.differs === undefined ? [] : [earlier.differs]), ...(feeDiffers ? ["the fee"] : [])];
+    const differs = [
+      ...(earlier.differs === undefined ? [] : [earlier.differs]),
+      ...(feeDiffers ? ["the fee"] : []),
+    ];
     this.repeated.push(earlier.trade);
     this.#note(
       "DUPLICATE_ROW",
@@ -262,12 +288,18 @@ export const refusals = {
   symbol: (text: string): Refusal => ["BAD_SYMBOL", `the symbol must be text, not ${text}`],
   id: (text: string): Refusal => ["BAD_ID", `the trade id must be text, not ${text}`],
   side: (text: string, name = "side"): Refusal => ["BAD_SIDE", `${name} must be B or S, not ${text}`],
-  quantity: (text: string): Refusal => ["BAD_QUANTITY", `the quantity must be decimal text such as 1.5, not ${text}`],
+  quantity: (text: string): Refusal => [
+    "BAD_QUANTITY",
+    `the quantity must be decimal text such as 1.5, not ${text}`,
+  ],
   notPositive: (text: string): Refusal => [
     "BAD_QUANTITY",
     `the quantity must be above zero, not ${text}; the side carries the sign`,
   ],
-  price: (text: string): Refusal => ["BAD_PRICE", `the price must be decimal text such as 110.015625, not ${text}`],
+  price: (text: string): Refusal => [
+    "BAD_PRICE",
+    `the price must be decimal text such as 110.015625, not ${text}`,
+  ],
   fee: (text: string): Refusal => ["BAD_FEE", `the fee must be decimal text such as 2, not ${text}`],
   time: (text: string): Refusal => [
     "BAD_TIME",
@@ -277,13 +309,17 @@ export const refusals = {
     "BAD_TIME",
     `${text} does not exist in Chicago: daylight time begins at 02:00 on that day; write the time with its offset`,
   ],
-  day: (rule: string): Refusal => ["NO_TRADING_DAY", `the day rule ${rule} needs a date in the file's name, which has none`],
+  day: (rule: string): Refusal => [
+    "NO_TRADING_DAY",
+    `the day rule ${rule} needs a date in the file's name, which has none`,
+  ],
 } as const;
 
 export const ambiguousTime =
   "this hour occurs twice because daylight time ends; read as the first; an offset says which is meant";
 
-const trimmed = (value: unknown): string | undefined => (typeof value === "string" ? value.trim() : undefined);
+const trimmed = (value: unknown): string | undefined =>
+  typeof value === "string" ? value.trim() : undefined;
 
 const decimalOf = (value: unknown): Decimal | undefined => {
   const text = trimmed(value);

@@ -1,5 +1,15 @@
 import type { Fraction } from "../base/fraction.ts";
-import { absolute, add, compare, fromDecimal, isZero, multiply, negate, subtract, zero } from "../base/fraction.ts";
+import {
+  absolute,
+  add,
+  compare,
+  fromDecimal,
+  isZero,
+  multiply,
+  negate,
+  subtract,
+  zero,
+} from "../base/fraction.ts";
 import type { Lot, Matcher, MatchLog, Standing } from "./matcher.ts";
 import type { Run } from "./run.ts";
 import type { TradeColumns } from "./trade-columns.ts";
@@ -28,7 +38,11 @@ export class WideMatcher implements Matcher {
     this.#trades = trades;
     this.#takesOldest = method === "fifo";
     this.matches = from.matches;
-    this.#lots = from.lots.map((lot) => ({ trade: lot.trade as number, quantity: absolute(lot.quantity), price: lot.price }));
+    this.#lots = from.lots.map((lot) => ({
+      trade: lot.trade as number,
+      quantity: absolute(lot.quantity),
+      price: lot.price,
+    }));
     this.#side = from.standing.quantity.numerator < 0n ? -1 : 1;
     this.#quantity = from.standing.quantity;
     this.#realized = from.standing.realized;
@@ -49,7 +63,8 @@ export class WideMatcher implements Matcher {
     const price = fromDecimal(this.#trades.price.at(trade));
     let left = fromDecimal(this.#trades.quantity.at(trade));
     this.#quantity = add(this.#quantity, side < 0 ? negate(left) : left);
-    while (!isZero(left) && side !== this.#side && this.#head < this.#lots.length) left = this.#close(trade, left, price);
+    while (!isZero(left) && side !== this.#side && this.#head < this.#lots.length)
+      left = this.#close(trade, left, price);
     if (!isZero(left)) {
       this.#side = side;
       this.#lots.push({ trade, quantity: left, price });

@@ -1,6 +1,21 @@
-import { add, type Fraction, formatFraction, fromScaled, isZero, multiply, subtract, zero } from "../base/fraction.ts";
+import {
+  add,
+  type Fraction,
+  formatFraction,
+  fromScaled,
+  isZero,
+  multiply,
+  subtract,
+  zero,
+} from "../base/fraction.ts";
 import { matchPnl, type PnlEngine } from "./pnl-engine.ts";
-import { markOf, type StatementLane, type StatementOptions, statementLanes, type Totals } from "./statement.ts";
+import {
+  markOf,
+  type StatementLane,
+  type StatementOptions,
+  statementLanes,
+  type Totals,
+} from "./statement.ts";
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
@@ -25,7 +40,10 @@ export function zeroPriceLotsOf(engine: PnlEngine, options: StatementOptions, to
   });
   const shares = [...resting].map(([currency, share]) => {
     const whole = totals[currency];
-    return [currency, { resting: formatFraction(share).text, total: whole && "total" in whole ? whole.total : "0" }] as const;
+    return [
+      currency,
+      { resting: formatFraction(share).text, total: whole && "total" in whole ? whole.total : "0" },
+    ] as const;
   });
   return { positions, totals: Object.fromEntries(shares) };
 }
@@ -59,5 +77,8 @@ function restOf(statementLane: StatementLane, isPool: boolean, options: Statemen
   }
   const mark = markOf(statementLane, options.asOfDay, options);
   const unrealized = isZero(quantity) ? zero : mark ? subtract(multiply(quantity, mark.price), cost) : null;
-  return { realized: multiply(realized, multiplier), unrealized: unrealized && multiply(unrealized, multiplier) };
+  return {
+    realized: multiply(realized, multiplier),
+    unrealized: unrealized && multiply(unrealized, multiplier),
+  };
 }

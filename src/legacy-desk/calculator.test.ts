@@ -3,11 +3,20 @@ import { describe, expect, test } from "vitest";
 import { Calculator, LegacyRejection, type Trade } from "./calculator.ts";
 
 const day = "2025-08-04";
-const trade = (side: "B" | "S", quantity: number, price: number, time = `${day} 10:00:00`, symbol = "X"): Trade => ({
+const trade = (
+  side: "B" | "S",
+  quantity: number,
+  price: number,
+  time = `${day} 10:00:00`,
+  symbol = "X",
+): Trade => ({
   ...{ id: "1", symbol, time, side, quantity, price },
 });
 
-function calculate(trades: readonly Trade[], closes: readonly [date: string, price: number, symbol?: string][] = []) {
+function calculate(
+  trades: readonly Trade[],
+  closes: readonly [date: string, price: number, symbol?: string][] = [],
+) {
   const calculator = new Calculator();
   for (const each of trades) calculator.add(each);
   for (const [date, price, symbol = "X"] of closes) calculator.close(symbol, date, price);
@@ -17,8 +26,15 @@ function calculate(trades: readonly Trade[], closes: readonly [date: string, pri
 describe("the order of float operations", () => {
   // The expected values were computed with Python's floats, in the order that the real desk's answers prove.
   test("sums signed lots oldest first for the average cost", () => {
-    const { positions } = calculate([trade("S", 30, 0.891), trade("S", 30, 0.891), trade("S", 40, 0.891)], [[day, 0.891]]);
-    expect(positions[0]).toMatchObject({ position: -100, averageCost: 0.8909999999999999, unrealized: -1.1102230246251565e-14 });
+    const { positions } = calculate(
+      [trade("S", 30, 0.891), trade("S", 30, 0.891), trade("S", 40, 0.891)],
+      [[day, 0.891]],
+    );
+    expect(positions[0]).toMatchObject({
+      position: -100,
+      averageCost: 0.8909999999999999,
+      unrealized: -1.1102230246251565e-14,
+    });
   });
 
   test("adds realized P&L match by match within a day", () => {
@@ -27,7 +43,10 @@ describe("the order of float operations", () => {
   });
 
   test("keeps signed zeros, of a short at its mark and of a short with cost 0", () => {
-    const [atMark, free] = [calculate([trade("S", 24, 3)], [[day, 3]]), calculate([trade("S", 60, 0)], [[day, 0]])];
+    const [atMark, free] = [
+      calculate([trade("S", 24, 3)], [[day, 3]]),
+      calculate([trade("S", 60, 0)], [[day, 0]]),
+    ];
     expect(atMark.daily[0]?.unrealized).toBe(-0);
     expect(free.positions[0]).toMatchObject({ averageCost: -0, unrealized: -0, summaryUnrealized: 0 });
     expect(calculate([trade("B", 24, 3)], [[day, 3]]).daily[0]?.unrealized).toBe(0);
@@ -52,7 +71,9 @@ describe("matching", () => {
     });
     fc.assert(
       fc.property(fc.array(fill, { maxLength: 40 }), (fills) => {
-        const trades = fills.map((f) => trade(f.side, f.quantity, f.ticks / 64, `${f.date} 10:00:0${f.second}`, f.symbol));
+        const trades = fills.map((f) =>
+          trade(f.side, f.quantity, f.ticks / 64, `${f.date} 10:00:0${f.second}`, f.symbol),
+        );
         const { positions, daily } = calculate(trades);
         for (const symbol of new Set(fills.map((f) => f.symbol))) {
           const units: number[] = [];

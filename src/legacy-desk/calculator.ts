@@ -146,7 +146,8 @@ export class Calculator {
       if (day === undefined) days.set(date, [trade]);
       else day.push(trade);
     }
-    for (const byDate of this.#closes.values()) for (const date of byDate.keys()) if (!days.has(date)) days.set(date, []);
+    for (const byDate of this.#closes.values())
+      for (const date of byDate.keys()) if (!days.has(date)) days.set(date, []);
     return [...days].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 }
@@ -237,7 +238,12 @@ class Book {
     };
     this.#last = figures;
     this.#realized += realized;
-    this.#day = { realized: 0, traded: false, buys: { quantity: 0, value: 0 }, sells: { quantity: 0, value: 0 } };
+    this.#day = {
+      realized: 0,
+      traded: false,
+      buys: { quantity: 0, value: 0 },
+      sells: { quantity: 0, value: 0 },
+    };
     return figures;
   }
 

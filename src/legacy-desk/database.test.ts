@@ -15,10 +15,16 @@ let databases = 0;
 const freshPath = (): string => join(folder, `pnl_tracker_${databases++}.db`);
 
 /** Writes each ledger (`name` → rows) into one database; `ask` queries it. */
-function written(ledgers: Readonly<Record<string, readonly string[]>>, options: WriteOptions & { mode?: LegacyMode } = {}) {
+function written(
+  ledgers: Readonly<Record<string, readonly string[]>>,
+  options: WriteOptions & { mode?: LegacyMode } = {},
+) {
   const path = freshPath();
   const paths = Object.entries(ledgers).map(([name, rows]) => {
-    writeFileSync(join(folder, name), ["tradeId,instrumentName,marketTradeTime,buySell,quantity,price", ...rows].join("\n"));
+    writeFileSync(
+      join(folder, name),
+      ["tradeId,instrumentName,marketTradeTime,buySell,quantity,price", ...rows].join("\n"),
+    );
     return join(folder, name);
   });
   const report = writeDatabase(path, runLegacy({ ledgers: paths }, options.mode), { now, ...options });
@@ -36,7 +42,9 @@ function query(path: string, sql: string): unknown[] {
 
 test("the tables have the real desk's columns (! means NOT NULL), unique constraints and indexes", () => {
   const { path, ask } = written({});
-  const tables = ask("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid").flat();
+  const tables = ask(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+  ).flat();
   const shape = tables.map((table) => {
     const columns = query(
       path,
@@ -64,9 +72,20 @@ test("the tables have the real desk's columns (! means NOT NULL), unique constra
 describe("trades", () => {
   test("have the day in the file's name as trade_date, an unsigned quantity, and an id that stays text", () => {
     const { ask } = written({ "trades_20250805.csv": ["007,X,2025-08-4 17:20:00.123,S,2,100.5"] });
-    const columns = "trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, processed_at, source_file";
+    const columns =
+      "trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, processed_at, source_file";
     expect(ask(`SELECT ${columns} FROM processed_trades`)).toEqual([
-      ["007", "X", "2025-08-05", "2025-08-04 17:20:00", 2, 100.5, "S", "2025-08-05 21:30:00", "trades_20250805.csv"],
+      [
+        "007",
+        "X",
+        "2025-08-05",
+        "2025-08-04 17:20:00",
+        2,
+        100.5,
+        "S",
+        "2025-08-05 21:30:00",
+        "trades_20250805.csv",
+      ],
     ]);
   });
 
@@ -82,7 +101,9 @@ describe("trades", () => {
       ["Y", 9],
     ]);
     expect(
-      ask("SELECT closing_position, trades_count FROM eod_pnl WHERE instrument_name = 'X' AND trade_date = '2025-08-05'"),
+      ask(
+        "SELECT closing_position, trades_count FROM eod_pnl WHERE instrument_name = 'X' AND trade_date = '2025-08-05'",
+      ),
     ).toEqual([[3, 1]]);
   });
 
@@ -91,7 +112,9 @@ describe("trades", () => {
       "trades_20250807.csv": ["1,X,2025-08-07 10:00:00,B,1,100", "2,X,2025-08-07 10:00:00,B,0,100"],
     });
     writeDatabase(path, runLegacy({ ledgers: [join(folder, "none.csv")] }), { now });
-    expect(ask("SELECT file_type, processing_status, error_message, rows_processed FROM file_processing_log")).toEqual([
+    expect(
+      ask("SELECT file_type, processing_status, error_message, rows_processed FROM file_processing_log"),
+    ).toEqual([
       ["trades", "error", "quantity must not be zero", 1],
       ["trades", "error", expect.stringContaining("ENOENT"), 0],
     ]);
@@ -112,12 +135,15 @@ describe("figures", () => {
   test("quirk 29: have positions cast to int in snapshots and end of day, and always the price source px_settle", () => {
     const { ask } = written(history);
     expect(
-      ask("SELECT instrument_name, position, market_price, price_source, realized_pnl, total_pnl FROM pnl_snapshots"),
+      ask(
+        "SELECT instrument_name, position, market_price, price_source, realized_pnl, total_pnl FROM pnl_snapshots",
+      ),
     ).toEqual([
       ["X", 2, 102, "px_settle", 2, 7],
       ["Y", 0, 0, "px_settle", 1, 1],
     ]);
-    const columns = "trade_date, instrument_name, opening_position, closing_position, trades_count, realized_pnl, unrealized_pnl";
+    const columns =
+      "trade_date, instrument_name, opening_position, closing_position, trades_count, realized_pnl, unrealized_pnl";
     expect(ask(`SELECT ${columns}, total_pnl, avg_buy_price, avg_sell_price FROM eod_pnl`)).toEqual([
       ["2025-08-04", "X", 0, 2, 1, 0, 0, 0, 100, null],
       ["2025-08-04", "Y", 0, 0, 2, 1, 0, 1, 7, 8],
@@ -137,7 +163,12 @@ describe("figures", () => {
   test("lose the position of a flat symbol with its realized P&L; quirk 30: a rounding remainder stays", () => {
     const at = "2025-08-05 12:00:00";
     const { path, ask } = written({
-      "trades_20250803.csv": [`1,Y,${at},B,1,7`, `2,D,${at},B,0.1,1`, `3,D,${at},B,0.2,1`, `4,D,${at},S,0.3,1`],
+      "trades_20250803.csv": [
+        `1,Y,${at},B,1,7`,
+        `2,D,${at},B,0.1,1`,
+        `3,D,${at},B,0.2,1`,
+        `4,D,${at},S,0.3,1`,
+      ],
     });
     const listed = () => ask("SELECT instrument_name, position_quantity FROM positions ORDER BY 1");
     expect(listed()).toEqual([
@@ -191,7 +222,10 @@ describe("the file", () => {
   });
 
   test("lacks market prices with a missing price or a settle of 0, and the second price of a moment", () => {
-    const [missing, zero] = [price({ bloomberg: "A", last: null, bid: 1 }), price({ bloomberg: "B", settle: 0 })];
+    const [missing, zero] = [
+      price({ bloomberg: "A", last: null, bid: 1 }),
+      price({ bloomberg: "B", settle: 0 }),
+    ];
     const { ask, report } = written({}, { prices: [price({}), price({ settle: 111 }), missing, zero] });
     expect(report.pricesRejected).toBe(3);
     expect(ask("SELECT bloomberg, px_settle, upload_date, upload_hour FROM market_prices")).toEqual([
@@ -224,7 +258,11 @@ describe("the file", () => {
 
   test("is written with each history of a desk that has a database", async () => {
     const path = freshPath();
-    await new LegacyDesk({ database: path, prices: [price({})] }).history({ ledgers: [join(folder, "trades_20250804.csv")] });
-    expect(query(path, "SELECT (SELECT COUNT(*) FROM processed_trades), (SELECT COUNT(*) FROM market_prices)")).toEqual([[3, 1]]);
+    await new LegacyDesk({ database: path, prices: [price({})] }).history({
+      ledgers: [join(folder, "trades_20250804.csv")],
+    });
+    expect(
+      query(path, "SELECT (SELECT COUNT(*) FROM processed_trades), (SELECT COUNT(*) FROM market_prices)"),
+    ).toEqual([[3, 1]]);
   });
 });

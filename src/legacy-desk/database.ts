@@ -72,7 +72,8 @@ export function openDatabase(
     if (journal === "wal") database.pragma("journal_mode = WAL");
     // Checked first, because CREATE IF NOT EXISTS in a transaction takes a write lock even if all tables
     // exist.
-    const missing = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'position_snapshots'").get() === undefined;
+    const missing =
+      database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'position_snapshots'").get() === undefined;
     if (missing) database.transaction(() => database.exec(schema)).immediate();
     return database;
   } catch (error) {
@@ -133,7 +134,16 @@ function statements(database: Database.Database) {
     trade: insertTrade(database),
 
     price(row: PriceRow, at: string): boolean {
-      const { bloomberg, assetType, settle, last, bid = null, ask = null, expires = null, moneyness = null } = row;
+      const {
+        bloomberg,
+        assetType,
+        settle,
+        last,
+        bid = null,
+        ask = null,
+        expires = null,
+        moneyness = null,
+      } = row;
       const [date, hour] = [row.uploadedAt.slice(0, 10), Number(row.uploadedAt.slice(11, 13))];
       // Quirk: a settle of 0 is treated as missing.
       const given = [bloomberg, assetType, settle === 0 ? null : settle, last, bid, ask, expires, moneyness];
@@ -141,21 +151,56 @@ function statements(database: Database.Database) {
     },
 
     /** Quirk: the position is cast to int (2.5 becomes 2), and the source is always `px_settle`. */
-    snapshot({ symbol, position, averageCost, marketClose, realized, summaryUnrealized }: PositionFigures, at: string): void {
+    snapshot(
+      { symbol, position, averageCost, marketClose, realized, summaryUnrealized }: PositionFigures,
+      at: string,
+    ): void {
       const total = realized + summaryUnrealized;
-      snapshot.run(at, symbol, Math.trunc(position), averageCost, marketClose, at, realized, summaryUnrealized, total, at);
+      snapshot.run(
+        at,
+        symbol,
+        Math.trunc(position),
+        averageCost,
+        marketClose,
+        at,
+        realized,
+        summaryUnrealized,
+        total,
+        at,
+      );
     },
 
     endOfDay(day: DayFigures, at: string): void {
       const { symbol, date, position, realized, unrealized, total, averageBuy, averageSell } = day;
       const count = countTrades.get(symbol, date);
-      endOfDay.run(date, symbol, Math.trunc(position), count, realized, unrealized, total, averageBuy, averageSell, at);
+      endOfDay.run(
+        date,
+        symbol,
+        Math.trunc(position),
+        count,
+        realized,
+        unrealized,
+        total,
+        averageBuy,
+        averageSell,
+        at,
+      );
     },
 
     log(file: FileRun, started: string, completed: string): void {
       const modified = file.modifiedMs === null ? started : instant(new Date(file.modifiedMs));
       const [status, message] = file.error === null ? ["completed", null] : ["error", file.error.why];
-      log.run(file.path, file.sizeBytes, modified, status, message, file.trades.length, started, completed, completed);
+      log.run(
+        file.path,
+        file.sizeBytes,
+        modified,
+        status,
+        message,
+        file.trades.length,
+        started,
+        completed,
+        completed,
+      );
     },
 
     /**
@@ -163,7 +208,14 @@ function statements(database: Database.Database) {
      * stays.
      */
     position(figures: PositionFigures, at: string): void {
-      const { symbol, position: quantity, averageCost, realized, summaryUnrealized, closedQuantity } = figures;
+      const {
+        symbol,
+        position: quantity,
+        averageCost,
+        realized,
+        summaryUnrealized,
+        closedQuantity,
+      } = figures;
       if (quantity === 0) {
         deletePosition.run(symbol);
         return;
@@ -171,9 +223,23 @@ function statements(database: Database.Database) {
       const option = /^XCMEO[CP]A.{3}(\d{4})(\d{2})(\d{2}).*\/(.+)$/.exec(symbol);
       const [, year, month, day, strike] = option ?? [];
       position.run(
-        ...[symbol, quantity, averageCost, realized, summaryUnrealized, closedQuantity, figures.marketClose, figures.lastTradeId],
+        ...[
+          symbol,
+          quantity,
+          averageCost,
+          realized,
+          summaryUnrealized,
+          closedQuantity,
+          figures.marketClose,
+          figures.lastTradeId,
+        ],
         ...[at, option === null ? 0 : 1, strike === undefined ? null : Number(strike)],
-        ...[option === null ? null : `${year}-${month}-${day}`, figures.hasZeroPrice ? 1 : 0, at, Math.max(0, -quantity)],
+        ...[
+          option === null ? null : `${year}-${month}-${day}`,
+          figures.hasZeroPrice ? 1 : 0,
+          at,
+          Math.max(0, -quantity),
+        ],
       );
     },
 
@@ -190,7 +256,17 @@ function statements(database: Database.Database) {
           ["EOD", "16:00:00"],
           ["SOD", "17:00:00"],
         ]) {
-          daySnapshot.run(type, `${date} ${hour}`, symbol, position, averageCost, sum, unrealized, marketClose, at);
+          daySnapshot.run(
+            type,
+            `${date} ${hour}`,
+            symbol,
+            position,
+            averageCost,
+            sum,
+            unrealized,
+            marketClose,
+            at,
+          );
         }
       }
     },

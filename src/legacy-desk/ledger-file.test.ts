@@ -24,11 +24,21 @@ describe("the reader accepts", () => {
     [".5", 0.5],
     ["1e-3", 0.001],
     ["0.0", 0],
-  ])("the price '%s'", (text, expected) => expect(trades(`1,X,2025-08-04 10:00:00,B,1,${text}`)[0]?.price).toBe(expected));
+  ])("the price '%s'", (text, expected) =>
+    expect(trades(`1,X,2025-08-04 10:00:00,B,1,${text}`)[0]?.price).toBe(expected),
+  );
 
   test("columns in any order, found by the header, with other columns between", () => {
-    const text = "price,book,buySell,tradeId,quantity,marketTradeTime,instrumentName\n1.5,fx,S,TRD_1,2,2025-08-04 10:00:00,X ";
-    const expected = { id: "TRD_1", symbol: "X ", time: "2025-08-04 10:00:00", side: "S", quantity: 2, price: 1.5 };
+    const text =
+      "price,book,buySell,tradeId,quantity,marketTradeTime,instrumentName\n1.5,fx,S,TRD_1,2,2025-08-04 10:00:00,X ";
+    const expected = {
+      id: "TRD_1",
+      symbol: "X ",
+      time: "2025-08-04 10:00:00",
+      side: "S",
+      quantity: 2,
+      price: 1.5,
+    };
     expect([...parseLedger(text)]).toEqual([expected]);
   });
 

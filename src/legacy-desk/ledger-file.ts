@@ -66,7 +66,9 @@ export function* parseLedger(text: string): Generator<Trade> {
   const [side, quantity, price] = [column("buySell"), column("quantity"), column("price")];
   const tooLong = rows.findIndex((row) => row.length > header.length);
   if (tooLong >= 0)
-    throw new LegacyRejection(`expected ${header.length} fields in row ${tooLong + 1}, saw ${rows[tooLong]?.length}`);
+    throw new LegacyRejection(
+      `expected ${header.length} fields in row ${tooLong + 1}, saw ${rows[tooLong]?.length}`,
+    );
   for (const row of rows) {
     const cell = (index: number): string => row[index] ?? ""; // Missing fields of a short row are empty.
     yield {

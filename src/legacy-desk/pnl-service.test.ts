@@ -52,12 +52,35 @@ async function refusal(method: string, request: unknown) {
 }
 
 describe("calculatePnl", () => {
-  const buy = { id: "1", symbol: zn, side: "B", quantity: "2", price: "110", time: "2025-07-24T09:00:00-05:00" } as const;
-  const more = { id: "2", symbol: zn, side: "B", quantity: "1", price: "111", time: "2025-07-24T09:01:00-05:00" } as const;
-  const sell = { id: "3", symbol: zn, side: "S", quantity: "1", price: "112", time: "2025-07-25T09:00:00-05:00" } as const;
+  const buy = {
+    id: "1",
+    symbol: zn,
+    side: "B",
+    quantity: "2",
+    price: "110",
+    time: "2025-07-24T09:00:00-05:00",
+  } as const;
+  const more = {
+    id: "2",
+    symbol: zn,
+    side: "B",
+    quantity: "1",
+    price: "111",
+    time: "2025-07-24T09:01:00-05:00",
+  } as const;
+  const sell = {
+    id: "3",
+    symbol: zn,
+    side: "S",
+    quantity: "1",
+    price: "112",
+    time: "2025-07-25T09:00:00-05:00",
+  } as const;
 
   it("closes the oldest lot, in points, and values open lots at the mark", async () => {
-    expect(await service().calculatePnl({ trades: [buy, more, sell], marks: { [zn]: "112.5", other: "5" } })).toEqual({
+    expect(
+      await service().calculatePnl({ trades: [buy, more, sell], marks: { [zn]: "112.5", other: "5" } }),
+    ).toEqual({
       positions: [{ symbol: zn, quantity: "2", averagePrice: "110.5", realized: "2", unrealized: "4" }],
       totals: {},
       rejected: [],
@@ -66,9 +89,16 @@ describe("calculatePnl", () => {
 
   it("gives 0 without a mark and for a flat position, and no position without trades", async () => {
     const { positions } = await service().calculatePnl({ trades: [buy] });
-    expect(positions).toEqual([{ symbol: zn, quantity: "2", averagePrice: "110", realized: "0", unrealized: "0" }]);
-    const flat = await service().calculatePnl({ trades: [buy, { ...sell, quantity: "2" }], marks: { [zn]: "120" } });
-    expect(flat.positions).toEqual([{ symbol: zn, quantity: "0", averagePrice: "0", realized: "4", unrealized: "0" }]);
+    expect(positions).toEqual([
+      { symbol: zn, quantity: "2", averagePrice: "110", realized: "0", unrealized: "0" },
+    ]);
+    const flat = await service().calculatePnl({
+      trades: [buy, { ...sell, quantity: "2" }],
+      marks: { [zn]: "120" },
+    });
+    expect(flat.positions).toEqual([
+      { symbol: zn, quantity: "0", averagePrice: "0", realized: "4", unrealized: "0" },
+    ]);
     expect(await service().calculatePnl({ trades: [] })).toEqual({ positions: [], totals: {}, rejected: [] });
   });
 
@@ -76,17 +106,23 @@ describe("calculatePnl", () => {
     const { positions } = await service().calculatePnl({ trades: [sell, more, buy] });
     expect(positions).toMatchObject([{ realized: "2" }]);
     const sameSecond = { ...more, time: "2025-07-24T09:00:00.999-05:00" };
-    expect((await service().calculatePnl({ trades: [sameSecond, buy, sell] })).positions).toMatchObject([{ realized: "1" }]);
+    expect((await service().calculatePnl({ trades: [sameSecond, buy, sell] })).positions).toMatchObject([
+      { realized: "1" },
+    ]);
   });
 
   it("quirk: processes a trade without a time before all others", async () => {
     const { time: _, ...timeless } = more;
-    expect((await service().calculatePnl({ trades: [buy, timeless, sell] })).positions).toMatchObject([{ realized: "1" }]);
+    expect((await service().calculatePnl({ trades: [buy, timeless, sell] })).positions).toMatchObject([
+      { realized: "1" },
+    ]);
   });
 
   it("answers with the shortest texts of floats, including their rounding errors", async () => {
     const trades = ["0.1", "0.2"].map((price, at) => ({ ...buy, id: `${at}`, quantity: "1", price }));
-    const { positions } = await service().calculatePnl({ trades: [...trades, { ...sell, quantity: "2", price: "0.3" }] });
+    const { positions } = await service().calculatePnl({
+      trades: [...trades, { ...sell, quantity: "2", price: "0.3" }],
+    });
     expect(positions).toMatchObject([{ realized: "0.29999999999999993", quantity: "0" }]);
   });
 
@@ -157,7 +193,14 @@ describe("the service over ledgers", () => {
   it("lists tradeHistory newest first, in file order within a second, up to the limit", async () => {
     const { trades } = await service().tradeHistory({});
     expect(trades.map(({ id }) => id)).toEqual(["4", "3", "2", "1"]);
-    expect(trades[2]).toEqual({ id: "2", symbol: zn, side: "B", quantity: "1", price: "111", time: "2025-07-24T09:01:00" });
+    expect(trades[2]).toEqual({
+      id: "2",
+      symbol: zn,
+      side: "B",
+      quantity: "1",
+      price: "111",
+      time: "2025-07-24T09:01:00",
+    });
     const ids = async (request: object) => (await service().tradeHistory(request)).trades.map(({ id }) => id);
     expect(await ids({ limit: 2 })).toEqual(["4", "3"]);
     expect(await ids({ limit: 0 })).toEqual([]);
@@ -184,7 +227,11 @@ describe("the service over ledgers", () => {
   });
 
   it("counts the rows before a bad one, and continues", async () => {
-    const bad = file("trades_20250730.csv", `6,${zf},2025-07-30 09:00:00,B,3.0,108`, `7,${zf},when,B,1.0,108`);
+    const bad = file(
+      "trades_20250730.csv",
+      `6,${zf},2025-07-30 09:00:00,B,3.0,108`,
+      `7,${zf},when,B,1.0,108`,
+    );
     const asked = service("chained", { ...world, ledgers: [thursday, friday, bad] });
     expect((await asked.positionDetail({ symbol: zf })).position).toMatchObject({ quantity: "2" });
   });
@@ -220,8 +267,16 @@ describe("the service over ledgers", () => {
 });
 
 describe("an unsupported or invalid request is refused with one line", () => {
-  const trade = { id: "1", symbol: zn, side: "B", quantity: "1", price: "110", time: "2025-07-24T09:00:00-05:00" };
-  const calculate = (changed: object) => ["calculatePnl", { trades: [trade, { ...trade, ...changed }] }] as const;
+  const trade = {
+    id: "1",
+    symbol: zn,
+    side: "B",
+    quantity: "1",
+    price: "110",
+    time: "2025-07-24T09:00:00-05:00",
+  };
+  const calculate = (changed: object) =>
+    ["calculatePnl", { trades: [trade, { ...trade, ...changed }] }] as const;
   const rows: readonly (readonly [string, unknown, string])[] = [
     ["calculatePnl", {}, "trades must be a list"],
     ["calculatePnl", { trades: [null] }, "symbol must be text"],
@@ -239,7 +294,11 @@ describe("an unsupported or invalid request is refused with one line", () => {
     [...calculate({ time: "noon" }), "time data 'noon' does not match"],
     [...calculate({ time: "2025-07-24" }), "time data '2025-07-24' does not match"],
     ["calculatePnl", { trades: [trade], marks: { [zn]: "-1" } }, "close price must not be negative"],
-    ["calculatePnl", { trades: [trade], marks: { [zn]: "high" } }, "could not convert string to float: 'high'"],
+    [
+      "calculatePnl",
+      { trades: [trade], marks: { [zn]: "high" } },
+      "could not convert string to float: 'high'",
+    ],
     ["calculatePnl", { trades: [], method: "lifo" }, "closes lots by fifo only, not lifo"],
     ["openPositions", { method: "average" }, "closes lots by fifo only, not average"],
     ["dailyPnl", { method: "lifo" }, "by fifo only"],
@@ -277,7 +336,9 @@ describe.skipIf(!existsSync(published))("on the desk's real ledgers (skipped: no
       >
     >;
   }
-  const expected: Readonly<Record<string, Expected>> = existsSync(published) ? JSON.parse(readFileSync(published, "utf8")) : {};
+  const expected: Readonly<Record<string, Expected>> = existsSync(published)
+    ? JSON.parse(readFileSync(published, "utf8"))
+    : {};
 
   it.each(Object.keys(expected).filter((name) => !("note" in (expected[name] as Expected).legacy)))(
     "%s has exactly the real desk's figures",

@@ -52,7 +52,8 @@ export class LegacyDeskService implements PnlService {
     for (const trade of trades) calculator.add(trade);
     const lastDate = trades.reduce((last, trade) => (dateOf(trade) > last ? dateOf(trade) : last), "");
     for (const [symbol, price] of Object.entries(request.marks ?? {}))
-      if (trades.some((trade) => trade.symbol === symbol)) calculator.close(symbol, lastDate, numberOf(price));
+      if (trades.some((trade) => trade.symbol === symbol))
+        calculator.close(symbol, lastDate, numberOf(price));
     return { positions: calculator.calculate().positions.map(position), totals: {}, rejected: [] };
   }
 
@@ -80,7 +81,10 @@ export class LegacyDeskService implements PnlService {
         throw new LegacyRejection(`time data '${day}' does not match format '%Y-%m-%d'`);
     const { daily } = await this.#run(request);
     const wanted = daily.filter(
-      (row) => this.#isWanted(row, request) && row.date >= (request.from ?? "") && row.date <= (request.to ?? "9999"),
+      (row) =>
+        this.#isWanted(row, request) &&
+        row.date >= (request.from ?? "") &&
+        row.date <= (request.to ?? "9999"),
     );
     return {
       daily: wanted.map(({ symbol, date, realized, unrealized, total }) => ({
@@ -96,13 +100,21 @@ export class LegacyDeskService implements PnlService {
   /**
    * The sum of points over all products, as on its dashboard. The positions let others convert it to money.
    */
-  async totals(request: TotalsRequest): Promise<TotalsAnswer & { readonly positions: readonly ServicePosition[] }> {
+  async totals(
+    request: TotalsRequest,
+  ): Promise<TotalsAnswer & { readonly positions: readonly ServicePosition[] }> {
     const { positions } = await this.#run(request);
     const wanted = positions.filter((figures) => this.#isWanted(figures, request));
     const realized = wanted.reduce((sum, figures) => sum + figures.realized, 0);
     const unrealized = wanted.reduce((sum, figures) => sum + figures.summaryUnrealized, 0);
     return {
-      totals: { points: { realized: text(realized), unrealized: text(unrealized), total: text(realized + unrealized) } },
+      totals: {
+        points: {
+          realized: text(realized),
+          unrealized: text(unrealized),
+          total: text(realized + unrealized),
+        },
+      },
       positions: wanted.map(position),
     };
   }
@@ -116,7 +128,9 @@ export class LegacyDeskService implements PnlService {
 
   #isWanted({ symbol }: { readonly symbol: string }, filter: { readonly symbol?: string }): boolean {
     const { nameOf = (text) => text } = this.#options;
-    return filter.symbol === undefined || filter.symbol === symbol || nameOf(filter.symbol) === nameOf(symbol);
+    return (
+      filter.symbol === undefined || filter.symbol === symbol || nameOf(filter.symbol) === nameOf(symbol)
+    );
   }
 
   /** Quirk: an as-of time is ignored; every answer is as of now. */

@@ -70,7 +70,9 @@ export function runLegacy(request: HistoryRequest, mode: LegacyMode = "chained")
 
 type Marks = ReadonlyMap<string, number>;
 /** Either final marks, or only closes by day. */
-type Prices = { readonly marks: Marks } | { readonly closes: readonly { symbol: string; date: string; price: number }[] };
+type Prices =
+  | { readonly marks: Marks }
+  | { readonly closes: readonly { symbol: string; date: string; price: number }[] };
 interface RunResult {
   readonly files: readonly FileRun[];
   readonly calculation: Calculation;
@@ -86,11 +88,17 @@ function runChained(ledgers: readonly string[], prices: Prices): RunResult {
   const files = ledgers.map((path) => loadFile(path, calculator));
   const trades = files.flatMap((file) => file.trades);
   const lastDate = trades.reduce((last, trade) => (dateOf(trade) > last ? dateOf(trade) : last), "");
-  if ("closes" in prices) for (const { symbol, date, price } of prices.closes) calculator.close(symbol, date, price);
-  else for (const [symbol, price] of withLastPrices(trades, prices.marks)) calculator.close(symbol, lastDate, price);
+  if ("closes" in prices)
+    for (const { symbol, date, price } of prices.closes) calculator.close(symbol, date, price);
+  else
+    for (const [symbol, price] of withLastPrices(trades, prices.marks))
+      calculator.close(symbol, lastDate, price);
   const calculation = calculator.calculate();
   return {
-    files: files.map((file, index) => ({ ...file, calculation: index === files.length - 1 ? calculation : null })),
+    files: files.map((file, index) => ({
+      ...file,
+      calculation: index === files.length - 1 ? calculation : null,
+    })),
     calculation,
   };
 }
@@ -112,10 +120,12 @@ function runFileAtATime(ledgers: readonly string[], prices: Prices): RunResult {
   const files = loads.map(({ calculator, file }): FileRun => {
     const date = file.date ?? file.trades.map(dateOf).sort().at(-1) ?? "";
     if ("closes" in prices) {
-      for (const close of prices.closes) if (close.date === date) calculator.close(close.symbol, date, close.price);
+      for (const close of prices.closes)
+        if (close.date === date) calculator.close(close.symbol, date, close.price);
     } else {
       const current = new Map([...prices.marks].filter(([symbol]) => lastFile.get(symbol) === file));
-      for (const [symbol, price] of withLastPrices(file.trades, current)) calculator.close(symbol, date, price);
+      for (const [symbol, price] of withLastPrices(file.trades, current))
+        calculator.close(symbol, date, price);
     }
     return { ...file, calculation: calculator.calculate() };
   });
@@ -145,7 +155,11 @@ function loadFile(path: string, calculator: Calculator): FileRun {
   } catch (error) {
     return {
       ...nothing,
-      error: { code: "LEGACY_FILE_UNREADABLE", why: error instanceof Error ? error.message : String(error), file: path },
+      error: {
+        code: "LEGACY_FILE_UNREADABLE",
+        why: error instanceof Error ? error.message : String(error),
+        file: path,
+      },
     };
   }
   const { name, date, sizeBytes, modifiedMs } = ledger;
@@ -158,7 +172,10 @@ function loadFile(path: string, calculator: Calculator): FileRun {
     return { ...read, error: null };
   } catch (error) {
     if (!(error instanceof LegacyRejection)) throw error;
-    return { ...read, error: { code: "LEGACY_FILE_REJECTED", why: error.message, file: path, rowsTaken: trades.length } };
+    return {
+      ...read,
+      error: { code: "LEGACY_FILE_REJECTED", why: error.message, file: path, rowsTaken: trades.length },
+    };
   }
 }
 
@@ -181,7 +198,10 @@ function readPrices(request: HistoryRequest): { prices: Prices; errors: readonly
   const read = (symbol: string, text: string): number | undefined => {
     const price = text.trim() === "" ? Number.NaN : Number(text);
     if (Number.isFinite(price) && price >= 0) return price;
-    errors.push({ code: "LEGACY_MARK_REJECTED", why: `the close price of ${symbol} is not valid: '${text}'` });
+    errors.push({
+      code: "LEGACY_MARK_REJECTED",
+      why: `the close price of ${symbol} is not valid: '${text}'`,
+    });
     return undefined;
   };
   if (request.closes !== undefined) {

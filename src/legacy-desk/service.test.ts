@@ -18,7 +18,8 @@ function ledger(...rows: string[]): string {
   writeFileSync(path, ["tradeId,instrumentName,marketTradeTime,buySell,quantity,price", ...rows].join("\n"));
   return path;
 }
-const position = async (...rows: string[]) => (await new LegacyDesk().history({ ledgers: [ledger(...rows)] })).positions[0];
+const position = async (...rows: string[]) =>
+  (await new LegacyDesk().history({ ledgers: [ledger(...rows)] })).positions[0];
 
 describe("the desk", () => {
   test("quirk 1: reports points without the multiplier, and quantity 0 and average price 0 for a flat symbol", async () => {
@@ -33,7 +34,10 @@ describe("the desk", () => {
   });
 
   test("reports -0 as 0, and a rounding remainder as its shortest text (quirk 30)", async () => {
-    expect(await position("1,X,2025-08-04 10:00:00,S,60,0.0")).toMatchObject({ averagePrice: "0", unrealized: "0" });
+    expect(await position("1,X,2025-08-04 10:00:00,S,60,0.0")).toMatchObject({
+      averagePrice: "0",
+      unrealized: "0",
+    });
     const at = "2025-08-04 10:00:00";
     expect((await position(`1,X,${at},B,0.1,1`, `2,X,${at},B,0.2,1`, `3,X,${at},S,0.3,1`))?.quantity).toBe(
       "2.7755575615628914e-17",
@@ -41,8 +45,15 @@ describe("the desk", () => {
   });
 
   test("values open lots of the last day at their mark, or at the last traded price without one", async () => {
-    const path = ledger("1,X,2025-08-04 10:00:00,B,1,100", "2,Y,2025-08-05 12:00:00,B,1,50", "3,Y,2025-08-05 10:00:00,B,1,40");
-    const { positions, daily, errors } = await new LegacyDesk().history({ ledgers: [path], marks: { X: "103.5", Z: "9" } });
+    const path = ledger(
+      "1,X,2025-08-04 10:00:00,B,1,100",
+      "2,Y,2025-08-05 12:00:00,B,1,50",
+      "3,Y,2025-08-05 10:00:00,B,1,40",
+    );
+    const { positions, daily, errors } = await new LegacyDesk().history({
+      ledgers: [path],
+      marks: { X: "103.5", Z: "9" },
+    });
     expect(positions.map((row) => [row.symbol, row.averagePrice, row.unrealized])).toEqual([
       ["X", "100", "3.5"],
       ["Y", "45", "10"],
@@ -82,12 +93,17 @@ describe("a row", () => {
   ])("with %s rejects the file, but the rows before it stay counted", async (_, bad) => {
     const [rejected, next] = [ledger(row, bad, row), ledger("3,X,2025-08-05 09:00:00,S,2,101")];
     const { positions, errors } = await new LegacyDesk().history({ ledgers: [rejected, next] });
-    expect(errors).toEqual([{ code: "LEGACY_FILE_REJECTED", rowsTaken: 1, why: expect.any(String), file: rejected }]);
+    expect(errors).toEqual([
+      { code: "LEGACY_FILE_REJECTED", rowsTaken: 1, why: expect.any(String), file: rejected },
+    ]);
     expect(positions).toMatchObject([{ quantity: "3", realized: "2" }]);
   });
 
   test("quirk 13: of a sale of -5 is a purchase of 5", async () => {
-    expect(await position("1,X,2025-08-04 10:00:00,S,-5,100")).toMatchObject({ quantity: "5", averagePrice: "100" });
+    expect(await position("1,X,2025-08-04 10:00:00,S,-5,100")).toMatchObject({
+      quantity: "5",
+      averagePrice: "100",
+    });
   });
 
   test("quirk 16: of an expiry at price 0 realizes the cost", async () => {
@@ -120,7 +136,9 @@ describe("a run over several files", () => {
     const deployed = await new LegacyDesk({ mode: "file-at-a-time" }).history({ ledgers });
     expect(chained.positions).toMatchObject([{ quantity: "0", realized: "1" }]);
     expect(deployed.positions).toMatchObject([{ quantity: "-1", averagePrice: "111", realized: "0" }]);
-    const perFile = runLegacy({ ledgers }, "file-at-a-time").files.map(({ calculation }) => calculation?.positions[0]?.position);
+    const perFile = runLegacy({ ledgers }, "file-at-a-time").files.map(
+      ({ calculation }) => calculation?.positions[0]?.position,
+    );
     expect(perFile).toEqual([1, -1]);
   });
 
@@ -137,7 +155,10 @@ describe("a run over several files", () => {
     const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
     writeFileSync(first, `${header}1,X,2025-09-04 10:00:00,B,1,100\n2,X,2025-09-04 11:00:00,S,1,101\n`);
     writeFileSync(second, `${header}3,X,2025-09-04 17:20:00,B,2,100\n`);
-    const { positions, daily } = runLegacy({ ledgers: [first, second], marks: { X: "103" } }, "file-at-a-time");
+    const { positions, daily } = runLegacy(
+      { ledgers: [first, second], marks: { X: "103" } },
+      "file-at-a-time",
+    );
     expect(positions).toMatchObject([{ position: 2, realized: 1, unrealized: 6 }]);
     expect(daily.map((row) => [row.date, row.realized, row.unrealized])).toEqual([
       ["2025-09-04", 0, 0],
@@ -170,25 +191,33 @@ describe.skipIf(!present)("the desk equals the real one bit for bit on real ledg
 
   test.each(Object.entries(cases))("%s", (_, { files, marks, legacy }) => {
     const ledgers = files.map((file) => join(data, file));
-    const asText = Object.fromEntries(Object.entries(marks).map(([symbol, price]) => [symbol, String(price)]));
+    const asText = Object.fromEntries(
+      Object.entries(marks).map(([symbol, price]) => [symbol, String(price)]),
+    );
     const run = runLegacy({ ledgers, marks: asText });
     expect(run.errors).toEqual([]);
-    const expected = Object.fromEntries(Object.entries(legacy).filter(([, figures]) => typeof figures === "object"));
-    const found = run.positions.map(({ symbol, position, averageCost, realized, marketClose, unrealized }) => {
-      const multiplier = symbol.startsWith("XCME.TU.") || symbol.endsWith("0ZT") ? 2000 : 1000;
-      const realizing = run.daily.filter((row) => row.symbol === symbol && row.realized !== 0);
-      const figures: Figures = {
-        position,
-        avg_cost: averageCost,
-        realized_unscaled: realized,
-        realized_x_mult: realized * multiplier,
-        mark: marketClose,
-        unrealized_unscaled: unrealized,
-        unrealized_x_mult: unrealized * multiplier,
-        daily_realized_by_calendar_date: Object.fromEntries(realizing.map((row) => [row.date, row.realized])),
-      };
-      return [symbol, figures];
-    });
+    const expected = Object.fromEntries(
+      Object.entries(legacy).filter(([, figures]) => typeof figures === "object"),
+    );
+    const found = run.positions.map(
+      ({ symbol, position, averageCost, realized, marketClose, unrealized }) => {
+        const multiplier = symbol.startsWith("XCME.TU.") || symbol.endsWith("0ZT") ? 2000 : 1000;
+        const realizing = run.daily.filter((row) => row.symbol === symbol && row.realized !== 0);
+        const figures: Figures = {
+          position,
+          avg_cost: averageCost,
+          realized_unscaled: realized,
+          realized_x_mult: realized * multiplier,
+          mark: marketClose,
+          unrealized_unscaled: unrealized,
+          unrealized_x_mult: unrealized * multiplier,
+          daily_realized_by_calendar_date: Object.fromEntries(
+            realizing.map((row) => [row.date, row.realized]),
+          ),
+        };
+        return [symbol, figures];
+      },
+    );
     expect(Object.fromEntries(found)).toStrictEqual(expected); // Compares numbers with Object.is: -0 is not 0.
   });
 
@@ -197,6 +226,8 @@ describe.skipIf(!present)("the desk equals the real one bit for bit on real ledg
     expect((runLegacy({ ledgers }).positions[0]?.realized ?? 0) * 1000).toBe(593.75);
     const deployed = runLegacy({ ledgers }, "file-at-a-time");
     expect((deployed.positions[0]?.realized ?? 0) * 1000).toBe(125);
-    expect(deployed.files.map(({ calculation }) => calculation?.positions[0]?.position)).toEqual([2, -1, -3, 1, 1]);
+    expect(deployed.files.map(({ calculation }) => calculation?.positions[0]?.position)).toEqual([
+      2, -1, -3, 1, 1,
+    ]);
   });
 });

@@ -38,7 +38,13 @@ export class LegacyDesk implements PnlSystem {
  * `averagePrice` of a flat symbol is 0, as in the calculator; unrealized is the summary's, which ignores a
  * mark of 0.
  */
-const positionRow = ({ symbol, position, averageCost, realized, summaryUnrealized }: PositionFigures): PositionRow => ({
+const positionRow = ({
+  symbol,
+  position,
+  averageCost,
+  realized,
+  summaryUnrealized,
+}: PositionFigures): PositionRow => ({
   symbol,
   quantity: numberText(position),
   averagePrice: numberText(averageCost),

@@ -14,7 +14,9 @@ writeFileSync(
 );
 
 function startWriter(...args: string[]) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "writer.ts"), ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "writer.ts"), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [out, err] = ["", ""];
   child.stdout.on("data", (chunk) => (out += chunk));
   child.stderr.on("data", (chunk) => (err += chunk));
@@ -58,7 +60,14 @@ test("the writer counts a lock without waiting, continues, and stops in time", a
 
 test("the writer prints its counts and ends on SIGTERM", async () => {
   const path = join(folder, "stopped.db");
-  const { child, ended } = startWriter(path, ledger, "--count=1000000", "--seconds=50", "--pause-ms=5", "--wal");
+  const { child, ended } = startWriter(
+    path,
+    ledger,
+    "--count=1000000",
+    "--seconds=50",
+    "--pause-ms=5",
+    "--wal",
+  );
   const deadline = performance.now() + 20_000;
   for (let rows = 0; rows === 0 && performance.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, 20));

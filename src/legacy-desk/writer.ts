@@ -43,7 +43,8 @@ async function keepWriting(
   let busy = 0;
   try {
     const insert = insertTrade(database);
-    const revalue = database.prepare(`INSERT INTO positions (instrument_name, position_quantity, avg_cost, last_updated)
+    const revalue =
+      database.prepare(`INSERT INTO positions (instrument_name, position_quantity, avg_cost, last_updated)
       VALUES (@symbol, @quantity, @price, @at) ON CONFLICT (instrument_name) DO UPDATE
       SET position_quantity = position_quantity + excluded.position_quantity, last_updated = excluded.last_updated`);
     const write = database.transaction((index: number) => {
@@ -71,7 +72,10 @@ async function keepWriting(
 }
 
 const isBusy = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("SQLITE_BUSY");
+  error instanceof Error &&
+  "code" in error &&
+  typeof error.code === "string" &&
+  error.code.startsWith("SQLITE_BUSY");
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -90,7 +94,11 @@ async function main(): Promise<void> {
     pauseMs: Number(values["pause-ms"]),
     journal: values.wal ? "wal" : "rollback",
   };
-  if (path === undefined || ledgers.length === 0 || ![limits.countMax, limits.secondsMax, limits.pauseMs].every((n) => n >= 0)) {
+  if (
+    path === undefined ||
+    ledgers.length === 0 ||
+    ![limits.countMax, limits.secondsMax, limits.pauseMs].every((n) => n >= 0)
+  ) {
     process.stderr.write("usage: writer.ts DB LEDGER... [--count=N] [--seconds=S] [--pause-ms=M] [--wal]\n");
     process.exitCode = 2;
     return;
@@ -101,4 +109,5 @@ async function main(): Promise<void> {
 }
 
 // Not import.meta.main: the oldest supported Node may lack it.
-if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) await main();
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url))
+  await main();

@@ -49,7 +49,8 @@ test("leftovers of dead processes are removed; those of live processes, recent o
   const foreignOld = temporaryName().replace(owner, "00000000");
   const unknownOld = own.replace(/bridge-.*?-\d+-/, "bridge-");
   const others = [".pnl-bridge-notes.tmp", "other.tmp"];
-  for (const name of [own, ofInit, foreign, foreignOld, unknownOld, ...others]) writeFileSync(join(folder, name), "");
+  for (const name of [own, ofInit, foreign, foreignOld, unknownOld, ...others])
+    writeFileSync(join(folder, name), "");
   mkdirSync(join(folder, dead));
   writeFileSync(join(folder, dead, "copy.db"), "");
   const longAgo = new Date(Date.now() - 2 * 86_400_000);
@@ -67,7 +68,9 @@ const endless = (more = ""): string => `
   ${more}
   await writeFileAtomically(process.argv[1], content());`;
 const run = (program: string) =>
-  spawn(process.execPath, ["--input-type=module", "-e", program, "--", join(folder, "file")], { stdio: "ignore" });
+  spawn(process.execPath, ["--input-type=module", "-e", program, "--", join(folder, "file")], {
+    stdio: "ignore",
+  });
 
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   "%s during a write ends the program and leaves nothing behind",

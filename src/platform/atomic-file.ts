@@ -30,7 +30,8 @@ export async function writeFileAtomically(path: string, content: Content): Promi
 export async function prepareFile(path: string, content: Content): Promise<PreparedFile> {
   const real = realFile(path);
   const old = await ifThere(stat(real));
-  if (old?.isFile() === false) throw new BridgeError("UNWRITABLE", { what: "this is not a regular file", where: path });
+  if (old?.isFile() === false)
+    throw new BridgeError("UNWRITABLE", { what: "this is not a regular file", where: path });
   const folder = dirname(real);
   await removeLeftovers(folder);
   const temporary = join(folder, temporaryName());

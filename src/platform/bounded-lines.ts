@@ -69,7 +69,10 @@ export class BoundedLines {
     const bytes = this.#heldBytes + piece.length;
     if (bytes > bytesMax) {
       const held = this.rest();
-      const head = Buffer.concat([held.subarray(0, pieceBytes), piece.subarray(0, pieceBytes)]).subarray(0, pieceBytes);
+      const head = Buffer.concat([held.subarray(0, pieceBytes), piece.subarray(0, pieceBytes)]).subarray(
+        0,
+        pieceBytes,
+      );
       this.#tooLong = { head, tail: lastOf(held, piece, pieceBytes), bytes };
       this.#options.onTooLong(head);
       return;
@@ -87,4 +90,6 @@ export class BoundedLines {
 const empty = Buffer.alloc(0);
 
 const lastOf = (before: Buffer, piece: Buffer, bytes: number): Buffer =>
-  piece.length >= bytes ? Buffer.from(piece.subarray(-bytes)) : Buffer.concat([before, piece]).subarray(-bytes);
+  piece.length >= bytes
+    ? Buffer.from(piece.subarray(-bytes))
+    : Buffer.concat([before, piece]).subarray(-bytes);

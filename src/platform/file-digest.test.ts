@@ -16,7 +16,10 @@ it("is of the file's bytes, and tells whether the file has been written since", 
   const content = Buffer.alloc(200_000, "trade,");
   await writeFile(path, content);
   const digest = await digestOf(path);
-  expect(digest).toMatchObject({ bytes: 200_000, sha256: createHash("sha256").update(content).digest("hex") });
+  expect(digest).toMatchObject({
+    bytes: 200_000,
+    sha256: createHash("sha256").update(content).digest("hex"),
+  });
   expect(await digest?.hasChanged()).toBe(false);
   await appendFile(path, "more");
   expect(await digest?.hasChanged()).toBe(true);

@@ -34,5 +34,7 @@ export async function digestOf(path: string): Promise<FileDigest | undefined> {
 /** A text that changes whenever the file is written or replaced; undefined if it is not a regular file. */
 async function stampOf(path: string): Promise<string | undefined> {
   const stats = await stat(path, { bigint: true });
-  return stats.isFile() ? `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}` : undefined;
+  return stats.isFile()
+    ? `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`
+    : undefined;
 }

@@ -9,7 +9,10 @@ import { type Content, ifThere, prepareFile } from "./atomic-file.ts";
  * are on disk. Creates missing folders. Throws the errors of `checkTargets`, and UNWRITABLE with the given
  * path; passes on errors of the content.
  */
-export async function writeWhole(files: ReadonlyMap<string, Content>, inputs: readonly string[] = []): Promise<void> {
+export async function writeWhole(
+  files: ReadonlyMap<string, Content>,
+  inputs: readonly string[] = [],
+): Promise<void> {
   await checkTargets([...files.keys()], inputs);
   await using prepared = new AsyncDisposableStack();
   const commits: (() => Promise<void>)[] = [];
@@ -48,7 +51,10 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
     const input = read.get(identityOf(stats));
     if (input !== undefined) {
       throw new BridgeError("BAD_USAGE", {
-        what: input === target ? "the output would replace an input" : `the output would replace an input, ${input}`,
+        what:
+          input === target
+            ? "the output would replace an input"
+            : `the output would replace an input, ${input}`,
         where: target,
         fix: "name another file for the output",
       });
@@ -59,7 +65,12 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
 /** Throws UNWRITABLE if the path exists, even as a link to nothing. */
 export async function checkNew(path: string, fix = "name a new file"): Promise<void> {
   const there = await ifThere(lstat(path)).catch((cause) => {
-    throw new BridgeError("UNWRITABLE", { what: `cannot be written: ${codeOf(cause)}`, where: path, fix, cause });
+    throw new BridgeError("UNWRITABLE", {
+      what: `cannot be written: ${codeOf(cause)}`,
+      where: path,
+      fix,
+      cause,
+    });
   });
   if (there === undefined) return;
   const what = there.isDirectory() ? "the folder exists already" : "the file exists already";

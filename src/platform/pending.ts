@@ -32,7 +32,8 @@ export class Pending<T> {
     this.#reject = reject;
     this.#options = options;
     const { deadlineMs, signal } = options;
-    if (Number.isFinite(deadlineMs)) this.#timer = setTimeout(() => this.#giveUp("deadline"), Math.min(deadlineMs, timerMaxMs));
+    if (Number.isFinite(deadlineMs))
+      this.#timer = setTimeout(() => this.#giveUp("deadline"), Math.min(deadlineMs, timerMaxMs));
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 

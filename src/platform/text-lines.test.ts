@@ -24,7 +24,9 @@ function expected(bytes: Uint8Array, lineBytesMax: number): TextLine[] {
   if (lines.at(-1)?.length === 0) lines.pop();
   return lines.map((line, index) => {
     const isCut = line.length > lineBytesMax;
-    const decoded = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(line.slice(0, lineBytesMax)));
+    const decoded = new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+      Uint8Array.from(line.slice(0, lineBytesMax)),
+    );
     const text = index === 0 && decoded.startsWith("\ufeff") ? decoded.slice(1) : decoded;
     return { text: !isCut && text.endsWith("\r") ? text.slice(0, -1) : text, cut: isCut };
   });
@@ -47,9 +49,17 @@ describe("textLines", () => {
     ["LF", "a\nb\n", [whole("a"), whole("b")]],
     ["CRLF", "a\r\nb\r\n", [whole("a"), whole("b")]],
     ["no final line end", "a\nb", [whole("a"), whole("b")]],
-    ["empty lines, of either line end", "\n\r\n\na\n\n", [whole(""), whole(""), whole(""), whole("a"), whole("")]],
+    [
+      "empty lines, of either line end",
+      "\n\r\n\na\n\n",
+      [whole(""), whole(""), whole(""), whole("a"), whole("")],
+    ],
     ["a CR that is no line end", "a\rb\n\r\r\n", [whole("a\rb"), whole("\r")]],
-    ["a byte order mark, in front of the first line only", "\ufeffa\n\ufeffb\n", [whole("a"), whole("\ufeffb")]],
+    [
+      "a byte order mark, in front of the first line only",
+      "\ufeffa\n\ufeffb\n",
+      [whole("a"), whole("\ufeffb")],
+    ],
     ["a line as long as allowed", "12345678\n", [whole("12345678")]],
     ["a longer one, and the next", "123456789\nb\n", [cut("12345678"), whole("b")]],
     ["a longer one at the end", "a\n123456789", [whole("a"), cut("12345678")]],
@@ -67,20 +77,30 @@ describe("textLines", () => {
   });
 
   it("turns bytes that are not UTF-8 into U+FFFD, also those of a divided character", async () => {
-    expect(await linesOf([Uint8Array.of(0xff, 0x41, 10, 0xc3)], 8)).toEqual([whole("\ufffdA"), whole("\ufffd")]);
+    expect(await linesOf([Uint8Array.of(0xff, 0x41, 10, 0xc3)], 8)).toEqual([
+      whole("\ufffdA"),
+      whole("\ufffd"),
+    ]);
     expect(await linesOf([Buffer.from("1234567é\n")], 8)).toEqual([cut("1234567\ufffd")]);
   });
 
   it("yields the same lines for any division into chunks", async () => {
     const piece = fc.oneof(
-      fc.constantFrom("\n", "\r\n", "\r", "\ufeff", "é", "😀", "TYU5 Comdty", "").map((text) => Buffer.from(text)),
+      fc
+        .constantFrom("\n", "\r\n", "\r", "\ufeff", "é", "😀", "TYU5 Comdty", "")
+        .map((text) => Buffer.from(text)),
       fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes)),
     );
     const bytesOf = fc.array(piece, { maxLength: 20 }).map((pieces) => Buffer.concat(pieces));
     await fc.assert(
-      fc.asyncProperty(bytesOf, fc.array(fc.nat(9)), fc.integer({ min: 1, max: 20 }), async (bytes, lengths, lineBytesMax) => {
-        expect(await linesOf(chunked(bytes, lengths), lineBytesMax)).toEqual(expected(bytes, lineBytesMax));
-      }),
+      fc.asyncProperty(
+        bytesOf,
+        fc.array(fc.nat(9)),
+        fc.integer({ min: 1, max: 20 }),
+        async (bytes, lengths, lineBytesMax) => {
+          expect(await linesOf(chunked(bytes, lengths), lineBytesMax)).toEqual(expected(bytes, lineBytesMax));
+        },
+      ),
       { numRuns: 1_000 },
     );
   });

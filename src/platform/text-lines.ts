@@ -11,7 +11,10 @@ export interface TextLine {
  * a line and skips the rest. Line ends are LF or CRLF; text after the last one is a line. Bytes that are not
  * UTF-8 become U+FFFD.
  */
-export async function* textLines(chunks: AsyncIterable<Uint8Array>, lineBytesMax: number): AsyncGenerator<TextLine> {
+export async function* textLines(
+  chunks: AsyncIterable<Uint8Array>,
+  lineBytesMax: number,
+): AsyncGenerator<TextLine> {
   const ready: TextLine[] = [];
   let isFirst = true;
   const add = (bytes: Buffer, cut: boolean): void => {

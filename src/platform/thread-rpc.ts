@@ -45,7 +45,8 @@ interface ThreadRpcOptions<Failure, Event> {
  * The file of a thread beside the module `from` (`import.meta.url`). The compiler does not rewrite its
  * extension as it does in imports.
  */
-export const threadFile = (name: string, from: string): URL => new URL(`./${name}${from.endsWith(".ts") ? ".ts" : ".js"}`, from);
+export const threadFile = (name: string, from: string): URL =>
+  new URL(`./${name}${from.endsWith(".ts") ? ".ts" : ".js"}`, from);
 
 /** A thread with its calls. The thread does not keep the program alive; an open call does. */
 export class ThreadRpc<Value, Failure, Event> {
@@ -87,7 +88,10 @@ export class ThreadRpc<Value, Failure, Event> {
 
   call(method: string, given: unknown, options: Omit<PendingOptions, "onSettled">): Promise<Value> {
     const id = ++this.#calls;
-    const pending = new Pending<Value>({ ...options, onSettled: (isGivenUp) => this.#settled(id, isGivenUp) });
+    const pending = new Pending<Value>({
+      ...options,
+      onSettled: (isGivenUp) => this.#settled(id, isGivenUp),
+    });
     this.#open.set(id, { method, pending });
     this.#unanswered += 1;
     this.keepAlive(true);

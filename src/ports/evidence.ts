@@ -55,7 +55,12 @@ export interface EvidenceStore {
   get(id: string): Promise<StoredComparison | undefined>;
   /** The number of comparisons by method and verdict, including pruned ones. */
   counts(): Promise<
-    readonly { readonly method: string; readonly kind: "ab" | "aa"; readonly verdict: Verdict; readonly count: number }[]
+    readonly {
+      readonly method: string;
+      readonly kind: "ab" | "aa";
+      readonly verdict: Verdict;
+      readonly count: number;
+    }[]
   >;
   close(): Promise<void>;
 }

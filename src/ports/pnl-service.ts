@@ -19,7 +19,14 @@ export interface PnlService {
   positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer>;
 }
 
-export const pnlMethods = ["calculatePnl", "openPositions", "tradeHistory", "dailyPnl", "totals", "positionDetail"] as const;
+export const pnlMethods = [
+  "calculatePnl",
+  "openPositions",
+  "tradeHistory",
+  "dailyPnl",
+  "totals",
+  "positionDetail",
+] as const;
 export type PnlMethod = (typeof pnlMethods)[number];
 
 const pinnedKeys = ["asOf", "method", "marks"] as const;
@@ -49,7 +56,9 @@ export interface PinnedWorld {
 
 export interface CalculatePnlRequest extends PinnedWorld {
   readonly trades: readonly ServiceTrade[];
-  readonly instruments?: Readonly<Record<string, { readonly multiplier?: string; readonly currency?: string }>>;
+  readonly instruments?: Readonly<
+    Record<string, { readonly multiplier?: string; readonly currency?: string }>
+  >;
 }
 
 export interface ServiceTrade {

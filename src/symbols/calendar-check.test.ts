@@ -41,14 +41,17 @@ const bond =
 function rowOf(text: string, line = 2, changed: Partial<Record<CalendarColumn, string>> = {}): CalendarRow {
   const values = text.split(",");
   expect(values).toHaveLength(calendarColumns.length);
-  const cells = new Map(calendarColumns.map((column, index) => [column, changed[column] ?? (values[index] as string)]));
+  const cells = new Map(
+    calendarColumns.map((column, index) => [column, changed[column] ?? (values[index] as string)]),
+  );
   const expiry = parseCalendarMoment(cells.get("Option Expiration Date (CT)") as string);
   if (expiry === undefined) throw new Error("the test row has no expiry");
   return { line, symbol: cells.get("Option Symbol") as string, expiry, cells };
 }
 
 const check = (...rows: readonly CalendarRow[]) => checkCalendar(rows, { calendar });
-const short = ({ line, column, code, computed }: CalendarFinding): string => `${line} ${column} ${code} ${computed ?? "–"}`;
+const short = ({ line, column, code, computed }: CalendarFinding): string =>
+  `${line} ${column} ${code} ${computed ?? "–"}`;
 
 describe("rows that agree", () => {
   it.each([
@@ -64,14 +67,22 @@ describe("rows that agree", () => {
 
   it("rows of a monthly option and of a moved expiry agree except for texts that several options share", () => {
     expect(
-      check(rowOf(monthly), rowOf(moved, 3)).findings.map((finding) => [short(finding), finding.severity, finding.why]),
+      check(rowOf(monthly), rowOf(moved, 3)).findings.map((finding) => [
+        short(finding),
+        finding.severity,
+        finding.why,
+      ]),
     ).toEqual([
       [
         "2 Broker AMBIGUOUS_TEXT CALL/PUT JUL 25 CBT 10YR TNOTE",
         "ambiguous",
         "it is also the text of ZN-2025-07-VY1, ZN-2025-07-VY2, ZN-2025-07-VY3, ZN-2025-07-VY4, ZN-2025-07-OZN",
       ],
-      ["3 ActantTime AMBIGUOUS_TEXT XCME.ZN.N.G.02SEP25", "ambiguous", "it is also the text of ZN-2025-09-GY1"],
+      [
+        "3 ActantTime AMBIGUOUS_TEXT XCME.ZN.N.G.02SEP25",
+        "ambiguous",
+        "it is also the text of ZN-2025-09-GY1",
+      ],
       [
         "3 Broker AMBIGUOUS_TEXT CALL/PUT SEP 25 CBT 10YR TNOTE",
         "ambiguous",
@@ -82,13 +93,24 @@ describe("rows that agree", () => {
 
   it("a row with few columns agrees in the columns that it has", () => {
     const { line, symbol, expiry, cells } = rowOf(monthly);
-    const some = new Map([...cells].filter(([column]) => column === "Option Symbol" || column === "ActantTrades"));
+    const some = new Map(
+      [...cells].filter(([column]) => column === "Option Symbol" || column === "ActantTrades"),
+    );
     expect(check({ line, symbol, expiry, cells: some }).findings).toEqual([]);
   });
 });
 
 describe("errors in a cell", () => {
-  it.each<readonly [column: CalendarColumn, stands: string, code: string, computed: string | null, why: string, text: string]>([
+  it.each<
+    readonly [
+      column: CalendarColumn,
+      stands: string,
+      code: string,
+      computed: string | null,
+      why: string,
+      text: string,
+    ]
+  >([
     ["Option First Avail Date", "7/23/2025", "FIRST_DAY", null, "it expires on 2025-07-22", tuesday],
     ["Option First Avail Date", "soon", "UNREADABLE_DATE", null, "like 7/7/2025", tuesday],
     [
@@ -99,8 +121,22 @@ describe("errors in a cell", () => {
       "Friday and monthly options expire at 16:00",
       friday,
     ],
-    ["Option Expiration Date (CT)", "7/22/2025 16:00", "EXPIRY_TIME", "7/22/2025 14:00", "Monday to Thursday options", tuesday],
-    ["Option Expiration Date (CT)", "9/30/2025 12:00", "EXPIRY_TIME", "9/30/2025 12:01", "futures expire at 12:01", future],
+    [
+      "Option Expiration Date (CT)",
+      "7/22/2025 16:00",
+      "EXPIRY_TIME",
+      "7/22/2025 14:00",
+      "Monday to Thursday options",
+      tuesday,
+    ],
+    [
+      "Option Expiration Date (CT)",
+      "9/30/2025 12:00",
+      "EXPIRY_TIME",
+      "9/30/2025 12:01",
+      "futures expire at 12:01",
+      future,
+    ],
     [
       "Option Expiration Date (CT)",
       "7/29/2025 14:00",
@@ -125,10 +161,38 @@ describe("errors in a cell", () => {
       "ZTU2025 trades last on 2025-09-30",
       future,
     ],
-    ["Option Product", "20-Year Treasury Bond Future", "PRODUCT_TEXT", "Treasury Bond Future", "ZB is the Treasury Bond", bond],
-    ["Option Product", "30-Year Treasury Note Future", "PRODUCT_TEXT", "Treasury Bond Future", "ZB is the Treasury Bond", bond],
-    ["Option Product", "Ultra Treasury Bond Future", "PRODUCT_TEXT", "Treasury Bond Future", "ZB is the Treasury Bond", bond],
-    ["Option Product", "2-Year Treasury Note Options", "PRODUCT_TEXT", "2-Year Treasury Note Future", "it is a future", future],
+    [
+      "Option Product",
+      "20-Year Treasury Bond Future",
+      "PRODUCT_TEXT",
+      "Treasury Bond Future",
+      "ZB is the Treasury Bond",
+      bond,
+    ],
+    [
+      "Option Product",
+      "30-Year Treasury Note Future",
+      "PRODUCT_TEXT",
+      "Treasury Bond Future",
+      "ZB is the Treasury Bond",
+      bond,
+    ],
+    [
+      "Option Product",
+      "Ultra Treasury Bond Future",
+      "PRODUCT_TEXT",
+      "Treasury Bond Future",
+      "ZB is the Treasury Bond",
+      bond,
+    ],
+    [
+      "Option Product",
+      "2-Year Treasury Note Options",
+      "PRODUCT_TEXT",
+      "2-Year Treasury Note Future",
+      "it is a future",
+      future,
+    ],
     [
       "Option Product",
       "10-Year T-Note Thursday Weekly Options Wk 4",
@@ -173,14 +237,28 @@ describe("errors in a cell", () => {
     ["Bloomberg_Call", "TJPN25P4", "TEXT_DIFFERS", "TJPN25C4", "names puts instead of calls", tuesday],
     ["Bloomberg_Put", "TJPN25C4", "TEXT_DIFFERS", "TJPN25P4", "calls instead of puts", tuesday],
     ["Bloomberg_Call", "TYYQ25C1", "OTHER_FORM", "TYWQ25C1", "TYY is also published", wednesday],
-    ["Bloomberg_Put", "TUU5", "OTHER_FORM", "TUU5 Comdty", "Comdty that ends Bloomberg's names is missing", future],
+    [
+      "Bloomberg_Put",
+      "TUU5",
+      "OTHER_FORM",
+      "TUU5 Comdty",
+      "Comdty that ends Bloomberg's names is missing",
+      future,
+    ],
     ["Bloomberg_Put", "TYU5 Comdty", "TEXT_DIFFERS", "TUU5 Comdty", "it is the text of ZNU2025", future],
     ["CME", "gy4n5", "OTHER_FORM", "GY4N5", "upper and lower case differ", tuesday],
     ["CME", "GY4Q5", "TEXT_DIFFERS", "GY4N5", "it is the text of ZN-2025-08-GY4", tuesday],
     ["CME", "TJ4N5", "TEXT_DIFFERS", "GY4N5", "no Treasury options called TJ4", tuesday],
     ["CME", "", "EMPTY_CELL", "GY4N5", "it is GY4N5", tuesday],
     ["ActantRisk", "XCME.GY4.29JUL25", "TEXT_DIFFERS", "XCME.GY4.22JUL25", "the date counts", tuesday],
-    ["ActantRisk", "XCME.ZN3.22JUL25", "OTHER_FORM", "XCME.GY4.22JUL25", "the form used until 18 July 2025", tuesday],
+    [
+      "ActantRisk",
+      "XCME.ZN3.22JUL25",
+      "OTHER_FORM",
+      "XCME.GY4.22JUL25",
+      "the form used until 18 July 2025",
+      tuesday,
+    ],
     [
       "ActantRisk",
       "XCME.VY1.02SEP25",
@@ -197,7 +275,14 @@ describe("errors in a cell", () => {
       "week 3 contradicts 2025-07-22",
       tuesday,
     ],
-    ["ActantTrades", "XCMEOPADPS20250722N0GY4", "TEXT_DIFFERS", "XCMEOCADPS20250722N0GY4", "of puts", tuesday],
+    [
+      "ActantTrades",
+      "XCMEOPADPS20250722N0GY4",
+      "TEXT_DIFFERS",
+      "XCMEOCADPS20250722N0GY4",
+      "of puts",
+      tuesday,
+    ],
     [
       "ActantTrades",
       "XCMEFFDPSX20250929U0ZT",
@@ -206,7 +291,14 @@ describe("errors in a cell", () => {
       "the last trading day of ZTU2025 is 2025-09-30",
       future,
     ],
-    ["ActantTime", "XCME.ZN.N.G.23JUL25", "TEXT_DIFFERS", "XCME.ZN.N.G.22JUL25", "it is the text of ZN-2025-07-WY4", tuesday],
+    [
+      "ActantTime",
+      "XCME.ZN.N.G.23JUL25",
+      "TEXT_DIFFERS",
+      "XCME.ZN.N.G.22JUL25",
+      "it is the text of ZN-2025-07-WY4",
+      tuesday,
+    ],
     ["ActantTime", "XCME.ZN3.22JUL25", "OTHER_FORM", "XCME.ZN.N.G.22JUL25", "it means the same", tuesday],
     ["ActantTime", "XCME.ZN.N.G.22JUL25", "TEXT_DIFFERS", null, "it is the text of ZN-2025-07-GY4", future],
     [
@@ -241,10 +333,31 @@ describe("errors in a cell", () => {
       "it is also the text of ZN-2025-08-VY1, ",
       monthly,
     ],
-    ["PricingMonkey", "sep25 wk1 tue ty", "TEXT_DIFFERS", "sep25 wk1 mon ty", "it is the text of ZN-2025-09-GY1", moved],
-    ["PricingMonkey", "jul25 wk4 fri ty", "TEXT_DIFFERS", "jul25 wk4 tue ty", "it is the text of ZN-2025-08-OZN", tuesday],
+    [
+      "PricingMonkey",
+      "sep25 wk1 tue ty",
+      "TEXT_DIFFERS",
+      "sep25 wk1 mon ty",
+      "it is the text of ZN-2025-09-GY1",
+      moved,
+    ],
+    [
+      "PricingMonkey",
+      "jul25 wk4 fri ty",
+      "TEXT_DIFFERS",
+      "jul25 wk4 tue ty",
+      "it is the text of ZN-2025-08-OZN",
+      tuesday,
+    ],
     ["PricingMonkey", "jul25 week 4", "TEXT_DIFFERS", "jul25 wk4 tue ty", "like jul25 wk3 mon ty", tuesday],
-    ["PricingMonkey", "jul25 wk6 mon ty", "TEXT_DIFFERS", "jul25 wk4 tue ty", "like jul25 wk3 mon ty", tuesday],
+    [
+      "PricingMonkey",
+      "jul25 wk6 mon ty",
+      "TEXT_DIFFERS",
+      "jul25 wk4 tue ty",
+      "like jul25 wk3 mon ty",
+      tuesday,
+    ],
     ["Underlying Symbol", "ZNZ5", "TEXT_DIFFERS", "ZNU5", "it is the text of ZNZ2025", tuesday],
     ["Underlying Symbol", "ZNU5", "TEXT_DIFFERS", "ZTU5", "it is the text of ZNU2025", future],
     [
@@ -255,11 +368,39 @@ describe("errors in a cell", () => {
       "ZNU2025 trades last on 2025-09-19",
       tuesday,
     ],
-    ["Underlying Expiration Date (CT)", "9/19/2025 12:00", "EXPIRY_TIME", "9/19/2025 12:01", "futures", tuesday],
-    ["Underlying Expiration Date (CT)", "19/9/2025 12:01", "UNREADABLE_DATE", "9/19/2025 12:01", "month first", tuesday],
-    ["Underlying Expiration Date (CT)", "", "EMPTY_CELL", "9/19/2025 12:01", "it is 9/19/2025 12:01", tuesday],
+    [
+      "Underlying Expiration Date (CT)",
+      "9/19/2025 12:00",
+      "EXPIRY_TIME",
+      "9/19/2025 12:01",
+      "futures",
+      tuesday,
+    ],
+    [
+      "Underlying Expiration Date (CT)",
+      "19/9/2025 12:01",
+      "UNREADABLE_DATE",
+      "9/19/2025 12:01",
+      "month first",
+      tuesday,
+    ],
+    [
+      "Underlying Expiration Date (CT)",
+      "",
+      "EMPTY_CELL",
+      "9/19/2025 12:01",
+      "it is 9/19/2025 12:01",
+      tuesday,
+    ],
     ["Original", "ZN2Q5 C11100", "TEXT_DIFFERS", "ZN1Q5 C11100", "it is the text of ZN-2025-08-ZN2", friday],
-    ["CME_Original", "ZN1Q5 C011100", "OTHER_FORM", "ZN1Q5 C11100", "C011100 has six digits; five are printed", friday],
+    [
+      "CME_Original",
+      "ZN1Q5 C011100",
+      "OTHER_FORM",
+      "ZN1Q5 C11100",
+      "C011100 has six digits; five are printed",
+      friday,
+    ],
     [
       "CME_Original",
       "ZN1Q5 C11125",
@@ -276,7 +417,14 @@ describe("errors in a cell", () => {
       "it is ZN-2025-08-ZN1-C011.000",
       friday,
     ],
-    ["ActantRisk_Original", "XCME.ZN1.01AUG25", "TEXT_DIFFERS", "XCME.ZN1.01AUG25.111.C", "spot-risk keys are like", friday],
+    [
+      "ActantRisk_Original",
+      "XCME.ZN1.01AUG25",
+      "TEXT_DIFFERS",
+      "XCME.ZN1.01AUG25.111.C",
+      "spot-risk keys are like",
+      friday,
+    ],
     ["Original", "ZTZ5", "TEXT_DIFFERS", "ZTU5", "it is the text of ZTZ2025", future],
   ])('%s "%s" is %s', (column, stands, code, computed, why, text) => {
     const row = rowOf(text.replace("GY4N5 P11050", "GY4N5 C11100"), 7, { [column]: stands });
@@ -358,14 +506,20 @@ describe("several rows", () => {
     const again = rowOf(monthly, 9, { "Option Symbol": "ZN4N5" });
     const found = check(rowOf(monthly), again).findings.filter(({ column }) => column === "Option Symbol");
     expect(found.map((finding) => [finding.line, finding.code, finding.why])).toEqual([
-      [9, "OTHER_FORM", "the monthly option ZN-2025-08-OZN expires on that Friday, so there is no weekly one"],
+      [
+        9,
+        "OTHER_FORM",
+        "the monthly option ZN-2025-08-OZN expires on that Friday, so there is no weekly one",
+      ],
       [9, "DUPLICATE_SERIES", "line 2 also describes ZN-2025-08-OZN"],
     ]);
   });
 
   it("a text copied into another row makes the look-up of its rightful row ambiguous", () => {
     const copied = rowOf(wednesday, 3, { Broker: "CALL/PUT AUG 25 CBT 10YR TNOTE WKLY WK1" });
-    expect(check(rowOf(friday), copied).findings.map((finding) => `${short(finding)}: ${finding.why}`)).toEqual([
+    expect(
+      check(rowOf(friday), copied).findings.map((finding) => `${short(finding)}: ${finding.why}`),
+    ).toEqual([
       "2 Broker SHARED_TEXT CALL/PUT AUG 25 CBT 10YR TNOTE WKLY WK1: it is also in line 3 (WY1Q5)",
       "3 Broker TEXT_DIFFERS CALL/PUT AUG 25 CBT 10YR TNOTE WED WK1: it is the text of ZN-2025-08-ZN1",
     ]);
@@ -376,7 +530,9 @@ describe("several rows", () => {
       rowOf(future, 3 + index, { "Option Symbol": `ZQ${index}`, CME: "ZN1Q5" }),
     );
     const found = check(rowOf(friday), ...copies).findings.find(({ code }) => code === "SHARED_TEXT");
-    expect(found?.why).toMatch(/^it is also in line 3 \(ZQ0\), .*line 8 \(ZQ5\) and in rows of 6 more series$/);
+    expect(found?.why).toMatch(
+      /^it is also in line 3 \(ZQ0\), .*line 8 \(ZQ5\) and in rows of 6 more series$/,
+    );
   });
 });
 
@@ -393,7 +549,10 @@ function rowOfSeries(series: OptionSeries, line: number): CalendarRow {
   const cme = text("cme", "C", / C09950$/);
   const { year, month, date } = dateOfDay(series.expiry);
   const cells = new Map<CalendarColumn, string>([
-    ["Option Expiration Date (CT)", `${month}/${date}/${year} ${["fri", "standard"].includes(series.family) ? "16" : "14"}:00`],
+    [
+      "Option Expiration Date (CT)",
+      `${month}/${date}/${year} ${["fri", "standard"].includes(series.family) ? "16" : "14"}:00`,
+    ],
     ["Option Symbol", cme],
     ["Bloomberg_Call", text("bloomberg", "C", / 99\.500 Comdty$/)],
     ["Bloomberg_Put", text("bloomberg", "P", / 99\.500 Comdty$/)],
@@ -405,7 +564,12 @@ function rowOfSeries(series: OptionSeries, line: number): CalendarRow {
     ["ActantRisk_Original", text("actant-risk", "C", /$/)],
     ["Broker", text("broker", "C", / 99\.50$/).replace(/^CALL/, "CALL/PUT")],
   ]);
-  return { line, symbol: cme, expiry: parseCalendarMoment(cells.get("Option Expiration Date (CT)") as string) as never, cells };
+  return {
+    line,
+    symbol: cme,
+    expiry: parseCalendarMoment(cells.get("Option Expiration Date (CT)") as string) as never,
+    cells,
+  };
 }
 
 describe("calendars made by the dialects", () => {
@@ -421,14 +585,26 @@ describe("calendars made by the dialects", () => {
   it("six years of all products agree, except for the broker text of Monday and monthly options", () => {
     expect(rows.length).toBeGreaterThan(8_000);
     const { agreeing, findings } = check(...rows);
-    const wordless = all.filter(({ product, family }) => product.code === "ZN" && (family === "mon" || family === "standard"));
-    expect(new Set(findings.map(({ column, code }) => `${column} ${code}`))).toEqual(new Set(["Broker EMPTY_CELL"]));
+    const wordless = all.filter(
+      ({ product, family }) => product.code === "ZN" && (family === "mon" || family === "standard"),
+    );
+    expect(new Set(findings.map(({ column, code }) => `${column} ${code}`))).toEqual(
+      new Set(["Broker EMPTY_CELL"]),
+    );
     expect(findings).toHaveLength(wordless.length);
     expect(agreeing).toBe(rows.length - wordless.length);
   });
 
   it("a cell taken from another row never agrees", () => {
-    const columns = ["CME", "Bloomberg_Call", "Bloomberg_Put", "ActantRisk", "ActantTrades", "Broker", "Original"] as const;
+    const columns = [
+      "CME",
+      "Bloomberg_Call",
+      "Bloomberg_Put",
+      "ActantRisk",
+      "ActantTrades",
+      "Broker",
+      "Original",
+    ] as const;
     const place = fc.integer({ min: 0, max: rows.length - 1 });
     fc.assert(
       fc.property(place, place, fc.constantFrom(...columns), (at, from, column) => {
@@ -457,18 +633,40 @@ describe("any row at all", () => {
       fc.string(),
       fc.string({ unit: "binary", maxLength: 200 }),
       fc.constantFrom(...seeds.flatMap((text) => text.split(","))),
-      fc.constantFrom("ZNZ9", "OZNF0", "ZN5Z9", "ZN1F0", "VY1F0", "OZNF0 C11100", "CALL/PUT JAN 00 CBT 10YR TNOTE"),
+      fc.constantFrom(
+        "ZNZ9",
+        "OZNF0",
+        "ZN5Z9",
+        "ZN1F0",
+        "VY1F0",
+        "OZNF0 C11100",
+        "CALL/PUT JAN 00 CBT 10YR TNOTE",
+      ),
     );
     const day = fc.oneof(
       fc.integer({ min: dayNumber(2000, 1, 1), max: dayNumber(2099, 12, 31) }),
-      fc.constantFrom(dayNumber(2000, 1, 1), dayNumber(2099, 12, 31), dayNumber(2099, 12, 25), dayNumber(2025, 7, 22)),
+      fc.constantFrom(
+        dayNumber(2000, 1, 1),
+        dayNumber(2099, 12, 31),
+        dayNumber(2099, 12, 25),
+        dayNumber(2025, 7, 22),
+      ),
     );
     const row = fc
-      .tuple(fc.constantFrom(...seeds), day, fc.array(fc.tuple(fc.constantFrom(...calendarColumns), junk), { maxLength: 4 }))
+      .tuple(
+        fc.constantFrom(...seeds),
+        day,
+        fc.array(fc.tuple(fc.constantFrom(...calendarColumns), junk), { maxLength: 4 }),
+      )
       .map(([text, on, changes]): CalendarRow => {
         const cells = new Map(rowOf(text).cells);
         for (const [column, stands] of changes) cells.set(column, stands);
-        return { line: 2, symbol: cells.get("Option Symbol") as string, expiry: { day: on, minute: 840 }, cells };
+        return {
+          line: 2,
+          symbol: cells.get("Option Symbol") as string,
+          expiry: { day: on, minute: 840 },
+          cells,
+        };
       });
     fc.assert(
       fc.property(fc.array(row, { maxLength: 4 }), (rows) => {
@@ -496,7 +694,12 @@ describe("overrides", () => {
 
   it("are the desk's expiries by name of the series or future", () => {
     expect(given(rowOf(tuesday), rowOf(monthly, 3), rowOf(moved, 4), rowOf(future, 5))).toEqual({
-      overrides: ["ZN-2025-07-GY4 2025-07-22", "ZN-2025-08-OZN 2025-07-25", "ZN-2025-09-VY1 2025-09-02", "ZTU2025 2025-09-30"],
+      overrides: [
+        "ZN-2025-07-GY4 2025-07-22",
+        "ZN-2025-08-OZN 2025-07-25",
+        "ZN-2025-09-VY1 2025-09-02",
+        "ZTU2025 2025-09-30",
+      ],
       findings: [],
     });
   });
@@ -504,7 +707,10 @@ describe("overrides", () => {
   it("give a calendar the desk's expiries", () => {
     const thursday = rowOf(tuesday, 2, { "Option Expiration Date (CT)": "7/24/2025 14:00" });
     const desks = new ExpiryCalendar(overridesOf([thursday], { calendar }).overrides);
-    const row = { ...thursday, cells: new Map([...thursday.cells].filter(([column]) => /^Option (?:Exp|Sym)/.test(column))) };
+    const row = {
+      ...thursday,
+      cells: new Map([...thursday.cells].filter(([column]) => /^Option (?:Exp|Sym)/.test(column))),
+    };
     expect(checkCalendar([row], { calendar }).findings.map(({ code }) => code)).toEqual(["EXPIRY_DATE"]);
     expect(checkCalendar([row], { calendar: desks }).findings).toEqual([]);
   });
@@ -514,8 +720,15 @@ describe("overrides", () => {
     const rows = ["12/21/2015 12:01", "12/19/2025 12:01", "12/19/2035 12:01"].map((text, index) =>
       rowOf(future, 2 + index, { ...symbol, "Option Expiration Date (CT)": text }),
     );
-    expect(given(...rows).overrides).toEqual(["ZNZ2015 2015-12-21", "ZNZ2025 2025-12-19", "ZNZ2035 2035-12-19"]);
-    const january = rowOf(future, 2, { "Option Symbol": "OZNF0", "Option Expiration Date (CT)": "12/21/2029 16:00" });
+    expect(given(...rows).overrides).toEqual([
+      "ZNZ2015 2015-12-21",
+      "ZNZ2025 2025-12-19",
+      "ZNZ2035 2035-12-19",
+    ]);
+    const january = rowOf(future, 2, {
+      "Option Symbol": "OZNF0",
+      "Option Expiration Date (CT)": "12/21/2029 16:00",
+    });
     expect(given(january).overrides).toEqual(["ZN-2030-01-OZN 2029-12-21"]);
   });
 
@@ -571,10 +784,13 @@ describe("moments", () => {
     expect(parseCalendarMoment(text)).toBeUndefined();
   });
 
-  it.each(["7/21/2100 14:00", "7/21/2025 14:00:01", "7/21/2025T14:00", "2025-07-21 14:00", "7/21/2025 2:00 PM"])(
-    "%j is not a moment",
-    (text) => {
-      expect(parseCalendarMoment(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "7/21/2100 14:00",
+    "7/21/2025 14:00:01",
+    "7/21/2025T14:00",
+    "2025-07-21 14:00",
+    "7/21/2025 2:00 PM",
+  ])("%j is not a moment", (text) => {
+    expect(parseCalendarMoment(text)).toBeUndefined();
+  });
 });

@@ -11,7 +11,13 @@ import { dayOfText, realDay, textOfDay } from "./contracts.ts";
 import { broker } from "./dialects/broker.ts";
 import type { DialectName } from "./dialects/index.ts";
 import type { ExpiryCalendar, ExpiryOverrides, OptionSeries } from "./expiry-calendar.ts";
-import { type FutureInstrument, futureOf, type OptionInstrument, optionOf, type Right } from "./instrument.ts";
+import {
+  type FutureInstrument,
+  futureOf,
+  type OptionInstrument,
+  optionOf,
+  type Right,
+} from "./instrument.ts";
 import { monthIndex, monthNames, monthOfIndex, yearOfIndex } from "./months.ts";
 import type { Product } from "./products.ts";
 import { type Reading, type Refused, refused, type SymbolContext } from "./reading.ts";
@@ -177,7 +183,8 @@ export function overridesOf(
  * 2000 to 2099.
  */
 export function parseCalendarMoment(text: string): CalendarMoment | undefined {
-  const [, month, date, year, hour, minute] = /^(\d{1,2})\/(\d{1,2})\/(\d{4}) (\d{1,2}):(\d\d)(?::00)?$/.exec(text) ?? [];
+  const [, month, date, year, hour, minute] =
+    /^(\d{1,2})\/(\d{1,2})\/(\d{4}) (\d{1,2}):(\d\d)(?::00)?$/.exec(text) ?? [];
   const day = realDay(Number(year), Number(month), Number(date));
   if (day === undefined || Number(hour) > 23 || Number(minute) > 59) return undefined;
   return { day, minute: Number(hour) * 60 + Number(minute) };
@@ -215,11 +222,22 @@ class Sheet {
   add(column: CalendarColumn, code: CalendarFindingCode, computed: string | null, why: string): void {
     const { line, symbol } = this.row;
     const stands = this.cell(column) ?? "";
-    this.found.push({ line, symbol, column, code, severity: calendarSeverities[code], stands, computed, why });
+    this.found.push({
+      line,
+      symbol,
+      column,
+      code,
+      severity: calendarSeverities[code],
+      stands,
+      computed,
+      why,
+    });
   }
 
   inOrder(): readonly CalendarFinding[] {
-    return this.found.toSorted((a, b) => calendarColumns.indexOf(a.column) - calendarColumns.indexOf(b.column));
+    return this.found.toSorted(
+      (a, b) => calendarColumns.indexOf(a.column) - calendarColumns.indexOf(b.column),
+    );
   }
 }
 
@@ -245,12 +263,16 @@ const expiryMinutes = { weekday: 14 * 60, friday: 16 * 60, future: 12 * 60 + 1 }
 
 function subjectOf(symbol: string, context: SymbolContext): Subject | Refused {
   const bare = readSymbol(symbol, "cme", context);
-  const reading: Reading = bare.ok || bare.code !== "NO_STRIKE" ? bare : readSymbol(`${symbol} C11100`, "cme", context);
+  const reading: Reading =
+    bare.ok || bare.code !== "NO_STRIKE" ? bare : readSymbol(`${symbol} C11100`, "cme", context);
   if (!reading.ok) return reading;
   const { instrument } = reading;
   if (instrument.kind === "future") return futureSubject(instrument);
   const { series } = instrument;
-  const expiry = { day: series.expiry, minute: isFriday(series.family) ? expiryMinutes.friday : expiryMinutes.weekday };
+  const expiry = {
+    day: series.expiry,
+    minute: isFriday(series.family) ? expiryMinutes.friday : expiryMinutes.weekday,
+  };
   return {
     name: series.name,
     product: series.product,
@@ -264,7 +286,14 @@ function subjectOf(symbol: string, context: SymbolContext): Subject | Refused {
 function futureSubject(future: FutureInstrument): Subject {
   const expiry = future.expiry === null ? null : { day: future.expiry, minute: expiryMinutes.future };
   const { name, product } = future;
-  return { name, product, series: undefined, example: () => future, expiry, expiryText: expiry && formatMoment(expiry) };
+  return {
+    name,
+    product,
+    series: undefined,
+    example: () => future,
+    expiry,
+    expiryText: expiry && formatMoment(expiry),
+  };
 }
 
 const isFriday = (family: Family): family is "fri" | "standard" => family === "fri" || family === "standard";
@@ -281,7 +310,11 @@ function checkRow(sheet: Sheet, subject: Subject): void {
   checkProductText(sheet, subject);
   for (const text of dialectTexts) compareDialectText(sheet, text, subject);
   const own = subject.name;
-  compareText(sheet, "ActantTime", { computed: timeText(subject), own, read: (text) => readTime(text, context) });
+  compareText(sheet, "ActantTime", {
+    computed: timeText(subject),
+    own,
+    read: (text) => readTime(text, context),
+  });
   const readMonkeyText = (text: string): Reading => readMonkey(text, subject.product, context.calendar);
   compareText(sheet, "PricingMonkey", { computed: monkeyText(subject), own, read: readMonkeyText });
   checkExamples(sheet, subject);
@@ -292,7 +325,11 @@ function checkRow(sheet: Sheet, subject: Subject): void {
 }
 
 function checkUnderlying(sheet: Sheet, underlying: Subject): void {
-  compareDialectText(sheet, { column: "Underlying Symbol", dialect: "cme", right: "C", tail: "" }, underlying);
+  compareDialectText(
+    sheet,
+    { column: "Underlying Symbol", dialect: "cme", right: "C", tail: "" },
+    underlying,
+  );
   const stands = sheet.cell(underlyingExpiryColumn);
   if (stands === undefined) return;
   const moment = parseCalendarMoment(stands);
@@ -300,7 +337,12 @@ function checkUnderlying(sheet: Sheet, underlying: Subject): void {
   else if (stands === "")
     sheet.add(underlyingExpiryColumn, "EMPTY_CELL", underlying.expiryText, `it is ${underlying.expiryText}`);
   else
-    sheet.add(underlyingExpiryColumn, "UNREADABLE_DATE", underlying.expiryText, "moments are like 9/19/2025 12:01, month first");
+    sheet.add(
+      underlyingExpiryColumn,
+      "UNREADABLE_DATE",
+      underlying.expiryText,
+      "moments are like 9/19/2025 12:01, month first",
+    );
 }
 
 /** Refused for a contract beyond the years that symbols can name. */
@@ -325,12 +367,21 @@ function compareMoment(
   if (stands.day !== expiry.day) {
     const computed = `${name} ${series === undefined ? "trades last" : "expires"} on ${formatDay(expiry.day)}`;
     if (series?.confirmed === false)
-      sheet.add(column, "UNCHECKED", expiryText, `${computed} by Friday's rule for holidays, which no notice confirms`);
+      sheet.add(
+        column,
+        "UNCHECKED",
+        expiryText,
+        `${computed} by Friday's rule for holidays, which no notice confirms`,
+      );
     else sheet.add(column, "EXPIRY_DATE", expiryText, `${computed}, not on ${formatDay(stands.day)}`);
   }
   if (stands.minute !== expiry.minute) {
     const kind =
-      series === undefined ? "futures" : isFriday(series.family) ? "Friday and monthly options" : "Monday to Thursday options";
+      series === undefined
+        ? "futures"
+        : isFriday(series.family)
+          ? "Friday and monthly options"
+          : "Monday to Thursday options";
     const [, time] = (expiryText ?? "").split(" ");
     sheet.add(column, "EXPIRY_TIME", expiryText, `${kind} expire at ${time} Chicago time`);
   }
@@ -366,7 +417,11 @@ const baseColumns: readonly CalendarColumn[] = [
 /** The calendar has one broker text for calls and puts. */
 const bothRights = /^CALL\/PUT /;
 
-function compareDialectText(sheet: Sheet, { column, dialect, right, tail }: DialectText, subject: Subject): void {
+function compareDialectText(
+  sheet: Sheet,
+  { column, dialect, right, tail }: DialectText,
+  subject: Subject,
+): void {
   const { context } = sheet;
   const instrument = subject.example(right);
   const printing = printSymbol(instrument, dialect, context);
@@ -376,8 +431,10 @@ function compareDialectText(sheet: Sheet, { column, dialect, right, tail }: Dial
   else if (dialect === "broker" && printing.code === "CANNOT_CARRY" && instrument.kind === "option")
     computed = wordlessText(instrument.series, context) ?? printing;
   else computed = printing;
-  if (typeof computed === "string" && dialect === "broker") computed = computed.replace(/^CALL /, "CALL/PUT ");
-  const read = (text: string): Reading => readSymbol(`${text.replace(bothRights, "CALL ")}${ends}`, dialect, context);
+  if (typeof computed === "string" && dialect === "broker")
+    computed = computed.replace(/^CALL /, "CALL/PUT ");
+  const read = (text: string): Reading =>
+    readSymbol(`${text.replace(bothRights, "CALL ")}${ends}`, dialect, context);
   compareText(sheet, column, { computed, own: instrument.name, read });
 }
 
@@ -385,14 +442,21 @@ function compareDialectText(sheet: Sheet, { column, dialect, right, tail }: Dial
  * The broker's text of an option whose series has no words of its own. The calendar writes the month of
  * expiry there; for monthly options that is the month before the contract month.
  */
-function wordlessText({ product, family, year, month }: OptionSeries, context: SymbolContext): string | undefined {
+function wordlessText(
+  { product, family, year, month }: OptionSeries,
+  context: SymbolContext,
+): string | undefined {
   const index = monthIndex(year, month) - (family === "standard" ? 1 : 0);
   const printing = broker.print(futureOf(product, yearOfIndex(index), monthOfIndex(index), null), context);
   return printing.ok ? `CALL ${printing.text}` : undefined;
 }
 
 /** Notes that report a contradiction and not only another form of the text. */
-const contradictions: ReadonlySet<string> = new Set(["WEEK_DIGIT_MISMATCH", "MONTH_LETTER_MISMATCH", "LAST_DAY_MISMATCH"]);
+const contradictions: ReadonlySet<string> = new Set([
+  "WEEK_DIGIT_MISMATCH",
+  "MONTH_LETTER_MISMATCH",
+  "LAST_DAY_MISMATCH",
+]);
 
 interface ExpectedText {
   /** The text, or the reason why it cannot be computed. */
@@ -423,7 +487,8 @@ function compareText(sheet: Sheet, column: CalendarColumn, { computed, own, read
     sheet.add(column, "OTHER_FORM", expected, notes.map(({ why }) => why).join("; ") || "it means the same");
   else if (others.includes(withoutStrike(own)))
     sheet.add(column, "TEXT_DIFFERS", expected, "it names puts instead of calls, or calls instead of puts");
-  else if (others.length > 0) sheet.add(column, "TEXT_DIFFERS", expected, `it is the text of ${listed(others)}`);
+  else if (others.length > 0)
+    sheet.add(column, "TEXT_DIFFERS", expected, `it is the text of ${listed(others)}`);
   else if (typeof computed !== "string") sheet.add(column, "UNCHECKED", null, computed.why);
   else sheet.add(column, "TEXT_DIFFERS", expected, reading.ok ? "" : reading.why);
 }
@@ -443,7 +508,8 @@ function listed(names: readonly string[]): string {
  */
 function timeText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "volatility-time keys name expiries of options");
-  if (product.code !== "ZN") return refused("NO_KNOWN_CODE", "the volatility-time files are known for the 10-year (ZN) only");
+  if (product.code !== "ZN")
+    return refused("NO_KNOWN_CODE", "the volatility-time files are known for the 10-year (ZN) only");
   return `XCME.ZN.N.G.${textOfDay(series.expiry)}`;
 }
 
@@ -457,7 +523,8 @@ const monkeyWeekdays: readonly (Weekly | undefined)[] = [undefined, "mon", "tue"
  */
 function monkeyText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "these texts name options");
-  if (product.code !== "ZN") return refused("NO_KNOWN_CODE", "these texts are known for the 10-year (ZN) only");
+  if (product.code !== "ZN")
+    return refused("NO_KNOWN_CODE", "these texts are known for the 10-year (ZN) only");
   const { year, month, date } = dateOfDay(series.nominal);
   const when = `${monthNames[month - 1]?.toLowerCase()}${`${year % 100}`.padStart(2, "0")}`;
   return `${when} wk${Math.floor((date - 1) / 7) + 1} ${monkeyWeekdays[weekday(series.nominal)]} ty`;
@@ -467,7 +534,8 @@ function readMonkey(text: string, product: Product, calendar: ExpiryCalendar): R
   const [, monthName = "", yearText = "", week, family] =
     /^([a-z]{3})(\d\d) wk([1-5]) (mon|tue|wed|thu|fri) ty$/.exec(text) ?? [];
   const first = dayOfText("01", monthName.toUpperCase(), yearText);
-  if (first === undefined || product.code !== "ZN") return refused("UNKNOWN_FORM", "these texts are like jul25 wk3 mon ty");
+  if (first === undefined || product.code !== "ZN")
+    return refused("UNKNOWN_FORM", "these texts are like jul25 wk3 mon ty");
   const { year, month } = dateOfDay(first);
   const series =
     calendar.weekly({ product, family: family as Weekly, year, month, week: Number(week) }) ??
@@ -488,7 +556,9 @@ const examples = [
  */
 function checkExamples(sheet: Sheet, subject: Subject): void {
   const { context } = sheet;
-  let model: { readonly column: string; readonly instrument: FutureInstrument | OptionInstrument } | undefined;
+  let model:
+    | { readonly column: string; readonly instrument: FutureInstrument | OptionInstrument }
+    | undefined;
   for (const { column, dialect } of examples) {
     const stands = sheet.cell(column) ?? "";
     if (stands === "") continue;
@@ -563,7 +633,8 @@ function checkProductText(sheet: Sheet, { product, series }: Subject): void {
   const wrong: string[] = [];
   // The bond's name has no term, so 30 years are not an error.
   const sameTerm = said.term === meant.term || (meant.paper === "bond" && said.term === "30");
-  if (!sameTerm || said.paper !== meant.paper || said.ultra !== meant.ultra) wrong.push(`${product.code} is the ${product.name}`);
+  if (!sameTerm || said.paper !== meant.paper || said.ultra !== meant.ultra)
+    wrong.push(`${product.code} is the ${product.name}`);
   if (said.kind !== meant.kind) wrong.push(`it is ${series === undefined ? "a future" : "of options"}`);
   if (said.weekly !== meant.weekly) wrong.push(meant.weekly ? "it is weekly" : "it is not weekly");
   if (said.weekday !== meant.weekday && !(said.weekday === "friday" && series?.family === "fri"))
@@ -582,7 +653,13 @@ function findDuplicates(sheets: readonly Sheet[]): void {
     if (sheet.name === undefined) continue;
     const first = firstOf.get(sheet.name);
     if (first === undefined) firstOf.set(sheet.name, sheet);
-    else sheet.add("Option Symbol", "DUPLICATE_SERIES", null, `line ${first.row.line} also describes ${sheet.name}`);
+    else
+      sheet.add(
+        "Option Symbol",
+        "DUPLICATE_SERIES",
+        null,
+        `line ${first.row.line} also describes ${sheet.name}`,
+      );
   }
 }
 
@@ -605,7 +682,12 @@ function findShared(sheets: readonly Sheet[], column: CalendarColumn): void {
       const others = some.filter(([name]) => name !== sheet.name).slice(0, listedMax);
       const more = firstOf.size - 1 - others.length;
       const shown = others.map(([, { row }]) => `line ${row.line} (${row.symbol})`).join(", ");
-      sheet.add(column, "SHARED_TEXT", text, `it is also in ${shown}${more > 0 ? ` and in rows of ${more} more series` : ""}`);
+      sheet.add(
+        column,
+        "SHARED_TEXT",
+        text,
+        `it is also in ${shown}${more > 0 ? ` and in rows of ${more} more series` : ""}`,
+      );
     }
   }
 }

@@ -2,9 +2,25 @@
 import { type DayNumber, dateOfDay, dayNumber, formatDay, weekday } from "../domain/market/trading-day.ts";
 import { firstYear, futureName, isListedFuture, lastYear, type OptionSeries } from "./expiry-calendar.ts";
 import { futureOf, optionOf } from "./instrument.ts";
-import { letterOfMonth, monthIndex, monthNames, monthOfIndex, monthOfName, quarterFrom, yearOfIndex } from "./months.ts";
+import {
+  letterOfMonth,
+  monthIndex,
+  monthNames,
+  monthOfIndex,
+  monthOfName,
+  quarterFrom,
+  yearOfIndex,
+} from "./months.ts";
 import type { Product } from "./products.ts";
-import { noNotes, type Reading, type Refused, read, refused, type SymbolContext, type SymbolNote } from "./reading.ts";
+import {
+  noNotes,
+  type Reading,
+  type Refused,
+  read,
+  refused,
+  type SymbolContext,
+  type SymbolNote,
+} from "./reading.ts";
 import { type CodeTable, firstExpiryOf, type SeriesCode, type Weekly } from "./series-codes.ts";
 import { badStrike, type Eighths } from "./strike.ts";
 
@@ -21,7 +37,10 @@ export function readFuture(
   notes: readonly SymbolNote[] = noNotes,
 ): Reading {
   if (!isListedFuture(year, month))
-    return refused("NOT_LISTED", `${product.code} futures are listed for March, June, September and December (H, M, U, Z) only`);
+    return refused(
+      "NOT_LISTED",
+      `${product.code} futures are listed for March, June, September and December (H, M, U, Z) only`,
+    );
   return read(futureOf(product, year, month, calendar.lastTradingDay(product, year, month)), notes);
 }
 
@@ -35,16 +54,25 @@ export function readFrontFuture(product: Product, context: SymbolContext): Readi
   const nameOf = (index: number): string => futureName(product, yearOfIndex(index), monthOfIndex(index));
   const nearName = nameOf(front);
   if (month === monthOfIndex(front))
-    return refused("AMBIGUOUS", "in a delivery month a bare root may mean the expiring contract or the next", {
-      candidates: [nearName, nameOf(front + 3)],
-    });
+    return refused(
+      "AMBIGUOUS",
+      "in a delivery month a bare root may mean the expiring contract or the next",
+      {
+        candidates: [nearName, nameOf(front + 3)],
+      },
+    );
   const why = `a bare root means the next quarterly contract: ${nearName} in ${monthNames[month - 1]} ${year}`;
   const contract = { year: yearOfIndex(front), month: monthOfIndex(front) };
   return readFuture(product, contract, context, [{ code: "FRONT_CONTRACT", why }]);
 }
 
 /** The option of a series, right and strike. The refusal quotes `strikeText`. */
-export function readOption({ series, notes }: SeriesFound, right: string, strike: Eighths, strikeText: string): Reading {
+export function readOption(
+  { series, notes }: SeriesFound,
+  right: string,
+  strike: Eighths,
+  strikeText: string,
+): Reading {
   if (strike === badStrike) return refusedStrike(strikeText);
   return read(optionOf(series, right === "P" ? "P" : "C", strike), notes);
 }
@@ -69,7 +97,9 @@ export function namedSeries(
   const shown = `${monthNames[month - 1] ?? `month ${month} of`} ${year}`;
   if (family === "standard") {
     const series = calendar.standard(product, year, month);
-    return series === undefined ? refused("NOT_LISTED", `no monthly option of ${shown} is known`) : { series, notes };
+    return series === undefined
+      ? refused("NOT_LISTED", `no monthly option of ${shown} is known`)
+      : { series, notes };
   }
   const series = calendar.weekly({ product, family, year, month, week });
   if (series !== undefined) return { series, notes };
@@ -126,7 +156,11 @@ const standardFridayNote = (series: OptionSeries): SymbolNote => ({
  * Notes that a text has the expiry where its dialect writes the nominal day, or the reverse, because a
  * holiday moved it.
  */
-export function holidayNotes(series: OptionSeries, day: DayNumber, writes: "nominal" | "expiry"): readonly SymbolNote[] {
+export function holidayNotes(
+  series: OptionSeries,
+  day: DayNumber,
+  writes: "nominal" | "expiry",
+): readonly SymbolNote[] {
   if (day === series[writes]) return noNotes;
   const why = `the text has ${formatDay(day)}; ${series.name} is due on ${formatDay(series.nominal)}, a holiday, and expires on ${formatDay(series.expiry)}`;
   return [{ code: "HOLIDAY_DATE", why }];
@@ -147,7 +181,9 @@ export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
 export function aliasNotes(table: CodeTable, row: SeriesCode, series: OptionSeries): readonly SymbolNote[] {
   const own = table.codeOf(row.product, row.family, series.nominal);
   if (own === row || series.family !== row.family) return noNotes;
-  return [{ code: "CODE_ALIAS", why: `${row.code} is also published; ${own?.code ?? "another code"} is printed` }];
+  return [
+    { code: "CODE_ALIAS", why: `${row.code} is also published; ${own?.code ?? "another code"} is printed` },
+  ];
 }
 
 /** The day of `21JUL25`; undefined if it does not exist. */
@@ -164,7 +200,8 @@ export function textOfDay(day: DayNumber): string {
 
 /** The day of a date; undefined if it does not exist or is outside the years that symbols can name. */
 export function realDay(year: number, month: number, date: number): DayNumber | undefined {
-  if (month < 1 || month > 12 || date < 1 || date > 31 || year < firstYear || year > lastYear) return undefined;
+  if (month < 1 || month > 12 || date < 1 || date > 31 || year < firstYear || year > lastYear)
+    return undefined;
   const day = dayNumber(year, month, date);
   return dateOfDay(day).month === month ? day : undefined;
 }

@@ -33,7 +33,8 @@ const shown = (reading: Reading): string =>
 const read = (text: string, source: Source, day = today): Detected => readSymbol(text, source, on(day));
 /** The instrument with a canonical name. */
 const instrument = (name: string): Read["instrument"] => (read(name, "canonical") as Read).instrument;
-const print = (name: string, target: DialectName, day = today): Printing => printSymbol(instrument(name), target, on(day));
+const print = (name: string, target: DialectName, day = today): Printing =>
+  printSymbol(instrument(name), target, on(day));
 const printedText = (printing: Printing): string => (printing.ok ? printing.text : printing.code);
 
 type Row = readonly [source: Source, text: string, expected: string, day?: string];
@@ -108,11 +109,22 @@ const exact: readonly Row[] = [
   ["canonical", "ZN-2025-08-OZN-C400.000", "ZN-2025-08-OZN-C400.000"],
 ];
 
-it.each(["TYU25 Comdty", "TYU25", "ZNU25"])("%s is refused with a suggestion that has a one-digit year", (text) => {
-  const refusal = readSymbol(text, "auto", { asOf: parseDay("2025-07-24") as number, calendar: new ExpiryCalendar() });
-  const meant = text.replace("25", "5");
-  expect(refusal).toMatchObject({ ok: false, code: "UNKNOWN_FORM", nearest: [meant], why: expect.stringContaining(meant) });
-});
+it.each(["TYU25 Comdty", "TYU25", "ZNU25"])(
+  "%s is refused with a suggestion that has a one-digit year",
+  (text) => {
+    const refusal = readSymbol(text, "auto", {
+      asOf: parseDay("2025-07-24") as number,
+      calendar: new ExpiryCalendar(),
+    });
+    const meant = text.replace("25", "5");
+    expect(refusal).toMatchObject({
+      ok: false,
+      code: "UNKNOWN_FORM",
+      nearest: [meant],
+      why: expect.stringContaining(meant),
+    });
+  },
+);
 
 describe("exact spellings", () => {
   it.each(dated(exact))("%s %s is %s", (source, text, name, day) => {
@@ -157,7 +169,11 @@ const noted: readonly Row[] = [
   ["actant-trades", "XCMEOPADPS20250721Q0VY3/111.25", "ZN-2025-07-VY3-P111.250 MONTH_LETTER_MISMATCH"],
   ["actant-trades", "XCMEOPADPS20250725N0OZN/110.5", "ZN-2025-08-OZN-P110.500 MONTH_LETTER_MISMATCH"],
   ["actant-trades", "XCMEOCADPS20250721N0VY2/109.50", "ZN-2025-07-VY3-C109.500 WEEK_DIGIT_MISMATCH"],
-  ["actant-trades", "XCMEOCADPS20250721Q0VY2/109.50", "ZN-2025-07-VY3-C109.500 WEEK_DIGIT_MISMATCH MONTH_LETTER_MISMATCH"],
+  [
+    "actant-trades",
+    "XCMEOCADPS20250721Q0VY2/109.50",
+    "ZN-2025-07-VY3-C109.500 WEEK_DIGIT_MISMATCH MONTH_LETTER_MISMATCH",
+  ],
   ["actant-risk", "XCME.VY2.21JUL25.109:5.C", "ZN-2025-07-VY3-C109.500 WEEK_DIGIT_MISMATCH"],
   ["actant-trades", "XCMEOCADPS20250901U0VY1/111", "ZN-2025-09-VY1-C111.000 HOLIDAY_DATE"],
   ["actant-risk", "XCME.VY1.02SEP25.111.C", "ZN-2025-09-VY1-C111.000 HOLIDAY_DATE"],
@@ -225,7 +241,9 @@ describe("other spellings", () => {
 
   it("cover every note except those of several dialects and of unconfirmed expiries, which have tests of their own", () => {
     const seen = noted.flatMap(([, , expected]) => expected.split(" ").slice(1));
-    expect([...new Set([...seen, "SEVERAL_DIALECTS", "EXPIRY_UNCONFIRMED"])].sort()).toEqual(Object.keys(symbolNoteCodes).sort());
+    expect([...new Set([...seen, "SEVERAL_DIALECTS", "EXPIRY_UNCONFIRMED"])].sort()).toEqual(
+      Object.keys(symbolNoteCodes).sort(),
+    );
   });
 });
 
@@ -365,7 +383,12 @@ const unprinted: readonly {
   { target: "actant-trades", name: "RXU2025", code: "NO_KNOWN_CODE" },
   { target: "actant-risk", name: "RXU2025", code: "NO_KNOWN_CODE" },
   { target: "actant-time", name: "ZNU2025", code: "CANNOT_CARRY", lost: ["everything"] },
-  { target: "actant-time", name: "ZN-2025-07-VY3-P111.250", code: "CANNOT_CARRY", lost: ["series", "right", "strike"] },
+  {
+    target: "actant-time",
+    name: "ZN-2025-07-VY3-P111.250",
+    code: "CANNOT_CARRY",
+    lost: ["series", "right", "strike"],
+  },
   { target: "actant-time", name: "ZB-2025-07-VB3-P111.250", code: "NO_KNOWN_CODE" },
   { target: "bloomberg", name: "ZB-2025-07-VB3-P111.250", code: "NO_KNOWN_CODE" },
   { target: "bloomberg", name: "ZF-2025-07-ZF3-P108.250", code: "NO_KNOWN_CODE" },
@@ -416,7 +439,12 @@ describe("refusals", () => {
       "CALL AUG 25 CBT 10YR TNOTE 112.50",
       today,
       [
-        ...["ZN-2025-08-VY1-C112.500", "ZN-2025-08-VY2-C112.500", "ZN-2025-08-VY3-C112.500", "ZN-2025-08-VY4-C112.500"],
+        ...[
+          "ZN-2025-08-VY1-C112.500",
+          "ZN-2025-08-VY2-C112.500",
+          "ZN-2025-08-VY3-C112.500",
+          "ZN-2025-08-VY4-C112.500",
+        ],
         ...["ZN-2025-09-OZN-C112.500", "ZN-2025-08-OZN-C112.500"],
       ],
     ],
@@ -441,9 +469,18 @@ describe("refusals", () => {
 
 describe("the table of dialects", () => {
   it("has each dialect under its own name, and aliases for some", () => {
-    expect(dialectNames).toEqual(["actant-trades", "actant-risk", "actant-time", "bloomberg", "cme", "broker", "canonical"]);
+    expect(dialectNames).toEqual([
+      "actant-trades",
+      "actant-risk",
+      "actant-time",
+      "bloomberg",
+      "cme",
+      "broker",
+      "canonical",
+    ]);
     for (const name of dialectNames) expect([dialects[name].name, dialectNamed(name)]).toEqual([name, name]);
-    for (const [alias, name] of Object.entries(dialectAliases)) expect([alias, dialectNamed(alias)]).toEqual([alias, name]);
+    for (const [alias, name] of Object.entries(dialectAliases))
+      expect([alias, dialectNamed(alias)]).toEqual([alias, name]);
     expect(["cto", "CTO", "Bloomberg", "new", "ActantTrades"].map(dialectNamed)).toEqual([
       "bloomberg",
       "bloomberg",
@@ -460,17 +497,18 @@ describe("the table of dialects", () => {
     },
   );
 
-  it.each(dialectNames.flatMap((name) => dialects[name].forms.map(({ example, form }) => [name, example, form] as const)))(
-    "%s: %s",
-    (name, example, form) => {
-      const reading = read(example, name, "2025-07-16");
-      const refusedForm = /refused/.test(form);
-      expect([reading.ok, dialects[name].detects(example)]).toEqual([!refusedForm, true]);
-      if (!reading.ok || /read only/.test(form)) return;
-      expect(shown(reading)).toBe(reading.instrument.name);
-      expect(printedText(printSymbol(reading.instrument, name, on("2025-07-16")))).toBe(example);
-    },
-  );
+  it.each(
+    dialectNames.flatMap((name) =>
+      dialects[name].forms.map(({ example, form }) => [name, example, form] as const),
+    ),
+  )("%s: %s", (name, example, form) => {
+    const reading = read(example, name, "2025-07-16");
+    const refusedForm = /refused/.test(form);
+    expect([reading.ok, dialects[name].detects(example)]).toEqual([!refusedForm, true]);
+    if (!reading.ok || /read only/.test(form)) return;
+    expect(shown(reading)).toBe(reading.instrument.name);
+    expect(printedText(printSymbol(reading.instrument, name, on("2025-07-16")))).toBe(example);
+  });
 });
 
 describe("detection", () => {
@@ -505,7 +543,14 @@ describe("detection", () => {
 
   it("notes a text that means one instrument in two dialects, refuses one that means two, and prefers a reading to a refusal", () => {
     const a = made("a", { same: "ZNU2025", other: "ZNU2025", half: "ZNU2025", bad: "ZNN2025", neither: "?" });
-    const b = made("b", { same: "ZNU2025", other: "ZNZ2025", half: "?", bad: "?", neither: "ZNN2025", "only b": "ZTU2025" });
+    const b = made("b", {
+      same: "ZNU2025",
+      other: "ZNZ2025",
+      half: "?",
+      bad: "?",
+      neither: "ZNN2025",
+      "only b": "ZTU2025",
+    });
     const c = made("c", { other: "ZNZ2025" });
     expect(dialects.canonical.detects("same")).toBe(false);
     const among = (text: string) => readAs(text, [a, b, c], on(today));
@@ -525,14 +570,21 @@ describe("detection", () => {
 });
 
 /** A dialect with words for some instruments; `?` is an unknown product. */
-function made<Name extends string>(name: Name, words: Readonly<Record<string, string>>): Dialect & { readonly name: Name } {
+function made<Name extends string>(
+  name: Name,
+  words: Readonly<Record<string, string>>,
+): Dialect & { readonly name: Name } {
   return {
     name,
     describes: "words for some instruments",
     forms: [],
     detects: (text) => Object.hasOwn(words, text),
     parse: (text, context) => dialects.canonical.parse((words[text] ?? "").replace("?", "XXU2025"), context),
-    print: (printed) => ({ ok: true, text: Object.keys(words).find((word) => words[word] === printed.name) ?? "", notes: [] }),
+    print: (printed) => ({
+      ok: true,
+      text: Object.keys(words).find((word) => words[word] === printed.name) ?? "",
+      notes: [],
+    }),
   };
 }
 
@@ -550,7 +602,8 @@ describe("one-digit years", () => {
       for (const day of [`${year}-01-01`, `${year}-12-31`])
         for (let digit = 0; digit <= 9; digit++) {
           const meant = yearOfDigit(digit, on(day).asOf);
-          if (meant % 10 !== digit || meant < year - 7 || meant > year + 2) wrong.push(`${digit} on ${day}: ${meant}`);
+          if (meant % 10 !== digit || meant < year - 7 || meant > year + 2)
+            wrong.push(`${digit} on ${day}: ${meant}`);
         }
     expect(wrong).toEqual([]);
   });
@@ -563,7 +616,11 @@ describe("one-digit years", () => {
         const carried = year >= 2023 && year <= 2032;
         expect([year, printing.ok]).toEqual([year, carried]);
         if (!printing.ok)
-          expect(printing).toMatchObject({ code: "CANNOT_CARRY", lost: ["decade"], why: expect.stringContaining("2025") });
+          expect(printing).toMatchObject({
+            code: "CANNOT_CARRY",
+            lost: ["decade"],
+            why: expect.stringContaining("2025"),
+          });
         else
           expect(shown(read(printing.text, name, `${year}-06-15`))).toBe(
             `ZNU2025${Math.floor(year / 10) === 202 ? "" : " YEAR_IN_OTHER_DECADE"}`,

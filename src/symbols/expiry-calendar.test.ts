@@ -28,7 +28,13 @@ const day = (text: string): DayNumber => parseDay(text) as DayNumber;
 const product = (root: string): Product => productOfRoot(root) as Product;
 const zn = product("ZN");
 const weekly = (root: string, family: Weekly, month: string, week: number, among = calendar) =>
-  among.weekly({ product: product(root), family, year: Number(month.slice(0, 4)), month: Number(month.slice(5)), week });
+  among.weekly({
+    product: product(root),
+    family,
+    year: Number(month.slice(0, 4)),
+    month: Number(month.slice(5)),
+    week,
+  });
 const standard = (root: string, month: string, among = calendar) =>
   among.standard(product(root), Number(month.slice(0, 4)), Number(month.slice(5)));
 /** `name nominal expiry underlying`, with a mark on an unconfirmed expiry. */
@@ -130,17 +136,19 @@ describe("quarterly and serial options", () => {
     expect(shown(standard(root, month))).toBe(expected);
   });
 
-  it.each(["1999-12", "2000-01", "2100-01", "2025-00", "2025-13", "2025-99"])("no series exists for %s", (month) => {
-    expect(standard("ZN", month)).toBeUndefined();
-  });
+  it.each(["1999-12", "2000-01", "2100-01", "2025-00", "2025-13", "2025-99"])(
+    "no series exists for %s",
+    (month) => {
+      expect(standard("ZN", month)).toBeUndefined();
+    },
+  );
 
   it("do not depend on earlier requests", () => {
     const fresh = new ExpiryCalendar();
     for (const month of ["2025-13", "2027-00", "2025-99"]) standard("ZN", month, fresh);
-    expect([standard("ZN", "2026-01", fresh), standard("ZN", "2026-12", fresh)].map((series) => series?.name)).toEqual([
-      "ZN-2026-01-OZN",
-      "ZN-2026-12-OZN",
-    ]);
+    expect(
+      [standard("ZN", "2026-01", fresh), standard("ZN", "2026-12", fresh)].map((series) => series?.name),
+    ).toEqual(["ZN-2026-01-OZN", "ZN-2026-12-OZN"]);
   });
 
   it("expire in every month of the century as a plain form of the rule says", () => {
@@ -149,7 +157,8 @@ describe("quarterly and serial options", () => {
     for (let year = firstYear; year <= lastYear; year++)
       for (let expires = 1; expires <= (year === lastYear ? 11 : 12); expires++) {
         const series = calendar.standard(zn, expires === 12 ? year + 1 : year, (expires % 12) + 1);
-        if (series?.nominal !== plainStandardFriday(year, expires)) wrong.push(`${year}-${expires} ${shown(series)}`);
+        if (series?.nominal !== plainStandardFriday(year, expires))
+          wrong.push(`${year}-${expires} ${shown(series)}`);
       }
     expect(wrong).toEqual([]);
   });
@@ -160,7 +169,9 @@ function plainStandardFriday(year: number, month: number): DayNumber {
   const ofMonth: DayNumber[] = [];
   for (let on = dayNumber(year, month, 1); dateOfDay(on).month === month; on++) ofMonth.push(on);
   const fridays = ofMonth.filter((on) => weekday(on) === 5);
-  return fridays.findLast((friday) => ofMonth.filter((on) => on > friday && isBusinessDay(on)).length >= 2) as DayNumber;
+  return fridays.findLast(
+    (friday) => ofMonth.filter((on) => on > friday && isBusinessDay(on)).length >= 2,
+  ) as DayNumber;
 }
 
 describe("underlyings", () => {
@@ -260,7 +271,13 @@ describe("the whole calendar", () => {
   it("has one series, found by its nominal day and its expiry, for every weekday since the families began", () => {
     const wrong: string[] = [];
     const families = ["mon", "tue", "wed", "thu", "fri"] as const;
-    const begins = { mon: "2023-10-30", tue: "2025-06-16", wed: "2017-06-05", thu: "2025-06-16", fri: "2011-01-01" };
+    const begins = {
+      mon: "2023-10-30",
+      tue: "2025-06-16",
+      wed: "2017-06-05",
+      thu: "2025-06-16",
+      fri: "2011-01-01",
+    };
     let count = 0;
     for (let on = day("2011-01-01"); on <= day("2099-11-30"); on++) {
       const family = families[weekday(on) - 1];
@@ -268,7 +285,8 @@ describe("the whole calendar", () => {
       const { year, month, date } = dateOfDay(on);
       const week = Math.floor((date - 1) / 7) + 1;
       const series =
-        calendar.weekly({ product: zn, family, year, month, week }) ?? calendar.standardOfFriday(zn, year, month, week);
+        calendar.weekly({ product: zn, family, year, month, week }) ??
+        calendar.standardOfFriday(zn, year, month, week);
       count += 1;
       if (
         series === undefined ||
@@ -324,7 +342,9 @@ describe("a desk's own expiries", () => {
   );
 
   it("move an expiry, make the series known by it, and change no name", () => {
-    expect(shown(weekly("ZN", "mon", "2025-07", 3, own))).toBe("ZN-2025-07-VY3 2025-07-21 2025-07-23 ZNU2025");
+    expect(shown(weekly("ZN", "mon", "2025-07", 3, own))).toBe(
+      "ZN-2025-07-VY3 2025-07-21 2025-07-23 ZNU2025",
+    );
     expect(own.seriesOn(zn, "mon", day("2025-07-23"))?.name).toBe("ZN-2025-07-VY3");
     expect(own.seriesOn(zn, "mon", day("2025-07-21"))?.name).toBe("ZN-2025-07-VY3");
     expect(shown(standard("ZN", "2025-08", own))).toBe("ZN-2025-08-OZN 2025-07-25 2025-07-24 ZNU2025");
@@ -337,18 +357,23 @@ describe("a desk's own expiries", () => {
     expect(own.seriesOn(product("ZT"), "standard", day("2025-08-01"))?.name).toBe("ZT-2025-08-OZT");
     expect(own.seriesOn(zn, "mon", day("2025-08-01"))).toBeUndefined();
     // It expires no later than the monthly option, so it exercises into the same future.
-    expect(shown(weekly("ZN", "thu", "2025-08", 3, own))).toBe("ZN-2025-08-HY3 2025-08-21 2025-08-22 ZNU2025");
+    expect(shown(weekly("ZN", "thu", "2025-08", 3, own))).toBe(
+      "ZN-2025-08-HY3 2025-08-21 2025-08-22 ZNU2025",
+    );
   });
 
   it("confirm an expiry that no notice confirms", () => {
-    expect(shown(weekly("ZN", "wed", "2024-12", 4, own))).toBe("ZN-2024-12-WY4 2024-12-25 2024-12-23 ZNH2025");
+    expect(shown(weekly("ZN", "wed", "2024-12", 4, own))).toBe(
+      "ZN-2024-12-WY4 2024-12-25 2024-12-23 ZNH2025",
+    );
     expect(own.seriesOn(zn, "wed", day("2024-12-26"))).toBeUndefined();
   });
 
   it("change nothing else, and unknown names have no effect", () => {
     expect(shown(weekly("ZN", "mon", "2025-07", 4, own))).toBe(shown(weekly("ZN", "mon", "2025-07", 4)));
     expect(shown(weekly("ZF", "mon", "2025-07", 3, own))).toBe(shown(weekly("ZF", "mon", "2025-07", 3)));
-    for (const on of ["2025-08-06", "2025-08-07", "2025-08-08"]) expect(own.seriesOn(zn, "mon", day(on))).toBeUndefined();
+    for (const on of ["2025-08-06", "2025-08-07", "2025-08-08"])
+      expect(own.seriesOn(zn, "mon", day(on))).toBeUndefined();
     expect(standard("ZN", "2026-01", own)?.name).toBe("ZN-2026-01-OZN");
     expect(formatDay(own.lastTradingDay(zn, 2025, 12) as DayNumber)).toBe("2025-12-19");
   });

@@ -1,4 +1,11 @@
-import { type DayNumber, dateOfDay, dayNumber, isBusinessDay, nextBusinessDay, weekday } from "../domain/market/trading-day.ts";
+import {
+  type DayNumber,
+  dateOfDay,
+  dayNumber,
+  isBusinessDay,
+  nextBusinessDay,
+  weekday,
+} from "../domain/market/trading-day.ts";
 import { isQuarterly, letterOfMonth, monthIndex, monthOfIndex, quarterFrom, yearOfIndex } from "./months.ts";
 import type { Product } from "./products.ts";
 import { cmeTable, type Family, firstExpiryOf, type Weekly } from "./series-codes.ts";
@@ -51,7 +58,9 @@ const weeklies: readonly Weekly[] = ["mon", "tue", "wed", "thu", "fri"];
  * calendar of weekly options for 2016: 31 December 2015 for Friday 1 January, and 24 March 2016 for Good
  * Friday). No notice was found for the other days: they follow Friday's rule and count as unconfirmed.
  */
-const holidayRules: Readonly<Record<Weekly, { readonly moves: "after" | "before"; readonly confirmed: boolean }>> = {
+const holidayRules: Readonly<
+  Record<Weekly, { readonly moves: "after" | "before"; readonly confirmed: boolean }>
+> = {
   mon: { moves: "after", confirmed: true },
   tue: { moves: "before", confirmed: false },
   wed: { moves: "before", confirmed: false },
@@ -125,7 +134,11 @@ export class ExpiryCalendar {
   standardOfFriday(product: Product, year: number, month: number, week: number): OptionSeries | undefined {
     const { nominal } = this.#standardOf(year, month);
     if (nthWeekday(year, month, weekdayOf.fri, week) !== nominal) return undefined;
-    return this.standard(product, yearOfIndex(monthIndex(year, month) + 1), monthOfIndex(monthIndex(year, month) + 1));
+    return this.standard(
+      product,
+      yearOfIndex(monthIndex(year, month) + 1),
+      monthOfIndex(monthIndex(year, month) + 1),
+    );
   }
 
   /**
@@ -150,13 +163,15 @@ export class ExpiryCalendar {
     if (given !== undefined) return given;
     if (product.lastDay === null) return null;
     let day = lastBusinessDay(year, month);
-    if (product.lastDay === "seventh-before-last") for (let back = 0; back < 7; back++) day = businessDayBefore(day);
+    if (product.lastDay === "seventh-before-last")
+      for (let back = 0; back < 7; back++) day = businessDayBefore(day);
     return day;
   }
 
   /** The series with a given `OptionSeries.name`. */
   #seriesNamed(name: string): OptionSeries | undefined {
-    const [, year, month, code = "", week] = /^[A-Z]{2}-(\d{4})-(\d{2})-([A-Z]{2,3})([1-5])?$/.exec(name) ?? [];
+    const [, year, month, code = "", week] =
+      /^[A-Z]{2}-(\d{4})-(\d{2})-([A-Z]{2,3})([1-5])?$/.exec(name) ?? [];
     const row = cmeTable.named(code);
     if (row === undefined) return undefined;
     if (row.family === "standard")
@@ -250,7 +265,8 @@ const familyIndex: Readonly<Record<Family, number>> = { mon: 0, tue: 1, wed: 2, 
 
 /** A number that identifies a series. */
 const keyOf = ({ product, family, year, month, week }: SeriesKey): number =>
-  (((product.code.charCodeAt(0) * 128 + product.code.charCodeAt(1)) * 6 + familyIndex[family]) * 8 + week) * 4096 +
+  (((product.code.charCodeAt(0) * 128 + product.code.charCodeAt(1)) * 6 + familyIndex[family]) * 8 + week) *
+    4096 +
   (monthIndex(year, month) - monthIndex(firstYear, 1));
 
 const moveWeekly = (family: Weekly, nominal: DayNumber): DayNumber =>

@@ -18,7 +18,13 @@ export {
   dialectNames,
   dialects,
 } from "./dialects/index.ts";
-export { ExpiryCalendar, type ExpiryOverrides, firstYear, lastYear, type OptionSeries } from "./expiry-calendar.ts";
+export {
+  ExpiryCalendar,
+  type ExpiryOverrides,
+  firstYear,
+  lastYear,
+  type OptionSeries,
+} from "./expiry-calendar.ts";
 export {
   compareInstruments,
   type Instrument,
@@ -32,8 +38,31 @@ export {
 export { type LegacyView, legacyViews } from "./legacy-views.ts";
 export { nearestSymbols } from "./nearest-symbols.ts";
 export { type Product, productOfRoot, products } from "./products.ts";
-export type { Dialect, DialectForm, Printing, Read, Reading, Refused, SymbolContext, SymbolNote } from "./reading.ts";
-export { bloombergCodes, brokerCodes, cmeCodes, type Family, families, type SeriesCode } from "./series-codes.ts";
+export type {
+  Dialect,
+  DialectForm,
+  Printing,
+  Read,
+  Reading,
+  Refused,
+  SymbolContext,
+  SymbolNote,
+} from "./reading.ts";
+export {
+  bloombergCodes,
+  brokerCodes,
+  cmeCodes,
+  type Family,
+  families,
+  type SeriesCode,
+} from "./series-codes.ts";
 export { tableVersion } from "./table-version.ts";
-export { type Detected, printSymbol, readAs, readSymbol, type Source, symbolLengthMax } from "./translator.ts";
+export {
+  type Detected,
+  printSymbol,
+  readAs,
+  readSymbol,
+  type Source,
+  symbolLengthMax,
+} from "./translator.ts";
 export { yearOfDigit } from "./years.ts";

@@ -33,7 +33,12 @@ export interface OptionInstrument {
 
 export type Right = "C" | "P";
 
-export function futureOf(product: Product, year: number, month: number, expiry: DayNumber | null): FutureInstrument {
+export function futureOf(
+  product: Product,
+  year: number,
+  month: number,
+  expiry: DayNumber | null,
+): FutureInstrument {
   return { kind: "future", name: futureName(product, year, month), product, year, month, expiry };
 }
 
@@ -111,7 +116,12 @@ export function instrumentFacts(instrument: Instrument): InstrumentFacts {
   const { series, right, strike } = instrument;
   return {
     ...shared,
-    series: series.family === "standard" ? (isQuarterly(series.month) ? "quarterly" : "serial") : dayNames[series.family],
+    series:
+      series.family === "standard"
+        ? isQuarterly(series.month)
+          ? "quarterly"
+          : "serial"
+        : dayNames[series.family],
     ...(series.week === 0 ? {} : { week: series.week }),
     ...(series.nominal === series.expiry ? {} : { nominalExpiry: formatDay(series.nominal) }),
     underlying: series.underlying,

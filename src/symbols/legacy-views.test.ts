@@ -52,9 +52,12 @@ const ledgerPairs: readonly (readonly [string, string | null, string | null | un
 ];
 
 describe("legacy views", () => {
-  it.each(ledgerPairs)("SymbolTranslator and RosettaStone translate %s to %s and %s", (text, translated, found) => {
-    expect([says("symbol-translator", text), says("rosetta-stone", text)]).toEqual([translated, found]);
-  });
+  it.each(ledgerPairs)(
+    "SymbolTranslator and RosettaStone translate %s to %s and %s",
+    (text, translated, found) => {
+      expect([says("symbol-translator", text), says("rosetta-stone", text)]).toEqual([translated, found]);
+    },
+  );
 
   it.each<[string, string, string | null | undefined]>([
     // Not trimmed, and without keys for GY and HY; the keys TJ and TH that replace them occur in no ledger.
@@ -135,15 +138,32 @@ describe("legacy views", () => {
   });
 
   it.each<[string, string, string[]]>([
-    ["symbol-translator", "3MN5P 110.750 Comdty", ["XCMEOPADPS20250718N0ZN3/110.75", "XCMEOPADPS20250725N0ZN4/110.75"]],
-    ["symbol-translator", "VBYN25C3 109.500 Comdty", ["XCMEOCADPS20250721N0VY2/109.50", "XCMEOCADPS20250721N0VY3/109.5"]],
+    [
+      "symbol-translator",
+      "3MN5P 110.750 Comdty",
+      ["XCMEOPADPS20250718N0ZN3/110.75", "XCMEOPADPS20250725N0ZN4/110.75"],
+    ],
+    [
+      "symbol-translator",
+      "VBYN25C3 109.500 Comdty",
+      ["XCMEOCADPS20250721N0VY2/109.50", "XCMEOCADPS20250721N0VY3/109.5"],
+    ],
     [
       "trade-ledger-watcher",
       "TYU5 Comdty",
-      ["XCMEFFDPSX20250919U0ZN", "XCMEFFDPSX20250919U0ZB", "XCMEFFDPSX20250930U0ZF", "XCMEFFDPSX20250930U0ZT"],
+      [
+        "XCMEFFDPSX20250919U0ZN",
+        "XCMEFFDPSX20250919U0ZB",
+        "XCMEFFDPSX20250930U0ZF",
+        "XCMEFFDPSX20250930U0ZT",
+      ],
     ],
     ["ledger-adapter", "VBYN25P2 111", ["XCMEOPADPS20250714N0VY2/111", "XCMEOPADPS20250811Q0VY2/111"]],
-    ["treasury-notation-mapper", "ZNN25C4 111.500 Comdty", ["VBYN25C4 111.500 Comdty", "TYWN25C4 111.500 Comdty"]],
+    [
+      "treasury-notation-mapper",
+      "ZNN25C4 111.500 Comdty",
+      ["VBYN25C4 111.500 Comdty", "TYWN25C4 111.500 Comdty"],
+    ],
     ["fullpnl-symbol-mapper", "21JUL25 C 112.250", ["VBYN25C2 112.250 Comdty", "VBYN25C3 112.250 Comdty"]],
     ["fullpnl-canonical", "TYU5", ["TYU5", "TYU5 Comdty", "TYU5 COMDTY", "TYU5 "]],
   ])("%s merges into %s", (view, said, texts) => {
@@ -151,9 +171,15 @@ describe("legacy views", () => {
   });
 
   it("raw-name splits one option in two if its strike is written in two ways", () => {
-    const texts = ["XCMEOCADPS20250718N0ZN2/110.50", "XCMEOCADPS20250718N0ZN2/110.5", "XCMEOCADPS20250718N0ZN2/110.5 "];
+    const texts = [
+      "XCMEOCADPS20250718N0ZN2/110.50",
+      "XCMEOCADPS20250718N0ZN2/110.5",
+      "XCMEOCADPS20250718N0ZN2/110.5 ",
+    ];
     expect(texts.map((text) => says("raw-name", text))).toEqual(texts);
-    expect(new Set(texts.slice(0, 2).map((text) => says("symbol-translator", text)))).toEqual(new Set(["3MN5C 110.500 Comdty"]));
+    expect(new Set(texts.slice(0, 2).map((text) => says("symbol-translator", text)))).toEqual(
+      new Set(["3MN5C 110.500 Comdty"]),
+    );
   });
 
   it("have distinct names, and read existing dialects", () => {
@@ -169,7 +195,8 @@ describe("legacy views", () => {
     );
     fc.assert(
       fc.property(texts, (text) => {
-        for (const { says } of legacyViews) expect(["string", "object", "undefined"]).toContain(typeof says(text));
+        for (const { says } of legacyViews)
+          expect(["string", "object", "undefined"]).toContain(typeof says(text));
       }),
     );
   });

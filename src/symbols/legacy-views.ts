@@ -141,7 +141,8 @@ function rosettaStone(text: string): Said {
   const row = cmeTable.named(root);
   if (row?.product !== tenYear) return null;
   const series = calendar.seriesOn(tenYear, row.family, day);
-  if (series?.expiry !== day || series.week !== Number(digit) || letterOfMonth(series.month) !== letter) return null;
+  if (series?.expiry !== day || series.week !== Number(digit) || letterOfMonth(series.month) !== letter)
+    return null;
   const strike = quarterPlaces(option.strikeText);
   if (strike === undefined || series.name === rosettaGap) return undefined;
   const { family, week, year } = series;
@@ -257,7 +258,8 @@ function fullpnlSymbolMapper(text: string): Said {
 }
 
 const futureName = /^[A-Z]{2,3}[FGHJKMNQUVXZ]\d(?: Comdty)?$/;
-const mappedName = /^(3MN(?=\d[CP] )|VBYN(?=\d\d[CP]\d)|TYWN(?=\d\d[CP]\d))\d+([CP])\d? (\d[\d.]*)(?: Comdty)?$/;
+const mappedName =
+  /^(3MN(?=\d[CP] )|VBYN(?=\d\d[CP]\d)|TYWN(?=\d\d[CP]\d))\d+([CP])\d? (\d[\d.]*)(?: Comdty)?$/;
 const mappedExpiries: ReadonlyMap<string, string> = new Map([
   ["3MN", "18JUL25"],
   ["VBYN", "21JUL25"],
@@ -273,7 +275,10 @@ interface LedgerFuture {
 function ledgerFuture(text: string): LedgerFuture | undefined {
   const [, year = "", month, letter = "", code] = ledgerFutureForm.exec(text) ?? [];
   if (code === undefined) return undefined;
-  return { code, contract: monthOfLetter(letter) === Number(month) ? `${letter}${year.slice(3)}` : undefined };
+  return {
+    code,
+    contract: monthOfLetter(letter) === Number(month) ? `${letter}${year.slice(3)}` : undefined,
+  };
 }
 
 interface LedgerOption {
@@ -288,13 +293,15 @@ interface LedgerOption {
 }
 
 function ledgerOption(text: string): LedgerOption | undefined {
-  const [, right = "", year, month, date, letter = "", root = "", digit = "", strikeText] = ledgerOptionForm.exec(text) ?? [];
+  const [, right = "", year, month, date, letter = "", root = "", digit = "", strikeText] =
+    ledgerOptionForm.exec(text) ?? [];
   if (strikeText === undefined) return undefined;
   return { right, day: realDay(Number(year), Number(month), Number(date)), letter, root, digit, strikeText };
 }
 
 const ledgerFutureForm = /^XCMEFFDPSX(\d{4})(\d\d)\d\d([FGHJKMNQUVXZ])0([A-Z]{2,3})$/;
-const ledgerOptionForm = /^XCMEO([CP])ADPS(\d{4})(\d\d)(\d\d)([FGHJKMNQUVXZ])0([A-Z]{2,3})(\d?)\/(\d+(?:\.\d+)?)$/;
+const ledgerOptionForm =
+  /^XCMEO([CP])ADPS(\d{4})(\d\d)(\d\d)([FGHJKMNQUVXZ])0([A-Z]{2,3})(\d?)\/(\d+(?:\.\d+)?)$/;
 
 const bloombergFuture = (root: string, { contract }: LedgerFuture): string | undefined =>
   contract === undefined ? undefined : `${root}${contract} Comdty`;

@@ -1,6 +1,19 @@
 /** Contract months, January first: the exchange's letters and the three-letter names of dates. */
 const monthLetters = "FGHJKMNQUVXZ";
-export const monthNames: readonly string[] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+export const monthNames: readonly string[] = [
+  "JAN",
+  "FEB",
+  "MAR",
+  "APR",
+  "MAY",
+  "JUN",
+  "JUL",
+  "AUG",
+  "SEP",
+  "OCT",
+  "NOV",
+  "DEC",
+];
 
 export const letterOfMonth = (month: number): string => monthLetters.charAt(month - 1);
 

@@ -22,7 +22,13 @@ export function nearestSymbols(text: string, source: Source, context: SymbolCont
   const found: string[] = [];
   for (const candidate of slipsOf(from)) {
     // A changed four-digit year would name a contract of another year, which nobody meant.
-    if (candidate === from || !candidate.includes(year) || found.includes(candidate) || !isForm(candidate, source)) continue;
+    if (
+      candidate === from ||
+      !candidate.includes(year) ||
+      found.includes(candidate) ||
+      !isForm(candidate, source)
+    )
+      continue;
     const reading = readSymbol(candidate, source, context);
     if (reading.ok && reading.notes.length === 0) found.push(candidate);
     if (found.length === nearestMax) break;

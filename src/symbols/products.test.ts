@@ -36,7 +36,9 @@ describe("products", () => {
 
   it("have numbers that are decimal text", () => {
     for (const { tick, optionTick, multiplier } of products)
-      expect([tick, optionTick ?? tick, multiplier].map((text) => parseDecimal(text))).not.toContain(undefined);
+      expect([tick, optionTick ?? tick, multiplier].map((text) => parseDecimal(text))).not.toContain(
+        undefined,
+      );
   });
 
   it("have roots that name one product each, across both houses", () => {
@@ -60,7 +62,9 @@ const linesOf = (codes: readonly SeriesCode[]): readonly string[] =>
     if (rows.length === 0) return [];
     const named = families.map((family) => {
       const own = rows.filter((row) => row.family === family);
-      return own.length === 0 ? "-" : own.map(({ code, alias }) => (alias === true ? `(${code})` : code)).join("");
+      return own.length === 0
+        ? "-"
+        : own.map(({ code, alias }) => (alias === true ? `(${code})` : code)).join("");
     });
     return [`${product.code}: ${named.join(" ")}`];
   });
@@ -101,14 +105,17 @@ describe("codes of options", () => {
     ["CME", cmeCodes],
     ["Bloomberg", bloombergCodes],
     ["the broker", brokerCodes],
-  ] as const)("each code of %s names one series, begins on the launch day of its family, and has a source", (_house, codes) => {
-    expect(new Set(codes.map(({ code }) => code)).size).toBe(codes.length);
-    for (const { code, family, from, source } of codes) {
-      expect([code, formatDay(from)]).toEqual([code, launched[family]]);
-      expect(source.length, code).toBeGreaterThan(20);
-      expect(source, code).not.toMatch(/undefined|TODO|\?/);
-    }
-  });
+  ] as const)(
+    "each code of %s names one series, begins on the launch day of its family, and has a source",
+    (_house, codes) => {
+      expect(new Set(codes.map(({ code }) => code)).size).toBe(codes.length);
+      for (const { code, family, from, source } of codes) {
+        expect([code, formatDay(from)]).toEqual([code, launched[family]]);
+        expect(source.length, code).toBeGreaterThan(20);
+        expect(source, code).not.toMatch(/undefined|TODO|\?/);
+      }
+    },
+  );
 
   it.each([
     ["CME", cmeCodes],
@@ -140,7 +147,10 @@ describe("an instrument's title names it for people", () => {
     // The standard option of August expires in July.
     ["ZB-2025-08-OZB-C113.000", "Treasury bond 113 call, 25 Jul 2025"],
   ])("%s is a %s", (name, title) => {
-    const reading = readAs(name, [dialects.canonical], { asOf: dayNumber(2025, 7, 1), calendar: new ExpiryCalendar() });
+    const reading = readAs(name, [dialects.canonical], {
+      asOf: dayNumber(2025, 7, 1),
+      calendar: new ExpiryCalendar(),
+    });
     expect(reading.ok && titleOf(reading.instrument)).toBe(title);
   });
 });

@@ -47,9 +47,17 @@ interface Printed {
 
 export const noNotes: readonly SymbolNote[] = Object.freeze([]);
 
-export const read = (instrument: Instrument, notes: readonly SymbolNote[] = noNotes): Read => ({ ok: true, instrument, notes });
+export const read = (instrument: Instrument, notes: readonly SymbolNote[] = noNotes): Read => ({
+  ok: true,
+  instrument,
+  notes,
+});
 
-export const printed = (text: string, notes: readonly SymbolNote[] = noNotes): Printed => ({ ok: true, text, notes });
+export const printed = (text: string, notes: readonly SymbolNote[] = noNotes): Printed => ({
+  ok: true,
+  text,
+  notes,
+});
 
 export const refused = (
   code: SymbolRefusalCode,

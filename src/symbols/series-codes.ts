@@ -24,12 +24,27 @@ export interface SeriesCode {
 
 /** Launch days of the families, the same for all six products. */
 const since = {
-  standard: { day: dayNumber(2000, 1, 1), source: "CME option specifications of each product; before the years known here" },
-  fri: { day: dayNumber(2011, 1, 1), source: "CME, weekly Treasury options since 2011 (article of 2025; the day is not given)" },
+  standard: {
+    day: dayNumber(2000, 1, 1),
+    source: "CME option specifications of each product; before the years known here",
+  },
+  fri: {
+    day: dayNumber(2011, 1, 1),
+    source: "CME, weekly Treasury options since 2011 (article of 2025; the day is not given)",
+  },
   wed: { day: dayNumber(2017, 6, 5), source: "CME advisory 17-179: listed for trade date 5 June 2017" },
-  mon: { day: dayNumber(2023, 10, 30), source: "CME FAQ on weekly Treasury options: launched 30 October 2023" },
-  tue: { day: dayNumber(2025, 6, 16), source: "CME, Tuesday and Thursday weekly options: listed 16 June 2025" },
-  thu: { day: dayNumber(2025, 6, 16), source: "CME, Tuesday and Thursday weekly options: listed 16 June 2025" },
+  mon: {
+    day: dayNumber(2023, 10, 30),
+    source: "CME FAQ on weekly Treasury options: launched 30 October 2023",
+  },
+  tue: {
+    day: dayNumber(2025, 6, 16),
+    source: "CME, Tuesday and Thursday weekly options: listed 16 June 2025",
+  },
+  thu: {
+    day: dayNumber(2025, 6, 16),
+    source: "CME, Tuesday and Thursday weekly options: listed 16 June 2025",
+  },
 } as const satisfies Record<Family, { readonly day: DayNumber; readonly source: string }>;
 
 const weekdayFaq = "CME FAQ, New Treasury options for each day of the week (2025)";
@@ -49,12 +64,18 @@ export const cmeCodes: readonly SeriesCode[] = (
   ] as const
 ).flatMap(([product, codes]) =>
   families.map((family) =>
-    row(product, family, codes[family], family === "standard" ? since.standard.source : `${weekdayFaq}; ${since[family].source}`),
+    row(
+      product,
+      family,
+      codes[family],
+      family === "standard" ? since.standard.source : `${weekdayFaq}; ${since[family].source}`,
+    ),
   ),
 );
 
 const midWeek = "CME, Mid-Week Risk, Managed (2018), without its final A, which asks for the active contract";
-const mondays = "CME, Hedging weekend event risk (2023), Exhibit 1, without its final A, which asks for the active contract";
+const mondays =
+  "CME, Hedging weekend event risk (2023), Exhibit 1, without its final A, which asks for the active contract";
 const desk = "the desk's expiration calendar, rows of July to September 2025";
 const quarterly = "the future's own root, as in the desk's expiration calendar; CME option specifications";
 
@@ -98,7 +119,13 @@ export const brokerCodes: readonly SeriesCode[] = [
 ];
 
 function row(code: string, family: Family, name: string, source: string): SeriesCode {
-  return { product: present(productOfCode(code), `${code} is a product`), family, code: name, from: since[family].day, source };
+  return {
+    product: present(productOfCode(code), `${code} is a product`),
+    family,
+    code: name,
+    from: since[family].day,
+    source,
+  };
 }
 
 /** One house's codes, with look-ups in both directions. Constant time. */

@@ -38,7 +38,9 @@ export function parseStrike(text: string, point: "." | ":"): Eighths | BadStrike
 
 /** Converts thousandths of a point; -1 if they are not a strike. NaN is not a strike. */
 export const eighthsOf = (thousandths: number): Eighths | BadStrike =>
-  thousandths > 0 && thousandths <= strikePointsMax * 1000 && thousandths % 125 === 0 ? thousandths / 125 : badStrike;
+  thousandths > 0 && thousandths <= strikePointsMax * 1000 && thousandths % 125 === 0
+    ? thousandths / 125
+    : badStrike;
 
 /**
  * Converts truncated hundredths, as CME writes them: 10912 is 109.125. Eighths truncated to two digits remain

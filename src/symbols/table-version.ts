@@ -21,7 +21,8 @@ export function tableVersion(overrides: ExpiryOverrides): string {
     rows.map(({ product, family, code, from, alias }) => [product.code, family, code, from, alias === true]),
   );
   const holidays: number[] = [];
-  for (let year = firstYear; year <= lastYear; year++) for (const { day } of exchangeHolidays(year)) holidays.push(day);
+  for (let year = firstYear; year <= lastYear; year++)
+    for (const { day } of exchangeHolidays(year)) holidays.push(day);
   const forms = Object.values(dialects).map(({ name, forms }) => [name, forms]);
   const tables = [products, codes, forms, holidays, [...overrides].sort(([a], [b]) => (a < b ? -1 : 1))];
   return `${grammarVersion}-${fingerprint(JSON.stringify(tables))}`;

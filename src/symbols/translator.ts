@@ -16,7 +16,9 @@ export type Source = DialectName | "auto";
 
 /** A reading and its dialect; null if no dialect or several dialects fit. */
 export type Detected = DetectedAmong<DialectName>;
-type DetectedAmong<Name extends string> = (Read & { readonly dialect: Name }) | (Refused & { readonly dialect: Name | null });
+type DetectedAmong<Name extends string> =
+  | (Read & { readonly dialect: Name })
+  | (Refused & { readonly dialect: Name | null });
 
 /** The longest text that is read: twice the length of the longest symbol of any dialect. */
 export const symbolLengthMax = 96;
@@ -63,14 +65,20 @@ export function readAs<Name extends string>(
 
 function unknownForm(text: string): Refused {
   const [, contract, digit, suffix = ""] = /^([A-Z]{2,3}[FGHJKMNQUVXZ])\d(\d)( Comdty)?$/.exec(text) ?? [];
-  if (contract === undefined) return refused("UNKNOWN_FORM", "the text does not have the form of any dialect's symbols");
+  if (contract === undefined)
+    return refused("UNKNOWN_FORM", "the text does not have the form of any dialect's symbols");
   const meant = `${contract}${digit}${suffix}`;
-  return refused("UNKNOWN_FORM", `a future is written with one digit of its year: ${meant}`, { nearest: [meant] });
+  return refused("UNKNOWN_FORM", `a future is written with one digit of its year: ${meant}`, {
+    nearest: [meant],
+  });
 }
 
 /** Writes an instrument in a dialect, or returns the reason why the dialect cannot express it. */
-export const printSymbol = (instrument: Read["instrument"], target: DialectName, context: SymbolContext): Printing =>
-  dialects[target].print(instrument, context);
+export const printSymbol = (
+  instrument: Read["instrument"],
+  target: DialectName,
+  context: SymbolContext,
+): Printing => dialects[target].print(instrument, context);
 
 /** The reading of the dialects whose form the text has; undefined if no dialect has that form. */
 function detected<Name extends string>(
@@ -105,11 +113,17 @@ function decided<Name extends string>(
   const names = new Set(reads.map(({ reading }) => reading.instrument.name));
   const shown = reads.map(({ dialect }) => dialect).join(", ");
   if (names.size === 1) {
-    const note: SymbolNote = { code: "SEVERAL_DIALECTS", why: `it means ${one.reading.instrument.name} in each of ${shown}` };
+    const note: SymbolNote = {
+      code: "SEVERAL_DIALECTS",
+      why: `it means ${one.reading.instrument.name} in each of ${shown}`,
+    };
     return { ...one.reading, notes: [...one.reading.notes, note], dialect: one.dialect };
   }
   const meanings = reads.map(({ dialect, reading }) => `${reading.instrument.name} in ${dialect}`).join(", ");
-  return { ...refused("AMBIGUOUS", `it means ${meanings}; name the dialect`, { candidates: [...names] }), dialect: null };
+  return {
+    ...refused("AMBIGUOUS", `it means ${meanings}; name the dialect`, { candidates: [...names] }),
+    dialect: null,
+  };
 }
 
 /** Refusals that mean only that the text belongs to another dialect. */
@@ -120,7 +134,10 @@ function tidy(text: string): { readonly text: string; readonly notes: readonly S
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
     if (unit > 126 || (unit < 32 && !isBlank(unit)))
-      return refused("NOT_ASCII", `character ${at + 1} (U+${unit.toString(16).toUpperCase().padStart(4, "0")}) is in no dialect`);
+      return refused(
+        "NOT_ASCII",
+        `character ${at + 1} (U+${unit.toString(16).toUpperCase().padStart(4, "0")}) is in no dialect`,
+      );
   }
   const spaced = text.replaceAll(/[ \t\r\n]+/g, " ").replaceAll(/^ | $/g, "");
   if (spaced === "") return refused("EMPTY", "the symbol is empty");

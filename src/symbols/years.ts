@@ -19,7 +19,9 @@ export function yearOfDigit(digit: number, asOf: DayNumber): number {
 export function decadeNotes(year: number, asOf: DayNumber): readonly SymbolNote[] {
   const today = dateOfDay(asOf).year;
   if (Math.floor(year / 10) === Math.floor(today / 10)) return noNotes;
-  return [{ code: "YEAR_IN_OTHER_DECADE", why: `the year's one digit ${year % 10}, read in ${today}, is ${year}` }];
+  return [
+    { code: "YEAR_IN_OTHER_DECADE", why: `the year's one digit ${year % 10}, read in ${today}, is ${year}` },
+  ];
 }
 
 /** Two digits mean a year from 2000 to 2099. */

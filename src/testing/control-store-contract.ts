@@ -105,14 +105,19 @@ const signOffGiven = (given: Partial<SignOffGiven> = {}): SignOffGiven => ({
   ...given,
 });
 const sealed = (...seqs: readonly number[]): readonly AuditSeal[] =>
-  seqs.map((seq) => ({ seq, previousHash: String(seq - 1).padStart(64, "0"), hash: String(seq).padStart(64, "0") }));
+  seqs.map((seq) => ({
+    seq,
+    previousHash: String(seq - 1).padStart(64, "0"),
+    hash: String(seq).padStart(64, "0"),
+  }));
 
 export function controlStoreContract(
   name: string,
   make: () => Promise<ControlPlace>,
   { oneProcess, noSql, alwaysThere, trusting }: ControlContractOptions = {},
 ): void {
-  const because = (reason: string | undefined): string => (reason === undefined ? "" : ` (skipped: ${reason})`);
+  const because = (reason: string | undefined): string =>
+    reason === undefined ? "" : ` (skipped: ${reason})`;
   describe(`ControlStore: ${name}`, () => {
     let place: ControlPlace;
     let opened: ControlStore[];
@@ -139,7 +144,8 @@ export function controlStoreContract(
     };
     /** Starts another process, whose program uses the handle `store`. */
     const elsewhere = (program: string): StoreProcess => {
-      if (place.elsewhere === undefined) throw new Error("the place has no elsewhere, and gives no reason why");
+      if (place.elsewhere === undefined)
+        throw new Error("the place has no elsewhere, and gives no reason why");
       const process = new StoreProcess(`const store = await ${place.elsewhere};\n${program}`);
       processes.push(process);
       return process;
@@ -158,7 +164,8 @@ export function controlStoreContract(
       expect(changes.map(({ epoch }) => epoch)).toEqual(changes.map((_, index) => index + 2));
       expect(record.epoch).toBe(changes.length + 1);
       for (const [index, { before }] of changes.entries())
-        if (index > 0) expect(JSON.parse(before as string)).toEqual(JSON.parse(changes[index - 1]?.after as string));
+        if (index > 0)
+          expect(JSON.parse(before as string)).toEqual(JSON.parse(changes[index - 1]?.after as string));
       return all;
     };
 
@@ -178,12 +185,12 @@ export function controlStoreContract(
           updatedAt: iso,
           updatedBy: expect.any(String),
         });
-        expect([await rows(store), await store.signOffs(), await store.seals(0, 10), await store.instances()]).toEqual([
-          [],
-          [],
-          [],
-          [],
-        ]);
+        expect([
+          await rows(store),
+          await store.signOffs(),
+          await store.seals(0, 10),
+          await store.instances(),
+        ]).toEqual([[], [], [], []]);
       });
 
       it("gives its address", async () => {
@@ -199,17 +206,49 @@ export function controlStoreContract(
 
     describe("change", () => {
       const sets: readonly (readonly [string, ControlChange["set"], Partial<ControlRecord>])[] = [
-        ["the kill switch", { useNewPnlSystem: false }, { overrides: { ...emptyOverrides, useNewPnlSystem: false } }],
-        ["the switch back on", { useNewPnlSystem: true }, { overrides: { ...emptyOverrides, useNewPnlSystem: true } }],
-        ["a mode", { migrationMode: "old_only" }, { overrides: { ...emptyOverrides, migrationMode: "old_only" } }],
+        [
+          "the kill switch",
+          { useNewPnlSystem: false },
+          { overrides: { ...emptyOverrides, useNewPnlSystem: false } },
+        ],
+        [
+          "the switch back on",
+          { useNewPnlSystem: true },
+          { overrides: { ...emptyOverrides, useNewPnlSystem: true } },
+        ],
+        [
+          "a mode",
+          { migrationMode: "old_only" },
+          { overrides: { ...emptyOverrides, migrationMode: "old_only" } },
+        ],
         ["a phase", { phase: "cleanup" }, { overrides: { ...emptyOverrides, phase: "cleanup" } }],
-        ["no traffic", { newSystemPercentage: 0 }, { overrides: { ...emptyOverrides, newSystemPercentage: 0 } }],
-        ["three decimals", { newSystemPercentage: 33.333 }, { overrides: { ...emptyOverrides, newSystemPercentage: 33.333 } }],
+        [
+          "no traffic",
+          { newSystemPercentage: 0 },
+          { overrides: { ...emptyOverrides, newSystemPercentage: 0 } },
+        ],
+        [
+          "three decimals",
+          { newSystemPercentage: 33.333 },
+          { overrides: { ...emptyOverrides, newSystemPercentage: 33.333 } },
+        ],
         ["nobody", { userWhitelist: [] }, { overrides: { ...emptyOverrides, userWhitelist: [] } }],
         ["an empty denylist", { userDenylist: [] }, { overrides: { ...emptyOverrides, userDenylist: [] } }],
-        ["a user on the denylist", { userDenylist: ["eve"] }, { overrides: { ...emptyOverrides, userDenylist: ["eve"] } }],
-        ["some users", { userWhitelist: ["bob", "amy"] }, { overrides: { ...emptyOverrides, userWhitelist: ["bob", "amy"] } }],
-        ["a published section", { published: publishedAs("dual_write") }, { published: publishedAs("dual_write") }],
+        [
+          "a user on the denylist",
+          { userDenylist: ["eve"] },
+          { overrides: { ...emptyOverrides, userDenylist: ["eve"] } },
+        ],
+        [
+          "some users",
+          { userWhitelist: ["bob", "amy"] },
+          { overrides: { ...emptyOverrides, userWhitelist: ["bob", "amy"] } },
+        ],
+        [
+          "a published section",
+          { published: publishedAs("dual_write") },
+          { published: publishedAs("dual_write") },
+        ],
         ["a latch", { latched: "12 % diverged" }, { latched: "12 % diverged" }],
         ["a ramp", { ramp }, { ramp }],
         ["the window", { legacyWindow: "closed" }, { legacyWindow: "closed" }],
@@ -219,7 +258,9 @@ export function controlStoreContract(
       it.each(sets)("stores %s, under the next epoch, with an audit row", async (_, set, expected) => {
         const store = await open();
         const before = await store.read();
-        const after = await store.change(changeOf(set, { actor: "bob", action: "phase", reason: "why", evidence: [1, null] }));
+        const after = await store.change(
+          changeOf(set, { actor: "bob", action: "phase", reason: "why", evidence: [1, null] }),
+        );
         expect(after).toEqual({ ...before, ...expected, epoch: 2, updatedAt: iso, updatedBy: "bob" });
         expect(await store.read()).toEqual(after);
         expect(await (await open()).read()).toEqual(after);
@@ -276,7 +317,13 @@ export function controlStoreContract(
               legacyWindow: "open",
             }),
           ),
-        ).toMatchObject({ overrides: emptyOverrides, latched: null, ramp: null, legacyWindow: "open", published: set.published });
+        ).toMatchObject({
+          overrides: emptyOverrides,
+          latched: null,
+          ramp: null,
+          legacyWindow: "open",
+          published: set.published,
+        });
       });
 
       it("to equal values raises the epoch too", async () => {
@@ -322,7 +369,9 @@ export function controlStoreContract(
         const handles = await Promise.all(Array.from({ length: 4 }, () => open()));
         for (let expectedEpoch = 1; expectedEpoch <= 10; expectedEpoch++) {
           const won = await Promise.all(
-            handles.map((store, index) => store.change(percentage(index, { expectedEpoch, reason: String(index) }))),
+            handles.map((store, index) =>
+              store.change(percentage(index, { expectedEpoch, reason: String(index) })),
+            ),
           );
           const winners = won.flatMap((record, index) => (record === null ? [] : [index]));
           expect(winners).toHaveLength(1);
@@ -346,9 +395,10 @@ export function controlStoreContract(
             { latched: "yes", grantedPhase: "later" },
           ];
           for (const set of wrong)
-            await expect(store.change(changeOf(set as ControlChange["set"])), JSON.stringify(set)).rejects.toBeInstanceOf(
-              BridgeError,
-            );
+            await expect(
+              store.change(changeOf(set as ControlChange["set"])),
+              JSON.stringify(set),
+            ).rejects.toBeInstanceOf(BridgeError);
           expect([await store.read(), await rows(store)]).toEqual([before, []]);
           expect(await store.change(percentage(1))).toMatchObject({ epoch: 2 });
         },
@@ -356,8 +406,11 @@ export function controlStoreContract(
 
       it("returns to each caller its own result when many write at once", async () => {
         const store = await open();
-        const written = await Promise.all(Array.from({ length: 20 }, (_, index) => store.change(percentage(index))));
-        for (const [index, record] of written.entries()) expect(record?.overrides.newSystemPercentage).toBe(index);
+        const written = await Promise.all(
+          Array.from({ length: 20 }, (_, index) => store.change(percentage(index))),
+        );
+        for (const [index, record] of written.entries())
+          expect(record?.overrides.newSystemPercentage).toBe(index);
         expect(new Set(written.map((record) => record?.epoch)).size).toBe(20);
         await expectGapless(store);
       });
@@ -371,29 +424,49 @@ export function controlStoreContract(
           expect(await store.read()).toEqual(record);
           return [record?.grantedPhase, record?.grantedEpoch];
         };
-        expect(await granted({ phase: "shadow_mode", grantedPhase: "shadow_mode" })).toEqual(["shadow_mode", 2]);
+        expect(await granted({ phase: "shadow_mode", grantedPhase: "shadow_mode" })).toEqual([
+          "shadow_mode",
+          2,
+        ]);
         expect(await granted({ phase: "dual_write" }), "requested, not granted").toEqual(["shadow_mode", 2]);
         expect(await granted({ grantedPhase: "dual_write" })).toEqual(["dual_write", 4]);
-        expect(await granted({ phase: "shadow_mode" }), "lowered by the override").toEqual(["shadow_mode", 5]);
-        expect(await granted({ phase: "dual_write" }), "not raised again").toEqual(["shadow_mode", 5]);
-        expect(await granted({ grantedPhase: "dual_write", published: publishedAs("shadow_mode") })).toEqual(["dual_write", 7]);
-        expect(await granted({ phase: null }), "lowered by the published section").toEqual(["shadow_mode", 8]);
-        expect(await granted({ published: publishedAs("primary_switch"), grantedPhase: "primary_switch" })).toEqual([
-          "primary_switch",
-          9,
+        expect(await granted({ phase: "shadow_mode" }), "lowered by the override").toEqual([
+          "shadow_mode",
+          5,
         ]);
-        expect(await granted({ published: publishedAs("dual_write") }), "lowered by publishing").toEqual(["dual_write", 10]);
+        expect(await granted({ phase: "dual_write" }), "not raised again").toEqual(["shadow_mode", 5]);
+        expect(await granted({ grantedPhase: "dual_write", published: publishedAs("shadow_mode") })).toEqual([
+          "dual_write",
+          7,
+        ]);
+        expect(await granted({ phase: null }), "lowered by the published section").toEqual([
+          "shadow_mode",
+          8,
+        ]);
+        expect(
+          await granted({ published: publishedAs("primary_switch"), grantedPhase: "primary_switch" }),
+        ).toEqual(["primary_switch", 9]);
+        expect(await granted({ published: publishedAs("dual_write") }), "lowered by publishing").toEqual([
+          "dual_write",
+          10,
+        ]);
         expect(await granted({ phase: "cleanup", grantedPhase: "cleanup" })).toEqual(["cleanup", 11]);
         expect(await granted({ newSystemPercentage: 3 }), "unchanged").toEqual(["cleanup", 11]);
         expect(await granted({ phase: "read_only" })).toEqual(["read_only", 13]);
-        expect(await granted({ grantedPhase: "cleanup" }), "not beyond the requested phase").toEqual(["read_only", 13]);
+        expect(await granted({ grantedPhase: "cleanup" }), "not beyond the requested phase").toEqual([
+          "read_only",
+          13,
+        ]);
         await expectGapless(store);
       });
 
       it("is read_only if no phase is requested", async () => {
         const store = await open();
         await store.change(changeOf({ phase: "dual_write", grantedPhase: "dual_write" }));
-        expect(await store.change(changeOf({ phase: null }))).toMatchObject({ grantedPhase: "read_only", grantedEpoch: 3 });
+        expect(await store.change(changeOf({ phase: null }))).toMatchObject({
+          grantedPhase: "read_only",
+          grantedEpoch: 3,
+        });
       });
 
       it("is the earlier one of granted and requested phase, for every pair of phases", async () => {
@@ -402,7 +475,9 @@ export function controlStoreContract(
           for (const [askedAt, phase] of phases.entries()) {
             await store.change(changeOf({ phase: grantedPhase, grantedPhase }));
             const record = await store.change(changeOf({ phase }));
-            expect(record?.grantedPhase, `${grantedPhase}, then ${phase}`).toBe(phases[Math.min(grantedAt, askedAt)]);
+            expect(record?.grantedPhase, `${grantedPhase}, then ${phase}`).toBe(
+              phases[Math.min(grantedAt, askedAt)],
+            );
           }
       });
     });
@@ -411,9 +486,15 @@ export function controlStoreContract(
       it("works exactly as documented", async () => {
         const store = await open();
         await sql("UPDATE config SET use_new_pnl_system = false;");
-        expect(await store.read()).toMatchObject({ epoch: 2, overrides: { ...emptyOverrides, useNewPnlSystem: false } });
+        expect(await store.read()).toMatchObject({
+          epoch: 2,
+          overrides: { ...emptyOverrides, useNewPnlSystem: false },
+        });
         await sql("UPDATE config SET migration_mode = 'old_only';");
-        expect(await store.read()).toMatchObject({ epoch: 3, overrides: { useNewPnlSystem: false, migrationMode: "old_only" } });
+        expect(await store.read()).toMatchObject({
+          epoch: 3,
+          overrides: { useNewPnlSystem: false, migrationMode: "old_only" },
+        });
         await sql("UPDATE config SET new_system_percentage = 10;");
         expect(await store.read()).toMatchObject({ epoch: 4, overrides: { newSystemPercentage: 10 } });
         await sql("DELETE FROM new_pnl_cache;");
@@ -438,7 +519,13 @@ export function controlStoreContract(
 
       it("removes an override with NULL", async () => {
         const store = await open();
-        for (const column of ["use_new_pnl_system", "migration_mode", "phase", "new_system_percentage", ...userLists]) {
+        for (const column of [
+          "use_new_pnl_system",
+          "migration_mode",
+          "phase",
+          "new_system_percentage",
+          ...userLists,
+        ]) {
           await store.change(
             changeOf({
               useNewPnlSystem: true,
@@ -468,7 +555,9 @@ export function controlStoreContract(
 
       it("changes several columns in one epoch", async () => {
         const store = await open();
-        await sql("UPDATE config SET phase = 'dual_write', new_system_percentage = 25, use_new_pnl_system = true");
+        await sql(
+          "UPDATE config SET phase = 'dual_write', new_system_percentage = 25, use_new_pnl_system = true",
+        );
         expect(await store.read()).toMatchObject({
           epoch: 2,
           overrides: { phase: "dual_write", newSystemPercentage: 25, useNewPnlSystem: true },
@@ -555,7 +644,11 @@ export function controlStoreContract(
         const store = await open();
         await sql("UPDATE config SET new_system_percentage = 5");
         const before = await rows(store);
-        for (const statement of ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "DELETE FROM audit WHERE seq = 1"])
+        for (const statement of [
+          "UPDATE audit SET actor = 'nobody'",
+          "DELETE FROM audit",
+          "DELETE FROM audit WHERE seq = 1",
+        ])
           await expect(sql(statement), statement).rejects.toThrow(/audit/);
         expect(await rows(store)).toEqual(before);
       });
@@ -579,7 +672,11 @@ export function controlStoreContract(
         expect(await store.audit(0, 3)).toEqual(all.slice(0, 3));
         expect(await store.audit(3, 3)).toEqual(all.slice(3, 6));
         expect(await store.audit(6, 3)).toEqual(all.slice(6));
-        expect([await store.audit(7, 3), await store.audit(99, 3), await store.audit(0, 0)]).toEqual([[], [], []]);
+        expect([await store.audit(7, 3), await store.audit(99, 3), await store.audit(0, 0)]).toEqual([
+          [],
+          [],
+          [],
+        ]);
       });
 
       it("keeps notes that do not change the plan", async () => {
@@ -591,8 +688,19 @@ export function controlStoreContract(
         await store.note(note);
         expect(await store.read()).toEqual(before);
         const [, first, second] = await expectGapless(store);
-        expect(first).toEqual({ ...note, seq: 2, at: iso, epoch: 2, before: null, after: null, evidence: expect.any(String) });
-        expect(JSON.parse(first?.evidence as string)).toEqual({ open: false, verdicts: [{ gate: "coverage", seen: 0.5 }] });
+        expect(first).toEqual({
+          ...note,
+          seq: 2,
+          at: iso,
+          epoch: 2,
+          before: null,
+          after: null,
+          evidence: expect.any(String),
+        });
+        expect(JSON.parse(first?.evidence as string)).toEqual({
+          open: false,
+          verdicts: [{ gate: "coverage", seen: 0.5 }],
+        });
         expect(second).toMatchObject({ seq: 3, evidence: null });
       });
     });
@@ -609,7 +717,8 @@ export function controlStoreContract(
           { ...given, at: iso, expiresAt: iso, grantedEpoch: 1 },
           { ...given, actor: "bob", phase: "dual_write", note: "", at: iso, expiresAt: iso, grantedEpoch: 2 },
         ]);
-        for (const { at, expiresAt } of found) expect(Date.parse(expiresAt) - Date.parse(at)).toBe(expiresAfterMs);
+        for (const { at, expiresAt } of found)
+          expect(Date.parse(expiresAt) - Date.parse(at)).toBe(expiresAfterMs);
         expect((await store.read()).epoch).toBe(2);
       });
 
@@ -628,14 +737,19 @@ export function controlStoreContract(
         expect(await store.seal(sealed(1, 2))).toBe(true);
         expect(await store.seal(sealed(3))).toBe(true);
         expect(await (await open()).seals(0, 10)).toEqual(sealed(1, 2, 3));
-        expect([await store.seals(1, 1), await store.seals(3, 9), await store.seals(0, 0)]).toEqual([sealed(2), [], []]);
+        expect([await store.seals(1, 1), await store.seals(3, 9), await store.seals(0, 0)]).toEqual([
+          sealed(2),
+          [],
+          [],
+        ]);
       });
 
       it("are not added if another handle was faster, nor after a gap", async () => {
         const store = await open();
         expect(await store.seal(sealed(2))).toBe(false);
         await store.seal(sealed(1, 2));
-        for (const seals of [sealed(1), sealed(2, 3), sealed(4), sealed(1, 2, 3)]) expect(await store.seal(seals)).toBe(false);
+        for (const seals of [sealed(1), sealed(2, 3), sealed(4), sealed(1, 2, 3)])
+          expect(await store.seal(seals)).toBe(false);
         expect(await store.seals(0, 10)).toEqual(sealed(1, 2));
       });
 
@@ -659,7 +773,12 @@ export function controlStoreContract(
         await sleep(60);
         const later = await one(other, "one");
         expect(later?.ageMs).toBeGreaterThanOrEqual((first?.ageMs ?? 0) + 40);
-        const said = instance({ seenEpoch: 7, drainedEpoch: 6, report: [1, { deep: "x" }, null], name: "renamed" });
+        const said = instance({
+          seenEpoch: 7,
+          drainedEpoch: 6,
+          report: [1, { deep: "x" }, null],
+          name: "renamed",
+        });
         await store.heartbeat(said);
         const again = await one(other, "one");
         expect(again).toEqual({ ...said, startedAt: first?.startedAt, ageMs: expect.any(Number), beats: 2 });
@@ -692,7 +811,10 @@ export function controlStoreContract(
       /**
        * Calls `work` repeatedly; each time the watch of `store` must report the epoch that `work` created.
        */
-      const followsEach = async (store: ControlStore, work: (round: number) => Promise<unknown>): Promise<void> => {
+      const followsEach = async (
+        store: ControlStore,
+        work: (round: number) => Promise<unknown>,
+      ): Promise<void> => {
         let seen = 0;
         const stop = store.watch(() => void store.read().then(({ epoch }) => (seen = Math.max(seen, epoch))));
         const { epoch } = await store.read();
@@ -751,28 +873,32 @@ export function controlStoreContract(
         expect(notifications).toBe(before);
       });
 
-      it.skipIf(alwaysThere !== undefined)(`continues after the store was unreachable${because(alwaysThere)}`, async () => {
-        const store = await open();
-        await store.change(percentage(10));
-        let notifications = 0;
-        store.watch(() => {
-          notifications += 1;
-        });
-        if (place.takeAway === undefined) throw new Error("the place has no takeAway, and gives no reason why");
-        const bringBack = await place.takeAway();
-        await sleep(100);
-        await expect(within(60_000, store.read())).rejects.toBeInstanceOf(BridgeError);
-        const before = notifications;
-        await bringBack();
-        await until(() => notifications > before);
-        await until(async () => (await store.read().catch(() => undefined))?.epoch === 2);
-        const back = notifications;
-        await (await open()).change(percentage(20));
-        await until(() => notifications > back);
-        expect(await store.read()).toMatchObject({ epoch: 3, overrides: { newSystemPercentage: 20 } });
-        await store.heartbeat(instance());
-        await expectGapless(store);
-      });
+      it.skipIf(alwaysThere !== undefined)(
+        `continues after the store was unreachable${because(alwaysThere)}`,
+        async () => {
+          const store = await open();
+          await store.change(percentage(10));
+          let notifications = 0;
+          store.watch(() => {
+            notifications += 1;
+          });
+          if (place.takeAway === undefined)
+            throw new Error("the place has no takeAway, and gives no reason why");
+          const bringBack = await place.takeAway();
+          await sleep(100);
+          await expect(within(60_000, store.read())).rejects.toBeInstanceOf(BridgeError);
+          const before = notifications;
+          await bringBack();
+          await until(() => notifications > before);
+          await until(async () => (await store.read().catch(() => undefined))?.epoch === 2);
+          const back = notifications;
+          await (await open()).change(percentage(20));
+          await until(() => notifications > back);
+          expect(await store.read()).toMatchObject({ epoch: 3, overrides: { newSystemPercentage: 20 } });
+          await store.heartbeat(instance());
+          await expectGapless(store);
+        },
+      );
     });
 
     describe("text", () => {
@@ -800,7 +926,8 @@ export function controlStoreContract(
         expect(await store.read()).toEqual(record);
         const row = await lastRow(store);
         expect(row).toMatchObject({ actor: either, action: either, reason: either });
-        for (const json of [row.before, row.after, row.evidence]) expect(() => JSON.parse(json as string)).not.toThrow();
+        for (const json of [row.before, row.after, row.evidence])
+          expect(() => JSON.parse(json as string)).not.toThrow();
         expect(Object.values(JSON.parse(row.evidence as string))).toEqual([[either]]);
 
         await store.note({ actor: text, action: text, reason: text, evidence: text });
@@ -818,14 +945,29 @@ export function controlStoreContract(
       it("keep all data", async () => {
         const store = await open();
         await store.change(
-          changeOf({ phase: "dual_write", grantedPhase: "dual_write", published: publishedAs("dual_write"), ramp }),
+          changeOf({
+            phase: "dual_write",
+            grantedPhase: "dual_write",
+            published: publishedAs("dual_write"),
+            ramp,
+          }),
         );
         await store.signOff(signOffGiven());
         await store.seal(sealed(1));
-        const before = [await store.read(), await rows(store), await store.signOffs(), await store.seals(0, 9)];
+        const before = [
+          await store.read(),
+          await rows(store),
+          await store.signOffs(),
+          await store.seals(0, 9),
+        ];
         await store.close();
         const again = await open();
-        expect([await again.read(), await rows(again), await again.signOffs(), await again.seals(0, 9)]).toEqual(before);
+        expect([
+          await again.read(),
+          await rows(again),
+          await again.signOffs(),
+          await again.seals(0, 9),
+        ]).toEqual(before);
       });
 
       it("finish earlier calls, refuse later ones, and permit a second close", async () => {
@@ -848,7 +990,10 @@ export function controlStoreContract(
         ];
         for (const call of calls) await expect(call()).rejects.toThrow("closed");
         await store.close();
-        expect(await (await open()).read()).toMatchObject({ epoch: 2, overrides: { newSystemPercentage: 10 } });
+        expect(await (await open()).read()).toMatchObject({
+          epoch: 2,
+          overrides: { newSystemPercentage: 10 },
+        });
       });
     });
 
@@ -867,7 +1012,8 @@ export function controlStoreContract(
         const others = [changer("one", 60), changer("other", 60)];
         await Promise.all(others.map((other) => other.says(1)));
         const store = await open();
-        for (let index = 0; index < 30; index++) await store.change(percentage(index, { actor: "here", reason: String(index) }));
+        for (let index = 0; index < 30; index++)
+          await store.change(percentage(index, { actor: "here", reason: String(index) }));
         for (const other of others) expect(await other.ended()).toBe(0);
         const all = await expectGapless(store);
         expect(all).toHaveLength(150);
@@ -924,13 +1070,15 @@ export function controlStoreContract(
           const statements = process.env.CAMPAIGN === "statements" ? 1_000 : 150;
           const failed: string[] = [];
           for (let index = 1; index <= statements; index++)
-            await sql(`UPDATE config SET new_system_percentage = ${index % 100}.${index % 7}`).catch((error) =>
-              failed.push(`${index}: ${error}`),
+            await sql(`UPDATE config SET new_system_percentage = ${index % 100}.${index % 7}`).catch(
+              (error) => failed.push(`${index}: ${error}`),
             );
           expect(failed).toEqual([]);
           const store = await open();
           expect((await store.read()).epoch).toBe(statements + 1);
-          await until(async () => (await store.instances()).every(({ seenEpoch }) => seenEpoch === statements + 1));
+          await until(async () =>
+            (await store.instances()).every(({ seenEpoch }) => seenEpoch === statements + 1),
+          );
           const instances = await store.instances();
           expect(instances).toHaveLength(4);
           for (const { report, beats } of instances) {
@@ -951,7 +1099,8 @@ export function controlStoreContract(
   });
 }
 
-const one = async (store: ControlStore, id: string) => (await store.instances()).find((known) => known.id === id);
+const one = async (store: ControlStore, id: string) =>
+  (await store.instances()).find((known) => known.id === id);
 
 async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   const stop = new AbortController();

@@ -50,7 +50,10 @@ export const comparison = (given: Partial<ComparisonRecord> = {}): ComparisonRec
 });
 
 /** Creates `count` comparisons with the fingerprints 0, 1, 2, … */
-export const comparisons = (count: number, given: Partial<ComparisonRecord> = {}): readonly ComparisonRecord[] =>
+export const comparisons = (
+  count: number,
+  given: Partial<ComparisonRecord> = {},
+): readonly ComparisonRecord[] =>
   Array.from({ length: count }, (_, index) => comparison({ fingerprint: String(index), ...given }));
 
 const verdicts: readonly Verdict[] = ["equal", "within_tolerance", "diverged", "error", "not_comparable"];
@@ -81,7 +84,8 @@ export function evidenceStoreContract(
       opened.push(store);
       return store;
     };
-    const all = (store: EvidenceStore): Promise<readonly StoredComparison[]> => store.find({ limit: 1_000_000 });
+    const all = (store: EvidenceStore): Promise<readonly StoredComparison[]> =>
+      store.find({ limit: 1_000_000 });
     const fingerprints = async (store: EvidenceStore): Promise<readonly string[]> =>
       (await all(store)).map(({ fingerprint }) => fingerprint);
 
@@ -90,9 +94,21 @@ export function evidenceStoreContract(
         const store = await open();
         const given = [
           comparison(),
-          comparison({ answered: "modern", kind: "aa", verdict: "within_tolerance", unit: null, legacyMs: null, modernMs: null }),
+          comparison({
+            answered: "modern",
+            kind: "aa",
+            verdict: "within_tolerance",
+            unit: null,
+            legacyMs: null,
+            modernMs: null,
+          }),
           comparison({ epoch: Number.MAX_SAFE_INTEGER, legacyMs: 0, modernMs: 0.1 + 0.2, unit: "" }),
-          comparison({ verdict: "error", legacyError: "TIMEOUT: no answer within 2000 ms", modernError: "", legacyMs: 5e-324 }),
+          comparison({
+            verdict: "error",
+            legacyError: "TIMEOUT: no answer within 2000 ms",
+            modernError: "",
+            legacyMs: 5e-324,
+          }),
           comparison({
             verdict: "diverged",
             fields: [
@@ -104,7 +120,14 @@ export function evidenceStoreContract(
                 modern: "1.1000001",
                 difference: "0.0000001",
               },
-              { path: "", entry: null, verdict: "not_comparable", legacy: null, modern: '{"a":[1,null]}', difference: null },
+              {
+                path: "",
+                entry: null,
+                verdict: "not_comparable",
+                legacy: null,
+                modern: '{"a":[1,null]}',
+                difference: null,
+              },
             ],
           }),
         ];
@@ -134,14 +157,23 @@ export function evidenceStoreContract(
               fingerprint: text,
               legacyError: text,
               modernError: text,
-              fields: [{ path: text, entry: text, verdict: "error", legacy: text, modern: text, difference: text }],
+              fields: [
+                { path: text, entry: text, verdict: "error", legacy: text, modern: text, difference: text },
+              ],
             }),
             comparison(),
           ]);
           const [stored, ...others] = await store.find({ method: text, limit: 10 });
           expect(others, what).toEqual([]);
           const [field] = stored?.fields ?? [];
-          const kept = [stored?.at, stored?.method, stored?.unit, stored?.fingerprint, stored?.legacyError, stored?.modernError];
+          const kept = [
+            stored?.at,
+            stored?.method,
+            stored?.unit,
+            stored?.fingerprint,
+            stored?.legacyError,
+            stored?.modernError,
+          ];
           for (const one of [...kept, field?.path, field?.legacy, field?.modern, field?.difference])
             expect([text, visible(text)], what).toContain(one);
           expect((await store.counts()).map(({ method }) => method)).toContain(stored?.method);
@@ -150,7 +182,11 @@ export function evidenceStoreContract(
 
       it("stores a whole batch or nothing", async () => {
         const store = await open();
-        const bad = [...comparisons(700), comparison({ method: null as unknown as string }), ...comparisons(50)];
+        const bad = [
+          ...comparisons(700),
+          comparison({ method: null as unknown as string }),
+          ...comparisons(50),
+        ];
         await expect(store.append(bad)).rejects.toThrow();
         expect([await all(store), await store.counts()]).toEqual([[], []]);
         await store.append(comparisons(2));
@@ -179,7 +215,9 @@ export function evidenceStoreContract(
       it("accepts a large batch", async () => {
         const store = await open();
         await store.append(comparisons(10_000));
-        expect(await fingerprints(store)).toEqual(comparisons(10_000).map((_, index) => String(9_999 - index)));
+        expect(await fingerprints(store)).toEqual(
+          comparisons(10_000).map((_, index) => String(9_999 - index)),
+        );
         expect(await store.counts()).toMatchObject([{ count: 10_000 }]);
       });
 
@@ -198,15 +236,20 @@ export function evidenceStoreContract(
 
       it("writes in the order of the calls, also of calls that do not wait for each other", async () => {
         const store = await open();
-        await Promise.all(Array.from({ length: 20 }, (_, index) => store.append([comparison({ unit: String(index) })])));
-        expect((await all(store)).map(({ unit }) => unit)).toEqual(Array.from({ length: 20 }, (_, index) => String(19 - index)));
+        await Promise.all(
+          Array.from({ length: 20 }, (_, index) => store.append([comparison({ unit: String(index) })])),
+        );
+        expect((await all(store)).map(({ unit }) => unit)).toEqual(
+          Array.from({ length: 20 }, (_, index) => String(19 - index)),
+        );
       });
 
       it("neither loses nor mixes batches that two handles append at the same time", async () => {
         const handles = await Promise.all([open(), open()]);
         await Promise.all(
           handles.map(async (store, writer) => {
-            for (let batch = 0; batch < 20; batch++) await store.append(comparisons(25, { unit: `${writer}/${batch}` }));
+            for (let batch = 0; batch < 20; batch++)
+              await store.append(comparisons(25, { unit: `${writer}/${batch}` }));
           }),
         );
         expectBatches(await all(await open()), 40, 25);
@@ -252,7 +295,9 @@ export function evidenceStoreContract(
         const store = await open();
         await store.append(comparisons(1_300));
         for (const limit of [249, 250, 251, 500, 1_299, 1_300, 1_301])
-          expect((await store.find({ method: "calculatePnl", limit })).map(({ fingerprint }) => fingerprint)).toEqual(
+          expect(
+            (await store.find({ method: "calculatePnl", limit })).map(({ fingerprint }) => fingerprint),
+          ).toEqual(
             comparisons(1_300)
               .map((_, index) => String(1_299 - index))
               .slice(0, limit),
@@ -299,7 +344,11 @@ export function evidenceStoreContract(
     describe("counts", () => {
       it("are kept by method, kind and verdict, over all handles and restarts", async () => {
         const [one, other] = [await open(), await open()];
-        await one.append([...comparisons(3), ...comparisons(2, { verdict: "diverged" }), ...comparisons(1, { kind: "aa" })]);
+        await one.append([
+          ...comparisons(3),
+          ...comparisons(2, { verdict: "diverged" }),
+          ...comparisons(1, { kind: "aa" }),
+        ]);
         await other.append([...comparisons(4), ...comparisons(1, { method: "totals", answered: "modern" })]);
         await Promise.all([one.close(), other.close()]);
         expect(inOrder(await (await open()).counts())).toEqual([
@@ -315,11 +364,15 @@ export function evidenceStoreContract(
       it("keeps the newest rowsMax comparisons, and counts the removed ones too", async () => {
         const store = await open({ rowsMax: 50 });
         for (let batch = 0; batch < 5; batch++) {
-          await store.append(comparisons(20, { unit: String(batch), verdict: batch === 0 ? "diverged" : "equal" }));
+          await store.append(
+            comparisons(20, { unit: String(batch), verdict: batch === 0 ? "diverged" : "equal" }),
+          );
           expect((await all(store)).length).toBe(Math.min(50, (batch + 1) * 20));
         }
         expect((await all(store)).map(({ unit, fingerprint }) => `${unit}/${fingerprint}`)).toEqual(
-          Array.from({ length: 50 }, (_, index) => 99 - index).map((place) => `${Math.floor(place / 20)}/${place % 20}`),
+          Array.from({ length: 50 }, (_, index) => 99 - index).map(
+            (place) => `${Math.floor(place / 20)}/${place % 20}`,
+          ),
         );
         expect(inOrder(await store.counts())).toMatchObject([
           { verdict: "diverged", count: 20 },
@@ -331,7 +384,9 @@ export function evidenceStoreContract(
         const store = await open({ rowsMax: 10 });
         await store.append(comparisons(100));
         const before = await all(store);
-        expect(before.map(({ fingerprint }) => fingerprint)).toEqual(comparisons(10).map((_, index) => String(99 - index)));
+        expect(before.map(({ fingerprint }) => fingerprint)).toEqual(
+          comparisons(10).map((_, index) => String(99 - index)),
+        );
         await store.append(comparisons(100));
         expect((await all(store)).filter(({ id }) => before.some((stored) => stored.id === id))).toEqual([]);
         for (const { id } of before) expect(await store.get(id)).toBeUndefined();
@@ -416,7 +471,8 @@ export function evidenceStoreContract(
         const others = [appender("one", 60), appender("other", 60)];
         await Promise.all(others.map((other) => other.says(1)));
         const store = await open();
-        for (let batch = 0; batch < 30; batch++) await store.append(comparisons(40, { unit: `here/${batch}` }));
+        for (let batch = 0; batch < 30; batch++)
+          await store.append(comparisons(40, { unit: `here/${batch}` }));
         expect(await Promise.all(others.map((other) => other.ended()))).toEqual([0, 0]);
         expectBatches(await all(store), 150, 40);
         expect(await store.counts()).toMatchObject([{ count: 6_000 }]);
@@ -435,7 +491,11 @@ const withoutIds = (stored: readonly StoredComparison[]): readonly ComparisonRec
  * Checks that each batch is complete, contiguous and in order. Returns the batches' units in the order of
  * storing.
  */
-function expectBatches(stored: readonly StoredComparison[], count: number | undefined, size: number): readonly string[] {
+function expectBatches(
+  stored: readonly StoredComparison[],
+  count: number | undefined,
+  size: number,
+): readonly string[] {
   const inTime = stored.toReversed();
   expect(inTime.length % size).toBe(0);
   const units: string[] = [];

@@ -42,7 +42,13 @@ export const readSection = (text: string): Section => JSON.parse(text);
 export const allFlags = { calculator: true, storage: true, reports: true };
 export const amy: By = { actor: "amy", reason: "because" };
 
-export const timing = { heartbeatMs: 1_000, pollMs: 1_000, staleMs: 5_000, leaseMs: 60_000, startMsMax: 2_000 };
+export const timing = {
+  heartbeatMs: 1_000,
+  pollMs: 1_000,
+  staleMs: 5_000,
+  leaseMs: 60_000,
+  startMsMax: 2_000,
+};
 
 /** The disk of a process, which survives a crash. */
 export class Disk {

@@ -89,7 +89,14 @@ export class MemoryControlPlace {
     const requested = after.overrides.phase ?? after.published?.phase ?? "read_only";
     const grantedPhase: Phase = isLater(after.grantedPhase, requested) ? requested : after.grantedPhase;
     const grantedEpoch = grantedPhase === before.grantedPhase ? before.grantedEpoch : epoch;
-    this.record = { ...after, grantedPhase, grantedEpoch, epoch, updatedAt: this.now(), updatedBy: note.actor };
+    this.record = {
+      ...after,
+      grantedPhase,
+      grantedEpoch,
+      epoch,
+      updatedAt: this.now(),
+      updatedBy: note.actor,
+    };
     this.append(note, columnsOf(before), columnsOf(this.record));
     this.notifyWatchers();
   }
@@ -114,8 +121,13 @@ export class MemoryControlPlace {
   }
 }
 
-const columnsOf = ({ epoch: _, grantedEpoch: __, updatedAt: ___, updatedBy: ____, ...columns }: ControlRecord): Columns =>
-  columns;
+const columnsOf = ({
+  epoch: _,
+  grantedEpoch: __,
+  updatedAt: ___,
+  updatedBy: ____,
+  ...columns
+}: ControlRecord): Columns => columns;
 
 class MemoryControlStore implements ControlStore {
   readonly where = "memory";
@@ -207,7 +219,10 @@ class MemoryControlStore implements ControlStore {
 
   async instances(): Promise<readonly Instance[]> {
     const place = this.#open();
-    return [...place.instances.values()].map(({ beatMs, ...instance }) => ({ ...instance, ageMs: place.nowMs - beatMs }));
+    return [...place.instances.values()].map(({ beatMs, ...instance }) => ({
+      ...instance,
+      ageMs: place.nowMs - beatMs,
+    }));
   }
 
   async leave(id: string): Promise<void> {

@@ -43,7 +43,10 @@ export class MemoryEvidence {
   #find({ method, verdict, limit }: EvidenceQuery): readonly StoredComparison[] {
     return structuredClone(
       this.#stored
-        .filter((stored) => (method ?? stored.method) === stored.method && (verdict ?? stored.verdict) === stored.verdict)
+        .filter(
+          (stored) =>
+            (method ?? stored.method) === stored.method && (verdict ?? stored.verdict) === stored.verdict,
+        )
         .reverse()
         .slice(0, limit),
     );

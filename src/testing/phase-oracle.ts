@@ -1,4 +1,11 @@
-import { type Capability, type Phase, phasePolicies, phases, positionOf, type Side } from "../domain/migration/phase.ts";
+import {
+  type Capability,
+  type Phase,
+  phasePolicies,
+  phases,
+  positionOf,
+  type Side,
+} from "../domain/migration/phase.ts";
 import type { MigrationMode } from "../domain/migration/plan.ts";
 
 /** All inputs that decide which side answers and which sides are written. */
@@ -14,7 +21,16 @@ export interface PlanCase {
 }
 
 /** The rules of phases and switches, written a second time independently of the code. */
-export function expectedPlan({ requested, granted, mode, flags, flag, latched, isSwitchSet, closed }: PlanCase): {
+export function expectedPlan({
+  requested,
+  granted,
+  mode,
+  flags,
+  flag,
+  latched,
+  isSwitchSet,
+  closed,
+}: PlanCase): {
   readonly phase: Phase;
   readonly answer: Side;
   readonly writes: readonly Side[];

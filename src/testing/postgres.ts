@@ -18,7 +18,16 @@
  * they are created once.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, lchownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  lchownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -129,7 +138,14 @@ class Server {
   #onLog: () => void = () => {};
 
   constructor(native: string, folder: string, port: number, user: User) {
-    const command = [join(native, "bin", "postgres"), "-D", join(folder, "data"), "-p", String(port), ...serverOptions];
+    const command = [
+      join(native, "bin", "postgres"),
+      "-D",
+      join(folder, "data"),
+      "-p",
+      String(port),
+      ...serverOptions,
+    ];
     this.#folder = folder;
     this.#keeper = spawn("/bin/sh", ["-c", keeper, "sh", folder, ...command], {
       ...user,
@@ -181,8 +197,10 @@ function unprivileged(): User {
   const users = readFileSync("/etc/passwd", "utf8")
     .split("\n")
     .map((line) => line.split(":"));
-  const [, , uid, gid] = users.find(([name]) => name === "postgres") ?? users.find(([name]) => name === "nobody") ?? [];
-  if (uid === undefined) throw new Error("this machine has neither a user postgres nor a user nobody to run PostgreSQL");
+  const [, , uid, gid] =
+    users.find(([name]) => name === "postgres") ?? users.find(([name]) => name === "nobody") ?? [];
+  if (uid === undefined)
+    throw new Error("this machine has neither a user postgres nor a user nobody to run PostgreSQL");
   return { uid: Number(uid), gid: Number(gid) };
 }
 
@@ -198,10 +216,13 @@ function programs(folder: string, user: User): string {
   const home = packageFolder();
   const native = join(home, "native");
   const links = join(native, "pg-symlinks.json");
-  const wanted: readonly { readonly target: string }[] = existsSync(links) ? JSON.parse(readFileSync(links, "utf8")) : [];
+  const wanted: readonly { readonly target: string }[] = existsSync(links)
+    ? JSON.parse(readFileSync(links, "utf8"))
+    : [];
   if (!wanted.every(({ target }) => existsSync(join(home, target))))
     spawnSync(process.execPath, [join(home, "scripts", "hydrate-symlinks.js")], { cwd: home });
-  if (spawnSync(join(native, "bin", "postgres"), ["--version"], { ...user, cwd: "/" }).status === 0) return native;
+  if (spawnSync(join(native, "bin", "postgres"), ["--version"], { ...user, cwd: "/" }).status === 0)
+    return native;
   const copy = join(folder, "native");
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   return copy;
@@ -210,7 +231,10 @@ function programs(folder: string, user: User): string {
 /** Gives the folder with its contents to the user, who removes it at the end. */
 function give(folder: string, { uid, gid }: User): void {
   if (uid === undefined || gid === undefined) return;
-  for (const path of [folder, ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name))])
+  for (const path of [
+    folder,
+    ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)),
+  ])
     lchownSync(path, uid, gid);
 }
 

@@ -50,7 +50,8 @@ export function referenceService(vanish: () => unknown): ReferenceService {
   return {
     echo: (request: JsonValue) => request,
     add: ({ a, b }: { a: string; b: string }) => ({ sum: String(BigInt(a) + BigInt(b)) }),
-    slow: ({ ms, tag }: { ms: number; tag: string }) => new Promise((resolve) => setTimeout(resolve, ms, { tag })),
+    slow: ({ ms, tag }: { ms: number; tag: string }) =>
+      new Promise((resolve) => setTimeout(resolve, ms, { tag })),
     fail: ({ message, code }: { message: string; code?: string }) => {
       throw Object.assign(new Error(message), code === undefined ? {} : { code });
     },
@@ -99,7 +100,11 @@ export type ReferenceReply =
   | { readonly ok: false; readonly code: string | undefined; readonly message: string };
 
 /** The reply of a JSON text host to a call: the answer's text, or the failure. Stays pending for `hang`. */
-export async function referenceReply(service: ReferenceService, method: string, request: JsonValue): Promise<ReferenceReply> {
+export async function referenceReply(
+  service: ReferenceService,
+  method: string,
+  request: JsonValue,
+): Promise<ReferenceReply> {
   const called = Object.hasOwn(service, method) ? service[method] : undefined;
   if (called === undefined) return { ok: false, code: "UNKNOWN_METHOD", message: `no method ${method}` };
   try {

@@ -14,7 +14,11 @@ export interface OracleAnswer {
   readonly quantity: Rational;
   readonly realized: Rational;
   readonly unrealized: Rational;
-  readonly lots: readonly { readonly opened: number | null; readonly quantity: Rational; readonly price: Rational }[];
+  readonly lots: readonly {
+    readonly opened: number | null;
+    readonly quantity: Rational;
+    readonly price: Rational;
+  }[];
   readonly matches: readonly {
     readonly opened: number | null;
     readonly closed: number;
@@ -23,7 +27,11 @@ export interface OracleAnswer {
   }[];
 }
 
-export function oracle(method: "fifo" | "lifo" | "average", trades: readonly OracleTrade[], mark: string): OracleAnswer {
+export function oracle(
+  method: "fifo" | "lifo" | "average",
+  trades: readonly OracleTrade[],
+  mark: string,
+): OracleAnswer {
   type Lot = { opened: number | null; quantity: Rational; price: Rational };
   let lots: Lot[] = [];
   let realized: Rational = [0n, 1n];
@@ -71,7 +79,10 @@ export const equal = (a: Rational, b: Rational): boolean => a[0] * b[1] === b[0]
 
 const reduced = (numerator: bigint, denominator: bigint): Rational => {
   const divide = (a: bigint, b: bigint): bigint => (b === 0n ? a : divide(b, a % b));
-  const common = divide(numerator < 0n ? -numerator : numerator, denominator < 0n ? -denominator : denominator);
+  const common = divide(
+    numerator < 0n ? -numerator : numerator,
+    denominator < 0n ? -denominator : denominator,
+  );
   const divisor = denominator < 0n ? -common : common;
   return common === 0n ? [0n, 1n] : [numerator / divisor, denominator / divisor];
 };

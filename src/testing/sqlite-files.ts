@@ -20,7 +20,8 @@ export const foreignFiles = (applicationId: number): Readonly<Record<string, (pa
   "a database of another application": (path) => runSql(path, "PRAGMA application_id = 7"),
   "a database with a version": (path) => runSql(path, "PRAGMA user_version = 1"),
   "a database in WAL mode": (path) => runSql(path, "PRAGMA journal_mode = WAL; CREATE TABLE t (value)"),
-  "a store of a later version": (path) => runSql(path, `PRAGMA application_id = ${applicationId}; PRAGMA user_version = 99`),
+  "a store of a later version": (path) =>
+    runSql(path, `PRAGMA application_id = ${applicationId}; PRAGMA user_version = 99`),
   "a text": (path) => writeFileSync(path, "tradeId,instrumentName\n".repeat(100)),
   "a short text": (path) => writeFileSync(path, "x"),
 });
@@ -29,7 +30,10 @@ export const foreignFiles = (applicationId: number): Readonly<Record<string, (pa
 export function schemaDump(path: string): string {
   using database = connectionTo(path, { readonly: true });
   const pragma = (name: string): unknown => database.pragma(name, { simple: true });
-  const statements = database.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid").pluck().all();
+  const statements = database
+    .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+    .pluck()
+    .all();
   const dump = [
     `application_id 0x${(pragma("application_id") as number).toString(16)}`,
     `user_version ${pragma("user_version")}`,

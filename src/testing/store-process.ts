@@ -17,7 +17,9 @@ export class StoreProcess {
   constructor(program: string) {
     const said = `import { writeSync } from "node:fs"; const say = (text) => writeSync(1, text + "\\n");`;
     const how = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval"];
-    this.#child = spawn(process.execPath, [...how, `${said}\n${program}`], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawn(process.execPath, [...how, `${said}\n${program}`], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.#closed = new Promise((resolve) => this.#child.on("close", resolve));
     const { stdout, stdin } = this.#child;
     if (stdout === null || stdin === null) throw new Error("the process has no input or output");

@@ -45,7 +45,8 @@ const systemPromises = {
   errorTextIsBounded: "keeps error texts short and on one line",
   unknownMethods: "fails REFUSED for an unknown method with any name",
   deadline: "fails TIMEOUT at the deadline, and works afterwards",
-  aBusyProcessorIsCutOff: "fails TIMEOUT at the deadline of a call that computes without a pause, and works afterwards",
+  aBusyProcessorIsCutOff:
+    "fails TIMEOUT at the deadline of a call that computes without a pause, and works afterwards",
   abort: "fails TIMEOUT when the caller aborts before or during the call, and works afterwards",
   concurrentCalls: "runs calls concurrently, each with its own answer",
   outOfOrder: "returns answers as they arrive, not in the order of the calls",
@@ -99,7 +100,11 @@ export function systemContract(
      * Runs a test over a system, then closes it. With `warm`, the system has started and answered once
      * before.
      */
-    function promise(which: SystemPromise, test: (system: BridgedSystem, made: MadeSystem) => Promise<void>, warm = true): void {
+    function promise(
+      which: SystemPromise,
+      test: (system: BridgedSystem, made: MadeSystem) => Promise<void>,
+      warm = true,
+    ): void {
       const reason = skips[which];
       if (reason !== undefined) {
         it.skip(`${systemPromises[which]} (${reason})`, () => {});
@@ -124,7 +129,8 @@ export function systemContract(
           expect(await system.invoke("add", { a: "2", b: "3" }, patient)).toEqual({ sum: "5" });
           return;
         } catch (failure) {
-          const starting = failure instanceof SystemFailure && (failure.failure === "BUSY" || failure.failure === "DOWN");
+          const starting =
+            failure instanceof SystemFailure && (failure.failure === "BUSY" || failure.failure === "DOWN");
           if (!starting || performance.now() > untilMs) throw failure;
           await sleep(20);
         }
@@ -132,7 +138,9 @@ export function systemContract(
     };
 
     promise("answers", async (system) => {
-      expect(await system.invoke("add", { a: "12345678901234567890", b: "1" }, patient)).toEqual({ sum: "12345678901234567891" });
+      expect(await system.invoke("add", { a: "12345678901234567890", b: "1" }, patient)).toEqual({
+        sum: "12345678901234567891",
+      });
       expect(await system.invoke("add", { a: "-1", b: "1" }, patient)).toEqual({ sum: "0" });
     });
 
@@ -165,11 +173,16 @@ export function systemContract(
       const sent = { items: ["a"] };
       await system.invoke("remember", sent, patient);
       sent.items.push("b");
-      expect(await system.invoke("remember", "four", patient)).toEqual({ seen: ["one", "two", { items: ["a"] }, "four"] });
+      expect(await system.invoke("remember", "four", patient)).toEqual({
+        seen: ["one", "two", { items: ["a"] }, "four"],
+      });
     });
 
     promise("errorsAreRefused", async (system) => {
-      const coded = await failureOf(system.invoke("fail", { message: "no such book: UST", code: "NO_BOOK" }, patient), "REFUSED");
+      const coded = await failureOf(
+        system.invoke("fail", { message: "no such book: UST", code: "NO_BOOK" }, patient),
+        "REFUSED",
+      );
       expect(coded.code).toBe("NO_BOOK");
       expect(coded.message).toContain("no such book: UST");
       await failureOf(system.invoke("fail", { message: "without a code" }, patient), "REFUSED");
@@ -178,7 +191,10 @@ export function systemContract(
 
     promise("errorTextIsBounded", async (system) => {
       const message = `first\n\u001b[31msecond ${"x".repeat(100_000)}`;
-      const failure = await failureOf(system.invoke("fail", { message, code: "C".repeat(10_000) }, patient), "REFUSED");
+      const failure = await failureOf(
+        system.invoke("fail", { message, code: "C".repeat(10_000) }, patient),
+        "REFUSED",
+      );
       expect(failure.message.length).toBeLessThanOrEqual(errorTextMax);
       expect(failure.message).not.toMatch(/\p{Cc}/u);
       expect(failure.code?.length ?? 0).toBeLessThanOrEqual(errorTextMax);
@@ -219,7 +235,10 @@ export function systemContract(
     promise("abort", async (system) => {
       await failureOf(system.invoke("hang", null, { ...patient, signal: AbortSignal.abort() }), "TIMEOUT");
       const controller = new AbortController();
-      const call = failureOf(system.invoke("hang", null, { ...patient, signal: controller.signal }), "TIMEOUT");
+      const call = failureOf(
+        system.invoke("hang", null, { ...patient, signal: controller.signal }),
+        "TIMEOUT",
+      );
       setTimeout(() => controller.abort(), 20);
       await call;
       await worksAfterwards(system);
@@ -232,14 +251,17 @@ export function systemContract(
 
     promise("concurrentCalls", async (system) => {
       const sums = await Promise.all(
-        Array.from({ length: 50 }, (_, index) => system.invoke("add", { a: String(index), b: "1000" }, patient)),
+        Array.from({ length: 50 }, (_, index) =>
+          system.invoke("add", { a: String(index), b: "1000" }, patient),
+        ),
       );
       expect(sums).toEqual(Array.from({ length: 50 }, (_, index) => ({ sum: String(1000 + index) })));
     });
 
     promise("outOfOrder", async (system) => {
       const order: JsonValue[] = [];
-      const call = (ms: number, tag: string) => system.invoke("slow", { ms, tag }, patient).then((answer) => order.push(answer));
+      const call = (ms: number, tag: string) =>
+        system.invoke("slow", { ms, tag }, patient).then((answer) => order.push(answer));
       await Promise.all([call(400, "last"), call(200, "middle"), call(0, "first")]);
       expect(order).toEqual([{ tag: "first" }, { tag: "middle" }, { tag: "last" }]);
     });
@@ -256,7 +278,9 @@ export function systemContract(
     });
 
     promise("tooLarge", async (system) => {
-      const fits = (await system.invoke("huge", { bytes: answerBytesMax - 1_000 }, patient)) as { readonly text: string };
+      const fits = (await system.invoke("huge", { bytes: answerBytesMax - 1_000 }, patient)) as {
+        readonly text: string;
+      };
       expect(fits.text.length).toBe(answerBytesMax - 1_000);
       await failureOf(system.invoke("huge", { bytes: answerBytesMax + 1_000 }, patient), "TOO_LARGE");
       await worksAfterwards(system);
@@ -278,7 +302,9 @@ export function systemContract(
     });
 
     promise("exactNumbers", async (system) => {
-      const { whole, ...rest } = (await system.invoke("numbers", null, patient)) as { readonly [name: string]: JsonValue };
+      const { whole, ...rest } = (await system.invoke("numbers", null, patient)) as {
+        readonly [name: string]: JsonValue;
+      };
       expect(rest).toEqual({ tenth: "0.1", long: longNumber, tiny: "0.0000001" });
       expect(String(whole)).toBe("42");
     });
@@ -320,7 +346,9 @@ export async function failureOf(call: Promise<unknown>, failure: FailureClass): 
     (reason: unknown) => ({ reason }),
   );
   if (!("reason" in outcome))
-    throw new Error(`the call must fail ${failure}, but answered ${JSON.stringify(outcome.answer).slice(0, 200)}`);
+    throw new Error(
+      `the call must fail ${failure}, but answered ${JSON.stringify(outcome.answer).slice(0, 200)}`,
+    );
   const { reason } = outcome;
   expect(reason).toBeInstanceOf(SystemFailure);
   expect((reason as SystemFailure).failure, (reason as SystemFailure).message).toBe(failure);
@@ -328,7 +356,8 @@ export async function failureOf(call: Promise<unknown>, failure: FailureClass): 
 }
 
 /** A whole number of an answer as text; it may arrive as a number or as text. */
-const textOf = (answer: JsonValue, key: string): string => String((answer as { readonly [key: string]: JsonValue })[key]);
+const textOf = (answer: JsonValue, key: string): string =>
+  String((answer as { readonly [key: string]: JsonValue })[key]);
 
 const awkwardValues: readonly JsonValue[] = [
   null,

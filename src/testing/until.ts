@@ -10,7 +10,11 @@ const limitMs = 90_000;
  * Waits until a condition holds. Throws after 90 seconds, with `what` or the source of the condition in the
  * message.
  */
-export async function until(holds: () => boolean | Promise<boolean>, what: string = String(holds)): Promise<void> {
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: string = String(holds),
+): Promise<void> {
   for (const endMs = performance.now() + limitMs; !(await holds()); await sleep(5))
-    if (performance.now() > endMs) throw new Error(`the condition does not hold after ${limitMs / 1_000} s: ${what}`);
+    if (performance.now() > endMs)
+      throw new Error(`the condition does not hold after ${limitMs / 1_000} s: ${what}`);
 }

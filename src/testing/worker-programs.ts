@@ -111,9 +111,13 @@ export const untilGone = (pid: number): Promise<void> => until(() => !runs(pid),
 export const python: string | undefined = (() => {
   try {
     const which = "import sys; assert sys.version_info >= (3, 9); print(sys.executable)";
-    return execFileSync("python3", ["-c", which], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return execFileSync("python3", ["-c", which], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   } catch {
     return undefined;
   }
 })();
-export const pythonMissing = python === undefined ? "this machine has no python3 of version 3.9 or newer" : undefined;
+export const pythonMissing =
+  python === undefined ? "this machine has no python3 of version 3.9 or newer" : undefined;

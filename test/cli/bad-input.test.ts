@@ -53,7 +53,8 @@ const cases: readonly BadInput[] = [
   },
   {
     name: "a header without a column",
-    make: (folder) => writeFile(join(folder, "trades_1.csv"), "tradeId,instrumentName,marketTradeTime,quantity,price\n"),
+    make: (folder) =>
+      writeFile(join(folder, "trades_1.csv"), "tradeId,instrumentName,marketTradeTime,quantity,price\n"),
     args: (folder) => ["--trades", folder],
     says: /^BAD_LEDGER: the header lacks buySell/,
   },
@@ -81,14 +82,22 @@ const cases: readonly BadInput[] = [
     args: (folder) => ["--trades", join(folder, "trades_1.csv")],
     says: /^NO_INPUT: /,
   },
-  { name: "a device", args: () => ["--trades", "/dev/null"], says: /^UNREADABLE: this is not a regular file \(\/dev\/null\)/ },
+  {
+    name: "a device",
+    args: () => ["--trades", "/dev/null"],
+    says: /^UNREADABLE: this is not a regular file \(\/dev\/null\)/,
+  },
   { name: "no --trades", args: () => [], says: /^BAD_USAGE: .*--trades/ },
   {
     name: "a method in capitals",
     args: (folder) => ["--trades", folder, "--method", "FIFO"],
     says: /^BAD_USAGE: .*FIFO.*did you mean fifo\?/,
   },
-  { name: "a ledger without --trades", args: () => ["a.csv"], says: /^BAD_USAGE: .*did you mean --trades a\.csv\?/ },
+  {
+    name: "a ledger without --trades",
+    args: () => ["a.csv"],
+    says: /^BAD_USAGE: .*did you mean --trades a\.csv\?/,
+  },
   {
     name: "a pipe",
     make: (folder) => promisify(execFile)("mkfifo", [join(folder, "trades_1.csv")]),
@@ -100,7 +109,11 @@ const cases: readonly BadInput[] = [
     args: (folder) => ["--trades", folder, "--method", "hifo"],
     says: /^BAD_USAGE: .*hifo.*fifo, lifo, average/,
   },
-  { name: "an unknown day rule", args: (folder) => ["--trades", folder, "--day-rule", "utc"], says: /^BAD_USAGE: .*chicago-17/ },
+  {
+    name: "an unknown day rule",
+    args: (folder) => ["--trades", folder, "--day-rule", "utc"],
+    says: /^BAD_USAGE: .*chicago-17/,
+  },
 ];
 
 describe.each(["pnl", "replay"])("%s meets bad input with one clear line", (command) => {
@@ -108,7 +121,11 @@ describe.each(["pnl", "replay"])("%s meets bad input with one clear line", (comm
     withFiles({}, async (folder) => {
       await make?.(folder);
       const out = join(folder, "out");
-      const ran = await pnlBridge([command, ...args(folder), ...(command === "replay" ? ["--out", out] : [])]);
+      const ran = await pnlBridge([
+        command,
+        ...args(folder),
+        ...(command === "replay" ? ["--out", out] : []),
+      ]);
       expectOneLine(ran, says);
       expect(await readdir(folder)).not.toContain("out");
     }),
@@ -116,13 +133,23 @@ describe.each(["pnl", "replay"])("%s meets bad input with one clear line", (comm
 });
 
 describe("bad marks, prices, times and configuration", () => {
-  const withGood = (files: Readonly<Record<string, string>>, args: (folder: string) => readonly string[], says: RegExp) =>
-    withFiles({ "trades_20250724.csv": good, ...files }, async (folder) => expectOneLine(await pnlBridge(args(folder)), says));
+  const withGood = (
+    files: Readonly<Record<string, string>>,
+    args: (folder: string) => readonly string[],
+    says: RegExp,
+  ) =>
+    withFiles({ "trades_20250724.csv": good, ...files }, async (folder) =>
+      expectOneLine(await pnlBridge(args(folder)), says),
+    );
 
   it("marks that are no JSON, no object, or no number", async () => {
     const marks = (folder: string) => ["pnl", "--trades", folder, "--marks", join(folder, "marks.json")];
     await withGood({ "marks.json": "{oops" }, marks, /^BAD_MARKS: .*marks\.json/);
-    await withGood({ "marks.json": "[1]" }, marks, /^BAD_MARKS: these are no marks: the file is no JSON object/);
+    await withGood(
+      { "marks.json": "[1]" },
+      marks,
+      /^BAD_MARKS: these are no marks: the file is no JSON object/,
+    );
     await withGood(
       { "marks.json": `{"${ZN}": "a lot"}` },
       marks,
@@ -163,7 +190,11 @@ describe("bad marks, prices, times and configuration", () => {
   it.skipIf(process.platform !== "linux")(
     "an output folder that no file system will make, without hanging (Linux has one)",
     async () => {
-      await withGood({}, (folder) => ["replay", "--trades", folder, "--out", "/proc/x/y"], /^UNWRITABLE: .*\/proc\/x/);
+      await withGood(
+        {},
+        (folder) => ["replay", "--trades", folder, "--out", "/proc/x/y"],
+        /^UNWRITABLE: .*\/proc\/x/,
+      );
       await withGood({}, () => ["demo", "--once", "--keep", "/proc/x"], /^UNWRITABLE: .*\/proc\/x/);
     },
   );

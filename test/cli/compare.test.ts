@@ -17,7 +17,10 @@ const files = {
     `2,${ZB},2025-07-24 09:00:01,S,1,113.5`,
     `3,${ZN},2025-07-24 09:00:02,S,1,110.5`,
   ),
-  "trades_20250725.csv": ledger(`4,${ZN},2025-07-25 09:00:00,S,1,111`, `5,${ZB},2025-07-25 09:00:01,S,2,113.53125`),
+  "trades_20250725.csv": ledger(
+    `4,${ZN},2025-07-25 09:00:00,S,1,111`,
+    `5,${ZB},2025-07-25 09:00:01,S,2,113.53125`,
+  ),
 };
 
 /** A folder with the database that the legacy desk wrote for those ledgers. */
@@ -79,8 +82,12 @@ describe("compare on a desk's own database", () => {
       desk.close();
       const { code, report } = await compare(database);
       expect(code).toBe(1);
-      const wrong = report.rows.filter(({ verdict }) => verdict !== "equal" && verdict !== "within_tolerance");
-      expect(wrong.map(({ kind, key, field, verdict, cause }) => [kind, key.symbol, field, verdict, cause])).toEqual([
+      const wrong = report.rows.filter(
+        ({ verdict }) => verdict !== "equal" && verdict !== "within_tolerance",
+      );
+      expect(
+        wrong.map(({ kind, key, field, verdict, cause }) => [kind, key.symbol, field, verdict, cause]),
+      ).toEqual([
         ["position", ZB, "realized", "diverged", null],
         ["daily", ZN, "realized", "not_comparable", "NOT_A_NUMBER"],
       ]);
@@ -93,13 +100,20 @@ describe("compare on a desk's own database", () => {
       async (database) => {
         const { code, report } = await compare(database);
         expect(code).toBe(1);
-        expect(report.rows.find(({ kind, field }) => kind === "position" && field === "quantity")).toMatchObject({
+        expect(
+          report.rows.find(({ kind, field }) => kind === "position" && field === "quantity"),
+        ).toMatchObject({
           legacy: "2",
           modern: "1",
           difference: "-1",
         });
       },
-      { "trades_20250729.csv": ledger(`92,${ZN},2025-07-29 09:00:00,B,1,110`, `92,${ZN},2025-07-29 09:00:00,B,1,110`) },
+      {
+        "trades_20250729.csv": ledger(
+          `92,${ZN},2025-07-29 09:00:00,B,1,110`,
+          `92,${ZN},2025-07-29 09:00:00,B,1,110`,
+        ),
+      },
     ));
 
   it("refuses, in one line, what is no such database, and lists all that is missing", () =>
@@ -124,7 +138,10 @@ describe("compare on a desk's own database", () => {
           expect(err.trimEnd().split("\n")).toHaveLength(1);
         }
         const usage = await pnlBridge(["compare", "--legacy", "postgres://nowhere"]);
-        expect([usage.code, usage.err]).toEqual([2, expect.stringMatching(/^BAD_USAGE: --legacy must name a SQLite file/)]);
+        expect([usage.code, usage.err]).toEqual([
+          2,
+          expect.stringMatching(/^BAD_USAGE: --legacy must name a SQLite file/),
+        ]);
       },
     ));
 
@@ -147,7 +164,13 @@ describe("compare on a desk's own database", () => {
             ),
           ),
         );
-        const writer = keepWriting([database, more, "--count=1000000", "--seconds=30", ...(journal === "wal" ? ["--wal"] : [])]);
+        const writer = keepWriting([
+          database,
+          more,
+          "--count=1000000",
+          "--seconds=30",
+          ...(journal === "wal" ? ["--wal"] : []),
+        ]);
         await writer.hasWritten();
         const reads = [await compare(database), await compare(database), await compare(database)];
         const tally = await writer.stop();
@@ -155,7 +178,9 @@ describe("compare on a desk's own database", () => {
           expect(err).toBe("");
           // The writer adds trades of the desk's history, never results: what was stored of ZB stays right in every moment.
           expect(
-            report.rows.find(({ kind, key, field }) => kind === "position" && key.symbol === ZB && field === "quantity"),
+            report.rows.find(
+              ({ kind, key, field }) => kind === "position" && key.symbol === ZB && field === "quantity",
+            ),
           ).toMatchObject({ legacy: "-3", modern: "-3", verdict: "equal" });
           expect(report.quarantine).toEqual([]);
         }
@@ -180,7 +205,8 @@ function keepWriting(args: readonly string[]): {
   const closed = new Promise((resolve) => child.on("close", resolve));
   // By the stamps of its files: a read through SQLite would take a lock that the writer meets.
   const [database = ""] = args;
-  const stamps = () => [database, `${database}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs).join();
+  const stamps = () =>
+    [database, `${database}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs).join();
   const before = stamps();
   return {
     hasWritten: () => until(() => stamps() !== before),

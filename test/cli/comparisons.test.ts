@@ -31,16 +31,29 @@ const realized = {
 } as const;
 const kept = [
   of(0, {}),
-  of(1, { verdict: "diverged", fields: [realized, { ...realized, path: "", entry: null, modern: null, difference: null }] }),
-  of(2, { verdict: "error", method: "totals", unit: null, answered: "legacy", modernError: "CRASHED: \u001b[31mboom" }),
+  of(1, {
+    verdict: "diverged",
+    fields: [realized, { ...realized, path: "", entry: null, modern: null, difference: null }],
+  }),
+  of(2, {
+    verdict: "error",
+    method: "totals",
+    unit: null,
+    answered: "legacy",
+    modernError: "CRASHED: \u001b[31mboom",
+  }),
 ];
 
-const withComparisons = (use: (folder: string, ask: (...args: string[]) => ReturnType<typeof pnlBridge>) => Promise<void>) =>
+const withComparisons = (
+  use: (folder: string, ask: (...args: string[]) => ReturnType<typeof pnlBridge>) => Promise<void>,
+) =>
   withFiles({ "desk.yaml": "stores: { control: 'sqlite:state/control.db' }\n" }, async (folder) => {
     const evidence = await openSqliteEvidenceStore(join(folder, "state/evidence.db"));
     await evidence.append(kept);
     await evidence.close();
-    await use(folder, (...args) => pnlBridge(["comparisons", "--config", join(folder, "desk.yaml"), ...args]));
+    await use(folder, (...args) =>
+      pnlBridge(["comparisons", "--config", join(folder, "desk.yaml"), ...args]),
+    );
   });
 
 describe("comparisons", () => {
@@ -63,7 +76,9 @@ describe("comparisons", () => {
   it("are narrowed by verdict, method and limit, in text as in JSON", () =>
     withComparisons(async (_, ask) => {
       const idsOf = async (...args: string[]) =>
-        JSON.parse((await ask(...args, "--json")).out).comparisons.map(({ id }: { readonly id: string }) => id);
+        JSON.parse((await ask(...args, "--json")).out).comparisons.map(
+          ({ id }: { readonly id: string }) => id,
+        );
       expect(await idsOf()).toEqual(["3", "2", "1"]);
       expect(await idsOf("--verdict", "diverged")).toEqual(["2"]);
       expect(await idsOf("--method", "calculatePnl", "--limit", "1")).toEqual(["2"]);
@@ -76,7 +91,11 @@ describe("comparisons", () => {
 
   it("are read by the name of the control store alone, and looking makes no file", () =>
     withComparisons(async (folder, ask) => {
-      const byStore = await pnlBridge(["comparisons", "--store", `sqlite:${join(folder, "state/control.db")}`]);
+      const byStore = await pnlBridge([
+        "comparisons",
+        "--store",
+        `sqlite:${join(folder, "state/control.db")}`,
+      ]);
       expect(byStore.out).toBe((await ask()).out);
       expect(readdirSync(join(folder, "state")).filter((name) => name.startsWith("control"))).toEqual([]);
       const none = await pnlBridge(["comparisons", "--store", `sqlite:${join(folder, "none/control.db")}`]);

@@ -71,7 +71,11 @@ describe("config show", () => {
         .map((line) => line.split(/ {2,}/));
       expect(rows).toContainEqual(["migration.phase", "dual_write", `${file}:2:10`]);
       expect(rows).toContainEqual(["migration.feature_flags.use_new_reports", "false", "default"]);
-      expect(rows).toContainEqual(["migration.monitoring.alert_url", "https://hooks.example/…", `${file}:4:28`]);
+      expect(rows).toContainEqual([
+        "migration.monitoring.alert_url",
+        "https://hooks.example/…",
+        `${file}:4:28`,
+      ]);
       expect(rows).toContainEqual(["stores.control", "postgres://…@db.example/pnl", `${file}:5:20`]);
       expect(rows).toContainEqual(["control.instance", "(none)", "default"]);
       expect(rows.at(-2)).toEqual(["no effect in this version: stores.legacy"]);
@@ -79,8 +83,16 @@ describe("config show", () => {
       const json = await pnlBridge(["config", "show", "--config", file, "--json"]);
       const document = JSON.parse(json.out);
       expect(json.out).not.toContain("hunter2");
-      expect(document).toMatchObject({ file, unused: ["stores.legacy"], store: expect.stringMatching("db.example") });
-      expect(document.values).toContainEqual({ key: "migration.phase", value: "dual_write", from: `${file}:2:10` });
+      expect(document).toMatchObject({
+        file,
+        unused: ["stores.legacy"],
+        store: expect.stringMatching("db.example"),
+      });
+      expect(document.values).toContainEqual({
+        key: "migration.phase",
+        value: "dual_write",
+        from: `${file}:2:10`,
+      });
       expect(document.values).toHaveLength(rows.length - 2);
     }));
 
@@ -100,7 +112,8 @@ describe("config show", () => {
 });
 
 describe("config set", () => {
-  const file = "migration: # of the desk\n  phase: shadow_mode   # since monday\n  traffic_routing: { user_whitelist: [amy] }\n";
+  const file =
+    "migration: # of the desk\n  phase: shadow_mode   # since monday\n  traffic_routing: { user_whitelist: [amy] }\n";
 
   it("changes one value, and not a character besides", () =>
     withFiles({ "desk.yaml": file }, async (folder) => {
@@ -131,7 +144,11 @@ describe("config set", () => {
       const { values } = JSON.parse((await pnlBridge(["config", "show", "--config", path, "--json"])).out);
       const written = key.endsWith("whitelist") ? ["007", "0x1F", "12345678901234567890", "1e3"] : value;
       expect(values).toContainEqual(
-        expect.objectContaining({ key, value: key.endsWith("percentage") ? 12.5 : written, from: expect.stringMatching(path) }),
+        expect.objectContaining({
+          key,
+          value: key.endsWith("percentage") ? 12.5 : written,
+          from: expect.stringMatching(path),
+        }),
       );
     }),
   );
@@ -141,7 +158,10 @@ describe("config set", () => {
       const path = join(folder, "desk.yaml");
       const set = (...change: readonly string[]) => pnlBridge(["config", "set", ...change, "--config", path]);
       const percent = await set("migration.traffic_routing.new_system_percentage", "0x10");
-      expect([percent.code, percent.err]).toEqual([2, expect.stringMatching(/number from 0 to 100.*not 0x10/)]);
+      expect([percent.code, percent.err]).toEqual([
+        2,
+        expect.stringMatching(/number from 0 to 100.*not 0x10/),
+      ]);
       expect(await set("migration.phase", "[")).toMatchObject({
         code: 2,
         err: expect.stringMatching(/^BAD_USAGE: .*not valid YAML/),
@@ -171,7 +191,8 @@ it("config schema prints JSON Schema, for reading or on one line", async () => {
 
 it("config changes nothing in the file", () =>
   withFiles({ "desk.yaml": desk }, async (folder) => {
-    for (const command of ["validate", "show"]) await pnlBridge(["config", command, "--config", join(folder, "desk.yaml")]);
+    for (const command of ["validate", "show"])
+      await pnlBridge(["config", command, "--config", join(folder, "desk.yaml")]);
     expect(await readFile(join(folder, "desk.yaml"), "utf8")).toBe(desk);
   }));
 
@@ -190,7 +211,11 @@ it("a command without --config takes pnl_migration_config.yaml of the working fo
       ["status"],
     ]) {
       const { code, out, err } = await run(...args);
-      expect([args, code !== 0, `${out}${err}`]).toEqual([args, true, expect.stringMatching("pnl_migration_config.yaml:1")]);
+      expect([args, code !== 0, `${out}${err}`]).toEqual([
+        args,
+        true,
+        expect.stringMatching("pnl_migration_config.yaml:1"),
+      ]);
     }
     await rm(join(folder, "pnl_migration_config.yaml"));
     expect((await run("config", "validate")).err).toMatch(/^UNREADABLE: .*pnl_migration_config\.yaml/);

@@ -1,6 +1,16 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -30,7 +40,10 @@ describe("a desk with a live process", () => {
   let desk: LiveDesk;
   let process_: DeskProcess;
   beforeAll(async () => {
-    desk = new LiveDesk({}, { control: { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000 } });
+    desk = new LiveDesk(
+      {},
+      { control: { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000 } },
+    );
     process_ = await desk.start();
     await until(async () => (await desk.run("gates")).code === 0, "the gates are open");
   });
@@ -69,7 +82,14 @@ describe("a desk with a live process", () => {
   });
 
   it("status --watch prints it again at each interval, until ctrl-C", async () => {
-    const args = [join(root, "src/surfaces/cli/main.ts"), "status", "--watch", "50ms", "--store", `sqlite:${desk.control}`];
+    const args = [
+      join(root, "src/surfaces/cli/main.ts"),
+      "status",
+      "--watch",
+      "50ms",
+      "--store",
+      `sqlite:${desk.control}`,
+    ];
     const watching = spawn(process.execPath, args, {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, NO_COLOR: "1" },
@@ -95,7 +115,10 @@ describe("a desk with a live process", () => {
       "open rollback_possible nothing is owed to legacy",
       "CLOSED approved 1 must approve primary_switch, nobody has: sign-off approved --actor NAME --note TEXT",
     ]);
-    expect(await desk.json("gates", "--target", "primary_switch")).toMatchObject({ code: 1, document: { open: false } });
+    expect(await desk.json("gates", "--target", "primary_switch")).toMatchObject({
+      code: 1,
+      document: { open: false },
+    });
   });
 
   it("phase: a dry run changes nothing, forward asks the gates, a closed one is 1 and stands in the audit", async () => {
@@ -106,14 +129,20 @@ describe("a desk with a live process", () => {
     ]);
     expect((await desk.json("status")).document).toMatchObject({ phase: "shadow_mode", epoch: 2 });
     const moved = await desk.run("phase", "advance", ...because);
-    expect([moved.code, moved.out.trimEnd().split("\n").at(-1)]).toEqual([0, "shadow_mode → dual_write, epoch 3"]);
+    expect([moved.code, moved.out.trimEnd().split("\n").at(-1)]).toEqual([
+      0,
+      "shadow_mode → dual_write, epoch 3",
+    ]);
 
     const closed = await desk.run("phase", "advance", ...because);
     expect([closed.code, closed.out.trimEnd().split("\n").at(-1)]).toEqual([
       1,
       "dual_write → primary_switch: not moved, a gate is closed; the phase is still dual_write",
     ]);
-    expect(await desk.json("phase", "advance", "--dry-run", ...because)).toMatchObject({ code: 1, document: { moved: false } });
+    expect(await desk.json("phase", "advance", "--dry-run", ...because)).toMatchObject({
+      code: 1,
+      document: { moved: false },
+    });
     for (const meant of [
       ["--from", "shadow_mode"],
       ["--epoch", "2"],
@@ -128,8 +157,13 @@ describe("a desk with a live process", () => {
       .split("\n")
       .map((line) => JSON.parse(line))
       .filter(({ action }) => action === "refused");
-    expect(refused).toMatchObject([{ actor: "amy", reason: "dual_write to primary_switch: a test", before: null }]);
-    expectFailure(await desk.run("phase", "set", "cleanup", ...because), /^REFUSED: forward moves go one phase at a time/);
+    expect(refused).toMatchObject([
+      { actor: "amy", reason: "dual_write to primary_switch: a test", before: null },
+    ]);
+    expectFailure(
+      await desk.run("phase", "set", "cleanup", ...because),
+      /^REFUSED: forward moves go one phase at a time/,
+    );
   });
 
   it("traffic turns the percentage at once, and says so where it does not count", async () => {
@@ -141,7 +175,12 @@ describe("a desk with a live process", () => {
     await process_.answersBy("modern");
     expect(await desk.json("traffic", "0", ...because)).toEqual({
       code: 0,
-      document: { epoch: 5, newSystemPercentage: 0, ramp: null, answers: "modern answers 0 % of the traffic" },
+      document: {
+        epoch: 5,
+        newSystemPercentage: 0,
+        ramp: null,
+        answers: "modern answers 0 % of the traffic",
+      },
     });
     await process_.answersBy("legacy");
   });
@@ -149,40 +188,66 @@ describe("a desk with a live process", () => {
   it("whitelist lets a user in and takes one out", async () => {
     expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe("amy added, epoch 6\n");
     await process_.answersBy("modern");
-    expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe("amy is on the whitelist already\n");
+    expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe(
+      "amy is on the whitelist already\n",
+    );
     expect((await desk.run("whitelist", "list")).out).toBe("amy\n");
     expect(await desk.json("denylist", "list")).toEqual({ code: 0, document: { users: [] } });
     expect((await desk.run("audit", "list", "--limit", "1")).out).toMatch(
       /^\d{4}-\S+Z {2}epoch 6 {2}whitelist {2}amy {2}a test\n$/,
     );
-    expect(await desk.json("whitelist", "remove", "amy", ...because)).toEqual({ code: 0, document: { changed: true, epoch: 7 } });
+    expect(await desk.json("whitelist", "remove", "amy", ...because)).toEqual({
+      code: 0,
+      document: { changed: true, epoch: 7 },
+    });
     await process_.answersBy("legacy");
-    expect((await desk.run("whitelist", "remove", "amy", ...because)).out).toBe("amy is not on the whitelist\n");
+    expect((await desk.run("whitelist", "remove", "amy", ...because)).out).toBe(
+      "amy is not on the whitelist\n",
+    );
   });
 
   it("a sign-off opens the gate of a person", async () => {
-    const { code, out } = await desk.run("sign-off", "approved", "--actor", "bob", "--note", "looked at a week of comparisons");
+    const { code, out } = await desk.run(
+      "sign-off",
+      "approved",
+      "--actor",
+      "bob",
+      "--note",
+      "looked at a week of comparisons",
+    );
     expect([code, out]).toEqual([0, "bob has signed approved for primary_switch\n"]);
     expect(await desk.json("phase", "advance", ...because)).toMatchObject({
       code: 0,
       document: { moved: true, from: "dual_write", target: "primary_switch", epoch: 8 },
     });
     await process_.answersBy("modern");
-    expect(await desk.json("sign-off", "approved", "--actor", "bob", "--note", "x", "--phase", "cleanup")).toEqual({
+    expect(
+      await desk.json("sign-off", "approved", "--actor", "bob", "--note", "x", "--phase", "cleanup"),
+    ).toEqual({
       code: 0,
       document: { gate: "approved", phase: "cleanup", actor: "bob" },
     });
     for (const [gate, line] of [
-      ["no_quarantine", /^REFUSED: the gate no_quarantine is judged, not signed; approved and legacy_window are signed$/m],
+      [
+        "no_quarantine",
+        /^REFUSED: the gate no_quarantine is judged, not signed; approved and legacy_window are signed$/m,
+      ],
       ["aproved", /^REFUSED: there is no gate aproved; approved and legacy_window are signed$/m],
-      ["legacy_window", /^REFUSED: the window to legacy is closed in cleanup, and the phase is primary_switch; /],
+      [
+        "legacy_window",
+        /^REFUSED: the window to legacy is closed in cleanup, and the phase is primary_switch; /,
+      ],
     ] as const)
       expectFailure(await desk.run("sign-off", gate, "--actor", "bob", "--note", "x"), line);
   });
 
   it("retreat needs no gate, and says where the percentage counts", async () => {
-    expect((await desk.run("phase", "retreat", ...because)).out).toBe("primary_switch → dual_write, epoch 9\n");
-    expect((await desk.run("phase", "set", "shadow_mode", ...because)).out).toBe("dual_write → shadow_mode, epoch 10\n");
+    expect((await desk.run("phase", "retreat", ...because)).out).toBe(
+      "primary_switch → dual_write, epoch 9\n",
+    );
+    expect((await desk.run("phase", "set", "shadow_mode", ...because)).out).toBe(
+      "dual_write → shadow_mode, epoch 10\n",
+    );
     expect((await desk.run("traffic", "10", ...because)).out).toBe(
       "10 %, epoch 11: legacy answers everything: the phase is shadow_mode\n",
     );
@@ -200,7 +265,9 @@ describe("a desk with a live process", () => {
     await process_.answersBy("legacy");
     const status = squeezed((await desk.run("status")).out);
     expect(status).toContain("modern out of use: use_new_pnl_system is false");
-    expect(status).toContain("next primary_switch: first take modern back into use: phase set dual_write --reason TEXT");
+    expect(status).toContain(
+      "next primary_switch: first take modern back into use: phase set dual_write --reason TEXT",
+    );
 
     for (const args of [
       ["traffic", "100"],
@@ -218,13 +285,24 @@ describe("a desk with a live process", () => {
     // Towards legacy is never refused, also a second time.
     expect(await desk.json("rollback", ...because)).toMatchObject({
       code: 0,
-      document: { via: "store", epoch: 15, acknowledged: ["gateway-1"], gone: [], waiting: [], owedToLegacy: 0, possible: true },
+      document: {
+        via: "store",
+        epoch: 15,
+        acknowledged: ["gateway-1"],
+        gone: [],
+        waiting: [],
+        owedToLegacy: 0,
+        possible: true,
+      },
     });
     expect((await desk.run("traffic", "5", ...because)).out).toBe(
       "5 %, epoch 16: legacy answers everything: use_new_pnl_system is false\n",
     );
     const back = await desk.run("phase", "set", "dual_write", ...because);
-    expect([back.code, back.out.trimEnd().split("\n").at(-1)]).toEqual([0, "dual_write, modern in use, epoch 17"]);
+    expect([back.code, back.out.trimEnd().split("\n").at(-1)]).toEqual([
+      0,
+      "dual_write, modern in use, epoch 17",
+    ]);
     await process_.answersBy("modern");
     await desk.run("whitelist", "remove", "amy", ...because);
     await process_.answersBy("legacy");
@@ -237,14 +315,18 @@ describe("a desk with a live process", () => {
     const after = { code: 0, document: { changed: true, epoch: epoch + 2 } };
     expect(await desk.json("denylist", "add", " amy ", ...because)).toEqual(after);
     await process_.answersBy("legacy");
-    expect((await desk.run("denylist", "add", "amy", ...because)).out).toBe("amy is on the denylist already\n");
+    expect((await desk.run("denylist", "add", "amy", ...because)).out).toBe(
+      "amy is on the denylist already\n",
+    );
     expect((await desk.run("denylist", "list")).out).toBe("amy\n");
     expect((await desk.run("status")).out).toMatch(
       /; legacy answers 1 user on the denylist\ntraffic .*; whitelist: amy; denylist: amy\n/,
     );
     expect((await desk.run("config", "show")).out).toMatch(/user_denylist.*amy.*control store, by amy/);
     expect((await desk.run("audit", "list", "--limit", "1")).out).toMatch(/ {2}denylist {2}amy {2}a test\n$/);
-    expect((await desk.run("denylist", "remove", "amy", ...because)).out).toBe(`amy removed, epoch ${epoch + 3}\n`);
+    expect((await desk.run("denylist", "remove", "amy", ...because)).out).toBe(
+      `amy removed, epoch ${epoch + 3}\n`,
+    );
     await process_.answersBy("modern");
     await desk.run("whitelist", "remove", "amy", ...because);
     await process_.answersBy("legacy");
@@ -256,10 +338,15 @@ describe("a desk with a live process", () => {
       0,
       "5 %, then 50, 100, every 1 s while a process lives, epoch 23: modern answers 5 % of the traffic\n",
     ]);
-    expect((await desk.run("status")).out).toMatch(/ %.*, then (50, )?100, every 1 s while a process lives; whitelist/);
+    expect((await desk.run("status")).out).toMatch(
+      / %.*, then (50, )?100, every 1 s while a process lives; whitelist/,
+    );
     await process_.answersBy("modern");
     await until(async () => {
-      const { plan, ramp } = (await desk.json("status")).document as { plan: { newSystemPercentage: number }; ramp: unknown };
+      const { plan, ramp } = (await desk.json("status")).document as {
+        plan: { newSystemPercentage: number };
+        ramp: unknown;
+      };
       return plan.newSystemPercentage === 100 && ramp === null;
     }, "the ramp is over");
   });
@@ -274,7 +361,10 @@ describe("a desk with a live process", () => {
         /^10 %, then 0, the rollback, every 1 s while a process lives, epoch \d+: modern answers 10 % of the traffic\n$/,
       ),
     ]);
-    await until(async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"), "rolled back");
+    await until(
+      async () => (await desk.run("status")).out.includes("out of use: use_new_pnl_system is false"),
+      "rolled back",
+    );
     await process_.answersBy("legacy");
     const { out: audit } = await desk.run("audit", "export");
     expect(JSON.parse(audit.trimEnd().split("\n").at(-1) as string)).toMatchObject({
@@ -282,7 +372,10 @@ describe("a desk with a live process", () => {
       actor: "amy",
       reason: "a test",
     });
-    await until(async () => (await desk.run("phase", "set", "dual_write", ...because)).code === 0, "taken back");
+    await until(
+      async () => (await desk.run("phase", "set", "dual_write", ...because)).code === 0,
+      "taken back",
+    );
     await desk.run("phase", "retreat", ...because);
     expectFailure(
       await desk.run("rollback", "--gradual", ...because),
@@ -305,9 +398,18 @@ describe("a desk with a live process", () => {
       document: { ok: true, processes: 3, answeredByLegacy: true, recorded: true },
     });
     expect(scratch().filter((name) => !before.includes(name))).toEqual([]);
-    expect((await desk.json("status")).document).toMatchObject({ epoch, outOfUse: null, instances: [{ name: "gateway-1" }] });
+    expect((await desk.json("status")).document).toMatchObject({
+      epoch,
+      outOfUse: null,
+      instances: [{ name: "gateway-1" }],
+    });
     const last = JSON.parse((await desk.run("audit", "export")).out.trimEnd().split("\n").at(-1) as string);
-    expect(last).toMatchObject({ action: "drill", actor: "amy", before: null, evidence: { ok: true, processes: 3 } });
+    expect(last).toMatchObject({
+      action: "drill",
+      actor: "amy",
+      before: null,
+      evidence: { ok: true, processes: 3 },
+    });
   });
 
   it("the operator's SQL is obeyed, shown and audited; what is not to be obeyed is shown as held", async () => {
@@ -331,7 +433,10 @@ describe("a desk with a live process", () => {
     expect(rows).toContain(
       "held phase primary_switch: the gates' verdict for it is not recorded; the last phase that was granted is shadow_mode",
     );
-    await until(async () => /sealed up to \d+/.test(out) && (await desk.run("audit", "verify")).code === 0, "the audit holds");
+    await until(
+      async () => /sealed up to \d+/.test(out) && (await desk.run("audit", "verify")).code === 0,
+      "the audit holds",
+    );
     const made = (await desk.run("audit", "export")).out
       .trimEnd()
       .split("\n")
@@ -356,9 +461,15 @@ describe("a desk with a live process", () => {
     const shown = await desk.run("config", "show", "--config", "pnl_migration_config.yaml");
     expect(shown.out).toMatch(/^migration\.phase +shadow_mode +/m);
     const { code, out } = await desk.run("config", "publish", ...because);
-    expect([code, out]).toEqual([0, expect.stringMatching(/^published for the whole fleet as [0-9a-f]{12}, epoch \d+\n$/)]);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/^published for the whole fleet as [0-9a-f]{12}, epoch \d+\n$/),
+    ]);
     await until(async () => !(await desk.run("status")).out.includes("CONFIG_DRIFT"), "the drift is settled");
-    expect((await desk.json("status")).document).toMatchObject({ phase: "read_only", from: { phase: "published" } });
+    expect((await desk.json("status")).document).toMatchObject({
+      phase: "read_only",
+      from: { phase: "published" },
+    });
     expect(await desk.json("config", "publish", ...because)).toMatchObject({
       code: 0,
       document: { hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
@@ -367,9 +478,14 @@ describe("a desk with a live process", () => {
 
   it("the switch file is shown, keeps modern out of use, and is named to who takes it back", async () => {
     writeFileSync(desk.switchFile, "");
-    await until(async () => (await desk.run("status")).out.includes("out of use"), "a process has recorded it");
+    await until(
+      async () => (await desk.run("status")).out.includes("out of use"),
+      "a process has recorded it",
+    );
     const status = await desk.run("status");
-    expect(squeezed(status.out)).toContain(`switch ${desk.switchFile} is set: legacy answers here, whatever the plan says`);
+    expect(squeezed(status.out)).toContain(
+      `switch ${desk.switchFile} is set: legacy answers here, whatever the plan says`,
+    );
     expect((await desk.json("status")).document).toMatchObject({ switchFile: desk.switchFile });
     for (const forward of [
       ["phase", "set", "read_only"],
@@ -381,22 +497,34 @@ describe("a desk with a live process", () => {
         /^REFUSED: the switch file is set \(.*LEGACY_ONLY\); remove it first, on every machine that has one$/m,
       );
     rmSync(desk.switchFile);
-    await until(async () => (await desk.run("phase", "set", "read_only", ...because)).code === 0, "taken back");
+    await until(
+      async () => (await desk.run("phase", "set", "read_only", ...because)).code === 0,
+      "taken back",
+    );
   });
 
   it("audit verify holds, in text and JSON", async () => {
     await until(async () => {
       const { code, out } = await desk.run("audit", "verify");
-      expect([code, out]).toEqual([0, expect.stringMatching(/^\d+ rows, the chain holds; head \d+ [0-9a-f]{64}/)]);
+      expect([code, out]).toEqual([
+        0,
+        expect.stringMatching(/^\d+ rows, the chain holds; head \d+ [0-9a-f]{64}/),
+      ]);
       return !out.includes("not sealed yet");
     }, "all is sealed");
-    expect(await desk.json("audit", "verify")).toMatchObject({ code: 0, document: { ok: true, notSealedYet: [], faults: [] } });
+    expect(await desk.json("audit", "verify")).toMatchObject({
+      code: 0,
+      document: { ok: true, notSealedYet: [], faults: [] },
+    });
   });
 });
 
 describe("a rollback that a process does not acknowledge", () => {
   it("is 1, names it, and says what to do; once its lease is over the process is gone", async () => {
-    await using desk = new LiveDesk({}, { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 } });
+    await using desk = new LiveDesk(
+      {},
+      { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 } },
+    );
     const process_ = await desk.start();
     await process_.kill();
     const { code, out, err } = await desk.run("rollback", "--wait", "3s", ...because);
@@ -405,7 +533,10 @@ describe("a rollback that a process does not acknowledge", () => {
       /^rolled back: .*\nwritten after \d+ ms; not acknowledged by \S+\/\d+\nuntil it has, or its lease is over, it may still answer by modern: end it, or see status\n$/,
     );
     const again = await desk.json("rollback", ...because);
-    expect(again).toMatchObject({ code: 0, document: { waiting: [], gone: [expect.stringMatching(/\/\d+$/)] } });
+    expect(again).toMatchObject({
+      code: 0,
+      document: { waiting: [], gone: [expect.stringMatching(/\/\d+$/)] },
+    });
     expect((await desk.run("status")).out).toMatch(/^fleet +gone {2}/m);
   });
 });
@@ -419,12 +550,24 @@ describe("a rollback where the window to legacy is closed", () => {
       await desk.toDualWrite();
     };
     for (let move = 0; move < 3; move++) await advance();
-    const closed = await desk.run("sign-off", "legacy_window", "--actor", "bob", "--note", "a month end has passed");
-    expect([closed.code, closed.out]).toEqual([0, "bob has closed the window to legacy: there is no way back now\n"]);
+    const closed = await desk.run(
+      "sign-off",
+      "legacy_window",
+      "--actor",
+      "bob",
+      "--note",
+      "a month end has passed",
+    );
+    expect([closed.code, closed.out]).toEqual([
+      0,
+      "bob has closed the window to legacy: there is no way back now\n",
+    ]);
     const { code, out } = await desk.run("rollback", ...because);
     expect([code, out.split("\n")[0]]).toEqual([
       1,
-      expect.stringMatching(/^cannot roll back: legacy is no longer written, .*: modern goes on answering, epoch \d+$/),
+      expect.stringMatching(
+        /^cannot roll back: legacy is no longer written, .*: modern goes on answering, epoch \d+$/,
+      ),
     ]);
     await process_.answersBy("modern");
     expect((await desk.run("status")).out).toMatch(/^rollback +cannot roll back: /m);
@@ -451,45 +594,53 @@ describe("a rollback where the control store fails", () => {
     },
   };
 
-  it.each(Object.entries(faults))("%s: the switch file is set and printed, and legacy answers", async (name, spoil) => {
-    await using desk = new LiveDesk();
-    const process_ = await desk.start();
-    await desk.toDualWrite();
-    await desk.run("traffic", "100", ...because);
-    await process_.answersBy("modern");
-    const fix = spoil(desk);
-    const { code, out, err } = await desk.run("rollback", ...because);
-    expect([code, err]).toEqual([1, ""]);
-    const [why, path] = out.split("\n");
-    expect(why).toMatch(
-      { corrupt: /^not rolled back in the control store: BAD_DATABASE: / }[name] ??
-        { gone: /^not rolled back in the control store: SYSTEM_DOWN: the control file is gone / }[name] ??
-        /^not rolled back in the control store: DATABASE_BUSY: /,
-    );
-    expect(path).toBe(`${desk.switchFile} is set: every process whose state is in that folder answers by legacy within a second`);
-    expect(readFileSync(desk.switchFile, "utf8")).toMatch(/ amy: a test\n/);
-    await process_.answersBy("legacy");
-    if (name !== "locked") {
-      expect(await desk.json("rollback", ...because)).toMatchObject({
-        code: 1,
-        document: { via: "switch_file", path: desk.switchFile },
-      });
-      for (const looks of [["status"], ["gates"], ["audit", "verify"], ["phase", "advance", ...because]])
-        expectFailure(await desk.run(...looks), /^(BAD_DATABASE|SYSTEM_DOWN): /);
-      expect(existsSync(desk.control)).toBe(name === "corrupt");
-    } else {
-      // A process that lives tells the store as soon as it can.
-      fix?.();
-      await until(async () => (await desk.run("status")).out.includes("out of use"), "the store knows");
-    }
-  });
+  it.each(Object.entries(faults))(
+    "%s: the switch file is set and printed, and legacy answers",
+    async (name, spoil) => {
+      await using desk = new LiveDesk();
+      const process_ = await desk.start();
+      await desk.toDualWrite();
+      await desk.run("traffic", "100", ...because);
+      await process_.answersBy("modern");
+      const fix = spoil(desk);
+      const { code, out, err } = await desk.run("rollback", ...because);
+      expect([code, err]).toEqual([1, ""]);
+      const [why, path] = out.split("\n");
+      expect(why).toMatch(
+        { corrupt: /^not rolled back in the control store: BAD_DATABASE: / }[name] ??
+          { gone: /^not rolled back in the control store: SYSTEM_DOWN: the control file is gone / }[name] ??
+          /^not rolled back in the control store: DATABASE_BUSY: /,
+      );
+      expect(path).toBe(
+        `${desk.switchFile} is set: every process whose state is in that folder answers by legacy within a second`,
+      );
+      expect(readFileSync(desk.switchFile, "utf8")).toMatch(/ amy: a test\n/);
+      await process_.answersBy("legacy");
+      if (name !== "locked") {
+        expect(await desk.json("rollback", ...because)).toMatchObject({
+          code: 1,
+          document: { via: "switch_file", path: desk.switchFile },
+        });
+        for (const looks of [["status"], ["gates"], ["audit", "verify"], ["phase", "advance", ...because]])
+          expectFailure(await desk.run(...looks), /^(BAD_DATABASE|SYSTEM_DOWN): /);
+        expect(existsSync(desk.control)).toBe(name === "corrupt");
+      } else {
+        // A process that lives tells the store as soon as it can.
+        fix?.();
+        await until(async () => (await desk.run("status")).out.includes("out of use"), "the store knows");
+      }
+    },
+  );
 
   const cannotDrop = process.getuid?.() !== 0 || spawnSync("setpriv", ["--version"]).status !== 0;
   /** The program as a user who owns nothing here. */
   const asNobody = (desk: LiveDesk, ...args: readonly string[]): Ran => {
     const program = [process.execPath, join(root, "src/surfaces/cli/main.ts"), ...args];
     const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    const { status, stdout, stderr } = spawnSync("setpriv", [...user, ...program], { cwd: desk.folder, encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync("setpriv", [...user, ...program], {
+      cwd: desk.folder,
+      encoding: "utf8",
+    });
     return { code: status, out: stdout, err: stderr };
   };
 
@@ -500,7 +651,8 @@ describe("a rollback where the control store fails", () => {
       await (await desk.start()).stop();
       chmodSync(desk.folder, 0o755);
       chmodSync(dirname(desk.control), 0o777);
-      for (const name of readdirSync(dirname(desk.control))) chmodSync(join(dirname(desk.control), name), 0o555);
+      for (const name of readdirSync(dirname(desk.control)))
+        chmodSync(join(dirname(desk.control), name), 0o555);
       const file = asNobody(desk, "rollback", ...because);
       expect([file.code, file.err]).toEqual([1, ""]);
       expect(file.out).toContain(`${desk.switchFile} is set`);
@@ -523,7 +675,10 @@ describe("--store", () => {
     await process_.answersBy("modern");
     await withFiles({ "pnl_migration_config.yaml": "migration: 5" }, async (elsewhere) => {
       const run = (...args: readonly string[]) => pnlBridge(args, { cwd: elsewhere });
-      expectFailure(await run("rollback", ...because), /^BAD_CONFIG: .*; or name the control store alone: --store /);
+      expectFailure(
+        await run("rollback", ...because),
+        /^BAD_CONFIG: .*; or name the control store alone: --store /,
+      );
       const there = await run("rollback", "--store", `sqlite:${desk.control}`, ...because);
       expect([there.code, there.err]).toEqual([0, ""]);
       expect(there.out).toMatch(/acknowledged by 1 of 1 after \d+ ms\n$/);
@@ -533,7 +688,9 @@ describe("--store", () => {
     const typed = await pnlBridge(["status", "--store", "sqlite:control.db"], { cwd: dirname(desk.control) });
     expect([typed.code, typed.err]).toEqual([0, ""]);
     const config = join(desk.folder, "pnl_migration_config.yaml");
-    const both = await pnlBridge(["status", "--config", config, "--store", "sqlite:control.db"], { cwd: dirname(desk.control) });
+    const both = await pnlBridge(["status", "--config", config, "--store", "sqlite:control.db"], {
+      cwd: dirname(desk.control),
+    });
     expect(both.code).toBe(0);
   });
 
@@ -553,7 +710,9 @@ describe("--store", () => {
         ["audit", "export"],
         ["rollback", "--drill", ...because],
       ];
-      for (const ran of await Promise.all(commands.map((args) => run(...args, "--store", "sqlite:typo/control.db"))))
+      for (const ran of await Promise.all(
+        commands.map((args) => run(...args, "--store", "sqlite:typo/control.db")),
+      ))
         expectFailure(
           ran,
           /^NO_INPUT: there is no control store \(.*typo\/control\.db\); the first process of the fleet creates it; check the path in --config or --store$/m,
@@ -589,7 +748,10 @@ describe("a configuration", () => {
   it("that names no store", () =>
     withFiles({ "pnl_migration_config.yaml": "migration: { phase: read_only }" }, async (folder) => {
       for (const args of [["status"], ["rollback", ...because]])
-        expectFailure(await pnlBridge(args, { cwd: folder }), /^BAD_CONFIG: no control store is configured; name one: /);
+        expectFailure(
+          await pnlBridge(args, { cwd: folder }),
+          /^BAD_CONFIG: no control store is configured; name one: /,
+        );
     }));
 });
 
@@ -601,7 +763,10 @@ it.each([
   [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is not a percentage; name a number from 0 to 100/],
   [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is not a percentage; /],
   [["traffic", "10"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
-  [["traffic", "10", "--ramp", "10,20", "--reason", "x"], /^BAD_USAGE: both a percentage and a ramp are given; /],
+  [
+    ["traffic", "10", "--ramp", "10,20", "--reason", "x"],
+    /^BAD_USAGE: both a percentage and a ramp are given; /,
+  ],
   [["traffic", "10", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell needs --ramp; /],
   [
     ["traffic", "--ramp", "10,20", "--dwell", "5", "--reason", "x"],
@@ -615,7 +780,10 @@ it.each([
   [["rollback", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell is for a gradual rollback; /],
   [["rollback", "--wait", "soon", "--reason", "x"], /^BAD_USAGE: --wait soon is no duration; /],
   [["phase", "set", "--reason", "x"], /^BAD_USAGE: missing required argument 'phase'; /],
-  [["phase", "set", "dual_wriet", "--reason", "x"], /^BAD_USAGE: .*dual_wriet.*Allowed choices are read_only, shadow_mode, /],
+  [
+    ["phase", "set", "dual_wriet", "--reason", "x"],
+    /^BAD_USAGE: .*dual_wriet.*Allowed choices are read_only, shadow_mode, /,
+  ],
   [["phase", "advance"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [["sign-off", "approved", "--actor", "bob"], /^BAD_USAGE: required option '--note <text>' not specified; /],
   [["whitelist", "add", "--reason", "x"], /^BAD_USAGE: missing required argument 'user'; /],
@@ -690,12 +858,18 @@ describe("audit verify, when the store was edited past its triggers", () => {
     await using desk = new LiveDesk();
     const process_ = await desk.start();
     await desk.run("traffic", "1", ...because);
-    await until(async () => !(await desk.run("audit", "verify")).out.includes("not sealed yet"), "all is sealed");
+    await until(
+      async () => !(await desk.run("audit", "verify")).out.includes("not sealed yet"),
+      "all is sealed",
+    );
     await process_.stop();
     desk.sql("DROP TRIGGER audit_is_kept; DELETE FROM audit WHERE seq = 2");
     desk.sql("DELETE FROM seals WHERE seq = 2", join(dirname(desk.control), "live.db"));
     const { code, out } = await desk.run("audit", "verify");
-    expect([code, out]).toEqual([1, expect.stringMatching(/^CUT {2}a process has seen row 2, which is missing$/m)]);
+    expect([code, out]).toEqual([
+      1,
+      expect.stringMatching(/^CUT {2}a process has seen row 2, which is missing$/m),
+    ]);
   });
 });
 
@@ -703,21 +877,29 @@ it("two operators at once: one of them is told, and nothing of theirs is done", 
   await using desk = new LiveDesk();
   await desk.start();
   await desk.toDualWrite();
-  const all = await Promise.all(["10", "20", "30", "40"].map((percentage) => desk.run("traffic", percentage, ...because)));
+  const all = await Promise.all(
+    ["10", "20", "30", "40"].map((percentage) => desk.run("traffic", percentage, ...because)),
+  );
   const { epoch } = (await desk.json("status")).document as { epoch: number };
   const done = all.filter(({ code }) => code === 0).length;
   expect(epoch).toBe(3 + done);
   for (const ran of all.filter(({ code }) => code !== 0))
-    expectFailure(ran, /^CONFLICT: the plan is no longer that of epoch \d+: .*; look at status, then try again$/m);
+    expectFailure(
+      ran,
+      /^CONFLICT: the plan is no longer that of epoch \d+: .*; look at status, then try again$/m,
+    );
   expect(done).toBeGreaterThan(0);
 });
 
 it("two people must approve where the configuration says so, and they must be two", async () => {
   await using desk = new LiveDesk({ approvals: { two_person: ["dual_write"] } });
   await desk.start();
-  const sign = (actor: string) => desk.run("sign-off", "approved", "--actor", actor, "--note", "looked at it");
+  const sign = (actor: string) =>
+    desk.run("sign-off", "approved", "--actor", actor, "--note", "looked at it");
   const gate = async () => squeezed((await desk.run("gates")).out).at(-1);
-  expect(await gate()).toBe("CLOSED approved 2 must approve dual_write, nobody has: sign-off approved --actor NAME --note TEXT");
+  expect(await gate()).toBe(
+    "CLOSED approved 2 must approve dual_write, nobody has: sign-off approved --actor NAME --note TEXT",
+  );
   await sign("amy");
   await sign("amy");
   expect(await gate()).toBe(
@@ -742,7 +924,9 @@ describe("an alert", () => {
     expect((await desk.run("rollback", "--drill", ...because)).code).toBe(0);
     expect(posted).toEqual([]);
     expect((await desk.run("rollback", ...because)).code).toBe(0);
-    expect(posted.map((text) => JSON.parse(text))).toMatchObject([{ kind: "rollback", title: "rolled back by amy: a test" }]);
+    expect(posted.map((text) => JSON.parse(text))).toMatchObject([
+      { kind: "rollback", title: "rolled back by amy: a test" },
+    ]);
     server.close();
     server.closeAllConnections();
     const { code, out } = await desk.run("rollback", ...because);

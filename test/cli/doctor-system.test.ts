@@ -22,7 +22,11 @@ const builtinChecks = [
 const checks = [...builtinChecks, "left out"];
 
 /** A configuration that names this system as modern, in a folder with these files. */
-const withDesk = <T>(system: object, files: Readonly<Record<string, string>>, use: (config: string) => Promise<T>): Promise<T> =>
+const withDesk = <T>(
+  system: object,
+  files: Readonly<Record<string, string>>,
+  use: (config: string) => Promise<T>,
+): Promise<T> =>
   withFiles({ "desk.yaml": JSON.stringify({ systems: { modern: system } }), ...files }, (folder) =>
     use(join(folder, "desk.yaml")),
   );
@@ -32,7 +36,10 @@ const doctor = (
   system: object,
   files: Readonly<Record<string, string>> = {},
   args: readonly string[] = ["--json"],
-): Promise<Ran> => withDesk(system, files, (config) => pnlBridge(["doctor", "--system", "modern", "--config", config, ...args]));
+): Promise<Ran> =>
+  withDesk(system, files, (config) =>
+    pnlBridge(["doctor", "--system", "modern", "--config", config, ...args]),
+  );
 
 /** What it finds, asked in this process: starting the program costs a second. */
 const findings = (system: object, files: Readonly<Record<string, string>> = {}): Promise<Findings> =>
@@ -50,7 +57,11 @@ function shortLines(found: Findings): Findings {
 /** The document of a run that must have been one, which its exit code agrees with. */
 function documentOf({ code, out, err }: Ran): Findings {
   expect(err).toBe("");
-  const { ok, findings: found, ...rest } = JSON.parse(out) as { readonly ok: boolean; readonly findings: Findings };
+  const {
+    ok,
+    findings: found,
+    ...rest
+  } = JSON.parse(out) as { readonly ok: boolean; readonly findings: Findings };
   expect(rest).toEqual({});
   for (const finding of found) expect(Object.keys(finding)).toEqual(["check", "ok", "detail"]);
   expect(ok).toBe(found.every((finding) => finding.ok));
@@ -94,7 +105,9 @@ describe("a good system passes", () => {
   });
 
   it("one that counts in points, where the configuration says so, and not otherwise", async () => {
-    expect(verdicts(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": points }))).toEqual(allGood);
+    expect(verdicts(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": points }))).toEqual(
+      allGood,
+    );
     expect(failedOf(await findings(desk(), { "desk.mjs": points }))).toEqual({
       "answers calculatePnl": 'realized is "0.015625", not 15.625: P&L in points needs pnl_in: points',
     });
@@ -114,7 +127,10 @@ describe("a good system passes", () => {
       const found = documentOf(await doctor({ kind: "http", url }));
       expect(verdicts(found)).toEqual(good(builtinChecks));
       expect(found.at(-1)?.detail).toContain("does not say which methods it has");
-      expect(found[1]).toMatchObject({ check: "answers openPositions", detail: expect.stringContaining("it refuses the call") });
+      expect(found[1]).toMatchObject({
+        check: "answers openPositions",
+        detail: expect.stringContaining("it refuses the call"),
+      });
     } finally {
       server.close();
     }
@@ -134,13 +150,17 @@ describe("a good system passes", () => {
     expect([code, err]).toEqual([0, ""]);
     const width = Math.max(...builtinChecks.map((check) => check.length));
     const lines = out.trimEnd().split("\n");
-    expect(lines.map((line) => line.slice(0, 6 + width).trimEnd())).toEqual(builtinChecks.map((check) => `ok    ${check}`));
+    expect(lines.map((line) => line.slice(0, 6 + width).trimEnd())).toEqual(
+      builtinChecks.map((check) => `ok    ${check}`),
+    );
   });
 });
 
 describe("a broken system is told, check by check", () => {
   it("that throws", async () => {
-    const source = goodDesk(`calculatePnl: () => { throw Object.assign(new Error("no\\nprice"), { code: "NO_PRICE" }); },`);
+    const source = goodDesk(
+      `calculatePnl: () => { throw Object.assign(new Error("no\\nprice"), { code: "NO_PRICE" }); },`,
+    );
     const failed = failedOf(await findings(desk(), { "desk.mjs": source }));
     expect(failed["answers calculatePnl"]).toMatch(/^\.\/desk\.mjs\.calculatePnl: no.*price$/);
     expect(Object.keys(failed)).not.toContain("methods");
@@ -148,7 +168,9 @@ describe("a broken system is told, check by check", () => {
 
   it("that cannot be loaded", async () => {
     for (const isolation of ["none", "thread"] as const) {
-      const failed = failedOf(await findings(desk(isolation), { "desk.mjs": "throw new Error('no licence');" }));
+      const failed = failedOf(
+        await findings(desk(isolation), { "desk.mjs": "throw new Error('no licence');" }),
+      );
       expect(failed).toEqual({ starts: expect.stringContaining("no licence") });
     }
     expect(failedOf(await findings(desk())).starts).toContain("cannot be loaded");
@@ -205,11 +227,15 @@ describe("a broken system is told, check by check", () => {
       'totals: () => ({ totals: { USD: { realized: "18.909375", unrealized: "0", total: "18.909375" } } }),',
     );
     const told = failedOf(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": source }));
-    expect(told["answers totals"]).toContain("totals answers P&L in points in totals that cannot become money");
+    expect(told["answers totals"]).toContain(
+      "totals answers P&L in points in totals that cannot become money",
+    );
   });
 
   it("that lacks methods: those that it has are checked, the others are named", async () => {
-    const found = await findings(desk(), { "desk.mjs": "export default { totals: () => ({ totals: {} }) };" });
+    const found = await findings(desk(), {
+      "desk.mjs": "export default { totals: () => ({ totals: {} }) };",
+    });
     expect(found.map(({ check }) => check)).toEqual([
       "answers totals",
       "numbers are exact",
@@ -261,19 +287,24 @@ describe("a broken system is told, check by check", () => {
       dailyPnl: () => ({ history: [] }),
       positionDetail: () => { throw new Error("no such table"); },`);
     expect(failedOf(await findings(desk(), { "desk.mjs": source }))).toEqual({
-      "answers openPositions": "a row in positions of openPositions lacks averagePrice (avg_cost is likely it)",
+      "answers openPositions":
+        "a row in positions of openPositions lacks averagePrice (avg_cost is likely it)",
       "answers tradeHistory": 'side in trades of tradeHistory is "BUY", not "B" or "S"',
       "answers dailyPnl": "the answer of dailyPnl lacks daily (history is likely it)",
       "answers positionDetail": "./desk.mjs.positionDetail: no such table",
     });
   });
 
-  it.skipIf(python === undefined)("that looks for the fields of a trade under other names (needs python3)", async () => {
-    const source = "class Desk:\n  def calculatePnl(self, trades, **rest):\n    return [trade['buySell'] for trade in trades]\n";
-    const command = [python, pythonWorker, "desk:Desk"];
-    const failed = failedOf(await findings({ kind: "command", command }, { "desk.py": source }));
-    expect(failed["answers calculatePnl"]).toBe("'buySell': a trade in the request calls it side");
-  });
+  it.skipIf(python === undefined)(
+    "that looks for the fields of a trade under other names (needs python3)",
+    async () => {
+      const source =
+        "class Desk:\n  def calculatePnl(self, trades, **rest):\n    return [trade['buySell'] for trade in trades]\n";
+      const command = [python, pythonWorker, "desk:Desk"];
+      const failed = failedOf(await findings({ kind: "command", command }, { "desk.py": source }));
+      expect(failed["answers calculatePnl"]).toBe("'buySell': a trade in the request calls it side");
+    },
+  );
 
   it("that has another answer each time", async () => {
     const source = goodDesk("", "let calls = 0;").replace(
@@ -310,9 +341,15 @@ describe("a broken system is told, check by check", () => {
   });
 
   it("says FAIL for people", async () => {
-    const { code, out, err } = await doctor(desk(), { "desk.mjs": goodDesk("calculatePnl: () => null,") }, []);
+    const { code, out, err } = await doctor(
+      desk(),
+      { "desk.mjs": goodDesk("calculatePnl: () => null,") },
+      [],
+    );
     expect([code, err]).toEqual([1, ""]);
-    expect(out).toMatch(/^FAIL {2}answers calculatePnl .* calculatePnl answers null, not \{ positions: … \}$/m);
+    expect(out).toMatch(
+      /^FAIL {2}answers calculatePnl .* calculatePnl answers null, not \{ positions: … \}$/m,
+    );
     expect(out).toMatch(/^ok {4}methods /m);
   });
 });
@@ -323,7 +360,9 @@ describe("doctor cannot begin", () => {
       const bad = await pnlBridge(["doctor", "--system", "modern", "--config", join(folder, "desk.yaml")]);
       expect([bad.code, bad.out]).toEqual([2, ""]);
       expect(bad.err).toMatch(/^BAD_CONFIG: .*bultin.*\n$/);
-      await expect(examineSystem("modern", join(folder, "none.yaml"))).rejects.toMatchObject({ code: "UNREADABLE" });
+      await expect(examineSystem("modern", join(folder, "none.yaml"))).rejects.toMatchObject({
+        code: "UNREADABLE",
+      });
     });
   });
 

@@ -1,6 +1,17 @@
 /** Where the program meets the outside: what it would overwrite, a stdout that fails, names that are not only letters. */
 import { execFile, spawn } from "node:child_process";
-import { link, lstat, mkdir, readdir, readFile, readlink, realpath, symlink, truncate, writeFile } from "node:fs/promises";
+import {
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -32,10 +43,13 @@ function shell(line: string, ...args: readonly string[]): Promise<Ran> {
 
 describe("--marks", () => {
   const priced = (marks: string, ...more: readonly string[]): Promise<Ran> =>
-    withFiles({ "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`), "marks.json": marks }, (folder) =>
-      pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json"), ...more]),
+    withFiles(
+      { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`), "marks.json": marks },
+      (folder) => pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json"), ...more]),
     );
-  const position = async (marks: string): Promise<{ readonly ran: Ran; readonly mark: string; readonly notes: string[] }> => {
+  const position = async (
+    marks: string,
+  ): Promise<{ readonly ran: Ran; readonly mark: string; readonly notes: string[] }> => {
     const ran = await priced(marks, "--json");
     const { positions = [], notes = [] } = JSON.parse(ran.out);
     return { ran, mark: positions[0]?.mark, notes: notes.map(({ code }: { code: string }) => code) };
@@ -46,7 +60,9 @@ describe("--marks", () => {
   });
 
   it("takes two names of one thing at one price", async () => {
-    const { ran, mark, notes } = await position(`{"${ZN}": 110.5, " ZNU2025 ": "110.50", "ZNU2025": 11.05e1}`);
+    const { ran, mark, notes } = await position(
+      `{"${ZN}": 110.5, " ZNU2025 ": "110.50", "ZNU2025": 11.05e1}`,
+    );
     expect([ran.code, mark, notes]).toEqual([0, "110.5", []]);
   });
 
@@ -88,20 +104,46 @@ describe("an output may not be what it would destroy", () => {
   };
 
   it("an input, by whatever name", () =>
-    withFiles({ ...files, "marks.json": "{}", "Futures_20250724_1400.csv": "SYMBOL,PX_LAST\nTY,110.2\n" }, async (folder) => {
-      const path = (name: string): string => join(folder, name);
-      await symlink(path("trades_20250724.csv"), path("by-link.csv"));
-      await link(path("trades_20250724.csv"), path("hard.csv"));
-      const args = ["pnl", "--trades", folder, "--prices", folder, "--marks", path("marks.json"), "--matches"];
-      for (const name of ["trades_20250724.csv", "by-link.csv", "hard.csv", "marks.json", "Futures_20250724_1400.csv"])
-        await refused(folder, [...args, path(name)], /^BAD_USAGE: the output would replace an input.*; name another file/);
-      expect(await readFile(path("trades_20250724.csv"), "utf8")).toBe(good);
-    }));
+    withFiles(
+      { ...files, "marks.json": "{}", "Futures_20250724_1400.csv": "SYMBOL,PX_LAST\nTY,110.2\n" },
+      async (folder) => {
+        const path = (name: string): string => join(folder, name);
+        await symlink(path("trades_20250724.csv"), path("by-link.csv"));
+        await link(path("trades_20250724.csv"), path("hard.csv"));
+        const args = [
+          "pnl",
+          "--trades",
+          folder,
+          "--prices",
+          folder,
+          "--marks",
+          path("marks.json"),
+          "--matches",
+        ];
+        for (const name of [
+          "trades_20250724.csv",
+          "by-link.csv",
+          "hard.csv",
+          "marks.json",
+          "Futures_20250724_1400.csv",
+        ])
+          await refused(
+            folder,
+            [...args, path(name)],
+            /^BAD_USAGE: the output would replace an input.*; name another file/,
+          );
+        expect(await readFile(path("trades_20250724.csv"), "utf8")).toBe(good);
+      },
+    ));
 
   it("an input of replay under the name of its report", () =>
     withFiles({ "trades_20250724.csv": good }, async (folder) => {
       await link(join(folder, "trades_20250724.csv"), join(folder, "report.html"));
-      await refused(folder, ["replay", "--trades", folder, "--out", folder], /^BAD_USAGE: the output would replace an input/);
+      await refused(
+        folder,
+        ["replay", "--trades", folder, "--out", folder],
+        /^BAD_USAGE: the output would replace an input/,
+      );
       const config = join(folder, "report.json");
       await writeFile(config, "{}");
       await refused(
@@ -119,14 +161,23 @@ describe("an output may not be what it would destroy", () => {
       await refused(folder, ["demo", "--once", "--keep", folder], says);
       expect(await readFile(database, "utf8")).toBe("precious");
       await symlink(join(folder, "elsewhere.db"), join(folder, "dangling.db"));
-      await refused(folder, ["replay", "--trades", folder, "--legacy-database", join(folder, "dangling.db")], /^UNWRITABLE: /);
+      await refused(
+        folder,
+        ["replay", "--trades", folder, "--legacy-database", join(folder, "dangling.db")],
+        /^UNWRITABLE: /,
+      );
       await mkdir(join(folder, "desk", "trade_ledger"), { recursive: true });
-      await refused(folder, ["demo", "--once", "--keep", join(folder, "desk")], /^UNWRITABLE: the folder exists already/);
+      await refused(
+        folder,
+        ["demo", "--once", "--keep", join(folder, "desk")],
+        /^UNWRITABLE: the folder exists already/,
+      );
     }));
 
   it("a database in a new folder is made; one where no file can be is UNWRITABLE", () =>
     withFiles({ ...files, occupied: "a file" }, async (folder) => {
-      const replay = (database: string) => pnlBridge(["replay", "--trades", folder, "--legacy-database", database]);
+      const replay = (database: string) =>
+        pnlBridge(["replay", "--trades", folder, "--legacy-database", database]);
       const made = join(folder, "a", "b", "pnl_tracker.db");
       expect((await replay(made)).code).toBe(0);
       expect((await readFile(made)).subarray(0, 15).toString()).toBe("SQLite format 3");
@@ -136,15 +187,27 @@ describe("an output may not be what it would destroy", () => {
 
   it("a folder", () =>
     withFiles(files, async (folder) => {
-      await refused(folder, ["pnl", "--trades", folder, "--matches", folder], /^UNWRITABLE: this is a folder \(/);
+      await refused(
+        folder,
+        ["pnl", "--trades", folder, "--matches", folder],
+        /^UNWRITABLE: this is a folder \(/,
+      );
     }));
 
   it.skipIf(!onLinux)("a pipe or a device (Linux has mkfifo and /dev/full)", () =>
     withFiles(files, async (folder) => {
       await promisify(execFile)("mkfifo", [join(folder, "pipe")]);
       const args = ["pnl", "--trades", folder, "--matches"];
-      await refused(folder, [...args, join(folder, "pipe")], /^UNWRITABLE: this is not a regular file \(.*pipe\)/);
-      await refused(folder, [...args, "/dev/null"], /^UNWRITABLE: this is not a regular file \(\/dev\/null\)/);
+      await refused(
+        folder,
+        [...args, join(folder, "pipe")],
+        /^UNWRITABLE: this is not a regular file \(.*pipe\)/,
+      );
+      await refused(
+        folder,
+        [...args, "/dev/null"],
+        /^UNWRITABLE: this is not a regular file \(\/dev\/null\)/,
+      );
       expect((await lstat("/dev/null")).isCharacterDevice()).toBe(true);
     }),
   );
@@ -185,10 +248,17 @@ describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
 
   it("a disk that fills up within the last piece", () =>
     withFiles(
-      { "trades_20250724.csv": ledger(...Array.from({ length: 30 }, (_, id) => `${id},${ZN},2025-07-24 09:00:00,B,1,110`)) },
+      {
+        "trades_20250724.csv": ledger(
+          ...Array.from({ length: 30 }, (_, id) => `${id},${ZN},2025-07-24 09:00:00,B,1,110`),
+        ),
+      },
       async (folder) => {
         // A limit on file size stands for the disk: the write that crosses it is cut there, the next one fails.
-        const { code, err } = await shell('ulimit -f 1; pnl-bridge pnl --json --trades "$1" > "$1/out.json"', folder);
+        const { code, err } = await shell(
+          'ulimit -f 1; pnl-bridge pnl --json --trades "$1" > "$1/out.json"',
+          folder,
+        );
         expect((await readFile(join(folder, "out.json"))).length).toBe(1024);
         expect([code, JSON.parse(err).error]).toMatchObject([2, { code: "UNWRITABLE", where: "stdout" }]);
       },
@@ -209,8 +279,14 @@ describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
     }));
 
   it("a stderr that is gone changes nothing", async () => {
-    expect(await shell("pnl-bridge pnl --trades /nowhere 2> /dev/full")).toEqual({ code: 2, out: "", err: "" });
-    expect((await shell("set -o pipefail; pnl-bridge pnl --trades /nowhere 2>&1 >/dev/null | true")).code).toBe(2);
+    expect(await shell("pnl-bridge pnl --trades /nowhere 2> /dev/full")).toEqual({
+      code: 2,
+      out: "",
+      err: "",
+    });
+    expect(
+      (await shell("set -o pipefail; pnl-bridge pnl --trades /nowhere 2>&1 >/dev/null | true")).code,
+    ).toBe(2);
   });
 });
 
@@ -245,7 +321,9 @@ describe("a result in pieces", () => {
   it("arrives whole through a pipe that is read slowly", () =>
     withFiles(
       {
-        "trades_20250724.csv": ledger(...Array.from({ length: 3_000 }, (_, id) => `${id + 1},${ZN},2025-07-24 09:00:00,B,1,110`)),
+        "trades_20250724.csv": ledger(
+          ...Array.from({ length: 3_000 }, (_, id) => `${id + 1},${ZN},2025-07-24 09:00:00,B,1,110`),
+        ),
       },
       async (folder) => {
         const child = spawn(process.execPath, [main, "pnl", "--json", "--trades", folder], {
@@ -265,7 +343,10 @@ describe("a result in pieces", () => {
 
 describe("what a person types", () => {
   it.each(["-5", "", " ", "1.5", "0x10", "1e3", "4294967296"])("demo --seed %j is no seed", async (seed) => {
-    expectOneLine(await pnlBridge(["demo", "--once", `--seed=${seed}`]), /^BAD_USAGE: --seed must be a whole number from 0 to/);
+    expectOneLine(
+      await pnlBridge(["demo", "--once", `--seed=${seed}`]),
+      /^BAD_USAGE: --seed must be a whole number from 0 to/,
+    );
   });
 
   it("demo --seed -5, in two words", async () => {
@@ -273,14 +354,19 @@ describe("what a person types", () => {
   });
 
   it("a TMPDIR that is none", async () => {
-    const ran = await pnlBridge(["demo", "--once"], { env: { TMPDIR: "/nowhere", TEMP: "/nowhere", TMP: "/nowhere" } });
+    const ran = await pnlBridge(["demo", "--once"], {
+      env: { TMPDIR: "/nowhere", TEMP: "/nowhere", TMP: "/nowhere" },
+    });
     expectOneLine(ran, /^UNWRITABLE: .*\/nowhere.*TMPDIR/);
   });
 
   it.each(["2025-07-18", "2025-02-28"])("--as-of %s names a day, not a time", (day) =>
     withFiles(files, async (folder) => {
       const ran = await pnlBridge(["pnl", "--trades", folder, "--as-of", day]);
-      expectOneLine(ran, new RegExp(`^BAD_USAGE: --as-of names a day.*; write a time too, such as ${day}T16:00:00\n$`));
+      expectOneLine(
+        ran,
+        new RegExp(`^BAD_USAGE: --as-of names a day.*; write a time too, such as ${day}T16:00:00\n$`),
+      );
     }),
   );
 

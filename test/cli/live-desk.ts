@@ -9,7 +9,8 @@ import { until } from "../../src/testing/until.ts";
 import { pnlBridge, type Ran, root } from "./run-cli.ts";
 
 const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
-const module = (name: string): string => `export default { totals: async () => ({ totals: {}, by: "${name}" }) };\n`;
+const module = (name: string): string =>
+  `export default { totals: async () => ({ totals: {}, by: "${name}" }) };\n`;
 
 export class LiveDesk implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "pnl-bridge-desk-"));
@@ -26,7 +27,10 @@ export class LiveDesk implements AsyncDisposable {
   write(migration: object = {}, more: object = {}): void {
     const config = {
       migration: { phase: "shadow_mode", feature_flags: flags, ...migration },
-      systems: { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } },
+      systems: {
+        legacy: { kind: "module", path: "./legacy.mjs" },
+        modern: { kind: "module", path: "./modern.mjs" },
+      },
       stores: { control: "sqlite:./state/control.db" },
       control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 },
       ...more,
@@ -62,7 +66,9 @@ export class LiveDesk implements AsyncDisposable {
   /** The program, in the desk's folder. */
   readonly run = (...args: readonly string[]): Promise<Ran> => pnlBridge(args, { cwd: this.folder });
 
-  async json(...args: readonly string[]): Promise<{ readonly code: number | null; readonly document: never }> {
+  async json(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number | null; readonly document: never }> {
     const { code, out, err } = await this.run(...args, "--json");
     if (out === "") throw new Error(`printed nothing: ${err}`);
     return { code, document: JSON.parse(out) as never };
@@ -80,7 +86,10 @@ export class LiveDesk implements AsyncDisposable {
 
   /** To dual_write, with open gates. */
   async toDualWrite(): Promise<void> {
-    await until(async () => (await this.run("phase", "advance", "--reason", "a test")).code === 0, "the gates are open");
+    await until(
+      async () => (await this.run("phase", "advance", "--reason", "a test")).code === 0,
+      "the gates are open",
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

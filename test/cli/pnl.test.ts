@@ -34,7 +34,9 @@ describe("pnl --json", () => {
               markKind: "last_trade",
               multiplier: "1000",
               currency: "USD",
-              lots: [{ tradeId: "46", quantity: "1", price: "110.875", openedAt: "2025-07-24T13:08:35.561-05:00" }],
+              lots: [
+                { tradeId: "46", quantity: "1", price: "110.875", openedAt: "2025-07-24T13:08:35.561-05:00" },
+              ],
             },
           ],
           daily: [
@@ -52,7 +54,11 @@ describe("pnl --json", () => {
               total: "-31.25",
             },
           ],
-          totals: { USD: { realized: "-15.625", unrealized: "-15.625", total: "-31.25" }, unmarked: [], untranslated: [] },
+          totals: {
+            USD: { realized: "-15.625", unrealized: "-15.625", total: "-31.25" },
+            unmarked: [],
+            untranslated: [],
+          },
           quarantine: [],
           notes: [],
           input: { files: 1, rows: 2, accepted: 2, duplicates: 0 },
@@ -77,15 +83,17 @@ describe("pnl --json", () => {
         const { positions, totals, notes } = JSON.parse(out);
         expect(code).toBe(0);
         expect(
-          positions.map(({ book, symbol, quantity, averagePrice, realized, unrealized, fees }: Record<string, string>) => [
-            book,
-            symbol,
-            quantity,
-            averagePrice,
-            realized,
-            unrealized,
-            fees,
-          ]),
+          positions.map(
+            ({
+              book,
+              symbol,
+              quantity,
+              averagePrice,
+              realized,
+              unrealized,
+              fees,
+            }: Record<string, string>) => [book, symbol, quantity, averagePrice, realized, unrealized, fees],
+          ),
         ).toEqual([
           [undefined, "WHAT IS THIS", "0.1", "2", "0", "0", "0"],
           [undefined, "XCME.RX.H5", "1", "129.2336", "0", "0", "0"],
@@ -107,7 +115,10 @@ describe("pnl --json", () => {
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,1,110`),
-        "trades_20250717.csv": ledger(`2,${ZN},2025-07-17 09:00:00,B,1,110.5`, `3,${ZN},2025-07-17 10:00:00,S,1,110.75`),
+        "trades_20250717.csv": ledger(
+          `2,${ZN},2025-07-17 09:00:00,B,1,110.5`,
+          `3,${ZN},2025-07-17 10:00:00,S,1,110.75`,
+        ),
         "trades_20250718.csv": ledger(`4,${ZN},2025-07-18 09:00:00,B,1,111`),
         "Futures_20250716_1400.csv": "SYMBOL,PX_LAST,PX_SETTLE,\nTY,110.2,110.09,\n",
         "Futures_20250718_1600.csv": "SYMBOL,PX_LAST,PX_SETTLE,\nTY,110.2,111.165,\n",
@@ -144,20 +155,40 @@ describe("pnl --json", () => {
   it("says no mark instead of zero, and lists the symbol", () =>
     withFiles(
       {
-        "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, "2,XCME.TU.H5,2025-07-24 09:00:00,B,1,103"),
+        "trades_20250724.csv": ledger(
+          `1,${ZN},2025-07-24 09:00:00,B,1,110`,
+          "2,XCME.TU.H5,2025-07-24 09:00:00,B,1,103",
+        ),
         "marks.json": '{"ZNU2025": 110.50000000000000000001, "MISSPELT": "1"}',
       },
       async (folder) => {
-        const { out } = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json"), "--json"]);
+        const { out } = await pnlBridge([
+          "pnl",
+          "--trades",
+          folder,
+          "--marks",
+          join(folder, "marks.json"),
+          "--json",
+        ]);
         const { positions, totals, notes } = JSON.parse(out);
-        expect(positions[0]).toMatchObject({ symbol: "XCME.TU.H5", mark: null, markKind: null, unrealized: null });
+        expect(positions[0]).toMatchObject({
+          symbol: "XCME.TU.H5",
+          mark: null,
+          markKind: null,
+          unrealized: null,
+        });
         expect(positions[1]).toMatchObject({
           mark: "110.50000000000000000001",
           markKind: "given",
           unrealized: "500.00000000000000001",
         });
-        expect(totals).toMatchObject({ unmarked: ["XCME.TU.H5"], USD: { unrealized: "500.00000000000000001" } });
-        expect(notes).toContainEqual(expect.objectContaining({ code: "UNUSED_MARK", why: expect.stringContaining("MISSPELT") }));
+        expect(totals).toMatchObject({
+          unmarked: ["XCME.TU.H5"],
+          USD: { unrealized: "500.00000000000000001" },
+        });
+        expect(notes).toContainEqual(
+          expect.objectContaining({ code: "UNUSED_MARK", why: expect.stringContaining("MISSPELT") }),
+        );
       },
     ));
 
@@ -170,7 +201,9 @@ describe("pnl --json", () => {
 `,
       },
       async (folder) => {
-        const { positions, totals } = JSON.parse((await pnlBridge(["pnl", "--trades", folder, "--json"])).out);
+        const { positions, totals } = JSON.parse(
+          (await pnlBridge(["pnl", "--trades", folder, "--json"])).out,
+        );
         expect(positions.map(({ book, mark }: Record<string, string>) => [book, mark])).toEqual([
           ["RV", "112"],
           ["UST", "112"],
@@ -183,14 +216,19 @@ describe("pnl --json", () => {
     withFiles(
       {
         "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`),
-        "trades_20250725.csv": ledger(`2,${ZN},2025-07-24 08:00:00,B,1,109`, `3,${ZN},2025-07-25 08:00:00,S,1,111`),
+        "trades_20250725.csv": ledger(
+          `2,${ZN},2025-07-24 08:00:00,B,1,109`,
+          `3,${ZN},2025-07-25 08:00:00,S,1,111`,
+        ),
         "Futures_20250725_1600.csv": "SYMBOL,PX_LAST,PX_SETTLE,\nTY,110.2,111.165,\n",
       },
       async (folder) => {
         const at = (...more: string[]) =>
           pnlBridge(["pnl", "--trades", folder, "--json", ...more]).then(({ out }) => JSON.parse(out));
         const { notes, positions } = await at();
-        expect(notes).toContainEqual(expect.objectContaining({ code: "LATE_TRADE", file: "trades_20250725.csv", line: 2 }));
+        expect(notes).toContainEqual(
+          expect.objectContaining({ code: "LATE_TRADE", file: "trades_20250725.csv", line: 2 }),
+        );
         // First in, first out: the late trade is the oldest.
         expect(positions[0].lots[0].tradeId).toBe("1");
         const evening = await at("--prices", folder, "--as-of", "2025-07-25T17:00:00");
@@ -205,9 +243,21 @@ describe("pnl --json", () => {
 
   it("leaves out what is later than --as-of, and says so", () =>
     withFiles(
-      { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, `2,${ZN},2025-07-24 17:30:00,B,1,111`) },
+      {
+        "trades_20250724.csv": ledger(
+          `1,${ZN},2025-07-24 09:00:00,B,1,110`,
+          `2,${ZN},2025-07-24 17:30:00,B,1,111`,
+        ),
+      },
       async (folder) => {
-        const { out } = await pnlBridge(["pnl", "--trades", folder, "--as-of", "2025-07-24 16:00:00", "--json"]);
+        const { out } = await pnlBridge([
+          "pnl",
+          "--trades",
+          folder,
+          "--as-of",
+          "2025-07-24 16:00:00",
+          "--json",
+        ]);
         const { positions, asOf, daily, notes } = JSON.parse(out);
         expect(asOf).toBe("2025-07-24T16:00:00-05:00");
         expect(positions[0].quantity).toBe("1");
@@ -218,7 +268,12 @@ describe("pnl --json", () => {
 
   it("exits 1 with the good rows' result where a row was refused", () =>
     withFiles(
-      { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, `2,${ZN},2025-07-24 09:00:01,BUY,1,110`) },
+      {
+        "trades_20250724.csv": ledger(
+          `1,${ZN},2025-07-24 09:00:00,B,1,110`,
+          `2,${ZN},2025-07-24 09:00:01,BUY,1,110`,
+        ),
+      },
       async (folder) => {
         const { code, out } = await pnlBridge(["pnl", "--trades", folder, "--json"]);
         const document = JSON.parse(out);
@@ -240,18 +295,25 @@ describe("pnl --json", () => {
     withFiles({ "trades_20250830.csv": ledger() }, async (folder) => {
       const { code, out } = await pnlBridge(["pnl", "--trades", folder, "--json"]);
       expect(code).toBe(0);
-      expect(JSON.parse(out)).toMatchObject({ asOf: null, positions: [], daily: [], totals: { unmarked: [], untranslated: [] } });
+      expect(JSON.parse(out)).toMatchObject({
+        asOf: null,
+        positions: [],
+        daily: [],
+        totals: { unmarked: [], untranslated: [] },
+      });
     }));
 });
 
 describe("pnl for people", () => {
   it("prints an aligned table, what was refused, and what was noted", () =>
-    withFiles({ "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 00:00:00,B,3,110`, "oops") }, async (folder) => {
-      const { code, out } = await pnlBridge(["pnl", "--trades", folder]);
-      expect(code).toBe(1);
-      expect(
-        out,
-      ).toBe(`P&L fifo as of 2025-07-24T00:00:00-05:00 · day rule chicago-17 · 1 file, 1 of 2 rows accepted, 0 duplicates
+    withFiles(
+      { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 00:00:00,B,3,110`, "oops") },
+      async (folder) => {
+        const { code, out } = await pnlBridge(["pnl", "--trades", folder]);
+        expect(code).toBe(1);
+        expect(
+          out,
+        ).toBe(`P&L fifo as of 2025-07-24T00:00:00-05:00 · day rule chicago-17 · 1 file, 1 of 2 rows accepted, 0 duplicates
 
 symbol                  quantity  average  mark  realized  unrealized  total
 ${ZN}         3      110   110      0.00        0.00   0.00  USD
@@ -262,11 +324,15 @@ total                                                0.00        0.00   0.00  US
 
 START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_20250724.csv:2)
 `);
-    }));
+      },
+    ));
 
   it("adds up figures of any size: the total of the table is that of the JSON", () =>
     withFiles(
-      { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,2,110.5`), "marks.json": '{ "ZNU2025": 1e400 }' },
+      {
+        "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,2,110.5`),
+        "marks.json": '{ "ZNU2025": 1e400 }',
+      },
       async (folder) => {
         const args = ["pnl", "--trades", folder, "--marks", join(folder, "marks.json")];
         const [table, json] = [await pnlBridge(args), await pnlBridge([...args, "--json"])];
@@ -287,7 +353,15 @@ START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_
       },
       async (folder) => {
         const matches = join(folder, "deep", "matches.csv");
-        const { code } = await pnlBridge(["pnl", "--trades", folder, "--matches", matches, "--method", "average"]);
+        const { code } = await pnlBridge([
+          "pnl",
+          "--trades",
+          folder,
+          "--matches",
+          matches,
+          "--method",
+          "average",
+        ]);
         expect(code).toBe(0);
         expect(await readFile(matches, "utf8")).toBe(
           `book,symbol,openTradeId,closeTradeId,quantity,openPrice,closePrice,pnl\n,${ZN},,2,3,110,111,3000\n,${ZN},,3,1,111,110,1000\n`,
@@ -331,11 +405,19 @@ describe("pnl and the names of instruments", () => {
     const OZN = "XCMEOPADPS20250725Q0OZN/110.75";
     return withFiles(
       {
-        "trades_20250721.csv": ledger(`1,${ZN},2025-07-21 09:00:00,B,1,100`, `2,${OZN},2025-07-21 09:00:01,B,1,0`),
-        ...Object.fromEntries(
-          future.map(([day, name], at) => [fileOf("market_prices", day), marketPrices(`${name},${110 + at}`)]),
+        "trades_20250721.csv": ledger(
+          `1,${ZN},2025-07-21 09:00:00,B,1,100`,
+          `2,${OZN},2025-07-21 09:00:01,B,1,0`,
         ),
-        ...Object.fromEntries(option.map(([day, name], at) => [fileOf("Options", day), optionPrices(`${name},0.${at + 1}`)])),
+        ...Object.fromEntries(
+          future.map(([day, name], at) => [
+            fileOf("market_prices", day),
+            marketPrices(`${name},${110 + at}`),
+          ]),
+        ),
+        ...Object.fromEntries(
+          option.map(([day, name], at) => [fileOf("Options", day), optionPrices(`${name},0.${at + 1}`)]),
+        ),
         // In a delivery month nobody can say which contract a bare root is.
         "market_prices_20250902_1400.csv": marketPrices("TY,150"),
       },
@@ -346,11 +428,19 @@ describe("pnl and the names of instruments", () => {
             .filter((row: Row) => row.symbol === symbol)
             .slice(0, days)
             .map((row: Row) => [row.tradingDay, row.mark]);
-        expect(marks(ZN, future.length + 1)).toEqual([...future.map(([day], at) => [day, `${110 + at}`]), ["2025-09-02", null]]);
+        expect(marks(ZN, future.length + 1)).toEqual([
+          ...future.map(([day], at) => [day, `${110 + at}`]),
+          ["2025-09-02", null],
+        ]);
         expect(marks(OZN, option.length)).toEqual(option.map(([day], at) => [day, `0.${at + 1}`]));
         expect(quarantine).toEqual([]);
         expect(notes.filter(({ file }: Row) => file?.startsWith("market"))).toEqual([
-          { file: "market_prices_20250902_1400.csv", line: 2, code: "AMBIGUOUS_ROOT", why: expect.stringContaining("TY") },
+          {
+            file: "market_prices_20250902_1400.csv",
+            line: 2,
+            code: "AMBIGUOUS_ROOT",
+            why: expect.stringContaining("TY"),
+          },
         ]);
       },
     );
@@ -369,7 +459,9 @@ describe("pnl and the names of instruments", () => {
       },
       async (folder) => {
         const { code, positions, quarantine } = await pnl(folder, "--prices", folder);
-        expect(positions).toMatchObject([{ symbol: VY3, instrument: "ZN-2025-07-VY3-P110.250", mark: "0.5", unrealized: "500" }]);
+        expect(positions).toMatchObject([
+          { symbol: VY3, instrument: "ZN-2025-07-VY3-P110.250", mark: "0.5", unrealized: "500" },
+        ]);
         expect(quarantine.map((row: Row) => [row.file, row.line, row.code])).toEqual([
           ["market_prices_20250721_1400.csv", 3, "UNKNOWN_CONVENTION"],
           ["market_prices_20250721_1400.csv", 4, "UNKNOWN_CONVENTION"],
@@ -409,7 +501,13 @@ describe("pnl and the names of instruments", () => {
           ["ZN-2025-07-VY3-P110.250", "1000"],
         ]);
         expect(notes).toEqual([]);
-        const { code, err } = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "two.json")]);
+        const { code, err } = await pnlBridge([
+          "pnl",
+          "--trades",
+          folder,
+          "--marks",
+          join(folder, "two.json"),
+        ]);
         expect([code, err]).toEqual([
           2,
           expect.stringMatching(/^BAD_MARKS: .*"TY" and "XCME\.ZN\.SEP25" are one thing, with two prices/),
@@ -485,7 +583,11 @@ describe("pnl and the names of instruments", () => {
         expect(totals.untranslated).toEqual(["XCME.TU.H5", "XCME.XX.H5", "XCMEOPADPS20250722N0VY3/110"]);
         expect(notes.map(({ line, code: of, why }: Row) => [line, of, why])).toEqual([
           [2, "UNTRANSLATED", expect.stringMatching(/^XCME\.TU\.H5: UNKNOWN_PRODUCT: /)],
-          [4, "UNTRANSLATED", expect.stringMatching(/^XCMEOPADPS20250722N0VY3\/110: DATE_NOT_OF_SERIES: .*Tuesday/)],
+          [
+            4,
+            "UNTRANSLATED",
+            expect.stringMatching(/^XCMEOPADPS20250722N0VY3\/110: DATE_NOT_OF_SERIES: .*Tuesday/),
+          ],
           [6, "UNKNOWN_PRODUCT", expect.stringContaining("XCME.XX.H5: multiplier 1")],
         ]);
         expect(code).toBe(0);
@@ -504,7 +606,13 @@ describe("pnl and the names of instruments", () => {
         const { positions, notes } = await pnl(folder, "--calendar", join(folder, "moved.csv"));
         expect(positions).toMatchObject([{ instrument: "ZN-2025-07-VY3-P110.000" }]);
         expect(notes).toEqual([]);
-        const { code, out, err } = await pnlBridge(["pnl", "--trades", folder, "--calendar", join(folder, "torn.csv")]);
+        const { code, out, err } = await pnlBridge([
+          "pnl",
+          "--trades",
+          folder,
+          "--calendar",
+          join(folder, "torn.csv"),
+        ]);
         expect([code, out]).toEqual([2, ""]);
         expect(err).toMatch(/^BAD_CALENDAR: .*CONFLICTING_EXPIRY.*torn\.csv:2\); .*\n$/);
       },

@@ -14,7 +14,9 @@ const run = promisify(execFile);
 describe("the start-up guard", () => {
   /** What the first file of the program does under a given version of Node, up to loading the rest. */
   const start = async (node: string): Promise<{ said: string; exit: number | undefined }> => {
-    const source = (await readFile(join(root, "bin/pnl-bridge.js"), "utf8")).replace(/^#!.*/, "").replace(/^import\(/m, "load(");
+    const source = (await readFile(join(root, "bin/pnl-bridge.js"), "utf8"))
+      .replace(/^#!.*/, "")
+      .replace(/^import\(/m, "load(");
     const seen = { said: "", exit: undefined as number | undefined };
     const process = {
       versions: { node },
@@ -62,11 +64,14 @@ describe("the built package", () => {
   });
 
   it("answers like the sources do", () =>
-    withFiles({ "trades_20250724.csv": ledger("1,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00,B,1,110") }, async (folder) => {
-      const args = ["pnl", "--trades", folder, "--json"];
-      const { stdout } = await run(process.execPath, [join(root, "bin/pnl-bridge.js"), ...args]);
-      expect(stdout).toBe((await pnlBridge(args)).out);
-    }));
+    withFiles(
+      { "trades_20250724.csv": ledger("1,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00,B,1,110") },
+      async (folder) => {
+        const args = ["pnl", "--trades", folder, "--json"];
+        const { stdout } = await run(process.execPath, [join(root, "bin/pnl-bridge.js"), ...args]);
+        expect(stdout).toBe((await pnlBridge(args)).out);
+      },
+    ));
 });
 
 const commands = await allCommands();
@@ -81,7 +86,18 @@ describe("--help", () => {
       ...["audit", "audit export", "audit list", "audit verify", "compare", "comparisons", "completion"],
       ...["config", "config publish", "config schema", "config set", "config show", "config validate"],
       ...["demo", "denylist", "denylist add", "denylist remove", "denylist list", "doctor", "gates"],
-      ...["phase", "phase advance", "phase retreat", "phase set", "pnl", "replay", "rollback", "serve", "sign-off", "status"],
+      ...[
+        "phase",
+        "phase advance",
+        "phase retreat",
+        "phase set",
+        "pnl",
+        "replay",
+        "rollback",
+        "serve",
+        "sign-off",
+        "status",
+      ],
       ...["symbols", "symbols check", "symbols dialects", "symbols translate", "symbols variants", "traffic"],
       ...["whitelist", "whitelist add", "whitelist remove", "whitelist list"],
     ]);
@@ -97,7 +113,9 @@ describe("--help", () => {
       const words = example.slice(4);
       const [, called] = commands.findLast(([name]) => words === name || words.startsWith(`${name} `)) ?? [];
       const known = called?.options.map(({ long }) => long);
-      expect(known).toEqual(expect.arrayContaining([...words.matchAll(/ (--[a-z-]+)/g)].map(([, long]) => long)));
+      expect(known).toEqual(
+        expect.arrayContaining([...words.matchAll(/ (--[a-z-]+)/g)].map(([, long]) => long)),
+      );
       expect(words.startsWith(name)).toBe(true);
     }
   });
@@ -125,10 +143,9 @@ describe("--help", () => {
   it("doctor finds everything in order here", async () => {
     const { code, out } = await pnlBridge(["doctor", "--json"]);
     expect(code).toBe(0);
-    expect(JSON.parse(out).findings.map(({ check, ok }: { check: string; ok: boolean }) => [check, ok])).toContainEqual([
-      "both systems",
-      true,
-    ]);
+    expect(
+      JSON.parse(out).findings.map(({ check, ok }: { check: string; ok: boolean }) => [check, ok]),
+    ).toContainEqual(["both systems", true]);
   });
 });
 

@@ -21,7 +21,11 @@ const agreeing = {
 const parse = (out: string): ParityReport => JSON.parse(out) as ParityReport;
 const find = (report: ParityReport, kind: string, symbol: string, field: string, tradingDay?: string) =>
   report.rows.find(
-    (row) => row.kind === kind && row.key.symbol === symbol && row.field === field && row.key.tradingDay === tradingDay,
+    (row) =>
+      row.kind === kind &&
+      row.key.symbol === symbol &&
+      row.field === field &&
+      row.key.tradingDay === tradingDay,
   );
 
 describe("replay", () => {
@@ -38,7 +42,13 @@ describe("replay", () => {
         modern: { system: "modern-engine", errors: [] },
         quarantine: [],
       });
-      expect(report.verdicts).toEqual({ equal: report.compared, within_tolerance: 0, diverged: 0, error: 0, not_comparable: 0 });
+      expect(report.verdicts).toEqual({
+        equal: report.compared,
+        within_tolerance: 0,
+        diverged: 0,
+        error: 0,
+        not_comparable: 0,
+      });
       expect(find(report, "position", ZT, "realized")).toMatchObject({
         legacy: "7.8125",
         modern: "7.8125",
@@ -47,8 +57,15 @@ describe("replay", () => {
         verdict: "equal",
         cause: null,
       });
-      expect(find(report, "daily", ZN, "total", "2025-07-24")).toMatchObject({ legacy: "1000", modern: "1000" });
-      expect(report.conversions).toContainEqual({ system: "legacy", field: "realized", rule: "points × multiplier" });
+      expect(find(report, "daily", ZN, "total", "2025-07-24")).toMatchObject({
+        legacy: "1000",
+        modern: "1000",
+      });
+      expect(report.conversions).toContainEqual({
+        system: "legacy",
+        field: "realized",
+        rule: "points × multiplier",
+      });
       expect(report.invariants).toContainEqual({
         symbol: ZN,
         name: "realized_plus_unrealized",
@@ -62,14 +79,17 @@ describe("replay", () => {
     withFiles(
       {
         ...agreeing,
-        "trades_20250728.csv": ledger(`4,${ZN},2025-07-25 09:00:00,S,3,111`, `6,${ZT},2025-07-28 09:00:01,X,1,103`),
+        "trades_20250728.csv": ledger(
+          `4,${ZN},2025-07-25 09:00:00,S,3,111`,
+          `6,${ZT},2025-07-28 09:00:01,X,1,103`,
+        ),
         "Futures_20250724_1400.csv": "SYMBOL,PX_LAST,PX_SETTLE\nTY,110.16,110.17\n,,\n",
         "marks.json": `{ "${ZN}": 111 }`,
         "config.yaml": "migration: { phase: read_only }\n",
       },
       async (folder) => {
-        const [prices, marks, config] = ["Futures_20250724_1400.csv", "marks.json", "config.yaml"].map((name) =>
-          join(folder, name),
+        const [prices, marks, config] = ["Futures_20250724_1400.csv", "marks.json", "config.yaml"].map(
+          (name) => join(folder, name),
         );
         const files = ["--prices", prices ?? "", "--marks", marks ?? "", "--config", config ?? ""];
         const startedMs = Date.now();
@@ -80,7 +100,10 @@ describe("replay", () => {
         expect(Date.parse(generated?.at ?? "")).toBeGreaterThanOrEqual(startedMs);
         for (const { path, bytes, sha256 } of inputs) {
           const content = await readFile(path);
-          expect([bytes, sha256]).toEqual([content.length, createHash("sha256").update(content).digest("hex")]);
+          expect([bytes, sha256]).toEqual([
+            content.length,
+            createHash("sha256").update(content).digest("hex"),
+          ]);
         }
         const taken = inputs.map(({ kind, path, rows, accepted, duplicates, refused }) =>
           [kind, basename(path), rows, accepted, duplicates, refused].join(" ").trim(),
@@ -102,7 +125,12 @@ describe("replay", () => {
         expect(codes?.BAD_SIDE).toBe("the side is neither B nor S");
         expect(summary?.totals[0]).toMatchObject({
           currency: "USD",
-          realized: { legacy: "1507.8125", modern: "1507.8125", difference: "0", absent: { legacy: 0, modern: 0 } },
+          realized: {
+            legacy: "1507.8125",
+            modern: "1507.8125",
+            difference: "0",
+            absent: { legacy: 0, modern: 0 },
+          },
         });
       },
     ));
@@ -111,14 +139,23 @@ describe("replay", () => {
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00.000,B,2,110`),
-        "trades_20250717.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110.0`, `2,${ZN},2025-07-17 09:00:01,S,1,111`),
+        "trades_20250717.csv": ledger(
+          `1,${ZN},2025-07-16 09:00:00,B,2,110.0`,
+          `2,${ZN},2025-07-17 09:00:01,S,1,111`,
+        ),
       },
       async (folder) => {
         const { code, out } = await pnlBridge(["replay", "--trades", folder, "--json"]);
         const report = parse(out);
         expect(code).toBe(1);
         const row = find(report, "position", ZN, "quantity");
-        expect(row).toMatchObject({ legacy: "3", modern: "1", difference: "-2", verdict: "diverged", cause: "COUNTED_TWICE" });
+        expect(row).toMatchObject({
+          legacy: "3",
+          modern: "1",
+          difference: "-2",
+          verdict: "diverged",
+          cause: "COUNTED_TWICE",
+        });
         expect(row?.trades).toEqual([{ file: "trades_20250716.csv", line: 2, id: "1" }]);
       },
     ));
@@ -127,7 +164,10 @@ describe("replay", () => {
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`),
-        "trades_20250717.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`, `2,${ZN},2025-07-17 09:00:00,S,2,111`),
+        "trades_20250717.csv": ledger(
+          `1,${ZN},2025-07-16 09:00:00,B,2,110`,
+          `2,${ZN},2025-07-17 09:00:00,S,2,111`,
+        ),
       },
       async (folder) => {
         const report = parse((await pnlBridge(["replay", "--trades", folder, "--json"])).out);
@@ -141,7 +181,10 @@ describe("replay", () => {
   it("takes legacy's 0 of a day without a price for none, never that of a final position", () =>
     withFiles(
       {
-        "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, `2,${ZT},2025-07-24 09:00:00,B,1,103`),
+        "trades_20250724.csv": ledger(
+          `1,${ZN},2025-07-24 09:00:00,B,1,110`,
+          `2,${ZT},2025-07-24 09:00:00,B,1,103`,
+        ),
         "trades_20250725.csv": ledger(`3,${ZN},2025-07-25 09:00:00,B,1,110`),
         "marks.json": '{"ZNU2025": "111"}',
       },
@@ -153,9 +196,17 @@ describe("replay", () => {
           modern: null,
           verdict: "equal",
         });
-        expect(find(report, "daily", ZN, "total", "2025-07-25")).toMatchObject({ legacy: "2000", modern: "2000" });
-        expect(find(report, "position", ZT, "unrealized")).toMatchObject({ verdict: "not_comparable", cause: "NO_MARK" });
-        expect(report.conversions).toContainEqual(expect.objectContaining({ rule: "0 of a day without a price is none" }));
+        expect(find(report, "daily", ZN, "total", "2025-07-25")).toMatchObject({
+          legacy: "2000",
+          modern: "2000",
+        });
+        expect(find(report, "position", ZT, "unrealized")).toMatchObject({
+          verdict: "not_comparable",
+          cause: "NO_MARK",
+        });
+        expect(report.conversions).toContainEqual(
+          expect.objectContaining({ rule: "0 of a day without a price is none" }),
+        );
         expect(report.ok).toBe(false);
       },
     ));
@@ -191,8 +242,12 @@ describe("replay", () => {
       },
       async (folder) => {
         const report = parse((await pnlBridge(["replay", "--trades", folder, "--json"])).out);
-        expect(report.rows.filter(({ verdict }) => verdict === "diverged").map(({ cause }) => cause)).not.toContain(null);
-        expect(find(report, "position", "XCMEFFDPSX20250919U0TY", "row")).toMatchObject({ cause: "SPLIT_SYMBOLS" });
+        expect(
+          report.rows.filter(({ verdict }) => verdict === "diverged").map(({ cause }) => cause),
+        ).not.toContain(null);
+        expect(find(report, "position", "XCMEFFDPSX20250919U0TY", "row")).toMatchObject({
+          cause: "SPLIT_SYMBOLS",
+        });
         expect(report.notes).toContainEqual(expect.objectContaining({ code: "ALIASED_SYMBOL", line: 3 }));
       },
     ));
@@ -212,11 +267,17 @@ describe("replay", () => {
         const { code, out } = await pnlBridge(["replay", "--trades", folder, "--json"]);
         const report = parse(out);
         expect(code).toBe(1);
-        expect(report.legacy.errors).toEqual([expect.objectContaining({ code: "LEGACY_FILE_REJECTED", rowsTaken: 1 })]);
+        expect(report.legacy.errors).toEqual([
+          expect.objectContaining({ code: "LEGACY_FILE_REJECTED", rowsTaken: 1 }),
+        ]);
         expect(report.quarantine).toEqual([
           expect.objectContaining({ file: "trades_20250724.csv", line: 3, code: "BAD_QUANTITY" }),
         ]);
-        expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "1", modern: "0", verdict: "diverged" });
+        expect(find(report, "position", ZN, "quantity")).toMatchObject({
+          legacy: "1",
+          modern: "0",
+          verdict: "diverged",
+        });
         expect(find(report, "position", ZT, "row")).toMatchObject({ legacy: "0", modern: "1" });
         const causes = report.rows.filter(({ verdict }) => verdict !== "equal").map(({ cause }) => cause);
         expect(new Set(causes)).toEqual(new Set(["FILE_REJECTED"]));
@@ -225,14 +286,21 @@ describe("replay", () => {
 
   it("runs modern under another day rule when asked, and names both", () =>
     withFiles(
-      { "trades_20250725.csv": ledger(`1,${ZN},2025-07-25 17:30:00,B,2,110`, `2,${ZN},2025-07-28 09:00:00,S,2,111`) },
+      {
+        "trades_20250725.csv": ledger(
+          `1,${ZN},2025-07-25 17:30:00,B,2,110`,
+          `2,${ZN},2025-07-28 09:00:00,S,2,111`,
+        ),
+      },
       async (folder) => {
         const { out } = await pnlBridge(["replay", "--trades", folder, "--day-rule", "chicago-17", "--json"]);
         const report = parse(out);
         expect(report.dayRules).toEqual({ legacy: "calendar", modern: "chicago-17" });
         // Friday evening is Monday's session.
         expect(
-          report.rows.filter(({ kind, field }) => kind === "daily" && field === "row").map(({ key }) => key.tradingDay),
+          report.rows
+            .filter(({ kind, field }) => kind === "daily" && field === "row")
+            .map(({ key }) => key.tradingDay),
         ).toEqual(["2025-07-25"]);
       },
     ));
@@ -247,11 +315,13 @@ describe("replay", () => {
       },
       async (folder) => {
         const same = parse(
-          (await pnlBridge(["replay", "--trades", folder, "--config", join(folder, "same.yaml"), "--json"])).out,
+          (await pnlBridge(["replay", "--trades", folder, "--config", join(folder, "same.yaml"), "--json"]))
+            .out,
         );
         expect(same).toMatchObject({ ok: true, modern: { system: "legacy-desk" } });
         const atATime = parse(
-          (await pnlBridge(["replay", "--trades", folder, "--config", join(folder, "desk.yaml"), "--json"])).out,
+          (await pnlBridge(["replay", "--trades", folder, "--config", join(folder, "desk.yaml"), "--json"]))
+            .out,
         );
         // The service as deployed carries no position from file to file.
         expect(find(atATime, "position", ZN, "quantity")).toMatchObject({
@@ -278,7 +348,13 @@ describe("replay", () => {
   it("leaves nothing behind where the output cannot be written", () =>
     withFiles({ ...agreeing, occupied: "a file" }, async (folder) => {
       const before = (await readdir(folder)).sort();
-      const { code, err, out } = await pnlBridge(["replay", "--trades", folder, "--out", join(folder, "occupied")]);
+      const { code, err, out } = await pnlBridge([
+        "replay",
+        "--trades",
+        folder,
+        "--out",
+        join(folder, "occupied"),
+      ]);
       expect([code, out]).toEqual([2, ""]);
       expect(err).toMatch(/^UNWRITABLE: .*occupied.*\n$/);
       expect((await readdir(folder)).sort()).toEqual(before);
@@ -301,7 +377,11 @@ describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped: no 
         "--json",
       ]);
       const report = parse(out);
-      expect(find(report, "position", ZN, "realized")).toMatchObject({ legacy: "593.75", modern: "593.75", verdict: "equal" });
+      expect(find(report, "position", ZN, "realized")).toMatchObject({
+        legacy: "593.75",
+        modern: "593.75",
+        verdict: "equal",
+      });
       expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "0", modern: "0" });
       expect([code, report.ok, report.verdicts.diverged]).toEqual([0, true, 0]);
     }));
@@ -383,17 +463,35 @@ describe("replay shows what the desk's own symbol translators would have made of
 
   it("beside what legacy's two positions of one instrument come to, in money each, at the instrument's price", () =>
     withFiles(files, async (folder) => {
-      const report = parse((await pnlBridge(["replay", "--trades", folder, "--prices", folder, "--json"])).out);
-      expect(find(report, "position", ZN, "unrealized")).toMatchObject({ legacy: "2000", modern: "2000", verdict: "equal" });
-      expect(find(report, "position", short, "realized")).toMatchObject({ legacy: "0", modern: "250", cause: "SPLIT_SYMBOLS" });
-      expect(find(report, "position", short, "unrealized")).toMatchObject({ legacy: "500", modern: "0", cause: "SPLIT_SYMBOLS" });
+      const report = parse(
+        (await pnlBridge(["replay", "--trades", folder, "--prices", folder, "--json"])).out,
+      );
+      expect(find(report, "position", ZN, "unrealized")).toMatchObject({
+        legacy: "2000",
+        modern: "2000",
+        verdict: "equal",
+      });
+      expect(find(report, "position", short, "realized")).toMatchObject({
+        legacy: "0",
+        modern: "250",
+        cause: "SPLIT_SYMBOLS",
+      });
+      expect(find(report, "position", short, "unrealized")).toMatchObject({
+        legacy: "500",
+        modern: "0",
+        cause: "SPLIT_SYMBOLS",
+      });
       expect(find(report, "position", long, "row")).toMatchObject({
         legacy: "1",
         modern: "0",
         cause: "SPLIT_SYMBOLS",
         present: { quantity: "-1", averagePrice: "0.5", realized: "0", unrealized: "-250" },
       });
-      expect(find(report, "position", "XCME.TU.H5", "quantity")).toMatchObject({ legacy: "1", modern: "1", verdict: "equal" });
+      expect(find(report, "position", "XCME.TU.H5", "quantity")).toMatchObject({
+        legacy: "1",
+        modern: "1",
+        verdict: "equal",
+      });
     }));
 
   it("says nothing where every one of them had a name of its own", () =>

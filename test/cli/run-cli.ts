@@ -29,13 +29,16 @@ const warmCommands = new Set(
 
 /** Runs the program as a user does, straight from its sources, in a process of its own or in one that is warm. */
 export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
-  isWarm(args) ? runWarm({ args, cwd: options.cwd ?? root, env: environmentOf(options) }) : pnlBridgeAlone(args, options);
+  isWarm(args)
+    ? runWarm({ args, cwd: options.cwd ?? root, env: environmentOf(options) })
+    : pnlBridgeAlone(args, options);
 
 /** Runs the program in a process of its own, which has no input. */
 export const pnlBridgeAlone = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   runNode([join(root, "src/surfaces/cli/main.ts"), ...args], options);
 
-const isWarm = (args: readonly string[]): boolean => warmCommands.has(args[0] ?? "") && !args.includes("--help");
+const isWarm = (args: readonly string[]): boolean =>
+  warmCommands.has(args[0] ?? "") && !args.includes("--help");
 
 const environmentOf = ({ env }: RunOptions) => ({ ...process.env, NO_COLOR: "1", ...env });
 

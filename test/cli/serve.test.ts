@@ -55,12 +55,19 @@ const slowSystem = `export default {
 const config = (more = {}): string =>
   JSON.stringify({
     migration: { phase: "shadow_mode" },
-    systems: { legacy: { kind: "module", path: "./slow.mjs" }, modern: { kind: "module", path: "./slow.mjs" } },
+    systems: {
+      legacy: { kind: "module", path: "./slow.mjs" },
+      modern: { kind: "module", path: "./slow.mjs" },
+    },
     gateway: { listen: "127.0.0.1:0" },
     ...more,
   });
 const hungSystem = slowSystem.replace("600", "60000");
-const post = (url: string, headers: Readonly<Record<string, string>> = {}, method = "calculatePnl"): Promise<Response> =>
+const post = (
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+  method = "calculatePnl",
+): Promise<Response> =>
   fetch(`${url}/api/v1/pnl/${method}`, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
@@ -79,7 +86,11 @@ describe("pnl-bridge serve", () => {
       const { code, out, err } = await ended;
       expect([code, out]).toEqual([0, `pnl-bridge serves at ${await url}\n`]);
       const logged = lines(err);
-      expect(logged.map(({ msg }) => msg).filter((msg) => msg !== "call")).toEqual(["serving", "closing", "closed"]);
+      expect(logged.map(({ msg }) => msg).filter((msg) => msg !== "call")).toEqual([
+        "serving",
+        "closing",
+        "closed",
+      ]);
       expect(logged.filter(({ msg }) => msg === "call")).toHaveLength(20);
       expect(logged.find(({ msg }) => msg === "call")).toMatchObject({
         method: "calculatePnl",
@@ -104,7 +115,11 @@ describe("pnl-bridge serve", () => {
       const { code, err } = await ended;
       expect(code).toBe(0);
       expect(lines(err)).toContainEqual(
-        expect.objectContaining({ level: 40, kind: "config_refused", msg: expect.stringContaining('"migration.phsae"') }),
+        expect.objectContaining({
+          level: 40,
+          kind: "config_refused",
+          msg: expect.stringContaining('"migration.phsae"'),
+        }),
       );
     }));
 
@@ -123,7 +138,9 @@ describe("pnl-bridge serve", () => {
   describe("whose log nobody reads", () => {
     /** More than a pipe holds. */
     const fillsLog = (url: string): Promise<unknown> =>
-      Promise.all(Array.from({ length: 40 }, () => post(url, { "x-pnl-user": "u".repeat(12_000) }, "totals")));
+      Promise.all(
+        Array.from({ length: 40 }, () => post(url, { "x-pnl-user": "u".repeat(12_000) }, "totals")),
+      );
 
     it("answers, and ends by itself at a signal", () =>
       withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
@@ -157,7 +174,10 @@ describe("pnl-bridge serve", () => {
 
   it("follows and moves the fleet's plan where a control store is configured", () =>
     withFiles(
-      { "desk.yaml": config({ stores: { control: "sqlite:./.pnl-bridge/control.db" } }), "slow.mjs": slowSystem },
+      {
+        "desk.yaml": config({ stores: { control: "sqlite:./.pnl-bridge/control.db" } }),
+        "slow.mjs": slowSystem,
+      },
       async (folder) => {
         const { child, ended, url } = serve(folder, ["--config", "desk.yaml"]);
         const api = `${await url}/api/v1`;
@@ -166,13 +186,19 @@ describe("pnl-bridge serve", () => {
           headers: { "content-type": "application/json" },
           body: '{"reason":"it burns"}',
         });
-        expect(await rolledBack.json()).toMatchObject({ possible: true, waiting: [], acknowledged: [expect.any(String)] });
+        expect(await rolledBack.json()).toMatchObject({
+          possible: true,
+          waiting: [],
+          acknowledged: [expect.any(String)],
+        });
         expect(await (await fetch(`${api}/migration`)).json()).toMatchObject({
           outOfUse: expect.any(String),
           phase: "shadow_mode",
         });
         expect(await (await post(await url)).json()).toMatchObject({ source: "legacy", epoch: 3 });
-        const { rows } = (await (await fetch(`${api}/audit`)).json()) as { rows: readonly Record<string, unknown>[] };
+        const { rows } = (await (await fetch(`${api}/audit`)).json()) as {
+          rows: readonly Record<string, unknown>[];
+        };
         expect(rows.at(-1)).toMatchObject({ action: "rollback", reason: "it burns" });
         child.kill("SIGTERM");
         const { code, err } = await ended;
@@ -182,7 +208,12 @@ describe("pnl-bridge serve", () => {
     ));
 
   it.each([
-    ["no configuration", {}, [], "BAD_USAGE: there is no pnl_migration_config.yaml here; name one with --config FILE"],
+    [
+      "no configuration",
+      {},
+      [],
+      "BAD_USAGE: there is no pnl_migration_config.yaml here; name one with --config FILE",
+    ],
     [
       "a token that is not in the environment",
       {
@@ -204,12 +235,15 @@ describe("pnl-bridge serve", () => {
     withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
       const first = serve(folder, ["--config", "desk.yaml"]);
       const { host } = new URL(await first.url);
-      return withFiles({ "desk.yaml": config({ gateway: { listen: host } }), "slow.mjs": slowSystem }, async (other) => {
-        const { code, err } = await serve(other, ["--config", "desk.yaml"]).ended;
-        expect([code, err]).toEqual([
-          2,
-          `BAD_USAGE: another program listens there (${host}); end it, or name another port under gateway.listen\n`,
-        ]);
-      });
+      return withFiles(
+        { "desk.yaml": config({ gateway: { listen: host } }), "slow.mjs": slowSystem },
+        async (other) => {
+          const { code, err } = await serve(other, ["--config", "desk.yaml"]).ended;
+          expect([code, err]).toEqual([
+            2,
+            `BAD_USAGE: another program listens there (${host}); end it, or name another port under gateway.listen\n`,
+          ]);
+        },
+      );
     }));
 });

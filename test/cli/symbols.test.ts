@@ -90,20 +90,35 @@ describe("symbols translate", () => {
         },
       },
     ]);
-    expect(Object.keys(JSON.parse(out)[0])).toEqual(["input", "detected", "canonical", "output", "ok", "notes"]);
+    expect(Object.keys(JSON.parse(out)[0])).toEqual([
+      "input",
+      "detected",
+      "canonical",
+      "output",
+      "ok",
+      "notes",
+    ]);
     expect(code).toBe(1);
   });
 
   it("prints for people a line for each, its notes below it, and what may have been meant", async () => {
     const args = ["translate", "--to", "bloomberg", ...july];
-    const { code, out, err } = await shown([...args, VY3, "tyu5", "TYU55 Comdty", "CALL AUG 25 CBT 10YR TNOTE 112.50"]);
+    const { code, out, err } = await shown([
+      ...args,
+      VY3,
+      "tyu5",
+      "TYU55 Comdty",
+      "CALL AUG 25 CBT 10YR TNOTE 112.50",
+    ]);
     expect(out.split("\n")).toEqual([
       `${VY3}  →  VBYN25P3 110.250 Comdty`,
       "tyu5  →  TYU5 Comdty",
       "     CASE upper and lower case differ from TYU5",
       expect.stringMatching(/^ {5}MISSING_COMDTY /),
       expect.stringMatching(/^TYU55 Comdty {2}✗ {2}UNKNOWN_FORM: .*; did you mean TYU5 Comdty\?$/),
-      expect.stringMatching(/^CALL AUG 25 CBT 10YR TNOTE 112\.50 {2}✗ {2}AMBIGUOUS: .* it may be ZN-2025-08-VY1-C112\.500 or /),
+      expect.stringMatching(
+        /^CALL AUG 25 CBT 10YR TNOTE 112\.50 {2}✗ {2}AMBIGUOUS: .* it may be ZN-2025-08-VY1-C112\.500 or /,
+      ),
       "",
     ]);
     expect([code, err]).toEqual([1, ""]);
@@ -112,14 +127,30 @@ describe("symbols translate", () => {
   it("exits 0 where all were translated, be it with notes", async () => {
     const { code, out } = await pnlBridge(["symbols", "translate", ...july, "tyu5", "TYU5 Comdty", "--json"]);
     expect(code).toBe(0);
-    expect(JSON.parse(out).map(({ output, notes }: { output: string; notes: unknown[] }) => [output, notes.length])).toEqual([
+    expect(
+      JSON.parse(out).map(({ output, notes }: { output: string; notes: unknown[] }) => [
+        output,
+        notes.length,
+      ]),
+    ).toEqual([
       ["ZNU2025", 2],
       ["ZNU2025", 0],
     ]);
   });
 
   it("takes the desk's name for a dialect, both ways", async () => {
-    const args = ["symbols", "translate", "--from", "cto", "--to", "cto", ...july, "--json", "VBYN25P3 110.25 Comdty", VY3];
+    const args = [
+      "symbols",
+      "translate",
+      "--from",
+      "cto",
+      "--to",
+      "cto",
+      ...july,
+      "--json",
+      "VBYN25P3 110.25 Comdty",
+      VY3,
+    ];
     const { out } = await pnlBridge(args);
     expect(JSON.parse(out)).toMatchObject([
       { detected: "bloomberg", output: "VBYN25P3 110.250 Comdty" },
@@ -133,7 +164,9 @@ describe("symbols translate", () => {
     const namesOf = (out: string) => JSON.parse(out).map(({ canonical }: { canonical: string }) => canonical);
     const expected = (asOf: string) => {
       const bridge = new SymbolTranslationBridge({ asOf });
-      return symbols.map((symbol) => (bridge.translate(symbol, "cme", "canonical") as { canonical: string }).canonical);
+      return symbols.map(
+        (symbol) => (bridge.translate(symbol, "cme", "canonical") as { canonical: string }).canonical,
+      );
     };
     const before = expected(today());
     const { out } = await pnlBridge(["symbols", "translate", "--json", ...symbols]);
@@ -144,32 +177,58 @@ describe("symbols translate", () => {
   });
 
   it("takes expiries from the desk's own calendar", () =>
-    withFiles({ "moved.csv": "Option Expiration Date (CT),Option Symbol\n7/22/2025 14:00,VY3N5\n" }, async (folder) => {
-      const args = ["symbols", "translate", "--to", "actant-trades", VY3Name, "ZN-2025-07-VY2-P110.250", "--json"];
-      const outputs = (out: string) => JSON.parse(out).map(({ output }: { output: string }) => output);
-      expect(outputs((await pnlBridge([...args, "--calendar", join(folder, "moved.csv")])).out)).toEqual([
-        "XCMEOPADPS20250722N0VY3/110.25",
-        "XCMEOPADPS20250714N0VY2/110.25",
-      ]);
-    }));
+    withFiles(
+      { "moved.csv": "Option Expiration Date (CT),Option Symbol\n7/22/2025 14:00,VY3N5\n" },
+      async (folder) => {
+        const args = [
+          "symbols",
+          "translate",
+          "--to",
+          "actant-trades",
+          VY3Name,
+          "ZN-2025-07-VY2-P110.250",
+          "--json",
+        ];
+        const outputs = (out: string) => JSON.parse(out).map(({ output }: { output: string }) => output);
+        expect(outputs((await pnlBridge([...args, "--calendar", join(folder, "moved.csv")])).out)).toEqual([
+          "XCMEOPADPS20250722N0VY3/110.25",
+          "XCMEOPADPS20250714N0VY2/110.25",
+        ]);
+      },
+    ));
 });
 
 describe("symbols translate over many", () => {
   /** Good ones, bad ones, and some that come again; a row for each, in order. */
   const symbols = Array.from({ length: 500 }, (_, index) =>
-    index % 7 === 0 ? `NONSENSE ${index % 3}` : index % 5 === 0 ? "TYU5 Comdty" : `ZN-2025-07-VY3-P${100 + (index % 50)}.000`,
+    index % 7 === 0
+      ? `NONSENSE ${index % 3}`
+      : index % 5 === 0
+        ? "TYU5 Comdty"
+        : `ZN-2025-07-VY3-P${100 + (index % 50)}.000`,
   );
-  const inOrder = (out: string) => JSON.parse(out).map(({ input, ok }: { input: string; ok: boolean }) => [input, ok]);
+  const inOrder = (out: string) =>
+    JSON.parse(out).map(({ input, ok }: { input: string; ok: boolean }) => [input, ok]);
   const expected = symbols.map((symbol) => [symbol, !symbol.startsWith("NONSENSE")]);
 
   it("gives one row for each line of a file, in order", () =>
-    withFiles({ "symbols.txt": `${symbols.join("\n")}\n`, "windows.txt": `\ufeff${symbols.join("\r\n")}` }, async (folder) => {
-      for (const name of ["symbols.txt", "windows.txt"]) {
-        const ran = await pnlBridge(["symbols", "translate", "--file", join(folder, name), ...july, "--json"]);
-        expect(inOrder(ran.out)).toEqual(expected);
-        expect([ran.code, ran.err]).toEqual([1, ""]);
-      }
-    }));
+    withFiles(
+      { "symbols.txt": `${symbols.join("\n")}\n`, "windows.txt": `\ufeff${symbols.join("\r\n")}` },
+      async (folder) => {
+        for (const name of ["symbols.txt", "windows.txt"]) {
+          const ran = await pnlBridge([
+            "symbols",
+            "translate",
+            "--file",
+            join(folder, name),
+            ...july,
+            "--json",
+          ]);
+          expect(inOrder(ran.out)).toEqual(expected);
+          expect([ran.code, ran.err]).toEqual([1, ""]);
+        }
+      },
+    ));
 
   it("and of stdin", async () => {
     const piped = new PipedRun(["symbols", "translate", ...july, "--json"]);
@@ -180,7 +239,11 @@ describe("symbols translate over many", () => {
   });
 
   it("answers no lines with an empty document", async () => {
-    expect(await pnlBridgeAlone(["symbols", "translate", "--json"])).toEqual({ code: 0, out: "[]\n", err: "" });
+    expect(await pnlBridgeAlone(["symbols", "translate", "--json"])).toEqual({
+      code: 0,
+      out: "[]\n",
+      err: "",
+    });
   });
 
   it("answers each line of stdin while stdin is still open", async () => {
@@ -214,21 +277,37 @@ describe("symbols translate over many", () => {
     expect([code, JSON.parse(out).length, out.trimEnd().split("\n").length]).toEqual([0, 2, 2]);
   });
 
-  it.skipIf(process.platform === "win32")("ends with its reader, though the input has no end (needs a POSIX shell)", async () => {
-    const line =
-      'yes "TYU5 Comdty" 2>/dev/null | { "$NODE" "$MAIN" symbols translate --as-of 2025-07-24; echo "ended: $?" >&2; } | head -2';
-    const env = { ...process.env, NODE: process.execPath, MAIN: main };
-    const said = await new Promise((resolve) => execFile("bash", ["-c", line], { env }, (_, out, err) => resolve([out, err])));
-    expect(said).toEqual(["TYU5 Comdty  →  ZNU2025\n".repeat(2), "ended: 0\n"]);
-  });
+  it.skipIf(process.platform === "win32")(
+    "ends with its reader, though the input has no end (needs a POSIX shell)",
+    async () => {
+      const line =
+        'yes "TYU5 Comdty" 2>/dev/null | { "$NODE" "$MAIN" symbols translate --as-of 2025-07-24; echo "ended: $?" >&2; } | head -2';
+      const env = { ...process.env, NODE: process.execPath, MAIN: main };
+      const said = await new Promise((resolve) =>
+        execFile("bash", ["-c", line], { env }, (_, out, err) => resolve([out, err])),
+      );
+      expect(said).toEqual(["TYU5 Comdty  →  ZNU2025\n".repeat(2), "ended: 0\n"]);
+    },
+  );
 
   it("refuses lines that are too long, empty or no text one by one, and goes on", () => {
-    const lines = ["TYU5 Comdty", "x".repeat(1 << 20), "ZNU2025", "\xff\xfe\0TYU5", "", "TYU5\x1b[31m Comdty", "TYZ5 Comdty"];
+    const lines = [
+      "TYU5 Comdty",
+      "x".repeat(1 << 20),
+      "ZNU2025",
+      "\xff\xfe\0TYU5",
+      "",
+      "TYU5\x1b[31m Comdty",
+      "TYZ5 Comdty",
+    ];
     return withFiles({ "symbols.txt": Buffer.from(lines.join("\n"), "latin1") }, async (folder) => {
       const args = ["translate", "--file", join(folder, "symbols.txt"), ...july];
       const { code, out, err } = await pnlBridge(["symbols", ...args, "--json"]);
-      const rows: readonly { readonly input: string; readonly canonical?: string; readonly error?: { readonly code: string } }[] =
-        JSON.parse(out);
+      const rows: readonly {
+        readonly input: string;
+        readonly canonical?: string;
+        readonly error?: { readonly code: string };
+      }[] = JSON.parse(out);
       expect(rows.map(({ canonical, error }) => canonical ?? error?.code)).toEqual([
         "ZNU2025",
         "TOO_LONG",
@@ -263,7 +342,10 @@ describe.concurrent("what symbols commands refuse as a whole", () => {
     ],
     [["translate", "--to", "auto", "X"], /^BAD_USAGE: --to names no dialect: "auto"; /],
     [["translate", "--from", "\x1b[2Jx", "X"], /^BAD_USAGE: --from names no dialect: /],
-    [["translate", "--as-of", "2025-7-1", "X"], /^BAD_USAGE: --as-of must be a day, not "2025-7-1"; write 2025-07-24\n$/],
+    [
+      ["translate", "--as-of", "2025-7-1", "X"],
+      /^BAD_USAGE: --as-of must be a day, not "2025-7-1"; write 2025-07-24\n$/,
+    ],
     [["translate", "--file", "/nowhere/symbols.txt"], /^UNREADABLE: .* \(\/nowhere\/symbols\.txt\); /],
     [["translate", "--file", root], /^UNREADABLE: the symbols cannot be read: EISDIR/],
     [["translate", "--file", "-", "X"], /^BAD_USAGE: symbols are given both as arguments and by --file/],
@@ -282,8 +364,16 @@ describe.concurrent("what symbols commands refuse as a whole", () => {
 
   const head = "Option Expiration Date (CT),Option Symbol\n";
   const calendars: readonly (readonly [string, string, RegExp])[] = [
-    ["rows that contradict each other", `${head}7/23/2025 14:00,WY4N5\n7/24/2025 14:00,WY4N5\n`, /CONFLICTING_EXPIRY: .*:2\)/],
-    ["an expiry on a weekend", `${head}7/23/2025 14:00,WY4N5\n7/26/2025 14:00,HY4N5\n`, /IMPROBABLE_EXPIRY: .*:3\)/],
+    [
+      "rows that contradict each other",
+      `${head}7/23/2025 14:00,WY4N5\n7/24/2025 14:00,WY4N5\n`,
+      /CONFLICTING_EXPIRY: .*:2\)/,
+    ],
+    [
+      "an expiry on a weekend",
+      `${head}7/23/2025 14:00,WY4N5\n7/26/2025 14:00,HY4N5\n`,
+      /IMPROBABLE_EXPIRY: .*:3\)/,
+    ],
     ["a date that does not read", `${head}23.7.2025,WY4N5\n`, /BAD_TIME: .*:2\)/],
   ];
 
@@ -366,17 +456,36 @@ describe("symbols variants", () => {
   });
 
   it("reads in the named dialect, by the named day and calendar, and exits 1 where there is nothing to name", async () => {
-    await withFiles({ "moved.csv": "Option Expiration Date (CT),Option Symbol\n7/22/2025 14:00,VY3N5\n" }, async (folder) => {
-      const moved = ["--calendar", join(folder, "moved.csv"), "--json"];
-      const { out } = await pnlBridge(["symbols", "variants", "VY3N5 P11025", "--from", "cme", ...july, ...moved]);
-      expect(JSON.parse(out)).toMatchObject({
-        canonical: VY3Name,
-        instrument: { expiry: "2025-07-22", nominalExpiry: "2025-07-21" },
-        variants: { "actant-trades": { text: "XCMEOPADPS20250722N0VY3/110.25" } },
-      });
-    });
+    await withFiles(
+      { "moved.csv": "Option Expiration Date (CT),Option Symbol\n7/22/2025 14:00,VY3N5\n" },
+      async (folder) => {
+        const moved = ["--calendar", join(folder, "moved.csv"), "--json"];
+        const { out } = await pnlBridge([
+          "symbols",
+          "variants",
+          "VY3N5 P11025",
+          "--from",
+          "cme",
+          ...july,
+          ...moved,
+        ]);
+        expect(JSON.parse(out)).toMatchObject({
+          canonical: VY3Name,
+          instrument: { expiry: "2025-07-22", nominalExpiry: "2025-07-21" },
+          variants: { "actant-trades": { text: "XCMEOPADPS20250722N0VY3/110.25" } },
+        });
+      },
+    );
     // CME's, which it would be by itself.
-    const refused = await pnlBridge(["symbols", "variants", "VY3N5 P11025", "--from", "bloomberg", ...july, "--json"]);
+    const refused = await pnlBridge([
+      "symbols",
+      "variants",
+      "VY3N5 P11025",
+      "--from",
+      "bloomberg",
+      ...july,
+      "--json",
+    ]);
     expect(refused.code).toBe(1);
     expect(JSON.parse(refused.out)).toEqual({
       input: "VY3N5 P11025",
@@ -413,14 +522,17 @@ describe("symbols dialects", () => {
     dialects[name].forms.map(({ form, example }) => [name, example, form] as const),
   );
 
-  it.each(examples)("%s: %s is what the form says, refused where it says so", (name: DialectName, example, form) => {
-    const bridge = new SymbolTranslationBridge({ asOf: "2025-07-24" });
-    const reading = bridge.canonical(example, name);
-    expect(reading.ok).toBe(!form.includes("refused"));
-    if (!reading.ok) return;
-    const printing = bridge.print(reading.instrument, name);
-    expect(printing.ok && printing.text === example).toBe(!form.includes("read only"));
-  });
+  it.each(examples)(
+    "%s: %s is what the form says, refused where it says so",
+    (name: DialectName, example, form) => {
+      const bridge = new SymbolTranslationBridge({ asOf: "2025-07-24" });
+      const reading = bridge.canonical(example, name);
+      expect(reading.ok).toBe(!form.includes("refused"));
+      if (!reading.ok) return;
+      const printing = bridge.print(reading.instrument, name);
+      expect(printing.ok && printing.text === example).toBe(!form.includes("read only"));
+    },
+  );
 });
 
 describe("symbols check", () => {
@@ -437,11 +549,17 @@ describe("symbols check", () => {
 
   it("exits 0 where every row agrees in every column", async () => {
     const { code, out } = await check([wednesday, future], "--json");
-    expect([code, JSON.parse(out)]).toEqual([0, { ok: true, rows: 2, agreeing: 2, findings: [], quarantine: [] }]);
+    expect([code, JSON.parse(out)]).toEqual([
+      0,
+      { ok: true, rows: 2, agreeing: 2, findings: [], quarantine: [] },
+    ]);
   });
 
   it("exits 1 and names each column that differs, with what is computed and why", async () => {
-    const rows = [wednesday.replace("7/23/2025 14:00", "7/24/2025 14:00"), future.replace("TYU5 Comdty", "TYZ5 Comdty")];
+    const rows = [
+      wednesday.replace("7/23/2025 14:00", "7/24/2025 14:00"),
+      future.replace("TYU5 Comdty", "TYZ5 Comdty"),
+    ];
     const { code, out } = await check(rows, "--json");
     expect(code).toBe(1);
     expect(JSON.parse(out)).toEqual({
@@ -485,7 +603,11 @@ describe("symbols check", () => {
 
   it("exits 1 where a row does not read, and shows what stands there as text", async () => {
     const evil = wednesday.replace("WY4N5", "\x1b[2J\u202e");
-    const { code, out } = await check([`soon${future.slice(15)}`, evil, ...Array.from({ length: 20 }, () => evil)]);
+    const { code, out } = await check([
+      `soon${future.slice(15)}`,
+      evil,
+      ...Array.from({ length: 20 }, () => evil),
+    ]);
     expect(code).toBe(1);
     expect(out).toMatch(/^BAD_TIME line 2: /m);
     expect(out).toMatch(/^UNKNOWN_SYMBOL × 21\b/m);
@@ -503,7 +625,10 @@ describe("symbols check", () => {
       const { ok, rows, agreeing, findings, quarantine } = JSON.parse(out);
       expect([code, ok, rows, agreeing, quarantine]).toEqual([1, false, 55, 3, []]);
       const differs = findings
-        .filter(({ severity, code: of }: Record<string, string>) => severity === "differs" && of !== "EXAMPLE_STRIKE")
+        .filter(
+          ({ severity, code: of }: Record<string, string>) =>
+            severity === "differs" && of !== "EXAMPLE_STRIKE",
+        )
         .map(({ line, symbol, column, code: of }: Record<string, unknown>) => [line, symbol, column, of]);
       expect(differs).toEqual([
         [21, "ZN3Q5", "Option Expiration Date (CT)", "EXPIRY_TIME"],
@@ -512,7 +637,15 @@ describe("symbols check", () => {
         [49, "ZBU5", "Option Product", "PRODUCT_TEXT"],
       ]);
       // Its days are right, so as an override it changes nothing.
-      const args = ["symbols", "translate", "--to", "actant-trades", "ZN-2025-09-VY1-C111.500", VY3Name, "--json"];
+      const args = [
+        "symbols",
+        "translate",
+        "--to",
+        "actant-trades",
+        "ZN-2025-09-VY1-C111.500",
+        VY3Name,
+        "--json",
+      ];
       expect((await pnlBridge([...args, "--calendar", calendar])).out).toBe((await pnlBridge(args)).out);
     },
   );
@@ -522,7 +655,9 @@ describe("symbols --help", () => {
   it("is what the bare group prints on stderr, and its examples work", async () => {
     const { code, out, err } = await pnlBridge(["symbols"]);
     expect([code, out]).toEqual([2, ""]);
-    const examples = [...err.matchAll(/^ {2}\$ pnl-bridge (symbols (?!check).*)$/gm)].map(([, example = ""]) => example);
+    const examples = [...err.matchAll(/^ {2}\$ pnl-bridge (symbols (?!check).*)$/gm)].map(
+      ([, example = ""]) => example,
+    );
     expect(examples.length).toBeGreaterThan(2);
     for (const example of examples) {
       const args = [...example.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");

@@ -11,7 +11,11 @@ const service = "unified_service:UnifiedPnLService";
 const configFor = (target: string, more: object = {}): string =>
   JSON.stringify({
     systems: {
-      legacy: { kind: "command", command: [python, pythonWorker, target, '["pnl.db", "ledgers", []]'], ...more },
+      legacy: {
+        kind: "command",
+        command: [python, pythonWorker, target, '["pnl.db", "ledgers", []]'],
+        ...more,
+      },
     },
   });
 
@@ -35,7 +39,9 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
       await writeFile(config, configFor("desk_adapter:Desk"));
       const second = await examineSystem("legacy", config);
       expect(second.filter(({ ok }) => !ok)).toEqual([]);
-      expect(second.find(({ check }) => check === "answers tradeHistory")?.detail).toBe("rows with every field: 6");
+      expect(second.find(({ check }) => check === "answers tradeHistory")?.detail).toBe(
+        "rows with every field: 6",
+      );
 
       await writeFile(config, configFor(service));
       await expect(examineSystem("legacy", config, file)).rejects.toMatchObject({ code: "UNWRITABLE" });
@@ -45,10 +51,25 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
 
   it("refuses a name that Python cannot import, and a system that is no Python worker", async () => {
     await withDesk(async (folder, config) => {
-      await expect(examineSystem("legacy", config, join(folder, "desk-adapter.py"))).rejects.toMatchObject({ code: "BAD_USAGE" });
-      const { code, err } = await pnlBridge(["doctor", "--system", "modern", "--config", config, "--write-adapter", "x.py"]);
-      expect([code, err]).toEqual([2, expect.stringMatching(/^BAD_USAGE: systems\.modern is no Python worker.*\n$/)]);
-      expect((await pnlBridge(["doctor", "--write-adapter", "x.py"])).err).toMatch(/^BAD_USAGE: --write-adapter needs --system/);
+      await expect(examineSystem("legacy", config, join(folder, "desk-adapter.py"))).rejects.toMatchObject({
+        code: "BAD_USAGE",
+      });
+      const { code, err } = await pnlBridge([
+        "doctor",
+        "--system",
+        "modern",
+        "--config",
+        config,
+        "--write-adapter",
+        "x.py",
+      ]);
+      expect([code, err]).toEqual([
+        2,
+        expect.stringMatching(/^BAD_USAGE: systems\.modern is no Python worker.*\n$/),
+      ]);
+      expect((await pnlBridge(["doctor", "--write-adapter", "x.py"])).err).toMatch(
+        /^BAD_USAGE: --write-adapter needs --system/,
+      );
     });
   });
 
@@ -88,12 +109,23 @@ print(json.dumps([desk.calculatePnl({"trades": [trade], "marks": {"A": 7}}), des
     const config = JSON.stringify({ systems: { legacy: { kind: "command", command, pnl_in: "points" } } });
     await withFiles({ "desk.yaml": config, "desk.py": service, "program.py": program }, async (folder) => {
       await examineSystem("legacy", join(folder, "desk.yaml"), join(folder, "adapter.py"));
-      const out = execFileSync(python ?? "", ["program.py"], { cwd: folder, encoding: "utf8" }).replace(/^this is .*\n/gm, "");
+      const out = execFileSync(python ?? "", ["program.py"], { cwd: folder, encoding: "utf8" }).replace(
+        /^this is .*\n/gm,
+        "",
+      );
       const open = { symbol: "A", quantity: 2, averagePrice: "1.5", realized: 0, unrealized: 1 };
       expect(JSON.parse(out)).toEqual([
-        { positions: [{ symbol: "A", quantity: 7, averagePrice: 1, realized: 2, unrealized: 3 }], totals: {}, rejected: [] },
+        {
+          positions: [{ symbol: "A", quantity: 7, averagePrice: 1, realized: 2, unrealized: 3 }],
+          totals: {},
+          rejected: [],
+        },
         { positions: [open] },
-        { trades: [{ id: "1", symbol: "A", side: "S", quantity: 1, price: 2, time: "2025-07-24T09:00:00-05:00" }] },
+        {
+          trades: [
+            { id: "1", symbol: "A", side: "S", quantity: 1, price: 2, time: "2025-07-24T09:00:00-05:00" },
+          ],
+        },
         { positions: [open], totals: {} },
         { position: { symbol: "A", quantity: 2, averagePrice: 1, realized: 0, unrealized: 1 } },
         { positions: [] },

@@ -17,7 +17,10 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
   });
 
   it("has exactly the known findings by code and column", () => {
-    const count = Map.groupBy(result.findings, ({ severity, code, column }) => `${severity} ${code} ${column}`);
+    const count = Map.groupBy(
+      result.findings,
+      ({ severity, code, column }) => `${severity} ${code} ${column}`,
+    );
     expect(Object.fromEntries([...count].map(([what, found]) => [what, found.length]))).toEqual({
       // Every option has a strike of 111 in two of its examples and of 11 in the third.
       "form OTHER_FORM CME_Original": 51,
@@ -33,7 +36,11 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
     });
     const symbols = new Set(result.findings.map(({ symbol }) => symbol));
     expect([result.rows, result.agreeing]).toEqual([55, 3]);
-    expect(rows.filter(({ symbol }) => !symbols.has(symbol)).map(({ symbol }) => symbol)).toEqual(["ZNU5", "ZTU5", "ZFU5"]);
+    expect(rows.filter(({ symbol }) => !symbols.has(symbol)).map(({ symbol }) => symbol)).toEqual([
+      "ZNU5",
+      "ZTU5",
+      "ZFU5",
+    ]);
   });
 
   it("has the known contradictions outside its examples, and the known shared texts", () => {

@@ -18,7 +18,11 @@ const agrees = ({ verdict }: ParityRow): boolean => verdict === "equal" || verdi
 const apart = ({ rows }: ParityReport): readonly ParityRow[] => rows.filter((row) => !agrees(row));
 const find = (report: ParityReport, kind: string, symbol: string, field: string, tradingDay?: string) =>
   report.rows.find(
-    (row) => row.kind === kind && row.key.symbol === symbol && row.field === field && row.key.tradingDay === tradingDay,
+    (row) =>
+      row.kind === kind &&
+      row.key.symbol === symbol &&
+      row.field === field &&
+      row.key.tradingDay === tradingDay,
   );
 
 /** Replays ledgers, given by name and rows. */
@@ -26,8 +30,9 @@ const replayed = (
   ledgers: Readonly<Record<string, readonly string[]>>,
   options: Partial<ReplayOptions> = {},
 ): Promise<ParityReport> =>
-  withFiles(Object.fromEntries(Object.entries(ledgers).map(([name, rows]) => [name, ledger(...rows)])), (folder) =>
-    replay({ config, trades: [folder], ...options }),
+  withFiles(
+    Object.fromEntries(Object.entries(ledgers).map(([name, rows]) => [name, ledger(...rows)])),
+    (folder) => replay({ config, trades: [folder], ...options }),
   );
 
 type Rows = readonly (readonly (string | number)[])[];
@@ -49,13 +54,16 @@ const compared = (desk: Desk) =>
     const path = join(folder, "pnl_tracker.db");
     const database = openDatabase(path, { journal: "rollback", busyTimeoutMs: 5_000 });
     const insert = (into: string, rows: Rows = []): void => {
-      for (const row of rows) database.prepare(`INSERT INTO ${into} VALUES (${row.map(() => "?").join(", ")})`).run(...row);
+      for (const row of rows)
+        database.prepare(`INSERT INTO ${into} VALUES (${row.map(() => "?").join(", ")})`).run(...row);
     };
     insert(
       "processed_trades (trade_id, instrument_name, trade_timestamp, side, quantity, price, source_file, trade_date)",
-      desk.trades.map(([id = "", symbol = "", time = "", side = "", quantity = 0, price = 0, source = "a.csv"]) => [
-        ...[id, symbol, time, side, quantity, price, source, String(time).slice(0, 10)],
-      ]),
+      desk.trades.map(
+        ([id = "", symbol = "", time = "", side = "", quantity = 0, price = 0, source = "a.csv"]) => [
+          ...[id, symbol, time, side, quantity, price, source, String(time).slice(0, 10)],
+        ],
+      ),
     );
     insert(
       "positions (instrument_name, position_quantity, avg_cost, total_realized_pnl, last_updated)",
@@ -83,7 +91,10 @@ describe("an empty table of one side does not reduce the comparison", () => {
       endOfDay: [["2025-07-24", ZN, 2]],
       without: ["pnl_snapshots", "position_snapshots"],
     });
-    expect(find(report, "position", ZN, "row")).toMatchObject({ verdict: "diverged", cause: "MISSING_IN_LEGACY" });
+    expect(find(report, "position", ZN, "row")).toMatchObject({
+      verdict: "diverged",
+      cause: "MISSING_IN_LEGACY",
+    });
     expect(report.ok).toBe(false);
   });
 
@@ -107,7 +118,9 @@ describe("an empty table of one side does not reduce the comparison", () => {
   it("if only trades are stored, positions are missing and every day is reported", async () => {
     const { report } = await compared({ trades: [bought("2025-07-24")] });
     expect(report.ok).toBe(false);
-    expect(apart(report).map(({ kind, cause }) => [kind, cause])).toEqual([["position", "MISSING_IN_LEGACY"]]);
+    expect(apart(report).map(({ kind, cause }) => [kind, cause])).toEqual([
+      ["position", "MISSING_IN_LEGACY"],
+    ]);
     expect(report.notCompared?.map(({ kind, tradingDays }) => [kind, tradingDays])).toEqual([
       ["daily", ["2025-07-24"]],
       ["snapshot", ["2025-07-24"]],
@@ -124,7 +137,10 @@ describe("stored trades follow the rules for all trades", () => {
     withFiles(
       {
         "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 10:00:00.000,B,2,110.5`),
-        "trades_20250725.csv": ledger(`1,${ZN},2025-07-24 10:00:00.000,B,2,110.5`, `2,${ZN},2025-07-25 10:00:00.000,S,1,110.75`),
+        "trades_20250725.csv": ledger(
+          `1,${ZN},2025-07-24 10:00:00.000,B,2,110.5`,
+          `2,${ZN},2025-07-25 10:00:00.000,S,1,110.75`,
+        ),
       },
       async (folder) => {
         const database = join(folder, "t.db");
@@ -133,8 +149,15 @@ describe("stored trades follow the rules for all trades", () => {
         for (const report of [fromFiles, fromDatabase]) {
           expect(report.ok).toBe(false);
           expect(report.input).toMatchObject({ files: 2, rows: 3, accepted: 2, duplicates: 1 });
-          expect(find(report, "position", ZN, "quantity")).toMatchObject({ legacy: "3", modern: "1", cause: "COUNTED_TWICE" });
-          expect(find(report, "position", ZN, "unrealized")).toMatchObject({ modern: "250", cause: "COUNTED_TWICE" });
+          expect(find(report, "position", ZN, "quantity")).toMatchObject({
+            legacy: "3",
+            modern: "1",
+            cause: "COUNTED_TWICE",
+          });
+          expect(find(report, "position", ZN, "unrealized")).toMatchObject({
+            modern: "250",
+            cause: "COUNTED_TWICE",
+          });
           expect(report.notes?.map(({ code }) => code)).toContain("DUPLICATE_ROW");
         }
         expect(find(fromDatabase, "position", ZN, "quantity")?.trades).toEqual([
@@ -144,8 +167,14 @@ describe("stored trades follow the rules for all trades", () => {
     ));
 
   it.each([
-    ["2025-03-09 02:30:00", { quarantine: [expect.objectContaining({ code: "BAD_TIME", line: 1 })], notes: [] }],
-    ["2025-11-02 01:30:00", { quarantine: [], notes: [expect.objectContaining({ code: "AMBIGUOUS_TIME", line: 1 })] }],
+    [
+      "2025-03-09 02:30:00",
+      { quarantine: [expect.objectContaining({ code: "BAD_TIME", line: 1 })], notes: [] },
+    ],
+    [
+      "2025-11-02 01:30:00",
+      { quarantine: [], notes: [expect.objectContaining({ code: "AMBIGUOUS_TIME", line: 1 })] },
+    ],
   ])("the time %s is judged as in a ledger", async (time, findings) => {
     expect((await compared({ trades: [["1", ZN, time, "B", 2, 110.5]] })).report).toMatchObject(findings);
   });
@@ -178,8 +207,13 @@ describe("one instrument is one position, however the desk's tables spell it", (
         ["NOON", "2025-07-24 12:00:00", ZN, 9, 110.5],
       ],
     });
-    expect(find(report, "snapshot", ZN, "quantity", "2025-07-24")).toMatchObject({ legacy: "2", verdict: "equal" });
-    expect(notes).toEqual([expect.stringContaining("position_snapshots of type NOON (rows: 1): not compared")]);
+    expect(find(report, "snapshot", ZN, "quantity", "2025-07-24")).toMatchObject({
+      legacy: "2",
+      verdict: "equal",
+    });
+    expect(notes).toEqual([
+      expect.stringContaining("position_snapshots of type NOON (rows: 1): not compared"),
+    ]);
   });
 });
 
@@ -209,7 +243,12 @@ describe("a cause is named only if modern under its rule gives legacy's figure",
       ],
     });
     const trades = [{ file: "pnl_tracker.db:processed_trades", line: 2, id: "2" }];
-    expect(find(report, "position", OZN, "quantity")).toMatchObject({ legacy: "2", modern: "1", cause: "SPLIT_SYMBOLS", trades });
+    expect(find(report, "position", OZN, "quantity")).toMatchObject({
+      legacy: "2",
+      modern: "1",
+      cause: "SPLIT_SYMBOLS",
+      trades,
+    });
     expect(find(report, "position", `${OZN}0`, "row")).toMatchObject({ cause: "SPLIT_SYMBOLS", trades });
   });
 
@@ -230,7 +269,11 @@ describe("a cause is named only if modern under its rule gives legacy's figure",
       ["A", "MISSING_IN_LEGACY"],
       ["B", "MISSING_IN_LEGACY"],
     ]);
-    expect(find(report, "position", "A", "quantity")).toMatchObject({ legacy: "1", modern: "2", cause: "FILE_REJECTED" });
+    expect(find(report, "position", "A", "quantity")).toMatchObject({
+      legacy: "1",
+      modern: "2",
+      cause: "FILE_REJECTED",
+    });
   });
 
   it("a rejected file is the cause of a missing position whose trades all follow the bad row", async () => {
@@ -256,34 +299,63 @@ describe("a cause is named only if modern under its rule gives legacy's figure",
         "4,A,2025-07-24 10:00:02,B,1,110",
       ],
     });
-    expect(find(report, "position", "A", "quantity")).toMatchObject({ legacy: "1", modern: "2", cause: "FILE_REJECTED" });
-    expect(find(report, "position", "B", "quantity")).toMatchObject({ legacy: "2", modern: "1", cause: "COUNTED_TWICE" });
+    expect(find(report, "position", "A", "quantity")).toMatchObject({
+      legacy: "1",
+      modern: "2",
+      cause: "FILE_REJECTED",
+    });
+    expect(find(report, "position", "B", "quantity")).toMatchObject({
+      legacy: "2",
+      modern: "1",
+      cause: "COUNTED_TWICE",
+    });
   });
 
   it("if only two rules together give legacy's figure, the row names both", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`),
-        "trades_20250717.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`, `2,${ZN},2025-07-17 09:00:00,S,1,111`),
+        "trades_20250717.csv": ledger(
+          `1,${ZN},2025-07-16 09:00:00,B,2,110`,
+          `2,${ZN},2025-07-17 09:00:00,S,1,111`,
+        ),
         "market_prices_20250716_1400.csv":
           "bloomberg,PX_LAST,PX_SETTLE,PX_BID,PX_ASK,OPT_EXPIRE_DT,MONEYNESS\nTYU5 Comdty,111,,,,,\n",
       },
       async (folder) => {
         const report = await replay({ config, trades: [folder], prices: [folder] });
-        expect(find(report, "daily", ZN, "total", "2025-07-16")).toMatchObject({ legacy: "4000", cause: "COUNTED_TWICE" });
+        expect(find(report, "daily", ZN, "total", "2025-07-16")).toMatchObject({
+          legacy: "4000",
+          cause: "COUNTED_TWICE",
+        });
         // Legacy reverses 4000 on a day without a price; modern does not.
         const swing = find(report, "daily", ZN, "total", "2025-07-17");
-        expect(swing).toMatchObject({ legacy: "-3000", modern: "1000", causes: ["COUNTED_TWICE", "NO_MARK"] });
+        expect(swing).toMatchObject({
+          legacy: "-3000",
+          modern: "1000",
+          causes: ["COUNTED_TWICE", "NO_MARK"],
+        });
         expect(renderParityTable(report, { colour: false })).toContain("COUNTED_TWICE and NO_MARK");
-        expect(find(report, "position", ZN, "unrealized")).toMatchObject({ legacy: "0", modern: null, cause: "NO_MARK" });
+        expect(find(report, "position", ZN, "unrealized")).toMatchObject({
+          legacy: "0",
+          modern: null,
+          cause: "NO_MARK",
+        });
         expect(apart(report).filter(({ cause }) => cause === null)).toEqual([]);
       },
     ));
 
   it.skipIf(!hasSharedData)("no daily amount of the desk's own history has two causes", async () => {
-    const report = await replay({ config, trades: [join(sharedData, "ledgers")], prices: [join(sharedData, "prices")] });
-    const ofDay = (field: string) => find(report, "daily", "XCMEOPADPS20250718N0ZN3/110", field, "2025-07-17");
-    expect([ofDay("unrealized"), ofDay("total")].map((row) => [row?.difference, row?.cause, row?.causes])).toEqual([
+    const report = await replay({
+      config,
+      trades: [join(sharedData, "ledgers")],
+      prices: [join(sharedData, "prices")],
+    });
+    const ofDay = (field: string) =>
+      find(report, "daily", "XCMEOPADPS20250718N0ZN3/110", field, "2025-07-17");
+    expect(
+      [ofDay("unrealized"), ofDay("total")].map((row) => [row?.difference, row?.cause, row?.causes]),
+    ).toEqual([
       ["6250", "COUNTED_TWICE", undefined],
       ["6250", "COUNTED_TWICE", undefined],
     ]);
@@ -305,24 +377,28 @@ describe("P&L that rests on lots opened at a price of 0", () => {
     ["fifo", "110000", "220000"],
     ["lifo", "110000", "220000"],
     ["average", "110000", "220000"],
-  ] as const)("is reported with its share of the total, but an expiry at 0 is not (%s)", async (method, realized, unrealized) => {
-    const report = await replayed(ledgers, { method });
-    expect(report.zeroPriceLots).toEqual({
-      positions: [{ symbol: ZN, currency: "USD", realized, unrealized }],
-      totals: { USD: { resting: "330000", total: "329500" } },
-    });
-    const [headline, warning] = [
-      "warning: 330,000.00 of 329,500.00 USD P&L rests on lots opened at a price of 0, of unknown cost",
-      "warning: rests on lots opened at a price of 0: realized 110,000.00, unrealized 220,000.00",
-    ];
-    const table = renderParityTable(report, { colour: false });
-    expect(table.split("\n\n")[0]).toContain(headline);
-    expect(table).toContain(warning);
-    const pnl = await withFiles({ "trades_20250724.csv": ledger(...ledgers["trades_20250724.csv"]) }, (folder) =>
-      runPnl({ trades: [folder], method }),
-    );
-    expect(renderPnlTable(pnlDocument(pnl), { colour: false }).split("\n\n")[0]).toContain(headline);
-    const page = renderParityPage(report).replaceAll("&amp;", "&");
-    for (const line of [headline, warning]) expect(page).toContain(line);
-  });
+  ] as const)(
+    "is reported with its share of the total, but an expiry at 0 is not (%s)",
+    async (method, realized, unrealized) => {
+      const report = await replayed(ledgers, { method });
+      expect(report.zeroPriceLots).toEqual({
+        positions: [{ symbol: ZN, currency: "USD", realized, unrealized }],
+        totals: { USD: { resting: "330000", total: "329500" } },
+      });
+      const [headline, warning] = [
+        "warning: 330,000.00 of 329,500.00 USD P&L rests on lots opened at a price of 0, of unknown cost",
+        "warning: rests on lots opened at a price of 0: realized 110,000.00, unrealized 220,000.00",
+      ];
+      const table = renderParityTable(report, { colour: false });
+      expect(table.split("\n\n")[0]).toContain(headline);
+      expect(table).toContain(warning);
+      const pnl = await withFiles(
+        { "trades_20250724.csv": ledger(...ledgers["trades_20250724.csv"]) },
+        (folder) => runPnl({ trades: [folder], method }),
+      );
+      expect(renderPnlTable(pnlDocument(pnl), { colour: false }).split("\n\n")[0]).toContain(headline);
+      const page = renderParityPage(report).replaceAll("&amp;", "&");
+      for (const line of [headline, warning]) expect(page).toContain(line);
+    },
+  );
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { computePnl, formatPrice, type Method, type PriceNotation, parsePrice } from "../../src/app/engine.ts";
+import {
+  computePnl,
+  formatPrice,
+  type Method,
+  type PriceNotation,
+  parsePrice,
+} from "../../src/app/engine.ts";
 import { hasSharedData, readShared } from "../shared-data.ts";
 
 interface Case {
@@ -53,8 +59,22 @@ const made: Cases = {
         openQty: "1",
         openLots: [{ qty: "1", price: "103" }],
         matches: [
-          { closingTrade: 2, openingTrade: 1, qty: "1.5", openPrice: "103.00390625", closePrice: "103.0078125", pnl: "11.71875" },
-          { closingTrade: 2, openingTrade: 0, qty: "1", openPrice: "103", closePrice: "103.0078125", pnl: "15.625" },
+          {
+            closingTrade: 2,
+            openingTrade: 1,
+            qty: "1.5",
+            openPrice: "103.00390625",
+            closePrice: "103.0078125",
+            pnl: "11.71875",
+          },
+          {
+            closingTrade: 2,
+            openingTrade: 0,
+            qty: "1",
+            openPrice: "103",
+            closePrice: "103.0078125",
+            pnl: "15.625",
+          },
         ],
       },
     },
@@ -72,7 +92,9 @@ const made: Cases = {
         realizedGross: "2/3",
         openQty: "-2",
         openLots: [{ qty: "-2", price: "5/3" }],
-        matches: [{ closingTrade: 2, openingTrade: null, qty: "1", openPrice: "5/3", closePrice: "1", pnl: "2/3" }],
+        matches: [
+          { closingTrade: 2, openingTrade: null, qty: "1", openPrice: "5/3", closePrice: "1", pnl: "2/3" },
+        ],
         avgOpenPrice: "5/3",
         unrealized: "-2/3",
       },
@@ -80,7 +102,9 @@ const made: Cases = {
   ],
   priceNotationCases: [],
 };
-const published = hasSharedData ? readShared<Cases>("expected/pnl-cases.json") : { cases: [], priceNotationCases: [] };
+const published = hasSharedData
+  ? readShared<Cases>("expected/pnl-cases.json")
+  : { cases: [], priceNotationCases: [] };
 
 describe("published P&L cases, exactly (only the made ones where ../shared/data is absent)", () => {
   it.each([...made.cases, ...published.cases].map((one) => [one.id, one] as const))(
@@ -88,7 +112,13 @@ describe("published P&L cases, exactly (only the made ones where ../shared/data 
     (_, { method, multiplier, mark, trades, expected }) => {
       const result = computePnl({
         method: method.toLowerCase() as Method,
-        trades: trades.map(({ side, qty, price }, index) => ({ id: String(index), symbol: "A", side, quantity: qty, price })),
+        trades: trades.map(({ side, qty, price }, index) => ({
+          id: String(index),
+          symbol: "A",
+          side,
+          quantity: qty,
+          price,
+        })),
         instruments: { A: { multiplier } },
         ...(mark === undefined ? {} : { marks: { A: mark } }),
       });
@@ -96,7 +126,9 @@ describe("published P&L cases, exactly (only the made ones where ../shared/data 
       const [position] = result.positions;
       expect(position?.realized).toBe(expected.realizedGross);
       expect(position?.quantity).toBe(expected.openQty);
-      expect(position?.lots.map(({ quantity, price }) => ({ qty: quantity, price }))).toEqual(expected.openLots);
+      expect(position?.lots.map(({ quantity, price }) => ({ qty: quantity, price }))).toEqual(
+        expected.openLots,
+      );
       if (expected.avgOpenPrice !== undefined) expect(position?.averagePrice).toBe(expected.avgOpenPrice);
       if (expected.unrealized !== undefined) expect(position?.unrealized).toBe(expected.unrealized);
       expect(
@@ -134,6 +166,8 @@ function notationOf(source: string, nddp: 2 | 3 | undefined, unit: string | unde
 describe("a missing notation", () => {
   it("is refused with the list of known notations", () => {
     expect(() => parsePrice("110.165", "ticks" as PriceNotation)).toThrow("futures-32nds");
-    expect(() => formatPrice("110.5", undefined as unknown as PriceNotation)).toThrow("price notation must be one of");
+    expect(() => formatPrice("110.5", undefined as unknown as PriceNotation)).toThrow(
+      "price notation must be one of",
+    );
   });
 });

@@ -16,9 +16,12 @@ import { hasSharedData, sharedData } from "../shared-data.ts";
 /** A day within the weeks of the desk's files. */
 const context = { asOf: parseDay("2025-07-24") as number, calendar: new ExpiryCalendar() };
 const read = (text: string, source: Source): Reading => readSymbol(text, source, context);
-const noteCodes = (reading: Reading): readonly string[] => (reading.ok ? reading.notes.map(({ code }) => code) : [reading.code]);
+const noteCodes = (reading: Reading): readonly string[] =>
+  reading.ok ? reading.notes.map(({ code }) => code) : [reading.code];
 const printed = (reading: Reading, target: DialectName): string => {
-  const printing: Printing | Reading = reading.ok ? printSymbol(reading.instrument, target, context) : reading;
+  const printing: Printing | Reading = reading.ok
+    ? printSymbol(reading.instrument, target, context)
+    : reading;
   return printing.ok ? (printing as { readonly text: string }).text : printing.code;
 };
 
@@ -182,18 +185,33 @@ const refused: readonly {
   { dialect: "actant-trades", source: "XCME.RX.H5", code: "UNKNOWN_PRODUCT" },
   { dialect: "actant-trades", source: "XCME.RX.M5", code: "UNKNOWN_PRODUCT" },
   { dialect: "actant-trades", source: "XCME.TU.H5", code: "UNKNOWN_PRODUCT" },
-  { dialect: "actant-time", source: "XCME.ZN.N.G.21JUL25", code: "NO_STRIKE", candidates: ["ZN-2025-07-VY3"] },
-  { dialect: "actant-time", source: "XCME.ZN.N.G.02SEP25", code: "NO_STRIKE", candidates: ["ZN-2025-09-VY1", "ZN-2025-09-GY1"] },
+  {
+    dialect: "actant-time",
+    source: "XCME.ZN.N.G.21JUL25",
+    code: "NO_STRIKE",
+    candidates: ["ZN-2025-07-VY3"],
+  },
+  {
+    dialect: "actant-time",
+    source: "XCME.ZN.N.G.02SEP25",
+    code: "NO_STRIKE",
+    candidates: ["ZN-2025-09-VY1", "ZN-2025-09-GY1"],
+  },
 ];
 
-const rows = Object.entries(pairs).flatMap(([dialect, list]) => list.map((pair) => [dialect as DialectName, pair] as const));
+const rows = Object.entries(pairs).flatMap(([dialect, list]) =>
+  list.map((pair) => [dialect as DialectName, pair] as const),
+);
 
 describe("real symbols", () => {
-  it.each(rows)("%s $source is what Bloomberg calls $bloomberg", (dialect, { source, bloomberg, notes = [] }) => {
-    const reading = read(source, dialect);
-    expect([printed(reading, "bloomberg"), noteCodes(reading)]).toEqual([bloomberg, notes]);
-    expect(read(source, "auto")).toEqual({ ...reading, dialect });
-  });
+  it.each(rows)(
+    "%s $source is what Bloomberg calls $bloomberg",
+    (dialect, { source, bloomberg, notes = [] }) => {
+      const reading = read(source, dialect);
+      expect([printed(reading, "bloomberg"), noteCodes(reading)]).toEqual([bloomberg, notes]);
+      expect(read(source, "auto")).toEqual({ ...reading, dialect });
+    },
+  );
 
   it.each(rows)(
     "Bloomberg's name of it prints as %s $source again, in the exact spelling",
@@ -207,16 +225,21 @@ describe("real symbols", () => {
 
   it.each(rows)("%s $source stays the same instrument through every dialect", (dialect, { source }) => {
     const reading = read(source, dialect);
-    const carried = (["actant-trades", "actant-risk", "bloomberg", "cme", "canonical"] as const).map((through) => {
-      const back = read(printed(reading, through), through);
-      return back.ok ? back.instrument.name : `${through}: ${back.code}`;
-    });
+    const carried = (["actant-trades", "actant-risk", "bloomberg", "cme", "canonical"] as const).map(
+      (through) => {
+        const back = read(printed(reading, through), through);
+        return back.ok ? back.instrument.name : `${through}: ${back.code}`;
+      },
+    );
     expect(new Set(carried)).toEqual(new Set([reading.ok ? reading.instrument.name : ""]));
   });
 
   it.each(refused)("$dialect $source is refused: $code", ({ dialect, source, code, candidates }) => {
     const reading = read(source, dialect);
-    expect(reading.ok ? reading.instrument.name : [reading.code, reading.candidates]).toEqual([code, candidates]);
+    expect(reading.ok ? reading.instrument.name : [reading.code, reading.candidates]).toEqual([
+      code,
+      candidates,
+    ]);
   });
 
   it("have exactly one instrument for each Bloomberg name, and one name for each instrument", () => {

@@ -62,9 +62,13 @@ describe.skipIf(!hasSharedData)(
         return { engine, statement: statementOf(engine, { marks: book, asOfDay: 0, openedAt: () => false }) };
       });
       const { engine, statement } = statements[0] as (typeof statements)[number];
-      expect(statement.positions.map(({ symbol }) => symbol).sort()).toEqual(Object.keys(published.fifo).sort());
+      expect(statement.positions.map(({ symbol }) => symbol).sort()).toEqual(
+        Object.keys(published.fifo).sort(),
+      );
       for (const position of statement.positions) {
-        const truth = published.fifo[position.symbol] as Expected["modern_with_numeric_lot_order"]["fifo"][string];
+        const truth = published.fifo[
+          position.symbol
+        ] as Expected["modern_with_numeric_lot_order"]["fifo"][string];
         const multiplier = parseFraction(position.multiplier) as { numerator: bigint; denominator: bigint };
         const points = (money: string | null): number => {
           const value = multiply(
@@ -100,5 +104,8 @@ const asNumber = (text: string): number => {
 /** Whether two numbers are within 1e-9 relative; floats that should be zero carry rounding errors. */
 function closeTo(ours: number, published: number): void {
   const gap = Math.abs(ours - published);
-  expect(gap <= 1e-9 * Math.max(Math.abs(ours), Math.abs(published)) || gap < 1e-12, `${ours} is ${published}`).toBe(true);
+  expect(
+    gap <= 1e-9 * Math.max(Math.abs(ours), Math.abs(published)) || gap < 1e-12,
+    `${ours} is ${published}`,
+  ).toBe(true);
 }

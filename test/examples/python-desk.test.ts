@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root } from "../cli/run-cli.ts";
 
-const hasPython = spawnSync("python3", ["-c", "import sys; assert sys.version_info >= (3, 9)"], { stdio: "ignore" }).status === 0;
+const hasPython =
+  spawnSync("python3", ["-c", "import sys; assert sys.version_info >= (3, 9)"], { stdio: "ignore" })
+    .status === 0;
 
 /** Runs the example as its README says. */
 function run(): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {

@@ -14,9 +14,21 @@ const routes = [
   { method: "POST", path: "/gates/approved/sign-off", body: '{"note":"x","phase":"primary_switch"}' },
 ] as const;
 
-async function send(url: string, { method, path }: (typeof routes)[number], body: Uint8Array | string, headers = {}) {
-  const answer = await fetch(`${url}/api/v1${path}`, { method, body, headers: { "content-type": json, ...headers } });
-  return { status: answer.status, body: (await answer.json()) as { readonly code?: string; readonly detail?: string } };
+async function send(
+  url: string,
+  { method, path }: (typeof routes)[number],
+  body: Uint8Array | string,
+  headers = {},
+) {
+  const answer = await fetch(`${url}/api/v1${path}`, {
+    method,
+    body,
+    headers: { "content-type": json, ...headers },
+  });
+  return {
+    status: answer.status,
+    body: (await answer.json()) as { readonly code?: string; readonly detail?: string },
+  };
 }
 
 describe.each(routes)("a body of $method $path", (route) => {
@@ -33,7 +45,10 @@ describe.each(routes)("a body of $method $path", (route) => {
     const { url } = await desk();
     const bytes = Buffer.from(route.body.replace("}", ',"name":"B\xfc"}'), "latin1");
     const answered = await send(url, route, bytes);
-    expect(answered).toMatchObject({ status: 400, body: { code: "BAD_USAGE", detail: "body: the bytes are not UTF-8" } });
+    expect(answered).toMatchObject({
+      status: 400,
+      body: { code: "BAD_USAGE", detail: "body: the bytes are not UTF-8" },
+    });
   });
 
   it("is refused with 415 in another charset, content encoding or media type", async () => {
@@ -53,7 +68,10 @@ describe.each(routes)("a body of $method $path", (route) => {
     const [, key = "a"] = /"(\w+)"/.exec(route.body) ?? [];
     const twice = route.body === "{}" ? '{"a":1,"a":2}' : route.body.replace("{", `{"${key}":"y",`);
     const answered = await send(url, route, twice);
-    expect(answered).toMatchObject({ status: 400, body: { detail: expect.stringContaining("a key for the second time") } });
+    expect(answered).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining("a key for the second time") },
+    });
   });
 });
 

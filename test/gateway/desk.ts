@@ -71,7 +71,13 @@ export async function desk({
   const evidence = new MemoryEvidence().open();
   const observations = new Observations();
   const service = new PnLServiceBridge(
-    { legacy: system("legacy", legacy), modern: system("modern", modern), plan, evidence, onComparison: observations.compared },
+    {
+      legacy: system("legacy", legacy),
+      modern: system("modern", modern),
+      plan,
+      evidence,
+      onComparison: observations.compared,
+    },
     { clock: systemClock, load: { overload: () => undefined }, draw: () => 0 },
   );
   opened.push(service);
@@ -90,7 +96,10 @@ export async function desk({
     clock: systemClock,
     leaseMs: 60_000,
   });
-  await operator.publish(publishedSection({ plan: { phase: "read_only", flags: allFlags } }), { actor: "amy", reason: "first" });
+  await operator.publish(publishedSection({ plan: { phase: "read_only", flags: allFlags } }), {
+    actor: "amy",
+    reason: "first",
+  });
   const control: GatewayControl = {
     operator,
     store,
@@ -153,7 +162,12 @@ export async function ask(
   });
   const text = await answer.text();
   const isJson = /json/.test(answer.headers.get("content-type") ?? "");
-  return { status: answer.status, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined };
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    text,
+    body: isJson ? JSON.parse(text) : undefined,
+  };
 }
 
 /** Sends a request with exactly the given headers, without those that fetch adds. */

@@ -13,13 +13,22 @@ import { ask, desk, raw } from "./desk.ts";
 describe("POST /api/v1/pnl/{method}", () => {
   it("answers with value, source and epoch, and routes by user and book", async () => {
     const plan: PlanInput = { phase: "dual_write", flags: allFlags, userWhitelist: ["Zoë"], epoch: 7 };
-    const { url } = await desk({ plan, legacy: () => ({ from: "legacy" }), modern: () => ({ from: "modern" }) });
+    const { url } = await desk({
+      plan,
+      legacy: () => ({ from: "legacy" }),
+      modern: () => ({ from: "modern" }),
+    });
     const of = async (headers: Readonly<Record<string, string>>) =>
       (await ask(`${url}/api/v1/pnl/totals`, "POST", {}, headers)).body;
     expect(await of({})).toEqual({ value: { from: "legacy" }, source: "legacy", epoch: 7, stale: false });
     // The way in which programs write UTF-8 into a header.
     const user = Buffer.from("Zoë").toString("latin1");
-    expect(await of({ "x-pnl-user": user })).toEqual({ value: { from: "modern" }, source: "modern", epoch: 7, stale: false });
+    expect(await of({ "x-pnl-user": user })).toEqual({
+      value: { from: "modern" },
+      source: "modern",
+      epoch: 7,
+      stale: false,
+    });
   });
 
   it("reads numbers from their source text, never through a float", async () => {
@@ -29,7 +38,11 @@ describe("POST /api/v1/pnl/{method}", () => {
       "POST",
       '{"asOf":"x","trades":[0.10,12345678901234567890.123456789,1e2,3]}',
     );
-    expect(body.value).toEqual({ asOf: "x", method: "fifo", trades: ["0.1", "12345678901234567890.123456789", "100", 3] });
+    expect(body.value).toEqual({
+      asOf: "x",
+      method: "fifo",
+      trades: ["0.1", "12345678901234567890.123456789", "100", 3],
+    });
   });
 
   it.each([
@@ -42,15 +55,24 @@ describe("POST /api/v1/pnl/{method}", () => {
     ["too deep nesting", "[".repeat(600), 400],
   ])("refuses %s with the place", async (_, body, status) => {
     const { url } = await desk();
-    const answered = await ask(`${url}/api/v1/pnl/totals`, "POST", body, { "content-type": "application/json" });
-    expect(answered).toMatchObject({ status, body: { code: "BAD_USAGE", status, detail: expect.stringMatching(/^body: /) } });
+    const answered = await ask(`${url}/api/v1/pnl/totals`, "POST", body, {
+      "content-type": "application/json",
+    });
+    expect(answered).toMatchObject({
+      status,
+      body: { code: "BAD_USAGE", status, detail: expect.stringMatching(/^body: /) },
+    });
     expect(answered.headers.get("content-type")).toBe("application/problem+json");
   });
 
   it("suggests the nearest method for an unknown one", async () => {
     const { url } = await desk();
     const { status, body } = await ask(`${url}/api/v1/pnl/total`, "POST", {});
-    expect([status, body.code, body.fix]).toEqual([400, "BAD_USAGE", expect.stringContaining("did you mean totals?")]);
+    expect([status, body.code, body.fix]).toEqual([
+      400,
+      "BAD_USAGE",
+      expect.stringContaining("did you mean totals?"),
+    ]);
   });
 
   it.each([
@@ -87,8 +109,15 @@ describe("the control plane", () => {
     expect((await ask(at("/migration"))).body).toEqual({ phase: "read_only" });
 
     const dry = await ask(at("/migration/phase"), "POST", { move: "advance", reason: "try", dryRun: true });
-    expect(dry.body).toMatchObject({ from: "read_only", target: "shadow_mode", moved: false, gates: { open: true } });
-    expect((await ask(at("/migration/phase"), "POST", { move: "advance", reason: "go" })).body).toMatchObject({ moved: true });
+    expect(dry.body).toMatchObject({
+      from: "read_only",
+      target: "shadow_mode",
+      moved: false,
+      gates: { open: true },
+    });
+    expect((await ask(at("/migration/phase"), "POST", { move: "advance", reason: "go" })).body).toMatchObject(
+      { moved: true },
+    );
     expect((await ask(at("/migration"))).body).toEqual({ phase: "shadow_mode" });
     expect((await ask(at("/gates"))).body).toMatchObject({ target: "dual_write" });
     expect((await ask(at("/gates?target=cleanup"))).body).toMatchObject({ target: "cleanup", open: false });
@@ -100,15 +129,17 @@ describe("the control plane", () => {
     expect(closed.length).toBeGreaterThan(0);
     expect(early.body.detail).toContain(closed[0].why);
 
-    expect((await ask(at("/migration/traffic"), "PUT", { percentage: 12.5, reason: "some" })).body).toMatchObject({
+    expect(
+      (await ask(at("/migration/traffic"), "PUT", { percentage: 12.5, reason: "some" })).body,
+    ).toMatchObject({
       newSystemPercentage: 12.5,
     });
-    expect((await ask(at("/migration/traffic"), "PUT", { steps: [20, 40], dwellMs: 60_000, reason: "ramp" })).body).toMatchObject(
-      {
-        newSystemPercentage: 20,
-        ramp: { steps: [40], endsIn: "stay" },
-      },
-    );
+    expect(
+      (await ask(at("/migration/traffic"), "PUT", { steps: [20, 40], dwellMs: 60_000, reason: "ramp" })).body,
+    ).toMatchObject({
+      newSystemPercentage: 20,
+      ramp: { steps: [40], endsIn: "stay" },
+    });
     for (const [body, status, code] of [
       [{ percentage: 12.3456 }, 400, "BAD_USAGE"],
       [{ steps: [20, 33.3333, 40], dwellMs: 60_000 }, 400, "BAD_USAGE"],
@@ -116,8 +147,15 @@ describe("the control plane", () => {
       [{ steps: [10, 33, 100], dwellMs: 60_000, endsIn: "rollback" }, 400, "BAD_USAGE"],
       [{ steps: [90, 50, 0], dwellMs: 60_000, endsIn: "rollback" }, 409, "REFUSED"],
     ] as const)
-      expect(await ask(at("/migration/traffic"), "PUT", { ...body, reason: "ramp" })).toMatchObject({ status, body: { code } });
-    const meant = await ask(at("/migration/phase"), "POST", { move: "retreat", from: "shadow_mode", reason: "twice" });
+      expect(await ask(at("/migration/traffic"), "PUT", { ...body, reason: "ramp" })).toMatchObject({
+        status,
+        body: { code },
+      });
+    const meant = await ask(at("/migration/phase"), "POST", {
+      move: "retreat",
+      from: "shadow_mode",
+      reason: "twice",
+    });
     expect(meant).toMatchObject({ status: 409, body: { code: "CONFLICT" } });
     machine.isSwitchSet = true;
     for (const [method, path, body] of [
@@ -126,7 +164,10 @@ describe("the control plane", () => {
       ["PUT", "/migration/traffic", { percentage: 50 }],
     ] as const) {
       const refused = await ask(at(path), method, { ...body, reason: "too early" });
-      expect(refused).toMatchObject({ status: 409, body: { code: "REFUSED", detail: "the switch file is set" } });
+      expect(refused).toMatchObject({
+        status: 409,
+        body: { code: "REFUSED", detail: "the switch file is set" },
+      });
     }
     machine.isSwitchSet = false;
     const user = encodeURIComponent("amy/desk 7");
@@ -139,19 +180,31 @@ describe("the control plane", () => {
       expect((await ask(path, "DELETE", { reason: "not hers" })).body).toMatchObject({ changed: true });
       expect(place.record.overrides[column]).toEqual([]);
     }
-    expect((await ask(at("/gates/approved/sign-off"), "POST", { note: "looked at it", phase: "primary_switch" })).body).toEqual({
+    expect(
+      (await ask(at("/gates/approved/sign-off"), "POST", { note: "looked at it", phase: "primary_switch" }))
+        .body,
+    ).toEqual({
       gate: "approved",
       phase: "primary_switch",
       actor: "amy",
     });
-    expect((await ask(at("/gates/fleet_acknowledged/sign-off"), "POST", { note: "it is fine" })).status).toBe(409);
+    expect((await ask(at("/gates/fleet_acknowledged/sign-off"), "POST", { note: "it is fine" })).status).toBe(
+      409,
+    );
 
     const rolledBack = await ask(at("/migration/rollback"), "POST", { reason: "it burns" });
-    expect(rolledBack.body).toMatchObject({ via: "store", possible: true, waiting: [], acknowledged: ["one"] });
+    expect(rolledBack.body).toMatchObject({
+      via: "store",
+      possible: true,
+      waiting: [],
+      acknowledged: ["one"],
+    });
     expect(place.record.overrides).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
 
     const { rows } = (await ask(at("/audit?after=1&limit=1000"))).body;
-    expect(rows.map(({ actor, action, reason }: Record<string, string>) => `${actor} ${action} ${reason}`)).toEqual([
+    expect(
+      rows.map(({ actor, action, reason }: Record<string, string>) => `${actor} ${action} ${reason}`),
+    ).toEqual([
       "amy phase go",
       "amy phase go on",
       "amy refused dual_write to primary_switch: go",
@@ -186,7 +239,10 @@ describe("the control plane", () => {
   ])("refuses %s %s %j and names the place %s", async (method, path, body, place) => {
     const { url } = await desk();
     const answered = await ask(`${url}/api/v1${path}`, method, body);
-    expect(answered).toMatchObject({ status: 400, body: { code: "BAD_USAGE", detail: expect.stringMatching(`^${place}:`) } });
+    expect(answered).toMatchObject({
+      status: 400,
+      body: { code: "BAD_USAGE", detail: expect.stringMatching(`^${place}:`) },
+    });
   });
 
   it("answers a concurrent change with 409, an unreachable store with 503, and a missing store with 409", async () => {
@@ -198,7 +254,10 @@ describe("the control plane", () => {
       return change(asked);
     };
     const advanced = await ask(`${url}/api/v1/migration/phase`, "POST", { move: "advance", reason: "go" });
-    expect(advanced).toMatchObject({ status: 409, body: { code: "CONFLICT", detail: expect.stringContaining("somebody else") } });
+    expect(advanced).toMatchObject({
+      status: 409,
+      body: { code: "CONFLICT", detail: expect.stringContaining("somebody else") },
+    });
     place.away = true;
     expect(await ask(`${url}/api/v1/gates`)).toMatchObject({ status: 503, body: { code: "SYSTEM_DOWN" } });
     // A rollback takes effect even without the store.
@@ -209,7 +268,10 @@ describe("the control plane", () => {
     expect(machine.isSwitchSet).toBe(true);
     place.away = false;
     const without = await desk({ withControl: false });
-    expect(await ask(`${without.url}/api/v1/migration`)).toMatchObject({ status: 409, body: { code: "REFUSED" } });
+    expect(await ask(`${without.url}/api/v1/migration`)).toMatchObject({
+      status: 409,
+      body: { code: "REFUSED" },
+    });
   });
 });
 
@@ -227,12 +289,17 @@ describe("the routes of comparisons and symbols", () => {
     expect(body.comparisons).toEqual(found);
     expect((await ask(`${url}/api/v1/comparisons?verdict=equal`)).body.comparisons).toEqual([]);
     expect((await ask(`${url}/api/v1/comparisons/${found[0]?.id}`)).body).toEqual(found[0]);
-    expect(await ask(`${url}/api/v1/comparisons/none`)).toMatchObject({ status: 404, body: { code: "BAD_USAGE" } });
+    expect(await ask(`${url}/api/v1/comparisons/none`)).toMatchObject({
+      status: 404,
+      body: { code: "BAD_USAGE" },
+    });
   });
 
   it("show a symbol in every dialect, also one with a slash, and answer an invalid one with 404", async () => {
     const { url } = await desk();
-    const { body } = await ask(`${url}/api/v1/symbols/${encodeURIComponent("XCMEOPADPS20250721N0VY3/110.25")}`);
+    const { body } = await ask(
+      `${url}/api/v1/symbols/${encodeURIComponent("XCMEOPADPS20250721N0VY3/110.25")}`,
+    );
     expect(body.variants.bloomberg).toEqual({ text: "VBYN25P3 110.250 Comdty" });
     expect(await ask(`${url}/api/v1/symbols/XCME.RX.H5`)).toMatchObject({
       status: 404,
@@ -258,16 +325,27 @@ describe("a web page that an operator has open", () => {
       [{ "content-type": json, origin: "null" }, 403],
       [{ "content-type": json, host: "evil.example" }, 403],
       [
-        { "content-type": json, host: `evil.example:${new URL(url).port}`, origin: `http://evil.example:${new URL(url).port}` },
+        {
+          "content-type": json,
+          host: `evil.example:${new URL(url).port}`,
+          origin: `http://evil.example:${new URL(url).port}`,
+        },
         403,
       ],
     ];
     for (const [headers, status] of tries)
-      expect([headers, (await raw(rollback, headers, { method: "POST", body })).status]).toEqual([headers, status]);
+      expect([headers, (await raw(rollback, headers, { method: "POST", body })).status]).toEqual([
+        headers,
+        status,
+      ]);
     expect((await raw(`${url}/api/v1/migration/whitelist/evil`, {}, { method: "DELETE" })).status).toBe(415);
     expect((await raw(`${url}/api/v1/migration`, { host: "evil.example" })).status).toBe(403);
     expect(place.record.epoch).toBe(epoch);
-    const fine = await raw(rollback, { "content-type": json, host, origin: `http://${host}` }, { method: "POST", body });
+    const fine = await raw(
+      rollback,
+      { "content-type": json, host, origin: `http://${host}` },
+      { method: "POST", body },
+    );
     expect(fine.status).toBe(200);
   });
 
@@ -328,7 +406,10 @@ describe("limits", () => {
     const many = await Promise.all(Array.from({ length: 12 }, () => ask(`${url}/api/v1/migration`)));
     const refused = many.filter(({ status }) => status === 429);
     expect(refused.length).toBeGreaterThan(5);
-    expect(refused[0]?.body).toMatchObject({ code: "BUSY", detail: "the caller sent more than 5 requests in a second" });
+    expect(refused[0]?.body).toMatchObject({
+      code: "BUSY",
+      detail: "the caller sent more than 5 requests in a second",
+    });
     expect(refused[0]?.headers.get("retry-after")).toBe("1");
   });
 
@@ -369,7 +450,11 @@ describe("limits", () => {
       "/%2e%2e/etc/passwd",
     ]) {
       const { status, headers } = await ask(`${url}${path}`);
-      expect([path, Math.floor(status / 100), headers.get("content-type")]).toEqual([path, 4, "application/problem+json"]);
+      expect([path, Math.floor(status / 100), headers.get("content-type")]).toEqual([
+        path,
+        4,
+        "application/problem+json",
+      ]);
     }
   });
 });
@@ -404,7 +489,11 @@ describe("GET /api/v1/events", () => {
   it("sends the state, then each change, each comparison that is not equal, and heartbeats", async () => {
     const { url, emit } = await desk({
       legacy: (method) => ({ totals: {}, positions: [], method }),
-      modern: (method) => ({ totals: method === "totals" ? { USD: { total: "1" } } : {}, positions: [], method }),
+      modern: (method) => ({
+        totals: method === "totals" ? { USD: { total: "1" } } : {},
+        positions: [],
+        method,
+      }),
       limits: { events: { heartbeatMs: 50 } },
     });
     const some = await listen(`${url}/api/v1/events`);
@@ -413,11 +502,17 @@ describe("GET /api/v1/events", () => {
     emit({ kind: "freshness", what: "stale", epoch: 4 });
     await ask(`${url}/api/v1/pnl/openPositions`, "POST", {});
     await ask(`${url}/api/v1/pnl/totals`, "POST", {});
-    const kinds = ({ events }: typeof some) => events.map(({ event }) => event).filter((event) => event !== ": heartbeat");
+    const kinds = ({ events }: typeof some) =>
+      events.map(({ event }) => event).filter((event) => event !== ": heartbeat");
     await until(() => kinds(all).length === 5 && kinds(some).length === 4);
     await until(() => some.events.some(({ event }) => event === ": heartbeat"));
     expect(kinds(some)).toEqual(["hello", "plan", "freshness", "comparison"]);
-    expect(some.events[0]?.data).toEqual({ epoch: 1, phase: "shadow_mode", useNewPnlSystem: true, freshness: "fresh" });
+    expect(some.events[0]?.data).toEqual({
+      epoch: 1,
+      phase: "shadow_mode",
+      useNewPnlSystem: true,
+      freshness: "fresh",
+    });
     expect(some.events.find(({ event }) => event === "comparison")?.data).toMatchObject({
       method: "totals",
       verdict: "diverged",
@@ -438,7 +533,11 @@ describe("GET /api/v1/events", () => {
       Number(new RegExp(`^${name} (\\d+)$`, "m").exec((await ask(`${url}/metrics`)).text)?.[1]);
     expect(await metric("pnl_bridge_event_streams")).toBe(2);
     let sent = 0;
-    for (; sent < 2_000 && (sent % 100 !== 0 || (await metric("pnl_bridge_event_streams_dropped_total")) === 0); sent++) {
+    for (
+      ;
+      sent < 2_000 && (sent % 100 !== 0 || (await metric("pnl_bridge_event_streams_dropped_total")) === 0);
+      sent++
+    ) {
       emit({ kind: "plan", what: "x".repeat(10_000), epoch: sent });
       await sleep(1);
     }
@@ -493,7 +592,9 @@ describe("start and close", () => {
     );
     await until(() => begun === 200);
     const stream = await listen(`${url}/api/v1/events`);
-    const inFlight = /^pnl_bridge_http_requests_in_flight (\d+)$/m.exec((await ask(`${url}/metrics`)).text)?.[1];
+    const inFlight = /^pnl_bridge_http_requests_in_flight (\d+)$/m.exec(
+      (await ask(`${url}/metrics`)).text,
+    )?.[1];
     expect(Number(inFlight)).toBeGreaterThanOrEqual(200);
     const closing = gateway.close();
     const ready = await fetch(`${url}/readyz`);
@@ -501,7 +602,9 @@ describe("start and close", () => {
     expect(await ready.json()).toMatchObject({ ready: false, why: "the gateway is closing" });
     released.resolve();
     const answers = await Promise.all(calls);
-    expect(answers.filter(({ status, body }) => status === 200 && JSON.parse(body).source === "legacy").length).toBe(200);
+    expect(
+      answers.filter(({ status, body }) => status === 200 && JSON.parse(body).source === "legacy").length,
+    ).toBe(200);
     await Promise.all([closing, stream.ended]);
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
     agent.destroy();
@@ -516,7 +619,11 @@ describe("start and close", () => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       for (let isTold = false; !isTold; ) {
         try {
-          const { status, connection } = await raw(`${url}/api/v1/pnl/totals`, headers, { method: "POST", body: "{}", agent });
+          const { status, connection } = await raw(`${url}/api/v1/pnl/totals`, headers, {
+            method: "POST",
+            body: "{}",
+            agent,
+          });
           if (status === 200) answered += 1;
           else failures.push(status);
           isTold = connection === "close";

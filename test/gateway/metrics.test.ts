@@ -39,7 +39,10 @@ function complaints({ name, help, kind, samples }: Family): readonly string[] {
     [otherUnits.test(name), "use base units"],
     [!isParted && /_(count|sum|bucket)$/.test(name), "suffix of a histogram or summary"],
     [kind !== "histogram" && labels.includes("le"), 'non-histogram metrics should not have "le" label'],
-    [kind !== "summary" && labels.includes("quantile"), 'non-summary metrics should not have "quantile" label'],
+    [
+      kind !== "summary" && labels.includes("quantile"),
+      'non-summary metrics should not have "quantile" label',
+    ],
   ];
   return rules.filter(([isBroken]) => isBroken).map(([, complaint]) => `${name}: ${complaint}`);
 }
@@ -65,8 +68,12 @@ describe("/metrics", () => {
       Object.values(signals).map(({ name, help, kind }) => ({ name, help, kind })),
     );
     for (const { name, labels } of Object.values(signals))
-      for (const [, given = ""] of text.matchAll(new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, "gm"))) {
-        const named = [...given.matchAll(/(\w+)="/g)].map(([, label = ""]) => label).filter((label) => label !== "le");
+      for (const [, given = ""] of text.matchAll(
+        new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{(.*)\\} `, "gm"),
+      )) {
+        const named = [...given.matchAll(/(\w+)="/g)]
+          .map(([, label = ""]) => label)
+          .filter((label) => label !== "le");
         expect([name, named.sort()]).toEqual([name, [...labels].sort()]);
       }
     for (const [sample, value] of [
@@ -96,10 +103,20 @@ describe("/metrics", () => {
       const names = ["kill_switch", "latched", "config_drift", "modern_traffic_ratio"];
       return Object.fromEntries(names.map((name) => [name, sampleOf(text, `pnl_bridge_${name}`)]));
     };
-    expect(await read()).toEqual({ kill_switch: "0", latched: "0", config_drift: "0", modern_traffic_ratio: "0" });
+    expect(await read()).toEqual({
+      kill_switch: "0",
+      latched: "0",
+      config_drift: "0",
+      modern_traffic_ratio: "0",
+    });
     service.setPlan({ phase: "shadow_mode", useNewPnlSystem: false, newSystemPercentage: 12.5, epoch: 2 });
     Object.assign(state, { drift: true, latched: "error_rate" });
-    expect(await read()).toEqual({ kill_switch: "1", latched: "1", config_drift: "1", modern_traffic_ratio: "0.125" });
+    expect(await read()).toEqual({
+      kill_switch: "1",
+      latched: "1",
+      config_drift: "1",
+      modern_traffic_ratio: "0.125",
+    });
   });
 
   it("follows the naming rules of Prometheus, for its own signals and for those of the process", async () => {
@@ -108,7 +125,11 @@ describe("/metrics", () => {
     const all = families((await ask(`${url}/metrics`)).text);
     expect(all.flatMap(complaints)).toEqual([]);
     expect(all.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["process_resident_memory_bytes", "process_start_time_seconds", "nodejs_eventloop_lag_p99_seconds"]),
+      expect.arrayContaining([
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "nodejs_eventloop_lag_p99_seconds",
+      ]),
     );
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
   });

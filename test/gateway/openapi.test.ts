@@ -16,7 +16,11 @@ interface Operation {
   readonly operationId?: string;
   readonly summary?: string;
   readonly tags?: readonly string[];
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+  }[];
   readonly requestBody?: { readonly content?: Readonly<Record<string, Media>> };
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Media>> }>>;
 }
@@ -50,13 +54,20 @@ const kept: ComparisonRecord = {
   modernMs: null,
   legacyError: null,
   modernError: null,
-  fields: [{ path: "totals.USD", entry: null, verdict: "diverged", legacy: "1", modern: "2", difference: "1" }],
+  fields: [
+    { path: "totals.USD", entry: null, verdict: "diverged", legacy: "1", modern: "2", difference: "1" },
+  ],
 };
 
 let url: string;
 let evidence: EvidenceStore;
 let document: Document;
-let operations: readonly { readonly at: string; readonly path: string; readonly method: string; readonly operation: Operation }[];
+let operations: readonly {
+  readonly at: string;
+  readonly path: string;
+  readonly method: string;
+  readonly operation: Operation;
+}[];
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
@@ -71,7 +82,8 @@ beforeAll(async () => {
     onComparison: observations.compared,
   });
   ends.unshift(() => bridge.close());
-  if (bridge.evidence === undefined) throw new Error("a configuration with a control store must have an evidence store");
+  if (bridge.evidence === undefined)
+    throw new Error("a configuration with a control store must have an evidence store");
   evidence = bridge.evidence;
   const gateway = await startGateway({
     host: "127.0.0.1",
@@ -106,7 +118,16 @@ const jsonOf = (operation: Operation, status: string): object | undefined =>
 /** The kinds of objects in a document, with their permitted keys in OpenAPI 3.1. */
 const kinds = {
   document: ["openapi", "info", "servers", "tags", "paths", "components", "security"],
-  operation: ["operationId", "summary", "description", "tags", "parameters", "requestBody", "responses", "security"],
+  operation: [
+    "operationId",
+    "summary",
+    "description",
+    "tags",
+    "parameters",
+    "requestBody",
+    "responses",
+    "security",
+  ],
   parameter: ["name", "in", "required", "description", "schema"],
   body: ["required", "description", "content"],
   response: ["description", "content", "headers"],
@@ -152,7 +173,8 @@ describe("openapi.json", () => {
       found.push(unknownKeys("operation", operation));
       for (const parameter of operation.parameters ?? []) found.push(unknownKeys("parameter", parameter));
       const bodies = [operation.requestBody, ...Object.values(operation.responses)];
-      for (const body of bodies) for (const media of Object.values(body?.content ?? {})) found.push(unknownKeys("media", media));
+      for (const body of bodies)
+        for (const media of Object.values(body?.content ?? {})) found.push(unknownKeys("media", media));
       if (operation.requestBody !== undefined) found.push(unknownKeys("body", operation.requestBody));
       for (const [status, response] of Object.entries(operation.responses)) {
         expect(status).toMatch(/^([1-5]\d\d|[1-5]XX|default)$/);
@@ -185,7 +207,11 @@ describe("openapi.json", () => {
   it("has a schema for every success, and a problem document for every refusal", () => {
     for (const { at, operation } of operations) {
       const success = Object.values(operation.responses["200"]?.content ?? {});
-      expect([at, success.length, success.every(({ schema }) => Object.keys(schema ?? {}).length > 0)]).toEqual([at, 1, true]);
+      expect([
+        at,
+        success.length,
+        success.every(({ schema }) => Object.keys(schema ?? {}).length > 0),
+      ]).toEqual([at, 1, true]);
       for (const status of ["4XX", "5XX"])
         expect([at, operation.responses[status]?.content]).toEqual([
           at,
@@ -214,10 +240,12 @@ describe("openapi.json", () => {
   it("contains only valid JSON Schemas of the 2020-12 dialect, without dangling references or unused schemas", () => {
     for (const { operation } of operations)
       for (const body of [operation.requestBody, ...Object.values(operation.responses)])
-        for (const { schema = {} } of Object.values(body?.content ?? {})) expect(() => validatorOf(schema)).not.toThrow();
+        for (const { schema = {} } of Object.values(body?.content ?? {}))
+          expect(() => validatorOf(schema)).not.toThrow();
     const { components, ...rest } = document;
     const text = JSON.stringify([rest, components]);
-    for (const name of Object.keys(components.schemas)) expect(text).toContain(`"#/components/schemas/${name}"`);
+    for (const name of Object.keys(components.schemas))
+      expect(text).toContain(`"#/components/schemas/${name}"`);
   });
 
   const symbol = "XCMEFFDPSX20250919U0ZN";
@@ -251,8 +279,14 @@ describe("openapi.json", () => {
     { at: "post /api/v1/migration/rollback", body: { reason: "x" } },
     { at: "get /api/v1/audit" },
     { at: "get /api/v1/comparisons" },
-    { at: "post /api/v1/validate", body: { legacy: { a: "1" }, modern: { a: 2 }, tolerances: { pnl: "0.5" } } },
-    { at: "get /api/v1/symbols/{symbol}", path: "/api/v1/symbols/XCMEOPADPS20250721N0VY3%2F110.25?legacy=true" },
+    {
+      at: "post /api/v1/validate",
+      body: { legacy: { a: "1" }, modern: { a: 2 }, tolerances: { pnl: "0.5" } },
+    },
+    {
+      at: "get /api/v1/symbols/{symbol}",
+      path: "/api/v1/symbols/XCMEOPADPS20250721N0VY3%2F110.25?legacy=true",
+    },
   ];
   it.each(asked)("matches the actual request and answer of $at", async ({ at, path, body }) => {
     const [method = "", own = ""] = at.split(" ");
@@ -273,7 +307,9 @@ describe("openapi.json", () => {
     const list = validatorOf(jsonOf(document.paths["/api/v1/comparisons"]?.get as Operation, "200") ?? {});
     expect([list(body), list.errors, body.comparisons.length]).toEqual([true, null, 1]);
     const { body: found } = await ask(`${url}/api/v1/comparisons/${body.comparisons[0].id}`);
-    const one = validatorOf(jsonOf(document.paths["/api/v1/comparisons/{id}"]?.get as Operation, "200") ?? {});
+    const one = validatorOf(
+      jsonOf(document.paths["/api/v1/comparisons/{id}"]?.get as Operation, "200") ?? {},
+    );
     expect([one(found), one.errors]).toEqual([true, null]);
   });
 

@@ -34,7 +34,11 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 describe("the rate limit", () => {
   it.each<[string, boolean, Ask]>([
     ["without tokens, plain requests", false, () => ({})],
-    ["without tokens, another authorization header each time", false, (at) => ({ headers: { authorization: `Basic ${at}` } })],
+    [
+      "without tokens, another authorization header each time",
+      false,
+      (at) => ({ headers: { authorization: `Basic ${at}` } }),
+    ],
     ["a right token", true, () => ({ headers: bearer(env.V) })],
     [
       "a right token, with blanks after Bearer",

@@ -16,7 +16,11 @@ export type Position = readonly [
   unrealized: string,
 ];
 
-const answer = (system: string, positions: readonly Position[], given: Partial<SystemAnswer> = {}): SystemAnswer => ({
+const answer = (
+  system: string,
+  positions: readonly Position[],
+  given: Partial<SystemAnswer> = {},
+): SystemAnswer => ({
   system,
   dayRule: "calendar",
   positions: positions.map(([symbol, quantity, averagePrice, realized, unrealized]) => ({
@@ -31,7 +35,9 @@ const answer = (system: string, positions: readonly Position[], given: Partial<S
   ...given,
 });
 
-const validator = new PnLComparisonValidator({ conversions: [...pointsToMoney(() => "1000"), flatHasNoAveragePrice] });
+const validator = new PnLComparisonValidator({
+  conversions: [...pointsToMoney(() => "1000"), flatHasNoAveragePrice],
+});
 
 /** The report of two systems' positions; `given` replaces other parts of their answers. */
 export const compared = (
@@ -39,7 +45,12 @@ export const compared = (
   modern: readonly Position[],
   given: { legacy?: Partial<SystemAnswer>; modern?: Partial<SystemAnswer> } = {},
 ): ParityReport =>
-  asParity(validator.compare(answer("legacy-desk", legacy, given.legacy), answer("modern-engine", modern, given.modern)));
+  asParity(
+    validator.compare(
+      answer("legacy-desk", legacy, given.legacy),
+      answer("modern-engine", modern, given.modern),
+    ),
+  );
 
 export const day = { symbol: "ZNU2025", tradingDay: "2025-07-24" };
 const quiet = { symbol: "ZNU2025", tradingDay: "2025-07-23", realized: "0", unrealized: "0", total: "0" };
@@ -72,7 +83,12 @@ export const sample = ((): ParityReport => {
     },
   );
   const trades = [{ file: "trades_20250724.csv", line: 12, id: "46" }];
-  const known = (symbol: string, instrument: string, title: string) => ({ symbol, instrument, title, currency: "USD" });
+  const known = (symbol: string, instrument: string, title: string) => ({
+    symbol,
+    instrument,
+    title,
+    currency: "USD",
+  });
   return {
     ...report,
     ok: false,
@@ -81,7 +97,15 @@ export const sample = ((): ParityReport => {
     ),
     method: "fifo",
     input: { files: 1, rows: 9, accepted: 7, duplicates: 1 },
-    quarantine: [{ file: "trades_20250725.csv", line: 3, code: "BAD_PRICE", text: "ZN,?", why: "the price is not a number" }],
+    quarantine: [
+      {
+        file: "trades_20250725.csv",
+        line: 3,
+        code: "BAD_PRICE",
+        text: "ZN,?",
+        why: "the price is not a number",
+      },
+    ],
     notes: [{ file: "trades_20250724.csv", line: 5, code: "ZERO_PRICE", why: "a price of zero" }],
     notCompared: [{ kind: "daily", tradingDays: ["2025-07-25"], why: "eod_pnl ends on 2025-07-24" }],
     zeroPriceLots: {
@@ -89,7 +113,14 @@ export const sample = ((): ParityReport => {
       totals: { USD: { resting: "20", total: "-395.625" } },
     },
     legacySymbols: {
-      merges: [{ view: "raw-name", text: "TYU5", instruments: ["ZNU2025", "ZTU2025"], symbols: ["ZNU2025", "ZTU2025"] }],
+      merges: [
+        {
+          view: "raw-name",
+          text: "TYU5",
+          instruments: ["ZNU2025", "ZTU2025"],
+          symbols: ["ZNU2025", "ZTU2025"],
+        },
+      ],
       splits: [],
       lost: [],
     },

@@ -18,18 +18,27 @@ const quantityText = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }).map(String) },
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 5000 }).map((n) => (n / 8).toString()) },
   { weight: 1, arbitrary: fc.bigInt({ min: 1n, max: 10n ** 15n }).map(String) },
-  { weight: 1, arbitrary: fc.bigInt({ min: 1n, max: 10n ** 18n }).map((n) => `0.${n.toString().padStart(18, "0")}`) },
+  {
+    weight: 1,
+    arbitrary: fc.bigInt({ min: 1n, max: 10n ** 18n }).map((n) => `0.${n.toString().padStart(18, "0")}`),
+  },
 );
 const priceText = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 109 * 64, max: 112 * 64 }).map((n) => (n / 64).toString()) },
   { weight: 1, arbitrary: fc.constantFrom("0", "0.0", "-37.63", "110.875", "1234.0") },
   { weight: 1, arbitrary: fc.bigInt({ min: -(10n ** 15n), max: 10n ** 15n }).map(String) },
-  { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: 10n ** 20n }).map((n) => `1.${n.toString().padStart(20, "0")}`) },
+  {
+    weight: 1,
+    arbitrary: fc.bigInt({ min: 0n, max: 10n ** 20n }).map((n) => `1.${n.toString().padStart(20, "0")}`),
+  },
 );
 const sideText = fc.constantFrom("B" as const, "S" as const);
 const tradeList = (max: number) =>
   fc
-    .array(fc.record({ side: sideText, quantity: quantityText, price: priceText }), { minLength: 1, maxLength: max })
+    .array(fc.record({ side: sideText, quantity: quantityText, price: priceText }), {
+      minLength: 1,
+      maxLength: max,
+    })
     .map((rows) => rows.map((row, index): TradeInput => ({ id: String(index), symbol: "A", ...row })));
 const methodOf = fc.constantFrom(...methods);
 
@@ -50,7 +59,8 @@ describe("the engine against an independent oracle", () => {
           const { position, matches } = only({ method, trades, marks: { A: mark } });
           const truth = oracle(method, trades, mark);
           const same = (text: string | null, value: Rational) => {
-            if (position.rounded === undefined) expect(equal(read(text ?? "0"), value), `${text} is ${value}`).toBe(true);
+            if (position.rounded === undefined)
+              expect(equal(read(text ?? "0"), value), `${text} is ${value}`).toBe(true);
           };
           same(position.quantity, truth.quantity);
           same(position.realized, truth.realized);
@@ -82,11 +92,15 @@ describe("laws of lot matching", () => {
     fc.assert(
       fc.property(tradeList(40), methodOf, (trades, method) => {
         const { position, matches } = only({ method, trades });
-        const signed = sum(trades.map((trade) => (trade.side === "B" ? trade.quantity : `-${trade.quantity}`)));
+        const signed = sum(
+          trades.map((trade) => (trade.side === "B" ? trade.quantity : `-${trade.quantity}`)),
+        );
         expect(equal(read(position.quantity), signed)).toBe(true);
         const open = position.quantity.replace("-", "");
         const closed = matches.map((match) => match.quantity);
-        expect(equal(sum([...closed, ...closed, open]), sum(trades.map((trade) => trade.quantity)))).toBe(true);
+        expect(equal(sum([...closed, ...closed, open]), sum(trades.map((trade) => trade.quantity)))).toBe(
+          true,
+        );
       }),
       { numRuns: 500 },
     );
@@ -127,26 +141,32 @@ describe("laws of lot matching", () => {
       return decimalText(numerator * k, denominator);
     };
     fc.assert(
-      fc.property(tradeList(20), priceText, methodOf, fc.bigInt({ min: 1n, max: 1_000_000n }), (trades, mark, method, k) => {
-        const base = only({ method, trades, marks: { A: mark } }).position;
-        const byPrice = only({
-          method,
-          trades: trades.map((t) => ({ ...t, price: scaled(t.price, k) })),
-          marks: { A: scaled(mark, k) },
-        }).position;
-        const byQuantity = only({
-          method,
-          trades: trades.map((t) => ({ ...t, quantity: scaled(t.quantity, k) })),
-          marks: { A: mark },
-        }).position;
-        for (const position of [byPrice, byQuantity]) {
-          if (base.rounded || position.rounded) continue;
-          for (const field of ["realized", "unrealized"] as const) {
-            const [numerator, denominator] = read(base[field] ?? "0");
-            expect(equal(read(position[field] ?? "0"), [numerator * k, denominator])).toBe(true);
+      fc.property(
+        tradeList(20),
+        priceText,
+        methodOf,
+        fc.bigInt({ min: 1n, max: 1_000_000n }),
+        (trades, mark, method, k) => {
+          const base = only({ method, trades, marks: { A: mark } }).position;
+          const byPrice = only({
+            method,
+            trades: trades.map((t) => ({ ...t, price: scaled(t.price, k) })),
+            marks: { A: scaled(mark, k) },
+          }).position;
+          const byQuantity = only({
+            method,
+            trades: trades.map((t) => ({ ...t, quantity: scaled(t.quantity, k) })),
+            marks: { A: mark },
+          }).position;
+          for (const position of [byPrice, byQuantity]) {
+            if (base.rounded || position.rounded) continue;
+            for (const field of ["realized", "unrealized"] as const) {
+              const [numerator, denominator] = read(base[field] ?? "0");
+              expect(equal(read(position[field] ?? "0"), [numerator * k, denominator])).toBe(true);
+            }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -162,7 +182,8 @@ describe("laws of lot matching", () => {
           .map((trade) => ({ trade, key: keys.next().value as number }))
           .sort((a, b) => a.key - b.key)
           .map(({ trade }) => trade);
-        const rowsOf = (rows: readonly TradeInput[]) => computePnl({ method, trades: rows, marks: { A: "110" } });
+        const rowsOf = (rows: readonly TradeInput[]) =>
+          computePnl({ method, trades: rows, marks: { A: "110" } });
         expect(rowsOf(shuffled)).toEqual(rowsOf(timed));
       }),
       { numRuns: 300 },
@@ -201,24 +222,34 @@ describe("feeding in pieces", () => {
 
   it("equals feeding all at once, late trades included", () => {
     fc.assert(
-      fc.property(fc.array(fc.array(row, { maxLength: 20 }), { maxLength: 6 }), methodOf, (batches, method: Method) => {
-        const whole = new TradeColumns();
-        append(whole, batches.flat());
-        const atOnce = new PnlEngine(whole, { method });
-        atOnce.feed();
-        const pieces = new TradeColumns(2);
-        const inPieces = new PnlEngine(pieces, { method });
-        const newest = new Map<string, number>();
-        for (const batch of batches) {
-          const late = batch.filter(({ symbol, minute }) => minute < (newest.get(symbol) ?? 0)).length;
-          append(pieces, batch);
-          expect(inPieces.feed().length, "exactly the trades older than the newest matched ones are late").toBe(late);
-          for (const { symbol, minute } of batch) newest.set(symbol, Math.max(newest.get(symbol) ?? 0, minute));
-        }
-        inPieces.audit();
-        expect(answer(inPieces)).toEqual(answer(atOnce));
-        expect(inPieces.lanes.map((lane) => [...lane.order])).toEqual(atOnce.lanes.map((lane) => [...lane.order]));
-      }),
+      fc.property(
+        fc.array(fc.array(row, { maxLength: 20 }), { maxLength: 6 }),
+        methodOf,
+        (batches, method: Method) => {
+          const whole = new TradeColumns();
+          append(whole, batches.flat());
+          const atOnce = new PnlEngine(whole, { method });
+          atOnce.feed();
+          const pieces = new TradeColumns(2);
+          const inPieces = new PnlEngine(pieces, { method });
+          const newest = new Map<string, number>();
+          for (const batch of batches) {
+            const late = batch.filter(({ symbol, minute }) => minute < (newest.get(symbol) ?? 0)).length;
+            append(pieces, batch);
+            expect(
+              inPieces.feed().length,
+              "exactly the trades older than the newest matched ones are late",
+            ).toBe(late);
+            for (const { symbol, minute } of batch)
+              newest.set(symbol, Math.max(newest.get(symbol) ?? 0, minute));
+          }
+          inPieces.audit();
+          expect(answer(inPieces)).toEqual(answer(atOnce));
+          expect(inPieces.lanes.map((lane) => [...lane.order])).toEqual(
+            atOnce.lanes.map((lane) => [...lane.order]),
+          );
+        },
+      ),
       { numRuns: 1_000 },
     );
   });

@@ -37,7 +37,8 @@ const series: readonly OptionSeries[] = treasuries.flatMap((product) =>
 
 function months<T>(of: (year: number, month: number) => readonly T[]): T[] {
   const found: T[] = [];
-  for (let year = from; year <= until; year++) for (let month = 1; month <= 12; month++) found.push(...of(year, month));
+  for (let year = from; year <= until; year++)
+    for (let month = 1; month <= 12; month++) found.push(...of(year, month));
   return found;
 }
 
@@ -50,7 +51,9 @@ function optionName({ name }: OptionSeries, right: string, eighths: number): str
 }
 
 const futureNames: readonly string[] = products.flatMap(({ code }) =>
-  months((year, month) => (month % 3 === 0 ? [`${code}${{ 3: "H", 6: "M", 9: "U", 12: "Z" }[month]}${year}`] : [])),
+  months((year, month) =>
+    month % 3 === 0 ? [`${code}${{ 3: "H", 6: "M", 9: "U", 12: "Z" }[month]}${year}`] : [],
+  ),
 );
 
 function instrumentNamed(name: string): Read["instrument"] {
@@ -61,10 +64,16 @@ function instrumentNamed(name: string): Read["instrument"] {
 
 /** A day on which an instrument is traded, some weeks before its expiry. */
 const tradedOn = (instrument: Read["instrument"], daysBefore: number): DayNumber =>
-  (instrument.kind === "option" ? instrument.series.expiry : dayNumber(instrument.year, instrument.month, 15)) - daysBefore;
+  (instrument.kind === "option"
+    ? instrument.series.expiry
+    : dayNumber(instrument.year, instrument.month, 15)) - daysBefore;
 
 /** The fault of printing an instrument and reading it back; undefined if there is none. */
-function roundTripFault(instrument: Read["instrument"], target: DialectName, context: SymbolContext): string | undefined {
+function roundTripFault(
+  instrument: Read["instrument"],
+  target: DialectName,
+  context: SymbolContext,
+): string | undefined {
   const printing = printSymbol(instrument, target, context);
   if (!printing.ok) return refusalFault(printing);
   for (const source of [target, "auto"] as const) {
@@ -118,7 +127,8 @@ describe("printing and reading back", () => {
       for (const target of dialectNames) {
         const fault = roundTripFault(instrument, target, context);
         if (fault !== undefined) faults.push(`${instrument.name} in ${target}: ${fault}`);
-        if (printSymbol(instrument, target, context).ok) carried[`${target} ${group}`] = (carried[`${target} ${group}`] ?? 0) + 1;
+        if (printSymbol(instrument, target, context).ok)
+          carried[`${target} ${group}`] = (carried[`${target} ${group}`] ?? 0) + 1;
       }
     };
     const counts: Record<string, number> = {};
@@ -144,7 +154,9 @@ describe("printing and reading back", () => {
     };
     const futures = { "actant-trades": 6, "actant-risk": 6, bloomberg: 7, cme: 6, broker: 4, canonical: 7 };
     const expected = Object.fromEntries([
-      ...Object.entries(groups).flatMap(([target, of]) => of.map((group) => [`${target} ${group}`, counts[group]])),
+      ...Object.entries(groups).flatMap(([target, of]) =>
+        of.map((group) => [`${target} ${group}`, counts[group]]),
+      ),
       ...Object.entries(futures).map(([target, count]) => [`${target} futures`, count * 20 * 4]),
     ]);
     expect(carried).toEqual(expected);
@@ -162,7 +174,10 @@ describe("printing and reading back", () => {
       fc.property(anyOption, ({ of, right, eighths, daysBefore, target }) => {
         const name = optionName(series[of] as OptionSeries, right, eighths);
         const instrument = instrumentNamed(name);
-        expect([name, roundTripFault(instrument, target, asOf(tradedOn(instrument, daysBefore)))]).toEqual([name, undefined]);
+        expect([name, roundTripFault(instrument, target, asOf(tradedOn(instrument, daysBefore)))]).toEqual([
+          name,
+          undefined,
+        ]);
       }),
       { numRuns: 20_000 },
     );
@@ -193,7 +208,8 @@ describe("printing and reading back", () => {
           const [first, last] = [dayNumber(year, 1, 1), dayNumber(year, 12, 31)].map((day) =>
             printSymbol(instrument, target, asOf(day)),
           );
-          if (JSON.stringify(first) !== JSON.stringify(last)) faults.push(`${instrument.name} in ${target}, ${year}`);
+          if (JSON.stringify(first) !== JSON.stringify(last))
+            faults.push(`${instrument.name} in ${target}, ${year}`);
         }
     }
     expect(some(faults)).toEqual([]);
@@ -202,28 +218,33 @@ describe("printing and reading back", () => {
 
 describe("one text, one instrument", () => {
   // All calls have one strike, so only their series differ, and two series with the same text are found.
-  const instruments = [...series.map((one) => optionName(one, "C", 885)), ...futureNames].map(instrumentNamed);
+  const instruments = [...series.map((one) => optionName(one, "C", 885)), ...futureNames].map(
+    instrumentNamed,
+  );
 
-  it.each(dialectNames)("in %s every printed instrument has a distinct text, as of a day of each year", (target) => {
-    const shared: string[] = [];
-    let printed = 0;
-    for (let year = from - 1; year <= until + 1; year++) {
-      const context = asOf(dayNumber(year, 7, 1));
-      const texts = new Map<string, string>();
-      for (const { name, printing } of instruments.map((one) => ({
-        name: one.name,
-        printing: printSymbol(one, target, context),
-      }))) {
-        if (!printing.ok) continue;
-        const other = texts.get(printing.text);
-        if (other !== undefined) shared.push(`${printing.text} is ${other} and ${name} in ${year}`);
-        texts.set(printing.text, name);
+  it.each(dialectNames)(
+    "in %s every printed instrument has a distinct text, as of a day of each year",
+    (target) => {
+      const shared: string[] = [];
+      let printed = 0;
+      for (let year = from - 1; year <= until + 1; year++) {
+        const context = asOf(dayNumber(year, 7, 1));
+        const texts = new Map<string, string>();
+        for (const { name, printing } of instruments.map((one) => ({
+          name: one.name,
+          printing: printSymbol(one, target, context),
+        }))) {
+          if (!printing.ok) continue;
+          const other = texts.get(printing.text);
+          if (other !== undefined) shared.push(`${printing.text} is ${other} and ${name} in ${year}`);
+          texts.set(printing.text, name);
+        }
+        printed += texts.size;
       }
-      printed += texts.size;
-    }
-    expect(some(shared)).toEqual([]);
-    expect(printed > 0).toBe(target !== "actant-time");
-  });
+      expect(some(shared)).toEqual([]);
+      expect(printed > 0).toBe(target !== "actant-time");
+    },
+  );
 
   it("all strikes, puts and calls of a series have distinct texts in every dialect", () => {
     const recent = series.filter(({ year, month }) => year === 2025 && month >= 7);
@@ -263,12 +284,17 @@ describe("one text, one instrument", () => {
         const expected = means
           .map((one) => optionName(one, "P", 884))
           .concat(year === from && month === 1 ? ["ZN-2020-01-OZN-P110.500"] : []);
-        if (reading.ok || reading.code !== "AMBIGUOUS" || candidates.toSorted().join() !== expected.toSorted().join())
+        if (
+          reading.ok ||
+          reading.code !== "AMBIGUOUS" ||
+          candidates.toSorted().join() !== expected.toSorted().join()
+        )
           faults.push(`${text}: ${candidates} not ${expected}`);
       }
       for (const one of means) {
         const printing = printSymbol(instrumentNamed(optionName(one, "P", 884)), "broker", asOf(one.expiry));
-        if (codeOf(printing) !== "CANNOT_CARRY") faults.push(`${one.name} prints ${JSON.stringify(printing)}`);
+        if (codeOf(printing) !== "CANNOT_CARRY")
+          faults.push(`${one.name} prints ${JSON.stringify(printing)}`);
       }
       return [];
     });
@@ -328,8 +354,10 @@ const roots = [
 const spliced = (text: string, at: number, count: number, into: string): string =>
   text.slice(0, at) + into + text.slice(at + count);
 const mutations: Readonly<Record<string, Mutation>> = {
-  change: (text, roll) => spliced(text, roll(text.length), 1, symbolCharacters.charAt(roll(symbolCharacters.length))),
-  insert: (text, roll) => spliced(text, roll(text.length + 1), 0, symbolCharacters.charAt(roll(symbolCharacters.length))),
+  change: (text, roll) =>
+    spliced(text, roll(text.length), 1, symbolCharacters.charAt(roll(symbolCharacters.length))),
+  insert: (text, roll) =>
+    spliced(text, roll(text.length + 1), 0, symbolCharacters.charAt(roll(symbolCharacters.length))),
   delete: (text, roll) => spliced(text, roll(text.length), 1, ""),
   swap: (text, roll) => {
     const at = roll(Math.max(1, text.length - 1));
@@ -343,14 +371,27 @@ const mutations: Readonly<Record<string, Mutation>> = {
   case: (text, roll) => {
     const at = roll(text.length);
     const letter = text.charAt(at);
-    return spliced(text, at, 1, letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase());
+    return spliced(
+      text,
+      at,
+      1,
+      letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
+    );
   },
   blank: (text, roll) =>
-    spliced(text, [0, text.length, roll(text.length + 1)][roll(3)] as number, 0, blanks[roll(blanks.length)] as string),
-  stranger: (text, roll) => spliced(text, roll(text.length + 1), roll(2), strangers[roll(strangers.length)] as string),
+    spliced(
+      text,
+      [0, text.length, roll(text.length + 1)][roll(3)] as number,
+      0,
+      blanks[roll(blanks.length)] as string,
+    ),
+  stranger: (text, roll) =>
+    spliced(text, roll(text.length + 1), roll(2), strangers[roll(strangers.length)] as string),
   digit: (text, roll) => {
     const digits = [...text.matchAll(/\d/g)];
-    return digits.length === 0 ? text : spliced(text, (digits[roll(digits.length)] as RegExpExecArray).index, 1, `${roll(10)}`);
+    return digits.length === 0
+      ? text
+      : spliced(text, (digits[roll(digits.length)] as RegExpExecArray).index, 1, `${roll(10)}`);
   },
   // The last three make texts that are almost names: they exchange a month, a root or half of the text.
   month: (text, roll) => {
@@ -414,9 +455,15 @@ function basesOf(roll: (limit: number) => number): readonly Base[] {
     // Mostly traded strikes, and the 10-year, whose options all dialects know.
     const eighths = roll(4) === 0 ? 1 + roll(strikesMax) : 4 * (190 + roll(60)) + roll(4);
     const of = series[roll(series.length)] as OptionSeries;
-    const tenYear = calendar.seriesExpiringIn(treasuries[2] as (typeof treasuries)[number], of.year, of.month);
+    const tenYear = calendar.seriesExpiringIn(
+      treasuries[2] as (typeof treasuries)[number],
+      of.year,
+      of.month,
+    );
     const one = roll(2) === 0 && tenYear.length > 0 ? (tenYear[roll(tenYear.length)] as OptionSeries) : of;
-    const name = future ? (futureNames[roll(futureNames.length)] as string) : optionName(one, "CP".charAt(roll(2)), eighths);
+    const name = future
+      ? (futureNames[roll(futureNames.length)] as string)
+      : optionName(one, "CP".charAt(roll(2)), eighths);
     const instrument = instrumentNamed(name);
     const context = asOf(tradedOn(instrument, roll(400)));
     for (const target of dialectNames) {
@@ -433,7 +480,13 @@ function basesOf(roll: (limit: number) => number): readonly Base[] {
 /**
  * Notes on the form of a text; all other notes mean that the text is not the plain name of the instrument.
  */
-const formNotes = new Set(["WHITESPACE", "CASE", "MISSING_COMDTY", "YEAR_IN_OTHER_DECADE", "SEVERAL_DIALECTS"]);
+const formNotes = new Set([
+  "WHITESPACE",
+  "CASE",
+  "MISSING_COMDTY",
+  "YEAR_IN_OTHER_DECADE",
+  "SEVERAL_DIALECTS",
+]);
 
 /** A text in the form of its dialect, without a trailing decimal point and zeros of the strike. */
 function plain(dialect: DialectName, text: string): string {
@@ -454,7 +507,12 @@ function plain(dialect: DialectName, text: string): string {
 const shortStrike = (text: string): string => text.replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
 
 /** Whether a text is the name that its dialect prints for the instrument that was read. */
-function isPlainNameOf(text: string, reading: Read, dialect: DialectName | null, context: SymbolContext): boolean {
+function isPlainNameOf(
+  text: string,
+  reading: Read,
+  dialect: DialectName | null,
+  context: SymbolContext,
+): boolean {
   if (dialect === null) return false;
   const printing = printSymbol(reading.instrument, dialect, context);
   return printing.ok && plain(dialect, text) === plain(dialect, printing.text);
@@ -466,7 +524,13 @@ describe("a million mutated symbols", () => {
       const roll = dice(20250723 + seed);
       const bases = basesOf(roll);
       const faults: string[] = [];
-      const outcomes = { same: 0, "same, noted": 0, "another's exact name": 0, "another, noted": 0, refused: 0 };
+      const outcomes = {
+        same: 0,
+        "same, noted": 0,
+        "another's exact name": 0,
+        "another, noted": 0,
+        refused: 0,
+      };
       const [codes, notes] = [new Set<string>(), new Set<string>()];
       const ofDialect = Map.groupBy(bases, ({ dialect }) => dialect);
       for (let count = 0; count < 1_000_000; count++) {
@@ -475,7 +539,11 @@ describe("a million mutated symbols", () => {
         let text = base.text;
         // Mostly one mutation, sometimes two or three.
         for (let left = 1 + Math.max(0, roll(5) - 2); left > 0 && text !== ""; left--)
-          text = (mutationList[roll(mutationList.length)] as Mutation)(text, roll, (alike[roll(alike.length)] as Base).text);
+          text = (mutationList[roll(mutationList.length)] as Mutation)(
+            text,
+            roll,
+            (alike[roll(alike.length)] as Base).text,
+          );
         const source: Source = roll(4) === 0 ? "auto" : base.dialect;
         const told = () =>
           `${JSON.stringify(base.text)} → ${JSON.stringify(text)} by ${source} as of ${formatDay(base.context.asOf)}`;
@@ -504,7 +572,8 @@ describe("a million mutated symbols", () => {
           continue;
         }
         outcomes["another's exact name"] += 1;
-        if (!isPlainNameOf(text, reading, reading.dialect, base.context)) faults.push(`${told()} is ${name}, not ${base.name}`);
+        if (!isPlainNameOf(text, reading, reading.dialect, base.context))
+          faults.push(`${told()} is ${name}, not ${base.name}`);
       }
       expect(some(faults)).toEqual([]);
       // Each outcome occurs often enough for this test to be meaningful.
@@ -512,7 +581,9 @@ describe("a million mutated symbols", () => {
       // Every code occurs, except those of printing and those that single mutations cannot cause (too long,
       // two dialects).
       expect([...notes].sort()).toEqual(without(symbolNoteCodes, ["EXPIRY_UNCONFIRMED", "SEVERAL_DIALECTS"]));
-      expect([...codes].sort()).toEqual(without(symbolRefusalCodes, ["CANNOT_CARRY", "NO_KNOWN_CODE", "TOO_LONG"]));
+      expect([...codes].sort()).toEqual(
+        without(symbolRefusalCodes, ["CANNOT_CARRY", "NO_KNOWN_CODE", "TOO_LONG"]),
+      );
     });
   });
 });
@@ -650,7 +721,11 @@ const hostile: Readonly<Record<string, readonly string[]>> = {
       "__proto__U5 Comdty",
       "__PROTO__U5",
     ],
-    ...["__proto__-2025-07-VY3-P111.250", "SEP 25 CBT __proto__ TNOTE", "CALL AUG 25 CBT 10YR TNOTE constructor 112.50"],
+    ...[
+      "__proto__-2025-07-VY3-P111.250",
+      "SEP 25 CBT __proto__ TNOTE",
+      "CALL AUG 25 CBT 10YR TNOTE constructor 112.50",
+    ],
   ],
   "texts that look like numbers": [
     ...[
@@ -685,7 +760,13 @@ const hostile: Readonly<Record<string, readonly string[]>> = {
       "XCMEFFDPSX20251301Z0ZN",
       "XCMEFFDPSX20250900U0ZN",
     ],
-    ...["XCME.ZN.SEP00A", "XCME.VY3.00JUL25.111.C", "XCME.VY3.99JUL25.111.C", "XCME.VY0.21JUL25.111.C", "XCME.VY3.29FEB25.111.C"],
+    ...[
+      "XCME.ZN.SEP00A",
+      "XCME.VY3.00JUL25.111.C",
+      "XCME.VY3.99JUL25.111.C",
+      "XCME.VY0.21JUL25.111.C",
+      "XCME.VY3.29FEB25.111.C",
+    ],
     ...[
       "ZN-0000-00-OZN-P110.000",
       "ZN-9999-12-OZN-P110.000",
@@ -708,17 +789,23 @@ const hostile: Readonly<Record<string, readonly string[]>> = {
 describe("hostile texts", () => {
   const context = asOf(dayNumber(2025, 7, 24));
 
-  it.each(Object.keys(hostile))("%s are refused by every dialect and by auto, with a short reason", (kind) => {
-    for (const text of hostile[kind] as readonly string[])
-      for (const source of [...dialectNames, "auto"] as const) {
-        const reading: Reading = readSymbol(text, source, context);
-        const told = `${JSON.stringify(text.slice(0, 60))} of ${text.length} by ${source}`;
-        expect([told, reading.ok ? reading.instrument.name : ""]).toEqual([told, ""]);
-        if (reading.ok) continue;
-        expect(Object.hasOwn(symbolRefusalCodes, reading.code), told).toBe(true);
-        expect(reading.why.length > 15 && reading.why.length < 300, `${told}: ${reading.why.slice(0, 400)}`).toBe(true);
-      }
-  });
+  it.each(Object.keys(hostile))(
+    "%s are refused by every dialect and by auto, with a short reason",
+    (kind) => {
+      for (const text of hostile[kind] as readonly string[])
+        for (const source of [...dialectNames, "auto"] as const) {
+          const reading: Reading = readSymbol(text, source, context);
+          const told = `${JSON.stringify(text.slice(0, 60))} of ${text.length} by ${source}`;
+          expect([told, reading.ok ? reading.instrument.name : ""]).toEqual([told, ""]);
+          if (reading.ok) continue;
+          expect(Object.hasOwn(symbolRefusalCodes, reading.code), told).toBe(true);
+          expect(
+            reading.why.length > 15 && reading.why.length < 300,
+            `${told}: ${reading.why.slice(0, 400)}`,
+          ).toBe(true);
+        }
+    },
+  );
 
   it("have nearest symbols that never throw and are read without a note", () => {
     for (const text of Object.values(hostile).flat())
@@ -732,7 +819,12 @@ describe("hostile texts", () => {
     const fresh = new ExpiryCalendar();
     for (const text of Object.values(hostile).flat())
       for (const source of dialectNames) readSymbol(text, source, { asOf: context.asOf, calendar: fresh });
-    for (const name of ["ZN-2026-01-OZN-P110.000", "ZN-2025-12-OZN-P110.000", "ZN-2025-07-VY3-P111.250", "ZNU2025"])
+    for (const name of [
+      "ZN-2026-01-OZN-P110.000",
+      "ZN-2025-12-OZN-P110.000",
+      "ZN-2025-07-VY3-P111.250",
+      "ZNU2025",
+    ])
       for (const { text } of dialectNames
         .map((target) => printSymbol(instrumentNamed(name), target, context))
         .filter((one) => one.ok)) {

@@ -120,7 +120,13 @@ threads = [threading.Thread(target=ask, args=item) for item in calls.items()]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(json.dumps(answers))`);
-    expect(printed).toEqual({ open: ["-3", "3"], history: ["6", "5"], daily: "2025-07-25", totals: "78.125", detail: zn });
+    expect(printed).toEqual({
+      open: ["-3", "3"],
+      history: ["6", "5"],
+      daily: "2025-07-25",
+      totals: "78.125",
+      detail: zn,
+    });
   });
 
   it("takes dataclasses, enums, Decimal, dates, named tuples and frames, and changes no number", async () => {
@@ -162,8 +168,10 @@ print(json.dumps([[str(one.quantity), str(one.average_price)] for one in positio
     ]);
   });
 
-  it.skipIf(!hasPandas)(`takes pandas frames and series (${hasPandas ? "with" : "needs"} pandas)`, async () => {
-    const printed = await program(`
+  it.skipIf(!hasPandas)(
+    `takes pandas frames and series (${hasPandas ? "with" : "needs"} pandas)`,
+    async () => {
+      const printed = await program(`
 import pandas
 frame = pandas.DataFrame({
     "tradeId": [1, 2], "instrumentName": [zn, zn], "buySell": ["B", "S"], "quantity": [2, 1], "price": [110.5, 110.515625],
@@ -175,8 +183,9 @@ prices_only = frame[["tradeId", "price"]]
 same = PnLComparisonValidator().validate_calculation(frame, {"rows": prices_only}, {"rows": json.loads(prices_only.to_json(orient="records"))})
 small = bridge.calculate_pnl(frame.astype({"price": "float32", "quantity": "Int64"}).head(1))
 print(json.dumps([str(result.positions[0].unrealized), str(result.positions[0].fees), same, str(small.positions[0].average_price)]))`);
-    expect(printed).toEqual(["31.25", "2.5", [], "110.5"]);
-  });
+      expect(printed).toEqual(["31.25", "2.5", [], "110.5"]);
+    },
+  );
 
   it("compares results of any shape within the tolerances", async () => {
     const printed = await program(`
@@ -220,16 +229,36 @@ print(json.dumps([
     failure(lambda: bridge.totals(marks=object)),
 ]))`);
       expect(printed).toEqual([
-        ["BAD_USAGE", expect.stringContaining('no method "total"'), expect.stringContaining("did you mean totals?"), 400],
+        [
+          "BAD_USAGE",
+          expect.stringContaining('no method "total"'),
+          expect.stringContaining("did you mean totals?"),
+          400,
+        ],
         ["BAD_USAGE", expect.stringContaining("UNKNOWN_FORM"), "", 404],
         ["REFUSED", expect.stringContaining("token"), expect.anything(), 401],
-        ["BAD_USAGE", expect.stringContaining("cannot be sent"), "check the URL, the user and the book", null],
-        ["DOWN", expect.stringContaining("http://127.0.0.1:1 cannot be reached"), expect.stringContaining("serve"), null],
+        [
+          "BAD_USAGE",
+          expect.stringContaining("cannot be sent"),
+          "check the URL, the user and the book",
+          null,
+        ],
+        [
+          "DOWN",
+          expect.stringContaining("http://127.0.0.1:1 cannot be reached"),
+          expect.stringContaining("serve"),
+          null,
+        ],
         ["GARBLED", expect.stringContaining("is no gateway of pnl-bridge"), "check the URL", 200],
         ["GARBLED", expect.stringContaining("answers 302"), "check the URL", 302],
         ["TIMEOUT", expect.stringContaining("did not answer within 0.2 s"), expect.anything(), null],
         ["BAD_USAGE", expect.stringContaining("no http or https URL"), "write http://127.0.0.1:8080", null],
-        ["BAD_USAGE", expect.stringContaining("no number that can be sent"), "leave out what is not known", null],
+        [
+          "BAD_USAGE",
+          expect.stringContaining("no number that can be sent"),
+          "leave out what is not known",
+          null,
+        ],
         ["BAD_USAGE", "a type cannot be sent", expect.anything(), null],
       ]);
     } finally {

@@ -16,196 +16,246 @@ import { hasSharedData, sharedData } from "../shared-data.ts";
 
 const hasPdfToText = spawnSync("pdftotext", ["-v"]).error === undefined;
 
-describe.skipIf(chromiumPath === undefined)("the report page in Chromium (skipped where there is none)", () => {
-  let browser: Browser;
-  let desk: ParityReport;
-  beforeAll(async () => {
-    [browser, { report: desk }] = await Promise.all([startBrowser(), runDemo({ seed: 1 })]);
-  });
-  afterAll(() => browser.close());
-
-  /** Opens a report's page from a file, as a person does. An error of its script fails the test. */
-  const opened = (report: ParityReport, use: (page: Page) => Promise<void>): Promise<void> =>
-    withFiles({ "report.html": renderParityPage(report) }, async (folder) => {
-      const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-      page.setDefaultTimeout(90_000);
-      const errors: string[] = [];
-      page.on("pageerror", ({ message }) => errors.push(message));
-      page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-      await page.goto(pathToFileURL(join(folder, "report.html")).href);
-      await use(page);
-      expect(errors).toEqual([]);
-      await page.close();
+describe.skipIf(chromiumPath === undefined)(
+  "the report page in Chromium (skipped where there is none)",
+  () => {
+    let browser: Browser;
+    let desk: ParityReport;
+    beforeAll(async () => {
+      [browser, { report: desk }] = await Promise.all([startBrowser(), runDemo({ seed: 1 })]);
     });
+    afterAll(() => browser.close());
 
-  const shown = (page: Page): Promise<string> => page.locator("#shown").innerText();
-  const column = (page: Page, index: number): Promise<string[]> =>
-    page.locator(`#figures tbody tr > :nth-child(${index})`).evaluateAll((cells) => cells.map((cell) => cell.textContent ?? ""));
-  /** The exact texts of all figures inside an element. */
-  const exactIn = (page: Page, selector: string): Promise<string[]> =>
-    page.locator(`${selector} data`).evaluateAll((all) => all.map((one) => one.getAttribute("value") ?? ""));
-  const chooseAll = async (page: Page): Promise<void> => {
-    for (const box of await page.locator("input[name=verdict]").all()) await box.check();
-  };
+    /** Opens a report's page from a file, as a person does. An error of its script fails the test. */
+    const opened = (report: ParityReport, use: (page: Page) => Promise<void>): Promise<void> =>
+      withFiles({ "report.html": renderParityPage(report) }, async (folder) => {
+        const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+        page.setDefaultTimeout(90_000);
+        const errors: string[] = [];
+        page.on("pageerror", ({ message }) => errors.push(message));
+        page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+        await page.goto(pathToFileURL(join(folder, "report.html")).href);
+        await use(page);
+        expect(errors).toEqual([]);
+        await page.close();
+      });
 
-  it.each([
-    ["one of everything", () => sample],
-    ["a desk's history", () => desk],
-  ])("shows exactly the figures of the JSON: %s", (_, reportOf) =>
-    opened(reportOf(), async (page) => {
-      const { rows, summary } = parityDocument(reportOf());
-      await chooseAll(page);
-      const listed: string[] = await exactIn(page, "#figures");
-      while ((await page.locator("#next").isVisible()) && (await page.locator("#next").isEnabled())) {
-        await page.locator("#next").click();
-        listed.push(...(await exactIn(page, "#figures")));
-      }
-      const ofRows = rows.flatMap(({ legacy, modern, difference, tolerance }) => [legacy, modern, difference, tolerance]);
-      expect(listed.toSorted()).toEqual(ofRows.filter((text) => text !== null).toSorted());
-      const { totals = [], days = [], causes = [] } = summary ?? {};
-      const sums = totals.flatMap(({ realized, unrealized, total }) =>
-        [realized, unrealized, total].flatMap(({ legacy, modern, difference }) => [legacy, modern, difference]),
-      );
-      expect(await exactIn(page, ".totals")).toEqual(sums);
-      const eventful = days.filter(({ legacy, modern, apart }) => apart > 0 || legacy !== "0" || modern !== "0");
-      const ofDays = eventful.flatMap(({ legacy, modern, difference }) => [legacy, modern, difference]);
-      expect(await exactIn(page, ".days")).toEqual(ofDays);
-      const groups = causes.flatMap(({ money }) =>
-        (["largest", "positions", "days"] as const).flatMap((sum) => money.map((one) => one[sum])),
-      );
-      expect(await exactIn(page, ".causes")).toEqual(groups.filter((text) => text !== null));
-    }),
-  );
+    const shown = (page: Page): Promise<string> => page.locator("#shown").innerText();
+    const column = (page: Page, index: number): Promise<string[]> =>
+      page
+        .locator(`#figures tbody tr > :nth-child(${index})`)
+        .evaluateAll((cells) => cells.map((cell) => cell.textContent ?? ""));
+    /** The exact texts of all figures inside an element. */
+    const exactIn = (page: Page, selector: string): Promise<string[]> =>
+      page
+        .locator(`${selector} data`)
+        .evaluateAll((all) => all.map((one) => one.getAttribute("value") ?? ""));
+    const chooseAll = async (page: Page): Promise<void> => {
+      for (const box of await page.locator("input[name=verdict]").all()) await box.check();
+    };
 
-  it("first shows what does not agree, worst first, and combines verdicts, search and cause", () =>
-    opened(desk, async (page) => {
-      expect(await shown(page)).toBe("12 of 351 figures");
-      expect((await column(page, 8))[0]).toBe("1,968.75");
-      await page.getByRole("searchbox").fill("2025-07-16 TOTAL");
-      expect(await shown(page)).toBe("1 of 351 figures");
-      await page.getByLabel("✗ diverged").uncheck();
-      expect(await shown(page)).toBe("0 of 351 figures");
-      await page.getByLabel("= equal").check();
-      expect(await shown(page)).toMatch(/^\d\d of 351 figures$/);
-      await page.getByRole("button", { name: "Reset" }).click();
-      await expect.poll(() => shown(page)).toBe("12 of 351 figures");
-      await page.getByLabel("Kind").selectOption("position");
-      expect(await shown(page)).toBe("4 of 351 figures");
-      await page.getByRole("button", { name: "Show figures of COUNTED_TWICE" }).click();
-      await expect.poll(() => shown(page)).toBe("12 of 351 figures");
-    }));
+    it.each([
+      ["one of everything", () => sample],
+      ["a desk's history", () => desk],
+    ])("shows exactly the figures of the JSON: %s", (_, reportOf) =>
+      opened(reportOf(), async (page) => {
+        const { rows, summary } = parityDocument(reportOf());
+        await chooseAll(page);
+        const listed: string[] = await exactIn(page, "#figures");
+        while ((await page.locator("#next").isVisible()) && (await page.locator("#next").isEnabled())) {
+          await page.locator("#next").click();
+          listed.push(...(await exactIn(page, "#figures")));
+        }
+        const ofRows = rows.flatMap(({ legacy, modern, difference, tolerance }) => [
+          legacy,
+          modern,
+          difference,
+          tolerance,
+        ]);
+        expect(listed.toSorted()).toEqual(ofRows.filter((text) => text !== null).toSorted());
+        const { totals = [], days = [], causes = [] } = summary ?? {};
+        const sums = totals.flatMap(({ realized, unrealized, total }) =>
+          [realized, unrealized, total].flatMap(({ legacy, modern, difference }) => [
+            legacy,
+            modern,
+            difference,
+          ]),
+        );
+        expect(await exactIn(page, ".totals")).toEqual(sums);
+        const eventful = days.filter(
+          ({ legacy, modern, apart }) => apart > 0 || legacy !== "0" || modern !== "0",
+        );
+        const ofDays = eventful.flatMap(({ legacy, modern, difference }) => [legacy, modern, difference]);
+        expect(await exactIn(page, ".days")).toEqual(ofDays);
+        const groups = causes.flatMap(({ money }) =>
+          (["largest", "positions", "days"] as const).flatMap((sum) => money.map((one) => one[sum])),
+        );
+        expect(await exactIn(page, ".causes")).toEqual(groups.filter((text) => text !== null));
+      }),
+    );
 
-  it("sorts by each column, numbers by their size, once up and once down", () =>
-    opened(desk, async (page) => {
-      await chooseAll(page);
-      const difference = page.getByRole("button", { name: "Difference", exact: true });
-      const sizes = async () => (await column(page, 8)).slice(0, 3);
-      await difference.click();
-      expect(await sizes()).toEqual(["1,968.75", "1,171.875", "1,140.625"]);
-      await difference.click();
-      expect(await sizes()).toEqual(["-1,046.875", "-937.50", "-937.50"]);
-      expect(await page.locator("th[aria-sort]").getAttribute("aria-sort")).toBe("ascending");
-      for (const name of ["Instrument", "Verdict", "Kind", "Day", "Field", "Legacy", "Modern", "Tolerance", "Cause"]) {
-        await page.getByRole("button", { name, exact: true }).click();
-        expect(await page.locator("th[aria-sort]").innerText()).toContain(name);
-      }
-      await page.getByRole("button", { name: "Day", exact: true }).click();
-      const days = await column(page, 4);
-      expect(days).toEqual(days.toSorted());
-    }));
+    it("first shows what does not agree, worst first, and combines verdicts, search and cause", () =>
+      opened(desk, async (page) => {
+        expect(await shown(page)).toBe("12 of 351 figures");
+        expect((await column(page, 8))[0]).toBe("1,968.75");
+        await page.getByRole("searchbox").fill("2025-07-16 TOTAL");
+        expect(await shown(page)).toBe("1 of 351 figures");
+        await page.getByLabel("✗ diverged").uncheck();
+        expect(await shown(page)).toBe("0 of 351 figures");
+        await page.getByLabel("= equal").check();
+        expect(await shown(page)).toMatch(/^\d\d of 351 figures$/);
+        await page.getByRole("button", { name: "Reset" }).click();
+        await expect.poll(() => shown(page)).toBe("12 of 351 figures");
+        await page.getByLabel("Kind").selectOption("position");
+        expect(await shown(page)).toBe("4 of 351 figures");
+        await page.getByRole("button", { name: "Show figures of COUNTED_TWICE" }).click();
+        await expect.poll(() => shown(page)).toBe("12 of 351 figures");
+      }));
 
-  it("puts exact figures on the clipboard, cells parted by tabs", () =>
-    opened(sample, async (page) => {
-      await chooseAll(page);
-      const copied = (selector: string): Promise<string> =>
-        page.evaluate(`{
+    it("sorts by each column, numbers by their size, once up and once down", () =>
+      opened(desk, async (page) => {
+        await chooseAll(page);
+        const difference = page.getByRole("button", { name: "Difference", exact: true });
+        const sizes = async () => (await column(page, 8)).slice(0, 3);
+        await difference.click();
+        expect(await sizes()).toEqual(["1,968.75", "1,171.875", "1,140.625"]);
+        await difference.click();
+        expect(await sizes()).toEqual(["-1,046.875", "-937.50", "-937.50"]);
+        expect(await page.locator("th[aria-sort]").getAttribute("aria-sort")).toBe("ascending");
+        for (const name of [
+          "Instrument",
+          "Verdict",
+          "Kind",
+          "Day",
+          "Field",
+          "Legacy",
+          "Modern",
+          "Tolerance",
+          "Cause",
+        ]) {
+          await page.getByRole("button", { name, exact: true }).click();
+          expect(await page.locator("th[aria-sort]").innerText()).toContain(name);
+        }
+        await page.getByRole("button", { name: "Day", exact: true }).click();
+        const days = await column(page, 4);
+        expect(days).toEqual(days.toSorted());
+      }));
+
+    it("puts exact figures on the clipboard, cells parted by tabs", () =>
+      opened(sample, async (page) => {
+        await chooseAll(page);
+        const copied = (selector: string): Promise<string> =>
+          page.evaluate(`{
           const node = document.querySelector(${JSON.stringify(selector)});
           getSelection().selectAllChildren(node);
           const clipboardData = new DataTransfer();
           node.dispatchEvent(new ClipboardEvent("copy", { clipboardData, bubbles: true, cancelable: true }));
           clipboardData.getData("text/plain");
         }`);
-      expect(await copied('#figures data[value="1/3"]')).toBe("1/3");
-      expect(await copied(".totals tbody")).toContain("unrealized USD\t0.000000000000003\t125\t124.999999999999997");
-    }));
+        expect(await copied('#figures data[value="1/3"]')).toBe("1/3");
+        expect(await copied(".totals tbody")).toContain(
+          "unrealized USD\t0.000000000000003\t125\t124.999999999999997",
+        );
+      }));
 
-  const axeFindings = async (page: Page): Promise<readonly string[]> => {
-    // The page's own policy lets no script in, so axe enters through the debugger.
-    await page.evaluate(axe.source);
-    const { violations } = await page.evaluate<AxeResult>('axe.run({ resultTypes: ["violations"] })');
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  };
+    const axeFindings = async (page: Page): Promise<readonly string[]> => {
+      // The page's own policy lets no script in, so axe enters through the debugger.
+      await page.evaluate(axe.source);
+      const { violations } = await page.evaluate<AxeResult>('axe.run({ resultTypes: ["violations"] })');
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    };
 
-  type Setting = readonly [name: string, media: Parameters<Page["emulateMedia"]>[0], width: number];
-  const settings: readonly Setting[] = [
-    ["light", { colorScheme: "light", media: "screen" }, 1280],
-    ["dark", { colorScheme: "dark", media: "screen" }, 1280],
-    ["420 pixels wide", { colorScheme: "light", media: "screen" }, 420],
-    ["print", { colorScheme: "light", media: "print" }, 1122],
-  ];
-  const axeFindingsIn = async (page: Page, [, media, width]: Setting): Promise<readonly string[]> => {
-    await page.emulateMedia(media);
-    await page.setViewportSize({ width, height: 900 });
-    return axeFindings(page);
-  };
+    type Setting = readonly [name: string, media: Parameters<Page["emulateMedia"]>[0], width: number];
+    const settings: readonly Setting[] = [
+      ["light", { colorScheme: "light", media: "screen" }, 1280],
+      ["dark", { colorScheme: "dark", media: "screen" }, 1280],
+      ["420 pixels wide", { colorScheme: "light", media: "screen" }, 420],
+      ["print", { colorScheme: "light", media: "print" }, 1122],
+    ];
+    const axeFindingsIn = async (page: Page, [, media, width]: Setting): Promise<readonly string[]> => {
+      await page.emulateMedia(media);
+      await page.setViewportSize({ width, height: 900 });
+      return axeFindings(page);
+    };
 
-  it.each(settings)("has no accessibility fault that axe knows: %s", (...setting) =>
-    opened(sample, async (page) => expect(await axeFindingsIn(page, setting)).toEqual([])),
-  );
+    it.each(settings)("has no accessibility fault that axe knows: %s", (...setting) =>
+      opened(sample, async (page) => expect(await axeFindingsIn(page, setting)).toEqual([])),
+    );
 
-  it.skipIf(!hasSharedData)(
-    "of all real ledgers is as good: its figures, and axe in all four (skipped: no ../shared/data)",
-    async () => {
-      const [trades, prices] = [join(sharedData, "ledgers"), join(sharedData, "prices")];
-      const report = await replay({ config: defaultConfig, trades: [trades], prices: [prices] });
-      await opened(report, async (page) => {
-        expect(await shown(page)).toBe("72 of 2,053 figures");
-        expect((await column(page, 8))[0]).toBe("108,670,250.00");
-        const apart = report.rows.filter(({ verdict }) => verdict === "diverged" || verdict === "not_comparable");
-        const exact = apart.flatMap(({ legacy, modern, difference, tolerance }) => [legacy, modern, difference, tolerance]);
-        expect((await exactIn(page, "#figures")).toSorted()).toEqual(exact.filter((text) => text !== null).toSorted());
-        for (const setting of settings) expect(await axeFindingsIn(page, setting), setting[0]).toEqual([]);
-      });
-    },
-  );
+    it.skipIf(!hasSharedData)(
+      "of all real ledgers is as good: its figures, and axe in all four (skipped: no ../shared/data)",
+      async () => {
+        const [trades, prices] = [join(sharedData, "ledgers"), join(sharedData, "prices")];
+        const report = await replay({ config: defaultConfig, trades: [trades], prices: [prices] });
+        await opened(report, async (page) => {
+          expect(await shown(page)).toBe("72 of 2,053 figures");
+          expect((await column(page, 8))[0]).toBe("108,670,250.00");
+          const apart = report.rows.filter(
+            ({ verdict }) => verdict === "diverged" || verdict === "not_comparable",
+          );
+          const exact = apart.flatMap(({ legacy, modern, difference, tolerance }) => [
+            legacy,
+            modern,
+            difference,
+            tolerance,
+          ]);
+          expect((await exactIn(page, "#figures")).toSorted()).toEqual(
+            exact.filter((text) => text !== null).toSorted(),
+          );
+          for (const setting of settings) expect(await axeFindingsIn(page, setting), setting[0]).toEqual([]);
+        });
+      },
+    );
 
-  it("fits 1280 pixels, and at 420 only its tables scroll, with the instrument in sight", () =>
-    opened(desk, async (page) => {
-      const overflow = (): Promise<number> =>
-        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-      const tableOverflow = (): Promise<number> =>
-        page.locator("#figures").evaluate((region) => region.scrollWidth - region.clientWidth);
-      expect([await overflow(), await tableOverflow()]).toEqual([0, 0]);
-      await page.setViewportSize({ width: 420, height: 900 });
-      expect(await overflow()).toBe(0);
-      const left = await page.locator("#figures").evaluate((region) => {
-        region.scrollLeft = 300;
-        return region.getBoundingClientRect().left;
-      });
-      const name = await page.locator("#figures tbody th").first().boundingBox();
-      expect(name?.x).toBeCloseTo(left, -1);
-    }));
+    it("fits 1280 pixels, and at 420 only its tables scroll, with the instrument in sight", () =>
+      opened(desk, async (page) => {
+        const overflow = (): Promise<number> =>
+          page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        const tableOverflow = (): Promise<number> =>
+          page.locator("#figures").evaluate((region) => region.scrollWidth - region.clientWidth);
+        expect([await overflow(), await tableOverflow()]).toEqual([0, 0]);
+        await page.setViewportSize({ width: 420, height: 900 });
+        expect(await overflow()).toBe(0);
+        const left = await page.locator("#figures").evaluate((region) => {
+          region.scrollLeft = 300;
+          return region.getBoundingClientRect().left;
+        });
+        const name = await page.locator("#figures tbody th").first().boundingBox();
+        expect(name?.x).toBeCloseTo(left, -1);
+      }));
 
-  it.skipIf(!hasPdfToText)("prints every column, the causes and page numbers (skipped where there is no pdftotext)", () =>
-    opened(desk, async (page) => {
-      await chooseAll(page);
-      const pdf = await page.pdf({ preferCSSPageSize: true });
-      await withFiles({ "report.pdf": pdf }, async (folder) => {
-        const { stdout } = spawnSync("pdftotext", ["-layout", join(folder, "report.pdf"), "-"], { encoding: "utf8" });
-        const pages = stdout.split("\f").slice(0, -1);
-        for (const [index, text] of pages.entries()) expect(text).toContain(`Page ${index + 1} of ${pages.length}`);
-        const heads = /Instrument +Verdict +Kind +Day +Field +Legacy +Modern +Difference +Tolerance +Cause/;
-        // 351 figures, of which a page on the screen holds 200, fill several sheets, and each repeats the heads.
-        expect(pages.filter((text) => heads.test(text)).length).toBeGreaterThan(3);
-        expect(stdout.match(/✗ diverged .* COUNTED_TWICE/g)).toHaveLength(11);
-        expect(stdout).toContain("351 of 351 figures: diverged, error, not comparable, within tolerance, equal");
-        expect(stdout).toContain("legacy counted rows that stand in two files twice");
-        expect(stdout).toContain(desk.inputs?.[0]?.sha256);
-      });
-    }),
-  );
-});
+    it.skipIf(!hasPdfToText)(
+      "prints every column, the causes and page numbers (skipped where there is no pdftotext)",
+      () =>
+        opened(desk, async (page) => {
+          await chooseAll(page);
+          const pdf = await page.pdf({ preferCSSPageSize: true });
+          await withFiles({ "report.pdf": pdf }, async (folder) => {
+            const { stdout } = spawnSync("pdftotext", ["-layout", join(folder, "report.pdf"), "-"], {
+              encoding: "utf8",
+            });
+            const pages = stdout.split("\f").slice(0, -1);
+            for (const [index, text] of pages.entries())
+              expect(text).toContain(`Page ${index + 1} of ${pages.length}`);
+            const heads =
+              /Instrument +Verdict +Kind +Day +Field +Legacy +Modern +Difference +Tolerance +Cause/;
+            // 351 figures, of which a page on the screen holds 200, fill several sheets, and each repeats the heads.
+            expect(pages.filter((text) => heads.test(text)).length).toBeGreaterThan(3);
+            expect(stdout.match(/✗ diverged .* COUNTED_TWICE/g)).toHaveLength(11);
+            expect(stdout).toContain(
+              "351 of 351 figures: diverged, error, not comparable, within tolerance, equal",
+            );
+            expect(stdout).toContain("legacy counted rows that stand in two files twice");
+            expect(stdout).toContain(desk.inputs?.[0]?.sha256);
+          });
+        }),
+    );
+  },
+);
 
 interface AxeResult {
-  readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { readonly html: string }[];
+  }[];
 }

@@ -59,7 +59,9 @@ async function deskIn(
 }
 
 /** From the audit: the side that may answer under each epoch, and the authoritative side for writes. */
-function plansOf(rows: readonly AuditRow[]): ReadonlyMap<number, { readonly answer: string; readonly authority: string }> {
+function plansOf(
+  rows: readonly AuditRow[],
+): ReadonlyMap<number, { readonly answer: string; readonly authority: string }> {
   const plans = new Map([
     [0, { answer: "legacy", authority: "legacy" }],
     [1, { answer: "legacy", authority: "legacy" }],
@@ -77,10 +79,19 @@ function plansOf(rows: readonly AuditRow[]): ReadonlyMap<number, { readonly answ
       isSwitchSet: false,
       closed: columns.legacy_window === "closed",
     });
-    const isOut = columns.use_new_pnl_system === false || columns.latched !== null || columns.migration_mode === "old_only";
+    const isOut =
+      columns.use_new_pnl_system === false ||
+      columns.latched !== null ||
+      columns.migration_mode === "old_only";
     const percentage = columns.new_system_percentage ?? 100;
     const routed =
-      phase === "dual_write" && !isOut ? (percentage === 100 ? "modern" : percentage === 0 ? "legacy" : "either") : answer;
+      phase === "dual_write" && !isOut
+        ? percentage === 100
+          ? "modern"
+          : percentage === 0
+            ? "legacy"
+            : "either"
+        : answer;
     plans.set(epoch, { answer: routed, authority: writes[0] as string });
   }
   return plans;
@@ -90,7 +101,8 @@ function plansOf(rows: readonly AuditRow[]): ReadonlyMap<number, { readonly answ
 async function breaches(desk: Desk, { store }: OperatorSession): Promise<readonly string[]> {
   const plans = plansOf(await store.audit(0, 10_000));
   const found: string[] = [];
-  const report = (name: string, what: string, of: object): void => void found.push(`${name}: ${what}: ${JSON.stringify(of)}`);
+  const report = (name: string, what: string, of: object): void =>
+    void found.push(`${name}: ${what}: ${JSON.stringify(of)}`);
   // Read once, because the ledgers grow.
   const lines = { legacy: desk.ledger("legacy"), modern: desk.ledger("modern") };
   const ledgers = { legacy: new Set(lines.legacy), modern: new Set(lines.modern) };
@@ -100,18 +112,21 @@ async function breaches(desk: Desk, { store }: OperatorSession): Promise<readonl
       const plan = plans.get(read.epoch);
       if (read.by !== read.source) report(name, "the source of the answer is wrong", read);
       if (plan === undefined) report(name, "an epoch that never existed", read);
-      else if (read.source === "modern" && plan.answer === "legacy") report(name, "modern answered against the plan", read);
+      else if (read.source === "modern" && plan.answer === "legacy")
+        report(name, "modern answered against the plan", read);
       else if (read.source === "legacy" && plan.answer === "modern" && read.fellBack === null)
         report(name, "legacy answered against the plan", read);
       if (read.source === "legacy" && read.missing > 0 && !read.stale)
         report(name, "a stale answer of legacy is not marked", read);
     }
     for (const write of writes) {
-      if (write.side !== plans.get(write.epoch)?.authority) report(name, "a write went to the side without authority", write);
+      if (write.side !== plans.get(write.epoch)?.authority)
+        report(name, "a write went to the side without authority", write);
       if (!ledgers[write.side as "legacy"].has(write.id)) report(name, "an accepted write is lost", write);
     }
     const epochs = reads.toSorted((a, b) => a.began - b.began).map(({ epoch }) => epoch);
-    if (epochs.some((epoch, at) => epoch < (epochs[at - 1] ?? 0))) found.push(`${name}: it went back to an earlier epoch`);
+    if (epochs.some((epoch, at) => epoch < (epochs[at - 1] ?? 0)))
+      found.push(`${name}: it went back to an earlier epoch`);
   }
   for (const side of ["legacy", "modern"] as const)
     if (lines[side].length !== ledgers[side].size) found.push(`${side}: a write is recorded twice`);
@@ -165,10 +180,9 @@ describe("kill -9", () => {
         await running.kill();
         desk.begin(name, { writes: true });
       }
-      const [one, two] = names.map((name) => desk.processes.findLast((process) => process.name === name) as DeskProcess) as [
-        DeskProcess,
-        DeskProcess,
-      ];
+      const [one, two] = names.map(
+        (name) => desk.processes.findLast((process) => process.name === name) as DeskProcess,
+      ) as [DeskProcess, DeskProcess];
       await Promise.all([one.ready(), two.ready()]);
       changing = false;
       await changer;
@@ -194,45 +208,56 @@ describe("kill -9", () => {
       expect(all.some(({ stale, source }) => stale && source === "legacy")).toBe(true);
       expect(all.filter(({ source }) => source === "modern").length).toBeGreaterThan(20);
       expect(desk.processes.flatMap(({ writes }) => writes).length).toBeGreaterThan(50);
-      expect(desk.processes.flatMap(({ refused }) => refused).some(({ code }) => code === "DRAINING")).toBe(true);
+      expect(desk.processes.flatMap(({ refused }) => refused).some(({ code }) => code === "DRAINING")).toBe(
+        true,
+      );
     });
   });
 });
 
-describe.runIf(isLongRun("faults"))("a process that is suspended longer than its lease during a rollback", () => {
-  it("is reported as gone; after it resumes, legacy soon answers in it and nothing is written under the old plan", async () => {
-    const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], {
-      writes: true,
-      timing: { lease_ms: 4_000, stale_ms: 2_000 },
-    });
-    const [one, two] = processes as [DeskProcess, DeskProcess];
-    desk.carry();
-    for (let round = 0; round < 2; round++) {
-      two.stop();
-      const rollback = inStore(await session.operator.rollback(eve));
-      expect(rollback).toMatchObject({ acknowledged: ["one"], gone: ["two"], waiting: [] });
-      expect(rollback.acknowledgedMs).toBeGreaterThan(500);
-      const sinceMs = nowMs();
-      two.resume();
-      await until(() => later([two], sinceMs).some(({ epoch }) => epoch >= rollback.epoch));
-      await sleep(100);
-      // After the process has seen the new plan, no call begins under the old one.
-      const epochs = later([two], sinceMs).map(({ epoch }) => epoch);
-      expect(epochs.slice(epochs.findIndex((epoch) => epoch >= rollback.epoch)).every((epoch) => epoch >= rollback.epoch)).toBe(
-        true,
-      );
-      expect(two.writes.filter(({ at, epoch }) => at > sinceMs && epoch < rollback.epoch)).toEqual([]);
+describe.runIf(isLongRun("faults"))(
+  "a process that is suspended longer than its lease during a rollback",
+  () => {
+    it("is reported as gone; after it resumes, legacy soon answers in it and nothing is written under the old plan", async () => {
+      const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], {
+        writes: true,
+        timing: { lease_ms: 4_000, stale_ms: 2_000 },
+      });
+      const [one, two] = processes as [DeskProcess, DeskProcess];
       desk.carry();
-      await until(() => later([one, two], sinceMs).length > 20);
-      expect(sourcesOf(later([one], sinceMs))).toEqual(["legacy"]);
-      await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null, migrationMode: null } });
-      await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
-    }
-    await session.operator.rollback(eve);
-    desk.carry();
-    expect(await breaches(desk, session)).toEqual([]);
-  });
-});
+      for (let round = 0; round < 2; round++) {
+        two.stop();
+        const rollback = inStore(await session.operator.rollback(eve));
+        expect(rollback).toMatchObject({ acknowledged: ["one"], gone: ["two"], waiting: [] });
+        expect(rollback.acknowledgedMs).toBeGreaterThan(500);
+        const sinceMs = nowMs();
+        two.resume();
+        await until(() => later([two], sinceMs).some(({ epoch }) => epoch >= rollback.epoch));
+        await sleep(100);
+        // After the process has seen the new plan, no call begins under the old one.
+        const epochs = later([two], sinceMs).map(({ epoch }) => epoch);
+        expect(
+          epochs
+            .slice(epochs.findIndex((epoch) => epoch >= rollback.epoch))
+            .every((epoch) => epoch >= rollback.epoch),
+        ).toBe(true);
+        expect(two.writes.filter(({ at, epoch }) => at > sinceMs && epoch < rollback.epoch)).toEqual([]);
+        desk.carry();
+        await until(() => later([one, two], sinceMs).length > 20);
+        expect(sourcesOf(later([one], sinceMs))).toEqual(["legacy"]);
+        await session.store.change({
+          ...by,
+          action: "test",
+          set: { useNewPnlSystem: null, migrationMode: null },
+        });
+        await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
+      }
+      await session.operator.rollback(eve);
+      desk.carry();
+      expect(await breaches(desk, session)).toEqual([]);
+    });
+  },
+);
 
 describe("a snapshot", () => {
   const spoilers: Readonly<Record<string, (whole: Buffer) => Buffer | string>> = {
@@ -259,7 +284,8 @@ describe("a snapshot", () => {
     expect(await answersNow(restarted)).toEqual(["modern"]);
     await restarted.kill();
     rmSync(join(folder, "one.snapshot.json"));
-    for (const [name, spoil] of Object.entries(spoilers)) writeFileSync(join(folder, `${name}.snapshot.json`), spoil(whole));
+    for (const [name, spoil] of Object.entries(spoilers))
+      writeFileSync(join(folder, `${name}.snapshot.json`), spoil(whole));
     expect((await new SnapshotFiles(folder, "").latest()).refused).toHaveLength(Object.keys(spoilers).length);
     const process = await desk.begin("one").ready();
     expect([await answersNow(process), process.reads[0]?.epoch]).toEqual([["legacy"], 0]);
@@ -272,7 +298,11 @@ describe("a snapshot", () => {
 
 describe("the control file", () => {
   const others = ["", "-wal", "-shm"];
-  const harms: readonly { readonly name: string; readonly isNoticed: boolean; readonly harm: (path: string) => void }[] = [
+  const harms: readonly {
+    readonly name: string;
+    readonly isNoticed: boolean;
+    readonly harm: (path: string) => void;
+  }[] = [
     // Damage in pages that a process has already read is not noticed: the process keeps its plan, which
     // nobody can change in such a file. (Truncating the -shm file kills every process that has it mapped, so
     // that case is not tested.)
@@ -282,7 +312,11 @@ describe("the control file", () => {
       harm: (path) => writeFileSync(path, readFileSync(path).fill(0xa5, 100), { flag: "r+" }),
     },
     { name: "truncated", isNoticed: false, harm: (path) => truncateSync(path, 5_000) },
-    { name: "emptied", isNoticed: false, harm: (path) => ["", "-wal"].forEach((end) => void truncateSync(path + end, 0)) },
+    {
+      name: "emptied",
+      isNoticed: false,
+      harm: (path) => ["", "-wal"].forEach((end) => void truncateSync(path + end, 0)),
+    },
     { name: "removed", isNoticed: true, harm: (path) => others.forEach((end) => void rmSync(path + end)) },
     {
       name: "replaced by a desk's database",
@@ -305,7 +339,9 @@ describe("the control file", () => {
       for (const process of processes) expect(await answersNow(process), name).toEqual(["modern"]);
       if (isNoticed) {
         await until(() =>
-          processes.every(({ refused }) => refused.some(({ began, code }) => began > harmedMs && code === "FENCED")),
+          processes.every(({ refused }) =>
+            refused.some(({ began, code }) => began > harmedMs && code === "FENCED"),
+          ),
         );
         const sinceMs = nowMs();
         writeFileSync(join(desk.state, "LEGACY_ONLY"), "");
@@ -323,7 +359,11 @@ describe("the control file", () => {
       const rollback = inStore(await healed.operator.rollback(eve));
       expect(rollback.acknowledged.toSorted(), name).toEqual(["one", "two"]);
       for (const process of processes) expect(await answersNow(process, 0), name).toEqual(["legacy"]);
-      await healed.store.change({ ...by, action: "test", set: { useNewPnlSystem: null, migrationMode: null } });
+      await healed.store.change({
+        ...by,
+        action: "test",
+        set: { useNewPnlSystem: null, migrationMode: null },
+      });
       await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
       await healed.close();
     }
@@ -331,7 +371,9 @@ describe("the control file", () => {
     const all = await breaches(desk, healed);
     // The switch file takes calls to legacy without a new epoch, so these two violations are expected.
     expect(
-      all.filter((what) => !/legacy answered against the plan|a write went to the side without authority/.test(what)),
+      all.filter(
+        (what) => !/legacy answered against the plan|a write went to the side without authority/.test(what),
+      ),
     ).toEqual([]);
     await expectWholeAudit(healed);
   });
@@ -390,10 +432,16 @@ describe("live.db", () => {
       // If the list of processes was lost, each is listed again after its next heartbeat.
       expect(seen.length, name).toBeLessThanOrEqual(2);
       await until(
-        async () => (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch === rollback.epoch).length === 2,
+        async () =>
+          (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch === rollback.epoch).length ===
+          2,
       );
       for (const process of processes) expect(await answersNow(process, 0), name).toEqual(["legacy"]);
-      await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null, migrationMode: null } });
+      await session.store.change({
+        ...by,
+        action: "test",
+        set: { useNewPnlSystem: null, migrationMode: null },
+      });
       await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
     }
     await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
@@ -464,7 +512,9 @@ describe("a disk", () => {
       const rollback = inStore(await session.operator.rollback(eve));
       expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
       const { snapshot } = await new SnapshotFiles(join(state, "snapshots"), "").latest();
-      await until(async () => snapshot !== undefined && (await session.verifyAudit()).notSealedYet.length === 0);
+      await until(
+        async () => snapshot !== undefined && (await session.verifyAudit()).notSealedYet.length === 0,
+      );
       await expectWholeAudit(session);
       expect(one.faults).toEqual([]);
     },
@@ -478,7 +528,8 @@ describe("a disk", () => {
         timing: { lease_ms: 1_200, stale_ms: 600 },
       });
       const [one] = processes as [DeskProcess];
-      const limit = (bytes: string): void => void execFileSync("/usr/bin/prlimit", [`--pid=${one.pid}`, `--fsize=${bytes}:`]);
+      const limit = (bytes: string): void =>
+        void execFileSync("/usr/bin/prlimit", [`--pid=${one.pid}`, `--fsize=${bytes}:`]);
       limit("100");
       const rollback = session.operator.rollback(eve);
       await until(() => one.reads.at(-1)?.source === "legacy");
@@ -542,11 +593,18 @@ describe("two operators at once", () => {
     const record = () => session.store.read();
     const back = { useNewPnlSystem: null, migrationMode: null } as const;
     for (let round = 0; round < 8; round++) {
-      await session.store.change({ ...by, action: "test", set: { ...back, phase: "dual_write", grantedPhase: "dual_write" } });
+      await session.store.change({
+        ...by,
+        action: "test",
+        set: { ...back, phase: "dual_write", grantedPhase: "dual_write" },
+      });
       await session.operator.signOff("approved", { actor: "bob", note: "fine" });
       await until(() => (processes[0]?.reads.at(-1)?.epoch ?? 0) > 0);
       await until(async () => (await session.operator.gates()).open);
-      const both = await settled([session.operator.move({ kind: "advance" }, by), other.operator.move({ kind: "advance" }, eve)]);
+      const both = await settled([
+        session.operator.move({ kind: "advance" }, by),
+        other.operator.move({ kind: "advance" }, eve),
+      ]);
       // If the second move runs after the first, it asks for the next phase, which nobody has approved.
       expect([
         ["CONFLICT", "done"],
@@ -556,13 +614,19 @@ describe("two operators at once", () => {
       // A forward move and a rollback.
       await session.operator.signOff("approved", { actor: "bob", note: "fine" });
       await until(async () => (await session.operator.gates()).open);
-      const [moved, rolled] = await settled([session.operator.move({ kind: "advance" }, by), other.operator.rollback(eve)]);
+      const [moved, rolled] = await settled([
+        session.operator.move({ kind: "advance" }, by),
+        other.operator.rollback(eve),
+      ]);
       expect(rolled).toBe("done");
       expect(["done", "CONFLICT", "REFUSED", "gate"]).toContain(moved);
       expect((await record()).overrides).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
       // Taking modern back into use, and a rollback.
       const [, again] = await settled([
-        session.operator.move({ kind: "set", phase: (await session.operator.overview()).effective.plan.phase }, by),
+        session.operator.move(
+          { kind: "set", phase: (await session.operator.overview()).effective.plan.phase },
+          by,
+        ),
         other.operator.rollback(eve),
       ]);
       expect(again).toBe("done");
@@ -578,7 +642,10 @@ describe("two operators at once", () => {
       expect(["done", "REFUSED"]).toContain(stepped);
       expect(await record()).toMatchObject({ grantedPhase: "read_only" });
       // More traffic and a rollback.
-      const [traffic, taken] = await settled([session.operator.traffic(50, by), other.operator.rollback(eve)]);
+      const [traffic, taken] = await settled([
+        session.operator.traffic(50, by),
+        other.operator.rollback(eve),
+      ]);
       expect(taken).toBe("done");
       expect(["done", "CONFLICT", "REFUSED"]).toContain(traffic);
       expect((await record()).overrides.useNewPnlSystem).toBe(false);
@@ -600,7 +667,9 @@ describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
     ]);
     const session = await desk.operator();
     await desk.advanceTo("dual_write", session);
-    await until(async () => (await session.store.instances()).filter(({ ageMs }) => ageMs < 2_000).length === 3);
+    await until(
+      async () => (await session.store.instances()).filter(({ ageMs }) => ageMs < 2_000).length === 3,
+    );
     // Any process may take the next step of the ramp, and none takes it early.
     const beganMs = nowMs();
     await session.operator.traffic(0, by);
@@ -612,14 +681,20 @@ describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
     expect(nowMs() - beganMs).toBeGreaterThan(1_150);
     // As if the machine's clock had jumped an hour ahead: each heartbeat looks old although its process is
     // alive.
-    runSql(join(desk.state, "live.db"), `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms - ${hour}`);
+    runSql(
+      join(desk.state, "live.db"),
+      `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms - ${hour}`,
+    );
     const rollback = inStore(await session.operator.rollback(eve));
     expect(rollback.acknowledged.toSorted()).toEqual(["fast", "right", "slow"]);
     expect(rollback).toMatchObject({ gone: [], waiting: [] });
     // As if it had jumped an hour back: a dead process's heartbeat lies in the future, and the wait still
     // ends.
     await processes[2]?.kill();
-    runSql(join(desk.state, "live.db"), `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms + ${hour}`);
+    runSql(
+      join(desk.state, "live.db"),
+      `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms + ${hour}`,
+    );
     const again = inStore(await session.operator.rollback(eve));
     expect(again).toMatchObject({ gone: ["slow"], waiting: [] });
     expect(again.acknowledgedMs).toBeLessThan(hour);
@@ -628,9 +703,11 @@ describe.runIf(isLongRun("faults"))("a clock that is an hour off", () => {
     const stamps = (await session.store.audit(0, 1_000)).map(({ at }) => Date.parse(at));
     expect(stamps).toEqual(stamps.toSorted((a, b) => a - b));
     expect(stamps.every((at) => Math.abs(at - Date.now()) < 120_000)).toBe(true);
-    expect((await session.store.signOffs()).every(({ expiresAt }) => Date.parse(expiresAt) > Date.now() + 6 * 86_400_000)).toBe(
-      true,
-    );
+    expect(
+      (await session.store.signOffs()).every(
+        ({ expiresAt }) => Date.parse(expiresAt) > Date.now() + 6 * 86_400_000,
+      ),
+    ).toBe(true);
     expect(await breaches(desk, session)).toEqual([]);
     await expectWholeAudit(session);
   });

@@ -130,7 +130,8 @@ class Simulation {
           if (answer.fellBack === undefined)
             expect([side, (answer.value as { by?: string }).by], this.context).toEqual([answer.source, side]);
           else expect([side, answer.source], this.context).toEqual(["modern", "legacy"]);
-          if (answer.source === "legacy" && this.fleet.owed.count > 0) expect(answer.stale, this.context).toBe(true);
+          if (answer.source === "legacy" && this.fleet.owed.count > 0)
+            expect(answer.stale, this.context).toBe(true);
         },
         // A call fails only if modern fails and legacy is stale.
         () => expect(routeOf(plan, key, 0).answer, this.context).toBe("modern"),
@@ -144,7 +145,10 @@ class Simulation {
 
   readonly #actions: readonly (readonly [string, () => Promise<unknown> | unknown])[] = [
     ["sql phase", () => this.#sql({ phase: this.pick([...phases, null]) })],
-    ["sql mode", () => this.#sql({ migrationMode: this.pick([...migrationModes, null, "nonsense" as never]) })],
+    [
+      "sql mode",
+      () => this.#sql({ migrationMode: this.pick([...migrationModes, null, "nonsense" as never]) }),
+    ],
     ["sql kill", () => this.#sql({ useNewPnlSystem: this.pick([true, false, null]) })],
     ["sql percentage", () => this.#sql({ newSystemPercentage: this.pick([0, 12.5, 100, 101, null]) })],
     ["sql unlatch", () => this.#sql({ latched: null })],
@@ -158,11 +162,26 @@ class Simulation {
     ["clear all faults and advance twice", () => this.#clearAndAdvance().then(() => this.#clearAndAdvance())],
     [
       "approve",
-      () => this.#try(() => this.fleet.operator.signOff("approved", { actor: this.pick(["bob", "carol"]), note: "fine" })),
+      () =>
+        this.#try(() =>
+          this.fleet.operator.signOff("approved", { actor: this.pick(["bob", "carol"]), note: "fine" }),
+        ),
     ],
     ["traffic", () => this.#try(() => this.fleet.operator.traffic(this.pick([0, 25, 100]), amy))],
-    ["ramp", () => this.#try(() => this.fleet.operator.ramp({ steps: [10, 50, 100], dwellMs: 5_000, endsIn: "stay" }, amy))],
-    ["ramp down", () => this.#try(() => this.fleet.operator.ramp({ steps: [50, 0], dwellMs: 5_000, endsIn: "rollback" }, amy))],
+    [
+      "ramp",
+      () =>
+        this.#try(() =>
+          this.fleet.operator.ramp({ steps: [10, 50, 100], dwellMs: 5_000, endsIn: "stay" }, amy),
+        ),
+    ],
+    [
+      "ramp down",
+      () =>
+        this.#try(() =>
+          this.fleet.operator.ramp({ steps: [50, 0], dwellMs: 5_000, endsIn: "rollback" }, amy),
+        ),
+    ],
     ["rollback", () => this.#try(() => this.#rollBack())],
     ["close the window", () => this.random.unit() < 0.3 && this.#try(() => this.#closeWindow())],
     [
@@ -226,7 +245,11 @@ class Simulation {
     let isOver = false;
     const ended = work()
       .catch((failure) => {
-        if (!(failure instanceof BridgeError) || !["REFUSED", "CONFLICT", "SYSTEM_DOWN"].includes(failure.code)) throw failure;
+        if (
+          !(failure instanceof BridgeError) ||
+          !["REFUSED", "CONFLICT", "SYSTEM_DOWN"].includes(failure.code)
+        )
+          throw failure;
       })
       .finally(() => {
         isOver = true;
@@ -259,12 +282,18 @@ class Simulation {
     this.fleet.place.away = false;
     this.fleet.quarantined = 0;
     this.fleet.owed = { count: 0, oldestMs: 0 };
-    this.#sql({ useNewPnlSystem: null, migrationMode: null, latched: null, phase: this.fleet.place.record.grantedPhase });
+    this.#sql({
+      useNewPnlSystem: null,
+      migrationMode: null,
+      latched: null,
+      phase: this.fleet.place.record.grantedPhase,
+    });
     const flags = { calculator: true, storage: true, reports: true };
     const published = publishedSection({ plan: { phase: this.fleet.place.record.grantedPhase, flags } });
     await this.#try(() => this.fleet.operator.publish(published, amy));
     await this.fleet.pass(1_000, 500);
-    for (const actor of ["bob", "carol"]) await this.#try(() => this.fleet.operator.signOff("approved", { actor, note: "fine" }));
+    for (const actor of ["bob", "carol"])
+      await this.#try(() => this.fleet.operator.signOff("approved", { actor, note: "fine" }));
     await this.#try(() => this.fleet.operator.move({ kind: "advance" }, amy));
   }
 
@@ -296,7 +325,8 @@ class Simulation {
     for (const { process } of this.members) {
       const { plan } = process.follower.effective;
       expect(plan.epoch, this.context).toBeGreaterThanOrEqual(epoch);
-      if (possible) expect(routeOf(plan, { user: "amy", book: "UST" }, 0).answer, this.context).toBe("legacy");
+      if (possible)
+        expect(routeOf(plan, { user: "amy", book: "UST" }, 0).answer, this.context).toBe("legacy");
     }
   }
 
@@ -349,11 +379,14 @@ class Simulation {
         isSwitchSet,
         closed: record.legacyWindow === "closed",
       });
-      expect({ phase: plan.phase, answer: answerOf(plan), writes: writesOf(plan) }, this.context).toEqual(expected);
+      expect({ phase: plan.phase, answer: answerOf(plan), writes: writesOf(plan) }, this.context).toEqual(
+        expected,
+      );
       // While the store is reachable, a fresh process has the store's present record.
       if (!this.fleet.place.away && process.follower.freshness === "fresh")
         expect(record.epoch, this.context).toBe(this.fleet.place.record.epoch);
-      if (disk.isSwitchSet && record.legacyWindow === "open") expect(answerOf(plan), this.context).toBe("legacy");
+      if (disk.isSwitchSet && record.legacyWindow === "open")
+        expect(answerOf(plan), this.context).toBe("legacy");
     }
   }
 

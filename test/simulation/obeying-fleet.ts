@@ -19,7 +19,8 @@ export const statements = [
 ] as const;
 
 /** Resets the record, so that modern answers and each statement changes something. */
-const reset = "UPDATE config SET use_new_pnl_system = NULL, migration_mode = NULL, new_system_percentage = 100";
+const reset =
+  "UPDATE config SET use_new_pnl_system = NULL, migration_mode = NULL, new_system_percentage = 100";
 const acknowledgedMsMax = 10_000;
 /** How long the fleet serves after an acknowledgement, so that there are calls to check. */
 const observeMs = 25;
@@ -41,8 +42,15 @@ export interface ObeyedStore {
   readonly url?: string;
 }
 
-export async function obeyLatency(store: ObeyedStore, repetitions: number, processes: number): Promise<ObeyReport> {
-  await using desk = new Desk({ ...(store.url === undefined ? {} : { control: store.url }), percentage: 100 });
+export async function obeyLatency(
+  store: ObeyedStore,
+  repetitions: number,
+  processes: number,
+): Promise<ObeyReport> {
+  await using desk = new Desk({
+    ...(store.url === undefined ? {} : { control: store.url }),
+    percentage: 100,
+  });
   const fleet = await desk.start(Array.from({ length: processes }, (_, index) => `p${index + 1}`));
   const session = await desk.operator();
   await desk.advanceTo("dual_write", session);
@@ -56,8 +64,10 @@ export async function obeyLatency(store: ObeyedStore, repetitions: number, proce
       const untilMs = nowMs() + acknowledgedMsMax;
       for (;;) {
         const instances = await session.store.instances();
-        if (instances.length === processes && instances.every(({ seenEpoch }) => seenEpoch >= epoch)) return epoch;
-        if (nowMs() > untilMs) throw new Error(`epoch ${epoch} was not acknowledged: ${JSON.stringify(instances)}`);
+        if (instances.length === processes && instances.every(({ seenEpoch }) => seenEpoch >= epoch))
+          return epoch;
+        if (nowMs() > untilMs)
+          throw new Error(`epoch ${epoch} was not acknowledged: ${JSON.stringify(instances)}`);
         await sleep(1);
       }
     };
@@ -82,7 +92,10 @@ export async function obeyLatency(store: ObeyedStore, repetitions: number, proce
               );
           }
       }
-    const servedByModern = fleet.reduce((sum, { reads }) => sum + reads.filter(({ source }) => source === "modern").length, 0);
+    const servedByModern = fleet.reduce(
+      (sum, { reads }) => sum + reads.filter(({ source }) => source === "modern").length,
+      0,
+    );
     const faults = fleet.flatMap((process) => process.faults.map((fault) => `${process.name}: ${fault}`));
     return { store: store.name, times, callsAfter, disobeyed: [...disobeyed, ...faults], servedByModern };
   } finally {
@@ -126,7 +139,13 @@ export async function onEachStore(work: (store: ObeyedStore) => Promise<void>): 
 const rank = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] as number;
 
-export function linesOf({ store, times, callsAfter, disobeyed, servedByModern }: ObeyReport): readonly string[] {
+export function linesOf({
+  store,
+  times,
+  callsAfter,
+  disobeyed,
+  servedByModern,
+}: ObeyReport): readonly string[] {
   const row = (sql: string, all: readonly number[]): string => {
     const sorted = all.toSorted((a, b) => a - b);
     const figures = [0.5, 0.95, 0.99, 1].map((share) => rank(sorted, share).toFixed(1).padStart(8));

@@ -28,7 +28,15 @@ import { migrationModes, planOf, writesOf } from "../../src/domain/migration/pla
 import type { CallKey } from "../../src/domain/migration/route.ts";
 import type { ControlChange, ControlRecord, ControlStore } from "../../src/ports/control-store.ts";
 import type { BridgedSystem } from "../../src/ports/system.ts";
-import { allFlags, amy, Disk, digest, publishedSection, readSection, switchFileOn } from "../../src/testing/fleet.ts";
+import {
+  allFlags,
+  amy,
+  Disk,
+  digest,
+  publishedSection,
+  readSection,
+  switchFileOn,
+} from "../../src/testing/fleet.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { postgresMissing, startPostgres } from "../../src/testing/postgres.ts";
 import { runSql } from "../../src/testing/sqlite-files.ts";
@@ -41,7 +49,12 @@ interface World {
   readonly close: () => Promise<void>;
 }
 
-const keys: readonly CallKey[] = [{ user: "amy", book: "UST" }, { user: "bob", book: "EGB" }, { user: "carol" }, {}];
+const keys: readonly CallKey[] = [
+  { user: "amy", book: "UST" },
+  { user: "bob", book: "EGB" },
+  { user: "carol" },
+  {},
+];
 
 /** A fleet of one process with a bridge, and an operator. */
 class Rig {
@@ -168,7 +181,9 @@ class Rig {
     const { record, effective } = await this.operator.overview();
     const { epoch, ...plan } = this.follower.effective.plan;
     expect(epoch).toBe(record.epoch);
-    const answers = await Promise.all(keys.map(async (key) => (await this.bridge.call("totals", {}, key)).value));
+    const answers = await Promise.all(
+      keys.map(async (key) => (await this.bridge.call("totals", {}, key)).value),
+    );
     return {
       record: lasting(record),
       plan,
@@ -209,11 +224,15 @@ const base = { phase: "read_only" as Phase, flags: allFlags, newSystemPercentage
 
 /** The ways back: to an earlier phase, or out of use. */
 const waysBack = {
-  operator: { leads: "to the phase", take: async (rig, to) => void (await rig.operator.move({ kind: "set", phase: to }, amy)) },
+  operator: {
+    leads: "to the phase",
+    take: async (rig, to) => void (await rig.operator.move({ kind: "set", phase: to }, amy)),
+  },
   "operator, step by step": {
     leads: "to the phase",
     take: async (rig, to) => {
-      while (isLater((await rig.operator.overview()).effective.plan.phase, to)) await rig.operator.move({ kind: "retreat" }, amy);
+      while (isLater((await rig.operator.overview()).effective.plan.phase, to))
+        await rig.operator.move({ kind: "retreat" }, amy);
     },
   },
   SQL: { leads: "to the phase", take: (rig, to) => rig.sql(`UPDATE config SET phase = '${to}'`) },
@@ -240,7 +259,11 @@ const set = (column: string, value: string): Variation => ({
 });
 
 /** Writes a ramp into the record, even in phases in which no ramp may begin. */
-const ramp = (name: string, [newSystemPercentage = 0, ...steps]: readonly number[], endsIn: "stay" | "rollback"): Variation => ({
+const ramp = (
+  name: string,
+  [newSystemPercentage = 0, ...steps]: readonly number[],
+  endsIn: "stay" | "rollback",
+): Variation => ({
   name,
   apply: async (rig) => {
     const under = { steps, dwellMs: 600_000, nextAt: new Date().toISOString(), endsIn, ...amy };
@@ -267,8 +290,14 @@ const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation
     })),
     set("new_system_percentage", "NULL"),
   ],
-  userWhitelist: [{ name: "a whitelisted user", apply: listChange("whitelist") }, set("user_whitelist", `'["bob", "amy"]'`)],
-  userDenylist: [{ name: "a user on the denylist", apply: listChange("denylist") }, set("user_denylist", `'["bob", "amy"]'`)],
+  userWhitelist: [
+    { name: "a whitelisted user", apply: listChange("whitelist") },
+    set("user_whitelist", `'["bob", "amy"]'`),
+  ],
+  userDenylist: [
+    { name: "a user on the denylist", apply: listChange("denylist") },
+    set("user_denylist", `'["bob", "amy"]'`),
+  ],
   latched: [{ name: "a latch", apply: (rig) => rig.trigger() }],
   ramp: [ramp("a ramp under way", [10, 100], "stay"), ramp("a ramp down under way", [30, 0], "rollback")],
   published: [
@@ -287,7 +316,9 @@ interface Case {
   readonly variation: Variation;
 }
 const wayNames = Object.keys(waysBack) as WayBack[];
-const pairs = phases.flatMap((to) => phases.filter((from) => isLater(to, from)).map((from) => ({ from, to })));
+const pairs = phases.flatMap((to) =>
+  phases.filter((from) => isLater(to, from)).map((from) => ({ from, to })),
+);
 /** Every pair of phases by every way back, and every variation in every phase, with the ways back in turn. */
 const cases: readonly Case[] = [
   ...pairs.flatMap((pair) => wayNames.map((way) => ({ ...pair, way, variation: none }))),
@@ -305,7 +336,8 @@ const cases: readonly Case[] = [
 /** SQLite runs every case. PostgreSQL runs every fourth, and all of them in the long campaign. */
 const casesOn = (world: string): readonly Case[] =>
   world === "SQLite" || isLongRun("phases") ? cases : cases.filter((_, at) => at % 4 === 0);
-const nameOf = ({ from, to, way, variation }: Case): string => `${from} → ${to}, ${variation.name}, back by ${way}`;
+const nameOf = ({ from, to, way, variation }: Case): string =>
+  `${from} → ${to}, ${variation.name}, back by ${way}`;
 
 async function run(rig: Rig, { from, to, way, variation }: Case): Promise<void> {
   // Resets the record to the first phase without overrides.
@@ -315,7 +347,12 @@ async function run(rig: Rig, { from, to, way, variation }: Case): Promise<void> 
     set: {
       ...{ useNewPnlSystem: null, migrationMode: null, phase: null, newSystemPercentage: null },
       ...{ userWhitelist: null, userDenylist: null },
-      ...{ latched: null, ramp: null, grantedPhase: "read_only", published: publishedSection({ plan: base }) },
+      ...{
+        latched: null,
+        ramp: null,
+        grantedPhase: "read_only",
+        published: publishedSection({ plan: base }),
+      },
     },
   });
   await rig.settled();
@@ -346,7 +383,9 @@ async function run(rig: Rig, { from, to, way, variation }: Case): Promise<void> 
   expect(await forward()).toEqual(there);
 }
 
-const worlds: Readonly<Record<string, { readonly missing?: string | undefined; readonly make: () => Promise<World> }>> = {
+const worlds: Readonly<
+  Record<string, { readonly missing?: string | undefined; readonly make: () => Promise<World> }>
+> = {
   SQLite: {
     make: async () => {
       const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-phases-"));
@@ -397,14 +436,17 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
   afterAll(async () => rig?.close());
 
   // One test for each phase. Its failure names the case.
-  it.skipIf(missing !== undefined).each(phases.slice(1))(`%s is the same state each time ${missing ?? ""}`, async (to) => {
-    for (const one of casesOn(name).filter((each) => each.to === to)) {
-      await run(rig, one).catch((cause) => {
-        throw new Error(`${name}: ${nameOf(one)}: ${cause.message}`, { cause });
-      });
-      ran.push(nameOf(one));
-    }
-  });
+  it.skipIf(missing !== undefined).each(phases.slice(1))(
+    `%s is the same state each time ${missing ?? ""}`,
+    async (to) => {
+      for (const one of casesOn(name).filter((each) => each.to === to)) {
+        await run(rig, one).catch((cause) => {
+          throw new Error(`${name}: ${nameOf(one)}: ${cause.message}`, { cause });
+        });
+        ran.push(nameOf(one));
+      }
+    },
+  );
 
   it.skipIf(missing !== undefined)("every case has run, and the audit has a row for each step", async () => {
     expect(ran.toSorted()).toEqual(casesOn(name).map(nameOf).toSorted());

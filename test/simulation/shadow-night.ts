@@ -94,7 +94,8 @@ export async function shadowNight(calls: number, seed: number): Promise<NightRep
     if (quarter > heapBytes.length) heapBytes.push(await settledHeap(service.$bridge.idle, modern, store));
     const { plan } = service.$bridge;
     const next = plans[Math.floor((20 * id) / calls) % plans.length] as PlanInput;
-    if (next.phase !== plan.phase || (next.salt ?? "") !== plan.salt) service.$bridge.setPlan({ ...next, epoch: plan.epoch + 1 });
+    if (next.phase !== plan.phase || (next.salt ?? "") !== plan.salt)
+      service.$bridge.setPlan({ ...next, epoch: plan.epoch + 1 });
     if (random.chance(0.002)) {
       const burst = Math.min(1 + random.below(100), calls - id);
       await Promise.all(Array.from({ length: burst }, (_, at) => ask(id + at)));
@@ -113,7 +114,17 @@ export async function shadowNight(calls: number, seed: number): Promise<NightRep
   const { counters, inFlightPeak, samples } = service.$bridge;
   await service.$bridge.close();
   process.off("unhandledRejection", onUnhandled);
-  return { calls, ms, counters, wrong, unhandled, inFlightPeak, samples: samples.length, heapBytes, kept: modern.kept };
+  return {
+    calls,
+    ms,
+    counters,
+    wrong,
+    unhandled,
+    inFlightPeak,
+    samples: samples.length,
+    heapBytes,
+    kept: modern.kept,
+  };
 }
 
 /** Returns the broken promises of a night; none if all is well. */
@@ -122,17 +133,20 @@ export function complaintsOf(report: NightReport, growthBytesMax: number): reado
   for (const [method, counters] of Object.entries(report.counters)) {
     const { compared, shed, errors, timeouts, excluded, underWay, eligible } = counters;
     const ended = compared + total(shed) + errors + timeouts + excluded;
-    if (ended !== eligible || underWay !== 0) complaints.push(`${method}: ${eligible} eligible, ${ended} accounted for`);
+    if (ended !== eligible || underWay !== 0)
+      complaints.push(`${method}: ${eligible} eligible, ${ended} accounted for`);
   }
   const all = Object.values(report.counters);
   const eligible = all.reduce((sum, counters) => sum + counters.eligible, 0);
   if (eligible !== report.calls) complaints.push(`${eligible} of ${report.calls} calls were eligible`);
   if (report.wrong > 0) complaints.push(`${report.wrong} callers had a wrong answer`);
   if (report.unhandled > 0) complaints.push(`${report.unhandled} rejections were not handled`);
-  if (report.inFlightPeak > 64) complaints.push(`${report.inFlightPeak} shadow calls were in flight together`);
+  if (report.inFlightPeak > 64)
+    complaints.push(`${report.inFlightPeak} shadow calls were in flight together`);
   const [first = 0, ...later] = report.heapBytes;
   const growth = Math.max(...later) - first;
-  if (growth > growthBytesMax) complaints.push(`the heap grew by ${Math.round(growth / 1000)} kB after the first quarter`);
+  if (growth > growthBytesMax)
+    complaints.push(`the heap grew by ${Math.round(growth / 1000)} kB after the first quarter`);
   return complaints;
 }
 
@@ -206,7 +220,11 @@ class ForgetfulStore implements EvidenceStore {
   async close(): Promise<void> {}
 }
 
-async function settledHeap(idle: () => Promise<void>, modern: BadDesk, store: ForgetfulStore): Promise<number> {
+async function settledHeap(
+  idle: () => Promise<void>,
+  modern: BadDesk,
+  store: ForgetfulStore,
+): Promise<number> {
   await idle();
   // Waits until late answers have come and the waiting evidence, up to 10 000 comparisons, is written.
   store.isWell = true;
@@ -222,4 +240,5 @@ async function settledHeap(idle: () => Promise<void>, modern: BadDesk, store: Fo
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
+const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);

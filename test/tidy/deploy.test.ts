@@ -16,7 +16,9 @@ const commands = new Map(await allCommands());
 function isCall(words: readonly string[]): boolean {
   const at = words.findIndex((word) => word.startsWith("--"));
   const options = commands.get(["pnl-bridge", ...words.slice(0, at)].join(" "))?.options;
-  return words.slice(at).every((word, index) => index % 2 === 1 || options?.some(({ long }) => long === word) === true);
+  return words
+    .slice(at)
+    .every((word, index) => index % 2 === 1 || options?.some(({ long }) => long === word) === true);
 }
 
 describe("examples/systemd/pnl-bridge.service", () => {
@@ -26,7 +28,9 @@ describe("examples/systemd/pnl-bridge.service", () => {
 
   it("holds three sections of settings, and comments", () => {
     const lines = unit.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-    expect(lines.filter((line) => !/^(\[(Unit|Service|Install)\]|[A-Z][A-Za-z]+=.+)$/.test(line))).toEqual([]);
+    expect(lines.filter((line) => !/^(\[(Unit|Service|Install)\]|[A-Z][A-Za-z]+=.+)$/.test(line))).toEqual(
+      [],
+    );
     expect(lines.filter((line) => line.startsWith("["))).toEqual(["[Unit]", "[Service]", "[Install]"]);
   });
 
@@ -34,11 +38,16 @@ describe("examples/systemd/pnl-bridge.service", () => {
     const calls = [...settings("ExecStartPre"), ...settings("ExecStart")].map((line) => line.split(" "));
     expect(calls).toHaveLength(2);
     for (const [node, program, ...args] of calls) {
-      expect([node, program]).toEqual(["/usr/bin/node", `/opt/pnl-bridge/node_modules/pnl-bridge/${bin["pnl-bridge"]}`]);
+      expect([node, program]).toEqual([
+        "/usr/bin/node",
+        `/opt/pnl-bridge/node_modules/pnl-bridge/${bin["pnl-bridge"]}`,
+      ]);
       expect(isCall(args), args.join(" ")).toBe(true);
     }
     const [documentation = ""] = settings("Documentation");
-    expect(existsSync(join(root, documentation.replace("file:///opt/pnl-bridge/node_modules/pnl-bridge/", "")))).toBe(true);
+    expect(
+      existsSync(join(root, documentation.replace("file:///opt/pnl-bridge/node_modules/pnl-bridge/", ""))),
+    ).toBe(true);
   });
 
   it.skipIf(spawnSync("systemd-analyze", ["--version"]).status !== 0)("passes systemd-analyze verify", () => {
@@ -46,7 +55,9 @@ describe("examples/systemd/pnl-bridge.service", () => {
     try {
       // The programs of the unit are not installed here, so others stand in for them.
       writeFileSync(join(folder, "pnl-bridge.service"), unit.replaceAll(/^(Exec\w+)=.*$/gm, "$1=/bin/true"));
-      const verified = spawnSync("systemd-analyze", ["verify", join(folder, "pnl-bridge.service")], { encoding: "utf8" });
+      const verified = spawnSync("systemd-analyze", ["verify", join(folder, "pnl-bridge.service")], {
+        encoding: "utf8",
+      });
       expect([verified.status, verified.stderr]).toEqual([0, ""]);
     } finally {
       rmSync(folder, { recursive: true });
@@ -71,9 +82,15 @@ describe("examples/docker", () => {
     expect(JSON.parse(ofName("ENTRYPOINT"))).toEqual(["/opt/pnl-bridge/node_modules/.bin/pnl-bridge"]);
     const command = JSON.parse(ofName("CMD"));
     expect(isCall(command)).toBe(true);
-    expect(command.at(-1)).toBe(`${instructions.filter(([name]) => name === "WORKDIR").at(-1)?.[1]}/pnl_migration_config.yaml`);
+    expect(command.at(-1)).toBe(
+      `${instructions.filter(([name]) => name === "WORKDIR").at(-1)?.[1]}/pnl_migration_config.yaml`,
+    );
     const [, script = ""] = /CMD (\[.*\])$/.exec(ofName("HEALTHCHECK")) ?? [];
-    expect(JSON.parse(script)).toEqual(["node", "-e", expect.stringContaining("http://127.0.0.1:8080/healthz")]);
+    expect(JSON.parse(script)).toEqual([
+      "node",
+      "-e",
+      expect.stringContaining("http://127.0.0.1:8080/healthz"),
+    ]);
   });
 
   it("mounts a folder whose configuration is valid, and passes the tokens that it names", () => {
@@ -82,6 +99,8 @@ describe("examples/docker", () => {
     const { gateway } = parseConfig(read("docker/desk/pnl_migration_config.yaml"), "desk.yaml");
     expect(gateway.listen).toEqual({ host: "0.0.0.0", port: 8080 });
     expect(service.ports).toEqual([`127.0.0.1:${gateway.listen.port}:${gateway.listen.port}`]);
-    expect(Object.keys(service.environment).toSorted()).toEqual(gateway.tokens.map(({ env }) => env).toSorted());
+    expect(Object.keys(service.environment).toSorted()).toEqual(
+      gateway.tokens.map(({ env }) => env).toSorted(),
+    );
   });
 });

@@ -31,15 +31,19 @@ describe("README.md", () => {
     const { computePnl } = await import("../../src/app/engine.ts");
     const body = source.replace(/^import .*$/m, "").replace(/^\/\/.*$/gm, "");
     const { positions } = new Function("computePnl", `${body}; return { positions };`)(computePnl);
-    expect(positions[0]).toMatchObject({ realized: "15.625", unrealized: "31.25", lots: [{ quantity: "1", price: "110.5" }] });
+    expect(positions[0]).toMatchObject({
+      realized: "15.625",
+      unrealized: "31.25",
+      lots: [{ quantity: "1", price: "110.5" }],
+    });
     expect(source).toContain('realized "15.625", unrealized "31.25", one lot of "1" at "110.5"');
   });
 
   it("names only commands that exist", async () => {
     const { out } = await pnlBridge(["--help"]);
-    const named = [...(await read("README.md")).matchAll(/pnl-bridge ([a-z]+) --|\.\/run ([a-z]+) --once/g)].map(
-      ([, a, b]) => a ?? b,
-    );
+    const named = [
+      ...(await read("README.md")).matchAll(/pnl-bridge ([a-z]+) --|\.\/run ([a-z]+) --once/g),
+    ].map(([, a, b]) => a ?? b);
     expect(named.length).toBeGreaterThan(3);
     for (const name of named) expect(out).toMatch(new RegExp(`^  ${name} `, "m"));
   });

@@ -27,11 +27,14 @@ describe("docs/errors.md", () => {
 
   it("lists no code that nothing uses", () => {
     expect(listed.size).toBeGreaterThan(80);
-    const used = (code: string): boolean => sources.some((text) => text.includes(`"${code}"`) || text.includes(`"${code}: `));
+    const used = (code: string): boolean =>
+      sources.some((text) => text.includes(`"${code}"`) || text.includes(`"${code}: `));
     expect([...listed].filter((code) => !used(code))).toEqual([]);
   });
 
-  const typed = [...page.matchAll(/```console\n\$ pnl-bridge (.*)\n(.*)\n```/g)].map(([, args = "", line = ""]) => [args, line]);
+  const typed = [...page.matchAll(/```console\n\$ pnl-bridge (.*)\n(.*)\n```/g)].map(
+    ([, args = "", line = ""]) => [args, line],
+  );
   it.each(typed)("shows what pnl-bridge %s prints", async (args = "", line) => {
     expect(await pnlBridge(args.split(" "))).toEqual({ code: 2, out: "", err: `${line}\n` });
   });

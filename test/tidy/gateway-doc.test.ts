@@ -30,17 +30,22 @@ describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
   /** What a command prints, wherever the page says that the gateway is, and however it ends. */
   const shell = async (command: string): Promise<string> => {
     const asked = command.replaceAll("http://127.0.0.1:8080", url);
-    return (await promisify(execFile)("sh", ["-c", asked]).catch((failure: { stdout: string }) => failure)).stdout;
+    return (await promisify(execFile)("sh", ["-c", asked]).catch((failure: { stdout: string }) => failure))
+      .stdout;
   };
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "pnl-bridge-doc-"));
     const [, yaml = ""] = /^```yaml desk\.yaml\n([\s\S]*?)^```$/m.exec(page) ?? [];
     await writeFile(join(folder, "desk.yaml"), yaml.replace("127.0.0.1:8080", "127.0.0.1:0"));
-    server = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve", "--config", "desk.yaml"], {
-      cwd: folder,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    server = spawn(
+      process.execPath,
+      [join(root, "src/surfaces/cli/main.ts"), "serve", "--config", "desk.yaml"],
+      {
+        cwd: folder,
+        stdio: ["ignore", "pipe", "ignore"],
+      },
+    );
     let out = "";
     for await (const piece of server.stdout as AsyncIterable<Buffer>) {
       out += piece;
@@ -64,7 +69,16 @@ describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
   });
 
   it("is some of everything", () => {
-    for (const route of ["pnl/", "migration/phase", "rollback", "audit", "events", "comparisons", "symbols", "readyz"])
+    for (const route of [
+      "pnl/",
+      "migration/phase",
+      "rollback",
+      "audit",
+      "events",
+      "comparisons",
+      "symbols",
+      "readyz",
+    ])
       expect(typed.some(([command]) => command.includes(route))).toBe(true);
   });
 
@@ -74,7 +88,9 @@ describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
     const pattern = output
       .trim()
       .split("…")
-      .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/"epoch":\d+/g, '"epoch":\\d+'));
+      .map((text) =>
+        text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/"epoch":\d+/g, '"epoch":\\d+'),
+      );
     expect(printed.trim()).toMatch(new RegExp(`^${pattern.join("[\\s\\S]*")}$`));
   });
 });

@@ -28,13 +28,22 @@ describe("the layer check", () => {
   it("finds each breach that is planted, and names the rule", async () => {
     const copy = await mkdtemp(join(tmpdir(), "pnl-bridge-layers-"));
     try {
-      for (const name of ["src", "test", "architecture.mjs", ".dependency-cruiser.mjs", "tsconfig.json", "package.json"]) {
+      for (const name of [
+        "src",
+        "test",
+        "architecture.mjs",
+        ".dependency-cruiser.mjs",
+        "tsconfig.json",
+        "package.json",
+      ]) {
         await cp(join(root, name), join(copy, name), { recursive: true });
       }
       await symlink(join(root, "node_modules"), join(copy, "node_modules"));
       const planted = breaches.map(({ folder }, index) => `${folder}/planted-${index}.ts`);
       await Promise.all(
-        planted.map((path, index) => writeFile(join(copy, path), (breaches[index] as (typeof breaches)[number]).text)),
+        planted.map((path, index) =>
+          writeFile(join(copy, path), (breaches[index] as (typeof breaches)[number]).text),
+        ),
       );
       const violations = await cruise(copy);
       for (const [index, { rule }] of breaches.entries()) {
@@ -51,7 +60,9 @@ describe("the layer check", () => {
 
   it.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])("and %s name only paths that exist", async (page) => {
     const text = await readFile(join(root, page), "utf8");
-    const paths = [...text.matchAll(/`((?:src|test|docs|scripts)\/(?!\S*NAME)[\w./-]+)`/g)].map(([, path = ""]) => path);
+    const paths = [...text.matchAll(/`((?:src|test|docs|scripts)\/(?!\S*NAME)[\w./-]+)`/g)].map(
+      ([, path = ""]) => path,
+    );
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 });
@@ -65,8 +76,9 @@ interface Violation {
 async function cruise(cwd: string): Promise<readonly Violation[]> {
   const bin = join(root, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs");
   const command = [bin, "--config", ".dependency-cruiser.mjs", "--output-type", "json", "src"];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd, maxBuffer: 64 * 2 ** 20 }).catch(
-    (failed) => failed,
-  );
+  const { stdout } = await promisify(execFile)(process.execPath, command, {
+    cwd,
+    maxBuffer: 64 * 2 ** 20,
+  }).catch((failed) => failed);
   return JSON.parse(stdout).summary.violations;
 }

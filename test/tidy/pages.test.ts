@@ -9,6 +9,8 @@ describe("a page says what the code says, or node scripts/pages.ts --write bring
     const { now, due } = await pageOf(path);
     expect(now).toBe(due);
     const marked = new Set([...now.matchAll(/<!-- \/(.+?) -->/g)].map(([, name = ""]) => name));
-    expect([...marked].toSorted()).toEqual([...Object.keys(pages[path] ?? {}), ...(written[path] ?? [])].toSorted());
+    expect([...marked].toSorted()).toEqual(
+      [...Object.keys(pages[path] ?? {}), ...(written[path] ?? [])].toSorted(),
+    );
   });
 });

@@ -14,10 +14,16 @@ const limits = { longParameterLists: 0, castsPer1000Lines: 7.4 };
 const isProduct = (file: string): boolean => /^src\/(?!testing\/)/.test(file) && !file.endsWith(".test.ts");
 
 const files = new Map(
-  execFileSync("git", ["ls-files", "src", "test", "bench", "scripts", "examples"], { cwd: root, encoding: "utf8" })
+  execFileSync("git", ["ls-files", "src", "test", "bench", "scripts", "examples"], {
+    cwd: root,
+    encoding: "utf8",
+  })
     .split("\n")
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => [file, ts.createSourceFile(file, readFileSync(join(root, file), "utf8"), ts.ScriptTarget.Latest, true)]),
+    .map((file) => [
+      file,
+      ts.createSourceFile(file, readFileSync(join(root, file), "utf8"), ts.ScriptTarget.Latest, true),
+    ]),
 );
 const product = [...files].filter(([file]) => isProduct(file));
 
@@ -35,7 +41,13 @@ describe("habits of the code", () => {
   it("no function takes five or more positional parameters", () => {
     const found = product.flatMap(([, source]) =>
       [...nodesOf(source)]
-        .filter((node) => ts.isFunctionLike(node) && "body" in node && node.body !== undefined && node.parameters.length >= 5)
+        .filter(
+          (node) =>
+            ts.isFunctionLike(node) &&
+            "body" in node &&
+            node.body !== undefined &&
+            node.parameters.length >= 5,
+        )
         .map((node) => place(source, node)),
     );
     expect(found.length, found.join("\n")).toBeLessThanOrEqual(limits.longParameterLists);
@@ -47,7 +59,8 @@ describe("habits of the code", () => {
       (sum, [, source]) =>
         sum +
         [...nodesOf(source)].filter(
-          (node) => ts.isNonNullExpression(node) || (ts.isAsExpression(node) && node.type.getText() !== "const"),
+          (node) =>
+            ts.isNonNullExpression(node) || (ts.isAsExpression(node) && node.type.getText() !== "const"),
         ).length,
       0,
     );

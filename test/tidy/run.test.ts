@@ -1,5 +1,16 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmod, copyFile, mkdir, readdir, readFile, readlink, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -62,7 +73,8 @@ async function put(folder: string, name: string, content: string): Promise<void>
 async function replaceCompiler(folder: string, body: string): Promise<void> {
   await unlink(join(folder, "node_modules/typescript"));
   await put(folder, "node_modules/typescript/package.json", '{ "type": "module" }');
-  const imports = 'import { spawnSync } from "node:child_process";\nimport { existsSync, writeFileSync } from "node:fs";\n';
+  const imports =
+    'import { spawnSync } from "node:child_process";\nimport { existsSync, writeFileSync } from "node:fs";\n';
   await put(folder, "node_modules/typescript/bin/tsc", imports + body);
 }
 
@@ -89,7 +101,8 @@ function start(folder: string, command: readonly string[]) {
   return { child, ran, ended };
 }
 
-const run = (folder: string, ...args: readonly string[]): Promise<Ran> => start(folder, ["./run", ...args]).ended;
+const run = (folder: string, ...args: readonly string[]): Promise<Ran> =>
+  start(folder, ["./run", ...args]).ended;
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -99,24 +112,28 @@ const exists = (path: string): Promise<boolean> =>
 const locks = async (folder: string): Promise<readonly string[]> =>
   (await readdir(join(folder, ".node")).catch(() => [])).filter((name) => name.startsWith("run.lock"));
 
-const shells = [["dash"], ["bash", "--posix"]].filter(([name = ""]) => spawnSync(name, ["-c", ":"]).status === 0);
+const shells = [["dash"], ["bash", "--posix"]].filter(
+  ([name = ""]) => spawnSync(name, ["-c", ":"]).status === 0,
+);
 
 describe.concurrent("./run builds", () => {
-  inLong("nothing from sources with an error: exit 2, the old dist/ stays, and the next start tries again", () =>
-    withCheckout(async (folder) => {
-      expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "1.0.0\n", err: "building ...\n" });
-      await put(folder, main, program("2.0.0").replace("version: string", "version: number"));
-      for (const command of ["pnl-bridge", "bench"]) {
-        const failed = await run(folder, command);
-        expect([failed.code, failed.out]).toEqual([2, ""]);
-        expect(failed.err).toMatch(/^building \.\.\.\nsrc\/.*error TS2322[\s\S]*\nBUILD_FAILED: .*\n$/);
-      }
-      expect(await readFile(join(folder, "dist/surfaces/cli/main.js"), "utf8")).toContain("1.0.0");
-      await put(folder, main, program("3.0.0"));
-      expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "3.0.0\n", err: "building ...\n" });
-      expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "3.0.0\n", err: "" });
-      expect(await locks(folder)).toEqual([]);
-    }),
+  inLong(
+    "nothing from sources with an error: exit 2, the old dist/ stays, and the next start tries again",
+    () =>
+      withCheckout(async (folder) => {
+        expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "1.0.0\n", err: "building ...\n" });
+        await put(folder, main, program("2.0.0").replace("version: string", "version: number"));
+        for (const command of ["pnl-bridge", "bench"]) {
+          const failed = await run(folder, command);
+          expect([failed.code, failed.out]).toEqual([2, ""]);
+          expect(failed.err).toMatch(/^building \.\.\.\nsrc\/.*error TS2322[\s\S]*\nBUILD_FAILED: .*\n$/);
+        }
+        expect(await readFile(join(folder, "dist/surfaces/cli/main.js"), "utf8")).toContain("1.0.0");
+        await put(folder, main, program("3.0.0"));
+        expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "3.0.0\n", err: "building ...\n" });
+        expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "3.0.0\n", err: "" });
+        expect(await locks(folder)).toEqual([]);
+      }),
   );
 
   inLong("again when a source was edited while the compiler ran", () =>
@@ -150,7 +167,9 @@ describe.concurrent("./run, twice at once", () => {
     withCheckout(async (folder) => {
       await unlink(join(folder, "node_modules/.pnl-bridge-lock"));
       const shell = (at: number): readonly string[] => shells[at % shells.length] ?? ["sh"];
-      const both = await Promise.all([0, 1].map((at) => start(folder, [...shell(at), "run", "pnl-bridge"]).ended));
+      const both = await Promise.all(
+        [0, 1].map((at) => start(folder, [...shell(at), "run", "pnl-bridge"]).ended),
+      );
       expect(both.map(({ code, out }) => [code, out])).toEqual([
         [0, "1.0.0\n"],
         [0, "1.0.0\n"],
@@ -173,7 +192,11 @@ describe.concurrent("./run, twice at once", () => {
       expect(await run(folder, "exec", "echo", "free")).toEqual({ code: 0, out: "free\n", err: "" });
       await put(folder, "dist/.built", "");
       await unlink(join(folder, lock));
-      expect(await ended).toMatchObject({ code: 0, out: "1.0.0\n", err: expect.not.stringContaining("building") });
+      expect(await ended).toMatchObject({
+        code: 0,
+        out: "1.0.0\n",
+        err: expect.not.stringContaining("building"),
+      });
     }),
   );
 
@@ -216,8 +239,14 @@ describe.concurrent("./run is called", () => {
       await symlink("../../run", join(folder, "elsewhere/deep/first"));
       await symlink("deep/first", join(folder, "elsewhere/second"));
       await symlink(join(folder, "elsewhere/second"), join(folder, "elsewhere/third"));
-      expect(await start(join(folder, "elsewhere"), ["./second", "pnl-bridge"]).ended).toMatchObject({ code: 0, out: "1.0.0\n" });
-      expect(await start("/", [join(folder, "elsewhere/third"), "pnl-bridge"]).ended).toMatchObject({ code: 0, out: "1.0.0\n" });
+      expect(await start(join(folder, "elsewhere"), ["./second", "pnl-bridge"]).ended).toMatchObject({
+        code: 0,
+        out: "1.0.0\n",
+      });
+      expect(await start("/", [join(folder, "elsewhere/third"), "pnl-bridge"]).ended).toMatchObject({
+        code: 0,
+        out: "1.0.0\n",
+      });
     }));
 
   it.each([
@@ -233,7 +262,11 @@ describe.concurrent("./run is called", () => {
   it("to run a command, whose exit code it hands on", () =>
     withCheckout(async (folder) => {
       for (const shell of shells)
-        expect(await start(folder, [...shell, "run", "exec", "sh", "-c", "exit 7"]).ended).toEqual({ code: 7, out: "", err: "" });
+        expect(await start(folder, [...shell, "run", "exec", "sh", "-c", "exit 7"]).ended).toEqual({
+          code: 7,
+          out: "",
+          err: "",
+        });
     }));
 });
 
@@ -242,11 +275,18 @@ describe.concurrent("./run test counts in its last line", () => {
   const last = ({ out }: Ran): string | undefined => out.trimEnd().split("\n").at(-1);
 
   /** The real vitest and compiler; the other steps are stand-ins that find nothing, unless `lint` is 1. */
-  async function withTests(files: Readonly<Record<string, string>>, lint: number, judge: (ran: Ran) => void): Promise<void> {
+  async function withTests(
+    files: Readonly<Record<string, string>>,
+    lint: number,
+    judge: (ran: Ran) => void,
+  ): Promise<void> {
     await withCheckout(async (folder) => {
       await symlink(join(root, "node_modules/vitest"), join(folder, "node_modules/vitest"));
       await put(folder, "node_modules/@biomejs/biome/bin/biome", `process.exit(${lint});`);
-      for (const step of ["node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "node_modules/knip/bin/knip.js"])
+      for (const step of [
+        "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
+        "node_modules/knip/bin/knip.js",
+      ])
         await put(folder, step, "");
       await put(folder, "scripts/package.ts", "");
       await put(
@@ -271,17 +311,27 @@ describe.concurrent("./run test counts in its last line", () => {
         "test/d.test.ts": `${passes}it("fails", () => expect(1).toBe(2));\nit.skip("later", () => undefined);\n`,
       },
       0,
-      (ran) => expect([ran.code, last(ran)]).toEqual([1, expect.stringMatching(/^2 passed, 3 failed, [12] skipped$/)]),
+      (ran) =>
+        expect([ran.code, last(ran)]).toEqual([
+          1,
+          expect.stringMatching(/^2 passed, 3 failed, [12] skipped$/),
+        ]),
     ));
 
   it("what passed, when all did", () =>
-    withTests({ "test/a.test.ts": passes }, 0, (ran) => expect([ran.code, last(ran)]).toEqual([0, "1 passed, 0 failed"])));
+    withTests({ "test/a.test.ts": passes }, 0, (ran) =>
+      expect([ran.code, last(ran)]).toEqual([0, "1 passed, 0 failed"]),
+    ));
 
   it("an error outside every test", () =>
-    withTests({ "test/a.test.ts": `${passes}void Promise.reject(new Error("nobody waits for it"));\n` }, 0, (ran) =>
-      expect([ran.code, last(ran)]).toEqual([1, "1 passed, 1 failed"]),
+    withTests(
+      { "test/a.test.ts": `${passes}void Promise.reject(new Error("nobody waits for it"));\n` },
+      0,
+      (ran) => expect([ran.code, last(ran)]).toEqual([1, "1 passed, 1 failed"]),
     ));
 
   it("a step before the tests", () =>
-    withTests({ "test/a.test.ts": passes }, 1, (ran) => expect([ran.code, last(ran)]).toEqual([1, "0 passed, 1 failed"])));
+    withTests({ "test/a.test.ts": passes }, 1, (ran) =>
+      expect([ran.code, last(ran)]).toEqual([1, "0 passed, 1 failed"]),
+    ));
 });

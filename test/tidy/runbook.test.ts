@@ -64,7 +64,9 @@ const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g,
 /** `…` stands for any rest of a line, alone for any lines. */
 function expectOutput(printed: readonly string[], page: readonly string[], folder: string): void {
   const pattern = page
-    .map((line) => (line === "…" ? "(?:.*\n)*?" : `${steady(line, "/desk").split("…").map(escaped).join(".*")}\n`))
+    .map((line) =>
+      line === "…" ? "(?:.*\n)*?" : `${steady(line, "/desk").split("…").map(escaped).join(".*")}\n`,
+    )
     .join("");
   expect(printed.map((line) => `${steady(line, folder)}\n`).join("")).toMatch(new RegExp(`^${pattern}$`));
 }
@@ -90,12 +92,18 @@ describe("RUNBOOK.md", () => {
     },
     "the control file was overwritten": async () => {
       for (const ending of ["-wal", "-shm"]) rmSync(`${store}${ending}`, { force: true });
-      writeFileSync(store, "whoever wrote this here did not mean to, and it is longer than a header ".repeat(20));
+      writeFileSync(
+        store,
+        "whoever wrote this here did not mean to, and it is longer than a header ".repeat(20),
+      );
     },
     "all processes were started again": async () => {
       await Promise.all(processes.splice(0).map((process) => process.stop()));
       processes.push(await desk.start());
-      await until(async () => (await desk.run("status")).out.includes("live  gateway-1"), "it is in the fleet");
+      await until(
+        async () => (await desk.run("status")).out.includes("live  gateway-1"),
+        "it is in the fleet",
+      );
     },
   };
 
@@ -108,8 +116,17 @@ describe("RUNBOOK.md", () => {
   };
   const inShell = (command: string): Promise<Ran> =>
     new Promise((resolve) => {
-      const env = { ...process.env, NO_COLOR: "1", PATH: `${bin}:${process.env.PATH}`, CONTROL_STORE: postgres?.url ?? "" };
-      const child = spawn("sh", ["-c", command], { cwd: desk.folder, env, stdio: ["ignore", "pipe", "pipe"] });
+      const env = {
+        ...process.env,
+        NO_COLOR: "1",
+        PATH: `${bin}:${process.env.PATH}`,
+        CONTROL_STORE: postgres?.url ?? "",
+      };
+      const child = spawn("sh", ["-c", command], {
+        cwd: desk.folder,
+        env,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
       let [out, err] = ["", ""];
       child.stdout.on("data", (chunk) => {
         out += chunk;
@@ -130,7 +147,10 @@ describe("RUNBOOK.md", () => {
       database.exec(process.argv[3]);`;
     writeFileSync(join(bin, "sqlite3.mjs"), sqlite);
     if ((await type("command -v sqlite3")).code !== 0)
-      writeFileSync(join(bin, "sqlite3"), `#!/bin/sh\nexec "${process.execPath}" "${join(bin, "sqlite3.mjs")}" "$@"\n`);
+      writeFileSync(
+        join(bin, "sqlite3"),
+        `#!/bin/sh\nexec "${process.execPath}" "${join(bin, "sqlite3.mjs")}" "$@"\n`,
+      );
     await type(`chmod +x "${bin}"/*`);
     chmodSync(join(bin, "pnl-bridge"), 0o755);
     mkdirSync(join(desk.folder, ".pnl-bridge"));
@@ -155,12 +175,15 @@ describe("RUNBOOK.md", () => {
 
   it("prints the catalogue of faults", () => {
     const rows = Object.entries(auditFaults).map(([fault, meaning]) => `| \`${fault}\` | ${meaning} |`);
-    expect(page).toContain(`<!-- faults -->\n| fault | meaning |\n| --- | --- |\n${rows.join("\n")}\n<!-- /faults -->`);
+    expect(page).toContain(
+      `<!-- faults -->\n| fault | meaning |\n| --- | --- |\n${rows.join("\n")}\n<!-- /faults -->`,
+    );
   });
 
   for (const [at, { command, output, exit, scene, needs }] of steps.entries())
     it(`${at + 1}. ${command}${needs === undefined ? "" : ` (needs ${needs} and psql)`}`, async (context) => {
-      if (needs === "postgres" && postgres === undefined) return context.skip(postgresMissing() ?? "this machine has no psql");
+      if (needs === "postgres" && postgres === undefined)
+        return context.skip(postgresMissing() ?? "this machine has no psql");
       // The copy that the last chapter goes back to, made as it says.
       if (scene === "the control file was overwritten") {
         const backup = `${process.execPath} -e 'require("${join(root, "node_modules/better-sqlite3")}")("${store}").backup("copy.db")'`;
@@ -169,7 +192,10 @@ describe("RUNBOOK.md", () => {
       if (scene !== undefined) await (scenes[scene] as () => Promise<void>)();
       // What a process does within a second, and the page's reader does not outrun.
       if (command.startsWith("pnl-bridge comparisons"))
-        await until(async () => (await type(command)).out !== "no comparison matches\n", "a comparison is kept");
+        await until(
+          async () => (await type(command)).out !== "no comparison matches\n",
+          "a comparison is kept",
+        );
       if (/audit verify|^pnl-bridge status|phase (set|advance)|gates$/.test(command)) await settled();
       const { code, out, err } = await type(command);
       expect(code, `${out}${err}`).toBe(exit);

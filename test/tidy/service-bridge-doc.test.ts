@@ -27,7 +27,8 @@ const typed = blocks
   .map(({ text }) => /^\$ (.*)\n([\s\S]*)$/.exec(text))
   .map((found) => [found?.[1] ?? "", found?.[2] ?? ""] as const);
 
-const hasPython = spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]).status === 0;
+const hasPython =
+  spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]).status === 0;
 
 describe("docs/service-bridge.md shows programs", () => {
   let folder: string;
@@ -45,7 +46,10 @@ describe("docs/service-bridge.md shows programs", () => {
     // The package as a program finds it, straight from its sources.
     const installed = join(folder, "node_modules/pnl-bridge");
     await mkdir(installed, { recursive: true });
-    await writeFile(join(installed, "package.json"), '{ "name": "pnl-bridge", "type": "module", "exports": "./index.js" }');
+    await writeFile(
+      join(installed, "package.json"),
+      '{ "name": "pnl-bridge", "type": "module", "exports": "./index.js" }',
+    );
     await writeFile(
       join(installed, "index.js"),
       `export * from ${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")))};`,
@@ -81,7 +85,10 @@ describe("docs/service-bridge.md shows programs", () => {
       `${command} prints what the page says (needs what it names)`,
       async () => {
         const [program, ...args] = command.split(" ");
-        const { out, err } = await (program === "node" ? runNode : pnlBridge)(args, { cwd: folder, env: variables });
+        const { out, err } = await (program === "node" ? runNode : pnlBridge)(args, {
+          cwd: folder,
+          env: variables,
+        });
         expect(`${out}${err}`).toBe(output);
       },
     );
@@ -90,7 +97,11 @@ describe("docs/service-bridge.md shows programs", () => {
     await symlink(join(root, "node_modules/@types"), join(folder, "node_modules/@types"));
     const settings = {
       extends: join(root, "tsconfig.json"),
-      compilerOptions: { noEmit: true, rootDir: "/", paths: { "pnl-bridge": [join(root, "src/app/index.ts")] } },
+      compilerOptions: {
+        noEmit: true,
+        rootDir: "/",
+        paths: { "pnl-bridge": [join(root, "src/app/index.ts")] },
+      },
       include: ["*.ts"],
     };
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify(settings));
@@ -115,8 +126,11 @@ describe("docs/service-bridge.md shows programs", () => {
     afterAll(() => bridge.close());
 
     it.each(pnlMethods)("%s: modern answers so, and legacy agrees", async (method) => {
-      const [, section = ""] = new RegExp(`^### ${method}\n([\\s\\S]*?)(?=^##)`, "m").exec(`${page}\n## end`) ?? [];
-      const [request, answer] = [...section.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => JSON.parse(text));
+      const [, section = ""] =
+        new RegExp(`^### ${method}\n([\\s\\S]*?)(?=^##)`, "m").exec(`${page}\n## end`) ?? [];
+      const [request, answer] = [...section.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, text = ""]) =>
+        JSON.parse(text),
+      );
       const { value, source } = await bridge.service.call(method, request);
       await bridge.service.idle();
       expect([source, value]).toEqual(["modern", answer]);

@@ -12,21 +12,24 @@ const page = await readFile(join(root, "docs/symbols.md"), "utf8");
 
 /** Fenced blocks of a language. */
 const blocks = (language: string): readonly string[] =>
-  [...page.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, body = ""]) => body);
+  [...page.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
+    ([, body = ""]) => body,
+  );
 
 /** The rows of hand-written tables between markers, as the texts of their cells. */
 const cellsBetween = (marker: string): readonly (readonly string[])[] =>
-  [...page.matchAll(new RegExp(`<!-- ${marker} -->\n([\\s\\S]*?)<!-- /${marker} -->`, "g"))].flatMap(([, body = ""]) =>
-    body
-      .trim()
-      .split("\n")
-      .slice(2)
-      .map((row) =>
-        row
-          .slice(2, -2)
-          .split(" | ")
-          .map((cell) => cell.replaceAll("`", "")),
-      ),
+  [...page.matchAll(new RegExp(`<!-- ${marker} -->\n([\\s\\S]*?)<!-- /${marker} -->`, "g"))].flatMap(
+    ([, body = ""]) =>
+      body
+        .trim()
+        .split("\n")
+        .slice(2)
+        .map((row) =>
+          row
+            .slice(2, -2)
+            .split(" | ")
+            .map((cell) => cell.replaceAll("`", "")),
+        ),
   );
 
 describe("docs/symbols.md says what really happens", () => {
@@ -40,7 +43,10 @@ describe("docs/symbols.md says what really happens", () => {
   const printings = cellsBetween("printings");
   it.each(printings)("%s in %s is %s", (name, target, text, lost) => {
     const found = symbols.translate(name as string, "canonical", target as DialectName);
-    expect(found.ok ? [found.output, ""] : [found.error.code, (found.error.lost ?? []).join(", ")]).toEqual([text, lost]);
+    expect(found.ok ? [found.output, ""] : [found.error.code, (found.error.lost ?? []).join(", ")]).toEqual([
+      text,
+      lost,
+    ]);
   });
 
   it("has examples of both", () => {
@@ -60,7 +66,9 @@ const typed: readonly Typed[] = blocks("console").flatMap((block) =>
     .slice(1)
     .map((text) => {
       const [line = "", ...output] = text.split("\n");
-      const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? (bare as string));
+      const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(
+        ([, quoted, bare]) => quoted ?? (bare as string),
+      );
       return { words, output: output.join("\n").trimEnd() };
     }),
 );
@@ -86,10 +94,14 @@ describe("docs/symbols.md shows commands", () => {
   it("and a program that says what it does", () => {
     const source = blocks("ts").join("\n");
     const [, imported = ""] = /^import (\{.*\}) from "pnl-bridge";$/m.exec(source) ?? [];
-    const body = source.replaceAll(/^import .*$/gm, "").replaceAll(/^( *)(?!const )(.+); \/\/ (.+)$/gm, "$1said.push([$2, $3]);");
+    const body = source
+      .replaceAll(/^import .*$/gm, "")
+      .replaceAll(/^( *)(?!const )(.+); \/\/ (.+)$/gm, "$1said.push([$2, $3]);");
     const said = new Function("app", `const ${imported} = app; const said = []; ${body}; return said;`)(app);
     expect(said.length).toBeGreaterThan(5);
-    expect(said.map(([value]: [unknown]) => value)).toEqual(said.map(([, claimed]: [unknown, unknown]) => claimed));
+    expect(said.map(([value]: [unknown]) => value)).toEqual(
+      said.map(([, claimed]: [unknown, unknown]) => claimed),
+    );
   });
 });
 

@@ -29,7 +29,11 @@ const steps: readonly Step[] = [...page.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*
     return text
       .split(/^\$ /m)
       .slice(1)
-      .map((one) => ({ kind: "command", command: one.slice(0, one.indexOf("\n")), output: one.slice(one.indexOf("\n") + 1) }));
+      .map((one) => ({
+        kind: "command",
+        command: one.slice(0, one.indexOf("\n")),
+        output: one.slice(one.indexOf("\n") + 1),
+      }));
   },
 );
 const commands = steps.flatMap((step) => (step.kind === "command" ? [step.command] : []));
@@ -83,7 +87,11 @@ class Walk {
     const direct = command.includes("--write-adapter") ? command : command.replace(/^npx /, "");
     let printed = await this.#shell(direct);
     // A busy process sheds shadow calls, so the question is asked again until a comparison of it is kept.
-    for (let round = 0; command.endsWith("comparisons") && printed.startsWith("no comparison") && round < 60; round++) {
+    for (
+      let round = 0;
+      command.endsWith("comparisons") && printed.startsWith("no comparison") && round < 60;
+      round++
+    ) {
       await this.#shell("python3 ask.py");
       printed = await this.#shell(direct);
     }
@@ -99,7 +107,9 @@ class Walk {
       const modules = join(this.folder, "node_modules");
       await mkdir(join(modules, ".bin"), { recursive: true });
       const tarball = command.split(" ").at(-1) ?? "";
-      await this.#shell(`mkdir -p node_modules/pnl-bridge && tar xzf ${tarball} --strip-components 1 -C node_modules/pnl-bridge`);
+      await this.#shell(
+        `mkdir -p node_modules/pnl-bridge && tar xzf ${tarball} --strip-components 1 -C node_modules/pnl-bridge`,
+      );
       const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
       for (const name of Object.keys(dependencies)) {
         await mkdir(dirname(join(modules, name)), { recursive: true });
@@ -135,7 +145,11 @@ class Walk {
       npm_config_fetch_timeout: "10000",
       PYTHONDONTWRITEBYTECODE: "1",
     };
-    const failed = (failure: { readonly code: number; readonly stdout: string; readonly stderr: string }): { stdout: string } => {
+    const failed = (failure: {
+      readonly code: number;
+      readonly stdout: string;
+      readonly stderr: string;
+    }): { stdout: string } => {
       if (command.includes("--write-adapter") && failure.code === 1) return failure;
       throw new Error(`${command}: ${failure.stdout}${failure.stderr}`);
     };

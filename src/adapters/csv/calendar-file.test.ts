@@ -61,7 +61,11 @@ describe("rows", () => {
 
   it.each<readonly [what: string, content: string | Uint8Array, line: number]>([
     ["as the desk writes it, without a last newline", `${header}7/21/2025 14:00,VY3N5,VY3N5`, 2],
-    ["in another order, among unknown columns", "Notes,Option Symbol,Option Expiration Date (CT)\nx,VY3N5,7/21/2025 14:00\n", 2],
+    [
+      "in another order, among unknown columns",
+      "Notes,Option Symbol,Option Expiration Date (CT)\nx,VY3N5,7/21/2025 14:00\n",
+      2,
+    ],
     ["with a byte order mark and CRLF", `\ufeff${header.replace("\n", "\r\n")}7/21/2025 14:00,VY3N5,\r\n`, 2],
     [
       "quoted, with blanks around",
@@ -69,7 +73,11 @@ describe("rows", () => {
       2,
     ],
     ["below blank lines", `\n\n${header}\n7/21/2025 14:00,VY3N5,\n\n`, 5],
-    ["with empty columns without a name", "Option Expiration Date (CT),Option Symbol,,\n7/21/2025 14:00,VY3N5,,,\n", 2],
+    [
+      "with empty columns without a name",
+      "Option Expiration Date (CT),Option Symbol,,\n7/21/2025 14:00,VY3N5,,,\n",
+      2,
+    ],
     ["in Windows-1252", Buffer.from(`${header}7/21/2025 14:00,VY3N5,caf\xe9\n`, "latin1"), 2],
   ])("are read %s", async (_, content, line) => {
     expect(await outcome(content)).toEqual({ rows: [`${line} VY3N5 ${monday} 840`], refused: [] });
@@ -113,7 +121,13 @@ describe("a bad row goes to quarantine, and no other row with it:", () => {
     expect(rows.map(({ line }) => line)).toEqual([2, 4]);
     const text = row.replace("\0", "·");
     expect(quarantine).toEqual([
-      { file, line: 3, code, text: text.length > 200 ? `${text.slice(0, 200)}…` : text, why: expect.stringContaining(why) },
+      {
+        file,
+        line: 3,
+        code,
+        text: text.length > 200 ? `${text.slice(0, 200)}…` : text,
+        why: expect.stringContaining(why),
+      },
     ]);
   });
 
@@ -129,8 +143,16 @@ describe("a file that is not a calendar is refused as a whole:", () => {
   it.each<readonly [what: string, content: string | Uint8Array, message: string]>([
     ["empty", "", "the file is empty"],
     ["blank", "\n \r\n", "the file is empty"],
-    ["a ledger", "tradeId,instrumentName\n1,ZN\n", "the header in line 1 has no column Option Expiration Date (CT)"],
-    ["without symbols", "\nOption Expiration Date (CT),CME\n", "the header in line 2 has no column Option Symbol"],
+    [
+      "a ledger",
+      "tradeId,instrumentName\n1,ZN\n",
+      "the header in line 1 has no column Option Expiration Date (CT)",
+    ],
+    [
+      "without symbols",
+      "\nOption Expiration Date (CT),CME\n",
+      "the header in line 2 has no column Option Symbol",
+    ],
     ["separated by semicolons", header.replaceAll(",", ";"), "its columns are separated by semicolons"],
     ["a column twice", header.replace("CME", "CME,CME"), "the header has the column CME twice"],
     ["UTF-16", Buffer.from(header, "utf16le"), "not CSV text"],
@@ -147,7 +169,10 @@ describe("a file that is not a calendar is refused as a whole:", () => {
     await truncate(path, calendarFileBytesMax + 1);
     await expect(readCalendarFile(path)).rejects.toMatchObject({ code: "BAD_CALENDAR", where: path });
     await truncate(path, calendarFileBytesMax);
-    expect(await readCalendarFile(path)).toMatchObject({ rows: [], quarantine: [{ line: 2, code: "NOT_TEXT" }] });
+    expect(await readCalendarFile(path)).toMatchObject({
+      rows: [],
+      quarantine: [{ line: 2, code: "NOT_TEXT" }],
+    });
   });
 
   it("absent, or a folder", async () => {

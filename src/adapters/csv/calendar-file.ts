@@ -3,7 +3,12 @@ import { basename } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
 import type { QuarantineCode } from "../../domain/market/finding-codes.ts";
 import type { Quarantined } from "../../ports/ledger.ts";
-import { type CalendarColumn, type CalendarRow, calendarColumns, parseCalendarMoment } from "../../symbols/index.ts";
+import {
+  type CalendarColumn,
+  type CalendarRow,
+  calendarColumns,
+  parseCalendarMoment,
+} from "../../symbols/index.ts";
 import { regularFile, unreadable } from "./files.ts";
 import { notCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
@@ -23,7 +28,10 @@ interface CalendarInput {
 }
 
 /** The columns without which a row is useless. */
-const required = ["Option Expiration Date (CT)", "Option Symbol"] as const satisfies readonly CalendarColumn[];
+const required = [
+  "Option Expiration Date (CT)",
+  "Option Symbol",
+] as const satisfies readonly CalendarColumn[];
 
 /**
  * Reads a desk's expiration calendar. Columns are found by name, in any order; unknown ones are ignored. Each
@@ -51,7 +59,14 @@ export async function readCalendarFile(path: string): Promise<CalendarInput> {
     read += 1;
     const row = readRow(fields, header.columns, line, fields.next - from);
     if (!isRefusal(row)) rows.push(row);
-    else log.refuse({ file, line, code: row[0], text: RowFields.excerpt(bytes, from, fields.next), why: row[1] });
+    else
+      log.refuse({
+        file,
+        line,
+        code: row[0],
+        text: RowFields.excerpt(bytes, from, fields.next),
+        why: row[1],
+      });
     line += fields.lines - 1;
   }
   return { file, read, rows, quarantine: log.quarantine };
@@ -74,9 +89,11 @@ function readHeader(path: string, bytes: Buffer, fields: RowFields): Header {
     if (fields.blank) continue;
     const columns = Array.from({ length: fields.count }, (_, field) => fields.text(field));
     for (const name of required)
-      if (!columns.includes(name)) throw badCalendar(path, `the header in line ${line} has no column ${name}`);
+      if (!columns.includes(name))
+        throw badCalendar(path, `the header in line ${line} has no column ${name}`);
     for (const name of calendarColumns)
-      if (columns.indexOf(name) !== columns.lastIndexOf(name)) throw badCalendar(path, `the header has the column ${name} twice`);
+      if (columns.indexOf(name) !== columns.lastIndexOf(name))
+        throw badCalendar(path, `the header has the column ${name} twice`);
     return { columns, line, next: fields.next };
   }
   throw badCalendar(path, "the file is empty");
@@ -85,8 +102,14 @@ function readHeader(path: string, bytes: Buffer, fields: RowFields): Header {
 type Refusal = readonly [code: QuarantineCode, why: string];
 const isRefusal = (row: CalendarRow | Refusal): row is Refusal => Array.isArray(row);
 
-function readRow(fields: RowFields, columns: readonly string[], line: number, bytes: number): CalendarRow | Refusal {
-  if (fields.binary) return ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
+function readRow(
+  fields: RowFields,
+  columns: readonly string[],
+  line: number,
+  bytes: number,
+): CalendarRow | Refusal {
+  if (fields.binary)
+    return ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
   if (bytes > calendarLineBytesMax)
     return ["LINE_TOO_LONG", `a row has at most ${calendarLineBytesMax} bytes, this one has ${bytes}`];
   if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];

@@ -114,6 +114,8 @@ async function filesIn(folder: string, pattern: RegExp): Promise<readonly string
   } catch (cause) {
     throw unreadable(folder, cause);
   }
-  const names = entries.filter((entry) => !entry.isDirectory() && pattern.test(entry.name)).map((entry) => entry.name);
+  const names = entries
+    .filter((entry) => !entry.isDirectory() && pattern.test(entry.name))
+    .map((entry) => entry.name);
   return names.sort().map((name) => join(folder, name));
 }

@@ -12,7 +12,13 @@ import { BridgeError } from "../../base/errors.ts";
 import { formatInstant, parseInstant } from "../../domain/market/chicago-time.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import { formatDay, tradingDayRules } from "../../domain/market/trading-day.ts";
-import { findLedgers, type LedgerInput, type LedgerOptions, ledgerColumns, readLedgers } from "./ledger-reader.ts";
+import {
+  findLedgers,
+  type LedgerInput,
+  type LedgerOptions,
+  ledgerColumns,
+  readLedgers,
+} from "./ledger-reader.ts";
 import { notesMaxPerCode, quarantineMax } from "./note-log.ts";
 import { lineBytesMax } from "./row-fields.ts";
 
@@ -44,8 +50,11 @@ async function put(files: Readonly<Record<string, Content>>): Promise<readonly s
   return paths;
 }
 
-const readFiles = async (files: Readonly<Record<string, Content>>, given: Partial<LedgerOptions> = {}, chunkBytes?: number) =>
-  readLedgers(await put(files), { ...options, ...given }, chunkBytes);
+const readFiles = async (
+  files: Readonly<Record<string, Content>>,
+  given: Partial<LedgerOptions> = {},
+  chunkBytes?: number,
+) => readLedgers(await put(files), { ...options, ...given }, chunkBytes);
 const readOne = (content: Content, given: Partial<LedgerOptions> = {}, chunkBytes?: number) =>
   readFiles({ "trades_20250724.csv": content }, given, chunkBytes);
 const readRows = (...rows: readonly string[]) => readOne(header + rows.map((row) => `${row}\n`).join(""));
@@ -53,7 +62,9 @@ const readRows = (...rows: readonly string[]) => readOne(header + rows.map((row)
 /** All fields of each trade as text. */
 function tradesOf({ trades, files }: LedgerInput) {
   return Array.from({ length: trades.length }, (_, trade) => {
-    const { book, symbol } = trades.instruments[trades.lane[trade] as number] as (typeof trades.instruments)[number];
+    const { book, symbol } = trades.instruments[
+      trades.lane[trade] as number
+    ] as (typeof trades.instruments)[number];
     const fee = trades.fee.get(trade);
     return {
       id: trades.id(trade),
@@ -76,7 +87,12 @@ const shown = (input: LedgerInput) => {
 };
 const codes = (found: readonly { readonly line: number; readonly code: string }[]) =>
   found.map(({ line, code }) => `${line} ${code}`);
-const counts = ({ rows, accepted, duplicates, quarantined }: LedgerInput) => [rows, accepted, duplicates, quarantined];
+const counts = ({ rows, accepted, duplicates, quarantined }: LedgerInput) => [
+  rows,
+  accepted,
+  duplicates,
+  quarantined,
+];
 
 const good = "7,X,2025-07-24 09:30:59.046,B,1.0,110.015625";
 const goodTrade = {
@@ -114,11 +130,17 @@ describe("the reader of one file", () => {
     ["a BOM", bytesOf(bom, header, good)],
     ["a BOM and CRLF", bytesOf(bom, `${header}${good}\n`.replaceAll("\n", "\r\n"))],
     ["blank lines after it", `${header}${good}\n\n \t\n\r\n\n`],
-    ["spaces and tabs around the fields", `${header.replaceAll(",", " , ")} ${good.replaceAll(",", "\t, ")}  \n`],
+    [
+      "spaces and tabs around the fields",
+      `${header.replaceAll(",", " , ")} ${good.replaceAll(",", "\t, ")}  \n`,
+    ],
     ["quotes", `"${header.trim().replaceAll(",", '","')}"\n"${good.replaceAll(",", '","')}"`],
     ["quotes with spaces outside and inside", `${header} " ${good.replaceAll(",", ' " , " ')} " \n`],
     ["another form of the same numbers", `${header}7,X,2025-07-24 09:30:59.046000,B,+1,1.10015625e2\n`],
-    ["leading and trailing zeros", `${header}7,X,2025-07-24 09:30:59.04600,B,0001.000000000000000000000000,0110.0156250\n`],
+    [
+      "leading and trailing zeros",
+      `${header}7,X,2025-07-24 09:30:59.04600,B,0001.000000000000000000000000,0110.0156250\n`,
+    ],
   ])("reads the same trade with %s", async (_what, content) => {
     const input = await readOne(content);
     expect(tradesOf(input)).toEqual([goodTrade]);
@@ -187,8 +209,11 @@ describe("the reader of one file", () => {
   });
 
   it("distinguishes books that differ in one byte of another encoding", async () => {
-    const row = (byte: number) => Buffer.concat([Buffer.from(`${good},Caf`), Buffer.from([byte]), Buffer.from("\n")]);
-    const input = await readOne(Buffer.concat([Buffer.from(`${header.trim()},book\n`), row(0xe8), row(0xe9)]));
+    const row = (byte: number) =>
+      Buffer.concat([Buffer.from(`${good},Caf`), Buffer.from([byte]), Buffer.from("\n")]);
+    const input = await readOne(
+      Buffer.concat([Buffer.from(`${header.trim()},book\n`), row(0xe8), row(0xe9)]),
+    );
     expect(tradesOf(input).map(({ book }) => book)).toEqual(["Cafè", "Café"]);
     expect(input.trades.instruments).toHaveLength(2);
   });
@@ -212,13 +237,20 @@ describe("the reader of one file", () => {
       "5,X,2025-07-24 00:00,S,1,1",
     );
     expect(tradesOf(input).map(({ price }) => price)).toEqual(["0", "110", "0", "-0.25"]);
-    expect(codes(input.notes)).toEqual(["2 ZERO_PRICE", "2 START_OF_DAY", "4 ZERO_PRICE", "5 NEGATIVE_PRICE"]);
+    expect(codes(input.notes)).toEqual([
+      "2 ZERO_PRICE",
+      "2 START_OF_DAY",
+      "4 ZERO_PRICE",
+      "5 NEGATIVE_PRICE",
+    ]);
     expect(codes(input.quarantine)).toEqual(["6 BAD_TIME"]);
   });
 
   it("accepts an unknown product, with one note", async () => {
     const input = await readOne(`${header}${good}\n${good}\n`, { describe: () => undefined });
-    expect(input.trades.instruments).toEqual([{ symbol: "X", instrument: null, multiplier: "1", currency: "XXX" }]);
+    expect(input.trades.instruments).toEqual([
+      { symbol: "X", instrument: null, multiplier: "1", currency: "XXX" },
+    ]);
     expect([codes(input.notes), input.accepted]).toEqual([["2 UNKNOWN_PRODUCT"], 2]);
   });
 });
@@ -232,7 +264,12 @@ describe("a bad row goes to quarantine", () => {
     ["a negative quantity", "7,X,2025-07-24 09:00:00,B,-1,1", "BAD_QUANTITY", "above zero, not -1"],
     ["a quantity of zero", "7,X,2025-07-24 09:00:00,B,0.0,1", "BAD_QUANTITY", "above zero"],
     ["a quantity of minus zero", "7,X,2025-07-24 09:00:00,B,-0,1", "BAD_QUANTITY"],
-    ["a negative quantity of many digits", `7,X,2025-07-24 09:00:00,B,-${"9".repeat(30)},1`, "BAD_QUANTITY", "above zero"],
+    [
+      "a negative quantity of many digits",
+      `7,X,2025-07-24 09:00:00,B,-${"9".repeat(30)},1`,
+      "BAD_QUANTITY",
+      "above zero",
+    ],
     ["no quantity", "7,X,2025-07-24 09:00:00,B,,1", "BAD_QUANTITY"],
     ["an unreadable quantity", "7,X,2025-07-24 09:00:00,B,1.0.0,1", "BAD_QUANTITY", '"1.0.0"'],
     ["a thousands separator in quotes", '7,X,2025-07-24 09:00:00,B,"1,000",1', "BAD_QUANTITY", "1,000"],
@@ -258,7 +295,12 @@ describe("a bad row goes to quarantine", () => {
     ["a letter in the fraction", "7,X,2025-07-24 09:00:00.00O,B,1,1", "BAD_TIME"],
     ["a year before Chicago's clock is known", "7,X,1066-10-14 09:00:00,B,1,1", "BAD_TIME"],
     ["a year after it", "7,X,9999-12-31 09:00:00,B,1,1", "BAD_TIME"],
-    ["an hour that daylight time skips", "7,X,2025-03-09 02:30:00,B,1,1", "BAD_TIME", "does not exist in Chicago"],
+    [
+      "an hour that daylight time skips",
+      "7,X,2025-03-09 02:30:00,B,1,1",
+      "BAD_TIME",
+      "does not exist in Chicago",
+    ],
     ["the same, unpadded", "7,X,2025-3-9 02:30:00,B,1,1", "BAD_TIME"],
     ["a missing column", "7,X,2025-07-24 09:00:00,B,1", "MISSING_COLUMN", "only 5 of the 6"],
     ["two quotes", '""', "MISSING_COLUMN"],
@@ -275,7 +317,9 @@ describe("a bad row goes to quarantine", () => {
   it.each(rows)("%s", async (_what, row, code, says = "") => {
     const input = await readOne(`${header}${row}\n${good}\n`);
     const text = row.replaceAll("\0", "·");
-    expect(input.quarantine).toEqual([{ file: "trades_20250724.csv", line: 2, code, text, why: expect.stringContaining(says) }]);
+    expect(input.quarantine).toEqual([
+      { file: "trades_20250724.csv", line: 2, code, text, why: expect.stringContaining(says) },
+    ]);
     expect(tradesOf(input)).toEqual([{ ...goodTrade, at: "trades_20250724.csv:3" }]);
     expect(counts(input)).toEqual([2, 1, 0, 1]);
     // The row is refused alike without a final newline, with CRLF, and at the end of the buffer.
@@ -291,7 +335,11 @@ describe("a bad row goes to quarantine", () => {
       const input = await readOne(content, {}, chunk);
       expect(tradesOf(input)).toEqual([{ ...goodTrade, id: "9", at: "trades_20250724.csv:6" }]);
       expect(input.quarantine).toMatchObject([
-        { line: 2, code: "BAD_QUOTING", why: "a quoted field extends over 4 lines; write each row in one line" },
+        {
+          line: 2,
+          code: "BAD_QUOTING",
+          why: "a quoted field extends over 4 lines; write each row in one line",
+        },
       ]);
       expect(counts(input)).toEqual([2, 1, 0, 1]);
     }
@@ -350,7 +398,10 @@ describe("a bad row goes to quarantine", () => {
   it("but a row with a note is accepted; a thousand notes of a kind are listed, then counted", async () => {
     const input = await readOne(header + "1,X,2025-07-24 09:00:00,B,1,0\n".repeat(notesMaxPerCode + 5));
     expect(input.notes).toHaveLength(notesMaxPerCode + 1);
-    expect(input.notes.at(-1)).toMatchObject({ code: "ZERO_PRICE", why: "and 5 more rows like the 1000 listed" });
+    expect(input.notes.at(-1)).toMatchObject({
+      code: "ZERO_PRICE",
+      why: "and 5 more rows like the 1000 listed",
+    });
     expect(findingCount(input.notes)).toBe(notesMaxPerCode + 5);
   });
 });
@@ -389,7 +440,8 @@ describe("an unambiguous time", () => {
 });
 
 describe("the reader of several files", () => {
-  const row = (id: number | string, time = "09:00:00.000", price = "1") => `${id},X,2025-07-24 ${time},B,1,${price}\n`;
+  const row = (id: number | string, time = "09:00:00.000", price = "1") =>
+    `${id},X,2025-07-24 ${time},B,1,${price}\n`;
 
   it("keeps rows and ids that repeat within a file", async () => {
     const input = await readOne(header + row(92) + row(92) + row(92, "09:00:01"));
@@ -437,13 +489,16 @@ describe("the reader of several files", () => {
     ["the symbol", "5,Y,2025-07-24 09:00:00.046123,S,1,111,UST,0.5"],
     ["the book", "5,X,2025-07-24 09:00:00.046123,S,1,111,RV,0.5"],
     ["the time", "5,X,2025-07-24 09:00:00.046124,S,1,111,UST,0.5"],
-  ])("counts two rows of one id that differ only in %s, and notes that one may be wrong", async (what, other) => {
-    const { input, found } = await readTogether(other);
-    expect(counts(input)).toEqual([2, 2, 0, 0]);
-    expect(found).toEqual([
-      `b.csv:2 CONFLICTING_TRADE counted, and so is a.csv:2, which has the same id and second and differs in ${what}; remove the wrong one`,
-    ]);
-  });
+  ])(
+    "counts two rows of one id that differ only in %s, and notes that one may be wrong",
+    async (what, other) => {
+      const { input, found } = await readTogether(other);
+      expect(counts(input)).toEqual([2, 2, 0, 0]);
+      expect(found).toEqual([
+        `b.csv:2 CONFLICTING_TRADE counted, and so is a.csv:2, which has the same id and second and differs in ${what}; remove the wrong one`,
+      ]);
+    },
+  );
 
   it.each<[what: string, other: string]>([
     ["the fraction of the second", "5,X,2025-07-24 09:00:00.046,S,1,111,UST,0.5"],
@@ -454,8 +509,12 @@ describe("the reader of several files", () => {
   ])("counts a trade once if the second file lacks or changes %s", async (what, other) => {
     const { input, found } = await readTogether(other);
     expect(counts(input)).toEqual([2, 1, 1, 0]);
-    expect(found).toEqual([`b.csv:2 DUPLICATE_ROW dropped: the same trade is already in a.csv:2 and differs in ${what}`]);
-    expect(tradesOf(input)).toMatchObject([{ fee: "0.5", book: "UST", time: "2025-07-24T09:00:00.046123-05:00" }]);
+    expect(found).toEqual([
+      `b.csv:2 DUPLICATE_ROW dropped: the same trade is already in a.csv:2 and differs in ${what}`,
+    ]);
+    expect(tradesOf(input)).toMatchObject([
+      { fee: "0.5", book: "UST", time: "2025-07-24T09:00:00.046123-05:00" },
+    ]);
   });
 
   it("takes the fee from the later file if the first has none", async () => {
@@ -487,23 +546,32 @@ describe("the reader of several files", () => {
 
   it("compares a bounded number of rows when very many share an id and a second", async () => {
     const many = (price: number) =>
-      header + Array.from({ length: 20_000 }, (_, place) => row(1, "09:00:00", `${price + 2 * place}`)).join("");
+      header +
+      Array.from({ length: 20_000 }, (_, place) => row(1, "09:00:00", `${price + 2 * place}`)).join("");
     const input = await readFiles({ "a.csv": many(1), "b.csv": many(2) });
     expect(input.accepted).toBe(40_000);
   });
 
   it("counts each row as often as the file that has it most often", async () => {
-    const model = fc.array(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 12 }), { minLength: 1, maxLength: 4 });
+    const model = fc.array(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 12 }), {
+      minLength: 1,
+      maxLength: 4,
+    });
     await fc.assert(
       fc.asyncProperty(model, async (files) => {
         // Ids and numbers of all widths, to use every way of comparing.
         const line = (kind: number) =>
-          ["1,X,2025-07-24 09:00:00,B,1,1", "A,X,2025-07-24 09:00:00,B,1,1", `1,X,2025-07-24 09:00:00,B,1,1.${"1".repeat(30)}`][
-            kind
-          ] ?? row(kind);
+          [
+            "1,X,2025-07-24 09:00:00,B,1,1",
+            "A,X,2025-07-24 09:00:00,B,1,1",
+            `1,X,2025-07-24 09:00:00,B,1,1.${"1".repeat(30)}`,
+          ][kind] ?? row(kind);
         const input = await readFiles(
           Object.fromEntries(
-            files.map((kinds, place) => [`${place}.csv`, header + kinds.map((kind) => `${line(kind)}\n`).join("")]),
+            files.map((kinds, place) => [
+              `${place}.csv`,
+              header + kinds.map((kind) => `${line(kind)}\n`).join(""),
+            ]),
           ),
         );
         const most = [0, 1, 2, 3, 4].map((kind) =>
@@ -518,7 +586,8 @@ describe("the reader of several files", () => {
   });
 
   it("remembers thousands of rows", async () => {
-    const many = (from: number) => header + Array.from({ length: 5_000 }, (_, place) => row(from + place)).join("");
+    const many = (from: number) =>
+      header + Array.from({ length: 5_000 }, (_, place) => row(from + place)).join("");
     const input = await readFiles({ "a.csv": many(0), "b.csv": many(2_500), "c.csv": many(0) });
     expect(counts(input)).toEqual([15_000, 7_500, 7_500, 0]);
     expect(new Set(tradesOf(input).map(({ id }) => id)).size).toBe(7_500);
@@ -542,8 +611,12 @@ describe("lines and chunks", () => {
     async (length) => {
       const content = `${header}${good}\n${good.padEnd(length, " ")}\n${good}\n${" ".repeat(length)}`;
       const whole = shown(await readOne(content));
-      expect(codes(whole.quarantine)).toEqual(length > lineBytesMax ? ["3 LINE_TOO_LONG", "5 LINE_TOO_LONG"] : []);
-      expect(whole.trades.map(({ at }) => at.split(":")[1])).toEqual(length > lineBytesMax ? ["2", "4"] : ["2", "3", "4"]);
+      expect(codes(whole.quarantine)).toEqual(
+        length > lineBytesMax ? ["3 LINE_TOO_LONG", "5 LINE_TOO_LONG"] : [],
+      );
+      expect(whole.trades.map(({ at }) => at.split(":")[1])).toEqual(
+        length > lineBytesMax ? ["2", "4"] : ["2", "3", "4"],
+      );
       expect(whole.quarantine.every(({ text }) => text.length <= 201)).toBe(true);
       for (const chunk of [997, 4_096, lineBytesMax, lineBytesMax + 1, 100_000])
         expect(shown(await readOne(content, {}, chunk))).toEqual(whole);
@@ -591,14 +664,25 @@ describe("lines and chunks", () => {
 
 /** Reads a ledger with csv-parse and decimal.js: an independent judgement of which rows are valid. */
 function oracle(content: string): readonly (readonly string[])[] {
-  const records: string[][] = parse(content, { bom: true, relax_column_count: true, skip_empty_lines: true, trim: true });
+  const records: string[][] = parse(content, {
+    bom: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    trim: true,
+  });
   const trim = (text: string) => text.replaceAll(/^[ \t\r]+|[ \t\r]+$/g, "");
-  const number = (text: string) => (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? new Decimal(text) : undefined);
+  const number = (text: string) =>
+    /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? new Decimal(text) : undefined;
   return records.slice(1).flatMap((record) => {
     const [id = "", symbol = "", time = "", side = "", quantity = "", price = ""] = record.map(trim);
     const [many, each] = [number(quantity), number(price)];
     const timeRead = times.get(time);
-    const fits = record.length === 6 && id !== "" && symbol !== "" && (side === "B" || side === "S") && timeRead !== undefined;
+    const fits =
+      record.length === 6 &&
+      id !== "" &&
+      symbol !== "" &&
+      (side === "B" || side === "S") &&
+      timeRead !== undefined;
     if (!fits || many === undefined || each === undefined || !many.isPositive() || many.isZero()) return [];
     return [[id, symbol, timeRead, side, many.toFixed(), each.isZero() ? "0" : each.toFixed()]];
   });
@@ -628,9 +712,15 @@ const numbers = fc
 const mostly = <T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 12, arbitrary: usual }, { weight: 1, arbitrary: odd });
 const fields = fc.tuple(
-  mostly(fc.constantFrom("1", "92", "007", "TRD_1", "999999999999999", "9007199254740993"), fc.constantFrom("", "a,b", '"')),
+  mostly(
+    fc.constantFrom("1", "92", "007", "TRD_1", "999999999999999", "9007199254740993"),
+    fc.constantFrom("", "a,b", '"'),
+  ),
   mostly(fc.constantFrom("X", "XCMEFFDPSX20250919U0ZN", 'A "B", C', "Ünï"), fc.constant("")),
-  mostly(fc.constantFrom(...times.keys()), fc.constantFrom("", "2025-03-09 02:30:00", "2025-02-30 09:00:00", "soon")),
+  mostly(
+    fc.constantFrom(...times.keys()),
+    fc.constantFrom("", "2025-03-09 02:30:00", "2025-02-30 09:00:00", "soon"),
+  ),
   mostly(fc.constantFrom("B", "S"), fc.constantFrom("b", "", "BS")),
   mostly(fc.constantFrom("1", "1.0", "1000", "0.25", ".5", "3."), numbers),
   mostly(fc.constantFrom("110.015625", "0.0", "-0", "-0.5", "1.5e-7"), numbers),
@@ -646,7 +736,9 @@ const line = fc
     Array.from({ length }, (_, place) => {
       const [quotes, before, inside, after] = styles[place] as [boolean, string, string, string];
       const text = texts[place] ?? "more";
-      return quotes || /[",]/.test(text) ? `${before}"${text.replaceAll('"', '""')}${inside}"${after}` : before + text + after;
+      return quotes || /[",]/.test(text)
+        ? `${before}"${text.replaceAll('"', '""')}${inside}"${after}`
+        : before + text + after;
     }).join(","),
   );
 const ledger = fc
@@ -656,7 +748,10 @@ const ledger = fc
     bom: fc.boolean(),
     closed: fc.boolean(),
   })
-  .map(({ lines, end, bom, closed }) => (bom ? "\ufeff" : "") + [header.trim(), ...lines].join(end) + (closed ? end : ""));
+  .map(
+    ({ lines, end, bom, closed }) =>
+      (bom ? "\ufeff" : "") + [header.trim(), ...lines].join(end) + (closed ? end : ""),
+  );
 
 describe("the ledger reader", () => {
   it("accepts the same rows with the same values as csv-parse, in chunks of any size, and loses none", {
@@ -668,7 +763,14 @@ describe("the ledger reader", () => {
       fc.asyncProperty(ledger, fc.integer({ min: 1, max: 300 }), async (content, chunk) => {
         const input = await readOne(content, {}, chunk);
         expect(
-          tradesOf(input).map(({ id, symbol, time, side, quantity, price }) => [id, symbol, time, side, quantity, price]),
+          tradesOf(input).map(({ id, symbol, time, side, quantity, price }) => [
+            id,
+            symbol,
+            time,
+            side,
+            quantity,
+            price,
+          ]),
         ).toEqual(oracle(content));
         const rows = content
           .split(/\r?\n/)
@@ -685,7 +787,9 @@ describe("the ledger reader", () => {
     expect(Math.min(accepted, refused)).toBeGreaterThan(200); // The generated ledgers contain enough rows of both kinds.
   });
 
-  it("accounts for every row of several files, with the same result for every size of chunk", { timeout: 120_000 }, async () => {
+  it("accounts for every row of several files, with the same result for every size of chunk", {
+    timeout: 120_000,
+  }, async () => {
     const two = fc.tuple(ledger, ledger, fc.integer({ min: 1, max: 300 }));
     await fc.assert(
       fc.asyncProperty(two, async ([first, second, chunk]) => {
@@ -710,7 +814,10 @@ describe("the ledger reader", () => {
           const content = headed ? Buffer.concat([Buffer.from(header), bytes]) : bytes;
           const input = await readOne(content, {}, chunk).catch((error: unknown) => error);
           if (input instanceof BridgeError) expect([headed, input.code]).toEqual([false, "BAD_LEDGER"]);
-          else expect((input as LedgerInput).rows).toBe((input as LedgerInput).accepted + (input as LedgerInput).quarantined);
+          else
+            expect((input as LedgerInput).rows).toBe(
+              (input as LedgerInput).accepted + (input as LedgerInput).quarantined,
+            );
         },
       ),
       { numRuns: 300 },
@@ -723,11 +830,19 @@ describe("unusable files", () => {
     ["an empty file", "", "the file is empty"],
     ["another table", "a,b,c\n1,2,3\n", "not the header of a trade ledger"],
     ["a ledger without its header", `${good}\n`, "not the header of a trade ledger"],
-    ["a header that lacks a column", "tradeId,instrumentName,marketTradeTime,buySell,quantity\n", "lacks price"],
+    [
+      "a header that lacks a column",
+      "tradeId,instrumentName,marketTradeTime,buySell,quantity\n",
+      "lacks price",
+    ],
     ["a header with a column of its own", `${header.trim()},trader\n`, "trader"],
     ["a header with a column twice", `${header.trim()},price\n`, "twice: price"],
     ["a header in another case", header.toUpperCase(), 'trade ledger: "TRADEID" stands for tradeId'],
-    ["one name in another case", header.replace("price", "Price"), 'the header lacks price: "Price" stands for price'],
+    [
+      "one name in another case",
+      header.replace("price", "Price"),
+      'the header lacks price: "Price" stands for price',
+    ],
     ["a header that ends in a comma", `${header.trim()},\n`, "column 7 has no name"],
     ["UTF-16", Buffer.from(`\ufeff${header}`, "utf16le"), "it is UTF-16 text; save it as UTF-8"],
     ["UTF-16 the other way round", Buffer.from(`\ufeff${header}`, "utf16le").swap16(), "it is UTF-16 text"],
@@ -738,11 +853,27 @@ describe("unusable files", () => {
       "its columns are separated by semicolons; separate columns by commas",
     ],
     ["columns separated by tabs", header.replaceAll(",", "\t"), "its columns are separated by tabs"],
-    ["Excel's first line", `sep=,\n${header}`, "it begins with a line sep=…, which Excel adds; delete the first line"],
-    ["lines that end in CR", `${header}${good}\n`.replaceAll("\n", "\r"), "its lines end in CR alone; end lines with LF or CRLF"],
+    [
+      "Excel's first line",
+      `sep=,\n${header}`,
+      "it begins with a line sep=…, which Excel adds; delete the first line",
+    ],
+    [
+      "lines that end in CR",
+      `${header}${good}\n`.replaceAll("\n", "\r"),
+      "its lines end in CR alone; end lines with LF or CRLF",
+    ],
     ["two byte-order marks", `\ufeff\ufeff${header}`, "two byte-order marks; remove one of them"],
-    ["a spreadsheet", Buffer.from("PK\u0003\u0004rest"), "it is a spreadsheet or a zip archive; export it as CSV UTF-8"],
-    ["bytes", Uint8Array.from({ length: 5_000 }, (_, place) => (place * 7919) % 251), "not the header of a trade ledger"],
+    [
+      "a spreadsheet",
+      Buffer.from("PK\u0003\u0004rest"),
+      "it is a spreadsheet or a zip archive; export it as CSV UTF-8",
+    ],
+    [
+      "bytes",
+      Uint8Array.from({ length: 5_000 }, (_, place) => (place * 7919) % 251),
+      "not the header of a trade ledger",
+    ],
     ["one endless line", "x".repeat(lineBytesMax * 3), "not the header of a trade ledger"],
   ])("(%s) are refused with one line", async (_what, content, says) => {
     for (const chunk of [undefined, 100]) {
@@ -768,7 +899,9 @@ describe("unusable files", () => {
     const [path = ""] = await put({ "trades_20250724.csv": header });
     await expect(readLedgers([join(path, "..")], options)).rejects.toMatchObject({ code: "UNREADABLE" });
     await expect(readLedgers([`${path}x`], options)).rejects.toMatchObject({ code: "UNREADABLE" });
-    await expect(readLedgers([join(path, "below.csv")], options)).rejects.toMatchObject({ code: "UNREADABLE" });
+    await expect(readLedgers([join(path, "below.csv")], options)).rejects.toMatchObject({
+      code: "UNREADABLE",
+    });
     await expect(readLedgers(["/dev/null"], options)).rejects.toMatchObject({ code: "UNREADABLE" });
   });
 });
@@ -787,9 +920,16 @@ describe("findLedgers", () => {
     await symlink("trades_20250724.csv", join(home, "trades_20250725.csv"));
     await symlink("sub/trades_20250102.csv", join(home, "trades_20250103.csv"));
     await symlink(home, `${home}-link`);
-    const names = (await findLedgers([home, path, `${home}-link`, join(home, "sub")])).map((found) => basename(found));
+    const names = (await findLedgers([home, path, `${home}-link`, join(home, "sub")])).map((found) =>
+      basename(found),
+    );
     // A linked file keeps the name under which it was found first.
-    expect(names).toEqual(["trades_final.csv", "trades_20241231.CSV", "trades_20250103.csv", "trades_20250724.csv"]);
+    expect(names).toEqual([
+      "trades_final.csv",
+      "trades_20241231.CSV",
+      "trades_20250103.csv",
+      "trades_20250724.csv",
+    ]);
   });
 
   it("accepts a file with any name", async () => {
@@ -806,11 +946,17 @@ describe("findLedgers", () => {
       message: expect.stringContaining("no such"),
     });
     await symlink("trades_1.csv", join(home, "trades_1.csv"));
-    await expect(findLedgers([home])).rejects.toMatchObject({ code: "UNREADABLE", message: expect.stringContaining("circle") });
+    await expect(findLedgers([home])).rejects.toMatchObject({
+      code: "UNREADABLE",
+      message: expect.stringContaining("circle"),
+    });
     await expect(findLedgers([join(home, "trades_1.csv")])).rejects.toMatchObject({ code: "UNREADABLE" });
     await rm(join(home, "trades_1.csv"));
     await symlink("gone.csv", join(home, "trades_2.csv"));
-    await expect(findLedgers([home])).rejects.toMatchObject({ code: "UNREADABLE", message: expect.stringContaining("no such") });
+    await expect(findLedgers([home])).rejects.toMatchObject({
+      code: "UNREADABLE",
+      message: expect.stringContaining("no such"),
+    });
   });
 });
 
@@ -831,7 +977,13 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
       const paths = await findLedgers([join(desk, kind)]);
       for (const path of paths) {
         const input = await readLedgers([path], { ...options, describe: describeSymbol });
-        expect([basename(path), ...counts(input)]).toEqual([basename(path), linesOf(path.slice(desk.length)), input.rows, 0, 0]);
+        expect([basename(path), ...counts(input)]).toEqual([
+          basename(path),
+          linesOf(path.slice(desk.length)),
+          input.rows,
+          0,
+          0,
+        ]);
       }
     }
   });

@@ -2,7 +2,14 @@ import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
-import { dateOfDay, dayNumber, dayUs, instantOfWall, readInstant, wallReading } from "../../domain/market/chicago-time.ts";
+import {
+  dateOfDay,
+  dayNumber,
+  dayUs,
+  instantOfWall,
+  readInstant,
+  wallReading,
+} from "../../domain/market/chicago-time.ts";
 import type { NoteCode } from "../../domain/market/finding-codes.ts";
 import { parseDay, type TradingDayRule } from "../../domain/market/trading-day.ts";
 import { type Describe, type Refusal, refusals, type TradeColumns, TradeIntake } from "../../engine/index.ts";
@@ -13,7 +20,14 @@ import { NoteLog } from "./note-log.ts";
 import { ByteInterner, lineBytesMax, RowFields } from "./row-fields.ts";
 
 /** The six required columns of a ledger, in any order. A header may also have `book` and `fee`. */
-export const ledgerColumns = ["tradeId", "instrumentName", "marketTradeTime", "buySell", "quantity", "price"] as const;
+export const ledgerColumns = [
+  "tradeId",
+  "instrumentName",
+  "marketTradeTime",
+  "buySell",
+  "quantity",
+  "price",
+] as const;
 const optionalColumns = ["book", "fee"] as const;
 type Column = (typeof ledgerColumns)[number] | (typeof optionalColumns)[number];
 
@@ -32,7 +46,11 @@ export interface LedgerOptions {
    */
   readonly rowsTaken?: ReadonlyMap<number, number>;
   /** Called after each chunk. */
-  readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
+  readonly onProgress?: (done: {
+    readonly bytes: number;
+    readonly bytesTotal: number;
+    readonly rows: number;
+  }) => void;
 }
 
 export interface LedgerInput {
@@ -81,9 +99,12 @@ export async function readLedgers(
  * path cannot be read.
  */
 export async function findLedgers(given: readonly string[]): Promise<readonly string[]> {
-  const found = await Promise.all(given.map((path) => filesOf(path, { pattern: /^trades_.*\.csv$/i, shown: "trades_*.csv" })));
+  const found = await Promise.all(
+    given.map((path) => filesOf(path, { pattern: /^trades_.*\.csv$/i, shown: "trades_*.csv" })),
+  );
   const paths = await onceEach(found.flat());
-  const key = (path: string): string => `${`${dayInName(path) ?? 0}`.padStart(8, "0") + basename(path)}\u0000${path}`;
+  const key = (path: string): string =>
+    `${`${dayInName(path) ?? 0}`.padStart(8, "0") + basename(path)}\u0000${path}`;
   return [...paths].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
@@ -95,7 +116,10 @@ export function dayInName(path: string): number | undefined {
 
 const newline = 10;
 
-const notText: Refusal = ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
+const notText: Refusal = [
+  "NOT_TEXT",
+  "the line contains NUL bytes, as after a crash of the program that wrote the file",
+];
 
 class LedgerReader {
   readonly #paths: readonly string[];
@@ -140,7 +164,8 @@ class LedgerReader {
     this.#chunkBytes = chunkBytes;
     this.#files = namesOf(paths);
     const { describe, dayRule, netBooks = false, keepRepeated = false } = options;
-    const placeOf = (trade: number): string => `${this.#files[this.#trades.file[trade] as number]}:${this.#trades.line[trade]}`;
+    const placeOf = (trade: number): string =>
+      `${this.#files[this.#trades.file[trade] as number]}:${this.#trades.line[trade]}`;
     this.#intake = new TradeIntake({
       describe,
       dayRule,
@@ -164,7 +189,11 @@ class LedgerReader {
         bytesDone += bytes;
         this.#options.onProgress?.({ bytes: bytesDone, bytesTotal, rows: this.#rows });
       });
-      this.#ends.push({ trades: this.#trades.length, rows: this.#rows, repeated: this.#intake.repeated.length });
+      this.#ends.push({
+        trades: this.#trades.length,
+        rows: this.#rows,
+        repeated: this.#intake.repeated.length,
+      });
     }
   }
 
@@ -231,7 +260,8 @@ class LedgerReader {
     if (until < 3 && !enough) return -1;
     const bom = until >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     const fields = this.#fields;
-    const complete = fields.read(bytes, bom, Math.min(until, lineBytesMax), until <= lineBytesMax && enough) === "line";
+    const complete =
+      fields.read(bytes, bom, Math.min(until, lineBytesMax), until <= lineBytesMax && enough) === "line";
     if (!complete && !enough) return -1;
     const names = complete ? Array.from({ length: fields.count }, (_, field) => fields.text(field)) : [];
     const known: readonly string[] = [...ledgerColumns, ...optionalColumns];
@@ -296,7 +326,10 @@ class LedgerReader {
     if (fields.binary) return notText;
     if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];
     if (fields.count < this.#columnCount)
-      return ["MISSING_COLUMN", `the line has only ${fields.count} of the ${this.#columnCount} columns of the header`];
+      return [
+        "MISSING_COLUMN",
+        `the line has only ${fields.count} of the ${this.#columnCount} columns of the header`,
+      ];
     if (fields.count > this.#columnCount)
       return ["SURPLUS_COLUMN", `the line has ${fields.count} columns, the header has ${this.#columnCount}`];
     const trades = this.#trades;
@@ -305,11 +338,14 @@ class LedgerReader {
     const symbolStart = fields.start[at.instrumentName] as number;
     const symbolEnd = fields.end[at.instrumentName] as number;
     if (symbolStart === symbolEnd)
-      return fields.empty ? ["EMPTY_ROW", "every field of the row is empty; delete the line"] : refusals.symbol('""');
+      return fields.empty
+        ? ["EMPTY_ROW", "every field of the row is empty; delete the line"]
+        : refusals.symbol('""');
     const sideStart = fields.start[at.buySell] as number;
     const side = fields.end[at.buySell] === sideStart + 1 ? fields.bytes[sideStart] : 0;
     if (side !== 66 && side !== 83) return refusals.side(this.#quoted(at.buySell), "buySell");
-    if (!fields.decimal(at.quantity, trades.quantity, trade)) return refusals.quantity(this.#quoted(at.quantity));
+    if (!fields.decimal(at.quantity, trades.quantity, trade))
+      return refusals.quantity(this.#quoted(at.quantity));
     if (!isPositive(trades, trade)) return refusals.notPositive(fields.text(at.quantity));
     if (!fields.decimal(at.price, trades.price, trade)) return refusals.price(this.#quoted(at.price));
     if (!this.#readId(at.tradeId, trade)) return refusals.id('""');
@@ -382,8 +418,10 @@ class LedgerReader {
         ((bytes[from + 2] as number) << 8) |
         (bytes[from + 3] as number)) >>>
       0;
-    const month3 = ((bytes[from + 4] as number) << 16) | ((bytes[from + 5] as number) << 8) | (bytes[from + 6] as number);
-    const date3 = ((bytes[from + 7] as number) << 16) | ((bytes[from + 8] as number) << 8) | (bytes[from + 9] as number);
+    const month3 =
+      ((bytes[from + 4] as number) << 16) | ((bytes[from + 5] as number) << 8) | (bytes[from + 6] as number);
+    const date3 =
+      ((bytes[from + 7] as number) << 16) | ((bytes[from + 8] as number) << 8) | (bytes[from + 9] as number);
     if (key[0] === year4 && key[1] === month3 && key[2] === date3) return this.#midnightUs;
     const text = Buffer.from(bytes.subarray(from, from + 10)).toString("latin1");
     const day = parseDay(text);
@@ -397,10 +435,15 @@ class LedgerReader {
   #readOddTime(field: number): Refusal | undefined {
     const text = this.#fields.text(field);
     const [, year, month, date, hour, minute, second, rest = ""] =
-      /^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2}):(\d{1,2})((?:\.\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)$/.exec(text) ?? [];
+      /^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2}):(\d{1,2})((?:\.\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)$/.exec(
+        text,
+      ) ?? [];
     const pad = (part: string | undefined): string => (part ?? "").padStart(2, "0");
     const day = `${year}-${pad(month)}-${pad(date)}`;
-    const read = year === undefined ? undefined : readInstant(`${day}T${pad(hour)}:${pad(minute)}:${pad(second)}${rest}`);
+    const read =
+      year === undefined
+        ? undefined
+        : readInstant(`${day}T${pad(hour)}:${pad(minute)}:${pad(second)}${rest}`);
     if (read === undefined) return refusals.time(this.#quoted(field));
     if (month?.length === 1 || date?.length === 1)
       this.#note("UNPADDED_DATE", `the date ${year}-${month}-${date} lacks a zero and is read as ${day}`);
@@ -441,7 +484,10 @@ class LedgerReader {
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
     this.#sawBook ||= hasBook;
-    const [name, ofBook] = [this.#symbols.texts[symbol] as string, hasBook ? this.#books.texts[book] : undefined];
+    const [name, ofBook] = [
+      this.#symbols.texts[symbol] as string,
+      hasBook ? this.#books.texts[book] : undefined,
+    ];
     const lane = this.#intake.laneOf(name, ofBook, Math.floor(this.#wallUs / dayUs));
     this.#lanes.set(key, lane);
     return lane;
@@ -449,7 +495,10 @@ class LedgerReader {
 
   #turnToYear(day: number): void {
     const { year } = dateOfDay(day);
-    [this.#yearFromUs, this.#yearUntilUs] = [dayNumber(year, 1, 1) * dayUs, dayNumber(year + 1, 1, 1) * dayUs];
+    [this.#yearFromUs, this.#yearUntilUs] = [
+      dayNumber(year, 1, 1) * dayUs,
+      dayNumber(year + 1, 1, 1) * dayUs,
+    ];
     this.#lanes = this.#lanesByYear.get(year) ?? new Map();
     this.#lanesByYear.set(year, this.#lanes);
   }
@@ -465,18 +514,27 @@ class LedgerReader {
   #tooLong(bytes: Uint8Array, from: number, to: number): void {
     this.#rowsLeft -= 1;
     this.#rows += 1;
-    this.#refuse(["LINE_TOO_LONG", `the line is longer than ${lineBytesMax} bytes`], RowFields.excerpt(bytes, from, to));
+    this.#refuse(
+      ["LINE_TOO_LONG", `the line is longer than ${lineBytesMax} bytes`],
+      RowFields.excerpt(bytes, from, to),
+    );
   }
 }
 
 /** Finds a column name in the wrong case, or a column without a name. */
 function misnamed(names: readonly string[], known: readonly string[]): NotCsv | undefined {
   const empty = names.indexOf("");
-  if (names.length > 1 && empty >= 0) return { what: `column ${empty + 1} has no name`, fix: "remove the extra comma" };
-  const other = names.find((name) => !known.includes(name) && known.some((right) => right.toLowerCase() === name.toLowerCase()));
+  if (names.length > 1 && empty >= 0)
+    return { what: `column ${empty + 1} has no name`, fix: "remove the extra comma" };
+  const other = names.find(
+    (name) => !known.includes(name) && known.some((right) => right.toLowerCase() === name.toLowerCase()),
+  );
   const right = known.find((name) => name.toLowerCase() === other?.toLowerCase());
   if (other === undefined || right === undefined) return undefined;
-  return { what: `${JSON.stringify(other)} stands for ${right}`, fix: "write the names with these lower and upper case letters" };
+  return {
+    what: `${JSON.stringify(other)} stands for ${right}`,
+    fix: "write the names with these lower and upper case letters",
+  };
 }
 
 function columnPlaces(names: readonly Column[]): Readonly<Record<Column, number>> {

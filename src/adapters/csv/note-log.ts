@@ -45,6 +45,9 @@ export class NoteLog {
   get quarantine(): readonly Quarantined[] {
     if (this.quarantined <= quarantineMax) return this.#quarantine;
     const more = this.quarantined - quarantineMax;
-    return [...this.#quarantine, { file: "", line: 0, code: "MORE", text: "", why: `and ${more} more refused rows`, more }];
+    return [
+      ...this.#quarantine,
+      { file: "", line: 0, code: "MORE", text: "", why: `and ${more} more refused rows`, more },
+    ];
   }
 }

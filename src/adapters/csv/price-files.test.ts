@@ -82,7 +82,12 @@ describe("name and header of a file decide the meaning of its prices:", () => {
       `${futures1}TU,103.21125,103.1675,\nTY,110.2,110.09,\nRX,129.2336,129.1984,\n`,
       ["TU 103.5234375", "TY 110.28125", "RX 129.1984"],
     ],
-    ["a name with a month code", "Futures_20250716_1400.csv", `${futures1}TYU5 Comdty,110.165,1,\n`, ["TYU5 Comdty 110.515625"]],
+    [
+      "a name with a month code",
+      "Futures_20250716_1400.csv",
+      `${futures1}TYU5 Comdty,110.165,1,\n`,
+      ["TYU5 Comdty 110.515625"],
+    ],
     [
       "_DEC columns beside the 32nds: decimals",
       "Futures_20250716_1400.csv",
@@ -143,7 +148,12 @@ describe("name and header of a file decide the meaning of its prices:", () => {
       `${combined}TY,111.075,111.061772,111.06,111.07,,\nZN,111.075,111.061772,111.06,111.07,,\n`,
       ["TY 111.061772"],
     ],
-    ["columns in another order", "Futures_20250716_1400.csv", "PX_SETTLE,SYMBOL,PX_LAST\n110.09,TY,110.2\n", ["TY 110.625"]],
+    [
+      "columns in another order",
+      "Futures_20250716_1400.csv",
+      "PX_SETTLE,SYMBOL,PX_LAST\n110.09,TY,110.2\n",
+      ["TY 110.625"],
+    ],
     [
       "a file name in another case, with an extra ending",
       "FUTURES_20250716_1400.copy.CSV",
@@ -163,7 +173,9 @@ describe("name and header of a file decide the meaning of its prices:", () => {
       fc.asyncProperty(price, async ({ sixteenths, dec }) => {
         const value = lowest(sixteenths * 1_953_125n, 9); // 512ths of a point
         const text = dec ? formatDecimal(value) : (formatPrice(value, "point-32nds") as string);
-        const content = dec ? `SYMBOL,PX_LAST_DEC,PX_SETTLE_DEC\nTY,${text},1\n` : `${futures1}TY,${text},1,\n`;
+        const content = dec
+          ? `SYMBOL,PX_LAST_DEC,PX_SETTLE_DEC\nTY,${text},1\n`
+          : `${futures1}TY,${text},1,\n`;
         const { input } = await read({ "Futures_20250716_1400.csv": content });
         expect(input.prices.map((row) => row.price)).toEqual([value]);
       }),
@@ -188,9 +200,16 @@ describe("the moment in a file's name", () => {
     ["0000", "IGNORED_WINDOW"],
   ];
   it.each(windows)("at %s gives %s", async (time, seen) => {
-    const { input } = await read({ [`Futures_20250716_${time}.csv`]: `${futures1}TY,110.2,110.2,\nXX,1,1,\n` });
-    expect([...input.prices.map(({ kind }) => kind as string), ...input.notes.map(({ code }) => code)]).toEqual([seen]);
-    expect(input.quarantine.map(({ code }) => code)).toEqual(seen === "IGNORED_WINDOW" ? [] : ["UNKNOWN_CONVENTION"]);
+    const { input } = await read({
+      [`Futures_20250716_${time}.csv`]: `${futures1}TY,110.2,110.2,\nXX,1,1,\n`,
+    });
+    expect([
+      ...input.prices.map(({ kind }) => kind as string),
+      ...input.notes.map(({ code }) => code),
+    ]).toEqual([seen]);
+    expect(input.quarantine.map(({ code }) => code)).toEqual(
+      seen === "IGNORED_WINDOW" ? [] : ["UNKNOWN_CONVENTION"],
+    );
   });
 
   it("is Chicago time, in summer and winter, exact to the minute", async () => {
@@ -210,7 +229,10 @@ describe("the moment in a file's name", () => {
     ["after-17", "2025-07-18"],
     ["file-name", "2025-07-18"],
   ] as const)("gives the settlement of a Friday, under the day rule %s, the day %s", async (rule, day) => {
-    const { input } = await read({ "Futures_20250718_1600.csv": `${futures1}TY,110.2,110.2,\n` }, tradingDayRules[rule]);
+    const { input } = await read(
+      { "Futures_20250718_1600.csv": `${futures1}TY,110.2,110.2,\n` },
+      tradingDayRules[rule],
+    );
     expect(input.prices.map((row) => formatDay(row.day))).toEqual([day]);
   });
 
@@ -221,7 +243,9 @@ describe("the moment in a file's name", () => {
   });
 
   it("in a delivery month leaves a name without a month ambiguous, with a note", async () => {
-    const { input, notes } = await read({ "Futures_20250917_1400.csv": `${futures1}TY,110.2,1,\nTYZ5,110,1,\n` });
+    const { input, notes } = await read({
+      "Futures_20250917_1400.csv": `${futures1}TY,110.2,1,\nTYZ5,110,1,\n`,
+    });
     expect(input.prices.map(({ symbol, instrument }) => [symbol, instrument])).toEqual([
       ["TY", null],
       ["TYZ5", "ZNZ2025"],
@@ -288,16 +312,26 @@ describe("the reader of price rows", () => {
   it("counts a repeated price once, and refuses all of several prices of one instrument", async () => {
     const row = (symbol: string, price: string): string => `${symbol},${price},1,7/21/2025,OTM,,\n`;
     const content =
-      options1 + row("A", "0.5") + row("B", "1") + row("A", "0.50") + row("C", "2") + row("B", "1.5") + row("B", "1");
+      options1 +
+      row("A", "0.5") +
+      row("B", "1") +
+      row("A", "0.50") +
+      row("C", "2") +
+      row("B", "1.5") +
+      row("B", "1");
     const seen = await read({ "Options_20250717_1400.csv": content });
     expect(seen.marks).toEqual(["A 0.5", "C 2"]);
     expect(seen.quarantine).toEqual(["3 CONFLICTING_PRICE", "6 CONFLICTING_PRICE", "7 CONFLICTING_PRICE"]);
     expect(seen.notes).toEqual(["4 REPEATED_PRICE"]);
-    expect(seen.input.quarantine[0]?.why).toBe("B is 1 here and 1.5 in Options_20250717_1400.csv:6, for the same moment");
+    expect(seen.input.quarantine[0]?.why).toBe(
+      "B is 1 here and 1.5 in Options_20250717_1400.csv:6, for the same moment",
+    );
   });
 
   it("sees no conflict between a row without a price and one with a price", async () => {
-    const seen = await read({ "Options_20250717_1400.csv": `${options1}A,#N/A,1,x,OTM,,\nA,0.5,1,x,ITM,,\n` });
+    const seen = await read({
+      "Options_20250717_1400.csv": `${options1}A,#N/A,1,x,OTM,,\nA,0.5,1,x,ITM,,\n`,
+    });
     expect([seen.marks, seen.quarantine, seen.notes]).toEqual([["A 0.5"], [], ["1 NO_PRICE"]]);
   });
 
@@ -305,7 +339,10 @@ describe("the reader of price rows", () => {
     const seen = await read({
       "market_prices_20250712_1400.csv": `${combined}TY,1,111.06,,,,\nZN,1,111.07,,,,\nFV,1,108,,,,\nZF,1,108,,,,\n`,
     });
-    expect([seen.marks, seen.quarantine]).toEqual([["FV 108"], ["2 CONFLICTING_PRICE", "3 CONFLICTING_PRICE"]]);
+    expect([seen.marks, seen.quarantine]).toEqual([
+      ["FV 108"],
+      ["2 CONFLICTING_PRICE", "3 CONFLICTING_PRICE"],
+    ]);
   });
 
   it("refuses different prices in two files of one moment, but not of different moments", async () => {
@@ -334,26 +371,71 @@ describe("the reader of price rows", () => {
 
 describe("a file as a whole", () => {
   const bad: readonly [what: string, name: string, content: string | Uint8Array, says: string][] = [
-    ["an unknown header", "Futures_20250716_1400.csv", "SYMBOL,BID,ASK\nTY,1,2\n", "the columns SYMBOL,BID,ASK"],
-    ["a header that lacks a column", "Futures_20250716_1400.csv", "SYMBOL,PX_LAST,\nTY,1,\n", "the columns SYMBOL,PX_LAST"],
-    ["a header with a column twice", "Futures_20250716_1400.csv", "SYMBOL,PX_LAST,PX_LAST,PX_SETTLE\n", "PX_LAST,PX_LAST"],
+    [
+      "an unknown header",
+      "Futures_20250716_1400.csv",
+      "SYMBOL,BID,ASK\nTY,1,2\n",
+      "the columns SYMBOL,BID,ASK",
+    ],
+    [
+      "a header that lacks a column",
+      "Futures_20250716_1400.csv",
+      "SYMBOL,PX_LAST,\nTY,1,\n",
+      "the columns SYMBOL,PX_LAST",
+    ],
+    [
+      "a header with a column twice",
+      "Futures_20250716_1400.csv",
+      "SYMBOL,PX_LAST,PX_LAST,PX_SETTLE\n",
+      "PX_LAST,PX_LAST",
+    ],
     [
       "a header in another case",
       "Futures_20250716_1400.csv",
       "symbol,px_last,px_settle,\nTY,1,2,\n",
       "the columns symbol,px_last",
     ],
-    ["the header of another family", "Options_20250716_1400.csv", `${futures1}TY,110.2,1,\n`, "those of a Futures_ file"],
+    [
+      "the header of another family",
+      "Options_20250716_1400.csv",
+      `${futures1}TY,110.2,1,\n`,
+      "those of a Futures_ file",
+    ],
     ["the same in an ignored window", "Futures_20250716_1500.csv", options1, "those of a Options_ file"],
-    ["no time in the name", "Futures_20250716.csv", `${futures1}TY,110.2,1,\n`, "does not give its kind and moment"],
-    ["an impossible day in the name", "Futures_20250231_1400.csv", futures1, "does not give its kind and moment"],
-    ["an impossible hour in the name", "Futures_20250716_2400.csv", futures1, "does not give its kind and moment"],
+    [
+      "no time in the name",
+      "Futures_20250716.csv",
+      `${futures1}TY,110.2,1,\n`,
+      "does not give its kind and moment",
+    ],
+    [
+      "an impossible day in the name",
+      "Futures_20250231_1400.csv",
+      futures1,
+      "does not give its kind and moment",
+    ],
+    [
+      "an impossible hour in the name",
+      "Futures_20250716_2400.csv",
+      futures1,
+      "does not give its kind and moment",
+    ],
     ["seconds in the name", "Futures_20250716_140000.csv", futures1, "does not give its kind and moment"],
     ["no family in the name", "prices_20250716_1400.csv", futures1, "does not give its kind and moment"],
     ["an empty file", "Futures_20250716_1400.csv", "", "the file is empty"],
     ["a file of blank lines", "Futures_20250716_1400.csv", "\r\n\n", "the file is empty"],
-    ["a workbook", "Futures_20250716_1400.csv", Uint8Array.from([80, 75, 3, 4, 20, 0, 6, 0, 8, 0]), "the file is not CSV text"],
-    ["bytes", "Futures_20250716_1400.csv", Uint8Array.from([200, 1, 13, 7, 255, 27, 91, 65]), "no Futures_ file has the columns"],
+    [
+      "a workbook",
+      "Futures_20250716_1400.csv",
+      Uint8Array.from([80, 75, 3, 4, 20, 0, 6, 0, 8, 0]),
+      "the file is not CSV text",
+    ],
+    [
+      "bytes",
+      "Futures_20250716_1400.csv",
+      Uint8Array.from([200, 1, 13, 7, 255, 27, 91, 65]),
+      "no Futures_ file has the columns",
+    ],
   ];
   it.each(bad)("is refused with one line: %s", async (_what, name, content, says) => {
     const error = await refusal(name, content);
@@ -371,7 +453,11 @@ describe("a file as a whole", () => {
   });
 
   it("may consist of a header alone", async () => {
-    expect(await read({ "Futures_20250716_1400.csv": futures1 })).toMatchObject({ marks: [], quarantine: [], notes: [] });
+    expect(await read({ "Futures_20250716_1400.csv": futures1 })).toMatchObject({
+      marks: [],
+      quarantine: [],
+      notes: [],
+    });
   });
 
   it("is refused unread if it is too large, a folder, or missing", async () => {
@@ -389,7 +475,11 @@ describe("a file as a whole", () => {
       "Futures_20250716_1600.csv": `${futures1}TY,110.2,1,\n`,
     });
     const seen: unknown[] = [];
-    await readPriceFiles(paths, { dayRule: tradingDayRules.calendar, translate, onProgress: (done) => seen.push(done) });
+    await readPriceFiles(paths, {
+      dayRule: tradingDayRules.calendar,
+      translate,
+      onProgress: (done) => seen.push(done),
+    });
     expect(seen).toEqual([
       { bytes: 48, bytesTotal: 86, rows: 2 },
       { bytes: 86, bytesTotal: 86, rows: 3 },
@@ -411,7 +501,9 @@ describe("findPriceFiles", () => {
     });
     const home = join(first, "..");
     await symlink("futures/Futures_20250716_1400.csv", join(home, "Futures_20250716_1400.csv"));
-    const names = (await findPriceFiles([home, first, join(home, "futures")])).map((path) => path.slice(home.length + 1));
+    const names = (await findPriceFiles([home, first, join(home, "futures")])).map((path) =>
+      path.slice(home.length + 1),
+    );
     expect(names).toEqual([
       "options/Options_20250715_1400.csv",
       "Futures_20250716_1400.csv",
@@ -435,7 +527,10 @@ describe("findPriceFiles", () => {
 const desk = "../shared/data/prices";
 describe.skipIf(!existsSync(desk))("the desk's own files", () => {
   it("give the marks that were worked out by hand", async () => {
-    const input = await readPriceFiles(await findPriceFiles([desk]), { dayRule: tradingDayRules["chicago-17"], translate });
+    const input = await readPriceFiles(await findPriceFiles([desk]), {
+      dayRule: tradingDayRules["chicago-17"],
+      translate,
+    });
     expect(input.files).toHaveLength(6);
     const at = (file: string) =>
       input.prices
@@ -466,7 +561,9 @@ describe.skipIf(!existsSync(desk))("the desk's own files", () => {
     expect(options).toContain("TYWN25C3 112.250 Comdty ZN-2025-07-WY3-C112.250 0");
     expect(input.quarantine).toEqual([]);
     expect(
-      input.notes.filter(({ file }) => file.startsWith("Options")).map(({ code, why }) => [code, why.split(" ")[0]]),
+      input.notes
+        .filter(({ file }) => file.startsWith("Options"))
+        .map(({ code, why }) => [code, why.split(" ")[0]]),
     ).toEqual([
       ["NO_PRICE", "28"],
       ["REPEATED_PRICE", "12"],

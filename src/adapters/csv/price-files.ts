@@ -50,7 +50,11 @@ interface PriceOptions {
   /** Translates a symbol of any dialect, in a file of the given calendar day. */
   readonly translate: (symbol: string, day: number) => Detected;
   /** Called after each file. */
-  readonly onProgress?: (done: { readonly bytes: number; readonly bytesTotal: number; readonly rows: number }) => void;
+  readonly onProgress?: (done: {
+    readonly bytes: number;
+    readonly bytesTotal: number;
+    readonly rows: number;
+  }) => void;
 }
 
 /**
@@ -68,7 +72,8 @@ export async function findPriceFiles(paths: readonly string[]): Promise<readonly
       }),
     ),
   );
-  const key = (path: string): string => `${/\d{8}_\d{4}/.exec(basename(path))?.[0] ?? ""}\u0000${basename(path)}\u0000${path}`;
+  const key = (path: string): string =>
+    `${/\d{8}_\d{4}/.exec(basename(path))?.[0] ?? ""}\u0000${basename(path)}\u0000${path}`;
   return [...(await onceEach(found.flat()))].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
@@ -276,9 +281,19 @@ class PriceReader {
     }
     const wallUs = moment.day * dayUs + moment.minute * 60e6;
     const day = this.#dayRule.dayOf(wallUs, moment.day);
-    if (day === undefined) throw badFile(path, `the day rule ${this.#dayRule.name} gives ${moment.shown} no trading day`, "");
+    if (day === undefined)
+      throw badFile(path, `the day rule ${this.#dayRule.name} gives ${moment.shown} no trading day`, "");
     const { columns, line } = header;
-    const sheet = { path, file, family, kind, atUs: instantOfWall(wallUs), fileDay: moment.day, day, columns };
+    const sheet = {
+      path,
+      file,
+      family,
+      kind,
+      atUs: instantOfWall(wallUs),
+      fileDay: moment.day,
+      day,
+      columns,
+    };
     this.#readRows(sheet, bytes, header.next, line);
   }
 
@@ -321,7 +336,8 @@ class PriceReader {
     let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     for (let line = 1; at < bytes.length; line++, at = fields.next) {
       fields.read(bytes, at, bytes.length, true);
-      if (fields.binary) throw badFile(path, "the file is not text: its header contains NUL bytes", knownFamilies);
+      if (fields.binary)
+        throw badFile(path, "the file is not text: its header contains NUL bytes", knownFamilies);
       if (fields.blank) continue;
       const columns = Array.from({ length: fields.count }, (_, field) => fields.text(field));
       return { columns, line, next: fields.next };
@@ -340,7 +356,8 @@ class PriceReader {
       this.rows += 1;
       const text = RowFields.excerpt(bytes, from, fields.next);
       const refusal = this.#readRow(sheet, line, text);
-      if (refusal !== undefined) this.#log.refuse({ file: sheet.file, line, code: refusal[0], text, why: refusal[1] });
+      if (refusal !== undefined)
+        this.#log.refuse({ file: sheet.file, line, code: refusal[0], text, why: refusal[1] });
       line += fields.lines - 1;
     }
     if (this.#withoutPrice > 0)
@@ -355,13 +372,20 @@ class PriceReader {
   #readRow(sheet: Sheet, line: number, text: string): Refusal | undefined {
     const fields = this.#fields;
     const { columns, family, file, kind, atUs, day } = sheet;
-    if (fields.binary) return ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
+    if (fields.binary)
+      return ["NOT_TEXT", "the line contains NUL bytes, as after a crash of the program that wrote the file"];
     if (fields.misquoted) return ["BAD_QUOTING", fields.misquotedWhy];
     if (fields.count < columns.length)
-      return ["MISSING_COLUMN", `the line has only ${fields.count} columns, the header has ${columns.length}`];
+      return [
+        "MISSING_COLUMN",
+        `the line has only ${fields.count} columns, the header has ${columns.length}`,
+      ];
     for (let field = 0; field < fields.count; field++)
       if ((columns[field] ?? "") === "" && fields.text(field) !== "")
-        return ["SURPLUS_COLUMN", `column ${field + 1} has no name in the header but contains ${quoted(fields.text(field))}`];
+        return [
+          "SURPLUS_COLUMN",
+          `column ${field + 1} has no name in the header but contains ${quoted(fields.text(field))}`,
+        ];
 
     const symbol = fields
       .text(columns.indexOf(family.symbol))
@@ -377,7 +401,8 @@ class PriceReader {
       this.#withoutPrice += 1;
       return undefined;
     }
-    const isFuture = family.name === "Futures" || instrument?.kind === "future" || productOfRoot(symbol) !== undefined;
+    const isFuture =
+      family.name === "Futures" || instrument?.kind === "future" || productOfRoot(symbol) !== undefined;
     if (price.coefficient < 0n || (isFuture && price.coefficient === 0n))
       return ["BAD_PRICE", `the price of ${symbol} cannot be ${formatDecimal(price)}`];
 
@@ -398,7 +423,8 @@ class PriceReader {
   #noteReading(file: string, line: number, symbol: string, reading: Detected | undefined): void {
     if (reading?.ok)
       for (const { code, why } of reading.notes)
-        if (code !== "FRONT_CONTRACT" && code !== "MISSING_COMDTY") this.#log.note(file, line, code, `${symbol}: ${why}`);
+        if (code !== "FRONT_CONTRACT" && code !== "MISSING_COMDTY")
+          this.#log.note(file, line, code, `${symbol}: ${why}`);
     if (reading?.ok === false && productOfRoot(symbol) !== undefined)
       this.#log.note(
         file,
@@ -416,14 +442,23 @@ class PriceReader {
       const flag = of(todayColumn).toUpperCase();
       if (flag === "Y") candidates = candidates.slice(0, 1);
       else if (flag === "N") candidates = candidates.slice(1);
-      else if (!isNoNumber(flag)) return ["BAD_FLAG", `${todayColumn} must be Y, N or blank, not ${quoted(of(todayColumn))}`];
+      else if (!isNoNumber(flag))
+        return ["BAD_FLAG", `${todayColumn} must be Y, N or blank, not ${quoted(of(todayColumn))}`];
     }
     const text = candidates.map(of).find((candidate) => !isNoNumber(candidate));
     if (text === undefined) return "none";
     const notation = family.notation === "by-product" ? notationOf(symbol, instrument) : family.notation;
     if (notation === undefined)
-      return ["UNKNOWN_CONVENTION", `it is unknown whether this file writes the price of ${quoted(symbol)} in 32nds or decimals`];
-    return parsePrice(text, notation) ?? ["BAD_PRICE", `${quoted(text)} is not a price: ${priceNotations[notation].describes}`];
+      return [
+        "UNKNOWN_CONVENTION",
+        `it is unknown whether this file writes the price of ${quoted(symbol)} in 32nds or decimals`,
+      ];
+    return (
+      parsePrice(text, notation) ?? [
+        "BAD_PRICE",
+        `${quoted(text)} is not a price: ${priceNotations[notation].describes}`,
+      ]
+    );
   }
 }
 
@@ -432,14 +467,20 @@ function notationOf(symbol: string, instrument: Instrument | null): PriceNotatio
   return product && notationOfProduct[product.code];
 }
 
-const isNoSymbol = (symbol: string): boolean => symbol === "" || symbol === "0.0" || symbol.toLowerCase() === "nan";
+const isNoSymbol = (symbol: string): boolean =>
+  symbol === "" || symbol === "0.0" || symbol.toLowerCase() === "nan";
 
 /**
  * Whether the text stands for a missing number in spreadsheets and pandas: empty, `#N/A …`, `#NAME?`, `nan`,
  * -2146826238.
  */
 function isNoNumber(text: string): boolean {
-  if (text === "" || /^#(?:N\/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV\/0!)/.test(text) || text.toLowerCase() === "nan") return true;
+  if (
+    text === "" ||
+    /^#(?:N\/A|NAME\?|NULL!|NUM!|REF!|VALUE!|DIV\/0!)/.test(text) ||
+    text.toLowerCase() === "nan"
+  )
+    return true;
   const number = parseDecimal(text);
   if (number === undefined) return false;
   const magnitude = number.coefficient < 0n ? -number.coefficient : number.coefficient;
@@ -451,7 +492,8 @@ const errorsFrom = 1_000_000n;
 
 const samePrice = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
 
-const shownName = ({ symbol, instrument }: PriceRow): string => (instrument === null ? symbol : `${symbol} (${instrument})`);
+const shownName = ({ symbol, instrument }: PriceRow): string =>
+  instrument === null ? symbol : `${symbol} (${instrument})`;
 
 const rowsShown = (count: number): string => (count === 1 ? "1 row has" : `${count} rows have`);
 
@@ -472,7 +514,11 @@ function momentInName(path: string): Moment {
   const day = parseDay(`${year}-${month}-${date}`);
   const known = families.find((family) => family.name.toLowerCase() === name?.toLowerCase())?.name;
   if (known === undefined || day === undefined || Number(hour) > 23 || Number(minute) > 59)
-    throw badFile(path, "the file's name does not give its kind and moment", "name a price file like Futures_20250716_1400.csv");
+    throw badFile(
+      path,
+      "the file's name does not give its kind and moment",
+      "name a price file like Futures_20250716_1400.csv",
+    );
   return { name: known, day, minute: Number(hour) * 60 + Number(minute), shown: `${hour}:${minute}` };
 }
 
@@ -492,7 +538,11 @@ function familyOf(path: string, name: Family["name"], columns: readonly string[]
   const found = Buffer.from(named.join(","));
   const other = families.find(fits);
   const hint = other === undefined ? "" : ` (those of a ${other.name}_ file)`;
-  throw badFile(path, `no ${name}_ file has the columns ${RowFields.excerpt(found, 0, found.length)}${hint}`, knownFamilies);
+  throw badFile(
+    path,
+    `no ${name}_ file has the columns ${RowFields.excerpt(found, 0, found.length)}${hint}`,
+    knownFamilies,
+  );
 }
 
 function columnsOf({ symbol, price, others }: Family): readonly string[] {

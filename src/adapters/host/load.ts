@@ -41,7 +41,8 @@ export class HostMonitor implements HostLoad {
     const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
     // The histogram includes its own resolution of 10 ms in each delay.
     const lag = this.#delay.percentile(99) / 1e6 - 10;
-    this.#overload = used > heapRatio * limit ? "heap_short" : lag > loopDelayMs ? "event_loop_lag" : undefined;
+    this.#overload =
+      used > heapRatio * limit ? "heap_short" : lag > loopDelayMs ? "event_loop_lag" : undefined;
     this.#delay.reset();
   }
 }

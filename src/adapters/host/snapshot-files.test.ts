@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -28,7 +37,14 @@ const snapshotOf = (epoch: number, seq = epoch): PlanSnapshot => ({
     grantedPhase: "dual_write",
     grantedEpoch: 2,
     latched: null,
-    ramp: { steps: [25, 50], dwellMs: 1_000, nextAt: "2025-07-24T10:00:00.000Z", endsIn: "stay", actor: "amy", reason: "go" },
+    ramp: {
+      steps: [25, 50],
+      dwellMs: 1_000,
+      nextAt: "2025-07-24T10:00:00.000Z",
+      endsIn: "stay",
+      actor: "amy",
+      reason: "go",
+    },
     legacyWindow: "open",
     cacheGeneration: 3,
     updatedAt: "2025-07-24T10:00:00.000Z",
@@ -41,7 +57,9 @@ const fileOf = (name: string): string => join(folder, `${name}.snapshot.json`);
 const filesOf = (name: string): SnapshotFiles => new SnapshotFiles(folder, name);
 const sealed = (body: string): string => `${sha256(body)}\n${body}`;
 /** A snapshot with one change and the matching checksum. */
-const changed = (change: (snapshot: Record<string, never> & { record: Record<string, unknown> }) => void): string => {
+const changed = (
+  change: (snapshot: Record<string, never> & { record: Record<string, unknown> }) => void,
+): string => {
   const body = JSON.parse(readFileSync(fileOf("one"), "utf8").split("\n")[1] as string);
   change(body);
   return sealed(JSON.stringify(body));
@@ -56,7 +74,11 @@ describe("snapshots of the plan", () => {
     await filesOf("one").save(snapshotOf(5));
     expect(await filesOf("four").latest()).toEqual({ snapshot: snapshotOf(7, 9), refused: [] });
     expect((await filesOf("").heads()).map(({ seq }) => seq).toSorted()).toEqual([5, 8, 9]);
-    expect(readdirSync(folder).toSorted()).toEqual(["one.snapshot.json", "three.snapshot.json", "two.snapshot.json"]);
+    expect(readdirSync(folder).toSorted()).toEqual([
+      "one.snapshot.json",
+      "three.snapshot.json",
+      "two.snapshot.json",
+    ]);
   });
 
   it("stay in their folder even if the process name is not a valid file name", async () => {
@@ -122,7 +144,9 @@ describe("snapshots of the plan", () => {
     rmSync(folder);
     await filesOf("one").save(snapshotOf(4));
     mkdirSync(fileOf("two"));
-    expect((await filesOf("one").latest()).refused).toEqual([{ file: fileOf("two"), why: expect.stringContaining("EISDIR") }]);
+    expect((await filesOf("one").latest()).refused).toEqual([
+      { file: fileOf("two"), why: expect.stringContaining("EISDIR") },
+    ]);
     if (process.getuid?.() === 0) return;
     chmodSync(fileOf("one"), 0);
     expect((await filesOf("one").latest()).snapshot).toBeUndefined();

@@ -90,8 +90,10 @@ function readSnapshot(bytes: Buffer): PlanSnapshot {
   if (end < 0 || text.slice(0, end) !== sha256(body))
     throw new Error("the snapshot was changed after it was written: its checksum differs");
   const { version: written, ...snapshot } = JSON.parse(body) ?? {};
-  if (written !== version) throw new Error(`the snapshot has version ${written}; this pnl-bridge reads version ${version}`);
-  if (!isSnapshot(snapshot)) throw new Error("the snapshot lacks a value, or has one that this pnl-bridge does not know");
+  if (written !== version)
+    throw new Error(`the snapshot has version ${written}; this pnl-bridge reads version ${version}`);
+  if (!isSnapshot(snapshot))
+    throw new Error("the snapshot lacks a value, or has one that this pnl-bridge does not know");
   return snapshot;
 }
 

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -64,7 +73,9 @@ describe("the switch file", () => {
     expect(await file.isSet()).toBe(false);
     if (process.getuid?.() === 0) return;
     chmodSync(base, 0o500);
-    await expect(new LocalSwitchFile(join(base, "x", "LEGACY_ONLY")).set("x", "amy")).rejects.toThrow("EACCES");
+    await expect(new LocalSwitchFile(join(base, "x", "LEGACY_ONLY")).set("x", "amy")).rejects.toThrow(
+      "EACCES",
+    );
     chmodSync(base, 0o700);
   });
 });

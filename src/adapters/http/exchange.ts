@@ -1,6 +1,10 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { parseExact } from "../../base/exact-json.ts";
-import { type FailureClass, type FailureDetails, SystemFailure } from "../../domain/migration/system-failure.ts";
+import {
+  type FailureClass,
+  type FailureDetails,
+  SystemFailure,
+} from "../../domain/migration/system-failure.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
 import type { Redaction } from "./redaction.ts";
 
@@ -35,7 +39,12 @@ export class Exchange {
   #settled = false;
 
   /** Sends the body. The signal must not be aborted yet. */
-  constructor(request: ClientRequest, body: Buffer, { deadlineMs, signal }: SystemCall, options: ExchangeOptions) {
+  constructor(
+    request: ClientRequest,
+    body: Buffer,
+    { deadlineMs, signal }: SystemCall,
+    options: ExchangeOptions,
+  ) {
     const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
     this.promise = promise;
     this.#resolve = resolve;
@@ -46,17 +55,25 @@ export class Exchange {
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     // The timer covers waiting for a connection, connecting, headers and body.
     if (Number.isFinite(deadlineMs))
-      this.#timer = setTimeout(() => this.fail("TIMEOUT", `no answer within ${deadlineMs} ms`), Math.min(deadlineMs, timerMaxMs));
+      this.#timer = setTimeout(
+        () => this.fail("TIMEOUT", `no answer within ${deadlineMs} ms`),
+        Math.min(deadlineMs, timerMaxMs),
+      );
     request.on("error", (failure) => this.#onConnectionError(failure));
     request.on("close", () => this.fail("DOWN", "the connection ended without an answer"));
     request.on("response", (response) => this.#respond(response));
     request.end(body);
   }
 
-  fail(failure: FailureClass, why: string, { code, ...details }: Pick<FailureDetails, "code" | "blamesRequest"> = {}): void {
+  fail(
+    failure: FailureClass,
+    why: string,
+    { code, ...details }: Pick<FailureDetails, "code" | "blamesRequest"> = {},
+  ): void {
     if (!this.#end()) return;
     const { what, redaction } = this.#options;
-    const known = code === undefined ? details : { ...details, code: redaction.apply(code).slice(0, codeLengthMax) };
+    const known =
+      code === undefined ? details : { ...details, code: redaction.apply(code).slice(0, codeLengthMax) };
     this.#reject(new SystemFailure(failure, `${what}: ${redaction.apply(why)}`, known));
     this.#request.destroy();
   }
@@ -69,7 +86,9 @@ export class Exchange {
       const refused = (body: Buffer): void => this.#refused(status, body);
       this.#read(response, refusalBytesMax, refused, () => refused(Buffer.alloc(0)));
     } else if (status >= 300)
-      this.fail("REFUSED", `the answer is a redirect (${status}), which is not followed`, { code: codeOf(status) });
+      this.fail("REFUSED", `the answer is a redirect (${status}), which is not followed`, {
+        code: codeOf(status),
+      });
     else this.#readAnswer(response);
   }
 
@@ -77,7 +96,8 @@ export class Exchange {
     const { "content-encoding": encoding = "identity", "content-length": length } = response.headers;
     const { answerBytesMax } = this.#options;
     const tooLarge = (): void => this.fail("TOO_LARGE", `the answer has more than ${answerBytesMax} bytes`);
-    if (encoding !== "identity") this.fail("GARBLED", "the answer has a content encoding that was not requested");
+    if (encoding !== "identity")
+      this.fail("GARBLED", "the answer has a content encoding that was not requested");
     else if (Number(length) > answerBytesMax) tooLarge();
     else
       this.#read(
@@ -88,7 +108,12 @@ export class Exchange {
       );
   }
 
-  #read(response: IncomingMessage, bytesMax: number, onComplete: (body: Buffer) => void, tooLarge: () => void): void {
+  #read(
+    response: IncomingMessage,
+    bytesMax: number,
+    onComplete: (body: Buffer) => void,
+    tooLarge: () => void,
+  ): void {
     const chunks: Buffer[] = [];
     let bytes = 0;
     response.on("data", (chunk: Buffer) => {
@@ -157,7 +182,10 @@ const unavailableStatuses: Readonly<Record<number, FailureClass>> = {
 const requestStatuses: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 /** The service's own code and message from a problem document (RFC 9457), as far as present. */
-function problemOf(body: Buffer): { readonly code: string | undefined; readonly message: string | undefined } {
+function problemOf(body: Buffer): {
+  readonly code: string | undefined;
+  readonly message: string | undefined;
+} {
   try {
     const { code, detail, message, title }: Readonly<Record<string, unknown>> = JSON.parse(body.toString());
     return { code: textOf(code), message: textOf(detail) ?? textOf(message) ?? textOf(title) };
@@ -169,6 +197,7 @@ function problemOf(body: Buffer): { readonly code: string | undefined; readonly 
 /** The body of a 204 answer, which has no content. */
 const emptyBody = Buffer.from("null");
 const codeLengthMax = 100;
-const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+const textOf = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined;
 const codeOf = (status: number): string => `HTTP_${status}`;
 const utf8 = new TextDecoder("utf-8", { fatal: true });

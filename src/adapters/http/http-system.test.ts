@@ -3,7 +3,12 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
+import {
+  type AddressInfo,
+  createServer as createSocketServer,
+  type Socket,
+  type Server as SocketServer,
+} from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -48,7 +53,9 @@ describe("a call over HTTP", () => {
       { path: "/api/v2/", authorizationEnv: "DESK_TOKEN", environment: { DESK_TOKEN: "Bearer abcdef\n" } },
     );
     expect(await system.invoke("totals", { book: "UST" }, { deadlineMs: 250.7 })).toEqual({ price: "110.5" });
-    expect(await system.invoke("desk.totals", null, { deadlineMs: Number.POSITIVE_INFINITY })).toEqual({ price: "110.5" });
+    expect(await system.invoke("desk.totals", null, { deadlineMs: Number.POSITIVE_INFINITY })).toEqual({
+      price: "110.5",
+    });
     expect(seen).toEqual([
       ["POST", "/api/v2/totals", "application/json", "250", "Bearer abcdef", '{"book":"UST"}'],
       ["POST", "/api/v2/desk.totals", "application/json", undefined, "Bearer abcdef", "null"],
@@ -114,7 +121,10 @@ describe("an answer that comes too late", () => {
   it.each<[string, (socket: Socket) => void]>([
     ["no headers at all", () => {}],
     ["headers that never end", (socket) => dripping(socket, "HTTP/1.1 200 OK\r\n", "x-more: yes\r\n")],
-    ["informational answers without end", (socket) => dripping(socket, "", "HTTP/1.1 103 Early Hints\r\n\r\n")],
+    [
+      "informational answers without end",
+      (socket) => dripping(socket, "", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
     [
       "a body that never ends",
       (socket) => dripping(socket, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\n \r\n"),
@@ -146,9 +156,17 @@ describe("the outcome of a call", () => {
     ["a page", "GARBLED", "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html></html>"],
     ["an empty body", "GARBLED", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"],
     ["broken UTF-8", "GARBLED", 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n"\xff"'],
-    ["a compressed body", "GARBLED", "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}"],
+    [
+      "a compressed body",
+      "GARBLED",
+      "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}",
+    ],
     ["NaN", "GARBLED", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nNaN"],
-    ["a redirect", "REFUSED", "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"],
+    [
+      "a redirect",
+      "REFUSED",
+      "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+    ],
     ["headers that are too large", "TOO_LARGE", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`],
     ["a length beyond the limit", "TOO_LARGE", "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n"],
   ])("for %s is %s", async (_, failure, bytes) => {
@@ -174,7 +192,8 @@ describe("the outcome of a call", () => {
       async (_, response) => {
         response.on("error", () => {});
         for (; sent < 200 && !response.destroyed; sent++)
-          if (!response.write(megabyte)) await Promise.race([once(response, "drain"), once(response, "close")]);
+          if (!response.write(megabyte))
+            await Promise.race([once(response, "drain"), once(response, "close")]);
         response.end();
       },
       { answerBytesMax: 4 * 2 ** 20 },
@@ -188,7 +207,13 @@ describe("the outcome of a call", () => {
 
 describe("a refusal", () => {
   it.each<[string, number, string, string, string]>([
-    ["a problem document", 422, '{"title":"Bad","code":"NO_BOOK","detail":"no such book: UST"}', "NO_BOOK", "no such book: UST"],
+    [
+      "a problem document",
+      422,
+      '{"title":"Bad","code":"NO_BOOK","detail":"no such book: UST"}',
+      "NO_BOOK",
+      "no such book: UST",
+    ],
     ["a problem document without a code", 404, '{"title":"Not here"}', "HTTP_404", "Not here"],
     ["a problem document whose code is not text", 400, '{"code":7,"message":"seven"}', "HTTP_400", "seven"],
     ["a page", 500, "<html>later</html>", "HTTP_500", "status 500"],
@@ -210,9 +235,15 @@ describe("a status that reports a failure of the service", () => {
     [503, "BUSY"],
     [504, "TIMEOUT"],
   ])("(%s) is %s and not a refusal, whatever code its body has", async (status, failureClass) => {
-    const { system } = await serve((_, response) => response.writeHead(status).end('{"code":"DRAINING","detail":"later"}'));
+    const { system } = await serve((_, response) =>
+      response.writeHead(status).end('{"code":"DRAINING","detail":"later"}'),
+    );
     const failure = await failureOf(system.invoke("totals", null, patient), failureClass);
-    expect([failure.code, failure.message, blameOf(failure)]).toEqual([`HTTP_${status}`, "desk.totals: later", "system"]);
+    expect([failure.code, failure.message, blameOf(failure)]).toEqual([
+      `HTTP_${status}`,
+      "desk.totals: later",
+      "system",
+    ]);
   });
 });
 
@@ -221,12 +252,20 @@ it("a refusal blames the request only for the statuses that do so", async () => 
     const { system } = await serve((_, response) => response.writeHead(status).end('{"code":"ANY"}'));
     return blameOf(await failureOf(system.invoke("totals", null, patient), "REFUSED"));
   };
-  expect(await Promise.all([400, 413, 415, 422].map(blamed))).toEqual(["request", "request", "request", "request"]);
+  expect(await Promise.all([400, 413, 415, 422].map(blamed))).toEqual([
+    "request",
+    "request",
+    "request",
+    "request",
+  ]);
   expect(await Promise.all([401, 404, 409, 500, 501].map(blamed))).toEqual(Array(5).fill("unknown"));
 });
 
 describe("the secret", () => {
-  const environment = { TOKEN: "Bearer sesame-open-7", LOGIN: `Basic ${Buffer.from("amy:hunter2-long").toString("base64")}` };
+  const environment = {
+    TOKEN: "Bearer sesame-open-7",
+    LOGIN: `Basic ${Buffer.from("amy:hunter2-long").toString("base64")}`,
+  };
   const secrets = /sesame|hunter2|YW15/;
 
   it.each(["TOKEN", "LOGIN"])(
@@ -247,7 +286,10 @@ describe("the secret", () => {
       expect(refused.message).toContain("[secret]");
       expect(refused.message.length).toBeLessThan(600);
       // Node's parser error would contain the bytes that it did not understand.
-      const noHttp = await serveSockets((socket, head) => socket.end(String(head).replace("POST", "220")), options);
+      const noHttp = await serveSockets(
+        (socket, head) => socket.end(String(head).replace("POST", "220")),
+        options,
+      );
       const garbled = await failureOf(noHttp.system.invoke("echo", null, patient), "GARBLED");
       const late = await serve(() => {}, options);
       const timeout = await failureOf(late.system.invoke("echo", null, hasty), "TIMEOUT");
@@ -255,9 +297,9 @@ describe("the secret", () => {
       const shown = inspect(late.system, { depth: 20, showHidden: true });
       await late.system.close();
       for (const failure of [refused, garbled, timeout, await underWay])
-        expect(`${inspect(failure, { depth: 20, showHidden: true })}${failure.stack}${JSON.stringify(failure)}`).not.toMatch(
-          secrets,
-        );
+        expect(
+          `${inspect(failure, { depth: 20, showHidden: true })}${failure.stack}${JSON.stringify(failure)}`,
+        ).not.toMatch(secrets);
       expect(shown).not.toMatch(secrets);
     },
   );
@@ -356,14 +398,20 @@ function opened(system: HttpSystem): HttpSystem {
   return system;
 }
 
-async function serve(listener: RequestListener, { path = "", ...options }: Partial<HttpSystemOptions> & { path?: string } = {}) {
+async function serve(
+  listener: RequestListener,
+  { path = "", ...options }: Partial<HttpSystemOptions> & { path?: string } = {},
+) {
   const server = await listening(createServer(listener));
   cleanUps.push(() => ended(server));
   return { server, system: opened(new HttpSystem({ name: "desk", url: urlOf(server) + path, ...options })) };
 }
 
 /** Starts a socket server that answers the first bytes of each connection with the given function. */
-async function serveSockets(answer: (socket: Socket, head: Buffer) => void, options: Partial<HttpSystemOptions> = {}) {
+async function serveSockets(
+  answer: (socket: Socket, head: Buffer) => void,
+  options: Partial<HttpSystemOptions> = {},
+) {
   const sockets = new Set<Socket>();
   const server = createSocketServer((socket) => {
     sockets.add(socket);
@@ -394,7 +442,11 @@ function referenceListener(): RequestListener {
     if (!sockets.has(request.socket)) request.socket.once("close", () => sockets.delete(request.socket));
     sockets.add(request.socket);
     const text = await bodyOf(request);
-    const reply = await referenceReply(service, decodeURIComponent(request.url?.slice(1) ?? ""), JSON.parse(text) as JsonValue);
+    const reply = await referenceReply(
+      service,
+      decodeURIComponent(request.url?.slice(1) ?? ""),
+      JSON.parse(text) as JsonValue,
+    );
     if (response.destroyed) return;
     if (reply.ok) response.writeHead(200, { "content-type": "application/json" }).end(reply.text);
     else
@@ -425,7 +477,9 @@ const urlOf = (server: SocketServer, scheme = "http"): string =>
   `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 const connectionsOf = (server: SocketServer): Promise<number> =>
-  new Promise((resolve, reject) => server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))));
+  new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+  );
 
 function configError(options: Partial<HttpSystemOptions>): BridgeError {
   try {
@@ -452,6 +506,8 @@ function certificate(folder: string, name: string): { readonly key: string; read
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
   const files = ["-keyout", key, "-out", cert];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...subject, ...files, "-days", "2"], { stdio: "ignore" });
+  execFileSync("openssl", ["req", "-x509", ...curve, ...subject, ...files, "-days", "2"], {
+    stdio: "ignore",
+  });
   return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
 }

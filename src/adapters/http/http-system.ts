@@ -32,7 +32,10 @@ export class HttpSystem implements BridgedSystem {
 
   /** Throws BridgeError BAD_CONFIG for invalid options. */
   constructor(options: HttpSystemOptions) {
-    const { name, url, answerBytesMax, connectionsMax, inFlightMax, idleMs } = { ...httpDefaults, ...options };
+    const { name, url, answerBytesMax, connectionsMax, inFlightMax, idleMs } = {
+      ...httpDefaults,
+      ...options,
+    };
     const checked = checkedUrl(name, url);
     const secret = authorization(options);
     this.name = name;
@@ -46,7 +49,12 @@ export class HttpSystem implements BridgedSystem {
       "accept-encoding": "identity",
       ...(secret !== undefined && { authorization: secret }),
     };
-    const connections = { keepAlive: true, maxSockets: connectionsMax, maxFreeSockets: connectionsMax, timeout: idleMs };
+    const connections = {
+      keepAlive: true,
+      maxSockets: connectionsMax,
+      maxFreeSockets: connectionsMax,
+      timeout: idleMs,
+    };
     if (checked.protocol === "https:") {
       this.#request = https.request;
       this.#agent = new https.Agent({
@@ -64,8 +72,10 @@ export class HttpSystem implements BridgedSystem {
 
   async invoke(method: string, request: JsonValue, call: SystemCall): Promise<JsonValue> {
     if (this.#closed) throw this.#failure("DOWN", "is closed");
-    if (!methodPattern.test(method)) throw this.#failure("REFUSED", `${JSON.stringify(method)} is not a valid method name`);
-    if (this.#exchanges.size >= this.#inFlightMax) throw this.#failure("BUSY", `${this.#inFlightMax} calls are under way`);
+    if (!methodPattern.test(method))
+      throw this.#failure("REFUSED", `${JSON.stringify(method)} is not a valid method name`);
+    if (this.#exchanges.size >= this.#inFlightMax)
+      throw this.#failure("BUSY", `${this.#inFlightMax} calls are under way`);
     if (call.signal?.aborted) throw this.#failure("TIMEOUT", "the caller no longer waits for the answer");
     const body = Buffer.from(JSON.stringify(request));
     const exchange: Exchange = new Exchange(
@@ -75,7 +85,9 @@ export class HttpSystem implements BridgedSystem {
         headers: {
           ...this.#headers,
           "content-length": body.length,
-          ...(Number.isFinite(call.deadlineMs) && { "x-pnl-deadline-ms": Math.max(1, Math.floor(call.deadlineMs)) }),
+          ...(Number.isFinite(call.deadlineMs) && {
+            "x-pnl-deadline-ms": Math.max(1, Math.floor(call.deadlineMs)),
+          }),
         },
       }),
       body,

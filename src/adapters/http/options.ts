@@ -46,7 +46,10 @@ export function checkedUrl(name: string, given: string): URL {
     throw badConfig(`the url of ${name} is not a valid URL`, "write it like https://pnl.example:8443/api");
   const url = new URL(given);
   if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw badConfig(`the url of ${name} is neither http: nor https:`, "write it like https://pnl.example:8443/api");
+    throw badConfig(
+      `the url of ${name} is neither http: nor https:`,
+      "write it like https://pnl.example:8443/api",
+    );
   if (url.username !== "" || url.password !== "")
     throw badConfig(
       `the url of ${name} contains a user or password, and URLs appear in logs`,
@@ -61,13 +64,24 @@ export function checkedUrl(name: string, given: string): URL {
 }
 
 /** The header's value; undefined if none is configured. The errors name the variable, never the value. */
-export function authorization({ name, authorizationEnv, environment = process.env }: HttpSystemOptions): string | undefined {
+export function authorization({
+  name,
+  authorizationEnv,
+  environment = process.env,
+}: HttpSystemOptions): string | undefined {
   if (authorizationEnv === undefined) return undefined;
   const value = environment[authorizationEnv]?.trim();
   const fix = `set ${authorizationEnv} to the whole header, like: Bearer …`;
-  if (!value) throw badConfig(`the environment variable ${authorizationEnv}, with the authorization of ${name}, is not set`, fix);
+  if (!value)
+    throw badConfig(
+      `the environment variable ${authorizationEnv}, with the authorization of ${name}, is not set`,
+      fix,
+    );
   if (!/^[\x20-\x7e]+$/.test(value))
-    throw badConfig(`the environment variable ${authorizationEnv} contains characters that are not allowed in a header`, fix);
+    throw badConfig(
+      `the environment variable ${authorizationEnv} contains characters that are not allowed in a header`,
+      fix,
+    );
   return value;
 }
 

@@ -10,7 +10,11 @@ const secret = "T0K3N-that-nobody-may-see";
 let server: Server;
 let url: string;
 let answers: ((response: ServerResponse) => void)[];
-let got: { readonly body: Record<string, unknown>; readonly atMs: number; readonly request: IncomingMessage }[];
+let got: {
+  readonly body: Record<string, unknown>;
+  readonly atMs: number;
+  readonly request: IncomingMessage;
+}[];
 let opened: WebhookAlerts[];
 let givenUp: string[];
 
@@ -34,7 +38,12 @@ afterEach(async () => {
 
 const open = (options: Partial<WebhookOptions> = {}, to = url): WebhookAlerts => {
   const onGivenUp = (alert: Alert, why: string): void => void givenUp.push(`${alert.title}: ${why}`);
-  const alerts = new WebhookAlerts(to, "desk-1", { pausesMs: [5, 10], timeoutMs: 1_000, onGivenUp, ...options });
+  const alerts = new WebhookAlerts(to, "desk-1", {
+    pausesMs: [5, 10],
+    timeoutMs: 1_000,
+    onGivenUp,
+    ...options,
+  });
   opened.push(alerts);
   return alerts;
 };
@@ -61,7 +70,10 @@ describe("alerts by webhook", () => {
       at: expect.stringMatching(/^2\d{3}-.*Z$/),
       from: "desk-1",
     });
-    expect(got[0]?.request).toMatchObject({ method: "POST", headers: { "content-type": "application/json" } });
+    expect(got[0]?.request).toMatchObject({
+      method: "POST",
+      headers: { "content-type": "application/json" },
+    });
     expect((got[1]?.atMs ?? 0) - (got[0]?.atMs ?? 0)).toBeGreaterThan(40);
   });
 
@@ -160,15 +172,18 @@ describe("alerts by webhook", () => {
         return url;
       },
     ],
-  ])("that cannot be delivered (%s) report the reason, and never the URL, which may contain a secret", async (_, to) => {
-    const alerts = open({ pausesMs: [] }, await to());
-    const warnings: unknown[] = [];
-    const keep = (warning: unknown): void => void warnings.push(warning);
-    process.on("warning", keep);
-    alerts.send(alert("one"));
-    expect(await alerts.settled(5_000)).toBe(1);
-    process.off("warning", keep);
-    expect(givenUp).toEqual([expect.stringMatching(/^one: the webhook cannot be reached: \w+$/)]);
-    expect(JSON.stringify([givenUp, warnings, got.map(({ body }) => body)])).not.toContain(secret);
-  });
+  ])(
+    "that cannot be delivered (%s) report the reason, and never the URL, which may contain a secret",
+    async (_, to) => {
+      const alerts = open({ pausesMs: [] }, await to());
+      const warnings: unknown[] = [];
+      const keep = (warning: unknown): void => void warnings.push(warning);
+      process.on("warning", keep);
+      alerts.send(alert("one"));
+      expect(await alerts.settled(5_000)).toBe(1);
+      process.off("warning", keep);
+      expect(givenUp).toEqual([expect.stringMatching(/^one: the webhook cannot be reached: \w+$/)]);
+      expect(JSON.stringify([givenUp, warnings, got.map(({ body }) => body)])).not.toContain(secret);
+    },
+  );
 });

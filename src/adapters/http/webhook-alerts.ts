@@ -63,7 +63,11 @@ export class WebhookAlerts implements AlertSink {
   }
 
   async #sendAll(): Promise<void> {
-    for (let next = this.#waiting[0]; next !== undefined && !this.#ending.signal.aborted; next = this.#waiting[0]) {
+    for (
+      let next = this.#waiting[0];
+      next !== undefined && !this.#ending.signal.aborted;
+      next = this.#waiting[0]
+    ) {
       const why = await this.#sendOne(next.alert, next.at);
       if (this.#waiting[0] === next) this.#waiting.shift();
       if (why !== undefined) this.#giveUp(next.alert, why);
@@ -72,7 +76,14 @@ export class WebhookAlerts implements AlertSink {
 
   /** Resolves with the reason of a failed delivery, or with undefined. */
   async #sendOne({ kind, title, details }: Alert, at: string): Promise<string | undefined> {
-    const body = JSON.stringify({ text: `pnl-bridge on ${this.#from}: ${title}`, kind, title, details, at, from: this.#from });
+    const body = JSON.stringify({
+      text: `pnl-bridge on ${this.#from}: ${title}`,
+      kind,
+      title,
+      details,
+      at,
+      from: this.#from,
+    });
     for (let tried = 0; ; tried += 1) {
       const why = await this.#post(body);
       const pauseMs = this.#options.pausesMs[tried];
@@ -89,8 +100,13 @@ export class WebhookAlerts implements AlertSink {
       await response.body?.cancel();
       return response.ok ? undefined : `the webhook answered ${response.status}`;
     } catch (failure) {
-      const { name, cause } = failure as { readonly name: string; readonly cause?: { readonly code?: string } };
-      return name === "TimeoutError" ? "the webhook did not answer" : `the webhook cannot be reached: ${cause?.code ?? name}`;
+      const { name, cause } = failure as {
+        readonly name: string;
+        readonly cause?: { readonly code?: string };
+      };
+      return name === "TimeoutError"
+        ? "the webhook did not answer"
+        : `the webhook cannot be reached: ${cause?.code ?? name}`;
     }
   }
 

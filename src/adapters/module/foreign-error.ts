@@ -19,7 +19,11 @@ export function foreignError(thrown: unknown): ForeignError {
   try {
     if (typeof thrown !== "object" || thrown === null)
       return { name: "Error", message: short(thrown, messageMax), code: undefined };
-    const { name, message, code } = thrown as { readonly name?: unknown; readonly message?: unknown; readonly code?: unknown };
+    const { name, message, code } = thrown as {
+      readonly name?: unknown;
+      readonly message?: unknown;
+      readonly code?: unknown;
+    };
     return {
       name: typeof name === "string" ? short(name, nameMax) : "Error",
       message: typeof message === "string" ? short(message, messageMax) : "an error without words",
@@ -30,12 +34,24 @@ export function foreignError(thrown: unknown): ForeignError {
   }
 }
 
-export const noSuchMethod: ForeignError = { name: "Error", message: "there is no such method", code: undefined };
+export const noSuchMethod: ForeignError = {
+  name: "Error",
+  message: "there is no such method",
+  code: undefined,
+};
 
 /** The failure of a call whose method threw. Its code, by which two systems' errors are compared: the error's own, else its class. */
-export function refusal({ name, message, code }: ForeignError, what: string, details: FailureDetails = {}): SystemFailure {
+export function refusal(
+  { name, message, code }: ForeignError,
+  what: string,
+  details: FailureDetails = {},
+): SystemFailure {
   const known = code ?? (name === "Error" ? undefined : name);
-  return new SystemFailure("REFUSED", `${what}: ${message}`, known === undefined ? details : { ...details, code: known });
+  return new SystemFailure(
+    "REFUSED",
+    `${what}: ${message}`,
+    known === undefined ? details : { ...details, code: known },
+  );
 }
 
 /** The failure of a call that nobody waits for any longer. */

@@ -46,7 +46,10 @@ export class InProcessModule {
     try {
       this.#loaded = await this.#loading;
     } catch (failure) {
-      throw new SystemFailure("DOWN", `${this.#options.name} cannot be loaded: ${foreignError(failure).message}`);
+      throw new SystemFailure(
+        "DOWN",
+        `${this.#options.name} cannot be loaded: ${foreignError(failure).message}`,
+      );
     }
   }
 
@@ -68,7 +71,8 @@ export class InProcessModule {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const pending of this.#waiting) pending.fail(new SystemFailure("DOWN", `${this.#options.name} was closed`));
+    for (const pending of this.#waiting)
+      pending.fail(new SystemFailure("DOWN", `${this.#options.name} was closed`));
     if (this.#loaded !== undefined) await this.#loaded.dispose();
     else this.#loading?.then(({ dispose }) => dispose()).catch(() => {});
   }

@@ -49,7 +49,9 @@ class AnswerReader {
   }
 
   get place(): string {
-    const steps = this.#path.slice(0, 20).map((step) => (typeof step === "number" ? `[${step}]` : `.${step.slice(0, 100)}`));
+    const steps = this.#path
+      .slice(0, 20)
+      .map((step) => (typeof step === "number" ? `[${step}]` : `.${step.slice(0, 100)}`));
     return `$${steps.join("")}`;
   }
 
@@ -141,6 +143,7 @@ function floatText(value: number): string {
 
 /** Sets a property, also one named `__proto__`, which an assignment would take for the prototype. */
 function put(target: Record<string, JsonValue>, key: string, value: JsonValue): void {
-  if (key === "__proto__") Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  if (key === "__proto__")
+    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
   else target[key] = value;
 }

@@ -21,7 +21,11 @@ export function moduleAddress(module: string | URL, baseFolder: string): ModuleA
 }
 
 const badModule = (what: string, where: string): BridgeError =>
-  new BridgeError("BAD_CONFIG", { what: `the module ${what}`, where, fix: "write it like ./legacy.js#exportName" });
+  new BridgeError("BAD_CONFIG", {
+    what: `the module ${what}`,
+    where,
+    fix: "write it like ./legacy.js#exportName",
+  });
 
 /** Two letters or more before the colon: `C:\desk.js` is a path. */
 const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]+:/i.test(text);
@@ -57,11 +61,19 @@ export async function loadModule({ href, exportName }: ModuleAddress): Promise<L
 export function methodsOf(service: object): Pick<LoadedModule, "methods" | "found"> {
   const methods = new Map<string, (...args: readonly unknown[]) => unknown>();
   const found = new Map<string, FoundMethod>();
-  for (let level: object | null = service; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level))
+  for (
+    let level: object | null = service;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level)
+  )
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (typeof value !== "function" || name === "constructor" || found.has(name)) continue;
       const isPrivate = name.startsWith("_");
-      found.set(name, { name, parameters: parametersOf(value), ...(isPrivate && { leftOut: "it is private" }) });
+      found.set(name, {
+        name,
+        parameters: parametersOf(value),
+        ...(isPrivate && { leftOut: "it is private" }),
+      });
       if (!isPrivate) methods.set(name, (...args) => Reflect.apply(value, service, args));
     }
   return { methods, found: [...found.values()] };
@@ -82,18 +94,24 @@ function parametersOf(method: object): readonly string[] | undefined {
     if (depth === 0 && character === ",") parameters.push("");
     else parameters.push((parameters.pop() ?? "") + character);
   }
-  return parameters.map((text) => text.replace(/\s+/g, " ").trim().slice(0, 100)).filter((text) => text !== "");
+  return parameters
+    .map((text) => text.replace(/\s+/g, " ").trim().slice(0, 100))
+    .filter((text) => text !== "");
 }
 
 /** A class, also one compiled to a function whose prototype has methods. */
 const isClass = (made: object): made is new () => unknown => {
   if (/^class\b/.test(Function.prototype.toString.call(made))) return true;
   const { prototype } = made as { readonly prototype?: object };
-  return prototype !== undefined && Object.getOwnPropertyNames(prototype).some((name) => name !== "constructor");
+  return (
+    prototype !== undefined && Object.getOwnPropertyNames(prototype).some((name) => name !== "constructor")
+  );
 };
 
 async function disposeOf(service: object): Promise<void> {
-  const { [Symbol.asyncDispose]: disposeLater, [Symbol.dispose]: dispose } = service as Partial<AsyncDisposable & Disposable>;
+  const { [Symbol.asyncDispose]: disposeLater, [Symbol.dispose]: dispose } = service as Partial<
+    AsyncDisposable & Disposable
+  >;
   if (disposeLater !== undefined) await disposeLater.call(service);
   else dispose?.call(service);
 }

@@ -20,7 +20,9 @@ const floats = { longNumber: "12345678901234567000" };
 
 systemContract(
   "an object in this process",
-  ({ answerBytesMax }) => ({ system: new ModuleSystem({ name: "desk", service: moduleReference(), answerBytesMax }) }),
+  ({ answerBytesMax }) => ({
+    system: new ModuleSystem({ name: "desk", service: moduleReference(), answerBytesMax }),
+  }),
   {
     aBusyProcessorIsCutOff: "nothing can stop a function of this thread",
     vanished: "what is in this process cannot go away without it",
@@ -63,7 +65,11 @@ function systemOf(options: Omit<ModuleSystemOptions, "name">): ModuleSystem {
   return system;
 }
 
-function threadOf(source: string, thread: Partial<ThreadOptions> = {}, log = (_line: string): void => {}): ModuleSystem {
+function threadOf(
+  source: string,
+  thread: Partial<ThreadOptions> = {},
+  log = (_line: string): void => {},
+): ModuleSystem {
   return systemOf({ module: moduleFile(source), isolation: "thread", thread, log });
 }
 
@@ -110,8 +116,10 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
     const system = systemOf({ module, isolation });
     await system.start();
     expect([...(system.methods ?? [])].sort()).toEqual(["arrow", "echo", "inherited"]);
-    for (const method of ["arrow", "inherited"]) expect(await system.invoke(method, null, patient)).toBe("own");
-    for (const method of ["own", "_helper", "danger", "other"]) await failureOf(system.invoke(method, null, patient), "REFUSED");
+    for (const method of ["arrow", "inherited"])
+      expect(await system.invoke(method, null, patient)).toBe("own");
+    for (const method of ["own", "_helper", "danger", "other"])
+      await failureOf(system.invoke(method, null, patient), "REFUSED");
   });
 
   it.each([
@@ -160,7 +168,11 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
   });
 
   it("keeps floats where told to", async () => {
-    const system = systemOf({ module: moduleFile("export const half = () => 0.5;"), isolation, exactNumbers: false });
+    const system = systemOf({
+      module: moduleFile("export const half = () => 0.5;"),
+      isolation,
+      exactNumbers: false,
+    });
     expect(await system.invoke("half", null, patient)).toBe(0.5);
   });
 });
@@ -244,7 +256,9 @@ describe("a module in a thread", () => {
     await Promise.all([beside, after]);
     expect(order).toEqual(["burn", "beside"]);
     expect(await system.invoke("echo", "x", patient)).toBe("x");
-    expect(lines).toEqual(["the thread ended: it computed without a pause for 50 ms after a call's deadline"]);
+    expect(lines).toEqual([
+      "the thread ended: it computed without a pause for 50 ms after a call's deadline",
+    ]);
   });
 
   it("that computes for less than the grace stays, and does not begin what nobody waits for any longer", async () => {
@@ -274,20 +288,32 @@ describe("a module in a thread", () => {
 
   it.each<[string, string, Partial<ThreadOptions>]>([
     ["leaves", "process.exit(3)", {}],
-    ["throws where nobody catches", "setTimeout(() => { throw new Error('stray'); }); return new Promise(() => {})", {}],
+    [
+      "throws where nobody catches",
+      "setTimeout(() => { throw new Error('stray'); }); return new Promise(() => {})",
+      {},
+    ],
     [
       "needs more memory than it may",
       "const all = []; for (;;) all.push(new Array(1e5).fill(all.length))",
       { resourceLimits: { maxOldGenerationSizeMb: 32 } },
     ],
-  ])("that %s in the middle of a call fails all of them, and works again after a pause", async (_, body, thread) => {
-    const system = threadOf(`${burning} export const die = () => { ${body}; };`, { restartMinMs: 300, ...thread });
-    await untilAnswers(system);
-    const beside = Array.from({ length: 20 }, () => failureOf(system.invoke("hang", null, patient), "DOWN"));
-    await Promise.all([failureOf(system.invoke("die", null, patient), "DOWN"), ...beside]);
-    await failureOf(system.invoke("echo", "x", patient), "BUSY");
-    await untilAnswers(system);
-  });
+  ])(
+    "that %s in the middle of a call fails all of them, and works again after a pause",
+    async (_, body, thread) => {
+      const system = threadOf(`${burning} export const die = () => { ${body}; };`, {
+        restartMinMs: 300,
+        ...thread,
+      });
+      await untilAnswers(system);
+      const beside = Array.from({ length: 20 }, () =>
+        failureOf(system.invoke("hang", null, patient), "DOWN"),
+      );
+      await Promise.all([failureOf(system.invoke("die", null, patient), "DOWN"), ...beside]);
+      await failureOf(system.invoke("echo", "x", patient), "BUSY");
+      await untilAnswers(system);
+    },
+  );
 
   it("that cannot be loaded is tried again after pauses that double", async () => {
     const system = threadOf("throw new Error('no licence')", { restartMinMs: 40, restartMaxMs: 100_000 });
@@ -295,7 +321,9 @@ describe("a module in a thread", () => {
     const startedMs = performance.now();
     const count = (failure: string): number => outcomes.get(failure) ?? 0;
     while (count("DOWN") < 4 || count("BUSY") < 5) {
-      const failure = (await system.invoke("echo", null, patient).catch((failure: unknown) => failure)) as SystemFailure;
+      const failure = (await system
+        .invoke("echo", null, patient)
+        .catch((failure: unknown) => failure)) as SystemFailure;
       outcomes.set(failure.failure, (outcomes.get(failure.failure) ?? 0) + 1);
       await sleep(2);
     }
@@ -305,7 +333,9 @@ describe("a module in a thread", () => {
   });
 
   it("that takes too long to load is given up; what was called meanwhile is taken back at its deadline", async () => {
-    const system = threadOf("await new Promise((resolve) => setTimeout(resolve, 600_000));", { startMs: 200 });
+    const system = threadOf("await new Promise((resolve) => setTimeout(resolve, 600_000));", {
+      startMs: 200,
+    });
     await failureOf(system.invoke("echo", null, hasty), "TIMEOUT");
     const failure = await failureOf(system.invoke("echo", null, patient), "DOWN");
     expect(failure.message).toContain("did not load within 200 ms");
@@ -333,7 +363,9 @@ describe("a module in a thread", () => {
       (line) => lines.push(line),
     );
     await system.invoke("print", null, patient);
-    await expect.poll(() => lines).toEqual(["out\\u{1b}[31m", "err 7", "half line", "unhandled rejection: TypeError: stray"]);
+    await expect
+      .poll(() => lines)
+      .toEqual(["out\\u{1b}[31m", "err 7", "half line", "unhandled rejection: TypeError: stray"]);
     await untilAnswers(system);
     await system.invoke("flood", null, patient);
     await sleep(1_100);

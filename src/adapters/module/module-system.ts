@@ -70,10 +70,13 @@ export class ModuleSystem implements BridgedSystem {
     if (service !== undefined && module === undefined) {
       if (isolation === "thread") throw badOptions(this.name, "is an object, which cannot move to a thread");
       const made = methodsOf(service);
-      this.#host = isOurs ? new OwnService(made, rest) : new InProcessModule({ ...made, dispose: async () => {} }, rest);
+      this.#host = isOurs
+        ? new OwnService(made, rest)
+        : new InProcessModule({ ...made, dispose: async () => {} }, rest);
       return;
     }
-    if (module === undefined || service !== undefined) throw badOptions(this.name, "needs either a service or a module");
+    if (module === undefined || service !== undefined)
+      throw badOptions(this.name, "needs either a service or a module");
     const address = moduleAddress(module, baseFolder);
     this.#host =
       isolation === "thread"
@@ -122,4 +125,7 @@ interface ModuleHost {
 }
 
 const badOptions = (name: string, what: string): BridgeError =>
-  new BridgeError("BAD_CONFIG", { what: `${name} ${what}`, fix: "name its module, like ./legacy.js#exportName" });
+  new BridgeError("BAD_CONFIG", {
+    what: `${name} ${what}`,
+    fix: "name its module, like ./legacy.js#exportName",
+  });

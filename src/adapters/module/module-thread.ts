@@ -110,7 +110,9 @@ export class ModuleThread {
       throw this.#down(`cannot have a thread: ${foreignError(failure).message}`);
     }
     const { deadlineMs, signal } = call;
-    return deserialize(await thread.rpc.call(method, args, { deadlineMs, signal, givenUp: nobodyWaits(what, call) }));
+    return deserialize(
+      await thread.rpc.call(method, args, { deadlineMs, signal, givenUp: nobodyWaits(what, call) }),
+    );
   }
 
   async close(): Promise<void> {
@@ -138,7 +140,8 @@ export class ModuleThread {
     if (!this.#isClosed) {
       const { restartMinMs, restartMaxMs } = this.#options;
       this.#endsInARow = thread.rpc.hasAnswered ? 1 : this.#endsInARow + 1;
-      this.#notBeforeMs = sharedMs() + backOffMs({ firstMs: restartMinMs, lastMs: restartMaxMs }, this.#endsInARow);
+      this.#notBeforeMs =
+        sharedMs() + backOffMs({ firstMs: restartMinMs, lastMs: restartMaxMs }, this.#endsInARow);
       logOf(this.#options)(`the thread ended: it ${why}`);
     }
     return this.#down(why);
@@ -171,7 +174,8 @@ class Thread {
     this.#events = events;
     this.ready = this.#loading.promise;
     this.ready.catch(() => {});
-    const { answers, exactNumbers, answerBytesMax, resourceLimits, name, startMs, refused, graceMs, env } = options;
+    const { answers, exactNumbers, answerBytesMax, resourceLimits, name, startMs, refused, graceMs, env } =
+      options;
     const whatOf = (method: string): string => `${name}.${methodText(method)}`;
     const workerData: ThreadData = { address, answers, exactNumbers, answerBytesMax };
     this.rpc = new ThreadRpc({
@@ -189,7 +193,10 @@ class Thread {
       },
       isHeld: true,
       notCopied: (failure, method) =>
-        new SystemFailure("REFUSED", `${whatOf(method)}: the request cannot be copied: ${foreignError(failure).message}`),
+        new SystemFailure(
+          "REFUSED",
+          `${whatOf(method)}: the request cannot be copied: ${foreignError(failure).message}`,
+        ),
       failureOf: ({ failure, ...error }, method) =>
         failure === "REFUSED"
           ? refused(error, whatOf(method))
@@ -202,7 +209,10 @@ class Thread {
       },
       onEnd: (why, cause) => {
         clearTimeout(this.#patience);
-        const failure = this.#events.ended(this, cause === undefined ? why : `${why}: ${foreignError(cause).message}`);
+        const failure = this.#events.ended(
+          this,
+          cause === undefined ? why : `${why}: ${foreignError(cause).message}`,
+        );
         this.#loading.reject(failure);
         return failure;
       },

@@ -15,7 +15,10 @@ export class OwnService {
 
   readonly found: LoadedModule["found"];
 
-  constructor({ methods, found }: Pick<LoadedModule, "methods" | "found">, { name }: { readonly name: string }) {
+  constructor(
+    { methods, found }: Pick<LoadedModule, "methods" | "found">,
+    { name }: { readonly name: string },
+  ) {
     this.#name = name;
     this.#methods = methods;
     this.found = found;

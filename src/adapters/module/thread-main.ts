@@ -70,7 +70,8 @@ async function outcomeOf(id: number, method: string, args: readonly unknown[]): 
   if (abandoned.has(id)) answer = undefined;
   try {
     const value = serialize(data.answers === "json" ? jsonAnswer(answer, data) : answer);
-    if (value.byteLength > data.answerBytesMax) return notAnswered("TOO_LARGE", "the answer is larger than the limit");
+    if (value.byteLength > data.answerBytesMax)
+      return notAnswered("TOO_LARGE", "the answer is larger than the limit");
     return { value };
   } catch (failure) {
     if (!(failure instanceof SystemFailure)) return notAnswered("GARBLED", foreignError(failure).message);

@@ -6,7 +6,13 @@
  * client.getStringValue("pnl_route", "legacy", { targetingKey: "amy", book: "UST" }); // "modern" or "legacy"
  * ``` Imports only types from the SDK, so it works with any SDK version that has this interface.
  */
-import type { EvaluationContext, JsonValue, Provider, ResolutionDetails, ResolutionReason } from "@openfeature/server-sdk";
+import type {
+  EvaluationContext,
+  JsonValue,
+  Provider,
+  ResolutionDetails,
+  ResolutionReason,
+} from "@openfeature/server-sdk";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { type CallKey, type RouteReason, routeOf, routeReasons } from "../../domain/migration/route.ts";
@@ -23,11 +29,21 @@ export class PnlBridgeProvider implements Provider {
     this.#plan = plan;
   }
 
-  async resolveBooleanEvaluation(flag: string, given: boolean, context: EvaluationContext): Promise<ResolutionDetails<boolean>> {
-    return flag === "use_new_pnl_system" ? this.#resolve(context, (answer) => answer === "modern") : this.#errorFor(flag, given);
+  async resolveBooleanEvaluation(
+    flag: string,
+    given: boolean,
+    context: EvaluationContext,
+  ): Promise<ResolutionDetails<boolean>> {
+    return flag === "use_new_pnl_system"
+      ? this.#resolve(context, (answer) => answer === "modern")
+      : this.#errorFor(flag, given);
   }
 
-  async resolveStringEvaluation(flag: string, given: string, context: EvaluationContext): Promise<ResolutionDetails<string>> {
+  async resolveStringEvaluation(
+    flag: string,
+    given: string,
+    context: EvaluationContext,
+  ): Promise<ResolutionDetails<string>> {
     return flag === "pnl_route" ? this.#resolve(context, (answer) => answer) : this.#errorFor(flag, given);
   }
 
@@ -59,8 +75,12 @@ export class PnlBridgeProvider implements Provider {
       value: given,
       reason: "ERROR",
       // The SDK's codes are plain texts. Its enum is a value, which this file does not import.
-      errorCode: (known ? "TYPE_MISMATCH" : "FLAG_NOT_FOUND") as NonNullable<ResolutionDetails<T>["errorCode"]>,
-      errorMessage: known ? `${flag} is not of that type` : `${flag} is not a flag; the flags are ${openFeatureFlags.join(", ")}`,
+      errorCode: (known ? "TYPE_MISMATCH" : "FLAG_NOT_FOUND") as NonNullable<
+        ResolutionDetails<T>["errorCode"]
+      >,
+      errorMessage: known
+        ? `${flag} is not of that type`
+        : `${flag} is not a flag; the flags are ${openFeatureFlags.join(", ")}`,
     };
   }
 }
@@ -72,7 +92,11 @@ function keyOf(context: EvaluationContext): CallKey {
 }
 
 const textOf = (value: unknown): string | undefined =>
-  typeof value === "string" ? value : typeof value === "number" || typeof value === "bigint" ? String(value) : undefined;
+  typeof value === "string"
+    ? value
+    : typeof value === "number" || typeof value === "bigint"
+      ? String(value)
+      : undefined;
 
 const reasonOf: Readonly<Record<RouteReason, ResolutionReason>> = {
   KILL_SWITCH: "DISABLED",

@@ -16,7 +16,10 @@ afterAll(() => OpenFeature.close());
 
 describe("the OpenFeature provider", () => {
   it("answers as the bridge routes, with the reason", async () => {
-    const details = await client.getStringDetails("pnl_route", "legacy", { targetingKey: "amy", book: "UST" });
+    const details = await client.getStringDetails("pnl_route", "legacy", {
+      targetingKey: "amy",
+      book: "UST",
+    });
     expect(details).toMatchObject({ value: "modern", variant: "modern", reason: "TARGETING_MATCH" });
     expect(details.flagMetadata).toMatchObject({ because: "WHITELIST", epoch: 1 });
     expect(await client.getBooleanValue("use_new_pnl_system", false, { targetingKey: "amy" })).toBe(true);
@@ -24,12 +27,19 @@ describe("the OpenFeature provider", () => {
 
   it("routes a book the same way for every user", async () => {
     const routes = async (users: readonly string[]) =>
-      Promise.all(users.map((user) => client.getStringValue("pnl_route", "legacy", { targetingKey: user, book: "UST" })));
+      Promise.all(
+        users.map((user) =>
+          client.getStringValue("pnl_route", "legacy", { targetingKey: user, book: "UST" }),
+        ),
+      );
     expect(new Set(await routes(["bob", "eve", "joe"])).size).toBe(1);
   });
 
   it("returns legacy without a unit, and while use_new_pnl_system is off", async () => {
-    expect(await client.getStringDetails("pnl_route", "modern")).toMatchObject({ value: "legacy", reason: "DEFAULT" });
+    expect(await client.getStringDetails("pnl_route", "modern")).toMatchObject({
+      value: "legacy",
+      reason: "DEFAULT",
+    });
     plan = planOf({ ...plan, useNewPnlSystem: false });
     expect(await client.getStringDetails("pnl_route", "modern", { targetingKey: "amy" })).toMatchObject({
       value: "legacy",
@@ -49,11 +59,19 @@ describe("the OpenFeature provider", () => {
 
   it("throws if there is no plan", async () => {
     const lost = new PnlBridgeProvider(() => undefined as never);
-    await expect(lost.resolveStringEvaluation("pnl_route", "legacy", {})).rejects.toThrow("return bridge.plan");
+    await expect(lost.resolveStringEvaluation("pnl_route", "legacy", {})).rejects.toThrow(
+      "return bridge.plan",
+    );
   });
 
   it("returns the given default, with an error code, for an unknown flag or type", async () => {
-    expect(await client.getBooleanDetails("other", true)).toMatchObject({ value: true, errorCode: "FLAG_NOT_FOUND" });
-    expect(await client.getNumberDetails("pnl_route", 7)).toMatchObject({ value: 7, errorCode: "TYPE_MISMATCH" });
+    expect(await client.getBooleanDetails("other", true)).toMatchObject({
+      value: true,
+      errorCode: "FLAG_NOT_FOUND",
+    });
+    expect(await client.getNumberDetails("pnl_route", 7)).toMatchObject({
+      value: 7,
+      errorCode: "TYPE_MISMATCH",
+    });
   });
 });

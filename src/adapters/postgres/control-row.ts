@@ -1,16 +1,27 @@
 import { storable, storableJson } from "../../base/storable-text.ts";
 import { changedColumns, recordColumns, recordFrom } from "../../domain/migration/record-columns.ts";
-import type { AuditNote, AuditRow, ControlChange, ControlRecord, Instance, SignOff } from "../../ports/control-store.ts";
+import type {
+  AuditNote,
+  AuditRow,
+  ControlChange,
+  ControlRecord,
+  Instance,
+  SignOff,
+} from "../../ports/control-store.ts";
 import type { Row } from "./database.ts";
 
 /** SQL that formats a timestamp column as ISO 8601 in UTC. */
-const isoOf = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const isoOf = (column: string): string =>
+  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** The columns of `config` and of its published section, for SELECT and RETURNING; `schema` is quoted. */
 export function selectedColumns(schema: string): string {
-  const own = recordColumns.map(({ column }) => (column === "updated_at" ? `${isoOf(column)} AS ${column}` : column));
+  const own = recordColumns.map(({ column }) =>
+    column === "updated_at" ? `${isoOf(column)} AS ${column}` : column,
+  );
   const published = ["text", "phase"].map(
-    (column) => `(SELECT ${column} FROM ${schema}.published WHERE hash = published_hash) AS published_${column}`,
+    (column) =>
+      `(SELECT ${column} FROM ${schema}.published WHERE hash = published_hash) AS published_${column}`,
   );
   return [...own, ...published].join(", ");
 }
@@ -44,14 +55,23 @@ export function assignmentsOf({ set: { voidCache, ...set } }: ControlChange): {
   // A SET clause needs an assignment; the trigger ignores this one.
   const cache = voidCache === true ? "cache_generation = cache_generation + 1" : "epoch = epoch";
   const values = changed.map(({ value }) =>
-    typeof value === "string" ? storable(value) : typeof value === "object" && value !== null ? storableJson(value) : value,
+    typeof value === "string"
+      ? storable(value)
+      : typeof value === "object" && value !== null
+        ? storableJson(value)
+        : value,
   );
   return { sql: [...assignments, cache].join(", "), values };
 }
 
 /** The JSON that the triggers read. Evidence is a JSON text inside it, so that it stays unchanged. */
 export const noteJson = ({ actor, action, reason, evidence }: AuditNote): string =>
-  storableJson({ actor, action, reason, ...(evidence === undefined ? {} : { evidence: storableJson(evidence) }) });
+  storableJson({
+    actor,
+    action,
+    reason,
+    ...(evidence === undefined ? {} : { evidence: storableJson(evidence) }),
+  });
 
 export const auditColumns = `seq, ${isoOf("at")} AS at, actor, action, reason, epoch, before, after, evidence`;
 export const auditRowOf = (row: Row): AuditRow => ({

@@ -20,7 +20,9 @@ export const changeSetting = "pnl_bridge.change";
 
 const phases = "'read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'";
 
-const listColumn = (list: string): string => `${list} jsonb CONSTRAINT "${list} is a JSON array of texts" CHECK (
+const listColumn = (
+  list: string,
+): string => `${list} jsonb CONSTRAINT "${list} is a JSON array of texts" CHECK (
           CASE jsonb_typeof(${list})
             WHEN 'array' THEN NOT jsonb_path_exists(${list}, 'strict $[*] ? (@.type() != "string")')
             ELSE ${list} IS NULL

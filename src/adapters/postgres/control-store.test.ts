@@ -82,7 +82,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
   test("the schema equals the golden file", async () => {
     await open({ schema: "golden" });
-    await expect(`${(await shapeOf(admin, "golden")).join("\n")}\n`).toMatchFileSnapshot("control-schema.golden.txt");
+    await expect(`${(await shapeOf(admin, "golden")).join("\n")}\n`).toMatchFileSnapshot(
+      "control-schema.golden.txt",
+    );
   });
 
   describe("the operator's statements, as the contract prints them", () => {
@@ -151,7 +153,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       return [made, store.where];
     };
     const schemasWithConfig = async (): Promise<string[]> => {
-      const { rows } = await admin.query("SELECT table_schema FROM information_schema.tables WHERE table_name = 'config'");
+      const { rows } = await admin.query(
+        "SELECT table_schema FROM information_schema.tables WHERE table_name = 'config'",
+      );
       return rows.map((row) => row.table_schema);
     };
     const optionsOf = (text: string): string => `${server.url}?options=${encodeURIComponent(text)}`;
@@ -166,7 +170,10 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       const london = await named(`${server.url}?schema=London%20desk`);
       expect(london).toEqual(["London desk", `${at}%22London%5C%20desk%22`]);
       expect(await named(optionsOf("-c search_path=Tokyo,public"))).toEqual(["tokyo", `${at}tokyo`]);
-      expect(await named(optionsOf('-c search_path="New\\ York",public'))).toEqual(["New York", `${at}%22New%5C%20York%22`]);
+      expect(await named(optionsOf('-c search_path="New\\ York",public'))).toEqual([
+        "New York",
+        `${at}%22New%5C%20York%22`,
+      ]);
       expect(await named(`${server.url}?schema=one`, { schema: "other" })).toEqual(["other", `${at}other`]);
     });
 
@@ -180,21 +187,33 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
           const { username, password } = new URL(server.url);
           const address = store.where.replace("//", `//${username}:${password}@`);
           const statement = "UPDATE config SET use_new_pnl_system = false;";
-          await promisify(execFile)("psql", ["--no-psqlrc", "--no-password", "--command", statement, address]);
-          expect(await store.read(), name).toMatchObject({ epoch: epoch + 1, overrides: { useNewPnlSystem: false } });
+          await promisify(execFile)("psql", [
+            "--no-psqlrc",
+            "--no-password",
+            "--command",
+            statement,
+            address,
+          ]);
+          expect(await store.read(), name).toMatchObject({
+            epoch: epoch + 1,
+            overrides: { useNewPnlSystem: false },
+          });
         }
       },
     );
 
-    test.each(["?schema=", "?schema=pg_x", "?schema=%00", `?schema=${"x".repeat(64)}`, "?options=-c%20search_path%3Dpg_x"])(
-      "in an address with %s is refused with a fix",
-      async (end) => {
-        await expect(openPostgresControlStore(`${server.url}${end}`)).rejects.toMatchObject({
-          code: "BAD_CONFIG",
-          fix: "use a name of 1 to 63 bytes that does not begin with pg_, or omit ?schema=",
-        });
-      },
-    );
+    test.each([
+      "?schema=",
+      "?schema=pg_x",
+      "?schema=%00",
+      `?schema=${"x".repeat(64)}`,
+      "?options=-c%20search_path%3Dpg_x",
+    ])("in an address with %s is refused with a fix", async (end) => {
+      await expect(openPostgresControlStore(`${server.url}${end}`)).rejects.toMatchObject({
+        code: "BAD_CONFIG",
+        fix: "use a name of 1 to 63 bytes that does not begin with pg_, or omit ?schema=",
+      });
+    });
 
     test("may be created by both stores at the same time", async () => {
       const url = `${server.url}?schema=${encodeURIComponent(schema)}`;
@@ -255,7 +274,10 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       async (statement) => {
         const store = await open();
         const client = await shell();
-        await expect(client.query(statement)).rejects.toMatchObject({ code: "P0001", hint: expect.stringMatching(/./) });
+        await expect(client.query(statement)).rejects.toMatchObject({
+          code: "P0001",
+          hint: expect.stringMatching(/./),
+        });
         expect((await store.read()).epoch).toBe(1);
       },
     );
@@ -272,12 +294,18 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       opened.push(client);
       await client.query("UPDATE config SET use_new_pnl_system = false");
       await client.query("DELETE FROM new_pnl_cache");
-      await client.query('SELECT set_config(\'pnl_bridge.change\', \'{"actor": "amy", "action": "traffic"}\', false)');
+      await client.query(
+        'SELECT set_config(\'pnl_bridge.change\', \'{"actor": "amy", "action": "traffic"}\', false)',
+      );
       await client.query("UPDATE config SET migration_mode = 'old_only'");
       expect((await store.audit(0, 9)).map(({ actor, action }) => [actor, action])).toEqual(
         Array(3).fill(["desk_operator", "sql"]),
       );
-      for (const statement of ["DELETE FROM config", "SELECT * FROM audit", "ALTER TABLE config DISABLE TRIGGER ALL"])
+      for (const statement of [
+        "DELETE FROM config",
+        "SELECT * FROM audit",
+        "ALTER TABLE config DISABLE TRIGGER ALL",
+      ])
         await expect(client.query(statement), statement).rejects.toMatchObject({ code: "42501" });
     });
   });
@@ -337,7 +365,10 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await patient.signOff({ gate: "g", phase: "shadow_mode", actor: "amy", note: "", expiresAfterMs: 1e6 });
       await patient.seal([{ seq: 1, previousHash: "0", hash: "1" }]);
       await client.query("COMMIT");
-      expect(await change).toMatchObject({ epoch: 3, overrides: { useNewPnlSystem: false, newSystemPercentage: 50 } });
+      expect(await change).toMatchObject({
+        epoch: 3,
+        overrides: { useNewPnlSystem: false, newSystemPercentage: 50 },
+      });
       expect((await store.instances())[0]?.beats).toBe(2);
       // The changes that were reported as failed have not happened later.
       expect((await store.audit(0, 9)).map(({ epoch }) => epoch)).toEqual([2, 3]);
@@ -349,7 +380,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       store.watch(() => void store.read().then((record) => (epoch = record.epoch)));
       await expect.poll(() => epoch).toBe(1);
       const client = await shell();
-      await client.query("BEGIN; UPDATE config SET new_system_percentage = 50; UPDATE config SET phase = 'dual_write'");
+      await client.query(
+        "BEGIN; UPDATE config SET new_system_percentage = 50; UPDATE config SET phase = 'dual_write'",
+      );
       await sleep(50);
       expect(epoch).toBe(1);
       await client.query("COMMIT");
@@ -413,9 +446,10 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     change.catch(() => {});
     await expect.poll(() => wire.silent).toBe(true);
     const client = await shell();
-    await expect(client.query("UPDATE config SET use_new_pnl_system = false"), "the hung process holds the row").rejects.toThrow(
-      "lock",
-    );
+    await expect(
+      client.query("UPDATE config SET use_new_pnl_system = false"),
+      "the hung process holds the row",
+    ).rejects.toThrow("lock");
     await client.query("SET lock_timeout = 0");
     await client.query("UPDATE config SET use_new_pnl_system = false");
     await expect(change).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
@@ -435,8 +469,13 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     const { head } = await sealNew(store, { seq: 0, hash: noHash }, sha256);
     expect(head.seq).toBe(3);
     expect(await verifyAudit(await open(), [head], sha256)).toMatchObject({ ok: true, rows: 3, faults: [] });
-    await client.query("ALTER TABLE audit DISABLE TRIGGER audit_is_kept; UPDATE audit SET actor = 'bob' WHERE seq = 2");
-    expect(await verifyAudit(store, [head], sha256)).toMatchObject({ ok: false, faults: [{ fault: "EDITED", seq: 2 }] });
+    await client.query(
+      "ALTER TABLE audit DISABLE TRIGGER audit_is_kept; UPDATE audit SET actor = 'bob' WHERE seq = 2",
+    );
+    expect(await verifyAudit(store, [head], sha256)).toMatchObject({
+      ok: false,
+      faults: [{ fault: "EDITED", seq: 2 }],
+    });
   });
 
   test("the next poll sees a change whose notification was lost", async () => {
@@ -483,7 +522,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   test("close leaves no connection open, even with calls in progress and a watch", async () => {
     const store = await open();
     const connections = async (): Promise<number> => {
-      const { rows } = await admin.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pnl-bridge control'");
+      const { rows } = await admin.query(
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pnl-bridge control'",
+      );
       return rows.length;
     };
     let notifications = 0;
@@ -493,7 +534,12 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect.poll(() => notifications).toBeGreaterThan(0);
     stop();
     store.watch(() => {});
-    await Promise.all([store.read(), store.read(), store.heartbeat(instance), store.change({ ...by, set: {} })]);
+    await Promise.all([
+      store.read(),
+      store.read(),
+      store.heartbeat(instance),
+      store.change({ ...by, set: {} }),
+    ]);
     await expect.poll(connections).toBe(3);
     await store.close();
     store.watch(() => {});
@@ -522,19 +568,30 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     for (const [url, code] of cases) {
       const failed = await open({}, url).catch((failure) => failure);
       expect(failed).toMatchObject({ code });
-      expect([failed.line, inspect(failed, { depth: 12, showHidden: true })].join()).not.toMatch(/geheim|gehe/);
+      expect([failed.line, inspect(failed, { depth: 12, showHidden: true })].join()).not.toMatch(
+        /geheim|gehe/,
+      );
     }
   });
 
   test("foreign tables, and tables of a later version, are refused and not changed", async () => {
     await admin.query(`CREATE SCHEMA ${quoted(schema)}; CREATE TABLE ${quoted(schema)}.config (theirs text)`);
-    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", fix: expect.stringContaining("schema") });
-    const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = $1", [schema]);
+    await expect(open()).rejects.toMatchObject({
+      code: "BAD_DATABASE",
+      fix: expect.stringContaining("schema"),
+    });
+    const { rows } = await admin.query(
+      "SELECT table_name FROM information_schema.tables WHERE table_schema = $1",
+      [schema],
+    );
     expect(rows).toEqual([{ table_name: "config" }]);
     schema += " later";
     await open();
     await admin.query(`INSERT INTO ${quoted(schema)}.control_migrations (version) VALUES (99)`);
-    await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", message: expect.stringContaining("version 99") });
+    await expect(open()).rejects.toMatchObject({
+      code: "BAD_DATABASE",
+      message: expect.stringContaining("version 99"),
+    });
   });
 
   // This test is the last one, since it ends every connection.
@@ -573,7 +630,13 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 });
 
 const by: Omit<ControlChange, "set"> = { actor: "amy", action: "traffic", reason: "a test" };
-const instance: InstanceReport = { id: "one", name: "desk-7", seenEpoch: 1, drainedEpoch: 1, report: { rss: 1 } };
+const instance: InstanceReport = {
+  id: "one",
+  name: "desk-7",
+  seenEpoch: 1,
+  drainedEpoch: 1,
+  report: { rss: 1 },
+};
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
@@ -601,7 +664,8 @@ async function shapeOf(client: Client, schema: string): Promise<string[]> {
   const constraints = await lines(`
     SELECT format('%s: %s %s', conrelid::regclass, conname, regexp_replace(pg_get_constraintdef(oid), '\\s+', ' ', 'g')) AS line
     FROM pg_constraint WHERE connamespace = $1::regnamespace AND contype <> 'n' ORDER BY 1`);
-  const views = await lines(`SELECT format('%s: %s', viewname, regexp_replace(definition, '\\s+', ' ', 'g')) AS line
+  const views =
+    await lines(`SELECT format('%s: %s', viewname, regexp_replace(definition, '\\s+', ' ', 'g')) AS line
     FROM pg_views WHERE schemaname = $1`);
   const triggers = await lines(`
     SELECT pg_get_triggerdef(pg_trigger.oid) AS line FROM pg_trigger

@@ -57,7 +57,10 @@ const restMsMax = 1_000;
  * tables, or a newer version), UNWRITABLE (a missing right, a full disk), DATABASE_BUSY. The functions of the
  * store throw the same, and may be called again. No error contains the password.
  */
-export async function openPostgresControlStore(url: string, options: PostgresControlOptions = {}): Promise<ControlStore> {
+export async function openPostgresControlStore(
+  url: string,
+  options: PostgresControlOptions = {},
+): Promise<ControlStore> {
   const { deadlineMs = deadlineMsDefault } = options;
   assert(deadlineMs > 0, "deadlineMs is more than 0");
   const target = targetOf(url, controlTables.names);
@@ -168,19 +171,19 @@ class PostgresControlStore implements ControlStore {
   }
 
   async audit(after: number, limit: number): Promise<readonly AuditRow[]> {
-    const rows = await this.#rows(`SELECT ${auditColumns} FROM ${this.#in}.audit WHERE seq > $1 ORDER BY seq LIMIT $2`, [
-      after,
-      limit,
-    ]);
+    const rows = await this.#rows(
+      `SELECT ${auditColumns} FROM ${this.#in}.audit WHERE seq > $1 ORDER BY seq LIMIT $2`,
+      [after, limit],
+    );
     return rows.map(auditRowOf);
   }
 
   async seals(after: number, limit: number): Promise<readonly AuditSeal[]> {
     const columns = "seq, previous_hash, hash";
-    const rows = await this.#rows(`SELECT ${columns} FROM ${this.#in}.seals WHERE seq > $1 ORDER BY seq LIMIT $2`, [
-      after,
-      limit,
-    ]);
+    const rows = await this.#rows(
+      `SELECT ${columns} FROM ${this.#in}.seals WHERE seq > $1 ORDER BY seq LIMIT $2`,
+      [after, limit],
+    );
     return rows.map(({ seq, previous_hash, hash }) => ({
       seq: Number(seq),
       previousHash: previous_hash as string,
@@ -198,7 +201,12 @@ class PostgresControlStore implements ControlStore {
             `INSERT INTO ${this.#in}.seals (seq, previous_hash, hash)
               SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
               WHERE $4::bigint = (SELECT coalesce(max(seq), 0) + 1 FROM ${this.#in}.seals)`,
-            [seals.map(({ seq }) => seq), seals.map((seal) => seal.previousHash), seals.map(({ hash }) => hash), first.seq],
+            [
+              seals.map(({ seq }) => seq),
+              seals.map((seal) => seal.previousHash),
+              seals.map(({ hash }) => hash),
+              first.seq,
+            ],
           );
           return rowCount === seals.length;
         });
@@ -223,12 +231,16 @@ class PostgresControlStore implements ControlStore {
   }
 
   async instances(): Promise<readonly Instance[]> {
-    const rows = await this.#rows(`SELECT ${instanceColumns} FROM ${this.#in}.instances ORDER BY instances.started_at, id`);
+    const rows = await this.#rows(
+      `SELECT ${instanceColumns} FROM ${this.#in}.instances ORDER BY instances.started_at, id`,
+    );
     return rows.map(instanceOf);
   }
 
   leave(id: string): Promise<void> {
-    return this.#database.run((call) => call.mention(`DELETE FROM ${this.#in}.instances WHERE id = $1`, [storable(id)]));
+    return this.#database.run((call) =>
+      call.mention(`DELETE FROM ${this.#in}.instances WHERE id = $1`, [storable(id)]),
+    );
   }
 
   async close(): Promise<void> {
@@ -264,9 +276,10 @@ class PostgresControlStore implements ControlStore {
       );
     await client.query("SELECT set_config($1, $2, true)", [changeSetting, noteJson(change)]);
     const { sql, values } = assignmentsOf(change);
-    const { rows } = await client.query<Row>(`UPDATE ${this.#in}.config SET ${sql} RETURNING ${selectedColumns(this.#in)}`, [
-      ...values,
-    ]);
+    const { rows } = await client.query<Row>(
+      `UPDATE ${this.#in}.config SET ${sql} RETURNING ${selectedColumns(this.#in)}`,
+      [...values],
+    );
     return recordOf(rows[0] ?? this.#noRow());
   }
 

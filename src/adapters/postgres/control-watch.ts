@@ -56,7 +56,11 @@ export class ControlWatch {
    */
   async #listen(): Promise<boolean> {
     const { connection, schema, answerMsMax, onChange, epochSql } = this.#options;
-    const client = new Client({ ...connection, connectionTimeoutMillis: answerMsMax, query_timeout: answerMsMax });
+    const client = new Client({
+      ...connection,
+      connectionTimeoutMillis: answerMsMax,
+      query_timeout: answerMsMax,
+    });
     const broken = new AbortController();
     const disconnect = (): void => {
       broken.abort();
@@ -87,7 +91,8 @@ export class ControlWatch {
         const results: unknown = await client.query(
           `BEGIN READ ONLY; SET LOCAL statement_timeout = ${Math.floor(answerMsMax / 2)}; ${epochSql}; COMMIT`,
         );
-        const epoch = (results as readonly { readonly rows: readonly Row[] }[]).at(-2)?.rows[0]?.epoch ?? undefined;
+        const epoch =
+          (results as readonly { readonly rows: readonly Row[] }[]).at(-2)?.rows[0]?.epoch ?? undefined;
         // Also the first time, since changes before it are unknown.
         if (epoch !== lastEpoch && !broken.signal.aborted) onChange();
         lastEpoch = epoch;
@@ -105,4 +110,5 @@ export class ControlWatch {
 }
 
 /** Waits; resolves early, without an error, when the signal is aborted. */
-const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal, ref: false }).catch(() => {});
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { signal, ref: false }).catch(() => {});

@@ -69,12 +69,15 @@ export class PostgresDatabase {
   }
 
   migrate(schema: string): Promise<void> {
-    return this.run((call) => call.write((client) => migrate(client, this.#owned, schema, this.#target.where)));
+    return this.run((call) =>
+      call.write((client) => migrate(client, this.#owned, schema, this.#target.where)),
+    );
   }
 
   /** Runs one call of a store. Its errors are BridgeErrors in plain words. */
   async run<T>(work: (call: Call) => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new BridgeError("INTERNAL", { what: `the ${this.#owned.names.name} store is closed` });
+    if (this.#closed !== undefined)
+      throw new BridgeError("INTERNAL", { what: `the ${this.#owned.names.name} store is closed` });
     const call = new Call({
       pool: this.#pool,
       where: this.#target.where,
@@ -142,7 +145,9 @@ class Call {
     let doubtful: { readonly transaction: string | null | undefined; readonly done: T } | undefined;
     try {
       return await this.#connected(async (client) => {
-        await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${this.#restLimit}; ${onDisk}`);
+        await client.query(
+          `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${this.#restLimit}; ${onDisk}`,
+        );
         const done = await work(client);
         const { rows } = await client.query<Row>("SELECT pg_current_xact_id()::text AS transaction");
         doubtful = { transaction: rows[0]?.transaction, done };
@@ -252,7 +257,8 @@ class Call {
     client.on("error", ignore);
     let unusable: unknown;
     const leftMs = this.#leftMs;
-    const timer = leftMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => void client.end(), leftMs);
+    const timer =
+      leftMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => void client.end(), leftMs);
     try {
       if (leftMs <= 0) throw this.#late();
       return await work(client);
@@ -274,4 +280,5 @@ class Call {
 const askAgainMs = [0, 100, 200, 400, 800, 1_600, 3_200];
 
 /** Makes an acknowledged write survive a power cut, whatever the settings of the database are. */
-const onDisk = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+const onDisk =
+  "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";

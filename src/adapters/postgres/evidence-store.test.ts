@@ -34,12 +34,16 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     opened = [];
   });
 
-  const open = async (options: Partial<PostgresEvidenceOptions> = {}, url = server.url): Promise<EvidenceStore> => {
+  const open = async (
+    options: Partial<PostgresEvidenceOptions> = {},
+    url = server.url,
+  ): Promise<EvidenceStore> => {
     const store = await openPostgresEvidenceStore(url, { schema, ...options });
     opened.push(store);
     return store;
   };
-  const stored = async (store: EvidenceStore): Promise<number> => (await store.find({ limit: 10_000 })).length;
+  const stored = async (store: EvidenceStore): Promise<number> =>
+    (await store.find({ limit: 10_000 })).length;
   const elsewhere = (): string => {
     const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
     return `(await import(${door})).openPostgresEvidenceStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`;
@@ -54,7 +58,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
   test("the tables are in the schema pnl_bridge by default", async () => {
     await (await openPostgresEvidenceStore(server.url)).close();
-    const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'pnl_bridge'");
+    const { rows } = await admin.query(
+      "SELECT table_name FROM information_schema.tables WHERE table_schema = 'pnl_bridge'",
+    );
     expect(rows.map((row) => row.table_name).sort()).toEqual([
       "comparison_counts",
       "comparisons",
@@ -72,7 +78,12 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   test("every query uses an index", async () => {
     await (await open()).append(comparisons(1));
     await admin.query("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
-    for (const where of ["method = 'm'", "verdict = 'v'", "method = 'm' AND verdict = 'v'", "verdict = 'v' AND id < 9"]) {
+    for (const where of [
+      "method = 'm'",
+      "verdict = 'v'",
+      "method = 'm' AND verdict = 'v'",
+      "verdict = 'v' AND id < 9",
+    ]) {
       const { rows } = await admin.query(
         `EXPLAIN SELECT * FROM ${inSchema("comparisons")} WHERE ${where} ORDER BY id DESC LIMIT 9`,
       );
@@ -86,7 +97,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     const store = await open();
     await Promise.all([store.append(comparisons(600)), store.find({ limit: 5 }), store.counts()]);
     const connections = async (): Promise<number> => {
-      const { rows } = await admin.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pnl-bridge evidence'");
+      const { rows } = await admin.query(
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pnl-bridge evidence'",
+      );
       return rows.length;
     };
     expect(await connections()).toBe(2);
@@ -116,14 +129,22 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       ["a port on which no server listens", () => at("postgres", "127.0.0.1:1/postgres"), "SYSTEM_DOWN"],
       ["a host that does not exist", () => at("postgres", "does.not.exist.invalid/postgres"), "SYSTEM_DOWN"],
       ["TLS to a server without TLS", () => `${server.url}?sslmode=verify-full`, "SYSTEM_DOWN"],
-      ["a missing certificate file", () => `${server.url}?sslmode=verify-full&sslrootcert=/none.pem`, "SYSTEM_DOWN"],
+      [
+        "a missing certificate file",
+        () => `${server.url}?sslmode=verify-full&sslrootcert=/none.pem`,
+        "SYSTEM_DOWN",
+      ],
       ["a password without escapes", () => `postgres://postgres:${secret}@${place()}/postgres`, "BAD_CONFIG"],
       [
         "a password that looks like a port and a path",
         () => `postgres://postgres:12/${secret}@${place()}/postgres`,
         "BAD_CONFIG",
       ],
-      ["a password that looks like a query", () => `postgres://postgres:12?${secret}@${place()}/postgres`, "BAD_CONFIG"],
+      [
+        "a password that looks like a query",
+        () => `postgres://postgres:12?${secret}@${place()}/postgres`,
+        "BAD_CONFIG",
+      ],
       ["a password that looks like a fragment", () => `postgres://postgres:12#${secret}`, "BAD_CONFIG"],
       ["another kind of URL", () => `mysql://root:${written}@localhost/x`, "BAD_CONFIG"],
       ["no URL", () => `host=localhost password=${secret}`, "BAD_CONFIG"],
@@ -135,7 +156,11 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
         (error) => error,
       );
       expect(failed).toMatchObject({ code });
-      const texts = [failed.line, inspect(failed, { depth: 12, showHidden: true }), JSON.stringify(failed)].join("\n");
+      const texts = [
+        failed.line,
+        inspect(failed, { depth: 12, showHidden: true }),
+        JSON.stringify(failed),
+      ].join("\n");
       for (const word of [secret, written, "geheim", "only for this test", "only%20for%20this%20test"])
         expect(texts).not.toContain(word);
     });
@@ -143,16 +168,24 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
   describe("unusable tables", () => {
     test("of another program are refused and not changed", async () => {
-      await admin.query(`CREATE SCHEMA ${inSchema("").slice(0, -1)}; CREATE TABLE ${inSchema("comparisons")} (theirs text)`);
+      await admin.query(
+        `CREATE SCHEMA ${inSchema("").slice(0, -1)}; CREATE TABLE ${inSchema("comparisons")} (theirs text)`,
+      );
       await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE" });
-      const { rows } = await admin.query("SELECT table_name FROM information_schema.tables WHERE table_schema = $1", [schema]);
+      const { rows } = await admin.query(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = $1",
+        [schema],
+      );
       expect(rows).toEqual([{ table_name: "comparisons" }]);
     });
 
     test("of a later version are refused", async () => {
       await (await open()).close();
       await admin.query(`INSERT INTO ${inSchema("evidence_migrations")} (version) VALUES (2)`);
-      await expect(open()).rejects.toMatchObject({ code: "BAD_DATABASE", message: expect.stringContaining("version 2") });
+      await expect(open()).rejects.toMatchObject({
+        code: "BAD_DATABASE",
+        message: expect.stringContaining("version 2"),
+      });
     });
 
     test("that were dropped while the store was open fail the append", async () => {
@@ -260,12 +293,16 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   test("each append reports truthfully whether it was stored when the server crashes", async () => {
     const store = await open();
     await admin.end();
-    const appends = Array.from({ length: 40 }, (_, index) => store.append(comparisons(300, { unit: String(index) })));
+    const appends = Array.from({ length: 40 }, (_, index) =>
+      store.append(comparisons(300, { unit: String(index) })),
+    );
     const settled = Promise.allSettled(appends);
     await appends[3];
     await server.crash();
     admin = await connected(server.url);
-    const kept = (await settled).flatMap(({ status }, index) => (status === "fulfilled" ? [String(index)] : []));
+    const kept = (await settled).flatMap(({ status }, index) =>
+      status === "fulfilled" ? [String(index)] : [],
+    );
     expect(kept.length).toBeGreaterThan(3);
     await store.append(comparisons(300, { unit: "after" }));
     const units = (await store.find({ limit: 100_000 })).map(({ unit }) => unit).toReversed();

@@ -11,7 +11,12 @@ import { escapeIdentifier, type PoolClient } from "pg";
 import { assert, BridgeError } from "../../base/errors.ts";
 import { at } from "../../base/present.ts";
 import { storable, storableJson, storableOrNull } from "../../base/storable-text.ts";
-import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
+import type {
+  ComparisonRecord,
+  EvidenceQuery,
+  EvidenceStore,
+  StoredComparison,
+} from "../../ports/evidence.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { evidenceTables } from "./evidence-schema.ts";
 import { type Target, targetOf } from "./failures.ts";
@@ -50,8 +55,15 @@ export async function openPostgresEvidenceStore(
   given: Partial<PostgresEvidenceOptions> = {},
 ): Promise<EvidenceStore> {
   const target = targetOf(url, evidenceTables.names);
-  const options = { ...postgresEvidenceDefaults, ...(target.schema === undefined ? {} : { schema: target.schema }), ...given };
-  assert(Number.isSafeInteger(options.rowsMax) && options.rowsMax >= 0, "rowsMax is a whole number of 0 or more");
+  const options = {
+    ...postgresEvidenceDefaults,
+    ...(target.schema === undefined ? {} : { schema: target.schema }),
+    ...given,
+  };
+  assert(
+    Number.isSafeInteger(options.rowsMax) && options.rowsMax >= 0,
+    "rowsMax is a whole number of 0 or more",
+  );
   const store = new PostgresEvidenceStore(target, options);
   try {
     await store.migrate();
@@ -106,7 +118,12 @@ class PostgresEvidenceStore implements EvidenceStore {
     this.#sql = statementsFor(escapeIdentifier(options.schema));
     // One connection appends, the other reads.
     const connectionsMax = 2;
-    const limits = { statementMsMax, restMsMax: statementMsMax, connectMsMax, callMsMax: Number.POSITIVE_INFINITY };
+    const limits = {
+      statementMsMax,
+      restMsMax: statementMsMax,
+      connectMsMax,
+      callMsMax: Number.POSITIVE_INFINITY,
+    };
     this.#database = new PostgresDatabase(target, evidenceTables, { connectionsMax, ...limits });
   }
 
@@ -171,7 +188,10 @@ class PostgresEvidenceStore implements EvidenceStore {
     for (let from = 0; from < records.length; from += batchRows) {
       if (from > 0) await othersFirst();
       const batch = records.slice(from, from + batchRows);
-      await client.query(this.#sql.insert, [last - records.length + from, ...columns.map(({ of }) => batch.map(of))]);
+      await client.query(this.#sql.insert, [
+        last - records.length + from,
+        ...columns.map(({ of }) => batch.map(of)),
+      ]);
     }
     await client.query(this.#sql.count, countsOf(records));
     await client.query(this.#sql.prune, [last - this.#options.rowsMax, records.length + pruneMax]);
@@ -208,7 +228,9 @@ function statementsFor(schema: string): Statements {
 
 /** Parallel columns of methods, kinds, verdicts and counts, one entry per group. */
 function countsOf(records: readonly ComparisonRecord[]): Value[][] {
-  const groups = [...Map.groupBy(records, ({ method, kind, verdict }) => `${kind} ${verdict} ${method}`).values()];
+  const groups = [
+    ...Map.groupBy(records, ({ method, kind, verdict }) => `${kind} ${verdict} ${method}`).values(),
+  ];
   const firsts = groups.map((group) => at(group, 0));
   return [
     firsts.map(({ method }) => storable(method)),

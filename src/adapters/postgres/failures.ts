@@ -66,7 +66,9 @@ const isSchemaName = (name: string): boolean =>
 /** The first schema of a search path in the options of a connection, where a backslash escapes a space. */
 function searchPathOf(options: string): string | undefined {
   const words = options.match(/(?:\\.|[^\s\\])+/gs)?.map((word) => word.replaceAll(/\\(.)/gs, "$1")) ?? [];
-  const path = words.map((word) => /^(?:-c|--)?search_path=(.*)$/s.exec(word)?.[1]).findLast((found) => found !== undefined);
+  const path = words
+    .map((word) => /^(?:-c|--)?search_path=(.*)$/s.exec(word)?.[1])
+    .findLast((found) => found !== undefined);
   const [, quoted, plain] = /^\s*(?:"((?:[^"]|"")+)"|([^\s,"$]+))/.exec(path ?? "") ?? [];
   return quoted?.replaceAll('""', '"') ?? plain?.toLowerCase();
 }
@@ -141,7 +143,11 @@ export function failureOf(error: unknown, where: string, names: StoreNames): unk
       fix: "start PostgreSQL, or check host and port of the URL",
       cause: error,
     });
-  return new BridgeError("INTERNAL", { what: `PostgreSQL refuses a statement: ${state} ${textOf(error)}`, where, cause: error });
+  return new BridgeError("INTERNAL", {
+    what: `PostgreSQL refuses a statement: ${state} ${textOf(error)}`,
+    where,
+    cause: error,
+  });
 }
 
 /** A host name with several addresses fails with an AggregateError, which has no text of its own. */

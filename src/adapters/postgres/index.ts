@@ -1,2 +1,6 @@
 export { openPostgresControlStore, type PostgresControlOptions } from "./control-store.ts";
-export { openPostgresEvidenceStore, type PostgresEvidenceOptions, postgresEvidenceDefaults } from "./evidence-store.ts";
+export {
+  openPostgresEvidenceStore,
+  type PostgresEvidenceOptions,
+  postgresEvidenceDefaults,
+} from "./evidence-store.ts";

@@ -13,18 +13,25 @@ export interface OwnedTables {
  * the tables are current, it needs only the right to read. Throws BAD_DATABASE for a version that is newer
  * than this program.
  */
-export async function migrate(client: PoolClient, owned: OwnedTables, schema: string, where: string): Promise<void> {
+export async function migrate(
+  client: PoolClient,
+  owned: OwnedTables,
+  schema: string,
+  where: string,
+): Promise<void> {
   const { names, migrations } = owned;
   await client.query("SELECT pg_advisory_xact_lock($1, hashtext($2))", [lockClass, schema]);
   const quoted = escapeIdentifier(schema);
   const versions = `${quoted}.${names.name}_migrations`;
-  const { rows } = await client.query("SELECT to_regnamespace($1) AS namespace, to_regclass($2) AS migrations", [
-    quoted,
-    versions,
-  ]);
+  const { rows } = await client.query(
+    "SELECT to_regnamespace($1) AS namespace, to_regclass($2) AS migrations",
+    [quoted, versions],
+  );
   if (rows[0]?.namespace === null) await client.query(`CREATE SCHEMA ${quoted}`);
   if (rows[0]?.migrations === null)
-    await client.query(`CREATE TABLE ${versions} (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`);
+    await client.query(
+      `CREATE TABLE ${versions} (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
+    );
   const found = await client.query(`SELECT coalesce(max(version), 0) AS version FROM ${versions}`);
   const version = Number(found.rows[0]?.version);
   if (version > migrations.length)

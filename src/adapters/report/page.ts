@@ -3,7 +3,13 @@ import { jsonText, plain } from "../../base/plain-text.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
 import type { Note } from "../../ports/ledger.ts";
-import type { CauseGroup, ParityReport, ParityRow, ParitySummary, ParitySystem } from "../../ports/parity-report.ts";
+import type {
+  CauseGroup,
+  ParityReport,
+  ParityRow,
+  ParitySummary,
+  ParitySystem,
+} from "../../ports/parity-report.ts";
 import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
 import {
@@ -101,10 +107,12 @@ ${[
 `;
 }
 
-const warnings = (lines: readonly string[]): string => lines.map((line) => `<p class="warning">${escapeHtml(line)}</p>`).join("");
+const warnings = (lines: readonly string[]): string =>
+  lines.map((line) => `<p class="warning">${escapeHtml(line)}</p>`).join("");
 
 /** Text in the colour of a verdict. */
-const mark = (verdict: Verdict, text: string): string => `<span class="mark ${verdict}">${escapeHtml(text)}</span>`;
+const mark = (verdict: Verdict, text: string): string =>
+  `<span class="mark ${verdict}">${escapeHtml(text)}</span>`;
 
 /** `✗ 4 diverged`. */
 const countMark = (verdict: Verdict, number = 0): string =>
@@ -147,7 +155,9 @@ function counts(report: ParityReport, summary: ParitySummary): string {
 
 function days(summary: ParitySummary): string {
   if (summary.days.length === 0) return "";
-  const eventful = summary.days.filter(({ legacy, modern, apart }) => apart > 0 || legacy !== "0" || modern !== "0");
+  const eventful = summary.days.filter(
+    ({ legacy, modern, apart }) => apart > 0 || legacy !== "0" || modern !== "0",
+  );
   const listed = eventful.length > daysMax ? eventful.filter(({ apart }) => apart > 0) : eventful;
   const rows = listed.map(({ tradingDay, currency, legacy, modern, difference, apart }) => {
     const verdict = apart > 0 ? "diverged" : "equal";
@@ -178,7 +188,8 @@ function causeTable(report: ParityReport, { causes }: ParitySummary): string {
     const button = `<button type="button" class="button screen" hidden ${label}>Show figures</button>`;
     const sums = (["largest", "positions", "days"] as const).map((sum) => {
       const amounts = group.money.map((one) => {
-        const currency = one[sum] === null ? "" : ` <small>${escapeHtml(currencyWords(one.currency))}</small>`;
+        const currency =
+          one[sum] === null ? "" : ` <small>${escapeHtml(currencyWords(one.currency))}</small>`;
         return `<div>${data(one[sum], money(one[sum]))}${currency}</div>`;
       });
       return `<td class="number">${amounts.join("")}</td>`;
@@ -191,17 +202,37 @@ function causeTable(report: ParityReport, { causes }: ParitySummary): string {
     "Differences by cause",
     scroll(
       "Differences by cause",
-      table("causes", ["Cause", "Figures", "Largest difference", "Positions together", "Daily totals together", "Where"], rows),
+      table(
+        "causes",
+        ["Cause", "Figures", "Largest difference", "Positions together", "Daily totals together", "Where"],
+        rows,
+      ),
     ),
   );
 }
 
 function groupWhere(group: CauseGroup, report: ParityReport): string {
-  const lines = [groupPlace(group), groupInstruments(group, report, groupSymbolsMax), tradeWords(group.trades)];
+  const lines = [
+    groupPlace(group),
+    groupInstruments(group, report, groupSymbolsMax),
+    tradeWords(group.trades),
+  ];
   return lines.flatMap((line) => (line === "" ? [] : [`<p>${escapeHtml(line)}</p>`])).join("");
 }
 
-const columns = ["Instrument", "Book", "Verdict", "Kind", "Day", "Field", "Legacy", "Modern", "Difference", "Tolerance", "Cause"];
+const columns = [
+  "Instrument",
+  "Book",
+  "Verdict",
+  "Kind",
+  "Day",
+  "Field",
+  "Legacy",
+  "Modern",
+  "Difference",
+  "Tolerance",
+  "Cause",
+];
 
 /** The list of figures: its filters and its empty table, which the script fills. */
 function figures(report: ParityReport, { causes }: ParitySummary, rowsMax: number): string {
@@ -224,7 +255,8 @@ function figures(report: ParityReport, { causes }: ParitySummary, rowsMax: numbe
     });
   const hidden = report.rows.length - rowsMax;
   const more = hidden > 0 ? ` ${count(hidden)} more are in the JSON report.` : "";
-  const turn = (id: string, text: string): string => `<button type="button" class="button" id="${id}" hidden>${text}</button>`;
+  const turn = (id: string, text: string): string =>
+    `<button type="button" class="button" id="${id}" hidden>${text}</button>`;
   return section(
     "Figures",
     `<noscript>${warnings(["The list of figures needs JavaScript. The JSON report has every figure."])}</noscript>
@@ -247,7 +279,9 @@ ${choice(
 /** A list to choose one value from, or none of them; empty where there is nothing to choose. */
 function choice(name: string, options: readonly (readonly [value: string, text: string])[]): string {
   if (options.length === 0) return "";
-  const items = options.map(([value, text]) => `<option value="${escapeHtml(value)}">${escapeHtml(text)}</option>`);
+  const items = options.map(
+    ([value, text]) => `<option value="${escapeHtml(value)}">${escapeHtml(text)}</option>`,
+  );
   return `<label>${name}<select name="${name.toLowerCase()}"><option value="">all</option>${items.join("")}</select></label>`;
 }
 
@@ -295,7 +329,9 @@ function dataOf(report: ParityReport, { causes }: ParitySummary, rowsMax: number
  * unknown cost.
  */
 function detailOf(row: ParityRow, { zeroPriceLots }: ParityReport): string {
-  const present = Object.entries(row.present ?? {}).map(([field, value]) => `${plain(field)} ${figure(value)}`);
+  const present = Object.entries(row.present ?? {}).map(
+    ([field, value]) => `${plain(field)} ${figure(value)}`,
+  );
   const warning = row.kind === "position" ? zeroPriceWarning(zeroPriceLots, row.key) : undefined;
   return [tradeWords(row.trades), present.length === 0 ? "" : `there ${present.join(", ")}`, warning ?? ""]
     .filter(Boolean)
@@ -354,7 +390,10 @@ function files({ inputs = [] }: ParityReport): string {
     const bytes = `<td class="number">${count(file.bytes)}</td>`;
     return `<tr>${head}${text(file.kind)}${text(fileRowsWords(file))}${bytes}${digest}</tr>`;
   });
-  return section("What was read", scroll("What was read", table("", ["File", "Kind", "Rows", "Bytes", "SHA-256"], rows)));
+  return section(
+    "What was read",
+    scroll("What was read", table("", ["File", "Kind", "Rows", "Bytes", "SHA-256"], rows)),
+  );
 }
 
 function legend({ codes = {} }: ParityReport): string {
@@ -366,12 +405,18 @@ function legend({ codes = {} }: ParityReport): string {
     ([code, meaning]) => `<dt>${escapeHtml(code)}</dt><dd>${escapeHtml(meaning)}</dd>`,
   );
   const rounding = `Figures are rounded to ${shownPlaces} decimals. A copied figure is exact, and so is the JSON report.`;
-  return section("Legend", `<dl class="legend">${[...signs, ...others].join("")}</dl><p class="soft">${rounding}</p>`);
+  return section(
+    "Legend",
+    `<dl class="legend">${[...signs, ...others].join("")}</dl><p class="soft">${rounding}</p>`,
+  );
 }
 
 const sign = (verdict: Verdict): string => verdictWords[verdict].sign;
 
-const section = (title: string, html: string): string => `<section><h2>${escapeHtml(title)}</h2>${html}</section>
+const section = (
+  title: string,
+  html: string,
+): string => `<section><h2>${escapeHtml(title)}</h2>${html}</section>
 `;
 
 /** A region that scrolls by itself, also by keyboard. */
@@ -405,11 +450,19 @@ const text = (value: string): string => `<td>${escapeHtml(value)}</td>`;
 const data = (exact: string | null, shown: string): string =>
   exact === null ? escapeHtml(shown) : `<data value="${escapeHtml(exact)}">${escapeHtml(shown)}</data>`;
 
-const amount = (exact: string | null, shown: string): string => `<td class="number">${data(exact, shown)}</td>`;
+const amount = (exact: string | null, shown: string): string =>
+  `<td class="number">${data(exact, shown)}</td>`;
 
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
 
 /**
  * Text as text, in elements and in quoted attributes; control and direction characters made visible first.
  */
-const escapeHtml = (text: string): string => plain(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");
+const escapeHtml = (text: string): string =>
+  plain(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");

@@ -18,7 +18,12 @@ interface PnlTableInput {
   readonly zeroPriceLots?: ZeroPriceLots;
   readonly quarantine: readonly Quarantined[];
   readonly notes: readonly Note[];
-  readonly input: { readonly files: number; readonly rows: number; readonly accepted: number; readonly duplicates: number };
+  readonly input: {
+    readonly files: number;
+    readonly rows: number;
+    readonly accepted: number;
+    readonly duplicates: number;
+  };
 }
 
 /** The most refused rows that are shown one by one. */
@@ -30,7 +35,17 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
   const paint = (style: "bold" | "dim" | "red" | "yellow", text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
   const withBook = pnl.positions.some(({ book }) => book !== undefined);
-  const head = [...(withBook ? ["book"] : []), "symbol", "quantity", "average", "mark", "realized", "unrealized", "total", ""];
+  const head = [
+    ...(withBook ? ["book"] : []),
+    "symbol",
+    "quantity",
+    "average",
+    "mark",
+    "realized",
+    "unrealized",
+    "total",
+    "",
+  ];
   const rows = pnl.positions.map((row) => [
     ...(withBook ? [plain(row.book ?? none)] : []),
     shorten(plain(row.symbol), symbolWidthMax),
@@ -62,7 +77,11 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
       `P&L ${pnl.method} as of ${pnl.asOf ?? none} · day rule ${pnl.dayRule} · ${inputWords(pnl)}`,
       ...zeroPriceWords(pnl.zeroPriceLots).map((line) => paint("yellow", line)),
     ],
-    [paint("dim", headLine), ...lines.slice(0, rows.length), ...lines.slice(rows.length).map((line) => paint("bold", line))],
+    [
+      paint("dim", headLine),
+      ...lines.slice(0, rows.length),
+      ...lines.slice(rows.length).map((line) => paint("bold", line)),
+    ],
     pnl.totals.unmarked.length === 0
       ? []
       : [paint("yellow", `no mark, so in no unrealized total: ${pnl.totals.unmarked.map(plain).join(", ")}`)],

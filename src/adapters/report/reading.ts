@@ -5,7 +5,14 @@ import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type Verdict, verdicts } from "../../domain/migration/verdict.ts";
 import type { Note } from "../../ports/ledger.ts";
-import type { CauseGroup, InputFile, ParityReport, ParityRow, ParitySummary, ZeroPriceLots } from "../../ports/parity-report.ts";
+import type {
+  CauseGroup,
+  InputFile,
+  ParityReport,
+  ParityRow,
+  ParitySummary,
+  ZeroPriceLots,
+} from "../../ports/parity-report.ts";
 import { count, figure, money } from "./text.ts";
 
 /** The words that a terminal and a page share: order of rows, names, counts and sentences. */
@@ -20,11 +27,25 @@ export const severity: Readonly<Record<Verdict, number>> = {
 };
 
 /** By verdict: its sign, its name, and its meaning for a legend. */
-export const verdictWords: Readonly<Record<Verdict, { readonly sign: string; readonly name: string; readonly means: string }>> = {
-  diverged: { sign: "✗", name: "diverged", means: "further apart than the tolerance allows, or missing on one side" },
-  error: { sign: "!", name: "error", means: "a side has several rows of one key, so none of them is compared" },
+export const verdictWords: Readonly<
+  Record<Verdict, { readonly sign: string; readonly name: string; readonly means: string }>
+> = {
+  diverged: {
+    sign: "✗",
+    name: "diverged",
+    means: "further apart than the tolerance allows, or missing on one side",
+  },
+  error: {
+    sign: "!",
+    name: "error",
+    means: "a side has several rows of one key, so none of them is compared",
+  },
   not_comparable: { sign: "?", name: "not comparable", means: "a side has no number" },
-  within_tolerance: { sign: "≈", name: "within tolerance", means: "apart by no more than the tolerance allows" },
+  within_tolerance: {
+    sign: "≈",
+    name: "within tolerance",
+    means: "apart by no more than the tolerance allows",
+  },
   equal: { sign: "=", name: "equal", means: "exactly the same" },
 };
 
@@ -71,7 +92,11 @@ export function positionsOf(report: ParityReport): readonly PositionReading[] {
     const [worst] = worstFirst(rows);
     if (worst !== undefined) rowsOf.set(worst, rows);
   }
-  return worstFirst([...rowsOf.keys()]).map((worst) => ({ key: worst.key, rows: rowsOf.get(worst) ?? [], worst }));
+  return worstFirst([...rowsOf.keys()]).map((worst) => ({
+    key: worst.key,
+    rows: rowsOf.get(worst) ?? [],
+    worst,
+  }));
 }
 
 /** What a side says in one field of a position, be the row whole, missing or duplicated. */
@@ -85,7 +110,10 @@ export function shownValue(position: PositionReading, side: Side, field: string)
 export function summaryLine(report: ParityReport): string {
   const { verdicts, legacy, modern, quarantine = [] } = report;
   const of = Object.values(verdicts).reduce((sum, one) => sum + one, 0);
-  const parts = [`${count(verdicts.equal)} of ${count(of)} equal`, `${count(verdicts.within_tolerance)} within tolerance`];
+  const parts = [
+    `${count(verdicts.equal)} of ${count(of)} equal`,
+    `${count(verdicts.within_tolerance)} within tolerance`,
+  ];
   parts.push(`${count(verdicts.diverged)} diverged${worstWords(report)}`);
   if (verdicts.error > 0) parts.push(counted(verdicts.error, "error"));
   if (verdicts.not_comparable > 0) parts.push(`${count(verdicts.not_comparable)} not comparable`);
@@ -99,17 +127,23 @@ export function summaryLine(report: ParityReport): string {
 }
 
 const dayRuleWords = ({ dayRules: { legacy, modern } }: ParityReport): string =>
-  legacy === modern ? `day rule ${plain(legacy)}` : `day rules ${plain(legacy)} (legacy), ${plain(modern)} (modern)`;
+  legacy === modern
+    ? `day rule ${plain(legacy)}`
+    : `day rules ${plain(legacy)} (legacy), ${plain(modern)} (modern)`;
 
-const nameOf = ({ book, symbol }: ParityRow["key"]): string => plain(book === undefined ? symbol : `${book} ${symbol}`);
+const nameOf = ({ book, symbol }: ParityRow["key"]): string =>
+  plain(book === undefined ? symbol : `${book} ${symbol}`);
 
-export const counted = (number: number, noun: string): string => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+export const counted = (number: number, noun: string): string =>
+  `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 /** The cause of a row, or the rules that give legacy's figure together; empty where none is known. */
-export const causesOf = ({ cause, causes }: ParityRow): readonly string[] => causes ?? (cause === null ? [] : [cause]);
+export const causesOf = ({ cause, causes }: ParityRow): readonly string[] =>
+  causes ?? (cause === null ? [] : [cause]);
 export const causeWords = (row: ParityRow): string => causesOf(row).join(" and ");
 
-export const groupTitle = ({ causes }: Pick<CauseGroup, "causes">): string => causes.join(" and ") || "no cause found";
+export const groupTitle = ({ causes }: Pick<CauseGroup, "causes">): string =>
+  causes.join(" and ") || "no cause found";
 
 /** What the codes of a group mean, where the report says it. */
 export const groupMeaning = ({ causes }: CauseGroup, { codes = {} }: ParityReport): string =>
@@ -118,7 +152,8 @@ export const groupMeaning = ({ causes }: CauseGroup, { codes = {} }: ParityRepor
 /** `2 instruments, 2025-07-16 to 2025-07-24`: where the figures of a group are. */
 export function groupPlace({ symbols, tradingDays }: CauseGroup): string {
   const [first, last] = [tradingDays[0], tradingDays.at(-1)];
-  const days = first === undefined ? "" : `, ${plain(first)}${first === last ? "" : ` to ${plain(last ?? "")}`}`;
+  const days =
+    first === undefined ? "" : `, ${plain(first)}${first === last ? "" : ` to ${plain(last ?? "")}`}`;
   return `${counted(symbols.length, "instrument")}${days}`;
 }
 
@@ -150,11 +185,13 @@ export function inputWords({ input }: Pick<ParityReport, "input">): string | und
 }
 
 /** A currency as it is shown. */
-export const currencyWords = (currency: string | null): string => (currency === null ? "unknown currency" : plain(currency));
+export const currencyWords = (currency: string | null): string =>
+  currency === null ? "unknown currency" : plain(currency);
 
 /** How many trading days have differences: `4 of 21 days with differences`. */
 export function daysWords({ days }: ParitySummary): string {
-  const distinct = (of: ParitySummary["days"]): number => new Set(of.map(({ tradingDay }) => tradingDay)).size;
+  const distinct = (of: ParitySummary["days"]): number =>
+    new Set(of.map(({ tradingDay }) => tradingDay)).size;
   return `${count(distinct(days.filter(({ apart }) => apart > 0)))} of ${counted(distinct(days), "day")} with differences`;
 }
 
@@ -186,7 +223,9 @@ export const absentWords = ({ totals }: ParitySummary): readonly string[] =>
 /** What a reader must know to repeat the comparison: method, day rule, conversions, tolerances, drift. */
 export function methodWords(report: ParityReport): readonly string[] {
   const { method, conversions, drift, rows } = report;
-  const lines = [`${dayRuleWords(report)}${method === undefined ? "" : `; modern closes lots by ${plain(method)}`}`];
+  const lines = [
+    `${dayRuleWords(report)}${method === undefined ? "" : `; modern closes lots by ${plain(method)}`}`,
+  ];
   for (const [rule, converted] of Map.groupBy(conversions, ({ system, rule }) => `${rule}\n${system}`))
     lines.push(
       `converted: ${converted[0]?.system} ${converted.map(({ field }) => field).join(", ")}: ${plain(rule.split("\n")[0] ?? "")}`,
@@ -198,7 +237,9 @@ export function methodWords(report: ParityReport): readonly string[] {
   if (tolerances.length > 0) lines.push(`tolerances: ${tolerances.join(", ")}`);
   const drifts = Object.entries(drift).filter(([, sum]) => sum !== "0");
   if (drifts.length > 0)
-    lines.push(`drift within tolerance: ${drifts.map(([field, sum]) => `${plain(field)} ${figure(sum)}`).join(", ")}`);
+    lines.push(
+      `drift within tolerance: ${drifts.map(([field, sum]) => `${plain(field)} ${figure(sum)}`).join(", ")}`,
+    );
   return lines;
 }
 
@@ -206,7 +247,13 @@ export function methodWords(report: ParityReport): readonly string[] {
  * `533 of 537 rows accepted, 4 repeated, 0 refused`: how the rows of one file were taken; empty where it has
  * none.
  */
-export function fileRowsWords({ rows, accepted = 0, duplicates = 0, refused = 0, changed }: InputFile): string {
+export function fileRowsWords({
+  rows,
+  accepted = 0,
+  duplicates = 0,
+  refused = 0,
+  changed,
+}: InputFile): string {
   if (rows === undefined) return changed ? changedWords : "";
   const parts = [`${count(accepted)} of ${counted(rows, "row")} accepted`];
   if (duplicates > 0) parts.push(`${count(duplicates)} repeated`);
@@ -219,7 +266,9 @@ const changedWords = "changed while it was read";
 
 /** A line for each kind of rows of which days were not compared. */
 export const notComparedWords = ({ notCompared = [] }: ParityReport): readonly string[] =>
-  notCompared.map(({ kind, tradingDays, why }) => `${kind} rows of ${tradingDays.map(plain).join(", ")}: ${plain(why)}`);
+  notCompared.map(
+    ({ kind, tradingDays, why }) => `${kind} rows of ${tradingDays.map(plain).join(", ")}: ${plain(why)}`,
+  );
 
 /** A line for each currency: how much of the P&L rests on lots opened at a price of 0. */
 export const zeroPriceWords = (lots: ZeroPriceLots | undefined): readonly string[] =>
@@ -241,7 +290,9 @@ export function zeroPriceWarning(lots: ZeroPriceLots | undefined, key: ParityRow
 export function rowWords(row: ParityRow): string | undefined {
   if (row.duplicatedIn) return `${row.legacy} rows of this key in legacy, ${row.modern} in modern`;
   if (row.field === "row") return `no such row in ${row.legacy === "0" ? "legacy" : "modern"}`;
-  return row.field === "averagePrice" ? `average price: legacy ${figure(row.legacy)}, modern ${figure(row.modern)}` : undefined;
+  return row.field === "averagePrice"
+    ? `average price: legacy ${figure(row.legacy)}, modern ${figure(row.modern)}`
+    : undefined;
 }
 
 const tradesMax = 5;
@@ -249,7 +300,9 @@ const tradesMax = 5;
 /** `trades a.csv:12 (id 46), …`, or nothing. */
 export function tradeWords(trades: NonNullable<ParityRow["trades"]> = []): string {
   if (trades.length === 0) return "";
-  const named = trades.slice(0, tradesMax).map(({ file, line, id }) => `${plain(file)}:${line} (id ${plain(id)})`);
+  const named = trades
+    .slice(0, tradesMax)
+    .map(({ file, line, id }) => `${plain(file)}:${line} (id ${plain(id)})`);
   const more = trades.length > tradesMax ? ` and ${trades.length - tradesMax} more` : "";
   return `${trades.length === 1 ? "trade" : "trades"} ${named.join(", ")}${more}`;
 }
@@ -274,7 +327,8 @@ function amountWords(row: ParityRow, { instruments = [] }: ParityReport): string
 export function invariantWords({ invariants }: ParityReport, positions: number): string {
   const holding = invariants.filter(({ holds }) => holds).length;
   const unchecked = positions - invariants.length;
-  const rest = unchecked > 0 ? `; ${count(unchecked)} of ${counted(positions, "position")} could not be checked` : "";
+  const rest =
+    unchecked > 0 ? `; ${count(unchecked)} of ${counted(positions, "position")} could not be checked` : "";
   const checked = counted(invariants.length, "position");
   return `realized + unrealized agrees in ${count(holding)} of the ${checked} that have both${rest}`;
 }
@@ -289,7 +343,8 @@ export const moneyFields = ["realized", "unrealized", "total"] as const;
 const isMoney = (field: string): boolean => moneyFields.some((one) => one === field);
 
 /** A value of a row for a reader. */
-export const figureOf = ({ field }: ParityRow, text: string | null): string => (isMoney(field) ? money(text) : figure(text));
+export const figureOf = ({ field }: ParityRow, text: string | null): string =>
+  isMoney(field) ? money(text) : figure(text);
 
 function stakeOf(row: ParityRow): Stake {
   if (row.field === "row") {
@@ -309,7 +364,9 @@ export const noteCounts = (notes: readonly Note[]): readonly string[] =>
   [...Map.groupBy(notes, ({ code }) => code)].map(([code, [first, ...others]]) => {
     const total = findingCount([...(first === undefined ? [] : [first]), ...others]);
     const place =
-      first === undefined || first.file === "" ? "" : ` (${total > 1 ? "first " : ""}${plain(first.file)}:${first.line})`;
+      first === undefined || first.file === ""
+        ? ""
+        : ` (${total > 1 ? "first " : ""}${plain(first.file)}:${first.line})`;
     return `${code} × ${count(total)}: ${plain(first?.why ?? "")}${place}`;
   });
 
@@ -321,9 +378,13 @@ export function legacySymbolWords({ legacySymbols }: ParityReport): readonly str
   if (legacySymbols === undefined) return [];
   const { merges, splits, lost } = legacySymbols;
   return [
-    ...merges.map(({ view, text, instruments }) => `${view} would have merged ${instruments.join(" and ")} as ${plain(text)}`),
+    ...merges.map(
+      ({ view, text, instruments }) =>
+        `${view} would have merged ${instruments.join(" and ")} as ${plain(text)}`,
+    ),
     ...splits.map(
-      ({ view, instrument, texts }) => `${view} would have split ${instrument} into ${texts.map(plain).join(" and ")}`,
+      ({ view, instrument, texts }) =>
+        `${view} would have split ${instrument} into ${texts.map(plain).join(" and ")}`,
     ),
     ...lost.map(({ view, symbols }) => {
       const more = symbols.length > 1 ? ` and ${symbols.length - 1} more` : "";

@@ -17,21 +17,50 @@ it("counts every row that was refused or noted, also those beyond the limit of a
   const notes = [noted, { ...noted, more: 2_499 }];
   const report = { ...sample, quarantine, notes };
   expect(summaryLine(report)).toContain("150,000 quarantined");
-  expect(table(report)).toMatch(/quarantined: 150,000\n.*ZERO_PRICE × 2,500: a price of zero \(first a\.csv:2\)/s);
+  expect(table(report)).toMatch(
+    /quarantined: 150,000\n.*ZERO_PRICE × 2,500: a price of zero \(first a\.csv:2\)/s,
+  );
   expect(renderParityPage(report)).toContain("Quarantined: 150,000 rows");
   const none = { positions: [], totals: { unmarked: [], untranslated: [] }, quarantine, notes };
   const input = { files: 1, rows: 150_000, accepted: 0, duplicates: 0 };
-  const text = renderPnlTable({ ...none, method: "fifo", asOf: null, dayRule: "calendar", input }, { colour: false });
+  const text = renderPnlTable(
+    { ...none, method: "fifo", asOf: null, dayRule: "calendar", input },
+    { colour: false },
+  );
   expect(text).toMatch(/150,000 rows refused .*… and 149,998 more.*ZERO_PRICE × 2,500/s);
 });
 
 it("prints a table of any number of positions", () => {
-  const row = { symbol: "A", instrument: null, quantity: "1", averagePrice: "1", realized: "0", unrealized: "0", fees: "0" };
-  const position = { ...row, mark: "1", markKind: "given", multiplier: "1", currency: "USD", lots: [] } as const;
+  const row = {
+    symbol: "A",
+    instrument: null,
+    quantity: "1",
+    averagePrice: "1",
+    realized: "0",
+    unrealized: "0",
+    fees: "0",
+  };
+  const position = {
+    ...row,
+    mark: "1",
+    markKind: "given",
+    multiplier: "1",
+    currency: "USD",
+    lots: [],
+  } as const;
   const positions = Array.from({ length: 200_000 }, () => position);
   const input = { files: 1, rows: 200_000, accepted: 200_000, duplicates: 0 };
   const totals = { unmarked: [], untranslated: [] };
-  const pnl = { method: "fifo", asOf: null, dayRule: "calendar", positions, totals, quarantine: [], notes: [], input };
+  const pnl = {
+    method: "fifo",
+    asOf: null,
+    dayRule: "calendar",
+    positions,
+    totals,
+    quarantine: [],
+    notes: [],
+    input,
+  };
   expect(renderPnlTable(pnl, { colour: false }).split("\n").length).toBeGreaterThan(200_000);
 });
 
@@ -58,7 +87,10 @@ describe("the table", () => {
     const lines = table(compared(rows, rows), { width: 90 }).split("\n");
     // Terminal columns of the same figures: a wide character takes two, a combining mark none.
     const columns = (text: string): number =>
-      [...text].reduce((sum, c) => sum + (/[\u{1f000}-\u{1ffff}一-龯]/u.test(c) ? 2 : c === "\u0301" ? 0 : 1), 0);
+      [...text].reduce(
+        (sum, c) => sum + (/[\u{1f000}-\u{1ffff}一-龯]/u.test(c) ? 2 : c === "\u0301" ? 0 : 1),
+        0,
+      );
     const widths = lines.filter((line) => line.startsWith("=")).map(columns);
     expect(widths).toHaveLength(symbols.length);
     expect(new Set(widths).size).toBe(1);
@@ -97,7 +129,16 @@ describe("the table", () => {
     const [line = ""] = table(report)
       .split("\n")
       .filter((text) => text.startsWith("✗  A"));
-    expect(line.split(/ +/)).toEqual(["✗", "A", "0.333333", "0.333333", "0.00", "≈0.00", "0.00", "12,345,678,901,234.56789"]);
+    expect(line.split(/ +/)).toEqual([
+      "✗",
+      "A",
+      "0.333333",
+      "0.333333",
+      "0.00",
+      "≈0.00",
+      "0.00",
+      "12,345,678,901,234.56789",
+    ]);
     expect(table(report)).toContain("quantity -3.3e-21");
   });
 });
@@ -122,7 +163,9 @@ describe("the summary line", () => {
     expect(summaryLine(ahead)).toBe(
       "parity: 5 of 8 equal, 0 within tolerance, 3 diverged (worst realized B -93.75) · legacy-desk vs modern-engine · day rules calendar (legacy), chicago-17 (modern)",
     );
-    expect(summaryLine(compared([], []))).toBe("parity: nothing to compare · legacy-desk vs modern-engine · day rule calendar");
+    expect(summaryLine(compared([], []))).toBe(
+      "parity: nothing to compare · legacy-desk vs modern-engine · day rule calendar",
+    );
   });
 
   it("names the row with the most money, be it of a position, of a day, or missing on one side", () => {
@@ -149,7 +192,9 @@ describe("the summary line", () => {
         ),
       ),
     ).toContain("(worst realized S 1.00)");
-    expect(summaryLine(compared([small], [["S", "900", "1", "2", "0"]]))).toContain("(worst realized S 1.00)");
+    expect(summaryLine(compared([small], [["S", "900", "1", "2", "0"]]))).toContain(
+      "(worst realized S 1.00)",
+    );
     const days = {
       legacy: { daily: [{ ...day, realized: "0", unrealized: "0", total: "0" }] },
       modern: { daily: [{ ...day, realized: "0", unrealized: "0", total: "7" }] },

@@ -1,8 +1,23 @@
 import type { Fraction } from "../../base/fraction.ts";
-import { absolute, add, compare, formatFraction, negate, parseFigure, subtract, zero } from "../../base/fraction.ts";
+import {
+  absolute,
+  add,
+  compare,
+  formatFraction,
+  negate,
+  parseFigure,
+  subtract,
+  zero,
+} from "../../base/fraction.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { agrees, type Verdict, verdicts } from "../../domain/migration/verdict.ts";
-import type { CauseGroup, ParityReport, ParityRow, ParitySummary, SummedPair } from "../../ports/parity-report.ts";
+import type {
+  CauseGroup,
+  ParityReport,
+  ParityRow,
+  ParitySummary,
+  SummedPair,
+} from "../../ports/parity-report.ts";
 import { causesOf, moneyFields, positionsOf, severity } from "./reading.ts";
 
 /**
@@ -18,7 +33,13 @@ export function parityDocument(report: ParityReport): ParityReport {
 export function summaryOf(report: ParityReport): ParitySummary {
   const currencies = new Map(report.instruments?.map(({ symbol, currency }) => [symbol, currency]));
   const currencyOf = ({ key }: ParityRow): string | null => currencies.get(key.symbol) ?? null;
-  const positions: Record<Verdict, number> = { equal: 0, within_tolerance: 0, diverged: 0, error: 0, not_comparable: 0 };
+  const positions: Record<Verdict, number> = {
+    equal: 0,
+    within_tolerance: 0,
+    diverged: 0,
+    error: 0,
+    not_comparable: 0,
+  };
   for (const { worst } of positionsOf(report)) positions[worst.verdict] += 1;
   return {
     positions,
@@ -45,7 +66,12 @@ class Sums {
 
   get pair(): SummedPair {
     const { legacy, modern } = this.#sums;
-    return { legacy: text(legacy), modern: text(modern), difference: text(subtract(modern, legacy)), absent: this.#absent };
+    return {
+      legacy: text(legacy),
+      modern: text(modern),
+      difference: text(subtract(modern, legacy)),
+      absent: this.#absent,
+    };
   }
 }
 
@@ -75,7 +101,12 @@ function totalsOf({ rows }: ParityReport, currencyOf: CurrencyOf): ParitySummary
           sums[field].add(side, said);
           sums.total.add(side, said);
         }
-    return { currency, realized: sums.realized.pair, unrealized: sums.unrealized.pair, total: sums.total.pair };
+    return {
+      currency,
+      realized: sums.realized.pair,
+      unrealized: sums.unrealized.pair,
+      total: sums.total.pair,
+    };
   });
 }
 
@@ -91,7 +122,12 @@ function daysOf({ rows }: ParityReport, currencyOf: CurrencyOf): ParitySummary["
             const said = saidIn(row, side, "total");
             if (said !== undefined) sums.add(side, said);
           }
-        return { tradingDay, currency, ...sums.pair, apart: rows.filter(({ verdict }) => !agrees(verdict)).length };
+        return {
+          tradingDay,
+          currency,
+          ...sums.pair,
+          apart: rows.filter(({ verdict }) => !agrees(verdict)).length,
+        };
       }),
     );
 }

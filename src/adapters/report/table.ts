@@ -58,7 +58,9 @@ const tableDefaults = Object.freeze({ width: 120, rowsMax: 40 });
  */
 export function renderParityTable(report: ParityReport, options: TableOptions): string {
   const { colour, width, rowsMax } = { ...tableDefaults, ...options };
-  const paint: Paint = colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
+  const paint: Paint = colour
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_, text) => text;
   const summary = summaryOf(report);
   const view: View = { report, summary, paint, width, rowsMax, titleOf: titlesOf(report) };
   const sections: readonly (readonly string[])[] = [
@@ -72,7 +74,11 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
     positionsAgreeing(view),
     section(notComparedWords(report), rowsMax, "not compared"),
     refusals(view),
-    section(legacySymbolWords(report), rowsMax, "what the desk's own symbol translators would have made of these symbols"),
+    section(
+      legacySymbolWords(report),
+      rowsMax,
+      "what the desk's own symbol translators would have made of these symbols",
+    ),
     [...titled(view, "how it was compared", methodWords(report))],
     filesRead(view),
     legend(view),
@@ -113,7 +119,8 @@ const titled = ({ paint }: View, title: string, lines: readonly string[]): strin
 const moreWords = ({ paint }: View, hidden: number, what: string): string[] =>
   hidden > 0 ? [paint("dim", `… and ${count(hidden)} more ${what}; --json and --out list all`)] : [];
 
-const signOf = ({ paint }: View, verdict: Verdict): string => paint(styles[verdict], verdictWords[verdict].sign);
+const signOf = ({ paint }: View, verdict: Verdict): string =>
+  paint(styles[verdict], verdictWords[verdict].sign);
 
 function headline({ report, paint }: View): string[] {
   const { legacy, modern, generated, ok } = report;
@@ -131,7 +138,13 @@ function bottomLine(view: View): string[] {
   const rows = summary.totals.flatMap(({ currency, ...sums }) =>
     (["realized", "unrealized", "total"] as const).map((field) => {
       const { legacy, modern, difference } = sums[field];
-      return [field, money(legacy), money(modern), money(difference), field === "total" ? currencyWords(currency) : ""];
+      return [
+        field,
+        money(legacy),
+        money(modern),
+        money(difference),
+        field === "total" ? currencyWords(currency) : "",
+      ];
     }),
   );
   const [head = "", ...lines] = align([["", "legacy", "modern", "difference", ""], ...rows], new Set([0, 4]));
@@ -271,7 +284,9 @@ function positionsAgreeing(view: View): string[] {
   const { report, paint, rowsMax, titleOf, width } = view;
   const positions = positionsOf(report).filter(({ worst }) => agrees(worst.verdict));
   const shown = positions.slice(0, rowsMax);
-  const daysAgreeing = report.rows.filter(({ kind, verdict }) => kind !== "position" && agrees(verdict)).length;
+  const daysAgreeing = report.rows.filter(
+    ({ kind, verdict }) => kind !== "position" && agrees(verdict),
+  ).length;
   const rest = daysAgreeing === 0 ? [] : [paint("dim", `${counted(daysAgreeing, "daily figure")} agree`)];
   if (shown.length === 0) return rest;
   const withTitles = shown.some(({ key }) => titleOf(key.symbol) !== plain(key.symbol));
@@ -283,15 +298,25 @@ function positionsAgreeing(view: View): string[] {
     ...shownFields.map((field) => valueText(position, "modern", field)),
     ...(withTitles ? [plain(position.key.symbol)] : []),
   ]);
-  const columns = [...(withBooks ? ["book"] : []), "instrument", ...shownFields, ...(withTitles ? ["symbol"] : [])];
+  const columns = [
+    ...(withBooks ? ["book"] : []),
+    "instrument",
+    ...shownFields,
+    ...(withTitles ? ["symbol"] : []),
+  ];
   const texts = ["book", "instrument", "symbol"].map((name) => columns.indexOf(name));
   const [head = "", ...lines] = align([columns, ...rows], new Set(texts));
   return [
-    paint("bold", `${counted(positions.length, "position")} ${positions.length === 1 ? "agrees" : "agree"}`.toUpperCase()),
+    paint(
+      "bold",
+      `${counted(positions.length, "position")} ${positions.length === 1 ? "agrees" : "agree"}`.toUpperCase(),
+    ),
     paint("dim", `   ${head}`),
     ...lines.flatMap((line, index) => {
       const position = shown[index];
-      return position === undefined ? [] : [`${signOf(view, position.worst.verdict)}  ${line}`, ...warnings(position, view)];
+      return position === undefined
+        ? []
+        : [`${signOf(view, position.worst.verdict)}  ${line}`, ...warnings(position, view)];
     }),
     ...moreWords(view, positions.length - shown.length, "positions that agree"),
     ...rest,
@@ -300,7 +325,9 @@ function positionsAgreeing(view: View): string[] {
 
 function dailyApart(view: View): string[] {
   const { report, paint, width, rowsMax, titleOf } = view;
-  const apart = worstFirst(report.rows.filter(({ kind, verdict }) => kind !== "position" && !agrees(verdict)));
+  const apart = worstFirst(
+    report.rows.filter(({ kind, verdict }) => kind !== "position" && !agrees(verdict)),
+  );
   // Figures without a number come by the hundred, and the list of causes counts them.
   const rows = apart.filter(({ verdict }) => verdict !== "not_comparable");
   const silent = apart.length - rows.length;
@@ -311,7 +338,12 @@ function dailyApart(view: View): string[] {
   const cells = shown.map((row) => [
     verdictWords[row.verdict].sign,
     plain(row.key.tradingDay ?? ""),
-    shorten(row.key.book === undefined ? titleOf(row.key.symbol) : `${plain(row.key.book)} ${titleOf(row.key.symbol)}`, room),
+    shorten(
+      row.key.book === undefined
+        ? titleOf(row.key.symbol)
+        : `${plain(row.key.book)} ${titleOf(row.key.symbol)}`,
+      room,
+    ),
     row.kind === "snapshot" ? `snapshot ${row.field}` : row.field,
     figureOf(row, row.legacy),
     figureOf(row, row.modern),
@@ -320,7 +352,10 @@ function dailyApart(view: View): string[] {
   ]);
   const [headLine = "", ...lines] = align([head, ...cells], new Set([0, 1, 2, 3, 7]));
   return [
-    paint("bold", `${counted(rows.length, "daily figure")} ${rows.length === 1 ? "differs" : "differ"}`.toUpperCase()),
+    paint(
+      "bold",
+      `${counted(rows.length, "daily figure")} ${rows.length === 1 ? "differs" : "differ"}`.toUpperCase(),
+    ),
     ...(shown.length === 0 ? [] : [paint("dim", headLine)]),
     ...lines.map((line, index) => {
       const { sign } = verdictWords[shown[index]?.verdict ?? "error"];
@@ -360,11 +395,16 @@ function filesRead(view: View): string[] {
       `  ${file.kind}, ${counted(file.bytes, "byte")}${rows === "" ? "" : `, ${rows}`}`,
     ];
   });
-  return [...titled(view, "what was read (sha256)", lines), ...moreWords(view, inputs.length - view.rowsMax, "files")];
+  return [
+    ...titled(view, "what was read (sha256)", lines),
+    ...moreWords(view, inputs.length - view.rowsMax, "files"),
+  ];
 }
 
 function legend(view: View): string[] {
-  const signs = worstVerdictsFirst.map((verdict) => `${verdictWords[verdict].sign} ${verdictWords[verdict].name}`);
+  const signs = worstVerdictsFirst.map(
+    (verdict) => `${verdictWords[verdict].sign} ${verdictWords[verdict].name}`,
+  );
   const sentences = [
     `Signs: ${signs.join("  ")}  ${none} no value.`,
     "Differences are modern minus legacy.",
@@ -373,7 +413,12 @@ function legend(view: View): string[] {
   return [view.paint("dim", sentences.join(" "))];
 }
 
-function section(entries: readonly string[], rowsMax: number, what: string, total = entries.length): string[] {
+function section(
+  entries: readonly string[],
+  rowsMax: number,
+  what: string,
+  total = entries.length,
+): string[] {
   if (entries.length === 0) return [];
   const hidden = total - Math.min(rowsMax, entries.length);
   return [

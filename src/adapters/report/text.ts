@@ -80,7 +80,8 @@ function displayWidth(text: string): number {
   return width;
 }
 
-const graphemeWidth = (segment: string): number => (wide.test(segment) ? 2 : /^\p{M}+$/u.test(segment) ? 0 : 1);
+const graphemeWidth = (segment: string): number =>
+  wide.test(segment) ? 2 : /^\p{M}+$/u.test(segment) ? 0 : 1;
 
 /** At most `width` columns: the middle gives way, since symbols differ at their ends. */
 export function shorten(text: string, width: number): string {
@@ -100,17 +101,24 @@ export function shorten(text: string, width: number): string {
   return `${head.join("")}…${tail.join("")}`;
 }
 
-const padEnd = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)));
-const padStart = (text: string, width: number): string => " ".repeat(Math.max(0, width - displayWidth(text))) + text;
+const padEnd = (text: string, width: number): string =>
+  text + " ".repeat(Math.max(0, width - displayWidth(text)));
+const padStart = (text: string, width: number): string =>
+  " ".repeat(Math.max(0, width - displayWidth(text))) + text;
 
 /** Lines of columns, two spaces apart; figures to the right, texts to the left. */
-export function align(rows: readonly (readonly string[])[], textColumns: ReadonlySet<number>): readonly string[] {
+export function align(
+  rows: readonly (readonly string[])[],
+  textColumns: ReadonlySet<number>,
+): readonly string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     rows.reduce((widest, row) => Math.max(widest, displayWidth(row[column] ?? "")), 0),
   );
   return rows.map((row) =>
     row
-      .map((cell, column) => (textColumns.has(column) ? padEnd(cell, widths[column] ?? 0) : padStart(cell, widths[column] ?? 0)))
+      .map((cell, column) =>
+        textColumns.has(column) ? padEnd(cell, widths[column] ?? 0) : padStart(cell, widths[column] ?? 0),
+      )
       .join("  ")
       .trimEnd(),
   );

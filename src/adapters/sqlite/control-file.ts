@@ -52,7 +52,11 @@ export class ControlFile {
     const inode = inodeOf(this.path);
     if (this.#connection !== undefined && this.#connection.inode !== inode) this.#drop();
     if (inode === undefined && this.#wasOpen)
-      throw new BridgeError("SYSTEM_DOWN", { what: "the control file is gone", where: this.path, fix: "restore it" });
+      throw new BridgeError("SYSTEM_DOWN", {
+        what: "the control file is gone",
+        where: this.path,
+        fix: "restore it",
+      });
     this.#connection ??= new ControlConnection(this.path, this.#wasOpen);
     this.#wasOpen = true;
     return this.#connection;
@@ -108,7 +112,9 @@ class ControlConnection {
         if (expectedEpoch !== undefined && this.read().epoch !== expectedEpoch) return null;
         if (published !== undefined)
           this.database
-            .prepare(`INSERT INTO published (hash, text, phase, at, by) VALUES (?, ?, ?, ${now}, ?) ON CONFLICT DO NOTHING`)
+            .prepare(
+              `INSERT INTO published (hash, text, phase, at, by) VALUES (?, ?, ?, ${now}, ?) ON CONFLICT DO NOTHING`,
+            )
             .run(published);
         update.run(columns);
         return this.read();
@@ -118,7 +124,9 @@ class ControlConnection {
 
   note(note: NoteRow): void {
     this.database
-      .prepare(`INSERT INTO audit (at, actor, action, reason, evidence, epoch) SELECT ${now}, ?, ?, ?, ?, epoch FROM config`)
+      .prepare(
+        `INSERT INTO audit (at, actor, action, reason, evidence, epoch) SELECT ${now}, ?, ?, ?, ?, epoch FROM config`,
+      )
       .run(note);
   }
 
@@ -132,7 +140,9 @@ class ControlConnection {
   }
 
   signOffs(): SignOffs {
-    return this.database.prepare<[], SignOffs[number]>(`${selectSignOffs} WHERE expires_at > ${now} ORDER BY id`).all();
+    return this.database
+      .prepare<[], SignOffs[number]>(`${selectSignOffs} WHERE expires_at > ${now} ORDER BY id`)
+      .all();
   }
 
   audit({ after, limit }: Page): AuditRows {
@@ -199,11 +209,15 @@ export class LiveFile {
     return this.#use((database) =>
       database
         .transaction(() => {
-          let last = database.prepare<[], number>("SELECT coalesce(max(seq), 0) FROM seals").pluck().get() as number;
+          let last = database
+            .prepare<[], number>("SELECT coalesce(max(seq), 0) FROM seals")
+            .pluck()
+            .get() as number;
           const insert = database.prepare("INSERT INTO seals (seq, previous_hash, hash) VALUES (?, ?, ?)");
           if (seals[0]?.seq !== last + 1) return false;
           for (const { seq, previousHash, hash } of seals) {
-            if (seq !== last + 1) throw new BridgeError("INTERNAL", { what: `seal ${seq} does not follow seal ${last}` });
+            if (seq !== last + 1)
+              throw new BridgeError("INTERNAL", { what: `seal ${seq} does not follow seal ${last}` });
             insert.run(seq, previousHash, hash);
             last = seq;
           }

@@ -40,12 +40,20 @@ export interface ChangeRow {
 
 export function changeRowOf({ set, expectedEpoch, ...note }: ControlChange): ChangeRow {
   const { voidCache, ...values } = set;
-  const columns = changedColumns(values).map(({ column, kind, value }): [string, Value] => [column, boundValue(kind, value)]);
+  const columns = changedColumns(values).map(({ column, kind, value }): [string, Value] => [
+    column,
+    boundValue(kind, value),
+  ]);
   const { published } = values;
   return {
     columns: Object.fromEntries([...columns, ["change", noteJson(note)]]),
     voidsCache: voidCache === true,
-    published: published && [storable(published.hash), storable(published.text), published.phase, storable(note.actor)],
+    published: published && [
+      storable(published.hash),
+      storable(published.text),
+      published.phase,
+      storable(note.actor),
+    ],
     expectedEpoch,
   };
 }
@@ -63,7 +71,12 @@ function boundValue(kind: ColumnKind, value: unknown): Value {
 
 /** The JSON that the trigger reads. Evidence is a JSON text inside it, which SQLite extracts unchanged. */
 const noteJson = ({ actor, action, reason, evidence }: AuditNote): string =>
-  storableJson({ actor, action, reason, ...(evidence === undefined ? {} : { evidence: storableJson(evidence) }) });
+  storableJson({
+    actor,
+    action,
+    reason,
+    ...(evidence === undefined ? {} : { evidence: storableJson(evidence) }),
+  });
 
 export type NoteRow = readonly [actor: string, action: string, reason: string, evidence: string | null];
 
@@ -74,7 +87,13 @@ export const noteRowOf = ({ actor, action, reason, evidence }: AuditNote): NoteR
   evidence === undefined ? null : storableJson(evidence),
 ];
 
-export type SignOffRow = readonly [gate: string, phase: string, actor: string, note: string, expiresAfterSeconds: string];
+export type SignOffRow = readonly [
+  gate: string,
+  phase: string,
+  actor: string,
+  note: string,
+  expiresAfterSeconds: string,
+];
 
 export const signOffRowOf = ({ gate, phase, actor, note, expiresAfterMs }: SignOffGiven): SignOffRow => [
   storable(gate),
@@ -93,7 +112,13 @@ export type AuditRows = readonly AuditRow[];
 export const selectSeals = "SELECT seq, previous_hash AS previousHash, hash FROM seals";
 export type Seals = readonly AuditSeal[];
 
-export type BeatRow = readonly [id: string, name: string, seenEpoch: number, drainedEpoch: number, report: string];
+export type BeatRow = readonly [
+  id: string,
+  name: string,
+  seenEpoch: number,
+  drainedEpoch: number,
+  report: string,
+];
 
 export const beatRowOf = ({ id, name, seenEpoch, drainedEpoch, report }: InstanceReport): BeatRow => [
   storable(id),

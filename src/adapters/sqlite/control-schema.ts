@@ -47,7 +47,9 @@ const isListOfTexts = (
          ELSE NEW.${list} NOT NULL END;`;
 
 /** The triggers for updates of `config`, for a schema version that has these list columns. */
-const configTriggers = (lists: readonly string[]): string => `CREATE TRIGGER config_rules BEFORE UPDATE ON config
+const configTriggers = (
+  lists: readonly string[],
+): string => `CREATE TRIGGER config_rules BEFORE UPDATE ON config
    BEGIN
      ${lists.map(isListOfTexts).join("\n     ")}
      SELECT RAISE(ABORT, 'published_hash is none of those in published')

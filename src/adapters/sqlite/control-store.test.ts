@@ -52,7 +52,9 @@ const elsewhere = (): string => {
  * The sqlite3 shell of this machine; without one, statements run over a connection that behaves like the
  * shell's.
  */
-const shell = ["/usr/bin/sqlite3", "/usr/local/bin/sqlite3", "/opt/homebrew/bin/sqlite3"].find((name) => existsSync(name));
+const shell = ["/usr/bin/sqlite3", "/usr/local/bin/sqlite3", "/opt/homebrew/bin/sqlite3"].find((name) =>
+  existsSync(name),
+);
 const sql = async (statement: string): Promise<void> => {
   if (shell !== undefined) {
     await promisify(execFile)(shell, ["-bail", path, statement]);
@@ -109,11 +111,16 @@ test("migration of a control file from the first version keeps record and audit,
   const store = await open();
   const overrides = { userWhitelist: ["amy"], userDenylist: null, phase: "dual_write" };
   expect(await store.read()).toMatchObject({ epoch: 2, overrides });
-  expect(await store.change({ actor: "amy", action: "denylist", reason: "x", set: { userDenylist: ["eve"] } })).toMatchObject({
+  expect(
+    await store.change({ actor: "amy", action: "denylist", reason: "x", set: { userDenylist: ["eve"] } }),
+  ).toMatchObject({
     epoch: 3,
     overrides: { ...overrides, userDenylist: ["eve"] },
   });
-  expect((await store.audit(0, 10)).map(({ after }) => JSON.parse(after as string).user_denylist)).toEqual([undefined, ["eve"]]);
+  expect((await store.audit(0, 10)).map(({ after }) => JSON.parse(after as string).user_denylist)).toEqual([
+    undefined,
+    ["eve"],
+  ]);
 });
 
 describe("an operator's SQL on SQLite", () => {
@@ -169,7 +176,10 @@ describe("an operator's SQL on SQLite", () => {
   ];
   test("cannot replace the row, set its epoch, or change the audit or a published section", async () => {
     const store = await open();
-    await store.change({ ...percentage(1), set: { published: { text: "{}", hash: "a", phase: "dual_write" } } });
+    await store.change({
+      ...percentage(1),
+      set: { published: { text: "{}", hash: "a", phase: "dual_write" } },
+    });
     const before = [await store.read(), await store.audit(0, 10)];
     for (const trick of tricks) await expect(sql(trick), trick).rejects.toThrow();
     expect([await store.read(), await store.audit(0, 10)]).toEqual(before);
@@ -192,7 +202,9 @@ describe("an operator's SQL on SQLite", () => {
 
   test("raises the epoch once per statement, with recursive triggers and in a transaction too", async () => {
     const store = await open();
-    await sql("PRAGMA recursive_triggers = ON; UPDATE config SET phase = 'dual_write'; DELETE FROM new_pnl_cache");
+    await sql(
+      "PRAGMA recursive_triggers = ON; UPDATE config SET phase = 'dual_write'; DELETE FROM new_pnl_cache",
+    );
     expect(await store.read()).toMatchObject({ epoch: 3, cacheGeneration: 1 });
     await sql("BEGIN; UPDATE config SET phase = NULL; UPDATE config SET phase = 'cleanup'; ROLLBACK");
     await sql("BEGIN; UPDATE config SET phase = NULL; UPDATE config SET migration_mode = 'old_only'; COMMIT");
@@ -305,7 +317,8 @@ test("processes that name one control file by its path and by symbolic links are
   const store = await open();
   await linked.heartbeat(beat);
   await store.heartbeat({ ...beat, id: "two" });
-  for (const one of [store, linked]) expect((await one.instances()).map(({ id }) => id)).toEqual(["one", "two"]);
+  for (const one of [store, linked])
+    expect((await one.instances()).map(({ id }) => id)).toEqual(["one", "two"]);
   expect(readdirSync(dirname(link))).toEqual(["link.db"]);
 });
 
@@ -376,7 +389,9 @@ describe("live.db", () => {
     await Promise.all([one.heartbeat(beat), other.heartbeat({ ...beat, id: "two" })]);
     expect(await one.seal([{ seq: 1, previousHash: "0", hash: "1" }])).toBe(true);
     await until(() => movedAside().length > 0);
-    expect(movedAside().map((name) => readFileSync(join(dirname(path), name)).equals(spoilt))).toEqual([true]);
+    expect(movedAside().map((name) => readFileSync(join(dirname(path), name)).equals(spoilt))).toEqual([
+      true,
+    ]);
     await Promise.all([one.heartbeat(beat), other.heartbeat({ ...beat, id: "two" })]);
     expect((await one.instances()).map(({ id }) => id).toSorted()).toEqual(["one", "two"]);
     expect(await one.read()).toMatchObject({ epoch: 2 });
@@ -387,7 +402,10 @@ describe("live.db", () => {
     for (const make of ["a desk's database", "a store of a later version"]) {
       foreignFiles(0x706e6c6c)[make]?.(live());
       const before = readFileSync(live());
-      await expect(store.heartbeat(beat), make).rejects.toMatchObject({ code: "BAD_DATABASE", where: live() });
+      await expect(store.heartbeat(beat), make).rejects.toMatchObject({
+        code: "BAD_DATABASE",
+        where: live(),
+      });
       expect(readFileSync(live()).equals(before)).toBe(true);
       rmSync(live());
     }
@@ -422,6 +440,10 @@ test.skipIf(!existsSync("/usr/bin/prlimit"))(
       await store.close();`);
     expect(await process.ended()).toBe(0);
     expect(process.lines).toEqual(["epoch 3", "UNWRITABLE", "reads 3", "epoch 4"]);
-    expect((await (await open()).audit(0, 10)).map(({ reason }) => reason)).toEqual(["a test", "before", "after"]);
+    expect((await (await open()).audit(0, 10)).map(({ reason }) => reason)).toEqual([
+      "a test",
+      "before",
+      "after",
+    ]);
   },
 );

@@ -48,7 +48,10 @@ const busyShare = 0.9;
  * newer version), UNWRITABLE, DATABASE_BUSY, SYSTEM_DOWN. The functions of the store throw the same, and
  * REFUSED for values that the columns' checks do not permit.
  */
-export async function openSqliteControlStore(path: string, given: Partial<SqliteControlOptions> = {}): Promise<ControlStore> {
+export async function openSqliteControlStore(
+  path: string,
+  given: Partial<SqliteControlOptions> = {},
+): Promise<ControlStore> {
   const { deadlineMs, lookMs } = { ...sqliteControlDefaults, ...given };
   assert(deadlineMs > 0 && lookMs > 0, "deadlineMs and lookMs are positive");
   const where = resolve(path);

@@ -106,7 +106,13 @@ const answers: ControlCalls = {
     }),
 };
 
-const ofLive: ReadonlySet<string> = new Set<keyof ControlCalls>(["seals", "seal", "heartbeat", "instances", "leave"]);
+const ofLive: ReadonlySet<string> = new Set<keyof ControlCalls>([
+  "seals",
+  "seal",
+  "heartbeat",
+  "instances",
+  "leave",
+]);
 
 answerCalls(answers, {
   busyMsMax,

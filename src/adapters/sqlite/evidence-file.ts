@@ -65,7 +65,12 @@ export interface PageQuery {
   readonly limit: number;
 }
 
-export type CountRow = readonly [method: string, kind: ComparisonRecord["kind"], verdict: Verdict, count: number];
+export type CountRow = readonly [
+  method: string,
+  kind: ComparisonRecord["kind"],
+  verdict: Verdict,
+  count: number,
+];
 
 /**
  * Every function throws SqliteError SQLITE_BUSY, and changes nothing, while another connection holds the
@@ -160,7 +165,10 @@ class Connection {
       { sql: "id < ?", value: before === undefined ? undefined : BigInt(before) },
     ].filter(({ value }) => value !== undefined);
     const where = conditions.map(({ sql }) => sql).join(" AND ");
-    return this.#select(where, "ORDER BY id DESC LIMIT ?").all(...conditions.map(({ value }) => value), limit);
+    return this.#select(where, "ORDER BY id DESC LIMIT ?").all(
+      ...conditions.map(({ value }) => value),
+      limit,
+    );
   }
 
   get(id: string): StoredRow | undefined {
@@ -168,7 +176,10 @@ class Connection {
   }
 
   counts(): readonly CountRow[] {
-    return this.database.prepare<[], CountRow>("SELECT method, kind, verdict, count FROM comparison_counts").raw(true).all();
+    return this.database
+      .prepare<[], CountRow>("SELECT method, kind, verdict, count FROM comparison_counts")
+      .raw(true)
+      .all();
   }
 
   #select(where: string, rest: string): Database.Statement<unknown[], StoredRow> {

@@ -57,7 +57,21 @@ export const rowOf = (record: ComparisonRecord): EvidenceRow => [
 ];
 
 export function comparisonOf(row: StoredRow): StoredComparison {
-  const [id, at, method, epoch, answered, kind, verdict, unit, fingerprint, legacyMs, modernMs, legacyError, modernError] = row;
+  const [
+    id,
+    at,
+    method,
+    epoch,
+    answered,
+    kind,
+    verdict,
+    unit,
+    fingerprint,
+    legacyMs,
+    modernMs,
+    legacyError,
+    modernError,
+  ] = row;
   return {
     id,
     at,

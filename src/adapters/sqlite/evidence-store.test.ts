@@ -1,5 +1,14 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -81,9 +90,16 @@ test("the file has the expected schema", async () => {
 test("every query uses an index", async () => {
   await (await open()).close();
   using database = connectionTo(path, { readonly: true });
-  for (const where of ["method = ?", "verdict = ?", "method = ? AND verdict = ?", "method = ? AND verdict = ? AND id < ?"]) {
+  for (const where of [
+    "method = ?",
+    "verdict = ?",
+    "method = ? AND verdict = ?",
+    "method = ? AND verdict = ? AND id < ?",
+  ]) {
     const values = where.split(" AND ").map(() => 1);
-    const plan = database.prepare(`EXPLAIN QUERY PLAN SELECT * FROM comparisons WHERE ${where} ORDER BY id DESC LIMIT 9`);
+    const plan = database.prepare(
+      `EXPLAIN QUERY PLAN SELECT * FROM comparisons WHERE ${where} ORDER BY id DESC LIMIT 9`,
+    );
     const steps = (plan.all(...values) as { readonly detail: string }[]).map(({ detail }) => detail);
     expect(steps, where).toEqual([expect.stringMatching(/^SEARCH comparisons USING INDEX comparisons_by_/)]);
   }
@@ -136,7 +152,9 @@ describe("a lock that another process holds", () => {
     using other = connectionTo(path);
     other.exec("BEGIN IMMEDIATE");
     await expect(store.append(comparisons(2))).rejects.toMatchObject({ code: "DATABASE_BUSY", where: path });
-    await expect(openSqliteEvidenceStore(path, { busyMsMax: 50 }).then((good) => good.close())).resolves.toBeUndefined();
+    await expect(
+      openSqliteEvidenceStore(path, { busyMsMax: 50 }).then((good) => good.close()),
+    ).resolves.toBeUndefined();
     other.exec("COMMIT");
     await store.append(comparisons(2));
     expect(await stored(store)).toBe(3);
@@ -186,15 +204,17 @@ test("an open store does not keep its process alive", async () => {
   expect(await stored(await open())).toBe(3);
 });
 
-describe.skipIf(!existsSync("/usr/bin/prlimit"))("a full disk (simulated by a file size limit; needs prlimit)", () => {
-  let desk: ChildProcess | undefined;
-  afterEach(() => {
-    desk?.kill("SIGKILL");
-  });
+describe.skipIf(!existsSync("/usr/bin/prlimit"))(
+  "a full disk (simulated by a file size limit; needs prlimit)",
+  () => {
+    let desk: ChildProcess | undefined;
+    afterEach(() => {
+      desk?.kill("SIGKILL");
+    });
 
-  test("fails the append without a trace, and appends work again once there is space", async () => {
-    await (await open()).append(comparisons(10));
-    const program = `import { createInterface } from "node:readline";
+    test("fails the append without a trace, and appends work again once there is space", async () => {
+      await (await open()).append(comparisons(10));
+      const program = `import { createInterface } from "node:readline";
       const store = await ${elsewhere()};
       const record = ${JSON.stringify(comparisons(1)[0])};
       console.log("ready");
@@ -202,33 +222,34 @@ describe.skipIf(!existsSync("/usr/bin/prlimit"))("a full disk (simulated by a fi
         const records = Array.from({ length: Number(line) }, () => ({ ...record, unit: line }));
         await store.append(records).then(() => console.log("kept"), ({ code, message }) => console.log(code + " " + message));
       }`;
-    const child = spawn(process.execPath, [...inline, program], { stdio: ["pipe", "pipe", "inherit"] });
-    desk = child;
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const next = async (): Promise<string> => (await lines.next()).value ?? "ended";
-    const append = async (count: number): Promise<string> => {
-      child.stdin.write(`${count}\n`);
-      return next();
-    };
-    const limit = (bytes: string): Promise<unknown> =>
-      promisify(execFile)("/usr/bin/prlimit", [`--pid=${child.pid}`, `--fsize=${bytes}:`]);
+      const child = spawn(process.execPath, [...inline, program], { stdio: ["pipe", "pipe", "inherit"] });
+      desk = child;
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      const next = async (): Promise<string> => (await lines.next()).value ?? "ended";
+      const append = async (count: number): Promise<string> => {
+        child.stdin.write(`${count}\n`);
+        return next();
+      };
+      const limit = (bytes: string): Promise<unknown> =>
+        promisify(execFile)("/usr/bin/prlimit", [`--pid=${child.pid}`, `--fsize=${bytes}:`]);
 
-    expect(await next()).toBe("ready");
-    expect(await append(20)).toBe("kept");
-    await limit("100000");
-    expect(await append(5_000)).toMatch(/^UNWRITABLE .*SQLITE_(FULL|IOERR_WRITE)$/);
-    expect(await append(5_001)).toMatch(/^UNWRITABLE /);
-    await limit("unlimited");
-    expect(await append(30)).toBe("kept");
+      expect(await next()).toBe("ready");
+      expect(await append(20)).toBe("kept");
+      await limit("100000");
+      expect(await append(5_000)).toMatch(/^UNWRITABLE .*SQLITE_(FULL|IOERR_WRITE)$/);
+      expect(await append(5_001)).toMatch(/^UNWRITABLE /);
+      await limit("unlimited");
+      expect(await append(30)).toBe("kept");
 
-    const store = await open();
-    expect((await store.find({ limit: 10_000 })).map(({ unit }) => unit)).toEqual([
-      ...Array(30).fill("30"),
-      ...Array(20).fill("20"),
-      ...Array(10).fill("book-7"),
-    ]);
-    expect(await store.counts()).toMatchObject([{ count: 60 }]);
-  });
-});
+      const store = await open();
+      expect((await store.find({ limit: 10_000 })).map(({ unit }) => unit)).toEqual([
+        ...Array(30).fill("30"),
+        ...Array(20).fill("20"),
+        ...Array(10).fill("book-7"),
+      ]);
+      expect(await store.counts()).toMatchObject([{ count: 60 }]);
+    });
+  },
+);
 
 const inline = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval"];

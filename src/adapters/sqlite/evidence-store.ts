@@ -12,7 +12,12 @@ import { resolve } from "node:path";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { assert } from "../../base/errors.ts";
 import { storable } from "../../base/storable-text.ts";
-import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
+import type {
+  ComparisonRecord,
+  EvidenceQuery,
+  EvidenceStore,
+  StoredComparison,
+} from "../../ports/evidence.ts";
 import { comparisonOf, rowOf } from "./evidence-row.ts";
 import type { EvidenceCalls, ThreadData } from "./evidence-thread.ts";
 import { FileThread } from "./file-thread.ts";
@@ -33,9 +38,15 @@ const sqliteEvidenceDefaults: SqliteEvidenceOptions = Object.freeze({ rowsMax: 1
  * version), UNWRITABLE, DATABASE_BUSY. The functions of the store throw the same; a call may be repeated
  * after UNWRITABLE and DATABASE_BUSY.
  */
-export async function openSqliteEvidenceStore(path: string, given: Partial<SqliteEvidenceOptions> = {}): Promise<EvidenceStore> {
+export async function openSqliteEvidenceStore(
+  path: string,
+  given: Partial<SqliteEvidenceOptions> = {},
+): Promise<EvidenceStore> {
   const options = { ...sqliteEvidenceDefaults, ...given };
-  assert(Number.isSafeInteger(options.rowsMax) && options.rowsMax >= 0, "rowsMax is a whole number of 0 or more");
+  assert(
+    Number.isSafeInteger(options.rowsMax) && options.rowsMax >= 0,
+    "rowsMax is a whole number of 0 or more",
+  );
   const data: ThreadData = { path: resolve(path), ...options };
   const how = { name: "the evidence store", from: import.meta.url, module: "evidence-thread" };
   const thread = new FileThread<EvidenceCalls>({ ...how, data });
@@ -108,7 +119,10 @@ class SqliteEvidenceStore implements EvidenceStore {
     if (records.length === 0) return;
     for (let from = 0; from < records.length; from += batchRows) {
       if (from > 0) await yieldToOthers();
-      this.#thread.tell("rows", { rows: records.slice(from, from + batchRows).map(rowOf), first: from === 0 });
+      this.#thread.tell("rows", {
+        rows: records.slice(from, from + batchRows).map(rowOf),
+        first: from === 0,
+      });
     }
     await this.#thread.call("append", null);
   }

@@ -70,9 +70,19 @@ test("a call that the thread has not begun by its deadline never runs", async ()
   writeFileSync(join(folder, "counting.js"), program);
   const from = pathToFileURL(join(folder, "asker.js")).href;
   const isFree = new Int32Array(new SharedArrayBuffer(4));
-  const thread = new FileThread<Counting>({ name: "a store", from, module: "counting", data: isFree, deadlineMs: 400 });
+  const thread = new FileThread<Counting>({
+    name: "a store",
+    from,
+    module: "counting",
+    data: isFree,
+    deadlineMs: 400,
+  });
   const before = await untilAnswered(() => thread.call("count", null));
-  const late = await Promise.allSettled([thread.call("block", null), thread.call("count", null), thread.call("count", null)]);
+  const late = await Promise.allSettled([
+    thread.call("block", null),
+    thread.call("count", null),
+    thread.call("count", null),
+  ]);
   expect(late.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
   Atomics.store(isFree, 0, 1);
   Atomics.notify(isFree, 0);

@@ -29,7 +29,14 @@ export class FileThread<Api extends { readonly [name in keyof Api]: Calls[string
   /** Why the thread ended; undefined while it runs. */
   #gone: BridgeError | undefined;
 
-  constructor({ name, module, from, data, deadlineMs = Number.POSITIVE_INFINITY, onEvent = () => {} }: FileThreadOptions) {
+  constructor({
+    name,
+    module,
+    from,
+    data,
+    deadlineMs = Number.POSITIVE_INFINITY,
+    onEvent = () => {},
+  }: FileThreadOptions) {
     this.#name = name;
     this.#deadlineMs = deadlineMs;
     this.#rpc = new ThreadRpc({
@@ -57,12 +64,16 @@ export class FileThread<Api extends { readonly [name in keyof Api]: Calls[string
    * Rejects with the error of the thread, or with SYSTEM_DOWN after the deadline. A call that the thread had
    * begun by then may still take effect; a call that it had not begun never does.
    */
-  async call<Name extends keyof Api & string>(name: Name, given: Parameters<Api[Name]>[0]): Promise<ReturnType<Api[Name]>> {
+  async call<Name extends keyof Api & string>(
+    name: Name,
+    given: Parameters<Api[Name]>[0],
+  ): Promise<ReturnType<Api[Name]>> {
     const deadlineMs = this.#deadlineMs;
     if (this.#gone !== undefined) throw this.#gone;
     if (Number.isFinite(deadlineMs) && this.#rpc.unanswered >= unansweredMax)
       throw this.#down(`has ${unansweredMax} unanswered calls and takes no more`);
-    const givenUp = (): BridgeError => this.#down(`did not answer within ${deadlineMs} ms; the call may still take effect`);
+    const givenUp = (): BridgeError =>
+      this.#down(`did not answer within ${deadlineMs} ms; the call may still take effect`);
     // The thread's table of answers has this type.
     return (await this.#rpc.call(name, given, { deadlineMs, givenUp })) as ReturnType<Api[Name]>;
   }

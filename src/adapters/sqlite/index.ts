@@ -1,4 +1,9 @@
 export { openSqliteControlStore, type SqliteControlOptions } from "./control-store.ts";
 export { openSqliteEvidenceStore, type SqliteEvidenceOptions } from "./evidence-store.ts";
-export { type LegacyDatabase, type LegacyTable, readLegacyDatabase, type StoredTrade } from "./legacy-database.ts";
+export {
+  type LegacyDatabase,
+  type LegacyTable,
+  readLegacyDatabase,
+  type StoredTrade,
+} from "./legacy-database.ts";
 export { openSqliteRecordStore } from "./record-store.ts";

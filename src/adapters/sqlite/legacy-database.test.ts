@@ -104,7 +104,15 @@ describe("the stored data of a desk", () => {
         side: "B",
       },
       { ...common, rowid: "2", tradeId: "2", instrumentName: "X", quantity: "1", price: "101.4", side: "S" },
-      { ...common, rowid: "3", tradeId: "3", instrumentName: "Y", quantity: "3", price: "0.015625", side: "S" },
+      {
+        ...common,
+        rowid: "3",
+        tradeId: "3",
+        instrumentName: "Y",
+        quantity: "3",
+        price: "0.015625",
+        side: "S",
+      },
     ]);
     // 101.4 - 100.1 in floats: the inexact value that the desk stored.
     const realized = String(101.4 - 100.1);
@@ -120,15 +128,32 @@ describe("the stored data of a desk", () => {
       { instrumentName: "Y", positionQuantity: "-3", avgCost: "0.015625", totalRealizedPnl: "0" },
     ]);
     expect(read.endOfDay).toMatchObject([
-      { tradeDate: "2025-08-04", instrumentName: "X", closingPosition: "1", tradesCount: "2", realizedPnl: realized },
-      { tradeDate: "2025-08-04", instrumentName: "Y", closingPosition: "-3", tradesCount: "1", realizedPnl: "0" },
+      {
+        tradeDate: "2025-08-04",
+        instrumentName: "X",
+        closingPosition: "1",
+        tradesCount: "2",
+        realizedPnl: realized,
+      },
+      {
+        tradeDate: "2025-08-04",
+        instrumentName: "Y",
+        closingPosition: "-3",
+        tradesCount: "1",
+        realizedPnl: "0",
+      },
     ]);
     expect(read.snapshots).toMatchObject([
       { instrumentName: "X", position: "1", marketPrice: "102", snapshotTimestamp: "2025-08-04 22:00:00" },
       { instrumentName: "Y", position: "-3" },
     ]);
     expect(read.positionSnapshots).toMatchObject([
-      { snapshotType: "EOD", snapshotTimestamp: "2025-08-04 16:00:00", instrumentName: "X", positionQuantity: "1" },
+      {
+        snapshotType: "EOD",
+        snapshotTimestamp: "2025-08-04 16:00:00",
+        instrumentName: "X",
+        positionQuantity: "1",
+      },
       { snapshotType: "EOD", instrumentName: "Y", positionQuantity: "-3" },
     ]);
   });
@@ -140,7 +165,9 @@ describe("the stored data of a desk", () => {
         realized_pnl, unrealized_pnl, total_pnl);
       INSERT INTO pnl_snapshots VALUES ('1', 'X', 1, 0, 0, 0, 0, 0), ('1', 'Y', 2, 0, 0, 0, 0, 0), ('0', 'X', 3, 0, 0, 0, 0, 0);`,
     );
-    expect((await readUntouched(path)).snapshots.map(({ instrumentName, position }) => [instrumentName, position])).toEqual([
+    expect(
+      (await readUntouched(path)).snapshots.map(({ instrumentName, position }) => [instrumentName, position]),
+    ).toEqual([
       ["X", "3"],
       ["Y", "2"],
     ]);
@@ -162,8 +189,13 @@ describe("the stored data of a desk", () => {
     ["NULL", null],
   ])("turns a cell %s into %j", async (sql, expected) => {
     const untyped = trades.replaceAll(/ (TEXT|REAL|DATE|DATETIME)\b/g, "");
-    const path = create(newPath(), `${untyped} INSERT INTO processed_trades (price, quantity) VALUES (${sql}, 1);`);
-    expect((await readLegacyDatabase(path)).trades).toMatchObject([{ price: expected, quantity: "1", tradeId: null }]);
+    const path = create(
+      newPath(),
+      `${untyped} INSERT INTO processed_trades (price, quantity) VALUES (${sql}, 1);`,
+    );
+    expect((await readLegacyDatabase(path)).trades).toMatchObject([
+      { price: expected, quantity: "1", tradeId: null },
+    ]);
   });
 
   test("is read through a symbolic link", async () => {
@@ -197,7 +229,10 @@ describe("a database with another schema", () => {
     expect(read.missing).toEqual([
       { table: "processed_trades", columns: ["source_file"] },
       { table: "positions", columns: ["closed_quantity", "last_trade_id"] },
-      { table: "eod_pnl", columns: ["trade_date", "trades_count", "realized_pnl", "unrealized_pnl", "total_pnl"] },
+      {
+        table: "eod_pnl",
+        columns: ["trade_date", "trades_count", "realized_pnl", "unrealized_pnl", "total_pnl"],
+      },
       { table: "pnl_snapshots" },
       { table: "position_snapshots" },
     ]);
@@ -226,10 +261,17 @@ describe("a database with another schema", () => {
         "total_realized_pnl, unrealized_pnl, closed_quantity, last_market_price, last_trade_id, last_updated); eod_pnl; pnl_snapshots; " +
         "position_snapshots",
     ],
-  ])("without a usable table of trades is refused with one line that lists everything missing: %j", async (sql, line) => {
-    const path = create(newPath(), `CREATE TABLE something (else_);${sql}`);
-    await expect(readUntouched(path)).rejects.toMatchObject({ code: "BAD_DATABASE", message: line, where: path });
-  });
+  ])(
+    "without a usable table of trades is refused with one line that lists everything missing: %j",
+    async (sql, line) => {
+      const path = create(newPath(), `CREATE TABLE something (else_);${sql}`);
+      await expect(readUntouched(path)).rejects.toMatchObject({
+        code: "BAD_DATABASE",
+        message: line,
+        where: path,
+      });
+    },
+  );
 
   test("with more rows than the limit is refused", async () => {
     const path = create(newPath(), `${trades} INSERT INTO processed_trades (trade_id) VALUES ('1'), ('2');`);
@@ -254,7 +296,11 @@ describe("a file that is not a usable database", () => {
       [written(""), "BAD_DATABASE", /empty/],
       [written("tradeId,instrumentName\n"), "BAD_DATABASE", /not an SQLite database, or it is encrypted/],
       [written(random), "BAD_DATABASE", /not an SQLite database, or it is encrypted/],
-      [written(Buffer.concat([Buffer.from("SQLite format 3\0"), random])), "BAD_DATABASE", /not an SQLite database|damaged/],
+      [
+        written(Buffer.concat([Buffer.from("SQLite format 3\0"), random])),
+        "BAD_DATABASE",
+        /not an SQLite database|damaged/,
+      ],
     ] as const) {
       await expect(readLegacyDatabase(path), path).rejects.toMatchObject({
         code,
@@ -269,7 +315,10 @@ describe("a file that is not a usable database", () => {
       INSERT INTO processed_trades (trade_id, source_file) SELECT i, 'file' FROM n;`;
     const cut = create(newPath(), fill);
     truncateSync(cut, statSync(cut).size - 8192);
-    await expect(readUntouched(cut)).rejects.toMatchObject({ code: "BAD_DATABASE", message: expect.stringContaining("damaged") });
+    await expect(readUntouched(cut)).rejects.toMatchObject({
+      code: "BAD_DATABASE",
+      message: expect.stringContaining("damaged"),
+    });
     const torn = create(newPath(), fill);
     const bytes = readFileSync(torn);
     bytes.fill(0xab, 3 * 4096, 4 * 4096);
@@ -332,7 +381,10 @@ console.log(JSON.stringify({ transactions, busy }));
 `;
 
 const deskWith = (path: string): string =>
-  create(path, `${trades} CREATE TABLE positions (instrument_name, position_quantity); INSERT INTO positions VALUES ('X', 0);`);
+  create(
+    path,
+    `${trades} CREATE TABLE positions (instrument_name, position_quantity); INSERT INTO positions VALUES ('X', 0);`,
+  );
 
 /** Five hundred trades on many pages. */
 const stored = `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 500)
@@ -369,36 +421,55 @@ describe("a read while another process writes", () => {
       // Proves that reads happened during the writing.
       expect(new Set(seen).size).toBeGreaterThan(2);
       expect((await readLegacyDatabase(path)).trades).toHaveLength(tally.transactions * size);
-      expect(readdirSync(join(path, "..")).filter((name) => name !== "pnl_tracker.db" && !name.endsWith("-journal"))).toEqual([]);
+      expect(
+        readdirSync(join(path, "..")).filter(
+          (name) => name !== "pnl_tracker.db" && !name.endsWith("-journal"),
+        ),
+      ).toEqual([]);
     },
   );
 
-  test.each([["--pause-ms=0"], ["--wal"]])("never blocks the legacy desk itself, started with %s", async (...flags: string[]) => {
-    const path = newPath();
-    const whole = join(folder, "trades_20250805.csv");
-    writeFileSync(whole, readFileSync(ledger, "utf8").replaceAll(/100\.1|101\.4|0\.015625/g, "100"));
-    const writer = join(import.meta.dirname, "../../legacy-desk/writer.ts");
-    const child = spawn(process.execPath, [writer, path, whole, "--count=100000", "--seconds=1.5", ...flags]);
-    const { ended } = watched(child);
-    let running = true;
-    child.on("close", () => (running = false));
-    const seen = new Set<number>();
-    while (running) {
-      await sleep(1);
-      const read = existsSync(path) ? await readLegacyDatabase(path).catch(onlyWhenNew) : undefined;
-      if (read === undefined) continue;
-      const sums = new Map<string | null, number>();
-      for (const { instrumentName, side, quantity } of read.trades) {
-        sums.set(instrumentName, (sums.get(instrumentName) ?? 0) + (side === "B" ? 1 : -1) * Number(quantity));
+  test.each([["--pause-ms=0"], ["--wal"]])(
+    "never blocks the legacy desk itself, started with %s",
+    async (...flags: string[]) => {
+      const path = newPath();
+      const whole = join(folder, "trades_20250805.csv");
+      writeFileSync(whole, readFileSync(ledger, "utf8").replaceAll(/100\.1|101\.4|0\.015625/g, "100"));
+      const writer = join(import.meta.dirname, "../../legacy-desk/writer.ts");
+      const child = spawn(process.execPath, [
+        writer,
+        path,
+        whole,
+        "--count=100000",
+        "--seconds=1.5",
+        ...flags,
+      ]);
+      const { ended } = watched(child);
+      let running = true;
+      child.on("close", () => (running = false));
+      const seen = new Set<number>();
+      while (running) {
+        await sleep(1);
+        const read = existsSync(path) ? await readLegacyDatabase(path).catch(onlyWhenNew) : undefined;
+        if (read === undefined) continue;
+        const sums = new Map<string | null, number>();
+        for (const { instrumentName, side, quantity } of read.trades) {
+          sums.set(
+            instrumentName,
+            (sums.get(instrumentName) ?? 0) + (side === "B" ? 1 : -1) * Number(quantity),
+          );
+        }
+        expect(read.positions.map((row) => [row.instrumentName, Number(row.positionQuantity)])).toEqual([
+          ...sums,
+        ]);
+        seen.add(read.trades.length);
       }
-      expect(read.positions.map((row) => [row.instrumentName, Number(row.positionQuantity)])).toEqual([...sums]);
-      seen.add(read.trades.length);
-    }
-    const tally = JSON.parse(await ended);
-    expect(tally.busy).toBe(0);
-    expect(seen.size).toBeGreaterThan(2);
-    expect((await readLegacyDatabase(path)).trades).toHaveLength(tally.transactions);
-  });
+      const tally = JSON.parse(await ended);
+      expect(tally.busy).toBe(0);
+      expect(seen.size).toBeGreaterThan(2);
+      expect((await readLegacyDatabase(path)).trades).toHaveLength(tally.transactions);
+    },
+  );
 
   /** A new database is empty or without tables until its first transaction. */
   const onlyWhenNew = (error: { readonly code?: string; readonly message: string }): undefined => {
@@ -420,7 +491,9 @@ process.stdin.once("data", () => { database.exec("COMMIT"); database.close(); pr
     const { child, ended, started } = another(script, path);
     await started;
     expect(statSync(path).size, "pages of the open transaction are in the file").toBeGreaterThan(sizeBefore);
-    expect(readFileSync(path).includes("changed"), "changes of the open transaction are in the file").toBe(true);
+    expect(readFileSync(path).includes("changed"), "changes of the open transaction are in the file").toBe(
+      true,
+    );
     expect(countByIds(await readUntouched(path))).toEqual({ before: 500 });
     child.stdin.write("commit\n");
     await ended;
@@ -458,12 +531,16 @@ process.kill(process.pid, "SIGKILL");
 `;
     await another(script, path).ended;
     expect(readFileSync(`${path}-journal`).length).toBeGreaterThan(512);
-    expect(readFileSync(path).includes("changed"), "changes of the dead transaction are in the file").toBe(true);
+    expect(readFileSync(path).includes("changed"), "changes of the dead transaction are in the file").toBe(
+      true,
+    );
     expect(countByIds(await readUntouched(path))).toEqual({ before: 500 });
     expect(existsSync(`${path}-journal`)).toBe(true);
     // The desk's own recovery gives the same state.
     const desk = new Database(path);
-    expect(desk.prepare("SELECT trade_id FROM processed_trades").pluck().all()).toEqual(Array(500).fill("before"));
+    expect(desk.prepare("SELECT trade_id FROM processed_trades").pluck().all()).toEqual(
+      Array(500).fill("before"),
+    );
     desk.close();
   });
 

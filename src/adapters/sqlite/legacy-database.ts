@@ -106,7 +106,11 @@ const shapes = {
     },
   },
   position_snapshots: {
-    needed: { snapshotType: "snapshot_type", snapshotTimestamp: "snapshot_timestamp", instrumentName: "instrument_name" },
+    needed: {
+      snapshotType: "snapshot_type",
+      snapshotTimestamp: "snapshot_timestamp",
+      instrumentName: "instrument_name",
+    },
     further: {
       positionQuantity: "position_quantity",
       avgCost: "avg_cost",
@@ -168,20 +172,27 @@ class Reader {
   }
 
   #readColumns(table: LegacyTable): void {
-    const found = this.#database.prepare<[string], string>("SELECT lower(name) FROM pragma_table_xinfo(?)").pluck().all(table);
+    const found = this.#database
+      .prepare<[string], string>("SELECT lower(name) FROM pragma_table_xinfo(?)")
+      .pluck()
+      .all(table);
     if (found.length === 0) {
       this.#missing.push({ table });
       return;
     }
     this.#columns.set(table, new Set(found));
     const { needed, further } = shapes[table];
-    const columns = [...Object.values(needed), ...Object.values(further)].filter((column) => !found.includes(column));
+    const columns = [...Object.values(needed), ...Object.values(further)].filter(
+      (column) => !found.includes(column),
+    );
     if (columns.length > 0) this.#missing.push({ table, columns });
   }
 
   #isUsable(table: LegacyTable): boolean {
     const existing = this.#columns.get(table);
-    return existing !== undefined && Object.values(shapes[table].needed).every((column) => existing.has(column));
+    return (
+      existing !== undefined && Object.values(shapes[table].needed).every((column) => existing.has(column))
+    );
   }
 
   /** Yields the rows by rowid, which is the order of storing. */
@@ -200,7 +211,8 @@ class Reader {
     let count = 0;
     for (const cells of statement.raw(true).safeIntegers(true).iterate()) {
       count += 1;
-      if (count > this.#rowsMax) throw badDatabase(this.#path, `${table} has more than ${this.#rowsMax} rows`);
+      if (count > this.#rowsMax)
+        throw badDatabase(this.#path, `${table} has more than ${this.#rowsMax} rows`);
       yield Object.fromEntries(fields.map((field, index) => [field, textOf(cells[index])])) as Row<T>;
     }
   }
@@ -214,7 +226,8 @@ class Reader {
   }
 }
 
-const missingText = ({ table, columns }: Missing): string => (columns === undefined ? table : `${table} (${columns.join(", ")})`);
+const missingText = ({ table, columns }: Missing): string =>
+  columns === undefined ? table : `${table} (${columns.join(", ")})`;
 
 /** Longer blobs are cut: the text only shows a person that the cell is a blob. */
 const blobBytesMax = 64;

@@ -47,7 +47,8 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
       });
     database.pragma("journal_mode = WAL");
     database.pragma(`synchronous = ${kind.synchronous}`);
-    if (version < kind.migrations.length) database.transaction(() => migrate(database, path, kind)).immediate();
+    if (version < kind.migrations.length)
+      database.transaction(() => migrate(database, path, kind)).immediate();
     return database;
   } catch (error) {
     database.close();
@@ -59,7 +60,8 @@ const badOwned = (path: string, { fix }: OwnedKind, what: string): BridgeError =
   new BridgeError("BAD_DATABASE", { what, where: path, fix });
 
 /** Undefined if the file does not exist. */
-export const inodeOf = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+export const inodeOf = (path: string): bigint | undefined =>
+  statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 
 export const isDamage = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
@@ -86,6 +88,7 @@ function versionOf(database: Database.Database, path: string, kind: OwnedKind): 
   if (id === 0 && version === 0 && objects === 0) return 0;
   if (id !== kind.applicationId) throw badOwned(path, kind, "the file is another program's database");
   const known = kind.migrations.length;
-  if (version > known) throw badOwned(path, kind, `the file has version ${version}, this pnl-bridge knows ${known}`);
+  if (version > known)
+    throw badOwned(path, kind, `the file has version ${version}, this pnl-bridge knows ${known}`);
   return version;
 }

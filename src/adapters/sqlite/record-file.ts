@@ -42,14 +42,17 @@ export class RecordFile {
   /** Creates the bridge's tables where they are missing, and modern's own. */
   open(incarnation: string): Fence {
     const database = this.#current;
-    const isReady = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'pnlb_inbox'").get() !== undefined;
+    const isReady =
+      database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'pnlb_inbox'").get() !== undefined;
     if (!isReady)
       database
         .transaction(() => {
           database.exec(bridgeTables);
           if (this.#options.side === "modern") database.exec(modernTables);
           database
-            .prepare("INSERT OR IGNORE INTO pnlb_fence (one, epoch, authority, incarnation) VALUES (1, 1, ?, ?)")
+            .prepare(
+              "INSERT OR IGNORE INTO pnlb_fence (one, epoch, authority, incarnation) VALUES (1, 1, ?, ?)",
+            )
             .run(this.#options.authority, incarnation);
         })
         .immediate();
@@ -65,13 +68,20 @@ export class RecordFile {
       return this.#inTransaction(() => writes.map((write) => this.#writeOne(write, epoch, atMs)));
     } catch (failure) {
       // The transaction is gone, and with it every write of the group: each is tried again alone.
-      if (writes.length === 1 || !(failure instanceof Database.SqliteError) || !/^SQLITE_FULL/.test(failure.code)) throw failure;
+      if (
+        writes.length === 1 ||
+        !(failure instanceof Database.SqliteError) ||
+        !/^SQLITE_FULL/.test(failure.code)
+      )
+        throw failure;
       return writes.map((write) => this.#inTransaction(() => this.#writeOne(write, epoch, atMs)));
     }
   }
 
   pending(limit: number): readonly OutboxEntry[] {
-    const entries = this.#prepare("SELECT seq, rows FROM pnlb_outbox WHERE state = 'pending' ORDER BY seq LIMIT ?").all(limit);
+    const entries = this.#prepare(
+      "SELECT seq, rows FROM pnlb_outbox WHERE state = 'pending' ORDER BY seq LIMIT ?",
+    ).all(limit);
     return (entries as { readonly seq: number; readonly rows: string }[]).map(({ seq, rows }) => ({
       seq,
       rows: JSON.parse(rows),
@@ -88,7 +98,11 @@ export class RecordFile {
   }
 
   park(seq: number, code: string, because: string): void {
-    this.#prepare("UPDATE pnlb_outbox SET state = 'parked', code = ?, because = ? WHERE seq = ?").run(code, because, seq);
+    this.#prepare("UPDATE pnlb_outbox SET state = 'parked', code = ?, because = ? WHERE seq = ?").run(
+      code,
+      because,
+      seq,
+    );
   }
 
   owed(nowMs: number): { readonly count: number; readonly oldestMs: number } {
@@ -132,7 +146,8 @@ export class RecordFile {
     try {
       return this.#current.transaction(work).immediate();
     } catch (failure) {
-      if (failure instanceof Database.SqliteError && /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(failure.code)) this.close();
+      if (failure instanceof Database.SqliteError && /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(failure.code))
+        this.close();
       throw failure;
     }
   }
@@ -144,15 +159,19 @@ export class RecordFile {
     } catch (failure) {
       if (failure instanceof StoreRefused) return { kind: "refused", ...failure.refusal };
       if (failure instanceof Database.SqliteError && /^SQLITE_CONSTRAINT/.test(failure.code))
-        return { kind: "refused", code: "CONFLICT", because: `the store's rules forbid it: ${failure.message}` };
+        return {
+          kind: "refused",
+          code: "CONFLICT",
+          because: `the store's rules forbid it: ${failure.message}`,
+        };
       throw failure;
     }
   }
 
   #writeRows({ idempotencyKey, digest, rows }: StoreWrite, epoch: number, atMs: number): StoreAnswer {
-    const known = this.#prepare("SELECT digest, version FROM pnlb_keys WHERE idempotency_key = ?").get(idempotencyKey) as
-      | { readonly digest: string; readonly version: number }
-      | undefined;
+    const known = this.#prepare("SELECT digest, version FROM pnlb_keys WHERE idempotency_key = ?").get(
+      idempotencyKey,
+    ) as { readonly digest: string; readonly version: number } | undefined;
     if (known !== undefined) {
       if (known.digest !== digest)
         throw new StoreRefused("KEY_REUSED", "this idempotency key belongs to a write with other records");
@@ -164,7 +183,10 @@ export class RecordFile {
     const sent = rows.map(({ aggregate, isFinal, change, image }) => {
       const version = this.#versionOf(aggregate) + 1;
       if (isFinal && version > 1)
-        throw new StoreRefused("ALREADY_STORED", `a trade of this write is stored under another idempotency key: ${aggregate}`);
+        throw new StoreRefused(
+          "ALREADY_STORED",
+          `a trade of this write is stored under another idempotency key: ${aggregate}`,
+        );
       this.#change(change);
       this.#setVersion(aggregate, version, change);
       return { aggregate, version, image };
@@ -187,7 +209,9 @@ export class RecordFile {
         for (const { aggregate, version, change } of rows) {
           const stored = this.#versionOf(aggregate);
           if (stored !== version - 1)
-            throw new Error(`VERSION_GAP: version ${version} of ${aggregate} came, and the store has ${stored}`);
+            throw new Error(
+              `VERSION_GAP: version ${version} of ${aggregate} came, and the store has ${stored}`,
+            );
           if (!this.#isAsWritten(change, this.#versions(aggregate)?.written ?? "null"))
             throw new Error(`FOREIGN_ROW: somebody else has changed the row of ${aggregate}`);
           this.#change(change);
@@ -207,7 +231,9 @@ export class RecordFile {
   }
 
   #versions(aggregate: string): { readonly version: number; readonly written: string } | undefined {
-    const row = this.#prepare("SELECT version, written FROM pnlb_versions WHERE aggregate = ?").get(aggregate);
+    const row = this.#prepare("SELECT version, written FROM pnlb_versions WHERE aggregate = ?").get(
+      aggregate,
+    );
     return row as { readonly version: number; readonly written: string } | undefined;
   }
 
@@ -236,14 +262,16 @@ export class RecordFile {
     if (updated.changes > 0) return;
     const row = { ...key, ...initial, ...set };
     const columns = Object.keys(row).map((column) => `"${column}"`);
-    this.#prepare(`INSERT INTO ${this.#nameOf(table)} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`).run(
-      ...Object.values(row),
-    );
+    this.#prepare(
+      `INSERT INTO ${this.#nameOf(table)} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+    ).run(...Object.values(row));
   }
 
   /** Whether the row holds the columns that were written; `null` stands for no row. A column's affinity or a trigger shows here. */
   #isAsWritten({ table, key }: RowChange, written: string): boolean {
-    const row = this.#prepare(`SELECT * FROM ${this.#nameOf(table)} WHERE ${whereOf(key)}`).get(...Object.values(key));
+    const row = this.#prepare(`SELECT * FROM ${this.#nameOf(table)} WHERE ${whereOf(key)}`).get(
+      ...Object.values(key),
+    );
     const stored = row as Readonly<Record<string, StoredValue>> | undefined;
     const columns: RowChange["set"] = JSON.parse(written);
     if (columns === null || stored === undefined) return columns === null && stored === undefined;

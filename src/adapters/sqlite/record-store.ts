@@ -17,7 +17,10 @@ export interface SqliteRecordOptions {
  * Opens one SQLite file of the database bridge's pair and creates the bridge's tables in it; the file itself is created on
  * the modern side only. Throws BAD_DATABASE, UNWRITABLE and DATABASE_BUSY, as the functions of the store do.
  */
-export async function openSqliteRecordStore(path: string, options: SqliteRecordOptions): Promise<RecordStore> {
+export async function openSqliteRecordStore(
+  path: string,
+  options: SqliteRecordOptions,
+): Promise<RecordStore> {
   const { side, authority, busyMsMax = 5_000 } = options;
   const data: RecordThreadData = { path: resolve(path), side, authority, busyMsMax };
   const how = { name: `${side}'s database`, from: import.meta.url, module: "record-thread" };

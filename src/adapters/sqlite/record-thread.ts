@@ -1,6 +1,13 @@
 /** The thread in which one file of the database bridge is read and written. */
 import { workerData } from "node:worker_threads";
-import type { Fence, MirrorAnswer, MirrorWrite, OutboxEntry, StoreAnswer, StoreWrite } from "../../ports/record-store.ts";
+import type {
+  Fence,
+  MirrorAnswer,
+  MirrorWrite,
+  OutboxEntry,
+  StoreAnswer,
+  StoreWrite,
+} from "../../ports/record-store.ts";
 import { RecordFile, type RecordFileOptions } from "./record-file.ts";
 import { answerCalls } from "./thread-answers.ts";
 
@@ -11,7 +18,10 @@ export interface RecordThreadData extends RecordFileOptions {
 export interface RecordCalls {
   readonly open: (incarnation: string) => Fence;
   readonly fence: (nothing: null) => Fence;
-  readonly write: (given: { readonly writes: readonly StoreWrite[]; readonly epoch: number }) => readonly StoreAnswer[];
+  readonly write: (given: {
+    readonly writes: readonly StoreWrite[];
+    readonly epoch: number;
+  }) => readonly StoreAnswer[];
   readonly pending: (limit: number) => readonly OutboxEntry[];
   readonly apply: (entries: readonly MirrorWrite[]) => readonly MirrorAnswer[];
   readonly confirm: (seqs: readonly number[]) => null;

@@ -1,6 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -8,7 +16,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { readSnapshot } from "./snapshot.ts";
 
 /** Hooks that run just before and just after each file of the database is copied. */
-const copying = vi.hoisted(() => ({ before: (_file: string): void => {}, after: (_file: string): void => {}, count: 0 }));
+const copying = vi.hoisted(() => ({
+  before: (_file: string): void => {},
+  after: (_file: string): void => {},
+  count: 0,
+}));
 vi.mock("node:fs", async (importOriginal) => {
   const fs = await importOriginal<typeof import("node:fs")>();
   const copyFileSync: typeof fs.copyFileSync = (from, to, mode) => {
@@ -62,12 +74,15 @@ test("a database at rest is copied once", async () => {
   expect(copying.count).toBe(1);
 });
 
-test.each(["delete", "truncate", "persist"])("a commit during the copy repeats the copy in journal mode %s", async (mode) => {
-  desk.pragma(`journal_mode = ${mode}`);
-  copying.after = onlyOnce(() => commit("second"));
-  expect(await values()).toEqual(["first", "second"]);
-  expect(copying.count).toBe(2);
-});
+test.each(["delete", "truncate", "persist"])(
+  "a commit during the copy repeats the copy in journal mode %s",
+  async (mode) => {
+    desk.pragma(`journal_mode = ${mode}`);
+    copying.after = onlyOnce(() => commit("second"));
+    expect(await values()).toEqual(["first", "second"]);
+    expect(copying.count).toBe(2);
+  },
+);
 
 test("a transaction that begins during the copy repeats it, with the journal, and is rolled back in the copy", async () => {
   desk.pragma("cache_size = 1");
@@ -88,7 +103,8 @@ test("a transaction that ends before its journal is copied repeats the copy", as
 
 test("a journal of another transaction than before the copy repeats the copy", async () => {
   desk.pragma("cache_size = 1");
-  const spill = (first: string): void => void desk.exec(`BEGIN; UPDATE t SET value = '${first.repeat(100_000)}'`);
+  const spill = (first: string): void =>
+    void desk.exec(`BEGIN; UPDATE t SET value = '${first.repeat(100_000)}'`);
   spill("x");
   copying.after = onlyOnce(() => {
     desk.exec("COMMIT");
@@ -150,12 +166,17 @@ test("a full disk is reported as UNWRITABLE, and a missing right to read as UNRE
   await expect(values()).rejects.toMatchObject({ code: "UNREADABLE", where: path });
   const usual = process.env.TMPDIR;
   process.env.TMPDIR = join(folder, "nowhere");
-  await expect(values()).rejects.toMatchObject({ code: "UNWRITABLE", fix: expect.stringContaining("TMPDIR") });
+  await expect(values()).rejects.toMatchObject({
+    code: "UNWRITABLE",
+    fix: expect.stringContaining("TMPDIR"),
+  });
   if (usual !== undefined) process.env.TMPDIR = usual;
 });
 
 test("the read function cannot write, and its own errors reach the caller", async () => {
-  const attempt = readSnapshot(path, (database) => database.exec("INSERT INTO t VALUES (1)"), { waitMsMax: 0 });
+  const attempt = readSnapshot(path, (database) => database.exec("INSERT INTO t VALUES (1)"), {
+    waitMsMax: 0,
+  });
   await expect(attempt).rejects.toThrow(/readonly/);
   const own = new Error("own");
   await expect(
@@ -175,15 +196,18 @@ const beside = {
   "link to itself": (name: string) => symlinkSync(name, name),
 };
 for (const [kind, make] of Object.entries(beside))
-  test.each(["-wal", "-journal"])(`a ${kind} in place of the database's %s is reported as UNREADABLE`, async (suffix) => {
-    const other = join(folder, "other.db");
-    copyFileSync(path, other);
-    make(`${other}${suffix}`);
-    await expect(readSnapshot(other, () => "read", { waitMsMax: 0 })).rejects.toMatchObject({
-      code: "UNREADABLE",
-      where: `${other}${suffix}`,
-    });
-  });
+  test.each(["-wal", "-journal"])(
+    `a ${kind} in place of the database's %s is reported as UNREADABLE`,
+    async (suffix) => {
+      const other = join(folder, "other.db");
+      copyFileSync(path, other);
+      make(`${other}${suffix}`);
+      await expect(readSnapshot(other, () => "read", { waitMsMax: 0 })).rejects.toMatchObject({
+        code: "UNREADABLE",
+        where: `${other}${suffix}`,
+      });
+    },
+  );
 
 describe("a process that a signal ends while it reads a copy", () => {
   /** Starts a process that reads a snapshot, and whose read waits until the file `go` exists. */
@@ -195,19 +219,24 @@ describe("a process that a signal ends while it reads a copy", () => {
         writeSync(1, "reading");
         while (!existsSync(${JSON.stringify(join(folder, "go"))})) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
       }, { waitMsMax: 0 });`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     await once(child.stdout, "data");
     return child;
   };
 
-  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("(%s) ends by the signal, and leaves no copy", async (signal) => {
-    const child = await reading();
-    const closed = once(child, "close");
-    child.kill(signal);
-    writeFileSync(join(folder, "go"), "");
-    expect(await closed).toEqual([null, signal]);
-    expect(readdirSync(tmpdir())).toEqual([]);
-  });
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "(%s) ends by the signal, and leaves no copy",
+    async (signal) => {
+      const child = await reading();
+      const closed = once(child, "close");
+      child.kill(signal);
+      writeFileSync(join(folder, "go"), "");
+      expect(await closed).toEqual([null, signal]);
+      expect(readdirSync(tmpdir())).toEqual([]);
+    },
+  );
 
   test("(SIGKILL) leaves its copy, which the next reader removes", async () => {
     const child = await reading();

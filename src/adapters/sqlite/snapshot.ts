@@ -91,7 +91,11 @@ type Attempt<T> =
  * Makes one attempt in a temporary folder of its own, which is removed even if a signal ends the process
  * meanwhile.
  */
-async function tryOnce<T>(source: string, path: string, read: (database: Database.Database) => T): Promise<Attempt<T>> {
+async function tryOnce<T>(
+  source: string,
+  path: string,
+  read: (database: Database.Database) => T,
+): Promise<Attempt<T>> {
   const folder = temporaryFolder();
   using _held = holdTemporary(folder);
   try {
@@ -105,14 +109,22 @@ async function tryOnce<T>(source: string, path: string, read: (database: Databas
 }
 
 /** Synchronous, so that as little time as possible passes between the two inspections of the file. */
-function copyAndRead<T>(source: string, path: string, copy: string, read: (database: Database.Database) => T): Attempt<T> {
+function copyAndRead<T>(
+  source: string,
+  path: string,
+  copy: string,
+  read: (database: Database.Database) => T,
+): Attempt<T> {
   const before = look(source, path, "database");
   copyAs(source, copy, path);
-  if (before.journal !== null && !copyIfThere(`${source}-journal`, `${copy}-journal`)) return { kind: "changed" };
+  if (before.journal !== null && !copyIfThere(`${source}-journal`, `${copy}-journal`))
+    return { kind: "changed" };
   if (before.wal !== null && !copyIfThere(`${source}-wal`, `${copy}-wal`)) return { kind: "changed" };
   if (!isOneState(before, look(source, path, "journals"))) return { kind: "changed" };
   const error = recover(copy, path);
-  return error === undefined ? { kind: "read", value: readCopy(copy, path, read) } : { kind: "damaged", error };
+  return error === undefined
+    ? { kind: "read", value: readCopy(copy, path, read) }
+    : { kind: "damaged", error };
 }
 
 interface Look {
@@ -130,7 +142,8 @@ interface Look {
 }
 
 const isOneState = (before: Look, after: Look): boolean => {
-  if (before.inode !== after.inode || before.journal !== after.journal || before.wal !== after.wal) return false;
+  if (before.inode !== after.inode || before.journal !== after.journal || before.wal !== after.wal)
+    return false;
   if (before.journal !== null || before.wal !== null) return true;
   return before.sizeAndTimes === after.sizeAndTimes && before.header === after.header;
 };
@@ -163,7 +176,8 @@ function look(source: string, path: string, first: "database" | "journals"): Loo
     journal: journal?.bytes.subarray(0, 8).equals(journalMagic)
       ? `${journal.stats.ino} ${journal.bytes.subarray(12).toString("hex")}`
       : null,
-    wal: wal !== undefined && wal.bytes.length === 32 ? `${wal.stats.ino} ${wal.bytes.toString("hex")}` : null,
+    wal:
+      wal !== undefined && wal.bytes.length === 32 ? `${wal.stats.ino} ${wal.bytes.toString("hex")}` : null,
   };
 }
 
@@ -205,7 +219,9 @@ function copyAs(from: string, to: string, shown = from): void {
     chmodSync(to, 0o600);
   } catch (cause) {
     const code = codeOf(cause);
-    throw ["ENOSPC", "EDQUOT", "EROFS", "EFBIG"].includes(code) ? noRoom(code, cause) : unreadable(shown, cause);
+    throw ["ENOSPC", "EDQUOT", "EROFS", "EFBIG"].includes(code)
+      ? noRoom(code, cause)
+      : unreadable(shown, cause);
   }
 }
 
@@ -217,7 +233,9 @@ function recover(copy: string, path: string): BridgeError | undefined {
   try {
     using database = opened(copy, false);
     const complaints = database.prepare<[], string>("PRAGMA quick_check(100)").pluck().all();
-    const structural = complaints.find((complaint) => complaint !== "ok" && !contentComplaint.test(complaint));
+    const structural = complaints.find(
+      (complaint) => complaint !== "ok" && !contentComplaint.test(complaint),
+    );
     if (structural !== undefined) return badDatabase(path, `the database is damaged: ${structural}`);
     database.pragma("journal_mode = DELETE");
     return undefined;
@@ -252,7 +270,8 @@ function opened(copy: string, readonly: boolean): Database.Database & Disposable
 function explained(path: string, cause: unknown): BridgeError {
   if (!(cause instanceof Database.SqliteError)) throw cause;
   if (cause.code === "SQLITE_FULL" || cause.code.startsWith("SQLITE_IOERR")) throw noRoom(cause.code, cause);
-  if (cause.code === "SQLITE_NOTADB") return badDatabase(path, "the file is not an SQLite database, or it is encrypted", cause);
+  if (cause.code === "SQLITE_NOTADB")
+    return badDatabase(path, "the file is not an SQLite database, or it is encrypted", cause);
   return badDatabase(path, `the database is damaged: ${cause.message}`, cause);
 }
 
@@ -291,7 +310,11 @@ const reasons: Readonly<Record<string, string>> = {
 
 function unreadable(path: string, cause: unknown): BridgeError {
   const code = typeof cause === "string" ? cause : codeOf(cause) || String(cause);
-  return new BridgeError("UNREADABLE", { what: reasons[code] ?? `the database cannot be read: ${code}`, where: path, cause });
+  return new BridgeError("UNREADABLE", {
+    what: reasons[code] ?? `the database cannot be read: ${code}`,
+    where: path,
+    cause,
+  });
 }
 
 const noRoom = (code: string, cause: unknown): BridgeError =>

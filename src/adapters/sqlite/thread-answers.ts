@@ -34,7 +34,10 @@ export function answerCalls<Api extends { readonly [name in keyof Api]: Calls[st
     const { id, method: ask, given, endsMs } = call;
     try {
       if (ask !== "close" && sharedMs() > endsMs)
-        throw new BridgeError("SYSTEM_DOWN", { what: `${options.noun} was not reached in time`, where: options.whereOf(ask) });
+        throw new BridgeError("SYSTEM_DOWN", {
+          what: `${options.noun} was not reached in time`,
+          where: options.whereOf(ask),
+        });
       const answer = answers[ask as keyof Api];
       const value = await untilFree(() => answer(given), options.busyMsMax);
       if (id > 0) say({ id, value });
@@ -104,9 +107,15 @@ const meaningsFor = (noun: string): readonly Meaning[] => [
 function failureOf(error: unknown, { noun, fix }: AnswerOptions, where: string): Failure {
   const code = codeOf(error);
   const message = messageOf(error);
-  if (error instanceof BridgeError) return { code: error.code, what: error.message, where: error.where, fix: error.fix };
+  if (error instanceof BridgeError)
+    return { code: error.code, what: error.message, where: error.where, fix: error.fix };
   if (isDamage(error))
-    return { code: "BAD_DATABASE", what: `the file is damaged, or not an SQLite database: ${message}`, where, fix };
+    return {
+      code: "BAD_DATABASE",
+      what: `the file is damaged, or not an SQLite database: ${message}`,
+      where,
+      fix,
+    };
   const meaning = meaningsFor(noun).find(({ codes }) => codes.test(code));
   if (meaning === undefined) return { code: "INTERNAL", what: String(error), where, fix: "" };
   const detail = meaning.code === "REFUSED" ? message : code;

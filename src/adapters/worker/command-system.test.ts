@@ -17,7 +17,9 @@ const eager: Partial<CommandOptions> = { pauseMs: 1, graceMs: 50 };
 const plain = shop.node("");
 
 /** Finishes the line that it is told, after the id. */
-const sayer = make(shop.node(`methods.say = (id, { rest }) => line('{"jsonrpc":"2.0","id":' + id + "," + rest);`));
+const sayer = make(
+  shop.node(`methods.say = (id, { rest }) => line('{"jsonrpc":"2.0","id":' + id + "," + rest);`),
+);
 
 const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
@@ -145,7 +147,9 @@ methods.noisy = (id, { a, b }) => {
     expect(system.counters).toEqual({ starts: 1, kills: 0, late: 0, unknown: 3, garbage: 10, tooLong: 0 });
     expect(shop.log).toContain("calculating ...");
     expect(shop.log).toContain("\\u{1b}[31mred\\u{7}");
-    expect(shop.log).toContain("desk: a line on the worker's stdout is no message (no JSON object); it must print to stderr");
+    expect(shop.log).toContain(
+      "desk: a line on the worker's stdout is no message (no JSON object); it must print to stderr",
+    );
   });
 
   it.each([
@@ -155,7 +159,12 @@ methods.noisy = (id, { a, b }) => {
     ["nothing", '"done":true}', "GARBLED", "neither a result nor an error"],
     ["both", '"result":1,"error":{"code":1,"message":"x"}}', "GARBLED", "a result and an error"],
     ["an error without sense", '"error":"oops"}', "REFUSED", "an error without words"],
-    ["an error of a type", '"error":{"code":-32000,"message":"no","data":{"class":"KeyError"}}}', "REFUSED", "no"],
+    [
+      "an error of a type",
+      '"error":{"code":-32000,"message":"no","data":{"class":"KeyError"}}}',
+      "REFUSED",
+      "no",
+    ],
     ["too late to begin", '"error":{"code":-32001,"message":"too late"}}', "TIMEOUT", "too late"],
     ["larger than it may write", '"error":{"code":-32002,"message":"large"}}', "TOO_LARGE", "large"],
     ["busy", '"error":{"code":-32003,"message":"later"}}', "BUSY", "later"],
@@ -169,7 +178,9 @@ methods.noisy = (id, { a, b }) => {
   it("tells errors by the system's own names", async () => {
     const codeOf = async (error: string) =>
       (await failureOf(sayer.invoke("say", { rest: `"error":${error}}` }, patient), "REFUSED")).code;
-    expect(await codeOf('{"code":-32000,"message":"x","data":{"class":"KeyError","code":"NO_PRICE"}}')).toBe("NO_PRICE");
+    expect(await codeOf('{"code":-32000,"message":"x","data":{"class":"KeyError","code":"NO_PRICE"}}')).toBe(
+      "NO_PRICE",
+    );
     expect(await codeOf('{"code":-32000,"message":"x","data":{"class":"KeyError"}}')).toBe("KeyError");
     expect(await codeOf('{"code":-32004,"message":"x"}')).toBe("READ_ONLY");
     expect(await codeOf('{"code":17,"message":"x"}')).toBe("17");
@@ -179,7 +190,10 @@ methods.noisy = (id, { a, b }) => {
   it("reads an answer and an error where one of them is null", async () => {
     expect(await sayer.invoke("say", { rest: '"result":5,"error":null}' }, patient)).toBe(5);
     expect(await sayer.invoke("say", { rest: '"result":null}' }, patient)).toBe(null);
-    await failureOf(sayer.invoke("say", { rest: '"result":null,"error":{"code":1,"message":"x"}}' }, patient), "REFUSED");
+    await failureOf(
+      sayer.invoke("say", { rest: '"result":null,"error":{"code":1,"message":"x"}}' }, patient),
+      "REFUSED",
+    );
   });
 });
 
@@ -202,7 +216,9 @@ describe("a worker that dies", () => {
 
   it("still hands out what it wrote before", async () => {
     const system = make(
-      shop.node(`methods.last = (id) => { answer(id, "x".repeat(500_000)); process.exitCode = 7; process.stdin.destroy(); };`),
+      shop.node(
+        `methods.last = (id) => { answer(id, "x".repeat(500_000)); process.exitCode = 7; process.stdin.destroy(); };`,
+      ),
     );
     expect(await system.invoke("last", {}, patient)).toHaveLength(500_000);
   });
@@ -225,7 +241,9 @@ describe("a worker that dies", () => {
     // The first time at once.
     expect(await crash()).toBe("DOWN");
     const busy = await failureOf(add(system), "BUSY");
-    expect(busy.message).toMatch(/^desk is started again in \d+ ms at the earliest: it ended with exit code 3$/);
+    expect(busy.message).toMatch(
+      /^desk is started again in \d+ ms at the earliest: it ended with exit code 3$/,
+    );
     await sleep(80);
     await failureOf(add(system), "BUSY");
     await sleep(100);
@@ -256,13 +274,20 @@ methods.spawn = (id) => answer(id, spawn("sleep", ["60"], { stdio: "inherit" }).
   });
 
   it("that closes its stdout or stdin and stays is killed", async () => {
-    const shut = make(shop.node(`import { closeSync } from "node:fs";\nmethods.shut = () => closeSync(1);`), eager);
-    expect((await failureOf(shut.invoke("shut", {}, patient), "DOWN")).message).toContain("it closed its stdout");
+    const shut = make(
+      shop.node(`import { closeSync } from "node:fs";\nmethods.shut = () => closeSync(1);`),
+      eager,
+    );
+    expect((await failureOf(shut.invoke("shut", {}, patient), "DOWN")).message).toContain(
+      "it closed its stdout",
+    );
     const introduction = JSON.stringify({ jsonrpc: "2.0", id: 0, result: { protocolVersion: 1 } });
     const deaf = make(["sh", "-c", `read -r line; echo '${introduction}'; exec 0<&-; sleep 60`], eager);
     await deaf.start();
     await sleep(50);
-    expect((await failureOf(deaf.invoke("hello", {}, patient), "DOWN")).message).toContain("it closed its stdin");
+    expect((await failureOf(deaf.invoke("hello", {}, patient), "DOWN")).message).toContain(
+      "it closed its stdin",
+    );
   });
 });
 
@@ -292,7 +317,10 @@ describe("a worker that cannot start", () => {
     ],
   ])("%s", async (_, command, words) => {
     const system = make(command as readonly string[], { pauseMs: 60_000, pauseMaxMs: 60_000 });
-    const [call, start] = await Promise.all([failureOf(add(system), "DOWN"), failureOf(system.start(), "DOWN")]);
+    const [call, start] = await Promise.all([
+      failureOf(add(system), "DOWN"),
+      failureOf(system.start(), "DOWN"),
+    ]);
     expect(call.message).toContain(words);
     expect(start.message).toBe(call.message);
     expect((await failureOf(add(system), "BUSY")).message).toContain(words);
@@ -326,7 +354,9 @@ describe("a worker that hangs", () => {
     const beside = failureOf(system.invoke("slow", { ms: 10_000 }, patient), "DOWN");
     await failureOf(system.invoke("hang", {}, hasty), "TIMEOUT");
     expect(runs(pid as number)).toBe(true);
-    expect((await beside).message).toMatch(/^desk went away during slow: it hung: hang was not answered within 100 \+ \d+ ms$/);
+    expect((await beside).message).toMatch(
+      /^desk went away during slow: it hung: hang was not answered within 100 \+ \d+ ms$/,
+    );
     await untilGone(pid as number);
     expect(await add(system)).toEqual({ sum: 3 });
     expect(system.counters).toMatchObject({ starts: 2, kills: 1 });
@@ -380,7 +410,10 @@ describe("a worker that hangs", () => {
     const system = make(plain, eager);
     await system.start();
     const controller = new AbortController();
-    const call = failureOf(system.invoke("hang", {}, { deadlineMs: 200, signal: controller.signal }), "TIMEOUT");
+    const call = failureOf(
+      system.invoke("hang", {}, { deadlineMs: 200, signal: controller.signal }),
+      "TIMEOUT",
+    );
     controller.abort(new Error("gone home"));
     expect((await call).cause).toMatchObject({ message: "gone home" });
     await sleep(400);
@@ -451,13 +484,17 @@ methods.endless = (id) => {
       sentMax: 4,
     });
     await system.start();
-    const calls = Array.from({ length: 5 }, () => system.invoke("sleep", {}, hasty).catch(({ failure }) => failure));
+    const calls = Array.from({ length: 5 }, () =>
+      system.invoke("sleep", {}, hasty).catch(({ failure }) => failure),
+    );
     expect((await failureOf(add(system), "BUSY")).message).toBe("5 calls of desk are under way");
     expect(await Promise.all(calls)).toEqual(Array(5).fill("TIMEOUT"));
     const other = make(plain, { waitingBytesMax: 1_000_000 });
     const large = { a: "x".repeat(600_000), b: "" };
     const first = other.invoke("add", large, patient);
-    expect((await failureOf(other.invoke("add", large, patient), "BUSY")).message).toContain("bytes of requests to read");
+    expect((await failureOf(other.invoke("add", large, patient), "BUSY")).message).toContain(
+      "bytes of requests to read",
+    );
     expect(await first).toEqual({ sum: large.a });
     expect(await other.invoke("add", large, patient)).toEqual({ sum: large.a });
   });
@@ -481,7 +518,9 @@ methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repe
     log.length = 0;
     expect(await system.invoke("long", {}, patient)).toBe("done");
     await expect.poll(() => log).toContain("stderr last");
-    expect(log.find((line) => line.includes("were left out"))).toMatch(/^bridge \d+ lines and \d+ bytes more were left out$/);
+    expect(log.find((line) => line.includes("were left out"))).toMatch(
+      /^bridge \d+ lines and \d+ bytes more were left out$/,
+    );
     expect(log.find((line) => line.includes("evil"))).toMatch(/^stderr \\u\{1b\}\]0;evil\\u\{7\}y+…$/);
     for (const line of log) expect(line.length).toBeLessThan(2_200);
   });
@@ -497,13 +536,18 @@ methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repe
 
   it("cuts a deadline without end", async () => {
     const system = make(plain);
-    expect(await system.invoke("add", { a: 1, b: 1 }, { deadlineMs: Number.POSITIVE_INFINITY })).toEqual({ sum: 2 });
-    for (const deadlineMs of [0, -1, Number.NaN]) await failureOf(system.invoke("add", {}, { deadlineMs }), "TIMEOUT");
+    expect(await system.invoke("add", { a: 1, b: 1 }, { deadlineMs: Number.POSITIVE_INFINITY })).toEqual({
+      sum: 2,
+    });
+    for (const deadlineMs of [0, -1, Number.NaN])
+      await failureOf(system.invoke("add", {}, { deadlineMs }), "TIMEOUT");
   });
 });
 
 describe("the environment of a worker", () => {
-  const teller = shop.node("methods.env = (id) => answer(id, [process.env.PNL_TEST_A, process.env.PNL_TEST_B, process.cwd()]);");
+  const teller = shop.node(
+    "methods.env = (id) => answer(id, [process.env.PNL_TEST_A, process.env.PNL_TEST_B, process.cwd()]);",
+  );
   it.each([
     ["has nothing of ours beside the base", {}, [null, null]],
     ["has what is named of ours", { inheritEnv: ["PNL_TEST_B", "PNL_TEST_MISSING"] }, [null, "also ours"]],
@@ -546,7 +590,9 @@ methods.child = (id) => answer(id, [process.pid, spawn("sleep", ["60"], { stdio:
   });
 
   it("by a worker that ends when its stdin does, without a signal", async () => {
-    const system = make(shop.node(`process.on("SIGTERM", () => console.error("SIGTERM came"));`), { closeMs: 60_000 });
+    const system = make(shop.node(`process.on("SIGTERM", () => console.error("SIGTERM came"));`), {
+      closeMs: 60_000,
+    });
     await system.start();
     await system.close();
     expect(shop.log).not.toContain("SIGTERM came");

@@ -226,7 +226,12 @@ export class CommandSystem implements BridgedSystem {
   // --- calls --------------------------------------------------------------------------------------------------------
 
   /** The request as text, or why the call cannot begin. */
-  #admit(method: string, request: JsonValue, deadlineMs: number, signal: AbortSignal | undefined): string | SystemFailure {
+  #admit(
+    method: string,
+    request: JsonValue,
+    deadlineMs: number,
+    signal: AbortSignal | undefined,
+  ): string | SystemFailure {
     const { name } = this;
     const shown = shortened(method, methodLengthMax);
     const { inFlightMax, requestBytesMax, waitingBytesMax } = this.#limits;
@@ -243,13 +248,21 @@ export class CommandSystem implements BridgedSystem {
     try {
       text = JSON.stringify(request);
     } catch (cause) {
-      return new SystemFailure("REFUSED", `the request of ${shown} cannot be written as JSON`, { code: "BAD_REQUEST", cause });
+      return new SystemFailure("REFUSED", `the request of ${shown} cannot be written as JSON`, {
+        code: "BAD_REQUEST",
+        cause,
+      });
     }
     if (text === undefined)
-      return new SystemFailure("REFUSED", `the request of ${shown} is no JSON value`, { code: "BAD_REQUEST" });
+      return new SystemFailure("REFUSED", `the request of ${shown} is no JSON value`, {
+        code: "BAD_REQUEST",
+      });
     const bytes = Buffer.byteLength(text);
     if (bytes > requestBytesMax)
-      return new SystemFailure("TOO_LARGE", `the request of ${shown} has ${bytes} bytes, and ${requestBytesMax} are the limit`);
+      return new SystemFailure(
+        "TOO_LARGE",
+        `the request of ${shown} has ${bytes} bytes, and ${requestBytesMax} are the limit`,
+      );
     if (this.#waitingBytes + (this.#process?.unread ?? 0) + bytes > waitingBytesMax)
       return new SystemFailure("BUSY", `${name} has more than ${waitingBytesMax} bytes of requests to read`);
     return text;
@@ -341,7 +354,10 @@ export class CommandSystem implements BridgedSystem {
       },
     );
     this.#process = process;
-    this.#startTimer = setTimeout(() => this.#kill(`it did not answer initialize within ${startMs} ms`), startMs);
+    this.#startTimer = setTimeout(
+      () => this.#kill(`it did not answer initialize within ${startMs} ms`),
+      startMs,
+    );
     this.#startTimer.unref();
     process.write(initializeLine({ readOnly, client, answerBytesMax, methods }));
   }
@@ -369,7 +385,8 @@ export class CommandSystem implements BridgedSystem {
     if (call.isSettled) this.#counters.late += 1;
     if (message.kind === "answer") call.answer(message.result);
     else if (message.kind === "failure") call.fail(message.failure);
-    else call.fail(new SystemFailure("GARBLED", `the answer of ${call.shown} cannot be read: ${message.why}`));
+    else
+      call.fail(new SystemFailure("GARBLED", `the answer of ${call.shown} cannot be read: ${message.why}`));
     this.#advance();
     return true;
   }
@@ -392,7 +409,10 @@ export class CommandSystem implements BridgedSystem {
     this.#found = said.found;
     this.#sentMax = Math.min(this.#limits.sentMax, said.concurrency ?? this.#limits.sentMax);
     const methods = said.methods === undefined ? "" : `, ${said.methods.size} methods`;
-    this.#log.write(`${this.name}: worker ${process.pid} is up: ${said.name === "" ? "no name" : said.name}${methods}`, "bridge");
+    this.#log.write(
+      `${this.name}: worker ${process.pid} is up: ${said.name === "" ? "no name" : said.name}${methods}`,
+      "bridge",
+    );
     for (const { resolve } of this.#starters.splice(0)) resolve();
     this.#advance();
     return true;
@@ -404,7 +424,10 @@ export class CommandSystem implements BridgedSystem {
     const text = this.#log.isFull() ? "" : line.subarray(0, 4 * this.#limits.logLineLengthMax).toString();
     this.#log.write(text, "stdout");
     if (this.#counters.garbage === 1)
-      this.#log.write(`${this.name}: a line on the worker's stdout is no message (${why}); it must print to stderr`, "bridge");
+      this.#log.write(
+        `${this.name}: a line on the worker's stdout is no message (${why}); it must print to stderr`,
+        "bridge",
+      );
     return false;
   }
 
@@ -442,7 +465,10 @@ export class CommandSystem implements BridgedSystem {
     const nowMs = performance.now();
     const overdueMs = nowMs - call.overdueFromMs;
     if (nowMs - this.#lastAnswerMs < graceMs && overdueMs < overdueMaxMs) this.#checkLater(call, graceMs);
-    else this.#kill(`it hung: ${call.shown} was not answered within ${call.deadlineMs} + ${Math.floor(overdueMs)} ms`);
+    else
+      this.#kill(
+        `it hung: ${call.shown} was not answered within ${call.deadlineMs} + ${Math.floor(overdueMs)} ms`,
+      );
   }
 
   #kill(because: string): void {
@@ -465,8 +491,12 @@ export class CommandSystem implements BridgedSystem {
     this.#lastFailure = how;
     const { pauseMs, pauseMaxMs } = this.#limits;
     const isFirst = wasUp && this.#failures === 1;
-    this.#notBeforeMs = isFirst ? nowMs : nowMs + backOffMs({ firstMs: pauseMs, lastMs: pauseMaxMs }, this.#failures);
-    this.#failSent(({ shown }) => new SystemFailure("DOWN", `${this.name} went away during ${shown}: ${how}`));
+    this.#notBeforeMs = isFirst
+      ? nowMs
+      : nowMs + backOffMs({ firstMs: pauseMs, lastMs: pauseMaxMs }, this.#failures);
+    this.#failSent(
+      ({ shown }) => new SystemFailure("DOWN", `${this.name} went away during ${shown}: ${how}`),
+    );
     if (!wasUp) this.#failWaiting(() => new SystemFailure("DOWN", `${this.name} did not start: ${how}`));
   }
 
@@ -530,7 +560,9 @@ const aborted = (shown: string, signal: AbortSignal | undefined): SystemFailure 
   new SystemFailure("TIMEOUT", `nobody waits any longer for ${shown}`, { cause: signal?.reason });
 
 function limitsOf(options: CommandOptions): CommandLimits {
-  const given = Object.entries(options).filter(([name, value]) => name in commandDefaults && value !== undefined);
+  const given = Object.entries(options).filter(
+    ([name, value]) => name in commandDefaults && value !== undefined,
+  );
   const limits: CommandLimits = { ...commandDefaults, ...Object.fromEntries(given) };
   // A timer takes no more than 2^31 - 1 ms.
   return Object.freeze({ ...limits, deadlineMaxMs: Math.min(limits.deadlineMaxMs, 2 ** 30) });

@@ -37,9 +37,16 @@ export const workerErrors: Readonly<
   "-32602": { failure: "REFUSED", code: "BAD_REQUEST", means: "the request does not fit the method" },
   "-32000": { failure: "REFUSED", means: "the method failed; data.class and data.code say how" },
   "-32001": { failure: "TIMEOUT", means: "the deadline was over before the method could begin" },
-  "-32002": { failure: "TOO_LARGE", means: "the answer, or the request, is longer than the worker may write or read" },
+  "-32002": {
+    failure: "TOO_LARGE",
+    means: "the answer, or the request, is longer than the worker may write or read",
+  },
   "-32003": { failure: "BUSY", means: "too many calls wait in the worker" },
-  "-32004": { failure: "REFUSED", code: "READ_ONLY", means: "the method writes, and the bridge asked for reading only" },
+  "-32004": {
+    failure: "REFUSED",
+    code: "READ_ONLY",
+    means: "the method writes, and the bridge asked for reading only",
+  },
   "-32005": { failure: "GARBLED", means: "what the method returned cannot be written as JSON" },
 };
 
@@ -84,8 +91,13 @@ export function readMessage(line: Buffer): WorkerMessage {
   // Some libraries write both, one of them null.
   const failed = error !== undefined && error !== null;
   if (!failed && result !== undefined) return { kind: "answer", id, result };
-  if (failed && (result === undefined || result === null)) return { kind: "failure", id, failure: failureOf(error) };
-  return { kind: "broken", id, why: failed ? "it has a result and an error" : "it has neither a result nor an error" };
+  if (failed && (result === undefined || result === null))
+    return { kind: "failure", id, failure: failureOf(error) };
+  return {
+    kind: "broken",
+    id,
+    why: failed ? "it has a result and an error" : "it has neither a result nor an error",
+  };
 }
 
 /** How much of the beginning and of the end of a line tells whose answer it is. */
@@ -103,7 +115,9 @@ export function idOfPieces(head: Buffer, tail: Buffer): number | undefined {
 
 const version = String.raw`"jsonrpc"\s*:\s*"2\.0"\s*,\s*`;
 const outcome = String.raw`"(?:result|error)"\s*:`;
-const idFirst = new RegExp(String.raw`^\s*\{\s*(?:${version})?"id"\s*:\s*(\d{1,15})\s*,\s*(?:${version})?${outcome}`);
+const idFirst = new RegExp(
+  String.raw`^\s*\{\s*(?:${version})?"id"\s*:\s*(\d{1,15})\s*,\s*(?:${version})?${outcome}`,
+);
 const idElsewhere = new RegExp(String.raw`^\s*\{\s*${version}${outcome}`);
 const idLast = /,\s*"id"\s*:\s*(\d{1,15})\s*\}\s*$/;
 
@@ -113,8 +127,11 @@ function failureOf(error: JsonValue): SystemFailure {
   const { code, message, data }: JsonObject = isObject(error) ? error : {};
   const more = isObject(data) ? data : {};
   const known = Object.hasOwn(workerErrors, String(code)) ? workerErrors[String(code)] : undefined;
-  const what = typeof message === "string" && message !== "" ? message : (known?.means ?? "an error without words");
-  const own = [more.code, more.class, known?.code].find((name): name is string => typeof name === "string" && name !== "");
+  const what =
+    typeof message === "string" && message !== "" ? message : (known?.means ?? "an error without words");
+  const own = [more.code, more.class, known?.code].find(
+    (name): name is string => typeof name === "string" && name !== "",
+  );
   const named = own ?? (known === undefined ? String(code) : undefined);
   return new SystemFailure(
     known?.failure ?? "REFUSED",
@@ -131,7 +148,9 @@ const isObject = (value: JsonValue | undefined): value is JsonObject =>
 /** Text of a worker on one harmless line of bounded length. */
 export function shortened(text: string, lengthMax = 500): string {
   const harmless = plain(text.slice(0, lengthMax));
-  return text.length > lengthMax || harmless.length > 2 * lengthMax ? `${harmless.slice(0, 2 * lengthMax)}…` : harmless;
+  return text.length > lengthMax || harmless.length > 2 * lengthMax
+    ? `${harmless.slice(0, 2 * lengthMax)}…`
+    : harmless;
 }
 
 /** What a worker says of itself. */

@@ -247,13 +247,17 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   it("offers public methods, and neither properties nor what is private", async () => {
     await desk.start();
     expect([...(desk.methods ?? [])].sort()).toEqual(
-      "book exact later meet no_json not_finite nothing one open prints raises shapes sleep state two".split(" "),
+      "book exact later meet no_json not_finite nothing one open prints raises shapes sleep state two".split(
+        " ",
+      ),
     );
     await failureOf(call("_private"), "REFUSED");
   });
 
   it("offers the methods that the bridge names and no others, and describes all of them", async () => {
-    const system = make(worker("desk:Connected"), { methods: ["positions", "_secret", "connection", "absent"] });
+    const system = make(worker("desk:Connected"), {
+      methods: ["positions", "_secret", "connection", "absent"],
+    });
     await system.start();
     expect(system.methods).toEqual(new Set(["positions"]));
     expect(system.found).toEqual([
@@ -290,7 +294,11 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ["no such name", ["desk:Nobody"], "Nobody"],
     ["arguments that do not fit", ["desk:Desk", '{"size":1}'], "size"],
     ["arguments of an object", ["desk:ready", "1"], "takes no arguments"],
-    ["writes that do not exist", ["--writes", "store", "desk:Told"], "no such methods, though said to write: store"],
+    [
+      "writes that do not exist",
+      ["--writes", "store", "desk:Told"],
+      "no such methods, though said to write: store",
+    ],
   ])("does not start with %s", async (_, args, words) => {
     const system = make(worker(...args));
     const failure = await failureOf(system.start(), "DOWN");
@@ -342,7 +350,9 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
 
   it("makes null of what is not finite, and says so on stderr", async () => {
     expect(await call("not_finite")).toEqual({ a: null, b: ["1.5", null], c: null });
-    await expect.poll(() => shop.log).toContain("pnl_bridge_worker: not_finite: not finite, so null: a was nan and 2 more");
+    await expect
+      .poll(() => shop.log)
+      .toContain("pnl_bridge_worker: not_finite: not finite, so null: a was nan and 2 more");
   });
 
   it.each([
@@ -397,13 +407,21 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
       "BAD_REQUEST",
       "two takes trades, marks=None; the request has trades, fees",
     ]);
-    expect(await refused("two", [1])).toEqual(["BAD_REQUEST", "two takes trades, marks=None; the request has list"]);
-    expect(await refused("nothing", { a: 1 })).toEqual(["BAD_REQUEST", "nothing takes nothing; the request has a"]);
+    expect(await refused("two", [1])).toEqual([
+      "BAD_REQUEST",
+      "two takes trades, marks=None; the request has list",
+    ]);
+    expect(await refused("nothing", { a: 1 })).toEqual([
+      "BAD_REQUEST",
+      "nothing takes nothing; the request has a",
+    ]);
   });
 
   it("writes nothing where only reading is wanted", async () => {
     const reading = make(worker("desk:Desk"), { readOnly: true });
-    expect((await failureOf(reading.invoke("book", { trade: 1 }, patient), "REFUSED")).code).toBe("READ_ONLY");
+    expect((await failureOf(reading.invoke("book", { trade: 1 }, patient), "REFUSED")).code).toBe(
+      "READ_ONLY",
+    );
     expect(await reading.invoke("state", null, patient)).toEqual([1, true, true, shop.folder, ""]);
     expect(await call("book", { trade: 1 })).toBe(1);
     const told = make(worker("--writes", "told", "desk:Told"), { readOnly: true });
@@ -417,9 +435,12 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     const meeting = async (threads: string, deadlineMs: number) => {
       const system = make(worker("--threads", threads, "desk:Desk"));
       await system.start();
-      return Promise.allSettled([1, 2, 3, 4].map(() => system.invoke("meet", { parties: 4 }, { deadlineMs })));
+      return Promise.allSettled(
+        [1, 2, 3, 4].map(() => system.invoke("meet", { parties: 4 }, { deadlineMs })),
+      );
     };
-    const statuses = (outcomes: readonly { readonly status: string }[]) => outcomes.map(({ status }) => status);
+    const statuses = (outcomes: readonly { readonly status: string }[]) =>
+      outcomes.map(({ status }) => status);
     expect(statuses(await meeting("4", 60_000))).toEqual(Array(4).fill("fulfilled"));
     expect(statuses(await meeting("1", 300))).toEqual(Array(4).fill("rejected"));
   });
@@ -465,7 +486,9 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
 
   it("says its version to a bridge of another one, and makes nothing", () => {
     const { answers } = speak([initialize(2)], "nowhere:Desk");
-    expect(answers).toEqual([{ jsonrpc: "2.0", id: 0, result: { protocolVersion: 1, name: "", methods: [] } }]);
+    expect(answers).toEqual([
+      { jsonrpc: "2.0", id: 0, result: { protocolVersion: 1, name: "", methods: [] } },
+    ]);
   });
 
   it("writes no answer beyond the limit", async () => {
@@ -546,10 +569,12 @@ def values():
 });
 
 const pandasMissing = pythonMissing ?? missing("pandas");
-describe.skipIf(pandasMissing !== undefined)(`pnl_bridge_worker.py with pandas${because(pandasMissing)}`, () => {
-  shop.file(
-    "frames.py",
-    `
+describe.skipIf(pandasMissing !== undefined)(
+  `pnl_bridge_worker.py with pandas${because(pandasMissing)}`,
+  () => {
+    shop.file(
+      "frames.py",
+      `
 import pandas as pd
 def frame():
     return pd.DataFrame({"symbol": ["A", "B"], "quantity": [1, 2], "price": [110.1, float("nan")], "day": pd.to_datetime(["2025-07-24", None])})
@@ -563,32 +588,35 @@ def values():
 def twice():
     return pd.DataFrame([[1, 2]], columns=["a", "a"])
 `,
-  );
+    );
 
-  it("hands out frames as rows", async () => {
-    const system = make(worker("frames"));
-    expect(await system.invoke("values", null, patient)).toEqual({
-      rows: [
-        { symbol: "A", quantity: 1, price: "110.1", day: "2025-07-24T00:00:00" },
-        { symbol: "B", quantity: 2, price: null, day: null },
-      ],
-      "by symbol": [
-        { symbol: "A", quantity: 1 },
-        { symbol: "B", quantity: 2 },
-      ],
-      unnamed: [{ index: 1, quantity: 2 }],
-      series: ["110.1", null],
-      named: { A: 1, B: 2 },
-      small: ["110.1", null],
-      missing: null,
-      stamp: "2025-07-24T09:30:00-05:00",
-      never: null,
-      nullable: [1, null],
-      empty: [],
+    it("hands out frames as rows", async () => {
+      const system = make(worker("frames"));
+      expect(await system.invoke("values", null, patient)).toEqual({
+        rows: [
+          { symbol: "A", quantity: 1, price: "110.1", day: "2025-07-24T00:00:00" },
+          { symbol: "B", quantity: 2, price: null, day: null },
+        ],
+        "by symbol": [
+          { symbol: "A", quantity: 1 },
+          { symbol: "B", quantity: 2 },
+        ],
+        unnamed: [{ index: 1, quantity: 2 }],
+        series: ["110.1", null],
+        named: { A: 1, B: 2 },
+        small: ["110.1", null],
+        missing: null,
+        stamp: "2025-07-24T09:30:00-05:00",
+        never: null,
+        nullable: [1, null],
+        empty: [],
+      });
+      expect((await failureOf(system.invoke("twice", null, patient), "GARBLED")).message).toContain(
+        "two columns of one name",
+      );
     });
-    expect((await failureOf(system.invoke("twice", null, patient), "GARBLED")).message).toContain("two columns of one name");
-  });
-});
+  },
+);
 
 const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
@@ -627,5 +655,7 @@ function because(reason: string | undefined): string {
 
 /** Why tests of a package of Python cannot run; undefined where they can. */
 function missing(name: string): string | undefined {
-  return spawnSync(python ?? "", ["-c", `import ${name}`]).status === 0 ? undefined : `${name} is not installed`;
+  return spawnSync(python ?? "", ["-c", `import ${name}`]).status === 0
+    ? undefined
+    : `${name} is not installed`;
 }

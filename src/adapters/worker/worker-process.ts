@@ -64,7 +64,12 @@ export class WorkerProcess {
     let child: ChildProcess;
     try {
       const { cwd, env } = options;
-      child = spawn(program, args, { ...(cwd === undefined ? {} : { cwd }), env, detached: hasGroups, windowsHide: true });
+      child = spawn(program, args, {
+        ...(cwd === undefined ? {} : { cwd }),
+        env,
+        detached: hasGroups,
+        windowsHide: true,
+      });
     } catch (error) {
       queueMicrotask(() => this.#end(`it cannot be started: ${reasonOf(error)}`));
       return;
@@ -187,7 +192,9 @@ export class WorkerProcess {
   #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     // What it started and left behind.
     this.#signal("SIGKILL");
-    const words = this.#killedBecause ?? (signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`);
+    const words =
+      this.#killedBecause ??
+      (signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`);
     const end = () => this.#end(words);
     const tooLate = setTimeout(() => {
       child.stdout?.destroy();
@@ -203,7 +210,9 @@ export class WorkerProcess {
   #end(words: string): void {
     if (this.#how !== undefined) return;
     const last =
-      this.#lastWords === "" || this.#killedBecause !== undefined ? "" : `; its last words: ${shortened(this.#lastWords, 200)}`;
+      this.#lastWords === "" || this.#killedBecause !== undefined
+        ? ""
+        : `; its last words: ${shortened(this.#lastWords, 200)}`;
     this.#how = `${words}${last}`;
     if (this.#child?.pid !== undefined) live.delete(this.#child.pid);
     this.#guard?.stdin?.end("done\n");

@@ -3,7 +3,11 @@ import type { CallComparison } from "../../bridges/service/index.ts";
 import type { Alert } from "../../ports/alerts.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
 
-const sample = (method: string, path: string, verdict: CallComparison["verdict"] = "diverged"): CallComparison => ({
+const sample = (
+  method: string,
+  path: string,
+  verdict: CallComparison["verdict"] = "diverged",
+): CallComparison => ({
   method,
   verdict,
   kind: "ab",

@@ -48,7 +48,15 @@ describe("a service in a thread", () => {
   it("is called as if it were here, with any number of arguments, and gives promises", async () => {
     const { service } = deskInThread();
     expect(await service.add(2, 3)).toBe(5);
-    const values = [new Date(5), new Map([["a", 1n]]), new Set([0.1]), undefined, Number.NaN, -0, new Uint8Array([1, 2])];
+    const values = [
+      new Date(5),
+      new Map([["a", 1n]]),
+      new Set([0.1]),
+      undefined,
+      Number.NaN,
+      -0,
+      new Uint8Array([1, 2]),
+    ];
     for (const value of values) expect(await service.echo(value)).toEqual(value);
     const named = inThread<Desk>(`${desk}#Desk`);
     cleanUps.push(() => named.close());
@@ -70,14 +78,25 @@ describe("a service in a thread", () => {
 
   it("fails as the module fails, with name, message and code", async () => {
     const { service } = deskInThread();
-    await expect(service.fail("code")).rejects.toMatchObject({ name: "RangeError", message: "no such book", code: "NO_BOOK" });
+    await expect(service.fail("code")).rejects.toMatchObject({
+      name: "RangeError",
+      message: "no such book",
+      code: "NO_BOOK",
+    });
     const plain = (await Promise.resolve(service.fail("")).catch((failure: unknown) => failure)) as Error;
     expect([plain.name, plain.message, "code" in plain]).toEqual(["RangeError", "out of range", false]);
-    await expect((service as unknown as { subtract(): unknown }).subtract()).rejects.toThrow("no such method");
+    await expect((service as unknown as { subtract(): unknown }).subtract()).rejects.toThrow(
+      "no such method",
+    );
   });
 
   it("fails as the thread fails", async () => {
-    const { service, start } = deskInThread({ timeoutMs: 300, graceMs: 50, answerBytesMax: 1_000, inFlightMax: 1 });
+    const { service, start } = deskInThread({
+      timeoutMs: 300,
+      graceMs: 50,
+      answerBytesMax: 1_000,
+      inFlightMax: 1,
+    });
     await start();
     const method = service as unknown as { function(): Promise<unknown> };
     await failureOf(method.function(), "GARBLED");
@@ -139,7 +158,12 @@ describe("the modern side of a bridge, in a thread", () => {
     const lines: string[] = [];
     const { service: modern, start } = deskInThread({ graceMs: 30, log: (line) => lines.push(line) });
     await start();
-    const service = createServiceBridge<Desk>({ legacy, modern, plan: { phase: "shadow_mode" }, shadow: { timeoutMs: 1_000 } });
+    const service = createServiceBridge<Desk>({
+      legacy,
+      modern,
+      plan: { phase: "shadow_mode" },
+      shadow: { timeoutMs: 1_000 },
+    });
     const order: string[] = [];
     expect(service.burn(600_000)).toBe("burnt");
     const idle = service.$bridge.idle().then(() => order.push("shadow given up"));
@@ -150,7 +174,9 @@ describe("the modern side of a bridge, in a thread", () => {
     await idle;
     expect(order).toEqual([...Array(5).fill("turn"), "shadow given up"]);
     expect(service.$bridge.counters.burn).toMatchObject({ timeouts: 1 });
-    await expect.poll(() => lines).toEqual(["the thread ended: it computed without a pause for 30 ms after a call's deadline"]);
+    await expect
+      .poll(() => lines)
+      .toEqual(["the thread ended: it computed without a pause for 30 ms after a call's deadline"]);
     await expect.poll(() => Promise.resolve(modern.add(1, 1)).catch(String)).toBe(2);
     await service.$bridge.close();
   });

@@ -73,7 +73,8 @@ export function inThread<T extends object>(
     return known;
   };
   const service: T = new Proxy(Object.create(null), {
-    get: (_, property) => (typeof property === "symbol" || notMethods.has(property) ? undefined : methodOf(property)),
+    get: (_, property) =>
+      typeof property === "symbol" || notMethods.has(property) ? undefined : methodOf(property),
     has: (_, property) => thread.methods?.has(String(property)) ?? false,
     set: () => false,
   });

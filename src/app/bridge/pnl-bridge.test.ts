@@ -12,7 +12,14 @@ import { type Config, loadConfig } from "../../config/index.ts";
 import type { PlanInput } from "../../domain/migration/plan.ts";
 import { baseVariables } from "../../platform/child-environment.ts";
 import { type PnlMethod, pnlMethods } from "../../ports/pnl-service.ts";
-import { python, pythonMissing, pythonWorker, root, untilGone, Workshop } from "../../testing/worker-programs.ts";
+import {
+  python,
+  pythonMissing,
+  pythonWorker,
+  root,
+  untilGone,
+  Workshop,
+} from "../../testing/worker-programs.ts";
 import { generateDesk } from "../demo-desk/index.ts";
 import type { CallComparison } from "../index.ts";
 import { createPnlBridge, openSystem, type PnlBridge, type PnlBridgeOptions } from "./pnl-bridge.ts";
@@ -27,7 +34,10 @@ let folders = 0;
 function deskFolder(config: object, files: Readonly<Record<string, string>> = {}): string {
   const folder = join(base, `${++folders}`);
   mkdirSync(join(folder, "ledgers"), { recursive: true });
-  for (const [name, text] of Object.entries({ "pnl_migration_config.yaml": JSON.stringify(config), ...files }))
+  for (const [name, text] of Object.entries({
+    "pnl_migration_config.yaml": JSON.stringify(config),
+    ...files,
+  }))
     writeFileSync(join(folder, name), text);
   return folder;
 }
@@ -48,7 +58,13 @@ async function open(folder: string, options: Partial<PnlBridgeOptions> = {}): Pr
   const onComparison = (comparison: CallComparison) => void comparisons.push(comparison);
   // On a busy machine too every comparison is made.
   const load = { overload: () => undefined };
-  const bridge = await createPnlBridge({ config: configIn(folder), onComparison, log: () => {}, load, ...options });
+  const bridge = await createPnlBridge({
+    config: configIn(folder),
+    onComparison,
+    log: () => {},
+    load,
+    ...options,
+  });
   bridges.push(bridge);
   return { bridge, comparisons };
 }
@@ -64,7 +80,10 @@ const refusalOf = (opening: Promise<unknown>): Promise<BridgeError> =>
     },
   );
 
-const modernAnswers = { phase: "primary_switch", feature_flags: { use_new_calculator: true, use_new_storage: true } };
+const modernAnswers = {
+  phase: "primary_switch",
+  feature_flags: { use_new_calculator: true, use_new_storage: true },
+};
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 const ledger = `tradeId,instrumentName,marketTradeTime,buySell,quantity,price
@@ -90,7 +109,9 @@ describe("the two built-in systems over one folder of ledgers", () => {
   };
 
   it("legacy answers in money, modern is its shadow, and they agree on every method", async () => {
-    const { bridge, comparisons } = await open(deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger));
+    const { bridge, comparisons } = await open(
+      deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger),
+    );
     const answers = new Map<PnlMethod, unknown>();
     for (const method of pnlMethods) {
       const { value, source, stale, epoch } = await bridge.service.call(method, requests[method] as never);
@@ -101,8 +122,12 @@ describe("the two built-in systems over one folder of ledgers", () => {
       positions: [{ quantity: "1", realized: "2000", unrealized: "2500", currency: "USD" }],
       totals: { USD: { realized: "2000", unrealized: "2500", total: "4500" } },
     });
-    expect(answers.get("totals")).toEqual({ totals: { USD: { realized: "2000", unrealized: "2000", total: "4000" } } });
-    expect(answers.get("dailyPnl")).toMatchObject({ daily: [{ symbol: zn, tradingDay: "2025-07-24", total: "4000" }] });
+    expect(answers.get("totals")).toEqual({
+      totals: { USD: { realized: "2000", unrealized: "2000", total: "4000" } },
+    });
+    expect(answers.get("dailyPnl")).toMatchObject({
+      daily: [{ symbol: zn, tradingDay: "2025-07-24", total: "4000" }],
+    });
     expect(answers.get("tradeHistory")).toMatchObject({ trades: [{ id: "2" }] });
     await bridge.service.idle();
     expect(comparisons.map(({ method, verdict, answered }) => [method, verdict, answered])).toEqual(
@@ -133,7 +158,10 @@ describe("the two built-in systems over one folder of ledgers", () => {
       const told = comparisons.map(({ verdict, fields, excluded }) => [verdict, fields[0]?.path, excluded]);
       return { told, lines, counted: bridge.service.counters.tradeHistory?.fieldsExcluded };
     };
-    const diverged = { trades: ["diverged", "trades[].time", undefined], totals: ["diverged", "totals.USD.realized", undefined] };
+    const diverged = {
+      trades: ["diverged", "trades[].time", undefined],
+      totals: ["diverged", "totals.USD.realized", undefined],
+    };
     expect(await run([])).toEqual({ told: [diverged.trades, diverged.totals], lines: [], counted: 0 });
     expect(await run([by("tradeHistory[].time", lasting), by("totals.USD", ended)])).toEqual({
       told: [["equal", undefined, 1], diverged.totals],
@@ -159,7 +187,9 @@ describe("the two built-in systems over one folder of ledgers", () => {
         feature_flags: modernAnswers.feature_flags,
         traffic_routing: { new_system_percentage: 100 },
       };
-      const { bridge } = await open(deskFolder({ migration, systems, watch: { trade_ledger: "./ledgers" } }, files));
+      const { bridge } = await open(
+        deskFolder({ migration, systems, watch: { trade_ledger: "./ledgers" } }, files),
+      );
       const { value, source } = await bridge.service.call("dailyPnl", {}, { book: "UST" });
       return [source, ...value.daily.map(({ tradingDay }) => tradingDay)];
     };
@@ -199,15 +229,22 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(new Set(comparisons.map(({ verdict }) => verdict))).toEqual(new Set(["equal"]));
     expect(comparisons.length).toBe(25 * bad.length);
     for (const [method] of bad)
-      expect(bridge.service.counters[method]).toMatchObject({ fellBack: { REFUSED: 25 }, modernAsked: 0, modernFailed: 0 });
+      expect(bridge.service.counters[method]).toMatchObject({
+        fellBack: { REFUSED: 25 },
+        modernAsked: 0,
+        modernFailed: 0,
+      });
   });
 
   it("agree on a small desk with prices, until its ledgers repeat themselves on the third day", async () => {
     const verdictsOf = async (days: number): Promise<readonly CallComparison[]> => {
-      const folder = deskFolder({ watch: { trade_ledger: "./trade_ledger", market_prices: "./market_prices" } });
+      const folder = deskFolder({
+        watch: { trade_ledger: "./trade_ledger", market_prices: "./market_prices" },
+      });
       await generateDesk(folder, { days, tradesPerDay: 40 });
       const { bridge, comparisons } = await open(folder);
-      for (const method of ["openPositions", "totals", "tradeHistory"] as const) await bridge.service.call(method, {});
+      for (const method of ["openPositions", "totals", "tradeHistory"] as const)
+        await bridge.service.call(method, {});
       await bridge.service.idle();
       return comparisons;
     };
@@ -219,7 +256,9 @@ describe("the two built-in systems over one folder of ledgers", () => {
     ]);
     // Legacy counts the last three rows of the second day twice.
     const [, , history] = await verdictsOf(3);
-    expect(history?.fields.map(({ path, modern }) => [path, modern])).toEqual(Array(3).fill(["trades[]", null]));
+    expect(history?.fields.map(({ path, modern }) => [path, modern])).toEqual(
+      Array(3).fill(["trades[]", null]),
+    );
   });
 
   it("both see a ledger that came later", async () => {
@@ -228,7 +267,10 @@ describe("the two built-in systems over one folder of ledgers", () => {
     await bridge.service.call("openPositions", {});
     // The shadow would see it already.
     await bridge.service.idle();
-    writeFileSync(join(folder, "ledgers/trades_20250725.csv"), ledger.replaceAll("-24 ", "-25 ").replaceAll("\n1,", "\n3,"));
+    writeFileSync(
+      join(folder, "ledgers/trades_20250725.csv"),
+      ledger.replaceAll("-24 ", "-25 ").replaceAll("\n1,", "\n3,"),
+    );
     const { value } = await bridge.service.call("openPositions", {});
     expect(value.positions).toMatchObject([{ quantity: "2" }]);
     await bridge.service.idle();
@@ -266,7 +308,10 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(await unrealized({})).toBe("2000");
     expect(bridge.service.counters.openPositions?.broken).toBe(1);
     known = () => pinned;
-    const alone = await bridge.service.call("calculatePnl", { ...requests.calculatePnl, marks: undefined } as never);
+    const alone = await bridge.service.call("calculatePnl", {
+      ...requests.calculatePnl,
+      marks: undefined,
+    } as never);
     expect(alone.value.positions).toMatchObject([{ unrealized: null }]);
   });
 
@@ -274,7 +319,9 @@ describe("the two built-in systems over one folder of ledgers", () => {
     [{ [zn]: "a lot" }, `the mark of ${zn} is no price: "a lot"`],
     [["110"], 'marks must be an object by symbol, not ["110"]'],
   ])("refuse marks that are none: %j", async (marks, message) => {
-    const { bridge, comparisons } = await open(deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger));
+    const { bridge, comparisons } = await open(
+      deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger),
+    );
     await expect(bridge.service.call("openPositions", { marks } as never)).rejects.toMatchObject({
       failure: "REFUSED",
       message: expect.stringContaining(message),
@@ -285,7 +332,9 @@ describe("the two built-in systems over one folder of ledgers", () => {
 
   it("without ledgers have only what the request brings", async () => {
     const { bridge } = await open(deskFolder({}));
-    expect((await bridge.service.call("calculatePnl", requests.calculatePnl as never)).value.positions).toHaveLength(1);
+    expect(
+      (await bridge.service.call("calculatePnl", requests.calculatePnl as never)).value.positions,
+    ).toHaveLength(1);
     await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
       failure: "REFUSED",
       message: expect.stringContaining("no trade ledgers are configured (watch.trade_ledger)"),
@@ -297,9 +346,13 @@ describe("the two built-in systems over one folder of ledgers", () => {
     const read = await loadConfig(configIn(folder));
     const config: Config = { ...read, watch: { ...read.watch, tradeLedger: join(folder, "ledgers") } };
     const { bridge } = await open(folder, { config });
-    expect((await bridge.service.call("openPositions", {})).value.positions).toMatchObject([{ quantity: "1" }]);
+    expect((await bridge.service.call("openPositions", {})).value.positions).toMatchObject([
+      { quantity: "1" },
+    ]);
     const elsewhere = await open(folder, { config: read });
-    await expect(elsewhere.bridge.service.call("openPositions", {})).rejects.toMatchObject({ failure: "REFUSED" });
+    await expect(elsewhere.bridge.service.call("openPositions", {})).rejects.toMatchObject({
+      failure: "REFUSED",
+    });
   });
 });
 
@@ -315,7 +368,11 @@ const workerBody = (name: string) =>
 
 interface Served {
   readonly url: string;
-  readonly seen: { readonly path: string | undefined; readonly authorization: string | undefined; readonly body: unknown }[];
+  readonly seen: {
+    readonly path: string | undefined;
+    readonly authorization: string | undefined;
+    readonly body: unknown;
+  }[];
 }
 /** A service over HTTP that answers as the module does. */
 async function serve(name: string): Promise<Served> {
@@ -324,7 +381,13 @@ async function serve(name: string): Promise<Served> {
     const body = JSON.parse(await textOf(request));
     seen.push({ path: request.url, authorization: request.headers.authorization, body });
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ totals: { USD: { realized: "1", unrealized: "0", total: "1" } }, by: name, request: body }));
+    response.end(
+      JSON.stringify({
+        totals: { USD: { realized: "1", unrealized: "0", total: "1" } },
+        by: name,
+        request: body,
+      }),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   afterAll(() => void server.close());
@@ -386,43 +449,64 @@ describe("systems of every kind", () => {
       await alone.start?.();
       expect(alone.methods).toEqual(kind === "http" ? undefined : new Set(["totals"]));
       for (const name of ["get_totals", "rebuild_database", "_secret", "constructor", "__proto__"])
-        await expect(alone.invoke(name, {}, { deadlineMs: 20_000 })).rejects.toMatchObject({ code: "UNKNOWN_METHOD" });
+        await expect(alone.invoke(name, {}, { deadlineMs: 20_000 })).rejects.toMatchObject({
+          code: "UNKNOWN_METHOD",
+        });
       await alone.close();
     },
   );
 
-  it.each(pairs)("legacy as %s and modern as %s: each answers when it should, and they are compared", async (legacy, modern) => {
-    // Long enough for a busy machine to start a thread or a process.
-    const timing = { timeout_ms: 60_000 };
-    const systems = { legacy: { ...kinds[legacy]("legacy"), ...timing }, modern: { ...kinds[modern]("modern"), ...timing } };
-    const { bridge, comparisons } = await open(deskFolder({ systems }, modules));
-    const asked = { asOf: "2025-07-24T15:00:00-05:00", method: "lifo" } as const;
-    const first = await bridge.service.call("totals", asked);
-    expect(first).toMatchObject({ source: "legacy", value: { by: "legacy", request: asked } });
-    await bridge.service.idle();
-    bridge.service.setPlan({ epoch: 2, phase: "primary_switch", flags: { calculator: true, storage: true } });
-    const second = await bridge.service.call("totals", asked);
-    expect(second).toMatchObject({ source: "modern", epoch: 2, value: { by: "modern", request: asked } });
-    expect(second).not.toHaveProperty("fellBack");
-    await bridge.service.idle();
-    expect(comparisons.map(({ verdict, answered, epoch }) => [verdict, answered, epoch])).toEqual([
-      ["equal", "legacy", 1],
-      ["equal", "modern", 2],
-    ]);
-  });
+  it.each(pairs)(
+    "legacy as %s and modern as %s: each answers when it should, and they are compared",
+    async (legacy, modern) => {
+      // Long enough for a busy machine to start a thread or a process.
+      const timing = { timeout_ms: 60_000 };
+      const systems = {
+        legacy: { ...kinds[legacy]("legacy"), ...timing },
+        modern: { ...kinds[modern]("modern"), ...timing },
+      };
+      const { bridge, comparisons } = await open(deskFolder({ systems }, modules));
+      const asked = { asOf: "2025-07-24T15:00:00-05:00", method: "lifo" } as const;
+      const first = await bridge.service.call("totals", asked);
+      expect(first).toMatchObject({ source: "legacy", value: { by: "legacy", request: asked } });
+      await bridge.service.idle();
+      bridge.service.setPlan({
+        epoch: 2,
+        phase: "primary_switch",
+        flags: { calculator: true, storage: true },
+      });
+      const second = await bridge.service.call("totals", asked);
+      expect(second).toMatchObject({ source: "modern", epoch: 2, value: { by: "modern", request: asked } });
+      expect(second).not.toHaveProperty("fellBack");
+      await bridge.service.idle();
+      expect(comparisons.map(({ verdict, answered, epoch }) => [verdict, answered, epoch])).toEqual([
+        ["equal", "legacy", 1],
+        ["equal", "modern", 2],
+      ]);
+    },
+  );
 
-  it.skipIf(python === undefined)(`legacy in Python answers (${pythonMissing ?? "with python3"})`, async () => {
-    const command = [python, pythonWorker, "desk:Desk"];
-    const systems = { legacy: { kind: "command", command, cwd: "./desk" }, modern: { kind: "module", path: "./modern.mjs" } };
-    const folder = deskFolder({ systems }, modules);
-    mkdirSync(join(folder, "desk"));
-    writeFileSync(join(folder, "desk/desk.py"), pythonDesk);
-    const { bridge, comparisons } = await open(folder);
-    const { value, source } = await bridge.service.call("totals", {});
-    expect([source, value]).toMatchObject(["legacy", { by: "legacy", totals: { USD: { realized: "1", unrealized: 0 } } }]);
-    await bridge.service.idle();
-    expect(comparisons).toMatchObject([{ verdict: "equal" }]);
-  });
+  it.skipIf(python === undefined)(
+    `legacy in Python answers (${pythonMissing ?? "with python3"})`,
+    async () => {
+      const command = [python, pythonWorker, "desk:Desk"];
+      const systems = {
+        legacy: { kind: "command", command, cwd: "./desk" },
+        modern: { kind: "module", path: "./modern.mjs" },
+      };
+      const folder = deskFolder({ systems }, modules);
+      mkdirSync(join(folder, "desk"));
+      writeFileSync(join(folder, "desk/desk.py"), pythonDesk);
+      const { bridge, comparisons } = await open(folder);
+      const { value, source } = await bridge.service.call("totals", {});
+      expect([source, value]).toMatchObject([
+        "legacy",
+        { by: "legacy", totals: { USD: { realized: "1", unrealized: 0 } } },
+      ]);
+      await bridge.service.idle();
+      expect(comparisons).toMatchObject([{ verdict: "equal" }]);
+    },
+  );
 
   it("points of a foreign system become money before anybody sees them", async () => {
     const source = `export const desk = { openPositions: () => ({ positions: [
@@ -448,7 +532,9 @@ describe("systems of every kind", () => {
 
   it("the one who is asked for alone is opened alone, for doctor", async () => {
     const { url, seen } = await serve("alone");
-    const config = await loadConfig(configIn(deskFolder({ systems: { modern: { kind: "http", url, timeout_ms: 700 } } })));
+    const config = await loadConfig(
+      configIn(deskFolder({ systems: { modern: { kind: "http", url, timeout_ms: 700 } } })),
+    );
     const { system, convert, timeoutMs } = await openSystem("modern", config, base);
     expect([system.name, system.kind, timeoutMs]).toEqual([url, "http", 700]);
     const answer = await system.invoke("totals", {}, { deadlineMs: 20_000 });
@@ -460,7 +546,11 @@ describe("systems of every kind", () => {
 
 describe("secrets", () => {
   it("a foreign system's process or thread gets the base of the environment and what its env names, and no secret", async () => {
-    const given = { PNL_TEST_TOKEN: "Bearer of-bad-news", PGPASSWORD: "of-bad-news", PNL_TEST_LICENCE: "named" };
+    const given = {
+      PNL_TEST_TOKEN: "Bearer of-bad-news",
+      PGPASSWORD: "of-bad-news",
+      PNL_TEST_LICENCE: "named",
+    };
     const { url, seen } = await serve("modern");
     const env = ["PNL_TEST_LICENCE"];
     const source = "export const openPositions = () => ({ positions: [], environment: { ...process.env } });";
@@ -497,7 +587,12 @@ describe("the plan", () => {
     const migration = {
       phase: "dual_write",
       feature_flags: { use_new_calculator: true, use_new_storage: true },
-      traffic_routing: { new_system_percentage: 0, user_whitelist: ["amy"], user_denylist: ["eve"], bucket_by: "user" },
+      traffic_routing: {
+        new_system_percentage: 0,
+        user_whitelist: ["amy"],
+        user_denylist: ["eve"],
+        bucket_by: "user",
+      },
     };
     const systems = { legacy: kinds.module("legacy"), modern: kinds.module("modern") };
     const { bridge } = await open(deskFolder({ migration, systems }, modules));
@@ -520,7 +615,8 @@ describe("the plan", () => {
     const systems = { legacy: kinds.module("legacy"), modern: kinds.module("modern") };
     const { bridge } = await open(deskFolder({ migration, systems }, modules));
     const books = Array.from({ length: 40 }, (_, at) => `book-${at}`);
-    const ask = () => Promise.all(books.map(async (book) => (await bridge.service.call("totals", {}, { book })).source));
+    const ask = () =>
+      Promise.all(books.map(async (book) => (await bridge.service.call("totals", {}, { book })).source));
     const first = await ask();
     expect(new Set(first)).toEqual(new Set(["legacy", "modern"]));
     expect(await ask()).toEqual(first);
@@ -536,7 +632,15 @@ describe("the plan", () => {
     const { bridge, comparisons } = await open(deskFolder({ systems }, modules));
     const plans: readonly (readonly [PlanInput, string])[] = [
       [{ epoch: 2, phase: "primary_switch", flags: { calculator: true, storage: true } }, "modern"],
-      [{ epoch: 3, phase: "primary_switch", flags: { calculator: true, storage: true }, useNewPnlSystem: false }, "legacy"],
+      [
+        {
+          epoch: 3,
+          phase: "primary_switch",
+          flags: { calculator: true, storage: true },
+          useNewPnlSystem: false,
+        },
+        "legacy",
+      ],
       [{ epoch: 4, phase: "read_only" }, "legacy"],
     ];
     for (const [plan, source] of plans) {
@@ -553,7 +657,10 @@ describe("the plan", () => {
 });
 
 describe("a call", () => {
-  const systems = { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } };
+  const systems = {
+    legacy: { kind: "module", path: "./legacy.mjs" },
+    modern: { kind: "module", path: "./modern.mjs" },
+  };
 
   it("is pinned once: both systems get the same moment and the same lot method", async () => {
     const spy = `export default { totals: (request) => { (globalThis.pinned ??= []).push(request); return { totals: {} }; } };`;
@@ -566,13 +673,18 @@ describe("a call", () => {
     const [legacy, modern] = seen;
     expect(seen).toHaveLength(2);
     expect(modern).toEqual(legacy);
-    expect(legacy).toEqual({ book: "UST", method: "fifo", asOf: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) });
+    expect(legacy).toEqual({
+      book: "UST",
+      method: "fifo",
+      asOf: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    });
     const asOf = Date.parse(legacy?.asOf ?? "");
     expect(asOf >= before && asOf <= Date.now()).toBe(true);
     expect(request).toEqual({ book: "UST" });
     await bridge.service.call("totals", { asOf: "2025-07-24T15:00:00-05:00", method: "average" });
     await bridge.service.idle();
-    for (const one of seen.slice(2)) expect(one).toEqual({ asOf: "2025-07-24T15:00:00-05:00", method: "average" });
+    for (const one of seen.slice(2))
+      expect(one).toEqual({ asOf: "2025-07-24T15:00:00-05:00", method: "average" });
   });
 
   it.each([
@@ -580,7 +692,10 @@ describe("a call", () => {
     ["does not answer in its time", "() => new Promise(() => {})", "TIMEOUT"],
   ])("that modern %s is answered by legacy, and says so", async (_, method, reason) => {
     const files = { ...modules, "modern.mjs": `export default { totals: ${method} };` };
-    const config = { migration: modernAnswers, systems: { ...systems, modern: { ...systems.modern, timeout_ms: 50 } } };
+    const config = {
+      migration: modernAnswers,
+      systems: { ...systems, modern: { ...systems.modern, timeout_ms: 50 } },
+    };
     const { bridge, comparisons } = await open(deskFolder(config, files));
     const answer = await bridge.service.call("totals", {}, { book: "UST" });
     expect(answer).toMatchObject({ source: "legacy", fellBack: reason, value: { by: "legacy" } });
@@ -590,14 +705,23 @@ describe("a call", () => {
   });
 
   it("of a method that modern has not got is answered by legacy, and not compared", async () => {
-    const files = { ...modules, "modern.mjs": "export default { openPositions: () => ({ positions: [] }) };" };
+    const files = {
+      ...modules,
+      "modern.mjs": "export default { openPositions: () => ({ positions: [] }) };",
+    };
     const { bridge } = await open(deskFolder({ migration: modernAnswers, systems }, files));
-    expect(await bridge.service.call("totals", {})).toMatchObject({ source: "legacy", value: { by: "legacy" } });
+    expect(await bridge.service.call("totals", {})).toMatchObject({
+      source: "legacy",
+      value: { by: "legacy" },
+    });
     expect(await bridge.service.call("totals", {})).toHaveProperty("fellBack");
   });
 
   it("that legacy fails is failed, whatever modern would say", async () => {
-    const files = { ...modules, "legacy.mjs": `export default { totals: () => { throw new Error("no such book"); } };` };
+    const files = {
+      ...modules,
+      "legacy.mjs": `export default { totals: () => { throw new Error("no such book"); } };`,
+    };
     const { bridge, comparisons } = await open(deskFolder({ systems }, files));
     await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
       name: "SystemFailure",
@@ -620,7 +744,9 @@ describe("a call", () => {
 
   it("with a key that the method does not have is refused with the nearest one, whoever answers", async () => {
     for (const migration of [{ phase: "read_only" }, modernAnswers]) {
-      const { bridge } = await open(deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger));
+      const { bridge } = await open(
+        deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger),
+      );
       const asked = bridge.service.call("openPositions", { sybmol: "TYU5" } as object);
       const failure = await refusalOf(asked);
       expect([failure.code, failure.message]).toEqual([
@@ -632,7 +758,9 @@ describe("a call", () => {
 
   it("may name a symbol in any dialect, whoever answers", async () => {
     for (const migration of [{ phase: "read_only" }, modernAnswers]) {
-      const { bridge } = await open(deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger));
+      const { bridge } = await open(
+        deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger),
+      );
       const { value } = await bridge.service.call("openPositions", { symbol: "TYU5" });
       expect(value.positions).toMatchObject([{ symbol: zn, quantity: expect.stringMatching(/^1(\.0)?$/) }]);
     }
@@ -641,7 +769,10 @@ describe("a call", () => {
   it("of no method is refused with the nearest one", async () => {
     const { bridge } = await open(deskFolder({ systems }, modules));
     const failure = await refusalOf(bridge.service.call("opnPositions" as never, {} as never));
-    expect([failure.code, failure.message]).toEqual(["BAD_USAGE", 'the P&L service has no method "opnPositions"']);
+    expect([failure.code, failure.message]).toEqual([
+      "BAD_USAGE",
+      'the P&L service has no method "opnPositions"',
+    ]);
     expect(failure.fix).toContain("did you mean openPositions?");
     for (const method of ["constructor", "__proto__", "", "toString"])
       expect((await refusalOf(bridge.service.call(method as never, {} as never))).code).toBe("BAD_USAGE");
@@ -658,7 +789,10 @@ describe("a call", () => {
 });
 
 describe("evidence", () => {
-  const disagreeing = { ...modules, "modern.mjs": moduleSource("modern").replace('realized: "1"', 'realized: "2"') };
+  const disagreeing = {
+    ...modules,
+    "modern.mjs": moduleSource("modern").replace('realized: "1"', 'realized: "2"'),
+  };
   const config = {
     systems: { legacy: kinds.module("legacy"), modern: kinds.module("modern") },
     stores: { control: "sqlite:./.pnl-bridge/control.db" },
@@ -687,7 +821,9 @@ describe("evidence", () => {
     await bridge.service.idle();
     await bridge.close();
     const third = await open(folder);
-    expect(await third.bridge.evidence?.counts()).toEqual([{ method: "totals", kind: "ab", verdict: "diverged", count: 3 }]);
+    expect(await third.bridge.evidence?.counts()).toEqual([
+      { method: "totals", kind: "ab", verdict: "diverged", count: 3 },
+    ]);
     expect(third.bridge.service.evidenceDropped).toBe(0);
   });
 
@@ -711,10 +847,17 @@ describe("evidence", () => {
 
 describe("a start that fails", () => {
   const rows: readonly (readonly [string, object, string, string])[] = [
-    ["a configuration that is none", { systems: { modern: { kind: "bultin" } } }, "BAD_CONFIG", "systems.modern.kind"],
+    [
+      "a configuration that is none",
+      { systems: { modern: { kind: "bultin" } } },
+      "BAD_CONFIG",
+      "systems.modern.kind",
+    ],
     [
       "a variable that is not set",
-      { systems: { modern: { kind: "http", url: "http://127.0.0.1:1", authorization_env: "PNL_TEST_UNSET" } } },
+      {
+        systems: { modern: { kind: "http", url: "http://127.0.0.1:1", authorization_env: "PNL_TEST_UNSET" } },
+      },
       "BAD_CONFIG",
       "PNL_TEST_UNSET",
     ],
@@ -730,8 +873,18 @@ describe("a start that fails", () => {
       "UNREADABLE",
       "certificates",
     ],
-    ["a module that is no file", { systems: { modern: { kind: "module", path: "https://x/y.js" } } }, "BAD_CONFIG", "the module"],
-    ["a phase that contradicts the flags", { migration: { phase: "cleanup" } }, "BAD_CONFIG", "needs the flags"],
+    [
+      "a module that is no file",
+      { systems: { modern: { kind: "module", path: "https://x/y.js" } } },
+      "BAD_CONFIG",
+      "the module",
+    ],
+    [
+      "a phase that contradicts the flags",
+      { migration: { phase: "cleanup" } },
+      "BAD_CONFIG",
+      "needs the flags",
+    ],
   ];
   it.each(rows)("says what is wrong: %s", async (_, config, code, words) => {
     const failure = await refusalOf(open(deskFolder(config)));
@@ -760,7 +913,10 @@ async function program(folder: string, body: string): Promise<string> {
 describe("close", () => {
   it("ends processes, threads, connections and the store: the program ends by itself", async () => {
     const { url } = await serve("modern");
-    const systems = { legacy: { kind: "command", command: workshop.node(workerBody("legacy")) }, modern: { kind: "http", url } };
+    const systems = {
+      legacy: { kind: "command", command: workshop.node(workerBody("legacy")) },
+      modern: { kind: "http", url },
+    };
     const folder = deskFolder({ systems, stores: { control: "sqlite:./control.db" } });
     const out = await program(
       folder,
@@ -791,7 +947,10 @@ describe("close", () => {
       { systems: { legacy: thread }, ...rest },
       { ...modules, "evidence.db": "no database at all, really" },
     );
-    const broken = deskFolder({ systems: { legacy: thread, modern: { kind: "module", path: "ftp://x" } } }, modules);
+    const broken = deskFolder(
+      { systems: { legacy: thread, modern: { kind: "module", path: "ftp://x" } } },
+      modules,
+    );
     // What a file says has been checked, a tolerance handed in has not: everything is open when it turns out to be none.
     const fine = deskFolder({ systems: { legacy: thread }, ...rest }, modules);
     const start = "await createPnlBridge({ config }).catch(({ code }) => console.log(code));";
@@ -800,17 +959,19 @@ describe("close", () => {
        process.chdir(${JSON.stringify(fine)});
        const bad = { ...read, validation: { ...read.validation, comparisonThreshold: "much" } };
        await createPnlBridge({ config: bad }).catch(({ code }) => console.log(code));`;
-    expect(await Promise.all([program(folder, start), program(broken, start), program(fine, handedIn)])).toEqual([
-      "BAD_DATABASE\n",
-      "BAD_CONFIG\n",
-      "BAD_CONFIG\n",
-    ]);
+    expect(
+      await Promise.all([program(folder, start), program(broken, start), program(fine, handedIn)]),
+    ).toEqual(["BAD_DATABASE\n", "BAD_CONFIG\n", "BAD_CONFIG\n"]);
   });
 
   it("kills the worker, and calls fail DOWN from then on", async () => {
-    const command = workshop.node(`${workerBody("legacy")} methods.openPositions = (id) => answer(id, { pid: process.pid });`);
+    const command = workshop.node(
+      `${workerBody("legacy")} methods.openPositions = (id) => answer(id, { pid: process.pid });`,
+    );
     const { bridge } = await open(deskFolder({ systems: { legacy: { kind: "command", command } } }));
-    const { pid } = (await bridge.service.call("openPositions", {})).value as unknown as { readonly pid: number };
+    const { pid } = (await bridge.service.call("openPositions", {})).value as unknown as {
+      readonly pid: number;
+    };
     await bridge.close();
     await untilGone(pid);
     await expect(bridge.service.call("openPositions", {})).rejects.toMatchObject({ failure: "DOWN" });
@@ -821,8 +982,14 @@ describe("close", () => {
     const command = workshop.node(
       `${workerBody("modern")} methods.totals = (id) => answer(id, { totals: {}, pid: process.pid });`,
     );
-    const systems = { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "command", command } };
-    const folder = deskFolder({ systems, stores: { control: "sqlite:./control.db" } }, { "legacy.mjs": stubborn });
+    const systems = {
+      legacy: { kind: "module", path: "./legacy.mjs" },
+      modern: { kind: "command", command },
+    };
+    const folder = deskFolder(
+      { systems, stores: { control: "sqlite:./control.db" } },
+      { "legacy.mjs": stubborn },
+    );
     const { bridge } = await open(folder);
     await bridge.service.call("totals", {});
     await bridge.service.idle();
@@ -830,6 +997,8 @@ describe("close", () => {
     const { pid } = (await bridge.service.call("totals", {})).value as unknown as { readonly pid: number };
     await expect(bridge.close()).rejects.toThrow("not now");
     await untilGone(pid);
-    await expect(bridge.evidence?.counts()).rejects.toMatchObject({ message: "the evidence store is closed" });
+    await expect(bridge.evidence?.counts()).rejects.toMatchObject({
+      message: "the evidence store is closed",
+    });
   });
 });

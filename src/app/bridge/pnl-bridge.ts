@@ -87,7 +87,9 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
   const systems = await openSystems(config, folder, log);
   const opened: { close(): Promise<void> | void }[] = [systems.legacy, systems.modern];
   try {
-    const evidence = await openEvidenceStore({ config, folder }).catch((failure) => withoutEvidence(failure, log));
+    const evidence = await openEvidenceStore({ config, folder }).catch((failure) =>
+      withoutEvidence(failure, log),
+    );
     if (evidence !== undefined) opened.push(evidence);
     const monitor = new HostMonitor();
     opened.push(monitor);
@@ -125,9 +127,12 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     const control = follows ? controlOf(service, config, folder, owed) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
-    if (control !== undefined && config.validation.alertOnMismatch) alertDivergence = divergenceAlerts(control.alerts);
+    if (control !== undefined && config.validation.alertOnMismatch)
+      alertDivergence = divergenceAlerts(control.alerts);
     const stopWatching =
-      typeof given === "string" ? watchFile(given, { config, service, control, tell: options.onConfigChange }) : undefined;
+      typeof given === "string"
+        ? watchFile(given, { config, service, control, tell: options.onConfigChange })
+        : undefined;
     return {
       get plan() {
         return service.plan;
@@ -151,7 +156,12 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
   }
 }
 
-function controlOf(service: PnLServiceBridge, config: Config, folder: string, owed: OwedWrites | undefined): ControlPlane {
+function controlOf(
+  service: PnLServiceBridge,
+  config: Config,
+  folder: string,
+  owed: OwedWrites | undefined,
+): ControlPlane {
   const control: ControlPlane = new ControlPlane({
     config,
     folder,
@@ -167,7 +177,10 @@ function controlOf(service: PnLServiceBridge, config: Config, folder: string, ow
       ...countsOf(service),
       inFlight: service.inFlight,
       evidenceDropped: service.evidenceDropped,
-      fieldsExcluded: Object.values(service.counters).reduce((sum, { fieldsExcluded }) => sum + fieldsExcluded, 0),
+      fieldsExcluded: Object.values(service.counters).reduce(
+        (sum, { fieldsExcluded }) => sum + fieldsExcluded,
+        0,
+      ),
       expiredExclusions: expired(config).map(({ path }) => path),
     }),
   });
@@ -177,7 +190,8 @@ function controlOf(service: PnLServiceBridge, config: Config, folder: string, ow
 /** The counts that triggers judge by, of all methods together. */
 function countsOf({ counters }: PnLServiceBridge) {
   const all = Object.values(counters);
-  const sum = (of: (counters: MethodCounters) => number): number => all.reduce((total, one) => total + of(one), 0);
+  const sum = (of: (counters: MethodCounters) => number): number =>
+    all.reduce((total, one) => total + of(one), 0);
   return {
     modernAsked: sum((one) => one.modernAsked),
     modernFellBack: sum((one) => one.answeredInstead),
@@ -205,14 +219,17 @@ interface WatchedBridge extends Pick<PnlBridge, "service" | "control"> {
 
 function watchFile(path: string, { config, service, control, tell = tellStderr }: WatchedBridge): () => void {
   const isObeyed = (key: string): boolean =>
-    control === undefined ? /^migration\.(?:phase|feature_flags|traffic_routing)/.test(key) : isFleetWide(key);
+    control === undefined
+      ? /^migration\.(?:phase|feature_flags|traffic_routing)/.test(key)
+      : isFleetWide(key);
   return watchConfigFile(path, {
     current: config,
     onChange: (changed) => {
       if (control === undefined) service.setPlan({ ...changed.plan, epoch: service.plan.epoch + 1 });
       else control.fileChanged(changed);
       const pending = changedKeys(config, changed).filter((key) => !isObeyed(key));
-      if (pending.length > 0) tell({ kind: "pending", what: `${pending.join(", ")}: the change holds from the next start on` });
+      if (pending.length > 0)
+        tell({ kind: "pending", what: `${pending.join(", ")}: the change holds from the next start on` });
     },
     onBad: (failure) => {
       control?.fileRefused(failure);
@@ -221,7 +238,8 @@ function watchFile(path: string, { config, service, control, tell = tellStderr }
   });
 }
 
-const tellStderr = ({ what }: ConfigChange): void => void process.stderr.write(`the configuration has changed: ${what}\n`);
+const tellStderr = ({ what }: ConfigChange): void =>
+  void process.stderr.write(`the configuration has changed: ${what}\n`);
 
 /** What of it cannot be closed is left; closing twice does no harm. */
 const closeAll = async (opened: readonly { close(): Promise<void> | void }[]): Promise<void> => {
@@ -345,7 +363,8 @@ const conversions = ({ systems: { legacy, modern } }: Config): Partial<Record<Si
 });
 
 /** The exclusions whose last day is over. */
-const expired = ({ exclusions }: Config): Config["exclusions"] => exclusions.filter(({ until }) => until < systemClock.today());
+const expired = ({ exclusions }: Config): Config["exclusions"] =>
+  exclusions.filter(({ until }) => until < systemClock.today());
 
 /**
  * A folder in which nothing can be written any more does not keep calls from being answered; what is compared is then kept in this process
@@ -356,9 +375,11 @@ function withoutEvidence(failure: unknown, log: PnlBridgeOptions["log"]): undefi
   tellLine(log, `comparisons are not kept: ${failure.line}`);
 }
 
-const tellLine = (log = (line: string): void => void process.stderr.write(`${line}\n`), line: string): void => log(line);
+const tellLine = (log = (line: string): void => void process.stderr.write(`${line}\n`), line: string): void =>
+  log(line);
 
-const timeoutOf = (system: SystemConfig): number | undefined => (system.kind === "builtin" ? undefined : system.timeoutMs);
+const timeoutOf = (system: SystemConfig): number | undefined =>
+  system.kind === "builtin" ? undefined : system.timeoutMs;
 
 async function readCa(path: string): Promise<string> {
   return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {

@@ -1,6 +1,10 @@
 /** The service bridge with this machine's clock, load and chance. */
 import { HostMonitor, systemClock } from "../../adapters/host/index.ts";
-import { type BridgedService, bridgeServices, type ServiceBridgeOptions } from "../../bridges/service/index.ts";
+import {
+  type BridgedService,
+  bridgeServices,
+  type ServiceBridgeOptions,
+} from "../../bridges/service/index.ts";
 
 let monitor: HostMonitor | undefined;
 

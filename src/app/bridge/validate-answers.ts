@@ -36,7 +36,8 @@ export function validateAnswers({ method, legacy, modern, tolerances }: AnswersT
 /** The names of all fields that hold numbers, be they written as text. */
 function* numberNames(value: JsonValue, name = ""): Generator<string> {
   if (typeof value === "number" || (typeof value === "string" && /^-?\d+(?:\.\d+)?$/.test(value))) yield name;
-  else if (Array.isArray(value)) for (const entry of value as readonly JsonValue[]) yield* numberNames(entry, `${name}[]`);
+  else if (Array.isArray(value))
+    for (const entry of value as readonly JsonValue[]) yield* numberNames(entry, `${name}[]`);
   else if (isRow(value))
     for (const [key, entry] of Object.entries<JsonValue>(value satisfies Row)) yield* numberNames(entry, key);
 }

@@ -34,7 +34,8 @@ export async function listAudit({
   limit = 20,
   ...options
 }: StoreOptions & { readonly limit?: number }): Promise<readonly AuditRow[]> {
-  if (!(limit >= 1)) throw new BridgeError("BAD_USAGE", { what: "the limit must be 1 or more", fix: "write --limit 20" });
+  if (!(limit >= 1))
+    throw new BridgeError("BAD_USAGE", { what: "the limit must be 1 or more", fix: "write --limit 20" });
   const rows: AuditRow[] = [];
   for await (const { row } of sealedRows(options)) {
     rows.push(row);

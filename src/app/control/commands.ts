@@ -16,12 +16,16 @@ import type { Status } from "./status.ts";
 
 export type { ListChange, MoveResult, UserList };
 
-export const status = (options: StoreOptions): Promise<Status> => withOperator(options, "reads", (session) => session.status());
+export const status = (options: StoreOptions): Promise<Status> =>
+  withOperator(options, "reads", (session) => session.status());
 
 export const gates = (options: StoreOptions & { readonly target?: Phase }) =>
   withOperator(options, "reads", ({ operator }) => operator.gates(options.target));
 
-export const movePhase = (move: PhaseMove, options: StoreOptions & ByOptions & MoveOptions): Promise<MoveResult> =>
+export const movePhase = (
+  move: PhaseMove,
+  options: StoreOptions & ByOptions & MoveOptions,
+): Promise<MoveResult> =>
   withOperator(options, options.dryRun === true ? "reads" : "changes", ({ operator }) =>
     operator.move(move, byOf(options), options),
   );
@@ -57,11 +61,17 @@ export const traffic = (percentage: number | undefined, options: TrafficOptions)
   const { ramp, dwellMs } = options;
   if ((percentage === undefined) === (ramp === undefined))
     throw new BridgeError("BAD_USAGE", {
-      what: ramp === undefined ? "neither a percentage nor a ramp is given" : "both a percentage and a ramp are given",
+      what:
+        ramp === undefined
+          ? "neither a percentage nor a ramp is given"
+          : "both a percentage and a ramp are given",
       fix: "traffic 25 --reason TEXT, or traffic --ramp 10,25,50,100 --reason TEXT",
     });
   if (ramp === undefined && dwellMs !== undefined)
-    throw new BridgeError("BAD_USAGE", { what: "--dwell needs --ramp", fix: "traffic --ramp 10,25 --dwell 10m --reason TEXT" });
+    throw new BridgeError("BAD_USAGE", {
+      what: "--dwell needs --ramp",
+      fix: "traffic --ramp 10,25 --dwell 10m --reason TEXT",
+    });
   return withOperator(options, "changes", async ({ operator }) => {
     const by = byOf(options);
     const record =
@@ -73,6 +83,9 @@ export const traffic = (percentage: number | undefined, options: TrafficOptions)
 };
 
 export const publishFile = (options: StoreOptions & ByOptions): Promise<ControlRecord> =>
-  withOperator(options, "changes", ({ operator }, { config }) => operator.publish(publishedOf(config), byOf(options)));
+  withOperator(options, "changes", ({ operator }, { config }) =>
+    operator.publish(publishedOf(config), byOf(options)),
+  );
 
-export const verifyAudit = (options: StoreOptions) => withOperator(options, "reads", (session) => session.verifyAudit());
+export const verifyAudit = (options: StoreOptions) =>
+  withOperator(options, "reads", (session) => session.verifyAudit());

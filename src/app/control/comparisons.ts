@@ -12,7 +12,10 @@ const limitMax = 1_000;
 /** Returns the evidence store. Throws REFUSED if no comparisons are kept. */
 export function keptEvidence(evidence: EvidenceStore | undefined): EvidenceStore {
   if (evidence !== undefined) return evidence;
-  throw new BridgeError("REFUSED", { ...noControlStore, what: `no comparisons are kept: ${noControlStore.what}` });
+  throw new BridgeError("REFUSED", {
+    ...noControlStore,
+    what: `no comparisons are kept: ${noControlStore.what}`,
+  });
 }
 
 /** Returns kept comparisons, newest first. Throws REFUSED if none are kept, BAD_USAGE for a bad limit. */
@@ -33,7 +36,9 @@ export async function findComparisons(
 }
 
 /** Does the same for a command. Throws NO_INPUT if the file is missing, and never creates it. */
-export async function comparisons(options: StoreOptions & ComparisonsQuery): Promise<readonly StoredComparison[]> {
+export async function comparisons(
+  options: StoreOptions & ComparisonsQuery,
+): Promise<readonly StoredComparison[]> {
   const settings = await settingsOf(options);
   const file = evidenceFile(settings);
   if (file !== undefined && !existsSync(file))

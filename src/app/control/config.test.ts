@@ -21,11 +21,20 @@ migration:
   const store = await openSqliteControlStore(join(folder, "control.db"));
   const text = '{"phase":"shadow_mode","monitoring":{"alert_url":"https://older.example/hunter2"}}';
   const published = { text, hash: "0".repeat(64), phase: "shadow_mode" as const };
-  await store.change({ actor: "amy", action: "publish", reason: "a test", set: { published, grantedPhase: "shadow_mode" } });
+  await store.change({
+    actor: "amy",
+    action: "publish",
+    reason: "a test",
+    set: { published, grantedPhase: "shadow_mode" },
+  });
   await store.close();
   const { values, ignored } = await showConfig(path);
   expect(ignored).toEqual(["migration.monitoring.alert_url"]);
-  expect(values).toContainEqual({ key: "migration.phase", value: "shadow_mode", from: "published 000000000000" });
+  expect(values).toContainEqual({
+    key: "migration.phase",
+    value: "shadow_mode",
+    from: "published 000000000000",
+  });
   const own = (key: string) => values.find((one) => one.key === `migration.monitoring.${key}`);
   expect(own("alert_url")).toMatchObject({ value: "https://own.example/…", from: `${path}:4:28` });
   expect(own("log_all_calculations")).toMatchObject({ value: false, from: expect.stringMatching(path) });

@@ -27,7 +27,9 @@ import { openOperator } from "./session.ts";
 export type { ConfigValue } from "../../config/index.ts";
 
 /** The result of a validation: the configuration, or the first error in the file. */
-export type Validation = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly error: BridgeError };
+export type Validation =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly error: BridgeError };
 
 /** Validates a configuration file. Throws UNREADABLE if it cannot be read. */
 export async function validateConfig(path: string): Promise<Validation> {
@@ -53,12 +55,19 @@ export interface ConfigChange {
  * BAD_USAGE for a value that is not YAML, and BAD_CONFIG if the file would become invalid; the file is then
  * unchanged.
  */
-export async function setConfigValue(path: string, key: string, value: string | undefined): Promise<ConfigChange> {
+export async function setConfigValue(
+  path: string,
+  key: string,
+  value: string | undefined,
+): Promise<ConfigChange> {
   const text = await readConfigText(path);
   const wanted = value === undefined ? undefined : typedValue(key, value);
   const edited = editYaml(text, [{ path: key, value: wanted }], path);
   if (edited !== text) await writeConfigFile(path, edited);
-  return { changed: edited !== text, value: wanted === undefined ? undefined : writtenWithoutSecret(key, wanted) };
+  return {
+    changed: edited !== text,
+    value: wanted === undefined ? undefined : writtenWithoutSecret(key, wanted),
+  };
 }
 
 function writtenWithoutSecret(key: string, value: EditValue): string {
@@ -102,7 +111,11 @@ export async function showConfig(path: string | undefined): Promise<FleetListing
     try {
       const { record, effective } = await session.operator.overview();
       const ignored = record.published === null ? [] : readMigrationSection(record.published.text).ignored;
-      return { ...listing, values: withFleetValues(listing.values, record, effective), ...(ignored.length > 0 && { ignored }) };
+      return {
+        ...listing,
+        values: withFleetValues(listing.values, record, effective),
+        ...(ignored.length > 0 && { ignored }),
+      };
     } finally {
       await session.close();
     }
@@ -125,8 +138,12 @@ function withFleetValues(
 ): readonly ConfigValue[] {
   const { published } = record;
   const ofSection =
-    published === null ? [] : configSources(`{"migration":${published.text}}`, "").values.filter(({ key }) => isFleetWide(key));
-  const said = new Map(ofSection.map((one) => [one.key, { ...one, from: `published ${published?.hash.slice(0, 12)}` }]));
+    published === null
+      ? []
+      : configSources(`{"migration":${published.text}}`, "").values.filter(({ key }) => isFleetWide(key));
+  const said = new Map(
+    ofSection.map((one) => [one.key, { ...one, from: `published ${published?.hash.slice(0, 12)}` }]),
+  );
   const sources: Readonly<Record<PlanSource, string>> = {
     default: "default",
     published: `published ${published?.hash.slice(0, 12)}`,

@@ -22,13 +22,19 @@ function desk(migration: object = {}): string {
   const module = (name: string, more = "") =>
     `let calls = 0;\nexport default { totals: async () => { calls += 1; ${more} return { totals: {}, by: "${name}" }; } };`;
   writeFileSync(join(folder, "legacy.mjs"), module("legacy"));
-  writeFileSync(join(folder, "modern.mjs"), module("modern", 'if (process.env.MODERN_FAILS) throw new Error("not well");'));
+  writeFileSync(
+    join(folder, "modern.mjs"),
+    module("modern", 'if (process.env.MODERN_FAILS) throw new Error("not well");'),
+  );
   write(folder, migration);
   return folder;
 }
 const fileOf = (folder: string): string => join(folder, "pnl_migration_config.yaml");
 function write(folder: string, migration: object): void {
-  const systems = { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } };
+  const systems = {
+    legacy: { kind: "module", path: "./legacy.mjs" },
+    modern: { kind: "module", path: "./modern.mjs" },
+  };
   const config = {
     migration: { phase: "shadow_mode", feature_flags: flags, ...migration },
     systems,
@@ -66,7 +72,10 @@ describe("a bridge with a control store", () => {
   it("publishes its file's section to an empty store, and obeys it up to shadow_mode", async () => {
     const bridge = await start(desk());
     await until(() => bridge.service.plan.phase === "shadow_mode");
-    expect(bridge.control?.follower.record).toMatchObject({ grantedPhase: "shadow_mode", published: { phase: "shadow_mode" } });
+    expect(bridge.control?.follower.record).toMatchObject({
+      grantedPhase: "shadow_mode",
+      published: { phase: "shadow_mode" },
+    });
     const far = await start(desk({ phase: "primary_switch" }));
     await until(() => far.service.plan.phase === "shadow_mode");
     expect(far.control?.follower.effective.held).toEqual([
@@ -97,7 +106,9 @@ describe("a bridge with a control store", () => {
     );
     expect(await answers(bridge)).toBe("legacy");
     await until(async () => (await bridge.control?.verifyAudit())?.notSealedYet.length === 0);
-    expect((await bridge.control?.store.audit(0, 100))?.filter(({ action }) => action === "sql").length).toBe(2);
+    expect((await bridge.control?.store.audit(0, 100))?.filter(({ action }) => action === "sql").length).toBe(
+      2,
+    );
   });
 
   it("takes a failing modern out of use in every process until a person takes it back into use", async () => {
@@ -118,7 +129,10 @@ describe("a bridge with a control store", () => {
     }
     expect((await one.control?.store.read())?.latched).toMatch(/^error_rate: modern failed \d+ of \d+ calls/);
     expect((await one.control?.status())?.outOfUse).toMatch("latched by a trigger");
-    await until(async () => (await one.control?.operator.move({ kind: "set", phase: "dual_write" }, by))?.moved === true);
+    await until(
+      async () =>
+        (await one.control?.operator.move({ kind: "set", phase: "dual_write" }, by))?.moved === true,
+    );
     await until(async () => (await answers(two)) === "modern");
   });
 
@@ -133,7 +147,10 @@ describe("a bridge with a control store", () => {
     const other = await start(folder);
     expect([other.control?.drift, other.service.plan.phase]).toEqual([true, "shadow_mode"]);
     await until(
-      async () => (await bridge.control?.store.instances())?.every(({ report }) => (report as { drift: boolean }).drift) === true,
+      async () =>
+        (await bridge.control?.store.instances())?.every(
+          ({ report }) => (report as { drift: boolean }).drift,
+        ) === true,
     );
   });
 
@@ -144,7 +161,10 @@ describe("a bridge with a control store", () => {
     sql(folder, "UPDATE config SET new_system_percentage = 100");
     await until(async () => (await answers(bridge)) === "modern");
     await bridge.close();
-    writeFileSync(join(folder, "state/control.db"), "this is not a database, and longer than a database header ".repeat(20));
+    writeFileSync(
+      join(folder, "state/control.db"),
+      "this is not a database, and longer than a database header ".repeat(20),
+    );
     rmSync(join(folder, "state/control.db-wal"), { force: true });
     rmSync(join(folder, "state/control.db-shm"), { force: true });
     const again = await start(folder);

@@ -84,7 +84,12 @@ export class ControlPlane {
       startMsMax,
       onPlan: options.onPlan,
       oldestRunning: options.oldestRunning,
-      report: () => ({ ...report(), freshness: this.follower.freshness, drift: this.drift, memory: process.memoryUsage.rss() }),
+      report: () => ({
+        ...report(),
+        freshness: this.follower.freshness,
+        drift: this.drift,
+        memory: process.memoryUsage.rss(),
+      }),
       onEvent: (event) => this.#report(event),
     });
     this.#supervisor = new Supervisor({
@@ -94,9 +99,17 @@ export class ControlPlane {
       clock: systemClock,
       digest: sha256,
       name,
-      signals: () => ({ ...signals(), quarantined: quarantined(), owedOldestMs: owed.owedToLegacy().oldestMs }),
+      signals: () => ({
+        ...signals(),
+        quarantined: quarantined(),
+        owedOldestMs: owed.owedToLegacy().oldestMs,
+      }),
       onFailure: (what, failure) =>
-        this.#report({ kind: "store_failed", what: `${what}: ${failure}`, epoch: this.follower.state.seenEpoch }),
+        this.#report({
+          kind: "store_failed",
+          what: `${what}: ${failure}`,
+          epoch: this.follower.state.seenEpoch,
+        }),
     });
   }
 
@@ -202,6 +215,9 @@ const firstPublication = (published: Published, { epoch }: ControlRecord) => ({
   actor: operatingSystemUser(),
   action: "publish",
   reason: "the control store was empty",
-  set: { published, grantedPhase: isLater(published.phase, "shadow_mode") ? ("shadow_mode" as const) : published.phase },
+  set: {
+    published,
+    grantedPhase: isLater(published.phase, "shadow_mode") ? ("shadow_mode" as const) : published.phase,
+  },
   expectedEpoch: epoch,
 });

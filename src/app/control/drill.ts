@@ -63,7 +63,8 @@ async function withScratch(
   try {
     const set = { ...overrides, ...(published === null ? {} : { published }), grantedPhase, legacyWindow };
     await session.store.change({ ...by, action: "drill", set });
-    for (let number = 1; number <= drillProcesses; number++) planes.push(drillProcess(settings, `drill ${number}`));
+    for (let number = 1; number <= drillProcesses; number++)
+      planes.push(drillProcess(settings, `drill ${number}`));
     await Promise.all(planes.map((plane) => plane.start()));
     // Waits until all processes are registered.
     for (let tries = 0; tries < 500 && (await session.store.instances()).length < drillProcesses; tries++)
@@ -77,7 +78,8 @@ async function withScratch(
     const { committedMs, acknowledgedMs, acknowledged } = rolledBack;
     const answeredByLegacy = planes.every(
       ({ follower }) =>
-        routeOf(follower.effective.plan, { book: "drill" }, 0).answer === (legacyWindow === "closed" ? "modern" : "legacy"),
+        routeOf(follower.effective.plan, { book: "drill" }, 0).answer ===
+        (legacyWindow === "closed" ? "modern" : "legacy"),
     );
     const ok = acknowledged.length === drillProcesses && answeredByLegacy;
     return { ok, processes: drillProcesses, committedMs, acknowledgedMs, answeredByLegacy };

@@ -2,7 +2,12 @@
 import { userInfo } from "node:os";
 import { sha256, systemClock } from "../../adapters/host/index.ts";
 import { WebhookAlerts } from "../../adapters/http/index.ts";
-import { type Config, type MigrationSection, migrationSection, readMigrationSection } from "../../config/index.ts";
+import {
+  type Config,
+  type MigrationSection,
+  migrationSection,
+  readMigrationSection,
+} from "../../config/index.ts";
 import { Operator, type Section, simpleGates } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore, Published } from "../../ports/control-store.ts";
@@ -38,7 +43,11 @@ export const readSection = (text: string): Section => {
 export function operatorOver(
   store: () => ControlStore | Promise<ControlStore>,
   settings: ControlSettings,
-  around: { readonly alerts: AlertSink; readonly owed: OwedWrites; readonly quarantined: () => number | null },
+  around: {
+    readonly alerts: AlertSink;
+    readonly owed: OwedWrites;
+    readonly quarantined: () => number | null;
+  },
 ): Operator {
   const { leaseMs } = settings.config.control;
   return new Operator({

@@ -43,7 +43,9 @@ export async function rollback(options: RollbackOptions): Promise<RollbackReport
   }
 }
 
-export const rollbackGradually = (options: RollbackOptions & { readonly dwellMs?: number }): Promise<TrafficReport> =>
+export const rollbackGradually = (
+  options: RollbackOptions & { readonly dwellMs?: number },
+): Promise<TrafficReport> =>
   withOperator(options, "changes", async ({ operator }) => {
     const record = await operator.rollbackGradually(byOf(options), options.dwellMs ?? rampDefaults.dwellMs);
     return { record, answers: operator.whoAnswers(record) };

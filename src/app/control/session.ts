@@ -43,9 +43,15 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
 }
 
 /** Creates the operator of a command. Its store may be opened later, on first use. */
-export function commandOperator(settings: ControlSettings, store: () => ControlStore | Promise<ControlStore>) {
+export function commandOperator(
+  settings: ControlSettings,
+  store: () => ControlStore | Promise<ControlStore>,
+) {
   const alerts = alertsOf(settings.config, `${hostname()} (command)`);
-  return { alerts, operator: operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined }) };
+  return {
+    alerts,
+    operator: operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined }),
+  };
 }
 
 /** The options by which every command finds its store: a configuration file, or the store itself. */
@@ -68,13 +74,19 @@ export async function settingsOf({ config: path, store }: StoreOptions): Promise
       fix: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
     });
   if (store !== undefined && !storePattern.test(store))
-    throw new BridgeError("BAD_USAGE", { what: "the value of --store is not the address of a store", fix: `write ${storeForm}` });
+    throw new BridgeError("BAD_USAGE", {
+      what: "the value of --store is not the address of a store",
+      fix: `write ${storeForm}`,
+    });
   const config = file === undefined ? defaultConfig : await loadConfig(file).catch(orDefault(path, store));
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   // A path in --store is relative to the current folder.
   const typed = store === undefined ? undefined : sqliteFile(store);
   const control = typed === undefined ? store : `sqlite:${resolve(typed)}`;
-  return { config: control === undefined ? config : { ...config, stores: { ...config.stores, control } }, folder };
+  return {
+    config: control === undefined ? config : { ...config, stores: { ...config.stores, control } },
+    folder,
+  };
 }
 
 /**
@@ -88,7 +100,12 @@ const orDefault =
     if (!(failure instanceof BridgeError) || store !== undefined) throw failure;
     const { code, message, where, fix, cause } = failure;
     const byStore = "or name the control store alone: --store sqlite:FILE or postgres://…";
-    throw new BridgeError(code, { what: message, where, fix: fix === "" ? byStore : `${fix}; ${byStore}`, cause });
+    throw new BridgeError(code, {
+      what: message,
+      where,
+      fix: fix === "" ? byStore : `${fix}; ${byStore}`,
+      cause,
+    });
   };
 
 export const byOf = ({ reason, actor }: ByOptions): By => ({ reason, actor: actor ?? operatingSystemUser() });
@@ -104,7 +121,13 @@ type Access = "reads" | "changes";
 export function checkNamed(options: StoreOptions, settings: ControlSettings, access: Access): void {
   controlStoreOf(settings);
   const path = controlFile(settings);
-  if (path === undefined || existsSync(path) || hadStore(path) || (access === "changes" && options.store === undefined)) return;
+  if (
+    path === undefined ||
+    existsSync(path) ||
+    hadStore(path) ||
+    (access === "changes" && options.store === undefined)
+  )
+    return;
   throw new BridgeError("NO_INPUT", {
     what: "there is no control store",
     where: path,
@@ -124,10 +147,15 @@ export async function openNamed(settings: ControlSettings): Promise<ControlStore
   return openControlStore(settings);
 }
 
-const hadStore = (path: string): boolean => ["live.db", "snapshots"].some((name) => existsSync(join(dirname(path), name)));
+const hadStore = (path: string): boolean =>
+  ["live.db", "snapshots"].some((name) => existsSync(join(dirname(path), name)));
 
 /** Opens the store for one command. */
-export async function openFor(options: StoreOptions, settings: ControlSettings, access: Access): Promise<OperatorSession> {
+export async function openFor(
+  options: StoreOptions,
+  settings: ControlSettings,
+  access: Access,
+): Promise<OperatorSession> {
   checkNamed(options, settings, access);
   return openOperator(settings);
 }

@@ -33,7 +33,9 @@ const readDesk = async ({ ledgers }: Desk): Promise<LedgerInput> =>
   readLedgers(await findLedgers([ledgers]), { dayRule, describe: describeSymbol });
 
 const textsOf = async ({ files }: Desk): Promise<Map<string, string>> =>
-  new Map(await Promise.all(files.map(async (path) => [basename(path), await readFile(path, "utf8")] as const)));
+  new Map(
+    await Promise.all(files.map(async (path) => [basename(path), await readFile(path, "utf8")] as const)),
+  );
 
 const text = (name: string): string => texts.get(name) ?? expect.fail(`no ${name}`);
 const rowsOf = (name: string): string[][] =>
@@ -47,7 +49,12 @@ const allRows = (): string[][] => days.flatMap((day) => rowsOf(`trades_${day}.cs
 
 describe("determinism", () => {
   test("the same seed writes the same bytes, wherever", async () => {
-    const again = await generateDesk(join(folder, "again"), { seed: 1, days: 5, tradesPerDay: 60, symbols: 24 });
+    const again = await generateDesk(join(folder, "again"), {
+      seed: 1,
+      days: 5,
+      tradesPerDay: 60,
+      symbols: 24,
+    });
     expect(await textsOf(again)).toEqual(texts);
   });
 
@@ -64,7 +71,9 @@ test("the files: ledgers with an empty one of Saturday, two price stamps a day, 
     [
       ...days.map((day) => `trades_${day}.csv`),
       "trades_20250719.csv",
-      ...days.flatMap((day) => ["1400", "1600"].flatMap((at) => [`Futures_${day}_${at}.csv`, `Options_${day}_${at}.csv`])),
+      ...days.flatMap((day) =>
+        ["1400", "1600"].flatMap((at) => [`Futures_${day}_${at}.csv`, `Options_${day}_${at}.csv`]),
+      ),
     ].sort(),
   );
   expect((await readdir(desk.ledgers)).length + (await readdir(desk.prices)).length).toBe(desk.files.length);
@@ -85,7 +94,12 @@ describe("what the ledger reader makes of it", () => {
 
   test("notes: one unpadded date, four start-of-day rows, expiries at zero, three repeated rows, no unknown product", () => {
     const counts = Object.groupBy(read.notes, ({ code }) => code);
-    expect(Object.keys(counts).sort()).toEqual(["DUPLICATE_ROW", "START_OF_DAY", "UNPADDED_DATE", "ZERO_PRICE"]);
+    expect(Object.keys(counts).sort()).toEqual([
+      "DUPLICATE_ROW",
+      "START_OF_DAY",
+      "UNPADDED_DATE",
+      "ZERO_PRICE",
+    ]);
     expect(counts.DUPLICATE_ROW?.map(({ file, line }) => `${file}:${line}`)).toEqual(
       [2, 3, 4].map((n) => `trades_20250716.csv:${n}`),
     );
@@ -100,13 +114,20 @@ describe("what the ledger reader makes of it", () => {
       dayRule: tradingDayRules["file-name"],
       describe: describeSymbol,
     });
-    expect([...read.trades.day.subarray(0, read.accepted)]).toEqual([...byFile.trades.day.subarray(0, byFile.accepted)]);
+    expect([...read.trades.day.subarray(0, read.accepted)]).toEqual([
+      ...byFile.trades.day.subarray(0, byFile.accepted),
+    ]);
   });
 
   test("the futures have canonical names, and the four products and both kinds of options are traded", () => {
     const { instruments } = read.trades;
     const futures = instruments.filter(({ symbol }) => symbol.startsWith("XCMEFFDPSX"));
-    expect(futures.map(({ instrument }) => instrument).sort()).toEqual(["ZBU2025", "ZFU2025", "ZNU2025", "ZTU2025"]);
+    expect(futures.map(({ instrument }) => instrument).sort()).toEqual([
+      "ZBU2025",
+      "ZFU2025",
+      "ZNU2025",
+      "ZTU2025",
+    ]);
     expect(instruments.some(({ symbol }) => symbol.startsWith("XCMEOCADPS"))).toBe(true);
     expect(instruments.some(({ symbol }) => symbol.startsWith("XCMEOPADPS"))).toBe(true);
   });
@@ -145,7 +166,9 @@ describe("the oddities stand where they should", () => {
   test("ends of files: no newline on Tuesday, blank lines on Thursday, one newline else, a header alone on Saturday", () => {
     const ends = [...days, "20250719"].map((day) => /\n*$/.exec(text(`trades_${day}.csv`))?.[0].length);
     expect(ends).toEqual([1, 0, 1, 3, 1, 1]);
-    expect(text("trades_20250719.csv")).toBe("tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n");
+    expect(text("trades_20250719.csv")).toBe(
+      "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n",
+    );
   });
 
   test("one unpadded date, one price with a space behind", () => {
@@ -158,7 +181,12 @@ describe("the oddities stand where they should", () => {
     const repeated = Object.values(byId).filter((rows) => (rows?.length ?? 0) > 1);
     expect(repeated).toHaveLength(1);
     expect(repeated[0]).toHaveLength(4);
-    expect(repeated[0]?.reduce((sum, [, , , side, quantity]) => sum + (side === "B" ? 1 : -1) * Number(quantity), 0)).toBe(0);
+    expect(
+      repeated[0]?.reduce(
+        (sum, [, , , side, quantity]) => sum + (side === "B" ? 1 : -1) * Number(quantity),
+        0,
+      ),
+    ).toBe(0);
   });
 
   test("Wednesday begins with the last three rows of Tuesday, of one symbol", () => {
@@ -207,7 +235,10 @@ test("legacy and modern agree on all of it but the symbol whose rows stand in tw
   const modern = new Map(positions.map((row) => [row.symbol, row]));
   const differing = legacy.positions.filter(({ symbol, quantity, realized }) => {
     const row = modern.get(symbol);
-    return Number(quantity) !== Number(row?.quantity) || Number(realized) * Number(row?.multiplier) !== Number(row?.realized);
+    return (
+      Number(quantity) !== Number(row?.quantity) ||
+      Number(realized) * Number(row?.multiplier) !== Number(row?.realized)
+    );
   });
   expect(legacy.positions).toHaveLength(positions.length);
   expect(differing.map(({ symbol }) => symbol)).toEqual(["XCMEFFDPSX20250930U0ZT"]);
@@ -284,14 +315,23 @@ test("other sizes: a day, a month with the monthly option, one symbol, as many a
     if (name === "many") expect(input.trades.instruments.length).toBeGreaterThan(150);
     if (name === "month") {
       const all = [...(await textsOf(made)).values()].join("\n");
-      const names = ["PS20250725Q0OZN/", "TYQ5C 11", "PS20250801Q0ZN1/", "1MQ5P 11", "PS20250822U0OZN/", "PS20250725N0ZN4/"];
+      const names = [
+        "PS20250725Q0OZN/",
+        "TYQ5C 11",
+        "PS20250801Q0ZN1/",
+        "1MQ5P 11",
+        "PS20250822U0OZN/",
+        "PS20250725N0ZN4/",
+      ];
       expect(names.filter((part) => all.includes(part))).toEqual(names.slice(0, -1));
     }
   }
 });
 
 test("options out of range are refused, and a folder that cannot be written says so", async () => {
-  await expect(generateDesk(folder, { days: 0 })).rejects.toThrow("days must be a whole number from 1 to 30, not 0");
+  await expect(generateDesk(folder, { days: 0 })).rejects.toThrow(
+    "days must be a whole number from 1 to 30, not 0",
+  );
   await expect(generateDesk(folder, { seed: 0.5 })).rejects.toThrow(RangeError);
   const file = join(folder, "a-file");
   await writeFile(file, "");

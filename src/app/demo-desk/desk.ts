@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { BridgeError, codeOf } from "../../base/errors.ts";
 import { type DayNumber, dayNumber, nextBusinessDay, weekday } from "../../domain/market/trading-day.ts";
 import { makeFolder } from "../../platform/output.ts";
-import { type Contract, compactDay, frontFuture, frontFutures, type OptionContract, optionOf } from "./instruments.ts";
+import {
+  type Contract,
+  compactDay,
+  frontFuture,
+  frontFutures,
+  type OptionContract,
+  optionOf,
+} from "./instruments.ts";
 import { ledgerHeader, wallText } from "./ledger-text.ts";
 import { type Market, marketFrom, minuteAt, sessionMinutes } from "./market.ts";
 import { futuresPrices, optionPrices } from "./price-text.ts";
@@ -71,7 +78,10 @@ export async function generateDesk(folder: string, options: DeskOptions = {}): P
     const made = trader.session(session);
     const rows = rowsOf(session, made, ids);
     trades += rows.length;
-    texts.set(join(ledgers, `trades_${compactDay(session.day)}.csv`), ledgerText(session.index, [...repeated, ...rows]));
+    texts.set(
+      join(ledgers, `trades_${compactDay(session.day)}.csv`),
+      ledgerText(session.index, [...repeated, ...rows]),
+    );
     repeated = session.index === 1 ? rows.slice(-lastFillCount) : [];
     for (const [path, text] of priceTexts(prices, market, session, contracts)) texts.set(path, text);
   }
@@ -80,7 +90,12 @@ export async function generateDesk(folder: string, options: DeskOptions = {}): P
   return { ledgers, prices, trades, files: [...texts.keys()] };
 }
 
-function checked({ seed = 1, days = 5, tradesPerDay = 60, symbols = 4 + 4 * days }: DeskOptions): Required<DeskOptions> {
+function checked({
+  seed = 1,
+  days = 5,
+  tradesPerDay = 60,
+  symbols = 4 + 4 * days,
+}: DeskOptions): Required<DeskOptions> {
   const ranges: [name: string, value: number, from: number, to: number][] = [
     ["seed", seed, 0, 2 ** 32 - 1],
     ["days", days, 1, daysMax],
@@ -96,14 +111,18 @@ function checked({ seed = 1, days = 5, tradesPerDay = 60, symbols = 4 + 4 * days
 function sessionsFrom(first: DayNumber, count: number): Session[] {
   const sessions = [{ index: 0, day: first }];
   while (sessions.length < count)
-    sessions.push({ index: sessions.length, day: nextBusinessDay(sessions[sessions.length - 1]?.day ?? first) });
+    sessions.push({
+      index: sessions.length,
+      day: nextBusinessDay(sessions[sessions.length - 1]?.day ?? first),
+    });
   return sessions;
 }
 
 /** The futures, then options from the money outwards, for every expiry from the first day to three days after the last. */
 function contractsOf(market: Market, sessions: readonly Session[], count: number): Contract[] {
   const expiries = sessions.map(({ day }) => day);
-  for (let more = 0; more < 3; more++) expiries.push(nextBusinessDay(expiries[expiries.length - 1] ?? firstDay));
+  for (let more = 0; more < 3; more++)
+    expiries.push(nextBusinessDay(expiries[expiries.length - 1] ?? firstDay));
   const strikeAt = (expiry: DayNumber, away: number): number => {
     // Around the price at which the expiry's own session begins; later ones go by the last session known.
     const session = Math.min(expiries.indexOf(expiry), sessions.length - 1);
@@ -129,9 +148,14 @@ function idsFrom(below: (count: number) => number): (session: number) => number 
   };
 }
 
-function rowsOf({ index, day }: Session, trades: readonly DeskTrade[], nextId: (session: number) => number): string[] {
+function rowsOf(
+  { index, day }: Session,
+  trades: readonly DeskTrade[],
+  nextId: (session: number) => number,
+): string[] {
   const batches = new Map<string, number>();
-  const [unpadded, spaced] = index === 2 ? [Math.floor(trades.length / 3), Math.floor(trades.length / 2)] : [-1, -1];
+  const [unpadded, spaced] =
+    index === 2 ? [Math.floor(trades.length / 3), Math.floor(trades.length / 2)] : [-1, -1];
   return trades.map((trade, row) => {
     const id = (trade.batch === undefined ? undefined : batches.get(trade.batch)) ?? nextId(index);
     if (trade.batch !== undefined) batches.set(trade.batch, id);
@@ -155,7 +179,12 @@ function ledgerText(session: number, rows: readonly string[]): string {
   return session === 1 ? text : session === 3 ? `${text}\n\n\n` : `${text}\n`;
 }
 
-function priceTexts(folder: string, market: Market, { index, day }: Session, contracts: readonly Contract[]): [string, string][] {
+function priceTexts(
+  folder: string,
+  market: Market,
+  { index, day }: Session,
+  contracts: readonly Contract[],
+): [string, string][] {
   const options = contracts.filter((contract) => contract.kind === "option");
   const stamps = [
     { name: "1400", minute: minuteAt(14, 0) },
@@ -163,7 +192,10 @@ function priceTexts(folder: string, market: Market, { index, day }: Session, con
   ];
   return stamps.flatMap(({ name, minute }): [string, string][] => [
     [join(folder, `Futures_${compactDay(day)}_${name}.csv`), futuresPrices(market, index, minute)],
-    [join(folder, `Options_${compactDay(day)}_${name}.csv`), optionPrices(market, { index, day }, minute, options)],
+    [
+      join(folder, `Options_${compactDay(day)}_${name}.csv`),
+      optionPrices(market, { index, day }, minute, options),
+    ],
   ]);
 }
 

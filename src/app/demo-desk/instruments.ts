@@ -63,11 +63,19 @@ export function optionOf(right: "C" | "P", expiry: DayNumber, strike: number): O
   const series = ofWeekday ?? calendar.seriesOn(tenYear, "standard", expiry);
   assert(series !== undefined, `an option of the ten-year note expires on ${formatDay(expiry)}`);
   const instrument = optionInstrumentOf(series, right, strike * 8);
-  return { kind: "option", symbol: nameIn("actant-trades", instrument, expiry), instrument, right, strike, expiry };
+  return {
+    kind: "option",
+    symbol: nameIn("actant-trades", instrument, expiry),
+    instrument,
+    right,
+    strike,
+    expiry,
+  };
 }
 
 /** What Bloomberg calls it: `VBYN25C2 112.250 Comdty`, `3MN5C 111.000 Comdty`, `TYQ5P 110.500 Comdty`. */
-export const bloombergOf = ({ instrument, expiry }: OptionContract): string => nameIn("bloomberg", instrument, expiry);
+export const bloombergOf = ({ instrument, expiry }: OptionContract): string =>
+  nameIn("bloomberg", instrument, expiry);
 
 /** `YYYYMMDD`. */
 export const compactDay = (day: DayNumber): string => formatDay(day).replaceAll("-", "");

@@ -23,7 +23,10 @@ test("as many trades and symbols as asked for, in time order, none refused and n
   const path = join(folder, "trades_20250718.csv");
   const { bytes } = await generateLedgerFile(path, { trades: 20_000, symbols: 40 });
   expect((await stat(path)).size).toBe(bytes);
-  const input = await readLedgers([path], { dayRule: tradingDayRules["chicago-17"], describe: describeSymbol });
+  const input = await readLedgers([path], {
+    dayRule: tradingDayRules["chicago-17"],
+    describe: describeSymbol,
+  });
   expect([input.accepted, input.quarantined, input.notes]).toEqual([20_000, 0, []]);
   expect(input.trades.instruments).toHaveLength(40);
   const times = input.trades.timeUs.subarray(0, input.accepted);
@@ -44,7 +47,9 @@ test("the same seed writes the same bytes, another seed others, and no trades is
   const once = await write("once.csv", { seed: 7, trades: 3_000 });
   expect(await write("again.csv", { seed: 7, trades: 3_000 })).toBe(once);
   expect(await write("other.csv", { seed: 8, trades: 3_000 })).not.toBe(once);
-  expect(await write("empty.csv", { trades: 0 })).toBe("tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n");
+  expect(await write("empty.csv", { trades: 0 })).toBe(
+    "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n",
+  );
 });
 
 test("memory does not grow with the file", { timeout: 60_000 }, async () => {
@@ -73,14 +78,20 @@ test("memory does not grow with the file", { timeout: 60_000 }, async () => {
   // Not from nothing: a program that has just begun still grows by itself.
   const [some, four] = [300_000, 1_200_000];
   const [small, big] = [await peakBytes(some), await peakBytes(four)];
-  const sizes = await Promise.all([some, four].map(async (trades) => (await stat(join(folder, `big-${trades}.csv`))).size));
+  const sizes = await Promise.all(
+    [some, four].map(async (trades) => (await stat(join(folder, `big-${trades}.csv`))).size),
+  );
   const more = (sizes[1] ?? 0) - (sizes[0] ?? 0);
   expect(more).toBeGreaterThan(60e6);
   expect(big - small).toBeLessThan(more / 2);
 });
 
 test("what cannot be written, and what makes no sense, is refused", async () => {
-  await expect(generateLedgerFile(join(folder, "none", "x.csv"), { trades: 1 })).rejects.toMatchObject({ code: "UNWRITABLE" });
+  await expect(generateLedgerFile(join(folder, "none", "x.csv"), { trades: 1 })).rejects.toMatchObject({
+    code: "UNWRITABLE",
+  });
   await expect(generateLedgerFile(join(folder, "x.csv"), { trades: -1 })).rejects.toThrow(RangeError);
-  await expect(generateLedgerFile(join(folder, "x.csv"), { trades: 1, symbols: 201 })).rejects.toThrow(RangeError);
+  await expect(generateLedgerFile(join(folder, "x.csv"), { trades: 1, symbols: 201 })).rejects.toThrow(
+    RangeError,
+  );
 });

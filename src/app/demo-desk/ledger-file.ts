@@ -23,11 +23,15 @@ const pieceChars = 1 << 16;
  * Books grow, shrink and cross zero; nothing expires. One piece of 64 kB is in memory at a time, and the next is made when the
  * disk has taken it. The same options write the same bytes. Throws RangeError, BridgeError UNWRITABLE.
  */
-export async function generateLedgerFile(path: string, options: LedgerFileOptions): Promise<{ readonly bytes: number }> {
+export async function generateLedgerFile(
+  path: string,
+  options: LedgerFileOptions,
+): Promise<{ readonly bytes: number }> {
   const { seed = 1, trades, symbols = 100 } = options;
   if (!(Number.isInteger(symbols) && symbols >= 1 && symbols <= symbolsMax))
     throw new RangeError(`symbols must be a whole number from 1 to ${symbolsMax}, not ${symbols}`);
-  if (!(Number.isSafeInteger(trades) && trades >= 0)) throw new RangeError(`trades must be a whole number, not ${trades}`);
+  if (!(Number.isSafeInteger(trades) && trades >= 0))
+    throw new RangeError(`trades must be a whole number, not ${trades}`);
   const fail = (cause: unknown): never => {
     throw unwritable(path, cause);
   };
@@ -69,7 +73,12 @@ interface GeneratedLane {
 }
 
 function lanesOf(count: number): GeneratedLane[] {
-  const lanes = frontFutures.map(({ symbol, tick }) => ({ symbol, tick, ticks: Math.round(110 / tick), ticksMin: 1 }));
+  const lanes = frontFutures.map(({ symbol, tick }) => ({
+    symbol,
+    tick,
+    ticks: Math.round(110 / tick),
+    ticksMin: 1,
+  }));
   // Options of the weeks after, so that none expires on the way.
   let expiry = dayNumber(2025, 7, 18);
   for (let ring = 0; lanes.length < count; ring = (ring + 1) % 10) {

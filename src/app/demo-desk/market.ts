@@ -1,6 +1,12 @@
 import { at, present } from "../../base/present.ts";
 import { weekday } from "../../domain/market/trading-day.ts";
-import { type Contract, type FutureContract, frontFuture, type OptionContract, optionTick } from "./instruments.ts";
+import {
+  type Contract,
+  type FutureContract,
+  frontFuture,
+  type OptionContract,
+  optionTick,
+} from "./instruments.ts";
 import type { Random } from "./random.ts";
 
 /** Minutes of a session: from 17:00 of the day before to 16:00, both ends counted. */
@@ -29,8 +35,10 @@ const dailyMove = 0.36;
 export function marketFrom(random: Random, sessionDays: readonly number[]): Market {
   const step = dailyMove / Math.sqrt(sessionMinutes);
   const level = [0];
-  while (level.length < sessionDays.length * (sessionMinutes + 1)) level.push(at(level, -1) + step * random.bell());
-  const moved = (session: number, minute: number): number => at(level, session * (sessionMinutes + 1) + minute);
+  while (level.length < sessionDays.length * (sessionMinutes + 1))
+    level.push(at(level, -1) + step * random.bell());
+  const moved = (session: number, minute: number): number =>
+    at(level, session * (sessionMinutes + 1) + minute);
 
   const future = ({ root, tick }: FutureContract, session: number, minute: number): number => {
     const { start, weight } = present(weights[root], `${root} has a weight`);

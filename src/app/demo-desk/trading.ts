@@ -29,7 +29,12 @@ interface Trader {
 }
 
 /** A trader who takes and leaves positions at random, closes them often, and at times turns from long to short in one trade. */
-export function traderOf(random: Random, market: Market, contracts: readonly Contract[], tradesPerDay: number): Trader {
+export function traderOf(
+  random: Random,
+  market: Market,
+  contracts: readonly Contract[],
+  tradesPerDay: number,
+): Trader {
   const futures = contracts.filter((contract) => contract.kind === "future");
   const busiest = at(futures, 0);
   const options = contracts.filter((contract) => contract.kind === "option");
@@ -37,7 +42,10 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
   const lastPrices = new Map<string, number>();
 
   const book = (trade: DeskTrade): DeskTrade => {
-    positions.set(trade.symbol, positionOf(trade.symbol) + (trade.side === "B" ? trade.quantity : -trade.quantity));
+    positions.set(
+      trade.symbol,
+      positionOf(trade.symbol) + (trade.side === "B" ? trade.quantity : -trade.quantity),
+    );
     lastPrices.set(trade.symbol, trade.price);
     return trade;
   };
@@ -54,14 +62,18 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
     const minute = Math.floor(atMs / 60_000);
     const contract = chooseContract(day, minute);
     const around = contract.kind === "future" ? contract.tick * random.pick([-1, 0, 0, 0, 1]) : 0;
-    return book(trade(contract, atMs, chooseQuantity(contract), market.price(contract, index, minute) + around));
+    return book(
+      trade(contract, atMs, chooseQuantity(contract), market.price(contract, index, minute) + around),
+    );
   };
 
   const chooseContract = (day: DayNumber, minute: number): Contract => {
     const draw = random.unit();
     const others = futures.slice(1);
     if (draw >= 0.5 && draw < 0.8) {
-      const alive = options.filter(({ expiry }) => expiry > day || (expiry === day && minute < lastOptionMinute));
+      const alive = options.filter(
+        ({ expiry }) => expiry > day || (expiry === day && minute < lastOptionMinute),
+      );
       if (alive.length > 0) return random.pick(alive);
     }
     return draw >= 0.8 && others.length > 0 ? random.pick(others) : busiest;
@@ -152,7 +164,10 @@ export function traderOf(random: Random, market: Market, contracts: readonly Con
   return {
     session: (session) => {
       const times = Array.from({ length: tradesPerDay }, () => chooseTimeMs(random)).sort((a, b) => a - b);
-      const trades = [...(special[session.index]?.(session) ?? []), ...times.map((atMs) => ordinary(session, atMs))];
+      const trades = [
+        ...(special[session.index]?.(session) ?? []),
+        ...times.map((atMs) => ordinary(session, atMs)),
+      ];
       trades.push(...expiries(session));
       return trades.sort((a, b) => a.atMs - b.atMs);
     },

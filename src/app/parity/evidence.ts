@@ -61,7 +61,10 @@ const inputsOf = ({ digests, fileRows }: Evidence): Promise<readonly InputFile[]
     })),
   );
 
-function instrumentsOf({ rows }: ParityReport, { symbols, trades, day }: Evidence): readonly ReportedInstrument[] {
+function instrumentsOf(
+  { rows }: ParityReport,
+  { symbols, trades, day }: Evidence,
+): readonly ReportedInstrument[] {
   const traded = new Map(trades.instruments.map(({ symbol, currency }) => [symbol, currency]));
   return [...new Set(rows.map(({ key }) => key.symbol))].map((symbol) => {
     const reading = symbols.canonical(symbol, "auto", day);
@@ -86,12 +89,20 @@ const meanings: Readonly<Record<string, string>> = {
   ...historyCauses,
 };
 
-function codesOf({ rows, quarantine = [], notes = [], legacy, modern }: ParityReport): Readonly<Record<string, string>> {
+function codesOf({
+  rows,
+  quarantine = [],
+  notes = [],
+  legacy,
+  modern,
+}: ParityReport): Readonly<Record<string, string>> {
   const used = [
     ...rows.flatMap(({ cause, causes }) => causes ?? (cause === null ? [] : [cause])),
     ...[...quarantine, ...notes, ...legacy.errors, ...modern.errors].map(({ code }) => code),
   ];
   return Object.fromEntries(
-    [...new Set(used)].flatMap((code) => (Object.hasOwn(meanings, code) ? [[code, meanings[code] ?? ""]] : [])),
+    [...new Set(used)].flatMap((code) =>
+      Object.hasOwn(meanings, code) ? [[code, meanings[code] ?? ""]] : [],
+    ),
   );
 }

@@ -19,10 +19,14 @@ import { pinnedPrices } from "./pnl-run.ts";
  * modern is run again.
  */
 export const historyCauses = {
-  COUNTED_TWICE: "legacy counted rows that stand in two files twice: modern with the same rows doubled gives legacy's figure",
-  FILE_REJECTED: "legacy gave up a file at a bad row: modern without the file's later rows gives legacy's figure",
-  SPLIT_SYMBOLS: "legacy keeps symbols apart that are one instrument: modern with them kept apart gives legacy's figure",
-  NO_MARK: "there is no price of that day: modern says so; modern with a value of 0 in its place gives legacy's figure",
+  COUNTED_TWICE:
+    "legacy counted rows that stand in two files twice: modern with the same rows doubled gives legacy's figure",
+  FILE_REJECTED:
+    "legacy gave up a file at a bad row: modern without the file's later rows gives legacy's figure",
+  SPLIT_SYMBOLS:
+    "legacy keeps symbols apart that are one instrument: modern with them kept apart gives legacy's figure",
+  NO_MARK:
+    "there is no price of that day: modern says so; modern with a value of 0 in its place gives legacy's figure",
 } as const;
 type Rule = keyof typeof historyCauses;
 
@@ -40,7 +44,9 @@ export const ownReading: Reading = { keepRepeated: false, rowsTaken: new Map(), 
 
 /** What a reading makes of symbols. */
 export const asRead = (describe: Describe, { symbolsApart }: Reading): Describe =>
-  symbolsApart ? (symbol, day) => ({ multiplier: "1", currency: "XXX", ...describe(symbol, day), instrument: symbol }) : describe;
+  symbolsApart
+    ? (symbol, day) => ({ multiplier: "1", currency: "XXX", ...describe(symbol, day), instrument: symbol })
+    : describe;
 
 /** One history as modern read, matched and valued it, and the way to read it again. */
 interface World {
@@ -80,7 +86,8 @@ export async function explained(report: ParityReport, world: World): Promise<Par
     const proved = new Set(left.filter((row) => reproduces(row, figures)));
     left = left.filter((row) => !proved.has(row));
     // What modern's own rules give on legacy's days is no work of another rule.
-    const suspects = rules.length === 0 || proved.size === 0 ? undefined : suspectsOf(rules, world, engine.trades);
+    const suspects =
+      rules.length === 0 || proved.size === 0 ? undefined : suspectsOf(rules, world, engine.trades);
     for (const row of suspects === undefined ? [] : proved) {
       const day = dayOf(row.key.tradingDay) ?? Infinity;
       const ofHome = suspects?.get(homeOf(row.key, world))?.filter((suspect) => suspect.day <= day) ?? [];
@@ -109,9 +116,9 @@ function applicableRules({ repeated, givenUp, aliases }: World): readonly Rule[]
 
 /** Every choice of rules, the smallest first: none, each alone, and so on. */
 const choicesOf = (rules: readonly Rule[]): readonly (readonly Rule[])[] =>
-  Array.from({ length: 2 ** rules.length }, (_, index) => rules.filter((_rule, bit) => (index >> bit) % 2 === 1)).sort(
-    (a, b) => a.length - b.length,
-  );
+  Array.from({ length: 2 ** rules.length }, (_, index) =>
+    rules.filter((_rule, bit) => (index >> bit) % 2 === 1),
+  ).sort((a, b) => a.length - b.length);
 
 /** Modern over the trades as they are read under these rules. */
 async function engineUnder(rules: readonly Rule[], { engine, givenUp, reread }: World): Promise<PnlEngine> {
@@ -131,7 +138,8 @@ function pinned(world: World): { readonly days: readonly number[]; readonly mark
   const marks = new MarkBook();
   for (const { symbol, tradingDay, price } of pinnedPrices(world)) {
     const [day, value] = [dayOf(tradingDay), parseFigure(price)];
-    if (day !== undefined && value !== undefined) marks.add(symbol, day, { price: value, kind: "close", atUs: 0 });
+    if (day !== undefined && value !== undefined)
+      marks.add(symbol, day, { price: value, kind: "close", atUs: 0 });
   }
   const days = new Set<string>();
   for (const { tradingDay } of world.statement.daily) days.add(tradingDay);
@@ -180,7 +188,11 @@ function isSame(ours: unknown, legacy: string | null, tolerance: string | null):
 type Suspect = NonNullable<ParityRow["trades"]>[number] & { readonly day: number };
 
 /** The trades that the rules treat otherwise, by the position in which modern has them. */
-function suspectsOf(rules: readonly Rule[], world: World, altered: TradeColumns): ReadonlyMap<string, readonly Suspect[]> {
+function suspectsOf(
+  rules: readonly Rule[],
+  world: World,
+  altered: TradeColumns,
+): ReadonlyMap<string, readonly Suspect[]> {
   const suspects = new Map<string, Suspect[]>();
   for (const [trades, trade] of rules.flatMap((rule) => [...treatedOtherwise[rule](world, altered)])) {
     const home = homeOf(trades.instrumentAt(trade), world);

@@ -24,11 +24,13 @@ export async function readMarksFile(path: string): Promise<readonly GivenMark[]>
   } catch (cause) {
     throw bad(path, messageOf(cause), cause);
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw bad(path, "the file is no JSON object");
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    throw bad(path, "the file is no JSON object");
   const marks: GivenMark[] = [];
   for (const { key, value } of membersOf(text)) {
     const price = parseDecimal(value.startsWith('"') ? String(JSON.parse(value)).trim() : value);
-    if (price === undefined) throw bad(path, `the price of ${shown(key)} is no number: ${value.slice(0, 60)}`);
+    if (price === undefined)
+      throw bad(path, `the price of ${shown(key)} is no number: ${value.slice(0, 60)}`);
     marks.push({ symbol: key, price });
   }
   return marks;
@@ -99,4 +101,9 @@ const shown = (key: string): string => JSON.stringify(key.length > 100 ? `${key.
 const same = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
 
 const bad = (path: string, what: string, cause?: unknown): BridgeError =>
-  new BridgeError("BAD_MARKS", { what: `these are no marks: ${what}`, where: path, fix: 'write {"SYMBOL": "110.5", …}', cause });
+  new BridgeError("BAD_MARKS", {
+    what: `these are no marks: ${what}`,
+    where: path,
+    fix: 'write {"SYMBOL": "110.5", …}',
+    cause,
+  });

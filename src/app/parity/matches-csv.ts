@@ -1,6 +1,15 @@
 import { matchRows, type PnlEngine } from "../../engine/index.ts";
 
-const columns = ["book", "symbol", "openTradeId", "closeTradeId", "quantity", "openPrice", "closePrice", "pnl"] as const;
+const columns = [
+  "book",
+  "symbol",
+  "openTradeId",
+  "closeTradeId",
+  "quantity",
+  "openPrice",
+  "closePrice",
+  "pnl",
+] as const;
 
 /** Every match as a CSV line, in order of the closing trade; numbers exact, a text with a comma or quote quoted (RFC 4180). */
 export function* matchesCsv(engine: PnlEngine): Generator<string> {

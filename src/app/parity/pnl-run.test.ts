@@ -47,8 +47,12 @@ describe("a ledger's symbols", () => {
   });
 
   it("that nobody knows are one position where they differ in zeros behind the strike", async () => {
-    const { statement } = await run([["1,MINE/110.50,2025-07-24 09:00:00,B,1,1", "2,MINE/110.5,2025-07-24 09:00:01,S,1,2"]]);
-    expect(statement.positions).toMatchObject([{ symbol: "MINE/110.50", instrument: null, quantity: "0", realized: "1" }]);
+    const { statement } = await run([
+      ["1,MINE/110.50,2025-07-24 09:00:00,B,1,1", "2,MINE/110.5,2025-07-24 09:00:01,S,1,2"],
+    ]);
+    expect(statement.positions).toMatchObject([
+      { symbol: "MINE/110.50", instrument: null, quantity: "0", realized: "1" },
+    ]);
   });
 });
 
@@ -68,7 +72,8 @@ describe("a run is in doubt", () => {
 });
 
 describe("what expires", () => {
-  const option = (id: number, day: string, row: string) => `${id},XCMEOPADPS20250725Q0OZN/110.5,${day} 10:00:00,${row}`;
+  const option = (id: number, day: string, row: string) =>
+    `${id},XCMEOPADPS20250725Q0OZN/110.5,${day} 10:00:00,${row}`;
 
   it("is noted where it stays open, and where it is traded later", async () => {
     const rows = [option(1, "2025-07-24", "S,3,0.25"), option(2, "2025-08-20", "S,2,0.5")];
@@ -94,6 +99,8 @@ describe("what expires", () => {
 
 it("an as-of time that occurs twice is read as the first, with a note", async () => {
   const made = await run([["1,ZNZ2025,2025-10-24 10:00:00,B,1,110"]], { asOf: "2025-11-02 01:30:00" });
-  expect(made.notes).toMatchObject([{ code: "AMBIGUOUS_TIME", why: expect.stringMatching(/^--as-of: .*an offset says which/) }]);
+  expect(made.notes).toMatchObject([
+    { code: "AMBIGUOUS_TIME", why: expect.stringMatching(/^--as-of: .*an offset says which/) },
+  ]);
   expect(made.asOfUs).toBe(Date.parse("2025-11-02T01:30:00-05:00") * 1000);
 });

@@ -4,8 +4,18 @@ import { findPriceFiles, type PriceInput, readPriceFiles } from "../../adapters/
 import { BridgeError, messageOf } from "../../base/errors.ts";
 import { fromDecimal } from "../../base/fraction.ts";
 import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
-import { formatInstant, parseDay, type ReadInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
-import { defaultTradingDayRule, formatDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
+import {
+  formatInstant,
+  parseDay,
+  type ReadInstant,
+  wallOfInstant,
+} from "../../domain/market/chicago-time.ts";
+import {
+  defaultTradingDayRule,
+  formatDay,
+  type TradingDayRuleName,
+  tradingDayRules,
+} from "../../domain/market/trading-day.ts";
 import {
   ambiguousTime,
   closesOf,
@@ -80,21 +90,33 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const asOfGiven = asOfRead?.instantUs;
   const ledgers = await findLedgers(options.trades);
   const marksGiven = options.marks === undefined ? undefined : await readMarksFile(options.marks);
-  const asOfGivenDay = asOfGiven === undefined ? undefined : dayRule.dayOf(wallOfInstant(asOfGiven), undefined);
-  const symbols = symbolBridge(asOfGivenDay ?? ledgers.map(dayInName).findLast((day) => day !== undefined), options.overrides);
+  const asOfGivenDay =
+    asOfGiven === undefined ? undefined : dayRule.dayOf(wallOfInstant(asOfGiven), undefined);
+  const symbols = symbolBridge(
+    asOfGivenDay ?? ledgers.map(dayInName).findLast((day) => day !== undefined),
+    options.overrides,
+  );
   const priceFiles = options.prices === undefined ? undefined : await findPriceFiles(options.prices);
   const priced =
     priceFiles &&
-    (await readPriceFiles(priceFiles, { dayRule, translate: (symbol, day) => symbols.canonical(symbol, "auto", day) }));
+    (await readPriceFiles(priceFiles, {
+      dayRule,
+      translate: (symbol, day) => symbols.canonical(symbol, "auto", day),
+    }));
   const input = await readLedgers(ledgers, {
     dayRule,
     describe: describerOf(symbols),
     netBooks: options.netBooks === true,
     onProgress: ({ bytes, bytesTotal, rows }) =>
-      options.onProgress?.(`reading ledgers: ${rows} rows, ${Math.floor((100 * bytes) / (bytesTotal || 1))} %`),
+      options.onProgress?.(
+        `reading ledgers: ${rows} rows, ${Math.floor((100 * bytes) / (bytesTotal || 1))} %`,
+      ),
   });
   options.onProgress?.(`matching ${input.accepted} trades`);
-  const engine = new PnlEngine(input.trades, { method, ...(asOfGiven === undefined ? {} : { asOfUs: asOfGiven }) });
+  const engine = new PnlEngine(input.trades, {
+    method,
+    ...(asOfGiven === undefined ? {} : { asOfUs: asOfGiven }),
+  });
   engine.feed();
   const notes = new NoteLog();
   if (asOfRead?.reading === "ambiguous") notes.note("", 0, "AMBIGUOUS_TIME", `--as-of: ${ambiguousTime}`);
@@ -124,7 +146,11 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     marksGiven === undefined
       ? undefined
       : namedMarks(options.marks ?? "", marksGiven, (symbol) => nameOfSymbol(symbols, symbol, asOfDay));
-  if (priced !== undefined && given === undefined && asOfDay > prices.reduce((last, price) => Math.max(last, price.day), 0)) {
+  if (
+    priced !== undefined &&
+    given === undefined &&
+    asOfDay > prices.reduce((last, price) => Math.max(last, price.day), 0)
+  ) {
     const why = `there is no price yet of ${formatDay(asOfDay)}, the trading day of the as-of time: what is open has no mark`;
     notes.note("", 0, "NO_PRICES_YET", why);
   }
@@ -140,7 +166,10 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     dayRule: ruleName,
     asOfUs: asOfUs ?? null,
     ledgers,
-    fileRows: [...rowsOfLedgers(ledgers, input), ...(priceFiles ?? []).map((path, file) => rowsOfPrices(path, priced, file))],
+    fileRows: [
+      ...rowsOfLedgers(ledgers, input),
+      ...(priceFiles ?? []).map((path, file) => rowsOfPrices(path, priced, file)),
+    ],
     input,
     symbols,
     engine,
@@ -165,7 +194,9 @@ export function valuedAt(run: PnlRun, marks: readonly GivenMark[]): PnlRun {
   const { symbols, engine, asOfUs } = run;
   const { marks: known, asOfDay } = run.valuation;
   const book = new MarkBook(typeof known === "string" ? undefined : known);
-  for (const [name, { price }] of namedMarks("marks", marks, (symbol) => nameOfSymbol(symbols, symbol, asOfDay)))
+  for (const [name, { price }] of namedMarks("marks", marks, (symbol) =>
+    nameOfSymbol(symbols, symbol, asOfDay),
+  ))
     book.add(name, asOfDay, { price: fromDecimal(price), kind: "given", atUs: asOfUs ?? 0 });
   const valuation: StatementOptions = { ...run.valuation, marks: book };
   return { ...run, valuation, statement: statementOf(engine, valuation) };
@@ -199,7 +230,8 @@ export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput):
 const rowsOfLedgers = (ledgers: readonly string[], { ends }: LedgerInput): readonly FileRows[] =>
   ledgers.map((path, file) => {
     const [before, after] = [ends[file - 1], ends[file]];
-    const grown = (count: "rows" | "trades" | "repeated"): number => (after?.[count] ?? 0) - (before?.[count] ?? 0);
+    const grown = (count: "rows" | "trades" | "repeated"): number =>
+      (after?.[count] ?? 0) - (before?.[count] ?? 0);
     const [rows, accepted, duplicates] = [grown("rows"), grown("trades"), grown("repeated")];
     return { path, rows, accepted, duplicates, refused: rows - accepted - duplicates };
   });
@@ -207,7 +239,12 @@ const rowsOfLedgers = (ledgers: readonly string[], { ends }: LedgerInput): reado
 function rowsOfPrices(path: string, priced: PriceInput | undefined, file: number): FileRows {
   const ofFile = (found: readonly { readonly file: string }[] = []): number =>
     found.filter((one) => one.file === priced?.files[file]).length;
-  return { path, rows: priced?.rows[file] ?? 0, accepted: ofFile(priced?.prices), refused: ofFile(priced?.quarantine) };
+  return {
+    path,
+    rows: priced?.rows[file] ?? 0,
+    accepted: ofFile(priced?.prices),
+    refused: ofFile(priced?.quarantine),
+  };
 }
 
 /** The document of `pnl --json`. */
@@ -285,7 +322,10 @@ function latest<T>(
 }
 
 /** A mark for something that was never traded is probably a misspelt one. */
-function unusedMarks(given: ReadonlyMap<string, GivenMark> | undefined, { trades }: LedgerInput): readonly Note[] {
+function unusedMarks(
+  given: ReadonlyMap<string, GivenMark> | undefined,
+  { trades }: LedgerInput,
+): readonly Note[] {
   const known = new Set(trades.instruments.flatMap(({ symbol, instrument }) => [symbol, instrument]));
   return [...(given ?? [])]
     .filter(([name]) => !known.has(name))
@@ -300,7 +340,14 @@ function unusedMarks(given: ReadonlyMap<string, GivenMark> | undefined, { trades
 function leftOut({ afterAsOf }: PnlEngine, asOf: string | undefined): readonly Note[] {
   return afterAsOf === 0
     ? []
-    : [{ file: "", line: 0, code: "AFTER_AS_OF", why: `${afterAsOf} trades are later than ${asOf} and were left out` }];
+    : [
+        {
+          file: "",
+          line: 0,
+          code: "AFTER_AS_OF",
+          why: `${afterAsOf} trades are later than ${asOf} and were left out`,
+        },
+      ];
 }
 
 /** A statement whose days are made once, for callers that read them again and again. */

@@ -22,7 +22,15 @@ import { describerOf } from "../symbols/symbols.ts";
 import { digestsOf, filed } from "./evidence.ts";
 import { asRead, explained } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
-import { inHand, inputCounts, isClean, type PnlRun, type PnlRunOptions, pinnedPrices, runPnl } from "./pnl-run.ts";
+import {
+  inHand,
+  inputCounts,
+  isClean,
+  type PnlRun,
+  type PnlRunOptions,
+  pinnedPrices,
+  runPnl,
+} from "./pnl-run.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
@@ -40,7 +48,10 @@ export interface ReplayOptions extends PnlRunOptions {
  */
 export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const { config } = options;
-  const systems = { legacy: replayable("legacy", config.systems.legacy), modern: replayable("modern", config.systems.modern) };
+  const systems = {
+    legacy: replayable("legacy", config.systems.legacy),
+    modern: replayable("modern", config.systems.modern),
+  };
   // A file that is there could be the desk's real one.
   if (options.legacyDatabase !== undefined) await checkNew(options.legacyDatabase);
   const rules = dayRulesOf(systems, options.dayRule);
@@ -57,7 +68,11 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     if (desk !== undefined) {
       try {
         if (database !== undefined) await makeFolder(dirname(database));
-        return { system: system.name, dayRule: desk.dayRule, ...(await desk.history({ ledgers: world.ledgers, closes })) };
+        return {
+          system: system.name,
+          dayRule: desk.dayRule,
+          ...(await desk.history({ ledgers: world.ledgers, closes })),
+        };
       } catch (cause) {
         throw database === undefined ? cause : unwritable(database, cause);
       }
@@ -79,7 +94,12 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     ...input,
     givenUp: givenUp(legacy, world),
     reread: async (reading) => {
-      const options = { ...reading, describe: asRead(describe, reading), dayRule: tradingDayRules[world.dayRule], netBooks };
+      const options = {
+        ...reading,
+        describe: asRead(describe, reading),
+        dayRule: tradingDayRules[world.dayRule],
+        netBooks,
+      };
       return (await readLedgers(world.ledgers, options)).trades;
     },
   });
@@ -102,7 +122,11 @@ const symbolsOf = ({ input }: PnlRun): readonly string[] => [
   ...new Set([...input.trades.instruments.map(({ symbol }) => symbol), ...input.aliases.keys()]),
 ];
 
-const bookNetting = { system: "modern", field: "book", rule: "positions netted over books: the legacy desk knows none" } as const;
+const bookNetting = {
+  system: "modern",
+  field: "book",
+  rule: "positions netted over books: the legacy desk knows none",
+} as const;
 
 /** A validator with the configured thresholds, and the conversions that the configured systems need. */
 export function validatorFor(
@@ -113,10 +137,12 @@ export function validatorFor(
   const conversions = (["legacy", "modern"] as const)
     .filter((side) => figuresOf(config.systems[side]).pnlIn === "points")
     .flatMap((side) =>
-      [...pointsToMoney(multiplierOf), flatHasNoAveragePrice, unpricedDayHasNoValue(isUnpriced)].map((conversion) => ({
-        ...conversion,
-        system: side,
-      })),
+      [...pointsToMoney(multiplierOf), flatHasNoAveragePrice, unpricedDayHasNoValue(isUnpriced)].map(
+        (conversion) => ({
+          ...conversion,
+          system: side,
+        }),
+      ),
     );
   const { positionThreshold, comparisonThreshold } = config.validation;
   return new PnLComparisonValidator({
@@ -128,7 +154,8 @@ export function validatorFor(
 /** Whether a symbol had open lots and no price at the end of a day. */
 export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay: string) => boolean {
   const unpriced = new Set<string>();
-  for (const { symbol, tradingDay, unrealized } of daily) if (unrealized === null) unpriced.add(`${tradingDay} ${symbol}`);
+  for (const { symbol, tradingDay, unrealized } of daily)
+    if (unrealized === null) unpriced.add(`${tradingDay} ${symbol}`);
   return (symbol, tradingDay) => unpriced.has(`${tradingDay} ${symbol}`);
 }
 

@@ -1,11 +1,21 @@
 import { basename } from "node:path";
 import { NoteLog } from "../../adapters/csv/note-log.ts";
-import { type LegacyDatabase, type LegacyTable, readLegacyDatabase, type StoredTrade } from "../../adapters/sqlite/index.ts";
+import {
+  type LegacyDatabase,
+  type LegacyTable,
+  readLegacyDatabase,
+  type StoredTrade,
+} from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { isZero, parseFigure } from "../../base/fraction.ts";
 import type { SnapshotRow, SystemAnswer } from "../../comparison/index.ts";
 import type { Config } from "../../config/index.ts";
-import { parseDay, type TradingDayRule, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
+import {
+  parseDay,
+  type TradingDayRule,
+  type TradingDayRuleName,
+  tradingDayRules,
+} from "../../domain/market/trading-day.ts";
 import {
   type Describe,
   MarkBook,
@@ -61,7 +71,12 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
   const lacking = lackingIn(stored, path);
   const dayRule = tradingDayRules[options.dayRule ?? "calendar"];
   const symbols = symbolBridge(undefined);
-  const source = { rows: stored.trades, file: `${basename(path)}:processed_trades`, describe: describerOf(symbols), dayRule };
+  const source = {
+    rows: stored.trades,
+    file: `${basename(path)}:processed_trades`,
+    describe: describerOf(symbols),
+    dayRule,
+  };
   const { trades, files, repeated, aliases, log } = readStored(source, ownReading);
   onProgress?.(`matching ${trades.length} trades`);
   const engine = new PnlEngine(trades, { method });
@@ -69,19 +84,38 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
 
   const lastDay = lastDayOf(trades, stored);
   const nameOnDay = (symbol: string, day: number): string => nameOfSymbol(symbols, symbol, day);
-  const valuation: StatementOptions = { marks: marksOf(stored, lastDay, nameOnDay), asOfDay: lastDay, openedAt: () => false };
+  const valuation: StatementOptions = {
+    marks: marksOf(stored, lastDay, nameOnDay),
+    asOfDay: lastDay,
+    openedAt: () => false,
+  };
   const statement = inHand(statementOf(engine, valuation));
-  const byInstrument = new Map(trades.instruments.map(({ symbol, instrument }) => [instrument ?? symbol, symbol]));
-  const nameOf = (symbol: string): string => aliases.get(symbol) ?? byInstrument.get(nameOnDay(symbol, lastDay)) ?? symbol;
+  const byInstrument = new Map(
+    trades.instruments.map(({ symbol, instrument }) => [instrument ?? symbol, symbol]),
+  );
+  const nameOf = (symbol: string): string =>
+    aliases.get(symbol) ?? byInstrument.get(nameOnDay(symbol, lastDay)) ?? symbol;
   const legacy = inNames(storedAnswer(stored, basename(path), nameOf), nameOf);
   const { answer: modern, notCompared } = askedOf({ ...statement, dayRule: dayRule.name }, legacy, stored);
 
   onProgress?.("comparing");
   const asDesk = { ...config, systems: { ...config.systems, legacy: legacyDesk } };
-  const report = validatorFor(asDesk, multipliersOf(trades, nameOf), unpricedDays(statement)).compare(legacy, modern);
+  const report = validatorFor(asDesk, multipliersOf(trades, nameOf), unpricedDays(statement)).compare(
+    legacy,
+    modern,
+  );
   const reread = async (reading: Reading): Promise<TradeColumns> => readStored(source, reading).trades;
   const givenUp = new Map<number, number>();
-  const explanation = await explained(report, { files, repeated, givenUp, aliases, engine, statement, valuation, reread });
+  const explanation = await explained(report, {
+    files,
+    repeated,
+    givenUp,
+    aliases,
+    engine,
+    statement,
+    valuation,
+    reread,
+  });
   const { quarantine, notes } = log;
   const [accepted, duplicates] = [trades.length, repeated.length];
   const rows = stored.trades.length;
@@ -114,8 +148,12 @@ const legacyDesk = { kind: "builtin", name: "legacy-desk", mode: "chained" } as 
  * Tables and columns that the database lacks. Throws BAD_DATABASE where it has no table of results at all.
  */
 function lackingIn({ missing }: LegacyDatabase, path: string): readonly string[] {
-  const lacking = missing.map(({ table, columns }) => (columns === undefined ? table : `${table} (${columns.join(", ")})`));
-  if (resultTables.every((table) => missing.some((one) => one.table === table && one.columns === undefined))) {
+  const lacking = missing.map(({ table, columns }) =>
+    columns === undefined ? table : `${table} (${columns.join(", ")})`,
+  );
+  if (
+    resultTables.every((table) => missing.some((one) => one.table === table && one.columns === undefined))
+  ) {
     throw new BridgeError("BAD_DATABASE", {
       what: `the database holds no results to compare with: it lacks ${lacking.join("; ")}`,
       where: path,
@@ -162,8 +200,13 @@ function readStored({ rows, file, describe, dayRule }: StoredSource, reading: Re
 }
 
 /** What the desk stored, as rows. A flat position, whose row the desk deletes, is taken from its latest snapshot. */
-function storedAnswer(stored: LegacyDatabase, name: string, nameOf: (symbol: string) => string): SystemAnswer {
-  const symbolOf = (row: { readonly instrumentName: string | null }): string => (row.instrumentName ?? "").trim();
+function storedAnswer(
+  stored: LegacyDatabase,
+  name: string,
+  nameOf: (symbol: string) => string,
+): SystemAnswer {
+  const symbolOf = (row: { readonly instrumentName: string | null }): string =>
+    (row.instrumentName ?? "").trim();
   const open = new Set(stored.positions.map(symbolOf));
   const openNames = new Set([...open].map(nameOf));
   const isFlat = (quantity: string | null): boolean => parseFigure(quantity ?? "")?.numerator === 0n;
@@ -214,7 +257,11 @@ function askedOf(
 ): { readonly answer: SystemAnswer; readonly notCompared: readonly NotCompared[] } {
   const days = [...daily];
   const notCompared: NotCompared[] = [];
-  const upToLast = (kind: NotCompared["kind"], table: LegacyTable, rows: readonly { readonly tradingDay: string }[] = []) => {
+  const upToLast = (
+    kind: NotCompared["kind"],
+    table: LegacyTable,
+    rows: readonly { readonly tradingDay: string }[] = [],
+  ) => {
     if (!tables.has(table)) return [];
     const last = rows.reduce((latest, { tradingDay }) => (tradingDay > latest ? tradingDay : latest), "");
     const behind = new Set(days.map(({ tradingDay }) => tradingDay).filter((day) => day > last));
@@ -237,7 +284,11 @@ function askedOf(
 }
 
 /** The prices that the desk stored beside its results: by day those of its snapshots, at last those of its positions. */
-function marksOf(stored: LegacyDatabase, lastDay: number, nameOf: (symbol: string, day: number) => string): MarkBook {
+function marksOf(
+  stored: LegacyDatabase,
+  lastDay: number,
+  nameOf: (symbol: string, day: number) => string,
+): MarkBook {
   const book = new MarkBook();
   const add = (row: StoredResult, price: string | null, day: number | undefined, atUs: number): void => {
     const [value, unrealized] = [parseFigure(price ?? ""), parseFigure(row.unrealizedPnl ?? "")];
@@ -246,7 +297,8 @@ function marksOf(stored: LegacyDatabase, lastDay: number, nameOf: (symbol: strin
     if (isZero(value) && (unrealized === undefined || isZero(unrealized))) return;
     book.add(nameOf(row.instrumentName.trim(), day), day, { price: value, kind: "close", atUs });
   };
-  for (const row of stored.positionSnapshots) add(row, row.marketPrice, parseDay(dateOf(row.snapshotTimestamp)), 0);
+  for (const row of stored.positionSnapshots)
+    add(row, row.marketPrice, parseDay(dateOf(row.snapshotTimestamp)), 0);
   for (const row of stored.snapshots) add(row, row.marketPrice, lastDay, 1);
   for (const row of stored.positions) add(row, row.lastMarketPrice, lastDay, 2);
   return book;
@@ -260,7 +312,8 @@ interface StoredResult {
 function lastDayOf(trades: TradeColumns, stored: LegacyDatabase): number {
   let last = 0;
   for (const day of trades.day.subarray(0, trades.length)) last = Math.max(last, day);
-  for (const { snapshotTimestamp } of stored.positionSnapshots) last = Math.max(last, parseDay(dateOf(snapshotTimestamp)) ?? 0);
+  for (const { snapshotTimestamp } of stored.positionSnapshots)
+    last = Math.max(last, parseDay(dateOf(snapshotTimestamp)) ?? 0);
   return last;
 }
 

@@ -38,12 +38,21 @@ export interface SymbolRun {
  * A bridge for commands about symbols: as of a given day, else today in Chicago; with the expiries of a desk's calendar where
  * one is named. Throws BAD_USAGE, BAD_CALENDAR, UNREADABLE.
  */
-export async function openSymbols(options: { readonly asOf?: string; readonly calendar?: string }): Promise<SymbolRun> {
+export async function openSymbols(options: {
+  readonly asOf?: string;
+  readonly calendar?: string;
+}): Promise<SymbolRun> {
   const asOf = options.asOf ?? formatDay(tradingDayRules.calendar.dayOf(wallOfInstant(Date.now() * 1000)));
   if (parseDay(asOf) === undefined)
-    throw new BridgeError("BAD_USAGE", { what: `--as-of must be a day, not ${JSON.stringify(asOf)}`, fix: "write 2025-07-24" });
+    throw new BridgeError("BAD_USAGE", {
+      what: `--as-of must be a day, not ${JSON.stringify(asOf)}`,
+      fix: "write 2025-07-24",
+    });
   const overrides = await overridesFrom(options.calendar);
-  return { symbols: new SymbolTranslationBridge({ asOf, ...(overrides === undefined ? {} : { overrides }) }), asOf };
+  return {
+    symbols: new SymbolTranslationBridge({ asOf, ...(overrides === undefined ? {} : { overrides }) }),
+    asOf,
+  };
 }
 
 /** The expiries of a desk's calendar, where one is named. Throws as `readOverrides`. */
@@ -117,7 +126,10 @@ export interface VariantsDocument {
   readonly notes: readonly { readonly code: string; readonly why: string }[];
   /** By dialect: its text, or why it has none. */
   readonly variants: Readonly<
-    Record<string, { readonly text: string } | { readonly error: { readonly code: string; readonly why: string } }>
+    Record<
+      string,
+      { readonly text: string } | { readonly error: { readonly code: string; readonly why: string } }
+    >
   >;
   readonly legacy?: readonly LegacyOpinion[];
 }
@@ -168,7 +180,9 @@ export async function checkCalendarFile(path: string) {
   const checked = checkCalendar(rows, context);
   const told = new Set(checked.findings.map(({ line, code }) => `${line} ${code}`));
   // What `--calendar` would refuse the file for, where it is not among the findings already.
-  const refusing = overridesOf(rows, context).findings.filter(({ line, code }) => !told.has(`${line} ${code}`));
+  const refusing = overridesOf(rows, context).findings.filter(
+    ({ line, code }) => !told.has(`${line} ${code}`),
+  );
   const findings = [...checked.findings, ...refusing].sort((a, b) => a.line - b.line);
   return {
     ok: quarantine.length === 0 && !findings.some(({ severity }) => severity === "differs"),

@@ -12,7 +12,10 @@ describe("legacyOpinions", () => {
   it("asks every translator once, in its own dialect", () => {
     const opinions = legacyOpinions(bridge(), "XCMEOPADPS20250721N0VY3/110.25", "actant-trades");
     expect(opinions.map(({ view }) => view)).toEqual(legacyViews.map(({ name }) => name));
-    const asked = { "actant-trades": "XCMEOPADPS20250721N0VY3/110.25", "actant-risk": "XCME.VY3.21JUL25.110:25.P" };
+    const asked = {
+      "actant-trades": "XCMEOPADPS20250721N0VY3/110.25",
+      "actant-risk": "XCME.VY3.21JUL25.110:25.P",
+    };
     for (const { view, asked: text } of opinions) {
       const reads = legacyViews.find(({ name }) => name === view)?.reads as DialectName;
       expect(text).toBe({ ...asked, bloomberg: "VBYN25P3 110.250 Comdty" }[reads as keyof typeof asked]);
@@ -21,7 +24,14 @@ describe("legacyOpinions", () => {
 
   it.each<[string, DialectName, string, string | null, string | null, boolean]>([
     // As it stands to who reads its dialect, also where that is not how the dialect writes it.
-    ["XCMEOPADPS20250721N0VY2/112.00", "actant-trades", "raw-name", "XCMEOPADPS20250721N0VY2/112.00", "itself", true],
+    [
+      "XCMEOPADPS20250721N0VY2/112.00",
+      "actant-trades",
+      "raw-name",
+      "XCMEOPADPS20250721N0VY2/112.00",
+      "itself",
+      true,
+    ],
     [
       "XCMEOPADPS20250721N0VY2/112.00",
       "actant-trades",
@@ -35,22 +45,51 @@ describe("legacyOpinions", () => {
     ["vbyn25p3 112", "bloomberg", "raw-name", "XCMEOPADPS20250721N0VY3/112", "itself", true],
     ["TYU5 Comdty", "bloomberg", "symbol-translator", "XCMEFFDPSX20250919U0ZN", "TYU5 Comdty", true],
     ["ZBU2025", "canonical", "trade-ledger-watcher", "XCMEFFDPSX20250919U0ZB", "TYU5 Comdty", true],
-    ["XCME.OZN.AUG25.110:5.P", "actant-risk", "spot-risk-translator", "XCME.OZN.AUG25.110:5.P", "OZNQ5 Comdty", true],
+    [
+      "XCME.OZN.AUG25.110:5.P",
+      "actant-risk",
+      "spot-risk-translator",
+      "XCME.OZN.AUG25.110:5.P",
+      "OZNQ5 Comdty",
+      true,
+    ],
     // It answered nothing; that is known.
-    ["XCMEOPADPS20250805Q0GY1/110.5", "actant-trades", "symbol-translator", "XCMEOPADPS20250805Q0GY1/110.5", null, true],
+    [
+      "XCMEOPADPS20250805Q0GY1/110.5",
+      "actant-trades",
+      "symbol-translator",
+      "XCMEOPADPS20250805Q0GY1/110.5",
+      null,
+      true,
+    ],
     // What it answered is not known.
-    ["XCMEOPADPS20250721N0VY3/110", "actant-trades", "trade-ledger-watcher", "XCMEOPADPS20250721N0VY3/110", null, false],
+    [
+      "XCMEOPADPS20250721N0VY3/110",
+      "actant-trades",
+      "trade-ledger-watcher",
+      "XCMEOPADPS20250721N0VY3/110",
+      null,
+      false,
+    ],
     // It could not have been asked: its dialect has no name for it.
     ["RXU5 Comdty", "bloomberg", "raw-name", null, null, false],
   ])("%s (%s): %s was asked %s and said %s (known: %s)", (symbol, dialect, view, asked, said, known) => {
-    expect(opinion(symbol, dialect, view)).toEqual({ view, asked, said: said === "itself" ? asked : said, known });
+    expect(opinion(symbol, dialect, view)).toEqual({
+      view,
+      asked,
+      said: said === "itself" ? asked : said,
+      known,
+    });
   });
 });
 
 describe("legacySymbolsOf", () => {
   const ZN3 = "XCMEOPADPS20250718N0ZN3/110.75";
   const ZN4 = "XCMEOPADPS20250725N0ZN4/110.75";
-  const ofView = <Row extends { readonly view: string }>(rows: readonly Row[], view: string): readonly Omit<Row, "view">[] =>
+  const ofView = <Row extends { readonly view: string }>(
+    rows: readonly Row[],
+    view: string,
+  ): readonly Omit<Row, "view">[] =>
     rows.filter((row) => row.view === view).map(({ view: _, ...row }) => row);
 
   it("says nothing of nothing, of one symbol that all knew, and of what names no instrument", () => {
@@ -61,9 +100,18 @@ describe("legacySymbolsOf", () => {
   });
 
   it("finds merges: two instruments under one text, by view", () => {
-    const { merges, splits } = legacySymbolsOf(bridge(), [ZN3, "XCMEFFDPSX20250919U0ZN", ZN4, "XCMEFFDPSX20250919U0ZB"]);
+    const { merges, splits } = legacySymbolsOf(bridge(), [
+      ZN3,
+      "XCMEFFDPSX20250919U0ZN",
+      ZN4,
+      "XCMEFFDPSX20250919U0ZB",
+    ]);
     expect(ofView(merges, "symbol-translator")).toEqual([
-      { text: "3MN5P 110.750 Comdty", instruments: ["ZN-2025-07-ZN3-P110.750", "ZN-2025-08-OZN-P110.750"], symbols: [ZN3, ZN4] },
+      {
+        text: "3MN5P 110.750 Comdty",
+        instruments: ["ZN-2025-07-ZN3-P110.750", "ZN-2025-08-OZN-P110.750"],
+        symbols: [ZN3, ZN4],
+      },
     ]);
     expect(ofView(merges, "trade-ledger-watcher")).toEqual([
       {
@@ -91,7 +139,11 @@ describe("legacySymbolsOf", () => {
 
   it("finds what was lost, never where it is not known what was said", () => {
     const august = ["XCMEOPADPS20250805Q0GY1/110.5", "XCMEOCADPS20250807Q0HY1/113.25"];
-    const { lost } = legacySymbolsOf(bridge(), [...august, "XCMEFFDPSX20250919U0ZN", "XCMEFFDPSX20250930U0ZF"]);
+    const { lost } = legacySymbolsOf(bridge(), [
+      ...august,
+      "XCMEFFDPSX20250919U0ZN",
+      "XCMEFFDPSX20250930U0ZF",
+    ]);
     expect(ofView(lost, "symbol-translator")).toEqual([{ symbols: [...august, "XCMEFFDPSX20250930U0ZF"] }]);
     expect(ofView(lost, "ledger-adapter")).toEqual([{ symbols: ["XCMEOCADPS20250807Q0HY1/113.25"] }]);
     expect(ofView(lost, "raw-name")).toEqual([]);

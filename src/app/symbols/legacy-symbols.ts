@@ -33,7 +33,10 @@ export function legacyOpinions(
  * Where the desk's translators would have taken several of these ledger symbols' instruments for one (merges), one for several
  * (splits), or had no name for it (lost). Linear in symbols and views.
  */
-export function legacySymbolsOf(symbols: SymbolTranslationBridge, ledgerSymbols: readonly string[]): LegacySymbols {
+export function legacySymbolsOf(
+  symbols: SymbolTranslationBridge,
+  ledgerSymbols: readonly string[],
+): LegacySymbols {
   const named = ledgerSymbols.flatMap((symbol) => {
     const reading = symbols.canonical(symbol, "actant-trades");
     return reading.ok ? [{ symbol, instrument: reading.instrument.name }] : [];
@@ -47,7 +50,8 @@ export function legacySymbolsOf(symbols: SymbolTranslationBridge, ledgerSymbols:
     for (const [said, group] of Map.groupBy(answers, (answer) => answer.said)) {
       if (typeof said !== "string") continue;
       const instruments = [...new Set(group.map(({ instrument }) => instrument))];
-      if (instruments.length > 1) merges.push({ view: view.name, text: said, instruments, symbols: symbolsOf(group) });
+      if (instruments.length > 1)
+        merges.push({ view: view.name, text: said, instruments, symbols: symbolsOf(group) });
     }
     for (const [instrument, group] of Map.groupBy(answers, (answer) => answer.instrument)) {
       const texts = [...new Set(group.flatMap(({ said }) => (typeof said === "string" ? [said] : [])))];
@@ -63,10 +67,16 @@ type Merge = LegacySymbols["merges"][number];
 type Split = LegacySymbols["splits"][number];
 type Lost = LegacySymbols["lost"][number];
 
-const symbolsOf = (group: readonly { readonly symbol: string }[]): readonly string[] => group.map(({ symbol }) => symbol);
+const symbolsOf = (group: readonly { readonly symbol: string }[]): readonly string[] =>
+  group.map(({ symbol }) => symbol);
 
 /** The text that a translator would have been given; null where its dialect has none. */
-function textFor(view: LegacyView, symbols: SymbolTranslationBridge, symbol: string, ownDialect: DialectName): string | null {
+function textFor(
+  view: LegacyView,
+  symbols: SymbolTranslationBridge,
+  symbol: string,
+  ownDialect: DialectName,
+): string | null {
   if (view.reads === ownDialect) return symbol;
   const reading = symbols.canonical(symbol, ownDialect);
   if (!reading.ok) return null;

@@ -34,7 +34,19 @@ const productsOnly: readonly (readonly [string, string, string])[] = [
   ["XCMEOPADPS20250721N0VY3", "1000", "USD"],
   ["XCMEOPADPS20250722N0VY3/110", "1000", "USD"],
 ];
-const unknown = ["A", "TU", "ZN", "TY", "XCME.ZN.N.G.21JUL25", "XCME.XX.H5", "constructor", "__proto__", "", "NaN", "\ud800"];
+const unknown = [
+  "A",
+  "TU",
+  "ZN",
+  "TY",
+  "XCME.ZN.N.G.21JUL25",
+  "XCME.XX.H5",
+  "constructor",
+  "__proto__",
+  "",
+  "NaN",
+  "\ud800",
+];
 
 describe("describeSymbol", () => {
   it.each([...wholeYears, ...oneDigit])(
@@ -59,13 +71,17 @@ describe("describeSymbol", () => {
     expect(describeSymbol("TUU5 Comdty", parseDay("2015-07-24"))?.instrument).toBe("ZTU2015");
   });
 
-  it.each(productsOnly)("%s has its product's multiplier and no instrument", (symbol, multiplier, currency) => {
-    for (const asOf of [july, undefined])
-      expect(describeSymbol(symbol, asOf)).toMatchObject({ multiplier, currency, instrument: null });
-  });
+  it.each(productsOnly)(
+    "%s has its product's multiplier and no instrument",
+    (symbol, multiplier, currency) => {
+      for (const asOf of [july, undefined])
+        expect(describeSymbol(symbol, asOf)).toMatchObject({ multiplier, currency, instrument: null });
+    },
+  );
 
   it.each(unknown)("%j is nothing that could have been traded", (symbol) => {
-    for (const asOf of [july, parseDay("2025-09-10"), undefined]) expect(describeSymbol(symbol, asOf)).toBeUndefined();
+    for (const asOf of [july, parseDay("2025-09-10"), undefined])
+      expect(describeSymbol(symbol, asOf)).toBeUndefined();
   });
 });
 
@@ -84,14 +100,22 @@ describe("the symbols of a run's trades", () => {
 
   it.each(productsOnly)("say of %s that it is untranslated, and why", (symbol, multiplier, currency) => {
     const described = describeTraded(symbol, july);
-    expect(described).toMatchObject({ instrument: null, multiplier, currency, notes: [{ code: "UNTRANSLATED" }] });
+    expect(described).toMatchObject({
+      instrument: null,
+      multiplier,
+      currency,
+      notes: [{ code: "UNTRANSLATED" }],
+    });
     expect(described?.notes?.[0]?.why).toMatch(/^[A-Z_]+: .+; it is reported under its own text/);
   });
 
-  it.each([...wholeYears, ...oneDigit])("%s means what it means to computePnl", (symbol, multiplier, currency, instrument) => {
-    expect(describeTraded(symbol, july)).toMatchObject({ instrument, multiplier, currency });
-    expect(describeSymbol(symbol, july)).toMatchObject({ instrument, multiplier, currency });
-  });
+  it.each([...wholeYears, ...oneDigit])(
+    "%s means what it means to computePnl",
+    (symbol, multiplier, currency, instrument) => {
+      expect(describeTraded(symbol, july)).toMatchObject({ instrument, multiplier, currency });
+      expect(describeSymbol(symbol, july)).toMatchObject({ instrument, multiplier, currency });
+    },
+  );
 });
 
 describe("nameOfSymbol", () => {
@@ -125,7 +149,8 @@ describe("computePnl", () => {
     { id: "1", symbol, side: "B", quantity: "1", price: "100", ...(at === undefined ? {} : { time: at }) },
     { id: "2", symbol, side: "S", quantity: "1", price: "100.5", ...(at === undefined ? {} : { time: at }) },
   ];
-  const realized = (request: PnlRequest) => computePnl(request).positions.map(({ realized, currency }) => [realized, currency]);
+  const realized = (request: PnlRequest) =>
+    computePnl(request).positions.map(({ realized, currency }) => [realized, currency]);
   const half = (multiplier: string): string => `${Number(multiplier) / 2}`;
 
   it.each([...wholeYears, ...oneDigit])(
@@ -156,22 +181,38 @@ describe("computePnl", () => {
   });
 
   it("takes what the request says before what the table says", () => {
-    const request = { trades: trip("TUU5 Comdty", time), instruments: { "TUU5 Comdty": { multiplier: "7" } } };
+    const request = {
+      trades: trip("TUU5 Comdty", time),
+      instruments: { "TUU5 Comdty": { multiplier: "7" } },
+    };
     expect(realized(request)).toEqual([["3.5", "USD"]]);
   });
 
   it("matches one instrument under two names, and marks it under a third", () => {
-    const [bought, sold] = [trip("TYU5 Comdty", time)[0], trip("XCMEFFDPSX20250919U0ZN", time)[1]] as PnlRequest["trades"];
+    const [bought, sold] = [
+      trip("TYU5 Comdty", time)[0],
+      trip("XCMEFFDPSX20250919U0ZN", time)[1],
+    ] as PnlRequest["trades"];
     const trades = [bought, sold, { ...bought, id: "3" }] as PnlRequest["trades"];
     const { positions } = computePnl({ trades, marks: { "XCME.ZN.SEP25": "101" } });
     expect(positions).toMatchObject([
-      { symbol: "TYU5 Comdty", instrument: "ZNU2025", quantity: "1", realized: "500", unrealized: "1000", mark: "101" },
+      {
+        symbol: "TYU5 Comdty",
+        instrument: "ZNU2025",
+        quantity: "1",
+        realized: "500",
+        unrealized: "1000",
+        mark: "101",
+      },
     ]);
   });
 
   it("reads the year's digit by the time of its trade, else by the as-of time, else by the last trade that has a time", () => {
     const names = (request: PnlRequest) => computePnl(request).positions.map(({ instrument }) => instrument);
-    const [first, last] = trip("TYU5 Comdty", "2015-07-24T09:00:00-05:00") as [PnlRequest["trades"][0], PnlRequest["trades"][0]];
+    const [first, last] = trip("TYU5 Comdty", "2015-07-24T09:00:00-05:00") as [
+      PnlRequest["trades"][0],
+      PnlRequest["trades"][0],
+    ];
     expect(names({ trades: [first, last] })).toEqual(["ZNU2015"]);
     expect(names({ trades: [first, { ...last, time }] })).toEqual(["ZNU2015", "ZNU2025"]);
     expect(names({ trades: [first, last], asOf: time })).toEqual(["ZNU2015"]);

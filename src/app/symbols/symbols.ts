@@ -14,7 +14,10 @@ import {
 } from "../../symbols/index.ts";
 
 /** A bridge for one run. `asOf` is the day of what is asked without one. */
-export const symbolBridge = (asOf: DayNumber | undefined, overrides?: ExpiryOverrides): SymbolTranslationBridge =>
+export const symbolBridge = (
+  asOf: DayNumber | undefined,
+  overrides?: ExpiryOverrides,
+): SymbolTranslationBridge =>
   new SymbolTranslationBridge({ asOf: asOf ?? earliest, ...(overrides === undefined ? {} : { overrides }) });
 
 const earliest = dayNumber(2000, 1, 1);
@@ -63,14 +66,19 @@ function describeAnew(symbol: string, day: DayNumber | undefined): DescribedSymb
  * What a reading says of a traded symbol. One that names no instrument for certain may still name a product, and with it what a
  * point is worth. A bare root is no contract that anybody could have traded. Undefined where not even a product is known.
  */
-function described(symbol: string, reading: Reading, day: DayNumber | undefined): DescribedSymbol | undefined {
+function described(
+  symbol: string,
+  reading: Reading,
+  day: DayNumber | undefined,
+): DescribedSymbol | undefined {
   if (reading.ok) {
     const { instrument, notes } = reading;
     if (notes.some(({ code }) => code === "FRONT_CONTRACT")) return undefined;
     const { expiry } = instrument.kind === "future" ? instrument : instrument.series;
     return { ...factsOf(productOfInstrument(instrument)), instrument: instrument.name, expiry, notes };
   }
-  const product = productOfLedgerSymbol(symbol.trim()) ?? (day === undefined ? productOnAnyDay(symbol) : undefined);
+  const product =
+    productOfLedgerSymbol(symbol.trim()) ?? (day === undefined ? productOnAnyDay(symbol) : undefined);
   if (product === undefined) return undefined;
   const why = `${reading.code}: ${reading.why}; it is reported under its own text, and only prices with that text apply to it`;
   return { ...factsOf(product), instrument: null, notes: [{ code: "UNTRANSLATED", why }] };
@@ -95,7 +103,10 @@ export function dayOfTime(time: string | undefined): DayNumber | undefined {
 const wholeYears = [dialects["actant-trades"], dialects["actant-risk"], dialects.broker, dialects.canonical];
 const calendar = new ExpiryCalendar();
 
-const factsOf = ({ multiplier, currency }: Product): { readonly multiplier: string; readonly currency: string } => ({
+const factsOf = ({
+  multiplier,
+  currency,
+}: Product): { readonly multiplier: string; readonly currency: string } => ({
   multiplier,
   currency,
 });

@@ -67,7 +67,11 @@ describe("a breaker", () => {
   it("opens for the same time again when the trial call fails", () => {
     const { breaker, nowMs } = afterCalls("----");
     breaker.failed(begun(breaker, nowMs + 100), nowMs + 150);
-    expect([breaker.state, allows(breaker, nowMs + 249), allows(breaker, nowMs + 250)]).toEqual(["open", false, true]);
+    expect([breaker.state, allows(breaker, nowMs + 249), allows(breaker, nowMs + 250)]).toEqual([
+      "open",
+      false,
+      true,
+    ]);
   });
 
   it("restarts its counts when the window has elapsed", () => {
@@ -105,7 +109,11 @@ describe("a breaker", () => {
     expect(breaker.state).toBe("half-open");
     breaker.released(second);
     breaker.failed(second, nowMs + 102);
-    expect([breaker.state, allows(breaker, nowMs + 201), allows(breaker, nowMs + 202)]).toEqual(["open", false, true]);
+    expect([breaker.state, allows(breaker, nowMs + 201), allows(breaker, nowMs + 202)]).toEqual([
+      "open",
+      false,
+      true,
+    ]);
   });
 
   it("opens exactly when the share of failures reaches the ratio, whatever the order of calls", () => {

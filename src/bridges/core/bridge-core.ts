@@ -9,7 +9,13 @@ import type { Call, RunnerMethod } from "./call.ts";
 import { CallRunner } from "./call-runner.ts";
 import { type MethodCounters, MethodTally } from "./counters.ts";
 import { EvidenceBuffer } from "./evidence-buffer.ts";
-import { type AnsweringOptions, answeringDefaults, type CallComparison, type ShadowOptions, shadowDefaults } from "./options.ts";
+import {
+  type AnsweringOptions,
+  answeringDefaults,
+  type CallComparison,
+  type ShadowOptions,
+  shadowDefaults,
+} from "./options.ts";
 import { Samples, WholeSightings } from "./samples.ts";
 import { ShadowSlots } from "./shadow-slots.ts";
 
@@ -104,7 +110,12 @@ export class BridgeCore implements ServiceBridgeControl {
 
   add(method: BridgedMethod): RunnerMethod {
     const { breaker } = this.answering;
-    const added = { ...method, tally: new MethodTally(), breaker: new Breaker(breaker), whole: new WholeSightings() };
+    const added = {
+      ...method,
+      tally: new MethodTally(),
+      breaker: new Breaker(breaker),
+      whole: new WholeSightings(),
+    };
     this.#methods.push(added);
     return added;
   }

@@ -77,7 +77,8 @@ export class ComparisonOfCall implements CallComparison {
 /** Removes the answer, so that a kept comparison does not keep it in memory. */
 const withoutAnswer = ({ ms, failed, failure }: Observation): Observation => ({ ms, failed, failure });
 
-const sideOf = ({ ms, failed, failure }: Observation): SideObservation => (failed ? { ms, error: errorText(failure) } : { ms });
+const sideOf = ({ ms, failed, failure }: Observation): SideObservation =>
+  failed ? { ms, error: errorText(failure) } : { ms };
 
 const errorTextMax = 200;
 
@@ -109,7 +110,8 @@ export const timeout = (method: string, ms: number): SystemFailure =>
 /** The class of a failure: BAD_REQUEST, else its code, else its error class. Equal classes are equal. */
 export function classOf(failure: unknown): string {
   try {
-    if (failure instanceof SystemFailure) return failure.blamesRequest ? "BAD_REQUEST" : (failure.code ?? failure.failure);
+    if (failure instanceof SystemFailure)
+      return failure.blamesRequest ? "BAD_REQUEST" : (failure.code ?? failure.failure);
     if (!(failure instanceof Error)) return typeof failure;
     const { code, name } = failure as { readonly code?: unknown; readonly name: string };
     return typeof code === "string" ? code : name;

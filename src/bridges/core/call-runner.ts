@@ -257,7 +257,11 @@ export class CallRunner implements ShadowHost {
     const role: ShadowRole = isControl || shadow === null ? shadowRoles.control : shadowRoles[shadow];
     tally.eligible += 1;
     // If modern lacks the method, legacy answers under every plan, and there is nothing to compare.
-    if (method.comparer === undefined || method[role.side] === undefined || (!isControl && method.modern === undefined)) {
+    if (
+      method.comparer === undefined ||
+      method[role.side] === undefined ||
+      (!isControl && method.modern === undefined)
+    ) {
       tally.excluded += 1;
       return undefined;
     }

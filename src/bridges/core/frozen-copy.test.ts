@@ -72,7 +72,9 @@ describe("a frozen copy", () => {
 
   it("of any JSON value equals the value and is deeply frozen", () => {
     const frozen = (value: unknown): boolean =>
-      typeof value !== "object" || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
+      typeof value !== "object" ||
+      value === null ||
+      (Object.isFrozen(value) && Object.values(value).every(frozen));
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), (any) => {
         const before = JSON.stringify(any);

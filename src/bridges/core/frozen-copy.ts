@@ -12,7 +12,10 @@ const depthMax = 64;
  * values that throw when they are read. Linear in the values, some 20 ns each. The returned list itself is
  * not frozen.
  */
-export function frozenArguments(args: readonly unknown[], valuesMax: number): readonly unknown[] | CopyRefusal {
+export function frozenArguments(
+  args: readonly unknown[],
+  valuesMax: number,
+): readonly unknown[] | CopyRefusal {
   const copier = new Copier(valuesMax, true);
   try {
     const copies = copier.entries(args, 0);
@@ -55,14 +58,16 @@ class Copier {
     if (this.refusal !== undefined) return undefined;
     if (Array.isArray(value)) return this.#array(value, depth);
     const prototype = Object.getPrototypeOf(value);
-    if (prototype === Object.prototype || prototype === null) return this.#object(value as Record<string, unknown>, depth);
+    if (prototype === Object.prototype || prototype === null)
+      return this.#object(value as Record<string, unknown>, depth);
     return this.#other(value, depth);
   }
 
   entries(list: readonly unknown[], depth: number): unknown[] {
     if (!this.#spend(list.length + 1)) return [];
     const copy = list.slice();
-    for (let at = 0; at < copy.length; at++) if (isNested(copy[at])) copy[at] = this.copy(copy[at], depth + 1);
+    for (let at = 0; at < copy.length; at++)
+      if (isNested(copy[at])) copy[at] = this.copy(copy[at], depth + 1);
     return copy;
   }
 
@@ -85,7 +90,9 @@ class Copier {
   #other(value: object, depth: number): unknown {
     if (value instanceof Date) return Object.freeze(new Date(value.getTime()));
     if (value instanceof Map && this.#spend(value.size + 1))
-      return new Map([...value].map(([key, entry]) => [this.copy(key, depth + 1), this.copy(entry, depth + 1)]));
+      return new Map(
+        [...value].map(([key, entry]) => [this.copy(key, depth + 1), this.copy(entry, depth + 1)]),
+      );
     if (value instanceof Set && this.#spend(value.size + 1))
       return new Set([...value].map((entry) => this.copy(entry, depth + 1)));
     if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
@@ -102,7 +109,9 @@ class Copier {
     if (depth > depthMax || !this.#spend(1) || staysMutable(value) || !Object.isFrozen(value)) return false;
     return Reflect.ownKeys(value).every((key) => {
       const inside: unknown = Reflect.get(value, key);
-      return !isNested(inside) || (typeof inside === "object" && this.#isDeeplyFrozen(inside as object, depth + 1));
+      return (
+        !isNested(inside) || (typeof inside === "object" && this.#isDeeplyFrozen(inside as object, depth + 1))
+      );
     });
   }
 
@@ -121,4 +130,5 @@ const staysMutable = (value: object): boolean =>
   ArrayBuffer.isView(value) ||
   value instanceof ArrayBuffer;
 
-const isNested = (value: unknown): boolean => (typeof value === "object" && value !== null) || typeof value === "function";
+const isNested = (value: unknown): boolean =>
+  (typeof value === "object" && value !== null) || typeof value === "function";

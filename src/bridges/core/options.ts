@@ -43,7 +43,10 @@ export interface AnsweringOptions {
   readonly breaker: BreakerOptions;
 }
 
-export const answeringDefaults: AnsweringOptions = Object.freeze({ timeoutMs: 2_000, breaker: breakerDefaults });
+export const answeringDefaults: AnsweringOptions = Object.freeze({
+  timeoutMs: 2_000,
+  breaker: breakerDefaults,
+});
 
 /** The options of one method. */
 export interface MethodOptions {

@@ -40,21 +40,25 @@ it("each item is kept with the same probability", () => {
   const expected = (rounds * 5) / kept.length;
   // Each item is kept in a tenth of the rounds. None of fifty items is five standard deviations off by
   // chance.
-  for (const count of kept) expect(Math.abs(count - expected)).toBeLessThan(5 * Math.sqrt(rounds * 0.1 * 0.9));
+  for (const count of kept)
+    expect(Math.abs(count - expected)).toBeLessThan(5 * Math.sqrt(rounds * 0.1 * 0.9));
 });
 
-it.each([1, 2, 10])("each item is kept with the same probability in a sample of %d, including the last ones", (room) => {
-  const random = randomFrom(room).unit;
-  const [rounds, offered] = [20_000, 20];
-  let last = 0;
-  for (let round = 0; round < rounds; round++) {
-    const reservoir = new Reservoir<number>(room, random);
-    offering(reservoir, upTo(offered));
-    if (reservoir.samples.includes(offered - 1)) last += 1;
-  }
-  const share = room / offered;
-  expect(Math.abs(last - rounds * share)).toBeLessThan(4 * Math.sqrt(rounds * share * (1 - share)));
-});
+it.each([1, 2, 10])(
+  "each item is kept with the same probability in a sample of %d, including the last ones",
+  (room) => {
+    const random = randomFrom(room).unit;
+    const [rounds, offered] = [20_000, 20];
+    let last = 0;
+    for (let round = 0; round < rounds; round++) {
+      const reservoir = new Reservoir<number>(room, random);
+      offering(reservoir, upTo(offered));
+      if (reservoir.samples.includes(offered - 1)) last += 1;
+    }
+    const share = room / offered;
+    expect(Math.abs(last - rounds * share)).toBeLessThan(4 * Math.sqrt(rounds * share * (1 - share)));
+  },
+);
 
 it("any sequence of random numbers is accepted", () => {
   for (const draw of [0, 0.5, 1 - 2 ** -53]) {

@@ -23,7 +23,8 @@ export class Samples {
       const reservoir = this.#reservoir(sightings);
       reservoir?.keep(comparison);
       // One answer may count several times for a path, because a list has several entries.
-      sightings.reportAt = reservoir === undefined ? Number.POSITIVE_INFINITY : Math.max(reservoir.next, sightings.count + 1);
+      sightings.reportAt =
+        reservoir === undefined ? Number.POSITIVE_INFINITY : Math.max(reservoir.next, sightings.count + 1);
     }
   }
 

@@ -2,8 +2,21 @@ import type { AnswerComparer, AnswerComparison, Sightings } from "../../comparis
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { unitOf } from "../../domain/migration/route.ts";
 import type { Verdict } from "../../domain/migration/verdict.ts";
-import { type AnswerObserver, type Call, CallContext, type RunnerOptions, type SideFunction } from "./call.ts";
-import { ComparisonOfCall, classOf, errorText, isTimeout, type Observation, timeout } from "./call-comparison.ts";
+import {
+  type AnswerObserver,
+  type Call,
+  CallContext,
+  type RunnerOptions,
+  type SideFunction,
+} from "./call.ts";
+import {
+  ComparisonOfCall,
+  classOf,
+  errorText,
+  isTimeout,
+  type Observation,
+  timeout,
+} from "./call-comparison.ts";
 import { ownCopy } from "./frozen-copy.ts";
 import { none } from "./samples.ts";
 import type { ShedReason } from "./shadow-slots.ts";
@@ -88,7 +101,11 @@ export class ShadowCall implements AnswerObserver {
     this.#end();
     const { name, tally, whole } = this.call.method;
     tally.timeouts += 1;
-    const late: Observation = { ms: null, failed: true, failure: timeout(name, this.#host.options.shadow.timeoutMs) };
+    const late: Observation = {
+      ms: null,
+      failed: true,
+      failure: timeout(name, this.#host.options.shadow.timeoutMs),
+    };
     this.#report("error", late, whole.count("error"), noDetails);
   }
 
@@ -156,7 +173,9 @@ export class ShadowCall implements AnswerObserver {
       }
     if (!copies) return { ms, failed: false, value: seen };
     const copy = ownCopy(seen, resultValuesMax);
-    return typeof copy === "string" ? { ms, failed: false, uncopied: copy } : { ms, failed: false, value: copy.value };
+    return typeof copy === "string"
+      ? { ms, failed: false, uncopied: copy }
+      : { ms, failed: false, value: copy.value };
   }
 
   #compare(shadow: Observation): void {
@@ -200,7 +219,8 @@ export class ShadowCall implements AnswerObserver {
     this.call.method.tally.fieldsExcluded += excluded;
     this.#count(verdict);
     // Field details are computed only when a listener or a sampler needs them.
-    if (sampled.size > 0 || this.#hasListener) this.#report(verdict, shadow, sampled, comparer.compare(legacy, modern, today));
+    if (sampled.size > 0 || this.#hasListener)
+      this.#report(verdict, shadow, sampled, comparer.compare(legacy, modern, today));
   }
 
   /** Counts the rejection of a callback that returned a promise, which would otherwise be unhandled. */
@@ -214,7 +234,8 @@ export class ShadowCall implements AnswerObserver {
   #count(verdict: Verdict): void {
     const { tally } = this.call.method;
     tally.verdict(verdict);
-    if (verdict === "diverged" && this.#role.kind === "ab" && this.#role.side === "legacy") tally.servedDiverged += 1;
+    if (verdict === "diverged" && this.#role.kind === "ab" && this.#role.side === "legacy")
+      tally.servedDiverged += 1;
   }
 
   #end(): void {
@@ -227,7 +248,12 @@ export class ShadowCall implements AnswerObserver {
     return onComparison !== undefined || keep !== undefined;
   }
 
-  #report(verdict: Verdict, shadow: Observation, sightings: ReadonlySet<Sightings>, details: FieldDetails): void {
+  #report(
+    verdict: Verdict,
+    shadow: Observation,
+    sightings: ReadonlySet<Sightings>,
+    details: FieldDetails,
+  ): void {
     const { samples, onComparison, keep } = this.#host.options;
     const comparison = this.#comparison(verdict, shadow, details);
     samples.keep(comparison, sightings);
@@ -256,7 +282,11 @@ export class ShadowCall implements AnswerObserver {
     });
   }
 
-  #comparison(verdict: Verdict, shadow: Observation, { fields, more, excluded }: FieldDetails): ComparisonOfCall {
+  #comparison(
+    verdict: Verdict,
+    shadow: Observation,
+    { fields, more, excluded }: FieldDetails,
+  ): ComparisonOfCall {
     const { clock } = this.#host.options;
     const { method, plan } = this.call;
     const { kind, side } = this.#role;

@@ -11,7 +11,12 @@ function slotsWith(overload: () => Overload | undefined = () => undefined): Shad
 it("slots are taken up to the limits, and a further call gets the reason for its refusal", () => {
   const slots = slotsWith();
   expect([slots.enter(0), slots.enter(1), slots.enter(2)]).toEqual([undefined, undefined, "method_full"]);
-  expect([slots.enter(0), slots.enter(0), slots.inFlight, slots.peak]).toEqual([undefined, "lane_full", 3, 3]);
+  expect([slots.enter(0), slots.enter(0), slots.inFlight, slots.peak]).toEqual([
+    undefined,
+    "lane_full",
+    3,
+    3,
+  ]);
   slots.leave();
   expect([slots.inFlight, slots.enter(0), slots.peak]).toEqual([2, undefined, 3]);
 });
@@ -47,7 +52,10 @@ it("idle resolves for all waiters when the last slot is released, and at once if
   slots.enter(0);
   slots.enter(0);
   const resolved: string[] = [];
-  const waiting = [slots.idle().then(() => resolved.push("one")), slots.idle().then(() => resolved.push("other"))];
+  const waiting = [
+    slots.idle().then(() => resolved.push("one")),
+    slots.idle().then(() => resolved.push("other")),
+  ];
   slots.leave();
   await Promise.resolve();
   expect(resolved).toEqual([]);

@@ -10,7 +10,8 @@ export const shedReasons = {
   input_too_large: "the request has more values than may be copied for a shadow",
   input_not_copyable: "the request contains a function, a circle, or an object that cannot be copied",
   legacy_pending: "the answering side has not settled for a minute",
-  answer_not_a_promise: "the answer is a thenable but not a promise; awaiting it may start its work, which is left to the caller",
+  answer_not_a_promise:
+    "the answer is a thenable but not a promise; awaiting it may start its work, which is left to the caller",
   closed: "the bridge is closed",
 } as const satisfies Readonly<Record<Overload | CopyRefusal | string, string>>;
 export type ShedReason = keyof typeof shedReasons;

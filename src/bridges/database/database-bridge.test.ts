@@ -53,9 +53,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const store = (side: Side, authority: Side): Promise<RecordStore> => openSqliteRecordStore(paths[side], { side, authority });
+const store = (side: Side, authority: Side): Promise<RecordStore> =>
+  openSqliteRecordStore(paths[side], { side, authority });
 
-async function open(authority: Side = "legacy", change: (stores: Record<Side, RecordStore>) => void = () => {}) {
+async function open(
+  authority: Side = "legacy",
+  change: (stores: Record<Side, RecordStore>) => void = () => {},
+) {
   const stores = { legacy: await store("legacy", authority), modern: await store("modern", authority) };
   change(stores);
   const bridge = new DatabaseBridge({
@@ -110,8 +114,14 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     const bridge = await open(authority);
     const first = await bridge.write([trade(1)], { idempotencyKey: "one" });
     expect(await bridge.write([trade(1)], { idempotencyKey: "one" })).toEqual(first);
-    expect(await bridge.write([trade(2)], { idempotencyKey: "one" })).toMatchObject({ kind: "refused", code: "KEY_REUSED" });
-    expect(await bridge.write([trade(1)], { idempotencyKey: "two" })).toMatchObject({ kind: "refused", code: "ALREADY_STORED" });
+    expect(await bridge.write([trade(2)], { idempotencyKey: "one" })).toMatchObject({
+      kind: "refused",
+      code: "KEY_REUSED",
+    });
+    expect(await bridge.write([trade(1)], { idempotencyKey: "two" })).toMatchObject({
+      kind: "refused",
+      code: "ALREADY_STORED",
+    });
     await bridge.drain({ timeoutMs: 60_000 });
     expect([counts("legacy"), counts("modern")]).toEqual([1, 1]);
   });
@@ -120,7 +130,9 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     const bridge = await open(authority);
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_, index) =>
-        bridge.write([trade(index === 150 ? 8 : index + 1), position(String(index + 1))], { idempotencyKey: `key ${index}` }),
+        bridge.write([trade(index === 150 ? 8 : index + 1), position(String(index + 1))], {
+          idempotencyKey: `key ${index}`,
+        }),
       ),
     );
     expect(answers.map(({ kind }) => kind).filter((kind) => kind === "refused")).toHaveLength(1);
@@ -157,7 +169,10 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
 
   it("what was applied and not confirmed is applied again without effect", async () => {
     const lost = await open(authority, (stores) => {
-      stores[authority] = { ...stores[authority], confirm: () => Promise.reject(new Error("the process dies here")) };
+      stores[authority] = {
+        ...stores[authority],
+        confirm: () => Promise.reject(new Error("the process dies here")),
+      };
     });
     await lost.write([trade(1), position("3")], { idempotencyKey: "one" });
     await until(() => events.some(({ kind }) => kind === "relay_failed"));
@@ -186,7 +201,9 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     expect(
       rows(
         mirror,
-        mirror === "legacy" ? "SELECT quantity FROM processed_trades WHERE trade_id = '2'" : "SELECT quantity FROM newpnl_trades",
+        mirror === "legacy"
+          ? "SELECT quantity FROM processed_trades WHERE trade_id = '2'"
+          : "SELECT quantity FROM newpnl_trades",
       ),
     ).toHaveLength(1);
   });
@@ -197,7 +214,10 @@ it("a write that the authority's moved fence forbids is refused, and a closed br
   const foreign = new Database(paths.legacy);
   foreign.exec("UPDATE pnlb_fence SET authority = 'modern', epoch = 2");
   foreign.close();
-  expect(await bridge.write([trade(1)], { idempotencyKey: "one" })).toMatchObject({ kind: "refused", code: "DRAINING" });
+  expect(await bridge.write([trade(1)], { idempotencyKey: "one" })).toMatchObject({
+    kind: "refused",
+    code: "DRAINING",
+  });
   await bridge.close();
   await expect(bridge.write([trade(1)], { idempotencyKey: "two" })).rejects.toMatchObject({ code: "CLOSED" });
 });

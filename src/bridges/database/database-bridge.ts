@@ -6,7 +6,14 @@ import { at as itemAt } from "../../base/present.ts";
 import { storable } from "../../base/storable-text.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { MirrorWrite, OutboxEntry, RecordStore, RowChange, RowWrite, StoreAnswer } from "../../ports/record-store.ts";
+import type {
+  MirrorWrite,
+  OutboxEntry,
+  RecordStore,
+  RowChange,
+  RowWrite,
+  StoreAnswer,
+} from "../../ports/record-store.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import { toLegacy } from "./legacy-rows.ts";
 import { toModern } from "./modern-rows.ts";
@@ -85,7 +92,10 @@ export class DatabaseBridge {
   }
 
   /** Never rejects before `close`; afterwards it throws CLOSED. A refused write is in neither store. */
-  async write(records: readonly BridgeRecord[], { idempotencyKey }: { readonly idempotencyKey: string }): Promise<WriteAnswer> {
+  async write(
+    records: readonly BridgeRecord[],
+    { idempotencyKey }: { readonly idempotencyKey: string },
+  ): Promise<WriteAnswer> {
     if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the database bridge is closed" });
     if (!isKey(idempotencyKey))
       return {
@@ -104,7 +114,11 @@ export class DatabaseBridge {
   }
 
   /** Waits until the other store has every acknowledged write, or the time is over. */
-  async drain({ timeoutMs }: { readonly timeoutMs: number }): Promise<{ readonly drained: boolean; readonly owed: number }> {
+  async drain({
+    timeoutMs,
+  }: {
+    readonly timeoutMs: number;
+  }): Promise<{ readonly drained: boolean; readonly owed: number }> {
     const { clock } = this.#options;
     const endMs = clock.monotonicMs() + timeoutMs;
     for (;;) {
@@ -126,7 +140,11 @@ export class DatabaseBridge {
     await Promise.all(Object.values(this.#options.stores).map((store) => store.close()));
   }
 
-  async #authority(): Promise<{ readonly store: RecordStore; readonly mirror: RecordStore; readonly epoch: number }> {
+  async #authority(): Promise<{
+    readonly store: RecordStore;
+    readonly mirror: RecordStore;
+    readonly epoch: number;
+  }> {
     const { stores } = this.#options;
     const { authority, epoch } = await stores.legacy.fence();
     return { store: stores[authority], mirror: stores[otherSide(authority)], epoch };
@@ -143,7 +161,9 @@ export class DatabaseBridge {
         taken[side].push({ ...common, change });
       }
     }
-    const digest = this.#options.tools.digest(JSON.stringify(rows.map(({ aggregate, values }) => [aggregate, values])));
+    const digest = this.#options.tools.digest(
+      JSON.stringify(rows.map(({ aggregate, values }) => [aggregate, values])),
+    );
     return { idempotencyKey, digest, rows: taken };
   }
 
@@ -178,7 +198,9 @@ export class DatabaseBridge {
           await store.park(seq, answer.code, answer.because);
           this.#options.onEvent?.({ kind: "parked", seq, code: answer.code, why: answer.because });
         }
-        await store.confirm(entries.flatMap(({ seq }, at) => (itemAt(answers, at).kind === "applied" ? [seq] : [])));
+        await store.confirm(
+          entries.flatMap(({ seq }, at) => (itemAt(answers, at).kind === "applied" ? [seq] : [])),
+        );
       }
       this.#failures = 0;
     } catch (failure) {
@@ -197,9 +219,11 @@ export class DatabaseBridge {
   }
 }
 
-const isKey = (key: unknown): boolean => typeof key === "string" && key.length > 0 && key.length <= 200 && storable(key) === key;
+const isKey = (key: unknown): boolean =>
+  typeof key === "string" && key.length > 0 && key.length <= 200 && storable(key) === key;
 
-const answerOf = (answer: StoreAnswer): WriteAnswer => (answer.kind === "refused" ? answer : { ...answer, mirror: "pending" });
+const answerOf = (answer: StoreAnswer): WriteAnswer =>
+  answer.kind === "refused" ? answer : { ...answer, mirror: "pending" };
 
 function mirrorWriteOf({ seq, rows }: OutboxEntry, side: Side): MirrorWrite {
   return {

@@ -38,7 +38,8 @@ const downs: Readonly<Record<RecordKind, Down>> = {
     key: { trade_id: text(row, "trade_id"), source_file: text(row, "source_file") },
     set: {
       instrument_name: text(row, "symbol"),
-      trade_date: dayInName(text(row, "source_file")) ?? formatDay(Math.floor(moment(row, "traded_at").wallUs / dayUs)),
+      trade_date:
+        dayInName(text(row, "source_file")) ?? formatDay(Math.floor(moment(row, "traded_at").wallUs / dayUs)),
       trade_timestamp: wallTime(row, "traded_at"),
       quantity: exact(row, "quantity"),
       price: exact(row, "price"),
@@ -87,7 +88,8 @@ const downs: Readonly<Record<RecordKind, Down>> = {
   }),
 };
 
-const text = (row: Row, column: string): string => present(row.values[column] ?? undefined, `a row has ${column}`);
+const text = (row: Row, column: string): string =>
+  present(row.values[column] ?? undefined, `a row has ${column}`);
 
 /** A figure of the row; 0 where it has none. */
 const figure = (row: Row, column: string): Fraction =>
@@ -104,24 +106,32 @@ function exact(row: Row, column: string): number {
   const double = Number(value);
   const back = Number.isFinite(double) ? parseDecimal(String(double)) : undefined;
   if (back === undefined || formatDecimal(back) !== value)
-    throw new LegacyRefused("NOT_REPRESENTABLE", `legacy keeps ${column} as a double, which cannot hold ${value}`);
+    throw new LegacyRefused(
+      "NOT_REPRESENTABLE",
+      `legacy keeps ${column} as a double, which cannot hold ${value}`,
+    );
   return double;
 }
 
 function nearest(value: Fraction): number {
   const double = nearestDouble(value);
-  if (!Number.isFinite(double)) throw new LegacyRefused("NOT_REPRESENTABLE", "a figure is beyond the range of legacy's doubles");
+  if (!Number.isFinite(double))
+    throw new LegacyRefused("NOT_REPRESENTABLE", "a figure is beyond the range of legacy's doubles");
   return double;
 }
 
-const moment = (row: Row, column: string) => present(readInstant(text(row, column)), "a canonical time is a time");
+const moment = (row: Row, column: string) =>
+  present(readInstant(text(row, column)), "a canonical time is a time");
 
 /** Chicago wall time as legacy writes it, `2025-07-24 13:08:35.561`. Refuses the second of two equal wall times. */
 function wallTime(row: Row, column: string): string {
   const { instantUs, wallUs } = moment(row, column);
   const written = text(row, column).slice(0, -"-05:00".length).replace("T", " ");
   if (instantOfWall(wallUs) !== instantUs || isAmbiguous(written))
-    throw new LegacyRefused("AMBIGUOUS_IN_LEGACY", `legacy keeps ${column} as Chicago wall time, and ${written} occurs twice`);
+    throw new LegacyRefused(
+      "AMBIGUOUS_IN_LEGACY",
+      `legacy keeps ${column} as Chicago wall time, and ${written} occurs twice`,
+    );
   return written;
 }
 

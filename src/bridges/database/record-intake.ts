@@ -35,7 +35,17 @@ export interface IntakeTools {
   readonly digest: (text: string) => string;
 }
 
-type FieldKind = "name" | "text" | "side" | "markKind" | "size" | "decimal" | "average" | "instant" | "day" | "count";
+type FieldKind =
+  | "name"
+  | "text"
+  | "side"
+  | "markKind"
+  | "size"
+  | "decimal"
+  | "average"
+  | "instant"
+  | "day"
+  | "count";
 
 interface Field {
   /** The field's name in the record. */
@@ -110,7 +120,9 @@ const dayColumn: Readonly<Record<RecordKind, string>> = {
 };
 
 /** Each reads text into canonical text, or returns undefined. `wants` completes "must be". */
-const readers: Readonly<Record<FieldKind, { readonly wants: string; readonly read: (text: string) => string | undefined }>> = {
+const readers: Readonly<
+  Record<FieldKind, { readonly wants: string; readonly read: (text: string) => string | undefined }>
+> = {
   name: { wants: "text that is not empty", read: (text) => (text === "" ? undefined : text) },
   text: { wants: "text", read: (text) => text },
   side: { wants: '"B" or "S"', read: (text) => (text === "B" || text === "S" ? text : undefined) },
@@ -140,9 +152,11 @@ const readers: Readonly<Record<FieldKind, { readonly wants: string; readonly rea
     },
   },
   instant: {
-    wants: "a time that exists, with an offset and at most six decimals of a second, such as 2025-07-24T13:08:35.561-05:00",
+    wants:
+      "a time that exists, with an offset and at most six decimals of a second, such as 2025-07-24T13:08:35.561-05:00",
     read: (text) => {
-      const read = /(?:Z|[+-]\d{2}:?\d{2})$/.test(text) && !/\.\d{7}/.test(text) ? readInstant(text) : undefined;
+      const read =
+        /(?:Z|[+-]\d{2}:?\d{2})$/.test(text) && !/\.\d{7}/.test(text) ? readInstant(text) : undefined;
       return read && formatInstant(read.instantUs);
     },
   },
@@ -153,7 +167,10 @@ const readers: Readonly<Record<FieldKind, { readonly wants: string; readonly rea
       return day === undefined ? undefined : formatDay(day);
     },
   },
-  count: { wants: "a whole number from 1", read: (text) => (/^[1-9]\d{0,14}$/.test(text) ? text : undefined) },
+  count: {
+    wants: "a whole number from 1",
+    read: (text) => (/^[1-9]\d{0,14}$/.test(text) ? text : undefined),
+  },
 };
 
 const refusalOfKind: Partial<Record<FieldKind, RecordRefusalCode>> = {
@@ -188,7 +205,10 @@ export function takeRecords(
     for (const [index, { aggregate }] of rows.entries()) {
       const earlier = first.get(aggregate);
       if (earlier !== undefined)
-        throw new RecordRefused("BAD_RECORD", `records ${earlier + 1} and ${index + 1} of one write are the same row`);
+        throw new RecordRefused(
+          "BAD_RECORD",
+          `records ${earlier + 1} and ${index + 1} of one write are the same row`,
+        );
       first.set(aggregate, index);
     }
     return { rows };
@@ -229,20 +249,32 @@ function columnOf(given: unknown, { kind, absent }: Field, where: string): strin
   const text = kind === "count" && Number.isSafeInteger(given) ? String(given) : given;
   if (typeof text !== "string") throw new RecordRefused("BAD_RECORD", `${where} must be text: ${wants}`);
   if (storable(text) !== text)
-    throw new RecordRefused("BAD_TEXT", `${where} holds NUL or half of a surrogate pair, which not every store can keep`);
+    throw new RecordRefused(
+      "BAD_TEXT",
+      `${where} holds NUL or half of a surrogate pair, which not every store can keep`,
+    );
   const value = read(text);
-  if (value === undefined) throw new RecordRefused(refusalOfKind[kind] ?? "BAD_RECORD", `${where} must be ${wants}`);
+  if (value === undefined)
+    throw new RecordRefused(refusalOfKind[kind] ?? "BAD_RECORD", `${where} must be ${wants}`);
   return value;
 }
 
 /** Adds the columns that follow from the record's own. */
-function completed(kind: RecordKind, values: Record<string, string | null>, where: string, tools: IntakeTools): Row {
+function completed(
+  kind: RecordKind,
+  values: Record<string, string | null>,
+  where: string,
+  tools: IntakeTools,
+): Row {
   const text = (column: string): string => values[column] ?? "";
   const moment = readInstant(text(dayColumn[kind]));
   const day = moment && Math.floor(moment.wallUs / dayUs);
   const described = tools.describe(text("symbol"), day);
   if (described === undefined)
-    throw new RecordRefused("UNKNOWN_SYMBOL", `${where}: no product is known for the symbol ${JSON.stringify(text("symbol"))}`);
+    throw new RecordRefused(
+      "UNKNOWN_SYMBOL",
+      `${where}: no product is known for the symbol ${JSON.stringify(text("symbol"))}`,
+    );
   values.instrument = described.instrument ?? text("symbol");
   if (kind === "trade" && moment !== undefined) {
     const tradingDay = tools.dayRule.dayOf(moment.wallUs, undefined);

@@ -77,8 +77,18 @@ describe("takeRecords", () => {
         occurrence: "1",
       },
     });
-    expect(rowOf(position).values).toMatchObject({ book: "", average_price: "1327/12", unrealized: null, mark: null });
-    expect(rowOf(price).values).toMatchObject({ instrument: "ZNU2025", mark_kind: "close", price: "110.5", source: "" });
+    expect(rowOf(position).values).toMatchObject({
+      book: "",
+      average_price: "1327/12",
+      unrealized: null,
+      mark: null,
+    });
+    expect(rowOf(price).values).toMatchObject({
+      instrument: "ZNU2025",
+      mark_kind: "close",
+      price: "110.5",
+      source: "",
+    });
     expect(rowOf(daily).values).toMatchObject({ trading_day: "2025-07-15", book: "UST", quantity: "-2.5" });
   });
 
@@ -125,7 +135,12 @@ describe("takeRecords", () => {
     ["no record at all", "BAD_RECORD", []],
     ["a record that is no object", "BAD_RECORD", ["trade"]],
     ["an unknown kind", "BAD_RECORD", [{ ...trade, kind: "fill" }]],
-    ["an unknown field, with the one that was meant", "BAD_RECORD", [{ ...position, avgPrice: "110" }], /averagePrice/],
+    [
+      "an unknown field, with the one that was meant",
+      "BAD_RECORD",
+      [{ ...position, avgPrice: "110" }],
+      /averagePrice/,
+    ],
     ["a missing field", "BAD_RECORD", [{ ...trade, price: undefined }], /price is missing/],
     ["a number where text belongs", "BAD_RECORD", [{ ...trade, price: 110.5 }], /must be text/],
     ["no id", "BAD_RECORD", [{ ...trade, id: "" }]],
@@ -144,7 +159,9 @@ describe("takeRecords", () => {
     ["an unknown symbol", "UNKNOWN_SYMBOL", [{ ...trade, symbol: "QQQQ" }]],
     ["one row twice", "BAD_RECORD", [trade, position, trade], /records 1 and 3/],
   ])("refuses a write that holds %s", (_, code, records, because = /./) => {
-    expect(takeRecords(records, tools)).toMatchObject({ refusal: { code, because: expect.stringMatching(because) } });
+    expect(takeRecords(records, tools)).toMatchObject({
+      refusal: { code, because: expect.stringMatching(because) },
+    });
   });
 });
 
@@ -158,7 +175,13 @@ describe("toLegacy", () => {
     expect(legacyOf(trade)).toMatchObject({
       table: "processed_trades",
       key: { trade_id: "148", source_file: "trades_20250715.csv" },
-      set: { trade_date: "2025-07-15", trade_timestamp: "2025-07-15 13:08:35.561", quantity: 2, price: 110.515625, side: "B" },
+      set: {
+        trade_date: "2025-07-15",
+        trade_timestamp: "2025-07-15 13:08:35.561",
+        quantity: 2,
+        price: 110.515625,
+        side: "B",
+      },
     });
     expect(legacyOf(position)).toMatchObject({
       table: "positions",
@@ -169,11 +192,17 @@ describe("toLegacy", () => {
       set: { px_settle: 110.5, px_last: 110.5 },
       initial: { asset_type: "FUTURE", upload_hour: 14 },
     });
-    expect(legacyOf(daily)).toMatchObject({ table: "eod_pnl", set: { realized_pnl: 0.015625, total_pnl: -0.015625 } });
+    expect(legacyOf(daily)).toMatchObject({
+      table: "eod_pnl",
+      set: { realized_pnl: 0.015625, total_pnl: -0.015625 },
+    });
   });
 
   it("deletes the row of a flat position", () => {
-    expect(legacyOf({ ...position, quantity: "-0", averagePrice: null })).toMatchObject({ table: "positions", set: null });
+    expect(legacyOf({ ...position, quantity: "-0", averagePrice: null })).toMatchObject({
+      table: "positions",
+      set: null,
+    });
   });
 
   it("takes the day of a trade from its time where the file's name has none", () => {
@@ -183,17 +212,31 @@ describe("toLegacy", () => {
 
   it.each([
     ["a quantity that no double holds", "NOT_REPRESENTABLE", { ...trade, quantity: "9007199254740993" }],
-    ["a price of more digits than a double has", "NOT_REPRESENTABLE", { ...trade, price: "110.1234567890123456" }],
+    [
+      "a price of more digits than a double has",
+      "NOT_REPRESENTABLE",
+      { ...trade, price: "110.1234567890123456" },
+    ],
     ["a figure beyond all doubles", "NOT_REPRESENTABLE", { ...position, realized: "1e399" }],
-    ["the first of two equal wall times", "AMBIGUOUS_IN_LEGACY", { ...trade, time: "2025-11-02T01:30:00-05:00" }],
-    ["the second of two equal wall times", "AMBIGUOUS_IN_LEGACY", { ...trade, time: "2025-11-02T01:30:00-06:00" }],
+    [
+      "the first of two equal wall times",
+      "AMBIGUOUS_IN_LEGACY",
+      { ...trade, time: "2025-11-02T01:30:00-05:00" },
+    ],
+    [
+      "the second of two equal wall times",
+      "AMBIGUOUS_IN_LEGACY",
+      { ...trade, time: "2025-11-02T01:30:00-06:00" },
+    ],
   ])("refuses %s", (_, code, record) => {
     expect(legacyOf(record)).toMatchObject({ code, because: expect.any(String) });
   });
 
   it("keeps exact fields so that they read back as they were, and derived ones as the nearest double", () => {
     const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: 1e-6, max: 1e9 }).map(String);
-    const instant = fc.integer({ min: Date.UTC(2020, 0, 1), max: Date.UTC(2030, 0, 1) }).map((ms) => new Date(ms).toISOString());
+    const instant = fc
+      .integer({ min: Date.UTC(2020, 0, 1), max: Date.UTC(2030, 0, 1) })
+      .map((ms) => new Date(ms).toISOString());
     fc.assert(
       fc.property(number, number, number, instant, (quantity, mark, realized, time) => {
         const written = legacyOf({ ...trade, quantity, price: mark, time, symbol: zn });
@@ -201,9 +244,9 @@ describe("toLegacy", () => {
         else {
           const { set } = written;
           const row = rowOf({ ...trade, quantity, price: mark, time });
-          expect(rowOf({ ...trade, quantity: String(set?.quantity), price: String(set?.price), time }).values).toEqual(
-            row.values,
-          );
+          expect(
+            rowOf({ ...trade, quantity: String(set?.quantity), price: String(set?.price), time }).values,
+          ).toEqual(row.values);
           expect(readInstant(String(set?.trade_timestamp))?.instantUs).toBe(readInstant(time)?.instantUs);
         }
         const kept = legacyOf({ ...position, realized });

@@ -65,9 +65,23 @@ const total = (counts: Readonly<Record<string, number>> | readonly number[]): nu
   Object.values(counts).reduce((all, count) => all + count, 0);
 
 function expectToAddUp(counters: MethodCounters): void {
-  const { calls, answered, because, eligible, sampledOut, compared, verdicts, shed, errors, timeouts, excluded, underWay } =
-    counters;
-  expect(compared + total(shed) + errors + timeouts + excluded + underWay, JSON.stringify(counters)).toBe(eligible);
+  const {
+    calls,
+    answered,
+    because,
+    eligible,
+    sampledOut,
+    compared,
+    verdicts,
+    shed,
+    errors,
+    timeouts,
+    excluded,
+    underWay,
+  } = counters;
+  expect(compared + total(shed) + errors + timeouts + excluded + underWay, JSON.stringify(counters)).toBe(
+    eligible,
+  );
   expect(total(because), JSON.stringify(counters)).toBe(calls);
   // The answering side is counted when it has answered.
   expect(total(answered)).toBeLessThanOrEqual(calls);
@@ -75,7 +89,8 @@ function expectToAddUp(counters: MethodCounters): void {
   expect(eligible + sampledOut).toBeLessThanOrEqual(calls);
 }
 
-const countersOf = (bridged: BridgedService<Pnl>): MethodCounters => bridged.$bridge.counters.calculate as MethodCounters;
+const countersOf = (bridged: BridgedService<Pnl>): MethodCounters =>
+  bridged.$bridge.counters.calculate as MethodCounters;
 
 /** Resolves when all queued microtasks and immediate callbacks have run. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -97,7 +112,10 @@ const untouchable = (): object => {
   const throws = (): never => {
     throw new Error("hands off");
   };
-  return new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws, ownKeys: throws, getOwnPropertyDescriptor: throws });
+  return new Proxy(
+    {},
+    { get: throws, has: throws, getPrototypeOf: throws, ownKeys: throws, getOwnPropertyDescriptor: throws },
+  );
 };
 
 /** A failure whose text cannot be read. */
@@ -164,12 +182,20 @@ describe("a caller whose shadow misbehaves", () => {
     expect(await service.calculate(request())).toEqual({ pnl: 6 });
     await turn();
     clock.advance(249);
-    expect([countersOf(service).timeouts, countersOf(service).underWay, signals[0]?.aborted]).toEqual([0, 1, false]);
+    expect([countersOf(service).timeouts, countersOf(service).underWay, signals[0]?.aborted]).toEqual([
+      0,
+      1,
+      false,
+    ]);
     clock.advance(51);
     expect(countersOf(service)).toMatchObject({ eligible: 1, timeouts: 1, underWay: 0, compared: 0 });
     expect(signals[0]?.aborted).toBe(true);
     expect(comparisons.map(({ verdict, legacy, modern }) => ({ verdict, legacy, modern }))).toEqual([
-      { verdict: "error", legacy: { ms: 0 }, modern: { ms: null, error: "TIMEOUT: calculate did not answer within 250 ms" } },
+      {
+        verdict: "error",
+        legacy: { ms: 0 },
+        modern: { ms: null, error: "TIMEOUT: calculate did not answer within 250 ms" },
+      },
     ]);
   });
 
@@ -226,7 +252,11 @@ describe("a caller whose shadow misbehaves", () => {
   ])("does not notice a shadow that %s", async (_, calculate) => {
     const comparisons: CallComparison[] = [];
     const modern = { calculate } as unknown as Pnl;
-    const service = bridge<Pnl>({ legacy: good, modern, onComparison: (comparison) => comparisons.push(comparison) });
+    const service = bridge<Pnl>({
+      legacy: good,
+      modern,
+      onComparison: (comparison) => comparisons.push(comparison),
+    });
     expect(await service.calculate(request())).toEqual({ pnl: 6 });
     await service.$bridge.idle();
     expect(countersOf(service)).toMatchObject({ errors: 1, compared: 0, broken: 0 });
@@ -280,7 +310,10 @@ describe("a caller whose shadow misbehaves", () => {
   });
 
   it("may change the answer before the shadow has settled without effect on the comparison", async () => {
-    const service = bridge<Pnl>({ legacy: good, modern: { calculate: (given) => turn().then(() => sum(given)) } });
+    const service = bridge<Pnl>({
+      legacy: good,
+      modern: { calculate: (given) => turn().then(() => sum(given)) },
+    });
     const answer = await service.calculate(request());
     answer.pnl = -1;
     await service.$bridge.idle();
@@ -299,9 +332,18 @@ describe("a caller whose shadow misbehaves", () => {
         return sum(given);
       },
     };
-    const methods = { a: good.calculate, b: good.calculate, c: good.calculate, d: good.calculate, e: good.calculate };
+    const methods = {
+      a: good.calculate,
+      b: good.calculate,
+      c: good.calculate,
+      d: good.calculate,
+      e: good.calculate,
+    };
     const service = bridge<typeof methods>(
-      { legacy: methods, modern: Object.fromEntries(Object.keys(methods).map((name) => [name, modern.calculate])) },
+      {
+        legacy: methods,
+        modern: Object.fromEntries(Object.keys(methods).map((name) => [name, modern.calculate])),
+      },
       { clock },
     );
     const names = Object.keys(methods) as (keyof typeof methods)[];
@@ -320,23 +362,26 @@ describe("a caller whose shadow misbehaves", () => {
     expect(service.$bridge.counters.a?.shed).toMatchObject({ method_full: 100 - 16 });
   });
 
-  it.each<Overload>(["event_loop_lag", "heap_short"])("is answered without a shadow if the host reports %s", async (short) => {
-    let overload: Overload | undefined = short;
-    const asked: Request[] = [];
-    const modern: Pnl = {
-      calculate: async (given) => {
-        asked.push(given);
-        return sum(given);
-      },
-    };
-    const service = bridge<Pnl>({ legacy: good, modern }, { load: { overload: () => overload } });
-    expect(await service.calculate(request())).toEqual({ pnl: 6 });
-    overload = undefined;
-    await service.calculate(request());
-    await service.$bridge.idle();
-    expect(asked.length).toBe(1);
-    expect(countersOf(service)).toMatchObject({ eligible: 2, compared: 1, shed: { [short]: 1 } });
-  });
+  it.each<Overload>(["event_loop_lag", "heap_short"])(
+    "is answered without a shadow if the host reports %s",
+    async (short) => {
+      let overload: Overload | undefined = short;
+      const asked: Request[] = [];
+      const modern: Pnl = {
+        calculate: async (given) => {
+          asked.push(given);
+          return sum(given);
+        },
+      };
+      const service = bridge<Pnl>({ legacy: good, modern }, { load: { overload: () => overload } });
+      expect(await service.calculate(request())).toEqual({ pnl: 6 });
+      overload = undefined;
+      await service.calculate(request());
+      await service.$bridge.idle();
+      expect(asked.length).toBe(1);
+      expect(countersOf(service)).toMatchObject({ eligible: 2, compared: 1, shed: { [short]: 1 } });
+    },
+  );
 
   it.each<[string, object, string]>([
     ["a function", { ...request(), done: () => {} }, "input_not_copyable"],
@@ -364,23 +409,27 @@ describe("a caller whose shadow misbehaves", () => {
 });
 
 describe("a caller whose legacy misbehaves", () => {
-  it.each([new Error("boom"), 0, undefined, null, ""])("receives the failure unchanged: %s", async (failure) => {
-    const service = bridge<{ soon(): Promise<void>; now(): void }>({
-      legacy: {
-        soon: async () => {
-          throw failure;
+  it.each([new Error("boom"), 0, undefined, null, ""])(
+    "receives the failure unchanged: %s",
+    async (failure) => {
+      const service = bridge<{ soon(): Promise<void>; now(): void }>({
+        legacy: {
+          soon: async () => {
+            throw failure;
+          },
+          now: () => {
+            throw failure;
+          },
         },
-        now: () => {
-          throw failure;
-        },
-      },
-      modern: { soon: async () => {}, now: () => {} },
-    });
-    await expect(service.soon()).rejects.toBe(failure);
-    expect(thrownBy(() => service.now())).toEqual({ thrown: failure });
-    await service.$bridge.idle();
-    for (const counters of Object.values(service.$bridge.counters)) expect(counters).toMatchObject({ errors: 1, compared: 0 });
-  });
+        modern: { soon: async () => {}, now: () => {} },
+      });
+      await expect(service.soon()).rejects.toBe(failure);
+      expect(thrownBy(() => service.now())).toEqual({ thrown: failure });
+      await service.$bridge.idle();
+      for (const counters of Object.values(service.$bridge.counters))
+        expect(counters).toMatchObject({ errors: 1, compared: 0 });
+    },
+  );
 
   it("waits as long as legacy takes, while the waiting shadow call is shed after a minute", async () => {
     const clock = new TestClock();
@@ -407,7 +456,10 @@ describe("a caller whose legacy misbehaves", () => {
       ran += 1;
       resolve({ pnl: 6 });
     });
-    const service = bridge<{ query(): PromiseLike<unknown> }>({ legacy: { query: () => query }, modern: { query: () => query } });
+    const service = bridge<{ query(): PromiseLike<unknown> }>({
+      legacy: { query: () => query },
+      modern: { query: () => query },
+    });
     expect(service.query()).toBe(query);
     await turn();
     expect(ran).toBe(0);
@@ -434,7 +486,11 @@ describe("a callback that throws is counted and does not fail the call:", () => 
     ["onComparison that rejects", { onComparison: async () => boom() }, { compared: 1, broken: 1 }],
     ["keyOf", { keyOf: boom }, { compared: 1, broken: 1 }],
     ["keyOf that returns nothing", { keyOf: (() => undefined) as never }, { compared: 1, broken: 0 }],
-    ["project", { methods: { calculate: { project: boom } } }, { compared: 1, verdicts: { not_comparable: 1 }, broken: 2 }],
+    [
+      "project",
+      { methods: { calculate: { project: boom } } },
+      { compared: 1, verdicts: { not_comparable: 1 }, broken: 2 },
+    ],
     [
       "project that throws a value without a text",
       {
@@ -473,7 +529,10 @@ describe("a callback that throws is counted and does not fail the call:", () => 
     const service = bridge<Pnl>({ legacy: good, modern: good, plan, keyOf: boom });
     await service.calculate(request());
     await service.$bridge.idle();
-    expect(countersOf(service)).toMatchObject({ because: { NO_UNIT: 1 }, answered: { legacy: 1, modern: 0 } });
+    expect(countersOf(service)).toMatchObject({
+      because: { NO_UNIT: 1 },
+      answered: { legacy: 1, modern: 0 },
+    });
   });
 });
 
@@ -518,10 +577,9 @@ describe("a bridged service", () => {
     expect([double(4), await half(4)]).toEqual([8, 2]);
     await service.$bridge.idle();
     expect(Object.keys(service.$bridge.counters).toSorted()).toEqual(["double", "half"]);
-    expect(service.$bridge.samples.flatMap(({ fields }) => fields.map(({ modern: text }) => text)).toSorted()).toEqual([
-      "1.3333333333333333",
-      "12",
-    ]);
+    expect(
+      service.$bridge.samples.flatMap(({ fields }) => fields.map(({ modern: text }) => text)).toSorted(),
+    ).toEqual(["1.3333333333333333", "12"]);
   });
 
   it("reads and writes legacy's other properties", () => {
@@ -560,7 +618,12 @@ describe("a bridged service", () => {
       const service = bridge<Pnl>({ legacy: good, modern: {}, plan });
       expect(await service.calculate(request())).toEqual({ pnl: 6 });
       await service.$bridge.idle();
-      expect(countersOf(service)).toMatchObject({ eligible: 1, excluded: 1, errors: 0, answered: { legacy: 1, modern: 0 } });
+      expect(countersOf(service)).toMatchObject({
+        eligible: 1,
+        excluded: 1,
+        errors: 0,
+        answered: { legacy: 1, modern: 0 },
+      });
       expect(countersOf(service).fellBack).toEqual(plan === shadowing ? {} : { NO_METHOD: 1 });
     }
   });
@@ -644,7 +707,11 @@ describe("under a plan in which modern answers", () => {
     });
     expect(await service.calculate(request())).toEqual({ pnl: 6 });
     await service.$bridge.idle();
-    expect(countersOf(service)).toMatchObject({ answered: { legacy: 0, modern: 1 }, verdicts: { diverged: 1 }, fellBack: {} });
+    expect(countersOf(service)).toMatchObject({
+      answered: { legacy: 0, modern: 1 },
+      verdicts: { diverged: 1 },
+      fellBack: {},
+    });
     expect(JSON.parse(JSON.stringify(comparisons))).toEqual([
       {
         method: "calculate",
@@ -652,7 +719,9 @@ describe("under a plan in which modern answers", () => {
         kind: "ab",
         answered: "modern",
         epoch: 1,
-        fields: [{ path: "pnl", entry: null, verdict: "diverged", legacy: "7", modern: "6", difference: "-1" }],
+        fields: [
+          { path: "pnl", entry: null, verdict: "diverged", legacy: "7", modern: "6", difference: "-1" },
+        ],
         legacy: { ms: 0 },
         modern: { ms: 0 },
         at: "2025-08-01T14:30:00.000Z",
@@ -681,7 +750,11 @@ describe("under a plan in which modern answers", () => {
     });
     expect(await service.calculate(request())).toEqual({ pnl: 6 });
     await service.$bridge.idle();
-    expect(countersOf(service)).toMatchObject({ answered: { legacy: 1, modern: 0 }, fellBack: { FAILED: 1 }, errors: 1 });
+    expect(countersOf(service)).toMatchObject({
+      answered: { legacy: 1, modern: 0 },
+      fellBack: { FAILED: 1 },
+      errors: 1,
+    });
     expect(comparisons).toMatchObject([
       { verdict: "error", answered: "legacy", legacy: { ms: 0 }, modern: { error: expect.any(String) } },
     ]);
@@ -697,7 +770,10 @@ describe("under a plan in which modern answers", () => {
         return new Promise((resolve) => late.push(resolve));
       },
     };
-    const service = bridge<Pnl>({ legacy: good, modern, plan: modernAnswers, answering: { timeoutMs: 100 } }, { clock });
+    const service = bridge<Pnl>(
+      { legacy: good, modern, plan: modernAnswers, answering: { timeoutMs: 100 } },
+      { clock },
+    );
     const waiting = service.calculate(request());
     clock.advance(99);
     expect([signal?.aborted, clock.keepsAlive]).toEqual([false, true]);
@@ -758,7 +834,10 @@ describe("under a plan in which modern answers", () => {
       },
     };
     const breaker = { callsMin: 3, failureRatio: 0.5, windowMs: 10_000, openMs: 1_000 };
-    const service = bridge<Pnl>({ legacy: good, modern, plan: modernAnswers, answering: { breaker } }, { clock });
+    const service = bridge<Pnl>(
+      { legacy: good, modern, plan: modernAnswers, answering: { breaker } },
+      { clock },
+    );
     for (let call = 0; call < 5; call++) expect(await service.calculate(request())).toEqual({ pnl: 6 });
     expect([asked, countersOf(service).fellBack]).toEqual([3, { FAILED: 3, BREAKER_OPEN: 2 }]);
     clock.advance(1_000);
@@ -811,7 +890,12 @@ describe("under a plan in which modern answers", () => {
       { reason: "FAILED", asked: 5, failed: 3, instead: 0 },
     ],
   ])("%s", async (_, failure, legacy, { reason, asked, failed, instead }) => {
-    const service = bridge<Pnl>({ legacy, modern: refusing(failure), plan: modernAnswers, answering: { breaker } });
+    const service = bridge<Pnl>({
+      legacy,
+      modern: refusing(failure),
+      plan: modernAnswers,
+      answering: { breaker },
+    });
     for (let call = 0; call < 5; call++) await service.calculate(request()).catch(() => {});
     await service.$bridge.idle();
     expect(countersOf(service)).toMatchObject({
@@ -826,7 +910,10 @@ describe("under a plan in which modern answers", () => {
     const clock = new TestClock();
     let fails = anError;
     const modern: Pnl = { calculate: () => Promise.reject(fails()) };
-    const service = bridge<Pnl>({ legacy: good, modern, plan: modernAnswers, answering: { breaker } }, { clock });
+    const service = bridge<Pnl>(
+      { legacy: good, modern, plan: modernAnswers, answering: { breaker } },
+      { clock },
+    );
     for (let call = 0; call < 3; call++) await service.calculate(request());
     clock.advance(1_000);
     fails = () => new SystemFailure("REFUSED", "bad", { code: "BAD_REQUEST" });
@@ -840,7 +927,9 @@ describe("under a plan in which modern answers", () => {
   it("a late answer does not close a breaker that lets another trial call through", async () => {
     const clock = new TestClock();
     const waiting: { resolve: (answer: Answer) => void; reject: (failure: Error) => void }[] = [];
-    const modern: Pnl = { calculate: () => new Promise((resolve, reject) => waiting.push({ resolve, reject })) };
+    const modern: Pnl = {
+      calculate: () => new Promise((resolve, reject) => waiting.push({ resolve, reject })),
+    };
     const answering = { breaker, timeoutMs: 60_000 };
     const service = bridge<Pnl>({ legacy: good, modern, plan: modernAnswers, answering }, { clock });
     const early = service.calculate(request());
@@ -888,7 +977,13 @@ describe("under a plan in which modern answers", () => {
   ])("the caller gets modern's failure while %s", async (_, options) => {
     const legacy: Pnl = { calculate: () => expect.fail("was asked") };
     const breaker = { callsMin: 1, failureRatio: 0.5, windowMs: 10_000, openMs: 1_000 };
-    const service = bridge<Pnl>({ legacy, modern: failing, plan: modernAnswers, answering: { breaker }, ...options });
+    const service = bridge<Pnl>({
+      legacy,
+      modern: failing,
+      plan: modernAnswers,
+      answering: { breaker },
+      ...options,
+    });
     await expect(service.calculate(request())).rejects.toThrow("boom");
     // The breaker is open by now. Modern is not asked, so the bridge itself fails the call.
     expect(thrownBy(() => service.calculate(request()))).toMatchObject({ thrown: { failure: "BUSY" } });
@@ -950,7 +1045,13 @@ describe("a write", () => {
     const full = store("modern", saved.modern, true);
     const modern: Store = { save: (trade) => (hangs ? never() : full.save(trade)) };
     const service = bridge<Store>(
-      { legacy: store("legacy", saved.legacy), modern, plan: modernAnswers, methods, answering: { breaker, timeoutMs: 100 } },
+      {
+        legacy: store("legacy", saved.legacy),
+        modern,
+        plan: modernAnswers,
+        methods,
+        answering: { breaker, timeoutMs: 100 },
+      },
       { clock },
     );
     await expect(service.save({})).rejects.toThrow("modern is full");
@@ -1006,7 +1107,9 @@ describe("a comparison", () => {
     interface Wide {
       wide(): Promise<{ pnl: number; junk: number; note: string }>;
     }
-    const side = (pnl: number, note: string): Wide => ({ wide: async () => ({ pnl, junk: Math.PI * pnl, note }) });
+    const side = (pnl: number, note: string): Wide => ({
+      wide: async () => ({ pnl, junk: Math.PI * pnl, note }),
+    });
     const service = bridge<Wide>(
       {
         legacy: side(1, "a"),
@@ -1054,7 +1157,11 @@ describe("a comparison", () => {
     const service = bridge<typeof side>({ legacy: side, modern: side });
     await service.position();
     await service.$bridge.idle();
-    expect(service.$bridge.counters.position).toMatchObject({ compared: 1, verdicts: { not_comparable: 1 }, broken: 0 });
+    expect(service.$bridge.counters.position).toMatchObject({
+      compared: 1,
+      verdicts: { not_comparable: 1 },
+      broken: 0,
+    });
   });
 
   it("distinguishes dates, maps and sets, which have no fields", async () => {
@@ -1064,7 +1171,10 @@ describe("a comparison", () => {
       [new Map([["ZN", 1]]), new Map([["ZN", 2]])],
       [new Set([1]), new Set([2])],
     ]) {
-      const service = bridge<{ any(): Promise<unknown> }>({ legacy: side({ one }), modern: side({ one: other }) });
+      const service = bridge<{ any(): Promise<unknown> }>({
+        legacy: side({ one }),
+        modern: side({ one: other }),
+      });
       await service.any();
       await service.$bridge.idle();
       expect(service.$bridge.counters.any?.verdicts).toEqual({ diverged: 1 });
@@ -1105,7 +1215,9 @@ describe("a comparison", () => {
     expect(comparisons).toMatchObject([
       { verdict, legacy: { error: expect.any(String) }, modern: { error: expect.any(String) } },
     ]);
-    expect(countersOf(service)).toMatchObject(verdict === "equal" ? { compared: 1, errors: 0 } : { compared: 0, errors: 1 });
+    expect(countersOf(service)).toMatchObject(
+      verdict === "equal" ? { compared: 1, errors: 0 } : { compared: 0, errors: 1 },
+    );
   });
 
   it("of legacy with itself measures noise: legacy is asked twice, modern never, and the order is random", async () => {
@@ -1123,7 +1235,9 @@ describe("a comparison", () => {
       await service.$bridge.idle();
     }
     expect(countersOf(service)).toMatchObject({ eligible: 200, verdicts: { diverged: 200 } });
-    expect(new Set(comparisons.map(({ kind, answered }) => `${kind} ${answered}`))).toEqual(new Set(["aa legacy"]));
+    expect(new Set(comparisons.map(({ kind, answered }) => `${kind} ${answered}`))).toEqual(
+      new Set(["aa legacy"]),
+    );
     const turned = comparisons.filter(({ fields }) => fields[0]?.difference === "-1").length;
     expect(turned).toBeGreaterThan(60);
     expect(turned).toBeLessThan(140);
@@ -1145,7 +1259,11 @@ describe("a comparison", () => {
   });
 
   it("happens for the share of calls that the plan names", async () => {
-    const service = bridge<Pnl>({ legacy: good, modern: good, plan: { ...shadowing, shadowSampleRatio: 0.2 } });
+    const service = bridge<Pnl>({
+      legacy: good,
+      modern: good,
+      plan: { ...shadowing, shadowSampleRatio: 0.2 },
+    });
     for (let call = 0; call < 5_000; call++) await service.calculate(request());
     await service.$bridge.idle();
     const { sampledOut, eligible, compared } = countersOf(service);
@@ -1214,11 +1332,15 @@ describe("samples", () => {
   it("contain no comparison twice, and no equal one", async () => {
     const service = bridge<{ both(equal: boolean): Promise<object> }>({
       legacy: { both: async () => ({ a: 1, b: 1, list: [1, 1] }) },
-      modern: { both: async (equal) => (equal ? { a: 1, b: 1, list: [1, 1] } : { a: 2, b: 2, list: [2, 2] }) },
+      modern: {
+        both: async (equal) => (equal ? { a: 1, b: 1, list: [1, 1] } : { a: 2, b: 2, list: [2, 2] }),
+      },
     });
     for (const equal of [true, false, true]) await service.both(equal);
     await service.$bridge.idle();
-    expect(service.$bridge.samples.map(({ verdict, fields }) => [verdict, fields.length])).toEqual([["diverged", 4]]);
+    expect(service.$bridge.samples.map(({ verdict, fields }) => [verdict, fields.length])).toEqual([
+      ["diverged", 4],
+    ]);
   });
 });
 
@@ -1250,7 +1372,10 @@ describe("closing", () => {
 
   it("keeps a waiting program alive until the last shadow call has ended, and no longer", async () => {
     const clock = new TestClock();
-    const service = bridge<Pnl>({ legacy: good, modern: { calculate: never }, shadow: { timeoutMs: 100 } }, { clock });
+    const service = bridge<Pnl>(
+      { legacy: good, modern: { calculate: never }, shadow: { timeoutMs: 100 } },
+      { clock },
+    );
     await service.calculate(request());
     await turn();
     expect(clock.keepsAlive).toBe(false);
@@ -1307,13 +1432,19 @@ describe("evidence", () => {
       clock.advance(250);
       await turn();
     }
-    expect(store.records.map(({ verdict, unit, epoch, kind, legacyError }) => [verdict, unit, epoch, kind, legacyError])).toEqual(
-      [
-        ["equal", "UST", 1, "ab", null],
-        ["diverged", "EQ", 1, "ab", null],
-        ["equal", "UST", 1, "ab", null],
-      ],
-    );
+    expect(
+      store.records.map(({ verdict, unit, epoch, kind, legacyError }) => [
+        verdict,
+        unit,
+        epoch,
+        kind,
+        legacyError,
+      ]),
+    ).toEqual([
+      ["equal", "UST", 1, "ab", null],
+      ["diverged", "EQ", 1, "ab", null],
+      ["equal", "UST", 1, "ab", null],
+    ]);
     const [first, second, third] = store.records.map(({ fingerprint }) => fingerprint);
     expect([first === third, first === second, service.$bridge.evidenceDropped]).toEqual([true, false, 0]);
   });
@@ -1351,7 +1482,8 @@ describe("under any combination of failures", () => {
           if (how === "throws") throw new Error("thrown");
           if (how === "rejects") return Promise.reject(new Error("rejected"));
           if (how === "hangs") return never();
-          if (how === "is late") return new Promise((resolve) => void clock.every(150, () => resolve({ pnl })));
+          if (how === "is late")
+            return new Promise((resolve) => void clock.every(150, () => resolve({ pnl })));
           return Promise.resolve({ pnl: how === "differs" ? pnl + 1 : pnl });
         };
         interface Both {
@@ -1368,7 +1500,10 @@ describe("under any combination of failures", () => {
             modern: side("modern"),
             methods: { write: { kind: "write" } },
             shadow: { timeoutMs: 100, inFlightMax: 5, inFlightPerMethodMax: 4, controlRatio: 0.2 },
-            answering: { timeoutMs: 100, breaker: { callsMin: 5, failureRatio: 0.5, windowMs: 1_000, openMs: 300 } },
+            answering: {
+              timeoutMs: 100,
+              breaker: { callsMin: 5, failureRatio: 0.5, windowMs: 1_000, openMs: 300 },
+            },
             keyOf: () => ({ user: random.pick(["amy", "bob", "carl"]) }),
             onComparison: () => {
               if (random.chance(0.1)) throw new Error("boom");
@@ -1379,13 +1514,21 @@ describe("under any combination of failures", () => {
         const ended: Promise<unknown>[] = [];
         for (const [pnl, { legacy, modern, phase, isWrite, overload: isShort, waitMs }] of calls.entries()) {
           overload = isShort ? "event_loop_lag" : undefined;
-          service.$bridge.setPlan({ phase, flags, epoch: pnl, newSystemPercentage: 50, shadowSampleRatio: 0.9 });
+          service.$bridge.setPlan({
+            phase,
+            flags,
+            epoch: pnl,
+            newSystemPercentage: 50,
+            shadowSampleRatio: 0.9,
+          });
           const answered = outcomeOf(() => service[isWrite ? "write" : "read"]({ legacy, modern }, pnl));
           ended.push(
             answered.then((outcome) => {
               // If legacy answers, the caller gets legacy's outcome.
               if (phase === "read_only" || phase === "shadow_mode")
-                expect(outcome).toBe(legacy === "answers" ? `${pnl}` : legacy === "throws" ? "thrown" : "rejected");
+                expect(outcome).toBe(
+                  legacy === "answers" ? `${pnl}` : legacy === "throws" ? "thrown" : "rejected",
+                );
               return outcome;
             }),
           );
@@ -1400,7 +1543,11 @@ describe("under any combination of failures", () => {
         await Promise.all(ended);
         await service.$bridge.idle();
         const { read, write } = service.$bridge.counters;
-        expect([read?.underWay, (read?.calls ?? 0) + (write?.calls ?? 0), write?.eligible]).toEqual([0, calls.length, 0]);
+        expect([read?.underWay, (read?.calls ?? 0) + (write?.calls ?? 0), write?.eligible]).toEqual([
+          0,
+          calls.length,
+          0,
+        ]);
         expect(service.$bridge.inFlightPeak).toBeLessThanOrEqual(5);
       }),
       { numRuns: 200 },
@@ -1409,11 +1556,14 @@ describe("under any combination of failures", () => {
 });
 
 /** A thenable that is not a promise. */
-function thenable(then: (resolve: (value: unknown) => void, reject: (failure: unknown) => void) => void): PromiseLike<unknown> {
+function thenable(
+  then: (resolve: (value: unknown) => void, reject: (failure: unknown) => void) => void,
+): PromiseLike<unknown> {
   return Object.defineProperty({}, thenName, { value: then }) as PromiseLike<unknown>;
 }
 
-const uninspectable = (): object => Object.defineProperty({}, thenName, { get: () => expect.fail("was inspected") });
+const uninspectable = (): object =>
+  Object.defineProperty({}, thenName, { get: () => expect.fail("was inspected") });
 
 const thenName = "then";
 

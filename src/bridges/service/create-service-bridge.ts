@@ -12,7 +12,8 @@ import type { MethodOptions } from "../core/options.ts";
 import { isThenable } from "../core/thenable.ts";
 
 /** The names of an interface's methods. */
-type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] & string;
+type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] &
+  string;
 
 export interface ServiceBridgeOptions<T extends object> extends BridgeOptions {
   readonly legacy: T;
@@ -35,7 +36,10 @@ export type BridgedService<T extends object> = T & { readonly $bridge: ServiceBr
  * of the same name and signature. Other properties read and write legacy's properties. Each method is called
  * on its own system, so its `this` is correct.
  */
-export function bridgeServices<T extends object>(options: ServiceBridgeOptions<T>, host: ServiceBridgeHost): BridgedService<T> {
+export function bridgeServices<T extends object>(
+  options: ServiceBridgeOptions<T>,
+  host: ServiceBridgeHost,
+): BridgedService<T> {
   const core = new BridgeCore(options, host);
   const bridged: Record<string, unknown> = {};
   const { methods: names, others } = membersOf(options.legacy);
@@ -64,7 +68,8 @@ let current: CallContext | undefined;
  * Returns the deadline and the abort signal of the current call. Only a function of a bridged system may use
  * it, before its first `await`; elsewhere it returns undefined.
  */
-export const currentCall = (): { readonly signal: AbortSignal; readonly deadlineMs: number } | undefined => current;
+export const currentCall = (): { readonly signal: AbortSignal; readonly deadlineMs: number } | undefined =>
+  current;
 
 function methodOf<T extends object>(
   { legacy, modern, methods, convert }: ServiceBridgeOptions<T>,
@@ -115,10 +120,17 @@ function membersOf<T extends object>(
   system: T,
 ): { readonly methods: readonly MethodName<T>[]; readonly others: readonly string[] } {
   const isMethod = new Map<string, boolean>([["constructor", false]]);
-  for (let level: object | null = system; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level))
+  for (
+    let level: object | null = system;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level)
+  )
     for (const [name, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(level)))
       if (!isMethod.has(name))
-        isMethod.set(name, typeof (get !== undefined && level === system ? valueBehind(system, name) : value) === "function");
+        isMethod.set(
+          name,
+          typeof (get !== undefined && level === system ? valueBehind(system, name) : value) === "function",
+        );
   isMethod.delete("constructor");
   const names = [...isMethod.keys()];
   return {

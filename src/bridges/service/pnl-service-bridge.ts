@@ -6,7 +6,12 @@ import type { MigrationPlan, PlanInput } from "../../domain/migration/plan.ts";
 import type { CallKey } from "../../domain/migration/route.ts";
 import { type PnlMethod, type PnlService, pnlMethods, requestKeys } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
-import { BridgeCore, type BridgedMethod, type BridgeOptions, type ServiceBridgeHost } from "../core/bridge-core.ts";
+import {
+  BridgeCore,
+  type BridgedMethod,
+  type BridgeOptions,
+  type ServiceBridgeHost,
+} from "../core/bridge-core.ts";
 import type { CallContext, RunnerMethod, SideFunction } from "../core/call.ts";
 import type { MethodCounters } from "../core/counters.ts";
 import type { CallComparison, FallbackReason } from "../core/options.ts";
@@ -69,12 +74,21 @@ const tolerancesByField = ({ position, pnl }: PnlTolerances): Readonly<Record<st
 
 /** Returns a method's comparer and its projection to the compared part. Throws BAD_CONFIG. */
 export const pnlComparison = (method: PnlMethod, tolerances: PnlTolerances, fieldsMax: number) => ({
-  comparer: new AnswerComparer({ ...projections[method].compare, tolerances: tolerancesByField(tolerances), fieldsMax }),
+  comparer: new AnswerComparer({
+    ...projections[method].compare,
+    tolerances: tolerancesByField(tolerances),
+    fieldsMax,
+  }),
   project: projections[method].project,
 });
 
 /** The methods that value open positions at the system's own prices if the request names none. */
-const valuesKnownPositions: ReadonlySet<string> = new Set<PnlMethod>(["openPositions", "dailyPnl", "totals", "positionDetail"]);
+const valuesKnownPositions: ReadonlySet<string> = new Set<PnlMethod>([
+  "openPositions",
+  "dailyPnl",
+  "totals",
+  "positionDetail",
+]);
 
 /**
  * The P&L service in front of both systems. Answers each call by the side that the plan names and asks the
@@ -117,7 +131,8 @@ export class PnLServiceBridge {
       const value = (await answer) as AnswerOf<Method>;
       const { source, fellBack } = call;
       // A write that reached legacy while it answered may be missing from its answer.
-      const owed = owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#options.owed?.owedToLegacy();
+      const owed =
+        owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#options.owed?.owedToLegacy();
       const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...owed } : {};
       return {
         value,
@@ -198,7 +213,8 @@ export class PnLServiceBridge {
   #pinned({ name, tally }: RunnerMethod, request: JsonValue): JsonValue {
     if (typeof request !== "object" || request === null || Array.isArray(request)) return request;
     const given = request as Readonly<Record<string, JsonValue>>;
-    const marks = valuesKnownPositions.has(name) && given.marks === undefined ? this.#marks(tally) : undefined;
+    const marks =
+      valuesKnownPositions.has(name) && given.marks === undefined ? this.#marks(tally) : undefined;
     const asOf = new Date(this.#host.clock.nowMs()).toISOString();
     return { method: "fifo", asOf, ...(marks === undefined ? {} : { marks }), ...given };
   }
@@ -229,7 +245,9 @@ export class PnLServiceBridge {
     return new AnswerComparer({
       ...projections[name].compare,
       tolerances: tolerancesByField(this.#tolerances),
-      exclusions: exclusions.flatMap((exclusion) => pathsIn(name, exclusion.path).map((path) => ({ ...exclusion, path }))),
+      exclusions: exclusions.flatMap((exclusion) =>
+        pathsIn(name, exclusion.path).map((path) => ({ ...exclusion, path })),
+      ),
     });
   }
 

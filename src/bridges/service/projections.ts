@@ -33,8 +33,14 @@ export const projections: Readonly<Record<PnlMethod, Projection>> = {
     project: (answer) => ({ positions: rows(answer, "positions", positionFields) }),
   },
   tradeHistory: {
-    compare: { keys: { trades: ["id", "symbol", "side", "quantity", "price"] }, kinds: { "trades[].time": "time" } },
-    project: (answer) => ({ trades: rows(answer, "trades", tradeFields), newestFirst: areNewestFirst(field(answer, "trades")) }),
+    compare: {
+      keys: { trades: ["id", "symbol", "side", "quantity", "price"] },
+      kinds: { "trades[].time": "time" },
+    },
+    project: (answer) => ({
+      trades: rows(answer, "trades", tradeFields),
+      newestFirst: areNewestFirst(field(answer, "trades")),
+    }),
   },
   dailyPnl: {
     compare: { keys: { daily: ["book", "symbol", "tradingDay"] } },
@@ -87,7 +93,9 @@ function moneyOf(totals: unknown): unknown {
   if (!isRow(totals)) return totals;
   return Object.fromEntries(
     Object.entries(totals).flatMap(([currency, total]) =>
-      isRow(total) && !Array.isArray(total) ? [[currency, picked(total, ["realized", "unrealized", "total"])]] : [],
+      isRow(total) && !Array.isArray(total)
+        ? [[currency, picked(total, ["realized", "unrealized", "total"])]]
+        : [],
     ),
   );
 }

@@ -9,7 +9,12 @@ const none = { count: 0, oldestMs: 0 };
 const two = { count: 2, oldestMs: 700 };
 
 /** `before` and `after` are the writes owed to legacy when a call begins and when it is answered. */
-function bridgeOver(phase: "dual_write" | "primary_switch", before: typeof none, after: typeof none, modernFails = false) {
+function bridgeOver(
+  phase: "dual_write" | "primary_switch",
+  before: typeof none,
+  after: typeof none,
+  modernFails = false,
+) {
   let owed = before;
   const system = (side: string): BridgedSystem => ({
     name: side,
@@ -23,8 +28,17 @@ function bridgeOver(phase: "dual_write" | "primary_switch", before: typeof none,
     close: async () => {},
   });
   const plan = planOf({ phase, flags });
-  const options = { legacy: system("legacy"), modern: system("modern"), plan, owed: { owedToLegacy: () => owed } };
-  return new PnLServiceBridge(options, { clock: new TestClock(), load: { overload: () => undefined }, draw: () => 1 });
+  const options = {
+    legacy: system("legacy"),
+    modern: system("modern"),
+    plan,
+    owed: { owedToLegacy: () => owed },
+  };
+  return new PnLServiceBridge(options, {
+    clock: new TestClock(),
+    load: { overload: () => undefined },
+    draw: () => 1,
+  });
 }
 
 describe("an answer of legacy", () => {
@@ -34,7 +48,12 @@ describe("an answer of legacy", () => {
     ["is stale if writes became owed during the call", none, two, { stale: true, staleMs: 700 }],
     ["is stale if owed writes were delivered during the call", two, none, { stale: true, staleMs: 700 }],
   ])("%s", async (_, before, after, said) => {
-    const { value: __, source, epoch: ___, ...rest } = await bridgeOver("dual_write", before, after).call("totals", {});
+    const {
+      value: __,
+      source,
+      epoch: ___,
+      ...rest
+    } = await bridgeOver("dual_write", before, after).call("totals", {});
     expect([source, rest]).toEqual(["legacy", said]);
   });
 
@@ -45,6 +64,9 @@ describe("an answer of legacy", () => {
   });
 
   it("is stale while writes are owed, and modern's never is", async () => {
-    expect(await bridgeOver("primary_switch", two, two).call("totals", {})).toMatchObject({ source: "modern", stale: false });
+    expect(await bridgeOver("primary_switch", two, two).call("totals", {})).toMatchObject({
+      source: "modern",
+      stale: false,
+    });
   });
 });

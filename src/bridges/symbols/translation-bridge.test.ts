@@ -4,7 +4,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dayNumber, parseDay } from "../../domain/market/trading-day.ts";
 import type { NotedTranslation } from "../../ports/translation-log.ts";
-import { type DialectName, dialectNames, type ExpiryOverrides, readSymbol, type Source } from "../../symbols/index.ts";
+import {
+  type DialectName,
+  dialectNames,
+  type ExpiryOverrides,
+  readSymbol,
+  type Source,
+} from "../../symbols/index.ts";
 import { type SymbolBridgeOptions, SymbolTranslationBridge } from "./index.ts";
 
 const VY3 = "XCMEOPADPS20250721N0VY3/110.25";
@@ -96,7 +102,10 @@ describe("translations", () => {
       broker: "CANNOT_CARRY",
       canonical: VY3Name,
     });
-    expect(bridge().variants("TYU55 Comdty")).toMatchObject({ ok: false, error: { nearest: ["TYU5 Comdty"] } });
+    expect(bridge().variants("TYU55 Comdty")).toMatchObject({
+      ok: false,
+      error: { nearest: ["TYU5 Comdty"] },
+    });
   });
 });
 
@@ -113,7 +122,8 @@ describe("the as-of day", () => {
     ["ZNU2025", "2015-07-24", "ZNU2025"],
   ])("reads %s on %s as %s, whatever was read before", (symbol, asOf, expected) => {
     const symbols = bridge();
-    for (const before of ["2015-07-24", "2025-07-24", "2025-10-01", "2033-01-01"]) symbols.canonical(symbol, "auto", before);
+    for (const before of ["2015-07-24", "2025-07-24", "2025-10-01", "2033-01-01"])
+      symbols.canonical(symbol, "auto", before);
     expect(nameOf(symbols.canonical(symbol, "auto", asOf))).toBe(expected);
     expect(nameOf(symbols.canonical(symbol, "auto", parseDay(asOf)))).toBe(expected);
     expect(nameOf(bridge({ asOf }).canonical(symbol))).toBe(expected);
@@ -124,22 +134,29 @@ describe("the as-of day", () => {
     expect(reading).toMatchObject({ ok: true, notes: [{ code: "YEAR_IN_OTHER_DECADE" }] });
   });
 
-  it.each(["2025-7-24", "2025-02-30", "today", "", "2025-07-24T09:00:00", Number.NaN, 1.5, Number.POSITIVE_INFINITY, null])(
-    "%j is none, for a bridge and for a call",
-    (asOf) => {
-      const symbols = bridge();
-      expect(() => bridge({ asOf: asOf as string })).toThrow(TypeError);
-      for (const call of [
-        () => symbols.canonical(VY3, "auto", asOf as string),
-        () => symbols.translate(VY3, "auto", "cme", asOf as string),
-        () => symbols.variants(VY3, "auto", asOf as string),
-        () => symbols.forWrite(VY3, "auto", asOf as string),
-        () => symbols.forShadow(VY3, "auto", asOf as string),
-      ])
-        expect(call).toThrow(TypeError);
-      expect(symbols.counters).toMatchObject({ translated: 0, refused: {} });
-    },
-  );
+  it.each([
+    "2025-7-24",
+    "2025-02-30",
+    "today",
+    "",
+    "2025-07-24T09:00:00",
+    Number.NaN,
+    1.5,
+    Number.POSITIVE_INFINITY,
+    null,
+  ])("%j is none, for a bridge and for a call", (asOf) => {
+    const symbols = bridge();
+    expect(() => bridge({ asOf: asOf as string })).toThrow(TypeError);
+    for (const call of [
+      () => symbols.canonical(VY3, "auto", asOf as string),
+      () => symbols.translate(VY3, "auto", "cme", asOf as string),
+      () => symbols.variants(VY3, "auto", asOf as string),
+      () => symbols.forWrite(VY3, "auto", asOf as string),
+      () => symbols.forShadow(VY3, "auto", asOf as string),
+    ])
+      expect(call).toThrow(TypeError);
+    expect(symbols.counters).toMatchObject({ translated: 0, refused: {} });
+  });
 });
 
 describe("a cached reading", () => {
@@ -157,7 +174,18 @@ describe("a cached reading", () => {
   });
 
   it("equals a new reading, even in a bridge with a tiny cache", () => {
-    const texts = [VY3, "TY", "ZN", "tyu5", " TYU5 Comdty", "XCME.RX.H5", "XCME.ZN.N.G.02SEP25", "", "ZNU2025", "VY3N5 P11025"];
+    const texts = [
+      VY3,
+      "TY",
+      "ZN",
+      "tyu5",
+      " TYU5 Comdty",
+      "XCME.RX.H5",
+      "XCME.ZN.N.G.02SEP25",
+      "",
+      "ZNU2025",
+      "VY3N5 P11025",
+    ];
     const asOfs = ["2015-07-24", "2025-07-24", "2025-07-25", "2025-09-01", "2032-01-01"];
     const call = fc.record({
       text: fc.constantFrom(...texts),
@@ -220,7 +248,9 @@ describe("a cached reading", () => {
   it("is dropped with its month when too many dialects and months are cached", () => {
     const seen: string[] = [];
     const symbols = bridge({ log: { record: ({ asOf }) => seen.push(asOf) } });
-    const days = Array.from({ length: 600 }, (_, index) => dayNumber(2000 + Math.floor(index / 12), 1 + (index % 12), 1));
+    const days = Array.from({ length: 600 }, (_, index) =>
+      dayNumber(2000 + Math.floor(index / 12), 1 + (index % 12), 1),
+    );
     for (const day of days) symbols.canonical(" ZNU2025", "auto", day);
     expect(seen).toHaveLength(600);
     for (const day of days.toReversed()) symbols.canonical(" ZNU2025", "auto", day);
@@ -282,7 +312,8 @@ describe("the log of translations with a note", () => {
     symbols.canonical("TYU5 Comdty");
     symbols.canonical("nonsense");
     expect(entries).toEqual([]);
-    for (let times = 0; times < 3; times++) symbols.canonical("XCMEOPADPS20250721N0VY2/112.00", "actant-trades", "2025-07-18");
+    for (let times = 0; times < 3; times++)
+      symbols.canonical("XCMEOPADPS20250721N0VY2/112.00", "actant-trades", "2025-07-18");
     expect(entries).toEqual([
       {
         symbol: "XCMEOPADPS20250721N0VY2/112.00",
@@ -295,13 +326,16 @@ describe("the log of translations with a note", () => {
       },
     ]);
     symbols.canonical("XCMEOPADPS20250721N0VY2/112.00", "auto", "2025-08-18");
-    expect(entries.slice(1)).toMatchObject([{ source: "auto", dialect: "actant-trades", asOf: "2025-08-18" }]);
+    expect(entries.slice(1)).toMatchObject([
+      { source: "auto", dialect: "actant-trades", asOf: "2025-08-18" },
+    ]);
     expect(symbols.noted).toEqual([]);
   });
 
   it("contains a translation again if it was dropped from the cache meanwhile", () => {
     const { entries, symbols } = recorded({ cacheMax: 2 });
-    for (const symbol of ["tyu5 Comdty", "ZNU2025", "ZNZ2025", "ZNH2026", "tyu5 Comdty"]) symbols.canonical(symbol);
+    for (const symbol of ["tyu5 Comdty", "ZNU2025", "ZNZ2025", "ZNH2026", "tyu5 Comdty"])
+      symbols.canonical(symbol);
     expect(entries.map(({ symbol }) => symbol)).toEqual(["tyu5 Comdty", "tyu5 Comdty"]);
   });
 
@@ -336,7 +370,8 @@ describe("quarantine", () => {
   it("keeps each refused symbol once, in order of arrival, with its count", () => {
     const symbols = bridge();
     expect(symbols.quarantine).toEqual({ symbols: [], more: 0 });
-    for (const symbol of ["XCME.RX.H5", "TYU55 Comdty", VY3, "XCME.RX.H5", "XCME.RX.H5"]) symbols.canonical(symbol);
+    for (const symbol of ["XCME.RX.H5", "TYU55 Comdty", VY3, "XCME.RX.H5", "XCME.RX.H5"])
+      symbols.canonical(symbol);
     symbols.forWrite("XCME.RX.H5", "actant-trades");
     const { symbols: kept, more } = symbols.quarantine;
     expect(kept.map(({ symbol, source, code, count }) => [symbol, source, code, count])).toEqual([
@@ -412,7 +447,11 @@ describe("write and shadow paths", () => {
     const stopped = symbols.forWrite("XCME.RX.H5", "actant-trades");
     expect(stopped).toEqual({ ok: false, kind: "stopped", refusal });
     expect(symbols.counters.notComparable).toBe(0);
-    expect(symbols.forShadow("XCME.RX.H5", "actant-trades")).toEqual({ ok: false, kind: "not_comparable", refusal });
+    expect(symbols.forShadow("XCME.RX.H5", "actant-trades")).toEqual({
+      ok: false,
+      kind: "not_comparable",
+      refusal,
+    });
     expect(symbols.counters).toMatchObject({ notComparable: 1, refused: { UNKNOWN_PRODUCT: 3 } });
     expect(symbols.quarantine.symbols).toMatchObject([{ symbol: "XCME.RX.H5", count: 3 }]);
   });
@@ -448,7 +487,10 @@ describe("tables and overrides", () => {
     expect(symbols.canonical("XCMEOPADPS20250722N0VY3/110.25")).toMatchObject({ ok: true, notes: [] });
     // A name with the day of the general rule still means the series, with a note.
     const nominal = symbols.canonical(VY3);
-    expect([nameOf(nominal), nominal.ok ? nominal.notes.map(({ code }) => code) : []]).toEqual([VY3Name, ["HOLIDAY_DATE"]]);
+    expect([nameOf(nominal), nominal.ok ? nominal.notes.map(({ code }) => code) : []]).toEqual([
+      VY3Name,
+      ["HOLIDAY_DATE"],
+    ]);
     expect(nameOf(bridge().canonical("XCMEOPADPS20250722N0VY3/110.25"))).toBe("DATE_NOT_OF_SERIES");
   });
 });
@@ -483,7 +525,9 @@ describe("hostile texts", () => {
       expect(JSON.stringify(variants).length).toBeLessThan(2_000);
     }
     const sources = 1 + dialectNames.length;
-    expect(symbols.quarantine.symbols.map(({ count }) => count)).toEqual(Array.from({ length: sources }, () => 2));
+    expect(symbols.quarantine.symbols.map(({ count }) => count)).toEqual(
+      Array.from({ length: sources }, () => 2),
+    );
     for (const { symbol, nearest } of symbols.quarantine.symbols) {
       expect(symbol.length).toBeLessThanOrEqual(97);
       expect(nearest.length).toBeLessThanOrEqual(3);
@@ -517,7 +561,10 @@ describe("hostile texts", () => {
     fc.assert(
       fc.property(text, fc.constantFrom<Source>("auto", ...dialectNames), (symbol, source) => {
         const reading = symbols.canonical(symbol, source);
-        if (reading.ok) expect(nameOf(symbols.canonical(reading.instrument.name, "canonical"))).toBe(reading.instrument.name);
+        if (reading.ok)
+          expect(nameOf(symbols.canonical(reading.instrument.name, "canonical"))).toBe(
+            reading.instrument.name,
+          );
         else expect(reading.why).not.toBe("");
       }),
       { numRuns: 2_000 },

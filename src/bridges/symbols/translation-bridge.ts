@@ -167,25 +167,44 @@ export class SymbolTranslationBridge {
     const printing = printSymbol(instrument, target, found.context);
     if (!printing.ok) {
       this.#countRefused(symbol, source, { ...printing, nearest: [] }, found.context);
-      return { input, detected, canonical: instrument.name, ok: false, error: { ...errorOf(printing), nearest: [] } };
+      return {
+        input,
+        detected,
+        canonical: instrument.name,
+        ok: false,
+        error: { ...errorOf(printing), nearest: [] },
+      };
     }
     this.#countTranslated(notes.length + printing.notes.length);
     if (printing.notes.length > 0 && this.#isFirstPrinted(target, symbol))
       this.#record(symbol, source, { ...reading, notes: printing.notes }, found.context);
-    return { input, detected, canonical: instrument.name, output: printing.text, ok: true, notes: [...notes, ...printing.notes] };
+    return {
+      input,
+      detected,
+      canonical: instrument.name,
+      output: printing.text,
+      ok: true,
+      notes: [...notes, ...printing.notes],
+    };
   }
 
   /** Returns an instrument's name in a dialect, or the reason why the dialect cannot express it. */
   print(instrument: Instrument, target: DialectName, asOf?: string | DayNumber): Printing {
-    return printSymbol(instrument, target, { asOf: asOf === undefined ? this.#asOf : dayOf(asOf), calendar: this.calendar });
+    return printSymbol(instrument, target, {
+      asOf: asOf === undefined ? this.#asOf : dayOf(asOf),
+      calendar: this.calendar,
+    });
   }
 
   /** Returns every name of the instrument that a text means. */
   variants(symbol: string, source: Source = "auto", asOf?: string | DayNumber): Variants | Untranslated {
     const reading = this.canonical(symbol, source, asOf);
-    if (!reading.ok) return { input: shownOf(symbol), ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
+    if (!reading.ok)
+      return { input: shownOf(symbol), ok: false, error: this.#errorOf(symbol, source, reading, asOf) };
     const { instrument, notes, dialect } = reading;
-    const texts = Object.fromEntries(dialectNames.map((target) => [target, this.print(instrument, target, asOf)]));
+    const texts = Object.fromEntries(
+      dialectNames.map((target) => [target, this.print(instrument, target, asOf)]),
+    );
     return { instrument, detected: dialect, notes, texts: texts as Variants["texts"] };
   }
 
@@ -284,7 +303,12 @@ export class SymbolTranslationBridge {
     } else this.#beyondQuarantine += 1;
   }
 
-  #errorOf(symbol: string, source: Source, refusal: Refused, asOf: string | DayNumber | undefined): Untranslated["error"] {
+  #errorOf(
+    symbol: string,
+    source: Source,
+    refusal: Refused,
+    asOf: string | DayNumber | undefined,
+  ): Untranslated["error"] {
     const context = { asOf: asOf === undefined ? this.#asOf : dayOf(asOf), calendar: this.calendar };
     return { ...errorOf(refusal), nearest: nearestOf(symbol, source, refusal, context) };
   }
@@ -298,7 +322,12 @@ export class SymbolTranslationBridge {
   }
 
   /** A failing log loses its entry and never fails the translation. */
-  #record(symbol: string, source: Source, { dialect, instrument, notes }: Read & Detected, { asOf }: SymbolContext): void {
+  #record(
+    symbol: string,
+    source: Source,
+    { dialect, instrument, notes }: Read & Detected,
+    { asOf }: SymbolContext,
+  ): void {
     try {
       this.#log.record({
         symbol: ownText(symbol),
@@ -364,13 +393,23 @@ class Kept implements QuarantinedSymbol {
 }
 
 /** Cuts a text to the length of the longest symbol, for answers and the quarantine. */
-const shownOf = (symbol: string): string => (symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol);
+const shownOf = (symbol: string): string =>
+  symbol.length > symbolLengthMax ? `${symbol.slice(0, symbolLengthMax)}…` : symbol;
 
-const nearestOf = (symbol: string, source: Source, refusal: Refused, context: SymbolContext): readonly string[] =>
-  refusal.nearest ?? nearestSymbols(symbol, source, context);
+const nearestOf = (
+  symbol: string,
+  source: Source,
+  refusal: Refused,
+  context: SymbolContext,
+): readonly string[] => refusal.nearest ?? nearestSymbols(symbol, source, context);
 
 function errorOf({ code, why, candidates, lost }: Refused): Omit<Untranslated["error"], "nearest"> {
-  return { code, why, ...(candidates === undefined ? {} : { candidates }), ...(lost === undefined ? {} : { lost }) };
+  return {
+    code,
+    why,
+    ...(candidates === undefined ? {} : { candidates }),
+    ...(lost === undefined ? {} : { lost }),
+  };
 }
 
 function dayOf(asOf: string | DayNumber): DayNumber {

@@ -19,7 +19,8 @@ import {
 /** An independent source: the platform's time-zone data. */
 const zone = new Intl.DateTimeFormat("en-US", { timeZone: "America/Chicago", timeZoneName: "longOffset" });
 function offsetByIntl(instantUs: number): number {
-  const [, sign, hours, minutes] = /GMT([+-])(\d\d):(\d\d)$/.exec(zone.format(Math.floor(instantUs / 1000))) ?? [];
+  const [, sign, hours, minutes] =
+    /GMT([+-])(\d\d):(\d\d)$/.exec(zone.format(Math.floor(instantUs / 1000))) ?? [];
   return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
 }
 
@@ -64,7 +65,11 @@ describe("Chicago offsets", () => {
 
 describe("wall readings", () => {
   const nearChange = fc
-    .tuple(fc.integer({ min: 1970, max: 2100 }), fc.constantFrom(1, 2, 3, 4, 10, 11), fc.integer({ min: 1, max: 31 }))
+    .tuple(
+      fc.integer({ min: 1970, max: 2100 }),
+      fc.constantFrom(1, 2, 3, 4, 10, 11),
+      fc.integer({ min: 1, max: 31 }),
+    )
     .chain(([year, month, date]) =>
       fc.integer({ min: 0, max: 4 * hourUs }).map((inside) => dayNumber(year, month, date) * dayUs + inside),
     );
@@ -137,8 +142,19 @@ describe("text of instants", () => {
       "2025-7-24",
       "2025-08-1 15:59:00",
     ],
-    ...["2025-07-24T25:00:00", "2025-07-24T24:00:00", "2025-07-24T12:60:00", "2025-07-24T12:00:60", "2025-07-24T1:00:00"],
-    ...["2025-07-24T12:00:00.", "2025-07-24T12:00:00.0000001", "2025-07-24T12:00:00.0000000000", "2025-07-24T12:00:00,5"],
+    ...[
+      "2025-07-24T25:00:00",
+      "2025-07-24T24:00:00",
+      "2025-07-24T12:60:00",
+      "2025-07-24T12:00:60",
+      "2025-07-24T1:00:00",
+    ],
+    ...[
+      "2025-07-24T12:00:00.",
+      "2025-07-24T12:00:00.0000001",
+      "2025-07-24T12:00:00.0000000000",
+      "2025-07-24T12:00:00,5",
+    ],
     ...[
       "2025-07-24T12:00:00+15:00",
       "2025-07-24T12:00:00-05:60",
@@ -147,7 +163,14 @@ describe("text of instants", () => {
       "1899-12-31",
       "2101-01-01",
     ],
-    ...[" 2025-07-24", "2025-07-24 ", "2025-07-24T12:00:00 -05:00", "20250724", "2025-07-24T12", "٢٠٢٥-07-24"],
+    ...[
+      " 2025-07-24",
+      "2025-07-24 ",
+      "2025-07-24T12:00:00 -05:00",
+      "20250724",
+      "2025-07-24T12",
+      "٢٠٢٥-07-24",
+    ],
   ])("refuses %j", (text) => {
     expect(parseInstant(text)).toBeUndefined();
   });
@@ -163,7 +186,11 @@ describe("calendar", () => {
       fc.property(fc.integer({ min: -700_000, max: 2_900_000 }), (day) => {
         const there = new Date(day * 86_400_000);
         const { year, month, date } = dateOfDay(day);
-        expect([year, month, date]).toEqual([there.getUTCFullYear(), there.getUTCMonth() + 1, there.getUTCDate()]);
+        expect([year, month, date]).toEqual([
+          there.getUTCFullYear(),
+          there.getUTCMonth() + 1,
+          there.getUTCDate(),
+        ]);
         expect(dayNumber(year, month, date)).toBe(day);
         expect(weekday(day)).toBe(there.getUTCDay());
         expect(formatDay(day)).toBe(there.toISOString().slice(0, 10));
@@ -172,10 +199,17 @@ describe("calendar", () => {
     );
   });
 
-  it.each(["2025-02-29", "2025-04-31", "2100-02-29", "2025-1-01", "2025-01-01 ", "25-01-01", "2025/01/01", "2025-01-32", ""])(
-    "refuses the day %j",
-    (text) => {
-      expect(parseDay(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "2025-02-29",
+    "2025-04-31",
+    "2100-02-29",
+    "2025-1-01",
+    "2025-01-01 ",
+    "25-01-01",
+    "2025/01/01",
+    "2025-01-32",
+    "",
+  ])("refuses the day %j", (text) => {
+    expect(parseDay(text)).toBeUndefined();
+  });
 });

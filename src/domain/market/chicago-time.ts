@@ -40,12 +40,14 @@ export function wallReading(wallUs: number): WallReading {
 
 /** The wall-clock time of an instant. */
 export function wallOfInstant(instantUs: number): number {
-  if (!(instantUs >= instantSpan.from && instantUs < instantSpan.until)) instantSpan = spanAt(instantEdges, instantUs);
+  if (!(instantUs >= instantSpan.from && instantUs < instantSpan.until))
+    instantSpan = spanAt(instantEdges, instantUs);
   return instantUs - instantSpan.behindUs;
 }
 
 /** Minutes to add to UTC: -300 in daylight time, -360 in standard time. */
-export const offsetMinutesOfInstant = (instantUs: number): number => (wallOfInstant(instantUs) - instantUs) / minuteUs;
+export const offsetMinutesOfInstant = (instantUs: number): number =>
+  (wallOfInstant(instantUs) - instantUs) / minuteUs;
 
 /**
  * `2025-07-24T15:01:09.091-05:00`; the fraction has three digits if they suffice, otherwise six, and is
@@ -84,10 +86,24 @@ export interface ReadInstant {
 export function readInstant(text: string): ReadInstant | undefined {
   const parts = instantPattern.exec(text);
   if (parts === null) return undefined;
-  const [, year, month, date, hour = "0", minute = "0", second = "0", fraction = "", utc, sign, offsetHour, offsetMinute] = parts;
+  const [
+    ,
+    year,
+    month,
+    date,
+    hour = "0",
+    minute = "0",
+    second = "0",
+    fraction = "",
+    utc,
+    sign,
+    offsetHour,
+    offsetMinute,
+  ] = parts;
   const day = realDay(Number(year), Number(month), Number(date));
   if (day === undefined || Number(year) < firstYear || Number(year) >= lastYear) return undefined;
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || Number(fraction.slice(6)) !== 0) return undefined;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || Number(fraction.slice(6)) !== 0)
+    return undefined;
   const clockUs = Number(hour) * hourUs + Number(minute) * minuteUs + Number(second) * secondUs;
   const read = day * dayUs + clockUs + (fraction === "" ? 0 : Number(fraction.slice(0, 6).padEnd(6, "0")));
   if (utc === undefined && sign === undefined) {
@@ -117,7 +133,14 @@ export function dayNumber(year: number, month: number, date: number): DayNumber 
   const era = Math.floor(shifted / 400);
   const yearOfEra = shifted - era * 400;
   const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + date - 1;
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+  return (
+    era * 146_097 +
+    yearOfEra * 365 +
+    Math.floor(yearOfEra / 4) -
+    Math.floor(yearOfEra / 100) +
+    dayOfYear -
+    719_468
+  );
 }
 
 interface CalendarDate {

@@ -58,7 +58,8 @@ export const noteCodes = {
 export const symbolNoteCodes = {
   CASE: "upper and lower case differ from the dialect's",
   CODE_ALIAS: "a published code that is not the one this dialect prints",
-  EXPIRY_UNCONFIRMED: "a holiday moves this expiry, and no notice says to which day: assumed to be the business day before",
+  EXPIRY_UNCONFIRMED:
+    "a holiday moves this expiry, and no notice says to which day: assumed to be the business day before",
   FRONT_CONTRACT: "a bare root, read as the next quarterly contract on that day",
   HOLIDAY_DATE:
     "a holiday moved the expiry, and the text has the nominal day where the dialect writes the actual one, or the reverse",
@@ -67,7 +68,8 @@ export const symbolNoteCodes = {
   MONTH_LETTER_MISMATCH: "the month letter contradicts the date; the date counts",
   OLD_FORM: "the form used until 18 July 2025",
   SEVERAL_DIALECTS: "the text is valid in several dialects and means the same in each",
-  STANDARD_FRIDAY: "written as a weekly option of the Friday on which the monthly option expires: read as the monthly option",
+  STANDARD_FRIDAY:
+    "written as a weekly option of the Friday on which the monthly option expires: read as the monthly option",
   STRIKE_FORM: "a strike of six digits, where the dialect writes five",
   WEEK_DIGIT_MISMATCH: "the number of the week contradicts the date; the date counts",
   WHITESPACE: "extra spaces or tabs",

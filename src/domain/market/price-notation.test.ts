@@ -2,7 +2,13 @@ import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Decimal, formatDecimal, lowest, parseDecimal } from "../../base/decimal.ts";
-import { formatPrice, isPriceNotation, type PriceNotation, parsePrice, priceNotations } from "./price-notation.ts";
+import {
+  formatPrice,
+  isPriceNotation,
+  type PriceNotation,
+  parsePrice,
+  priceNotations,
+} from "./price-notation.ts";
 
 const notations = Object.keys(priceNotations) as PriceNotation[];
 const fractionalNotations = notations.filter((notation) => notation !== "decimal");
@@ -11,7 +17,8 @@ function read(text: string, notation: PriceNotation): string | undefined {
   const value = parsePrice(text, notation);
   return value && formatDecimal(value);
 }
-const write = (decimal: string, notation: PriceNotation) => formatPrice(parseDecimal(decimal) as Decimal, notation);
+const write = (decimal: string, notation: PriceNotation) =>
+  formatPrice(parseDecimal(decimal) as Decimal, notation);
 
 /** Text, value, and the text that the notation writes if it differs. */
 type Row = readonly [text: string, decimal: string, canonical?: string];
@@ -101,13 +108,16 @@ const examples: Readonly<Record<PriceNotation, readonly Row[]>> = {
 
 describe("every notation", () => {
   for (const notation of notations) {
-    it.each(examples[notation].map(([text, decimal, canonical]) => ({ text, decimal, canonical: canonical ?? text })))(
-      `${notation}: $text is $decimal`,
-      ({ text, decimal, canonical }) => {
-        expect(read(text, notation)).toBe(decimal);
-        expect(write(decimal, notation)).toBe(canonical);
-      },
-    );
+    it.each(
+      examples[notation].map(([text, decimal, canonical]) => ({
+        text,
+        decimal,
+        canonical: canonical ?? text,
+      })),
+    )(`${notation}: $text is $decimal`, ({ text, decimal, canonical }) => {
+      expect(read(text, notation)).toBe(decimal);
+      expect(write(decimal, notation)).toBe(canonical);
+    });
   }
 
   it("is known by its name", () => {
@@ -121,7 +131,20 @@ describe("refusals", () => {
     ["decimal", ["110'16", "110-16", "1,000.5", "#N/A", "0x1f", "1e99999"]],
     [
       "futures-32nds",
-      ["110'32", "110'320", "110'164", "110'169", "110'1", "110'1625", "110", "110.5", "110:16", "110'16+", "110'16.", "'16"],
+      [
+        "110'32",
+        "110'320",
+        "110'164",
+        "110'169",
+        "110'1",
+        "110'1625",
+        "110",
+        "110.5",
+        "110:16",
+        "110'16+",
+        "110'16.",
+        "'16",
+      ],
     ],
     ["futures-32nds-whole", ["110'160", "110'32", "110'16.0"]],
     ["futures-32nds-decimal", ["110-160", "110-32.5", "110-1.5", "110-16."]],
@@ -137,9 +160,20 @@ describe("refusals", () => {
   it("every notation refuses spaces, signs and junk, but a negative decimal is exact", () => {
     for (const [notation, rows] of Object.entries(examples) as [PriceNotation, readonly Row[]][]) {
       const [text] = rows[0] as Row;
-      for (const bad of [` ${text}`, `${text} `, `${text}\n`, `${text}x`, "", "abc", "٣'٠٩", `${"1".repeat(500)}'09`, "007'09"])
+      for (const bad of [
+        ` ${text}`,
+        `${text} `,
+        `${text}\n`,
+        `${text}x`,
+        "",
+        "abc",
+        "٣'٠٩",
+        `${"1".repeat(500)}'09`,
+        "007'09",
+      ])
         expect([notation, bad, read(bad, notation)]).toEqual([notation, bad, undefined]);
-      if (notation !== "decimal") expect([notation, read(`-${text}`, notation)]).toEqual([notation, undefined]);
+      if (notation !== "decimal")
+        expect([notation, read(`-${text}`, notation)]).toEqual([notation, undefined]);
       expect(write("-110.5", notation)).toBe(notation === "decimal" ? "-110.5" : undefined);
     }
   });
@@ -234,7 +268,8 @@ interface PublishedCase {
 const published = "../shared/data/expected/pnl-cases.json";
 describe.skipIf(!existsSync(published))("published examples", () => {
   it("all pass", () => {
-    const cases = (JSON.parse(readFileSync(published, "utf8")) as { priceNotationCases: PublishedCase[] }).priceNotationCases;
+    const cases = (JSON.parse(readFileSync(published, "utf8")) as { priceNotationCases: PublishedCase[] })
+      .priceNotationCases;
     expect(cases.length).toBeGreaterThan(0);
     for (const { src, decimal, fmt, nddp, quote, unit } of cases) {
       if (fmt !== undefined) {
@@ -242,7 +277,8 @@ describe.skipIf(!existsSync(published))("published examples", () => {
         expect([fmt, write(decimal, notation)]).toEqual([fmt, fmt]);
         expect([fmt, read(fmt, notation), read(fmt, "futures-32nds")]).toEqual([fmt, decimal, decimal]);
       } else {
-        const notation = unit === "64" ? "options-64ths" : src.includes("cash") ? "cash-32nds" : "futures-32nds";
+        const notation =
+          unit === "64" ? "options-64ths" : src.includes("cash") ? "cash-32nds" : "futures-32nds";
         expect([quote, read(quote as string, notation)]).toEqual([quote, decimal]);
       }
     }

@@ -1,4 +1,11 @@
-import { type Decimal, digitsMax, formatDecimal, lowest, parseDecimal, powerOfTen } from "../../base/decimal.ts";
+import {
+  type Decimal,
+  digitsMax,
+  formatDecimal,
+  lowest,
+  parseDecimal,
+  powerOfTen,
+} from "../../base/decimal.ts";
 
 /**
  * The price notations of sources. The same text is two numbers in two conventions (`99-036` is 99 + 3.75/32
@@ -25,13 +32,15 @@ export const priceNotations = {
     source: "CME's fractional pricing display examples (NDDP 2, 30-year bond)",
   },
   "futures-32nds-decimal": {
-    describes: "two digits of 32nds after a dash or an apostrophe, then decimals of a 32nd: 110-16.5, 109-07.25, 110-16",
+    describes:
+      "two digits of 32nds after a dash or an apostrophe, then decimals of a 32nd: 110-16.5, 109-07.25, 110-16",
     source: "Pricing-Monkey exports, CME price lists",
   },
   "cash-32nds": {
     describes:
       "32nds after a dash, then + for a half or a digit of eighths of a 32nd: 99-03, 99-03+, 99-032 = 99 + 3.25/32, 99-036 = 99 + 3.75/32",
-    source: "CME course 'Calculating U.S. Treasury Pricing': 2 is 2/8, + is 1/2, 6 is 6/8; the other eighths by the same rule",
+    source:
+      "CME course 'Calculating U.S. Treasury Pricing': 2 is 2/8, + is 1/2, 6 is 6/8; the other eighths by the same rule",
   },
   "tt-32nds": {
     describes:
@@ -108,7 +117,17 @@ const futuresEighths = { 0: "", 1: "125", 2: "25", 3: "375", 5: "5", 6: "625", 7
 /** Eighths of a 32nd in the cash market; four of them are written `+`. */
 const cashEighths = { "+": "5", 1: "125", 2: "25", 3: "375", 5: "625", 6: "75", 7: "875" };
 const halves = { 0: "", 5: "5" };
-const ttFractions = { ...halves, "00": "", 12: "125", 25: "25", 37: "375", 50: "5", 62: "625", 75: "75", 87: "875" };
+const ttFractions = {
+  ...halves,
+  "00": "",
+  12: "125",
+  25: "25",
+  37: "375",
+  50: "5",
+  62: "625",
+  75: "75",
+  87: "875",
+};
 
 const fractional: Readonly<Record<Exclude<PriceNotation, "decimal">, Fractional>> = {
   "futures-32nds": {
@@ -138,7 +157,8 @@ const fractional: Readonly<Record<Exclude<PriceNotation, "decimal">, Fractional>
     pattern: /^(?<handle>0|[1-9]\d*)'(?<whole>\d\d)(?<fraction>\d\d?)?$/,
     parts: of32,
     fraction: ttFractions,
-    write: (handle, whole, decimals) => suffixed(`${handle}'${whole}`, codeOf(halves, decimals) ?? codeOf(ttFractions, decimals)),
+    write: (handle, whole, decimals) =>
+      suffixed(`${handle}'${whole}`, codeOf(halves, decimals) ?? codeOf(ttFractions, decimals)),
   },
   "options-64ths": {
     pattern: /^(?<handle>0|[1-9]\d*)['-](?<whole>\d\d)(?:\.(?<decimals>\d+))?$/,
@@ -171,4 +191,5 @@ function formatFractional(value: Decimal, { parts, write }: Fractional): string 
 const codeOf = (codes: Readonly<Record<string, string>>, decimals: string): string | undefined =>
   Object.keys(codes).find((code) => codes[code] === decimals);
 
-const suffixed = (text: string, code: string | undefined): string | undefined => (code === undefined ? undefined : text + code);
+const suffixed = (text: string, code: string | undefined): string | undefined =>
+  code === undefined ? undefined : text + code;

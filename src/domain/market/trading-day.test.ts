@@ -33,17 +33,29 @@ describe("trading-day rules", () => {
 
   // The rules of the desk's systems; 2025-07-21 was a Monday, 07-25 a Friday.
   it.each([
-    ["2025-07-21 13:59:59.999", { calendar: 21, "after-14": 21, "after-16": 21, "after-17": 21, "chicago-17": 21 }],
+    [
+      "2025-07-21 13:59:59.999",
+      { calendar: 21, "after-14": 21, "after-16": 21, "after-17": 21, "chicago-17": 21 },
+    ],
     ["2025-07-21 14:00", { calendar: 21, "after-14": 22, "after-16": 21, "after-17": 21, "chicago-17": 21 }],
     ["2025-07-21 14:55", { calendar: 21, "after-14": 22, "after-16": 21, "after-17": 21, "chicago-17": 21 }],
     ["2025-07-21 16:30", { calendar: 21, "after-14": 22, "after-16": 22, "after-17": 21, "chicago-17": 21 }],
-    ["2025-07-21 16:59:59.999", { calendar: 21, "after-14": 22, "after-16": 22, "after-17": 21, "chicago-17": 21 }],
+    [
+      "2025-07-21 16:59:59.999",
+      { calendar: 21, "after-14": 22, "after-16": 22, "after-17": 21, "chicago-17": 21 },
+    ],
     ["2025-07-21 17:00", { calendar: 21, "after-14": 22, "after-16": 22, "after-17": 22, "chicago-17": 22 }],
-    ["2025-07-21 23:59:59.999", { calendar: 21, "after-14": 22, "after-16": 22, "after-17": 22, "chicago-17": 22 }],
+    [
+      "2025-07-21 23:59:59.999",
+      { calendar: 21, "after-14": 22, "after-16": 22, "after-17": 22, "chicago-17": 22 },
+    ],
     ["2025-07-22 00:00", { calendar: 22, "after-14": 22, "after-16": 22, "after-17": 22, "chicago-17": 22 }],
     ["2025-07-25 17:30", { calendar: 25, "after-14": 26, "after-16": 26, "after-17": 26, "chicago-17": 28 }],
     ["2025-07-26 11:00", { calendar: 26, "after-14": 26, "after-16": 26, "after-17": 26, "chicago-17": 28 }],
-    ["2025-07-27 17:19:26", { calendar: 27, "after-14": 28, "after-16": 28, "after-17": 28, "chicago-17": 28 }],
+    [
+      "2025-07-27 17:19:26",
+      { calendar: 27, "after-14": 28, "after-16": 28, "after-17": 28, "chicago-17": 28 },
+    ],
   ])("at %s", (time, expected) => {
     for (const [rule, date] of Object.entries(expected))
       expect([rule, dayUnder(rule as TradingDayRuleName, time)]).toEqual([rule, `2025-07-${date}`]);
@@ -76,15 +88,20 @@ describe("trading-day rules", () => {
   it("never go back in time, and never ahead by more than a long weekend", () => {
     const times = fc.integer({ min: dayNumber(1970, 1, 2) * dayUs, max: dayNumber(2100, 12, 1) * dayUs });
     fc.assert(
-      fc.property(times, fc.integer({ min: 0, max: 3 * dayUs }), fc.constantFrom(...names), (wallUs, later, name) => {
-        const rule = tradingDayRules[name];
-        if (name === "file-name") return;
-        const day = rule.dayOf(wallUs, undefined) as number;
-        expect(rule.dayOf(wallUs + later, undefined)).toBeGreaterThanOrEqual(day);
-        expect(day - Math.floor(wallUs / dayUs)).toBeGreaterThanOrEqual(0);
-        expect(day - Math.floor(wallUs / dayUs)).toBeLessThanOrEqual(name === "chicago-17" ? 4 : 1);
-        if (name === "chicago-17") expect(isBusinessDay(day)).toBe(true);
-      }),
+      fc.property(
+        times,
+        fc.integer({ min: 0, max: 3 * dayUs }),
+        fc.constantFrom(...names),
+        (wallUs, later, name) => {
+          const rule = tradingDayRules[name];
+          if (name === "file-name") return;
+          const day = rule.dayOf(wallUs, undefined) as number;
+          expect(rule.dayOf(wallUs + later, undefined)).toBeGreaterThanOrEqual(day);
+          expect(day - Math.floor(wallUs / dayUs)).toBeGreaterThanOrEqual(0);
+          expect(day - Math.floor(wallUs / dayUs)).toBeLessThanOrEqual(name === "chicago-17" ? 4 : 1);
+          if (name === "chicago-17") expect(isBusinessDay(day)).toBe(true);
+        },
+      ),
       { numRuns: 1000 },
     );
   });
@@ -92,7 +109,8 @@ describe("trading-day rules", () => {
 
 describe("business days", () => {
   it("are the days that are neither weekend nor holiday, inside and outside the table", () => {
-    const isHoliday = (day: number) => exchangeHolidays(dateOfDay(day).year).some((holiday) => holiday.day === day);
+    const isHoliday = (day: number) =>
+      exchangeHolidays(dateOfDay(day).year).some((holiday) => holiday.day === day);
     fc.assert(
       fc.property(fc.integer({ min: dayNumber(1960, 1, 1), max: dayNumber(2110, 1, 1) }), (day) => {
         const [falls, next] = [weekday(day), nextBusinessDay(day)];
@@ -118,7 +136,9 @@ const ledgers = "../shared/data/ledgers";
 describe.skipIf(!existsSync(ledgers))("real ledgers", () => {
   it("have every trade of a regular file on the day in the file's name", () => {
     // Files of the first weeks ignore the 17:00 roll, and the file of Saturday 08-30 is empty: left out.
-    const files = readdirSync(ledgers).filter((name) => /trades_202507(2[2459]|3[01])\.csv|trades_202508/.test(name));
+    const files = readdirSync(ledgers).filter((name) =>
+      /trades_202507(2[2459]|3[01])\.csv|trades_202508/.test(name),
+    );
     let trades = 0;
     for (const file of files) {
       const [, year, month, date] = /(\d{4})(\d\d)(\d\d)\.csv$/.exec(file) ?? [];

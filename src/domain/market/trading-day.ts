@@ -107,7 +107,8 @@ function tabulate(from: DayNumber, until: DayNumber): Uint8Array {
 function search(day: DayNumber): DayNumber {
   for (let candidate = day; ; candidate++) {
     if (isWeekend(candidate)) continue;
-    if (!exchangeHolidays(dateOfDay(candidate).year).some((holiday) => holiday.day === candidate)) return candidate;
+    if (!exchangeHolidays(dateOfDay(candidate).year).some((holiday) => holiday.day === candidate))
+      return candidate;
   }
 }
 

@@ -47,7 +47,10 @@ describe("buckets", () => {
       fc.string({ unit: "binary-ascii", maxLength: 40 }),
       fc.string({ unit: "grapheme", maxLength: 40 }),
       fc.string({ unit: "binary", maxLength: 40 }),
-      fc.string({ unit: fc.constantFrom("a", "\u007f", "\u0080", "ÿ", "\ud800", "\udc00", "\u{1f4b6}"), maxLength: 12 }),
+      fc.string({
+        unit: fc.constantFrom("a", "\u007f", "\u0080", "ÿ", "\ud800", "\udc00", "\u{1f4b6}"),
+        maxLength: 12,
+      }),
     );
     fc.assert(
       fc.property(text, (any) => murmur3(any) === theirs(any)),
@@ -57,13 +60,16 @@ describe("buckets", () => {
 
   it("are from 0 to 99 999, and reach both ends", () => {
     const seen = units(1_000_000, (unit) => bucketOf("flag", "", unit));
-    expect(seen.every((bucket) => Number.isInteger(bucket) && bucket >= 0 && bucket < bucketCount)).toBe(true);
+    expect(seen.every((bucket) => Number.isInteger(bucket) && bucket >= 0 && bucket < bucketCount)).toBe(
+      true,
+    );
     expect(seen.includes(0) && seen.includes(bucketCount - 1)).toBe(true);
   });
 
   it("are filled evenly", () => {
     const cells = new Array<number>(100).fill(0);
-    for (const bucket of units(200_000, (unit) => bucketOf("use_new_calculator", "", unit))) at(cells, bucket / 1_000);
+    for (const bucket of units(200_000, (unit) => bucketOf("use_new_calculator", "", unit)))
+      at(cells, bucket / 1_000);
     // 99 degrees of freedom: a fair hash exceeds 148.2 for one in a thousand sets of unit names.
     expect(chiSquare(cells, () => 2_000)).toBeLessThan(148.2);
   });
@@ -75,13 +81,17 @@ describe("buckets", () => {
   ])("of %s are independent of each other", (_, one, other) => {
     const cells = new Array<number>(100).fill(0);
     const count = 200_000;
-    for (const cell of units(count, (unit) => decile(bucketOf(...one, unit)) * 10 + decile(bucketOf(...other, unit))))
+    for (const cell of units(
+      count,
+      (unit) => decile(bucketOf(...one, unit)) * 10 + decile(bucketOf(...other, unit)),
+    ))
       at(cells, cell);
     const sum = (chosen: (cell: number) => boolean): number =>
       cells.reduce((all, held, cell) => all + (chosen(cell) ? held : 0), 0);
     const rows = Array.from({ length: 10 }, (__, row) => sum((cell) => Math.floor(cell / 10) === row));
     const columns = Array.from({ length: 10 }, (__, column) => sum((cell) => cell % 10 === column));
-    const expected = (cell: number): number => ((rows[Math.floor(cell / 10)] as number) * (columns[cell % 10] as number)) / count;
+    const expected = (cell: number): number =>
+      ((rows[Math.floor(cell / 10)] as number) * (columns[cell % 10] as number)) / count;
     // 81 degrees of freedom, once in a thousand.
     expect(chiSquare(cells, expected)).toBeLessThan(126.1);
   });
@@ -119,7 +129,8 @@ describe("a percentage", () => {
 
   it("of 25 includes a quarter of the units", () => {
     const share =
-      units(100_000, (unit) => isWithin(bucketOf("use_new_calculator", "", unit), 25)).filter(Boolean).length / 100_000;
+      units(100_000, (unit) => isWithin(bucketOf("use_new_calculator", "", unit), 25)).filter(Boolean)
+        .length / 100_000;
     // Four deviations of a fair draw.
     expect(Math.abs(share - 0.25)).toBeLessThan(4 * Math.sqrt((0.25 * 0.75) / 100_000));
   });

@@ -13,7 +13,8 @@ export const bucketOf = (flag: string, salt: string, unit: string): number =>
   Math.floor((murmur3(`${bucketAlgorithm}|${flag}|${salt}|${unit}`) * bucketCount) / 4_294_967_296);
 
 /** Whether a bucket is within a percentage (0 to 100; more than three decimals are rounded). */
-export const isWithin = (bucket: number, percentage: number): boolean => bucket < Math.round(percentage * (bucketCount / 100));
+export const isWithin = (bucket: number, percentage: number): boolean =>
+  bucket < Math.round(percentage * (bucketCount / 100));
 
 /** MurmurHash3_x86_32 of a text's UTF-8 bytes with seed 0 (Austin Appleby, public domain). 0 to 2^32 - 1. */
 export function murmur3(text: string): number {
@@ -31,7 +32,10 @@ function ofAscii(text: string): number {
   for (let at = 0; at < blocks; at += 4)
     hash = mixed(
       hash,
-      text.charCodeAt(at) | (text.charCodeAt(at + 1) << 8) | (text.charCodeAt(at + 2) << 16) | (text.charCodeAt(at + 3) << 24),
+      text.charCodeAt(at) |
+        (text.charCodeAt(at + 1) << 8) |
+        (text.charCodeAt(at + 2) << 16) |
+        (text.charCodeAt(at + 3) << 24),
     );
   let tail = 0;
   for (let at = text.length - 1; at >= blocks; at--) tail = (tail << 8) | text.charCodeAt(at);

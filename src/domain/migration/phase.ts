@@ -45,6 +45,16 @@ export const phasePolicies: Readonly<Record<Phase, PhasePolicy>> = {
   read_only: { answers: "legacy", compares: false, writes: ["legacy"], requires: [] },
   shadow_mode: { answers: "legacy", compares: true, writes: ["legacy"], requires: [] },
   dual_write: { answers: "by-route", compares: true, writes: ["legacy", "modern"], requires: ["storage"] },
-  primary_switch: { answers: "modern", compares: true, writes: ["modern", "legacy"], requires: ["calculator", "storage"] },
-  cleanup: { answers: "modern", compares: false, writes: ["modern"], requires: ["calculator", "storage", "reports"] },
+  primary_switch: {
+    answers: "modern",
+    compares: true,
+    writes: ["modern", "legacy"],
+    requires: ["calculator", "storage"],
+  },
+  cleanup: {
+    answers: "modern",
+    compares: false,
+    writes: ["modern"],
+    requires: ["calculator", "storage", "reports"],
+  },
 };

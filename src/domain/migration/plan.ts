@@ -94,7 +94,10 @@ function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly
       fix: "new_only is for primary_switch and cleanup",
     };
   if (plan.legacyWindow === "closed" && plan.phase !== "cleanup")
-    return { what: `the window to legacy closes in cleanup only, not in ${plan.phase}`, fix: "leave it open" };
+    return {
+      what: `the window to legacy closes in cleanup only, not in ${plan.phase}`,
+      fix: "leave it open",
+    };
   return undefined;
 }
 
@@ -106,18 +109,25 @@ function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly
 export function writesOf(plan: MigrationPlan): readonly [Side, ...Side[]] {
   const { writes, answers } = phasePolicies[plan.phase];
   if (isLegacyClosed(plan)) return ["modern"];
-  if (plan.migrationMode === "old_only" || (plan.migrationMode === "new_only" && answers !== "modern")) return ["legacy"];
+  if (plan.migrationMode === "old_only" || (plan.migrationMode === "new_only" && answers !== "modern"))
+    return ["legacy"];
   if (!plan.useNewPnlSystem) return writes.includes("modern") ? ["legacy", "modern"] : ["legacy"];
   if (plan.migrationMode === "new_only") return ["modern"];
   return plan.phase === "cleanup" ? ["modern", "legacy"] : writes;
 }
 
 /** Whether legacy is retired: nothing can send calls back to it, not even the kill switch. */
-export const isLegacyClosed = (plan: MigrationPlan): boolean => plan.phase === "cleanup" && plan.legacyWindow === "closed";
+export const isLegacyClosed = (plan: MigrationPlan): boolean =>
+  plan.phase === "cleanup" && plan.legacyWindow === "closed";
 
 function flagsOf(given: Readonly<Partial<Record<Capability, boolean>>>): Record<Capability, boolean> {
-  for (const [name, value] of Object.entries(given)) yesOrNo(`flag ${known("flag", name, capabilities)}`, value);
-  return { calculator: given.calculator ?? false, storage: given.storage ?? false, reports: given.reports ?? false };
+  for (const [name, value] of Object.entries(given))
+    yesOrNo(`flag ${known("flag", name, capabilities)}`, value);
+  return {
+    calculator: given.calculator ?? false,
+    storage: given.storage ?? false,
+    reports: given.reports ?? false,
+  };
 }
 
 function known<Name extends string>(what: string, given: Name | string, names: readonly Name[]): Name {
@@ -159,4 +169,6 @@ function inRange(what: string, value: number, most: number): number {
 /** Whether legacy answers every call. */
 export const isLegacyAlone = (plan: MigrationPlan): boolean =>
   !isLegacyClosed(plan) &&
-  (!plan.useNewPnlSystem || plan.migrationMode === "old_only" || phasePolicies[plan.phase].answers === "legacy");
+  (!plan.useNewPnlSystem ||
+    plan.migrationMode === "old_only" ||
+    phasePolicies[plan.phase].answers === "legacy");

@@ -33,12 +33,20 @@ export interface Ramp {
 
 type LegacyWindow = "open" | "closed";
 
-const of = <Value>(column: string, type: Exclude<ColumnKind["type"], "name">, initial: Value): RecordColumn<Value> => ({
+const of = <Value>(
+  column: string,
+  type: Exclude<ColumnKind["type"], "name">,
+  initial: Value,
+): RecordColumn<Value> => ({
   column,
   kind: { type },
   initial,
 });
-const oneOf = <Value>(column: string, names: readonly (Value & string)[], initial: Value): RecordColumn<Value> => ({
+const oneOf = <Value>(
+  column: string,
+  names: readonly (Value & string)[],
+  initial: Value,
+): RecordColumn<Value> => ({
   column,
   kind: { type: "name", names },
   initial,
@@ -113,7 +121,10 @@ export const initialRecord: RecordValues = Object.freeze(recordFrom(({ initial }
  * The columns that a change sets, with their values. A change has the names of the record and of its
  * overrides.
  */
-export function changedColumns({ published: section, ...set }: Partial<RecordValues & RecordValues["overrides"]>) {
+export function changedColumns({
+  published: section,
+  ...set
+}: Partial<RecordValues & RecordValues["overrides"]>) {
   const named: Readonly<Record<string, unknown>> = { ...set, hash: section?.hash };
   return Object.entries({ ...columns, ...overrides, hash: published.hash })
     .map(([name, column]) => ({ ...column, value: named[name] }))
@@ -123,7 +134,9 @@ export function changedColumns({ published: section, ...set }: Partial<RecordVal
 /** Whether a value read from a file is a record: it has every column, with values that this program knows. */
 export function isRecord(value: unknown): value is RecordValues {
   const { overrides: given, published: section } = partsOf(value);
-  return isWhole(columns, value) && isWhole(overrides, given) && (section === null || isWhole(published, section));
+  return (
+    isWhole(columns, value) && isWhole(overrides, given) && (section === null || isWhole(published, section))
+  );
 }
 
 const isWhole = (all: Readonly<Record<string, RecordColumn>>, value: unknown): boolean =>
@@ -154,7 +167,11 @@ export function isValueOf({ kind, initial }: RecordColumn, value: unknown): bool
 
 const partsOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? { ...value } : {};
-const isCount = (value: unknown): boolean => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+const isCount = (value: unknown): boolean =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 /** 0 to 100, with three decimals at most. */
 const isPercentage = (value: unknown): boolean =>
-  typeof value === "number" && value >= 0 && value <= 100 && Math.abs(value * 1e3 - Math.round(value * 1e3)) < 1e-6;
+  typeof value === "number" &&
+  value >= 0 &&
+  value <= 100 &&
+  Math.abs(value * 1e3 - Math.round(value * 1e3)) < 1e-6;

@@ -12,7 +12,14 @@ const everything: Partial<PlanInput> = { userWhitelist: ["amy"], newSystemPercen
 const [outside, within] = [{ book: "UST" }, { user: "amy" }];
 
 /** The phase table, one row per case: [phase, further plan values, call, answering side, reason, shadow]. */
-type Row = readonly [Phase, Partial<PlanInput>, CallKey, "legacy" | "modern", RouteReason, "legacy" | "modern" | "-"];
+type Row = readonly [
+  Phase,
+  Partial<PlanInput>,
+  CallKey,
+  "legacy" | "modern",
+  RouteReason,
+  "legacy" | "modern" | "-",
+];
 const rows: readonly Row[] = [
   // The answering side and the shadow by phase.
   ["read_only", {}, within, "legacy", "PHASE", "-"],
@@ -40,10 +47,24 @@ const rows: readonly Row[] = [
   // Legacy answers a call without book and user; it never counts as bucket 0.
   ["dual_write", { newSystemPercentage: 100 }, {}, "legacy", "NO_UNIT", "modern"],
   ["dual_write", { newSystemPercentage: 100 }, { user: "", book: "" }, "legacy", "NO_UNIT", "modern"],
-  ["dual_write", { newSystemPercentage: 100 }, { user: null, book: null } as unknown as CallKey, "legacy", "NO_UNIT", "modern"],
+  [
+    "dual_write",
+    { newSystemPercentage: 100 },
+    { user: null, book: null } as unknown as CallKey,
+    "legacy",
+    "NO_UNIT",
+    "modern",
+  ],
   ["dual_write", { newSystemPercentage: 100, bucketBy: "user" }, outside, "legacy", "NO_UNIT", "modern"],
   // The book decides, if there is one: two users of a book see one source.
-  ["dual_write", { newSystemPercentage: 25 }, { user: "amy", book: "UST" }, "legacy", "OUTSIDE_PERCENTAGE", "modern"],
+  [
+    "dual_write",
+    { newSystemPercentage: 25 },
+    { user: "amy", book: "UST" },
+    "legacy",
+    "OUTSIDE_PERCENTAGE",
+    "modern",
+  ],
   [
     "dual_write",
     { newSystemPercentage: 25, bucketBy: "user" },
@@ -53,15 +74,40 @@ const rows: readonly Row[] = [
     "legacy",
   ],
   // Modern answers only with its flag.
-  ["dual_write", { flags: { storage: true }, newSystemPercentage: 100 }, within, "legacy", "NO_CAPABILITY", "modern"],
-  ["dual_write", { flags: { storage: true }, userWhitelist: ["amy"] }, within, "legacy", "NO_CAPABILITY", "modern"],
+  [
+    "dual_write",
+    { flags: { storage: true }, newSystemPercentage: 100 },
+    within,
+    "legacy",
+    "NO_CAPABILITY",
+    "modern",
+  ],
+  [
+    "dual_write",
+    { flags: { storage: true }, userWhitelist: ["amy"] },
+    within,
+    "legacy",
+    "NO_CAPABILITY",
+    "modern",
+  ],
   // The kill switch overrides every row, and modern is not even compared.
-  ...phases.map((phase): Row => [phase, { useNewPnlSystem: false, ...everything }, within, "legacy", "KILL_SWITCH", "-"]),
+  ...phases.map(
+    (phase): Row => [phase, { useNewPnlSystem: false, ...everything }, within, "legacy", "KILL_SWITCH", "-"],
+  ),
   ["cleanup", { useNewPnlSystem: false, legacyWindow: "closed" }, within, "modern", "LEGACY_CLOSED", "-"],
   // As does old_only.
-  ...phases.map((phase): Row => [phase, { migrationMode: "old_only", ...everything }, within, "legacy", "OLD_ONLY", "-"]),
+  ...phases.map(
+    (phase): Row => [phase, { migrationMode: "old_only", ...everything }, within, "legacy", "OLD_ONLY", "-"],
+  ),
   ["cleanup", { migrationMode: "old_only", legacyWindow: "closed" }, within, "modern", "LEGACY_CLOSED", "-"],
-  ["primary_switch", { migrationMode: "old_only", useNewPnlSystem: false }, within, "legacy", "KILL_SWITCH", "-"],
+  [
+    "primary_switch",
+    { migrationMode: "old_only", useNewPnlSystem: false },
+    within,
+    "legacy",
+    "KILL_SWITCH",
+    "-",
+  ],
   // When legacy receives no more writes, it is not compared, and nobody is kept there.
   ["primary_switch", { migrationMode: "new_only" }, within, "modern", "PHASE", "-"],
   ["primary_switch", { migrationMode: "new_only", userDenylist: ["amy"] }, within, "modern", "PHASE", "-"],
@@ -72,7 +118,12 @@ const rows: readonly Row[] = [
 describe("a route", () => {
   it.each(rows)("in %s with %o of %o: %s, %s, shadow %s", (phase, more, key, answer, because, shadow) => {
     const route = routeOf(planOf({ phase, flags: all, ...more }), key, 0);
-    expect(route).toEqual({ answer, because, shadow: shadow === "-" ? null : shadow, eligible: shadow !== "-" });
+    expect(route).toEqual({
+      answer,
+      because,
+      shadow: shadow === "-" ? null : shadow,
+      eligible: shadow !== "-",
+    });
   });
 
   it("follows the published rules for every possible plan", () => {
@@ -81,7 +132,8 @@ describe("a route", () => {
       const rule = rules.find(({ when }) => when(plan, key)) as Rule;
       const { answer, because, shadow, eligible } = routeOf(plan, key, 0);
       expect([answer, because], describeCase(plan, key)).toEqual([rule.answer, rule.because]);
-      const compares = rule.compares ?? (phasePolicies[plan.phase].compares && plan.migrationMode !== "new_only");
+      const compares =
+        rule.compares ?? (phasePolicies[plan.phase].compares && plan.migrationMode !== "new_only");
       expect([shadow, eligible], describeCase(plan, key)).toEqual(
         compares ? [answer === "legacy" ? "modern" : "legacy", true] : [null, false],
       );
@@ -94,7 +146,8 @@ describe("a route", () => {
     for (const { plan, key } of everyCase()) {
       const { answer } = routeOf(plan, key, 0);
       if (!writesOf(plan).includes("legacy")) expect(answer, describeCase(plan, key)).toBe("modern");
-      else if (!plan.useNewPnlSystem || plan.migrationMode === "old_only") expect(answer, describeCase(plan, key)).toBe("legacy");
+      else if (!plan.useNewPnlSystem || plan.migrationMode === "old_only")
+        expect(answer, describeCase(plan, key)).toBe("legacy");
     }
   });
 
@@ -123,9 +176,18 @@ describe("a route", () => {
   });
 
   it("stays with legacy, with the reason, if the plan names an unknown algorithm", () => {
-    const plan = { ...planOf({ phase: "dual_write", flags: all, newSystemPercentage: 100 }), bucketAlgorithm: "v2" };
-    expect(routeOf(plan, within, 0)).toMatchObject({ answer: "legacy", because: "UNKNOWN_ALGORITHM", shadow: "modern" });
-    expect(routeOf({ ...plan, userWhitelist: new Set(["amy"]) }, within, 0)).toMatchObject({ answer: "modern" });
+    const plan = {
+      ...planOf({ phase: "dual_write", flags: all, newSystemPercentage: 100 }),
+      bucketAlgorithm: "v2",
+    };
+    expect(routeOf(plan, within, 0)).toMatchObject({
+      answer: "legacy",
+      because: "UNKNOWN_ALGORITHM",
+      shadow: "modern",
+    });
+    expect(routeOf({ ...plan, userWhitelist: new Set(["amy"]) }, within, 0)).toMatchObject({
+      answer: "modern",
+    });
   });
 });
 
@@ -151,7 +213,9 @@ describe("the shadow sample", () => {
   it("has the stated size for every unit", () => {
     const plan = planOf({ phase: "shadow_mode", shadowSampleRatio: 0.2 });
     for (const unit of ["UST", "amy", ""]) {
-      const taken = Array.from({ length: 20_000 }, (_, call) => sampleDraw(plan, unit, call)).filter((draw) => draw < 0.2).length;
+      const taken = Array.from({ length: 20_000 }, (_, call) => sampleDraw(plan, unit, call)).filter(
+        (draw) => draw < 0.2,
+      ).length;
       expect(Math.abs(taken / 20_000 - 0.2)).toBeLessThan(4 * Math.sqrt((0.2 * 0.8) / 20_000));
     }
   });
@@ -172,7 +236,9 @@ describe("the shadow sample", () => {
   });
 
   it("uses a separate flag, with the test vector of docs/rollout.md", () => {
-    expect(sampleDraw(planOf({ phase: "shadow_mode", shadowSampleRatio: 0.5 }), "UST", 1)).toBe(5_811 / 100_000);
+    expect(sampleDraw(planOf({ phase: "shadow_mode", shadowSampleRatio: 0.5 }), "UST", 1)).toBe(
+      5_811 / 100_000,
+    );
   });
 
   it("of ratio 1 computes no draw", () => {
@@ -189,17 +255,28 @@ interface Rule {
 }
 const isOff = (plan: MigrationPlan): boolean => !plan.useNewPnlSystem || plan.migrationMode === "old_only";
 const isGone = (plan: MigrationPlan): boolean => plan.legacyWindow === "closed";
-const isPast = (plan: MigrationPlan, phase: Phase): boolean => phases.indexOf(plan.phase) >= phases.indexOf(phase);
-const listed = (list: ReadonlySet<string>, { user }: CallKey): boolean => [...list].some((name) => name === user);
+const isPast = (plan: MigrationPlan, phase: Phase): boolean =>
+  phases.indexOf(plan.phase) >= phases.indexOf(phase);
+const listed = (list: ReadonlySet<string>, { user }: CallKey): boolean =>
+  [...list].some((name) => name === user);
 const unit = (plan: MigrationPlan, { book, user }: CallKey): string =>
   plan.bucketBy === "book" && book !== undefined ? book : (user ?? "");
 const rules: readonly Rule[] = [
-  { when: (plan) => isOff(plan) && isGone(plan), answer: "modern", because: "LEGACY_CLOSED", compares: false },
+  {
+    when: (plan) => isOff(plan) && isGone(plan),
+    answer: "modern",
+    because: "LEGACY_CLOSED",
+    compares: false,
+  },
   { when: (plan) => !plan.useNewPnlSystem, answer: "legacy", because: "KILL_SWITCH", compares: false },
   { when: isOff, answer: "legacy", because: "OLD_ONLY", compares: false },
   { when: (plan) => !isPast(plan, "dual_write"), answer: "legacy", because: "PHASE" },
   { when: (plan) => !plan.flags.calculator, answer: "legacy", because: "NO_CAPABILITY" },
-  { when: (plan) => isPast(plan, "cleanup") || plan.migrationMode === "new_only", answer: "modern", because: "PHASE" },
+  {
+    when: (plan) => isPast(plan, "cleanup") || plan.migrationMode === "new_only",
+    answer: "modern",
+    because: "PHASE",
+  },
   { when: (plan, key) => listed(plan.userDenylist, key), answer: "legacy", because: "DENYLIST" },
   { when: (plan) => isPast(plan, "primary_switch"), answer: "modern", because: "PHASE" },
   { when: (plan, key) => listed(plan.userWhitelist, key), answer: "modern", because: "WHITELIST" },
@@ -222,8 +299,23 @@ function* everyCase(): Generator<{ plan: MigrationPlan; key: CallKey }> {
     { userDenylist: ["amy"] },
     { userWhitelist: ["amy"], userDenylist: ["amy"] },
   ];
-  const keys: readonly CallKey[] = [{}, within, outside, { user: "amy", book: "UST" }, { user: "bob", book: "" }];
-  for (const [phase, useNewPnlSystem, migrationMode, legacyWindow, flags, list, newSystemPercentage, bucketBy] of product(
+  const keys: readonly CallKey[] = [
+    {},
+    within,
+    outside,
+    { user: "amy", book: "UST" },
+    { user: "bob", book: "" },
+  ];
+  for (const [
+    phase,
+    useNewPnlSystem,
+    migrationMode,
+    legacyWindow,
+    flags,
+    list,
+    newSystemPercentage,
+    bucketBy,
+  ] of product(
     phases,
     [true, false],
     migrationModes,
@@ -233,7 +325,16 @@ function* everyCase(): Generator<{ plan: MigrationPlan; key: CallKey }> {
     [0, 25, 100],
     ["book", "user"] as const,
   )) {
-    const plan = accepted({ phase, useNewPnlSystem, migrationMode, legacyWindow, flags, newSystemPercentage, bucketBy, ...list });
+    const plan = accepted({
+      phase,
+      useNewPnlSystem,
+      migrationMode,
+      legacyWindow,
+      flags,
+      newSystemPercentage,
+      bucketBy,
+      ...list,
+    });
     if (plan !== undefined) for (const key of keys) yield { plan, key };
   }
 }
@@ -242,7 +343,9 @@ function* product<Lists extends readonly (readonly unknown[])[]>(
   ...[first, ...others]: Lists
 ): Generator<{ [At in keyof Lists]: Lists[At][number] }> {
   if (first === undefined) yield [] as never;
-  else for (const value of first) for (const rest of product(...others)) yield [value, ...(rest as readonly unknown[])] as never;
+  else
+    for (const value of first)
+      for (const rest of product(...others)) yield [value, ...(rest as readonly unknown[])] as never;
 }
 
 function accepted(input: PlanInput): MigrationPlan | undefined {
@@ -254,4 +357,9 @@ function accepted(input: PlanInput): MigrationPlan | undefined {
 }
 
 const describeCase = (plan: MigrationPlan, key: CallKey): string =>
-  JSON.stringify({ ...plan, userWhitelist: [...plan.userWhitelist], userDenylist: [...plan.userDenylist], key });
+  JSON.stringify({
+    ...plan,
+    userWhitelist: [...plan.userWhitelist],
+    userDenylist: [...plan.userDenylist],
+    key,
+  });

@@ -76,14 +76,27 @@ const legacyByPhase = ["legacy", "PHASE"] as const;
 
 /** The route under the kill switch, where modern is neither called nor compared, since it may be faulty. */
 function killedBy(plan: MigrationPlan): Route | undefined {
-  const reason = !plan.useNewPnlSystem ? "KILL_SWITCH" : plan.migrationMode === "old_only" ? "OLD_ONLY" : undefined;
+  const reason = !plan.useNewPnlSystem
+    ? "KILL_SWITCH"
+    : plan.migrationMode === "old_only"
+      ? "OLD_ONLY"
+      : undefined;
   if (reason === undefined) return undefined;
   return isLegacyClosed(plan) ? alone("modern", "LEGACY_CLOSED") : alone("legacy", reason);
 }
 
-const alone = (answer: Side, because: RouteReason): Route => ({ answer, because, shadow: null, eligible: false });
+const alone = (answer: Side, because: RouteReason): Route => ({
+  answer,
+  because,
+  shadow: null,
+  eligible: false,
+});
 
-function answererOf(plan: MigrationPlan, key: CallKey, answers: Side | "by-route"): readonly [Side, RouteReason] {
+function answererOf(
+  plan: MigrationPlan,
+  key: CallKey,
+  answers: Side | "by-route",
+): readonly [Side, RouteReason] {
   if (!plan.flags.calculator) return ["legacy", "NO_CAPABILITY"];
   const { user } = key;
   // When legacy receives no more writes, its answers become outdated, so nobody can be kept there.

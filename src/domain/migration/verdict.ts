@@ -3,7 +3,8 @@ export const verdicts = ["equal", "within_tolerance", "diverged", "error", "not_
 export type Verdict = (typeof verdicts)[number];
 
 /** Whether a verdict means agreement; false for undefined. */
-export const agrees = (verdict: Verdict | undefined): boolean => verdict === "equal" || verdict === "within_tolerance";
+export const agrees = (verdict: Verdict | undefined): boolean =>
+  verdict === "equal" || verdict === "within_tolerance";
 
 /** The weight of a verdict: the verdict of an answer is the heaviest verdict of its fields. */
 export const weightOf: Readonly<Record<Verdict, number>> = {

@@ -23,5 +23,8 @@ export function durationMs(option: string, text: string): number {
   const [, count, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text.trim()) ?? [];
   const unitMs = unitsMs[unit ?? ""];
   if (count !== undefined && unitMs !== undefined) return Number(count) * unitMs;
-  throw new BridgeError("BAD_USAGE", { what: `${option} ${text} is no duration`, fix: "write 90s, 10m or 1h" });
+  throw new BridgeError("BAD_USAGE", {
+    what: `${option} ${text} is no duration`,
+    fix: "write 90s, 10m or 1h",
+  });
 }

@@ -2,7 +2,10 @@ import type { MoveResult } from "../../app/control/commands.ts";
 import { plain } from "../../base/plain-text.ts";
 import type { painter } from "./terminal.ts";
 
-export function gatesText(report: NonNullable<MoveResult["gates"]>, paint: ReturnType<typeof painter>): string {
+export function gatesText(
+  report: NonNullable<MoveResult["gates"]>,
+  paint: ReturnType<typeof painter>,
+): string {
   const width = Math.max(...report.gates.map(({ name }) => name.length));
   const lines = report.gates.map(
     ({ name, open, why }) =>

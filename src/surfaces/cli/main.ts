@@ -7,7 +7,10 @@ import { type FailureStyle, guardStreams, reportFailure, type Streams } from "./
 
 const streams: Streams = { out: process.stdout, err: process.stderr };
 const program = await programOf(streams, process.argv[2]);
-const style = (): FailureStyle => ({ isVerbose: program.opts().verbose === true, isJson: process.argv.includes("--json") });
+const style = (): FailureStyle => ({
+  isVerbose: program.opts().verbose === true,
+  isJson: process.argv.includes("--json"),
+});
 guardStreams(streams, style);
 try {
   await program.parseAsync();
@@ -28,7 +31,10 @@ function usageError(text: string): BridgeError {
     .replace(/^error: /, "")
     .trim()
     .replace(/\.$/, "");
-  return new BridgeError("BAD_USAGE", { what: complaint, fix: `${meantBy(complaint)}--help lists what there is` });
+  return new BridgeError("BAD_USAGE", {
+    what: complaint,
+    fix: `${meantBy(complaint)}--help lists what there is`,
+  });
 }
 
 /** What a person probably meant: a choice in other letters, or a file that lacks its option. */
@@ -37,5 +43,7 @@ function meantBy(complaint: string): string {
   const choice = given === undefined ? undefined : nearest(given, choices?.split(", ") ?? []);
   const [path = "-"] = process.argv.slice(3);
   if (choice !== undefined) return `did you mean ${choice}? `;
-  return complaint.startsWith("required option '--trades") && !path.startsWith("-") ? `did you mean --trades ${path}? ` : "";
+  return complaint.startsWith("required option '--trades") && !path.startsWith("-")
+    ? `did you mean --trades ${path}? `
+    : "";
 }

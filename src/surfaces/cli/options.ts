@@ -9,9 +9,12 @@ const dayRules = ["chicago-17", "calendar", "file-name", "after-14", "after-16",
 export const trades = () =>
   new Option("--trades <path...>", "ledger CSV files, or folders of trades_*.csv").makeOptionMandatory();
 export const prices = () => new Option("--prices <path...>", "price CSV files, or folders of them");
-export const marks = () => new Option("--marks <file>", "a JSON file of symbols and prices, for the last day");
+export const marks = () =>
+  new Option("--marks <file>", "a JSON file of symbols and prices, for the last day");
 export const method = () =>
-  new Option("--method <name>", "the order in which closing trades take open lots").choices(methods).default("fifo");
+  new Option("--method <name>", "the order in which closing trades take open lots")
+    .choices(methods)
+    .default("fifo");
 export const dayRule = () =>
   new Option("--day-rule <name>", "the rule by which a trade belongs to a trading day").choices(dayRules);
 export const json = () => new Option("--json", "print one JSON document");
@@ -22,19 +25,37 @@ export const config = () => {
     `the configuration file (default: ${usualFile} in this folder, else the built-in configuration)`,
   );
   option.defaultValueDescription = "it is in this folder";
-  return Object.defineProperty(option, "defaultValue", { get: () => (existsSync(usualFile) ? usualFile : undefined) });
+  return Object.defineProperty(option, "defaultValue", {
+    get: () => (existsSync(usualFile) ? usualFile : undefined),
+  });
 };
 export const file = () => new Option("--config <file>", "the configuration file").default(usualFile);
 export const calendar = () =>
-  new Option("--calendar <file>", "a CSV file with the desk's expiries of options; without it they are computed");
+  new Option(
+    "--calendar <file>",
+    "a CSV file with the desk's expiries of options; without it they are computed",
+  );
 export const out = () => new Option("--out <dir>", "a folder for the report, as report.json and report.html");
-export const from = () => new Option("--from <dialect>", "the dialect of the symbols, or auto to detect it").default("auto");
+export const from = () =>
+  new Option("--from <dialect>", "the dialect of the symbols, or auto to detect it").default("auto");
 export const asOf = () =>
-  new Option("--as-of <day>", "the day by which one-digit years and bare roots are read (default: today in Chicago)");
+  new Option(
+    "--as-of <day>",
+    "the day by which one-digit years and bare roots are read (default: today in Chicago)",
+  );
 export const store = () =>
-  new Option("--store <url>", "the control store, sqlite:FILE or postgres://…, where no configuration file is at hand");
-export const fleetConfig = () => new Option("--config <file>", `the configuration file (default: ${usualFile} in this folder)`);
-export const reason = () => new Option("--reason <text>", "the reason, which the audit keeps").makeOptionMandatory();
+  new Option(
+    "--store <url>",
+    "the control store, sqlite:FILE or postgres://…, where no configuration file is at hand",
+  );
+export const fleetConfig = () =>
+  new Option("--config <file>", `the configuration file (default: ${usualFile} in this folder)`);
+export const reason = () =>
+  new Option("--reason <text>", "the reason, which the audit keeps").makeOptionMandatory();
 export const actor = () =>
-  new Option("--actor <name>", "your name, which the audit keeps (default: the user of the operating system)");
-export const dwell = () => new Option("--dwell <duration>", "the time between two steps of a ramp, such as 90s, 10m or 1h");
+  new Option(
+    "--actor <name>",
+    "your name, which the audit keeps (default: the user of the operating system)",
+  );
+export const dwell = () =>
+  new Option("--dwell <duration>", "the time between two steps of a ramp, such as 90s, 10m or 1h");

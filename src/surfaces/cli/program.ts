@@ -73,10 +73,12 @@ function addCommand(
   for (const option of options) command.addOption(option);
   if (argument !== undefined) command.addArgument(argument);
   command.action(async (...given) => {
-    const options = argument === undefined ? given[0] : { ...(given[1] as object), [argument.name()]: given[0] };
+    const options =
+      argument === undefined ? given[0] : { ...(given[1] as object), [argument.name()]: given[0] };
     await finish(await run({ ...fixed, ...(options as object) } as never, streams), streams);
   });
 }
 
 const groupNamed = (program: Command, name: string): Command =>
-  program.commands.find((command) => command.name() === name) ?? program.command(name).description(groups[name] ?? "");
+  program.commands.find((command) => command.name() === name) ??
+  program.command(name).description(groups[name] ?? "");

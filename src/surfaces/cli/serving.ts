@@ -20,12 +20,16 @@ const divergencesPerS = 10;
 export async function serve(options: { readonly config?: string }, { out }: Streams): Promise<CommandResult> {
   const path = options.config ?? usualFile;
   if (options.config === undefined && !existsSync(path))
-    throw new BridgeError("BAD_USAGE", { what: `there is no ${usualFile} here`, fix: "name one with --config FILE" });
+    throw new BridgeError("BAD_USAGE", {
+      what: `there is no ${usualFile} here`,
+      fix: "name one with --config FILE",
+    });
   const config = await loadConfig(path);
   const { log, close, abandon } = openServerLog();
   const signalled = firstSignal(abandon);
   try {
-    if (config.unused.length > 0) log.warn({ config: path, unused: config.unused }, "no effect in this version");
+    if (config.unused.length > 0)
+      log.warn({ config: path, unused: config.unused }, "no effect in this version");
     const observations = new Observations({ takesLatency: config.monitoring.performanceTracking });
     const noteDivergence = divergenceLog(log);
     const bridge = await createPnlBridge({
@@ -113,7 +117,10 @@ function divergenceLog(log: Logger): (comparison: CallComparison) => void {
     }
     count += 1;
     if (count > divergencesPerS) return;
-    const errors = { ...(legacy.error && { legacyError: legacy.error }), ...(modern.error && { modernError: modern.error }) };
+    const errors = {
+      ...(legacy.error && { legacyError: legacy.error }),
+      ...(modern.error && { modernError: modern.error }),
+    };
     log.warn({ method, verdict, epoch, answered, fields: fields.slice(0, 5), ...errors }, "answers differ");
   };
 }

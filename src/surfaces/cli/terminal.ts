@@ -34,7 +34,12 @@ export function guardStreams(streams: Streams, style: () => FailureStyle): void 
   streams.out.on("error", (cause: NodeJS.ErrnoException) => {
     if (cause.code === "EPIPE") return;
     const what = `cannot write the output: ${cause.code ?? cause.message}`;
-    const failure = new BridgeError("UNWRITABLE", { what, where: "stdout", fix: "send it to where there is room", cause });
+    const failure = new BridgeError("UNWRITABLE", {
+      what,
+      where: "stdout",
+      fix: "send it to where there is room",
+      cause,
+    });
     process.exitCode = reportFailure(failure, streams, style());
   });
   streams.err.on("error", () => {}); // Nobody is left to be told.
@@ -75,7 +80,8 @@ export function reportFailure(error: unknown, { err }: Streams, { isVerbose, isJ
           cause: error,
         });
   err.write(`${isJson ? jsonText({ error: known.document }) : known.line}\n`);
-  if (isVerbose) err.write(`${(errorOf(error).stack ?? messageOf(error)).split("\n").map(plain).join("\n")}\n`);
+  if (isVerbose)
+    err.write(`${(errorOf(error).stack ?? messageOf(error)).split("\n").map(plain).join("\n")}\n`);
   return 2;
 }
 

@@ -7,7 +7,10 @@ export function trafficResult({ record, answers }: TrafficReport, json: boolean 
   const { epoch, overrides, ramp } = record;
   const { newSystemPercentage } = overrides;
   if (json) return jsonResult({ epoch, newSystemPercentage, ramp, answers }, true);
-  return { exitCode: 0, text: `${newSystemPercentage} %${rampText(ramp)}, epoch ${epoch}: ${plain(answers)}` };
+  return {
+    exitCode: 0,
+    text: `${newSystemPercentage} %${rampText(ramp)}, epoch ${epoch}: ${plain(answers)}`,
+  };
 }
 
 /** What follows the present percentage, while a process lives to take the steps. */

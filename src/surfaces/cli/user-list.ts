@@ -18,7 +18,11 @@ interface ChangeOptions extends ListOptions, ListChange {
 }
 
 /** The commands of a list of users: to add one, to remove one, and to print all, a line each. */
-export function userListCommands(list: UserList, aboutAdd: string, aboutRemove: string): readonly CommandSpec[] {
+export function userListCommands(
+  list: UserList,
+  aboutAdd: string,
+  aboutRemove: string,
+): readonly CommandSpec[] {
   const change = {
     options: [option.reason(), option.actor(), option.fleetConfig(), option.store(), option.json()],
     argument: new Argument("<user>", "the user's name"),
@@ -58,7 +62,10 @@ async function changeList(list: UserList, options: ChangeOptions): Promise<Comma
   const was = change === "add" ? `is on the ${list} already` : `is not on the ${list}`;
   return {
     exitCode: 0,
-    text: record === null ? `${user} ${was}` : `${user} ${change === "add" ? "added" : "removed"}, epoch ${record.epoch}`,
+    text:
+      record === null
+        ? `${user} ${was}`
+        : `${user} ${change === "add" ? "added" : "removed"}, epoch ${record.epoch}`,
   };
 }
 

@@ -9,7 +9,10 @@ const env = { VIEWER: "viewer-0123456789", OPERATOR: "operator-0123456789", ADMI
 
 const callerOf = (access: Access, authorization: string | undefined, needs: Role): Caller =>
   access.caller(
-    { tokenHolder: access.holderOf(authorization), headers: authorization === undefined ? {} : { authorization } },
+    {
+      tokenHolder: access.holderOf(authorization),
+      headers: authorization === undefined ? {} : { authorization },
+    },
     needs,
   );
 
@@ -75,13 +78,24 @@ describe("a gateway with tokens", () => {
   });
 
   it("records the role or the person's name in the audit, never the token", () => {
-    expect(callerOf(access, `Bearer ${env.OPERATOR}`, "viewer")).toEqual({ role: "operator", actor: "operator" });
-    const people = new Access({ ...local, tokens: [{ name: "amy", role: "operator", env: "OPERATOR" }] }, env);
-    expect(callerOf(people, `Bearer ${env.OPERATOR}`, "operator")).toEqual({ role: "operator", actor: "amy" });
+    expect(callerOf(access, `Bearer ${env.OPERATOR}`, "viewer")).toEqual({
+      role: "operator",
+      actor: "operator",
+    });
+    const people = new Access(
+      { ...local, tokens: [{ name: "amy", role: "operator", env: "OPERATOR" }] },
+      env,
+    );
+    expect(callerOf(people, `Bearer ${env.OPERATOR}`, "operator")).toEqual({
+      role: "operator",
+      actor: "amy",
+    });
   });
 
   it("refuses a page of another site, and accepts any host", () => {
-    expect(statusOf(() => access.checkOrigin({ host: "desk:8080", origin: "https://evil.example" }))).toBe(403);
+    expect(statusOf(() => access.checkOrigin({ host: "desk:8080", origin: "https://evil.example" }))).toBe(
+      403,
+    );
     expect(statusOf(() => access.checkOrigin({ host: "desk:8080", origin: "http://desk:8080" }))).toBe(200);
     expect(statusOf(() => access.checkOrigin({ host: "desk:8080" }))).toBe(200);
   });

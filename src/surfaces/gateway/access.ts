@@ -56,7 +56,9 @@ export class Access {
     this.#tokens = tokens.map(({ name, role, env: variable }) => {
       const token = env[variable] ?? "";
       if (token.length < tokenLengthMin)
-        throw badTokens(`the token of ${name} in ${variable} is missing or shorter than ${tokenLengthMin} characters`);
+        throw badTokens(
+          `the token of ${name} in ${variable} is missing or shorter than ${tokenLengthMin} characters`,
+        );
       if (seen.has(token)) throw badTokens(`${name} has the same token as another holder`);
       seen.add(token);
       return { holder: { role, actor: name }, digest: digestOf(token) };
@@ -71,9 +73,14 @@ export class Access {
     if (this.#checksHost && host !== this.#lastAllowed) {
       if (this.#isAllowed(host)) this.#lastAllowed = host;
       else
-        throw new HttpProblem(403, "REFUSED", `this gateway does not serve the host name ${JSON.stringify(host)}`, {
-          fix: "add it to gateway.allowed_hosts, or use 127.0.0.1",
-        });
+        throw new HttpProblem(
+          403,
+          "REFUSED",
+          `this gateway does not serve the host name ${JSON.stringify(host)}`,
+          {
+            fix: "add it to gateway.allowed_hosts, or use 127.0.0.1",
+          },
+        );
     }
     if (origin === undefined) return;
     const from = URL.canParse(origin) ? new URL(origin).host : "";
@@ -100,12 +107,16 @@ export class Access {
     if (this.#tokens.length === 0) return this.#local;
     if (tokenHolder === undefined) {
       const detail =
-        headers.authorization === undefined ? "the request has no token" : "the token in the authorization header is not valid";
+        headers.authorization === undefined
+          ? "the request has no token"
+          : "the token in the authorization header is not valid";
       throw new HttpProblem(401, "REFUSED", detail, { fix: "send authorization: Bearer TOKEN" });
     }
     const { role } = tokenHolder;
     if (roles.indexOf(role) < roles.indexOf(needs))
-      throw new HttpProblem(403, "REFUSED", `the role ${role} may not do this`, { fix: `use a token of the role ${needs}` });
+      throw new HttpProblem(403, "REFUSED", `the role ${role} may not do this`, {
+        fix: `use a token of the role ${needs}`,
+      });
     return tokenHolder;
   }
 
@@ -124,4 +135,7 @@ const withoutPort = (host: string): string => host.replace(/:\d+$/, "");
 const digestOf = (token: string): Buffer => createHash("sha256").update(token).digest();
 
 const badTokens = (what: string): BridgeError =>
-  new BridgeError("BAD_CONFIG", { what, fix: "name the environment variables under gateway.tokens, and set them" });
+  new BridgeError("BAD_CONFIG", {
+    what,
+    fix: "name the environment variables under gateway.tokens, and set them",
+  });

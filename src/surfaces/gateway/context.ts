@@ -9,7 +9,8 @@ import type { EventStream } from "./event-stream.ts";
 export type GatewayBridge = Pick<PnlBridge, "service" | "evidence">;
 
 /** The part of the control plane that the gateway uses. */
-export interface GatewayControl extends Pick<ControlPlane, "operator" | "store" | "freshness" | "drift" | "status" | "onEvent"> {
+export interface GatewayControl
+  extends Pick<ControlPlane, "operator" | "store" | "freshness" | "drift" | "status" | "onEvent"> {
   readonly follower: { readonly record: Pick<ControlPlane["follower"]["record"], "latched"> };
 }
 
@@ -45,4 +46,10 @@ export interface GatewayState {
   readonly whyNotReady: string | undefined;
 }
 
-export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+export type App = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;

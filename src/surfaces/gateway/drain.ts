@@ -52,7 +52,8 @@ export class Traffic {
   async leave({ leaveMs }: DrainLimits): Promise<void> {
     this.#isLeaving = true;
     // From now on each answer ends its connection; the connection of an answer that has begun ends later.
-    for (const response of this.underWay) if (!response.headersSent) response.setHeader("connection", "close");
+    for (const response of this.underWay)
+      if (!response.headersSent) response.setHeader("connection", "close");
     await sleep(leaveMs);
   }
 
@@ -61,7 +62,10 @@ export class Traffic {
    * `onCut` receives the number of requests. Node's own close would at once end connections on which a
    * request is arriving; these get `leaveMs` for it here, and its answer ends them.
    */
-  async stopListening({ leaveMs, closeMsMax }: DrainLimits, onCut: (requests: number) => void): Promise<void> {
+  async stopListening(
+    { leaveMs, closeMsMax }: DrainLimits,
+    onCut: (requests: number) => void,
+  ): Promise<void> {
     const cut = setTimeout(() => {
       onCut(this.underWay.size);
       this.#server.closeAllConnections();

@@ -17,12 +17,18 @@ export function answerErrors(app: App): void {
   app.setErrorHandler((failure, request, reply) => {
     const problem = problemFor(failure);
     if (problem.code === "INTERNAL")
-      request.log.error({ method: request.method, route: request.routeOptions.url, err: failure }, "a request failed");
+      request.log.error(
+        { method: request.method, route: request.routeOptions.url, err: failure },
+        "a request failed",
+      );
     return sendProblem(reply, problem);
   });
   app.setNotFoundHandler(({ method, url }, reply) => {
     const detail = `the route ${method} ${url.split("?", 1)[0]} does not exist`;
-    return sendProblem(reply, new HttpProblem(404, "BAD_USAGE", detail, { fix: "openapi.json lists the routes" }).problem);
+    return sendProblem(
+      reply,
+      new HttpProblem(404, "BAD_USAGE", detail, { fix: "openapi.json lists the routes" }).problem,
+    );
   });
 }
 
@@ -52,7 +58,9 @@ export function refuseBytes(failure: NodeJS.ErrnoException, socket: Socket): voi
     return;
   }
   const [status, detail] = refusals[failure.code ?? ""] ?? [400, "this is not an HTTP request"];
-  const body = JSON.stringify(new HttpProblem(status, status === 408 ? "TIMEOUT" : "BAD_USAGE", detail).problem);
+  const body = JSON.stringify(
+    new HttpProblem(status, status === 408 ? "TIMEOUT" : "BAD_USAGE", detail).problem,
+  );
   const head = [
     `HTTP/1.1 ${status} Refused`,
     "content-type: application/problem+json",

@@ -95,4 +95,5 @@ export class EventStream {
 }
 
 /** The text of one event. JSON without line ends makes it one line of data. */
-export const eventText = (event: string, data: object): string => `event: ${event}\ndata: ${jsonText(data)}\n\n`;
+export const eventText = (event: string, data: object): string =>
+  `event: ${event}\ndata: ${jsonText(data)}\n\n`;

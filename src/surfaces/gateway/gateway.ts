@@ -101,7 +101,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     state.phase = "closing";
     await traffic.leave(limits);
     unsubscribe();
-    await traffic.stopListening(limits, (requests) => app.log.warn({ requests }, "requests that took too long were cut off"));
+    await traffic.stopListening(limits, (requests) =>
+      app.log.warn({ requests }, "requests that took too long were cut off"),
+    );
     await app.close();
   };
   let closed: Promise<void> | undefined;
@@ -143,7 +145,11 @@ function newApp(limits: GatewayLimits, log: FastifyBaseLogger | undefined): App 
     keepAliveTimeout: limits.keepAliveMs,
     // A request on an accepted connection is answered even while the gateway closes.
     return503OnClosing: false,
-    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.requestMsMax, connectionsCheckingInterval: 1_000 },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.requestMsMax,
+      connectionsCheckingInterval: 1_000,
+    },
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: (failure, _, reply) => void sendProblem(reply, problemFor(failure)),
     clientErrorHandler: refuseBytes,
@@ -161,7 +167,11 @@ interface Parts extends Pick<RouteContext, "events" | "state"> {
   readonly limits: GatewayLimits;
 }
 
-async function addRoutes(app: App, options: GatewayOptions, { access, traffic, events, state, limits }: Parts): Promise<void> {
+async function addRoutes(
+  app: App,
+  options: GatewayOptions,
+  { access, traffic, events, state, limits }: Parts,
+): Promise<void> {
   const { bridge, control, observations, onCall, log = app.log } = options;
   const context: RouteContext = {
     bridge,
@@ -183,7 +193,10 @@ async function addRoutes(app: App, options: GatewayOptions, { access, traffic, e
   answerErrors(app);
   await guardRequests(app, access, { max: options.rateLimitPerS, timeWindow: limits.rateWindowMs });
   await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
     frameguard: { action: "deny" },
     // The gateway uses plain HTTP; a proxy that terminates TLS sends this header.
     hsts: false,
@@ -191,7 +204,14 @@ async function addRoutes(app: App, options: GatewayOptions, { access, traffic, e
   await describeRoutes(app);
   metricRoute(app, { ...context, observations, traffic });
   await app.register(healthRoutes(context));
-  for (const routes of [pnlRoutes, eventRoutes, migrationRoutes, comparisonRoutes, symbolRoutes, validateRoutes])
+  for (const routes of [
+    pnlRoutes,
+    eventRoutes,
+    migrationRoutes,
+    comparisonRoutes,
+    symbolRoutes,
+    validateRoutes,
+  ])
     await app.register(routes(context), { prefix: "/api/v1" });
 }
 

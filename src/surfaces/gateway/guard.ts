@@ -36,7 +36,9 @@ export async function guardRequests(
         tokenHolder === undefined ? `address ${normalizeIP(ip)}` : `token of ${tokenHolder.actor}`,
       allowList: ({ routeOptions }) => probes.has(routeOptions.url),
       errorResponseBuilder: (_, { max }) =>
-        Object.assign(new Error(`the caller sent more than ${max} requests in a second`), { statusCode: 429 }),
+        Object.assign(new Error(`the caller sent more than ${max} requests in a second`), {
+          statusCode: 429,
+        }),
     });
     app.addHook("onRequest", app.rateLimit());
   }

@@ -37,7 +37,9 @@ function textOf({ headers }: FastifyRequest, bytes: Buffer): string {
   if (!/^utf-?8$/i.test(charset)) throw unsupported(`the charset ${JSON.stringify(charset)}`);
   if (coding !== "identity") throw unsupported(`the content encoding ${JSON.stringify(coding)}`);
   if (!isUtf8(bytes))
-    throw new HttpProblem(400, "BAD_USAGE", "body: the bytes are not UTF-8", { fix: "encode the body as UTF-8" });
+    throw new HttpProblem(400, "BAD_USAGE", "body: the bytes are not UTF-8", {
+      fix: "encode the body as UTF-8",
+    });
   const text = bytes.toString();
   return text.startsWith("\ufeff") ? text.slice(1) : text;
 }

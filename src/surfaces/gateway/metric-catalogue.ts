@@ -10,13 +10,37 @@ interface Signal {
 }
 
 export const signals = {
-  build: gauge("build_info", ["version", "node"], "Always 1; the labels name the version of pnl-bridge and of Node"),
-  calls: counter("calls_total", ["method", "source"], "Calls answered, by the system whose answer the caller got"),
+  build: gauge(
+    "build_info",
+    ["version", "node"],
+    "Always 1; the labels name the version of pnl-bridge and of Node",
+  ),
+  calls: counter(
+    "calls_total",
+    ["method", "source"],
+    "Calls answered, by the system whose answer the caller got",
+  ),
   routed: counter("routed_total", ["method", "reason"], "Calls, by the reason of their route"),
-  fallbacks: counter("fallbacks_total", ["method", "reason"], "Calls that legacy answered because modern could not"),
-  modernFailed: counter("modern_failed_total", ["method"], "Calls that modern should have answered and failed"),
-  servedDiverged: counter("served_diverged_total", ["method"], "Answers of modern that callers got and that diverge from legacy"),
-  sampledOut: counter("sampled_out_total", ["method"], "Calls with a shadow side that were not drawn into the sample"),
+  fallbacks: counter(
+    "fallbacks_total",
+    ["method", "reason"],
+    "Calls that legacy answered because modern could not",
+  ),
+  modernFailed: counter(
+    "modern_failed_total",
+    ["method"],
+    "Calls that modern should have answered and failed",
+  ),
+  servedDiverged: counter(
+    "served_diverged_total",
+    ["method"],
+    "Answers of modern that callers got and that diverge from legacy",
+  ),
+  sampledOut: counter(
+    "sampled_out_total",
+    ["method"],
+    "Calls with a shadow side that were not drawn into the sample",
+  ),
   eligible: counter("eligible_total", ["method"], "Calls that were due to be compared"),
   compared: counter("compared_total", ["method"], "Calls that were compared"),
   verdicts: counter("verdicts_total", ["method", "verdict"], "Comparisons, by their verdict"),
@@ -31,29 +55,73 @@ export const signals = {
     ["method"],
     "Comparisons whose shadow side had no answer by its deadline",
   ),
-  comparisonExcluded: counter("comparison_excluded_total", ["method"], "Calls that are left out of comparison"),
-  comparisonsUnderWay: gauge("comparisons_under_way", ["method"], "Comparisons that have begun and not ended"),
-  broken: counter("broken_total", ["method"], "Failures of the bridge itself and of callbacks, which no caller noticed"),
+  comparisonExcluded: counter(
+    "comparison_excluded_total",
+    ["method"],
+    "Calls that are left out of comparison",
+  ),
+  comparisonsUnderWay: gauge(
+    "comparisons_under_way",
+    ["method"],
+    "Comparisons that have begun and not ended",
+  ),
+  broken: counter(
+    "broken_total",
+    ["method"],
+    "Failures of the bridge itself and of callbacks, which no caller noticed",
+  ),
   latency: {
-    ...counter("latency_seconds", ["method", "side"], "Time that each side took, of the calls that were compared"),
+    ...counter(
+      "latency_seconds",
+      ["method", "side"],
+      "Time that each side took, of the calls that were compared",
+    ),
     kind: "histogram",
   },
   epochSeen: gauge("epoch_seen", [], "The epoch that calls begin under"),
-  epochDrained: gauge("epoch_drained", [], "The oldest epoch that a call still runs under; the seen one where none is older"),
+  epochDrained: gauge(
+    "epoch_drained",
+    [],
+    "The oldest epoch that a call still runs under; the seen one where none is older",
+  ),
   phase: gauge("phase", ["phase"], "1 for the phase that is obeyed, 0 for the others"),
-  trafficRatio: gauge("modern_traffic_ratio", [], "Share of the calls that modern answers in dual_write, 0 to 1"),
-  killSwitch: gauge("kill_switch", [], "1 while the kill switch sends every call to legacy (use_new_pnl_system is false)"),
+  trafficRatio: gauge(
+    "modern_traffic_ratio",
+    [],
+    "Share of the calls that modern answers in dual_write, 0 to 1",
+  ),
+  killSwitch: gauge(
+    "kill_switch",
+    [],
+    "1 while the kill switch sends every call to legacy (use_new_pnl_system is false)",
+  ),
   latched: gauge("latched", [], "1 while a trigger keeps modern out of use"),
   drift: gauge("config_drift", [], "1 while the file of this process differs from the published section"),
-  freshness: gauge("freshness", ["state"], "1 for how well the plan is known (fresh, stale, expired, none), 0 for the others"),
+  freshness: gauge(
+    "freshness",
+    ["state"],
+    "1 for how well the plan is known (fresh, stale, expired, none), 0 for the others",
+  ),
   shadowsInFlight: gauge("shadows_in_flight", [], "Shadow calls under way"),
   evidenceDropped: counter("evidence_dropped_total", [], "Comparisons that were not kept"),
-  requests: counter("http_requests_total", ["status"], "Answers of the gateway, by the class of their status: 2xx, 4xx, 5xx"),
-  requestsInFlight: gauge("http_requests_in_flight", [], "Requests that are not answered yet, event streams included"),
+  requests: counter(
+    "http_requests_total",
+    ["status"],
+    "Answers of the gateway, by the class of their status: 2xx, 4xx, 5xx",
+  ),
+  requestsInFlight: gauge(
+    "http_requests_in_flight",
+    [],
+    "Requests that are not answered yet, event streams included",
+  ),
   connections: gauge("http_connections", [], "Open connections"),
   connectionsRefused: counter("http_connections_refused_total", [], "Connections beyond the limit, refused"),
   streams: gauge("event_streams", [], "Clients of the event stream"),
-  streamsDropped: counter("event_streams_dropped_total", [], "Clients of the event stream that were too slow and cut off"),
+  streamsDropped: counter(
+    "event_streams_dropped_total",
+    [],
+    "Clients of the event stream that were too slow and cut off",
+  ),
 } as const satisfies Readonly<Record<string, Signal>>;
 
 export type SignalName = keyof typeof signals;

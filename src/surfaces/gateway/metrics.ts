@@ -29,7 +29,9 @@ export function metricRoute(app: App, sources: MetricSources): void {
       onRequest: sources.needs("viewer"),
       schema: {
         ...operation("health", "getMetrics", "The signals of this process, for Prometheus"),
-        response: { 200: { description: "Prometheus text", content: { "text/plain": { schema: metricsText } } } },
+        response: {
+          200: { description: "Prometheus text", content: { "text/plain": { schema: metricsText } } },
+        },
       },
     },
     async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()),
@@ -134,7 +136,8 @@ function processSignals(): Registry {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });
     // These gauges have names of counters.
-    for (const kind of ["handles", "requests", "resources"]) processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
+    for (const kind of ["handles", "requests", "resources"])
+      processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
   return processRegistry;
 }

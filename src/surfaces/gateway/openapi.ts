@@ -25,9 +25,16 @@ const document = {
 };
 
 /** The descriptive part of a route's schema. */
-export const operation = (tag: string, operationId: string, summary: string) => ({ tags: [tag], operationId, summary });
+export const operation = (tag: string, operationId: string, summary: string) => ({
+  tags: [tag],
+  operationId,
+  summary,
+});
 
-const refusal = { description: problem.description, content: { "application/problem+json": { schema: problem } } };
+const refusal = {
+  description: problem.description,
+  content: { "application/problem+json": { schema: problem } },
+};
 const allSchemas = createJsonSchemaTransformObject({});
 
 /**
@@ -41,7 +48,8 @@ export async function describeRoutes(app: App): Promise<void> {
     transformObject: (given) => withoutUnused(allSchemas(given)),
   });
   app.addHook("onRoute", ({ schema }) => {
-    if (schema !== undefined) schema.response = { ...Object(schema.response), "4xx": refusal, "5xx": refusal };
+    if (schema !== undefined)
+      schema.response = { ...Object(schema.response), "4xx": refusal, "5xx": refusal };
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
 }

@@ -12,7 +12,9 @@ describe("the problem document of a failure", () => {
     ["DATABASE_BUSY", 503],
     ["BAD_CONFIG", 500],
   ])("has for the code %s the status %i", (code, status) => {
-    expect(problemFor(new BridgeError(code, { what: "so it is", fix: "do it", where: "/secret/path" }))).toEqual({
+    expect(
+      problemFor(new BridgeError(code, { what: "so it is", fix: "do it", where: "/secret/path" })),
+    ).toEqual({
       type: `urn:pnl-bridge:problem:${code}`,
       title: expect.any(String),
       status,
@@ -30,7 +32,9 @@ describe("the problem document of a failure", () => {
     ["GARBLED", 502],
     ["TOO_LARGE", 502],
   ])("has for a system's failure %s the status %i", (failure, status) => {
-    expect(problemFor(new SystemFailure(failure, "no\u0007", { code: "E17", cause: new Error("secret") }))).toMatchObject({
+    expect(
+      problemFor(new SystemFailure(failure, "no\u0007", { code: "E17", cause: new Error("secret") })),
+    ).toMatchObject({
       status,
       code: failure,
       systemCode: "E17",

@@ -93,7 +93,10 @@ export function problemFor(failure: unknown): Problem {
     return problemOf(statusOfError[code], code, message, fix === "" ? {} : { fix: plain(fix) });
   }
   const fix = "report it";
-  return problemOfHttp(failure) ?? problemOf(500, "INTERNAL", "this is a bug in pnl-bridge; its log says more", { fix });
+  return (
+    problemOfHttp(failure) ??
+    problemOf(500, "INTERNAL", "this is a bug in pnl-bridge; its log says more", { fix })
+  );
 }
 
 function problemOfSystem({ failure, code, message }: SystemFailure): Problem {
@@ -125,7 +128,9 @@ function problemOfHttp(failure: unknown): Problem | undefined {
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
     return problemOf(413, "TOO_LARGE", "the body is larger than the limit", { fix: "send it in parts" });
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
-    return problemOf(415, "BAD_USAGE", "the body must be JSON", { fix: "send content-type: application/json" });
+    return problemOf(415, "BAD_USAGE", "the body must be JSON", {
+      fix: "send content-type: application/json",
+    });
   if (statusCode === 429) return problemOf(429, "BUSY", failure.message, { fix: "try again after a second" });
   if (statusCode >= 400 && statusCode < 500) return problemOf(statusCode, "BAD_USAGE", failure.message, {});
   return undefined;

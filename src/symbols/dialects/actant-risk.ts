@@ -47,7 +47,11 @@ export const actantRisk: Dialect = {
   describes: "the desk's spot-risk files: dotted keys, strikes with a colon for the decimal point",
   forms: [
     { what: "future", form: "XCME.product.MONYY", example: "XCME.ZN.SEP25" },
-    { what: "weekly option", form: "XCME.root week.DDMONYY.strike.C|P (nominal day)", example: "XCME.VY3.21JUL25.111:75.C" },
+    {
+      what: "weekly option",
+      form: "XCME.root week.DDMONYY.strike.C|P (nominal day)",
+      example: "XCME.VY3.21JUL25.111:75.C",
+    },
     {
       what: "quarterly and serial option",
       form: "XCME.root.MONYY.strike.C|P (contract month)",
@@ -76,18 +80,23 @@ export const actantRisk: Dialect = {
     if (asStandard !== null) {
       const [, code = "", monthText = "", year = "", strikeText = "", right = ""] = asStandard;
       const row = cmeTable.named(code);
-      if (row?.family !== "standard") return refused("UNKNOWN_SERIES", `no monthly options are called ${code}`);
+      if (row?.family !== "standard")
+        return refused("UNKNOWN_SERIES", `no monthly options are called ${code}`);
       const month = monthOfName(monthText);
       if (month === 0) return refusedDate(`${monthText}${year}`);
       const found = namedSeries(row, { year: yearOfTwoDigits(year), month, week: 0 }, context, noNotes);
-      return "ok" in found ? found : readOption(found, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."));
+      return "ok" in found
+        ? found
+        : readOption(found, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."));
     }
     const asLettered = lettered.exec(text);
     if (asLettered !== null) {
       const [, code = "", letter = "", digit] = asLettered;
       const month = `${monthNames[monthOfLetter(letter) - 1]}2${digit}`;
       if (productOfRisk(code) === undefined) return unknownProduct(code, month);
-      return refused("UNKNOWN_FORM", "the month is written as in SEP25", { nearest: [`XCME.${code}.${month}`] });
+      return refused("UNKNOWN_FORM", "the month is written as in SEP25", {
+        nearest: [`XCME.${code}.${month}`],
+      });
     }
     return refused("UNKNOWN_FORM", "spot-risk keys are like XCME.ZN.SEP25 or XCME.VY3.21JUL25.111:75.C");
   },
@@ -118,14 +127,25 @@ const productOfRisk = (code: string): Product | undefined => {
 /** Suggests the product that Bloomberg calls by the code or, if there is no such product, every product. */
 function unknownProduct(code: string, month: string): Reading {
   const meant = productOfBloomberg(code);
-  const likely = products.filter((product) => product.exchange === "XCBT" && (meant?.exchange !== "XCBT" || product === meant));
+  const likely = products.filter(
+    (product) => product.exchange === "XCBT" && (meant?.exchange !== "XCBT" || product === meant),
+  );
   return refused("UNKNOWN_PRODUCT", `no product of the spot-risk files is called ${code}`, {
     nearest: likely.map((product) => `XCME.${product.code}.${month}`),
   });
 }
 
 function parseWeekly(
-  [, code = "", digit = "", date = "", monthText = "", year = "", strikeText = "", right = ""]: RegExpExecArray,
+  [
+    ,
+    code = "",
+    digit = "",
+    date = "",
+    monthText = "",
+    year = "",
+    strikeText = "",
+    right = "",
+  ]: RegExpExecArray,
   context: SymbolContext,
 ): Reading {
   const row = cmeTable.named(code);
@@ -140,9 +160,21 @@ function parseWeekly(
 }
 
 /** The family that a digit meant in the form used until 18 July 2025. */
-const oldDigits: Readonly<Record<string, Family>> = { "": "standard", 2: "mon", 3: "tue", 4: "wed", 5: "thu", 6: "fri" };
+const oldDigits: Readonly<Record<string, Family>> = {
+  "": "standard",
+  2: "mon",
+  3: "tue",
+  4: "wed",
+  5: "thu",
+  6: "fri",
+};
 
-function seriesOf(row: SeriesCode, digit: string, day: DayNumber, context: SymbolContext): ReturnType<typeof datedSeries> {
+function seriesOf(
+  row: SeriesCode,
+  digit: string,
+  day: DayNumber,
+  context: SymbolContext,
+): ReturnType<typeof datedSeries> {
   const old = row.code === "ZN" ? oldSeries(row.product, digit, day, context) : undefined;
   if (digit === "" || digit === "6") {
     if (old !== undefined) return { series: old, notes: [oldFormNote(old)] };
@@ -165,7 +197,12 @@ function seriesOf(row: SeriesCode, digit: string, day: DayNumber, context: Symbo
   );
 }
 
-function oldSeries(product: Product, digit: string, day: DayNumber, { calendar }: SymbolContext): OptionSeries | undefined {
+function oldSeries(
+  product: Product,
+  digit: string,
+  day: DayNumber,
+  { calendar }: SymbolContext,
+): OptionSeries | undefined {
   const family = oldDigits[digit];
   return family === undefined ? undefined : calendar.seriesOn(product, family, day);
 }

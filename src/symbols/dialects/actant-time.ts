@@ -15,29 +15,45 @@ export const actantTime: Dialect = {
   describes:
     "the desk's volatility-time files: an expiry day only, so it names no instrument; it only lists the series that expire that day",
   forms: [
-    { what: "expiry of 10-year options", form: "XCME.ZN.N.G.DDMONYY, refused: no strike", example: "XCME.ZN.N.G.21JUL25" },
-    { what: "the same until 18 July 2025", form: "XCME.ZN[2-6].DDMONYY, refused: no strike", example: "XCME.ZN2.21JUL25" },
+    {
+      what: "expiry of 10-year options",
+      form: "XCME.ZN.N.G.DDMONYY, refused: no strike",
+      example: "XCME.ZN.N.G.21JUL25",
+    },
+    {
+      what: "the same until 18 July 2025",
+      form: "XCME.ZN[2-6].DDMONYY, refused: no strike",
+      example: "XCME.ZN2.21JUL25",
+    },
   ],
   detects: (text) => key.test(text),
   parse(text, { calendar }) {
     const [, code = "", date = "", month = "", year = ""] = key.exec(text) ?? [];
     if (code === "") return refused("UNKNOWN_FORM", "volatility-time keys are like XCME.ZN.N.G.21JUL25");
     const product = code === "ZN" ? productOfCode(code) : undefined;
-    if (product === undefined) return refused("UNKNOWN_PRODUCT", "the volatility-time files are known for the 10-year (ZN) only");
+    if (product === undefined)
+      return refused("UNKNOWN_PRODUCT", "the volatility-time files are known for the 10-year (ZN) only");
     const day = dayOfText(date, month, year);
     if (day === undefined) return refusedDate(`${date}${month}${year}`);
     const series = families
       .flatMap((family) => calendar.seriesOn(product, family, day) ?? [])
       .filter(({ expiry }) => expiry === day);
-    if (series.length === 0) return refused("DATE_NOT_OF_SERIES", `no option of ${code} expires on ${formatDay(day)}`);
+    if (series.length === 0)
+      return refused("DATE_NOT_OF_SERIES", `no option of ${code} expires on ${formatDay(day)}`);
     const names = series.map(({ name }) => name);
-    return refused("NO_STRIKE", `the key names the expiry of ${names.join(" and ")}, but no strike, put or call`, {
-      candidates: names,
-    });
+    return refused(
+      "NO_STRIKE",
+      `the key names the expiry of ${names.join(" and ")}, but no strike, put or call`,
+      {
+        candidates: names,
+      },
+    );
   },
   print(instrument) {
     if (instrument.kind === "future")
-      return refused("CANNOT_CARRY", "volatility-time keys name expiries of options", { lost: ["everything"] });
+      return refused("CANNOT_CARRY", "volatility-time keys name expiries of options", {
+        lost: ["everything"],
+      });
     const { series } = instrument;
     if (series.product.code !== "ZN")
       return refused("NO_KNOWN_CODE", "the volatility-time files are known for the 10-year (ZN) only");

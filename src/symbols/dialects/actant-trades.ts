@@ -1,5 +1,13 @@
 import { formatDay } from "../../domain/market/trading-day.ts";
-import { datedSeries, holidayNotes, readFuture, readOption, realDay, refusedDate, unconfirmedNotes } from "../contracts.ts";
+import {
+  datedSeries,
+  holidayNotes,
+  readFuture,
+  readOption,
+  realDay,
+  refusedDate,
+  unconfirmedNotes,
+} from "../contracts.ts";
 import { letterOfMonth, monthOfLetter } from "../months.ts";
 import { type Product, productOfBloomberg, productOfCode, productOfRoot } from "../products.ts";
 import {
@@ -38,7 +46,11 @@ export const actantTrades: Dialect = {
       form: "XCMEO C|P ADPS YYYYMMDD letter 0 root week / strike",
       example: "XCMEOPADPS20250721N0VY3/111.25",
     },
-    { what: "quarterly and serial option", form: "… letter 0 root / strike", example: "XCMEOPADPS20250725Q0OZN/110.5" },
+    {
+      what: "quarterly and serial option",
+      form: "… letter 0 root / strike",
+      example: "XCMEOPADPS20250725Q0OZN/110.5",
+    },
   ],
   detects: (text) => future.test(text) || option.test(text),
   parse(text, context) {
@@ -48,8 +60,14 @@ export const actantTrades: Dialect = {
     if (asOption !== null) return parseOption(asOption, context);
     const asDotted = dotted.exec(text);
     if (asDotted !== null)
-      return refused("UNKNOWN_PRODUCT", `no product of the ledgers is called ${asDotted[1]} in the dotted form`);
-    return refused("UNKNOWN_FORM", "ledger symbols are like XCMEFFDPSX20250919U0ZN or XCMEOPADPS20250721N0VY3/111.25");
+      return refused(
+        "UNKNOWN_PRODUCT",
+        `no product of the ledgers is called ${asDotted[1]} in the dotted form`,
+      );
+    return refused(
+      "UNKNOWN_FORM",
+      "ledger symbols are like XCMEFFDPSX20250919U0ZN or XCMEOPADPS20250721N0VY3/111.25",
+    );
   },
   print(instrument): Printing {
     if (instrument.kind === "future") {
@@ -96,7 +114,10 @@ function parseFuture([, y, m, d, letter = "", root = ""]: RegExpExecArray, conte
   if (lettered !== dated) {
     const contradicts = `the letter ${letter} contradicts ${formatDay(day)}, whose letter is ${letterOfMonth(dated)}`;
     if (day !== lastDay)
-      return refused("DATE_NOT_OF_SERIES", `${contradicts}, and ${product.code} has no last trading day on that date`);
+      return refused(
+        "DATE_NOT_OF_SERIES",
+        `${contradicts}, and ${product.code} has no last trading day on that date`,
+      );
     notes.push({ code: "MONTH_LETTER_MISMATCH", why: `${contradicts}; the date counts` });
   } else if (lastDay !== null && day !== lastDay) {
     const why = `the text has ${formatDay(day)}; the last trading day of ${product.code}${letter}${year} is ${formatDay(lastDay)}`;
@@ -116,7 +137,8 @@ function parseOption(
   if (day === undefined) return refusedDate(`${y}-${m}-${d}`);
   const found = datedSeries(row, day, { week: Number(week), month: monthOfLetter(letter) }, context);
   if ("ok" in found) return found;
-  if (strikeText === undefined) return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a /strike`);
+  if (strikeText === undefined)
+    return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a /strike`);
   const moved = holidayNotes(found.series, day, "expiry");
   const named = moved.length === 0 ? found : { ...found, notes: [...found.notes, ...moved] };
   return readOption(named, right, parseStrike(strikeText, "."), strikeText);

@@ -30,12 +30,25 @@ const bareRoot = /^[A-Z]{2,3}$/;
  */
 export const bloomberg: Dialect = {
   name: "bloomberg",
-  describes: "Bloomberg's names, which the desk's CTO tables also use: a separate root for the options of each weekday",
+  describes:
+    "Bloomberg's names, which the desk's CTO tables also use: a separate root for the options of each weekday",
   forms: [
     { what: "future", form: "root letter year-digit Comdty", example: "TYU5 Comdty" },
-    { what: "Monday to Thursday option", form: "root letter YY C|P week strike Comdty", example: "VBYN25C3 111.750 Comdty" },
-    { what: "Friday option", form: "week M letter year-digit C|P strike Comdty", example: "3MN5P 110.250 Comdty" },
-    { what: "quarterly and serial option", form: "root letter year-digit C|P strike Comdty", example: "TYQ5P 110.750 Comdty" },
+    {
+      what: "Monday to Thursday option",
+      form: "root letter YY C|P week strike Comdty",
+      example: "VBYN25C3 111.750 Comdty",
+    },
+    {
+      what: "Friday option",
+      form: "week M letter year-digit C|P strike Comdty",
+      example: "3MN5P 110.250 Comdty",
+    },
+    {
+      what: "quarterly and serial option",
+      form: "root letter year-digit C|P strike Comdty",
+      example: "TYQ5P 110.750 Comdty",
+    },
     { what: "front future of the day", form: "root, read only", example: "TY" },
   ],
   detects: (text) =>
@@ -49,7 +62,8 @@ export const bloomberg: Dialect = {
     if (asFuture !== null) {
       const [, root = "", letter = "", digit, suffix] = asFuture;
       const product = productOfBloomberg(root);
-      if (product === undefined) return refused("UNKNOWN_PRODUCT", `no future is known that Bloomberg calls ${root}`);
+      if (product === undefined)
+        return refused("UNKNOWN_PRODUCT", `no future is known that Bloomberg calls ${root}`);
       const year = yearOfDigit(Number(digit), context.asOf);
       const notes = withSuffix(suffix, decadeNotes(year, context.asOf));
       return readFuture(product, { year, month: monthOfLetter(letter) }, context, notes);
@@ -57,7 +71,15 @@ export const bloomberg: Dialect = {
     const asMidWeek = midWeek.exec(text);
     if (asMidWeek !== null) {
       const [, root = "", letter = "", year = "", right = "", week, strikeText, suffix] = asMidWeek;
-      const parts = { root, year: yearOfTwoDigits(year), letter, week: Number(week), right, strikeText, suffix };
+      const parts = {
+        root,
+        year: yearOfTwoDigits(year),
+        letter,
+        week: Number(week),
+        right,
+        strikeText,
+        suffix,
+      };
       return parseOption(parts, noNotes, context);
     }
     const asFriday = friday.exec(text);
@@ -65,7 +87,11 @@ export const bloomberg: Dialect = {
       const [, week, root = "", letter = "", digit, right = "", strikeText, suffix] = asFriday;
       const year = yearOfDigit(Number(digit), context.asOf);
       const notes = decadeNotes(year, context.asOf);
-      return parseOption({ root, year, letter, week: Number(week), right, strikeText, suffix }, notes, context);
+      return parseOption(
+        { root, year, letter, week: Number(week), right, strikeText, suffix },
+        notes,
+        context,
+      );
     }
     const asStandard = standard.exec(text);
     if (asStandard !== null) {
@@ -84,7 +110,10 @@ export const bloomberg: Dialect = {
   print(instrument, { asOf }): Printing {
     if (instrument.kind === "future") {
       const { product, year, month } = instrument;
-      return lostDecade("bloomberg", year, asOf) ?? printed(`${product.bloomberg}${letterOfMonth(month)}${year % 10} Comdty`);
+      return (
+        lostDecade("bloomberg", year, asOf) ??
+        printed(`${product.bloomberg}${letterOfMonth(month)}${year % 10} Comdty`)
+      );
     }
     const { series, right, strike } = instrument;
     const { product, family, year, month, week } = series;
@@ -95,7 +124,10 @@ export const bloomberg: Dialect = {
     if (shapeOf(row) === "mid-week")
       return printed(`${row.code}${letter}${twoDigitsOf(year)}${right}${week} ${strikeText} Comdty`);
     const root = week === 0 ? row.code : `${week}${row.code}`;
-    return lostDecade("bloomberg", year, asOf) ?? printed(`${root}${letter}${year % 10}${right} ${strikeText} Comdty`);
+    return (
+      lostDecade("bloomberg", year, asOf) ??
+      printed(`${root}${letter}${year % 10}${right} ${strikeText} Comdty`)
+    );
   },
 };
 
@@ -123,13 +155,24 @@ function parseOption(parts: OptionParts, notes: readonly SymbolNote[], context: 
   const found = namedSeries(row, { year, month: monthOfLetter(letter), week }, context, notes);
   if ("ok" in found) return found;
   if (strikeText === undefined)
-    return refused("NO_STRIKE", `this is the series ${found.series.name}; an option has a strike after a space`);
+    return refused(
+      "NO_STRIKE",
+      `this is the series ${found.series.name}; an option has a strike after a space`,
+    );
   const alias = aliasNotes(bloombergTable, row, found.series);
   const allNotes = withSuffix(suffix, alias.length === 0 ? found.notes : [...found.notes, ...alias]);
-  return readOption({ series: found.series, notes: allNotes }, right, parseStrike(strikeText, "."), strikeText);
+  return readOption(
+    { series: found.series, notes: allNotes },
+    right,
+    parseStrike(strikeText, "."),
+    strikeText,
+  );
 }
 
-const missingSuffix: SymbolNote = { code: "MISSING_COMDTY", why: "the Comdty that ends Bloomberg's names is missing" };
+const missingSuffix: SymbolNote = {
+  code: "MISSING_COMDTY",
+  why: "the Comdty that ends Bloomberg's names is missing",
+};
 
 const withSuffix = (suffix: string | undefined, notes: readonly SymbolNote[]): readonly SymbolNote[] =>
   suffix === undefined ? [...notes, missingSuffix] : notes;

@@ -3,7 +3,15 @@ import type { OptionSeries } from "../expiry-calendar.ts";
 import { optionOf, type Right } from "../instrument.ts";
 import { monthNames, monthOfName } from "../months.ts";
 import { type Product, productOfCode } from "../products.ts";
-import { type Dialect, noNotes, type Printing, printed, type Reading, refused, type SymbolContext } from "../reading.ts";
+import {
+  type Dialect,
+  noNotes,
+  type Printing,
+  printed,
+  type Reading,
+  refused,
+  type SymbolContext,
+} from "../reading.ts";
 import { brokerTable } from "../series-codes.ts";
 import { badStrike, formatStrike, parseStrike } from "../strike.ts";
 import { twoDigitsOf, yearOfTwoDigits } from "../years.ts";
@@ -22,7 +30,9 @@ const products: Readonly<Record<string, { readonly code: string; readonly text: 
   "10YR NOTE": { code: "ZN", text: "10YR TNOTE" },
   "30YR BOND": { code: "ZB", text: "30YR TBOND" },
 };
-const textOf: ReadonlyMap<string, string> = new Map(Object.values(products).map(({ code, text }) => [code, text]));
+const textOf: ReadonlyMap<string, string> = new Map(
+  Object.values(products).map(({ code, text }) => [code, text]),
+);
 
 /**
  * The words of the broker's statements. `T NOTE` and `TNOTE` are both in use. Monday and monthly options have
@@ -31,7 +41,8 @@ const textOf: ReadonlyMap<string, string> = new Map(Object.values(products).map(
  */
 export const broker: Dialect = {
   name: "broker",
-  describes: "the broker's statements: words for month, product and week; Monday and monthly options have the same words",
+  describes:
+    "the broker's statements: words for month, product and week; Monday and monthly options have the same words",
   forms: [
     { what: "future", form: "MON YY CBT 2YR|5YR|10YR TNOTE, 30YR TBOND", example: "SEP 25 CBT 10YR TNOTE" },
     {
@@ -39,8 +50,16 @@ export const broker: Dialect = {
       form: "CALL|PUT MON YY CBT 10YR TNOTE Wn TUES|THURS OPT strike",
       example: "PUT AUG 25 CBT 10YR TNOTE W1 TUES OPT 110.50",
     },
-    { what: "Wednesday option", form: "… WED WKn strike", example: "CALL AUG 25 CBT 10YR TNOTE WED WK1 112.75" },
-    { what: "Friday option", form: "… WKLY WKn strike", example: "CALL AUG 25 CBT 10YR TNOTE WKLY WK2 112.75" },
+    {
+      what: "Wednesday option",
+      form: "… WED WKn strike",
+      example: "CALL AUG 25 CBT 10YR TNOTE WED WK1 112.75",
+    },
+    {
+      what: "Friday option",
+      form: "… WKLY WKn strike",
+      example: "CALL AUG 25 CBT 10YR TNOTE WKLY WK2 112.75",
+    },
     {
       what: "Monday or monthly option",
       form: "… strike, refused: it may be either",
@@ -69,7 +88,8 @@ export const broker: Dialect = {
   print(instrument): Printing {
     const { product, year, month } = instrument.kind === "future" ? instrument : instrument.series;
     const words = textOf.get(product.code);
-    if (words === undefined) return refused("NO_KNOWN_CODE", `no source says what the broker calls the ${product.name}`);
+    if (words === undefined)
+      return refused("NO_KNOWN_CODE", `no source says what the broker calls the ${product.name}`);
     const when = `${monthNames[month - 1]} ${twoDigitsOf(year)} CBT ${words}`;
     if (instrument.kind === "future") return printed(when);
     const { series, right, strike } = instrument;
@@ -80,14 +100,29 @@ export const broker: Dialect = {
       );
     if (product.code !== "ZN")
       return refused("NO_KNOWN_CODE", `no source says what the broker calls options of the ${product.name}`);
-    return refused("CANNOT_CARRY", "the broker has the same words for the Monday options of a month and for the monthly option", {
-      lost: ["series"],
-    });
+    return refused(
+      "CANNOT_CARRY",
+      "the broker has the same words for the Monday options of a month and for the monthly option",
+      {
+        lost: ["series"],
+      },
+    );
   },
 };
 
 function parseOption(
-  [, side = "", monthText = "", yearText = "", term = "", kind = "", before, weekText, after, strikeText]: RegExpExecArray,
+  [
+    ,
+    side = "",
+    monthText = "",
+    yearText = "",
+    term = "",
+    kind = "",
+    before,
+    weekText,
+    after,
+    strikeText,
+  ]: RegExpExecArray,
   context: SymbolContext,
 ): Reading {
   const product = productOf(term, kind);
@@ -95,20 +130,25 @@ function parseOption(
   const month = monthOfName(monthText);
   if (month === 0) return refusedDate(`${monthText} ${yearText}`);
   if (product.code !== "ZN")
-    return refused("UNKNOWN_SERIES", `no source says what the broker's words for options of the ${product.name} mean`);
+    return refused(
+      "UNKNOWN_SERIES",
+      `no source says what the broker's words for options of the ${product.name} mean`,
+    );
   if (strikeText === undefined) return refused("NO_STRIKE", "an option has a strike after its words");
   const right: Right = side === "CALL" ? "C" : "P";
   const year = yearOfTwoDigits(yearText);
   const strike = parseStrike(strikeText, ".");
   if (before === undefined) {
     const series = seriesWithoutWeek(product, { year, month }, context);
-    const name = (one: OptionSeries): string => (strike === badStrike ? one.name : optionOf(one, right, strike).name);
+    const name = (one: OptionSeries): string =>
+      strike === badStrike ? one.name : optionOf(one, right, strike).name;
     return refused("AMBIGUOUS", "words without a week may mean a Monday option or the monthly option", {
       candidates: [...new Set(series.map(name))],
     });
   }
   const row = brokerTable.named(`${before}#${after ?? ""}`);
-  if (row === undefined) return refused("UNKNOWN_SERIES", `the broker has no options called ${before}${weekText}${after ?? ""}`);
+  if (row === undefined)
+    return refused("UNKNOWN_SERIES", `the broker has no options called ${before}${weekText}${after ?? ""}`);
   const found = namedSeries(row, { year, month, week: Number(weekText) }, context, noNotes);
   if ("ok" in found) return found;
   return readOption(found, right, strike, strikeText);

@@ -1,9 +1,23 @@
 import { namedSeries, readFrontFuture, readFuture, readOption } from "../contracts.ts";
 import { letterOfMonth, monthOfLetter } from "../months.ts";
 import { productOfCode } from "../products.ts";
-import { type Dialect, type Printing, printed, type Reading, refused, type SymbolContext } from "../reading.ts";
+import {
+  type Dialect,
+  type Printing,
+  printed,
+  type Reading,
+  refused,
+  type SymbolContext,
+} from "../reading.ts";
 import { cmeTable } from "../series-codes.ts";
-import { type BadStrike, badStrike, type Eighths, eighthsOf, eighthsOfHundredths, hundredthsOf } from "../strike.ts";
+import {
+  type BadStrike,
+  badStrike,
+  type Eighths,
+  eighthsOf,
+  eighthsOfHundredths,
+  hundredthsOf,
+} from "../strike.ts";
 import { decadeNotes, lostDecade, yearOfDigit } from "../years.ts";
 
 const symbol = /^([A-Z]{2,3})([1-5]?)([FGHJKMNQUVXZ])(\d)(?: ([CP])(\d{5,6}))?$/;
@@ -21,7 +35,11 @@ export const cme: Dialect = {
   forms: [
     { what: "future", form: "product letter year-digit", example: "ZNU5" },
     { what: "weekly option", form: "root week letter year-digit C|P hundredths", example: "VY3N5 C11175" },
-    { what: "quarterly and serial option", form: "root letter year-digit C|P hundredths", example: "OZNQ5 P11050" },
+    {
+      what: "quarterly and serial option",
+      form: "root letter year-digit C|P hundredths",
+      example: "OZNQ5 P11050",
+    },
     { what: "front future of the day", form: "product, read only", example: "ZN" },
   ],
   detects: (text) => symbol.test(text) || (bareRoot.test(text) && ofCme(text) !== undefined),
@@ -44,7 +62,10 @@ export const cme: Dialect = {
     const row = cmeTable.codeOf(series.product, series.family, series.nominal);
     if (row === undefined) return refused("NO_KNOWN_CODE", `no source says what CME calls ${series.name}`);
     const root = `${row.code}${series.week === 0 ? "" : series.week}`;
-    return lostDecade("cme", year, asOf) ?? printed(`${root}${when} ${right}${`${hundredthsOf(strike)}`.padStart(5, "0")}`);
+    return (
+      lostDecade("cme", year, asOf) ??
+      printed(`${root}${when} ${right}${`${hundredthsOf(strike)}`.padStart(5, "0")}`)
+    );
   },
 };
 
@@ -68,10 +89,16 @@ function parseSymbol(
   const row = cmeTable.named(root);
   if (row === undefined || (row.family === "standard") !== (week === ""))
     return root.length === 2 && week === ""
-      ? refused("UNKNOWN_PRODUCT", `CME has no Treasury ${right === undefined ? "future" : "option"} called ${root}`)
+      ? refused(
+          "UNKNOWN_PRODUCT",
+          `CME has no Treasury ${right === undefined ? "future" : "option"} called ${root}`,
+        )
       : refused("UNKNOWN_SERIES", `CME has no Treasury options called ${root}${week}`);
   if (right === undefined || strikeText === undefined)
-    return refused("NO_STRIKE", `${root}${week}${letter}${digit} is a series: an option has C or P and a strike`);
+    return refused(
+      "NO_STRIKE",
+      `${root}${week}${letter}${digit} is a series: an option has C or P and a strike`,
+    );
   const found = namedSeries(row, { year, month, week: Number(week) }, context, notes);
   if ("ok" in found) return found;
   const six = strikeText.length === 6;

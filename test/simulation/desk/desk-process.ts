@@ -37,7 +37,9 @@ const folder = dirname(options.config);
 const lineBytes = 24;
 const sizeOf = (name: string): number => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
 /** The writes that modern accepted and legacy's ledger lacks. The test carries them over. */
-const owed = { owedToLegacy: () => ({ count: (sizeOf("to-legacy") - sizeOf("carried")) / lineBytes, oldestMs: 1 }) };
+const owed = {
+  owedToLegacy: () => ({ count: (sizeOf("to-legacy") - sizeOf("carried")) / lineBytes, oldestMs: 1 }),
+};
 
 const bridge = await createPnlBridge({ config: options.config, owed, log: () => {} });
 const { control, service } = bridge;
@@ -80,7 +82,11 @@ createInterface({ input: process.stdin })
 async function read(): Promise<void> {
   const began = nowMs();
   try {
-    const { value, source, epoch, stale, fellBack } = await service.call("totals", {}, { user: "amy", book: "UST" });
+    const { value, source, epoch, stale, fellBack } = await service.call(
+      "totals",
+      {},
+      { user: "amy", book: "UST" },
+    );
     const { by, missing } = value as unknown as { readonly by: string; readonly missing: number };
     report("read", began, nowMs(), epoch, source, stale, fellBack ?? null, by, missing);
   } catch (failure) {

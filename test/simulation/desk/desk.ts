@@ -4,7 +4,16 @@
  * kept.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -74,7 +83,8 @@ export class DeskProcess {
       env: { ...process.env, NODE_COMPILE_CACHE: cache },
     });
     const { stdin, stdout, stderr } = this.#child;
-    if (stdin === null || stdout === null || stderr === null) throw new Error("the process has no input or output");
+    if (stdin === null || stdout === null || stderr === null)
+      throw new Error("the process has no input or output");
     stdin.on("error", () => {});
     createInterface({ input: stdout }).on("line", (line) => this.#onReport(JSON.parse(line)));
     createInterface({ input: stderr }).on("line", (line) => void this.faults.push(line));
@@ -132,8 +142,18 @@ export class DeskProcess {
     const at = (index: number): never => rest[index] as never;
     if (kind === "read") {
       const [began, ended, epoch, source] = [at(0), at(1), at(2), at(3)];
-      this.reads.push({ began, ended, epoch, source, stale: at(4), fellBack: at(5), by: at(6), missing: at(7) });
-    } else if (kind === "write") this.writes.push({ began: at(0), at: at(1), epoch: at(2), side: at(3), id: at(4) });
+      this.reads.push({
+        began,
+        ended,
+        epoch,
+        source,
+        stale: at(4),
+        fellBack: at(5),
+        by: at(6),
+        missing: at(7),
+      });
+    } else if (kind === "write")
+      this.writes.push({ began: at(0), at: at(1), epoch: at(2), side: at(3), id: at(4) });
     else if (kind === "refused") this.refused.push({ began: at(0), at: at(1), code: at(2) });
     else if (kind === "event") this.events.push({ at: at(0), kind: at(1), what: at(2) });
     else if (kind === "failed") this.faults.push(`a read failed: ${rest[2]}`);
@@ -190,11 +210,25 @@ export class Desk implements AsyncDisposable {
 
   /** Writes the configuration file of a process and returns its path. */
   configFile(name: string): string {
-    const { control = "sqlite:./state/control.db", phase = "shadow_mode", percentage = 0, triggers = {}, timing } = this.#options;
+    const {
+      control = "sqlite:./state/control.db",
+      phase = "shadow_mode",
+      percentage = 0,
+      triggers = {},
+      timing,
+    } = this.#options;
     const path = join(this.folder, `${name}.yaml`);
     const config = {
-      migration: { phase, feature_flags: flags, traffic_routing: { new_system_percentage: percentage }, triggers },
-      systems: { legacy: { kind: "module", path: "./legacy.mjs" }, modern: { kind: "module", path: "./modern.mjs" } },
+      migration: {
+        phase,
+        feature_flags: flags,
+        traffic_routing: { new_system_percentage: percentage },
+        triggers,
+      },
+      systems: {
+        legacy: { kind: "module", path: "./legacy.mjs" },
+        modern: { kind: "module", path: "./modern.mjs" },
+      },
       stores: { control },
       control: { instance: name, ...deskTiming, ...timing },
     };
@@ -215,7 +249,10 @@ export class Desk implements AsyncDisposable {
     return process;
   }
 
-  async start(names: readonly string[], options: Partial<DeskProcessOptions> = {}): Promise<readonly DeskProcess[]> {
+  async start(
+    names: readonly string[],
+    options: Partial<DeskProcessOptions> = {},
+  ): Promise<readonly DeskProcess[]> {
     return Promise.all(names.map((name) => this.begin(name, options).ready()));
   }
 
@@ -247,7 +284,8 @@ export class Desk implements AsyncDisposable {
 
   /** The writes that modern has and legacy lacks. */
   get owed(): number {
-    const sizeOf = (name: string): number => statSync(join(this.folder, name), { throwIfNoEntry: false })?.size ?? 0;
+    const sizeOf = (name: string): number =>
+      statSync(join(this.folder, name), { throwIfNoEntry: false })?.size ?? 0;
     return (sizeOf("to-legacy") - sizeOf("carried")) / 24;
   }
 

@@ -30,7 +30,9 @@ export function checkedRows(method: PnlMethod, answer: JsonValue): readonly Row[
   const rows = rowsIn(method, answer[part]);
   if (rows === undefined) {
     if (answer[part] !== undefined)
-      throw new Error(`${part} in the answer of ${method} is ${kindOf(answer[part])}, not the rows that the bridge compares`);
+      throw new Error(
+        `${part} in the answer of ${method} is ${kindOf(answer[part])}, not the rows that the bridge compares`,
+      );
     throw new Error(`the answer of ${method} lacks ${missingText(part, Object.keys(answer))}`);
   }
   const [first] = rows;
@@ -67,4 +69,10 @@ export const isRow = (value: JsonValue | undefined): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 const kindOf = (value: JsonValue | undefined): string =>
-  Array.isArray(value) ? "a list" : value === null ? "null" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+  Array.isArray(value)
+    ? "a list"
+    : value === null
+      ? "null"
+      : typeof value === "object"
+        ? "an object"
+        : `a ${typeof value}`;

@@ -78,12 +78,17 @@ function renamedField(failure: unknown): string {
 async function checkRead(method: PnlMethod, examined: Examined): Promise<string> {
   const { system, convert } = examined;
   const pinned = { method: "fifo", asOf: new Date().toISOString() };
-  const request = method === "positionDetail" ? { ...pinned, symbol: await someSymbol(examined, pinned) } : pinned;
+  const request =
+    method === "positionDetail" ? { ...pinned, symbol: await someSymbol(examined, pinned) } : pinned;
   let answer: JsonValue;
   try {
     answer = await ask(examined, method, request);
   } catch (failure) {
-    const { code, failure: kind, message }: Partial<SystemFailure> = failure instanceof SystemFailure ? failure : {};
+    const {
+      code,
+      failure: kind,
+      message,
+    }: Partial<SystemFailure> = failure instanceof SystemFailure ? failure : {};
     // Nothing is wrong with a system that has no ledgers, or that does not say which methods it has.
     if (code === "NO_LEDGERS") return "it has no ledgers here, so it has nothing to show";
     if (kind === "REFUSED" && system.methods === undefined) return `it refuses the call: ${message}`;
@@ -92,7 +97,9 @@ async function checkRead(method: PnlMethod, examined: Examined): Promise<string>
   const rows = checkedRows(method, answer);
   // Throws for P&L in points that cannot become money.
   convert(method, answer, request);
-  return rows.length === 0 ? "no rows here, so no field could be checked" : `rows with every field: ${rows.length}`;
+  return rows.length === 0
+    ? "no rows here, so no field could be checked"
+    : `rows with every field: ${rows.length}`;
 }
 
 /** A symbol that the system knows, for a question about one. */
@@ -105,7 +112,8 @@ const exactNumbers = (asked: PnlMethod): SystemCheck => ({
   name: "numbers are exact",
   run: async (examined) => {
     const floats = floatsIn(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));
-    if (floats.length > 0) throw new Error(`numbers that are floats: ${floats.slice(0, 3).join(", ")}; answer decimal text`);
+    if (floats.length > 0)
+      throw new Error(`numbers that are floats: ${floats.slice(0, 3).join(", ")}; answer decimal text`);
     return "prices, quantities and P&L are decimal text";
   },
 });
@@ -145,7 +153,9 @@ async function checkMethods({ system, names, key }: Examined): Promise<string> {
   if (methods.size === 0) throw new Error(`it has none of ${missing.join(", ")}${advice}${listed(callable)}`);
   const writer = pnlMethods.find((method) => methods.has(method) && soundsLikeWriting(names[method]));
   if (writer !== undefined)
-    throw new Error(`${key} names ${names[writer]} for ${writer}, and its name says that it writes: the bridge only reads`);
+    throw new Error(
+      `${key} names ${names[writer]} for ${writer}, and its name says that it writes: the bridge only reads`,
+    );
   const has =
     missing.length === 0
       ? "all methods of the P&L service"
@@ -169,7 +179,9 @@ const listedMax = 20;
 
 function listed(found: readonly FoundMethod[]): string {
   if (found.length === 0) return "";
-  const shapes = found.slice(0, listedMax).map(({ name, parameters }) => `${name}(${parameters?.join(", ") ?? "…"})`);
+  const shapes = found
+    .slice(0, listedMax)
+    .map(({ name, parameters }) => `${name}(${parameters?.join(", ") ?? "…"})`);
   const more = found.length > listedMax ? ` and ${found.length - listedMax} more` : "";
   return `; found ${shapes.join(", ").slice(0, 500)}${more}`;
 }
@@ -183,7 +195,9 @@ const leftOut: SystemCheck = {
     if (others.length === 0) return "nothing: the bridge calls every method that it has";
     const reasons = Map.groupBy(
       others,
-      (one) => one.leftOut ?? (soundsLikeWriting(one.name) ? "its name says that it writes" : `${key} does not name it`),
+      (one) =>
+        one.leftOut ??
+        (soundsLikeWriting(one.name) ? "its name says that it writes" : `${key} does not name it`),
     );
     const texts = [...reasons].map(([why, some]) => {
       const shownNames = some.slice(0, listedMax).map(({ name }) => name);
@@ -193,8 +207,11 @@ const leftOut: SystemCheck = {
   },
 };
 
-const ask = ({ system, timeoutMs = unhurriedMs }: Examined, method: PnlMethod, request: JsonValue): Promise<JsonValue> =>
-  system.invoke(method, request, { deadlineMs: timeoutMs });
+const ask = (
+  { system, timeoutMs = unhurriedMs }: Examined,
+  method: PnlMethod,
+  request: JsonValue,
+): Promise<JsonValue> => system.invoke(method, request, { deadlineMs: timeoutMs });
 
 function expectNumber(field: string, value: JsonValue | undefined, wanted: string): void {
   const [found, exact] = [parseFraction(String(value ?? "")), parseFraction(wanted)];
@@ -212,13 +229,16 @@ function positionsOf(answer: JsonValue): readonly Readonly<Record<string, JsonVa
 function floatsIn(value: JsonValue, path = ""): string[] {
   if (typeof value === "number") return Number.isSafeInteger(value) ? [] : [`${path} ${value}`];
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries<JsonValue>(value).flatMap(([key, entry]) => floatsIn(entry, path === "" ? key : `${path}.${key}`));
+  return Object.entries<JsonValue>(value).flatMap(([key, entry]) =>
+    floatsIn(entry, path === "" ? key : `${path}.${key}`),
+  );
 }
 
 const failureOf = (call: Promise<JsonValue>): Promise<SystemFailure | undefined> =>
   call.then(
     () => undefined,
-    (failure: unknown) => (failure instanceof SystemFailure ? failure : new SystemFailure("GARBLED", String(failure))),
+    (failure: unknown) =>
+      failure instanceof SystemFailure ? failure : new SystemFailure("GARBLED", String(failure)),
   );
 
 const shown = (value: JsonValue): string => JSON.stringify(value).slice(0, 200);

@@ -79,9 +79,14 @@ export class LedgerWorld {
   /** Names, sizes and times of all files: changes when any of them does. */
   async #stamp(): Promise<string> {
     const { trades, prices } = this.options;
-    const files = [...(await findLedgers(trades)), ...(prices === undefined ? [] : await findPriceFiles(prices))];
+    const files = [
+      ...(await findLedgers(trades)),
+      ...(prices === undefined ? [] : await findPriceFiles(prices)),
+    ];
     const stats = await Promise.all(files.map((file) => stat(file)));
-    return stats.map(({ size, mtimeMs, ino }, index) => `${files[index]}:${size}:${mtimeMs}:${ino}`).join("|");
+    return stats
+      .map(({ size, mtimeMs, ino }, index) => `${files[index]}:${size}:${mtimeMs}:${ino}`)
+      .join("|");
   }
 }
 

@@ -8,7 +8,16 @@ import type { PnlMethod } from "../../../ports/pnl-service.ts";
 /** In small letters, without punctuation. */
 export const fieldNames: Readonly<Record<string, readonly string[]>> = {
   symbol: ["instrument", "instrumentname", "ticker", "security", "contract", "bloombergsymbol"],
-  quantity: ["qty", "position", "positionquantity", "netquantity", "netposition", "openposition", "signedquantity", "size"],
+  quantity: [
+    "qty",
+    "position",
+    "positionquantity",
+    "netquantity",
+    "netposition",
+    "openposition",
+    "signedquantity",
+    "size",
+  ],
   averagePrice: ["avgprice", "avgcost", "averagecost", "averageentryprice", "entryprice", "cost"],
   realized: ["realizedpnl", "totalrealizedpnl", "realised", "realisedpnl", "dailyrealized"],
   unrealized: ["unrealizedpnl", "totalunrealizedpnl", "unrealised", "unrealisedpnl", "openpnl"],
@@ -32,7 +41,13 @@ const methods: Readonly<Record<PnlMethod, readonly string[]>> = {
   tradeHistory: ["gettradehistory", "gettrades", "listtrades", "trades"],
   dailyPnl: ["getdailypnlhistory", "getdailypnl", "dailypnlhistory", "getpnlhistory"],
   totals: ["gettotals", "gettotalhistoricpnl", "gettotalpnl", "totalpnl", "gettodayspnl"],
-  positionDetail: ["getpositionswithlots", "getpositiondetail", "getpositiondetails", "getposition", "positionwithlots"],
+  positionDetail: [
+    "getpositionswithlots",
+    "getpositiondetail",
+    "getpositiondetails",
+    "getposition",
+    "positionwithlots",
+  ],
 };
 
 /** The field that most likely holds what the bridge calls `wanted`; undefined where none looks like it. */
@@ -45,7 +60,9 @@ export const likelyMethod = (wanted: PnlMethod, there: readonly string[]): strin
 
 /** What the bridge calls a trade's field of the desk, such as `side` for `buySell`; undefined where it has no name for it. */
 export const bridgeFieldOf = (theirs: string): string | undefined =>
-  Object.keys(fieldNames).find((ours) => ours !== theirs && likely(ours, fieldNames[ours] ?? [], [theirs]) !== undefined);
+  Object.keys(fieldNames).find(
+    (ours) => ours !== theirs && likely(ours, fieldNames[ours] ?? [], [theirs]) !== undefined,
+  );
 
 function likely(wanted: string, names: readonly string[], there: readonly string[]): string | undefined {
   for (const name of [plainName(wanted), ...names]) {

@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -77,7 +85,11 @@ describe("calculatePnl", () => {
       marks: { [zn]: "112" },
     });
     expect(positions).toEqual([expect.objectContaining({ symbol: zn, quantity: "2", ...expected })]);
-    expect(totals.USD).toEqual({ realized: expected.realized, unrealized: expected.unrealized, total: "5000" });
+    expect(totals.USD).toEqual({
+      realized: expected.realized,
+      unrealized: expected.unrealized,
+      total: "5000",
+    });
     expect(rejected).toEqual([]);
   });
 
@@ -121,7 +133,9 @@ describe("over ledgers", () => {
         },
       ].sort((a, b) => (a.symbol < b.symbol ? -1 : 1)),
     });
-    expect((await service().openPositions({ symbol: zf })).positions.map(({ symbol }) => symbol)).toEqual([zf]);
+    expect((await service().openPositions({ symbol: zf })).positions.map(({ symbol }) => symbol)).toEqual([
+      zf,
+    ]);
     expect(await service().openPositions({ symbol: "ZN" })).toEqual({ positions: [] });
   });
 
@@ -137,7 +151,9 @@ describe("over ledgers", () => {
       unrealized: "0",
       lots: [],
     });
-    expect((await asked.totals({})).totals).toEqual({ USD: { realized: "7000", unrealized: "0", total: "7000" } });
+    expect((await asked.totals({})).totals).toEqual({
+      USD: { realized: "7000", unrealized: "0", total: "7000" },
+    });
   });
 
   it.each([
@@ -195,11 +211,9 @@ describe("over ledgers", () => {
 
   it("positionDetail shows the lots, by each method, and null where there is no such position", async () => {
     const lotsBy = async (method: "fifo" | "lifo" | "average") =>
-      (await service().positionDetail({ symbol: zn, method })).position?.lots?.map(({ tradeId, quantity, price }) => [
-        tradeId,
-        quantity,
-        price,
-      ]);
+      (await service().positionDetail({ symbol: zn, method })).position?.lots?.map(
+        ({ tradeId, quantity, price }) => [tradeId, quantity, price],
+      );
     expect(await lotsBy("fifo")).toEqual([
       ["1", "1", "110"],
       ["2", "1", "111"],
@@ -209,16 +223,25 @@ describe("over ledgers", () => {
     expect(await service().positionDetail({ symbol: "nothing" })).toEqual({ position: null });
   });
 
-  it.each(["TYU5", "TYU5 Comdty", "XCME.ZN.SEP25", "ZNU2025"])("a request may name a symbol as %s", async (symbol) => {
-    const asked = service();
-    const own = { symbol: zn };
-    for (const method of ["openPositions", "tradeHistory", "dailyPnl", "totals", "positionDetail"] as const) {
-      const answer = await asked[method as "totals"]({ symbol });
-      expect(answer).toEqual(await asked[method as "totals"](own));
-      expect(JSON.stringify(answer)).not.toMatch(/^\{"\w+":(?:\[\]|null|\{\})\}$/);
-    }
-    expect((await asked.openPositions({ symbol: "TYZ5" })).positions).toEqual([]);
-  });
+  it.each(["TYU5", "TYU5 Comdty", "XCME.ZN.SEP25", "ZNU2025"])(
+    "a request may name a symbol as %s",
+    async (symbol) => {
+      const asked = service();
+      const own = { symbol: zn };
+      for (const method of [
+        "openPositions",
+        "tradeHistory",
+        "dailyPnl",
+        "totals",
+        "positionDetail",
+      ] as const) {
+        const answer = await asked[method as "totals"]({ symbol });
+        expect(answer).toEqual(await asked[method as "totals"](own));
+        expect(JSON.stringify(answer)).not.toMatch(/^\{"\w+":(?:\[\]|null|\{\})\}$/);
+      }
+      expect((await asked.openPositions({ symbol: "TYZ5" })).positions).toEqual([]);
+    },
+  );
 
   it("an as-of time shows the world as it was then", async () => {
     const then = "2025-07-24T09:00:30-05:00";
@@ -226,7 +249,9 @@ describe("over ledgers", () => {
       { symbol: zn, quantity: "2", averagePrice: "110", unrealized: "0" },
     ]);
     // The moment of a trade belongs to it.
-    expect((await service().openPositions({ asOf: "2025-07-24T14:01:00.250Z" })).positions).toMatchObject([{ quantity: "3" }]);
+    expect((await service().openPositions({ asOf: "2025-07-24T14:01:00.250Z" })).positions).toMatchObject([
+      { quantity: "3" },
+    ]);
     expect(await service().totals({ asOf: "2025-07-23T09:00:00-05:00" })).toEqual({ totals: {} });
     const afterAll = await service().totals({ asOf: "2030-01-01T00:00:00Z" });
     expect(afterAll).toEqual(await service().totals({}));
@@ -263,12 +288,17 @@ ARB,2,${zn},2025-07-24 09:01:00.000,S,1.0,111
       ["ARB", "-1"],
       ["UST", "2"],
     ]);
-    expect((await asked.openPositions({ book: "UST" })).positions).toMatchObject([{ book: "UST", quantity: "2" }]);
+    expect((await asked.openPositions({ book: "UST" })).positions).toMatchObject([
+      { book: "UST", quantity: "2" },
+    ]);
     expect((await asked.openPositions({ book: "none" })).positions).toEqual([]);
     expect((await asked.tradeHistory({ book: "ARB" })).trades).toMatchObject([{ id: "2", book: "ARB" }]);
     expect((await asked.dailyPnl({ book: "UST" })).daily).toMatchObject([{ book: "UST", total: "2000" }]);
     expect((await asked.totals({ book: "UST" })).totals.USD).toMatchObject({ unrealized: "2000" });
-    expect((await asked.positionDetail({ book: "ARB", symbol: zn })).position).toMatchObject({ book: "ARB", quantity: "-1" });
+    expect((await asked.positionDetail({ book: "ARB", symbol: zn })).position).toMatchObject({
+      book: "ARB",
+      quantity: "-1",
+    });
   });
 
   it("are one position beside a system that knows none", async () => {
@@ -289,7 +319,11 @@ describe("what cannot be answered is refused in one line", () => {
     ["calculatePnl", { trades: [], method: "hifo" }, "method must be one of fifo, lifo, average"],
     ["calculatePnl", { trades: [], asOf: "noon" }, 'asOf is not a time: "noon"'],
     ["calculatePnl", { trades: [], asOf: "2025-07-24" }, 'asOf names a day, not a time: "2025-07-24"'],
-    ["calculatePnl", { trades: [], asOf: "2025-03-09 02:30" }, "asOf 2025-03-09 02:30 does not exist in Chicago"],
+    [
+      "calculatePnl",
+      { trades: [], asOf: "2025-03-09 02:30" },
+      "asOf 2025-03-09 02:30 does not exist in Chicago",
+    ],
     ["calculatePnl", { trades: [], mark: {} }, 'the request has no key "mark"; did you mean "marks"?'],
     [
       "calculatePnl",
@@ -342,7 +376,9 @@ describe("what cannot be answered is refused in one line", () => {
 describe("between requests", () => {
   it("nothing of one is seen in the other, however many there are at a time", async () => {
     const asked = service();
-    const alone = await Promise.all((["fifo", "lifo", "average"] as const).map((method) => service().totals({ method })));
+    const alone = await Promise.all(
+      (["fifo", "lifo", "average"] as const).map((method) => service().totals({ method })),
+    );
     const times = Array.from({ length: 12 }, (_, second) => `2025-07-24T09:00:${10 + second}-05:00`);
     const mixed = await Promise.all([
       asked.totals({ method: "lifo" }),
@@ -359,7 +395,9 @@ describe("between requests", () => {
   it("a caller that changes its answer changes nobody else's", async () => {
     const system = new ModuleSystem({ name: "modern-engine", kind: "builtin", service: service() });
     const ask = async () =>
-      (await system.invoke("positionDetail", { symbol: zn }, { deadlineMs: 20_000 })) as { position: { lots: unknown[] } };
+      (await system.invoke("positionDetail", { symbol: zn }, { deadlineMs: 20_000 })) as {
+        position: { lots: unknown[] };
+      };
     const first = await ask();
     first.position.lots.length = 0;
     expect((await ask()).position.lots).toHaveLength(2);
@@ -403,8 +441,12 @@ describe("on a desk of a week", () => {
     for (const method of ["fifo", "lifo", "average"] as const) {
       const run = await runPnl({ trades: [desk.ledgers], prices: [desk.prices], method });
       const { daily } = await asked.dailyPnl({ method });
-      const { totals } = (await asked.totals({ method })) as TotalsAnswer & { totals: Record<string, Record<string, string>> };
-      const details = await Promise.all(run.statement.positions.map(({ symbol }) => asked.positionDetail({ symbol, method })));
+      const { totals } = (await asked.totals({ method })) as TotalsAnswer & {
+        totals: Record<string, Record<string, string>>;
+      };
+      const details = await Promise.all(
+        run.statement.positions.map(({ symbol }) => asked.positionDetail({ symbol, method })),
+      );
       const positions = details.map(({ position }) => position);
       expect(positions).not.toContain(null);
       expect(totals.USD?.realized).toBe(sumOf(daily.map(({ realized }) => realized)));
@@ -431,7 +473,9 @@ describe("on a desk of a week", () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(8), fc.constantFrom(zn, zf, undefined), async (limit, symbol) => {
         const { trades } = await asked.tradeHistory({ limit, ...(symbol === undefined ? {} : { symbol }) });
-        expect(trades).toEqual(all.filter((trade) => symbol === undefined || trade.symbol === symbol).slice(0, limit));
+        expect(trades).toEqual(
+          all.filter((trade) => symbol === undefined || trade.symbol === symbol).slice(0, limit),
+        );
       }),
       { numRuns: 50 },
     );
@@ -446,16 +490,22 @@ describe.skipIf(!existsSync(published))("on the desk's real ledgers (skipped: no
     readonly files: readonly string[];
     readonly modern_with_numeric_lot_order: {
       readonly fifo: Readonly<
-        Record<string, { readonly position: number; readonly open_lots: number; readonly realized_x1000: number }>
+        Record<
+          string,
+          { readonly position: number; readonly open_lots: number; readonly realized_x1000: number }
+        >
       >;
     };
   }
-  const expected: Readonly<Record<string, Expected>> = existsSync(published) ? JSON.parse(readFileSync(published, "utf8")) : {};
+  const expected: Readonly<Record<string, Expected>> = existsSync(published)
+    ? JSON.parse(readFileSync(published, "utf8"))
+    : {};
 
   it.each(["PNLMODULE_0721_0723", "JULY_0721_0725"])("%s has the published positions", async (name) => {
     const { files: names = [], modern_with_numeric_lot_order: real } = expected[name] as Expected;
     const ledgerFolder = mkdirOf(join(folder, name));
-    for (const file of names) copyFileSync(join(data, file), join(ledgerFolder, file.split("/").at(-1) as string));
+    for (const file of names)
+      copyFileSync(join(data, file), join(ledgerFolder, file.split("/").at(-1) as string));
     const asked = new ModernEngineService(new LedgerWorld({ trades: [ledgerFolder] }));
     expect(Object.keys(real.fifo)).toContain(zn);
     for (const [symbol, truth] of Object.entries(real.fifo)) {

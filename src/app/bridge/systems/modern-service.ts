@@ -45,7 +45,9 @@ export class ModernEngineService implements PnlService {
   async openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer> {
     const run = await this.#run(request);
     const isWanted = filterOf(run, request);
-    const open = run.statement.positions.filter((position) => position.quantity !== "0" && isWanted(position));
+    const open = run.statement.positions.filter(
+      (position) => position.quantity !== "0" && isWanted(position),
+    );
     return { positions: open.map(servicePosition) };
   }
 
@@ -83,9 +85,17 @@ export class ModernEngineService implements PnlService {
         throw refused(`${name} must be a day such as 2025-07-24, not ${shown(request[name])}`);
     const daily: DailyPnlAnswer["daily"][number][] = [];
     for (const row of run.statement.daily) {
-      if (row.tradingDay < (request.from ?? "") || row.tradingDay > (request.to ?? "9999") || !isWanted(row)) continue;
+      if (row.tradingDay < (request.from ?? "") || row.tradingDay > (request.to ?? "9999") || !isWanted(row))
+        continue;
       const { symbol, tradingDay, realized, unrealized, total } = row;
-      daily.push({ ...(row.book === undefined ? {} : { book: row.book }), symbol, tradingDay, realized, unrealized, total });
+      daily.push({
+        ...(row.book === undefined ? {} : { book: row.book }),
+        symbol,
+        tradingDay,
+        realized,
+        unrealized,
+        total,
+      });
     }
     return { daily };
   }
@@ -100,7 +110,12 @@ export class ModernEngineService implements PnlService {
     // Without one it would be whichever position stands first.
     if (request.symbol === undefined) throw refused("symbol is missing");
     const found = run.statement.positions.find(filterOf(run, request));
-    return { position: found === undefined ? null : { ...servicePosition(found), lots: found.lots.map((lot) => ({ ...lot })) } };
+    return {
+      position:
+        found === undefined
+          ? null
+          : { ...servicePosition(found), lots: found.lots.map((lot) => ({ ...lot })) },
+    };
   }
 
   /** Throws for what every request may say; the methods look at what is theirs. */
@@ -108,7 +123,8 @@ export class ModernEngineService implements PnlService {
     checkObject(request);
     const { method = "fifo", asOf, marks } = request;
     if (this.#world === undefined) throw noLedgers();
-    if (!methods.includes(method)) throw refused(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
+    if (!methods.includes(method))
+      throw refused(`method must be one of ${methods.join(", ")}, not ${shown(method)}`);
     if (asOf !== undefined) refusing(() => readAsOf(asOf), "asOf ");
     for (const name of ["book", "symbol"] as const)
       if (request[name] !== undefined && typeof request[name] !== "string")
@@ -121,7 +137,8 @@ export class ModernEngineService implements PnlService {
 export function givenMarks(marks: unknown): readonly GivenMark[] {
   if (!isObject(marks)) throw refused(`marks must be an object by symbol, not ${shown(marks)}`);
   return Object.entries(marks).map(([symbol, text]) => {
-    const price = typeof text === "string" || Number.isSafeInteger(text) ? parseDecimal(String(text)) : undefined;
+    const price =
+      typeof text === "string" || Number.isSafeInteger(text) ? parseDecimal(String(text)) : undefined;
     if (price === undefined) throw refused(`the mark of ${symbol} is no price: ${shown(text)}`);
     return { symbol, price };
   });
@@ -130,9 +147,12 @@ export function givenMarks(marks: unknown): readonly GivenMark[] {
 const refused = (why: string, cause?: unknown): SystemFailure =>
   new SystemFailure("REFUSED", why, { code: "BAD_REQUEST", ...(cause === undefined ? {} : { cause }) });
 export const noLedgers = (): SystemFailure =>
-  new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", { code: "NO_LEDGERS" });
+  new SystemFailure("REFUSED", "no trade ledgers are configured (watch.trade_ledger)", {
+    code: "NO_LEDGERS",
+  });
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? "nothing";
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function checkObject(request: unknown): void {
   if (!isObject(request)) throw refused(`the request must be an object, not ${shown(request)}`);
@@ -173,7 +193,11 @@ const servicePosition = (position: StatementPosition): ServicePosition => ({
 
 /** Positions added up by currency. One without a mark is in no unrealized total. */
 export function totalsOf(
-  positions: readonly { readonly currency?: string; readonly realized: string; readonly unrealized: string | null }[],
+  positions: readonly {
+    readonly currency?: string;
+    readonly realized: string;
+    readonly unrealized: string | null;
+  }[],
 ): ServiceTotals {
   const sums = new Map<string, { realized: Fraction; unrealized: Fraction }>();
   for (const { currency = "XXX", realized, unrealized } of positions) {

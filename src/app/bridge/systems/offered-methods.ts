@@ -35,9 +35,13 @@ export class OfferedMethods implements BridgedSystem {
     await this.#system.start?.();
   }
 
-  async invoke(...[method, request, call]: Parameters<BridgedSystem["invoke"]>): ReturnType<BridgedSystem["invoke"]> {
+  async invoke(
+    ...[method, request, call]: Parameters<BridgedSystem["invoke"]>
+  ): ReturnType<BridgedSystem["invoke"]> {
     if (isPnlMethod(method)) return this.#system.invoke(this.#names[method], request, call);
-    throw new SystemFailure("REFUSED", `${this.name}: the P&L service has no method ${method}`, { code: "UNKNOWN_METHOD" });
+    throw new SystemFailure("REFUSED", `${this.name}: the P&L service has no method ${method}`, {
+      code: "UNKNOWN_METHOD",
+    });
   }
 
   close(): Promise<void> {

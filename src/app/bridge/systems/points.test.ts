@@ -18,13 +18,24 @@ const position = (symbol: string, figures: Readonly<Record<string, JsonValue>> =
   ...figures,
 });
 
-const positionsOf = (answer: JsonValue) => (answer as { readonly positions: readonly Record<string, JsonValue>[] }).positions;
+const positionsOf = (answer: JsonValue) =>
+  (answer as { readonly positions: readonly Record<string, JsonValue>[] }).positions;
 
 describe("points become money", () => {
   it("of positions, matches and totals of calculatePnl", () => {
     const answer = {
       positions: [position(zn), position(zt, { realized: "-0.5", unrealized: "0.25" }), position(bund)],
-      matches: [{ symbol: zt, openTradeId: "1", closeTradeId: "2", quantity: "1", openPrice: "1", closePrice: "2", pnl: "1" }],
+      matches: [
+        {
+          symbol: zt,
+          openTradeId: "1",
+          closeTradeId: "2",
+          quantity: "1",
+          openPrice: "1",
+          closePrice: "2",
+          pnl: "1",
+        },
+      ],
       totals: { points: { realized: "0" } },
       rejected: [{ index: 3, code: "BAD", why: "bad" }],
       elapsed: "1",
@@ -49,14 +60,22 @@ describe("points become money", () => {
     const money = { ...position(zn), realized: "2000", unrealized: "3000", currency: "USD" };
     expect(answerInMoney("openPositions", { positions: [position(zn)] }, {})).toEqual({ positions: [money] });
     const lots = [{ tradeId: "1", quantity: "2", price: "110.5" }];
-    expect(answerInMoney("positionDetail", { position: { ...position(zn), lots, mark: "112" } }, { symbol: zn })).toEqual({
+    expect(
+      answerInMoney("positionDetail", { position: { ...position(zn), lots, mark: "112" } }, { symbol: zn }),
+    ).toEqual({
       position: { ...money, lots, mark: "112" },
     });
     expect(answerInMoney("positionDetail", { position: null }, { symbol: zn })).toEqual({ position: null });
   });
 
   it("of dailyPnl, its total too", () => {
-    const row = { symbol: zt, tradingDay: "2025-07-24", realized: "1", unrealized: "-0.0078125", total: "0.9921875" };
+    const row = {
+      symbol: zt,
+      tradingDay: "2025-07-24",
+      realized: "1",
+      unrealized: "-0.0078125",
+      total: "0.9921875",
+    };
     expect(answerInMoney("dailyPnl", { daily: [row] }, {})).toEqual({
       daily: [{ ...row, realized: "2000", unrealized: "-15.625", total: "1984.375" }],
     });
@@ -79,14 +98,20 @@ describe("points become money", () => {
 
   it("also of small whole numbers, which come as numbers and not as text", () => {
     const [converted] = positionsOf(
-      answerInMoney("openPositions", { positions: [position(zn, { realized: 2, unrealized: -3, quantity: 1 })] }, {}),
+      answerInMoney(
+        "openPositions",
+        { positions: [position(zn, { realized: 2, unrealized: -3, quantity: 1 })] },
+        {},
+      ),
     );
     expect(converted).toMatchObject({ realized: "2000", unrealized: "-3000", quantity: 1 });
     const flat = position(zn, { quantity: 0, averagePrice: 0, realized: 0, unrealized: 0 });
     expect(answerInMoney("totals", { totals: {}, positions: [flat] }, {})).toEqual({
       totals: { USD: { realized: "0", unrealized: "0", total: "0" } },
     });
-    expect(positionsOf(answerInMoney("openPositions", { positions: [flat] }, {}))[0]).toMatchObject({ averagePrice: null });
+    expect(positionsOf(answerInMoney("openPositions", { positions: [flat] }, {}))[0]).toMatchObject({
+      averagePrice: null,
+    });
   });
 });
 
@@ -100,26 +125,42 @@ describe("arithmetic", () => {
     ["-0", "0"],
     ["2.8e-17", "0.000000000000028"],
   ])("%s points of ZN are %s", (points, money) => {
-    const [converted] = positionsOf(answerInMoney("openPositions", { positions: [position(zn, { realized: points })] }, {}));
+    const [converted] = positionsOf(
+      answerInMoney("openPositions", { positions: [position(zn, { realized: points })] }, {}),
+    );
     expect(converted?.realized).toBe(money);
   });
 
   it("property: is exact, whatever the points", () => {
     fc.assert(
-      fc.property(fc.bigInt(-(10n ** 30n), 10n ** 30n), fc.bigInt(1n, 10n ** 12n), (numerator, denominator) => {
-        const points = `${numerator}/${denominator}`;
-        const [converted] = positionsOf(answerInMoney("openPositions", { positions: [position(zt, { realized: points })] }, {}));
-        expect(parseFraction(String(converted?.realized))).toEqual(multiply(fraction(numerator, denominator), fraction(2000n)));
-      }),
+      fc.property(
+        fc.bigInt(-(10n ** 30n), 10n ** 30n),
+        fc.bigInt(1n, 10n ** 12n),
+        (numerator, denominator) => {
+          const points = `${numerator}/${denominator}`;
+          const [converted] = positionsOf(
+            answerInMoney("openPositions", { positions: [position(zt, { realized: points })] }, {}),
+          );
+          expect(parseFraction(String(converted?.realized))).toEqual(
+            multiply(fraction(numerator, denominator), fraction(2000n)),
+          );
+        },
+      ),
     );
   });
 });
 
 describe("what a point is worth", () => {
   it("is what the request says, before what the table knows", () => {
-    const instruments = { [zn]: { multiplier: "0.5", currency: "GBP" }, MINE: { multiplier: "7" }, YOURS: { currency: "CHF" } };
+    const instruments = {
+      [zn]: { multiplier: "0.5", currency: "GBP" },
+      MINE: { multiplier: "7" },
+      YOURS: { currency: "CHF" },
+    };
     const answer = { positions: [position(zn), position("MINE"), position("YOURS")] };
-    expect(positionsOf(answerInMoney("calculatePnl", answer, { instruments, marks: { [zn]: "1" } }))).toMatchObject([
+    expect(
+      positionsOf(answerInMoney("calculatePnl", answer, { instruments, marks: { [zn]: "1" } })),
+    ).toMatchObject([
       { realized: "1", currency: "GBP" },
       { realized: "14", currency: "XXX" },
       { realized: "2", currency: "CHF" },
@@ -129,14 +170,17 @@ describe("what a point is worth", () => {
   it("is one for a product that nobody knows, under a currency that is none", () => {
     const answer = { positions: [position("ACME"), position("__proto__"), position("constructor")] };
     const converted = answerInMoney("calculatePnl", answer, { instruments: {}, marks: { ACME: "1" } });
-    for (const row of positionsOf(converted)) expect(row).toMatchObject({ realized: "2", unrealized: "3", currency: "XXX" });
+    for (const row of positionsOf(converted))
+      expect(row).toMatchObject({ realized: "2", unrealized: "3", currency: "XXX" });
     expect(converted).toMatchObject({ totals: { XXX: { realized: "6", unrealized: "9", total: "15" } } });
   });
 
   it("is not known where the request names what is no number: the points stay", () => {
     const instruments = { [zn]: { multiplier: "lots" } };
     const answer = { positions: [position(zn)] };
-    expect(positionsOf(answerInMoney("calculatePnl", answer, { instruments }))[0]).toMatchObject({ realized: "2" });
+    expect(positionsOf(answerInMoney("calculatePnl", answer, { instruments }))[0]).toMatchObject({
+      realized: "2",
+    });
   });
 
   it("leaves a system the currency that it names itself", () => {
@@ -150,10 +194,18 @@ describe("zeros that stand for nothing", () => {
     positionsOf(answerInMoney(method, { positions: [position(zn, figures)] }, request))[0];
 
   it("the average price of a flat position is none, that of an open one is a price", () => {
-    expect(one("openPositions", { quantity: "0", averagePrice: "0" }, {})).toMatchObject({ averagePrice: null });
-    expect(one("openPositions", { quantity: "0.0", averagePrice: "-0" }, {})).toMatchObject({ averagePrice: null });
-    expect(one("openPositions", { quantity: "1", averagePrice: "0" }, {})).toMatchObject({ averagePrice: "0" });
-    expect(one("openPositions", { quantity: "0", averagePrice: "110" }, {})).toMatchObject({ averagePrice: "110" });
+    expect(one("openPositions", { quantity: "0", averagePrice: "0" }, {})).toMatchObject({
+      averagePrice: null,
+    });
+    expect(one("openPositions", { quantity: "0.0", averagePrice: "-0" }, {})).toMatchObject({
+      averagePrice: null,
+    });
+    expect(one("openPositions", { quantity: "1", averagePrice: "0" }, {})).toMatchObject({
+      averagePrice: "0",
+    });
+    expect(one("openPositions", { quantity: "0", averagePrice: "110" }, {})).toMatchObject({
+      averagePrice: "110",
+    });
   });
 
   it("unrealized of an open position without a mark is none, only where the request has the marks", () => {
@@ -181,7 +233,11 @@ describe("what is not there", () => {
   });
 
   it("counts for nothing in totals", () => {
-    const positions = [position(zn), { symbol: zn }, position(zn, { realized: "awaiting data", unrealized: null })];
+    const positions = [
+      position(zn),
+      { symbol: zn },
+      position(zn, { realized: "awaiting data", unrealized: null }),
+    ];
     expect(answerInMoney("totals", { totals: {}, positions }, {})).toEqual({
       totals: { USD: { realized: "2000", unrealized: "3000", total: "5000" } },
     });
@@ -190,7 +246,10 @@ describe("what is not there", () => {
   it.each<PnlMethod>(["totals", "calculatePnl", "openPositions"])(
     "totals of %s without positions are refused as GARBLED, with the reason",
     (method) => {
-      for (const totals of [{ USD: { realized: "18.909375" } }, { points: { realized: "2", unrealized: "3", total: "5" } }])
+      for (const totals of [
+        { USD: { realized: "18.909375" } },
+        { points: { realized: "2", unrealized: "3", total: "5" } },
+      ])
         expect(() => answerInMoney(method, { totals, rejected: [] }, {})).toThrow(
           expect.objectContaining({
             failure: "GARBLED",
@@ -208,9 +267,14 @@ describe("what is not there", () => {
     ["dailyPnl", { daily: { "2025-07-24": { realized: 5 } } }],
     ["totals", { totals: { USD: { realized: "1" } }, positions: { [zn]: position(zn) } }],
     ["calculatePnl", { positions: [], summary: { pnl: "3" } }],
-  ])("P&L of %s in a shape that is not known is refused, and not handed on as money: %j", (method, answer) => {
-    expect(() => answerInMoney(method, answer, {})).toThrow(expect.objectContaining({ failure: "GARBLED" }));
-  });
+  ])(
+    "P&L of %s in a shape that is not known is refused, and not handed on as money: %j",
+    (method, answer) => {
+      expect(() => answerInMoney(method, answer, {})).toThrow(
+        expect.objectContaining({ failure: "GARBLED" }),
+      );
+    },
+  );
 
   it("totals of nothing, and of zeros, pass", () => {
     for (const totals of [{}, { USD: { realized: "0", unrealized: 0 } }, { unmarked: ["ZN"] }])
@@ -226,7 +290,17 @@ describe("what is not there", () => {
   });
 
   it("property: whatever a system answers and was asked, it is handed on for the comparison, or refused as GARBLED", () => {
-    const word = fc.constantFrom("positions", "position", "daily", "totals", "matches", "symbol", "realized", "quantity", "x");
+    const word = fc.constantFrom(
+      "positions",
+      "position",
+      "daily",
+      "totals",
+      "matches",
+      "symbol",
+      "realized",
+      "quantity",
+      "x",
+    );
     const value = fc.letrec((tie) => ({
       any: fc.oneof(
         { maxDepth: 4 },
@@ -236,7 +310,14 @@ describe("what is not there", () => {
       ),
     })).any as fc.Arbitrary<JsonValue>;
     const asked = fc.oneof(value, fc.record({ instruments: value, marks: value }));
-    const methods = ["calculatePnl", "openPositions", "tradeHistory", "dailyPnl", "totals", "positionDetail"] as const;
+    const methods = [
+      "calculatePnl",
+      "openPositions",
+      "tradeHistory",
+      "dailyPnl",
+      "totals",
+      "positionDetail",
+    ] as const;
     fc.assert(
       fc.property(fc.constantFrom(...methods), value, asked, (method, answer, request) => {
         const before = JSON.stringify(answer);

@@ -33,12 +33,15 @@ export const answerInMoney: ConvertAnswer = (method, answer, request) => {
   const marked = method === "calculatePnl" ? new Set(Object.keys(marks ?? {})) : undefined;
   const money = (value: JsonValue): JsonValue => (isRow(value) ? moneyRow(value, facts) : value);
   const position = (value: JsonValue): JsonValue =>
-    isRow(value) ? withoutFillers({ currency: facts(textOf(value.symbol)).currency, ...moneyRow(value, facts) }, marked) : value;
+    isRow(value)
+      ? withoutFillers({ currency: facts(textOf(value.symbol)).currency, ...moneyRow(value, facts) }, marked)
+      : value;
   const positions = listOf(answer.positions)?.map(position);
   const matches = listOf(answer.matches)?.map(money);
   const daily = listOf(answer.daily)?.map(money);
   const converted = convertedParts(method, answer);
-  for (const [name, part] of Object.entries(answer)) if (!converted.includes(name)) refusingPoints(method, part, name);
+  for (const [name, part] of Object.entries(answer))
+    if (!converted.includes(name)) refusingPoints(method, part, name);
   switch (method) {
     case "calculatePnl":
       if (positions === undefined) return { ...answer, ...(matches && { matches }) };
@@ -59,8 +62,11 @@ export const answerInMoney: ConvertAnswer = (method, answer, request) => {
 /** The parts of an answer that can become money: rows that name their symbols, and totals of positions beside them. */
 function convertedParts(method: PnlMethod, { positions, matches, daily, position }: Row): readonly string[] {
   const lists = { positions, matches, daily };
-  const rows = (["positions", "matches", "daily"] as const).filter((name) => listOf(lists[name])?.every(isRow));
-  const of = (...names: readonly string[]): readonly string[] => names.filter((name) => rows.some((row) => row === name));
+  const rows = (["positions", "matches", "daily"] as const).filter((name) =>
+    listOf(lists[name])?.every(isRow),
+  );
+  const of = (...names: readonly string[]): readonly string[] =>
+    names.filter((name) => rows.some((row) => row === name));
   switch (method) {
     case "calculatePnl":
       return [...of("positions", "matches"), ...(rows.includes("positions") ? ["totals"] : [])];
@@ -89,7 +95,9 @@ function refusingPoints(method: PnlMethod, part: JsonValue, name = ""): JsonValu
 /** Whether there is a P&L figure in it. 0 is the same in points and in money. */
 function holdsPoints(value: JsonValue, name: string): boolean {
   if (typeof value === "object" && value !== null)
-    return Object.entries<JsonValue>(value).some(([key, inside]) => holdsPoints(inside, Array.isArray(value) ? name : key));
+    return Object.entries<JsonValue>(value).some(([key, inside]) =>
+      holdsPoints(inside, Array.isArray(value) ? name : key),
+    );
   const figure = inPoints.includes(name) ? numberOf(value) : undefined;
   return figure !== undefined && !isZero(figure);
 }
@@ -100,7 +108,8 @@ const inPoints = ["realized", "unrealized", "total", "pnl"];
 
 const isRow = (value: JsonValue | undefined): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined => (Array.isArray(value) ? value : undefined);
+const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined =>
+  Array.isArray(value) ? value : undefined;
 /** Small whole numbers of an answer come as numbers, all others as text. */
 const textOf = (value: JsonValue | undefined): string =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
@@ -111,7 +120,8 @@ function moneyRow(row: Row, facts: (symbol: string) => { readonly multiplier: st
   const converted: Record<string, JsonValue> = { ...row };
   for (const field of inPoints) {
     const value = numberOf(row[field]);
-    if (value !== undefined && multiplier !== undefined) converted[field] = formatFraction(multiply(value, multiplier)).text;
+    if (value !== undefined && multiplier !== undefined)
+      converted[field] = formatFraction(multiply(value, multiplier)).text;
   }
   return converted;
 }

@@ -31,12 +31,16 @@ const program = fileURLToPath(new URL("../../../../python/pnl_bridge_adapter.py"
  * Throws BAD_USAGE for a system that is no Python worker and for a file name that Python cannot import, UNWRITABLE for a file that is
  * there already.
  */
-export async function plannedAdapter(order: AdapterOrder): Promise<(found: readonly FoundMethod[]) => Promise<string>> {
+export async function plannedAdapter(
+  order: AdapterOrder,
+): Promise<(found: readonly FoundMethod[]) => Promise<string>> {
   const { side, config, folder, file } = order;
   const system = config.systems[side];
   const command = system.kind === "command" ? system.command : [];
   const worker = command.findIndex((argument) => basename(argument) === "pnl_bridge_worker.py");
-  const at = command.findIndex((argument, place) => place > worker && /^[A-Za-z_][\w.]*:[A-Za-z_]\w*$/.test(argument));
+  const at = command.findIndex(
+    (argument, place) => place > worker && /^[A-Za-z_][\w.]*:[A-Za-z_]\w*$/.test(argument),
+  );
   const [python, ...options] = command.slice(0, worker);
   const target = command[at];
   if (system.kind !== "command" || python === undefined || target === undefined)
@@ -72,10 +76,16 @@ export async function plannedAdapter(order: AdapterOrder): Promise<(found: reado
     };
     const cwd = system.cwd === undefined ? folder : resolve(folder, system.cwd);
     const text = await new Promise<string>((done, fail) => {
-      const child = execFile(python, [...options, program], { cwd, env: childEnvironment(system.env) }, (failure, out, err) =>
-        failure === null ? done(out) : fail(new Error(err.trim().split("\n").at(-1) ?? failure.message)),
+      const child = execFile(
+        python,
+        [...options, program],
+        { cwd, env: childEnvironment(system.env) },
+        (failure, out, err) =>
+          failure === null ? done(out) : fail(new Error(err.trim().split("\n").at(-1) ?? failure.message)),
       );
-      child.stdin?.end(JSON.stringify({ ...facts, keys: requestKeys, likely: fieldNames, shapes: answerShapes }));
+      child.stdin?.end(
+        JSON.stringify({ ...facts, keys: requestKeys, likely: fieldNames, shapes: answerShapes }),
+      );
     });
     await writeFile(file, text, { flag: "wx" }).catch((cause) => {
       throw new BridgeError("UNWRITABLE", {

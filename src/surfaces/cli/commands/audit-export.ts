@@ -12,7 +12,10 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-async function run(options: { readonly config?: string; readonly store?: string }, _streams: Streams): Promise<CommandResult> {
+async function run(
+  options: { readonly config?: string; readonly store?: string },
+  _streams: Streams,
+): Promise<CommandResult> {
   const { exportAudit } = await import("../../../app/control/audit-export.ts");
   return { exitCode: 0, text: exportAudit(options), endsLines: true };
 }

@@ -24,6 +24,11 @@ async function run(
   const { ok, rows, head, notSealedYet, faults } = report;
   const found = faults.map(({ fault, why }) => `${paint("red", fault)}  ${plain(why)}`);
   const open = notSealedYet.length === 0 ? "" : `; not sealed yet: ${notSealedYet.join(", ")}`;
-  const summary = ok ? paint("green", `${rows} rows, the chain holds`) : paint("red", `${rows} rows, the chain is broken`);
-  return { exitCode: ok ? 0 : 1, text: [...found, `${summary}; head ${head.seq} ${head.hash}${open}`].join("\n") };
+  const summary = ok
+    ? paint("green", `${rows} rows, the chain holds`)
+    : paint("red", `${rows} rows, the chain is broken`);
+  return {
+    exitCode: ok ? 0 : 1,
+    text: [...found, `${summary}; head ${head.seq} ${head.hash}${open}`].join("\n"),
+  };
 }

@@ -25,7 +25,10 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-async function run(options: ParityCommandOptions & { readonly legacy: string }, streams: Streams): Promise<CommandResult> {
+async function run(
+  options: ParityCommandOptions & { readonly legacy: string },
+  streams: Streams,
+): Promise<CommandResult> {
   const { compareStored, loadConfigOrDefault } = await import("../../../app/commands.ts");
   const { checkedInputs, parityResult } = await import("../parity-output.ts");
   const database = sqliteFile(options.legacy);

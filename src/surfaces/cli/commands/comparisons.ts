@@ -14,7 +14,10 @@ export const commands: readonly CommandSpec[] = [
     options: [
       new Option("--verdict <verdict>", "only comparisons with this verdict").choices(verdicts),
       new Option("--method <name>", "only comparisons of this method"),
-      new Option("--limit <number>", "the largest number of comparisons, up to 1000 (default: 100)").argParser(Number),
+      new Option(
+        "--limit <number>",
+        "the largest number of comparisons, up to 1000 (default: 100)",
+      ).argParser(Number),
       option.fleetConfig(),
       option.store(),
       option.json(),
@@ -39,13 +42,18 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const found = await comparisons(options);
   if (options.json) return jsonResult({ comparisons: found }, true);
   const paint = painter(colourful(out));
-  return { exitCode: 0, text: found.length === 0 ? "no comparison matches" : found.map((one) => textOf(one, paint)).join("\n") };
+  return {
+    exitCode: 0,
+    text: found.length === 0 ? "no comparison matches" : found.map((one) => textOf(one, paint)).join("\n"),
+  };
 }
 
 /** A line for the comparison, and one for each field that is not equal. */
 function textOf(found: Found, paint: ReturnType<typeof painter>): string {
   const { at, verdict, method, unit, answered, epoch, id, fields, legacyError, modernError } = found;
-  const errors = Object.entries({ legacy: legacyError, modern: modernError }).filter(([, error]) => error !== null);
+  const errors = Object.entries({ legacy: legacyError, modern: modernError }).filter(
+    ([, error]) => error !== null,
+  );
   const of = unit === null ? "" : ` for ${plain(unit)}`;
   return [
     `${at}  ${paint(agrees(verdict) ? "green" : "red", verdict)}  ${plain(method)}${of}, ${answered} answered, epoch ${epoch}, id ${id}`,

@@ -23,13 +23,17 @@ ${casesOf(await programOf(streams), "").join("\n")}
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _pnl_bridge pnl-bridge`;
-  return { exitCode: 0, text: shell === "bash" ? script : `autoload -U bashcompinit && bashcompinit\n${script}` };
+  return {
+    exitCode: 0,
+    text: shell === "bash" ? script : `autoload -U bashcompinit && bashcompinit\n${script}`,
+  };
 }
 
 /** For the words before the cursor, the words that may follow: the commands of a group, or the options of a command. */
 function casesOf(command: Command, words: string): readonly string[] {
   const { commands, options } = command;
-  if (commands.length === 0) return [`    "${words}"|"${words} "*) words="${options.map(({ long }) => long).join(" ")}" ;;`];
+  if (commands.length === 0)
+    return [`    "${words}"|"${words} "*) words="${options.map(({ long }) => long).join(" ")}" ;;`];
   const names = commands.map((one) => one.name());
   const inner = commands.flatMap((one) => casesOf(one, `${words} ${one.name()}`.trimStart()));
   return [`    "${words}") words="${names.join(" ")}" ;;`, ...inner];

@@ -23,5 +23,8 @@ async function run(options: Options, _streams: Streams): Promise<CommandResult> 
   const { publishFile } = await import("../../../app/control/commands.ts");
   const { epoch, published } = await publishFile(options);
   if (options.json) return jsonResult({ epoch, hash: published?.hash ?? null }, true);
-  return { exitCode: 0, text: `published for the whole fleet as ${published?.hash.slice(0, 12)}, epoch ${epoch}` };
+  return {
+    exitCode: 0,
+    text: `published for the whole fleet as ${published?.hash.slice(0, 12)}, epoch ${epoch}`,
+  };
 }

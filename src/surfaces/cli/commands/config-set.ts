@@ -21,10 +21,16 @@ interface Options {
   readonly json?: boolean;
 }
 
-async function run({ change: [key, value], config, json }: Options, _streams: Streams): Promise<CommandResult> {
+async function run(
+  { change: [key, value], config, json }: Options,
+  _streams: Streams,
+): Promise<CommandResult> {
   const { setConfigValue } = await import("../../../app/control/config.ts");
   const { changed, value: written } = await setConfigValue(config, key, value);
   if (json) return jsonResult({ file: config, key, changed }, true);
   const what = written === undefined ? `${plain(key)} removed` : `${plain(key)} is ${plain(written)}`;
-  return { exitCode: 0, text: changed ? `${what} in ${plain(config)}` : `${what} in ${plain(config)} already` };
+  return {
+    exitCode: 0,
+    text: changed ? `${what} in ${plain(config)}` : `${what} in ${plain(config)} already`,
+  };
 }

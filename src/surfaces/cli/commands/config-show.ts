@@ -14,7 +14,10 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-async function run(options: { readonly config?: string; readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+async function run(
+  options: { readonly config?: string; readonly json?: boolean },
+  { out }: Streams,
+): Promise<CommandResult> {
   const { showConfig } = await import("../../../app/control/config.ts");
   const listing = await showConfig(options.config);
   if (options.json) return jsonResult({ file: options.config ?? null, ...listing }, true);
@@ -28,10 +31,13 @@ async function run(options: { readonly config?: string; readonly json?: boolean 
     const mark = hasNoEffect ? `  ${paint("yellow", "no effect yet")}` : "";
     return `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${source}${mark}`;
   });
-  const note = unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
-  const away = store === undefined ? [] : [`${paint("yellow", "the control store cannot be asked")}: ${plain(store)}`];
+  const note =
+    unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
+  const away =
+    store === undefined ? [] : [`${paint("yellow", "the control store cannot be asked")}: ${plain(store)}`];
   const older = ignored.map(
-    (key) => `${paint("yellow", "ignored")}: the published ${key}; each process obeys its own file. config publish removes it`,
+    (key) =>
+      `${paint("yellow", "ignored")}: the published ${key}; each process obeys its own file. config publish removes it`,
   );
   return { exitCode: 0, text: [...lines, ...note, ...older, ...away].join("\n") };
 }

@@ -13,7 +13,10 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-async function run(options: { readonly config: string; readonly json?: boolean }, { out, err }: Streams): Promise<CommandResult> {
+async function run(
+  options: { readonly config: string; readonly json?: boolean },
+  { out, err }: Streams,
+): Promise<CommandResult> {
   const { validateConfig } = await import("../../../app/control/config.ts");
   const file = options.config;
   const validation = await validateConfig(file);
@@ -25,6 +28,7 @@ async function run(options: { readonly config: string; readonly json?: boolean }
   const { unused } = validation.config;
   if (options.json) return jsonResult({ ok: true, file, unused }, true);
   const paint = painter(colourful(out));
-  const note = unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
+  const note =
+    unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
   return { exitCode: 0, text: [`${paint("green", "valid")}: ${plain(file)}`, ...note].join("\n") };
 }

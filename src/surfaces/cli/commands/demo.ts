@@ -7,7 +7,8 @@ import { type CommandResult, colourful, progressOn, type Streams, terminalWidth 
 export const commands: readonly CommandSpec[] = [
   {
     name: "demo",
-    about: "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table",
+    about:
+      "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table",
     example: "demo --once",
     options: [
       new Option("--once", "stop after the table (it always does in this version)"),
@@ -18,7 +19,10 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-async function run(options: { readonly keep?: string; readonly seed: string }, { out, err }: Streams): Promise<CommandResult> {
+async function run(
+  options: { readonly keep?: string; readonly seed: string },
+  { out, err }: Streams,
+): Promise<CommandResult> {
   const { renderParityTable, runDemo, seedMax } = await import("../../../app/commands.ts");
   const seed = Number(options.seed);
   if (!/^\d+$/.test(options.seed) || seed > seedMax) {
@@ -28,9 +32,11 @@ async function run(options: { readonly keep?: string; readonly seed: string }, {
     });
   }
   const progress = progressOn(err);
-  const { trades, ledgers, prices, database, report } = await runDemo({ ...options, seed, onProgress: progress.report }).finally(
-    progress.done,
-  );
+  const { trades, ledgers, prices, database, report } = await runDemo({
+    ...options,
+    seed,
+    onProgress: progress.report,
+  }).finally(progress.done);
   const made = `A desk with ${trades} trades, made from seed ${seed}; the legacy desk and the modern engine ran over the same files.`;
   const again =
     options.keep === undefined

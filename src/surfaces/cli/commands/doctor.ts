@@ -12,8 +12,14 @@ export const commands: readonly CommandSpec[] = [
     example: "doctor --system legacy --config pnl_migration_config.yaml",
     options: [
       option.config(),
-      new Option("--system <side>", "run the checks that every system must pass on this system").choices(["legacy", "modern"]),
-      new Option("--write-adapter <file>", "write a Python adapter for this system to start from; needs --system"),
+      new Option("--system <side>", "run the checks that every system must pass on this system").choices([
+        "legacy",
+        "modern",
+      ]),
+      new Option(
+        "--write-adapter <file>",
+        "write a Python adapter for this system to start from; needs --system",
+      ),
       option.json(),
     ],
     run,
@@ -31,8 +37,13 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const { examine, examineSystem } = await import("../../../app/commands.ts");
   const { config, system, writeAdapter } = options;
   if (system === undefined && writeAdapter !== undefined)
-    throw new BridgeError("BAD_USAGE", { what: "--write-adapter needs --system", fix: "add --system legacy" });
-  const findings = await (system === undefined ? examine(config) : examineSystem(system, config, writeAdapter));
+    throw new BridgeError("BAD_USAGE", {
+      what: "--write-adapter needs --system",
+      fix: "add --system legacy",
+    });
+  const findings = await (system === undefined
+    ? examine(config)
+    : examineSystem(system, config, writeAdapter));
   // A module in this process may hold a timer or a socket that nobody can take from it; what was found is printed by then.
   if (options.system !== undefined) setTimeout(() => process.exit(), 1_000).unref();
   const fine = findings.every(({ ok }) => ok);
@@ -40,7 +51,8 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const paint = painter(colourful(out));
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.map(
-    ({ check, ok, detail }) => `${ok ? paint("green", "ok  ") : paint("red", "FAIL")}  ${check.padEnd(width)}  ${plain(detail)}`,
+    ({ check, ok, detail }) =>
+      `${ok ? paint("green", "ok  ") : paint("red", "FAIL")}  ${check.padEnd(width)}  ${plain(detail)}`,
   );
   return { exitCode: fine ? 0 : 1, text: lines.join("\n") };
 }

@@ -21,7 +21,12 @@ export const commands: readonly CommandSpec[] = [
 ];
 
 async function run(
-  options: { readonly config?: string; readonly store?: string; readonly target?: Phase; readonly json?: boolean },
+  options: {
+    readonly config?: string;
+    readonly store?: string;
+    readonly target?: Phase;
+    readonly json?: boolean;
+  },
   { out }: Streams,
 ): Promise<CommandResult> {
   const { gates } = await import("../../../app/control/commands.ts");

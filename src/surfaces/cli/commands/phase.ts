@@ -61,7 +61,10 @@ interface Options {
 async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const { movePhase } = await import("../../../app/control/commands.ts");
   const { move, phase } = options;
-  const result = await movePhase(move === "set" ? { kind: "set", phase: phase as Phase } : { kind: move }, options);
+  const result = await movePhase(
+    move === "set" ? { kind: "set", phase: phase as Phase } : { kind: move },
+    options,
+  );
   const holds = result.moved || (options.dryRun === true && result.gates?.open !== false);
   if (options.json) return jsonResult(result, holds);
   const paint = painter(colourful(out));
@@ -74,5 +77,8 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
           .map(([name, value]) => `${name} to ${JSON.stringify(value)}`)
           .join(", ")}`
       : paint("red", `${way}: not moved, a gate is closed; the phase is still ${from}`);
-  return { exitCode: holds ? 0 : 1, text: [...(gates === undefined ? [] : [gatesText(gates, paint)]), head].join("\n") };
+  return {
+    exitCode: holds ? 0 : 1,
+    text: [...(gates === undefined ? [] : [gatesText(gates, paint)]), head].join("\n"),
+  };
 }

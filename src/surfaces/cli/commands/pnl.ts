@@ -14,7 +14,10 @@ export const commands: readonly CommandSpec[] = [
       option.prices(),
       option.marks(),
       option.method(),
-      new Option("--as-of <time>", "leave out what is later than this time, such as 2025-07-24T15:00:00-05:00"),
+      new Option(
+        "--as-of <time>",
+        "leave out what is later than this time, such as 2025-07-24T15:00:00-05:00",
+      ),
       option.dayRule(),
       option.calendar(),
       new Option("--matches <file>", "a CSV file for every pair of an opening and a closing trade"),
@@ -37,8 +40,17 @@ interface PnlCommandOptions {
 }
 
 async function run(options: PnlCommandOptions, streams: Streams): Promise<CommandResult> {
-  const { checkTargets, inputFiles, isClean, matchesCsv, overridesFrom, pnlDocument, renderPnlTable, runPnl, writeWhole } =
-    await import("../../../app/commands.ts");
+  const {
+    checkTargets,
+    inputFiles,
+    isClean,
+    matchesCsv,
+    overridesFrom,
+    pnlDocument,
+    renderPnlTable,
+    runPnl,
+    writeWhole,
+  } = await import("../../../app/commands.ts");
   const progress = progressOn(streams.err);
   const inputs = options.matches === undefined ? [] : (await inputFiles(options)).map(({ path }) => path);
   if (options.matches !== undefined) await checkTargets([options.matches], inputs);
@@ -47,7 +59,8 @@ async function run(options: PnlCommandOptions, streams: Streams): Promise<Comman
     overrides: await overridesFrom(options.calendar),
     onProgress: progress.report,
   }).finally(progress.done);
-  if (options.matches !== undefined) await writeWhole(new Map([[options.matches, matchesCsv(pnl.engine)]]), inputs);
+  if (options.matches !== undefined)
+    await writeWhole(new Map([[options.matches, matchesCsv(pnl.engine)]]), inputs);
   const clean = isClean(pnl);
   const document = pnlDocument(pnl);
   if (options.json) return jsonResult(document, clean);

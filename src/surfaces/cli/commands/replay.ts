@@ -18,7 +18,10 @@ export const commands: readonly CommandSpec[] = [
       option.method(),
       option.dayRule(),
       option.calendar(),
-      new Option("--legacy-database <file>", "a new file, into which the legacy desk writes its pnl_tracker.db"),
+      new Option(
+        "--legacy-database <file>",
+        "a new file, into which the legacy desk writes its pnl_tracker.db",
+      ),
       option.json(),
       option.out(),
     ],

@@ -12,12 +12,16 @@ import { trafficResult } from "../traffic-text.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "rollback",
-    about: "Takes everything back to legacy in an emergency and waits until every process obeys; needs only the control store",
+    about:
+      "Takes everything back to legacy in an emergency and waits until every process obeys; needs only the control store",
     example: 'rollback --reason "the numbers of book UST are wrong"',
     options: [
       option.reason(),
       option.actor(),
-      new Option("--wait <duration>", "the longest wait for processes to acknowledge (default: until their leases end)"),
+      new Option(
+        "--wait <duration>",
+        "the longest wait for processes to acknowledge (default: until their leases end)",
+      ),
       new Option("--gradual", "go step by step: a falling ramp that ends in the rollback"),
       option.dwell(),
       new Option("--drill", "rehearse on a scratch store and write the result into the audit"),
@@ -44,8 +48,10 @@ interface Options {
 async function run({ wait, dwell, ...options }: Options, { out, err }: Streams): Promise<CommandResult> {
   const { rollback, rollbackGradually } = await import("../../../app/control/rollback.ts");
   const paint = painter(colourful(out));
-  if (options.gradual && options.drill) throw mixed("--gradual and --drill are two things", "ask for one of them");
-  if (!options.gradual && dwell !== undefined) throw mixed("--dwell is for a gradual rollback", "add --gradual, or leave it out");
+  if (options.gradual && options.drill)
+    throw mixed("--gradual and --drill are two things", "ask for one of them");
+  if (!options.gradual && dwell !== undefined)
+    throw mixed("--dwell is for a gradual rollback", "add --gradual, or leave it out");
   const waits = progressAfter(err, patienceMs);
   const given = {
     ...options,
@@ -55,7 +61,9 @@ async function run({ wait, dwell, ...options }: Options, { out, err }: Streams):
   if (options.drill) {
     const { drill } = await import("../../../app/control/drill.ts");
     const report = await drill(given);
-    return options.json ? jsonResult(report, report.ok) : { exitCode: report.ok ? 0 : 1, text: drillText(report, paint) };
+    return options.json
+      ? jsonResult(report, report.ok)
+      : { exitCode: report.ok ? 0 : 1, text: drillText(report, paint) };
   }
   if (options.gradual) {
     const report = await rollbackGradually({
@@ -99,7 +107,8 @@ function reportText(report: RollbackReport, paint: Paint): string {
       "make the same file on every other machine of the fleet; the audit gets its row when a process reaches the store again",
       ...undelivered,
     ].join("\n");
-  const { epoch, committedMs, acknowledgedMs, acknowledged, gone, waiting, owedToLegacy, possible, why } = report;
+  const { epoch, committedMs, acknowledgedMs, acknowledged, gone, waiting, owedToLegacy, possible, why } =
+    report;
   const rows = [
     possible
       ? paint("green", `rolled back: legacy answers everything, epoch ${epoch}`)
@@ -111,8 +120,12 @@ function reportText(report: RollbackReport, paint: Paint): string {
           ? "no process lives that would have to acknowledge it"
           : `acknowledged by ${acknowledged.length} of ${acknowledged.length} after ${acknowledgedMs.toFixed(0)} ms`
     }`,
-    ...(waiting.length === 0 ? [] : ["until it has, or its lease is over, it may still answer by modern: end it, or see status"]),
-    ...(gone.length === 0 ? [] : [`gone, not heard of for longer than its lease: ${gone.map(plain).join(", ")}`]),
+    ...(waiting.length === 0
+      ? []
+      : ["until it has, or its lease is over, it may still answer by modern: end it, or see status"]),
+    ...(gone.length === 0
+      ? []
+      : [`gone, not heard of for longer than its lease: ${gone.map(plain).join(", ")}`]),
     ...(owedToLegacy === 0
       ? []
       : [
@@ -128,5 +141,7 @@ function reportText(report: RollbackReport, paint: Paint): string {
 
 const drillText = ({ ok, processes, committedMs, acknowledgedMs }: DrillReport, paint: Paint): string =>
   `${ok ? paint("green", "drill passed") : paint("red", "drill FAILED")}: ${processes} processes on a scratch store, written after ${committedMs.toFixed(0)} ms, ${
-    acknowledgedMs === null ? "not acknowledged by all" : `acknowledged by all after ${acknowledgedMs.toFixed(0)} ms`
+    acknowledgedMs === null
+      ? "not acknowledged by all"
+      : `acknowledged by all after ${acknowledgedMs.toFixed(0)} ms`
   }; the audit has it`;

@@ -15,7 +15,10 @@ export const commands: readonly CommandSpec[] = [
     about: "Shows the phase, the plan, the fleet, the gates and the way back on one screen",
     example: "status --watch 5s",
     options: [
-      new Option("--watch [interval]", "print it again and again until ctrl-C; the interval is such as 2s or 1m")
+      new Option(
+        "--watch [interval]",
+        "print it again and again until ctrl-C; the interval is such as 2s or 1m",
+      )
         .preset("2s")
         .conflicts("json"),
       option.fleetConfig(),
@@ -40,7 +43,11 @@ async function run({ watch, json, ...options }: Options, { out }: Streams): Prom
   const first = await screen();
   if (watch === undefined) return { exitCode: 0, text: first };
   const intervalMs = durationMs("--watch", watch);
-  return { exitCode: 0, text: screens(first, { next: screen, intervalMs, isTerminal: out.isTTY === true }), endsLines: true };
+  return {
+    exitCode: 0,
+    text: screens(first, { next: screen, intervalMs, isTerminal: out.isTTY === true }),
+    endsLines: true,
+  };
 }
 
 interface Watching {
@@ -59,13 +66,16 @@ async function* screens(first: string, { next, intervalMs, isTerminal }: Watchin
 
 type Paint = ReturnType<typeof painter>;
 
-const lists = (names: readonly string[]): string => (names.length === 0 ? "none" : names.map(plain).join(", "));
+const lists = (names: readonly string[]): string =>
+  names.length === 0 ? "none" : names.map(plain).join(", ");
 
 /** All of it on one screen. */
 function statusText(found: Status, paint: Paint): string {
   const { plan, from, held, outOfUse, rollback, ramp, gates, instances, auditHead } = found;
   const row = (name: string, text: string): string => `${name.padEnd(10)} ${text}`;
-  const flags = Object.entries(plan.flags).map(([name, isSet]) => paint(isSet ? "green" : "dim", `${isSet ? "" : "no "}${name}`));
+  const flags = Object.entries(plan.flags).map(([name, isSet]) =>
+    paint(isSet ? "green" : "dim", `${isSet ? "" : "no "}${name}`),
+  );
   return [
     row(
       "phase",
@@ -73,10 +83,18 @@ function statusText(found: Status, paint: Paint): string {
         found.updatedBy === "" ? "" : ` by ${plain(found.updatedBy)}`
       }`,
     ),
-    row("modern", outOfUse === null ? paint("green", "in use") : paint("red", `out of use: ${plain(outOfUse)}`)),
+    row(
+      "modern",
+      outOfUse === null ? paint("green", "in use") : paint("red", `out of use: ${plain(outOfUse)}`),
+    ),
     ...(found.switchFile === null
       ? []
-      : [row("switch", paint("red", `${plain(found.switchFile)} is set: legacy answers here, whatever the plan says`))]),
+      : [
+          row(
+            "switch",
+            paint("red", `${plain(found.switchFile)} is set: legacy answers here, whatever the plan says`),
+          ),
+        ]),
     row("answers", plain(found.answers)),
     row(
       "traffic",
@@ -84,11 +102,21 @@ function statusText(found: Status, paint: Paint): string {
         plan.userWhitelist,
       )}; denylist: ${lists(plan.userDenylist)}`,
     ),
-    row("writes", `migration_mode ${plan.migrationMode} (${from.migrationMode}), window to legacy ${plan.legacyWindow}`),
+    row(
+      "writes",
+      `migration_mode ${plan.migrationMode} (${from.migrationMode}), window to legacy ${plan.legacyWindow}`,
+    ),
     row("flags", flags.join(", ")),
-    row("rollback", rollback.possible ? paint("green", `possible: ${rollback.why}`) : paint("red", rollback.why)),
-    ...held.map(({ value, asked, why }) => row("held", paint("yellow", `${value} ${plain(asked)}: ${plain(why)}`))),
-    ...(found.unreadable === null ? [] : [row("published", paint("red", `cannot be read here: ${plain(found.unreadable)}`))]),
+    row(
+      "rollback",
+      rollback.possible ? paint("green", `possible: ${rollback.why}`) : paint("red", rollback.why),
+    ),
+    ...held.map(({ value, asked, why }) =>
+      row("held", paint("yellow", `${value} ${plain(asked)}: ${plain(why)}`)),
+    ),
+    ...(found.unreadable === null
+      ? []
+      : [row("published", paint("red", `cannot be read here: ${plain(found.unreadable)}`))]),
     ...(gates === null
       ? []
       : [
@@ -103,7 +131,10 @@ function statusText(found: Status, paint: Paint): string {
             }`,
           ),
         ]),
-    row("audit", auditHead === null ? "nothing is sealed yet" : `sealed up to ${auditHead.seq}, ${auditHead.hash}`),
+    row(
+      "audit",
+      auditHead === null ? "nothing is sealed yet" : `sealed up to ${auditHead.seq}, ${auditHead.hash}`,
+    ),
     row("store", plain(found.store)),
     ...(instances.length === 0
       ? [row("fleet", paint("yellow", "no process"))]
@@ -132,6 +163,11 @@ function instanceText(
     ...(drift === true ? ["CONFIG_DRIFT"] : []),
     ...(memory === undefined ? [] : [`${Math.round(memory / 1e6)} MB`]),
   ];
-  const epochs = seenEpoch === drainedEpoch ? `epoch ${seenEpoch}` : `epoch ${seenEpoch}, calls of ${drainedEpoch} still run`;
-  return [paint(style, state), plain(name), epochs, `${(ageMs / 1_000).toFixed(1)} s ago`, ...more].join("  ");
+  const epochs =
+    seenEpoch === drainedEpoch
+      ? `epoch ${seenEpoch}`
+      : `epoch ${seenEpoch}, calls of ${drainedEpoch} still run`;
+  return [paint(style, state), plain(name), epochs, `${(ageMs / 1_000).toFixed(1)} s ago`, ...more].join(
+    "  ",
+  );
 }

@@ -22,13 +22,18 @@ const severities: readonly string[] = ["differs", "unchecked", "ambiguous", "for
 /** The most findings of one code that are shown. */
 const linesMax = 12;
 
-async function run(options: { readonly file: string; readonly json?: boolean }, { out }: Streams): Promise<CommandResult> {
+async function run(
+  options: { readonly file: string; readonly json?: boolean },
+  { out }: Streams,
+): Promise<CommandResult> {
   const { calendarFindingCodes, checkCalendarFile } = await import("../../../app/symbols/commands.ts");
   const checked = await checkCalendarFile(options.file);
   if (options.json) return jsonResult(checked, checked.ok);
   const paint = painter(colourful(out));
   const { findings, quarantine, rows, agreeing, ok } = checked;
-  const gravest = findings.toSorted((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
+  const gravest = findings.toSorted(
+    (a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity),
+  );
   const byCode = Map.groupBy(gravest, ({ code }) => code);
   const groups = [...byCode].map(([code, group]) => {
     const severity = group[0]?.severity ?? "";
@@ -44,7 +49,9 @@ async function run(options: { readonly file: string; readonly json?: boolean }, 
       ...more,
     ].join("\n");
   });
-  const refused = quarantine.map(({ line, code, why }) => `${paint("red", code)} line ${line}: ${plain(why)}`);
+  const refused = quarantine.map(
+    ({ line, code, why }) => `${paint("red", code)} line ${line}: ${plain(why)}`,
+  );
   const summary = paint(
     ok ? "green" : "red",
     `${rows} ${rows === 1 ? "row" : "rows"}: ${agreeing} agree in every column, ${rows - agreeing} have findings, ${findingCount(quarantine)} could not be read`,

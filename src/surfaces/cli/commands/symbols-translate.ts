@@ -64,7 +64,10 @@ function inputsOf(
   symbolLines: (file: string) => AsyncIterable<string>,
 ): Iterable<string> | AsyncIterable<string> {
   if (symbol.length > 0 && file !== undefined)
-    throw new BridgeError("BAD_USAGE", { what: "symbols are given both as arguments and by --file", fix: "use one of them" });
+    throw new BridgeError("BAD_USAGE", {
+      what: "symbols are given both as arguments and by --file",
+      fix: "use one of them",
+    });
   if (symbol.length > 0) return symbol;
   if (file !== undefined) return symbolLines(file);
   if (process.stdin.isTTY === true)
@@ -85,7 +88,10 @@ async function* jsonLines(translations: AsyncIterable<Translation>): AsyncGenera
   yield separator === "[" ? "[]" : "]";
 }
 
-async function* tableLines(translations: AsyncIterable<Translation>, paint: ReturnType<typeof painter>): AsyncGenerator<string> {
+async function* tableLines(
+  translations: AsyncIterable<Translation>,
+  paint: ReturnType<typeof painter>,
+): AsyncGenerator<string> {
   for await (const translation of translations) yield `${lineOf(translation, paint)}\n`;
 }
 
@@ -93,7 +99,9 @@ async function* tableLines(translations: AsyncIterable<Translation>, paint: Retu
 function lineOf(translation: Translation, paint: ReturnType<typeof painter>): string {
   const input = plain(translation.input);
   if (translation.ok) {
-    const notes = translation.notes.map(({ code, why }) => `\n     ${paint("yellow", code)} ${plain(why)}`).join("");
+    const notes = translation.notes
+      .map(({ code, why }) => `\n     ${paint("yellow", code)} ${plain(why)}`)
+      .join("");
     return `${input}  →  ${paint("bold", translation.output)}${notes}`;
   }
   const { code, why, nearest, candidates = [] } = translation.error;

@@ -39,10 +39,15 @@ async function run(options: SymbolsVariantsOptions, { out }: Streams): Promise<C
   const paint = painter(colourful(out));
   if (found.ok) return { exitCode: 0, text: tableOf(found, paint) };
   const { code, why, nearest, candidates = [] } = found.error;
-  const hints = [...candidates.map((name) => `it may be ${name}`), ...nearest.map((text) => `did you mean ${text}?`)];
+  const hints = [
+    ...candidates.map((name) => `it may be ${name}`),
+    ...nearest.map((text) => `did you mean ${text}?`),
+  ];
   return {
     exitCode: 1,
-    text: [`${plain(options.symbol)}  ✗  ${paint("red", code)}: ${plain(why)}`, ...hints.map(plain)].join("\n"),
+    text: [`${plain(options.symbol)}  ✗  ${paint("red", code)}: ${plain(why)}`, ...hints.map(plain)].join(
+      "\n",
+    ),
   };
 }
 

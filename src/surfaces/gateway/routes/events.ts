@@ -23,7 +23,10 @@ export const eventRoutes =
           ),
           querystring: eventQuery,
           response: {
-            200: { description: eventStream.description, content: { "text/event-stream": { schema: eventStream } } },
+            200: {
+              description: eventStream.description,
+              content: { "text/event-stream": { schema: eventStream } },
+            },
           },
         },
       },
@@ -35,7 +38,8 @@ export const eventRoutes =
             state.isClosing ? "the gateway is closing" : "the event stream has the maximum number of clients",
           );
         const { raw } = reply.hijack();
-        for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
+        for (const [name, value] of Object.entries(reply.getHeaders()))
+          if (value !== undefined) raw.setHeader(name, value);
         raw.writeHead(200, {
           "content-type": "text/event-stream",
           "cache-control": "no-store",

@@ -62,7 +62,12 @@ class Plane {
 /** A web page cannot send this content type without a preflight request, which the gateway never permits. */
 const isJson: onRequestHookHandler = ({ headers }, _, done) => {
   if (/^application\/json\b/i.test(headers["content-type"] ?? "")) done();
-  else done(new HttpProblem(415, "BAD_USAGE", "a change must be JSON", { fix: "send content-type: application/json" }));
+  else
+    done(
+      new HttpProblem(415, "BAD_USAGE", "a change must be JSON", {
+        fix: "send content-type: application/json",
+      }),
+    );
 };
 
 function addReads(app: App, plane: Plane): void {
@@ -119,7 +124,10 @@ function addMoves(app: App, plane: Plane): void {
     async (request) => {
       const { reason, waitMs } = request.body;
       const by = { actor: plane.actorOf(request), reason };
-      return plane.done(request, await plane.control.operator.rollback(by, waitMs === undefined ? {} : { waitMs }));
+      return plane.done(
+        request,
+        await plane.control.operator.rollback(by, waitMs === undefined ? {} : { waitMs }),
+      );
     },
   );
   app.post(
@@ -169,10 +177,18 @@ function addTraffic(app: App, plane: Plane): void {
       const record =
         "percentage" in body
           ? await operator.traffic(body.percentage, by)
-          : await operator.ramp({ steps: body.steps, dwellMs: body.dwellMs, endsIn: body.endsIn ?? "stay" }, by);
+          : await operator.ramp(
+              { steps: body.steps, dwellMs: body.dwellMs, endsIn: body.endsIn ?? "stay" },
+              by,
+            );
       const { epoch, overrides, ramp } = record;
       const answers = operator.whoAnswers(record);
-      return plane.done(request, { epoch, newSystemPercentage: overrides.newSystemPercentage, ramp, answers });
+      return plane.done(request, {
+        epoch,
+        newSystemPercentage: overrides.newSystemPercentage,
+        ramp,
+        answers,
+      });
     },
   );
   for (const [method, change, list, operationId, summary] of [
@@ -193,8 +209,15 @@ function addTraffic(app: App, plane: Plane): void {
       },
       handler: async (request) => {
         const by = { actor: plane.actorOf(request), reason: request.body.reason };
-        const record = await plane.control.operator.changeList(list, { change, user: request.params.user }, by);
-        return plane.done(request, { changed: record !== null, ...(record !== null && { epoch: record.epoch }) });
+        const record = await plane.control.operator.changeList(
+          list,
+          { change, user: request.params.user },
+          by,
+        );
+        return plane.done(request, {
+          changed: record !== null,
+          ...(record !== null && { epoch: record.epoch }),
+        });
       },
     });
 }

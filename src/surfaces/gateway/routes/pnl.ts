@@ -26,7 +26,9 @@ export const pnlRoutes =
     const call: Call = (...given) => (bridge.service.call as unknown as Call).apply(bridge.service, given);
     const answerTo = async (method: string, { body, headers }: FastifyRequest): Promise<string> => {
       if (typeof body !== "object" || body === null || Array.isArray(body))
-        throw new HttpProblem(400, "BAD_USAGE", "body: the request must be an object", { fix: "send {} for an empty request" });
+        throw new HttpProblem(400, "BAD_USAGE", "body: the request must be an object", {
+          fix: "send {} for an empty request",
+        });
       const { "x-pnl-user": user, "x-pnl-book": book } = headers;
       const key = {
         ...(user && { user: headerText("x-pnl-user", user) }),
@@ -40,7 +42,11 @@ export const pnlRoutes =
       }
       return JSON.stringify(answered);
     };
-    const route = (url: string, methodOf: (request: FastifyRequest) => string, schema: FastifySchema): void => {
+    const route = (
+      url: string,
+      methodOf: (request: FastifyRequest) => string,
+      schema: FastifySchema,
+    ): void => {
       app.route({
         method: "POST",
         url,
@@ -74,7 +80,11 @@ export const pnlRoutes =
 
 type Answer = Awaited<ReturnType<RouteContext["bridge"]["service"]["call"]>>;
 /** A call of a method that is known only by name. */
-type Call = (method: string, request: JsonValue, key: { readonly user?: string; readonly book?: string }) => Promise<Answer>;
+type Call = (
+  method: string,
+  request: JsonValue,
+  key: { readonly user?: string; readonly book?: string },
+) => Promise<Answer>;
 
 /** Decodes a header that contains UTF-8; Node gives one character per byte. */
 function headerText(name: string, header: string | readonly string[]): string {
@@ -82,5 +92,7 @@ function headerText(name: string, header: string | readonly string[]): string {
   if (!/[\x80-\xff]/.test(text)) return text;
   const bytes = Buffer.from(text, "latin1");
   if (isUtf8(bytes)) return bytes.toString();
-  throw new HttpProblem(400, "BAD_USAGE", `headers.${name}: the bytes are not UTF-8`, { fix: "encode the name as UTF-8" });
+  throw new HttpProblem(400, "BAD_USAGE", `headers.${name}: the bytes are not UTF-8`, {
+    fix: "encode the name as UTF-8",
+  });
 }

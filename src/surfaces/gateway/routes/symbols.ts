@@ -45,6 +45,8 @@ function sourceOf(from: string): ReturnType<typeof dialectOption> | "auto" {
 /** Turns the error of the command into one about the query, whose keys are the command's options. */
 function asOfQuery(failure: unknown): never {
   if (!(failure instanceof BridgeError) || failure.code !== "BAD_USAGE") throw failure;
-  const detail = failure.message.replace("--as-of", "querystring.asOf:").replace("--from", "querystring.from:");
+  const detail = failure.message
+    .replace("--as-of", "querystring.asOf:")
+    .replace("--from", "querystring.from:");
   throw new HttpProblem(400, "BAD_USAGE", detail, { fix: failure.fix });
 }

@@ -113,7 +113,9 @@ export const status = named("MigrationStatus", "The state of the fleet", {
     legacyWindow: z.string(),
   }),
   from: planFrom,
-  held: rows({ value: planFrom.keyof(), asked: z.string(), why: z.string() }).describe("requested values that are not obeyed"),
+  held: rows({ value: planFrom.keyof(), asked: z.string(), why: z.string() }).describe(
+    "requested values that are not obeyed",
+  ),
   answers: z.string().describe("who answers calls, and why"),
   outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
   switchFile: z.string().nullable().describe("the switch file of this machine, where it is set"),
@@ -166,7 +168,9 @@ const storeRollback = z
     via: z.literal("store"),
     epoch: z.int(),
     committedMs: ms.describe("milliseconds until the change was on disk"),
-    acknowledgedMs: ms.nullable().describe("milliseconds until every live process obeyed; null where one did not"),
+    acknowledgedMs: ms
+      .nullable()
+      .describe("milliseconds until every live process obeyed; null where one did not"),
     acknowledged: names,
     gone: names.describe("processes silent for longer than their lease"),
     waiting: names.describe("live processes that had not acknowledged in time"),
@@ -189,7 +193,11 @@ export const userListResult = named("UserListResult", "Whether the list of users
   changed: z.boolean(),
   epoch: z.int().optional(),
 });
-export const signOffResult = named("SignOffResult", "A sign-off", { gate: z.string(), phase, actor: z.string() });
+export const signOffResult = named("SignOffResult", "A sign-off", {
+  gate: z.string(),
+  phase,
+  actor: z.string(),
+});
 export const auditPage = named("AuditPage", "Rows of the audit, oldest first", {
   rows: rows({
     seq: z.int(),

@@ -7,7 +7,10 @@ const numberOrText = z.union([z.string(), z.number()]);
 const lotMethod = z.enum(["fifo", "lifo", "average"]);
 
 const world = {
-  asOf: z.string().optional().describe("ISO 8601; later trades and prices are ignored; default: the time of the call"),
+  asOf: z
+    .string()
+    .optional()
+    .describe("ISO 8601; later trades and prices are ignored; default: the time of the call"),
   method: lotMethod.optional().describe("how lots are closed; default: fifo"),
   marks: z.record(z.string(), numberOrText).optional().describe("prices by symbol, to value open positions"),
 };
@@ -86,7 +89,10 @@ export const pnlMethods = {
       ...world,
       trades: z.array(tradeInput),
       instruments: z
-        .record(z.string(), z.object({ multiplier: numberOrText.optional(), currency: z.string().optional() }))
+        .record(
+          z.string(),
+          z.object({ multiplier: numberOrText.optional(), currency: z.string().optional() }),
+        )
         .optional(),
     }),
     value: z.looseObject({
@@ -124,7 +130,9 @@ export const pnlMethods = {
   positionDetail: {
     summary: "One position with its open lots",
     request: z.object({ ...world, symbol, book }),
-    value: z.looseObject({ position: position.nullable().describe("null if the system does not know the position") }),
+    value: z.looseObject({
+      position: position.nullable().describe("null if the system does not know the position"),
+    }),
   },
 } as const;
 

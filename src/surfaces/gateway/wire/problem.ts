@@ -12,7 +12,9 @@ export const problem = z
     detail: z.string(),
     code: z
       .string()
-      .describe("from the error catalogue, the class of a system's failure, or DRAINING and FENCED of the bridge itself"),
+      .describe(
+        "from the error catalogue, the class of a system's failure, or DRAINING and FENCED of the bridge itself",
+      ),
     fix: z.string().optional().describe("how to fix it"),
     systemCode: z.string().optional().describe("the failed system's own name for the failure"),
   })

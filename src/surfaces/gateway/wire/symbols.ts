@@ -4,8 +4,15 @@ import { named } from "./shape.ts";
 export const symbolParams = z.object({ symbol: z.string().min(1).max(300) });
 export const symbolQuery = z.object({
   from: z.string().max(50).default("auto").describe("the symbol's dialect; auto detects it"),
-  asOf: z.string().max(10).optional().describe("the day by which years of one digit are read; default: today in Chicago"),
-  legacy: z.enum(["true", "false"]).default("false").describe("true adds the answers of the desk's old translators"),
+  asOf: z
+    .string()
+    .max(10)
+    .optional()
+    .describe("the day by which years of one digit are read; default: today in Chicago"),
+  legacy: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("true adds the answers of the desk's old translators"),
 });
 
 const note = z.object({ code: z.string(), why: z.string() });

@@ -14,7 +14,9 @@ export const answersToValidate = z.object({
   modern: z.unknown().describe("the other answer"),
   tolerances: z
     .strictObject({
-      position: bound.default("0.0001").describe("largest difference of quantities and prices that is within tolerance"),
+      position: bound
+        .default("0.0001")
+        .describe("largest difference of quantities and prices that is within tolerance"),
       pnl: bound.default("0.01").describe("largest difference of P&L that is within tolerance"),
     })
     .prefault({}),
@@ -23,6 +25,9 @@ export const answersToValidate = z.object({
 export const answersValidated = named("Validation", "What two answers differ in", {
   verdict,
   compared: z.int().describe("how many values were compared"),
-  differences: z.array(comparedField).readonly().describe("the fields beyond tolerance, at most 1000, the worst first"),
+  differences: z
+    .array(comparedField)
+    .readonly()
+    .describe("the fields beyond tolerance, at most 1000, the worst first"),
   more: z.int().describe("how many fields more there are"),
 });
