@@ -30,10 +30,15 @@ export const layers = {
       "one judgement of two numbers; pairs of rows (`PnLComparisonValidator`) and of answers use it; pure",
     imports: ["base", "domain", "engine", "ports"],
   },
+  durable: {
+    holds:
+      "what survives a crash: outbox, inbox, versions, fence and leases as rules over SQL, run by any database; pure",
+    imports: ["base", "domain", "ports"],
+  },
   bridges: {
     holds:
       "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`); pure",
-    imports: ["base", "domain", "engine", "symbols", "comparison", "ports"],
+    imports: ["base", "domain", "engine", "symbols", "comparison", "ports", "durable"],
     strangers: true,
     common: "core",
   },
@@ -44,7 +49,7 @@ export const layers = {
   adapters: {
     holds:
       "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`",
-    imports: ["base", "domain", "engine", "symbols", "ports", "platform"],
+    imports: ["base", "domain", "engine", "symbols", "ports", "platform", "durable"],
     strangers: true,
   },
   "legacy-desk": {
@@ -68,6 +73,7 @@ export const layers = {
       "symbols",
       "ports",
       "comparison",
+      "durable",
       "bridges",
       "control",
       "adapters",
@@ -83,4 +89,14 @@ export const layers = {
 };
 
 /** Folders that are pure: no Node module, no package, no clock, no chance. */
-export const pure = ["base", "domain", "engine", "symbols", "ports", "comparison", "bridges", "control"];
+export const pure = [
+  "base",
+  "domain",
+  "engine",
+  "symbols",
+  "ports",
+  "comparison",
+  "durable",
+  "bridges",
+  "control",
+];

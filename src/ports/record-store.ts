@@ -3,24 +3,28 @@ import type { Side } from "../domain/migration/phase.ts";
 /** A value as a database holds it. */
 export type StoredValue = string | number | null;
 
+export type StoredRow = Readonly<Record<string, StoredValue>>;
+
 /** What a write does to one row of one table: an upsert by the key, or a deletion. */
 export interface RowChange {
   /** Without the namespace that the store adds. */
   readonly table: string;
-  readonly key: Readonly<Record<string, StoredValue>>;
+  readonly key: StoredRow;
   /** The columns that the write sets; null deletes the row. Columns that are not named keep their values. */
-  readonly set: Readonly<Record<string, StoredValue>> | null;
+  readonly set: StoredRow | null;
   /** Columns that a new row needs and an existing row keeps. */
-  readonly initial: Readonly<Record<string, StoredValue>>;
+  readonly initial: StoredRow;
 }
 
-/** One row of a write, as one store takes it. */
+/** One row of a write, in the form that one store takes. */
 export interface RowWrite {
   /** The table and key in canonical form: what the row's versions count. */
   readonly aggregate: string;
   /** A row that may be written once only, such as a trade. */
   readonly isFinal: boolean;
   readonly change: RowChange;
+  /** The row of legacy that belongs to the aggregate: no other aggregate may be written while it has it. */
+  readonly claim: string;
   /** The row in canonical form; the outbox carries it to the other store. */
   readonly image: string;
 }
@@ -32,16 +36,27 @@ export interface StoreWrite {
   readonly rows: readonly RowWrite[];
 }
 
-export type StoreRefusalCode = "KEY_REUSED" | "ALREADY_STORED" | "DRAINING" | "CONFLICT";
+export type StoreRefusalCode =
+  | "KEY_REUSED"
+  | "ALREADY_STORED"
+  | "DRAINING"
+  | "CONFLICT"
+  | "BOOK_NOT_IN_LEGACY";
 
 export type StoreAnswer =
   | { readonly kind: "acknowledged"; readonly version: number }
   | { readonly kind: "refused"; readonly code: StoreRefusalCode; readonly because: string };
 
-/** Which store is authoritative, as both stores know it. Every write reads it in its own transaction. */
+/**
+ * Which store is authoritative, as one store knows it. Every write reads it in its own transaction. During a
+ * cut-over `step` names the rung of the ladder that is under way; it is empty otherwise. `incarnation` is
+ * drawn once, when the bridge's tables are created: another one means another file.
+ */
 export interface Fence {
   readonly epoch: number;
   readonly authority: Side;
+  readonly step: string;
+  readonly incarnation: string;
 }
 
 /** One acknowledged write, on its way to the other store. */
@@ -50,7 +65,7 @@ export interface OutboxEntry {
   readonly rows: readonly { readonly aggregate: string; readonly version: number; readonly image: string }[];
 }
 
-/** An entry as the mirror takes it. */
+/** An entry in the form that the mirror takes. */
 export interface MirrorWrite {
   readonly seq: number;
   readonly rows: readonly (Omit<RowWrite, "image" | "isFinal"> & { readonly version: number })[];
@@ -58,27 +73,117 @@ export interface MirrorWrite {
 
 export type MirrorAnswer =
   | { readonly kind: "applied" }
-  /** The mirror cannot take it, and will not by itself: the row was changed by somebody else, or its version is missing. */
+  /** The mirror cannot take the entry, and no repetition changes that. */
   | { readonly kind: "parked"; readonly code: string; readonly because: string };
 
+/** An entry that the mirror refused. It stays owed until a person settles it. */
+export interface ParkedEntry {
+  readonly seq: number;
+  readonly aggregates: readonly string[];
+  readonly code: string;
+  readonly because: string;
+  readonly atMs: number;
+}
+
+/** What one store owes the other. Times in milliseconds. */
+export interface Owed {
+  /** Entries that the other store does not have, parked ones included. */
+  readonly count: number;
+  readonly parked: number;
+  /** Age of the oldest; 0 if nothing is owed. */
+  readonly oldestMs: number;
+}
+
+export type LeaseAnswer =
+  | { readonly kind: "held"; readonly token: number }
+  | { readonly kind: "taken"; readonly holder: string; readonly untilMs: number };
+
+/** A row that the backfill found in one store and the other one does not have. */
+export type AdoptedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
+
+/** Numbers of the outbox; 0 for none. */
+export interface Progress {
+  /** The highest that was given. */
+  readonly last: number;
+  /** The highest that the other store has. */
+  readonly done: number;
+  /** The highest that is deleted here. */
+  readonly forgotten: number;
+}
+
+/** The calls of a store. Each is one transaction. */
+export interface RecordCalls {
+  fence(given: null): Fence;
+  /** Writes what is not written yet, each write whole or not at all. */
+  write(given: {
+    readonly writes: readonly StoreWrite[];
+    readonly epoch: number;
+    readonly nowMs: number;
+  }): readonly StoreAnswer[];
+  /** The oldest entries that the other store has not confirmed, without parked ones. */
+  pending(given: { readonly limit: number }): readonly OutboxEntry[];
+  /**
+   * Applies entries of the other store in their order. An entry that was applied before is applied again
+   * without effect. Refuses the whole call with LEASE_LOST if a later holder of the lease has been here.
+   */
+  apply(given: {
+    readonly entries: readonly MirrorWrite[];
+    /** The incarnation of the store that the entries come from. */
+    readonly source: string;
+    readonly token: number;
+  }): readonly MirrorAnswer[];
+  /** Records the mirror's answers to entries: applied ones are done, refused ones are parked. */
+  settle(given: {
+    readonly answers: readonly { readonly seq: number; readonly answer: MirrorAnswer }[];
+    readonly nowMs: number;
+  }): null;
+  owed(given: { readonly nowMs: number }): Owed;
+  parked(given: { readonly limit: number }): readonly ParkedEntry[];
+  /** Offers parked entries to the mirror again. Answers how many. */
+  unpark(given: null): number;
+  /** The version of the write with this key; null if it is not written. */
+  known(given: { readonly idempotencyKey: string }): number | null;
+  progress(given: null): Progress;
+  /** The highest number from another store that was applied here; 0 for none. */
+  applied(given: { readonly source: string }): number;
+  /** Forgets the numbers of another store below one that this store cannot be offered again. */
+  prune(given: { readonly source: string; readonly below: number }): null;
+  /**
+   * Offers again what the mirror has lost: entries after `seq` that were done. Refuses with TOO_OLD if such
+   * entries were forgotten. Answers how many.
+   */
+  resend(given: { readonly after: number }): number;
+  /** Deletes done entries that were settled before a time. Answers how many. */
+  forget(given: { readonly beforeMs: number }): number;
+  /** Takes or keeps a lease. `deadHolder` is a holder that certainly does not live any more. */
+  lease(given: {
+    readonly name: string;
+    readonly holder: string;
+    readonly nowMs: number;
+    readonly lastsMs: number;
+    readonly deadHolder?: string;
+  }): LeaseAnswer;
+  release(given: { readonly name: string; readonly holder: string }): null;
+  /** Inserts rows that no write has touched yet, and leaves every other row alone. Answers each. */
+  adopt(given: { readonly rows: readonly AdoptedRow[] }): readonly ("adopted" | "known" | "differs")[];
+  /** Moves the fence if it still stands where the caller saw it. Answers whether it moved. */
+  moveFence(given: {
+    readonly from: Pick<Fence, "epoch" | "authority" | "step">;
+    readonly to: Pick<Fence, "epoch" | "authority" | "step">;
+  }): boolean;
+}
+
+export type RecordCall = keyof RecordCalls;
+export type Given<Name extends RecordCall> = Parameters<RecordCalls[Name]>[0];
+export type Answer<Name extends RecordCall> = ReturnType<RecordCalls[Name]>;
+
 /**
- * One database of the pair. A `write` that rejects, for whatever reason, may have committed some of its writes: the same keys
- * sent again resolve them. Every other function may be called again after a rejection.
+ * One database of the pair. A call that rejects, for whatever reason, may have committed: the same call again
+ * has its effect once. Rejects with BridgeErrors: DATABASE_BUSY (nothing is committed), UNWRITABLE,
+ * SYSTEM_DOWN, BAD_DATABASE, and the refusals that the calls name.
  */
 export interface RecordStore {
   readonly side: Side;
-  fence(): Promise<Fence>;
-  /** Writes what is not written yet, each write whole or not at all, and answers each after the commit. */
-  write(writes: readonly StoreWrite[], epoch: number): Promise<readonly StoreAnswer[]>;
-  /** The oldest entries that the other store has not confirmed. */
-  pending(limit: number): Promise<readonly OutboxEntry[]>;
-  /** Applies entries of the other store in their order. An entry that was applied before is applied again without effect. */
-  apply(entries: readonly MirrorWrite[]): Promise<readonly MirrorAnswer[]>;
-  /** The other store has these entries. */
-  confirm(seqs: readonly number[]): Promise<void>;
-  /** The other store refuses this entry. It stays owed, and waits for a person. */
-  park(seq: number, code: string, because: string): Promise<void>;
-  /** The entries that the other store does not have, and the age of the oldest in milliseconds. */
-  owed(): Promise<{ readonly count: number; readonly oldestMs: number }>;
+  call<Name extends RecordCall>(name: Name, given: Given<Name>): Promise<Answer<Name>>;
   close(): Promise<void>;
 }

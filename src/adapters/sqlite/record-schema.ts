@@ -11,36 +11,40 @@ CREATE TABLE IF NOT EXISTS newpnl_trades (
   trade_key TEXT PRIMARY KEY CHECK (length(trade_key) = 64), trade_id TEXT NOT NULL, instrument TEXT NOT NULL,
   symbol TEXT NOT NULL, book TEXT NOT NULL, side TEXT NOT NULL CHECK (side IN ('B', 'S')),
   ${decimal("quantity")} NOT NULL, ${decimal("price")} NOT NULL, ${decimal("fee")} NOT NULL,
-  traded_at TEXT NOT NULL, trading_day TEXT, source_file TEXT NOT NULL, source_line TEXT NOT NULL,
-  occurrence TEXT NOT NULL) STRICT;
+  traded_at TEXT NOT NULL, trading_day TEXT, source_file TEXT NOT NULL, source_line TEXT,
+  occurrence TEXT NOT NULL, version INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS newpnl_positions (
   book TEXT NOT NULL, instrument TEXT NOT NULL, symbol TEXT NOT NULL, ${decimal("quantity")} NOT NULL,
   ${decimal("average_price")}, ${decimal("realized")} NOT NULL, ${decimal("unrealized")}, ${decimal("mark")},
-  as_of TEXT NOT NULL, PRIMARY KEY (book, symbol)) STRICT, WITHOUT ROWID;
+  as_of TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (book, symbol)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newpnl_daily (
   trading_day TEXT NOT NULL, book TEXT NOT NULL, instrument TEXT NOT NULL, symbol TEXT NOT NULL,
   ${decimal("quantity")} NOT NULL, ${decimal("realized")} NOT NULL, ${decimal("unrealized")},
-  PRIMARY KEY (trading_day, book, symbol)) STRICT, WITHOUT ROWID;
+  version INTEGER NOT NULL, PRIMARY KEY (trading_day, book, symbol)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newpnl_marks (
   instrument TEXT NOT NULL, mark_kind TEXT NOT NULL, trading_day TEXT NOT NULL, symbol TEXT NOT NULL,
   ${decimal("price")} NOT NULL, at TEXT NOT NULL, source TEXT NOT NULL,
-  PRIMARY KEY (instrument, mark_kind, trading_day)) STRICT, WITHOUT ROWID;`;
+  version INTEGER NOT NULL, PRIMARY KEY (instrument, mark_kind, trading_day)) STRICT, WITHOUT ROWID;`;
 
 /**
- * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is ever given twice. `pnlb_versions.written` holds
- * the columns that the bridge last wrote, so that a change by somebody else shows. `pnlb_inbox` holds the numbers that came from the
- * other store.
+ * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is ever given twice. `pnlb_fence.forgotten` is the
+ * highest number of the outbox that is deleted; `relay_token` is the highest lease that has applied entries.
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (
-  one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, authority TEXT NOT NULL CHECK (authority IN ('legacy', 'modern')),
-  incarnation TEXT NOT NULL) STRICT;
+  one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL,
+  authority TEXT NOT NULL CHECK (authority IN ('legacy', 'modern')), step TEXT NOT NULL DEFAULT '',
+  incarnation TEXT NOT NULL, relay_token INTEGER NOT NULL DEFAULT 0, forgotten INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS pnlb_keys (
   idempotency_key TEXT PRIMARY KEY, digest TEXT NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_versions (
-  aggregate TEXT PRIMARY KEY, version INTEGER NOT NULL, written TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  aggregate TEXT PRIMARY KEY, claim TEXT UNIQUE, version INTEGER NOT NULL, written TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_outbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, rows TEXT NOT NULL, at_ms INTEGER NOT NULL,
-  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'parked')), code TEXT, because TEXT) STRICT;
+  state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'parked')),
+  settled_ms INTEGER, code TEXT, because TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS pnlb_outbox_pending ON pnlb_outbox (seq) WHERE state <> 'done';
-CREATE TABLE IF NOT EXISTS pnlb_inbox (seq INTEGER PRIMARY KEY) STRICT;`;
+CREATE TABLE IF NOT EXISTS pnlb_inbox (
+  source TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (source, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pnlb_leases (
+  name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL, token INTEGER NOT NULL) STRICT, WITHOUT ROWID;`;

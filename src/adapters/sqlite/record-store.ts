@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
 import { FileThread } from "./file-thread.ts";
-import type { RecordCalls, RecordThreadData } from "./record-thread.ts";
+import type { RecordThreadCalls, RecordThreadData } from "./record-thread.ts";
 
 export interface SqliteRecordOptions {
   readonly side: Side;
@@ -14,32 +14,27 @@ export interface SqliteRecordOptions {
 }
 
 /**
- * Opens one SQLite file of the database bridge's pair and creates the bridge's tables in it; the file itself is created on
- * the modern side only. Throws BAD_DATABASE, UNWRITABLE and DATABASE_BUSY, as the functions of the store do.
+ * Opens one SQLite file of the database bridge's pair and creates the bridge's tables in it; the file itself
+ * is created on the modern side only. Throws BAD_DATABASE, UNWRITABLE and DATABASE_BUSY, as its calls do.
  */
 export async function openSqliteRecordStore(
   path: string,
-  options: SqliteRecordOptions,
+  { side, authority, busyMsMax = 5_000 }: SqliteRecordOptions,
 ): Promise<RecordStore> {
-  const { side, authority, busyMsMax = 5_000 } = options;
-  const data: RecordThreadData = { path: resolve(path), side, authority, busyMsMax };
+  const data: RecordThreadData = {
+    path: resolve(path),
+    side,
+    authority,
+    busyMsMax,
+    incarnation: randomUUID(),
+  };
   const how = { name: `${side}'s database`, from: import.meta.url, module: "record-thread" };
-  const thread = new FileThread<RecordCalls>({ ...how, data });
+  const thread = new FileThread<RecordThreadCalls>({ ...how, data });
   try {
-    await thread.call("open", randomUUID());
+    await thread.call("fence", null);
   } catch (error) {
     await thread.end();
     throw error;
   }
-  return {
-    side,
-    fence: () => thread.call("fence", null),
-    write: (writes, epoch) => thread.call("write", { writes, epoch }),
-    pending: (limit) => thread.call("pending", limit),
-    apply: (entries) => thread.call("apply", entries),
-    confirm: async (seqs) => void (await thread.call("confirm", seqs)),
-    park: async (seq, code, because) => void (await thread.call("park", { seq, code, because })),
-    owed: () => thread.call("owed", null),
-    close: () => thread.end(),
-  };
+  return { side, call: (name, given) => thread.call(name, given), close: () => thread.end() };
 }

@@ -13,7 +13,8 @@ import { openDatabase } from "../../legacy-desk/database.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import { until } from "../../testing/until.ts";
-import { DatabaseBridge, type DatabaseEvent } from "./database-bridge.ts";
+import { DatabaseBridge } from "./database-bridge.ts";
+import type { RelayEvent } from "./relay.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 const trade = (id: number): BridgeRecord => ({
@@ -40,7 +41,7 @@ const position = (quantity: string): BridgeRecord => ({
 let folder: string;
 let paths: Readonly<Record<Side, string>>;
 const opened: DatabaseBridge[] = [];
-const events: DatabaseEvent[] = [];
+const events: RelayEvent[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pnl-bridge-database-"));
@@ -54,7 +55,7 @@ afterEach(async () => {
 });
 
 const store = (side: Side, authority: Side): Promise<RecordStore> =>
-  openSqliteRecordStore(paths[side], { side, authority });
+  openSqliteRecordStore(paths[side], { side, authority, busyMsMax: 100 });
 
 async function open(
   authority: Side = "legacy",
@@ -71,6 +72,9 @@ async function open(
     },
     clock: systemClock,
     draw: () => 0,
+    direction: () => ({ authority, mirrors: true }),
+    lease: { name: "this process", lastsMs: 3_000, isDead: () => false },
+    keepsMs: 7 * 24 * 3_600_000,
     onEvent: (event) => void events.push(event),
   });
   opened.push(bridge);
@@ -169,9 +173,11 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
 
   it("what was applied and not confirmed is applied again without effect", async () => {
     const lost = await open(authority, (stores) => {
+      const whole = stores[authority];
       stores[authority] = {
-        ...stores[authority],
-        confirm: () => Promise.reject(new Error("the process dies here")),
+        ...whole,
+        call: (name, given) =>
+          name === "settle" ? Promise.reject(new Error("the process dies here")) : whole.call(name, given),
       };
     });
     await lost.write([trade(1), position("3")], { idempotencyKey: "one" });

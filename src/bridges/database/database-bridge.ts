@@ -1,53 +1,40 @@
-import { backOffMs } from "../../base/back-off.ts";
-import { BridgeError, messageOf } from "../../base/errors.ts";
+import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
 import { storable } from "../../base/storable-text.ts";
-import { otherSide, type Side } from "../../domain/migration/phase.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type {
-  MirrorWrite,
-  OutboxEntry,
-  RecordStore,
-  RowChange,
-  RowWrite,
-  StoreAnswer,
-} from "../../ports/record-store.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { OwedWrites } from "../../ports/owed-writes.ts";
+import type { RecordStore, RowWrite, StoreAnswer } from "../../ports/record-store.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
-import { toLegacy } from "./legacy-rows.ts";
-import { toModern } from "./modern-rows.ts";
+import { preparedRow, type RowRefusal } from "./prepared.ts";
 import { type IntakeTools, type Row, takeRecords } from "./record-intake.ts";
+import { Relay, type RelayOptions } from "./relay.ts";
 
-export interface DatabaseBridgeOptions {
-  readonly stores: Readonly<Record<Side, RecordStore>>;
-  readonly tools: IntakeTools;
-  readonly clock: Clock;
-  /** From 0 up to, and without, 1: scatters the relay's pauses. */
-  readonly draw: () => number;
-  readonly onEvent?: (event: DatabaseEvent) => void;
+/** What the plan wants of the pair. */
+export interface Direction {
+  /** The store that should be authoritative. */
+  readonly authority: Side;
+  /** Whether the other store should get the writes now; they are owed to it otherwise. */
+  readonly mirrors: boolean;
 }
 
-export type DatabaseEvent =
-  | { readonly kind: "relay_failed"; readonly why: string; readonly failures: number }
-  | { readonly kind: "parked"; readonly seq: number; readonly code: string; readonly why: string };
+export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
+  readonly tools: IntakeTools;
+  readonly direction: () => Direction;
+}
 
 export type WriteAnswer =
   | { readonly kind: "acknowledged"; readonly version: number; readonly mirror: "pending" | "applied" }
-  | { readonly kind: "refused"; readonly code: string; readonly because: string }
+  | ({ readonly kind: "refused" } & RowRefusal)
   /** The commit's outcome is unknown. The same write under the same key may be sent again, and resolves it. */
   | { readonly kind: "unresolved"; readonly because: string };
 
-/** A write as each store takes it. */
+/** A write in the form that each store takes. */
 interface PreparedWrite {
   readonly idempotencyKey: string;
   readonly digest: string;
   readonly rows: Readonly<Record<Side, readonly RowWrite[]>>;
-}
-
-interface Refusal {
-  readonly code: string;
-  readonly because: string;
 }
 
 interface Waiting {
@@ -55,40 +42,31 @@ interface Waiting {
   readonly settle: (answer: WriteAnswer) => void;
 }
 
-/** Writes that share one commit at most; entries that the relay carries at a time. */
+/** The most writes that share one commit. */
 const groupMax = 64;
-const relayMax = 200;
-const relayPauses = { firstMs: 50, lastMs: 5_000 };
-const sides: readonly Side[] = ["legacy", "modern"];
-const mapped: Readonly<Record<Side, (row: Row) => RowChange | Refusal>> = {
-  legacy: (row) => {
-    const legacy = toLegacy(row);
-    return "change" in legacy ? legacy.change : legacy;
-  },
-  modern: toModern,
-};
+/** An epoch that no fence has: the store answers writes that it has and refuses all others. */
+const noEpoch = -1;
 
 /**
  * Writes records to the authoritative store and carries each acknowledged write to the other one.
  *
- * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox entry. Writes that
- * come while a commit is under way share the next one. The relay applies whole writes in their order; a write that was
- * applied twice has its effect once. Both stores must be able to hold a record, else it is refused before it is written.
+ * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox entry.
+ * Writes that come while a commit is under way share the next one. The relay applies whole writes in their
+ * order; a write that was applied twice has its effect once. Legacy must be able to hold a record, else it is
+ * refused before it is written.
  */
-export class DatabaseBridge {
+export class DatabaseBridge implements OwedWrites {
   readonly #options: DatabaseBridgeOptions;
+  readonly #relay: Relay;
   readonly #waiting: Waiting[] = [];
   readonly #commit: () => Promise<void>;
-  readonly #relay: () => Promise<void>;
-  #failures = 0;
-  #stopTimer = (): void => {};
+  #owed = { count: 0, oldestMs: 0 };
   #isClosed = false;
 
   constructor(options: DatabaseBridgeOptions) {
     this.#options = options;
     this.#commit = oneAtATime(() => this.#commitWaiting());
-    this.#relay = oneAtATime(() => this.#relayPending());
-    void this.#relay();
+    this.#relay = new Relay({ ...options, isWanted: () => options.direction().mirrors });
   }
 
   /** Never rejects before `close`; afterwards it throws CLOSED. A refused write is in neither store. */
@@ -96,7 +74,7 @@ export class DatabaseBridge {
     records: readonly BridgeRecord[],
     { idempotencyKey }: { readonly idempotencyKey: string },
   ): Promise<WriteAnswer> {
-    if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the database bridge is closed" });
+    this.#mustBeOpen();
     if (!isKey(idempotencyKey))
       return {
         kind: "refused",
@@ -113,53 +91,64 @@ export class DatabaseBridge {
     });
   }
 
-  /** Waits until the other store has every acknowledged write, or the time is over. */
+  /** Waits until the other store has every acknowledged write, or the time is over. Offers parked writes again. */
   async drain({
     timeoutMs,
   }: {
     readonly timeoutMs: number;
   }): Promise<{ readonly drained: boolean; readonly owed: number }> {
+    this.#mustBeOpen();
     const { clock } = this.#options;
     const endMs = clock.monotonicMs() + timeoutMs;
+    await (await this.#authority()).store.call("unpark", null);
     for (;;) {
-      const { count } = await (await this.#authority()).store.owed();
+      await this.#relay.run();
+      const { count, parked } = await this.#countOwed();
       if (count === 0) return { drained: true, owed: 0 };
-      if (clock.monotonicMs() >= endMs) return { drained: false, owed: count };
-      await this.#relay();
+      if (count === parked || clock.monotonicMs() >= endMs) return { drained: false, owed: count };
       await pause(clock, 10);
     }
+  }
+
+  /** As of the last look at the store; the writes of this process since then are counted too. */
+  owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
+    return this.#owed;
   }
 
   /** Ends the relay and closes both stores. What the other store lacks stays in the outbox. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stopTimer();
     await this.#commit();
-    await this.#relay();
+    await this.#relay.end();
     await Promise.all(Object.values(this.#options.stores).map((store) => store.close()));
   }
 
-  async #authority(): Promise<{
-    readonly store: RecordStore;
-    readonly mirror: RecordStore;
-    readonly epoch: number;
-  }> {
-    const { stores } = this.#options;
-    const { authority, epoch } = await stores.legacy.fence();
-    return { store: stores[authority], mirror: stores[otherSide(authority)], epoch };
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the database bridge is closed" });
   }
 
-  /** The write as both stores take it; a refusal where one of them cannot hold it. */
-  #prepared(rows: readonly Row[], idempotencyKey: string): PreparedWrite | Refusal {
+  async #authority(): Promise<{ readonly store: RecordStore; readonly epoch: number }> {
+    const { stores } = this.#options;
+    const { authority, epoch } = await stores.legacy.call("fence", null);
+    return { store: stores[authority], epoch };
+  }
+
+  async #countOwed() {
+    const { store } = await this.#authority();
+    const owed = await store.call("owed", { nowMs: this.#options.clock.nowMs() });
+    this.#owed = store.side === "modern" ? owed : { count: 0, oldestMs: 0 };
+    return owed;
+  }
+
+  /** The write as both stores take it. */
+  #prepared(rows: readonly Row[], idempotencyKey: string): PreparedWrite | RowRefusal {
     const taken: Record<Side, RowWrite[]> = { legacy: [], modern: [] };
     for (const row of rows) {
-      const common = { aggregate: row.aggregate, isFinal: row.kind === "trade", image: JSON.stringify(row) };
-      for (const side of sides) {
-        const change = mapped[side](row);
-        if ("code" in change) return change;
-        taken[side].push({ ...common, change });
-      }
+      const prepared = preparedRow(row);
+      if ("code" in prepared) return prepared;
+      taken.legacy.push(prepared.legacy);
+      taken.modern.push(prepared.modern);
     }
     const digest = this.#options.tools.digest(
       JSON.stringify(rows.map(({ aggregate, values }) => [aggregate, values])),
@@ -170,52 +159,47 @@ export class DatabaseBridge {
   async #commitWaiting(): Promise<void> {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, groupMax);
-      try {
-        const { store, epoch } = await this.#authority();
-        const answers = await store.write(
-          group.map(({ write }) => ({ ...write, rows: write.rows[store.side] })),
-          epoch,
-        );
-        for (const [at, { settle }] of group.entries()) settle(answerOf(itemAt(answers, at)));
-        void this.#relay();
-      } catch (failure) {
-        // Some writes of the group may be committed all the same; each is resolved under its own key.
-        for (const { settle } of group) settle({ kind: "unresolved", because: messageOf(failure) });
-      }
+      const answers = await this.#written(group.map(({ write }) => write));
+      for (const [at, { settle }] of group.entries()) settle(itemAt(answers, at));
+      if (this.#owed.count > 0 || this.#options.direction().authority === "modern")
+        this.#owed = { ...this.#owed, count: this.#owed.count + group.length };
+      void this.#relay.run();
     }
   }
 
-  async #relayPending(): Promise<void> {
+  /** Never rejects. */
+  async #written(writes: readonly PreparedWrite[]): Promise<readonly WriteAnswer[]> {
     try {
-      for (;;) {
-        const { store, mirror } = await this.#authority();
-        const entries = await store.pending(relayMax);
-        if (entries.length === 0) break;
-        const answers = await mirror.apply(entries.map((entry) => mirrorWriteOf(entry, mirror.side)));
-        for (const [at, answer] of answers.entries()) {
-          const { seq } = itemAt(entries, at);
-          if (answer.kind === "applied") continue;
-          await store.park(seq, answer.code, answer.because);
-          this.#options.onEvent?.({ kind: "parked", seq, code: answer.code, why: answer.because });
-        }
-        await store.confirm(
-          entries.flatMap(({ seq }, at) => (itemAt(answers, at).kind === "applied" ? [seq] : [])),
-        );
-      }
-      this.#failures = 0;
+      const { store, epoch } = await this.#authority();
+      const isWanted = store.side === this.#options.direction().authority;
+      const answers = await store.call("write", {
+        writes: writes.map((write) => ({ ...write, rows: write.rows[store.side] })),
+        epoch: isWanted ? epoch : noEpoch,
+        nowMs: this.#options.clock.nowMs(),
+      });
+      return answers.map(answerOf);
     } catch (failure) {
-      this.#failures += 1;
-      this.#options.onEvent?.({ kind: "relay_failed", why: messageOf(failure), failures: this.#failures });
-      if (!this.#isClosed) this.#relayLater(backOffMs(relayPauses, this.#failures, this.#options.draw()));
+      if (writes.length === 1) return [await this.#resolved(itemAt(writes, 0), failure)];
+      // Part of a group may be committed. Each write alone has its effect once.
+      const answers: WriteAnswer[] = [];
+      for (const write of writes) answers.push(...(await this.#written([write])));
+      return answers;
     }
   }
 
-  #relayLater(afterMs: number): void {
-    this.#stopTimer();
-    this.#stopTimer = this.#options.clock.every(afterMs, () => {
-      this.#stopTimer();
-      void this.#relay();
-    });
+  /** After a failure: whether the write is stored, found out on a fresh connection. */
+  async #resolved({ idempotencyKey }: PreparedWrite, failure: unknown): Promise<WriteAnswer> {
+    const unresolved = { kind: "unresolved", because: messageOf(failure) } as const;
+    // A server that was lost during a commit may finish it later, so its answer now proves nothing.
+    if (codeOf(failure) === "SYSTEM_DOWN") return unresolved;
+    try {
+      const { store } = await this.#authority();
+      const version = await store.call("known", { idempotencyKey });
+      if (version !== null) return { kind: "acknowledged", version, mirror: "pending" };
+      return { kind: "refused", code: codeOf(failure), because: messageOf(failure) };
+    } catch {
+      return unresolved;
+    }
   }
 }
 
@@ -224,15 +208,3 @@ const isKey = (key: unknown): boolean =>
 
 const answerOf = (answer: StoreAnswer): WriteAnswer =>
   answer.kind === "refused" ? answer : { ...answer, mirror: "pending" };
-
-function mirrorWriteOf({ seq, rows }: OutboxEntry, side: Side): MirrorWrite {
-  return {
-    seq,
-    rows: rows.map(({ aggregate, version, image }) => {
-      const change = mapped[side](JSON.parse(image));
-      // It was mapped before it was written, so only another release of this program can refuse it now.
-      if ("code" in change) throw new BridgeError("INTERNAL", { what: `${aggregate}: ${change.because}` });
-      return { aggregate, version, change };
-    }),
-  };
-}

@@ -32,6 +32,9 @@ export function toLegacy(
   }
 }
 
+/** The row of legacy that a change writes, as text. */
+export const claimOf = ({ table, key }: RowChange): string => JSON.stringify([table, ...Object.values(key)]);
+
 const downs: Readonly<Record<RecordKind, Down>> = {
   trade: (row) => ({
     table: "processed_trades",

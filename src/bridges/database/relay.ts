@@ -1,0 +1,147 @@
+import { backOffMs } from "../../base/back-off.ts";
+import { messageOf } from "../../base/errors.ts";
+import { oneAtATime } from "../../base/one-at-a-time.ts";
+import { at as itemAt } from "../../base/present.ts";
+import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Fence, RecordStore } from "../../ports/record-store.ts";
+import { mirrorWriteOf } from "./prepared.ts";
+
+export interface RelayOptions {
+  readonly stores: Readonly<Record<Side, RecordStore>>;
+  readonly clock: Clock;
+  /** From 0 up to, and without, 1: scatters the pauses. */
+  readonly draw: () => number;
+  /** Whether the plan wants both stores to have the writes. */
+  readonly isWanted: () => boolean;
+  readonly lease: LeaseHolder;
+  /** How long an entry is kept after the mirror has it. */
+  readonly keepsMs: number;
+  readonly onEvent: (event: RelayEvent) => void;
+}
+
+/** How this process is known to the others that open the same pair. */
+export interface LeaseHolder {
+  readonly name: string;
+  readonly lastsMs: number;
+  /** Whether a holder certainly does not live any more, as a dead process of this host. */
+  readonly isDead: (holder: string) => boolean;
+}
+
+export type RelayEvent =
+  | { readonly kind: "relay_failed"; readonly why: string; readonly failures: number }
+  | { readonly kind: "parked"; readonly seq: number; readonly code: string; readonly why: string }
+  /** The mirror is an older copy of itself; what it lacks is sent again. */
+  | { readonly kind: "mirror_restored"; readonly sentAgain: number };
+
+/** The most entries that one transaction of the mirror takes. */
+const pageMax = 200;
+const pauses = { firstMs: 50, lastMs: 5_000 };
+/** How often the outbox is looked at for entries of other processes. */
+const lookMs = 500;
+
+/**
+ * Carries the entries of the authority's outbox to the mirror, whole and in their order. One process at a time
+ * does it: the holder of the lease `relay` in the authority's store. The mirror refuses a former holder.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+  /** Carries what is pending; one run at a time. */
+  readonly run: () => Promise<void>;
+  #failures = 0;
+  #stopTimer = (): void => {};
+  #isEnded = false;
+  /** The authority whose mirror was compared with it since this process took the lease. */
+  #checked = "";
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.run = oneAtATime(() => this.#run());
+    void this.run();
+  }
+
+  /** Carries once more, and gives the lease back. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    await this.run();
+    this.#stopTimer();
+    const { stores, lease } = this.#options;
+    for (const store of Object.values(stores))
+      await store.call("release", { name: "relay", holder: lease.name }).catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    const { isWanted, draw, onEvent } = this.#options;
+    this.#stopTimer();
+    let nextMs = lookMs;
+    try {
+      while (isWanted() && (await this.#carryPage()));
+      this.#failures = 0;
+    } catch (failure) {
+      this.#failures += 1;
+      this.#checked = "";
+      onEvent({ kind: "relay_failed", why: messageOf(failure), failures: this.#failures });
+      nextMs = backOffMs(pauses, this.#failures, draw());
+    }
+    if (this.#isEnded) return;
+    const stop = this.#options.clock.every(nextMs, () => {
+      stop();
+      void this.run();
+    });
+    this.#stopTimer = stop;
+  }
+
+  /** Answers whether there may be more. */
+  async #carryPage(): Promise<boolean> {
+    const { stores, clock, onEvent } = this.#options;
+    const fence = await stores.legacy.call("fence", null);
+    const store = stores[fence.authority];
+    const mirror = stores[otherSide(fence.authority)];
+    const entries = await store.call("pending", { limit: pageMax });
+    if (entries.length === 0 && this.#checked !== "") return false;
+    const source = fence.authority === "legacy" ? fence : await store.call("fence", null);
+    const token = await this.#lease(store);
+    if (token === undefined) return false;
+    if (await this.#catchUp(store, mirror, source)) return true;
+    if (entries.length === 0) return false;
+    const writes = entries.map((entry) => mirrorWriteOf(entry, mirror.side));
+    const answers = await mirror.call("apply", { entries: writes, source: source.incarnation, token });
+    const settled = answers.map((answer, at) => ({ seq: itemAt(entries, at).seq, answer }));
+    await store.call("settle", { answers: settled, nowMs: clock.nowMs() });
+    for (const { seq, answer } of settled)
+      if (answer.kind === "parked") onEvent({ kind: "parked", seq, code: answer.code, why: answer.because });
+    return entries.length === pageMax;
+  }
+
+  /** The token of the lease; undefined while another process holds it. */
+  async #lease(store: RecordStore): Promise<number | undefined> {
+    const { clock, lease } = this.#options;
+    const given = { name: "relay", holder: lease.name, nowMs: clock.nowMs(), lastsMs: lease.lastsMs };
+    const answer = await store.call("lease", given);
+    if (answer.kind === "held") return answer.token;
+    this.#checked = "";
+    if (!lease.isDead(answer.holder)) return undefined;
+    const again = await store.call("lease", { ...given, deadHolder: answer.holder });
+    return again.kind === "held" ? again.token : undefined;
+  }
+
+  /**
+   * Compares once what the mirror has with what it was given: a mirror that was restored from an older copy
+   * gets the rest again. Old entries are forgotten on the way. Answers whether entries are offered again.
+   */
+  async #catchUp(store: RecordStore, mirror: RecordStore, source: Fence): Promise<boolean> {
+    const { incarnation } = source;
+    if (this.#checked === incarnation) return false;
+    const { clock, keepsMs, onEvent } = this.#options;
+    const [progress, applied] = [
+      await store.call("progress", null),
+      await mirror.call("applied", { source: incarnation }),
+    ];
+    const sentAgain = applied < progress.done ? await store.call("resend", { after: applied }) : 0;
+    if (sentAgain > 0) onEvent({ kind: "mirror_restored", sentAgain });
+    await store.call("forget", { beforeMs: clock.nowMs() - keepsMs });
+    await mirror.call("prune", { source: incarnation, below: progress.forgotten });
+    this.#checked = incarnation;
+    return sentAgain > 0;
+  }
+}

@@ -1,0 +1,501 @@
+/**
+ * The calls of a record store as rules over SQL, the same for every database.
+ *
+ * `pnlb_versions` has one row for each aggregate that a write or the backfill has touched: the version, the
+ * columns that were written last (so that a change by somebody else shows), and the claim: the row of legacy
+ * that belongs to the aggregate. `pnlb_inbox` has the numbers of the entries that came from the other store,
+ * by the incarnation of that store.
+ */
+import { BridgeError } from "../base/errors.ts";
+import { Refused } from "../base/refused.ts";
+import type { Side } from "../domain/migration/phase.ts";
+import type {
+  AdoptedRow,
+  Answer,
+  Fence,
+  Given,
+  LeaseAnswer,
+  MirrorAnswer,
+  MirrorWrite,
+  RecordCall,
+  RowChange,
+  RowWrite,
+  StoreAnswer,
+  StoredRow,
+  StoreRefusalCode,
+  StoreWrite,
+} from "../ports/record-store.ts";
+import { ask, numberIn, StatementRefused, textIn, type Work } from "./work.ts";
+
+/** How one database differs from another. */
+export interface Dialect {
+  readonly side: Side;
+  /** The full name of a table of the records. */
+  readonly rowsOf: (table: string) => string;
+  /** The full name of a table of the bridge. */
+  readonly own: (table: OwnTable) => string;
+  /** Ends a SELECT of rows that must not change, or that the transaction changes later. */
+  readonly forShare: string;
+  readonly forUpdate: string;
+  /** Whether a write that shares a commit gets a savepoint; without one, the whole group is refused. */
+  readonly hasCheapSavepoints: boolean;
+  /** Whether the tables of the records have a column `version`. */
+  readonly keepsVersion: boolean;
+}
+
+type OwnTable = "fence" | "keys" | "versions" | "outbox" | "inbox" | "leases";
+
+type RecordWorks = { readonly [Name in RecordCall]: (given: Given<Name>) => Work<Answer<Name>> };
+
+/** Calls that change nothing. */
+export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
+  "fence",
+  "pending",
+  "owed",
+  "parked",
+  "applied",
+  "progress",
+  "known",
+]);
+
+const WriteRefused = Refused<StoreRefusalCode>;
+const EntryRefused = Refused<string>;
+
+export function recordCalls(dialect: Dialect): RecordWorks {
+  const table = (name: OwnTable): string => dialect.own(name);
+  const rules = new RowRules(dialect);
+
+  function* fence(end: string): Work<Fence> {
+    const [row] = yield* ask(`SELECT epoch, authority, step, incarnation FROM ${table("fence")}${end}`);
+    return {
+      epoch: numberIn(row, "epoch"),
+      authority: textIn(row, "authority") === "modern" ? "modern" : "legacy",
+      step: textIn(row, "step"),
+      incarnation: textIn(row, "incarnation"),
+    };
+  }
+
+  /** In the group's transaction. A refused write leaves nothing behind; its neighbours are not touched. */
+  function* writeOne(write: StoreWrite, isAdmitted: boolean, nowMs: number): Work<StoreAnswer> {
+    const [known] = yield* ask(
+      `SELECT digest, version FROM ${table("keys")} WHERE idempotency_key = ?`,
+      write.idempotencyKey,
+    );
+    if (known !== undefined)
+      return known.digest === write.digest
+        ? { kind: "acknowledged", version: numberIn(known, "version") }
+        : refusal("KEY_REUSED", "this idempotency key belongs to a write with other records");
+    if (!isAdmitted) return refusal("DRAINING", "the authority is moving to the other store; try again");
+    const sent: { aggregate: string; version: number; image: string }[] = [];
+    let version = 0;
+    for (const row of write.rows) {
+      const written = yield* rules.write(row);
+      version = Math.max(version, written);
+      sent.push({ aggregate: row.aggregate, version: written, image: row.image });
+    }
+    yield* ask(
+      `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?)`,
+      write.idempotencyKey,
+      write.digest,
+      version,
+    );
+    yield* ask(
+      `INSERT INTO ${table("outbox")} (rows, at_ms, state) VALUES (?, ?, 'pending')`,
+      JSON.stringify(sent),
+      nowMs,
+    );
+    return { kind: "acknowledged", version };
+  }
+
+  function* guarded(
+    write: StoreWrite,
+    isAdmitted: boolean,
+    isAlone: boolean,
+    nowMs: number,
+  ): Work<StoreAnswer> {
+    if (dialect.hasCheapSavepoints) yield* ask("SAVEPOINT one");
+    try {
+      const answer = yield* writeOne(write, isAdmitted, nowMs);
+      if (dialect.hasCheapSavepoints) yield* ask("RELEASE one");
+      return answer;
+    } catch (failure) {
+      const refused = refusalOf(failure);
+      if (refused === undefined) throw failure;
+      if (dialect.hasCheapSavepoints) {
+        yield* ask("ROLLBACK TO one");
+        yield* ask("RELEASE one");
+        return refused;
+      }
+      if (!isAlone)
+        throw new BridgeError("REFUSED", { what: "one write of a group is refused; each is sent alone" });
+      throw new WriteUndone(refused);
+    }
+  }
+
+  function* applyOne({ seq, rows }: MirrorWrite, source: string): Work<MirrorAnswer> {
+    yield* ask("SAVEPOINT one");
+    try {
+      const [known] = yield* ask(
+        `SELECT 1 AS known FROM ${table("inbox")} WHERE source = ? AND seq = ?`,
+        source,
+        seq,
+      );
+      if (known === undefined) {
+        for (const row of rows) yield* rules.mirror(row);
+        yield* ask(`INSERT INTO ${table("inbox")} (source, seq) VALUES (?, ?)`, source, seq);
+      }
+      yield* ask("RELEASE one");
+      return { kind: "applied" };
+    } catch (failure) {
+      const refused = failure instanceof EntryRefused ? failure.refusal : conflictOf(failure);
+      if (refused === undefined) throw failure;
+      yield* ask("ROLLBACK TO one");
+      yield* ask("RELEASE one");
+      return { kind: "parked", ...refused };
+    }
+  }
+
+  return {
+    fence: () => fence(""),
+    *write({ writes, epoch, nowMs }) {
+      const now = yield* fence(dialect.forShare);
+      const isAdmitted = now.epoch === epoch && now.authority === dialect.side;
+      const answers: StoreAnswer[] = [];
+      for (const write of writes) answers.push(yield* guarded(write, isAdmitted, writes.length === 1, nowMs));
+      return answers;
+    },
+    *pending({ limit }) {
+      const rows = yield* ask(
+        `SELECT seq, rows FROM ${table("outbox")} WHERE state = 'pending' ORDER BY seq LIMIT ?`,
+        limit,
+      );
+      return rows.map((row) => ({ seq: numberIn(row, "seq"), rows: JSON.parse(textIn(row, "rows")) }));
+    },
+    *apply({ entries, source, token }) {
+      const [held] = yield* ask(
+        `UPDATE ${table("fence")} SET relay_token = ? WHERE relay_token <= ? RETURNING 1 AS held`,
+        token,
+        token,
+      );
+      if (held === undefined)
+        throw new BridgeError("CONFLICT", {
+          what: "another process carries the writes to this store now",
+        });
+      const answers: MirrorAnswer[] = [];
+      for (const entry of entries) answers.push(yield* applyOne(entry, source));
+      return answers;
+    },
+    *settle({ answers, nowMs }) {
+      for (const { seq, answer } of answers)
+        if (answer.kind === "applied")
+          yield* ask(
+            `UPDATE ${table("outbox")} SET state = 'done', settled_ms = ? WHERE seq = ?`,
+            nowMs,
+            seq,
+          );
+        else
+          yield* ask(
+            `UPDATE ${table("outbox")} SET state = 'parked', code = ?, because = ?, settled_ms = ? WHERE seq = ?`,
+            answer.code,
+            answer.because,
+            nowMs,
+            seq,
+          );
+      return null;
+    },
+    *owed({ nowMs }) {
+      const [row] = yield* ask(
+        `SELECT count(*) AS count, min(at_ms) AS oldest, count(CASE state WHEN 'parked' THEN 1 END) AS parked
+         FROM ${table("outbox")} WHERE state <> 'done'`,
+      );
+      const count = numberIn(row, "count");
+      const oldestMs = count === 0 ? 0 : Math.max(0, nowMs - numberIn(row, "oldest"));
+      return { count, parked: numberIn(row, "parked"), oldestMs };
+    },
+    *parked({ limit }) {
+      const rows = yield* ask(
+        `SELECT seq, rows, code, because, settled_ms FROM ${table("outbox")} WHERE state = 'parked' ORDER BY seq LIMIT ?`,
+        limit,
+      );
+      return rows.map((row) => ({
+        seq: numberIn(row, "seq"),
+        aggregates: JSON.parse(textIn(row, "rows")).map(
+          (one: { readonly aggregate: string }) => one.aggregate,
+        ),
+        code: textIn(row, "code"),
+        because: textIn(row, "because"),
+        atMs: numberIn(row, "settled_ms"),
+      }));
+    },
+    *unpark() {
+      const rows = yield* ask(
+        `UPDATE ${table("outbox")} SET state = 'pending', code = NULL, because = NULL WHERE state = 'parked' RETURNING seq`,
+      );
+      return rows.length;
+    },
+    *known({ idempotencyKey }) {
+      const [row] = yield* ask(
+        `SELECT version FROM ${table("keys")} WHERE idempotency_key = ?`,
+        idempotencyKey,
+      );
+      return row === undefined ? null : numberIn(row, "version");
+    },
+    *progress() {
+      const [row] = yield* ask(
+        `SELECT coalesce(max(seq), 0) AS last, max(CASE state WHEN 'done' THEN seq END) AS done,
+           (SELECT forgotten FROM ${table("fence")}) AS forgotten FROM ${table("outbox")}`,
+      );
+      const forgotten = numberIn(row, "forgotten");
+      const atLeast = (column: string): number => Math.max(forgotten, numberIn(row, column));
+      return { last: atLeast("last"), done: atLeast("done"), forgotten };
+    },
+    *prune({ source, below }) {
+      yield* ask(`DELETE FROM ${table("inbox")} WHERE source = ? AND seq < ?`, source, below);
+      return null;
+    },
+    *applied({ source }) {
+      const [row] = yield* ask(`SELECT max(seq) AS seq FROM ${table("inbox")} WHERE source = ?`, source);
+      return numberIn(row, "seq");
+    },
+    *resend({ after }) {
+      const [row] = yield* ask(`SELECT forgotten FROM ${table("fence")}${dialect.forShare}`);
+      if (numberIn(row, "forgotten") > after)
+        throw new BridgeError("REFUSED", {
+          what: `the other store lacks writes after number ${after}, which are no longer kept here`,
+          fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
+        });
+      const rows = yield* ask(
+        `UPDATE ${table("outbox")} SET state = 'pending' WHERE state = 'done' AND seq > ? RETURNING seq`,
+        after,
+      );
+      return rows.length;
+    },
+    *forget({ beforeMs }) {
+      const rows = yield* ask(
+        `DELETE FROM ${table("outbox")} WHERE state = 'done' AND settled_ms < ? RETURNING seq`,
+        beforeMs,
+      );
+      const highest = rows.reduce((most, row) => Math.max(most, numberIn(row, "seq")), 0);
+      yield* ask(`UPDATE ${table("fence")} SET forgotten = ? WHERE forgotten < ?`, highest, highest);
+      return rows.length;
+    },
+    *lease({ name, holder, nowMs, lastsMs, deadHolder }): Work<LeaseAnswer> {
+      const [row] = yield* ask(
+        `SELECT holder, until_ms, token FROM ${table("leases")} WHERE name = ?${dialect.forUpdate}`,
+        name,
+      );
+      const untilMs = numberIn(row, "until_ms");
+      const before = textIn(row, "holder");
+      const isFree = row === undefined || untilMs <= nowMs || before === deadHolder;
+      if (before !== holder && !isFree) return { kind: "taken", holder: before, untilMs };
+      const token = numberIn(row, "token") + (before === holder && row !== undefined ? 0 : 1);
+      yield* ask(
+        `INSERT INTO ${table("leases")} (name, holder, until_ms, token) VALUES (?, ?, ?, ?)
+         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ms = excluded.until_ms, token = excluded.token`,
+        name,
+        holder,
+        nowMs + lastsMs,
+        token,
+      );
+      return { kind: "held", token };
+    },
+    *release({ name, holder }) {
+      yield* ask(`UPDATE ${table("leases")} SET until_ms = 0 WHERE name = ? AND holder = ?`, name, holder);
+      return null;
+    },
+    *adopt({ rows }) {
+      const answers: ("adopted" | "known" | "differs")[] = [];
+      for (const row of rows) answers.push(yield* rules.adopt(row));
+      return answers;
+    },
+    *moveFence({ from, to }) {
+      const moved = yield* ask(
+        `UPDATE ${table("fence")} SET epoch = ?, authority = ?, step = ?
+         WHERE epoch = ? AND authority = ? AND step = ? RETURNING 1 AS moved`,
+        to.epoch,
+        to.authority,
+        to.step,
+        from.epoch,
+        from.authority,
+        from.step,
+      );
+      return moved.length > 0;
+    },
+  };
+}
+
+/** A write that was alone in its transaction is refused: the transaction must be rolled back, then answered. */
+export class WriteUndone extends Error {
+  readonly answer: StoreAnswer;
+
+  constructor(answer: StoreAnswer) {
+    super("the write is refused");
+    this.answer = answer;
+  }
+}
+
+const refusal = (code: StoreRefusalCode, because: string): StoreAnswer => ({
+  kind: "refused",
+  code,
+  because,
+});
+
+const conflictOf = (failure: unknown): { readonly code: "CONFLICT"; readonly because: string } | undefined =>
+  failure instanceof StatementRefused
+    ? { code: "CONFLICT", because: `a rule of the database forbids it: ${failure.message}` }
+    : undefined;
+
+function refusalOf(failure: unknown): StoreAnswer | undefined {
+  const refused = failure instanceof WriteRefused ? failure.refusal : conflictOf(failure);
+  return refused && { kind: "refused", ...refused };
+}
+
+/** How a row is written, mirrored and adopted, together with its version. */
+class RowRules {
+  readonly #dialect: Dialect;
+  readonly #versions: string;
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+    this.#versions = dialect.own("versions");
+  }
+
+  /** Writes a row of a write into the authoritative store. Answers the row's new version. */
+  *write({ aggregate, isFinal, change, claim }: RowWrite): Work<number> {
+    yield* this.#claim(aggregate, claim);
+    const [versioned] = yield* ask(
+      `INSERT INTO ${this.#versions} AS v (aggregate, claim, version, written) VALUES (?, ?, 1, ?)
+       ON CONFLICT (aggregate) DO ${isFinal ? "NOTHING" : "UPDATE SET claim = excluded.claim, version = v.version + 1, written = excluded.written"}
+       RETURNING version`,
+      aggregate,
+      change.set === null ? null : claim,
+      JSON.stringify(change.set),
+    );
+    if (versioned === undefined)
+      throw new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`);
+    const version = numberIn(versioned, "version");
+    if (isFinal) {
+      const stored = yield* this.#read(change);
+      if (stored !== undefined)
+        throw holds(stored, change.set)
+          ? new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`)
+          : new WriteRefused("CONFLICT", `the store has another trade in the row of ${aggregate}`);
+    }
+    yield* this.#change(change, version, isFinal);
+    return version;
+  }
+
+  /** Writes a row of the other store, in its order, if nobody else has changed it; then reads it back. */
+  *mirror({ aggregate, version, change, claim }: MirrorWrite["rows"][number]): Work<void> {
+    const [known] = yield* ask(
+      `SELECT version, written FROM ${this.#versions} WHERE aggregate = ?${this.#dialect.forUpdate}`,
+      aggregate,
+    );
+    const stored = numberIn(known, "version");
+    if (stored !== version - 1)
+      throw new EntryRefused(
+        "VERSION_GAP",
+        `version ${version} of ${aggregate} came, and the store has ${stored}`,
+      );
+    yield* this.#claim(aggregate, claim);
+    const expected: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
+    if (!holds(yield* this.#read(change), expected))
+      throw new EntryRefused("FOREIGN_ROW", `somebody else has changed the row of ${aggregate}`);
+    yield* this.#change(change, version, expected === null);
+    if (!holds(yield* this.#read(change), change.set))
+      throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
+    yield* ask(
+      `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
+       ON CONFLICT (aggregate)
+       DO UPDATE SET claim = excluded.claim, version = excluded.version, written = excluded.written`,
+      aggregate,
+      change.set === null ? null : claim,
+      version,
+      JSON.stringify(change.set),
+    );
+  }
+
+  /** Inserts a row that no write has touched. */
+  *adopt({ aggregate, change, claim }: AdoptedRow): Work<"adopted" | "known" | "differs"> {
+    const [inserted] = yield* ask(
+      `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, 0, ?)
+       ON CONFLICT DO NOTHING RETURNING version`,
+      aggregate,
+      claim,
+      JSON.stringify(change.set),
+    );
+    if (inserted === undefined) return "known";
+    const stored = yield* this.#read(change);
+    if (stored === undefined) {
+      yield* this.#change(change, 0, true);
+      return "adopted";
+    }
+    if (holds(stored, change.set)) return "adopted";
+    yield* ask(`DELETE FROM ${this.#versions} WHERE aggregate = ?`, aggregate);
+    return "differs";
+  }
+
+  /** Refuses a row whose place in legacy belongs to another aggregate. */
+  *#claim(aggregate: string, claim: string): Work<void> {
+    const [other] = yield* ask(
+      `SELECT aggregate FROM ${this.#versions} WHERE claim = ? AND aggregate <> ?`,
+      claim,
+      aggregate,
+    );
+    if (other === undefined) return;
+    const [kind] = JSON.parse(aggregate);
+    throw kind === "position" || kind === "daily_pnl"
+      ? new WriteRefused(
+          "BOOK_NOT_IN_LEGACY",
+          `legacy has one row for the instrument, and it belongs to ${textIn(other, "aggregate")}, not to ${aggregate}`,
+        )
+      : new WriteRefused(
+          "CONFLICT",
+          `legacy's unique key gives the row of ${aggregate} to ${textIn(other, "aggregate")}`,
+        );
+  }
+
+  *#change({ table, key, set, initial }: RowChange, version: number, isNew: boolean): Work<void> {
+    const name = this.#dialect.rowsOf(table);
+    if (set === null) {
+      yield* ask(`DELETE FROM ${name} WHERE ${whereOf(key)}`, ...Object.values(key));
+      return;
+    }
+    const values: StoredRow = this.#dialect.keepsVersion ? { ...set, version } : set;
+    if (!isNew) {
+      const sets = Object.keys(values).map((column) => `"${column}" = ?`);
+      const updated = yield* ask(
+        `UPDATE ${name} SET ${sets.join(", ")} WHERE ${whereOf(key)} RETURNING 1 AS updated`,
+        ...Object.values(values),
+        ...Object.values(key),
+      );
+      if (updated.length > 0) return;
+    }
+    const row = { ...key, ...initial, ...values };
+    const columns = Object.keys(row);
+    yield* ask(
+      `INSERT INTO ${name} (${columns.map((column) => `"${column}"`).join(", ")})
+       VALUES (${columns.map(() => "?").join(", ")})`,
+      ...Object.values(row),
+    );
+  }
+
+  *#read({ table, key }: RowChange): Work<StoredRow | undefined> {
+    const [row] = yield* ask(
+      `SELECT * FROM ${this.#dialect.rowsOf(table)} WHERE ${whereOf(key)}`,
+      ...Object.values(key),
+    );
+    return row;
+  }
+}
+
+/** Whether a row holds the columns that were written; null stands for no row. */
+const holds = (row: StoredRow | undefined, written: StoredRow | null): boolean =>
+  written === null || row === undefined
+    ? written === null && row === undefined
+    : Object.entries(written).every(([column, value]) => row[column] === value);
+
+const whereOf = (key: StoredRow): string =>
+  Object.keys(key)
+    .map((column) => `"${column}" = ?`)
+    .join(" AND ");

@@ -1,0 +1,62 @@
+import type { StoredRow, StoredValue } from "../ports/record-store.ts";
+
+/** One SQL statement. `?` stands for a value. */
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly StoredValue[];
+}
+
+/**
+ * What happens inside one transaction: it yields statements and receives the rows of each. So the same rules
+ * run on a database that answers at once and on one that answers over a network. A statement that a rule of
+ * the database forbids is thrown into it as a `StatementRefused`; every other failure ends the transaction.
+ */
+export type Work<T> = Generator<Statement, T, readonly StoredRow[]>;
+
+/** A unique key, a check or another rule of the database forbids a statement. */
+export class StatementRefused extends Error {}
+
+/** Yields one statement. */
+export function* ask(sql: string, ...values: StoredValue[]): Work<readonly StoredRow[]> {
+  return yield { sql, values };
+}
+
+/** Runs work over a database that answers at once. */
+export function runNow<T>(work: Work<T>, answer: (statement: Statement) => readonly StoredRow[]): T {
+  let step = work.next();
+  while (step.done !== true) {
+    let rows: readonly StoredRow[];
+    try {
+      rows = answer(step.value);
+    } catch (failure) {
+      step = work.throw(failure);
+      continue;
+    }
+    step = work.next(rows);
+  }
+  return step.value;
+}
+
+/** Runs work over a database that answers later. */
+export async function runLater<T>(
+  work: Work<T>,
+  answer: (statement: Statement) => Promise<readonly StoredRow[]>,
+): Promise<T> {
+  let step = work.next();
+  while (step.done !== true) {
+    let rows: readonly StoredRow[];
+    try {
+      rows = await answer(step.value);
+    } catch (failure) {
+      step = work.throw(failure);
+      continue;
+    }
+    step = work.next(rows);
+  }
+  return step.value;
+}
+
+/** A whole number in a row; databases answer it as a number or as text. */
+export const numberIn = (row: StoredRow | undefined, column: string): number => Number(row?.[column] ?? 0);
+
+export const textIn = (row: StoredRow | undefined, column: string): string => String(row?.[column] ?? "");
