@@ -1,13 +1,19 @@
 /** The kinds of stores, and where a process keeps its own files. */
 import { dirname, join, resolve } from "node:path";
 import { LocalSwitchFile } from "../adapters/host/index.ts";
-import { openSqliteControlStore, openSqliteEvidenceStore } from "../adapters/sqlite/index.ts";
+import {
+  openSqliteControlStore,
+  openSqliteEvidenceStore,
+  openSqliteRecordStore,
+} from "../adapters/sqlite/index.ts";
 import { BridgeError } from "../base/errors.ts";
 import { sqliteFile, storeForm, storePattern } from "../base/store-address.ts";
 import type { Config } from "../config/index.ts";
+import type { Side } from "../domain/migration/phase.ts";
 import { realFile } from "../platform/real-file.ts";
 import type { ControlStore } from "../ports/control-store.ts";
 import type { EvidenceStore } from "../ports/evidence.ts";
+import type { RecordStore } from "../ports/record-store.ts";
 
 /** The part of a configuration that the control plane works with. */
 export interface ControlSettings {
@@ -20,6 +26,15 @@ export interface ControlSettings {
 interface StoreKind {
   openControl(address: string, folder: string): Promise<ControlStore>;
   openEvidence(address: string, folder: string): Promise<EvidenceStore>;
+  openRecords(address: string, options: RecordOptions): Promise<RecordStore>;
+}
+
+interface RecordOptions {
+  /** A relative path in the address starts here. */
+  readonly folder: string;
+  readonly side: Side;
+  /** Which side is authoritative in a pair that nobody has opened before. */
+  readonly authority: Side;
 }
 
 const fileOf = (address: string, folder: string): string => resolve(folder, sqliteFile(address) ?? "");
@@ -30,6 +45,12 @@ const postgres: StoreKind = {
     (await import("../adapters/postgres/index.ts")).openPostgresControlStore(address),
   openEvidence: async (address) =>
     (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address),
+  openRecords: async () => {
+    throw new BridgeError("BAD_CONFIG", {
+      what: "the database bridge cannot open a PostgreSQL database yet",
+      fix: "use sqlite:FILE",
+    });
+  },
 };
 
 const evidenceBeside = (file: string): string => join(dirname(realFile(file)), "evidence.db");
@@ -39,6 +60,7 @@ const storeKinds: Readonly<Record<string, StoreKind>> = {
   sqlite: {
     openControl: async (address, folder) => openSqliteControlStore(fileOf(address, folder)),
     openEvidence: (address, folder) => openSqliteEvidenceStore(evidenceBeside(fileOf(address, folder))),
+    openRecords: (address, { folder, ...sides }) => openSqliteRecordStore(fileOf(address, folder), sides),
   },
   postgres,
   postgresql: postgres,
@@ -48,7 +70,7 @@ function kindOf(address: string): StoreKind {
   const kind = storePattern.test(address) ? storeKinds[address.slice(0, address.indexOf(":"))] : undefined;
   if (kind !== undefined) return kind;
   throw new BridgeError("BAD_CONFIG", {
-    what: "the address of the control store names no store",
+    what: "the address of a store names no kind of store",
     fix: `write ${storeForm}`,
   });
 }
@@ -71,6 +93,10 @@ export async function openControlStore(settings: ControlSettings): Promise<Contr
   const control = controlStoreOf(settings);
   return kindOf(control).openControl(control, settings.folder);
 }
+
+/** Opens one database of the database bridge's pair. Throws BAD_CONFIG and the errors of opening it. */
+export const openRecordStore = (address: string, options: RecordOptions): Promise<RecordStore> =>
+  kindOf(address).openRecords(address, options);
 
 /** Undefined if no control store is configured. */
 export async function openEvidenceStore({

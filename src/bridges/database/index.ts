@@ -1,0 +1,7 @@
+export {
+  DatabaseBridge,
+  type DatabaseBridgeOptions,
+  type Direction,
+  type WriteAnswer,
+} from "./database-bridge.ts";
+export type { LeaseHolder, RelayEvent } from "./relay.ts";
