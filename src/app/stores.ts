@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import { LocalSwitchFile } from "../adapters/host/index.ts";
 import {
+  holdSqliteRecordStore,
   openSqliteControlStore,
   openSqliteEvidenceStore,
   openSqliteRecordStore,
@@ -13,7 +14,7 @@ import type { Side } from "../domain/migration/phase.ts";
 import { realFile } from "../platform/real-file.ts";
 import type { ControlStore } from "../ports/control-store.ts";
 import type { EvidenceStore } from "../ports/evidence.ts";
-import type { RecordStore } from "../ports/record-store.ts";
+import type { HeldStore, RecordStore } from "../ports/record-store.ts";
 
 /** The part of a configuration that the control plane works with. */
 export interface ControlSettings {
@@ -97,6 +98,21 @@ export async function openControlStore(settings: ControlSettings): Promise<Contr
 /** Opens one database of the database bridge's pair. Throws BAD_CONFIG and the errors of opening it. */
 export const openRecordStore = (address: string, options: RecordOptions): Promise<RecordStore> =>
   kindOf(address).openRecords(address, options);
+
+/**
+ * Opens legacy's database once more with its write lock held. Throws BAD_CONFIG if it is no SQLite file, and
+ * DATABASE_BUSY if another process keeps the lock.
+ */
+export async function holdRecordStore(
+  address: string,
+  { folder, ...options }: RecordOptions & { readonly lastsMs: number },
+): Promise<HeldStore> {
+  if (sqliteFile(address) !== undefined) return holdSqliteRecordStore(fileOf(address, folder), options);
+  throw new BridgeError("BAD_CONFIG", {
+    what: "legacy's database must be a SQLite file",
+    fix: "write stores: { legacy: sqlite:FILE }",
+  });
+}
 
 /** Undefined if no control store is configured. */
 export async function openEvidenceStore({

@@ -17,9 +17,11 @@ import type {
   LeaseAnswer,
   MirrorAnswer,
   MirrorWrite,
+  OutboxEntry,
   RecordCall,
   RowChange,
   RowWrite,
+  Standing,
   StoreAnswer,
   StoredRow,
   StoreRefusalCode,
@@ -56,6 +58,8 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "applied",
   "progress",
   "known",
+  "entriesAfter",
+  "standings",
 ]);
 
 const WriteRefused = Refused<StoreRefusalCode>;
@@ -169,7 +173,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         `SELECT seq, rows FROM ${table("outbox")} WHERE state = 'pending' ORDER BY seq LIMIT ?`,
         limit,
       );
-      return rows.map((row) => ({ seq: numberIn(row, "seq"), rows: JSON.parse(textIn(row, "rows")) }));
+      return rows.map(entryOf);
     },
     *apply({ entries, source, token }) {
       const [held] = yield* ask(
@@ -308,6 +312,32 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       for (const row of rows) answers.push(yield* rules.adopt(row));
       return answers;
     },
+    *entriesAfter({ seq, limit }) {
+      const rows = yield* ask(
+        `SELECT seq, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
+        seq,
+        limit,
+      );
+      return rows.map(entryOf);
+    },
+    *standings({ rows }) {
+      const standings: Standing[] = [];
+      for (const row of rows) standings.push(yield* rules.standing(row));
+      return standings;
+    },
+    *rehearse({ row }) {
+      yield* ask("SAVEPOINT one");
+      let why: string | null = null;
+      try {
+        yield* rules.rehearse(row);
+      } catch (failure) {
+        why = (failure instanceof EntryRefused ? failure.refusal : conflictOf(failure))?.because ?? null;
+        if (why === null) throw failure;
+      }
+      yield* ask("ROLLBACK TO one");
+      yield* ask("RELEASE one");
+      return why;
+    },
     *moveFence({ from, to }) {
       const moved = yield* ask(
         `UPDATE ${table("fence")} SET epoch = ?, authority = ?, step = ?
@@ -323,6 +353,11 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
   };
 }
+
+const entryOf = (row: StoredRow): OutboxEntry => ({
+  seq: numberIn(row, "seq"),
+  rows: JSON.parse(textIn(row, "rows")),
+});
 
 /** A write that was alone in its transaction is refused: the transaction must be rolled back, then answered. */
 export class WriteUndone extends Error {
@@ -413,6 +448,25 @@ class RowRules {
       version,
       JSON.stringify(change.set),
     );
+  }
+
+  *standing({ aggregate, change }: Pick<RowWrite, "aggregate" | "change">): Work<Standing> {
+    const [known] = yield* ask(
+      `SELECT version, written FROM ${this.#versions} WHERE aggregate = ?`,
+      aggregate,
+    );
+    const written: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
+    const isAsWritten = holds(yield* this.#read(change), written);
+    return { version: numberIn(known, "version"), isAsWritten };
+  }
+
+  /** Deletes a row, writes it as a new one and reads it back. */
+  *rehearse({ aggregate, change, claim }: AdoptedRow): Work<void> {
+    yield* this.#claim(aggregate, claim);
+    yield* this.#change({ ...change, set: null }, 0, false);
+    yield* this.#change(change, 0, true);
+    if (!holds(yield* this.#read(change), change.set))
+      throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
   }
 
   /** Inserts a row that no write has touched. */

@@ -111,6 +111,13 @@ export interface Progress {
   readonly forgotten: number;
 }
 
+/** How a store has one row. */
+export interface Standing {
+  readonly version: number;
+  /** Whether the row holds what was written last: nobody else has changed it. */
+  readonly isAsWritten: boolean;
+}
+
 /** The calls of a store. Each is one transaction. */
 export interface RecordCalls {
   fence(given: null): Fence;
@@ -166,6 +173,12 @@ export interface RecordCalls {
   release(given: { readonly name: string; readonly holder: string }): null;
   /** Inserts rows that no write has touched yet, and leaves every other row alone. Answers each. */
   adopt(given: { readonly rows: readonly AdoptedRow[] }): readonly ("adopted" | "known" | "differs")[];
+  /** The entries above a number, whatever their state. */
+  entriesAfter(given: { readonly seq: number; readonly limit: number }): readonly OutboxEntry[];
+  /** Whether the store has rows as it was given them, and in which version. */
+  standings(given: { readonly rows: readonly Pick<RowWrite, "aggregate" | "change">[] }): readonly Standing[];
+  /** Deletes a row, writes it, reads it back, and takes all of it back. Answers why that is impossible. */
+  rehearse(given: { readonly row: AdoptedRow }): string | null;
   /** Moves the fence if it still stands where the caller saw it. Answers whether it moved. */
   moveFence(given: {
     readonly from: Pick<Fence, "epoch" | "authority" | "step">;
@@ -186,4 +199,10 @@ export interface RecordStore {
   readonly side: Side;
   call<Name extends RecordCall>(name: Name, given: Given<Name>): Promise<Answer<Name>>;
   close(): Promise<void>;
+}
+
+/** A store whose write lock is held: its calls happen in one transaction, which ends by `letGo`. */
+export interface HeldStore extends RecordStore {
+  /** Rejects with DATABASE_BUSY if the lock was held for too long; then nothing is committed. */
+  letGo(how: "commit" | "rollback"): Promise<void>;
 }

@@ -6,4 +6,4 @@ export {
   readLegacyDatabase,
   type StoredTrade,
 } from "./legacy-database.ts";
-export { openSqliteRecordStore } from "./record-store.ts";
+export { holdSqliteRecordStore, openSqliteRecordStore } from "./record-store.ts";

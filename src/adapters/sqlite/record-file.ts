@@ -5,6 +5,7 @@
  * opens it again.
  */
 import Database from "better-sqlite3";
+import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type Dialect, readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
 import { runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
@@ -25,6 +26,9 @@ export class RecordFile {
   readonly #calls: ReturnType<typeof recordCalls>;
   #database: Database.Database | undefined;
   #statements = new Map<string, Database.Statement>();
+  /** Ends a hold that lasts too long; undefined while nothing is held. */
+  #holdTimer: NodeJS.Timeout | undefined;
+  #isHolding = false;
 
   constructor(options: RecordFileOptions) {
     this.#options = options;
@@ -42,7 +46,34 @@ export class RecordFile {
     }
   }
 
+  /** Takes the write lock for the calls until `letGo`, or for `lastsMs` at most. */
+  hold(lastsMs: number): null {
+    this.#run({ sql: "BEGIN IMMEDIATE", values: [] });
+    this.#isHolding = true;
+    this.#holdTimer = setTimeout(() => this.#opened().exec("ROLLBACK"), lastsMs);
+    return null;
+  }
+
+  letGo(how: "commit" | "rollback"): null {
+    clearTimeout(this.#holdTimer);
+    this.#mustHold();
+    this.#isHolding = false;
+    this.#opened().exec(how === "commit" ? "COMMIT" : "ROLLBACK");
+    return null;
+  }
+
+  #mustHold(): void {
+    if (this.#isHolding && !this.#opened().inTransaction)
+      throw new BridgeError("DATABASE_BUSY", {
+        what: "legacy's write lock was held for longer than the budget allows, and was let go",
+        where: this.#options.path,
+        fix: "raise database.cutover_budget_ms, or try again when fewer writes come",
+      });
+  }
+
   close(): void {
+    clearTimeout(this.#holdTimer);
+    this.#isHolding = false;
     this.#database?.close();
     this.#database = undefined;
     this.#statements = new Map();
@@ -50,10 +81,12 @@ export class RecordFile {
 
   #transaction<T>(begin: string, work: Work<T>): T {
     const database = this.#opened();
-    this.#run({ sql: begin, values: [] });
+    this.#mustHold();
+    const isHolding = this.#isHolding;
+    this.#run({ sql: isHolding ? "SAVEPOINT call" : begin, values: [] });
     try {
       const value = runNow(work, (statement) => this.#run(statement));
-      this.#run({ sql: "COMMIT", values: [] });
+      this.#run({ sql: isHolding ? "RELEASE call" : "COMMIT", values: [] });
       return value;
     } catch (failure) {
       // A full disk has ended the transaction already.
@@ -91,6 +124,8 @@ export class RecordFile {
       database.pragma("synchronous = FULL");
       // A checkpoint beside another process's is unsafe in versions of SQLite that a desk's Python may have.
       if (side === "legacy") database.pragma("wal_autocheckpoint = 0");
+      // As legacy's own programs have it: Python's driver does not enforce foreign keys.
+      if (side === "legacy") database.pragma("foreign_keys = OFF");
       this.#createTables(database);
     } catch (failure) {
       database.close();

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import type { Side } from "../../domain/migration/phase.ts";
-import type { RecordStore } from "../../ports/record-store.ts";
+import type { HeldStore, RecordStore } from "../../ports/record-store.ts";
 import { FileThread } from "./file-thread.ts";
 import type { RecordThreadCalls, RecordThreadData } from "./record-thread.ts";
 
@@ -19,8 +19,45 @@ export interface SqliteRecordOptions {
  */
 export async function openSqliteRecordStore(
   path: string,
-  { side, authority, busyMsMax = 5_000 }: SqliteRecordOptions,
+  options: SqliteRecordOptions,
 ): Promise<RecordStore> {
+  const thread = await openThread(path, options);
+  return storeOver(thread, options.side);
+}
+
+/**
+ * Opens a file once more and takes its write lock, for `lastsMs` at most. Throws DATABASE_BUSY if another
+ * process keeps the lock.
+ */
+export async function holdSqliteRecordStore(
+  path: string,
+  { lastsMs, ...options }: SqliteRecordOptions & { readonly lastsMs: number },
+): Promise<HeldStore> {
+  const thread = await openThread(path, options);
+  try {
+    await thread.call("hold", lastsMs);
+  } catch (error) {
+    await thread.end();
+    throw error;
+  }
+  return {
+    ...storeOver(thread, options.side),
+    letGo: async (how) => {
+      await thread.call("letGo", how);
+    },
+  };
+}
+
+const storeOver = (thread: FileThread<RecordThreadCalls>, side: Side): RecordStore => ({
+  side,
+  call: (name, given) => thread.call(name, given),
+  close: () => thread.end(),
+});
+
+async function openThread(
+  path: string,
+  { side, authority, busyMsMax = 5_000 }: SqliteRecordOptions,
+): Promise<FileThread<RecordThreadCalls>> {
   const data: RecordThreadData = {
     path: resolve(path),
     side,
@@ -32,9 +69,9 @@ export async function openSqliteRecordStore(
   const thread = new FileThread<RecordThreadCalls>({ ...how, data });
   try {
     await thread.call("fence", null);
+    return thread;
   } catch (error) {
     await thread.end();
     throw error;
   }
-  return { side, call: (name, given) => thread.call(name, given), close: () => thread.end() };
 }

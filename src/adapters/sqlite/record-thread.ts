@@ -1,6 +1,6 @@
 /** The thread in which one file of the database bridge is read and written. */
 import { workerData } from "node:worker_threads";
-import type { RecordCalls } from "../../ports/record-store.ts";
+import type { RecordCall, RecordCalls } from "../../ports/record-store.ts";
 import { RecordFile, type RecordFileOptions } from "./record-file.ts";
 import { answerCalls } from "./thread-answers.ts";
 
@@ -9,19 +9,27 @@ export interface RecordThreadData extends RecordFileOptions {
 }
 
 export interface RecordThreadCalls extends RecordCalls {
+  hold(lastsMs: number): null;
+  letGo(how: "commit" | "rollback"): null;
   close(given: null): null;
 }
 
 const { busyMsMax, ...options }: RecordThreadData = workerData;
 const file = new RecordFile(options);
 
-/** Every name but `close` is a call of the store. */
-const answers = new Proxy({} as RecordThreadCalls, {
-  get: (_, name: keyof RecordThreadCalls) => (given: never) => {
-    if (name !== "close") return file.call(name, given);
+const own = {
+  hold: (lastsMs: number) => file.hold(lastsMs),
+  letGo: (how: "commit" | "rollback") => file.letGo(how),
+  close: () => {
     file.close();
     return null;
   },
+};
+
+/** Every other name is a call of the store. */
+const answers = new Proxy({} as RecordThreadCalls, {
+  get: (_, name: keyof RecordThreadCalls) =>
+    name in own ? Reflect.get(own, name) : (given: never) => file.call(name as RecordCall, given),
 });
 
 answerCalls(answers, {

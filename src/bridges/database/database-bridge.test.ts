@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,37 +5,14 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../adapters/host/index.ts";
 import { openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
-import { describeSymbol } from "../../app/symbols/symbols.ts";
-import { tradingDayRules } from "../../domain/market/trading-day.ts";
+import { tools } from "../../app/database/open.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
-import type { BridgeRecord } from "../../ports/records.ts";
+import { positionRecord as position, tradeRecord as trade } from "../../testing/records.ts";
 import { until } from "../../testing/until.ts";
 import { DatabaseBridge } from "./database-bridge.ts";
 import type { RelayEvent } from "./relay.ts";
-
-const zn = "XCMEFFDPSX20250919U0ZN";
-const trade = (id: number): BridgeRecord => ({
-  kind: "trade",
-  id: String(id),
-  symbol: zn,
-  side: id % 2 === 0 ? "S" : "B",
-  quantity: "2",
-  price: "110.515625",
-  time: "2025-07-15T13:08:35.561-05:00",
-  file: "trades_20250715.csv",
-  line: id,
-});
-const position = (quantity: string): BridgeRecord => ({
-  kind: "position",
-  symbol: zn,
-  quantity,
-  averagePrice: quantity === "0" ? null : "1327/12",
-  realized: "593.75",
-  unrealized: "0",
-  asOf: "2025-07-15T16:00:00-05:00",
-});
 
 let folder: string;
 let paths: Readonly<Record<Side, string>>;
@@ -65,11 +41,7 @@ async function open(
   change(stores);
   const bridge = new DatabaseBridge({
     stores,
-    tools: {
-      describe: describeSymbol,
-      dayRule: tradingDayRules["chicago-17"],
-      digest: (text) => createHash("sha256").update(text).digest("hex"),
-    },
+    tools,
     clock: systemClock,
     draw: () => 0,
     direction: () => ({ authority, mirrors: true }),

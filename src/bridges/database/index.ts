@@ -1,4 +1,11 @@
 export {
+  Cutover,
+  type CutoverOptions,
+  type CutoverReport,
+  type ReconcileMark,
+  recoverFences,
+} from "./cutover.ts";
+export {
   DatabaseBridge,
   type DatabaseBridgeOptions,
   type Direction,

@@ -1,0 +1,124 @@
+/** Opens the database bridge of a pair, and moves its authority. */
+import { createHash } from "node:crypto";
+import { systemClock } from "../../adapters/host/index.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { oneAtATime } from "../../base/one-at-a-time.ts";
+import {
+  Cutover,
+  type CutoverReport,
+  DatabaseBridge,
+  type DatabaseBridgeOptions,
+  type Direction,
+  type RelayEvent,
+  recoverFences,
+} from "../../bridges/database/index.ts";
+import { tradingDayRules } from "../../domain/market/trading-day.ts";
+import { type Phase, phasePolicies, type Side } from "../../domain/migration/phase.ts";
+import { type MigrationPlan, writesOf } from "../../domain/migration/plan.ts";
+import type { HeldStore } from "../../ports/record-store.ts";
+import { holdRecordStore } from "../stores.ts";
+import { describeSymbol } from "../symbols/symbols.ts";
+import { openPair, type Pair, type PairSettings, thisHolder } from "./pair.ts";
+
+/** What a plan wants of the pair. */
+export function directionOf(plan: MigrationPlan): Direction {
+  const [authority, mirror] = writesOf(plan);
+  return { authority, mirrors: mirror !== undefined };
+}
+
+/** The direction of a phase whose plan nobody restricts. */
+export const directionOfPhase = (phase: Phase): Direction => {
+  const [authority, mirror] = phasePolicies[phase].writes;
+  return { authority, mirrors: mirror !== undefined };
+};
+
+export interface OpenOptions {
+  readonly direction: () => Direction;
+  readonly onEvent?: (event: PairEvent) => void;
+}
+
+export type PairEvent = RelayEvent | { readonly kind: "returned"; readonly report: CutoverReport };
+
+/** The database bridge of a configuration, and the two databases under it. */
+export interface OpenedDatabase {
+  readonly bridge: DatabaseBridge;
+  readonly pair: Pair;
+  /** Moves the authority to a side. Throws REFUSED while another process does. */
+  cutover(to: Side, onRung?: (rung: string) => void): Promise<CutoverReport>;
+  close(): Promise<void>;
+}
+
+/** What turns a caller's record into rows. */
+export const tools: DatabaseBridgeOptions["tools"] = {
+  describe: describeSymbol,
+  dayRule: tradingDayRules["chicago-17"],
+  digest: (text) => createHash("sha256").update(text).digest("hex"),
+};
+
+const dayMs = 86_400_000;
+const drainMsMax = 60_000;
+/** How often the plan and the fence are compared. */
+const lookMs = 250;
+
+/**
+ * Opens the pair of a configuration. While the plan wants legacy to be authoritative and modern still is, this
+ * process moves the authority back, as soon as legacy has every write. Nothing moves it towards modern but
+ * `cutover`.
+ */
+export async function openDatabase(settings: PairSettings, options: OpenOptions): Promise<OpenedDatabase> {
+  const { direction, onEvent = () => {} } = options;
+  const { database } = settings;
+  const pair = await openPair(settings, direction().authority);
+  const lease = thisHolder(database.leaseMs);
+  const bridge = new DatabaseBridge({
+    stores: pair,
+    tools,
+    clock: systemClock,
+    draw: Math.random,
+    direction,
+    lease,
+    keepsMs: database.doneRowsDays * dayMs,
+    onEvent,
+  });
+  const cutover = (to: Side, onRung: (rung: string) => void = () => {}): Promise<CutoverReport> =>
+    new Cutover({
+      stores: pair,
+      holdLegacy: (lastsMs) => hold(settings, lastsMs),
+      clock: systemClock,
+      lease,
+      budgetMs: database.cutoverBudgetMs,
+      drainMsMax,
+      lastReconcile: async () => null,
+      importForeign: async () => 0,
+      onRung,
+    }).to(to);
+  const goBack = oneAtATime(async () => {
+    const fence = await pair.legacy.call("fence", null);
+    if (direction().authority === "modern" || fence.authority === "legacy") return;
+    onEvent({ kind: "returned", report: await cutover("legacy") });
+  });
+  const stop = systemClock.every(lookMs, () => void goBack().catch(() => {}));
+  return {
+    bridge,
+    pair,
+    cutover,
+    close: async () => {
+      stop();
+      await goBack().catch(() => {});
+      await bridge.close();
+    },
+  };
+}
+
+const hold = ({ addresses, folder }: PairSettings, lastsMs: number): Promise<HeldStore> =>
+  holdRecordStore(addresses.legacy, { folder, side: "legacy", authority: "legacy", lastsMs });
+
+/** Throws AUTHORITY_DIFFERS, as REFUSED, if the pair's fence contradicts what somebody asks for. */
+export async function mustAgree(pair: Pair, wanted: Side): Promise<void> {
+  const { authority } = await recoverFences(pair);
+  if (authority !== wanted)
+    throw new BridgeError("REFUSED", {
+      what: `AUTHORITY_DIFFERS: the pair's authority is ${authority}, and the phase wants ${wanted}`,
+      fix: `move it with \`pnl-bridge db cutover --to ${wanted} --reason TEXT\`, or open the pair in another phase`,
+    });
+}

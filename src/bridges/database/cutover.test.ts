@@ -1,0 +1,276 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../adapters/host/index.ts";
+import { holdSqliteRecordStore, openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
+import { tools } from "../../app/database/open.ts";
+import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import { openDatabase } from "../../legacy-desk/database.ts";
+import type { RecordStore } from "../../ports/record-store.ts";
+import { positionRecord, tradeRecord } from "../../testing/records.ts";
+import { until } from "../../testing/until.ts";
+import { Cutover, type CutoverOptions, type CutoverReport, recoverFences } from "./cutover.ts";
+import { DatabaseBridge, type Direction } from "./database-bridge.ts";
+
+let folder: string;
+let paths: Readonly<Record<Side, string>>;
+let wanted: Direction;
+const closers: (() => Promise<unknown>)[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pnl-bridge-cutover-"));
+  paths = { legacy: join(folder, "pnl_tracker.db"), modern: join(folder, "newpnl.db") };
+  openDatabase(paths.legacy, { journal: "wal", busyTimeoutMs: 5_000 }).close();
+  wanted = { authority: "legacy", mirrors: true };
+});
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+  rmSync(folder, { recursive: true });
+});
+
+type Pair = Record<Side, RecordStore>;
+
+const isDead = (holder: string): boolean => holder.startsWith("dead");
+
+async function openPair(): Promise<Pair> {
+  const open = (side: Side) =>
+    openSqliteRecordStore(paths[side], { side, authority: "legacy", busyMsMax: 3_000 });
+  return { legacy: await open("legacy"), modern: await open("modern") };
+}
+
+async function openBridge(): Promise<DatabaseBridge> {
+  const bridge = new DatabaseBridge({
+    stores: await openPair(),
+    tools,
+    clock: systemClock,
+    draw: () => 0,
+    direction: () => wanted,
+    lease: { name: "bridge", lastsMs: 3_000, isDead },
+    keepsMs: 1_000_000,
+    onEvent: () => {},
+  });
+  closers.push(() => bridge.close());
+  return bridge;
+}
+
+async function openLadder(change: Partial<CutoverOptions> = {}): Promise<Cutover> {
+  const stores = change.stores ?? (await openPair());
+  closers.push(() => Promise.all(Object.values(stores).map((store) => store.close())));
+  return new Cutover({
+    stores,
+    holdLegacy: (lastsMs) =>
+      holdSqliteRecordStore(paths.legacy, { side: "legacy", authority: "legacy", busyMsMax: 3_000, lastsMs }),
+    clock: systemClock,
+    lease: { name: "ladder", lastsMs: 3_000, isDead },
+    budgetMs: 60_000,
+    drainMsMax: 60_000,
+    lastReconcile: async () => ({ atMs: Date.now(), ok: true, position: 0 }),
+    importForeign: async () => 0,
+    onRung: () => {},
+    ...change,
+  });
+}
+
+/** The trades and fences of both files, read on connections of their own. */
+function seen(side: Side) {
+  const database = new Database(paths[side], { readonly: true });
+  try {
+    const table = side === "legacy" ? "processed_trades" : "newpnl_trades";
+    return {
+      trades: database.prepare(`SELECT trade_id FROM ${table} ORDER BY trade_id`).pluck().all(),
+      fence: database.prepare("SELECT epoch, authority, step FROM pnlb_fence").get(),
+    };
+  } finally {
+    database.close();
+  }
+}
+
+const fences = () => [seen("legacy").fence, seen("modern").fence];
+
+it("the authority moves to modern and back while writes go on, and no acknowledged write is lost", async () => {
+  const bridge = await openBridge();
+  const acknowledged: string[] = [];
+  let isOver = false;
+  const writer = (async () => {
+    for (let id = 1; !isOver; id++) {
+      for (;;) {
+        const answer = await bridge.write([tradeRecord(id), positionRecord(String(id))], {
+          idempotencyKey: `trade ${id}`,
+        });
+        if (answer.kind === "acknowledged") break;
+        expect(answer).toMatchObject({ code: "DRAINING" });
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      acknowledged.push(String(id));
+    }
+  })();
+  await until(() => acknowledged.length > 5);
+  for (const side of ["modern", "legacy", "modern"] as const) {
+    const ladder = await openLadder();
+    wanted = { authority: side, mirrors: true };
+    expect(await ladder.to(side)).toMatchObject({ moved: true, authority: side, failed: null });
+    const before = acknowledged.length;
+    await until(() => acknowledged.length > before + 5);
+  }
+  isOver = true;
+  await writer;
+  expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+  expect(seen("legacy").trades).toEqual(acknowledged.toSorted());
+  expect(seen("modern").trades).toEqual(acknowledged.toSorted());
+  expect(fences()).toEqual(Array(2).fill({ epoch: 4, authority: "modern", step: "" }));
+});
+
+describe("a rung that fails leaves everything as before", () => {
+  const refusals: readonly [string, Partial<CutoverOptions>, Partial<CutoverReport>][] = [
+    [
+      "the stores were never reconciled",
+      { lastReconcile: async () => null },
+      { failed: { rung: "drain", why: expect.stringContaining("never reconciled") } },
+    ],
+    [
+      "the last reconciliation found breaks",
+      { lastReconcile: async () => ({ atMs: Date.now(), ok: false, position: 0 }) },
+      { failed: { rung: "drain", why: expect.stringContaining("found breaks") } },
+    ],
+    [
+      "the last reconciliation is old",
+      { lastReconcile: async () => ({ atMs: Date.now() - 16 * 60_000, ok: true, position: 0 }) },
+      { failed: { rung: "drain", why: expect.stringContaining("15 minutes") } },
+    ],
+    [
+      "rows of legacy's own programs wait for a decision",
+      { importForeign: async () => 2 },
+      { failed: { rung: "carry", why: expect.stringContaining("2 rows") } },
+    ],
+  ];
+
+  it.each(refusals)("%s", async (_, change, expected) => {
+    const bridge = await openBridge();
+    await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
+    await bridge.drain({ timeoutMs: 60_000 });
+    const ladder = await openLadder(change);
+    expect(await ladder.to("modern")).toMatchObject({ moved: false, authority: "legacy", ...expected });
+    expect(fences()).toEqual(Array(2).fill({ epoch: 1, authority: "legacy", step: "" }));
+    expect(await bridge.write([tradeRecord(2)], { idempotencyKey: "two" })).toMatchObject({
+      kind: "acknowledged",
+    });
+  });
+
+  it.each([
+    [
+      "a row of the mirror was changed by somebody else since the last reconciliation",
+      "modern",
+      "UPDATE newpnl_trades SET price = '1'",
+      "differ",
+    ],
+    [
+      "the reverse path is broken: legacy refuses a write",
+      "modern",
+      "CREATE TRIGGER no BEFORE INSERT ON processed_trades BEGIN SELECT RAISE(ABORT, 'no'); END",
+      "cannot come back",
+    ],
+  ] as const)("%s", async (_, _side, sql, why) => {
+    const bridge = await openBridge();
+    await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
+    await bridge.drain({ timeoutMs: 60_000 });
+    const foreign = new Database(paths[sql.includes("newpnl") ? "modern" : "legacy"]);
+    foreign.exec(sql);
+    foreign.close();
+    const report = await (await openLadder()).to("modern");
+    expect(report).toMatchObject({ moved: false, authority: "legacy" });
+    expect(report.failed?.why).toContain(why);
+    expect(fences()).toEqual(Array(2).fill({ epoch: 1, authority: "legacy", step: "" }));
+  });
+
+  it("legacy's write lock is kept by another program for longer than the wait", async () => {
+    const bridge = await openBridge();
+    await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
+    await bridge.drain({ timeoutMs: 60_000 });
+    const foreign = new Database(paths.legacy);
+    const ladder = await openLadder({
+      holdLegacy: async (lastsMs) => {
+        foreign.exec("BEGIN IMMEDIATE");
+        return holdSqliteRecordStore(paths.legacy, {
+          side: "legacy",
+          authority: "legacy",
+          busyMsMax: 50,
+          lastsMs,
+        }).finally(() => foreign.exec("ROLLBACK"));
+      },
+    });
+    expect(await ladder.to("modern")).toMatchObject({ moved: false, failed: { rung: "hold" } });
+    foreign.close();
+    expect(fences()).toEqual(Array(2).fill({ epoch: 1, authority: "legacy", step: "" }));
+  });
+
+  it("the budget ends while the lock is held", async () => {
+    const bridge = await openBridge();
+    await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
+    await bridge.drain({ timeoutMs: 60_000 });
+    const ladder = await openLadder({
+      budgetMs: 20,
+      importForeign: () => new Promise((resolve) => setTimeout(() => resolve(0), 200)),
+    });
+    const report = await ladder.to("modern");
+    expect(report).toMatchObject({ moved: false, authority: "legacy" });
+    expect(report.failed?.why).toContain("longer than the budget");
+  });
+});
+
+/** A pair whose calls all fail from one on, before or after it has its effect: the process dies there. */
+function dying(
+  stores: Pair,
+  at: number,
+  isAfter: boolean,
+): { readonly pair: Pair; readonly calls: () => number } {
+  let calls = 0;
+  const over = (store: RecordStore): RecordStore => ({
+    side: store.side,
+    close: () => store.close(),
+    call: async (name, given) => {
+      calls += 1;
+      if (calls > at || (calls === at && !isAfter)) throw new Error("the process is dead");
+      const answer = await store.call(name, given);
+      if (calls === at) throw new Error("the process is dead");
+      return answer;
+    },
+  });
+  return { pair: { legacy: over(stores.legacy), modern: over(stores.modern) }, calls: () => calls };
+}
+
+describe.each(["modern", "legacy"] as const)("a process that moves the authority to %s", (side) => {
+  it("may die before and after each call: the next one finds a pair in which one store is authoritative and nothing is lost", async () => {
+    const bridge = await openBridge();
+    await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
+    await bridge.drain({ timeoutMs: 60_000 });
+    const start = otherSide(side);
+    const stores = await openPair();
+    const place = async (to: Side) => {
+      wanted = { authority: to, mirrors: true };
+      expect(await (await openLadder({ stores })).to(to)).toMatchObject({ authority: to });
+    };
+    await place(start);
+    let id = 1;
+    for (let at = 1, isDone = false; !isDone; at++)
+      for (const isAfter of [false, true]) {
+        const { pair, calls } = dying(stores, at, isAfter);
+        const ladder = await openLadder({
+          stores: pair,
+          lease: { name: `dead ${at} ${isAfter}`, lastsMs: 3_000, isDead },
+        });
+        await ladder.to(side).catch(() => {});
+        isDone = calls() < at;
+        const { authority } = await recoverFences(stores);
+        wanted = { authority, mirrors: true };
+        id += 1;
+        const answer = await bridge.write([tradeRecord(id)], { idempotencyKey: `trade ${id}` });
+        expect(answer, `after a death at call ${at}`).toMatchObject({ kind: "acknowledged" });
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        if (authority !== start) await place(start);
+      }
+    expect(seen("legacy").trades).toHaveLength(id);
+    expect(seen("modern").trades).toEqual(seen("legacy").trades);
+  });
+});

@@ -1,0 +1,275 @@
+import { BridgeError, messageOf } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
+import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Fence, HeldStore, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
+import { mirrorWriteOf, preparedRow } from "./prepared.ts";
+import type { LeaseHolder } from "./relay.ts";
+
+export interface CutoverOptions {
+  readonly stores: Readonly<Record<Side, RecordStore>>;
+  /** Opens legacy once more with its write lock held, for the given time at most. */
+  readonly holdLegacy: (lastsMs: number) => Promise<HeldStore>;
+  readonly clock: Clock;
+  readonly lease: LeaseHolder;
+  /** The longest time for which writes are held back. */
+  readonly budgetMs: number;
+  /** The longest time for which the mirror may catch up before that. */
+  readonly drainMsMax: number;
+  /** The last complete reconciliation; null if there was none. `position` is the outbox's number then. */
+  readonly lastReconcile: () => Promise<ReconcileMark | null>;
+  /** Carries rows that legacy's own programs have written. Answers how many wait for a person's decision. */
+  readonly importForeign: (legacy: RecordStore) => Promise<number>;
+  /** Called as each rung of the ladder begins. */
+  readonly onRung: (rung: Rung) => void;
+}
+
+export interface ReconcileMark {
+  readonly atMs: number;
+  readonly ok: boolean;
+  readonly position: number;
+}
+
+const rungs = ["recover", "rehearse", "drain", "hold", "carry", "compare", "flip"] as const;
+export type Rung = (typeof rungs)[number];
+
+export interface CutoverReport {
+  readonly moved: boolean;
+  readonly authority: Side;
+  readonly epoch: number;
+  /** The rung that failed and why; null if the authority moved. Everything is as before then. */
+  readonly failed: { readonly rung: Rung; readonly why: string } | null;
+  /** How long writes were held back. */
+  readonly heldMs: number;
+}
+
+const reconcileAgeMsMax = 15 * 60_000;
+const pageMax = 200;
+
+/**
+ * Moves the authority to a store, rung by rung; a rung that fails takes everything back to before.
+ *
+ * Legacy's fence decides which store is authoritative, and modern's is moved first. So a process that dies
+ * between the two leaves a pair that the next one takes back (`recover`): at each moment at most one store
+ * accepts writes.
+ */
+export class Cutover {
+  readonly #options: CutoverOptions;
+  #rung: Rung = "recover";
+  #heldSinceMs = 0;
+
+  constructor(options: CutoverOptions) {
+    this.#options = options;
+  }
+
+  /** Throws REFUSED while another process moves the authority. */
+  async to(side: Side): Promise<CutoverReport> {
+    const { stores, clock, lease } = this.#options;
+    const given = { name: "cutover", holder: lease.name, nowMs: clock.nowMs(), lastsMs: leaseMs };
+    let taken = await stores.legacy.call("lease", given);
+    if (taken.kind === "taken" && lease.isDead(taken.holder))
+      taken = await stores.legacy.call("lease", { ...given, deadHolder: taken.holder });
+    if (taken.kind === "taken")
+      throw new BridgeError("REFUSED", {
+        what: `another process moves the authority: ${taken.holder}`,
+        fix: "wait for it",
+      });
+    try {
+      return await this.#climb(side);
+    } finally {
+      await stores.legacy.call("release", { name: "cutover", holder: lease.name }).catch(() => {});
+    }
+  }
+
+  async #climb(side: Side): Promise<CutoverReport> {
+    const { clock } = this.#options;
+    this.#heldSinceMs = Number.POSITIVE_INFINITY;
+    let fence: Fence | undefined;
+    const report = (moved: Fence, failed: CutoverReport["failed"]): CutoverReport => ({
+      moved: moved.authority === side,
+      authority: moved.authority,
+      epoch: moved.epoch,
+      failed,
+      heldMs: Math.max(0, Math.round(clock.monotonicMs() - this.#heldSinceMs)),
+    });
+    try {
+      this.#begin("recover");
+      fence = await recoverFences(this.#options.stores);
+      if (fence.authority === side) return report(fence, null);
+      await this.#rehearse(side);
+      await this.#drain(fence.authority);
+      return report(side === "modern" ? await this.#toModern(fence) : await this.#toLegacy(fence), null);
+    } catch (failure) {
+      const failed = { rung: this.#rung, why: messageOf(failure) };
+      fence = await recoverFences(this.#options.stores);
+      return report(fence, failed);
+    }
+  }
+
+  #begin(rung: Rung): void {
+    this.#rung = rung;
+    this.#options.onRung(rung);
+  }
+
+  /** Proves that the reverse mirror will work: a row is written there and taken back, and a mark is committed. */
+  async #rehearse(side: Side): Promise<void> {
+    this.#begin("rehearse");
+    const { stores } = this.#options;
+    const mirror = stores[otherSide(side)];
+    const { last } = await stores[otherSide(side)].call("progress", null);
+    const [entry] = await mirror.call("entriesAfter", { seq: Math.max(0, last - 1), limit: 1 });
+    for (const { aggregate, change, claim } of entry === undefined ? [] : rowsOf(entry, mirror.side)) {
+      const why = await mirror.call("rehearse", { row: { aggregate, change, claim } });
+      if (why !== null) throw new Error(`a write cannot come back to ${mirror.side}: ${why}`);
+    }
+    for (const store of Object.values(stores)) {
+      const fence = await store.call("fence", null);
+      await store.call("moveFence", { from: fence, to: { ...fence, step: `to ${side}` } });
+    }
+  }
+
+  /** Waits until the mirror has everything but what comes in this moment. */
+  async #drain(from: Side): Promise<void> {
+    this.#begin("drain");
+    const { stores, clock, drainMsMax } = this.#options;
+    const endMs = clock.monotonicMs() + drainMsMax;
+    for (;;) {
+      const { count, parked } = await stores[from].call("owed", { nowMs: clock.nowMs() });
+      if (parked > 0)
+        throw new Error(`${parked} writes are parked: look at them with \`pnl-bridge db status\``);
+      if (count < pageMax) return;
+      if (clock.monotonicMs() >= endMs) throw new Error(`${count} writes are still owed`);
+      await pause(clock, 10);
+    }
+  }
+
+  async #toModern(fence: Fence): Promise<Fence> {
+    const { stores, clock, budgetMs, lastReconcile } = this.#options;
+    const mark = await lastReconcile();
+    if (mark === null || !mark.ok || clock.nowMs() - mark.atMs > reconcileAgeMsMax)
+      throw new Error(
+        `${mark === null ? "the stores were never reconciled" : mark.ok ? "the last reconciliation is older than 15 minutes" : "the last reconciliation found breaks"}: run \`pnl-bridge db reconcile\``,
+      );
+    this.#begin("hold");
+    const held = await this.#options.holdLegacy(budgetMs);
+    this.#heldSinceMs = clock.monotonicMs();
+    try {
+      this.#begin("carry");
+      await this.#carry(held, stores.modern);
+      const inReview = await this.#options.importForeign(held);
+      if (inReview > 0) throw new Error(`${inReview} rows of legacy's own programs wait for a decision`);
+      this.#begin("compare");
+      await this.#compare(held, mark.position);
+      this.#begin("flip");
+      const to = { epoch: fence.epoch + 1, authority: "modern", step: "" } as const;
+      await this.#move(stores.modern, to);
+      await this.#move(held, to);
+      await held.letGo("commit");
+      return { ...fence, ...to };
+    } catch (failure) {
+      await held.letGo("rollback").catch(() => {});
+      throw failure;
+    } finally {
+      await held.close();
+    }
+  }
+
+  /** Modern stops taking writes by its own fence; legacy has them all before its fence moves. */
+  async #toLegacy(fence: Fence): Promise<Fence> {
+    const { stores, clock, budgetMs } = this.#options;
+    this.#begin("hold");
+    const to = { epoch: fence.epoch + 1, authority: "legacy", step: "" } as const;
+    this.#heldSinceMs = clock.monotonicMs();
+    await this.#move(stores.modern, { ...to, step: "returning" });
+    this.#begin("carry");
+    await this.#carry(stores.modern, stores.legacy);
+    if (clock.monotonicMs() - this.#heldSinceMs > budgetMs)
+      throw new Error("the last writes did not reach legacy within the budget");
+    this.#begin("flip");
+    await this.#move(stores.legacy, to);
+    await this.#move(stores.modern, to);
+    return { ...fence, ...to };
+  }
+
+  async #move(store: RecordStore, to: Pick<Fence, "epoch" | "authority" | "step">): Promise<void> {
+    const from = await store.call("fence", null);
+    if (!(await store.call("moveFence", { from, to })))
+      throw new Error(`the fence of ${store.side}'s database was moved by somebody else`);
+  }
+
+  /** Carries what is pending while no write can come. Whoever was the relay is not any more. */
+  async #carry(store: RecordStore, mirror: RecordStore): Promise<void> {
+    const { clock, lease } = this.#options;
+    const given = {
+      name: "relay",
+      holder: `${lease.name} (cut-over)`,
+      nowMs: clock.nowMs(),
+      lastsMs: lease.lastsMs,
+    };
+    let answer = await store.call("lease", given);
+    if (answer.kind === "taken") answer = await store.call("lease", { ...given, deadHolder: answer.holder });
+    if (answer.kind === "taken") throw new Error(`the lease of the relay is held by ${answer.holder}`);
+    const { incarnation } = await store.call("fence", null);
+    for (;;) {
+      const entries = await store.call("pending", { limit: pageMax });
+      if (entries.length === 0) break;
+      const answers = await mirror.call("apply", {
+        entries: entries.map((entry) => mirrorWriteOf(entry, mirror.side)),
+        source: incarnation,
+        token: answer.token,
+      });
+      const settled = entries.map(({ seq }, at) => ({ seq, answer: answers[at] ?? missing }));
+      await store.call("settle", { answers: settled, nowMs: clock.nowMs() });
+      const parked = settled.find(({ answer }) => answer.kind === "parked");
+      if (parked?.answer.kind === "parked") throw new Error(parked.answer.because);
+    }
+    await store.call("release", given);
+  }
+
+  /** Compares the rows that were written since the last reconciliation, on both sides. */
+  async #compare(held: HeldStore, position: number): Promise<void> {
+    const { modern } = this.#options.stores;
+    for (let after = position; ; ) {
+      const entries = await held.call("entriesAfter", { seq: after, limit: pageMax });
+      const last = entries.at(-1);
+      if (last === undefined) return;
+      after = last.seq;
+      const rows = (side: Side) => entries.flatMap((entry) => rowsOf(entry, side));
+      const [mine, theirs] = await Promise.all([
+        held.call("standings", { rows: rows("legacy") }),
+        modern.call("standings", { rows: rows("modern") }),
+      ]);
+      for (const [at, { aggregate }] of rows("legacy").entries()) {
+        const [legacy, other] = [mine[at], theirs[at]];
+        if (!legacy?.isAsWritten || !other?.isAsWritten || legacy.version !== other.version)
+          throw new Error(`the two stores differ in ${aggregate}: run \`pnl-bridge db reconcile\``);
+      }
+    }
+  }
+}
+
+/** Long enough for a ladder; a process that dies gives it back by its death. */
+const leaseMs = 120_000;
+
+const missing = { kind: "parked", code: "INTERNAL", because: "the mirror did not answer" } as const;
+
+function rowsOf({ rows }: OutboxEntry, side: Side) {
+  return rows.flatMap(({ image }) => {
+    const prepared = preparedRow(JSON.parse(image));
+    return "code" in prepared ? [] : [prepared[side]];
+  });
+}
+
+/**
+ * Takes back what a dead process left of a cut-over. Legacy's fence decides: modern's is moved to it. Only the
+ * holder of the lease `cutover` may do so. Answers the fence that holds.
+ */
+export async function recoverFences({ legacy, modern }: Readonly<Record<Side, RecordStore>>): Promise<Fence> {
+  const [deciding, following] = [await legacy.call("fence", null), await modern.call("fence", null)];
+  const { epoch, authority } = deciding;
+  const to = { epoch, authority, step: "" };
+  for (const [store, from] of [[modern, following] as const, [legacy, deciding] as const])
+    if (from.epoch !== epoch || from.authority !== authority || from.step !== "")
+      await store.call("moveFence", { from, to });
+  return { ...deciding, step: "" };
+}
