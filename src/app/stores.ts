@@ -46,11 +46,13 @@ const postgres: StoreKind = {
     (await import("../adapters/postgres/index.ts")).openPostgresControlStore(address),
   openEvidence: async (address) =>
     (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address),
-  openRecords: async () => {
-    throw new BridgeError("BAD_CONFIG", {
-      what: "the database bridge cannot open a PostgreSQL database yet",
-      fix: "use sqlite:FILE",
-    });
+  openRecords: async (address, { side, authority }) => {
+    if (side === "legacy")
+      throw new BridgeError("BAD_CONFIG", {
+        what: "stores.legacy is a PostgreSQL database, and the legacy desk keeps its data in an SQLite file",
+        fix: "write sqlite:FILE with the path of pnl_tracker.db",
+      });
+    return (await import("../adapters/postgres/index.ts")).openPostgresRecordStore(address, { authority });
   },
 };
 

@@ -4,7 +4,8 @@
  * `pnlb_versions` has one row for each aggregate that a write or the backfill has touched: the version, the
  * columns that were written last (so that a change by somebody else shows), and the claim: the row of legacy
  * that belongs to the aggregate. `pnlb_inbox` has the numbers of the entries that came from the other store,
- * by the incarnation of that store.
+ * by the incarnation of that store, and the place at which each was applied. Numbers of an outbox on PostgreSQL
+ * are not in the order of the commits, so what a mirror has lost is told by places, never by numbers.
  */
 import { BridgeError } from "../base/errors.ts";
 import { Refused } from "../base/refused.ts";
@@ -136,20 +137,20 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     }
   }
 
-  function* applyOne({ seq, rows }: MirrorWrite, source: string): Work<MirrorAnswer> {
+  function* applyOne({ seq, rows }: MirrorWrite, source: string, place: number): Work<MirrorAnswer> {
     yield* ask("SAVEPOINT one");
     try {
       const [known] = yield* ask(
-        `SELECT 1 AS known FROM ${table("inbox")} WHERE source = ? AND seq = ?`,
+        `SELECT place FROM ${table("inbox")} WHERE source = ? AND seq = ?`,
         source,
         seq,
       );
       if (known === undefined) {
         for (const row of rows) yield* rules.mirror(row);
-        yield* ask(`INSERT INTO ${table("inbox")} (source, seq) VALUES (?, ?)`, source, seq);
+        yield* ask(`INSERT INTO ${table("inbox")} (source, seq, place) VALUES (?, ?, ?)`, source, seq, place);
       }
       yield* ask("RELEASE one");
-      return { kind: "applied" };
+      return { kind: "applied", place: known === undefined ? place : numberIn(known, "place") };
     } catch (failure) {
       const refused = failure instanceof EntryRefused ? failure.refusal : conflictOf(failure);
       if (refused === undefined) throw failure;
@@ -177,23 +178,28 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *apply({ entries, source, token }) {
       const [held] = yield* ask(
-        `UPDATE ${table("fence")} SET relay_token = ? WHERE relay_token <= ? RETURNING 1 AS held`,
+        `UPDATE ${table("fence")} SET relay_token = ?, applied = applied + ?
+         WHERE relay_token <= ? RETURNING applied`,
         token,
+        entries.length,
         token,
       );
       if (held === undefined)
         throw new BridgeError("CONFLICT", {
           what: "another process carries the writes to this store now",
         });
+      const before = numberIn(held, "applied") - entries.length;
       const answers: MirrorAnswer[] = [];
-      for (const entry of entries) answers.push(yield* applyOne(entry, source));
+      for (const [at, entry] of entries.entries())
+        answers.push(yield* applyOne(entry, source, before + at + 1));
       return answers;
     },
     *settle({ answers, nowMs }) {
       for (const { seq, answer } of answers)
         if (answer.kind === "applied")
           yield* ask(
-            `UPDATE ${table("outbox")} SET state = 'done', settled_ms = ? WHERE seq = ?`,
+            `UPDATE ${table("outbox")} SET state = 'done', place = ?, settled_ms = ? WHERE seq = ?`,
+            answer.place,
             nowMs,
             seq,
           );
@@ -246,60 +252,77 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *progress() {
       const [row] = yield* ask(
-        `SELECT coalesce(max(seq), 0) AS last, max(CASE state WHEN 'done' THEN seq END) AS done,
-           (SELECT forgotten FROM ${table("fence")}) AS forgotten FROM ${table("outbox")}`,
+        `SELECT (SELECT max(seq) FROM ${table("outbox")}) AS last, forgotten, forgotten_place,
+           (SELECT max(place) FROM ${table("outbox")} WHERE state = 'done') AS done FROM ${table("fence")}`,
       );
-      const forgotten = numberIn(row, "forgotten");
-      const atLeast = (column: string): number => Math.max(forgotten, numberIn(row, column));
-      return { last: atLeast("last"), done: atLeast("done"), forgotten };
+      const forgotten = numberIn(row, "forgotten_place");
+      return {
+        last: Math.max(numberIn(row, "forgotten"), numberIn(row, "last")),
+        done: Math.max(forgotten, numberIn(row, "done")),
+        forgotten,
+      };
     },
     *prune({ source, below }) {
-      yield* ask(`DELETE FROM ${table("inbox")} WHERE source = ? AND seq < ?`, source, below);
+      yield* ask(`DELETE FROM ${table("inbox")} WHERE source = ? AND place < ?`, source, below);
       return null;
     },
     *applied({ source }) {
-      const [row] = yield* ask(`SELECT max(seq) AS seq FROM ${table("inbox")} WHERE source = ?`, source);
-      return numberIn(row, "seq");
+      const [row] = yield* ask(
+        `SELECT applied, (SELECT max(seq) FROM ${table("inbox")} WHERE source = ?) AS seq FROM ${table("fence")}`,
+        source,
+      );
+      return { place: numberIn(row, "applied"), seq: numberIn(row, "seq") };
     },
     *resend({ after }) {
-      const [row] = yield* ask(`SELECT forgotten FROM ${table("fence")}${dialect.forShare}`);
-      if (numberIn(row, "forgotten") > after)
+      const [row] = yield* ask(`SELECT forgotten_place FROM ${table("fence")}${dialect.forShare}`);
+      if (numberIn(row, "forgotten_place") > after)
         throw new BridgeError("REFUSED", {
-          what: `the other store lacks writes after number ${after}, which are no longer kept here`,
+          what: `the other store lacks writes that it applied after place ${after}, and some of them are no longer kept here`,
           fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
         });
       const rows = yield* ask(
-        `UPDATE ${table("outbox")} SET state = 'pending' WHERE state = 'done' AND seq > ? RETURNING seq`,
+        `UPDATE ${table("outbox")} SET state = 'pending' WHERE state = 'done' AND place > ? RETURNING seq`,
         after,
       );
       return rows.length;
     },
     *forget({ beforeMs }) {
       const rows = yield* ask(
-        `DELETE FROM ${table("outbox")} WHERE state = 'done' AND settled_ms < ? RETURNING seq`,
+        `DELETE FROM ${table("outbox")} WHERE state = 'done' AND settled_ms < ? RETURNING seq, place`,
         beforeMs,
       );
-      const highest = rows.reduce((most, row) => Math.max(most, numberIn(row, "seq")), 0);
-      yield* ask(`UPDATE ${table("fence")} SET forgotten = ? WHERE forgotten < ?`, highest, highest);
+      for (const [column, from] of [
+        ["forgotten", "seq"],
+        ["forgotten_place", "place"],
+      ] as const) {
+        const highest = rows.reduce((most, row) => Math.max(most, numberIn(row, from)), 0);
+        yield* ask(`UPDATE ${table("fence")} SET ${column} = ? WHERE ${column} < ?`, highest, highest);
+      }
       return rows.length;
     },
     *lease({ name, holder, nowMs, lastsMs, deadHolder }): Work<LeaseAnswer> {
-      const [row] = yield* ask(
-        `SELECT holder, until_ms, token FROM ${table("leases")} WHERE name = ?${dialect.forUpdate}`,
-        name,
-      );
+      const look = `SELECT holder, until_ms, token FROM ${table("leases")} WHERE name = ?${dialect.forUpdate}`;
+      let [row] = yield* ask(look, name);
+      if (row === undefined) {
+        // A row that does not exist cannot be locked, and two processes may ask for it at once.
+        yield* ask(
+          `INSERT INTO ${table("leases")} (name, holder, until_ms, token) VALUES (?, '', 0, 0)
+           ON CONFLICT DO NOTHING`,
+          name,
+        );
+        [row] = yield* ask(look, name);
+      }
       const untilMs = numberIn(row, "until_ms");
       const before = textIn(row, "holder");
-      const isFree = row === undefined || untilMs <= nowMs || before === deadHolder;
-      if (before !== holder && !isFree) return { kind: "taken", holder: before, untilMs };
-      const token = numberIn(row, "token") + (before === holder && row !== undefined ? 0 : 1);
+      if (before !== holder && before !== deadHolder && untilMs > nowMs)
+        return { kind: "taken", holder: before, untilMs };
+      const token = numberIn(row, "token") + (before === holder ? 0 : 1);
       yield* ask(
-        `INSERT INTO ${table("leases")} (name, holder, until_ms, token) VALUES (?, ?, ?, ?)
-         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ms = excluded.until_ms, token = excluded.token`,
-        name,
+        `UPDATE ${table("leases")} SET holder = ?, until_ms = ?, token = ? WHERE name = ?`,
         holder,
         nowMs + lastsMs,
         token,
+        name,
       );
       return { kind: "held", token };
     },

@@ -1,3 +1,4 @@
+import { storable } from "../base/storable-text.ts";
 import type { StoredRow, StoredValue } from "../ports/record-store.ts";
 
 /** One SQL statement. `?` stands for a value. */
@@ -16,8 +17,13 @@ export type Work<T> = Generator<Statement, T, readonly StoredRow[]>;
 /** A unique key, a check or another rule of the database forbids a statement. */
 export class StatementRefused extends Error {}
 
-/** Yields one statement. */
+/**
+ * Yields one statement. Refuses text with NUL, which PostgreSQL cannot hold, and with half of a surrogate
+ * pair, in whose place every database would keep another character.
+ */
 export function* ask(sql: string, ...values: StoredValue[]): Work<readonly StoredRow[]> {
+  if (values.some((value) => typeof value === "string" && storable(value) !== value))
+    throw new StatementRefused("a text holds NUL or half of a surrogate pair");
   return yield { sql, values };
 }
 

@@ -72,7 +72,8 @@ export interface MirrorWrite {
 }
 
 export type MirrorAnswer =
-  | { readonly kind: "applied" }
+  /** `place` grows with each entry that the mirror applies, whatever the order of the entries' numbers is. */
+  | { readonly kind: "applied"; readonly place: number }
   /** The mirror cannot take the entry, and no repetition changes that. */
   | { readonly kind: "parked"; readonly code: string; readonly because: string };
 
@@ -101,13 +102,13 @@ export type LeaseAnswer =
 /** A row that the backfill found in one store and the other one does not have. */
 export type AdoptedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
 
-/** Numbers of the outbox; 0 for none. */
+/** How far an outbox has come; 0 for none. */
 export interface Progress {
-  /** The highest that was given. */
+  /** The highest number that was given. */
   readonly last: number;
-  /** The highest that the other store has. */
+  /** The highest place at which the other store has applied an entry. */
   readonly done: number;
-  /** The highest that is deleted here. */
+  /** The highest place of an entry that is deleted here. */
   readonly forgotten: number;
 }
 
@@ -151,13 +152,13 @@ export interface RecordCalls {
   /** The version of the write with this key; null if it is not written. */
   known(given: { readonly idempotencyKey: string }): number | null;
   progress(given: null): Progress;
-  /** The highest number from another store that was applied here; 0 for none. */
-  applied(given: { readonly source: string }): number;
-  /** Forgets the numbers of another store below one that this store cannot be offered again. */
+  /** The place of the entry that was applied last, and the highest number from one store; 0 for none. */
+  applied(given: { readonly source: string }): { readonly place: number; readonly seq: number };
+  /** Forgets the entries of another store at places below one: this store cannot be offered them again. */
   prune(given: { readonly source: string; readonly below: number }): null;
   /**
-   * Offers again what the mirror has lost: entries after `seq` that were done. Refuses with TOO_OLD if such
-   * entries were forgotten. Answers how many.
+   * Offers again what the mirror has lost: done entries at places after one. Refuses if such entries were
+   * forgotten. Answers how many.
    */
   resend(given: { readonly after: number }): number;
   /** Deletes done entries that were settled before a time. Answers how many. */

@@ -31,6 +31,7 @@ const listColumn = (
 export const controlTables: OwnedTables = {
   names: {
     name: "control",
+    versions: "control_migrations",
     what: "the plan",
     tables: "the tables of the control store",
     elsewhere: "name a new schema in the URL (?options=-c%20search_path%3Dpnl_bridge); it is created",

@@ -1,5 +1,5 @@
 /**
- * The access to PostgreSQL (13 or newer) that both stores share: transactions on a few connections, with
+ * The access to PostgreSQL (13 or newer) that all stores share: transactions on a few connections, with
  * limits, readable failures and a known outcome of each commit.
  *
  * If the connection breaks during a commit, the server is asked over another connection for the state of the
@@ -131,6 +131,18 @@ class Call {
   /** Runs one statement that only reads. */
   async read<Read extends Row = Row>(sql: string, values: readonly unknown[]): Promise<readonly Read[]> {
     return this.#single<Read>("READ ONLY", sql, values);
+  }
+
+  /** Runs statements that only read and all see the same state of the database. */
+  async snapshot<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    return this.#connected(async (client) => {
+      await client.query(
+        `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${this.#limit}; ${this.#restLimit}`,
+      );
+      const done = await work(client);
+      await client.query("COMMIT");
+      return done;
+    });
   }
 
   /**

@@ -3,6 +3,7 @@ import type { OwnedTables } from "./migrations.ts";
 export const evidenceTables: OwnedTables = {
   names: {
     name: "evidence",
+    versions: "evidence_migrations",
     what: "evidence",
     tables: "the evidence tables",
     elsewhere: "name a new schema for evidence; it is created",

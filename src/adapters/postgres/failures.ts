@@ -2,8 +2,10 @@ import { BridgeError, codeOf, type ErrorCode, messageOf } from "../../base/error
 
 /** Names of a store's contents for error messages. */
 export interface StoreNames {
-  /** Used in `the NAME store` and `NAME_migrations`. */
-  readonly name: "control" | "evidence";
+  /** Used in `the NAME store`. */
+  readonly name: "control" | "evidence" | "modern";
+  /** The table of applied migrations. */
+  readonly versions: "control_migrations" | "evidence_migrations" | "pnlb_migrations";
   /** The contents, as "the plan". */
   readonly what: string;
   readonly tables: string;

@@ -4,3 +4,4 @@ export {
   type PostgresEvidenceOptions,
   postgresEvidenceDefaults,
 } from "./evidence-store.ts";
+export { openPostgresRecordStore, type PostgresRecordOptions } from "./record-store.ts";

@@ -22,7 +22,7 @@ export async function migrate(
   const { names, migrations } = owned;
   await client.query("SELECT pg_advisory_xact_lock($1, hashtext($2))", [lockClass, schema]);
   const quoted = escapeIdentifier(schema);
-  const versions = `${quoted}.${names.name}_migrations`;
+  const versions = `${quoted}.${names.versions}`;
   const { rows } = await client.query(
     "SELECT to_regnamespace($1) AS namespace, to_regclass($2) AS migrations",
     [quoted, versions],
@@ -48,7 +48,7 @@ export async function migrate(
 }
 
 /**
- * "pnle". All programs of a database share its advisory locks, hence the class. Both stores use it: they may
+ * "pnle". All programs of a database share its advisory locks, hence the class. All stores use it: they may
  * create the same schema.
  */
 const lockClass = 0x706e6c65;

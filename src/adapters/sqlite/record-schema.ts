@@ -27,14 +27,17 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
   version INTEGER NOT NULL, PRIMARY KEY (instrument, mark_kind, trading_day)) STRICT, WITHOUT ROWID;`;
 
 /**
- * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is ever given twice. `pnlb_fence.forgotten` is the
- * highest number of the outbox that is deleted; `relay_token` is the highest lease that has applied entries.
+ * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is ever given twice. `pnlb_fence.forgotten`
+ * is the highest number of the outbox that is deleted, and `forgotten_place` the highest place of an entry
+ * that is; `relay_token` is the highest lease that has applied entries, and `applied` the last place that was
+ * given to one.
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (
   one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL,
   authority TEXT NOT NULL CHECK (authority IN ('legacy', 'modern')), step TEXT NOT NULL DEFAULT '',
-  incarnation TEXT NOT NULL, relay_token INTEGER NOT NULL DEFAULT 0, forgotten INTEGER NOT NULL DEFAULT 0) STRICT;
+  incarnation TEXT NOT NULL, relay_token INTEGER NOT NULL DEFAULT 0, applied INTEGER NOT NULL DEFAULT 0,
+  forgotten INTEGER NOT NULL DEFAULT 0, forgotten_place INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS pnlb_keys (
   idempotency_key TEXT PRIMARY KEY, digest TEXT NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_versions (
@@ -42,9 +45,9 @@ CREATE TABLE IF NOT EXISTS pnlb_versions (
 CREATE TABLE IF NOT EXISTS pnlb_outbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, rows TEXT NOT NULL, at_ms INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'parked')),
-  settled_ms INTEGER, code TEXT, because TEXT) STRICT;
+  place INTEGER, settled_ms INTEGER, code TEXT, because TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS pnlb_outbox_pending ON pnlb_outbox (seq) WHERE state <> 'done';
 CREATE TABLE IF NOT EXISTS pnlb_inbox (
-  source TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (source, seq)) STRICT, WITHOUT ROWID;
+  source TEXT NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (source, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_leases (
   name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL, token INTEGER NOT NULL) STRICT, WITHOUT ROWID;`;

@@ -1,5 +1,5 @@
 import { backOffMs } from "../../base/back-off.ts";
-import { messageOf } from "../../base/errors.ts";
+import { BridgeError, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { at as itemAt } from "../../base/present.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
@@ -137,7 +137,13 @@ export class Relay {
       await store.call("progress", null),
       await mirror.call("applied", { source: incarnation }),
     ];
-    const sentAgain = applied < progress.done ? await store.call("resend", { after: applied }) : 0;
+    if (applied.seq > progress.last)
+      throw new BridgeError("REFUSED", {
+        what: `${store.side}'s store is an older copy of itself: the other store has writes that it has lost`,
+        fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
+      });
+    const sentAgain =
+      applied.place < progress.done ? await store.call("resend", { after: applied.place }) : 0;
     if (sentAgain > 0) onEvent({ kind: "mirror_restored", sentAgain });
     await store.call("forget", { beforeMs: clock.nowMs() - keepsMs });
     await mirror.call("prune", { source: incarnation, below: progress.forgotten });

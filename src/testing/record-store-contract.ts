@@ -1,0 +1,523 @@
+/**
+ * The contract of `RecordStore`, as a test suite that every adapter runs:
+ *
+ *     recordStoreContract("sqlite, modern", async () => ({ side: "modern", open: …, sql: …, table: … }));
+ *
+ * `make` is called for each test and returns a new, empty place; every `open` opens another handle on it. The
+ * suite closes the handles; the caller removes the place.
+ */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { otherSide, type Side } from "../domain/migration/phase.ts";
+import type {
+  MirrorAnswer,
+  MirrorWrite,
+  RecordStore,
+  RowChange,
+  RowWrite,
+  StoreAnswer,
+  StoredRow,
+  StoreWrite,
+} from "../ports/record-store.ts";
+import { hostile } from "./hostile-text.ts";
+
+export interface RecordPlace {
+  readonly side: Side;
+  readonly open: (authority: Side) => Promise<RecordStore>;
+  /** Runs a statement of another program on a connection of its own, and answers its rows. */
+  readonly sql: (statement: string) => Promise<readonly unknown[]>;
+  /** The full name of a table of the records, or of the bridge (`pnlb_…`). */
+  readonly table: (name: string) => string;
+}
+
+/** The rows of the suite in the tables of one side. */
+interface Shape {
+  readonly trades: string;
+  readonly symbol: string;
+  readonly quantity: string;
+  readonly trade: (id: string) => RowChange;
+  readonly position: (symbol: string, columns: StoredRow | null) => RowChange;
+  /** A quantity as the column holds it. */
+  readonly size: (quantity: number) => string | number;
+  /** A column of a position that the table's types change. */
+  readonly altered: StoredRow;
+  /** Quantities that no column may hold. */
+  readonly refused: readonly (string | number)[];
+}
+
+const shapes: Readonly<Record<Side, Shape>> = {
+  legacy: {
+    trades: "processed_trades",
+    symbol: "instrument_name",
+    quantity: "position_quantity",
+    trade: (id) => ({
+      table: "processed_trades",
+      key: { trade_id: id, source_file: "trades_20250715.csv" },
+      set: {
+        instrument_name: "ZN",
+        trade_date: "2025-07-15",
+        trade_timestamp: "2025-07-15 13:08:35.561",
+        quantity: 2,
+        price: 110.515625,
+        side: "B",
+      },
+      initial: {},
+    }),
+    position: (symbol, columns) => ({
+      table: "positions",
+      key: { instrument_name: symbol },
+      set: columns && {
+        avg_cost: 110.5,
+        total_realized_pnl: 0.59375,
+        unrealized_pnl: 0,
+        last_market_price: null,
+        last_updated: "2025-07-15 16:00:00",
+        ...columns,
+      },
+      initial: {},
+    }),
+    size: (quantity) => quantity,
+    altered: { last_updated: "20250804" },
+    refused: [Number.NaN],
+  },
+  modern: {
+    trades: "trades",
+    symbol: "symbol",
+    quantity: "quantity",
+    trade: (id) => ({
+      table: "trades",
+      key: { trade_key: id.padStart(64, "0") },
+      set: {
+        trade_id: id,
+        instrument: "ZNU2025",
+        symbol: "ZN",
+        book: "",
+        side: "B",
+        quantity: "2",
+        price: "110.515625",
+        fee: "0",
+        traded_at: "2025-07-15T13:08:35.561-05:00",
+        trading_day: "2025-07-15",
+        source_file: "trades_20250715.csv",
+        source_line: "67",
+        occurrence: "1",
+      },
+      initial: {},
+    }),
+    position: (symbol, columns) => ({
+      table: "positions",
+      key: { book: "", symbol },
+      set: columns && {
+        instrument: "ZNU2025",
+        average_price: "1327/12",
+        realized: "593.75",
+        unrealized: "0",
+        mark: null,
+        as_of: "2025-07-15T16:00:00-05:00",
+        ...columns,
+      },
+      initial: {},
+    }),
+    size: String,
+    altered: { as_of: 20_250_804 },
+    refused: ["NaN", "Infinity", "-Infinity", "", "twelve"],
+  },
+};
+
+const nowMs = 1_752_600_000_000;
+
+export function recordStoreContract(name: string, make: () => Promise<RecordPlace>): void {
+  describe(`a record store (${name})`, () => {
+    let place: RecordPlace;
+    let shape: Shape;
+    let store: RecordStore;
+    const opened: RecordStore[] = [];
+
+    const open = async (authority: Side = place.side): Promise<RecordStore> => {
+      const one = await place.open(authority);
+      opened.push(one);
+      return one;
+    };
+    beforeEach(async () => {
+      place = await make();
+      shape = shapes[place.side];
+      store = await open();
+    });
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((one) => one.close()));
+    });
+
+    const trade = (id: string, claim = `trade ${id}`): RowWrite => ({
+      aggregate: JSON.stringify(["trade", id]),
+      isFinal: true,
+      change: shape.trade(id),
+      claim,
+      image: `image of trade ${id}`,
+    });
+    /** A position with columns of its own; a number stands for a quantity. */
+    const position = (
+      symbol: string,
+      columns: number | StoredRow | null,
+      book = "",
+    ): Omit<RowWrite, "isFinal"> & { readonly isFinal: false } => ({
+      aggregate: JSON.stringify(["position", book, symbol]),
+      isFinal: false,
+      change: shape.position(
+        symbol,
+        typeof columns === "number" ? { [shape.quantity]: shape.size(columns) } : columns,
+      ),
+      claim: `position ${symbol}`,
+      image: `image of position ${symbol}`,
+    });
+    const write = (idempotencyKey: string, ...rows: readonly RowWrite[]): StoreWrite => ({
+      idempotencyKey,
+      digest: JSON.stringify(rows),
+      rows,
+    });
+    /** As the bridge does it: a group that the store refuses as a whole is sent write by write. */
+    const written = async (
+      writes: readonly StoreWrite[],
+      { to = store, epoch = 1 } = {},
+    ): Promise<readonly StoreAnswer[]> => {
+      try {
+        return await to.call("write", { writes, epoch, nowMs });
+      } catch (failure) {
+        expect(failure).toMatchObject({ code: "REFUSED" });
+        const answers: StoreAnswer[] = [];
+        for (const one of writes) answers.push(...(await to.call("write", { writes: [one], epoch, nowMs })));
+        return answers;
+      }
+    };
+    const acknowledged = (version: number) => ({ kind: "acknowledged", version });
+    const refused = (code: string) => expect.objectContaining({ kind: "refused", code });
+    const mirrored = (seq: number, version: number, row: RowWrite): MirrorWrite => ({
+      seq,
+      rows: [{ aggregate: row.aggregate, claim: row.claim, change: row.change, version }],
+    });
+    const applied = (
+      entries: readonly MirrorWrite[],
+      { token = 1, source = "the other store" } = {},
+    ): Promise<readonly MirrorAnswer[]> => store.call("apply", { entries, source, token });
+    const parked = (code: string) => expect.objectContaining({ kind: "parked", code });
+    /** The values of one column, as text, in the order of the column. */
+    const column = async (table: string, of: string): Promise<readonly string[]> => {
+      const rows = await place.sql(`SELECT ${of} AS value FROM ${place.table(table)} ORDER BY ${of}`);
+      return rows.map((row) => String((row as { readonly value: unknown }).value));
+    };
+    const trades = async (): Promise<number> => (await column(shape.trades, "trade_id")).length;
+    const quantities = () => column("positions", shape.quantity);
+    const pending = async () => (await store.call("pending", { limit: 100 })).map(({ seq }) => seq);
+    const settle = (seqs: readonly number[], answer: (seq: number) => MirrorAnswer, atMs = nowMs) =>
+      store.call("settle", { answers: seqs.map((seq) => ({ seq, answer: answer(seq) })), nowMs: atMs });
+    const isApplied = (seq: number): MirrorAnswer => ({ kind: "applied", place: seq });
+
+    it("the first handle decides the authority and the incarnation, and later ones find them", async () => {
+      const fence = await store.call("fence", null);
+      expect(fence).toEqual({
+        epoch: 1,
+        authority: place.side,
+        step: "",
+        incarnation: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      });
+      expect(await (await open(otherSide(place.side))).call("fence", null)).toEqual(fence);
+    });
+
+    describe("write", () => {
+      it("stores rows, key and outbox entry, and counts the versions of each row", async () => {
+        const answers = await written([
+          write("one", trade("1"), position("ZN", 12)),
+          write("two", position("ZN", 14)),
+        ]);
+        expect(answers).toEqual([acknowledged(1), acknowledged(2)]);
+        expect([await trades(), await quantities()]).toEqual([1, [String(shape.size(14))]]);
+        expect(await store.call("pending", { limit: 10 })).toEqual([
+          {
+            seq: expect.any(Number),
+            rows: [
+              { aggregate: trade("1").aggregate, version: 1, image: trade("1").image },
+              { aggregate: position("ZN", 12).aggregate, version: 1, image: "image of position ZN" },
+            ],
+          },
+          { seq: expect.any(Number), rows: [expect.objectContaining({ version: 2 })] },
+        ]);
+        expect(await store.call("known", { idempotencyKey: "two" })).toBe(2);
+        expect(await store.call("known", { idempotencyKey: "three" })).toBeNull();
+      });
+
+      it("a known key has its effect once, and with other records it is refused", async () => {
+        const first = await written([write("one", position("ZN", 12))]);
+        expect(await written([write("one", position("ZN", 12))])).toEqual(first);
+        expect(await written([write("one", position("ZN", 13))])).toEqual([refused("KEY_REUSED")]);
+        expect([await quantities(), (await pending()).length]).toEqual([[String(shape.size(12))], 1]);
+      });
+
+      it("a trade is stored once, and a foreign row in its place is not touched", async () => {
+        await written([write("one", trade("1"))]);
+        expect(await written([write("two", trade("1"))])).toEqual([refused("ALREADY_STORED")]);
+        await place.sql(`DELETE FROM ${place.table("pnlb_versions")}`);
+        expect(await written([write("three", trade("1"))])).toEqual([refused("ALREADY_STORED")]);
+        await place.sql(`UPDATE ${place.table(shape.trades)} SET price = 1`);
+        expect(await written([write("four", trade("1"))])).toEqual([refused("CONFLICT")]);
+        expect(await column(shape.trades, "price")).toEqual(["1"]);
+      });
+
+      it("a row of legacy belongs to one row of the records, until that is deleted", async () => {
+        await written([write("one", position("ZN", 12), trade("1"))]);
+        expect(await written([write("two", position("ZN", 1, "UST"))])).toEqual([
+          refused("BOOK_NOT_IN_LEGACY"),
+        ]);
+        expect(await written([write("three", trade("2", "trade 1"))])).toEqual([refused("CONFLICT")]);
+        await written([write("four", position("ZN", null))]);
+        expect(await quantities()).toEqual([]);
+        expect(await written([write("five", position("ZN", 1, "UST"))])).toEqual([acknowledged(1)]);
+      });
+
+      it("another epoch or authority refuses writes as DRAINING, but not a write that is stored", async () => {
+        await written([write("one", trade("1"))]);
+        const next = { epoch: 2, authority: otherSide(place.side), step: "" };
+        expect(await written([write("two", trade("2"))], { epoch: 2 })).toEqual([refused("DRAINING")]);
+        await store.call("moveFence", { from: await store.call("fence", null), to: next });
+        for (const epoch of [1, 2])
+          expect(await written([write("two", trade("2"))], { epoch })).toEqual([refused("DRAINING")]);
+        expect(await written([write("one", trade("1"))])).toEqual([acknowledged(1)]);
+        expect(await trades()).toBe(1);
+      });
+
+      it("a refused write of a group takes no other along and leaves nothing behind", async () => {
+        await written([write("first", trade("8"))]);
+        const writes = ["1", "2", "8", "3"].map((id) => write(id, position(`Z${id}`, 1), trade(id)));
+        expect(await written(writes)).toEqual([
+          acknowledged(1),
+          acknowledged(1),
+          refused("ALREADY_STORED"),
+          acknowledged(1),
+        ]);
+        expect(await column("positions", shape.symbol)).toEqual(["Z1", "Z2", "Z3"]);
+        expect([await trades(), (await pending()).length]).toEqual([4, 4]);
+        expect(await column("pnlb_keys", "idempotency_key")).toEqual(["1", "2", "3", "first"]);
+      });
+
+      it("the same write of two handles at once has its effect once, and both are acknowledged", async () => {
+        const other = await open();
+        for (const id of ["1", "2", "3", "4", "5"]) {
+          const same = write(id, trade(id), position(`Z${id}`, 1));
+          const answers = await Promise.all([written([same]), written([same], { to: other })]);
+          expect(answers.flat()).toEqual([acknowledged(1), acknowledged(1)]);
+        }
+        expect([await trades(), (await pending()).length]).toEqual([5, 5]);
+      });
+
+      it("two handles that write one row at once get every version once, in the outbox's order", async () => {
+        const handles = [store, await open()];
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, (_, at) =>
+            written([write(`key ${at}`, position("ZN", at))], { to: handles[at % 2] }),
+          ),
+        );
+        const dense = Array.from({ length: 20 }, (_, at) => at + 1);
+        const versions = answers
+          .flat()
+          .map((answer) => (answer.kind === "acknowledged" ? answer.version : 0));
+        expect(versions.toSorted((a, b) => a - b)).toEqual(dense);
+        const entries = await store.call("pending", { limit: 100 });
+        expect(entries.flatMap(({ rows }) => rows.map(({ version }) => version))).toEqual(dense);
+      });
+    });
+
+    describe("values", () => {
+      it("every text is kept byte for byte, or refused", async () => {
+        const texts = [...Object.values(hostile), "a ", "a", "e\u0301", "\u00e9", "x".repeat(100_000)];
+        const kept: string[] = [];
+        for (const [at, text] of texts.entries()) {
+          const [answer] = await written([write(`key ${at}`, position(text, at))]);
+          if (answer?.kind === "acknowledged") kept.push(text);
+          else expect(answer).toEqual(refused("CONFLICT"));
+        }
+        const isLost = (text: string): boolean => text.includes("\0") || !text.isWellFormed();
+        expect(kept).toEqual(texts.filter((text) => !isLost(text)));
+        // Stores compare keys by their bytes, so both sides of a pair list them in the same order.
+        const byBytes = kept.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+        expect(await column("positions", shape.symbol)).toEqual(byBytes);
+      });
+
+      it("a number keeps every digit, and what is no number is refused", async () => {
+        const exact =
+          place.side === "modern" ? ["1234567890".repeat(4), `0.${"0123456789".repeat(4)}1`] : [0.1];
+        for (const [at, value] of [...exact, ...shape.refused].entries()) {
+          const answers = await written([write(`key ${at}`, position("ZN", { [shape.quantity]: value }))]);
+          if (at >= exact.length) expect(answers).toEqual([refused("CONFLICT")]);
+          else expect(await quantities()).toEqual([String(value)]);
+        }
+        expect(await store.call("owed", { nowMs })).toMatchObject({ count: exact.length });
+      });
+    });
+
+    describe("outbox", () => {
+      const keys = ["one", "two", "three", "four"];
+      let seqs: readonly number[];
+
+      beforeEach(async () => {
+        await written(keys.map((key, at) => write(key, trade(String(at)))));
+        seqs = await pending();
+      });
+
+      it("offers the oldest entries first until each is settled", async () => {
+        expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+        expect((await store.call("pending", { limit: 2 })).map(({ seq }) => seq)).toEqual(seqs.slice(0, 2));
+        await settle(seqs.slice(1, 2), isApplied);
+        expect(await pending()).toEqual(seqs.toSpliced(1, 1));
+        expect(await store.call("owed", { nowMs: nowMs + 50 })).toEqual({
+          count: 3,
+          parked: 0,
+          oldestMs: 50,
+        });
+      });
+
+      it("a parked entry is owed and not offered, until it is offered again", async () => {
+        await settle(seqs.slice(0, 1), () => ({
+          kind: "parked",
+          code: "FOREIGN_ROW",
+          because: "it differs",
+        }));
+        expect(await pending()).toEqual(seqs.slice(1));
+        expect(await store.call("owed", { nowMs })).toMatchObject({ count: 4, parked: 1 });
+        expect(await store.call("parked", { limit: 10 })).toEqual([
+          {
+            seq: seqs[0],
+            aggregates: [trade("0").aggregate],
+            code: "FOREIGN_ROW",
+            because: "it differs",
+            atMs: nowMs,
+          },
+        ]);
+        expect(await store.call("unpark", null)).toBe(1);
+        expect([await pending(), await store.call("parked", { limit: 10 })]).toEqual([seqs, []]);
+      });
+
+      it("what a restored mirror has lost is offered again by places, until it is forgotten", async () => {
+        const places = [3, 1, 4, 2];
+        await settle(seqs, (seq) => ({ kind: "applied", place: places[seqs.indexOf(seq)] ?? 0 }));
+        expect(await store.call("progress", null)).toEqual({ last: seqs[3], done: 4, forgotten: 0 });
+        expect(await store.call("resend", { after: 2 })).toBe(2);
+        expect(await pending()).toEqual([seqs[0], seqs[2]]);
+        await settle([seqs[0] ?? 0, seqs[2] ?? 0], isApplied, nowMs + 1_000);
+        expect(await store.call("forget", { beforeMs: nowMs + 1 })).toBe(2);
+        expect(await store.call("progress", null)).toMatchObject({ last: seqs[3], forgotten: 2 });
+        await expect(store.call("resend", { after: 1 })).rejects.toMatchObject({ code: "REFUSED" });
+      });
+    });
+
+    describe("apply", () => {
+      it("an entry that comes twice has its effect once, and keeps its place", async () => {
+        const entries = [mirrored(7, 1, position("ZN", 12)), mirrored(5, 2, position("ZN", 14))];
+        const places = [1, 2].map((at) => ({ kind: "applied", place: at }));
+        expect(await applied(entries)).toEqual(places);
+        expect(await applied(entries)).toEqual(places);
+        expect(await quantities()).toEqual([String(shape.size(14))]);
+        expect(await applied([mirrored(6, 1, trade("1"))])).toEqual([{ kind: "applied", place: 5 }]);
+        expect(await store.call("applied", { source: "the other store" })).toEqual({ place: 5, seq: 7 });
+        expect(await store.call("applied", { source: "a third store" })).toEqual({ place: 5, seq: 0 });
+        await store.call("prune", { source: "the other store", below: 2 });
+        expect(await column("pnlb_inbox", "seq")).toEqual(["5", "6"]);
+      });
+
+      it("a missing version parks the entry, and the others are applied", async () => {
+        const entries = [mirrored(1, 2, position("ZN", 12)), mirrored(2, 1, position("ZB", 1))];
+        expect(await applied(entries)).toEqual([parked("VERSION_GAP"), { kind: "applied", place: 2 }]);
+        expect(await column("positions", shape.symbol)).toEqual(["ZB"]);
+      });
+
+      it("a row that somebody else has changed, deleted or inserted is not overwritten", async () => {
+        const table = place.table("positions");
+        await applied([1, 2, 3].map((seq) => mirrored(seq, 1, position(`Z${seq}`, 12))));
+        await place.sql(`UPDATE ${table} SET ${shape.quantity} = '99' WHERE ${shape.symbol} = 'Z1'`);
+        await place.sql(`DELETE FROM ${table} WHERE ${shape.symbol} = 'Z2'`);
+        await place.sql(`DELETE FROM ${place.table("pnlb_versions")} WHERE claim = 'position Z3'`);
+        expect(
+          await applied([
+            mirrored(4, 2, position("Z1", 14)),
+            mirrored(5, 2, position("Z2", 14)),
+            mirrored(6, 1, position("Z3", 14)),
+          ]),
+        ).toEqual([parked("FOREIGN_ROW"), parked("FOREIGN_ROW"), parked("FOREIGN_ROW")]);
+        expect(await quantities()).toEqual([String(shape.size(12)), String(shape.size(99))]);
+      });
+
+      it("a value that does not read back as it was written parks the entry", async () => {
+        const row = position("ZN", { [shape.quantity]: shape.size(1), ...shape.altered });
+        expect(await applied([mirrored(1, 1, row)])).toEqual([parked("CHANGED_VALUE")]);
+        expect(await quantities()).toEqual([]);
+      });
+
+      it("an entry that a rule of the database forbids is parked whole", async () => {
+        const bad = position("ZB", { [shape.quantity]: shape.refused[0] ?? null });
+        const entry = { seq: 1, rows: [trade("1"), bad].flatMap((row) => mirrored(1, 1, row).rows) };
+        expect(await applied([entry, mirrored(2, 1, trade("2"))])).toEqual([
+          parked("CONFLICT"),
+          { kind: "applied", place: 2 },
+        ]);
+        expect(await column(shape.trades, "trade_id")).toEqual(["2"]);
+      });
+
+      it("a former holder of the lease is refused", async () => {
+        await applied([mirrored(1, 1, trade("1"))], { token: 2 });
+        await expect(applied([mirrored(2, 1, trade("2"))], { token: 1 })).rejects.toMatchObject({
+          code: "CONFLICT",
+        });
+        expect(await trades()).toBe(1);
+      });
+    });
+
+    it("a lease has one holder, who keeps its token; the next one gets a higher token", async () => {
+      const lease = (holder: string, atMs: number, deadHolder?: string) =>
+        store.call("lease", {
+          name: "relay",
+          holder,
+          nowMs: atMs,
+          lastsMs: 100,
+          ...(deadHolder !== undefined && { deadHolder }),
+        });
+      expect(await lease("A", 0)).toEqual({ kind: "held", token: 1 });
+      expect(await lease("A", 50)).toEqual({ kind: "held", token: 1 });
+      expect(await lease("B", 149)).toEqual({ kind: "taken", holder: "A", untilMs: 150 });
+      expect(await lease("B", 149, "A")).toEqual({ kind: "held", token: 2 });
+      await store.call("release", { name: "relay", holder: "A" });
+      expect(await lease("A", 200)).toMatchObject({ kind: "taken", holder: "B" });
+      await store.call("release", { name: "relay", holder: "B" });
+      expect(await lease("A", 200)).toEqual({ kind: "held", token: 3 });
+      expect(await lease("C", 300)).toEqual({ kind: "held", token: 4 });
+    });
+
+    it("of two handles that ask at once for a lease that nobody had, one gets it", async () => {
+      const handles = [store, await open()];
+      for (const name of ["a", "b", "c", "d", "e"]) {
+        const answers = await Promise.all(
+          handles.map((handle, at) =>
+            handle.call("lease", { name, holder: String(at), nowMs: 0, lastsMs: 100 }),
+          ),
+        );
+        expect(answers.map(({ kind }) => kind).toSorted()).toEqual(["held", "taken"]);
+      }
+    });
+
+    it("adopts rows that no write has touched, and leaves every other row alone", async () => {
+      const table = place.table("positions");
+      await written([write("one", position("Z1", 1))]);
+      await applied([mirrored(1, 1, position("Z2", 2)), mirrored(2, 1, position("Z3", 3))]);
+      await place.sql(`DELETE FROM ${place.table("pnlb_versions")} WHERE claim <> 'position Z1'`);
+      const rows = [1, 2, 3, 4].map((at) => position(`Z${at}`, at === 3 ? 33 : at));
+      expect(await store.call("adopt", { rows })).toEqual(["known", "adopted", "differs", "adopted"]);
+      expect(await store.call("adopt", { rows })).toEqual(["known", "known", "differs", "known"]);
+      expect(await quantities()).toEqual([1, 2, 3, 4].map((at) => String(shape.size(at))));
+      expect(await written([write("two", position("Z4", 5))])).toEqual([acknowledged(1)]);
+      expect(await place.sql(`SELECT 1 AS one FROM ${table} WHERE ${shape.symbol} = 'Z3'`)).toHaveLength(1);
+    });
+
+    it("the fence moves only from where the caller saw it", async () => {
+      const from = await store.call("fence", null);
+      const to = { epoch: 2, authority: otherSide(place.side), step: "flip" };
+      expect(await store.call("moveFence", { from, to })).toBe(true);
+      expect(await store.call("moveFence", { from, to: { ...to, epoch: 3 } })).toBe(false);
+      expect(await store.call("fence", null)).toEqual({ ...to, incarnation: from.incarnation });
+    });
+  });
+}
