@@ -8,7 +8,10 @@ import { ledger, pnlBridge, type Ran, withFiles } from "./run-cli.ts";
 const ZN = "XCMEFFDPSX20250919U0ZN";
 const good = ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`);
 
-/** What a user meets: nothing on stdout, exit 2, one line with code, what, where and how to fix, no stack trace. */
+/**
+ * Expects an empty stdout, exit code 2, and one line with code, what, where and how to fix it, without a
+ * stack trace.
+ */
 function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
   expect(out).toBe("");
   expect(err).toMatch(pattern);
@@ -68,7 +71,7 @@ const cases: readonly BadInput[] = [
     says: /^BAD_LEDGER: /,
   },
   {
-    name: "symbolic links in a circle",
+    name: "symbolic links that form a cycle",
     make: async (folder) => {
       await symlink(join(folder, "b.csv"), join(folder, "a.csv"));
       await symlink(join(folder, "a.csv"), join(folder, "b.csv"));
@@ -77,7 +80,7 @@ const cases: readonly BadInput[] = [
     says: /^UNREADABLE: the symbolic links run in a circle/,
   },
   {
-    name: "a folder under a ledger's name",
+    name: "a folder with the name of a ledger",
     make: (folder) => mkdir(join(folder, "trades_1.csv")),
     args: (folder) => ["--trades", join(folder, "trades_1.csv")],
     says: /^NO_INPUT: /,
@@ -116,7 +119,7 @@ const cases: readonly BadInput[] = [
   },
 ];
 
-describe.each(["pnl", "replay"])("%s meets bad input with one clear line", (command) => {
+describe.each(["pnl", "replay"])("%s refuses bad input in one clear line", (command) => {
   it.each(cases)("$name", ({ make, args, says }) =>
     withFiles({}, async (folder) => {
       await make?.(folder);
@@ -132,7 +135,7 @@ describe.each(["pnl", "replay"])("%s meets bad input with one clear line", (comm
   );
 });
 
-describe("bad marks, prices, times and configuration", () => {
+describe("bad marks, prices, times and configurations are refused in one clear line", () => {
   const withGood = (
     files: Readonly<Record<string, string>>,
     args: (folder: string) => readonly string[],
@@ -142,7 +145,7 @@ describe("bad marks, prices, times and configuration", () => {
       expectOneLine(await pnlBridge(args(folder)), says),
     );
 
-  it("marks that are no JSON, no object, or no number", async () => {
+  it("marks that are not JSON, not an object, or not numbers", async () => {
     const marks = (folder: string) => ["pnl", "--trades", folder, "--marks", join(folder, "marks.json")];
     await withGood({ "marks.json": "{oops" }, marks, /^BAD_MARKS: .*marks\.json/);
     await withGood(
@@ -159,28 +162,28 @@ describe("bad marks, prices, times and configuration", () => {
     await withGood({}, marks, /^UNREADABLE: /);
   });
 
-  it("prices of no known family", () =>
+  it("a price file of an unknown family", () =>
     withGood(
       { "Futures_20250724_1400.csv": "a,b\n1,2\n" },
       (folder) => ["pnl", "--trades", folder, "--prices", folder],
       /^BAD_PRICE_FILE: /,
     ));
 
-  it("an as-of time that daylight time skips", () =>
+  it("an as-of time that daylight saving time skips", () =>
     withGood(
       {},
       (folder) => ["pnl", "--trades", folder, "--as-of", "2025-03-09 02:30"],
       /^BAD_USAGE: --as-of 2025-03-09 02:30 does not exist in Chicago/,
     ));
 
-  it("a time that is none", () =>
+  it("an as-of time that is not a time", () =>
     withGood(
       {},
       (folder) => ["pnl", "--trades", folder, "--as-of", "yesterday"],
       /^BAD_USAGE: --as-of is not a time: "yesterday"/,
     ));
 
-  it("a configuration with a misspelt key names line, column and the nearest known one", () =>
+  it("a misspelt key of the configuration, with line, column and the nearest known key", () =>
     withGood(
       { "desk.yaml": "migration:\n  validation:\n    comparison_treshold: 0.01\n" },
       (folder) => ["replay", "--trades", folder, "--config", join(folder, "desk.yaml")],
@@ -188,7 +191,7 @@ describe("bad marks, prices, times and configuration", () => {
     ));
 
   it.skipIf(process.platform !== "linux")(
-    "an output folder that no file system will make, without hanging (Linux has one)",
+    "an output folder that cannot be created, without a hang (Linux has /proc)",
     async () => {
       await withGood(
         {},

@@ -23,7 +23,7 @@ const files = {
   ),
 };
 
-/** A folder with the database that the legacy desk wrote for those ledgers. */
+/** Calls `use` with a folder that holds the ledgers and the database that the legacy desk wrote for them. */
 const withDatabase = (
   use: (database: string, folder: string) => Promise<unknown>,
   ledgers: Readonly<Record<string, string>> = files,
@@ -44,7 +44,7 @@ const hash = async (path: string) =>
     .digest("hex");
 
 describe("compare on a desk's own database", () => {
-  it("finds positions, days and snapshots equal where they are, and leaves the file and the folder as they were", () =>
+  it("finds equal positions, days and snapshots equal, and leaves the file and the folder unchanged", () =>
     withDatabase(async (database, folder) => {
       const before = [await hash(database), (await readdir(folder)).sort()];
       const { code, err, report } = await compare(database);
@@ -64,7 +64,7 @@ describe("compare on a desk's own database", () => {
         legacy,
         modern,
       ]);
-      // The flat position, whose row the desk deletes, comes from its latest snapshot.
+      // The desk deletes the row of a flat position; its figures come from its latest snapshot.
       expect(seen).toContainEqual(["position", ZN, undefined, "realized", "1500", "1500"]);
       expect(seen).toContainEqual(["position", ZB, undefined, "quantity", "-3", "-3"]);
       expect(seen).toContainEqual(["daily", ZN, "2025-07-25", "realized", "1000", "1000"]);
@@ -72,12 +72,13 @@ describe("compare on a desk's own database", () => {
       expect([await hash(database), (await readdir(folder)).sort()]).toEqual(before);
     }));
 
-  it("exits 1 and names rows where a stored figure is wrong", () =>
+  it("exits 1 and names the rows in which a stored figure is wrong", () =>
     withDatabase(async (database) => {
       const desk = new Database(database);
       desk.exec(`UPDATE positions SET total_realized_pnl = 0.5 WHERE instrument_name = '${ZB}'`);
       desk.exec(
-        `UPDATE eod_pnl SET realized_pnl = 'awaiting data' WHERE instrument_name = '${ZN}' AND trade_date = '2025-07-24'`,
+        "UPDATE eod_pnl SET realized_pnl = 'awaiting data' " +
+          `WHERE instrument_name = '${ZN}' AND trade_date = '2025-07-24'`,
       );
       desk.close();
       const { code, report } = await compare(database);
@@ -116,7 +117,7 @@ describe("compare on a desk's own database", () => {
       },
     ));
 
-  it("refuses, in one line, what is no such database, and lists all that is missing", () =>
+  it("refuses a database without the desk's tables in one line, which lists everything that is missing", () =>
     withFiles(
       { "text.db": "this is no database at all, it only has the name of one".repeat(30), "empty.db": "" },
       async (folder) => {
@@ -146,7 +147,7 @@ describe("compare on a desk's own database", () => {
     ));
 
   it.each(["rollback", "wal"])(
-    "reads one moment while another process keeps writing, which meets no lock of ours (%s journal)",
+    "reads a consistent state while another process writes, and never locks that process out (%s journal)",
     (journal) =>
       withDatabase(async (database, folder) => {
         if (journal === "wal") {
@@ -176,7 +177,8 @@ describe("compare on a desk's own database", () => {
         const tally = await writer.stop();
         for (const { err, report } of reads) {
           expect(err).toBe("");
-          // The writer adds trades of the desk's history, never results: what was stored of ZB stays right in every moment.
+          // The writer adds trades, never results, and none of ZB: the stored result of ZB stays right at
+          // every moment.
           expect(
             report.rows.find(
               ({ kind, key, field }) => kind === "position" && key.symbol === ZB && field === "quantity",
@@ -190,7 +192,9 @@ describe("compare on a desk's own database", () => {
   );
 });
 
-/** The foreign process: small transactions in a loop, without a busy timeout, until it is told to stop. */
+/**
+ * Starts a process that writes small transactions in a loop, without a busy timeout, until `stop` is called.
+ */
 function keepWriting(args: readonly string[]): {
   readonly hasWritten: () => Promise<void>;
   readonly stop: () => Promise<{ readonly transactions: number; readonly busy: number }>;
@@ -203,7 +207,8 @@ function keepWriting(args: readonly string[]): {
     out += chunk;
   });
   const closed = new Promise((resolve) => child.on("close", resolve));
-  // By the stamps of its files: a read through SQLite would take a lock that the writer meets.
+  // Watches the modification times of the files, since a read through SQLite would take a lock that delays
+  // the writer.
   const [database = ""] = args;
   const stamps = () =>
     [database, `${database}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs).join();

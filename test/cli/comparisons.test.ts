@@ -57,7 +57,7 @@ const withComparisons = (
   });
 
 describe("comparisons", () => {
-  it("shows time, method, verdict, and both figures of each field that is not equal, newest first", () =>
+  it("shows time, method, verdict, and both figures of each unequal field, newest comparison first", () =>
     withComparisons(async (_, ask) => {
       expect(await ask()).toMatchObject({ code: 0, err: "" });
       expect((await ask()).out).toBe(
@@ -73,7 +73,7 @@ describe("comparisons", () => {
       );
     }));
 
-  it("are narrowed by verdict, method and limit, in text as in JSON", () =>
+  it("filters by verdict, method and limit", () =>
     withComparisons(async (_, ask) => {
       const idsOf = async (...args: string[]) =>
         JSON.parse((await ask(...args, "--json")).out).comparisons.map(
@@ -89,7 +89,7 @@ describe("comparisons", () => {
         );
     }));
 
-  it("are read by the name of the control store alone, and looking makes no file", () =>
+  it("needs only the name of the control store, and creates no file", () =>
     withComparisons(async (folder, ask) => {
       const byStore = await pnlBridge([
         "comparisons",

@@ -17,7 +17,7 @@ const validate = (text: string, ...args: readonly string[]) =>
   });
 
 describe("config validate", () => {
-  it("says that a file is valid, and what in it has no effect", async () => {
+  it("reports that a file is valid, and which of its keys have no effect", async () => {
     const { file, code, out, err } = await validate(desk);
     expect([code, out, err]).toEqual([0, `valid: ${file}\nno effect in this version: stores.legacy\n`, ""]);
     const json = await validate(desk, "--json");
@@ -28,7 +28,7 @@ describe("config validate", () => {
     ]);
   });
 
-  it("prints the first fault in one line of stderr, or with --json in the document, with exit code 1", async () => {
+  it("exits 1 and prints the first fault: in one line on stderr, or in the document with --json", async () => {
     const text = "migration:\n  phsae: read_only\n  zzz: 1\n";
     const { file, code, out, err } = await validate(text);
     const line = `BAD_CONFIG: unknown key "migration.phsae" (${file}:2:3); did you mean "phase"?\n`;
@@ -48,7 +48,7 @@ describe("config validate", () => {
     expect(json.err).toBe("");
   });
 
-  it("cannot check a file that is not there, or none", async () => {
+  it("exits 2 if the named file or the usual file is missing", async () => {
     const missing = await pnlBridge(["config", "validate", "--config", "no-such.yaml"]);
     expect([missing.code, missing.out]).toEqual([2, ""]);
     expect(missing.err).toMatch(/^UNREADABLE: there is no such configuration file \(no-such\.yaml\)\n$/);
@@ -59,7 +59,7 @@ describe("config validate", () => {
 });
 
 describe("config show", () => {
-  it("lists every value with where it comes from, and no secret", () =>
+  it("lists every value with its source, and no secret", () =>
     withFiles({ "desk.yaml": desk }, async (folder) => {
       const file = join(folder, "desk.yaml");
       const { code, out, err } = await pnlBridge(["config", "show", "--config", file]);
@@ -79,7 +79,7 @@ describe("config show", () => {
       expect(rows).toContainEqual(["stores.control", "postgres://…@db.example/pnl", `${file}:5:20`]);
       expect(rows).toContainEqual(["control.instance", "(none)", "default"]);
       expect(rows.at(-2)).toEqual(["no effect in this version: stores.legacy"]);
-      expect(rows.at(-1)?.[0]).toMatch("the control store cannot be asked: ");
+      expect(rows.at(-1)?.[0]).toMatch("the control store cannot be read: ");
       const json = await pnlBridge(["config", "show", "--config", file, "--json"]);
       const document = JSON.parse(json.out);
       expect(json.out).not.toContain("hunter2");
@@ -96,14 +96,14 @@ describe("config show", () => {
       expect(document.values).toHaveLength(rows.length - 2);
     }));
 
-  it("shows the built-in configuration where none is named", async () => {
+  it("shows the built-in configuration if no file is named", async () => {
     const { code, out } = await pnlBridge(["config", "show", "--json"]);
     const { file, values, unused } = JSON.parse(out);
     expect([code, file, unused]).toEqual([0, null, []]);
     expect(values).toContainEqual({ key: "migration.phase", value: "shadow_mode", from: "default" });
   });
 
-  it("refuses a file that is none, as every command does", () =>
+  it("refuses a file that is not a configuration, as every command does", () =>
     withFiles({ "desk.yaml": "migration: 5" }, async (folder) => {
       const { code, out, err } = await pnlBridge(["config", "show", "--config", join(folder, "desk.yaml")]);
       expect([code, out]).toEqual([2, ""]);
@@ -113,9 +113,10 @@ describe("config show", () => {
 
 describe("config set", () => {
   const file =
-    "migration: # of the desk\n  phase: shadow_mode   # since monday\n  traffic_routing: { user_whitelist: [amy] }\n";
+    "migration: # of the desk\n  phase: shadow_mode   # since monday\n" +
+    "  traffic_routing: { user_whitelist: [amy] }\n";
 
-  it("changes one value, and not a character besides", () =>
+  it("changes one value and no other character", () =>
     withFiles({ "desk.yaml": file }, async (folder) => {
       const path = join(folder, "desk.yaml");
       const set = (...change: readonly string[]) => pnlBridge(["config", "set", ...change, "--config", path]);
@@ -125,7 +126,7 @@ describe("config set", () => {
       });
       expect((await set("migration.traffic_routing.user_whitelist", "[amy, bob]")).code).toBe(0);
       const text = await readFile(path, "utf8");
-      // However the list is spaced.
+      // The spaces within the brackets of the list may differ.
       expect(text.replace(/\[ ?amy, bob ?\]/, "[amy]")).toBe(file.replace("shadow_mode", "read_only"));
       expect((await set("migration.phase", "read_only")).out).toMatch("already");
       expect((await set("migration.phase")).out).toBe(`migration.phase removed in ${path}\n`);
@@ -135,7 +136,7 @@ describe("config set", () => {
     ["migration.traffic_routing.user_whitelist", "[007, 1e3, 0x1F, 12345678901234567890]"],
     ["migration.validation.comparison_threshold", "0.123456789012345678901234"],
     ["migration.traffic_routing.new_system_percentage", "12.50"],
-  ])("writes, and prints, a number as it was typed: %s", (key, value) =>
+  ])("writes and prints a number as it was typed: %s", (key, value) =>
     withFiles({ "desk.yaml": "{}" }, async (folder) => {
       const path = join(folder, "desk.yaml");
       const { code, out } = await pnlBridge(["config", "set", key, value, "--config", path]);
@@ -153,7 +154,7 @@ describe("config set", () => {
     }),
   );
 
-  it("refuses a value that a file may not have, and shows no secret", () =>
+  it("refuses a value that is not allowed in the file, and shows no secret", () =>
     withFiles({ "desk.yaml": file }, async (folder) => {
       const path = join(folder, "desk.yaml");
       const set = (...change: readonly string[]) => pnlBridge(["config", "set", ...change, "--config", path]);
@@ -171,7 +172,7 @@ describe("config set", () => {
       expect(alerts.out).toBe(`migration.monitoring.alert_url is https://hooks.example/… in ${path}\n`);
     }));
 
-  it("leaves the file as it is where it would be none any more", () =>
+  it("leaves the file unchanged if the change would make it invalid", () =>
     withFiles({ "desk.yaml": file }, async (folder) => {
       const path = join(folder, "desk.yaml");
       const { code, err } = await pnlBridge(["config", "set", "migration.phase", "shadow", "--config", path]);
@@ -180,7 +181,7 @@ describe("config set", () => {
     }));
 });
 
-it("config schema prints JSON Schema, for reading or on one line", async () => {
+it("config schema prints a JSON Schema, indented or on one line", async () => {
   const read = await pnlBridge(["config", "schema"]);
   const line = await pnlBridge(["config", "schema", "--json"]);
   expect([read.code, line.code, read.err, line.err]).toEqual([0, 0, "", ""]);
@@ -189,14 +190,14 @@ it("config schema prints JSON Schema, for reading or on one line", async () => {
   expect(line.out.trimEnd()).not.toContain("\n");
 });
 
-it("config changes nothing in the file", () =>
+it("config validate and config show do not change the file", () =>
   withFiles({ "desk.yaml": desk }, async (folder) => {
     for (const command of ["validate", "show"])
       await pnlBridge(["config", command, "--config", join(folder, "desk.yaml")]);
     expect(await readFile(join(folder, "desk.yaml"), "utf8")).toBe(desk);
   }));
 
-it("a command without --config takes pnl_migration_config.yaml of the working folder, and is told where there is none", () =>
+it("a command without --config uses pnl_migration_config.yaml of the working folder, or reports it missing", () =>
   withFiles({ "pnl_migration_config.yaml": "migration: { phase: shadow_mode }\n" }, async (folder) => {
     const run = (...args: readonly string[]) => pnlBridge(args, { cwd: folder });
     expect((await run("config", "validate")).out).toBe("valid: pnl_migration_config.yaml\n");

@@ -29,7 +29,7 @@ function expectFailure({ code, out, err }: Ran, line: RegExp): void {
   expect(err.trimEnd().split("\n")).toHaveLength(1);
 }
 
-/** Columns of two blanks and more are one. */
+/** The lines of a text, with two or more spaces reduced to one. */
 const squeezed = (text: string): readonly string[] =>
   text
     .trimEnd()
@@ -49,7 +49,7 @@ describe("a desk with a live process", () => {
   });
   afterAll(() => desk[Symbol.asyncDispose]());
 
-  it("status says all of it on one screen", async () => {
+  it("status shows the plan, the fleet and the audit on one screen", async () => {
     const { code, out, err } = await desk.run("status");
     expect([code, err]).toEqual([0, ""]);
     const hash = "[0-9a-f]{64}";
@@ -81,7 +81,7 @@ describe("a desk with a live process", () => {
     });
   });
 
-  it("status --watch prints it again at each interval, until ctrl-C", async () => {
+  it("status --watch prints the status at each interval until ctrl-C", async () => {
     const args = [
       join(root, "src/surfaces/cli/main.ts"),
       "status",
@@ -102,7 +102,7 @@ describe("a desk with a live process", () => {
     expect(out).not.toContain("\x1b");
   });
 
-  it("gates say what stands before a phase, with 1 where one is closed", async () => {
+  it("gates lists the gates before a phase, and exits 1 if one is closed", async () => {
     expect((await desk.json("gates")).document).toMatchObject({ target: "dual_write", open: true });
     const far = await desk.run("gates", "--target", "primary_switch");
     expect([far.code, far.err]).toEqual([1, ""]);
@@ -121,7 +121,7 @@ describe("a desk with a live process", () => {
     });
   });
 
-  it("phase: a dry run changes nothing, forward asks the gates, a closed one is 1 and stands in the audit", async () => {
+  it("phase advance refuses a move through a closed gate and audits it; a dry run changes nothing", async () => {
     const dry = await desk.run("phase", "advance", "--dry-run", ...because);
     expect([dry.code, dry.out.trimEnd().split("\n").at(-1)]).toEqual([
       0,
@@ -149,7 +149,11 @@ describe("a desk with a live process", () => {
     ])
       expectFailure(
         await desk.run("phase", "advance", ...meant, ...because),
-        /^CONFLICT: the plan is dual_write, epoch 3, and the move was meant for (shadow_mode|epoch 2); look at status, then try again$/m,
+        new RegExp(
+          "^CONFLICT: the plan is dual_write, epoch 3, and the move was meant for (shadow_mode|epoch 2); " +
+            "look at status, then try again$",
+          "m",
+        ),
       );
     const { out } = await desk.run("audit", "export");
     const refused = out
@@ -166,7 +170,7 @@ describe("a desk with a live process", () => {
     );
   });
 
-  it("traffic turns the percentage at once, and says so where it does not count", async () => {
+  it("traffic changes the percentage at once, and says so if the phase ignores it", async () => {
     expect(await desk.run("traffic", "100", ...because)).toEqual({
       code: 0,
       out: "100 %, epoch 4: modern answers 100 % of the traffic\n",
@@ -185,7 +189,7 @@ describe("a desk with a live process", () => {
     await process_.answersBy("legacy");
   });
 
-  it("whitelist lets a user in and takes one out", async () => {
+  it("whitelist adds and removes a user", async () => {
     expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe("amy added, epoch 6\n");
     await process_.answersBy("modern");
     expect((await desk.run("whitelist", "add", "amy", ...because)).out).toBe(
@@ -206,7 +210,7 @@ describe("a desk with a live process", () => {
     );
   });
 
-  it("a sign-off opens the gate of a person", async () => {
+  it("a sign-off opens the gate that needs a person's approval", async () => {
     const { code, out } = await desk.run(
       "sign-off",
       "approved",
@@ -241,7 +245,7 @@ describe("a desk with a live process", () => {
       expectFailure(await desk.run("sign-off", gate, "--actor", "bob", "--note", "x"), line);
   });
 
-  it("retreat needs no gate, and says where the percentage counts", async () => {
+  it("phase retreat needs no gate, and traffic then says that the phase ignores the percentage", async () => {
     expect((await desk.run("phase", "retreat", ...because)).out).toBe(
       "primary_switch → dual_write, epoch 9\n",
     );
@@ -254,7 +258,7 @@ describe("a desk with a live process", () => {
     await desk.toDualWrite();
   });
 
-  it("rollback prints what was done in how long; modern is then taken back by setting the phase", async () => {
+  it("rollback prints its durations, and phase set takes modern back into use", async () => {
     await desk.run("whitelist", "add", "amy", ...because);
     await process_.answersBy("modern");
     const { code, out, err } = await desk.run("rollback", ...because);
@@ -282,7 +286,7 @@ describe("a desk with a live process", () => {
       await desk.run("rollback", "--gradual", ...because),
       /^REFUSED: modern is out of use already .*; rollback without --gradual is never refused$/m,
     );
-    // Towards legacy is never refused, also a second time.
+    // A move towards legacy is never refused, not even the second time.
     expect(await desk.json("rollback", ...because)).toMatchObject({
       code: 0,
       document: {
@@ -308,7 +312,7 @@ describe("a desk with a live process", () => {
     await process_.answersBy("legacy");
   });
 
-  it("denylist keeps a user with legacy, also one on the whitelist, and lets go of one", async () => {
+  it("denylist adds and removes a user, and takes precedence over the whitelist", async () => {
     const { epoch } = (await desk.json("status")).document as { epoch: number };
     await desk.run("whitelist", "add", "amy", ...because);
     await process_.answersBy("modern");
@@ -332,14 +336,14 @@ describe("a desk with a live process", () => {
     await process_.answersBy("legacy");
   });
 
-  it("a ramp goes on by itself, and traffic ends it", async () => {
+  it("a ramp advances by itself, and traffic with a percentage ends it", async () => {
     const ramp = await desk.run("traffic", "--ramp", "5,50,100", "--dwell", "1s", ...because);
     expect([ramp.code, ramp.out]).toEqual([
       0,
-      "5 %, then 50, 100, every 1 s while a process lives, epoch 23: modern answers 5 % of the traffic\n",
+      "5 %, then 50, 100, every 1 s while a process runs, epoch 23: modern answers 5 % of the traffic\n",
     ]);
     expect((await desk.run("status")).out).toMatch(
-      / %.*, then (50, )?100, every 1 s while a process lives; whitelist/,
+      / %.*, then (50, )?100, every 1 s while a process runs; whitelist/,
     );
     await process_.answersBy("modern");
     await until(async () => {
@@ -351,14 +355,14 @@ describe("a desk with a live process", () => {
     }, "the ramp is over");
   });
 
-  it("a gradual rollback is a ramp down that ends in the rollback", async () => {
+  it("a gradual rollback is a falling ramp that ends in the rollback", async () => {
     await process_.answersBy("modern");
     await desk.run("traffic", "25", ...because);
     const { code, out } = await desk.run("rollback", "--gradual", "--dwell", "1s", ...because);
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^10 %, then 0, the rollback, every 1 s while a process lives, epoch \d+: modern answers 10 % of the traffic\n$/,
+        /^10 %, then 0, the rollback, every 1 s while a process runs, epoch \d+: modern answers 10 % of the traffic\n$/,
       ),
     ]);
     await until(
@@ -383,14 +387,17 @@ describe("a desk with a live process", () => {
     );
   });
 
-  it("a drill rehearses on a store of its own, leaves the plan alone, and stands in the audit", async () => {
+  it("a drill rehearses on a scratch store, does not change the plan, and is audited", async () => {
     const scratch = () => readdirSync(tmpdir()).filter((name) => name.startsWith("pnl-bridge-drill-"));
     const [before, epoch] = [scratch(), ((await desk.json("status")).document as { epoch: number }).epoch];
     const { code, out } = await desk.run("rollback", "--drill", ...because);
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^drill passed: 3 processes on a scratch store, written after \d+ ms, acknowledged by all after \d+ ms; the audit has it\n$/,
+        new RegExp(
+          "^drill passed: 3 processes on a scratch store, written after \\d+ ms, " +
+            "acknowledged by all after \\d+ ms; the result is in the audit\n$",
+        ),
       ),
     ]);
     expect(await desk.json("rollback", "--drill", ...because)).toMatchObject({
@@ -412,7 +419,7 @@ describe("a desk with a live process", () => {
     });
   });
 
-  it("the operator's SQL is obeyed, shown and audited; what is not to be obeyed is shown as held", async () => {
+  it("the operator's SQL takes effect, is shown and audited; an ungranted phase is shown as held", async () => {
     const shell = spawnSync("sqlite3", ["-version"]).status === 0;
     const type = (statement: string): void =>
       shell ? void execFileSync("sqlite3", [desk.control, statement]) : desk.sql(statement);
@@ -431,7 +438,8 @@ describe("a desk with a live process", () => {
     expect(rows).toContain("modern out of use: use_new_pnl_system is false");
     expect(rows).toContain("writes migration_mode old_only (store), window to legacy open");
     expect(rows).toContain(
-      "held phase primary_switch: the gates' verdict for it is not recorded; the last phase that was granted is shadow_mode",
+      "held phase primary_switch: the gates' verdict for it is not recorded; " +
+        "the last phase that was granted is shadow_mode",
     );
     await until(
       async () => /sealed up to \d+/.test(out) && (await desk.run("audit", "verify")).code === 0,
@@ -452,7 +460,7 @@ describe("a desk with a live process", () => {
     type("UPDATE config SET phase = NULL, use_new_pnl_system = NULL, migration_mode = NULL;");
   });
 
-  it("config publish settles a file that says something else than the fleet", async () => {
+  it("config publish ends the drift of a file that differs from the fleet's plan", async () => {
     desk.write(
       { phase: "read_only" },
       { control: { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000 } },
@@ -476,7 +484,7 @@ describe("a desk with a live process", () => {
     });
   });
 
-  it("the switch file is shown, keeps modern out of use, and is named to who takes it back", async () => {
+  it("the switch file is shown in the status and refuses every forward move until it is removed", async () => {
     writeFileSync(desk.switchFile, "");
     await until(
       async () => (await desk.run("status")).out.includes("out of use"),
@@ -503,7 +511,7 @@ describe("a desk with a live process", () => {
     );
   });
 
-  it("audit verify holds, in text and JSON", async () => {
+  it("audit verify finds no fault, in text and in JSON", async () => {
     await until(async () => {
       const { code, out } = await desk.run("audit", "verify");
       expect([code, out]).toEqual([
@@ -520,7 +528,7 @@ describe("a desk with a live process", () => {
 });
 
 describe("a rollback that a process does not acknowledge", () => {
-  it("is 1, names it, and says what to do; once its lease is over the process is gone", async () => {
+  it("exits 1, names the process and says what to do; after its lease the process is gone", async () => {
     await using desk = new LiveDesk(
       {},
       { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 } },
@@ -530,7 +538,10 @@ describe("a rollback that a process does not acknowledge", () => {
     const { code, out, err } = await desk.run("rollback", "--wait", "3s", ...because);
     expect([code, err]).toEqual([1, expect.stringMatching(/^waiting for \S+\/\d+\n$/)]);
     expect(out).toMatch(
-      /^rolled back: .*\nwritten after \d+ ms; not acknowledged by \S+\/\d+\nuntil it has, or its lease is over, it may still answer by modern: end it, or see status\n$/,
+      new RegExp(
+        "^rolled back: .*\nwritten after \\d+ ms; not acknowledged by \\S+/\\d+\n" +
+          "until it acknowledges or its lease ends, it may still answer from modern: stop it, or check status\n$",
+      ),
     );
     const again = await desk.json("rollback", ...because);
     expect(again).toMatchObject({
@@ -541,8 +552,8 @@ describe("a rollback that a process does not acknowledge", () => {
   });
 });
 
-describe("a rollback where the window to legacy is closed", () => {
-  it("is 1, and says that modern goes on answering", async () => {
+describe("a rollback after the window to legacy is closed", () => {
+  it("exits 1 and says that modern continues to answer", async () => {
     await using desk = new LiveDesk();
     const process_ = await desk.start();
     const advance = async () => {
@@ -560,13 +571,13 @@ describe("a rollback where the window to legacy is closed", () => {
     );
     expect([closed.code, closed.out]).toEqual([
       0,
-      "bob has closed the window to legacy: there is no way back now\n",
+      "bob has closed the window to legacy: a rollback is no longer possible\n",
     ]);
     const { code, out } = await desk.run("rollback", ...because);
     expect([code, out.split("\n")[0]]).toEqual([
       1,
       expect.stringMatching(
-        /^cannot roll back: legacy is no longer written, .*: modern goes on answering, epoch \d+$/,
+        /^cannot roll back: legacy is no longer written, .*: modern continues to answer, epoch \d+$/,
       ),
     ]);
     await process_.answersBy("modern");
@@ -576,7 +587,7 @@ describe("a rollback where the window to legacy is closed", () => {
 });
 
 describe("a rollback where the control store fails", () => {
-  /** What each does to the store, and what fixes it. */
+  /** Each fault damages the store and returns the function that repairs it, if one is needed. */
   const faults: Readonly<Record<string, (desk: LiveDesk) => (() => void) | undefined>> = {
     corrupt: ({ control }) => {
       writeFileSync(control, "this is no database, and longer than a header would have to be ".repeat(20));
@@ -612,7 +623,7 @@ describe("a rollback where the control store fails", () => {
           /^not rolled back in the control store: DATABASE_BUSY: /,
       );
       expect(path).toBe(
-        `${desk.switchFile} is set: every process whose state is in that folder answers by legacy within a second`,
+        `${desk.switchFile} is set: every process whose state is in that folder answers from legacy within a second`,
       );
       expect(readFileSync(desk.switchFile, "utf8")).toMatch(/ amy: a test\n/);
       await process_.answersBy("legacy");
@@ -625,7 +636,7 @@ describe("a rollback where the control store fails", () => {
           expectFailure(await desk.run(...looks), /^(BAD_DATABASE|SYSTEM_DOWN): /);
         expect(existsSync(desk.control)).toBe(name === "corrupt");
       } else {
-        // A process that lives tells the store as soon as it can.
+        // A live process records the rollback in the store as soon as it can.
         fix?.();
         await until(async () => (await desk.run("status")).out.includes("out of use"), "the store knows");
       }
@@ -633,7 +644,7 @@ describe("a rollback where the control store fails", () => {
   );
 
   const cannotDrop = process.getuid?.() !== 0 || spawnSync("setpriv", ["--version"]).status !== 0;
-  /** The program as a user who owns nothing here. */
+  /** Runs the program as a user who owns none of the desk's files. */
   const asNobody = (desk: LiveDesk, ...args: readonly string[]): Ran => {
     const program = [process.execPath, join(root, "src/surfaces/cli/main.ts"), ...args];
     const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -645,7 +656,7 @@ describe("a rollback where the control store fails", () => {
   };
 
   it.skipIf(cannotDrop)(
-    "read-only: the file, then also its folder (needs root and setpriv, to be a user who may not)",
+    "a read-only file sets the switch file, a read-only folder is reported (needs root and setpriv)",
     async () => {
       await using desk = new LiveDesk();
       await (await desk.start()).stop();
@@ -660,14 +671,18 @@ describe("a rollback where the control store fails", () => {
       chmodSync(dirname(desk.control), 0o555);
       expectFailure(
         asNobody(desk, "rollback", ...because),
-        /^UNWRITABLE: neither the control store \(.*\) nor the switch file can be written: .*LEGACY_ONLY\); create that file as a user with write permission, or stop the processes$/m,
+        new RegExp(
+          "^UNWRITABLE: neither the control store \\(.*\\) nor the switch file can be written: .*LEGACY_ONLY\\); " +
+            "create that file as a user with write permission, or stop the processes$",
+          "m",
+        ),
       );
     },
   );
 });
 
 describe("--store", () => {
-  it("is enough, from anywhere, also beside a configuration that is broken", async () => {
+  it("is enough in any folder, also beside a broken configuration", async () => {
     await using desk = new LiveDesk();
     const process_ = await desk.start();
     await desk.toDualWrite();
@@ -684,7 +699,7 @@ describe("--store", () => {
       expect(there.out).toMatch(/acknowledged by 1 of 1 after \d+ ms\n$/);
     });
     await process_.answersBy("legacy");
-    // What is typed is relative to where it is typed, whatever the configuration's folder is.
+    // A relative path in --store starts in the working folder, whatever the configuration's folder is.
     const typed = await pnlBridge(["status", "--store", "sqlite:control.db"], { cwd: dirname(desk.control) });
     expect([typed.code, typed.err]).toEqual([0, ""]);
     const config = join(desk.folder, "pnl_migration_config.yaml");
@@ -694,7 +709,7 @@ describe("--store", () => {
     expect(both.code).toBe(0);
   });
 
-  it("that names no store is refused, and makes none", () =>
+  it("is refused if it names no existing store, and creates none", () =>
     withFiles({}, async (folder) => {
       const run = (...args: readonly string[]) => pnlBridge(args, { cwd: folder });
       const commands = [
@@ -715,7 +730,11 @@ describe("--store", () => {
       ))
         expectFailure(
           ran,
-          /^NO_INPUT: there is no control store \(.*typo\/control\.db\); the first process of the fleet creates it; check the path in --config or --store$/m,
+          new RegExp(
+            "^NO_INPUT: there is no control store \\(.*typo/control\\.db\\); " +
+              "the first process of the fleet creates it; check the path in --config or --store$",
+            "m",
+          ),
         );
       expect(readdirSync(folder)).toEqual([]);
       expectFailure(
@@ -731,7 +750,7 @@ describe("--store", () => {
 });
 
 describe("a configuration", () => {
-  it("without a store yet: looking makes none, a change makes it", async () => {
+  it("whose store does not exist yet creates it with a change, never with a query", async () => {
     await using desk = new LiveDesk();
     expectFailure(await desk.run("status"), /^NO_INPUT: there is no control store /);
     expect(existsSync(desk.control)).toBe(false);
@@ -741,11 +760,11 @@ describe("a configuration", () => {
     const { code, out } = await desk.run("rollback", ...because);
     expect([code, out]).toEqual([
       0,
-      expect.stringMatching(/\nwritten after \d+ ms; no process lives that would have to acknowledge it\n$/),
+      expect.stringMatching(/\nwritten after \d+ ms; no live process needs to acknowledge it\n$/),
     ]);
   });
 
-  it("that names no store", () =>
+  it("that names no store is refused", () =>
     withFiles({ "pnl_migration_config.yaml": "migration: { phase: read_only }" }, async (folder) => {
       for (const args of [["status"], ["rollback", ...because]])
         expectFailure(
@@ -760,7 +779,7 @@ it.each([
     ["traffic", "--reason", "x"],
     /^BAD_USAGE: neither a percentage nor a ramp is given; traffic 25 --reason TEXT, or traffic --ramp /,
   ],
-  [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is not a percentage; name a number from 0 to 100/],
+  [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is not a percentage; write a number from 0 to 100/],
   [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is not a percentage; /],
   [["traffic", "10"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [
@@ -770,15 +789,18 @@ it.each([
   [["traffic", "10", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell needs --ramp; /],
   [
     ["traffic", "--ramp", "10,20", "--dwell", "5", "--reason", "x"],
-    /^BAD_USAGE: --dwell 5 is no duration; write 90s, 10m or 1h$/m,
+    /^BAD_USAGE: --dwell 5 is not a duration; write 90s, 10m or 1h$/m,
   ],
   [["rollback"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
   [
     ["rollback", "--drill", "--gradual", "--reason", "x"],
-    /^BAD_USAGE: --gradual and --drill are two things; ask for one of them$/m,
+    /^BAD_USAGE: --gradual and --drill cannot be combined; give only one of them$/m,
   ],
-  [["rollback", "--dwell", "5s", "--reason", "x"], /^BAD_USAGE: --dwell is for a gradual rollback; /],
-  [["rollback", "--wait", "soon", "--reason", "x"], /^BAD_USAGE: --wait soon is no duration; /],
+  [
+    ["rollback", "--dwell", "5s", "--reason", "x"],
+    /^BAD_USAGE: --dwell applies only to a gradual rollback; /,
+  ],
+  [["rollback", "--wait", "soon", "--reason", "x"], /^BAD_USAGE: --wait soon is not a duration; /],
   [["phase", "set", "--reason", "x"], /^BAD_USAGE: missing required argument 'phase'; /],
   [
     ["phase", "set", "dual_wriet", "--reason", "x"],
@@ -788,17 +810,17 @@ it.each([
   [["sign-off", "approved", "--actor", "bob"], /^BAD_USAGE: required option '--note <text>' not specified; /],
   [["whitelist", "add", "--reason", "x"], /^BAD_USAGE: missing required argument 'user'; /],
   [["denylist", "add", "eve"], /^BAD_USAGE: required option '--reason <text>' not specified; /],
-  [["phase", "advance", "--epoch", "x", "--reason", "x"], /^BAD_USAGE: x is no whole number; /],
+  [["phase", "advance", "--epoch", "x", "--reason", "x"], /^BAD_USAGE: x is not a whole number; /],
   [["gates", "--target", "last"], /^BAD_USAGE: .*last.*Allowed choices are /],
-] as const)("%j is one clear line, and nothing is done", async (args, line) => {
+] as const)("%j is refused in one clear line and changes nothing", async (args, line) => {
   await withFiles({}, async (folder) => {
     expectFailure(await pnlBridge(args, { cwd: folder }), line);
     expect(readdirSync(folder)).toEqual([]);
   });
 });
 
-describe("audit verify, when the store was edited past its triggers", () => {
-  /** Four rows, sealed, and its process gone; each case spoils a copy. */
+describe("audit verify on a store that was edited without its triggers", () => {
+  /** A store with four sealed rows and no live process; each case damages a copy of it. */
   let sound: LiveDesk;
   beforeAll(async () => {
     sound = new LiveDesk();
@@ -831,8 +853,9 @@ describe("audit verify, when the store was edited past its triggers", () => {
     ["a row removed", "DELETE FROM audit WHERE seq = 2", /^REMOVED {2}row 2 is gone$/m],
     ["the end cut off", "DELETE FROM audit WHERE seq = 4", /^REMOVED {2}row 4 was sealed and is gone$/m],
     [
-      "a row put in",
-      "INSERT INTO audit SELECT 5, at, actor, action, reason, epoch, before, after, evidence FROM audit WHERE seq = 3",
+      "a row inserted",
+      "INSERT INTO audit " +
+        "SELECT 5, at, actor, action, reason, epoch, before, after, evidence FROM audit WHERE seq = 3",
       /^INSERTED {2}row 5 has epoch 4, although an earlier row has 5$/m,
     ],
     [
@@ -840,21 +863,21 @@ describe("audit verify, when the store was edited past its triggers", () => {
       "DROP TRIGGER config_changed; UPDATE config SET new_system_percentage = 99, epoch = 6, revision = 6",
       /^UNRECORDED {2}no row records the change to epoch 6$/m,
     ],
-  ])("%s: 1, and says which", async (_, statement, line) => {
+  ])("exits 1 and reports %s", async (_, statement, line) => {
     const { code, out, err } = await spoilt(statement);
     expect([code, err]).toEqual([1, ""]);
     expect(out).toMatch(line);
     expect(out).toMatch(/\d rows, the chain is broken; head \d [0-9a-f]{64}/);
   });
 
-  it("the trigger does not let the statement through as it stands", async () => {
+  it("would find no such edit otherwise: the triggers refuse the statements", async () => {
     await using desk = new LiveDesk();
     await (await desk.start()).stop();
     expect(() => desk.sql("UPDATE audit SET actor = 'eve'")).toThrow(/^the audit is never changed/);
     expect(() => desk.sql("DELETE FROM audit")).toThrow(/^the audit is kept/);
   });
 
-  it("also where the tail was cut out of both files: a process kept the head", async () => {
+  it("reports a tail that was removed from both files, since a process kept the head", async () => {
     await using desk = new LiveDesk();
     const process_ = await desk.start();
     await desk.run("traffic", "1", ...because);
@@ -873,7 +896,7 @@ describe("audit verify, when the store was edited past its triggers", () => {
   });
 });
 
-it("two operators at once: one of them is told, and nothing of theirs is done", async () => {
+it("of operators who change the plan at once, those who lose get CONFLICT and change nothing", async () => {
   await using desk = new LiveDesk();
   await desk.start();
   await desk.toDualWrite();
@@ -891,7 +914,7 @@ it("two operators at once: one of them is told, and nothing of theirs is done", 
   expect(done).toBeGreaterThan(0);
 });
 
-it("two people must approve where the configuration says so, and they must be two", async () => {
+it("a phase under two_person needs the approval of two different people", async () => {
   await using desk = new LiveDesk({ approvals: { two_person: ["dual_write"] } });
   await desk.start();
   const sign = (actor: string) =>
@@ -910,7 +933,7 @@ it("two people must approve where the configuration says so, and they must be tw
 });
 
 describe("an alert", () => {
-  it("is sent by a rollback, and by no drill; one that is not delivered delays the command little and is said", async () => {
+  it("is sent by a rollback, not by a drill; a failed delivery is reported, and the rollback holds", async () => {
     const posted: string[] = [];
     const server = createServer((request, response) => {
       request.on("data", (chunk) => posted.push(String(chunk))).on("end", () => response.end());

@@ -18,10 +18,10 @@ const builtinChecks = [
   "survives bad input",
   "methods",
 ];
-/** Of a system that describes its methods. */
+/** The checks of a system that describes its methods. */
 const checks = [...builtinChecks, "left out"];
 
-/** A configuration that names this system as modern, in a folder with these files. */
+/** Calls `use` with a configuration that names `system` as modern, in a folder with `files`. */
 const withDesk = <T>(
   system: object,
   files: Readonly<Record<string, string>>,
@@ -31,7 +31,7 @@ const withDesk = <T>(
     use(join(folder, "desk.yaml")),
   );
 
-/** The program itself, as a user starts it. */
+/** Runs the program itself, as a user starts it. */
 const doctor = (
   system: object,
   files: Readonly<Record<string, string>> = {},
@@ -41,11 +41,11 @@ const doctor = (
     pnlBridge(["doctor", "--system", "modern", "--config", config, ...args]),
   );
 
-/** What it finds, asked in this process: starting the program costs a second. */
+/** The doctor's findings, made in this process, since a start of the program costs a second. */
 const findings = (system: object, files: Readonly<Record<string, string>> = {}): Promise<Findings> =>
   withDesk(system, files, (config) => examineSystem("modern", config)).then(shortLines);
 
-/** Every finding is a short line. */
+/** Expects every finding to be one short line, and returns the findings. */
 function shortLines(found: Findings): Findings {
   for (const { check, detail } of found) {
     expect(detail).not.toMatch(/\p{Cc}/u);
@@ -54,7 +54,7 @@ function shortLines(found: Findings): Findings {
   return found;
 }
 
-/** The document of a run that must have been one, which its exit code agrees with. */
+/** The findings in the JSON document of a run, whose shape and exit code are checked. */
 function documentOf({ code, out, err }: Ran): Findings {
   expect(err).toBe("");
   const {
@@ -76,7 +76,9 @@ const failedOf = (found: Findings): Readonly<Record<string, string>> =>
   Object.fromEntries(found.flatMap(({ check, ok, detail }) => (ok ? [] : [[check, detail]])));
 
 const engine = pathToFileURL(join(root, "src/app/engine.ts")).href;
-/** A good system in a module: the engine under its own name, with what a test changes. */
+/**
+ * The source of a module with a good system; `changes` overrides its methods, `before` stands before them.
+ */
 const goodDesk = (changes = "", before = "") => `
 import { computePnl } from ${JSON.stringify(engine)};
 ${before}
@@ -88,23 +90,24 @@ export default {
 };`;
 const desk = (isolation: "none" | "thread" = "none") => ({ kind: "module", path: "./desk.mjs", isolation });
 
-/** The desk's stand-in as a stranger's module: P&L in points. */
-const points = `import { LegacyDeskService } from ${JSON.stringify(pathToFileURL(join(root, "src/legacy-desk/index.ts")).href)};
+const legacyDesk = pathToFileURL(join(root, "src/legacy-desk/index.ts")).href;
+/** The source of a module with the legacy desk, whose P&L is in points. */
+const points = `import { LegacyDeskService } from ${JSON.stringify(legacyDesk)};
 export default () => new LegacyDeskService({ world: () => ({ ledgers: [] }) });`;
 
 describe("a good system passes", () => {
-  it("the built-in ones, without a configuration", async () => {
+  it("if it is built in, without a configuration", async () => {
     const found = documentOf(await pnlBridge(["doctor", "--system", "modern", "--json"]));
     expect(verdicts(found)).toEqual(good(builtinChecks));
     expect(found.at(-1)?.detail).toBe("all methods of the P&L service");
     expect(verdicts(await examineSystem("legacy"))).toEqual(good(builtinChecks));
   });
 
-  it.each(["none", "thread"] as const)("a module, isolation %s", async (isolation) => {
+  it.each(["none", "thread"] as const)("if it is a module, with isolation %s", async (isolation) => {
     expect(verdicts(await findings(desk(isolation), { "desk.mjs": goodDesk() }))).toEqual(allGood);
   });
 
-  it("one that counts in points, where the configuration says so, and not otherwise", async () => {
+  it("if it counts in points and the configuration says so, and only then", async () => {
     expect(verdicts(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": points }))).toEqual(
       allGood,
     );
@@ -113,7 +116,7 @@ describe("a good system passes", () => {
     });
   });
 
-  it("a service over HTTP, which does not say its methods", async () => {
+  it("if it is an HTTP service, which does not describe its methods", async () => {
     const server = createServer(async (request, response) => {
       let body = "";
       for await (const chunk of request) body += chunk;
@@ -136,16 +139,21 @@ describe("a good system passes", () => {
     }
   });
 
-  it.skipIf(python === undefined)(`the example in Python (${pythonMissing ?? "with python3"})`, async () => {
-    const command = [python, pythonWorker, "desk:DeskService"];
-    const found = await findings({ kind: "command", command, cwd: join(root, "examples/python-desk") });
-    expect(verdicts(found)).toEqual(good(checks.filter((check) => !/^answers (?!calculatePnl)/.test(check))));
-    expect(found.at(-2)?.detail).toContain(
-      "; found calculatePnl(trades, marks=None, method='fifo', asOf=None, instruments=None)",
-    );
-  });
+  it.skipIf(python === undefined)(
+    `if it is the Python example (${pythonMissing ?? "with python3"})`,
+    async () => {
+      const command = [python, pythonWorker, "desk:DeskService"];
+      const found = await findings({ kind: "command", command, cwd: join(root, "examples/python-desk") });
+      expect(verdicts(found)).toEqual(
+        good(checks.filter((check) => !/^answers (?!calculatePnl)/.test(check))),
+      );
+      expect(found.at(-2)?.detail).toContain(
+        "; found calculatePnl(trades, marks=None, method='fifo', asOf=None, instruments=None)",
+      );
+    },
+  );
 
-  it("says it for people, a line for each check", async () => {
+  it("with a line for each check in the text output", async () => {
     const { code, out, err } = await pnlBridge(["doctor", "--system", "legacy"]);
     expect([code, err]).toEqual([0, ""]);
     const width = Math.max(...builtinChecks.map((check) => check.length));
@@ -156,7 +164,7 @@ describe("a good system passes", () => {
   });
 });
 
-describe("a broken system is told, check by check", () => {
+describe("the checks report a system", () => {
   it("that throws", async () => {
     const source = goodDesk(
       `calculatePnl: () => { throw Object.assign(new Error("no\\nprice"), { code: "NO_PRICE" }); },`,
@@ -177,18 +185,18 @@ describe("a broken system is told, check by check", () => {
   });
 
   it.each(["none", "thread"] as const)(
-    "that hangs, in the time that it has behind the bridge; isolation %s",
+    "that hangs, within the timeout that it has behind the bridge; isolation %s",
     async (isolation) => {
       const source = goodDesk("calculatePnl: () => new Promise(() => {}),");
       const system = { ...desk(isolation), timeout_ms: 100 };
       const failed = failedOf(await findings(system, { "desk.mjs": source }));
       expect(failed["survives bad input"]).toBe("a bad trade must be refused, not TIMEOUT");
-      // A thread may not even have started by then.
+      // A thread may not even have started after 100 ms.
       expect(failed["answers calculatePnl"]).toContain("100 ms");
     },
   );
 
-  it("that computes for ever, where it has a thread of its own", async () => {
+  it("that computes for ever in a thread of its own", async () => {
     const source = goodDesk("calculatePnl: () => { for (;;); },");
     const failed = failedOf(await findings({ ...desk("thread"), timeout_ms: 100 }, { "desk.mjs": source }));
     expect(failed).toHaveProperty(["answers calculatePnl"]);
@@ -211,11 +219,12 @@ describe("a broken system is told, check by check", () => {
     ],
     ["({ sum: () => 1 })", "the answer is no JSON: a function"],
     ["({ sum: NaN })", "the answer is no JSON: NaN"],
-  ])("of another shape: %s", async (answer, why) => {
+  ])("whose answer has another shape: %s", async (answer, why) => {
     for (const pnlIn of ["money", "points"]) {
       const system = { ...desk(), pnl_in: pnlIn };
       const row =
-        'const row = { symbol: "XCMEFFDPSX20250919U0ZN", quantity: 0, averagePrice: null, realized: 15.625, unrealized: 0 };';
+        'const row = { symbol: "XCMEFFDPSX20250919U0ZN", quantity: 0, averagePrice: null, ' +
+        "realized: 15.625, unrealized: 0 };";
       const found = await findings(system, { "desk.mjs": goodDesk(`calculatePnl: () => ${answer},`, row) });
       if (pnlIn === "money") expect(failedOf(found)["answers calculatePnl"]).toContain(why);
       expect(found[0]?.ok).toBe(false);
@@ -226,13 +235,13 @@ describe("a broken system is told, check by check", () => {
     const source = goodDesk(
       'totals: () => ({ totals: { USD: { realized: "18.909375", unrealized: "0", total: "18.909375" } } }),',
     );
-    const told = failedOf(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": source }));
-    expect(told["answers totals"]).toContain(
+    const failed = failedOf(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": source }));
+    expect(failed["answers totals"]).toContain(
       "totals answers P&L in points in totals that cannot become money",
     );
   });
 
-  it("that lacks methods: those that it has are checked, the others are named", async () => {
+  it("that lacks methods: its methods are checked, the missing ones are named", async () => {
     const found = await findings(desk(), {
       "desk.mjs": "export default { totals: () => ({ totals: {} }) };",
     });
@@ -249,7 +258,7 @@ describe("a broken system is told, check by check", () => {
   });
 
   it.each(["none", "thread"] as const)(
-    "whose methods have names of their own: they are listed, proposed for the map, and never called; isolation %s",
+    "whose methods have other names: they are listed, proposed for the map, and never called; isolation %s",
     async (isolation) => {
       const source = `export default {
         get_open_positions: (book, { limit = [1, 2] } = {}) => { throw 1; }, getTrades: async (request) => { throw 1; },
@@ -271,7 +280,7 @@ describe("a broken system is told, check by check", () => {
     },
   );
 
-  it("whose map names a method that sounds like writing", async () => {
+  it("whose map names a method with the name of a write", async () => {
     const system = { ...desk(), methods: { totals: "rebuild_database" } };
     const source = "export default { rebuild_database: () => ({ totals: {} }) };";
     expect(failedOf(await findings(system, { "desk.mjs": source }))).toEqual({
@@ -296,7 +305,7 @@ describe("a broken system is told, check by check", () => {
   });
 
   it.skipIf(python === undefined)(
-    "that looks for the fields of a trade under other names (needs python3)",
+    "that reads the fields of a trade under other names (needs python3)",
     async () => {
       const source =
         "class Desk:\n  def calculatePnl(self, trades, **rest):\n    return [trade['buySell'] for trade in trades]\n";
@@ -306,7 +315,7 @@ describe("a broken system is told, check by check", () => {
     },
   );
 
-  it("that has another answer each time", async () => {
+  it("that gives a different answer each time", async () => {
     const source = goodDesk("", "let calls = 0;").replace(
       "computePnl(request),",
       "({ ...computePnl(request), calls: ++calls }),",
@@ -316,7 +325,7 @@ describe("a broken system is told, check by check", () => {
     });
   });
 
-  it("what a worker printed is told where something is wrong", async () => {
+  it("with the output of its worker, if a check fails", async () => {
     const command = [process.execPath, "-e", "console.error('licence server unreachable'); process.exit(3)"];
     const found = await findings({ kind: "command", command });
     expect(found.map(({ check, ok }) => [check, ok])).toEqual([
@@ -326,7 +335,7 @@ describe("a broken system is told, check by check", () => {
     expect(found.at(-1)?.detail).toContain("licence server unreachable");
   });
 
-  it("that cannot be closed: its findings are not lost", async () => {
+  it("that cannot be closed, without losing the other findings", async () => {
     const source = `import { computePnl } from ${JSON.stringify(engine)};
       export default class { calculatePnl(request) { return computePnl(request); } [Symbol.dispose]() { throw new Error("not now"); } }`;
     const found = await findings(desk(), { "desk.mjs": source });
@@ -334,13 +343,13 @@ describe("a broken system is told, check by check", () => {
     expect(failedOf(found)).toEqual({ ends: "not now" });
   });
 
-  it("that hangs and would keep the program alive: it is ended all the same", async () => {
+  it("that hangs and holds a timer, and the program still ends", async () => {
     const source = goodDesk("calculatePnl: () => new Promise(() => {}),", "setInterval(() => {}, 1_000);");
     const found = documentOf(await doctor({ ...desk(), timeout_ms: 100 }, { "desk.mjs": source }));
     expect(failedOf(found)["answers calculatePnl"]).toContain("no answer within 100 ms");
   });
 
-  it("says FAIL for people", async () => {
+  it("with FAIL in the text output", async () => {
     const { code, out, err } = await doctor(
       desk(),
       { "desk.mjs": goodDesk("calculatePnl: () => null,") },
@@ -354,8 +363,8 @@ describe("a broken system is told, check by check", () => {
   });
 });
 
-describe("doctor cannot begin", () => {
-  it("without a configuration that can be read, with exit code 2 and one line", async () => {
+describe("doctor refuses to start", () => {
+  it("if the configuration cannot be read, with exit code 2 and one line", async () => {
     await withFiles({ "desk.yaml": "systems: { modern: { kind: bultin } }" }, async (folder) => {
       const bad = await pnlBridge(["doctor", "--system", "modern", "--config", join(folder, "desk.yaml")]);
       expect([bad.code, bad.out]).toEqual([2, ""]);
@@ -366,13 +375,13 @@ describe("doctor cannot begin", () => {
     });
   });
 
-  it("on a side that there is not", async () => {
+  it("on an unknown side", async () => {
     const { code, out, err } = await pnlBridge(["doctor", "--system", "both"]);
     expect([code, out]).toEqual([2, ""]);
     expect(err).toMatch(/^BAD_USAGE: [^\n]*legacy, modern[^\n]*\n$/);
   });
 
-  it("on a system whose secret is not there, whose name it says", async () => {
+  it("on a system whose secret is not in the environment, and names the variable", async () => {
     const system = { kind: "http", url: "http://127.0.0.1:1", authorization_env: "PNL_TEST_UNSET" };
     await expect(findings(system)).rejects.toMatchObject({
       code: "BAD_CONFIG",

@@ -1,4 +1,7 @@
-/** Where the program meets the outside: what it would overwrite, a stdout that fails, names that are not only letters. */
+/**
+ * The program at its edges: files that it would overwrite, a stdout that fails, names with control
+ * characters.
+ */
 import { execFile, spawn } from "node:child_process";
 import {
   link,
@@ -30,7 +33,10 @@ function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
   expect([code, out]).toEqual([2, ""]);
 }
 
-/** Runs a line of shell in which `pnl-bridge` is the program and `$1`… are `args`. Answers its stdout, stderr and exit code. */
+/**
+ * Runs a line of shell in which `pnl-bridge` is the program and `$1`… are `args`. Returns stdout, stderr,
+ * exit code.
+ */
 function shell(line: string, ...args: readonly string[]): Promise<Ran> {
   const script = `pnl_bridge() { "$NODE" "$MAIN" "$@"; }; ${line.replaceAll("pnl-bridge", "pnl_bridge")}`;
   const env = { ...process.env, NODE: process.execPath, MAIN: main, NO_COLOR: "1" };
@@ -55,11 +61,11 @@ describe("--marks", () => {
     return { ran, mark: positions[0]?.mark, notes: notes.map(({ code }: { code: string }) => code) };
   };
 
-  it("keeps a price that is longer in print than it is written", async () => {
+  it("keeps every digit of a price that is written with an exponent", async () => {
     expect((await position(`{"${ZN}": 1e400}`)).mark).toBe(`1${"0".repeat(400)}`);
   });
 
-  it("takes two names of one thing at one price", async () => {
+  it("accepts several names of one instrument with the same price", async () => {
     const { ran, mark, notes } = await position(
       `{"${ZN}": 110.5, " ZNU2025 ": "110.50", "ZNU2025": 11.05e1}`,
     );
@@ -67,22 +73,26 @@ describe("--marks", () => {
   });
 
   it.each([
-    ["but for spaces", '{"ZNU2025": 110.5, "ZNU2025 ": 110.75}', '"ZNU2025" and "ZNU2025 "'],
-    ["exactly", '{"ABC": 1, "ABC": 2}', '"ABC" and "ABC"'],
-    ["as symbol and instrument", `{"${ZN}": 110.5, "ZNU2025": 110.75}`, `"${ZN}" and "ZNU2025"`],
-  ])("refuses two prices of one name, %s", async (_, marks, named) => {
+    [
+      "two names that differ by a space",
+      '{"ZNU2025": 110.5, "ZNU2025 ": 110.75}',
+      '"ZNU2025" and "ZNU2025 "',
+    ],
+    ["the same name twice", '{"ABC": 1, "ABC": 2}', '"ABC" and "ABC"'],
+    ["a symbol and its instrument", `{"${ZN}": 110.5, "ZNU2025": 110.75}`, `"${ZN}" and "ZNU2025"`],
+  ])("refuses different prices of one instrument under %s", async (_, marks, named) => {
     const ran = await priced(marks);
     expect(ran.err).toContain(`BAD_MARKS: these are no marks: ${named} are one thing, with two prices`);
     expectOneLine(ran, /marks\.json/);
   });
 
-  it("reads names and prices that need escapes, and refuses objects inside", async () => {
+  it("reads names and prices with escapes, and refuses an object or a list as a price", async () => {
     expect((await position('{"\\u005aNU2025": "\\u0031", "a\\"b,:{": 2}')).mark).toBe("1");
     expectOneLine(await priced(`{"${ZN}": {"price": 1}}`), /^BAD_MARKS: .* is no number: \{/);
     expectOneLine(await priced(`{"${ZN}": [1, 2]}`), /^BAD_MARKS: .* is no number: \[/);
   });
 
-  it("asks for the size before it reads, and reads a name of megabytes", async () => {
+  it("refuses a file that is too large without reading it, and reads a name of megabytes", async () => {
     await withFiles({ ...files, "marks.json": "" }, async (folder) => {
       await truncate(join(folder, "marks.json"), 2 ** 40);
       const ran = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json")]);
@@ -96,14 +106,14 @@ describe("--marks", () => {
   });
 });
 
-describe("an output may not be what it would destroy", () => {
+describe("an output file", () => {
   const refused = async (folder: string, args: readonly string[], says: RegExp): Promise<void> => {
     const before = await readdir(folder, { recursive: true });
     expectOneLine(await pnlBridge(args), says);
     expect(await readdir(folder, { recursive: true })).toEqual(before);
   };
 
-  it("an input, by whatever name", () =>
+  it("never replaces an input, also through a symbolic or a hard link", () =>
     withFiles(
       { ...files, "marks.json": "{}", "Futures_20250724_1400.csv": "SYMBOL,PX_LAST\nTY,110.2\n" },
       async (folder) => {
@@ -136,7 +146,7 @@ describe("an output may not be what it would destroy", () => {
       },
     ));
 
-  it("an input of replay under the name of its report", () =>
+  it("never replaces an input of replay that has the name of the report", () =>
     withFiles({ "trades_20250724.csv": good }, async (folder) => {
       await link(join(folder, "trades_20250724.csv"), join(folder, "report.html"));
       await refused(
@@ -153,7 +163,7 @@ describe("an output may not be what it would destroy", () => {
       );
     }));
 
-  it("a database, neither legacy's real one nor the demo's folder of another desk", () =>
+  it("never replaces an existing database or a file in an existing desk's folder", () =>
     withFiles({ ...files, "pnl_tracker.db": "precious" }, async (folder) => {
       const database = join(folder, "pnl_tracker.db");
       const says = /^UNWRITABLE: the file exists already \(.*pnl_tracker\.db\); name a new (file|folder)/;
@@ -174,7 +184,7 @@ describe("an output may not be what it would destroy", () => {
       );
     }));
 
-  it("a database in a new folder is made; one where no file can be is UNWRITABLE", () =>
+  it("is created in a new folder, and is UNWRITABLE where it cannot be created", () =>
     withFiles({ ...files, occupied: "a file" }, async (folder) => {
       const replay = (database: string) =>
         pnlBridge(["replay", "--trades", folder, "--legacy-database", database]);
@@ -185,7 +195,7 @@ describe("an output may not be what it would destroy", () => {
       expectOneLine(await replay(join(folder, "a", `${"n".repeat(250)}.db`)), /^UNWRITABLE: .*nnn\.db/);
     }));
 
-  it("a folder", () =>
+  it("cannot be a folder", () =>
     withFiles(files, async (folder) => {
       await refused(
         folder,
@@ -194,7 +204,7 @@ describe("an output may not be what it would destroy", () => {
       );
     }));
 
-  it.skipIf(!onLinux)("a pipe or a device (Linux has mkfifo and /dev/full)", () =>
+  it.skipIf(!onLinux)("cannot be a pipe or a device (Linux has mkfifo and /dev/null)", () =>
     withFiles(files, async (folder) => {
       await promisify(execFile)("mkfifo", [join(folder, "pipe")]);
       const args = ["pnl", "--trades", folder, "--matches"];
@@ -212,7 +222,7 @@ describe("an output may not be what it would destroy", () => {
     }),
   );
 
-  it("names the path that was given, never a temporary one, and takes names as long as names can be", () =>
+  it("may have the longest possible name, and an error names it, not a temporary file", () =>
     withFiles(files, async (folder) => {
       const long = join(folder, "m".repeat(255));
       expect((await pnlBridge(["pnl", "--trades", folder, "--matches", long])).code).toBe(0);
@@ -222,7 +232,7 @@ describe("an output may not be what it would destroy", () => {
       expect(ran.err).not.toContain(".tmp");
     }));
 
-  it("writes through a symbolic link, which stays", () =>
+  it("is written through a symbolic link, which stays a link", () =>
     withFiles({ ...files, "real.csv": "before" }, async (folder) => {
       const latest = join(folder, "latest.csv");
       await symlink("real.csv", latest);
@@ -233,20 +243,21 @@ describe("an output may not be what it would destroy", () => {
 });
 
 describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
-  const full = /^UNWRITABLE: cannot write the output: ENOSPC \(stdout\); send it to where there is room\n$/;
+  const full =
+    /^UNWRITABLE: cannot write the output: ENOSPC \(stdout\); write it to a disk with free space\n$/;
 
-  it.each(["pnl", "replay"])("%s > /dev/full", (command) =>
+  it.each(["pnl", "replay"])("is reported in one line by %s", (command) =>
     withFiles(files, async (folder) =>
       expectOneLine(await shell(`pnl-bridge ${command} --trades "$1" > /dev/full`, folder), full),
     ),
   );
 
-  it("--help and --version too", async () => {
+  it("is reported in one line by --help and --version", async () => {
     expectOneLine(await shell("pnl-bridge --help > /dev/full"), full);
     expectOneLine(await shell("pnl-bridge --version > /dev/full"), full);
   });
 
-  it("a disk that fills up within the last piece", () =>
+  it("is reported if the disk becomes full within the last piece", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -254,7 +265,8 @@ describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
         ),
       },
       async (folder) => {
-        // A limit on file size stands for the disk: the write that crosses it is cut there, the next one fails.
+        // A limit on the file size acts as the full disk: the write that crosses it is cut there, and the
+        // next one fails.
         const { code, err } = await shell(
           'ulimit -f 1; pnl-bridge pnl --json --trades "$1" > "$1/out.json"',
           folder,
@@ -264,11 +276,11 @@ describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
       },
     ));
 
-  it("a reader that goes away is no failure: the exit code is the command's", () =>
+  it("is not a failure if the reader closes the pipe: the exit code is the command's", () =>
     withFiles({ ...files, "trades_20250725.csv": ledger("oops") }, async (folder) => {
       const first = await shell("set -o pipefail; pnl-bridge --help | head -1");
       expect(first).toEqual({ code: 0, out: "Usage: pnl-bridge [options] [command]\n", err: "" });
-      // `true` reads nothing, and is gone before the program writes.
+      // `true` reads nothing, and ends before the program writes.
       const refusedRow = await shell('set -o pipefail; pnl-bridge pnl --json --trades "$1" | true', folder);
       expect(refusedRow).toEqual({ code: 1, out: "", err: "" });
       const clean = await shell(
@@ -278,7 +290,7 @@ describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
       expect(clean).toEqual({ code: 0, out: "", err: "" });
     }));
 
-  it("a stderr that is gone changes nothing", async () => {
+  it("keeps its exit code if stderr is closed or full", async () => {
     expect(await shell("pnl-bridge pnl --trades /nowhere 2> /dev/full")).toEqual({
       code: 2,
       out: "",
@@ -291,7 +303,7 @@ describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
 });
 
 describe("a result in pieces", () => {
-  it("is asked for no faster than stdout takes it", async () => {
+  it("is produced no faster than stdout accepts it", async () => {
     const asked: number[] = [];
     const taken: string[] = [];
     const out = {
@@ -341,26 +353,26 @@ describe("a result in pieces", () => {
     ));
 });
 
-describe("what a person types", () => {
-  it.each(["-5", "", " ", "1.5", "0x10", "1e3", "4294967296"])("demo --seed %j is no seed", async (seed) => {
+describe("mistyped input is refused in one line", () => {
+  it.each(["-5", "", " ", "1.5", "0x10", "1e3", "4294967296"])("demo --seed=%j", async (seed) => {
     expectOneLine(
       await pnlBridge(["demo", "--once", `--seed=${seed}`]),
       /^BAD_USAGE: --seed must be a whole number from 0 to/,
     );
   });
 
-  it("demo --seed -5, in two words", async () => {
+  it("demo --seed -5, as two arguments", async () => {
     expectOneLine(await pnlBridge(["demo", "--once", "--seed", "-5"]), /^BAD_USAGE: .*seed/);
   });
 
-  it("a TMPDIR that is none", async () => {
+  it("a TMPDIR that does not exist", async () => {
     const ran = await pnlBridge(["demo", "--once"], {
       env: { TMPDIR: "/nowhere", TEMP: "/nowhere", TMP: "/nowhere" },
     });
     expectOneLine(ran, /^UNWRITABLE: .*\/nowhere.*TMPDIR/);
   });
 
-  it.each(["2025-07-18", "2025-02-28"])("--as-of %s names a day, not a time", (day) =>
+  it.each(["2025-07-18", "2025-02-28"])("--as-of %s, which is a day without a time", (day) =>
     withFiles(files, async (folder) => {
       const ran = await pnlBridge(["pnl", "--trades", folder, "--as-of", day]);
       expectOneLine(
@@ -370,7 +382,7 @@ describe("what a person types", () => {
     }),
   );
 
-  it("names with control characters are shown, not obeyed", () =>
+  it("names with control characters, which are shown escaped", () =>
     withFiles(files, async (folder) => {
       const evil = join(folder, "\x1b[2Jgone\nUNREADABLE: forged\u202e");
       const shown = "\\u{1b}[2Jgone\\u{a}UNREADABLE: forged\\u{202e}";

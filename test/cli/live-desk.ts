@@ -1,4 +1,7 @@
-/** A desk as an operator meets it: a folder with a configuration and a control store, and processes that serve calls. */
+/**
+ * A desk as an operator sees it: a folder with a configuration and a control store, and processes that serve
+ * calls.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +21,7 @@ export class LiveDesk implements AsyncDisposable {
   readonly switchFile = join(this.folder, "state/LEGACY_ONLY");
   readonly #processes: StoreProcess[] = [];
 
-  /** `migration` and the sections in `more` are put over those of a desk in shadow_mode. */
+  /** `migration` and the sections in `more` override those of a desk in shadow_mode. */
   constructor(migration: object = {}, more: object = {}) {
     for (const name of ["legacy", "modern"]) writeFileSync(join(this.folder, `${name}.mjs`), module(name));
     this.write(migration, more);
@@ -38,11 +41,15 @@ export class LiveDesk implements AsyncDisposable {
     writeFileSync(join(this.folder, "pnl_migration_config.yaml"), JSON.stringify(config, null, 2));
   }
 
-  /** A process of the fleet that asks its bridge all the time, and says each time that another side answers. */
+  /**
+   * Starts a process of the fleet that calls its bridge in a loop and reports each change of the side that
+   * answers.
+   */
   async start(): Promise<DeskProcess> {
     const process = new StoreProcess(`
       import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/bridge/pnl-bridge.ts")).href)};
-      const bridge = await createPnlBridge({ config: ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))}, log: () => {}, load: { overload: () => undefined } });
+      const config = ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))};
+      const bridge = await createPnlBridge({ config, log: () => {}, load: { overload: () => undefined } });
       let ends = false;
       process.stdin.on("end", () => { ends = true; }).resume();
       for (let last = ""; !ends; await new Promise((resolve) => setTimeout(resolve, 10))) {
@@ -63,7 +70,7 @@ export class LiveDesk implements AsyncDisposable {
     };
   }
 
-  /** The program, in the desk's folder. */
+  /** Runs the program in the desk's folder. */
   readonly run = (...args: readonly string[]): Promise<Ran> => pnlBridge(args, { cwd: this.folder });
 
   async json(
@@ -74,7 +81,7 @@ export class LiveDesk implements AsyncDisposable {
     return { code, document: JSON.parse(out) as never };
   }
 
-  /** As an operator's shell does it, in one connection of its own. */
+  /** Runs a statement in a connection of its own, as an operator's shell does. */
   sql(statement: string, file = this.control): void {
     const database = new Database(file, { timeout: 1_000 });
     try {
@@ -84,7 +91,7 @@ export class LiveDesk implements AsyncDisposable {
     }
   }
 
-  /** To dual_write, with open gates. */
+  /** Advances the phase to dual_write as soon as its gates are open. */
   async toDualWrite(): Promise<void> {
     await until(
       async () => (await this.run("phase", "advance", "--reason", "a test")).code === 0,

@@ -6,7 +6,7 @@ import { ledger, pnlBridge, withFiles } from "./run-cli.ts";
 const ZN = "XCMEFFDPSX20250919U0ZN";
 
 describe("pnl --json", () => {
-  it("is the document of the contract", () =>
+  it("prints the documented JSON document", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -67,7 +67,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("keeps flat symbols, separates books and currencies, and adds fees apart", () =>
+  it("keeps flat symbols, separates books and currencies, and lists fees separately", () =>
     withFiles(
       {
         "trades_20250724.csv": `tradeId,instrumentName,marketTradeTime,buySell,quantity,price,book,fee
@@ -111,7 +111,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("values only where there is a mark, carries the change to the next marked day, and sums to the total", () =>
+  it("values only days with a mark, carries the change to the next marked day, and sums to the total", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,1,110`),
@@ -152,7 +152,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("says no mark instead of zero, and lists the symbol", () =>
+  it("reports a missing mark as null, not as zero, and lists the symbol", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -212,7 +212,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("notes trades that an earlier file should have had, and session days that have no price yet", () =>
+  it("notes trades that belong to an earlier file, and session days without a price", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`),
@@ -229,7 +229,7 @@ describe("pnl --json", () => {
         expect(notes).toContainEqual(
           expect.objectContaining({ code: "LATE_TRADE", file: "trades_20250725.csv", line: 2 }),
         );
-        // First in, first out: the late trade is the oldest.
+        // The late trade is the oldest lot, so the sale closes it first and trade 1 stays open.
         expect(positions[0].lots[0].tradeId).toBe("1");
         const evening = await at("--prices", folder, "--as-of", "2025-07-25T17:00:00");
         expect(evening.notes).toContainEqual(
@@ -241,7 +241,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("leaves out what is later than --as-of, and says so", () =>
+  it("leaves out trades later than --as-of, and says so", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -266,7 +266,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("exits 1 with the good rows' result where a row was refused", () =>
+  it("exits 1 with the result of the good rows if a row was refused", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -291,7 +291,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("answers an empty desk", () =>
+  it("returns an empty document for a ledger without rows", () =>
     withFiles({ "trades_20250830.csv": ledger() }, async (folder) => {
       const { code, out } = await pnlBridge(["pnl", "--trades", folder, "--json"]);
       expect(code).toBe(0);
@@ -305,7 +305,7 @@ describe("pnl --json", () => {
 });
 
 describe("pnl for people", () => {
-  it("prints an aligned table, what was refused, and what was noted", () =>
+  it("prints an aligned table, the refused rows, and the notes", () =>
     withFiles(
       { "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 00:00:00,B,3,110`, "oops") },
       async (folder) => {
@@ -327,7 +327,7 @@ START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_
       },
     ));
 
-  it("adds up figures of any size: the total of the table is that of the JSON", () =>
+  it("adds up figures of any size, with the same total in the table as in the JSON", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,2,110.5`),
@@ -342,7 +342,7 @@ START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_
       },
     ));
 
-  it("writes every match for an audit", () =>
+  it("writes every match to a CSV file", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -364,7 +364,8 @@ START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_
         ]);
         expect(code).toBe(0);
         expect(await readFile(matches, "utf8")).toBe(
-          `book,symbol,openTradeId,closeTradeId,quantity,openPrice,closePrice,pnl\n,${ZN},,2,3,110,111,3000\n,${ZN},,3,1,111,110,1000\n`,
+          "book,symbol,openTradeId,closeTradeId,quantity,openPrice,closePrice,pnl\n" +
+            `,${ZN},,2,3,110,111,3000\n,${ZN},,3,1,111,110,1000\n`,
         );
       },
     ));
@@ -382,7 +383,7 @@ describe("pnl and the names of instruments", () => {
   const optionPrices = (...rows: readonly string[]): string =>
     `SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS\n${rows.map((row) => `${row},,,\n`).join("")}`;
 
-  it("joins the prices of a day under whatever name the file of that day has", () => {
+  it("joins the prices of a day under any name that the day's file uses", () => {
     const future = [
       ["2025-07-21", "TYU5"],
       ["2025-07-22", "TYU5 Comdty"],
@@ -418,7 +419,7 @@ describe("pnl and the names of instruments", () => {
         ...Object.fromEntries(
           option.map(([day, name], at) => [fileOf("Options", day), optionPrices(`${name},0.${at + 1}`)]),
         ),
-        // In a delivery month nobody can say which contract a bare root is.
+        // In a delivery month a bare root may mean either of two contracts.
         "market_prices_20250902_1400.csv": marketPrices("TY,150"),
       },
       async (folder) => {
@@ -446,7 +447,7 @@ describe("pnl and the names of instruments", () => {
     );
   });
 
-  it("joins an option's price under Bloomberg's name, and refuses the market_prices' own that look like the ledgers'", () => {
+  it("joins an option's price by its Bloomberg name, and refuses a ledger's name in a price file", () => {
     const VY3 = "XCMEOPADPS20250721N0VY3/110.25";
     return withFiles(
       {
@@ -472,7 +473,7 @@ describe("pnl and the names of instruments", () => {
     );
   });
 
-  it("joins given marks under any name, and refuses two prices of one thing", () =>
+  it("joins given marks under any name, and refuses two prices of one instrument", () =>
     withFiles(
       {
         "trades_20250721.csv": ledger(
@@ -515,7 +516,7 @@ describe("pnl and the names of instruments", () => {
       },
     ));
 
-  it("takes two spellings for one position, reads a contradicting week by the date, and says both with file and line", () =>
+  it("joins two spellings in one position, resolves a wrong week by the date, and notes both by line", () =>
     withFiles(
       {
         "trades_20250721.csv": ledger(
@@ -550,7 +551,7 @@ describe("pnl and the names of instruments", () => {
       },
     ));
 
-  it("keeps what it cannot translate under its own text, with its product's multiplier where there is one", () =>
+  it("keeps an untranslated symbol under its own text, with its product's multiplier if that is known", () =>
     withFiles(
       {
         "trades_20250721.csv": ledger(
@@ -577,7 +578,7 @@ describe("pnl and the names of instruments", () => {
           ["XCME.TU.H5", null, "2000", "USD", "1000", null],
           ["XCME.XX.H5", null, "1", "XXX", "1", null],
           ["XCMEOPADPS20250721N0VY3/110", "ZN-2025-07-VY3-P110.000", "1000", "USD", "0", "0.75"],
-          // One digit of its date is wrong: it must not meet the other's lots.
+          // One digit of its date is wrong, so it must not share lots with the symbol above.
           ["XCMEOPADPS20250722N0VY3/110", null, "1000", "USD", "0", "0.5"],
         ]);
         expect(totals.untranslated).toEqual(["XCME.TU.H5", "XCME.XX.H5", "XCMEOPADPS20250722N0VY3/110"]);
@@ -594,7 +595,7 @@ describe("pnl and the names of instruments", () => {
       },
     ));
 
-  it("takes expiries from the desk's calendar, and refuses one that contradicts itself", () => {
+  it("takes expiries from the desk's calendar, and refuses a calendar that contradicts itself", () => {
     const head = "Option Expiration Date (CT),Option Symbol\n";
     return withFiles(
       {

@@ -12,7 +12,7 @@ import { ledger, pnlBridge, root, withFiles } from "./run-cli.ts";
 const run = promisify(execFile);
 
 describe("the start-up guard", () => {
-  /** What the first file of the program does under a given version of Node, up to loading the rest. */
+  /** Runs the program's first file under a given version of Node, up to the point where it loads the rest. */
   const start = async (node: string): Promise<{ said: string; exit: number | undefined }> => {
     const source = (await readFile(join(root, "bin/pnl-bridge.js"), "utf8"))
       .replace(/^#!.*/, "")
@@ -41,7 +41,7 @@ describe("the start-up guard", () => {
     });
   });
 
-  it.each(["22.18.0", "24.0.0", "26.1.0"])("goes on under Node %s", async (node) => {
+  it.each(["22.18.0", "24.0.0", "26.1.0"])("starts the program on Node %s", async (node) => {
     expect(await start(node)).toEqual({ said: "", exit: undefined });
   });
 });
@@ -49,7 +49,7 @@ describe("the start-up guard", () => {
 describe("the built package", () => {
   beforeAll(() => run(join(root, "run"), ["build"]), 120_000);
 
-  it("exports the engine and the library under their names, with types", async () => {
+  it("exports the engine and the library under the documented names, with types", async () => {
     const script = `
       import { computePnl, parsePrice } from "pnl-bridge/engine";
       import { PnLComparisonValidator, runPnl } from "pnl-bridge";
@@ -63,7 +63,7 @@ describe("the built package", () => {
       expect(await readFile(join(root, entry.types), "utf8")).toContain("export");
   });
 
-  it("answers like the sources do", () =>
+  it("answers as the sources do", () =>
     withFiles(
       { "trades_20250724.csv": ledger("1,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00,B,1,110") },
       async (folder) => {
@@ -77,7 +77,7 @@ describe("the built package", () => {
 const commands = await allCommands();
 
 describe("--help", () => {
-  it("lists each command that works", async () => {
+  it("lists every command", async () => {
     const { code, out, err } = await pnlBridge(["--help"]);
     const [, program] = commands[0] ?? [];
     expect([code, err, out.trimEnd()]).toEqual([0, "", program && helpOf(program)]);
@@ -103,7 +103,7 @@ describe("--help", () => {
     ]);
   });
 
-  it.each(commands)("%s fits 80 columns and holds an example that its options allow", (name, command) => {
+  it.each(commands)("%s fits 80 columns and shows an example that its options allow", (name, command) => {
     const help = helpOf(command);
     expect(help).toContain(`Usage: ${name} `);
     expect(help.split("\n").filter((line) => line.length > 80)).toEqual([]);
@@ -120,13 +120,13 @@ describe("--help", () => {
     }
   });
 
-  it("is what a bare call gets, on stderr, with exit code 2", async () => {
+  it("is printed on stderr, with exit code 2, for a call without a command", async () => {
     const { code, out, err } = await pnlBridge([]);
     expect([code, out]).toEqual([2, ""]);
     expect(err).toContain("Usage: pnl-bridge");
   });
 
-  it("doctor says what is wrong with a configuration, among what is right", () =>
+  it("doctor reports the fault of a configuration beside the checks that pass", () =>
     withFiles({ "desk.yaml": "systems: { modern: { kind: bultin } }\n" }, async (folder) => {
       const { code, out } = await pnlBridge(["doctor", "--config", join(folder, "desk.yaml"), "--json"]);
       expect(code).toBe(1);
@@ -140,7 +140,7 @@ describe("--help", () => {
       expect(findings).toContainEqual(expect.objectContaining({ check: "sqlite", ok: true }));
     }));
 
-  it("doctor finds everything in order here", async () => {
+  it("doctor passes every check in this repository", async () => {
     const { code, out } = await pnlBridge(["doctor", "--json"]);
     expect(code).toBe(0);
     expect(
@@ -170,7 +170,7 @@ describe("colours", () => {
   const isColoured = async (env: Readonly<Record<string, string>>): Promise<boolean> =>
     (await pnlBridge(["symbols", "dialects"], { env })).out.includes("\x1b[");
 
-  it("follow FORCE_COLOR, which counts more than NO_COLOR, and are off in a pipe", async () => {
+  it("are off in a pipe, and FORCE_COLOR overrides NO_COLOR", async () => {
     expect(await isColoured({ NO_COLOR: "" })).toBe(false);
     expect(await isColoured({ NO_COLOR: "", FORCE_COLOR: "1" })).toBe(true);
     expect(await isColoured({ NO_COLOR: "1", FORCE_COLOR: "1" })).toBe(true);
@@ -184,10 +184,14 @@ describe.skipIf(spawnSync("bash", ["--version"]).status !== 0)("completion", () 
     [["phase", ""], "advance retreat set"],
     [["phase", "set", "--ep"], "--epoch"],
     [["pnl", "--trades", "x", "--mat"], "--matches"],
-  ])("of %j in bash proposes %s", async (words, proposed) => {
+  ])("of %j in bash suggests %s", async (words, proposed) => {
     const { out } = await pnlBridge(["completion", "bash"]);
     const typed = words.map((word) => `'${word}'`).join(" ");
-    const script = `${out}\nCOMP_WORDS=(pnl-bridge ${typed}); COMP_CWORD=${words.length}; _pnl_bridge; echo "\${COMPREPLY[@]}"`;
+    const script = [
+      out,
+      `COMP_WORDS=(pnl-bridge ${typed}); COMP_CWORD=${words.length}`,
+      `_pnl_bridge; echo "\${COMPREPLY[@]}"`,
+    ].join("\n");
     expect(spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim()).toBe(proposed);
   });
 });
@@ -198,7 +202,10 @@ describe("progress", () => {
     progressOn(process.stderr).report("matching trades");
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
 
-  /** What a program prints that never gives its thread back, until it has printed the text. */
+  /**
+   * Runs a program that blocks its thread for ever, waits until it has printed `text`, and returns its
+   * output.
+   */
   async function printedBy(command: readonly string[], text: string): Promise<string> {
     const [file = "", ...args] = command;
     const child = spawn(file, args, {
@@ -216,14 +223,14 @@ describe("progress", () => {
     }
   }
 
-  it("shows after two seconds in a pipe, a line at a time, although the work is busy", () =>
+  it("appears in a pipe after two seconds, a line at a time, while the work blocks its thread", () =>
     withFiles({ "busy.mjs": program }, async (folder) => {
       const command = [process.execPath, join(folder, "busy.mjs")];
       expect(await printedBy(command, "trades\n")).toBe("matching trades\n");
     }));
 
   const hasScript = spawnSync("script", ["-qec", "true", "/dev/null"]).status === 0;
-  it.skipIf(!hasScript)("shows in one line of a terminal, with the seconds that have passed", () =>
+  it.skipIf(!hasScript)("appears in one line of a terminal, with the seconds that have passed", () =>
     withFiles({ "busy.mjs": program }, async (folder) => {
       const command = ["script", "-qec", `'${process.execPath}' '${join(folder, "busy.mjs")}'`, "/dev/null"];
       const printed = await printedBy(command, "(3 s)");

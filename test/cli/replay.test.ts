@@ -29,7 +29,7 @@ const find = (report: ParityReport, kind: string, symbol: string, field: string,
   );
 
 describe("replay", () => {
-  it("exits 0 where both systems agree, with points converted to money by each product's multiplier", () =>
+  it("exits 0 if both systems agree, with points converted to money by each product's multiplier", () =>
     withFiles(agreeing, async (folder) => {
       const { code, out, err } = await pnlBridge(["replay", "--trades", folder, "--json"]);
       const report = parse(out);
@@ -75,7 +75,7 @@ describe("replay", () => {
       });
     }));
 
-  it("is evidence: names version, time, each file with its digest and how its rows were taken, and what its words mean", () =>
+  it("records the version, the time, each file with its digest and row counts, and the meaning of the codes", () =>
     withFiles(
       {
         ...agreeing,
@@ -135,7 +135,7 @@ describe("replay", () => {
       },
     ));
 
-  it("names the trades behind each difference: here a row that stands in two files, which legacy counts twice", () =>
+  it("names the trades behind each difference, such as a row in two files, which legacy counts twice", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00.000,B,2,110`),
@@ -160,7 +160,7 @@ describe("replay", () => {
       },
     ));
 
-  it("proves the cause on every figure that doubled rows moved, also where modern is flat", () =>
+  it("proves the cause of every figure that a doubled row changed, also where modern is flat", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`),
@@ -172,13 +172,13 @@ describe("replay", () => {
       async (folder) => {
         const report = parse((await pnlBridge(["replay", "--trades", folder, "--json"])).out);
         const apart = report.rows.filter(({ verdict }) => verdict !== "equal");
-        // Legacy still holds 2 at 110, worth 111 now; modern is flat, and its price is known all the same.
+        // Legacy still holds 2 at 110, worth 111 now. Modern is flat, but the price is known.
         expect(find(report, "position", ZN, "unrealized")).toMatchObject({ legacy: "2000", modern: "0" });
         expect(new Set(apart.map(({ cause }) => cause))).toEqual(new Set(["COUNTED_TWICE"]));
       },
     ));
 
-  it("takes legacy's 0 of a day without a price for none, never that of a final position", () =>
+  it("reads legacy's 0 as a missing value on a day without a price, but never in a final position", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -211,7 +211,7 @@ describe("replay", () => {
       },
     ));
 
-  it("nets books beside a system that knows none, and says so", () =>
+  it("nets the books of modern if legacy has no books, and says so", () =>
     withFiles(
       {
         "trades_20250724.csv": `tradeId,instrumentName,marketTradeTime,buySell,quantity,price,book
@@ -232,7 +232,7 @@ describe("replay", () => {
       },
     ));
 
-  it("says that legacy keeps two symbols of one instrument apart", () =>
+  it("reports that legacy keeps two symbols of one instrument apart", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -252,7 +252,7 @@ describe("replay", () => {
       },
     ));
 
-  it("shows what legacy does to a file with one bad row, quarantines that row for modern, and proves the cause", () =>
+  it("shows that one bad row makes legacy reject its file, quarantines only the row, and proves the cause", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -284,7 +284,7 @@ describe("replay", () => {
       },
     ));
 
-  it("runs modern under another day rule when asked, and names both", () =>
+  it("runs modern under another day rule on request, and names both rules", () =>
     withFiles(
       {
         "trades_20250725.csv": ledger(
@@ -296,7 +296,7 @@ describe("replay", () => {
         const { out } = await pnlBridge(["replay", "--trades", folder, "--day-rule", "chicago-17", "--json"]);
         const report = parse(out);
         expect(report.dayRules).toEqual({ legacy: "calendar", modern: "chicago-17" });
-        // Friday evening is Monday's session.
+        // Friday evening belongs to Monday's session.
         expect(
           report.rows
             .filter(({ kind, field }) => kind === "daily" && field === "row")
@@ -305,12 +305,14 @@ describe("replay", () => {
       },
     ));
 
-  it("takes thresholds and systems from the configuration: legacy against itself agrees", () =>
+  it("takes thresholds and systems from the configuration; legacy agrees with itself", () =>
     withFiles(
       {
         ...agreeing,
         "desk.yaml":
-          "migration: { validation: { comparison_threshold: 0.0000001, position_threshold: 0 } }\nsystems:\n  legacy: { kind: builtin, name: legacy-desk }\n  modern: { kind: builtin, name: legacy-desk, mode: file-at-a-time }\n",
+          "migration: { validation: { comparison_threshold: 0.0000001, position_threshold: 0 } }\n" +
+          "systems:\n  legacy: { kind: builtin, name: legacy-desk }\n" +
+          "  modern: { kind: builtin, name: legacy-desk, mode: file-at-a-time }\n",
         "same.yaml": "systems: { modern: { kind: builtin, name: legacy-desk } }\n",
       },
       async (folder) => {
@@ -334,7 +336,7 @@ describe("replay", () => {
       },
     ));
 
-  it("writes the report as JSON and as one page that needs nothing else", () =>
+  it("writes the report as JSON and as one page that loads no other file", () =>
     withFiles(agreeing, async (folder) => {
       const out = join(folder, "reports", "today");
       const ran = await pnlBridge(["replay", "--trades", folder, "--out", out, "--json"]);
@@ -345,7 +347,7 @@ describe("replay", () => {
       expect(page).not.toMatch(/(src|href)="(?!#)/);
     }));
 
-  it("leaves nothing behind where the output cannot be written", () =>
+  it("leaves no file behind if the output cannot be written", () =>
     withFiles({ ...agreeing, occupied: "a file" }, async (folder) => {
       const before = (await readdir(folder)).sort();
       const { code, err, out } = await pnlBridge([
@@ -362,7 +364,7 @@ describe("replay", () => {
 });
 
 describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped: no ../shared/data)", () => {
-  it("agrees on July 21-25 row by row, marks through --marks", () =>
+  it("agrees on July 21-25 row by row, with marks from --marks", () =>
     withFiles({}, async (folder) => {
       const { files, marks } = readShared<Record<string, { files: string[]; marks: Record<string, number> }>>(
         "expected/two-systems.json",
@@ -387,7 +389,7 @@ describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped: no 
     }));
 });
 
-describe("replay shows what the desk's own symbol translators would have made of the symbols", () => {
+describe("replay shows the answers of the desk's own symbol translators for the symbols of a run", () => {
   const [ZB, ZF] = ["XCMEFFDPSX20250919U0ZB", "XCMEFFDPSX20250930U0ZF"];
   const [ZN3, ZN4] = ["XCMEOPADPS20250718N0ZN3/110.75", "XCMEOPADPS20250725N0ZN4/110.75"];
   const [short, long] = ["XCMEOPADPS20250721N0VY3/110.5", "XCMEOPADPS20250721N0VY3/110.50"];
@@ -404,7 +406,8 @@ describe("replay shows what the desk's own symbol translators would have made of
       "9,XCME.TU.H5,2025-07-16 09:00:08,B,1,103",
     ),
     "market_prices_20250716_1400.csv":
-      "bloomberg,PX_LAST,PX_SETTLE,PX_BID,PX_ASK,OPT_EXPIRE_DT,MONEYNESS\nTYU5 Comdty,111,,,,,\nVBYN25P3 110.500 Comdty,0.75,,,,,\n",
+      "bloomberg,PX_LAST,PX_SETTLE,PX_BID,PX_ASK,OPT_EXPIRE_DT,MONEYNESS\n" +
+      "TYU5 Comdty,111,,,,,\nVBYN25P3 110.500 Comdty,0.75,,,,,\n",
   };
   const merge = (view: string, text: string, rows: readonly (readonly [string, string])[]) => ({
     view,
@@ -443,7 +446,7 @@ describe("replay shows what the desk's own symbol translators would have made of
         ZF,
         "XCMEOPADPS20250805Q0GY1/110.5",
       ]);
-      // It names no instrument, so nothing is known of what they would have said.
+      // The symbol names no instrument, so the translators' answers for it are unknown.
       expect(JSON.stringify(legacySymbols)).not.toContain("XCME.TU.H5");
 
       const lines = [
@@ -461,7 +464,7 @@ describe("replay shows what the desk's own symbol translators would have made of
       expect(page).toContain("What the desk&#39;s own symbol translators would have made of these symbols");
     }));
 
-  it("beside what legacy's two positions of one instrument come to, in money each, at the instrument's price", () =>
+  it("beside legacy's two positions of one instrument, each in money at the instrument's price", () =>
     withFiles(files, async (folder) => {
       const report = parse(
         (await pnlBridge(["replay", "--trades", folder, "--prices", folder, "--json"])).out,
@@ -494,7 +497,7 @@ describe("replay shows what the desk's own symbol translators would have made of
       });
     }));
 
-  it("says nothing where every one of them had a name of its own", () =>
+  it("only if a translator merges, splits or loses a symbol", () =>
     withFiles({ "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`) }, async (folder) => {
       const out = join(folder, "out");
       const { out: text } = await pnlBridge(["replay", "--trades", folder, "--json", "--out", out]);
@@ -504,7 +507,7 @@ describe("replay shows what the desk's own symbol translators would have made of
 });
 
 describe.skipIf(!hasSharedData)("replay over all real ledgers (skipped: no ../shared/data)", () => {
-  it("translates every symbol but the three of February, and finds what the desk's translators merged", async () => {
+  it("translates every symbol but three of February, and finds what the desk's translators merge", async () => {
     const { out } = await pnlBridge(["replay", "--trades", join(sharedData, "ledgers"), "--json"]);
     const { legacySymbols, notes } = parse(out);
     const untranslated = notes?.filter(({ code }) => code === "UNTRANSLATED") ?? [];

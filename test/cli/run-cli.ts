@@ -19,7 +19,7 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Commands that end with nothing left running: a warm process may run one after another. */
+/** Commands that leave nothing running, so that one warm process may run many of them in turn. */
 const warmCommands = new Set(
   (
     "audit compare comparisons completion config demo denylist gates phase pnl replay rollback sign-off status symbols " +
@@ -27,13 +27,16 @@ const warmCommands = new Set(
   ).split(" "),
 );
 
-/** Runs the program as a user does, straight from its sources, in a process of its own or in one that is warm. */
+/**
+ * Runs the program from its sources, as a user does: in a warm process if the command allows it, else in a
+ * new one.
+ */
 export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   isWarm(args)
     ? runWarm({ args, cwd: options.cwd ?? root, env: environmentOf(options) })
     : pnlBridgeAlone(args, options);
 
-/** Runs the program in a process of its own, which has no input. */
+/** Runs the program in a new process, whose stdin is empty. */
 export const pnlBridgeAlone = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   runNode([join(root, "src/surfaces/cli/main.ts"), ...args], options);
 
@@ -56,13 +59,13 @@ async function runWarm(run: WarmRun): Promise<Ran> {
     return ran;
   } finally {
     if (child.connected) idle.push(child);
-    // A test file that is over waits for none of them; they end when it does.
+    // The idle processes do not keep a finished test file waiting; they end with it.
     child.unref();
     child.channel?.unref();
   }
 }
 
-/** Runs this Node, to its end. */
+/** Runs the Node of this process with `args` and waits until it ends. */
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
@@ -82,7 +85,7 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
   });
 }
 
-/** A folder of files for one test, gone when the test is. */
+/** Calls `use` with a new folder that holds `files`, and removes the folder afterwards. */
 export async function withFiles<T>(
   files: Readonly<Record<string, string | Uint8Array>>,
   use: (folder: string) => Promise<T>,
@@ -96,6 +99,6 @@ export async function withFiles<T>(
   }
 }
 
-/** A ledger of rows. */
+/** A trade ledger with the usual header and these rows. */
 export const ledger = (...rows: readonly string[]): string =>
   `tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n${rows.map((row) => `${row}\n`).join("")}`;

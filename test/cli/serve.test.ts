@@ -14,7 +14,7 @@ afterEach(() => {
 interface Served {
   readonly child: ChildProcess;
   readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
-  /** What it prints first; rejects where it ends before. */
+  /** The URL that the server prints first; rejects if it ends before. */
   readonly url: Promise<string>;
 }
 
@@ -49,7 +49,10 @@ const lines = (err: string): readonly Record<string, unknown>[] =>
     .split("\n")
     .map((line) => JSON.parse(line));
 const slowSystem = `export default {
-  calculatePnl: async () => { await new Promise((done) => setTimeout(done, 600)); return { positions: [], totals: {}, rejected: [] }; },
+  calculatePnl: async () => {
+    await new Promise((done) => setTimeout(done, 600));
+    return { positions: [], totals: {}, rejected: [] };
+  },
   totals: async () => ({ totals: {} }),
 };`;
 const config = (more = {}): string =>
@@ -75,7 +78,7 @@ const post = (
   });
 
 describe("pnl-bridge serve", () => {
-  it("prints where it serves, logs JSON lines to stderr, and answers what it has before it ends", () =>
+  it("prints its URL, logs JSON lines to stderr, and answers the calls under way before it ends", () =>
     withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
       const { child, ended, url } = serve(folder);
       const calls = Array.from({ length: 20 }, async () => post(await url));
@@ -102,7 +105,7 @@ describe("pnl-bridge serve", () => {
       expect(durations).toEqual(durations.map((ms) => Number(ms.toFixed(3))));
     }));
 
-  it("logs a file that is no configuration any more, also without a control store", () =>
+  it("logs that its file is no longer a valid configuration, also without a control store", () =>
     withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
       const { child, ended, url } = serve(folder);
       await url;
@@ -123,7 +126,7 @@ describe("pnl-bridge serve", () => {
       );
     }));
 
-  it("a second signal ends it at once", () =>
+  it("ends at once at a second signal", () =>
     withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem.replace("600", "600000") }, async (folder) => {
       const { child, ended, url } = serve(folder, ["--config", "desk.yaml"]);
       const call = post(await url).catch(() => "cut off");
@@ -135,14 +138,14 @@ describe("pnl-bridge serve", () => {
       expect(await call).toBe("cut off");
     }));
 
-  describe("whose log nobody reads", () => {
-    /** More than a pipe holds. */
+  describe("whose log is not read", () => {
+    /** Makes calls whose log lines are longer than a pipe can hold. */
     const fillsLog = (url: string): Promise<unknown> =>
       Promise.all(
         Array.from({ length: 40 }, () => post(url, { "x-pnl-user": "u".repeat(12_000) }, "totals")),
       );
 
-    it("answers, and ends by itself at a signal", () =>
+    it("answers calls, and ends at a signal", () =>
       withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
         const { child, ended, url } = serve(folder, ["--config", "desk.yaml"], { readsLog: false });
         await fillsLog(await url);
@@ -150,7 +153,7 @@ describe("pnl-bridge serve", () => {
         expect((await ended).code).toBe(0);
       }));
 
-    it("ends at once at a second signal, whatever is under way", () =>
+    it("ends at once at a second signal, although a call is under way", () =>
       withFiles({ "desk.yaml": config(), "slow.mjs": hungSystem }, async (folder) => {
         const { child, ended, url } = serve(folder, ["--config", "desk.yaml"], { readsLog: false });
         void post(await url).catch(() => {});
@@ -172,7 +175,7 @@ describe("pnl-bridge serve", () => {
       expect(err).not.toMatch(/[\x7f-\x9f]/);
     }));
 
-  it("follows and moves the fleet's plan where a control store is configured", () =>
+  it("follows and changes the fleet's plan if a control store is configured", () =>
     withFiles(
       {
         "desk.yaml": config({ stores: { control: "sqlite:./.pnl-bridge/control.db" } }),
@@ -212,7 +215,7 @@ describe("pnl-bridge serve", () => {
       "no configuration",
       {},
       [],
-      "BAD_USAGE: there is no pnl_migration_config.yaml here; name one with --config FILE",
+      "BAD_USAGE: there is no pnl_migration_config.yaml here; name a configuration file with --config FILE",
     ],
     [
       "a token that is not in the environment",
@@ -223,7 +226,7 @@ describe("pnl-bridge serve", () => {
       ["--config", "desk.yaml"],
       "BAD_CONFIG: the token of admin in PNL_TEST_NO_SUCH is missing or shorter than 16 characters",
     ],
-  ])("%s is one line and exit code 2", (_, files, args, line) =>
+  ])("%s is reported in one line, with exit code 2", (_, files, args, line) =>
     withFiles(files, async (folder) => {
       const { code, out, err } = await serve(folder, args).ended;
       expect([code, out]).toEqual([2, ""]);
@@ -231,7 +234,7 @@ describe("pnl-bridge serve", () => {
     }),
   );
 
-  it("a port that is taken is one line and exit code 2", () =>
+  it("a port that is in use is reported in one line, with exit code 2", () =>
     withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
       const first = serve(folder, ["--config", "desk.yaml"]);
       const { host } = new URL(await first.url);

@@ -11,21 +11,23 @@ const july = ["--as-of", "2025-07-24"];
 const VY3 = "XCMEOPADPS20250721N0VY3/110.25";
 const VY3Name = "ZN-2025-07-VY3-P110.250";
 
-/** What a user meets: nothing on stdout, exit 2, one line with code, what, where and how to fix. */
+/** Expects an empty stdout, exit code 2, and one line with code, what, where and how to fix it. */
 function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
   expect(err).toMatch(pattern);
   expect(err.trimEnd().split("\n")).toHaveLength(1);
   expect([code, out]).toEqual([2, ""]);
 }
 
-/** For people, but on no terminal: nothing in the environment forbids colours, and there are none. */
+/**
+ * Runs the program for a person, without a terminal. No variable forbids colours, and still none are printed.
+ */
 async function shown(args: readonly string[]): Promise<Ran> {
   const ran = await pnlBridge(["symbols", ...args], { env: { NO_COLOR: "", FORCE_COLOR: "" } });
   expect(ran.out).not.toMatch(/[^\P{Cc}\n]/u);
   return ran;
 }
 
-/** The program with a stdin to write to, and what it has said so far. */
+/** A run of the program with a stdin to write to; `out` and `err` hold what it has printed so far. */
 class PipedRun {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #closed: Promise<number | null>;
@@ -47,7 +49,7 @@ class PipedRun {
     this.#child.stdin.write(text);
   }
 
-  /** Waits for a text on stdout; fails where the program ends without it. */
+  /** Waits for a text on stdout; throws if the program ends without it. */
   async says(text: string): Promise<void> {
     while (!this.out.includes(text)) {
       const more = new Promise<"more">((resolve) => this.#child.stdout.once("data", () => resolve("more")));
@@ -63,7 +65,7 @@ class PipedRun {
 }
 
 describe("symbols translate", () => {
-  it("is the document of the contract", async () => {
+  it("prints the documented JSON document", async () => {
     const { code, out, err } = await pnlBridge([
       ..."symbols translate --from auto --to bloomberg --json".split(" "),
       ...july,
@@ -101,7 +103,7 @@ describe("symbols translate", () => {
     expect(code).toBe(1);
   });
 
-  it("prints for people a line for each, its notes below it, and what may have been meant", async () => {
+  it("prints a line for each symbol, its notes below it, and suggestions for a refused one", async () => {
     const args = ["translate", "--to", "bloomberg", ...july];
     const { code, out, err } = await shown([
       ...args,
@@ -124,7 +126,7 @@ describe("symbols translate", () => {
     expect([code, err]).toEqual([1, ""]);
   });
 
-  it("exits 0 where all were translated, be it with notes", async () => {
+  it("exits 0 if every symbol was translated, also with notes", async () => {
     const { code, out } = await pnlBridge(["symbols", "translate", ...july, "tyu5", "TYU5 Comdty", "--json"]);
     expect(code).toBe(0);
     expect(
@@ -138,7 +140,7 @@ describe("symbols translate", () => {
     ]);
   });
 
-  it("takes the desk's name for a dialect, both ways", async () => {
+  it("accepts the desk's name of a dialect for --from and --to", async () => {
     const args = [
       "symbols",
       "translate",
@@ -158,7 +160,7 @@ describe("symbols translate", () => {
     ]);
   });
 
-  it("reads by the as-of day, which is today in Chicago unless it is given", async () => {
+  it("reads one-digit years by the as-of day, which is today in Chicago by default", async () => {
     const symbols = Array.from({ length: 10 }, (_, digit) => `ZNU${digit}`);
     const today = () => new Intl.DateTimeFormat("en-CA", { timeZone: "America/Chicago" }).format();
     const namesOf = (out: string) => JSON.parse(out).map(({ canonical }: { canonical: string }) => canonical);
@@ -198,8 +200,8 @@ describe("symbols translate", () => {
     ));
 });
 
-describe("symbols translate over many", () => {
-  /** Good ones, bad ones, and some that come again; a row for each, in order. */
+describe("symbols translate of many symbols", () => {
+  /** Good symbols, bad symbols and repetitions; each gets a row, in order. */
   const symbols = Array.from({ length: 500 }, (_, index) =>
     index % 7 === 0
       ? `NONSENSE ${index % 3}`
@@ -230,7 +232,7 @@ describe("symbols translate over many", () => {
       },
     ));
 
-  it("and of stdin", async () => {
+  it("gives one row for each line of stdin, in order", async () => {
     const piped = new PipedRun(["symbols", "translate", ...july, "--json"]);
     piped.write(symbols.join("\n"));
     const ran = await piped.end();
@@ -238,7 +240,7 @@ describe("symbols translate over many", () => {
     expect([ran.code, ran.err]).toEqual([1, ""]);
   });
 
-  it("answers no lines with an empty document", async () => {
+  it("answers an empty input with an empty document", async () => {
     expect(await pnlBridgeAlone(["symbols", "translate", "--json"])).toEqual({
       code: 0,
       out: "[]\n",
@@ -267,7 +269,7 @@ describe("symbols translate over many", () => {
     expect([code, err]).toEqual([1, ""]);
   });
 
-  it("as a document too, a translation a line", async () => {
+  it("answers each line with --json, too, one translation per line", async () => {
     const piped = new PipedRun(["symbols", "translate", "--file", "-", ...july, "--json"]);
     piped.write("TYU5 Comdty\n");
     await piped.says('"canonical":"ZNU2025"');
@@ -278,10 +280,11 @@ describe("symbols translate over many", () => {
   });
 
   it.skipIf(process.platform === "win32")(
-    "ends with its reader, though the input has no end (needs a POSIX shell)",
+    "ends when its reader does, although the input has no end (needs a POSIX shell)",
     async () => {
       const line =
-        'yes "TYU5 Comdty" 2>/dev/null | { "$NODE" "$MAIN" symbols translate --as-of 2025-07-24; echo "ended: $?" >&2; } | head -2';
+        'yes "TYU5 Comdty" 2>/dev/null | ' +
+        '{ "$NODE" "$MAIN" symbols translate --as-of 2025-07-24; echo "ended: $?" >&2; } | head -2';
       const env = { ...process.env, NODE: process.execPath, MAIN: main };
       const said = await new Promise((resolve) =>
         execFile("bash", ["-c", line], { env }, (_, out, err) => resolve([out, err])),
@@ -290,7 +293,7 @@ describe("symbols translate over many", () => {
     },
   );
 
-  it("refuses lines that are too long, empty or no text one by one, and goes on", () => {
+  it("refuses each line that is too long, empty or not text, and translates the others", () => {
     const lines = [
       "TYU5 Comdty",
       "x".repeat(1 << 20),
@@ -326,7 +329,7 @@ describe("symbols translate over many", () => {
   });
 });
 
-describe.concurrent("what symbols commands refuse as a whole", () => {
+describe.concurrent("calls that the symbols commands refuse", () => {
   const usage: readonly (readonly [readonly string[], RegExp])[] = [
     [
       ["translate", "--to", "blomberg", "X"],
@@ -374,7 +377,7 @@ describe.concurrent("what symbols commands refuse as a whole", () => {
       `${head}7/23/2025 14:00,WY4N5\n7/26/2025 14:00,HY4N5\n`,
       /IMPROBABLE_EXPIRY: .*:3\)/,
     ],
-    ["a date that does not read", `${head}23.7.2025,WY4N5\n`, /BAD_TIME: .*:2\)/],
+    ["a date that cannot be read", `${head}23.7.2025,WY4N5\n`, /BAD_TIME: .*:2\)/],
   ];
 
   it.each(calendars)("a calendar with %s", (_, text, says) =>
@@ -395,7 +398,7 @@ describe("symbols variants", () => {
     ["ledger-adapter", "OZNQ5 110.75", true],
   ];
 
-  it("gives one symbol's name in every dialect, what is known of it, and what the old translators would have said", async () => {
+  it("gives a symbol's name in every dialect, its instrument, and the answers of the old translators", async () => {
     const args = ["symbols", "variants", "XCMEOPADPS20250725N0ZN4/110.75", ...july];
     const { code, out, err } = await pnlBridge([...args, "--legacy", "--json"]);
     const document = JSON.parse(out);
@@ -439,7 +442,7 @@ describe("symbols variants", () => {
     expect(bare).toEqual({ ...document, legacy: undefined });
   });
 
-  it("prints them aligned for people", async () => {
+  it("prints the names in aligned columns", async () => {
     const { code, out } = await shown(["variants", "XCMEOPADPS20250725N0ZN4/110.75", "--legacy", ...july]);
     expect(code).toBe(0);
     for (const line of [
@@ -455,7 +458,7 @@ describe("symbols variants", () => {
     expect(out).not.toContain("null");
   });
 
-  it("reads in the named dialect, by the named day and calendar, and exits 1 where there is nothing to name", async () => {
+  it("reads by the named dialect, day and calendar, and exits 1 if the symbol is refused", async () => {
     await withFiles(
       { "moved.csv": "Option Expiration Date (CT),Option Symbol\n7/22/2025 14:00,VY3N5\n" },
       async (folder) => {
@@ -476,7 +479,7 @@ describe("symbols variants", () => {
         });
       },
     );
-    // CME's, which it would be by itself.
+    // The symbol is CME's, which `auto` would detect.
     const refused = await pnlBridge([
       "symbols",
       "variants",
@@ -523,7 +526,7 @@ describe("symbols dialects", () => {
   );
 
   it.each(examples)(
-    "%s: %s is what the form says, refused where it says so",
+    "%s: %s is read and printed as its form says, or refused if the form says so",
     (name: DialectName, example, form) => {
       const bridge = new SymbolTranslationBridge({ asOf: "2025-07-24" });
       const reading = bridge.canonical(example, name);
@@ -547,7 +550,7 @@ describe("symbols check", () => {
       shown(["check", join(folder, "calendar.csv"), ...more]),
     );
 
-  it("exits 0 where every row agrees in every column", async () => {
+  it("exits 0 if every row agrees in every column", async () => {
     const { code, out } = await check([wednesday, future], "--json");
     expect([code, JSON.parse(out)]).toEqual([
       0,
@@ -555,7 +558,7 @@ describe("symbols check", () => {
     ]);
   });
 
-  it("exits 1 and names each column that differs, with what is computed and why", async () => {
+  it("exits 1 and names each column that differs, with the computed value and the reason", async () => {
     const rows = [
       wednesday.replace("7/23/2025 14:00", "7/24/2025 14:00"),
       future.replace("TYU5 Comdty", "TYZ5 Comdty"),
@@ -592,7 +595,7 @@ describe("symbols check", () => {
     });
   });
 
-  it("exits 0 where texts are only written in another way, and shows them", async () => {
+  it("exits 0 if texts differ only in form, and shows them", async () => {
     const { code, out } = await check([wednesday.replaceAll("TYWN25", "TYYN25"), future]);
     expect(code).toBe(0);
     expect(out).toMatch(
@@ -601,7 +604,7 @@ describe("symbols check", () => {
     expect(out).toContain("2 rows: 1 agree in every column, 1 have findings, 0 could not be read\n");
   });
 
-  it("exits 1 where a row does not read, and shows what stands there as text", async () => {
+  it("exits 1 if a row cannot be read, and shows its control characters escaped", async () => {
     const evil = wednesday.replace("WY4N5", "\x1b[2J\u202e");
     const { code, out } = await check([
       `soon${future.slice(15)}`,
@@ -618,7 +621,7 @@ describe("symbols check", () => {
   });
 
   it.skipIf(!hasSharedData)(
-    "over the desk's real calendar: what agrees, and each slip of its makers (skipped: no ../shared/data)",
+    "finds the known mistakes in the desk's real calendar (skipped: no ../shared/data)",
     async () => {
       const calendar = join(sharedData, "symbols/expiration-calendar.csv");
       const { code, out } = await pnlBridge(["symbols", "check", calendar, "--json"]);
@@ -636,7 +639,7 @@ describe("symbols check", () => {
         [32, "VY1U5", "PricingMonkey", "TEXT_DIFFERS"],
         [49, "ZBU5", "Option Product", "PRODUCT_TEXT"],
       ]);
-      // Its days are right, so as an override it changes nothing.
+      // The calendar's days are right, so --calendar changes no translation.
       const args = [
         "symbols",
         "translate",
@@ -652,7 +655,7 @@ describe("symbols check", () => {
 });
 
 describe("symbols --help", () => {
-  it("is what the bare group prints on stderr, and its examples work", async () => {
+  it("is printed on stderr by `symbols` alone, and its examples work", async () => {
     const { code, out, err } = await pnlBridge(["symbols"]);
     expect([code, out]).toEqual([2, ""]);
     const examples = [...err.matchAll(/^ {2}\$ pnl-bridge (symbols (?!check).*)$/gm)].map(

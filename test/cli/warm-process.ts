@@ -1,7 +1,7 @@
 /**
- * A process that runs the program again and again, each time as if it had just been started: with the arguments, the
- * environment and the folder that it is sent, and with what it prints sent back. `main.ts` is evaluated anew for each
- * run; the modules behind it stay loaded, which is most of what starting costs.
+ * A process that runs the program many times, each time as if it had just started. It receives the arguments,
+ * the environment and the working folder of a run, and sends back what the run printed. `main.ts` is
+ * evaluated anew for each run; the modules behind it stay loaded, which saves most of the cost of a start.
  */
 const main = new URL("../../src/surfaces/cli/main.ts", import.meta.url).href;
 
@@ -25,7 +25,10 @@ process.on("message", async ({ args, cwd, env }: WarmRun) => {
   process.send?.({ code: process.exitCode ?? 0, out: out(), err: err() });
 });
 
-/** Keeps what is written to a stream instead of writing it. */
+/**
+ * Collects what is written to a stream instead of writing it. The function it returns gives the collected
+ * text.
+ */
 function kept(stream: NodeJS.WriteStream): () => string {
   let text = "";
   stream.removeAllListeners("error");

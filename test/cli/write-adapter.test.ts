@@ -27,7 +27,7 @@ const withDesk = (use: (folder: string, config: string) => Promise<void>): Promi
   });
 
 describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?? "with python3"})`, () => {
-  it("writes an adapter under which the sample service passes every check, and never replaces a file", async () => {
+  it("writes an adapter with which the sample service passes every check, and never replaces a file", async () => {
     await withDesk(async (folder, config) => {
       const file = join(folder, "desk_adapter.py");
       const first = await examineSystem("legacy", config, file);
@@ -49,7 +49,7 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
     });
   });
 
-  it("refuses a name that Python cannot import, and a system that is no Python worker", async () => {
+  it("refuses a file name that Python cannot import, and a system that is not a Python worker", async () => {
     await withDesk(async (folder, config) => {
       await expect(examineSystem("legacy", config, join(folder, "desk-adapter.py"))).rejects.toMatchObject({
         code: "BAD_USAGE",
@@ -73,7 +73,7 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
     });
   });
 
-  it("adapts frames, rows by symbol, a calculator, other words for sides, and P&L in points", async () => {
+  it("adapts data frames, rows by symbol, a calculator, other words for the sides, and P&L in points", async () => {
     const service = `
 class Frame:
     def __init__(self, rows):

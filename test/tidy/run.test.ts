@@ -250,8 +250,8 @@ describe.concurrent("./run is called", () => {
     }));
 
   it.each([
-    [["exec"], "BAD_USAGE: ./run exec needs a command to run; ./run --help lists what there is\n"],
-    [["nonsense"], "BAD_USAGE: there is no ./run nonsense; ./run --help lists what there is\n"],
+    [["exec"], "BAD_USAGE: ./run exec needs a command to run; ./run --help lists the commands\n"],
+    [["nonsense"], "BAD_USAGE: there is no ./run nonsense; ./run --help lists the commands\n"],
   ])("wrongly (%j): a sentence and exit code 2, in every shell", (args, err) =>
     withCheckout(async (folder) => {
       for (const shell of shells)

@@ -18,14 +18,14 @@ try {
   process.exitCode = exitCodeOf(error);
 }
 
-/** Reports a failure. Commander also throws when it has printed help or the version. */
+/** Reports a failure and returns the exit code. Commander also throws after it prints help or the version. */
 function exitCodeOf(error: unknown): 0 | 2 {
   if (!(error instanceof CommanderError)) return reportFailure(error, streams, style());
   if (error.exitCode === 0) return 0;
   return error.code === "commander.help" ? 2 : reportFailure(usageError(error.message), streams, style());
 }
 
-/** Commander's complaint as a failure like any other. */
+/** Converts an error message of commander's into BAD_USAGE, with a suggested fix. */
 function usageError(text: string): BridgeError {
   const complaint = text
     .replace(/^error: /, "")
@@ -33,12 +33,12 @@ function usageError(text: string): BridgeError {
     .replace(/\.$/, "");
   return new BridgeError("BAD_USAGE", {
     what: complaint,
-    fix: `${meantBy(complaint)}--help lists what there is`,
+    fix: `${suggestionFor(complaint)}--help lists the commands and options`,
   });
 }
 
-/** What a person probably meant: a choice in other letters, or a file that lacks its option. */
-function meantBy(complaint: string): string {
+/** Suggests a fix for a misspelt choice and for a ledger named without `--trades`; else the empty string. */
+function suggestionFor(complaint: string): string {
   const [, given, choices] = /argument '(.*)' is invalid\. Allowed choices are (.*)/s.exec(complaint) ?? [];
   const choice = given === undefined ? undefined : nearest(given, choices?.split(", ") ?? []);
   const [path = "-"] = process.argv.slice(3);

@@ -16,46 +16,46 @@ export const method = () =>
     .choices(methods)
     .default("fifo");
 export const dayRule = () =>
-  new Option("--day-rule <name>", "the rule by which a trade belongs to a trading day").choices(dayRules);
+  new Option("--day-rule <name>", "the rule that assigns a trade to a trading day").choices(dayRules);
 export const json = () => new Option("--json", "print one JSON document");
-/** The usual file if the folder holds it, else the built-in configuration. The command looks each time it is set up. */
+/**
+ * The usual file if the working folder holds it, else the built-in configuration. The default is looked up
+ * when the command is set up, not when this module is loaded.
+ */
 export const config = () => {
   const option = new Option(
     "--config <file>",
     `the configuration file (default: ${usualFile} in this folder, else the built-in configuration)`,
   );
-  option.defaultValueDescription = "it is in this folder";
+  option.defaultValueDescription = "the file in this folder";
   return Object.defineProperty(option, "defaultValue", {
     get: () => (existsSync(usualFile) ? usualFile : undefined),
   });
 };
 export const file = () => new Option("--config <file>", "the configuration file").default(usualFile);
 export const calendar = () =>
-  new Option(
-    "--calendar <file>",
-    "a CSV file with the desk's expiries of options; without it they are computed",
-  );
+  new Option("--calendar <file>", "a CSV file with the desk's option expiries; without it they are computed");
 export const out = () => new Option("--out <dir>", "a folder for the report, as report.json and report.html");
 export const from = () =>
   new Option("--from <dialect>", "the dialect of the symbols, or auto to detect it").default("auto");
 export const asOf = () =>
   new Option(
     "--as-of <day>",
-    "the day by which one-digit years and bare roots are read (default: today in Chicago)",
+    "the day that decides one-digit years and bare roots (default: today in Chicago)",
   );
 export const store = () =>
   new Option(
     "--store <url>",
-    "the control store, sqlite:FILE or postgres://…, where no configuration file is at hand",
+    "the control store, sqlite:FILE or postgres://…, to use without a configuration file",
   );
 export const fleetConfig = () =>
   new Option("--config <file>", `the configuration file (default: ${usualFile} in this folder)`);
 export const reason = () =>
-  new Option("--reason <text>", "the reason, which the audit keeps").makeOptionMandatory();
+  new Option("--reason <text>", "the reason, recorded in the audit").makeOptionMandatory();
 export const actor = () =>
   new Option(
     "--actor <name>",
-    "your name, which the audit keeps (default: the user of the operating system)",
+    "your name, recorded in the audit (default: the user of the operating system)",
   );
 export const dwell = () =>
   new Option("--dwell <duration>", "the time between two steps of a ramp, such as 90s, 10m or 1h");

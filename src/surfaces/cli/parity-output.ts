@@ -18,7 +18,10 @@ export interface ParityCommandOptions {
   readonly out?: string;
 }
 
-/** The files that a run reads, where it writes a report: none of them may be what `--out` would replace. */
+/**
+ * Lists the files that a run reads and checks that `--out` would not replace any of them. Empty without
+ * `--out`.
+ */
 export async function checkedInputs(
   out: string | undefined,
   options: Parameters<typeof inputFiles>[0],
@@ -29,7 +32,7 @@ export async function checkedInputs(
   return inputs;
 }
 
-/** Writes the report where asked, and prints it for a person or a machine. */
+/** Writes the report to `out`, if given, and returns it as a table, or as JSON with `json`. */
 export async function parityResult(
   report: ParityReport,
   { json, out }: ParityCommandOptions,

@@ -1,6 +1,7 @@
 /**
- * The tree of commands. Each command is a file in `commands/`, found there, with its options, its example and its text. What a
- * command does is loaded when it is called, so that `--help` costs little more than starting Node.
+ * The tree of commands. Each command is a file in `commands/` with its options, example and description; the
+ * folder is scanned for them. A command's implementation is loaded when it runs, so `--help` costs little
+ * more than starting Node.
  */
 import { readdirSync } from "node:fs";
 import { Command } from "commander";
@@ -9,11 +10,13 @@ import { phases } from "../../domain/migration/phase.ts";
 import type { CommandSpec } from "./spec.ts";
 import { finish, type Streams } from "./terminal.ts";
 
-/** What the commands under one word are for. */
+/** Descriptions of the command groups. */
 const groups: Readonly<Record<string, string>> = {
   symbols: "Translates and checks the names of instruments; nothing is guessed",
   config: "Checks, prints and changes the configuration file",
-  phase: `Moves the whole fleet through the phases ${phases.join(", ")}. A forward move needs open gates and goes one phase.`,
+  phase:
+    `Moves the whole fleet through the phases ${phases.join(", ")}. ` +
+    "A forward move needs open gates and advances one phase.",
   whitelist: "Lists and changes the users whom modern answers, whatever the percentage",
   denylist: "Lists and changes the users whom legacy answers, whatever the percentage",
   audit: "Prints and checks who changed what and why, as a chain of hashes",
@@ -22,11 +25,14 @@ const groups: Readonly<Record<string, string>> = {
 /** The examples below the help of the whole program. */
 const mainExamples: readonly string[] = ["demo", "replay", "compare", "status", "rollback"];
 
-/** The whole program, or, to start faster, that part of it whose commands begin with the word that was typed. */
+/**
+ * Builds the program. To start faster, only the commands that begin with the `typed` word, if there are any.
+ */
 export async function programOf(streams: Streams, typed = ""): Promise<Command> {
   const program = new Command("pnl-bridge")
     .description(
-      "Replaces a P&L system while it is in production: runs legacy and modern side by side and shows where they agree.",
+      "Replaces a P&L system while it is in production: " +
+        "runs legacy and modern side by side and shows where they differ.",
     )
     .version(productVersion)
     .option("--verbose", "print the stack trace of a failure")
@@ -43,15 +49,22 @@ export async function programOf(streams: Streams, typed = ""): Promise<Command> 
     "after",
     `${exampleText(shown)}
 
-Exit codes: 0 fine, 1 the thing asked about does not hold (systems differ, rows
-were refused), 2 could not do it.`,
+Exit codes: 0 success, 1 the command found a problem (systems differ, rows were
+refused, a gate is closed), 2 the command failed.`,
   );
 }
 
 const exampleText = (examples: readonly string[]): string =>
-  `\n${examples.length === 1 ? "Example" : "Examples"}:\n${examples.map((example) => `  $ pnl-bridge ${example}`).join("\n")}`;
+  [
+    "",
+    examples.length === 1 ? "Example:" : "Examples:",
+    ...examples.map((one) => `  $ pnl-bridge ${one}`),
+  ].join("\n");
 
-/** The commands in `commands/`, in order of the files' names: those whose file begins with the word that was typed, else all. */
+/**
+ * Loads the commands in `commands/`, in order of file names: files that begin with the `typed` word, else
+ * all.
+ */
 async function commandSpecs(typed: string): Promise<readonly CommandSpec[]> {
   const folder = new URL("./commands/", import.meta.url);
   const files = readdirSync(folder)

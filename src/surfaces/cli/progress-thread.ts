@@ -1,4 +1,4 @@
-/** Writes the last text that it was sent to stderr, from two seconds after its start on: see `progressOn`. */
+/** Writes the latest text that it received to stderr, from two seconds after its start; see `progressOn`. */
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { painter, progressAfterMs } from "./terminal.ts";
@@ -17,5 +17,5 @@ setInterval(() => {
   const seconds = Math.floor((nowMs - startedMs) / 1_000);
   try {
     writeSync(2, isTerminal ? `\r\x1b[K${paint("dim", `${text} (${seconds} s)`)}` : `${text}\n`);
-  } catch {} // Nobody reads it.
+  } catch {} // The reader of stderr has closed it.
 }, 200);

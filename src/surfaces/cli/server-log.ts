@@ -3,17 +3,20 @@ import { plainJson } from "../../base/plain-text.ts";
 
 interface ServerLog {
   readonly log: pino.Logger;
-  /** Resolves when the log is written, or after two seconds in which nobody read it. */
+  /** Writes what is buffered; gives up after two seconds if stderr is not read. */
   close(): Promise<void>;
-  /** Gives up what is not written yet, so that the process can end at once. */
+  /** Discards what is buffered, so that the process can end at once. */
   abandon(): void;
 }
 
 const flushMsMax = 2_000;
-/** Bytes that wait while stderr is not read; lines beyond are dropped and counted. */
+/** The most bytes buffered while stderr is not read; further lines are dropped and counted. */
 const waitingBytesMax = 4_194_304;
 
-/** The log of a server: a JSON line for each event on stderr. A reader that stalls delays neither a call nor the end. */
+/**
+ * Opens the log of a server: one JSON line on stderr for each event. A reader that stalls delays neither a
+ * call nor the shutdown.
+ */
 export function openServerLog(): ServerLog {
   let [isAbandoned, dropped] = [false, 0];
   const destination = pino.destination({
@@ -36,7 +39,7 @@ export function openServerLog(): ServerLog {
       },
     },
   );
-  destination.on("error", () => {}); // Nobody is left to read it.
+  destination.on("error", () => {}); // The reader of stderr has closed it.
   destination.on("drop", () => {
     dropped += 1;
   });

@@ -14,15 +14,16 @@ import type { CommandResult, Streams } from "./terminal.ts";
 const divergencesPerS = 10;
 
 /**
- * Serves a configuration file over HTTP until SIGINT or SIGTERM; then it takes no more calls, answers those under way, and
- * ends. A second signal ends it at once. The URL is the one line on stdout; the log goes to stderr, a JSON line each.
+ * Serves a configuration file over HTTP until SIGINT or SIGTERM. The signal stops new calls; calls under way
+ * are answered before the process ends. A second signal ends the process at once. Prints the URL as the only
+ * line of stdout, and the log as JSON lines on stderr.
  */
 export async function serve(options: { readonly config?: string }, { out }: Streams): Promise<CommandResult> {
   const path = options.config ?? usualFile;
   if (options.config === undefined && !existsSync(path))
     throw new BridgeError("BAD_USAGE", {
       what: `there is no ${usualFile} here`,
-      fix: "name one with --config FILE",
+      fix: "name a configuration file with --config FILE",
     });
   const config = await loadConfig(path);
   const { log, close, abandon } = openServerLog();
@@ -81,16 +82,16 @@ function open({ gateway, monitoring }: Config, { bridge, observations, log }: Se
   });
 }
 
-/** How an event is logged; the others are warnings. */
+/** Log levels of the events; an event that is not listed is a warning. */
 const levels: Readonly<Partial<Record<ControlEvent["kind"], "info" | "error" | "none">>> = {
   plan: "info",
   freshness: "info",
   latched: "error",
-  // The bridge reports it too, also without a control store.
+  // `onConfigChange` logs it, with or without a control store.
   config_refused: "none",
 };
 
-/** Resolves with the first signal. The second one ends the process, whatever it is doing. */
+/** Resolves with the first signal. The second signal ends the process at once. */
 function firstSignal(beforeEnd: () => void): Promise<NodeJS.Signals> {
   const first = Promise.withResolvers<NodeJS.Signals>();
   let isSeen = false;
@@ -106,13 +107,14 @@ function firstSignal(beforeEnd: () => void): Promise<NodeJS.Signals> {
   return first.promise;
 }
 
-/** A line for each divergence, but no more than a person can read: a system that always diverges does not fill the disk. */
+/** Logs divergences, at most ten a second, so that a system that always diverges does not fill the disk. */
 function divergenceLog(log: Logger): (comparison: CallComparison) => void {
   let [second, count] = [0, 0];
   return ({ method, verdict, epoch, answered, fields, legacy, modern }) => {
     const now = Math.floor(performance.now() / 1_000);
     if (now !== second) {
-      if (count > divergencesPerS) log.warn({ more: count - divergencesPerS }, "more answers differed");
+      if (count > divergencesPerS)
+        log.warn({ more: count - divergencesPerS }, "more answers differ, not logged one by one");
       [second, count] = [now, 0];
     }
     count += 1;

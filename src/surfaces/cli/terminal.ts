@@ -10,25 +10,29 @@ export interface Streams {
   readonly err: NodeJS.WriteStream;
 }
 
-/** What a command has to say, and whether what was asked about holds. */
+/** The output and the exit code of a command that has run. Failures are thrown. */
 export interface CommandResult {
-  /** Read again when the text has been printed: what streams knows it only then. */
+  /**
+   * 1 means that the command found a problem. Read again after the text is printed, when a stream is
+   * complete.
+   */
   readonly exitCode: 0 | 1;
-  /** For stdout, without the last line end. Pieces are asked for as fast as stdout takes them. */
+  /** The text for stdout, without the last line end. Pieces are requested as fast as stdout accepts them. */
   readonly text: string | Iterable<string> | AsyncIterable<string>;
-  /** The text ends its own lines, so that a reader of a pipe has each one whole as it comes. */
+  /** Every piece of the text ends with its own line end, so that a reader of a pipe receives whole lines. */
   readonly endsLines?: true;
 }
 
-/** The result as one JSON document; see `jsonPieces` for what may be an iterable in it. */
+/** Returns a result with one JSON document; `jsonPieces` says which of its values may be iterables. */
 export const jsonResult = (document: object, holds: boolean): CommandResult => ({
   exitCode: holds ? 0 : 1,
   text: jsonPieces(document),
 });
 
 /**
- * To be called once, before anything is written. A reader that goes away early (`| head`) is no failure: what it would have
- * been given is dropped, and the exit code is the command's. A stdout that fails is one: exit code 2, one line.
+ * Handles errors of stdout and stderr. Must be called once, before anything is written. A reader that closes
+ * the pipe early (`| head`) is not a failure: the rest of the output is dropped, and the exit code is the
+ * command's. Any other error of stdout is reported in one line, with exit code 2.
  */
 export function guardStreams(streams: Streams, style: () => FailureStyle): void {
   streams.out.on("error", (cause: NodeJS.ErrnoException) => {
@@ -37,15 +41,15 @@ export function guardStreams(streams: Streams, style: () => FailureStyle): void 
     const failure = new BridgeError("UNWRITABLE", {
       what,
       where: "stdout",
-      fix: "send it to where there is room",
+      fix: "write it to a disk with free space",
       cause,
     });
     process.exitCode = reportFailure(failure, streams, style());
   });
-  streams.err.on("error", () => {}); // Nobody is left to be told.
+  streams.err.on("error", () => {}); // The reader of stderr has closed it.
 }
 
-/** Prints a result and sets the exit code. A stdout that fails ends it; `guardStreams` has said so then. */
+/** Prints a result and sets the exit code. Stops if stdout fails, which `guardStreams` reports. */
 export async function finish(result: CommandResult, { out }: Streams): Promise<void> {
   process.exitCode = result.exitCode;
   const { text } = result;
@@ -55,7 +59,8 @@ export async function finish(result: CommandResult, { out }: Streams): Promise<v
     if (!(await written(out, piece))) return;
   }
   process.exitCode = result.exitCode;
-  // By itself: a disk that filled up within the piece before took a part of it without a word, and refuses this.
+  // A write of its own: if the disk became full within the last piece, that write reported no error, but this
+  // one does.
   if (anything && result.endsLines !== true) await written(out, "\n");
 }
 
@@ -63,9 +68,9 @@ const written = (out: NodeJS.WriteStream, piece: string): Promise<boolean> =>
   new Promise((resolve) => out.write(piece, (failure) => resolve(!failure)));
 
 export interface FailureStyle {
-  /** Adds the stack trace. */
+  /** Print the stack trace too. */
   readonly isVerbose: boolean;
-  /** Writes the line as JSON, `{ "error": { code, what, where, fix } }`. */
+  /** Print the failure as JSON, `{ "error": { code, what, where, fix } }`. */
   readonly isJson: boolean;
 }
 
@@ -85,7 +90,9 @@ export function reportFailure(error: unknown, { err }: Streams, { isVerbose, isJ
   return 2;
 }
 
-/** Whether escape codes may be used: as FORCE_COLOR says, else on a terminal, unless NO_COLOR is set. */
+/**
+ * Whether escape codes may be used. FORCE_COLOR decides if it is set; else only a terminal without NO_COLOR.
+ */
 export function colourful(stream: NodeJS.WriteStream): boolean {
   const { FORCE_COLOR, NO_COLOR } = process.env;
   return FORCE_COLOR ? !/^(0|false)$/.test(FORCE_COLOR) : stream.isTTY === true && !NO_COLOR;
@@ -93,24 +100,25 @@ export function colourful(stream: NodeJS.WriteStream): boolean {
 
 type Style = "red" | "green" | "yellow" | "bold" | "dim";
 
-/** Puts a style around a text, or leaves it as it is. */
+/** Returns a function that styles a text if `colour` is true, and returns it unchanged otherwise. */
 export const painter =
   (colour: boolean) =>
   (style: Style, text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
 
-/** Shorter work shows no progress. */
+/** Work that takes less time than this shows no progress. */
 export const progressAfterMs = 2_000;
 
 interface Progress {
   readonly report: (text: string) => void;
-  /** Removes what is shown. To be called when the work ends, also when it fails. */
+  /** Removes the progress line. Must be called when the work ends, also if it fails. */
   readonly done: () => Promise<void>;
 }
 
 /**
- * Shows on stderr what is going on, once the work has taken two seconds: on a terminal in one line that is updated, elsewhere a
- * line every five seconds. A thread writes it, since much of the work keeps this one busy.
+ * Shows progress on stderr after the work has taken two seconds: on a terminal in one line that is updated,
+ * elsewhere as a new line every five seconds. A worker thread writes it, because the work can keep this
+ * thread busy.
  */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   const startedMs = performance.now();

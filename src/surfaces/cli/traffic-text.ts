@@ -2,7 +2,7 @@ import type { TrafficReport } from "../../app/control/commands.ts";
 import { plain } from "../../base/plain-text.ts";
 import { type CommandResult, jsonResult } from "./terminal.ts";
 
-/** What was set, and what it amounts to. */
+/** Returns the percentage and the ramp that were set, and which answers follow from them. */
 export function trafficResult({ record, answers }: TrafficReport, json: boolean | undefined): CommandResult {
   const { epoch, overrides, ramp } = record;
   const { newSystemPercentage } = overrides;
@@ -13,9 +13,9 @@ export function trafficResult({ record, answers }: TrafficReport, json: boolean 
   };
 }
 
-/** What follows the present percentage, while a process lives to take the steps. */
+/** Describes the remaining steps of a ramp. A running process of the fleet takes them. */
 export function rampText(ramp: TrafficReport["record"]["ramp"]): string {
   if (ramp === null) return "";
   const steps = [...ramp.steps, ...(ramp.endsIn === "rollback" ? ["the rollback"] : [])];
-  return `, then ${steps.join(", ")}, every ${ramp.dwellMs / 1_000} s while a process lives`;
+  return `, then ${steps.join(", ")}, every ${ramp.dwellMs / 1_000} s while a process runs`;
 }

@@ -17,7 +17,7 @@ interface ChangeOptions extends ListOptions, ListChange {
   readonly actor?: string;
 }
 
-/** The commands of a list of users: to add one, to remove one, and to print all, a line each. */
+/** Defines the commands `add`, `remove` and `list` of a list of users. */
 export function userListCommands(
   list: UserList,
   aboutAdd: string,
@@ -45,7 +45,7 @@ export function userListCommands(
     },
     {
       name: `${list} list`,
-      about: "Prints the users, one a line",
+      about: "Prints the users, one per line",
       example: `${list} list`,
       options: [option.fleetConfig(), option.store(), option.json()],
       run: (options: ListOptions) => printList(list, options),

@@ -5,7 +5,7 @@ import type { CommandResult, Streams } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "audit export",
-    about: "Prints every row of the audit, one JSON line each",
+    about: "Prints every row of the audit as a line of JSON",
     example: "audit export > audit.ndjson",
     options: [option.fleetConfig(), option.store()],
     run,

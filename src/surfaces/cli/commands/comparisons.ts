@@ -9,7 +9,7 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "comparisons",
-    about: "Lists the kept comparisons of calls, newest first, with the fields that differ",
+    about: "Lists the stored comparisons of calls, newest first, with the fields that differ",
     example: "comparisons --verdict diverged --limit 20",
     options: [
       new Option("--verdict <verdict>", "only comparisons with this verdict").choices(verdicts),
@@ -48,7 +48,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   };
 }
 
-/** A line for the comparison, and one for each field that is not equal. */
+/** Returns a line for the comparison, then a line for each side that failed and each field that differs. */
 function textOf(found: Found, paint: ReturnType<typeof painter>): string {
   const { at, verdict, method, unit, answered, epoch, id, fields, legacyError, modernError } = found;
   const errors = Object.entries({ legacy: legacyError, modern: modernError }).filter(
@@ -56,7 +56,8 @@ function textOf(found: Found, paint: ReturnType<typeof painter>): string {
   );
   const of = unit === null ? "" : ` for ${plain(unit)}`;
   return [
-    `${at}  ${paint(agrees(verdict) ? "green" : "red", verdict)}  ${plain(method)}${of}, ${answered} answered, epoch ${epoch}, id ${id}`,
+    `${at}  ${paint(agrees(verdict) ? "green" : "red", verdict)}  ` +
+      `${plain(method)}${of}, ${answered} answered, epoch ${epoch}, id ${id}`,
     ...errors.map(([side, error]) => `  ${side} failed: ${plain(String(error))}`),
     ...fields.map(fieldText),
   ].join("\n");

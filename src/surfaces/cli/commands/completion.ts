@@ -29,7 +29,10 @@ complete -o default -F _pnl_bridge pnl-bridge`;
   };
 }
 
-/** For the words before the cursor, the words that may follow: the commands of a group, or the options of a command. */
+/**
+ * Returns the branches of the shell's `case`, which maps the words before the cursor to the words that may
+ * follow: the commands of a group, or the options of a command.
+ */
 function casesOf(command: Command, words: string): readonly string[] {
   const { commands, options } = command;
   if (commands.length === 0)

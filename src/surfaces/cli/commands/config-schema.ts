@@ -12,7 +12,7 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-/** On one line with `--json`, else for reading; a document either way. */
+/** Prints the document on one line with `--json`, else indented. */
 async function run(options: { readonly json?: boolean }): Promise<CommandResult> {
   const { configSchemaDocument } = await import("../../../app/control/config.ts");
   const document = configSchemaDocument();

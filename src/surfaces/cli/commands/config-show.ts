@@ -33,16 +33,17 @@ async function run(
   });
   const note =
     unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
-  const away =
-    store === undefined ? [] : [`${paint("yellow", "the control store cannot be asked")}: ${plain(store)}`];
+  const unread =
+    store === undefined ? [] : [`${paint("yellow", "the control store cannot be read")}: ${plain(store)}`];
   const older = ignored.map(
     (key) =>
-      `${paint("yellow", "ignored")}: the published ${key}; each process obeys its own file. config publish removes it`,
+      `${paint("yellow", "ignored")}: the published ${key}, since each process uses its own file; ` +
+      "config publish removes it",
   );
-  return { exitCode: 0, text: [...lines, ...note, ...older, ...away].join("\n") };
+  return { exitCode: 0, text: [...lines, ...note, ...older, ...unread].join("\n") };
 }
 
-/** Longer ones push their source to the right. */
+/** Width of the column of values. A longer value moves its source to the right. */
 const valueWidthMax = 40;
 
 const textOf = (value: ConfigValue["value"]): string =>

@@ -11,7 +11,7 @@ export const commands: readonly CommandSpec[] = [
       "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table",
     example: "demo --once",
     options: [
-      new Option("--once", "stop after the table (it always does in this version)"),
+      new Option("--once", "stop after the table, as it always does in this version"),
       new Option("--keep <dir>", "a new folder for the desk, which is kept"),
       new Option("--seed <number>", "the number from which the desk is made").default("1"),
     ],
@@ -37,12 +37,18 @@ async function run(
     seed,
     onProgress: progress.report,
   }).finally(progress.done);
-  const made = `A desk with ${trades} trades, made from seed ${seed}; the legacy desk and the modern engine ran over the same files.`;
+  const made =
+    `A desk with ${trades} trades, made from seed ${seed}; ` +
+    "the legacy desk and the modern engine ran over the same files.";
   const again =
     options.keep === undefined
       ? ""
-      : `\n\nAgain, by hand:\n  pnl-bridge replay --trades ${plain(ledgers)} --prices ${plain(prices)}\n  pnl-bridge compare --legacy sqlite:${plain(database)}`;
+      : [
+          "\n\nRun these comparisons yourself:",
+          `  pnl-bridge replay --trades ${plain(ledgers)} --prices ${plain(prices)}`,
+          `  pnl-bridge compare --legacy sqlite:${plain(database)}`,
+        ].join("\n");
   const table = renderParityTable(report, { colour: colourful(out), width: terminalWidth(out), rowsMax: 12 });
-  // The demo has done its job where it shows differences, so they are no failure.
+  // The demo is made to show differences, so they are not a failure.
   return { exitCode: 0, text: `${made}\n\n${table}${again}` };
 }

@@ -3,6 +3,6 @@ import { userListCommands } from "../user-list.ts";
 
 export const commands: readonly CommandSpec[] = userListCommands(
   "denylist",
-  "Adds a user, whom legacy then answers",
+  "Adds a user, who then gets legacy's answers",
   "Removes a user",
 );

@@ -8,7 +8,7 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "doctor",
-    about: "Checks what this machine and this configuration can do",
+    about: "Checks this machine, a configuration, and optionally a system",
     example: "doctor --system legacy --config pnl_migration_config.yaml",
     options: [
       option.config(),
@@ -44,7 +44,8 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const findings = await (system === undefined
     ? examine(config)
     : examineSystem(system, config, writeAdapter));
-  // A module in this process may hold a timer or a socket that nobody can take from it; what was found is printed by then.
+  // A system's module may hold a timer or a socket that keeps this process alive. The findings are printed by
+  // then.
   if (options.system !== undefined) setTimeout(() => process.exit(), 1_000).unref();
   const fine = findings.every(({ ok }) => ok);
   if (options.json) return jsonResult({ ok: fine, findings }, fine);

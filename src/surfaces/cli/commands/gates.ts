@@ -11,7 +11,9 @@ export const commands: readonly CommandSpec[] = [
     about: "Shows the conditions of the next phase and which of them hold",
     example: "gates --target dual_write",
     options: [
-      new Option("--target <phase>", "the phase to judge (default: the next one)").choices(phases),
+      new Option("--target <phase>", "the phase whose gates are checked (default: the next one)").choices(
+        phases,
+      ),
       option.fleetConfig(),
       option.store(),
       option.json(),

@@ -10,7 +10,7 @@ const move = {
   options: [
     option.reason(),
     option.actor(),
-    new Option("--dry-run", "print the gates and what would change, and change nothing"),
+    new Option("--dry-run", "print the gates and the values that would change, and change nothing"),
     new Option("--from <phase>", "move only from this phase").choices(phases),
     new Option("--epoch <number>", "move only if the plan has this epoch").argParser(wholeNumber),
     option.fleetConfig(),
@@ -38,7 +38,8 @@ export const commands: readonly CommandSpec[] = [
   {
     ...move,
     name: "phase set",
-    about: "Moves to an earlier phase or to the next one; the present phase puts modern back into use",
+    about:
+      "Moves to an earlier phase or to the next one; naming the present phase takes modern back into use",
     example: 'phase set dual_write --reason "the fault of yesterday is fixed"',
     argument: new Argument("<phase>", "the phase to move to").choices(phases),
     fixed: { move: "set" },

@@ -16,11 +16,14 @@ export const commands: readonly CommandSpec[] = [
       option.method(),
       new Option(
         "--as-of <time>",
-        "leave out what is later than this time, such as 2025-07-24T15:00:00-05:00",
+        "leave out trades and prices after this time, such as 2025-07-24T15:00:00-05:00",
       ),
       option.dayRule(),
       option.calendar(),
-      new Option("--matches <file>", "a CSV file for every pair of an opening and a closing trade"),
+      new Option(
+        "--matches <file>",
+        "a CSV file to write, with every pair of an opening and a closing trade",
+      ),
       option.json(),
     ],
     run,

@@ -13,7 +13,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "rollback",
     about:
-      "Takes everything back to legacy in an emergency and waits until every process obeys; needs only the control store",
+      "Returns everything to legacy in an emergency and waits until every process acknowledges; " +
+      "needs only the control store",
     example: 'rollback --reason "the numbers of book UST are wrong"',
     options: [
       option.reason(),
@@ -49,9 +50,9 @@ async function run({ wait, dwell, ...options }: Options, { out, err }: Streams):
   const { rollback, rollbackGradually } = await import("../../../app/control/rollback.ts");
   const paint = painter(colourful(out));
   if (options.gradual && options.drill)
-    throw mixed("--gradual and --drill are two things", "ask for one of them");
+    throw badOptions("--gradual and --drill cannot be combined", "give only one of them");
   if (!options.gradual && dwell !== undefined)
-    throw mixed("--dwell is for a gradual rollback", "add --gradual, or leave it out");
+    throw badOptions("--dwell applies only to a gradual rollback", "add --gradual, or remove --dwell");
   const waits = progressAfter(err, patienceMs);
   const given = {
     ...options,
@@ -78,12 +79,12 @@ async function run({ wait, dwell, ...options }: Options, { out, err }: Streams):
   return { exitCode: fine ? 0 : 1, text: reportText(report, paint) };
 }
 
-const mixed = (what: string, fix: string): BridgeError => new BridgeError("BAD_USAGE", { what, fix });
+const badOptions = (what: string, fix: string): BridgeError => new BridgeError("BAD_USAGE", { what, fix });
 
-/** Most processes have acknowledged before anybody could read that they were waited for. */
+/** Most processes acknowledge sooner, and then no progress is printed. */
 const patienceMs = 500;
 
-/** Prints the last line that was reported, when it has stood for so long. */
+/** Prints a reported line unless another line or the end follows within `ms`. */
 function progressAfter(stream: NodeJS.WriteStream, ms: number): { report(line: string): void; end(): void } {
   let timer: NodeJS.Timeout | undefined;
   const end = (): void => clearTimeout(timer);
@@ -103,8 +104,9 @@ function reportText(report: RollbackReport, paint: Paint): string {
   if (report.via === "switch_file")
     return [
       paint("red", `not rolled back in the control store: ${report.why}`),
-      `${plain(report.path)} is set: every process whose state is in that folder answers by legacy within a second`,
-      "make the same file on every other machine of the fleet; the audit gets its row when a process reaches the store again",
+      `${plain(report.path)} is set: every process whose state is in that folder answers from legacy within a second`,
+      "create the same file on every other machine of the fleet; " +
+        "the audit gets its row when a process reaches the store again",
       ...undelivered,
     ].join("\n");
   const { epoch, committedMs, acknowledgedMs, acknowledged, gone, waiting, owedToLegacy, possible, why } =
@@ -112,26 +114,27 @@ function reportText(report: RollbackReport, paint: Paint): string {
   const rows = [
     possible
       ? paint("green", `rolled back: legacy answers everything, epoch ${epoch}`)
-      : paint("red", `${why}: modern goes on answering, epoch ${epoch}`),
+      : paint("red", `${why}: modern continues to answer, epoch ${epoch}`),
     `written after ${committedMs.toFixed(0)} ms; ${
       acknowledgedMs === null
         ? paint("red", `not acknowledged by ${waiting.map(plain).join(", ")}`)
         : acknowledged.length === 0
-          ? "no process lives that would have to acknowledge it"
+          ? "no live process needs to acknowledge it"
           : `acknowledged by ${acknowledged.length} of ${acknowledged.length} after ${acknowledgedMs.toFixed(0)} ms`
     }`,
     ...(waiting.length === 0
       ? []
-      : ["until it has, or its lease is over, it may still answer by modern: end it, or see status"]),
-    ...(gone.length === 0
-      ? []
-      : [`gone, not heard of for longer than its lease: ${gone.map(plain).join(", ")}`]),
+      : [
+          "until it acknowledges or its lease ends, it may still answer from modern: stop it, or check status",
+        ]),
+    ...(gone.length === 0 ? [] : [`gone, silent for longer than its lease: ${gone.map(plain).join(", ")}`]),
     ...(owedToLegacy === 0
       ? []
       : [
           paint(
             "yellow",
-            `${owedToLegacy} writes are owed to legacy: until they are there its answers are stale and writes are refused`,
+            `${owedToLegacy} writes are owed to legacy: ` +
+              "until it has received them, its answers are stale and writes are refused",
           ),
         ]),
     ...undelivered,
@@ -144,4 +147,4 @@ const drillText = ({ ok, processes, committedMs, acknowledgedMs }: DrillReport, 
     acknowledgedMs === null
       ? "not acknowledged by all"
       : `acknowledged by all after ${acknowledgedMs.toFixed(0)} ms`
-  }; the audit has it`;
+  }; the result is in the audit`;

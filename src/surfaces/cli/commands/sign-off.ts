@@ -8,11 +8,12 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "sign-off",
     about:
-      "Records that a person approves a phase (approved), or closes the window to legacy for good (legacy_window, in cleanup)",
+      "Records that a person approves a phase (approved), " +
+      "or closes the window to legacy for good (legacy_window, in cleanup)",
     example: 'sign-off approved --actor amy --note "the report of Monday"',
     options: [
       new Option("--actor <name>", "the person who signs").makeOptionMandatory(),
-      new Option("--note <text>", "what the person has looked at").makeOptionMandatory(),
+      new Option("--note <text>", "the evidence that the person has checked").makeOptionMandatory(),
       new Option("--phase <phase>", "the phase that is approved (default: the next one)").choices(phases),
       option.fleetConfig(),
       option.store(),
@@ -42,7 +43,7 @@ async function run(options: Options, _streams: Streams): Promise<CommandResult> 
     exitCode: 0,
     text:
       gate === "legacy_window"
-        ? `${actor} has closed the window to legacy: there is no way back now`
+        ? `${actor} has closed the window to legacy: a rollback is no longer possible`
         : `${actor} has signed ${gate} for ${phase}`,
   };
 }

@@ -15,10 +15,7 @@ export const commands: readonly CommandSpec[] = [
     about: "Shows the phase, the plan, the fleet, the gates and the way back on one screen",
     example: "status --watch 5s",
     options: [
-      new Option(
-        "--watch [interval]",
-        "print it again and again until ctrl-C; the interval is such as 2s or 1m",
-      )
+      new Option("--watch [interval]", "print it repeatedly until ctrl-C, at an interval such as 2s or 1m")
         .preset("2s")
         .conflicts("json"),
       option.fleetConfig(),
@@ -56,7 +53,10 @@ interface Watching {
   readonly isTerminal: boolean;
 }
 
-/** One screen after the other. A terminal is cleared before each; elsewhere a blank line follows each. A failure is a screen too. */
+/**
+ * Yields a screen at each interval, without end. A terminal is cleared before each; elsewhere a blank line
+ * follows each. A failure to read the status is shown as a screen, too.
+ */
 async function* screens(first: string, { next, intervalMs, isTerminal }: Watching): AsyncGenerator<string> {
   for (let text = first; ; text = await next().catch(lineOf)) {
     yield isTerminal ? `\x1b[H\x1b[2J${text}\n` : `${text}\n\n`;
@@ -69,7 +69,7 @@ type Paint = ReturnType<typeof painter>;
 const lists = (names: readonly string[]): string =>
   names.length === 0 ? "none" : names.map(plain).join(", ");
 
-/** All of it on one screen. */
+/** Returns the status as rows, each with its name in the first column. */
 function statusText(found: Status, paint: Paint): string {
   const { plan, from, held, outOfUse, rollback, ramp, gates, instances, auditHead } = found;
   const row = (name: string, text: string): string => `${name.padEnd(10)} ${text}`;
@@ -166,7 +166,7 @@ function instanceText(
   const epochs =
     seenEpoch === drainedEpoch
       ? `epoch ${seenEpoch}`
-      : `epoch ${seenEpoch}, calls of ${drainedEpoch} still run`;
+      : `epoch ${seenEpoch}, calls of epoch ${drainedEpoch} still run`;
   return [paint(style, state), plain(name), epochs, `${(ageMs / 1_000).toFixed(1)} s ago`, ...more].join(
     "  ",
   );

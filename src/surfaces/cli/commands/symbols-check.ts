@@ -16,10 +16,10 @@ export const commands: readonly CommandSpec[] = [
   },
 ];
 
-/** What contradicts stands first. */
+/** Severities in the order in which they are printed; contradictions of the rules come first. */
 const severities: readonly string[] = ["differs", "unchecked", "ambiguous", "form"];
 
-/** The most findings of one code that are shown. */
+/** The most findings of one code that are printed. */
 const linesMax = 12;
 
 async function run(
@@ -54,7 +54,8 @@ async function run(
   );
   const summary = paint(
     ok ? "green" : "red",
-    `${rows} ${rows === 1 ? "row" : "rows"}: ${agreeing} agree in every column, ${rows - agreeing} have findings, ${findingCount(quarantine)} could not be read`,
+    `${rows} ${rows === 1 ? "row" : "rows"}: ${agreeing} agree in every column, ` +
+      `${rows - agreeing} have findings, ${findingCount(quarantine)} could not be read`,
   );
   return { exitCode: ok ? 0 : 1, text: [...groups, ...refused, summary].join("\n") };
 }

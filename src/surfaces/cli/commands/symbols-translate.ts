@@ -14,7 +14,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       option.from(),
       new Option("--to <dialect>", "the dialect of the output").default("canonical"),
-      new Option("--file <file>", "a file with one symbol a line; - is stdin"),
+      new Option("--file <file>", "a file with one symbol per line; - is stdin"),
       option.asOf(),
       option.calendar(),
       option.json(),
@@ -34,7 +34,7 @@ interface SymbolsTranslateOptions {
   readonly json?: boolean;
 }
 
-/** Translates while it reads, so that a pipe of any length works line by line. */
+/** Translates while it reads, so that a pipe of any length is answered line by line. */
 async function run(options: SymbolsTranslateOptions, { out }: Streams): Promise<CommandResult> {
   const { dialectOption, openSymbols, symbolLines } = await import("../../../app/symbols/commands.ts");
   const from = dialectOption("--from", options.from, "auto");
@@ -73,12 +73,12 @@ function inputsOf(
   if (process.stdin.isTTY === true)
     throw new BridgeError("BAD_USAGE", {
       what: "there are no symbols to translate",
-      fix: "name some, or --file, or pipe them in",
+      fix: "give them as arguments, with --file, or through a pipe",
     });
   return symbolLines("-");
 }
 
-/** One document, an array with a translation a line. */
+/** Yields one JSON document: an array with one translation per line. */
 async function* jsonLines(translations: AsyncIterable<Translation>): AsyncGenerator<string> {
   let separator = "[";
   for await (const translation of translations) {
@@ -95,7 +95,10 @@ async function* tableLines(
   for await (const translation of translations) yield `${lineOf(translation, paint)}\n`;
 }
 
-/** `input  →  output`, with the codes of its notes; or why not, and what may have been meant. */
+/**
+ * Returns `input  →  output` and the notes; for a refused symbol the reason and the symbols that may be
+ * meant.
+ */
 function lineOf(translation: Translation, paint: ReturnType<typeof painter>): string {
   const input = plain(translation.input);
   if (translation.ok) {

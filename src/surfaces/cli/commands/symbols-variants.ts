@@ -12,7 +12,7 @@ export const commands: readonly CommandSpec[] = [
     example: 'symbols variants "VBYN25P3 110.250 Comdty" --legacy',
     options: [
       option.from(),
-      new Option("--legacy", "also print what each of the desk's old translators would have answered"),
+      new Option("--legacy", "also print the answer of each of the desk's old translators"),
       option.asOf(),
       option.calendar(),
       option.json(),
@@ -69,7 +69,7 @@ function tableOf(found: VariantsDocument, paint: ReturnType<typeof painter>): st
       ? []
       : [
           "",
-          "what the desk's old translators would have said",
+          "answers of the desk's old translators",
           ...aligned(
             found.legacy.map(({ view, said, known }) => [
               view,

@@ -9,7 +9,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "traffic",
     about:
-      "Sets the share of the traffic that modern answers in dual_write, at once or by a ramp that stops when a trigger fires",
+      "Sets the share of the traffic that modern answers in dual_write, at once or by a ramp; " +
+      "the ramp stops when a trigger fires",
     example: 'traffic 12.5 --reason "a first share"',
     options: [
       option.reason(),

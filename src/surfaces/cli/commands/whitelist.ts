@@ -3,6 +3,6 @@ import { userListCommands } from "../user-list.ts";
 
 export const commands: readonly CommandSpec[] = userListCommands(
   "whitelist",
-  "Adds a user, whom modern then answers",
+  "Adds a user, who then gets modern's answers",
   "Removes a user",
 );
