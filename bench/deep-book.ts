@@ -6,11 +6,16 @@ import { type BenchResult, type BenchRow, milliseconds } from "./report.ts";
 const shallow = 20_000;
 const deep = 200_000;
 const repetitions = 7;
-/** The small book is matched as often as makes it as much work as the big one, so that both take long enough to time. */
+/**
+ * The small book is matched this often, so that both books need the same work and enough time to be measured.
+ */
 const rounds = deep / shallow;
 const naiveMaxMs = 3_000;
 
-/** A book of n open lots that are closed one by one. Ten times the lots should take ten times as long, not a hundred. */
+/**
+ * Measures a book of n open lots that are closed one by one. Ten times the lots should take ten times as
+ * long, not a hundred.
+ */
 export async function deepBook(): Promise<BenchResult> {
   const books = { shallow: bookOf(shallow), deep: bookOf(deep) };
   const times = {
@@ -83,7 +88,7 @@ function closeAll(columns: TradeColumns, method: "fifo" | "lifo", lots: number):
     throw new Error(`the book of ${lots} lots was not closed one by one`);
 }
 
-/** The usual loop, whose shift() moves every lot that is left. It gives up when it has taken too long. */
+/** The usual loop, whose `shift()` moves every remaining lot. It stops after `naiveMaxMs`. */
 function shiftAll(lots: number): { ms: number; closed: number } {
   const startedMs = performance.now();
   const open: { quantity: number; price: number }[] = [];
@@ -97,6 +102,6 @@ function shiftAll(lots: number): { ms: number; closed: number } {
     if (lot.quantity === 0) open.shift();
     closed += 1;
   }
-  if (!Number.isFinite(realized)) throw new Error("the naive loop went astray");
+  if (!Number.isFinite(realized)) throw new Error("the naive loop computed no finite P&L");
   return { ms: performance.now() - startedMs, closed };
 }

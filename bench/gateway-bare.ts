@@ -1,4 +1,7 @@
-/** The gateway with nothing behind it but the legacy system: what the bridge is measured against. Prints its URL as `serve` does. */
+/**
+ * The gateway with only the legacy system behind it: the baseline of the gateway benchmark. Prints its URL as
+ * `serve` does.
+ */
 import { openSystem } from "../src/app/bridge/pnl-bridge.ts";
 import type { JsonValue } from "../src/base/exact-json.ts";
 import { loadConfig } from "../src/config/index.ts";

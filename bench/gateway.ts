@@ -15,7 +15,10 @@ const ratePerS = 5_000;
 const connections = 50;
 const seconds = 10;
 const warmUpSeconds = 5;
-/** Of each server, in turn, so that a slow minute falls on both. */
+/**
+ * The number of processes of each server. They run in turn, so that a slow minute of the machine affects both
+ * servers.
+ */
 const rounds = 3;
 
 /** A result of autocannon; latencies count from when a request was due, not from when it could be sent. */
@@ -25,7 +28,7 @@ interface Load {
   readonly duration: number;
   readonly errors: number;
   readonly non2xx: number;
-  /** Of the server, a call. */
+  /** CPU time of the server's main thread for a call. */
   readonly mainThreadUs: number;
 }
 const autocannon: (options: object) => Promise<Omit<Load, "mainThreadUs">> = createRequire(import.meta.url)(
@@ -33,9 +36,10 @@ const autocannon: (options: object) => Promise<Omit<Load, "mainThreadUs">> = cre
 );
 
 /**
- * `serve` in shadow mode under a steady load, while the plan changes once a second through the control store, against the
- * same server that asks legacy and nobody else. Each is a process of its own, loaded in turn. The targets are ratios of the
- * two in one run: a busy machine slows both, and would miss any absolute figure.
+ * Measures `serve` in shadow mode under a steady load, while the plan changes once a second through the
+ * control store, against the same server with legacy alone. Each server is a process of its own; they are
+ * loaded in turn. The targets are ratios of the two in one run, because a busy machine slows both and would
+ * miss any absolute figure.
  */
 export async function gateway(): Promise<BenchResult> {
   return inTemporaryFolder(async (folder) => {
@@ -78,7 +82,9 @@ export async function gateway(): Promise<BenchResult> {
     const plans = median(bridged.map((one) => one.plans));
     return {
       name: "gateway",
-      what: `${ratePerS} small calculatePnl a second over loopback, ${connections} connections, ${seconds} s, median of ${rounds} processes each`,
+      what:
+        `${ratePerS} small calculatePnl calls a second over loopback, ` +
+        `${connections} connections, ${seconds} s, median of ${rounds} processes each`,
       rows: [
         { case: "without the bridge: answered", measured: `${Math.round(rate(without))} /s` },
         { case: "without the bridge: p50", measured: milliseconds(p50(without)) },
@@ -119,7 +125,7 @@ export async function gateway(): Promise<BenchResult> {
         },
         { case: "comparisons not kept", measured: `${median(bridged.map(({ dropped }) => dropped))}` },
         {
-          case: "changes of plan obeyed",
+          case: "changes of the plan followed",
           measured: `${plans}`,
           ratio: plans / seconds,
           against: "one a second",
@@ -141,7 +147,7 @@ interface Shadowed {
   readonly eligible: number;
   readonly compared: number;
   readonly dropped: number;
-  /** Epochs that calls began under. */
+  /** The number of epochs under which calls began. */
   readonly plans: number;
 }
 
@@ -177,9 +183,9 @@ async function shadowed(url: string, pid: number, file: string, folder: string):
   }
 }
 
-/** Counters of the process, from its metrics. */
+/** Reads the counters of the process from its metrics. */
 async function counted(url: string): Promise<Record<"eligible" | "compared" | "dropped" | "epoch", number>> {
-  await sleep(200); // What is under way comes to its end.
+  await sleep(200); // Calls under way come to their end.
   const text = await (await fetch(`${url}/metrics`)).text();
   const of = (name: string): number =>
     Number(new RegExp(`^pnl_bridge_${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
@@ -192,7 +198,7 @@ async function counted(url: string): Promise<Record<"eligible" | "compared" | "d
   };
 }
 
-/** Microseconds that the main thread of a process has computed; NaN on a machine without /proc. */
+/** CPU time of the main thread of a process, in microseconds; NaN on a machine without /proc. */
 function mainThreadUs(pid: number): number {
   try {
     const [user = "", system = ""] = readFileSync(`/proc/${pid}/task/${pid}/stat`, "utf8")
@@ -227,7 +233,10 @@ async function load(url: string, pid: number, duration: number): Promise<Load> {
 }
 
 const symbol = "XCMEFFDPSX20250919U0ZN";
-/** The contract's own prices, in ticks of 1/64: with others legacy's floats differ a little, and reporting it costs a fifth more. */
+/**
+ * The contract's own prices, in ticks of 1/64: with others legacy's floats differ a little, and reporting it
+ * costs a fifth more.
+ */
 const tick = 1 / 64;
 const bodies = Array.from({ length: 16 }, (_, at) =>
   JSON.stringify({

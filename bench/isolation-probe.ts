@@ -1,6 +1,7 @@
 /**
- * `node bench/isolation-probe.ts LIBRARY PROBE`: what one library does to its callers when the modern side behaves in one bad way, in
- * a process of its own, since some of them end it. Prints a finding as JSON.
+ * `node bench/isolation-probe.ts LIBRARY PROBE` measures how one library affects its callers when the modern
+ * side behaves badly in one way. Each probe has a process of its own, since some libraries end the process.
+ * Prints a finding as JSON.
  */
 import { CommandSystem } from "../src/adapters/worker/index.ts";
 import { inThread } from "../src/app/bridge/in-thread.ts";
@@ -22,12 +23,15 @@ export interface Finding {
 }
 
 export interface Probe {
-  /** What the modern side does. */
+  /** The behaviour of the modern side. */
   readonly what: string;
   readonly wants: string;
-  /** With any library, modern being a function in this process. */
+  /** Runs the probe with any library; modern is a function in this process. */
   readonly inProcess?: (make: Make) => Promise<Finding>;
-  /** With ours, modern being in a thread or process; the others have none. */
+  /**
+   * Runs the probe with our bridge and modern in a thread or a process, which the other libraries do not
+   * offer.
+   */
   readonly outside?: () => Promise<Finding>;
 }
 
@@ -42,7 +46,7 @@ interface Desk {
 }
 interface Made {
   readonly call: Shadowed<Request, Answer>;
-  /** Undefined where the library has no such count. */
+  /** The number of timeouts that the library counted. Undefined if it counts none. */
   readonly timeouts: () => number | undefined;
 }
 type Sides = Pick<TwoSides<Request, Answer>, "legacy" | "modern" | "onComparison">;
@@ -110,7 +114,7 @@ export const probes: Readonly<Record<string, Probe>> = {
       await sleep(2 * timeoutMs);
       return timeouts() === 1
         ? { ok: true, what: "answered, 1 timeout" }
-        : { ok: false, what: "answered, and nobody ever hears of it" };
+        : { ok: false, what: "answered, but the timeout is not reported" };
     },
   },
   "throws at once": {
@@ -124,7 +128,7 @@ export const probes: Readonly<Record<string, Probe>> = {
     },
   },
   "callback throws": {
-    what: "is fine, but what is told of the comparison throws",
+    what: "works, but the callback for comparisons throws",
     wants: "answered, and nothing unhandled",
     inProcess: async (make) => {
       const boom = (): never => {
@@ -137,7 +141,7 @@ export const probes: Readonly<Record<string, Probe>> = {
     },
   },
   "legacy throws 0": {
-    what: "is fine, and legacy does `throw 0`",
+    what: "works, and legacy does `throw 0`",
     wants: "the caller's rejection is 0",
     inProcess: async (make) => {
       const { call } = await make({
@@ -173,21 +177,21 @@ export const probes: Readonly<Record<string, Probe>> = {
     },
   },
   "caller changes the answer": {
-    what: "takes 20 ms, while the caller writes into its answer",
-    wants: "found equal, as the answers were",
+    what: "takes 20 ms, while the caller changes its answer",
+    wants: "equal, as the answers were",
     inProcess: async (make) => {
-      const told: boolean[] = [];
+      const comparisons: boolean[] = [];
       const { call } = await make({
         legacy,
         modern: (request) => sleep(20).then(() => ({ pnl: request.pnl })),
-        onComparison: (agreed) => told.push(agreed),
+        onComparison: (agreed) => comparisons.push(agreed),
       });
       const answer = await call({ pnl: 100 });
       answer.pnl = -1;
       await sleep(100);
       return {
-        ok: told[0] === true,
-        what: told[0] === undefined ? "not compared" : told[0] ? "equal" : "a false mismatch",
+        ok: comparisons[0] === true,
+        what: comparisons[0] === undefined ? "not compared" : comparisons[0] ? "equal" : "a false mismatch",
       };
     },
   },
@@ -213,7 +217,7 @@ export const probes: Readonly<Record<string, Probe>> = {
     },
   },
   burst: {
-    what: "takes 20 ms, and 2 000 calls come at once",
+    what: "takes 20 ms, and 2 000 calls arrive at once",
     wants: "at most 64 in flight, callers done in legacy's time (+ 30 ms)",
     inProcess: async (make) => {
       let [inFlight, peak] = [0, 0];
@@ -257,15 +261,15 @@ export const probes: Readonly<Record<string, Probe>> = {
     },
   },
   "prints garbage": {
-    what: "is a worker that prints rubbish between its answers",
-    wants: "compared equal all the same",
+    what: "is a worker that prints invalid lines between its answers",
+    wants: "answered and compared equal",
     outside: () =>
       withWorker("garbage", {}, async ({ service, system }) => {
         const answered = await answerOf((request) => service.calculate(request));
         await service.$bridge.idle();
         const { equal = 0 } = service.$bridge.counters.calculate?.verdicts ?? {};
         const { garbage, unknown } = system.counters;
-        return { ok: answered.ok && equal === 1, what: `equal, ${garbage + unknown} lines passed over` };
+        return { ok: answered.ok && equal === 1, what: `equal, ${garbage + unknown} lines ignored` };
       }),
   },
   "is killed": {
@@ -298,7 +302,7 @@ export const probes: Readonly<Record<string, Probe>> = {
   },
   "answers 200 MB": {
     what: "is a worker that answers a line of 200 MB (limit 32 MiB)",
-    wants: "answered, counted as an error, less than 100 MB of memory more",
+    wants: "answered, counted as an error, less than 100 MB of additional memory",
     outside: () =>
       withWorker("huge", { timeoutMs: 10_000 }, async ({ service }) => {
         const before = process.memoryUsage.rss();
@@ -318,7 +322,10 @@ export const probes: Readonly<Record<string, Probe>> = {
   },
 };
 
-/** Whether the caller is answered, and when: three times legacy's time and the machine's moods are allowed. */
+/**
+ * Checks that the caller gets the right answer within 50 ms, which is generous for legacy's 2 ms on a busy
+ * machine.
+ */
 async function answerOf(call: Shadowed<Request, Answer>): Promise<Finding> {
   const startedMs = performance.now();
   try {
@@ -331,7 +338,7 @@ async function answerOf(call: Shadowed<Request, Answer>): Promise<Finding> {
   }
 }
 
-/** How much later than a direct call it answers, in turn with direct calls. */
+/** Measures the delay against a direct call; both kinds of calls alternate. */
 async function delayed({ call }: Made, count: number): Promise<Finding> {
   const [direct, bridged]: [number[], number[]] = [[], []];
   for (let turn = -2; turn < count; turn++)
@@ -342,7 +349,7 @@ async function delayed({ call }: Made, count: number): Promise<Finding> {
       const startedMs = performance.now();
       await work({ pnl: turn });
       if (turn >= 0) times.push(performance.now() - startedMs);
-      // Whatever goes on behind the last call must not meet the next one's clock.
+      // Work that the last call left behind must not be measured with the next one.
       await sleep(30);
     }
   const laterMs = median(bridged) - median(direct);

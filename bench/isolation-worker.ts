@@ -1,6 +1,7 @@
 /**
- * The modern side of the probes that need one outside the caller's thread. As a module in a thread it burns CPU; as a program it
- * speaks the worker protocol: `node bench/isolation-worker.ts garbage|killed|disorder|huge`.
+ * The modern side of the probes in which modern runs outside the caller's thread. As a module in a thread it
+ * uses CPU time; as a program it speaks the worker protocol: `node bench/isolation-worker.ts
+ * garbage|killed|disorder|huge`.
  */
 export const burner = {
   async calculate({ pnl }: { readonly pnl: number }): Promise<{ pnl: number }> {
@@ -11,18 +12,18 @@ export const burner = {
 
 type Answer = (line: string) => void;
 
-/** What the worker does with a call; `result` is the right answer. */
+/** The behaviours of the worker in a call; `result` is the right answer. */
 const behaviours: Readonly<Record<string, (result: string, answer: Answer) => void>> = {
-  /** Prints whatever it likes where answers belong. */
+  /** Prints invalid lines to stdout before its answer. */
   garbage: (result, answer) => {
     process.stdout.write(
       'loading prices ... done\n{"half": \n\u0000\u0001\n{"jsonrpc":"2.0","id":999999,"result":1}\n',
     );
     answer(result);
   },
-  /** Never answers: it is killed in the middle of the call. */
+  /** Never answers, so that it can be killed in the middle of the call. */
   killed: () => {},
-  /** The one that was asked first is answered last. */
+  /** Answers eight calls in the reverse order. */
   disorder: (() => {
     const held: (() => void)[] = [];
     return (result: string, answer: Answer) => {

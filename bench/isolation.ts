@@ -3,7 +3,10 @@ import { fileURLToPath } from "node:url";
 import { type Finding, type LibraryName, libraries, type Probe, probes } from "./isolation-probe.ts";
 import type { BenchResult } from "./report.ts";
 
-/** What a bad modern side does to callers: behind our bridge and behind others, each case in a process of its own. */
+/**
+ * Measures how a bad modern side affects callers, behind our bridge and behind other libraries, each case in
+ * a new process.
+ */
 export async function isolation(): Promise<BenchResult> {
   const names = Object.keys(libraries) as LibraryName[];
   let green = 0;
@@ -14,11 +17,11 @@ export async function isolation(): Promise<BenchResult> {
   });
   return {
     name: "isolation",
-    what: "what callers notice of a modern side that misbehaves",
+    what: "how a modern side that misbehaves affects callers",
     grid: { head: ["modern", "wanted", ...names], rows },
     rows: [
       {
-        case: "cases in which ours is ok",
+        case: "cases that our bridge passes",
         measured: `${green} of ${rows.length}`,
         ratio: green / rows.length,
         against: "all",
@@ -28,7 +31,9 @@ export async function isolation(): Promise<BenchResult> {
   };
 }
 
-/** Undefined where a library has nothing that could be tried. */
+/**
+ * Runs one probe with one library. Undefined if the library cannot run modern outside the caller's thread.
+ */
 function findingOf(library: LibraryName, name: string, { inProcess }: Probe): Finding | undefined {
   if (library !== "ours" && inProcess === undefined) return undefined;
   const script = fileURLToPath(new URL("isolation-probe.ts", import.meta.url));

@@ -1,7 +1,8 @@
 /**
- * `node --expose-gc bench/main.ts [--json] [NAME…]`: ratios against baselines of the same run, a table for each benchmark.
- * Each runs in a process of its own, so that none meets what another has taught the compiler. The exit code is 1 where a
- * benchmark could not run, 2 for a name that does not exist, else 0: a missed target is said, not punished.
+ * `node --expose-gc bench/main.ts [--json] [NAME…]` runs benchmarks and prints a table for each, with ratios
+ * against baselines of the same run. Each benchmark runs in a process of its own, so that code compiled for
+ * one does not affect another. The exit code is 1 if a benchmark could not run, 2 for an unknown name, else
+ * 0: a missed target is only reported.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";

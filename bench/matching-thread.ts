@@ -1,4 +1,7 @@
-/** One thread of the matching benchmark: makes the trades in its own form, then matches them whenever it is told to. */
+/**
+ * A thread of the matching benchmark. It creates the trades in the form that its candidate needs, and matches
+ * them on request.
+ */
 import { parentPort, workerData } from "node:worker_threads";
 import { Decimal } from "decimal.js";
 import { PnlEngine, TradeColumns } from "../src/engine/index.ts";
@@ -34,7 +37,7 @@ interface DecimalTrade {
   readonly price: Decimal;
 }
 
-/** One history, the same for all: calls `take` with each trade. */
+/** Calls `take` with each trade of a history that is the same for all candidates. */
 function history(take: (symbol: number, side: "B" | "S", quantity: number, price: number) => void): void {
   const ticks = new Int32Array(symbols).fill(110 * 64);
   let state = 1;
@@ -77,7 +80,7 @@ function asFloats(): FloatTrade[] {
   return made;
 }
 
-/** Equal numbers are one object, which spares this form most of its memory. */
+/** Equal numbers share one object, which saves most of the memory of this form. */
 function asDecimals(): DecimalTrade[] {
   const known = new Map<number, Decimal>();
   const shared = (value: number): Decimal => {
@@ -98,7 +101,7 @@ function engineRealized(columns: TradeColumns): number {
   return engine.lanes.reduce((sum, lane) => sum + toNumber(lane.matcher.standing().realized), 0);
 }
 
-/** What one writes in ten minutes: a list of lots per symbol and the index of the oldest that is left. */
+/** The simplest matching loop: a list of lots per symbol, and the index of the oldest open lot. */
 function floatRealized(given: readonly FloatTrade[]): number {
   const books = new Map<string, { lots: { quantity: number; price: number }[]; head: number }>();
   let realized = 0;

@@ -7,9 +7,10 @@ export const symbols = 100;
 const repetitions = 7;
 
 /**
- * Lot matching alone, FIFO, of trades that are in memory in each one's own form. The engine is exact and keeps every match;
- * the loops keep none. All must arrive at the same realized P&L. Each has a thread and with it a heap of its own, so that
- * none pays for collecting the garbage, or marking the trades, of another; they run by turns, never at the same time.
+ * Measures FIFO lot matching of trades that are in memory, in the form that each candidate needs. The engine
+ * is exact and keeps every match; the two loops keep none. All must give the same realized P&L. Each
+ * candidate has a thread with a heap of its own, so that it does not pay for the garbage collection of
+ * another. The candidates run in turn, never at the same time.
  */
 export async function matching(): Promise<BenchResult> {
   const threads = {
@@ -30,10 +31,10 @@ export async function matching(): Promise<BenchResult> {
       },
       repetitions,
     );
-    // Prices in 64ths and whole quantities are exact in floats too, so even they must agree to the last digit.
+    // Floats hold prices in 64ths and whole quantities exactly, so all three must agree to the last digit.
     const answers = Object.values(threads).map(({ answer }) => answer);
     if (new Set(answers).size !== 1)
-      throw new Error(`the three do not agree on the realized P&L: ${answers.join(", ")}`);
+      throw new Error(`the three candidates differ in the realized P&L: ${answers.join(", ")}`);
     return {
       name: "matching",
       what: `${trades / 1e6} M trades in ${symbols} symbols, FIFO, median of ${repetitions}`,
@@ -76,7 +77,7 @@ class Thread {
     return this.#ask("collect");
   }
 
-  /** Milliseconds, as the thread itself has measured them. */
+  /** Returns the time in milliseconds, as the thread measured it. */
   async run(): Promise<number> {
     const { answer, ms } = await this.#ask<{ answer: number; ms: number }>("run");
     this.answer = answer;

@@ -1,4 +1,7 @@
-/** One way to do the work: `run` is timed, unless it measures itself and answers with milliseconds; `prepare` is not. */
+/**
+ * One way to do the work. The time of `run` is measured, unless `run` returns its own time in milliseconds.
+ * `prepare` runs before it and is not measured.
+ */
 export interface Candidate {
   readonly prepare?: () => unknown;
   readonly run: () => unknown;
@@ -6,13 +9,14 @@ export interface Candidate {
 
 export interface Times {
   readonly medianMs: number;
-  /** One for each repetition, in order. */
+  /** One time for each repetition, in order. */
   readonly timesMs: readonly number[];
 }
 
 /**
- * Times of each candidate, by name. Every repetition runs all of them, each time beginning with another, so that a slow minute
- * of the machine falls on all; one repetition before is not counted.
+ * Measures each candidate and returns the times by name. Every repetition runs all candidates, each time
+ * beginning with another one, so that a slow minute of the machine affects all of them. The first repetition
+ * is a warm-up and is not counted.
  */
 export async function interleaved<Name extends string>(
   candidates: Readonly<Record<Name, Candidate>>,
@@ -40,7 +44,10 @@ export async function interleaved<Name extends string>(
 
 export const timesOf = (timesMs: readonly number[]): Times => ({ medianMs: median(timesMs), timesMs });
 
-/** How many times as long as `of` the other takes: the median over the repetitions, since what disturbs one disturbs both. */
+/**
+ * The ratio of `it` to `of`: the median of the ratios of the repetitions, since a disturbance affects both
+ * candidates.
+ */
 export const ratio = (it: Times, of: Times): number =>
   median(it.timesMs.map((ms, index) => ms / (of.timesMs[index] ?? Number.NaN)));
 

@@ -1,4 +1,4 @@
-"""The plain way to the same answer: FIFO lots as floats in a deque for each symbol. Usage: naive_pnl.py LEDGER.csv"""
+"""Computes P&L in the simplest way: FIFO lots as floats, a deque per symbol. Usage: naive_pnl.py LEDGER.csv"""
 
 import csv
 import json

@@ -9,7 +9,7 @@ import {
 import { TestData } from "@launchdarkly/node-server-sdk/integrations";
 import { experimentAsync } from "tzientist";
 
-/** One function in front of two, as each library makes it. */
+/** A function that a library puts in front of the two sides. */
 export type Shadowed<Request, Answer> = (request: Request) => Promise<Answer>;
 
 export interface TwoSides<Request, Answer> {
@@ -17,11 +17,11 @@ export interface TwoSides<Request, Answer> {
   readonly modern: (request: Request) => Promise<Answer>;
   /** Whether two answers agree. */
   readonly agree: (legacy: Answer, modern: Answer) => boolean;
-  /** Told of each comparison that the library reports: whether the two agreed. */
+  /** Called for each comparison that the library reports; `agreed` says whether the two answers agreed. */
   readonly onComparison?: (agreed: boolean) => void;
 }
 
-/** Compares in `publish`, since it leaves comparing to its user. */
+/** Compares in `publish`, since tzientist leaves the comparison to its user. */
 export const withTzientist = <Request, Answer>(sides: TwoSides<Request, Answer>): Shadowed<Request, Answer> =>
   experimentAsync<[Request], Answer>({
     name: "pnl",
@@ -39,7 +39,7 @@ export const withTzientist = <Request, Answer>(sides: TwoSides<Request, Answer>)
     },
   });
 
-/** What is used of the package `scientist`, which brings no types. */
+/** The parts of the package `scientist` that are used here; the package has no types. */
 interface TrelloScientist {
   science(name: string, setup: (experiment: TrelloExperiment) => void): Promise<unknown>;
   on(event: "result", listener: (result: { readonly mismatched: readonly unknown[] }) => void): void;
@@ -67,8 +67,8 @@ export function withTrello<Request, Answer>(sides: TwoSides<Request, Answer>): S
 }
 
 /**
- * A client that needs no server: the flag's stage is fixed. Without events what its comparisons find goes nowhere; `made`, they are
- * made and queued, as its users need them, and not sent.
+ * A client without a server, whose flag has a fixed stage. With `events: "none"` the results of its
+ * comparisons are discarded; with `"made"` they become events, which are queued but not sent.
  */
 export async function launchDarkly(
   stage: "off" | "shadow",

@@ -1,6 +1,7 @@
 /**
- * `node --expose-gc bench/overhead-variant.ts NAME`: one way to call a function that does next to nothing, in a process of its
- * own, so that nothing it does can be blamed on another. Prints nanoseconds per call, the median of its batches.
+ * `node --expose-gc bench/overhead-variant.ts NAME` measures one way to call a function that does almost
+ * nothing, in a process of its own, so that no variant affects another. Prints nanoseconds per call, the
+ * median of its batches.
  */
 import { systemClock } from "../src/adapters/host/index.ts";
 import { bridgeServices, type ServiceBridgeHost } from "../src/bridges/service/index.ts";
@@ -10,9 +11,12 @@ import { launchDarkly, type TwoSides, withLaunchDarkly, withTzientist } from "./
 
 export interface Variant {
   readonly call: (request: Request) => unknown;
-  /** Awaited at the end of each batch, inside the time: what goes on behind the caller's back is paid for as well. */
+  /**
+   * Awaited at the end of each batch and measured with it, so that work after the caller's answer counts as
+   * well.
+   */
   readonly drain?: () => Promise<void>;
-  /** How many calls were compared. */
+  /** The number of calls that were compared. */
   readonly compared?: () => number;
 }
 
@@ -39,7 +43,9 @@ const names = [
 ];
 const tolerance = 0.01;
 
-/** Ten fields. Modern's are the same, or each a little off: within tolerance, and equal in none. */
+/**
+ * Answers of ten fields. Modern's fields are all equal to legacy's, or all different within the tolerance.
+ */
 const legacyAnswer: Answer = Object.fromEntries(names.map((name, at) => [name, 1000.25 * (at + 1)]));
 const offAnswer: Answer = Object.fromEntries(names.map((name, at) => [name, 1000.25 * (at + 1) + 0.001]));
 const sidesWith = (modernAnswer: Answer): TwoSides<Request, Answer> => ({
@@ -59,7 +65,7 @@ export const variants = {
   "ours, sampled out": async () => ours({ phase: "shadow_mode", shadowSampleRatio: 0 }, off),
   "ours, shadow, equal": async () => ours({ phase: "shadow_mode" }, equal),
   "ours, shadow, within tolerance": async () => ours({ phase: "shadow_mode" }, off),
-  tzientist: async () => counted((told) => withTzientist({ ...off, onComparison: told })),
+  tzientist: async () => counted((onComparison) => withTzientist({ ...off, onComparison })),
   "LaunchDarkly, off": async () => ({ call: withLaunchDarkly(await launchDarkly("off"), off) }),
   "LaunchDarkly, shadow": async () => launchDarklyShadow("none"),
   "LaunchDarkly, shadow, events made": async () => launchDarklyShadow("made"),
@@ -68,10 +74,13 @@ export type VariantName = keyof typeof variants;
 
 async function launchDarklyShadow(events: "none" | "made"): Promise<Variant> {
   const client = await launchDarkly("shadow", events);
-  return counted((told) => withLaunchDarkly(client, { ...off, onComparison: told }));
+  return counted((onComparison) => withLaunchDarkly(client, { ...off, onComparison }));
 }
 
-/** Everything that a desk would have but a machine that is short of something: then nothing would be compared. */
+/**
+ * A bridge as a desk would have it, except that it never sheds a comparison because the machine is
+ * overloaded.
+ */
 function ours(plan: PlanInput, { legacy, modern }: TwoSides<Request, Answer>): Variant {
   const host: ServiceBridgeHost = {
     clock: systemClock,
@@ -102,7 +111,7 @@ function ours(plan: PlanInput, { legacy, modern }: TwoSides<Request, Answer>): V
   };
 }
 
-function counted(make: (told: (agreed: boolean) => void) => Variant["call"]): Variant {
+function counted(make: (onComparison: (agreed: boolean) => void) => Variant["call"]): Variant {
   let compared = 0;
   const call = make((agreed) => {
     if (agreed) compared += 1;
@@ -113,8 +122,9 @@ function counted(make: (told: (agreed: boolean) => void) => Variant["call"]): Va
 async function nanosecondsPerCall({ call, drain, compared }: Variant): Promise<number> {
   const times: number[] = [];
   for (let batch = 0; batch < batches; batch++) {
-    // Timers and the collector have their turn outside the time. Not the whole collector: it would throw away compiled code that
-    // depends on objects which happen not to be alive between two batches, and each batch would measure the compiler.
+    // Timers and the garbage collector run outside the measured time. A full collection would also discard
+    // compiled code that depends on objects which are not alive between two batches, and each batch would
+    // then measure the compiler.
     await new Promise(setImmediate);
     globalThis.gc?.({ type: "minor" });
     const startedMs = performance.now();

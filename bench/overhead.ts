@@ -6,14 +6,18 @@ import { interleaved, ratio, type Times, timesOf } from "./measure.ts";
 import { type VariantName, variants } from "./overhead-variant.ts";
 import type { BenchResult, BenchRow } from "./report.ts";
 
-/** Processes of each variant, in turn, so that a slow minute falls on all. */
+/**
+ * The number of processes of each variant. They run in turn, so that a slow minute of the machine affects all
+ * variants.
+ */
 const repetitions = 5;
 const units = Array.from({ length: 1_024 }, (_, number) => `BOOK-${number}`);
 const decisionsOfRound = 1_000;
 
 /**
- * What a call costs that does next to nothing: bare, behind a bridge, and behind other libraries, each in processes of its own, all
- * that goes on behind the caller's back included. And what deciding a route costs, against the hash that it cannot do without.
+ * Measures the cost of a call that does almost nothing: direct, behind our bridge, and behind other
+ * libraries. Each variant has processes of its own, and its work after the caller's answer is included. Also
+ * measures a routing decision against the hash that it has to compute.
  */
 export async function overhead(): Promise<BenchResult> {
   const names = Object.keys(variants) as VariantName[];
@@ -76,15 +80,15 @@ async function routing(): Promise<readonly BenchRow[]> {
   ];
 }
 
-/** Both are checked to let in the same units. */
+/** Runs the decision for every unit in many rounds. Throws unless it selects the expected number of units. */
 function decide(isIn: (book: string) => boolean): void {
   let within = 0;
   for (let round = 0; round < decisionsOfRound; round++)
     for (const book of units) if (isIn(book)) within += 1;
-  if (within !== withinOfRound * decisionsOfRound) throw new Error(`${within} units were let in`);
+  if (within !== withinOfRound * decisionsOfRound) throw new Error(`${within} units were selected`);
 }
 
-/** As short as it can be written for ASCII. */
+/** MurmurHash3 (x86, 32 bit), as short as it can be for ASCII. */
 function inlineMurmur3(text: string): number {
   let hash = 0;
   const scrambled = (block: number): number => {

@@ -11,13 +11,16 @@ const trades = 1_000_000;
 const repetitions = 3;
 const peakMaxBytes = 600e6;
 
-/** Whole programs over one ledger: ours, exact and with all its checks, against a plain Python loop over csv.DictReader and deques of floats. */
+/**
+ * Measures two whole programs over one ledger: pnl-bridge, exact and with all its checks, against a plain
+ * Python loop over csv.DictReader and deques of floats.
+ */
 export async function pnl(): Promise<BenchResult> {
   const program = builtProgram();
   const what = `${trades / 1e6} M trades from the file to the answer, whole programs, median of ${repetitions}`;
   const python = pythonPath();
   if (python === undefined)
-    return { name: "pnl", what, rows: [], skipped: "there is no python3 here to compare with" };
+    return { name: "pnl", what, rows: [], skipped: "python3 is not installed on this machine" };
   return inTemporaryFolder(async (folder) => {
     const ledger = join(folder, "trades_20250718.csv");
     await generateLedgerFile(ledger, { trades });
@@ -54,7 +57,7 @@ function memoryRows(runs: { readonly ours: readonly Ran[]; readonly naive: reado
   const peakOf = (ran: readonly Ran[]): number =>
     Math.max(...ran.map(({ peakBytes }) => peakBytes ?? Number.NaN));
   const [ours, naive] = [peakOf(runs.ours), peakOf(runs.naive)];
-  if (Number.isNaN(ours)) return [{ case: "peak memory", measured: "unknown: no GNU time here" }];
+  if (Number.isNaN(ours)) return [{ case: "peak memory", measured: "unknown: GNU time is not installed" }];
   return [
     {
       case: "peak memory of pnl-bridge",
@@ -67,7 +70,10 @@ function memoryRows(runs: { readonly ours: readonly Ran[]; readonly naive: reado
   ];
 }
 
-/** Both must say the same, or the race means nothing. Python's answer is in points; 64ths are exact in its floats. */
+/**
+ * Throws unless both programs give the same answer. Python's answer is in points; its floats hold 64ths
+ * exactly.
+ */
 function checkAnswers(ours: string, naive: string): void {
   const positions: { symbol: string; quantity: string; realized: string; multiplier: string }[] =
     JSON.parse(ours).positions;
@@ -80,7 +86,7 @@ function checkAnswers(ours: string, naive: string): void {
     throw new Error(`the two programs differ on ${differing.length} of ${positions.length} symbols`);
 }
 
-/** The interpreter itself: what `python3` names may be a script that only finds it. */
+/** Returns the path of the interpreter itself, since `python3` may be a script that starts it. */
 function pythonPath(): string | undefined {
   const { status, stdout } = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], {
     encoding: "utf8",

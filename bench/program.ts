@@ -5,21 +5,21 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The program as it is installed. Throws where it has not been built. */
+/** Returns the path of the built program. Throws if it has not been built. */
 export function builtProgram(): string {
   if (!existsSync(join(root, "dist/surfaces/cli/main.js")))
-    throw new Error("dist/ is not built; ./run build does it");
+    throw new Error("dist/ is not built; run ./run build");
   return join(root, "bin/pnl-bridge.js");
 }
 
 export interface Ran {
   readonly stdout: string;
   readonly ms: number;
-  /** Undefined where this machine does not tell. */
+  /** Peak memory of the program. Undefined if this machine has no GNU time. */
   readonly peakBytes: number | undefined;
 }
 
-/** Runs a program to its end. Throws where it does not exit with 0. Peak memory is the program's own, as GNU time sees it. */
+/** Runs a program to its end. Throws if it does not exit with 0. GNU time measures its peak memory. */
 export function run(command: readonly string[], folder: string): Ran {
   const report = join(folder, "time.txt");
   const timed = gnuTime === undefined ? command : [gnuTime, "-v", "-o", report, ...command];

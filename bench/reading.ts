@@ -15,7 +15,10 @@ const describeSymbol = describerOf(symbols);
 const rows = 500_000;
 const repetitions = 5;
 
-/** The ledger reader, which checks and converts every field, against csv-parse, which hands out texts and is done. */
+/**
+ * Measures the ledger reader, which checks and converts every field, against csv-parse, which only splits the
+ * text.
+ */
 export const reading = (): Promise<BenchResult> =>
   inTemporaryFolder(async (folder) => {
     const path = join(folder, "trades_20250718.csv");

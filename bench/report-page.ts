@@ -14,8 +14,8 @@ import { inTemporaryFolder } from "./temporary.ts";
 const sizes = [10_000, 25_000, 50_000] as const;
 const repetitions = 5;
 
-/** What a person does with a page; each answers with the milliseconds that it took, layout included. */
-const deeds = {
+/** Actions of a person on the page. Each returns its time in milliseconds, layout included. */
+const actions = {
   "open the page": async (page: Page, address: string) => {
     const startedMs = performance.now();
     await page.goto(address);
@@ -34,7 +34,10 @@ const deeds = {
 const timed = (code: string): string =>
   `{ const start = performance.now(); ${code}; document.body.offsetHeight; performance.now() - start }`;
 
-/** The report page of 10,000 to 50,000 figures in Chromium: time grows with the figures, and no faster. */
+/**
+ * Measures the report page with 10,000 to 50,000 figures in Chromium. Its times must grow linearly with the
+ * figures.
+ */
 export async function reportPage(): Promise<BenchResult> {
   const what = `the report page in Chromium, median of ${repetitions}; ratios are of the time for one figure`;
   if (chromiumPath === undefined)
@@ -47,27 +50,27 @@ export async function reportPage(): Promise<BenchResult> {
       const rows: BenchRow[] = [];
       const page = await browser.newPage();
       const times = new Map<string, Times>();
-      for (const deed of Object.keys(deeds) as (keyof typeof deeds)[]) {
+      for (const action of Object.keys(actions) as (keyof typeof actions)[]) {
         const candidates = pages.map(({ figures, address }) => {
           const prepare = async (): Promise<void> => {
-            await page.goto(deed === "open the page" ? "about:blank" : address);
-            if (deed === "sort by difference" || deed === "search three words")
-              await deeds["show all figures"](page);
+            await page.goto(action === "open the page" ? "about:blank" : address);
+            if (action === "sort by difference" || action === "search three words")
+              await actions["show all figures"](page);
           };
-          return [figures, { prepare, run: () => deeds[deed](page, address) }] as const;
+          return [figures, { prepare, run: () => actions[action](page, address) }] as const;
         });
         const found = await interleaved(Object.fromEntries(candidates), repetitions);
-        for (const [name, one] of Object.entries(found)) times.set(`${deed} ${name}`, one);
+        for (const [name, one] of Object.entries(found)) times.set(`${action} ${name}`, one);
       }
-      for (const deed of Object.keys(deeds))
+      for (const action of Object.keys(actions))
         for (const { figures, bytes } of pages) {
-          const [one, base] = [times.get(`${deed} ${figures}`), times.get(`${deed} ${sizes[0]}`)];
+          const [one, base] = [times.get(`${action} ${figures}`), times.get(`${action} ${sizes[0]}`)];
           if (one === undefined || base === undefined) continue;
           const measured = milliseconds(one.medianMs);
-          const size = deed === "open the page" ? ` (${megabytes(bytes)})` : "";
+          const size = action === "open the page" ? ` (${megabytes(bytes)})` : "";
           const isBase = figures === smallest?.figures;
           rows.push({
-            case: `${deed}, ${figures.toLocaleString("en-US")} figures${size}`,
+            case: `${action}, ${figures.toLocaleString("en-US")} figures${size}`,
             measured,
             ...(isBase
               ? {}
@@ -98,7 +101,7 @@ async function pageOf(figures: number, folder: string): Promise<WrittenPage> {
   return { figures, address: pathToFileURL(path).href, bytes: Buffer.byteLength(html) };
 }
 
-/** A report of so many figures: instruments over days, of which one in fifty differs. */
+/** A report with this number of figures, by instrument and day; one in fifty rows differs. */
 function reportOf(figures: number): ParityReport {
   const rows = Array.from({ length: Math.ceil(figures / 3) }, (_, index): DailyRow => {
     const [symbol, day] = [`XCMEOPADPS20250721N0VY3/${100 + (index % 400) / 8}`, Math.floor(index / 400)];

@@ -1,23 +1,23 @@
 import Table from "cli-table3";
 
-/** What a benchmark found. Times and sizes are of this machine and minute; the ratios are what to quote. */
+/** The result of a benchmark. Times and sizes hold for one machine and one run; quote the ratios. */
 export interface BenchResult {
   readonly name: string;
-  /** One sentence: what is measured against what. */
+  /** The subject and the baseline of the measurement, in one sentence. */
   readonly what: string;
   readonly rows: readonly BenchRow[];
-  /** A table of texts, where numbers do not say it; printed before the rows. */
+  /** A table of texts for findings that are not numbers; printed before the rows. */
   readonly grid?: { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
-  /** Why there are no rows, where the benchmark could not be run here for a reason that is no failure. */
+  /** The reason why the benchmark did not run and has no rows, if that is not a failure. */
   readonly skipped?: string;
 }
 
 export interface BenchRow {
   readonly case: string;
-  /** With its unit: `412 ms`, `1.9 M rows/s`. */
+  /** The measured value with its unit: `412 ms`, `1.9 M rows/s`. */
   readonly measured: string;
   readonly ratio?: number;
-  /** What the ratio is to. */
+  /** The name of the baseline of the ratio. */
   readonly against?: string;
   readonly target?: Target;
 }
@@ -54,7 +54,7 @@ function printGrid({ head, rows }: NonNullable<BenchResult["grid"]>): string {
   return table.toString();
 }
 
-/** For `--json`: the same, and whether each target was met. */
+/** Returns the results for `--json`; `ok` of a row says whether its target was met. */
 export const toJson = (results: readonly BenchResult[]): string =>
   JSON.stringify(
     {

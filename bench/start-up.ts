@@ -7,7 +7,7 @@ import { inTemporaryFolder } from "./temporary.ts";
 
 const repetitions = 15;
 
-/** How long a person waits for `--help`, against a Node program with nothing in it. */
+/** Measures the time of `--help` against an empty Node program. */
 export async function startUp(): Promise<BenchResult> {
   const program = builtProgram();
   return inTemporaryFolder(async (folder) => {
@@ -18,7 +18,7 @@ export async function startUp(): Promise<BenchResult> {
       const help = run([process.execPath, program, "--help"], folder);
       const nothing = run([process.execPath, empty], folder);
       if (!help.stdout.includes("pnl-bridge")) throw new Error("--help did not print the help");
-      // The first of both warms the disk's cache.
+      // The first run of both programs only warms the disk's cache.
       if (repetition < 0) continue;
       helpMs.push(help.ms);
       emptyMs.push(nothing.ms);

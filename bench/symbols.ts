@@ -17,9 +17,9 @@ const lookUps = 1_000_000;
 const repetitions = 9;
 
 /**
- * Translating ledger symbols into Bloomberg's names: texts that the bridge has never seen, and texts that it remembers, against
- * looking the same texts up in a plain Map; with few and with many instruments known to it, which must make no difference but
- * the one that it makes to the Map.
+ * Measures the translation of ledger symbols into Bloomberg's names, for new texts and for cached texts,
+ * against look-ups of the same texts in a plain Map. The number of instruments that the bridge already knows
+ * must not slow it down more than it slows down the Map.
  */
 export async function symbols(): Promise<BenchResult> {
   const all = ledgerTexts(many + few);
@@ -61,36 +61,38 @@ export async function symbols(): Promise<BenchResult> {
   const [mapFew, mapMany] = [perCall(times.mapFew, lookUps), perCall(times.mapMany, lookUps)];
   return {
     name: "symbols",
-    what: `ledger symbols to Bloomberg's names, median of ${repetitions}; wanted when idle: 0.3 M/s never seen, 5 M/s remembered`,
+    what:
+      `ledger symbols to Bloomberg's names, median of ${repetitions}; ` +
+      "expected on an idle machine: 0.3 M/s for new symbols, 5 M/s for cached ones",
     rows: [
       {
-        case: "never seen, dialect named",
+        case: "new, dialect given",
         measured: perSecond(many, times.cold.medianMs),
         ratio: ratio(cold, mapMany),
         against: "Map look-up",
       },
       {
-        case: "never seen, dialect found out",
+        case: "new, dialect detected",
         measured: perSecond(many, times.coldAuto.medianMs),
         ratio: ratio(coldAuto, mapMany),
         against: "Map look-up",
       },
       {
-        case: `never seen, ${many / 1000} k others known`,
+        case: `new, ${many / 1000} k others known`,
         measured: perSecond(few, times.newToMany.medianMs),
         ratio: ratio(times.newToMany, times.newToFew),
         against: `${few / 1000} k known`,
         target: { atMost: 1.5 },
       },
       {
-        case: `remembered, ${few / 1000} k known`,
+        case: `cached, ${few / 1000} k known`,
         measured: perSecond(lookUps, times.cachedFew.medianMs),
         ratio: ratio(times.cachedFew, times.mapFew),
         against: "Map look-up",
         target: { atMost: 10 },
       },
       {
-        case: `remembered, ${many / 1000} k known`,
+        case: `cached, ${many / 1000} k known`,
         measured: perSecond(lookUps, times.cachedMany.medianMs),
         ratio: ratio(times.cachedMany, times.mapMany),
         against: "Map look-up",
@@ -119,7 +121,7 @@ function lookUp(texts: readonly string[], found: (text: string) => boolean): voi
   if (done !== lookUps) throw new Error(`${done} of ${lookUps} symbols were found`);
 }
 
-/** Different ledger symbols of 10-year options, all that Bloomberg has names for. */
+/** Returns different ledger symbols of 10-year options; Bloomberg has a name for each of them. */
 function ledgerTexts(count: number): readonly string[] {
   const calendar = new ExpiryCalendar();
   const product = productOfRoot("ZN");

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A folder of one's own, gone when the work is done or has failed. */
+/** Calls `work` with a new folder and removes the folder afterwards, also if the work fails. */
 export async function inTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-bench-"));
   try {

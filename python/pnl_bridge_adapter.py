@@ -1,11 +1,12 @@
 """Writes an adapter to start from: `pnl-bridge doctor --system legacy --write-adapter FILE` runs it.
 
-Reads an order from stdin as JSON and prints the text of the adapter: a class that offers the methods of the bridge and calls those of
-the service. To see how the service names its fields, it makes the service, read-only where the service can be, and calls each of the
-methods that the order names once. The order:
+Reads an order from stdin as JSON and prints the text of the adapter: a class with the methods of the bridge,
+which call the methods of the service. To find the service's names of the fields, it creates the service
+(read-only if the service supports this) and calls each method that the order names once. The order is:
 
-    {"target": "module:Name", "arguments": JSON of its constructor or null, "adapter": "desk_adapter", "pnlIn": "money" or "points",
-     "names": {"openPositions": "get_open_positions"}, "keys": {"openPositions": ["symbol"]}, "likely": {"symbol": ["instrument"]},
+    {"target": "module:Name", "arguments": arguments of the constructor as JSON, or null,
+     "adapter": "desk_adapter", "pnlIn": "money" or "points", "names": {"openPositions": "get_open_positions"},
+     "keys": {"openPositions": ["symbol"]}, "likely": {"symbol": ["instrument"]},
      "shapes": {"openPositions": {"part": "positions", "fields": ["symbol"]}}}
 """
 
@@ -17,7 +18,7 @@ import sys
 
 from pnl_bridge_worker import build, load, parameters_of, private_descriptors, signature_of, to_json
 
-# The tables of names in an adapter: the method whose rows show the names, and the fields that a row may lack.
+# The tables of names in an adapter: the method whose rows show the names, and the optional fields of a row.
 TABLES = {
     "POSITION": ("openPositions", ["book", "currency"]),
     "TRADE": ("tradeHistory", ["time", "book"]),
@@ -41,7 +42,10 @@ class Adapter:
             self.answers[method] = self.ask(method) if method in self.names else None
 
     def ask(self, method):
-        """The answer to a harmless question, as JSON holds it; None where the method needs what the bridge cannot name, or fails."""
+        """Calls a method that only reads, and returns its answer as JSON holds it.
+
+        None if the method needs an argument that is unknown here, or fails.
+        """
         if method == "calculatePnl":
             return None  # The names of the fields of its trades are not known yet.
         row = self.first_row("POSITION") if method != "openPositions" else None
@@ -50,20 +54,21 @@ class Adapter:
             needed = {name: known[name] for name in self.required(method)}
             return json.loads(to_json(getattr(self.service, self.names[method])(**needed)))
         except Exception as failure:
-            print("%s could not be asked: %s" % (self.names[method], failure), file=sys.stderr)
+            print("the call of %s failed: %s" % (self.names[method], failure), file=sys.stderr)
             return None
 
     def required(self, method):
-        """The parameters that a call cannot do without."""
+        """Lists the required parameters of a method."""
         signature = signature_of(getattr(self.service, self.names[method]))
+        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         return [
             name
             for name, parameter in (signature.parameters if signature else {}).items()
-            if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            if parameter.default is parameter.empty and parameter.kind not in variable
         ]
 
     def theirs(self, field, row):
-        """The service's name of a field in a row; None where nothing looks like it."""
+        """Returns the service's name of a field in a row, or None if no name is similar."""
         for name in [field.lower()] + self.order["likely"].get(field, []):
             for key in row or {}:
                 if re.sub("[^a-z0-9]", "", key.lower()) == name:
@@ -78,7 +83,7 @@ class Adapter:
         return rows[0] if rows else None
 
     def rows_in(self, answer):
-        """The rows of an answer of any shape, and the key under which they stand: None for the answer itself."""
+        """Returns the rows of an answer of any shape, and their key in it (None if the answer is the rows)."""
         if is_rows(answer):
             return answer, None
         if not isinstance(answer, dict):
@@ -90,11 +95,14 @@ class Adapter:
                 return value, key
         return [dict(row, symbol=symbol) for symbol, row in answer.items() if isinstance(row, dict)], None
 
-    # --- the text -------------------------------------------------------------------------------------------------------
+    # --- the text -------------------------------------------------------------------------------------------
 
     def text(self):
         tables = [self.table(name) for name, (method, _) in TABLES.items() if self.uses(name, method)]
-        bodies = ["    def %s(self, request):\n        %s\n" % (method, "\n        ".join(self.body(method))) for method in self.names]
+        bodies = [
+            "    def %s(self, request):\n        %s\n" % (method, "\n        ".join(self.body(method)))
+            for method in self.names
+        ]
         absent = [method for method in METHODS if method not in self.names]
         if absent:
             bodies.append("    # CHECK: nothing in the service looks like %s.\n" % ", ".join(absent))
@@ -115,15 +123,17 @@ class Adapter:
         row = self.first_row(table)
         fields = self.order["shapes"][method]["fields"]
         if row is None:
-            return "%s = {%s}  # CHECK: no row was seen" % (table, ", ".join('"%s": "%s"' % (field, field) for field in fields))
+            names = ", ".join('"%s": "%s"' % (field, field) for field in fields)
+            return "%s = {%s}  # CHECK: the service returned no row" % (table, names)
         lines = []
         for field in fields + [field for field in optional if self.theirs(field, row)]:
             theirs = self.theirs(field, row)
-            lines.append('    "%s": %s' % (field, json.dumps(theirs) + "," if theirs else "None,  # CHECK: nothing looks like it"))
+            value = json.dumps(theirs) + "," if theirs else "None,  # CHECK: no field has a similar name"
+            lines.append('    "%s": %s' % (field, value))
         return "%s = {\n%s\n}" % (table, "\n".join(lines))
 
     def body(self, method):
-        """The lines of one method of the adapter."""
+        """Returns the lines of one method of the adapter."""
         call = "self.service.%s(%s)" % (self.names[method], self.arguments(method))
         rows, key = self.rows_in(self.answers[method])
         table = next((table for table, (own, _) in TABLES.items() if own == method), "POSITION")
@@ -134,7 +144,7 @@ class Adapter:
                 'trades = [{theirs: trade.get(ours) for ours, theirs in names.items()} for trade in request["trades"]]',
                 "for trade in trades:  # CHECK: the bridge sends numbers as text",
                 '    trade.update({names[field]: float(trade[names[field]]) for field in ("quantity", "price")})',
-                "positions = rows(%s, POSITION, {})  # CHECK: no answer was seen" % call,
+                "positions = rows(%s, POSITION, {})  # CHECK: this method was not called" % call,
                 'return {"positions": positions, "totals": {}, "rejected": []}',
             ]
         if method == "tradeHistory":
@@ -142,7 +152,8 @@ class Adapter:
             sided = [] if row.get(self.theirs("side", row)) in ("B", "S") else [
                 '    trade["side"] = str(trade["side"])[:1].upper()  # CHECK: it must be B or S'
             ]
-            timed = ['trades.sort(key=lambda trade: trade["time"], reverse=True)'] if self.theirs("time", row) else []
+            sort = 'trades.sort(key=lambda trade: trade["time"], reverse=True)'
+            timed = [sort] if self.theirs("time", row) else []
             return [
                 "trades = %s" % read,
                 "for trade in trades:",
@@ -153,8 +164,9 @@ class Adapter:
             ]
         if method == "totals" and self.order["pnlIn"] == "points":
             return [
-                "# Totals in points become money by the positions beside them.",
-                'return {"positions": self.openPositions(request)["positions"], "totals": {}}  # CHECK: with closed positions',
+                "# The bridge computes the totals in money from these positions.",
+                'positions = self.openPositions(request)["positions"]  # CHECK: closed positions must be included',
+                'return {"positions": positions, "totals": {}}',
             ]
         if method == "totals":
             return ['return {"totals": {"USD": named(%s, TOTAL)}}  # CHECK the currency' % call]
@@ -165,7 +177,7 @@ class Adapter:
         return ['return {"%s": %s}' % (self.order["shapes"][method]["part"], read)]
 
     def arguments(self, method):
-        """What the adapter hands to the service: what it cannot do without, and a limit."""
+        """Returns the arguments of the adapter's call: the required parameters, and a limit."""
         given = []
         required = self.required(method)
         for text in parameters_of(getattr(self.service, self.names[method])) or []:
@@ -175,10 +187,12 @@ class Adapter:
             elif method == "calculatePnl" and name in ("prices", "marks", "market_prices"):
                 given.append('%s=request.get("marks", {})' % name)
             elif name == "limit":
-                # The service would limit before the adapter chooses the rows of a symbol.
-                given.append('limit=1_000_000 if "symbol" in request or "book" in request else request.get("limit", 500)')
+                # The service would apply the limit before the adapter selects the rows of a symbol or a book.
+                limit = '1_000_000 if "symbol" in request or "book" in request else request.get("limit", 500)'
+                given.append("limit=%s" % limit)
             elif name in required:
-                given.append('%s=request.get("%s")' % (name, name) if name in self.order["keys"][method] else "%s=None" % name)
+                is_key = name in self.order["keys"][method]
+                given.append('%s=request.get("%s")' % (name, name) if is_key else "%s=None" % name)
         return ", ".join(given)
 
 
@@ -188,8 +202,8 @@ def is_rows(value):
 
 TEXT = '''"""Offers %(target)s to pnl-bridge under the names of the bridge.
 
-`pnl-bridge doctor --write-adapter` wrote it from what it found. It is yours: read it, correct the lines marked with CHECK, and keep it
-beside the service. In the configuration, name %(adapter)s:Desk instead of %(target)s.
+`pnl-bridge doctor --write-adapter` generated this file from its findings. Read it, correct the lines marked
+CHECK, and keep it beside the service. In the configuration, name %(adapter)s:Desk instead of %(target)s.
 """
 
 from %(module)s import %(name)s
@@ -205,23 +219,23 @@ class Desk:
 %(bodies)s
 
 def rows(answer, names, request):
-    """The rows of an answer that the request asks for, under the bridge's names."""
+    """Returns the rows of an answer that the request selects, with the bridge's names."""
     if hasattr(answer, "to_dict"):  # a pandas frame
         answer = answer.to_dict("records")
     if isinstance(answer, dict):  # rows by symbol
         answer = [dict(row, symbol=symbol) for symbol, row in answer.items()]
-    return [row for row in (named(row, names) for row in answer) if is_asked(row, request)]
+    return [row for row in (named(row, names) for row in answer) if is_selected(row, request)]
 
 
 def named(row, names):
-    """One row under the bridge's names. An object that is no dict is read by its attributes."""
+    """Returns one row with the bridge's names. An object that is not a dict is read by its attributes."""
     if not isinstance(row, dict):
         row = row._asdict() if hasattr(row, "_asdict") else vars(row)
     return {ours: row[theirs] if theirs else None for ours, theirs in names.items()}
 
 
-def is_asked(row, request):
-    """Whether a row is within the symbol, the book and the days that a request names."""
+def is_selected(row, request):
+    """Whether a row has the symbol and the book and is within the days that the request names."""
     day = row.get("tradingDay")
     return (
         request.get("symbol") in (None, row["symbol"])

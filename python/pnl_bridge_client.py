@@ -1,4 +1,4 @@
-"""What a Python desk's callers use of pnl-bridge: the bridged P&L service, symbol translation and comparison, over HTTP.
+"""The Python client of pnl-bridge: the bridged P&L service, symbol translation and comparison, over HTTP.
 
     from pnl_bridge_client import PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
 
@@ -6,13 +6,16 @@
     result = bridge.calculate_pnl(trades, prices)
     print(result.source, result.positions[0].realized)
 
-One file, Python 3.9 or newer, standard library only: copy it wherever your callers are. `pnl-bridge serve` answers.
+The client is one file and needs only Python 3.9 or newer: copy it to your callers. `pnl-bridge serve` is its
+server.
 
-Arguments: dicts, dataclasses, named tuples, Decimal, int, float, dates, enums, pandas frames and series, numpy numbers. A float is sent
-as its shortest text and never rounded. NaN is refused; in the rows of a frame it stands for a missing value.
+Arguments may be dicts, dataclasses, named tuples, Decimal, int, float, dates, enums, pandas frames and
+series, and numpy numbers. A float is sent as its shortest text and never rounded. NaN is refused, except in
+the rows of a frame, where it means a missing value.
 
-Answers: objects whose keys are also attributes, as the bridge writes them or in snake case (`averagePrice`, `average_price`); prices,
-quantities and P&L are Decimal. An error is a BridgeError with `code`, `what` and `fix`. Several threads may use one object.
+Answers are objects whose keys are also attributes, as the bridge writes them or in snake case
+(`averagePrice`, `average_price`). Prices, quantities and P&L are Decimal. An error is a BridgeError with
+`code`, `what` and `fix`. Several threads may use one object.
 """
 
 import dataclasses
@@ -35,9 +38,12 @@ ANSWER_BYTES_MAX = 64 << 20
 
 # The fields of answers that hold numbers as text.
 NUMBER_FIELDS = frozenset(
-    "quantity averagePrice realized unrealized total fees fee mark price pnl openPrice closePrice multiplier tick strike".split()
+    (
+        "quantity averagePrice realized unrealized total fees fee mark price pnl "
+        "openPrice closePrice multiplier tick strike"
+    ).split()
 )
-# What desks call the fields of a trade, in small letters without underscores.
+# Names that desks use for the fields of a trade, in lower case and without underscores.
 TRADE_FIELDS = {
     "id": "id",
     "tradeid": "id",
@@ -61,8 +67,8 @@ SIDES = {"B": "B", "BUY": "B", "S": "S", "SELL": "S"}
 class BridgeError(Exception):
     """A call that failed.
 
-    `code` is from the bridge's catalogue (or DOWN, TIMEOUT, GARBLED where no gateway answered), `what` says what went wrong, `fix` how
-    to fix it (it may be empty), `status` is the status of the HTTP answer, or None.
+    `code` is from the bridge's catalogue (or DOWN, TIMEOUT, GARBLED if no gateway answered). `what` says what
+    went wrong, and `fix` how to fix it (it may be empty). `status` is the status of the HTTP answer, or None.
     """
 
     def __init__(self, code, what, fix="", status=None):
@@ -74,7 +80,7 @@ class BridgeError(Exception):
 
 
 class Answer(dict):
-    """A JSON object whose keys are attributes too: `answer["averagePrice"]`, `answer.averagePrice`, `answer.average_price`."""
+    """A JSON object whose keys are also attributes: `answer["averagePrice"]` is `answer.average_price`."""
 
     def __getattr__(self, name):
         for key in (name, re.sub(r"_([a-z])", lambda found: found.group(1).upper(), name)):
@@ -84,12 +90,16 @@ class Answer(dict):
 
 
 class Client:
-    """The address of a gateway and who calls it. `token` is by default the environment's PNL_BRIDGE_TOKEN."""
+    """The address of a gateway, and the user, book and token of the calls.
+
+    `url` and `token` default to the environment variables PNL_BRIDGE_URL and PNL_BRIDGE_TOKEN.
+    """
 
     def __init__(self, url=None, *, user=None, book=None, token=None, timeout=30.0):
         self.url = (url or os.environ.get("PNL_BRIDGE_URL") or DEFAULT_URL).rstrip("/")
         if not self.url.startswith(("http://", "https://")):
-            raise BridgeError("BAD_USAGE", "the URL of a gateway is no http or https URL: %s" % self.url, "write http://127.0.0.1:8080")
+            what = "the URL of a gateway is not an http or https URL: %s" % self.url
+            raise BridgeError("BAD_USAGE", what, "write http://127.0.0.1:8080")
         self.user = user
         self.book = book
         self.token = token or os.environ.get("PNL_BRIDGE_TOKEN") or None
@@ -121,18 +131,20 @@ class Client:
                 raise self._no_answer() from None
             raise self._down(failure.reason) from None
         except ValueError as failure:
-            raise BridgeError("BAD_USAGE", "the request cannot be sent: %s" % failure, "check the URL, the user and the book") from failure
+            what = "the request cannot be sent: %s" % failure
+            raise BridgeError("BAD_USAGE", what, "check the URL, the user and the book") from failure
         except OSError as failure:
             raise self._down(failure) from None
 
     def _read(self, answer):
         text = answer.read(ANSWER_BYTES_MAX + 1)
         if len(text) > ANSWER_BYTES_MAX:
-            raise BridgeError("TOO_LARGE", "the answer has more than %d bytes" % ANSWER_BYTES_MAX, "ask for less", answer.status)
+            what = "the answer has more than %d bytes" % ANSWER_BYTES_MAX
+            raise BridgeError("TOO_LARGE", what, "request less", answer.status)
         try:
             return json.loads(text.decode("utf-8"), parse_float=decimal.Decimal, object_pairs_hook=answer_of)
         except ValueError as failure:
-            what = "what answers at %s is no gateway of pnl-bridge: %s" % (self.url, failure)
+            what = "the server at %s is not a gateway of pnl-bridge: %s" % (self.url, failure)
             raise BridgeError("GARBLED", what, "check the URL", answer.status) from failure
 
     def _problem(self, failure):
@@ -145,32 +157,34 @@ class Client:
             return BridgeError("GARBLED", what, "check the URL", failure.code)
 
     def _no_answer(self):
-        return BridgeError("TIMEOUT", "%s did not answer within %g s" % (self.url, self.timeout), "ask again, or give a longer timeout")
+        what = "%s did not answer within %g s" % (self.url, self.timeout)
+        return BridgeError("TIMEOUT", what, "call again, or give a longer timeout")
 
     def _down(self, reason):
-        return BridgeError("DOWN", "%s cannot be reached: %s" % (self.url, reason), "start pnl-bridge serve, or check the URL")
+        what = "%s cannot be reached: %s" % (self.url, reason)
+        return BridgeError("DOWN", what, "start pnl-bridge serve, or check the URL")
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an error: it would carry the token to another address."""
+    """Makes a redirect an error, because it would send the token to another address."""
 
     def redirect_request(self, *_):
         return None
 
 
-# Without the proxies of the environment: the gateway is on this machine or beside it.
+# The proxies of the environment are not used: the gateway is on this machine or in its network.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
 
 
 class PnLServiceBridge(Client):
-    """The P&L service behind the bridge: each call is answered by legacy or modern, as the plan of the migration says.
+    """The P&L service behind the bridge. The plan of the migration decides which system answers a call.
 
-    `user` and `book` say whose calls these are; by them they are routed. Every result has `source` ("legacy" or "modern"), `epoch`,
-    `stale`, `stale_ms` and `fell_back` beside the fields of the answer.
+    `user` and `book` of the calls decide their route. Every result has `source` ("legacy" or "modern"),
+    `epoch`, `stale`, `stale_ms` and `fell_back`, in addition to the fields of the answer.
     """
 
     def call(self, method, request):
-        """One call of any method of the P&L service."""
+        """Calls any method of the P&L service."""
         answered = self.request("POST", "/pnl/" + urllib.parse.quote(method, safe=""), plain(request))
         result = Answer(answered["value"])
         vars(result).update(
@@ -183,10 +197,12 @@ class PnLServiceBridge(Client):
         return result
 
     def calculate_pnl(self, trades, prices=None, method="fifo", **more):
-        """P&L of these trades alone. `prices` are marks by symbol; `more` may hold `instruments` and `asOf`.
+        """Returns the P&L of these trades alone.
 
-        The fields of a trade are the bridge's (id, symbol, side, quantity, price, time, fee, book) or those of the desk's ledgers
-        (tradeId, instrumentName, buySell, marketTradeTime). A time without a zone is Chicago's. Any other field is sent as it is.
+        `prices` are marks by symbol; `more` may hold `instruments` and `asOf`. The fields of a trade have the
+        bridge's names (id, symbol, side, quantity, price, time, fee, book) or those of the desk's ledgers
+        (tradeId, instrumentName, buySell, marketTradeTime). A time without a zone is Chicago time. Other
+        fields are sent as they are.
         """
         request = {"trades": [trade_of(row) for row in rows_of(trades)], "method": method, **more}
         if prices is not None:
@@ -194,44 +210,51 @@ class PnLServiceBridge(Client):
         return self.call("calculatePnl", request)
 
     def open_positions(self, **filters):
-        """What is open. Filters: symbol, book, asOf, method, marks."""
+        """Returns the open positions. Filters: symbol, book, asOf, method, marks."""
         return self.call("openPositions", filters)
 
     def trade_history(self, limit=500, **filters):
-        """Trades, newest first. Filters: symbol, book, asOf."""
+        """Returns trades, newest first. Filters: symbol, book, asOf."""
         return self.call("tradeHistory", {"limit": limit, **filters})
 
     def daily_pnl(self, start=None, end=None, **filters):
-        """P&L by day and symbol, oldest first; the days `start` and `end` are included. Filters: symbol, book, asOf, method, marks."""
+        """Returns P&L by day and symbol, oldest first; the days `start` and `end` are included.
+
+        Filters: symbol, book, asOf, method, marks.
+        """
         days = {"from": start, "to": end}
         return self.call("dailyPnl", {**{key: day for key, day in days.items() if day is not None}, **filters})
 
     def totals(self, **filters):
-        """P&L added up by currency. Filters: symbol, book, asOf, method, marks."""
+        """Returns the sums of P&L by currency. Filters: symbol, book, asOf, method, marks."""
         return self.call("totals", filters)
 
     def position_detail(self, symbol, **filters):
-        """One position with its open lots; `.position` is None where the system knows none."""
+        """Returns one position with its open lots; `.position` is None if the system does not know it."""
         return self.call("positionDetail", {"symbol": symbol, **filters})
 
 
 class SymbolTranslationBridge(Client):
-    """Names of instruments in every dialect. `source_system` is a dialect, one of its other names ("CTO", "new"), or "auto"."""
+    """Translates names of instruments between dialects.
+
+    `source_system` is a dialect, another name of a dialect ("CTO", "new"), or "auto" to detect it.
+    """
 
     def variants(self, symbol, source_system="auto"):
-        """What the symbol is called in every dialect, and the instrument that it names."""
+        """Returns the symbol's name in every dialect, and its instrument."""
         query = urllib.parse.urlencode({"from": source_system.lower()})
         return self.request("GET", "/symbols/%s?%s" % (urllib.parse.quote(symbol, safe=""), query))
 
     def canonical(self, symbol, source_system="auto"):
-        """The canonical name. A symbol that may mean two instruments is an error, never a guess."""
+        """Returns the canonical name. Raises BridgeError if the symbol may mean two instruments."""
         return self.variants(symbol, source_system).canonical
 
     def translate(self, symbol, target_system, source_system="auto"):
-        """The symbol's name in another dialect, such as "bloomberg" or "actant-trades"."""
+        """Returns the symbol's name in another dialect, such as "bloomberg" or "actant-trades"."""
         variants = self.variants(symbol, source_system).variants
         if target_system.lower() not in variants:
-            raise BridgeError("BAD_USAGE", "there is no dialect %r" % target_system, "there are %s" % ", ".join(variants))
+            what = "there is no dialect %r" % target_system
+            raise BridgeError("BAD_USAGE", what, "the dialects are %s" % ", ".join(variants))
         named = variants[target_system.lower()]
         if "text" not in named:
             raise BridgeError(named.error.code, named.error.why)
@@ -239,37 +262,42 @@ class SymbolTranslationBridge(Client):
 
 
 class PnLComparisonValidator(Client):
-    """Compares two results as the bridge does: exactly, quantities and prices within `position`, P&L within `pnl`."""
+    """Compares two results exactly, as the bridge does.
+
+    Quantities and prices may differ by `position`, and P&L by `pnl`.
+    """
 
     def __init__(self, position="0.0001", pnl="0.01", url=None, **client):
         super().__init__(url, **client)
         self.tolerances = {"position": number_text(position), "pnl": number_text(pnl)}
 
     def validate_calculation(self, trades, old_result, new_result):
-        """The fields beyond tolerance, the worst first: [{"field", "old", "new"}]; an empty list where the results agree.
+        """Returns the fields beyond tolerance, the largest difference first: [{"field", "old", "new"}].
 
-        `trades` are those that both results are of, or None: what is compared are the results.
+        The list is empty if the results agree. `trades` may be None: only the results are compared.
         """
         body = {"legacy": plain(old_result), "modern": plain(new_result), "tolerances": self.tolerances}
         answer = self.request("POST", "/validate", body)
         if answer.more:
-            raise BridgeError("TOO_LARGE", "more than %d fields differ" % len(answer.differences), "compare the results in parts")
+            what = "more than %d fields differ" % len(answer.differences)
+            raise BridgeError("TOO_LARGE", what, "compare the results in parts")
         return [mismatch_of(one) for one in answer.differences]
 
 
 def mismatch_of(difference):
-    """A field beyond tolerance; `positions[UST TYU5].realized` is its path with the entry of the list."""
+    """Describes a field beyond tolerance. `positions[UST TYU5].realized` names the entry of the list."""
     path, entry = difference["path"], difference["entry"]
     is_number = difference["difference"] is not None or path.rpartition(".")[2] in NUMBER_FIELDS
-    old, new = (number_or_text(difference[side]) if is_number else difference[side] for side in ("legacy", "modern"))
+    sides = (difference["legacy"], difference["modern"])
+    old, new = map(number_or_text, sides) if is_number else sides
     return {"field": path if entry is None else path.replace("[]", "[%s]" % entry, 1), "old": old, "new": new}
 
 
-# --- what is sent -----------------------------------------------------------------------------------------------------------
+# --- requests -----------------------------------------------------------------------------------------------
 
 
 def plain(value):
-    """The value as JSON can hold it, no number changed. Raises BridgeError for what has no form in JSON."""
+    """Converts a value for JSON without changing a number. Raises BridgeError if JSON cannot hold it."""
     if value is None or isinstance(value, (bool, str, int)) and not isinstance(value, enum.Enum):
         return value
     if isinstance(value, enum.Enum):
@@ -285,26 +313,28 @@ def plain(value):
     if hasattr(value, "_asdict"):
         return plain(value._asdict())
     if hasattr(value, "items"):  # a mapping, or a pandas Series
-        return {str(key): plain(one) for key, one in value.items()} if not hasattr(value, "columns") else rows_of(value)
+        is_frame = hasattr(value, "columns")
+        return rows_of(value) if is_frame else {str(key): plain(one) for key, one in value.items()}
     if type(value).__module__ == "numpy" and hasattr(value, "dtype") and not hasattr(value, "__len__"):
         return number_text(value) if value.dtype.kind == "f" else plain(value.item())
     if hasattr(value, "__iter__") and not isinstance(value, (bytes, bytearray)):
         return [plain(one) for one in value]
-    raise BridgeError("BAD_USAGE", "a %s cannot be sent" % type(value).__qualname__, "give numbers, text, dates, dicts and lists")
+    what = "a %s cannot be sent" % type(value).__qualname__
+    raise BridgeError("BAD_USAGE", what, "use numbers, text, dates, dicts and lists")
 
 
 def number_text(value):
-    """The exact decimal text of a number; of a float its shortest."""
+    """Returns the exact decimal text of a number; for a float, its shortest text."""
     if isinstance(value, str):
         return value
     number = value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
     if not math.isfinite(number):
-        raise BridgeError("BAD_USAGE", "%s is no number that can be sent" % value, "leave out what is not known")
+        raise BridgeError("BAD_USAGE", "%s is not a finite number" % value, "leave out unknown values")
     return format(number, "f")
 
 
 def rows_of(rows):
-    """The rows of a list or of a pandas frame, as dicts; what is missing in a row is left out."""
+    """Returns the rows of a list or of a pandas frame as dicts, without the missing values."""
     if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
         rows = rows.to_dict("records")
     return [{key: plain(one) for key, one in fields_of(row).items() if not is_missing(one)} for row in rows]
@@ -319,17 +349,19 @@ def fields_of(row):
 
 
 def is_missing(value):
-    """None, NaN and NaT: what a frame has where it has nothing."""
-    return value is None or isinstance(value, (float, datetime.date)) and value != value or str(value) in ("<NA>", "NaT")
+    """Whether a value is None, NaN or NaT, which stand for missing values in a frame."""
+    is_nan = isinstance(value, (float, datetime.date)) and value != value
+    return value is None or is_nan or str(value) in ("<NA>", "NaT")
 
 
 def trade_of(row):
-    """A trade under the bridge's names."""
+    """Converts a trade to the bridge's names."""
     trade = {}
     for name, value in row.items():
         ours = TRADE_FIELDS.get(str(name).lower().replace("_", ""), name)
         if ours in trade:
-            raise BridgeError("BAD_USAGE", "a trade has %s twice, once as %s" % (ours, name), "leave one of them out")
+            what = "a trade has %s twice, once as %s" % (ours, name)
+            raise BridgeError("BAD_USAGE", what, "leave one of them out")
         if ours == "side":
             trade[ours] = SIDES.get(str(value).upper(), value)
         else:
@@ -339,7 +371,7 @@ def trade_of(row):
     return trade
 
 
-# --- what comes back --------------------------------------------------------------------------------------------------------
+# --- answers ------------------------------------------------------------------------------------------------
 
 
 def answer_of(pairs):
@@ -347,7 +379,7 @@ def answer_of(pairs):
 
 
 def number_or_text(value):
-    """Decimal text and fractions `p/q` as Decimal (a fraction to 50 digits); anything else as it is."""
+    """Converts decimal text and fractions `p/q` to Decimal (a fraction to 50 digits); keeps other values."""
     if not isinstance(value, str):
         return decimal.Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?", value):

@@ -3,46 +3,56 @@
 
     python3 pnl_bridge_worker.py [options] module.path:Name [JSON arguments]
 
-`Name` is a class, a function that returns the object, or the object itself; without `:Name` the object is the module. The arguments are
-for the class or function: an object gives keywords, a list gives arguments in order, anything else is the only argument. Modules of the
-working folder can be imported. One file, Python 3.9 or newer, standard library only: copy it wherever you need it.
+`Name` is a class, a function that returns the object, or the object itself; without `:Name` the object is the
+module. The arguments are passed to the class or function: a JSON object gives keyword arguments, a list gives
+positional arguments, and any other value is the only argument. Modules of the working folder can be imported.
+The worker is one file and needs only Python 3.9 or newer: copy it wherever you need it.
 
-A call's request fills the parameters of the method by name. Where the method takes one parameter and the request does not name it,
-the parameter is the whole request. A request that fits neither way is refused, never bent until it fits.
+The request of a call fills the parameters of the method by name. If the method has one parameter and the
+request does not name it, the parameter gets the whole request. A request that fits in neither way is refused.
 
-How answers become JSON, exactly and never silently wrong:
+Answers are written as JSON exactly; a value that JSON cannot hold is reported:
 
-| Python                             | JSON                                                                                    |
-|------------------------------------|-----------------------------------------------------------------------------------------|
-| int, of any size                   | number, all digits                                                                      |
-| float, numpy float16/32/64         | number, the shortest text that reads back as the same; NaN and infinity: null, and a line on stderr |
-| Decimal, numpy longdouble          | text, all digits, no exponent                                                           |
-| Fraction                           | text, p/q                                                                               |
-| date, time, datetime, Timestamp, datetime64 | text, ISO 8601; NaT: null                                                      |
-| timedelta                          | number of seconds                                                                       |
-| Enum                               | its value                                                                               |
-| dataclass, namedtuple, mapping     | object; keys that are no text become text where that is unambiguous                     |
-| list, tuple, deque, range, generator, numpy array | list                                                                     |
-| set, frozenset                     | list, sorted by its JSON text                                                           |
-| pandas DataFrame                   | list of rows, objects by column; an index that is more than 0, 1, 2, ... is a column, `index` where it has no name |
-| pandas Series                      | list; with such an index an object                                                      |
-| anything else with to_dict()       | what that returns                                                                       |
-| anything else                      | the call fails, saying what stands where                                                |
+| Python                       | JSON                                                                        |
+|------------------------------|-----------------------------------------------------------------------------|
+| int, of any size             | number, all digits                                                          |
+| float, numpy float16/32/64   | number, in the shortest text that reads back as the same value;             |
+|                              | NaN and infinity become null and are noted on stderr                        |
+| Decimal, numpy longdouble    | text, all digits, no exponent                                               |
+| Fraction                     | text, p/q                                                                   |
+| date, time, datetime,        | text, ISO 8601; NaT becomes null                                            |
+| Timestamp, datetime64        |                                                                             |
+| timedelta                    | number of seconds                                                           |
+| Enum                         | its value                                                                   |
+| dataclass, namedtuple,       | object; keys of another type become text if that is unambiguous             |
+| mapping                      |                                                                             |
+| list, tuple, deque, range,   | list                                                                        |
+| generator, numpy array       |                                                                             |
+| set, frozenset               | list, sorted by its JSON text                                               |
+| pandas DataFrame             | list of rows, as objects by column; an index other than 0, 1, 2, ...        |
+|                              | becomes a column, named `index` if the index has no name                    |
+| pandas Series                | list; an object if it has such an index                                     |
+| any other with to_dict()     | the value that to_dict() returns                                            |
+| any other                    | the call fails with the place and the type of the value                     |
 
-Whatever the object prints goes to stderr, also from C code and from programs that it starts: stdout belongs to the protocol. Its stdin
-is empty. An error is reported with its class and message, and its `code` where that is text; the traceback goes to stderr.
+Whatever the object prints goes to stderr, also from C code and from child processes: stdout belongs to the
+protocol. Its stdin is empty. An error is reported with its class, its message, and its `code` if that is
+text; the traceback goes to stderr.
 
-Which methods are offered: the bridge names the methods that it calls when it starts the worker, and the worker refuses all others. A
-bridge that names none may call every public method. Never offered are names with an underscore in front, properties, classes, and
-objects that can be called but are no methods, such as an open database connection.
+The bridge names the methods that it calls when it starts the worker, and the worker refuses all others. A
+bridge that names none may call every public method. Never offered are names that begin with an underscore,
+properties, classes, and callable objects that are not methods, such as an open database connection.
 
-The worker makes one call at a time, in the main thread, which also made the object (sqlite3 needs that). With `--threads N` it makes N
-at a time, and the object must be safe for threads. A call whose deadline has passed before it begins is not made.
+The worker makes one call at a time, in the main thread, which also made the object (sqlite3 requires this).
+With `--threads N` it makes N calls at a time, and the object must be thread-safe. A call is not made if its
+deadline has passed before it begins.
 
-The bridge may ask for reading only. Then a constructor or function that takes `read_only` gets True, `set_read_only(True)` is called
-where the object has it, and methods that `--writes` or the attribute `pnl_bridge_writes` names are refused.
+The bridge may request read-only access. Then the parameter `read_only` of the constructor or function, if
+there is one, gets True, the object's method `set_read_only(True)`, if there is one, is called, and methods
+named by `--writes` or by the attribute `pnl_bridge_writes` are refused.
 
-The protocol (version 1) stands in src/adapters/worker/protocol.ts of pnl-bridge: JSON-RPC 2.0, one message a line.
+The protocol (version 1) is JSON-RPC 2.0 with one message per line; src/adapters/worker/protocol.ts of
+pnl-bridge describes it.
 """
 
 import argparse
@@ -94,11 +104,11 @@ class Refusal(Exception):
         self.code = code
 
 
-# --- values to JSON ---------------------------------------------------------------------------------------------------------
+# --- values to JSON -----------------------------------------------------------------------------------------
 
 
 def to_json(value, notes=None):
-    """The JSON text of a value; what had to become null is described in `notes`. Raises Refusal where there is no way."""
+    """Returns the JSON text of a value and adds a note for each value that became null. Raises Refusal."""
     plain = jsonable(value, "", 0, [] if notes is None else notes)
     try:
         return json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
@@ -107,14 +117,15 @@ def to_json(value, notes=None):
 
 
 def jsonable(value, path, depth, notes):
-    """The value in what json.dumps writes exactly."""
+    """Converts the value to types that json.dumps writes exactly."""
     kind = type(value)
     if kind in AS_THEY_ARE:
         return value
     if kind is float:
         return finite(value, path, notes)
     if depth > DEPTH_MAX:
-        raise Refusal(NOT_JSON, "%s is nested more than %d levels deep, or holds itself" % (shown(path), DEPTH_MAX))
+        what = "%s is nested more than %d levels deep, or holds itself"
+        raise Refusal(NOT_JSON, what % (shown(path), DEPTH_MAX))
     if kind is dict:
         return from_mapping(value, path, depth, notes)
     if kind is list or kind is tuple:
@@ -150,7 +161,8 @@ def jsonable(value, path, depth, notes):
     if callable(getattr(value, "to_dict", None)) and not isinstance(value, type):
         return jsonable(value.to_dict(), path, depth + 1, notes)
     if isinstance(value, collections.abc.Set):
-        return sorted(from_list(value, path, depth, notes), key=lambda entry: json.dumps(entry, sort_keys=True))
+        entries = from_list(value, path, depth, notes)
+        return sorted(entries, key=lambda entry: json.dumps(entry, sort_keys=True))
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise no_json(value, path)
     if isinstance(value, (collections.abc.Sequence, collections.abc.Iterator, collections.abc.ValuesView)):
@@ -202,7 +214,10 @@ def key_text(key, path):
 
 def from_list(value, path, depth, notes):
     inner = "%s[]" % path
-    return [entry if type(entry) in AS_THEY_ARE else jsonable(entry, inner, depth + 1, notes) for entry in value]
+    return [
+        entry if type(entry) in AS_THEY_ARE else jsonable(entry, inner, depth + 1, notes)
+        for entry in value
+    ]
 
 
 def from_numpy(value, path, depth, notes):
@@ -210,19 +225,20 @@ def from_numpy(value, path, depth, notes):
     if isinstance(value, numpy.ndarray):
         if value.ndim == 0:
             return jsonable(value[()], path, depth + 1, notes)
-        # Of a float32, tolist() would make a double with its long text.
-        return from_list(value.tolist() if value.dtype.kind in "biu" or value.dtype == float else value, path, depth, notes)
+        # tolist() would turn a float32 into a double with a longer text.
+        keeps_text = value.dtype.kind in "biu" or value.dtype == float
+        return from_list(value.tolist() if keeps_text else value, path, depth, notes)
     if isinstance(value, numpy.bool_):
         return bool(value)
     if isinstance(value, numpy.integer):
-        # A timedelta64 is one too, in a unit of its own.
+        # A timedelta64 is an integer, too, in a unit of its own.
         if isinstance(value, numpy.timedelta64):
             return None if numpy.isnat(value) else float(value / numpy.timedelta64(1, "s"))
         return int(value)
     if isinstance(value, numpy.floating):
         if not numpy.isfinite(value):
             return finite(float(value), path, notes)
-        # float() of its own shortest text: 0.1 of a float32 is 0.1, not 0.10000000149011612.
+        # float() reads the shortest text of the number: a float32 of 0.1 stays 0.1, not 0.10000000149011612.
         return float(value) if isinstance(value, float) else longest(value, path, notes)
     if isinstance(value, numpy.datetime64):
         return None if numpy.isnat(value) else str(value)
@@ -267,20 +283,21 @@ def from_pandas(value, path, depth, notes):
 
 
 def cells_of(series):
-    """As Python values, but for a float32, whose short text would be lost."""
+    """The cells as Python values; but a float32 stays as it is, since its short text would be lost."""
     is_small_float = series.dtype.kind == "f" and series.dtype.itemsize < 8
     return list(series.to_numpy()) if is_small_float else series.tolist()
 
 
 def from_cell(cell, path, depth, notes):
-    """A missing value of a frame is NaN by pandas' own convention, so it is not noted."""
+    """Converts a cell. NaN is not noted, since pandas uses it for a missing value."""
     if isinstance(cell, numbers.Real) and math.isnan(cell):
         return None
     return jsonable(cell, path, depth + 1, notes)
 
 
 def is_counter(pandas, index):
-    return isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
+    is_range = isinstance(index, pandas.RangeIndex)
+    return is_range and index.start == 0 and index.step == 1 and index.name is None
 
 
 def no_json(value, path):
@@ -291,11 +308,11 @@ def shown(path):
     return path.lstrip(".") or "the answer"
 
 
-# --- the object -------------------------------------------------------------------------------------------------------------
+# --- the object ---------------------------------------------------------------------------------------------
 
 
 class Target:
-    """The object and what may be called of it."""
+    """The object and its methods that may be called."""
 
     def __init__(self, spec, arguments, writes, read_only, only=None):
         made, name = load(spec)
@@ -306,14 +323,14 @@ class Target:
         self.name = name
         self.read_only = read_only
         self.object = made
-        told = getattr(made, "set_read_only", None)
-        if callable(told):
-            told(read_only)
+        set_read_only = getattr(made, "set_read_only", None)
+        if callable(set_read_only):
+            set_read_only(read_only)
         self.writes = set(writes) | set(getattr(made, "pnl_bridge_writes", ()))
         self.found, public = describe_methods(made)
         unknown = self.writes - set(public)
         if unknown:
-            raise TypeError("no such methods, though said to write: %s" % ", ".join(sorted(unknown)))
+            raise TypeError("methods declared as writing do not exist: %s" % ", ".join(sorted(unknown)))
         self.methods = {name: method for name, method in public.items() if only is None or name in only}
 
     def call(self, name, request):
@@ -351,12 +368,12 @@ def build(maker, arguments, read_only):
 
 
 def describe_methods(value):
-    """What can be called of an object: a description of each for the bridge, and the public methods by name."""
+    """Returns a description of everything callable in an object, and its public methods by name."""
     found, public = [], {}
     for name in dir(value):
         if name.startswith("__") or name == "set_read_only":
             continue
-        # A property is no method, and reading it might run code.
+        # A property is not a method, and reading it might run code.
         static = inspect.getattr_static(value, name)
         if isinstance(static, functools.cached_property) or inspect.isdatadescriptor(static):
             continue
@@ -365,19 +382,19 @@ def describe_methods(value):
             continue
         if inspect.ismodule(value) and getattr(method, "__module__", None) != value.__name__:
             continue
-        said = {"name": name, "parameters": parameters_of(method)}
+        description = {"name": name, "parameters": parameters_of(method)}
         if name.startswith("_"):
-            said["leftOut"] = "it is private"
+            description["leftOut"] = "it is private"
         elif not inspect.isroutine(method) and not isinstance(method, functools.partial):
-            said["leftOut"] = "it is an object (%s), not a method" % type(method).__qualname__
+            description["leftOut"] = "it is an object (%s), not a method" % type(method).__qualname__
         else:
             public[name] = method
-        found.append(said)
+        found.append(description)
     return found, public
 
 
 def parameters_of(method):
-    """The parameters as they are written, without annotations; None where Python does not know them."""
+    """The parameters as the source writes them, without annotations; None if Python does not know them."""
     signature = signature_of(method)
     if signature is None:
         return None
@@ -393,7 +410,7 @@ def signature_of(function):
 
 
 def fit(method, name, request):
-    """The request as arguments: by name, or as the one parameter there is."""
+    """Returns positional and keyword arguments: the request's fields by name, or the whole request as one."""
     signature = signature_of(method)
     if signature is None:
         return ([] if request is None else [request]), {}
@@ -416,11 +433,11 @@ def binds(signature, arguments, keywords):
         return False
 
 
-# --- the protocol -----------------------------------------------------------------------------------------------------------
+# --- the protocol -------------------------------------------------------------------------------------------
 
 
 class Wire:
-    """Lines in, lines out, on descriptors that nothing else in this process has."""
+    """Reads and writes lines, on file descriptors that nothing else in this process uses."""
 
     def __init__(self, read_from, write_to, request_bytes_max):
         self.read_from = read_from
@@ -430,7 +447,7 @@ class Wire:
         self.lock = threading.Lock()
 
     def lines(self):
-        """Each line; of one that is too long only the beginning, and True."""
+        """Yields each line and False; for a line that is too long, its beginning and True."""
         held, size, too_long = [], 0, False
         while True:
             chunk = os.read(self.read_from, 1 << 16)
@@ -448,7 +465,7 @@ class Wire:
                     held.append(piece)
 
     def answer(self, identity, text):
-        """False where the answer is too long to be sent."""
+        """Sends an answer. Returns False, and sends nothing, if it is too long."""
         line = b'{"jsonrpc":"2.0","id":%d,"result":%s}\n' % (identity, text.encode("ascii"))
         if len(line) > self.answer_bytes_max:
             return False
@@ -459,7 +476,8 @@ class Wire:
         error = {"code": code, "message": message[:MESSAGE_MAX]}
         if data:
             error["data"] = data
-        self.send(json.dumps({"jsonrpc": "2.0", "id": identity, "error": error}, separators=(",", ":")).encode("ascii") + b"\n")
+        message_json = json.dumps({"jsonrpc": "2.0", "id": identity, "error": error}, separators=(",", ":"))
+        self.send(message_json.encode("ascii") + b"\n")
 
     def send(self, line):
         with self.lock:
@@ -476,7 +494,7 @@ class Worker:
         self.target = None
 
     def run(self):
-        """The main thread's part: makes the object, then calls it. Ends when stdin does."""
+        """Runs in the main thread: makes the object, then calls it. Returns when stdin ends."""
         threading.Thread(target=self.read, daemon=True).start()
         others = [threading.Thread(target=self.serve, daemon=True) for _ in range(self.options.threads - 1)]
         for other in others:
@@ -486,7 +504,7 @@ class Worker:
             other.join()
 
     def read(self):
-        """In a thread of its own, so that the end of stdin is seen while a call runs."""
+        """Reads stdin in a thread of its own, so that its end is noticed while a call runs."""
         try:
             for line, too_long in self.wire.lines():
                 self.take(line, too_long)
@@ -527,7 +545,7 @@ class Worker:
         except Refusal as refusal:
             self.fail_or_note(identity, refusal)
         except Exception as error:
-            self.fail_or_note(identity, Refusal(BAD_REQUEST, "no message of the protocol: %s" % describe(error)))
+            self.fail_or_note(identity, Refusal(BAD_REQUEST, "not a message of the protocol: %s" % describe(error)))
 
     def fail_or_note(self, identity, refusal):
         if isinstance(identity, int):
@@ -545,28 +563,30 @@ class Worker:
                 if until is None:
                     self.initialize(identity, request)
                 elif time.monotonic() > until:
-                    self.wire.fail(identity, TOO_LATE, "the deadline of %s was over before it could begin" % method)
+                    what = "the deadline of %s was over before it could begin" % method
+                    self.wire.fail(identity, TOO_LATE, what)
                 else:
                     self.answer(identity, method, request)
             except BrokenPipeError:
                 os._exit(0)
             except Refusal as refusal:
                 self.wire.fail(identity, refusal.code, str(refusal))
-            except BaseException as error:  # SystemExit too: an object may not end the worker.
+            except BaseException as error:  # Also SystemExit: an object may not end the worker.
                 traceback.print_exc()
                 self.wire.fail(identity, FAILED, message_of(error), data_of(error))
             flush()
 
     def initialize(self, identity, params):
         if params.get("protocolVersion") != PROTOCOL_VERSION:
-            # Said in the answer, so that the bridge can tell its operator both versions.
-            self.wire.answer(identity, to_json({"protocolVersion": PROTOCOL_VERSION, "name": "", "methods": []}))
+            # The answer names this version, so that the bridge can report both versions.
+            description = {"protocolVersion": PROTOCOL_VERSION, "name": "", "methods": []}
+            self.wire.answer(identity, to_json(description))
             return
         self.wire.answer_bytes_max = int(params.get("answerBytesMax", self.wire.answer_bytes_max))
         options = self.options
-        only = params.get("methods")
-        target = Target(options.target, options.arguments, options.writes, bool(params.get("readOnly", False)), only)
-        said = {
+        read_only, only = bool(params.get("readOnly", False)), params.get("methods")
+        target = Target(options.target, options.arguments, options.writes, read_only, only)
+        description = {
             "protocolVersion": PROTOCOL_VERSION,
             "name": target.name,
             "methods": sorted(target.methods),
@@ -574,11 +594,11 @@ class Worker:
             "found": target.found,
         }
         self.target = target
-        self.wire.answer(identity, to_json(said))
+        self.wire.answer(identity, to_json(description))
 
     def answer(self, identity, method, request):
         if self.target is None:
-            raise Refusal(BAD_REQUEST, "initialize has to come first, and to succeed")
+            raise Refusal(BAD_REQUEST, "the worker must first be initialized successfully")
         notes = []
         text = to_json(self.target.call(method, request), notes)
         if notes:
@@ -586,15 +606,16 @@ class Worker:
             note("%s: not finite, so null: %s%s" % (method, notes[0], more))
         if not self.wire.answer(identity, text):
             limit = self.wire.answer_bytes_max
-            self.wire.fail(identity, TOO_LARGE, "the answer of %s has more than %d bytes" % (method, limit))
+            what = "the answer of %s has more than %d bytes" % (method, limit)
+            self.wire.fail(identity, TOO_LARGE, what)
 
 
 def no_constant(text):
-    raise ValueError("%s is no JSON" % text)
+    raise ValueError("%s is not JSON" % text)
 
 
 def identity_of(head):
-    """The id of a request of which only the beginning is there."""
+    """Returns the id of a request from its beginning, or None."""
     text = head.decode("latin-1")
     before, found, rest = text.partition('"id":')
     digits = rest.split(",")[0].strip()
@@ -612,7 +633,7 @@ def message_of(error):
 def data_of(error):
     data = {"class": type(error).__name__}
     code = getattr(error, "code", None)
-    # Of a SystemExit it is the message.
+    # The `code` of a SystemExit is its message.
     if isinstance(code, str) and isinstance(error, Exception):
         data["code"] = code[:100]
     return data
@@ -634,7 +655,10 @@ def flush():
 
 
 def private_descriptors():
-    """The protocol's own descriptors; from now on 0 is empty and 1 is stderr, for Python, for C code and for child processes."""
+    """Returns file descriptors of stdin and stdout for the protocol alone.
+
+    From then on descriptor 0 is empty and descriptor 1 is stderr, for Python, C code and child processes.
+    """
     read_from, write_to = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -646,13 +670,17 @@ def private_descriptors():
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(prog="pnl_bridge_worker.py", description="Puts a Python object behind pnl-bridge.")
-    parser.add_argument("target", help="module.path:ClassOrFunctionOrObject")
-    parser.add_argument("arguments", nargs="?", type=json.loads, help="JSON for the class or function")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="calls at a time (default 1)")
-    parser.add_argument("--writes", default="", metavar="A,B", help="methods that write, refused where only reading is wanted")
-    parser.add_argument("--grace", type=float, default=2.0, metavar="S", help="seconds for calls under way at the end (default 2)")
-    parser.add_argument("--request-mib", type=float, default=32, metavar="N", help="largest request (default 32)")
+    parser = argparse.ArgumentParser(
+        prog="pnl_bridge_worker.py", description="Puts a Python object behind pnl-bridge."
+    )
+    option = parser.add_argument
+    option("target", help="module.path:ClassOrFunctionOrObject")
+    option("arguments", nargs="?", type=json.loads, help="arguments of the class or function, as JSON")
+    option("--threads", type=int, default=1, metavar="N", help="calls at a time (default 1)")
+    option("--writes", default="", metavar="A,B", help="methods that write; refused if access is read-only")
+    grace = "seconds that calls under way get after the end of stdin (default 2)"
+    option("--grace", type=float, default=2.0, metavar="S", help=grace)
+    option("--request-mib", type=float, default=32, metavar="N", help="largest request in MiB (default 32)")
     options = parser.parse_args(argv)
     options.writes = [name for name in options.writes.split(",") if name]
     options.threads = max(1, options.threads)

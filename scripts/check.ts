@@ -1,9 +1,10 @@
 /**
- * `./run check` runs its steps side by side: types, lint, layers, unused code, and the package. `./run test` runs those
- * and the tests, `./run test FILE…` only some of the tests, `./run test --long NAME|all` one or all of the long campaigns
- * within `LONG_S` seconds, and `./run test --long` lists them. A failing step prints its whole output, a passing one a
- * line. The last line of `./run test` counts what passed and what failed: tests, files that failed outside any test (an
- * import that throws, a hook), and the steps before them. It says `0 failed` if and only if the exit code is 0.
+ * `./run check` runs its steps in parallel: types, lint, layers, unused code, and the package. `./run test`
+ * runs the steps and then all tests, and `./run test FILE…` only some of the tests. `./run test --long
+ * NAME|all` runs one or all of the long campaigns within `LONG_S` seconds, and `./run test --long` lists
+ * them. A failing step prints its whole output, a passing one a line. The last line of `./run test` counts
+ * passes and failures: tests, files that failed outside any test (an import that throws, a hook), and the
+ * steps. It says `0 failed` if and only if the exit code is 0.
  */
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
@@ -55,7 +56,7 @@ async function runStep(step: Step): Promise<boolean> {
   return code === 0;
 }
 
-/** Runs one campaign, or all of them one after another in equal shares of the time. Without a name it lists them. */
+/** Runs one campaign, or all of them in turn with equal shares of the time. Without a name it lists them. */
 async function runCampaigns(asked: string | undefined): Promise<number> {
   const names = Object.keys(campaigns) as CampaignName[];
   const chosen = asked === "all" ? names : names.filter((name) => name === asked);
@@ -95,7 +96,7 @@ async function runTests(
   return failed > 0 ? 1 : 0;
 }
 
-/** What the report of vitest's JSON reporter has seen. */
+/** The parts of the report of vitest's JSON reporter that are used here. */
 interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -107,7 +108,10 @@ interface Report {
   }[];
 }
 
-/** Reads the report and removes it. Without one, or with nothing passed, or with a bad exit code, something failed. */
+/**
+ * Reads and removes the report. Counts at least one failure if it is missing, nothing passed, or `code` is
+ * not 0.
+ */
 function count(path: string, code: number): { passed: number; failed: number; skipped: number } {
   try {
     const seen: Report = JSON.parse(readFileSync(path, "utf8"));

@@ -1,4 +1,3 @@
-/** Packs the checkout. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,15 +7,15 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 interface Packed {
-  /** The tarball. */
+  /** The path of the tarball. */
   readonly path: string;
-  /** The files in it. */
+  /** The paths of the files in it. */
   readonly files: readonly string[];
 }
 
 /**
- * Packs the checkout as it stands, committed or not, into a folder. Builds the program first where a source is newer than its build.
- * Rejects with what a failing command printed.
+ * Packs the checkout, uncommitted changes included, into a folder. Builds the program first if a source is
+ * newer than the build. Rejects with the output of a command that fails.
  */
 export async function pack(folder: string): Promise<Packed> {
   await run(join(root, "run"), ["pnl-bridge", "--version"]);

@@ -1,7 +1,7 @@
 /**
- * Packs the project and checks the package as its users meet it: the files that it holds, the links of its documents, what
- * publint says, and whether a program that imports every entry compiles without `skipLibCheck`, with no other types at hand
- * than those of its dependencies and of Node. Prints each fault; the exit code is 1 where there is one.
+ * Packs the project and checks the package as its users get it: its files, the links in its documents, the
+ * findings of publint, and that a program which imports every entry compiles without `skipLibCheck`, with
+ * only the types of the dependencies and of Node. Prints each fault; the exit code is 1 if there is one.
  */
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -29,7 +29,7 @@ const resolutions = [
   ["esnext", "bundler"],
 ];
 
-/** What a command printed, on either stream. A command that fails is a fault, and what it printed says which. */
+/** Runs a command. If it fails, its output on both streams is returned as one fault. */
 const faultsOf = (file: string, args: readonly string[], cwd: string): Promise<readonly string[]> =>
   run(file, args, { cwd }).then(
     () => [],
@@ -76,14 +76,17 @@ async function check(folder: string): Promise<readonly string[]> {
   const { exports, dependencies } = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
   const surplus = files.filter((file) => !allowed.test(file) || forbidden.test(file));
   return [
-    ...surplus.map((file) => `the package holds ${file}`),
+    ...surplus.map((file) => `the package must not contain ${file}`),
     ...links,
     ...found.messages.map((message) => `publint: ${formatMessage(message, { exports, dependencies })}`),
     ...types.flat(),
   ];
 }
 
-/** Puts the unpacked package and what it depends on beside a program that imports it. */
+/**
+ * Puts the unpacked package and its dependencies beside a program that imports it. Returns the package's
+ * folder.
+ */
 async function install(folder: string): Promise<string> {
   const modules = join(folder, "node_modules");
   await cp(join(folder, "package"), join(modules, "pnl-bridge"), { recursive: true });
@@ -97,7 +100,7 @@ async function install(folder: string): Promise<string> {
   return join(modules, "pnl-bridge");
 }
 
-/** Links of the packed documents that lead to no packed file. */
+/** Finds the links in packed documents whose target is not packed. */
 async function badLinks(installed: string, files: readonly string[]): Promise<readonly string[]> {
   const isThere = (path: string): boolean =>
     files.some((file) => file === path || file.startsWith(`${path}/`));
@@ -109,7 +112,7 @@ async function badLinks(installed: string, files: readonly string[]): Promise<re
     );
     return links
       .filter((link) => !isThere(link))
-      .map((link) => `${page} links to ${link}, which the package does not hold`);
+      .map((link) => `${page} links to ${link}, which the package does not contain`);
   });
   return (await Promise.all(found)).flat();
 }

@@ -1,6 +1,7 @@
 /**
- * The parts of the documents that follow from the code. In a page, `<!-- NAME -->` and `<!-- /NAME -->` enclose such a part.
- * `node scripts/pages.ts --write` brings every page up to date; test/tidy/pages.test.ts compares.
+ * Generates the parts of the documents that follow from the code. In a page, `<!-- NAME -->` and `<!-- /NAME
+ * -->` enclose such a part. `node scripts/pages.ts --write` updates every page; test/tidy/pages.test.ts
+ * checks that none is outdated.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import * as architecture from "./pages/architecture.ts";
@@ -28,7 +29,10 @@ export const pages: Readonly<Record<string, Blocks>> = {
   "docs/symbols.md": symbols.blocks,
 };
 
-/** A page as it stands, and as the code has it. Throws if the page lacks a marker. */
+/**
+ * Returns the present text of a page, `now`, and the text that follows from the code, `due`. Throws if a
+ * marker is missing.
+ */
 export async function pageOf(path: string): Promise<{ readonly now: string; readonly due: string }> {
   const now = await readFile(new URL(`../${path}`, import.meta.url), "utf8");
   let due = now;

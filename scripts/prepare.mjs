@@ -1,6 +1,7 @@
 /**
- * Builds `dist/` for npm: before `npm pack`, in the clone of a git dependency, and after `npm install` in a checkout.
- * `npm install FOLDER` runs it in a folder that may have no packages yet, so it installs what the build needs.
+ * Builds `dist/` for npm: before `npm pack`, in the clone of a git dependency, and after `npm install` in a
+ * checkout. `npm install FOLDER` may run it in a folder without packages, so it first installs the packages
+ * that the build needs.
  */
 import { execSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * `node scripts/screenshots.ts` makes the pictures of README.md: the report page of the demo, and what
- * `status` prints on a terminal. Needs Chromium (see test/browser.ts).
+ * `node scripts/screenshots.ts` makes the pictures in README.md: the report page of the demo, and the output
+ * of `status` on a terminal. Needs Chromium (see test/browser.ts).
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,13 +24,13 @@ async function picture(
   await withFiles({ "page.html": html }, async (folder) => {
     const page = await browser.newPage({ viewport, colorScheme: "light" });
     await page.goto(pathToFileURL(join(folder, "page.html")).href);
-    // A short page is pictured whole, a long one as far as the window reaches.
+    // The status is pictured whole; the report, which is long, only as far as the window reaches.
     await writeFile(join(images, name), await page.screenshot({ fullPage: name === "status.png" }));
     await page.close();
   });
 }
 
-/** What `status` prints on a terminal, of a desk that has begun to move users over. */
+/** Returns the output of `status` on a terminal, for a desk that has begun to move users to modern. */
 async function statusOfDesk(): Promise<string> {
   await using desk = new LiveDesk();
   await desk.start();
@@ -60,7 +60,7 @@ const styles: Readonly<Record<string, string>> = {
   "33": "color: #f0b849",
 };
 
-/** A terminal's text with its escape codes as a page. */
+/** Converts a terminal's text with escape codes into a page. */
 function terminalPage(text: string): string {
   const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what this looks for

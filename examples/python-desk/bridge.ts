@@ -1,7 +1,9 @@
 /**
- * A Python desk and the modern engine behind one bridge. Run it with `./run exec node examples/python-desk/bridge.ts`.
+ * A Python desk and the modern engine behind one bridge. Run it with `./run exec node
+ * examples/python-desk/bridge.ts`.
  *
- * In a project of your own these come from "pnl-bridge"; here they come from the sources, so that the example runs without a build.
+ * In a project of your own, import from "pnl-bridge". This example imports the sources, so that it runs
+ * without a build.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -17,20 +19,21 @@ interface Desk {
 const here = fileURLToPath(new URL(".", import.meta.url));
 const worker = fileURLToPath(new URL("../../python/pnl_bridge_worker.py", import.meta.url));
 
-/** The desk as it is, in a process of its own. What it prints goes to the log, never between its answers. */
+/** The desk, in a process of its own. The lines that it prints go to the log, never between its answers. */
 const python = new CommandSystem({
   name: "python-desk",
   command: ["python3", worker, "desk:DeskService"],
   cwd: here,
   // Leaves no __pycache__ in this folder.
   env: { PYTHONDONTWRITEBYTECODE: "1" },
-  // It is killed below more often than in a year, and started again sooner than one would otherwise.
+  // The example kills the process several times, so the pause before a restart is short.
   pauseMs: 10,
 });
 
 const pythonDesk: Desk = {
   calculatePnl: (request) => {
-    // A shadow has a deadline, and an end when nobody waits any longer; who answers takes its own time, here ten seconds.
+    // A shadow call has a deadline and a signal that ends it. An answering call has neither; here it gets ten
+    // seconds.
     const { deadlineMs = 10_000, signal } = currentCall() ?? {};
     const call = { deadlineMs: Math.min(deadlineMs, 10_000), ...(signal && { signal }) };
     return python.invoke("calculatePnl", request as never, call) as Promise<unknown> as Promise<PnlResult>;
@@ -38,7 +41,10 @@ const pythonDesk: Desk = {
 };
 const modernEngine: Desk = { calculatePnl: async (request) => computePnl(request) };
 
-/** What both systems say of a position. The engine says more (instrument, kind of mark, ...), which the desk does not know. */
+/**
+ * Returns the fields that both systems have. The engine has more (instrument, kind of mark, ...), which are
+ * not compared.
+ */
 const project = (answer: unknown): unknown => {
   const { positions, totals } = answer as PnlResult;
   return {
@@ -75,30 +81,31 @@ const marks = { [zn]: "110.53125", BUND: "131.31" };
 
 const say = (text: string): void => console.log(text);
 
-function told({ verdict, fields, legacy, modern }: CallComparison): void {
-  const noise = fields.filter((field) => field.verdict === "within_tolerance");
-  const [first] = noise;
+function printComparison({ verdict, fields, legacy, modern }: CallComparison): void {
+  const near = fields.filter((field) => field.verdict === "within_tolerance");
+  const [first] = near;
   const failed = [legacy, modern]
     .flatMap(({ error }) => (error === undefined ? [] : [`, ${error.split(":")[0]}`]))
     .join("");
   say(`  compared: ${verdict}${failed}`);
   if (first !== undefined)
     say(
-      `    ${noise.length} values within tolerance, such as ${first.path}: legacy ${first.legacy}, modern ${first.modern}`,
+      `    ${near.length} values within tolerance, ` +
+        `such as ${first.path}: legacy ${first.legacy}, modern ${first.modern}`,
     );
   for (const { path, entry, verdict: found, legacy: theirs, modern: ours } of fields)
     if (found !== "within_tolerance")
       say(`    ${path}${entry === null ? "" : ` of ${entry}`} ${found}: legacy ${theirs}, modern ${ours}`);
 }
 
-/** Makes sure that the worker is up, and stops it in its tracks: what is asked next finds it in the middle of a call. */
+/** Starts the worker if it is down, and suspends it, so that the next call stays under way. */
 async function freeze(): Promise<void> {
   for (let tries = 0; tries < 100 && python.pid === undefined; tries++)
     await python.start().catch(() => sleep(20));
   process.kill(python.pid as number, "SIGSTOP");
 }
 
-/** Ends it the way a crash does. */
+/** Ends the worker as a crash would. */
 const kill = (): boolean => process.kill(python.pid as number, "SIGKILL");
 
 const shadow = { timeoutMs: 10_000 };
@@ -113,7 +120,7 @@ try {
     shadow,
     onComparison: (comparison) => {
       comparisons += 1;
-      told(comparison);
+      printComparison(comparison);
     },
   });
   const requests: readonly (readonly [string, PnlRequest])[] = [
@@ -125,7 +132,8 @@ try {
     const { positions } = await first.calculatePnl(request);
     say(`${what}: ${positions.map(({ symbol, realized }) => `${symbol} realized ${realized}`).join(", ")}`);
     await first.$bridge.idle();
-    // A busy machine sheds shadows to protect the answers. Here each request is repeated until one has been compared.
+    // A busy machine sheds shadows to protect the answers. Here each request is repeated until one has been
+    // compared.
     while (comparisons <= at) await first.calculatePnl(request).then(() => first.$bridge.idle());
   }
   await freeze();
@@ -154,7 +162,8 @@ try {
   await second.$bridge.idle();
   const { eligible = 0, compared = 0, errors = 0 } = second.$bridge.counters.calculatePnl ?? {};
   say(
-    `its process is killed while ${calls.length} calls run: ${outcomes.filter((text) => text === "answered").length} answered`,
+    `its process is killed while ${calls.length} calls run: ` +
+      `${outcomes.filter((text) => text === "answered").length} answered`,
   );
   say(`their ${eligible} shadows: ${compared} compared, ${errors} failed`);
   await second.$bridge.close();
@@ -173,7 +182,8 @@ try {
   const answered = await outcome(fallen);
   const { legacy = 0, modern = 0 } = third.$bridge.counters.calculatePnl?.answered ?? {};
   say(
-    `its process is killed in the middle of a call: ${answered}, ${legacy} time by legacy and ${modern} by modern`,
+    `its process is killed in the middle of a call: ${answered}, ` +
+      `${legacy} time by legacy and ${modern} by modern`,
   );
   await third.$bridge.close();
 } finally {

@@ -1,6 +1,6 @@
-"""A small desk's P&L service, as such services are: floats, FIFO, a few habits that nobody remembers.
+"""A small desk's P&L service, with floats, FIFO, and a few habits of its own.
 
-It knows nothing of pnl-bridge; python/pnl_bridge_worker.py puts it behind the bridge as it stands.
+It does not know pnl-bridge; python/pnl_bridge_worker.py puts it behind the bridge without a change.
 """
 
 from collections import defaultdict, deque
@@ -26,7 +26,7 @@ class Position:
         self.fees = 0.0
 
     def trade(self, trade_id, signed, price):
-        """Closes what is open on the other side, oldest first; what is left of the trade opens a lot."""
+        """Closes open lots of the other side, oldest first; the rest of the trade opens a lot."""
         matches = []
         while signed and self.lots and (self.lots[0].quantity > 0) != (signed > 0):
             lot = self.lots[0]
@@ -62,7 +62,7 @@ class Position:
         return sum(lot.quantity * lot.price for lot in self.lots) / self.quantity if self.quantity else None
 
     def unrealized(self, mark):
-        # Habit: no mark, no P&L. It was easier to print than an empty cell.
+        # A habit: without a mark the P&L is 0, which was easier to print than an empty cell.
         if mark is None:
             return 0.0
         return sum((mark - lot.price) * lot.quantity for lot in self.lots) * self.multiplier
@@ -70,7 +70,7 @@ class Position:
 
 class DeskService:
     def calculatePnl(self, trades, marks=None, method="fifo", asOf=None, instruments=None):
-        # Habit: `method` came with the last request form. The desk has always been FIFO, and answers FIFO to whatever is asked.
+        # A habit: the desk ignores `method`, which was added later, and always answers FIFO.
         print("desk: %d trades, %s" % (len(trades), method))
         marks, instruments = marks or {}, instruments or {}
         positions, matches, rejected = {}, [], []

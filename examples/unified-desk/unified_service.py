@@ -1,4 +1,4 @@
-"""A sample of a desk's own P&L service: its names, its fields, its habits. It knows nothing of pnl-bridge."""
+"""A sample of a desk's own P&L service, with its own names and fields. It does not know pnl-bridge."""
 
 import csv
 import sqlite3

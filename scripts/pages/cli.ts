@@ -14,7 +14,10 @@ export function helpOf(command: Command): string {
   return text.trimEnd();
 }
 
-/** The program and its commands, with their full names, in the order of the help. Groups come before their commands. */
+/**
+ * Lists the program and its commands, with full names, in the order of the help. A group comes before its
+ * commands.
+ */
 export async function allCommands(): Promise<readonly (readonly [name: string, command: Command])[]> {
   const below = (command: Command, name: string): readonly (readonly [string, Command])[] => [
     [name, command],

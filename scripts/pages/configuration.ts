@@ -6,7 +6,7 @@ import { type Blocks, code, fenced, table } from "./markdown.ts";
 
 type Value = Parameters<typeof flowText>[0];
 
-/** A whole file: every key with its default, and its meaning behind it. */
+/** Returns a whole configuration file: every key with its default, and its meaning as a comment. */
 export function wholeYaml(): string {
   const file = JSON.parse(JSON.stringify(wholeFile(defaultConfig)));
   return linesOf(keys, file, [], 0).join("\n");
@@ -37,7 +37,7 @@ function linesOf(
   });
 }
 
-/** The keys of sections that stand in a list, or whose keys follow from a kind. */
+/** Returns a table of the keys in sections that form a list, or whose keys depend on a kind. */
 function innerKeys(): string {
   const rows = keys.flatMap(rowsWithin);
   const unique = new Map(

@@ -27,7 +27,10 @@ const planOf = (
     false,
   ).plan;
 
-/** The answering sides of a user on the whitelist and of one who is not, their shadows, and the sides that are written. */
+/**
+ * Returns the answering sides and the shadows for a user on the whitelist and for another one, and the
+ * written sides.
+ */
 function cells(plan: EffectivePlan["plan"]): readonly string[] {
   const routes = [{ user: "amy" }, { user: "bob" }].map((key) => routeOf(plan, key, 0));
   const answers = new Set(routes.map(({ answer }) => answer));

@@ -4,11 +4,12 @@ import { failureClasses } from "../../src/domain/migration/system-failure.ts";
 import { ownCodes } from "../../src/surfaces/gateway/problems.ts";
 import { type Blocks, code, table } from "./markdown.ts";
 
-/** What to do about each code of a catalogue. A new code breaks the build here. */
+/** The remedy for each code of a catalogue. A code without a remedy does not compile. */
 type Fixes<Catalogue> = Readonly<Record<keyof Catalogue, string>>;
 
 const failures: Fixes<typeof errorCatalogue> = {
-  BAD_USAGE: "Correct the command or the request; `--help` and [cli.md](cli.md) list what there is.",
+  BAD_USAGE:
+    "Correct the command or the request; `--help` and [cli.md](cli.md) list every command and option.",
   BAD_CONFIG: "Correct the file at the line and column that are named; `config validate` checks it again.",
   BAD_MARKS: "Write one JSON object of symbols and prices.",
   BAD_LEDGER: "Export the ledger again as CSV with the header that [guide.md](guide.md#trade-ledgers) shows.",
@@ -17,22 +18,22 @@ const failures: Fixes<typeof errorCatalogue> = {
   BAD_CALENDAR: "Run `symbols check FILE`, which lists every row to correct.",
   NO_INPUT: "Give the path of a file or folder that holds what the command reads.",
   UNREADABLE: "Give the process the right to read the file, or name another file.",
-  UNWRITABLE: "Name a place that exists, can be written and has room.",
+  UNWRITABLE: "Name a place that exists, can be written and has free space.",
   BAD_DATABASE:
     "Name the right database; a control store that is damaged is restored as [RUNBOOK.md](../RUNBOOK.md) shows.",
   DATABASE_BUSY: "Run the command again when fewer changes are under way.",
   REFUSED: "Do first what the message names: open the gates, clear the latch, or wait.",
-  CONFLICT: "Read `status` and, if the change is still wanted, ask again.",
-  CLOSED: "Open it again; a program closes a bridge last.",
-  SYSTEM_DOWN: "Start the system that is named and run `doctor --system SIDE`.",
+  CONFLICT: "Read `status` and, if the change is still wanted, repeat it.",
+  CLOSED: "Open a new one; a program should close a bridge after its last call.",
+  SYSTEM_DOWN: "Start the system that is named, and run `doctor --system SIDE`.",
   INTERNAL: "Run the command again with `--verbose` and report what it prints.",
 };
 
 const systems: Fixes<typeof failureClasses> = {
   REFUSED: "Correct the request, or look into the log of the system.",
-  TIMEOUT: "Look for what holds the system up, or raise its `timeout_ms`.",
+  TIMEOUT: "Find out why the system is slow, or raise its `timeout_ms`.",
   DOWN: "Start the system, and check its address or its command.",
-  TOO_LARGE: "Ask for less in one call.",
+  TOO_LARGE: "Request less in one call.",
   GARBLED: "Correct the system's answer; `doctor --system SIDE` shows what is wrong with it.",
   BUSY: "Call again a moment later.",
 };
@@ -42,9 +43,16 @@ const gateway: Fixes<typeof ownCodes> = {
   FENCED: "Make the control store reachable, and send the write again.",
 };
 
-/** The codes of `./run` and of the program's first file, which are shell and old JavaScript. */
+/**
+ * The codes of `./run` and of the program's first file, which are not TypeScript and cannot share a
+ * catalogue.
+ */
 const scripts: readonly (readonly [code: string, meaning: string, fix: string])[] = [
-  ["NODE_UNFIT", "the machine has no Node that is new enough", "Install Node 24, or let `./run` fetch one."],
+  [
+    "NODE_UNFIT",
+    "the machine has no Node that is new enough",
+    "Install Node 24, or let `./run` download it.",
+  ],
   [
     "INSTALL_FAILED",
     "npm could not install the packages",
@@ -53,7 +61,7 @@ const scripts: readonly (readonly [code: string, meaning: string, fix: string])[
   [
     "BUILD_FAILED",
     "the sources do not compile",
-    "Correct the errors that the compiler prints; `dist/` is as it was.",
+    "Correct the errors that the compiler prints; `dist/` is unchanged.",
   ],
   ["CHECKOUT_READ_ONLY", "`./run` cannot write into the checkout", "Give the user the right to write there."],
   [
@@ -79,7 +87,7 @@ const quarantine: Fixes<typeof quarantineCodes> = {
   EMPTY_ROW: "Remove the row.",
   LINE_TOO_LONG: "Check whether the file is a ledger, and whether a line end is missing.",
   MISSING_COLUMN: row,
-  MORE: "Correct the rows that are listed first; the others show then.",
+  MORE: "Correct the listed rows first; then the others are listed.",
   NO_TRADING_DAY: "Choose another `--day-rule`, or give the file a name with its day.",
   NOT_TEXT: "Save the file as UTF-8.",
   SURPLUS_COLUMN: row,
@@ -88,7 +96,7 @@ const quarantine: Fixes<typeof quarantineCodes> = {
 };
 
 const none = "Nothing.";
-const look = "Check whether it is meant.";
+const look = "Check whether it is intended.";
 const notes: Fixes<typeof noteCodes> = {
   AFTER_AS_OF: none,
   ALIASED_SYMBOL: none,

@@ -1,6 +1,6 @@
-/** Pieces of Markdown that the generated pages share. */
+/** Markdown helpers that the generated pages share. */
 
-/** What a page prints from the code: a text for each marker. It is made when it is asked for. */
+/** The generated parts of a page, by the names of their markers. */
 export type Blocks = Readonly<Record<string, () => string | Promise<string>>>;
 
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -10,7 +10,7 @@ export const code = (text: string): string => `\`${text.replaceAll("|", "\\|")}\
 
 export const fenced = (language: string, text: string): string => `\`\`\`${language}\n${text}\n\`\`\``;
 
-/** A table of names and what they mean. */
+/** Returns a table of names and their meanings. */
 export const meanings = (named: string, catalogue: Readonly<Record<string, string>>): string =>
   table(
     [named, "meaning"],

@@ -22,7 +22,7 @@ import {
 } from "../../src/symbols/index.ts";
 import { type Blocks, code, meanings, table } from "./markdown.ts";
 
-/** The day by which the page's examples are read. */
+/** The examples of the page are read as of this day. */
 const symbols = new app.SymbolTranslationBridge({ asOf: "2025-07-24" });
 
 const weekdayNames: Readonly<Record<Family, string>> = {
@@ -40,7 +40,7 @@ const lastDays = {
 const withOptions = products.filter(({ optionTick }) => optionTick !== null);
 const tenYear = products.find((product) => product.code === "ZN") as Product;
 
-/** An empty cell is a code that no source is known for. */
+/** Returns a table of codes. An empty cell means that no source for the code is known. */
 const codeTable = (codes: readonly SeriesCode[]): string =>
   table(
     ["product", ...families.map((family) => weekdayNames[family])],
@@ -82,7 +82,10 @@ function meaningOf(text: string, source: DialectName | "auto"): string {
   return reading.ok ? code(reading.instrument.name) : `refused: ${code(reading.code)}`;
 }
 
-/** The first series of a family, from the day on which all families are listed, that a holiday moves. */
+/**
+ * Returns the row of the first series of a family that a holiday moves, from July 2025 on, when all families
+ * are listed.
+ */
 function movedRow(family: Family): readonly string[] {
   const calendar = new ExpiryCalendar();
   for (let year = 2025; year < 2040; year++)

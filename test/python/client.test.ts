@@ -42,7 +42,7 @@ describe.skipIf(python === undefined)(`pnl_bridge_client.py (${pythonMissing ?? 
     await cp(join(root, "examples/unified-desk/ledgers"), join(folder, "ledgers"), { recursive: true });
     const config = {
       migration: { phase: "read_only" },
-      // Exact, so that each digit that was sent is seen again.
+      // The modern engine is exact, so the answers show every digit that was sent.
       systems: { legacy: { kind: "builtin", name: "modern-engine" } },
       watch: { trade_ledger: "ledgers" },
       gateway: { listen: "127.0.0.1:0", tokens: { viewer: "PNL_TEST_VIEWER" } },
@@ -61,7 +61,10 @@ describe.skipIf(python === undefined)(`pnl_bridge_client.py (${pythonMissing ?? 
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** What a program prints as JSON, with the gateway at `url` and its token in the environment. */
+  /**
+   * Runs a program with the gateway at `url` and its token in the environment, and parses the JSON that it
+   * prints.
+   */
   const program = async (body: string): Promise<unknown> => {
     const env = {
       ...process.env,
@@ -74,7 +77,7 @@ describe.skipIf(python === undefined)(`pnl_bridge_client.py (${pythonMissing ?? 
     return JSON.parse((await promisify(execFile)(python ?? "", ["-c", source], { cwd: folder, env })).stdout);
   };
 
-  it("runs the snippets of the design as they stand", async () => {
+  it("runs the documented examples", async () => {
     const printed = await program(`
 bridge = PnLServiceBridge(url, user="trader1", book="UST")
 result = bridge.calculate_pnl(trades, prices, method="fifo")
@@ -129,7 +132,7 @@ print(json.dumps(answers))`);
     });
   });
 
-  it("takes dataclasses, enums, Decimal, dates, named tuples and frames, and changes no number", async () => {
+  it("accepts dataclasses, enums, Decimal, dates, named tuples and frames, and changes no number", async () => {
     const printed = await program(`
 import collections
 class Side(enum.Enum):
@@ -144,7 +147,7 @@ class Trade:
     timestamp: datetime.datetime
     fee: object = None
 class Frame:
-    """What the client uses of a pandas frame."""
+    """The parts of a pandas frame that the client uses."""
     columns = ["id"]
     def __init__(self, rows):
         self.rows = rows
@@ -169,7 +172,7 @@ print(json.dumps([[str(one.quantity), str(one.average_price)] for one in positio
   });
 
   it.skipIf(!hasPandas)(
-    `takes pandas frames and series (${hasPandas ? "with" : "needs"} pandas)`,
+    `accepts pandas frames and series (${hasPandas ? "with" : "needs"} pandas)`,
     async () => {
       const printed = await program(`
 import pandas
@@ -249,16 +252,16 @@ print(json.dumps([
           expect.stringContaining("serve"),
           null,
         ],
-        ["GARBLED", expect.stringContaining("is no gateway of pnl-bridge"), "check the URL", 200],
+        ["GARBLED", expect.stringContaining("is not a gateway of pnl-bridge"), "check the URL", 200],
         ["GARBLED", expect.stringContaining("answers 302"), "check the URL", 302],
         ["TIMEOUT", expect.stringContaining("did not answer within 0.2 s"), expect.anything(), null],
-        ["BAD_USAGE", expect.stringContaining("no http or https URL"), "write http://127.0.0.1:8080", null],
         [
           "BAD_USAGE",
-          expect.stringContaining("no number that can be sent"),
-          "leave out what is not known",
+          expect.stringContaining("not an http or https URL"),
+          "write http://127.0.0.1:8080",
           null,
         ],
+        ["BAD_USAGE", expect.stringContaining("is not a finite number"), "leave out unknown values", null],
         ["BAD_USAGE", "a type cannot be sent", expect.anything(), null],
       ]);
     } finally {

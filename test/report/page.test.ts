@@ -26,7 +26,7 @@ describe.skipIf(chromiumPath === undefined)(
     });
     afterAll(() => browser.close());
 
-    /** Opens a report's page from a file, as a person does. An error of its script fails the test. */
+    /** Opens a report's page from a file, as a person does. An error in its script fails the test. */
     const opened = (report: ParityReport, use: (page: Page) => Promise<void>): Promise<void> =>
       withFiles({ "report.html": renderParityPage(report) }, async (folder) => {
         const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
@@ -94,7 +94,7 @@ describe.skipIf(chromiumPath === undefined)(
       }),
     );
 
-    it("first shows what does not agree, worst first, and combines verdicts, search and cause", () =>
+    it("first shows the differences, largest first, and combines filters by verdict, search and cause", () =>
       opened(desk, async (page) => {
         expect(await shown(page)).toBe("12 of 351 figures");
         expect((await column(page, 8))[0]).toBe("1,968.75");
@@ -112,7 +112,7 @@ describe.skipIf(chromiumPath === undefined)(
         await expect.poll(() => shown(page)).toBe("12 of 351 figures");
       }));
 
-    it("sorts by each column, numbers by their size, once up and once down", () =>
+    it("sorts by each column, numbers by value, in both directions", () =>
       opened(desk, async (page) => {
         await chooseAll(page);
         const difference = page.getByRole("button", { name: "Difference", exact: true });
@@ -141,7 +141,7 @@ describe.skipIf(chromiumPath === undefined)(
         expect(days).toEqual(days.toSorted());
       }));
 
-    it("puts exact figures on the clipboard, cells parted by tabs", () =>
+    it("puts exact figures on the clipboard, with tabs between the cells", () =>
       opened(sample, async (page) => {
         await chooseAll(page);
         const copied = (selector: string): Promise<string> =>
@@ -159,7 +159,7 @@ describe.skipIf(chromiumPath === undefined)(
       }));
 
     const axeFindings = async (page: Page): Promise<readonly string[]> => {
-      // The page's own policy lets no script in, so axe enters through the debugger.
+      // The page's content policy blocks scripts, so axe is injected through the debugger.
       await page.evaluate(axe.source);
       const { violations } = await page.evaluate<AxeResult>('axe.run({ resultTypes: ["violations"] })');
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
@@ -178,7 +178,7 @@ describe.skipIf(chromiumPath === undefined)(
       return axeFindings(page);
     };
 
-    it.each(settings)("has no accessibility fault that axe knows: %s", (...setting) =>
+    it.each(settings)("has no accessibility fault that axe can find: %s", (...setting) =>
       opened(sample, async (page) => expect(await axeFindingsIn(page, setting)).toEqual([])),
     );
 
@@ -207,7 +207,7 @@ describe.skipIf(chromiumPath === undefined)(
       },
     );
 
-    it("fits 1280 pixels, and at 420 only its tables scroll, with the instrument in sight", () =>
+    it("fits 1280 pixels; at 420 only its tables scroll, and the instrument stays visible", () =>
       opened(desk, async (page) => {
         const overflow = (): Promise<number> =>
           page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
@@ -239,7 +239,8 @@ describe.skipIf(chromiumPath === undefined)(
               expect(text).toContain(`Page ${index + 1} of ${pages.length}`);
             const heads =
               /Instrument +Verdict +Kind +Day +Field +Legacy +Modern +Difference +Tolerance +Cause/;
-            // 351 figures, of which a page on the screen holds 200, fill several sheets, and each repeats the heads.
+            // The screen shows 200 of the 351 figures; printed, all of them fill several sheets, each with
+            // the heads.
             expect(pages.filter((text) => heads.test(text)).length).toBeGreaterThan(3);
             expect(stdout.match(/✗ diverged .* COUNTED_TWICE/g)).toHaveLength(11);
             expect(stdout).toContain(

@@ -12,7 +12,7 @@ const read = (name: string): string => readFileSync(join(root, "examples", name)
 const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const commands = new Map(await allCommands());
 
-/** Whether the program takes these arguments: a command, then options of it, each with a value. */
+/** Whether the program accepts these arguments: a command, then its options, each with a value. */
 function isCall(words: readonly string[]): boolean {
   const at = words.findIndex((word) => word.startsWith("--"));
   const options = commands.get(["pnl-bridge", ...words.slice(0, at)].join(" "))?.options;
@@ -26,7 +26,7 @@ describe("examples/systemd/pnl-bridge.service", () => {
   const settings = (name: string): readonly string[] =>
     [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value = ""]) => value);
 
-  it("holds three sections of settings, and comments", () => {
+  it("consists of three sections of settings, and comments", () => {
     const lines = unit.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     expect(lines.filter((line) => !/^(\[(Unit|Service|Install)\]|[A-Z][A-Za-z]+=.+)$/.test(line))).toEqual(
       [],
@@ -34,7 +34,7 @@ describe("examples/systemd/pnl-bridge.service", () => {
     expect(lines.filter((line) => line.startsWith("["))).toEqual(["[Unit]", "[Service]", "[Install]"]);
   });
 
-  it("starts the program of the installed package, with commands and options that it has", () => {
+  it("starts the program of the installed package, with existing commands and options", () => {
     const calls = [...settings("ExecStartPre"), ...settings("ExecStart")].map((line) => line.split(" "));
     expect(calls).toHaveLength(2);
     for (const [node, program, ...args] of calls) {
@@ -53,7 +53,7 @@ describe("examples/systemd/pnl-bridge.service", () => {
   it.skipIf(spawnSync("systemd-analyze", ["--version"]).status !== 0)("passes systemd-analyze verify", () => {
     const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-unit-"));
     try {
-      // The programs of the unit are not installed here, so others stand in for them.
+      // The programs of the unit are not installed here, so /bin/true replaces them.
       writeFileSync(join(folder, "pnl-bridge.service"), unit.replaceAll(/^(Exec\w+)=.*$/gm, "$1=/bin/true"));
       const verified = spawnSync("systemd-analyze", ["verify", join(folder, "pnl-bridge.service")], {
         encoding: "utf8",

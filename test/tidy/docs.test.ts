@@ -5,7 +5,7 @@ import { pnlBridge, root } from "../cli/run-cli.ts";
 
 const read = (name: string): Promise<string> => readFile(join(root, name), "utf8");
 describe("README.md", () => {
-  it("shows what the demo really prints", async () => {
+  it("shows lines that the demo prints, in their order", async () => {
     const [, excerpt = ""] = /<!-- demo -->\n```\n([\s\S]*?)```/.exec(await read("README.md")) ?? [];
     const lines = excerpt
       .trimEnd()
@@ -13,7 +13,7 @@ describe("README.md", () => {
       .filter((line) => line !== "…" && line !== "");
     const { code, out, err } = await pnlBridge(["demo", "--once"]);
     expect(code).toBe(0);
-    // On a busy machine the demo says what it does meanwhile.
+    // On a busy machine the demo reports its progress.
     expect(err).toMatch(/^(running \S+\n)*$/);
     const printed = out.split("\n");
     let from = 0;
@@ -25,7 +25,7 @@ describe("README.md", () => {
     expect(lines.length).toBeGreaterThan(10);
   });
 
-  it("has an example program that says what it does", async () => {
+  it("has an example program with the right results in its comments", async () => {
     const text = await read("README.md");
     const [, source = ""] = /```ts\n(import [^\n]*engine[\s\S]*?)```/.exec(text) ?? [];
     const { computePnl } = await import("../../src/app/engine.ts");

@@ -25,7 +25,7 @@ describe("docs/errors.md", () => {
     expect([...codes].filter((code) => !listed.has(code) && !page.includes(`\`${code}\``))).toEqual([]);
   });
 
-  it("lists no code that nothing uses", () => {
+  it("lists no unused code", () => {
     expect(listed.size).toBeGreaterThan(80);
     const used = (code: string): boolean =>
       sources.some((text) => text.includes(`"${code}"`) || text.includes(`"${code}: `));
@@ -35,7 +35,7 @@ describe("docs/errors.md", () => {
   const typed = [...page.matchAll(/```console\n\$ pnl-bridge (.*)\n(.*)\n```/g)].map(
     ([, args = "", line = ""]) => [args, line],
   );
-  it.each(typed)("shows what pnl-bridge %s prints", async (args = "", line) => {
+  it.each(typed)("shows the output of pnl-bridge %s", async (args = "", line) => {
     expect(await pnlBridge(args.split(" "))).toEqual({ code: 2, out: "", err: `${line}\n` });
   });
 });

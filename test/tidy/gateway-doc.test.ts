@@ -9,7 +9,7 @@ import { root } from "../cli/run-cli.ts";
 
 const page = await readFile(join(root, "docs/gateway.md"), "utf8");
 
-/** What is typed, and what it prints, in the page's order: later ones build on those before. */
+/** The commands of the page with their output, in the page's order: later commands build on earlier ones. */
 const typed = [...page.matchAll(/^```console\n([\s\S]*?)^```$/gm)].flatMap(([, text = ""]) =>
   text
     .split(/^\$ /m)
@@ -22,12 +22,12 @@ const typed = [...page.matchAll(/^```console\n([\s\S]*?)^```$/gm)].flatMap(([, t
 
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 
-describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
+describe.skipIf(!hasCurl)("the commands of docs/gateway.md print what it shows (needs curl)", () => {
   let folder: string;
   let server: ChildProcess;
   let url: string;
 
-  /** What a command prints, wherever the page says that the gateway is, and however it ends. */
+  /** Returns the stdout of a command, also if it fails. The gateway's URL replaces the one on the page. */
   const shell = async (command: string): Promise<string> => {
     const asked = command.replaceAll("http://127.0.0.1:8080", url);
     return (await promisify(execFile)("sh", ["-c", asked]).catch((failure: { stdout: string }) => failure))
@@ -54,7 +54,7 @@ describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
       url = printed;
       break;
     }
-    // On a machine that is busy a comparison is shed; the page shows one that was made.
+    // A busy machine sheds comparisons, but the page shows one, so the call is repeated until one is stored.
     const [[call = ""] = []] = typed;
     for (let round = 0; round < 100; round++) {
       await shell(call);
@@ -68,7 +68,7 @@ describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("is some of everything", () => {
+  it("cover every kind of route", () => {
     for (const route of [
       "pnl/",
       "migration/phase",
@@ -84,7 +84,7 @@ describe.skipIf(!hasCurl)("what docs/gateway.md types (needs curl)", () => {
 
   it.each(typed)("%s", async (command, output) => {
     const printed = await shell(command);
-    // `…` stands for what differs from one time to the next, and so does the number of an epoch.
+    // `…` stands for text that differs from run to run; the number of an epoch may differ, too.
     const pattern = output
       .trim()
       .split("…")

@@ -9,7 +9,10 @@ import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Breaches that the layer check must see: a file to plant, what it says, and the rule that must name it. */
+/**
+ * Breaches that the layer check must find: the folder and the text of a planted file, and the rule that must
+ * name it.
+ */
 const breaches = [
   { folder: "src/engine", text: 'import "../symbols/index.ts";\n', rule: "layer-engine" },
   { folder: "src/domain/market", text: 'import "node:fs";\n', rule: "pure" },
@@ -25,7 +28,7 @@ const breaches = [
 ] as const;
 
 describe("the layer check", () => {
-  it("finds each breach that is planted, and names the rule", async () => {
+  it("finds each planted breach and names its rule", async () => {
     const copy = await mkdtemp(join(tmpdir(), "pnl-bridge-layers-"));
     try {
       for (const name of [
@@ -72,7 +75,7 @@ interface Violation {
   readonly rule: { readonly name: string };
 }
 
-/** What dependency-cruiser finds in `src/` of a folder; it exits non-zero when it finds anything. */
+/** Returns the findings of dependency-cruiser in `src/` of a folder. It exits non-zero if there are any. */
 async function cruise(cwd: string): Promise<readonly Violation[]> {
   const bin = join(root, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs");
   const command = [bin, "--config", ".dependency-cruiser.mjs", "--output-type", "json", "src"];

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { pageOf, pages } from "../../scripts/pages.ts";
 
-/** Parts between markers that a person writes; tests of their pages read them. */
+/** Parts between markers that are written by hand; the tests of their pages check them. */
 const written: Readonly<Record<string, readonly string[]>> = { "docs/symbols.md": ["readings", "printings"] };
 
-describe("a page says what the code says, or node scripts/pages.ts --write brings it up to date", () => {
+describe("a page agrees with the code (node scripts/pages.ts --write updates it)", () => {
   it.each(Object.keys(pages))("%s", async (path) => {
     const { now, due } = await pageOf(path);
     expect(now).toBe(due);

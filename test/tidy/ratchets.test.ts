@@ -1,6 +1,6 @@
 /**
- * Habits of the code as numbers that may only fall. Whoever gets below one lowers it here. Tests and what they share
- * (`src/testing`) are left out. Exports without a user are found by knip, in `./run check`.
+ * Limits on habits of the code, which may only be lowered: if the code gets below a limit, lower it here.
+ * Tests and `src/testing` are exempt. knip finds exports without a user, in `./run check`.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -53,7 +53,7 @@ describe("habits of the code", () => {
     expect(found.length, found.join("\n")).toBeLessThanOrEqual(limits.longParameterLists);
   });
 
-  it("few expressions are cast, since a cast is a claim that nothing checks", () => {
+  it("casts are rare, since a cast is a claim that is not checked", () => {
     const lines = product.reduce((sum, [, source]) => sum + source.getLineStarts().length - 1, 0);
     const casts = product.reduce(
       (sum, [, source]) =>

@@ -18,7 +18,7 @@ describe("docs/rollout.md", () => {
       ),
     );
 
-  it("has vectors", () => expect(vectors.length).toBeGreaterThan(5));
+  it("has test vectors", () => expect(vectors.length).toBeGreaterThan(5));
 
   it.each(vectors)("%s, salt %j, unit %s", (flag = "", salt = "", unit = "", hash, bucket) => {
     expect(murmur3(`${bucketAlgorithm}|${flag}|${salt}|${unit}`)).toBe(Number(hash));

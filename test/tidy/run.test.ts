@@ -19,8 +19,8 @@ import { isLongRun } from "../campaigns.ts";
 import { type Ran, root, withFiles } from "../cli/run-cli.ts";
 
 /*
- * `./run` itself, over small checkouts made here: the script, the compiler and the test runner are the real ones, the
- * program is one file, and `npm` is a stand-in, so nothing asks the network.
+ * Tests `./run` in small checkouts that are made here. The script, the compiler and the test runner are real;
+ * the program is one file, and a stand-in replaces `npm`, so that no test needs the network.
  */
 
 const inLong = it.runIf(isLongRun("run"));
@@ -29,7 +29,7 @@ const program = (version: string): string => `declare const console: { log(text:
 export const version: string = "${version}";\nconsole.log(version);\n`;
 const main = "src/surfaces/cli/main.ts";
 const lock = ".node/run.lock";
-/** Fails as the real one does when another is at work in the same folder. */
+/** A stand-in for npm. It fails, as npm does, if another one runs in the same folder. */
 const npm = `#!/bin/sh
 set -e
 mkdir at-work || { echo "npm error ENOTEMPTY"; exit 1; }
@@ -40,7 +40,7 @@ ln -s '${join(root, "node_modules/typescript")}' node_modules/typescript
 rmdir at-work
 `;
 
-/** A checkout whose packages are there; `dist/` is not. */
+/** Calls `use` with a checkout that has its packages, but no `dist/`. */
 function withCheckout(use: (folder: string) => Promise<void>): Promise<void> {
   const files = {
     "package.json": '{ "type": "module" }',
@@ -69,7 +69,7 @@ async function put(folder: string, name: string, content: string): Promise<void>
   await writeFile(join(folder, name), content);
 }
 
-/** Puts a program of ours in the compiler's place. */
+/** Replaces the compiler by a program with this body. */
 async function replaceCompiler(folder: string, body: string): Promise<void> {
   await unlink(join(folder, "node_modules/typescript"));
   await put(folder, "node_modules/typescript/package.json", '{ "type": "module" }');
@@ -118,7 +118,7 @@ const shells = [["dash"], ["bash", "--posix"]].filter(
 
 describe.concurrent("./run builds", () => {
   inLong(
-    "nothing from sources with an error: exit 2, the old dist/ stays, and the next start tries again",
+    "nothing if a source has an error: it exits 2, the old dist/ stays, and the next start tries again",
     () =>
       withCheckout(async (folder) => {
         expect(await run(folder, "pnl-bridge")).toEqual({ code: 0, out: "1.0.0\n", err: "building ...\n" });
@@ -136,9 +136,9 @@ describe.concurrent("./run builds", () => {
       }),
   );
 
-  inLong("again when a source was edited while the compiler ran", () =>
+  inLong("again if a source was edited while the compiler ran", () =>
     withCheckout(async (folder) => {
-      // Somebody saves a file while the compiler runs, after it has read.
+      // A source changes while the compiler runs, after the compiler has read it.
       await replaceCompiler(
         folder,
         `spawnSync(process.execPath, ["${join(root, "node_modules/typescript/bin/tsc")}", ...process.argv.slice(2)]);
@@ -162,8 +162,8 @@ describe.concurrent("npm's prepare script", () => {
     }));
 });
 
-describe.concurrent("./run, twice at once", () => {
-  it("installs once, builds once, and both do what they were asked", () =>
+describe.concurrent("./run, started several times at once,", () => {
+  it("installs once, builds once, and runs both commands", () =>
     withCheckout(async (folder) => {
       await unlink(join(folder, "node_modules/.pnl-bridge-lock"));
       const shell = (at: number): readonly string[] => shells[at % shells.length] ?? ["sh"];
@@ -179,7 +179,7 @@ describe.concurrent("./run, twice at once", () => {
       expect(await locks(folder)).toEqual([]);
     }));
 
-  inLong("waits for a living owner and says so; what it waited for is not done again", () =>
+  inLong("waits for a live owner of the lock and says so, and does not repeat the owner's work", () =>
     withCheckout(async (folder) => {
       expect((await run(folder, "build")).code).toBe(0);
       await unlink(join(folder, "dist/.built"));
@@ -188,7 +188,7 @@ describe.concurrent("./run, twice at once", () => {
       const { ran, ended } = start(folder, ["./run", "pnl-bridge"]);
       await until(() => ran.err !== "");
       expect(ran).toEqual({ code: null, out: "", err: `waiting for another ./run (process ${owner}) ...\n` });
-      // With nothing to do there is nothing to wait for.
+      // A command that needs no build does not wait.
       expect(await run(folder, "exec", "echo", "free")).toEqual({ code: 0, out: "free\n", err: "" });
       await put(folder, "dist/.built", "");
       await unlink(join(folder, lock));
@@ -200,7 +200,7 @@ describe.concurrent("./run, twice at once", () => {
     }),
   );
 
-  inLong("takes over from a dead owner, one of them only", () =>
+  inLong("takes over the lock of a dead owner in only one process", () =>
     withCheckout(async (folder) => {
       const { pid } = spawnSync(process.execPath, ["--version"]);
       await mkdir(join(folder, ".node"));
@@ -222,7 +222,7 @@ describe.concurrent("./run, twice at once", () => {
       const { child, ended } = start(folder, [...shell, "run", "build"]);
       await until(() => exists(join(folder, "compiling")));
       child.kill("SIGTERM");
-      // As long as the compiler writes, the lock is held.
+      // The lock is held as long as the compiler writes.
       expect(await readlink(join(folder, lock))).toBe(`${child.pid}@${hostname()}`);
       await put(folder, "go-on", "");
       expect((await ended).code).toBe(143);
@@ -232,8 +232,8 @@ describe.concurrent("./run, twice at once", () => {
   );
 });
 
-describe.concurrent("./run is called", () => {
-  it("through links, relative and absolute, from anywhere", () =>
+describe.concurrent("./run", () => {
+  it("works through relative and absolute links, from any folder", () =>
     withCheckout(async (folder) => {
       await mkdir(join(folder, "elsewhere/deep"), { recursive: true });
       await symlink("../../run", join(folder, "elsewhere/deep/first"));
@@ -252,14 +252,14 @@ describe.concurrent("./run is called", () => {
   it.each([
     [["exec"], "BAD_USAGE: ./run exec needs a command to run; ./run --help lists the commands\n"],
     [["nonsense"], "BAD_USAGE: there is no ./run nonsense; ./run --help lists the commands\n"],
-  ])("wrongly (%j): a sentence and exit code 2, in every shell", (args, err) =>
+  ])("refuses %j with one sentence and exit code 2, in every shell", (args, err) =>
     withCheckout(async (folder) => {
       for (const shell of shells)
         expect(await start(folder, [...shell, "run", ...args]).ended).toEqual({ code: 2, out: "", err });
     }),
   );
 
-  it("to run a command, whose exit code it hands on", () =>
+  it("exec runs a command and returns its exit code", () =>
     withCheckout(async (folder) => {
       for (const shell of shells)
         expect(await start(folder, [...shell, "run", "exec", "sh", "-c", "exit 7"]).ended).toEqual({
@@ -270,11 +270,14 @@ describe.concurrent("./run is called", () => {
     }));
 });
 
-describe.concurrent("./run test counts in its last line", () => {
+describe.concurrent("the last line of ./run test counts", () => {
   const passes = 'import { expect, it } from "vitest";\nit("passes", () => expect(1).toBe(1));\n';
   const last = ({ out }: Ran): string | undefined => out.trimEnd().split("\n").at(-1);
 
-  /** The real vitest and compiler; the other steps are stand-ins that find nothing, unless `lint` is 1. */
+  /**
+   * Runs `./run test` with the real vitest and compiler. The other steps are stand-ins; lint exits with
+   * `lint`.
+   */
   async function withTests(
     files: Readonly<Record<string, string>>,
     lint: number,
@@ -318,19 +321,19 @@ describe.concurrent("./run test counts in its last line", () => {
         ]),
     ));
 
-  it("what passed, when all did", () =>
+  it("the passed tests, if all pass", () =>
     withTests({ "test/a.test.ts": passes }, 0, (ran) =>
       expect([ran.code, last(ran)]).toEqual([0, "1 passed, 0 failed"]),
     ));
 
-  it("an error outside every test", () =>
+  it("an error outside every test as a failure", () =>
     withTests(
       { "test/a.test.ts": `${passes}void Promise.reject(new Error("nobody waits for it"));\n` },
       0,
       (ran) => expect([ran.code, last(ran)]).toEqual([1, "1 passed, 1 failed"]),
     ));
 
-  it("a step before the tests", () =>
+  it("a failed step before the tests", () =>
     withTests({ "test/a.test.ts": passes }, 1, (ran) =>
       expect([ran.code, last(ran)]).toEqual([1, "0 passed, 1 failed"]),
     ));

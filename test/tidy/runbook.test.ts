@@ -1,6 +1,7 @@
 /**
- * Every command of RUNBOOK.md, in its order, on a desk with live processes. A block may say in comments before it what has happened
- * (`scene`), what the last command but those that undo it exits with (`exit`), and what the machine must have (`needs`).
+ * Runs every command of RUNBOOK.md, in the page's order, on a desk with live processes. Comments before a
+ * block may name an event that has happened (`scene`), the exit code of the block's first command (`exit`),
+ * and a requirement of the machine (`needs`).
  */
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +19,7 @@ const page = readFileSync(join(root, "RUNBOOK.md"), "utf8");
 interface Step {
   readonly command: string;
   readonly output: readonly string[];
-  /** Of the first command of its block; what follows it there is done. */
+  /** The expected exit code: that of the block for its first command, 0 for the others. */
   readonly exit: number;
   readonly scene: string | undefined;
   readonly needs: string | undefined;
@@ -27,7 +28,8 @@ interface Step {
 const steps: readonly Step[] = [
   ...page.matchAll(/((?:^<!-- (?:scene|exit|needs): .*-->\n)*)^```console\n([\s\S]*?)^```$/gm),
 ].flatMap(([, comments = "", text = ""]) => {
-  const said = (name: string): string | undefined => new RegExp(`<!-- ${name}: (.*) -->`).exec(comments)?.[1];
+  const comment = (name: string): string | undefined =>
+    new RegExp(`<!-- ${name}: (.*) -->`).exec(comments)?.[1];
   return text
     .split(/^\$ /m)
     .slice(1)
@@ -36,14 +38,14 @@ const steps: readonly Step[] = [
       return {
         command,
         output,
-        exit: at === 0 ? Number(said("exit") ?? 0) : 0,
-        scene: at === 0 ? said("scene") : undefined,
-        needs: said("needs"),
+        exit: at === 0 ? Number(comment("exit") ?? 0) : 0,
+        scene: at === 0 ? comment("scene") : undefined,
+        needs: comment("needs"),
       };
     });
 });
 
-/** What differs from run to run: epochs, times, sizes and hashes, and where the desk is. */
+/** Replaces the parts that differ from run to run: epochs, times, sizes, hashes, and the desk's folder. */
 const steady = (line: string, folder: string): string =>
   line
     .replaceAll(folder, "/desk")
@@ -61,7 +63,7 @@ const steady = (line: string, folder: string): string =>
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** `…` stands for any rest of a line, alone for any lines. */
+/** Expects the output on the page. `…` stands for any text within a line, and a line of `…` for any lines. */
 function expectOutput(printed: readonly string[], page: readonly string[], folder: string): void {
   const pattern = page
     .map((line) =>
@@ -83,7 +85,7 @@ describe("RUNBOOK.md", () => {
   const processes: DeskProcess[] = [];
   let postgres: TestPostgres | undefined;
 
-  /** What has happened before a block. */
+  /** The events that happen before a block, by name. */
   const scenes: Readonly<Record<string, () => Promise<void>>> = {
     "gateway-2 was killed": async () => {
       desk.write({}, configured("gateway-2"));
@@ -140,7 +142,7 @@ describe("RUNBOOK.md", () => {
   beforeAll(async () => {
     const main = join(root, "src/surfaces/cli/main.ts");
     writeFileSync(join(bin, "pnl-bridge"), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
-    // Where the machine has no such shell: what the page does with it.
+    // Replaces sqlite3 on a machine without it, as far as the page uses it.
     const sqlite = `
       import Database from ${JSON.stringify(join(root, "node_modules/better-sqlite3/lib/index.js"))};
       const database = new Database(process.argv[2]);
@@ -168,12 +170,12 @@ describe("RUNBOOK.md", () => {
     rmSync(bin, { recursive: true, force: true });
   });
 
-  it("has commands, all of them in blocks that are run", () => {
+  it("has its commands in blocks that this test runs", () => {
     expect(steps.length).toBeGreaterThan(40);
     expect([...page.matchAll(/^\$ /gm)]).toHaveLength(steps.length);
   });
 
-  it("prints the catalogue of faults", () => {
+  it("shows the catalogue of faults", () => {
     const rows = Object.entries(auditFaults).map(([fault, meaning]) => `| \`${fault}\` | ${meaning} |`);
     expect(page).toContain(
       `<!-- faults -->\n| fault | meaning |\n| --- | --- |\n${rows.join("\n")}\n<!-- /faults -->`,
@@ -184,13 +186,13 @@ describe("RUNBOOK.md", () => {
     it(`${at + 1}. ${command}${needs === undefined ? "" : ` (needs ${needs} and psql)`}`, async (context) => {
       if (needs === "postgres" && postgres === undefined)
         return context.skip(postgresMissing() ?? "this machine has no psql");
-      // The copy that the last chapter goes back to, made as it says.
+      // Makes the copy that the last chapter restores.
       if (scene === "the control file was overwritten") {
         const backup = `${process.execPath} -e 'require("${join(root, "node_modules/better-sqlite3")}")("${store}").backup("copy.db")'`;
         expect((await type(backup)).code).toBe(0);
       }
       if (scene !== undefined) await (scenes[scene] as () => Promise<void>)();
-      // What a process does within a second, and the page's reader does not outrun.
+      // A process does this within a second, before a reader of the page types the next command.
       if (command.startsWith("pnl-bridge comparisons"))
         await until(
           async () => (await type(command)).out !== "no comparison matches\n",
@@ -202,7 +204,7 @@ describe("RUNBOOK.md", () => {
       expectOutput(`${err}${out}`.split("\n").slice(0, -1), output, desk.folder);
     });
 
-  /** The audit is sealed and the fleet at the plan, where there is a store to look at. */
+  /** Waits until the audit is sealed and the fleet follows the plan, if the store can be read. */
   async function settled(): Promise<void> {
     await until(async () => {
       const [audit, status] = await Promise.all([desk.run("audit", "verify"), desk.run("status")]);

@@ -17,7 +17,7 @@ interface Block {
   readonly text: string;
 }
 
-/** Fenced blocks: of files (their names follow the language), and of what is typed. */
+/** The fenced blocks of the page: files (their names follow the language), and commands. */
 const blocks: readonly Block[] = [...page.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
   ([, language = "", name = language, text = ""]) => ({ name, text }),
 );
@@ -43,7 +43,7 @@ describe("docs/service-bridge.md shows programs", () => {
       await writeFile(join(folder, name), text.replaceAll("8123", String(port)));
     }
     await copyFile(join(root, "python/pnl_bridge_worker.py"), join(folder, "pnl_bridge_worker.py"));
-    // The package as a program finds it, straight from its sources.
+    // A package that exports the sources.
     const installed = join(folder, "node_modules/pnl-bridge");
     await mkdir(installed, { recursive: true });
     await writeFile(
@@ -64,7 +64,7 @@ describe("docs/service-bridge.md shows programs", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("of which there are some of each kind", () => {
+  it("of each kind", () => {
     expect(files.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         "own.ts",
@@ -82,7 +82,7 @@ describe("docs/service-bridge.md shows programs", () => {
 
   for (const [command, output] of typed)
     it.skipIf(command.includes("python") && !hasPython)(
-      `${command} prints what the page says (needs what it names)`,
+      `and ${command} prints what the page shows (needs the programs that it names)`,
       async () => {
         const [program, ...args] = command.split(" ");
         const { out, err } = await (program === "node" ? runNode : pnlBridge)(args, {
@@ -93,7 +93,7 @@ describe("docs/service-bridge.md shows programs", () => {
       },
     );
 
-  it("whose types are right", async () => {
+  it("that compile", async () => {
     await symlink(join(root, "node_modules/@types"), join(folder, "node_modules/@types"));
     const settings = {
       extends: join(root, "tsconfig.json"),
@@ -111,7 +111,7 @@ describe("docs/service-bridge.md shows programs", () => {
 
   const variables = { DESK_AUTHORIZATION: "Bearer of-the-desk" };
 
-  describe("and each method's request and answer", () => {
+  describe("and the request and answer of each method:", () => {
     let bridge: PnlBridge;
     const verdicts: string[] = [];
 
@@ -125,7 +125,7 @@ describe("docs/service-bridge.md shows programs", () => {
     });
     afterAll(() => bridge.close());
 
-    it.each(pnlMethods)("%s: modern answers so, and legacy agrees", async (method) => {
+    it.each(pnlMethods)("modern answers %s as the page shows, and legacy agrees", async (method) => {
       const [, section = ""] =
         new RegExp(`^### ${method}\n([\\s\\S]*?)(?=^##)`, "m").exec(`${page}\n## end`) ?? [];
       const [request, answer] = [...section.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, text = ""]) =>

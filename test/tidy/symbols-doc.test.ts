@@ -5,12 +5,12 @@ import * as app from "../../src/app/index.ts";
 import type { DialectName } from "../../src/symbols/index.ts";
 import { pnlBridge, root, withFiles } from "../cli/run-cli.ts";
 
-/** The day by which the page's examples are read. */
+/** The examples of the page are read as of this day. */
 const symbols = new app.SymbolTranslationBridge({ asOf: "2025-07-24" });
 
 const page = await readFile(join(root, "docs/symbols.md"), "utf8");
 
-/** Fenced blocks of a language. */
+/** Returns the fenced blocks of a language. */
 const blocks = (language: string): readonly string[] =>
   [...page.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
     ([, body = ""]) => body,
@@ -32,7 +32,7 @@ const cellsBetween = (marker: string): readonly (readonly string[])[] =>
         ),
   );
 
-describe("docs/symbols.md says what really happens", () => {
+describe("docs/symbols.md has tables that the translator confirms:", () => {
   const readings = cellsBetween("readings");
   it.each(readings)("%s means %s: %s", (text, means, said) => {
     const reading = symbols.canonical(text as string);
@@ -49,7 +49,7 @@ describe("docs/symbols.md says what really happens", () => {
     ]);
   });
 
-  it("has examples of both", () => {
+  it("both kinds of tables have examples", () => {
     expect([readings.length > 20, printings.length > 5]).toEqual([true, true]);
   });
 });
@@ -59,7 +59,7 @@ interface Typed {
   readonly output: string;
 }
 
-/** What is typed behind each `$`, and the lines that follow. */
+/** The commands after each `$`, with their output. */
 const typed: readonly Typed[] = blocks("console").flatMap((block) =>
   block
     .split(/^\$ /m)
@@ -74,10 +74,10 @@ const typed: readonly Typed[] = blocks("console").flatMap((block) =>
 );
 
 describe("docs/symbols.md shows commands", () => {
-  it("that print what it says, over the files that it shows", async () => {
+  it("that print what it shows, with the files that it shows", async () => {
     const runs = typed.filter(({ words }) => words[0] === "pnl-bridge");
     const files = typed.filter(({ words }) => words[0] === "cat");
-    expect(runs.length + files.length, "nothing else is typed").toBe(typed.length);
+    expect(runs.length + files.length, "the page has no other commands").toBe(typed.length);
     expect(runs.length).toBeGreaterThan(8);
     const contents = files.map(({ words, output }) => [words[1] as string, `${output}\n`]);
     await withFiles(Object.fromEntries(contents), async (cwd) => {
@@ -91,7 +91,7 @@ describe("docs/symbols.md shows commands", () => {
     });
   });
 
-  it("and a program that says what it does", () => {
+  it("and a program with the right results in its comments", () => {
     const source = blocks("ts").join("\n");
     const [, imported = ""] = /^import (\{.*\}) from "pnl-bridge";$/m.exec(source) ?? [];
     const body = source
@@ -105,5 +105,5 @@ describe("docs/symbols.md shows commands", () => {
   });
 });
 
-/** Programs that run at one time: each costs a third of a second of a processor. */
+/** The number of programs that run at a time; each takes a third of a second of CPU time. */
 const atOnce = 4;

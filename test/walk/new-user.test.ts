@@ -1,7 +1,8 @@
 /**
- * A new user's walk: packs the checkout, and types what docs/bridge-your-system.md types, in its order, in an empty folder. The
- * files that the page shows are written where it shows them. Where the registry does not answer, the packages of the checkout
- * stand in for those that the first command would install.
+ * Follows docs/bridge-your-system.md as a new user does: packs the checkout, and runs the commands of the
+ * page in their order in an empty folder. The files that the page shows are written at the place where it
+ * shows them. If the registry does not answer, the packages of the checkout replace those that the first
+ * command would install.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +22,10 @@ type Step =
   | { readonly kind: "file"; readonly name: string; readonly text: string }
   | { readonly kind: "command"; readonly command: string; readonly output: string };
 
-/** What the page shows, in its order: files (their names follow the language), and commands with what they print. */
+/**
+ * The parts of the page in their order: files (their names follow the language), and commands with their
+ * output.
+ */
 const steps: readonly Step[] = [...page.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].flatMap(
   ([, language, name, text = ""]): readonly Step[] => {
     if (name !== undefined) return [{ kind: "file", name, text }];
@@ -38,14 +42,15 @@ const steps: readonly Step[] = [...page.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*
 );
 const commands = steps.flatMap((step) => (step.kind === "command" ? [step.command] : []));
 
-it("docs/bridge-your-system.md types at most twelve commands", () => {
+it("docs/bridge-your-system.md has at most twelve commands", () => {
   expect(commands.length).toBeLessThanOrEqual(12);
   for (const part of ["npm install", "--write-adapter", "serve", "comparisons", "phase advance", "rollback"])
     expect(commands.filter((command) => command.includes(part))).not.toEqual([]);
 });
 
 it.skipIf(python === undefined)(
-  `a new user who types docs/bridge-your-system.md sees a comparison, moves the phase and goes back (${pythonMissing ?? "with python3"})`,
+  "a new user who follows docs/bridge-your-system.md sees a comparison, moves the phase and rolls back " +
+    `(${pythonMissing ?? "with python3"})`,
   async () => {
     const base = await mkdtemp(join(tmpdir(), "pnl-bridge-walk-"));
     const walk = new Walk(join(base, "desk"), await freePort());
@@ -62,7 +67,7 @@ it.skipIf(python === undefined)(
       await rm(base, { recursive: true, force: true });
     }
   },
-  // Fifteen programs start, one after another.
+  // Fifteen programs start in turn.
   400_000,
 );
 
@@ -83,10 +88,10 @@ class Walk {
   async type(command: string, output: string): Promise<void> {
     if (command.endsWith("&")) return this.#serve(command.replace(/\s*&$/, ""), output);
     if (command.startsWith("npm install")) return this.#install(command);
-    // The first of them goes through npx; the others are spared its second.
+    // Only the first of them is started by npx, which takes a second each time.
     const direct = command.includes("--write-adapter") ? command : command.replace(/^npx /, "");
     let printed = await this.#shell(direct);
-    // A busy process sheds shadow calls, so the question is asked again until a comparison of it is kept.
+    // A busy process sheds shadow calls, so the call is repeated until its comparison is stored.
     for (
       let round = 0;
       command.endsWith("comparisons") && printed.startsWith("no comparison") && round < 60;
@@ -121,7 +126,7 @@ class Walk {
   }
 
   async #serve(command: string, output: string): Promise<void> {
-    // By its own program, so that the signal that ends it reaches it.
+    // The program is started directly, not by npx, so that the signal that ends it reaches it.
     const args = command.replace(/^npx pnl-bridge /, "").split(" ");
     this.#server = spawn(process.execPath, ["node_modules/pnl-bridge/bin/pnl-bridge.js", ...args], {
       cwd: this.folder,
@@ -131,7 +136,7 @@ class Walk {
     this.#expect(command, String(line), output);
   }
 
-  /** What a command prints, on stdout; `doctor` may find faults. Rejects with everything where it fails. */
+  /** Returns the stdout of a command; `doctor` may find faults. Rejects with the whole output if it fails. */
   async #shell(command: string): Promise<string> {
     const env = {
       ...process.env,
@@ -156,7 +161,7 @@ class Walk {
     return (await promisify(execFile)("sh", ["-c", command], { cwd: this.folder, env }).catch(failed)).stdout;
   }
 
-  /** `…` in the page stands for what differs from one time to the next, and for what is of no interest there. */
+  /** `…` in the page stands for text that differs from run to run or does not matter there. */
   #expect(command: string, printed: string, output: string): void {
     const pattern = output
       .replaceAll("8080", String(this.#port))

@@ -297,7 +297,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     [
       "writes that do not exist",
       ["--writes", "store", "desk:Told"],
-      "no such methods, though said to write: store",
+      "methods declared as writing do not exist: store",
     ],
   ])("does not start with %s", async (_, args, words) => {
     const system = make(worker(...args));
@@ -481,7 +481,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
       ]),
     );
     expect(answers).toHaveLength(6);
-    expect(err).toContain("no message of the protocol");
+    expect(err).toContain("not a message of the protocol");
   });
 
   it("says its version to a bridge of another one, and makes nothing", () => {
