@@ -215,7 +215,8 @@ describe("the checks report a system", () => {
     [
       "({ positions: [{ instrument: row.symbol, qty: 0, avgPrice: null, realized_pnl: 15.625, open_pnl: 0 }] })",
       "a row in positions of calculatePnl lacks symbol (instrument is likely it), quantity (qty is likely it), " +
-        "averagePrice (avgPrice is likely it), realized (realized_pnl is likely it), unrealized (open_pnl is likely it)",
+        "averagePrice (avgPrice is likely it), realized (realized_pnl is likely it), " +
+        "unrealized (open_pnl is likely it)",
     ],
     ["({ sum: () => 1 })", "the answer is no JSON: a function"],
     ["({ sum: NaN })", "the answer is no JSON: NaN"],

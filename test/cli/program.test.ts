@@ -55,7 +55,8 @@ describe("the built package", () => {
       import { PnLComparisonValidator, runPnl } from "pnl-bridge";
       const trades = [{ id: "1", symbol: "XCMEFFDPSX20250930U0ZT", side: "B", quantity: "1.5", price: "103" }];
       const { positions } = computePnl({ trades, marks: { ZTU2025: "103.00390625" } });
-      console.log(positions[0].unrealized, parsePrice("110-165", "futures-32nds"), typeof PnLComparisonValidator, typeof runPnl);`;
+      const price = parsePrice("110-165", "futures-32nds");
+      console.log(positions[0].unrealized, price, typeof PnLComparisonValidator, typeof runPnl);`;
     const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: root });
     expect(stdout).toBe("11.71875 110.515625 function function\n");
     const { exports } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));

@@ -83,25 +83,29 @@ class Frame:
 class Service:
     def calculate_pnl(self, trades, prices, desk):
         assert [type(trade["qty"]) for trade in trades] == [float], trades
-        return Frame([{"ticker": trades[0]["ticker"], "net_position": prices["A"], "avg_cost": 1, "realised": 2, "open_pnl": 3}])
+        ticker = trades[0]["ticker"]
+        return Frame([{"ticker": ticker, "net_position": prices["A"], "avg_cost": 1, "realised": 2, "open_pnl": 3}])
     def get_positions(self):
         print("this is no part of the adapter")
         return Frame([{"ticker": "A", "net_position": 2, "avg_cost": "1.5", "realised": 0, "open_pnl": 1}])
     def get_trades(self, limit=5):
-        return [{"trade_id": 1, "ticker": "A", "action": "SELL", "qty": 1, "px": 2, "timestamp": "2025-07-24T09:00:00-05:00"}]
+        return [{"trade_id": 1, "ticker": "A", "action": "SELL", "qty": 1, "px": 2,
+                 "timestamp": "2025-07-24T09:00:00-05:00"}]
     def get_daily_pnl(self):
         return {"A": {"date": "2025-07-24", "realised": 1, "open_pnl": 2, "net_pnl": 3}}
     def get_total_pnl(self):
         raise RuntimeError("no price")
     def get_position(self, symbol):
-        return {"data": [{"instrument": symbol, "net_position": 2, "avg_cost": 1, "realised": 0, "open_pnl": 1}]}
+        row = {"instrument": symbol, "net_position": 2, "avg_cost": 1, "realised": 0, "open_pnl": 1}
+        return {"data": [row]}
 `;
     const program = `
 import json
 import adapter
 desk = adapter.Desk()
 trade = {"id": "1", "symbol": "A", "side": "B", "quantity": "1", "price": "2"}
-print(json.dumps([desk.calculatePnl({"trades": [trade], "marks": {"A": 7}}), desk.openPositions({"symbol": "A"}), desk.tradeHistory({}),
+print(json.dumps([desk.calculatePnl({"trades": [trade], "marks": {"A": 7}}),
+                  desk.openPositions({"symbol": "A"}), desk.tradeHistory({}),
                   desk.totals({}), desk.positionDetail({"symbol": "A"}), desk.openPositions({"symbol": "B"}),
                   desk.dailyPnl({"from": "2025-07-24"}), desk.dailyPnl({"to": "2025-07-23"})]))
 `;

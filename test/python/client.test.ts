@@ -17,8 +17,10 @@ from decimal import Decimal
 from pnl_bridge_client import BridgeError, PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
 zn = "${zn}"
 trades = [
-    {"tradeId": "1", "instrumentName": zn, "marketTradeTime": "2025-07-24 09:30:00.000", "buySell": "B", "quantity": 2.0, "price": 110.5},
-    {"tradeId": "2", "instrumentName": zn, "marketTradeTime": "2025-07-24 10:15:00.000", "buySell": "S", "quantity": 1.0, "price": 110.515625},
+    {"tradeId": "1", "instrumentName": zn, "marketTradeTime": "2025-07-24 09:30:00.000",
+     "buySell": "B", "quantity": 2.0, "price": 110.5},
+    {"tradeId": "2", "instrumentName": zn, "marketTradeTime": "2025-07-24 10:15:00.000",
+     "buySell": "S", "quantity": 1.0, "price": 110.515625},
 ]
 prices = {zn: 110.53125}
 def failure(call):
@@ -82,13 +84,16 @@ describe.skipIf(python === undefined)(`pnl_bridge_client.py (${pythonMissing ?? 
 bridge = PnLServiceBridge(url, user="trader1", book="UST")
 result = bridge.calculate_pnl(trades, prices, method="fifo")
 position = result.positions[0]
-assert all(type(number) is Decimal for number in (position.realized, position.average_price, position.quantity)), position
+numbers = (position.realized, position.average_price, position.quantity)
+assert all(type(number) is Decimal for number in numbers), position
 name = SymbolTranslationBridge(url).canonical("VBYN25P3 110.250 Comdty", source_system="CTO")
 validator = PnLComparisonValidator(position=0.0001, pnl=0.01)
 old_result, new_result = result, bridge.calculate_pnl(trades, {zn: "110.546875"}, method="fifo")
 print(json.dumps([
-    [str(position.realized), str(position.unrealized), str(position["averagePrice"]), result.source, result.epoch > 0, result.stale],
-    name, SymbolTranslationBridge(url).canonical(zn), SymbolTranslationBridge(url).translate(zn, "Bloomberg", "ActantTrades"),
+    [str(position.realized), str(position.unrealized), str(position["averagePrice"]),
+     result.source, result.epoch > 0, result.stale],
+    name, SymbolTranslationBridge(url).canonical(zn),
+    SymbolTranslationBridge(url).translate(zn, "Bloomberg", "ActantTrades"),
     validator.validate_calculation(trades, old_result, old_result),
     validator.validate_calculation(trades, old_result, new_result),
 ], default=str))`);
@@ -115,7 +120,9 @@ def ask(name, call):
 calls = {
     "open": lambda: [str(one.quantity) for one in bridge.open_positions().positions],
     "history": lambda: [one.id for one in bridge.trade_history(limit=2).trades],
-    "daily": lambda: bridge.daily_pnl(start=datetime.date(2025, 7, 25), end="2025-07-25", symbol=zn).daily[0].trading_day,
+    "daily": lambda: bridge.daily_pnl(
+        start=datetime.date(2025, 7, 25), end="2025-07-25", symbol=zn
+    ).daily[0].trading_day,
     "totals": lambda: str(bridge.totals(symbol=zn).totals.USD.realized),
     "detail": lambda: bridge.position_detail(zn).position.symbol,
 }
@@ -158,7 +165,10 @@ row = dict(id=1, symbol=zn, side="buy", quantity=0.1 + 0.2, price=float("110.515
 Tuple = collections.namedtuple("Tuple", "id symbol side quantity price")
 bridge = PnLServiceBridge(url)
 kinds = [
-    [Trade(1, zn, Side.BUY, Decimal("0.1"), Decimal("110.0000000000000000000000001"), datetime.datetime(2025, 7, 24, 9, 30))],
+    [Trade(
+        1, zn, Side.BUY, Decimal("0.1"), Decimal("110.0000000000000000000000001"),
+        datetime.datetime(2025, 7, 24, 9, 30),
+    )],
     Frame([row]),
     (Tuple(*one) for one in [("1", zn, "B", 3, 110)]),
 ]
@@ -177,23 +187,30 @@ print(json.dumps([[str(one.quantity), str(one.average_price)] for one in positio
       const printed = await program(`
 import pandas
 frame = pandas.DataFrame({
-    "tradeId": [1, 2], "instrumentName": [zn, zn], "buySell": ["B", "S"], "quantity": [2, 1], "price": [110.5, 110.515625],
-    "marketTradeTime": pandas.to_datetime(["2025-07-24 09:30:00", "2025-07-24 10:15:00"]), "fee": [float("nan"), 2.5],
+    "tradeId": [1, 2], "instrumentName": [zn, zn], "buySell": ["B", "S"],
+    "quantity": [2, 1], "price": [110.5, 110.515625], "fee": [float("nan"), 2.5],
+    "marketTradeTime": pandas.to_datetime(["2025-07-24 09:30:00", "2025-07-24 10:15:00"]),
 })
 bridge = PnLServiceBridge()
 result = bridge.calculate_pnl(frame, pandas.Series({zn: 110.53125}))
 prices_only = frame[["tradeId", "price"]]
-same = PnLComparisonValidator().validate_calculation(frame, {"rows": prices_only}, {"rows": json.loads(prices_only.to_json(orient="records"))})
+records = json.loads(prices_only.to_json(orient="records"))
+same = PnLComparisonValidator().validate_calculation(frame, {"rows": prices_only}, {"rows": records})
 small = bridge.calculate_pnl(frame.astype({"price": "float32", "quantity": "Int64"}).head(1))
-print(json.dumps([str(result.positions[0].unrealized), str(result.positions[0].fees), same, str(small.positions[0].average_price)]))`);
+[position], [small_position] = result.positions, small.positions
+print(json.dumps([
+    str(position.unrealized), str(position.fees), same, str(small_position.average_price),
+]))`);
       expect(printed).toEqual(["31.25", "2.5", [], "110.5"]);
     },
   );
 
   it("compares results of any shape within the tolerances", async () => {
     const printed = await program(`
-old = {"position": 5.00005, "total_pnl": 100.001, "side": "long", "legs": [{"id": "1", "pnl": 1.0}, {"id": "2", "pnl": 2}]}
-new = {"position": 5, "total_pnl": Decimal("100"), "side": "short", "legs": [{"id": "1", "pnl": 1.5}, {"id": "2", "pnl": 2}]}
+old = {"position": 5.00005, "total_pnl": 100.001, "side": "long",
+       "legs": [{"id": "1", "pnl": 1.0}, {"id": "2", "pnl": 2}]}
+new = {"position": 5, "total_pnl": Decimal("100"), "side": "short",
+       "legs": [{"id": "1", "pnl": 1.5}, {"id": "2", "pnl": 2}]}
 print(json.dumps([
     PnLComparisonValidator(url=url).validate_calculation(None, old, new),
     PnLComparisonValidator(position=0, pnl=1, url=url).validate_calculation(None, old, new),

@@ -46,9 +46,11 @@ function withCheckout(use: (folder: string) => Promise<void>): Promise<void> {
     "package.json": '{ "type": "module" }',
     "package-lock.json": "{}",
     "tsconfig.json":
-      '{ "compilerOptions": { "module": "nodenext", "target": "es2024", "lib": ["es5"], "types": [], "skipLibCheck": true } }',
+      '{ "compilerOptions": { "module": "nodenext", "target": "es2024", ' +
+      '"lib": ["es5"], "types": [], "skipLibCheck": true } }',
     "tsconfig.build.json":
-      '{ "extends": "./tsconfig.json", "compilerOptions": { "outDir": "dist", "rootDir": "src" }, "include": ["src"] }',
+      '{ "extends": "./tsconfig.json", ' +
+      '"compilerOptions": { "outDir": "dist", "rootDir": "src" }, "include": ["src"] }',
   };
   return withFiles(files, async (folder) => {
     await copyFile(join(root, "run"), join(folder, "run"));
@@ -217,7 +219,8 @@ describe.concurrent("./run, started several times at once,", () => {
       await replaceCompiler(
         folder,
         `writeFileSync("compiling", "");
-        for (let check = 0; check < 10_000 && !existsSync("go-on"); check++) await new Promise((go) => setTimeout(go, 10));`,
+        for (let check = 0; check < 10_000 && !existsSync("go-on"); check++)
+          await new Promise((go) => setTimeout(go, 10));`,
       );
       const { child, ended } = start(folder, [...shell, "run", "build"]);
       await until(() => exists(join(folder, "compiling")));
@@ -310,7 +313,9 @@ describe.concurrent("the last line of ./run test counts", () => {
       {
         "test/a.test.ts": passes,
         "test/b.test.ts": `throw new Error("on import");\n${passes}`,
-        "test/c.test.ts": `import { beforeAll } from "vitest";\nbeforeAll(() => { throw new Error("in a hook"); });\n${passes}`,
+        "test/c.test.ts":
+          'import { beforeAll } from "vitest";\n' +
+          `beforeAll(() => { throw new Error("in a hook"); });\n${passes}`,
         "test/d.test.ts": `${passes}it("fails", () => expect(1).toBe(2));\nit.skip("later", () => undefined);\n`,
       },
       0,

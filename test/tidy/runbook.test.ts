@@ -188,7 +188,8 @@ describe("RUNBOOK.md", () => {
         return context.skip(postgresMissing() ?? "this machine has no psql");
       // Makes the copy that the last chapter restores.
       if (scene === "the control file was overwritten") {
-        const backup = `${process.execPath} -e 'require("${join(root, "node_modules/better-sqlite3")}")("${store}").backup("copy.db")'`;
+        const sqlite = join(root, "node_modules/better-sqlite3");
+        const backup = `${process.execPath} -e 'require("${sqlite}")("${store}").backup("copy.db")'`;
         expect((await type(backup)).code).toBe(0);
       }
       if (scene !== undefined) await (scenes[scene] as () => Promise<void>)();

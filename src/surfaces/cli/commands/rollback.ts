@@ -143,8 +143,10 @@ function reportText(report: RollbackReport, paint: Paint): string {
 }
 
 const drillText = ({ ok, processes, committedMs, acknowledgedMs }: DrillReport, paint: Paint): string =>
-  `${ok ? paint("green", "drill passed") : paint("red", "drill FAILED")}: ${processes} processes on a scratch store, written after ${committedMs.toFixed(0)} ms, ${
+  [
+    `${ok ? paint("green", "drill passed") : paint("red", "drill FAILED")}: ${processes} processes on a scratch store`,
+    `written after ${committedMs.toFixed(0)} ms`,
     acknowledgedMs === null
-      ? "not acknowledged by all"
-      : `acknowledged by all after ${acknowledgedMs.toFixed(0)} ms`
-  }; the result is in the audit`;
+      ? "not acknowledged by all; the result is in the audit"
+      : `acknowledged by all after ${acknowledgedMs.toFixed(0)} ms; the result is in the audit`,
+  ].join(", ");
