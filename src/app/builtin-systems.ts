@@ -1,4 +1,7 @@
-/** The built-in systems, one row each, and what a configuration declares of a system. No other place knows them by name. */
+/**
+ * The built-in systems, one row each, and the properties that a configuration declares for the other systems.
+ * No other file names a built-in system.
+ */
 import type { BuiltinConfig, Config, SystemConfig } from "../config/index.ts";
 import { defaultTradingDayRule, type TradingDayRuleName } from "../domain/market/trading-day.ts";
 import type { Side } from "../domain/migration/phase.ts";
@@ -9,11 +12,11 @@ import type { LedgerWorld } from "./bridge/systems/ledger-world.ts";
 import { givenMarks, ModernEngineService, noLedgers } from "./bridge/systems/modern-service.ts";
 import { pinnedPrices } from "./parity/pnl-run.ts";
 
-/** What the other parts of the program must know of a system's figures. */
+/** Properties of a system's figures that the rest of the program depends on. */
 interface Figures {
-  /** The trading-day rule of its daily rows. Undefined: nothing is declared. */
+  /** The trading-day rule of its daily rows. Undefined: not declared. */
   readonly dayRule: TradingDayRuleName | undefined;
-  /** False: it matches lots across books, and the engine beside it does too. */
+  /** False: it matches lots across books, and the engine on the other side then does the same. */
   readonly knowsBooks: boolean;
   readonly pnlIn: "money" | "points";
 }
@@ -21,7 +24,10 @@ interface Figures {
 interface BuiltinSystem<System> {
   readonly figures: (system: System) => Figures;
   readonly service: (system: System, world: LedgerWorld | undefined) => PnlService;
-  /** Reads ledgers by itself, and writes its database where one is named. Null: the engine runs over them. */
+  /**
+   * A system that reads ledgers by itself, and writes a database if one is named. Null: the engine runs over
+   * the ledgers.
+   */
   readonly desk: ((system: System, database: string | undefined) => PnlSystem) | null;
 }
 
@@ -45,13 +51,14 @@ const rows: {
   },
 };
 
-// A row takes the configuration of its own name, which TypeScript cannot see for a name that is not known yet.
+// Each row takes the configuration of its own name. TypeScript cannot infer that for a name known only at run
+// time.
 const rowOf = (system: BuiltinConfig) => rows[system.name] as BuiltinSystem<BuiltinConfig>;
 
 export const builtinService = (system: BuiltinConfig, world: LedgerWorld | undefined): PnlService =>
   rowOf(system).service(system, world);
 
-/** Undefined: the modern engine runs over the ledgers. */
+/** The built-in system that reads ledgers by itself; undefined if the modern engine runs over the ledgers. */
 export const builtinDesk = (system: BuiltinConfig, database: string | undefined): PnlSystem | undefined =>
   rowOf(system).desk?.(system, database);
 
@@ -65,8 +72,8 @@ export const netsBooks = ({ legacy, modern }: Config["systems"]): boolean =>
   !figuresOf(legacy).knowsBooks || !figuresOf(modern).knowsBooks;
 
 /**
- * The trading-day rules of both systems. The engine goes by `given`, else by its own `day_rule`, else by what is declared of the
- * other system, else by chicago-17. The rule of a desk is its own.
+ * The trading-day rules of both systems. The engine follows `given`, else its own `day_rule`, else the rule
+ * declared for the other system, else chicago-17. A desk always follows its own rule.
  */
 export function dayRulesOf(
   { legacy, modern }: Config["systems"],
@@ -78,7 +85,7 @@ export function dayRulesOf(
   return { legacy: legacyRule, modern: (isOpen ? given : undefined) ?? ofModern ?? legacyRule };
 }
 
-/** The desk is given the files, and for each symbol and day the price that the engine goes by. */
+/** The input of the desk: the files and, for each symbol and day, the price that the engine uses. */
 async function deskWorld(world: LedgerWorld | undefined, marks: unknown) {
   if (world === undefined) throw noLedgers();
   const run = await world.run({

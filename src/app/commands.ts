@@ -1,4 +1,4 @@
-/** What the surfaces use of the application, through one door. */
+/** The single entry point through which the surfaces use the application. */
 import { join } from "node:path";
 import { parityDocument, renderParityPage } from "../adapters/report/index.ts";
 import { jsonPieces } from "../base/json-pieces.ts";
@@ -19,7 +19,9 @@ export { replay } from "./parity/replay.ts";
 export { compareStored } from "./parity/stored.ts";
 export { overridesFrom } from "./symbols/commands.ts";
 
-/** The given configuration, or the built-in one; `note` names what the file says and nothing obeys yet. */
+/**
+ * The given configuration, or the built-in one; `note` lists the keys of the file that have no effect yet.
+ */
 export async function loadConfigOrDefault(
   path: string | undefined,
 ): Promise<{ readonly config: Config; readonly note?: string }> {
@@ -35,7 +37,7 @@ export const parityTargets = (folder: string): { readonly json: string; readonly
   page: join(folder, "report.html"),
 });
 
-/** What they hold: the report as JSON and as one page. */
+/** The contents of these files: the report as JSON and as one page. */
 export function parityFiles(
   report: ParityReport,
   folder: string,

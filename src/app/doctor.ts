@@ -10,14 +10,14 @@ import { checksOf } from "./bridge/systems/check-system.ts";
 import { plannedAdapter } from "./bridge/systems/write-adapter.ts";
 import { replay } from "./parity/replay.ts";
 
-/** One thing that this machine or this configuration can or cannot do. */
+/** The outcome of one check of this machine or this configuration. */
 export interface Finding {
   readonly check: string;
   readonly ok: boolean;
   readonly detail: string;
 }
 
-/** Tries once, on a small scale, each thing that pnl-bridge needs. Never throws: a failure is a finding. */
+/** Tries everything that pnl-bridge needs once, on a small scale. Never throws: a failure is a finding. */
 export async function examine(configPath?: string): Promise<readonly Finding[]> {
   const load = async (): Promise<Config> =>
     configPath === undefined ? defaultConfig : loadConfig(configPath);
@@ -28,9 +28,10 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
     await attempt("exact JSON numbers", exactJson),
     await attempt("configuration", async () => {
       const { systems, validation, unused } = await load();
+      const { comparisonThreshold, positionThreshold } = validation;
       return unused.length === 0
         ? `legacy ${systems.legacy.name}, modern ${systems.modern.name}, ` +
-            `P&L tolerance ${validation.comparisonThreshold}, position tolerance ${validation.positionThreshold}`
+            `P&L tolerance ${comparisonThreshold}, position tolerance ${positionThreshold}`
         : `valid; no effect in this version: ${unused.join(", ")}`;
     }),
     await attempt("both systems", async () => bothSystems(await load())),
@@ -38,9 +39,9 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
 }
 
 /**
- * Starts one of the configured systems, checks each method that the bridge will call, and ends the system. With `adapterFile` it also
- * writes an adapter for a system in Python. What a check finds wrong is a finding. Throws BAD_CONFIG, UNREADABLE, and for the adapter
- * BAD_USAGE and UNWRITABLE.
+ * Starts one of the configured systems, checks each method that the bridge will call, and ends the system.
+ * With `adapterFile` it also writes an adapter for a system in Python. A failed check is a finding. Throws
+ * BAD_CONFIG, UNREADABLE, and for the adapter BAD_USAGE and UNWRITABLE.
  */
 export async function examineSystem(
   side: Side,
@@ -72,12 +73,12 @@ export async function examineSystem(
   }
   const ended = await attempt("ends", async () => {
     await system.close();
-    return "it releases what it holds";
+    return "it closes without an error";
   });
   if (!ended.ok) findings.push(ended);
-  // The output of the system may explain a failed check.
+  // The system's output may explain a failed check.
   if (findings.some(({ ok }) => !ok) && printed.length > 0)
-    findings.push({ check: "what it printed", ok: true, detail: printed.join(" | ") });
+    findings.push({ check: "printed output", ok: true, detail: printed.join(" | ") });
   return findings;
 }
 
@@ -96,7 +97,8 @@ async function sqliteVersion(): Promise<string> {
   const database = new Database(":memory:");
   try {
     const { version }: { version: string } = createRequire(import.meta.url)("better-sqlite3/package.json");
-    return `SQLite ${String(database.prepare("SELECT sqlite_version()").pluck().get())} (better-sqlite3 ${version})`;
+    const sqlite = String(database.prepare("SELECT sqlite_version()").pluck().get());
+    return `SQLite ${sqlite} (better-sqlite3 ${version})`;
   } finally {
     database.close();
   }
@@ -113,7 +115,7 @@ function exactJson(): string {
   return "numbers are read from their source text";
 }
 
-/** A round trip of two trades through the configured systems, which must agree on it. */
+/** Runs a round trip of two trades through the configured systems, which must agree on its P&L. */
 function bothSystems(config: Config): Promise<string> {
   return withFolder(async (folder) => {
     const ledger = join(folder, "trades_20250724.csv");
@@ -127,7 +129,8 @@ function bothSystems(config: Config): Promise<string> {
     );
     const report = await replay({ trades: [ledger], config });
     if (!report.ok) throw new Error("they disagree on one round trip of one tick");
-    return `${report.legacy.system} and ${report.modern.system} agree on a round trip of one tick (15.625 USD)`;
+    const { legacy, modern } = report;
+    return `${legacy.system} and ${modern.system} agree on a round trip of one tick (15.625 USD)`;
   });
 }
 

@@ -1,4 +1,7 @@
-/** What `pnl-bridge/engine` exports: the engine alone, with the instrument table as the default of multipliers. */
+/**
+ * The exports of `pnl-bridge/engine`: the engine alone, with multipliers from the instrument table by
+ * default.
+ */
 import * as engine from "../engine/index.ts";
 import { dayOfTime, describeSymbol } from "./symbols/symbols.ts";
 
@@ -20,9 +23,9 @@ export {
 } from "./symbols/price-text.ts";
 
 /**
- * As the engine's own, with what the instrument table says of a symbol that the request does not describe. One-digit years of
- * symbols are read by the time of their trade; where it has none, and in marks, by the as-of time, else by the last time that
- * a trade has.
+ * The engine's `computePnl`, which also looks up symbols that the request does not describe in the instrument
+ * table. A one-digit year in a symbol is read by the time of its trade. For trades without a time and for
+ * marks, it is read by the as-of time, or else by the time of the last trade that has one.
  */
 export function computePnl(request: engine.PnlRequest): engine.PnlResult {
   let fallback: ReturnType<typeof dayOfTime>;

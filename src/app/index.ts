@@ -1,4 +1,4 @@
-/** What `pnl-bridge` exports to programs. */
+/** The exports of the package `pnl-bridge`. */
 export { HttpSystem } from "../adapters/http/index.ts";
 export { type CommandOptions, CommandSystem } from "../adapters/worker/index.ts";
 export { BridgeError, errorCatalogue } from "../base/errors.ts";

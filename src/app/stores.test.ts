@@ -36,11 +36,11 @@ test.each([
   ["sqlite:", false],
   ["mysql://db/desk", false],
   ["control.db", false],
-])("%s is the address of a store: %s", (address, isOne) => {
+])("%s counts as the address of a store: %s", (address, isOne) => {
   expect(storePattern.test(address)).toBe(isOne);
 });
 
-test("no store is opened by an address that is none, and no folder is made", async () => {
+test("an invalid address opens no store and creates no folder", async () => {
   for (const address of ["sqlite:~/control.db", "mysql://db/desk"])
     await expect(openControlStore(settings(address)).then((store) => store.close())).rejects.toMatchObject({
       code: "BAD_CONFIG",
@@ -69,7 +69,7 @@ describe("with a control file behind a symbolic link", () => {
   });
 
   test.each(["shared", "desk"])(
-    "the switch file in %s/ is obeyed, and is the one that is named",
+    "the switch file in %s/ takes effect, and messages name it",
     async (where) => {
       const file = switchFileOf(linked);
       expect([await file.isSet(), file.path]).toEqual([false, join(folder, "shared/LEGACY_ONLY")]);

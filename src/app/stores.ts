@@ -1,4 +1,4 @@
-/** The kinds of stores, and where a process keeps its own files. */
+/** The kinds of stores, and the places of a process's own files. */
 import { dirname, join, resolve } from "node:path";
 import { LocalSwitchFile } from "../adapters/host/index.ts";
 import {
@@ -16,14 +16,17 @@ import type { ControlStore } from "../ports/control-store.ts";
 import type { EvidenceStore } from "../ports/evidence.ts";
 import type { HeldStore, RecordStore } from "../ports/record-store.ts";
 
-/** The part of a configuration that the control plane works with. */
+/** The configuration of the control plane. */
 export interface ControlSettings {
   readonly config: Config;
-  /** Paths of the configuration are relative to it. */
+  /** The folder to which paths in the configuration refer. */
   readonly folder: string;
 }
 
-/** One kind of store. Comparisons are kept beside the control store: in a file of their own, or in the same database. */
+/**
+ * One kind of store. Comparisons are kept beside the control store: in a separate file, or in the same
+ * database.
+ */
 interface StoreKind {
   openControl(address: string, folder: string): Promise<ControlStore>;
   openEvidence(address: string, folder: string): Promise<EvidenceStore>;
@@ -40,7 +43,7 @@ interface RecordOptions {
 
 const fileOf = (address: string, folder: string): string => resolve(folder, sqliteFile(address) ?? "");
 
-/** Loaded only when it is needed: most commands use SQLite, and an operator in a hurry does not wait for it. */
+/** The PostgreSQL adapters are loaded only when needed: most commands use SQLite and should start fast. */
 const postgres: StoreKind = {
   openControl: async (address) =>
     (await import("../adapters/postgres/index.ts")).openPostgresControlStore(address),
@@ -58,7 +61,7 @@ const postgres: StoreKind = {
 
 const evidenceBeside = (file: string): string => join(dirname(realFile(file)), "evidence.db");
 
-/** By the scheme of an address. A new kind of store is a row here. */
+/** Kinds by the scheme of the address. A new kind of store is a new row. */
 const storeKinds: Readonly<Record<string, StoreKind>> = {
   sqlite: {
     openControl: async (address, folder) => openSqliteControlStore(fileOf(address, folder)),
@@ -73,12 +76,12 @@ function kindOf(address: string): StoreKind {
   const kind = storePattern.test(address) ? storeKinds[address.slice(0, address.indexOf(":"))] : undefined;
   if (kind !== undefined) return kind;
   throw new BridgeError("BAD_CONFIG", {
-    what: "the address of a store names no kind of store",
+    what: "the address of the store is not valid",
     fix: `write ${storeForm}`,
   });
 }
 
-/** What a command or route answers where it needs a control store. */
+/** The error of a command or route that needs a control store, if none is configured. */
 export const noControlStore = {
   what: "no control store is configured",
   fix: "name one: stores: { control: sqlite:./.pnl-bridge/control.db }",
@@ -91,7 +94,9 @@ export function controlStoreOf({ config }: ControlSettings): string {
   return control;
 }
 
-/** Throws BAD_CONFIG if none is configured, and the errors of opening it. */
+/**
+ * Opens the configured control store. Throws BAD_CONFIG if none is configured, and the errors of opening it.
+ */
 export async function openControlStore(settings: ControlSettings): Promise<ControlStore> {
   const control = controlStoreOf(settings);
   return kindOf(control).openControl(control, settings.folder);
@@ -102,8 +107,8 @@ export const openRecordStore = (address: string, options: RecordOptions): Promis
   kindOf(address).openRecords(address, options);
 
 /**
- * Opens legacy's database once more with its write lock held. Throws BAD_CONFIG if it is no SQLite file, and
- * DATABASE_BUSY if another process keeps the lock.
+ * Opens legacy's database once more with its write lock held. Throws BAD_CONFIG if it is not a SQLite file,
+ * and DATABASE_BUSY if another process keeps the lock.
  */
 export async function holdRecordStore(
   address: string,
@@ -116,7 +121,7 @@ export async function holdRecordStore(
   });
 }
 
-/** Undefined if no control store is configured. */
+/** Opens the store of the comparisons; undefined if no control store is configured. */
 export async function openEvidenceStore({
   config,
   folder,
@@ -131,7 +136,7 @@ export function evidenceFile(settings: ControlSettings): string | undefined {
   return file === undefined ? undefined : evidenceBeside(file);
 }
 
-/** The path of the control file, as it is configured; undefined if the control store is no file. */
+/** The configured path of the control file; undefined if the control store is not a file. */
 export function controlFile({ config, folder }: ControlSettings): string | undefined {
   const file = sqliteFile(config.stores.control ?? "");
   return file === undefined ? undefined : resolve(folder, file);
@@ -139,7 +144,10 @@ export function controlFile({ config, folder }: ControlSettings): string | undef
 
 const switchName = "LEGACY_ONLY";
 
-/** Set by a file beside the control file, or, if that is a symbolic link, beside the link. */
+/**
+ * The kill switch file, which may stand beside the control file or, if that is a symbolic link, beside the
+ * link.
+ */
 export function switchFileOf(settings: ControlSettings): LocalSwitchFile {
   const file = controlFile(settings);
   const named = file === undefined ? [] : [join(dirname(file), switchName)];

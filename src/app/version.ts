@@ -6,5 +6,5 @@ interface Package {
 
 const { version }: Package = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-/** The version of this product, as its package says. */
+/** The version of this product, from package.json. */
 export const productVersion: string = version;

@@ -4,7 +4,7 @@ import { type ConfigValue, configSources, listConfig } from "./index.ts";
 const valuesOf = (text: string): ReadonlyMap<string, ConfigValue> =>
   new Map(configSources(text, "desk.yaml").values.map((value) => [value.key, value]));
 
-test("the built-in configuration: every value, each by default", async () => {
+test("the built-in configuration lists every value as a default", async () => {
   const { values, unused } = await listConfig(undefined);
   expect(values.every(({ from }) => from === "default")).toBe(true);
   expect(unused).toEqual([]);
@@ -48,9 +48,17 @@ test("the built-in configuration: every value, each by default", async () => {
   `);
 });
 
-test("each value says where it comes from", () => {
+test("each value names its source", () => {
   const values = valuesOf(
-    "migration:\n  phase: read_only\n  feature_flags:\n  traffic_routing: { user_whitelist: [bob, amy], user_denylist: }\n  monitoring: { alert_url: null }\nsystems:\n  modern: { kind: command, command: [desk, serve] }\ncontrol: { stale_ms: 5000 }\n",
+    `migration:
+  phase: read_only
+  feature_flags:
+  traffic_routing: { user_whitelist: [bob, amy], user_denylist: }
+  monitoring: { alert_url: null }
+systems:
+  modern: { kind: command, command: [desk, serve] }
+control: { stale_ms: 5000 }
+`,
   );
   const from = (key: string) => [values.get(key)?.value, values.get(key)?.from];
   expect(from("migration.phase")).toEqual(["read_only", "desk.yaml:2:10"]);
@@ -61,11 +69,11 @@ test("each value says where it comes from", () => {
   expect(from("systems.modern.command")).toEqual([["desk", "serve"], "desk.yaml:7:37"]);
   expect(from("systems.modern.pnl_in")).toEqual(["money", "default"]);
   expect(from("systems.legacy.name")).toEqual(["legacy-desk", "default"]);
-  // Said, be it what it is anyway.
+  // Set in the file, although to its default.
   expect(from("control.stale_ms")).toEqual([5000, "desk.yaml:8:22"]);
 });
 
-test("what stands behind an alias comes from where it is written", () => {
+test("a value behind an alias names the position of its anchor", () => {
   const text = "migration:\n  validation: { comparison_threshold: &t 0.5, position_threshold: *t }\n";
   expect(valuesOf(text).get("migration.validation.position_threshold")).toMatchObject({
     value: "0.5",
@@ -106,7 +114,7 @@ test.each([
   expect(JSON.stringify([...valuesOf(text).values()])).not.toContain("hunter2");
 });
 
-test("a key without an effect is listed, and marked so, where the file sets it", () => {
+test("a key without an effect is listed with a mark if the file sets it", () => {
   const { values, unused } = configSources(
     "reports: { dir: ./x }\nwatch:\ngates: { days: 7 }\n",
     "desk.yaml",

@@ -3,11 +3,11 @@ import { keys } from "./keys.ts";
 import { pathKey } from "./located-yaml.ts";
 import { kindAt, valueAt } from "./table.ts";
 
-/** A value that is in force, and where it comes from. */
+/** A value in force and its source. */
 export interface ConfigValue {
   /** Dotted: `migration.traffic_routing.new_system_percentage`. */
   readonly key: string;
-  /** As in the file; without what is secret in it. */
+  /** In the form of the file; secrets are masked. */
   readonly value: string | number | boolean | null | readonly string[];
   /** `default`, or `file:line:column`. */
   readonly from: string;
@@ -23,18 +23,18 @@ export interface ConfigListing {
 }
 
 /**
- * Lists every value of a file, or of the built-in configuration, in the order of the table. Keys without an effect are
- * listed where the file sets them. Throws as `loadConfig`.
+ * Lists every value of a file, or of the built-in configuration, in the order of the table. Keys without an
+ * effect are listed only if the file sets them. Throws as `loadConfig` does.
  */
 export const listConfig = async (path: string | undefined): Promise<ConfigListing> =>
   path === undefined ? configSources("", "") : configSources(await readConfigText(path), path);
 
-/** Throws as `parseConfig`. */
+/** `listConfig` of a text that is already read. Throws as `parseConfig` does. */
 export function configSources(text: string, file: string): ConfigListing {
   const { config, yaml } = readConfig(text, file);
   const values = [...leavesOf(wholeFile(config), [])].flatMap(({ path, value }): readonly ConfigValue[] => {
     const place = yaml.places.get(pathKey(path));
-    // A key without a value sets nothing; one that says null sets it where null is what holds.
+    // An empty key sets nothing. An explicit null counts as set if the value in force is null.
     const isSet =
       place !== undefined && (value === null ? place.shown !== "" : valueAt(yaml.value, path) !== null);
     const key = path.join(".");
@@ -64,7 +64,7 @@ function* leavesOf(value: unknown, path: readonly string[]): Generator<Leaf> {
   for (const [key, inner] of Object.entries(value)) yield* leavesOf(inner, [...path, key]);
 }
 
-/** What of a value may be shown. */
+/** The value with secrets masked, as the kind of its key requires. */
 export function shownValue(path: readonly string[], value: ConfigValue["value"]): ConfigValue["value"] {
   return typeof value === "string" ? (kindAt(keys, path)?.show?.(value) ?? value) : value;
 }

@@ -21,7 +21,7 @@ function refusal(text: string): BridgeError {
   throw new Error(`was accepted: ${text}`);
 }
 
-/** What the file says that a whole configuration is written to, but for what has no effect. */
+/** A configuration written as a whole file and read again, with the list of unused keys kept. */
 const throughWholeFile = (config: Config): Config => ({
   ...parseConfig(JSON.stringify(wholeFile(config)), "whole.yaml"),
   unused: config.unused,
@@ -71,24 +71,34 @@ test.each([
   "migration:\nsystems:\nstores:\n",
   "migration:\n  validation:\n",
   "systems: { legacy: }",
-])("silence means the defaults: %j", (text) => {
+])("a file that sets nothing means the defaults: %j", (text) => {
   expect(parseConfig(text, "desk.yaml")).toEqual(defaultConfig);
 });
 
-test("every value that is read can be said otherwise", () => {
+test("every value can be set to something other than its default", () => {
   const text = `migration:
   validation: { comparison_threshold: 5e-2, position_threshold: 0, alert_on_mismatch: false }
-  monitoring: { log_all_calculations: false, performance_tracking: false, alert_url: https://hooks.example/services/T0 }
+  monitoring:
+    log_all_calculations: false
+    performance_tracking: false
+    alert_url: https://hooks.example/services/T0
   approvals: { two_person: [cleanup, primary_switch] }
   triggers:
-    { error_rate: .25, error_calls_min: 100, window_s: 60, served_mismatch: false, quarantine: false, owed_age_s: 5 }
+    error_rate: .25
+    error_calls_min: 100
+    window_s: 60
+    owed_age_s: 5
+    served_mismatch: false
+    quarantine: false
 gateway:
   listen: 0.0.0.0:9000
   tokens: { viewer: PNL_VIEWER_TOKEN, admin: PNL_ADMIN_TOKEN }
   allowed_hosts: [PNL.example, "pnl.example:9000"]
   rate_limit_per_s: 50
 control: { instance: desk-1, heartbeat_ms: 500, lease_ms: 30000, stale_ms: 2000, poll_ms: 250 }
-systems: { legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }, modern: { kind: builtin, name: legacy-desk } }`;
+systems:
+  legacy: { kind: builtin, name: legacy-desk, mode: file-at-a-time }
+  modern: { kind: builtin, name: legacy-desk }`;
   expect(parseConfig(text, "desk.yaml")).toEqual({
     ...defaultConfig,
     systems: {
@@ -130,12 +140,12 @@ test.each([
   ["localhost:0", "localhost", 0],
   ['"[::1]:65535"', "::1", 65_535],
   ["127.1.2.3:80", "127.1.2.3", 80],
-])("this machine alone is listened to without tokens: %s", (listen, host, port) => {
+])("a loopback address needs no tokens: %s", (listen, host, port) => {
   expect(parseConfig(`gateway: { listen: ${listen} }`, "desk.yaml").gateway.listen).toEqual({ host, port });
 });
 
 test.each(["0.0.0.0:80", '"[::]:80"', "desk.example:80", "10.0.0.1:80", "128.0.0.1:80"])(
-  "beyond this machine there are tokens: %s",
+  "an address that other machines can reach requires tokens: %s",
   (listen) => {
     for (const text of [`gateway: { listen: ${listen} }`, `gateway: { listen: ${listen}, tokens: {} }`]) {
       const error = refusal(text);
@@ -148,11 +158,12 @@ test.each(["0.0.0.0:80", '"[::]:80"', "desk.example:80", "10.0.0.1:80", "128.0.0
   },
 );
 
-test("the plan is what the file says of the migration", () => {
+test("the plan follows the section migration of the file", () => {
   const text = `migration:
   phase: dual_write
   feature_flags: { use_new_calculator: true, use_new_storage: true }
-  traffic_routing: { new_system_percentage: 12.5, user_whitelist: [amy, bob], user_denylist: [eve], bucket_by: user }`;
+  traffic_routing:
+    { new_system_percentage: 12.5, user_whitelist: [amy, bob], user_denylist: [eve], bucket_by: user }`;
   expect(parseConfig(text, "desk.yaml").plan).toMatchObject({
     phase: "dual_write",
     flags: { calculator: true, storage: true, reports: false },
@@ -165,10 +176,21 @@ test("the plan is what the file says of the migration", () => {
 
 const ownNames = Object.fromEntries(pnlMethods.map((method) => [method, method]));
 
-test("systems of every kind can be named", () => {
+test("systems of every kind can be configured", () => {
   const text = `systems:
-  legacy: { kind: command, command: [python3, pnl_bridge_worker.py, "desk.pnl:Service"], cwd: ./desk, env: [DESK_LICENCE, http_proxy], pnl_in: points, timeout_ms: 500 }
-  modern: { kind: http, methods: { totals: v2.sums }, url: "https://pnl.example:8443/api", authorization_env: PNL_TOKEN, ca_file: ./ca.pem }`;
+  legacy:
+    kind: command
+    command: [python3, pnl_bridge_worker.py, "desk.pnl:Service"]
+    cwd: ./desk
+    env: [DESK_LICENCE, http_proxy]
+    pnl_in: points
+    timeout_ms: 500
+  modern:
+    kind: http
+    methods: { totals: v2.sums }
+    url: "https://pnl.example:8443/api"
+    authorization_env: PNL_TOKEN
+    ca_file: ./ca.pem`;
   expect(parseConfig(text, "desk.yaml").systems).toEqual({
     legacy: {
       kind: "command",
@@ -213,7 +235,7 @@ test.each([
   ["1e-30", `0.${"0".repeat(29)}1`],
   ['"0.01"', "0.01"],
   ["+.5", "0.5"],
-])("a threshold is what is written, never a float: %s", (source, expected) => {
+])("a threshold keeps its written digits and never becomes a float: %s", (source, expected) => {
   expect(withThreshold(source).validation.comparisonThreshold).toBe(expected);
 });
 
@@ -242,7 +264,7 @@ const refused: readonly (readonly [string, string, string, string])[] = [
     'belongs under "migration"',
   ],
   ["migration: { stores: {} }", "1:14", 'unknown key "migration.stores"', "belongs at the top"],
-  ["zzz: 1", "1:1", 'unknown key "zzz"', "known here are migration, systems"],
+  ["zzz: 1", "1:1", 'unknown key "zzz"', "the keys here are migration, systems"],
   ["__proto__: { polluted: 1 }", "1:1", 'unknown key "__proto__"', ""],
   [
     "migration:\n  feature_flags: { use_new_calculater: true }",
@@ -343,8 +365,8 @@ const refused: readonly (readonly [string, string, string, string])[] = [
     "is for legacy-desk only",
     "",
   ],
-  ["migration:\n  phase: read_only\n  phase: cleanup", "3:3", 'the key "phase" stands twice', "remove one"],
-  ["migration: {}\nmigration: {}", "2:1", 'the key "migration" stands twice', "remove one"],
+  ["migration:\n  phase: read_only\n  phase: cleanup", "3:3", 'the key "phase" appears twice', "remove one"],
+  ["migration: {}\nmigration: {}", "2:1", 'the key "migration" appears twice', "remove one"],
   ["migration:\n\tphase: x", "2:1", "a tab is not allowed", "spaces"],
   ["migration: {\n  phase: x\nstores: {}", "3:1", "", ""],
   ['migration: "open', "1:17", "Missing closing", ""],
@@ -386,10 +408,10 @@ const refused: readonly (readonly [string, string, string, string])[] = [
   ["control: { heartbeat_ms: 90, stale_ms: 80 }", "1:40", "less than control.stale_ms (80)", ""],
   ["control: { stale_ms: 60000 }", "1:22", "stale_ms (60000) must be less than control.lease_ms (60000)", ""],
   ["control: { lease_ms: 4000 }", "1:22", "less than control.lease_ms (4000)", ""],
-  // Several things wrong: the first in the file is told, whatever the kind.
+  // With several errors, the first in the file is reported, whatever its kind.
   ["stores: 5\nmigration: { validation: { alert_on_mismatch: 5 } }\nzzz: 1", "1:9", "stores", ""],
   ["zzz: 1\nstores: 5\nstores: 6", "1:1", "zzz", ""],
-  ["migration: { phase: read_only, phase: cleanup }\nzzz: 1", "1:32", "stands twice", ""],
+  ["migration: { phase: read_only, phase: cleanup }\nzzz: 1", "1:32", "appears twice", ""],
   // Broken syntax outranks an earlier unknown key.
   ["zzz: 1\nmigration:\n\tphase: x", "3:1", "a tab", ""],
 ];
@@ -451,7 +473,7 @@ describe("loadConfig", () => {
     await expect(loadConfig(utf16)).rejects.toMatchObject({ where: `${utf16}:1:1`, fix: "save it as UTF-8" });
   });
 
-  test("what is no such file is said", async () => {
+  test("a path that is not a readable regular file is refused with its reason", async () => {
     const missing = join(folder, "missing.yaml");
     await expect(loadConfig(missing)).rejects.toMatchObject({ code: "UNREADABLE", where: missing });
     await expect(loadConfig(folder)).rejects.toMatchObject({
@@ -507,7 +529,7 @@ test("property: completing with defaults is idempotent", () => {
   });
   fc.assert(
     fc.property(file, (given) => {
-      // JSON is YAML; leaving the quotes of decimals out makes them numbers of the file.
+      // JSON is YAML; without their quotes, decimals become numbers in the file.
       const text = JSON.stringify(given).replaceAll(/"([\d.]+)"/g, "$1");
       const once = parseConfig(text, "desk.yaml");
       expect(throughWholeFile(once)).toEqual(once);
@@ -516,7 +538,7 @@ test("property: completing with defaults is idempotent", () => {
   );
 });
 
-test("property: whatever the text, there is a configuration or one BAD_CONFIG with a place", () => {
+test("property: any text gives a configuration or one BAD_CONFIG with a position", () => {
   const word = fc.constantFrom(
     "migration",
     "systems",
@@ -591,14 +613,14 @@ function leavesOf(node: SchemaNode, path: readonly string[] = []): readonly Leaf
   return [...properties, ...forms.flatMap((form) => leavesOf(form, path))];
 }
 
-test("the JSON Schema knows the keys and nothing else, each with its title, its meaning and its default", () => {
+test("the JSON Schema holds exactly the keys of the table, each with title, meaning and default", () => {
   const leaves = leavesOf(configJsonSchema() as SchemaNode);
   const pathsOf = (some: readonly Leaf[]) =>
     new Set(some.map(({ path }) => path.replace(/^systems\.\w+/, "systems")));
   expect(
     pathsOf(leaves.filter(({ node }) => node.description === undefined || node.title === undefined)),
   ).toEqual(new Set());
-  // Without a value these are absent, or follow the role of the system.
+  // These have no default: they are absent, or follow the role of the system.
   const withoutDefault = ["timeout_ms", "day_rule", "cwd", "authorization_env", "ca_file"].map(
     (key) => `systems.${key}`,
   );
@@ -613,7 +635,7 @@ test("the JSON Schema knows the keys and nothing else, each with its title, its 
 
 const roleTokens = ["viewer", "operator", "admin"].map((role) => `gateway.tokens.${role}`);
 
-test("a module is in this process where nothing else is said, and no system has a limit of its own", () => {
+test("by default a module runs in this process, and no system has a time limit of its own", () => {
   const text =
     'systems: { legacy: { kind: module, path: "./m.js" }, modern: { kind: command, command: [desk] } }';
   const usual = { env: [], methods: ownNames, pnlIn: "money", timeoutMs: undefined };
@@ -671,7 +693,7 @@ test.each([
     "with FILE written in full (not with ~), not sqlite:~/control.db",
   ],
   ["stores: { control: 'sqlite:' }", "must be sqlite:FILE"],
-])("what cannot be of a system, a plan or a store is refused: %s", (text, what) => {
+])("an invalid value of a system, a plan or a store is refused: %s", (text, what) => {
   expect(refusal(text).message).toContain(what);
 });
 
@@ -683,7 +705,7 @@ test.each([
   expect(parseConfig(`stores: { control: "${control}" }`, "desk.yaml").stores.control).toBe(control);
 });
 
-test("a system over HTTP is named by its address, without what a query may hold", () => {
+test("a system over HTTP is named by its address without the query", () => {
   const { modern } = parseConfig(
     'systems: { modern: { kind: http, url: "https://x/api?key=hunter2#top" } }',
     "desk.yaml",
@@ -696,12 +718,12 @@ test.each([
   "migration: { monitoring: { alert_url: 'http://desk:hunter2@x' } }",
   "gateway: { tokens: { viewer: hunter2 } }",
   "gateway: { tokens: [{ name: amy, role: viewer, env: hunter2 }] }",
-])("a secret is in no error: %s", (text) => {
+])("no error shows a secret: %s", (text) => {
   const error = refusal(text);
   expect(`${error.line} ${error.stack} ${error.cause}`).not.toContain("hunter2");
 });
 
-describe("a password in a URL is in no error", () => {
+describe("no error shows a password of a URL", () => {
   test.each([
     [
       "a scheme that is not known",
@@ -736,7 +758,7 @@ describe("a password in a URL is in no error", () => {
     expect(`${error.line} ${error.stack} ${error.cause}`).not.toContain("hunter2");
   });
 
-  test("property: wherever a slip of the finger is in the file", () => {
+  test("property: a typing error anywhere in the file does not make an error show it", () => {
     const secret = "hunter2pass";
     const files = [
       `stores:\n  control: postgres://desk:${secret}@db/pnl\nmigration: { phase: read_only }\n`,
@@ -750,7 +772,8 @@ describe("a password in a URL is in no error", () => {
         slip,
         fc.boolean(),
         (file, place, character, isCut) => {
-          // Behind the password and its @, or before both: without them nobody could tell that it is one.
+          // The typing error is before or after the password and its @: without them no password can be
+          // recognised.
           const [from, to] = [file.indexOf(secret), file.indexOf(secret) + secret.length + 1];
           const places = [...Array(file.length).keys()].filter(
             (at) => at <= from - (isCut ? 1 : 0) || at >= to,
@@ -771,8 +794,13 @@ describe("a password in a URL is in no error", () => {
   });
 });
 
-const bridges = `stores: { control: "sqlite:./c.db", legacy: "sqlite:./pnl_tracker.db", modern: "postgres://db/pnl?schema=newpnl" }
-database: { bridge_tables: beside, legacy_book: UST, cutover_budget_ms: 500, done_rows_days: 1, lease_ms: 1000 }
+const bridges = `
+stores:
+  control: "sqlite:./c.db"
+  legacy: "sqlite:./pnl_tracker.db"
+  modern: "postgres://db/pnl?schema=newpnl"
+database:
+  { bridge_tables: beside, legacy_book: UST, cutover_budget_ms: 500, done_rows_days: 1, lease_ms: 1000 }
 watch:
   trade_ledger: ./ledgers
   market_prices: [./futures, ./options]
@@ -785,10 +813,11 @@ watch:
   lease_ms: 1000
 reports: { dir: ./out }
 gates: { profile: desk, accuracy: { replay: 0.02, live: 0.1, served: 0.005 }, days: 3 }
-exclusions: [{ path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: desk-risk, until: 2026-12-31 }]
+exclusions:
+  - { path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: desk-risk, until: 2026-12-31 }
 `;
 
-test("the keys of the bridges to come are read, and named as without an effect", () => {
+test("the keys of later versions are read and listed as keys without an effect", () => {
   const { unused, ...config } = parseConfig(bridges, "desk.yaml");
   expect(config).toMatchObject({
     stores: { legacy: "sqlite:./pnl_tracker.db", modern: "postgres://db/pnl?schema=newpnl" },
@@ -829,9 +858,10 @@ test("the keys of the bridges to come are read, and named as without an effect",
   expect(throughWholeFile(parseConfig(bridges, "desk.yaml"))).toEqual(parseConfig(bridges, "desk.yaml"));
 });
 
-test("tokens may be those of people", () => {
+test("tokens can belong to people", () => {
   const people =
-    "[{ name: trader1, role: operator, env: PNL_TOKEN_TRADER1 }, { name: Zoë B, role: admin, env: PNL_TOKEN_ZOE }]";
+    "[{ name: trader1, role: operator, env: PNL_TOKEN_TRADER1 }, " +
+    "{ name: Zoë B, role: admin, env: PNL_TOKEN_ZOE }]";
   const config = parseConfig(`gateway: { listen: 0.0.0.0:80, tokens: ${people} }`, "desk.yaml");
   expect(config.gateway.tokens).toEqual([
     { name: "trader1", role: "operator", env: "PNL_TOKEN_TRADER1" },
@@ -866,7 +896,7 @@ test.each([
   [
     "exclusions: [{ path: a, reason: b, owner: c, until: 2026-02-30 }]",
     "1:53",
-    "must be a day, as 2026-12-31",
+    "must be a day, such as 2026-12-31",
     "",
   ],
   ["exclusions: [{ path: a, reson: b }]", "1:14", "exclusions.0.reason is missing", ""],

@@ -1,7 +1,10 @@
 /**
- * The configuration: what `pnl_migration_config.yaml` says, checked as a whole and completed with defaults.
+ * The configuration: the content of `pnl_migration_config.yaml`, checked as a whole and completed with
+ * defaults.
  *
- * @example parseConfig("migration: { validation: { comparison_threshold: 0.05 } }", "desk.yaml").validation.comparisonThreshold // "0.05"
+ * @example
+ * const text = "migration: { validation: { comparison_threshold: 0.05 } }";
+ * parseConfig(text, "desk.yaml").validation.comparisonThreshold; // "0.05"
  */
 import { isUtf8 } from "node:buffer";
 import { open, stat } from "node:fs/promises";
@@ -19,19 +22,30 @@ export const configBytesMax = 1_000_000;
 type Migration = FileValues["migration"];
 type PlanSections = Pick<Migration, "phase" | "featureFlags" | "trafficRouting">;
 
-/** The values of the file, those of `migration:` beside the other sections. Of some sections of it a plan is made. */
+/**
+ * The values of the file. The sections of `migration:` stand on the top level; those that describe the plan
+ * become `plan`.
+ */
 export interface Config extends Omit<FileValues, "migration">, Omit<Migration, keyof PlanSections> {
-  /** What the file says of the migration; the control plane decides whether it holds. */
+  /** The plan that the file asks for; the control plane decides whether it is in force. */
   readonly plan: MigrationPlan;
-  /** Dotted names of keys that the file sets and that have no effect in this version, in the order of the table. */
+  /**
+   * Dotted names of keys that the file sets and that have no effect in this version, in the order of the
+   * table.
+   */
   readonly unused: readonly string[];
 }
 
-/** Throws UNREADABLE where there is no such file, BAD_CONFIG as `parseConfig` does, and where it is no UTF-8. */
+/**
+ * Reads and checks a file. Throws UNREADABLE for a file that cannot be read, and BAD_CONFIG for a text that
+ * is not UTF-8 or that `parseConfig` refuses.
+ */
 export const loadConfig = async (path: string): Promise<Config> =>
   parseConfig(await readConfigText(path), path);
 
-/** The text of the file, unchecked. Throws UNREADABLE, and BAD_CONFIG for what is too long or no UTF-8. */
+/**
+ * The text of the file, unchecked. Throws UNREADABLE; BAD_CONFIG for a text that is too long or not UTF-8.
+ */
 export async function readConfigText(path: string): Promise<string> {
   const bytes = await readAtMost(path, configBytesMax);
   if (isUtf8(bytes)) return bytes.toString();
@@ -44,12 +58,13 @@ export async function readConfigText(path: string): Promise<string> {
 }
 
 /**
- * Throws BAD_CONFIG for the first thing in the file that is wrong, with `file:line:column` and the nearest known key. Where the
- * syntax is broken, that is said first: what the rest means is not known then.
+ * Checks a text and returns its configuration. Throws BAD_CONFIG for the first error in the file, with
+ * `file:line:column` and the nearest known key. Syntax errors come before all others, because the rest of a
+ * broken text has no certain meaning.
  */
 export const parseConfig = (text: string, file: string): Config => readConfig(text, file).config;
 
-/** `parseConfig`, with the place of everything that the file says. */
+/** `parseConfig`, together with the position of every key and value in the text. */
 export function readConfig(
   text: string,
   file: string,
@@ -77,7 +92,7 @@ export function readConfig(
     });
   };
   const config = complete(data, (failure) => {
-    // What contradicts each other is said at the phase, or at the section.
+    // A contradiction within the plan is reported at the phase, or at the section if no phase is set.
     refuse(["migration.phase", "migration"], { what: failure.message, fix: failure.fix });
   });
   const contradiction = contradictionIn(config);
@@ -85,11 +100,11 @@ export function readConfig(
   return { config, yaml };
 }
 
-/** Without a byte order mark. */
+/** The text without its byte order mark, if any. */
 export const withoutMark = (text: string): string => (text.startsWith("\uFEFF") ? text.slice(1) : text);
 
 interface Contradiction {
-  /** Dotted names of the values that it is between; the first that the file has is where it is said. */
+  /** Dotted names of the contradicting values; the error is reported at the first one that the file sets. */
   readonly at: readonly string[];
   readonly what: string;
   readonly fix: string;
@@ -108,18 +123,18 @@ function contradictionIn({ gateway, control }: Config): Contradiction | undefine
     return {
       at: ["control.stale_ms", "control.heartbeat_ms"],
       what: `control.heartbeat_ms (${heartbeatMs}) must be less than control.stale_ms (${staleMs})`,
-      fix: "a process that is stale sooner than it says that it lives is always stale",
+      fix: "otherwise a process is stale before its next heartbeat, and so always stale",
     };
   if (staleMs >= leaseMs)
     return {
       at: ["control.lease_ms", "control.stale_ms"],
       what: `control.stale_ms (${staleMs}) must be less than control.lease_ms (${leaseMs})`,
-      fix: "a process must know that it is stale before others take it for gone",
+      fix: "a process must know that it is stale before others consider it gone",
     };
   return undefined;
 }
 
-/** Whether nobody but this machine can reach an address. */
+/** Whether an address is reachable from this machine only. */
 export const isLoopback = (host: string): boolean =>
   host.toLowerCase() === "localhost" ||
   (isIP(host) !== 0 && loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4"));
@@ -188,13 +203,14 @@ function planSections({
 }
 
 /**
- * The file that says everything which a configuration holds, defaults too. Parsed, it is that configuration again, except
- * for its `unused`. Users and phases stand in order, each once. With `rows`, only these keys.
+ * The file that sets every value of a configuration, defaults included. Parsing it gives that configuration
+ * again, except for its `unused`. Users and phases are sorted, without duplicates. With `rows`, only these
+ * keys.
  */
 export const wholeFile = (config: Config, rows: readonly Key[] = keys): Readonly<Record<string, unknown>> =>
   fileOf(rows, { ...config, migration: { ...config, ...planSections(config.plan) } });
 
-/** The keys, of those with an effect, in which two configurations differ. */
+/** The keys whose values differ between two configurations; keys without an effect are left out. */
 export function changedKeys(before: Config, after: Config): readonly string[] {
   const textOf = (config: Config, row: Key): string => JSON.stringify(wholeFile(config, [row]));
   return keys
@@ -202,12 +218,12 @@ export function changedKeys(before: Config, after: Config): readonly string[] {
     .map(({ path }) => path);
 }
 
-/** What holds where the file is silent. */
+/** The configuration of an empty file. */
 export const defaultConfig: Config = complete({});
 
 function checked(yaml: LocatedYaml): { readonly data?: unknown; readonly problems: readonly Problem[] } {
   if (yaml.value === undefined) return { problems: yaml.problems };
-  // An empty file, or comments alone.
+  // The file is empty or has only comments.
   if (yaml.value === null) return { data: {}, problems: yaml.problems };
   const result = configSchema.safeParse(yaml.value);
   if (result.success) return { data: result.data, problems: yaml.problems };
@@ -225,7 +241,7 @@ function problemsOf(issue: z.core.$ZodIssue, yaml: LocatedYaml): readonly Proble
     }));
   }
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
-    // A value of two forms: what is wrong is said of the form that it has.
+    // The value may have one of two forms: report the errors of the form that it has.
     const [first = [], ...others] = issue.errors;
     const issues = others.find((errors) => !errors.some(isOfOtherForm)) ?? first;
     return issues.flatMap((inner) => problemsOf({ ...inner, path: [...path, ...inner.path] }, yaml));
@@ -233,7 +249,7 @@ function problemsOf(issue: z.core.$ZodIssue, yaml: LocatedYaml): readonly Proble
   const place = places.get(pathKey(path));
   const name = path.length === 0 ? "the file" : path.join(".");
   if (place === undefined) {
-    // Not there: the place is that of the section which lacks it.
+    // The key is missing: report it at its section.
     const offset = places.get(pathKey(path.slice(0, -1)))?.keyOffset ?? 0;
     return [{ offset, what: `${name} is missing`, fix: `it ${issue.message}` }];
   }
@@ -248,13 +264,16 @@ function problemsOf(issue: z.core.$ZodIssue, yaml: LocatedYaml): readonly Proble
 const isOfOtherForm = ({ code, path }: z.core.$ZodIssue): boolean =>
   code === "invalid_type" && path.length === 0;
 
-/** The texts that would have been right. */
+/** The texts that the key accepts. */
 function choices(issue: z.core.$ZodIssue): readonly string[] {
   if (issue.code === "invalid_value") return issue.values.map(String);
   return "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
 }
 
-/** The nearest key of that section; the section of a key that stands in the wrong one; else all keys of the section. */
+/**
+ * The hint for an unknown key: the nearest key of its section, else the section in which it belongs, else all
+ * keys of its section.
+ */
 function meantKey(section: readonly string[], key: string): string {
   const known = keysAt(keys, section);
   const meant = nearest(key, known);
@@ -262,12 +281,12 @@ function meantKey(section: readonly string[], key: string): string {
   const home = homeOf(keys, key);
   if (home !== undefined)
     return home === "" ? "it belongs at the top of the file" : `it belongs under "${home}"`;
-  return `known here are ${known.join(", ")}`;
+  return `the keys here are ${known.join(", ")}`;
 }
 
 async function readAtMost(path: string, bytesMax: number): Promise<Buffer> {
   try {
-    // Asked before opening: a pipe would wait for its writer, and a device has no end.
+    // Checked before opening: a pipe would wait for its writer, and a device has no end.
     if (!(await stat(path)).isFile())
       throw new BridgeError("UNREADABLE", { what: "this is not a regular file", where: path });
     await using file = await open(path);
@@ -300,7 +319,7 @@ const tooLong = (file: string): BridgeError =>
     fix: "name a configuration file",
   });
 
-/** `line:column` of the first byte that no UTF-8 text has. */
+/** `line:column` of the first byte that is not valid UTF-8. */
 function firstNotUtf8(bytes: Buffer): string {
   const replaced = Buffer.from(bytes.toString());
   const offset = bytes.findIndex((byte, index) => byte !== replaced[index]);
@@ -308,7 +327,7 @@ function firstNotUtf8(bytes: Buffer): string {
   return `${lines.length}:${(lines.at(-1) ?? "").length + 1}`;
 }
 
-/** Frozen all the way down. */
+/** The value, deeply frozen. */
 function frozen<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);

@@ -34,7 +34,7 @@ const percentage = "migration.traffic_routing.new_system_percentage";
 const whitelist = "migration.traffic_routing.user_whitelist";
 const denylist = "migration.traffic_routing.user_denylist";
 
-// [what, edits, each line that goes, each line that comes]
+// [what, edits, each line that is removed, each line that is added]
 const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[], readonly string[]])[] = [
   [
     "a number",
@@ -149,7 +149,7 @@ const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[],
   ],
 ];
 
-test.each(cases)("nothing else changes: %s", (_, edits, gone, come) => {
+test.each(cases)("an edit changes nothing else: %s", (_, edits, gone, come) => {
   for (const ending of ["\n", "\r\n"]) {
     for (const mark of ["", "\uFEFF"]) {
       const before = mark + desk.replaceAll("\n", ending);
@@ -188,12 +188,12 @@ test("a comment between items stays", () => {
 describe("aliases", () => {
   const shared =
     "migration:\n  validation:\n    comparison_threshold: &t 0.5 # a\n    position_threshold: *t # b\n";
-  test("the place of one can get a value of its own", () => {
+  test("an alias can be replaced by a value of its own", () => {
     expect(editYaml(shared, [{ path: "migration.validation.position_threshold", value: "0.1" }])).toBe(
       shared.replace("*t", '"0.1"'),
     );
   });
-  test("what others share is not changed behind their back", () => {
+  test("a value that an alias shares is not changed", () => {
     expect(() =>
       editYaml(shared, [{ path: "migration.validation.comparison_threshold", value: new NumberText("1") }]),
     ).toThrow(expect.objectContaining({ code: "BAD_CONFIG", fix: "change the file by hand" }));
@@ -215,7 +215,7 @@ test.each([
   );
 });
 
-test("property: any edits, one after the other, say what they should and keep every comment outside of them", () => {
+test("property: a series of edits sets the values and keeps every comment outside of them", () => {
   const users = fc.array(
     fc.oneof(fc.constantFrom("amy", "bob", "eve", "1", "no", "a: b", "ü # x"), fc.string({ minLength: 1 })),
     {
@@ -262,7 +262,7 @@ test("property: any edits, one after the other, say what they should and keep ev
           ? ["# The desk's migration.", "                 # read_only |", "   # flags", "# The systems."]
           : [])
           expect(text).toContain(comment);
-        // To nothing and back through the fleet's text: still a configuration.
+        // The result survives the way through the fleet's published text.
         expect(migrationSection(parseConfig(text, "f"))).toContain("phase");
       },
     ),

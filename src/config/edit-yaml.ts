@@ -1,7 +1,8 @@
 /**
- * Changes values in a configuration text and leaves every other character as it is: comments, order, spaces, line ends. The new value
- * is written where the old one stands; a new key behind the last of its section. Every change is proven by reading the text again:
- * what was to change has, and nothing else, be it through an alias.
+ * Changes values in a configuration text and leaves every other character as it is: comments, order, spaces,
+ * line ends. A new value replaces the old one in its place; a new key follows the last key of its section.
+ * Each edit is verified by reading the result again: the value has changed, and nothing else has, not even
+ * through an alias.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -38,7 +39,7 @@ export type EditValue =
   | readonly EditValue[]
   | { readonly [key: string]: EditValue };
 
-/** A number as it is written: it never passes through a float. */
+/** A number as its source text, which never passes through a float. */
 export class NumberText {
   readonly source: string;
   constructor(source: string) {
@@ -49,7 +50,7 @@ export class NumberText {
   }
 }
 
-/** The value that a text of YAML says. Throws BAD_CONFIG where it is none, at the place in that text. */
+/** The value of a YAML text. Throws BAD_CONFIG, with the position in that text, if it is not valid YAML. */
 export function editValue(text: string): EditValue {
   const { problems, lineAndColumn } = readYaml(text);
   const problem = problems[0];
@@ -74,7 +75,10 @@ export function editValue(text: string): EditValue {
   return valueIn(document.contents);
 }
 
-/** The text after all edits, in order. Throws BAD_CONFIG where the text is no configuration, before or after. */
+/**
+ * The text after all edits, applied in order. Throws BAD_CONFIG if the text before or after the edits is not
+ * a valid configuration, or if an edit would change another value.
+ */
 export function editYaml(text: string, edits: readonly YamlEdit[], file = "the configuration"): string {
   parseConfig(text, file);
   const mark = text.slice(0, text.length - withoutMark(text).length);
@@ -91,11 +95,13 @@ function editedOnce(text: string, { path, value }: YamlEdit, file: string): stri
     const { value: read, problems } = readYaml(edited);
     if (problems.length === 0 && isDeepStrictEqual(meaning(read), wanted)) return edited;
   }
-  const what = `${path} cannot be changed without changing something else: it stands behind an alias, or has an anchor`;
+  const what =
+    `${path} cannot be changed without changing something else: ` +
+    "it stands behind an alias, or has an anchor";
   throw new BridgeError("BAD_CONFIG", { what, where: file, fix: "change the file by hand" });
 }
 
-/** What a text says, for comparing: an empty section is none, and a number is its text. */
+/** The value in a comparable form: empty sections are absent, and numbers are their source text. */
 function meaning(value: unknown): unknown {
   if (value instanceof NumberText) return value.source;
   if (Array.isArray(value)) return value.map((item) => meaning(item) ?? null);
@@ -112,7 +118,7 @@ function withValue(whole: unknown, [key, ...rest]: readonly string[], value: unk
   return { ...section, [key]: withValue(inner, rest, value) };
 }
 
-/** A part of the text to be replaced. */
+/** The replacement of one part of the text. */
 interface Splice {
   readonly from: number;
   readonly to: number;
@@ -121,7 +127,9 @@ interface Splice {
 
 const options = { prettyErrors: false, uniqueKeys: false, stringKeys: true, schema: "core" } as const;
 
-/** Undefined where the text has a form that is not known here. */
+/**
+ * The text with the value changed in its place; undefined if the text has a form that is not supported here.
+ */
 function inPlace(text: string, keys: readonly string[], value: EditValue | undefined): string | undefined {
   const found = follow(parseDocument(text, options), keys);
   if (found === undefined) return undefined;
@@ -142,13 +150,13 @@ function inPlace(text: string, keys: readonly string[], value: EditValue | undef
   return splices && spliced(text, splices);
 }
 
-/** How far the keys lead. */
+/** The existing and the missing part of a path of keys. */
 interface Found {
-  /** From the top. */
+  /** The sections along the path, outermost first. */
   readonly sections: readonly YAMLMap[];
-  /** The key of an empty section, `migration:`, in the last of them, where the way ended there. */
+  /** The last existing key with its value, if that is an empty section, as in `migration:`. */
   readonly empty: Pair | undefined;
-  /** The keys that are not there. */
+  /** The missing keys of the path. */
   readonly rest: readonly string[];
 }
 
@@ -172,7 +180,7 @@ const isKey =
   ({ key }: Pair): boolean =>
     isScalar(key) && String(key.value) === name;
 
-/** Also `~` and `null`: a section may be so. */
+/** Whether a section is empty; `~` and `null` count as empty. */
 const isEmpty = (node: unknown): boolean => node === null || (isScalar(node) && node.value === null);
 
 function insertion(
@@ -197,13 +205,13 @@ function insertion(
     : undefined;
 }
 
-/** Sections on lines of their own, except the innermost, as the file is mostly written. */
+/** New lines for a key: each section on a line of its own, except the innermost, which is written inline. */
 function lines(indent: string, [key = "", ...rest]: readonly string[], value: EditValue): readonly string[] {
   if (rest.length < 2) return [`${indent}${scalarText(key)}: ${flowText(nested(rest, value))}`];
   return [`${indent}${scalarText(key)}:`, ...lines(`${indent}  `, rest, value)];
 }
 
-/** Behind the line on which a position is. */
+/** Inserts lines after the line that contains a position. */
 function lineInsertion(text: string, position: number, added: readonly string[]): Splice {
   const at = lineEnd(text, position);
   const ending = endingOf(text);
@@ -233,7 +241,7 @@ function replacement(text: string, pair: Pair | undefined, value: EditValue): re
   return [{ from, to, text: `${written}${text.slice(from, to).endsWith("\n") ? endingOf(text) : ""}` }];
 }
 
-/** Takes items out of a list and adds some at its end; undefined where that does not make the list that is wanted. */
+/** Removes items from a list and appends new ones; undefined if that does not produce the wanted list. */
 function itemSplices(text: string, list: YAMLSeq, wanted: EditValue): readonly Splice[] | undefined {
   if (!Array.isArray(wanted) || !list.items.every(isScalar)) return undefined;
   const old = list.items.map(({ value, source }) =>
@@ -245,7 +253,7 @@ function itemSplices(text: string, list: YAMLSeq, wanted: EditValue): readonly S
   if (keptIndices.length === 0 || !isSuffix || added.some((item) => typeof item === "object"))
     return undefined;
   const removed = [...old.keys()].filter((index) => !keptIndices.includes(index));
-  // Several at once would overlap, where they are neighbours on a line.
+  // One edit at a time: edits of neighbours on one line would overlap.
   if (removed.length > 1 || (removed.length === 1 && added.length > 0)) {
     const next = spliced(text, removal(text, list, at(removed, -1)) ?? []);
     const again = next === text ? undefined : listAt(next, startOf(list));
@@ -269,7 +277,7 @@ function itemSplices(text: string, list: YAMLSeq, wanted: EditValue): readonly S
       ];
 }
 
-/** The list that begins there: what stands before it is as it was. */
+/** The list that begins at a position, after an edit that left the text before it unchanged. */
 function listAt(text: string, start: number): YAMLSeq | undefined {
   const waiting: unknown[] = [parseDocument(text, options).contents];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
@@ -279,7 +287,7 @@ function listAt(text: string, start: number): YAMLSeq | undefined {
   return undefined;
 }
 
-/** Of one item of a section or list. */
+/** Removes one item of a section or list; undefined if the item shares its line with other text. */
 function removal(text: string, collection: YAMLMap | YAMLSeq, index: number): readonly Splice[] | undefined {
   const item = collection.items[index];
   const [start, end] = [startOf(item), itemEnd(item)];
@@ -293,7 +301,7 @@ function removal(text: string, collection: YAMLMap | YAMLSeq, index: number): re
   const next = collection.items[index + 1];
   if (next !== undefined) return [{ from: start, to: startOf(next), text: "" }];
   if (index === 0) return [{ from: start, to: end, text: "" }];
-  // The comma before it goes, not a comment between the two.
+  // Removes the comma before the item, but keeps a comment between the two.
   const before = itemEnd(collection.items[index - 1]);
   const comma = /^(?:\s|#[^\n]*\n)*,/.exec(text.slice(before, start))?.[0].length;
   if (comma === undefined) return undefined;
@@ -305,7 +313,7 @@ function removal(text: string, collection: YAMLMap | YAMLSeq, index: number): re
   ];
 }
 
-/** By the library: comments and order stay, spaces may not. */
+/** The text as the YAML library writes it: comments and order stay, spacing may change. */
 function writtenAnew(
   text: string,
   keys: readonly string[],
@@ -317,14 +325,14 @@ function writtenAnew(
     else document.setIn(keys, value);
     return document.toString({ lineWidth: 0 });
   } catch {
-    return undefined; // An alias on the way.
+    return undefined; // The path leads through an alias.
   }
 }
 
 const nested = (keys: readonly string[], value: EditValue): EditValue =>
   keys.reduceRight<EditValue>((inner, key) => ({ [key]: inner }), value);
 
-/** On one line. */
+/** A value as YAML on one line. */
 export function flowText(value: EditValue): string {
   if (typeof value === "string") return scalarText(value);
   if (value instanceof NumberText) return value.source;
@@ -334,7 +342,7 @@ export function flowText(value: EditValue): string {
   return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
 }
 
-/** In quotes where any reader of YAML, of whatever version, might take it for something else than this text. */
+/** Quotes a text if a YAML parser of any version might read it as something other than this text. */
 const scalarText = (text: string): string =>
   /^[A-Za-z_][\w.@/-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text)
     ? text
@@ -349,7 +357,7 @@ const splice = (at: number, text: string): Splice => ({ from: at, to: at, text }
 
 const lineStart = (text: string, position: number): number => text.lastIndexOf("\n", position - 1) + 1;
 
-/** Behind the line end; a position behind one has reached it. */
+/** The start of the next line; a position that is already the start of a line is returned unchanged. */
 function lineEnd(text: string, position: number): number {
   if (position > 0 && text[position - 1] === "\n") return position;
   const end = text.indexOf("\n", position);
@@ -358,7 +366,7 @@ function lineEnd(text: string, position: number): number {
 
 const endingOf = (text: string): string => (text.includes("\r\n") ? "\r\n" : "\n");
 
-/** Undefined where something else than spaces stands before it. */
+/** The spaces before a position on its line; undefined if other text stands there. */
 function indentOf(text: string, position: number): string | undefined {
   const before = text.slice(lineStart(text, position), position);
   return /^ *$/.test(before) ? before : undefined;

@@ -1,4 +1,7 @@
-/** Every key of `pnl_migration_config.yaml`, one row each: its kind, its default, its meaning. All else follows from here. */
+/**
+ * Every key of `pnl_migration_config.yaml`, one row each: its kind, its default, its meaning. The parser, the
+ * JSON Schema, the listing and the written file derive from this table.
+ */
 import { z } from "zod";
 import type { Camel } from "../base/camel.ts";
 import { type TriggerKey, type TriggerLimits, triggerKeys } from "../control/index.ts";
@@ -24,7 +27,7 @@ import {
 const { flag, milliseconds, oneOf, share, store, text, threshold, users, whole } = kind;
 const folder = text("a folder");
 
-/** The two ways in which the legacy desk goes through its files. */
+/** The ways in which the legacy desk processes its files. */
 const legacyModes = ["chained", "file-at-a-time"] as const;
 
 const dayRules = Object.keys(tradingDayRules) as readonly TradingDayRuleName[];
@@ -36,18 +39,18 @@ const engineKeys = [
     "Trading-day rule of its daily P&L; without it, that of the other system",
   ),
 ];
-const deskKeys = [key("mode", oneOf(legacyModes), "chained", "How the legacy desk goes through its files")];
+const deskKeys = [key("mode", oneOf(legacyModes), "chained", "How the legacy desk processes its files")];
 type MethodRow<Method> = Method extends PnlMethod ? Key<Method, string> : never;
 const publicName = /^[A-Za-z$][\w$-]{0,99}(?:\.[A-Za-z$][\w$-]{0,99}){0,9}$/;
 const methodKeys = pnlMethods.map((method) =>
   key(
     method,
-    text("the public name of a method, as get_pnl", publicName),
+    text("the public name of a method, such as get_pnl", publicName),
     method,
     `Its own name for ${method}`,
   ),
 ) as readonly Key[] as readonly MethodRow<PnlMethod>[];
-/** The names of a system that has those of the bridge. */
+/** Method names of a system that uses the names of the bridge. */
 export const ownMethodNames = valuesOf(methodKeys, {});
 const foreignKeys = [
   key(
@@ -72,7 +75,7 @@ const foreignKeys = [
     "timeout_ms",
     milliseconds,
     undefined,
-    "Time limit of a call; without it the limit of the system's role holds",
+    "Time limit of a call; by default the limit of the system's role",
   ),
 ];
 const variables = "a list of names of environment variables";
@@ -127,12 +130,12 @@ const httpKeys = [
 ];
 const keysOfKind = { module: moduleKeys, command: commandKeys, http: httpKeys };
 
-/** The stand-in of the legacy desk, whose P&L is in points, and the modern engine. */
+/** The built-in systems: the stand-in of the legacy desk, whose P&L is in points, and the modern engine. */
 export type BuiltinConfig =
   | ({ readonly kind: "builtin"; readonly name: "legacy-desk" } & Values<(typeof deskKeys)[number]>)
   | ({ readonly kind: "builtin"; readonly name: "modern-engine" } & Values<(typeof engineKeys)[number]>);
 
-/** `name` is for reports and errors. */
+/** A system of the desk's own; `name` appears in reports and errors. */
 type ForeignConfig = {
   readonly [Name in keyof typeof keysOfKind]: { readonly kind: Name; readonly name: string } & Values<
     (typeof keysOfKind)[Name][number]
@@ -229,9 +232,13 @@ function systemOf(file: { readonly kind: SystemConfig["kind"]; readonly name?: u
 }
 
 const exclusion = record([
-  required("path", text("the path of a field, as tradeHistory[].time"), "The field, as tradeHistory[].time"),
+  required(
+    "path",
+    text("the path of a field, such as tradeHistory[].time"),
+    "The field, such as tradeHistory[].time",
+  ),
   required("reason", text("a reason"), "Why the two systems cannot agree in it"),
-  required("owner", text("a name"), "Who answers for it"),
+  required("owner", text("a name"), "The person who is responsible for it"),
   required("until", kind.day, "The last day on which it holds"),
 ]);
 
@@ -390,7 +397,7 @@ export const keys = [
       [],
       "By role, the environment variable that holds the token; or a list of people",
     ),
-    key("allowed_hosts", kind.hosts, [], "Host names by which the gateway is also reached"),
+    key("allowed_hosts", kind.hosts, [], "Further host names under which clients reach the gateway"),
     key(
       "rate_limit_per_s",
       whole("requests a second", 0, 1_000_000),
@@ -437,5 +444,5 @@ export const keys = [
   ]),
 ];
 
-/** All values of a file under their names in the program. */
+/** All values of a file, under their names in the program. */
 export type FileValues = Values<(typeof keys)[number]>;

@@ -1,4 +1,7 @@
-/** The kinds of values in the configuration. Numbers arrive as the text in the file; only what fits a number becomes one. */
+/**
+ * The kinds of values in the configuration. Numbers arrive as their source text; a kind converts to `number`
+ * only where no digit can be lost.
+ */
 import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { formatDecimal, parseDecimal } from "../base/decimal.ts";
@@ -25,15 +28,15 @@ export const text = (what: string, pattern = /./s): Kind<string> => ({
   schema: z.string(`must be ${what}`).regex(pattern, `must be ${what}`),
 });
 
-/** Also empty. */
+/** Any text, also the empty one. */
 export const anyText: Kind<string> = { schema: z.string("must be a text") };
 
-/** A list, or one item of it alone. */
+/** A list, or a single item without the list. */
 export const oneOrMore = <Value>({ schema }: Kind<Value>): Kind<readonly Value[]> => ({
   schema: z.union([schema.transform((one) => [one]), z.array(schema)]),
 });
 
-/** Decimal text in plain form: never a float. */
+/** A decimal as text in plain notation, never a float. */
 export const threshold: Kind<string> = {
   schema: z
     .string("must be a decimal number of 0 or more")
@@ -80,10 +83,10 @@ export const percentage: Kind<number> = number(
 export const day: Kind<string> = {
   schema: z
     .string("must be a day")
-    .refine((text) => parseDay(text) !== undefined, "must be a day, as 2026-12-31"),
+    .refine((text) => parseDay(text) !== undefined, "must be a day, such as 2026-12-31"),
 };
 
-/** Each in the form in which names are compared. */
+/** Names of users, normalised for comparison. */
 export const users: Kind<readonly string[]> = {
   schema: z.array(
     z
@@ -103,7 +106,7 @@ export const patterns: Kind<readonly string[]> = {
   ),
 };
 
-/** In the order of the phases, each once. */
+/** A list of phases, sorted and without duplicates. */
 export const listOfPhases: Kind<readonly (typeof phases)[number][]> = {
   schema: z
     .array(oneOf(phases).schema, "must be a list of phases")
@@ -114,13 +117,13 @@ export const listOfPhases: Kind<readonly (typeof phases)[number][]> = {
 
 const withoutUserAndQuery = (url: string): string => url.replace(/\/\/.*@/s, "//…@").replace(/[?#].*/s, "?…");
 
-/** Its address may hold a password, before the host or behind it. */
+/** The address of a store. It may contain a password, in the user part or in the query. */
 export const store: Kind<string> = {
   ...text(storeForm, storePattern),
   show: (url) => (url.startsWith("sqlite:") ? url : withoutUserAndQuery(url)),
 };
 
-/** Its query may hold a key. */
+/** The URL of a service. Its query may contain a secret. */
 export const url: Kind<string> = {
   ...text("an http or https URL without a user in it", /^https?:\/\/[^\s@]+$/),
   show: withoutUserAndQuery,
@@ -128,7 +131,10 @@ export const url: Kind<string> = {
 
 const notAlertUrl = "must be an http or https URL without a user in it";
 
-/** Whoever knows the path of a webhook can use it. The URL is kept in its full form, so that equal URLs are equal texts. */
+/**
+ * The URL for alerts. Its path is a secret, since anybody who knows it can post to the webhook. The URL is
+ * stored in normal form, so that equal URLs are equal texts.
+ */
 export const alertUrl: Kind<string> = {
   schema: z
     .string(notAlertUrl)
@@ -145,7 +151,10 @@ export const alertUrl: Kind<string> = {
   isSecret: true,
 };
 
-/** In capitals, so that a token that is written here itself is refused. */
+/**
+ * The name of an environment variable. Only capitals are accepted, so that a token written here by mistake is
+ * refused.
+ */
 export const variable: Kind<string> = {
   ...text(
     "the name of an environment variable, in capitals, never the token itself",
@@ -157,9 +166,9 @@ export const variable: Kind<string> = {
 const notListen = "must be HOST:PORT";
 
 export interface Address {
-  /** A name or an address, IPv6 without brackets. */
+  /** A host name or an IP address; IPv6 without brackets. */
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
 }
 
@@ -193,13 +202,13 @@ export const hosts: Kind<readonly string[]> = {
   ),
 };
 
-/** In their order: each may do what those before it may. */
+/** Roles in ascending order: each includes the rights of those before it. */
 export const tokenRoles = ["viewer", "operator", "admin"] as const;
 export type TokenRole = (typeof tokenRoles)[number];
 
-/** Who has a token. */
+/** The holder of a token. */
 export interface TokenHolder {
-  /** For the audit: a person's name, or the role. */
+  /** The name that the audit shows: a person's name, or the role. */
   readonly name: string;
   readonly role: TokenRole;
   /** The environment variable that holds the token. */
@@ -222,7 +231,7 @@ const byRole = tokenRoles.map((role) => ({
   meaning: `The variable of ${role}s`,
 }));
 
-/** A variable for each role, or a list of people. */
+/** One environment variable per role, or a list of people. */
 export const tokens: Kind<readonly TokenHolder[]> = {
   schema: z.union([
     sectionOf(byRole).transform((given) =>

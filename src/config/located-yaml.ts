@@ -1,6 +1,7 @@
 /**
- * YAML as plain values, with the place of every key and value in the text. Numbers stay the text in which they are written, so
- * that 0.1 is a tenth; true, false and null are themselves. One document, keys are texts, no tags; aliases work within limits.
+ * Reads YAML as plain values, with the position of every key and value in the text. Numbers stay source text,
+ * so that 0.1 is exactly a tenth; true, false and null become values of their types. Accepts one document
+ * with text keys and no tags; aliases are followed within limits.
  */
 import {
   type Alias,
@@ -15,15 +16,18 @@ import {
   type Scalar,
 } from "yaml";
 
-/** Nodes after every alias has been followed. A configuration of a whole fleet has some hundreds; a bomb has billions. */
+/**
+ * The maximum number of nodes, aliases followed. The configuration of a whole fleet has some hundreds; an
+ * alias bomb has billions.
+ */
 const nodesMax = 10_000;
 const depthMax = 32;
 
 export interface LocatedYaml {
-  /** Undefined where the syntax is broken, or a limit exceeded. */
+  /** Undefined if the syntax is broken or a limit is exceeded. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
-  /** By `pathKey`. What stands behind an alias has its place where it is written. */
+  /** Positions by `pathKey`. A value behind an alias has the position of its anchor. */
   readonly places: ReadonlyMap<string, Place>;
   /** `line:column`, both from 1, of an offset. */
   readonly lineAndColumn: (offset: number) => string;
@@ -36,20 +40,20 @@ export interface Problem {
 }
 
 interface Place {
-  /** Of the key; of the value where there is none. */
+  /** Offset of the key; of the value if it has no key. */
   readonly keyOffset: number;
-  /** Of the value; of the key where the value is empty. */
+  /** Offset of the value; of the key if the value is empty. */
   readonly valueOffset: number;
-  /** The value as it is written, on one line, cut short. */
+  /** The value as written, on one line, shortened. */
   readonly shown: string;
 }
 
 export const pathKey = (path: readonly PropertyKey[]): string => JSON.stringify(path.map(String));
 
-/** Never throws for what the text says. */
+/** Reads a text. Reports errors in the text as `problems` and never throws for them. */
 export function readYaml(text: string): LocatedYaml {
   const lines = new LineCounter();
-  // Uniqueness of keys is checked below: in time that grows with the file, not with its square.
+  // Duplicate keys are found below in linear time; the library's check takes quadratic time.
   const options = {
     lineCounter: lines,
     prettyErrors: false,
@@ -110,7 +114,7 @@ class Walk {
     this.#resolve = resolve;
   }
 
-  /** `aliasOffset` is of the outermost alias that led here. */
+  /** The plain value of a node. `aliasOffset` is the position of the outermost alias on the way to it. */
   plain(node: unknown, path: readonly string[], keyOffset?: number, aliasOffset?: number): unknown {
     const offset = offsetOf(node) ?? keyOffset ?? 0;
     this.#nodes += 1;
@@ -139,7 +143,7 @@ class Walk {
     return isScalar(node) ? scalarValue(node) : null;
   }
 
-  /** Own properties in the end, so that a key `__proto__` is a key like another. */
+  /** Entries for `Object.fromEntries`, which makes `__proto__` an own property like any other key. */
   *#entries(
     pairs: readonly { readonly key: unknown; readonly value: unknown }[],
     path: readonly string[],
@@ -153,7 +157,7 @@ class Walk {
       if (firstOffsets.has(name)) {
         this.problems.push({
           offset,
-          what: `the key "${withoutUser(name)}" stands twice`,
+          what: `the key "${withoutUser(name)}" appears twice`,
           fix: "remove one of the two",
         });
         continue;
@@ -165,7 +169,7 @@ class Walk {
 
   #shown(node: unknown): string {
     const [start = 0, end = 0] = rangeOf(node) ?? [];
-    // Before it is cut: a password whose `@` has been cut off could not be told.
+    // Masked before it is shortened: without its `@`, a password could no longer be recognised.
     const written = withoutUser(this.#text.slice(start, end)).slice(0, 60).replaceAll(/\s+/g, " ").trim();
     return written.length > 40 ? `${written.slice(0, 40)}…` : written;
   }
@@ -177,9 +181,12 @@ const scalarValue = (scalar: Scalar): unknown =>
     : scalar.value;
 
 const tooMuch = (offset: number, what: string): Stop =>
-  new Stop({ offset, what, fix: "this is no configuration file, or an alias stands in a circle" });
+  new Stop({ offset, what, fix: "check that this is a configuration file without an alias to itself" });
 
-/** Errors end up in logs: of a URL with a user and password in it, what stands before the `@` is not shown. */
+/**
+ * Masks the user and password of a URL, because errors end up in logs: nothing between the first `:` and the
+ * last `@` is shown.
+ */
 export function withoutUser(text: string): string {
   const [from, to] = [text.indexOf(":"), text.lastIndexOf("@")];
   return from < 0 || to < from ? text : `${text.slice(0, from + 1)}…${text.slice(to)}`;

@@ -13,13 +13,15 @@ import {
 
 const sectionOf = (yaml: string): string => migrationSection(parseConfig(yaml, "desk.yaml"));
 
-test("the text of the defaults says all of them", () => {
+test("the text of the defaults sets every key", () => {
   expect(sectionOf("")).toBe(
     '{"approvals":{"two_person":[]},' +
       '"feature_flags":{"use_new_calculator":false,"use_new_reports":false,"use_new_storage":false},' +
       '"phase":"shadow_mode",' +
-      '"traffic_routing":{"bucket_by":"book","new_system_percentage":0,"user_denylist":[],"user_whitelist":[]},' +
-      '"triggers":{"error_calls_min":20,"error_rate":0.5,"owed_age_s":30,"quarantine":true,"served_mismatch":true,"window_s":10},' +
+      '"traffic_routing":{"bucket_by":"book","new_system_percentage":0,' +
+      '"user_denylist":[],"user_whitelist":[]},' +
+      '"triggers":{"error_calls_min":20,"error_rate":0.5,"owed_age_s":30,' +
+      '"quarantine":true,"served_mismatch":true,"window_s":10},' +
       '"validation":{"alert_on_mismatch":true,"comparison_threshold":"0.01","position_threshold":"0.0001"}}',
   );
 });
@@ -31,9 +33,15 @@ test.each([
     "migration:\n  phase: shadow_mode\n  triggers: { error_rate: 5e-1 }\n".replace("5e-1", "0.50"),
   ],
   [
-    "the order of keys and users, and users that stand twice",
-    "migration: { traffic_routing: { user_whitelist: [bob, amy, bob], new_system_percentage: 12.50 }, phase: read_only }",
-    "migration:\n  phase: read_only\n  traffic_routing:\n    new_system_percentage: 12.5\n    user_whitelist: [amy, bob]\n",
+    "the order of keys and users, and users that appear twice",
+    `migration:
+  { traffic_routing: { user_whitelist: [bob, amy, bob], new_system_percentage: 12.50 }, phase: read_only }`,
+    `migration:
+  phase: read_only
+  traffic_routing:
+    new_system_percentage: 12.5
+    user_whitelist: [amy, bob]
+`,
   ],
   [
     "blanks around users' names, and their Unicode form",
@@ -51,8 +59,9 @@ test.each([
     "migration: { approvals: { two_person: [primary_switch, cleanup] } }",
   ],
   [
-    "what a process logs, and where it sends its alerts",
-    "migration: { monitoring: { log_all_calculations: false, performance_tracking: false, alert_url: http://x } }",
+    "the logs and alerts of a process",
+    `migration:
+  monitoring: { log_all_calculations: false, performance_tracking: false, alert_url: http://x }`,
     "",
   ],
   ["the other sections", "gateway: { listen: 127.0.0.1:1 }\ncontrol: { instance: a }", ""],
@@ -76,7 +85,7 @@ test.each([
 
 const user = fc.oneof(fc.string({ unit: "binary", minLength: 1 }), fc.string({ minLength: 1 }));
 
-test("property: what is read back is what was said, and its text is the same again", () => {
+test("property: reading a published text gives the same section and the same text again", () => {
   const given = fc.record({
     phase: fc.constantFrom(...phases),
     percentage: fc.nat(100_000).map((thousandths) => thousandths / 1_000),
@@ -110,7 +119,7 @@ test("property: what is read back is what was said, and its text is the same aga
   );
 });
 
-describe("a text that is none is refused", () => {
+describe("a text that is not a section is refused", () => {
   const text = sectionOf("migration: { phase: read_only }");
   test.each([
     ["", "it is not JSON"],
@@ -121,7 +130,7 @@ describe("a text that is none is refused", () => {
     ['{"phase":"read_only"} # more', "it is not JSON"],
     [text.replace("read_only", "phase_6"), "migration.phase must be"],
     [text.replace('"phase"', '"stage":1,"phase"'), 'unknown key "migration.stage"'],
-    [text.replace('"phase"', '"phase":"cleanup","phase"'), "stands twice"],
+    [text.replace('"phase"', '"phase":"cleanup","phase"'), "appears twice"],
     [text.replace("read_only", "primary_switch"), "needs the flags"],
     [text.replace('"error_rate":0.5', '"error_rate":5'), "error_rate must be"],
     [text.replace('"phase"', '"monitoring":{"alert_url":"ftp://x/hunter2"},"phase"'), "alert_url must be"],
@@ -134,7 +143,7 @@ describe("a text that is none is refused", () => {
     );
   });
 
-  test("property: whatever it is, it is read or refused", () => {
+  test("property: any text is read or refused", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -153,7 +162,7 @@ describe("a text that is none is refused", () => {
   });
 });
 
-test("what an older program has left out has its default", () => {
+test("a key that an older program left out has its default", () => {
   expect(readMigrationSection('{"phase":"read_only"}')).toMatchObject({
     plan: { phase: "read_only", newSystemPercentage: 0 },
     triggers: defaultConfig.triggers,

@@ -1,6 +1,7 @@
 /**
- * The section `migration:` as the whole fleet goes by it: published in the control store as one text, which is the same for files
- * that mean the same. JSON with sorted keys, which leaves out only what has no value.
+ * The section `migration:` that the whole fleet follows, published in the control store as one text. Files
+ * with the same meaning give the same text: JSON with sorted keys, which leaves out only keys without a
+ * value.
  */
 import { BridgeError } from "../base/errors.ts";
 import type { TriggerLimits } from "../control/index.ts";
@@ -8,7 +9,7 @@ import type { PlanInput } from "../domain/migration/plan.ts";
 import { type Config, configBytesMax, readConfig, wholeFile } from "./config.ts";
 import { keys } from "./keys.ts";
 
-/** What a published section says. */
+/** The values of a published section. */
 export interface MigrationSection {
   readonly plan: Required<
     Pick<PlanInput, "phase" | "flags" | "newSystemPercentage" | "userWhitelist" | "userDenylist" | "bucketBy">
@@ -16,20 +17,26 @@ export interface MigrationSection {
   readonly validation: Config["validation"];
   readonly twoPerson: Config["approvals"]["twoPerson"];
   readonly triggers: TriggerLimits;
-  /** Dotted names of what an older program has published and no process obeys: it belongs to each process. */
+  /**
+   * Dotted names of published keys that are ignored: an older program published keys that each process sets
+   * for itself.
+   */
   readonly ignored: readonly string[];
 }
 
-/** Whether a key is one for the whole fleet. Logs and alerts belong to each process. */
+/** Whether a key applies to the whole fleet. Each process sets logs and alerts for itself. */
 export const isFleetWide = (key: string): boolean =>
   key.startsWith("migration.") && !key.startsWith("migration.monitoring.");
 
 const fleetKeys = keys.filter(({ path }) => isFleetWide(path));
 
+/** The text to publish for a configuration. */
 export const migrationSection = (config: Config): string =>
   JSON.stringify(sorted(wholeFile(config, fleetKeys).migration));
 
-/** Whether published texts mean the same: an older program has left out keys that hold by default now. */
+/**
+ * Whether two published texts have the same meaning. An older program left out keys that have defaults now.
+ */
 export function isSameSection(one: string, other: string): boolean {
   try {
     return one === other || migrationSection(readWithin(one)) === migrationSection(readWithin(other));
@@ -38,12 +45,12 @@ export function isSameSection(one: string, other: string): boolean {
   }
 }
 
-/** A character of the file may be six in JSON. */
+/** One character of the file may become six in JSON. */
 const textBytesMax = 6 * configBytesMax;
 
 /**
- * Reads a section back. Throws BAD_CONFIG for a text that is none: somebody has edited it, or a newer program wrote it. What an older
- * one left out has its default.
+ * Reads a published section. Keys that an older program left out have their defaults. Throws BAD_CONFIG for a
+ * text that is not a section, because somebody edited it or a newer program wrote it.
  */
 export function readMigrationSection(text: string): MigrationSection {
   const published = parsed(text);
@@ -68,7 +75,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** JSON is YAML, and is checked as what the file says; a key that stands twice is found, too. */
+/** Checks the text as the section of a file, which works because JSON is YAML. Finds duplicate keys, too. */
 function readWithin(text: string): Config {
   try {
     return readConfig(`{"migration":${text}}`, "", textBytesMax).config;
@@ -81,11 +88,14 @@ function readWithin(text: string): Config {
 const refusal = (what: string, cause?: unknown): BridgeError =>
   new BridgeError("BAD_CONFIG", {
     what: `the published section "migration" cannot be read: ${what}`,
-    fix: "a newer pnl-bridge may have written it: upgrade this one, or publish this file's",
+    fix: "a newer pnl-bridge may have written it: upgrade this one, or publish the section of this file",
     cause,
   });
 
-/** With the keys of every object in order, and without keys that have no value: a key that is off by default changes no text. */
+/**
+ * Sorts the keys of every object and drops null values, so that a new key that is off by default changes no
+ * published text.
+ */
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const said = Object.entries(value).filter(([, inner]) => inner !== null);

@@ -1,14 +1,14 @@
 /**
- * The rows of a table of keys, and what follows from them: the schema of a file, the values with their defaults, the
- * file that says them all, and the keys that an error can name.
+ * The rows of a table of keys, and everything derived from them: the schema of a file, the values with their
+ * defaults, the file that sets them all, and the keys that an error can suggest.
  */
 import { z } from "zod";
 import { type Camel, camel } from "../base/camel.ts";
 
-/** A kind of value: what the file may say, and how the value is written and shown. */
+/** A kind of value: what the file may contain, and how the value is written and shown. */
 export interface Kind<Value> {
   readonly schema: z.ZodType<Value>;
-  /** The value as a file says it. Absent: the value itself. */
+  /** The value as it stands in a file. Absent: the value itself. */
   write?(value: Value): unknown;
   /** The part of the value that a listing may show. Absent: all of it. */
   show?(value: string): string;
@@ -42,7 +42,7 @@ export const key = <const Path extends string, Value, const Default extends Valu
   meaning,
 });
 
-/** A row of a key that its section cannot do without. */
+/** A row of a key that its section requires. */
 export const required = <const Path extends string, Value>(
   path: Path,
   kind: Kind<Value>,
@@ -81,7 +81,7 @@ const namesOf = ({ path }: Pick<Key, "path">): readonly string[] => path.split("
 
 type Tree = Readonly<Record<string, unknown>>;
 
-/** The value behind some names; undefined where a section is absent or empty. */
+/** The value at a path of names; undefined if a section on the way is absent or empty. */
 export const valueAt = (tree: unknown, names: readonly string[]): unknown =>
   names.reduce<unknown>((inner, name) => (inner as Tree | null | undefined)?.[name], tree);
 
@@ -98,13 +98,13 @@ function treeOf(entries: readonly (readonly [names: readonly string[], value: un
   return tree;
 }
 
-/** What a checked section of a file says, completed with defaults. */
+/** The values of a checked section of a file, completed with defaults. */
 export const valuesOf = <Row extends Key>(rows: readonly Row[], file: unknown): Values<Row> =>
   treeOf(
     rows.map((row) => [namesOf(row).map(camel), valueAt(file, namesOf(row)) ?? row.default]),
   ) as Values<Row>;
 
-/** The section of a file that says all these values. */
+/** The section of a file that sets all these values. */
 export const fileOf = (rows: readonly Key[], values: unknown): Tree =>
   treeOf(rows.map((row) => [namesOf(row), writtenOf(row, valueAt(values, namesOf(row).map(camel)))]));
 
@@ -116,7 +116,7 @@ const notSection = {
     code === "invalid_type" ? "must be a section of keys" : undefined,
 };
 
-/** The schema of a section: unknown keys are refused, each key has its title, its meaning and its default. */
+/** The schema of a section. It refuses unknown keys; each key has its title, meaning and default. */
 export const sectionOf = (rows: readonly Key[]): z.ZodType<Tree> => z.strictObject(shapeOf(rows), notSection);
 
 export function shapeOf(rows: readonly Key[]): Readonly<Record<string, z.ZodType>> {
@@ -149,7 +149,7 @@ function leafOf(row: Key): z.ZodType {
 const titleOf = (name: string): string =>
   `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll("_", " ")}`;
 
-/** A section as one value: an item of a list, say. */
+/** A section as one value, such as an item of a list. */
 export const record = <Row extends Key>(rows: readonly Row[]): Kind<Values<Row>> => ({
   schema: sectionOf(rows).transform((file) => valuesOf(rows, file)),
   write: (values) => fileOf(rows, values),
@@ -165,7 +165,7 @@ export const listOf = <Value>(
   rows,
 });
 
-/** The kind of the value behind some names, which may be within a value; undefined for a section. */
+/** The kind of the value at a path of names, which may lead into a value; undefined for a section. */
 export function kindAt(rows: readonly Key[], names: readonly string[]): Kind<unknown> | undefined {
   for (const row of rows) {
     const rest = restBehind(namesOf(row), names);
@@ -186,7 +186,7 @@ export function keysAt(rows: readonly Key[], section: readonly string[]): readon
   return [...new Set(keys)];
 }
 
-/** The section in which a key belongs; undefined where it belongs nowhere. */
+/** The section to which a key belongs; undefined for an unknown key. */
 export function homeOf(rows: readonly Key[], name: string): string | undefined {
   for (const row of rows) {
     const names = namesOf(row);
@@ -196,7 +196,10 @@ export function homeOf(rows: readonly Key[], name: string): string | undefined {
   return undefined;
 }
 
-/** What stands behind a row's own names, without the index in a list; undefined where the names lead elsewhere. */
+/**
+ * The names that follow a row's own names, without list indices; undefined if the path does not begin with
+ * the row's names.
+ */
 function restBehind(own: readonly string[], names: readonly string[]): readonly string[] | undefined {
   if (!own.every((name, index) => name === names[index])) return undefined;
   return names.slice(own.length).filter((name) => !/^\d+$/.test(name));

@@ -1,2 +1,4 @@
-/** The configuration file that every command takes where none is named and this one stands in the working folder. */
+/**
+ * The configuration file that every command uses if none is named and this one exists in the working folder.
+ */
 export const usualFile = "pnl_migration_config.yaml";

@@ -23,15 +23,15 @@ afterAll(() => {
   rmSync(root, { recursive: true });
 });
 
-// They mostly wait.
+// These tests mostly wait, so they run concurrently.
 const test = sequential.concurrent;
 
 const phase = (name: string, rest = ""): string => `migration:\n  phase: ${name}\n${rest}`;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-/** Longer than a content must stay. */
+/** Longer than a content must stay unchanged. */
 const settled = (): Promise<void> => pause(250);
 
-/** A folder of its own, with a file to come. */
+/** The path of a file to be written, in a folder of its own. */
 function newDesk() {
   const folder = mkdtempSync(join(root, "desk-"));
   const path = join(folder, "desk.yaml");
@@ -52,7 +52,7 @@ function newDesk() {
 }
 type Desk = ReturnType<typeof newDesk>;
 
-describe("a change is told, once", () => {
+describe("a change is reported once", () => {
   const ways: Readonly<Record<string, (text: string, desk: Desk) => void | Promise<void>>> = {
     "written in place": (text, { path }) => writeFileSync(path, text),
     "renamed over": (text, { path, folder }) => {
@@ -88,7 +88,7 @@ describe("a change is told, once", () => {
     }
   }
 
-  test("also where it is a link, and its target or the link is replaced", async () => {
+  test("a replaced link or link target is a change", async () => {
     const { folder, path, watched } = newDesk();
     mkdirSync(join(folder, "a"));
     mkdirSync(join(folder, "b"));
@@ -100,7 +100,7 @@ describe("a change is told, once", () => {
     await settled();
     writeFileSync(join(folder, "a/real.yaml"), phase("shadow_mode"));
     await until(() => phases.length === 1);
-    // As Kubernetes does it.
+    // Kubernetes replaces a mounted file in this way.
     symlinkSync("b", join(folder, "data2"));
     renameSync(join(folder, "data2"), join(folder, "data"));
     await until(() => phases.length === 2);
@@ -108,7 +108,7 @@ describe("a change is told, once", () => {
   });
 });
 
-test("what changed between reading and watching is told; what did not is not", async () => {
+test("only a change between reading and watching is reported", async () => {
   const { path, watched } = newDesk();
   writeFileSync(path, phase("shadow_mode"));
   const behind = watched({ current: parseConfig(phase("read_only"), path) });
@@ -118,7 +118,7 @@ test("what changed between reading and watching is told; what did not is not", a
   expect([behind.phases, level.phases]).toEqual([["shadow_mode"], []]);
 });
 
-test("a comment is no change", async () => {
+test("a new comment is not a change", async () => {
   const { path, watched } = newDesk();
   writeFileSync(path, phase("read_only"));
   const { phases, bad } = watched();
@@ -128,14 +128,14 @@ test("a comment is no change", async () => {
   expect([phases, bad]).toEqual([[], []]);
 });
 
-test("a bad file is told once for each content, and a good one ends it", async () => {
+test("a bad file is reported once for each content until a good one appears", async () => {
   const { path, watched } = newDesk();
   writeFileSync(path, phase("read_only"));
   const { phases, bad } = watched();
   await settled();
   writeFileSync(path, phase("phase_6"));
   await until(() => bad.length === 1);
-  utimesSync(path, 5, 5); // Touched, and still the same.
+  utimesSync(path, 5, 5); // Touched, with the same content.
   await settled();
   writeFileSync(path, phase("phase_7"));
   await until(() => bad.length === 2);
@@ -150,7 +150,7 @@ test("a bad file is told once for each content, and a good one ends it", async (
   expect(phases).toEqual(["read_only"]);
 });
 
-test("a file that is gone, empty or no text is bad, and comes back", async () => {
+test("a missing, empty or non-text file is bad until it is valid again", async () => {
   const { path, watched } = newDesk();
   writeFileSync(path, phase("read_only"));
   const { phases, bad } = watched();
@@ -171,7 +171,7 @@ test("a file that is gone, empty or no text is bad, and comes back", async () =>
   expect(phases).toEqual(["shadow_mode"]);
 });
 
-test("a file that is bad or not there when the watching begins is told, and so is what fixes it", async () => {
+test("a file that is bad or missing at the start is reported, and so is its repair", async () => {
   const { path, watched } = newDesk();
   const { phases, bad } = watched();
   await until(() => bad.length === 1);
@@ -180,13 +180,13 @@ test("a file that is bad or not there when the watching begins is told, and so i
   expect([bad[0]?.code, phases]).toEqual(["UNREADABLE", ["read_only"]]);
 });
 
-test("half a file is not believed, though it could be one", async () => {
+test("half of a file is not accepted, although it is valid by itself", async () => {
   const { path, watched } = newDesk();
   const rest = "stores: { control: 'sqlite:./c.db' }\n";
   writeFileSync(path, phase("shadow_mode", rest));
   const { phases, bad } = watched({ current: parseConfig(phase("shadow_mode", rest), path) });
   await pause(1_000);
-  // In place, in pieces, by somebody slow: what is there in between is a configuration each time.
+  // A slow writer writes in place, piece by piece: each content in between is a valid configuration.
   const text = phase("read_only", rest);
   writeFileSync(path, "");
   await pause(300);
@@ -196,12 +196,12 @@ test("half a file is not believed, though it could be one", async () => {
   await until(() => phases.length > 0);
   await settled();
   expect([phases, bad]).toEqual([["read_only"], []]);
-  // But who really cuts the file short is heard in the end.
+  // But a file that is really cut short is reported in the end.
   writeFileSync(path, phase("read_only"));
   await until(() => phases.length === 2);
 });
 
-test("nothing is told after the end", async () => {
+test("nothing is reported after the watch ends", async () => {
   const { path, watched } = newDesk();
   writeFileSync(path, phase("read_only"));
   const { phases, bad, stop } = watched();

@@ -3,37 +3,45 @@ import { followSettledFile, stampOf } from "../platform/settled-file.ts";
 import { type Config, parseConfig, readConfigText, wholeFile } from "./config.ts";
 
 export interface ConfigWatch {
-  /** Called when the meaning of the file has changed, and when a bad file has become good again. Must not throw. */
+  /** Called when the meaning of the file changes, and when a bad file becomes good again. Must not throw. */
   readonly onChange: (config: Config) => void;
-  /** Called once for each bad content, until a good one comes: BAD_CONFIG or UNREADABLE. Must not throw. */
+  /**
+   * Called once for each distinct bad content, with BAD_CONFIG or UNREADABLE; good content resets this. Must
+   * not throw.
+   */
   readonly onBad: (error: BridgeError) => void;
-  /** What the caller goes by: a change since it was read is reported. */
+  /** The configuration that the caller uses now; a difference from it is reported as a change. */
   readonly current: Config;
   /** Default 1000. */
   readonly pollMs?: number;
 }
 
-/** For how long a content must have stayed. */
+/**
+ * Time for which a content must stay unchanged before it counts. The longer one is for content that may be
+ * half-written.
+ */
 const settledMs = 100;
 const beginningSettledMs = 1_000;
 const badKeptMax = 100;
 
-/** A content, or why there is none. */
+/** The content of the file, or the reason why it cannot be read. */
 type Seen = { readonly text: string; readonly stamp: string } | { readonly failure: BridgeError };
 
 /**
- * Reports what a configuration file means whenever that changes. Half of a configuration may well be one, with defaults
- * for the rest, so a content that looks like the beginning of the last good one must stay longer, and an empty file is
- * bad. A bad file changes nothing: the last good one stays.
+ * Watches a configuration file and reports each change of its meaning. Half of a configuration can be valid
+ * by itself, with defaults for the rest; therefore a content that is the beginning of the last good one must
+ * stay unchanged for longer, and an empty file is bad. After a bad file the last good configuration stays in
+ * force.
  *
- * Ends when the function it returns is called; nothing is called after that. Holds no process open.
+ * Returns a function that ends the watch; no callback is called after that. The watch does not keep the
+ * process alive.
  */
 export function watchConfigFile(
   path: string,
   { onChange, onBad, current, pollMs = 1_000 }: ConfigWatch,
 ): () => void {
   const bad = new Set<string>();
-  /** The last good content; its text is unknown before the first look. */
+  /** The last good content. Before the first look only its meaning is known. */
   let good = { text: "", meaning: meaningOf(current) };
 
   function refuse(failure: BridgeError, text: string): void {
@@ -73,7 +81,7 @@ async function look(path: string): Promise<Seen> {
   try {
     const before = await stampOf(path);
     const text = await readConfigText(path);
-    // A file that is written meanwhile has two stamps, which never come twice.
+    // A file that is written during the read has two different stamps, and that pair never repeats.
     return { text, stamp: `${before} ${await stampOf(path)}` };
   } catch (cause) {
     if (cause instanceof BridgeError) return { failure: cause };

@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-test("a file is replaced, keeps its permissions, and nothing else is left", async () => {
+test("a file is replaced with its permissions kept, and no temporary file is left", async () => {
   const path = join(folder, "desk.yaml");
   writeFileSync(path, "old");
   chmodSync(path, 0o640);
@@ -36,12 +36,12 @@ test("a file is replaced, keeps its permissions, and nothing else is left", asyn
   expect(readdirSync(folder)).toEqual(["desk.yaml"]);
 });
 
-test("a new file is made", async () => {
+test("a missing file is created", async () => {
   await writeConfigFile(join(folder, "new.yaml"), "text");
   expect(readFileSync(join(folder, "new.yaml"), "utf8")).toBe("text");
 });
 
-test.each(["there", "not there yet"])("of a link, what it leads to is replaced: %s", async (state) => {
+test.each(["there", "not there yet"])("a link stays, and its target is replaced: %s", async (state) => {
   mkdirSync(join(folder, "real"));
   if (state === "there") writeFileSync(join(folder, "real/desk.yaml"), "old");
   symlinkSync("real/desk.yaml", join(folder, "link.yaml"));
@@ -50,7 +50,7 @@ test.each(["there", "not there yet"])("of a link, what it leads to is replaced: 
   expect(readFileSync(join(folder, "real/desk.yaml"), "utf8")).toBe("new");
 });
 
-test("what cannot be written is said, and what was there stays", async () => {
+test("a file that cannot be written is reported and stays as it was", async () => {
   await expect(writeConfigFile(folder, "x")).rejects.toMatchObject({ code: "UNWRITABLE", where: folder });
   const missing = join(folder, "none/desk.yaml");
   await expect(writeConfigFile(missing, "x")).rejects.toMatchObject({ code: "UNWRITABLE", where: missing });

@@ -1,7 +1,10 @@
 import { BridgeError, codeOf } from "../base/errors.ts";
 import { writeFileAtomically } from "../platform/atomic-file.ts";
 
-/** Replaces the file as a whole, or not at all; its permissions and a symbolic link stay. Throws UNWRITABLE. */
+/**
+ * Replaces the content of the file as a whole, or not at all; keeps its permissions, and a symbolic link
+ * stays a link. Throws UNWRITABLE.
+ */
 export async function writeConfigFile(path: string, text: string): Promise<void> {
   try {
     await writeFileAtomically(path, text);

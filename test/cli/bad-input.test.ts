@@ -151,12 +151,12 @@ describe("bad marks, prices, times and configurations are refused in one clear l
     await withGood(
       { "marks.json": "[1]" },
       marks,
-      /^BAD_MARKS: these are no marks: the file is no JSON object/,
+      /^BAD_MARKS: the marks cannot be used: the file is not a JSON object/,
     );
     await withGood(
       { "marks.json": `{"${ZN}": "a lot"}` },
       marks,
-      /^BAD_MARKS: these are no marks: the price of .* is no number: "a lot"/,
+      /^BAD_MARKS: the marks cannot be used: the price of .* is not a number: "a lot"/,
     );
     await withGood({ "marks.json": `{"${ZN}": null}` }, marks, /^BAD_MARKS: /);
     await withGood({}, marks, /^UNREADABLE: /);

@@ -49,7 +49,7 @@ const findings = (system: object, files: Readonly<Record<string, string>> = {}):
 function shortLines(found: Findings): Findings {
   for (const { check, detail } of found) {
     expect(detail).not.toMatch(/\p{Cc}/u);
-    if (check !== "what it printed") expect(detail.length).toBeLessThan(1_000);
+    if (check !== "printed output") expect(detail.length).toBeLessThan(1_000);
   }
   return found;
 }
@@ -129,7 +129,7 @@ describe("a good system passes", () => {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       const found = documentOf(await doctor({ kind: "http", url }));
       expect(verdicts(found)).toEqual(good(builtinChecks));
-      expect(found.at(-1)?.detail).toContain("does not say which methods it has");
+      expect(found.at(-1)?.detail).toContain("does not announce its methods");
       expect(found[1]).toMatchObject({
         check: "answers openPositions",
         detail: expect.stringContaining("it refuses the call"),
@@ -208,18 +208,18 @@ describe("the checks report a system", () => {
     ['"done"', "calculatePnl answers a string"],
     ["({ positions: {} })", "positions in the answer of calculatePnl is an object"],
     ["({ positions: [null, 5] })", "positions in the answer of calculatePnl is a list"],
-    ["({ rows: [] })", "the answer of calculatePnl lacks positions (rows is likely it)"],
+    ["({ rows: [] })", "the answer of calculatePnl lacks positions (probably called rows)"],
     ["({ positions: [] })", "no position of XCMEFFDPSX20250919U0ZN in"],
     ["({ positions: [{ ...row, realized: null }] })", "realized is null, not 15.625"],
     ["({ positions: [{ ...row, quantity: '1' }] })", 'quantity is "1", not 0'],
     [
       "({ positions: [{ instrument: row.symbol, qty: 0, avgPrice: null, realized_pnl: 15.625, open_pnl: 0 }] })",
-      "a row in positions of calculatePnl lacks symbol (instrument is likely it), quantity (qty is likely it), " +
-        "averagePrice (avgPrice is likely it), realized (realized_pnl is likely it), " +
-        "unrealized (open_pnl is likely it)",
+      "a row in positions of calculatePnl lacks symbol (probably called instrument), " +
+        "quantity (probably called qty), averagePrice (probably called avgPrice), " +
+        "realized (probably called realized_pnl), unrealized (probably called open_pnl)",
     ],
-    ["({ sum: () => 1 })", "the answer is no JSON: a function"],
-    ["({ sum: NaN })", "the answer is no JSON: NaN"],
+    ["({ sum: () => 1 })", "the answer is not JSON: a function"],
+    ["({ sum: NaN })", "the answer is not JSON: NaN"],
   ])("whose answer has another shape: %s", async (answer, why) => {
     for (const pnlIn of ["money", "points"]) {
       const system = { ...desk(), pnl_in: pnlIn };
@@ -298,9 +298,9 @@ describe("the checks report a system", () => {
       positionDetail: () => { throw new Error("no such table"); },`);
     expect(failedOf(await findings(desk(), { "desk.mjs": source }))).toEqual({
       "answers openPositions":
-        "a row in positions of openPositions lacks averagePrice (avg_cost is likely it)",
+        "a row in positions of openPositions lacks averagePrice (probably called avg_cost)",
       "answers tradeHistory": 'side in trades of tradeHistory is "BUY", not "B" or "S"',
-      "answers dailyPnl": "the answer of dailyPnl lacks daily (history is likely it)",
+      "answers dailyPnl": "the answer of dailyPnl lacks daily (probably called history)",
       "answers positionDetail": "./desk.mjs.positionDetail: no such table",
     });
   });
@@ -331,7 +331,7 @@ describe("the checks report a system", () => {
     const found = await findings({ kind: "command", command });
     expect(found.map(({ check, ok }) => [check, ok])).toEqual([
       ["starts", false],
-      ["what it printed", true],
+      ["printed output", true],
     ]);
     expect(found.at(-1)?.detail).toContain("licence server unreachable");
   });

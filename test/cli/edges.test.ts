@@ -82,21 +82,23 @@ describe("--marks", () => {
     ["a symbol and its instrument", `{"${ZN}": 110.5, "ZNU2025": 110.75}`, `"${ZN}" and "ZNU2025"`],
   ])("refuses different prices of one instrument under %s", async (_, marks, named) => {
     const ran = await priced(marks);
-    expect(ran.err).toContain(`BAD_MARKS: these are no marks: ${named} are one thing, with two prices`);
+    expect(ran.err).toContain(
+      `BAD_MARKS: the marks cannot be used: ${named} are one instrument with two prices`,
+    );
     expectOneLine(ran, /marks\.json/);
   });
 
   it("reads names and prices with escapes, and refuses an object or a list as a price", async () => {
     expect((await position('{"\\u005aNU2025": "\\u0031", "a\\"b,:{": 2}')).mark).toBe("1");
-    expectOneLine(await priced(`{"${ZN}": {"price": 1}}`), /^BAD_MARKS: .* is no number: \{/);
-    expectOneLine(await priced(`{"${ZN}": [1, 2]}`), /^BAD_MARKS: .* is no number: \[/);
+    expectOneLine(await priced(`{"${ZN}": {"price": 1}}`), /^BAD_MARKS: .* is not a number: \{/);
+    expectOneLine(await priced(`{"${ZN}": [1, 2]}`), /^BAD_MARKS: .* is not a number: \[/);
   });
 
   it("refuses a file that is too large without reading it, and reads a name of megabytes", async () => {
     await withFiles({ ...files, "marks.json": "" }, async (folder) => {
       await truncate(join(folder, "marks.json"), 2 ** 40);
       const ran = await pnlBridge(["pnl", "--trades", folder, "--marks", join(folder, "marks.json")]);
-      expectOneLine(ran, /^BAD_MARKS: these are no marks: the file is larger than 16777216 bytes/);
+      expectOneLine(ran, /^BAD_MARKS: the marks cannot be used: the file is larger than 16777216 bytes/);
       expectOneLine(
         await pnlBridge(["pnl", "--trades", folder, "--marks", "/dev/zero"]),
         /^UNREADABLE: this is not a regular file/,

@@ -319,7 +319,7 @@ symbol                  quantity  average  mark  realized  unrealized  total
 ${ZN}         3      110   110      0.00        0.00   0.00  USD
 total                                                0.00        0.00   0.00  USD
 
-1 row refused (quarantine), in no figure above:
+1 row refused (quarantine), not in the figures above:
   trades_20250724.csv:3 MISSING_COLUMN: the line has only 1 of the 6 columns of the header
 
 START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_20250724.csv:2)
@@ -511,7 +511,9 @@ describe("pnl and the names of instruments", () => {
         ]);
         expect([code, err]).toEqual([
           2,
-          expect.stringMatching(/^BAD_MARKS: .*"TY" and "XCME\.ZN\.SEP25" are one thing, with two prices/),
+          expect.stringMatching(
+            /^BAD_MARKS: .*"TY" and "XCME\.ZN\.SEP25" are one instrument with two prices/,
+          ),
         ]);
       },
     ));

@@ -65,7 +65,7 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
       ]);
       expect([code, err]).toEqual([
         2,
-        expect.stringMatching(/^BAD_USAGE: systems\.modern is no Python worker.*\n$/),
+        expect.stringMatching(/^BAD_USAGE: systems\.modern is not a Python worker.*\n$/),
       ]);
       expect((await pnlBridge(["doctor", "--write-adapter", "x.py"])).err).toMatch(
         /^BAD_USAGE: --write-adapter needs --system/,

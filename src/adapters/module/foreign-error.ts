@@ -2,19 +2,22 @@ import { plain } from "../../base/plain-text.ts";
 import { type FailureDetails, SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { SystemCall } from "../../ports/system.ts";
 
-/** What is kept of an error that a module threw, whatever it was. */
+/** The description of a value that a module threw, whatever its type. */
 export interface ForeignError {
   /** The class's name: `TypeError`. */
   readonly name: string;
   readonly message: string;
-  /** The error's own `code`, where it has one that is text. */
+  /** The error's own `code`, if it is a text. */
   readonly code: string | undefined;
 }
 
 const messageMax = 500;
 const nameMax = 100;
 
-/** Bounded, on one line. Never throws: an error of a stranger may have getters that do. */
+/**
+ * Describes a thrown value: bounded, on one line. Never throws, although a foreign error may have getters
+ * that do.
+ */
 export function foreignError(thrown: unknown): ForeignError {
   try {
     if (typeof thrown !== "object" || thrown === null)
@@ -26,7 +29,7 @@ export function foreignError(thrown: unknown): ForeignError {
     };
     return {
       name: typeof name === "string" ? short(name, nameMax) : "Error",
-      message: typeof message === "string" ? short(message, messageMax) : "an error without words",
+      message: typeof message === "string" ? short(message, messageMax) : "an error without a message",
       code: typeof code === "string" && code !== "" ? short(code, nameMax) : undefined,
     };
   } catch {
@@ -40,7 +43,10 @@ export const noSuchMethod: ForeignError = {
   code: undefined,
 };
 
-/** The failure of a call whose method threw. Its code, by which two systems' errors are compared: the error's own, else its class. */
+/**
+ * The failure of a call whose method threw. Errors of the two systems are compared by its code, which is the
+ * error's own code, or else the name of its class.
+ */
 export function refusal(
   { name, message, code }: ForeignError,
   what: string,
@@ -54,16 +60,16 @@ export function refusal(
   );
 }
 
-/** The failure of a call that nobody waits for any longer. */
+/** The failure of a call whose caller no longer waits for it. */
 export const nobodyWaits =
   (what: string, { deadlineMs }: SystemCall) =>
   (why: "deadline" | "abort"): SystemFailure =>
     new SystemFailure(
       "TIMEOUT",
-      `${what}: ${why === "deadline" ? `no answer within ${deadlineMs} ms` : "nobody waits for the answer any longer"}`,
+      `${what}: ${why === "deadline" ? `no answer within ${deadlineMs} ms` : "the caller gave the call up"}`,
     );
 
-/** A method's name for a message, whoever made it up. */
+/** A method's name for a message: bounded, on one line, whatever a caller passed. */
 export const methodText = (method: string): string => (method === "" ? '""' : short(method, nameMax));
 
 const short = (text: unknown, lengthMax: number): string => {

@@ -11,9 +11,9 @@ interface InProcessOptions extends AnswerLimits {
 }
 
 /**
- * Calls a module's methods in this process and thread. A deadline ends the waiting, not the work: nothing can stop a function, so
- * one that computes delays everybody, and one that never settles holds its memory. The thread (`module-thread.ts`) has neither
- * fault.
+ * Calls a module's methods in this process and thread. A deadline ends the waiting, not the work: nothing can
+ * stop a function, so a long computation blocks the event loop, and a call that never settles keeps its
+ * memory. A module in a thread (`module-thread.ts`) has neither drawback.
  */
 export class InProcessModule {
   readonly #options: InProcessOptions;
@@ -24,7 +24,7 @@ export class InProcessModule {
   readonly #waiting = new Set<Pending<JsonValue>>();
   #closed = false;
 
-  /** `module` is the service itself, or how to get it when it is first needed. */
+  /** `module` is the loaded module, or a function that loads it at the first call. */
   constructor(module: LoadedModule | (() => Promise<LoadedModule>), options: InProcessOptions) {
     this.#options = options;
     this.#load = typeof module === "function" ? module : async () => module;
@@ -40,7 +40,7 @@ export class InProcessModule {
     return this.#loaded?.found;
   }
 
-  /** Imports the module, if nobody has. Rejects with the reason; then each call fails with it. */
+  /** Imports the module once. If that fails, this and every later call reject with the reason. */
   async start(): Promise<void> {
     this.#loading ??= this.#load();
     try {
@@ -77,7 +77,7 @@ export class InProcessModule {
     else this.#loading?.then(({ dispose }) => dispose()).catch(() => {});
   }
 
-  /** Never rejects: the waiting is told. */
+  /** Runs the method and settles `pending`; never rejects itself. */
   async #run(method: string, args: readonly JsonValue[], pending: Pending<JsonValue>): Promise<void> {
     try {
       if (this.#loaded === undefined) await this.start();

@@ -61,13 +61,13 @@ describe("an answer as JSON", () => {
       },
       "cannot be read at $.a",
     ],
-  ])("%s is none", (_, answer, why) => {
+  ])("%s is not JSON", (_, answer, why) => {
     const failure = failureOf(() => jsonAnswer(answer, limits));
     expect([failure.failure, failure.message]).toEqual(["GARBLED", expect.stringContaining(why)]);
     expect(failure.message.length).toBeLessThan(3_000);
   });
 
-  it("is given up at the limit, also where one value stands at many places", () => {
+  it("an answer is given up at the limit, also if one value occurs in many places", () => {
     let many: unknown = "x".repeat(100);
     for (let level = 0; level < 60; level++) many = [many, many];
     expect(failureOf(() => jsonAnswer(many, limits)).failure).toBe("TOO_LARGE");
@@ -75,18 +75,18 @@ describe("an answer as JSON", () => {
     expect(failureOf(() => jsonAnswer(new Array(2 ** 31), limits)).failure).toBe("TOO_LARGE");
   });
 
-  it("keeps floats where told to", () => {
+  it("an answer keeps floats with exactNumbers: false", () => {
     expect(jsonAnswer([0.1, 2 ** 53], { ...limits, exactNumbers: false })).toEqual([0.1, 2 ** 53]);
   });
 
-  it("sets no prototype by a property's name", () => {
+  it("a property named __proto__ sets no prototype", () => {
     const answer = jsonAnswer(JSON.parse('{"__proto__":{"a":1}}'), limits) as object;
     expect(Object.getPrototypeOf(answer)).toBe(Object.prototype);
     expect(JSON.stringify(answer)).toBe('{"__proto__":{"a":1}}');
     expect(JSON.stringify(jsonCopy(JSON.parse('{"__proto__":{"a":1}}')))).toBe('{"__proto__":{"a":1}}');
   });
 
-  it("of any float is plain text of the same float", () => {
+  it("any float becomes plain text of the same float", () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (float) => {
         const text = String(jsonAnswer(float, limits));
@@ -96,7 +96,7 @@ describe("an answer as JSON", () => {
     );
   });
 
-  it("of JSON is that JSON, and its copy too", () => {
+  it("a JSON answer, and a copy of it, equal the original", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (json) => {
         const before = JSON.stringify(json);

@@ -5,18 +5,22 @@ import type { JsonValue } from "../../ports/system.ts";
 export interface AnswerLimits {
   /** Floats become decimal text; false leaves them as they are. */
   readonly exactNumbers: boolean;
-  /** Roughly as JSON text: characters of texts and names, some for each value. */
+  /**
+   * Limit of an answer's approximate size as JSON text: the characters of its texts and names, and a few
+   * bytes per value.
+   */
   readonly answerBytesMax: number;
 }
 
-/** More levels are taken for a circle. */
+/** Deeper nesting counts as a circle. */
 const depthMax = 200;
 
 /**
- * A module's answer as a JSON value of its own. A float becomes the decimal of its shortest round-trip text (0.1 is "0.1", 1e-7 is
- * "0.0000001"); safe integers stay numbers; a bigint becomes text; `toJSON` is asked where there is one (dates); undefined and holes
- * are treated as JSON.stringify does. Throws SystemFailure: GARBLED for what is no JSON (functions, symbols, NaN, maps,
- * circles), with its place, and TOO_LARGE. Linear in the values; a large answer is given up at the limit.
+ * Copies a module's answer into a JSON value. A float becomes the decimal of its shortest round-trip text
+ * (0.1 is "0.1", 1e-7 is "0.0000001"); safe integers stay numbers; a bigint becomes text; `toJSON` is called
+ * where a value has it (dates); undefined and holes are treated as JSON.stringify treats them. Throws
+ * SystemFailure: GARBLED, with the position, for a value that JSON does not have (functions, symbols, NaN,
+ * maps, circles); TOO_LARGE as soon as the limit is exceeded. Linear in the values.
  */
 export function jsonAnswer(answer: unknown, limits: AnswerLimits): JsonValue {
   const reader = new AnswerReader(limits);
@@ -24,12 +28,12 @@ export function jsonAnswer(answer: unknown, limits: AnswerLimits): JsonValue {
     return reader.read(answer, 0) ?? null;
   } catch (failure) {
     if (failure instanceof SystemFailure) throw failure;
-    // A getter or a toJSON of the answer's own.
+    // A getter or a toJSON of the answer threw.
     throw new SystemFailure("GARBLED", `the answer cannot be read at ${reader.place}`);
   }
 }
 
-/** A deep copy, so that a module cannot change what its caller has. Linear in the values. */
+/** A deep copy, so that a module cannot change its caller's values. Linear in the values. */
 export function jsonCopy(value: JsonValue): JsonValue {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(jsonCopy);
@@ -55,7 +59,7 @@ class AnswerReader {
     return `$${steps.join("")}`;
   }
 
-  /** Undefined where JSON has no value. */
+  /** The value as JSON; undefined if JSON leaves such a value out. */
   read(value: unknown, depth: number): JsonValue | undefined {
     switch (typeof value) {
       case "string":
@@ -128,11 +132,11 @@ class AnswerReader {
   }
 
   #refuse(what: string): never {
-    throw new SystemFailure("GARBLED", `the answer is no JSON: ${what} at ${this.place}`);
+    throw new SystemFailure("GARBLED", `the answer is not JSON: ${what} at ${this.place}`);
   }
 }
 
-/** Plain decimal text of a finite float's shortest round-trip text. */
+/** The shortest round-trip text of a finite float, in plain notation. */
 function floatText(value: number): string {
   const text = String(value);
   if (!text.includes("e")) return text;
@@ -141,7 +145,7 @@ function floatText(value: number): string {
   return formatDecimal(decimal);
 }
 
-/** Sets a property, also one named `__proto__`, which an assignment would take for the prototype. */
+/** Sets a property, also one named `__proto__`, whose assignment would set the prototype instead. */
 function put(target: Record<string, JsonValue>, key: string, value: JsonValue): void {
   if (key === "__proto__")
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });

@@ -3,7 +3,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { BridgeError } from "../../base/errors.ts";
 import type { FoundMethod } from "../../ports/system.ts";
 
-/** Where a module is and which of its exports is meant; undefined: the default export, or without one the module itself. */
+/**
+ * The file of a module and the name of an export. Without a name: the default export, or the module itself if
+ * it has none.
+ */
 export interface ModuleAddress {
   /** A `file:` URL. */
   readonly href: string;
@@ -27,7 +30,7 @@ const badModule = (what: string, where: string): BridgeError =>
     fix: "write it like ./legacy.js#exportName",
   });
 
-/** Two letters or more before the colon: `C:\desk.js` is a path. */
+/** Requires two characters or more before the colon, so that `C:\desk.js` is a path. */
 const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]+:/i.test(text);
 
 /** A loaded service: its methods by name, bound to it. */
@@ -35,13 +38,16 @@ export interface LoadedModule {
   readonly methods: ReadonlyMap<string, (...args: readonly unknown[]) => unknown>;
   /** The same methods and the private ones, with their parameters. */
   readonly found: readonly FoundMethod[];
-  /** Disposes of what was made here; what was handed in, or exported ready made, is its owner's. */
+  /**
+   * Disposes of a service that was created here. Leaves a service alone that was passed in or exported as an
+   * object.
+   */
   dispose(): Promise<void>;
 }
 
 /**
- * Imports a module. Its export may be an object, a class (an instance is made without arguments) or a function that gives or promises
- * an object. Rejects with an Error that says what is wrong.
+ * Imports a module. Its export may be an object, a class (instantiated without arguments) or a function that
+ * returns an object or a promise of one. Rejects with an Error that describes what is wrong.
  */
 export async function loadModule({ href, exportName }: ModuleAddress): Promise<LoadedModule> {
   const namespace: Readonly<Record<string, unknown>> = await import(href);
@@ -53,11 +59,14 @@ export async function loadModule({ href, exportName }: ModuleAddress): Promise<L
   const made = typeof exported === "function";
   const service = made ? await (isClass(exported) ? new exported() : exported()) : exported;
   if (typeof service !== "object" || service === null)
-    throw new Error(`what ${made ? "it makes" : "it exports"} is no object with methods`);
+    throw new Error(`the service that it ${made ? "creates" : "exports"} is not an object with methods`);
   return { ...methodsOf(service), dispose: async () => (made ? disposeOf(service) : undefined) };
 }
 
-/** The public methods of an object, its classes' included: all functions but the constructor and what begins with an underscore. */
+/**
+ * The public methods of an object, inherited ones included: all functions except the constructor and those
+ * whose name begins with an underscore.
+ */
 export function methodsOf(service: object): Pick<LoadedModule, "methods" | "found"> {
   const methods = new Map<string, (...args: readonly unknown[]) => unknown>();
   const found = new Map<string, FoundMethod>();
@@ -79,7 +88,7 @@ export function methodsOf(service: object): Pick<LoadedModule, "methods" | "foun
   return { methods, found: [...found.values()] };
 }
 
-/** The parameters in the source of a function; undefined where the source is not at hand. */
+/** The parameters in the source of a function; undefined if the source is not available. */
 function parametersOf(method: object): readonly string[] | undefined {
   const source = Function.prototype.toString.call(method);
   if (source.endsWith("{ [native code] }")) return undefined;
@@ -99,7 +108,7 @@ function parametersOf(method: object): readonly string[] | undefined {
     .filter((text) => text !== "");
 }
 
-/** A class, also one compiled to a function whose prototype has methods. */
+/** Whether a function is a class, also one compiled to a plain function whose prototype has methods. */
 const isClass = (made: object): made is new () => unknown => {
   if (/^class\b/.test(Function.prototype.toString.call(made))) return true;
   const { prototype } = made as { readonly prototype?: object };

@@ -15,7 +15,7 @@ import { ModuleSystem, type ModuleSystemOptions, type ThreadOptions } from "./in
 const patient = { deadlineMs: 20_000 };
 const hasty = { deadlineMs: 50 };
 const referenceModule = new URL("../../testing/reference-service.ts#threadReference", import.meta.url);
-/** What the module's answers held was a float before anybody could read its text. */
+/** Numbers of a module's answers are floats, and have no other source text. */
 const floats = { longNumber: "12345678901234567000" };
 
 systemContract(
@@ -25,7 +25,7 @@ systemContract(
   }),
   {
     aBusyProcessorIsCutOff: "nothing can stop a function of this thread",
-    vanished: "what is in this process cannot go away without it",
+    vanished: "an object in this process cannot vanish without it",
   },
   floats,
 );
@@ -42,7 +42,7 @@ systemContract(
   floats,
 );
 
-// --- modules of the tests, written as files so that a thread can load them ---------------------------------------------
+// --- modules of the tests, written as files so that a thread can load them ---
 
 const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-module-"));
 let files = 0;
@@ -52,7 +52,7 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Writes a module and gives its path below the folder. */
+/** Writes a module and returns its path relative to the folder. */
 function moduleFile(source: string): string {
   const name = `./module ${++files}.mjs`;
   writeFileSync(join(folder, name), source);
@@ -124,11 +124,11 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
 
   it.each([
     [`${forms}#missing`, "exports no missing, only: "],
-    [`${forms}#nothing`, "no object with methods"],
-    [`${forms}#number`, "no object with methods"],
+    [`${forms}#nothing`, "not an object with methods"],
+    [`${forms}#number`, "not an object with methods"],
     [`${forms}#bad`, "no licence"],
     ["./absent.mjs", "absent.mjs"],
-  ])("%s cannot be loaded: each call says why", async (module, why) => {
+  ])("%s cannot be loaded, and each call fails with the reason", async (module, why) => {
     const system = systemOf({ module, isolation, thread: { restartMinMs: 0 }, log: () => {} });
     expect((await failureOf(system.invoke("echo", null, patient), "DOWN")).message).toContain(why);
     expect((await failureOf(system.start(), "DOWN")).message).toContain(why);
@@ -144,18 +144,18 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
     ["throw new TypeError('bad type')", "TypeError", "bad type"],
     ["throw Object.assign(new TypeError('x'), { code: 'NO_BOOK' })", "NO_BOOK", "x"],
     ["throw Object.assign(new Error('x'), { code: 42 })", undefined, "x"],
-    ["throw { code: 'C' }", "C", "an error without words"],
+    ["throw { code: 'C' }", "C", "an error without a message"],
     ["throw { get message() { throw 1; } }", undefined, "cannot be read"],
-    ["throw Object.create(null)", undefined, "an error without words"],
+    ["throw Object.create(null)", undefined, "an error without a message"],
     ["return Promise.reject(new RangeError('later'))", "RangeError", "later"],
     ["return { then(_, reject) { reject(new Error('thenable')); } }", undefined, "thenable"],
-  ])("that does `%s` is REFUSED", async (body, code, words) => {
+  ])("a method that does `%s` is REFUSED", async (body, code, words) => {
     const system = systemOf({ module: moduleFile(`export const method = () => { ${body}; };`), isolation });
     const failure = await failureOf(system.invoke("method", null, patient), "REFUSED");
     expect([failure.code, failure.message]).toEqual([code, expect.stringContaining(words)]);
   });
 
-  it("is BUSY beyond the calls under way", async () => {
+  it("a call beyond the limit of calls under way fails BUSY", async () => {
     const system = systemOf({
       module: moduleFile("export const hang = () => new Promise(() => {});"),
       isolation,
@@ -167,7 +167,7 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
     await failureOf(system.invoke("hang", null, hasty), "TIMEOUT");
   });
 
-  it("keeps floats where told to", async () => {
+  it("floats stay floats with exactNumbers: false", async () => {
     const system = systemOf({
       module: moduleFile("export const half = () => 0.5;"),
       isolation,
@@ -178,7 +178,7 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
 });
 
 describe("a module in this process", () => {
-  it("is known at once where it is an object; its methods may be sync or async, and keep running after the deadline", async () => {
+  it("an object offers sync and async methods at once, and a method runs on after its deadline", async () => {
     let ended = false;
     const service = {
       echo: (request: unknown) => request,
@@ -193,7 +193,7 @@ describe("a module in this process", () => {
     await expect.poll(() => ended).toBe(true);
   });
 
-  it("is disposed of where it was made here, and left alone where it was handed in", async () => {
+  it("a service created here is disposed of, and one passed in is not", async () => {
     let disposed = 0;
     const service = { echo: (request: unknown) => request, [Symbol.dispose]: () => disposed++ };
     await systemOf({ service }).close();
@@ -201,7 +201,10 @@ describe("a module in this process", () => {
     const log = globalThis as { disposedOf?: string };
     const made = systemOf({
       module: moduleFile(
-        "export class Desk { echo(r) { return r; } async [Symbol.asyncDispose]() { globalThis.disposedOf = 'desk'; } }",
+        `export class Desk {
+           echo(r) { return r; }
+           async [Symbol.asyncDispose]() { globalThis.disposedOf = 'desk'; }
+         }`,
       ).concat("#Desk"),
     });
     expect(await made.invoke("echo", "x", patient)).toBe("x");
@@ -215,7 +218,7 @@ describe("a module in this process", () => {
     ["an object in a thread", { service: {}, isolation: "thread" }],
     ["neither object nor module", {}],
     ["both", { service: {}, module: forms }],
-    ["what is no file", { module: "https://example.com/desk.js" }],
+    ["a URL that is not a file", { module: "https://example.com/desk.js" }],
     ["no path", { module: "#desk" }],
   ])("%s is refused", (_, options) => {
     const make = (): unknown => new ModuleSystem({ name: "desk", ...options });
@@ -226,12 +229,15 @@ describe("a module in this process", () => {
 
 const burning = `
   export const echo = (request) => request;
-  export const burn = ({ ms }) => { for (const until = performance.now() + ms; performance.now() < until; ); return "burnt"; };
+  export const burn = ({ ms }) => {
+    for (const until = performance.now() + ms; performance.now() < until; );
+    return "burnt";
+  };
   export const hang = () => new Promise(() => {});
 `;
 
 describe("a module in a thread", () => {
-  it("leaves the caller's thread free while it computes: timers of the caller come in between", async () => {
+  it("a thread that computes does not block the caller: the caller's timers run in between", async () => {
     const order: string[] = [];
     const system = threadOf(burning);
     await system.start();
@@ -244,7 +250,7 @@ describe("a module in a thread", () => {
     expect(order).toEqual([...Array(10).fill("turn"), "burnt"]);
   });
 
-  it("that computes beyond a call's deadline and the grace is replaced; calls beside it fail DOWN, later ones are answered", async () => {
+  it("a thread that computes beyond deadline and grace is replaced and fails its open calls", async () => {
     const lines: string[] = [];
     const system = threadOf(burning, { graceMs: 50, restartMinMs: 0 }, (line) => lines.push(line));
     await untilAnswers(system);
@@ -261,7 +267,7 @@ describe("a module in a thread", () => {
     ]);
   });
 
-  it("that computes for less than the grace stays, and does not begin what nobody waits for any longer", async () => {
+  it("a thread that computes within the grace stays, and skips calls past their deadline", async () => {
     const lines: string[] = [];
     const counting = `${burning} let begun = 0; export const count = () => ++begun;`;
     const system = threadOf(counting, { graceMs: 30_000 }, (line) => lines.push(line));
@@ -273,7 +279,7 @@ describe("a module in a thread", () => {
     expect(lines).toEqual([]);
   });
 
-  it("that has too many calls that never end is replaced", async () => {
+  it("a thread with too many calls that never end is replaced", async () => {
     const lines: string[] = [];
     const system = threadOf(burning, { unendedMax: 3, restartMinMs: 0 }, (line) => lines.push(line));
     await untilAnswers(system);
@@ -315,7 +321,7 @@ describe("a module in a thread", () => {
     },
   );
 
-  it("that cannot be loaded is tried again after pauses that double", async () => {
+  it("a module that cannot be loaded is tried again after pauses that double", async () => {
     const system = threadOf("throw new Error('no licence')", { restartMinMs: 40, restartMaxMs: 100_000 });
     const outcomes = new Map<string, number>();
     const startedMs = performance.now();
@@ -328,11 +334,12 @@ describe("a module in a thread", () => {
       await sleep(2);
     }
     expect([...outcomes.keys()].sort()).toEqual(["BUSY", "DOWN"]);
-    // Before the n-th try lie pauses of 40, 80, 160 ms …: together 40 × (2^(n-1) - 1) ms, within a timer's precision.
+    // Pauses of 40, 80, 160 ms … precede the n-th try: together 40 × (2^(n-1) - 1) ms, within a timer's
+    // precision.
     expect(performance.now() - startedMs).toBeGreaterThan(0.9 * 40 * (2 ** (count("DOWN") - 1) - 1));
   });
 
-  it("that takes too long to load is given up; what was called meanwhile is taken back at its deadline", async () => {
+  it("a module that loads too slowly is given up, and calls meanwhile fail at their deadline", async () => {
     const system = threadOf("await new Promise((resolve) => setTimeout(resolve, 600_000));", {
       startMs: 200,
     });
@@ -341,7 +348,7 @@ describe("a module in a thread", () => {
     expect(failure.message).toContain("did not load within 200 ms");
   });
 
-  it("takes the request as it is when it is called, also while it starts", async () => {
+  it("a call copies its request at once, also while the thread starts", async () => {
     const system = threadOf(burning);
     const request = { items: ["a"] };
     const answer = system.invoke("echo", request, patient);
@@ -349,7 +356,7 @@ describe("a module in a thread", () => {
     expect(await answer).toEqual({ items: ["a"] });
   });
 
-  it("prints into the log, line by line, and outlives a promise that nobody handles", async () => {
+  it("a thread prints into the log line by line, and survives an unhandled rejection", async () => {
     const lines: string[] = [];
     const system = threadOf(
       `export const echo = (request) => request;
@@ -358,7 +365,9 @@ describe("a module in a thread", () => {
          process.stdout.write("half "); process.stdout.write(Buffer.from("line\\n"), () => {});
          void Promise.reject(new TypeError("stray"));
        };
-       export const flood = () => { for (let line = 0; line < 50_000; line++) console.log("x".repeat(5_000)); };`,
+       export const flood = () => {
+         for (let line = 0; line < 50_000; line++) console.log("x".repeat(5_000));
+       };`,
       {},
       (line) => lines.push(line),
     );
@@ -375,14 +384,14 @@ describe("a module in a thread", () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(2_100);
   });
 
-  it("survives a log that throws", async () => {
+  it("a thread survives a log that throws", async () => {
     const system = threadOf("console.log('x'); export const echo = (request) => request;", {}, () => {
       throw new Error("full");
     });
     await untilAnswers(system);
   });
 
-  it("runs no more once close() has resolved", async () => {
+  it("a thread no longer runs after close() has resolved", async () => {
     const beats = new BroadcastChannel("pnl-bridge beats");
     let count = 0;
     beats.onmessage = () => count++;
@@ -400,19 +409,21 @@ describe("a module in a thread", () => {
     beats.close();
   });
 
-  it("keeps no program alive, except while a call is under way", async () => {
+  it("a thread keeps the process alive only while a call is under way", async () => {
     const desk = moduleFile(
-      "export const slow = () => new Promise((resolve) => setTimeout(resolve, 300, 'done')); setInterval(() => {}, 10);",
+      `export const slow = () => new Promise((resolve) => setTimeout(resolve, 300, 'done'));
+       setInterval(() => {}, 10);`,
     );
     const program = join(folder, "program.mjs");
     const adapter = new URL("./index.ts", import.meta.url).href;
     writeFileSync(
       program,
       `import { ModuleSystem } from ${JSON.stringify(adapter)};
-       const system = new ModuleSystem({ name: "desk", module: ${JSON.stringify(join(folder, desk))}, isolation: "thread" });
+       const module = ${JSON.stringify(join(folder, desk))};
+       const system = new ModuleSystem({ name: "desk", module, isolation: "thread" });
        await system.start();
        console.log(await system.invoke("slow", null, { deadlineMs: Infinity }));
-       // It is not closed, and the program ends all the same.`,
+       // The system is not closed, and the program ends nevertheless.`,
     );
     const { stdout } = await promisify(execFile)(process.execPath, [program], { timeout: 20_000 });
     expect(stdout).toBe("done\n");

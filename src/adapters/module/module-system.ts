@@ -11,26 +11,37 @@ export interface ModuleSystemOptions {
   readonly name: string;
   /** Default `module`. */
   readonly kind?: "module" | "builtin";
-  /** The service itself. It stays its owner's. Either this, or `module`. */
+  /** The service itself, which its owner disposes of. Give either this or `module`. */
   readonly service?: object;
   /** Whether the service is this program's own: see OwnService. Default false. */
   readonly isOurs?: boolean;
-  /** Where the service is: `./legacy.js#exportName`, or a `file:` URL of the same kind (see `loadModule`). */
+  /**
+   * The module of the service: `./legacy.js#exportName`, or a `file:` URL in that form (see `loadModule`).
+   */
   readonly module?: string | URL;
-  /** What a relative path begins at. Default: the working folder. */
+  /** The folder to which a relative path refers. Default: the working folder. */
   readonly baseFolder?: string;
-  /** `thread`: in a thread of its own, so that its computing delays nobody. Needs `module`. Default `none`. */
+  /**
+   * `thread`: the module runs in a thread of its own and cannot block the event loop here. Needs `module`.
+   * Default `none`.
+   */
   readonly isolation?: "none" | "thread";
   /** Floats of answers become decimal text; false leaves them floats. Default true. */
   readonly exactNumbers?: boolean;
   /** Default 32 MiB. */
   readonly answerBytesMax?: number;
-  /** Calls under way; one more is BUSY. Default 256. */
+  /** The maximum number of calls under way; a further call fails BUSY. Default 256. */
   readonly inFlightMax?: number;
-  /** Of a thread: names of our environment variables that it gets beside the base (`child-environment.ts`). Default: none. */
+  /**
+   * For a thread: names of environment variables of this process that it gets in addition to the base
+   * (`child-environment.ts`). Default: none.
+   */
   readonly inheritEnv?: readonly string[];
   readonly thread?: Partial<ThreadOptions>;
-  /** Of a thread: told each line that the module prints, and when the thread ends unasked. Default: stderr, after the name. */
+  /**
+   * For a thread: receives each line that the module prints, and a line when the thread ends unexpectedly.
+   * Default: stderr, with the system's name in front.
+   */
   readonly log?: (line: string) => void;
 }
 
@@ -44,15 +55,16 @@ export const moduleDefaults = Object.freeze({
 } as const);
 
 /**
- * A module whose public methods take a request and give, or promise, an answer. It is loaded when it is first needed, or by `start()`.
- * Request and answer are copies, but of a service of ours: neither side can change what the other has.
+ * A module whose public methods take a request and return an answer or a promise of one. It is loaded at the
+ * first call, or by `start()`. Request and answer are copies, so that neither side can change the other's
+ * values. A service of this program is the exception: it receives and returns the originals.
  */
 export class ModuleSystem implements BridgedSystem {
   readonly name: string;
   readonly kind: "module" | "builtin";
   readonly #host: ModuleHost;
 
-  /** Throws BridgeError BAD_CONFIG where the options cannot be. */
+  /** Throws BridgeError BAD_CONFIG for options that contradict each other. */
   constructor(options: ModuleSystemOptions) {
     const {
       service,
@@ -101,7 +113,7 @@ export class ModuleSystem implements BridgedSystem {
     return this.#host.found;
   }
 
-  /** Loads the module now; rejects with a SystemFailure DOWN that says why it cannot be. */
+  /** Loads the module now. Rejects with a SystemFailure DOWN that names the reason if it cannot be loaded. */
   start(): Promise<void> {
     return this.#host.start();
   }

@@ -1,14 +1,16 @@
 /**
- * A module in a thread of its own. Its computing cannot delay anybody here; what it costs the caller's thread is to copy the
+ * A module in a thread of its own. Its computations cannot block the caller's thread, which only copies the
  * request out and the answer in.
  *
- *   idle ──a call──► starting ──ready──► running ──exit, crash, hung──► idle, not before a pause that doubles each time
- *                       └───── cannot load, takes too long ────────────► the same
+ *   idle ──a call──► starting ──ready──► running ──exit, crash, hung──► idle
+ *                       └───── cannot load, takes too long ─────────────► idle
  *
- * A call that is given up (deadline, abort) is abandoned: the thread says that it has heard so. Where it does not within
- * `graceMs`, because it computes without a pause, it is ended, other calls fail DOWN, and the next call starts another. A call that
- * waits for something that never comes does not end the thread, until there are `unendedMax` of them.
- * The thread keeps no program alive; a call under way does.
+ * Each return to idle starts a pause that doubles each time; calls during the pause fail BUSY.
+ *
+ * A call past its deadline, or aborted, is abandoned: the thread is notified and must confirm. If it does not
+ * confirm within `graceMs`, because it computes without a pause, it is ended, its other calls fail DOWN, and
+ * the next call starts a new thread. A call that waits for something that never comes does not end the thread
+ * until there are `unendedMax` such calls. The thread does not keep the process alive; a call under way does.
  */
 import { deserialize } from "node:v8";
 import type { ResourceLimits } from "node:worker_threads";
@@ -21,18 +23,20 @@ import type { ModuleAddress } from "./loading.ts";
 import type { CallFailure, ThreadData, ThreadEvent } from "./thread-messages.ts";
 
 export interface ThreadOptions {
-  /** How long a thread may leave unanswered that a call was given up, before it counts as hung. Default 1 000. */
+  /**
+   * How long a thread may take to confirm that a call is abandoned, before it counts as hung. Default 1 000.
+   */
   readonly graceMs: number;
-  /** Calls that were given up and have not ended; at so many the thread is replaced. Default 256. */
+  /** The number of abandoned calls still running at which the thread is replaced. Default 256. */
   readonly unendedMax: number;
   /** How long the module may take to load. Default 30 000. */
   readonly startMs: number;
-  /** The pause after a thread has ended: the first, and the longest. Default 100 and 30 000. */
+  /** The first and the longest pause before a thread that ended is replaced. Default 100 and 30 000. */
   readonly restartMinMs: number;
   readonly restartMaxMs: number;
   /** The thread's environment variables. Default: a copy of this process's. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Of the thread's memory; one that needs more is ended. Default: as Node has it. */
+  /** Limits of the thread's memory; a thread that exceeds them is ended. Default: Node's own. */
   readonly resourceLimits: ResourceLimits;
 }
 
@@ -48,9 +52,12 @@ export const threadDefaults: ThreadOptions = Object.freeze({
 interface ModuleThreadOptions extends ThreadOptions, Omit<ThreadData, "address"> {
   readonly name: string;
   readonly inFlightMax: number;
-  /** Told each line that the module prints, and when the thread ends unasked. Undefined: stderr, after the name. */
+  /**
+   * Receives each line that the module prints, and a line when the thread ends unexpectedly. Undefined:
+   * stderr, with the system's name in front.
+   */
   readonly log: ((line: string) => void) | undefined;
-  /** What a call fails with where the module threw. */
+  /** Makes the error of a call whose method threw. */
   readonly refused: (error: ForeignError, what: string) => Error;
 }
 
@@ -58,11 +65,11 @@ export class ModuleThread {
   readonly #address: ModuleAddress;
   readonly #options: ModuleThreadOptions;
   #thread: Thread | undefined;
-  /** Threads that are being ended. */
+  /** The ends of threads that are not complete yet. */
   readonly #ending = new Set<Promise<unknown>>();
   #methods: ReadonlySet<string> | undefined;
   #found: readonly FoundMethod[] | undefined;
-  /** Ends since the last answer. */
+  /** Threads in a row that ended without an answer. */
   #endsInARow = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -81,7 +88,10 @@ export class ModuleThread {
     return this.#found;
   }
 
-  /** Starts the thread if there is none, and waits until the module is loaded; rejects with the SystemFailure that says why not. */
+  /**
+   * Starts the thread if none runs, and waits until the module is loaded. Rejects with a SystemFailure that
+   * names the reason if it cannot be loaded.
+   */
   async start(): Promise<void> {
     if (this.#isClosed) throw this.#down("is closed");
     const { rpc, ready } = this.#started();
@@ -107,7 +117,7 @@ export class ModuleThread {
     try {
       thread = this.#started();
     } catch (failure) {
-      throw this.#down(`cannot have a thread: ${foreignError(failure).message}`);
+      throw this.#down(`cannot start a thread: ${foreignError(failure).message}`);
     }
     const { deadlineMs, signal } = call;
     return deserialize(
@@ -132,7 +142,9 @@ export class ModuleThread {
     return this.#thread;
   }
 
-  /** Before the calls of the thread fail: a caller that calls again at once finds no thread. */
+  /**
+   * Runs before the thread's calls fail, so that a caller that retries at once does not get the ended thread.
+   */
   #ended(thread: Thread, why: string): SystemFailure {
     if (this.#thread === thread) this.#thread = undefined;
     const end = thread.rpc.exited().finally(() => this.#ending.delete(end));
@@ -154,7 +166,7 @@ export class ModuleThread {
 
 interface ThreadEvents {
   readonly ready: (found: readonly FoundMethod[]) => void;
-  /** Once, for whatever reason it ends; gives what its calls fail with. */
+  /** Called once when the thread ends, for any reason; returns the failure of its open calls. */
   readonly ended: (thread: Thread, why: string) => SystemFailure;
 }
 
@@ -185,10 +197,11 @@ class Thread {
         name: `pnl-bridge ${name}`,
         resourceLimits,
         ...(env !== undefined && { env }),
-        // What the module prints comes as messages; this keeps the rest, if any, off this program's own output.
+        // The module's output arrives as messages; these options keep any other output of the thread away
+        // from this program's own.
         stdout: true,
         stderr: true,
-        // A program given on the command line has a flag that a thread refuses.
+        // A program given on the command line runs with a flag that threads do not accept.
         ...(process.execArgv.some((flag) => flag.startsWith("--input-type")) && { execArgv: [] }),
       },
       isHeld: true,
@@ -264,6 +277,6 @@ const logOf =
       if (log !== undefined) log(line);
       else process.stderr.write(`${name}: ${line}\n`);
     } catch {
-      // Nobody is left to tell.
+      // There is no other place to report it.
     }
   };

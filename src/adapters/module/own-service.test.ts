@@ -16,7 +16,7 @@ const service = new Desk();
 const open = () => new ModuleSystem({ name: "desk", kind: "builtin", service, isOurs: true });
 const call = { deadlineMs: 1_000 };
 
-it("hands a request on as it is, and the answer back", async () => {
+it("an own service receives the request itself and returns its answer itself", async () => {
   const system = open();
   expect([system.kind, [...(system.methods ?? [])]]).toEqual(["builtin", ["totals", "refuses"]]);
   const request = { book: "UST" };
@@ -24,7 +24,7 @@ it("hands a request on as it is, and the answer back", async () => {
   expect(answer.request).toBe(request);
 });
 
-it("says of an error whose it is, and its code, as every system does", async () => {
+it("an error of an own service names its method and has its code, as with every system", async () => {
   const system = open();
   await expect(system.invoke("refuses", {}, call)).rejects.toMatchObject({
     failure: "REFUSED",
@@ -34,7 +34,7 @@ it("says of an error whose it is, and its code, as every system does", async () 
   await expect(system.invoke("_hidden", {}, call)).rejects.toMatchObject({ failure: "REFUSED" });
 });
 
-it("is closed once and answers no more", async () => {
+it("a closed own service answers no further calls", async () => {
   const system = open();
   await system.close();
   await system.close();

@@ -4,8 +4,9 @@ import { foreignError, methodText, noSuchMethod, refusal } from "./foreign-error
 import type { LoadedModule } from "./loading.ts";
 
 /**
- * Calls a service of this program, in this thread. Of ours it is known that it changes no request, answers with JSON of its own making,
- * and settles: so nothing is copied, nothing is timed, and a call costs little more than the method. A deadline is its caller's.
+ * Calls a service of this program, in this thread. Such a service is known to change no request, to answer
+ * with JSON that it does not share, and to settle. Therefore nothing is copied or timed, and a call costs
+ * little more than the method itself. The caller watches the deadline.
  */
 export class OwnService {
   readonly #name: string;

@@ -4,7 +4,10 @@ import { LimitedLog } from "../../platform/limited-log.ts";
 const lineLengthMax = 2_000;
 const lineBytesMax = 4 * lineLengthMax;
 
-/** What a module prints, as lines for a log: a module that prints without end does not fill the program's memory with messages. */
+/**
+ * Turns the output of a module into log lines, limited in number and length, so that a module that prints
+ * without end does not fill the program's memory.
+ */
 export class PrintedLines {
   readonly #log: LimitedLog<undefined>;
   readonly #lines: BoundedLines;
@@ -16,7 +19,7 @@ export class PrintedLines {
     this.#lines = new BoundedLines({ ...limits, onLine: line, onTooLong: line, onTooLongEnd: () => {} });
   }
 
-  /** Stands in for a stream's `write`. */
+  /** Replaces a stream's `write`. */
   readonly write = (chunk: string | Uint8Array, encoding?: unknown, written?: unknown): boolean => {
     this.#lines.push(Buffer.from(chunk));
     const done = typeof encoding === "function" ? encoding : written;

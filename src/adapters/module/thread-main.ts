@@ -1,4 +1,6 @@
-/** The inside of a module thread: loads the module, runs its methods by message, and says what it prints. */
+/**
+ * The main program of a module thread: loads the module, runs its methods on request, and reports its output.
+ */
 import { serialize } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../base/errors.ts";
@@ -17,13 +19,13 @@ const say = (event: ThreadEvent): void => port.postMessage({ event } satisfies F
 
 const printed = new PrintedLines((line) => say({ kind: "log", line }));
 for (const stream of [process.stdout, process.stderr]) stream.write = printed.write as typeof stream.write;
-// A stray promise of the module is no reason to lose the calls of the others.
+// An unhandled rejection in the module must not end the thread with all its calls.
 process.on("unhandledRejection", (reason) => {
   const { name, message } = foreignError(reason);
   printed.line(`unhandled rejection: ${name}: ${message}`);
 });
 
-/** Calls under way, and those of them that nobody waits for. */
+/** Calls under way, and those among them that are abandoned. */
 const running = new Set<number>();
 const abandoned = new Set<number>();
 

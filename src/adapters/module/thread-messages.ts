@@ -1,14 +1,20 @@
-/** What a module thread and its program say to each other, beside the calls; the order of each direction is kept. */
+/**
+ * The messages between a module thread and its program, in addition to the calls. Each direction keeps its
+ * order.
+ */
 import type { FromThread } from "../../platform/thread-rpc.ts";
 import type { FoundMethod } from "../../ports/system.ts";
 import type { ForeignError } from "./foreign-error.ts";
 import type { AnswerLimits } from "./json-values.ts";
 import type { ModuleAddress } from "./loading.ts";
 
-/** Handed to the thread when it starts. */
+/** The data that the thread receives at its start. */
 export interface ThreadData extends AnswerLimits {
   readonly address: ModuleAddress;
-  /** `json`: answers become JSON values of exact numbers; `as-is`: whatever the structured clone algorithm carries. */
+  /**
+   * `json`: answers become JSON values with exact numbers; `as-is`: answers may be any value that the
+   * structured clone algorithm copies.
+   */
   readonly answers: "json" | "as-is";
 }
 
@@ -19,9 +25,9 @@ export interface CallFailure extends ForeignError {
 export type ThreadEvent =
   | { readonly kind: "ready"; readonly found: readonly FoundMethod[] }
   | { readonly kind: "unfit"; readonly why: string }
-  /** The thread is alive, and has so many abandoned calls that have not ended. */
+  /** The thread confirms that a call is abandoned, and reports how many abandoned calls still run. */
   | { readonly kind: "abandoned"; readonly id: number; readonly unended: number }
   | { readonly kind: "log"; readonly line: string };
 
-/** An answer is `v8.serialize`d, so that its size is known before anybody reads it. */
+/** An answer arrives serialized by `v8.serialize`, so that its size is known before it is read. */
 export type FromModuleThread = FromThread<Uint8Array, CallFailure, ThreadEvent>;

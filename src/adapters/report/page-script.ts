@@ -1,7 +1,7 @@
 /**
- * The script of the report page: it filters, sorts, pages and prints the figures of the JSON in `#data`, and
- * puts exact figures on the clipboard. A page of figures is in the document at a time, so the page stays
- * quick with 50,000 of them.
+ * The script of the report page. It filters, sorts, pages and prints the figures of the JSON in `#data`, and
+ * copies exact figures to the clipboard. Only one page of figures is in the document at a time, so the report
+ * stays fast with 50,000 of them.
  */
 export const pageScript = `
 "use strict";
@@ -67,7 +67,7 @@ function choose() {
     const sign = sorted.down ? -1 : 1;
     const keyed = shown.map((row) => [key(row), row]);
     const isNone = (value) => Number(Number.isNaN(value));
-    // What is no number comes last, whether up or down.
+    // Values that are not numbers come last in both directions.
     keyed.sort(([a], [b]) => isNone(a) - isNone(b) || (a < b ? -sign : a > b ? sign : 0));
     shown = keyed.map(([, row]) => row);
   }
@@ -141,7 +141,7 @@ function draw(printing = false) {
   }
 }
 
-/** What was chosen, in the words of the page: a print says what it leaves out. */
+/** The chosen filters as text, so that a printed page states what it leaves out. */
 function chosenWords() {
   const boxes = [...form.elements.verdict].filter((box) => box.checked).map((box) => verdicts[box.value][2]);
   const picked = [...form.querySelectorAll("select")]
@@ -180,11 +180,11 @@ for (const button of document.querySelectorAll("button[data-cause]"))
     setTimeout(choose);
   });
 
-// Print holds every chosen figure, not only those of one page.
+// A printed page holds every chosen figure, not only those of one page.
 addEventListener("beforeprint", () => draw(true));
 addEventListener("afterprint", () => draw());
 
-// A copied figure is the exact one: cells become tabs and rows become lines, as a spreadsheet takes them.
+// Copies the exact figures, with tabs between cells and line breaks between rows, as spreadsheets expect.
 addEventListener("copy", (event) => {
   const selection = getSelection();
   if (!selection || selection.isCollapsed || event.target.closest?.("input")) return;

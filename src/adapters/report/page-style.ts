@@ -1,10 +1,11 @@
 /**
- * The style sheet of the report page: light, dark, narrow and print. A head that Chromium repeats on each
- * sheet shows no buttons, so on paper plain text stands in their place.
+ * The style sheet of the report page: light, dark, narrow and print. Chromium omits buttons from a table head
+ * that it repeats on each sheet, so print uses plain text instead of them.
  */
 export const pageStyle = `
 :root { color-scheme: light dark; --text: light-dark(#1b1f24, #e6e8eb); --soft: light-dark(#57606a, #a5adb8);
-  --page: light-dark(#fff, #14171b); --line: light-dark(#d4d9df, #343a42); --head: light-dark(#f1f3f5, #1f242a);
+  --page: light-dark(#fff, #14171b); --line: light-dark(#d4d9df, #343a42);
+ --head: light-dark(#f1f3f5, #1f242a);
   --good: light-dark(#116329, #6fd08c); --bad: light-dark(#b3151f, #ff8f8a);
   --warn: light-dark(#7a4b00, #f0b849); }
 * { box-sizing: border-box; }

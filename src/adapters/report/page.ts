@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { jsonText, plain } from "../../base/plain-text.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
+import type { Side } from "../../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
 import type { Note } from "../../ports/ledger.ts";
 import type {
@@ -42,23 +43,22 @@ import { summaryOf } from "./summary.ts";
 import { count, figure, money, none, shownPlaces } from "./text.ts";
 
 interface PageOptions {
-  /** The most figures that the page holds, worst first. The JSON has all of them. */
+  /** The maximum number of figures on the page, worst first. The JSON report has all of them. */
   readonly rowsMax: number;
 }
 
 const pageDefaults: PageOptions = Object.freeze({ rowsMax: 100_000 });
 
-/** The most entries of a list. */
+/** The maximum number of entries of a list. */
 const entriesMax = 1_000;
-/** With more days than these the page lists only those with differences. */
+/** With more days than this the page lists only those with differences. */
 const daysMax = 60;
-/** The most instruments that are named of one cause. */
+/** The maximum number of instruments named for one cause. */
 const groupSymbolsMax = 8;
 
 /**
- * The report as one HTML page that needs nothing else and asks nobody for anything: its own policy forbids
- * it. The figures stand in the page as JSON; its script sorts, filters and prints them. Everything from
- * outside is escaped.
+ * Renders the report as one self-contained HTML page, whose content policy forbids all requests. The page
+ * holds the figures as JSON; its script sorts, filters and prints them. Every text from outside is escaped.
  */
 export function renderParityPage(report: ParityReport, { rowsMax } = pageDefaults): string {
   const summary = summaryOf(report);
@@ -66,7 +66,9 @@ export function renderParityPage(report: ParityReport, { rowsMax } = pageDefault
   const hash = createHash("sha256").update(pageScript).digest("base64");
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`;
   const verdict = mark(ok ? "equal" : "diverged", ok ? "In parity" : "Not in parity");
-  const systems = `${escapeHtml(legacy.system)} <small>(legacy)</small> and ${escapeHtml(modern.system)} <small>(modern)</small>`;
+  const named = ({ system }: ParitySystem, side: Side): string =>
+    `${escapeHtml(system)} <small>(${side})</small>`;
+  const systems = `${named(legacy, "legacy")} and ${named(modern, "modern")}`;
   const translators = "What the desk's own symbol translators would have made of these symbols";
   return `<!doctype html>
 <html lang="en">
@@ -131,7 +133,8 @@ function bottomLine(summary: ParitySummary): string {
       const { legacy, modern, difference } = sums[field];
       const amounts = [legacy, modern, difference].map((value) => amount(value, money(value)));
       const name = `${field} <small>${escapeHtml(currencyWords(currency))}</small>`;
-      return `<tr${field === "total" ? ' class="sum"' : ""}><th scope="row">${name}</th>${amounts.join("")}</tr>`;
+      const className = field === "total" ? ' class="sum"' : "";
+      return `<tr${className}><th scope="row">${name}</th>${amounts.join("")}</tr>`;
     }),
   );
   return section(
@@ -234,6 +237,8 @@ const columns = [
   "Cause",
 ];
 
+const needsScript = "The list of figures needs JavaScript. The JSON report has every figure.";
+
 /** The list of figures: its filters and its empty table, which the script fills. */
 function figures(report: ParityReport, { causes }: ParitySummary, rowsMax: number): string {
   const anyApart = report.rows.some(({ verdict }) => !agrees(verdict));
@@ -257,9 +262,10 @@ function figures(report: ParityReport, { causes }: ParitySummary, rowsMax: numbe
   const more = hidden > 0 ? ` ${count(hidden)} more are in the JSON report.` : "";
   const turn = (id: string, text: string): string =>
     `<button type="button" class="button" id="${id}" hidden>${text}</button>`;
+  const turns = turn("previous", "Previous page") + turn("next", "Next page");
   return section(
     "Figures",
-    `<noscript>${warnings(["The list of figures needs JavaScript. The JSON report has every figure."])}</noscript>
+    `<noscript>${warnings([needsScript])}</noscript>
 <form id="filters" hidden><fieldset><legend>Verdict</legend>${boxes.join("")}</fieldset>
 <label>Search<input type="search" name="search" placeholder="instrument, day, cause, trade …"></label>
 ${choice("Kind", numbered(kinds))}
@@ -269,25 +275,28 @@ ${choice(
   books.map((book) => [book, book]),
 )}
 <button type="reset" class="button">Reset</button></form>
-<div class="pager"><span id="shown" role="status"></span>${turn("previous", "Previous page")}${turn("next", "Next page")}</div>
+<div class="pager"><span id="shown" role="status"></span>${turns}</div>
 <div class="scroll" id="figures" tabindex="0" role="region" aria-label="Figures"><table>
 <caption>Differences are modern minus legacy. Worst first, unless sorted by a column.${more}</caption>
 <thead><tr>${heads.join("")}</tr></thead><tbody></tbody></table></div>`,
   );
 }
 
-/** A list to choose one value from, or none of them; empty where there is nothing to choose. */
+/** A select list whose first option is "all"; empty if there are no options. */
 function choice(name: string, options: readonly (readonly [value: string, text: string])[]): string {
   if (options.length === 0) return "";
   const items = options.map(
     ([value, text]) => `<option value="${escapeHtml(value)}">${escapeHtml(text)}</option>`,
   );
-  return `<label>${name}<select name="${name.toLowerCase()}"><option value="">all</option>${items.join("")}</select></label>`;
+  const list = `<option value="">all</option>${items.join("")}`;
+  return `<label>${name}<select name="${name.toLowerCase()}">${list}</select></label>`;
 }
 
 const kinds = ["position", "daily", "snapshot"];
 
-/** What the script reads. A figure is its exact text, or that and the shown text where the two differ. */
+/**
+ * The data of the script. A figure is its exact text, or a pair of exact and shown text if the two differ.
+ */
 function dataOf(report: ParityReport, { causes }: ParitySummary, rowsMax: number): string {
   const facts = new Map(report.instruments?.map((one) => [one.symbol, one]));
   const symbols = [...new Set(report.rows.map(({ key }) => key.symbol))];
@@ -320,13 +329,13 @@ function dataOf(report: ParityReport, { causes }: ParitySummary, rowsMax: number
     }),
     rows,
   };
-  // Nothing in it may end the element that it stands in.
+  // No text may close the script element that holds the data.
   return jsonText(document).replaceAll("<", "\\u003c");
 }
 
 /**
- * What a row says beyond its columns: its trades, what the other side holds, and what rests on lots of
- * unknown cost.
+ * The details of a row beyond its columns: its trades, the values of the side that has the row, and a warning
+ * about lots of unknown cost.
  */
 function detailOf(row: ParityRow, { zeroPriceLots }: ParityReport): string {
   const present = Object.entries(row.present ?? {}).map(
@@ -364,12 +373,13 @@ const quarantine = ({ quarantine: entries = [] }: ParityReport): string =>
     `Quarantined: ${counted(findingCount(entries), "row")}`,
     entries.map(
       ({ file, line, code, text, why }) =>
-        `${code} ${file}${line === undefined ? "" : `:${line}`}: ${why}${text === undefined ? "" : ` – ${text}`}`,
+        `${code} ${file}${line === undefined ? "" : `:${line}`}: ${why}` +
+        (text === undefined ? "" : ` – ${text}`),
     ),
     findingCount(entries),
   );
 
-/** Notes by code, with what the code means. */
+/** Notes by code, with the meaning of each code. */
 function notes({ notes: all = [], codes = {} }: ParityReport): string {
   if (all.length === 0) return "";
   const where = ({ file, line, why }: Note): string => `${file === "" ? "" : `${file}:${line}: `}${why}`;
@@ -404,7 +414,9 @@ function legend({ codes = {} }: ParityReport): string {
   const others = Object.entries({ [none]: "no value", ...codes }).map(
     ([code, meaning]) => `<dt>${escapeHtml(code)}</dt><dd>${escapeHtml(meaning)}</dd>`,
   );
-  const rounding = `Figures are rounded to ${shownPlaces} decimals. A copied figure is exact, and so is the JSON report.`;
+  const rounding =
+    `Figures are rounded to ${shownPlaces} decimals. ` +
+    "A copied figure is exact, and so is the JSON report.";
   return section(
     "Legend",
     `<dl class="legend">${[...signs, ...others].join("")}</dl><p class="soft">${rounding}</p>`,
@@ -419,7 +431,7 @@ const section = (
 ): string => `<section><h2>${escapeHtml(title)}</h2>${html}</section>
 `;
 
-/** A region that scrolls by itself, also by keyboard. */
+/** A region with its own scroll bars, which the keyboard can scroll too. */
 const scroll = (label: string, html: string, className = ""): string =>
   `<div class="scroll ${className}" tabindex="0" role="region" aria-label="${label}">${html}</div>`;
 
@@ -439,14 +451,15 @@ const classOf = (column: string): string => (numericColumns.has(column) ? ' clas
 
 function table(className: string, heads: readonly string[], rows: readonly string[]): string {
   const head = heads.map((name) => `<th scope="col"${classOf(name)}>${escapeHtml(name)}</th>`);
-  return `<table${className === "" ? "" : ` class="${className}"`}><thead><tr>${head.join("")}</tr></thead><tbody>
+  const open = className === "" ? "<table>" : `<table class="${className}">`;
+  return `${open}<thead><tr>${head.join("")}</tr></thead><tbody>
 ${rows.join("\n")}
 </tbody></table>`;
 }
 
 const text = (value: string): string => `<td>${escapeHtml(value)}</td>`;
 
-/** A figure as it is shown, with its exact text for the clipboard and for programs. */
+/** The shown text of a figure, with its exact text for the clipboard and for programs. */
 const data = (exact: string | null, shown: string): string =>
   exact === null ? escapeHtml(shown) : `<data value="${escapeHtml(exact)}">${escapeHtml(shown)}</data>`;
 
@@ -461,8 +474,6 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/**
- * Text as text, in elements and in quoted attributes; control and direction characters made visible first.
- */
+/** Escapes a text for elements and quoted attributes, and makes control and direction characters visible. */
 const escapeHtml = (text: string): string =>
   plain(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");

@@ -26,11 +26,13 @@ interface PnlTableInput {
   };
 }
 
-/** The most refused rows that are shown one by one. */
+/** The maximum number of refused rows that are shown one by one. */
 const refusalsShown = 10;
 const symbolWidthMax = 34;
 
-/** P&L as text for people: positions, totals by currency, what was refused and noted. No trailing newline. */
+/**
+ * Renders P&L as text for people: positions, totals by currency, refused rows and notes. No trailing newline.
+ */
 export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour: boolean }): string {
   const paint = (style: "bold" | "dim" | "red" | "yellow", text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
@@ -84,7 +86,12 @@ export function renderPnlTable(pnl: PnlTableInput, { colour }: { readonly colour
     ],
     pnl.totals.unmarked.length === 0
       ? []
-      : [paint("yellow", `no mark, so in no unrealized total: ${pnl.totals.unmarked.map(plain).join(", ")}`)],
+      : [
+          paint(
+            "yellow",
+            `without a mark, so not in the unrealized totals: ${pnl.totals.unmarked.map(plain).join(", ")}`,
+          ),
+        ],
     refusals(pnl.quarantine).map((line) => paint("red", line)),
     noteCounts(pnl.notes).map((line) => paint("dim", line)),
   ];
@@ -106,7 +113,7 @@ function refusals(quarantine: readonly Quarantined[]): readonly string[] {
   const refused = findingCount(quarantine);
   const more = refused - shown.length;
   return [
-    `${counted(refused, "row")} refused (quarantine), in no figure above:`,
+    `${counted(refused, "row")} refused (quarantine), not in the figures above:`,
     ...shown,
     ...(more > 0 ? [`  … and ${count(more)} more; --json lists them`] : []),
   ];

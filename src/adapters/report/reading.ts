@@ -15,9 +15,9 @@ import type {
 } from "../../ports/parity-report.ts";
 import { count, figure, money } from "./text.ts";
 
-/** The words that a terminal and a page share: order of rows, names, counts and sentences. */
+/** The texts that the terminal table and the page share: order of rows, names, counts and sentences. */
 
-/** Worst first. */
+/** The rank of each verdict, 0 for the worst. */
 export const severity: Readonly<Record<Verdict, number>> = {
   diverged: 0,
   error: 1,
@@ -26,7 +26,7 @@ export const severity: Readonly<Record<Verdict, number>> = {
   equal: 4,
 };
 
-/** By verdict: its sign, its name, and its meaning for a legend. */
+/** The sign, name and meaning of each verdict. */
 export const verdictWords: Readonly<
   Record<Verdict, { readonly sign: string; readonly name: string; readonly means: string }>
 > = {
@@ -59,8 +59,8 @@ export const verdictCounts = (counts: Readonly<Partial<Record<Verdict, number>>>
 export const worstVerdictsFirst = verdicts.toSorted((a, b) => severity[a] - severity[b]);
 
 /**
- * The rows, worst first: by verdict, then by the money at stake, then other units; among equals in report
- * order.
+ * The rows, worst first: by verdict; within a verdict money before other units, and larger differences before
+ * smaller ones. Equal rows keep the order of the report.
  */
 export const worstFirst = (rows: readonly ParityRow[]): readonly ParityRow[] => {
   const ranked = rows.map((row) => ({ row, stake: stakeOf(row) }));
@@ -73,7 +73,7 @@ export const worstFirst = (rows: readonly ParityRow[]): readonly ParityRow[] => 
 export interface PositionReading {
   readonly key: ParityRow["key"];
   readonly rows: readonly ParityRow[];
-  /** The worst of its rows: its verdict is the position's. */
+  /** The worst of its rows, whose verdict is that of the position. */
   readonly worst: ParityRow;
 }
 
@@ -99,14 +99,14 @@ export function positionsOf(report: ParityReport): readonly PositionReading[] {
   }));
 }
 
-/** What a side says in one field of a position, be the row whole, missing or duplicated. */
+/** The value of a side in one field of a position, also if the position is missing or duplicated. */
 export function shownValue(position: PositionReading, side: Side, field: string): string | null {
   const whole = position.rows.find((row) => row.field === "row");
   if (whole === undefined) return position.rows.find((row) => row.field === field)?.[side] ?? null;
   return whole[side] === "0" ? null : (whole.present?.[field] ?? null);
 }
 
-/** `2 of 3 equal, …`: one line without control characters, to be pasted into a chat. */
+/** The report in one line, `2 of 3 equal, …`, without control characters, for pasting into a chat. */
 export function summaryLine(report: ParityReport): string {
   const { verdicts, legacy, modern, quarantine = [] } = report;
   const of = Object.values(verdicts).reduce((sum, one) => sum + one, 0);
@@ -137,7 +137,7 @@ const nameOf = ({ book, symbol }: ParityRow["key"]): string =>
 export const counted = (number: number, noun: string): string =>
   `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-/** The cause of a row, or the rules that give legacy's figure together; empty where none is known. */
+/** The cause of a row, or the rules that together give legacy's figure; empty if no cause is known. */
 export const causesOf = ({ cause, causes }: ParityRow): readonly string[] =>
   causes ?? (cause === null ? [] : [cause]);
 export const causeWords = (row: ParityRow): string => causesOf(row).join(" and ");
@@ -145,11 +145,11 @@ export const causeWords = (row: ParityRow): string => causesOf(row).join(" and "
 export const groupTitle = ({ causes }: Pick<CauseGroup, "causes">): string =>
   causes.join(" and ") || "no cause found";
 
-/** What the codes of a group mean, where the report says it. */
+/** The meanings of a group's codes that the report contains. */
 export const groupMeaning = ({ causes }: CauseGroup, { codes = {} }: ParityReport): string =>
   causes.flatMap((code) => (Object.hasOwn(codes, code) ? [plain(codes[code] ?? "")] : [])).join("; and ");
 
-/** `2 instruments, 2025-07-16 to 2025-07-24`: where the figures of a group are. */
+/** The instruments and days of a group's figures: `2 instruments, 2025-07-16 to 2025-07-24`. */
 export function groupPlace({ symbols, tradingDays }: CauseGroup): string {
   const [first, last] = [tradingDays[0], tradingDays.at(-1)];
   const days =
@@ -158,15 +158,14 @@ export function groupPlace({ symbols, tradingDays }: CauseGroup): string {
 }
 
 /**
- * A name for people for each symbol of the rows: the title of its instrument, or the symbol where there is
- * none.
+ * Returns the readable name of a symbol: the title of its instrument, or the symbol itself if it has none.
  */
 export function titlesOf({ instruments = [] }: ParityReport): (symbol: string) => string {
   const titles = new Map(instruments.map(({ symbol, title }) => [symbol, title]));
   return (symbol) => plain(titles.get(symbol) ?? symbol);
 }
 
-/** The instruments of a group, by title and symbol; beyond `max` only their number. */
+/** The instruments of a group by title and symbol; those beyond `max` are only counted. */
 export function groupInstruments({ symbols }: CauseGroup, report: ParityReport, max: number): string {
   const titleOf = titlesOf(report);
   const named = symbols.slice(0, max).map((symbol) => {
@@ -177,26 +176,30 @@ export function groupInstruments({ symbols }: CauseGroup, report: ParityReport, 
   return `${named.join("; ")}${more > 0 ? `; and ${count(more)} more` : ""}`;
 }
 
-/** `17 files, 533 of 537 rows accepted, 4 duplicates`; undefined where nobody counted. */
+/**
+ * The counts of the input, `17 files, 533 of 537 rows accepted, 4 duplicates`; undefined if the report has
+ * none.
+ */
 export function inputWords({ input }: Pick<ParityReport, "input">): string | undefined {
   if (input === undefined) return undefined;
   const rows = `${count(input.accepted)} of ${counted(input.rows, "row")} accepted`;
   return `${counted(input.files, "file")}, ${rows}, ${counted(input.duplicates, "duplicate")}`;
 }
 
-/** A currency as it is shown. */
+/** The shown text of a currency. */
 export const currencyWords = (currency: string | null): string =>
   currency === null ? "unknown currency" : plain(currency);
 
-/** How many trading days have differences: `4 of 21 days with differences`. */
+/** The number of trading days with differences: `4 of 21 days with differences`. */
 export function daysWords({ days }: ParitySummary): string {
   const distinct = (of: ParitySummary["days"]): number =>
     new Set(of.map(({ tradingDay }) => tradingDay)).size;
-  return `${count(distinct(days.filter(({ apart }) => apart > 0)))} of ${counted(distinct(days), "day")} with differences`;
+  const apart = distinct(days.filter((day) => day.apart > 0));
+  return `${count(apart)} of ${counted(distinct(days), "day")} with differences`;
 }
 
 /**
- * `USD: largest difference 8.00, positions together 5.00, …`: the money of a group, a line for each currency.
+ * The money of a group, one line per currency: `USD: largest difference 8.00, positions together 5.00, …`.
  */
 export const groupMoneyWords = ({ money: sums }: CauseGroup): readonly string[] =>
   sums.map(({ currency, largest, positions, days }) => {
@@ -207,7 +210,8 @@ export const groupMoneyWords = ({ money: sums }: CauseGroup): readonly string[] 
   });
 
 /**
- * What the sums leave out: `modern has no unrealized P&L for 41 positions in USD; its total leaves that out`.
+ * The values missing from the sums: `modern has no unrealized P&L for 41 positions in USD; its total leaves
+ * that out`.
  */
 export const absentWords = ({ totals }: ParitySummary): readonly string[] =>
   totals.flatMap(({ currency, ...sums }) =>
@@ -220,32 +224,33 @@ export const absentWords = ({ totals }: ParitySummary): readonly string[] =>
     }),
   );
 
-/** What a reader must know to repeat the comparison: method, day rule, conversions, tolerances, drift. */
+/**
+ * The settings that a reader needs to repeat the comparison: method, day rule, conversions, tolerances,
+ * drift.
+ */
 export function methodWords(report: ParityReport): readonly string[] {
   const { method, conversions, drift, rows } = report;
   const lines = [
     `${dayRuleWords(report)}${method === undefined ? "" : `; modern closes lots by ${plain(method)}`}`,
   ];
-  for (const [rule, converted] of Map.groupBy(conversions, ({ system, rule }) => `${rule}\n${system}`))
-    lines.push(
-      `converted: ${converted[0]?.system} ${converted.map(({ field }) => field).join(", ")}: ${plain(rule.split("\n")[0] ?? "")}`,
-    );
+  for (const [rule, converted] of Map.groupBy(conversions, ({ system, rule }) => `${rule}\n${system}`)) {
+    const fields = converted.map(({ field }) => field).join(", ");
+    lines.push(`converted: ${converted[0]?.system} ${fields}: ${plain(rule.split("\n")[0] ?? "")}`);
+  }
   const allowed = new Map<string, string>();
   for (const { field, tolerance } of rows)
     if (tolerance !== null && field !== "row" && !allowed.has(field)) allowed.set(field, tolerance);
   const tolerances = [...allowed].map(([field, tolerance]) => `${plain(field)} ${figure(tolerance)}`);
   if (tolerances.length > 0) lines.push(`tolerances: ${tolerances.join(", ")}`);
   const drifts = Object.entries(drift).filter(([, sum]) => sum !== "0");
-  if (drifts.length > 0)
-    lines.push(
-      `drift within tolerance: ${drifts.map(([field, sum]) => `${plain(field)} ${figure(sum)}`).join(", ")}`,
-    );
+  const sums = drifts.map(([field, sum]) => `${plain(field)} ${figure(sum)}`);
+  if (sums.length > 0) lines.push(`drift within tolerance: ${sums.join(", ")}`);
   return lines;
 }
 
 /**
- * `533 of 537 rows accepted, 4 repeated, 0 refused`: how the rows of one file were taken; empty where it has
- * none.
+ * The counts of one file's rows, `533 of 537 rows accepted, 4 repeated, 0 refused`; empty for a file without
+ * rows.
  */
 export function fileRowsWords({
   rows,
@@ -264,21 +269,21 @@ export function fileRowsWords({
 
 const changedWords = "changed while it was read";
 
-/** A line for each kind of rows of which days were not compared. */
+/** One line for each kind of rows, with the days that were not compared. */
 export const notComparedWords = ({ notCompared = [] }: ParityReport): readonly string[] =>
   notCompared.map(
     ({ kind, tradingDays, why }) => `${kind} rows of ${tradingDays.map(plain).join(", ")}: ${plain(why)}`,
   );
 
-/** A line for each currency: how much of the P&L rests on lots opened at a price of 0. */
+/** One line per currency with the P&L that rests on lots opened at a price of 0. */
 export const zeroPriceWords = (lots: ZeroPriceLots | undefined): readonly string[] =>
   Object.entries(lots?.totals ?? {}).map(
     ([currency, { resting, total }]) =>
-      `warning: ${money(resting)} of ${money(total)} ${plain(currency)} P&L rests on lots opened at a price of 0, ` +
-      "of unknown cost",
+      `warning: ${money(resting)} of ${money(total)} ${plain(currency)} P&L rests on lots ` +
+      "opened at a price of 0, of unknown cost",
   );
 
-/** The same of one position; undefined where nothing of it does. */
+/** The same warning for one position; undefined if none of its P&L rests on such lots. */
 export function zeroPriceWarning(lots: ZeroPriceLots | undefined, key: ParityRow["key"]): string | undefined {
   const found = lots?.positions.find(({ book, symbol }) => book === key.book && symbol === key.symbol);
   if (found === undefined) return undefined;
@@ -286,7 +291,7 @@ export function zeroPriceWarning(lots: ZeroPriceLots | undefined, key: ParityRow
   return `warning: rests on lots opened at a price of 0: realized ${realized}, unrealized ${unrealized}`;
 }
 
-/** What a row says that no column of figures can show; undefined where two columns say it. */
+/** The part of a row that the columns of figures cannot show; undefined if the columns show everything. */
 export function rowWords(row: ParityRow): string | undefined {
   if (row.duplicatedIn) return `${row.legacy} rows of this key in legacy, ${row.modern} in modern`;
   if (row.field === "row") return `no such row in ${row.legacy === "0" ? "legacy" : "modern"}`;
@@ -297,7 +302,7 @@ export function rowWords(row: ParityRow): string | undefined {
 
 const tradesMax = 5;
 
-/** `trades a.csv:12 (id 46), …`, or nothing. */
+/** `trades a.csv:12 (id 46), …`, or an empty text. */
 export function tradeWords(trades: NonNullable<ParityRow["trades"]> = []): string {
   if (trades.length === 0) return "";
   const named = trades
@@ -307,23 +312,24 @@ export function tradeWords(trades: NonNullable<ParityRow["trades"]> = []): strin
   return `${trades.length === 1 ? "trade" : "trades"} ${named.join(", ")}${more}`;
 }
 
-/** The diverged figure with the most money at stake; other units only where no money diverged. */
+/** The diverged figure with the most money at stake; a figure in other units only if no money diverged. */
 function worstWords(report: ParityReport): string {
   const [worst] = worstFirst(report.rows.filter((row) => row.verdict === "diverged"));
   if (worst === undefined) return "";
-  const name = `${nameOf(worst.key)}${worst.key.tradingDay === undefined ? "" : ` ${plain(worst.key.tradingDay)}`}`;
+  const { tradingDay } = worst.key;
+  const name = `${nameOf(worst.key)}${tradingDay === undefined ? "" : ` ${plain(tradingDay)}`}`;
   return worst.field === "row"
     ? ` (worst ${name} missing in ${worst.legacy === "0" ? "legacy" : "modern"})`
     : ` (worst ${worst.field} ${name} ${amountWords(worst, report)})`;
 }
 
-/** The difference of a row, with its currency where it is money of a known one. */
+/** The difference of a row, with its currency if it is money in a known currency. */
 function amountWords(row: ParityRow, { instruments = [] }: ParityReport): string {
   const { currency } = instruments.find(({ symbol }) => symbol === row.key.symbol) ?? {};
   return `${figureOf(row, row.difference)}${isMoney(row.field) && currency ? ` ${plain(currency)}` : ""}`;
 }
 
-/** How many positions could be checked for realized + unrealized, and in how many the sum agrees. */
+/** The number of positions whose realized + unrealized could be checked, and in how many the sum agrees. */
 export function invariantWords({ invariants }: ParityReport, positions: number): string {
   const holding = invariants.filter(({ holds }) => holds).length;
   const unchecked = positions - invariants.length;
@@ -333,7 +339,7 @@ export function invariantWords({ invariants }: ParityReport, positions: number):
   return `realized + unrealized agrees in ${count(holding)} of the ${checked} that have both${rest}`;
 }
 
-/** How much a row weighs: money before other units, the larger difference before the smaller. */
+/** The weight of a row: money before other units, larger differences before smaller ones. */
 interface Stake {
   readonly money: boolean;
   readonly size: Fraction;
@@ -342,13 +348,13 @@ interface Stake {
 export const moneyFields = ["realized", "unrealized", "total"] as const;
 const isMoney = (field: string): boolean => moneyFields.some((one) => one === field);
 
-/** A value of a row for a reader. */
+/** The shown text of a row's value. */
 export const figureOf = ({ field }: ParityRow, text: string | null): string =>
   isMoney(field) ? money(text) : figure(text);
 
 function stakeOf(row: ParityRow): Stake {
   if (row.field === "row") {
-    // A missing row is as bad as the money that the other side says is there.
+    // A missing row weighs as much as the money in the other side's row.
     const sizes = moneyFields.map((field) => magnitude(row.present?.[field]));
     return { money: true, size: sizes.reduce(maximum) };
   }
@@ -359,7 +365,7 @@ const magnitude = (text: string | null | undefined): Fraction => absolute(parseF
 
 const byStake = (a: Stake, b: Stake): number => Number(b.money) - Number(a.money) || compare(b.size, a.size);
 
-/** A line for each kind of note: how often, and the first in full. */
+/** One line for each kind of note: its count, and the first note in full. */
 export const noteCounts = (notes: readonly Note[]): readonly string[] =>
   [...Map.groupBy(notes, ({ code }) => code)].map(([code, [first, ...others]]) => {
     const total = findingCount([...(first === undefined ? [] : [first]), ...others]);
@@ -371,8 +377,8 @@ export const noteCounts = (notes: readonly Note[]): readonly string[] =>
   });
 
 /**
- * A line for each merge and split that the desk's own translators would have made, and for each the count of
- * what they lost.
+ * One line for each merge and split that the desk's own translators would have made, and one per translator
+ * with the count of symbols without a name.
  */
 export function legacySymbolWords({ legacySymbols }: ParityReport): readonly string[] {
   if (legacySymbols === undefined) return [];

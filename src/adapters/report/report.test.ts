@@ -6,11 +6,11 @@ import { renderParityPage, renderParityTable, renderPnlTable, summaryLine } from
 const table = (report: ParityReport, options: { width?: number; rowsMax?: number } = {}): string =>
   renderParityTable(report, { colour: false, ...options });
 
-/** What the page's script reads. */
+/** The data of the page's script. */
 const dataOf = (page: string): { readonly rows: readonly (readonly unknown[])[] } =>
   JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(page)?.[1] ?? "");
 
-it("counts every row that was refused or noted, also those beyond the limit of a list", () => {
+it("the report counts every refused or noted row, also those beyond the limit of a list", () => {
   const refused = { file: "a.csv", line: 2, code: "BAD_SIDE", text: "x", why: "no side" } as const;
   const noted = { file: "a.csv", line: 2, code: "ZERO_PRICE", why: "a price of zero" } as const;
   const quarantine = [refused, { ...refused, code: "MORE", more: 149_999 }] as const;
@@ -30,7 +30,7 @@ it("counts every row that was refused or noted, also those beyond the limit of a
   expect(text).toMatch(/150,000 rows refused .*… and 149,998 more.*ZERO_PRICE × 2,500/s);
 });
 
-it("prints a table of any number of positions", () => {
+it("a table prints any number of positions", () => {
   const row = {
     symbol: "A",
     instrument: null,
@@ -65,7 +65,7 @@ it("prints a table of any number of positions", () => {
 });
 
 describe("the table", () => {
-  it("has escape codes only when asked for, and none that came from outside", () => {
+  it("has escape codes only on request, and never those of its input", () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what this looks for
     const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/u;
     const hostile: Position = ["\u001b[31mred\u001b[0m\u202e\r\n\u009b1m", "1", "1", "1", "1"];
@@ -81,11 +81,11 @@ describe("the table", () => {
     expect(coloured.replaceAll(/\u001b\[\d+m/gu, "")).toBe(table(sample));
   });
 
-  it("keeps its columns under wide, combining and long symbols", () => {
+  it("keeps its columns aligned for wide, combining and long symbols", () => {
     const symbols = ["ZN", "日本国債先物", "e\u0301tude", "📈", `LONG${"x".repeat(90)}END`];
     const rows = symbols.map((symbol): Position => [symbol, "1", "1", "0", "0"]);
     const lines = table(compared(rows, rows), { width: 90 }).split("\n");
-    // Terminal columns of the same figures: a wide character takes two, a combining mark none.
+    // Width in terminal columns: a wide character takes two, a combining mark none.
     const columns = (text: string): number =>
       [...text].reduce(
         (sum, c) => sum + (/[\u{1f000}-\u{1ffff}一-龯]/u.test(c) ? 2 : c === "\u0301" ? 0 : 1),
@@ -98,7 +98,7 @@ describe("the table", () => {
     expect(lines.some((line) => /LONGx+…x+END/.test(line))).toBe(true);
   });
 
-  it("shows books where rows have them", () => {
+  it("shows books if rows have them", () => {
     const given = { symbol: "ZN", quantity: "1", averagePrice: "1", realized: "0", unrealized: "0" };
     const positions = [{ ...given, book: "UST" }, given];
     const lines = table(compared([], [], { legacy: { positions }, modern: { positions } })).split("\n");
@@ -109,7 +109,7 @@ describe("the table", () => {
     expect(table(sample)).not.toContain("book");
   });
 
-  it("stops at rowsMax and says how much is left", () => {
+  it("stops at rowsMax and counts the rest", () => {
     const rows = (realized: (index: number) => string) =>
       Array.from({ length: 30 }, (_, index): Position => [`S${index}`, "1", "1", realized(index), "0"]);
     const legacy = rows(() => "1");
@@ -144,10 +144,11 @@ describe("the table", () => {
 });
 
 describe("the summary line", () => {
-  it("fits a chat", () => {
+  it("is one line for a chat", () => {
     const equal = compared([["A", "1", "1", "0", "0"]], [["A", "1", "1", "0", "0"]]);
     expect(summaryLine(equal)).toBe(
-      "parity: 4 of 4 equal, 0 within tolerance, 0 diverged · legacy-desk vs modern-engine · day rule calendar",
+      "parity: 4 of 4 equal, 0 within tolerance, 0 diverged · " +
+        "legacy-desk vs modern-engine · day rule calendar",
     );
     const ahead = compared(
       [
@@ -161,14 +162,15 @@ describe("the summary line", () => {
       { modern: { dayRule: "chicago-17" } },
     );
     expect(summaryLine(ahead)).toBe(
-      "parity: 5 of 8 equal, 0 within tolerance, 3 diverged (worst realized B -93.75) · legacy-desk vs modern-engine · day rules calendar (legacy), chicago-17 (modern)",
+      "parity: 5 of 8 equal, 0 within tolerance, 3 diverged (worst realized B -93.75) · " +
+        "legacy-desk vs modern-engine · day rules calendar (legacy), chicago-17 (modern)",
     );
     expect(summaryLine(compared([], []))).toBe(
       "parity: nothing to compare · legacy-desk vs modern-engine · day rule calendar",
     );
   });
 
-  it("names the row with the most money, be it of a position, of a day, or missing on one side", () => {
+  it("names the row with the most money, whether of a position, of a day, or missing on one side", () => {
     const small = ["S", "1", "1", "0.001", "0"] as const;
     expect(
       summaryLine(
@@ -207,7 +209,7 @@ describe("the summary line", () => {
 });
 
 describe("the page", () => {
-  it("is one document that asks nobody for anything", () => {
+  it("is one document that loads nothing else", () => {
     const page = renderParityPage(sample);
     expect(page).toMatch(/^<!doctype html>/);
     expect(page).toContain("default-src 'none'");
@@ -215,7 +217,7 @@ describe("the page", () => {
     expect(page.match(/<script/g)).toHaveLength(2);
   });
 
-  it("holds every figure, worst first, and what was refused", () => {
+  it("holds every figure, worst first, and all refusals", () => {
     const page = renderParityPage(sample);
     const { rows } = dataOf(page);
     expect(rows).toHaveLength(sample.compared);
@@ -226,7 +228,7 @@ describe("the page", () => {
     expect(page).toContain("Refused by legacy-desk: 1");
   });
 
-  it("escapes whatever came from outside, wherever it stands", () => {
+  it("escapes every text from outside", () => {
     const evil = `<img src=x onerror="alert('1')">&`;
     const hostile: Position = [evil, "1", "1", evil, "0"];
     const report: ParityReport = {
@@ -246,7 +248,7 @@ describe("the page", () => {
     expect(page).toContain("&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;");
   });
 
-  it("shows sums that do not agree, and keeps the exact figure beside one that it rounds", () => {
+  it("shows sums that do not agree, and keeps the exact figure of a rounded one", () => {
     const report = compared([["A", "1", "1/3", "0", "0"]], [["A", "1", "1/3", "0", "5.0000001"]]);
     const page = renderParityPage(report);
     expect(page).toMatch(/Sums that do not agree: 1[\s\S]*realized_plus_unrealized/);
@@ -254,7 +256,7 @@ describe("the page", () => {
     expect(JSON.stringify(dataOf(page).rows)).toContain('["1/3","0.333333"]');
   });
 
-  it("stops at its limit and says so", () => {
+  it("stops at its limit and counts the rest", () => {
     const rows = Array.from({ length: 3 }, (_, index): Position => [`S${index}`, "1", "1", "0", "0"]);
     const page = renderParityPage(compared(rows, rows), { rowsMax: 8 });
     expect(dataOf(page).rows).toHaveLength(8);
@@ -262,8 +264,8 @@ describe("the page", () => {
   });
 });
 
-describe("what the caller adds to a report", () => {
-  it("stands in the table: method and input above, notes counted by kind below", () => {
+describe("the caller's additions to a report", () => {
+  it("appear in the table: method and input above, notes counted by kind below", () => {
     const table = renderParityTable(
       {
         ...compared([["A", "1", "100", "0", "0"]], [["A", "1", "100", "0", "0"]]),

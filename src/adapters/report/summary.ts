@@ -20,16 +20,13 @@ import type {
 } from "../../ports/parity-report.ts";
 import { causesOf, moneyFields, positionsOf, severity } from "./reading.ts";
 
-/**
- * The document of `replay --json` and `compare --json`: the report with its summary, which stands before the
- * rows.
- */
+/** The document of `replay --json` and `compare --json`: the report with its summary in front of the rows. */
 export function parityDocument(report: ParityReport): ParityReport {
   const { ok, compared, verdicts, ...rest } = report;
   return { ok, compared, verdicts, summary: summaryOf(report), ...rest };
 }
 
-/** Sums, counts and groups of a report's rows. Exact; linear in rows, but for sorting. */
+/** Sums, counts and groups of a report's rows. Exact; linear in the rows, apart from sorting. */
 export function summaryOf(report: ParityReport): ParitySummary {
   const currencies = new Map(report.instruments?.map(({ symbol, currency }) => [symbol, currency]));
   const currencyOf = ({ key }: ParityRow): string | null => currencies.get(key.symbol) ?? null;
@@ -52,12 +49,12 @@ export function summaryOf(report: ParityReport): ParitySummary {
 type CurrencyOf = (row: ParityRow) => string | null;
 type Field = "realized" | "unrealized" | "total";
 
-/** Adds up what each side says, and counts what it does not say. */
+/** Adds up the values of each side and counts its missing values. */
 class Sums {
   readonly #sums: Record<Side, Fraction> = { legacy: zero, modern: zero };
   readonly #absent: Record<Side, number> = { legacy: 0, modern: 0 };
 
-  /** One figure; null where the side has none. */
+  /** Adds one figure; null counts as missing. */
   add(side: Side, text: string | null): void {
     const value = text === null ? undefined : parseFigure(text);
     if (value === undefined) this.#absent[side] += 1;
@@ -78,7 +75,8 @@ class Sums {
 const text = (value: Fraction): string => formatFraction(value).text;
 
 /**
- * What a side says in a field, if the row holds that field or stands for a row that is missing on one side.
+ * The value of a side in a field; undefined if the row is about another field. For a row that one side lacks,
+ * that side's value is null.
  */
 function saidIn(row: ParityRow, side: Side, field: Field): string | null | undefined {
   if (row.field === field) return row[side];
@@ -132,11 +130,11 @@ function daysOf({ rows }: ParityReport, currencyOf: CurrencyOf): ParitySummary["
     );
 }
 
-/** By currency, that of an unknown one last. */
+/** Entries sorted by currency, the unknown currency last. */
 const inOrder = <T>(byCurrency: ReadonlyMap<string | null, T>): readonly (readonly [string | null, T])[] =>
   [...byCurrency].sort(([a], [b]) => (a === null ? 1 : b === null ? -1 : a < b ? -1 : 1));
 
-/** Differences of money: of the field itself, or of what a missing row holds. */
+/** The differences in money of a row: of its field, or of all money fields of a row that one side lacks. */
 function* moneyDifferences(row: ParityRow): Generator<readonly [field: string, difference: Fraction]> {
   for (const field of moneyFields) {
     const [legacy, modern] = [saidIn(row, "legacy", field), saidIn(row, "modern", field)];
@@ -153,7 +151,7 @@ interface CurrencyMoney {
   largest: Fraction;
 }
 
-/** The trades that are listed of one group at most. */
+/** The maximum number of trades listed for one group. */
 const tradesMax = 20;
 
 function groupsOf({ rows }: ParityReport, currencyOf: CurrencyOf): readonly CauseGroup[] {

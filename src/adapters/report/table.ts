@@ -43,18 +43,18 @@ import { align, count, figure, money, none, paragraphs, shorten, shownPlaces } f
 interface TableOptions {
   /** Whether escape codes may appear; the caller knows its stream and NO_COLOR. */
   readonly colour: boolean;
-  /** Columns of the terminal. Long names give way to fit; figures never do. */
+  /** The width of the terminal in columns. Long names are shortened to fit; figures never are. */
   readonly width?: number;
-  /** The most lines of each list. */
+  /** The maximum number of lines of each list. */
   readonly rowsMax?: number;
 }
 
 const tableDefaults = Object.freeze({ width: 120, rowsMax: 40 });
 
 /**
- * The report as text for people: the bottom line, counts, differences by cause, positions and days that do
- * not agree, positions that agree, how it was compared and what was read, and last the line to paste into a
- * chat. No trailing newline.
+ * Renders the report as text for people: the bottom line, counts, differences by cause, positions and days
+ * that do not agree, positions that agree, the method of comparison, the files read, and finally the summary
+ * line. No trailing newline.
  */
 export function renderParityTable(report: ParityReport, options: TableOptions): string {
   const { colour, width, rowsMax } = { ...tableDefaults, ...options };
@@ -90,7 +90,7 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
 type Style = "red" | "green" | "yellow" | "magenta" | "dim" | "bold";
 type Paint = (style: Style, text: string) => string;
 
-/** What every section of one rendering needs. */
+/** The shared input of all sections of one rendering. */
 interface View {
   readonly report: ParityReport;
   readonly summary: ParitySummary;
@@ -108,11 +108,13 @@ const styles: Readonly<Record<Verdict, Style>> = {
   not_comparable: "yellow",
 };
 
-/** A name narrower than this says nothing; wider than this it crowds out the figures. */
+/**
+ * Limits of the width of names: a narrower name is unreadable, a wider one leaves no room for the figures.
+ */
 const [nameMin, nameMax] = [12, 44];
 const indent = "     ";
 
-/** Lines under a title, or nothing where there are none. */
+/** A title and its lines, or nothing if there are no lines. */
 const titled = ({ paint }: View, title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : [paint("bold", title.toUpperCase()), ...lines.map((line) => `   ${line}`)];
 
@@ -195,14 +197,13 @@ function causeGroups(view: View): string[] {
   ];
 }
 
-/** The most instruments that are named of one group. */
+/** The maximum number of instruments named for one group. */
 const groupSymbolsMax = 5;
 
 function groupLines(group: CauseGroup, view: View): string[] {
   const worst = worstVerdictsFirst.find((verdict) => group.figures[verdict]) ?? "diverged";
-  const lines = [
-    `${signOf(view, worst)}  ${view.paint("bold", groupTitle(group))}: ${verdictCounts(group.figures)}; ${groupPlace(group)}`,
-  ];
+  const title = `${signOf(view, worst)}  ${view.paint("bold", groupTitle(group))}`;
+  const lines = [`${title}: ${verdictCounts(group.figures)}; ${groupPlace(group)}`];
   const meaning = groupMeaning(group, view.report);
   if (meaning !== "") lines.push(view.paint("dim", `${indent}${meaning}`));
   for (const line of groupMoneyWords(group)) lines.push(`${indent}${line}`);
@@ -220,7 +221,7 @@ const valueText = (position: PositionReading, side: Side, field: ShownField): st
   return field === "quantity" ? figure(value) : money(value);
 };
 
-/** Two lines of head, then each position with both sides' figures, and under it what else there is to say. */
+/** Two header lines, then each position with both sides' figures and its findings below. */
 function positionsApart(view: View): string[] {
   const { report, paint, rowsMax, summary, titleOf, width } = view;
   const positions = positionsOf(report).filter(({ worst }) => !agrees(worst.verdict));
@@ -251,7 +252,8 @@ function positionsApart(view: View): string[] {
 }
 
 /**
- * Under a position that does not agree: its symbol, its causes, what no column shows, and what its sum says.
+ * The lines below a position that does not agree: its symbol, its causes, the details that no column shows,
+ * and its realized + unrealized.
  */
 function findings(position: PositionReading, view: View): string[] {
   const { report, paint, titleOf } = view;
@@ -279,7 +281,7 @@ function warnings({ key }: PositionReading, { report, paint }: View): string[] {
   return warning === undefined ? [] : [paint("yellow", `${indent}${warning}`)];
 }
 
-/** Positions that agree, one line each; the figures are modern's. */
+/** Positions that agree, one line each, with modern's figures. */
 function positionsAgreeing(view: View): string[] {
   const { report, paint, rowsMax, titleOf, width } = view;
   const positions = positionsOf(report).filter(({ worst }) => agrees(worst.verdict));
@@ -328,7 +330,7 @@ function dailyApart(view: View): string[] {
   const apart = worstFirst(
     report.rows.filter(({ kind, verdict }) => kind !== "position" && !agrees(verdict)),
   );
-  // Figures without a number come by the hundred, and the list of causes counts them.
+  // Figures without a number can be hundreds; the list of causes counts them.
   const rows = apart.filter(({ verdict }) => verdict !== "not_comparable");
   const silent = apart.length - rows.length;
   if (apart.length === 0) return [];
@@ -366,7 +368,7 @@ function dailyApart(view: View): string[] {
   ];
 }
 
-/** What the systems refused, what was quarantined, and what was noted: counts, then each up to the limit. */
+/** Refusals of the systems, quarantined rows and notes: counts, then the entries up to the limit. */
 function refusals({ report, rowsMax }: View): string[] {
   const refused = ({ system, errors }: ParitySystem): string[] =>
     section(
@@ -385,7 +387,7 @@ function refusals({ report, rowsMax }: View): string[] {
   ];
 }
 
-/** The files with their digests, in the form of `sha256sum`, each with how its rows were taken. */
+/** The files with their digests, in the form of `sha256sum`, each with the counts of its rows. */
 function filesRead(view: View): string[] {
   const { inputs = [] } = view.report;
   const lines = inputs.slice(0, view.rowsMax).flatMap((file) => {

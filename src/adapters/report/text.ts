@@ -3,20 +3,20 @@ import type { Fraction } from "../../base/fraction.ts";
 import { isZero, parseFigure, roundHalfAway } from "../../base/fraction.ts";
 import { plain } from "../../base/plain-text.ts";
 
-/** What stands where there is no value. */
+/** The text for a missing value. */
 export const none = "–";
 
-/** The decimals that a figure is shown with. JSON has it in full. */
+/** The number of decimals of a shown figure. JSON has all of them. */
 export const shownPlaces = 6;
-/** The longest figure that is shown with all its digits. */
+/** The maximum length of a figure that is shown with all its digits. */
 const figureMax = 40;
-/** The longest text that is shown where a number belongs. */
+/** The maximum length of a text that is shown in place of a number. */
 const textMax = 16;
 
 /**
- * A figure for a reader: rounded to 6 decimals, whole digits in threes (`-1,140.625`); a smaller value or a
- * very long one with an exponent (`3e-15`). Never shows a difference as 0. Text that is no number is cut;
- * null is a dash.
+ * The shown text of a figure: rounded to 6 decimals, with its whole digits in groups of three (`-1,140.625`);
+ * a smaller or very long value has an exponent (`3e-15`). A value other than 0 is never shown as 0. A text
+ * that is not a number is shortened; null is a dash.
  */
 export function figure(text: string | null, placesMin = 0): string {
   if (text === null) return none;
@@ -32,18 +32,17 @@ export function figure(text: string | null, placesMin = 0): string {
 }
 
 /**
- * An amount for a reader: a figure with at least two decimals; `≈0.00` where it is less than those show and
- * not 0.
+ * The shown text of an amount: a figure with at least two decimals; `≈0.00` for a tiny value other than 0.
  */
 export function money(text: string | null): string {
   const shown = figure(text, 2);
   return /e-\d+$/.test(shown) ? "≈0.00" : shown;
 }
 
-/** A count for a reader. */
+/** The shown text of a count. */
 export const count = (value: number): string => figure(`${value}`);
 
-/** Two digits and an exponent, for values with many whole digits. */
+/** A number with two digits and an exponent, for values with many whole digits. */
 function powerOfTenText(decimal: string): string {
   const [, sign = "", whole = ""] = /^(-?)(\d+)/.exec(decimal) ?? [];
   const tenths = Math.round(Number(whole.slice(0, 3)) / 10);
@@ -51,11 +50,12 @@ function powerOfTenText(decimal: string): string {
 }
 
 /**
- * Two digits and an exponent, for values nearer to 0 than the shown places reach. Exact until the last step:
- * no float.
+ * A number with two digits and an exponent, for values that are closer to 0 than the shown decimals. Exact
+ * arithmetic, without floats.
  */
 function scientific(value: Fraction): string {
-  // The text of a value has at most as many places as its denominator has digits and some more; the loop ends there.
+  // The loop ends, because the value is not smaller than 1 divided by its denominator: about as many places
+  // as the denominator has digits suffice.
   let places = shownPlaces + 1;
   while (roundHalfAway(value, places - 1) === 0n) places += 1;
   const digits = roundHalfAway(value, places).toString();
@@ -70,7 +70,7 @@ const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
 
 /**
- * Columns that a text takes on a terminal: two for East Asian wide characters and emoji, none for combining
+ * The number of terminal columns of a text: two for East Asian wide characters and emoji, none for combining
  * marks.
  */
 function displayWidth(text: string): number {
@@ -83,7 +83,7 @@ function displayWidth(text: string): number {
 const graphemeWidth = (segment: string): number =>
   wide.test(segment) ? 2 : /^\p{M}+$/u.test(segment) ? 0 : 1;
 
-/** At most `width` columns: the middle gives way, since symbols differ at their ends. */
+/** Shortens a text to at most `width` columns in its middle, because symbols differ at their ends. */
 export function shorten(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   const segments = [...graphemes.segment(text)].map(({ segment }) => segment);
@@ -106,7 +106,7 @@ const padEnd = (text: string, width: number): string =>
 const padStart = (text: string, width: number): string =>
   " ".repeat(Math.max(0, width - displayWidth(text))) + text;
 
-/** Lines of columns, two spaces apart; figures to the right, texts to the left. */
+/** Aligns rows in columns with two spaces between; figures to the right, texts to the left. */
 export function align(
   rows: readonly (readonly string[])[],
   textColumns: ReadonlySet<number>,
@@ -124,7 +124,7 @@ export function align(
   );
 }
 
-/** Sections of lines, those that are empty left out, with a blank line between. */
+/** Joins sections of lines with a blank line between; empty sections are left out. */
 export const paragraphs = (sections: readonly (readonly string[])[]): string =>
   sections
     .filter((section) => section.length > 0)

@@ -113,7 +113,8 @@ class ControlConnection {
         if (published !== undefined)
           this.database
             .prepare(
-              `INSERT INTO published (hash, text, phase, at, by) VALUES (?, ?, ?, ${now}, ?) ON CONFLICT DO NOTHING`,
+              `INSERT INTO published (hash, text, phase, at, by)
+               VALUES (?, ?, ?, ${now}, ?) ON CONFLICT DO NOTHING`,
             )
             .run(published);
         update.run(columns);
@@ -125,7 +126,8 @@ class ControlConnection {
   note(note: NoteRow): void {
     this.database
       .prepare(
-        `INSERT INTO audit (at, actor, action, reason, evidence, epoch) SELECT ${now}, ?, ?, ?, ?, epoch FROM config`,
+        `INSERT INTO audit (at, actor, action, reason, evidence, epoch)
+         SELECT ${now}, ?, ?, ?, ?, epoch FROM config`,
       )
       .run(note);
   }
@@ -176,7 +178,8 @@ export class LiveFile {
           `INSERT INTO instances (id, name, seen_epoch, drained_epoch, report, started_at, beat_ms, beats)
            VALUES (?, ?, ?, ?, ?, ${now}, ${nowMs}, 1)
            ON CONFLICT (id) DO UPDATE SET name = excluded.name, seen_epoch = excluded.seen_epoch,
-             drained_epoch = excluded.drained_epoch, report = excluded.report, beat_ms = excluded.beat_ms, beats = beats + 1`,
+             drained_epoch = excluded.drained_epoch, report = excluded.report,
+             beat_ms = excluded.beat_ms, beats = beats + 1`,
         )
         .run(beat),
     );
@@ -187,7 +190,8 @@ export class LiveFile {
       database
         .prepare<[], InstanceRow>(
           `SELECT id, name, seen_epoch AS seenEpoch, drained_epoch AS drainedEpoch, report,
-             started_at AS startedAt, max(0, ${nowMs} - beat_ms) AS ageMs, beats FROM instances ORDER BY started_at, id`,
+             started_at AS startedAt, max(0, ${nowMs} - beat_ms) AS ageMs, beats
+             FROM instances ORDER BY started_at, id`,
         )
         .all(),
     );

@@ -18,7 +18,8 @@ type Value = string | number | null;
 export type RecordRow = Readonly<Record<string, Value>>;
 
 /** One statement, so that all columns come from the same state. */
-export const selectRecord = `SELECT config.*, published.text AS published_text, published.phase AS published_phase
+export const selectRecord = `SELECT config.*,
+  published.text AS published_text, published.phase AS published_phase
   FROM config LEFT JOIN published ON published.hash = config.published_hash`;
 
 export const recordOf = (row: RecordRow): ControlRecord =>
@@ -103,7 +104,8 @@ export const signOffRowOf = ({ gate, phase, actor, note, expiresAfterMs }: SignO
   `+${(expiresAfterMs / 1_000).toFixed(3)} seconds`,
 ];
 
-export const selectSignOffs = `SELECT gate, phase, actor, note, at, expires_at AS expiresAt, granted_epoch AS grantedEpoch FROM sign_offs`;
+export const selectSignOffs = `SELECT gate, phase, actor, note, at, expires_at AS expiresAt,
+  granted_epoch AS grantedEpoch FROM sign_offs`;
 export type SignOffs = readonly SignOff[];
 
 export const selectAudit = "SELECT seq, at, actor, action, reason, epoch, before, after, evidence FROM audit";

@@ -33,7 +33,8 @@ const columnsJson = (row: string, lists: readonly string[]): string => `json_obj
  * message.
  */
 const isPhase = (column: string): string =>
-  `CONSTRAINT "${column} is read_only, shadow_mode, dual_write, primary_switch or cleanup" CHECK (${column} IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'))`;
+  `CONSTRAINT "${column} is read_only, shadow_mode, dual_write, primary_switch or cleanup" ` +
+  `CHECK (${column} IN ('read_only', 'shadow_mode', 'dual_write', 'primary_switch', 'cleanup'))`;
 const isText = (column: string): string => `CHECK (typeof(${column}) IN ('text', 'null'))`;
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 

@@ -100,7 +100,7 @@ describe("the schema", () => {
   });
 });
 
-test("migration of a control file from the first version keeps record and audit, and adds the denylist", async () => {
+test("migration of a control file of version 1 keeps record and audit, and adds the denylist", async () => {
   mkdirSync(dirname(path), { recursive: true });
   const old = new Database(path);
   old.exec(controlKind.migrations[0] as string);
@@ -141,7 +141,8 @@ describe("an operator's SQL on SQLite", () => {
   test("puts all operator columns before and after the change into the audit", async () => {
     const store = await open();
     await sql(
-      `UPDATE config SET use_new_pnl_system = true, new_system_percentage = 10, user_whitelist = '["amy"]', user_denylist = '["eve"]'`,
+      `UPDATE config SET use_new_pnl_system = true, new_system_percentage = 10,
+        user_whitelist = '["amy"]', user_denylist = '["eve"]'`,
     );
     const [row] = await store.audit(0, 10);
     const nothing = { migration_mode: null, phase: null, latched: null, ramp: null, published_hash: null };
@@ -299,7 +300,7 @@ describe("a lock that an operator holds on the control file", () => {
   });
 });
 
-test("the last shell to close does not lock the file, because the store keeps a connection open", async () => {
+test("the last shell to close does not lock the file, since the store keeps a connection open", async () => {
   const store = await open();
   runSql(path, "UPDATE config SET new_system_percentage = 10");
   expect(existsSync(`${path}-wal`)).toBe(true);
@@ -397,7 +398,7 @@ describe("live.db", () => {
     expect(await one.read()).toMatchObject({ epoch: 2 });
   });
 
-  test("that belongs to another program, or to a newer version of this one, is refused and not changed", async () => {
+  test("that belongs to another program, or a newer version of this one, is refused unchanged", async () => {
     const store = await open();
     for (const make of ["a desk's database", "a store of a later version"]) {
       foreignFiles(0x706e6c6c)[make]?.(live());
@@ -423,12 +424,13 @@ test("an open store that watches for changes does not keep its process alive", a
 });
 
 test.skipIf(!existsSync("/usr/bin/prlimit"))(
-  "a full disk (simulated by a file size limit; needs prlimit) fails the change without a trace, and reads still work",
+  "a full disk (simulated by prlimit) fails the change without a trace, and reads still work",
   async () => {
     await (await open()).change(percentage(10));
     const process = new StoreProcess(`import { execFileSync } from "node:child_process";
       const store = await ${elsewhere()};
-      const limit = (bytes) => execFileSync("/usr/bin/prlimit", ["--pid=" + process.pid, "--fsize=" + bytes + ":"]);
+      const limit = (bytes) =>
+        execFileSync("/usr/bin/prlimit", ["--pid=" + process.pid, "--fsize=" + bytes + ":"]);
       const change = (reason) => store.change({ actor: "amy", action: "traffic", reason, set: {} })
         .then(({ epoch }) => say("epoch " + epoch), ({ code }) => say(code));
       await change("before");

@@ -139,7 +139,8 @@ class Connection {
       `INSERT INTO comparisons (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
     );
     this.#count = database.prepare(
-      "INSERT INTO comparison_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+      "INSERT INTO comparison_counts VALUES (?, ?, ?, ?) " +
+        "ON CONFLICT DO UPDATE SET count = count + excluded.count",
     );
     this.#prune = database.prepare(
       `DELETE FROM comparisons WHERE id <= min(
@@ -183,7 +184,8 @@ class Connection {
   }
 
   #select(where: string, rest: string): Database.Statement<unknown[], StoredRow> {
-    const sql = `SELECT CAST(id AS TEXT), ${columns.join(", ")} FROM comparisons ${where === "" ? "" : `WHERE ${where}`} ${rest}`;
+    const condition = where === "" ? "" : `WHERE ${where}`;
+    const sql = `SELECT CAST(id AS TEXT), ${columns.join(", ")} FROM comparisons ${condition} ${rest}`;
     let statement = this.#pages.get(sql);
     if (statement === undefined) {
       statement = this.database.prepare<unknown[], StoredRow>(sql).raw(true);

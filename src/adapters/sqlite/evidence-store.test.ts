@@ -220,7 +220,8 @@ describe.skipIf(!existsSync("/usr/bin/prlimit"))(
       console.log("ready");
       for await (const line of createInterface({ input: process.stdin })) {
         const records = Array.from({ length: Number(line) }, () => ({ ...record, unit: line }));
-        await store.append(records).then(() => console.log("kept"), ({ code, message }) => console.log(code + " " + message));
+        const failed = ({ code, message }) => console.log(code + " " + message);
+        await store.append(records).then(() => console.log("kept"), failed);
       }`;
       const child = spawn(process.execPath, [...inline, program], { stdio: ["pipe", "pipe", "inherit"] });
       desk = child;

@@ -61,11 +61,16 @@ test("a call that the thread has not begun by its deadline never runs", async ()
     readonly count: (nothing: null) => number;
     readonly close: (nothing: null) => null;
   }
-  const program = `import { answerCalls } from ${JSON.stringify(new URL("./thread-answers.ts", import.meta.url).href)};
+  const answers = JSON.stringify(new URL("./thread-answers.ts", import.meta.url).href);
+  const program = `import { answerCalls } from ${answers};
     import { workerData } from "node:worker_threads";
     let count = 0;
     answerCalls(
-      { block: () => { Atomics.wait(workerData, 0, 0); return null; }, count: () => ++count, close: () => null },
+      {
+        block: () => { Atomics.wait(workerData, 0, 0); return null; },
+        count: () => ++count,
+        close: () => null,
+      },
       { busyMsMax: 100, noun: "a file", whereOf: () => "", fix: "" });`;
   writeFileSync(join(folder, "counting.js"), program);
   const from = pathToFileURL(join(folder, "asker.js")).href;

@@ -71,7 +71,8 @@ async function readUntouched(path: string): Promise<LegacyDatabase> {
   return read;
 }
 
-const trades = `CREATE TABLE processed_trades (id INTEGER PRIMARY KEY, trade_id TEXT, instrument_name TEXT, trade_date DATE,
+const trades = `CREATE TABLE processed_trades (
+  id INTEGER PRIMARY KEY, trade_id TEXT, instrument_name TEXT, trade_date DATE,
   trade_timestamp DATETIME, quantity REAL, price REAL, side TEXT, source_file TEXT);`;
 
 const ledger = join(folder, "trades_20250804.csv");
@@ -161,9 +162,11 @@ describe("the stored data of a desk", () => {
   test("gives the last stored snapshot of each instrument", async () => {
     const path = create(
       newPath(),
-      `${trades} CREATE TABLE pnl_snapshots (snapshot_timestamp, instrument_name, position INTEGER, avg_cost, market_price,
+      `${trades} CREATE TABLE pnl_snapshots (
+       snapshot_timestamp, instrument_name, position INTEGER, avg_cost, market_price,
         realized_pnl, unrealized_pnl, total_pnl);
-      INSERT INTO pnl_snapshots VALUES ('1', 'X', 1, 0, 0, 0, 0, 0), ('1', 'Y', 2, 0, 0, 0, 0, 0), ('0', 'X', 3, 0, 0, 0, 0, 0);`,
+      INSERT INTO pnl_snapshots VALUES
+       ('1', 'X', 1, 0, 0, 0, 0, 0), ('1', 'Y', 2, 0, 0, 0, 0, 0), ('0', 'X', 3, 0, 0, 0, 0, 0);`,
     );
     expect(
       (await readUntouched(path)).snapshots.map(({ instrumentName, position }) => [instrumentName, position]),
@@ -208,7 +211,8 @@ describe("the stored data of a desk", () => {
   test("is read even if an index of it is no longer valid for SQLite", async () => {
     const path = create(
       newPath(),
-      `${trades} CREATE TABLE risk (at); CREATE INDEX recent ON risk (at) WHERE at > datetime('now', '-7 days');`,
+      `${trades} CREATE TABLE risk (at);
+       CREATE INDEX recent ON risk (at) WHERE at > datetime('now', '-7 days');`,
     );
     expect((await readUntouched(path)).trades).toEqual([]);
   });
@@ -219,10 +223,12 @@ describe("a database with another schema", () => {
     const path = create(
       newPath(),
       `${trades.replace("trade_id", "Trade_ID").replace("source_file TEXT", "other TEXT")}
-      CREATE TABLE positions (instrument_name TEXT, position_quantity REAL, avg_cost REAL, total_realized_pnl REAL,
+      CREATE TABLE positions (
+        instrument_name TEXT, position_quantity REAL, avg_cost REAL, total_realized_pnl REAL,
         unrealized_pnl REAL, last_market_price REAL, last_updated DATETIME);
       CREATE TABLE eod_pnl (instrument_name TEXT, closing_position INTEGER);
-      INSERT INTO processed_trades (trade_id, other) VALUES ('7', 'x'); INSERT INTO positions (instrument_name) VALUES ('X');
+      INSERT INTO processed_trades (trade_id, other) VALUES ('7', 'x');
+      INSERT INTO positions (instrument_name) VALUES ('X');
       INSERT INTO eod_pnl VALUES ('X', 1);`,
     );
     const read = await readUntouched(path);
@@ -256,9 +262,11 @@ describe("a database with another schema", () => {
   test.each([
     ["", "the database lacks processed_trades; positions; eod_pnl; pnl_snapshots; position_snapshots"],
     [
-      "CREATE TABLE processed_trades (trade_id, side, trade_timestamp); CREATE TABLE positions (instrument_name, avg_cost);",
-      "the database lacks processed_trades (instrument_name, quantity, price, trade_date, source_file); positions (position_quantity, " +
-        "total_realized_pnl, unrealized_pnl, closed_quantity, last_market_price, last_trade_id, last_updated); eod_pnl; pnl_snapshots; " +
+      "CREATE TABLE processed_trades (trade_id, side, trade_timestamp); " +
+        "CREATE TABLE positions (instrument_name, avg_cost);",
+      "the database lacks processed_trades (instrument_name, quantity, price, trade_date, source_file); " +
+        "positions (position_quantity, total_realized_pnl, unrealized_pnl, closed_quantity, " +
+        "last_market_price, last_trade_id, last_updated); eod_pnl; pnl_snapshots; " +
         "position_snapshots",
     ],
   ])(
@@ -358,7 +366,8 @@ function watched(child: ChildProcess) {
 const opening = `import Database from "better-sqlite3";
 const [path, ...args] = process.argv.slice(1);
 const database = new Database(path, { timeout: 0 });
-const insert = database.prepare("INSERT INTO processed_trades (trade_id, quantity, source_file) VALUES (?, 1, ?)");
+const insert = database.prepare(
+  "INSERT INTO processed_trades (trade_id, quantity, source_file) VALUES (?, 1, ?)");
 `;
 
 /** Writes `size` trades per transaction as fast as it can; prints {transactions, busy}. */
@@ -374,7 +383,13 @@ const write = database.transaction(() => {
 });
 console.log("ready");
 for (const end = performance.now() + secondsMax * 1000; performance.now() < end && transactions < 2000; ) {
-  try { write(); transactions += 1; } catch (error) { if (!String(error.code).startsWith("SQLITE_BUSY")) throw error; busy += 1; }
+  try {
+    write();
+    transactions += 1;
+  } catch (error) {
+    if (!String(error.code).startsWith("SQLITE_BUSY")) throw error;
+    busy += 1;
+  }
 }
 database.close();
 console.log(JSON.stringify({ transactions, busy }));
@@ -383,7 +398,8 @@ console.log(JSON.stringify({ transactions, busy }));
 const deskWith = (path: string): string =>
   create(
     path,
-    `${trades} CREATE TABLE positions (instrument_name, position_quantity); INSERT INTO positions VALUES ('X', 0);`,
+    `${trades} CREATE TABLE positions (instrument_name, position_quantity);
+      INSERT INTO positions VALUES ('X', 0);`,
   );
 
 /** Five hundred trades on many pages. */
@@ -520,7 +536,7 @@ process.stdin.once("data", () => { insert.run("later", "f"); database.close(); p
 });
 
 describe("a read after the writer was killed", () => {
-  test("in a transaction sees the state before it, and leaves the journal for the desk to recover", async () => {
+  test("in a transaction sees the state before it, and leaves the journal to the desk", async () => {
     const path = deskWith(newPath());
     create(path, stored);
     const script = `${opening}

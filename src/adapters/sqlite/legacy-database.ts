@@ -1,6 +1,4 @@
-/**
- * Reads the legacy desk's own `pnl_tracker.db` without changing it, also while the desk writes to it.
- */
+/** Reads the legacy desk's own `pnl_tracker.db` without changing it, also while the desk writes to it. */
 import type Database from "better-sqlite3";
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import { badDatabase, readSnapshot } from "./snapshot.ts";

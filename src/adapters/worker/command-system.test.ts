@@ -12,11 +12,11 @@ const make = (command: readonly string[], options: Partial<CommandOptions> = {})
 const patient = { deadlineMs: 20_000 };
 const hasty = { deadlineMs: 100 };
 const add = (system: CommandSystem, a = 1, b = 2) => system.invoke("add", { a, b }, patient);
-/** Restarts at once, so that a test need not wait. */
+/** Options that restart almost at once, so that a test does not wait. */
 const eager: Partial<CommandOptions> = { pauseMs: 1, graceMs: 50 };
 const plain = shop.node("");
 
-/** Finishes the line that it is told, after the id. */
+/** A worker whose response is the given text after the id. */
 const sayer = make(
   shop.node(`methods.say = (id, { rest }) => line('{"jsonrpc":"2.0","id":' + id + "," + rest);`),
 );
@@ -26,8 +26,9 @@ process.on("unhandledRejection", (reason) => unhandled.push(reason));
 afterAll(() => expect(unhandled).toEqual([]));
 
 systemContract("command", ({ answerBytesMax }) => {
+  const referenceFile = join(root, "src/testing/reference-service.ts");
   const host = shop.script(`
-import { referenceReply, referenceService } from ${JSON.stringify(join(root, "src/testing/reference-service.ts"))};
+import { referenceReply, referenceService } from ${JSON.stringify(referenceFile)};
 const service = referenceService(() => process.kill(process.pid, "SIGKILL"));
 const write = (text) => process.stdout.write(text + "\\n");
 async function take(text) {
@@ -36,7 +37,10 @@ async function take(text) {
   if (method === "initialize") return write(start + ',"result":{"protocolVersion":1,"name":"reference"}}');
   const reply = await referenceReply(service, params.method, params.request);
   if (reply.ok) write(start + ',"result":' + reply.text + "}");
-  else write(start + ',"error":' + JSON.stringify({ code: -32000, message: reply.message, data: { code: reply.code } }) + "}");
+  else {
+    const error = { code: -32000, message: reply.message, data: { code: reply.code } };
+    write(start + ',"error":' + JSON.stringify(error) + "}");
+  }
 }
 let held = "";
 process.stdin.on("data", (chunk) => {
@@ -73,14 +77,14 @@ describe("CommandSystem", () => {
     expect([refused.code, refused.message]).toEqual(["UNKNOWN_METHOD", "desk has no method subtract"]);
   });
 
-  it("can be started ahead, by any number at once", async () => {
+  it("can be started ahead of the first call, also by several callers at once", async () => {
     const system = make(plain);
     await Promise.all([system.start(), system.start()]);
     await system.start();
     expect([system.methods?.has("add"), system.counters.starts]).toEqual([true, 1]);
   });
 
-  it("hands out answers by id, whatever their order", async () => {
+  it("assigns answers to calls by id, in any order", async () => {
     const reversed = make(
       shop.node(`
 const waiting = [];
@@ -102,19 +106,24 @@ methods.add = (id, { a, b }) => {
     expect(order).toEqual(Array.from({ length: 20 }, (_, index) => 19 - index));
   });
 
-  it("takes an answer in pieces, and several in one", async () => {
+  it("reads an answer that arrives in pieces, and several answers in one piece", async () => {
     const system = make(
       shop.node(`
 methods.pieces = (id) => {
   const bytes = Buffer.from(JSON.stringify({ jsonrpc: "2.0", id, result: "Zürich 📈" }) + "\\n");
   let at = 0;
-  const next = () => { if (at < bytes.length) { process.stdout.write(bytes.subarray(at, ++at)); setImmediate(next); } };
+  const next = () => {
+    if (at === bytes.length) return;
+    process.stdout.write(bytes.subarray(at, ++at));
+    setImmediate(next);
+  };
   next();
 };
 const ids = [];
 methods.together = (id) => {
   ids.push(id);
-  if (ids.length === 3) line(ids.map((id) => JSON.stringify({ jsonrpc: "2.0", id, result: id })).join("\\r\\n\\n"));
+  const said = ids.map((id) => JSON.stringify({ jsonrpc: "2.0", id, result: id }));
+  if (ids.length === 3) line(said.join("\\r\\n\\n"));
 };`),
     );
     expect(await system.invoke("pieces", null, patient)).toBe("Zürich 📈");
@@ -122,7 +131,7 @@ methods.together = (id) => {
     expect(together).toEqual([2, 3, 4]);
   });
 
-  it("takes nothing for an answer that is none, and goes on", async () => {
+  it("ignores lines that are not answers, and goes on", async () => {
     const system = make(
       shop.node(`
 methods.noisy = (id, { a, b }) => {
@@ -148,7 +157,8 @@ methods.noisy = (id, { a, b }) => {
     expect(shop.log).toContain("calculating ...");
     expect(shop.log).toContain("\\u{1b}[31mred\\u{7}");
     expect(shop.log).toContain(
-      "desk: a line on the worker's stdout is no message (no JSON object); it must print to stderr",
+      "desk: a line on the worker's stdout is not a message: it is not a JSON object; " +
+        "the worker must print to stderr",
     );
   });
 
@@ -158,7 +168,7 @@ methods.noisy = (id, { a, b }) => {
     ["with a key twice", '"result":{"a":1,"a":2}}', "GARBLED", "a key for the second time"],
     ["nothing", '"done":true}', "GARBLED", "neither a result nor an error"],
     ["both", '"result":1,"error":{"code":1,"message":"x"}}', "GARBLED", "a result and an error"],
-    ["an error without sense", '"error":"oops"}', "REFUSED", "an error without words"],
+    ["an error without sense", '"error":"oops"}', "REFUSED", "an error without a message"],
     [
       "an error of a type",
       '"error":{"code":-32000,"message":"no","data":{"class":"KeyError"}}}',
@@ -175,7 +185,7 @@ methods.noisy = (id, { a, b }) => {
     expect(sayer.counters).toMatchObject({ starts: 1, kills: 0 });
   });
 
-  it("tells errors by the system's own names", async () => {
+  it("reports errors under the system's own codes", async () => {
     const codeOf = async (error: string) =>
       (await failureOf(sayer.invoke("say", { rest: `"error":${error}}` }, patient), "REFUSED")).code;
     expect(await codeOf('{"code":-32000,"message":"x","data":{"class":"KeyError","code":"NO_PRICE"}}')).toBe(
@@ -187,7 +197,7 @@ methods.noisy = (id, { a, b }) => {
     expect(await codeOf('{"code":-32000,"message":"x"}')).toBe(undefined);
   });
 
-  it("reads an answer and an error where one of them is null", async () => {
+  it("reads a response with both result and error if one of them is null", async () => {
     expect(await sayer.invoke("say", { rest: '"result":5,"error":null}' }, patient)).toBe(5);
     expect(await sayer.invoke("say", { rest: '"result":null}' }, patient)).toBe(null);
     await failureOf(
@@ -198,7 +208,7 @@ methods.noisy = (id, { a, b }) => {
 });
 
 describe("a worker that dies", () => {
-  it("fails the calls that are with it, and the next call starts it again", async () => {
+  it("fails its sent calls, and the next call starts it again", async () => {
     const system = make(plain, eager);
     await system.start();
     const { pid } = system;
@@ -208,37 +218,41 @@ describe("a worker that dies", () => {
     ];
     process.kill(pid as number, "SIGKILL");
     for (const failure of await Promise.all(calls))
-      expect(failure.message).toMatch(/^desk went away during (hang|slow): it was ended by SIGKILL/);
+      expect(failure.message).toMatch(/^desk stopped during (hang|slow): it was ended by SIGKILL/);
     expect(await add(system)).toEqual({ sum: 3 });
     expect(system.pid).not.toBe(pid);
     expect(system.counters).toMatchObject({ starts: 2, kills: 0 });
   });
 
-  it("still hands out what it wrote before", async () => {
+  it("still delivers the answers that it wrote before", async () => {
     const system = make(
       shop.node(
-        `methods.last = (id) => { answer(id, "x".repeat(500_000)); process.exitCode = 7; process.stdin.destroy(); };`,
+        `methods.last = (id) => {
+  answer(id, "x".repeat(500_000));
+  process.exitCode = 7;
+  process.stdin.destroy();
+};`,
       ),
     );
     expect(await system.invoke("last", {}, patient)).toHaveLength(500_000);
   });
 
-  it("keeps the calls that it did not have yet for the next one", async () => {
+  it("leaves the calls that were not sent yet to its successor", async () => {
     const system = make(shop.node("", "concurrency: 1"), eager);
     await system.start();
     const crashed = failureOf(system.invoke("crash", {}, patient), "DOWN");
     const sums = [1, 2, 3].map((a) => add(system, a));
-    expect((await crashed).message).toBe("desk went away during crash: it ended with exit code 3");
+    expect((await crashed).message).toBe("desk stopped during crash: it ended with exit code 3");
     expect(await Promise.all(sums)).toEqual([{ sum: 3 }, { sum: 4 }, { sum: 5 }]);
     expect(system.counters.starts).toBe(2);
   });
 
-  it("is started again after pauses that grow, and calls fail BUSY in between", async () => {
+  it("is started again after growing pauses, and calls fail BUSY meanwhile", async () => {
     const system = make(plain, { pauseMs: 80, steadyMs: 60_000 });
     const crash = () => system.invoke("crash", {}, patient).catch((failure) => failure.failure);
     await system.start();
     expect(await crash()).toBe("DOWN");
-    // The first time at once.
+    // The first restart comes at once.
     expect(await crash()).toBe("DOWN");
     const busy = await failureOf(add(system), "BUSY");
     expect(busy.message).toMatch(
@@ -251,7 +265,7 @@ describe("a worker that dies", () => {
     expect(system.counters.starts).toBe(3);
   });
 
-  it("is as good as new when it has been steady", async () => {
+  it("is restarted without a pause if it was up for long enough", async () => {
     const system = make(plain, { pauseMs: 60_000, steadyMs: 30 });
     for (let round = 0; round < 3; round++) {
       expect(await add(system)).toEqual({ sum: 3 });
@@ -260,7 +274,7 @@ describe("a worker that dies", () => {
     }
   });
 
-  it("takes with it what it started", async () => {
+  it("takes the processes that it started with it", async () => {
     const system = make(
       shop.node(`
 import { spawn } from "node:child_process";
@@ -273,7 +287,7 @@ methods.spawn = (id) => answer(id, spawn("sleep", ["60"], { stdio: "inherit" }).
     await untilGone(started);
   });
 
-  it("that closes its stdout or stdin and stays is killed", async () => {
+  it("is killed if it closes its stdout or stdin but does not end", async () => {
     const shut = make(
       shop.node(`import { closeSync } from "node:fs";\nmethods.shut = () => closeSync(1);`),
       eager,
@@ -298,17 +312,17 @@ describe("a worker that cannot start", () => {
     [
       "exits at once",
       shop.script(`console.error("no such desk"); process.exit(2);`),
-      "exit code 2; its last words: no such desk",
+      "exit code 2; its last line on stderr: no such desk",
     ],
     ["exits well", shop.script(""), "exit code 0"],
     [
       "another version",
       shop.script(introducing({ protocolVersion: 2 })),
-      "it speaks version 2 of the worker protocol, and this bridge version 1",
+      "it uses version 2 of the worker protocol, and this bridge uses version 1",
     ],
     ["no version", shop.script(introducing({})), "version (none)"],
-    ["no introduction", shop.script(introducing(null)), "is no object"],
-    ["no methods", shop.script(introducing({ protocolVersion: 1, methods: "add" })), "no list of names"],
+    ["no introduction", shop.script(introducing(null)), "is not an object"],
+    ["no methods", shop.script(introducing({ protocolVersion: 1, methods: "add" })), "not a list of names"],
     ["no concurrency", shop.script(introducing({ protocolVersion: 1, concurrency: 0 })), "concurrency"],
     [
       "a refusal",
@@ -327,7 +341,7 @@ describe("a worker that cannot start", () => {
     await system.close();
   });
 
-  it("in time is killed", async () => {
+  it("is killed if it does not introduce itself in time", async () => {
     const system = make(shop.script("setInterval(() => {}, 1000)"), { startMs: 150 });
     const call = failureOf(add(system), "DOWN");
     await sleep(50);
@@ -336,7 +350,7 @@ describe("a worker that cannot start", () => {
     await untilGone(pid as number);
   });
 
-  it("and no command is a mistake of the configuration", () => {
+  it("is refused as BAD_CONFIG if its command is empty", () => {
     expect(() => make([])).toThrow("the command of system desk is empty");
   });
 
@@ -355,14 +369,14 @@ describe("a worker that hangs", () => {
     await failureOf(system.invoke("hang", {}, hasty), "TIMEOUT");
     expect(runs(pid as number)).toBe(true);
     expect((await beside).message).toMatch(
-      /^desk went away during slow: it hung: hang was not answered within 100 \+ \d+ ms$/,
+      /^desk stopped during slow: it hung: hang was not answered within 100 \+ \d+ ms$/,
     );
     await untilGone(pid as number);
     expect(await add(system)).toEqual({ sum: 3 });
     expect(system.counters).toMatchObject({ starts: 2, kills: 1 });
   });
 
-  it.concurrent("is told from one that goes on answering others, for a while", async () => {
+  it.concurrent("is killed later if it goes on answering other calls", async () => {
     const system = make(plain, { graceMs: 1_000, overdueMaxMs: 1_500 });
     await system.start();
     const from = performance.now();
@@ -374,19 +388,19 @@ describe("a worker that hangs", () => {
     expect(performance.now() - from).toBeGreaterThan(1_400);
   });
 
-  it("is told from one whose answer we did not come to read", async () => {
+  it("differs from a worker whose answer a blocked event loop has not read yet", async () => {
     const system = make(plain, { graceMs: 50 });
     await system.start();
     const call = system.invoke("slow", { ms: 20 }, { deadlineMs: 50 }).catch(({ failure }) => failure);
     await sleep(5);
     for (const until = performance.now() + 300; performance.now() < until; );
-    // Which of the two our event loop comes to first is not ours to say.
+    // The event loop may handle either of the two first.
     expect([{ ms: 20 }, "TIMEOUT"]).toContainEqual(await call);
     expect(await add(system)).toEqual({ sum: 3 });
     expect(system.counters).toMatchObject({ starts: 1, kills: 0 });
   });
 
-  it.concurrent("is told from one that is slow", async () => {
+  it.concurrent("differs from a worker that is only slow", async () => {
     const system = make(plain, { graceMs: 400 });
     await system.start();
     await failureOf(system.invoke("slow", { ms: 200 }, hasty), "TIMEOUT");
@@ -395,7 +409,7 @@ describe("a worker that hangs", () => {
     expect(system.counters).toMatchObject({ starts: 1, kills: 0, late: 1 });
   });
 
-  it.concurrent("is not blamed for calls that it never had", async () => {
+  it.concurrent("differs from a worker that was never sent the call", async () => {
     const system = make(shop.node("", "concurrency: 1"), { graceMs: 100 });
     await system.start();
     const first = system.invoke("slow", { ms: 500 }, patient);
@@ -406,7 +420,7 @@ describe("a worker that hangs", () => {
     expect(system.counters.kills).toBe(0);
   });
 
-  it.concurrent("also where nobody waits for it any longer", async () => {
+  it.concurrent("is killed also if the caller has given the call up", async () => {
     const system = make(plain, eager);
     await system.start();
     const controller = new AbortController();
@@ -422,7 +436,7 @@ describe("a worker that hangs", () => {
 });
 
 describe("limits", () => {
-  it("lets go of an answer of 200 MB while it comes", async () => {
+  it("discard an answer of 200 MB while it arrives", async () => {
     const system = make(
       shop.node(`
 methods.huge = (id, { bytes, last }) => {
@@ -449,7 +463,7 @@ methods.huge = (id, { bytes, last }) => {
     expect(system.counters).toMatchObject({ starts: 1, kills: 0, tooLong: 2 });
   });
 
-  it("kills a worker that writes one line for ever", async () => {
+  it("kill a worker that writes one line without end", async () => {
     const system = make(
       shop.node(`
 methods.endless = (id) => {
@@ -465,7 +479,7 @@ methods.endless = (id) => {
     expect(await add(system)).toEqual({ sum: 3 });
   });
 
-  it("sends large requests, and refuses larger ones", async () => {
+  it("allow large requests and refuse larger ones", async () => {
     const system = make(shop.node("methods.length = (id, { text }) => answer(id, text.length);"), {
       requestBytesMax: 10_000_000,
     });
@@ -477,7 +491,7 @@ methods.endless = (id) => {
     await failureOf(system.invoke("length", { text: 1n } as never, patient), "REFUSED");
   });
 
-  it("is BUSY beyond its calls, and beyond the bytes that the worker has not read", async () => {
+  it("make calls BUSY beyond the maximum of calls and of bytes that the worker has not read", async () => {
     const system = make(shop.node("methods.sleep = () => { for (;;); };"), {
       inFlightMax: 5,
       waitingBytesMax: 1_000_000,
@@ -499,17 +513,23 @@ methods.endless = (id) => {
     expect(await other.invoke("add", large, patient)).toEqual({ sum: large.a });
   });
 
-  it("a flood on stderr reaches the log in drops", async () => {
+  it("let only a part of a flood on stderr reach the log", async () => {
     const log: string[] = [];
     const system = make(
       shop.node(`
 methods.flood = (id) => {
   const lines = "a line of no interest\\n".repeat(5000);
   let left = 60;
-  const next = () => { while (left-- > 0) if (!process.stderr.write(lines)) return process.stderr.once("drain", next); answer(id, "done"); };
+  const next = () => {
+    while (left-- > 0) if (!process.stderr.write(lines)) return process.stderr.once("drain", next);
+    answer(id, "done");
+  };
   next();
 };
-methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repeat(3_000_000) + "\\nlast\\n"); answer(id, "done"); };`),
+methods.long = (id) => {
+  process.stderr.write("\\u001b]0;evil\\u0007" + "y".repeat(3_000_000) + "\\nlast\\n");
+  answer(id, "done");
+};`),
       { log: (line, from) => void log.push(`${from} ${line}`), logLinesPerSecondMax: 20 },
     );
     expect(await system.invoke("flood", {}, patient)).toBe("done");
@@ -525,7 +545,7 @@ methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repe
     for (const line of log) expect(line.length).toBeLessThan(2_200);
   });
 
-  it("and a log that throws harms nobody", async () => {
+  it("keep working if the log throws", async () => {
     const system = make(plain, {
       log: () => {
         throw new Error("disk full");
@@ -534,7 +554,7 @@ methods.long = (id) => { process.stderr.write("\\u001b]0;evil\\u0007" + "y".repe
     expect(await add(system)).toEqual({ sum: 3 });
   });
 
-  it("cuts a deadline without end", async () => {
+  it("reduce an unlimited deadline to the maximum", async () => {
     const system = make(plain);
     expect(await system.invoke("add", { a: 1, b: 1 }, { deadlineMs: Number.POSITIVE_INFINITY })).toEqual({
       sum: 2,
@@ -549,9 +569,13 @@ describe("the environment of a worker", () => {
     "methods.env = (id) => answer(id, [process.env.PNL_TEST_A, process.env.PNL_TEST_B, process.cwd()]);",
   );
   it.each([
-    ["has nothing of ours beside the base", {}, [null, null]],
-    ["has what is named of ours", { inheritEnv: ["PNL_TEST_B", "PNL_TEST_MISSING"] }, [null, "also ours"]],
-    ["has what is given", { env: { PNL_TEST_A: "more" } }, ["more", null]],
+    ["has only the base by default", {}, [null, null]],
+    [
+      "has the named variables of this process",
+      { inheritEnv: ["PNL_TEST_B", "PNL_TEST_MISSING"] },
+      [null, "also ours"],
+    ],
+    ["has the variables of the option env", { env: { PNL_TEST_A: "more" } }, ["more", null]],
   ] as const)("%s", async (_, options, expected) => {
     process.env.PNL_TEST_A = "ours";
     process.env.PNL_TEST_B = "also ours";
@@ -569,7 +593,7 @@ process.exit = () => {};
 setInterval(() => {}, 1000);
 methods.child = (id) => answer(id, [process.pid, spawn("sleep", ["60"], { stdio: "ignore" }).pid]);`);
 
-  it("by close(), however stubborn", async () => {
+  it("by close(), even of a worker that ignores signals and the end of its stdin", async () => {
     const system = make(stubborn, { closeMs: 50 });
     const pids = (await system.invoke("child", {}, patient)) as number[];
     const call = failureOf(system.invoke("hang", {}, patient), "DOWN");
@@ -599,10 +623,10 @@ methods.child = (id) => answer(id, [process.pid, spawn("sleep", ["60"], { stdio:
   });
 
   it.concurrent.each([
-    ["ends in its own time", ""],
+    ["ends by itself", ""],
     ["exits in the middle", "process.exit(0);"],
     ["is killed", 'process.kill(process.pid, "SIGKILL");'],
-  ])("by a program of ours that %s without closing", async (_, ending) => {
+  ])("by a program that %s without closing the system", async (_, ending) => {
     const [, ours = ""] = shop.script(`
 import { CommandSystem } from ${JSON.stringify(join(root, "src/adapters/worker/index.ts"))};
 const system = new CommandSystem({ name: "desk", command: ${JSON.stringify(stubborn)} });

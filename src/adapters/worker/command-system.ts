@@ -1,18 +1,20 @@
 /**
  * A system in another language: a child process that speaks the worker protocol (protocol.ts).
  *
- *    stopped ──first call──► starting ──initialize──► up ──died, hung, closed a pipe──► ending ──gone──► stopped
- *                                 └───────refused, too slow, another version───────────────┘
+ *   stopped ──first call──► starting ──initialize──► up ──died, hung, closed a pipe──► ending ──► stopped
+ *                              └───────refused, too slow, another version────────────────┘
  *
- * A call waits in the bridge until the worker is up and has room for it, then is with the worker until it is answered. At its deadline
- * it fails TIMEOUT wherever it is. One that is with the worker and has no answer `graceMs` after that means that the worker hangs,
- * unless it goes on answering others: then it has until `overdueMaxMs`. It is killed, and the other calls that are with it fail DOWN.
- * Nothing is ever sent twice, since it may have been done.
+ * A call waits in the bridge until the worker is up and has room for it; then it is sent. At its deadline it
+ * fails TIMEOUT, sent or not. If a sent call still has no answer `graceMs` after its deadline, the worker
+ * counts as hung; if it answers other calls meanwhile, it counts as hung only after `overdueMaxMs`. A hung
+ * worker is killed, and its other calls fail DOWN. No call is ever sent twice, since it may have taken
+ * effect.
  *
- * A worker that had been up is started again at once, the first time; from then on, and where it never came up, after a pause
- * that doubles with every failure until it has been steadily up. In the pause calls fail BUSY. It is started by calls, never by itself.
+ * After the first failure of a worker that had been up, the next call starts it again at once. After every
+ * further failure, and after a failed start, a pause comes first, which doubles with each failure until the
+ * worker has been up for `steadyMs`. Calls during the pause fail BUSY. Only calls start a worker.
  *
- * Everything has a limit: see `commandDefaults`.
+ * All limits are in `commandDefaults`.
  */
 import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError } from "../../base/errors.ts";
@@ -35,48 +37,60 @@ import { type LogSource, WorkerProcess } from "./worker-process.ts";
 
 export interface CommandOptions extends Partial<CommandLimits> {
   readonly name: string;
-  /** Program and arguments. No shell looks at them. */
+  /** Program and arguments, run without a shell. */
   readonly command: readonly string[];
-  /** Default: ours. */
+  /** Default: the working folder of this process. */
   readonly cwd?: string;
-  /** Names of our environment variables that it gets beside the base (`child-environment.ts`). Default: none. */
+  /**
+   * Names of environment variables of this process that the worker gets in addition to the base
+   * (`child-environment.ts`). Default: none.
+   */
   readonly inheritEnv?: readonly string[];
-  /** Variables beside and over those. */
+  /** Further variables, which take precedence. */
   readonly env?: Readonly<Record<string, string>>;
   /** Tells the worker to change nothing. Default false. */
   readonly readOnly?: boolean;
   /** The methods that the worker offers. Default: all public methods of its object. */
   readonly methods?: readonly string[];
-  /** Who we say we are. Default `pnl-bridge`. */
+  /** The name by which the bridge introduces itself. Default `pnl-bridge`. */
   readonly client?: string;
-  /** Gets the worker's stderr line by line, without control characters, and what there is to say of the worker. Default: nobody. */
+  /**
+   * Receives the worker's stderr line by line, without control characters, and the bridge's messages about
+   * the worker. Default: no log.
+   */
   readonly log?: (line: string, from: LogSource) => void;
 }
 
 interface CommandLimits {
-  /** A longer answer is let go while it comes, and the call fails TOO_LARGE. */
+  /** A longer answer is discarded while it arrives, and the call fails TOO_LARGE. */
   readonly answerBytesMax: number;
   readonly requestBytesMax: number;
-  /** Calls under way, those that wait and those without an answer after their deadline included. Beyond them: BUSY. */
+  /**
+   * The maximum number of calls under way, including those that wait and those still unanswered after their
+   * deadline. Further calls fail BUSY.
+   */
   readonly inFlightMax: number;
-  /** Calls that are with the worker at a time. A worker that says its `concurrency` gets no more than that. */
+  /**
+   * The maximum number of sent calls without an answer. A worker that announces its `concurrency` gets no
+   * more than that.
+   */
   readonly sentMax: number;
-  /** Of all requests that the worker has not taken yet. Beyond them: BUSY. */
+  /** The maximum total of bytes of requests that the worker has not read yet. Further calls fail BUSY. */
   readonly waitingBytesMax: number;
-  /** From start to the answer to `initialize`. */
+  /** Time limit from the start of the process to its answer to `initialize`. */
   readonly startMs: number;
-  /** How long after its deadline a call may be without an answer, and the worker silent, before it is killed. */
+  /** How long after a call's deadline the worker may stay silent before it is killed. */
   readonly graceMs: number;
-  /** How long after its deadline a call may be without an answer in any case. */
+  /** How long after its deadline a call may stay unanswered if the worker answers others. */
   readonly overdueMaxMs: number;
-  /** On closing: from the end of stdin to SIGTERM, and from there to SIGKILL. */
+  /** On closing, the time from the end of stdin to SIGTERM, and again from SIGTERM to SIGKILL. */
   readonly closeMs: number;
-  /** The first pause before it is started again; it doubles up to `pauseMaxMs`. */
+  /** The first pause before a restart; it doubles up to `pauseMaxMs`. */
   readonly pauseMs: number;
   readonly pauseMaxMs: number;
-  /** After being up for so long the failures before are forgotten. */
+  /** Once a worker has been up for this time, earlier failures no longer count. */
   readonly steadyMs: number;
-  /** A longer deadline is cut to this. */
+  /** A longer deadline is reduced to this. */
   readonly deadlineMaxMs: number;
   readonly logLinesPerSecondMax: number;
   readonly logLineLengthMax: number;
@@ -100,17 +114,17 @@ const commandDefaults: CommandLimits = Object.freeze({
   logLineLengthMax: 2_000,
 });
 
-/** What happened, since the system was made. */
+/** Counts of events since the system was created. */
 interface CommandCounters {
   /** Processes started, the first one included. */
   readonly starts: number;
   /** Workers that were killed because they hung or broke the protocol. */
   readonly kills: number;
-  /** Answers that nobody waited for any longer. */
+  /** Answers that arrived after their call was given up. */
   readonly late: number;
-  /** Answers to calls that were never made, or have been answered. */
+  /** Answers to calls that were never made or are already answered. */
   readonly unknown: number;
-  /** Lines on stdout that are no messages. */
+  /** Lines on stdout that are not messages. */
   readonly garbage: number;
   /** Lines on stdout that were too long. */
   readonly tooLong: number;
@@ -152,7 +166,9 @@ export class CommandSystem implements BridgedSystem {
     if ((options.command[0] ?? "") === "")
       throw new BridgeError("BAD_CONFIG", {
         what: `the command of system ${options.name} is empty`,
-        fix: 'name a program and its arguments, such as ["python3", "pnl_bridge_worker.py", "desk.pnl:Service"]',
+        fix:
+          "name a program and its arguments, such as " +
+          '["python3", "pnl_bridge_worker.py", "desk.pnl:Service"]',
       });
     this.name = options.name;
     this.#options = options;
@@ -164,7 +180,10 @@ export class CommandSystem implements BridgedSystem {
     });
   }
 
-  /** What the worker said when it was last started; undefined before, and where it does not say. */
+  /**
+   * The methods that the worker announced at its last start; undefined before, or if it does not announce
+   * any.
+   */
   get methods(): ReadonlySet<string> | undefined {
     return this.#methods;
   }
@@ -182,7 +201,10 @@ export class CommandSystem implements BridgedSystem {
     return { ...this.#counters };
   }
 
-  /** Starts the worker where it is not up, so that `methods` is known and the first call need not wait. Fails as a call would. */
+  /**
+   * Starts the worker if it is not up, so that `methods` is known and the first call does not wait for the
+   * start. Rejects with the failure that a call would have.
+   */
   start(): Promise<void> {
     const refusal = this.#closing === undefined ? this.#pauseRefusal() : closed(this.name);
     if (refusal !== undefined) return Promise.reject(refusal);
@@ -191,7 +213,7 @@ export class CommandSystem implements BridgedSystem {
       this.#starters.push({ resolve, reject });
       this.#advance();
     });
-    // The process itself keeps nobody's program alive; who waits here does.
+    // The worker does not keep this process alive; a caller that waits for the start does.
     const waits = setInterval(() => {}, 1_000);
     return started.finally(() => clearInterval(waits));
   }
@@ -223,9 +245,9 @@ export class CommandSystem implements BridgedSystem {
     return ended;
   }
 
-  // --- calls --------------------------------------------------------------------------------------------------------
+  // --- calls ---
 
-  /** The request as text, or why the call cannot begin. */
+  /** The request as text, or the failure of a call that cannot begin. */
   #admit(
     method: string,
     request: JsonValue,
@@ -254,7 +276,7 @@ export class CommandSystem implements BridgedSystem {
       });
     }
     if (text === undefined)
-      return new SystemFailure("REFUSED", `the request of ${shown} is no JSON value`, {
+      return new SystemFailure("REFUSED", `the request of ${shown} is not a JSON value`, {
         code: "BAD_REQUEST",
       });
     const bytes = Buffer.byteLength(text);
@@ -277,7 +299,7 @@ export class CommandSystem implements BridgedSystem {
     );
   }
 
-  /** Does what can be done for the calls that wait: starts the worker, or hands it as many as it has room for. */
+  /** Advances the waiting calls: starts the worker, or sends it as many calls as it has room for. */
   #advance(): void {
     if (this.#closing !== undefined || (this.#waiting.size === 0 && this.#starters.length === 0)) return;
     if (this.#phase === "stopped") this.#startProcess();
@@ -292,7 +314,7 @@ export class CommandSystem implements BridgedSystem {
   #send(call: Call): void {
     const leftMs = Math.max(1, Math.ceil(call.deadlineMs - (performance.now() - call.startedMs)));
     this.#sent.set(call.id, call);
-    // From now on, since until now it was not the worker who made it wait.
+    // Counted from now: until now the call waited for the bridge, not for the worker.
     call.overdueFromMs = performance.now() + call.deadlineMs;
     this.#checkLater(call, call.deadlineMs + this.#limits.graceMs);
     this.#process?.write(callLine(call.id, call.method, leftMs, call.takeText()));
@@ -302,16 +324,16 @@ export class CommandSystem implements BridgedSystem {
     if (this.#waiting.delete(call)) this.#waitingBytes -= call.bytes;
   }
 
-  /** A call that is with the worker keeps its place until its answer comes, though nobody waits for it. */
+  /** A call that is sent keeps its slot until its answer arrives, even after it is given up. */
   #givenUp(call: Call, why: "deadline" | "abort"): SystemFailure {
     this.#forgetWaiting(call);
     if (why === "abort") return aborted(call.shown, call.signal);
     const where = this.#phase === "up" ? ", waiting behind others" : ", waiting for its worker to start";
-    const late = `${call.shown} did not answer within ${call.deadlineMs} ms${this.#sent.has(call.id) ? "" : where}`;
-    return new SystemFailure("TIMEOUT", late);
+    const late = `${call.shown} did not answer within ${call.deadlineMs} ms`;
+    return new SystemFailure("TIMEOUT", this.#sent.has(call.id) ? late : `${late}${where}`);
   }
 
-  /** Takes the call out: its answer, or what is as good as one, has come. */
+  /** Removes a sent call whose answer has arrived, in full or too large to keep. */
   #taken(id: number): Call | undefined {
     const call = this.#sent.get(id);
     if (call === undefined) return undefined;
@@ -336,7 +358,7 @@ export class CommandSystem implements BridgedSystem {
     for (const { reject } of this.#starters.splice(0)) reject(failure());
   }
 
-  // --- the process --------------------------------------------------------------------------------------------------
+  // --- the process ---
 
   #startProcess(): void {
     const { command, cwd, inheritEnv, env, methods, readOnly = false, client = "pnl-bridge" } = this.#options;
@@ -363,12 +385,12 @@ export class CommandSystem implements BridgedSystem {
   }
 
   #line(process: WorkerProcess, line: Buffer): void {
-    // What a worker that is being ended still says is nobody's answer.
+    // The calls of a worker that is ending have already failed.
     if (process !== this.#process || this.#phase === "ending" || line.length === 0) return;
     if (!this.#read(process, line)) process.useless(line.length);
   }
 
-  /** False where it was of no use. */
+  /** Handles a line; false if it was not an answer to an open call. */
   #read(process: WorkerProcess, line: Buffer): boolean {
     const message = readMessage(line);
     if (message.kind === "garbage") return this.#garbage(line, message.why);
@@ -420,12 +442,13 @@ export class CommandSystem implements BridgedSystem {
 
   #garbage(line: Buffer, why: string): false {
     this.#counters.garbage += 1;
-    // Of a flood most is only counted.
+    // In a flood, most lines are only counted.
     const text = this.#log.isFull() ? "" : line.subarray(0, 4 * this.#limits.logLineLengthMax).toString();
     this.#log.write(text, "stdout");
     if (this.#counters.garbage === 1)
       this.#log.write(
-        `${this.name}: a line on the worker's stdout is no message (${why}); it must print to stderr`,
+        `${this.name}: a line on the worker's stdout is not a message: ${why}; ` +
+          "the worker must print to stderr",
         "bridge",
       );
     return false;
@@ -435,14 +458,15 @@ export class CommandSystem implements BridgedSystem {
     if (process !== this.#process || this.#phase === "ending") return;
     this.#counters.tooLong += 1;
     const id = idOfPieces(head, noTail);
-    // It keeps its place until its end has come, so that a worker that writes for ever is found to hang.
+    // The call keeps its slot until the end of the line arrives, so that a worker that writes without end
+    // counts as hung.
     if (id !== undefined) this.#failTooLarge(this.#sent.get(id));
   }
 
   #tooLongEnd(process: WorkerProcess, head: Buffer, tail: Buffer, bytes: number): void {
     if (process !== this.#process || this.#phase === "ending") return;
     const id = idOfPieces(head, tail);
-    this.#log.write(`${this.name}: a line of ${bytes} bytes on the worker's stdout was let go`, "bridge");
+    this.#log.write(`${this.name}: a line of ${bytes} bytes on the worker's stdout was discarded`, "bridge");
     if (id === undefined) return;
     this.#failTooLarge(this.#taken(id));
     this.#advance();
@@ -454,7 +478,8 @@ export class CommandSystem implements BridgedSystem {
   }
 
   #checkLater(call: Call, afterMs: number): void {
-    // Where our own event loop was held up, the answer may have come long since: it is read before anybody is blamed.
+    // If this process's event loop was blocked, the answer may already be in the pipe: read it before judging
+    // the worker.
     call.killTimer = setTimeout(() => setImmediate(() => this.#checkOverdue(call)), afterMs);
     call.killTimer.unref();
   }
@@ -479,7 +504,9 @@ export class CommandSystem implements BridgedSystem {
     this.#process?.kill(because);
   }
 
-  /** The worker will not answer any more; what is with it fails. */
+  /**
+   * Fails the sent calls of a worker that will not answer any more, and sets the pause before the next start.
+   */
   #down(how: string): void {
     const wasUp = this.#phase === "up";
     if (!wasUp && this.#phase !== "starting") return;
@@ -494,15 +521,13 @@ export class CommandSystem implements BridgedSystem {
     this.#notBeforeMs = isFirst
       ? nowMs
       : nowMs + backOffMs({ firstMs: pauseMs, lastMs: pauseMaxMs }, this.#failures);
-    this.#failSent(
-      ({ shown }) => new SystemFailure("DOWN", `${this.name} went away during ${shown}: ${how}`),
-    );
+    this.#failSent(({ shown }) => new SystemFailure("DOWN", `${this.name} stopped during ${shown}: ${how}`));
     if (!wasUp) this.#failWaiting(() => new SystemFailure("DOWN", `${this.name} did not start: ${how}`));
   }
 
   #gone(process: WorkerProcess, how: string): void {
     if (process !== this.#process) return;
-    this.#log.write(`${this.name}: worker ${process.pid ?? "(none)"} is gone: ${how}`, "bridge");
+    this.#log.write(`${this.name}: worker ${process.pid ?? "(none)"} has stopped: ${how}`, "bridge");
     this.#down(how);
     this.#process = undefined;
     this.#phase = "stopped";
@@ -528,9 +553,9 @@ class Call extends Pending<JsonValue> {
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
   readonly startedMs = performance.now();
-  /** Its method in texts for people. */
+  /** The method's name as shown in messages. */
   readonly shown: string;
-  /** When it has been with the worker for as long as it may. */
+  /** Monotonic time at which the worker should have answered. */
   overdueFromMs = 0;
   killTimer: NodeJS.Timeout | undefined;
   #text: string;
@@ -546,7 +571,7 @@ class Call extends Pending<JsonValue> {
     this.signal = options.signal;
   }
 
-  /** The request, once: it is not held here while the worker has it. */
+  /** Returns the request and releases it here, so that its text is not kept while the worker has it. */
   takeText(): string {
     const text = this.#text;
     this.#text = "";
@@ -557,13 +582,13 @@ class Call extends Pending<JsonValue> {
 const closed = (name: string): SystemFailure => new SystemFailure("DOWN", `${name} has been closed`);
 
 const aborted = (shown: string, signal: AbortSignal | undefined): SystemFailure =>
-  new SystemFailure("TIMEOUT", `nobody waits any longer for ${shown}`, { cause: signal?.reason });
+  new SystemFailure("TIMEOUT", `the caller gave ${shown} up`, { cause: signal?.reason });
 
 function limitsOf(options: CommandOptions): CommandLimits {
   const given = Object.entries(options).filter(
     ([name, value]) => name in commandDefaults && value !== undefined,
   );
   const limits: CommandLimits = { ...commandDefaults, ...Object.fromEntries(given) };
-  // A timer takes no more than 2^31 - 1 ms.
+  // A timer accepts at most 2^31 - 1 ms.
   return Object.freeze({ ...limits, deadlineMaxMs: Math.min(limits.deadlineMaxMs, 2 ** 30) });
 }

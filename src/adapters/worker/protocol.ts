@@ -1,25 +1,36 @@
 /**
- * The worker protocol, version 1: JSON-RPC 2.0, one message a line of UTF-8, requests on the worker's stdin, responses on its stdout,
- * in any order. Whatever else a worker has to say goes to its stderr. The bridge sends `initialize` first and waits for its answer.
+ * The worker protocol, version 1: JSON-RPC 2.0, one message a line of UTF-8, requests on the worker's stdin,
+ * responses on its stdout, in any order. Any other output of a worker goes to its stderr. The bridge sends
+ * `initialize` first and waits for its answer.
  *
- * | direction | message                                                                                                             |
- * |-----------|---------------------------------------------------------------------------------------------------------------------|
- * | → once    | {"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":1,"readOnly":true,"client":"pnl-bridge","answerBytesMax":33554432,"methods":["calculatePnl"]}} |
- * | ←         | {"jsonrpc":"2.0","id":0,"result":{"protocolVersion":1,"name":"desk","methods":["calculatePnl"],"concurrency":4}}       |
- * | → a call  | {"jsonrpc":"2.0","id":7,"method":"call","params":{"method":"calculatePnl","deadlineMs":250,"request":{…}}}            |
- * | ←         | {"jsonrpc":"2.0","id":7,"result":…}                                                                                  |
- * | ← or      | {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no price","data":{"class":"KeyError","code":"NO_PRICE"}}}  |
+ * → once
+ *   {"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":1,"readOnly":true,
+ *    "client":"pnl-bridge","answerBytesMax":33554432,"methods":["calculatePnl"]}}
+ * ←
+ *   {"jsonrpc":"2.0","id":0,"result":{"protocolVersion":1,"name":"desk","methods":["calculatePnl"],
+ *    "concurrency":4}}
+ * → for each call
+ *   {"jsonrpc":"2.0","id":7,"method":"call",
+ *    "params":{"method":"calculatePnl","deadlineMs":250,"request":{…}}}
+ * ← the answer
+ *   {"jsonrpc":"2.0","id":7,"result":…}
+ * ← or the error
+ *   {"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no price",
+ *    "data":{"class":"KeyError","code":"NO_PRICE"}}}
  *
- * `methods` of the request: the worker offers no others; absent: all public ones. `found` of the answer is optional: a list of
- * `{"name","parameters":["limit=100"],"leftOut":"it is private"}`, one for each method of the object, for `doctor`.
+ * `methods` in the request: the only methods that the worker offers; absent: all public ones. `found` in the
+ * answer is optional: a list of `{"name","parameters":["limit=100"],"leftOut":"it is private"}`, one entry
+ * for each method of the object, for `doctor`.
  *
- * `readOnly`: the worker must change nothing. `answerBytesMax`: a longer line is not read. `methods` absent or null: not known.
- * `concurrency` absent: as many at a time as the bridge likes; present: never more than so many calls are with the worker, and the
- * others wait in the bridge. `deadlineMs` counts from when the message is sent; nobody waits for an answer beyond it, and a worker that
- * goes on without answering is killed. `message`, `data.class` and `data.code` are optional. The end of stdin means: end.
+ * `readOnly`: the worker must change nothing. `answerBytesMax`: a longer line is not read. `methods` absent
+ * or null in the answer: the methods are unknown. `concurrency`: the maximum number of calls sent to the
+ * worker at a time, the others wait in the bridge; absent: the bridge's own limit. `deadlineMs` counts from
+ * the sending of the message; an answer after it has no effect, and a worker that stays silent beyond it is
+ * killed. `message`, `data.class` and `data.code` are optional. At the end of its stdin the worker must end.
  *
- * A response starts with its id (after "jsonrpc", before "result" or "error") or ends with it: then an answer that is too long or broken
- * can still be told to its call. Numbers are read from their text, never through a float (`src/base/exact-json.ts`).
+ * A response has its id at the beginning (after "jsonrpc", before "result" or "error") or at the end, so that
+ * even an answer that is too long or broken can be assigned to its call. Numbers are read from their text,
+ * never through a float (`src/base/exact-json.ts`).
  */
 import { type JsonValue, parseExact } from "../../base/exact-json.ts";
 import { plain } from "../../base/plain-text.ts";
@@ -29,7 +40,7 @@ import type { FoundMethod } from "../../ports/system.ts";
 const protocolVersion = 1;
 export const initializeId = 0;
 
-/** What the error codes of the protocol mean here; every other code is the system's own refusal. */
+/** The meaning of the protocol's error codes; every other code is a refusal of the system itself. */
 export const workerErrors: Readonly<
   Record<string, { readonly failure: FailureClass; readonly code?: string; readonly means: string }>
 > = {
@@ -56,39 +67,45 @@ export const initializeLine = (params: {
   readonly answerBytesMax: number;
   readonly methods: readonly string[] | undefined;
 }): string =>
-  `${JSON.stringify({ jsonrpc: "2.0", id: initializeId, method: "initialize", params: { protocolVersion, ...params } })}\n`;
+  `${JSON.stringify({
+    jsonrpc: "2.0",
+    id: initializeId,
+    method: "initialize",
+    params: { protocolVersion, ...params },
+  })}\n`;
 
-/** `request` is JSON text already. */
+/** `request` is JSON text, inserted as it is. */
 export const callLine = (id: number, method: string, deadlineMs: number, request: string): string =>
-  `{"jsonrpc":"2.0","id":${id},"method":"call","params":{"method":${JSON.stringify(method)},"deadlineMs":${deadlineMs},"request":${request}}}\n`;
+  `{"jsonrpc":"2.0","id":${id},"method":"call","params":{"method":${JSON.stringify(method)},` +
+  `"deadlineMs":${deadlineMs},"request":${request}}}\n`;
 
 export type WorkerMessage =
   | { readonly kind: "answer"; readonly id: number; readonly result: JsonValue }
   | { readonly kind: "failure"; readonly id: number; readonly failure: SystemFailure }
-  /** Meant for this call, and no answer. */
+  /** A response to this call that is neither a result nor an error. */
   | { readonly kind: "broken"; readonly id: number; readonly why: string }
-  /** Nothing of the protocol: a program that prints. */
+  /** Not a message of the protocol, such as a print to stdout. */
   | { readonly kind: "garbage"; readonly why: string };
 
 /** Reads one line of a worker's stdout. */
 export function readMessage(line: Buffer): WorkerMessage {
   let at = 0;
   while (line[at] === 0x20 || line[at] === 0x09) at += 1;
-  if (line[at] !== 0x7b) return { kind: "garbage", why: "no JSON object" };
+  if (line[at] !== 0x7b) return { kind: "garbage", why: "it is not a JSON object" };
   let message: JsonValue;
   try {
     message = parseExact(utf8.decode(line));
   } catch (error) {
-    const why = error instanceof SyntaxError ? error.message : "no UTF-8";
+    const why = error instanceof SyntaxError ? error.message : "it is not UTF-8";
     const id = idOfPieces(line.subarray(0, pieceBytes), line.subarray(-pieceBytes));
     return id === undefined ? { kind: "garbage", why } : { kind: "broken", id, why };
   }
-  if (!isObject(message)) return { kind: "garbage", why: "no JSON object" };
+  if (!isObject(message)) return { kind: "garbage", why: "it is not a JSON object" };
   const { jsonrpc, id, method, result, error } = message;
-  if (jsonrpc !== "2.0") return { kind: "garbage", why: "no JSON-RPC 2.0" };
-  if (method !== undefined) return { kind: "garbage", why: "a request of the worker's own" };
-  if (typeof id !== "number") return { kind: "garbage", why: "no id of ours" };
-  // Some libraries write both, one of them null.
+  if (jsonrpc !== "2.0") return { kind: "garbage", why: "it is not JSON-RPC 2.0" };
+  if (method !== undefined) return { kind: "garbage", why: "it is a request, not an answer" };
+  if (typeof id !== "number") return { kind: "garbage", why: "its id is not a number" };
+  // Some libraries write both fields and set one of them to null.
   const failed = error !== undefined && error !== null;
   if (!failed && result !== undefined) return { kind: "answer", id, result };
   if (failed && (result === undefined || result === null))
@@ -100,10 +117,10 @@ export function readMessage(line: Buffer): WorkerMessage {
   };
 }
 
-/** How much of the beginning and of the end of a line tells whose answer it is. */
+/** How many bytes of the beginning and the end of a line are searched for the id of its call. */
 export const pieceBytes = 256;
 
-/** The call that a line would have answered, from its beginning and end; undefined where they do not say. */
+/** The id of the call that a line answers, from its beginning and end; undefined if they do not show it. */
 export function idOfPieces(head: Buffer, tail: Buffer): number | undefined {
   const start = head.toString("latin1");
   const [, first] = idFirst.exec(start) ?? [];
@@ -128,7 +145,7 @@ function failureOf(error: JsonValue): SystemFailure {
   const more = isObject(data) ? data : {};
   const known = Object.hasOwn(workerErrors, String(code)) ? workerErrors[String(code)] : undefined;
   const what =
-    typeof message === "string" && message !== "" ? message : (known?.means ?? "an error without words");
+    typeof message === "string" && message !== "" ? message : (known?.means ?? "an error without a message");
   const own = [more.code, more.class, known?.code].find(
     (name): name is string => typeof name === "string" && name !== "",
   );
@@ -145,7 +162,7 @@ type JsonObject = { readonly [key: string]: JsonValue };
 const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Text of a worker on one harmless line of bounded length. */
+/** A text of a worker, without control characters, on one line of bounded length. */
 export function shortened(text: string, lengthMax = 500): string {
   const harmless = plain(text.slice(0, lengthMax));
   return text.length > lengthMax || harmless.length > 2 * lengthMax
@@ -153,7 +170,7 @@ export function shortened(text: string, lengthMax = 500): string {
     : harmless;
 }
 
-/** What a worker says of itself. */
+/** The worker's introduction of itself. */
 interface Introduction {
   readonly name: string;
   readonly methods: ReadonlySet<string> | undefined;
@@ -163,19 +180,22 @@ interface Introduction {
 
 const methodsMax = 10_000;
 
-/** Reads the answer to `initialize`; a text says what is wrong with it. */
+/** Reads the answer to `initialize`; returns a text that describes the error if it is not valid. */
 export function readIntroduction(result: JsonValue): Introduction | string {
-  if (!isObject(result)) return "its answer to initialize is no object";
+  if (!isObject(result)) return "its answer to initialize is not an object";
   const { protocolVersion: spoken, name, methods, concurrency, found } = result;
   if (spoken !== protocolVersion)
-    return `it speaks version ${shortened(JSON.stringify(spoken) ?? "(none)", 40)} of the worker protocol, and this bridge version ${protocolVersion}`;
+    return (
+      `it uses version ${shortened(JSON.stringify(spoken) ?? "(none)", 40)} of the worker protocol, ` +
+      `and this bridge uses version ${protocolVersion}`
+    );
   const listed: readonly JsonValue[] | undefined = Array.isArray(methods) ? methods : undefined;
   const named = listed?.filter((method) => typeof method === "string");
   if (methods !== undefined && methods !== null && (named === undefined || named.length !== listed?.length))
-    return "the methods in its answer to initialize are no list of names";
+    return "the methods in its answer to initialize are not a list of names";
   if (named !== undefined && named.length > methodsMax) return `it has more than ${methodsMax} methods`;
   if (concurrency !== undefined && !(typeof concurrency === "number" && concurrency >= 1))
-    return "the concurrency in its answer to initialize is no whole number of 1 or more";
+    return "the concurrency in its answer to initialize is not a whole number of 1 or more";
   return {
     name: typeof name === "string" ? shortened(name, 100) : "",
     methods: named && new Set(named),
@@ -184,7 +204,9 @@ export function readIntroduction(result: JsonValue): Introduction | string {
   };
 }
 
-/** A description of a method, or nothing: it is for people, and no call depends on it. */
+/**
+ * The description of a method, or nothing if it is not valid; it is informative only, no call depends on it.
+ */
 function foundMethod(given: JsonValue): readonly FoundMethod[] {
   if (!isObject(given) || typeof given.name !== "string") return [];
   const { name, parameters, leftOut } = given;

@@ -5,9 +5,7 @@ import { failureOf, systemContract } from "../../testing/system-contract.ts";
 import { python, pythonMissing, pythonWorker, untilGone, Workshop } from "../../testing/worker-programs.ts";
 import { type CommandOptions, CommandSystem } from "./index.ts";
 
-/*
- * python/pnl_bridge_worker.py, with Python as it is on this machine; skipped where there is none.
- */
+// Tests python/pnl_bridge_worker.py with the Python of this machine; skipped on a machine without Python.
 
 const shop = new Workshop();
 const make = (command: readonly string[], options: Partial<CommandOptions> = {}): CommandSystem =>
@@ -135,7 +133,8 @@ class Desk:
         return "secret"
 
     def state(self):
-        return [self.multiplier, self.read_only, threading.get_ident() == self.thread, os.getcwd(), sys.stdin.read()]
+        in_thread = threading.get_ident() == self.thread
+        return [self.multiplier, self.read_only, in_thread, os.getcwd(), sys.stdin.read()]
 
     def book(self, trade):
         self.booked.append(trade)
@@ -143,19 +142,26 @@ class Desk:
 
     def exact(self):
         return {
-            "decimal": Decimal("110.01562500"), "long": Decimal("0.1234567890123456789012345678901234567890"), "exponent": Decimal("1E+3"),
-            "negative zero": Decimal("-0.00"), "float": 0.1 + 0.2, "whole float": 2.0, "tiny": 5e-324, "large": 1.7976931348623157e308,
-            "int": 2**100, "fraction": fractions.Fraction(1, 3), "third": 1 / 3, "bool": True, "nothing": None,
+            "decimal": Decimal("110.01562500"),
+            "long": Decimal("0.1234567890123456789012345678901234567890"), "exponent": Decimal("1E+3"),
+            "negative zero": Decimal("-0.00"), "float": 0.1 + 0.2, "whole float": 2.0, "tiny": 5e-324,
+            "large": 1.7976931348623157e308,
+            "int": 2**100, "fraction": fractions.Fraction(1, 3), "third": 1 / 3, "bool": True,
+            "nothing": None,
             "text": Text("Zürich"), "whole": Whole(7),
         }
 
     def shapes(self):
         return {
-            "fill": Fill(Side.BUY, Decimal("110.5"), datetime.datetime(2025, 7, 24, 9, 30, 59, 46000), {"b", "a"}),
+            "fill": Fill(Side.BUY, Decimal("110.5"), datetime.datetime(2025, 7, 24, 9, 30, 59, 46000),
+            {"b", "a"}),
             "zone": datetime.datetime(2025, 7, 24, tzinfo=datetime.timezone(datetime.timedelta(hours=-5))),
-            "day": datetime.date(2025, 7, 24), "time": datetime.time(9, 30), "wait": datetime.timedelta(minutes=1, milliseconds=500),
-            "tuple": (1, (2, 3)), "set": frozenset({3, 1, 2}), "point": Point(1, Decimal("2.0")), "held": Held(),
-            "deque": collections.deque([1, 2]), "generator": (n * n for n in range(3)), "range": range(2), "values": {"a": 1}.values(),
+            "day": datetime.date(2025, 7, 24), "time": datetime.time(9, 30),
+            "wait": datetime.timedelta(minutes=1, milliseconds=500),
+            "tuple": (1, (2, 3)), "set": frozenset({3, 1, 2}), "point": Point(1, Decimal("2.0")),
+            "held": Held(),
+            "deque": collections.deque([1, 2]), "generator": (n * n for n in range(3)), "range": range(2),
+            "values": {"a": 1}.values(),
             "keys": {1: "a", Side.SELL: "b", datetime.date(2025, 7, 24): "c", Decimal("1.50"): "d", 2.5: "e"},
             "counter": collections.Counter("aab"), "default": collections.defaultdict(list, {"k": [1]}),
         }
@@ -166,7 +172,8 @@ class Desk:
     def no_json(self, which):
         circle = []
         circle.append(circle)
-        return {"lines": [{"odd": {"object": Odd(), "circle": circle, "bytes": b"x", "twice": {1: "a", "1": "b"}, "tuple key": {(1, 2): 3},
+        return {"lines": [{"odd": {"object": Odd(), "circle": circle, "bytes": b"x",
+            "twice": {1: "a", "1": "b"}, "tuple key": {(1, 2): 3},
             "huge": Decimal("1E+1000000"), "class": Odd}[which]}]}
 
     def prints(self):
@@ -244,7 +251,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   const desk = make(worker("desk:Desk"));
   const call = (method: string, request: unknown = null) => desk.invoke(method, request as never, patient);
 
-  it("offers public methods, and neither properties nor what is private", async () => {
+  it("offers public methods, and neither properties nor private methods", async () => {
     await desk.start();
     expect([...(desk.methods ?? [])].sort()).toEqual(
       "book exact later meet no_json not_finite nothing one open prints raises shapes sleep state two".split(
@@ -254,7 +261,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     await failureOf(call("_private"), "REFUSED");
   });
 
-  it("offers the methods that the bridge names and no others, and describes all of them", async () => {
+  it("offers only the methods that the bridge names, and describes all of them", async () => {
     const system = make(worker("desk:Connected"), {
       methods: ["positions", "_secret", "connection", "absent"],
     });
@@ -277,13 +284,13 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ["a class with a value", ["desk:Desk", "5"], [5, false]],
     ["a function", ["desk:make", '"made"'], ["made", ["function", false]]],
     ["an object", ["desk:ready"], [7, null]],
-  ])("takes %s", async (_, args, expected) => {
+  ])("accepts %s as the service", async (_, args, expected) => {
     const system = make(worker(...args));
     expect(await system.invoke("state", null, patient)).toEqual([...expected, true, shop.folder, ""]);
     await system.close();
   });
 
-  it("takes a module, with the functions of its own", async () => {
+  it("offers the functions that a module itself defines", async () => {
     const system = make(worker("desk"));
     expect(await system.invoke("of_the_module", { x: 1 }, patient)).toBe(2);
     expect(system.methods).toEqual(new Set(["make", "of_the_module"]));
@@ -307,7 +314,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     await system.close();
   });
 
-  it("hands out numbers exactly", async () => {
+  it("writes numbers exactly", async () => {
     expect(await call("exact")).toEqual({
       decimal: "110.015625",
       long: "0.123456789012345678901234567890123456789",
@@ -327,7 +334,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     });
   });
 
-  it("hands out shapes", async () => {
+  it("writes the common types of Python as JSON", async () => {
     expect(await call("shapes")).toEqual({
       fill: { side: "B", price: "110.5", when: "2025-07-24T09:30:59.046000", tags: ["a", "b"] },
       zone: "2025-07-24T00:00:00-05:00",
@@ -348,7 +355,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     });
   });
 
-  it("makes null of what is not finite, and says so on stderr", async () => {
+  it("writes null for numbers that are not finite, and reports it on stderr", async () => {
     expect(await call("not_finite")).toEqual({ a: null, b: ["1.5", null], c: null });
     await expect
       .poll(() => shop.log)
@@ -363,11 +370,11 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ["twice", "lines[].odd has the key 1 twice, once as another type"],
     ["tuple key", "lines[].odd has a key that cannot be text: (1, 2)"],
     ["huge", "lines[].odd has more than 400 digits"],
-  ])("says where a %s stands that it cannot write", async (which, words) => {
+  ])("names the position of a %s, which it cannot write", async (which, words) => {
     expect((await failureOf(call("no_json", { which }), "GARBLED")).message).toContain(words);
   });
 
-  it("keeps the protocol clean of what is printed, by whomever", async () => {
+  it("keeps all printed output out of the protocol", async () => {
     expect(await call("prints")).toBe("quiet");
     expect(await call("one", { a: 1 })).toEqual({ a: 1 });
     expect(desk.counters).toMatchObject({ starts: 1, garbage: 0, unknown: 0, late: 0 });
@@ -375,7 +382,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
       await expect.poll(() => shop.log).toContain(`hello from ${words}`);
   });
 
-  it("tells exceptions by class and code, and goes on", async () => {
+  it("reports exceptions with class and code, and goes on", async () => {
     const told = async (which: string) => {
       const { code, message } = await failureOf(call("raises", { which }), "REFUSED");
       return [code, message];
@@ -389,7 +396,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(desk.counters.starts).toBe(1);
   });
 
-  it("fits requests to parameters, and never bends them", async () => {
+  it("passes requests as parameters, and refuses those that do not fit", async () => {
     expect(await call("two", { trades: [1] })).toEqual([[1], null]);
     expect(await call("two", { marks: 2, trades: 1 })).toEqual([1, 2]);
     expect(await call("one", { a: 1, b: [] })).toEqual({ a: 1, b: [] });
@@ -417,7 +424,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ]);
   });
 
-  it("writes nothing where only reading is wanted", async () => {
+  it("refuses methods that write if the bridge asks for reading only", async () => {
     const reading = make(worker("desk:Desk"), { readOnly: true });
     expect((await failureOf(reading.invoke("book", { trade: 1 }, patient), "REFUSED")).code).toBe(
       "READ_ONLY",
@@ -430,8 +437,8 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(await asked.invoke("told", null, patient)).toBe(true);
   });
 
-  it("runs as many calls at a time as it has threads, and tells the bridge", async () => {
-    // Four calls wait for each other. With a thread for each they meet; with one thread the first waits in vain.
+  it("runs as many calls at a time as it has threads, and announces that number", async () => {
+    // Four calls wait for each other. With four threads they meet; with one thread the first waits in vain.
     const meeting = async (threads: string, deadlineMs: number) => {
       const system = make(worker("--threads", threads, "desk:Desk"));
       await system.start();
@@ -445,18 +452,18 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(statuses(await meeting("1", 300))).toEqual(Array(4).fill("rejected"));
   });
 
-  it("does not begin a call that nobody waits for any longer", async () => {
+  it("does not begin a call whose deadline has passed", async () => {
     const lines = [
       initialize(1),
-      '{"jsonrpc":"2.0","id":1,"method":"call","params":{"method":"sleep","deadlineMs":5000,"request":{"ms":100}}}',
-      '{"jsonrpc":"2.0","id":2,"method":"call","params":{"method":"book","deadlineMs":20,"request":{"trade":1}}}',
-      '{"jsonrpc":"2.0","id":3,"method":"call","params":{"method":"book","deadlineMs":5000,"request":{"trade":2}}}',
+      called(1, { method: "sleep", deadlineMs: 5000, request: { ms: 100 } }),
+      called(2, { method: "book", deadlineMs: 20, request: { trade: 1 } }),
+      called(3, { method: "book", deadlineMs: 5000, request: { trade: 2 } }),
     ];
     const { answers } = speak(lines);
     expect(answers.slice(1)).toMatchObject([{ result: 100 }, { error: { code: -32001 } }, { result: 1 }]);
   });
 
-  it("answers what is no message of the protocol, where it can be answered, and goes on", () => {
+  it("answers invalid messages that have an id, and goes on", () => {
     const { answers, err } = speak([
       '{"jsonrpc":"2.0","id":1,"method":"call","params":{"method":"one","deadlineMs":5000,"request":1}}',
       initialize(1),
@@ -467,7 +474,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
       '{"jsonrpc":"2.0","id":3,"method":"call"}',
       '{"jsonrpc":"2.0","id":4,"method":"call","params":{"method":"one","deadlineMs":5000,"request":NaN}}',
       "[".repeat(100_000),
-      `{"jsonrpc":"2.0","id":5,"method":"call","params":{"method":"one","deadlineMs":5000,"request":"${"x".repeat(200_000)}"}}`,
+      called(5, { method: "one", deadlineMs: 5000, request: "x".repeat(200_000) }),
       '{"jsonrpc":"2.0","id":6,"method":"call","params":{"method":"one","deadlineMs":5000,"request":6}}',
     ]);
     expect(answers.map(({ id, error }) => [id, error?.code])).toEqual(
@@ -484,27 +491,24 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(err).toContain("not a message of the protocol");
   });
 
-  it("says its version to a bridge of another one, and makes nothing", () => {
+  it("reports its version to a bridge of another version, and creates no service", () => {
     const { answers } = speak([initialize(2)], "nowhere:Desk");
     expect(answers).toEqual([
       { jsonrpc: "2.0", id: 0, result: { protocolVersion: 1, name: "", methods: [] } },
     ]);
   });
 
-  it("writes no answer beyond the limit", async () => {
+  it("fails a call whose answer is longer than the limit", async () => {
     const system = make(worker("reference:Reference"), { answerBytesMax: 1_000 });
     const failure = await failureOf(system.invoke("huge", { bytes: 5_000_000 }, patient), "TOO_LARGE");
     expect(failure.message).toBe("the answer of huge has more than 1000 bytes");
     expect(system.counters.tooLong).toBe(0);
   });
 
-  it("finishes what is under way when its stdin ends, and no longer than its grace", async () => {
+  it("finishes calls under way when its stdin ends, within its grace period", async () => {
     const sleeping = (ms: number) =>
       speak(
-        [
-          initialize(1),
-          `{"jsonrpc":"2.0","id":1,"method":"call","params":{"method":"sleep","deadlineMs":50000,"request":{"ms":${ms}}}}`,
-        ],
+        [initialize(1), called(1, { method: "sleep", deadlineMs: 50_000, request: { ms } })],
         "desk:Desk",
         ["--grace", "0.4"],
       );
@@ -512,7 +516,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(sleeping(30_000)).toMatchObject({ answers: [{ id: 0 }], code: 1 });
   });
 
-  it("ends with its bridge, in the middle of a call too", async () => {
+  it("ends with its bridge, even during a call", async () => {
     const system = make(worker("desk:Desk"), { closeMs: 100 });
     await system.start();
     const { pid } = system;
@@ -532,16 +536,20 @@ describe.skipIf(numpyMissing !== undefined)(`pnl_bridge_worker.py with numpy${be
 import numpy as np
 def values():
     return {
-        "float64": np.float64(0.1), "float32": np.float32(0.1), "float16": np.float16(0.5), "int64": np.int64(2**62), "bool": np.bool_(True),
-        "list": np.array([0.1, 2.0]), "small": np.array([0.1, 0.7], dtype="float32"), "matrix": np.arange(4).reshape(2, 2),
-        "day": np.datetime64("2025-07-24"), "no time": np.datetime64("NaT"), "text": np.str_("x"), "wait": np.timedelta64(1500, "ms"),
-        "nan": np.float64("nan"), "nans": np.array([1.5, float("nan")]), "scalar": np.array(7), "long": np.longdouble("0.5"),
+        "float64": np.float64(0.1), "float32": np.float32(0.1), "float16": np.float16(0.5),
+        "int64": np.int64(2**62), "bool": np.bool_(True),
+        "list": np.array([0.1, 2.0]), "small": np.array([0.1, 0.7], dtype="float32"),
+        "matrix": np.arange(4).reshape(2, 2),
+        "day": np.datetime64("2025-07-24"), "no time": np.datetime64("NaT"), "text": np.str_("x"),
+        "wait": np.timedelta64(1500, "ms"),
+        "nan": np.float64("nan"), "nans": np.array([1.5, float("nan")]), "scalar": np.array(7),
+        "long": np.longdouble("0.5"),
         "objects": np.array([None, "a", 1], dtype=object),
     }
 `,
   );
 
-  it("hands out its numbers by their own shortest text", async () => {
+  it("writes numpy numbers by the shortest text of their type", async () => {
     const system = make(worker("arrays"));
     expect(await system.invoke("values", null, patient)).toEqual({
       float64: "0.1",
@@ -577,12 +585,16 @@ describe.skipIf(pandasMissing !== undefined)(
       `
 import pandas as pd
 def frame():
-    return pd.DataFrame({"symbol": ["A", "B"], "quantity": [1, 2], "price": [110.1, float("nan")], "day": pd.to_datetime(["2025-07-24", None])})
+    day = pd.to_datetime(["2025-07-24", None])
+    price = [110.1, float("nan")]
+    return pd.DataFrame({"symbol": ["A", "B"], "quantity": [1, 2], "price": price, "day": day})
 def values():
     f = frame()
     return {
-        "rows": f, "by symbol": f.set_index("symbol")[["quantity"]], "unnamed": f[["quantity"]][1:], "series": f["price"], "named": f.set_index("symbol")["quantity"],
-        "small": f["price"].astype("float32"), "missing": pd.NA, "stamp": pd.Timestamp("2025-07-24T09:30:00-05:00"), "never": pd.NaT,
+        "rows": f, "by symbol": f.set_index("symbol")[["quantity"]], "unnamed": f[["quantity"]][1:],
+        "series": f["price"], "named": f.set_index("symbol")["quantity"],
+        "small": f["price"].astype("float32"), "missing": pd.NA,
+        "stamp": pd.Timestamp("2025-07-24T09:30:00-05:00"), "never": pd.NaT,
         "nullable": pd.array([1, None], dtype="Int64").tolist(), "empty": f[:0],
     }
 def twice():
@@ -590,7 +602,7 @@ def twice():
 `,
     );
 
-    it("hands out frames as rows", async () => {
+    it("writes data frames as rows", async () => {
       const system = make(worker("frames"));
       expect(await system.invoke("values", null, patient)).toEqual({
         rows: [
@@ -630,13 +642,16 @@ const initialize = (protocolVersion: number): string =>
     params: { protocolVersion, readOnly: false, client: "a test", answerBytesMax: 1_000_000 },
   });
 
+const called = (id: number, params: object): string =>
+  JSON.stringify({ jsonrpc: "2.0", id, method: "call", params });
+
 interface Answer {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: { readonly code: number; readonly message: string };
 }
 
-/** Speaks to the worker without the bridge: all lines at once, then the end. */
+/** Runs the worker without the bridge: sends all lines at once, then the end of stdin. */
 function speak(lines: readonly string[], target = "desk:Desk", options: readonly string[] = []) {
   const [program = "", ...args] = worker("--request-mib", "0.15", ...options, target);
   const input = lines.map((line) => `${line}\n`).join("");
@@ -648,12 +663,12 @@ function speak(lines: readonly string[], target = "desk:Desk", options: readonly
   return { answers, err: stderr, code: status };
 }
 
-/** The reason of a skip, for the name of what is skipped. */
+/** The reason why a group of tests is skipped, as a suffix of its title. */
 function because(reason: string | undefined): string {
   return reason === undefined ? "" : ` (${reason})`;
 }
 
-/** Why tests of a package of Python cannot run; undefined where they can. */
+/** Why the tests of a Python package cannot run; undefined if they can. */
 function missing(name: string): string | undefined {
   return spawnSync(python ?? "", ["-c", `import ${name}`]).status === 0
     ? undefined

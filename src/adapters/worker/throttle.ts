@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
 
 /**
- * Lets a stream cost only so much in each tenth of a second; what is beyond waits in the pipe, and its writer with it. So a worker that
- * floods us slows itself down, and not our event loop.
+ * Limits the cost of reading a stream in each tenth of a second. Beyond the limit the stream is paused; data
+ * waits in the pipe and blocks its writer. A worker that floods its output slows itself down, not the event
+ * loop of the bridge.
  */
 export class Throttle {
   readonly #stream: Readable | null;

@@ -1,9 +1,10 @@
 /**
- * One child process from start to end. It leads a process group of its own, which is killed as a whole, so that what it started goes
- * with it. If our process ends without closing it, however it ends, the worker sees the end of its stdin, and SIGTERM where
- * there was time to send one; a guard, a shell that waits for our end and does nothing else, kills the group two seconds later.
+ * One child process from start to end. It leads a process group of its own, which is killed as a whole,
+ * together with every process that it started. If this process ends in any way without closing it, the worker
+ * sees the end of its stdin, and SIGTERM if there was time to send one. Two seconds later a guard, a shell
+ * process that only waits for the end of this process, kills the group.
  *
- * It keeps nobody's program alive: whoever waits for an answer has a timer.
+ * The worker does not keep this process alive; the timer of a pending call does.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { codeOf } from "../../base/errors.ts";
@@ -12,7 +13,10 @@ import type { LimitedLog } from "../../platform/limited-log.ts";
 import { pieceBytes, shortened } from "./protocol.ts";
 import { Throttle } from "./throttle.ts";
 
-/** Whose words a line is: the worker's stderr; what stood on its stdout and is no message; the bridge about the worker. */
+/**
+ * The source of a log line: the worker's stderr; a line on its stdout that is not a message; the bridge's own
+ * messages about the worker.
+ */
 export type LogSource = "stderr" | "stdout" | "bridge";
 
 interface WorkerProcessOptions {
@@ -27,18 +31,24 @@ interface WorkerProcessEvents {
   readonly line: (line: Buffer) => void;
   readonly tooLong: (head: Buffer) => void;
   readonly tooLongEnd: (head: Buffer, tail: Buffer, bytes: number) => void;
-  /** There is room on its stdin again. */
+  /** The worker's stdin has room again. */
   readonly drained: () => void;
-  /** Once, last: it ended, or could not be started. All that it wrote has been handed on. */
+  /**
+   * The last event, exactly once: the worker ended or could not be started. All its output has been
+   * delivered.
+   */
   readonly gone: (how: string) => void;
 }
 
-/** How long after its end what it wrote is still read, where somebody else holds its pipes open. */
+/** How long the output of an ended worker is still read if another process holds its pipes open. */
 const pipesMaxMs = 300;
 /** How long a worker that closed its stdin or stdout may take to end by itself. */
 const closedPipeMaxMs = 200;
 const stderrLineBytesMax = 8192;
-/** What may be read in a tenth of a second: of stderr, bytes; of what is no answer on stdout, lines, and each 500 bytes as another. */
+/**
+ * Read limits per tenth of a second: bytes of stderr; and lines on stdout that are not answers, where each
+ * 500 bytes count as a further line.
+ */
 const stderrBytesMax = 2 ** 20;
 const garbageMax = 2_000;
 
@@ -51,7 +61,7 @@ export class WorkerProcess {
   #tellGone: () => void = () => {};
   #garbage: Throttle | undefined;
   #how: string | undefined;
-  #lastWords = "";
+  #lastStderrLine = "";
   #killedBecause: string | undefined;
 
   constructor(options: WorkerProcessOptions, events: WorkerProcessEvents) {
@@ -91,12 +101,12 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  /** Bytes that it has not taken from us. */
+  /** Bytes written to its stdin that it has not read yet. */
   get unread(): number {
     return this.#child?.stdin?.writableLength ?? 0;
   }
 
-  /** Whether it is alive, as far as we know, and there is room on its stdin. */
+  /** Whether the worker is alive, as far as known, and its stdin has room. */
   get takesMore(): boolean {
     return this.#runs && this.#child?.stdin?.writableNeedDrain === false;
   }
@@ -109,25 +119,30 @@ export class WorkerProcess {
     this.#child?.stdin?.write(line);
   }
 
-  /** Told of each line that was of no use, so that a flood of them slows the worker down and not us. */
+  /**
+   * Counts a line that was not an answer, so that a flood of them slows the worker down and not the bridge.
+   */
   useless(bytes: number): void {
     this.#garbage?.spend(1 + bytes / 500);
   }
 
-  /** At once, with all that it started; `gone` follows. */
+  /** Kills the worker and every process of its group at once; the event `gone` follows. */
   kill(because: string): void {
     this.#killedBecause ??= because;
     this.#signal("SIGKILL");
   }
 
-  /** The end of stdin; if that is not enough SIGTERM; if that is not enough SIGKILL. Resolves when it is gone. */
+  /**
+   * Ends the worker: closes its stdin, then sends SIGTERM, then SIGKILL. Each step follows if the worker has
+   * not ended `graceMs` after the previous one. Resolves when it has ended.
+   */
   async end(graceMs: number): Promise<void> {
     this.#child?.stdin?.end();
     if (await this.#goneWithin(graceMs)) return;
     this.#signal("SIGTERM");
     if (await this.#goneWithin(graceMs)) return;
     this.#signal("SIGKILL");
-    // Longer only where the kernel cannot let go of it.
+    // It takes longer only if the kernel cannot end the process.
     await this.#goneWithin(2_000);
   }
 
@@ -161,7 +176,7 @@ export class WorkerProcess {
     const say = (text: Buffer, cut = ""): void => {
       const words = text.toString().trimEnd();
       if (words === "") return;
-      this.#lastWords = words;
+      this.#lastStderrLine = words;
       this.#log.write(`${words}${cut}`, "stderr");
     };
     const errors = new BoundedLines({
@@ -181,7 +196,10 @@ export class WorkerProcess {
     stderr?.on("end", () => say(errors.rest()));
   }
 
-  /** It may be ending, and then says how by itself. Otherwise it can never answer again. */
+  /**
+   * Gives a worker that closed a pipe a moment to end by itself; otherwise kills it, since it can never
+   * answer again.
+   */
   #pipeClosed(which: "stdin" | "stdout"): void {
     if (!this.#runs) return;
     setTimeout(() => {
@@ -190,7 +208,7 @@ export class WorkerProcess {
   }
 
   #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
-    // What it started and left behind.
+    // Kills the processes that the worker started and left behind.
     this.#signal("SIGKILL");
     const words =
       this.#killedBecause ??
@@ -210,9 +228,9 @@ export class WorkerProcess {
   #end(words: string): void {
     if (this.#how !== undefined) return;
     const last =
-      this.#lastWords === "" || this.#killedBecause !== undefined
+      this.#lastStderrLine === "" || this.#killedBecause !== undefined
         ? ""
-        : `; its last words: ${shortened(this.#lastWords, 200)}`;
+        : `; its last line on stderr: ${shortened(this.#lastStderrLine, 200)}`;
     this.#how = `${words}${last}`;
     if (this.#child?.pid !== undefined) live.delete(this.#child.pid);
     this.#guard?.stdin?.end("done\n");
@@ -232,11 +250,11 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(hasGroups ? -pid : pid, signal);
   } catch {
-    // Gone already.
+    // The group has already ended.
   }
 }
 
-/** Waits for a line or the end of its stdin. The end means that nobody lives who could have written the line. */
+/** Waits for a line or the end of its stdin. The end without a line means that this process has died. */
 const guardScript = `read -r told || :
 if [ "$told" = done ]; then exit 0; fi
 tenths=0
@@ -255,7 +273,7 @@ function guardOf(pid: number): ChildProcess | undefined {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
-    // Without a guard a worker that ignores both the end of its stdin and SIGTERM may outlive us.
+    // Without a guard, a worker that ignores both the end of its stdin and SIGTERM may outlive this process.
     guard.on("error", () => {});
     guard.stdin.on("error", () => {});
     guard.unref();
@@ -266,7 +284,7 @@ function guardOf(pid: number): ChildProcess | undefined {
   }
 }
 
-/** Process groups that are alive, for the end of our own. */
+/** Live process groups, which get SIGTERM when this process exits. */
 const live = new Set<number>();
 let hooked = false;
 
@@ -278,7 +296,7 @@ function killAllAtExit(): void {
   });
 }
 
-/** The pipes of a child are sockets, which their types do not say. */
+/** Unrefs a pipe of a child, which is a socket although its type does not show that. */
 function unref(handle: object | null): void {
   if (handle !== null && "unref" in handle && typeof handle.unref === "function") handle.unref();
 }

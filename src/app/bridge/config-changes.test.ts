@@ -19,7 +19,7 @@ describe.each([
   ["without a control store", ""],
   ["with a control store", 'stores: { control: "sqlite:./control.db" }\n'],
 ])("a change of the file, %s", (_, store) => {
-  it("is reported where the file is no configuration any more, and where it holds from the next start on only", async () => {
+  it("is reported if it makes the file invalid, or takes effect only at the next start", async () => {
     const folder = mkdtempSync(join(base, "desk-"));
     const path = join(folder, "pnl_migration_config.yaml");
     writeFileSync(path, `${store}migration: { phase: read_only }\n`);
@@ -35,12 +35,14 @@ describe.each([
       });
       writeFileSync(
         path,
-        `${store}migration: { phase: shadow_mode, monitoring: { alert_url: "http://x/hunter2" } }\ngateway: { listen: 127.0.0.1:0 }\n`,
+        `${store}migration: { phase: shadow_mode, monitoring: { alert_url: "http://x/hunter2" } }
+gateway: { listen: 127.0.0.1:0 }
+`,
       );
       await until(() => told.length === 2);
       expect(told[1]).toEqual({
         kind: "pending",
-        what: "migration.monitoring.alert_url, gateway.listen: the change holds from the next start on",
+        what: "migration.monitoring.alert_url, gateway.listen: the change takes effect at the next start",
       });
       if (store === "") expect(bridge.service.plan.phase).toBe("shadow_mode");
       else expect(bridge.control?.drift).toBe(true);

@@ -19,7 +19,7 @@ const sample = (
   fields: [{ path, entry: null, verdict, legacy: "1", modern: "2", difference: "1" }],
 });
 
-it("sends one alert for each method and field that diverges, and none for what does not", () => {
+it("each diverging field of a method sends one alert, and other fields send none", () => {
   const alerts: Alert[] = [];
   const heard = divergenceAlerts({ send: (alert) => void alerts.push(alert), settled: async () => 0 });
   heard(sample("totals", "USD.realized"));

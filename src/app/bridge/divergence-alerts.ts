@@ -4,8 +4,8 @@ import type { AlertSink } from "../../ports/alerts.ts";
 const kindsMax = 100;
 
 /**
- * Sends an alert for each new kind of divergence: a method and a field that has not diverged in this process before. It takes every
- * comparison as it is made. After 100 kinds a last alert says that no more follow.
+ * Returns a listener of comparisons that sends an alert for each new kind of divergence: a field of a method
+ * that has not diverged before in this process. After 100 kinds one last alert announces that no more follow.
  */
 export function divergenceAlerts(alerts: AlertSink): (comparison: CallComparison) => void {
   const known = new Set<string>();
@@ -17,8 +17,8 @@ export function divergenceAlerts(alerts: AlertSink): (comparison: CallComparison
       known.add(kind);
       const title =
         known.size > kindsMax
-          ? `more than ${kindsMax} fields diverge: those of the next ones are kept and counted, and no alert is sent`
-          : `${method} diverges in ${path === "" ? "its whole answer" : path}: legacy ${legacy}, modern ${modern}`;
+          ? `more than ${kindsMax} fields diverge: further ones are stored and counted, without an alert`
+          : `${method} diverges in ${path || "its whole answer"}: legacy ${legacy}, modern ${modern}`;
       alerts.send({
         kind: "divergence",
         title,

@@ -45,7 +45,7 @@ function deskInThread(options: InThreadOptions = {}, exportName: string | undefi
 }
 
 describe("a service in a thread", () => {
-  it("is called as if it were here, with any number of arguments, and gives promises", async () => {
+  it("is called like a local service, with any number of arguments, and returns promises", async () => {
     const { service } = deskInThread();
     expect(await service.add(2, 3)).toBe(5);
     const values = [
@@ -64,7 +64,7 @@ describe("a service in a thread", () => {
     expect(await deskInThread({}, "default").service.add(1, 1)).toBe("default 2");
   });
 
-  it("is no promise itself, has its methods to look up once it is loaded, and cannot be written to", async () => {
+  it("is not a promise itself, shows its methods after loading, and cannot be written to", async () => {
     const { service, start } = deskInThread();
     expect(await service).toBe(service);
     expect("add" in service).toBe(false);
@@ -76,7 +76,7 @@ describe("a service in a thread", () => {
     }).toThrow(TypeError);
   });
 
-  it("fails as the module fails, with name, message and code", async () => {
+  it("fails with the module's own error: its name, message and code", async () => {
     const { service } = deskInThread();
     await expect(service.fail("code")).rejects.toMatchObject({
       name: "RangeError",
@@ -90,7 +90,7 @@ describe("a service in a thread", () => {
     );
   });
 
-  it("fails as the thread fails", async () => {
+  it("fails with the class of the thread's failure", async () => {
     const { service, start } = deskInThread({
       timeoutMs: 300,
       graceMs: 50,
@@ -107,7 +107,7 @@ describe("a service in a thread", () => {
     await burn;
   });
 
-  it("whose module is missing says so", async () => {
+  it("reports a missing export of its module", async () => {
     const { service, start } = deskInThread({}, "Nothing");
     await expect(start()).rejects.toThrow("exports no Nothing");
     await failureOf(Promise.resolve(service.add(1, 1)), "DOWN");
@@ -133,7 +133,7 @@ const legacy: Desk = {
 };
 
 describe("the modern side of a bridge, in a thread", () => {
-  it("is shadowed and compared like one in this process: answers by value, errors by code or name", async () => {
+  it("is compared as in one process: answers by value, errors by code or name", async () => {
     const { service: modern, start } = deskInThread();
     await start();
     const verdicts: string[] = [];
@@ -154,7 +154,7 @@ describe("the modern side of a bridge, in a thread", () => {
     await service.$bridge.close();
   });
 
-  it("delays nobody with its computing, which ends with the shadow's deadline: the next shadow has another thread", async () => {
+  it("does not block the caller, and a shadow past its deadline costs only the thread", async () => {
     const lines: string[] = [];
     const { service: modern, start } = deskInThread({ graceMs: 30, log: (line) => lines.push(line) });
     await start();
@@ -181,7 +181,7 @@ describe("the modern side of a bridge, in a thread", () => {
     await service.$bridge.close();
   });
 
-  it("that answers and dies is given up for legacy; the deadline is the bridge's", async () => {
+  it("falls back to legacy at the bridge's deadline", async () => {
     const { service: modern, start } = deskInThread({ graceMs: 50 });
     await start();
     const service = createServiceBridge<Desk>({

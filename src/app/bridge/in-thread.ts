@@ -1,4 +1,4 @@
-/** A module's object in a thread of its own, to be called as if it were here. */
+/** Runs a module's object in a thread of its own and calls it like a local one. */
 import {
   type ForeignError,
   ModuleThread,
@@ -13,35 +13,41 @@ import type { SystemCall } from "../../ports/system.ts";
 export interface InThreadOptions extends Partial<ThreadOptions> {
   /** For messages and the log. Default: the module's file name. */
   readonly name?: string;
-  /** How long a call may take where the service bridge sets no deadline. Default: as long as it takes. */
+  /** Time limit of a call for which the service bridge sets no deadline. Default: none. */
   readonly timeoutMs?: number;
   /** Default 32 MiB, serialized. */
   readonly answerBytesMax?: number;
-  /** Calls under way; one more is BUSY. Default 256. */
+  /** The maximum number of calls under way; a further call fails BUSY. Default 256. */
   readonly inFlightMax?: number;
-  /** Told each line that the module prints, and when the thread ends unasked. Default: stderr, after the name. */
+  /**
+   * Receives each line that the module prints, and a line when the thread ends unexpectedly. Default: stderr,
+   * with the name in front.
+   */
   readonly log?: (line: string) => void;
 }
 
 export interface InThread<T extends object> {
-  /** Every method of it gives a promise, also where T's own does not. Arguments and answers are copies (structured clone). */
+  /**
+   * Every method returns a promise, even if T's own method does not. Arguments and answers are copies
+   * (structured clone).
+   */
   readonly service: T;
-  /** Loads the module now instead of with the first call; rejects where it cannot be. */
+  /** Loads the module now instead of at the first call; rejects if it cannot be loaded. */
   start(): Promise<void>;
   /** Ends the thread; calls under way fail. */
   close(): Promise<void>;
 }
 
 /**
- * Runs a module's export (an object, a class or a factory; default: its default export, else the module itself) in a thread, so that its
- * computing delays nobody here:
+ * Runs a module's export (an object, a class or a factory; default: its default export, else the module
+ * itself) in a thread, so that it cannot block the event loop of this program:
  *
  *     const modern = inThread<PnlService>(new URL("./modern.js", import.meta.url), "service");
  *     const bridge = createServiceBridge({ legacy, modern: modern.service, plan: { phase: "shadow_mode" } });
  *
- * A call of the bridge has the bridge's deadline: one that computes beyond it costs the thread, not the caller. Errors arrive with
- * name, message and code, so that two systems' errors compare as they would in one process; what the thread itself fails with (TIMEOUT,
- * DOWN, BUSY, TOO_LARGE, GARBLED) is a SystemFailure.
+ * A call from the bridge has the bridge's deadline; a call that computes beyond it costs the thread, not the
+ * caller. Errors arrive with name, message and code, so that errors of the two systems compare as within one
+ * process. Failures of the thread itself (TIMEOUT, DOWN, BUSY, TOO_LARGE, GARBLED) are SystemFailures.
  */
 export function inThread<T extends object>(
   modulePath: string | URL,
@@ -81,16 +87,24 @@ export function inThread<T extends object>(
   return { service, start: () => thread.start(), close: () => thread.close() };
 }
 
-/** Names that the language asks any object for: an object with a `then` would be taken for a promise. */
+/**
+ * Names that JavaScript reads from any object: for example, an object with a `then` would count as a promise.
+ */
 const notMethods: ReadonlySet<string> = new Set(["then", "toJSON", "constructor", "prototype"]);
 
-/** The bridge gives up its calls itself, by the signal; the deadline, a little later, is for calls that have not been begun by then. */
+/**
+ * The bridge gives its calls up by the signal. The deadline, slightly later, ends calls that have not begun
+ * by then.
+ */
 function callOf(call: ReturnType<typeof currentCall>, timeoutMs: number): SystemCall {
   if (call === undefined || !Number.isFinite(call.deadlineMs)) return { deadlineMs: timeoutMs };
   return { deadlineMs: call.deadlineMs + 100, signal: call.signal };
 }
 
-/** The error as it was in the thread, as far as errors are told apart: a bridge compares them by code, else by name. */
+/**
+ * Rebuilds the thread's error with the properties by which the bridge compares errors: its code, or else its
+ * name.
+ */
 function sameError({ name, message, code }: ForeignError): Error {
   const error = new Error(message);
   error.name = name;

@@ -43,7 +43,10 @@ function deskFolder(config: object, files: Readonly<Record<string, string>> = {}
 }
 const configIn = (folder: string): string => join(folder, "pnl_migration_config.yaml");
 
-/** Every bridge of a test, closed when it is over; its folder may be gone by then, its children may not live on. */
+/**
+ * The bridges of a test, closed after it. Their folder may be deleted by then; their child processes must not
+ * live on.
+ */
 const bridges: PnlBridge[] = [];
 afterEach(async () => {
   await Promise.all(bridges.splice(0).map((bridge) => bridge.close()));
@@ -56,7 +59,7 @@ interface Opened {
 async function open(folder: string, options: Partial<PnlBridgeOptions> = {}): Promise<Opened> {
   const comparisons: CallComparison[] = [];
   const onComparison = (comparison: CallComparison) => void comparisons.push(comparison);
-  // On a busy machine too every comparison is made.
+  // Every comparison must be made, also on a busy machine.
   const load = { overload: () => undefined };
   const bridge = await createPnlBridge({
     config: configIn(folder),
@@ -136,9 +139,13 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(bridge.evidence).toBeUndefined();
   });
 
-  it("an excluded field is not compared until its last day, is counted, and an expired exclusion is named and has no effect", async () => {
+  it("an exclusion is counted and in force until its last day, and an expired one is reported", async () => {
     const source = `export const desk = {
-      tradeHistory: () => ({ trades: [{ id: "2", symbol: "${zn}", side: "S", quantity: "1", price: "112", time: "1999-01-01T00:00:00" }] }),
+      tradeHistory: () => ({
+        trades: [
+          { id: "2", symbol: "${zn}", side: "S", quantity: "1", price: "112", time: "1999-01-01T00:00:00" },
+        ],
+      }),
       totals: () => ({ totals: { USD: { realized: "1", unrealized: "1", total: "2" } } }) };`;
     const [ended, lasting] = ["2025-01-01", "9999-12-31"];
     const by = (path: string, until: string) => ({ path, reason: "not kept", owner: "desk-risk", until });
@@ -174,7 +181,7 @@ describe("the two built-in systems over one folder of ledgers", () => {
     ]);
   });
 
-  it("modern goes by its day_rule, else by the one that legacy declares, else by chicago-17", async () => {
+  it("modern follows its day_rule, else the one that legacy declares, else chicago-17", async () => {
     const evening = ledger.replace("09:01:00.000,S", "18:01:00.000,S");
     const days = async (legacy: object, modern: object) => {
       const systems = {
@@ -203,7 +210,7 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(await days({}, { day_rule: "calendar" })).toEqual(oneDay);
   });
 
-  it("refuse a bad request alike, which is equal, and counts against nobody where modern answers", async () => {
+  it("both refuse a bad request, which counts as equal and not as a failure of modern", async () => {
     const everyone = {
       phase: "dual_write",
       feature_flags: modernAnswers.feature_flags,
@@ -254,18 +261,18 @@ describe("the two built-in systems over one folder of ledgers", () => {
       ["totals", withinTolerance],
       ["tradeHistory", "equal"],
     ]);
-    // Legacy counts the last three rows of the second day twice.
+    // Legacy counts the last three rows of the second day a second time.
     const [, , history] = await verdictsOf(3);
     expect(history?.fields.map(({ path, modern }) => [path, modern])).toEqual(
       Array(3).fill(["trades[]", null]),
     );
   });
 
-  it("both see a ledger that came later", async () => {
+  it("both read a ledger that was added later", async () => {
     const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
     const { bridge, comparisons } = await open(folder);
     await bridge.service.call("openPositions", {});
-    // The shadow would see it already.
+    // Wait for the shadow call, which would read the new ledger otherwise.
     await bridge.service.idle();
     writeFileSync(
       join(folder, "ledgers/trades_20250725.csv"),
@@ -277,7 +284,7 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(comparisons.map(({ verdict }) => verdict)).toEqual(["equal", "equal"]);
   });
 
-  it("value at the marks that a request names, or else at those that the bridge pins, and agree", async () => {
+  it("use the marks of a request, or else those that the bridge pins, and agree", async () => {
     let known: (() => Readonly<Record<string, string>> | undefined) | undefined;
     const marks = () => known?.();
     const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
@@ -301,7 +308,8 @@ describe("the two built-in systems over one folder of ledgers", () => {
     await bridge.service.idle();
     expect(comparisons.map(({ verdict, fields }) => [verdict, fields])).toEqual(Array(7).fill(["equal", []]));
 
-    // A source of marks that fails is none; what is worth what in the request alone is not changed by it.
+    // A source of marks that fails counts as no source. Pinned marks do not affect calculatePnl, whose
+    // request has all values.
     known = () => {
       throw new Error("no prices today");
     };
@@ -316,9 +324,9 @@ describe("the two built-in systems over one folder of ledgers", () => {
   });
 
   it.each([
-    [{ [zn]: "a lot" }, `the mark of ${zn} is no price: "a lot"`],
+    [{ [zn]: "a lot" }, `the mark of ${zn} is not a price: "a lot"`],
     [["110"], 'marks must be an object by symbol, not ["110"]'],
-  ])("refuse marks that are none: %j", async (marks, message) => {
+  ])("refuse invalid marks: %j", async (marks, message) => {
     const { bridge, comparisons } = await open(
       deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger),
     );
@@ -330,7 +338,7 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(comparisons.map(({ verdict }) => verdict)).toEqual(["equal"]);
   });
 
-  it("without ledgers have only what the request brings", async () => {
+  it("without ledgers answer only calculatePnl, whose request has all trades", async () => {
     const { bridge } = await open(deskFolder({}));
     expect(
       (await bridge.service.call("calculatePnl", requests.calculatePnl as never)).value.positions,
@@ -341,7 +349,7 @@ describe("the two built-in systems over one folder of ledgers", () => {
     });
   });
 
-  it("are given as a configuration too, with paths that begin at the working folder", async () => {
+  it("a parsed configuration has paths relative to the working folder", async () => {
     const folder = deskFolder({ watch: { trade_ledger: "./ledgers" } }, withLedger);
     const read = await loadConfig(configIn(folder));
     const config: Config = { ...read, watch: { ...read.watch, tradeLedger: join(folder, "ledgers") } };
@@ -356,14 +364,17 @@ describe("the two built-in systems over one folder of ledgers", () => {
   });
 });
 
-// --- systems of every kind -------------------------------------------------------------------------------------------
+// --- systems of every kind ---
 
-/** Answers totals with its own name, and the request that it got. */
+const usdTotals = '{ USD: { realized: "1", unrealized: "0", total: "1" } }';
+
+/** A module that answers totals with its own name and the request that it received. */
 const moduleSource = (name: string) => `export default {
-  totals: (request) => ({ totals: { USD: { realized: "1", unrealized: "0", total: "1" } }, by: ${JSON.stringify(name)}, request }),
+  totals: (request) => ({ totals: ${usdTotals}, by: ${JSON.stringify(name)}, request }),
 };`;
 const workerBody = (name: string) =>
-  `methods.totals = (id, request) => answer(id, { totals: { USD: { realized: "1", unrealized: "0", total: "1" } }, by: ${JSON.stringify(name)}, request });
+  `const totals = ${usdTotals};
+   methods.totals = (id, request) => answer(id, { totals, by: ${JSON.stringify(name)}, request });
    methods.openPositions = (id) => answer(id, { positions: [], environment: process.env, said });`;
 
 interface Served {
@@ -402,7 +413,8 @@ async function textOf(request: IncomingMessage): Promise<string> {
 const pythonDesk = `
 class Desk:
     def totals(self, request):
-        return {"totals": {"USD": {"realized": 1.0, "unrealized": 0, "total": 1}}, "by": "legacy", "request": request}
+        totals = {"USD": {"realized": 1.0, "unrealized": 0, "total": 1}}
+        return {"totals": totals, "by": "legacy", "request": request}
 `;
 
 const servers = { legacy: await serve("legacy"), modern: await serve("modern") };
@@ -414,7 +426,7 @@ const kinds = {
 };
 const modules = { "legacy.mjs": moduleSource("legacy"), "modern.mjs": moduleSource("modern") };
 
-/** A desk that calls its totals `get_totals`, and that can do more than the bridge may ask for. */
+/** A desk whose method for totals is `get_totals`, with further methods that the bridge must not call. */
 const ownNames = {
   module: () => ({ kind: "module", path: "./own.mjs" }),
   thread: () => ({ kind: "module", path: "./own.mjs", isolation: "thread" }),
@@ -428,7 +440,10 @@ const ownNames = {
   http: () => ({ kind: "http", url: servers.legacy.url }),
 };
 const ownModule = `export default {
-  get_totals: (request) => ({ totals: {}, request }), totals: () => "never", rebuild_database: () => "never", _secret: () => "never",
+  get_totals: (request) => ({ totals: {}, request }),
+  totals: () => "never",
+  rebuild_database: () => "never",
+  _secret: () => "never",
 };`;
 const pairs = Object.keys(kinds).flatMap((legacy) =>
   Object.keys(kinds).map((modern) => [legacy, modern] as [keyof typeof kinds, keyof typeof kinds]),
@@ -436,7 +451,7 @@ const pairs = Object.keys(kinds).flatMap((legacy) =>
 
 describe("systems of every kind", () => {
   it.each(Object.keys(ownNames) as (keyof typeof ownNames)[])(
-    "a %s is called by the names that `methods` gives, and by no others",
+    "a %s is called only by the names that `methods` gives",
     async (kind) => {
       const system = { ...ownNames[kind](), methods: { totals: "get_totals" } };
       const folder = deskFolder({ systems: { legacy: system } }, { "own.mjs": ownModule });
@@ -457,7 +472,7 @@ describe("systems of every kind", () => {
   );
 
   it.each(pairs)(
-    "legacy as %s and modern as %s: each answers when it should, and they are compared",
+    "legacy as %s and modern as %s: each answers under its plan, and the answers are compared",
     async (legacy, modern) => {
       // Long enough for a busy machine to start a thread or a process.
       const timing = { timeout_ms: 60_000 };
@@ -508,7 +523,7 @@ describe("systems of every kind", () => {
     },
   );
 
-  it("points of a foreign system become money before anybody sees them", async () => {
+  it("points of a foreign system become money before callers and comparisons get them", async () => {
     const source = `export const desk = { openPositions: () => ({ positions: [
       { symbol: "${zn}", quantity: 1, averagePrice: 110, realized: 2, unrealized: 2 }] }) };`;
     const systems = { legacy: { kind: "module", path: "./points.mjs#desk", pnl_in: "points" } };
@@ -520,7 +535,7 @@ describe("systems of every kind", () => {
     expect(comparisons).toMatchObject([{ verdict: "equal", fields: [] }]);
   });
 
-  it("a module prints to the log of its caller, from its thread", async () => {
+  it("the output of a module in a thread reaches the caller's log", async () => {
     const lines: string[] = [];
     const source = `console.log("desk is up"); ${moduleSource("legacy")}`;
     const systems = { legacy: { kind: "module", path: "./legacy.mjs", isolation: "thread" } };
@@ -530,7 +545,7 @@ describe("systems of every kind", () => {
     expect(lines.join("\n")).toContain("desk is up");
   });
 
-  it("the one who is asked for alone is opened alone, for doctor", async () => {
+  it("openSystem opens one system without the other", async () => {
     const { url, seen } = await serve("alone");
     const config = await loadConfig(
       configIn(deskFolder({ systems: { modern: { kind: "http", url, timeout_ms: 700 } } })),
@@ -545,7 +560,7 @@ describe("systems of every kind", () => {
 });
 
 describe("secrets", () => {
-  it("a foreign system's process or thread gets the base of the environment and what its env names, and no secret", async () => {
+  it("a foreign system gets the base environment and the variables of its env, and no secret", async () => {
     const given = {
       PNL_TEST_TOKEN: "Bearer of-bad-news",
       PGPASSWORD: "of-bad-news",
@@ -571,7 +586,7 @@ describe("secrets", () => {
         expect(environment).toMatchObject({ PATH: process.env.PATH, PNL_TEST_LICENCE: "named" });
         for (const name of Object.keys(environment)) expect([...baseVariables, ...env]).toContain(name);
         expect(JSON.stringify(environment)).not.toContain("of-bad-news");
-        // A child process is told to change nothing.
+        // A child process is started as read-only.
         if (legacy.kind === "command") expect(said).toMatchObject({ readOnly: true });
         await bridge.service.idle();
         expect(seen.at(-1)?.authorization).toBe("Bearer of-bad-news");
@@ -583,7 +598,7 @@ describe("secrets", () => {
 });
 
 describe("the plan", () => {
-  it("is that of the file", async () => {
+  it("follows the file", async () => {
     const migration = {
       phase: "dual_write",
       feature_flags: { use_new_calculator: true, use_new_storage: true },
@@ -620,14 +635,14 @@ describe("the plan", () => {
     const first = await ask();
     expect(new Set(first)).toEqual(new Set(["legacy", "modern"]));
     expect(await ask()).toEqual(first);
-    // Whoever asks for the book: it is the unit.
+    // The user does not matter, because the book is the unit.
     const other = await Promise.all(
       books.map(async (book) => (await bridge.service.call("totals", {}, { book, user: "amy" })).source),
     );
     expect(other).toEqual(first);
   });
 
-  it("that is set holds from the next call on, and says which it was", async () => {
+  it("that is set applies from the next call, whose answer reports its epoch", async () => {
     const systems = { legacy: kinds.module("legacy"), modern: kinds.module("modern") };
     const { bridge, comparisons } = await open(deskFolder({ systems }, modules));
     const plans: readonly (readonly [PlanInput, string])[] = [
@@ -649,7 +664,7 @@ describe("the plan", () => {
       expect(await bridge.service.call("totals", {})).toMatchObject({ source, epoch: plan.epoch });
       await bridge.service.idle();
     }
-    // Under the kill switch, and before there is a shadow, modern is left alone.
+    // Modern is not called under the kill switch, nor in read_only, which has no shadow.
     expect(comparisons.map(({ epoch }) => epoch)).toEqual([2]);
     expect(() => bridge.service.setPlan({ phase: "cleanup" })).toThrow(BridgeError);
     expect(bridge.service.plan.epoch).toBe(4);
@@ -662,8 +677,13 @@ describe("a call", () => {
     modern: { kind: "module", path: "./modern.mjs" },
   };
 
-  it("is pinned once: both systems get the same moment and the same lot method", async () => {
-    const spy = `export default { totals: (request) => { (globalThis.pinned ??= []).push(request); return { totals: {} }; } };`;
+  it("gives both systems the same pinned moment and lot method", async () => {
+    const spy = `export default {
+      totals: (request) => {
+        (globalThis.pinned ??= []).push(request);
+        return { totals: {} };
+      },
+    };`;
     const { bridge } = await open(deskFolder({ systems }, { "legacy.mjs": spy, "modern.mjs": spy }));
     const seen: Record<string, string>[] = [];
     Object.assign(globalThis, { pinned: seen });
@@ -689,8 +709,8 @@ describe("a call", () => {
 
   it.each([
     ["fails", `() => { throw Object.assign(new Error("no price"), { code: "NO_PRICE" }); }`, "FAILED"],
-    ["does not answer in its time", "() => new Promise(() => {})", "TIMEOUT"],
-  ])("that modern %s is answered by legacy, and says so", async (_, method, reason) => {
+    ["does not answer in time", "() => new Promise(() => {})", "TIMEOUT"],
+  ])("that modern %s is answered by legacy, and reports the reason", async (_, method, reason) => {
     const files = { ...modules, "modern.mjs": `export default { totals: ${method} };` };
     const config = {
       migration: modernAnswers,
@@ -704,7 +724,7 @@ describe("a call", () => {
     expect(bridge.service.counters.totals).toMatchObject({ answered: { legacy: 1, modern: 0 } });
   });
 
-  it("of a method that modern has not got is answered by legacy, and not compared", async () => {
+  it("of a method that modern lacks is answered by legacy and not compared", async () => {
     const files = {
       ...modules,
       "modern.mjs": "export default { openPositions: () => ({ positions: [] }) };",
@@ -717,7 +737,7 @@ describe("a call", () => {
     expect(await bridge.service.call("totals", {})).toHaveProperty("fellBack");
   });
 
-  it("that legacy fails is failed, whatever modern would say", async () => {
+  it("that legacy fails is failed, whatever modern answers", async () => {
     const files = {
       ...modules,
       "legacy.mjs": `export default { totals: () => { throw new Error("no such book"); } };`,
@@ -732,7 +752,7 @@ describe("a call", () => {
     expect(comparisons).toMatchObject([{ verdict: "error" }]);
   });
 
-  it("has the time that the file gives legacy, and no longer", async () => {
+  it("has the time limit that the file sets for legacy", async () => {
     const files = { ...modules, "legacy.mjs": "export default { totals: () => new Promise(() => {}) };" };
     const config = { systems: { ...systems, legacy: { ...systems.legacy, timeout_ms: 50 } } };
     const { bridge } = await open(deskFolder(config, files));
@@ -742,7 +762,7 @@ describe("a call", () => {
     });
   });
 
-  it("with a key that the method does not have is refused with the nearest one, whoever answers", async () => {
+  it("with an unknown key is refused with the nearest known one, whichever side answers", async () => {
     for (const migration of [{ phase: "read_only" }, modernAnswers]) {
       const { bridge } = await open(
         deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger),
@@ -756,7 +776,7 @@ describe("a call", () => {
     }
   });
 
-  it("may name a symbol in any dialect, whoever answers", async () => {
+  it("may name a symbol in any dialect, whichever side answers", async () => {
     for (const migration of [{ phase: "read_only" }, modernAnswers]) {
       const { bridge } = await open(
         deskFolder({ migration, watch: { trade_ledger: "ledgers" } }, withLedger),
@@ -766,7 +786,7 @@ describe("a call", () => {
     }
   });
 
-  it("of no method is refused with the nearest one", async () => {
+  it("of an unknown method is refused with the nearest known one", async () => {
     const { bridge } = await open(deskFolder({ systems }, modules));
     const failure = await refusalOf(bridge.service.call("opnPositions" as never, {} as never));
     expect([failure.code, failure.message]).toEqual([
@@ -778,7 +798,7 @@ describe("a call", () => {
       expect((await refusalOf(bridge.service.call(method as never, {} as never))).code).toBe("BAD_USAGE");
   });
 
-  it("is answered by a system that cannot be loaded with one line that says why", async () => {
+  it("of a system that cannot be loaded fails with the reason in one line", async () => {
     const files = { "legacy.mjs": "throw new Error('no licence');", "modern.mjs": moduleSource("modern") };
     const { bridge } = await open(deskFolder({ systems }, files));
     await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
@@ -798,7 +818,7 @@ describe("evidence", () => {
     stores: { control: "sqlite:./.pnl-bridge/control.db" },
   };
 
-  it("stands beside the control store, and is there again after close and another start", async () => {
+  it("is stored beside the control store, and is read again after a restart", async () => {
     const folder = deskFolder(config, disagreeing);
     const first = await open(folder);
     for (const book of ["UST", "ARB"]) await first.bridge.service.call("totals", { book }, { book });
@@ -830,13 +850,13 @@ describe("evidence", () => {
   it.each([
     ["sqlite:control.db", "evidence.db"],
     ["sqlite://./deep/er/control.db", "deep/er/evidence.db"],
-  ])("of %s is %s", async (control, file) => {
+  ])("of the control store %s is in %s", async (control, file) => {
     const folder = deskFolder({ ...config, stores: { control } }, modules);
     await open(folder);
     expect(existsSync(join(folder, file))).toBe(true);
   });
 
-  it("whose file is no database stops the start, and the file stays as it is", async () => {
+  it("in a file that is not a database makes the start fail, and the file stays unchanged", async () => {
     const folder = deskFolder({ ...config, stores: { control: "sqlite:./control.db" } }, modules);
     const diary = "my diary, not a database, of more than sixteen bytes";
     writeFileSync(join(folder, "evidence.db"), diary);
@@ -848,7 +868,7 @@ describe("evidence", () => {
 describe("a start that fails", () => {
   const rows: readonly (readonly [string, object, string, string])[] = [
     [
-      "a configuration that is none",
+      "an invalid configuration",
       { systems: { modern: { kind: "bultin" } } },
       "BAD_CONFIG",
       "systems.modern.kind",
@@ -868,13 +888,13 @@ describe("a start that fails", () => {
       "has a query",
     ],
     [
-      "certificates that are not there",
+      "missing certificates",
       { systems: { modern: { kind: "http", url: "https://127.0.0.1:1", ca_file: "./none.pem" } } },
       "UNREADABLE",
       "certificates",
     ],
     [
-      "a module that is no file",
+      "a module that is not a file",
       { systems: { modern: { kind: "module", path: "https://x/y.js" } } },
       "BAD_CONFIG",
       "the module",
@@ -886,7 +906,7 @@ describe("a start that fails", () => {
       "needs the flags",
     ],
   ];
-  it.each(rows)("says what is wrong: %s", async (_, config, code, words) => {
+  it.each(rows)("reports the reason: %s", async (_, config, code, words) => {
     const failure = await refusalOf(open(deskFolder(config)));
     expect(failure.code).toBe(code);
     expect(failure.line).toContain(words);
@@ -894,12 +914,12 @@ describe("a start that fails", () => {
     expect(failure.line).not.toContain("\n");
   });
 
-  it("a file that is not there is UNREADABLE", async () => {
+  it("reports a missing file as UNREADABLE", async () => {
     expect((await refusalOf(createPnlBridge({ config: join(base, "none.yaml") }))).code).toBe("UNREADABLE");
   });
 });
 
-/** Runs a program over the bridge that must come to its end by itself. */
+/** Runs a program over the bridge; the program must end by itself. */
 async function program(folder: string, body: string): Promise<string> {
   const source = `
     import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")).href)};
@@ -911,7 +931,7 @@ async function program(folder: string, body: string): Promise<string> {
 }
 
 describe("close", () => {
-  it("ends processes, threads, connections and the store: the program ends by itself", async () => {
+  it("ends processes, threads, connections and the store, so that the program ends by itself", async () => {
     const { url } = await serve("modern");
     const systems = {
       legacy: { kind: "command", command: workshop.node(workerBody("legacy")) },
@@ -940,7 +960,7 @@ describe("close", () => {
     expect(lines).toBe("legacy\n");
   });
 
-  it("leaves nothing running where the start failed", async () => {
+  it("is complete after a failed start, which leaves nothing running", async () => {
     const thread = { kind: "module", path: "./legacy.mjs", isolation: "thread" };
     const rest = { stores: { control: "sqlite:./control.db" } };
     const folder = deskFolder(
@@ -951,10 +971,12 @@ describe("close", () => {
       { systems: { legacy: thread, modern: { kind: "module", path: "ftp://x" } } },
       modules,
     );
-    // What a file says has been checked, a tolerance handed in has not: everything is open when it turns out to be none.
+    // A file is checked before anything is opened. A bad tolerance in parsed content is found only when
+    // everything is open.
     const fine = deskFolder({ systems: { legacy: thread }, ...rest }, modules);
     const start = "await createPnlBridge({ config }).catch(({ code }) => console.log(code));";
-    const handedIn = `const { loadConfig } = await import(${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")).href)});
+    const app = JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")).href);
+    const handedIn = `const { loadConfig } = await import(${app});
        const read = await loadConfig(config);
        process.chdir(${JSON.stringify(fine)});
        const bad = { ...read, validation: { ...read.validation, comparisonThreshold: "much" } };
@@ -964,7 +986,7 @@ describe("close", () => {
     ).toEqual(["BAD_DATABASE\n", "BAD_CONFIG\n", "BAD_CONFIG\n"]);
   });
 
-  it("kills the worker, and calls fail DOWN from then on", async () => {
+  it("kills the worker, and later calls fail DOWN", async () => {
     const command = workshop.node(
       `${workerBody("legacy")} methods.openPositions = (id) => answer(id, { pid: process.pid });`,
     );
@@ -977,8 +999,11 @@ describe("close", () => {
     await expect(bridge.service.call("openPositions", {})).rejects.toMatchObject({ failure: "DOWN" });
   });
 
-  it("also writes the evidence and ends the other system where one cannot be closed", async () => {
-    const stubborn = `export default class { totals() { return { totals: {} }; } async [Symbol.asyncDispose]() { throw new Error("not now"); } }`;
+  it("also writes the evidence and ends the other system if one cannot be closed", async () => {
+    const stubborn = `export default class {
+      totals() { return { totals: {} }; }
+      async [Symbol.asyncDispose]() { throw new Error("not now"); }
+    }`;
     const command = workshop.node(
       `${workerBody("modern")} methods.totals = (id) => answer(id, { totals: {}, pid: process.pid });`,
     );

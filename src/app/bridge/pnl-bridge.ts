@@ -37,48 +37,58 @@ import { type MethodNames, OfferedMethods } from "./systems/offered-methods.ts";
 import { answerInMoney } from "./systems/points.ts";
 
 export interface PnlBridgeOptions {
-  /** A `pnl_migration_config.yaml`, or what one says. Paths in it are relative to its folder, else to the working folder. */
+  /**
+   * The path of a `pnl_migration_config.yaml`, or its parsed content. Paths in a file are relative to its
+   * folder; paths in parsed content are relative to the working folder.
+   */
   readonly config: string | Config;
-  /** Told of each comparison, after the caller has the answer. */
+  /** Receives each comparison, after the caller has the answer. */
   readonly onComparison?: (comparison: CallComparison) => void;
   /** The desk's prices of this moment: see PnLServiceBridgeOptions. */
   readonly marks?: PnLServiceBridgeOptions["marks"];
-  /** Writes that legacy has not got yet: see BridgeOptions. */
+  /** Writes that legacy has not received yet: see BridgeOptions. */
   readonly owed?: OwedWrites;
-  /** Told what the bridge does about a change of the file on disk. Default: a line on stderr. */
+  /** Receives how the bridge handles a change of the file on disk. Default: a line on stderr. */
   readonly onConfigChange?: (change: ConfigChange) => void;
-  /** Gets what child processes and threads of foreign systems print, a line at a time. */
+  /** Receives the output of child processes and threads of foreign systems, line by line. */
   readonly log?: (line: string) => void;
-  /** How loaded this process is: a loaded one sheds its shadow calls. Default: its event loop and its heap. */
+  /**
+   * The load of this process, which drops shadow calls under high load. Default: measured from its event loop
+   * and its heap.
+   */
   readonly load?: HostLoad;
 }
 
 export interface ConfigChange {
-  /** `refused`: the file is no configuration, the last good one holds. `pending`: some values hold from the next start on. */
+  /**
+   * `refused`: the file is not a valid configuration, and the last good one stays in force. `pending`: some
+   * values take effect at the next start.
+   */
   readonly kind: "refused" | "pending";
   readonly what: string;
 }
 
-/** Both systems of a configuration, bridged. */
+/** The two systems of a configuration behind one bridge. */
 export interface PnlBridge {
-  /** The plan that calls which begin now are under. */
+  /** The plan that applies to calls that begin now. */
   readonly plan: MigrationPlan;
   readonly service: PnLServiceBridge;
-  /** Where comparisons are kept; undefined where no control store is configured. */
+  /** The store of the comparisons; undefined if no control store is configured. */
   readonly evidence: EvidenceStore | undefined;
-  /** Through which the bridge follows the plan of the fleet; undefined where no control store is configured. */
+  /** The control plane, whose plan the bridge follows; undefined if no control store is configured. */
   readonly control: ControlPlane | undefined;
-  /** Ends shadowing, writes what evidence there is, and closes systems and stores. */
+  /** Ends shadowing, writes the remaining evidence, and closes systems and stores. */
   close(): Promise<void>;
 }
 
 /**
- * The bridge of a configuration file: legacy and modern as it says, routed by the plan of its control store, comparisons kept beside
- * that. Without a control store the file's own plan holds. A change of the file is noticed: its plan without a control store is obeyed
- * at once, with one it is reported as drift; all else holds from the next start on.
+ * Opens the bridge of a configuration: its legacy and modern systems, routed by the plan of its control
+ * store, with comparisons stored beside it. Without a control store the file's own plan is in force. The file
+ * is watched for changes. A changed plan takes effect at once without a control store, and is reported as
+ * drift with one; other changes take effect at the next start.
  *
- * Throws BAD_CONFIG, UNREADABLE, and what the evidence store throws but UNWRITABLE, which is logged; a control store that is away is no
- * hindrance.
+ * Throws BAD_CONFIG, UNREADABLE, and the errors of the evidence store except UNWRITABLE, which is logged.
+ * Starts even if the control store is unreachable.
  */
 export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBridge> {
   const { config: given, onComparison, marks, owed, log } = options;
@@ -105,7 +115,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         tolerances: { position: positionThreshold, pnl: comparisonThreshold },
         convert: conversions(config),
         ...(legacyTimeoutMs !== undefined && { legacyTimeoutMs }),
-        // What modern may take it may take in the shadow too: else a slow one would always be late there.
+        // The limit of modern also applies in the shadow; otherwise a slow system would always be late there.
         ...(timeoutMs !== undefined && { answering: { timeoutMs }, shadow: { timeoutMs } }),
         exclusions: config.exclusions,
         ...(onComparison === undefined && !follows
@@ -145,7 +155,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         try {
           await service.close();
         } finally {
-          // Also where a system fails to close: the other one and the store are ended all the same.
+          // If a system fails to close, the other one and the stores are closed nevertheless.
           await closeAll(opened);
         }
       },
@@ -187,7 +197,7 @@ function controlOf(
   return control;
 }
 
-/** The counts that triggers judge by, of all methods together. */
+/** The counts on which the triggers decide, over all methods. */
 function countsOf({ counters }: PnLServiceBridge) {
   const all = Object.values(counters);
   const sum = (of: (counters: MethodCounters) => number): number =>
@@ -195,13 +205,13 @@ function countsOf({ counters }: PnLServiceBridge) {
   return {
     modernAsked: sum((one) => one.modernAsked),
     modernFellBack: sum((one) => one.answeredInstead),
-    // A breaker is open because modern failed.
+    // An open breaker counts as a failure of modern, which opened it.
     modernFailed: sum((one) => one.modernFailed + (one.fellBack.BREAKER_OPEN ?? 0)),
     servedMismatches: sum(({ servedDiverged }) => servedDiverged),
   };
 }
 
-/** Of the samples, the newest divergence in an answer of modern to a caller. */
+/** The newest sampled divergence in an answer that modern gave to a caller. */
 function newestMismatch({ samples }: PnLServiceBridge): ServedMismatch | null {
   const served = samples.filter(({ verdict, answered }) => verdict === "diverged" && answered === "modern");
   const newest = served.toSorted((a, b) => (a.at < b.at ? 1 : -1))[0];
@@ -212,13 +222,13 @@ function newestMismatch({ samples }: PnLServiceBridge): ServedMismatch | null {
 }
 
 interface WatchedBridge extends Pick<PnlBridge, "service" | "control"> {
-  /** What the bridge was opened with. */
+  /** The configuration with which the bridge was opened. */
   readonly config: Config;
   readonly tell: PnlBridgeOptions["onConfigChange"];
 }
 
 function watchFile(path: string, { config, service, control, tell = tellStderr }: WatchedBridge): () => void {
-  const isObeyed = (key: string): boolean =>
+  const takesEffectNow = (key: string): boolean =>
     control === undefined
       ? /^migration\.(?:phase|feature_flags|traffic_routing)/.test(key)
       : isFleetWide(key);
@@ -227,9 +237,9 @@ function watchFile(path: string, { config, service, control, tell = tellStderr }
     onChange: (changed) => {
       if (control === undefined) service.setPlan({ ...changed.plan, epoch: service.plan.epoch + 1 });
       else control.fileChanged(changed);
-      const pending = changedKeys(config, changed).filter((key) => !isObeyed(key));
+      const pending = changedKeys(config, changed).filter((key) => !takesEffectNow(key));
       if (pending.length > 0)
-        tell({ kind: "pending", what: `${pending.join(", ")}: the change holds from the next start on` });
+        tell({ kind: "pending", what: `${pending.join(", ")}: the change takes effect at the next start` });
     },
     onBad: (failure) => {
       control?.fileRefused(failure);
@@ -241,7 +251,7 @@ function watchFile(path: string, { config, service, control, tell = tellStderr }
 const tellStderr = ({ what }: ConfigChange): void =>
   void process.stderr.write(`the configuration has changed: ${what}\n`);
 
-/** What of it cannot be closed is left; closing twice does no harm. */
+/** Closes everything and ignores failures to close; closing twice is harmless. */
 const closeAll = async (opened: readonly { close(): Promise<void> | void }[]): Promise<void> => {
   await Promise.allSettled(opened.map(async (one) => one.close()));
 };
@@ -254,7 +264,7 @@ interface OpenedSystem {
   readonly names: MethodNames;
 }
 
-/** Opens one system of a configuration without the other one: for `doctor`. */
+/** Opens one system of a configuration without the other, for `doctor`. */
 export async function openSystem(
   side: Side,
   config: Config,
@@ -283,7 +293,7 @@ async function openSystems(
   }
 }
 
-/** The ledgers as each side sees them. Sides with the same trading-day rule share one world. */
+/** The ledgers as each side reads them. Sides with the same trading-day rule share one world. */
 function worldsOf({ watch, systems }: Config, folder: string): (side: Side) => LedgerWorld | undefined {
   const { tradeLedger, marketPrices } = watch;
   if (tradeLedger === null) return () => undefined;
@@ -306,7 +316,10 @@ interface Surroundings {
   readonly log: ((line: string) => void) | undefined;
 }
 
-/** A worker that is legacy answers callers: it is not killed for being slower than a shadow may be. */
+/**
+ * A longer grace period for a legacy worker: it answers callers and must not be killed as soon as a shadow
+ * would be.
+ */
 const legacyGraceMs = 10_000;
 
 async function makeSystem(side: Side, { systems }: Config, around: Surroundings): Promise<BridgedSystem> {
@@ -367,8 +380,9 @@ const expired = ({ exclusions }: Config): Config["exclusions"] =>
   exclusions.filter(({ until }) => until < systemClock.today());
 
 /**
- * A folder in which nothing can be written any more does not keep calls from being answered; what is compared is then kept in this process
- * alone, and whoever judges by evidence finds none. Everything else that is wrong with the store is thrown.
+ * Handles an evidence store that cannot be opened. If its folder is not writable, calls are answered
+ * nevertheless; comparisons are then kept in this process only, and gates find no evidence. All other errors
+ * are thrown.
  */
 function withoutEvidence(failure: unknown, log: PnlBridgeOptions["log"]): undefined {
   if (!(failure instanceof BridgeError) || failure.code !== "UNWRITABLE") throw failure;

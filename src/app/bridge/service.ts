@@ -1,4 +1,4 @@
-/** The service bridge with this machine's clock, load and chance. */
+/** The service bridge with the clock, load and random numbers of this machine. */
 import { HostMonitor, systemClock } from "../../adapters/host/index.ts";
 import {
   type BridgedService,
@@ -9,8 +9,9 @@ import {
 let monitor: HostMonitor | undefined;
 
 /**
- * Puts a bridge in front of two implementations of one interface: legacy's own signatures, answered as the plan says, the other side
- * shadowed and compared after the caller has the answer. Converts nothing unless told to.
+ * Puts a bridge in front of two implementations of one interface. The bridge has legacy's signatures and
+ * answers by the plan; it calls the other side as a shadow and compares the answers after the caller has
+ * received one. It converts answers only if `convert` is given.
  */
 export function createServiceBridge<T extends object>(options: ServiceBridgeOptions<T>): BridgedService<T> {
   monitor ??= new HostMonitor();

@@ -14,9 +14,10 @@ interface AnswersToValidate {
 const differencesMax = 1_000;
 
 /**
- * Compares two answers to one question, as the bridge compares them. Answers of another shape, as a desk's own results may have, are
- * compared whole, field by field: names that speak of quantities or prices within the tolerance of positions, all others within that
- * of P&L. Throws BAD_CONFIG for a tolerance that is no number of 0 or more.
+ * Compares two answers to the same request as the bridge compares them. Answers of another shape, such as a
+ * desk's own results, are compared in full, field by field: fields whose names suggest quantities or prices
+ * within the tolerance of positions, all others within that of P&L. Throws BAD_CONFIG for a tolerance that is
+ * not a number of 0 or more.
  */
 export function validateAnswers({ method, legacy, modern, tolerances }: AnswersToValidate): AnswerComparison {
   const { part } = answerShapes[method];
@@ -33,7 +34,7 @@ export function validateAnswers({ method, legacy, modern, tolerances }: AnswersT
   return new AnswerComparer({ tolerances: byName, fieldsMax: differencesMax }).compare(legacy, modern, "");
 }
 
-/** The names of all fields that hold numbers, be they written as text. */
+/** The names of all fields that hold numbers, also numbers written as text. */
 function* numberNames(value: JsonValue, name = ""): Generator<string> {
   if (typeof value === "number" || (typeof value === "string" && /^-?\d+(?:\.\d+)?$/.test(value))) yield name;
   else if (Array.isArray(value))

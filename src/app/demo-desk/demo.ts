@@ -14,21 +14,22 @@ export interface Demo {
   readonly trades: number;
   readonly ledgers: string;
   readonly prices: string;
-  /** What the legacy desk wrote. */
+  /** The database that the legacy desk wrote. */
   readonly database: string;
   readonly report: ParityReport;
 }
 
 /**
- * A complete small desk: ledgers and prices with the oddities of real ones, through both systems. In a folder of its own
- * that is gone afterwards, or in `keep`, which stays and may hold no desk yet. Throws UNWRITABLE.
+ * Generates a small desk, ledgers and prices with the oddities of real ones, and replays it through both
+ * systems. Works in a temporary folder that is deleted afterwards, or in `keep`, which must not hold a desk
+ * yet. Throws UNWRITABLE.
  */
 export async function runDemo(options: {
   readonly seed: number;
   readonly keep?: string;
   readonly onProgress?: (text: string) => void;
 }): Promise<Demo> {
-  // What is there already could be a real desk's.
+  // Existing files could belong to a real desk.
   if (options.keep !== undefined)
     for (const name of made) await checkNew(join(options.keep, name), "name a new folder for the demo");
   const folder = options.keep ?? (await temporaryFolder());
@@ -49,7 +50,7 @@ export async function runDemo(options: {
 }
 
 const databaseName = "pnl_tracker.db";
-/** What a demo makes in its folder. */
+/** The entries that a demo creates in its folder. */
 const made = [databaseName, "trade_ledger", "market_prices"];
 
 const temporaryFolder = (): Promise<string> =>

@@ -17,7 +17,7 @@ const describeSymbol = describerOf(symbols);
 let folder: string;
 let desk: Desk;
 let read: LedgerInput;
-/** Text of each file, by its name. */
+/** The text of each file by its name. */
 let texts: Map<string, string>;
 
 beforeAll(async () => {
@@ -48,7 +48,7 @@ const days = ["20250714", "20250715", "20250716", "20250717", "20250718"];
 const allRows = (): string[][] => days.flatMap((day) => rowsOf(`trades_${day}.csv`));
 
 describe("determinism", () => {
-  test("the same seed writes the same bytes, wherever", async () => {
+  test("the same seed writes the same bytes on every machine", async () => {
     const again = await generateDesk(join(folder, "again"), {
       seed: 1,
       days: 5,
@@ -66,7 +66,7 @@ describe("determinism", () => {
   });
 });
 
-test("the files: ledgers with an empty one of Saturday, two price stamps a day, and nothing unnamed", async () => {
+test("a desk has a ledger per day, an empty one of Saturday, and two price stamps per day", async () => {
   expect([...texts.keys()].sort()).toEqual(
     [
       ...days.map((day) => `trades_${day}.csv`),
@@ -79,8 +79,8 @@ test("the files: ledgers with an empty one of Saturday, two price stamps a day, 
   expect((await readdir(desk.ledgers)).length + (await readdir(desk.prices)).length).toBe(desk.files.length);
 });
 
-describe("what the ledger reader makes of it", () => {
-  test("every row is accepted but the three that stand in two files", () => {
+describe("the ledger reader", () => {
+  test("accepts every row except the three that appear in two files", () => {
     expect({ ...read, trades: undefined, files: undefined, notes: undefined }).toMatchObject({
       quarantine: [],
       quarantined: 0,
@@ -92,7 +92,7 @@ describe("what the ledger reader makes of it", () => {
     expect(desk.trades).toBeLessThan(360);
   });
 
-  test("notes: one unpadded date, four start-of-day rows, expiries at zero, three repeated rows, no unknown product", () => {
+  test("notes the unpadded date, start-of-day rows, expiries at zero and repeated rows", () => {
     const counts = Object.groupBy(read.notes, ({ code }) => code);
     expect(Object.keys(counts).sort()).toEqual([
       "DUPLICATE_ROW",
@@ -109,7 +109,7 @@ describe("what the ledger reader makes of it", () => {
     expect(zeroDays.size).toBeGreaterThan(2);
   });
 
-  test("every trade belongs to the day of its file", async () => {
+  test("assigns every trade to the day of its file", async () => {
     const byFile = await readLedgers(await findLedgers([desk.ledgers]), {
       dayRule: tradingDayRules["file-name"],
       describe: describeSymbol,
@@ -119,7 +119,7 @@ describe("what the ledger reader makes of it", () => {
     ]);
   });
 
-  test("the futures have canonical names, and the four products and both kinds of options are traded", () => {
+  test("recognises the futures of all four products and both kinds of options", () => {
     const { instruments } = read.trades;
     const futures = instruments.filter(({ symbol }) => symbol.startsWith("XCMEFFDPSX"));
     expect(futures.map(({ instrument }) => instrument).sort()).toEqual([
@@ -133,8 +133,8 @@ describe("what the ledger reader makes of it", () => {
   });
 });
 
-describe("the oddities stand where they should", () => {
-  test("a session runs from the evening before, Sunday for Monday's, to four in the afternoon, in time order", () => {
+describe("the oddities of the desk", () => {
+  test("a session runs in time order from the evening before to four in the afternoon", () => {
     for (const [index, day] of days.entries()) {
       const date = `2025-07-${13 + index}`;
       const own = rowsOf(`trades_${day}.csv`).slice(index === 2 ? 3 : 0);
@@ -146,7 +146,7 @@ describe("the oddities stand where they should", () => {
     }
   });
 
-  test("quantities end in .0; prices are decimal points on the tick of the product, whole ones with .0", () => {
+  test("quantities and whole prices end in .0, and prices are multiples of the tick", () => {
     const ticks: Record<string, number> = { ZN: 1 / 64, ZB: 1 / 32, ZF: 1 / 128, ZT: 1 / 256 };
     for (const [, symbol = "", , , quantity = "", price = ""] of allRows()) {
       expect(quantity).toMatch(/^[1-9]\d*\.0$/);
@@ -155,7 +155,7 @@ describe("the oddities stand where they should", () => {
     }
   });
 
-  test("fractions: milliseconds, microseconds on Tuesday, none where a person typed", () => {
+  test("times have milliseconds, microseconds on Tuesday, and no fraction in rows by hand", () => {
     const shapes = (day: string) =>
       new Set(rowsOf(`trades_${day}.csv`).map(([, , time = ""]) => time.split(".")[1]?.length ?? 0));
     expect(shapes("20250714")).toEqual(new Set([3, 0]));
@@ -163,7 +163,7 @@ describe("the oddities stand where they should", () => {
     expect(shapes("20250716")).toEqual(new Set([6, 3, 0]));
   });
 
-  test("ends of files: no newline on Tuesday, blank lines on Thursday, one newline else, a header alone on Saturday", () => {
+  test("Tuesday ends without newline, Thursday with blank lines, and Saturday has a header only", () => {
     const ends = [...days, "20250719"].map((day) => /\n*$/.exec(text(`trades_${day}.csv`))?.[0].length);
     expect(ends).toEqual([1, 0, 1, 3, 1, 1]);
     expect(text("trades_20250719.csv")).toBe(
@@ -171,12 +171,12 @@ describe("the oddities stand where they should", () => {
     );
   });
 
-  test("one unpadded date, one price with a space behind", () => {
+  test("one date is unpadded, and one price has a space behind it", () => {
     expect(allRows().filter(([, , time = ""]) => /^2025-7-16 /.test(time))).toHaveLength(1);
     expect(allRows().filter(([, , , , , price = ""]) => price.endsWith(" "))).toHaveLength(1);
   });
 
-  test("one id stands four times in a file, and those rows net out", () => {
+  test("one id appears four times in a file, and its rows net to zero", () => {
     const byId = Object.groupBy(rowsOf("trades_20250717.csv"), ([id = ""]) => id);
     const repeated = Object.values(byId).filter((rows) => (rows?.length ?? 0) > 1);
     expect(repeated).toHaveLength(1);
@@ -189,13 +189,13 @@ describe("the oddities stand where they should", () => {
     ).toBe(0);
   });
 
-  test("Wednesday begins with the last three rows of Tuesday, of one symbol", () => {
+  test("Wednesday begins with the last three rows of Tuesday, all in one symbol", () => {
     const repeated = text("trades_20250716.csv").split("\n").slice(1, 4);
     expect(repeated).toEqual(text("trades_20250715.csv").split("\n").slice(-3));
     expect(new Set(repeated.map((row) => row.split(",")[1]))).toEqual(new Set(["XCMEFFDPSX20250930U0ZT"]));
   });
 
-  test("fills at one time, books that cross zero in one trade, and books that go flat", () => {
+  test("fills share one time, and positions cross zero in one trade or become flat", () => {
     const symbolTimes = allRows().map(([, symbol, time]) => `${symbol} ${time}`);
     expect(new Set(symbolTimes).size).toBeLessThan(symbolTimes.length - 3);
     const positions = new Map<string, number>();
@@ -211,7 +211,7 @@ describe("the oddities stand where they should", () => {
     expect(flattened).toBeGreaterThan(20);
   });
 
-  test("an option that expires is gone by the evening: at zero, or as a future at its strike", () => {
+  test("an expiring option is closed on its day: at zero, or by a future at its strike", () => {
     const engine = new PnlEngine(read.trades, { method: "fifo" });
     engine.feed();
     const { positions } = statementOf(engine, { marks: "last_trade", asOfDay: 0, openedAt: () => false });
@@ -226,7 +226,7 @@ describe("the oddities stand where they should", () => {
   });
 });
 
-test("legacy and modern agree on all of it but the symbol whose rows stand in two files", async () => {
+test("legacy and modern agree on everything except the symbol whose rows appear in two files", async () => {
   const engine = new PnlEngine(read.trades, { method: "fifo" });
   engine.feed();
   const { positions } = statementOf(engine, { marks: "last_trade", asOfDay: 0, openedAt: () => false });
@@ -245,7 +245,7 @@ test("legacy and modern agree on all of it but the symbol whose rows stand in tw
 });
 
 describe("prices", () => {
-  test("futures files are of the old family: roots, 32nds that look like decimals, an empty last column, the Bund in decimals", () => {
+  test("futures files have the old format with roots and 32nds that look like decimals", () => {
     const [header, ...lines] = text("Futures_20250716_1600.csv").trimEnd().split("\n");
     expect(header).toBe("SYMBOL,PX_LAST,PX_SETTLE,");
     expect(lines.map((line) => line.split(",")[0])).toEqual(["TU", "FV", "TY", "US", "RX"]);
@@ -258,7 +258,7 @@ describe("prices", () => {
     expect(lines[4]).toMatch(/^RX,1\d\d\.\d{4},1\d\d\.\d{4},$/);
   });
 
-  test("read as 32nds the ten-year note lies where it traded; read as decimals it does not", () => {
+  test("prices of the ten-year note match its trades only if read as 32nds", () => {
     for (const day of days) {
       const written = /^TY,([\d.]+),/m.exec(text(`Futures_${day}_1600.csv`))?.[1] ?? "";
       const { coefficient, scale } = parsePrice(written, "point-32nds") ?? expect.fail(written);
@@ -272,7 +272,7 @@ describe("prices", () => {
     expect(decimals.some((written) => Number(written) % (1 / 64) !== 0)).toBe(true);
   });
 
-  test("at 14:00 the settlement is still that of the day before", () => {
+  test("at 14:00 the settlement is that of the day before", () => {
     const settle = (name: string): string[] =>
       text(name)
         .split("\n")
@@ -281,7 +281,7 @@ describe("prices", () => {
     expect(settle("Futures_20250716_1400.csv")).not.toEqual(settle("Futures_20250716_1600.csv"));
   });
 
-  test("options carry Bloomberg's names of the traded series, in 64ths; what has expired has no price", () => {
+  test("options have Bloomberg names and prices in 64ths, and expired ones have no price", () => {
     const [header, ...lines] = text("Options_20250716_1400.csv").trimEnd().split("\n");
     expect(header).toBe("SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS,,");
     const rows = lines.map((line) => line.split(","));
@@ -300,7 +300,7 @@ describe("prices", () => {
   });
 });
 
-test("other sizes: a day, a month with the monthly option, one symbol, as many as there may be; all read without a refusal", async () => {
+test("desks of other sizes are read without a refusal", async () => {
   for (const [name, options] of Object.entries({
     day: { days: 1 },
     month: { days: daysMax, tradesPerDay: 20 },
@@ -328,7 +328,7 @@ test("other sizes: a day, a month with the monthly option, one symbol, as many a
   }
 });
 
-test("options out of range are refused, and a folder that cannot be written says so", async () => {
+test("options out of range are refused, and an unwritable folder is reported", async () => {
   await expect(generateDesk(folder, { days: 0 })).rejects.toThrow(
     "days must be a whole number from 1 to 30, not 0",
   );

@@ -20,11 +20,17 @@ import { type DeskTrade, lastFillCount, type Session, traderOf } from "./trading
 interface DeskOptions {
   /** Default 1. A whole number from 0 to 2^32 - 1. */
   readonly seed?: number;
-  /** Trading days from Monday 14 July 2025 on; default 5, at most 30 (then the front contracts change). */
+  /** Trading days from Monday 14 July 2025. Default 5, at most 30, after which the front contracts change. */
   readonly days?: number;
-  /** Ordinary trades a day; start-of-day, expiry and correction rows come on top. Default 60, at most 100 000. */
+  /**
+   * Ordinary trades per day, from 1 to 100 000; start-of-day, expiry and correction rows come in addition.
+   * Default 60.
+   */
   readonly tradesPerDay?: number;
-  /** Distinct instruments: four futures, then ten-year options. Default 4 and 4 a day, at most 200. Not all need be traded. */
+  /**
+   * Distinct instruments: four futures, then ten-year options. Default: 4, and 4 more per day; at most 200.
+   * Not all of them need to be traded.
+   */
   readonly symbols?: number;
 }
 
@@ -33,7 +39,7 @@ export interface Desk {
   readonly ledgers: string;
   /** Folder of `Futures_YYYYMMDD_HHMM.csv` and `Options_YYYYMMDD_HHMM.csv`. */
   readonly prices: string;
-  /** Trades made: rows in the files, those that stand in two files counted once. */
+  /** The number of trades, where rows that appear in two files count once. */
   readonly trades: number;
   /** Every file that was written, in order. */
   readonly files: readonly string[];
@@ -44,17 +50,18 @@ export const symbolsMax = 200;
 const firstDay = dayNumber(2025, 7, 14);
 
 /**
- * Writes a small Treasury desk: ledgers and prices of some days, invented, in the formats of a real desk with its oddities.
- * The same options write the same bytes. Oddities by day, as far as there are days:
+ * Writes the files of an invented Treasury desk: ledgers and prices of some days, in the formats of a real
+ * desk and with its oddities. The same options write the same bytes. The oddities of each day, up to the last
+ * one:
  *
  * | day | in its ledger |
  * |---|---|
  * | 1 | start-of-day rows at midnight (one at price 0.0); three fills at one time |
  * | 2 | microseconds; no final newline |
- * | 3 | begins with the last three rows of day 2; one date without its zero; a space behind a price |
+ * | 3 | begins with the last three rows of day 2; one date without its zero; a space after a price |
  * | 4 | four rows under one id; a jump in the ids; blank lines at the end |
- * | each | the evening before (for Mondays Sunday's); options that expire, at 0.0 or exercised by hand, without fractions |
- * | the Saturday after day 5, or after the last | a header and nothing else |
+ * | each | starts on the evening before (Monday on Sunday); options expire at 0.0 or by exercise |
+ * | the Saturday after day 5, or after the last day | a header only |
  *
  * Throws RangeError for options out of range, BridgeError UNWRITABLE.
  */
@@ -118,13 +125,17 @@ function sessionsFrom(first: DayNumber, count: number): Session[] {
   return sessions;
 }
 
-/** The futures, then options from the money outwards, for every expiry from the first day to three days after the last. */
+/**
+ * The futures, then options from at-the-money outwards, for every expiry from the first day to three business
+ * days after the last.
+ */
 function contractsOf(market: Market, sessions: readonly Session[], count: number): Contract[] {
   const expiries = sessions.map(({ day }) => day);
   for (let more = 0; more < 3; more++)
     expiries.push(nextBusinessDay(expiries[expiries.length - 1] ?? firstDay));
   const strikeAt = (expiry: DayNumber, away: number): number => {
-    // Around the price at which the expiry's own session begins; later ones go by the last session known.
+    // Strikes lie around the opening price of the expiry's session, or of the last session for later
+    // expiries.
     const session = Math.min(expiries.indexOf(expiry), sessions.length - 1);
     return Math.round(market.price(frontFuture("ZN"), session, 0) * 4) / 4 + away * 0.25;
   };
@@ -136,7 +147,7 @@ function contractsOf(market: Market, sessions: readonly Session[], count: number
   return [...frontFutures, ...options].slice(0, count);
 }
 
-/** Ids grow over all files, with gaps, and a jump before day 4. */
+/** Ids that increase over all files, with gaps, and with a jump before day 4. */
 function idsFrom(below: (count: number) => number): (session: number) => number {
   let last = 0;
   let before = 0;

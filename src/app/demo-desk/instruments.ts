@@ -13,17 +13,17 @@ import {
 
 export interface FutureContract {
   readonly kind: "future";
-  /** As the ledgers write it, `XCMEFFDPSX20250919U0ZN`. */
+  /** The symbol in the ledgers, such as `XCMEFFDPSX20250919U0ZN`. */
   readonly symbol: string;
   /** CME's code. */
   readonly root: string;
-  /** Points. A power of two, so every price is exact in a float. */
+  /** The tick in points, a power of two, so that every price is exact in a float. */
   readonly tick: number;
 }
 
 export interface OptionContract {
   readonly kind: "option";
-  /** As the ledgers write it, `XCMEOCADPS20250714N0VY2/108.75`. */
+  /** The symbol in the ledgers, such as `XCMEOCADPS20250714N0VY2/108.75`. */
   readonly symbol: string;
   readonly instrument: OptionInstrument;
   readonly right: "C" | "P";
@@ -36,7 +36,10 @@ export type Contract = FutureContract | OptionContract;
 /** Options of the ten-year note are quoted in 64ths of a point. */
 export const optionTick = 1 / 64;
 
-/** The futures of the desk that are in front from late June to late August 2025, busiest first. */
+/**
+ * The futures of the desk whose contracts are the front ones from late June to late August 2025, busiest
+ * first.
+ */
 export const frontFutures: readonly FutureContract[] = (
   [
     ["ZN", "20250919"],
@@ -57,7 +60,10 @@ export const frontFuture = (root: string): FutureContract =>
     `${root} has a front future`,
   );
 
-/** The ten-year option of one expiry; `expiry` must be a business day from Monday to Friday, `strike` a multiple of an eighth. */
+/**
+ * The option of the ten-year note with one expiry. `expiry` must be a business day from Monday to Friday,
+ * `strike` a multiple of an eighth.
+ */
 export function optionOf(right: "C" | "P", expiry: DayNumber, strike: number): OptionContract {
   const ofWeekday = calendar.seriesOn(tenYear, at(weekdays, weekday(expiry) - 1), expiry);
   const series = ofWeekday ?? calendar.seriesOn(tenYear, "standard", expiry);
@@ -73,7 +79,7 @@ export function optionOf(right: "C" | "P", expiry: DayNumber, strike: number): O
   };
 }
 
-/** What Bloomberg calls it: `VBYN25C2 112.250 Comdty`, `3MN5C 111.000 Comdty`, `TYQ5P 110.500 Comdty`. */
+/** The option's Bloomberg symbol, such as `VBYN25C2 112.250 Comdty` or `TYQ5P 110.500 Comdty`. */
 export const bloombergOf = ({ instrument, expiry }: OptionContract): string =>
   nameIn("bloomberg", instrument, expiry);
 

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test("as many trades and symbols as asked for, in time order, none refused and none noted", async () => {
+test("a ledger has the requested trades and symbols in time order, without refusals or notes", async () => {
   const path = join(folder, "trades_20250718.csv");
   const { bytes } = await generateLedgerFile(path, { trades: 20_000, symbols: 40 });
   expect((await stat(path)).size).toBe(bytes);
@@ -39,7 +39,7 @@ test("as many trades and symbols as asked for, in time order, none refused and n
   for (const { matcher } of engine.lanes) expect(matcher.matches.length).toBeGreaterThan(50);
 });
 
-test("the same seed writes the same bytes, another seed others, and no trades is a header", async () => {
+test("only the same seed writes the same bytes, and no trades give a header only", async () => {
   const write = async (name: string, options: { seed?: number; trades: number }): Promise<string> => {
     await generateLedgerFile(join(folder, name), options);
     return readFile(join(folder, name), "utf8");
@@ -64,8 +64,8 @@ test("memory does not grow with the file", { timeout: 60_000 }, async () => {
       look();
       clearInterval(looking);
       console.log(peak);`;
-    // Sampled, since the peak that the system reports of a child may be the one of its parent, from before it was a program.
-    // A small young generation, so that the peak is what is held and not garbage that nobody was in a hurry to collect.
+    // Memory is sampled, because the peak that the system reports for a child may include its parent's before
+    // exec. The small young generation keeps uncollected garbage out of the peak.
     const { stdout } = await promisify(execFile)(process.execPath, [
       "--max-semi-space-size=1",
       "--disable-warning=ExperimentalWarning",
@@ -75,7 +75,7 @@ test("memory does not grow with the file", { timeout: 60_000 }, async () => {
     ]);
     return Number(stdout);
   };
-  // Not from nothing: a program that has just begun still grows by itself.
+  // The baseline is not zero rows, because a program that has just started still grows by itself.
   const [some, four] = [300_000, 1_200_000];
   const [small, big] = [await peakBytes(some), await peakBytes(four)];
   const sizes = await Promise.all(
@@ -86,7 +86,7 @@ test("memory does not grow with the file", { timeout: 60_000 }, async () => {
   expect(big - small).toBeLessThan(more / 2);
 });
 
-test("what cannot be written, and what makes no sense, is refused", async () => {
+test("an unwritable path and invalid options are refused", async () => {
   await expect(generateLedgerFile(join(folder, "none", "x.csv"), { trades: 1 })).rejects.toMatchObject({
     code: "UNWRITABLE",
   });

@@ -19,9 +19,9 @@ const sessions = 5;
 const pieceChars = 1 << 16;
 
 /**
- * Writes one big ledger for benchmarks: any number of rows in time order, spread over one week of sessions, without oddities.
- * Books grow, shrink and cross zero; nothing expires. One piece of 64 kB is in memory at a time, and the next is made when the
- * disk has taken it. The same options write the same bytes. Throws RangeError, BridgeError UNWRITABLE.
+ * Writes one large ledger for benchmarks: any number of rows in time order, spread over one week of sessions,
+ * without oddities. Positions grow, shrink and cross zero; nothing expires. Only one piece of 64 kB is in
+ * memory at a time. The same options write the same bytes. Throws RangeError, BridgeError UNWRITABLE.
  */
 export async function generateLedgerFile(
   path: string,
@@ -57,7 +57,8 @@ function* pieces(random: Random, trades: number, symbolCount: number): Generator
     const time = wallText(at(days, session), sinceStart - session * sessionMs, 3);
     const price = lane.ticks * lane.tick;
     const side = random.chance(0.5) ? "B" : "S";
-    piece += `${trade + 1},${lane.symbol},${time},${side},${1 + random.below(20)}.0,${Number.isInteger(price) ? `${price}.0` : price}\n`;
+    const priceText = Number.isInteger(price) ? `${price}.0` : price;
+    piece += `${trade + 1},${lane.symbol},${time},${side},${1 + random.below(20)}.0,${priceText}\n`;
     if (piece.length < pieceChars) continue;
     yield piece;
     piece = "";
@@ -79,7 +80,7 @@ function lanesOf(count: number): GeneratedLane[] {
     ticks: Math.round(110 / tick),
     ticksMin: 1,
   }));
-  // Options of the weeks after, so that none expires on the way.
+  // Options of later weeks, so that none expires during the ledger.
   let expiry = dayNumber(2025, 7, 18);
   for (let ring = 0; lanes.length < count; ring = (ring + 1) % 10) {
     if (ring === 0) expiry = nextBusinessDay(expiry);

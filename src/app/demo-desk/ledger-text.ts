@@ -9,7 +9,9 @@ export function wallText(day: number, atMs: number, places: 0 | 3 | 6): string {
   const date = formatDay(sinceMidnight < 0 ? day - 1 : day);
   const clockMs = sinceMidnight < 0 ? sinceMidnight + dayMs : sinceMidnight;
   const seconds = Math.floor(clockMs / 1_000);
-  const clock = `${two(Math.floor(seconds / 3_600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const hours = Math.floor(seconds / 3_600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  const clock = `${two(hours)}:${two(minutes)}:${two(seconds % 60)}`;
   const fraction = `${clockMs % 1_000}`.padStart(3, "0").padEnd(places, "0");
   return `${date} ${clock}${places === 0 ? "" : `.${fraction}`}`;
 }

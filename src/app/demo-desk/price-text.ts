@@ -7,8 +7,9 @@ import { type Market, sessionMinutes } from "./market.ts";
 import type { Session } from "./trading.ts";
 
 /**
- * A futures price file of the old family: 32nds that look like decimals (`110.165` is 110 + 16.5/32), roots for names, an
- * empty last column. PX_SETTLE is the settlement of the session before until the session's own is made at 16:00.
+ * The text of a futures price file in the old format: 32nds that look like decimals (`110.165` is 110 +
+ * 16.5/32), roots as names, an empty last column. Before 16:00, PX_SETTLE is the settlement of the previous
+ * session.
  */
 export function futuresPrices(market: Market, session: number, minute: number): string {
   const settled = settlement(session, minute);
@@ -22,8 +23,9 @@ export function futuresPrices(market: Market, session: number, minute: number): 
 }
 
 /**
- * An options price file: Bloomberg's names, decimal points, out of the money first and then in the money for each expiry.
- * What has expired, or had no settlement yet, says so in the words of the source.
+ * The text of an options price file: Bloomberg names, decimal prices; for each expiry the out-of-the-money
+ * options first, then those in the money. An expired option has the source's text for a missing value instead
+ * of a price.
  */
 export function optionPrices(
   market: Market,
@@ -38,16 +40,21 @@ export function optionPrices(
     const gone = option.expiry < day;
     const last = gone ? notApplicable : decimalText(market.price(option, index, minute));
     const settle = gone ? notApplicable : decimalText(market.price(option, ...settled));
-    const text = `${bloombergOf(option)},${last},${settle},${americanDate(option.expiry)},${inside ? "ITM" : "OTM"},,`;
+    const moneyness = inside ? "ITM" : "OTM";
+    const text = `${bloombergOf(option)},${last},${settle},${americanDate(option.expiry)},${moneyness},,`;
     return { expiry: option.expiry, inside, text };
   });
   rows.sort((a, b) => a.expiry - b.expiry || Number(a.inside) - Number(b.inside));
-  return `${["SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS,,", ...rows.map(({ text }) => text)].join("\n")}\n`;
+  const header = "SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS,,";
+  return `${[header, ...rows.map(({ text }) => text)].join("\n")}\n`;
 }
 
 const notApplicable = "#N/A Field Not Applicable";
 
-/** Which moment the settlement of a file stands for. Before the first session there was none: its first minute. */
+/**
+ * The session and minute whose price is the settlement in a file. The first session has no previous
+ * settlement and uses its own first minute.
+ */
 function settlement(session: number, minute: number): [session: number, minute: number] {
   if (minute === sessionMinutes) return [session, minute];
   return session === 0 ? [0, 0] : [session - 1, sessionMinutes];

@@ -1,6 +1,6 @@
 import { at } from "../../base/present.ts";
 
-/** Chance from a seed: the same seed draws the same numbers on every machine. Not for secrets. */
+/** Random numbers from a seed. The same seed gives the same numbers on every machine. Not for secrets. */
 export interface Random {
   /** From 0 inclusive to 1 exclusive. */
   unit(): number;
@@ -9,11 +9,14 @@ export interface Random {
   chance(probability: number): boolean;
   /** One of a list that is not empty. */
   pick<T>(from: readonly T[]): T;
-  /** About normal with mean 0 and deviation 1, never beyond 3: a sum of twelve, since Math.log differs between machines. */
+  /**
+   * Approximately normal with mean 0 and deviation 1, within ±3. It is a sum of twelve draws, because
+   * Math.log differs between machines.
+   */
   bell(): number;
 }
 
-/** mulberry32 (Tommy Ettinger, public domain): 32 bits of state, enough for a desk that nobody bets on. */
+/** mulberry32 (Tommy Ettinger, public domain). Its 32 bits of state suffice for invented data. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   const unit = (): number => {

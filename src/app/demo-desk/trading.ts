@@ -6,29 +6,32 @@ import type { Random } from "./random.ts";
 
 export interface DeskTrade {
   readonly symbol: string;
-  /** Milliseconds from the session's start, 17:00 of the day before. */
+  /** Milliseconds since the session's start at 17:00 of the day before. */
   readonly atMs: number;
   readonly side: "B" | "S";
   readonly quantity: number;
   readonly price: number;
-  /** Typed in by a person: the time has no fraction. */
+  /** Entered by a person: the time has no fraction. */
   readonly byHand?: true;
-  /** The rows of a batch of this name share one id. */
+  /** The name of a batch, whose rows share one id. */
   readonly batch?: string;
 }
 
 export interface Session {
-  /** Its place in the list of sessions. */
+  /** The session's index in the list of sessions. */
   readonly index: number;
   readonly day: DayNumber;
 }
 
 interface Trader {
-  /** The trades of one session, in time order. Sessions must be asked for in order: positions are carried over. */
+  /**
+   * The trades of one session, in time order. Sessions must be requested in order, because positions are
+   * carried over.
+   */
   session(session: Session): readonly DeskTrade[];
 }
 
-/** A trader who takes and leaves positions at random, closes them often, and at times turns from long to short in one trade. */
+/** A trader who opens and closes positions at random, and sometimes turns from long to short in one trade. */
 export function traderOf(
   random: Random,
   market: Market,
@@ -79,7 +82,7 @@ export function traderOf(
     return draw >= 0.8 && others.length > 0 ? random.pick(others) : busiest;
   };
 
-  /** Signed. */
+  /** A signed quantity: positive to buy, negative to sell. */
   const chooseQuantity = (contract: Contract): number => {
     const held = positionOf(contract.symbol);
     const size = contract.kind === "future" ? random.pick(futureSizes) : random.pick(optionSizes);
@@ -89,7 +92,7 @@ export function traderOf(
     return random.chance(0.5) ? size : -size;
   };
 
-  /** Positions brought in at midnight: a start-of-day row each, the last of unknown cost. */
+  /** Start-of-day rows at midnight, one for each position carried in; the last one has no known cost. */
   const startOfDay = ({ index }: Session): DeskTrade[] => {
     const atMs = 7 * 3_600_000;
     const [first, second, unknown] = options;
@@ -103,8 +106,8 @@ export function traderOf(
   };
 
   /**
-   * What becomes of options at their end: worthless ones leave at price 0; the others are exercised by hand, as an option
-   * row at its last price and, a second later, a future at the strike.
+   * The rows of expiring options. Worthless ones are closed at price 0. The others are exercised by hand: an
+   * option row at its last price and, one second later, a future at the strike.
    */
   const expiries = ({ index, day }: Session): DeskTrade[] => {
     let atMs = minuteAt(15, 58) * 60_000;
@@ -125,7 +128,7 @@ export function traderOf(
     return rows;
   };
 
-  /** Fills of one order: equal times, the order of the rows is all there is. */
+  /** Fills of one order with equal times; only the order of their rows shows their sequence. */
   const tiedFills = ({ index }: Session): DeskTrade[] => {
     const minute = minuteAt(9, 31);
     const price = market.price(busiest, index, minute);
@@ -135,7 +138,7 @@ export function traderOf(
     );
   };
 
-  /** A correction under one id that nets out. */
+  /** A correction: rows under one id whose quantities add up to zero. */
   const correction = ({ index }: Session): DeskTrade[] => {
     const future = futures[1] ?? busiest;
     const minute = minuteAt(11, 20);
@@ -146,7 +149,7 @@ export function traderOf(
     }));
   };
 
-  /** The last fills of a day, all in one contract: those that the next day's file repeats. */
+  /** The last fills of a day, all in one contract, which the next day's file repeats. */
   const lastFills = ({ index }: Session): DeskTrade[] => {
     const future = at(futures, -1);
     const price = market.price(future, index, minuteAt(15, 59));
@@ -174,18 +177,21 @@ export function traderOf(
   };
 }
 
-/** How many of the last trades of session 1 are `lastFills`. */
+/** The number of `lastFills` at the end of session 1. */
 export const lastFillCount = 3;
 
 const futureSizes = [1, 1, 1, 1, 2, 2, 3, 5, 5, 10, 20];
 const optionSizes = [5, 10, 10, 20, 25, 50, 100];
-/** Options of the day are left alone from here on; those of Monday to Thursday stop at 14:00. */
+/**
+ * From this minute the trader leaves options alone that expire on the same day. Trading in the Monday to
+ * Thursday series ends at 14:00.
+ */
 const lastOptionMinute = minuteAt(13, 50);
 
 const inTheMoney = ({ right, strike }: OptionContract, underlying: number): boolean =>
   right === "C" ? underlying > strike : underlying < strike;
 
-/** Most of a session's trades fall between 7:00 and 15:00, some in the evening before. */
+/** The distribution of trades over a session: most between 7:00 and 15:00, some on the evening before. */
 const busy: readonly (readonly [share: number, from: number, to: number])[] = [
   [0.15, minuteAt(-7, 5), minuteAt(0, 0)],
   [0.25, minuteAt(0, 1), minuteAt(7, 0)],

@@ -1,6 +1,6 @@
 /**
- * What makes a report a document that can be filed: what was read, by which version, when, and what its words
- * mean.
+ * Adds the evidence that makes a report a document of its own: the files read, the version, the time, and the
+ * meaning of its codes.
  */
 import { causes } from "../../comparison/index.ts";
 import { noteCodes, quarantineCodes, symbolNoteCodes } from "../../domain/market/finding-codes.ts";
@@ -17,8 +17,8 @@ import type { FileRows, PnlRun } from "./pnl-run.ts";
 type DigestedFile = ReadFile & FileDigest;
 
 /**
- * Takes the digest of each file before a run reads it. A file without one cannot be read, and its reader says
- * why.
+ * Takes the digest of each file before a run reads it. A file that cannot be read has none here; its reader
+ * reports the error.
  */
 export async function digestsOf(files: readonly ReadFile[]): Promise<readonly DigestedFile[]> {
   const digested: DigestedFile[] = [];
@@ -34,7 +34,7 @@ interface Evidence {
   readonly fileRows: readonly FileRows[];
   readonly symbols: PnlRun["symbols"];
   readonly trades: TradeColumns;
-  /** The day on which a symbol means what its row says. */
+  /** The day by which symbols are read. */
   readonly day: DayNumber;
 }
 
@@ -78,7 +78,7 @@ function instrumentsOf(
   });
 }
 
-/** ISO 4217 for "no currency": what the engine gives a product that it does not know. */
+/** ISO 4217 for "no currency", which the engine assigns to an unknown product. */
 const noCurrency = "XXX";
 
 const meanings: Readonly<Record<string, string>> = {

@@ -15,48 +15,49 @@ import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
 import { pinnedPrices } from "./pnl-run.ts";
 
 /**
- * Causes that need the history, beside those that two values prove by themselves. Each is a rule under which
- * modern is run again.
+ * Causes that can only be proved from the history, unlike those that the two values prove by themselves. Each
+ * is a rule under which modern is run again.
  */
 export const historyCauses = {
   COUNTED_TWICE:
-    "legacy counted rows that stand in two files twice: modern with the same rows doubled gives legacy's figure",
+    "legacy counted rows twice that appear in two files: " +
+    "modern with these rows doubled gives legacy's figure",
   FILE_REJECTED:
-    "legacy gave up a file at a bad row: modern without the file's later rows gives legacy's figure",
+    "legacy stopped reading a file at a bad row: modern without the later rows gives legacy's figure",
   SPLIT_SYMBOLS:
-    "legacy keeps symbols apart that are one instrument: modern with them kept apart gives legacy's figure",
+    "legacy keeps several symbols of one instrument apart: modern with them apart gives legacy's figure",
   NO_MARK:
-    "there is no price of that day: modern says so; modern with a value of 0 in its place gives legacy's figure",
+    "that day has no price, which modern reports: modern with a value of 0 instead gives legacy's figure",
 } as const;
 type Rule = keyof typeof historyCauses;
 
-/** How the trades of a history are read other than by modern's own rules. */
+/** The ways in which a reading of the trades departs from modern's own rules. */
 export interface Reading {
-  /** Rows that stand in several files count in each. */
+  /** Rows that appear in several files count once for each file. */
   readonly keepRepeated: boolean;
-  /** Files are read up to a row: by index into `files`, how many rows are taken. */
+  /** The number of rows after which a file is no longer read, by its index in `files`. */
   readonly rowsTaken: ReadonlyMap<number, number>;
-  /** Each symbol is an instrument of its own. */
+  /** Each symbol counts as a separate instrument. */
   readonly symbolsApart: boolean;
 }
 
 export const ownReading: Reading = { keepRepeated: false, rowsTaken: new Map(), symbolsApart: false };
 
-/** What a reading makes of symbols. */
+/** The description of symbols under a reading. */
 export const asRead = (describe: Describe, { symbolsApart }: Reading): Describe =>
   symbolsApart
     ? (symbol, day) => ({ multiplier: "1", currency: "XXX", ...describe(symbol, day), instrument: symbol })
     : describe;
 
-/** One history as modern read, matched and valued it, and the way to read it again. */
+/** One history as modern read, matched and valued it, with a function to read it again. */
 interface World {
-  /** By `trades.file`. */
+  /** Paths of the files, indexed by `trades.file`. */
   readonly files: readonly string[];
-  /** Trades that stand in a later file again. */
+  /** Trades that a later file repeats. */
   readonly repeated: readonly number[];
-  /** Files that legacy gave up: by index into `files`, how many of their rows it had taken. */
+  /** Files that legacy stopped reading: the number of rows that it had taken, by index in `files`. */
   readonly givenUp: ReadonlyMap<number, number>;
-  /** By symbol: the one under which modern keeps it. */
+  /** For each alias, the symbol under which modern keeps its instrument. */
   readonly aliases: ReadonlyMap<string, string>;
   readonly engine: PnlEngine;
   readonly statement: Statement;
@@ -64,13 +65,13 @@ interface World {
   readonly reread: (reading: Reading) => Promise<TradeColumns>;
 }
 
-/** The most trades named behind one difference. */
+/** The maximum number of trades named for one difference. */
 const tradesNamedMax = 20;
 
 /**
- * Names the cause of each row that does not agree, if modern gives legacy's figure when it is run again under that
- * rule, or under several rules where no single one suffices. The trades beside a cause are those that the rule treats
- * otherwise.
+ * Finds causes of the rows that do not agree. A rule is the cause of a row if modern, run again under that
+ * rule, gives legacy's figure; several rules together are the cause if no single one suffices. Each cause
+ * names the trades that its rules treat differently.
  */
 export async function explained(report: ParityReport, world: World): Promise<ParityReport> {
   let left = report.rows.filter(isUnexplained);
@@ -85,7 +86,7 @@ export async function explained(report: ParityReport, world: World): Promise<Par
     const figures = figuresOf(rules.length === 0 ? world.statement : statementOf(engine, valuation), wanted);
     const proved = new Set(left.filter((row) => reproduces(row, figures)));
     left = left.filter((row) => !proved.has(row));
-    // What modern's own rules give on legacy's days is no work of another rule.
+    // If modern's own rules give legacy's figure on legacy's days, no other rule is the cause.
     const suspects =
       rules.length === 0 || proved.size === 0 ? undefined : suspectsOf(rules, world, engine.trades);
     for (const row of suspects === undefined ? [] : proved) {
@@ -100,7 +101,7 @@ export async function explained(report: ParityReport, world: World): Promise<Par
   return { ...report, rows: report.rows.map((row) => found.get(row) ?? row) };
 }
 
-/** Rows that disagree and whose two values prove nothing but that. */
+/** Rows that disagree and whose values alone do not prove a cause. */
 const isUnexplained = ({ verdict, cause }: ParityRow): boolean =>
   !agrees(verdict) && (cause === null || /^(MISSING_IN|NO_VALUE_IN)_/.test(cause));
 
@@ -114,13 +115,13 @@ function applicableRules({ repeated, givenUp, aliases }: World): readonly Rule[]
   return (Object.keys(historyCauses) as Rule[]).filter((rule) => applies[rule]);
 }
 
-/** Every choice of rules, the smallest first: none, each alone, and so on. */
+/** All combinations of rules, the smallest first: none, each alone, and so on. */
 const choicesOf = (rules: readonly Rule[]): readonly (readonly Rule[])[] =>
   Array.from({ length: 2 ** rules.length }, (_, index) =>
     rules.filter((_rule, bit) => (index >> bit) % 2 === 1),
   ).sort((a, b) => a.length - b.length);
 
-/** Modern over the trades as they are read under these rules. */
+/** Runs modern over the trades as these rules read them. */
 async function engineUnder(rules: readonly Rule[], { engine, givenUp, reread }: World): Promise<PnlEngine> {
   if (rules.every((rule) => rule === "NO_MARK")) return engine;
   const trades = await reread({
@@ -133,7 +134,10 @@ async function engineUnder(rules: readonly Rule[], { engine, givenUp, reread }: 
   return again;
 }
 
-/** The days of a history and the prices at which both systems valued it, whatever other rules make of its last trades. */
+/**
+ * The days of a history and the prices at which both systems valued it, which stay the same when other rules
+ * change its last trades.
+ */
 function pinned(world: World): { readonly days: readonly number[]; readonly marks: MarkBook } {
   const marks = new MarkBook();
   for (const { symbol, tradingDay, price } of pinnedPrices(world)) {
@@ -151,7 +155,7 @@ const dayOf = (text: string | undefined): number | undefined => parseDay(text ??
 /** Modern's figures by kind, book, symbol and day. */
 type Figures = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 
-/** Those of a statement's figures that are wanted, by their names. */
+/** The wanted figures of a statement, by name. */
 function figuresOf({ positions, daily }: Statement, wanted: ReadonlySet<string>): Figures {
   const figures = new Map<string, Readonly<Record<string, unknown>>>();
   const put = (kind: ParityRow["kind"], key: ParityRow["key"], row: object): void => {
@@ -166,7 +170,10 @@ function figuresOf({ positions, daily }: Statement, wanted: ReadonlySet<string>)
   return figures;
 }
 
-/** Whether modern under altered rules says what legacy says; of a row that one side lacks, whether it has or lacks it likewise. */
+/**
+ * Whether modern under other rules gives legacy's value. For a row that one side lacks: whether modern then
+ * has or lacks the row as legacy does.
+ */
 function reproduces(row: ParityRow, figures: Figures): boolean {
   const ours = figures.get(figureName(row));
   if (row.cause === "MISSING_IN_LEGACY") return ours === undefined;
@@ -175,7 +182,10 @@ function reproduces(row: ParityRow, figures: Figures): boolean {
   return Object.entries(row.present ?? {}).every(([field, legacy]) => isSame(ours[field], legacy, null));
 }
 
-/** Where modern had no value there is no tolerance: then no more than the dust of floats is forgiven. */
+/**
+ * Tolerance for a value that modern did not have, which therefore has no tolerance of its own: rounding
+ * errors of floats only.
+ */
 const dust = "0.000001";
 
 function isSame(ours: unknown, legacy: string | null, tolerance: string | null): boolean {
@@ -187,7 +197,7 @@ function isSame(ours: unknown, legacy: string | null, tolerance: string | null):
 
 type Suspect = NonNullable<ParityRow["trades"]>[number] & { readonly day: number };
 
-/** The trades that the rules treat otherwise, by the position in which modern has them. */
+/** The trades that the rules treat differently, by modern's position. */
 function suspectsOf(
   rules: readonly Rule[],
   world: World,
@@ -226,7 +236,7 @@ const treatedOtherwise: Readonly<
   NO_MARK: () => [],
 };
 
-/** The position in which modern has what a row or a trade calls by some symbol. */
+/** Modern's position for the symbol of a row or trade. */
 const homeOf = ({ book, symbol }: Pick<ParityRow["key"], "book" | "symbol">, { aliases }: World): string =>
   JSON.stringify([book, aliases.get(symbol) ?? symbol]);
 

@@ -2,7 +2,7 @@ import { findLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { findPriceFiles } from "../../adapters/csv/price-files.ts";
 import type { InputFile } from "../../ports/parity-report.ts";
 
-/** What a run reads, as the caller names it: files, and folders of trades and prices. */
+/** The inputs of a run as the caller names them: files, and folders of trades and prices. */
 interface Inputs {
   readonly trades?: readonly string[] | undefined;
   readonly prices?: readonly string[] | undefined;

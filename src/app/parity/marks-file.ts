@@ -3,18 +3,18 @@ import { regularFile } from "../../adapters/csv/files.ts";
 import { type Decimal, parseDecimal } from "../../base/decimal.ts";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 
-/** A larger file holds no marks: a desk has some hundred. */
+/** A larger file is refused; a desk has some hundred marks. */
 const marksBytesMax = 16 << 20;
 
-/** A price that a person gave, under the name that they gave it, in whatever dialect. */
+/** A price given by a person for a symbol of any dialect. */
 export interface GivenMark {
   readonly symbol: string;
   readonly price: Decimal;
 }
 
 /**
- * Reads `--marks`: a JSON object of symbol to price. A price may stand as text or as a number, which is read from its source
- * text and so never becomes a float. Throws BAD_MARKS or UNREADABLE.
+ * Reads the file of `--marks`: a JSON object from symbol to price. A price may be a text or a number; a
+ * number is read from its source text and never becomes a float. Throws BAD_MARKS or UNREADABLE.
  */
 export async function readMarksFile(path: string): Promise<readonly GivenMark[]> {
   const text = await readText(path);
@@ -25,18 +25,21 @@ export async function readMarksFile(path: string): Promise<readonly GivenMark[]>
     throw bad(path, messageOf(cause), cause);
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    throw bad(path, "the file is no JSON object");
+    throw bad(path, "the file is not a JSON object");
   const marks: GivenMark[] = [];
   for (const { key, value } of membersOf(text)) {
     const price = parseDecimal(value.startsWith('"') ? String(JSON.parse(value)).trim() : value);
     if (price === undefined)
-      throw bad(path, `the price of ${shown(key)} is no number: ${value.slice(0, 60)}`);
+      throw bad(path, `the price of ${shown(key)} is not a number: ${value.slice(0, 60)}`);
     marks.push({ symbol: key, price });
   }
   return marks;
 }
 
-/** Marks by the name under which they are kept. Two of one name must have one price, or BAD_MARKS is thrown. */
+/**
+ * Groups marks by the name under which they are kept. Throws BAD_MARKS for two marks of one name with
+ * different prices.
+ */
 export function namedMarks(
   path: string,
   marks: readonly GivenMark[],
@@ -47,7 +50,7 @@ export function namedMarks(
     const name = nameOf(mark.symbol.trim());
     const known = named.get(name);
     if (known !== undefined && !same(known.price, mark.price))
-      throw bad(path, `${shown(known.symbol)} and ${shown(mark.symbol)} are one thing, with two prices`);
+      throw bad(path, `${shown(known.symbol)} and ${shown(mark.symbol)} are one instrument with two prices`);
     named.set(name, mark);
   }
   return named;
@@ -55,7 +58,7 @@ export function namedMarks(
 
 async function readText(path: string): Promise<string> {
   try {
-    // Asked before opening: a pipe would wait for its writer, and a device has no end.
+    // Checked before opening: a pipe would wait for its writer, and a device has no end.
     const stats = await regularFile(path, "name a JSON file");
     if (stats.size > marksBytesMax) throw bad(path, `the file is larger than ${marksBytesMax} bytes`);
     await using file = await open(path);
@@ -72,8 +75,9 @@ async function readText(path: string): Promise<string> {
 }
 
 /**
- * The members of a JSON object in order, values as they are written. JSON.parse alone would keep the last of two members of one
- * name and say nothing. The text must be valid JSON; what is cut wrongly here, an object or array inside, reads as no number.
+ * The members of a JSON object in order, with the source text of their values. JSON.parse would silently keep
+ * the last of two members with one name. The text must be valid JSON. A nested object or array is cut at the
+ * wrong place, and therefore refused as a price.
  */
 function* membersOf(text: string): Generator<{ readonly key: string; readonly value: string }> {
   for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {
@@ -88,21 +92,24 @@ function* membersOf(text: string): Generator<{ readonly key: string; readonly va
   }
 }
 
-/** Behind the closing quote of the string that begins at `start`. A loop, because a pattern would run out of stack on a long one. */
+/**
+ * The position after the closing quote of the string that begins at `start`. It uses a loop because a regular
+ * expression would exhaust the stack on a long string.
+ */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
   return at + 1;
 }
 
-/** A name as it is quoted in a complaint. */
+/** A name as quoted in an error. */
 const shown = (key: string): string => JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}…` : key);
 
 const same = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
 
 const bad = (path: string, what: string, cause?: unknown): BridgeError =>
   new BridgeError("BAD_MARKS", {
-    what: `these are no marks: ${what}`,
+    what: `the marks cannot be used: ${what}`,
     where: path,
     fix: 'write {"SYMBOL": "110.5", …}',
     cause,

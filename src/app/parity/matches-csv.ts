@@ -11,7 +11,10 @@ const columns = [
   "pnl",
 ] as const;
 
-/** Every match as a CSV line, in order of the closing trade; numbers exact, a text with a comma or quote quoted (RFC 4180). */
+/**
+ * Every match as a CSV line, in the order of the closing trades. Numbers are exact; a text with a comma or
+ * quote is quoted (RFC 4180).
+ */
 export function* matchesCsv(engine: PnlEngine): Generator<string> {
   yield `${columns.join(",")}\n`;
   let piece = "";

@@ -57,13 +57,13 @@ export interface PnlRunOptions {
 export interface PnlRun {
   readonly method: Method;
   readonly dayRule: TradingDayRuleName;
-  /** Null where there is neither a trade nor a price. */
+  /** Null if there is neither a trade nor a price. */
   readonly asOfUs: number | null;
   /** The ledger files, in the order in which they were read. */
   readonly ledgers: readonly string[];
   readonly fileRows: readonly FileRows[];
   readonly input: LedgerInput;
-  /** What translated the symbols, with its counters and quarantine. */
+  /** The translator of the symbols, with its counters and quarantine. */
   readonly symbols: SymbolTranslationBridge;
   readonly engine: PnlEngine;
   readonly statement: Statement;
@@ -72,7 +72,7 @@ export interface PnlRun {
   readonly notes: readonly Note[];
 }
 
-/** How the rows of one file of trades or prices were taken. */
+/** Counts of the rows of one file of trades or prices. */
 export interface FileRows {
   readonly path: string;
   readonly rows: number;
@@ -81,7 +81,10 @@ export interface FileRows {
   readonly refused: number;
 }
 
-/** Reads ledgers and prices, matches, values. Throws BridgeError where the run as a whole cannot be done. */
+/**
+ * Reads ledgers and prices, matches the trades and values the positions. Throws BridgeError if the run as a
+ * whole is impossible.
+ */
 export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
   const method = options.method ?? "fifo";
   const ruleName = options.dayRule ?? defaultTradingDayRule;
@@ -151,7 +154,9 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     given === undefined &&
     asOfDay > prices.reduce((last, price) => Math.max(last, price.day), 0)
   ) {
-    const why = `there is no price yet of ${formatDay(asOfDay)}, the trading day of the as-of time: what is open has no mark`;
+    const why =
+      `${formatDay(asOfDay)}, the trading day of the as-of time, has no price yet: ` +
+      "open positions have no mark";
     notes.note("", 0, "NO_PRICES_YET", why);
   }
   const book = given === undefined && priced === undefined ? undefined : new MarkBook();
@@ -187,8 +192,8 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
 }
 
 /**
- * A run valued at other prices of its as-of day, by symbol in whatever dialect; what they do not name keeps the price that it has
- * from the price files, and has none where there are no price files. Throws BAD_MARKS where two are one instrument.
+ * Values a run again with other marks for its as-of day, by symbol in any dialect. Symbols without such a
+ * mark keep their price from the price files, if any. Throws BAD_MARKS for two marks of one instrument.
  */
 export function valuedAt(run: PnlRun, marks: readonly GivenMark[]): PnlRun {
   const { symbols, engine, asOfUs } = run;
@@ -202,7 +207,7 @@ export function valuedAt(run: PnlRun, marks: readonly GivenMark[]): PnlRun {
   return { ...run, valuation, statement: statementOf(engine, valuation) };
 }
 
-/** The price of each symbol on each day; of an instrument with several symbols, under each of them. */
+/** The price of each symbol on each day. An instrument with several symbols has a row for each of them. */
 export function pinnedPrices({
   engine,
   valuation,
@@ -215,11 +220,11 @@ export function pinnedPrices({
   ]);
 }
 
-/** Whether every row counts and none is in doubt. */
+/** Whether every row was accepted without doubt. */
 export const isClean = ({ quarantine, notes }: Pick<PnlRun, "quarantine" | "notes">): boolean =>
   quarantine.length === 0 && !notes.some(({ code }) => code === "CONFLICTING_TRADE");
 
-/** How much was read, as reports say it. */
+/** The counts of the input, for reports. */
 export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput): InputCounts => ({
   files: files.length,
   rows,
@@ -265,7 +270,10 @@ export function pnlDocument(run: PnlRun) {
   };
 }
 
-/** Notes each trade that is older than one of its lane in an earlier file: when the files came one by one, it was late. */
+/**
+ * Notes each trade that is older than a trade of its lane in an earlier file. If the files arrived one by
+ * one, such a trade was late.
+ */
 function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: NoteLog): void {
   const newest = new Map<number, number>();
   let from = 0;
@@ -276,7 +284,8 @@ function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: N
       const lane = trades.laneAt(trade);
       const before = newest.get(lane);
       if (before !== undefined && trades.isBefore(trade, before)) {
-        const why = `older than a trade of ${trades.instruments[lane]?.symbol} in an earlier file; matched in its place`;
+        const symbol = trades.instruments[lane]?.symbol;
+        const why = `older than a trade of ${symbol} in an earlier file; matched in its place`;
         const { file, line } = trades.placeOf(trade);
         notes.note(files[file] ?? "", line, "LATE_TRADE", why);
       }
@@ -306,7 +315,7 @@ function asOfOf(text: string | undefined): ReadInstant | undefined {
   }
 }
 
-/** The largest figure of the trades up to the as-of time, and of the prices; undefined where there are neither. */
+/** The largest value among the trades up to the as-of time and the prices; undefined if there are neither. */
 function latest<T>(
   engine: PnlEngine,
   ofTrade: (trade: number) => number,
@@ -321,7 +330,7 @@ function latest<T>(
   return largest === Number.NEGATIVE_INFINITY ? undefined : largest;
 }
 
-/** A mark for something that was never traded is probably a misspelt one. */
+/** Notes for marks of symbols that were never traded, which are probably misspelt. */
 function unusedMarks(
   given: ReadonlyMap<string, GivenMark> | undefined,
   { trades }: LedgerInput,
@@ -333,7 +342,7 @@ function unusedMarks(
       file: "",
       line: 0,
       code: "UNUSED_MARK",
-      why: `the mark of ${symbol} belongs to nothing that was traded`,
+      why: `the mark of ${symbol} matches no traded symbol`,
     }));
 }
 
@@ -350,5 +359,5 @@ function leftOut({ afterAsOf }: PnlEngine, asOf: string | undefined): readonly N
       ];
 }
 
-/** A statement whose days are made once, for callers that read them again and again. */
+/** A statement whose days are computed once, for callers that read them repeatedly. */
 export const inHand = (statement: Statement): Statement => ({ ...statement, daily: [...statement.daily] });

@@ -42,9 +42,10 @@ export interface ReplayOptions extends PnlRunOptions {
 }
 
 /**
- * The main job: one trading history through both systems, compared row by row. Both see the same world: the same ledger
- * files and, for each symbol and day, the same price (from the price files, the given marks, or the last trade). Legacy's
- * day rule holds for both unless `dayRule` names another for modern. Throws BridgeError, as `runPnl` does, and UNWRITABLE.
+ * Runs one trading history through both systems and compares the results row by row. Both get the same ledger
+ * files and, for each symbol and day, the same price (from the price files, the given marks, or the last
+ * trade). Both follow legacy's day rule unless `dayRule` names another for modern. Throws BridgeError, as
+ * `runPnl` does, and UNWRITABLE.
  */
 export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const { config } = options;
@@ -52,7 +53,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     legacy: replayable("legacy", config.systems.legacy),
     modern: replayable("modern", config.systems.modern),
   };
-  // A file that is there could be the desk's real one.
+  // An existing file could be the desk's real database.
   if (options.legacyDatabase !== undefined) await checkNew(options.legacyDatabase);
   const rules = dayRulesOf(systems, options.dayRule);
   const netBooks = netsBooks(systems);
@@ -117,7 +118,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   return filed(compared, { ...world, digests, trades: input.trades, day: valuation.asOfDay });
 }
 
-/** Every symbol that was traded, also those that stand under another of the same instrument. */
+/** Every traded symbol, including aliases of another symbol of the same instrument. */
 const symbolsOf = ({ input }: PnlRun): readonly string[] => [
   ...new Set([...input.trades.instruments.map(({ symbol }) => symbol), ...input.aliases.keys()]),
 ];
@@ -161,14 +162,17 @@ export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay:
 
 const statementInHand = (run: PnlRun): PnlRun => ({ ...run, statement: inHand(run.statement) });
 
-/** The rows of the modern engine, as a comparison takes them. */
+/** The rows of the modern engine in the form of a comparison. */
 const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): HistoryRows => ({
   positions,
   daily: [...daily],
   errors: [],
 });
 
-/** Systems of other kinds answer calls, through the service bridge; a whole history over ledger files only built-in ones do. */
+/**
+ * Returns a system that can run a whole history over ledger files, which only built-in systems can; others
+ * only answer calls through the service bridge. Throws BAD_CONFIG.
+ */
 function replayable(side: Side, system: SystemConfig): BuiltinConfig {
   if (system.kind === "builtin") return system;
   throw new BridgeError("BAD_CONFIG", {
@@ -177,7 +181,10 @@ function replayable(side: Side, system: SystemConfig): BuiltinConfig {
   });
 }
 
-/** Files that legacy stopped reading at a bad row: by their place in reading order, how many rows it had taken. */
+/**
+ * Files that legacy stopped reading at a bad row: the number of rows that it had taken, by the file's place
+ * in reading order.
+ */
 const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<number, number> =>
   new Map(
     errors.flatMap(({ file, rowsTaken }) =>
@@ -185,7 +192,7 @@ const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<num
     ),
   );
 
-/** By symbol; `nameOf` gives the one under which modern keeps its instrument. */
+/** Multipliers by symbol; `nameOf` returns the symbol under which modern keeps the instrument. */
 export const multipliersOf = (
   { instruments }: TradeColumns,
   nameOf: (symbol: string) => string,
@@ -195,8 +202,8 @@ export const multipliersOf = (
 };
 
 /**
- * An answer under the symbols of modern's positions. Where a system has several spellings of one instrument among rows
- * of a kind, it keeps them apart, and so do the rows here.
+ * Renames the symbols of an answer to those of modern's positions. If a system has several spellings of one
+ * instrument among rows of one kind, it keeps them apart, and they keep their names here.
  */
 export function inNames(answer: SystemAnswer, nameOf: (symbol: string) => string): SystemAnswer {
   const renamed = <Row extends { readonly symbol: string }>(rows: readonly Row[]): readonly Row[] => {

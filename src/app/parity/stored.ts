@@ -51,17 +51,18 @@ interface CompareOptions {
 interface ComparedDatabase {
   readonly report: ParityReport;
   /**
-   * Tables and columns that this database lacks, and rows of kinds that nothing here reads: what therefore
-   * was not compared.
+   * What was not compared: tables and columns that this database lacks, and rows of kinds that are not
+   * supported.
    */
   readonly notes: readonly string[];
 }
 
 /**
- * The read-only phase on a desk's own database: its stored trades through the modern engine, compared with the
- * positions, end-of-day P&L and snapshots that it stored. Prices are those that the desk stored with its results, so
- * that both value alike. Its day rule is the calendar's. A table that is there is compared, however little it holds;
- * days after the last one that the desk closed are named as not compared, and the report is then not ok.
+ * Compares a desk's own database with the modern engine, for the read-only phase: runs the stored trades
+ * through the engine and compares the results with the stored positions, end-of-day P&L and snapshots. Both
+ * use the prices that the desk stored with its results. The day rule is the calendar's by default. Every
+ * table that exists is compared, even if it is nearly empty. Days after the last one that the desk closed are
+ * listed as not compared, and the report is then not ok.
  */
 export async function compareStored(options: CompareOptions): Promise<ComparedDatabase> {
   const { config, database: path, onProgress, method = "fifo" } = options;
@@ -144,9 +145,7 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
 const resultTables = ["positions", "eod_pnl", "pnl_snapshots", "position_snapshots"];
 const legacyDesk = { kind: "builtin", name: "legacy-desk", mode: "chained" } as const;
 
-/**
- * Tables and columns that the database lacks. Throws BAD_DATABASE where it has no table of results at all.
- */
+/** Tables and columns that the database lacks. Throws BAD_DATABASE if it has no table of results at all. */
 function lackingIn({ missing }: LegacyDatabase, path: string): readonly string[] {
   const lacking = missing.map(({ table, columns }) =>
     columns === undefined ? table : `${table} (${columns.join(", ")})`,
@@ -165,15 +164,15 @@ function lackingIn({ missing }: LegacyDatabase, path: string): readonly string[]
 
 interface StoredSource {
   readonly rows: readonly StoredTrade[];
-  /** How findings name the table. */
+  /** The name of the table in findings. */
   readonly file: string;
   readonly describe: Describe;
   readonly dayRule: TradingDayRule;
 }
 
 /**
- * Stored trades, source file by source file, each in the order of storing; what does not read is refused with
- * its row number.
+ * Reads the stored trades, one source file after the other, each in the order of storing. Refuses rows that
+ * cannot be read, with their row number.
  */
 function readStored({ rows, file, describe, dayRule }: StoredSource, reading: Reading) {
   const log = new NoteLog();
@@ -199,7 +198,10 @@ function readStored({ rows, file, describe, dayRule }: StoredSource, reading: Re
   return { trades, repeated, aliases, files: [...bySource.keys()].map(() => file), log };
 }
 
-/** What the desk stored, as rows. A flat position, whose row the desk deletes, is taken from its latest snapshot. */
+/**
+ * The stored results as the rows of an answer. The desk deletes the row of a flat position, so such a
+ * position is taken from its latest snapshot.
+ */
 function storedAnswer(
   stored: LegacyDatabase,
   name: string,
@@ -219,7 +221,7 @@ function storedAnswer(
   }));
   for (const row of stored.snapshots) {
     const symbol = symbolOf(row);
-    // Under another spelling it may be the same position, or one that the desk keeps apart and that is flat.
+    // Another spelling may be the same position, or a flat one that the desk keeps apart.
     if (open.has(symbol) || (openNames.has(nameOf(symbol)) && !isFlat(row.position))) continue;
     positions.push({
       symbol,
@@ -247,8 +249,8 @@ function storedAnswer(
   return { system: name, dayRule: "calendar", positions, daily, snapshots, errors: [] };
 }
 /**
- * Modern's rows of the kinds that legacy stores, up to the last day that legacy closed; and the days behind
- * that.
+ * Modern's rows of the kinds that legacy stores, up to the last day that legacy closed, and the later days,
+ * which are not compared.
  */
 function askedOf(
   { positions, daily, dayRule }: Pick<Statement, "positions" | "daily"> & { readonly dayRule: string },
@@ -265,7 +267,7 @@ function askedOf(
     if (!tables.has(table)) return [];
     const last = rows.reduce((latest, { tradingDay }) => (tradingDay > latest ? tradingDay : latest), "");
     const behind = new Set(days.map(({ tradingDay }) => tradingDay).filter((day) => day > last));
-    const why = last === "" ? `${table} has no row of a day` : `${table} ends on ${last}`;
+    const why = last === "" ? `${table} has no row with a day` : `${table} ends on ${last}`;
     if (behind.size > 0) notCompared.push({ kind, tradingDays: [...behind], why });
     return days.filter(({ tradingDay }) => tradingDay <= last);
   };
@@ -283,7 +285,10 @@ function askedOf(
   return { answer, notCompared };
 }
 
-/** The prices that the desk stored beside its results: by day those of its snapshots, at last those of its positions. */
+/**
+ * The prices that the desk stored with its results: those of its snapshots by day, and those of its positions
+ * for the last day.
+ */
 function marksOf(
   stored: LegacyDatabase,
   lastDay: number,
@@ -293,7 +298,7 @@ function marksOf(
   const add = (row: StoredResult, price: string | null, day: number | undefined, atUs: number): void => {
     const [value, unrealized] = [parseFigure(price ?? ""), parseFigure(row.unrealizedPnl ?? "")];
     if (row.instrumentName === null || day === undefined || value === undefined) return;
-    // The desk writes 0 where it has no price. A real price of 0 leaves an unrealized loss or gain beside it.
+    // The desk writes 0 for a missing price. A real price of 0 comes with an unrealized loss or gain.
     if (isZero(value) && (unrealized === undefined || isZero(unrealized))) return;
     book.add(nameOf(row.instrumentName.trim(), day), day, { price: value, kind: "close", atUs });
   };

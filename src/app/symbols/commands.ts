@@ -35,8 +35,8 @@ export interface SymbolRun {
 }
 
 /**
- * A bridge for commands about symbols: as of a given day, else today in Chicago; with the expiries of a desk's calendar where
- * one is named. Throws BAD_USAGE, BAD_CALENDAR, UNREADABLE.
+ * Opens a bridge for commands about symbols: as of a given day, else today in Chicago; with the expiries of a
+ * desk's calendar if one is named. Throws BAD_USAGE, BAD_CALENDAR, UNREADABLE.
  */
 export async function openSymbols(options: {
   readonly asOf?: string;
@@ -55,18 +55,19 @@ export async function openSymbols(options: {
   };
 }
 
-/** The expiries of a desk's calendar, where one is named. Throws as `readOverrides`. */
+/** The expiries of a desk's calendar, if one is named. Throws as `readOverrides` does. */
 export const overridesFrom = async (path: string | undefined): Promise<ExpiryOverrides | undefined> =>
   path === undefined ? undefined : readOverrides(path);
 
 /**
- * The expiries of a desk's calendar. A row that cannot be read, or two that contradict each other, would leave an expiry to be
- * guessed, so the file is refused then. Rows of products that are not known here are passed over. Throws BAD_CALENDAR, UNREADABLE.
+ * Reads the expiries of a desk's calendar. A row that cannot be read, or two rows that contradict each other,
+ * would leave an expiry to guesswork, so they refuse the whole file. Rows of unknown products are ignored.
+ * Throws BAD_CALENDAR, UNREADABLE.
  */
 export async function readOverrides(path: string): Promise<ExpiryOverrides> {
   const { rows, quarantine } = await readCalendarFile(path);
   const { overrides, findings } = overridesOf(rows, { calendar: new ExpiryCalendar() });
-  // A row of a product that is not known here says nothing of those that are.
+  // A row of an unknown product does not affect the expiries of known ones.
   const refused = quarantine[0] ?? findings.find(({ code }) => code !== "UNKNOWN_SYMBOL");
   if (refused !== undefined)
     throw new BridgeError("BAD_CALENDAR", {
@@ -92,9 +93,9 @@ export function dialectOption(option: string, text: string, auto?: "auto"): Sour
   });
 }
 
-/** Symbols from a file, a line each; `-` is stdin. Throws UNREADABLE. */
+/** Reads symbols from a file, one per line; `-` is stdin. Throws UNREADABLE. */
 export async function* symbolLines(path: string): AsyncGenerator<string> {
-  // One byte more than any symbol has, so that what is cut is refused as too long.
+  // The limit exceeds any symbol, so that a line cut at it is refused as too long.
   for await (const { text } of textLines(bytesOf(path), symbolLengthMax * 4)) yield text;
 }
 
@@ -116,7 +117,7 @@ async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** What `symbols variants` says. */
+/** The document of `symbols variants`. */
 export interface VariantsDocument {
   readonly input: string;
   readonly ok: true;
@@ -124,7 +125,7 @@ export interface VariantsDocument {
   readonly canonical: string;
   readonly instrument: InstrumentFacts;
   readonly notes: readonly { readonly code: string; readonly why: string }[];
-  /** By dialect: its text, or why it has none. */
+  /** For each dialect its text, or the reason why it has none. */
   readonly variants: Readonly<
     Record<
       string,
@@ -159,7 +160,7 @@ export function variantsOf(
   };
 }
 
-/** What `symbols dialects` says. */
+/** The document of `symbols dialects`. */
 export const dialectList = (): readonly {
   readonly name: DialectName;
   readonly aliases: readonly string[];
@@ -173,13 +174,13 @@ export const dialectList = (): readonly {
     forms: dialects[name].forms,
   }));
 
-/** What `symbols check` says. Throws BAD_CALENDAR, UNREADABLE. */
+/** The document of `symbols check`. Throws BAD_CALENDAR, UNREADABLE. */
 export async function checkCalendarFile(path: string) {
   const { rows, quarantine } = await readCalendarFile(path);
   const context = { calendar: new ExpiryCalendar() };
   const checked = checkCalendar(rows, context);
   const told = new Set(checked.findings.map(({ line, code }) => `${line} ${code}`));
-  // What `--calendar` would refuse the file for, where it is not among the findings already.
+  // Reasons for which `--calendar` would refuse the file and that are not yet among the findings.
   const refusing = overridesOf(rows, context).findings.filter(
     ({ line, code }) => !told.has(`${line} ${code}`),
   );

@@ -9,7 +9,7 @@ describe("legacyOpinions", () => {
   const opinion = (symbol: string, dialect: DialectName, view: string) =>
     legacyOpinions(bridge(), symbol, dialect).find((one) => one.view === view);
 
-  it("asks every translator once, in its own dialect", () => {
+  it("gives every translator one text in its own dialect", () => {
     const opinions = legacyOpinions(bridge(), "XCMEOPADPS20250721N0VY3/110.25", "actant-trades");
     expect(opinions.map(({ view }) => view)).toEqual(legacyViews.map(({ name }) => name));
     const asked = {
@@ -23,7 +23,7 @@ describe("legacyOpinions", () => {
   });
 
   it.each<[string, DialectName, string, string | null, string | null, boolean]>([
-    // As it stands to who reads its dialect, also where that is not how the dialect writes it.
+    // A translator that reads the dialect gets the symbol unchanged, even in an unusual spelling.
     [
       "XCMEOPADPS20250721N0VY2/112.00",
       "actant-trades",
@@ -41,7 +41,7 @@ describe("legacyOpinions", () => {
       true,
     ],
     ["vbyn25p3 112", "bloomberg", "treasury-notation-mapper", "vbyn25p3 112", null, false],
-    // Under the name in its own dialect to the others.
+    // The others get the instrument's name in their own dialect.
     ["vbyn25p3 112", "bloomberg", "raw-name", "XCMEOPADPS20250721N0VY3/112", "itself", true],
     ["TYU5 Comdty", "bloomberg", "symbol-translator", "XCMEFFDPSX20250919U0ZN", "TYU5 Comdty", true],
     ["ZBU2025", "canonical", "trade-ledger-watcher", "XCMEFFDPSX20250919U0ZB", "TYU5 Comdty", true],
@@ -53,7 +53,7 @@ describe("legacyOpinions", () => {
       "OZNQ5 Comdty",
       true,
     ],
-    // It answered nothing; that is known.
+    // It is known that it had no answer.
     [
       "XCMEOPADPS20250805Q0GY1/110.5",
       "actant-trades",
@@ -62,7 +62,7 @@ describe("legacyOpinions", () => {
       null,
       true,
     ],
-    // What it answered is not known.
+    // Its answer is unknown.
     [
       "XCMEOPADPS20250721N0VY3/110",
       "actant-trades",
@@ -71,9 +71,9 @@ describe("legacyOpinions", () => {
       null,
       false,
     ],
-    // It could not have been asked: its dialect has no name for it.
+    // It could not have been asked, because its dialect has no name for the instrument.
     ["RXU5 Comdty", "bloomberg", "raw-name", null, null, false],
-  ])("%s (%s): %s was asked %s and said %s (known: %s)", (symbol, dialect, view, asked, said, known) => {
+  ])("%s (%s): %s gets %s and answers %s (known: %s)", (symbol, dialect, view, asked, said, known) => {
     expect(opinion(symbol, dialect, view)).toEqual({
       view,
       asked,
@@ -92,14 +92,14 @@ describe("legacySymbolsOf", () => {
   ): readonly Omit<Row, "view">[] =>
     rows.filter((row) => row.view === view).map(({ view: _, ...row }) => row);
 
-  it("says nothing of nothing, of one symbol that all knew, and of what names no instrument", () => {
+  it("is empty for no symbols, for a symbol that all translators knew, and for unknown instruments", () => {
     const nothing = { merges: [], splits: [], lost: [] };
     expect(legacySymbolsOf(bridge(), [])).toEqual(nothing);
     expect(legacySymbolsOf(bridge(), ["XCMEFFDPSX20250919U0ZN", "XCMEFFDPSX20250919U0ZN"])).toEqual(nothing);
     expect(legacySymbolsOf(bridge(), ["XCME.RX.H5", "XCME.TU.H5", "nonsense", ""])).toEqual(nothing);
   });
 
-  it("finds merges: two instruments under one text, by view", () => {
+  it("lists merges, two instruments under one text, by view", () => {
     const { merges, splits } = legacySymbolsOf(bridge(), [
       ZN3,
       "XCMEFFDPSX20250919U0ZN",
@@ -124,7 +124,7 @@ describe("legacySymbolsOf", () => {
     expect(splits).toEqual([]);
   });
 
-  it("finds splits: one instrument under several texts, and never takes it for a merge", () => {
+  it("lists splits, one instrument under several texts, and never as merges", () => {
     const [short, long] = ["XCMEOPADPS20250721N0VY3/110.5", "XCMEOPADPS20250721N0VY3/110.50"];
     const { merges, splits } = legacySymbolsOf(bridge(), [short, long]);
     expect(splits).toContainEqual({
@@ -137,7 +137,7 @@ describe("legacySymbolsOf", () => {
     expect(merges).toEqual([]);
   });
 
-  it("finds what was lost, never where it is not known what was said", () => {
+  it("lists lost symbols, but not those whose answer is unknown", () => {
     const august = ["XCMEOPADPS20250805Q0GY1/110.5", "XCMEOCADPS20250807Q0HY1/113.25"];
     const { lost } = legacySymbolsOf(bridge(), [
       ...august,

@@ -2,20 +2,20 @@ import type { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
 import type { LegacySymbols } from "../../ports/parity-report.ts";
 import { type DialectName, type LegacyView, legacyViews } from "../../symbols/index.ts";
 
-/** What one of the desk's own translators said of a symbol. */
+/** The answer of one of the desk's own translators for a symbol. */
 export interface LegacyOpinion {
   readonly view: string;
-  /** The text that it was asked: in the dialect that it reads. */
+  /** The text that it was given, in the dialect that it reads. */
   readonly asked: string | null;
-  /** Null where it answered nothing. */
+  /** Its answer; null if it had none. */
   readonly said: string | null;
-  /** Whether what it did with such a text is known. */
+  /** Whether its behaviour for such a text is known. */
   readonly known: boolean;
 }
 
 /**
- * What each of the desk's translators would have said of a symbol, given as it stands to those that read its dialect, and under
- * the instrument's name in theirs to the others.
+ * The answer that each of the desk's translators would have given for a symbol. A translator that reads the
+ * symbol's dialect gets the symbol itself; every other one gets the instrument's name in its own dialect.
  */
 export function legacyOpinions(
   symbols: SymbolTranslationBridge,
@@ -30,8 +30,9 @@ export function legacyOpinions(
 }
 
 /**
- * Where the desk's translators would have taken several of these ledger symbols' instruments for one (merges), one for several
- * (splits), or had no name for it (lost). Linear in symbols and views.
+ * The errors that the desk's translators would have made for these ledger symbols: several instruments under
+ * one name (merges), one instrument under several names (splits), or no name at all (lost). Linear in symbols
+ * and views.
  */
 export function legacySymbolsOf(
   symbols: SymbolTranslationBridge,
@@ -70,7 +71,7 @@ type Lost = LegacySymbols["lost"][number];
 const symbolsOf = (group: readonly { readonly symbol: string }[]): readonly string[] =>
   group.map(({ symbol }) => symbol);
 
-/** The text that a translator would have been given; null where its dialect has none. */
+/** The text that a translator would have been given; null if its dialect has no name for the instrument. */
 function textFor(
   view: LegacyView,
   symbols: SymbolTranslationBridge,

@@ -5,7 +5,7 @@ import { dayOfTime, describerOf, describeSymbol, nameOfSymbol, symbolBridge } fr
 
 const july = parseDay("2025-07-24") as number;
 
-/** A symbol of every dialect that can carry it: its product's multiplier and currency, its instrument. */
+/** Symbols of the dialects with full years: symbol, multiplier, currency, instrument. */
 const wholeYears: readonly (readonly [string, string, string, string])[] = [
   ["XCMEFFDPSX20250919U0ZN", "1000", "USD", "ZNU2025"],
   ["XCMEFFDPSX20250930U0ZT", "2000", "USD", "ZTU2025"],
@@ -27,7 +27,7 @@ const oneDigit: typeof wholeYears = [
   ["ZTU5", "2000", "USD", "ZTU2025"],
   ["VY3N5 P11025", "1000", "USD", "ZN-2025-07-VY3-P110.250"],
 ];
-/** Of a known product, but no instrument for certain. */
+/** Symbols with a known product and an uncertain instrument. */
 const productsOnly: readonly (readonly [string, string, string])[] = [
   ["XCME.TU.H5", "2000", "USD"],
   ["XCME.RX.H5", "1000", "EUR"],
@@ -50,24 +50,27 @@ const unknown = [
 
 describe("describeSymbol", () => {
   it.each([...wholeYears, ...oneDigit])(
-    "%s is worth %s %s a point, as of a day: %s",
+    "%s, as of a day, is worth %s %s per point and is %s",
     (symbol, multiplier, currency, instrument) => {
       expect(describeSymbol(symbol, july)).toMatchObject({ multiplier, currency, instrument });
     },
   );
 
-  it.each(wholeYears)("%s as well without a day", (symbol, multiplier, currency, instrument) => {
-    expect(describeSymbol(symbol, undefined)).toMatchObject({ multiplier, currency, instrument });
-  });
+  it.each(wholeYears)(
+    "%s has the same description without a day",
+    (symbol, multiplier, currency, instrument) => {
+      expect(describeSymbol(symbol, undefined)).toMatchObject({ multiplier, currency, instrument });
+    },
+  );
 
   it.each(oneDigit)(
-    "%s is no instrument without a day, since its year may be any, but of its product all the same",
+    "%s has a product but no instrument without a day, because its year is unknown",
     (symbol, multiplier, currency) => {
       expect(describeSymbol(symbol, undefined)).toMatchObject({ multiplier, currency, instrument: null });
     },
   );
 
-  it("reads one digit of the year by the day", () => {
+  it("reads a one-digit year by the day", () => {
     expect(describeSymbol("TUU5 Comdty", parseDay("2015-07-24"))?.instrument).toBe("ZTU2015");
   });
 
@@ -79,7 +82,7 @@ describe("describeSymbol", () => {
     },
   );
 
-  it.each(unknown)("%j is nothing that could have been traded", (symbol) => {
+  it.each(unknown)("%j is not a tradable symbol and has no description", (symbol) => {
     for (const asOf of [july, parseDay("2025-09-10"), undefined])
       expect(describeSymbol(symbol, asOf)).toBeUndefined();
   });
@@ -88,7 +91,7 @@ describe("describeSymbol", () => {
 describe("the symbols of a run's trades", () => {
   const describeTraded = describerOf(symbolBridge(july));
 
-  it("hand on the notes of a reading", () => {
+  it("pass on the notes of a reading", () => {
     expect(describeTraded("XCMEOPADPS20250721N0VY2/112.00", july)).toMatchObject({
       instrument: "ZN-2025-07-VY3-P112.000",
       multiplier: "1000",
@@ -98,7 +101,7 @@ describe("the symbols of a run's trades", () => {
     });
   });
 
-  it.each(productsOnly)("say of %s that it is untranslated, and why", (symbol, multiplier, currency) => {
+  it.each(productsOnly)("note %s as untranslated, with the reason", (symbol, multiplier, currency) => {
     const described = describeTraded(symbol, july);
     expect(described).toMatchObject({
       instrument: null,
@@ -110,7 +113,7 @@ describe("the symbols of a run's trades", () => {
   });
 
   it.each([...wholeYears, ...oneDigit])(
-    "%s means what it means to computePnl",
+    "%s means the same as in computePnl",
     (symbol, multiplier, currency, instrument) => {
       expect(describeTraded(symbol, july)).toMatchObject({ instrument, multiplier, currency });
       expect(describeSymbol(symbol, july)).toMatchObject({ instrument, multiplier, currency });
@@ -154,7 +157,7 @@ describe("computePnl", () => {
   const half = (multiplier: string): string => `${Number(multiplier) / 2}`;
 
   it.each([...wholeYears, ...oneDigit])(
-    "%s has the multiplier %s by itself, by the time of its trades",
+    "%s has the multiplier %s by default, by the time of its trades",
     (symbol, multiplier, currency, instrument) => {
       expect(realized({ trades: trip(symbol, time) })).toEqual([[half(multiplier), currency]]);
       expect(realized({ trades: trip(symbol), asOf: time })).toEqual([[half(multiplier), currency]]);
@@ -162,17 +165,20 @@ describe("computePnl", () => {
     },
   );
 
-  it.each(wholeYears)("%s has it without any time", (symbol, multiplier, currency) => {
+  it.each(wholeYears)("%s has its multiplier without any time", (symbol, multiplier, currency) => {
     expect(realized({ trades: trip(symbol) })).toEqual([[half(multiplier), currency]]);
   });
 
-  it.each(productsOnly)("%s has it though it names no instrument", (symbol, multiplier, currency) => {
-    const { positions, totals } = computePnl({ trades: trip(symbol, time) });
-    expect(positions).toMatchObject([{ symbol, instrument: null, realized: half(multiplier), currency }]);
-    expect(totals.untranslated).toEqual([symbol]);
-  });
+  it.each(productsOnly)(
+    "%s has its multiplier although its instrument is uncertain",
+    (symbol, multiplier, currency) => {
+      const { positions, totals } = computePnl({ trades: trip(symbol, time) });
+      expect(positions).toMatchObject([{ symbol, instrument: null, realized: half(multiplier), currency }]);
+      expect(totals.untranslated).toEqual([symbol]);
+    },
+  );
 
-  it.each(unknown.filter((symbol) => symbol !== ""))("%j has multiplier 1, as ever", (symbol) => {
+  it.each(unknown.filter((symbol) => symbol !== ""))("%j has multiplier 1", (symbol) => {
     for (const trades of [trip(symbol, time), trip(symbol)]) {
       expect(computePnl({ trades }).positions).toMatchObject([
         { symbol, instrument: null, multiplier: "1", currency: "XXX", realized: "0.5" },
@@ -180,7 +186,7 @@ describe("computePnl", () => {
     }
   });
 
-  it("takes what the request says before what the table says", () => {
+  it("follows the request before the instrument table", () => {
     const request = {
       trades: trip("TUU5 Comdty", time),
       instruments: { "TUU5 Comdty": { multiplier: "7" } },
@@ -207,7 +213,7 @@ describe("computePnl", () => {
     ]);
   });
 
-  it("reads the year's digit by the time of its trade, else by the as-of time, else by the last trade that has a time", () => {
+  it("reads a one-digit year by the trade's time, the as-of time, or the last trade with a time", () => {
     const names = (request: PnlRequest) => computePnl(request).positions.map(({ instrument }) => instrument);
     const [first, last] = trip("TYU5 Comdty", "2015-07-24T09:00:00-05:00") as [
       PnlRequest["trades"][0],

@@ -13,7 +13,7 @@ import {
   readAs,
 } from "../../symbols/index.ts";
 
-/** A bridge for one run. `asOf` is the day of what is asked without one. */
+/** A bridge for one run. `asOf` is the default day of lookups. */
 export const symbolBridge = (
   asOf: DayNumber | undefined,
   overrides?: ExpiryOverrides,
@@ -22,25 +22,32 @@ export const symbolBridge = (
 
 const earliest = dayNumber(2000, 1, 1);
 
-/** Reads the symbols of a run's trades, in whatever dialect, as of the day on which they were written. */
+/** Describes the symbols of a run's trades, in any dialect, as of the day of the trade. */
 export const describerOf =
   (symbols: SymbolTranslationBridge): Describe =>
   (symbol, day) =>
     described(symbol, symbols.canonical(symbol, "auto", day), day);
 
-/** The name under which the trades of a symbol stand: as for marks, but a bare root is none of a contract that was traded. */
+/**
+ * The name under which the trades of a symbol are kept. It equals the name for marks, except that a bare root
+ * never names a traded contract.
+ */
 export const nameOfTraded = (symbols: SymbolTranslationBridge, symbol: string, day: DayNumber): string =>
   describerOf(symbols)(symbol, day)?.instrument ?? symbol;
 
-/** The name under which marks are kept: that of the instrument, in whatever dialect it is written, or else the text itself. */
+/**
+ * The name under which the marks of a symbol are kept: the name of its instrument, whatever the dialect, or
+ * else the text itself.
+ */
 export function nameOfSymbol(symbols: SymbolTranslationBridge, symbol: string, day: DayNumber): string {
   const reading = symbols.canonical(symbol, "auto", day);
   return reading.ok ? reading.instrument.name : symbol;
 }
 
 /**
- * What is known of a symbol of any dialect, for a program that hands in trades. Without an as-of time a one-digit year means
- * nothing, so only dialects with whole years are read then. A bare root is no contract that anybody could have traded.
+ * Describes a symbol of any dialect for a program that passes trades. Without an as-of day a one-digit year
+ * has no meaning, so only dialects with full years are read then. A bare root is not a contract that can be
+ * traded, and has no description.
  */
 export function describeSymbol(symbol: string, asOf: DayNumber | undefined): DescribedSymbol | undefined {
   const key = `${asOf ?? ""} ${symbol}`;
@@ -53,7 +60,7 @@ export function describeSymbol(symbol: string, asOf: DayNumber | undefined): Des
   return found;
 }
 
-/** A desk asks for the same symbols all day, with every call. Null is what is not known. */
+/** A cache, since a desk asks for the same symbols with every call. Null marks an unknown symbol. */
 const remembered = new Map<string, DescribedSymbol | null>();
 const [rememberedMax, rememberedLengthMax] = [10_000, 100];
 
@@ -63,8 +70,9 @@ function describeAnew(symbol: string, day: DayNumber | undefined): DescribedSymb
 }
 
 /**
- * What a reading says of a traded symbol. One that names no instrument for certain may still name a product, and with it what a
- * point is worth. A bare root is no contract that anybody could have traded. Undefined where not even a product is known.
+ * Describes a traded symbol from its reading. A symbol whose instrument is uncertain may still have a certain
+ * product, and with it the value of a point. Undefined for a bare root, which is not a contract that can be
+ * traded, and if not even the product is known.
  */
 function described(
   symbol: string,
@@ -80,11 +88,13 @@ function described(
   const product =
     productOfLedgerSymbol(symbol.trim()) ?? (day === undefined ? productOnAnyDay(symbol) : undefined);
   if (product === undefined) return undefined;
-  const why = `${reading.code}: ${reading.why}; it is reported under its own text, and only prices with that text apply to it`;
+  const why =
+    `${reading.code}: ${reading.why}; ` +
+    "it is reported under its own text, and only prices with that text apply to it";
   return { ...factsOf(product), instrument: null, notes: [{ code: "UNTRANSLATED", why }] };
 }
 
-/** The product of a symbol that does not say which decade it is of: what a point is worth does not depend on it. */
+/** The product of a symbol whose decade is unknown; the value of a point does not depend on the decade. */
 function productOnAnyDay(symbol: string): Product | undefined {
   const reading = readAs(symbol, [dialects.cme, dialects.bloomberg], { asOf: anyDay, calendar });
   if (!reading.ok || reading.notes.some(({ code }) => code === "FRONT_CONTRACT")) return undefined;
@@ -94,7 +104,7 @@ function productOnAnyDay(symbol: string): Product | undefined {
 /** A day on which options of every weekday are listed. */
 const anyDay = dayNumber(2026, 1, 5);
 
-/** The calendar day in Chicago of a time as trades carry it; undefined where it does not read. */
+/** The calendar day in Chicago of a trade's time; undefined if the time cannot be read. */
 export function dayOfTime(time: string | undefined): DayNumber | undefined {
   const instant = time === undefined ? undefined : parseInstant(time);
   return instant === undefined ? undefined : tradingDayRules.calendar.dayOf(wallOfInstant(instant));

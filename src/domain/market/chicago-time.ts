@@ -59,7 +59,9 @@ export function formatInstant(instantUs: number): string {
   const time = Math.floor(wallUs - day * dayUs);
   const fraction = time % secondUs;
   const seconds = (time - fraction) / secondUs;
-  const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  const clock = `${two(hours)}:${two(minutes)}:${two(seconds % 60)}`;
   const digits = fraction === 0 ? "" : `.${fraction.toString().padStart(6, "0").replace(/000$/, "")}`;
   return `${formatDay(day)}T${clock}${digits}${wallUs - instantUs === -daylightUs ? "-05:00" : "-06:00"}`;
 }

@@ -81,7 +81,8 @@ const rules: readonly HolidayRule[] = [
  */
 const goodFridaysTraded: readonly DayNumber[] = [
   dayNumber(1999, 4, 2), // CBOT notice of 1999-03-24: financial contracts open, close 10:00.
-  dayNumber(2010, 4, 2), // SIFMA 2010: early close because of the report; Globex close 10:15 (pandas_market_calendars).
+  // SIFMA 2010: early close because of the report; Globex close 10:15 (pandas_market_calendars).
+  dayNumber(2010, 4, 2),
   dayNumber(2012, 4, 6), // SIFMA 2012-03-21: likewise.
   dayNumber(2015, 4, 3), // SIFMA 2015-03-09: likewise.
   dayNumber(2021, 4, 2), // CME's schedule and settlement times of that day: settled 10:00, Globex to 10:15.

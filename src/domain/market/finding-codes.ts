@@ -23,7 +23,10 @@ export const quarantineCodes = {
 } as const;
 export type QuarantineCode = keyof typeof quarantineCodes;
 
-/** The number of rows that a list of findings reports: a list has a limit, and its last entries count the rows beyond it. */
+/**
+ * The number of rows that a list of findings reports: a list has a limit, and its last entries count the rows
+ * beyond it.
+ */
 export const findingCount = (findings: readonly { readonly more?: number }[]): number =>
   findings.reduce((count, { more = 1 }) => count + more, 0);
 
@@ -34,7 +37,8 @@ export const noteCodes = {
   AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price joins none",
   AMBIGUOUS_TIME: "the hour occurs twice because daylight time ends; read as the first",
   CONFLICTING_TRADE:
-    "an earlier file has a trade of the same id and second that differs in one field: both count, one may be wrong",
+    "an earlier file has a trade of the same id and second that differs in one field: " +
+    "both count, one may be wrong",
   DUPLICATE_ROW: "dropped: an earlier file has the same trade",
   EXPIRED_OPEN: "still open after its last trading day: no trade at price 0 books the expiry or exercise",
   IGNORED_WINDOW: "a price file of an hour without a mark",
@@ -49,7 +53,8 @@ export const noteCodes = {
   UNKNOWN_PRODUCT: "no product is known for the symbol: multiplier 1, currency XXX",
   UNPADDED_DATE: "a date without its leading zeros, which has only one meaning",
   UNTRANSLATED:
-    "the instrument of the symbol is uncertain: it is reported under its own text, and only prices with that text apply to it",
+    "the instrument of the symbol is uncertain: it is reported under its own text, " +
+    "and only prices with that text apply to it",
   UNUSED_MARK: "a mark for a symbol that was never traded",
   ZERO_PRICE: "a price of zero: an expiry or exercise, or a start-of-day position of unknown cost; kept",
 } as const;
@@ -62,14 +67,16 @@ export const symbolNoteCodes = {
     "a holiday moves this expiry, and no notice says to which day: assumed to be the business day before",
   FRONT_CONTRACT: "a bare root, read as the next quarterly contract on that day",
   HOLIDAY_DATE:
-    "a holiday moved the expiry, and the text has the nominal day where the dialect writes the actual one, or the reverse",
+    "a holiday moved the expiry, and the text has the nominal day where the dialect writes the actual one, " +
+    "or the reverse",
   LAST_DAY_MISMATCH: "the date is not the last trading day of the contract that the letter and year name",
   MISSING_COMDTY: "written without its Comdty",
   MONTH_LETTER_MISMATCH: "the month letter contradicts the date; the date counts",
   OLD_FORM: "the form used until 18 July 2025",
   SEVERAL_DIALECTS: "the text is valid in several dialects and means the same in each",
   STANDARD_FRIDAY:
-    "written as a weekly option of the Friday on which the monthly option expires: read as the monthly option",
+    "written as a weekly option of the Friday on which the monthly option expires: " +
+    "read as the monthly option",
   STRIKE_FORM: "a strike of six digits, where the dialect writes five",
   WEEK_DIGIT_MISMATCH: "the number of the week contradicts the date; the date counts",
   WHITESPACE: "extra spaces or tabs",

@@ -211,7 +211,8 @@ describe("properties", () => {
       }),
       { numRuns: 5000 },
     );
-    for (const notation of notations) expect(written.get(notation) ?? 0).toBeGreaterThan(50); // Otherwise the test has tried nothing.
+    // Otherwise the test has tried nothing.
+    for (const notation of notations) expect(written.get(notation) ?? 0).toBeGreaterThan(50);
   });
 
   it("every notation can write each price that it reads, with the same meaning", () => {

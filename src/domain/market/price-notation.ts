@@ -23,9 +23,11 @@ export const priceNotations = {
   },
   "futures-32nds": {
     describes:
-      "32nds after an apostrophe or a dash, then a truncated eighth of a 32nd: 112'20, 112'200, 104'282 = 104 + 28.25/32; or decimals: 110-16.5. Written with three digits",
+      "32nds after an apostrophe or a dash, then a truncated eighth of a 32nd: 112'20, 112'200, " +
+      "104'282 = 104 + 28.25/32; or decimals: 110-16.5. Written with three digits",
     source:
-      "CME's fractional pricing display examples (NDDP 3) and its course on Treasury pricing (2, 5, 7); the other eighths from the ticks of ZT",
+      "CME's fractional pricing display examples (NDDP 3) and its course on Treasury pricing (2, 5, 7); " +
+      "the other eighths from the ticks of ZT",
   },
   "futures-32nds-whole": {
     describes: "whole 32nds in two digits: 115'09; a price between two of them cannot be written",
@@ -33,18 +35,22 @@ export const priceNotations = {
   },
   "futures-32nds-decimal": {
     describes:
-      "two digits of 32nds after a dash or an apostrophe, then decimals of a 32nd: 110-16.5, 109-07.25, 110-16",
+      "two digits of 32nds after a dash or an apostrophe, then decimals of a 32nd: " +
+      "110-16.5, 109-07.25, 110-16",
     source: "Pricing-Monkey exports, CME price lists",
   },
   "cash-32nds": {
     describes:
-      "32nds after a dash, then + for a half or a digit of eighths of a 32nd: 99-03, 99-03+, 99-032 = 99 + 3.25/32, 99-036 = 99 + 3.75/32",
+      "32nds after a dash, then + for a half or a digit of eighths of a 32nd: " +
+      "99-03, 99-03+, 99-032 = 99 + 3.25/32, 99-036 = 99 + 3.75/32",
     source:
-      "CME course 'Calculating U.S. Treasury Pricing': 2 is 2/8, + is 1/2, 6 is 6/8; the other eighths by the same rule",
+      "CME course 'Calculating U.S. Treasury Pricing': 2 is 2/8, + is 1/2, 6 is 6/8; " +
+      "the other eighths by the same rule",
   },
   "tt-32nds": {
     describes:
-      "32nds after an apostrophe, then 0 or 5 tenths of a 32nd, or two truncated decimals of one: 110'165, 110'0875 = 110 + 8.75/32, 111'0762 = 111 + 7.625/32",
+      "32nds after an apostrophe, then 0 or 5 tenths of a 32nd, or two truncated decimals of one: " +
+      "110'165, 110'0875 = 110 + 8.75/32, 111'0762 = 111 + 7.625/32",
     source: "Trading Technologies exports of the desk",
   },
   "options-64ths": {
@@ -53,12 +59,15 @@ export const priceNotations = {
   },
   "point-32nds": {
     describes:
-      "32nds that look like decimals: after the point two digits of 32nds (trailing zeros lost: 110.2 = 110 + 20/32, 110 = 110 + 0/32), then decimals of a 32nd: 110.165 = 110 + 16.5/32, 103.21125 = 103 + 21.125/32",
+      "32nds that look like decimals: after the point two digits of 32nds " +
+      "(trailing zeros lost: 110.2 = 110 + 20/32, 110 = 110 + 0/32), " +
+      "then decimals of a 32nd: 110.165 = 110 + 16.5/32, 103.21125 = 103 + 21.125/32",
     source: "the desk's Futures_YYYYMMDD_HHMM.csv with PX_LAST and PX_SETTLE, before the _DEC columns",
   },
   "broker-32nds": {
     describes:
-      "after the point exactly two digits of 32nds and 0 or 5 tenths of one: 111.005 = 111 + 0.5/32, 110.280 = 110 + 28/32",
+      "after the point exactly two digits of 32nds and 0 or 5 tenths of one: " +
+      "111.005 = 111 + 0.5/32, 110.280 = 110 + 28/32",
     source: "broker statements, column PRINTABLE TRADE PRICE beside the decimal TRADE PRICE",
   },
 } as const satisfies Record<string, { readonly describes: string; readonly source: string }>;

@@ -31,7 +31,8 @@ export const tradingDayRules = {
   "chicago-17": {
     name: "chicago-17",
     describes:
-      "The exchange's trade date: from 17:00 Chicago time a trade belongs to the next business day; weekends and exchange holidays are skipped",
+      "The exchange's trade date: from 17:00 Chicago time a trade belongs to the next business day; " +
+      "weekends and exchange holidays are skipped",
     dayOf: (wallUs) => businessDayOnOrAfter(Math.floor((wallUs + 7 * hourUs) / dayUs)),
   },
   calendar: {

@@ -5,7 +5,7 @@ import { likelyField } from "./likely-names.ts";
 export type Row = Readonly<Record<string, JsonValue>>;
 
 interface AnswerShape {
-  /** The key of the answer under which its rows stand. */
+  /** The key of the answer that holds its rows. */
   readonly part: string;
   /** The keys that each row must have. */
   readonly fields: readonly string[];
@@ -13,7 +13,7 @@ interface AnswerShape {
 
 const position = ["symbol", "quantity", "averagePrice", "realized", "unrealized"];
 
-/** What the answer of each method must hold. */
+/** The required shape of each method's answer. */
 export const answerShapes: Readonly<Record<PnlMethod, AnswerShape>> = {
   calculatePnl: { part: "positions", fields: position },
   openPositions: { part: "positions", fields: position },
@@ -23,7 +23,10 @@ export const answerShapes: Readonly<Record<PnlMethod, AnswerShape>> = {
   positionDetail: { part: "position", fields: position },
 };
 
-/** Checks an answer against its shape and returns its rows. Throws an Error that names what is missing and what is likely meant. */
+/**
+ * Checks an answer against its shape and returns its rows. Throws an Error that names the missing field and
+ * the one that the system probably uses for it.
+ */
 export function checkedRows(method: PnlMethod, answer: JsonValue): readonly Row[] {
   const { part, fields } = answerShapes[method];
   if (!isRow(answer)) throw new Error(`${method} answers ${kindOf(answer)}, not { ${part}: … }`);
@@ -31,7 +34,8 @@ export function checkedRows(method: PnlMethod, answer: JsonValue): readonly Row[
   if (rows === undefined) {
     if (answer[part] !== undefined)
       throw new Error(
-        `${part} in the answer of ${method} is ${kindOf(answer[part])}, not the rows that the bridge compares`,
+        `${part} in the answer of ${method} is ${kindOf(answer[part])}, ` +
+          "not the rows that the bridge compares",
       );
     throw new Error(`the answer of ${method} lacks ${missingText(part, Object.keys(answer))}`);
   }
@@ -48,7 +52,7 @@ export function checkedRows(method: PnlMethod, answer: JsonValue): readonly Row[
   return rows;
 }
 
-/** The rows under the key of an answer; undefined where there are none to be read. */
+/** The rows in the part of an answer; undefined if the part does not hold rows. */
 function rowsIn(method: PnlMethod, given: JsonValue | undefined): readonly Row[] | undefined {
   if (method === "positionDetail") return given === null ? [] : isRow(given) ? [given] : undefined;
   if (method === "totals") return isRow(given) ? Object.values<JsonValue>(given).filter(isRow) : undefined;
@@ -62,7 +66,7 @@ function listOfRows(value: JsonValue | undefined): readonly Row[] | undefined {
 
 function missingText(wanted: string, there: readonly string[]): string {
   const found = likelyField(wanted, there);
-  return found === undefined ? wanted : `${wanted} (${found} is likely it)`;
+  return found === undefined ? wanted : `${wanted} (probably called ${found})`;
 }
 
 export const isRow = (value: JsonValue | undefined): value is Row =>

@@ -10,18 +10,18 @@ import type { MethodNames } from "./offered-methods.ts";
 interface Examined {
   readonly system: BridgedSystem;
   readonly convert: (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue;
-  /** The names under which the bridge calls its methods. */
+  /** The system's own names of the methods that the bridge calls. */
   readonly names: MethodNames;
-  /** Where the configuration names them, such as `systems.legacy.methods`. */
+  /** The configuration key of these names, such as `systems.legacy.methods`. */
   readonly key: string;
   /** Time limit of a call behind the bridge; undefined: ten seconds. */
   readonly timeoutMs: number | undefined;
 }
 
-/** One check of a system. It leaves the system as it was. */
+/** One check of a system, which leaves the system unchanged. */
 interface SystemCheck {
   readonly name: string;
-  /** Returns what was seen, for people. Throws an Error that says what is wrong. */
+  /** Returns the result as a sentence for people. Throws an Error that describes what is wrong. */
   run(examined: Examined): Promise<string>;
 }
 
@@ -38,7 +38,9 @@ const roundTrip = {
 
 const unhurriedMs = 10_000;
 
-/** The checks for a system that has been started: of each method that the bridge will call, then of the system as a whole. */
+/**
+ * The checks of a started system: of each method that the bridge will call, then of the system as a whole.
+ */
 export function checksOf(system: BridgedSystem): readonly SystemCheck[] {
   const offered = pnlMethods.filter((method) => system.methods?.has(method) !== false);
   const [asked] = offered;
@@ -67,14 +69,17 @@ async function checkRoundTrip(examined: Examined): Promise<string> {
   return "a round trip of one tick earns 15.625 and leaves no position";
 }
 
-/** A hint for a system that looks for a field of the request under another name, as Python's KeyError: 'buySell' tells. */
+/**
+ * A hint for a system that expects another name for a field of the request, as in Python's KeyError:
+ * 'buySell'.
+ */
 function renamedField(failure: unknown): string {
   const [, theirs = ""] = /'(\w+)'$/.exec(failure instanceof Error ? failure.message : "") ?? [];
   const ours = bridgeFieldOf(theirs);
   return ours === undefined ? "" : `: a trade in the request calls it ${ours}`;
 }
 
-/** A method that reads what the system knows by itself, as of now. */
+/** Checks a method that reads the system's own data, as of now. */
 async function checkRead(method: PnlMethod, examined: Examined): Promise<string> {
   const { system, convert } = examined;
   const pinned = { method: "fifo", asOf: new Date().toISOString() };
@@ -89,7 +94,7 @@ async function checkRead(method: PnlMethod, examined: Examined): Promise<string>
       failure: kind,
       message,
     }: Partial<SystemFailure> = failure instanceof SystemFailure ? failure : {};
-    // Nothing is wrong with a system that has no ledgers, or that does not say which methods it has.
+    // A system without ledgers, or one that does not announce its methods, is not at fault.
     if (code === "NO_LEDGERS") return "it has no ledgers here, so it has nothing to show";
     if (kind === "REFUSED" && system.methods === undefined) return `it refuses the call: ${message}`;
     throw failure;
@@ -102,7 +107,7 @@ async function checkRead(method: PnlMethod, examined: Examined): Promise<string>
     : `rows with every field: ${rows.length}`;
 }
 
-/** A symbol that the system knows, for a question about one. */
+/** A symbol that the system knows, for the request of one position. */
 async function someSymbol(examined: Examined, request: JsonValue): Promise<string> {
   const answer = await ask(examined, "openPositions", request).catch(() => null);
   return String(positionsOf(answer)[0]?.symbol ?? symbol);
@@ -145,7 +150,7 @@ const badInput: SystemCheck = {
 
 async function checkMethods({ system, names, key }: Examined): Promise<string> {
   const { methods, found = [], kind } = system;
-  if (methods === undefined) return "it does not say which methods it has; each call shows";
+  if (methods === undefined) return "it does not announce its methods; only a call shows whether one exists";
   const missing = pnlMethods.filter((method) => !methods.has(method));
   const callable = found.filter(({ leftOut }) => leftOut === undefined);
   const proposals = proposedNames(missing, callable).map(([method, name]) => `${method}: ${name}`);
@@ -159,11 +164,12 @@ async function checkMethods({ system, names, key }: Examined): Promise<string> {
   const has =
     missing.length === 0
       ? "all methods of the P&L service"
-      : `without ${missing.join(", ")}: where it is modern, legacy answers those; where it is legacy, they are refused`;
+      : `without ${missing.join(", ")}: where it is modern, legacy answers those; ` +
+        "where it is legacy, they are refused";
   return kind === "builtin" ? has : `${has}${advice}${listed(callable)}`;
 }
 
-/** The methods that most likely do what is missing. */
+/** For each missing method, the found method that most likely does the same, if any. */
 export const proposedNames = (
   missing: readonly PnlMethod[],
   found: readonly FoundMethod[],
@@ -186,7 +192,7 @@ function listed(found: readonly FoundMethod[]): string {
   return `; found ${shapes.join(", ").slice(0, 500)}${more}`;
 }
 
-/** What the system has and the bridge never calls. */
+/** Lists the methods of the system that the bridge never calls. */
 const leftOut: SystemCheck = {
   name: "left out",
   run: async ({ system, names, key }) => {
@@ -219,7 +225,7 @@ function expectNumber(field: string, value: JsonValue | undefined, wanted: strin
     throw new Error(`${field} is ${shown(value ?? null)}, not ${wanted}: P&L in points needs pnl_in: points`);
 }
 
-/** The rows of the list `positions`; anything else in it is left out. */
+/** The rows of the list `positions`; entries that are not rows are left out. */
 function positionsOf(answer: JsonValue): readonly Readonly<Record<string, JsonValue>>[] {
   const positions: JsonValue | undefined = isRow(answer) ? answer.positions : undefined;
   const rows: readonly JsonValue[] = Array.isArray(positions) ? positions : [];

@@ -12,21 +12,22 @@ interface LedgerWorldOptions {
   readonly trades: readonly string[];
   readonly prices?: readonly string[] | undefined;
   readonly dayRule?: TradingDayRuleName;
-  /** Match across books, beside a system that knows none. */
+  /** Match lots across books, because the other system does not know books. */
   readonly netBooks?: boolean;
 }
 
-/** What a run depends on besides the files. */
+/** The inputs of a run besides the files. */
 interface WorldView {
   readonly method: "fifo" | "lifo" | "average";
   readonly asOf: string | undefined;
-  /** Prices that stand before those of the files. */
+  /** Prices that take precedence over those of the files. */
   readonly marks?: readonly GivenMark[] | undefined;
 }
 
 /**
- * The desk's files as both built-in systems see them, until there is a store: read when they are asked for, and again when one of
- * them has another size or time. An as-of time after the last trade and price is the same as none, so the latest views are kept.
+ * The desk's files as the built-in systems see them. They are read on demand, and again when the size or time
+ * of a file changes. The latest runs are cached. An as-of time after the last trade and price gives the same
+ * run as none.
  */
 export class LedgerWorld {
   readonly options: LedgerWorldOptions;
@@ -45,7 +46,7 @@ export class LedgerWorld {
     return { ...valued, statement: inHand(valued.statement) };
   }
 
-  /** The name under which a symbol of any dialect joins what the latest run has read. */
+  /** The name under which the latest run keeps a symbol, whatever its dialect. */
   nameOf(symbol: string): string {
     const latest = this.#latest;
     return latest === undefined ? symbol : nameOfTraded(latest.symbols, symbol, latest.valuation.asOfDay);
@@ -76,7 +77,7 @@ export class LedgerWorld {
     return run;
   }
 
-  /** Names, sizes and times of all files: changes when any of them does. */
+  /** A text of the names, sizes and times of all files, which changes if any of them changes. */
   async #stamp(): Promise<string> {
     const { trades, prices } = this.options;
     const files = [

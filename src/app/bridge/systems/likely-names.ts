@@ -1,11 +1,12 @@
 /**
- * What desks call the things that the bridge has names for. `doctor` proposes from it; nothing is ever called or converted because
- * of it. Names are compared without case and punctuation: `avg_price` and `avgPrice` are one.
+ * Names that desks use for the fields and methods of the bridge. `doctor` bases its proposals on them; they
+ * never decide what is called or converted. Names are compared without case and punctuation: `avg_price`
+ * equals `avgPrice`.
  */
 import { nearest } from "../../../base/nearest.ts";
 import type { PnlMethod } from "../../../ports/pnl-service.ts";
 
-/** In small letters, without punctuation. */
+/** Other names of each field, in lower case without punctuation. */
 export const fieldNames: Readonly<Record<string, readonly string[]>> = {
   symbol: ["instrument", "instrumentname", "ticker", "security", "contract", "bloombergsymbol"],
   quantity: [
@@ -50,15 +51,18 @@ const methods: Readonly<Record<PnlMethod, readonly string[]>> = {
   ],
 };
 
-/** The field that most likely holds what the bridge calls `wanted`; undefined where none looks like it. */
+/** The field that most likely corresponds to the bridge's field `wanted`; undefined if none does. */
 export const likelyField = (wanted: string, there: readonly string[]): string | undefined =>
   likely(wanted, fieldNames[wanted] ?? [], there) ?? nearest(wanted, there);
 
-/** The method that most likely does what the bridge calls `wanted`; undefined where none looks like it. */
+/** The method that most likely corresponds to the bridge's method `wanted`; undefined if none does. */
 export const likelyMethod = (wanted: PnlMethod, there: readonly string[]): string | undefined =>
   likely(wanted, methods[wanted], there);
 
-/** What the bridge calls a trade's field of the desk, such as `side` for `buySell`; undefined where it has no name for it. */
+/**
+ * The bridge's name of a desk's field of a trade, such as `side` for `buySell`; undefined if the bridge has
+ * none or uses the same name.
+ */
 export const bridgeFieldOf = (theirs: string): string | undefined =>
   Object.keys(fieldNames).find(
     (ours) => ours !== theirs && likely(ours, fieldNames[ours] ?? [], [theirs]) !== undefined,
@@ -75,9 +79,10 @@ function likely(wanted: string, names: readonly string[], there: readonly string
 const plainName = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
 
 const writing =
-  "add|apply|archive|backfill|book|clear|close|commit|connect|create|delete|drop|execute|import|init|insert|load|migrate|process|publish|" +
-  "purge|rebuild|record|register|remove|reset|rollback|run|save|send|set|start|stop|store|submit|sync|truncate|update|upsert|watch|write";
+  "add|apply|archive|backfill|book|clear|close|commit|connect|create|delete|drop|execute|import|init|" +
+  "insert|load|migrate|process|publish|purge|rebuild|record|register|remove|reset|rollback|run|save|" +
+  "send|set|start|stop|store|submit|sync|truncate|update|upsert|watch|write";
 const writer = new RegExp(`^(?:${writing})(?=$|[_A-Z])`);
 
-/** Whether the name of a method says that it changes something, as `rebuild_database` does. */
+/** Whether the name of a method suggests that it changes something, as `rebuild_database` does. */
 export const soundsLikeWriting = (name: string): boolean => writer.test(name);

@@ -56,7 +56,7 @@ const mkdirOf = (path: string): string => {
 
 const service = (): ModernEngineService => new ModernEngineService(new LedgerWorld({ trades: [ledgers] }));
 
-/** What a request is refused with, as a caller behind the bridge gets it. */
+/** The refusal of a request, as a caller behind the bridge receives it. */
 async function refusal(method: string, request: unknown): Promise<SystemFailure> {
   const system = new ModuleSystem({ name: "modern-engine", kind: "builtin", service: service() });
   try {
@@ -73,7 +73,7 @@ describe("calculatePnl", () => {
     { id: "3", symbol: zn, side: "S", quantity: "1", price: "112" },
   ] as const;
 
-  // The sale closes a lot of 110, one of 111, or one of the average 331/3; 1000 of money a point.
+  // The sale closes a lot at 110, one at 111, or one at the average of 331/3; a point is worth 1000.
   it.each([
     ["fifo", { realized: "2000", unrealized: "3000", averagePrice: "110.5" }],
     ["lifo", { realized: "1000", unrealized: "4000", averagePrice: "110" }],
@@ -93,12 +93,12 @@ describe("calculatePnl", () => {
     expect(rejected).toEqual([]);
   });
 
-  it("needs no ledgers, and has no unrealized P&L where there is no mark", async () => {
+  it("needs no ledgers, and has no unrealized P&L without a mark", async () => {
     const { positions } = await new ModernEngineService(undefined).calculatePnl({ trades });
     expect(positions[0]).toMatchObject({ realized: "2000", unrealized: null });
   });
 
-  it("leaves a bad trade out and says which and why", async () => {
+  it("leaves a bad trade out and reports which one and why", async () => {
     const bad = { ...trades[0], quantity: "lots" };
     const { positions, rejected } = await service().calculatePnl({ trades: [bad, trades[1], null as never] });
     expect(positions).toMatchObject([{ quantity: "1" }]);
@@ -110,7 +110,7 @@ describe("calculatePnl", () => {
 });
 
 describe("over ledgers", () => {
-  it("openPositions lists what is open, with its mark", async () => {
+  it("openPositions lists the open positions with their marks", async () => {
     expect(await service().openPositions({})).toEqual({
       positions: [
         {
@@ -139,11 +139,11 @@ describe("over ledgers", () => {
     expect(await service().openPositions({ symbol: "ZN" })).toEqual({ positions: [] });
   });
 
-  it("openPositions leaves out what is flat, which positionDetail and totals know", async () => {
+  it("openPositions leaves out flat positions, which positionDetail and totals include", async () => {
     write({ "trades_20250728.csv": `${header}\n5,${zn},2025-07-28 09:00:00.000,S,2.0,113\n` });
     const asked = service();
     expect((await asked.openPositions({})).positions.map(({ symbol }) => symbol)).toEqual([zf]);
-    // 2000 of before, 3000 of the lot at 110 and 2000 of that at 111.
+    // 2000 from before, 3000 from the lot at 110 and 2000 from the lot at 111.
     expect((await asked.positionDetail({ symbol: zn })).position).toMatchObject({
       quantity: "0",
       averagePrice: null,
@@ -168,8 +168,9 @@ describe("over ledgers", () => {
     expect(await service().totals({ method, symbol: "unknown" })).toEqual({ totals: {} });
   });
 
-  it("dailyPnl has the day's part, from the first day to the last, both included", async () => {
-    // Three lots of 331 against a mark of 111; then 2000 realized and 3000 open, of which 2000 were there before.
+  it("dailyPnl shows the part of each day, from the first to the last day inclusive", async () => {
+    // Three lots of 331 against a mark of 111; then 2000 realized and 3000 open, of which 2000 were there
+    // before.
     const days = [
       { symbol: zn, tradingDay: "2025-07-24", realized: "0", unrealized: "2000", total: "2000" },
       { symbol: zn, tradingDay: "2025-07-25", realized: "2000", unrealized: "3000", total: "3000" },
@@ -183,7 +184,7 @@ describe("over ledgers", () => {
     expect((await service().dailyPnl({ from: "2025-07-25" })).daily).toHaveLength(2);
   });
 
-  it("tradeHistory is newest first, and as long as it may be", async () => {
+  it("tradeHistory shows the newest trades first, up to the limit", async () => {
     const { trades } = await service().tradeHistory({});
     expect(trades.map(({ id }) => id)).toEqual(["4", "3", "2", "1"]);
     expect(trades[2]).toEqual({
@@ -202,14 +203,14 @@ describe("over ledgers", () => {
     expect(await ids({ asOf: "2025-07-24T23:00:00-05:00" })).toEqual(["2", "1"]);
   });
 
-  it("tradeHistory has 500 trades where nobody says how many", async () => {
+  it("tradeHistory shows 500 trades by default", async () => {
     const rows = Array.from({ length: 501 }, (_, at) => `m${at},${zf},2025-07-28 09:00:00.000,B,1.0,108`);
     write({ "trades_20250728.csv": `${[header, ...rows].join("\n")}\n` });
     const { trades } = await service().tradeHistory({});
     expect([trades.length, trades[0]?.id, trades.at(-1)?.id]).toEqual([500, "m500", "m1"]);
   });
 
-  it("positionDetail shows the lots, by each method, and null where there is no such position", async () => {
+  it("positionDetail shows the lots by each method, and null for an unknown position", async () => {
     const lotsBy = async (method: "fifo" | "lifo" | "average") =>
       (await service().positionDetail({ symbol: zn, method })).position?.lots?.map(
         ({ tradeId, quantity, price }) => [tradeId, quantity, price],
@@ -243,12 +244,12 @@ describe("over ledgers", () => {
     },
   );
 
-  it("an as-of time shows the world as it was then", async () => {
+  it("an as-of time shows the positions of that moment", async () => {
     const then = "2025-07-24T09:00:30-05:00";
     expect((await service().openPositions({ asOf: then })).positions).toMatchObject([
       { symbol: zn, quantity: "2", averagePrice: "110", unrealized: "0" },
     ]);
-    // The moment of a trade belongs to it.
+    // The moment itself is included.
     expect((await service().openPositions({ asOf: "2025-07-24T14:01:00.250Z" })).positions).toMatchObject([
       { quantity: "3" },
     ]);
@@ -257,7 +258,7 @@ describe("over ledgers", () => {
     expect(afterAll).toEqual(await service().totals({}));
   });
 
-  it("an as-of time without an offset is Chicago's, wherever this process stands", async () => {
+  it("an as-of time without an offset is Chicago time in every time zone", async () => {
     const before = process.env.TZ;
     try {
       for (const zone of ["Pacific/Honolulu", "UTC", "Asia/Tokyo"]) {
@@ -282,7 +283,7 @@ ARB,2,${zn},2025-07-24 09:01:00.000,S,1.0,111
     write({ "trades_20250724.csv": booked });
   });
 
-  it("are positions of their own, and every method takes one", async () => {
+  it("have separate positions, and every method accepts a book", async () => {
     const asked = service();
     expect((await asked.openPositions({})).positions.map(({ book, quantity }) => [book, quantity])).toEqual([
       ["ARB", "-1"],
@@ -301,7 +302,7 @@ ARB,2,${zn},2025-07-24 09:01:00.000,S,1.0,111
     });
   });
 
-  it("are one position beside a system that knows none", async () => {
+  it("share one position if the other system does not know books", async () => {
     const asked = new ModernEngineService(new LedgerWorld({ trades: [ledgers], netBooks: true }));
     const { positions } = await asked.openPositions({});
     expect(positions).toMatchObject([{ quantity: "1", realized: "1000" }]);
@@ -309,7 +310,7 @@ ARB,2,${zn},2025-07-24 09:01:00.000,S,1.0,111
   });
 });
 
-describe("what cannot be answered is refused in one line", () => {
+describe("a request that cannot be answered is refused in one line", () => {
   const rows: readonly (readonly [string, unknown, string])[] = [
     ["calculatePnl", null, "the request must be an object, not null"],
     ["calculatePnl", {}, "trades must be a list, not nothing"],
@@ -355,7 +356,7 @@ describe("what cannot be answered is refused in one line", () => {
     expect(code).toBe("BAD_REQUEST");
   });
 
-  it("without ledgers only calculatePnl is left", async () => {
+  it("without ledgers only calculatePnl answers", async () => {
     const bare = new ModernEngineService(undefined);
     for (const method of pnlMethods.slice(1))
       await expect(bare[method as "totals"]({})).rejects.toMatchObject({
@@ -364,7 +365,7 @@ describe("what cannot be answered is refused in one line", () => {
       });
   });
 
-  it("a folder without ledgers is said, and works as soon as there is one", async () => {
+  it("a folder without ledgers is reported, and works as soon as it has one", async () => {
     ledgers = mkdirOf(join(folder, `empty-${files}`));
     const asked = service();
     await expect(asked.totals({})).rejects.toMatchObject({ code: "NO_INPUT" });
@@ -374,7 +375,7 @@ describe("what cannot be answered is refused in one line", () => {
 });
 
 describe("between requests", () => {
-  it("nothing of one is seen in the other, however many there are at a time", async () => {
+  it("simultaneous requests do not affect each other", async () => {
     const asked = service();
     const alone = await Promise.all(
       (["fifo", "lifo", "average"] as const).map((method) => service().totals({ method })),
@@ -392,7 +393,7 @@ describe("between requests", () => {
     expect(mixed.at(-1)).toEqual(alone[2]);
   });
 
-  it("a caller that changes its answer changes nobody else's", async () => {
+  it("a caller that changes its answer changes no other answer", async () => {
     const system = new ModuleSystem({ name: "modern-engine", kind: "builtin", service: service() });
     const ask = async () =>
       (await system.invoke("positionDetail", { symbol: zn }, { deadlineMs: 20_000 })) as {
@@ -404,7 +405,7 @@ describe("between requests", () => {
     await system.close();
   });
 
-  it("a ledger that came, changed or went is seen by the next one", async () => {
+  it("the next request sees a new, changed or removed ledger", async () => {
     const asked = service();
     const open = async () => (await asked.openPositions({ symbol: zn })).positions[0]?.quantity;
     expect(await open()).toBe("2");
@@ -416,9 +417,10 @@ describe("between requests", () => {
     expect(await open()).toBe("2");
   });
 
-  it("a price that changed is seen by the next one", async () => {
+  it("the next request sees a changed price", async () => {
     const pricesOf = (price: string) =>
-      `symbol,current_price,flash_close,prior_close,last_updated\nTYU5 Comdty,${price},,,2025-07-25 14:00:00\n`;
+      "symbol,current_price,flash_close,prior_close,last_updated\n" +
+      `TYU5 Comdty,${price},,,2025-07-25 14:00:00\n`;
     const prices = mkdirOf(join(ledgers, "prices"));
     writeFileSync(join(prices, "Futures_20250725_1400.csv"), pricesOf("112.5"));
     const asked = new ModernEngineService(new LedgerWorld({ trades: [ledgers], prices: [prices] }));
@@ -429,12 +431,12 @@ describe("between requests", () => {
   });
 });
 
-/** What positions and days add up to, on a path of their own. */
+/** The sum of figures, computed independently of the service. */
 const sumOf = (texts: readonly (string | null)[]): string =>
   formatFraction(texts.reduce((sum, text) => add(sum, parseFraction(text ?? "0") ?? zero), zero)).text;
 
 describe("on a desk of a week", () => {
-  it("totals, positions and days are one and the same money, by every method", async () => {
+  it("totals, positions and days add up to the same money by every method", async () => {
     const desk = await generateDesk(join(folder, "desk"), { days: 5, tradesPerDay: 60 });
     const world = new LedgerWorld({ trades: [desk.ledgers], prices: [desk.prices] });
     const asked = new ModernEngineService(world);
@@ -467,7 +469,7 @@ describe("on a desk of a week", () => {
     );
   });
 
-  it("property: a page of the history is the beginning of all of it", async () => {
+  it("property: a limited history is the beginning of the whole history", async () => {
     const asked = service();
     const all = (await asked.tradeHistory({})).trades;
     await fc.assert(

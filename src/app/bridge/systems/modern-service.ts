@@ -33,7 +33,7 @@ import type { LedgerWorld } from "./ledger-world.ts";
 export class ModernEngineService implements PnlService {
   readonly #world: LedgerWorld | undefined;
 
-  /** Without a world only `calculatePnl` has anything to work on. */
+  /** Without a world only `calculatePnl` can answer. */
   constructor(world: LedgerWorld | undefined) {
     this.#world = world;
   }
@@ -107,7 +107,7 @@ export class ModernEngineService implements PnlService {
 
   async positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer> {
     const run = await this.#run(request);
-    // Without one it would be whichever position stands first.
+    // Without a symbol the answer would be an arbitrary position.
     if (request.symbol === undefined) throw refused("symbol is missing");
     const found = run.statement.positions.find(filterOf(run, request));
     return {
@@ -118,7 +118,7 @@ export class ModernEngineService implements PnlService {
     };
   }
 
-  /** Throws for what every request may say; the methods look at what is theirs. */
+  /** Checks the fields that all requests share; each method checks its own. */
   async #run(request: PinnedWorld & PositionFilter): Promise<PnlRun> {
     checkObject(request);
     const { method = "fifo", asOf, marks } = request;
@@ -133,13 +133,13 @@ export class ModernEngineService implements PnlService {
   }
 }
 
-/** Throws REFUSED for what is no price. */
+/** Reads the marks of a request. Throws REFUSED for a mark that is not a price. */
 export function givenMarks(marks: unknown): readonly GivenMark[] {
   if (!isObject(marks)) throw refused(`marks must be an object by symbol, not ${shown(marks)}`);
   return Object.entries(marks).map(([symbol, text]) => {
     const price =
       typeof text === "string" || Number.isSafeInteger(text) ? parseDecimal(String(text)) : undefined;
-    if (price === undefined) throw refused(`the mark of ${symbol} is no price: ${shown(text)}`);
+    if (price === undefined) throw refused(`the mark of ${symbol} is not a price: ${shown(text)}`);
     return { symbol, price };
   });
 }
@@ -160,7 +160,7 @@ function checkObject(request: unknown): void {
 
 type Filter = (row: { readonly symbol: string; readonly book?: string }) => boolean;
 
-/** Whether a row is of the book and symbol that a request names. Symbols join in any dialect. */
+/** Whether a row belongs to the book and symbol of a request. Symbols match across dialects. */
 function filterOf({ symbols, valuation, input }: PnlRun, { symbol, book }: PositionFilter): Filter {
   const isOfBook: Filter = (row) => book === undefined || book === row.book;
   if (symbol === undefined) return isOfBook;
@@ -170,7 +170,7 @@ function filterOf({ symbols, valuation, input }: PnlRun, { symbol, book }: Posit
   return (row) => wanted.has(row.symbol) && isOfBook(row);
 }
 
-/** What `work` returns; the TypeErrors of bad requests become REFUSED. */
+/** Returns the result of `work`, and turns the TypeErrors of bad requests into REFUSED. */
 function refusing<Result>(work: () => Result, name = ""): Result {
   try {
     return work();
@@ -191,7 +191,7 @@ const servicePosition = (position: StatementPosition): ServicePosition => ({
   currency: position.currency,
 });
 
-/** Positions added up by currency. One without a mark is in no unrealized total. */
+/** The sums of positions by currency. A position without a mark adds nothing to the unrealized sum. */
 export function totalsOf(
   positions: readonly {
     readonly currency?: string;

@@ -2,12 +2,12 @@ import { SystemFailure } from "../../../domain/migration/system-failure.ts";
 import { type PnlMethod, pnlMethods } from "../../../ports/pnl-service.ts";
 import type { BridgedSystem, FoundMethod } from "../../../ports/system.ts";
 
-/** What a system calls each method of the P&L service. */
+/** A system's own name for each method of the P&L service. */
 export type MethodNames = Readonly<Record<PnlMethod, string>>;
 
 /**
- * A foreign system as the bridge may use it: the methods of the P&L service, each under the system's own name, and nothing else.
- * Whatever else the system has is refused here, whatever kind of system it is.
+ * Limits a foreign system to the methods of the P&L service, each called by the system's own name. Calls of
+ * any other method are refused here, for every kind of system.
  */
 export class OfferedMethods implements BridgedSystem {
   readonly name: string;

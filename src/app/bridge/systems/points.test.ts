@@ -22,7 +22,7 @@ const positionsOf = (answer: JsonValue) =>
   (answer as { readonly positions: readonly Record<string, JsonValue>[] }).positions;
 
 describe("points become money", () => {
-  it("of positions, matches and totals of calculatePnl", () => {
+  it("in positions, matches and totals of calculatePnl", () => {
     const answer = {
       positions: [position(zn), position(zt, { realized: "-0.5", unrealized: "0.25" }), position(bund)],
       matches: [
@@ -56,7 +56,7 @@ describe("points become money", () => {
     });
   });
 
-  it("of openPositions and of positionDetail, prices left as they are", () => {
+  it("in openPositions and positionDetail, whose prices stay unchanged", () => {
     const money = { ...position(zn), realized: "2000", unrealized: "3000", currency: "USD" };
     expect(answerInMoney("openPositions", { positions: [position(zn)] }, {})).toEqual({ positions: [money] });
     const lots = [{ tradeId: "1", quantity: "2", price: "110.5" }];
@@ -68,7 +68,7 @@ describe("points become money", () => {
     expect(answerInMoney("positionDetail", { position: null }, { symbol: zn })).toEqual({ position: null });
   });
 
-  it("of dailyPnl, its total too", () => {
+  it("in dailyPnl, including its total", () => {
     const row = {
       symbol: zt,
       tradingDay: "2025-07-24",
@@ -81,7 +81,7 @@ describe("points become money", () => {
     });
   });
 
-  it("of totals, added up by currency from the positions that stand beside them", () => {
+  it("in totals, which are added up by currency from the positions beside them", () => {
     const answer = { totals: { points: { realized: "4" } }, positions: [position(zn), position(bund)] };
     expect(answerInMoney("totals", answer, {})).toEqual({
       totals: {
@@ -91,12 +91,12 @@ describe("points become money", () => {
     });
   });
 
-  it("not of trades, which have none", () => {
+  it("but trades, which have no P&L, stay unchanged", () => {
     const answer = { trades: [{ id: "1", symbol: zn, side: "B", quantity: "1", price: "110", total: "5" }] };
     expect(answerInMoney("tradeHistory", answer, {})).toBe(answer);
   });
 
-  it("also of small whole numbers, which come as numbers and not as text", () => {
+  it("also where small whole numbers arrive as numbers and not as text", () => {
     const [converted] = positionsOf(
       answerInMoney(
         "openPositions",
@@ -131,7 +131,7 @@ describe("arithmetic", () => {
     expect(converted?.realized).toBe(money);
   });
 
-  it("property: is exact, whatever the points", () => {
+  it("property: is exact for any points", () => {
     fc.assert(
       fc.property(
         fc.bigInt(-(10n ** 30n), 10n ** 30n),
@@ -151,7 +151,7 @@ describe("arithmetic", () => {
 });
 
 describe("what a point is worth", () => {
-  it("is what the request says, before what the table knows", () => {
+  it("follows the request before the instrument table", () => {
     const instruments = {
       [zn]: { multiplier: "0.5", currency: "GBP" },
       MINE: { multiplier: "7" },
@@ -167,7 +167,7 @@ describe("what a point is worth", () => {
     ]);
   });
 
-  it("is one for a product that nobody knows, under a currency that is none", () => {
+  it("is one for an unknown product, with the currency XXX", () => {
     const answer = { positions: [position("ACME"), position("__proto__"), position("constructor")] };
     const converted = answerInMoney("calculatePnl", answer, { instruments: {}, marks: { ACME: "1" } });
     for (const row of positionsOf(converted))
@@ -175,7 +175,7 @@ describe("what a point is worth", () => {
     expect(converted).toMatchObject({ totals: { XXX: { realized: "6", unrealized: "9", total: "15" } } });
   });
 
-  it("is not known where the request names what is no number: the points stay", () => {
+  it("is unknown if the request's multiplier is not a number, and the points stay", () => {
     const instruments = { [zn]: { multiplier: "lots" } };
     const answer = { positions: [position(zn)] };
     expect(positionsOf(answerInMoney("calculatePnl", answer, { instruments }))[0]).toMatchObject({
@@ -183,17 +183,17 @@ describe("what a point is worth", () => {
     });
   });
 
-  it("leaves a system the currency that it names itself", () => {
+  it("does not replace a currency that the system names itself", () => {
     const answer = { positions: [position("ACME", { currency: "EUR" })] };
     expect(positionsOf(answerInMoney("openPositions", answer, {}))[0]).toMatchObject({ currency: "EUR" });
   });
 });
 
-describe("zeros that stand for nothing", () => {
+describe("zeros that stand for a missing value", () => {
   const one = (method: PnlMethod, figures: Readonly<Record<string, JsonValue>>, request: JsonValue) =>
     positionsOf(answerInMoney(method, { positions: [position(zn, figures)] }, request))[0];
 
-  it("the average price of a flat position is none, that of an open one is a price", () => {
+  it("an average price of 0 is null for a flat position and stays for an open one", () => {
     expect(one("openPositions", { quantity: "0", averagePrice: "0" }, {})).toMatchObject({
       averagePrice: null,
     });
@@ -208,7 +208,7 @@ describe("zeros that stand for nothing", () => {
     });
   });
 
-  it("unrealized of an open position without a mark is none, only where the request has the marks", () => {
+  it("an unrealized P&L of 0 without a mark is null only if the request has the marks", () => {
     const open = { quantity: "1", unrealized: "0" };
     expect(one("calculatePnl", open, {})).toMatchObject({ unrealized: null });
     expect(one("calculatePnl", open, { marks: {} })).toMatchObject({ unrealized: null });
@@ -219,8 +219,8 @@ describe("zeros that stand for nothing", () => {
   });
 });
 
-describe("what is not there", () => {
-  it("stays away: no field is made up but the currency", () => {
+describe("a missing field", () => {
+  it("stays missing, apart from the currency", () => {
     expect(answerInMoney("openPositions", { positions: [{ symbol: zn, realized: "1" }] }, {})).toEqual({
       positions: [{ symbol: zn, realized: "1000", currency: "USD" }],
     });
@@ -232,7 +232,7 @@ describe("what is not there", () => {
     });
   });
 
-  it("counts for nothing in totals", () => {
+  it("counts as 0 in totals", () => {
     const positions = [
       position(zn),
       { symbol: zn },
@@ -267,21 +267,16 @@ describe("what is not there", () => {
     ["dailyPnl", { daily: { "2025-07-24": { realized: 5 } } }],
     ["totals", { totals: { USD: { realized: "1" } }, positions: { [zn]: position(zn) } }],
     ["calculatePnl", { positions: [], summary: { pnl: "3" } }],
-  ])(
-    "P&L of %s in a shape that is not known is refused, and not handed on as money: %j",
-    (method, answer) => {
-      expect(() => answerInMoney(method, answer, {})).toThrow(
-        expect.objectContaining({ failure: "GARBLED" }),
-      );
-    },
-  );
+  ])("P&L of %s in an unknown shape is refused and never passed on as money: %j", (method, answer) => {
+    expect(() => answerInMoney(method, answer, {})).toThrow(expect.objectContaining({ failure: "GARBLED" }));
+  });
 
-  it("totals of nothing, and of zeros, pass", () => {
+  it("empty totals and totals of zeros pass", () => {
     for (const totals of [{}, { USD: { realized: "0", unrealized: 0 } }, { unmarked: ["ZN"] }])
       expect(answerInMoney("totals", { totals }, {})).toEqual({ totals });
   });
 
-  it("text that is no number stays text", () => {
+  it("a text that is not a number stays unchanged", () => {
     const answer = { positions: [position(zn, { realized: "awaiting data", unrealized: "" })] };
     expect(positionsOf(answerInMoney("openPositions", answer, {}))[0]).toMatchObject({
       realized: "awaiting data",
@@ -289,7 +284,7 @@ describe("what is not there", () => {
     });
   });
 
-  it("property: whatever a system answers and was asked, it is handed on for the comparison, or refused as GARBLED", () => {
+  it("property: any answer to any request is converted or refused as GARBLED", () => {
     const word = fc.constantFrom(
       "positions",
       "position",
@@ -326,7 +321,7 @@ describe("what is not there", () => {
         } catch (failure) {
           expect(failure).toMatchObject({ failure: "GARBLED" });
         }
-        // Whoever else holds the answer still has the points.
+        // The original answer still has the points.
         expect(JSON.stringify(answer)).toBe(before);
       }),
       { numRuns: 1_000 },
@@ -334,7 +329,7 @@ describe("what is not there", () => {
   });
 });
 
-it("the rules say what is done", () => {
+it("the documented rules are the rules of the code", () => {
   expect(pointsRules).toHaveLength(5);
   expect(pointsRules[0]).toContain("multiplier");
 });

@@ -6,7 +6,7 @@ import type { JsonValue } from "../../../ports/system.ts";
 import { describeSymbol } from "../../symbols/symbols.ts";
 import { totalsOf } from "./modern-service.ts";
 
-/** The rules, as reports and documents name them. */
+/** The conversion rules, as reports and documents name them. */
 export const pointsRules = [
   "realized, unrealized, total: points × multiplier",
   "averagePrice: 0 of a flat position is none",
@@ -16,9 +16,10 @@ export const pointsRules = [
 ] as const;
 
 /**
- * For a system that answers P&L in points, as the legacy desk does: makes money of it, once, where the answer comes in. A symbol
- * whose multiplier nobody knows keeps its points, so that the comparison shows it rather than a guess. Throws GARBLED for P&L that
- * stands where it cannot be converted.
+ * Converts the answers of a system that reports P&L in points, such as the legacy desk, into money. This
+ * happens once, when an answer arrives. A symbol with an unknown multiplier keeps its points, so that the
+ * comparison shows the difference instead of hiding it behind a guess. Throws GARBLED for P&L that cannot be
+ * converted.
  */
 export const answerInMoney: ConvertAnswer = (method, answer, request) => {
   if (method === "tradeHistory") return answer;
@@ -59,7 +60,10 @@ export const answerInMoney: ConvertAnswer = (method, answer, request) => {
   }
 };
 
-/** The parts of an answer that can become money: rows that name their symbols, and totals of positions beside them. */
+/**
+ * The parts of an answer that can be converted: rows that name their symbols, and totals with their positions
+ * beside them.
+ */
 function convertedParts(method: PnlMethod, { positions, matches, daily, position }: Row): readonly string[] {
   const lists = { positions, matches, daily };
   const rows = (["positions", "matches", "daily"] as const).filter((name) =>
@@ -81,18 +85,22 @@ function convertedParts(method: PnlMethod, { positions, matches, daily, position
   }
 }
 
-/** Hands on what holds no P&L. Points that nobody can convert must not pass for money. */
+/**
+ * Returns a part without P&L. Throws for points that cannot be converted, which would otherwise count as
+ * money.
+ */
 function refusingPoints(method: PnlMethod, part: JsonValue, name = ""): JsonValue {
   if (!holdsPoints(part, name)) return part;
   throw new SystemFailure(
     "GARBLED",
-    `${method} answers P&L in points ${name === "" ? "" : `in ${name} `}that cannot become money: answer rows that name their symbols, with ` +
-      "totals beside their positions; or answer money, and leave pnl_in out",
+    `${method} answers P&L in points ${name === "" ? "" : `in ${name} `}that cannot become money: ` +
+      "answer rows that name their symbols, with totals beside their positions; " +
+      "or answer money, and leave pnl_in out",
     { code: "POINTS_NOT_CONVERTED" },
   );
 }
 
-/** Whether there is a P&L figure in it. 0 is the same in points and in money. */
+/** Whether a value contains P&L other than 0, which is the same in points and in money. */
 function holdsPoints(value: JsonValue, name: string): boolean {
   if (typeof value === "object" && value !== null)
     return Object.entries<JsonValue>(value).some(([key, inside]) =>
@@ -103,14 +111,14 @@ function holdsPoints(value: JsonValue, name: string): boolean {
 }
 
 type Row = Readonly<Record<string, JsonValue>>;
-/** `pnl` is that of a match, which is in no comparison. */
+/** `pnl` belongs to matches, which are not compared. */
 const inPoints = ["realized", "unrealized", "total", "pnl"];
 
 const isRow = (value: JsonValue | undefined): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined =>
   Array.isArray(value) ? value : undefined;
-/** Small whole numbers of an answer come as numbers, all others as text. */
+/** The text of a number, which arrives as a number if it is a small whole one, else as text. */
 const textOf = (value: JsonValue | undefined): string =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
 const numberOf = (value: JsonValue | undefined): Fraction | undefined => parseFraction(textOf(value));
@@ -126,7 +134,10 @@ function moneyRow(row: Row, facts: (symbol: string) => { readonly multiplier: st
   return converted;
 }
 
-/** Zeros that stand for nothing. `marked` has the symbols that have a mark; undefined where that is not known. */
+/**
+ * Replaces zeros that stand for a missing value by null. `marked` holds the symbols with a mark; undefined if
+ * that is unknown.
+ */
 function withoutFillers(position: Row, marked: ReadonlySet<string> | undefined): Row {
   const isNothing = (field: string): boolean => {
     const value = numberOf(position[field]);
@@ -153,7 +164,7 @@ function factsOf(
   };
 }
 
-/** What is no number counts for nothing, as a missing mark does. */
+/** The totals of positions. Values that are not numbers count as 0, as a missing mark does. */
 const totalsIn = (positions: readonly JsonValue[]): JsonValue =>
   totalsOf(
     positions.filter(isRow).map(({ currency, realized, unrealized }) => ({

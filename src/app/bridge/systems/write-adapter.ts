@@ -25,11 +25,12 @@ interface AdapterOrder {
 const program = fileURLToPath(new URL("../../../../python/pnl_bridge_adapter.py", import.meta.url));
 
 /**
- * Checks that an adapter can be written. Returns what writes it, given the methods that were found, and says what to do next.
- * `pnl_bridge_adapter.py` does the work, with the desk's own Python: it calls each proposed method once, to see its fields.
+ * Checks that an adapter can be written, and returns a function that writes it for the methods that were
+ * found. That function returns a text with the next step. `pnl_bridge_adapter.py` does the work in the desk's
+ * own Python; it calls each proposed method once to learn its fields.
  *
- * Throws BAD_USAGE for a system that is no Python worker and for a file name that Python cannot import, UNWRITABLE for a file that is
- * there already.
+ * Throws BAD_USAGE for a system that is not a Python worker and for a file name that Python cannot import;
+ * UNWRITABLE for a file that already exists.
  */
 export async function plannedAdapter(
   order: AdapterOrder,
@@ -45,7 +46,7 @@ export async function plannedAdapter(
   const target = command[at];
   if (system.kind !== "command" || python === undefined || target === undefined)
     throw new BridgeError("BAD_USAGE", {
-      what: `systems.${side} is no Python worker, and an adapter is written for one`,
+      what: `systems.${side} is not a Python worker; an adapter can only be written for one`,
       fix: 'configure it with kind: command and command: [python3, pnl_bridge_worker.py, "module:Name"]',
     });
   const [, adapter] = /^([A-Za-z_]\w*)\.py$/.exec(basename(file)) ?? [];
@@ -96,6 +97,9 @@ export async function plannedAdapter(
       });
     });
     const marks = text.split("# CHECK").length - 1;
-    return `${file} is written; correct its lines marked CHECK (${marks}), and name ${adapter}:Desk instead of ${target} in systems.${side}.command`;
+    return (
+      `${file} is written; correct its lines marked CHECK (${marks}), ` +
+      `and name ${adapter}:Desk instead of ${target} in systems.${side}.command`
+    );
   };
 }
