@@ -28,8 +28,8 @@ const planOf = (
   ).plan;
 
 /**
- * Returns the answering sides and the shadows for a user on the whitelist and for another one, and the
- * written sides.
+ * Returns the three cells of a plan: the answering side and the shadow, each for a user on the whitelist and
+ * for another user, and the sides that are written.
  */
 function cells(plan: EffectivePlan["plan"]): readonly string[] {
   const routes = [{ user: "amy" }, { user: "bob" }].map((key) => routeOf(plan, key, 0));

@@ -25,9 +25,9 @@ export function judgeNumbers(legacy: Fraction, modern: Fraction, allowed: Fracti
 }
 
 /**
- * Whether two floats certainly differ, and certainly by less than `allowed`, despite rounding: each float and
- * the difference are at most half a unit in the last place from the exact value. False if only `judgeNumbers`
- * can decide.
+ * Whether two figures certainly differ, and by less than `allowed`, judged from their floats with a margin
+ * for rounding (each float and the difference are at most half a unit in the last place from the exact
+ * value). If false, only `judgeNumbers` can decide.
  */
 export function areClearlyWithin(allowed: number, legacy: number, modern: number): boolean {
   const difference = Math.abs(modern - legacy);

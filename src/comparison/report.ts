@@ -24,7 +24,10 @@ export interface SystemAnswer {
   readonly errors: readonly SystemError[];
 }
 
-/** The compared fields of each kind of row, in report order. No other code names fields. */
+/**
+ * The compared fields of each kind of row, in the order of a report. All other code derives the fields from
+ * this.
+ */
 export const fieldsOf = {
   position: ["quantity", "averagePrice", "realized", "unrealized"],
   daily: ["realized", "unrealized", "total"],

@@ -42,7 +42,7 @@ const rowOf = (report: ComparisonReport, field: string, kind = "position"): Comp
   report.rows.find((row) => row.kind === kind && row.field === field);
 
 describe("a comparison", () => {
-  it("has the shape of the contract", () => {
+  it("has the documented shape", () => {
     const legacy = answer([position()], [day()], { system: "legacy-desk" });
     const modern = answer([position({ realized: "-15.6250", unrealized: "0.001" })], [day()], {
       system: "modern-engine",

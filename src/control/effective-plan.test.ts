@@ -7,7 +7,7 @@ import { recordWith } from "../testing/control-record.ts";
 import { expectedPlan, type PlanCase } from "../testing/phase-oracle.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
 
-/** All 14 400 combinations. */
+/** Yields all 14 400 combinations of the inputs of a plan. */
 function* everyCase(): Generator<PlanCase> {
   const yesNo = [false, true];
   for (const requested of phases)

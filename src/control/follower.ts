@@ -37,7 +37,7 @@ interface FollowerOptions extends decide.FollowerRules {
 }
 
 const [switchMs, drainMs] = [100, 20];
-/** How often a write reads the store while the answers come too late. */
+/** The most reads of the store for one write; an answer that comes too late is read again. */
 const readsMax = 3;
 
 export class PlanFollower {
@@ -55,7 +55,10 @@ export class PlanFollower {
   });
   #connecting: Promise<void> | undefined;
   #recordingSwitch: Promise<void> | undefined;
-  /** The last known head of the audit chain; `#savedHead` is its number in the last saved snapshot. */
+  /**
+   * The newest known head of the audit chain; `#savedHead` is the `seq` of the head in the last saved
+   * snapshot.
+   */
   auditHead: AuditHead = { seq: 0, hash: noHash };
   #savedHead = 0;
   #saving: Promise<void> = Promise.resolve();
@@ -106,7 +109,9 @@ export class PlanFollower {
     return decide.freshnessAt(this.#options.clock.monotonicMs(), this.#state, this.#options);
   }
 
-  /** Remembers a longer audit chain and saves its head with the snapshot, so that a cut end is detected. */
+  /**
+   * Keeps a newer head of the audit chain and saves it with the snapshot, so that a removed end is detected.
+   */
   keepHead(head: AuditHead): void {
     this.auditHead = head;
     if (head.seq > this.#savedHead) this.#saveSnapshot();

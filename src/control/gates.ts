@@ -28,7 +28,7 @@ interface GateVerdict {
   readonly evidence?: JsonValue;
 }
 
-/** One condition of a forward move. A gate that needs statistics brings its own evidence. */
+/** One condition of a forward move. A gate that needs statistics reads them itself. */
 export interface Gate {
   readonly name: string;
   readonly title: string;

@@ -28,15 +28,15 @@ interface SupervisorOptions {
 }
 
 const everyMs = 1_000;
-/** The time between two judgements of a held request; gates may read much data. */
+/** The time between two checks of the gates for a held request; gates may read much data. */
 const grantEveryMs = 5_000;
 /** A process without a heartbeat for a day is removed from the fleet; a heartbeat adds it again. */
 const [forgetEveryMs, forgottenMs] = [60_000, 86_400_000];
 
 /**
  * Does the fleet's automatic work once a second in each live process: seals audit rows, continues a ramp,
- * fires triggers, and judges requests for a later phase that came by SQL or file. Any number of processes may
- * do this at the same time: the store accepts each step once.
+ * fires triggers, and grants a later phase that SQL or a file has requested, if its gates are open. Any
+ * number of processes may do this at the same time: the store accepts each step once.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;

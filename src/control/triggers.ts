@@ -70,7 +70,7 @@ const sharedKeys = [
     key: "error_calls_min",
     kind: whole("calls", 1, 1_000_000),
     default: 20,
-    meaning: "Rates are judged from this number of calls on",
+    meaning: "The smallest number of calls for which a rate is judged",
   },
   {
     key: "window_s",
@@ -188,7 +188,7 @@ const triggers = [
         key: "owed_age_s",
         kind: whole("seconds", 1, 86_400),
         default: 30,
-        meaning: "Modern is taken out of use when a write is owed to legacy for longer, from dual_write on",
+        meaning: "Modern is taken out of use when legacy has lacked a write for longer, from dual_write on",
       },
     ],
     from: "dual_write",

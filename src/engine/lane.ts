@@ -71,8 +71,8 @@ export class Lane {
   }
 
   /**
-   * Takes the trades of a day's run from `from` up to `until`. Late trades, which are older than the newest
-   * one matched before, come first and wait for `rematch`. Returns the place where the others begin.
+   * Matches the trades of a day's run from `from` up to `until`. Late trades, which are older than the newest
+   * trade of the lane, come first in the run; they wait for `rematch`. Returns the place after them.
    */
   take(run: Run, day: number, from: number, until: number): number {
     this.#reserve(until - from);

@@ -3,7 +3,7 @@ import { at } from "../base/present.ts";
 import type { DayNumber } from "../domain/market/trading-day.ts";
 import { DecimalColumn, grown } from "./decimal-column.ts";
 
-/** The subject of one lane: lots match within (book, instrument), never across. */
+/** The book and instrument of one lane. Lots match within a lane, never across lanes. */
 export interface Instrument {
   readonly book?: string;
   /** The symbol as the source writes it. */

@@ -80,9 +80,11 @@ interface IntakeOptions {
  *   with CONFLICTING_TRADE.
  *
  * ```ts
- * const intake = new TradeIntake({ describe, dayRule, onNote, placeOf }); const refusal = intake.take({ id:
- * "1", symbol: "TYU5", side: "B", quantity: "2", price: "110.5", time }, { file: 0, line: 7 });
+ * const intake = new TradeIntake({ describe, dayRule, onNote, placeOf });
+ * const trade = { id: "1", symbol: "TYU5", side: "B", quantity: "2", price: "110.5", time };
+ * const refusal = intake.take(trade, { file: 0, line: 7 });
  * ```
+ *
  * Trades come file by file. `take` reads text; a reader of bytes fills the columns itself and ends with
  * `keep`.
  */
@@ -90,7 +92,7 @@ export class TradeIntake {
   readonly trades: TradeColumns;
   /** For each row that an earlier file also has, the trade that it repeats: an index into `trades`. */
   readonly repeated: number[] = [];
-  /** By symbol: the first symbol of the same instrument, under which its trades are reported. */
+  /** Maps a symbol to the first symbol of the same instrument, under which its trades are reported. */
   readonly aliases = new Map<string, string>();
   readonly #options: IntakeOptions;
   readonly #seen: RepeatedTrades | undefined;
@@ -145,7 +147,7 @@ export class TradeIntake {
     return undefined;
   }
 
-  /** Commits the trade that the columns hold behind the last one, unless an earlier file also has it. */
+  /** Commits the trade that was just written into the columns, unless an earlier file also has it. */
   keep(wallUs: number): void {
     const { trades } = this;
     const trade = trades.length;
@@ -163,8 +165,8 @@ export class TradeIntake {
   }
 
   /**
-   * The lane of a symbol and book, as written on a day. Describes the symbol on every call, so callers keep
-   * the answer.
+   * Returns the lane of a symbol and book; `day` is the day on which the symbol was written. Describes the
+   * symbol on every call, so callers should cache the result.
    */
   laneOf(symbol: string, book: string | undefined, day: DayNumber | undefined): number {
     const known = this.#options.describe(symbol, day);

@@ -153,8 +153,8 @@ const standardFridayNote = (series: OptionSeries): SymbolNote => ({
 });
 
 /**
- * Notes that a text has the expiry where its dialect writes the nominal day, or the reverse, because a
- * holiday moved it.
+ * Returns a note if a holiday moved the expiry and the text has the other one of the two days (nominal day
+ * and expiry) than its dialect writes.
  */
 export function holidayNotes(
   series: OptionSeries,
@@ -166,7 +166,7 @@ export function holidayNotes(
   return [{ code: "HOLIDAY_DATE", why }];
 }
 
-/** Notes a printed expiry date that no notice confirms. */
+/** Returns a note if the printed expiry is not confirmed by a notice of the exchange. */
 export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
   series.confirmed
     ? noNotes
@@ -177,7 +177,7 @@ export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
         },
       ];
 
-/** Notes a code that differs from the one that its table prints on that day. */
+/** Returns a note if the text has another code than the one that its table prints on that day. */
 export function aliasNotes(table: CodeTable, row: SeriesCode, series: OptionSeries): readonly SymbolNote[] {
   const own = table.codeOf(row.product, row.family, series.nominal);
   if (own === row || series.family !== row.family) return noNotes;

@@ -5,11 +5,11 @@ import type { Product } from "./products.ts";
 import { type Eighths, formatStrike } from "./strike.ts";
 
 /**
- * A tradable future or option, whatever a system calls it. `name` is its identity: two instruments are one if
- * and only if their names are equal. Futures are named `ZNU2025`, options `ZN-2025-07-VY3-P111.250` (product,
- * contract month, CME's root with the week, put or call, strike), so that sorting as text orders the options
- * of a product by contract month, series and strike. A name contains no expiry date, because a holiday that
- * moves the expiry does not change what was traded.
+ * A future or option, independent of the names that systems use for it. `name` is its identity: two
+ * instruments are the same if and only if their names are equal. Futures are named `ZNU2025`, options
+ * `ZN-2025-07-VY3-P111.250` (product, contract month, CME's root with the week, put or call, strike), so that
+ * sorting as text orders the options of a product by contract month, series and strike. A name contains no
+ * expiry date, because a holiday that moves the expiry does not change what was traded.
  */
 export type Instrument = FutureInstrument | OptionInstrument;
 
@@ -51,7 +51,10 @@ export function optionOf(series: OptionSeries, right: Right, strike: Eighths): O
 export const productOfInstrument = (instrument: Instrument): Product =>
   instrument.kind === "future" ? instrument.product : instrument.series.product;
 
-/** A name for people: `10-year note, Sep 2025`, `10-year note 110.75 put, 21 Jul 2025`; an option's date is its expiry. */
+/**
+ * A name for people: `10-year note, Sep 2025`, `10-year note 110.75 put, 21 Jul 2025`; an option's date is
+ * its expiry.
+ */
 export function titleOf(instrument: Instrument): string {
   if (instrument.kind === "future") {
     const { product, year, month } = instrument;
@@ -132,7 +135,7 @@ export function instrumentFacts(instrument: Instrument): InstrumentFacts {
 
 const dayNames = { mon: "monday", tue: "tuesday", wed: "wednesday", thu: "thursday", fri: "friday" } as const;
 
-/** Orders by product, then expiry, futures before options, then name: the order of a risk report. */
+/** Orders instruments as a risk report does: by product, expiry, futures before options, and name. */
 export function compareInstruments(a: Instrument, b: Instrument): number {
   const [left, right] = [sortKey(a), sortKey(b)];
   return left < right ? -1 : left > right ? 1 : 0;

@@ -1,9 +1,9 @@
 /**
- * Reproduces what the desk's own translators answered for a symbol, right or wrong. So a comparison can tell
- * a real break from a case where legacy took two instruments for one (a view gives both the same answer), or
- * one for two. The views contain only known behaviour: where it is unknown, a view returns undefined. Two
- * views needed an assumption, which the comments of the ledger adapter and the notation mapper state. Each
- * view is linear in the length of the text and keeps no state.
+ * Reproduces the answers of the desk's own translators for a symbol, right or wrong. They show whether a
+ * difference may come from legacy's names: a translator that gives two instruments one answer merges them,
+ * and one that gives two symbols of one instrument different answers splits it. A view returns undefined if
+ * the translator's behaviour is unknown. Two views needed an assumption, which the comments of the ledger
+ * adapter and the notation mapper state. Each view is linear in the length of the text and keeps no state.
  */
 import { present } from "../base/present.ts";
 import { type DayNumber, dateOfDay, dayNumber, weekday } from "../domain/market/trading-day.ts";
@@ -111,7 +111,7 @@ function symbolTranslator(text: string): Said {
   const strike = threePlaces(option.strikeText);
   if (strike === undefined || day === undefined) return undefined;
   const { year, month } = dateOfDay(day);
-  // All known dates with the letter N are in July; whether letter or date would count otherwise is not known.
+  // All known dates with the letter N are in July. Which of the two counts if they differ is unknown.
   if (month !== 7) return undefined;
   if (family === "fri") return `3MN${year % 10}${right} ${strike} Comdty`;
   return `${bloombergRoots[family]}N${twoDigits(year)}${right}${countOfWeekday(family, day)} ${strike} Comdty`;
@@ -181,7 +181,7 @@ function tradeLedgerWatcher(text: string): Said {
   return future !== undefined && watcherProducts.has(future.code) ? bloombergFuture("TY", future) : undefined;
 }
 
-/** ZN, and the products that were seen to become TY. */
+/** ZN, and the products whose futures are known to become TY. */
 const watcherProducts: ReadonlySet<string> = new Set(["ZN", "ZB", "ZF", "ZT"]);
 
 /**

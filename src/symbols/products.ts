@@ -15,8 +15,8 @@ export interface Product {
   /** Money per point of price, the same for the future and its options. */
   readonly multiplier: string;
   /**
-   * Smallest price step of an outright future. Spread legs and settlements may lie between: a warning, never
-   * a refusal.
+   * Smallest price step of an outright future. Prices of spread legs and settlements may lie between two
+   * steps, so such a price is never refused.
    */
   readonly tick: string;
   /** Smallest price step of its options; null if the desk trades none. */

@@ -111,7 +111,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("values only days with a mark, carries the change to the next marked day, and sums to the total", () =>
+  it("values only days with a mark; the next such day has the whole change, and the days add up to the total", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,1,110`),
@@ -212,7 +212,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("notes trades that belong to an earlier file, and session days without a price", () =>
+  it("notes a trade older than the trades of an earlier file, and a session that has no price yet", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`),

@@ -160,7 +160,7 @@ describe("replay", () => {
       },
     ));
 
-  it("proves the cause of every figure that a doubled row changed, also where modern is flat", () =>
+  it("proves the cause of each figure that a repeated row changed, even for a position that is flat in modern", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`),
@@ -464,7 +464,7 @@ describe("replay shows the answers of the desk's own symbol translators for the 
       expect(page).toContain("What the desk&#39;s own symbol translators would have made of these symbols");
     }));
 
-  it("beside legacy's two positions of one instrument, each in money at the instrument's price", () =>
+  it("and values both of legacy's positions in one instrument at the instrument's price", () =>
     withFiles(files, async (folder) => {
       const report = parse(
         (await pnlBridge(["replay", "--trades", folder, "--prices", folder, "--json"])).out,

@@ -17,7 +17,7 @@ import { hasSharedData, sharedData } from "../shared-data.ts";
 const hasPdfToText = spawnSync("pdftotext", ["-v"]).error === undefined;
 
 describe.skipIf(chromiumPath === undefined)(
-  "the report page in Chromium (skipped where there is none)",
+  "the report page in Chromium (skipped if it is not installed)",
   () => {
     let browser: Browser;
     let desk: ParityReport;

@@ -2,9 +2,13 @@
  * Offers the bridge's routing as an OpenFeature provider, so that a desk's other programs see the same
  * answering side for the same book or user.
  *
- * ```ts OpenFeature.setProvider(new PnlBridgeProvider(() => bridge.plan)); await
- * client.getStringValue("pnl_route", "legacy", { targetingKey: "amy", book: "UST" }); // "modern" or "legacy"
- * ``` Imports only types from the SDK, so it works with any SDK version that has this interface.
+ * ```ts
+ * OpenFeature.setProvider(new PnlBridgeProvider(() => bridge.plan));
+ * await client.getStringValue("pnl_route", "legacy", { targetingKey: "amy", book: "UST" });
+ * // "modern" or "legacy"
+ * ```
+ *
+ * Imports only types from the SDK, so it works with any SDK version that has this interface.
  */
 import type {
   EvaluationContext,

@@ -8,7 +8,7 @@ interface EvidenceBufferOptions {
   readonly waitingMax: number;
   /** Default 250. */
   readonly flushMs: number;
-  /** Comparisons in a batch. A batch is prepared without a pause, so it must stay small. Default 250. */
+  /** Comparisons in a batch. Preparing a batch blocks the event loop, so it must be small. Default 250. */
   readonly batchMax: number;
   /** The longest time that closing waits for the store. Default 10 000. */
   readonly closeMsMax: number;
@@ -57,7 +57,7 @@ export class EvidenceBuffer {
     this.#stop();
     const tooLate = Promise.withResolvers<void>();
     const stop = this.#clock.every(this.#options.closeMsMax, tooLate.resolve, true);
-    // The second write repeats a batch that fails in a write that is running now.
+    // The first `#write` may be one that is already running; the second repeats a batch that fails in it.
     await Promise.race([this.#write().then(() => this.#write()), tooLate.promise]);
     stop();
     this.#closed = true;
@@ -100,7 +100,10 @@ function recordOf({ input, ...draft }: ComparisonDraft): ComparisonRecord {
   return { ...draft, fingerprint: fingerprint(textOf(input)) };
 }
 
-/** Requests that JSON cannot express share one fingerprint: distinct requests are never overcounted. */
+/**
+ * Requests that JSON cannot express share one fingerprint, so the count of distinct requests is never too
+ * high.
+ */
 function textOf(input: readonly unknown[]): string {
   try {
     // A replacer costs several times as much, and nearly no request needs one.

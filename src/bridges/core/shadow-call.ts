@@ -43,10 +43,12 @@ export interface ShadowHost {
 type FieldDetails = Pick<AnswerComparison, "fields" | "more" | "excluded">;
 const noDetails: FieldDetails = Object.freeze({ fields: Object.freeze([]), more: 0, excluded: 0 });
 
-/** Its `then` runs after all queued microtasks. Cheaper than queueMicrotask; `#start` never throws. */
+/**
+ * A callback of `then` on this promise runs after all queued microtasks, at less cost than queueMicrotask.
+ */
 const resolved = Promise.resolve();
 
-/** The longest wait for the answer: a legacy that never settles must not keep its slot. */
+/** The longest wait for the answer, so that an answering side that never settles does not keep its slot. */
 const answerWaitMaxMs = 60_000;
 
 const resultValuesMax = 20_000;

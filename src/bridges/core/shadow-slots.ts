@@ -8,7 +8,7 @@ export const shedReasons = {
   event_loop_lag: "the event loop of this process is late",
   heap_short: "this process is short of memory",
   input_too_large: "the request has more values than may be copied for a shadow",
-  input_not_copyable: "the request contains a function, a circle, or an object that cannot be copied",
+  input_not_copyable: "the request contains a function, a cycle, or an object that cannot be copied",
   legacy_pending: "the answering side has not settled for a minute",
   answer_not_a_promise:
     "the answer is a thenable but not a promise; awaiting it may start its work, which is left to the caller",
@@ -36,7 +36,9 @@ export class ShadowSlots {
     this.#load = load;
   }
 
-  /** Takes a slot, or returns why not. `ofMethod` counts the method's shadow calls in flight. */
+  /**
+   * Takes a slot, or returns the reason why none is free. `ofMethod` is the method's shadow calls in flight.
+   */
   enter(ofMethod: number): ShedReason | undefined {
     if (this.#closed) return "closed";
     if (this.#inFlight >= this.#options.inFlightMax) return "lane_full";

@@ -104,9 +104,11 @@ export interface SymbolCounters {
  * Readings are cached by dialect and as-of month, on which alone they depend, so a repeated text costs one
  * look-up. A translation with a note is logged when it is read, not each time it is found in the cache.
  *
- * ```ts const symbols = new SymbolTranslationBridge({ asOf: "2025-07-24" });
- * symbols.translate("XCMEOPADPS20250721N0VY3/110.25", "actant-trades", "bloomberg").output; // "VBYN25P3
- * 110.250 Comdty" ```
+ * ```ts
+ * const symbols = new SymbolTranslationBridge({ asOf: "2025-07-24" });
+ * symbols.translate("XCMEOPADPS20250721N0VY3/110.25", "actant-trades", "bloomberg").output;
+ * // "VBYN25P3 110.250 Comdty"
+ * ```
  */
 export class SymbolTranslationBridge {
   readonly calendar: ExpiryCalendar;

@@ -12,7 +12,7 @@ export const prices = () => new Option("--prices <path...>", "price CSV files, o
 export const marks = () =>
   new Option("--marks <file>", "a JSON file of symbols and prices, for the last day");
 export const method = () =>
-  new Option("--method <name>", "the order in which closing trades take open lots")
+  new Option("--method <name>", "the order in which closing trades consume open lots")
     .choices(methods)
     .default("fifo");
 export const dayRule = () =>
@@ -41,7 +41,7 @@ export const from = () =>
 export const asOf = () =>
   new Option(
     "--as-of <day>",
-    "the day that decides one-digit years and bare roots (default: today in Chicago)",
+    "the day by which one-digit years and bare roots are resolved (default: today in Chicago)",
   );
 export const store = () =>
   new Option(

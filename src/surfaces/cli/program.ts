@@ -17,8 +17,8 @@ const groups: Readonly<Record<string, string>> = {
   phase:
     `Moves the whole fleet through the phases ${phases.join(", ")}. ` +
     "A forward move needs open gates and advances one phase.",
-  whitelist: "Lists and changes the users whom modern answers, whatever the percentage",
-  denylist: "Lists and changes the users whom legacy answers, whatever the percentage",
+  whitelist: "Lists and changes the users who get modern's answers, whatever the percentage",
+  denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
   audit: "Prints and checks who changed what and why, as a chain of hashes",
 };
 

@@ -59,8 +59,8 @@ export async function finish(result: CommandResult, { out }: Streams): Promise<v
     if (!(await written(out, piece))) return;
   }
   process.exitCode = result.exitCode;
-  // A write of its own: if the disk became full within the last piece, that write reported no error, but this
-  // one does.
+  // Written separately: if the disk fills up during a piece, that write reports no error, but the next one
+  // does.
   if (anything && result.endsLines !== true) await written(out, "\n");
 }
 

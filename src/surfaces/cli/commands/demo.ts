@@ -11,9 +11,9 @@ export const commands: readonly CommandSpec[] = [
       "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table",
     example: "demo --once",
     options: [
-      new Option("--once", "stop after the table, as it always does in this version"),
-      new Option("--keep <dir>", "a new folder for the desk, which is kept"),
-      new Option("--seed <number>", "the number from which the desk is made").default("1"),
+      new Option("--once", "stop after the table; this version always does"),
+      new Option("--keep <dir>", "keep the desk in this new folder"),
+      new Option("--seed <number>", "the seed of the random trades and prices").default("1"),
     ],
     run,
   },

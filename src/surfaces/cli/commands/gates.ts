@@ -8,7 +8,7 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "gates",
-    about: "Shows the conditions of the next phase and which of them hold",
+    about: "Shows the gates of the next phase and whether they are open",
     example: "gates --target dual_write",
     options: [
       new Option("--target <phase>", "the phase whose gates are checked (default: the next one)").choices(
