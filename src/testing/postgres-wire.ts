@@ -18,6 +18,8 @@ export class Wire {
   readonly #sockets = new Set<Socket>();
   /** The message of the next commit that is lost, together with its connection. */
   breakAtCommit: "nothing" | "request" | "answer" = "nothing";
+  /** How many bytes of the lost message arrive. */
+  breakAfter = 0;
   broken = 0;
   /** Accepts connections and ends them at once. */
   away = false;
@@ -73,8 +75,19 @@ export class Wire {
     this.breakAtCommit = "nothing";
     this.broken += 1;
     server.removeAllListeners("data");
-    if (lost === "request") client.destroy();
-    else server.write(bytes, () => client.resetAndDestroy());
+    if (lost === "request") {
+      server.write(bytes.subarray(0, this.breakAfter), () => client.destroy());
+      return;
+    }
+    let left = this.breakAfter;
+    server.on("data", (answer) => {
+      const arrives = answer.subarray(0, left);
+      left -= arrives.length;
+      client.write(arrives, () => {
+        if (left === 0) client.destroy();
+      });
+    });
+    server.write(bytes);
   }
 
   cut(): void {

@@ -1,28 +1,47 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Client } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../adapters/host/index.ts";
+import { openPostgresRecordStore } from "../../adapters/postgres/index.ts";
 import { openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
 import { tools } from "../../app/database/open.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { connected, Wire } from "../../testing/postgres-wire.ts";
 import { positionRecord as position, tradeRecord as trade } from "../../testing/records.ts";
+import { connectionTo } from "../../testing/sqlite-files.ts";
 import { until } from "../../testing/until.ts";
 import { DatabaseBridge } from "./database-bridge.ts";
 import type { RelayEvent } from "./relay.ts";
 
+type Statement = (sql: string) => Promise<readonly unknown[]>;
+
+/** The modern database of a pair. */
+interface Modern {
+  readonly open: (authority: Side) => Promise<RecordStore>;
+  /** Runs a statement of another program. */
+  readonly sql: Statement;
+  readonly table: (name: string) => string;
+  /** Keeps the mirror's tables locked until the function that it resolves with is called. */
+  readonly lock: () => Promise<() => Promise<unknown>>;
+  /** Lets the database refuse a trade with the id 1. */
+  readonly refuseTradeOne: string;
+}
+
 let folder: string;
-let paths: Readonly<Record<Side, string>>;
+let legacyPath: string;
+let modern: Modern;
 const opened: DatabaseBridge[] = [];
 const events: RelayEvent[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "pnl-bridge-database-"));
-  paths = { legacy: join(folder, "pnl_tracker.db"), modern: join(folder, "newpnl.db") };
-  openDatabase(paths.legacy, { journal: "wal", busyTimeoutMs: 5_000 }).close();
+  legacyPath = join(folder, "pnl_tracker.db");
+  openDatabase(legacyPath, { journal: "wal", busyTimeoutMs: 5_000 }).close();
   events.length = 0;
 });
 afterEach(async () => {
@@ -30,21 +49,70 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const store = (side: Side, authority: Side): Promise<RecordStore> =>
-  openSqliteRecordStore(paths[side], { side, authority, busyMsMax: 100 });
+const inSqlite =
+  (path: string): Statement =>
+  async (sql) => {
+    using database = connectionTo(path, { timeout: 5_000 });
+    const statement = database.prepare(sql);
+    return statement.reader ? statement.all() : [statement.run()];
+  };
+async function lockFile(path: string): Promise<() => Promise<unknown>> {
+  const foreign = connectionTo(path);
+  foreign.exec("BEGIN IMMEDIATE");
+  return async () => foreign.close();
+}
+const openFile = (path: string, side: Side, authority: Side) =>
+  openSqliteRecordStore(path, { side, authority, busyMsMax: 100 });
 
-async function open(
-  authority: Side = "legacy",
-  change: (stores: Record<Side, RecordStore>) => void = () => {},
-) {
-  const stores = { legacy: await store("legacy", authority), modern: await store("modern", authority) };
+function modernInSqlite(): Modern {
+  const path = join(folder, "newpnl.db");
+  return {
+    open: (authority) => openFile(path, "modern", authority),
+    sql: inSqlite(path),
+    table: (name) => (name.startsWith("pnlb_") ? name : `newpnl_${name}`),
+    lock: () => lockFile(path),
+    refuseTradeOne: `CREATE TRIGGER no BEFORE INSERT ON newpnl_trades WHEN NEW.trade_id = '1'
+      BEGIN SELECT RAISE(ABORT, 'no'); END`,
+  };
+}
+
+let server: TestPostgres;
+let admin: Client;
+let schemas = 0;
+
+function modernInPostgres(url = server.url, callMsMax = 30_000): Modern {
+  schemas += 1;
+  const schema = `pair_${schemas}`;
+  return {
+    open: (authority) => openPostgresRecordStore(`${url}?schema=${schema}`, { authority, callMsMax }),
+    sql: async (sql) => (await admin.query(sql)).rows,
+    table: (name) => `${schema}.${name}`,
+    lock: async () => {
+      const foreign = await connected(server.url);
+      await foreign.query(`BEGIN; LOCK TABLE ${schema}.trades, ${schema}.pnlb_fence`);
+      return () => foreign.end();
+    },
+    refuseTradeOne: `ALTER TABLE ${schema}.trades ADD CHECK (trade_id <> '1')`,
+  };
+}
+
+interface OpenOptions {
+  readonly mirrors?: boolean;
+  readonly change?: (stores: Record<Side, RecordStore>) => void;
+}
+
+async function open(authority: Side, { mirrors = true, change = () => {} }: OpenOptions = {}) {
+  const stores: Record<Side, RecordStore> = {
+    legacy: await openFile(legacyPath, "legacy", authority),
+    modern: await modern.open(authority),
+  };
   change(stores);
   const bridge = new DatabaseBridge({
     stores,
     tools,
     clock: systemClock,
     draw: () => 0,
-    direction: () => ({ authority, mirrors: true }),
+    direction: () => ({ authority, mirrors }),
     lease: { name: "this process", lastsMs: 3_000, isDead: () => false },
     keepsMs: 7 * 24 * 3_600_000,
     onEvent: (event) => void events.push(event),
@@ -53,145 +121,295 @@ async function open(
   return bridge;
 }
 
-/** What a query finds in one of the files, read on a connection of its own. */
-function rows(side: Side, sql: string): readonly unknown[] {
-  const database = new Database(paths[side], { readonly: true });
-  try {
-    return database.prepare(sql).all();
-  } finally {
-    database.close();
-  }
+const tableOf = (side: Side, name: string): string => (side === "legacy" ? name : modern.table(name));
+
+/** Some columns of a table's rows, as text, read on a connection of its own. */
+async function rows(side: Side, table: string, ...columns: readonly string[]) {
+  const sql = side === "legacy" ? inSqlite(legacyPath) : modern.sql;
+  const found = await sql(`SELECT ${columns.join(", ")} FROM ${tableOf(side, table)}`);
+  return found.map((row) => Object.values(row as object).map((value) => value && String(value)));
 }
-const counts = (side: Side) =>
-  rows(side, `SELECT trade_id FROM ${side === "legacy" ? "processed_trades" : "newpnl_trades"}`).length;
+const trades = async (side: Side): Promise<number> =>
+  (await rows(side, side === "legacy" ? "processed_trades" : "trades", "trade_id")).length;
+const bothTrades = () => Promise.all([trades("legacy"), trades("modern")]);
 
-describe.each(["legacy", "modern"] as const)("with %s as the authority", (authority) => {
-  const mirror = otherSide(authority);
+const missing = postgresMissing();
 
-  it("a write reaches both stores, each in its own units", async () => {
-    const bridge = await open(authority);
-    const answer = await bridge.write([trade(1), position("12")], { idempotencyKey: "one" });
-    expect(answer).toEqual({ kind: "acknowledged", version: 1, mirror: "pending" });
-    expect(counts(authority)).toBe(1);
-    expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
-    expect(rows("legacy", "SELECT quantity, price, trade_timestamp FROM processed_trades")).toEqual([
-      { quantity: 2, price: 110.515625, trade_timestamp: "2025-07-15 13:08:35.561" },
-    ]);
-    expect(rows("legacy", "SELECT avg_cost, total_realized_pnl FROM positions")).toEqual([
-      { avg_cost: 1327 / 12, total_realized_pnl: 0.59375 },
-    ]);
-    expect(rows("modern", "SELECT instrument, average_price, realized FROM newpnl_positions")).toEqual([
-      { instrument: "ZNU2025", average_price: "1327/12", realized: "593.75" },
-    ]);
-    expect(events).toEqual([]);
-  });
-
-  it("the same write under the same key has its effect once; other records under it, and the trade under another key, are refused", async () => {
-    const bridge = await open(authority);
-    const first = await bridge.write([trade(1)], { idempotencyKey: "one" });
-    expect(await bridge.write([trade(1)], { idempotencyKey: "one" })).toEqual(first);
-    expect(await bridge.write([trade(2)], { idempotencyKey: "one" })).toMatchObject({
-      kind: "refused",
-      code: "KEY_REUSED",
+for (const kind of ["SQLite", "PostgreSQL"] as const)
+  describe.skipIf(kind === "PostgreSQL" && missing !== undefined)(`modern in ${kind}`, () => {
+    if (kind === "PostgreSQL") {
+      beforeAll(async () => {
+        server = await startPostgres();
+        admin = await connected(server.url);
+      });
+      afterAll(async () => {
+        await admin.end();
+        await server.stop();
+      });
+    }
+    beforeEach(() => {
+      modern = kind === "SQLite" ? modernInSqlite() : modernInPostgres();
     });
-    expect(await bridge.write([trade(1)], { idempotencyKey: "two" })).toMatchObject({
-      kind: "refused",
-      code: "ALREADY_STORED",
-    });
-    await bridge.drain({ timeoutMs: 60_000 });
-    expect([counts("legacy"), counts("modern")]).toEqual([1, 1]);
-  });
 
-  it("many writes at once share commits, and a refused one among them takes no other along", async () => {
-    const bridge = await open(authority);
-    const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, index) =>
-        bridge.write([trade(index === 150 ? 8 : index + 1), position(String(index + 1))], {
-          idempotencyKey: `key ${index}`,
-        }),
-      ),
-    );
-    expect(answers.map(({ kind }) => kind).filter((kind) => kind === "refused")).toHaveLength(1);
-    expect(answers[150]).toMatchObject({ code: "ALREADY_STORED" });
-    expect(answers[199]).toMatchObject({ kind: "acknowledged", version: 199 });
-    expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
-    expect([counts("legacy"), counts("modern")]).toEqual([199, 199]);
-    expect(rows("legacy", "SELECT position_quantity FROM positions")).toEqual([{ position_quantity: 200 }]);
-    expect(rows("modern", "SELECT quantity FROM newpnl_positions")).toEqual([{ quantity: "200" }]);
-  });
+    describe.each(["legacy", "modern"] as const)("with %s as the authority", (authority) => {
+      const mirror = otherSide(authority);
 
-  it("a flat position is deleted in legacy and kept in modern", async () => {
-    const bridge = await open(authority);
-    await bridge.write([position("12")], { idempotencyKey: "one" });
-    await bridge.write([position("0")], { idempotencyKey: "two" });
-    await bridge.drain({ timeoutMs: 60_000 });
-    expect(rows("legacy", "SELECT * FROM positions")).toEqual([]);
-    expect(rows("modern", "SELECT quantity, average_price FROM newpnl_positions")).toEqual([
-      { quantity: "0", average_price: null },
-    ]);
-  });
+      it("a write reaches both stores, each in its own units", async () => {
+        const bridge = await open(authority);
+        const answer = await bridge.write([trade(1), position("12")], { idempotencyKey: "one" });
+        expect(answer).toEqual({ kind: "acknowledged", version: 1, mirror: "pending" });
+        expect(await trades(authority)).toBe(1);
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await rows("legacy", "processed_trades", "quantity", "price", "trade_timestamp")).toEqual([
+          ["2", "110.515625", "2025-07-15 13:08:35.561"],
+        ]);
+        expect(await rows("legacy", "positions", "avg_cost", "total_realized_pnl")).toEqual([
+          [String(1327 / 12), "0.59375"],
+        ]);
+        expect(await rows("modern", "positions", "instrument", "average_price", "realized")).toEqual([
+          ["ZNU2025", "1327/12", "593.75"],
+        ]);
+        expect(events).toEqual([]);
+      });
 
-  it("a mirror that is locked is caught up by itself when it is free again", async () => {
-    const bridge = await open(authority);
-    const foreign = new Database(paths[mirror]);
-    foreign.exec("BEGIN IMMEDIATE");
-    const answer = await bridge.write([trade(1)], { idempotencyKey: "one" });
-    expect(answer.kind).toBe("acknowledged");
-    expect(await bridge.drain({ timeoutMs: 0 })).toEqual({ drained: false, owed: 1 });
-    foreign.exec("COMMIT");
-    foreign.close();
-    await until(() => counts(mirror) === 1);
-  });
+      it("the same write under the same key has its effect once; other records under it, and the trade under another key, are refused", async () => {
+        const bridge = await open(authority);
+        const first = await bridge.write([trade(1)], { idempotencyKey: "one" });
+        expect(await bridge.write([trade(1)], { idempotencyKey: "one" })).toEqual(first);
+        expect(await bridge.write([trade(2)], { idempotencyKey: "one" })).toMatchObject({
+          kind: "refused",
+          code: "KEY_REUSED",
+        });
+        expect(await bridge.write([trade(1)], { idempotencyKey: "two" })).toMatchObject({
+          kind: "refused",
+          code: "ALREADY_STORED",
+        });
+        await bridge.drain({ timeoutMs: 60_000 });
+        expect(await bothTrades()).toEqual([1, 1]);
+      });
 
-  it("what was applied and not confirmed is applied again without effect", async () => {
-    const lost = await open(authority, (stores) => {
-      const whole = stores[authority];
-      stores[authority] = {
-        ...whole,
-        call: (name, given) =>
-          name === "settle" ? Promise.reject(new Error("the process dies here")) : whole.call(name, given),
-      };
-    });
-    await lost.write([trade(1), position("3")], { idempotencyKey: "one" });
-    await until(() => events.some(({ kind }) => kind === "relay_failed"));
-    await lost.close();
-    const bridge = await open(authority);
-    expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
-    expect([counts("legacy"), counts("modern")]).toEqual([1, 1]);
-    expect(rows(mirror, "SELECT version FROM pnlb_versions")).toEqual([{ version: 1 }, { version: 1 }]);
-  });
+      it("many writes at once share commits, and a refused one among them takes no other along", async () => {
+        const bridge = await open(authority);
+        const answers = await Promise.all(
+          Array.from({ length: 200 }, (_, index) =>
+            bridge.write([trade(index === 150 ? 8 : index + 1), position(String(index + 1))], {
+              idempotencyKey: `key ${index}`,
+            }),
+          ),
+        );
+        expect(answers.map(({ kind }) => kind).filter((kind) => kind === "refused")).toHaveLength(1);
+        expect(answers[150]).toMatchObject({ code: "ALREADY_STORED" });
+        expect(answers[199]).toMatchObject({ kind: "acknowledged", version: 199 });
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await bothTrades()).toEqual([199, 199]);
+        expect(await rows("legacy", "positions", "position_quantity")).toEqual([["200"]]);
+        expect(await rows("modern", "positions", "quantity")).toEqual([["200"]]);
+      });
 
-  it("a row that somebody else has put into the mirror parks its entry, and no other waits for it", async () => {
-    const bridge = await open(authority);
-    const foreign = new Database(paths[mirror]);
-    if (mirror === "legacy")
-      foreign.exec(`INSERT INTO processed_trades (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file)
+      it("a flat position is deleted in legacy and kept in modern", async () => {
+        const bridge = await open(authority);
+        await bridge.write([position("12")], { idempotencyKey: "one" });
+        await bridge.write([position("0")], { idempotencyKey: "two" });
+        await bridge.drain({ timeoutMs: 60_000 });
+        expect(await rows("legacy", "positions", "id")).toEqual([]);
+        expect(await rows("modern", "positions", "quantity", "average_price")).toEqual([["0", null]]);
+      });
+
+      it("a mirror that is locked is caught up by itself when it is free again", async () => {
+        if (kind === "PostgreSQL") modern = modernInPostgres(server.url, 1_000);
+        const bridge = await open(authority);
+        const release = await (mirror === "legacy" ? lockFile(legacyPath) : modern.lock());
+        const answer = await bridge.write([trade(1)], { idempotencyKey: "one" });
+        expect(answer.kind).toBe("acknowledged");
+        expect(await bridge.drain({ timeoutMs: 0 })).toEqual({ drained: false, owed: 1 });
+        await release();
+        await until(async () => (await trades(mirror)) === 1);
+      });
+
+      it("what was applied and not confirmed is applied again without effect", async () => {
+        const lost = await open(authority, {
+          change: (stores) => {
+            const whole = stores[authority];
+            stores[authority] = {
+              side: authority,
+              call: (name, given) =>
+                name === "settle"
+                  ? Promise.reject(new Error("the process dies here"))
+                  : whole.call(name, given),
+              close: () => whole.close(),
+            };
+          },
+        });
+        await lost.write([trade(1), position("3")], { idempotencyKey: "one" });
+        await until(() => events.some(({ kind }) => kind === "relay_failed"));
+        await lost.close();
+        const bridge = await open(authority);
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await bothTrades()).toEqual([1, 1]);
+        expect(await rows(mirror, "pnlb_versions", "version")).toEqual([["1"], ["1"]]);
+      });
+
+      it("a row that somebody else has put into the mirror parks its entry, and no other waits for it", async () => {
+        const bridge = await open(authority);
+        if (mirror === "legacy")
+          await inSqlite(legacyPath)(`INSERT INTO processed_trades
+        (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file)
         VALUES ('1', 'X', '2025-07-15', '2025-07-15 09:00:00', 1, 1, 'B', 'trades_20250715.csv')`);
-    else
-      foreign.exec(
-        "CREATE TRIGGER no BEFORE INSERT ON newpnl_trades WHEN NEW.trade_id = '1' BEGIN SELECT RAISE(ABORT, 'no'); END",
-      );
-    foreign.close();
-    await bridge.write([trade(1)], { idempotencyKey: "one" });
-    await bridge.write([trade(2)], { idempotencyKey: "two" });
-    await until(() => events.some(({ kind }) => kind === "parked"));
-    await until(async () => (await bridge.drain({ timeoutMs: 0 })).owed === 1);
-    expect(
-      rows(
-        mirror,
-        mirror === "legacy"
-          ? "SELECT quantity FROM processed_trades WHERE trade_id = '2'"
-          : "SELECT quantity FROM newpnl_trades",
-      ),
-    ).toHaveLength(1);
+        else await modern.sql(modern.refuseTradeOne);
+        await bridge.write([trade(1)], { idempotencyKey: "one" });
+        await bridge.write([trade(2)], { idempotencyKey: "two" });
+        await until(() => events.some(({ kind }) => kind === "parked"));
+        await until(async () => (await bridge.drain({ timeoutMs: 0 })).owed === 1);
+        expect(
+          await rows(mirror, mirror === "legacy" ? "processed_trades" : "trades", "trade_id"),
+        ).toContainEqual(["2"]);
+      });
+    });
+
+    if (kind === "SQLite") return;
+
+    describe("over a wire that breaks", () => {
+      let wire: Wire;
+
+      beforeEach(async () => {
+        wire = await Wire.to(server.url);
+      });
+      afterEach(async () => {
+        await Promise.all(opened.splice(0).map((bridge) => bridge.close()));
+        await wire.close();
+      });
+
+      it("a commit that is cut at any byte is never answered as refused, and the same key settles it", async () => {
+        modern = modernInPostgres(wire.url);
+        const bridge = await open("modern", { mirrors: false });
+        // The request is 12 bytes long; the answer is 12 bytes of CommandComplete and 6 of ReadyForQuery.
+        const cuts = [
+          ...Array.from({ length: 13 }, (_, bytes) => ["request", bytes] as const),
+          ...Array.from({ length: 19 }, (_, bytes) => ["answer", bytes] as const),
+        ];
+        for (const [at, [message, bytes]] of cuts.entries()) {
+          wire.breakAtCommit = message;
+          wire.breakAfter = bytes;
+          const write = () => bridge.write([trade(at + 1)], { idempotencyKey: `key ${at}` });
+          const { kind: answer } = await write();
+          const isStored = message === "answer" || bytes === 12;
+          expect([message, bytes, answer]).toEqual([
+            message,
+            bytes,
+            isStored ? "acknowledged" : "unresolved",
+          ]);
+          expect(await trades("modern")).toBe(isStored ? at + 1 : at);
+          expect(await write()).toMatchObject({ kind: "acknowledged", version: 1 });
+        }
+        expect(wire.broken).toBe(cuts.length);
+        expect([await trades("modern"), (await rows("modern", "pnlb_outbox", "seq")).length]).toEqual([
+          cuts.length,
+          cuts.length,
+        ]);
+      });
+
+      it("a commit whose server cannot be asked is unresolved, and the same key settles it", async () => {
+        modern = modernInPostgres(wire.url, 1_000);
+        const bridge = await open("modern", { mirrors: false });
+        for (const [at, message] of (["request", "answer"] as const).entries()) {
+          const write = () => bridge.write([trade(at + 1)], { idempotencyKey: message });
+          wire.away = true;
+          wire.breakAtCommit = message;
+          expect((await write()).kind).toBe("unresolved");
+          wire.away = false;
+          await until(async () => (await write()).kind === "acknowledged");
+        }
+        expect([await trades("modern"), wire.broken]).toEqual([2, 2]);
+      });
+
+      it("what the mirror has committed over a wire that broke is applied once", async () => {
+        modern = modernInPostgres(wire.url);
+        const bridge = await open("legacy");
+        await bridge.drain({ timeoutMs: 60_000 });
+        for (const [at, message] of (["request", "answer"] as const).entries()) {
+          wire.breakAtCommit = message;
+          await bridge.write([trade(at + 1), position(String(at + 1))], { idempotencyKey: message });
+          expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        }
+        expect([await trades("modern"), wire.broken]).toEqual([2, 2]);
+        expect(await rows("modern", "positions", "quantity", "version")).toEqual([["2", "2"]]);
+      });
+    });
+
+    it("a crash of the server leaves every write acknowledged and stored, or to be sent again", async () => {
+      const bridge = await open("modern");
+      const write = (id: number) => bridge.write([trade(id)], { idempotencyKey: String(id) });
+      const ids = Array.from({ length: 30 }, (_, at) => at + 1);
+      const answers = Promise.all(ids.map(async (id) => (await write(id)).kind));
+      await server.crash();
+      expect((await answers).filter((answer) => answer === "refused")).toEqual([]);
+      await admin.end().catch(() => {});
+      admin = await connected(server.url);
+      for (const id of ids) await until(async () => (await write(id)).kind === "acknowledged");
+      expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+      expect(await bothTrades()).toEqual([30, 30]);
+    });
+
+    describe("with a write that commits late, behind one with a higher number", () => {
+      let late: DatabaseBridge;
+      let answer: ReturnType<DatabaseBridge["write"]>;
+      let bridge: DatabaseBridge;
+
+      beforeEach(async () => {
+        bridge = await open("modern");
+        late = await open("modern", { mirrors: false });
+        // Its commit waits for the lock that the test holds.
+        await admin.query(`
+          CREATE FUNCTION ${modern.table("wait")}() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock(${schemas}); RETURN NULL; END $$;
+          CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON ${modern.table("trades")}
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.trade_id = '1')
+            EXECUTE FUNCTION ${modern.table("wait")}();
+          SELECT pg_advisory_lock(${schemas})`);
+        answer = late.write([trade(1)], { idempotencyKey: "late" });
+        await until(
+          async () => (await modern.sql("SELECT 1 FROM pg_locks WHERE NOT granted")).length > 0,
+          "the late write waits in its commit",
+        );
+        await bridge.write([trade(2)], { idempotencyKey: "early" });
+        await until(async () => (await trades("legacy")) === 1);
+      });
+      const commitLate = async () => {
+        await admin.query(`SELECT pg_advisory_unlock(${schemas})`);
+        expect((await answer).kind).toBe("acknowledged");
+      };
+
+      it("the relay carries the late one too", async () => {
+        await commitLate();
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect((await rows("modern", "pnlb_outbox", "seq", "place")).toSorted()).toEqual([
+          ["1", "2"],
+          ["2", "1"],
+        ]);
+        expect(await bothTrades()).toEqual([2, 2]);
+      });
+
+      it("a mirror that is restored to a copy from before it gets the late one again", async () => {
+        const copy = join(folder, "copy.db");
+        await inSqlite(legacyPath)(`VACUUM INTO '${copy}'`);
+        await commitLate();
+        await bridge.drain({ timeoutMs: 60_000 });
+        await Promise.all(opened.splice(0).map((one) => one.close()));
+        for (const side of ["", "-wal", "-shm"]) rmSync(`${legacyPath}${side}`, { force: true });
+        renameSync(copy, legacyPath);
+        expect(await trades("legacy")).toBe(1);
+        const again = await open("modern");
+        expect(await again.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(events).toContainEqual({ kind: "mirror_restored", sentAgain: 1 });
+        expect(await bothTrades()).toEqual([2, 2]);
+      });
+    });
   });
-});
 
 it("a write that the authority's moved fence forbids is refused, and a closed bridge throws", async () => {
+  modern = modernInSqlite();
   const bridge = await open("legacy");
-  const foreign = new Database(paths.legacy);
-  foreign.exec("UPDATE pnlb_fence SET authority = 'modern', epoch = 2");
-  foreign.close();
+  await inSqlite(legacyPath)("UPDATE pnlb_fence SET authority = 'modern', epoch = 2");
   expect(await bridge.write([trade(1)], { idempotencyKey: "one" })).toMatchObject({
     kind: "refused",
     code: "DRAINING",
