@@ -6,6 +6,9 @@ import { longSeconds } from "./test/campaigns.ts";
 /** Replaces a module of Node for itself, so it needs a process whose modules nobody has loaded yet. */
 const alone = "src/adapters/sqlite/snapshot.test.ts";
 
+// Workers, their threads and the programs that tests start compile each source once, not once each.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "pnl-bridge-compile-cache");
+
 export default defineConfig({
   test: {
     // Files share their worker's modules: loading them again for each file is a tenth of the whole run.
@@ -23,7 +26,5 @@ export default defineConfig({
     reporters: ["default"],
     // Most files wait for processes of their own: more workers than cores keep the cores busy.
     maxWorkers: "250%",
-    // Hundreds of tests start the program from its sources: what Node has stripped and compiled once it need not again.
-    env: { NODE_COMPILE_CACHE: join(tmpdir(), "pnl-bridge-compile-cache") },
   },
 });

@@ -116,7 +116,7 @@ describe("parseExact", () => {
         const text = JSON.stringify(value, null, indent);
         expect(parseExact(text)).toEqual(JSON.parse(text, exactly));
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 
@@ -135,7 +135,7 @@ describe("parseExact", () => {
         const text = parts.join("");
         expect(outcome(() => parseExact(text))).toEqual(outcome(() => JSON.parse(text, exactly)));
       }),
-      { numRuns: 20_000 },
+      { numRuns: 5_000 },
     );
   });
 

@@ -24,6 +24,7 @@ describe("jsonPieces", () => {
       fc.property(fc.oneof(fc.array(value), fc.dictionary(fc.string(), value)), (document) => {
         expect(joined(document)).toBe(jsonText(document));
       }),
+      { numRuns: 40 },
     );
   });
 

@@ -578,7 +578,7 @@ test("property: any text gives a configuration or one BAD_CONFIG with a position
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 100 },
   );
 });
 
@@ -789,7 +789,7 @@ describe("no error shows a password of a URL", () => {
           expect(said).not.toContain(secret);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 100 },
     );
   });
 });

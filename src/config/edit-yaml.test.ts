@@ -266,7 +266,7 @@ test("property: a series of edits sets the values and keeps every comment outsid
         expect(migrationSection(parseConfig(text, "f"))).toContain("phase");
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 60 },
   );
 });
 

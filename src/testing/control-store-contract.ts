@@ -1067,7 +1067,7 @@ export function controlStoreContract(
               }).resume();`),
           );
           await Promise.all(fleet.map((process) => process.says(1)));
-          const statements = process.env.CAMPAIGN === "statements" ? 1_000 : 150;
+          const statements = process.env.CAMPAIGN === "statements" ? 1_000 : 60;
           const failed: string[] = [];
           for (let index = 1; index <= statements; index++)
             await sql(`UPDATE config SET new_system_percentage = ${index % 100}.${index % 7}`).catch(

@@ -19,12 +19,15 @@
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   existsSync,
   lchownSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -32,6 +35,7 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 export interface TestPostgres {
@@ -69,15 +73,7 @@ async function startOnce(): Promise<TestPostgres> {
   try {
     const user = unprivileged();
     const native = programs(folder, user);
-    const password = "only for this test";
-    const passwordFile = join(folder, "password");
-    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-    give(folder, user);
-    await promisify(execFile)(
-      join(native, "bin", "initdb"),
-      ["--pgdata", join(folder, "data"), ...initOptions, "--pwfile", passwordFile],
-      { ...user, cwd: folder, env: { ...process.env, LC_ALL: "C" } },
-    );
+    await fillData(native, folder, user);
     const port = await freePort();
     const server = new Server(native, folder, port, user);
     await server.ready().catch(async (error) => {
@@ -90,6 +86,43 @@ async function startOnce(): Promise<TestPostgres> {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+const password = "only for this test";
+const templates = fileURLToPath(new URL("../../node_modules/.cache/pnl-bridge", import.meta.url));
+
+/**
+ * Creates the folder `data`, with the databases of a new server. Initialising them takes much longer than a
+ * copy, so the first test of a checkout keeps a template beside the packages.
+ */
+async function fillData(native: string, folder: string, user: User): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8"));
+  const template = join(templates, `postgres-${version}`);
+  const data = join(folder, "data");
+  if (!existsSync(template)) {
+    const passwordFile = join(folder, "password");
+    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+    give(folder, user);
+    await promisify(execFile)(
+      join(native, "bin", "initdb"),
+      ["--pgdata", data, ...initOptions, "--pwfile", passwordFile],
+      { ...user, cwd: folder, env: { ...process.env, LC_ALL: "C" } },
+    );
+    const part = `${template}-${process.pid}`;
+    mkdirSync(templates, { recursive: true });
+    cpSync(data, part, { recursive: true });
+    try {
+      renameSync(part, template);
+    } catch {
+      // Another test created it meanwhile.
+      rmSync(part, { recursive: true, force: true });
+    }
+    return;
+  }
+  cpSync(template, data, { recursive: true });
+  // The server refuses a folder that others can read.
+  chmodSync(data, 0o700);
+  give(folder, user);
 }
 
 const initOptions = [

@@ -7,14 +7,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 const limitMs = 90_000;
 
 /**
- * Waits until a condition holds. Throws after 90 seconds, with `what` or the source of the condition in the
+ * Waits until a condition holds. Looks again after 5 ms, or after three times as long as the last look took,
+ * so that a look that starts a program leaves the machine to what it waits for. Throws after 90 seconds, with `what` or the source of the condition in the
  * message.
  */
 export async function until(
   holds: () => boolean | Promise<boolean>,
   what: string = String(holds),
 ): Promise<void> {
-  for (const endMs = performance.now() + limitMs; !(await holds()); await sleep(5))
-    if (performance.now() > endMs)
-      throw new Error(`the condition does not hold after ${limitMs / 1_000} s: ${what}`);
+  const endMs = performance.now() + limitMs;
+  for (;;) {
+    const lookMs = performance.now();
+    if (await holds()) return;
+    const nowMs = performance.now();
+    if (nowMs > endMs) throw new Error(`the condition does not hold after ${limitMs / 1_000} s: ${what}`);
+    await sleep(Math.max(5, 3 * (nowMs - lookMs)));
+  }
 }

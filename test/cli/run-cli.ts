@@ -45,10 +45,35 @@ const isWarm = (args: readonly string[]): boolean =>
 
 const environmentOf = ({ env }: RunOptions) => ({ ...process.env, NO_COLOR: "1", ...env });
 
+/** Warm processes of this worker; more of them would cost more to start than they save. */
+const warmMax = 4;
+let started = 0;
 const idle: ChildProcess[] = [];
+const waiting: ((child: ChildProcess) => void)[] = [];
+
+function takeWarm(): ChildProcess | Promise<ChildProcess> {
+  const child = idle.pop();
+  if (child !== undefined) return child;
+  if (started === warmMax) return new Promise((resolve) => waiting.push(resolve));
+  return startWarm();
+}
+
+function startWarm(): ChildProcess {
+  started += 1;
+  return fork(join(root, "test/cli/warm-process.ts"), { execArgv: [] });
+}
+
+function giveBack(child: ChildProcess): void {
+  if (!child.connected) started -= 1;
+  const next = waiting.shift();
+  if (next !== undefined) next(child.connected ? child : startWarm());
+  else if (child.connected) idle.push(child);
+}
 
 async function runWarm(run: WarmRun): Promise<Ran> {
-  const child = idle.pop() ?? fork(join(root, "test/cli/warm-process.ts"), { execArgv: [] });
+  const child = await takeWarm();
+  child.ref();
+  child.channel?.ref();
   try {
     child.send(run);
     const over = new AbortController();
@@ -58,10 +83,10 @@ async function runWarm(run: WarmRun): Promise<Ran> {
     ]).finally(() => over.abort());
     return ran;
   } finally {
-    if (child.connected) idle.push(child);
     // The idle processes do not keep a finished test file waiting; they end with it.
     child.unref();
     child.channel?.unref();
+    giveBack(child);
   }
 }
 

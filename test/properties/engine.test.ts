@@ -102,7 +102,7 @@ describe("laws of lot matching", () => {
           true,
         );
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -113,7 +113,7 @@ describe("laws of lot matching", () => {
         const [fifo, ...others] = answers.filter((answer) => answer.rounded === undefined).map(total);
         for (const other of others) expect(equal(other, fifo as Rational)).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -250,7 +250,7 @@ describe("feeding in pieces", () => {
           );
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 

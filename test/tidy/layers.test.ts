@@ -48,14 +48,13 @@ describe("the layer check", () => {
           writeFile(join(copy, path), (breaches[index] as (typeof breaches)[number]).text),
         ),
       );
-      const violations = await cruise(copy);
+      const violations = await cruise(copy, planted);
       for (const [index, { rule }] of breaches.entries()) {
         expect(
           violations.some((found) => found.rule.name === rule && found.from === planted[index]),
           `${rule} names ${planted[index]}`,
         ).toBe(true);
       }
-      expect(violations.filter(({ from }) => !planted.includes(from))).toEqual([]);
     } finally {
       await rm(copy, { recursive: true });
     }
@@ -75,10 +74,22 @@ interface Violation {
   readonly rule: { readonly name: string };
 }
 
-/** Returns the findings of dependency-cruiser in `src/` of a folder. It exits non-zero if there are any. */
-async function cruise(cwd: string): Promise<readonly Violation[]> {
+/**
+ * Returns what dependency-cruiser finds in some files of a folder. It reads only these files, since
+ * `./run check` reads all of `src/`. It exits non-zero when it finds anything.
+ */
+async function cruise(cwd: string, files: readonly string[]): Promise<readonly Violation[]> {
   const bin = join(root, "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs");
-  const command = [bin, "--config", ".dependency-cruiser.mjs", "--output-type", "json", "src"];
+  const command = [
+    bin,
+    "--config",
+    ".dependency-cruiser.mjs",
+    "--output-type",
+    "json",
+    "--do-not-follow",
+    "^src/(?!.*/planted-)|node_modules",
+    ...files,
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, command, {
     cwd,
     maxBuffer: 64 * 2 ** 20,

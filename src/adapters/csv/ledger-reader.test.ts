@@ -581,7 +581,7 @@ describe("the reader of several files", () => {
         const accepted = most.reduce((a, b) => a + b, 0);
         expect(counts(input)).toEqual([rows, accepted, rows - accepted, 0]);
       }),
-      { numRuns: 100 },
+      { numRuns: 30 },
     );
   });
 
@@ -782,7 +782,7 @@ describe("the ledger reader", () => {
         accepted += input.accepted;
         refused += input.quarantined;
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
     expect(Math.min(accepted, refused)).toBeGreaterThan(200); // The generated ledgers contain enough rows of both kinds.
   });
@@ -800,7 +800,7 @@ describe("the ledger reader", () => {
         expect(input.duplicates).toBeGreaterThanOrEqual(alone.accepted);
         expect(shown(await readLedgers(paths, options, chunk))).toEqual(shown(input));
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 
@@ -820,7 +820,7 @@ describe("the ledger reader", () => {
             );
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

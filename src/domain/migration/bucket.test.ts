@@ -54,7 +54,7 @@ describe("buckets", () => {
     );
     fc.assert(
       fc.property(text, (any) => murmur3(any) === theirs(any)),
-      { numRuns: 5_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -105,7 +105,7 @@ describe("a percentage", () => {
         const [less, more] = [Math.min(one, other), Math.max(one, other)];
         return !isWithin(bucket, less) || isWithin(bucket, more);
       }),
-      { numRuns: 5_000 },
+      { numRuns: 1_000 },
     );
   });
 
