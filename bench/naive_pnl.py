@@ -1,4 +1,4 @@
-"""Computes P&L in the simplest way: FIFO lots as floats, a deque per symbol. Usage: naive_pnl.py LEDGER.csv"""
+"""Computes P&L in the simplest way, with float lots in a deque per symbol. Usage: naive_pnl.py LEDGER.csv"""
 
 import csv
 import json

@@ -17,7 +17,7 @@ const peakMaxBytes = 600e6;
  */
 export async function pnl(): Promise<BenchResult> {
   const program = builtProgram();
-  const what = `${trades / 1e6} M trades from the file to the answer, whole programs, median of ${repetitions}`;
+  const what = `${trades / 1e6} M trades, from the file to the answer, whole programs, median of ${repetitions}`;
   const python = pythonPath();
   if (python === undefined)
     return { name: "pnl", what, rows: [], skipped: "python3 is not installed on this machine" };

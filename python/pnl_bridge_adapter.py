@@ -5,8 +5,9 @@ which call the methods of the service. To find the service's names of the fields
 (read-only if the service supports this) and calls each method that the order names once. The order is:
 
     {"target": "module:Name", "arguments": arguments of the constructor as JSON, or null,
-     "adapter": "desk_adapter", "pnlIn": "money" or "points", "names": {"openPositions": "get_open_positions"},
-     "keys": {"openPositions": ["symbol"]}, "likely": {"symbol": ["instrument"]},
+     "adapter": "desk_adapter", "pnlIn": "money" or "points",
+     "names": {"openPositions": "get_open_positions"}, "keys": {"openPositions": ["symbol"]},
+     "likely": {"symbol": ["instrument"]},
      "shapes": {"openPositions": {"part": "positions", "fields": ["symbol"]}}}
 """
 
@@ -83,7 +84,7 @@ class Adapter:
         return rows[0] if rows else None
 
     def rows_in(self, answer):
-        """Returns the rows of an answer of any shape, and their key in it (None if the answer is the rows)."""
+        """Returns the rows of an answer of any shape, and their key in it (None without a key)."""
         if is_rows(answer):
             return answer, None
         if not isinstance(answer, dict):

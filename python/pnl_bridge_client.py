@@ -118,8 +118,9 @@ class Client:
                 # HTTP carries bytes; the bridge reads them as UTF-8.
                 headers[name] = str(value).encode("utf-8").decode("latin-1")
         try:
-            asked = urllib.request.Request(self.url + "/api/v1" + path, data=data, headers=headers, method=method)
-            with OPENER.open(asked, timeout=self.timeout) as answer:
+            url = self.url + "/api/v1" + path
+            request = urllib.request.Request(url, data=data, headers=headers, method=method)
+            with OPENER.open(request, timeout=self.timeout) as answer:
                 return self._read(answer)
         except urllib.error.HTTPError as failure:
             with failure:
@@ -222,8 +223,8 @@ class PnLServiceBridge(Client):
 
         Filters: symbol, book, asOf, method, marks.
         """
-        days = {"from": start, "to": end}
-        return self.call("dailyPnl", {**{key: day for key, day in days.items() if day is not None}, **filters})
+        days = {key: day for key, day in (("from", start), ("to", end)) if day is not None}
+        return self.call("dailyPnl", {**days, **filters})
 
     def totals(self, **filters):
         """Returns the sums of P&L by currency. Filters: symbol, book, asOf, method, marks."""

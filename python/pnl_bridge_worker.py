@@ -301,7 +301,8 @@ def is_counter(pandas, index):
 
 
 def no_json(value, path):
-    return Refusal(NOT_JSON, "%s is a %s, which has no form in JSON" % (shown(path), type(value).__qualname__))
+    what = "%s is a %s, which has no form in JSON"
+    return Refusal(NOT_JSON, what % (shown(path), type(value).__qualname__))
 
 
 def shown(path):
@@ -545,7 +546,8 @@ class Worker:
         except Refusal as refusal:
             self.fail_or_note(identity, refusal)
         except Exception as error:
-            self.fail_or_note(identity, Refusal(BAD_REQUEST, "not a message of the protocol: %s" % describe(error)))
+            what = "not a message of the protocol: %s" % describe(error)
+            self.fail_or_note(identity, Refusal(BAD_REQUEST, what))
 
     def fail_or_note(self, identity, refusal):
         if isinstance(identity, int):

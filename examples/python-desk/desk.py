@@ -86,7 +86,8 @@ class DeskService:
             if symbol not in positions:
                 facts = instruments.get(symbol, {})
                 multiplier = float(facts.get("multiplier", MULTIPLIERS.get(symbol, 1.0)))
-                positions[symbol] = Position(symbol, multiplier, facts.get("currency", CURRENCIES.get(symbol, "XXX")))
+                currency = facts.get("currency", CURRENCIES.get(symbol, "XXX"))
+                positions[symbol] = Position(symbol, multiplier, currency)
             positions[symbol].fees += float(trade.get("fee", 0))
             signed = quantity if trade["side"] == "B" else -quantity
             matches.extend(positions[symbol].trade(trade["id"], signed, price))
@@ -104,7 +105,10 @@ class DeskService:
             "fees": position.fees,
             "mark": mark,
             "currency": position.currency,
-            "lots": [{"tradeId": lot.trade_id, "quantity": lot.quantity, "price": lot.price} for lot in position.lots],
+            "lots": [
+                {"tradeId": lot.trade_id, "quantity": lot.quantity, "price": lot.price}
+                for lot in position.lots
+            ],
         }
 
     def _totals(self, rows):

@@ -29,7 +29,8 @@ class UnifiedPnLService:
 
     def get_total_historic_pnl(self):
         rows = self._positions("9999")
-        realized, unrealized = sum(row["realized_pnl"] for row in rows), sum(row["unrealized_pnl"] for row in rows)
+        realized = sum(row["realized_pnl"] for row in rows)
+        unrealized = sum(row["unrealized_pnl"] for row in rows)
         return {"realized_pnl": realized, "unrealized_pnl": unrealized, "total_pnl": realized + unrealized}
 
     def get_daily_pnl_history(self):
@@ -41,7 +42,13 @@ class UnifiedPnLService:
                 total = day_realized + unrealized - before[symbol][1]
                 before[symbol] = (realized, unrealized)
                 history.append(
-                    {"date": day, "instrument": symbol, "realized_pnl": day_realized, "unrealized_pnl": unrealized, "daily_pnl": total}
+                    {
+                        "date": day,
+                        "instrument": symbol,
+                        "realized_pnl": day_realized,
+                        "unrealized_pnl": unrealized,
+                        "daily_pnl": total,
+                    }
                 )
         return history
 

@@ -20,7 +20,7 @@ const failures: Fixes<typeof errorCatalogue> = {
   UNREADABLE: "Give the process the right to read the file, or name another file.",
   UNWRITABLE: "Name a place that exists, can be written and has free space.",
   BAD_DATABASE:
-    "Name the right database; a control store that is damaged is restored as [RUNBOOK.md](../RUNBOOK.md) shows.",
+    "Name the right database; [RUNBOOK.md](../RUNBOOK.md) shows how to restore a damaged control store.",
   DATABASE_BUSY: "Run the command again when fewer changes are under way.",
   REFUSED: "Do first what the message names: open the gates, clear the latch, or wait.",
   CONFLICT: "Read `status` and, if the change is still wanted, repeat it.",

@@ -28,7 +28,7 @@ describe("config validate", () => {
     ]);
   });
 
-  it("exits 1 and prints the first fault: in one line on stderr, or in the document with --json", async () => {
+  it("exits 1 and prints the first fault, in one line on stderr or as JSON on stdout", async () => {
     const text = "migration:\n  phsae: read_only\n  zzz: 1\n";
     const { file, code, out, err } = await validate(text);
     const line = `BAD_CONFIG: unknown key "migration.phsae" (${file}:2:3); did you mean "phase"?\n`;
@@ -197,7 +197,7 @@ it("config validate and config show do not change the file", () =>
     expect(await readFile(join(folder, "desk.yaml"), "utf8")).toBe(desk);
   }));
 
-it("a command without --config uses pnl_migration_config.yaml of the working folder, or reports it missing", () =>
+it("a command without --config uses pnl_migration_config.yaml of its folder, or reports it missing", () =>
   withFiles({ "pnl_migration_config.yaml": "migration: { phase: shadow_mode }\n" }, async (folder) => {
     const run = (...args: readonly string[]) => pnlBridge(args, { cwd: folder });
     expect((await run("config", "validate")).out).toBe("valid: pnl_migration_config.yaml\n");

@@ -121,7 +121,7 @@ describe("a desk with a live process", () => {
     });
   });
 
-  it("phase advance refuses a move through a closed gate and audits it; a dry run changes nothing", async () => {
+  it("phase advance refuses and audits a move through a closed gate; a dry run changes nothing", async () => {
     const dry = await desk.run("phase", "advance", "--dry-run", ...because);
     expect([dry.code, dry.out.trimEnd().split("\n").at(-1)]).toEqual([
       0,
@@ -419,7 +419,7 @@ describe("a desk with a live process", () => {
     });
   });
 
-  it("the operator's SQL takes effect, is shown and audited; an ungranted phase is shown as held", async () => {
+  it("the operator's SQL takes effect and is audited; an ungranted phase is shown as held", async () => {
     const shell = spawnSync("sqlite3", ["-version"]).status === 0;
     const type = (statement: string): void =>
       shell ? void execFileSync("sqlite3", [desk.control, statement]) : desk.sql(statement);
@@ -484,7 +484,7 @@ describe("a desk with a live process", () => {
     });
   });
 
-  it("the switch file is shown in the status and refuses every forward move until it is removed", async () => {
+  it("the switch file is shown by status and refuses every forward move until it is removed", async () => {
     writeFileSync(desk.switchFile, "");
     await until(
       async () => (await desk.run("status")).out.includes("out of use"),
@@ -933,7 +933,7 @@ it("a phase under two_person needs the approval of two different people", async 
 });
 
 describe("an alert", () => {
-  it("is sent by a rollback, not by a drill; a failed delivery is reported, and the rollback holds", async () => {
+  it("is sent by a rollback, not by a drill; a rollback reports a failed delivery", async () => {
     const posted: string[] = [];
     const server = createServer((request, response) => {
       request.on("data", (chunk) => posted.push(String(chunk))).on("end", () => response.end());

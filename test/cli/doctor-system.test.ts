@@ -338,7 +338,10 @@ describe("the checks report a system", () => {
 
   it("that cannot be closed, without losing the other findings", async () => {
     const source = `import { computePnl } from ${JSON.stringify(engine)};
-      export default class { calculatePnl(request) { return computePnl(request); } [Symbol.dispose]() { throw new Error("not now"); } }`;
+      export default class {
+        calculatePnl(request) { return computePnl(request); }
+        [Symbol.dispose]() { throw new Error("not now"); }
+      }`;
     const found = await findings(desk(), { "desk.mjs": source });
     expect(found.at(-1)?.check).toBe("ends");
     expect(failedOf(found)).toEqual({ ends: "not now" });

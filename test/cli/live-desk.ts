@@ -46,8 +46,9 @@ export class LiveDesk implements AsyncDisposable {
    * answers.
    */
   async start(): Promise<DeskProcess> {
+    const program = pathToFileURL(join(root, "src/app/bridge/pnl-bridge.ts")).href;
     const process = new StoreProcess(`
-      import { createPnlBridge } from ${JSON.stringify(pathToFileURL(join(root, "src/app/bridge/pnl-bridge.ts")).href)};
+      import { createPnlBridge } from ${JSON.stringify(program)};
       const config = ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))};
       const bridge = await createPnlBridge({ config, log: () => {}, load: { overload: () => undefined } });
       let ends = false;

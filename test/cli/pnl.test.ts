@@ -111,7 +111,7 @@ describe("pnl --json", () => {
       },
     ));
 
-  it("values only days with a mark; the next such day has the whole change, and the days add up to the total", () =>
+  it("values only days with a mark; the next such day has the whole change, and days add up to totals", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,1,110`),

@@ -198,8 +198,9 @@ describe.skipIf(spawnSync("bash", ["--version"]).status !== 0)("completion", () 
 });
 
 describe("progress", () => {
+  const terminal = pathToFileURL(join(root, "src/surfaces/cli/terminal.ts")).href;
   const program = `
-    import { progressOn } from ${JSON.stringify(pathToFileURL(join(root, "src/surfaces/cli/terminal.ts")).href)};
+    import { progressOn } from ${JSON.stringify(terminal)};
     progressOn(process.stderr).report("matching trades");
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
 

@@ -75,7 +75,7 @@ describe("replay", () => {
       });
     }));
 
-  it("records the version, the time, each file with its digest and row counts, and the meaning of the codes", () =>
+  it("records the version, the time, each file with digest and row counts, and the meaning of the codes", () =>
     withFiles(
       {
         ...agreeing,
@@ -160,7 +160,7 @@ describe("replay", () => {
       },
     ));
 
-  it("proves the cause of each figure that a repeated row changed, even for a position that is flat in modern", () =>
+  it("proves the cause of each figure that a repeated row changed, even if modern is flat", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`),
@@ -252,7 +252,7 @@ describe("replay", () => {
       },
     ));
 
-  it("shows that one bad row makes legacy reject its file, quarantines only the row, and proves the cause", () =>
+  it("shows that legacy rejects a file at one bad row, quarantines only the row, and proves the cause", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -507,7 +507,7 @@ describe("replay shows the answers of the desk's own symbol translators for the 
 });
 
 describe.skipIf(!hasSharedData)("replay over all real ledgers (skipped: no ../shared/data)", () => {
-  it("translates every symbol but three of February, and finds what the desk's translators merge", async () => {
+  it("translates all but three symbols of February, and finds what the desk's translators merge", async () => {
     const { out } = await pnlBridge(["replay", "--trades", join(sharedData, "ledgers"), "--json"]);
     const { legacySymbols, notes } = parse(out);
     const untranslated = notes?.filter(({ code }) => code === "UNTRANSLATED") ?? [];

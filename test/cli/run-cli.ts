@@ -22,8 +22,8 @@ interface RunOptions {
 /** Commands that leave nothing running, so that one warm process may run many of them in turn. */
 const warmCommands = new Set(
   (
-    "audit compare comparisons completion config demo denylist gates phase pnl replay rollback sign-off status symbols " +
-    "traffic whitelist"
+    "audit compare comparisons completion config demo denylist gates phase pnl replay " +
+    "rollback sign-off status symbols traffic whitelist"
   ).split(" "),
 );
 

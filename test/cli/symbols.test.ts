@@ -398,7 +398,7 @@ describe("symbols variants", () => {
     ["ledger-adapter", "OZNQ5 110.75", true],
   ];
 
-  it("gives a symbol's name in every dialect, its instrument, and the answers of the old translators", async () => {
+  it("gives a symbol's name in every dialect, its instrument, and the old translators' answers", async () => {
     const args = ["symbols", "variants", "XCMEOPADPS20250725N0ZN4/110.75", ...july];
     const { code, out, err } = await pnlBridge([...args, "--legacy", "--json"]);
     const document = JSON.parse(out);

@@ -27,7 +27,7 @@ const withDesk = (use: (folder: string, config: string) => Promise<void>): Promi
   });
 
 describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?? "with python3"})`, () => {
-  it("writes an adapter with which the sample service passes every check, and never replaces a file", async () => {
+  it("writes an adapter that passes every check with the sample service, and replaces no file", async () => {
     await withDesk(async (folder, config) => {
       const file = join(folder, "desk_adapter.py");
       const first = await examineSystem("legacy", config, file);
@@ -73,7 +73,7 @@ describe.skipIf(python === undefined)(`doctor --write-adapter (${pythonMissing ?
     });
   });
 
-  it("adapts data frames, rows by symbol, a calculator, other words for the sides, and P&L in points", async () => {
+  it("adapts data frames, rows by symbol, a calculator, other words for sides, and P&L in points", async () => {
     const service = `
 class Frame:
     def __init__(self, rows):
@@ -83,8 +83,8 @@ class Frame:
 class Service:
     def calculate_pnl(self, trades, prices, desk):
         assert [type(trade["qty"]) for trade in trades] == [float], trades
-        ticker = trades[0]["ticker"]
-        return Frame([{"ticker": ticker, "net_position": prices["A"], "avg_cost": 1, "realised": 2, "open_pnl": 3}])
+        row = {"ticker": trades[0]["ticker"], "net_position": prices["A"], "avg_cost": 1}
+        return Frame([dict(row, realised=2, open_pnl=3)])
     def get_positions(self):
         print("this is no part of the adapter")
         return Frame([{"ticker": "A", "net_position": 2, "avg_cost": "1.5", "realised": 0, "open_pnl": 1}])

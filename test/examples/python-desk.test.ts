@@ -25,7 +25,7 @@ function run(): Promise<{ readonly code: number | null; readonly out: string; re
 }
 
 describe.skipIf(!hasPython)("examples/python-desk (needs python3 of 3.9 or newer)", () => {
-  it("shows what agrees, what differs, and that a killed worker is nobody's trouble", async () => {
+  it("shows what agrees and what differs, and answers every call whose shadow is killed", async () => {
     const { code, out, err } = await run();
     expect([code, err]).toEqual([0, ""]);
     const lines = out.split("\n").map((line) => line.trim());

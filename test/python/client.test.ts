@@ -139,7 +139,7 @@ print(json.dumps(answers))`);
     });
   });
 
-  it("accepts dataclasses, enums, Decimal, dates, named tuples and frames, and changes no number", async () => {
+  it("accepts dataclasses, enums, Decimal, dates, tuples and frames, and changes no number", async () => {
     const printed = await program(`
 import collections
 class Side(enum.Enum):

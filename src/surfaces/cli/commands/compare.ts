@@ -11,8 +11,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "compare",
     about:
-      "Recomputes the trades in a desk's own database with modern and compares the results with the stored ones; " +
-      "only reads the database",
+      "Recomputes the trades in a desk's own database with modern and compares the results " +
+      "with the stored ones; only reads the database",
     example: "compare --legacy sqlite:./pnl_tracker.db --out ./parity",
     options: [
       new Option("--legacy <sqlite:file>", "the desk's pnl_tracker.db").makeOptionMandatory(),

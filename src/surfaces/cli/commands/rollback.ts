@@ -104,7 +104,8 @@ function reportText(report: RollbackReport, paint: Paint): string {
   if (report.via === "switch_file")
     return [
       paint("red", `not rolled back in the control store: ${report.why}`),
-      `${plain(report.path)} is set: every process whose state is in that folder answers from legacy within a second`,
+      `${plain(report.path)} is set: ` +
+        "every process whose state is in that folder answers from legacy within a second",
       "create the same file on every other machine of the fleet; " +
         "the audit gets its row when a process reaches the store again",
       ...undelivered,
