@@ -15,7 +15,7 @@ import { nearest } from "../base/nearest.ts";
 import { type MigrationPlan, planOf } from "../domain/migration/plan.ts";
 import { type FileValues, keys } from "./keys.ts";
 import { type LocatedYaml, type Problem, pathKey, readYaml, withoutUser } from "./located-yaml.ts";
-import { fileOf, homeOf, type Key, keysAt, kindAt, sectionOf, valueAt, valuesOf } from "./table.ts";
+import { fileOf, type Key, keysAt, kindAt, sectionOf, sectionOfKey, valueAt, valuesOf } from "./table.ts";
 
 export const configBytesMax = 1_000_000;
 
@@ -71,7 +71,7 @@ export function readConfig(
   bytesMax = configBytesMax,
 ): { readonly config: Config; readonly yaml: LocatedYaml } {
   if (Buffer.byteLength(text) > bytesMax) throw tooLong(file);
-  const yaml = readYaml(withoutMark(text));
+  const yaml = readYaml(withoutByteOrderMark(text));
   const { data, problems } = checked(yaml);
   const first = problems.toSorted((a, b) => a.offset - b.offset)[0];
   if (first !== undefined) {
@@ -101,7 +101,8 @@ export function readConfig(
 }
 
 /** The text without its byte order mark, if any. */
-export const withoutMark = (text: string): string => (text.startsWith("\uFEFF") ? text.slice(1) : text);
+export const withoutByteOrderMark = (text: string): string =>
+  text.startsWith("\uFEFF") ? text.slice(1) : text;
 
 interface Contradiction {
   /** Dotted names of the contradicting values; the error is reported at the first one that the file sets. */
@@ -237,7 +238,7 @@ function problemsOf(issue: z.core.$ZodIssue, yaml: LocatedYaml): readonly Proble
     return issue.keys.map((key) => ({
       offset: places.get(pathKey([...path, key]))?.keyOffset ?? 0,
       what: `unknown key "${withoutUser([...path, key].join("."))}"`,
-      fix: meantKey(path.map(String), key),
+      fix: keyHint(path.map(String), key),
     }));
   }
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
@@ -274,11 +275,11 @@ function choices(issue: z.core.$ZodIssue): readonly string[] {
  * The hint for an unknown key: the nearest key of its section, else the section in which it belongs, else all
  * keys of its section.
  */
-function meantKey(section: readonly string[], key: string): string {
+function keyHint(section: readonly string[], key: string): string {
   const known = keysAt(keys, section);
   const meant = nearest(key, known);
   if (meant !== undefined) return `did you mean "${meant}"?`;
-  const home = homeOf(keys, key);
+  const home = sectionOfKey(keys, key);
   if (home !== undefined)
     return home === "" ? "it belongs at the top of the file" : `it belongs under "${home}"`;
   return `the keys here are ${known.join(", ")}`;

@@ -21,7 +21,7 @@ import {
 } from "yaml";
 import { BridgeError } from "../base/errors.ts";
 import { at } from "../base/present.ts";
-import { parseConfig, withoutMark } from "./config.ts";
+import { parseConfig, withoutByteOrderMark } from "./config.ts";
 import { readYaml } from "./located-yaml.ts";
 
 export interface YamlEdit {
@@ -81,8 +81,9 @@ export function editValue(text: string): EditValue {
  */
 export function editYaml(text: string, edits: readonly YamlEdit[], file = "the configuration"): string {
   parseConfig(text, file);
-  const mark = text.slice(0, text.length - withoutMark(text).length);
-  const edited = mark + edits.reduce((current, edit) => editedOnce(current, edit, file), withoutMark(text));
+  const mark = text.slice(0, text.length - withoutByteOrderMark(text).length);
+  const edited =
+    mark + edits.reduce((current, edit) => editedOnce(current, edit, file), withoutByteOrderMark(text));
   parseConfig(edited, file);
   return edited;
 }

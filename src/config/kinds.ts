@@ -92,7 +92,7 @@ export const users: Kind<readonly string[]> = {
     z
       .string("must be a list of users")
       .transform(personName)
-      .refine((name) => name !== "", "must be a list of users, none of whose names is empty")
+      .refine((name) => name !== "", "must be a list of users without empty names")
       .meta({ ...textual, minLength: 1 }),
     "must be a list of users",
   ),

@@ -68,7 +68,7 @@ export function readYaml(text: string): LocatedYaml {
   };
   const broken = [...document.errors, ...document.warnings].map(
     ({ code, message, pos: [offset] }): Problem => {
-      const { what, fix } = saidPlainly[code] ?? {};
+      const { what, fix } = plainMessages[code] ?? {};
       return { offset, what: what ?? withoutUser(message), fix: fix ?? "" };
     },
   );
@@ -83,7 +83,7 @@ export function readYaml(text: string): LocatedYaml {
   }
 }
 
-const saidPlainly: Readonly<Record<string, Partial<Problem>>> = {
+const plainMessages: Readonly<Record<string, Partial<Problem>>> = {
   TAB_AS_INDENT: { what: "a tab is not allowed as indentation", fix: "indent with spaces" },
   MULTIPLE_DOCS: {
     what: "there is a second YAML document",

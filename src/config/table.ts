@@ -187,7 +187,7 @@ export function keysAt(rows: readonly Key[], section: readonly string[]): readon
 }
 
 /** The section to which a key belongs; undefined for an unknown key. */
-export function homeOf(rows: readonly Key[], name: string): string | undefined {
+export function sectionOfKey(rows: readonly Key[], name: string): string | undefined {
   for (const row of rows) {
     const names = namesOf(row);
     if (names.includes(name)) return names.slice(0, names.indexOf(name)).join(".");

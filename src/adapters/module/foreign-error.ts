@@ -61,7 +61,7 @@ export function refusal(
 }
 
 /** The failure of a call whose caller no longer waits for it. */
-export const nobodyWaits =
+export const givenUpFailure =
   (what: string, { deadlineMs }: SystemCall) =>
   (why: "deadline" | "abort"): SystemFailure =>
     new SystemFailure(

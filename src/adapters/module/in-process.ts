@@ -1,7 +1,7 @@
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { Pending } from "../../platform/pending.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
-import { foreignError, methodText, nobodyWaits, noSuchMethod, refusal } from "./foreign-error.ts";
+import { foreignError, givenUpFailure, methodText, noSuchMethod, refusal } from "./foreign-error.ts";
 import { type AnswerLimits, jsonAnswer, jsonCopy } from "./json-values.ts";
 import type { LoadedModule } from "./loading.ts";
 
@@ -56,7 +56,7 @@ export class InProcessModule {
   call(method: string, args: readonly JsonValue[], call: SystemCall): Promise<JsonValue> {
     const { name, inFlightMax } = this.#options;
     const { deadlineMs, signal } = call;
-    const givenUp = nobodyWaits(`${name}.${methodText(method)}`, call);
+    const givenUp = givenUpFailure(`${name}.${methodText(method)}`, call);
     if (this.#closed) return Promise.reject(new SystemFailure("DOWN", `${name} is closed`));
     if (this.#waiting.size >= inFlightMax)
       return Promise.reject(new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`));

@@ -18,7 +18,7 @@ import { backOffMs } from "../../base/back-off.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { sharedMs, ThreadRpc, threadFile } from "../../platform/thread-rpc.ts";
 import type { FoundMethod, SystemCall } from "../../ports/system.ts";
-import { type ForeignError, foreignError, methodText, nobodyWaits } from "./foreign-error.ts";
+import { type ForeignError, foreignError, givenUpFailure, methodText } from "./foreign-error.ts";
 import type { ModuleAddress } from "./loading.ts";
 import type { CallFailure, ThreadData, ThreadEvent } from "./thread-messages.ts";
 
@@ -109,7 +109,7 @@ export class ModuleThread {
     if (this.#isClosed) throw this.#down("is closed");
     if (this.#thread !== undefined && this.#thread.rpc.open >= inFlightMax)
       throw new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`);
-    if (call.signal?.aborted) throw nobodyWaits(what, call)("abort");
+    if (call.signal?.aborted) throw givenUpFailure(what, call)("abort");
     const leftMs = this.#notBeforeMs - sharedMs();
     if (this.#thread === undefined && leftMs > 0)
       throw new SystemFailure("BUSY", `${name} starts again in ${Math.ceil(leftMs)} ms`);
@@ -121,7 +121,7 @@ export class ModuleThread {
     }
     const { deadlineMs, signal } = call;
     return deserialize(
-      await thread.rpc.call(method, args, { deadlineMs, signal, givenUp: nobodyWaits(what, call) }),
+      await thread.rpc.call(method, args, { deadlineMs, signal, givenUp: givenUpFailure(what, call) }),
     );
   }
 
@@ -179,7 +179,7 @@ class Thread {
   readonly #loading = Promise.withResolvers<void>();
   /** Abandoned calls that the thread has not confirmed. */
   readonly #unconfirmed = new Set<number>();
-  #patience: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
 
   constructor(address: ModuleAddress, options: ModuleThreadOptions, events: ThreadEvents) {
     this.#options = options;
@@ -217,11 +217,11 @@ class Thread {
       onEvent: (event) => this.#onEvent(event),
       onAbandoned: (id) => {
         this.#unconfirmed.add(id);
-        if (this.#patience === undefined)
+        if (this.#endTimer === undefined)
           this.#endAfter(graceMs, `computed without a pause for ${graceMs} ms after a call's deadline`);
       },
       onEnd: (why, cause) => {
-        clearTimeout(this.#patience);
+        clearTimeout(this.#endTimer);
         const failure = this.#events.ended(
           this,
           cause === undefined ? why : `${why}: ${foreignError(cause).message}`,
@@ -238,12 +238,12 @@ class Thread {
   }
 
   #endAfter(ms: number, why: string): void {
-    this.#patience = setTimeout(() => this.end(why), ms).unref();
+    this.#endTimer = setTimeout(() => this.end(why), ms).unref();
   }
 
   #stopWaiting(): void {
-    clearTimeout(this.#patience);
-    this.#patience = undefined;
+    clearTimeout(this.#endTimer);
+    this.#endTimer = undefined;
   }
 
   #onEvent(event: ThreadEvent): void {
@@ -262,7 +262,7 @@ class Thread {
         break;
       case "abandoned":
         this.#unconfirmed.delete(event.id);
-        if (this.#unconfirmed.size > 0) this.#patience?.refresh();
+        if (this.#unconfirmed.size > 0) this.#endTimer?.refresh();
         else this.#stopWaiting();
         if (event.unended >= this.#options.unendedMax) this.end(`has ${event.unended} calls that never end`);
     }

@@ -15,9 +15,9 @@ import type { CallFailure, FromModuleThread, ThreadData, ThreadEvent } from "./t
 assert(parentPort !== null, "runs in a thread");
 const port = parentPort;
 const data: ThreadData = workerData;
-const say = (event: ThreadEvent): void => port.postMessage({ event } satisfies FromModuleThread);
+const send = (event: ThreadEvent): void => port.postMessage({ event } satisfies FromModuleThread);
 
-const printed = new PrintedLines((line) => say({ kind: "log", line }));
+const printed = new PrintedLines((line) => send({ kind: "log", line }));
 for (const stream of [process.stdout, process.stderr]) stream.write = printed.write as typeof stream.write;
 // An unhandled rejection in the module must not end the thread with all its calls.
 process.on("unhandledRejection", (reason) => {
@@ -32,20 +32,20 @@ const abandoned = new Set<number>();
 let loaded: LoadedModule;
 try {
   loaded = await loadModule(data.address);
-  port.on("message", hear);
-  say({ kind: "ready", found: loaded.found });
+  port.on("message", onMessage);
+  send({ kind: "ready", found: loaded.found });
 } catch (failure) {
-  say({ kind: "unfit", why: foreignError(failure).message });
+  send({ kind: "unfit", why: foreignError(failure).message });
 }
 
-function hear(message: ToThread): void {
+function onMessage(message: ToThread): void {
   if ("abandoned" in message) abandon(message.abandoned);
   else void run(message);
 }
 
 function abandon(id: number): void {
   if (running.has(id)) abandoned.add(id);
-  say({ kind: "abandoned", id, unended: abandoned.size });
+  send({ kind: "abandoned", id, unended: abandoned.size });
 }
 
 async function run({ id, method, given, endsMs }: ThreadCall): Promise<void> {

@@ -78,7 +78,7 @@ const text = (value: Fraction): string => formatFraction(value).text;
  * The value of a side in a field; undefined if the row is about another field. For a row that one side lacks,
  * that side's value is null.
  */
-function saidIn(row: ParityRow, side: Side, field: Field): string | null | undefined {
+function valueIn(row: ParityRow, side: Side, field: Field): string | null | undefined {
   if (row.field === field) return row[side];
   if (row.field !== "row") return undefined;
   return row[side] === "1" ? (row.present?.[field] ?? null) : null;
@@ -94,7 +94,7 @@ function totalsOf({ rows }: ParityReport, currencyOf: CurrencyOf): ParitySummary
     for (const row of rows)
       for (const side of ["legacy", "modern"] as const)
         for (const field of ["realized", "unrealized"] as const) {
-          const said = saidIn(row, side, field);
+          const said = valueIn(row, side, field);
           if (said === undefined) continue;
           sums[field].add(side, said);
           sums.total.add(side, said);
@@ -117,7 +117,7 @@ function daysOf({ rows }: ParityReport, currencyOf: CurrencyOf): ParitySummary["
         const sums = new Sums();
         for (const row of rows)
           for (const side of ["legacy", "modern"] as const) {
-            const said = saidIn(row, side, "total");
+            const said = valueIn(row, side, "total");
             if (said !== undefined) sums.add(side, said);
           }
         return {
@@ -137,7 +137,7 @@ const inOrder = <T>(byCurrency: ReadonlyMap<string | null, T>): readonly (readon
 /** The differences in money of a row: of its field, or of all money fields of a row that one side lacks. */
 function* moneyDifferences(row: ParityRow): Generator<readonly [field: string, difference: Fraction]> {
   for (const field of moneyFields) {
-    const [legacy, modern] = [saidIn(row, "legacy", field), saidIn(row, "modern", field)];
+    const [legacy, modern] = [valueIn(row, "legacy", field), valueIn(row, "modern", field)];
     if (row.field === field && row.difference !== null) yield [field, parseFigure(row.difference) ?? zero];
     if (row.field !== "row") continue;
     if (typeof legacy === "string") yield [field, negate(parseFigure(legacy) ?? zero)];

@@ -306,7 +306,7 @@ export class CommandSystem implements BridgedSystem {
     if (this.#phase !== "up") return;
     for (const call of this.#waiting) {
       if (this.#sent.size >= this.#sentMax || this.#process?.takesMore !== true) return;
-      this.#forgetWaiting(call);
+      this.#removeWaiting(call);
       this.#send(call);
     }
   }
@@ -320,13 +320,13 @@ export class CommandSystem implements BridgedSystem {
     this.#process?.write(callLine(call.id, call.method, leftMs, call.takeText()));
   }
 
-  #forgetWaiting(call: Call): void {
+  #removeWaiting(call: Call): void {
     if (this.#waiting.delete(call)) this.#waitingBytes -= call.bytes;
   }
 
   /** A call that is sent keeps its slot until its answer arrives, even after it is given up. */
   #givenUp(call: Call, why: "deadline" | "abort"): SystemFailure {
-    this.#forgetWaiting(call);
+    this.#removeWaiting(call);
     if (why === "abort") return aborted(call.shown, call.signal);
     const where = this.#phase === "up" ? ", waiting behind others" : ", waiting for its worker to start";
     const late = `${call.shown} did not answer within ${call.deadlineMs} ms`;
@@ -334,7 +334,7 @@ export class CommandSystem implements BridgedSystem {
   }
 
   /** Removes a sent call whose answer has arrived, in full or too large to keep. */
-  #taken(id: number): Call | undefined {
+  #takeSent(id: number): Call | undefined {
     const call = this.#sent.get(id);
     if (call === undefined) return undefined;
     this.#lastAnswerMs = performance.now();
@@ -399,7 +399,7 @@ export class CommandSystem implements BridgedSystem {
   }
 
   #answered(message: MessageToUs): boolean {
-    const call = this.#taken(message.id);
+    const call = this.#takeSent(message.id);
     if (call === undefined) {
       this.#counters.unknown += 1;
       return false;
@@ -468,7 +468,7 @@ export class CommandSystem implements BridgedSystem {
     const id = idOfPieces(head, tail);
     this.#log.write(`${this.name}: a line of ${bytes} bytes on the worker's stdout was discarded`, "bridge");
     if (id === undefined) return;
-    this.#failTooLarge(this.#taken(id));
+    this.#failTooLarge(this.#takeSent(id));
     this.#advance();
   }
 

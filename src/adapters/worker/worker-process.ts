@@ -58,7 +58,7 @@ export class WorkerProcess {
   readonly #events: WorkerProcessEvents;
   readonly #log: LimitedLog<LogSource>;
   readonly #gone: Promise<void>;
-  #tellGone: () => void = () => {};
+  #resolveGone: () => void = () => {};
   #garbage: Throttle | undefined;
   #how: string | undefined;
   #lastStderrLine = "";
@@ -68,7 +68,7 @@ export class WorkerProcess {
     this.#events = events;
     this.#log = options.log;
     this.#gone = new Promise((resolve) => {
-      this.#tellGone = resolve;
+      this.#resolveGone = resolve;
     });
     const [program = "", ...args] = options.command;
     let child: ChildProcess;
@@ -108,10 +108,10 @@ export class WorkerProcess {
 
   /** Whether the worker is alive, as far as known, and its stdin has room. */
   get takesMore(): boolean {
-    return this.#runs && this.#child?.stdin?.writableNeedDrain === false;
+    return this.#isRunning && this.#child?.stdin?.writableNeedDrain === false;
   }
 
-  get #runs(): boolean {
+  get #isRunning(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
@@ -201,9 +201,9 @@ export class WorkerProcess {
    * answer again.
    */
   #pipeClosed(which: "stdin" | "stdout"): void {
-    if (!this.#runs) return;
+    if (!this.#isRunning) return;
     setTimeout(() => {
-      if (this.#runs) this.kill(`it closed its ${which}`);
+      if (this.#isRunning) this.kill(`it closed its ${which}`);
     }, closedPipeMaxMs).unref();
   }
 
@@ -235,7 +235,7 @@ export class WorkerProcess {
     if (this.#child?.pid !== undefined) live.delete(this.#child.pid);
     this.#guard?.stdin?.end("done\n");
     this.#log.flush();
-    this.#tellGone();
+    this.#resolveGone();
     this.#events.gone(this.#how);
   }
 

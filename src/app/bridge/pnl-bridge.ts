@@ -53,8 +53,8 @@ export interface PnlBridgeOptions {
   /** Receives the output of child processes and threads of foreign systems, line by line. */
   readonly log?: (line: string) => void;
   /**
-   * The load of this process, which drops shadow calls under high load. Default: measured from its event loop
-   * and its heap.
+   * The load of this process; shadow calls are dropped while it is high. Default: measured from its event
+   * loop and its heap.
    */
   readonly load?: HostLoad;
 }
@@ -115,7 +115,8 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         tolerances: { position: positionThreshold, pnl: comparisonThreshold },
         convert: conversions(config),
         ...(legacyTimeoutMs !== undefined && { legacyTimeoutMs }),
-        // The limit of modern also applies in the shadow; otherwise a slow system would always be late there.
+        // Modern's time limit also applies to its shadow calls; the shorter default would fail a slow system
+        // there every time.
         ...(timeoutMs !== undefined && { answering: { timeoutMs }, shadow: { timeoutMs } }),
         exclusions: config.exclusions,
         ...(onComparison === undefined && !follows
@@ -133,7 +134,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       { clock: systemClock, load: options.load ?? monitor, draw: Math.random },
     );
     for (const { path, owner, until } of expired(config))
-      tellLine(log, `the exclusion of ${path} (${owner}) ended on ${until}: it has no effect`);
+      logLine(log, `the exclusion of ${path} (${owner}) ended on ${until}: it has no effect`);
     const control = follows ? controlOf(service, config, folder, owed) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
@@ -227,7 +228,10 @@ interface WatchedBridge extends Pick<PnlBridge, "service" | "control"> {
   readonly tell: PnlBridgeOptions["onConfigChange"];
 }
 
-function watchFile(path: string, { config, service, control, tell = tellStderr }: WatchedBridge): () => void {
+function watchFile(
+  path: string,
+  { config, service, control, tell = reportOnStderr }: WatchedBridge,
+): () => void {
   const takesEffectNow = (key: string): boolean =>
     control === undefined
       ? /^migration\.(?:phase|feature_flags|traffic_routing)/.test(key)
@@ -248,7 +252,7 @@ function watchFile(path: string, { config, service, control, tell = tellStderr }
   });
 }
 
-const tellStderr = ({ what }: ConfigChange): void =>
+const reportOnStderr = ({ what }: ConfigChange): void =>
   void process.stderr.write(`the configuration has changed: ${what}\n`);
 
 /** Closes everything and ignores failures to close; closing twice is harmless. */
@@ -317,8 +321,7 @@ interface Surroundings {
 }
 
 /**
- * A longer grace period for a legacy worker: it answers callers and must not be killed as soon as a shadow
- * would be.
+ * Grace period of a legacy worker. It is longer than that of a shadow, because the worker answers callers.
  */
 const legacyGraceMs = 10_000;
 
@@ -386,10 +389,10 @@ const expired = ({ exclusions }: Config): Config["exclusions"] =>
  */
 function withoutEvidence(failure: unknown, log: PnlBridgeOptions["log"]): undefined {
   if (!(failure instanceof BridgeError) || failure.code !== "UNWRITABLE") throw failure;
-  tellLine(log, `comparisons are not kept: ${failure.line}`);
+  logLine(log, `comparisons are not kept: ${failure.line}`);
 }
 
-const tellLine = (log = (line: string): void => void process.stderr.write(`${line}\n`), line: string): void =>
+const logLine = (log = (line: string): void => void process.stderr.write(`${line}\n`), line: string): void =>
   log(line);
 
 const timeoutOf = (system: SystemConfig): number | undefined =>

@@ -79,7 +79,7 @@ export async function explained(report: ParityReport, world: World): Promise<Par
   const wanted = new Set(left.map(figureName));
   const { days, marks } = pinned(world);
   const found = new Map<ParityRow, ParityRow>();
-  for (const rules of choicesOf(applicableRules(world))) {
+  for (const rules of combinationsOf(applicableRules(world))) {
     const engine = await engineUnder(rules, world);
     const unmarkedAtZero = rules.includes("NO_MARK");
     const valuation = { ...world.valuation, days, marks, unmarkedAtZero };
@@ -91,7 +91,8 @@ export async function explained(report: ParityReport, world: World): Promise<Par
       rules.length === 0 || proved.size === 0 ? undefined : suspectsOf(rules, world, engine.trades);
     for (const row of suspects === undefined ? [] : proved) {
       const day = dayOf(row.key.tradingDay) ?? Infinity;
-      const ofHome = suspects?.get(homeOf(row.key, world))?.filter((suspect) => suspect.day <= day) ?? [];
+      const ofHome =
+        suspects?.get(positionKeyOf(row.key, world))?.filter((suspect) => suspect.day <= day) ?? [];
       const trades = ofHome.slice(0, tradesNamedMax).map(({ file, line, id }) => ({ file, line, id }));
       const causes = rules.length > 1 ? { causes: rules } : {};
       found.set(row, { ...row, cause: rules[0] ?? null, ...causes, ...(trades.length > 0 && { trades }) });
@@ -116,7 +117,7 @@ function applicableRules({ repeated, givenUp, aliases }: World): readonly Rule[]
 }
 
 /** All combinations of rules, the smallest first: none, each alone, and so on. */
-const choicesOf = (rules: readonly Rule[]): readonly (readonly Rule[])[] =>
+const combinationsOf = (rules: readonly Rule[]): readonly (readonly Rule[])[] =>
   Array.from({ length: 2 ** rules.length }, (_, index) =>
     rules.filter((_rule, bit) => (index >> bit) % 2 === 1),
   ).sort((a, b) => a.length - b.length);
@@ -182,10 +183,7 @@ function reproduces(row: ParityRow, figures: Figures): boolean {
   return Object.entries(row.present ?? {}).every(([field, legacy]) => isSame(ours[field], legacy, null));
 }
 
-/**
- * Tolerance for a value that modern did not have, which therefore has no tolerance of its own: rounding
- * errors of floats only.
- */
+/** Tolerance of a row that has none because modern had no value. It covers only rounding errors of floats. */
 const dust = "0.000001";
 
 function isSame(ours: unknown, legacy: string | null, tolerance: string | null): boolean {
@@ -204,8 +202,8 @@ function suspectsOf(
   altered: TradeColumns,
 ): ReadonlyMap<string, readonly Suspect[]> {
   const suspects = new Map<string, Suspect[]>();
-  for (const [trades, trade] of rules.flatMap((rule) => [...treatedOtherwise[rule](world, altered)])) {
-    const home = homeOf(trades.instrumentAt(trade), world);
+  for (const [trades, trade] of rules.flatMap((rule) => [...affectedTrades[rule](world, altered)])) {
+    const home = positionKeyOf(trades.instrumentAt(trade), world);
     const ofHome = suspects.get(home) ?? [];
     suspects.set(home, ofHome);
     const { file, line } = trades.placeOf(trade);
@@ -214,7 +212,7 @@ function suspectsOf(
   return suspects;
 }
 
-const treatedOtherwise: Readonly<
+const affectedTrades: Readonly<
   Record<Rule, (world: World, altered: TradeColumns) => Iterable<readonly [TradeColumns, number]>>
 > = {
   COUNTED_TWICE: ({ engine: { trades }, repeated }) => repeated.map((trade) => [trades, trade]),
@@ -237,8 +235,10 @@ const treatedOtherwise: Readonly<
 };
 
 /** Modern's position for the symbol of a row or trade. */
-const homeOf = ({ book, symbol }: Pick<ParityRow["key"], "book" | "symbol">, { aliases }: World): string =>
-  JSON.stringify([book, aliases.get(symbol) ?? symbol]);
+const positionKeyOf = (
+  { book, symbol }: Pick<ParityRow["key"], "book" | "symbol">,
+  { aliases }: World,
+): string => JSON.stringify([book, aliases.get(symbol) ?? symbol]);
 
 const figureName = ({ kind, key }: Pick<ParityRow, "kind" | "key">): string =>
   JSON.stringify([kind, key.book, key.symbol, key.tradingDay]);

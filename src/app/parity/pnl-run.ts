@@ -48,7 +48,7 @@ export interface PnlRunOptions {
   readonly dayRule?: TradingDayRuleName | undefined;
   /** Expiries of the desk's own calendar. */
   readonly overrides?: ExpiryOverrides | undefined;
-  /** Match across books. */
+  /** Matches lots across books. Default false. */
   readonly netBooks?: boolean | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
 }
@@ -360,4 +360,7 @@ function leftOut({ afterAsOf }: PnlEngine, asOf: string | undefined): readonly N
 }
 
 /** A statement whose days are computed once, for callers that read them repeatedly. */
-export const inHand = (statement: Statement): Statement => ({ ...statement, daily: [...statement.daily] });
+export const withComputedDays = (statement: Statement): Statement => ({
+  ...statement,
+  daily: [...statement.daily],
+});

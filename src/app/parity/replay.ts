@@ -23,13 +23,13 @@ import { digestsOf, filed } from "./evidence.ts";
 import { asRead, explained } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import {
-  inHand,
   inputCounts,
   isClean,
   type PnlRun,
   type PnlRunOptions,
   pinnedPrices,
   runPnl,
+  withComputedDays,
 } from "./pnl-run.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
@@ -58,7 +58,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const rules = dayRulesOf(systems, options.dayRule);
   const netBooks = netsBooks(systems);
   const digests = await digestsOf(await inputFiles({ ...options, config: options.configFile }));
-  const world = statementInHand(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
+  const world = runWithComputedDays(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
   const closes = pinnedPrices({ ...world, ...world.input });
   const answer = async (side: Side): Promise<SystemAnswer> => {
     const system = systems[side];
@@ -160,7 +160,7 @@ export function unpricedDays({ daily }: Statement): (symbol: string, tradingDay:
   return (symbol, tradingDay) => unpriced.has(`${tradingDay} ${symbol}`);
 }
 
-const statementInHand = (run: PnlRun): PnlRun => ({ ...run, statement: inHand(run.statement) });
+const runWithComputedDays = (run: PnlRun): PnlRun => ({ ...run, statement: withComputedDays(run.statement) });
 
 /** The rows of the modern engine in the form of a comparison. */
 const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): HistoryRows => ({

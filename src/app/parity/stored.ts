@@ -34,7 +34,7 @@ import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { digestsOf, filed } from "./evidence.ts";
 import { asRead, explained, ownReading, type Reading } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
-import { inHand, isClean } from "./pnl-run.ts";
+import { isClean, withComputedDays } from "./pnl-run.ts";
 import { inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
 
 interface CompareOptions {
@@ -51,8 +51,8 @@ interface CompareOptions {
 interface ComparedDatabase {
   readonly report: ParityReport;
   /**
-   * What was not compared: tables and columns that this database lacks, and rows of kinds that are not
-   * supported.
+   * The parts that were not compared: tables and columns that this database lacks, and rows of unsupported
+   * kinds.
    */
   readonly notes: readonly string[];
 }
@@ -69,7 +69,7 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
   onProgress?.(`reading ${path}`);
   const digests = await digestsOf(await inputFiles({ database: path, config: options.configFile }));
   const stored = await readLegacyDatabase(path);
-  const lacking = lackingIn(stored, path);
+  const lacking = missingParts(stored, path);
   const dayRule = tradingDayRules[options.dayRule ?? "calendar"];
   const symbols = symbolBridge(undefined);
   const source = {
@@ -90,14 +90,18 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
     asOfDay: lastDay,
     openedAt: () => false,
   };
-  const statement = inHand(statementOf(engine, valuation));
+  const statement = withComputedDays(statementOf(engine, valuation));
   const byInstrument = new Map(
     trades.instruments.map(({ symbol, instrument }) => [instrument ?? symbol, symbol]),
   );
   const nameOf = (symbol: string): string =>
     aliases.get(symbol) ?? byInstrument.get(nameOnDay(symbol, lastDay)) ?? symbol;
   const legacy = inNames(storedAnswer(stored, basename(path), nameOf), nameOf);
-  const { answer: modern, notCompared } = askedOf({ ...statement, dayRule: dayRule.name }, legacy, stored);
+  const { answer: modern, notCompared } = modernAnswer(
+    { ...statement, dayRule: dayRule.name },
+    legacy,
+    stored,
+  );
 
   onProgress?.("comparing");
   const asDesk = { ...config, systems: { ...config.systems, legacy: legacyDesk } };
@@ -146,7 +150,7 @@ const resultTables = ["positions", "eod_pnl", "pnl_snapshots", "position_snapsho
 const legacyDesk = { kind: "builtin", name: "legacy-desk", mode: "chained" } as const;
 
 /** Tables and columns that the database lacks. Throws BAD_DATABASE if it has no table of results at all. */
-function lackingIn({ missing }: LegacyDatabase, path: string): readonly string[] {
+function missingParts({ missing }: LegacyDatabase, path: string): readonly string[] {
   const lacking = missing.map(({ table, columns }) =>
     columns === undefined ? table : `${table} (${columns.join(", ")})`,
   );
@@ -249,10 +253,10 @@ function storedAnswer(
   return { system: name, dayRule: "calendar", positions, daily, snapshots, errors: [] };
 }
 /**
- * Modern's rows of the kinds that legacy stores, up to the last day that legacy closed, and the later days,
- * which are not compared.
+ * Modern's answer, limited to the kinds of rows that legacy stores and to the days that legacy has closed.
+ * The later days are returned as not compared.
  */
-function askedOf(
+function modernAnswer(
   { positions, daily, dayRule }: Pick<Statement, "positions" | "daily"> & { readonly dayRule: string },
   legacy: SystemAnswer,
   { tables }: LegacyDatabase,

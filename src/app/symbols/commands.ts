@@ -61,7 +61,7 @@ export const overridesFrom = async (path: string | undefined): Promise<ExpiryOve
 
 /**
  * Reads the expiries of a desk's calendar. A row that cannot be read, or two rows that contradict each other,
- * would leave an expiry to guesswork, so they refuse the whole file. Rows of unknown products are ignored.
+ * would leave an expiry to guesswork, so the whole file is refused. Rows of unknown products are ignored.
  * Throws BAD_CALENDAR, UNREADABLE.
  */
 export async function readOverrides(path: string): Promise<ExpiryOverrides> {

@@ -36,7 +36,7 @@ const roundTrip = {
   instruments: { [symbol]: { multiplier: "1000", currency: "USD" } },
 } as const satisfies JsonValue;
 
-const unhurriedMs = 10_000;
+const defaultTimeoutMs = 10_000;
 
 /**
  * The checks of a started system: of each method that the bridge will call, then of the system as a whole.
@@ -49,7 +49,7 @@ export function checksOf(system: BridgedSystem): readonly SystemCheck[] {
       name: `answers ${method}`,
       run: method === "calculatePnl" ? checkRoundTrip : (examined: Examined) => checkRead(method, examined),
     })),
-    ...(asked === undefined ? [] : [exactNumbers(asked), oneAnswer(asked)]),
+    ...(asked === undefined ? [] : [exactNumbers(asked), sameAnswer(asked)]),
     ...(asked === "calculatePnl" ? [badInput] : []),
     { name: "methods", run: checkMethods },
     ...(system.found === undefined || system.kind === "builtin" ? [] : [leftOut]),
@@ -123,7 +123,7 @@ const exactNumbers = (asked: PnlMethod): SystemCheck => ({
   },
 });
 
-const oneAnswer = (asked: PnlMethod): SystemCheck => ({
+const sameAnswer = (asked: PnlMethod): SystemCheck => ({
   name: "the same question, the same answer",
   run: async (examined) => {
     const once = async (): Promise<string> =>
@@ -214,7 +214,7 @@ const leftOut: SystemCheck = {
 };
 
 const ask = (
-  { system, timeoutMs = unhurriedMs }: Examined,
+  { system, timeoutMs = defaultTimeoutMs }: Examined,
   method: PnlMethod,
   request: JsonValue,
 ): Promise<JsonValue> => system.invoke(method, request, { deadlineMs: timeoutMs });

@@ -4,7 +4,7 @@ import { findPriceFiles } from "../../../adapters/csv/price-files.ts";
 import { parseInstant } from "../../../domain/market/chicago-time.ts";
 import type { TradingDayRuleName } from "../../../domain/market/trading-day.ts";
 import type { GivenMark } from "../../parity/marks-file.ts";
-import { inHand, type PnlRun, runPnl, valuedAt } from "../../parity/pnl-run.ts";
+import { type PnlRun, runPnl, valuedAt, withComputedDays } from "../../parity/pnl-run.ts";
 import { nameOfTraded } from "../../symbols/symbols.ts";
 
 interface LedgerWorldOptions {
@@ -43,7 +43,7 @@ export class LedgerWorld {
     const run = await this.#run(view);
     if (marks === undefined) return run;
     const valued = valuedAt(run, marks);
-    return { ...valued, statement: inHand(valued.statement) };
+    return { ...valued, statement: withComputedDays(valued.statement) };
   }
 
   /** The name under which the latest run keeps a symbol, whatever its dialect. */
@@ -67,7 +67,7 @@ export class LedgerWorld {
     const { trades, prices, dayRule, netBooks } = this.options;
     const run = runPnl({ trades, prices, dayRule, netBooks, ...view }).then((made) => ({
       ...made,
-      statement: inHand(made.statement),
+      statement: withComputedDays(made.statement),
     }));
     // A run that failed is tried again with the next call.
     run.catch(() => this.#runs.delete(key));

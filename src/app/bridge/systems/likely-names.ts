@@ -52,12 +52,12 @@ const methods: Readonly<Record<PnlMethod, readonly string[]>> = {
 };
 
 /** The field that most likely corresponds to the bridge's field `wanted`; undefined if none does. */
-export const likelyField = (wanted: string, there: readonly string[]): string | undefined =>
-  likely(wanted, fieldNames[wanted] ?? [], there) ?? nearest(wanted, there);
+export const likelyField = (wanted: string, available: readonly string[]): string | undefined =>
+  likely(wanted, fieldNames[wanted] ?? [], available) ?? nearest(wanted, available);
 
 /** The method that most likely corresponds to the bridge's method `wanted`; undefined if none does. */
-export const likelyMethod = (wanted: PnlMethod, there: readonly string[]): string | undefined =>
-  likely(wanted, methods[wanted], there);
+export const likelyMethod = (wanted: PnlMethod, available: readonly string[]): string | undefined =>
+  likely(wanted, methods[wanted], available);
 
 /**
  * The bridge's name of a desk's field of a trade, such as `side` for `buySell`; undefined if the bridge has
@@ -68,9 +68,9 @@ export const bridgeFieldOf = (theirs: string): string | undefined =>
     (ours) => ours !== theirs && likely(ours, fieldNames[ours] ?? [], [theirs]) !== undefined,
   );
 
-function likely(wanted: string, names: readonly string[], there: readonly string[]): string | undefined {
+function likely(wanted: string, names: readonly string[], available: readonly string[]): string | undefined {
   for (const name of [plainName(wanted), ...names]) {
-    const found = there.find((one) => plainName(one) === name);
+    const found = available.find((one) => plainName(one) === name);
     if (found !== undefined) return found;
   }
   return undefined;

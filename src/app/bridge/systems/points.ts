@@ -118,7 +118,7 @@ const isRow = (value: JsonValue | undefined): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const listOf = (value: JsonValue | undefined): readonly JsonValue[] | undefined =>
   Array.isArray(value) ? value : undefined;
-/** The text of a number, which arrives as a number if it is a small whole one, else as text. */
+/** A number of an answer as text. Small whole numbers arrive as numbers, all others as text. */
 const textOf = (value: JsonValue | undefined): string =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
 const numberOf = (value: JsonValue | undefined): Fraction | undefined => parseFraction(textOf(value));
