@@ -9,9 +9,7 @@
  */
 import { BridgeError } from "../base/errors.ts";
 import { Refused } from "../base/refused.ts";
-import type { Side } from "../domain/migration/phase.ts";
 import type {
-  AdoptedRow,
   Answer,
   Fence,
   Given,
@@ -19,6 +17,7 @@ import type {
   MirrorAnswer,
   MirrorWrite,
   OutboxEntry,
+  PlacedRow,
   RecordCall,
   RowChange,
   RowWrite,
@@ -28,25 +27,10 @@ import type {
   StoreRefusalCode,
   StoreWrite,
 } from "../ports/record-store.ts";
+import { backfillCalls } from "./backfill-calls.ts";
+import type { Dialect, OwnTable } from "./dialect.ts";
+import { holds, RowAccess } from "./row-access.ts";
 import { ask, numberIn, StatementRefused, textIn, type Work } from "./work.ts";
-
-/** How one database differs from another. */
-export interface Dialect {
-  readonly side: Side;
-  /** The full name of a table of the records. */
-  readonly rowsOf: (table: string) => string;
-  /** The full name of a table of the bridge. */
-  readonly own: (table: OwnTable) => string;
-  /** Ends a SELECT of rows that must not change, or that the transaction changes later. */
-  readonly forShare: string;
-  readonly forUpdate: string;
-  /** Whether a write that shares a commit gets a savepoint; without one, the whole group is refused. */
-  readonly hasCheapSavepoints: boolean;
-  /** Whether the tables of the records have a column `version`. */
-  readonly keepsVersion: boolean;
-}
-
-type OwnTable = "fence" | "keys" | "versions" | "outbox" | "inbox" | "leases";
 
 type RecordWorks = { readonly [Name in RecordCall]: (given: Given<Name>) => Work<Answer<Name>> };
 
@@ -61,6 +45,13 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "known",
   "entriesAfter",
   "standings",
+  "upperMark",
+  "rowsAfter",
+  "repeats",
+  "missingRows",
+  "passes",
+  "quarantine",
+  "quarantineCounts",
 ]);
 
 const WriteRefused = Refused<StoreRefusalCode>;
@@ -68,7 +59,8 @@ const EntryRefused = Refused<string>;
 
 export function recordCalls(dialect: Dialect): RecordWorks {
   const table = (name: OwnTable): string => dialect.own(name);
-  const rules = new RowRules(dialect);
+  const access = new RowAccess(dialect);
+  const rules = new RowRules(dialect, access);
 
   function* fence(end: string): Work<Fence> {
     const [row] = yield* ask(`SELECT epoch, authority, step, incarnation FROM ${table("fence")}${end}`);
@@ -330,11 +322,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       yield* ask(`UPDATE ${table("leases")} SET until_ms = 0 WHERE name = ? AND holder = ?`, name, holder);
       return null;
     },
-    *adopt({ rows }) {
-      const answers: ("adopted" | "known" | "differs")[] = [];
-      for (const row of rows) answers.push(yield* rules.adopt(row));
-      return answers;
-    },
+    ...backfillCalls(dialect, access),
     *entriesAfter({ seq, limit }) {
       const rows = yield* ask(
         `SELECT seq, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
@@ -408,13 +396,15 @@ function refusalOf(failure: unknown): StoreAnswer | undefined {
   return refused && { kind: "refused", ...refused };
 }
 
-/** How a row is written, mirrored and adopted, together with its version. */
+/** How a row is written and mirrored, together with its version. */
 class RowRules {
   readonly #dialect: Dialect;
+  readonly #access: RowAccess;
   readonly #versions: string;
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: Dialect, access: RowAccess) {
     this.#dialect = dialect;
+    this.#access = access;
     this.#versions = dialect.own("versions");
   }
 
@@ -433,13 +423,13 @@ class RowRules {
       throw new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`);
     const version = numberIn(versioned, "version");
     if (isFinal) {
-      const stored = yield* this.#read(change);
+      const stored = yield* this.#access.read(change);
       if (stored !== undefined)
         throw holds(stored, change.set)
           ? new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`)
           : new WriteRefused("CONFLICT", `the store has another trade in the row of ${aggregate}`);
     }
-    yield* this.#change(change, version, isFinal);
+    yield* this.#access.change(change, version, isFinal);
     return version;
   }
 
@@ -457,10 +447,10 @@ class RowRules {
       );
     yield* this.#claim(aggregate, claim);
     const expected: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
-    if (!holds(yield* this.#read(change), expected))
+    if (!holds(yield* this.#access.read(change), expected))
       throw new EntryRefused("FOREIGN_ROW", `somebody else has changed the row of ${aggregate}`);
-    yield* this.#change(change, version, expected === null);
-    if (!holds(yield* this.#read(change), change.set))
+    yield* this.#access.change(change, version, expected === null);
+    if (!holds(yield* this.#access.read(change), change.set))
       throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
     yield* ask(
       `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
@@ -479,37 +469,17 @@ class RowRules {
       aggregate,
     );
     const written: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
-    const isAsWritten = holds(yield* this.#read(change), written);
+    const isAsWritten = holds(yield* this.#access.read(change), written);
     return { version: numberIn(known, "version"), isAsWritten };
   }
 
   /** Deletes a row, writes it as a new one and reads it back. */
-  *rehearse({ aggregate, change, claim }: AdoptedRow): Work<void> {
+  *rehearse({ aggregate, change, claim }: PlacedRow): Work<void> {
     yield* this.#claim(aggregate, claim);
-    yield* this.#change({ ...change, set: null }, 0, false);
-    yield* this.#change(change, 0, true);
-    if (!holds(yield* this.#read(change), change.set))
+    yield* this.#access.change({ ...change, set: null }, 0, false);
+    yield* this.#access.change(change, 0, true);
+    if (!holds(yield* this.#access.read(change), change.set))
       throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
-  }
-
-  /** Inserts a row that no write has touched. */
-  *adopt({ aggregate, change, claim }: AdoptedRow): Work<"adopted" | "known" | "differs"> {
-    const [inserted] = yield* ask(
-      `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, 0, ?)
-       ON CONFLICT DO NOTHING RETURNING version`,
-      aggregate,
-      claim,
-      JSON.stringify(change.set),
-    );
-    if (inserted === undefined) return "known";
-    const stored = yield* this.#read(change);
-    if (stored === undefined) {
-      yield* this.#change(change, 0, true);
-      return "adopted";
-    }
-    if (holds(stored, change.set)) return "adopted";
-    yield* ask(`DELETE FROM ${this.#versions} WHERE aggregate = ?`, aggregate);
-    return "differs";
   }
 
   /** Refuses a row whose place in legacy belongs to another aggregate. */
@@ -531,48 +501,4 @@ class RowRules {
           `legacy's unique key gives the row of ${aggregate} to ${textIn(other, "aggregate")}`,
         );
   }
-
-  *#change({ table, key, set, initial }: RowChange, version: number, isNew: boolean): Work<void> {
-    const name = this.#dialect.rowsOf(table);
-    if (set === null) {
-      yield* ask(`DELETE FROM ${name} WHERE ${whereOf(key)}`, ...Object.values(key));
-      return;
-    }
-    const values: StoredRow = this.#dialect.keepsVersion ? { ...set, version } : set;
-    if (!isNew) {
-      const sets = Object.keys(values).map((column) => `"${column}" = ?`);
-      const updated = yield* ask(
-        `UPDATE ${name} SET ${sets.join(", ")} WHERE ${whereOf(key)} RETURNING 1 AS updated`,
-        ...Object.values(values),
-        ...Object.values(key),
-      );
-      if (updated.length > 0) return;
-    }
-    const row = { ...key, ...initial, ...values };
-    const columns = Object.keys(row);
-    yield* ask(
-      `INSERT INTO ${name} (${columns.map((column) => `"${column}"`).join(", ")})
-       VALUES (${columns.map(() => "?").join(", ")})`,
-      ...Object.values(row),
-    );
-  }
-
-  *#read({ table, key }: RowChange): Work<StoredRow | undefined> {
-    const [row] = yield* ask(
-      `SELECT * FROM ${this.#dialect.rowsOf(table)} WHERE ${whereOf(key)}`,
-      ...Object.values(key),
-    );
-    return row;
-  }
 }
-
-/** Whether a row holds the columns that were written; null stands for no row. */
-const holds = (row: StoredRow | undefined, written: StoredRow | null): boolean =>
-  written === null || row === undefined
-    ? written === null && row === undefined
-    : Object.entries(written).every(([column, value]) => row[column] === value);
-
-const whereOf = (key: StoredRow): string =>
-  Object.keys(key)
-    .map((column) => `"${column}" = ?`)
-    .join(" AND ");

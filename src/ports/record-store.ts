@@ -1,4 +1,5 @@
 import type { Side } from "../domain/migration/phase.ts";
+import type { BackfillCalls } from "./backfill-calls.ts";
 
 /** A value as a database holds it. */
 export type StoredValue = string | number | null;
@@ -99,8 +100,8 @@ export type LeaseAnswer =
   | { readonly kind: "held"; readonly token: number }
   | { readonly kind: "taken"; readonly holder: string; readonly untilMs: number };
 
-/** A row that the backfill found in one store and the other one does not have. */
-export type AdoptedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
+/** A row as one store takes it. */
+export type PlacedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
 
 /** How far an outbox has come; 0 for none. */
 export interface Progress {
@@ -120,7 +121,7 @@ export interface Standing {
 }
 
 /** The calls of a store. Each is one transaction. */
-export interface RecordCalls {
+export interface RecordCalls extends BackfillCalls {
   fence(given: null): Fence;
   /** Writes what is not written yet, each write whole or not at all. */
   write(given: {
@@ -172,14 +173,12 @@ export interface RecordCalls {
     readonly deadHolder?: string;
   }): LeaseAnswer;
   release(given: { readonly name: string; readonly holder: string }): null;
-  /** Inserts rows that no write has touched yet, and leaves every other row alone. Answers each. */
-  adopt(given: { readonly rows: readonly AdoptedRow[] }): readonly ("adopted" | "known" | "differs")[];
   /** The entries above a number, whatever their state. */
   entriesAfter(given: { readonly seq: number; readonly limit: number }): readonly OutboxEntry[];
   /** Whether the store has rows as it was given them, and in which version. */
   standings(given: { readonly rows: readonly Pick<RowWrite, "aggregate" | "change">[] }): readonly Standing[];
   /** Deletes a row, writes it, reads it back, and takes all of it back. Answers why that is impossible. */
-  rehearse(given: { readonly row: AdoptedRow }): string | null;
+  rehearse(given: { readonly row: PlacedRow }): string | null;
   /** Moves the fence if it still stands where the caller saw it. Answers whether it moved. */
   moveFence(given: {
     readonly from: Pick<Fence, "epoch" | "authority" | "step">;

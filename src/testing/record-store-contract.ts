@@ -504,9 +504,13 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
       await written([write("one", position("Z1", 1))]);
       await applied([mirrored(1, 1, position("Z2", 2)), mirrored(2, 1, position("Z3", 3))]);
       await place.sql(`DELETE FROM ${place.table("pnlb_versions")} WHERE claim <> 'position Z1'`);
-      const rows = [1, 2, 3, 4].map((at) => position(`Z${at}`, at === 3 ? 33 : at));
-      expect(await store.call("adopt", { rows })).toEqual(["known", "adopted", "differs", "adopted"]);
-      expect(await store.call("adopt", { rows })).toEqual(["known", "known", "differs", "known"]);
+      const rows = [1, 2, 3, 4].map((at) => ({
+        ...position(`Z${at}`, at === 3 ? 33 : at),
+        isReplaceable: false,
+      }));
+      const adopted = async () => (await store.call("adopt", { rows })).map(({ kind }) => kind);
+      expect(await adopted()).toEqual(["written", "adopted", "differs", "adopted"]);
+      expect(await adopted()).toEqual(["written", "known", "differs", "known"]);
       expect(await quantities()).toEqual([1, 2, 3, 4].map((at) => String(shape.size(at))));
       expect(await written([write("two", position("Z4", 5))])).toEqual([acknowledged(1)]);
       expect(await place.sql(`SELECT 1 AS one FROM ${table} WHERE ${shape.symbol} = 'Z3'`)).toHaveLength(1);

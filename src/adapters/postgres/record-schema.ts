@@ -110,6 +110,29 @@ export const recordTables: OwnedTables = {
         place bigint NOT NULL,
         PRIMARY KEY (source, seq)
       );
+      CREATE TABLE ${schema}.pnlb_backfill (
+        ${key("pass")},
+        ${key("source")},
+        upper bigint NOT NULL,
+        next bigint NOT NULL,
+        done bigint NOT NULL,
+        imported bigint NOT NULL,
+        quarantined bigint NOT NULL,
+        PRIMARY KEY (pass, source)
+      );
+      CREATE TABLE ${schema}.pnlb_quarantine (
+        ${key("source")},
+        ${key("key")},
+        kind text NOT NULL CHECK (kind IN ('row', 'review')),
+        code text NOT NULL,
+        because text NOT NULL,
+        legacy text,
+        modern text,
+        at_ms bigint NOT NULL,
+        settled_ms bigint,
+        settled_as text,
+        PRIMARY KEY (source, key)
+      );
       CREATE TABLE ${schema}.pnlb_leases (
         ${key("name")} PRIMARY KEY,
         holder text NOT NULL,

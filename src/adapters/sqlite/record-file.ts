@@ -7,7 +7,8 @@
 import Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import { type Dialect, readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
+import type { Dialect } from "../../durable/dialect.ts";
+import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
 import { runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
 import type { Answer, Given, RecordCall, StoredRow } from "../../ports/record-store.ts";
 import { bridgeTables, modernTables } from "./record-schema.ts";

@@ -30,14 +30,16 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
  * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is ever given twice. `pnlb_fence.forgotten`
  * is the highest number of the outbox that is deleted, and `forgotten_place` the highest place of an entry
  * that is; `relay_token` is the highest lease that has applied entries, and `applied` the last place that was
- * given to one.
+ * given to one; `shape`
+ * describes legacy's tables as they were accepted, and is empty for "as they are".
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (
   one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL,
   authority TEXT NOT NULL CHECK (authority IN ('legacy', 'modern')), step TEXT NOT NULL DEFAULT '',
   incarnation TEXT NOT NULL, relay_token INTEGER NOT NULL DEFAULT 0, applied INTEGER NOT NULL DEFAULT 0,
-  forgotten INTEGER NOT NULL DEFAULT 0, forgotten_place INTEGER NOT NULL DEFAULT 0) STRICT;
+  forgotten INTEGER NOT NULL DEFAULT 0, forgotten_place INTEGER NOT NULL DEFAULT 0,
+  shape TEXT NOT NULL DEFAULT '') STRICT;
 CREATE TABLE IF NOT EXISTS pnlb_keys (
   idempotency_key TEXT PRIMARY KEY, digest TEXT NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_versions (
@@ -49,5 +51,12 @@ CREATE TABLE IF NOT EXISTS pnlb_outbox (
 CREATE INDEX IF NOT EXISTS pnlb_outbox_pending ON pnlb_outbox (seq) WHERE state <> 'done';
 CREATE TABLE IF NOT EXISTS pnlb_inbox (
   source TEXT NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (source, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pnlb_backfill (
+  pass TEXT NOT NULL, source TEXT NOT NULL, upper INTEGER NOT NULL, next INTEGER NOT NULL, done INTEGER NOT NULL,
+  imported INTEGER NOT NULL, quarantined INTEGER NOT NULL, PRIMARY KEY (pass, source)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pnlb_quarantine (
+  source TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('row', 'review')),
+  code TEXT NOT NULL, because TEXT NOT NULL, legacy TEXT, modern TEXT, at_ms INTEGER NOT NULL,
+  settled_ms INTEGER, settled_as TEXT, PRIMARY KEY (source, key)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_leases (
   name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL, token INTEGER NOT NULL) STRICT, WITHOUT ROWID;`;

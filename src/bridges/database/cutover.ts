@@ -3,8 +3,8 @@ import { pause } from "../../base/pause.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Fence, HeldStore, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
+import type { LeaseHolder } from "./lease.ts";
 import { mirrorWriteOf, preparedRow } from "./prepared.ts";
-import type { LeaseHolder } from "./relay.ts";
 
 export interface CutoverOptions {
   readonly stores: Readonly<Record<Side, RecordStore>>;

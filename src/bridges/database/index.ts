@@ -1,4 +1,13 @@
 export {
+  Backfill,
+  type BackfillEvent,
+  type BackfillLimits,
+  type BackfillOptions,
+  type BackfillReport,
+  backfillLimits,
+  backfillTables,
+} from "./backfill.ts";
+export {
   Cutover,
   type CutoverOptions,
   type CutoverReport,
@@ -11,4 +20,6 @@ export {
   type Direction,
   type WriteAnswer,
 } from "./database-bridge.ts";
-export type { LeaseHolder, RelayEvent } from "./relay.ts";
+export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
+export type { LeaseHolder } from "./lease.ts";
+export type { RelayEvent } from "./relay.ts";

@@ -218,6 +218,16 @@ export function takeRecords(
   }
 }
 
+/** Reads one record; `where` names it in the refusal. */
+export function takeRecord(record: unknown, where: string, tools: IntakeTools): Row | RecordRefusal {
+  try {
+    return rowOf(record, where, tools);
+  } catch (failure) {
+    if (failure instanceof RecordRefused) return failure.refusal;
+    throw failure;
+  }
+}
+
 function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
   if (typeof record !== "object" || record === null || Array.isArray(record))
     throw new RecordRefused("BAD_RECORD", `${where} must be an object`);

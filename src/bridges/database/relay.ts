@@ -5,6 +5,7 @@ import { at as itemAt } from "../../base/present.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Fence, RecordStore } from "../../ports/record-store.ts";
+import { type LeaseHolder, takeLease } from "./lease.ts";
 import { mirrorWriteOf } from "./prepared.ts";
 
 export interface RelayOptions {
@@ -18,14 +19,6 @@ export interface RelayOptions {
   /** How long an entry is kept after the mirror has it. */
   readonly keepsMs: number;
   readonly onEvent: (event: RelayEvent) => void;
-}
-
-/** How this process is known to the others that open the same pair. */
-export interface LeaseHolder {
-  readonly name: string;
-  readonly lastsMs: number;
-  /** Whether a holder certainly does not live any more, as a dead process of this host. */
-  readonly isDead: (holder: string) => boolean;
 }
 
 export type RelayEvent =
@@ -115,14 +108,10 @@ export class Relay {
 
   /** The token of the lease; undefined while another process holds it. */
   async #lease(store: RecordStore): Promise<number | undefined> {
-    const { clock, lease } = this.#options;
-    const given = { name: "relay", holder: lease.name, nowMs: clock.nowMs(), lastsMs: lease.lastsMs };
-    const answer = await store.call("lease", given);
+    const answer = await takeLease(store, "relay", this.#options);
     if (answer.kind === "held") return answer.token;
     this.#checked = "";
-    if (!lease.isDead(answer.holder)) return undefined;
-    const again = await store.call("lease", { ...given, deadHolder: answer.holder });
-    return again.kind === "held" ? again.token : undefined;
+    return undefined;
   }
 
   /**

@@ -1,0 +1,475 @@
+import { codeOf, messageOf } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
+import { at as itemAt } from "../../base/present.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type {
+  AdoptAnswer,
+  AdoptedRow,
+  LegacyRow,
+  PassName,
+  PassState,
+  QuarantinedRow,
+} from "../../ports/backfill-calls.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Answer, RecordStore } from "../../ports/record-store.ts";
+import { type LeaseHolder, takeLease } from "./lease.ts";
+import {
+  columnsOf,
+  fromLegacy,
+  imageOfLegacy,
+  keyOfLegacy,
+  type LegacyTable,
+  legacyShapes,
+  type ReadingTools,
+  type ReadRow,
+} from "./legacy-reading.ts";
+import { toModern } from "./modern-rows.ts";
+
+export interface BackfillOptions {
+  readonly stores: Readonly<Record<Side, RecordStore>>;
+  readonly tools: ReadingTools;
+  readonly clock: Clock;
+  readonly lease: LeaseHolder;
+  /** `cto_trades` holds the trades of `processed_trades` once more, so at most one of the two belongs here. */
+  readonly tables: readonly LegacyTable[];
+  readonly limits: BackfillLimits;
+  /** Why the backfill must wait now, such as a file that a person has put there; undefined if it may go on. */
+  readonly held: () => string | undefined;
+  readonly onEvent: (event: BackfillEvent) => void;
+}
+
+export interface BackfillLimits {
+  /** How long one chunk should take. Its number of rows follows. */
+  readonly chunkMs: number;
+  /** The backfill waits while a write has been owed to the mirror for longer. */
+  readonly lagMsMax: number;
+  /** The backfill waits as long again if legacy took longer for one chunk. */
+  readonly latencyMsMax: number;
+}
+
+export const backfillTables: readonly LegacyTable[] = [
+  "processed_trades",
+  "positions",
+  "eod_pnl",
+  "market_prices",
+];
+export const backfillLimits: BackfillLimits = Object.freeze({
+  chunkMs: 50,
+  lagMsMax: 5_000,
+  latencyMsMax: 500,
+});
+
+export type BackfillEvent =
+  | ({ readonly kind: "progress" } & PassState)
+  | { readonly kind: "waiting"; readonly why: string };
+
+export interface BackfillRun {
+  readonly pass: PassName;
+  /** Reads and maps every row, and changes nothing. */
+  readonly dryRun?: boolean;
+  /** Waits for no signal, as in a cut-over, which holds all writes back anyway. */
+  readonly isUrgent?: boolean;
+  /** Ends the run after the chunk that is under way. The next run goes on from there. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BackfillReport {
+  /** False if the run was ended, or if another process runs a pass. */
+  readonly finished: boolean;
+  readonly tables: Readonly<Record<string, TableReport>>;
+}
+
+/** What one run found in one table. */
+export interface TableReport {
+  readonly rows: number;
+  readonly imported: number;
+  /** Prices that a later price of the same day has replaced. */
+  readonly superseded: number;
+  /** Rows for a person, by code. */
+  readonly quarantined: Readonly<Record<string, number>>;
+  /** Rows whose value in a column modern does not keep, by column. */
+  readonly lost: Readonly<Record<string, number>>;
+}
+
+/** A row of legacy that has a canonical form. */
+interface TakenRow extends ReadRow {
+  readonly table: LegacyTable;
+  readonly legacy: LegacyRow;
+  readonly modern: AdoptedRow;
+}
+
+/** By id: how many rows up to this one are equal, and how many have its key; absent where both are 1. */
+type Repeats = ReadonlyMap<number, { readonly occurrence: number; readonly place: number }>;
+
+interface Chunk {
+  readonly rows: readonly TakenRow[];
+  readonly quarantined: QuarantinedRow[];
+}
+
+const rowsMax = 1_000;
+const waitMs = 100;
+
+/**
+ * Brings rows that the bridge has not written from legacy into modern.
+ *
+ * A row that both stores get at version 0 belongs to the bridge from then on. Legacy's own tables are read in
+ * short pages and never changed; its table of versions gets an entry for each row, so that a later write finds
+ * out whether somebody else has changed the row, and so that modern's writes can be mirrored onto it. The
+ * authoritative store takes a row first, because there a write that meets it is refused or accepted at once.
+ *
+ * Each chunk is recorded in modern after both stores have it. A run that dies is resumed after the last
+ * recorded chunk; what a chunk did before meets `known` rows and changes nothing. The highest id is fixed at the
+ * beginning of a pass. A row that a write has touched, also a deleted one, is left to the relay. What modern
+ * cannot hold, and what somebody else has changed, waits for a person with both images.
+ */
+export class Backfill {
+  readonly #options: BackfillOptions;
+  /** Rows in the next chunk. */
+  #size = 100;
+
+  constructor(options: BackfillOptions) {
+    this.#options = options;
+  }
+
+  /** Runs or resumes one pass over all tables. */
+  async run(run: BackfillRun): Promise<BackfillReport> {
+    const { stores, tables, lease } = this.#options;
+    const isWaiting = run.pass !== "new_rows";
+    if (run.dryRun !== true && !(await this.#takeLease(run, isWaiting)))
+      return { finished: false, tables: {} };
+    const reports: Record<string, TableReport> = {};
+    try {
+      const states = await stores.modern.call("passes", null);
+      for (const table of tables) {
+        const state = await this.#begin(run, table, states);
+        if (state === undefined) continue;
+        const report = new Report();
+        reports[table] = report;
+        if (!(await this.#pass(run, state, report))) return { finished: false, tables: reports };
+      }
+      if (run.pass === "all_rows" && run.dryRun !== true) await this.#reviewMissing(run);
+      return { finished: run.signal?.aborted !== true, tables: reports };
+    } finally {
+      if (run.dryRun !== true)
+        await stores.modern.call("release", { name: "backfill", holder: lease.name }).catch(() => {});
+    }
+  }
+
+  /** Where the pass over a table begins; undefined if there is nothing to read. */
+  async #begin(
+    { pass, dryRun }: BackfillRun,
+    table: LegacyTable,
+    states: readonly PassState[],
+  ): Promise<(PassState & { readonly table: LegacyTable }) | undefined> {
+    const upper = await this.#options.stores.legacy.call("upperMark", { table });
+    if (upper === null) return undefined;
+    const fresh = { pass, table, upper, next: 0, done: 0, imported: 0, quarantined: 0 };
+    if (dryRun === true) return fresh;
+    const find = (name: PassName) => states.find((state) => state.table === table && state.pass === name);
+    const before = find(pass);
+    if (pass !== "new_rows")
+      return before !== undefined && before.next < before.upper ? { ...before, table } : fresh;
+    const filled = find("backfill");
+    if (before === undefined && (filled === undefined || filled.next < filled.upper)) return undefined;
+    const next = Math.max(before?.next ?? 0, filled?.upper ?? 0);
+    // The numbers of ids fall only if the table was made anew; then every row of it is new.
+    return upper === next ? undefined : { ...(before ?? fresh), table, upper, next: upper < next ? 0 : next };
+  }
+
+  /** Answers whether the pass is complete. */
+  async #pass(
+    run: BackfillRun,
+    begin: PassState & { readonly table: LegacyTable },
+    report: Report,
+  ): Promise<boolean> {
+    const { stores, clock, limits, onEvent } = this.#options;
+    const shape = legacyShapes[begin.table];
+    const repeats = new Map(
+      (shape.kind === "trade"
+        ? await stores.legacy.call("repeats", { table: begin.table, key: shape.key, columns: shape.set })
+        : []
+      ).map(({ id, ...place }) => [id, place]),
+    );
+    for (let state = begin; state.next < state.upper; ) {
+      if (run.signal?.aborted === true || !(await this.#mayGoOn(run))) return false;
+      const begunMs = clock.monotonicMs();
+      try {
+        state = await this.#chunk(run, state, { repeats, report });
+      } catch (failure) {
+        if (!passing.has(codeOf(failure))) throw failure;
+        onEvent({ kind: "waiting", why: messageOf(failure) });
+        this.#size = Math.max(1, this.#size >> 1);
+        await pause(clock, waitMs);
+        continue;
+      }
+      const tookMs = clock.monotonicMs() - begunMs;
+      this.#size = Math.min(
+        rowsMax,
+        Math.max(
+          1,
+          tookMs > limits.chunkMs
+            ? this.#size >> 1
+            : tookMs * 2 < limits.chunkMs
+              ? this.#size * 2
+              : this.#size,
+        ),
+      );
+      onEvent({ kind: "progress", ...state });
+      if (tookMs > limits.latencyMsMax) await pause(clock, tookMs);
+    }
+    return true;
+  }
+
+  /** Waits while a signal says so. Answers whether the run goes on. */
+  async #mayGoOn(run: BackfillRun): Promise<boolean> {
+    const { clock, held, onEvent } = this.#options;
+    let said = "";
+    for (;;) {
+      if (run.dryRun !== true && !(await this.#takeLease(run, false))) return false;
+      const why = run.isUrgent === true ? undefined : (held() ?? (await this.#lag()));
+      if (why === undefined) return true;
+      if (why !== said) onEvent({ kind: "waiting", why });
+      said = why;
+      await pause(clock, waitMs);
+      if (run.signal?.aborted === true) return false;
+    }
+  }
+
+  async #lag(): Promise<string | undefined> {
+    const { stores, clock, limits } = this.#options;
+    const { authority, step } = await stores.legacy.call("fence", null);
+    if (step !== "") return `a cut-over is under way: ${step}`;
+    const { oldestMs, parked, count } = await stores[authority].call("owed", { nowMs: clock.nowMs() });
+    return count > parked && oldestMs > limits.lagMsMax
+      ? `a write has been owed to the mirror for ${oldestMs} ms`
+      : undefined;
+  }
+
+  async #takeLease({ signal }: BackfillRun, isWaiting: boolean): Promise<boolean> {
+    const { stores, clock, onEvent } = this.#options;
+    let said = false;
+    for (;;) {
+      const answer = await takeLease(stores.modern, "backfill", this.#options);
+      if (answer.kind === "held") return true;
+      if (!isWaiting || signal?.aborted === true) return false;
+      if (!said) onEvent({ kind: "waiting", why: `${answer.holder} is reading legacy's rows` });
+      said = true;
+      await pause(clock, waitMs);
+    }
+  }
+
+  async #chunk(
+    run: BackfillRun,
+    state: PassState & { readonly table: LegacyTable },
+    { repeats, report }: { readonly repeats: Repeats; readonly report: Report },
+  ): Promise<PassState & { readonly table: LegacyTable }> {
+    const { stores, clock } = this.#options;
+    const { table, upper } = state;
+    const page = await stores.legacy.call("rowsAfter", {
+      table,
+      columns: columnsOf(legacyShapes[table]),
+      after: state.next,
+      upTo: upper,
+      limit: this.#size,
+    });
+    const chunk = this.#read(table, page, repeats);
+    const last = page.length < this.#size ? upper : itemAt(page, page.length - 1).id;
+    if (run.dryRun === true) {
+      report.count(page.length, chunk, chunk.rows.length, 0);
+      return { ...state, next: last };
+    }
+    const { settled, imported, superseded, movedId } = await this.#enter(chunk);
+    const next = movedId === undefined ? last : movedId - 1;
+    const done = page.filter(({ id }) => id <= next).length;
+    const after = {
+      ...state,
+      next,
+      done: state.done + done,
+      imported: state.imported + imported,
+      quarantined: state.quarantined + chunk.quarantined.length,
+    };
+    await stores.modern.call("recordChunk", {
+      pass: after,
+      quarantined: chunk.quarantined,
+      imported: settled.map(({ legacy }) => ({ table, key: keyOfLegacy(table, legacy) })),
+      nowMs: clock.nowMs(),
+    });
+    report.count(done, chunk, imported, superseded);
+    return after;
+  }
+
+  #read(table: LegacyTable, page: readonly LegacyRow[], repeats: Repeats): Chunk {
+    const rows: TakenRow[] = [];
+    const quarantined: QuarantinedRow[] = [];
+    for (const legacy of page) {
+      const { occurrence, place } = repeats.get(legacy.id) ?? { occurrence: 1, place: 1 };
+      const read = fromLegacy(table, legacy, this.#options.tools, occurrence);
+      if ("code" in read) quarantined.push(waitingRow({ kind: "row", table, legacy, has: null, ...read }));
+      else
+        rows.push({
+          ...read,
+          table,
+          legacy,
+          modern: {
+            aggregate: read.row.aggregate,
+            change: toModern(read.row),
+            claim: place === 1 ? read.claim : null,
+            isReplaceable: read.row.kind === "price",
+          },
+        });
+    }
+    return { rows, quarantined };
+  }
+
+  /** Gives both stores the rows of a chunk, the authoritative one first. */
+  async #enter({ rows, quarantined }: Chunk) {
+    const { stores } = this.#options;
+    const { authority } = await stores.legacy.call("fence", null);
+    const claim = async (mayClaim: (row: TakenRow) => boolean) => {
+      const claims = rows.map((row) => ({
+        ...row.modern,
+        change: row.stored,
+        id: row.legacy.id,
+        mayClaim: mayClaim(row),
+      }));
+      return byRow(rows, await stores.legacy.call("claimRows", { rows: claims }));
+    };
+    const adopt = async (some: readonly TakenRow[]) =>
+      byRow(some, await stores.modern.call("adopt", { rows: some.map(({ modern }) => modern) }));
+    let inLegacy: ReadonlyMap<TakenRow, AdoptAnswer>;
+    let inModern: ReadonlyMap<TakenRow, AdoptAnswer>;
+    if (authority === "legacy") {
+      inLegacy = await claim(() => true);
+      inModern = await adopt(rows.filter((row) => isEntered(inLegacy.get(row))));
+    } else {
+      inModern = await adopt(rows);
+      inLegacy = await claim((row) => isEntered(inModern.get(row)));
+    }
+    const settled: TakenRow[] = [];
+    let [imported, superseded] = [0, 0];
+    let movedId: number | undefined;
+    for (const row of rows) {
+      const [legacy, modern] = [inLegacy.get(row), inModern.get(row)];
+      if (legacy?.kind === "moved") movedId ??= row.legacy.id;
+      if (modern?.kind === "adopted") imported += 1;
+      const why = conflictOf(legacy, modern);
+      if (why === undefined) {
+        if (isEntered(legacy) || legacy?.kind === "written") settled.push(row);
+      } else if (why.code === "ALREADY_STORED" && row.row.kind === "price") superseded += 1;
+      else quarantined.push(waitingRow({ table: row.table, legacy: row.legacy, ...why }));
+    }
+    return { settled, imported, superseded, movedId };
+  }
+
+  /** Rows that the bridge knows and that somebody else has deleted from legacy. */
+  async #reviewMissing({ signal }: BackfillRun): Promise<void> {
+    const { stores, clock, tables } = this.#options;
+    const keys = Object.fromEntries(tables.map((table) => [table, legacyShapes[table].key]));
+    for (let after: string | null = ""; after !== null && signal?.aborted !== true; ) {
+      const found: Answer<"missingRows"> = await stores.legacy.call("missingRows", {
+        keys,
+        after,
+        limit: rowsMax,
+      });
+      const quarantined = found.missing.map(({ claim, written }): QuarantinedRow => {
+        const [table] = JSON.parse(claim);
+        const because = "somebody else has deleted the row from legacy";
+        return {
+          kind: "review",
+          table,
+          key: claim,
+          code: "FOREIGN_DELETE",
+          because,
+          legacy: null,
+          modern: JSON.stringify(written),
+        };
+      });
+      if (quarantined.length > 0)
+        await stores.modern.call("recordChunk", {
+          pass: null,
+          quarantined,
+          imported: [],
+          nowMs: clock.nowMs(),
+        });
+      after = found.next;
+    }
+  }
+}
+
+/** Failures that pass by themselves. */
+const passing = new Set(["DATABASE_BUSY", "SYSTEM_DOWN"]);
+
+const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]) =>
+  new Map(rows.map((row, index) => [row, itemAt(answers, index)]));
+
+const isEntered = (answer: AdoptAnswer | undefined): boolean =>
+  answer?.kind === "adopted" || answer?.kind === "known";
+
+interface Conflict {
+  readonly kind: QuarantinedRow["kind"];
+  readonly code: string;
+  readonly because: string;
+  readonly has: AdoptAnswer["has"];
+}
+
+/** Why a row waits for a person, from the answers of both stores; undefined if it does not. */
+function conflictOf(legacy: AdoptAnswer | undefined, modern: AdoptAnswer | undefined): Conflict | undefined {
+  const repeated =
+    legacy?.kind === "repeated" ? legacy : isEntered(legacy) && modern?.kind === "repeated" && modern;
+  if (repeated)
+    return {
+      kind: "row",
+      code: "ALREADY_STORED",
+      because: "another row of legacy is the same record; it counts once",
+      has: repeated.has,
+    };
+  if (legacy?.kind === "differs")
+    return {
+      kind: "review",
+      code: "FOREIGN_CHANGE",
+      because: "somebody else has changed the row of legacy since the bridge read or wrote it",
+      has: legacy.has,
+    };
+  const isUnknown = legacy?.kind === "unclaimed" || (isEntered(legacy) && modern?.kind === "differs");
+  if (!isUnknown) return undefined;
+  return {
+    kind: "review",
+    code: "FOREIGN_ROW",
+    because: "somebody else has put the row into legacy, and modern has another one in its place",
+    has: modern?.has ?? null,
+  };
+}
+
+const waitingRow = ({
+  kind,
+  table,
+  legacy,
+  code,
+  because,
+  has,
+}: Conflict & { readonly table: LegacyTable; readonly legacy: LegacyRow }): QuarantinedRow => ({
+  kind,
+  table,
+  key: keyOfLegacy(table, legacy),
+  code,
+  because,
+  legacy: imageOfLegacy(legacy),
+  modern: has === null ? null : JSON.stringify(has),
+});
+
+class Report implements TableReport {
+  rows = 0;
+  imported = 0;
+  superseded = 0;
+  readonly quarantined: Record<string, number> = {};
+  readonly lost: Record<string, number> = {};
+
+  count(rows: number, chunk: Chunk, imported: number, superseded: number): void {
+    this.rows += rows;
+    this.imported += imported;
+    this.superseded += superseded;
+    for (const { code } of chunk.quarantined) this.quarantined[code] = (this.quarantined[code] ?? 0) + 1;
+    for (const { lost } of chunk.rows)
+      for (const column of lost) this.lost[column] = (this.lost[column] ?? 0) + 1;
+  }
+}

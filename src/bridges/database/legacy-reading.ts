@@ -1,0 +1,319 @@
+import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
+import { formatFraction, multiply, parseFigure } from "../../base/fraction.ts";
+import { present } from "../../base/present.ts";
+import { Refused } from "../../base/refused.ts";
+import { dayUs, formatInstant, parseDay, readInstant } from "../../domain/market/chicago-time.ts";
+import type { LegacyRow } from "../../ports/backfill-calls.ts";
+import type { RowChange, StoredRow, StoredValue } from "../../ports/record-store.ts";
+import type { BridgeRecord, RecordKind } from "../../ports/records.ts";
+import { claimOf, toLegacy } from "./legacy-rows.ts";
+import { type IntakeTools, type Row, takeRecord } from "./record-intake.ts";
+
+/** The tables of legacy that become canonical rows. */
+export type LegacyTable = "processed_trades" | "positions" | "eod_pnl" | "market_prices" | "cto_trades";
+
+export interface LegacyShape {
+  readonly kind: RecordKind;
+  /** The natural key. `id` is none: legacy replaces rows, and a replaced row has another id. */
+  readonly key: readonly string[];
+  /** The columns, beside the key, that a write of the bridge sets, and that show a change by somebody else. */
+  readonly set: readonly string[];
+  /** Columns that are read only. */
+  readonly further: readonly string[];
+}
+
+export const legacyShapes: Readonly<Record<LegacyTable, LegacyShape>> = {
+  processed_trades: {
+    kind: "trade",
+    key: ["trade_id", "source_file"],
+    set: ["instrument_name", "trade_date", "trade_timestamp", "quantity", "price", "side"],
+    further: [],
+  },
+  positions: {
+    kind: "position",
+    key: ["instrument_name"],
+    set: [
+      "position_quantity",
+      "avg_cost",
+      "total_realized_pnl",
+      "unrealized_pnl",
+      "last_market_price",
+      "last_updated",
+    ],
+    further: [],
+  },
+  eod_pnl: {
+    kind: "daily_pnl",
+    key: ["trade_date", "instrument_name"],
+    set: ["closing_position", "realized_pnl", "unrealized_pnl", "total_pnl"],
+    further: [],
+  },
+  market_prices: {
+    kind: "price",
+    key: ["bloomberg", "upload_timestamp"],
+    set: ["px_settle", "px_last"],
+    further: ["upload_date", "source_file"],
+  },
+  cto_trades: {
+    kind: "trade",
+    key: ["tradeID", "source_file"],
+    set: ["Date", "Time", "Symbol", "Action", "Quantity", "Price", "Fees"],
+    further: [],
+  },
+};
+
+export const columnsOf = ({ key, set, further }: LegacyShape): readonly string[] => [
+  ...key,
+  ...set,
+  ...further,
+];
+
+/** Why a row of legacy cannot become a canonical row. */
+export interface ReadingRefusal {
+  /** A code of the record intake or of the mapping to legacy, or NOT_A_TRADE. */
+  readonly code: string;
+  readonly because: string;
+}
+
+export interface ReadRow {
+  readonly row: Row;
+  readonly claim: string;
+  /** The row as legacy holds it now, in the columns that the bridge sets. */
+  readonly stored: RowChange;
+  /** Columns that a write of the canonical row would set to something else: what modern does not keep. */
+  readonly lost: readonly string[];
+}
+
+export interface ReadingTools extends IntakeTools {
+  /** The book of every row that comes from legacy. */
+  readonly book: string;
+}
+
+const ReadingRefused = Refused<string>;
+
+/**
+ * Maps a row of legacy to a canonical row: the inverse of `toLegacy`. Points become money exactly, as the
+ * shortest decimal that reads back as the same double, times the multiplier. Chicago wall time becomes an
+ * instant; a time that occurs twice or never is refused, as is every value of another type than its column
+ * must hold. `occurrence` is 1 for the first of equal rows of a source file.
+ *
+ * What legacy does not have: book (that of the tools), fee (0), line (none), and the kind of a mark. A price
+ * row becomes one mark of kind `last_trade` from `px_last`, of the day `upload_date`. `px_settle` stays in
+ * legacy only, because legacy does not say which day it settles. A figure of 0 stays 0, though legacy also
+ * writes it where a mark is missing.
+ */
+export function fromLegacy(
+  table: LegacyTable,
+  legacy: LegacyRow,
+  tools: ReadingTools,
+  occurrence = 1,
+): ReadRow | ReadingRefusal {
+  const cells = new Cells(legacy);
+  try {
+    const record = records[table](cells, tools);
+    const taken = takeRecord(
+      record.kind === "trade" ? { ...record, occurrence } : record,
+      `row ${legacy.id} of ${table}`,
+      tools,
+    );
+    if ("code" in taken) return taken;
+    const row: Row =
+      taken.kind === "trade" ? { ...taken, values: { ...taken.values, source_line: null } } : taken;
+    const stored = storedOf(table, legacy);
+    const down = table === "cto_trades" ? { change: stored } : toLegacy(row);
+    if ("code" in down) return down;
+    const set = stored.set ?? {};
+    const lost = Object.keys(set).filter((column) => down.change.set?.[column] !== set[column]);
+    return { row, claim: claimOf(stored), stored, lost };
+  } catch (failure) {
+    if (failure instanceof ReadingRefused) return failure.refusal;
+    throw failure;
+  }
+}
+
+/** The row of legacy that a person looks for: as in a claim, whatever its columns hold. */
+export const keyOfLegacy = (table: LegacyTable, legacy: LegacyRow): string =>
+  claimOf(storedOf(table, legacy));
+
+/** A row of legacy as JSON, for a person: the values that the bridge reads. */
+export const imageOfLegacy = ({ id, cells }: LegacyRow): string =>
+  JSON.stringify({
+    id,
+    ...Object.fromEntries(Object.keys(cells).map((column) => [column, plainValue(cells[column])])),
+  });
+
+function storedOf(table: LegacyTable, { cells }: LegacyRow): RowChange {
+  const { key, set } = legacyShapes[table];
+  const values = (columns: readonly string[]): StoredRow =>
+    Object.fromEntries(columns.map((column) => [column, plainValue(cells[column])]));
+  return { table, key: values(key), set: values(set), initial: {} };
+}
+
+/** A cell as a plain read of the database answers it. */
+const plainValue = (cell: LegacyRow["cells"][string] | undefined): StoredValue =>
+  cell === undefined ? null : cell.type === "integer" ? Number(cell.value) : cell.value;
+
+const records: Readonly<Record<LegacyTable, (cells: Cells, tools: ReadingTools) => BridgeRecord>> = {
+  processed_trades: (cells, { book }) => {
+    cells.day("trade_date");
+    return {
+      kind: "trade",
+      id: cells.text("trade_id"),
+      symbol: cells.text("instrument_name"),
+      book,
+      side: cells.oneOf("side", { B: "B", S: "S" } as const),
+      quantity: cells.number("quantity"),
+      price: cells.number("price"),
+      time: cells.time("trade_timestamp"),
+      file: cells.text("source_file"),
+      line: 1,
+    };
+  },
+  positions: (cells, tools) => {
+    const symbol = cells.text("instrument_name");
+    const asOf = cells.time("last_updated");
+    const quantity = cells.number("position_quantity");
+    const money = moneyOf(symbol, asOf, tools);
+    const average = cells.number("avg_cost");
+    return {
+      kind: "position",
+      symbol,
+      book: tools.book,
+      quantity,
+      averagePrice: quantity === "0" ? null : average,
+      realized: money(cells.number("total_realized_pnl")),
+      unrealized: money(cells.number("unrealized_pnl")),
+      mark: cells.isNull("last_market_price") ? null : cells.number("last_market_price"),
+      asOf,
+    };
+  },
+  eod_pnl: (cells, tools) => {
+    const symbol = cells.text("instrument_name");
+    const tradingDay = cells.day("trade_date");
+    const money = moneyOf(symbol, tradingDay, tools);
+    cells.number("total_pnl");
+    return {
+      kind: "daily_pnl",
+      tradingDay,
+      symbol,
+      book: tools.book,
+      quantity: cells.number("closing_position"),
+      realized: money(cells.number("realized_pnl")),
+      unrealized: money(cells.number("unrealized_pnl")),
+    };
+  },
+  market_prices: (cells) => {
+    cells.number("px_settle");
+    return {
+      kind: "price",
+      symbol: cells.text("bloomberg"),
+      mark: cells.number("px_last"),
+      markKind: "last_trade",
+      tradingDay: cells.day("upload_date"),
+      at: cells.time("upload_timestamp"),
+      source: cells.text("source_file"),
+    };
+  },
+  cto_trades: (cells, { book }) => {
+    const side = cells.oneOf("Action", { BUY: "B", SELL: "S" } as const);
+    const quantity = cells.number("Quantity");
+    if (quantity.startsWith("-") !== (side === "S"))
+      throw new ReadingRefused("NOT_A_TRADE", `Action says ${side}, and Quantity says ${quantity}`);
+    return {
+      kind: "trade",
+      id: cells.text("tradeID"),
+      symbol: cells.text("Symbol"),
+      book,
+      side,
+      quantity: quantity.replace(/^-/, ""),
+      price: cells.number("Price"),
+      fee: cells.isNull("Fees") ? "0" : cells.number("Fees"),
+      time: wallTime(`${cells.day("Date")} ${cells.text("Time")}`, "Date and Time hold"),
+      file: cells.text("source_file"),
+      line: 1,
+    };
+  },
+};
+
+/** Turns points of a symbol, as written at a time or on a day, into money. */
+function moneyOf(symbol: string, when: string, { describe }: ReadingTools): (points: string) => string {
+  const moment = present(readInstant(when), "a time that was read before");
+  const described = describe(symbol, Math.floor(moment.wallUs / dayUs));
+  if (described === undefined)
+    throw new ReadingRefused(
+      "UNKNOWN_SYMBOL",
+      `no product is known for the symbol ${JSON.stringify(symbol)}`,
+    );
+  const multiplier = present(parseFigure(described.multiplier), "a multiplier is a number");
+  return (points) =>
+    formatFraction(multiply(present(parseFigure(points), "a number that was read before"), multiplier)).text;
+}
+
+function wallTime(text: string, what: string): string {
+  const read = readInstant(text);
+  if (read === undefined)
+    throw new ReadingRefused("BAD_TIME", `${what} ${JSON.stringify(text)}, which is no time`);
+  if (read.reading !== "unique")
+    throw new ReadingRefused(
+      read.reading === "ambiguous" ? "AMBIGUOUS_IN_LEGACY" : "BAD_TIME",
+      `${what} ${text}, which ${read.reading === "ambiguous" ? "occurs twice" : "does not occur"} in Chicago`,
+    );
+  return formatInstant(read.instantUs);
+}
+
+/** Reads the cells of one row, and refuses a cell that does not hold what its column must. */
+class Cells {
+  readonly #cells: LegacyRow["cells"];
+
+  constructor({ cells }: LegacyRow) {
+    this.#cells = cells;
+  }
+
+  isNull(column: string): boolean {
+    return this.#cells[column]?.type === "null";
+  }
+
+  text(column: string): string {
+    const cell = this.#cells[column];
+    if (cell?.type !== "text") throw this.#refusal("BAD_TEXT", column, "text");
+    const text = String(cell.value);
+    if (text.includes("\ufffd"))
+      throw new ReadingRefused("BAD_TEXT", `${column} holds U+FFFD, or bytes that are not UTF-8`);
+    return text;
+  }
+
+  oneOf<Value extends string>(column: string, values: Readonly<Record<string, Value>>): Value {
+    const value = Object.entries(values).find(([text]) => text === this.text(column));
+    if (value === undefined) throw this.#refusal("BAD_TEXT", column, Object.keys(values).join(" or "));
+    return value[1];
+  }
+
+  /** The shortest decimal text that reads back as the stored number. */
+  number(column: string): string {
+    const cell = this.#cells[column];
+    const isNumber = cell?.type === "real" || cell?.type === "integer";
+    const value = isNumber ? parseDecimal(String(cell.value)) : undefined;
+    if (value === undefined) throw this.#refusal("BAD_NUMBER", column, "a finite number");
+    return formatDecimal(value);
+  }
+
+  day(column: string): string {
+    const cell = this.#cells[column];
+    if (cell?.type !== "text" || parseDay(String(cell.value)) === undefined)
+      throw this.#refusal("BAD_TIME", column, "a day such as 2025-07-24, as text");
+    return String(cell.value);
+  }
+
+  /** The instant of a Chicago wall time. */
+  time(column: string): string {
+    const cell = this.#cells[column];
+    if (cell?.type !== "text") throw this.#refusal("BAD_TIME", column, "a time, as text");
+    return wallTime(String(cell.value), `${column} holds`);
+  }
+
+  #refusal(code: string, column: string, wants: string): Error {
+    const { type, value } = this.#cells[column] ?? { type: "null", value: null };
+    const found = type === "null" ? "NULL" : `the ${type} ${JSON.stringify(value)}`;
+    return new ReadingRefused(code, `${column} holds ${found}; it must hold ${wants}`);
+  }
+}

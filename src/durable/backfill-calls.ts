@@ -1,0 +1,329 @@
+/**
+ * The calls of the backfill as rules over SQL.
+ *
+ * `pnlb_backfill` has one row for each pass over a table of legacy: how far it is. `pnlb_quarantine` has the
+ * rows that wait for a person, one for each row of legacy. Both stand in modern's database. The calls that
+ * read legacy's tables use functions that only SQLite has.
+ */
+import type {
+  AdoptAnswer,
+  AdoptedRow,
+  BackfillCalls,
+  ClaimedRow,
+  LegacyCell,
+  MissingRow,
+  PassName,
+  PassState,
+  QuarantinedRow,
+} from "../ports/backfill-calls.ts";
+import type { Answer, Given, StoredRow, StoredValue } from "../ports/record-store.ts";
+import type { Dialect } from "./dialect.ts";
+import { holds, type RowAccess } from "./row-access.ts";
+import { ask, numberIn, textIn, type Work } from "./work.ts";
+
+type BackfillWorks = {
+  readonly [Name in keyof BackfillCalls]: (given: Given<Name>) => Work<Answer<Name>>;
+};
+
+/** A row of `pnlb_versions`. */
+interface Version {
+  readonly aggregate: string;
+  readonly claim: string | null;
+  readonly version: number;
+  readonly written: StoredRow | null;
+}
+
+export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWorks {
+  const table = { passes: dialect.own("backfill"), quarantine: dialect.own("quarantine") };
+  const versions = dialect.own("versions");
+
+  /** The versions that a row of legacy meets: that of its aggregate, and that of another one with its claim. */
+  function* versionsOf({ aggregate, claim }: AdoptedRow): Work<{ own?: Version; owner?: Version }> {
+    const found: { own?: Version; owner?: Version } = {};
+    for (const row of yield* ask(
+      `SELECT aggregate, claim, version, written FROM ${versions} WHERE aggregate = ? OR claim = ?`,
+      aggregate,
+      claim,
+    ))
+      found[row.aggregate === aggregate ? "own" : "owner"] = versionIn(row);
+    return found;
+  }
+
+  const insertVersion = ({ aggregate, change, claim }: AdoptedRow, end = "") =>
+    ask(
+      `INSERT INTO ${versions} (aggregate, claim, version, written) VALUES (?, ?, 0, ?)${end}`,
+      aggregate,
+      claim,
+      JSON.stringify(change.set),
+    );
+
+  /** Whether a later row of legacy takes the place of the one whose version is given. */
+  const replaces = ({ isReplaceable, claim }: AdoptedRow, { version, claim: before }: Version): boolean =>
+    isReplaceable && version === 0 && claim !== null && before !== null && claim > before;
+
+  function* replaceVersion({ aggregate, change, claim }: AdoptedRow): Work<AdoptAnswer> {
+    yield* ask(
+      `UPDATE ${versions} SET claim = ?, written = ? WHERE aggregate = ?`,
+      claim,
+      JSON.stringify(change.set),
+      aggregate,
+    );
+    return { kind: "adopted", claim, has: null };
+  }
+
+  function* claimRow(row: ClaimedRow): Work<AdoptAnswer> {
+    const { id, change, claim } = row;
+    const name = dialect.rowsOf(change.table);
+    const [current] = yield* ask(`SELECT * FROM ${name} WHERE rowid = ?`, id);
+    if (current === undefined) return { kind: "gone", claim, has: null };
+    const isAsRead = holds(current, { ...change.key, ...change.set });
+    const { own, owner } = yield* versionsOf(row);
+    if (owner !== undefined && holds(current, owner.written)) return { kind: "written", claim, has: null };
+    if (own === undefined) {
+      if (!isAsRead) return { kind: "moved", claim, has: null };
+      if (owner !== undefined) return { kind: "differs", claim, has: owner.written };
+      if (!row.mayClaim) return { kind: "unclaimed", claim, has: null };
+      yield* insertVersion(row);
+      return { kind: "adopted", claim, has: null };
+    }
+    if (own.claim === null || own.claim === claim || claim === null)
+      return holds(current, own.written)
+        ? { kind: own.version === 0 ? "known" : "written", claim: own.claim, has: null }
+        : { kind: "differs", claim, has: own.written };
+    if (isAsRead && owner === undefined && replaces(row, own)) return yield* replaceVersion(row);
+    return { kind: "repeated", claim, has: own.written };
+  }
+
+  function* adoptRow(row: AdoptedRow): Work<AdoptAnswer> {
+    const { aggregate, change, claim } = row;
+    const [inserted] = yield* insertVersion(row, " ON CONFLICT DO NOTHING RETURNING version");
+    if (inserted !== undefined) {
+      const stored = yield* access.read(change);
+      if (stored === undefined) yield* access.change(change, 0, true);
+      else if (!holds(stored, change.set)) {
+        yield* ask(`DELETE FROM ${versions} WHERE aggregate = ?`, aggregate);
+        return { kind: "differs", claim, has: stored };
+      }
+      return { kind: "adopted", claim, has: null };
+    }
+    const { own, owner } = yield* versionsOf(row);
+    if (own === undefined) return { kind: "differs", claim, has: owner?.written ?? null };
+    if (own.version > 0) return { kind: "written", claim: own.claim, has: own.written };
+    if (own.claim === claim)
+      return isSame(own.written, change.set)
+        ? { kind: "known", claim, has: null }
+        : { kind: "differs", claim, has: own.written };
+    if (owner !== undefined || !replaces(row, own)) return { kind: "repeated", claim, has: own.written };
+    yield* access.change(change, 0, false);
+    return yield* replaceVersion(row);
+  }
+
+  function* quarantineRow(row: QuarantinedRow, nowMs: number): Work<void> {
+    yield* ask(
+      `INSERT INTO ${table.quarantine} AS q (source, key, kind, code, because, legacy, modern, at_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (source, key) DO UPDATE SET kind = excluded.kind, code = excluded.code,
+         because = excluded.because, legacy = excluded.legacy, modern = excluded.modern, at_ms = excluded.at_ms,
+         settled_ms = NULL, settled_as = NULL
+       WHERE q.code <> excluded.code OR q.legacy IS DISTINCT FROM excluded.legacy
+         OR q.modern IS DISTINCT FROM excluded.modern`,
+      row.table,
+      row.key,
+      row.kind,
+      row.code,
+      row.because,
+      row.legacy,
+      row.modern,
+      nowMs,
+    );
+  }
+
+  function* recordPass({
+    pass,
+    table: name,
+    upper,
+    next,
+    done,
+    imported,
+    quarantined,
+  }: PassState): Work<void> {
+    yield* ask(
+      `INSERT INTO ${table.passes} (pass, source, upper, next, done, imported, quarantined)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (pass, source) DO UPDATE SET upper = excluded.upper, next = excluded.next,
+         done = excluded.done, imported = excluded.imported, quarantined = excluded.quarantined`,
+      pass,
+      name,
+      upper,
+      next,
+      done,
+      imported,
+      quarantined,
+    );
+  }
+
+  return {
+    *upperMark({ table: name }) {
+      const [found] = yield* ask(
+        "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?",
+        name,
+      );
+      if (found === undefined) return null;
+      const [row] = yield* ask(`SELECT max(rowid) AS upper FROM ${dialect.rowsOf(name)}`);
+      return numberIn(row, "upper");
+    },
+    *rowsAfter({ table: name, columns, after, upTo, limit }) {
+      const cells = columns.map(
+        (column, at) => `typeof("${column}") AS t${at}, CASE typeof("${column}")
+          WHEN 'integer' THEN CAST("${column}" AS TEXT) WHEN 'blob' THEN hex("${column}") ELSE "${column}" END AS v${at}`,
+      );
+      const rows = yield* ask(
+        `SELECT rowid AS row_id, ${cells.join(", ")} FROM ${dialect.rowsOf(name)}
+         WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?`,
+        after,
+        upTo,
+        limit,
+      );
+      return rows.map((row) => ({
+        id: numberIn(row, "row_id"),
+        cells: Object.fromEntries(columns.map((column, at) => [column, cellIn(row, at)])),
+      }));
+    },
+    *repeats({ table: name, key, columns }) {
+      const rows = dialect.rowsOf(name);
+      const [twice] = yield* ask(
+        `SELECT 1 AS found FROM ${rows} GROUP BY ${listOf(key)} HAVING count(*) > 1 LIMIT 1`,
+      );
+      if (twice === undefined) return [];
+      const found = yield* ask(
+        `SELECT row_id, occurrence, place FROM (SELECT rowid AS row_id,
+           row_number() OVER (PARTITION BY ${listOf([...key, ...columns])} ORDER BY rowid) AS occurrence,
+           row_number() OVER (PARTITION BY ${listOf(key)} ORDER BY rowid) AS place FROM ${rows})
+         WHERE place > 1`,
+      );
+      return found.map((row) => ({
+        id: numberIn(row, "row_id"),
+        occurrence: numberIn(row, "occurrence"),
+        place: numberIn(row, "place"),
+      }));
+    },
+    *claimRows({ rows }) {
+      const answers: AdoptAnswer[] = [];
+      for (const row of rows) answers.push(yield* claimRow(row));
+      return answers;
+    },
+    *adopt({ rows }) {
+      const answers: AdoptAnswer[] = [];
+      for (const row of rows) answers.push(yield* adoptRow(row));
+      return answers;
+    },
+    *missingRows({ keys, after, limit }) {
+      const rows = yield* ask(
+        `SELECT aggregate, claim, version, written FROM ${versions}
+         WHERE aggregate > ? AND claim IS NOT NULL ORDER BY aggregate LIMIT ?`,
+        after,
+        limit,
+      );
+      const missing: MissingRow[] = [];
+      for (const { claim, written } of rows.map(versionIn)) {
+        const [name, ...values]: [string, ...StoredValue[]] = JSON.parse(claim ?? "");
+        const key = keys[name];
+        if (key === undefined || written === null || claim === null) continue;
+        const where = key.map((column) => `"${column}" = ?`).join(" AND ");
+        const [row] = yield* ask(`SELECT 1 AS found FROM ${dialect.rowsOf(name)} WHERE ${where}`, ...values);
+        if (row === undefined) missing.push({ claim, written });
+      }
+      return { missing, next: rows.length < limit ? null : textIn(rows.at(-1), "aggregate") };
+    },
+    *passes() {
+      const rows = yield* ask(`SELECT * FROM ${table.passes} ORDER BY pass, source`);
+      return rows.map((row) => ({
+        pass: textIn(row, "pass") as PassName,
+        table: textIn(row, "source"),
+        upper: numberIn(row, "upper"),
+        next: numberIn(row, "next"),
+        done: numberIn(row, "done"),
+        imported: numberIn(row, "imported"),
+        quarantined: numberIn(row, "quarantined"),
+      }));
+    },
+    *recordChunk({ pass, quarantined, imported, nowMs }) {
+      for (const row of quarantined) yield* quarantineRow(row, nowMs);
+      const [waiting] = yield* ask(
+        `SELECT 1 AS found FROM ${table.quarantine} WHERE settled_ms IS NULL LIMIT 1`,
+      );
+      if (waiting !== undefined)
+        for (const { table: name, key } of imported)
+          yield* ask(
+            `UPDATE ${table.quarantine} SET settled_ms = ?, settled_as = 'imported'
+             WHERE source = ? AND key = ? AND settled_ms IS NULL`,
+            nowMs,
+            name,
+            key,
+          );
+      if (pass !== null) yield* recordPass(pass);
+      return null;
+    },
+    *quarantine({ after, limit }) {
+      const rows = yield* ask(
+        `SELECT * FROM ${table.quarantine} WHERE settled_ms IS NULL AND (source > ? OR (source = ? AND key > ?))
+         ORDER BY source, key LIMIT ?`,
+        after?.table ?? "",
+        after?.table ?? "",
+        after?.key ?? "",
+        limit,
+      );
+      return rows.map((row) => ({
+        kind: textIn(row, "kind") === "review" ? "review" : "row",
+        table: textIn(row, "source"),
+        key: textIn(row, "key"),
+        code: textIn(row, "code"),
+        because: textIn(row, "because"),
+        legacy: row.legacy === null ? null : textIn(row, "legacy"),
+        modern: row.modern === null ? null : textIn(row, "modern"),
+        atMs: numberIn(row, "at_ms"),
+        settledMs: null,
+        settledAs: null,
+      }));
+    },
+    *settleQuarantine({ table: name, key, as, nowMs }) {
+      const rows = yield* ask(
+        `UPDATE ${table.quarantine} SET settled_ms = ?, settled_as = ?
+         WHERE source = ? AND key = ? AND settled_ms IS NULL RETURNING 1 AS settled`,
+        nowMs,
+        as,
+        name,
+        key,
+      );
+      return rows.length > 0;
+    },
+    *quarantineCounts() {
+      const [row] = yield* ask(
+        `SELECT count(CASE kind WHEN 'row' THEN 1 END) AS unreadable, count(CASE kind WHEN 'review' THEN 1 END) AS reviews
+         FROM ${table.quarantine} WHERE settled_ms IS NULL`,
+      );
+      return { rows: numberIn(row, "unreadable"), reviews: numberIn(row, "reviews") };
+    },
+    *acceptTables() {
+      yield* ask(`UPDATE ${dialect.own("fence")} SET shape = ''`);
+      return null;
+    },
+  };
+}
+
+const versionIn = (row: StoredRow): Version => ({
+  aggregate: textIn(row, "aggregate"),
+  claim: row.claim === null ? null : textIn(row, "claim"),
+  version: numberIn(row, "version"),
+  written: JSON.parse(textIn(row, "written")),
+});
+
+const cellIn = (row: StoredRow, at: number): LegacyCell => ({
+  type: textIn(row, `t${at}`) as LegacyCell["type"],
+  value: row[`v${at}`] ?? null,
+});
+
+const listOf = (columns: readonly string[]): string => columns.map((column) => `"${column}"`).join(", ");
+
+const isSame = (a: StoredRow | null, b: StoredRow | null): boolean =>
+  a === null || b === null ? a === b : holds(a, b);

@@ -1,0 +1,150 @@
+import type { RowWrite, StoredRow, StoredValue } from "./record-store.ts";
+
+/** A value of legacy's file with the type that SQLite stored, whatever type its column declares. */
+export interface LegacyCell {
+  readonly type: "null" | "integer" | "real" | "text" | "blob";
+  /** Digits for an integer, hexadecimal text for a blob. */
+  readonly value: StoredValue;
+}
+
+export interface LegacyRow {
+  /** SQLite's rowid, which is the column `id`. */
+  readonly id: number;
+  readonly cells: Readonly<Record<string, LegacyCell>>;
+}
+
+/** A row of one store that enters the other one without a write: at version 0. */
+export interface AdoptedRow extends Pick<RowWrite, "aggregate" | "change"> {
+  /** Null for a further row under a key that legacy does not keep unique. */
+  readonly claim: string | null;
+  /** Whether a later row of legacy takes the place of an earlier one that has the same aggregate. */
+  readonly isReplaceable: boolean;
+}
+
+/** A row of legacy that gets version 0 there. */
+export interface ClaimedRow extends AdoptedRow {
+  readonly id: number;
+  /** Whether a row without a version may get one; otherwise the answer is `unclaimed`. */
+  readonly mayClaim: boolean;
+}
+
+export interface AdoptAnswer {
+  /**
+   * - `adopted`: the row has version 0 now; `known`: it has had version 0 before.
+   * - `written`: a write has touched the row, and the row holds what was written.
+   * - `differs`: somebody else has changed the row, or the store has another row in its place.
+   * - `repeated`: another row of legacy has the same aggregate.
+   * - `gone`, `moved`: legacy's row was deleted, or changed, since it was read.
+   */
+  readonly kind: "adopted" | "known" | "written" | "differs" | "repeated" | "gone" | "moved" | "unclaimed";
+  /** The claim under which the row stands now. */
+  readonly claim: string | null;
+  /** What the store holds, or was given last, where that differs; null if it has no row. */
+  readonly has: StoredRow | null;
+}
+
+/** `backfill`: all rows, once. `new_rows`: rows above the last mark. `all_rows`: all rows, for changed ones. */
+export type PassName = "backfill" | "new_rows" | "all_rows";
+
+/** How far a pass over one table of legacy is. */
+export interface PassState {
+  readonly pass: PassName;
+  readonly table: string;
+  /** The highest id that the pass reads. */
+  readonly upper: number;
+  /** Every id up to this one is done. */
+  readonly next: number;
+  /** Counts of this pass: rows read, rows that entered modern, rows for a person. */
+  readonly done: number;
+  readonly imported: number;
+  readonly quarantined: number;
+}
+
+/** A row that waits for a person. */
+export interface QuarantinedRow {
+  /** `row`: modern cannot hold the row. `review`: the two stores have different rows. */
+  readonly kind: "row" | "review";
+  readonly table: string;
+  /** The row of legacy, as in a claim. */
+  readonly key: string;
+  readonly code: string;
+  readonly because: string;
+  /** The row of legacy, and what it is compared with, as JSON; null if there is no row. */
+  readonly legacy: string | null;
+  readonly modern: string | null;
+}
+
+export interface QuarantineEntry extends QuarantinedRow {
+  readonly atMs: number;
+  /** Null while the row waits. */
+  readonly settledMs: number | null;
+  /** What the person decided. */
+  readonly settledAs: string | null;
+}
+
+/** A row that a store has a version of and that is not there. */
+export interface MissingRow {
+  readonly claim: string;
+  readonly written: StoredRow;
+}
+
+/** What the backfill and the import of foreign rows ask of the stores. */
+export interface BackfillCalls {
+  /** The highest id of a table of legacy; 0 for an empty table, null for a missing one. */
+  upperMark(given: { readonly table: string }): number | null;
+  /** Rows of a table of legacy in the order of their ids, after one id and up to another. */
+  rowsAfter(given: {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly after: number;
+    readonly upTo: number;
+    readonly limit: number;
+  }): readonly LegacyRow[];
+  /**
+   * The rows of legacy that have the key of an earlier row. `place` numbers the rows with one key, `occurrence`
+   * those that are equal in all of the columns; both count from 1, in the order of the ids.
+   */
+  repeats(given: {
+    readonly table: string;
+    readonly key: readonly string[];
+    readonly columns: readonly string[];
+  }): readonly { readonly id: number; readonly occurrence: number; readonly place: number }[];
+  /** Gives version 0 to rows of legacy that have none, as long as they hold what was read. Changes no row. */
+  claimRows(given: { readonly rows: readonly ClaimedRow[] }): readonly AdoptAnswer[];
+  /** Inserts rows that no write has touched yet, and leaves every other row alone. Answers each. */
+  adopt(given: { readonly rows: readonly AdoptedRow[] }): readonly AdoptAnswer[];
+  /** Rows of legacy that have a version and are gone. `next` is null after the last aggregate. */
+  missingRows(given: {
+    /** The key columns of each table. */
+    readonly keys: Readonly<Record<string, readonly string[]>>;
+    readonly after: string;
+    readonly limit: number;
+  }): { readonly missing: readonly MissingRow[]; readonly next: string | null };
+  passes(given: null): readonly PassState[];
+  /**
+   * Records that a chunk is done: the pass, the rows for a person, and the rows that need none any more. A row
+   * that a person has settled waits again only if it has changed.
+   */
+  recordChunk(given: {
+    /** Null records quarantined rows only. */
+    readonly pass: PassState | null;
+    readonly quarantined: readonly QuarantinedRow[];
+    readonly imported: readonly { readonly table: string; readonly key: string }[];
+    readonly nowMs: number;
+  }): null;
+  /** Rows that wait for a person, by table and key, after one of them. */
+  quarantine(given: {
+    readonly after: { readonly table: string; readonly key: string } | null;
+    readonly limit: number;
+  }): readonly QuarantineEntry[];
+  /** Answers whether the row was waiting. */
+  settleQuarantine(given: {
+    readonly table: string;
+    readonly key: string;
+    readonly as: string;
+    readonly nowMs: number;
+  }): boolean;
+  quarantineCounts(given: null): { readonly rows: number; readonly reviews: number };
+  /** Accepts the columns and unique keys of legacy's tables as they are now. */
+  acceptTables(given: null): null;
+}
