@@ -1,4 +1,4 @@
-import type { RowWrite, StoredRow, StoredValue } from "./record-store.ts";
+import type { RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
 
 /** A value of legacy's file with the type that SQLite stored, whatever type its column declares. */
 export interface LegacyCell {

@@ -1,0 +1,28 @@
+/** A value as a database holds it. */
+export type StoredValue = string | number | null;
+
+export type StoredRow = Readonly<Record<string, StoredValue>>;
+
+/** What a write does to one row of one table: an upsert by the key, or a deletion. */
+export interface RowChange {
+  /** Without the namespace that the store adds. */
+  readonly table: string;
+  readonly key: StoredRow;
+  /** The columns that the write sets; null deletes the row. Columns that are not named keep their values. */
+  readonly set: StoredRow | null;
+  /** Columns that a new row needs and an existing row keeps. */
+  readonly initial: StoredRow;
+}
+
+/** One row of a write, in the form that one store takes. */
+export interface RowWrite {
+  /** The table and key in canonical form: what the row's versions count. */
+  readonly aggregate: string;
+  /** A row that may be written once only, such as a trade. */
+  readonly isFinal: boolean;
+  readonly change: RowChange;
+  /** The row of legacy that belongs to the aggregate: no other aggregate may be written while it has it. */
+  readonly claim: string;
+  /** The row in canonical form; the outbox carries it to the other store. */
+  readonly image: string;
+}
