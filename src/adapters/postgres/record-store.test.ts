@@ -1,8 +1,10 @@
 import type { Client } from "pg";
-import { afterAll, beforeAll, beforeEach, describe } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { RecordStore, RowWrite } from "../../ports/record-store.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected } from "../../testing/postgres-wire.ts";
 import { recordStoreContract } from "../../testing/record-store-contract.ts";
+import { until } from "../../testing/until.ts";
 import { openPostgresRecordStore } from "./index.ts";
 
 const missing = postgresMissing();
@@ -33,4 +35,169 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     sql: async (statement) => (await admin.query(statement)).rows,
     table,
   }));
+
+  describe("with other programs at work", () => {
+    let store: RecordStore;
+    let foreign: Client;
+
+    beforeEach(async () => {
+      store = await openPostgresRecordStore(address(), { authority: "modern" });
+      foreign = await connected(server.url);
+      await foreign.query(`SET search_path = ${table("").slice(0, -1)}`);
+    });
+    afterEach(async () => {
+      await foreign.end();
+      await store.close();
+    });
+
+    const position = (symbol: string, quantity: string): RowWrite => ({
+      aggregate: JSON.stringify(["position", "", symbol]),
+      isFinal: false,
+      change: {
+        table: "positions",
+        key: { book: "", symbol },
+        set: {
+          instrument: symbol,
+          quantity,
+          average_price: "110.5",
+          realized: "0",
+          unrealized: null,
+          mark: null,
+          as_of: "2025-11-02T01:30:00.123456-06:00",
+        },
+        initial: {},
+      },
+      claim: symbol,
+      image: "{}",
+    });
+    const write = (to: RecordStore, idempotencyKey: string, ...rows: readonly RowWrite[]) =>
+      to.call("write", { writes: [{ idempotencyKey, digest: "", rows }], epoch: 1, nowMs: 0 });
+    const apply = (to: RecordStore, { aggregate, claim, change }: RowWrite) => {
+      const entries = [{ seq: 1, rows: [{ aggregate, claim, change, version: 1 }] }];
+      return to.call("apply", { entries, source: "legacy", token: 1 });
+    };
+    const acknowledged = (version: number) => [{ kind: "acknowledged", version }];
+    const applied = [{ kind: "applied", place: 1 }];
+    const waiting = (calls: number) =>
+      until(
+        async () => (await admin.query("SELECT 1 FROM pg_locks WHERE NOT granted")).rowCount === calls,
+        "calls of the store wait for locks",
+      );
+
+    test("a call that reads with several statements sees one state of the database", async () => {
+      const row = position("ZN", "12");
+      await write(store, "one", row);
+      await foreign.query("BEGIN; LOCK TABLE positions");
+      const standings = store.call("standings", { rows: [row] });
+      // It has read the version, and waits for the row.
+      await waiting(1);
+      await foreign.query(`UPDATE positions SET quantity = 13, version = 2;
+        UPDATE pnlb_versions SET version = 2, written = '{}'; COMMIT`);
+      expect(await standings).toEqual([{ version: 1, isAsWritten: true }]);
+      expect(await store.call("standings", { rows: [row] })).toMatchObject([{ version: 2 }]);
+    });
+
+    test("an entry is pending by its state, wherever its number and transaction stand", async () => {
+      const insert = (seq: number) =>
+        `INSERT INTO ${table("pnlb_outbox")} (seq, rows, at_ms, state) OVERRIDING SYSTEM VALUE
+         VALUES (${seq}, '[]', 0, 'pending')`;
+      const pending = async () => (await store.call("pending", { limit: 10 })).map(({ seq }) => seq);
+      const done = (seq: number) =>
+        store.call("settle", { answers: [{ seq, answer: { kind: "applied", place: seq } }], nowMs: 0 });
+      // The oldest transaction commits last, and the number 30 never.
+      await foreign.query(`BEGIN; ${insert(20)}; SAVEPOINT s; ${insert(30)}; ROLLBACK TO s`);
+      await admin.query(insert(40));
+      expect(await pending()).toEqual([40]);
+      await done(40);
+      await admin.query(insert(10));
+      expect(await pending()).toEqual([10]);
+      await done(10);
+      await foreign.query("COMMIT");
+      expect(await pending()).toEqual([20]);
+    });
+
+    test("a transaction that the server ends in favour of another one runs again", async () => {
+      await foreign.query(`
+        CREATE SEQUENCE failures;
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN
+          CASE nextval('failures')
+            WHEN 1, 4 THEN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001';
+            WHEN 2, 5 THEN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01';
+            ELSE RETURN NEW;
+          END CASE;
+        END $$;
+        CREATE TRIGGER fail BEFORE INSERT ON positions FOR EACH ROW EXECUTE FUNCTION fail()`);
+      expect(await write(store, "one", position("ZN", "12"))).toEqual(acknowledged(1));
+      expect(await apply(store, position("ZB", "1"))).toEqual(applied);
+      expect((await foreign.query("SELECT last_value FROM failures")).rows).toEqual([{ last_value: "6" }]);
+    });
+
+    test("two writes that lock the same rows in another order are both acknowledged", async () => {
+      const other = await openPostgresRecordStore(address(), { authority: "modern" });
+      await write(store, "one", position("Z1", "1"), position("Z2", "2"));
+      await foreign.query("BEGIN; LOCK TABLE positions IN SHARE MODE");
+      const answers = Promise.all([
+        write(store, "two", position("Z1", "3"), position("Z2", "3")),
+        write(other, "three", position("Z2", "4"), position("Z1", "4")),
+      ]);
+      // Each has locked the version of its first row.
+      await waiting(2);
+      await foreign.query("COMMIT");
+      const versions = (await answers).flat().map((answer) => "version" in answer && answer.version);
+      expect(versions.toSorted()).toEqual([2, 3]);
+      await other.close();
+    });
+
+    test("the fence moves after the writes that are under way, and no later write passes it", async () => {
+      const other = await openPostgresRecordStore(address(), { authority: "modern" });
+      await foreign.query("BEGIN; LOCK TABLE positions IN SHARE MODE");
+      const answer = write(store, "one", position("ZN", "1"));
+      await waiting(1);
+      const from = await other.call("fence", null);
+      const moved = other.call("moveFence", { from, to: { epoch: 2, authority: "legacy", step: "" } });
+      await waiting(2);
+      await foreign.query("COMMIT");
+      expect([await answer, await moved]).toEqual([acknowledged(1), true]);
+      expect(await write(store, "two", position("ZN", "2"))).toMatchObject([{ code: "DRAINING" }]);
+      await other.close();
+    });
+
+    test("values are kept whatever the settings of the database are", async () => {
+      await admin.query(`ALTER DATABASE postgres SET timezone = 'Asia/Tokyo';
+        ALTER DATABASE postgres SET datestyle = 'German, DMY';
+        ALTER DATABASE postgres SET synchronous_commit = off`);
+      const quantity = "0.10000000000000000000000000000000000001";
+      try {
+        const other = await openPostgresRecordStore(address(), { authority: "modern" });
+        expect(await apply(other, position("ZN", quantity))).toEqual(applied);
+        await other.close();
+      } finally {
+        await admin.query("ALTER DATABASE postgres RESET ALL");
+      }
+      const { rows } = await foreign.query("SELECT quantity, as_of FROM positions");
+      expect(rows).toEqual([{ quantity, as_of: "2025-11-02T01:30:00.123456-06:00" }]);
+    });
+
+    test("texts of keys are ordered by their bytes, and no number is NaN or infinity", async () => {
+      const others = await foreign.query(
+        `SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+           JOIN pg_attribute a ON a.attrelid = c.oid
+         WHERE c.relnamespace = $1::regnamespace
+           AND a.attcollation NOT IN (0, 'pg_catalog."C"'::regcollation)`,
+        [table("").slice(0, -1)],
+      );
+      expect(others.rows).toEqual([]);
+      const numbers = await foreign.query(
+        `SELECT table_name, column_name FROM information_schema.columns
+         WHERE table_schema = $1 AND data_type = 'numeric' AND numeric_precision IS NULL`,
+        [schema],
+      );
+      expect(numbers.rows).toHaveLength(11);
+      await write(store, "one", position("ZN", "1"));
+      for (const value of ["NaN", "Infinity", "-Infinity"])
+        await expect(foreign.query("UPDATE positions SET mark = $1::numeric", [value])).rejects.toMatchObject(
+          { code: "23514" },
+        );
+    });
+  });
 });

@@ -119,12 +119,21 @@ const dayColumn: Readonly<Record<RecordKind, string>> = {
   daily_pnl: "trading_day",
 };
 
+/** Keys are made of such texts, and PostgreSQL's index takes no key above 2,704 bytes. */
+const textMax = 200;
+
 /** Each reads text into canonical text, or returns undefined. `wants` completes "must be". */
 const readers: Readonly<
   Record<FieldKind, { readonly wants: string; readonly read: (text: string) => string | undefined }>
 > = {
-  name: { wants: "text that is not empty", read: (text) => (text === "" ? undefined : text) },
-  text: { wants: "text", read: (text) => text },
+  name: {
+    wants: `text of 1 to ${textMax} characters`,
+    read: (text) => (text === "" || text.length > textMax ? undefined : text),
+  },
+  text: {
+    wants: `text of at most ${textMax} characters`,
+    read: (text) => (text.length > textMax ? undefined : text),
+  },
   side: { wants: '"B" or "S"', read: (text) => (text === "B" || text === "S" ? text : undefined) },
   markKind: {
     wants: `one of ${markKinds.join(", ")}`,

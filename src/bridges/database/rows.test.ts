@@ -144,6 +144,7 @@ describe("takeRecords", () => {
     ["a missing field", "BAD_RECORD", [{ ...trade, price: undefined }], /price is missing/],
     ["a number where text belongs", "BAD_RECORD", [{ ...trade, price: 110.5 }], /must be text/],
     ["no id", "BAD_RECORD", [{ ...trade, id: "" }]],
+    ["a name longer than 200 characters", "BAD_RECORD", [{ ...trade, file: "f".repeat(201) }]],
     ["a side that is none", "BAD_RECORD", [{ ...trade, side: "buy" }]],
     ["a line that is none", "BAD_RECORD", [{ ...trade, line: 0 }]],
     ["half of a surrogate pair", "BAD_TEXT", [{ ...trade, book: "U\ud800" }]],
