@@ -183,7 +183,7 @@ describe("verdicts and causes of two values", () => {
     });
   });
 
-  it("a figure printed rounded is marked, and the exact one is judged", () => {
+  it("a figure that is printed rounded is marked, and its exact value is judged", () => {
     const tiny = `1/${3n ** 140n}`;
     const options = { tolerances: { realized: { absolute: "0" } } };
     const report = compare(
@@ -480,7 +480,7 @@ it("drift is the signed sum of the differences within tolerance, by field", () =
   expect(compare(legacy, modern).drift).toMatchObject({ realized: "0.012", unrealized: "0" });
 });
 
-it("forty thousand positions of long numbers are compared in time, which quadratic work would not allow", () => {
+it("forty thousand positions of long numbers are compared within a time that quadratic work exceeds", () => {
   const rows = answer(
     Array.from({ length: 40_000 }, (_, index) =>
       position({ symbol: `S${index}`, realized: `${index}.123456789` }),

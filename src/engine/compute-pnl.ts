@@ -107,7 +107,7 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     describe: instrumentTable(request, describe),
     dayRule: noDayRule,
     timeOptional: true,
-    // The caller made the trades and knows what the other notes say; only an ambiguous time is news.
+    // Other notes repeat facts that the caller's own trades state; only an ambiguous time is worth a note.
     onNote: (code, why) => void (code === "AMBIGUOUS_TIME" && notes.push({ index, code, why })),
     // As small as possible: arrays of a few values lie in the heap, larger ones cost a system allocation
     // each.
@@ -238,7 +238,7 @@ const noDay = 0;
 
 const noDayRule = { name: "none", dayOf: () => noDay };
 
-/** Describes a symbol by the facts of the request, and by those of the table where the request has none. */
+/** Describes a symbol by the facts of the request; facts that the request lacks come from the table. */
 function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): Describe {
   const given = new Map(
     Object.entries(instruments).map(([symbol, facts]) => [symbol, readFacts(symbol, facts)]),
