@@ -94,7 +94,7 @@ describe("docs/service-bridge.md shows programs", () => {
       },
     );
 
-  it("whose types are right", async () => {
+  it("that compile", async () => {
     // The declarations of the package, built where a source is newer than they are.
     await promisify(execFile)(join(root, "run"), ["pnl-bridge", "--version"]);
     await symlink(join(root, "node_modules/@types"), join(folder, "node_modules/@types"));
