@@ -41,7 +41,8 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   function* versionsOf({ aggregate, claim }: AdoptedRow): Work<{ own?: Version; owner?: Version }> {
     const found: { own?: Version; owner?: Version } = {};
     for (const row of yield* ask(
-      `SELECT aggregate, claim, version, written FROM ${versions} WHERE aggregate = ? OR claim = ?`,
+      `SELECT aggregate, claim, version, written FROM ${versions}
+       WHERE aggregate = ? OR claim = ?${dialect.forUpdate}`,
       aggregate,
       claim,
     ))

@@ -516,6 +516,52 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
       expect(await place.sql(`SELECT 1 AS one FROM ${table} WHERE ${shape.symbol} = 'Z3'`)).toHaveLength(1);
     });
 
+    it("rows for a person and the state of each pass are kept until they are settled or replaced", async () => {
+      const row = (key: string, legacy: string | null) => ({
+        kind: "review" as const,
+        table: "positions",
+        key,
+        code: "DIFFERS",
+        because: "the stores have different rows",
+        legacy,
+        modern: null,
+      });
+      const pass = (next: number) => ({
+        pass: "backfill" as const,
+        table: "positions",
+        upper: 9,
+        next,
+        done: next,
+        imported: 1,
+        quarantined: 2,
+      });
+      const chunk = (next: number, ...quarantined: readonly ReturnType<typeof row>[]) =>
+        store.call("recordChunk", { pass: pass(next), quarantined, imported: [], nowMs });
+      const waiting = async () => {
+        const found = await store.call("quarantine", { after: null, limit: 10 });
+        return found.map(({ key, legacy }) => [key, legacy]);
+      };
+      await chunk(4, row("a", "1"), row("b", null));
+      await chunk(6);
+      expect(await store.call("passes", null)).toEqual([pass(6)]);
+      expect(await store.call("quarantineCounts", null)).toEqual({ rows: 0, reviews: 2 });
+      const settled = { table: "positions", key: "a", as: "kept", nowMs };
+      expect(await store.call("settleQuarantine", settled)).toBe(true);
+      expect(await store.call("settleQuarantine", settled)).toBe(false);
+      await chunk(7, row("a", "1"), row("b", null));
+      expect(await waiting()).toEqual([["b", null]]);
+      await chunk(8, row("a", "2"));
+      expect(await waiting()).toEqual([
+        ["a", "2"],
+        ["b", null],
+      ]);
+      const after = { table: "positions", key: "a" };
+      expect(await store.call("quarantine", { after, limit: 10 })).toMatchObject([{ key: "b", atMs: nowMs }]);
+      const imported = [{ table: "positions", key: "b" }];
+      await store.call("recordChunk", { pass: null, quarantined: [], imported, nowMs });
+      expect(await waiting()).toEqual([["a", "2"]]);
+    });
+
     it("the fence moves only from where the caller saw it", async () => {
       const from = await store.call("fence", null);
       const to = { epoch: 2, authority: otherSide(place.side), step: "flip" };

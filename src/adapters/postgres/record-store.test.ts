@@ -162,6 +162,18 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await other.close();
     });
 
+    test("a row that a write touches meanwhile is not replaced by an adopted one", async () => {
+      const adopt = (claim: string, quantity: string) =>
+        store.call("adopt", { rows: [{ ...position("ZN", quantity), claim, isReplaceable: true }] });
+      expect(await adopt("1", "1")).toMatchObject([{ kind: "adopted" }]);
+      await foreign.query("BEGIN; UPDATE pnlb_versions SET version = 1");
+      const answer = adopt("2", "2");
+      await waiting(1);
+      await foreign.query("UPDATE positions SET quantity = 9; COMMIT");
+      expect(await answer).toMatchObject([{ kind: "written" }]);
+      expect((await foreign.query("SELECT quantity FROM positions")).rows).toEqual([{ quantity: "9" }]);
+    });
+
     test("values are kept whatever the settings of the database are", async () => {
       await admin.query(`ALTER DATABASE postgres SET timezone = 'Asia/Tokyo';
         ALTER DATABASE postgres SET datestyle = 'German, DMY';
