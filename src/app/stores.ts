@@ -33,12 +33,14 @@ interface StoreKind {
   openRecords(address: string, options: RecordOptions): Promise<RecordStore>;
 }
 
-interface RecordOptions {
+export interface RecordOptions {
   /** A relative path in the address starts here. */
   readonly folder: string;
   readonly side: Side;
   /** Which side is authoritative in a pair that nobody has opened before. */
   readonly authority: Side;
+  /** Whether the tables of the bridge are created where they are missing; else such a file is BAD_DATABASE. */
+  readonly creates: boolean;
 }
 
 const fileOf = (address: string, folder: string): string => resolve(folder, sqliteFile(address) ?? "");

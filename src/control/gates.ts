@@ -1,7 +1,8 @@
 import { messageOf } from "../base/errors.ts";
 import { personName } from "../base/person-name.ts";
-import { type Phase, phasePolicies } from "../domain/migration/phase.ts";
+import { type Phase, phasePolicies, phases } from "../domain/migration/phase.ts";
 import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts";
+import type { Answered } from "../ports/data-authority.ts";
 import type { JsonValue } from "../ports/system.ts";
 import type { EffectivePlan } from "./effective-plan.ts";
 
@@ -19,6 +20,8 @@ interface GateInput {
   readonly owedToLegacy: { readonly count: number; readonly oldestMs: number };
   /** Phases that two people must approve. */
   readonly twoPerson: readonly Phase[];
+  /** Whether the databases are ready for the target; undefined if it needs no move of their authority. */
+  readonly databases: Answered | undefined;
 }
 
 /** A gate that cannot judge is closed. */
@@ -135,6 +138,13 @@ export const simpleGates: readonly Gate[] = [
             open: quarantined === 0,
             why: quarantined === 0 ? "the quarantine is empty" : `${quarantined} wait in quarantine`,
           },
+  },
+  {
+    name: "databases_ready",
+    title: "the authority over the records can move to modern's database",
+    before: phases.filter((phase) => phasePolicies[phase].writes[0] === "modern"),
+    judge: ({ databases }) =>
+      databases ?? { open: true, why: "it is there already, or no pair of databases is configured" },
   },
   {
     name: "rollback_possible",

@@ -9,7 +9,7 @@ import { BridgeError, lineOf } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import { personName } from "../base/person-name.ts";
 import { shownMs } from "../base/shown-ms.ts";
-import { isLater, type Phase, phaseAfter } from "../domain/migration/phase.ts";
+import { isLater, type Phase, phaseAfter, phasePolicies } from "../domain/migration/phase.ts";
 import type { Ramp } from "../domain/migration/record-columns.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -22,6 +22,7 @@ import type {
   Published,
   SignOff,
 } from "../ports/control-store.ts";
+import type { Answered, DataAuthority } from "../ports/data-authority.ts";
 import type { SwitchFile } from "../ports/local-files.ts";
 import type { OwedWrites } from "../ports/owed-writes.ts";
 import type { JsonValue } from "../ports/system.ts";
@@ -54,6 +55,8 @@ interface OperatorOptions {
   readonly alerts: AlertSink;
   readonly clock: Clock;
   readonly leaseMs: number;
+  /** Undefined if no pair of databases is configured. */
+  readonly authority?: DataAuthority | undefined;
 }
 
 /** The person who acts, and the reason. */
@@ -81,6 +84,8 @@ export interface MoveResult {
   readonly moved: boolean;
   /** Undefined for a backward move, which needs no gates. */
   readonly gates: GateReport | undefined;
+  /** Whether the authority over the records is at modern now; absent if the move needs none. */
+  readonly authority?: Answered;
   /** The columns of the record that change, or would change. */
   readonly set: ControlChange["set"];
   readonly epoch: number;
@@ -196,7 +201,20 @@ export class Operator {
     }
     const evidence = gates === undefined ? {} : { evidence: gates as unknown as JsonValue };
     const changed = await this.#change({ ...by, action: "phase", set, ...evidence, ...at(record) });
-    return { ...result, moved: true, epoch: changed.epoch };
+    const authority = await this.#moveAuthority(target);
+    if (authority?.open === false) {
+      const reason = `the authority over the records did not move: ${authority.why}`;
+      const back = await this.#goBack(await this.overview(), from, { ...by, reason }, {});
+      return { ...result, moved: false, authority, epoch: back.epoch };
+    }
+    return { ...result, moved: true, ...(authority && { authority }), epoch: changed.epoch };
+  }
+
+  /** Moves the authority over the records to where a later phase writes first; undefined if it needs no move. */
+  async #moveAuthority(target: Phase): Promise<Answered | undefined> {
+    const { authority } = this.#options;
+    if (phasePolicies[target].writes[0] === "legacy") return undefined;
+    return authority?.move("modern").catch((failure) => ({ open: false, why: lineOf(failure) }));
   }
 
   /** Succeeds despite concurrent changes. Changes nothing if another move has gone as far back. */
@@ -434,8 +452,12 @@ export class Operator {
     { record, effective, section, instances, signOffs }: Overview,
     target: Phase,
   ): Promise<GateReport> {
-    const { gates, owed, quarantined, leaseMs } = this.#options;
+    const { gates, owed, quarantined, leaseMs, authority } = this.#options;
+    const needsModern = phasePolicies[target].writes[0] === "modern";
     return judgeGates(gates, {
+      databases: needsModern
+        ? await authority?.ready("modern").catch((failure) => ({ open: false, why: lineOf(failure) }))
+        : undefined,
       record,
       effective,
       target,

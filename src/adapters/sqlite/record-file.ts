@@ -18,6 +18,7 @@ export interface RecordFileOptions {
   readonly side: Side;
   /** Which side is authoritative in a pair that nothing has opened before. */
   readonly authority: Side;
+  readonly creates: boolean;
   /** Drawn by chance; kept if the file has the bridge's tables already. */
   readonly incarnation: string;
 }
@@ -118,7 +119,10 @@ export class RecordFile {
   #opened(): Database.Database {
     if (this.#database !== undefined) return this.#database;
     const { path, side } = this.#options;
-    const database = new Database(path, { timeout: 0, fileMustExist: side === "legacy" });
+    const database = new Database(path, {
+      timeout: 0,
+      fileMustExist: side === "legacy" || !this.#options.creates,
+    });
     try {
       if (side === "modern") database.pragma("journal_mode = WAL");
       // A file in WAL mode comes back with NORMAL, which may lose an acknowledged commit in a power cut.
@@ -138,9 +142,15 @@ export class RecordFile {
 
   /** Creates the bridge's tables where they are missing, and modern's own. */
   #createTables(database: Database.Database): void {
-    const { side, authority, incarnation } = this.#options;
+    const { path, side, authority, creates, incarnation } = this.#options;
     const isReady = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'pnlb_leases'").get();
     if (isReady !== undefined) return;
+    if (!creates)
+      throw new BridgeError("BAD_DATABASE", {
+        what: `${side}'s database has no tables of the database bridge`,
+        where: path,
+        fix: "create them with `pnl-bridge db init`",
+      });
     const create = database.transaction(() => {
       database.exec(bridgeTables);
       if (side === "modern") database.exec(modernTables);

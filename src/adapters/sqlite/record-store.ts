@@ -9,6 +9,8 @@ export interface SqliteRecordOptions {
   readonly side: Side;
   /** Which side is authoritative in a pair that nobody has opened before. */
   readonly authority: Side;
+  /** Whether missing tables of the bridge are created; else BAD_DATABASE is thrown. Default: yes. */
+  readonly creates?: boolean;
   /** How long a lock of another process is waited for. Default 5 000. */
   readonly busyMsMax?: number;
 }
@@ -56,12 +58,13 @@ const storeOver = (thread: FileThread<RecordThreadCalls>, side: Side): RecordSto
 
 async function openThread(
   path: string,
-  { side, authority, busyMsMax = 5_000 }: SqliteRecordOptions,
+  { side, authority, creates = true, busyMsMax = 5_000 }: SqliteRecordOptions,
 ): Promise<FileThread<RecordThreadCalls>> {
   const data: RecordThreadData = {
     path: resolve(path),
     side,
     authority,
+    creates,
     busyMsMax,
     incarnation: randomUUID(),
   };

@@ -30,6 +30,8 @@ import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { builtinService, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { ControlPlane } from "../control/control-plane.ts";
+import { isPairConfigured, pairOf } from "../database/pair.ts";
+import { type DatabaseEvent, DatabaseService } from "../database/service.ts";
 import { openEvidenceStore } from "../stores.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
@@ -77,6 +79,8 @@ export interface PnlBridge {
   readonly evidence: EvidenceStore | undefined;
   /** The control plane, whose plan the bridge follows; undefined if no control store is configured. */
   readonly control: ControlPlane | undefined;
+  /** Through which records are written to both databases; undefined where they are not configured. */
+  readonly database: DatabaseService | undefined;
   /** Ends shadowing, writes the remaining evidence, and closes systems and stores. */
   close(): Promise<void>;
 }
@@ -91,7 +95,7 @@ export interface PnlBridge {
  * Starts even if the control store is unreachable.
  */
 export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBridge> {
-  const { config: given, onComparison, marks, owed, log } = options;
+  const { config: given, onComparison, marks, log } = options;
   const config = typeof given === "string" ? await loadConfig(given) : given;
   const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
   const systems = await openSystems(config, folder, log);
@@ -107,6 +111,10 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     const { legacy, modern } = config.systems;
     const [legacyTimeoutMs, timeoutMs] = [timeoutOf(legacy), timeoutOf(modern)];
     const follows = config.stores.control !== null;
+    let database: DatabaseService | undefined;
+    const owed =
+      options.owed ??
+      (isPairConfigured(config) ? { owedToLegacy: () => database?.owedToLegacy() ?? none } : undefined);
     let alertDivergence: ((comparison: CallComparison) => void) | undefined;
     const service = new PnLServiceBridge(
       {
@@ -135,7 +143,15 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     );
     for (const { path, owner, until } of expired(config))
       logLine(log, `the exclusion of ${path} (${owner}) ended on ${until}: it has no effect`);
-    const control = follows ? controlOf(service, config, folder, owed) : undefined;
+    database = isPairConfigured(config)
+      ? new DatabaseService({
+          settings: pairOf({ config, folder }),
+          plan: () => service.plan,
+          onEvent: (event) => logLine(log, databaseLine(event)),
+        })
+      : undefined;
+    if (database !== undefined) opened.unshift(database);
+    const control = follows ? controlOf(service, { config, folder, owed, authority: database }) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     if (control !== undefined && config.validation.alertOnMismatch)
@@ -151,6 +167,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       service,
       evidence,
       control,
+      database,
       close: async () => {
         stopWatching?.();
         try {
@@ -169,13 +186,14 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
 
 function controlOf(
   service: PnLServiceBridge,
-  config: Config,
-  folder: string,
-  owed: OwedWrites | undefined,
+  around: Pick<ConstructorParameters<typeof ControlPlane>[0], "config" | "folder" | "authority"> & {
+    readonly owed: OwedWrites | undefined;
+  },
 ): ControlPlane {
+  const { owed, config, ...rest } = around;
   const control: ControlPlane = new ControlPlane({
+    ...rest,
     config,
-    folder,
     ...(owed === undefined ? {} : { owed }),
     onPlan: ({ plan }) => {
       service.setPlan(plan);
@@ -197,6 +215,27 @@ function controlOf(
   });
   return control;
 }
+
+const none = { count: 0, oldestMs: 0 };
+
+const databaseLine = (event: DatabaseEvent): string => {
+  switch (event.kind) {
+    case "unopened":
+      return `the databases could not be opened: ${event.why}`;
+    case "relay_failed":
+      return `writes could not be carried to the other database, attempt ${event.failures}: ${event.why}`;
+    case "parked":
+      return `a write is parked, ${event.code}: ${event.why}`;
+    case "mirror_restored":
+      return `one database is an older copy of itself; ${event.sentAgain} writes are sent to it again`;
+    case "returned":
+      return event.report.failed === null
+        ? "legacy is authoritative again"
+        : `the authority could not move back to legacy: ${event.report.failed.why}`;
+    default:
+      return unreachable(event);
+  }
+};
 
 /** The counts on which the triggers decide, over all methods. */
 function countsOf({ counters }: PnLServiceBridge) {

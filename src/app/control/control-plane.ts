@@ -21,6 +21,7 @@ import {
 import { isLater } from "../../domain/migration/phase.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlRecord, ControlStore, Published } from "../../ports/control-store.ts";
+import type { DataAuthority } from "../../ports/data-authority.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { type ControlSettings, openControlStore, stateFolder, switchFileOf } from "../stores.ts";
@@ -44,6 +45,7 @@ interface ControlPlaneOptions extends ControlSettings {
   readonly report: () => Readonly<Record<string, JsonValue>>;
   readonly owed?: OwedWrites;
   readonly quarantined?: () => number | null;
+  readonly authority?: DataAuthority | undefined;
   /** Unique in the fleet, and the same after a restart, so that the process finds its snapshot. */
   readonly name?: string;
 }
@@ -162,8 +164,8 @@ export class ControlPlane {
   }
 
   #operatorOver(store: () => ControlStore): Operator {
-    const { owed = nothingOwed, quarantined = noneQuarantined } = this.#options;
-    return operatorOver(store, this.#options, { alerts: this.alerts, owed, quarantined });
+    const { owed = nothingOwed, quarantined = noneQuarantined, authority } = this.#options;
+    return operatorOver(store, this.#options, { alerts: this.alerts, owed, quarantined, authority });
   }
 
   /** Throws SYSTEM_DOWN until the store is reached. */

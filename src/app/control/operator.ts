@@ -11,6 +11,7 @@ import {
 import { Operator, type Section, simpleGates } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore, Published } from "../../ports/control-store.ts";
+import type { DataAuthority } from "../../ports/data-authority.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import { type ControlSettings, switchFileOf } from "../stores.ts";
 
@@ -47,6 +48,7 @@ export function operatorOver(
     readonly alerts: AlertSink;
     readonly owed: OwedWrites;
     readonly quarantined: () => number | null;
+    readonly authority: DataAuthority | undefined;
   },
 ): Operator {
   const { leaseMs } = settings.config.control;

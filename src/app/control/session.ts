@@ -9,6 +9,7 @@ import { usualFile } from "../../config/usual-file.ts";
 import { type AuditReport, auditHead, type By, type Operator } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
+import { commandAuthority } from "../database/authority.ts";
 import { type ControlSettings, controlFile, controlStoreOf, openControlStore } from "../stores.ts";
 import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
@@ -50,7 +51,12 @@ export function commandOperator(
   const alerts = alertsOf(settings.config, `${hostname()} (command)`);
   return {
     alerts,
-    operator: operatorOver(store, settings, { alerts, owed: nothingOwed, quarantined: noneQuarantined }),
+    operator: operatorOver(store, settings, {
+      alerts,
+      owed: nothingOwed,
+      quarantined: noneQuarantined,
+      authority: commandAuthority(settings),
+    }),
   };
 }
 

@@ -15,13 +15,16 @@ import {
 import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import { type Phase, phasePolicies, type Side } from "../../domain/migration/phase.ts";
 import { type MigrationPlan, writesOf } from "../../domain/migration/plan.ts";
+import type { DataAuthority } from "../../ports/data-authority.ts";
 import type { HeldStore } from "../../ports/record-store.ts";
 import { holdRecordStore } from "../stores.ts";
 import { describeSymbol } from "../symbols/symbols.ts";
 import { openPair, type Pair, type PairSettings, thisHolder } from "./pair.ts";
 
-/** What a plan wants of the pair. */
-export function directionOf(plan: MigrationPlan): Direction {
+/** What a plan wants of the pair; undefined while the plan is not known. */
+export function directionOf(plan: MigrationPlan): Direction | undefined {
+  // A process that has not read the plan of its fleet yet.
+  if (plan.epoch === 0) return undefined;
   const [authority, mirror] = writesOf(plan);
   return { authority, mirrors: mirror !== undefined };
 }
@@ -33,7 +36,9 @@ export const directionOfPhase = (phase: Phase): Direction => {
 };
 
 export interface OpenOptions {
-  readonly direction: () => Direction;
+  readonly direction: () => Direction | undefined;
+  /** Whether a new pair is made ready. Default: yes; without it, an unprepared pair is BAD_DATABASE. */
+  readonly creates?: boolean;
   readonly onEvent?: (event: PairEvent) => void;
 }
 
@@ -45,6 +50,7 @@ export interface OpenedDatabase {
   readonly pair: Pair;
   /** Moves the authority to a side. Throws REFUSED while another process does. */
   cutover(to: Side, onRung?: (rung: string) => void): Promise<CutoverReport>;
+  ready: DataAuthority["ready"];
   close(): Promise<void>;
 }
 
@@ -66,9 +72,9 @@ const lookMs = 250;
  * `cutover`.
  */
 export async function openDatabase(settings: PairSettings, options: OpenOptions): Promise<OpenedDatabase> {
-  const { direction, onEvent = () => {} } = options;
+  const { direction, creates = true, onEvent = () => {} } = options;
   const { database } = settings;
-  const pair = await openPair(settings, direction().authority);
+  const pair = await openPair(settings, { authority: direction()?.authority ?? "legacy", creates });
   const lease = thisHolder(database.leaseMs);
   const bridge = new DatabaseBridge({
     stores: pair,
@@ -80,7 +86,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     keepsMs: database.doneRowsDays * dayMs,
     onEvent,
   });
-  const cutover = (to: Side, onRung: (rung: string) => void = () => {}): Promise<CutoverReport> =>
+  const ladder = (onRung: (rung: string) => void = () => {}): Cutover =>
     new Cutover({
       stores: pair,
       holdLegacy: (lastsMs) => hold(settings, lastsMs),
@@ -91,10 +97,11 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       lastReconcile: async () => null,
       importForeign: async () => 0,
       onRung,
-    }).to(to);
+    });
+  const cutover: OpenedDatabase["cutover"] = (to, onRung) => ladder(onRung).to(to);
   const goBack = oneAtATime(async () => {
     const fence = await pair.legacy.call("fence", null);
-    if (direction().authority === "modern" || fence.authority === "legacy") return;
+    if (direction()?.authority !== "legacy" || fence.authority === "legacy") return;
     onEvent({ kind: "returned", report: await cutover("legacy") });
   });
   const stop = systemClock.every(lookMs, () => void goBack().catch(() => {}));
@@ -102,6 +109,10 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     bridge,
     pair,
     cutover,
+    ready: async (side) => {
+      const why = await ladder().whyNot(side);
+      return { open: why === undefined, why: why ?? `the authority can move to ${side}` };
+    },
     close: async () => {
       stop();
       await goBack().catch(() => {});
@@ -111,7 +122,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
 }
 
 const hold = ({ addresses, folder }: PairSettings, lastsMs: number): Promise<HeldStore> =>
-  holdRecordStore(addresses.legacy, { folder, side: "legacy", authority: "legacy", lastsMs });
+  holdRecordStore(addresses.legacy, { folder, side: "legacy", authority: "legacy", creates: false, lastsMs });
 
 /** Throws AUTHORITY_DIFFERS, as REFUSED, if the pair's fence contradicts what somebody asks for. */
 export async function mustAgree(pair: Pair, wanted: Side): Promise<void> {

@@ -5,7 +5,7 @@ import type { LeaseHolder } from "../../bridges/database/index.ts";
 import type { Config } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
-import { openRecordStore } from "../stores.ts";
+import { openRecordStore, type RecordOptions } from "../stores.ts";
 
 /** Both addresses and the section `database` of a configuration. */
 export interface PairSettings extends Pick<Config, "database"> {
@@ -15,6 +15,9 @@ export interface PairSettings extends Pick<Config, "database"> {
 }
 
 export type Pair = Readonly<Record<Side, RecordStore>>;
+
+export const isPairConfigured = ({ stores: { legacy, modern } }: Config): boolean =>
+  legacy !== null && modern !== null;
 
 /** Throws BAD_CONFIG if one of the two databases is not configured. */
 export function pairOf({
@@ -33,9 +36,12 @@ export function pairOf({
   return { addresses: { legacy, modern }, folder, database: config.database };
 }
 
-/** Opens both stores, and creates the bridge's tables where they are missing. `authority` decides for a new pair. */
-export async function openPair({ addresses, folder }: PairSettings, authority: Side): Promise<Pair> {
-  const open = (side: Side) => openRecordStore(addresses[side], { folder, side, authority });
+/** Opens both stores. Throws what opening them throws. */
+export async function openPair(
+  { addresses, folder }: PairSettings,
+  options: Pick<RecordOptions, "authority" | "creates">,
+): Promise<Pair> {
+  const open = (side: Side) => openRecordStore(addresses[side], { folder, side, ...options });
   const legacy = await open("legacy");
   try {
     return { legacy, modern: await open("modern") };
@@ -45,12 +51,16 @@ export async function openPair({ addresses, folder }: PairSettings, authority: S
   }
 }
 
-/** This process as the holder of a lease. A holder of this host is dead when its process has ended. */
+let opened = 0;
+
+/** One pair that this process has opened, as the holder of a lease. A holder of this host is dead when its process has ended. */
 export const thisHolder = (lastsMs: number): LeaseHolder => ({
-  name: `${hostname()}/${process.pid}`,
+  name: `${hostname()}/${process.pid}/${++opened}`,
   lastsMs,
   isDead: (holder) => {
-    const [, pid] = holder.startsWith(`${hostname()}/`) ? (/\/(\d+)$/.exec(holder) ?? []) : [];
+    const [, pid] = holder.startsWith(`${hostname()}/`)
+      ? (/\/(\d+)\/\d+(?: \(cut-over\))?$/.exec(holder) ?? [])
+      : [];
     return pid !== undefined && !isRunning(Number(pid));
   },
 });

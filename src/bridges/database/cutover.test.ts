@@ -125,7 +125,7 @@ it("the authority moves to modern and back while writes go on, and no acknowledg
 describe("a rung that fails leaves everything as before", () => {
   const refusals: readonly [string, Partial<CutoverOptions>, Partial<CutoverReport>][] = [
     [
-      "the stores were never reconciled",
+      "the databases were never reconciled",
       { lastReconcile: async () => null },
       { failed: { rung: "drain", why: expect.stringContaining("never reconciled") } },
     ],

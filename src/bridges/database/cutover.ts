@@ -81,6 +81,30 @@ export class Cutover {
     }
   }
 
+  /** Why the authority cannot move to a side now; undefined if the rungs before the lock would hold. */
+  async whyNot(side: Side): Promise<string | undefined> {
+    const { stores, clock } = this.#options;
+    const { authority } = await stores.legacy.call("fence", null);
+    if (authority === side) return undefined;
+    const { parked } = await stores[authority].call("owed", { nowMs: clock.nowMs() });
+    if (parked > 0) return `${parked} writes are parked: look at them with \`pnl-bridge db status\``;
+    return side === "modern" ? this.#whyNotReconciled() : undefined;
+  }
+
+  async #whyNotReconciled(): Promise<string | undefined> {
+    const mark = await this.#options.lastReconcile();
+    const isOld = mark !== null && this.#options.clock.nowMs() - mark.atMs > reconcileAgeMsMax;
+    const why =
+      mark === null
+        ? "the databases were never reconciled"
+        : !mark.ok
+          ? "the last reconciliation found breaks"
+          : isOld
+            ? "the last reconciliation is older than 15 minutes"
+            : undefined;
+    return why && `${why}: run \`pnl-bridge db reconcile\``;
+  }
+
   async #climb(side: Side): Promise<CutoverReport> {
     const { clock } = this.#options;
     this.#heldSinceMs = Number.POSITIVE_INFINITY;
@@ -145,11 +169,9 @@ export class Cutover {
 
   async #toModern(fence: Fence): Promise<Fence> {
     const { stores, clock, budgetMs, lastReconcile } = this.#options;
-    const mark = await lastReconcile();
-    if (mark === null || !mark.ok || clock.nowMs() - mark.atMs > reconcileAgeMsMax)
-      throw new Error(
-        `${mark === null ? "the stores were never reconciled" : mark.ok ? "the last reconciliation is older than 15 minutes" : "the last reconciliation found breaks"}: run \`pnl-bridge db reconcile\``,
-      );
+    const why = await this.#whyNotReconciled();
+    if (why !== undefined) throw new Error(why);
+    const position = (await lastReconcile())?.position ?? 0;
     this.#begin("hold");
     const held = await this.#options.holdLegacy(budgetMs);
     this.#heldSinceMs = clock.monotonicMs();
@@ -159,7 +181,7 @@ export class Cutover {
       const inReview = await this.#options.importForeign(held);
       if (inReview > 0) throw new Error(`${inReview} rows of legacy's own programs wait for a decision`);
       this.#begin("compare");
-      await this.#compare(held, mark.position);
+      await this.#compare(held, position);
       this.#begin("flip");
       const to = { epoch: fence.epoch + 1, authority: "modern", step: "" } as const;
       await this.#move(stores.modern, to);

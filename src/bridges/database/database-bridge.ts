@@ -21,7 +21,8 @@ export interface Direction {
 
 export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
   readonly tools: IntakeTools;
-  readonly direction: () => Direction;
+  /** Undefined while the plan is not known: then no write is taken and none is carried. */
+  readonly direction: () => Direction | undefined;
 }
 
 export type WriteAnswer =
@@ -66,7 +67,7 @@ export class DatabaseBridge implements OwedWrites {
   constructor(options: DatabaseBridgeOptions) {
     this.#options = options;
     this.#commit = oneAtATime(() => this.#commitWaiting());
-    this.#relay = new Relay({ ...options, isWanted: () => options.direction().mirrors });
+    this.#relay = new Relay({ ...options, isWanted: () => options.direction()?.mirrors ?? false });
   }
 
   /** Never rejects before `close`; afterwards it throws CLOSED. A refused write is in neither store. */
@@ -161,7 +162,7 @@ export class DatabaseBridge implements OwedWrites {
       const group = this.#waiting.splice(0, groupMax);
       const answers = await this.#written(group.map(({ write }) => write));
       for (const [at, { settle }] of group.entries()) settle(itemAt(answers, at));
-      if (this.#owed.count > 0 || this.#options.direction().authority === "modern")
+      if (this.#owed.count > 0 || this.#options.direction()?.authority === "modern")
         this.#owed = { ...this.#owed, count: this.#owed.count + group.length };
       void this.#relay.run();
     }
@@ -171,7 +172,7 @@ export class DatabaseBridge implements OwedWrites {
   async #written(writes: readonly PreparedWrite[]): Promise<readonly WriteAnswer[]> {
     try {
       const { store, epoch } = await this.#authority();
-      const isWanted = store.side === this.#options.direction().authority;
+      const isWanted = store.side === this.#options.direction()?.authority;
       const answers = await store.call("write", {
         writes: writes.map((write) => ({ ...write, rows: write.rows[store.side] })),
         epoch: isWanted ? epoch : noEpoch,

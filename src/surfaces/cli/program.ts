@@ -19,6 +19,7 @@ const groups: Readonly<Record<string, string>> = {
     "A forward move needs open gates and advances one phase.",
   whitelist: "Lists and changes the users who get modern's answers, whatever the percentage",
   denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
+  db: "Prepares, watches and moves the two databases that hold the records",
   audit: "Prints and checks who changed what and why, as a chain of hashes",
 };
 

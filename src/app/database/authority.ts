@@ -1,0 +1,44 @@
+import type { Side } from "../../domain/migration/phase.ts";
+import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
+import type { ControlSettings } from "../stores.ts";
+import type { OpenedDatabase } from "./open.ts";
+import { isPairConfigured, pairOf } from "./pair.ts";
+
+/**
+ * The authority over the records for one command: opens the pair for each question. Undefined if no pair is
+ * configured. A question creates nothing; a move creates what `db init` does.
+ */
+export function commandAuthority(settings: ControlSettings): DataAuthority | undefined {
+  if (!isPairConfigured(settings.config)) return undefined;
+  const opened = async <T>(
+    open: { readonly mirrors: boolean; readonly creates: boolean },
+    work: (database: OpenedDatabase) => Promise<T>,
+  ): Promise<T> => {
+    const { mirrors, creates } = open;
+    const direction = () => ({ authority: "modern", mirrors }) as const;
+    // Most commands need no pair, and an operator in a hurry does not wait for its modules.
+    const { openDatabase } = await import("./open.ts");
+    const database = await openDatabase(pairOf(settings), { direction, creates });
+    try {
+      return await work(database);
+    } finally {
+      await database.close();
+    }
+  };
+  return {
+    ready: (side) => opened({ mirrors: false, creates: false }, (database) => database.ready(side)),
+    move: (side) =>
+      opened({ mirrors: true, creates: true }, async (database) =>
+        answeredBy(await database.cutover(side), side),
+      ),
+  };
+}
+
+/** What a report of the ladder means for a move. */
+export const answeredBy = (
+  { authority, failed }: Awaited<ReturnType<OpenedDatabase["cutover"]>>,
+  side: Side,
+): Answered => ({
+  open: authority === side,
+  why: failed === null ? `${side} is authoritative` : failed.why,
+});

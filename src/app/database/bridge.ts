@@ -1,0 +1,70 @@
+import { resolve } from "node:path";
+import { BridgeError } from "../../base/errors.ts";
+import type { WriteAnswer } from "../../bridges/database/index.ts";
+import { type Config, defaultConfig } from "../../config/index.ts";
+import type { Phase } from "../../domain/migration/phase.ts";
+import type { BridgeRecord } from "../../ports/records.ts";
+import { directionOfPhase, mustAgree, openDatabase, type PairEvent } from "./open.ts";
+import { type DatabaseStatus, databaseStatus } from "./status.ts";
+
+export interface DatabaseBridgeSettings {
+  /** `sqlite:FILE`: the desk's `pnl_tracker.db`. Relative paths start in the working folder. */
+  readonly legacy: string;
+  /** `sqlite:FILE` or `postgres://…`. */
+  readonly modern: string;
+  /** Which store is authoritative, and whether the other one gets the writes. */
+  readonly phase: Phase;
+  /** Where the bridge keeps its own tables. Default: `inside` legacy's file. */
+  readonly bridgeTables?: Config["database"]["bridgeTables"];
+  readonly onEvent?: (event: PairEvent) => void;
+}
+
+/** Writes records to both databases of a migration, without a configuration file and without a control store. */
+export interface OpenDatabaseBridge {
+  /**
+   * Writes records as one transaction. The same key with the same records has its effect once. Never rejects
+   * before `close`; afterwards it rejects with CLOSED.
+   */
+  write(records: readonly BridgeRecord[], options: { readonly idempotencyKey: string }): Promise<WriteAnswer>;
+  /** Waits until the other store has every acknowledged write, or the time is over. */
+  drain(options: {
+    readonly timeoutMs: number;
+  }): Promise<{ readonly drained: boolean; readonly owed: number }>;
+  status(): Promise<DatabaseStatus>;
+  /** Ends the relay and closes both stores. What the other store lacks is carried after the next start. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the pair and creates what `db init` creates. The phase decides the authority of a new pair; throws
+ * REFUSED (AUTHORITY_DIFFERS) if another store is authoritative, BAD_DATABASE, UNWRITABLE, DATABASE_BUSY.
+ */
+export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Promise<OpenDatabaseBridge> {
+  const { legacy, modern, phase, bridgeTables = "inside", onEvent } = settings;
+  if (bridgeTables === "beside")
+    throw new BridgeError("BAD_CONFIG", {
+      what: "the bridge's tables cannot be kept beside legacy's database yet",
+      fix: "use bridgeTables: inside",
+    });
+  const direction = directionOfPhase(phase);
+  const database = await openDatabase(
+    {
+      addresses: { legacy, modern },
+      folder: resolve("."),
+      database: { ...defaultConfig.database, bridgeTables },
+    },
+    { direction: () => direction, ...(onEvent && { onEvent }) },
+  );
+  try {
+    await mustAgree(database.pair, direction.authority);
+  } catch (failure) {
+    await database.close();
+    throw failure;
+  }
+  return {
+    write: (records, options) => database.bridge.write(records, options),
+    drain: (options) => database.bridge.drain(options),
+    status: () => databaseStatus(database.pair, { direction, mode: "dual_write" }),
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,157 @@
+/** The commands `db`: each opens the pair of a configuration for itself. */
+import { BridgeError, codeOf } from "../../base/errors.ts";
+import type { CutoverReport } from "../../bridges/database/index.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import type { Fence } from "../../ports/record-store.ts";
+import type { JsonValue } from "../../ports/system.ts";
+import { byOf, openOperator, settingsOf } from "../control/session.ts";
+import { type ControlSettings, openRecordStore } from "../stores.ts";
+import { directionOf, type OpenedDatabase, openDatabase } from "./open.ts";
+import { openPair, pairOf } from "./pair.ts";
+import { type DatabaseStatus, databaseStatus } from "./status.ts";
+
+export interface PairOptions {
+  readonly config?: string;
+}
+
+/** The plan in force: the control store's, else the file's. */
+async function planOfFleet(settings: ControlSettings): Promise<MigrationPlan> {
+  if (settings.config.stores.control === null) return settings.config.plan;
+  const session = await openOperator(settings);
+  try {
+    return (await session.operator.overview()).effective.plan;
+  } finally {
+    await session.close();
+  }
+}
+
+/** Opens the pair under the plan in force. */
+async function withDatabase<T>(
+  options: PairOptions & { readonly creates?: boolean },
+  work: (database: OpenedDatabase, plan: MigrationPlan, settings: ControlSettings) => Promise<T>,
+): Promise<T> {
+  const settings = await settingsOf(options);
+  const pair = pairOf(settings);
+  const plan = await planOfFleet(settings);
+  const { creates = false } = options;
+  const database = await openDatabase(pair, { direction: () => directionOf(plan), creates });
+  try {
+    return await work(database, plan, settings);
+  } finally {
+    await database.close();
+  }
+}
+
+export interface InitReport {
+  /** Which store is authoritative. */
+  readonly authority: Side;
+  readonly epoch: number;
+  readonly incarnations: Readonly<Record<Side, string>>;
+}
+
+/** Prepares both databases. A pair that is prepared stays as it is. */
+export async function initDatabases(options: PairOptions): Promise<InitReport> {
+  const settings = await settingsOf(options);
+  const plan = await planOfFleet(settings);
+  const authority = directionOf(plan)?.authority ?? "legacy";
+  const pair = await openPair(pairOf(settings), { authority, creates: true });
+  try {
+    const [legacy, modern]: Fence[] = await Promise.all([
+      pair.legacy.call("fence", null),
+      pair.modern.call("fence", null),
+    ]);
+    if (legacy === undefined || modern === undefined) throw new Error("a store has no fence");
+    const { epoch } = legacy;
+    const incarnations = { legacy: legacy.incarnation, modern: modern.incarnation };
+    return { authority: legacy.authority, epoch, incarnations };
+  } finally {
+    await Promise.all([pair.legacy.close(), pair.modern.close()]);
+  }
+}
+
+/** Which tables `db init` would create in each database; an empty list for a database that is prepared. */
+export async function plannedTables(
+  options: PairOptions,
+): Promise<readonly { readonly side: Side; readonly where: string; readonly tables: readonly string[] }[]> {
+  const { addresses, folder } = pairOf(await settingsOf(options));
+  const planOf = async (side: Side, tables: readonly string[]) => {
+    const where = addresses[side].replace(/:[^:@/]*@/, ":***@");
+    try {
+      const store = await openRecordStore(addresses[side], {
+        folder,
+        side,
+        authority: "legacy",
+        creates: false,
+      });
+      await store.close();
+      return { side, where, tables: [] };
+    } catch (failure) {
+      // A file of modern's that does not exist yet cannot be opened either.
+      const isUnprepared =
+        codeOf(failure) === "BAD_DATABASE" || (side === "modern" && codeOf(failure) === "UNWRITABLE");
+      if (!isUnprepared) throw failure;
+      return { side, where, tables };
+    }
+  };
+  return [await planOf("legacy", ["pnlb_*"]), await planOf("modern", ["newpnl_*", "pnlb_*"])];
+}
+
+/** Reads what `db status` shows, without a relay. */
+export async function readStatus(options: PairOptions): Promise<DatabaseStatus> {
+  const settings = await settingsOf(options);
+  const plan = await planOfFleet(settings);
+  const pair = await openPair(pairOf(settings), { authority: "legacy", creates: false });
+  try {
+    return await databaseStatus(pair, { direction: directionOf(plan), mode: plan.migrationMode });
+  } finally {
+    await Promise.all([pair.legacy.close(), pair.modern.close()]);
+  }
+}
+
+export const drainDatabases = (
+  options: PairOptions & { readonly timeoutMs: number },
+): Promise<{ readonly drained: boolean; readonly owed: number; readonly to: Side }> =>
+  withDatabase(options, async ({ bridge, pair }) => {
+    const { authority } = await pair.legacy.call("fence", null);
+    const drained = await bridge.drain(options);
+    return { ...drained, to: authority === "legacy" ? "modern" : "legacy" };
+  });
+
+export interface CutoverCommand extends PairOptions {
+  readonly to: Side;
+  readonly reason: string;
+  readonly actor?: string;
+  readonly onRung: (rung: string) => void;
+}
+
+/** Moves the authority to where the plan wants it, and notes it in the audit. */
+export const cutOver = (options: CutoverCommand): Promise<CutoverReport> =>
+  withDatabase(options, async (database, plan, settings) => {
+    const wanted = directionOf(plan)?.authority;
+    if (wanted !== options.to)
+      throw new BridgeError("REFUSED", {
+        what: `the plan (${plan.phase}, ${plan.migrationMode}) wants ${wanted} to be authoritative, not ${options.to}`,
+        fix:
+          options.to === "modern"
+            ? "move the phase: pnl-bridge phase advance"
+            : "move the phase back: pnl-bridge rollback, or phase retreat",
+      });
+    const report = await database.cutover(options.to, options.onRung);
+    if (settings.config.stores.control !== null) await note(settings, options, report);
+    return report;
+  });
+
+async function note(
+  settings: ControlSettings,
+  options: CutoverCommand,
+  report: CutoverReport,
+): Promise<void> {
+  const session = await openOperator(settings);
+  try {
+    const evidence = report as unknown as JsonValue;
+    await session.store.note({ ...byOf(options), action: "cutover", evidence });
+  } finally {
+    await session.close();
+  }
+}

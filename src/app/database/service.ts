@@ -1,0 +1,119 @@
+/** The database bridge in a process that must start and go on whatever the databases do. */
+import { systemClock } from "../../adapters/host/index.ts";
+import { BridgeError, messageOf } from "../../base/errors.ts";
+import type { WriteAnswer } from "../../bridges/database/index.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
+import type { OwedWrites } from "../../ports/owed-writes.ts";
+import type { BridgeRecord } from "../../ports/records.ts";
+import { answeredBy } from "./authority.ts";
+import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
+import type { PairSettings } from "./pair.ts";
+import { type DatabaseStatus, databaseStatus } from "./status.ts";
+
+export type DatabaseEvent = PairEvent | { readonly kind: "unopened"; readonly why: string };
+
+interface ServiceOptions {
+  readonly settings: PairSettings;
+  readonly plan: () => MigrationPlan;
+  readonly onEvent?: (event: DatabaseEvent) => void;
+}
+
+const openAgainMs = 1_000;
+
+/**
+ * Opens the pair in the background and tries again each second. Until it is open, writes are refused, and
+ * legacy counts as behind where modern is authoritative.
+ */
+export class DatabaseService implements OwedWrites, DataAuthority {
+  readonly #options: ServiceOptions;
+  readonly #sinceMs = systemClock.monotonicMs();
+  #opened: OpenedDatabase | undefined;
+  #opening: Promise<void>;
+  #why = "it is being opened";
+  #isClosed = false;
+  #stopTimer = (): void => {};
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#opening = this.#open();
+  }
+
+  /** Resolves after the first attempt to open the pair, whether it succeeded or not. */
+  get started(): Promise<void> {
+    return this.#opening;
+  }
+
+  /** Throws CLOSED after `close`, and nothing before. */
+  async write(
+    records: readonly BridgeRecord[],
+    options: { readonly idempotencyKey: string },
+  ): Promise<WriteAnswer> {
+    if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the database bridge is closed" });
+    return (
+      this.#opened?.bridge.write(records, options) ?? {
+        kind: "refused",
+        code: "SYSTEM_DOWN",
+        because: `the databases are not open: ${this.#why}`,
+      }
+    );
+  }
+
+  owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
+    if (this.#opened !== undefined) return this.#opened.bridge.owedToLegacy();
+    const isBehind = directionOf(this.#options.plan())?.authority === "modern";
+    return isBehind
+      ? { count: 1, oldestMs: Math.round(systemClock.monotonicMs() - this.#sinceMs) }
+      : { count: 0, oldestMs: 0 };
+  }
+
+  /** Rejects with SYSTEM_DOWN until the pair is open. */
+  status(): Promise<DatabaseStatus> {
+    const plan = this.#options.plan();
+    return databaseStatus(this.#mustBeOpen().pair, {
+      direction: directionOf(plan),
+      mode: plan.migrationMode,
+    });
+  }
+
+  async drain(options: { readonly timeoutMs: number }): Promise<{ drained: boolean; owed: number }> {
+    return this.#mustBeOpen().bridge.drain(options);
+  }
+
+  async ready(side: Side): Promise<Answered> {
+    return this.#mustBeOpen().ready(side);
+  }
+
+  async move(side: Side): Promise<Answered> {
+    return answeredBy(await this.#mustBeOpen().cutover(side), side);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopTimer();
+    await this.#opening;
+    await this.#opened?.close();
+  }
+
+  #mustBeOpen(): OpenedDatabase {
+    if (this.#opened !== undefined) return this.#opened;
+    throw new BridgeError("SYSTEM_DOWN", { what: `the databases are not open: ${this.#why}` });
+  }
+
+  async #open(): Promise<void> {
+    const { settings, plan, onEvent = () => {} } = this.#options;
+    try {
+      this.#opened = await openDatabase(settings, { direction: () => directionOf(plan()), onEvent });
+    } catch (failure) {
+      this.#why = messageOf(failure);
+      onEvent({ kind: "unopened", why: this.#why });
+      if (this.#isClosed) return;
+      const stop = systemClock.every(openAgainMs, () => {
+        stop();
+        this.#opening = this.#open();
+      });
+      this.#stopTimer = stop;
+    }
+  }
+}

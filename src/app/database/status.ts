@@ -1,0 +1,96 @@
+/** What a person on duty must know of the pair of databases. */
+import { systemClock } from "../../adapters/host/index.ts";
+import type { Direction } from "../../bridges/database/index.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { MigrationMode } from "../../domain/migration/plan.ts";
+import type { Owed } from "../../ports/record-store.ts";
+import type { Pair } from "./pair.ts";
+
+export interface DatabaseStatus {
+  /** The store that the plan wants to be authoritative. Writes are refused as DRAINING while another one is. */
+  readonly shouldBe: Side;
+  readonly authority: Side;
+  /** The move of the authority that is under way; empty if none is. */
+  readonly step: string;
+  readonly epoch: number;
+  readonly mode: MigrationMode;
+  readonly owed: Readonly<Record<"toLegacy" | "toModern", Pick<Owed, "count" | "oldestMs">>>;
+  /** Writes that the other store refuses, by row. At most a hundred. */
+  readonly parked: readonly ParkedRow[];
+  readonly canGoBack: { readonly now: boolean; readonly why: string };
+}
+
+interface ParkedRow {
+  readonly aggregate: string;
+  readonly code: string;
+  readonly why: string;
+  readonly sinceMs: number;
+  /** How many writes need this row and wait with it. */
+  readonly groups: number;
+}
+
+const parkedMax = 100;
+
+export async function databaseStatus(
+  pair: Pair,
+  { direction, mode }: { readonly direction: Direction | undefined; readonly mode: MigrationMode },
+): Promise<DatabaseStatus> {
+  const nowMs = systemClock.nowMs();
+  const [fence, toModern, toLegacy] = await Promise.all([
+    pair.legacy.call("fence", null),
+    pair.legacy.call("owed", { nowMs }),
+    pair.modern.call("owed", { nowMs }),
+  ]);
+  const { authority, step, epoch } = fence;
+  const entries = await pair[authority].call("parked", { limit: parkedMax });
+  const parked = new Map<string, ParkedRow>();
+  for (const { aggregates, code, because, atMs } of entries)
+    for (const aggregate of aggregates) {
+      const known = parked.get(aggregate);
+      const row = { aggregate, code, why: because, sinceMs: Math.max(0, nowMs - atMs), groups: 0 };
+      parked.set(aggregate, { ...(known ?? row), groups: (known?.groups ?? 0) + 1 });
+    }
+  return {
+    shouldBe: direction?.authority ?? authority,
+    authority,
+    step,
+    epoch,
+    mode,
+    owed: { toLegacy: countAndAge(toLegacy), toModern: countAndAge(toModern) },
+    parked: [...parked.values()],
+    canGoBack: canGoBack(authority, mode, toLegacy),
+  };
+}
+
+const countAndAge = ({ count, oldestMs }: Owed): Pick<Owed, "count" | "oldestMs"> => ({ count, oldestMs });
+
+function canGoBack(authority: Side, mode: MigrationMode, owed: Owed): DatabaseStatus["canGoBack"] {
+  if (authority === "legacy") return { now: true, why: "legacy is authoritative" };
+  if (mode === "new_only")
+    return { now: false, why: `migration_mode is new_only: ${owed.count} writes are owed to legacy` };
+  if (owed.parked > 0)
+    return { now: false, why: `legacy refuses ${owed.parked} writes: settle them with db reconcile --plan` };
+  return owed.count === 0
+    ? { now: true, why: "legacy has every write" }
+    : { now: false, why: `${owed.count} writes are on their way to legacy` };
+}
+
+export function databaseStatusText(status: DatabaseStatus): string {
+  const { shouldBe, authority, step, epoch, owed, parked, canGoBack } = status;
+  const owes = (side: string, { count, oldestMs }: Pick<Owed, "count" | "oldestMs">): string =>
+    count === 0
+      ? `nothing is owed to ${side}`
+      : `${count} ${count === 1 ? "write is" : "writes are"} owed to ${side}, the oldest for ${seconds(oldestMs)}`;
+  return [
+    `authority     ${authority}, epoch ${epoch}${shouldBe === authority ? "" : `; the plan wants ${shouldBe}: writes are refused until it has moved`}`,
+    ...(step === "" ? [] : [`moving        ${step}`]),
+    `owed          ${owes("legacy", owed.toLegacy)}; ${owes("modern", owed.toModern)}`,
+    `can go back   ${canGoBack.now ? "yes" : "no"}: ${canGoBack.why}`,
+    ...parked.map(
+      ({ aggregate, code, why, sinceMs, groups }) =>
+        `parked        ${code} for ${seconds(sinceMs)}, ${groups} ${groups === 1 ? "write" : "writes"}: ${aggregate}: ${why}`,
+    ),
+  ].join("\n");
+}
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;

@@ -1,0 +1,130 @@
+import { Option } from "commander";
+import type { Side } from "../../../domain/migration/phase.ts";
+import { durationMs } from "../arguments.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
+import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "db init",
+    about: "Creates the tables of the database bridge in both databases; what is there stays as it is",
+    example: "db init --config pnl_migration_config.yaml",
+    options: [
+      new Option("--dry-run", "print what would be created, and create nothing"),
+      option.fleetConfig(),
+      option.json(),
+    ],
+    run: init,
+  },
+  {
+    name: "db status",
+    about:
+      "Shows which database is authoritative, what it owes the other one, and whether the desk can go back now",
+    example: "db status",
+    options: [option.fleetConfig(), option.json()],
+    run: status,
+  },
+  {
+    name: "db drain",
+    about: "Carries what one database owes the other, parked writes included; exit 1 if some is left",
+    example: "db drain --timeout 30s",
+    options: [
+      new Option("--timeout <duration>", "how long to try, such as 30s or 5m").default("30s"),
+      option.fleetConfig(),
+      option.json(),
+    ],
+    run: drain,
+  },
+  {
+    name: "db cutover",
+    about:
+      "Moves the authority over the records to where the phase wants it; a rung that fails changes nothing",
+    example: 'db cutover --to modern --reason "the lock was busy at the first attempt"',
+    options: [
+      new Option("--to <side>", "the database that becomes authoritative")
+        .choices(["legacy", "modern"])
+        .makeOptionMandatory(),
+      option.reason(),
+      option.actor(),
+      option.fleetConfig(),
+      option.json(),
+    ],
+    run: cutover,
+  },
+];
+
+interface Common {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+async function init(options: Common & { readonly dryRun?: boolean }): Promise<CommandResult> {
+  const { initDatabases, plannedTables } = await import("../../../app/database/commands.ts");
+  if (options.dryRun) {
+    const planned = await plannedTables(options);
+    if (options.json) return jsonResult({ planned }, true);
+    const lines = planned.map(({ side, where, tables }) =>
+      tables.length === 0 ? `${side}: ${where} is ready` : `${side}: ${where} would get ${tables.join(", ")}`,
+    );
+    return { exitCode: 0, text: lines.join("\n") };
+  }
+  const report = await initDatabases(options);
+  if (options.json) return jsonResult(report, true);
+  const { authority, epoch } = report;
+  return {
+    exitCode: 0,
+    text: `both databases are ready; ${authority} is authoritative, epoch ${epoch}`,
+  };
+}
+
+async function status(options: Common): Promise<CommandResult> {
+  const { readStatus } = await import("../../../app/database/commands.ts");
+  const { databaseStatusText } = await import("../../../app/database/status.ts");
+  const found = await readStatus(options);
+  return options.json ? jsonResult(found, true) : { exitCode: 0, text: databaseStatusText(found) };
+}
+
+async function drain(options: Common & { readonly timeout: string }): Promise<CommandResult> {
+  const { drainDatabases } = await import("../../../app/database/commands.ts");
+  const timeoutMs = durationMs("--timeout", options.timeout);
+  const { drained, owed, to } = await drainDatabases({ ...options, timeoutMs });
+  if (options.json) return jsonResult({ drained, owed, to }, drained);
+  return {
+    exitCode: drained ? 0 : 1,
+    text: drained
+      ? `${to} has every write`
+      : `${owed} writes are still owed to ${to}; look at them with \`pnl-bridge db status\``,
+  };
+}
+
+interface CutoverOptions extends Common {
+  readonly to: Side;
+  readonly reason: string;
+  readonly actor?: string;
+}
+
+async function cutover(options: CutoverOptions, { out, err }: Streams): Promise<CommandResult> {
+  const { cutOver } = await import("../../../app/database/commands.ts");
+  const report = await cutOver({
+    ...options,
+    onRung: (rung) => {
+      if (!options.json) err.write(`${rung}\n`);
+    },
+  });
+  const { moved, authority, epoch, failed, heldMs } = report;
+  if (options.json) return jsonResult(report, moved);
+  const paint = painter(colourful(out));
+  return {
+    exitCode: moved ? 0 : 1,
+    text: moved
+      ? paint(
+          "green",
+          `${authority} is authoritative, epoch ${epoch}; writes were held back for ${heldMs} ms`,
+        )
+      : paint(
+          "red",
+          `not moved: ${failed?.why} (at ${failed?.rung}); ${authority} is authoritative as before`,
+        ),
+  };
+}
