@@ -27,9 +27,11 @@ import math
 import os
 import re
 import socket
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
 __all__ = ["BridgeError", "PnLComparisonValidator", "PnLServiceBridge", "SymbolTranslationBridge"]
 
@@ -105,8 +107,8 @@ class Client:
         self.token = token or os.environ.get("PNL_BRIDGE_TOKEN") or None
         self.timeout = timeout
 
-    def request(self, method, path, body=None):
-        headers = {"accept": "application/json"}
+    def request(self, method, path, body=None, more=None):
+        headers = dict(more or {}, accept="application/json")
         data = None
         if body is not None:
             headers["content-type"] = "application/json"
@@ -235,6 +237,54 @@ class PnLServiceBridge(Client):
         return self.call("positionDetail", {"symbol": symbol, **filters})
 
 
+class DatabaseBridge(Client):
+    """Writes trades, positions, prices and daily P&L to both databases of the migration.
+
+    Each write has a key. A repetition under the same key has its effect once, so a write whose answer is lost
+    is sent again with its key, `attempts` times at most.
+    """
+
+    def __init__(self, url=None, *, attempts=5, pause=0.2, **client):
+        super().__init__(url, **client)
+        self.attempts = attempts
+        self.pause = pause
+
+    def write_position(self, position, key=None):
+        return self.write([dict(record_of(position), kind="position")], key)
+
+    def write_trade(self, trade, key=None):
+        return self.write([dict(record_of(trade), kind="trade")], key)
+
+    def write_price(self, price, key=None):
+        return self.write([dict(record_of(price), kind="price")], key)
+
+    def write_daily_pnl(self, daily, key=None):
+        return self.write([dict(record_of(daily), kind="daily_pnl")], key)
+
+    def write(self, records, key=None):
+        """Writes records as one transaction; returns an Answer whose `answer` says what became of it.
+
+        `acknowledged`: both databases have them or will have them. `refused`: neither has; `code` and `because`
+        say why. `unresolved`: unknown; send the same records again with the `key` of the answer.
+        """
+        key = key or uuid.uuid4().hex
+        for attempt in range(1, self.attempts + 1):
+            try:
+                answer = self.request("POST", "/records", {"records": records}, {"idempotency-key": key})
+                return Answer(answer, answer="acknowledged", key=key)
+            except BridgeError as failure:
+                is_known = failure.code not in ("UNRESOLVED", "DRAINING", "DOWN", "TIMEOUT", "SYSTEM_DOWN")
+                if is_known or attempt == self.attempts:
+                    kind = "refused" if is_known or failure.code == "DRAINING" else "unresolved"
+                    return Answer(answer=kind, code=failure.code, because=failure.what, key=key)
+            time.sleep(self.pause * attempt)
+
+    @property
+    def migration_mode(self):
+        """`dual_write`, `old_only` or `new_only`."""
+        return self.request("GET", "/migration")["plan"]["migrationMode"]
+
+
 class SymbolTranslationBridge(Client):
     """Translates names of instruments between dialects.
 
@@ -353,6 +403,19 @@ def is_missing(value):
     """Whether a value is None, NaN or NaT, which stand for missing values in a frame."""
     is_nan = isinstance(value, (float, datetime.date)) and value != value
     return value is None or is_nan or str(value) in ("<NA>", "NaT")
+
+
+def record_of(row):
+    """Converts a record to the bridge's names: `average_price` is `averagePrice`. Numbers become text."""
+    record = {}
+    for name, value in fields_of(row).items():
+        ours = re.sub(r"_([a-z])", lambda found: found.group(1).upper(), str(name))
+        if not is_missing(value):
+            whole = ours in ("line", "occurrence")
+            value = plain(value)
+            is_number = isinstance(value, int) and not isinstance(value, bool) and not whole
+            record[ours] = str(value) if is_number or ours == "id" else value
+    return record
 
 
 def trade_of(row):

@@ -1,5 +1,6 @@
 import { errorCatalogue } from "../../src/base/errors.ts";
 import { noteCodes, quarantineCodes, symbolRefusalCodes } from "../../src/domain/market/finding-codes.ts";
+import { recordCodes } from "../../src/domain/migration/record-codes.ts";
 import { failureClasses } from "../../src/domain/migration/system-failure.ts";
 import { ownCodes } from "../../src/surfaces/gateway/problems.ts";
 import { type Blocks, code, table } from "./markdown.ts";
@@ -41,6 +42,23 @@ const systems: Fixes<typeof failureClasses> = {
 const gateway: Fixes<typeof ownCodes> = {
   DRAINING: "Send the write again when `status` shows that nothing is owed to legacy.",
   FENCED: "Make the control store reachable, and send the write again.",
+};
+
+const record = "Correct the record that is named.";
+const records: Readonly<Record<keyof typeof recordCodes, string>> = {
+  BAD_RECORD: record,
+  BAD_TEXT: record,
+  BAD_NUMBER: record,
+  BAD_TIME: record,
+  UNKNOWN_SYMBOL: "Correct the symbol; `symbols variants` shows how it is read.",
+  NOT_REPRESENTABLE: "Send a value that a double holds exactly while legacy is written.",
+  AMBIGUOUS_IN_LEGACY: "Book the row by hand in both systems, or wait until legacy is not written any more.",
+  KEY_REUSED: "Give each write a key of its own, and keep it for its repetitions.",
+  ALREADY_STORED: "Nothing: the trade is there.",
+  CONFLICT: "Look at the row that is named, and correct the record.",
+  BOOK_NOT_IN_LEGACY: "Net the books, or wait until legacy is not written any more.",
+  DRAINING: "Send the same write again after a second.",
+  UNRESOLVED: "Send the same write with the same key again.",
 };
 
 /**
@@ -155,6 +173,14 @@ export const blocks: Blocks = {
   scripts: () => rows(scripts),
   systems: () => catalogue(failureClasses, systems),
   gateway: () => catalogue(ownCodes, gateway),
+  records: () =>
+    rows(
+      Object.entries(recordCodes).map(([name, { meaning }]) => [
+        name,
+        meaning,
+        records[name as keyof typeof recordCodes],
+      ]),
+    ),
   quarantine: () => catalogue(quarantineCodes, quarantine),
   notes: () => catalogue(noteCodes, notes),
   symbols: () => catalogue(symbolRefusalCodes, symbols),

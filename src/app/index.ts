@@ -63,6 +63,11 @@ export { createPnlBridge, type PnlBridge, type PnlBridgeOptions } from "./bridge
 export { createServiceBridge } from "./bridge/service.ts";
 export type { ControlPlane } from "./control/control-plane.ts";
 export type { Status } from "./control/status.ts";
+export {
+  type DatabaseBridgeSettings,
+  type OpenDatabaseBridge,
+  openDatabaseBridge,
+} from "./database/bridge.ts";
 export { computePnl, type PnlRequest, type PnlResult, type TradeInput } from "./engine.ts";
 export { type PnlRun, type PnlRunOptions, pnlDocument, runPnl } from "./parity/pnl-run.ts";
 export { type ReplayOptions, replay } from "./parity/replay.ts";

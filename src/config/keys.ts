@@ -325,36 +325,29 @@ export const keys = [
     ),
   ]),
   key("stores.control", store, null, "Plan, audit and comparisons: sqlite:FILE or a PostgreSQL URL"),
-  ...withoutEffect(
-    under("stores", [
-      key("legacy", store, null, "Legacy's database"),
-      key(
-        "modern",
-        store,
-        null,
-        "Modern's database: sqlite:FILE or a PostgreSQL URL, in a schema of its own",
-      ),
-    ]),
-  ),
-  ...withoutEffect(
-    under("database", [
+  ...under("stores", [
+    key("legacy", store, null, "Legacy's database, sqlite:FILE"),
+    key("modern", store, null, "Modern's database: sqlite:FILE or a PostgreSQL URL, in a schema of its own"),
+  ]),
+  ...under("database", [
+    ...withoutEffect([
       key(
         "bridge_tables",
         oneOf(["inside", "beside"]),
         "inside",
         "Where the bridge keeps its tables: in legacy's database or beside it",
       ),
-      key("legacy_book", kind.anyText, "", "The book of rows that come from legacy"),
-      key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
-      key("done_rows_days", whole("days", 0, 3_650), 7, "How long the outbox keeps rows that are done"),
-      key(
-        "lease_ms",
-        milliseconds,
-        3_000,
-        "A process of another host that is silent for this time loses the pair",
-      ),
     ]),
-  ),
+    key("legacy_book", kind.anyText, "", "The book of rows that come from legacy"),
+    key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
+    key("done_rows_days", whole("days", 0, 3_650), 7, "How long the outbox keeps rows that are done"),
+    key(
+      "lease_ms",
+      milliseconds,
+      3_000,
+      "A process of another host that is silent for this time loses the pair",
+    ),
+  ]),
   ...under("watch", [
     key("trade_ledger", folder, null, "The folder of trade ledgers"),
     key("market_prices", kind.oneOrMore(folder), [], "The folder of price files, or a list of folders"),

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openDatabase } from "../../src/legacy-desk/database.ts";
 import { python, pythonMissing } from "../../src/testing/worker-programs.ts";
 import { root } from "../cli/run-cli.ts";
 
@@ -14,7 +15,7 @@ const zn = "XCMEFFDPSX20250919U0ZN";
 const setting = `
 import dataclasses, datetime, enum, json, threading
 from decimal import Decimal
-from pnl_bridge_client import BridgeError, PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
+from pnl_bridge_client import BridgeError, DatabaseBridge, PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
 zn = "${zn}"
 trades = [
     {"tradeId": "1", "instrumentName": zn, "marketTradeTime": "2025-07-24 09:30:00.000",
@@ -47,13 +48,22 @@ describe.skipIf(python === undefined)(`pnl_bridge_client.py (${pythonMissing ?? 
       // The modern engine is exact, so the answers show every digit that was sent.
       systems: { legacy: { kind: "builtin", name: "modern-engine" } },
       watch: { trade_ledger: "ledgers" },
-      gateway: { listen: "127.0.0.1:0", tokens: { viewer: "PNL_TEST_VIEWER" } },
+      stores: { legacy: "sqlite:pnl_tracker.db", modern: "sqlite:newpnl.db" },
+      gateway: {
+        listen: "127.0.0.1:0",
+        tokens: { viewer: "PNL_TEST_VIEWER", operator: "PNL_TEST_OPERATOR" },
+      },
     };
+    openDatabase(join(folder, "pnl_tracker.db"), { journal: "wal", busyTimeoutMs: 5_000 }).close();
     await writeFile(join(folder, "pnl_migration_config.yaml"), JSON.stringify(config));
     server = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "ignore"],
-      env: { ...process.env, PNL_TEST_VIEWER: "a-token-of-the-test-desk" },
+      env: {
+        ...process.env,
+        PNL_TEST_VIEWER: "a-token-of-the-test-desk",
+        PNL_TEST_OPERATOR: "a-token-that-may-write",
+      },
     });
     const [line] = (await once(server.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
     url = /serves at (\S+)/.exec(line.toString())?.[1] ?? "";
@@ -108,6 +118,32 @@ print(json.dumps([
         { field: "totals.USD.unrealized", old: "31.25", new: "46.875" },
         { field: "totals.USD.total", old: "46.875", new: "62.5" },
       ],
+    ]);
+  });
+
+  it("writes records once, whatever the number of repetitions, and says why a record is refused", async () => {
+    const printed = await program(`
+database = DatabaseBridge(url, token="a-token-that-may-write")
+time = "2025-07-24T16:00:00-05:00"
+position = {"symbol": zn, "quantity": Decimal("2"), "average_price": 110.5, "realized": 15.625,
+            "unrealized": Decimal("31.25"), "as_of": time}
+trade = {"id": 1, "symbol": zn, "side": "B", "quantity": 2, "price": "110.5", "time": time, "file": "trades_20250724.csv", "line": 1}
+answers = [
+    database.write_position(position, key="one"), database.write_position(position, key="one"),
+    database.write_position(dict(position, quantity="3"), key="one"), database.write_trade(trade),
+    database.write_trade(trade), database.write_trade(dict(trade, id=2, symbol="NO SUCH")),
+    DatabaseBridge(url).write_trade(trade), DatabaseBridge("http://127.0.0.1:1", attempts=1).write_trade(trade),
+]
+print(json.dumps([[one.get("answer"), one.get("code"), one.get("version")] for one in answers]))`);
+    expect(printed).toEqual([
+      ["acknowledged", null, 1],
+      ["acknowledged", null, 1],
+      ["refused", "KEY_REUSED", null],
+      ["acknowledged", null, 1],
+      ["refused", "ALREADY_STORED", null],
+      ["refused", "UNKNOWN_SYMBOL", null],
+      ["refused", "REFUSED", null],
+      ["unresolved", "DOWN", null],
     ]);
   });
 

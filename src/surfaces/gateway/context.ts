@@ -6,7 +6,7 @@ import type { ControlPlane } from "../../app/control/control-plane.ts";
 import type { Caller, Role } from "./access.ts";
 import type { EventStream } from "./event-stream.ts";
 
-export type GatewayBridge = Pick<PnlBridge, "service" | "evidence">;
+export type GatewayBridge = Pick<PnlBridge, "service" | "evidence"> & Partial<Pick<PnlBridge, "database">>;
 
 /** The part of the control plane that the gateway uses. */
 export interface GatewayControl

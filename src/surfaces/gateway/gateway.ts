@@ -20,6 +20,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { migrationRoutes } from "./routes/migration.ts";
 import { pnlRoutes } from "./routes/pnl.ts";
+import { recordRoutes } from "./routes/records.ts";
 import { symbolRoutes } from "./routes/symbols.ts";
 import { validateRoutes } from "./routes/validate.ts";
 
@@ -211,6 +212,7 @@ async function addRoutes(
     comparisonRoutes,
     symbolRoutes,
     validateRoutes,
+    recordRoutes,
   ])
     await app.register(routes(context), { prefix: "/api/v1" });
 }

@@ -1,5 +1,6 @@
 import { BridgeError, type ErrorCode, errorCatalogue } from "../../base/errors.ts";
 import { plain } from "../../base/plain-text.ts";
+import { isRecordCode, type RecordCode, recordCodes } from "../../domain/migration/record-codes.ts";
 import { type FailureClass, failureClasses, SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { Problem } from "./wire/problem.ts";
 
@@ -61,10 +62,25 @@ export class HttpProblem extends Error {
   override readonly name = "HttpProblem";
   readonly problem: Problem;
 
-  constructor(status: number, code: ErrorCode | FailureClass, detail: string, more: More = {}) {
+  constructor(
+    status: number,
+    code: ErrorCode | FailureClass | RecordCode,
+    detail: string,
+    more: ProblemMore = {},
+  ) {
     super(detail);
     this.problem = problemOf(status, code, detail, more);
   }
+}
+
+/** The refusal of a write of records. */
+export function recordProblem(code: string, because: string): HttpProblem {
+  if (isRecordCode(code)) {
+    const { status, meaning: title } = recordCodes[code];
+    return new HttpProblem(status, code, because, { title });
+  }
+  const known = Object.keys(statusOfError).find((one): one is ErrorCode => one === code) ?? "SYSTEM_DOWN";
+  return new HttpProblem(statusOfError[known], known, because);
 }
 
 const problemOf = (

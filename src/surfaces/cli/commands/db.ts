@@ -40,7 +40,7 @@ export const commands: readonly CommandSpec[] = [
     name: "db cutover",
     about:
       "Moves the authority over the records to where the phase wants it; a rung that fails changes nothing",
-    example: 'db cutover --to modern --reason "the lock was busy at the first attempt"',
+    example: 'db cutover --to modern --reason "a second try"',
     options: [
       new Option("--to <side>", "the database that becomes authoritative")
         .choices(["legacy", "modern"])

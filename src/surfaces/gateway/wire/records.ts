@@ -1,0 +1,20 @@
+import { z } from "zod";
+import { named } from "./shape.ts";
+
+export const recordsToWrite = z.object({
+  records: z
+    .array(z.record(z.string(), z.unknown()))
+    .describe("trades, positions, prices and daily P&L, as docs/database-bridge.md describes them"),
+});
+
+export const recordHeaders = z.object({
+  "idempotency-key": z
+    .string()
+    .describe("1 to 200 characters; the same key with the same records has its effect once"),
+});
+
+export const recordsWritten = named("RecordsWritten", "Records that are stored", {
+  kind: z.literal("acknowledged"),
+  version: z.int().describe("how many writes the row with the most writes has had"),
+  mirror: z.enum(["pending", "applied"]).describe("whether the other database has the records"),
+});
