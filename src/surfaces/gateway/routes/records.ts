@@ -1,5 +1,4 @@
 import { parseExact } from "../../../base/exact-json.ts";
-import type { BridgeRecord } from "../../../ports/records.ts";
 import type { App, RouteContext } from "../context.ts";
 import { readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
@@ -30,7 +29,9 @@ export const recordRoutes =
           });
         const idempotencyKey = headers["idempotency-key"];
         // The database bridge checks every record itself.
-        const answer = await database.write(body.records as unknown as BridgeRecord[], { idempotencyKey });
+        const answer = await database.write(body.records as unknown as Parameters<typeof database.write>[0], {
+          idempotencyKey,
+        });
         if (answer.kind === "acknowledged") return answer;
         throw recordProblem(answer.kind === "refused" ? answer.code : "UNRESOLVED", answer.because);
       },
