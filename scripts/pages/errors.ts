@@ -22,6 +22,7 @@ const failures: Fixes<typeof errorCatalogue> = {
   UNWRITABLE: "Name a place that exists, can be written and has free space.",
   BAD_DATABASE:
     "Name the right database; [RUNBOOK.md](../RUNBOOK.md) shows how to restore a damaged control store.",
+  FILE_REPLACED: "End every process that uses the database, then start them again.",
   DATABASE_BUSY: "Run the command again when fewer changes are under way.",
   REFUSED: "Do first what the message names: open the gates, clear the latch, or wait.",
   CONFLICT: "Read `status` and, if the change is still wanted, repeat it.",

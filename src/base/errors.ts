@@ -15,6 +15,7 @@ export const errorCatalogue = {
   UNREADABLE: "the file or folder cannot be read",
   UNWRITABLE: "the output cannot be written",
   BAD_DATABASE: "the database is not the one that it should be, or its shape differs",
+  FILE_REPLACED: "another file has taken the place of a database that is open",
   DATABASE_BUSY: "the database kept changing while it was read",
   REFUSED: "the requested action is not allowed now",
   CONFLICT: "somebody else changed the plan at the same time",

@@ -4,13 +4,15 @@
  * Each call is one transaction. An I/O error leaves no usable handle: the file is closed, and the next call
  * opens it again.
  */
+import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Dialect } from "../../durable/dialect.ts";
 import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
-import { runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
+import { numberIn, runNow, type Statement, StatementRefused, textIn, type Work } from "../../durable/work.ts";
 import type { Answer, Given, RecordCall, StoredRow } from "../../ports/record-store.ts";
+import { changedTables, shapeOf } from "./legacy-shape.ts";
 import { bridgeTables, modernTables } from "./record-schema.ts";
 
 export interface RecordFileOptions {
@@ -23,6 +25,9 @@ export interface RecordFileOptions {
   readonly incarnation: string;
 }
 
+/** The calls that read or write the records themselves. */
+const recordsCalls: ReadonlySet<RecordCall> = new Set(["write", "apply", "claimRows", "rehearse"]);
+
 export class RecordFile {
   readonly #options: RecordFileOptions;
   readonly #calls: ReturnType<typeof recordCalls>;
@@ -31,6 +36,10 @@ export class RecordFile {
   /** Ends a hold that lasts too long; undefined while nothing is held. */
   #holdTimer: NodeJS.Timeout | undefined;
   #isHolding = false;
+  /** Device and inode of the file that was opened. */
+  #identity = "";
+  /** The number of legacy's schema for which its tables were found as they were accepted. */
+  #schemaVersion = -1;
 
   constructor(options: RecordFileOptions) {
     this.#options = options;
@@ -40,7 +49,7 @@ export class RecordFile {
   call<Name extends RecordCall>(name: Name, given: Given<Name>): Answer<Name> {
     const work: (given: Given<Name>) => Work<Answer<Name>> = this.#calls[name];
     try {
-      return this.#transaction(readingCalls.has(name) ? "BEGIN" : "BEGIN IMMEDIATE", work(given));
+      return this.#transaction(name, work(given));
     } catch (failure) {
       // Only a write that was alone in its call ends this way, and its answer is the call's only one.
       if (failure instanceof WriteUndone) return [failure.answer] as Answer<Name>;
@@ -81,12 +90,15 @@ export class RecordFile {
     this.#statements = new Map();
   }
 
-  #transaction<T>(begin: string, work: Work<T>): T {
+  #transaction<T>(name: RecordCall, work: Work<T>): T {
     const database = this.#opened();
     this.#mustHold();
+    this.#mustBeSameFile();
     const isHolding = this.#isHolding;
+    const begin = readingCalls.has(name) ? "BEGIN" : "BEGIN IMMEDIATE";
     this.#run({ sql: isHolding ? "SAVEPOINT call" : begin, values: [] });
     try {
+      if (this.#options.side === "legacy" && recordsCalls.has(name)) this.#checkTables(database);
       const value = runNow(work, (statement) => this.#run(statement));
       this.#run({ sql: isHolding ? "RELEASE call" : "COMMIT", values: [] });
       return value;
@@ -116,6 +128,38 @@ export class RecordFile {
     }
   }
 
+  /** A write into a file that another one has replaced would be lost. */
+  #mustBeSameFile(): void {
+    const { path, side } = this.#options;
+    if (identityOf(path) !== this.#identity)
+      throw new BridgeError("FILE_REPLACED", {
+        what: `another file stands in the place of ${side}'s database, which this process has opened`,
+        where: path,
+        fix: "end every process that uses the database, then start them again",
+      });
+  }
+
+  /**
+   * Compares legacy's tables with what was accepted, whenever anything in the file's schema has changed. Each
+   * file begins with its tables accepted.
+   */
+  #checkTables(database: Database.Database): void {
+    const version = numberIn(this.#run({ sql: "PRAGMA schema_version", values: [] })[0], "schema_version");
+    if (version === this.#schemaVersion) return;
+    this.#statements = new Map();
+    const shape = shapeOf(database);
+    const [fence] = this.#run({ sql: "SELECT shape FROM pnlb_fence", values: [] });
+    const accepted = textIn(fence, "shape");
+    if (accepted === "") this.#run({ sql: "UPDATE pnlb_fence SET shape = ?", values: [shape] });
+    else if (accepted === shape) this.#schemaVersion = version;
+    else
+      throw new BridgeError("BAD_DATABASE", {
+        what: `somebody has changed the columns or unique keys of legacy's ${changedTables(accepted, shape)}`,
+        where: this.#options.path,
+        fix: "change them back; or check that the mapping holds, and accept them with `pnl-bridge db init`",
+      });
+  }
+
   #opened(): Database.Database {
     if (this.#database !== undefined) return this.#database;
     const { path, side } = this.#options;
@@ -137,6 +181,8 @@ export class RecordFile {
       throw failure;
     }
     this.#database = database;
+    this.#identity = identityOf(path);
+    this.#schemaVersion = -1;
     return database;
   }
 
@@ -175,3 +221,9 @@ const dialectOf = (side: Side): Dialect => ({
 /** After these the handle may show pages that never reached the disk. */
 const isLost = (failure: unknown): boolean =>
   failure instanceof Database.SqliteError && /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(failure.code);
+
+/** Empty if there is no file. */
+function identityOf(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? "" : `${found.dev} ${found.ino}`;
+}

@@ -16,6 +16,7 @@ const statusOfError: Readonly<Record<ErrorCode, number>> = {
   UNREADABLE: 500,
   UNWRITABLE: 500,
   BAD_DATABASE: 503,
+  FILE_REPLACED: 503,
   DATABASE_BUSY: 503,
   REFUSED: 409,
   CONFLICT: 409,
