@@ -176,7 +176,7 @@ describe("fromLegacy", () => {
     ["an unknown symbol", "UNKNOWN_SYMBOL", "positions", { instrument_name: "QQQQ" }, /QQQQ/],
     ["the root of a product", "UNKNOWN_SYMBOL", "market_prices", { bloomberg: "TY" }, /TY/],
     ["NUL in a text", "BAD_TEXT", "processed_trades", { trade_id: "a\0b" }, /NUL/],
-    ["an empty id", "BAD_RECORD", "processed_trades", { trade_id: "" }, /text that is not empty/],
+    ["an empty id", "BAD_RECORD", "processed_trades", { trade_id: "" }, /field id must be text/],
   ])("refuses %s as %s", (_, code, table, values, because) => {
     const found = fromLegacy(table, stored(table, { ...bare[table], ...values }), tools);
     expect(found).toMatchObject({ code, because: expect.stringMatching(because) });
