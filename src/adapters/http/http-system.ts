@@ -6,8 +6,8 @@ import { authorization, checkedUrl, type HttpSystemOptions, httpDefaults } from 
 import { Redaction } from "./redaction.ts";
 
 /**
- * Node's modules without their ES facades: importing one reads every export, and one of them loads Node's
- * WebSocket, which takes longer than all of this program's own modules together.
+ * Node's modules without their ES facades. Importing `node:http` reads each of its exports, and one of them
+ * loads Node's WebSocket: about 80 ms of processor time in each process, used or not.
  */
 const [plain, secure] = [process.getBuiltinModule("node:http"), process.getBuiltinModule("node:https")];
 
