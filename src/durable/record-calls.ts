@@ -30,7 +30,16 @@ import type {
 import { backfillCalls } from "./backfill-calls.ts";
 import type { Dialect, OwnTable } from "./dialect.ts";
 import { holds, RowAccess } from "./row-access.ts";
-import { ask, numberIn, StatementRefused, textIn, type Work } from "./work.ts";
+import {
+  ask,
+  askAll,
+  numberIn,
+  type Statement,
+  StatementRefused,
+  statement,
+  textIn,
+  type Work,
+} from "./work.ts";
 
 type RecordWorks = { readonly [Name in RecordCall]: (given: Given<Name>) => Work<Answer<Name>> };
 
@@ -90,16 +99,18 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       version = Math.max(version, written);
       sent.push({ aggregate: row.aggregate, version: written, image: row.image });
     }
-    yield* ask(
-      `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?)`,
-      write.idempotencyKey,
-      write.digest,
-      version,
-    );
-    yield* ask(
-      `INSERT INTO ${table("outbox")} (rows, at_ms, state) VALUES (?, ?, 'pending')`,
-      JSON.stringify(sent),
-      nowMs,
+    yield* askAll(
+      statement(
+        `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?)`,
+        write.idempotencyKey,
+        write.digest,
+        version,
+      ),
+      statement(
+        `INSERT INTO ${table("outbox")} (rows, at_ms, state) VALUES (?, ?, 'pending')`,
+        JSON.stringify(sent),
+        nowMs,
+      ),
     );
     return { kind: "acknowledged", version };
   }
@@ -132,17 +143,12 @@ export function recordCalls(dialect: Dialect): RecordWorks {
   function* applyOne({ seq, rows }: MirrorWrite, source: string, place: number): Work<MirrorAnswer> {
     yield* ask("SAVEPOINT one");
     try {
-      const [known] = yield* ask(
-        `SELECT place FROM ${table("inbox")} WHERE source = ? AND seq = ?`,
-        source,
-        seq,
+      for (const row of rows) yield* rules.mirror(row);
+      yield* askAll(
+        statement(`INSERT INTO ${table("inbox")} (source, seq, place) VALUES (?, ?, ?)`, source, seq, place),
+        statement("RELEASE one"),
       );
-      if (known === undefined) {
-        for (const row of rows) yield* rules.mirror(row);
-        yield* ask(`INSERT INTO ${table("inbox")} (source, seq, place) VALUES (?, ?, ?)`, source, seq, place);
-      }
-      yield* ask("RELEASE one");
-      return { kind: "applied", place: known === undefined ? place : numberIn(known, "place") };
+      return { kind: "applied", place };
     } catch (failure) {
       const refused = failure instanceof EntryRefused ? failure.refusal : conflictOf(failure);
       if (refused === undefined) throw failure;
@@ -169,6 +175,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       return rows.map(entryOf);
     },
     *apply({ entries, source, token }) {
+      if (entries.length === 0) return [];
       const [held] = yield* ask(
         `UPDATE ${table("fence")} SET relay_token = ?, applied = applied + ?
          WHERE relay_token <= ? RETURNING applied`,
@@ -181,9 +188,21 @@ export function recordCalls(dialect: Dialect): RecordWorks {
           what: "another process carries the writes to this store now",
         });
       const before = numberIn(held, "applied") - entries.length;
+      const numbers = entries.map(({ seq }) => seq);
+      const inbox = yield* ask(
+        `SELECT seq, place FROM ${table("inbox")} WHERE source = ? AND seq BETWEEN ? AND ?`,
+        source,
+        Math.min(...numbers),
+        Math.max(...numbers),
+      );
+      const places = new Map(inbox.map((row) => [numberIn(row, "seq"), numberIn(row, "place")]));
       const answers: MirrorAnswer[] = [];
-      for (const [at, entry] of entries.entries())
-        answers.push(yield* applyOne(entry, source, before + at + 1));
+      for (const [at, entry] of entries.entries()) {
+        const place = places.get(entry.seq);
+        answers.push(
+          place === undefined ? yield* applyOne(entry, source, before + at + 1) : { kind: "applied", place },
+        );
+      }
       return answers;
     },
     *settle({ answers, nowMs }) {
@@ -435,9 +454,13 @@ class RowRules {
 
   /** Writes a row of the other store, in its order, if nobody else has changed it; then reads it back. */
   *mirror({ aggregate, version, change, claim }: MirrorWrite["rows"][number]): Work<void> {
-    const [known] = yield* ask(
-      `SELECT version, written FROM ${this.#versions} WHERE aggregate = ?${this.#dialect.forUpdate}`,
-      aggregate,
+    const [[known] = [], [other] = [], [row] = []] = yield* askAll(
+      statement(
+        `SELECT version, written FROM ${this.#versions} WHERE aggregate = ?${this.#dialect.forUpdate}`,
+        aggregate,
+      ),
+      this.#otherOwner(aggregate, claim),
+      this.#access.reading(change),
     );
     const stored = numberIn(known, "version");
     if (stored !== version - 1)
@@ -445,22 +468,25 @@ class RowRules {
         "VERSION_GAP",
         `version ${version} of ${aggregate} came, and the store has ${stored}`,
       );
-    yield* this.#claim(aggregate, claim);
+    mustOwn(aggregate, other);
     const expected: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
-    if (!holds(yield* this.#access.read(change), expected))
+    if (!holds(row, expected))
       throw new EntryRefused("FOREIGN_ROW", `somebody else has changed the row of ${aggregate}`);
-    yield* this.#access.change(change, version, expected === null);
-    if (!holds(yield* this.#access.read(change), change.set))
-      throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
-    yield* ask(
-      `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
-       ON CONFLICT (aggregate)
-       DO UPDATE SET claim = excluded.claim, version = excluded.version, written = excluded.written`,
-      aggregate,
-      change.set === null ? null : claim,
-      version,
-      JSON.stringify(change.set),
+    const [, [readBack] = []] = yield* askAll(
+      this.#access.changing(change, version, expected === null),
+      this.#access.reading(change),
+      statement(
+        `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
+         ON CONFLICT (aggregate)
+         DO UPDATE SET claim = excluded.claim, version = excluded.version, written = excluded.written`,
+        aggregate,
+        change.set === null ? null : claim,
+        version,
+        JSON.stringify(change.set),
+      ),
     );
+    if (!holds(readBack, change.set))
+      throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
   }
 
   *standing({ aggregate, change }: Pick<RowWrite, "aggregate" | "change">): Work<Standing> {
@@ -484,21 +510,30 @@ class RowRules {
 
   /** Refuses a row whose place in legacy belongs to another aggregate. */
   *#claim(aggregate: string, claim: string): Work<void> {
-    const [other] = yield* ask(
+    const [[other] = []] = yield* askAll(this.#otherOwner(aggregate, claim));
+    mustOwn(aggregate, other);
+  }
+
+  #otherOwner(aggregate: string, claim: string): Statement {
+    return statement(
       `SELECT aggregate FROM ${this.#versions} WHERE claim = ? AND aggregate <> ?`,
       claim,
       aggregate,
     );
-    if (other === undefined) return;
-    const [kind] = JSON.parse(aggregate);
-    throw kind === "position" || kind === "daily_pnl"
-      ? new WriteRefused(
-          "BOOK_NOT_IN_LEGACY",
-          `legacy has one row for the instrument, and it belongs to ${textIn(other, "aggregate")}, not to ${aggregate}`,
-        )
-      : new WriteRefused(
-          "CONFLICT",
-          `legacy's unique key gives the row of ${aggregate} to ${textIn(other, "aggregate")}`,
-        );
   }
+}
+
+/** Refuses a row of which legacy's row belongs to another aggregate. */
+function mustOwn(aggregate: string, other: StoredRow | undefined): void {
+  if (other === undefined) return;
+  const [kind] = JSON.parse(aggregate);
+  throw kind === "position" || kind === "daily_pnl"
+    ? new WriteRefused(
+        "BOOK_NOT_IN_LEGACY",
+        `legacy has one row for the instrument, and it belongs to ${textIn(other, "aggregate")}, not to ${aggregate}`,
+      )
+    : new WriteRefused(
+        "CONFLICT",
+        `legacy's unique key gives the row of ${aggregate} to ${textIn(other, "aggregate")}`,
+      );
 }

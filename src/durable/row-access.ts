@@ -1,6 +1,6 @@
 import type { RowChange, StoredRow } from "../ports/record-store.ts";
 import type { Dialect } from "./dialect.ts";
-import { ask, type Work } from "./work.ts";
+import { askAll, type Statement, statement, type Work } from "./work.ts";
 
 /** Reads and changes rows of the records, as opposed to those of the bridge. */
 export class RowAccess {
@@ -11,25 +11,28 @@ export class RowAccess {
   }
 
   /** Writes the columns of a change, or deletes the row. A new row is inserted; a key that is taken refuses it. */
-  *change({ table, key, set, initial }: RowChange, version: number, isNew: boolean): Work<void> {
+  *change(change: RowChange, version: number, isNew: boolean): Work<void> {
+    const [changed = []] = yield* askAll(this.changing(change, version, isNew));
+    if (!isNew && change.set !== null && changed.length === 0)
+      yield* askAll(this.changing(change, version, true));
+  }
+
+  /** The statement that inserts, deletes or updates a row; an update answers the rows that it found. */
+  changing({ table, key, set, initial }: RowChange, version: number, isNew: boolean): Statement {
     const name = this.#dialect.rowsOf(table);
-    if (set === null) {
-      yield* ask(`DELETE FROM ${name} WHERE ${whereOf(key)}`, ...Object.values(key));
-      return;
-    }
+    if (set === null) return statement(`DELETE FROM ${name} WHERE ${whereOf(key)}`, ...Object.values(key));
     const values: StoredRow = this.#dialect.keepsVersion ? { ...set, version } : set;
     if (!isNew) {
       const sets = Object.keys(values).map((column) => `"${column}" = ?`);
-      const updated = yield* ask(
+      return statement(
         `UPDATE ${name} SET ${sets.join(", ")} WHERE ${whereOf(key)} RETURNING 1 AS updated`,
         ...Object.values(values),
         ...Object.values(key),
       );
-      if (updated.length > 0) return;
     }
     const row = { ...key, ...initial, ...values };
     const columns = Object.keys(row);
-    yield* ask(
+    return statement(
       `INSERT INTO ${name} (${columns.map((column) => `"${column}"`).join(", ")})
        VALUES (${columns.map(() => "?").join(", ")})`,
       ...Object.values(row),
@@ -37,12 +40,17 @@ export class RowAccess {
   }
 
   /** The row that a change is about. */
-  *read({ table, key }: RowChange): Work<StoredRow | undefined> {
-    const [row] = yield* ask(
+  *read(change: RowChange): Work<StoredRow | undefined> {
+    const [[row] = []] = yield* askAll(this.reading(change));
+    return row;
+  }
+
+  /** The statement that reads the row that a change is about. */
+  reading({ table, key }: RowChange): Statement {
+    return statement(
       `SELECT * FROM ${this.#dialect.rowsOf(table)} WHERE ${whereOf(key)}`,
       ...Object.values(key),
     );
-    return row;
   }
 }
 

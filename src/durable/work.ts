@@ -9,36 +9,47 @@ export interface Statement {
 
 /**
  * What happens inside one transaction: it yields statements and receives the rows of each. So the same rules
- * run on a database that answers at once and on one that answers over a network. A statement that a rule of
- * the database forbids is thrown into it as a `StatementRefused`; every other failure ends the transaction.
+ * run on a database that answers at once and on one that answers over a network, which carries the statements of
+ * one yield together. A statement that a rule of the database forbids is thrown into it as a `StatementRefused`; every other failure ends the transaction.
  */
-export type Work<T> = Generator<Statement, T, readonly StoredRow[]>;
+export type Work<T> = Generator<readonly Statement[], T, readonly (readonly StoredRow[])[]>;
 
 /** A unique key, a check or another rule of the database forbids a statement. */
 export class StatementRefused extends Error {}
 
 /**
- * Yields one statement. Refuses text with NUL, which PostgreSQL cannot hold, and with half of a surrogate
- * pair, in whose place every database would keep another character.
+ * A statement with its values. Refuses text with NUL, which PostgreSQL cannot hold, and with half of a
+ * surrogate pair, in whose place every database would keep another character.
  */
-export function* ask(sql: string, ...values: StoredValue[]): Work<readonly StoredRow[]> {
+export function statement(sql: string, ...values: StoredValue[]): Statement {
   if (values.some((value) => typeof value === "string" && storable(value) !== value))
     throw new StatementRefused("a text holds NUL or half of a surrogate pair");
-  return yield { sql, values };
+  return { sql, values };
+}
+
+/** Yields one statement. */
+export function* ask(sql: string, ...values: StoredValue[]): Work<readonly StoredRow[]> {
+  const [rows = []] = yield [statement(sql, ...values)];
+  return rows;
+}
+
+/** Yields statements that run one after the other, none of which needs the answer of another. */
+export function* askAll(...statements: readonly Statement[]): Work<readonly (readonly StoredRow[])[]> {
+  return yield statements;
 }
 
 /** Runs work over a database that answers at once. */
 export function runNow<T>(work: Work<T>, answer: (statement: Statement) => readonly StoredRow[]): T {
   let step = work.next();
   while (step.done !== true) {
-    let rows: readonly StoredRow[];
+    let answers: readonly (readonly StoredRow[])[];
     try {
-      rows = answer(step.value);
+      answers = step.value.map(answer);
     } catch (failure) {
       step = work.throw(failure);
       continue;
     }
-    step = work.next(rows);
+    step = work.next(answers);
   }
   return step.value;
 }
@@ -46,18 +57,18 @@ export function runNow<T>(work: Work<T>, answer: (statement: Statement) => reado
 /** Runs work over a database that answers later. */
 export async function runLater<T>(
   work: Work<T>,
-  answer: (statement: Statement) => Promise<readonly StoredRow[]>,
+  answer: (statements: readonly Statement[]) => Promise<readonly (readonly StoredRow[])[]>,
 ): Promise<T> {
   let step = work.next();
   while (step.done !== true) {
-    let rows: readonly StoredRow[];
+    let answers: readonly (readonly StoredRow[])[];
     try {
-      rows = await answer(step.value);
+      answers = await answer(step.value);
     } catch (failure) {
       step = work.throw(failure);
       continue;
     }
-    step = work.next(rows);
+    step = work.next(answers);
   }
   return step.value;
 }

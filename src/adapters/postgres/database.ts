@@ -25,6 +25,8 @@ interface DatabaseLimits {
   readonly restMsMax: number;
   /** How long connecting may take. */
   readonly connectMsMax: number;
+  /** Whether statements may be sent before the earlier ones are answered. */
+  readonly pipelines?: boolean;
   /** How long a call may take, all waiting included; infinity if only its statements are limited. */
   readonly callMsMax: number;
 }
@@ -55,8 +57,11 @@ export class PostgresDatabase {
     this.#target = target;
     this.#owned = owned;
     this.#limits = limits;
+    // The types of `pg` lack the option.
+    const pipeline = { pipeline: limits.pipelines ?? false };
     this.#pool = new Pool({
       ...connectionOf(target, owned),
+      ...pipeline,
       max: limits.connectionsMax,
       connectionTimeoutMillis: limits.connectMsMax,
       // The server's own limit does not arrive over a silent network.

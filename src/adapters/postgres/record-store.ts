@@ -44,7 +44,13 @@ export async function openPostgresRecordStore(
   }
 }
 
-const limits = { connectionsMax: 4, statementMsMax: 10_000, restMsMax: 5_000, connectMsMax: 5_000 };
+const limits = {
+  connectionsMax: 4,
+  statementMsMax: 10_000,
+  restMsMax: 5_000,
+  connectMsMax: 5_000,
+  pipelines: true,
+};
 
 /** Pauses before a transaction that met another one runs again. */
 const conflictPauses = { firstMs: 5, lastMs: 200 };
@@ -101,7 +107,7 @@ class PostgresRecordStore implements RecordStore {
   async #transaction<Name extends RecordCall>(name: Name, given: Given<Name>): Promise<Answer<Name>> {
     const work: (given: Given<Name>) => Work<Answer<Name>> = this.#calls[name];
     const run = (client: PoolClient): Promise<Answer<Name>> =>
-      runLater(work(given), (statement) => answer(client, statement)).catch(undo);
+      runLater(work(given), (statements) => answers(client, statements)).catch(undo);
     const endsMs = performance.now() + this.#callMsMax;
     for (let failures = 1; ; failures += 1) {
       try {
@@ -114,6 +120,18 @@ class PostgresRecordStore implements RecordStore {
       await sleep(backOffMs(conflictPauses, failures, Math.random()));
     }
   }
+}
+
+/** The statements go out together. After a failure the server refuses the rest of the transaction. */
+async function answers(
+  client: PoolClient,
+  statements: readonly Statement[],
+): Promise<readonly (readonly StoredRow[])[]> {
+  const settled = await Promise.allSettled(statements.map((statement) => answer(client, statement)));
+  return settled.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
 }
 
 async function answer(client: PoolClient, { sql, values }: Statement): Promise<readonly StoredRow[]> {
