@@ -1,5 +1,5 @@
 export { AnswerComparer, type AnswerComparison, type AnswerOptions } from "./answers.ts";
-export { judgeNumbers } from "./judgement.ts";
+export { judgeNumbers, relationOf, toleranceFrom } from "./judgement.ts";
 export type { ComparisonOptions, Tolerance } from "./options.ts";
 export { flatHasNoAveragePrice, pointsToMoney, tolerancesFrom, unpricedDayHasNoValue } from "./options.ts";
 export type { ComparisonReport, ComparisonRow, SnapshotRow, SystemAnswer } from "./report.ts";

@@ -4,7 +4,17 @@
  * within it.
  */
 import { BridgeError } from "../base/errors.ts";
-import { absolute, compare, type Fraction, isZero, parseFraction, subtract } from "../base/fraction.ts";
+import {
+  absolute,
+  compare,
+  type Fraction,
+  fraction,
+  isZero,
+  multiply,
+  negate,
+  parseFraction,
+  subtract,
+} from "../base/fraction.ts";
 
 type NumberVerdict = "equal" | "within_tolerance" | "diverged";
 
@@ -23,6 +33,26 @@ export function judgeNumbers(legacy: Fraction, modern: Fraction, allowed: Fracti
     difference,
   };
 }
+
+/** The cause that two diverged numbers prove by an exact relation; null if there is none. */
+export function relationOf(
+  legacy: Fraction,
+  modern: Fraction,
+  isMoney: boolean,
+): "SIGN_FLIP" | "MULTIPLIER" | null {
+  if (!isZero(legacy) && compare(legacy, negate(modern)) === 0) return "SIGN_FLIP";
+  return isMoney && areScaled(legacy, modern) ? "MULTIPLIER" : null;
+}
+
+/** Whether two numbers are exactly a contract multiplier apart. */
+export const areScaled = (legacy: Fraction, modern: Fraction): boolean =>
+  !isZero(legacy) &&
+  multipliers.some(
+    (k) => compare(modern, multiply(legacy, k)) === 0 || compare(legacy, multiply(modern, k)) === 0,
+  );
+
+/** The contract multipliers of the desk's products: 1000 per point, 2000 for the two-year note. */
+const multipliers = [fraction(1000n), fraction(2000n)];
 
 /**
  * Whether two figures certainly differ, and by less than `allowed`, judged from their floats with a margin

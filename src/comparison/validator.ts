@@ -1,21 +1,11 @@
 import { unreachable } from "../base/errors.ts";
 import type { Fraction } from "../base/fraction.ts";
-import {
-  add,
-  compare,
-  formatFraction,
-  fraction,
-  isZero,
-  multiply,
-  negate,
-  parseFigure,
-  zero,
-} from "../base/fraction.ts";
+import { add, formatFraction, parseFigure, zero } from "../base/fraction.ts";
 import type { Side } from "../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../domain/migration/verdict.ts";
 import type { ParityInvariant } from "../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../ports/pnl-system.ts";
-import { judgeNumbers } from "./judgement.ts";
+import { areScaled, judgeNumbers, relationOf } from "./judgement.ts";
 import type { ComparisonOptions, Conversion, ResolvedOptions } from "./options.ts";
 import { resolveComparisonOptions } from "./options.ts";
 import type {
@@ -361,24 +351,11 @@ const splitByLotOrder: ReadonlySet<Field> = new Set<Field>(["averagePrice", "rea
 function provenCause(one: FieldComparison, lotOrder: boolean): Cause | null {
   if (lotOrder && splitByLotOrder.has(one.field)) return "LOT_ORDER";
   if (one.legacy.is !== "number" || one.modern.is !== "number") return null;
-  if (isOpposite(one.legacy.value, one.modern.value)) return "SIGN_FLIP";
-  return isMoney(one.field) && isScaled(one) ? "MULTIPLIER" : null;
+  return relationOf(one.legacy.value, one.modern.value, isMoney(one.field));
 }
 
 const isMoney = (field: Field): boolean =>
   field === "realized" || field === "unrealized" || field === "total";
 
-const isOpposite = (a: Fraction, b: Fraction): boolean => !isZero(a) && compare(a, negate(b)) === 0;
-
-/** The contract multipliers of the desk's products: 1000 per point, 2000 for the two-year note. */
-const multipliers = [fraction(1000n), fraction(2000n)];
-
 const isScaled = ({ legacy, modern }: FieldComparison): boolean =>
-  legacy.is === "number" &&
-  modern.is === "number" &&
-  !isZero(legacy.value) &&
-  multipliers.some(
-    (k) =>
-      compare(modern.value, multiply(legacy.value, k)) === 0 ||
-      compare(legacy.value, multiply(modern.value, k)) === 0,
-  );
+  legacy.is === "number" && modern.is === "number" && areScaled(legacy.value, modern.value);

@@ -1,0 +1,335 @@
+/**
+ * Reads the stores of the pair for reconcile, on read-only connections of its own, in short reads. A table that
+ * has no index by the key is copied once into a temporary table that has one.
+ */
+import Database from "better-sqlite3";
+import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type {
+  Cell,
+  Cells,
+  KeyRange,
+  OutboxLook,
+  RangeFilter,
+  ReadTable,
+  StoreReader,
+} from "../../ports/reconcile.ts";
+
+/** A lock of a writer is waited for so long. */
+const busyMsMax = 5_000;
+/** Rows of a copy that one read takes. */
+const copyRows = 20_000;
+/** Entries of an outbox that one look takes. */
+const entriesMax = 10_000;
+/** Keys that one statement looks up. */
+const keysMax = 500;
+
+export class SqliteReader implements StoreReader {
+  readonly #path: string;
+  readonly #side: Side;
+  readonly #database: Database.Database;
+  readonly #tables = new Map<string, string>();
+  readonly #statements = new Map<string, Database.Statement<Cell[]>>();
+
+  /** Throws BAD_DATABASE if the file is none that can be read. */
+  constructor(path: string, side: Side) {
+    this.#path = path;
+    this.#side = side;
+    this.#database = openReadOnly(path);
+  }
+
+  async authority(): Promise<Side | null> {
+    if (!this.#has("pnlb_fence")) return null;
+    const [row] = this.#all("SELECT authority FROM pnlb_fence");
+    return row?.authority === "modern" ? "modern" : "legacy";
+  }
+
+  async outbox(after: number): Promise<OutboxLook> {
+    const [top] = this.#all("SELECT coalesce(max(seq), 0) AS last FROM pnlb_outbox");
+    const [given] = this.#all("SELECT seq AS last FROM sqlite_sequence WHERE name = 'pnlb_outbox'");
+    const entries = this.#all(
+      `SELECT seq, rows, state, code FROM pnlb_outbox WHERE state <> 'done'
+       UNION ALL SELECT seq, rows, state, code FROM pnlb_outbox WHERE seq > ? AND state = 'done' LIMIT ${entriesMax}`,
+      BigInt(after),
+    );
+    return {
+      isCut: entries.length === entriesMax,
+      last: Math.max(Number(top?.last), Number(given?.last ?? 0)),
+      entries: entries.map(({ seq, rows, state, code }) => ({
+        seq: Number(seq),
+        isPending: state === "pending",
+        code: state === "parked" ? String(code) : null,
+        images: JSON.parse(String(rows)).map(({ image }: { readonly image: string }) => image),
+      })),
+    };
+  }
+
+  async keyAfter(table: ReadTable, after: string | null, count: number): Promise<string | null> {
+    const key = `"${table.key}"`;
+    const [row] = this.#all(
+      `SELECT ${key} AS key FROM ${this.#indexed(table)} ${after === null ? "" : `WHERE ${key} > ?`}
+       ORDER BY ${key} LIMIT 1 OFFSET ${count - 1}`,
+      ...(after === null ? [] : [after]),
+    );
+    // A key that is no text stands before or behind all texts, so it ends no range.
+    return typeof row?.key === "string" ? row.key : null;
+  }
+
+  async rows(table: ReadTable, range: KeyRange): Promise<readonly Cells[]> {
+    const { where, values } = rangeOf(`"${table.key}"`, range);
+    return this.#all(`SELECT ${columnsOf(table)} FROM ${this.#indexed(table)} WHERE ${where}`, ...values);
+  }
+
+  async rowsOf(table: ReadTable, keys: readonly Cell[]): Promise<readonly Cells[]> {
+    const found: Cells[] = [];
+    for (let from = 0; from < keys.length; from += keysMax) {
+      const some = keys.slice(from, from + keysMax);
+      found.push(
+        ...this.#all(
+          `SELECT ${columnsOf(table)} FROM ${this.#name(table)}
+           WHERE "${table.key}" IN (${some.map(() => "?").join(", ")}) OR ("${table.key}" IS NULL AND ?)`,
+          ...some,
+          some.includes(null) ? 1n : 0n,
+        ),
+      );
+    }
+    return found;
+  }
+
+  async isUnique(table: ReadTable, columns: readonly string[]): Promise<boolean> {
+    const wanted = [...columns].sort().join();
+    return this.#indexes(table).some(({ unique, names }) => unique && [...names].sort().join() === wanted);
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+
+  #name({ table }: ReadTable): string {
+    return this.#side === "modern" ? `newpnl_${table}` : table;
+  }
+
+  /** The table, or a copy of it that is indexed by the key. */
+  #indexed(table: ReadTable): string {
+    const known = this.#tables.get(table.table);
+    if (known !== undefined) return known;
+    this.#mustHave(table);
+    const isIndexed = this.#indexes(table).some(({ names }) => names[0] === table.key);
+    const name = isIndexed ? this.#name(table) : this.#copied(table);
+    this.#tables.set(table.table, name);
+    return name;
+  }
+
+  #copied(table: ReadTable): string {
+    const copy = `temp."pnlb_copy_${table.table}"`;
+    const database = this.#database;
+    database.exec(`CREATE TABLE ${copy} (${columnsOf(table)})`);
+    const [{ sql } = { sql: "" }] = this.#all(
+      "SELECT sql FROM sqlite_schema WHERE name = ?",
+      this.#name(table),
+    );
+    if (/WITHOUT ROWID/i.test(String(sql)))
+      database.exec(`INSERT INTO ${copy} SELECT ${columnsOf(table)} FROM ${this.#name(table)}`);
+    else
+      for (let after: Cell = -(2n ** 63n); after !== null; ) {
+        const [end]: readonly Cells[] = this.#all(
+          `SELECT max(id) AS id FROM (SELECT rowid AS id FROM ${this.#name(table)} WHERE rowid > ?
+           ORDER BY rowid LIMIT ${copyRows})`,
+          after,
+        );
+        const upTo: Cell = end?.id ?? null;
+        if (upTo !== null)
+          database
+            .prepare<Cell[]>(
+              `INSERT INTO ${copy} SELECT ${columnsOf(table)} FROM ${this.#name(table)} WHERE rowid > ? AND rowid <= ?`,
+            )
+            .run(after, upTo);
+        after = upTo;
+      }
+    database.exec(`CREATE INDEX temp."pnlb_by_${table.table}" ON "pnlb_copy_${table.table}" ("${table.key}")`);
+    return copy;
+  }
+
+  #mustHave(table: ReadTable): void {
+    const there = new Set(this.#all("SELECT name FROM pragma_table_info(?)", this.#name(table)).map(({ name }) => name));
+    const missing = table.columns.filter((column) => !there.has(column));
+    if (missing.length === 0) return;
+    throw new BridgeError("BAD_DATABASE", {
+      what:
+        there.size === 0
+          ? `${this.#side}'s database has no table ${this.#name(table)}`
+          : `the table ${this.#name(table)} of ${this.#side}'s database lacks ${missing.join(", ")}`,
+      where: this.#path,
+      fix:
+        this.#side === "modern"
+          ? "create the tables: pnl-bridge db init"
+          : "name the desk's database, or leave the kind out: --kinds",
+    });
+  }
+
+  #has(table: string): boolean {
+    return this.#all("SELECT 1 FROM sqlite_schema WHERE name = ?", table).length > 0;
+  }
+
+  #indexes(table: ReadTable): readonly { readonly unique: boolean; readonly names: readonly string[] }[] {
+    return this.#all(
+      `SELECT name, "unique" AS is_unique FROM pragma_index_list(?) WHERE partial = 0`,
+      this.#name(table),
+    ).map(({ name, is_unique }) => ({
+      unique: is_unique === 1n,
+      names: this.#all(
+        "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key = 1 ORDER BY seqno",
+        name ?? null,
+      ).map((column) => (column.coll === "BINARY" ? String(column.name) : "")),
+    }));
+  }
+
+  #all(sql: string, ...values: readonly Cell[]): readonly Cells[] {
+    return translated(this.#path, () => {
+      let statement = this.#statements.get(sql);
+      if (statement === undefined) {
+        statement = this.#database.prepare<Cell[]>(sql);
+        this.#statements.set(sql, statement);
+      }
+      return statement.all(...values) as Cells[];
+    });
+  }
+}
+
+/**
+ * Compares daily rows of two SQLite files in one query over both. Money is compared in points up to the last
+ * two bits of legacy's double; what is further apart is left to the exact judgement.
+ */
+export class AttachedDaily implements RangeFilter {
+  readonly #database: Database.Database;
+  readonly #statements = new Map<string, Database.Statement<Cell[]>>();
+  readonly #legacyPath: string;
+  readonly #known = new Map<string, string>();
+
+  constructor(legacyPath: string, modernPath: string) {
+    this.#legacyPath = legacyPath;
+    this.#database = openReadOnly(legacyPath);
+    this.#database.prepare("ATTACH ? AS modern").run(modernPath);
+    // The table fits into one page, so that a look into it costs little.
+    this.#database.pragma("temp.page_size = 65536");
+    this.#database.exec(
+      "CREATE TABLE temp.known (symbol TEXT PRIMARY KEY, book TEXT NOT NULL, multiplier REAL NOT NULL) WITHOUT ROWID",
+    );
+  }
+
+  learn(symbol: string, book: string, multiplier: string): void {
+    const fact = `${multiplier} ${book}`;
+    if (this.#known.get(symbol) === fact) return;
+    this.#known.set(symbol, fact);
+    this.#database
+      .prepare("INSERT OR REPLACE INTO temp.known VALUES (?, ?, ?)")
+      .run(symbol, book, Number(multiplier));
+  }
+
+  async look(range: KeyRange): Promise<{ readonly rows: number; readonly areEqual: boolean }> {
+    const { sql, values } = this.query(range);
+    return translated(this.#legacyPath, () => {
+      let statement = this.#statements.get(sql);
+      if (statement === undefined) {
+        statement = this.#database.prepare<Cell[]>(sql);
+        this.#statements.set(sql, statement);
+      }
+      const { legacy, modern, equal } = statement.get(...values) as Record<string, bigint>;
+      return { rows: Number(legacy), areEqual: legacy === modern && modern === equal };
+    });
+  }
+
+  /** The statement for a range, also for a look at its plan. */
+  query(range: KeyRange): { readonly sql: string; readonly values: readonly Cell[] } {
+    const day = this.#comparedAsText("trade_date");
+    const symbol = this.#comparedAsText("instrument_name");
+    const legacy = rangeOf("l.trade_date", range);
+    const modern = rangeOf("m.trading_day", range);
+    const same = (a: string, b: string, size: string): string =>
+      `(${a} = ${b} OR abs(${a} - (${b})) <= 4.5e-16 * ${size})`;
+    const points = (column: string, money: string): string =>
+      same(`l.${column} * k.multiplier`, money, `abs(${money})`);
+    const parts = ["l.realized_pnl", "l.unrealized_pnl"] as const;
+    return {
+      sql: `SELECT count(*) AS legacy, count(m.version) AS equal,
+          (SELECT count(*) FROM modern.newpnl_daily AS m WHERE ${modern.where}) AS modern
+        FROM main.eod_pnl AS l
+        LEFT JOIN temp.known AS k ON k.symbol = ${symbol}
+        LEFT JOIN modern.newpnl_daily AS m ON m.trading_day = ${day} AND m.book = k.book AND m.symbol = ${symbol}
+          AND typeof(l.trade_date) = 'text' AND typeof(l.instrument_name) = 'text'
+          AND l.closing_position = m.quantity
+          AND ${points("realized_pnl", "CAST(m.realized AS REAL)")}
+          AND ${points("unrealized_pnl", "CAST(coalesce(m.unrealized, '0') AS REAL)")}
+          AND ${same("l.total_pnl", parts.join(" + "), `(abs(${parts[0]}) + abs(${parts[1]}))`)}
+        WHERE ${legacy.where}`,
+      values: [...modern.values, ...legacy.values],
+    };
+  }
+
+  /** The plan of the statement, a line for each step. */
+  plan(range: KeyRange): readonly string[] {
+    const { sql, values } = this.query(range);
+    const steps = this.#database.prepare<Cell[]>(`EXPLAIN QUERY PLAN ${sql}`).all(...values) as Cells[];
+    return steps.map(({ detail }) => String(detail));
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  /** A column of legacy, so that an index over a text column can find its value: a DATE is no text for SQLite. */
+  #comparedAsText(column: string): string {
+    const [row] = this.#database
+      .prepare<Cell[]>("SELECT type FROM pragma_table_info('eod_pnl') WHERE name = ?")
+      .all(column) as Cells[];
+    return /CHAR|CLOB|TEXT/i.test(String(row?.type)) ? `l.${column}` : `CAST(l.${column} AS TEXT)`;
+  }
+}
+
+function openReadOnly(path: string): Database.Database {
+  return translated(path, () => {
+    const database = new Database(path, { readonly: true, timeout: busyMsMax });
+    database.defaultSafeIntegers();
+    // Temporary tables stand in files, so that memory stays bounded.
+    database.pragma("temp_store = FILE");
+    return database;
+  });
+}
+
+function translated<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (!code.startsWith("SQLITE")) throw cause;
+    if (/^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(code))
+      throw new BridgeError("DATABASE_BUSY", {
+        what: "another process keeps the database locked",
+        where: path,
+        fix: "end the transaction that holds the lock",
+        cause,
+      });
+    throw new BridgeError("BAD_DATABASE", {
+      what: `the database cannot be read: ${messageOf(cause)}`,
+      where: path,
+      fix: "check the path, the rights and the file",
+      cause,
+    });
+  }
+}
+
+const columnsOf = ({ columns }: ReadTable): string => columns.map((column) => `"${column}"`).join(", ");
+
+function rangeOf(
+  key: string,
+  { after, upTo }: KeyRange,
+): { readonly where: string; readonly values: readonly Cell[] } {
+  const parts = [
+    after === null ? [] : [`${key} > ?`],
+    upTo === null ? [] : [after === null ? `(${key} <= ? OR ${key} IS NULL)` : `${key} <= ?`],
+  ].flat();
+  return {
+    where: parts.length === 0 ? "1" : parts.join(" AND "),
+    values: [after, upTo].filter((value) => value !== null),
+  };
+}

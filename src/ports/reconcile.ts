@@ -1,0 +1,107 @@
+import type { Side } from "../domain/migration/phase.ts";
+import type { Verdict } from "../domain/migration/verdict.ts";
+import type { ParityReport, ParityRow } from "./parity-report.ts";
+
+export const reconcileKinds = ["trade", "position", "daily", "price"] as const;
+export type ReconcileKind = (typeof reconcileKinds)[number];
+
+/** A value exactly as a database holds it: an INTEGER is a bigint, a REAL is a number, a BLOB is bytes. */
+export type Cell = string | number | bigint | null | Uint8Array;
+export type Cells = Readonly<Record<string, Cell>>;
+
+/** A table of one store, as reconcile reads it. */
+export interface ReadTable {
+  /** Without the namespace that the store adds. */
+  readonly table: string;
+  /** Ranges are cut by this column, in order of bytes. */
+  readonly key: string;
+  readonly columns: readonly string[];
+}
+
+/** Keys above `after` up to and including `upTo`. Null stands for an open end, which includes keys that are no text. */
+export interface KeyRange {
+  readonly after: string | null;
+  readonly upTo: string | null;
+}
+
+/** What one store owes, and where its outbox stands. */
+export interface OutboxLook {
+  /** The highest number that was given; 0 for none. */
+  readonly last: number;
+  /** Whether there are more entries than one look takes. */
+  readonly isCut: boolean;
+  /** Entries that the mirror has not confirmed, and all entries above the number that was asked for. */
+  readonly entries: readonly {
+    readonly seq: number;
+    readonly isPending: boolean;
+    /** Why the mirror refused it; null if it did not. */
+    readonly code: string | null;
+    /** The canonical rows, as JSON. */
+    readonly images: readonly string[];
+  }[];
+}
+
+/** Reads one store. Each call is one short read. Rejects with BAD_DATABASE, DATABASE_BUSY and SYSTEM_DOWN. */
+export interface StoreReader {
+  /** The authority that this store records; null if it has no tables of the bridge. */
+  authority(): Promise<Side | null>;
+  outbox(after: number): Promise<OutboxLook>;
+  /** The key that `count` rows further than `after` has; null if fewer rows follow. */
+  keyAfter(table: ReadTable, after: string | null, count: number): Promise<string | null>;
+  rows(table: ReadTable, range: KeyRange): Promise<readonly Cells[]>;
+  /** The rows with these keys as they are now. */
+  rowsOf(table: ReadTable, keys: readonly Cell[]): Promise<readonly Cells[]>;
+  /** Whether a unique key of the table consists of these columns. */
+  isUnique(table: ReadTable, columns: readonly string[]): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Compares a range inside the databases. It may find equal rows unequal, and never the reverse. */
+export interface RangeFilter {
+  /** The number of rows of legacy in the range, and whether all rows of both sides are certainly equal. */
+  look(range: KeyRange): Promise<{ readonly rows: number; readonly areEqual: boolean }>;
+  /** Tells what is known of a symbol; rows of unknown symbols are never found equal. */
+  learn(symbol: string, book: string, multiplier: string): void;
+}
+
+export interface PairReader {
+  readonly legacy: StoreReader;
+  readonly modern: StoreReader;
+  /** For daily rows; undefined if the two stores are not in reach of one query. */
+  readonly daily: RangeFilter | undefined;
+}
+
+export interface ReconcileRow extends Omit<ParityRow, "kind" | "key"> {
+  readonly kind: ReconcileKind;
+  readonly key: Readonly<Record<string, string>>;
+}
+
+/** The result of one pass over both stores. Rows that agree are counted only. */
+export interface ReconcileReport extends Omit<ParityReport, "rows"> {
+  readonly rows: readonly ReconcileRow[];
+  /** How many further rows do not agree. */
+  readonly rowsLeftOut: number;
+  /** The number of the authority's last write when the pass began; 0 without the bridge's tables. */
+  readonly position: number;
+  /** True if every kind and every day was compared, and nothing was owed for what was found unequal. */
+  readonly complete: boolean;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+/** One compared figure, for a listing of all of them. */
+export interface ReconcileFigure {
+  readonly row: ReconcileRow;
+  /** The day of the row; empty where it has none. */
+  readonly date: string;
+}
+
+/** A row that does not agree, with what both stores hold. */
+export interface ReconcileBreak {
+  readonly kind: ReconcileKind;
+  readonly key: ReconcileRow["key"];
+  readonly verdict: Verdict;
+  readonly causes: readonly string[];
+  readonly legacy: readonly Cells[];
+  readonly modern: readonly Cells[];
+}
