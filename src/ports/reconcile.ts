@@ -28,9 +28,11 @@ export interface KeyRange {
 export interface OutboxLook {
   /** The highest number that was given; 0 for none. */
   readonly last: number;
+  /** What a later look takes, to see what was confirmed in between. */
+  readonly mark: number;
   /** Whether there are more entries than one look takes. */
   readonly isCut: boolean;
-  /** Entries that the mirror has not confirmed, and all entries above the number that was asked for. */
+  /** Entries that the mirror has not confirmed, and those that it has confirmed since the mark. */
   readonly entries: readonly {
     readonly seq: number;
     readonly isPending: boolean;
@@ -45,7 +47,8 @@ export interface OutboxLook {
 export interface StoreReader {
   /** The authority that this store records; null if it has no tables of the bridge. */
   authority(): Promise<Side | null>;
-  outbox(after: number): Promise<OutboxLook>;
+  /** `since` is the mark of an earlier look; null asks for what is not confirmed only. */
+  outbox(since: number | null): Promise<OutboxLook>;
   /** The key that `count` rows further than `after` has; null if fewer rows follow. */
   keyAfter(table: ReadTable, after: string | null, count: number): Promise<string | null>;
   rows(table: ReadTable, range: KeyRange): Promise<readonly Cells[]>;

@@ -44,17 +44,20 @@ export class SqliteReader implements StoreReader {
     return row?.authority === "modern" ? "modern" : "legacy";
   }
 
-  async outbox(after: number): Promise<OutboxLook> {
+  async outbox(since: number | null): Promise<OutboxLook> {
     const [top] = this.#all("SELECT coalesce(max(seq), 0) AS last FROM pnlb_outbox");
     const [given] = this.#all("SELECT seq AS last FROM sqlite_sequence WHERE name = 'pnlb_outbox'");
     const entries = this.#all(
       `SELECT seq, rows, state, code FROM pnlb_outbox WHERE state <> 'done'
        UNION ALL SELECT seq, rows, state, code FROM pnlb_outbox WHERE seq > ? AND state = 'done' LIMIT ${entriesMax}`,
-      BigInt(after),
+      BigInt(since ?? Number.MAX_SAFE_INTEGER),
     );
+    const last = Math.max(Number(top?.last), Number(given?.last ?? 0));
     return {
       isCut: entries.length === entriesMax,
-      last: Math.max(Number(top?.last), Number(given?.last ?? 0)),
+      last,
+      // One writer at a time: numbers are in the order of the commits.
+      mark: last,
       entries: entries.map(({ seq, rows, state, code }) => ({
         seq: Number(seq),
         isPending: state === "pending",

@@ -136,11 +136,11 @@ class Reconcile {
   async #freeze(outbox: StoreReader | undefined): Promise<void> {
     if (outbox === undefined) return;
     const { clock, waitMsMax } = this.#options;
-    const { last } = await outbox.outbox(Number.MAX_SAFE_INTEGER);
+    const { last } = await outbox.outbox(null);
     this.#position = last;
     const endMs = clock.monotonicMs() + waitMsMax;
     for (;;) {
-      const { entries } = await outbox.outbox(Number.MAX_SAFE_INTEGER);
+      const { entries } = await outbox.outbox(null);
       if (!entries.some(({ seq, isPending }) => isPending && seq <= last)) return;
       if (clock.monotonicMs() >= endMs) return;
       await pause(clock, lookEveryMs);
@@ -245,9 +245,9 @@ class Reconcile {
     const endMs = clock.monotonicMs() + waitMsMax;
     let left = suspects;
     for (;;) {
-      const before = await outbox?.outbox(Number.MAX_SAFE_INTEGER);
+      const before = await outbox?.outbox(null);
       const groups = await this.#groupsOf(kind, left);
-      const after = before && (await outbox?.outbox(before.last));
+      const after = before && (await outbox?.outbox(before.mark));
       const moving = new Set<string>();
       const parked = new Map<string, string>();
       for (const look of [before, after])

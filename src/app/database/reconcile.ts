@@ -1,0 +1,120 @@
+/** Compares the two databases of a configuration, in this process, which must not have them open otherwise. */
+import { resolve } from "node:path";
+import { systemClock } from "../../adapters/host/index.ts";
+import { AttachedDaily, SqliteReader } from "../../adapters/sqlite/index.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { sqliteFile } from "../../base/store-address.ts";
+import { type ReconcileOptions, reconcile } from "../../bridges/database/index.ts";
+import { toleranceFrom } from "../../comparison/index.ts";
+import { type Config, loadConfig } from "../../config/index.ts";
+import { parseDay } from "../../domain/market/trading-day.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import {
+  type PairReader,
+  type ReconcileKind,
+  type ReconcileReport,
+  reconcileKinds,
+  type StoreReader,
+} from "../../ports/reconcile.ts";
+import { openRecordStore } from "../stores.ts";
+import { describeSymbol } from "../symbols/symbols.ts";
+import { folderOf, type PairSettings, pairOf } from "./pair.ts";
+
+export type ReconcileAsked = Pick<
+  ReconcileOptions,
+  "kinds" | "from" | "to" | "onFigure" | "onBreak" | "onProgress"
+>;
+
+/** What a reconciliation needs of a configuration. */
+export interface ReconcileSettings {
+  readonly pair: PairSettings;
+  readonly validation: Pick<Config["validation"], "positionThreshold" | "comparisonThreshold">;
+}
+
+export async function reconcileSettings(file: string): Promise<ReconcileSettings> {
+  const config = await loadConfig(file);
+  return { pair: pairOf({ config, folder: folderOf(file) }), validation: config.validation };
+}
+
+/** How long the mirror may take to reach what is compared. */
+const waitMsMax = 10_000;
+
+/**
+ * Throws BAD_DATABASE if a table or column is missing, DATABASE_BUSY and SYSTEM_DOWN. Changes nothing in either
+ * database.
+ */
+export async function reconcilePair(
+  { pair, validation }: ReconcileSettings,
+  asked: ReconcileAsked = {},
+): Promise<ReconcileReport> {
+  const today = parseDay(systemClock.today());
+  await using reader = await openReader(pair);
+  return reconcile({
+    ...asked,
+    pair: reader,
+    clock: systemClock,
+    waitMsMax,
+    tolerances: {
+      position: toleranceFrom("migration.validation.position_threshold", validation.positionThreshold),
+      pnl: toleranceFrom("migration.validation.comparison_threshold", validation.comparisonThreshold),
+    },
+    multiplierOf: (symbol) => describeSymbol(symbol, today)?.multiplier,
+  });
+}
+
+/** Keeps the result in modern's store, where `db status` and the cut-over find it. */
+export async function recordReconcile({ pair }: ReconcileSettings, report: ReconcileReport): Promise<void> {
+  const { addresses, folder } = pair;
+  const store = await openRecordStore(addresses.modern, { folder, side: "modern", authority: "legacy" });
+  try {
+    const { ok, complete, position, verdicts, at } = report;
+    await store.call("noteReconcile", {
+      atMs: Date.parse(at),
+      ok,
+      complete,
+      position,
+      breaks: verdicts.diverged + verdicts.error,
+      notComparable: verdicts.not_comparable,
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+async function openReader({ addresses, folder }: PairSettings): Promise<PairReader & AsyncDisposable> {
+  await using opened = new AsyncDisposableStack();
+  const pathOf = (side: Side): string | undefined => {
+    const file = sqliteFile(addresses[side]);
+    return file === undefined ? undefined : resolve(folder, file);
+  };
+  const openSide = async (side: Side): Promise<StoreReader> => {
+    const path = pathOf(side);
+    const reader =
+      path === undefined
+        ? await (await import("../../adapters/postgres/index.ts")).openPostgresReader(addresses[side])
+        : new SqliteReader(path, side);
+    opened.defer(() => reader.close());
+    return reader;
+  };
+  const [legacy, modern] = [await openSide("legacy"), await openSide("modern")];
+  const [legacyPath, modernPath] = [pathOf("legacy"), pathOf("modern")];
+  const daily =
+    legacyPath === undefined || modernPath === undefined
+      ? undefined
+      : new AttachedDaily(legacyPath, modernPath);
+  if (daily !== undefined) opened.defer(() => daily.close());
+  const owned = opened.move();
+  return { legacy, modern, daily, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+export function kindsFrom(text: string | undefined): readonly ReconcileKind[] | undefined {
+  if (text === undefined) return undefined;
+  const named = text.split(",").map((name) => name.trim());
+  const unknown = named.find((name) => !reconcileKinds.some((kind) => kind === name));
+  if (unknown !== undefined)
+    throw new BridgeError("BAD_USAGE", {
+      what: `there are no rows of kind ${JSON.stringify(unknown)}`,
+      fix: `name some of ${reconcileKinds.join(",")}`,
+    });
+  return reconcileKinds.filter((kind) => named.includes(kind));
+}
