@@ -10,6 +10,7 @@ export type { TradingDayRuleName } from "../domain/market/trading-day.ts";
 export type { Method } from "../engine/index.ts";
 export { checkTargets, writeWhole } from "../platform/output.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
+export type { ReconcileReport } from "../ports/reconcile.ts";
 export { runDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem } from "./doctor.ts";
 export { inputFiles } from "./parity/input-files.ts";

@@ -24,4 +24,5 @@ export type OwnTable =
   | "inbox"
   | "leases"
   | "backfill"
-  | "quarantine";
+  | "quarantine"
+  | "reconciles";

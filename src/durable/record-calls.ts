@@ -29,6 +29,7 @@ import type {
 } from "../ports/record-store.ts";
 import { backfillCalls } from "./backfill-calls.ts";
 import type { Dialect, OwnTable } from "./dialect.ts";
+import { repairCalls } from "./repair-calls.ts";
 import { holds, RowAccess } from "./row-access.ts";
 import {
   ask,
@@ -61,6 +62,7 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "passes",
   "quarantine",
   "quarantineCounts",
+  "lastReconcile",
 ]);
 
 const WriteRefused = Refused<StoreRefusalCode>;
@@ -368,6 +370,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       yield* ask("RELEASE one");
       return why;
     },
+    ...repairCalls(dialect),
     *moveFence({ from, to }) {
       const moved = yield* ask(
         `UPDATE ${table("fence")} SET epoch = ?, authority = ?, step = ?

@@ -94,6 +94,18 @@ export interface Standing {
   readonly isAsWritten: boolean;
 }
 
+/** The result of a reconciliation of all rows. */
+export interface ReconcileNote {
+  readonly atMs: number;
+  readonly ok: boolean;
+  /** Whether nothing was owed for any row that differed. */
+  readonly complete: boolean;
+  /** The number of the authority's last write when it began. */
+  readonly position: number;
+  readonly breaks: number;
+  readonly notComparable: number;
+}
+
 /** The calls of a store. Each is one transaction. */
 export interface RecordCalls extends BackfillCalls {
   fence(given: null): Fence;
@@ -158,6 +170,10 @@ export interface RecordCalls extends BackfillCalls {
     readonly from: Pick<Fence, "epoch" | "authority" | "step">;
     readonly to: Pick<Fence, "epoch" | "authority" | "step">;
   }): boolean;
+  /** Keeps the result of a reconciliation; modern's store has them. */
+  noteReconcile(given: ReconcileNote): null;
+  /** The latest result; null if there is none. */
+  lastReconcile(given: null): ReconcileNote | null;
 }
 
 export type RecordCall = keyof RecordCalls;

@@ -4,4 +4,5 @@ export {
   type PostgresEvidenceOptions,
   postgresEvidenceDefaults,
 } from "./evidence-store.ts";
+export { openPostgresReader } from "./reconcile-reader.ts";
 export { openPostgresRecordStore, type PostgresRecordOptions } from "./record-store.ts";

@@ -138,6 +138,14 @@ export const recordTables: OwnedTables = {
         holder text NOT NULL,
         until_ms bigint NOT NULL,
         token bigint NOT NULL
+      );
+      CREATE TABLE ${schema}.pnlb_reconciles (
+        at_ms bigint PRIMARY KEY,
+        ok integer NOT NULL,
+        complete integer NOT NULL,
+        position bigint NOT NULL,
+        breaks bigint NOT NULL,
+        not_comparable bigint NOT NULL
       );`,
   ],
 };

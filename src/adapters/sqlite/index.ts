@@ -6,4 +6,5 @@ export {
   readLegacyDatabase,
   type StoredTrade,
 } from "./legacy-database.ts";
+export { AttachedDaily, SqliteReader } from "./reconcile-reader.ts";
 export { holdSqliteRecordStore, openSqliteRecordStore } from "./record-store.ts";

@@ -149,12 +149,16 @@ export class SqliteReader implements StoreReader {
             .run(after, upTo);
         after = upTo;
       }
-    database.exec(`CREATE INDEX temp."pnlb_by_${table.table}" ON "pnlb_copy_${table.table}" ("${table.key}")`);
+    database.exec(
+      `CREATE INDEX temp."pnlb_by_${table.table}" ON "pnlb_copy_${table.table}" ("${table.key}")`,
+    );
     return copy;
   }
 
   #mustHave(table: ReadTable): void {
-    const there = new Set(this.#all("SELECT name FROM pragma_table_info(?)", this.#name(table)).map(({ name }) => name));
+    const there = new Set(
+      this.#all("SELECT name FROM pragma_table_info(?)", this.#name(table)).map(({ name }) => name),
+    );
     const missing = table.columns.filter((column) => !there.has(column));
     if (missing.length === 0) return;
     throw new BridgeError("BAD_DATABASE", {

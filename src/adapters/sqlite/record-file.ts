@@ -189,7 +189,7 @@ export class RecordFile {
   /** Creates the bridge's tables where they are missing, and modern's own. */
   #createTables(database: Database.Database): void {
     const { path, side, authority, creates, incarnation } = this.#options;
-    const isReady = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'pnlb_leases'").get();
+    const isReady = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'pnlb_reconciles'").get();
     if (isReady !== undefined) return;
     if (!creates)
       throw new BridgeError("BAD_DATABASE", {

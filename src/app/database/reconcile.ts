@@ -2,27 +2,20 @@
 import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { AttachedDaily, SqliteReader } from "../../adapters/sqlite/index.ts";
-import { BridgeError } from "../../base/errors.ts";
 import { sqliteFile } from "../../base/store-address.ts";
 import { type ReconcileOptions, reconcile } from "../../bridges/database/index.ts";
 import { toleranceFrom } from "../../comparison/index.ts";
-import { type Config, loadConfig } from "../../config/index.ts";
+import type { Config } from "../../config/index.ts";
 import { parseDay } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import {
-  type PairReader,
-  type ReconcileKind,
-  type ReconcileReport,
-  reconcileKinds,
-  type StoreReader,
-} from "../../ports/reconcile.ts";
+import type { PairReader, ReconcileReport, StoreReader } from "../../ports/reconcile.ts";
+import { settingsOf } from "../control/session.ts";
 import { openRecordStore } from "../stores.ts";
 import { describeSymbol } from "../symbols/symbols.ts";
-import { folderOf, type PairSettings, pairOf } from "./pair.ts";
+import { type PairSettings, pairOf } from "./pair.ts";
 
-export type ReconcileAsked = Pick<
-  ReconcileOptions,
-  "kinds" | "from" | "to" | "onFigure" | "onBreak" | "onProgress"
+export type ReconcileAsked = Partial<
+  Pick<ReconcileOptions, "kinds" | "from" | "to" | "onFigure" | "onBreak" | "onProgress" | "waitMsMax">
 >;
 
 /** What a reconciliation needs of a configuration. */
@@ -31,12 +24,13 @@ export interface ReconcileSettings {
   readonly validation: Pick<Config["validation"], "positionThreshold" | "comparisonThreshold">;
 }
 
-export async function reconcileSettings(file: string): Promise<ReconcileSettings> {
-  const config = await loadConfig(file);
-  return { pair: pairOf({ config, folder: folderOf(file) }), validation: config.validation };
+/** Throws BAD_USAGE and BAD_CONFIG. */
+export async function reconcileSettings(options: { readonly config?: string }): Promise<ReconcileSettings> {
+  const settings = await settingsOf(options);
+  return { pair: pairOf(settings), validation: settings.config.validation };
 }
 
-/** How long the mirror may take to reach what is compared. */
+/** How long the mirror may take to reach what is compared, if nothing else is said. */
 const waitMsMax = 10_000;
 
 /**
@@ -49,11 +43,11 @@ export async function reconcilePair(
 ): Promise<ReconcileReport> {
   const today = parseDay(systemClock.today());
   await using reader = await openReader(pair);
-  return reconcile({
+  return await reconcile({
+    waitMsMax,
     ...asked,
     pair: reader,
     clock: systemClock,
-    waitMsMax,
     tolerances: {
       position: toleranceFrom("migration.validation.position_threshold", validation.positionThreshold),
       pnl: toleranceFrom("migration.validation.comparison_threshold", validation.comparisonThreshold),
@@ -105,16 +99,4 @@ async function openReader({ addresses, folder }: PairSettings): Promise<PairRead
   if (daily !== undefined) opened.defer(() => daily.close());
   const owned = opened.move();
   return { legacy, modern, daily, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-export function kindsFrom(text: string | undefined): readonly ReconcileKind[] | undefined {
-  if (text === undefined) return undefined;
-  const named = text.split(",").map((name) => name.trim());
-  const unknown = named.find((name) => !reconcileKinds.some((kind) => kind === name));
-  if (unknown !== undefined)
-    throw new BridgeError("BAD_USAGE", {
-      what: `there are no rows of kind ${JSON.stringify(unknown)}`,
-      fix: `name some of ${reconcileKinds.join(",")}`,
-    });
-  return reconcileKinds.filter((kind) => named.includes(kind));
 }

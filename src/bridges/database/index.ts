@@ -22,4 +22,5 @@ export {
 } from "./database-bridge.ts";
 export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
 export type { LeaseHolder } from "./lease.ts";
+export { type ReconcileOptions, reconcile } from "./reconcile.ts";
 export type { RelayEvent } from "./relay.ts";

@@ -107,10 +107,7 @@ export const kindRules: Readonly<Record<ReconcileKind, KindRule>> = {
     pairedBy: { legacy: ["bloomberg", "upload_timestamp"], modern: ["symbol", "at"] },
     endsWithTime: true,
     more: ["instrument", "mark_kind", "trading_day", "source"],
-    fields: [
-      field("settle", "px_settle", "price", "exact"),
-      field("last", "px_last", "price", "exact"),
-    ],
+    fields: [field("settle", "px_settle", "price", "exact"), field("last", "px_last", "price", "exact")],
   }),
 };
 
@@ -356,7 +353,14 @@ function judgedField(
       const points = figureOf(cell);
       const read = isNearest ? money : points && multiply(points, multiplier);
       if (isNone && isNearest) return judgedFigures(null, undefined, null, undefined, tolerances.pnl, true);
-      return judgedFigures(cell, read, isNone ? null : "money", isNone ? undefined : money, tolerances.pnl, true);
+      return judgedFigures(
+        cell,
+        read,
+        isNone ? null : "money",
+        isNone ? undefined : money,
+        tolerances.pnl,
+        true,
+      );
     }
   }
 }
@@ -444,7 +448,8 @@ export function shown(cell: Cell): string {
     const decimal = parseDecimal(String(cell));
     return decimal === undefined ? String(cell) : formatDecimal(decimal);
   }
-  if (cell instanceof Uint8Array) return `x'${[...cell].map((byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
+  if (cell instanceof Uint8Array)
+    return `x'${[...cell].map((byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
   return cell === null ? "NULL" : String(cell);
 }
 
@@ -455,7 +460,8 @@ function keyOf(
 ): Readonly<Record<string, string>> {
   const { pairedBy } = kindRules[kind];
   const of = (index: number): string => {
-    const cell = modern === undefined ? legacy?.[pairedBy.legacy[index] ?? ""] : modern[pairedBy.modern[index] ?? ""];
+    const cell =
+      modern === undefined ? legacy?.[pairedBy.legacy[index] ?? ""] : modern[pairedBy.modern[index] ?? ""];
     return shown(cell ?? null);
   };
   const book = modern?.book;
@@ -473,7 +479,10 @@ function keyOf(
     case "daily":
       return { ...inBook, symbol: of(1), tradingDay: of(0) };
     case "price":
-      return { symbol: of(0), tradingDay: shown(modern?.trading_day ?? legacy?.upload_timestamp ?? null).slice(0, 10) };
+      return {
+        symbol: of(0),
+        tradingDay: shown(modern?.trading_day ?? legacy?.upload_timestamp ?? null).slice(0, 10),
+      };
   }
 }
 

@@ -280,7 +280,9 @@ class Reconcile {
     const { tables } = kindRules[kind];
     const read = (side: Side): Promise<readonly Cells[]> => {
       // A row that one side lacks may be there now, so each side looks for the other side's keys too.
-      const keys = new Set(suspects.flatMap(({ keys }) => [keys.legacy, keys.modern].filter((key) => key !== undefined)));
+      const keys = new Set(
+        suspects.flatMap(({ keys }) => [keys.legacy, keys.modern].filter((key) => key !== undefined)),
+      );
       return pair[side].rowsOf(tables[side], [...keys]);
     };
     const groups = grouped(kind, await read("legacy"), await read("modern"));

@@ -1,0 +1,63 @@
+/** `db reconcile` as a command gives it. */
+import { resolve } from "node:path";
+import { BridgeError } from "../../base/errors.ts";
+import { parseDay } from "../../domain/market/trading-day.ts";
+import { checkTargets } from "../../platform/output.ts";
+import { type ReconcileKind, type ReconcileReport, reconcileKinds } from "../../ports/reconcile.ts";
+import { reconcilePair, reconcileSettings, recordReconcile } from "./reconcile.ts";
+import { FigureCsv } from "./reconcile-csv.ts";
+
+export interface ReconcileCommand {
+  readonly config?: string;
+  /** Names with commas between them. */
+  readonly kinds?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly csv?: string;
+  readonly onProgress?: (text: string) => void;
+}
+
+/**
+ * Compares both databases of a configuration. The result of a pass over all rows is kept in modern's database.
+ * Throws BAD_USAGE, BAD_CONFIG, UNWRITABLE, and what `reconcilePair` throws.
+ */
+export async function reconcileDatabases(command: ReconcileCommand): Promise<ReconcileReport> {
+  const { from, to, onProgress } = command;
+  const kinds = kindsFrom(command.kinds);
+  for (const day of [from, to])
+    if (day !== undefined && parseDay(day) === undefined)
+      throw new BridgeError("BAD_USAGE", {
+        what: `${JSON.stringify(day)} is not a day`,
+        fix: "write a day such as 2025-07-24",
+      });
+  const settings = await reconcileSettings(command);
+  if (command.csv !== undefined) await checkTargets([command.csv], []);
+  const csv = command.csv === undefined ? undefined : new FigureCsv(resolve(command.csv));
+  try {
+    const report = await reconcilePair(settings, {
+      kinds,
+      from,
+      to,
+      onProgress,
+      ...(csv !== undefined && { onFigure: (figure) => csv.add(figure) }),
+    });
+    csv?.commit();
+    if (kinds === undefined && from === undefined && to === undefined)
+      await recordReconcile(settings, report);
+    return report;
+  } finally {
+    csv?.close();
+  }
+}
+
+function kindsFrom(text: string | undefined): readonly ReconcileKind[] | undefined {
+  if (text === undefined) return undefined;
+  const named = text.split(",").map((name) => name.trim());
+  const unknown = named.find((name) => !reconcileKinds.some((kind) => kind === name));
+  if (unknown !== undefined)
+    throw new BridgeError("BAD_USAGE", {
+      what: `there are no rows of kind ${JSON.stringify(unknown)}`,
+      fix: `name some of ${reconcileKinds.join(",")}`,
+    });
+  return reconcileKinds.filter((kind) => named.includes(kind));
+}

@@ -1,0 +1,418 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AttachedDaily } from "../../adapters/sqlite/index.ts";
+import { defaultConfig } from "../../config/index.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
+import type { ReconcileReport } from "../../ports/reconcile.ts";
+import type { BridgeRecord } from "../../ports/records.ts";
+import { runSql } from "../../testing/sqlite-files.ts";
+import { directionOfPhase, type OpenedDatabase, openDatabase } from "./open.ts";
+import type { PairSettings } from "./pair.ts";
+import { type ReconcileAsked, reconcilePair, recordReconcile } from "./reconcile.ts";
+
+const zn = "XCMEFFDPSX20250919U0ZN";
+const zb = "XCMEFFDPSX20250919U0ZB";
+const trade = (id: number, more: object = {}): BridgeRecord => ({
+  kind: "trade",
+  id: String(id),
+  symbol: zn,
+  book: "UST",
+  side: "B",
+  quantity: "2",
+  price: "110.515625",
+  time: "2025-07-15T13:08:35.561-05:00",
+  file: "trades_20250715.csv",
+  line: id,
+  ...more,
+});
+const records: readonly BridgeRecord[] = [
+  trade(1),
+  trade(2, { symbol: zb, side: "S" }),
+  {
+    kind: "position",
+    symbol: zn,
+    book: "UST",
+    quantity: "12",
+    averagePrice: "1327/12",
+    realized: "593.75",
+    unrealized: "-31.1",
+    mark: "110.5",
+    asOf: "2025-07-15T16:00:00-05:00",
+  },
+  {
+    kind: "position",
+    symbol: zb,
+    book: "UST",
+    quantity: "0",
+    averagePrice: null,
+    realized: "15.625",
+    unrealized: "0",
+    asOf: "2025-07-15T16:00:00-05:00",
+  },
+  {
+    kind: "price",
+    symbol: zn,
+    mark: "110.5",
+    markKind: "close",
+    tradingDay: "2025-07-15",
+    at: "2025-07-15T14:00:00-05:00",
+  },
+  ...["2025-07-15", "2025-07-16"].map(
+    (tradingDay): BridgeRecord => ({
+      kind: "daily_pnl",
+      tradingDay,
+      symbol: zn,
+      book: "UST",
+      quantity: "-2",
+      realized: "15.7",
+      unrealized: tradingDay === "2025-07-15" ? "-31.25" : null,
+    }),
+  ),
+];
+
+let folder: string;
+let pair: PairSettings;
+let paths: Readonly<Record<Side, string>>;
+let opened: OpenedDatabase | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pnl-bridge-reconcile-"));
+  paths = { legacy: join(folder, "pnl_tracker.db"), modern: join(folder, "newpnl.db") };
+  createLegacy(paths.legacy, { journal: "wal", busyTimeoutMs: 5_000 }).close();
+  pair = {
+    addresses: { legacy: `sqlite:${paths.legacy}`, modern: `sqlite:${paths.modern}` },
+    folder,
+    database: defaultConfig.database,
+  };
+});
+afterEach(async () => {
+  await opened?.close();
+  opened = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+const open = async (): Promise<OpenedDatabase> => {
+  opened = await openDatabase(pair, { direction: () => directionOfPhase("dual_write") });
+  return opened;
+};
+
+/** A pair that the bridge has written and that agrees. */
+async function written(): Promise<void> {
+  const { bridge, close } = await open();
+  expect(await bridge.write(records, { idempotencyKey: "all" })).toMatchObject({ kind: "acknowledged" });
+  expect(await bridge.drain({ timeoutMs: 60_000 })).toMatchObject({ drained: true });
+  await close();
+  opened = undefined;
+}
+
+const compared = (asked: ReconcileAsked = {}): Promise<ReconcileReport> =>
+  reconcilePair({ pair, validation: defaultConfig.validation }, asked);
+
+const found = ({ rows }: ReconcileReport) =>
+  rows.map(({ kind, field, verdict, cause }) => [kind, field, verdict, cause]);
+
+const quoted = (value: unknown): string => (typeof value === "string" ? `'${value}'` : String(value));
+
+function valueIn(side: Side, sql: string): unknown {
+  const database = new Database(paths[side], { readonly: true });
+  const value = database.prepare(sql).pluck().get();
+  database.close();
+  return value;
+}
+
+/** Another legal value for a column of either store; both as SQL. */
+function otherValue(old: string): string {
+  if (old === "'B'") return "'S'";
+  if (/^-?[\d.]+$/.test(old)) return "7.25";
+  if (/^'-?[\d.]+(?:\/\d+)?'$/.test(old)) return "'7.25'";
+  return old.includes("2025-") ? old.replace("2025-", "2024-") : old.replace(/'$/, "x'");
+}
+
+describe("a pair of SQLite files", () => {
+  it("agrees in every kind after the bridge has written it, a flat position and a missing mark included", async () => {
+    await written();
+    const report = await compared();
+    expect(report.rows).toEqual([]);
+    expect(report).toMatchObject({
+      ok: true,
+      complete: true,
+      position: 1,
+      verdicts: { diverged: 0, error: 0, not_comparable: 0, within_tolerance: 0 },
+    });
+    expect(report.compared).toBe(2 * 6 + 6 + 1 + 2 * 4 + 2);
+    await recordReconcile({ pair, validation: defaultConfig.validation }, report);
+    const { pair: stores } = await open();
+    expect(await stores.modern.call("lastReconcile", null)).toMatchObject({
+      ok: true,
+      complete: true,
+      position: 1,
+      breaks: 0,
+      notComparable: 0,
+    });
+  });
+
+  it("changes no byte of either database", async () => {
+    await written();
+    const images = () =>
+      (["legacy", "modern"] as const).map((side) => {
+        const database = new Database(paths[side], { readonly: true });
+        const image = database.serialize().toString("base64");
+        database.close();
+        return image;
+      });
+    const before = images();
+    await compared();
+    expect(images()).toEqual(before);
+  });
+
+  const compareds: Readonly<Record<Side, Readonly<Record<string, readonly string[]>>>> = {
+    legacy: {
+      processed_trades: [
+        "trade_id",
+        "instrument_name",
+        "trade_date",
+        "trade_timestamp",
+        "quantity",
+        "price",
+        "side",
+        "source_file",
+      ],
+      positions: [
+        "instrument_name",
+        "position_quantity",
+        "avg_cost",
+        "total_realized_pnl",
+        "unrealized_pnl",
+        "last_market_price",
+        "last_updated",
+      ],
+      eod_pnl: [
+        "trade_date",
+        "instrument_name",
+        "closing_position",
+        "realized_pnl",
+        "unrealized_pnl",
+        "total_pnl",
+      ],
+      market_prices: ["bloomberg", "upload_timestamp", "px_settle", "px_last"],
+    },
+    modern: {
+      newpnl_trades: ["trade_id", "symbol", "side", "quantity", "price", "traded_at", "source_file"],
+      newpnl_positions: ["symbol", "quantity", "average_price", "realized", "unrealized", "mark", "as_of"],
+      newpnl_daily: ["trading_day", "symbol", "quantity", "realized", "unrealized"],
+      newpnl_marks: ["symbol", "price", "at"],
+    },
+  };
+
+  it("differs after a change of any compared column of either store, and agrees when it is taken back", async () => {
+    await written();
+    for (const side of ["legacy", "modern"] as const)
+      for (const [table, columns] of Object.entries(compareds[side]))
+        for (const column of columns) {
+          const symbol = side === "legacy" ? "instrument_name" : "symbol";
+          const isOne = table.endsWith("positions") ? `${symbol} = '${zn}'` : "true";
+          const old = quoted(valueIn(side, `SELECT ${column} FROM ${table} WHERE ${isOne}`));
+          const changed = otherValue(old);
+          runSql(
+            paths[side],
+            `UPDATE ${table} SET ${column} = ${changed} WHERE ${column} IS ${old} AND ${isOne}`,
+          );
+          const { ok } = await compared();
+          expect([side, table, column, changed, ok]).toEqual([side, table, column, changed, false]);
+          runSql(paths[side], `UPDATE ${table} SET ${column} = ${old} WHERE ${column} IS ${changed}`);
+        }
+    expect((await compared()).rows).toEqual([]);
+  });
+
+  it.each<[what: string, side: Side, sql: string, row: readonly unknown[]]>([
+    [
+      "a trade that legacy lacks",
+      "legacy",
+      "DELETE FROM processed_trades WHERE trade_id = '1'",
+      ["trade", "row", "diverged", "MISSING_IN_LEGACY"],
+    ],
+    [
+      "a trade that modern lacks",
+      "modern",
+      "DELETE FROM newpnl_trades WHERE trade_id = '1'",
+      ["trade", "row", "diverged", "MISSING_IN_MODERN"],
+    ],
+    [
+      "a file's name with a trailing space",
+      "legacy",
+      "UPDATE processed_trades SET source_file = source_file || ' ' WHERE trade_id = '1'",
+      ["trade", "row", "diverged", "MISSING_IN_MODERN"],
+    ],
+    [
+      "an id in another case",
+      "modern",
+      "UPDATE newpnl_trades SET trade_id = 'a1' WHERE trade_id = '1'",
+      ["trade", "row", "diverged", "MISSING_IN_LEGACY"],
+    ],
+    [
+      "an integer in a DATE",
+      "legacy",
+      "UPDATE eod_pnl SET trade_date = 20250715 WHERE trade_date = '2025-07-15'",
+      ["daily", "row", "diverged", "MISSING_IN_MODERN"],
+    ],
+    [
+      "a DATE that is no text but looks like modern's",
+      "modern",
+      "UPDATE newpnl_daily SET trading_day = '20250715' WHERE trading_day = '2025-07-15'",
+      ["daily", "row", "diverged", "MISSING_IN_LEGACY"],
+    ],
+    [
+      "text in a number",
+      "legacy",
+      "UPDATE eod_pnl SET realized_pnl = 'awaiting data' WHERE trade_date = '2025-07-15'",
+      ["daily", "realized", "not_comparable", "NOT_A_NUMBER"],
+    ],
+    [
+      "NULL in legacy only",
+      "legacy",
+      "UPDATE positions SET last_market_price = NULL",
+      ["position", "mark", "not_comparable", "NO_VALUE_IN_LEGACY"],
+    ],
+    [
+      "a figure for a position without a mark",
+      "legacy",
+      "UPDATE eod_pnl SET unrealized_pnl = 3 WHERE trade_date = '2025-07-16'",
+      ["daily", "unrealized", "not_comparable", "NO_VALUE_IN_MODERN"],
+    ],
+    [
+      "the opposite sign",
+      "legacy",
+      "UPDATE positions SET position_quantity = -12",
+      ["position", "quantity", "diverged", "SIGN_FLIP"],
+    ],
+    [
+      "money where points belong",
+      "legacy",
+      "UPDATE positions SET total_realized_pnl = 593.75",
+      ["position", "realized", "diverged", "MULTIPLIER"],
+    ],
+    [
+      "a second book of one instrument",
+      "modern",
+      "INSERT INTO newpnl_daily SELECT trading_day, 'EGB', instrument, symbol, quantity, realized, unrealized, version FROM newpnl_daily WHERE trading_day = '2025-07-16'",
+      ["daily", "row", "not_comparable", "BOOK_NOT_IN_LEGACY"],
+    ],
+    [
+      "a trade that legacy's unique key forbids",
+      "modern",
+      `INSERT INTO newpnl_trades SELECT '${"f".repeat(64)}', trade_id, instrument, symbol, book, side, '5', price, fee, traded_at, trading_day, source_file, source_line, occurrence, version FROM newpnl_trades WHERE trade_id = '1'`,
+      ["trade", "row", "not_comparable", "LEGACY_UNIQUE"],
+    ],
+  ])("names %s", async (_, side, sql, row) => {
+    await written();
+    runSql(paths[side], sql);
+    const report = await compared();
+    expect(found(report)).toContainEqual(row);
+    expect(report.ok).toBe(false);
+  });
+
+  it("counts a difference within tolerance, and keeps an older price of legacy out", async () => {
+    await written();
+    runSql(paths.legacy, "UPDATE positions SET unrealized_pnl = unrealized_pnl + 0.000001");
+    runSql(
+      paths.legacy,
+      `INSERT INTO market_prices (bloomberg, asset_type, px_settle, px_last, upload_timestamp, upload_date, upload_hour, source_file)
+       VALUES ('${zn}', 'FUTURE', 1, 1, '2025-07-15 09:00:00', '2025-07-15', 9, 'a')`,
+    );
+    const report = await compared();
+    expect(report).toMatchObject({ ok: true, rows: [], verdicts: { within_tolerance: 1 } });
+    expect(Number(report.drift.unrealized)).toBeCloseTo(-0.001);
+  });
+
+  it("pairs the trades of a legacy without a unique key as multisets", async () => {
+    await written();
+    runSql(
+      paths.legacy,
+      `ALTER TABLE processed_trades RENAME TO old; CREATE TABLE processed_trades AS SELECT * FROM old; DROP TABLE old;
+       INSERT INTO processed_trades SELECT * FROM processed_trades WHERE trade_id = '1';
+       UPDATE processed_trades SET quantity = 5 WHERE rowid = (SELECT max(rowid) FROM processed_trades)`,
+    );
+    expect(found(await compared())).toEqual([["trade", "row", "diverged", "MISSING_IN_MODERN"]]);
+    runSql(
+      paths.modern,
+      `INSERT INTO newpnl_trades SELECT '${"f".repeat(64)}', trade_id, instrument, symbol, book, side, '5', price, fee, traded_at,
+       trading_day, source_file, source_line, occurrence, version FROM newpnl_trades WHERE trade_id = '1'`,
+    );
+    expect((await compared()).rows).toEqual([]);
+  });
+
+  it("compares the kinds and days that are asked for, and is not complete then", async () => {
+    await written();
+    runSql(paths.legacy, "UPDATE eod_pnl SET closing_position = 9");
+    expect(await compared({ kinds: ["trade"] })).toMatchObject({ ok: true, complete: false });
+    const report = await compared({ from: "2025-07-16", to: "2025-07-16" });
+    expect(report.rows.map(({ key }) => key)).toEqual([
+      { book: "UST", symbol: zn, tradingDay: "2025-07-16" },
+    ]);
+  });
+
+  it("says of a key whose write is still owed that it cannot be compared", async () => {
+    await written();
+    runSql(paths.legacy, "UPDATE pnlb_outbox SET state = 'pending'; UPDATE eod_pnl SET closing_position = 9");
+    const report = await compared({ waitMsMax: 0 });
+    expect(found(report)).toContainEqual(["daily", "row", "not_comparable", "OWED"]);
+    expect(report).toMatchObject({ ok: false, complete: false });
+  });
+
+  it("finds nothing while a writer and the relay are at work", async () => {
+    const { bridge } = await open();
+    let isOver = false;
+    const writer = (async () => {
+      for (let id = 1; !isOver; id++) {
+        const [, , position] = records;
+        const moved = { ...position, quantity: String(id) } as BridgeRecord;
+        await bridge.write([trade(id), moved], { idempotencyKey: String(id) });
+      }
+    })();
+    const passes: ReconcileReport[] = [];
+    try {
+      while ((passes.at(-1)?.position ?? 0) < 20) {
+        passes.push(await compared());
+        // A pass reads without a break, so the writer gets its turn here.
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    } finally {
+      isOver = true;
+      await writer;
+    }
+    for (const report of passes) expect(report).toMatchObject({ ok: true, complete: true, rows: [] });
+  });
+});
+
+it("finds a row with a key in hostile text, and pairs no two of them", async () => {
+  const { bridge, close } = await open();
+  const files = ["é.csv", "e\u0301.csv", "E.csv", "e.csv", "e.csv ", "😀.csv", "\uffff.csv", "a\tb.csv"];
+  for (const [index, file] of files.entries())
+    expect(
+      await bridge.write([trade(index + 1, { id: "1", quantity: String(index + 1), file })], {
+        idempotencyKey: file,
+      }),
+    ).toMatchObject({
+      kind: "acknowledged",
+    });
+  await bridge.drain({ timeoutMs: 60_000 });
+  await close();
+  opened = undefined;
+  expect(await compared()).toMatchObject({ ok: true, rows: [] });
+  runSql(paths.legacy, "DELETE FROM processed_trades WHERE source_file IN ('e.csv ', '😀.csv')");
+  const { rows } = await compared();
+  expect(rows.map(({ key }) => key.file).sort()).toEqual(["e.csv ", "😀.csv"].sort());
+});
+
+it("compares both files by searches only: no table is scanned inside a scan", async () => {
+  await written();
+  const daily = new AttachedDaily(paths.legacy, paths.modern);
+  const plan = daily.plan({ after: "2025-07-14", upTo: "2025-07-16" });
+  daily.close();
+  expect(plan.filter((step) => /^SCAN/.test(step))).toEqual([]);
+  expect(plan.join("\n")).toContain("SEARCH m USING PRIMARY KEY (trading_day=? AND book=? AND symbol=?)");
+});

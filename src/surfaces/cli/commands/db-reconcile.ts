@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Option } from "commander";
+import type { ReconcileReport } from "../../../app/commands.ts";
+import { plain } from "../../../base/plain-text.ts";
+import { durationMs } from "../arguments.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
+import { type CommandResult, colourful, jsonResult, painter, progressOn, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "db reconcile",
+    about:
+      "Compares both databases row by row while they are written, and lists what differs; changes nothing in them",
+    example: "db reconcile --kinds position,daily --csv differences.csv",
+    options: [
+      new Option("--kinds <names>", "kinds of rows, of trade,position,daily,price (default: all)"),
+      new Option("--from <day>", "the first day, YYYY-MM-DD"),
+      new Option("--to <day>", "the last day, YYYY-MM-DD"),
+      new Option("--csv <file>", "write every compared figure into a CSV file"),
+      new Option("--follow", "compare again and again, a line for each pass, until it is interrupted"),
+      new Option("--every <duration>", "the pause between two passes of --follow").default("1m"),
+      option.fleetConfig(),
+      option.json(),
+    ],
+    run,
+  },
+];
+
+interface Options {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly kinds?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly csv?: string;
+  readonly follow?: boolean;
+  readonly every: string;
+}
+
+async function run(options: Options, streams: Streams): Promise<CommandResult> {
+  const { reconcileDatabases } = await import("../../../app/database/reconcile-command.ts");
+  if (options.follow === true) return follow(options, streams);
+  const progress = progressOn(streams.err);
+  const report = await reconcileDatabases({ ...options, onProgress: progress.report }).finally(progress.done);
+  if (options.json) return jsonResult(report, report.ok);
+  return { exitCode: report.ok ? 0 : 1, text: textOf(report, colourful(streams.out)) };
+}
+
+/** Ends at SIGINT and SIGTERM, with the exit code of the last pass. */
+async function follow(options: Options, streams: Streams): Promise<CommandResult> {
+  const { reconcileDatabases } = await import("../../../app/database/reconcile-command.ts");
+  const everyMs = durationMs("--every", options.every);
+  const end = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end.abort());
+  let isOk = true;
+  while (!end.signal.aborted) {
+    const report = await reconcileDatabases(options);
+    isOk = report.ok;
+    streams.out.write(`${options.json ? JSON.stringify(report) : plain(lineOf(report))}\n`);
+    await sleep(everyMs, undefined, { signal: end.signal }).catch(() => {});
+  }
+  return { exitCode: isOk ? 0 : 1, text: [] };
+}
+
+function lineOf({ ok, at, position, compared, verdicts, complete }: ReconcileReport): string {
+  const differing = verdicts.diverged + verdicts.error;
+  const counts = `${compared} figures compared, ${differing} differ, ${verdicts.not_comparable} cannot be compared`;
+  const near = verdicts.within_tolerance > 0 ? `, ${verdicts.within_tolerance} within tolerance` : "";
+  return `${at} ${ok ? "equal" : "NOT EQUAL"} at write ${position}: ${counts}${near}${complete ? "" : "; not complete"}`;
+}
+
+const shownMax = 40;
+
+function textOf(report: ReconcileReport, colour: boolean): string {
+  const paint = painter(colour);
+  const lines = [paint(report.ok ? "green" : "red", lineOf(report))];
+  for (const { kind, key, field, legacy, modern, difference, verdict, cause } of report.rows.slice(
+    0,
+    shownMax,
+  )) {
+    const name = Object.entries(key)
+      .map(([part, value]) => `${part} ${value}`)
+      .join(", ");
+    const values =
+      field === "row"
+        ? `legacy has ${legacy} rows, modern ${modern}`
+        : `legacy ${legacy ?? "none"}, modern ${modern ?? "none"}${difference === null ? "" : `, difference ${difference}`}`;
+    const why = cause === null ? verdict : `${verdict}, ${cause}`;
+    lines.push(plain(`${kind} ${name}: ${field}: ${values} (${why})`));
+  }
+  const more = report.rows.length - Math.min(shownMax, report.rows.length) + report.rowsLeftOut;
+  if (more > 0) lines.push(`${more} more; --json lists 10,000 of them, --csv all`);
+  return lines.join("\n");
+}

@@ -1,0 +1,150 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { directionOfPhase, openDatabase } from "../../src/app/database/open.ts";
+import { defaultConfig } from "../../src/config/index.ts";
+import { openDatabase as createLegacy } from "../../src/legacy-desk/database.ts";
+import type { ReconcileReport } from "../../src/ports/reconcile.ts";
+import { runSql } from "../../src/testing/sqlite-files.ts";
+import { until } from "../../src/testing/until.ts";
+import { pnlBridge, root, withFiles } from "./run-cli.ts";
+
+const zn = "XCMEFFDPSX20250919U0ZN";
+const config = "stores: { legacy: 'sqlite:./pnl_tracker.db', modern: 'sqlite:./newpnl.db' }\n";
+
+const openPair = (folder: string) =>
+  openDatabase(
+    {
+      addresses: { legacy: "sqlite:./pnl_tracker.db", modern: "sqlite:./newpnl.db" },
+      folder,
+      database: defaultConfig.database,
+    },
+    { direction: () => directionOfPhase("dual_write") },
+  );
+
+/** A folder with a configuration and a pair that the bridge has written. */
+const withPair = (use: (folder: string) => Promise<unknown>) =>
+  withFiles({ "pnl_migration_config.yaml": config }, async (folder) => {
+    createLegacy(join(folder, "pnl_tracker.db"), { journal: "wal", busyTimeoutMs: 5_000 }).close();
+    const { bridge, close } = await openPair(folder);
+    await bridge.write(
+      [
+        {
+          kind: "trade",
+          id: "1",
+          symbol: zn,
+          side: "B",
+          quantity: "2",
+          price: "110.5",
+          time: "2025-07-15T13:08:35-05:00",
+          file: 'trades "a", b.csv',
+          line: 1,
+        },
+        {
+          kind: "daily_pnl",
+          tradingDay: "2025-07-15",
+          symbol: zn,
+          quantity: "2",
+          realized: "15.625",
+          unrealized: "0",
+        },
+      ],
+      { idempotencyKey: "one" },
+    );
+    await bridge.drain({ timeoutMs: 60_000 });
+    await close();
+    await use(folder);
+  });
+
+const run = (folder: string, ...more: readonly string[]) =>
+  pnlBridge(["db", "reconcile", ...more], { cwd: folder });
+
+it("exits 0 for equal databases, 1 with the rows where they differ, and 2 where it cannot compare", () =>
+  withPair(async (folder) => {
+    const equal = await run(folder);
+    expect(equal).toMatchObject({ code: 0, err: "" });
+    expect(equal.out).toMatch(/ equal at write 1: 10 figures compared, 0 differ, 0 cannot be compared\n$/);
+
+    runSql(join(folder, "pnl_tracker.db"), "UPDATE eod_pnl SET realized_pnl = 0.02");
+    const differing = await run(folder, "--json");
+    expect(differing.code).toBe(1);
+    const report: ReconcileReport = JSON.parse(differing.out);
+    expect(report).toMatchObject({ ok: false, position: 1, complete: true, rowsLeftOut: 0 });
+    expect(report.rows).toMatchObject([
+      {
+        kind: "daily",
+        key: { symbol: zn, tradingDay: "2025-07-15" },
+        field: "realized",
+        legacy: "20",
+        modern: "15.625",
+        difference: "-4.375",
+        verdict: "diverged",
+      },
+    ]);
+    expect((await run(folder)).out).toContain("legacy 20, modern 15.625, difference -4.375 (diverged)");
+    expect((await run(folder, "--kinds", "trade")).code).toBe(0);
+    expect(await run(folder, "--kinds", "trades")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("BAD_USAGE"),
+    });
+    runSql(join(folder, "pnl_tracker.db"), "DROP TABLE eod_pnl");
+    expect(await run(folder)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^BAD_DATABASE: legacy's database has no table eod_pnl/),
+    });
+  }));
+
+it("writes every figure into a CSV file in the desk's shape, and leaves nothing else behind", () =>
+  withPair(async (folder) => {
+    runSql(join(folder, "pnl_tracker.db"), "UPDATE processed_trades SET price = 110.50001, quantity = 3");
+    expect((await run(folder, "--csv", "out.csv")).code).toBe(1);
+    const lines = (await readFile(join(folder, "out.csv"), "utf8")).trimEnd().split("\n");
+    expect(lines[0]).toBe("date,symbol,metric,system1_value,system2_value,difference,status");
+    expect(lines).toContain(`2025-07-15,${zn},trade:1.quantity,3,2,-1,INVESTIGATION_REQUIRED`);
+    expect(lines).toContain(`2025-07-15,${zn},trade:1.price,110.50001,110.5,-0.00001,WITHIN_TOLERANCE`);
+    expect(lines).toContain(`2025-07-15,${zn},daily.realized,15.625,15.625,0,MATCHED`);
+    expect(lines).toHaveLength(11);
+    expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  }));
+
+it("follows the pair until it is interrupted, and its death at any moment hurts no writer", () =>
+  withPair(async (folder) => {
+    const { bridge, close } = await openPair(folder);
+    const child = spawn(
+      process.execPath,
+      [join(root, "src/surfaces/cli/main.ts"), "db", "reconcile", "--follow", "--every", "1ms"],
+      { cwd: folder, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } },
+    );
+    let out = "";
+    child.stdout.on("data", (chunk) => {
+      out += chunk;
+    });
+    let written = 1;
+    const write = () =>
+      bridge.write(
+        [
+          {
+            kind: "daily_pnl",
+            tradingDay: "2025-07-15",
+            symbol: zn,
+            quantity: String(++written),
+            realized: "0",
+            unrealized: null,
+          },
+        ],
+        { idempotencyKey: String(written) },
+      );
+    await until(async () => {
+      expect(await write()).toMatchObject({ kind: "acknowledged" });
+      return out.split("\n").length > 4;
+    });
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(out).not.toContain("NOT EQUAL");
+    expect(await write()).toMatchObject({ kind: "acknowledged" });
+    expect(await bridge.drain({ timeoutMs: 60_000 })).toMatchObject({ drained: true });
+    await close();
+    expect((await run(folder)).code).toBe(0);
+  }));
