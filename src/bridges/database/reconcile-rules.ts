@@ -332,38 +332,45 @@ function judgedField(
       return judgedTexts(cell, day, cell === day);
     }
     case "exact":
-      return judgedFigures(cell, figureOf(cell), first, figureOf(first), tolerances.position, false);
+      return judgedFigures(readAs(cell), readAs(first), { allowed: tolerances.position, isMoney: false });
     case "nearest": {
-      const value = figureOf(first);
-      const nearest = value ?? zero;
-      const isNearest = typeof cell === "number" ? cell === nearestDouble(nearest) : sameWhole(cell, nearest);
-      const read = isNearest && (first === null || value !== undefined) ? value : figureOf(cell);
-      const none = isNearest && first === null ? null : cell;
-      return judgedFigures(none, read, first, value, tolerances.position, false);
+      const modern = readAs(first);
+      const legacy = legacyRead(cell, first === null ? zero : modern.value, modern);
+      return judgedFigures(legacy, modern, { allowed: tolerances.position, isMoney: false });
     }
     case "points": {
       const isNone = cells.every((one) => one === null);
-      const values = cells.map((one) => (one === null ? zero : figureOf(one)));
-      const money = values.reduce<Fraction | undefined>((sum, one) => sum && one && add(sum, one), zero);
+      const money = cells.reduce<Fraction | undefined>((sum, one) => {
+        const value = one === null ? zero : figureOf(one);
+        return sum && value && add(sum, value);
+      }, zero);
       if (money === undefined) return notComparable(cell, first, "NOT_A_NUMBER");
       if (multiplier === undefined) return notComparable(cell, first, "NO_MULTIPLIER");
-      const inPoints = divide(money, multiplier);
-      const isNearest =
-        typeof cell === "number" ? cell === nearestDouble(inPoints) : sameWhole(cell, inPoints);
+      const modern = isNone ? readAs(null) : { cell: first, value: money };
       const points = figureOf(cell);
-      const read = isNearest ? money : points && multiply(points, multiplier);
-      if (isNone && isNearest) return judgedFigures(null, undefined, null, undefined, tolerances.pnl, true);
-      return judgedFigures(
-        cell,
-        read,
-        isNone ? null : "money",
-        isNone ? undefined : money,
-        tolerances.pnl,
-        true,
-      );
+      const legacy =
+        points !== undefined && isNearest(cell, divide(money, multiplier))
+          ? modern
+          : { cell, value: points && multiply(points, multiplier) };
+      return judgedFigures(legacy, modern, { allowed: tolerances.pnl, isMoney: true });
     }
   }
 }
+
+/** A cell, and the number that it stands for. */
+interface ReadCell {
+  readonly cell: Cell;
+  readonly value: Fraction | undefined;
+}
+
+const readAs = (cell: Cell): ReadCell => ({ cell, value: figureOf(cell) });
+
+/** Legacy's cell stands for modern's number if it is the nearest double. */
+const legacyRead = (cell: Cell, expected: Fraction | undefined, modern: ReadCell): ReadCell =>
+  expected !== undefined && isNearest(cell, expected) ? modern : readAs(cell);
+
+const isNearest = (cell: Cell, value: Fraction): boolean =>
+  typeof cell === "number" ? cell === nearestDouble(value) : sameWhole(cell, value);
 
 const sameWhole = (cell: Cell, value: Fraction): boolean =>
   typeof cell === "bigint" && value.denominator === 1n && value.numerator === cell;
@@ -383,32 +390,28 @@ function judgedTexts(legacy: Cell, modern: Cell, isEqual: boolean): Judged {
 
 /** A cell that is neither null nor a number makes the figure not comparable. */
 function judgedFigures(
-  legacyCell: Cell,
-  legacy: Fraction | undefined,
-  modernCell: Cell,
-  modern: Fraction | undefined,
-  allowed: Fraction,
-  isMoney: boolean,
+  legacy: ReadCell,
+  modern: ReadCell,
+  { allowed, isMoney }: { readonly allowed: Fraction; readonly isMoney: boolean },
 ): Judged {
-  if (legacyCell === null && modernCell === null)
+  if (legacy.cell === null && modern.cell === null)
     return { legacy: null, modern: null, difference: null, tolerance: null, verdict: "equal", cause: null };
-  if (legacy !== undefined && modern !== undefined) {
-    const { verdict, difference } = judgeNumbers(legacy, modern, allowed);
+  if (legacy.value !== undefined && modern.value !== undefined) {
+    const { verdict, difference } = judgeNumbers(legacy.value, modern.value, allowed);
     return {
-      legacy: formatFraction(legacy).text,
-      modern: formatFraction(modern).text,
+      legacy: formatFraction(legacy.value).text,
+      modern: formatFraction(modern.value).text,
       difference: formatFraction(difference).text,
       tolerance: formatFraction(allowed).text,
       verdict,
-      cause: verdict === "diverged" ? relationOf(legacy, modern, isMoney) : null,
+      cause: verdict === "diverged" ? relationOf(legacy.value, modern.value, isMoney) : null,
     };
   }
-  const isText =
-    (legacy === undefined && legacyCell !== null) || (modern === undefined && modernCell !== null);
+  const isText = [legacy, modern].some(({ cell, value }) => value === undefined && cell !== null);
   return {
-    ...notComparable(legacyCell, modernCell, isText ? "NOT_A_NUMBER" : noValue(legacyCell)),
-    ...(legacy !== undefined && { legacy: formatFraction(legacy).text }),
-    ...(modern !== undefined && { modern: formatFraction(modern).text }),
+    ...notComparable(legacy.cell, modern.cell, isText ? "NOT_A_NUMBER" : noValue(legacy.cell)),
+    ...(legacy.value !== undefined && { legacy: formatFraction(legacy.value).text }),
+    ...(modern.value !== undefined && { modern: formatFraction(modern.value).text }),
   };
 }
 
