@@ -94,7 +94,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       lease,
       budgetMs: database.cutoverBudgetMs,
       drainMsMax,
-      lastReconcile: async () => null,
+      lastReconcile: () => pair.modern.call("lastReconcile", null),
       importForeign: async () => 0,
       onRung,
     });

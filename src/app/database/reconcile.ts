@@ -59,7 +59,12 @@ export async function reconcilePair(
 /** Keeps the result in modern's store, where `db status` and the cut-over find it. */
 export async function recordReconcile({ pair }: ReconcileSettings, report: ReconcileReport): Promise<void> {
   const { addresses, folder } = pair;
-  const store = await openRecordStore(addresses.modern, { folder, side: "modern", authority: "legacy" });
+  const store = await openRecordStore(addresses.modern, {
+    folder,
+    side: "modern",
+    authority: "legacy",
+    creates: false,
+  });
   try {
     const { ok, complete, position, verdicts, at } = report;
     await store.call("noteReconcile", {

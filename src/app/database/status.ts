@@ -17,6 +17,13 @@ export interface DatabaseStatus {
   readonly owed: Readonly<Record<"toLegacy" | "toModern", Pick<Owed, "count" | "oldestMs">>>;
   /** Writes that the other store refuses, by row. At most a hundred. */
   readonly parked: readonly ParkedRow[];
+  /** The last comparison of all rows. */
+  readonly lastReconcile: {
+    readonly at: string;
+    readonly ok: boolean;
+    readonly breaks: number;
+    readonly notComparable: number;
+  } | null;
   readonly canGoBack: { readonly now: boolean; readonly why: string };
 }
 
@@ -36,10 +43,11 @@ export async function databaseStatus(
   { direction, mode }: { readonly direction: Direction | undefined; readonly mode: MigrationMode },
 ): Promise<DatabaseStatus> {
   const nowMs = systemClock.nowMs();
-  const [fence, toModern, toLegacy] = await Promise.all([
+  const [fence, toModern, toLegacy, reconciled] = await Promise.all([
     pair.legacy.call("fence", null),
     pair.legacy.call("owed", { nowMs }),
     pair.modern.call("owed", { nowMs }),
+    pair.modern.call("lastReconcile", null),
   ]);
   const { authority, step, epoch } = fence;
   const entries = await pair[authority].call("parked", { limit: parkedMax });
@@ -58,6 +66,12 @@ export async function databaseStatus(
     mode,
     owed: { toLegacy: countAndAge(toLegacy), toModern: countAndAge(toModern) },
     parked: [...parked.values()],
+    lastReconcile: reconciled && {
+      at: new Date(reconciled.atMs).toISOString(),
+      ok: reconciled.ok,
+      breaks: reconciled.breaks,
+      notComparable: reconciled.notComparable,
+    },
     canGoBack: canGoBack(authority, mode, toLegacy),
   };
 }
@@ -76,7 +90,7 @@ function canGoBack(authority: Side, mode: MigrationMode, owed: Owed): DatabaseSt
 }
 
 export function databaseStatusText(status: DatabaseStatus): string {
-  const { shouldBe, authority, step, epoch, owed, parked, canGoBack } = status;
+  const { shouldBe, authority, step, epoch, owed, parked, lastReconcile, canGoBack } = status;
   const owes = (side: string, { count, oldestMs }: Pick<Owed, "count" | "oldestMs">): string =>
     count === 0
       ? `nothing is owed to ${side}`
@@ -85,6 +99,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
     `authority     ${authority}, epoch ${epoch}${shouldBe === authority ? "" : `; the plan wants ${shouldBe}: writes are refused until it has moved`}`,
     ...(step === "" ? [] : [`moving        ${step}`]),
     `owed          ${owes("legacy", owed.toLegacy)}; ${owes("modern", owed.toModern)}`,
+    `reconciled    ${reconciledText(lastReconcile)}`,
     `can go back   ${canGoBack.now ? "yes" : "no"}: ${canGoBack.why}`,
     ...parked.map(
       ({ aggregate, code, why, sinceMs, groups }) =>
@@ -94,3 +109,8 @@ export function databaseStatusText(status: DatabaseStatus): string {
 }
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+
+const reconciledText = (last: DatabaseStatus["lastReconcile"]): string =>
+  last === null
+    ? "never: run `pnl-bridge db reconcile`"
+    : `${last.at}: ${last.ok ? "equal" : `${last.breaks} figures differ, ${last.notComparable} cannot be compared`}`;
