@@ -126,6 +126,8 @@ export class Backfill {
   readonly #options: BackfillOptions;
   /** Rows in the next chunk. */
   #size = 100;
+  /** When the lease is taken again, by the monotonic clock. */
+  #renewMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: BackfillOptions) {
     this.#options = options;
@@ -225,7 +227,8 @@ export class Backfill {
     const { clock, held, onEvent } = this.#options;
     let said = "";
     for (;;) {
-      if (run.dryRun !== true && !(await this.#takeLease(run, false))) return false;
+      if (run.dryRun !== true && clock.monotonicMs() >= this.#renewMs && !(await this.#takeLease(run, false)))
+        return false;
       const why = run.isUrgent === true ? undefined : (held() ?? (await this.#lag()));
       if (why === undefined) return true;
       if (why !== said) onEvent({ kind: "waiting", why });
@@ -246,11 +249,14 @@ export class Backfill {
   }
 
   async #takeLease({ signal }: BackfillRun, isWaiting: boolean): Promise<boolean> {
-    const { stores, clock, onEvent } = this.#options;
+    const { stores, clock, lease, onEvent } = this.#options;
     let said = false;
     for (;;) {
       const answer = await takeLease(stores.modern, "backfill", this.#options);
-      if (answer.kind === "held") return true;
+      if (answer.kind === "held") {
+        this.#renewMs = clock.monotonicMs() + lease.lastsMs / 3;
+        return true;
+      }
       if (!isWaiting || signal?.aborted === true) return false;
       if (!said) onEvent({ kind: "waiting", why: `${answer.holder} is reading legacy's rows` });
       said = true;
