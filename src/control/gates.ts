@@ -7,7 +7,7 @@ import type { JsonValue } from "../ports/system.ts";
 import type { EffectivePlan } from "./effective-plan.ts";
 
 /** The facts from which gates judge, all read at one moment. */
-interface GateInput {
+export interface GateInput {
   readonly record: ControlRecord;
   readonly effective: EffectivePlan;
   readonly target: Phase;

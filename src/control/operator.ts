@@ -27,7 +27,7 @@ import type { SwitchFile } from "../ports/local-files.ts";
 import type { OwedWrites } from "../ports/owed-writes.ts";
 import type { JsonValue } from "../ports/system.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
-import { type Gate, type GateReport, judgeGates } from "./gates.ts";
+import { type Gate, type GateInput, type GateReport, judgeGates } from "./gates.ts";
 import {
   checkExpected,
   type Expected,
@@ -364,7 +364,7 @@ export class Operator {
     title: string,
     { waitMs, onProgress }: { readonly waitMs: number; readonly onProgress: (line: string) => void },
   ): Promise<StoreRollback> {
-    const { clock, alerts, owed } = this.#options;
+    const { clock, alerts } = this.#options;
     const startedMs = clock.monotonicMs();
     const record = await this.#change({ ...by, action: "rollback", set: rollbackSet });
     const committedMs = clock.monotonicMs() - startedMs;
@@ -378,7 +378,7 @@ export class Operator {
       committedMs: shownMs(committedMs),
       acknowledgedMs: fleet.waiting.length > 0 ? null : shownMs(clock.monotonicMs() - startedMs),
       ...fleet,
-      owedToLegacy: owed.owedToLegacy().count,
+      owedToLegacy: (await this.#owedToLegacy()).count,
       possible,
       why,
     };
@@ -448,11 +448,17 @@ export class Operator {
     }
   }
 
+  /** The databases know best; while they cannot be asked, what this process knows. */
+  async #owedToLegacy(): Promise<GateInput["owedToLegacy"]> {
+    const { authority, owed } = this.#options;
+    return (await authority?.owedToLegacy().catch(() => undefined)) ?? owed.owedToLegacy();
+  }
+
   async #judge(
     { record, effective, section, instances, signOffs }: Overview,
     target: Phase,
   ): Promise<GateReport> {
-    const { gates, owed, quarantined, leaseMs, authority } = this.#options;
+    const { gates, quarantined, leaseMs, authority } = this.#options;
     const needsModern = phasePolicies[target].writes[0] === "modern";
     return judgeGates(gates, {
       databases: needsModern
@@ -465,7 +471,7 @@ export class Operator {
       leaseMs,
       signOffs,
       quarantined: await Promise.resolve(quarantined()).catch(() => null),
-      owedToLegacy: owed.owedToLegacy(),
+      owedToLegacy: await this.#owedToLegacy(),
       twoPerson: section?.twoPerson ?? [],
     });
   }

@@ -12,4 +12,8 @@ export interface DataAuthority {
   ready(side: Side): Promise<Answered>;
   /** Moves the authority. `open` is whether it is there now. */
   move(side: Side): Promise<Answered>;
+  /** The writes that legacy lacks. */
+  owedToLegacy(): Promise<{ readonly count: number; readonly oldestMs: number }>;
+  /** How many rows wait for a person. */
+  quarantined(): Promise<number>;
 }

@@ -114,7 +114,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     let database: DatabaseService | undefined;
     const owed =
       options.owed ??
-      (isPairConfigured(config) ? { owedToLegacy: () => database?.owedToLegacy() ?? none } : undefined);
+      (isPairConfigured(config) ? { owedToLegacy: () => database?.owed() ?? none } : undefined);
     let alertDivergence: ((comparison: CallComparison) => void) | undefined;
     const service = new PnLServiceBridge(
       {
@@ -147,11 +147,14 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       ? new DatabaseService({
           settings: pairOf({ config, folder }),
           plan: () => service.plan,
-          onEvent: (event) => logLine(log, databaseLine(event)),
+          onEvent: (event) => {
+            const line = databaseLine(event);
+            if (line !== undefined) logLine(log, line);
+          },
         })
       : undefined;
     if (database !== undefined) opened.unshift(database);
-    const control = follows ? controlOf(service, { config, folder, owed, authority: database }) : undefined;
+    const control = follows ? controlOf(service, { config, folder, owed, database }) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     if (control !== undefined && config.validation.alertOnMismatch)
@@ -186,14 +189,18 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
 
 function controlOf(
   service: PnLServiceBridge,
-  around: Pick<ConstructorParameters<typeof ControlPlane>[0], "config" | "folder" | "authority"> & {
+  around: Pick<ConstructorParameters<typeof ControlPlane>[0], "config" | "folder"> & {
     readonly owed: OwedWrites | undefined;
+    readonly database: DatabaseService | undefined;
   },
 ): ControlPlane {
-  const { owed, config, ...rest } = around;
+  const { owed, config, database, ...rest } = around;
   const control: ControlPlane = new ControlPlane({
     ...rest,
     config,
+    authority: database,
+    // Unknown, and so a closed gate, while the databases are not open.
+    quarantined: () => (database === undefined ? 0 : waitingIn(database.latest)),
     ...(owed === undefined ? {} : { owed }),
     onPlan: ({ plan }) => {
       service.setPlan(plan);
@@ -216,9 +223,13 @@ function controlOf(
   return control;
 }
 
+const waitingIn = (latest: DatabaseService["latest"]): number | null =>
+  latest === undefined ? null : latest.quarantine + latest.reviews;
+
 const none = { count: 0, oldestMs: 0 };
 
-const databaseLine = (event: DatabaseEvent): string => {
+/** The line of the log for an event; undefined for one that a person need not see. */
+const databaseLine = (event: DatabaseEvent): string | undefined => {
   switch (event.kind) {
     case "unopened":
       return `the databases could not be opened: ${event.why}`;
@@ -228,6 +239,12 @@ const databaseLine = (event: DatabaseEvent): string => {
       return `a write is parked, ${event.code}: ${event.why}`;
     case "mirror_restored":
       return `one database is an older copy of itself; ${event.sentAgain} writes are sent to it again`;
+    case "look_failed":
+      return `rows of legacy's own programs could not be looked for: ${event.why}`;
+    case "looked":
+    case "progress":
+    case "waiting":
+      return undefined;
     case "returned":
       return event.report.failed === null
         ? "legacy is authoritative again"

@@ -47,7 +47,7 @@ export function operatorOver(
   around: {
     readonly alerts: AlertSink;
     readonly owed: OwedWrites;
-    readonly quarantined: () => number | null;
+    readonly quarantined: () => Promise<number | null> | number | null;
     readonly authority: DataAuthority | undefined;
   },
 ): Operator {

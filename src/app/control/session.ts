@@ -49,13 +49,14 @@ export function commandOperator(
   store: () => ControlStore | Promise<ControlStore>,
 ) {
   const alerts = alertsOf(settings.config, `${hostname()} (command)`);
+  const authority = commandAuthority(settings);
   return {
     alerts,
     operator: operatorOver(store, settings, {
       alerts,
       owed: nothingOwed,
-      quarantined: noneQuarantined,
-      authority: commandAuthority(settings),
+      quarantined: () => authority?.quarantined() ?? noneQuarantined(),
+      authority,
     }),
   };
 }

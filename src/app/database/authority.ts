@@ -1,8 +1,9 @@
+import { codeOf } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
 import type { ControlSettings } from "../stores.ts";
 import type { OpenedDatabase } from "./open.ts";
-import { isPairConfigured, pairOf } from "./pair.ts";
+import { isPairConfigured, type Pair, pairOf } from "./pair.ts";
 
 /**
  * The authority over the records for one command: opens the pair for each question. Undefined if no pair is
@@ -25,13 +26,33 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
       await database.close();
     }
   };
+  // A pair that `db init` has not prepared yet owes nothing, and nothing waits in it.
+  const prepared = async <T>(empty: T, work: (pair: Pair) => Promise<T>): Promise<T> => {
+    try {
+      return await opened({ mirrors: false, creates: false }, ({ pair }) => work(pair));
+    } catch (failure) {
+      if (codeOf(failure) === "BAD_DATABASE") return empty;
+      throw failure;
+    }
+  };
   return {
+    owedToLegacy: () =>
+      prepared({ count: 0, oldestMs: 0, parked: 0 }, (pair) =>
+        pair.modern.call("owed", { nowMs: Date.now() }),
+      ),
+    quarantined: () => prepared(0, waitingRows),
     ready: (side) => opened({ mirrors: false, creates: false }, (database) => database.ready(side)),
     move: (side) =>
       opened({ mirrors: true, creates: true }, async (database) =>
         answeredBy(await database.cutover(side), side),
       ),
   };
+}
+
+/** How many rows of a pair wait for a person. */
+export async function waitingRows(pair: Pair): Promise<number> {
+  const { rows, reviews } = await pair.modern.call("quarantineCounts", null);
+  return rows + reviews;
 }
 
 /** What a report of the ladder means for a move. */

@@ -1,13 +1,13 @@
 /** The commands `db`: each opens the pair of a configuration for itself. */
 import { BridgeError, codeOf } from "../../base/errors.ts";
-import type { CutoverReport } from "../../bridges/database/index.ts";
+import type { BackfillReport, CutoverReport } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { Fence } from "../../ports/record-store.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { byOf, openOperator, settingsOf } from "../control/session.ts";
 import { type ControlSettings, openRecordStore } from "../stores.ts";
-import { directionOf, type OpenedDatabase, openDatabase } from "./open.ts";
+import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
 import { openPair, pairOf } from "./pair.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
@@ -28,14 +28,15 @@ async function planOfFleet(settings: ControlSettings): Promise<MigrationPlan> {
 
 /** Opens the pair under the plan in force. */
 async function withDatabase<T>(
-  options: PairOptions & { readonly creates?: boolean },
+  options: PairOptions & { readonly creates?: boolean; readonly onEvent?: (event: PairEvent) => void },
   work: (database: OpenedDatabase, plan: MigrationPlan, settings: ControlSettings) => Promise<T>,
 ): Promise<T> {
   const settings = await settingsOf(options);
   const pair = pairOf(settings);
   const plan = await planOfFleet(settings);
-  const { creates = false } = options;
-  const database = await openDatabase(pair, { direction: () => directionOf(plan), creates });
+  const { creates = false, onEvent } = options;
+  const direction = () => directionOf(plan);
+  const database = await openDatabase(pair, { direction, creates, ...(onEvent && { onEvent }) });
   try {
     return await work(database, plan, settings);
   } finally {
@@ -117,6 +118,14 @@ export const drainDatabases = (
     const drained = await bridge.drain(options);
     return { ...drained, to: authority === "legacy" ? "modern" : "legacy" };
   });
+
+/** Brings the rows of legacy into modern, or only reads them in a dry run. Goes on where an earlier run ended. */
+export const backfill = (
+  options: PairOptions & { readonly dryRun?: boolean; readonly onEvent: (event: PairEvent) => void },
+): Promise<BackfillReport> =>
+  withDatabase({ ...options, creates: options.dryRun !== true }, ({ backfill }) =>
+    backfill.run({ pass: "backfill", dryRun: options.dryRun === true }),
+  );
 
 export interface CutoverCommand extends PairOptions {
   readonly to: Side;

@@ -1,14 +1,22 @@
 /** Opens the database bridge of a pair, and moves its authority. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import {
+  Backfill,
+  type BackfillEvent,
+  backfillLimits,
+  backfillTables,
   Cutover,
   type CutoverReport,
   DatabaseBridge,
   type DatabaseBridgeOptions,
   type Direction,
+  ForeignRows,
+  type ForeignRowsEvent,
   type RelayEvent,
   recoverFences,
 } from "../../bridges/database/index.ts";
@@ -42,12 +50,17 @@ export interface OpenOptions {
   readonly onEvent?: (event: PairEvent) => void;
 }
 
-export type PairEvent = RelayEvent | { readonly kind: "returned"; readonly report: CutoverReport };
+export type PairEvent =
+  | RelayEvent
+  | BackfillEvent
+  | ForeignRowsEvent
+  | { readonly kind: "returned"; readonly report: CutoverReport };
 
 /** The database bridge of a configuration, and the two databases under it. */
 export interface OpenedDatabase {
   readonly bridge: DatabaseBridge;
   readonly pair: Pair;
+  readonly backfill: Backfill;
   /** Moves the authority to a side. Throws REFUSED while another process does. */
   cutover(to: Side, onRung?: (rung: string) => void): Promise<CutoverReport>;
   ready: DataAuthority["ready"];
@@ -55,7 +68,7 @@ export interface OpenedDatabase {
 }
 
 /** What turns a caller's record into rows. */
-export const tools: DatabaseBridgeOptions["tools"] = {
+export const databaseTools: DatabaseBridgeOptions["tools"] = {
   describe: describeSymbol,
   dayRule: tradingDayRules["chicago-17"],
   digest: (text) => createHash("sha256").update(text).digest("hex"),
@@ -63,6 +76,11 @@ export const tools: DatabaseBridgeOptions["tools"] = {
 
 const dayMs = 86_400_000;
 const drainMsMax = 60_000;
+/** A file of this name beside the configuration halts the backfill. */
+const stopName = "STOP_BACKFILL";
+/** How often rows that legacy's own programs have written are looked for, and rows that they have changed. */
+const foreignRowsMs = 1_000;
+const foreignChangesMs = 15 * 60_000;
 /** How often the plan and the fence are compared. */
 const lookMs = 250;
 
@@ -78,12 +96,30 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
   const lease = thisHolder(database.leaseMs);
   const bridge = new DatabaseBridge({
     stores: pair,
-    tools,
+    tools: databaseTools,
     clock: systemClock,
     draw: Math.random,
     direction,
     lease,
     keepsMs: database.doneRowsDays * dayMs,
+    onEvent,
+  });
+  const backfill = new Backfill({
+    stores: pair,
+    tools: { ...databaseTools, book: database.legacyBook },
+    clock: systemClock,
+    lease,
+    tables: backfillTables,
+    limits: backfillLimits,
+    held: () => (existsSync(join(settings.folder, stopName)) ? `the file ${stopName} exists` : undefined),
+    onEvent,
+  });
+  const foreignRows = new ForeignRows({
+    backfill,
+    clock: systemClock,
+    isWanted: () => direction()?.mirrors ?? false,
+    everyMs: foreignRowsMs,
+    compareEveryMs: foreignChangesMs,
     onEvent,
   });
   const ladder = (onRung: (rung: string) => void = () => {}): Cutover =>
@@ -95,7 +131,20 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       budgetMs: database.cutoverBudgetMs,
       drainMsMax,
       lastReconcile: () => pair.modern.call("lastReconcile", null),
-      importForeign: async () => 0,
+      importForeign: async (legacy) => {
+        const urgent = new Backfill({
+          stores: { legacy, modern: pair.modern },
+          tools: { ...databaseTools, book: database.legacyBook },
+          clock: systemClock,
+          lease,
+          tables: backfillTables,
+          limits: backfillLimits,
+          held: () => undefined,
+          onEvent,
+        });
+        await urgent.run({ pass: "new_rows", isUrgent: true });
+        return (await pair.modern.call("quarantineCounts", null)).reviews;
+      },
       onRung,
     });
   const cutover: OpenedDatabase["cutover"] = (to, onRung) => ladder(onRung).to(to);
@@ -108,6 +157,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
   return {
     bridge,
     pair,
+    backfill,
     cutover,
     ready: async (side) => {
       const why = await ladder().whyNot(side);
@@ -115,6 +165,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     },
     close: async () => {
       stop();
+      await foreignRows.end();
       await goBack().catch(() => {});
       await bridge.close();
     },

@@ -1,13 +1,13 @@
 /** The database bridge in a process that must start and go on whatever the databases do. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError, messageOf } from "../../base/errors.ts";
+import { oneAtATime } from "../../base/one-at-a-time.ts";
 import type { WriteAnswer } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
-import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
-import { answeredBy } from "./authority.ts";
+import { answeredBy, waitingRows } from "./authority.ts";
 import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
 import type { PairSettings } from "./pair.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
@@ -21,18 +21,21 @@ interface ServiceOptions {
 }
 
 const openAgainMs = 1_000;
+/** How often the status is read. */
+const lookMs = 1_000;
 
 /**
  * Opens the pair in the background and tries again each second. Until it is open, writes are refused, and
  * legacy counts as behind where modern is authoritative.
  */
-export class DatabaseService implements OwedWrites, DataAuthority {
+export class DatabaseService implements DataAuthority {
   readonly #options: ServiceOptions;
   readonly #sinceMs = systemClock.monotonicMs();
   #opened: OpenedDatabase | undefined;
   #opening: Promise<void>;
   #why = "it is being opened";
   #isClosed = false;
+  #latest: DatabaseStatus | undefined;
   #stopTimer = (): void => {};
 
   constructor(options: ServiceOptions) {
@@ -60,7 +63,8 @@ export class DatabaseService implements OwedWrites, DataAuthority {
     );
   }
 
-  owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
+  /** What this process knows now; never waits. */
+  owed(): { readonly count: number; readonly oldestMs: number } {
     if (this.#opened !== undefined) return this.#opened.bridge.owedToLegacy();
     const isBehind = directionOf(this.#options.plan())?.authority === "modern";
     return isBehind
@@ -77,8 +81,21 @@ export class DatabaseService implements OwedWrites, DataAuthority {
     });
   }
 
+  /** The status of a moment ago; undefined while it is not known. */
+  get latest(): DatabaseStatus | undefined {
+    return this.#latest;
+  }
+
   async drain(options: { readonly timeoutMs: number }): Promise<{ drained: boolean; owed: number }> {
     return this.#mustBeOpen().bridge.drain(options);
+  }
+
+  async owedToLegacy(): Promise<{ readonly count: number; readonly oldestMs: number }> {
+    return this.#mustBeOpen().pair.modern.call("owed", { nowMs: systemClock.nowMs() });
+  }
+
+  async quarantined(): Promise<number> {
+    return waitingRows(this.#mustBeOpen().pair);
   }
 
   async ready(side: Side): Promise<Answered> {
@@ -105,6 +122,11 @@ export class DatabaseService implements OwedWrites, DataAuthority {
     const { settings, plan, onEvent = () => {} } = this.#options;
     try {
       this.#opened = await openDatabase(settings, { direction: () => directionOf(plan()), onEvent });
+      const look = oneAtATime(async () => {
+        this.#latest = await this.status().catch(() => undefined);
+      });
+      await look();
+      this.#stopTimer = systemClock.every(lookMs, () => void look());
     } catch (failure) {
       this.#why = messageOf(failure);
       onEvent({ kind: "unopened", why: this.#why });

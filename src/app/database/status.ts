@@ -3,6 +3,7 @@ import { systemClock } from "../../adapters/host/index.ts";
 import type { Direction } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationMode } from "../../domain/migration/plan.ts";
+import type { PassState } from "../../ports/backfill-calls.ts";
 import type { Owed } from "../../ports/record-store.ts";
 import type { Pair } from "./pair.ts";
 
@@ -24,6 +25,13 @@ export interface DatabaseStatus {
     readonly breaks: number;
     readonly notComparable: number;
   } | null;
+  /** Rows of legacy that modern cannot hold, and pairs of rows that differ. They wait for a person. */
+  readonly quarantine: number;
+  readonly reviews: number;
+  /** Rows that legacy's own programs wrote: those that entered modern, and those that wait for a person. */
+  readonly foreignRows: { readonly imported: number; readonly inReview: number };
+  /** Rows of legacy, of which `done` are read. */
+  readonly backfill: { readonly done: number; readonly total: number; readonly running: boolean };
   readonly canGoBack: { readonly now: boolean; readonly why: string };
 }
 
@@ -43,8 +51,10 @@ export async function databaseStatus(
   { direction, mode }: { readonly direction: Direction | undefined; readonly mode: MigrationMode },
 ): Promise<DatabaseStatus> {
   const nowMs = systemClock.nowMs();
-  const [fence, toModern, toLegacy, reconciled] = await Promise.all([
+  const [fence, passes, waiting, toModern, toLegacy, reconciled] = await Promise.all([
     pair.legacy.call("fence", null),
+    pair.modern.call("passes", null),
+    pair.modern.call("quarantineCounts", null),
     pair.legacy.call("owed", { nowMs }),
     pair.modern.call("owed", { nowMs }),
     pair.modern.call("lastReconcile", null),
@@ -72,9 +82,23 @@ export async function databaseStatus(
       breaks: reconciled.breaks,
       notComparable: reconciled.notComparable,
     },
+    quarantine: waiting.rows,
+    reviews: waiting.reviews,
+    foreignRows: {
+      imported: sum(passes, ({ pass, imported }) => (pass === "backfill" ? 0 : imported)),
+      inReview: waiting.reviews,
+    },
+    backfill: {
+      done: sum(passes, ({ pass, next }) => (pass === "backfill" ? next : 0)),
+      total: sum(passes, ({ pass, upper }) => (pass === "backfill" ? upper : 0)),
+      running: passes.some(({ pass, next, upper }) => pass === "backfill" && next < upper),
+    },
     canGoBack: canGoBack(authority, mode, toLegacy),
   };
 }
+
+const sum = (passes: readonly PassState[], of: (state: PassState) => number): number =>
+  passes.reduce((total, state) => total + of(state), 0);
 
 const countAndAge = ({ count, oldestMs }: Owed): Pick<Owed, "count" | "oldestMs"> => ({ count, oldestMs });
 
@@ -90,7 +114,20 @@ function canGoBack(authority: Side, mode: MigrationMode, owed: Owed): DatabaseSt
 }
 
 export function databaseStatusText(status: DatabaseStatus): string {
-  const { shouldBe, authority, step, epoch, owed, parked, lastReconcile, canGoBack } = status;
+  const {
+    shouldBe,
+    authority,
+    step,
+    epoch,
+    owed,
+    parked,
+    quarantine,
+    reviews,
+    foreignRows,
+    backfill,
+    lastReconcile,
+    canGoBack,
+  } = status;
   const owes = (side: string, { count, oldestMs }: Pick<Owed, "count" | "oldestMs">): string =>
     count === 0
       ? `nothing is owed to ${side}`
@@ -100,6 +137,11 @@ export function databaseStatusText(status: DatabaseStatus): string {
     ...(step === "" ? [] : [`moving        ${step}`]),
     `owed          ${owes("legacy", owed.toLegacy)}; ${owes("modern", owed.toModern)}`,
     `reconciled    ${reconciledText(lastReconcile)}`,
+    `backfill      ${backfill.total === 0 ? "not run yet" : backfill.running ? `${backfill.done} of ${backfill.total} rows` : `complete, ${backfill.total} rows`}`,
+    `other writers ${foreignRows.imported} rows of legacy's own programs entered modern`,
+    ...(quarantine + reviews === 0
+      ? []
+      : [`waiting       ${quarantine} rows that modern cannot hold, ${reviews} pairs of rows that differ`]),
     `can go back   ${canGoBack.now ? "yes" : "no"}: ${canGoBack.why}`,
     ...parked.map(
       ({ aggregate, code, why, sinceMs, groups }) =>

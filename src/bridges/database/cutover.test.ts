@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../adapters/host/index.ts";
 import { holdSqliteRecordStore, openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
-import { tools } from "../../app/database/open.ts";
+import { databaseTools as tools } from "../../app/database/open.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { RecordStore } from "../../ports/record-store.ts";

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { systemClock } from "../../adapters/host/index.ts";
 import { openPostgresRecordStore } from "../../adapters/postgres/index.ts";
 import { openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
-import { tools } from "../../app/database/open.ts";
+import { databaseTools as tools } from "../../app/database/open.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { RecordStore } from "../../ports/record-store.ts";

@@ -102,6 +102,27 @@ export const signals = {
     ["state"],
     "1 for how well the plan is known (fresh, stale, expired, none), 0 for the others",
   ),
+  recordsOwed: gauge(
+    "records_owed",
+    ["to"],
+    "Writes of records that one database has and the other one (`to`) lacks",
+  ),
+  recordsOwedSeconds: gauge(
+    "records_owed_seconds",
+    ["to"],
+    "Age of the oldest write that a database lacks, in seconds",
+  ),
+  recordsParked: gauge("records_parked", [], "Rows whose writes the other database refuses"),
+  recordsWaiting: gauge(
+    "records_waiting",
+    [],
+    "Rows that wait for a person: in quarantine, or different in the two databases",
+  ),
+  recordsAuthority: gauge(
+    "records_authority",
+    ["side"],
+    "1 for the database that takes the writes of records, 0 for the other one",
+  ),
   shadowsInFlight: gauge("shadows_in_flight", [], "Shadow calls under way"),
   evidenceDropped: counter("evidence_dropped_total", [], "Comparisons that were not kept"),
   requests: counter(

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { DatabaseStatus } from "../../app/database/status.ts";
 import type { MethodCounters } from "../../app/index.ts";
 import { productVersion } from "../../app/version.ts";
 import { phases } from "../../domain/migration/phase.ts";
@@ -89,6 +90,16 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     (label: string, states: readonly string[], read: () => string): Read =>
     () =>
       states.map((state) => [{ [label]: state }, Number(state === read())]);
+  /** Nothing without a pair of databases, and while its state is unknown. */
+  const records =
+    (read: (status: DatabaseStatus) => ReturnType<Read>): Read =>
+    () =>
+      bridge.database?.latest === undefined ? [] : read(bridge.database.latest);
+  const owedBy = (read: (owed: DatabaseStatus["owed"]["toLegacy"]) => number): Read =>
+    records(({ owed }) => [
+      [{ to: "legacy" }, read(owed.toLegacy)],
+      [{ to: "modern" }, read(owed.toModern)],
+    ]);
   return {
     build: () => [[{ version: productVersion, node: process.versions.node }, 1]],
     calls: eachOf("source", ({ answered }) => answered),
@@ -114,6 +125,13 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     latched: one(() => typeof control?.follower.record.latched === "string"),
     drift: one(() => control?.drift ?? false),
     freshness: stateOf("state", ["fresh", "stale", "expired", "none"], () => control?.freshness ?? "none"),
+    recordsOwed: owedBy(({ count }) => count),
+    recordsOwedSeconds: owedBy(({ oldestMs }) => oldestMs / 1_000),
+    recordsParked: records(({ parked }) => [[{}, parked.length]]),
+    recordsWaiting: records(({ quarantine, reviews }) => [[{}, quarantine + reviews]]),
+    recordsAuthority: records(({ authority }) =>
+      ["legacy", "modern"].map((side) => [{ side }, Number(side === authority)]),
+    ),
     shadowsInFlight: one(() => service.inFlight),
     evidenceDropped: one(() => service.evidenceDropped),
     requests: () => [2, 3, 4, 5].map((digit) => [{ status: `${digit}xx` }, traffic.byStatus[digit] ?? 0]),

@@ -26,6 +26,18 @@ export const commands: readonly CommandSpec[] = [
     run: status,
   },
   {
+    name: "db backfill",
+    about:
+      "Brings the rows of legacy's database into modern's, while both are in use; goes on where an earlier run ended",
+    example: "db backfill --dry-run",
+    options: [
+      new Option("--dry-run", "read and map every row, and change nothing"),
+      option.fleetConfig(),
+      option.json(),
+    ],
+    run: fill,
+  },
+  {
     name: "db drain",
     about: "Carries what one database owes the other, parked writes included; exit 1 if some is left",
     example: "db drain --timeout 30s",
@@ -83,6 +95,39 @@ async function status(options: Common): Promise<CommandResult> {
   const { databaseStatusText } = await import("../../../app/database/status.ts");
   const found = await readStatus(options);
   return options.json ? jsonResult(found, true) : { exitCode: 0, text: databaseStatusText(found) };
+}
+
+async function fill(
+  options: Common & { readonly dryRun?: boolean },
+  { err }: Streams,
+): Promise<CommandResult> {
+  const { backfill } = await import("../../../app/database/commands.ts");
+  let shownMs = performance.now();
+  const report = await backfill({
+    ...options,
+    onEvent: (event) => {
+      if (options.json || performance.now() - shownMs < 1_000) return;
+      if (event.kind === "progress") err.write(`${event.table}: row ${event.next} of ${event.upper}\n`);
+      else if (event.kind === "waiting") err.write(`waiting: ${event.why}\n`);
+      else return;
+      shownMs = performance.now();
+    },
+  });
+  const tables = Object.entries(report.tables);
+  const isClean =
+    report.finished && tables.every(([, { quarantined }]) => Object.keys(quarantined).length === 0);
+  if (options.json) return jsonResult(report, isClean);
+  const lines = tables.map(([table, { rows, imported, superseded, quarantined, lost }]) => {
+    const notes = [
+      ...(superseded === 0 ? [] : [`${superseded} replaced by a later price`]),
+      ...Object.entries(quarantined).map(([code, count]) => `${count} wait for a person: ${code}`),
+      ...Object.entries(lost).map(([column, count]) => `${count} values of ${column} are not kept`),
+    ];
+    const verb = options.dryRun ? "would enter" : "entered";
+    return `${table}: ${rows} rows read, ${imported} ${verb} modern${notes.length === 0 ? "" : `; ${notes.join("; ")}`}`;
+  });
+  const end = report.finished ? [] : ["not finished: run it again, it goes on from here"];
+  return { exitCode: isClean ? 0 : 1, text: [...lines, ...end].join("\n") };
 }
 
 async function drain(options: Common & { readonly timeout: string }): Promise<CommandResult> {
