@@ -6,6 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { databaseReconcile } from "./database-reconcile.ts";
 import { deepBook } from "./deep-book.ts";
 import { gateway } from "./gateway.ts";
 import { isolation } from "./isolation.ts";
@@ -21,6 +22,7 @@ import { symbols } from "./symbols.ts";
 const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   matching,
   "deep-book": deepBook,
+  "database-reconcile": databaseReconcile,
   reading,
   pnl,
   symbols,

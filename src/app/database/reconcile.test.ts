@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Client } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AttachedDaily } from "../../adapters/sqlite/index.ts";
 import { defaultConfig } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
 import type { ReconcileReport } from "../../ports/reconcile.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { connected } from "../../testing/postgres-wire.ts";
 import { runSql } from "../../testing/sqlite-files.ts";
 import { directionOfPhase, type OpenedDatabase, openDatabase } from "./open.ts";
 import type { PairSettings } from "./pair.ts";
@@ -415,4 +418,56 @@ it("compares both files by searches only: no table is scanned inside a scan", as
   daily.close();
   expect(plan.filter((step) => /^SCAN/.test(step))).toEqual([]);
   expect(plan.join("\n")).toContain("SEARCH m USING PRIMARY KEY (trading_day=? AND book=? AND symbol=?)");
+});
+
+const missing = postgresMissing();
+describe.skipIf(missing !== undefined)(`a pair of SQLite and PostgreSQL ${missing ?? ""}`, () => {
+  let server: TestPostgres;
+  let admin: Client;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+    admin = await connected(server.url);
+  });
+  afterAll(async () => {
+    await admin.end();
+    await server.stop();
+  });
+
+  it("agrees after the bridge has written it, and names what is changed on the server, in whichever order its rows stand", async () => {
+    pair = { ...pair, addresses: { ...pair.addresses, modern: server.url } };
+    await written();
+    expect(await compared()).toMatchObject({ ok: true, complete: true, rows: [], position: 1 });
+    for (const [sql, row] of [
+      [
+        "UPDATE newpnl.daily SET realized = realized + 1 WHERE trading_day = '2025-07-16'",
+        ["daily", "realized"],
+      ],
+      ["UPDATE newpnl.positions SET average_price = '111' WHERE quantity <> 0", ["position", "averagePrice"]],
+      ["UPDATE newpnl.marks SET price = 7", ["price", "settle"]],
+      ["DELETE FROM newpnl.trades WHERE trade_id = '2'", ["trade", "row"]],
+    ] as const) {
+      await admin.query(sql);
+      expect((await compared()).rows.map(({ kind, field }) => [kind, field])).toContainEqual(row);
+    }
+  });
+
+  it("reads what modern owes where modern is the authority", async () => {
+    pair = { ...pair, addresses: { ...pair.addresses, modern: `${server.url}?schema=second` } };
+    opened = await openDatabase(pair, { direction: () => directionOfPhase("primary_switch") });
+    expect(await opened.bridge.write(records, { idempotencyKey: "all" })).toMatchObject({
+      kind: "acknowledged",
+    });
+    expect(await opened.bridge.drain({ timeoutMs: 60_000 })).toMatchObject({ drained: true });
+    expect(await compared()).toMatchObject({ ok: true, complete: true, rows: [], position: 1 });
+    await admin.query(
+      "UPDATE second.daily SET quantity = 9; UPDATE second.pnlb_outbox SET state = 'parked', code = 'FOREIGN_ROW'",
+    );
+    expect(found(await compared({ waitMsMax: 0 }))).toContainEqual([
+      "daily",
+      "quantity",
+      "diverged",
+      "FOREIGN_ROW",
+    ]);
+  });
 });
