@@ -411,6 +411,39 @@ it("finds a row with a key in hostile text, and pairs no two of them", async () 
   expect(rows.map(({ key }) => key.file).sort()).toEqual(["e.csv ", "😀.csv"].sort());
 });
 
+it("finds each planted break among many ranges of rows, and lists 10,000 of more", async () => {
+  await written();
+  const days = (from: number) =>
+    `WITH RECURSIVE d(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM d WHERE n < ${from} + 10050),
+       day(text) AS (SELECT date('1990-01-01', n || ' days') FROM d)`;
+  const inLegacy = (from: number) =>
+    `${days(from)} INSERT INTO eod_pnl (trade_date, instrument_name, opening_position, closing_position, trades_count,
+       realized_pnl, unrealized_pnl, total_pnl) SELECT text, '${zn}', 0, 2, 0, 0.015625, 0.1, 0.115625 FROM day`;
+  runSql(paths.legacy, inLegacy(0));
+  runSql(
+    paths.modern,
+    `${days(0)} INSERT INTO newpnl_daily SELECT text, 'UST', 'ZNU2025', '${zn}', '2', '15.625', '100', 1 FROM day`,
+  );
+  const all = await compared();
+  expect(all).toMatchObject({ ok: true, rows: [], compared: 29 + 4 * 10_051 });
+  expect(await compared({ onFigure: () => {} })).toMatchObject({ ok: true, compared: all.compared });
+
+  runSql(paths.modern, "UPDATE newpnl_daily SET realized = '15.7' WHERE trading_day = '1991-03-02'");
+  runSql(paths.legacy, "UPDATE eod_pnl SET total_pnl = 0.2 WHERE trade_date = '2003-03-02'");
+  runSql(paths.legacy, "UPDATE eod_pnl SET closing_position = 3 WHERE trade_date = '2017-07-01'");
+  const planted = await compared();
+  expect(planted.rows.map(({ key, field }) => [key.tradingDay, field])).toEqual([
+    ["1991-03-02", "realized"],
+    ["1991-03-02", "total"],
+    ["2003-03-02", "total"],
+    ["2017-07-01", "quantity"],
+  ]);
+  expect(planted.compared).toBe(all.compared);
+
+  runSql(paths.legacy, inLegacy(20_000));
+  expect(await compared()).toMatchObject({ ok: false, rowsLeftOut: 10_051 + 4 - 10_000 });
+});
+
 it("compares both files by searches only: no table is scanned inside a scan", async () => {
   await written();
   const daily = new AttachedDaily(paths.legacy, paths.modern);
@@ -434,7 +467,7 @@ describe.skipIf(missing !== undefined)(`a pair of SQLite and PostgreSQL ${missin
     await server.stop();
   });
 
-  it("agrees after the bridge has written it, and names what is changed on the server, in whichever order its rows stand", async () => {
+  it("agrees after the bridge has written it, and names what is changed on the server", async () => {
     pair = { ...pair, addresses: { ...pair.addresses, modern: server.url } };
     await written();
     expect(await compared()).toMatchObject({ ok: true, complete: true, rows: [], position: 1 });
