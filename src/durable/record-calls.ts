@@ -9,6 +9,7 @@
  */
 import { BridgeError } from "../base/errors.ts";
 import { Refused } from "../base/refused.ts";
+import { otherSide, type Side } from "../domain/migration/phase.ts";
 import type {
   Answer,
   Fence,
@@ -109,7 +110,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         version,
       ),
       statement(
-        `INSERT INTO ${table("outbox")} (rows, at_ms, state) VALUES (?, ?, 'pending')`,
+        `INSERT INTO ${table("outbox")} (digest, rows, at_ms, state) VALUES (?, ?, ?, 'pending')`,
+        write.digest,
         JSON.stringify(sent),
         nowMs,
       ),
@@ -142,12 +144,18 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     }
   }
 
-  function* applyOne({ seq, rows }: MirrorWrite, source: string, place: number): Work<MirrorAnswer> {
+  function* applyOne({ seq, digest, rows }: MirrorWrite, source: string, place: number): Work<MirrorAnswer> {
     yield* ask("SAVEPOINT one");
     try {
       for (const row of rows) yield* rules.mirror(row);
       yield* askAll(
-        statement(`INSERT INTO ${table("inbox")} (source, seq, place) VALUES (?, ?, ?)`, source, seq, place),
+        statement(
+          `INSERT INTO ${table("inbox")} (source, seq, place, digest) VALUES (?, ?, ?, ?)`,
+          source,
+          seq,
+          place,
+          digest,
+        ),
         statement("RELEASE one"),
       );
       return { kind: "applied", place };
@@ -171,7 +179,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *pending({ limit }) {
       const rows = yield* ask(
-        `SELECT seq, rows FROM ${table("outbox")} WHERE state = 'pending' ORDER BY seq LIMIT ?`,
+        `SELECT seq, digest, rows FROM ${table("outbox")} WHERE state = 'pending' ORDER BY seq LIMIT ?`,
         limit,
       );
       return rows.map(entryOf);
@@ -192,17 +200,20 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       const before = numberIn(held, "applied") - entries.length;
       const numbers = entries.map(({ seq }) => seq);
       const inbox = yield* ask(
-        `SELECT seq, place FROM ${table("inbox")} WHERE source = ? AND seq BETWEEN ? AND ?`,
+        `SELECT seq, place, digest FROM ${table("inbox")} WHERE source = ? AND seq BETWEEN ? AND ?`,
         source,
         Math.min(...numbers),
         Math.max(...numbers),
       );
-      const places = new Map(inbox.map((row) => [numberIn(row, "seq"), numberIn(row, "place")]));
+      const known = new Map(inbox.map((row) => [numberIn(row, "seq"), row]));
       const answers: MirrorAnswer[] = [];
       for (const [at, entry] of entries.entries()) {
-        const place = places.get(entry.seq);
+        const row = known.get(entry.seq);
+        if (row !== undefined && row.digest !== entry.digest) throw olderCopy(otherSide(dialect.side));
         answers.push(
-          place === undefined ? yield* applyOne(entry, source, before + at + 1) : { kind: "applied", place },
+          row === undefined
+            ? yield* applyOne(entry, source, before + at + 1)
+            : { kind: "applied", place: numberIn(row, "place") },
         );
       }
       return answers;
@@ -346,7 +357,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     ...backfillCalls(dialect, access),
     *entriesAfter({ seq, limit }) {
       const rows = yield* ask(
-        `SELECT seq, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
+        `SELECT seq, digest, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
         seq,
         limit,
       );
@@ -389,8 +400,16 @@ export function recordCalls(dialect: Dialect): RecordWorks {
 
 const entryOf = (row: StoredRow): OutboxEntry => ({
   seq: numberIn(row, "seq"),
+  digest: textIn(row, "digest"),
   rows: JSON.parse(textIn(row, "rows")),
 });
+
+/** A store was restored: what it has lost is in its mirror, and its next writes are not the mirror's next. */
+export const olderCopy = (side: Side): BridgeError =>
+  new BridgeError("REFUSED", {
+    what: `${side}'s store is an older copy of itself: the other store has writes that it has lost`,
+    fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
+  });
 
 /** A write that was alone in its transaction is refused: the transaction must be rolled back, then answered. */
 export class WriteUndone extends Error {

@@ -37,12 +37,15 @@ export interface Fence {
 /** One acknowledged write, on its way to the other store. */
 export interface OutboxEntry {
   readonly seq: number;
+  /** Of the write. A store that is an older copy of itself gives a number to another write once more. */
+  readonly digest: string;
   readonly rows: readonly { readonly aggregate: string; readonly version: number; readonly image: string }[];
 }
 
 /** An entry in the form that the mirror takes. */
 export interface MirrorWrite {
   readonly seq: number;
+  readonly digest: string;
   readonly rows: readonly (Omit<RowWrite, "image" | "isFinal"> & { readonly version: number })[];
 }
 
@@ -119,7 +122,8 @@ export interface RecordCalls extends BackfillCalls {
   pending(given: { readonly limit: number }): readonly OutboxEntry[];
   /**
    * Applies entries of the other store in their order. An entry that was applied before is applied again
-   * without effect. Refuses the whole call with LEASE_LOST if a later holder of the lease has been here.
+   * without effect. Refuses the whole call if a later holder of the lease has been here (CONFLICT), or if the
+   * number of an entry was another write's before (REFUSED).
    */
   apply(given: {
     readonly entries: readonly MirrorWrite[];
@@ -159,7 +163,7 @@ export interface RecordCalls extends BackfillCalls {
     readonly deadHolder?: string;
   }): LeaseAnswer;
   release(given: { readonly name: string; readonly holder: string }): null;
-  /** The entries above a number, whatever their state. */
+  /** The entries above a number, whatever their state. In PostgreSQL an entry may come later with a lower one. */
   entriesAfter(given: { readonly seq: number; readonly limit: number }): readonly OutboxEntry[];
   /** Whether the store has rows as it was given them, and in which version. */
   standings(given: { readonly rows: readonly Pick<RowWrite, "aggregate" | "change">[] }): readonly Standing[];

@@ -191,6 +191,7 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
     const refused = (code: string) => expect.objectContaining({ kind: "refused", code });
     const mirrored = (seq: number, version: number, row: RowWrite): MirrorWrite => ({
       seq,
+      digest: JSON.stringify(row),
       rows: [{ aggregate: row.aggregate, claim: row.claim, change: row.change, version }],
     });
     const applied = (
@@ -232,12 +233,17 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
         expect(await store.call("pending", { limit: 10 })).toEqual([
           {
             seq: expect.any(Number),
+            digest: expect.any(String),
             rows: [
               { aggregate: trade("1").aggregate, version: 1, image: trade("1").image },
               { aggregate: position("ZN", 12).aggregate, version: 1, image: "image of position ZN" },
             ],
           },
-          { seq: expect.any(Number), rows: [expect.objectContaining({ version: 2 })] },
+          {
+            seq: expect.any(Number),
+            digest: expect.any(String),
+            rows: [expect.objectContaining({ version: 2 })],
+          },
         ]);
         expect(await store.call("known", { idempotencyKey: "two" })).toBe(2);
         expect(await store.call("known", { idempotencyKey: "three" })).toBeNull();
@@ -450,7 +456,11 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
 
       it("an entry that a rule of the database forbids is parked whole", async () => {
         const bad = position("ZB", { [shape.quantity]: shape.refused[0] ?? null });
-        const entry = { seq: 1, rows: [trade("1"), bad].flatMap((row) => mirrored(1, 1, row).rows) };
+        const entry = {
+          seq: 1,
+          digest: "two rows",
+          rows: [trade("1"), bad].flatMap((row) => mirrored(1, 1, row).rows),
+        };
         expect(await applied([entry, mirrored(2, 1, trade("2"))])).toEqual([
           parked("CONFLICT"),
           { kind: "applied", place: 2 },
@@ -560,6 +570,42 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
       const imported = [{ table: "positions", key: "b" }];
       await store.call("recordChunk", { pass: null, quarantined: [], imported, nowMs });
       expect(await waiting()).toEqual([["a", "2"]]);
+    });
+
+    it("a number that another write had before is refused: its store is an older copy of itself", async () => {
+      await applied([mirrored(1, 1, position("Z1", 1)), mirrored(2, 1, position("Z2", 2))]);
+      const reused = [mirrored(3, 1, trade("3")), mirrored(2, 1, trade("2"))];
+      await expect(applied(reused)).rejects.toMatchObject({ code: "REFUSED" });
+      expect(await trades()).toBe(0);
+    });
+
+    it("a rehearsed write leaves nothing behind, and answers why it would be refused", async () => {
+      await written([write("one", position("ZN", 1))]);
+      const rehearse = (row: RowWrite) => store.call("rehearse", { row });
+      expect(await rehearse(position("ZN", 2))).toBeNull();
+      expect(await rehearse(trade("1"))).toBeNull();
+      expect(await rehearse(position("ZN", { [shape.quantity]: shape.refused[0] ?? null }))).toMatch(
+        /forbids/,
+      );
+      expect(await rehearse(position("ZN", { [shape.quantity]: shape.size(1), ...shape.altered }))).toMatch(
+        /does not read back/,
+      );
+      expect([await quantities(), await trades()]).toEqual([[String(shape.size(1))], 0]);
+    });
+
+    it("tells how each row stands, and which entries came after a number", async () => {
+      await written([write("one", position("Z1", 1)), write("two", position("Z2", 2))]);
+      await place.sql(`UPDATE ${place.table("positions")} SET ${shape.quantity} = '9'
+        WHERE ${shape.symbol} = 'Z2'`);
+      const rows = ["Z1", "Z2", "Z3"].map((symbol) => position(symbol, 0));
+      expect(await store.call("standings", { rows })).toEqual([
+        { version: 1, isAsWritten: true },
+        { version: 1, isAsWritten: false },
+        { version: 0, isAsWritten: true },
+      ]);
+      const [first, second] = await pending();
+      const entries = await store.call("entriesAfter", { seq: first ?? 0, limit: 10 });
+      expect(entries.map(({ seq }) => seq)).toEqual([second]);
     });
 
     it("the fence moves only from where the caller saw it", async () => {

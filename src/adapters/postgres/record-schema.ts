@@ -95,6 +95,7 @@ export const recordTables: OwnedTables = {
       );
       CREATE TABLE ${schema}.pnlb_outbox (
         seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        digest text NOT NULL,
         rows text NOT NULL,
         at_ms bigint NOT NULL,
         state text NOT NULL CHECK (state IN ('pending', 'done', 'parked')),
@@ -108,6 +109,7 @@ export const recordTables: OwnedTables = {
         ${key("source")},
         seq bigint NOT NULL,
         place bigint NOT NULL,
+        digest text NOT NULL,
         PRIMARY KEY (source, seq)
       );
       CREATE TABLE ${schema}.pnlb_backfill (

@@ -121,6 +121,11 @@ async function open(authority: Side, { mirrors = true, change = () => {} }: Open
   return bridge;
 }
 
+function restoreLegacy(copy: string): void {
+  for (const part of ["", "-wal", "-shm"]) rmSync(`${legacyPath}${part}`, { force: true });
+  renameSync(copy, legacyPath);
+}
+
 const tableOf = (side: Side, name: string): string => (side === "legacy" ? name : modern.table(name));
 
 /** Some columns of a table's rows, as text, read on a connection of its own. */
@@ -266,6 +271,28 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
       });
     });
 
+    it("an authority that is restored from an older copy takes writes and carries none to the mirror", async () => {
+      const copy = join(folder, "copy.db");
+      for (const id of [1, 2]) {
+        const bridge = await open("legacy");
+        await bridge.write([trade(id)], { idempotencyKey: String(id) });
+        await bridge.drain({ timeoutMs: 60_000 });
+        await bridge.close();
+        if (id === 1) await inSqlite(legacyPath)(`VACUUM INTO '${copy}'`);
+      }
+      restoreLegacy(copy);
+      const bridge = await open("legacy");
+      const write = await bridge.write([trade(3)], { idempotencyKey: "3" });
+      expect(write.kind).toBe("acknowledged");
+      expect(await bridge.drain({ timeoutMs: 0 })).toEqual({ drained: false, owed: 1 });
+      expect(events).toContainEqual(
+        expect.objectContaining({
+          why: expect.stringContaining("legacy's store is an older copy of itself"),
+        }),
+      );
+      expect((await rows("modern", "trades", "trade_id")).flat().toSorted()).toEqual(["1", "2"]);
+    });
+
     if (kind === "SQLite") return;
 
     describe("over a wire that breaks", () => {
@@ -395,8 +422,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         await commitLate();
         await bridge.drain({ timeoutMs: 60_000 });
         await Promise.all(opened.splice(0).map((one) => one.close()));
-        for (const side of ["", "-wal", "-shm"]) rmSync(`${legacyPath}${side}`, { force: true });
-        renameSync(copy, legacyPath);
+        restoreLegacy(copy);
         expect(await trades("legacy")).toBe(1);
         const again = await open("modern");
         expect(await again.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });

@@ -1,8 +1,9 @@
 import { backOffMs } from "../../base/back-off.ts";
-import { BridgeError, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { at as itemAt } from "../../base/present.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import { olderCopy } from "../../durable/record-calls.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Fence, RecordStore } from "../../ports/record-store.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
@@ -126,11 +127,7 @@ export class Relay {
       await store.call("progress", null),
       await mirror.call("applied", { source: incarnation }),
     ];
-    if (applied.seq > progress.last)
-      throw new BridgeError("REFUSED", {
-        what: `${store.side}'s store is an older copy of itself: the other store has writes that it has lost`,
-        fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
-      });
+    if (applied.seq > progress.last) throw olderCopy(store.side);
     const sentAgain =
       applied.place < progress.done ? await store.call("resend", { after: applied.place }) : 0;
     if (sentAgain > 0) onEvent({ kind: "mirror_restored", sentAgain });
