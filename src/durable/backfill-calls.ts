@@ -283,8 +283,6 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
         legacy: row.legacy === null ? null : textIn(row, "legacy"),
         modern: row.modern === null ? null : textIn(row, "modern"),
         atMs: numberIn(row, "at_ms"),
-        settledMs: null,
-        settledAs: null,
       }));
     },
     *settleQuarantine({ table: name, key, as, nowMs }) {

@@ -74,12 +74,8 @@ export interface QuarantinedRow {
   readonly modern: string | null;
 }
 
-export interface QuarantineEntry extends QuarantinedRow {
+interface QuarantineEntry extends QuarantinedRow {
   readonly atMs: number;
-  /** Null while the row waits. */
-  readonly settledMs: number | null;
-  /** What the person decided. */
-  readonly settledAs: string | null;
 }
 
 /** A row that a store has a version of and that is not there. */
@@ -137,7 +133,7 @@ export interface BackfillCalls {
     readonly after: { readonly table: string; readonly key: string } | null;
     readonly limit: number;
   }): readonly QuarantineEntry[];
-  /** Answers whether the row was waiting. */
+  /** Records what a person has decided about a row. Answers whether the row was waiting. */
   settleQuarantine(given: {
     readonly table: string;
     readonly key: string;

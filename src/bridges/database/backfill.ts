@@ -80,7 +80,7 @@ export interface BackfillReport {
 }
 
 /** What one run found in one table. */
-export interface TableReport {
+interface TableReport {
   readonly rows: number;
   readonly imported: number;
   /** Prices that a later price of the same day has replaced. */

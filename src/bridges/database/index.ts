@@ -1,8 +1,6 @@
 export {
   Backfill,
   type BackfillEvent,
-  type BackfillLimits,
-  type BackfillOptions,
   type BackfillReport,
   backfillLimits,
   backfillTables,
