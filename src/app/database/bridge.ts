@@ -3,8 +3,10 @@ import { BridgeError } from "../../base/errors.ts";
 import type { WriteAnswer } from "../../bridges/database/index.ts";
 import { type Config, defaultConfig } from "../../config/index.ts";
 import type { Phase } from "../../domain/migration/phase.ts";
+import type { ReconcileReport } from "../../ports/reconcile.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import { directionOfPhase, mustAgree, openDatabase, type PairEvent } from "./open.ts";
+import { type ApartAsked, reconcileApart } from "./reconcile-apart.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
 export interface DatabaseBridgeSettings {
@@ -30,6 +32,8 @@ export interface OpenDatabaseBridge {
   drain(options: {
     readonly timeoutMs: number;
   }): Promise<{ readonly drained: boolean; readonly owed: number }>;
+  /** Compares both stores in a process of its own, all rows or the kinds and days that are asked for. */
+  reconcile(asked?: ApartAsked): Promise<ReconcileReport>;
   status(): Promise<DatabaseStatus>;
   /** Ends the relay and closes both stores. What the other store lacks is carried after the next start. */
   close(): Promise<void>;
@@ -47,14 +51,12 @@ export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Prom
       fix: "use bridgeTables: inside",
     });
   const direction = directionOfPhase(phase);
-  const database = await openDatabase(
-    {
-      addresses: { legacy, modern },
-      folder: resolve("."),
-      database: { ...defaultConfig.database, bridgeTables },
-    },
-    { direction: () => direction, ...(onEvent && { onEvent }) },
-  );
+  const pair = {
+    addresses: { legacy, modern },
+    folder: resolve("."),
+    database: { ...defaultConfig.database, bridgeTables },
+  };
+  const database = await openDatabase(pair, { direction: () => direction, ...(onEvent && { onEvent }) });
   try {
     await mustAgree(database.pair, direction.authority);
   } catch (failure) {
@@ -64,6 +66,7 @@ export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Prom
   return {
     write: (records, options) => database.bridge.write(records, options),
     drain: (options) => database.bridge.drain(options),
+    reconcile: (asked = {}) => reconcileApart({ pair, validation: defaultConfig.validation }, asked),
     status: () => databaseStatus(database.pair, { direction, mode: "dual_write" }),
     close: () => database.close(),
   };

@@ -13,6 +13,7 @@ import type { BridgeRecord } from "../../ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected } from "../../testing/postgres-wire.ts";
 import { runSql } from "../../testing/sqlite-files.ts";
+import { openDatabaseBridge } from "./bridge.ts";
 import { directionOfPhase, type OpenedDatabase, openDatabase } from "./open.ts";
 import type { PairSettings } from "./pair.ts";
 import { type ReconcileAsked, reconcilePair, recordReconcile } from "./reconcile.ts";
@@ -389,6 +390,20 @@ describe("a pair of SQLite files", () => {
     }
     for (const report of passes) expect(report).toMatchObject({ ok: true, complete: true, rows: [] });
   });
+});
+
+it("a program compares the databases that it writes, in a process of its own", async () => {
+  const { legacy, modern } = pair.addresses;
+  const bridge = await openDatabaseBridge({ legacy, modern, phase: "dual_write" });
+  try {
+    await bridge.write(records, { idempotencyKey: "all" });
+    expect(await bridge.reconcile()).toMatchObject({ ok: true, complete: true, rows: [], position: 1 });
+    expect(await bridge.status()).toMatchObject({ lastReconcile: { ok: true, breaks: 0, notComparable: 0 } });
+    runSql(paths.legacy, "DROP TABLE eod_pnl");
+    await expect(bridge.reconcile({ kinds: ["daily"] })).rejects.toMatchObject({ code: "BAD_DATABASE" });
+  } finally {
+    await bridge.close();
+  }
 });
 
 it("finds a row with a key in hostile text, and pairs no two of them", async () => {
