@@ -58,6 +58,8 @@ export async function initDatabases(options: PairOptions): Promise<InitReport> {
   const authority = directionOf(plan)?.authority ?? "legacy";
   const pair = await openPair(pairOf(settings), { authority, creates: true });
   try {
+    // A person who prepares the pair accepts legacy's tables as they are now.
+    await pair.legacy.call("acceptTables", null);
     const [legacy, modern]: Fence[] = await Promise.all([
       pair.legacy.call("fence", null),
       pair.modern.call("fence", null),
