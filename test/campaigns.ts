@@ -36,6 +36,11 @@ export const campaigns = {
     file: "test/simulation/control-faults.test.ts",
     proves: "stopped processes, wrong clocks, damaged files and full disks lead no process against the plan",
   },
+  "db-kill": {
+    file: "test/simulation/database-kill.test.ts",
+    proves:
+      "processes on a pair of databases that are killed 500 times at random moments lose and double no write",
+  },
   run: {
     file: "test/tidy/run.test.ts",
     proves: "./run builds, installs and locks correctly whatever else runs or died at the same time",
