@@ -110,7 +110,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         version,
       ),
       statement(
-        `INSERT INTO ${table("outbox")} (digest, rows, at_ms, state) VALUES (?, ?, ?, 'pending')`,
+        `INSERT INTO ${table("outbox")} (idempotency_key, digest, rows, at_ms, state) VALUES (?, ?, ?, ?, 'pending')`,
+        write.idempotencyKey,
         write.digest,
         JSON.stringify(sent),
         nowMs,
@@ -144,7 +145,11 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     }
   }
 
-  function* applyOne({ seq, digest, rows }: MirrorWrite, source: string, place: number): Work<MirrorAnswer> {
+  function* applyOne(
+    { seq, rows, idempotencyKey, digest }: MirrorWrite,
+    source: string,
+    place: number,
+  ): Work<MirrorAnswer> {
     yield* ask("SAVEPOINT one");
     try {
       for (const row of rows) yield* rules.mirror(row);
@@ -155,6 +160,12 @@ export function recordCalls(dialect: Dialect): RecordWorks {
           seq,
           place,
           digest,
+        ),
+        statement(
+          `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+          idempotencyKey,
+          digest,
+          Math.max(0, ...rows.map(({ version }) => version)),
         ),
         statement("RELEASE one"),
       );
@@ -179,7 +190,9 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *pending({ limit }) {
       const rows = yield* ask(
-        `SELECT seq, digest, rows FROM ${table("outbox")} WHERE state = 'pending' ORDER BY seq LIMIT ?`,
+        // The first condition is the index's.
+        `SELECT seq, idempotency_key, digest, rows FROM ${table("outbox")}
+         WHERE state <> 'done' AND state = 'pending' ORDER BY seq LIMIT ?`,
         limit,
       );
       return rows.map(entryOf);
@@ -357,7 +370,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     ...backfillCalls(dialect, access),
     *entriesAfter({ seq, limit }) {
       const rows = yield* ask(
-        `SELECT seq, digest, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
+        `SELECT seq, idempotency_key, digest, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
         seq,
         limit,
       );
@@ -400,6 +413,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
 
 const entryOf = (row: StoredRow): OutboxEntry => ({
   seq: numberIn(row, "seq"),
+  idempotencyKey: textIn(row, "idempotency_key"),
   digest: textIn(row, "digest"),
   rows: JSON.parse(textIn(row, "rows")),
 });

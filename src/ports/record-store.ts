@@ -35,17 +35,18 @@ export interface Fence {
 }
 
 /** One acknowledged write, on its way to the other store. */
-export interface OutboxEntry {
+export interface OutboxEntry extends Pick<StoreWrite, "idempotencyKey" | "digest"> {
   readonly seq: number;
   /** Of the write. A store that is an older copy of itself gives a number to another write once more. */
   readonly digest: string;
   readonly rows: readonly { readonly aggregate: string; readonly version: number; readonly image: string }[];
 }
 
-/** An entry in the form that the mirror takes. */
-export interface MirrorWrite {
-  readonly seq: number;
-  readonly digest: string;
+/**
+ * An entry in the form that the mirror takes. The mirror keeps its key too, so that a caller who sends the write
+ * again after the authority has moved gets the same answer.
+ */
+export interface MirrorWrite extends Omit<OutboxEntry, "rows"> {
   readonly rows: readonly (Omit<RowWrite, "image" | "isFinal"> & { readonly version: number })[];
 }
 

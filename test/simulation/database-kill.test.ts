@@ -5,12 +5,19 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { at } from "../../src/base/present.ts";
 import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
+import { at } from "../../src/base/present.ts";
 import { otherSide, type Side } from "../../src/domain/migration/phase.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
 import { isLongRun, longSeconds } from "../campaigns.ts";
-import { audit, type Counts, PairOfDatabases, type PairProcess, pythonMissing, unanswered } from "./database/pair.ts";
+import {
+  audit,
+  type Counts,
+  PairOfDatabases,
+  type PairProcess,
+  pythonMissing,
+  unanswered,
+} from "./database/pair.ts";
 
 const kinds = ["SQLite to SQLite", "SQLite to PostgreSQL", "PostgreSQL to SQLite"] as const;
 const isLong = isLongRun("db-kill");
@@ -70,28 +77,35 @@ async function episode(kind: (typeof kinds)[number], random: Random): Promise<Co
   const last = pair.begin("settle");
   await last.says("closed");
   counts.recoveries += 1;
-  expect(last.lines.find(([name]) => name === "settled")).toEqual([
-    "settled",
-    { drained: true, owed: 0 },
-  ]);
+  expect(last.lines.find(([name]) => name === "settled")).toEqual(["settled", { drained: true, owed: 0 }]);
   return { ...counts, ...(await audit(pair)) };
 }
 
-it("processes that are killed at random moments lose nothing, double nothing, and need no person", async () => {
-  const untilMs = Date.now() + (isLong ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
-  const totals: Counts = { kills: 0, acknowledged: 0, refused: 0, unresolved: 0, foreign: 0, recoveries: 0 };
-  const first = Number(process.env.SEED ?? 1);
-  for (let seed = first; totals.kills < killsMax && Date.now() < untilMs; seed++) {
-    const kind = at(kinds, seed % (server === undefined ? 1 : kinds.length));
-    try {
-      const counts = await episode(kind, randomFrom(seed));
-      for (const name of Object.keys(totals) as (keyof Counts)[]) totals[name] += counts[name];
-    } catch (failure) {
-      throw new Error(`${kind}; to repeat: SEED=${seed} ./run test test/simulation/database-kill.test.ts`, {
-        cause: failure,
-      });
+it.runIf(isLong)(
+  "processes that are killed at random moments lose nothing, double nothing, and need no person",
+  async () => {
+    const untilMs = Date.now() + (isLong ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
+    const totals: Counts = {
+      kills: 0,
+      acknowledged: 0,
+      refused: 0,
+      unresolved: 0,
+      foreign: 0,
+      recoveries: 0,
+    };
+    const first = Number(process.env.SEED ?? 1);
+    for (let seed = first; totals.kills < killsMax && Date.now() < untilMs; seed++) {
+      const kind = at(kinds, seed % (server === undefined ? 1 : kinds.length));
+      try {
+        const counts = await episode(kind, randomFrom(seed));
+        for (const name of Object.keys(totals) as (keyof Counts)[]) totals[name] += counts[name];
+      } catch (failure) {
+        throw new Error(`${kind}; to repeat: SEED=${seed} ./run test test/simulation/database-kill.test.ts`, {
+          cause: failure,
+        });
+      }
     }
-  }
-  expect(totals.acknowledged).toBeGreaterThan(0);
-  if (isLong) console.info(`db-kill: ${JSON.stringify(totals)}`);
-});
+    expect(totals.acknowledged).toBeGreaterThan(0);
+    if (isLong) console.info(`db-kill: ${JSON.stringify(totals)}`);
+  },
+);

@@ -95,6 +95,7 @@ export const recordTables: OwnedTables = {
       );
       CREATE TABLE ${schema}.pnlb_outbox (
         seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        idempotency_key text NOT NULL,
         digest text NOT NULL,
         rows text NOT NULL,
         at_ms bigint NOT NULL,

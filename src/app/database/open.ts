@@ -6,6 +6,7 @@ import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import {
+  areFencesAtRest,
   Backfill,
   type BackfillEvent,
   backfillLimits,
@@ -18,7 +19,6 @@ import {
   ForeignRows,
   type ForeignRowsEvent,
   type RelayEvent,
-  recoverFences,
 } from "../../bridges/database/index.ts";
 import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import { type Phase, phasePolicies, type Side } from "../../domain/migration/phase.ts";
@@ -85,7 +85,7 @@ const foreignChangesMs = 15 * 60_000;
 const lookMs = 250;
 
 /**
- * Opens the pair of a configuration. While the plan wants legacy to be authoritative and modern still is, this
+ * Opens the pair of a configuration. A cut-over that a dead process has left is taken back. While the plan wants legacy to be authoritative and modern still is, this
  * process moves the authority back, as soon as legacy has every write. Nothing moves it towards modern but
  * `cutover`.
  */
@@ -142,18 +142,34 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
           held: () => undefined,
           onEvent,
         });
-        await urgent.run({ pass: "new_rows", isUrgent: true });
+        const { finished } = await urgent.run({ pass: "new_rows", isUrgent: true });
+        if (!finished)
+          throw new BridgeError("DATABASE_BUSY", {
+            what: "another process is reading rows of legacy's own programs",
+            fix: "try again",
+          });
         return (await pair.modern.call("quarantineCounts", null)).reviews;
       },
       onRung,
     });
-  const cutover: OpenedDatabase["cutover"] = (to, onRung) => ladder(onRung).to(to);
+  // This process holds the lease of cut-overs as one holder, so it does one thing at a time with it.
+  let last: Promise<unknown> = Promise.resolve();
+  const alone = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work);
+    last = next.catch(() => {});
+    return next;
+  };
+  const cutover: OpenedDatabase["cutover"] = (to, onRung) => alone(() => ladder(onRung).to(to));
+  const recover = () => alone(async () => void ((await areFencesAtRest(pair)) || (await ladder().recover())));
   const goBack = oneAtATime(async () => {
+    await recover();
     const fence = await pair.legacy.call("fence", null);
     if (direction()?.authority !== "legacy" || fence.authority === "legacy") return;
     onEvent({ kind: "returned", report: await cutover("legacy") });
   });
   const stop = systemClock.every(lookMs, () => void goBack().catch(() => {}));
+  // A living process may be moving the authority now.
+  await recover().catch(() => {});
   return {
     bridge,
     pair,
@@ -177,7 +193,7 @@ const hold = ({ addresses, folder }: PairSettings, lastsMs: number): Promise<Hel
 
 /** Throws AUTHORITY_DIFFERS, as REFUSED, if the pair's fence contradicts what somebody asks for. */
 export async function mustAgree(pair: Pair, wanted: Side): Promise<void> {
-  const { authority } = await recoverFences(pair);
+  const { authority } = await pair.legacy.call("fence", null);
   if (authority !== wanted)
     throw new BridgeError("REFUSED", {
       what: `AUTHORITY_DIFFERS: the pair's authority is ${authority}, and the phase wants ${wanted}`,

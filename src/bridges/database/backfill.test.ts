@@ -391,7 +391,9 @@ describe("a pass", () => {
     reason = undefined;
     expect((await run).finished).toBe(true);
 
-    desk("INSERT INTO pnlb_outbox (digest, rows, at_ms, state) VALUES ('', '[]', 0, 'pending')");
+    desk(
+      "INSERT INTO pnlb_outbox (idempotency_key, digest, rows, at_ms, state) VALUES ('', '', '[]', 0, 'pending')",
+    );
     const lagging = backfill().run({ pass: "backfill" });
     await until(() => isHeld(events, /owed to the mirror/));
     desk("UPDATE pnlb_outbox SET state = 'done'");

@@ -63,7 +63,16 @@ export class Cutover {
   }
 
   /** Throws REFUSED while another process moves the authority. */
-  async to(side: Side): Promise<CutoverReport> {
+  to(side: Side): Promise<CutoverReport> {
+    return this.#alone(() => this.#climb(side));
+  }
+
+  /** Takes back what a dead process left of a cut-over. Throws REFUSED while a living one moves the authority. */
+  recover(): Promise<Fence> {
+    return this.#alone(() => recoverFences(this.#options.stores));
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
     const { stores, clock, lease } = this.#options;
     const given = { name: "cutover", holder: lease.name, nowMs: clock.nowMs(), lastsMs: leaseMs };
     let taken = await stores.legacy.call("lease", given);
@@ -75,7 +84,7 @@ export class Cutover {
         fix: "wait for it",
       });
     try {
-      return await this.#climb(side);
+      return await work();
     } finally {
       await stores.legacy.call("release", { name: "cutover", holder: lease.name }).catch(() => {});
     }
@@ -280,6 +289,13 @@ function rowsOf({ rows }: OutboxEntry, side: Side) {
     const prepared = preparedRow(JSON.parse(image));
     return "code" in prepared ? [] : [prepared[side]];
   });
+}
+
+/** Whether no cut-over is under way, nor left by a dead process. */
+export async function areFencesAtRest({ legacy, modern }: CutoverOptions["stores"]): Promise<boolean> {
+  const [deciding, following] = [await legacy.call("fence", null), await modern.call("fence", null)];
+  const isSame = deciding.epoch === following.epoch && deciding.authority === following.authority;
+  return isSame && deciding.step === "" && following.step === "";
 }
 
 /**

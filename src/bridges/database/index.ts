@@ -6,11 +6,11 @@ export {
   backfillTables,
 } from "./backfill.ts";
 export {
+  areFencesAtRest,
   Cutover,
   type CutoverOptions,
   type CutoverReport,
   type ReconcileMark,
-  recoverFences,
 } from "./cutover.ts";
 export {
   DatabaseBridge,

@@ -28,10 +28,9 @@ export function preparedRow(row: Row): Readonly<Record<Side, RowWrite>> | RowRef
 }
 
 /** An entry of the authority's outbox in the form that the mirror takes. */
-export function mirrorWriteOf({ seq, digest, rows }: OutboxEntry, side: Side): MirrorWrite {
+export function mirrorWriteOf({ rows, ...entry }: OutboxEntry, side: Side): MirrorWrite {
   return {
-    seq,
-    digest,
+    ...entry,
     rows: rows.map(({ aggregate, version, image }) => {
       const prepared = preparedRow(JSON.parse(image));
       // The write was prepared before it was stored, so only another release of this program refuses it now.

@@ -3,25 +3,15 @@
  * output as a JSON array on one line, synchronously: a killed process has reported everything that it has done.
  * The end of its standard input ends it.
  */
-import { createHash } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../../../src/adapters/host/index.ts";
-import { openDatabase, tools } from "../../../src/app/database/open.ts";
-import { openPair, type Pair, type PairSettings, thisHolder } from "../../../src/app/database/pair.ts";
-import { holdRecordStore } from "../../../src/app/stores.ts";
-import {
-  Backfill,
-  backfillLimits,
-  backfillTables,
-  Cutover,
-  ForeignRows,
-} from "../../../src/bridges/database/index.ts";
+import { type OpenedDatabase, openDatabase } from "../../../src/app/database/open.ts";
+import type { PairSettings } from "../../../src/app/database/pair.ts";
+import { reconcilePair, recordReconcile } from "../../../src/app/database/reconcile.ts";
 import { defaultConfig } from "../../../src/config/index.ts";
 import type { Side } from "../../../src/domain/migration/phase.ts";
-import type { RecordStore } from "../../../src/ports/record-store.ts";
 import { positionRecord, tradeRecord } from "../../../src/testing/records.ts";
 
 export interface PairProcessOptions {
@@ -39,14 +29,13 @@ export interface PairProcessOptions {
   readonly again: readonly number[];
 }
 
-export const keyOf = (id: number): string => `trade ${id}`;
+const keyOf = (id: number): string => `trade ${id}`;
 
 const options: PairProcessOptions = JSON.parse(process.argv[2] ?? "");
 const report = (...what: readonly unknown[]): void => void writeSync(1, `${JSON.stringify(what)}\n`);
 const { folder, addresses, role } = options;
 const settings: PairSettings = { addresses, folder, database: { ...defaultConfig.database } };
-const wanted = (): Side =>
-  readFileSync(join(folder, "wanted"), "utf8") === "modern" ? "modern" : "legacy";
+const wanted = (): Side => (readFileSync(join(folder, "wanted"), "utf8") === "modern" ? "modern" : "legacy");
 const direction = () => ({ authority: wanted(), mirrors: true });
 
 let ends = false;
@@ -55,107 +44,67 @@ process.stdin.on("end", () => {
 });
 process.stdin.resume();
 
-const backfillOf = (pair: Record<Side, RecordStore>, name = ""): Backfill => {
-  const holder = thisHolder(3_000);
-  return new Backfill({
-    stores: pair,
-    tools: { ...tools, digest: (text) => createHash("sha256").update(text).digest("hex"), book: "" },
-    clock: systemClock,
-    lease: { ...holder, name: `${holder.name}${name}` },
-    tables: backfillTables,
-    limits: backfillLimits,
-    held: () => undefined,
-    onEvent: () => {},
-  });
-};
+const database = role === "move" ? undefined : await openDatabase(settings, { direction, onEvent: told });
+// Written now, because most of these processes are killed.
+flushCompileCache();
+report("ready");
+if (database === undefined) await move();
+else await (role === "write" ? write(database) : settle(database));
+await database?.close();
+report("closed");
+process.stdin.destroy();
 
-async function work(): Promise<void> {
-  const database = await openDatabase(settings, {
-    direction,
-    onEvent: (event) => report("event", event),
-  });
-  const { bridge, pair } = database;
-  // Written now, because most of these processes are killed.
-  flushCompileCache();
-  report("ready");
-  const backfill = backfillOf(pair);
-  const filled = backfill.run({ pass: "backfill" }).catch((failure) => report("failed", "backfill", String(failure)));
-  const foreign = new ForeignRows({
-    backfill,
-    clock: systemClock,
-    isWanted: () => true,
-    everyMs: 150,
-    compareEveryMs: 1_000,
-    onEvent: (event) => report("event", event),
-  });
+function told(event: { readonly kind: string }): void {
+  if (event.kind !== "progress" && event.kind !== "looked") report("event", event);
+}
+
+async function write({ bridge, backfill }: OpenedDatabase): Promise<void> {
+  void backfill.run({ pass: "backfill" }).catch((failure) => report("note", "backfill", String(failure)));
   const send = async (id: number, key = keyOf(id)): Promise<string> => {
     report("sent", id, key);
     const answer = await bridge.write([tradeRecord(id), positionRecord(String(id))], { idempotencyKey: key });
-    report("answer", id, key, answer.kind, "code" in answer ? answer.code : "", answer.kind === "refused" ? answer.because : "");
+    const why = answer.kind === "refused" ? [answer.code, answer.because] : [];
+    report("answer", id, key, answer.kind, ...why);
     return answer.kind;
   };
-  const writeAll = async (): Promise<void> => {
-    for (const id of options.again) await send(id);
-    for (let id = options.first; !ends; id += 2) {
-      const kinds = await Promise.all([send(id), send(id + 1)]);
-      if (id % 10 === 0 && kinds[0] === "acknowledged" && !ends) {
-        await send(id);
-        await send(id, `another key for ${id}`);
-      }
-      await sleep(kinds.includes("acknowledged") ? 4 : 20);
+  for (const id of options.again) await send(id);
+  for (let id = options.first; !ends; id += 2) {
+    const kinds = await Promise.all([send(id), send(id + 1)]);
+    if (id % 10 === 0 && kinds[0] === "acknowledged" && !ends) {
+      await send(id);
+      await send(id, `another key for ${id}`);
     }
-  };
-  if (role === "write") await writeAll();
-  else {
-    await filled;
-    for (;;) {
-      const { finished } = await backfill.run({ pass: "new_rows", isUrgent: true });
-      const drained = await bridge.drain({ timeoutMs: 60_000 });
-      if (!finished) continue;
-      report("settled", drained);
-      break;
-    }
+    await sleep(kinds.includes("acknowledged") ? 4 : 20);
   }
-  await foreign.end();
-  await database.close();
-  report("closed");
 }
 
+/** Waits until modern has every row of legacy, and the mirror every write. */
+async function settle({ bridge, backfill }: OpenedDatabase): Promise<void> {
+  await backfill.run({ pass: "backfill" });
+  while (!(await backfill.run({ pass: "new_rows", isUrgent: true })).finished) await sleep(20);
+  report("settled", await bridge.drain({ timeoutMs: 60_000 }));
+}
+
+/** Moves the authority to where the plan wants it, as an operator does: reconciles, and repeats what fails. */
 async function move(): Promise<void> {
-  const pair: Pair = await openPair(settings, { authority: "legacy", creates: true });
-  report("ready");
-  const lease = thisHolder(3_000);
-  const cutover = new Cutover({
-    stores: pair,
-    holdLegacy: (lastsMs) =>
-      holdRecordStore(addresses.legacy, { folder, side: "legacy", authority: "legacy", creates: false, lastsMs }),
-    clock: systemClock,
-    lease,
-    budgetMs: 4_000,
-    drainMsMax: 10_000,
-    lastReconcile: async () => ({ atMs: Date.now(), ok: true, position: 0 }),
-    importForeign: async (legacy) => {
-      const run = () =>
-        backfillOf({ legacy, modern: pair.modern }, "").run({ pass: "new_rows", isUrgent: true });
-      while (!(await run()).finished) await sleep(5);
-      return (await pair.modern.call("quarantineCounts", null)).reviews;
-    },
-    onRung: (rung) => report("rung", rung),
-  });
-  for (let isMoved = false; !isMoved && !ends; ) {
-    const side = wanted();
+  const { positionThreshold, comparisonThreshold } = defaultConfig.validation;
+  const compared = { pair: settings, validation: { positionThreshold, comparisonThreshold } };
+  for (;;) {
     try {
-      const moved = await cutover.to(side);
+      const side = wanted();
+      if (side === "modern") {
+        const found = await reconcilePair(compared);
+        report("reconciled", found.ok, found.complete, found.verdicts);
+        await recordReconcile(compared, found);
+      }
+      const opened = await openDatabase(settings, { direction, onEvent: told });
+      const moved = await opened.cutover(side, (rung) => report("rung", rung));
       report("moved", side, moved);
-      isMoved = moved.moved;
+      await opened.close();
+      if (moved.moved) return;
     } catch (failure) {
-      report("moved", side, String(failure));
+      report("note", "move", String(failure));
     }
-    if (!isMoved) await sleep(50);
+    await sleep(50);
   }
-  await Promise.all([pair.legacy.close(), pair.modern.close()]);
-  report("closed");
 }
-
-await (role === "move" ? move() : work());
-process.stdin.destroy();

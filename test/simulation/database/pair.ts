@@ -84,7 +84,10 @@ export class PairProcess {
 
   /** Waits for a report. Throws if the process ends without it. */
   async says(kind: string): Promise<void> {
-    await until(() => this.#isGone || this.has(kind), `a process reports ${kind}`);
+    const isOver = () => this.#isGone || this.has(kind);
+    await until(isOver, `a process reports ${kind}`).catch((failure) => {
+      throw new Error(`${failure.message}; its last reports: ${JSON.stringify(this.lines.slice(-8))}`);
+    });
     await (this.has(kind) ? undefined : this.#closed);
     if (!this.has(kind)) throw new Error(`the process ended without ${kind}: ${this.#errors}`);
   }
@@ -181,7 +184,9 @@ export class PairOfDatabases {
     const path = side === "legacy" ? this.legacyPath : this.#modernPath;
     if (path !== undefined) {
       using database = connectionTo(path, { timeout: 5_000 });
-      return textOf(database.prepare(statement.replaceAll("{", "newpnl_").replaceAll(/[}]|\[|\]/g, "")).all());
+      return textOf(
+        database.prepare(statement.replaceAll("{", "newpnl_").replaceAll(/[}]|\[|\]/g, "")).all(),
+      );
     }
     const [url = "", schema = ""] = this.addresses.modern.split("?schema=");
     const client = await connected(url);
@@ -232,11 +237,15 @@ export async function audit(pair: PairOfDatabases): Promise<Omit<Counts, "kills"
   for (const [kind, id, key, answer, code, because] of lines) {
     if (kind === "foreign") foreign.push(Number(id));
     if (kind === "failed") faults.push([kind, id, key]);
-    if (kind === "sent" && key === `trade ${id}` && !answers.has(Number(id))) answers.set(Number(id), new Set());
+    if (kind === "sent" && key === `trade ${id}` && !answers.has(Number(id)))
+      answers.set(Number(id), new Set());
     if (kind !== "answer") continue;
     const isOther = key !== `trade ${id}`;
     if (isOther && answer === "acknowledged") faults.push(["acknowledged under another key", id]);
-    if (answer === "refused" && !["DRAINING", "DATABASE_BUSY", ...(isOther ? ["ALREADY_STORED"] : [])].includes(String(code)))
+    if (
+      answer === "refused" &&
+      !["DRAINING", "DATABASE_BUSY", ...(isOther ? ["ALREADY_STORED"] : [])].includes(String(code))
+    )
       faults.push([kind, id, key, code, because]);
     if (!isOther) answers.get(Number(id))?.add(String(answer));
   }
@@ -281,13 +290,21 @@ export async function audit(pair: PairOfDatabases): Promise<Omit<Counts, "kills"
   ];
   if (String(quantity[0]) !== String(quantity[1])) faults.push(["the positions differ", quantity]);
   for (const side of ["legacy", "modern"] as const) {
-    const waiting = await pair.sql(side, "SELECT seq, state, code, because FROM [pnlb_outbox] WHERE state <> 'done'");
+    const waiting = await pair.sql(
+      side,
+      "SELECT seq, state, code, because FROM [pnlb_outbox] WHERE state <> 'done'",
+    );
     if (waiting.length > 0) faults.push([`${side} still owes`, waiting.slice(0, 5)]);
   }
-  const review = await pair.sql("modern", "SELECT key, code, because FROM [pnlb_quarantine] WHERE settled_ms IS NULL");
+  const review = await pair.sql(
+    "modern",
+    "SELECT key, code, because FROM [pnlb_quarantine] WHERE settled_ms IS NULL",
+  );
   if (review.length > 0) faults.push(["rows wait for a person", review.slice(0, 5)]);
   const fences = await Promise.all(
-    (["legacy", "modern"] as const).map((side) => pair.sql(side, "SELECT epoch, authority, step FROM [pnlb_fence]")),
+    (["legacy", "modern"] as const).map((side) =>
+      pair.sql(side, "SELECT epoch, authority, step FROM [pnlb_fence]"),
+    ),
   );
   if (String(fences[0]) !== String(fences[1])) faults.push(["the fences differ", fences]);
   expect(faults.slice(0, 10)).toEqual([]);
