@@ -54,6 +54,11 @@ export interface StoreReader {
   rows(table: ReadTable, range: KeyRange): Promise<readonly Cells[]>;
   /** The rows with these keys as they are now. */
   rowsOf(table: ReadTable, keys: readonly Cell[]): Promise<readonly Cells[]>;
+  /**
+   * The rows of legacy that wait or waited for a person, by table and key as in a claim: the code, and whether a
+   * person has accepted it.
+   */
+  reviewed(): Promise<ReadonlyMap<string, { readonly code: string; readonly isAccepted: boolean }>>;
   /** Whether a unique key of the table consists of these columns. */
   isUnique(table: ReadTable, columns: readonly string[]): Promise<boolean>;
   close(): Promise<void>;
@@ -90,6 +95,11 @@ export interface ReconcileReport extends Omit<ParityReport, "rows"> {
   readonly complete: boolean;
   /** ISO 8601, UTC. */
   readonly at: string;
+  /**
+   * Figures that are not equal and have no known reason: all that differ, and those that cannot be compared but
+   * for a habit of legacy (`LEGACY_…`) or a row that a person has accepted.
+   */
+  readonly unexplained: number;
 }
 
 /** One compared figure, for a listing of all of them. */
@@ -97,6 +107,8 @@ export interface ReconcileFigure {
   readonly row: ReconcileRow;
   /** The day of the row; empty where it has none. */
   readonly date: string;
+  /** Whether a person has accepted the row of legacy as it is. */
+  readonly isAccepted?: boolean;
 }
 
 /** A row that does not agree, with what both stores hold. */

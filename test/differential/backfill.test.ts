@@ -11,6 +11,7 @@ import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/adapters/host/index.ts";
 import { openSqliteRecordStore } from "../../src/adapters/sqlite/index.ts";
+import { reconcilePair } from "../../src/app/database/reconcile.ts";
 import { describeSymbol } from "../../src/app/symbols/symbols.ts";
 import {
   Backfill,
@@ -18,6 +19,7 @@ import {
   backfillLimits,
   backfillTables,
 } from "../../src/bridges/database/index.ts";
+import { defaultConfig } from "../../src/config/index.ts";
 import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
 import { LegacyDesk } from "../../src/legacy-desk/index.ts";
 import { StoreProcess } from "../../src/testing/store-process.ts";
@@ -94,6 +96,30 @@ const contents = ({ modern }: Pair) =>
     .concat([query(modern, "SELECT source, key, code, legacy, modern FROM pnlb_quarantine")]);
 
 describe.skipIf(!hasSharedData)("the real ledgers", () => {
+  it("are reconciled without an unexplained difference once a person has accepted the repeated trades", async () => {
+    const pair = pairNamed("reconciled");
+    await filled(pair);
+    const settings = {
+      pair: {
+        addresses: { legacy: `sqlite:${pair.legacy}`, modern: `sqlite:${pair.modern}` },
+        folder,
+        database: defaultConfig.database,
+      },
+      validation: defaultConfig.validation,
+    };
+    const before = await reconcilePair(settings);
+    expect(before.verdicts).toMatchObject({ diverged: 0, error: 0 });
+    expect([...new Set(before.rows.map(({ cause }) => cause))].toSorted()).toEqual([
+      "ALREADY_STORED",
+      "LEGACY_TOTAL",
+    ]);
+    expect(before.unexplained).toBe(before.rows.filter(({ cause }) => cause === "ALREADY_STORED").length);
+    const modern = new Database(pair.modern);
+    modern.exec("UPDATE pnlb_quarantine SET settled_ms = 1, settled_as = 'accepted'");
+    modern.close();
+    expect(await reconcilePair(settings)).toMatchObject({ unexplained: 0, complete: true });
+  });
+
   it("are in modern row by row, and every row that is not there waits with its reason", async () => {
     const pair = pairNamed("whole");
     const { finished, tables } = await filled(pair);

@@ -69,6 +69,16 @@ class PostgresReader implements StoreReader {
     };
   }
 
+  async reviewed(): ReturnType<StoreReader["reviewed"]> {
+    if (!(await this.#has("pnlb_quarantine"))) return new Map();
+    const rows = await this.#all(
+      `SELECT key, code, settled_as AS "as" FROM ${this.#name("pnlb_quarantine")}`,
+    );
+    return new Map(
+      rows.map(({ key, code, as }) => [String(key), { code: String(code), isAccepted: as === "accepted" }]),
+    );
+  }
+
   async keyAfter(table: ReadTable, after: string | null, count: number): Promise<string | null> {
     const key = `${escapeIdentifier(table.key)} COLLATE "C"`;
     const [row] = await this.#all(

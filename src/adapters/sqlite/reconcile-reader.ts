@@ -67,6 +67,14 @@ export class SqliteReader implements StoreReader {
     };
   }
 
+  async reviewed(): ReturnType<StoreReader["reviewed"]> {
+    if (!this.#has("pnlb_quarantine")) return new Map();
+    const rows = this.#all('SELECT key, code, settled_as AS "as" FROM pnlb_quarantine');
+    return new Map(
+      rows.map(({ key, code, as }) => [String(key), { code: String(code), isAccepted: as === "accepted" }]),
+    );
+  }
+
   async keyAfter(table: ReadTable, after: string | null, count: number): Promise<string | null> {
     const key = `"${table.key}"`;
     const [row] = this.#all(

@@ -3,12 +3,12 @@ import { BridgeError, codeOf } from "../../base/errors.ts";
 import type { BackfillReport, CutoverReport } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
-import type { Fence } from "../../ports/record-store.ts";
+import type { Answer, Fence } from "../../ports/record-store.ts";
 import type { JsonValue } from "../../ports/system.ts";
-import { byOf, openOperator, settingsOf } from "../control/session.ts";
+import { type ByOptions, byOf, openOperator, settingsOf } from "../control/session.ts";
 import { type ControlSettings, openRecordStore } from "../stores.ts";
 import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
-import { openPair, pairOf } from "./pair.ts";
+import { openPair, type Pair, pairOf } from "./pair.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
 export interface PairOptions {
@@ -129,6 +129,65 @@ export const backfill = (
     backfill.run({ pass: "backfill", dryRun: options.dryRun === true }),
   );
 
+export interface ReviewOptions extends PairOptions {
+  /** The row to settle, by its key, or all rows with a code. Without either, rows are only listed. */
+  readonly settle?: string;
+  readonly settleCode?: string;
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+type QuarantineEntry = Answer<"quarantine">[number];
+
+export interface ReviewReport {
+  /** The rows that wait for a person, after the settling. */
+  readonly waiting: readonly QuarantineEntry[];
+  readonly settled: readonly QuarantineEntry[];
+}
+
+const reviewPage = 500;
+
+/** Lists the rows that wait for a person, or settles some of them: they are accepted as they are. */
+export async function review(options: ReviewOptions): Promise<ReviewReport> {
+  const { settle, settleCode, reason, actor, ...rest } = options;
+  if ((settle !== undefined || settleCode !== undefined) && reason === undefined)
+    throw new BridgeError("BAD_USAGE", { what: "settling a row needs a reason", fix: "add --reason TEXT" });
+  const settings = await settingsOf(rest);
+  const pair = await openPair(pairOf(settings), { authority: "legacy", creates: false });
+  try {
+    const found = await waitingOf(pair);
+    const isMeant = ({ key, code }: QuarantineEntry) => key === settle || code === settleCode;
+    const settled = found.filter(isMeant);
+    if (settle !== undefined && settled.length === 0)
+      throw new BridgeError("NO_INPUT", {
+        what: `no row with the key ${settle} waits for a decision`,
+        fix: "pnl-bridge db review lists the keys",
+      });
+    for (const { table, key } of settled)
+      await pair.modern.call("settleQuarantine", { table, key, as: "accepted", nowMs: Date.now() });
+    if (settled.length > 0 && settings.config.stores.control !== null) {
+      const by = { reason: reason ?? "", ...(actor !== undefined && { actor }) };
+      await note(settings, by, "review", { accepted: settled.map(({ key, code }) => ({ key, code })) });
+    }
+    return { waiting: found.filter((entry) => !isMeant(entry)), settled };
+  } finally {
+    await Promise.all([pair.legacy.close(), pair.modern.close()]);
+  }
+}
+
+async function waitingOf(pair: Pair): Promise<readonly QuarantineEntry[]> {
+  const found: QuarantineEntry[] = [];
+  for (let after: QuarantineEntry | null = null; ; ) {
+    const page: readonly QuarantineEntry[] = await pair.modern.call("quarantine", {
+      after,
+      limit: reviewPage,
+    });
+    found.push(...page);
+    after = page.at(-1) ?? null;
+    if (page.length < reviewPage) return found;
+  }
+}
+
 export interface CutoverCommand extends PairOptions {
   readonly to: Side;
   readonly reason: string;
@@ -149,19 +208,20 @@ export const cutOver = (options: CutoverCommand): Promise<CutoverReport> =>
             : "move the phase back: pnl-bridge rollback, or phase retreat",
       });
     const report = await database.cutover(options.to, options.onRung);
-    if (settings.config.stores.control !== null) await note(settings, options, report);
+    if (settings.config.stores.control !== null)
+      await note(settings, options, "cutover", report as unknown as JsonValue);
     return report;
   });
 
 async function note(
   settings: ControlSettings,
-  options: CutoverCommand,
-  report: CutoverReport,
+  by: ByOptions,
+  action: string,
+  evidence: JsonValue,
 ): Promise<void> {
   const session = await openOperator(settings);
   try {
-    const evidence = report as unknown as JsonValue;
-    await session.store.note({ ...byOf(options), action: "cutover", evidence });
+    await session.store.note({ ...byOf(by), action, evidence });
   } finally {
     await session.close();
   }

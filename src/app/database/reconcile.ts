@@ -66,10 +66,11 @@ export async function recordReconcile({ pair }: ReconcileSettings, report: Recon
     creates: false,
   });
   try {
-    const { ok, complete, position, verdicts, at } = report;
+    const { unexplained, complete, position, verdicts, at } = report;
     await store.call("noteReconcile", {
       atMs: Date.parse(at),
-      ok,
+      // What legacy does by habit, and what a person has accepted, keeps nobody from moving the authority.
+      ok: unexplained === 0,
       complete,
       position,
       breaks: verdicts.diverged + verdicts.error,

@@ -303,11 +303,51 @@ function judgedPair(
   const key = keyOf(kind, legacy, modern);
   const date = dateOf(kind, legacy, modern);
   const multiplier = parseFigure(tools.multiplierOf(String(modern.symbol)) ?? "");
-  return kindRules[kind].fields.map((rule) => ({
-    date,
-    row: { kind, key, field: rule.field, ...judgedField(rule, legacy, modern, { ...tools, multiplier }) },
-  }));
+  return kindRules[kind].fields.map((rule) => {
+    const judgement = judgedField(rule, legacy, modern, { ...tools, multiplier });
+    const habit = agrees(judgement.verdict) ? undefined : habitOf(kind, rule, legacy);
+    const row = { kind, key, field: rule.field, ...judgement };
+    return { date, row: habit === undefined ? row : { ...row, difference: null, tolerance: null, ...habit } };
+  });
 }
+
+/** Why a figure of legacy cannot be compared, because legacy itself fills its columns in another way. */
+function habitOf(
+  kind: ReconcileKind,
+  { field }: FieldRule,
+  legacy: Cells,
+): Pick<Judged, "verdict" | "cause"> | undefined {
+  if (kind === "daily" && field === "total") {
+    const [total, ...parts] = ["total_pnl", "realized_pnl", "unrealized_pnl"].map((column) =>
+      figureOf(legacy[column] ?? null),
+    );
+    const [realized, unrealized] = parts;
+    const isSum =
+      total !== undefined &&
+      realized !== undefined &&
+      unrealized !== undefined &&
+      isNearest(legacy.total_pnl ?? null, add(realized, unrealized));
+    if (!isSum) return { verdict: "not_comparable", cause: "LEGACY_TOTAL" };
+  }
+  if (kind === "price" && field === "settle" && legacy.px_settle !== legacy.px_last)
+    return { verdict: "not_comparable", cause: "LEGACY_SETTLE" };
+  return undefined;
+}
+
+/** Reasons that lie in legacy alone. */
+export const habits: ReadonlySet<string> = new Set(["LEGACY_TOTAL", "LEGACY_SETTLE", "LEGACY_UNIQUE"]);
+
+/** Table and key of a group's row in legacy, as in a claim. */
+export const claimOfGroup = (kind: ReconcileKind, { legacy: [row] }: Group): string | undefined =>
+  row === undefined
+    ? undefined
+    : JSON.stringify(
+        [
+          kindRules[kind].tables.legacy.table,
+          ...kindRules[kind].pairedBy.legacy.map((column) => row[column]),
+        ],
+        (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value),
+      );
 
 type Judged = Pick<ReconcileRow, "legacy" | "modern" | "difference" | "tolerance" | "verdict" | "cause">;
 

@@ -28,9 +28,11 @@ import type {
 import { reconcileKinds } from "../../ports/reconcile.ts";
 import {
   areAgreed,
+  claimOfGroup,
   type Group,
   grouped,
   groupOf,
+  habits,
   type JudgeTools,
   judged,
   kindRules,
@@ -86,6 +88,8 @@ class Reconcile {
   readonly #rows: ReconcileRow[] = [];
   #rowsLeftOut = 0;
   #owed = 0;
+  #unexplained = 0;
+  #reviewed: Awaited<ReturnType<StoreReader["reviewed"]>> = new Map();
   #position = 0;
   #tools: JudgeTools;
 
@@ -104,6 +108,7 @@ class Reconcile {
       kindRules.trade.pairedBy.legacy,
     );
     this.#tools = { ...this.#tools, isTradeUnique };
+    this.#reviewed = await pair.modern.reviewed();
     for (const kind of kinds) await this.#compareKind(kind, outbox);
     const { diverged, error, not_comparable } = this.#counts;
     const isWhole = kinds.length === reconcileKinds.length && from === undefined && to === undefined;
@@ -121,6 +126,7 @@ class Reconcile {
       modern: { system: "modern's database", errors: [] },
       quarantine: [],
       position: this.#position,
+      unexplained: this.#unexplained,
       complete: isWhole && this.#owed === 0,
       at,
     };
@@ -291,10 +297,16 @@ class Reconcile {
   }
 
   #report(kind: ReconcileKind, group: Group, parkedFor: string | undefined): void {
-    const figures = judged(kind, group, this.#tools).map(({ date, row }) => ({
-      date,
-      row: agrees(row.verdict) ? row : { ...row, cause: parkedFor ?? row.cause },
-    }));
+    const reviewed = this.#reviewed.get(claimOfGroup(kind, group) ?? "");
+    const figures = judged(kind, group, this.#tools).map((figure) => {
+      const { row } = figure;
+      if (agrees(row.verdict)) return figure;
+      if (reviewed !== undefined && row.verdict === "diverged") {
+        const { code: cause, isAccepted } = reviewed;
+        return { ...figure, isAccepted, row: { ...row, verdict: "not_comparable", cause } as const };
+      }
+      return { ...figure, row: { ...row, cause: parkedFor ?? row.cause } };
+    });
     this.#break(kind, group, figures);
   }
 
@@ -323,6 +335,9 @@ class Reconcile {
     if (!this.#isAsked(figure.date)) return;
     const { row } = figure;
     this.#counts[row.verdict] += 1;
+    const hasReason =
+      row.verdict === "not_comparable" && (figure.isAccepted === true || habits.has(row.cause ?? ""));
+    if (!agrees(row.verdict) && !hasReason) this.#unexplained += 1;
     this.#options.onFigure?.(figure);
     if (row.verdict === "within_tolerance") {
       const sum = this.#drift.get(row.field) ?? zero;

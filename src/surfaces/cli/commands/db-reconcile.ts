@@ -63,11 +63,17 @@ async function follow(options: Options, streams: Streams): Promise<CommandResult
   return { exitCode: isOk ? 0 : 1, text: [] };
 }
 
-function lineOf({ ok, at, position, compared, verdicts, complete }: ReconcileReport): string {
+function lineOf(report: ReconcileReport): string {
+  const { ok, at, position, compared, verdicts, unexplained, complete } = report;
   const differing = verdicts.diverged + verdicts.error;
   const counts = `${compared} figures compared, ${differing} differ, ${verdicts.not_comparable} cannot be compared`;
   const near = verdicts.within_tolerance > 0 ? `, ${verdicts.within_tolerance} within tolerance` : "";
-  return `${at} ${ok ? "equal" : "NOT EQUAL"} at write ${position}: ${counts}${near}${complete ? "" : "; not complete"}`;
+  const verdict = ok
+    ? "equal"
+    : unexplained === 0
+      ? "equal but for figures with a known reason"
+      : "NOT EQUAL";
+  return `${at} ${verdict} at write ${position}: ${counts}${near}${complete ? "" : "; not complete"}`;
 }
 
 const shownMax = 40;

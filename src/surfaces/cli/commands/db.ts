@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import { plain } from "../../../base/plain-text.ts";
 import type { Side } from "../../../domain/migration/phase.ts";
 import { durationMs } from "../arguments.ts";
 import * as option from "../options.ts";
@@ -36,6 +37,21 @@ export const commands: readonly CommandSpec[] = [
       option.json(),
     ],
     run: fill,
+  },
+  {
+    name: "db review",
+    about:
+      "Lists the rows that wait for a person: those that modern cannot hold, and those that differ; accepts rows as they are",
+    example: "db review",
+    options: [
+      new Option("--settle <key>", "accept the row with this key, as the list shows it"),
+      new Option("--settle-code <code>", "accept all rows with this code"),
+      new Option("--reason <text>", "the reason, which the audit keeps"),
+      option.actor(),
+      option.fleetConfig(),
+      option.json(),
+    ],
+    run: reviewRows,
   },
   {
     name: "db drain",
@@ -128,6 +144,30 @@ async function fill(
   });
   const end = report.finished ? [] : ["not finished: run it again, it goes on from here"];
   return { exitCode: isClean ? 0 : 1, text: [...lines, ...end].join("\n") };
+}
+
+interface ReviewOptions extends Common {
+  readonly settle?: string;
+  readonly settleCode?: string;
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+async function reviewRows(options: ReviewOptions): Promise<CommandResult> {
+  const { review } = await import("../../../app/database/commands.ts");
+  const { waiting, settled } = await review(options);
+  const holds = waiting.length === 0;
+  if (options.json) return jsonResult({ waiting, settled }, holds);
+  const lines = waiting.flatMap(({ key, code, because, legacy, modern }) => [
+    plain(`${code}  ${key}: ${because}`),
+    plain(`  legacy: ${legacy ?? "no row"}`),
+    plain(`  compared with: ${modern ?? "no row"}`),
+  ]);
+  const counts = [
+    ...(settled.length === 0 ? [] : [`${settled.length} accepted`]),
+    holds ? "no row waits for a person" : `${waiting.length} wait for a person`,
+  ];
+  return { exitCode: holds ? 0 : 1, text: [...lines, counts.join("; ")].join("\n") };
 }
 
 async function drain(options: Common & { readonly timeout: string }): Promise<CommandResult> {
