@@ -562,14 +562,19 @@ class RowRules {
 /** Refuses a row of which legacy's row belongs to another aggregate. */
 function mustOwn(aggregate: string, other: StoredRow | undefined): void {
   if (other === undefined) return;
-  const [kind] = JSON.parse(aggregate);
+  const [kind, ...key] = JSON.parse(aggregate);
+  const [symbol, book] = [key.at(-1), key.at(-2)];
+  const owner = JSON.parse(textIn(other, "aggregate")).at(-2);
   throw kind === "position" || kind === "daily_pnl"
     ? new WriteRefused(
         "BOOK_NOT_IN_LEGACY",
-        `legacy has one row for the instrument, and it belongs to ${textIn(other, "aggregate")}, not to ${aggregate}`,
+        `legacy has one row for ${symbol}, and it belongs to book ${JSON.stringify(owner)}, not to ` +
+          `${JSON.stringify(book)}; rows that came from legacy belong to the book database.legacy_book`,
       )
     : new WriteRefused(
         "CONFLICT",
-        `legacy's unique key gives the row of ${aggregate} to ${textIn(other, "aggregate")}`,
+        kind === "trade"
+          ? "another trade with this id is in the same source file, and legacy's unique key holds one of them"
+          : `legacy's unique key gives the row of ${aggregate} to ${textIn(other, "aggregate")}`,
       );
 }

@@ -4,29 +4,17 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPnlBridge, type PnlBridge } from "../../src/app/index.ts";
 import { pnlMethods } from "../../src/ports/pnl-service.ts";
 import { pnlBridge, root, runNode } from "../cli/run-cli.ts";
+import { commandsOf, filesOf, installSources } from "./page-commands.ts";
 
 const page = await readFile(join(root, "docs/service-bridge.md"), "utf8");
 
-interface Block {
-  readonly name: string;
-  readonly text: string;
-}
-
-/** The fenced blocks of the page: files (their names follow the language), and commands. */
-const blocks: readonly Block[] = [...page.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
-  ([, language = "", name = language, text = ""]) => ({ name, text }),
-);
-const files = blocks.filter(({ name }) => /\.\w+$/.test(name));
-const typed = blocks
-  .filter(({ name }) => name === "console")
-  .map(({ text }) => /^\$ (.*)\n([\s\S]*)$/.exec(text))
-  .map((found) => [found?.[1] ?? "", found?.[2] ?? ""] as const);
+const files = filesOf(page);
+const typed = commandsOf(page);
 
 const hasPython =
   spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]).status === 0;
@@ -44,18 +32,7 @@ describe("docs/service-bridge.md shows programs", () => {
       await writeFile(join(folder, name), text.replaceAll("8123", String(port)));
     }
     await copyFile(join(root, "python/pnl_bridge_worker.py"), join(folder, "pnl_bridge_worker.py"));
-    // A package that exports the sources.
-    const installed = join(folder, "node_modules/pnl-bridge");
-    await mkdir(installed, { recursive: true });
-    await writeFile(
-      join(installed, "package.json"),
-      '{ "name": "pnl-bridge", "type": "module", "exports": "./index.js" }',
-    );
-    await writeFile(
-      join(installed, "index.js"),
-      `export * from ${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")))};`,
-    );
-    await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+    await installSources(folder);
     server = spawn(process.execPath, ["server.ts"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
     await once(server.stdout as NodeJS.ReadableStream, "data");
   });

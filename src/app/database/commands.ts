@@ -204,7 +204,7 @@ export const cutOver = (options: CutoverCommand): Promise<CutoverReport> =>
         what: `the plan (${plan.phase}, ${plan.migrationMode}) wants ${wanted} to be authoritative, not ${options.to}`,
         fix:
           options.to === "modern"
-            ? "move the phase: pnl-bridge phase advance"
+            ? "move the phase: pnl-bridge phase advance, or after a rollback phase set primary_switch"
             : "move the phase back: pnl-bridge rollback, or phase retreat",
       });
     const report = await database.cutover(options.to, options.onRung);

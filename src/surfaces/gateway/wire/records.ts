@@ -9,7 +9,9 @@ export const recordsToWrite = z.object({
 
 export const recordHeaders = z.object({
   "idempotency-key": z
-    .string()
+    .string(
+      "the header Idempotency-Key is missing: send a key of your own, and the same one when you try again",
+    )
     .describe("1 to 200 characters; the same key with the same records has its effect once"),
 });
 
