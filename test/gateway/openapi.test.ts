@@ -147,6 +147,7 @@ describe("openapi.json", () => {
         "delete /api/v1/migration/whitelist/{user}",
         "get /api/v1/audit",
         "get /api/v1/comparisons",
+        "post /api/v1/records",
         "post /api/v1/validate",
         "get /api/v1/comparisons/{id}",
         "get /api/v1/events",

@@ -17,6 +17,7 @@ const document = {
     { name: "migration", description: "The plan of the fleet, its gates, and every way to move it" },
     { name: "comparisons", description: "The stored comparisons of calls" },
     { name: "symbols", description: "Names of instruments in every dialect" },
+    { name: "records", description: "Trades, positions, prices and daily P&L, written to both databases" },
     { name: "health", description: "Health and signals of this process" },
   ],
   components: { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } },
