@@ -109,11 +109,8 @@ describe.skipIf(!hasSharedData)("the real ledgers", () => {
     };
     const before = await reconcilePair(settings);
     expect(before.verdicts).toMatchObject({ diverged: 0, error: 0 });
-    expect([...new Set(before.rows.map(({ cause }) => cause))].toSorted()).toEqual([
-      "ALREADY_STORED",
-      "LEGACY_TOTAL",
-    ]);
-    expect(before.unexplained).toBe(before.rows.filter(({ cause }) => cause === "ALREADY_STORED").length);
+    expect([...new Set(before.rows.map(({ cause }) => cause))]).toEqual(["ALREADY_STORED"]);
+    expect(before.unexplained).toBe(before.rows.length);
     const modern = new Database(pair.modern);
     modern.exec("UPDATE pnlb_quarantine SET settled_ms = 1, settled_as = 'accepted'");
     modern.close();

@@ -311,6 +311,18 @@ describe("a pair of SQLite files", () => {
       `INSERT INTO newpnl_trades SELECT '${"f".repeat(64)}', trade_id, instrument, symbol, book, side, '5', price, fee, traded_at, trading_day, source_file, source_line, occurrence, version FROM newpnl_trades WHERE trade_id = '1'`,
       ["trade", "row", "not_comparable", "LEGACY_UNIQUE"],
     ],
+    [
+      "a total of legacy that is not the sum of its own parts",
+      "legacy",
+      "UPDATE eod_pnl SET total_pnl = total_pnl + 1 WHERE trade_date = '2025-07-16'",
+      ["daily", "total", "not_comparable", "LEGACY_TOTAL"],
+    ],
+    [
+      "a settlement price that legacy keeps beside the last price",
+      "legacy",
+      "UPDATE market_prices SET px_settle = px_settle + 1",
+      ["price", "settle", "not_comparable", "LEGACY_SETTLE"],
+    ],
   ])("names %s", async (_, side, sql, row) => {
     await written();
     runSql(paths[side], sql);
