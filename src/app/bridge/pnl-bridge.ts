@@ -30,8 +30,9 @@ import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { builtinService, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { ControlPlane } from "../control/control-plane.ts";
+import { databaseLine } from "../database/event-line.ts";
 import { isPairConfigured, pairOf } from "../database/pair.ts";
-import { type DatabaseEvent, DatabaseService } from "../database/service.ts";
+import { DatabaseService } from "../database/service.ts";
 import { openEvidenceStore } from "../stores.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
@@ -227,32 +228,6 @@ const waitingIn = (latest: DatabaseService["latest"]): number | null =>
   latest === undefined ? null : latest.quarantine + latest.reviews;
 
 const none = { count: 0, oldestMs: 0 };
-
-/** The line of the log for an event; undefined for one that a person need not see. */
-const databaseLine = (event: DatabaseEvent): string | undefined => {
-  switch (event.kind) {
-    case "unopened":
-      return `the databases could not be opened: ${event.why}`;
-    case "relay_failed":
-      return `writes could not be carried to the other database, attempt ${event.failures}: ${event.why}`;
-    case "parked":
-      return `a write is parked, ${event.code}: ${event.why}`;
-    case "mirror_restored":
-      return `one database is an older copy of itself; ${event.sentAgain} writes are sent to it again`;
-    case "look_failed":
-      return `rows of legacy's own programs could not be looked for: ${event.why}`;
-    case "looked":
-    case "progress":
-    case "waiting":
-      return undefined;
-    case "returned":
-      return event.report.failed === null
-        ? "legacy is authoritative again"
-        : `the authority could not move back to legacy: ${event.report.failed.why}`;
-    default:
-      return unreachable(event);
-  }
-};
 
 /** The counts on which the triggers decide, over all methods. */
 function countsOf({ counters }: PnLServiceBridge) {
