@@ -41,6 +41,10 @@ export const campaigns = {
     proves:
       "processes on a pair of databases that are killed 500 times at random moments lose and double no write",
   },
+  "db-points": {
+    file: "test/simulation/database-failpoints.test.ts",
+    proves: "a process may die before and after each statement of both stores, and the next one recovers",
+  },
   run: {
     file: "test/tidy/run.test.ts",
     proves: "./run builds, installs and locks correctly whatever else runs or died at the same time",

@@ -48,7 +48,7 @@ async function episode(kind: (typeof kinds)[number], random: Random): Promise<Co
   let mover: PairProcess | undefined;
   await Promise.all(writers.map((writer) => writer.says("ready")));
   while (counts.kills < killsOfEpisode) {
-    if (random.chance(0.3)) {
+    if (random.chance(0.3) && mover?.isGone !== false) {
       side = otherSide(side);
       pair.want(side);
       mover = pair.begin("move");

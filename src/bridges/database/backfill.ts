@@ -128,13 +128,33 @@ export class Backfill {
   #size = 100;
   /** When the lease is taken again, by the monotonic clock. */
   #renewMs = Number.NEGATIVE_INFINITY;
+  /** Never rejects; undefined while nothing runs. */
+  #running: Promise<void> | undefined;
 
   constructor(options: BackfillOptions) {
     this.#options = options;
   }
 
-  /** Runs or resumes one pass over all tables. */
+  /** Runs or resumes one pass over all tables. Two runs of one process would hold one lease, so one waits. */
   async run(run: BackfillRun): Promise<BackfillReport> {
+    if (run.dryRun === true) return this.#run(run);
+    while (this.#running !== undefined) {
+      if (run.pass === "new_rows") return { finished: false, tables: {} };
+      await this.#running;
+    }
+    const report = this.#run(run);
+    this.#running = report.then(
+      () => {},
+      () => {},
+    );
+    try {
+      return await report;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #run(run: BackfillRun): Promise<BackfillReport> {
     const { stores, tables, lease } = this.#options;
     const isWaiting = run.pass !== "new_rows";
     if (run.dryRun !== true && !(await this.#takeLease(run, isWaiting)))
@@ -271,15 +291,17 @@ export class Backfill {
   ): Promise<PassState & { readonly table: LegacyTable }> {
     const { stores, clock } = this.#options;
     const { table, upper } = state;
+    // The size may change during the call.
+    const limit = this.#size;
     const page = await stores.legacy.call("rowsAfter", {
       table,
       columns: columnsOf(legacyShapes[table]),
       after: state.next,
       upTo: upper,
-      limit: this.#size,
+      limit,
     });
     const chunk = this.#read(table, page, repeats);
-    const last = page.length < this.#size ? upper : itemAt(page, page.length - 1).id;
+    const last = page.length < limit ? upper : itemAt(page, page.length - 1).id;
     if (run.dryRun === true) {
       report.count(page.length, chunk, chunk.rows.length, 0);
       return { ...state, next: last };

@@ -80,8 +80,13 @@ async function write({ bridge, backfill }: OpenedDatabase): Promise<void> {
 
 /** Waits until modern has every row of legacy, and the mirror every write. */
 async function settle({ bridge, backfill }: OpenedDatabase): Promise<void> {
-  await backfill.run({ pass: "backfill" });
-  while (!(await backfill.run({ pass: "new_rows", isUrgent: true })).finished) await sleep(20);
+  for (const pass of ["backfill", "new_rows"] as const)
+    for (let isDone = false; !isDone; ) {
+      const found = await backfill.run({ pass, isUrgent: pass === "new_rows" });
+      report("filled", pass, found);
+      isDone = found.finished;
+      if (!isDone) await sleep(20);
+    }
   report("settled", await bridge.drain({ timeoutMs: 60_000 }));
 }
 
