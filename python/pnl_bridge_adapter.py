@@ -2,7 +2,7 @@
 
 Reads an order from stdin as JSON and prints the text of the adapter: a class with the methods of the bridge,
 which call the methods of the service. To find the service's names of the fields, it creates the service
-(read-only if the service supports this) and calls each method that the order names once. The order is:
+(read-only if the service supports this) and calls, once each, the methods that the order names. The order is:
 
     {"target": "module:Name", "arguments": arguments of the constructor as JSON, or null,
      "adapter": "desk_adapter", "pnlIn": "money" or "points",
@@ -45,7 +45,7 @@ class Adapter:
     def ask(self, method):
         """Calls a method that only reads, and returns its answer as JSON holds it.
 
-        None if the method needs an argument that is unknown here, or fails.
+        None if the method fails, or needs an argument that is unknown here.
         """
         if method == "calculatePnl":
             return None  # The names of the fields of its trades are not known yet.

@@ -24,7 +24,7 @@ Answers are written as JSON exactly; a value that JSON cannot hold is reported:
 | Timestamp, datetime64        |                                                                             |
 | timedelta                    | number of seconds                                                           |
 | Enum                         | its value                                                                   |
-| dataclass, namedtuple,       | object; keys of another type become text if that is unambiguous             |
+| dataclass, namedtuple,       | object; keys that are not text become text if none then repeats             |
 | mapping                      |                                                                             |
 | list, tuple, deque, range,   | list                                                                        |
 | generator, numpy array       |                                                                             |

@@ -16,8 +16,8 @@ export const depthMax = 512;
 /**
  * Reads JSON without converting any number to a float: whole numbers up to 2^53 in plain digits stay numbers,
  * and every other number becomes the decimal text of its source (`0.10` is "0.1", `1.0` is "1", `1e3` is
- * "1000", `9007199254740993` is itself). So the answer of a system that computes in floats is the shortest
- * text that it wrote, and exact numbers stay exact.
+ * "1000", `9007199254740993` is itself). So a float of a system's answer becomes the decimal that the system
+ * wrote, and exact numbers stay exact.
  *
  * Throws SyntaxError, with the place, for text that is not JSON (NaN and Infinity are not), for a key that
  * occurs twice in one object (JSON.parse would take the last one), and beyond the limits; numbers have the
@@ -218,8 +218,8 @@ class Parser {
 }
 
 /**
- * Copies a piece of a text. A longer slice would otherwise keep the whole text in memory as long as it is in
- * use.
+ * Copies a piece of a text. Without the copy, a piece of more than a few characters keeps the whole text in
+ * memory for as long as the piece is in use.
  */
 const detached = (piece: string): string => (piece.length < pieceSharedFrom ? piece : ` ${piece}`.slice(1));
 const pieceSharedFrom = 13;

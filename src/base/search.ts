@@ -1,6 +1,6 @@
 /**
- * The first place in [0, `length`] at which `holds` is true; it must be false before and true after it.
- * Logarithmic.
+ * Returns the first index at which `holds` is true, or `length` if there is none. `holds` must be false for
+ * every earlier index and true for every later one. Logarithmic in `length`.
  */
 export function firstWhere(length: number, holds: (place: number) => boolean): number {
   let [low, high] = [0, length];

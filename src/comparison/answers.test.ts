@@ -156,7 +156,7 @@ describe("two values", () => {
     ]);
   });
 
-  it("a value on one side only diverges, null against a number is not comparable, and each has its own field", () => {
+  it("a value that one side lacks diverges, null against a number is not comparable, and each is reported", () => {
     const found = compare({ same: null, gone: null, other: 0 }, { same: null, came: null, other: null });
     expect(told(found)).toEqual([
       "gone diverged null  ",
@@ -296,7 +296,7 @@ describe("lists", () => {
     ]);
   });
 
-  it("pair entries of equal keys in order, and report a second one as missing", () => {
+  it("pair entries of equal keys in order, and report an entry without a partner as missing", () => {
     const again = { ...zn, pnl: 9 };
     expect(compare({ positions: [zn, again] }, { positions: [zn, again] }, keyed).verdict).toBe("equal");
     expect(told(compare({ positions: [zn, zn] }, { positions: [zn] }, keyed)).length).toBe(1);

@@ -87,7 +87,7 @@ export const pointsToMoney = (multiplierOf: (symbol: string) => string | undefin
 export const flatHasNoAveragePrice: Conversion = {
   system: "legacy",
   field: "averagePrice",
-  rule: "0 of a flat position is none",
+  rule: "0 counts as no value if the position is flat",
   apply: (value, row) => {
     if (!isZero(value) || !("quantity" in row) || row.quantity === null) return value;
     const quantity = parseFigure(row.quantity);
@@ -105,7 +105,7 @@ export const unpricedDayHasNoValue = (
 ): Conversion => ({
   system: "legacy",
   field: "unrealized",
-  rule: "0 of a day without a price is none",
+  rule: "0 counts as no value on a day without a price",
   apply: (value, row) =>
     isZero(value) && "tradingDay" in row && isUnpriced(row.symbol, row.tradingDay) ? null : value,
 });

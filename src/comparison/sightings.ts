@@ -1,4 +1,7 @@
-/** How often one place had one verdict, and the count from which on a sampler wants a report of it. */
+/**
+ * The number of times that one place had one verdict, and the number at which a sampler wants the next
+ * report.
+ */
 export class Sightings {
   count = 0;
   /** Set by the sampler. */

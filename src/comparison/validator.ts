@@ -46,7 +46,7 @@ export class PnLComparisonValidator {
       counts: { equal: 0, within_tolerance: 0, diverged: 0, error: 0, not_comparable: 0 },
       drift: new Map(),
     };
-    // Positions come first, because lot order that they prove explains daily rows.
+    // Positions come first: where they prove a different lot order, it explains the daily rows too.
     for (const paired of pair(legacy.positions, modern.positions))
       comparePaired(comparison, "position", paired);
     for (const paired of pair(legacy.daily, modern.daily)) comparePaired(comparison, "daily", paired);
@@ -243,8 +243,8 @@ function compareField(
 }
 
 /**
- * The reason why two readings cannot be compared, the hardest to fix first. They are neither both numbers nor
- * both none.
+ * The reason why two readings cannot be compared; of several reasons, the one that is hardest to fix. Not for
+ * two numbers or two missing values, which can be compared.
  */
 function obstacle(legacy: Reading, modern: Reading): Cause {
   if (legacy.is === "text" || modern.is === "text") return "NOT_A_NUMBER";

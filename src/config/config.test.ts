@@ -899,11 +899,14 @@ test.each([
   ["stores: { legacy: 'postgres://desk:hunter2@db/pnl', x: 1 }", "1:53", 'unknown key "stores.x"', ""],
   [`${onePerson}, { name: bob, rol: viewer, env: B }] }`, "1:60", "gateway.tokens.1.role is missing", ""],
   [`${onePerson}, { name: ' bob', role: viewer, env: B }] }`, "1:68", "must be a name", ""],
-])("%j is refused at %s, among the keys of the bridges to come", (text, lineAndColumn, what, fix) => {
-  const error = refusal(text);
-  expect([error.where, error.message, error.fix]).toEqual([
-    `desk.yaml:${lineAndColumn}`,
-    expect.stringContaining(what),
-    expect.stringContaining(fix),
-  ]);
-});
+])(
+  "%j is refused at %s (keys outside `migration`, `systems` and `control`)",
+  (text, lineAndColumn, what, fix) => {
+    const error = refusal(text);
+    expect([error.where, error.message, error.fix]).toEqual([
+      `desk.yaml:${lineAndColumn}`,
+      expect.stringContaining(what),
+      expect.stringContaining(fix),
+    ]);
+  },
+);

@@ -28,7 +28,7 @@ const test = sequential.concurrent;
 
 const phase = (name: string, rest = ""): string => `migration:\n  phase: ${name}\n${rest}`;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-/** Longer than a content must stay unchanged. */
+/** Waits for longer than a content must stay unchanged. */
 const settled = (): Promise<void> => pause(250);
 
 /** The path of a file to be written, in a folder of its own. */
@@ -65,7 +65,7 @@ describe("a change is reported once", () => {
       await pause(20);
       writeFileSync(path, text);
     },
-    "with the time of the old one": (text, { path }) => {
+    "with the modification time of the old file": (text, { path }) => {
       writeFileSync(path, text);
       utimesSync(path, 1_000, 1_000);
     },
@@ -108,7 +108,7 @@ describe("a change is reported once", () => {
   });
 });
 
-test("only a change between reading and watching is reported", async () => {
+test("at its start the watch reports a difference from the current configuration, and nothing else", async () => {
   const { path, watched } = newDesk();
   writeFileSync(path, phase("shadow_mode"));
   const behind = watched({ current: parseConfig(phase("read_only"), path) });

@@ -53,7 +53,7 @@ export interface FollowerState {
   readonly restoredEpoch: number | undefined;
   /** The epoch of the last plan that was handed to the process. */
   readonly seenEpoch: number;
-  /** No call of an earlier epoch runs any more. */
+  /** The epoch before which no call runs any more. */
   readonly drainedEpoch: number;
   /** The freshness that was last reported. */
   readonly freshness: Freshness;
@@ -107,7 +107,10 @@ export function freshnessAt(
   return nowMs - readMs < staleMs ? "fresh" : nowMs - readMs < leaseMs ? "stale" : "expired";
 }
 
-/** The epochs of a heartbeat. In a restored store: its own epoch if legacy alone is obeyed, else none. */
+/**
+ * The epochs in a heartbeat. For a restored store: the store's epoch if this process uses legacy alone, else
+ * none.
+ */
 export function acknowledged(state: FollowerState, oldestRunning: number | undefined) {
   const { restoredEpoch, seenEpoch, drainedEpoch } = state;
   if (restoredEpoch === undefined) return { seenEpoch, drainedEpoch };
@@ -239,7 +242,7 @@ function reportOnce(step: Step, kind: ControlEvent["kind"], what: string): void 
   report(step, kind, what);
 }
 
-/** The condition no longer holds: the next event of its kind is reported again. */
+/** Notes that a condition no longer holds, so that the next event of its kind is reported. */
 function ended(step: Step, kind: ControlEvent["kind"]): void {
   const { reported } = step.state;
   if (reported.has(kind))
@@ -256,7 +259,10 @@ function change(step: Step, changes: Partial<FollowerState>): Step {
   return step;
 }
 
-/** Also at the same epoch: a restored store may have reached that epoch by other changes. */
+/**
+ * Whether a record is older than a known one. A record of the same epoch may be, too: a restored store can
+ * reach that epoch by other changes.
+ */
 const isBehind = (record: ControlRecord, known: ControlRecord): boolean =>
   record.epoch < known.epoch ||
   (record.epoch === known.epoch &&

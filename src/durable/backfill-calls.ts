@@ -1,9 +1,9 @@
 /**
  * The calls of the backfill as rules over SQL.
  *
- * `pnlb_backfill` has one row for each pass over a table of legacy: how far it is. `pnlb_quarantine` has the
- * rows that wait for a person, one for each row of legacy. Both stand in modern's database. The calls that
- * read legacy's tables use functions that only SQLite has.
+ * `pnlb_backfill` has one row for each pass over a table of legacy, with its progress. `pnlb_quarantine` has
+ * the rows that wait for a person, one for each row of legacy. Both tables are in modern's database. The
+ * calls that read legacy's tables use functions that only SQLite has.
  */
 import type {
   AdoptAnswer,
@@ -37,7 +37,10 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   const table = { passes: dialect.own("backfill"), quarantine: dialect.own("quarantine") };
   const versions = dialect.own("versions");
 
-  /** The versions that a row of legacy meets: that of its aggregate, and that of another one with its claim. */
+  /**
+   * The stored versions for a row of legacy: of its own aggregate, and of another aggregate that has its
+   * claim.
+   */
   function* versionsOf({ aggregate, claim }: AdoptedRow): Work<{ own?: Version; owner?: Version }> {
     const found: { own?: Version; owner?: Version } = {};
     for (const row of yield* ask(

@@ -7,10 +7,16 @@ export interface Dialect {
   readonly rowsOf: (table: string) => string;
   /** The full name of a table of the bridge. */
   readonly own: (table: OwnTable) => string;
-  /** Ends a SELECT of rows that must not change, or that the transaction changes later. */
+  /**
+   * The ends of a SELECT that lock its rows: because they must not change, or because the transaction changes
+   * them.
+   */
   readonly forShare: string;
   readonly forUpdate: string;
-  /** Whether a write that shares a commit gets a savepoint; without one, the whole group is refused. */
+  /**
+   * Whether each write of a group with one commit gets a savepoint. Without it, one refused write undoes the
+   * group.
+   */
   readonly hasCheapSavepoints: boolean;
   /** Whether the tables of the records have a column `version`. */
   readonly keepsVersion: boolean;

@@ -10,7 +10,9 @@ export class RowAccess {
     this.#dialect = dialect;
   }
 
-  /** Writes the columns of a change, or deletes the row. A new row is inserted; a key that is taken refuses it. */
+  /**
+   * Writes the columns of a change, or deletes the row. A new row is inserted; this fails if its key exists.
+   */
   *change(change: RowChange, version: number, isNew: boolean): Work<void> {
     const [changed = []] = yield* askAll(this.changing(change, version, isNew));
     if (!isNew && change.set !== null && changed.length === 0)

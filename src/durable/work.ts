@@ -8,9 +8,10 @@ export interface Statement {
 }
 
 /**
- * What happens inside one transaction: it yields statements and receives the rows of each. So the same rules
- * run on a database that answers at once and on one that answers over a network, which carries the statements of
- * one yield together. A statement that a rule of the database forbids is thrown into it as a `StatementRefused`; every other failure ends the transaction.
+ * The work of one transaction: a generator that yields statements and receives the rows of each. So the same
+ * rules run on a database that answers at once and on one that answers over a network, which carries the
+ * statements of one yield together. A statement that a rule of the database forbids is thrown into it as a
+ * `StatementRefused`; every other failure ends the transaction.
  */
 export type Work<T> = Generator<readonly Statement[], T, readonly (readonly StoredRow[])[]>;
 
@@ -19,7 +20,7 @@ export class StatementRefused extends Error {}
 
 /**
  * A statement with its values. Refuses text with NUL, which PostgreSQL cannot hold, and with half of a
- * surrogate pair, in whose place every database would keep another character.
+ * surrogate pair, which every database would replace by another character.
  */
 export function statement(sql: string, ...values: StoredValue[]): Statement {
   if (values.some((value) => typeof value === "string" && storable(value) !== value))

@@ -1,6 +1,6 @@
 import { type Decimal, parseDecimal } from "../base/decimal.ts";
 
-/** The largest whole number that a float64 holds together with all its neighbours: 2^53 - 1. */
+/** The largest whole number up to which a float64 holds every whole number: 2^53 - 1. */
 export const safe = Number.MAX_SAFE_INTEGER;
 
 /** 10^0 … 10^15: every power of ten below `safe`. */

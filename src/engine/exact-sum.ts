@@ -18,7 +18,8 @@ export class ExactSum {
   }
 
   /**
-   * Adds (a - b) × c. c is not 0, so a difference that a float cannot hold yields a product beyond `half`.
+   * Adds (a - b) × c. Requires that c is not 0: then the product is beyond `half`, and is computed as a
+   * bigint, whenever a float cannot hold a - b.
    */
   addDifferenceTimes(a: number, b: number, c: number): void {
     const product = (a - b) * c;

@@ -45,7 +45,7 @@ export class Run {
   }
 }
 
-/** The end of the trading day of the trade `order[from]`, at most `until`. Requires an order by day. */
+/** The end of the trading day of the trade `order[from]`, at most `until`. `order` must be sorted by day. */
 export function endOfDay({ day }: TradeColumns, order: Int32Array, from: number, until: number): number {
   const itsDay = day[order[from] as number];
   if (day[order[until - 1] as number] === itsDay) return until;

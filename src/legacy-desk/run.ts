@@ -43,7 +43,7 @@ export interface FileRun {
   readonly sizeBytes: number;
   /** Unix time; null for a file that could not be read. */
   readonly modifiedMs: number | null;
-  /** The accepted trades; those before the bad row for a rejected file. */
+  /** The accepted trades; for a rejected file, the trades before its bad row. */
   readonly trades: readonly Trade[];
   readonly error: SystemError | null;
   /**
@@ -190,8 +190,8 @@ function withLastPrices(trades: readonly Trade[], marks: Marks): Map<string, num
 }
 
 /**
- * Refuses single prices that are negative or not a number; with final marks, such a symbol uses its last
- * traded price.
+ * Reads the prices, and refuses each one that is negative or not a number. With final marks, a symbol whose
+ * price is refused uses its last traded price.
  */
 function readPrices(request: HistoryRequest): { prices: Prices; errors: readonly SystemError[] } {
   const errors: SystemError[] = [];

@@ -74,7 +74,7 @@ test("the writer prints its counts and ends on SIGTERM", async () => {
     try {
       rows = rowsIn(path);
     } catch {
-      // Not created yet.
+      // The writer has not created the file yet.
     }
   }
   child.kill("SIGTERM");

@@ -25,7 +25,7 @@ export async function writeFileAtomically(path: string, content: Content): Promi
  * Writes the content into a temporary file beside the target. A replaced file keeps its permissions, and its
  * owner if this process may change owners; a symbolic link stays, and its target is replaced. The folder must
  * exist; leftovers of killed runs are removed from it. Throws UNWRITABLE if the target is not a regular file;
- * passes on system errors and errors of the content.
+ * passes on system errors, and errors that the content throws while it is read.
  */
 export async function prepareFile(path: string, content: Content): Promise<PreparedFile> {
   const real = realFile(path);

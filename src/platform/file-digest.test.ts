@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it("is of the file's bytes, and tells whether the file has been written since", async () => {
+it("a digest is that of the file's bytes, and reports whether the file has changed since", async () => {
   const path = join(folder, "ledger.csv");
   const content = Buffer.alloc(200_000, "trade,");
   await writeFile(path, content);
@@ -27,6 +27,6 @@ it("is of the file's bytes, and tells whether the file has been written since", 
   expect(await digest?.hasChanged()).toBe(true);
 });
 
-it("is undefined for a folder, and for what is not there", async () => {
+it("the digest of a folder or of a missing file is undefined", async () => {
   expect([await digestOf(folder), await digestOf(join(folder, "nowhere"))]).toEqual([undefined, undefined]);
 });

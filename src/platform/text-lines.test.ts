@@ -50,7 +50,7 @@ describe("textLines", () => {
     ["CRLF", "a\r\nb\r\n", [whole("a"), whole("b")]],
     ["no final line end", "a\nb", [whole("a"), whole("b")]],
     [
-      "empty lines, of either line end",
+      "empty lines that end in LF or CRLF",
       "\n\r\n\na\n\n",
       [whole(""), whole(""), whole(""), whole("a"), whole("")],
     ],
@@ -61,10 +61,14 @@ describe("textLines", () => {
       [whole("a"), whole("\ufeffb")],
     ],
     ["a line as long as allowed", "12345678\n", [whole("12345678")]],
-    ["a longer one, and the next", "123456789\nb\n", [cut("12345678"), whole("b")]],
-    ["a longer one at the end", "a\n123456789", [whole("a"), cut("12345678")]],
-    ["several longer ones", `${"x".repeat(50)}\n${"y".repeat(9)}\n`, [cut("xxxxxxxx"), cut("yyyyyyyy")]],
-    ["blanks as they stand", " a \t\n", [whole(" a \t")]],
+    ["a line beyond the limit, and the next line", "123456789\nb\n", [cut("12345678"), whole("b")]],
+    ["a line beyond the limit at the end", "a\n123456789", [whole("a"), cut("12345678")]],
+    [
+      "several lines beyond the limit",
+      `${"x".repeat(50)}\n${"y".repeat(9)}\n`,
+      [cut("xxxxxxxx"), cut("yyyyyyyy")],
+    ],
+    ["spaces and tabs are kept", " a \t\n", [whole(" a \t")]],
   ])("%s", async (_, text, lines) => {
     const bytes = Buffer.from(text);
     expect(await linesOf([bytes], 8)).toEqual(lines);

@@ -13,15 +13,15 @@ export interface LegacyRow {
   readonly cells: Readonly<Record<string, LegacyCell>>;
 }
 
-/** A row of one store that enters the other one without a write: at version 0. */
+/** A row that is copied from one store into the other without a write of the bridge. It gets version 0. */
 export interface AdoptedRow extends Pick<RowWrite, "aggregate" | "change"> {
-  /** Null for a further row under a key that legacy does not keep unique. */
+  /** Null for every row after the first under a key that legacy does not keep unique. */
   readonly claim: string | null;
   /** Whether a later row of legacy takes the place of an earlier one that has the same aggregate. */
   readonly isReplaceable: boolean;
 }
 
-/** A row of legacy that gets version 0 there. */
+/** A row of legacy that gets version 0 in legacy's own store. */
 export interface ClaimedRow extends AdoptedRow {
   readonly id: number;
   /** Whether a row without a version may get one; otherwise the answer is `unclaimed`. */
@@ -33,17 +33,20 @@ export interface AdoptAnswer {
    * - `adopted`: the row has version 0 now; `known`: it has had version 0 before.
    * - `written`: a write has touched the row, and the row holds what was written.
    * - `differs`: somebody else has changed the row, or the store has another row in its place.
-   * - `repeated`: another row of legacy has the same aggregate.
+   * - `repeated`: the aggregate belongs to another row of legacy already.
    * - `gone`, `moved`: legacy's row was deleted, or changed, since it was read.
    */
   readonly kind: "adopted" | "known" | "written" | "differs" | "repeated" | "gone" | "moved" | "unclaimed";
-  /** The claim under which the row stands now. */
+  /** The claim that the aggregate has now. */
   readonly claim: string | null;
-  /** What the store holds, or was given last, where that differs; null if it has no row. */
+  /** The row that the store holds or was last given, if it is not the row in question; otherwise null. */
   readonly has: StoredRow | null;
 }
 
-/** `backfill`: all rows, once. `new_rows`: rows above the last mark. `all_rows`: all rows, for changed ones. */
+/**
+ * `backfill`: all rows, once. `new_rows`: rows above the last mark. `all_rows`: all rows again, to find
+ * changed ones.
+ */
 export type PassName = "backfill" | "new_rows" | "all_rows";
 
 /** How far a pass over one table of legacy is. */
@@ -54,7 +57,7 @@ export interface PassState {
   readonly upper: number;
   /** Every id up to this one is done. */
   readonly next: number;
-  /** Counts of this pass: rows read, rows that entered modern, rows for a person. */
+  /** Counts of this pass: rows read, rows that entered modern, rows that wait for a person. */
   readonly done: number;
   readonly imported: number;
   readonly quarantined: number;
@@ -78,7 +81,7 @@ interface QuarantineEntry extends QuarantinedRow {
   readonly atMs: number;
 }
 
-/** A row that a store has a version of and that is not there. */
+/** A row that is gone although the store has a version of it. */
 export interface MissingRow {
   readonly claim: string;
   readonly written: StoredRow;
@@ -107,7 +110,10 @@ export interface BackfillCalls {
   }): readonly { readonly id: number; readonly occurrence: number; readonly place: number }[];
   /** Gives version 0 to rows of legacy that have none, as long as they hold what was read. Changes no row. */
   claimRows(given: { readonly rows: readonly ClaimedRow[] }): readonly AdoptAnswer[];
-  /** Inserts rows that no write has touched yet, and leaves every other row alone. Answers each. */
+  /**
+   * Inserts rows that no write has touched yet, and leaves every other row alone. Returns one answer for each
+   * row.
+   */
   adopt(given: { readonly rows: readonly AdoptedRow[] }): readonly AdoptAnswer[];
   /** Rows of legacy that have a version and are gone. `next` is null after the last aggregate. */
   missingRows(given: {
@@ -128,7 +134,10 @@ export interface BackfillCalls {
     readonly imported: readonly { readonly table: string; readonly key: string }[];
     readonly nowMs: number;
   }): null;
-  /** Rows that wait for a person, by table and key, after one of them. */
+  /**
+   * A page of the rows that wait for a person, in the order of table and key; `after` is the last row of the
+   * previous page.
+   */
   quarantine(given: {
     readonly after: { readonly table: string; readonly key: string } | null;
     readonly limit: number;

@@ -43,7 +43,7 @@ export interface ParityReport {
   readonly zeroPriceLots?: ZeroPriceLots;
   /** The results of the desk's own symbol translators for these symbols. */
   readonly legacySymbols?: LegacySymbols;
-  /** What made the report, and when: ISO 8601, UTC. */
+  /** The program that made the report, and the time (ISO 8601, UTC). */
   readonly generated?: { readonly product: string; readonly version: string; readonly at: string };
   /** Every file that was read. */
   readonly inputs?: readonly InputFile[];
@@ -53,7 +53,7 @@ export interface ParityReport {
   readonly codes?: Readonly<Record<string, string>>;
 }
 
-/** A file as it was when the run began. The row counts stand where the file has rows of trades or prices. */
+/** A file as it was when the run began. A file of trades or prices has row counts as well. */
 export interface InputFile {
   readonly kind: "trades" | "prices" | "marks" | "calendar" | "config" | "database";
   readonly path: string;
@@ -72,11 +72,11 @@ export interface InputFile {
 }
 
 export interface ReportedInstrument {
-  /** As in the rows. */
+  /** The symbol as the rows write it. */
   readonly symbol: string;
   /** The canonical name; null where the symbol names no known instrument. */
   readonly instrument: string | null;
-  /** For people: `10-year note, Sep 2025`. Null likewise. */
+  /** A name for people, such as `10-year note, Sep 2025`; null if the symbol names no known instrument. */
   readonly title: string | null;
   /** ISO 4217; null where it is not known. */
   readonly currency: string | null;
@@ -89,9 +89,9 @@ export interface ReportedInstrument {
 export interface ParitySummary {
   /** Positions by the verdict of their worst figure. */
   readonly positions: Readonly<Record<Verdict, number>>;
-  /** By currency: what the positions come to. */
+  /** The sums of the positions, by currency. */
   readonly totals: readonly CurrencyTotals[];
-  /** By trading day and currency: what the daily totals come to. */
+  /** The sums of the daily totals, by trading day and currency. */
   readonly days: readonly DayTotal[];
   /** Figures that do not agree, grouped by cause: the worst verdict first, then the most money. */
   readonly causes: readonly CauseGroup[];
@@ -134,7 +134,9 @@ export interface CauseGroup {
   readonly trades: NonNullable<ParityRow["trades"]>;
 }
 
-/** Null where no such difference is known, because a side has no number. */
+/**
+ * The differences of a group. A field is null if no such difference is known, because one side has no number.
+ */
 interface CauseMoney {
   readonly currency: string | null;
   /** Sum of the differences of realized and unrealized P&L of positions. */
@@ -169,8 +171,8 @@ export interface ZeroPriceLots {
 }
 
 /**
- * Errors of the desk's translators, each a `view`. Symbols are those of the ledgers, instruments are
- * canonical names.
+ * Errors of the desk's own translators; `view` names the translator. Symbols are those of the ledgers,
+ * instruments are canonical names.
  */
 export interface LegacySymbols {
   /** Several instruments with one text, whose positions the translator would net. */

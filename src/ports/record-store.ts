@@ -6,7 +6,7 @@ export type { RowChange, RowWrite, StoredRow, StoredValue } from "./stored-row.t
 
 export interface StoreWrite {
   readonly idempotencyKey: string;
-  /** Of the canonical rows: the same key with another digest is refused. */
+  /** The digest of the canonical rows. A write with the same key and another digest is refused. */
   readonly digest: string;
   readonly rows: readonly RowWrite[];
 }
@@ -23,9 +23,9 @@ export type StoreAnswer =
   | { readonly kind: "refused"; readonly code: StoreRefusalCode; readonly because: string };
 
 /**
- * Which store is authoritative, as one store knows it. Every write reads it in its own transaction. During a
- * cut-over `step` names the rung of the ladder that is under way; it is empty otherwise. `incarnation` is
- * drawn once, when the bridge's tables are created: another one means another file.
+ * Which store is authoritative, as one store knows it. Every write reads it in its own transaction. `step`
+ * names the step (rung) of the cut-over that is under way; it is empty otherwise. `incarnation` is drawn
+ * once, when the bridge's tables are created: another one means another file.
  */
 export interface Fence {
   readonly epoch: number;
@@ -37,7 +37,10 @@ export interface Fence {
 /** One acknowledged write, on its way to the other store. */
 export interface OutboxEntry extends Pick<StoreWrite, "idempotencyKey" | "digest"> {
   readonly seq: number;
-  /** Of the write. A store that is an older copy of itself gives a number to another write once more. */
+  /**
+   * The digest of the write. A store that was replaced by an older copy gives the same number to a second
+   * write, and the digest reveals this.
+   */
   readonly digest: string;
   readonly rows: readonly { readonly aggregate: string; readonly version: number; readonly image: string }[];
 }
@@ -78,10 +81,10 @@ export type LeaseAnswer =
   | { readonly kind: "held"; readonly token: number }
   | { readonly kind: "taken"; readonly holder: string; readonly untilMs: number };
 
-/** A row as one store takes it. */
+/** A row in the form that one store takes. */
 export type PlacedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
 
-/** How far an outbox has come; 0 for none. */
+/** How far an outbox has come. Each field is 0 if there is no such entry. */
 export interface Progress {
   /** The highest number that was given. */
   readonly last: number;
@@ -91,7 +94,7 @@ export interface Progress {
   readonly forgotten: number;
 }
 
-/** How a store has one row. */
+/** The state of one row in a store. */
 export interface Standing {
   readonly version: number;
   /** Whether the row holds what was written last: nobody else has changed it. */
@@ -123,8 +126,8 @@ export interface RecordCalls extends BackfillCalls {
   pending(given: { readonly limit: number }): readonly OutboxEntry[];
   /**
    * Applies entries of the other store in their order. An entry that was applied before is applied again
-   * without effect. Refuses the whole call if a later holder of the lease has been here (CONFLICT), or if the
-   * number of an entry was another write's before (REFUSED).
+   * without effect. Refuses the whole call if a later holder of the lease has already called (CONFLICT), or
+   * if an entry has the number of an earlier, different write (REFUSED).
    */
   apply(given: {
     readonly entries: readonly MirrorWrite[];
@@ -146,7 +149,9 @@ export interface RecordCalls extends BackfillCalls {
   progress(given: null): Progress;
   /** The place of the entry that was applied last, and the highest number from one store; 0 for none. */
   applied(given: { readonly source: string }): { readonly place: number; readonly seq: number };
-  /** Forgets the entries of another store at places below one: this store cannot be offered them again. */
+  /**
+   * Forgets the entries of another store at places below `below`, because that store cannot offer them again.
+   */
   prune(given: { readonly source: string; readonly below: number }): null;
   /**
    * Offers again what the mirror has lost: done entries at places after one. Refuses if such entries were
@@ -155,7 +160,7 @@ export interface RecordCalls extends BackfillCalls {
   resend(given: { readonly after: number }): number;
   /** Deletes done entries that were settled before a time. Answers how many. */
   forget(given: { readonly beforeMs: number }): number;
-  /** Takes or keeps a lease. `deadHolder` is a holder that certainly does not live any more. */
+  /** Takes or keeps a lease. `deadHolder` is a holder whose process has certainly ended. */
   lease(given: {
     readonly name: string;
     readonly holder: string;
@@ -164,18 +169,24 @@ export interface RecordCalls extends BackfillCalls {
     readonly deadHolder?: string;
   }): LeaseAnswer;
   release(given: { readonly name: string; readonly holder: string }): null;
-  /** The entries above a number, whatever their state. In PostgreSQL an entry may come later with a lower one. */
+  /**
+   * The entries above a number, whatever their state. In PostgreSQL an entry with a lower number may appear
+   * later.
+   */
   entriesAfter(given: { readonly seq: number; readonly limit: number }): readonly OutboxEntry[];
-  /** Whether the store has rows as it was given them, and in which version. */
+  /** Whether the store still holds rows as they were written last, and their versions. */
   standings(given: { readonly rows: readonly Pick<RowWrite, "aggregate" | "change">[] }): readonly Standing[];
-  /** Deletes a row, writes it, reads it back, and takes all of it back. Answers why that is impossible. */
+  /**
+   * Deletes a row, writes it, reads it back, and rolls everything back. Returns the reason if this fails,
+   * otherwise null.
+   */
   rehearse(given: { readonly row: PlacedRow }): string | null;
   /** Moves the fence if it still stands where the caller saw it. Answers whether it moved. */
   moveFence(given: {
     readonly from: Pick<Fence, "epoch" | "authority" | "step">;
     readonly to: Pick<Fence, "epoch" | "authority" | "step">;
   }): boolean;
-  /** Keeps the result of a reconciliation; modern's store has them. */
+  /** Keeps the result of a reconciliation. Only modern's store is asked to. */
   noteReconcile(given: ReconcileNote): null;
   /** The latest result; null if there is none. */
   lastReconcile(given: null): ReconcileNote | null;
@@ -186,8 +197,8 @@ export type Given<Name extends RecordCall> = Parameters<RecordCalls[Name]>[0];
 export type Answer<Name extends RecordCall> = ReturnType<RecordCalls[Name]>;
 
 /**
- * One database of the pair. A call that rejects, for whatever reason, may have committed: the same call again
- * has its effect once. Rejects with BridgeErrors: DATABASE_BUSY (nothing is committed), UNWRITABLE,
+ * One database of the pair. A call that rejects may have committed, whatever the reason. Repeating it is
+ * safe: its effect happens once. Rejects with BridgeErrors: DATABASE_BUSY (nothing is committed), UNWRITABLE,
  * SYSTEM_DOWN, BAD_DATABASE, and the refusals that the calls name.
  */
 export interface RecordStore {

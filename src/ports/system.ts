@@ -10,7 +10,10 @@ export type { JsonValue };
 export interface BridgedSystem {
   readonly name: string;
   readonly kind: SystemKind;
-  /** The methods that the system offers; undefined if it does not list them (then only a call shows). */
+  /**
+   * The methods that the system offers; undefined if it does not list them (then only a call shows whether it
+   * has a method).
+   */
   readonly methods: ReadonlySet<string> | undefined;
   /**
    * Every method found at the start of the system, offered or not; undefined if the system does not list

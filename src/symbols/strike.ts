@@ -5,8 +5,8 @@
 export type Eighths = number;
 
 /**
- * No Treasury future has traded above 200 points. The limit refuses `C099500`, 995 in hundredths, rather than
- * guess 99.5.
+ * No Treasury future has traded above 200 points. The limit refuses `C099500`, which is 995 in hundredths:
+ * whoever wrote it may have meant 99.5, but that would be a guess.
  */
 const strikePointsMax = 400;
 
@@ -43,8 +43,8 @@ export const eighthsOf = (thousandths: number): Eighths | BadStrike =>
     : badStrike;
 
 /**
- * Converts truncated hundredths, as CME writes them: 10912 is 109.125. Eighths truncated to two digits remain
- * distinct, and CME's client pages say to append the 5.
+ * Converts truncated hundredths, as CME writes them: 10912 is 109.125. No two eighths have the same first two
+ * decimals, and CME's client pages say to append the third one, 5.
  */
 export const eighthsOfHundredths = (hundredths: number): Eighths | BadStrike =>
   eighthsOf(hundredths * 10 + (hundredths % 25 === 12 ? 5 : 0));

@@ -15,7 +15,7 @@ export function yearOfDigit(digit: number, asOf: DayNumber): number {
   return latest - ((((latest - digit) % 10) + 10) % 10);
 }
 
-/** The note on a year read from one digit, if the year is in another decade. */
+/** The note on a year that was read from one digit, if its decade is not that of the as-of day. */
 export function decadeNotes(year: number, asOf: DayNumber): readonly SymbolNote[] {
   const today = dateOfDay(asOf).year;
   if (Math.floor(year / 10) === Math.floor(today / 10)) return noNotes;
@@ -35,7 +35,8 @@ export function lostDecade(dialect: string, year: number, asOf: DayNumber): Refu
   if (readAs === year) return undefined;
   return refused(
     "CANNOT_CARRY",
-    `${dialect} writes one digit of the year: ${year} would be read as ${readAs} in ${dateOfDay(asOf).year}; print it as of a day nearer to it`,
+    `${dialect} writes one digit of the year: ${year} would be read as ${readAs} in ${dateOfDay(asOf).year}; ` +
+      "choose an as-of day closer to that year",
     { lost: ["decade"] },
   );
 }

@@ -12,6 +12,6 @@ export const hostile: Readonly<Record<string, string>> = {
   "spaces at both ends": "  a  ",
 };
 
-/** The form in which a store may keep text that it cannot store. */
+/** The visible form that a store may keep in place of text that it cannot store as it is. */
 export const visible = (text: string): string =>
   text.replaceAll(/[\0\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);

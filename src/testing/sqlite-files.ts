@@ -2,7 +2,9 @@
 import { writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 
-/** Opens a connection like any other program. It waits for no lock, and is closed at the end of its block. */
+/**
+ * Opens a connection as any other program would. It waits for no lock, and is closed at the end of its block.
+ */
 export function connectionTo(path: string, options: Database.Options = {}): Database.Database & Disposable {
   const database = new Database(path, { timeout: 0, ...options });
   return Object.assign(database, { [Symbol.dispose]: () => void database.close() });

@@ -9,8 +9,9 @@
  *
  * `make` is called for each test and returns a new system over a new service. A kind of system skips a
  * promise that it cannot keep, by the promise's name, with a reason that the report shows. No test depends on
- * the clock except to wait; a promise "at the deadline" fails by the test's own time limit. A call during a
- * restart of the system may fail BUSY or DOWN; "works afterwards" means within `recoveryMs`.
+ * the clock except to wait; if a system breaks a promise "at the deadline", the test ends by its own time
+ * limit. A call during a restart of the system may fail BUSY or DOWN; "works afterwards" means within
+ * `recoveryMs`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -65,8 +66,8 @@ export interface ContractOptions {
   /** How long a system may take to work again after an interrupted call. Default 10 000. */
   readonly recoveryMs?: number;
   /**
-   * The expected long number of `numbers`. Default: every digit of the text; other for a kind whose answers
-   * were floats before.
+   * The expected long number of `numbers`. Default: every digit of the text. A kind of system whose answers
+   * pass through floats expects another number.
    */
   readonly longNumber?: string;
 }

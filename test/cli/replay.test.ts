@@ -205,7 +205,7 @@ describe("replay", () => {
           cause: "NO_MARK",
         });
         expect(report.conversions).toContainEqual(
-          expect.objectContaining({ rule: "0 of a day without a price is none" }),
+          expect.objectContaining({ rule: "0 counts as no value on a day without a price" }),
         );
         expect(report.ok).toBe(false);
       },

@@ -280,7 +280,7 @@ describe("symbols translate of many symbols", () => {
   });
 
   it.skipIf(process.platform === "win32")(
-    "ends when its reader does, although the input has no end (needs a POSIX shell)",
+    "ends when the program that reads its output ends, even if the input has no end (needs a POSIX shell)",
     async () => {
       const line =
         'yes "TYU5 Comdty" 2>/dev/null | ' +

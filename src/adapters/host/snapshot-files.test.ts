@@ -126,7 +126,7 @@ describe("snapshots of the plan", () => {
     },
   );
 
-  it("that cannot be written leave the earlier ones unchanged and no other file behind", async () => {
+  it("that cannot be written change no earlier snapshot and leave no file behind", async () => {
     await filesOf("one").save(snapshotOf(4));
     mkdirSync(fileOf("two"));
     await expect(filesOf("two").save(snapshotOf(5))).rejects.toThrow("this is not a regular file");
@@ -136,7 +136,7 @@ describe("snapshots of the plan", () => {
     expect(readdirSync(folder)).toEqual(["one.snapshot.json"]);
   });
 
-  it("are empty if the folder is a file or may not be read", async () => {
+  it("do not exist if the folder is a file or may not be read", async () => {
     mkdirSync(join(base, "made"));
     writeFileSync(folder, "");
     expect(await filesOf("one").latest()).toEqual({ snapshot: undefined, refused: [] });

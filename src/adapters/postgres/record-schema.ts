@@ -3,7 +3,10 @@ import type { OwnedTables } from "./migrations.ts";
 /** Rows are found and ordered by the bytes of their keys, whatever the collation of the database is. */
 const key = (column: string): string => `${column} text COLLATE "C" NOT NULL`;
 
-/** Any number of digits. The difference to itself is 0 for every number, and NaN for NaN and infinity. */
+/**
+ * A number with any number of digits. The check refuses NaN and infinity: minus itself, each of them is NaN,
+ * not 0.
+ */
 const decimal = (column: string): string => `${column} numeric CHECK (${column} - ${column} = 0)`;
 
 /** Modern's own tables, and beside them the database bridge's, which begin with `pnlb_`. */

@@ -1,9 +1,10 @@
 /**
  * The modern store of the database bridge's pair in PostgreSQL.
  *
- * Each call is one transaction; `PostgresDatabase` finds out the outcome of a commit that the wire cut. Calls
- * that write run under READ COMMITTED, so each statement sees what other transactions have committed before
- * it: a rule that needs a row to stay as it was read locks it. Calls that read see one state of the database.
+ * Each call is one transaction; `PostgresDatabase` finds out the outcome of a commit whose connection was
+ * lost. Calls that write run under READ COMMITTED, so each statement sees what other transactions have
+ * committed before it: a rule that needs a row unchanged locks the row when it reads it. Calls that read see
+ * one state of the database.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -28,7 +29,8 @@ export interface PostgresRecordOptions {
 
 /**
  * Opens modern's store. Creates the schema that the URL names (`?schema=desk`), or `newpnl`, and its tables
- * where they are missing. Throws what `openPostgresEvidenceStore` throws, as its calls do.
+ * where they are missing. This function and the calls of the store throw the errors of
+ * `openPostgresEvidenceStore`.
  */
 export async function openPostgresRecordStore(
   url: string,
@@ -52,7 +54,7 @@ const limits = {
   pipelines: true,
 };
 
-/** Pauses before a transaction that met another one runs again. */
+/** Pauses before a transaction that the server ended in favour of another one runs again. */
 const conflictPauses = { firstMs: 5, lastMs: 200 };
 
 class PostgresRecordStore implements RecordStore {
@@ -150,7 +152,7 @@ async function answer(client: PoolClient, { sql, values }: Statement): Promise<r
   }
 }
 
-/** Ends the transaction by an error of this program, after which the connection stays in use. */
+/** Throws, which ends the transaction. The connection stays in use, since the error is this program's own. */
 function undo(failure: unknown): never {
   if (failure instanceof WriteUndone || failure instanceof StatementRefused)
     throw new BridgeError("REFUSED", { what: messageOf(failure), cause: failure });

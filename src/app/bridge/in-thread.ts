@@ -45,9 +45,10 @@ export interface InThread<T extends object> {
  *     const modern = inThread<PnlService>(new URL("./modern.js", import.meta.url), "service");
  *     const bridge = createServiceBridge({ legacy, modern: modern.service, plan: { phase: "shadow_mode" } });
  *
- * A call from the bridge has the bridge's deadline; a call that computes beyond it costs the thread, not the
- * caller. Errors arrive with name, message and code, so that errors of the two systems compare as within one
- * process. Failures of the thread itself (TIMEOUT, DOWN, BUSY, TOO_LARGE, GARBLED) are SystemFailures.
+ * A call from the bridge has the bridge's deadline; if a call computes for longer, the thread is ended, and
+ * the caller does not wait. Errors arrive with name, message and code, so that the bridge compares them like
+ * errors thrown in its own process. Failures of the thread itself (TIMEOUT, DOWN, BUSY, TOO_LARGE, GARBLED)
+ * are SystemFailures.
  */
 export function inThread<T extends object>(
   modulePath: string | URL,
@@ -93,8 +94,8 @@ export function inThread<T extends object>(
 const notMethods: ReadonlySet<string> = new Set(["then", "toJSON", "constructor", "prototype"]);
 
 /**
- * The bridge gives its calls up by the signal. The deadline, slightly later, ends calls that have not begun
- * by then.
+ * The bridge aborts its calls by the signal. The deadline is slightly later and ends calls that have not
+ * begun by then.
  */
 function callOf(call: ReturnType<typeof currentCall>, timeoutMs: number): SystemCall {
   if (call === undefined || !Number.isFinite(call.deadlineMs)) return { deadlineMs: timeoutMs };

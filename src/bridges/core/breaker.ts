@@ -1,6 +1,6 @@
-/** When calls of a method skip modern for a while. */
+/** The limits at which the calls of a method skip modern for a while. */
 export interface BreakerOptions {
-  /** The number of calls within the window from which the failure ratio is judged. */
+  /** The failure ratio is judged only when the window has at least this many calls. */
   readonly callsMin: number;
   /** The share of failures, 0 to 1, at which the breaker opens. */
   readonly failureRatio: number;
@@ -62,7 +62,10 @@ export class Breaker {
     else this.#open(nowMs);
   }
 
-  /** Reports an outcome that proves nothing, or nothing yet. After a trial call, the next one may try. */
+  /**
+   * Reports an outcome that proves nothing about modern, or nothing yet. If the call was the trial, the next
+   * call becomes the trial.
+   */
   released(era: number): void {
     if (era !== this.#era || this.#state !== "half-open") return;
     this.#state = "open";

@@ -17,7 +17,7 @@ export class Samples {
     this.#draw = draw;
   }
 
-  /** Keeps a comparison for each kind whose next sample it is. */
+  /** Keeps a comparison as a sample of each of these kinds of finding. */
   keep(comparison: CallComparison, kinds: ReadonlySet<Sightings>): void {
     for (const sightings of kinds) {
       const reservoir = this.#reservoir(sightings);

@@ -67,8 +67,8 @@ export type TradingDayRuleName = keyof typeof tradingDayRules;
 export const defaultTradingDayRule: TradingDayRuleName = "chicago-17";
 
 /**
- * Whether a day is neither on a weekend nor a holiday of the exchange (exchange-holidays.ts lists the sourced
- * years).
+ * Whether a day is neither on a weekend nor a holiday of the exchange (exchange-holidays.ts lists the years
+ * whose holidays are known).
  */
 export const isBusinessDay = (day: DayNumber): boolean => businessDayOnOrAfter(day) === day;
 
@@ -82,15 +82,15 @@ export function businessDayOnOrAfter(day: DayNumber): DayNumber {
 }
 
 /**
- * The first day of the table, which covers the years of real trades. Other days are searched for by the same
- * rules.
+ * The first day of the table, which covers the years of real trades. For any other day the next business day
+ * is found by a search under the same rules.
  */
 const tableFrom = dayNumber(1970, 1, 1);
 const waits = tabulate(tableFrom, dayNumber(2101, 1, 1));
 
 /**
- * For each day from `from` until `until` (exclusive): the number of days to the next business day, 0 on one.
- * 48 kB.
+ * Returns, for each day from `from` until `until` (exclusive), the number of days to the next business day;
+ * it is 0 for a business day. The table takes 48 kB.
  */
 function tabulate(from: DayNumber, until: DayNumber): Uint8Array {
   const holidays = new Set<DayNumber>();

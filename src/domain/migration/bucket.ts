@@ -6,8 +6,9 @@ export const bucketAlgorithm = "v1";
 
 /**
  * The bucket of a unit, 0 to 99 999: MurmurHash3 (x86, 32 bit, seed 0) over the UTF-8 bytes of
- * `v1|flag|salt|unit`, scaled. It is the same on every machine and in every release. A unit included at 10 %
- * is included at 20 %; another flag or salt gives an independent order. docs/rollout.md has the test vectors.
+ * `v1|flag|salt|unit`, scaled. It is the same on every machine and in every release. A unit (a book or a
+ * user) that is included at 10 % is also included at 20 %. Another flag or salt puts the units in an
+ * independent order. docs/rollout.md has the test vectors.
  */
 export const bucketOf = (flag: string, salt: string, unit: string): number =>
   Math.floor((murmur3(`${bucketAlgorithm}|${flag}|${salt}|${unit}`) * bucketCount) / 4_294_967_296);

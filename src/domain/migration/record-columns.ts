@@ -118,7 +118,7 @@ export function recordFrom(read: (column: RecordColumn) => unknown): RecordValue
 export const initialRecord: RecordValues = Object.freeze(recordFrom(({ initial }) => initial));
 
 /**
- * The columns that a change sets, with their values. A change has the names of the record and of its
+ * The columns that a change sets, with their values. A change uses the field names of the record and of its
  * overrides.
  */
 export function changedColumns({

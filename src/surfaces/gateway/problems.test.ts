@@ -11,7 +11,7 @@ describe("the problem document of a failure", () => {
     ["SYSTEM_DOWN", 503],
     ["DATABASE_BUSY", 503],
     ["BAD_CONFIG", 500],
-  ])("has for the code %s the status %i", (code, status) => {
+  ])("for the code %s has the status %i", (code, status) => {
     expect(
       problemFor(new BridgeError(code, { what: "so it is", fix: "do it", where: "/secret/path" })),
     ).toEqual({
@@ -31,7 +31,7 @@ describe("the problem document of a failure", () => {
     ["BUSY", 503],
     ["GARBLED", 502],
     ["TOO_LARGE", 502],
-  ])("has for a system's failure %s the status %i", (failure, status) => {
+  ])("for a system's failure %s has the status %i", (failure, status) => {
     expect(
       problemFor(new SystemFailure(failure, "no\u0007", { code: "E17", cause: new Error("secret") })),
     ).toMatchObject({

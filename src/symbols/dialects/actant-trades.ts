@@ -33,8 +33,8 @@ const dotted = /^XCME\.([A-Z]{2,3})\.[FGHJKMNQUVXZ]\d$/;
 
 /**
  * The names in the desk's trade ledgers. The 0 is a filler, never a year. The date is the actual expiry, the
- * letter the contract month. If they contradict, the date counts, with a note. If a future's date is not its
- * last trading day, it is noted when the letter agrees with its month and refused when it does not.
+ * letter the contract month. If they contradict, the date counts, with a note. A future whose date is not its
+ * last trading day gets a note if the letter agrees with the month of the date, and is refused otherwise.
  */
 export const actantTrades: Dialect = {
   name: "actant-trades",

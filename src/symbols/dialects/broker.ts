@@ -155,8 +155,8 @@ function parseOption(
 }
 
 /**
- * All series that words without a week may mean: the desk's calendar writes the month of expiry, others the
- * contract month.
+ * All series that words without a week may mean. The month in the words is the month of expiry in the desk's
+ * calendar, and the contract month in other sources.
  */
 function seriesWithoutWeek(
   product: Product,

@@ -33,7 +33,7 @@ import type { LedgerWorld } from "./ledger-world.ts";
 export class ModernEngineService implements PnlService {
   readonly #world: LedgerWorld | undefined;
 
-  /** Without a world only `calculatePnl` can answer. */
+  /** `world` holds the desk's ledgers; without it only `calculatePnl` can answer. */
   constructor(world: LedgerWorld | undefined) {
     this.#world = world;
   }

@@ -9,8 +9,8 @@ import { totalsOf } from "./modern-service.ts";
 /** The conversion rules, as reports and documents name them. */
 export const pointsRules = [
   "realized, unrealized, total: points × multiplier",
-  "averagePrice: 0 of a flat position is none",
-  "unrealized: 0 of an open position without a mark in the request is none",
+  "averagePrice: 0 counts as no value if the position is flat",
+  "unrealized: 0 counts as no value if the request has no mark for the open position",
   "totals: added up from the positions beside them, by currency",
   "P&L that cannot be converted, as totals without positions: the answer is refused (GARBLED)",
 ] as const;

@@ -9,7 +9,7 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "db init",
-    about: "Creates the tables of the database bridge in both databases; what is there stays as it is",
+    about: "Creates the tables of the database bridge in both databases; existing tables stay as they are",
     example: "db init --config pnl_migration_config.yaml",
     options: [
       new Option("--dry-run", "print what would be created, and create nothing"),
@@ -29,7 +29,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "db backfill",
     about:
-      "Brings the rows of legacy's database into modern's, while both are in use; goes on where an earlier run ended",
+      "Brings the rows of legacy's database into modern's, while both are in use; " +
+      "continues where an earlier run ended",
     example: "db backfill --dry-run",
     options: [
       new Option("--dry-run", "read and map every row, and change nothing"),
@@ -41,7 +42,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "db review",
     about:
-      "Lists the rows that wait for a person: those that modern cannot hold, and those that differ; accepts rows as they are",
+      "Lists the rows that wait for a person: those that modern cannot hold, and those that differ; " +
+      "with --settle or --settle-code, accepts rows as they are",
     example: "db review",
     options: [
       new Option("--settle <key>", "accept the row with this key, as the list shows it"),
@@ -55,7 +57,8 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "db drain",
-    about: "Carries what one database owes the other, parked writes included; exit 1 if some is left",
+    about:
+      "Sends the writes that one database owes the other, parked ones included; exits 1 if any are still owed",
     example: "db drain --timeout 30s",
     options: [
       new Option("--timeout <duration>", "how long to try, such as 30s or 5m").default("30s"),
@@ -66,8 +69,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "db cutover",
-    about:
-      "Moves the authority over the records to where the phase wants it; a rung that fails changes nothing",
+    about: "Makes the database authoritative that the phase requires; if a step fails, nothing changes",
     example: 'db cutover --to modern --reason "a second try"',
     options: [
       new Option("--to <side>", "the database that becomes authoritative")
@@ -142,7 +144,7 @@ async function fill(
     const verb = options.dryRun ? "would enter" : "entered";
     return `${table}: ${rows} rows read, ${imported} ${verb} modern${notes.length === 0 ? "" : `; ${notes.join("; ")}`}`;
   });
-  const end = report.finished ? [] : ["not finished: run it again, it goes on from here"];
+  const end = report.finished ? [] : ["not finished: run the command again; it continues from here"];
   return { exitCode: isClean ? 0 : 1, text: [...lines, ...end].join("\n") };
 }
 
