@@ -5,6 +5,7 @@ import { defaultConfig } from "../../config/index.ts";
 import { checkNew, unwritable } from "../../platform/output.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
 import { replay } from "../parity/replay.ts";
+import { type DualWrite, dualWrite } from "./dual-write.ts";
 import { generateDesk } from "./index.ts";
 
 /** Seeds are whole numbers from 0 to this. */
@@ -17,11 +18,12 @@ export interface Demo {
   /** The database that the legacy desk wrote. */
   readonly database: string;
   readonly report: ParityReport;
+  readonly dualWrite: DualWrite;
 }
 
 /**
  * Generates a small desk, ledgers and prices with the oddities of real ones, and replays it through both
- * systems. Works in a temporary folder that is deleted afterwards, or in `keep`, which must not hold a desk
+ * systems. Then another small desk writes two databases at once. Works in a temporary folder that is deleted afterwards, or in `keep`, which must not hold a desk
  * yet. Throws UNWRITABLE.
  */
 export async function runDemo(options: {
@@ -43,15 +45,17 @@ export async function runDemo(options: {
       legacyDatabase: database,
       onProgress: options.onProgress,
     });
-    return { trades, ledgers, prices, database, report };
+    return { trades, ledgers, prices, database, report, dualWrite: await dualWrite(join(folder, pairName)) };
   } finally {
     if (options.keep === undefined) await rm(folder, { recursive: true, force: true });
   }
 }
 
 const databaseName = "pnl_tracker.db";
+/** The folder of the two databases that are written together. */
+const pairName = "two_databases";
 /** The entries that a demo creates in its folder. */
-const made = [databaseName, "trade_ledger", "market_prices"];
+const made = [databaseName, "trade_ledger", "market_prices", pairName];
 
 const temporaryFolder = (): Promise<string> =>
   mkdtemp(join(tmpdir(), "pnl-bridge-demo-")).catch((cause) => {
