@@ -17,6 +17,9 @@ export const chromiumPath: string | undefined = candidates.find((path) => exists
 const flags = [
   "--no-sandbox",
   "--disable-gpu",
+  "--disable-software-rasterizer",
+  "--in-process-gpu",
+  "--renderer-process-limit=1",
   "--no-first-run",
   "--disable-background-networking",
   "--disable-component-update",

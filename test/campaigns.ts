@@ -1,10 +1,11 @@
 /**
- * The long campaigns. A campaign is a test that runs over seeds. `./run test` runs the first few seeds of each;
- * `./run test --long NAME` runs seed after seed until `LONG_S` seconds are over. `SEED=17 ./run test FILE` repeats one seed.
+ * The long campaigns. `./run test` runs a short version of each, and `./run test --long NAME` the whole. A
+ * campaign over seeds runs the first few seeds in `./run test`; in the long run it runs seed after seed until
+ * `LONG_S` seconds are over. `SEED=17 ./run test FILE` repeats one seed.
  */
 interface Campaign {
-  readonly file: string;
-  /** Part of the test's title, where the file holds other tests too. */
+  readonly files: readonly string[];
+  /** Part of the titles of its tests, if the files hold other tests too. */
   readonly title?: string;
   /** What a campaign proves, for `./run test --long`. */
   readonly proves: string;
@@ -12,60 +13,112 @@ interface Campaign {
 
 export const campaigns = {
   "control-plane": {
-    file: "test/simulation/control-plane.test.ts",
+    files: ["test/simulation/control-plane.test.ts"],
     proves:
       "a fleet in memory obeys the design's table under random changes, crashes, outages and clock jumps",
   },
   kill: {
-    file: "test/simulation/control-faults.test.ts",
+    files: ["test/simulation/control-faults.test.ts"],
     title: "kill -9",
     proves:
       "real processes that are killed at random moments lose no accepted write and never answer against the plan",
   },
   statements: {
-    file: "src/adapters/sqlite/control-store.test.ts",
+    files: ["src/adapters/sqlite/control-store.test.ts"],
     title: "an operator's statements",
     proves: "a thousand SQL statements of an operator meet no lock while four processes live and obey",
   },
   phases: {
-    file: "test/simulation/phase-cases.test.ts",
+    files: ["test/simulation/phase-cases.test.ts"],
     proves:
       "every way forward and back between phases, with each value of a plan, lands in the same state on each store",
   },
   faults: {
-    file: "test/simulation/control-faults.test.ts",
+    files: ["test/simulation/control-faults.test.ts"],
     proves: "stopped processes, wrong clocks, damaged files and full disks lead no process against the plan",
   },
   "db-kill": {
-    file: "test/simulation/database-kill.test.ts",
+    files: ["test/simulation/database-kill.test.ts"],
     proves:
       "processes on a pair of databases that are killed 500 times at random moments lose and double no write",
   },
   "db-points": {
-    file: "test/simulation/database-failpoints.test.ts",
+    files: ["test/simulation/database-failpoints.test.ts"],
     proves: "a process may die before and after each statement of both stores, and the next one recovers",
   },
+  stores: {
+    files: [
+      "src/adapters/sqlite/control-store.test.ts",
+      "src/adapters/postgres/control-store.test.ts",
+      "src/adapters/sqlite/evidence-store.test.ts",
+      "src/adapters/postgres/evidence-store.test.ts",
+    ],
+    proves:
+      "every promise of a store holds on SQLite and on PostgreSQL, whatever is killed, hangs or is cut off",
+  },
+  "db-pairs": {
+    files: [
+      "src/adapters/postgres/record-store.test.ts",
+      "src/app/database/reconcile.test.ts",
+      "src/bridges/database/cutover.test.ts",
+      "src/bridges/database/database-bridge.test.ts",
+    ],
+    proves: "a pair of databases loses no write, wherever a commit is cut or a process dies",
+  },
+  commands: {
+    files: ["test/cli/control.test.ts"],
+    proves:
+      "the operator's commands tell the truth about every fault of a control store and every edit of its audit",
+  },
+  systems: {
+    files: ["src/adapters/worker/command-system.test.ts", "src/adapters/module/module-system.test.ts"],
+    proves: "systems in threads and processes keep their promises, however they flood, hang or die",
+  },
+  pages: {
+    files: ["test/report/page.test.ts", "test/golden/report.test.ts"],
+    proves: "the report's page of all real ledgers has no fault of accessibility in any setting",
+  },
+  walk: {
+    files: ["test/walk/new-user.test.ts"],
+    proves: "a new user who installs the package from the registry gets through the first page",
+  },
   run: {
-    file: "test/tidy/run.test.ts",
+    files: ["test/tidy/run.test.ts"],
     proves: "./run builds, installs and locks correctly whatever else runs or died at the same time",
   },
   obey: {
-    file: "test/simulation/obeying-fleet.test.ts",
+    files: ["test/simulation/obeying-fleet.test.ts"],
     proves: "real processes obey each of the operator's SQL statements from its acknowledgement on",
   },
   shadow: {
-    file: "test/simulation/shadow-night.test.ts",
+    files: ["test/simulation/shadow-night.test.ts"],
     proves: "a modern side that leaks, hangs and throws leaves every call accounted for and no memory behind",
   },
   histories: {
-    file: "test/properties/engine.test.ts",
+    files: ["test/properties/engine.test.ts"],
     title: "random histories",
     proves: "the engine matches random trading histories exactly as an independent, slower engine does",
   },
   symbols: {
-    file: "test/properties/symbols.test.ts",
+    files: ["test/properties/symbols.test.ts"],
     title: "mutated symbols",
     proves: "no mutated symbol throws, hangs, or becomes another instrument without a note",
+  },
+  properties: {
+    files: [
+      "src/adapters/csv/ledger-reader.test.ts",
+      "src/base/exact-json.test.ts",
+      "src/base/json-pieces.test.ts",
+      "src/bridges/symbols/translation-bridge.test.ts",
+      "src/comparison/answers.test.ts",
+      "src/config/config.test.ts",
+      "src/config/edit-yaml.test.ts",
+      "src/domain/migration/bucket.test.ts",
+      "test/properties/engine.test.ts",
+      "test/properties/symbols.test.ts",
+    ],
+    proves:
+      "properties of texts, numbers, routes, symbols and the engine hold for several times as many inputs",
   },
 } satisfies Readonly<Record<string, Campaign>>;
 
@@ -73,6 +126,9 @@ export type CampaignName = keyof typeof campaigns;
 
 /** Whether this is the long run of a campaign. Its slowest tests run only then. */
 export const isLongRun = (name: CampaignName): boolean => process.env.CAMPAIGN === name;
+
+/** The number of runs of a property: `long` in the campaign `properties`, `short` otherwise. */
+export const runs = (short: number, long: number): number => (isLongRun("properties") ? long : short);
 
 /** The time that a campaign has, in seconds, unless `LONG_S` says otherwise. */
 export const longSeconds = Number(process.env.LONG_S ?? 600);
@@ -96,7 +152,9 @@ export async function overSeeds(
     try {
       await work(seed);
     } catch (failure) {
-      throw new Error(`to repeat: SEED=${seed} ./run test ${campaigns[name].file}`, { cause: failure });
+      throw new Error(`to repeat: SEED=${seed} ./run test ${campaigns[name].files.join(" ")}`, {
+        cause: failure,
+      });
     }
     seed += 1;
   } while (seed < first + seedsMax && Date.now() < untilMs);

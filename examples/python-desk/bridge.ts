@@ -160,12 +160,13 @@ try {
   const outcomes = await Promise.all(calls);
   kill();
   await second.$bridge.idle();
-  const { eligible = 0, compared = 0, errors = 0 } = second.$bridge.counters.calculatePnl ?? {};
+  const { eligible = 0, compared = 0 } = second.$bridge.counters.calculatePnl ?? {};
   say(
     `its process is killed while ${calls.length} calls run: ` +
       `${outcomes.filter((text) => text === "answered").length} answered`,
   );
-  say(`their ${eligible} shadows: ${compared} compared, ${errors} failed`);
+  // The others have failed, or a busy machine has shed them to protect the answers.
+  say(`of their ${eligible} shadows, ${compared} have been compared`);
   await second.$bridge.close();
 
   say("3. Python is modern and answers; when it is killed, legacy answers instead");

@@ -2,6 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/campaigns.ts";
 import { formatDecimal, parseDecimal } from "./decimal.ts";
 import { depthMax, parseExact, textLengthMax } from "./exact-json.ts";
 
@@ -116,7 +117,7 @@ describe("parseExact", () => {
         const text = JSON.stringify(value, null, indent);
         expect(parseExact(text)).toEqual(JSON.parse(text, exactly));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150, 500) },
     );
   });
 
@@ -135,7 +136,7 @@ describe("parseExact", () => {
         const text = parts.join("");
         expect(outcome(() => parseExact(text))).toEqual(outcome(() => JSON.parse(text, exactly)));
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000, 20_000) },
     );
   });
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/campaigns.ts";
 import { jsonPieces } from "./json-pieces.ts";
 import { jsonText } from "./plain-text.ts";
 
@@ -24,7 +25,7 @@ describe("jsonPieces", () => {
       fc.property(fc.oneof(fc.array(value), fc.dictionary(fc.string(), value)), (document) => {
         expect(joined(document)).toBe(jsonText(document));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40, 100) },
     );
   });
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/campaigns.ts";
 import { BridgeError } from "../base/errors.ts";
 import { AnswerComparer, type AnswerComparison, type AnswerOptions } from "./answers.ts";
 
@@ -259,7 +260,7 @@ describe("tolerances", () => {
           expected,
         );
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000, 3_000) },
     );
   });
 

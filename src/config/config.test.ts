@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { runs } from "../../test/campaigns.ts";
 import { BridgeError } from "../base/errors.ts";
 import { pnlMethods } from "../ports/pnl-service.ts";
 import { type Config, configJsonSchema, defaultConfig, loadConfig, parseConfig, wholeFile } from "./index.ts";
@@ -573,7 +574,7 @@ test("property: any text gives a configuration or one BAD_CONFIG with a position
         }
       },
     ),
-    { numRuns: 100 },
+    { numRuns: runs(100, 500) },
   );
 });
 
@@ -784,7 +785,7 @@ describe("no error shows a password of a URL", () => {
           expect(said).not.toContain(secret);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100, 500) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../test/campaigns.ts";
 import {
   editValue,
   editYaml,
@@ -266,7 +267,7 @@ test("property: a series of edits sets the values and keeps every comment outsid
         expect(migrationSection(parseConfig(text, "f"))).toContain("phase");
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60, 300) },
   );
 });
 

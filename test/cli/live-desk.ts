@@ -53,7 +53,7 @@ export class LiveDesk implements AsyncDisposable {
       const bridge = await createPnlBridge({ config, log: () => {}, load: { overload: () => undefined } });
       let ends = false;
       process.stdin.on("end", () => { ends = true; }).resume();
-      for (let last = ""; !ends; await new Promise((resolve) => setTimeout(resolve, 10))) {
+      for (let last = ""; !ends; await new Promise((resolve) => setTimeout(resolve, 25))) {
         const { source } = await bridge.service.call("totals", {}, { user: "amy", book: "UST" });
         if (source !== last) say(source);
         last = source;

@@ -41,7 +41,7 @@ describe.skipIf(!hasPython)("examples/python-desk (needs python3 of 3.9 or newer
       "its process is killed in the middle of a call: failed, DOWN",
       "the next call starts it again: answered",
       "its process is killed while 16 calls run: 16 answered",
-      "their 16 shadows: 0 compared, 16 failed",
+      "of their 16 shadows, 0 have been compared",
       "its process is killed in the middle of a call: answered, 1 time by legacy and 0 by modern",
     ];
     let from = 0;

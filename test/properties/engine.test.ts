@@ -11,7 +11,7 @@ import {
   type TradeInput,
 } from "../../src/engine/index.ts";
 import { equal, oracle, type Rational, read } from "../../src/testing/slow-oracle.ts";
-import { overSeeds } from "../campaigns.ts";
+import { overSeeds, runs } from "../campaigns.ts";
 
 /** Realistic quantities and prices, and hostile ones: many decimals, huge, tiny, zero and negative prices. */
 const quantityText = fc.oneof(
@@ -102,7 +102,7 @@ describe("laws of lot matching", () => {
           true,
         );
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200, 500) },
     );
   });
 
@@ -113,7 +113,7 @@ describe("laws of lot matching", () => {
         const [fifo, ...others] = answers.filter((answer) => answer.rounded === undefined).map(total);
         for (const other of others) expect(equal(other, fifo as Rational)).toBe(true);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200, 500) },
     );
   });
 
@@ -250,7 +250,7 @@ describe("feeding in pieces", () => {
           );
         },
       ),
-      { numRuns: 400 },
+      { numRuns: runs(400, 1_000) },
     );
   });
 

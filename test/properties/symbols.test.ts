@@ -22,7 +22,7 @@ import {
   type Source,
   type SymbolContext,
 } from "../../src/symbols/index.ts";
-import { isLongRun, overSeeds } from "../campaigns.ts";
+import { isLongRun, overSeeds, runs } from "../campaigns.ts";
 
 /** The years that these properties cover. */
 const [from, until] = [2020, 2039];
@@ -179,7 +179,7 @@ describe("printing and reading back", () => {
           undefined,
         ]);
       }),
-      { numRuns: 4_000 },
+      { numRuns: runs(4_000, 20_000) },
     );
   });
 

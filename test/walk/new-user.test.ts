@@ -1,8 +1,8 @@
 /**
- * Follows docs/bridge-your-system.md as a new user does: packs the checkout, and runs the commands of the
- * page in their order in an empty folder. The files that the page shows are written at the place where it
- * shows them. If the registry does not answer, the packages of the checkout replace those that the first
- * command would install.
+ * Follows docs/bridge-your-system.md as a new user does: runs the commands of the page in their order in an
+ * empty folder. The files that the page shows are written at the place where it shows them. In the campaign
+ * `walk` the first command installs the packed checkout; if the registry does not answer, the packages of the
+ * checkout replace those that it would install. In a short run a link to the built checkout replaces it all.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,6 +14,7 @@ import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { pack } from "../../scripts/pack.ts";
 import { python, pythonMissing } from "../../src/testing/worker-programs.ts";
+import { isLongRun } from "../campaigns.ts";
 import { root } from "../cli/run-cli.ts";
 
 const page = await readFile(join(root, "docs/bridge-your-system.md"), "utf8");
@@ -56,8 +57,10 @@ it.skipIf(python === undefined)(
     const walk = new Walk(join(base, "desk"), await freePort());
     try {
       await mkdir(walk.folder);
-      const { path } = await pack(base);
-      await copyFile(path, join(walk.folder, basename(path)));
+      if (isLongRun("walk")) {
+        const { path } = await pack(base);
+        await copyFile(path, join(walk.folder, basename(path)));
+      }
       for (const step of steps) {
         if (step.kind === "file") await walk.write(step.name, step.text);
         else await walk.type(step.command, step.output);
@@ -108,8 +111,18 @@ class Walk {
   }
 
   async #install(command: string): Promise<void> {
+    const modules = join(this.folder, "node_modules");
+    if (!isLongRun("walk")) {
+      await mkdir(join(modules, ".bin"), { recursive: true });
+      // Builds the program if a source is newer than the build.
+      await promisify(execFile)(join(root, "run"), ["pnl-bridge", "--version"]);
+      await symlink(root, join(modules, "pnl-bridge"));
+      // The program in the checkout is not executable; npm makes an installed one so.
+      const start = `#!/bin/sh\nexec "${process.execPath}" "${join(root, "bin/pnl-bridge.js")}" "$@"\n`;
+      await writeFile(join(modules, ".bin/pnl-bridge"), start, { mode: 0o755 });
+      return;
+    }
     await this.#shell(command).catch(async () => {
-      const modules = join(this.folder, "node_modules");
       await mkdir(join(modules, ".bin"), { recursive: true });
       const tarball = command.split(" ").at(-1) ?? "";
       await this.#shell(

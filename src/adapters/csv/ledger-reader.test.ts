@@ -6,6 +6,7 @@ import { parse } from "csv-parse/sync";
 import { Decimal } from "decimal.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runs } from "../../../test/campaigns.ts";
 import { describerOf, symbolBridge } from "../../app/symbols/symbols.ts";
 import { formatDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
@@ -581,7 +582,7 @@ describe("the reader of several files", () => {
         const accepted = most.reduce((a, b) => a + b, 0);
         expect(counts(input)).toEqual([rows, accepted, rows - accepted, 0]);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30, 100) },
     );
   });
 
@@ -782,7 +783,7 @@ describe("the ledger reader", () => {
         accepted += input.accepted;
         refused += input.quarantined;
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250, 400) },
     );
     expect(Math.min(accepted, refused)).toBeGreaterThan(200); // The generated ledgers contain enough rows of both kinds.
   });
@@ -800,7 +801,7 @@ describe("the ledger reader", () => {
         expect(input.duplicates).toBeGreaterThanOrEqual(alone.accepted);
         expect(shown(await readLedgers(paths, options, chunk))).toEqual(shown(input));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40, 100) },
     );
   });
 
@@ -820,7 +821,7 @@ describe("the ledger reader", () => {
             );
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100, 300) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inspect, promisify } from "node:util";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { isLongRun } from "../../../test/campaigns.ts";
 import { noHash, sealNew, verifyAudit } from "../../control/audit-chain.ts";
 import type { ControlChange, ControlStore, InstanceReport } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
@@ -16,6 +17,10 @@ import { until } from "../../testing/until.ts";
 import { openPostgresControlStore, openPostgresEvidenceStore, type PostgresControlOptions } from "./index.ts";
 
 const missing = postgresMissing();
+/** In a short run, SQLite stands for every store where several processes share one. */
+const inShort = isLongRun("stores")
+  ? {}
+  : { oneProcess: "SQLite runs them; the campaign stores runs them here" };
 describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   let server: TestPostgres;
   let admin: Client;
@@ -59,26 +64,30 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   };
 
   let lastShell: { readonly schema: string; readonly client: Client } | undefined;
-  controlStoreContract("postgres", async () => {
-    const wire = await wireTo();
-    const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
-    return {
-      open: () => openPostgresControlStore(wire.url, { schema }),
-      sql: async (statement) => {
-        // Statements run one after the other over one connection, as in a shell that stays open.
-        if (lastShell?.schema !== schema) lastShell = { schema, client: await shell() };
-        await lastShell.client.query(statement);
-      },
-      elsewhere: `(await import(${door})).openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`,
-      takeAway: async () => {
-        wire.away = true;
-        wire.cut();
-        return async () => {
-          wire.away = false;
-        };
-      },
-    };
-  });
+  controlStoreContract(
+    "postgres",
+    async () => {
+      const wire = await wireTo();
+      const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+      return {
+        open: () => openPostgresControlStore(wire.url, { schema }),
+        sql: async (statement) => {
+          // Statements run one after the other over one connection, as in a shell that stays open.
+          if (lastShell?.schema !== schema) lastShell = { schema, client: await shell() };
+          await lastShell.client.query(statement);
+        },
+        elsewhere: `(await import(${door})).openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`,
+        takeAway: async () => {
+          wire.away = true;
+          wire.cut();
+          return async () => {
+            wire.away = false;
+          };
+        },
+      };
+    },
+    inShort,
+  );
 
   test("the schema equals the golden file", async () => {
     await open({ schema: "golden" });
@@ -334,7 +343,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     for (const [index, store] of handles.entries())
       store.watch(() => void store.read().then(({ epoch }) => (seen[index] = epoch)));
     const client = await shell();
-    for (let epoch = 1; epoch <= 20; epoch++) {
+    for (let epoch = 1; epoch <= (isLongRun("stores") ? 20 : 5); epoch++) {
       await until(() => seen.every((known) => known === epoch));
       await client.query(`UPDATE config SET new_system_percentage = ${epoch}`);
     }
@@ -393,7 +402,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   describe("a server that hangs", () => {
     test("fails each call at its deadline, and calls work again when it continues", async () => {
       const wire = await wireTo();
-      const store = await open({ deadlineMs: 500 }, wire.url);
+      const store = await open({ deadlineMs: 3_000 }, wire.url);
       await store.read();
       wire.silent = true;
       const calls = [
@@ -422,7 +431,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
     test("leaves a dead connection, from which the watch recovers", async () => {
       const wire = await wireTo();
-      const store = await open({ deadlineMs: 500 }, wire.url);
+      const store = await open({ deadlineMs: 3_000 }, wire.url);
       let notifications = 0;
       store.watch(() => {
         notifications += 1;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inspect, promisify } from "node:util";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { isLongRun } from "../../../test/campaigns.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { comparisons, evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
@@ -10,6 +11,10 @@ import { connected, Wire } from "../../testing/postgres-wire.ts";
 import { openPostgresEvidenceStore, type PostgresEvidenceOptions } from "./index.ts";
 
 const missing = postgresMissing();
+/** In a short run, SQLite stands for every store where several processes share one. */
+const inShort = isLongRun("stores")
+  ? {}
+  : { oneProcess: "SQLite runs them; the campaign stores runs them here" };
 describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   let server: TestPostgres;
   let admin: Client;
@@ -51,10 +56,14 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   /** A table name qualified by the quoted schema. */
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`;
 
-  evidenceStoreContract("postgres", async () => ({
-    open: (options) => openPostgresEvidenceStore(server.url, { schema, ...options }),
-    elsewhere: elsewhere(),
-  }));
+  evidenceStoreContract(
+    "postgres",
+    async () => ({
+      open: (options) => openPostgresEvidenceStore(server.url, { schema, ...options }),
+      elsewhere: elsewhere(),
+    }),
+    inShort,
+  );
 
   test("the tables are in the schema pnl_bridge by default", async () => {
     await (await openPostgresEvidenceStore(server.url)).close();

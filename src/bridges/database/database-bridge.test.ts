@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { isLongRun } from "../../../test/campaigns.ts";
 import { systemClock } from "../../adapters/host/index.ts";
 import { openPostgresRecordStore } from "../../adapters/postgres/index.ts";
 import { openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
@@ -313,7 +314,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         const cuts = [
           ...Array.from({ length: 13 }, (_, bytes) => ["request", bytes] as const),
           ...Array.from({ length: 19 }, (_, bytes) => ["answer", bytes] as const),
-        ];
+        ].filter(([, bytes]) => isLongRun("db-pairs") || bytes % 6 === 0);
         for (const [at, [message, bytes]] of cuts.entries()) {
           wire.breakAtCommit = message;
           wire.breakAfter = bytes;

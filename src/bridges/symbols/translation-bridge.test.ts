@@ -2,6 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/campaigns.ts";
 import { dayNumber, parseDay } from "../../domain/market/trading-day.ts";
 import type { NotedTranslation } from "../../ports/translation-log.ts";
 import {
@@ -567,7 +568,7 @@ describe("hostile texts", () => {
           );
         else expect(reading.why).not.toBe("");
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500, 2_000) },
     );
   });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import murmurhash from "murmurhash";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/campaigns.ts";
 import { bucketCount, bucketOf, isWithin, murmur3 } from "./bucket.ts";
 
 /** An independent implementation of the same hash. */
@@ -54,7 +55,7 @@ describe("buckets", () => {
     );
     fc.assert(
       fc.property(text, (any) => murmur3(any) === theirs(any)),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000, 5_000) },
     );
   });
 
@@ -105,7 +106,7 @@ describe("a percentage", () => {
         const [less, more] = [Math.min(one, other), Math.max(one, other)];
         return !isWithin(bucket, less) || isWithin(bucket, more);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000, 5_000) },
     );
   });
 
