@@ -924,7 +924,7 @@ it("of operators who change the plan at once, those who lose get CONFLICT and ch
 
 it("a phase under two_person needs the approval of two different people", async () => {
   await using desk = new LiveDesk({ approvals: { two_person: ["dual_write"] } });
-  await desk.run("config", "publish", ...because);
+  await desk.start();
   const sign = (actor: string) =>
     desk.run("sign-off", "approved", "--actor", actor, "--note", "looked at it");
   const gate = async () => squeezed((await desk.run("gates")).out).at(-1);

@@ -214,24 +214,26 @@ describe.concurrent("./run, started several times at once,", () => {
     }),
   );
 
-  it.each(shells)("leaves no lock behind when a signal ends it (%s)", (...shell) =>
-    withCheckout(async (folder) => {
-      await replaceCompiler(
-        folder,
-        `writeFileSync("compiling", "");
+  it.each(isLongRun("run") ? shells : shells.slice(0, 1))(
+    "leaves no lock behind when a signal ends it (%s)",
+    (...shell) =>
+      withCheckout(async (folder) => {
+        await replaceCompiler(
+          folder,
+          `writeFileSync("compiling", "");
         for (let check = 0; check < 10_000 && !existsSync("go-on"); check++)
           await new Promise((go) => setTimeout(go, 10));`,
-      );
-      const { child, ended } = start(folder, [...shell, "run", "build"]);
-      await until(() => exists(join(folder, "compiling")));
-      child.kill("SIGTERM");
-      // The lock is held as long as the compiler writes.
-      expect(await readlink(join(folder, lock))).toBe(`${child.pid}@${hostname()}`);
-      await put(folder, "go-on", "");
-      expect((await ended).code).toBe(143);
-      expect(await locks(folder)).toEqual([]);
-      expect(await exists(join(folder, "dist"))).toBe(false);
-    }),
+        );
+        const { child, ended } = start(folder, [...shell, "run", "build"]);
+        await until(() => exists(join(folder, "compiling")));
+        child.kill("SIGTERM");
+        // The lock is held as long as the compiler writes.
+        expect(await readlink(join(folder, lock))).toBe(`${child.pid}@${hostname()}`);
+        await put(folder, "go-on", "");
+        expect((await ended).code).toBe(143);
+        expect(await locks(folder)).toEqual([]);
+        expect(await exists(join(folder, "dist"))).toBe(false);
+      }),
   );
 });
 
@@ -320,10 +322,11 @@ describe.concurrent("the last line of ./run test counts", () => {
         ]),
     ));
 
-  it("the passed tests, if all pass", () =>
+  inLong("the passed tests, if all pass", () =>
     withTests({ "test/a.test.ts": passes }, 0, (ran) =>
       expect([ran.code, last(ran)]).toEqual([0, "1 passed, 0 failed"]),
-    ));
+    ),
+  );
 
   it("an error outside every test as a failure", () =>
     withTests(

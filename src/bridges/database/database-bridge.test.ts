@@ -196,20 +196,21 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
 
       it("many writes at once share commits, and a refused one among them takes no other along", async () => {
         const bridge = await open(authority);
+        const count = isLongRun("db-pairs") ? 200 : 50;
         const answers = await Promise.all(
-          Array.from({ length: 200 }, (_, index) =>
-            bridge.write([trade(index === 150 ? 8 : index + 1), position(String(index + 1))], {
+          Array.from({ length: count }, (_, index) =>
+            bridge.write([trade(index === 30 ? 8 : index + 1), position(String(index + 1))], {
               idempotencyKey: `key ${index}`,
             }),
           ),
         );
         expect(answers.map(({ kind }) => kind).filter((kind) => kind === "refused")).toHaveLength(1);
-        expect(answers[150]).toMatchObject({ code: "ALREADY_STORED" });
-        expect(answers[199]).toMatchObject({ kind: "acknowledged", version: 199 });
+        expect(answers[30]).toMatchObject({ code: "ALREADY_STORED" });
+        expect(answers.at(-1)).toMatchObject({ kind: "acknowledged", version: count - 1 });
         expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
-        expect(await bothTrades()).toEqual([199, 199]);
-        expect(await rows("legacy", "positions", "position_quantity")).toEqual([["200"]]);
-        expect(await rows("modern", "positions", "quantity")).toEqual([["200"]]);
+        expect(await bothTrades()).toEqual([count - 1, count - 1]);
+        expect(await rows("legacy", "positions", "position_quantity")).toEqual([[String(count)]]);
+        expect(await rows("modern", "positions", "quantity")).toEqual([[String(count)]]);
       });
 
       it("a flat position is deleted in legacy and kept in modern", async () => {

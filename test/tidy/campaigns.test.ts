@@ -1,0 +1,18 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { campaigns } from "../campaigns.ts";
+import { root } from "../cli/run-cli.ts";
+
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+const tests = globSync("{src,test}/**/*.test.ts", { cwd: root }).map((file) => file.replaceAll("\\", "/"));
+
+it("each campaign runs every test file that has a long version in it", () => {
+  for (const [name, { files }] of Object.entries(campaigns)) {
+    const mention = new RegExp(`(isLongRun|overSeeds)\\(\\s*"${name}"`);
+    const long = tests.filter((file) => mention.test(read(file)));
+    expect(files, name).toEqual(expect.arrayContaining(long));
+  }
+  const properties = tests.filter((file) => /numRuns: runs\(/.test(read(file)));
+  expect([...campaigns.properties.files]).toEqual(properties.toSorted());
+});
