@@ -57,12 +57,7 @@ export const campaigns = {
       "every promise of a store holds on SQLite and on PostgreSQL, whatever is killed, hangs or is cut off",
   },
   "db-pairs": {
-    files: [
-      "src/adapters/postgres/record-store.test.ts",
-      "src/app/database/reconcile.test.ts",
-      "src/bridges/database/cutover.test.ts",
-      "src/bridges/database/database-bridge.test.ts",
-    ],
+    files: ["src/bridges/database/cutover.test.ts", "src/bridges/database/database-bridge.test.ts"],
     proves: "a pair of databases loses no write, wherever a commit is cut or a process dies",
   },
   commands: {

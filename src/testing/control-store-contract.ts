@@ -206,45 +206,20 @@ export function controlStoreContract(
     });
 
     describe("change", () => {
-      const sets: readonly (readonly [string, ControlChange["set"], Partial<ControlRecord>])[] = [
-        [
-          "the kill switch",
-          { useNewPnlSystem: false },
-          { overrides: { ...emptyOverrides, useNewPnlSystem: false } },
-        ],
-        [
-          "the switch back on",
-          { useNewPnlSystem: true },
-          { overrides: { ...emptyOverrides, useNewPnlSystem: true } },
-        ],
-        [
-          "a mode",
-          { migrationMode: "old_only" },
-          { overrides: { ...emptyOverrides, migrationMode: "old_only" } },
-        ],
-        ["a phase", { phase: "cleanup" }, { overrides: { ...emptyOverrides, phase: "cleanup" } }],
-        [
-          "no traffic",
-          { newSystemPercentage: 0 },
-          { overrides: { ...emptyOverrides, newSystemPercentage: 0 } },
-        ],
-        [
-          "three decimals",
-          { newSystemPercentage: 33.333 },
-          { overrides: { ...emptyOverrides, newSystemPercentage: 33.333 } },
-        ],
-        ["nobody", { userWhitelist: [] }, { overrides: { ...emptyOverrides, userWhitelist: [] } }],
-        ["an empty denylist", { userDenylist: [] }, { overrides: { ...emptyOverrides, userDenylist: [] } }],
-        [
-          "a user on the denylist",
-          { userDenylist: ["eve"] },
-          { overrides: { ...emptyOverrides, userDenylist: ["eve"] } },
-        ],
-        [
-          "some users",
-          { userWhitelist: ["bob", "amy"] },
-          { overrides: { ...emptyOverrides, userWhitelist: ["bob", "amy"] } },
-        ],
+      interface Expected extends Partial<Omit<ControlRecord, "overrides">> {
+        readonly overrides?: Partial<ControlRecord["overrides"]>;
+      }
+      const sets: readonly (readonly [string, ControlChange["set"], Expected])[] = [
+        ["the kill switch", { useNewPnlSystem: false }, { overrides: { useNewPnlSystem: false } }],
+        ["the switch back on", { useNewPnlSystem: true }, { overrides: { useNewPnlSystem: true } }],
+        ["a mode", { migrationMode: "old_only" }, { overrides: { migrationMode: "old_only" } }],
+        ["a phase", { phase: "cleanup" }, { overrides: { phase: "cleanup" } }],
+        ["no traffic", { newSystemPercentage: 0 }, { overrides: { newSystemPercentage: 0 } }],
+        ["three decimals", { newSystemPercentage: 33.333 }, { overrides: { newSystemPercentage: 33.333 } }],
+        ["nobody", { userWhitelist: [] }, { overrides: { userWhitelist: [] } }],
+        ["an empty denylist", { userDenylist: [] }, { overrides: { userDenylist: [] } }],
+        ["a user on the denylist", { userDenylist: ["eve"] }, { overrides: { userDenylist: ["eve"] } }],
+        ["some users", { userWhitelist: ["bob", "amy"] }, { overrides: { userWhitelist: ["bob", "amy"] } }],
         [
           "a published section",
           { published: publishedAs("dual_write") },
@@ -256,28 +231,37 @@ export function controlStoreContract(
         ["a void cache", { voidCache: true }, { cacheGeneration: 1 }],
         ["nothing", {}, {}],
       ];
-      it.each(sets)("stores %s, under the next epoch, with an audit row", async (_, set, expected) => {
-        const store = await open();
-        const before = await store.read();
-        const after = await store.change(
-          changeOf(set, { actor: "bob", action: "phase", reason: "why", evidence: [1, null] }),
-        );
-        expect(after).toEqual({ ...before, ...expected, epoch: 2, updatedAt: iso, updatedBy: "bob" });
-        expect(await store.read()).toEqual(after);
-        if (isLongRun("stores")) expect(await (await open()).read()).toEqual(after);
-        const [row, ...others] = await rows(store);
-        expect(others).toEqual([]);
-        expect(row).toEqual({
-          seq: 1,
-          at: after?.updatedAt,
-          actor: "bob",
-          action: "phase",
-          reason: "why",
-          epoch: 2,
-          before: expect.any(String),
-          after: expect.any(String),
-          evidence: "[1,null]",
-        });
+      it("stores each value under the next epoch, with an audit row, and other handles read it", async () => {
+        const [store, other] = [await open(), await open()];
+        for (const [at, [what, set, { overrides, ...expected }]] of sets.entries()) {
+          const before = await store.read();
+          const after = await store.change(
+            changeOf(set, { actor: "bob", action: "phase", reason: "why", evidence: [1, null] }),
+          );
+          expect(after, what).toEqual({
+            ...before,
+            ...expected,
+            overrides: { ...before.overrides, ...overrides },
+            epoch: at + 2,
+            updatedAt: iso,
+            updatedBy: "bob",
+          });
+          expect(await store.read(), what).toEqual(after);
+          expect(await other.read(), what).toEqual(after);
+          const all = await rows(store);
+          expect(all, what).toHaveLength(at + 1);
+          expect(all.at(-1), what).toEqual({
+            seq: at + 1,
+            at: after?.updatedAt,
+            actor: "bob",
+            action: "phase",
+            reason: "why",
+            epoch: at + 2,
+            before: expect.any(String),
+            after: expect.any(String),
+            evidence: "[1,null]",
+          });
+        }
       });
 
       it("keeps values that it does not name, and removes overrides that it sets to null", async () => {
