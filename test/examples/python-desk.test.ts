@@ -28,7 +28,8 @@ describe.skipIf(!hasPython)("examples/python-desk (needs python3 of 3.9 or newer
   it("shows what agrees and what differs, and answers every call whose shadow is killed", async () => {
     const { code, out, err } = await run();
     expect([code, err]).toEqual([0, ""]);
-    const lines = out.split("\n").map((line) => line.trim());
+    // How many shadows were sent before the process was killed depends on the machine.
+    const lines = out.split("\n").map((line) => line.trim().replace(/\d+ have been/, "N have been"));
     const expected = [
       "1. Python is legacy and answers, the engine is its shadow",
       "fifo: BUND realized 19.99999999998181, XCMEFFDPSX20250919U0ZN realized 15.625",
@@ -41,7 +42,7 @@ describe.skipIf(!hasPython)("examples/python-desk (needs python3 of 3.9 or newer
       "its process is killed in the middle of a call: failed, DOWN",
       "the next call starts it again: answered",
       "its process is killed while 16 calls run: 16 answered",
-      "of their 16 shadows, 0 have been compared",
+      "of their 16 shadows, N have been compared",
       "its process is killed in the middle of a call: answered, 1 time by legacy and 0 by modern",
     ];
     let from = 0;
