@@ -6,6 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { databaseBench } from "./database.ts";
 import { databaseReconcile } from "./database-reconcile.ts";
 import { deepBook } from "./deep-book.ts";
 import { gateway } from "./gateway.ts";
@@ -22,6 +23,7 @@ import { symbols } from "./symbols.ts";
 const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   matching,
   "deep-book": deepBook,
+  database: databaseBench,
   "database-reconcile": databaseReconcile,
   reading,
   pnl,

@@ -1,0 +1,273 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { modernTables } from "../src/adapters/sqlite/record-schema.ts";
+import { type OpenedDatabase, openDatabase as openPair } from "../src/app/database/open.ts";
+import { defaultConfig } from "../src/config/index.ts";
+import { openDatabase } from "../src/legacy-desk/database.ts";
+import type { BridgeRecord } from "../src/ports/records.ts";
+import { type Candidate, interleaved, ratio } from "./measure.ts";
+import type { BenchResult } from "./report.ts";
+
+/** Rows a transaction, and how many transactions one repetition has. */
+const shapes = [
+  { rows: 1, writes: 300, atMost: 1.3 },
+  { rows: 10, writes: 150, atMost: 1.4 },
+  { rows: 200, writes: 20, atMost: 2.8 },
+] as const;
+const relayWrites = 2_000;
+const backfillRows = 20_000;
+const repetitions = 5;
+const symbolOf = (place: number): string => `XCMEOPADPS20250919U0ZN/${50 + (place % 1_000) / 4}`;
+
+/** Writes through the bridge, the relay and the backfill, each against bare SQL on the same tables. */
+export async function databaseBench(): Promise<BenchResult> {
+  const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
+  const opened: { close(): unknown }[] = [];
+  try {
+    const candidates: Record<string, Candidate> = {};
+    for (const { rows, writes } of shapes) {
+      const bare = bareLegacy(folder, `bare-${rows}`);
+      const twice = [bareLegacy(folder, `first-${rows}`), bareLegacy(folder, `second-${rows}`)];
+      const bridge = await bridged(folder, `bridged-${rows}`, { mirrors: false });
+      opened.push(bare, ...twice, bridge);
+      candidates[`bare ${rows}`] = { run: () => repeat(writes, (write) => bare.write(batch(write, rows))) };
+      candidates[`twice ${rows}`] = {
+        run: () => repeat(writes, (write) => twice.forEach((one) => void one.write(batch(write, rows)))),
+      };
+      candidates[`bridge ${rows}`] = {
+        run: () => throughBridge(bridge, { writes, rows }),
+      };
+    }
+    candidates["bare upserts"] = { run: () => bareUpserts(folder) };
+    candidates.relay = { run: () => relayed(folder) };
+    candidates["bare copy"] = { run: () => bareCopy(folder) };
+    candidates.backfill = { run: () => backfilled(folder) };
+    const times = await interleaved(candidates, repetitions);
+    const of = (name: string) => times[name] ?? { medianMs: Number.NaN, timesMs: [] };
+    return {
+      name: "database",
+      what: `SQLite to SQLite, positions, each commit on disk, median of ${repetitions}`,
+      rows: [
+        ...shapes.flatMap(({ rows, writes, atMost }) => [
+          {
+            case: `bare, ${rows} a transaction`,
+            measured: rate(rows * writes, of(`bare ${rows}`).medianMs),
+          },
+          {
+            case: `two commits, ${rows} a transaction`,
+            measured: rate(rows * writes, of(`twice ${rows}`).medianMs),
+            ratio: ratio(of(`twice ${rows}`), of(`bare ${rows}`)),
+            against: "time of the bare write",
+          },
+          {
+            case: `through the bridge, ${rows} a transaction`,
+            measured: rate(rows * writes, of(`bridge ${rows}`).medianMs),
+            ratio: ratio(of(`bridge ${rows}`), of(`bare ${rows}`)),
+            against: "time of the bare write",
+            target: { atMost },
+          },
+        ]),
+        { case: "bare batched upserts", measured: rate(relayWrites, of("bare upserts").medianMs) },
+        {
+          case: "relay",
+          measured: rate(relayWrites, of("relay").medianMs),
+          ratio: ratio(of("bare upserts"), of("relay")),
+          against: "rows/s of the bare upserts",
+          target: { atLeast: 0.25 },
+        },
+        { case: "bare copy", measured: rate(backfillRows, of("bare copy").medianMs) },
+        {
+          case: "backfill",
+          measured: rate(backfillRows, of("backfill").medianMs),
+          ratio: ratio(of("bare copy"), of("backfill")),
+          against: "rows/s of the bare copy",
+          target: { atLeast: 0.3 },
+        },
+      ],
+    };
+  } finally {
+    for (const one of opened) await one.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+let turn = 0;
+
+/** Positions of one write; the same symbols come again with other figures. */
+const batch = (write: number, rows: number): readonly number[] =>
+  Array.from({ length: rows }, (_, row) => write * rows + row);
+
+const positionOf = (place: number): BridgeRecord => ({
+  kind: "position",
+  symbol: symbolOf(place),
+  quantity: String((place % 90) + 1),
+  averagePrice: "110.515625",
+  realized: String(place % 1_000),
+  unrealized: "31.25",
+  asOf: "2025-07-15T16:00:00-05:00",
+});
+
+function repeat(times: number, work: (index: number) => void): void {
+  turn += 1;
+  for (let index = 0; index < times; index++) work(turn * times + index);
+}
+
+function bareLegacy(folder: string, name: string) {
+  const database = openDatabase(join(folder, `${name}.db`), { journal: "wal", busyTimeoutMs: 5_000 });
+  database.pragma("synchronous = FULL");
+  const upsert = database.prepare(`INSERT INTO positions
+    (instrument_name, position_quantity, avg_cost, total_realized_pnl, unrealized_pnl, last_market_price, last_updated)
+    VALUES (?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (instrument_name) DO UPDATE SET
+    position_quantity = excluded.position_quantity, avg_cost = excluded.avg_cost,
+    total_realized_pnl = excluded.total_realized_pnl, unrealized_pnl = excluded.unrealized_pnl,
+    last_updated = excluded.last_updated`);
+  const write = database.transaction((places: readonly number[]) => {
+    for (const place of places)
+      upsert.run(symbolOf(place), (place % 90) + 1, 110.515625, place % 1_000, 31.25, "2025-07-15 16:00:00");
+  });
+  return { write: (places: readonly number[]) => write.immediate(places), close: () => database.close() };
+}
+
+async function bridged(
+  folder: string,
+  name: string,
+  { mirrors }: { readonly mirrors: boolean },
+): Promise<OpenedDatabase> {
+  const legacy = join(folder, `${name}.legacy.db`);
+  openDatabase(legacy, { journal: "wal", busyTimeoutMs: 5_000 }).close();
+  return openPair(
+    {
+      addresses: { legacy: `sqlite:${legacy}`, modern: `sqlite:${join(folder, `${name}.modern.db`)}` },
+      folder,
+      database: defaultConfig.database,
+    },
+    { direction: () => ({ authority: "legacy", mirrors }) },
+  );
+}
+
+async function throughBridge(
+  { bridge }: OpenedDatabase,
+  { writes, rows }: { readonly writes: number; readonly rows: number },
+): Promise<void> {
+  turn += 1;
+  for (let index = 0; index < writes; index++) {
+    const records = batch(turn * writes + index, rows).map(positionOf);
+    const answer = await bridge.write(records, { idempotencyKey: `${turn} ${index}` });
+    if (answer.kind !== "acknowledged") throw new Error(JSON.stringify(answer));
+  }
+}
+
+function bareUpserts(folder: string): number {
+  const database = new Database(join(folder, "upserts.db"));
+  database.pragma("journal_mode = WAL");
+  database.pragma("synchronous = FULL");
+  database.exec(modernTables);
+  const upsert = database.prepare(`INSERT INTO newpnl_positions
+    VALUES ('', ?, ?, ?, ?, ?, ?, NULL, ?, 1) ON CONFLICT (book, symbol) DO UPDATE SET quantity = excluded.quantity,
+    realized = excluded.realized, as_of = excluded.as_of, version = newpnl_positions.version + 1`);
+  const write = database.transaction((first: number) => {
+    for (let place = first; place < first + 200; place++)
+      upsert.run(
+        symbolOf(place),
+        symbolOf(place),
+        String((place % 90) + 1),
+        "110.515625",
+        String(place % 1_000),
+        "31.25",
+        "2025-07-15T16:00:00-05:00",
+      );
+  });
+  const startedMs = performance.now();
+  for (let first = 0; first < relayWrites; first += 200) write.immediate(first);
+  const tookMs = performance.now() - startedMs;
+  database.close();
+  return tookMs;
+}
+
+/** The time in which the relay carries writes that wait. */
+async function relayed(folder: string): Promise<number> {
+  turn += 1;
+  const name = `relay-${turn}`;
+  const writer = await bridged(folder, name, { mirrors: false });
+  await Promise.all(
+    Array.from({ length: relayWrites }, (_, index) =>
+      writer.bridge.write([positionOf(index)], { idempotencyKey: `${turn} ${index}` }),
+    ),
+  );
+  await writer.close();
+  const carrier = await bridged(folder, name, { mirrors: true });
+  const startedMs = performance.now();
+  const { drained } = await carrier.bridge.drain({ timeoutMs: 60_000 });
+  const tookMs = performance.now() - startedMs;
+  await carrier.close();
+  if (!drained) throw new Error("the relay carries everything");
+  return tookMs;
+}
+
+function legacyDays(path: string): void {
+  const database = openDatabase(path, { journal: "wal", busyTimeoutMs: 5_000 });
+  const insert = database.prepare(`INSERT INTO eod_pnl (trade_date, instrument_name, opening_position,
+    closing_position, trades_count, realized_pnl, unrealized_pnl, total_pnl) VALUES (?, ?, 0, ?, 0, ?, ?, ?)`);
+  database.transaction(() => {
+    for (let row = 0; row < backfillRows; row++) {
+      const date = new Date(Date.UTC(2024, 0, 1 + Math.floor(row / 500))).toISOString().slice(0, 10);
+      insert.run(date, symbolOf(row % 500), row % 50, row % 97, row % 31, (row % 97) + (row % 31));
+    }
+  })();
+  database.close();
+}
+
+function bareCopy(folder: string): number {
+  const path = join(folder, `copy-${++turn}.db`);
+  legacyDays(path);
+  const from = new Database(path, { readonly: true });
+  const to = new Database(`${path}.modern`);
+  to.pragma("journal_mode = WAL");
+  to.pragma("synchronous = FULL");
+  to.exec(modernTables);
+  const insert = to.prepare("INSERT INTO newpnl_daily VALUES (?, '', ?, ?, ?, ?, ?, 0)");
+  const page = from.prepare<[number], Record<string, number | string>>(
+    "SELECT * FROM eod_pnl WHERE id > ? ORDER BY id LIMIT 1000",
+  );
+  const startedMs = performance.now();
+  for (let after = 0; ; ) {
+    const rows = page.all(after);
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    to.transaction(() => {
+      for (const row of rows) {
+        const { trade_date, instrument_name, closing_position, realized_pnl, unrealized_pnl } = row;
+        insert.run(
+          trade_date,
+          instrument_name,
+          instrument_name,
+          String(closing_position),
+          String(Number(realized_pnl) * 1_000),
+          String(Number(unrealized_pnl) * 1_000),
+        );
+      }
+    })();
+    after = Number(last.id);
+  }
+  const tookMs = performance.now() - startedMs;
+  from.close();
+  to.close();
+  return tookMs;
+}
+
+async function backfilled(folder: string): Promise<number> {
+  const name = `fill-${++turn}`;
+  legacyDays(join(folder, `${name}.legacy.db`));
+  const database = await bridged(folder, name, { mirrors: false });
+  const startedMs = performance.now();
+  const { finished } = await database.backfill.run({ pass: "backfill" });
+  const tookMs = performance.now() - startedMs;
+  await database.close();
+  if (!finished) throw new Error("the backfill ends");
+  return tookMs;
+}
+
+const rate = (rows: number, ms: number): string =>
+  `${Math.round((rows / ms) * 1_000).toLocaleString("en-US")} rows/s`;
