@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -222,6 +222,32 @@ describe("a rung that fails leaves everything as before", () => {
     const report = await ladder.to("modern");
     expect(report).toMatchObject({ moved: false, authority: "legacy" });
     expect(report.failed?.why).toContain("longer than the budget");
+  });
+});
+
+it.each([
+  ["legacy", "legacy's database is an older copy"],
+  ["modern", "modern's database is an older copy"],
+] as const)("a copy of %s from before the cut-over is refused, and takes no write", async (side, why) => {
+  const bridge = await openBridge();
+  await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
+  await bridge.drain({ timeoutMs: 60_000 });
+  const copy = `${paths[side]}.copy`;
+  const source = new Database(paths[side]);
+  source.exec(`VACUUM INTO '${copy}'`);
+  source.close();
+  const stores = await openPair();
+  expect(await (await openLadder({ stores })).to("modern")).toMatchObject({ moved: true });
+  await Promise.all(Object.values(stores).map((store) => store.close()));
+  wanted = { authority: "modern", mirrors: true };
+  await bridge.close();
+  for (const end of ["", "-wal", "-shm"]) rmSync(`${paths[side]}${end}`, { force: true });
+  renameSync(copy, paths[side]);
+  const restored = await openBridge();
+  await expect(recoverFences(await openPair())).rejects.toThrow(why);
+  expect(await restored.write([tradeRecord(2)], { idempotencyKey: "two" })).toMatchObject({
+    kind: "refused",
+    code: "DRAINING",
   });
 });
 

@@ -193,9 +193,11 @@ export class Cutover {
       await this.#compare(held, position);
       this.#begin("flip");
       const to = { epoch: fence.epoch + 1, authority: "modern", step: "" } as const;
-      await this.#move(stores.modern, to);
+      // The step says that the move is not finished; without it, a fence that is ahead proves an older copy.
+      await this.#move(stores.modern, { ...to, step: "to modern" });
       await this.#move(held, to);
       await held.letGo("commit");
+      await this.#move(stores.modern, to);
       return { ...fence, ...to };
     } catch (failure) {
       await held.letGo("rollback").catch(() => {});
@@ -300,11 +302,25 @@ export async function areFencesAtRest({ legacy, modern }: CutoverOptions["stores
 
 /**
  * Takes back what a dead process left of a cut-over. Legacy's fence decides: modern's is moved to it. Only the
- * holder of the lease `cutover` may do so. Answers the fence that holds.
+ * holder of the lease `cutover` may do so. Answers the fence that holds. Throws CONFLICT if a fence is ahead that
+ * no unfinished move explains: then one of the two files is an older copy of itself.
  */
 export async function recoverFences({ legacy, modern }: Readonly<Record<Side, RecordStore>>): Promise<Fence> {
   const [deciding, following] = [await legacy.call("fence", null), await modern.call("fence", null)];
   const { epoch, authority } = deciding;
+  const older =
+    following.epoch > epoch && following.step === ""
+      ? "legacy"
+      : following.epoch < epoch && authority === "modern"
+        ? "modern"
+        : undefined;
+  if (older !== undefined)
+    throw new BridgeError("CONFLICT", {
+      what:
+        `${older}'s database is an older copy of itself: its fence has epoch ${Math.min(epoch, following.epoch)}, ` +
+        `the other one's has ${Math.max(epoch, following.epoch)}`,
+      fix: "put the newer file back, or follow RUNBOOK.md, one database is restored",
+    });
   const to = { epoch, authority, step: "" };
   for (const [store, from] of [[modern, following] as const, [legacy, deciding] as const])
     if (from.epoch !== epoch || from.authority !== authority || from.step !== "")
