@@ -4,11 +4,23 @@
  * and a requirement of the machine (`needs`).
  */
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type OpenDatabaseBridge, openDatabaseBridge } from "../../src/app/database/bridge.ts";
 import { auditFaults } from "../../src/control/index.ts";
+import { openDatabase } from "../../src/legacy-desk/database.ts";
+import type { BridgeRecord } from "../../src/ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
 import { until } from "../../src/testing/until.ts";
 import { type DeskProcess, LiveDesk } from "../cli/live-desk.ts";
@@ -75,12 +87,23 @@ function expectOutput(printed: readonly string[], page: readonly string[], folde
 
 describe("RUNBOOK.md", () => {
   const control = { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 6_000, poll_ms: 200 };
+  const stores = { control: "sqlite:./.pnl-bridge/control.db" };
   const configured = (instance: string): object => ({
-    stores: { control: "sqlite:./.pnl-bridge/control.db" },
+    stores,
     control: { instance, ...control },
   });
   const desk = new LiveDesk({}, configured("gateway-1"));
   const store = join(desk.folder, ".pnl-bridge/control.db");
+  const [legacy, modern] = [join(desk.folder, "pnl_tracker.db"), join(desk.folder, "newpnl.db")];
+  const position = (quantity: string): BridgeRecord => ({
+    ...{ kind: "position", symbol: "XCMEFFDPSX20250919U0ZN", quantity, averagePrice: "110.5", realized: "0" },
+    ...{ unrealized: "0", asOf: "2025-07-25T09:00:00-05:00" },
+  });
+  const writing = async (work: (bridge: OpenDatabaseBridge) => Promise<void>): Promise<void> => {
+    const addresses = { legacy: `sqlite:${legacy}`, modern: `sqlite:${modern}` };
+    const bridge = await openDatabaseBridge({ ...addresses, phase: "dual_write" });
+    await work(bridge).finally(() => bridge.close());
+  };
   const bin = mkdtempSync(join(tmpdir(), "pnl-bridge-bin-"));
   const processes: DeskProcess[] = [];
   let postgres: TestPostgres | undefined;
@@ -98,6 +121,32 @@ describe("RUNBOOK.md", () => {
         store,
         "whoever wrote this here did not mean to, and it is longer than a header ".repeat(20),
       );
+    },
+    "somebody has changed a row in modern's database": async () => {
+      openDatabase(join(desk.folder, "pnl_tracker.db"), { journal: "wal", busyTimeoutMs: 5_000 }).close();
+      desk.write(
+        {},
+        {
+          ...configured("gateway-1"),
+          stores: { ...stores, legacy: `sqlite:${legacy}`, modern: `sqlite:${modern}` },
+        },
+      );
+      await writing(async (bridge) => {
+        await bridge.write([position("2")], { idempotencyKey: "1" });
+        await bridge.drain({ timeoutMs: 60_000 });
+        new Database(modern).exec("UPDATE newpnl_positions SET quantity = '9'").close();
+        await bridge.write([position("3")], { idempotencyKey: "2" });
+        await until(async () => (await bridge.status()).parked.length > 0, "the write is parked");
+      });
+    },
+    "modern's database was restored from an older copy": async () => {
+      copyFileSync(modern, `${modern}.copy`);
+      await writing(async (bridge) => {
+        await bridge.write([position("4")], { idempotencyKey: "3" });
+        await bridge.drain({ timeoutMs: 60_000 });
+      });
+      rmSync(`${modern}-wal`, { force: true });
+      copyFileSync(`${modern}.copy`, modern);
     },
     "all processes were started again": async () => {
       await Promise.all(processes.splice(0).map((process) => process.stop()));
