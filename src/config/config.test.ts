@@ -60,7 +60,7 @@ test("a whole file loads, and the keys without an effect are named", () => {
     modern: "sqlite:./.pnl-bridge/newpnl.db",
   };
   expect({ ...read, unused: [] }).toEqual({ ...defaultConfig, watch, stores });
-  expect(unused).toEqual(["stores.legacy", "stores.modern", "watch.mode", "watch.settle_ms", "reports.dir"]);
+  expect(unused).toEqual(["watch.mode", "watch.settle_ms", "reports.dir"]);
 });
 
 test.each([
