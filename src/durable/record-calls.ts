@@ -17,7 +17,6 @@ import type {
   LeaseAnswer,
   MirrorAnswer,
   MirrorWrite,
-  OutboxEntry,
   PlacedRow,
   RecordCall,
   RowChange,
@@ -30,6 +29,7 @@ import type {
 } from "../ports/record-store.ts";
 import { backfillCalls } from "./backfill-calls.ts";
 import type { Dialect, OwnTable } from "./dialect.ts";
+import { entryOf } from "./outbox-entry.ts";
 import { repairCalls } from "./repair-calls.ts";
 import { holds, RowAccess } from "./row-access.ts";
 import {
@@ -64,6 +64,10 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "quarantine",
   "quarantineCounts",
   "lastReconcile",
+  "rowStates",
+  "owners",
+  "unsettled",
+  "reusedNumbers",
 ]);
 
 const WriteRefused = Refused<StoreRefusalCode>;
@@ -394,7 +398,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       yield* ask("RELEASE one");
       return why;
     },
-    ...repairCalls(dialect),
+    ...repairCalls(dialect, access),
     *moveFence({ from, to }) {
       const moved = yield* ask(
         `UPDATE ${table("fence")} SET epoch = ?, authority = ?, step = ?
@@ -410,13 +414,6 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
   };
 }
-
-const entryOf = (row: StoredRow): OutboxEntry => ({
-  seq: numberIn(row, "seq"),
-  idempotencyKey: textIn(row, "idempotency_key"),
-  digest: textIn(row, "digest"),
-  rows: JSON.parse(textIn(row, "rows")),
-});
 
 /** A store was restored: what it has lost is in its mirror, and its next writes are not the mirror's next. */
 export const olderCopy = (side: Side): BridgeError =>

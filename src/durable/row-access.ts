@@ -48,7 +48,7 @@ export class RowAccess {
   }
 
   /** The statement that reads the row that a change is about. */
-  reading({ table, key }: RowChange): Statement {
+  reading({ table, key }: Pick<RowChange, "table" | "key">): Statement {
     return statement(
       `SELECT * FROM ${this.#dialect.rowsOf(table)} WHERE ${whereOf(key)}`,
       ...Object.values(key),

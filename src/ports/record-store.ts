@@ -1,5 +1,6 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { BackfillCalls } from "./backfill-calls.ts";
+import type { RepairCalls } from "./repair-calls.ts";
 import type { RowWrite } from "./stored-row.ts";
 
 export type { RowChange, RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
@@ -114,7 +115,7 @@ export interface ReconcileNote {
 }
 
 /** The calls of a store. Each is one transaction. */
-export interface RecordCalls extends BackfillCalls {
+export interface RecordCalls extends BackfillCalls, RepairCalls {
   fence(given: null): Fence;
   /** Writes what is not written yet, each write whole or not at all. */
   write(given: {

@@ -148,3 +148,27 @@ it("follows the pair until it is interrupted, and its death at any moment hurts 
     await close();
     expect((await run(folder)).code).toBe(0);
   }));
+
+it("writes a plan that db repair executes: 1 where a row has changed since, 0 where all is done, 2 for no plan", () =>
+  withPair(async (folder) => {
+    const repair = (...more: readonly string[]) =>
+      pnlBridge(["db", "repair", "plan.json", ...more], { cwd: folder });
+    expect(await repair()).toMatchObject({ code: 2, err: expect.stringContaining("NO_INPUT") });
+    runSql(join(folder, "newpnl.db"), "UPDATE newpnl_daily SET realized = '7'");
+    expect((await run(folder, "--plan", "plan.json")).code).toBe(1);
+    expect(JSON.parse(await readFile(join(folder, "plan.json"), "utf8"))).toMatchObject({
+      authority: "legacy",
+      complete: true,
+      actions: [{ do: "take_legacy", mayDo: ["take_legacy", "take_modern", "leave"], kind: "daily" }],
+    });
+    expect((await repair("--dry-run")).out).toContain("1 would");
+    runSql(join(folder, "newpnl.db"), "UPDATE newpnl_daily SET realized = '8'");
+    expect(await repair()).toMatchObject({ code: 1, out: expect.stringContaining("1 skipped") });
+    runSql(join(folder, "newpnl.db"), "UPDATE newpnl_daily SET realized = '7'");
+    expect(JSON.parse((await repair("--json")).out)).toMatchObject({
+      ok: true,
+      results: [{ result: "done" }],
+      owed: 0,
+    });
+    expect((await run(folder)).code).toBe(0);
+  }));

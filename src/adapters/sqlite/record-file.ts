@@ -26,7 +26,7 @@ export interface RecordFileOptions {
 }
 
 /** The calls that read or write the records themselves. */
-const recordsCalls: ReadonlySet<RecordCall> = new Set(["write", "apply", "claimRows", "rehearse"]);
+const recordsCalls: ReadonlySet<RecordCall> = new Set(["write", "apply", "claimRows", "rehearse", "repair"]);
 
 export class RecordFile {
   readonly #options: RecordFileOptions;

@@ -27,7 +27,7 @@ async function planOfFleet(settings: ControlSettings): Promise<MigrationPlan> {
 }
 
 /** Opens the pair under the plan in force. */
-async function withDatabase<T>(
+export async function withDatabase<T>(
   options: PairOptions & { readonly creates?: boolean; readonly onEvent?: (event: PairEvent) => void },
   work: (database: OpenedDatabase, plan: MigrationPlan, settings: ControlSettings) => Promise<T>,
 ): Promise<T> {
@@ -213,12 +213,14 @@ export const cutOver = (options: CutoverCommand): Promise<CutoverReport> =>
     return report;
   });
 
-async function note(
+/** Notes in the audit what a command has done, where there is a control store. */
+export async function note(
   settings: ControlSettings,
   by: ByOptions,
   action: string,
   evidence: JsonValue,
 ): Promise<void> {
+  if (settings.config.stores.control === null) return;
   const session = await openOperator(settings);
   try {
     await session.store.note({ ...byOf(by), action, evidence });

@@ -2,10 +2,16 @@
 import { resolve } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
 import { parseDay } from "../../domain/market/trading-day.ts";
-import { checkTargets } from "../../platform/output.ts";
-import { type ReconcileKind, type ReconcileReport, reconcileKinds } from "../../ports/reconcile.ts";
+import { checkTargets, writeWhole } from "../../platform/output.ts";
+import {
+  type ReconcileBreak,
+  type ReconcileKind,
+  type ReconcileReport,
+  reconcileKinds,
+} from "../../ports/reconcile.ts";
 import { reconcilePair, reconcileSettings, recordReconcile } from "./reconcile.ts";
 import { FigureCsv } from "./reconcile-csv.ts";
+import { repairPlan } from "./repair.ts";
 
 export interface ReconcileCommand {
   readonly config?: string;
@@ -14,6 +20,8 @@ export interface ReconcileCommand {
   readonly from?: string;
   readonly to?: string;
   readonly csv?: string;
+  /** A file for the plan of a repair. */
+  readonly plan?: string;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -31,7 +39,12 @@ export async function reconcileDatabases(command: ReconcileCommand): Promise<Rec
         fix: "write a day such as 2025-07-24",
       });
   const settings = await reconcileSettings(command);
-  if (command.csv !== undefined) await checkTargets([command.csv], []);
+  const { plan } = command;
+  await checkTargets(
+    [command.csv, plan].filter((target) => target !== undefined),
+    [],
+  );
+  const breaks: ReconcileBreak[] = [];
   const csv = command.csv === undefined ? undefined : new FigureCsv(resolve(command.csv));
   try {
     const report = await reconcilePair(settings, {
@@ -39,11 +52,16 @@ export async function reconcileDatabases(command: ReconcileCommand): Promise<Rec
       from,
       to,
       onProgress,
+      ...(plan !== undefined && { onBreak: (found) => void breaks.push(found) }),
       ...(csv !== undefined && { onFigure: (figure) => csv.add(figure) }),
     });
     csv?.commit();
     if (kinds === undefined && from === undefined && to === undefined)
       await recordReconcile(settings, report);
+    if (plan !== undefined) {
+      const actions = await repairPlan(settings.pair, breaks);
+      await writeWhole(new Map([[plan, `${JSON.stringify(actions, null, 2)}\n`]]));
+    }
     return report;
   } finally {
     csv?.close();

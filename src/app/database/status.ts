@@ -107,7 +107,10 @@ function canGoBack(authority: Side, mode: MigrationMode, owed: Owed): DatabaseSt
   if (mode === "new_only")
     return { now: false, why: `migration_mode is new_only: ${owed.count} writes are owed to legacy` };
   if (owed.parked > 0)
-    return { now: false, why: `legacy refuses ${owed.parked} writes: settle them with db reconcile --plan` };
+    return {
+      now: false,
+      why: `legacy refuses ${owed.parked} writes: plan their repair with db reconcile --plan FILE, then db repair FILE`,
+    };
   return owed.count === 0
     ? { now: true, why: "legacy has every write" }
     : { now: false, why: `${owed.count} writes are on their way to legacy` };

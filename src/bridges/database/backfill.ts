@@ -2,6 +2,7 @@ import { codeOf, messageOf } from "../../base/errors.ts";
 import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
 import type { Side } from "../../domain/migration/phase.ts";
+import { holds } from "../../durable/row-access.ts";
 import type {
   AdoptAnswer,
   AdoptedRow,
@@ -11,7 +12,7 @@ import type {
   QuarantinedRow,
 } from "../../ports/backfill-calls.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Answer, RecordStore } from "../../ports/record-store.ts";
+import type { Answer, RecordStore, StoredRow } from "../../ports/record-store.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
 import {
   columnsOf,
@@ -175,6 +176,32 @@ export class Backfill {
       if (run.dryRun !== true)
         await stores.modern.call("release", { name: "backfill", holder: lease.name }).catch(() => {});
     }
+  }
+
+  /**
+   * Brings one row of legacy into modern if it is still as it was seen. A row in whose place modern has another
+   * `waits` for a person.
+   */
+  async importRow(table: LegacyTable, seen: StoredRow): Promise<"done" | "changed" | "waits"> {
+    const { stores, clock } = this.#options;
+    const { key, set, kind } = legacyShapes[table];
+    const columns = columnsOf(legacyShapes[table]);
+    const id = Number(seen.id);
+    const page = await stores.legacy.call("rowsAfter", { table, columns, after: id - 1, upTo: id, limit: 1 });
+    const repeated =
+      kind === "trade" ? await stores.legacy.call("repeats", { table, key, columns: set }) : [];
+    const chunk = this.#read(table, page, new Map(repeated.map(({ id, ...place }) => [id, place])));
+    const [row] = chunk.rows;
+    if (row === undefined || !holds(seen, { ...row.stored.key, ...row.stored.set })) return "changed";
+    const { settled, movedId } = await this.#enter(chunk);
+    if (movedId !== undefined) return "changed";
+    await stores.modern.call("recordChunk", {
+      pass: null,
+      quarantined: chunk.quarantined,
+      imported: settled.map(({ legacy }) => ({ table, key: keyOfLegacy(table, legacy) })),
+      nowMs: clock.nowMs(),
+    });
+    return settled.length > 0 ? "done" : "waits";
   }
 
   /** Where the pass over a table begins; undefined if there is nothing to read. */

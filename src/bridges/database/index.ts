@@ -22,3 +22,5 @@ export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
 export type { LeaseHolder } from "./lease.ts";
 export { type ReconcileOptions, reconcile } from "./reconcile.ts";
 export type { RelayEvent } from "./relay.ts";
+export { executeRepair, type RepairReport, type RepairResult } from "./repair.ts";
+export { planRepair, type RepairPlan, repairVerbs } from "./repair-plan.ts";

@@ -6,6 +6,7 @@ import { dayUs, formatInstant, parseDay, readInstant } from "../../domain/market
 import type { LegacyRow } from "../../ports/backfill-calls.ts";
 import type { RowChange, StoredRow, StoredValue } from "../../ports/record-store.ts";
 import type { BridgeRecord, RecordKind } from "../../ports/records.ts";
+import type { RowPlace } from "../../ports/repair-calls.ts";
 import { claimOf, toLegacy } from "./legacy-rows.ts";
 import { type IntakeTools, type Row, takeRecord } from "./record-intake.ts";
 
@@ -134,6 +135,13 @@ export function fromLegacy(
 /** The row of legacy that a person looks for: as in a claim, whatever its columns hold. */
 export const keyOfLegacy = (table: LegacyTable, legacy: LegacyRow): string =>
   claimOf(storedOf(table, legacy));
+
+/** Where legacy has the row that a claim names. */
+export function legacyPlace(aggregate: string, claim: string): RowPlace {
+  const [table, ...values]: [LegacyTable, ...StoredValue[]] = JSON.parse(claim);
+  const key = legacyShapes[table].key.map((column, at) => [column, values[at] ?? null]);
+  return { aggregate, table, key: Object.fromEntries(key) };
+}
 
 /** A row of legacy as JSON, for a person: the values that the bridge reads. */
 export const imageOfLegacy = ({ id, cells }: LegacyRow): string =>

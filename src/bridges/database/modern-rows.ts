@@ -1,5 +1,6 @@
 import type { RowChange } from "../../ports/record-store.ts";
 import type { RecordKind } from "../../ports/records.ts";
+import type { RowPlace } from "../../ports/repair-calls.ts";
 import { keyColumns, type Row } from "./record-intake.ts";
 
 const tables: Readonly<Record<RecordKind, string>> = {
@@ -19,4 +20,11 @@ export function toModern({ kind, values }: Row): RowChange {
     set: Object.fromEntries(columns.filter(([column]) => !isKey(column))),
     initial: {},
   };
+}
+
+/** Where modern has the row of an aggregate. */
+export function modernPlace(aggregate: string): RowPlace {
+  const [kind, ...values]: [RecordKind, ...string[]] = JSON.parse(aggregate);
+  const key = Object.fromEntries(keyColumns[kind].map((column, at) => [column, values[at] ?? null]));
+  return { aggregate, table: tables[kind], key };
 }

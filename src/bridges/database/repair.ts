@@ -1,0 +1,121 @@
+/**
+ * Executes a repair plan. Each action is a compare-and-set: first the store whose row is taken must still have
+ * it as it was seen, then the other store gets it in one transaction, if that one has its row as it was seen.
+ * A write between the two gives the taken row its next version, and the relay carries that version over the
+ * repaired one.
+ */
+import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import type { RecordStore } from "../../ports/record-store.ts";
+import type { RepairAnswer } from "../../ports/repair-calls.ts";
+import type { Backfill } from "./backfill.ts";
+import type { RepairAction, RepairPlan, RepairVerb } from "./repair-plan.ts";
+
+export interface RepairOptions {
+  readonly stores: Readonly<Record<Side, RecordStore>>;
+  readonly backfill: Pick<Backfill, "importRow">;
+  readonly plan: RepairPlan;
+  /** Compares, and changes nothing. */
+  readonly dryRun: boolean;
+  /** What the authority becomes if it is an older copy of itself. */
+  readonly incarnation: string;
+  readonly onResult: (result: RepairResult) => void;
+}
+
+export interface RepairResult extends Pick<RepairAction, "kind" | "key" | "do"> {
+  /** `would`: in a dry run, the row is still as it was seen. `skipped`: it is not, or a rule forbids it. */
+  readonly result: "done" | "already" | "would" | "skipped" | "left";
+  readonly because: string;
+}
+
+export interface RepairReport {
+  /** Whether nothing was skipped. */
+  readonly ok: boolean;
+  readonly results: readonly RepairResult[];
+  /** Refused writes whose rows the mirror has now. */
+  readonly covered: number;
+  /** Whether the relay may carry writes again: false only if rows of a restored store were skipped. */
+  readonly carries: boolean;
+}
+
+const entriesMax = 10_000;
+type Outcome = Pick<RepairResult, "result" | "because">;
+
+export async function executeRepair(options: RepairOptions): Promise<RepairReport> {
+  const { plan, dryRun, stores, incarnation, onResult } = options;
+  const results: RepairResult[] = [];
+  const untouched = new Set<string>();
+  for (const action of plan.actions) {
+    const { kind, key, aggregate } = action;
+    const outcome =
+      action.do === "leave"
+        ? ({ result: "left", because: action.why } as const)
+        : action.do === "import"
+          ? await imported(action, options)
+          : await taken(action, action.do, options);
+    const result = { kind, key, do: action.do, ...outcome };
+    if (result.result === "left" || result.result === "skipped") untouched.add(aggregate);
+    results.push(result);
+    onResult(result);
+  }
+  const ok = results.every(({ result }) => result !== "skipped");
+  if (dryRun) return { ok, results, covered: 0, carries: plan.restored === null };
+  const carries = plan.restored === null || ok;
+  if (!carries) return { ok, results, covered: 0, carries };
+  const store = stores[plan.authority];
+  const mirror = stores[otherSide(plan.authority)];
+  if (plan.restored === "authority") await store.call("renew", { from: plan.incarnation, to: incarnation });
+  if (plan.restored === "mirror") await mirror.call("skipTo", { place: plan.place });
+  const { incarnation: source } = await store.call("fence", null);
+  const unsettled = await store.call("unsettled", { limit: entriesMax });
+  // A write whose row was left may have the number of another version of it in the mirror.
+  const entries = unsettled.filter(({ rows }) => !rows.some(({ aggregate }) => untouched.has(aggregate)));
+  return { ok, results, covered: await mirror.call("cover", { source, entries }), carries };
+}
+
+async function taken(
+  { wants, seen }: RepairAction,
+  verb: RepairVerb,
+  { stores, plan, dryRun }: RepairOptions,
+): Promise<Outcome> {
+  const wanted = wants[verb];
+  if (wanted === undefined)
+    return { result: "skipped", because: `the plan does not say what ${verb} writes` };
+  const source = verb === "take_legacy" ? "legacy" : "modern";
+  let last: RepairAnswer["kind"] = "already";
+  for (const side of [source, otherSide(source)] as const) {
+    const repair = wanted[side];
+    if (dryRun) {
+      const { table, key } = repair.change;
+      const places = [{ aggregate: repair.aggregate, table, key }];
+      const [now] = await stores[side].call("rowStates", { places });
+      if (JSON.stringify(now) !== JSON.stringify(seen[side]))
+        return { result: "skipped", because: `${side} has another row or version now` };
+      continue;
+    }
+    const given = { epoch: plan.epoch, seen: seen[side], repair };
+    const { kind, because } = await stores[side].call("repair", given);
+    if (kind === "changed" || kind === "refused") return { result: "skipped", because };
+    if (kind === "done") last = kind;
+  }
+  return { result: dryRun ? "would" : last, because: "" };
+}
+
+async function imported(
+  { claim, seen }: RepairAction,
+  { stores, backfill, dryRun }: RepairOptions,
+): Promise<Outcome> {
+  const [owner] = await stores.legacy.call("owners", { claims: [claim] });
+  if (typeof owner === "string") return { result: "already", because: "" };
+  if (dryRun) return { result: "would", because: "" };
+  const [row] = seen.legacy.rows;
+  const [table] = JSON.parse(claim);
+  const answer = row === undefined ? "changed" : await backfill.importRow(table, row);
+  if (answer === "done") return { result: "done", because: "" };
+  return {
+    result: "skipped",
+    because:
+      answer === "changed"
+        ? "legacy has another row now"
+        : "modern has another row in its place: see pnl-bridge db review",
+  };
+}
