@@ -66,6 +66,7 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "lastReconcile",
   "rowStates",
   "owners",
+  "books",
   "unsettled",
   "reusedNumbers",
 ]);

@@ -110,6 +110,14 @@ export function repairCalls(dialect: Dialect, access: RowAccess): RepairWorks {
       }
       return owners;
     },
+    *books() {
+      const rows = yield* ask(
+        ["positions", "daily", "trades"]
+          .map((name) => `SELECT book FROM ${dialect.rowsOf(name)}`)
+          .join(" UNION "),
+      );
+      return rows.map((row) => textIn(row, "book"));
+    },
     *unsettled({ limit }) {
       const rows = yield* ask(
         `SELECT seq, idempotency_key, digest, rows, code FROM ${dialect.own("outbox")}

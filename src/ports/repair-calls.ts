@@ -41,6 +41,8 @@ export interface RepairCalls {
   rowStates(given: { readonly places: readonly RowPlace[] }): readonly RowState[];
   /** The aggregates that have rows of legacy; null for a row that belongs to none. */
   owners(given: { readonly claims: readonly string[] }): readonly (string | null)[];
+  /** The books of modern's rows. Legacy does not have them, and they are part of what a trade is known by. */
+  books(given: null): readonly string[];
   /** The entries that the other store has not confirmed, the oldest first, with the code of a parked one. */
   unsettled(given: { readonly limit: number }): readonly (OutboxEntry & { readonly code: string | null })[];
   /** How many of the entries have a number under which this store knows another write of the same source. */

@@ -222,7 +222,7 @@ describe.each<Side>(["legacy", "modern"])("a pair in which %s is authoritative",
   });
 });
 
-it("a row of the desk's own programs enters modern, and one in whose place modern has another does not", async () => {
+it("a row that the desk's own programs wrote since the backfill enters modern", async () => {
   await write("legacy", "one", [position("12")]);
   await withPair("legacy", ({ backfill }) => backfill.run({ pass: "backfill" }));
   runSql(paths.legacy, deskTrade(5));

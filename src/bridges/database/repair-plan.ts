@@ -109,6 +109,8 @@ class Planner {
   /** In an authority that is an older copy of itself: the first version that it has not carried. */
   readonly #lost = new Map<string, number>();
 
+  #books: readonly string[] = [];
+
   constructor(options: PlanOptions) {
     this.#options = options;
   }
@@ -136,6 +138,7 @@ class Planner {
         else this.#moving.add(aggregate);
       }
     await this.#readImages(store);
+    if (this.#subjects.size > 0) this.#books = await stores.modern.call("books", null);
     const actions: RepairAction[] = [];
     for (const [aggregate, subject] of this.#subjects) {
       const action = await this.#action(aggregate, subject, authority);
@@ -224,10 +227,11 @@ class Planner {
     if (typeof own !== "string" && seen[authority].version !== null && areWanted(seen, own)) return undefined;
     const choices = (["legacy", "modern"] as const).filter((side) => typeof taken[side] !== "string");
     const { verb, why } = this.#decided(found, authority, { own, others });
+    const isPoorer = verb === "take_legacy" && subject.kind === "trade" && modern.rows.length === 0;
     return {
       do: verb,
       mayDo: [...choices.map((side) => `take_${side}` as const), "leave"],
-      why,
+      why: isPoorer ? `${why}; legacy keeps no fee and no line of a trade, see wants` : why,
       leavesAlone: "every other row, and every column that is not named in wants",
       ...subject,
       aggregate,
@@ -346,8 +350,16 @@ class Planner {
     const [table]: [LegacyTable] = JSON.parse(claim);
     const [kind, ...key]: [RecordKind, ...string[]] = JSON.parse(aggregate);
     const named = kind === "position" ? key[0] : kind === "daily_pnl" ? key[1] : modern?.book;
-    const tools = { ...this.#options.tools, book: String(named ?? this.#options.tools.book) };
-    const read = fromLegacy(table, legacyRow(stored), tools, Number(modern?.occurrence ?? 1));
+    // The key of a trade is a digest of its book too, so it tells which of the books is the trade's.
+    const books = named === undefined ? ["", ...this.#books] : [String(named)];
+    const occurrence = Number(modern?.occurrence ?? 1);
+    const reads = books.map((book) =>
+      fromLegacy(table, legacyRow(stored), { ...this.#options.tools, book }, occurrence),
+    );
+    const read = present(
+      reads.find((one) => "row" in one && one.row.aggregate === aggregate) ?? reads[0],
+      "there is one book at least",
+    );
     if ("code" in read) return `${read.code}: ${read.because}`;
     let { row } = read;
     if (kind === "price" && read.lost.length === 0 && key[0] === row.values.instrument)
