@@ -1,9 +1,9 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { BackfillCalls } from "./backfill-calls.ts";
 import type { RepairCalls } from "./repair-calls.ts";
-import type { RowWrite } from "./stored-row.ts";
+import type { OutboxEntry, RowWrite } from "./stored-row.ts";
 
-export type { RowChange, RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
+export type { OutboxEntry, RowChange, RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
 
 export interface StoreWrite {
   readonly idempotencyKey: string;
@@ -33,17 +33,6 @@ export interface Fence {
   readonly authority: Side;
   readonly step: string;
   readonly incarnation: string;
-}
-
-/** One acknowledged write, on its way to the other store. */
-export interface OutboxEntry extends Pick<StoreWrite, "idempotencyKey" | "digest"> {
-  readonly seq: number;
-  /**
-   * The digest of the write. A store that was replaced by an older copy gives the same number to a second
-   * write, and the digest reveals this.
-   */
-  readonly digest: string;
-  readonly rows: readonly { readonly aggregate: string; readonly version: number; readonly image: string }[];
 }
 
 /**

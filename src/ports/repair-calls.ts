@@ -1,5 +1,4 @@
-import type { OutboxEntry } from "./record-store.ts";
-import type { RowChange, StoredRow } from "./stored-row.ts";
+import type { OutboxEntry, RowChange, StoredRow } from "./stored-row.ts";
 
 /** Where one store has the row of an aggregate. */
 export interface RowPlace extends Pick<RowChange, "table" | "key"> {

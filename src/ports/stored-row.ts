@@ -26,3 +26,15 @@ export interface RowWrite {
   /** The row in canonical form; the outbox carries it to the other store. */
   readonly image: string;
 }
+
+/** One acknowledged write, on its way to the other store. */
+export interface OutboxEntry {
+  readonly idempotencyKey: string;
+  readonly seq: number;
+  /**
+   * The digest of the write. A store that was replaced by an older copy gives the same number to a second
+   * write, and the digest reveals this.
+   */
+  readonly digest: string;
+  readonly rows: readonly { readonly aggregate: string; readonly version: number; readonly image: string }[];
+}
