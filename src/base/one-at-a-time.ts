@@ -1,17 +1,20 @@
 /**
  * Serializes runs of a job. A request during a run triggers exactly one more run, and the end of that run
- * settles both requests.
+ * settles both requests. A run that fails does not keep later ones from running.
  */
 export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   let again = false;
   const run = async (): Promise<void> => {
-    do {
-      again = false;
-      await work();
-    } while (again);
-    // Cleared here and not when the promise settles, because a request between the two would be lost.
-    running = undefined;
+    try {
+      do {
+        again = false;
+        await work();
+      } while (again);
+    } finally {
+      // Cleared here and not when the promise settles, because a request between the two would be lost.
+      running = undefined;
+    }
   };
   return () => {
     if (running === undefined) running = run();

@@ -27,6 +27,7 @@ import type {
   StoreRefusalCode,
   StoreWrite,
 } from "../ports/record-store.ts";
+import { abandonCalls } from "./abandon-calls.ts";
 import { backfillCalls } from "./backfill-calls.ts";
 import type { Dialect, OwnTable } from "./dialect.ts";
 import { entryOf } from "./outbox-entry.ts";
@@ -69,6 +70,7 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "books",
   "unsettled",
   "reusedNumbers",
+  "received",
 ]);
 
 const WriteRefused = Refused<StoreRefusalCode>;
@@ -78,6 +80,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
   const table = (name: OwnTable): string => dialect.own(name);
   const access = new RowAccess(dialect);
   const rules = new RowRules(dialect, access);
+  const backfill = backfillCalls(dialect, access);
 
   function* fence(end: string): Work<Fence> {
     const [row] = yield* ask(`SELECT epoch, authority, step, incarnation FROM ${table("fence")}${end}`);
@@ -206,7 +209,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       if (entries.length === 0) return [];
       const [held] = yield* ask(
         `UPDATE ${table("fence")} SET relay_token = ?, applied = applied + ?
-         WHERE relay_token <= ? RETURNING applied`,
+         WHERE relay_token <= ?${dialect.side === "legacy" ? " AND authority = 'modern'" : ""} RETURNING applied`,
         token,
         entries.length,
         token,
@@ -372,7 +375,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       yield* ask(`UPDATE ${table("leases")} SET until_ms = 0 WHERE name = ? AND holder = ?`, name, holder);
       return null;
     },
-    ...backfillCalls(dialect, access),
+    ...backfill,
+    ...abandonCalls(dialect, access, backfill),
     *entriesAfter({ seq, limit }) {
       const rows = yield* ask(
         `SELECT seq, idempotency_key, digest, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
@@ -402,11 +406,12 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     ...repairCalls(dialect, access),
     *moveFence({ from, to }) {
       const moved = yield* ask(
-        `UPDATE ${table("fence")} SET epoch = ?, authority = ?, step = ?
+        `UPDATE ${table("fence")} SET epoch = ?, authority = ?, step = ?, incarnation = coalesce(?, incarnation)
          WHERE epoch = ? AND authority = ? AND step = ? RETURNING 1 AS moved`,
         to.epoch,
         to.authority,
         to.step,
+        to.incarnation ?? null,
         from.epoch,
         from.authority,
         from.step,

@@ -1,4 +1,5 @@
 import type { Side } from "../domain/migration/phase.ts";
+import type { AbandonCalls } from "./abandon-calls.ts";
 import type { BackfillCalls } from "./backfill-calls.ts";
 import type { RepairCalls } from "./repair-calls.ts";
 import type { OutboxEntry, RowWrite } from "./stored-row.ts";
@@ -25,8 +26,9 @@ export type StoreAnswer =
 
 /**
  * Which store is authoritative, as one store knows it. Every write reads it in its own transaction. `step`
- * names the step (rung) of the cut-over that is under way; it is empty otherwise. `incarnation` is drawn
- * once, when the bridge's tables are created: another one means another file.
+ * names the step (rung) of the cut-over that is under way, or says `abandoned`; it is empty otherwise.
+ * `incarnation` is drawn when the bridge's tables are created, and again in legacy when modern is abandoned:
+ * another one means another history of writes.
  */
 export interface Fence {
   readonly epoch: number;
@@ -104,7 +106,7 @@ export interface ReconcileNote {
 }
 
 /** The calls of a store. Each is one transaction. */
-export interface RecordCalls extends BackfillCalls, RepairCalls {
+export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls {
   fence(given: null): Fence;
   /** Writes what is not written yet, each write whole or not at all. */
   write(given: {
@@ -116,8 +118,9 @@ export interface RecordCalls extends BackfillCalls, RepairCalls {
   pending(given: { readonly limit: number }): readonly OutboxEntry[];
   /**
    * Applies entries of the other store in their order. An entry that was applied before is applied again
-   * without effect. Refuses the whole call if a later holder of the lease has already called (CONFLICT), or
-   * if an entry has the number of an earlier, different write (REFUSED).
+   * without effect. Refuses the whole call if a later holder of the lease has already called, or if the store
+   * is legacy's and is authoritative itself (CONFLICT), or if an entry has the number of an earlier, different
+   * write (REFUSED).
    */
   apply(given: {
     readonly entries: readonly MirrorWrite[];
@@ -174,7 +177,8 @@ export interface RecordCalls extends BackfillCalls, RepairCalls {
   /** Moves the fence if it still stands where the caller saw it. Answers whether it moved. */
   moveFence(given: {
     readonly from: Pick<Fence, "epoch" | "authority" | "step">;
-    readonly to: Pick<Fence, "epoch" | "authority" | "step">;
+    /** The incarnation stays the same if it is not given. */
+    readonly to: Pick<Fence, "epoch" | "authority" | "step"> & Partial<Fence>;
   }): boolean;
   /** Keeps the result of a reconciliation. Only modern's store is asked to. */
   noteReconcile(given: ReconcileNote): null;

@@ -195,10 +195,20 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
       digest: JSON.stringify(row),
       rows: [{ aggregate: row.aggregate, claim: row.claim, change: row.change, version }],
     });
-    const applied = (
+    /** Applies entries while the other store is authoritative. */
+    const applied = async (
       entries: readonly MirrorWrite[],
       { token = 1, source = "the other store" } = {},
-    ): Promise<readonly MirrorAnswer[]> => store.call("apply", { entries, source, token });
+    ): Promise<readonly MirrorAnswer[]> => {
+      const fence = await store.call("fence", null);
+      const mirror = { ...fence, authority: otherSide(place.side) };
+      await store.call("moveFence", { from: fence, to: mirror });
+      try {
+        return await store.call("apply", { entries, source, token });
+      } finally {
+        await store.call("moveFence", { from: mirror, to: fence });
+      }
+    };
     const parked = (code: string) => expect.objectContaining({ kind: "parked", code });
     /** The values of one column, as text, in the order of the column. */
     const column = async (table: string, of: string): Promise<readonly string[]> => {

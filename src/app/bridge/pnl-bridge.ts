@@ -225,7 +225,9 @@ function controlOf(
 }
 
 const waitingIn = (latest: DatabaseService["latest"]): number | null =>
-  latest === undefined ? null : latest.quarantine + latest.reviews;
+  latest === undefined || latest.quarantine === null || latest.reviews === null
+    ? null
+    : latest.quarantine + latest.reviews;
 
 const none = { count: 0, oldestMs: 0 };
 

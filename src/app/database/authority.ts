@@ -1,4 +1,4 @@
-import { codeOf } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
 import type { ControlSettings } from "../stores.ts";
@@ -49,8 +49,15 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
   };
 }
 
-/** How many rows of a pair wait for a person. */
+/** How many rows of a pair wait for a person. Throws SYSTEM_DOWN while an abandoned database may have more. */
 export async function waitingRows(pair: Pair): Promise<number> {
+  const { abandonedStep } = await import("../../bridges/database/index.ts");
+  const { step } = await pair.legacy.call("fence", null);
+  if (step === abandonedStep)
+    throw new BridgeError("SYSTEM_DOWN", {
+      what: "modern's database was abandoned, and has not handed over the writes that legacy lacks",
+      fix: "let it return, or give it up: pnl-bridge db drain --abandon --lost --reason TEXT",
+    });
   const { rows, reviews } = await pair.modern.call("quarantineCounts", null);
   return rows + reviews;
 }

@@ -1,10 +1,11 @@
 /** The two databases of a configuration, opened for the database bridge. */
 import { hostname } from "node:os";
+import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError, codeOf } from "../../base/errors.ts";
-import type { LeaseHolder } from "../../bridges/database/index.ts";
+import { abandonedStep, type LeaseHolder } from "../../bridges/database/index.ts";
 import type { Config } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import type { RecordStore } from "../../ports/record-store.ts";
+import type { Answer, Given, RecordCall, RecordStore } from "../../ports/record-store.ts";
 import { openRecordStore, type RecordOptions } from "../stores.ts";
 
 /** Both addresses and the section `database` of a configuration. */
@@ -36,20 +37,65 @@ export function pairOf({
   return { addresses: { legacy, modern }, folder, database: config.database };
 }
 
-/** Opens both stores. Throws what opening them throws. */
+/**
+ * Opens both stores. While legacy is authoritative, modern's store may be away: each of its calls tries to open
+ * it then. Otherwise throws what opening them throws.
+ */
 export async function openPair(
   { addresses, folder }: PairSettings,
   options: Pick<RecordOptions, "authority" | "creates">,
 ): Promise<Pair> {
-  const open = (side: Side) => openRecordStore(addresses[side], { folder, side, ...options });
+  const open = (side: Side, creates = options.creates) =>
+    openRecordStore(addresses[side], { folder, side, ...options, creates });
   const legacy = await open("legacy");
   try {
-    return { legacy, modern: await open("modern") };
+    const { authority, step } = await legacy.call("fence", null);
+    const isAbandoned = step === abandonedStep;
+    // A new store in the place of the abandoned one would hide what was lost.
+    const modern = new LateStore("modern", () => open("modern", options.creates && !isAbandoned));
+    await modern.opened().catch((failure) => {
+      if (authority !== "legacy" || !(isAbandoned || codeOf(failure) === "SYSTEM_DOWN")) throw failure;
+    });
+    return { legacy, modern };
   } catch (failure) {
     await legacy.close();
     throw failure;
   }
 }
+
+/** A store that its calls open; after an attempt that failed they try again when a second has passed. */
+class LateStore implements RecordStore {
+  readonly side: Side;
+  readonly #open: () => Promise<RecordStore>;
+  #attempt: Promise<RecordStore> | undefined;
+  #againMs = Number.POSITIVE_INFINITY;
+
+  constructor(side: Side, open: () => Promise<RecordStore>) {
+    this.side = side;
+    this.#open = open;
+  }
+
+  opened(): Promise<RecordStore> {
+    if (this.#attempt !== undefined && systemClock.monotonicMs() < this.#againMs) return this.#attempt;
+    this.#againMs = Number.POSITIVE_INFINITY;
+    this.#attempt = this.#open();
+    this.#attempt.catch(() => {
+      this.#againMs = systemClock.monotonicMs() + openAgainMs;
+    });
+    return this.#attempt;
+  }
+
+  async call<Name extends RecordCall>(name: Name, given: Given<Name>): Promise<Answer<Name>> {
+    return (await this.opened()).call(name, given);
+  }
+
+  async close(): Promise<void> {
+    const store = await this.#attempt?.catch(() => undefined);
+    await store?.close();
+  }
+}
+
+const openAgainMs = 1_000;
 
 let opened = 0;
 

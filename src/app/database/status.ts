@@ -1,10 +1,11 @@
 /** What a person on duty must know of the pair of databases. */
 import { systemClock } from "../../adapters/host/index.ts";
-import type { Direction } from "../../bridges/database/index.ts";
+import { messageOf } from "../../base/errors.ts";
+import { abandonedStep, type Direction } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationMode } from "../../domain/migration/plan.ts";
 import type { PassState } from "../../ports/backfill-calls.ts";
-import type { Owed } from "../../ports/record-store.ts";
+import type { Owed, RecordStore } from "../../ports/record-store.ts";
 import type { Pair } from "./pair.ts";
 
 export interface DatabaseStatus {
@@ -15,7 +16,10 @@ export interface DatabaseStatus {
   readonly step: string;
   readonly epoch: number;
   readonly mode: MigrationMode;
-  readonly owed: Readonly<Record<"toLegacy" | "toModern", Pick<Owed, "count" | "oldestMs">>>;
+  /** Null for legacy while modern's database does not answer. */
+  readonly owed: Readonly<Record<"toLegacy", OwedCount | null>> & Readonly<Record<"toModern", OwedCount>>;
+  /** Why modern's database does not answer; null if it does. What only that database knows is null then. */
+  readonly modernAway: string | null;
   /** Writes that the other store refuses, by row. At most a hundred. */
   readonly parked: readonly ParkedRow[];
   /** The last comparison of all rows. */
@@ -26,14 +30,16 @@ export interface DatabaseStatus {
     readonly notComparable: number;
   } | null;
   /** Rows of legacy that modern cannot hold, and pairs of rows that differ. They wait for a person. */
-  readonly quarantine: number;
-  readonly reviews: number;
+  readonly quarantine: number | null;
+  readonly reviews: number | null;
   /** Rows that legacy's own programs wrote: those that entered modern, and those that wait for a person. */
-  readonly foreignRows: { readonly imported: number; readonly inReview: number };
+  readonly foreignRows: { readonly imported: number; readonly inReview: number } | null;
   /** Rows of legacy, of which `done` are read. */
-  readonly backfill: { readonly done: number; readonly total: number; readonly running: boolean };
+  readonly backfill: { readonly done: number; readonly total: number; readonly running: boolean } | null;
   readonly canGoBack: { readonly now: boolean; readonly why: string };
 }
+
+type OwedCount = Pick<Owed, "count" | "oldestMs">;
 
 interface ParkedRow {
   readonly aggregate: string;
@@ -51,13 +57,10 @@ export async function databaseStatus(
   { direction, mode }: { readonly direction: Direction | undefined; readonly mode: MigrationMode },
 ): Promise<DatabaseStatus> {
   const nowMs = systemClock.nowMs();
-  const [fence, passes, waiting, toModern, toLegacy, reconciled] = await Promise.all([
+  const [fence, toModern, modern] = await Promise.all([
     pair.legacy.call("fence", null),
-    pair.modern.call("passes", null),
-    pair.modern.call("quarantineCounts", null),
     pair.legacy.call("owed", { nowMs }),
-    pair.modern.call("owed", { nowMs }),
-    pair.modern.call("lastReconcile", null),
+    modernStatus(pair.modern, nowMs).catch((failure) => ({ away: messageOf(failure) })),
   ]);
   const { authority, step, epoch } = fence;
   const entries = await pair[authority].call("parked", { limit: parkedMax });
@@ -74,33 +77,57 @@ export async function databaseStatus(
     step,
     epoch,
     mode,
-    owed: { toLegacy: countAndAge(toLegacy), toModern: countAndAge(toModern) },
+    owed: { toLegacy: "away" in modern ? null : countAndAge(modern.owed), toModern: countAndAge(toModern) },
+    modernAway: "away" in modern ? modern.away : null,
     parked: [...parked.values()],
-    lastReconcile: reconciled && {
-      at: new Date(reconciled.atMs).toISOString(),
-      ok: reconciled.ok,
-      breaks: reconciled.breaks,
-      notComparable: reconciled.notComparable,
-    },
-    quarantine: waiting.rows,
-    reviews: waiting.reviews,
-    foreignRows: {
-      imported: sum(passes, ({ pass, imported }) => (pass === "backfill" ? 0 : imported)),
-      inReview: waiting.reviews,
-    },
-    backfill: {
-      done: sum(passes, ({ pass, next }) => (pass === "backfill" ? next : 0)),
-      total: sum(passes, ({ pass, upper }) => (pass === "backfill" ? upper : 0)),
-      running: passes.some(({ pass, next, upper }) => pass === "backfill" && next < upper),
-    },
-    canGoBack: canGoBack(authority, mode, toLegacy),
+    lastReconcile: null,
+    quarantine: null,
+    reviews: null,
+    foreignRows: null,
+    backfill: null,
+    ...("away" in modern ? {} : modern.shown),
+    canGoBack: canGoBack(authority, mode, "away" in modern ? nothing : modern.owed),
   };
 }
+
+/** What modern's database alone knows. */
+async function modernStatus(modern: RecordStore, nowMs: number) {
+  const [passes, { rows, reviews }, owed, reconciled] = await Promise.all([
+    modern.call("passes", null),
+    modern.call("quarantineCounts", null),
+    modern.call("owed", { nowMs }),
+    modern.call("lastReconcile", null),
+  ]);
+  const shown: Pick<DatabaseStatus, "lastReconcile" | "quarantine" | "reviews" | "foreignRows" | "backfill"> =
+    {
+      lastReconcile: reconciled && {
+        at: new Date(reconciled.atMs).toISOString(),
+        ok: reconciled.ok,
+        breaks: reconciled.breaks,
+        notComparable: reconciled.notComparable,
+      },
+      quarantine: rows,
+      reviews,
+      foreignRows: {
+        imported: sum(passes, ({ pass, imported }) => (pass === "backfill" ? 0 : imported)),
+        inReview: reviews,
+      },
+      backfill: {
+        done: sum(passes, ({ pass, next }) => (pass === "backfill" ? next : 0)),
+        total: sum(passes, ({ pass, upper }) => (pass === "backfill" ? upper : 0)),
+        running: passes.some(({ pass, next, upper }) => pass === "backfill" && next < upper),
+      },
+    };
+  return { owed, shown };
+}
+
+/** Nothing is asked of this while legacy is authoritative, and modern answers while it is. */
+const nothing: Owed = { count: 0, parked: 0, oldestMs: 0 };
 
 const sum = (passes: readonly PassState[], of: (state: PassState) => number): number =>
   passes.reduce((total, state) => total + of(state), 0);
 
-const countAndAge = ({ count, oldestMs }: Owed): Pick<Owed, "count" | "oldestMs"> => ({ count, oldestMs });
+const countAndAge = ({ count, oldestMs }: Owed): OwedCount => ({ count, oldestMs });
 
 function canGoBack(authority: Side, mode: MigrationMode, owed: Owed): DatabaseStatus["canGoBack"] {
   if (authority === "legacy") return { now: true, why: "legacy is authoritative" };
@@ -130,19 +157,29 @@ export function databaseStatusText(status: DatabaseStatus): string {
     backfill,
     lastReconcile,
     canGoBack,
+    modernAway,
   } = status;
-  const owes = (side: string, { count, oldestMs }: Pick<Owed, "count" | "oldestMs">): string =>
-    count === 0
+  const owes = (side: string, owed: OwedCount | null): string => {
+    if (owed === null) return `what is owed to ${side} is unknown`;
+    const { count, oldestMs } = owed;
+    return count === 0
       ? `nothing is owed to ${side}`
       : `${count} ${count === 1 ? "write is" : "writes are"} owed to ${side}, the oldest for ${seconds(oldestMs)}`;
+  };
   return [
     `authority     ${authority}, epoch ${epoch}${shouldBe === authority ? "" : `; the plan wants ${shouldBe}: writes are refused until it has moved`}`,
-    ...(step === "" ? [] : [`moving        ${step}`]),
+    ...(step === abandonedStep
+      ? ["abandoned     modern's database is to return: the writes that legacy lacks are in it"]
+      : step === ""
+        ? []
+        : [`moving        ${step}`]),
+    ...(modernAway === null ? [] : [`away          modern's database does not answer: ${modernAway}`]),
     `owed          ${owes("legacy", owed.toLegacy)}; ${owes("modern", owed.toModern)}`,
-    `reconciled    ${reconciledText(lastReconcile)}`,
-    `backfill      ${backfill.total === 0 ? "not run yet" : backfill.running ? `${backfill.done} of ${backfill.total} rows` : `complete, ${backfill.total} rows`}`,
-    `other writers ${foreignRows.imported} rows of legacy's own programs entered modern`,
-    ...(quarantine + reviews === 0
+    ...(backfill === null ? [] : [`reconciled    ${reconciledText(lastReconcile)}`, backfillText(backfill)]),
+    ...(foreignRows === null
+      ? []
+      : [`other writers ${foreignRows.imported} rows of legacy's own programs entered modern`]),
+    ...(!quarantine && !reviews
       ? []
       : [`waiting       ${quarantine} rows that modern cannot hold, ${reviews} pairs of rows that differ`]),
     `can go back   ${canGoBack.now ? "yes" : "no"}: ${canGoBack.why}`,
@@ -152,6 +189,9 @@ export function databaseStatusText(status: DatabaseStatus): string {
     ),
   ].join("\n");
 }
+
+const backfillText = ({ done, total, running }: NonNullable<DatabaseStatus["backfill"]>): string =>
+  `backfill      ${total === 0 ? "not run yet" : running ? `${done} of ${total} rows` : `complete, ${total} rows`}`;
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 

@@ -244,7 +244,7 @@ it.each([
   for (const end of ["", "-wal", "-shm"]) rmSync(`${paths[side]}${end}`, { force: true });
   renameSync(copy, paths[side]);
   const restored = await openBridge();
-  await expect(recoverFences(await openPair())).rejects.toThrow(why);
+  await expect(recoverFences(await openPair(), 0)).rejects.toThrow(why);
   expect(await restored.write([tradeRecord(2)], { idempotencyKey: "two" })).toMatchObject({
     kind: "refused",
     code: "DRAINING",
@@ -295,7 +295,7 @@ describe.each(["modern", "legacy"] as const)("a process that moves the authority
         });
         await ladder.to(side).catch(() => {});
         isDone = calls() < at;
-        const { authority } = await recoverFences(stores);
+        const { authority } = await recoverFences(stores, 0);
         wanted = { authority, mirrors: true };
         id += 1;
         const answer = await bridge.write([tradeRecord(id)], { idempotencyKey: `trade ${id}` });

@@ -3,6 +3,7 @@ import { pause } from "../../base/pause.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Fence, HeldStore, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
+import { isAbandoned, takeBack } from "./abandon.ts";
 import type { LeaseHolder } from "./lease.ts";
 import { mirrorWriteOf, preparedRow } from "./prepared.ts";
 
@@ -69,7 +70,7 @@ export class Cutover {
 
   /** Takes back what a dead process left of a cut-over. Throws REFUSED while a living one moves the authority. */
   recover(): Promise<Fence> {
-    return this.#alone(() => recoverFences(this.#options.stores));
+    return this.#alone(() => recoverFences(this.#options.stores, this.#options.clock.nowMs()));
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {
@@ -127,14 +128,14 @@ export class Cutover {
     });
     try {
       this.#begin("recover");
-      fence = await recoverFences(this.#options.stores);
+      fence = await recoverFences(this.#options.stores, clock.nowMs());
       if (fence.authority === side) return report(fence, null);
       await this.#rehearse(side);
       await this.#drain(fence.authority);
       return report(side === "modern" ? await this.#toModern(fence) : await this.#toLegacy(fence), null);
     } catch (failure) {
       const failed = { rung: this.#rung, why: messageOf(failure) };
-      fence = await recoverFences(this.#options.stores);
+      fence = await recoverFences(this.#options.stores, clock.nowMs());
       return report(fence, failed);
     }
   }
@@ -302,11 +303,20 @@ export async function areFencesAtRest({ legacy, modern }: CutoverOptions["stores
 
 /**
  * Takes back what a dead process left of a cut-over. Legacy's fence decides: modern's is moved to it. Only the
- * holder of the lease `cutover` may do so. Answers the fence that holds. Throws CONFLICT if a fence is ahead that
- * no unfinished move explains: then one of the two files is an older copy of itself.
+ * holder of the lease `cutover` may do so. What an abandoned store owes goes to the quarantine first. Answers
+ * the fence that holds. Throws CONFLICT if a fence is ahead that no unfinished move explains: then one of the
+ * two files is an older copy of itself.
  */
-export async function recoverFences({ legacy, modern }: Readonly<Record<Side, RecordStore>>): Promise<Fence> {
+export async function recoverFences(
+  stores: Readonly<Record<Side, RecordStore>>,
+  nowMs: number,
+): Promise<Fence> {
+  const { legacy, modern } = stores;
   const [deciding, following] = [await legacy.call("fence", null), await modern.call("fence", null)];
+  if (isAbandoned(deciding, following)) {
+    await takeBack(stores, nowMs);
+    return legacy.call("fence", null);
+  }
   const { epoch, authority } = deciding;
   const older =
     following.epoch > epoch && following.step === ""

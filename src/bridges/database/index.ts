@@ -1,3 +1,4 @@
+export { abandonedStep, abandonModern, giveUpModern, takeBack } from "./abandon.ts";
 export {
   Backfill,
   type BackfillEvent,

@@ -6,6 +6,7 @@ import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { olderCopy } from "../../durable/record-calls.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Fence, RecordStore } from "../../ports/record-store.ts";
+import { abandonedStep } from "./abandon.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
 import { mirrorWriteOf } from "./prepared.ts";
 
@@ -89,6 +90,7 @@ export class Relay {
   async #carryPage(): Promise<boolean> {
     const { stores, clock, onEvent } = this.#options;
     const fence = await stores.legacy.call("fence", null);
+    if (fence.step === abandonedStep) return false;
     const store = stores[fence.authority];
     const mirror = stores[otherSide(fence.authority)];
     const entries = await store.call("pending", { limit: pageMax });

@@ -95,9 +95,10 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     (read: (status: DatabaseStatus) => ReturnType<Read>): Read =>
     () =>
       bridge.database?.latest === undefined ? [] : read(bridge.database.latest);
-  const owedBy = (read: (owed: DatabaseStatus["owed"]["toLegacy"]) => number): Read =>
+  const owedBy = (read: (owed: DatabaseStatus["owed"]["toModern"]) => number): Read =>
     records(({ owed }) => [
-      [{ to: "legacy" }, read(owed.toLegacy)],
+      // Unknown while modern's database does not answer.
+      ...(owed.toLegacy === null ? [] : [[{ to: "legacy" }, read(owed.toLegacy)] as const]),
       [{ to: "modern" }, read(owed.toModern)],
     ]);
   return {
@@ -128,7 +129,9 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     recordsOwed: owedBy(({ count }) => count),
     recordsOwedSeconds: owedBy(({ oldestMs }) => oldestMs / 1_000),
     recordsParked: records(({ parked }) => [[{}, parked.length]]),
-    recordsWaiting: records(({ quarantine, reviews }) => [[{}, quarantine + reviews]]),
+    recordsWaiting: records(({ quarantine, reviews }) =>
+      quarantine === null || reviews === null ? [] : [[{}, quarantine + reviews]],
+    ),
     recordsAuthority: records(({ authority }) =>
       ["legacy", "modern"].map((side) => [{ side }, Number(side === authority)]),
     ),
