@@ -201,7 +201,7 @@ export class Operator {
     }
     const evidence = gates === undefined ? {} : { evidence: gates as unknown as JsonValue };
     const changed = await this.#change({ ...by, action: "phase", set, ...evidence, ...at(record) });
-    const authority = await this.#moveAuthority(target);
+    const authority = await this.#moveAuthority(target, changed.epoch);
     if (authority?.open === false) {
       const reason = `the authority over the records did not move: ${authority.why}`;
       const back = await this.#goBack(await this.overview(), from, { ...by, reason }, {});
@@ -211,10 +211,12 @@ export class Operator {
   }
 
   /** Moves the authority over the records to where a later phase writes first; undefined if it needs no move. */
-  async #moveAuthority(target: Phase): Promise<Answered | undefined> {
-    const { authority } = this.#options;
-    if (phasePolicies[target].writes[0] === "legacy") return undefined;
-    return authority?.move("modern").catch((failure) => ({ open: false, why: lineOf(failure) }));
+  async #moveAuthority(target: Phase, epoch: number): Promise<Answered | undefined> {
+    const { authority, leaseMs } = this.#options;
+    if (authority === undefined || phasePolicies[target].writes[0] === "legacy") return undefined;
+    // A process that follows the old plan would move the authority back.
+    await this.acknowledged(epoch, leaseMs + 1_000);
+    return authority.move("modern").catch((failure) => ({ open: false, why: lineOf(failure) }));
   }
 
   /** Succeeds despite concurrent changes. Changes nothing if another move has gone as far back. */

@@ -113,6 +113,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     const [legacyTimeoutMs, timeoutMs] = [timeoutOf(legacy), timeoutOf(modern)];
     const follows = config.stores.control !== null;
     let database: DatabaseService | undefined;
+    let control: ControlPlane | undefined;
     const owed =
       options.owed ??
       (isPairConfigured(config) ? { owedToLegacy: () => database?.owed() ?? none } : undefined);
@@ -148,6 +149,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       ? new DatabaseService({
           settings: pairOf({ config, folder }),
           plan: () => service.plan,
+          isFresh: () => !follows || control?.freshness === "fresh",
           onEvent: (event) => {
             const line = databaseLine(event);
             if (line !== undefined) logLine(log, line);
@@ -155,7 +157,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         })
       : undefined;
     if (database !== undefined) opened.unshift(database);
-    const control = follows ? controlOf(service, { config, folder, owed, database }) : undefined;
+    control = follows ? controlOf(service, { config, folder, owed, database }) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     if (control !== undefined && config.validation.alertOnMismatch)

@@ -115,9 +115,12 @@ export async function readStatus(options: PairOptions): Promise<DatabaseStatus> 
 export const drainDatabases = (
   options: PairOptions & { readonly timeoutMs: number },
 ): Promise<{ readonly drained: boolean; readonly owed: number; readonly to: Side }> =>
-  withDatabase(options, async ({ bridge, pair }) => {
+  withDatabase(options, async ({ bridge, pair, cutover }, plan) => {
     const { authority } = await pair.legacy.call("fence", null);
     const drained = await bridge.drain(options);
+    // After a rollback without a running process nobody else moves the authority back.
+    if (drained.drained && authority === "modern" && directionOf(plan)?.authority === "legacy")
+      await cutover("legacy");
     return { ...drained, to: authority === "legacy" ? "modern" : "legacy" };
   });
 

@@ -45,6 +45,8 @@ export const directionOfPhase = (phase: Phase): Direction => {
 
 export interface OpenOptions {
   readonly direction: () => Direction | undefined;
+  /** Whether the plan is certainly the one in force; the authority is moved back only then. Default: always. */
+  readonly isFresh?: () => boolean;
   /** Whether a new pair is made ready. Default: yes; without it, an unprepared pair is BAD_DATABASE. */
   readonly creates?: boolean;
   readonly onEvent?: (event: PairEvent) => void;
@@ -83,6 +85,8 @@ const foreignRowsMs = 1_000;
 const foreignChangesMs = 15 * 60_000;
 /** How often the plan and the fence are compared. */
 const lookMs = 250;
+/** How long the plan must want legacy, while modern is authoritative, before the authority moves back. */
+const settledMs = 750;
 
 /**
  * Opens the pair of a configuration. A cut-over that a dead process has left is taken back. While the plan wants legacy to be authoritative and modern still is, this
@@ -90,7 +94,7 @@ const lookMs = 250;
  * `cutover`.
  */
 export async function openDatabase(settings: PairSettings, options: OpenOptions): Promise<OpenedDatabase> {
-  const { direction, creates = true, onEvent = () => {} } = options;
+  const { direction, creates = true, isFresh = () => true, onEvent = () => {} } = options;
   const { database } = settings;
   const pair = await openPair(settings, { authority: direction()?.authority ?? "legacy", creates });
   const lease = thisHolder(database.leaseMs);
@@ -161,10 +165,14 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
   };
   const cutover: OpenedDatabase["cutover"] = (to, onRung) => alone(() => ladder(onRung).to(to));
   const recover = () => alone(async () => void ((await areFencesAtRest(pair)) || (await ladder().recover())));
+  let wantedSinceMs: number | undefined;
   const goBack = oneAtATime(async () => {
     await recover();
     const fence = await pair.legacy.call("fence", null);
-    if (direction()?.authority !== "legacy" || fence.authority === "legacy") return;
+    const isWanted = direction()?.authority === "legacy" && fence.authority === "modern" && isFresh();
+    wantedSinceMs = isWanted ? (wantedSinceMs ?? systemClock.monotonicMs()) : undefined;
+    // A process that was stopped may see the moved fence before the plan that moved it.
+    if (wantedSinceMs === undefined || systemClock.monotonicMs() - wantedSinceMs < settledMs) return;
     onEvent({ kind: "returned", report: await cutover("legacy") });
   });
   const stop = systemClock.every(lookMs, () => void goBack().catch(() => {}));
@@ -182,7 +190,6 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     close: async () => {
       stop();
       await foreignRows.end();
-      await goBack().catch(() => {});
       await bridge.close();
     },
   };

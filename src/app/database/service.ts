@@ -17,6 +17,8 @@ export type DatabaseEvent = PairEvent | { readonly kind: "unopened"; readonly wh
 interface ServiceOptions {
   readonly settings: PairSettings;
   readonly plan: () => MigrationPlan;
+  /** Whether the plan is certainly the one in force. Default: always. */
+  readonly isFresh?: () => boolean;
   readonly onEvent?: (event: DatabaseEvent) => void;
 }
 
@@ -119,9 +121,10 @@ export class DatabaseService implements DataAuthority {
   }
 
   async #open(): Promise<void> {
-    const { settings, plan, onEvent = () => {} } = this.#options;
+    const { settings, plan, isFresh, onEvent = () => {} } = this.#options;
+    const direction = () => directionOf(plan());
     try {
-      this.#opened = await openDatabase(settings, { direction: () => directionOf(plan()), onEvent });
+      this.#opened = await openDatabase(settings, { direction, onEvent, ...(isFresh && { isFresh }) });
       const look = oneAtATime(async () => {
         this.#latest = await this.status().catch(() => undefined);
       });
