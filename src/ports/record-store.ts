@@ -52,7 +52,7 @@ export type MirrorAnswer =
   | { readonly kind: "parked"; readonly code: string; readonly because: string };
 
 /** An entry that the mirror refused. It stays owed until a person settles it. */
-export interface ParkedEntry {
+interface ParkedEntry {
   readonly seq: number;
   readonly aggregates: readonly string[];
   readonly code: string;
@@ -77,7 +77,7 @@ export type LeaseAnswer =
 export type PlacedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
 
 /** How far an outbox has come. Each field is 0 if there is no such entry. */
-export interface Progress {
+interface Progress {
   /** The highest number that was given. */
   readonly last: number;
   /** The highest place at which the other store has applied an entry. */

@@ -25,7 +25,7 @@ export interface CutoverOptions {
   readonly onRung: (rung: Rung) => void;
 }
 
-export interface ReconcileMark {
+interface ReconcileMark {
   readonly atMs: number;
   readonly ok: boolean;
   readonly position: number;

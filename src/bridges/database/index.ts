@@ -9,9 +9,7 @@ export {
 export {
   areFencesAtRest,
   Cutover,
-  type CutoverOptions,
   type CutoverReport,
-  type ReconcileMark,
 } from "./cutover.ts";
 export {
   DatabaseBridge,

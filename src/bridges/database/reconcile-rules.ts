@@ -249,7 +249,7 @@ function judgedTrades(group: Group, tools: JudgeTools): readonly ReconcileFigure
   return figures;
 }
 
-export const areEqual = (figures: readonly ReconcileFigure[]): boolean =>
+const areEqual = (figures: readonly ReconcileFigure[]): boolean =>
   figures.every(({ row }) => row.verdict === "equal");
 
 export const areAgreed = (figures: readonly ReconcileFigure[]): boolean =>
@@ -486,7 +486,7 @@ function dayOf(file: Cell, time: Cell): Cell {
 const textOf = (cell: Cell): string | null => (cell === null ? null : shown(cell));
 
 /** A cell for people. */
-export function shown(cell: Cell): string {
+function shown(cell: Cell): string {
   if (typeof cell === "number") {
     const decimal = parseDecimal(String(cell));
     return decimal === undefined ? String(cell) : formatDecimal(decimal);

@@ -387,7 +387,7 @@ function earlier(a: string | null, b: string | null): string | null {
 }
 
 /** The order of UTF-8, which is that of code points, not of UTF-16. */
-export function compareBytes(a: string, b: string): number {
+function compareBytes(a: string, b: string): number {
   for (let at = 0; at < a.length && at < b.length; ) {
     const [x, y] = [a.codePointAt(at) ?? 0, b.codePointAt(at) ?? 0];
     if (x !== y) return x - y;
