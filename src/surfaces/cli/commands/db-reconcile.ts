@@ -141,11 +141,11 @@ async function repair(options: RepairOptions, { out, err }: Streams): Promise<Co
   });
   if (options.json) return jsonResult({ ...report, owed }, report.ok);
   const count = (name: string) => report.results.filter(({ result }) => result === name).length;
-  const counts = (["done", "already", "would", "skipped", "left"] as const).map(
-    (name) => `${count(name)} ${name}`,
-  );
+  const counts = (["done", "already", "would", "skipped", "left"] as const)
+    .filter((name) => count(name) > 0)
+    .map((name) => `${count(name)} ${name}`);
   const end = [
-    counts.join(", "),
+    counts.length === 0 ? "the plan has no action" : counts.join(", "),
     ...(report.covered > 0 ? [`${report.covered} refused writes are settled`] : []),
     ...(report.carries ? [] : ["a restored database still waits: make a new plan for the skipped rows"]),
     ...(owed > 0 ? [`${owed} writes are still owed: pnl-bridge db status`] : []),
