@@ -400,7 +400,8 @@ describe("a pair of SQLite files", () => {
       isOver = true;
       await writer;
     }
-    for (const report of passes) expect(report).toMatchObject({ ok: true, complete: true, rows: [] });
+    // The position moves with every write: a pass may never meet it at rest, and says so then.
+    for (const { rows } of passes) expect(rows.filter(({ cause }) => cause !== "OWED")).toEqual([]);
   });
 });
 
