@@ -87,7 +87,17 @@ describe("--help", () => {
       "pnl-bridge",
       ...["audit", "audit export", "audit list", "audit verify", "compare", "comparisons", "completion"],
       ...["config", "config publish", "config schema", "config set", "config show", "config validate"],
-      ...["db", "db reconcile", "db init", "db status", "db backfill", "db review", "db drain", "db cutover"],
+      ...[
+        "db",
+        "db reconcile",
+        "db repair",
+        "db init",
+        "db status",
+        "db backfill",
+        "db review",
+        "db drain",
+        "db cutover",
+      ],
       ...["demo", "denylist", "denylist add", "denylist remove", "denylist list", "doctor", "gates"],
       ...[
         "phase",
