@@ -104,6 +104,10 @@ export async function openControlStore(settings: ControlSettings): Promise<Contr
   return kindOf(control).openControl(control, settings.folder);
 }
 
+/** Whether both databases of the database bridge are configured. */
+export const isPairConfigured = ({ stores: { legacy, modern } }: Config): boolean =>
+  legacy !== null && modern !== null;
+
 /** Opens one database of the database bridge's pair. Throws BAD_CONFIG and the errors of opening it. */
 export const openRecordStore = (address: string, options: RecordOptions): Promise<RecordStore> =>
   kindOf(address).openRecords(address, options);

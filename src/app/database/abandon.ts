@@ -9,7 +9,7 @@ import type { Fence } from "../../ports/record-store.ts";
 import { byOf, type OperatorSession, openOperator, settingsOf } from "../control/session.ts";
 import { openRecordStore } from "../stores.ts";
 import { directionOf } from "./open.ts";
-import { openPair, type PairSettings, pairOf } from "./pair.ts";
+import { type PairSettings, pairOf, prepared, withPair } from "./pair.ts";
 
 export interface AbandonCommand {
   readonly config?: string;
@@ -122,10 +122,5 @@ async function otherPerson({ store }: OperatorSession, by: By, gate: string): Pr
 
 /** How many writes the returned database has handed over; undefined while it is away or another one. */
 async function returned(settings: PairSettings): Promise<number | undefined> {
-  const pair = await openPair(settings, { authority: "legacy", creates: false });
-  try {
-    return await takeBack(pair, systemClock.nowMs()).catch(() => undefined);
-  } finally {
-    await Promise.all([pair.legacy.close(), pair.modern.close()]);
-  }
+  return withPair(settings, prepared, (pair) => takeBack(pair, systemClock.nowMs()).catch(() => undefined));
 }

@@ -1,9 +1,9 @@
 import { BridgeError, codeOf } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
-import type { ControlSettings } from "../stores.ts";
+import { type ControlSettings, isPairConfigured } from "../stores.ts";
 import type { OpenedDatabase } from "./open.ts";
-import { isPairConfigured, type Pair, pairOf } from "./pair.ts";
+import type { Pair } from "./pair.ts";
 
 /**
  * The authority over the records for one command: opens the pair for each question. Undefined if no pair is
@@ -11,14 +11,15 @@ import { isPairConfigured, type Pair, pairOf } from "./pair.ts";
  */
 export function commandAuthority(settings: ControlSettings): DataAuthority | undefined {
   if (!isPairConfigured(settings.config)) return undefined;
+  // Most commands need no pair, and an operator in a hurry does not wait for its modules.
+  const modules = async () => ({ ...(await import("./open.ts")), ...(await import("./pair.ts")) });
   const opened = async <T>(
     open: { readonly mirrors: boolean; readonly creates: boolean },
     work: (database: OpenedDatabase) => Promise<T>,
   ): Promise<T> => {
     const { mirrors, creates } = open;
     const direction = () => ({ authority: "modern", mirrors }) as const;
-    // Most commands need no pair, and an operator in a hurry does not wait for its modules.
-    const { openDatabase } = await import("./open.ts");
+    const { openDatabase, pairOf } = await modules();
     const database = await openDatabase(pairOf(settings), { direction, creates });
     try {
       return await work(database);
@@ -27,9 +28,10 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
     }
   };
   // A pair that `db init` has not prepared yet owes nothing, and nothing waits in it.
-  const prepared = async <T>(empty: T, work: (pair: Pair) => Promise<T>): Promise<T> => {
+  const asked = async <T>(empty: T, work: (pair: Pair) => Promise<T>): Promise<T> => {
+    const { pairOf, prepared, withPair } = await modules();
     try {
-      return await opened({ mirrors: false, creates: false }, ({ pair }) => work(pair));
+      return await withPair(pairOf(settings), prepared, work);
     } catch (failure) {
       if (codeOf(failure) === "BAD_DATABASE") return empty;
       throw failure;
@@ -37,10 +39,8 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
   };
   return {
     owedToLegacy: () =>
-      prepared({ count: 0, oldestMs: 0, parked: 0 }, (pair) =>
-        pair.modern.call("owed", { nowMs: Date.now() }),
-      ),
-    quarantined: () => prepared(0, waitingRows),
+      asked({ count: 0, oldestMs: 0, parked: 0 }, (pair) => pair.modern.call("owed", { nowMs: Date.now() })),
+    quarantined: () => asked(0, waitingRows),
     ready: (side) => opened({ mirrors: false, creates: false }, (database) => database.ready(side)),
     move: (side) =>
       opened({ mirrors: true, creates: true }, async (database) =>

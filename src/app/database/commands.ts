@@ -1,6 +1,7 @@
 /** The commands `db`: each opens the pair of a configuration for itself. */
 import { BridgeError, codeOf } from "../../base/errors.ts";
 import type { BackfillReport, CutoverReport } from "../../bridges/database/index.ts";
+import { shownValue } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { Answer, Fence } from "../../ports/record-store.ts";
@@ -8,7 +9,7 @@ import type { JsonValue } from "../../ports/system.ts";
 import { type ByOptions, byOf, openOperator, settingsOf } from "../control/session.ts";
 import { type ControlSettings, openRecordStore } from "../stores.ts";
 import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
-import { openPair, type Pair, pairOf } from "./pair.ts";
+import { type Pair, pairOf, prepared, withPair } from "./pair.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
 export interface PairOptions {
@@ -56,8 +57,7 @@ export async function initDatabases(options: PairOptions): Promise<InitReport> {
   const settings = await settingsOf(options);
   const plan = await planOfFleet(settings);
   const authority = directionOf(plan)?.authority ?? "legacy";
-  const pair = await openPair(pairOf(settings), { authority, creates: true });
-  try {
+  return withPair(pairOf(settings), { authority, creates: true }, async (pair) => {
     // A person who prepares the pair accepts legacy's tables as they are now.
     await pair.legacy.call("acceptTables", null);
     const [legacy, modern]: Fence[] = await Promise.all([
@@ -68,9 +68,7 @@ export async function initDatabases(options: PairOptions): Promise<InitReport> {
     const { epoch } = legacy;
     const incarnations = { legacy: legacy.incarnation, modern: modern.incarnation };
     return { authority: legacy.authority, epoch, incarnations };
-  } finally {
-    await Promise.all([pair.legacy.close(), pair.modern.close()]);
-  }
+  });
 }
 
 /** Which tables `db init` would create in each database; an empty list for a database that is prepared. */
@@ -79,14 +77,9 @@ export async function plannedTables(
 ): Promise<readonly { readonly side: Side; readonly where: string; readonly tables: readonly string[] }[]> {
   const { addresses, folder } = pairOf(await settingsOf(options));
   const planOf = async (side: Side, tables: readonly string[]) => {
-    const where = addresses[side].replace(/:[^:@/]*@/, ":***@");
+    const where = String(shownValue(["stores", side], addresses[side]));
     try {
-      const store = await openRecordStore(addresses[side], {
-        folder,
-        side,
-        authority: "legacy",
-        creates: false,
-      });
+      const store = await openRecordStore(addresses[side], { folder, side, ...prepared });
       await store.close();
       return { side, where, tables: [] };
     } catch (failure) {
@@ -104,12 +97,9 @@ export async function plannedTables(
 export async function readStatus(options: PairOptions): Promise<DatabaseStatus> {
   const settings = await settingsOf(options);
   const plan = await planOfFleet(settings);
-  const pair = await openPair(pairOf(settings), { authority: "legacy", creates: false });
-  try {
-    return await databaseStatus(pair, { direction: directionOf(plan), mode: plan.migrationMode });
-  } finally {
-    await Promise.all([pair.legacy.close(), pair.modern.close()]);
-  }
+  return withPair(pairOf(settings), prepared, (pair) =>
+    databaseStatus(pair, { direction: directionOf(plan), mode: plan.migrationMode }),
+  );
 }
 
 export const drainDatabases = (
@@ -156,8 +146,7 @@ export async function review(options: ReviewOptions): Promise<ReviewReport> {
   if ((settle !== undefined || settleCode !== undefined) && reason === undefined)
     throw new BridgeError("BAD_USAGE", { what: "settling a row needs a reason", fix: "add --reason TEXT" });
   const settings = await settingsOf(rest);
-  const pair = await openPair(pairOf(settings), { authority: "legacy", creates: false });
-  try {
+  return withPair(pairOf(settings), prepared, async (pair) => {
     const found = await waitingOf(pair);
     const isMeant = ({ key, code }: QuarantineEntry) => key === settle || code === settleCode;
     const settled = found.filter(isMeant);
@@ -168,14 +157,12 @@ export async function review(options: ReviewOptions): Promise<ReviewReport> {
       });
     for (const { table, key } of settled)
       await pair.modern.call("settleQuarantine", { table, key, as: "accepted", nowMs: Date.now() });
-    if (settled.length > 0 && settings.config.stores.control !== null) {
+    if (settled.length > 0) {
       const by = { reason: reason ?? "", ...(actor !== undefined && { actor }) };
       await note(settings, by, "review", { accepted: settled.map(({ key, code }) => ({ key, code })) });
     }
     return { waiting: found.filter((entry) => !isMeant(entry)), settled };
-  } finally {
-    await Promise.all([pair.legacy.close(), pair.modern.close()]);
-  }
+  });
 }
 
 async function waitingOf(pair: Pair): Promise<readonly QuarantineEntry[]> {
@@ -211,8 +198,7 @@ export const cutOver = (options: CutoverCommand): Promise<CutoverReport> =>
             : "move the phase back: pnl-bridge rollback, or phase retreat",
       });
     const report = await database.cutover(options.to, options.onRung);
-    if (settings.config.stores.control !== null)
-      await note(settings, options, "cutover", report as unknown as JsonValue);
+    await note(settings, options, "cutover", report as unknown as JsonValue);
     return report;
   });
 

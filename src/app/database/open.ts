@@ -1,8 +1,7 @@
 /** Opens the database bridge of a pair, and moves its authority. */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "../../adapters/host/index.ts";
+import { sha256, systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import {
@@ -33,15 +32,16 @@ import { openPair, type Pair, type PairSettings, thisHolder } from "./pair.ts";
 export function directionOf(plan: MigrationPlan): Direction | undefined {
   // A process that has not read the plan of its fleet yet.
   if (plan.epoch === 0) return undefined;
-  const [authority, mirror] = writesOf(plan);
-  return { authority, mirrors: mirror !== undefined };
+  return directionTo(writesOf(plan));
 }
 
 /** The direction of a phase whose plan nobody restricts. */
-export const directionOfPhase = (phase: Phase): Direction => {
-  const [authority, mirror] = phasePolicies[phase].writes;
-  return { authority, mirrors: mirror !== undefined };
-};
+export const directionOfPhase = (phase: Phase): Direction => directionTo(phasePolicies[phase].writes);
+
+const directionTo = ([authority, mirror]: readonly [Side, ...Side[]]): Direction => ({
+  authority,
+  mirrors: mirror !== undefined,
+});
 
 export interface OpenOptions {
   readonly direction: () => Direction | undefined;
@@ -73,7 +73,7 @@ export interface OpenedDatabase {
 export const databaseTools: DatabaseBridgeOptions["tools"] = {
   describe: describeSymbol,
   dayRule: tradingDayRules["chicago-17"],
-  digest: (text) => createHash("sha256").update(text).digest("hex"),
+  digest: sha256,
 };
 
 const dayMs = 86_400_000;
@@ -108,16 +108,18 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     keepsMs: database.doneRowsDays * dayMs,
     onEvent,
   });
-  const backfill = new Backfill({
-    stores: pair,
-    tools: { ...databaseTools, book: database.legacyBook },
-    clock: systemClock,
-    lease,
-    tables: backfillTables,
-    limits: backfillLimits,
-    held: () => (existsSync(join(settings.folder, stopName)) ? `the file ${stopName} exists` : undefined),
-    onEvent,
-  });
+  const backfillOver = (stores: Pair): Backfill =>
+    new Backfill({
+      stores,
+      tools: { ...databaseTools, book: database.legacyBook },
+      clock: systemClock,
+      lease,
+      tables: backfillTables,
+      limits: backfillLimits,
+      held: () => (existsSync(join(settings.folder, stopName)) ? `the file ${stopName} exists` : undefined),
+      onEvent,
+    });
+  const backfill = backfillOver(pair);
   const foreignRows = new ForeignRows({
     backfill,
     clock: systemClock,
@@ -136,16 +138,8 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       drainMsMax,
       lastReconcile: () => pair.modern.call("lastReconcile", null),
       importForeign: async (legacy) => {
-        const urgent = new Backfill({
-          stores: { legacy, modern: pair.modern },
-          tools: { ...databaseTools, book: database.legacyBook },
-          clock: systemClock,
-          lease,
-          tables: backfillTables,
-          limits: backfillLimits,
-          held: () => undefined,
-          onEvent,
-        });
+        // An urgent run asks no signal, so the stop file does not hold it.
+        const urgent = backfillOver({ legacy, modern: pair.modern });
         const { finished } = await urgent.run({ pass: "new_rows", isUrgent: true });
         if (!finished)
           throw new BridgeError("DATABASE_BUSY", {

@@ -17,9 +17,6 @@ export interface PairSettings extends Pick<Config, "database"> {
 
 export type Pair = Readonly<Record<Side, RecordStore>>;
 
-export const isPairConfigured = ({ stores: { legacy, modern } }: Config): boolean =>
-  legacy !== null && modern !== null;
-
 /** Throws BAD_CONFIG if one of the two databases is not configured. */
 export function pairOf({
   config,
@@ -62,6 +59,23 @@ export async function openPair(
     throw failure;
   }
 }
+
+/** Opens both stores for some work, and closes them. */
+export async function withPair<T>(
+  settings: PairSettings,
+  options: Pick<RecordOptions, "authority" | "creates">,
+  work: (pair: Pair) => Promise<T>,
+): Promise<T> {
+  const pair = await openPair(settings, options);
+  try {
+    return await work(pair);
+  } finally {
+    await Promise.all([pair.legacy.close(), pair.modern.close()]);
+  }
+}
+
+/** A prepared pair, whose fence says which store is authoritative. */
+export const prepared = { authority: "legacy", creates: false } as const;
 
 /** A store that its calls open; after an attempt that failed they try again when a second has passed. */
 class LateStore implements RecordStore {

@@ -15,17 +15,14 @@ import {
 import { type ReconcileBreak, reconcileKinds } from "../../ports/reconcile.ts";
 import { note, type PairOptions, withDatabase } from "./commands.ts";
 import { databaseTools } from "./open.ts";
-import { openPair, type PairSettings } from "./pair.ts";
+import { type PairSettings, prepared, withPair } from "./pair.ts";
 
 /** Reads how both databases have the rows that differ, and what would make them equal. Changes nothing. */
 export async function repairPlan(pair: PairSettings, breaks: readonly ReconcileBreak[]): Promise<RepairPlan> {
-  const stores = await openPair(pair, { authority: "legacy", creates: false });
-  try {
-    const tools = { ...databaseTools, book: pair.database.legacyBook };
-    return await planRepair({ stores, tools, breaks, nowMs: systemClock.nowMs() });
-  } finally {
-    await Promise.all([stores.legacy.close(), stores.modern.close()]);
-  }
+  const tools = { ...databaseTools, book: pair.database.legacyBook };
+  return withPair(pair, prepared, (stores) =>
+    planRepair({ stores, tools, breaks, nowMs: systemClock.nowMs() }),
+  );
 }
 
 export interface RepairCommand extends PairOptions {
