@@ -185,7 +185,7 @@ async function shadowed(url: string, pid: number, file: string, folder: string):
 
 /** Reads the counters of the process from its metrics. */
 async function counted(url: string): Promise<Record<"eligible" | "compared" | "dropped" | "epoch", number>> {
-  await sleep(200); // Calls under way come to their end.
+  await sleep(200); // Waits until the calls under way have ended.
   const text = await (await fetch(`${url}/metrics`)).text();
   const of = (name: string): number =>
     Number(new RegExp(`^pnl_bridge_${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
@@ -234,8 +234,8 @@ async function load(url: string, pid: number, duration: number): Promise<Load> {
 
 const symbol = "XCMEFFDPSX20250919U0ZN";
 /**
- * The contract's own prices, in ticks of 1/64: with others legacy's floats differ a little, and reporting it
- * costs a fifth more.
+ * Prices are multiples of the contract's tick of 1/64, which floats hold exactly. With other prices legacy's
+ * floats differ a little, and reporting these differences makes a call a fifth more expensive.
  */
 const tick = 1 / 64;
 const bodies = Array.from({ length: 16 }, (_, at) =>

@@ -51,6 +51,8 @@ if (import.meta.main) {
     const { now, due } = await pageOf(path);
     if (now === due) continue;
     if (isWriting) await writeFile(new URL(`../${path}`, import.meta.url), due);
-    console.log(`${path}${isWriting ? "" : " differs from the code: node scripts/pages.ts --write"}`);
+    console.log(
+      `${path}${isWriting ? "" : " differs from the code; update it with node scripts/pages.ts --write"}`,
+    );
   }
 }

@@ -10,7 +10,7 @@ test("the pause doubles with each failure up to the longest, and stays there", (
   expect(backOffMs({ firstMs: 0, lastMs: 9 }, 5)).toBe(0);
 });
 
-test("a draw scales the pause to between one half and the whole", () => {
+test("a random draw shortens the pause to between half and all of it", () => {
   fc.assert(
     fc.property(
       fc.nat(1_000),

@@ -22,7 +22,7 @@ test.each([
   expect(nearest(text, keys)).toBe(meant);
 });
 
-test("the nearest candidate wins, then the first; without candidates the result is undefined", () => {
+test("the nearest candidate wins, then the first of equally near ones; without candidates none does", () => {
   expect(nearest("model", ["modern", "mode"])).toBe("mode");
   expect(nearest("cat", ["bat", "hat"])).toBe("bat");
   expect(nearest("cat", [])).toBeUndefined();

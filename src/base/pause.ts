@@ -1,4 +1,4 @@
-/** The part of a clock that a pause needs; `Clock` of the ports has it. */
+/** The part of a clock that a pause needs. `Clock` in `ports/` provides it. */
 interface Ticking {
   every(intervalMs: number, tick: () => void, keepsAlive?: boolean): () => void;
 }

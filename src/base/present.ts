@@ -1,6 +1,6 @@
 /**
- * Returns a value that must exist; throws a broken invariant if it does not. For cold paths: hot loops use
- * casts.
+ * Returns a value that must exist; throws a broken invariant if it does not. Hot loops use a cast instead,
+ * which costs nothing.
  */
 export function present<T>(value: T | undefined, claim: string): T {
   if (value === undefined) throw new Error(`broken invariant: ${claim}`);
@@ -8,8 +8,8 @@ export function present<T>(value: T | undefined, claim: string): T {
 }
 
 /**
- * Returns the item at a place that the list must have; a negative `index` counts from the end. For cold
- * paths.
+ * Returns the item at a place that the list must have; a negative `index` counts from the end. Not for hot
+ * loops.
  */
 export const at = <T>(items: readonly T[], index: number): T =>
   present(items.at(index), `the list has a place ${index}`);

@@ -28,7 +28,7 @@ export interface AnswerOptions {
   readonly kinds?: Readonly<Record<string, TextKind>>;
   /**
    * The names whose values pair the entries of a list, by path (`{ positions: ["book", "symbol"] }`).
-   * Default: by place.
+   * Entries of other lists are paired by their position.
    */
   readonly keys?: Readonly<Record<string, readonly string[]>>;
   /** Excluded paths, each with a reason, an owner and the last day (YYYY-MM-DD) of the exclusion. */
@@ -145,8 +145,8 @@ export class AnswerComparer {
   }
 
   /**
-   * As `compare`, but counts the sightings of fields instead of describing each field, which most callers do
-   * not need.
+   * As `compare`, but only counts how often each field had each verdict. Most callers do not need the
+   * description of every field.
    */
   judge(legacy: unknown, modern: unknown, today: string): Judgement {
     return this.#walk(legacy, modern, today, undefined);
@@ -163,7 +163,7 @@ interface Judgement {
   readonly verdict: Verdict;
   /** Number of values under excluded paths. */
   readonly excluded: number;
-  /** The sightings whose count has reached their `reportAt`; usually none. */
+  /** The counters that have reached their `reportAt`; usually none. */
   readonly due: ReadonlySet<Sightings>;
 }
 
@@ -188,7 +188,7 @@ interface Declared {
   count: number;
 }
 
-/** Answers may contain any number of names; beyond this many, paths are built anew each time. */
+/** The number of paths that are kept. Answers may contain more; those are built anew for each answer. */
 const placesMax = 10_000;
 const inOrderMax = 64;
 
@@ -427,8 +427,8 @@ class Walk implements Judgement {
     const ours = floatOf(legacy, readsTexts);
     const theirs = floatOf(modern, readsTexts);
     if (ours === undefined || theirs === undefined) {
-      // Null against a number: the value of a position without a mark is neither shown to agree nor to
-      // differ.
+      // Null against a number, such as the value of a position without a mark, shows neither agreement nor a
+      // difference.
       const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
       this.#report(place, isNone ? "not_comparable" : "diverged", legacy, modern);
       return;

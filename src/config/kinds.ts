@@ -228,7 +228,7 @@ const byRole = tokenRoles.map((role) => ({
   path: role,
   kind: variable,
   default: undefined,
-  meaning: `The variable of ${role}s`,
+  meaning: `The environment variable that holds the token of ${role}s`,
 }));
 
 /** One environment variable per role, or a list of people. */

@@ -18,7 +18,7 @@ export interface Kind<Value> {
   readonly rows?: readonly Key[];
 }
 
-/** One row: a key, dotted, that the file may set. */
+/** One row: a key that the file may set, with dots between the names of its sections. */
 export interface Key<Path extends string = string, Value = unknown> {
   readonly path: Path;
   readonly kind: Kind<unknown>;

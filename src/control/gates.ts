@@ -90,7 +90,7 @@ export const simpleGates: readonly Gate[] = [
   {
     name: "store_reachable",
     title: "the control store answers",
-    judge: ({ record }) => ({ open: true, why: `it answered with epoch ${record.epoch}` }),
+    judge: ({ record }) => ({ open: true, why: `the store answered with epoch ${record.epoch}` }),
   },
   {
     name: "flags_set",
@@ -100,7 +100,7 @@ export const simpleGates: readonly Gate[] = [
         (capability) => !effective.plan.flags[capability],
       );
       return missing.length === 0
-        ? { open: true, why: "every flag that it needs is set" }
+        ? { open: true, why: "every flag that the phase needs is set" }
         : {
             open: false,
             why: `set ${missing.map((name) => `use_new_${name}`).join(", ")} in the published configuration first`,
@@ -118,12 +118,12 @@ export const simpleGates: readonly Gate[] = [
       return behind.length === 0
         ? {
             open: true,
-            why: `all ${live.length} are at epoch ${record.epoch}`,
+            why: `${live.length} of ${live.length} processes follow epoch ${record.epoch}`,
             evidence: live.map(({ name }) => name),
           }
         : {
             open: false,
-            why: `${behind.length} of ${live.length} are behind: ${behind.join(", ")}`,
+            why: `${behind.length} of ${live.length} processes are behind: ${behind.join(", ")}`,
             evidence: behind,
           };
     },
@@ -170,7 +170,7 @@ export const simpleGates: readonly Gate[] = [
       const soFar = given.length === 0 ? "nobody has" : `only ${given.join(", ")} has`;
       return {
         open: false,
-        why: `${needed} must approve ${input.target}, ${soFar}: sign-off ${approval} --actor NAME --note TEXT`,
+        why: `${input.target} needs the approval of ${needed === 1 ? "one person" : "two people"}, ${soFar} approved: sign-off ${approval} --actor NAME --note TEXT`,
       };
     },
   },

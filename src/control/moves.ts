@@ -106,7 +106,7 @@ export function whyOutOfUse({ overrides, latched }: ControlRecord): string | und
   return overrides.migrationMode === "old_only" ? "migration_mode is old_only" : undefined;
 }
 
-/** Describes for people who answers under the plan in force, and why. A request may differ from it. */
+/** Says which side answers under the plan in force, and why. The requested values may differ from it. */
 export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan): string {
   const { newSystemPercentage, userWhitelist, userDenylist, phase } = plan;
   // A call without user and book is routed by the rules that apply to every call.
@@ -133,7 +133,7 @@ export function whoAnswers(record: ControlRecord, { plan, from }: EffectivePlan)
 const usersOn = ({ size }: ReadonlySet<string>, list: string): string =>
   `${size} user${size === 1 ? "" : "s"} on the ${list}`;
 
-/** The changes that take modern back into use. A ramp from before modern was taken out of use ends. */
+/** The changes that take modern back into use. They also end a ramp that was running before. */
 const takeBack = (record: ControlRecord, phase: Phase): ControlChange["set"] => ({
   phase,
   grantedPhase: phase,

@@ -173,13 +173,13 @@ describe("gates", () => {
       beats: 1,
       beatMs: fleet.place.nowMs,
     } as never);
-    expect(await closed()).toEqual([["fleet_acknowledged", "1 of 1 are behind: slow"]]);
+    expect(await closed()).toEqual([["fleet_acknowledged", "1 of 1 processes are behind: slow"]]);
     // After its lease the process is gone, so no live process is left.
     fleet.clock.advance(timing.leaseMs + 1);
     expect((await closed())[0]?.[1]).toMatch("no live process");
   });
 
-  it("do not forbid new_only, and the overview warns which writes a rollback would lack", async () => {
+  it("do not forbid new_only, and the overview warns of the writes that legacy lacks after a rollback", async () => {
     await goTo("primary_switch");
     fleet.place.sql({ migrationMode: "new_only" });
     expect((await fleet.operator.overview()).rollback.why).toMatch("legacy lacks what was written under it");
@@ -207,7 +207,10 @@ describe("gates", () => {
   it("of the phases in which modern answers need one approval, or two if so configured", async () => {
     await goTo("dual_write");
     expect(await closed()).toEqual([
-      ["approved", "1 must approve primary_switch, nobody has: sign-off approved --actor NAME --note TEXT"],
+      [
+        "approved",
+        "primary_switch needs the approval of one person, nobody has approved: sign-off approved --actor NAME --note TEXT",
+      ],
     ]);
     await approve("bob");
     expect(await closed()).toEqual([]);
@@ -215,7 +218,7 @@ describe("gates", () => {
     await fleet.operator.publish(publishedSection({ plan, twoPerson: ["primary_switch"] }), amy);
     await fleet.pass(1_000);
     await approve("bob");
-    expect((await closed())[0]?.[1]).toMatch("2 must approve primary_switch, only bob has");
+    expect((await closed())[0]?.[1]).toMatch("primary_switch needs the approval of two people, only bob has");
     await approve("carol");
     expect(await closed()).toEqual([]);
   });
@@ -239,10 +242,10 @@ describe("gates", () => {
     expect((await closed())[0]?.[0]).toBe("approved");
   });
 
-  it("that are judged cannot be signed", async () => {
+  it("that are judged from the facts take no sign-off", async () => {
     expect(await refusal(fleet.operator.signOff("no_quarantine", { actor: "amy", note: "fine" }))).toEqual([
       "REFUSED",
-      "the gate no_quarantine is judged, not signed",
+      "the gate no_quarantine is judged from the facts and takes no sign-off",
     ]);
     expect((await refusal(fleet.operator.signOff("legacy_window", { actor: "amy", note: "done" })))[1]).toBe(
       "the window to legacy is closed in cleanup, and the phase is read_only",
@@ -510,14 +513,14 @@ describe("traffic", () => {
     },
   );
 
-  it("a gradual rollback only falls, and begins at the present percentage or below", async () => {
+  it("a gradual rollback only lowers the percentage, and begins at the present one or below", async () => {
     await goTo("dual_write");
     await fleet.operator.traffic(10, amy);
     const begin = (...steps: number[]) =>
       fleet.operator.ramp({ steps, dwellMs: 60_000, endsIn: "rollback" }, amy);
     expect(await refusal(begin(90, 50, 0))).toEqual([
       "REFUSED",
-      "a gradual rollback only falls, and 90 % is above the present 10 %",
+      "a gradual rollback only lowers the percentage, and 90 % is above the present 10 %",
     ]);
     expect((await refusal(begin(5, 10)))[0]).toBe("BAD_USAGE");
     expect((await begin(10, 5, 0)).ramp).toMatchObject({ steps: [5, 0], endsIn: "rollback" });
@@ -707,7 +710,9 @@ describe("a person's name", () => {
     await fleet.pass(1_000);
     const spellings = ["Ren\u00e9", "Rene\u0301", " Ren\u00e9 ", "Ren\u00e9\u00a0"];
     for (const actor of spellings) await approve(actor);
-    expect((await closed())[0]?.[1]).toMatch("2 must approve primary_switch, only Ren\u00e9 has");
+    expect((await closed())[0]?.[1]).toMatch(
+      "primary_switch needs the approval of two people, only Ren\u00e9 has",
+    );
     expect(new Set(fleet.place.signOffs.map(({ actor }) => actor))).toEqual(new Set(["Ren\u00e9"]));
   });
 

@@ -84,7 +84,7 @@ export interface MoveResult {
   readonly moved: boolean;
   /** Undefined for a backward move, which needs no gates. */
   readonly gates: GateReport | undefined;
-  /** Whether the authority over the records is at modern now; absent if the move needs none. */
+  /** Whether modern now has the authority over the records; absent if the move does not move it. */
   readonly authority?: Answered;
   /** The columns of the record that change, or would change. */
   readonly set: ControlChange["set"];
@@ -135,9 +135,12 @@ export interface ListChange {
 
 const signOffDays = 7;
 const pollMs = 10;
-/** A live process beats within this time, even if a clock that was set makes its last heartbeat look old. */
+/**
+ * A live process sends a heartbeat within this time. Until then nobody counts as gone, because somebody may
+ * have set the clock, so that the last heartbeat only looks old.
+ */
 const aliveMs = 500;
-/** How often other changes may overtake a backward move before it is a conflict. */
+/** The number of times that other changes may overtake a backward move before it fails with CONFLICT. */
 const retreatsMax = 20;
 
 export class Operator {
@@ -170,7 +173,7 @@ export class Operator {
     return this.#judge(overview, target ?? phaseAfter(phase) ?? phase);
   }
 
-  /** Describes who answers under a record, and why: a change's effect, which may differ from the request. */
+  /** Says which side answers under a record, and why. This may differ from what was requested. */
   whoAnswers(record: ControlRecord): string {
     return whoAnswers(record, effectivePlan(record, this.#section(record).section?.plan, false));
   }
@@ -210,7 +213,7 @@ export class Operator {
     return { ...result, moved: true, ...(authority && { authority }), epoch: changed.epoch };
   }
 
-  /** Moves the authority over the records to where a later phase writes first; undefined if it needs no move. */
+  /** Moves the authority over the records to modern. Returns undefined if the phase leaves it at legacy. */
   async #moveAuthority(target: Phase, epoch: number): Promise<Answered | undefined> {
     const { authority, leaseMs } = this.#options;
     if (authority === undefined || phasePolicies[target].writes[0] === "legacy") return undefined;
@@ -219,7 +222,7 @@ export class Operator {
     return authority.move("modern").catch((failure) => ({ open: false, why: lineOf(failure) }));
   }
 
-  /** Succeeds despite concurrent changes. Changes nothing if another move has gone as far back. */
+  /** Moves backward, despite concurrent changes. Changes nothing if another move has gone as far back. */
   async #goBack(seen: Overview, target: Phase, by: By, { epoch }: Expected): Promise<MoveResult> {
     const result = { from: seen.effective.plan.phase, target, moved: true, gates: undefined };
     const store = await this.#store();
@@ -263,8 +266,10 @@ export class Operator {
     const known = this.#options.gates.map(({ name }) => name);
     if (gate !== "approved")
       throw refused(
-        known.includes(gate) ? `the gate ${gate} is judged, not signed` : `there is no gate ${gate}`,
-        "approved and legacy_window are signed",
+        known.includes(gate)
+          ? `the gate ${gate} is judged from the facts and takes no sign-off`
+          : `there is no gate ${gate}`,
+        "sign off approved or legacy_window",
       );
     // While modern is out of use, the current phase has to be approved again.
     const target =
@@ -419,8 +424,9 @@ export class Operator {
       const stateOf = ({ id, seenEpoch, ageMs, beats }: Instance): "acknowledged" | "gone" | "waiting" => {
         if (seenEpoch >= epoch) return "acknowledged";
         if (!firstBeats.has(id)) firstBeats.set(id, beats);
-        // The store's clock counts after the process has had time for a heartbeat. If somebody has set that
-        // clock, a lease without a heartbeat, by this process's own clock, decides.
+        // A process is gone if its lease has ended by the store's clock, once it has had time for another
+        // heartbeat. If somebody has set that clock, it is gone after a whole lease without a heartbeat by
+        // the clock of this process.
         const isGone = watchedMs > leaseMs || (watchedMs >= aliveMs && ageMs > leaseMs);
         return isGone && firstBeats.get(id) === beats ? "gone" : "waiting";
       };
@@ -450,7 +456,7 @@ export class Operator {
     }
   }
 
-  /** The databases know best; while they cannot be asked, what this process knows. */
+  /** Asks the databases. While they cannot be reached, uses the count of this process. */
   async #owedToLegacy(): Promise<GateInput["owedToLegacy"]> {
     const { authority, owed } = this.#options;
     return (await authority?.owedToLegacy().catch(() => undefined)) ?? owed.owedToLegacy();
@@ -511,7 +517,7 @@ export class Operator {
 
 const at = ({ epoch }: ControlRecord): { readonly expectedEpoch: number } => ({ expectedEpoch: epoch });
 
-/** Trims both texts and composes the name, so that a person has one. Throws BAD_USAGE if one is empty. */
+/** Trims both texts, and puts the name into Unicode form NFC. Throws BAD_USAGE if one is empty. */
 function checked({ actor, reason }: By): By {
   // Callers without type checks may omit them.
   const by = { actor: personName(`${actor ?? ""}`), reason: `${reason ?? ""}`.trim() };

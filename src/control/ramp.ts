@@ -75,7 +75,7 @@ function checkRamp(
     );
   if (endsIn === "rollback" && first > now)
     throw refused(
-      `a gradual rollback only falls, and ${first} % is above the present ${now} %`,
+      `a gradual rollback only lowers the percentage, and ${first} % is above the present ${now} %`,
       `begin at ${now} or below`,
     );
   if (highest > now) refuseOutOfUse(standing);

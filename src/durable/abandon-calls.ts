@@ -1,7 +1,7 @@
 /**
- * The calls that settle what modern's store owed legacy when it was abandoned, as rules over SQL. Such a write is
- * never applied: legacy has moved on without it. Its rows go to the quarantine, and modern counts its versions
- * on from the last one that legacy has, so that it can follow legacy again.
+ * The calls that settle the writes that modern's store owed legacy when it was abandoned, as rules over SQL.
+ * Such a write is never applied, because legacy has had other writes since. Its rows go to the quarantine, and
+ * modern's versions continue after the last one that legacy has, so that modern can follow legacy again.
  */
 import type { AbandonCalls } from "../ports/abandon-calls.ts";
 import type { Answer, Given } from "../ports/record-store.ts";

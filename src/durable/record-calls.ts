@@ -4,8 +4,9 @@
  * `pnlb_versions` has one row for each aggregate that a write or the backfill has touched: the version, the
  * columns that were written last (so that a change by somebody else shows), and the claim: the row of legacy
  * that belongs to the aggregate. `pnlb_inbox` has the numbers of the entries that came from the other store,
- * by the incarnation of that store, and the place at which each was applied. Numbers of an outbox on PostgreSQL
- * are not in the order of the commits, so what a mirror has lost is told by places, never by numbers.
+ * by the incarnation of that store, and the place at which each was applied. On PostgreSQL the numbers of an
+ * outbox do not follow the order of the commits. So the writes that a mirror has lost are found by their
+ * places, never by their numbers.
  */
 import { BridgeError } from "../base/errors.ts";
 import { Refused } from "../base/refused.ts";
@@ -92,7 +93,10 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     };
   }
 
-  /** In the group's transaction. A refused write leaves nothing behind; its neighbours are not touched. */
+  /**
+   * Runs in the transaction of its group. A refused write leaves nothing behind, and the other writes of the
+   * group are not affected.
+   */
   function* writeOne(write: StoreWrite, isAdmitted: boolean, nowMs: number): Work<StoreAnswer> {
     const [known] = yield* ask(
       `SELECT digest, version FROM ${table("keys")} WHERE idempotency_key = ?`,
@@ -198,7 +202,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *pending({ limit }) {
       const rows = yield* ask(
-        // The first condition is the index's.
+        // The first condition repeats that of the partial index, which the database uses only then.
         `SELECT seq, idempotency_key, digest, rows FROM ${table("outbox")}
          WHERE state <> 'done' AND state = 'pending' ORDER BY seq LIMIT ?`,
         limit,
@@ -421,14 +425,20 @@ export function recordCalls(dialect: Dialect): RecordWorks {
   };
 }
 
-/** A store was restored: what it has lost is in its mirror, and its next writes are not the mirror's next. */
+/**
+ * The error for a store that was restored from an older copy. Its mirror has the writes that it has lost, so
+ * its next writes would not continue where the mirror is.
+ */
 export const olderCopy = (side: Side): BridgeError =>
   new BridgeError("REFUSED", {
     what: `${side}'s store is an older copy of itself: the other store has writes that it has lost`,
     fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
   });
 
-/** A write that was alone in its transaction is refused: the transaction must be rolled back, then answered. */
+/**
+ * Thrown for a refused write that is alone in its transaction. The caller rolls the transaction back and then
+ * returns `answer`.
+ */
 export class WriteUndone extends Error {
   readonly answer: StoreAnswer;
 
@@ -466,7 +476,7 @@ class RowRules {
     this.#versions = dialect.own("versions");
   }
 
-  /** Writes a row of a write into the authoritative store. Answers the row's new version. */
+  /** Writes one row of a write into the authoritative store. Returns the row's new version. */
   *write({ aggregate, isFinal, change, claim }: RowWrite): Work<number> {
     yield* this.#claim(aggregate, claim);
     const [versioned] = yield* ask(
@@ -491,7 +501,10 @@ class RowRules {
     return version;
   }
 
-  /** Writes a row of the other store, in its order, if nobody else has changed it; then reads it back. */
+  /**
+   * Writes a row that came from the other store. Its version must be the next one, and nobody else may have
+   * changed the row; reads it back afterwards.
+   */
   *mirror({ aggregate, version, change, claim }: MirrorWrite["rows"][number]): Work<void> {
     const [[known] = [], [other] = [], [row] = []] = yield* askAll(
       statement(

@@ -6,7 +6,7 @@ export const methods = ["fifo", "lifo", "average"] as const;
 /** Which open lot a closing trade takes: the oldest, the newest, or one pool at the average price. */
 export type Method = (typeof methods)[number];
 
-/** The open rest of a trade; under average cost, of all trades of the pool. */
+/** The part of a trade that is still open; under average cost, the open part of the whole pool. */
 export interface Lot {
   /** Index of the opening trade; null under average cost. */
   readonly trade: number | null;
@@ -45,8 +45,8 @@ export interface Matcher {
   /** Open lots, oldest first. */
   lots(): Lot[];
   /**
-   * Returns to a flat moment: drops later matches and all open lots. `realized` is the value of `standing()`
-   * at that moment.
+   * Returns to a moment at which the lane had no open lot: drops later matches and all lots. `realized` is
+   * the value in `standing()` at that moment.
    */
   restart(matchCount: number, realized: Fraction): void;
   /** The same state in a matcher for numbers of any size. */
@@ -54,8 +54,8 @@ export interface Matcher {
 }
 
 /**
- * The next capacity for matches when `length` is full. A lane of few trades, as most options are, must stay
- * small.
+ * The next capacity for matches when `length` is full. It starts small, because most options have few trades
+ * and a lane for each.
  */
 export const roomAfter = (length: number): number => Math.max(4, 2 * length);
 

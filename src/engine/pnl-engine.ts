@@ -45,7 +45,7 @@ export class PnlEngine {
   /** Number of trades left out because they are later than `asOfUs`. */
   afterAsOf = 0;
   readonly #lanes: Lane[] = [];
-  /** The next place in the run, by lane, while a block is taken; otherwise zero. */
+  /** By lane: the next place in the run while a block is divided among the lanes, otherwise zero. */
   #next = new Int32Array(0);
   #fed = 0;
 

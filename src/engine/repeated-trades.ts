@@ -37,13 +37,12 @@ export class RepeatedTrades {
   readonly #equal: TradeTable;
   /** By id and second. */
   readonly #neighbours: TradeTable;
-  /**
-   * By trade: the number of equal trades accepted, the number that the file `#file` has shown so far, and the
-   * next trade of the same id and second.
-   */
+  /** By trade: the number of equal trades that were accepted. */
   #accepted = new Int32Array(1024);
+  /** By trade: the number of equal trades seen so far in the file `#file`. */
   #shown = new Int32Array(1024);
   #file = new Int32Array(1024);
+  /** By trade: the next trade of the same id and second. */
   #next = new Int32Array(1024);
 
   constructor(trades: TradeColumns) {
@@ -58,7 +57,7 @@ export class RepeatedTrades {
     );
   }
 
-  /** Looks up the trade that the columns hold behind the last committed one. */
+  /** Looks up the trade in the first row of the columns that is not committed yet. */
   look(file: number): Earlier | undefined {
     const trade = this.#trades.length;
     const first = this.#equal.find(trade);
@@ -73,7 +72,10 @@ export class RepeatedTrades {
     return earlier;
   }
 
-  /** Whether this file has shown the trade `first` at most as often as it was accepted before. */
+  /**
+   * Counts one more occurrence of the trade `first` in this file. Returns whether as many were accepted
+   * before, so that this occurrence repeats one of them.
+   */
   #claim(first: number, file: number): boolean {
     if (this.#file[first] !== file) {
       this.#file[first] = file;

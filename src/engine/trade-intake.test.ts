@@ -40,7 +40,7 @@ it("identifies a trade by its id, instrument, book, instant, side, quantity and 
   );
 });
 
-it("counts a trade of a second file once if and only if its identity is that of a trade of the first", () => {
+it("counts a trade of a second file as repeated if and only if the first file has one of equal identity", () => {
   const trade = fc.record({
     id: fc.constantFrom("1", "A"),
     symbol: fc.constantFrom("TYU5", "X", "X/1.50", "X/1.5"),

@@ -4,8 +4,8 @@
  *
  * It accepts any column order (columns are found by the header), numbers with blanks around them (`110.875
  * `), times with and without a fraction in one file, one-digit months and days (`2025-08-1`), blank lines,
- * quotes, a byte-order mark, CRLF. Numbers equal those of pandas bit for bit up to 15 significant digits;
- * beyond, its parser may be one unit in the last place off.
+ * quotes, a byte-order mark, CRLF. Numbers equal those of pandas bit for bit up to 15 significant digits. For
+ * longer numbers the result of pandas may differ by one unit in the last place.
  */
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
@@ -83,7 +83,7 @@ export function* parseLedger(text: string): Generator<Trade> {
 }
 
 /**
- * Reads a wall-clock time as `YYYY-MM-DD HH:MM:SS` and drops its fraction unread. Like strptime it accepts
+ * Reads a wall-clock time as `YYYY-MM-DD HH:MM:SS` and ignores its fraction. Like strptime it accepts
  * one-digit parts; it refuses an offset and (quirk) a `T` between date and time.
  */
 function readTime(text: string): string {

@@ -1,6 +1,6 @@
 /**
- * The legacy desk as a service, with the methods that its callers used every day. It calculates in floats;
- * answers are shortest float texts in its own units, P&L in points. It supports no books, no as-of times, no
+ * The legacy desk as a service, with the methods that its callers used every day. It calculates in floats,
+ * and answers with the shortest text of each. P&L is in points. It supports no books, no as-of times and no
  * lot method but FIFO, and does not list lots.
  */
 import type {
@@ -98,7 +98,8 @@ export class LegacyDeskService implements PnlService {
   }
 
   /**
-   * The sum of points over all products, as on its dashboard. The positions let others convert it to money.
+   * The sum of points over all products, as the desk's dashboard shows it. The answer includes the positions,
+   * from which the sum in money can be computed.
    */
   async totals(
     request: TotalsRequest,

@@ -11,8 +11,8 @@ export interface FileDigest {
 }
 
 /**
- * Size and SHA-256 of a file. Undefined for what is no readable regular file. Linear in bytes; holds one
- * chunk in memory.
+ * Returns the size and SHA-256 of a file, or undefined if the path is not a readable regular file. Linear in
+ * bytes; holds one chunk in memory.
  */
 export async function digestOf(path: string): Promise<FileDigest | undefined> {
   try {

@@ -7,7 +7,7 @@ import { type Content, ifThere, prepareFile } from "./atomic-file.ts";
 /**
  * Writes files so that each exists completely or not at all, and no old file is replaced before all new ones
  * are on disk. Creates missing folders. Throws the errors of `checkTargets`, and UNWRITABLE with the given
- * path; passes on errors of the content.
+ * path; passes on errors that the content throws while it is read.
  */
 export async function writeWhole(
   files: ReadonlyMap<string, Content>,
@@ -45,7 +45,7 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
       throw new BridgeError("UNWRITABLE", {
         what: stats.isDirectory() ? "this is a folder" : "this is not a regular file",
         where: target,
-        fix: "name a file, or a new one",
+        fix: "name a regular file, or a file that does not exist yet",
       });
     }
     const input = read.get(identityOf(stats));

@@ -65,7 +65,7 @@ export class ThreadRpc<Value, Failure, Event> {
     this.#held = options.isHeld ? [] : undefined;
     this.#worker = new Worker(options.file, options.worker);
     this.#worker.on("message", (message: FromThread<Value, Failure, Event>) => this.#receive(message));
-    this.#worker.on("messageerror", () => void this.end("sent what cannot be read"));
+    this.#worker.on("messageerror", () => void this.end("sent a message that cannot be read"));
     this.#worker.on("error", (cause) => void this.end("crashed", cause));
     this.#worker.on("exit", (code) => void this.end(`exited with code ${code}`));
     this.#exited = new Promise((resolve) => this.#worker.once("exit", resolve));

@@ -1,9 +1,12 @@
 import type { QuarantinedRow } from "./backfill-calls.ts";
 import type { RowChange, StoredRow } from "./stored-row.ts";
 
-/** What settling the writes of an abandoned store asks of both stores. */
+/** The calls to both stores that settle the writes of an abandoned store. */
 export interface AbandonCalls {
-  /** Whether legacy has applied entries of modern's outbox, at which place, and the rows that it has in their place. */
+  /**
+   * Asked of legacy about entries of modern's outbox. For each entry: the place at which legacy applied it,
+   * or null if it did not, and legacy's present row for each of the changes.
+   */
   received(given: {
     /** The incarnation of modern's store. */
     readonly source: string;

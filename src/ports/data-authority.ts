@@ -6,14 +6,14 @@ export interface Answered {
   readonly why: string;
 }
 
-/** The pair of databases as an operator's moves use it: which store is authoritative, and how that moves. */
+/** The authority over a pair of databases, as the moves of an operator use it. */
 export interface DataAuthority {
   /** Whether the authority could move to a side now. Changes nothing. */
   ready(side: Side): Promise<Answered>;
-  /** Moves the authority. `open` is whether it is there now. */
+  /** Moves the authority to a side. `open` says whether the side has it afterwards. */
   move(side: Side): Promise<Answered>;
   /** The writes that legacy lacks. */
   owedToLegacy(): Promise<{ readonly count: number; readonly oldestMs: number }>;
-  /** How many rows wait for a person. */
+  /** The number of quarantined rows. */
   quarantined(): Promise<number>;
 }

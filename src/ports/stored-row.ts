@@ -16,12 +16,12 @@ export interface RowChange {
 
 /** One row of a write, in the form that one store takes. */
 export interface RowWrite {
-  /** The table and key in canonical form: what the row's versions count. */
+  /** The table and key in canonical form. The row's versions are counted under this name. */
   readonly aggregate: string;
   /** A row that may be written once only, such as a trade. */
   readonly isFinal: boolean;
   readonly change: RowChange;
-  /** The row of legacy that belongs to the aggregate: no other aggregate may be written while it has it. */
+  /** The row of legacy that belongs to the aggregate. No other aggregate may be written to that row. */
   readonly claim: string;
   /** The row in canonical form; the outbox carries it to the other store. */
   readonly image: string;

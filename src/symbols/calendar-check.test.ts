@@ -112,7 +112,7 @@ describe("errors in a cell", () => {
     ]
   >([
     ["Option First Avail Date", "7/23/2025", "FIRST_DAY", null, "it expires on 2025-07-22", tuesday],
-    ["Option First Avail Date", "soon", "UNREADABLE_DATE", null, "like 7/7/2025", tuesday],
+    ["Option First Avail Date", "soon", "UNREADABLE_DATE", null, "as in 7/7/2025", tuesday],
     [
       "Option Expiration Date (CT)",
       "8/1/2025 17:00",
@@ -406,7 +406,7 @@ describe("errors in a cell", () => {
       "ZN1Q5 C11125",
       "EXAMPLE_STRIKE",
       "ZN1Q5 C11100",
-      "it is ZN-2025-08-ZN1-C111.250, where Original is ZN-2025-08-ZN1-C111.000",
+      "it names ZN-2025-08-ZN1-C111.250, but Original names ZN-2025-08-ZN1-C111.000",
       friday,
     ],
     [
@@ -414,7 +414,7 @@ describe("errors in a cell", () => {
       "XCME.ZN1.01AUG25.11.C",
       "EXAMPLE_STRIKE",
       "XCME.ZN1.01AUG25.111.C",
-      "it is ZN-2025-08-ZN1-C011.000",
+      "it names ZN-2025-08-ZN1-C011.000",
       friday,
     ],
     [
@@ -465,7 +465,7 @@ describe("cells and rows that cannot be compared", () => {
       "2 Bloomberg_Put UNCHECKED –: no source says what Bloomberg calls Friday's options of the 2-Year Treasury Note",
       "2 ActantTime UNCHECKED –: the volatility-time files are known for the 10-year (ZN) only",
       "2 Broker UNCHECKED –: no source says what the broker calls options of the 2-Year Treasury Note",
-      "2 PricingMonkey UNCHECKED –: these texts are known for the 10-year (ZN) only",
+      "2 PricingMonkey UNCHECKED –: the names of PricingMonkey are known for the 10-year (ZN) only",
     ]);
   });
 

@@ -1,9 +1,9 @@
 /**
  * Verifies a desk's own expiration calendar: computes every column that follows from the exchange's rules and
- * the dialects, and compares the result with the file. Base texts carry no strike, so this module compares
- * them as texts of the option of strike 111: it appends the strike for the dialects and cuts it off again.
- * Absent: the day on which options are first listed. No rule gives it; it is only checked to be before the
- * expiry.
+ * the dialects, and compares the result with the file. The names in a calendar carry no strike, which the
+ * dialects require. So each name is completed to that of the option of strike 111, and the strike is cut off
+ * afterwards. The day on which options are first listed follows from no rule, so it is only checked to be
+ * before the expiry.
  */
 import { at } from "../base/present.ts";
 import { type DayNumber, dateOfDay, formatDay, weekday } from "../domain/market/trading-day.ts";
@@ -303,7 +303,7 @@ function checkRow(sheet: Sheet, subject: Subject): void {
   const first = sheet.cell("Option First Avail Date") ?? "";
   const firstDay = (parseCalendarMoment(first) ?? parseCalendarMoment(`${first} 0:00`))?.day;
   if (first !== "" && firstDay === undefined)
-    sheet.add("Option First Avail Date", "UNREADABLE_DATE", null, "dates are like 7/7/2025");
+    sheet.add("Option First Avail Date", "UNREADABLE_DATE", null, "write the date as in 7/7/2025");
   else if (firstDay !== undefined && firstDay > row.expiry.day)
     sheet.add("Option First Avail Date", "FIRST_DAY", null, `it expires on ${formatDay(row.expiry.day)}`);
   compareMoment(sheet, expiryColumn, row.expiry, subject);
@@ -341,11 +341,11 @@ function checkUnderlying(sheet: Sheet, underlying: Subject): void {
       underlyingExpiryColumn,
       "UNREADABLE_DATE",
       underlying.expiryText,
-      "moments are like 9/19/2025 12:01, month first",
+      "write the time as in 9/19/2025 12:01, month first",
     );
 }
 
-/** Refused for a contract beyond the years that symbols can name. */
+/** The future that a series delivers. Refused if its year is beyond the years that symbols can name. */
 function underlyingOf({ underlying }: OptionSeries, context: SymbolContext): Subject | Refused {
   const reading = readSymbol(underlying, "canonical", context);
   if (!reading.ok) return reading;
@@ -371,7 +371,7 @@ function compareMoment(
         column,
         "UNCHECKED",
         expiryText,
-        `${computed} by Friday's rule for holidays, which no notice confirms`,
+        `${computed} if the holiday rule of Friday options applies to it, which no notice confirms`,
       );
     else sheet.add(column, "EXPIRY_DATE", expiryText, `${computed}, not on ${formatDay(stands.day)}`);
   }
@@ -522,9 +522,9 @@ const monkeyWeekdays: readonly (Weekly | undefined)[] = [undefined, "mon", "tue"
  * only.
  */
 function monkeyText({ series, product }: Subject): string | Refused {
-  if (series === undefined) return refused("CANNOT_CARRY", "these texts name options");
+  if (series === undefined) return refused("CANNOT_CARRY", "PricingMonkey names only options");
   if (product.code !== "ZN")
-    return refused("NO_KNOWN_CODE", "these texts are known for the 10-year (ZN) only");
+    return refused("NO_KNOWN_CODE", "the names of PricingMonkey are known for the 10-year (ZN) only");
   const { year, month, date } = dateOfDay(series.nominal);
   const when = `${monthNames[month - 1]?.toLowerCase()}${`${year % 100}`.padStart(2, "0")}`;
   return `${when} wk${Math.floor((date - 1) / 7) + 1} ${monkeyWeekdays[weekday(series.nominal)]} ty`;
@@ -535,7 +535,7 @@ function readMonkey(text: string, product: Product, calendar: ExpiryCalendar): R
     /^([a-z]{3})(\d\d) wk([1-5]) (mon|tue|wed|thu|fri) ty$/.exec(text) ?? [];
   const first = dayOfText("01", monthName.toUpperCase(), yearText);
   if (first === undefined || product.code !== "ZN")
-    return refused("UNKNOWN_FORM", "these texts are like jul25 wk3 mon ty");
+    return refused("UNKNOWN_FORM", "the names of PricingMonkey are like jul25 wk3 mon ty");
   const { year, month } = dateOfDay(first);
   const series =
     calendar.weekly({ product, family: family as Weekly, year, month, week: Number(week) }) ??
@@ -567,7 +567,7 @@ function checkExamples(sheet: Sheet, subject: Subject): void {
     const isOwn = (instrument.kind === "future" ? instrument.name : instrument.series.name) === subject.name;
     if (reading.ok && isOwn && model !== undefined && instrument.name !== model.instrument.name) {
       const printing = printSymbol(model.instrument, dialect, context);
-      const why = `it is ${instrument.name}, where ${model.column} is ${model.instrument.name}`;
+      const why = `it names ${instrument.name}, but ${model.column} names ${model.instrument.name}`;
       sheet.add(column, "EXAMPLE_STRIKE", printing.ok ? printing.text : null, why);
       continue;
     }

@@ -505,7 +505,7 @@ describe("the table of dialects", () => {
     const reading = read(example, name, "2025-07-16");
     const refusedForm = /refused/.test(form);
     expect([reading.ok, dialects[name].detects(example)]).toEqual([!refusedForm, true]);
-    if (!reading.ok || /read only/.test(form)) return;
+    if (!reading.ok || /never printed/.test(form)) return;
     expect(shown(reading)).toBe(reading.instrument.name);
     expect(printedText(printSymbol(reading.instrument, name, on("2025-07-16")))).toBe(example);
   });

@@ -41,7 +41,7 @@ describe("products", () => {
       );
   });
 
-  it("have roots that name one product each, across both houses", () => {
+  it("have roots of CME and Bloomberg that name one product each", () => {
     const roots = products.flatMap((p) => [...new Set([p.code, p.bloomberg])]);
     expect(new Set(roots).size).toBe(roots.length);
     for (const p of products) expect([productOfRoot(p.code), productOfRoot(p.bloomberg)]).toEqual([p, p]);

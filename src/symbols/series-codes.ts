@@ -10,7 +10,10 @@ export const families = ["mon", "tue", "wed", "thu", "fri", "standard"] as const
 export type Family = (typeof families)[number];
 export type Weekly = Exclude<Family, "standard">;
 
-/** A code of one house for the options of a product and family, with its first day and its source. */
+/**
+ * The code by which one house (CME, Bloomberg or the broker) names the options of a product and family, with
+ * its first day and its source.
+ */
 export interface SeriesCode {
   readonly product: Product;
   readonly family: Family;

@@ -11,8 +11,8 @@
  *
  * Only the programs of the package are used. Its own starter would add a user to the machine when it runs as
  * root, and would leave the server running when the test process is killed. Here a shell is the parent of the
- * server: when the pipe from the test closes, the shell stops the server and removes the folder. As root
- * everything runs as the user postgres, or else as nobody.
+ * server: when the pipe from the test closes, the shell stops the server and removes the folder. If the test
+ * runs as root, these programs run as the user postgres or, without such a user, as nobody.
  *
  * Packages are installed without their install scripts, so links between shared libraries may be missing;
  * they are created once.

@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Even a busy machine is faster than this. Shorter than the tests' own time limit, so that the message is
- * shown.
+ * Long enough for a busy machine, and shorter than the time limit of the tests, so that the message is shown.
  */
 const limitMs = 90_000;
 
 /**
- * Waits until a condition holds. Looks again after 5 ms, or after three times as long as the last look took,
- * so that a look that starts a program leaves the machine to what it waits for. Throws after 90 seconds, with `what` or the source of the condition in the
- * message.
+ * Waits until a condition holds. Checks it again after 5 ms, or after three times the duration of the last
+ * check: a check that starts a program must leave time for the work that the test waits for. Throws after 90
+ * seconds, with `what` or the source of the condition in the message.
  */
 export async function until(
   holds: () => boolean | Promise<boolean>,

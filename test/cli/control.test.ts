@@ -110,13 +110,13 @@ describe("a desk with a live process", () => {
     expect([far.code, far.err]).toEqual([1, ""]);
     expect(squeezed(far.out)).toEqual([
       "gates before primary_switch:",
-      "open store_reachable it answered with epoch 2",
-      "open flags_set every flag that it needs is set",
-      "open fleet_acknowledged all 1 are at epoch 2",
+      "open store_reachable the store answered with epoch 2",
+      "open flags_set every flag that the phase needs is set",
+      "open fleet_acknowledged 1 of 1 processes follow epoch 2",
       "open no_quarantine the quarantine is empty",
       "open databases_ready it is there already, or no pair of databases is configured",
       "open rollback_possible nothing is owed to legacy",
-      "CLOSED approved 1 must approve primary_switch, nobody has: sign-off approved --actor NAME --note TEXT",
+      "CLOSED approved primary_switch needs the approval of one person, nobody has approved: sign-off approved --actor NAME --note TEXT",
     ]);
     expect(await desk.json("gates", "--target", "primary_switch")).toMatchObject({
       code: 1,
@@ -237,9 +237,9 @@ describe("a desk with a live process", () => {
     for (const [gate, line] of [
       [
         "no_quarantine",
-        /^REFUSED: the gate no_quarantine is judged, not signed; approved and legacy_window are signed$/m,
+        /^REFUSED: the gate no_quarantine is judged from the facts and takes no sign-off; sign off approved or legacy_window$/m,
       ],
-      ["aproved", /^REFUSED: there is no gate aproved; approved and legacy_window are signed$/m],
+      ["aproved", /^REFUSED: there is no gate aproved; sign off approved or legacy_window$/m],
       [
         "legacy_window",
         /^REFUSED: the window to legacy is closed in cleanup, and the phase is primary_switch; /,
@@ -929,12 +929,12 @@ it("a phase under two_person needs the approval of two different people", async 
     desk.run("sign-off", "approved", "--actor", actor, "--note", "looked at it");
   const gate = async () => squeezed((await desk.run("gates")).out).at(-1);
   expect(await gate()).toBe(
-    "CLOSED approved 2 must approve dual_write, nobody has: sign-off approved --actor NAME --note TEXT",
+    "CLOSED approved dual_write needs the approval of two people, nobody has approved: sign-off approved --actor NAME --note TEXT",
   );
   await sign("amy");
   await sign("amy");
   expect(await gate()).toBe(
-    "CLOSED approved 2 must approve dual_write, only amy has: sign-off approved --actor NAME --note TEXT",
+    "CLOSED approved dual_write needs the approval of two people, only amy has approved: sign-off approved --actor NAME --note TEXT",
   );
   await sign("bob");
   expect(await gate()).toBe("open approved approved by amy, bob");

@@ -238,7 +238,7 @@ describe("the checks report a system", () => {
     );
     const failed = failedOf(await findings({ ...desk(), pnl_in: "points" }, { "desk.mjs": source }));
     expect(failed["answers totals"]).toContain(
-      "totals answers P&L in points in totals that cannot become money",
+      "totals answers totals with P&L in points that cannot become money",
     );
   });
 
@@ -312,7 +312,9 @@ describe("the checks report a system", () => {
         "class Desk:\n  def calculatePnl(self, trades, **rest):\n    return [trade['buySell'] for trade in trades]\n";
       const command = [python, pythonWorker, "desk:Desk"];
       const failed = failedOf(await findings({ kind: "command", command }, { "desk.py": source }));
-      expect(failed["answers calculatePnl"]).toBe("'buySell': a trade in the request calls it side");
+      expect(failed["answers calculatePnl"]).toBe(
+        "'buySell': in the request this field of a trade is called side",
+      );
     },
   );
 

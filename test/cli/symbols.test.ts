@@ -533,7 +533,7 @@ describe("symbols dialects", () => {
       expect(reading.ok).toBe(!form.includes("refused"));
       if (!reading.ok) return;
       const printing = bridge.print(reading.instrument, name);
-      expect(printing.ok && printing.text === example).toBe(!form.includes("read only"));
+      expect(printing.ok && printing.text === example).toBe(!form.includes("never printed"));
     },
   );
 });

@@ -150,7 +150,7 @@ describe.skipIf(!hasSharedData)("the desk's own calendar", async () => {
         severity: "differs",
         stands: "XCME.VY3.21JUL25.11.C",
         computed: "XCME.VY3.21JUL25.111.C",
-        why: "it is ZN-2025-07-VY3-C011.000, where Original is ZN-2025-07-VY3-C111.000",
+        why: "it names ZN-2025-07-VY3-C011.000, but Original names ZN-2025-07-VY3-C111.000",
       },
     ]);
   });

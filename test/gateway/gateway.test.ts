@@ -53,7 +53,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     ["nothing", "", 400],
     ["NaN", '{"a":NaN}', 400],
     ["too deep nesting", "[".repeat(600), 400],
-  ])("refuses %s with the place", async (_, body, status) => {
+  ])("refuses %s and names the place", async (_, body, status) => {
     const { url } = await desk();
     const answered = await ask(`${url}/api/v1/pnl/totals`, "POST", body, {
       "content-type": "application/json",
@@ -439,7 +439,7 @@ describe("limits", () => {
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("leave a problem document for an unknown route", async () => {
+  it("include unknown routes, which get a problem document", async () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboard",

@@ -3,8 +3,8 @@ import { flatHasNoAveragePrice, PnLComparisonValidator, pointsToMoney } from "..
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 
 /**
- * The comparison and the renderings do not know each other: here the compiler checks that one's report is the
- * other's.
+ * The comparison and the renderings do not import each other. Here the compiler checks that the renderings
+ * accept the report of the comparison.
  */
 const asParity = (report: ComparisonReport): ParityReport => report;
 
@@ -55,7 +55,7 @@ export const compared = (
 export const day = { symbol: "ZNU2025", tradingDay: "2025-07-24" };
 const quiet = { symbol: "ZNU2025", tradingDay: "2025-07-23", realized: "0", unrealized: "0", total: "0" };
 
-/** One of everything that a desk can meet. */
+/** A report with examples of the verdicts, causes, notes and refusals that a desk can meet. */
 export const sample = ((): ParityReport => {
   const report = compared(
     [

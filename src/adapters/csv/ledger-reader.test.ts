@@ -838,11 +838,15 @@ describe("unusable files", () => {
     ],
     ["a header with a column of its own", `${header.trim()},trader\n`, "trader"],
     ["a header with a column twice", `${header.trim()},price\n`, "twice: price"],
-    ["a header in another case", header.toUpperCase(), 'trade ledger: "TRADEID" stands for tradeId'],
+    [
+      "a header in another case",
+      header.toUpperCase(),
+      'trade ledger: the column "TRADEID" must be written tradeId',
+    ],
     [
       "one name in another case",
       header.replace("price", "Price"),
-      'the header lacks price: "Price" stands for price',
+      'the header lacks price: the column "Price" must be written price',
     ],
     ["a header that ends in a comma", `${header.trim()},\n`, "column 7 has no name"],
     ["UTF-16", Buffer.from(`\ufeff${header}`, "utf16le"), "it is UTF-16 text; save it as UTF-8"],

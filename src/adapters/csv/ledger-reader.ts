@@ -138,8 +138,8 @@ class LedgerReader {
    */
   readonly #lanesByYear = new Map<number, Map<number, number>>();
   /**
-   * The lanes of the current year, whose limits in wall time follow: nearly every row is in the year of the
-   * row before it.
+   * The lanes of the current year, kept because nearly every row is in the year of the row before it. The
+   * next two fields are the limits of that year in wall time.
    */
   #lanes = new Map<number, number>();
   #yearFromUs = 0;
@@ -532,8 +532,8 @@ function misnamed(names: readonly string[], known: readonly string[]): NotCsv | 
   const right = known.find((name) => name.toLowerCase() === other?.toLowerCase());
   if (other === undefined || right === undefined) return undefined;
   return {
-    what: `${JSON.stringify(other)} stands for ${right}`,
-    fix: "write the names with these lower and upper case letters",
+    what: `the column ${JSON.stringify(other)} must be written ${right}`,
+    fix: "write the names with the same lower and upper case letters",
   };
 }
 

@@ -330,7 +330,7 @@ function dailyApart(view: View): string[] {
   const apart = worstFirst(
     report.rows.filter(({ kind, verdict }) => kind !== "position" && !agrees(verdict)),
   );
-  // Figures without a number can be hundreds; the list of causes counts them.
+  // Hundreds of figures may be not comparable. They are left out here, and the list of causes counts them.
   const rows = apart.filter(({ verdict }) => verdict !== "not_comparable");
   const silent = apart.length - rows.length;
   if (apart.length === 0) return [];

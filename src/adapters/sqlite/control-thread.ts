@@ -28,8 +28,8 @@ export interface ControlCalls {
   readonly open: (nothing: null) => null;
   readonly read: (nothing: null) => RecordRow;
   /**
-   * While true, the thread sends the event `changed` after each change, also after an unreachable file is
-   * back.
+   * While true, the thread sends the event `changed` after each change, and when an unreachable file can be
+   * read again.
    */
   readonly watch: (watching: boolean) => null;
   readonly change: (change: ChangeRow) => RecordRow | null;

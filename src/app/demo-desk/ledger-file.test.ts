@@ -39,7 +39,7 @@ test("a ledger has the requested trades and symbols in time order, without refus
   for (const { matcher } of engine.lanes) expect(matcher.matches.length).toBeGreaterThan(50);
 });
 
-test("only the same seed writes the same bytes, and no trades give a header only", async () => {
+test("equal seeds write equal bytes, other seeds do not, and zero trades give only a header", async () => {
   const write = async (name: string, options: { seed?: number; trades: number }): Promise<string> => {
     await generateLedgerFile(join(folder, name), options);
     return readFile(join(folder, name), "utf8");

@@ -203,7 +203,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     const before = [contents("legacy"), contents("modern")];
     const report = await backfill().run({ pass: "backfill" });
     expect(report.tables.processed_trades).toMatchObject({ rows: 2, imported: 0 });
-    // The row of the pass itself counts anew.
+    // The row that counts the pass is the only one that differs, because each pass counts from zero.
     const isPass = ([table]: readonly unknown[]) => table === "pnlb_backfill";
     const plain = (all: typeof before) => all.map((tables) => tables.filter((one) => !isPass(one)));
     expect(plain([contents("legacy"), contents("modern")])).toEqual(plain(before));
@@ -339,7 +339,7 @@ describe("a pass", () => {
     },
   );
 
-  it("reads a row again that the desk changes, and passes one that it deletes, while the chunk is in flight", async () => {
+  it("reads a row again that the desk changes, and skips one that it deletes, while the chunk is in flight", async () => {
     desk(deskPosition(zn, 12), deskPosition(zf, 3));
     rightBefore("legacy", "claimRows", () =>
       desk("UPDATE positions SET position_quantity = 13 WHERE id = 1", "DELETE FROM positions WHERE id = 2"),
@@ -382,7 +382,7 @@ describe("a pass", () => {
     );
   });
 
-  it("waits while a person, an old owed write, or another process's pass says so, and names the reason", async () => {
+  it("waits while a person, an old owed write or a pass of another process holds it, and names the reason", async () => {
     desk(deskTrade(1));
     let reason: string | undefined = "the file HOLD is there";
     const run = backfill({ held: () => reason }).run({ pass: "backfill" });
@@ -442,7 +442,7 @@ describe("a pass", () => {
     expect(await waiting()).toEqual([]);
   });
 
-  it("counts equal rows of one file apart where legacy has no unique key, and a trade of two files once", async () => {
+  it("counts equal rows of one file as separate trades where legacy has no unique key, and a trade of two files once", async () => {
     desk(
       "CREATE TABLE without AS SELECT * FROM processed_trades",
       "DROP TABLE processed_trades",
@@ -504,7 +504,7 @@ describe("a pass", () => {
   });
 });
 
-it("a foreign row in whose place modern has one of its own waits with both images, and is not overwritten", async () => {
+it("a foreign row waits with both images and is not overwritten if modern has another row in its place", async () => {
   await openStores("modern");
   const writer = bridge("modern");
   desk(deskPosition(zn, 12));

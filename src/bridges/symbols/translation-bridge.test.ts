@@ -34,7 +34,7 @@ describe("translations", () => {
     ["CALL AUG 25 CBT 10YR TNOTE WED WK1 112.75", "broker", "bloomberg", "TYWQ25C1 112.750 Comdty"],
     [VY3Name, "canonical", "canonical", VY3Name],
     ["XCMEFFDPSX20251231Z0ZF", "auto", "broker", "DEC 25 CBT 5YR TNOTE"],
-  ])("%s (%s) is in %s %s", (symbol, source, target, output) => {
+  ])("%s (%s) becomes, in %s, %s", (symbol, source, target, output) => {
     const translation = bridge().translate(symbol, source, target);
     expect(translation).toMatchObject({ input: symbol, ok: true, output });
     expect(dialectNames).toContain(translation.ok ? translation.detected : undefined);
@@ -145,7 +145,7 @@ describe("the as-of day", () => {
     1.5,
     Number.POSITIVE_INFINITY,
     null,
-  ])("%j is none, for a bridge and for a call", (asOf) => {
+  ])("%j is refused, for a bridge and for a call", (asOf) => {
     const symbols = bridge();
     expect(() => bridge({ asOf: asOf as string })).toThrow(TypeError);
     for (const call of [
@@ -509,10 +509,10 @@ describe("hostile texts", () => {
     ["a lone surrogate in a symbol", "TYU5\udc00 Comdty"],
     ["letters that look alike", "ΤYU5 Comdty"],
     ["full-width digits", "TYU５ Comdty"],
-    ["letters that grow in capitals", "ŉßﬃ TYU5 Comdty"],
+    ["letters that become several letters in upper case", "ŉßﬃ TYU5 Comdty"],
     ["a direction override", "\u202eTYU5 Comdty"],
     ["NUL", "TYU5\0 Comdty"],
-    ["names of an object's own", "__proto__"],
+    ["a name that every object has", "__proto__"],
     ["nothing", ""],
   ];
 

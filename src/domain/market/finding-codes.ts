@@ -33,19 +33,19 @@ export const findingCount = (findings: readonly { readonly more?: number }[]): n
 /** Notes on accepted input. */
 export const noteCodes = {
   AFTER_AS_OF: "trades later than the as-of time were left out",
-  ALIASED_SYMBOL: "another symbol of the same instrument: one position, under the symbol that was seen first",
-  AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price joins none",
-  AMBIGUOUS_TIME: "the hour occurs twice because daylight time ends; read as the first",
+  ALIASED_SYMBOL: "two symbols name one instrument: one position, under the symbol that was seen first",
+  AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price applies to neither",
+  AMBIGUOUS_TIME: "the hour occurs twice because daylight time ends; read as the first of the two",
   CONFLICTING_TRADE:
     "an earlier file has a trade of the same id and second that differs in one field: " +
     "both count, one may be wrong",
   DUPLICATE_ROW: "dropped: an earlier file has the same trade",
   EXPIRED_OPEN: "still open after its last trading day: no trade at price 0 books the expiry or exercise",
-  IGNORED_WINDOW: "a price file of an hour without a mark",
+  IGNORED_WINDOW: "the time in the name of a price file lies outside the hours that give marks",
   LATE_TRADE: "older than a trade of an earlier file; its lane was matched again from there",
   NEGATIVE_PRICE: "a negative price; kept",
   NO_PRICES_YET: "the as-of time lies in a session that has no price yet, so nothing open has a mark",
-  NO_PRICE: "symbols of a price file without a price",
+  NO_PRICE: "a price file lists symbols without a price",
   REPEATED_PRICE: "a price file gives one symbol the same price twice",
   START_OF_DAY: "a trade at midnight is a start-of-day position; kept",
   TRADED_AFTER_EXPIRY: "traded after its last trading day; kept",

@@ -56,7 +56,7 @@ describe("trading-day rules", () => {
       "2025-07-27 17:19:26",
       { calendar: 27, "after-14": 28, "after-16": 28, "after-17": 28, "chicago-17": 28 },
     ],
-  ])("at %s", (time, expected) => {
+  ])("assign %s to the day that each rule states", (time, expected) => {
     for (const [rule, date] of Object.entries(expected))
       expect([rule, dayUnder(rule as TradingDayRuleName, time)]).toEqual([rule, `2025-07-${date}`]);
   });

@@ -93,7 +93,7 @@ describe("buckets", () => {
     const columns = Array.from({ length: 10 }, (__, column) => sum((cell) => cell % 10 === column));
     const expected = (cell: number): number =>
       ((rows[Math.floor(cell / 10)] as number) * (columns[cell % 10] as number)) / count;
-    // 81 degrees of freedom, once in a thousand.
+    // 81 degrees of freedom: a fair hash exceeds 126.1 for one in a thousand sets of unit names.
     expect(chiSquare(cells, expected)).toBeLessThan(126.1);
   });
 });
@@ -132,7 +132,7 @@ describe("a percentage", () => {
     const share =
       units(100_000, (unit) => isWithin(bucketOf("use_new_calculator", "", unit), 25)).filter(Boolean)
         .length / 100_000;
-    // Four deviations of a fair draw.
+    // Four standard deviations of a fair draw.
     expect(Math.abs(share - 0.25)).toBeLessThan(4 * Math.sqrt((0.25 * 0.75) / 100_000));
   });
 });

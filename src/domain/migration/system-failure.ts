@@ -1,4 +1,4 @@
-/** The classes of failed system calls. Comparisons of errors compare these classes. */
+/** The classes of failed system calls. If both systems fail, the comparison compares these classes. */
 export const failureClasses = {
   REFUSED: "the system answered with an error: bad input, unknown method, or an internal error",
   TIMEOUT: "no answer before the deadline",

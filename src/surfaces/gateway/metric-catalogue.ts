@@ -82,7 +82,7 @@ export const signals = {
   epochDrained: gauge(
     "epoch_drained",
     [],
-    "The oldest epoch that a call still runs under; the seen one where none is older",
+    "The oldest epoch under which a call still runs; the epoch seen if there is no such call",
   ),
   phase: gauge("phase", ["phase"], "1 for the phase that is obeyed, 0 for the others"),
   trafficRatio: gauge(
@@ -100,7 +100,7 @@ export const signals = {
   freshness: gauge(
     "freshness",
     ["state"],
-    "1 for how well the plan is known (fresh, stale, expired, none), 0 for the others",
+    "1 for the present state of the plan (fresh, stale, expired, none), 0 for the other states",
   ),
   recordsOwed: gauge(
     "records_owed",
@@ -141,7 +141,7 @@ export const signals = {
   streamsDropped: counter(
     "event_streams_dropped_total",
     [],
-    "Clients of the event stream that were too slow and cut off",
+    "Clients of the event stream that were cut off because they were too slow",
   ),
 } as const satisfies Readonly<Record<string, Signal>>;
 

@@ -90,7 +90,7 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     (label: string, states: readonly string[], read: () => string): Read =>
     () =>
       states.map((state) => [{ [label]: state }, Number(state === read())]);
-  /** Nothing without a pair of databases, and while its state is unknown. */
+  /** Yields no value if no pair of databases is configured, or while the state of the pair is unknown. */
   const records =
     (read: (status: DatabaseStatus) => ReturnType<Read>): Read =>
     () =>
@@ -156,7 +156,7 @@ function processSignals(): Registry {
   if (processRegistry === undefined) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });
-    // These gauges have names of counters.
+    // These are gauges, but their names end in _total, as only those of counters should.
     for (const kind of ["handles", "requests", "resources"])
       processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }

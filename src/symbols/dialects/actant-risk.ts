@@ -59,7 +59,7 @@ export const actantRisk: Dialect = {
     },
     {
       what: "10-year option until 18 July 2025",
-      form: "XCME.ZN[2-6].DDMONYY.strike.C|P, read only",
+      form: "XCME.ZN[2-6].DDMONYY.strike.C|P, read, never printed",
       example: "XCME.ZN3.15JUL25.110:25.P",
     },
   ],

@@ -49,7 +49,7 @@ export const bloomberg: Dialect = {
       form: "root letter year-digit C|P strike Comdty",
       example: "TYQ5P 110.750 Comdty",
     },
-    { what: "front future of the day", form: "root, read only", example: "TY" },
+    { what: "front future of the day", form: "root, read, never printed", example: "TY" },
   ],
   detects: (text) =>
     future.test(text) ||

@@ -76,7 +76,7 @@ async function checkRoundTrip(examined: Examined): Promise<string> {
 function renamedField(failure: unknown): string {
   const [, theirs = ""] = /'(\w+)'$/.exec(failure instanceof Error ? failure.message : "") ?? [];
   const ours = bridgeFieldOf(theirs);
-  return ours === undefined ? "" : `: a trade in the request calls it ${ours}`;
+  return ours === undefined ? "" : `: in the request this field of a trade is called ${ours}`;
 }
 
 /** Checks a method that reads the system's own data, as of now. */

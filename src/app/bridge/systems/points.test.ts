@@ -253,7 +253,7 @@ describe("a missing field", () => {
         expect(() => answerInMoney(method, { totals, rejected: [] }, {})).toThrow(
           expect.objectContaining({
             failure: "GARBLED",
-            message: expect.stringContaining("points in totals that cannot become money"),
+            message: expect.stringContaining("totals with P&L in points that cannot become money"),
           }),
         );
     },

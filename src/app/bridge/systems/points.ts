@@ -93,7 +93,7 @@ function refusingPoints(method: PnlMethod, part: JsonValue, name = ""): JsonValu
   if (!holdsPoints(part, name)) return part;
   throw new SystemFailure(
     "GARBLED",
-    `${method} answers P&L in points ${name === "" ? "" : `in ${name} `}that cannot become money: ` +
+    `${method} answers ${name === "" ? "" : `${name} with `}P&L in points that cannot become money: ` +
       "answer rows that name their symbols, with totals beside their positions; " +
       "or answer money, and leave pnl_in out",
     { code: "POINTS_NOT_CONVERTED" },

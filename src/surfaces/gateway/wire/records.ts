@@ -17,6 +17,10 @@ export const recordHeaders = z.object({
 
 export const recordsWritten = named("RecordsWritten", "Records that are stored", {
   kind: z.literal("acknowledged"),
-  version: z.int().describe("how many writes the row with the most writes has had"),
+  version: z
+    .int()
+    .describe(
+      "the highest version among the rows of this write; each write of a row raises its version by one",
+    ),
   mirror: z.enum(["pending", "applied"]).describe("whether the other database has the records"),
 });
