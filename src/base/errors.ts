@@ -6,7 +6,7 @@ import { plain } from "./plain-text.ts";
  */
 export const errorCatalogue = {
   BAD_USAGE: "the command line asks for something that does not exist",
-  BAD_CONFIG: "the configuration file does not say what it must",
+  BAD_CONFIG: "the configuration lacks a value, or has one that is not valid",
   BAD_MARKS: "the marks file is not a JSON object of symbol to price",
   BAD_LEDGER: "the file is not a trade ledger",
   BAD_PRICE_FILE: "the file is none of the known price file families",
@@ -14,12 +14,12 @@ export const errorCatalogue = {
   NO_INPUT: "the given place contains no input",
   UNREADABLE: "the file or folder cannot be read",
   UNWRITABLE: "the output cannot be written",
-  BAD_DATABASE: "the database is not the one that it should be, or its shape differs",
+  BAD_DATABASE: "the database is not the expected one, or its tables differ from the expected ones",
   FILE_REPLACED: "another file has taken the place of a database that is open",
   DATABASE_BUSY: "the database kept changing while it was read",
   REFUSED: "the requested action is not allowed now",
   CONFLICT: "somebody else changed the plan at the same time",
-  CLOSED: "what was called has been closed",
+  CLOSED: "the bridge, store or system that was called is closed",
   SYSTEM_DOWN: "a system that should answer did not",
   INTERNAL: "a bug in pnl-bridge",
 } as const;

@@ -1,7 +1,7 @@
 import { formatDecimal, powerOfTen } from "./decimal.ts";
 import type { Fraction } from "./fraction.ts";
 
-/** More significant digits than the midpoint between any two doubles has, so the digits cut off never decide the rounding. */
+/** More significant digits than the midpoint of any two doubles has, so digits beyond them never decide. */
 const digits = 800;
 
 /**

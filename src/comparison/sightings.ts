@@ -1,6 +1,6 @@
 /**
- * The number of times that one place had one verdict, and the number at which a sampler wants the next
- * report.
+ * Counts how often one path of the answers had one verdict. `reportAt` is the count at which a sampler wants
+ * the next report.
  */
 export class Sightings {
   count = 0;

@@ -345,7 +345,7 @@ export const keys = [
       "lease_ms",
       milliseconds,
       3_000,
-      "A process of another host that is silent for this time loses the pair",
+      "A process of another host that is silent for this time no longer carries writes between the databases",
     ),
   ]),
   ...under("watch", [
@@ -416,14 +416,14 @@ export const keys = [
     "exclusions",
     listOf(exclusion, "must be a list of exclusions"),
     [],
-    "Fields that cannot be compared by nature",
+    "Fields whose values cannot agree by their nature",
   ),
   ...under("control", [
     key(
       "instance",
       text("a name of letters, digits, dots, dashes and underscores", /^[\w.-]{1,100}$/),
       null,
-      "Name of this process in the fleet, which it keeps over restarts; without it host and process id",
+      "Name of this process in the fleet, the same after each restart; by default host name and process id",
     ),
     key("heartbeat_ms", milliseconds, 1_000, "Time between two signs of life"),
     key("lease_ms", milliseconds, 60_000, "A process that is silent for this time is gone"),

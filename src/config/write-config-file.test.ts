@@ -41,9 +41,9 @@ test("a missing file is created", async () => {
   expect(readFileSync(join(folder, "new.yaml"), "utf8")).toBe("text");
 });
 
-test.each(["there", "not there yet"])("a link stays, and its target is replaced: %s", async (state) => {
+test.each(["existing", "missing"])("a link stays, and its %s target is written", async (state) => {
   mkdirSync(join(folder, "real"));
-  if (state === "there") writeFileSync(join(folder, "real/desk.yaml"), "old");
+  if (state === "existing") writeFileSync(join(folder, "real/desk.yaml"), "old");
   symlinkSync("real/desk.yaml", join(folder, "link.yaml"));
   await writeConfigFile(join(folder, "link.yaml"), "new");
   expect(readlinkSync(join(folder, "link.yaml"))).toBe("real/desk.yaml");

@@ -8,8 +8,8 @@ export interface Dialect {
   /** The full name of a table of the bridge. */
   readonly own: (table: OwnTable) => string;
   /**
-   * The ends of a SELECT that lock its rows: because they must not change, or because the transaction changes
-   * them.
+   * The clause at the end of a SELECT that locks its rows: `forShare` so that nobody changes them,
+   * `forUpdate` because this transaction will change them.
    */
   readonly forShare: string;
   readonly forUpdate: string;

@@ -53,7 +53,7 @@ export function repairCalls(dialect: Dialect, access: RowAccess): RepairWorks {
     if (!isSame(now, seen)) return answered("changed", `${dialect.side} has another row or version now`);
     yield* ask("SAVEPOINT one");
     try {
-      // A row that holds the columns already is not written: in its own store it keeps every other value.
+      // A row that already holds these columns is not written, so that its other columns keep their values.
       if (!isInRow(change.set, version, now.rows[0]))
         yield* access.change(change, version ?? 0, now.rows.length === 0);
       const written = JSON.stringify(change.set);

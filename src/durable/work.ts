@@ -10,8 +10,8 @@ export interface Statement {
 /**
  * The work of one transaction: a generator that yields statements and receives the rows of each. So the same
  * rules run on a database that answers at once and on one that answers over a network, which carries the
- * statements of one yield together. A statement that a rule of the database forbids is thrown into it as a
- * `StatementRefused`; every other failure ends the transaction.
+ * statements of one yield together. If a rule of the database forbids a statement, the generator receives a
+ * `StatementRefused`, which it may catch. Every other failure ends the transaction.
  */
 export type Work<T> = Generator<readonly Statement[], T, readonly (readonly StoredRow[])[]>;
 

@@ -78,9 +78,9 @@ export class AverageMatcher implements Matcher {
   }
 
   /**
-   * Keeps the share `quantity / held` of the cost. Reduces each numerator against the other fraction's
-   * denominator, with a small number on one side each time, so the product is in lowest terms without a
-   * common divisor of two long numbers.
+   * Keeps the share `quantity / held` of the cost. Before multiplying, cancels each numerator against the
+   * denominator of the other fraction. One of the two is always a small number, so the product is in lowest
+   * terms and no common divisor of two long numbers has to be computed.
    */
   #keepCost(quantity: bigint, held: bigint): void {
     const share = fraction(quantity, held);

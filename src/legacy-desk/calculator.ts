@@ -222,7 +222,8 @@ class Book {
     const { realized, traded, buys, sells } = this.#day;
     const { position, averageCost } = this.#open();
     if (!traded && position === 0) return undefined;
-    // Quirk: unrealized is 0 on a day without a close, and the next close restores all of it: +1, -1, +1.
+    // Quirk: unrealized is 0 on a day without a close, and the next close restores all of it. So the changes
+    // may be +1, -1, +1 although the price stays.
     const unrealized = close === undefined ? 0 : (close - averageCost) * position;
     const figures: DayFigures = {
       symbol: this.symbol,

@@ -69,9 +69,12 @@ describe("weekly options", () => {
     ["ZN", "thu", "2025-11", 4, "ZN-2025-11-HY4 2025-11-27 2025-11-26? ZNH2026"],
     ["ZN", "thu", "2026-01", 1, "ZN-2026-01-HY1 2026-01-01 2025-12-31? ZNH2026"],
     ["ZN", "tue", "2029-12", 4, "ZN-2029-12-GY4 2029-12-25 2029-12-24? ZNH2030"],
-  ] as const)("%s %s %s week %i", (root, family, month, week, expected) => {
-    expect(shown(weekly(root, family, month, week))).toBe(expected);
-  });
+  ] as const)(
+    "%s %s %s week %i has the expected name, days and underlying",
+    (root, family, month, week, expected) => {
+      expect(shown(weekly(root, family, month, week))).toBe(expected);
+    },
+  );
 
   it.each([
     // The month has no such week.

@@ -38,7 +38,7 @@ interface Shape {
   readonly position: (symbol: string, columns: StoredRow | null) => RowChange;
   /** A quantity as the column holds it. */
   readonly size: (quantity: number) => string | number;
-  /** A column of a position that the table's types change. */
+  /** A column of a position, with a value that the type of the column changes. */
   readonly altered: StoredRow;
   /** Quantities that no column may hold. */
   readonly refused: readonly (string | number)[];
@@ -296,7 +296,7 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
         expect(await trades()).toBe(1);
       });
 
-      it("a refused write of a group takes no other along and leaves nothing behind", async () => {
+      it("a refused write of a group does not affect the others and leaves nothing behind", async () => {
         await written([write("first", trade("8"))]);
         const writes = ["1", "2", "8", "3"].map((id) => write(id, position(`Z${id}`, 1), trade(id)));
         expect(await written(writes)).toEqual([
@@ -407,7 +407,7 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
         expect([await pending(), await store.call("parked", { limit: 10 })]).toEqual([seqs, []]);
       });
 
-      it("what a restored mirror has lost is offered again by places, until it is forgotten", async () => {
+      it("writes that a restored mirror has lost are offered again by their places, until they are forgotten", async () => {
         const places = [3, 1, 4, 2];
         await settle(seqs, (seq) => ({ kind: "applied", place: places[seqs.indexOf(seq)] ?? 0 }));
         expect(await store.call("progress", null)).toEqual({ last: seqs[3], done: 4, forgotten: 0 });
@@ -625,7 +625,7 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
       expect(entries.map(({ seq }) => seq)).toEqual([second]);
     });
 
-    it("the fence moves only from where the caller saw it", async () => {
+    it("the fence moves only from the state that the caller saw", async () => {
       const from = await store.call("fence", null);
       const to = { epoch: 2, authority: otherSide(place.side), step: "flip" };
       expect(await store.call("moveFence", { from, to })).toBe(true);

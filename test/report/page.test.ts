@@ -62,7 +62,7 @@ describe.skipIf(chromiumPath === undefined)(
     };
 
     it.each([
-      ["one of everything", () => sample],
+      ["a sample of every kind of row", () => sample],
       ["a desk's history", () => desk],
     ])("shows exactly the figures of the JSON: %s", (_, reportOf) =>
       opened(reportOf(), async (page) => {
@@ -190,7 +190,7 @@ describe.skipIf(chromiumPath === undefined)(
     );
 
     it.skipIf(!hasSharedData)(
-      "of all real ledgers is as good: its figures, and axe (skipped: no ../shared/data)",
+      "of all real ledgers shows the right figures and has no fault that axe can find (skipped: no ../shared/data)",
       async () => {
         const [trades, prices] = [join(sharedData, "ledgers"), join(sharedData, "prices")];
         const report = await replay({ config: defaultConfig, trades: [trades], prices: [prices] });

@@ -194,7 +194,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await bothTrades()).toEqual([1, 1]);
       });
 
-      it("many writes at once share commits, and a refused one among them takes no other along", async () => {
+      it("many writes at once share commits, and a refused one among them does not affect the others", async () => {
         const bridge = await open(authority);
         const count = isLongRun("db-pairs") ? 200 : 50;
         const answers = await Promise.all(
@@ -222,7 +222,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await rows("modern", "positions", "quantity", "average_price")).toEqual([["0", null]]);
       });
 
-      it("a mirror that is locked is caught up by itself when it is free again", async () => {
+      it("a mirror that is locked catches up by itself when it is free again", async () => {
         if (kind === "PostgreSQL") modern = modernInPostgres(server.url, 1_000);
         const bridge = await open(authority);
         const release = await (mirror === "legacy" ? lockFile(legacyPath) : modern.lock());
@@ -233,7 +233,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         await until(async () => (await trades(mirror)) === 1);
       });
 
-      it("what was applied and not confirmed is applied again without effect", async () => {
+      it("an entry that was applied and not confirmed is applied again without effect", async () => {
         const lost = await open(authority, {
           change: (stores) => {
             const whole = stores[authority];
@@ -418,7 +418,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await bothTrades()).toEqual([2, 2]);
       });
 
-      it("a mirror that is restored to a copy from before it gets the late one again", async () => {
+      it("a mirror that is restored from a copy made before the late write gets that write again", async () => {
         const copy = join(folder, "copy.db");
         await inSqlite(legacyPath)(`VACUUM INTO '${copy}'`);
         await commitLate();

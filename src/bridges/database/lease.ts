@@ -5,7 +5,7 @@ import type { LeaseAnswer, RecordStore } from "../../ports/record-store.ts";
 export interface LeaseHolder {
   readonly name: string;
   readonly lastsMs: number;
-  /** Whether a holder certainly does not live any more, as a dead process of this host. */
+  /** Whether a holder is certainly dead, such as a process of this host that has ended. */
   readonly isDead: (holder: string) => boolean;
 }
 

@@ -57,9 +57,9 @@ export interface ReconcileOptions {
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
-/** Rows that one range has on each side, about. */
+/** The approximate number of rows of one range on each side. */
 const rangeRows = 4_096;
-/** Rows that one look of the databases themselves takes, about. */
+/** The approximate number of rows that one comparison inside the databases covers. */
 const filterRows = 20_000;
 const suspectsMax = 50_000;
 const rowsMax = 10_000;
@@ -202,7 +202,7 @@ class Reconcile {
     }
   }
 
-  /** The smaller of the keys that the two sides have `count` rows further. */
+  /** Returns the smaller of two keys: on each side, the key `count` rows after `after`. */
   async #keyAfter(kind: ReconcileKind, after: string | null, count: number): Promise<string | null> {
     const { pair } = this.#options;
     const { legacy, modern } = kindRules[kind].tables;
@@ -212,7 +212,7 @@ class Reconcile {
     );
   }
 
-  /** Judges the rows of a range. Answers the keys whose rows do not agree; they are not counted yet. */
+  /** Judges the rows of a range. Returns the keys whose rows do not agree, and does not count them yet. */
   async #compareRange(kind: ReconcileKind, range: KeyRange): Promise<readonly Suspect[]> {
     const { pair } = this.#options;
     const { tables } = kindRules[kind];
@@ -356,8 +356,8 @@ const conversions = (["position", "daily"] as const).flatMap((kind) =>
 );
 
 /**
- * A price that modern has overwritten stands on in legacy, under its own time. Such rows of legacy say nothing:
- * the newest price of a symbol and day is compared.
+ * Legacy keeps a price, under its own time, that modern has overwritten. Such rows of legacy are left out,
+ * because only the newest price of a symbol and day is compared.
  */
 function dropOverwritten(groups: Map<string, Group>): void {
   const newest = new Map<string, string>();

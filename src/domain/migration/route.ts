@@ -105,7 +105,7 @@ function answererOf(
   if (answers !== "by-route") return [answers, "PHASE"];
   if (user !== undefined && isListed(plan.userWhitelist, user)) return ["modern", "WHITELIST"];
   const unit = unitOf(plan, key);
-  // A null from a database is no unit either; as a text it would have a bucket.
+  // A null that came from a database is not a unit. Turned into text, it would get a bucket.
   if (!unit) return ["legacy", "NO_UNIT"];
   if (plan.bucketAlgorithm !== bucketAlgorithm) return ["legacy", "UNKNOWN_ALGORITHM"];
   return isWithin(bucketOf(routeFlag, plan.salt, unit), plan.newSystemPercentage)
