@@ -38,6 +38,15 @@ export function parseDecimal(text: string, longest = digitsMax): Decimal | undef
   return lowest(sign === "-" ? -magnitude : magnitude, Math.max(scale, 0));
 }
 
+/** The text of a decimal as `formatDecimal` writes it. Undefined where `parseDecimal` is. */
+export function canonicalDecimal(text: string): string | undefined {
+  if (text.length <= digitsMax && canonicalPattern.test(text)) return text;
+  const value = parseDecimal(text);
+  return value && formatDecimal(value);
+}
+
+const canonicalPattern = /^(?:0|-?(?:[1-9]\d*(?:\.\d*[1-9])?|0\.\d*[1-9]))$/;
+
 /** Writes plain text without exponent, trailing zeros or `-0`. */
 export function formatDecimal({ coefficient, scale }: Decimal): string {
   if (scale === 0) return coefficient.toString();

@@ -1,5 +1,6 @@
 import { formatDecimal, powerOfTen } from "./decimal.ts";
-import type { Fraction } from "./fraction.ts";
+import { divide, type Fraction, parseFigure } from "./fraction.ts";
+import { present } from "./present.ts";
 
 /** More significant digits than the midpoint of any two doubles has, so digits beyond them never decide. */
 const digits = 800;
@@ -9,7 +10,10 @@ const digits = 800;
  * range of doubles. A few microseconds.
  */
 export function nearestDouble({ numerator, denominator }: Fraction): number {
-  if (denominator === 1n) return Number(numerator);
+  const [dividend, divisor] = [Number(numerator), Number(denominator)];
+  // IEEE 754 rounds the quotient of two exact doubles to the nearest one.
+  if (Number.isSafeInteger(dividend) && Number.isSafeInteger(divisor)) return dividend / divisor;
+  if (denominator === 1n) return dividend;
   const magnitude = numerator < 0n ? -numerator : numerator;
   // The places that leave at least `digits` significant digits, whatever the sizes of numerator and denominator.
   const places = digits + Math.max(0, denominator.toString().length - magnitude.toString().length + 1);
@@ -22,3 +26,23 @@ export function nearestDouble({ numerator, denominator }: Fraction): number {
   );
   return numerator < 0n ? -nearest : nearest;
 }
+
+/** The double nearest to `dividend / divisor`, two decimals in canonical text, of which the second is not 0. */
+export function nearestQuotient(dividend: string, divisor: string): number {
+  const [above, below] = [wholeOf(dividend), wholeOf(divisor)];
+  const [numerator, denominator] = [above.digits * below.unit, below.digits * above.unit];
+  if (Number.isSafeInteger(numerator) && Number.isSafeInteger(denominator)) return numerator / denominator;
+  return nearestDouble(divide(exactly(dividend), exactly(divisor)));
+}
+
+const exactly = (text: string): Fraction => present(parseFigure(text), "canonical text is a number");
+
+/** A decimal as `digits / unit`. Not exact, and not safe integers, if there are too many digits for a double. */
+function wholeOf(text: string): { readonly digits: number; readonly unit: number } {
+  const point = text.indexOf(".");
+  if (point < 0) return { digits: Number(text), unit: 1 };
+  const unit = units[text.length - point - 1] ?? Number.POSITIVE_INFINITY;
+  return { digits: Number(text.slice(0, point) + text.slice(point + 1)), unit };
+}
+
+const units = Array.from({ length: 16 }, (_, places) => Number(`1e${places}`));

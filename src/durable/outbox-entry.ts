@@ -1,10 +1,18 @@
-import type { OutboxEntry, StoredRow } from "../ports/record-store.ts";
+import { at as itemAt } from "../base/present.ts";
+import type { OutboxEntry, RowImage, StoredRow } from "../ports/record-store.ts";
 import { numberIn, textIn } from "./work.ts";
 
 /** An entry of an outbox from its row. */
-export const entryOf = (row: StoredRow): OutboxEntry => ({
-  seq: numberIn(row, "seq"),
-  idempotencyKey: textIn(row, "idempotency_key"),
-  digest: textIn(row, "digest"),
-  rows: JSON.parse(textIn(row, "rows")),
-});
+export function entryOf(row: StoredRow): OutboxEntry {
+  const images: readonly RowImage[] = JSON.parse(textIn(row, "rows"));
+  const versions: readonly number[] = JSON.parse(textIn(row, "versions"));
+  return {
+    seq: numberIn(row, "seq"),
+    idempotencyKey: textIn(row, "idempotency_key"),
+    digest: textIn(row, "digest"),
+    rows: images.map((image, at) => ({ aggregate: image.aggregate, version: itemAt(versions, at), image })),
+  };
+}
+
+/** The columns from which `entryOf` makes an entry. */
+export const entryColumns = "seq, idempotency_key, digest, rows, versions";

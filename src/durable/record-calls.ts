@@ -31,7 +31,7 @@ import type {
 import { abandonCalls } from "./abandon-calls.ts";
 import { backfillCalls } from "./backfill-calls.ts";
 import type { Dialect, OwnTable } from "./dialect.ts";
-import { entryOf } from "./outbox-entry.ts";
+import { entryColumns, entryOf } from "./outbox-entry.ts";
 import { repairCalls } from "./repair-calls.ts";
 import { holds, RowAccess } from "./row-access.ts";
 import {
@@ -107,13 +107,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         ? { kind: "acknowledged", version: numberIn(known, "version") }
         : refusal("KEY_REUSED", "this idempotency key belongs to a write with other records");
     if (!isAdmitted) return refusal("DRAINING", "the authority is moving to the other store; try again");
-    const sent: { aggregate: string; version: number; image: string }[] = [];
-    let version = 0;
-    for (const row of write.rows) {
-      const written = yield* rules.write(row);
-      version = Math.max(version, written);
-      sent.push({ aggregate: row.aggregate, version: written, image: row.image });
-    }
+    const versions = yield* rules.write(write.rows);
+    const version = versions.reduce((highest, one) => Math.max(highest, one), 0);
     yield* askAll(
       statement(
         `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?)`,
@@ -122,10 +117,12 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         version,
       ),
       statement(
-        `INSERT INTO ${table("outbox")} (idempotency_key, digest, rows, at_ms, state) VALUES (?, ?, ?, ?, 'pending')`,
+        `INSERT INTO ${table("outbox")} (idempotency_key, digest, rows, versions, at_ms, state)
+         VALUES (?, ?, ?, ?, ?, 'pending')`,
         write.idempotencyKey,
         write.digest,
-        JSON.stringify(sent),
+        write.images,
+        JSON.stringify(versions),
         nowMs,
       ),
     );
@@ -138,15 +135,16 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     isAlone: boolean,
     nowMs: number,
   ): Work<StoreAnswer> {
-    if (dialect.hasCheapSavepoints) yield* ask("SAVEPOINT one");
+    const hasSavepoint = dialect.hasCheapSavepoints && !isAlone;
+    if (hasSavepoint) yield* ask("SAVEPOINT one");
     try {
       const answer = yield* writeOne(write, isAdmitted, nowMs);
-      if (dialect.hasCheapSavepoints) yield* ask("RELEASE one");
+      if (hasSavepoint) yield* ask("RELEASE one");
       return answer;
     } catch (failure) {
       const refused = refusalOf(failure);
       if (refused === undefined) throw failure;
-      if (dialect.hasCheapSavepoints) {
+      if (hasSavepoint) {
         yield* ask("ROLLBACK TO one");
         yield* ask("RELEASE one");
         return refused;
@@ -203,7 +201,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     *pending({ limit }) {
       const rows = yield* ask(
         // The first condition repeats that of the partial index, which the database uses only then.
-        `SELECT seq, idempotency_key, digest, rows FROM ${table("outbox")}
+        `SELECT ${entryColumns} FROM ${table("outbox")}
          WHERE state <> 'done' AND state = 'pending' ORDER BY seq LIMIT ?`,
         limit,
       );
@@ -383,7 +381,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     ...abandonCalls(dialect, access, backfill),
     *entriesAfter({ seq, limit }) {
       const rows = yield* ask(
-        `SELECT seq, idempotency_key, digest, rows FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
+        `SELECT ${entryColumns} FROM ${table("outbox")} WHERE seq > ? ORDER BY seq LIMIT ?`,
         seq,
         limit,
       );
@@ -464,41 +462,90 @@ function refusalOf(failure: unknown): StoreAnswer | undefined {
   return refused && { kind: "refused", ...refused };
 }
 
+const alreadyStored = (aggregate: string): Error =>
+  new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`);
+
 /** How a row is written and mirrored, together with its version. */
 class RowRules {
   readonly #dialect: Dialect;
   readonly #access: RowAccess;
   readonly #versions: string;
+  readonly #sql: Readonly<Record<"again" | "first" | "next" | "owner", string>>;
 
   constructor(dialect: Dialect, access: RowAccess) {
     this.#dialect = dialect;
     this.#access = access;
     this.#versions = dialect.own("versions");
+    const inserted = (onConflict: string): string =>
+      `INSERT INTO ${this.#versions} AS v (aggregate, claim, version, written) VALUES (?, ?, 1, ?)
+       ON CONFLICT (aggregate) DO ${onConflict} RETURNING version`;
+    this.#sql = {
+      again: `UPDATE ${this.#versions} SET version = version + 1, written = ?
+              WHERE aggregate = ? AND claim = ? RETURNING version`,
+      first: inserted("NOTHING"),
+      next: inserted(
+        "UPDATE SET claim = excluded.claim, version = v.version + 1, written = excluded.written",
+      ),
+      owner: `SELECT aggregate FROM ${this.#versions} WHERE claim = ? AND aggregate <> ?`,
+    };
   }
 
-  /** Writes one row of a write into the authoritative store. Returns the row's new version. */
-  *write({ aggregate, isFinal, change, claim }: RowWrite): Work<number> {
-    yield* this.#claim(aggregate, claim);
-    const [versioned] = yield* ask(
-      `INSERT INTO ${this.#versions} AS v (aggregate, claim, version, written) VALUES (?, ?, 1, ?)
-       ON CONFLICT (aggregate) DO ${isFinal ? "NOTHING" : "UPDATE SET claim = excluded.claim, version = v.version + 1, written = excluded.written"}
-       RETURNING version`,
-      aggregate,
-      change.set === null ? null : claim,
-      JSON.stringify(change.set),
-    );
-    if (versioned === undefined)
-      throw new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`);
-    const version = numberIn(versioned, "version");
-    if (isFinal) {
-      const stored = yield* this.#access.read(change);
-      if (stored !== undefined)
-        throw holds(stored, change.set)
-          ? new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`)
+  /** Writes the rows of a write into the authoritative store. Answers each row's new version. */
+  *write(rows: readonly RowWrite[]): Work<readonly number[]> {
+    const versions = yield* this.#counted(rows);
+    const finals = rows.filter(({ isFinal }) => isFinal);
+    const stored = yield finals.map(({ change }) => this.#access.reading(change));
+    for (const [at, { aggregate, change }] of finals.entries()) {
+      const row = stored[at]?.[0];
+      if (row !== undefined)
+        throw holds(row, change.set)
+          ? alreadyStored(aggregate)
           : new WriteRefused("CONFLICT", `the store has another trade in the row of ${aggregate}`);
     }
-    yield* this.#access.change(change, version, isFinal);
-    return version;
+    yield* this.#access.changeAll(
+      rows.map(({ change, isFinal }, at) => ({ change, version: versions[at] ?? 0, isNew: isFinal })),
+    );
+    return versions;
+  }
+
+  /** Counts the version of each row. Refuses a row whose place in legacy belongs to another aggregate. */
+  *#counted(rows: readonly RowWrite[]): Work<readonly number[]> {
+    const versions = new Map<RowWrite, number>();
+    // Most rows keep their place in legacy, which nobody else can have then.
+    const again = rows.filter(({ isFinal, change }) => !isFinal && change.set !== null);
+    const found = yield again.map(({ aggregate, claim, change }) =>
+      statement(this.#sql.again, JSON.stringify(change.set), aggregate, claim),
+    );
+    for (const [at, row] of again.entries()) {
+      const known = found[at]?.[0];
+      if (known !== undefined) versions.set(row, numberIn(known, "version"));
+    }
+    const rest = rows.filter((row) => !versions.has(row));
+    const areApart = yield* this.#areApart(rest);
+    for (const group of areApart ? [rest] : rest.map((row) => [row])) {
+      if (!areApart) for (const { aggregate, claim } of group) yield* this.#claim(aggregate, claim);
+      const counted = yield group.map(({ aggregate, isFinal, claim, change }) =>
+        statement(
+          isFinal ? this.#sql.first : this.#sql.next,
+          aggregate,
+          change.set === null ? null : claim,
+          JSON.stringify(change.set),
+        ),
+      );
+      for (const [at, row] of group.entries()) {
+        const known = counted[at]?.[0];
+        if (known === undefined) throw alreadyStored(row.aggregate);
+        versions.set(row, numberIn(known, "version"));
+      }
+    }
+    return rows.map((row) => versions.get(row) ?? 0);
+  }
+
+  /** Whether no row takes a place in legacy that another aggregate has, or takes or leaves in the same write. */
+  *#areApart(rows: readonly RowWrite[]): Work<boolean> {
+    if (new Set(rows.map(({ claim }) => claim)).size < rows.length) return false;
+    const owners = yield rows.map(({ aggregate, claim }) => this.#otherOwner(aggregate, claim));
+    return owners.every(([other]) => other === undefined);
   }
 
   /**
@@ -567,11 +614,7 @@ class RowRules {
   }
 
   #otherOwner(aggregate: string, claim: string): Statement {
-    return statement(
-      `SELECT aggregate FROM ${this.#versions} WHERE claim = ? AND aggregate <> ?`,
-      claim,
-      aggregate,
-    );
+    return statement(this.#sql.owner, claim, aggregate);
   }
 }
 

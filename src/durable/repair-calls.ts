@@ -3,7 +3,7 @@ import { BridgeError } from "../base/errors.ts";
 import type { Answer, Given, OutboxEntry, ReconcileNote, StoredRow } from "../ports/record-store.ts";
 import type { RepairAnswer, RepairCalls, RowPlace, RowRepair, RowState } from "../ports/repair-calls.ts";
 import type { Dialect } from "./dialect.ts";
-import { entryOf } from "./outbox-entry.ts";
+import { entryColumns, entryOf } from "./outbox-entry.ts";
 import { holds, type RowAccess } from "./row-access.ts";
 import { ask, askAll, numberIn, StatementRefused, statement, textIn, type Work } from "./work.ts";
 
@@ -120,7 +120,7 @@ export function repairCalls(dialect: Dialect, access: RowAccess): RepairWorks {
     },
     *unsettled({ limit }) {
       const rows = yield* ask(
-        `SELECT seq, idempotency_key, digest, rows, code FROM ${dialect.own("outbox")}
+        `SELECT ${entryColumns}, code FROM ${dialect.own("outbox")}
          WHERE state <> 'done' ORDER BY seq LIMIT ?`,
         limit,
       );

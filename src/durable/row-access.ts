@@ -5,6 +5,7 @@ import { askAll, type Statement, statement, type Work } from "./work.ts";
 /** Reads and changes rows of the records, as opposed to those of the bridge. */
 export class RowAccess {
   readonly #dialect: Dialect;
+  readonly #texts = new Map<string, string>();
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
@@ -14,9 +15,18 @@ export class RowAccess {
    * Writes the columns of a change, or deletes the row. A new row is inserted; this fails if its key exists.
    */
   *change(change: RowChange, version: number, isNew: boolean): Work<void> {
-    const [changed = []] = yield* askAll(this.changing(change, version, isNew));
-    if (!isNew && change.set !== null && changed.length === 0)
-      yield* askAll(this.changing(change, version, true));
+    yield* this.changeAll([{ change, version, isNew }]);
+  }
+
+  /** As `change`, for rows that do not need each other. */
+  *changeAll(
+    rows: readonly { readonly change: RowChange; readonly version: number; readonly isNew: boolean }[],
+  ): Work<void> {
+    const changed = yield rows.map(({ change, version, isNew }) => this.changing(change, version, isNew));
+    const missing = rows.filter(
+      ({ change, isNew }, at) => !isNew && change.set !== null && changed[at]?.length === 0,
+    );
+    if (missing.length > 0) yield missing.map(({ change, version }) => this.changing(change, version, true));
   }
 
   /** The statement that inserts, deletes or updates a row; an update answers the rows that it found. */
@@ -24,21 +34,34 @@ export class RowAccess {
     const name = this.#dialect.rowsOf(table);
     if (set === null) return statement(`DELETE FROM ${name} WHERE ${whereOf(key)}`, ...Object.values(key));
     const values: StoredRow = this.#dialect.keepsVersion ? { ...set, version } : set;
-    if (!isNew) {
-      const sets = Object.keys(values).map((column) => `"${column}" = ?`);
+    const row = isNew ? { ...key, ...initial, ...values } : values;
+    const columns = Object.keys(row);
+    if (!isNew)
       return statement(
-        `UPDATE ${name} SET ${sets.join(", ")} WHERE ${whereOf(key)} RETURNING 1 AS updated`,
+        this.#sql(`UPDATE ${name} ${columns} ${Object.keys(key)}`, () => {
+          const sets = columns.map((column) => `"${column}" = ?`);
+          return `UPDATE ${name} SET ${sets.join(", ")} WHERE ${whereOf(key)} RETURNING 1 AS updated`;
+        }),
         ...Object.values(values),
         ...Object.values(key),
       );
-    }
-    const row = { ...key, ...initial, ...values };
-    const columns = Object.keys(row);
     return statement(
-      `INSERT INTO ${name} (${columns.map((column) => `"${column}"`).join(", ")})
-       VALUES (${columns.map(() => "?").join(", ")})`,
+      this.#sql(
+        `INSERT ${name} ${columns}`,
+        () => `INSERT INTO ${name} (${columns.map((column) => `"${column}"`).join(", ")})
+               VALUES (${columns.map(() => "?").join(", ")})`,
+      ),
       ...Object.values(row),
     );
+  }
+
+  /** Keeps the text of a statement, by a name that says all that differs. */
+  #sql(name: string, make: () => string): string {
+    const known = this.#texts.get(name);
+    if (known !== undefined) return known;
+    const text = make();
+    this.#texts.set(name, text);
+    return text;
   }
 
   /** The row that a change is about. */
@@ -49,8 +72,9 @@ export class RowAccess {
 
   /** The statement that reads the row that a change is about. */
   reading({ table, key }: Pick<RowChange, "table" | "key">): Statement {
+    const name = this.#dialect.rowsOf(table);
     return statement(
-      `SELECT * FROM ${this.#dialect.rowsOf(table)} WHERE ${whereOf(key)}`,
+      this.#sql(`SELECT ${name} ${Object.keys(key)}`, () => `SELECT * FROM ${name} WHERE ${whereOf(key)}`),
       ...Object.values(key),
     );
   }

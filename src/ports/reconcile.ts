@@ -1,6 +1,7 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { Verdict } from "../domain/migration/verdict.ts";
 import type { ParityReport, ParityRow } from "./parity-report.ts";
+import type { RowImage } from "./stored-row.ts";
 
 export const reconcileKinds = ["trade", "position", "daily", "price"] as const;
 export type ReconcileKind = (typeof reconcileKinds)[number];
@@ -39,7 +40,7 @@ export interface OutboxLook {
     /** Why the mirror refused it; null if it did not. */
     readonly code: string | null;
     /** The canonical rows, as JSON. */
-    readonly images: readonly string[];
+    readonly images: readonly RowImage[];
   }[];
 }
 

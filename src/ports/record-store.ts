@@ -4,11 +4,13 @@ import type { BackfillCalls } from "./backfill-calls.ts";
 import type { RepairCalls } from "./repair-calls.ts";
 import type { OutboxEntry, RowWrite } from "./stored-row.ts";
 
-export type { OutboxEntry, RowChange, RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
+export type { OutboxEntry, RowChange, RowImage, RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
 
 export interface StoreWrite {
   readonly idempotencyKey: string;
-  /** The digest of the canonical rows. A write with the same key and another digest is refused. */
+  /** The rows in canonical form, as JSON of `RowImage[]`; the outbox carries them to the other store. */
+  readonly images: string;
+  /** The digest of the images. A write with the same key and another digest is refused. */
   readonly digest: string;
   readonly rows: readonly RowWrite[];
 }
@@ -42,7 +44,7 @@ export interface Fence {
  * again after the authority has moved gets the same answer.
  */
 export interface MirrorWrite extends Omit<OutboxEntry, "rows"> {
-  readonly rows: readonly (Omit<RowWrite, "image" | "isFinal"> & { readonly version: number })[];
+  readonly rows: readonly (Omit<RowWrite, "isFinal"> & { readonly version: number })[];
 }
 
 export type MirrorAnswer =

@@ -1,3 +1,5 @@
+import type { RecordKind } from "./records.ts";
+
 /** A value as a database holds it. */
 export type StoredValue = string | number | null;
 
@@ -23,8 +25,16 @@ export interface RowWrite {
   readonly change: RowChange;
   /** The row of legacy that belongs to the aggregate. No other aggregate may be written to that row. */
   readonly claim: string;
-  /** The row in canonical form; the outbox carries it to the other store. */
-  readonly image: string;
+}
+
+/** One row in canonical form, with the columns of modern's tables. Equal rows have equal texts. */
+export interface RowImage {
+  readonly kind: RecordKind;
+  /** What the versions of this row count: its table and key. */
+  readonly aggregate: string;
+  readonly values: Readonly<Record<string, string | null>>;
+  /** Money per point of the instrument, decimal text. */
+  readonly multiplier: string;
 }
 
 /** One acknowledged write, on its way to the other store. */
@@ -36,5 +46,9 @@ export interface OutboxEntry {
    * write, and the digest reveals this.
    */
   readonly digest: string;
-  readonly rows: readonly { readonly aggregate: string; readonly version: number; readonly image: string }[];
+  readonly rows: readonly {
+    readonly aggregate: string;
+    readonly version: number;
+    readonly image: RowImage;
+  }[];
 }

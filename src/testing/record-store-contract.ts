@@ -13,6 +13,7 @@ import type {
   MirrorWrite,
   RecordStore,
   RowChange,
+  RowImage,
   RowWrite,
   StoreAnswer,
   StoredRow,
@@ -151,7 +152,6 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
       isFinal: true,
       change: shape.trade(id),
       claim,
-      image: `image of trade ${id}`,
     });
     /** A position with columns of its own; a number stands for a quantity. */
     const position = (
@@ -166,12 +166,18 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
         typeof columns === "number" ? { [shape.quantity]: shape.size(columns) } : columns,
       ),
       claim: `position ${symbol}`,
-      image: `image of position ${symbol}`,
     });
     const write = (idempotencyKey: string, ...rows: readonly RowWrite[]): StoreWrite => ({
       idempotencyKey,
+      images: JSON.stringify(rows.map(imageOf)),
       digest: JSON.stringify(rows),
       rows,
+    });
+    const imageOf = ({ aggregate, isFinal }: RowWrite): RowImage => ({
+      kind: isFinal ? "trade" : "position",
+      aggregate,
+      values: { mark: null },
+      multiplier: "1000",
     });
     /** As the bridge does it: a group that the store refuses as a whole is sent write by write. */
     const written = async (
@@ -247,8 +253,8 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
             idempotencyKey: "one",
             digest: write("one", trade("1"), position("ZN", 12)).digest,
             rows: [
-              { aggregate: trade("1").aggregate, version: 1, image: trade("1").image },
-              { aggregate: position("ZN", 12).aggregate, version: 1, image: "image of position ZN" },
+              { aggregate: trade("1").aggregate, version: 1, image: imageOf(trade("1")) },
+              { aggregate: position("ZN", 12).aggregate, version: 1, image: imageOf(position("ZN", 12)) },
             ],
           },
           expect.objectContaining({ rows: [expect.objectContaining({ version: 2 })] }),

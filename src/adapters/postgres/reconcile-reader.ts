@@ -64,7 +64,7 @@ class PostgresReader implements StoreReader {
           seq: Number(seq),
           isPending: state === "pending",
           code: state === "parked" ? (code ?? null) : null,
-          images: JSON.parse(written ?? "[]").map(({ image }: { readonly image: string }) => image),
+          images: JSON.parse(written ?? "[]"),
         })),
     };
   }

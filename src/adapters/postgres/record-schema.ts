@@ -101,6 +101,7 @@ export const recordTables: OwnedTables = {
         idempotency_key text NOT NULL,
         digest text NOT NULL,
         rows text NOT NULL,
+        versions text NOT NULL,
         at_ms bigint NOT NULL,
         state text NOT NULL CHECK (state IN ('pending', 'done', 'parked')),
         place bigint,

@@ -68,10 +68,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
         initial: {},
       },
       claim: symbol,
-      image: "{}",
     });
     const write = (to: RecordStore, idempotencyKey: string, ...rows: readonly RowWrite[]) =>
-      to.call("write", { writes: [{ idempotencyKey, digest: "", rows }], epoch: 1, nowMs: 0 });
+      to.call("write", { writes: [{ idempotencyKey, digest: "", images: "[]", rows }], epoch: 1, nowMs: 0 });
     const apply = (to: RecordStore, { aggregate, claim, change }: RowWrite) => {
       const key = { idempotencyKey: `key of ${aggregate}`, digest: "" };
       const entries = [{ seq: 1, ...key, rows: [{ aggregate, claim, change, version: 1 }] }];
@@ -100,8 +99,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
     test("an entry is pending by its state, wherever its number and transaction stand", async () => {
       const insert = (seq: number) =>
-        `INSERT INTO ${table("pnlb_outbox")} (seq, idempotency_key, digest, rows, at_ms, state)
-         OVERRIDING SYSTEM VALUE VALUES (${seq}, '', '', '[]', 0, 'pending')`;
+        `INSERT INTO ${table("pnlb_outbox")} (seq, idempotency_key, digest, rows, versions, at_ms, state)
+         OVERRIDING SYSTEM VALUE VALUES (${seq}, '', '', '[]', '[]', 0, 'pending')`;
       const pending = async () => (await store.call("pending", { limit: 10 })).map(({ seq }) => seq);
       const done = (seq: number) =>
         store.call("settle", { answers: [{ seq, answer: { kind: "applied", place: seq } }], nowMs: 0 });

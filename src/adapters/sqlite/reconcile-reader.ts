@@ -62,7 +62,7 @@ export class SqliteReader implements StoreReader {
         seq: Number(seq),
         isPending: state === "pending",
         code: state === "parked" ? String(code) : null,
-        images: JSON.parse(String(rows)).map(({ image }: { readonly image: string }) => image),
+        images: JSON.parse(String(rows)),
       })),
     };
   }

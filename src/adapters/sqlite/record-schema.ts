@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS pnlb_keys (
 CREATE TABLE IF NOT EXISTS pnlb_versions (
   aggregate TEXT PRIMARY KEY, claim TEXT UNIQUE, version INTEGER NOT NULL, written TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_outbox (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, idempotency_key TEXT NOT NULL, digest TEXT NOT NULL, rows TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, idempotency_key TEXT NOT NULL, digest TEXT NOT NULL, rows TEXT NOT NULL,
+  versions TEXT NOT NULL, at_ms INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'parked')),
   place INTEGER, settled_ms INTEGER, code TEXT, because TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS pnlb_outbox_pending ON pnlb_outbox (seq) WHERE state <> 'done';

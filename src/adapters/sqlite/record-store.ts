@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { HeldStore, RecordStore } from "../../ports/record-store.ts";
 import { FileThread } from "./file-thread.ts";
+import { packRows } from "./packed-rows.ts";
 import type { RecordThreadCalls, RecordThreadData } from "./record-thread.ts";
 
 export interface SqliteRecordOptions {
@@ -52,7 +53,8 @@ export async function holdSqliteRecordStore(
 
 const storeOver = (thread: FileThread<RecordThreadCalls>, side: Side): RecordStore => ({
   side,
-  call: (name, given) => thread.call(name, given),
+  // The thread unpacks what is packed here.
+  call: (name, given) => thread.call(name, packRows(given) as typeof given),
   close: () => thread.end(),
 });
 

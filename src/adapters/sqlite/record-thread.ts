@@ -1,6 +1,7 @@
 /** The thread in which one file of the database bridge is read and written. */
 import { workerData } from "node:worker_threads";
 import type { RecordCall, RecordCalls } from "../../ports/record-store.ts";
+import { unpackRows } from "./packed-rows.ts";
 import { RecordFile, type RecordFileOptions } from "./record-file.ts";
 import { answerCalls } from "./thread-answers.ts";
 
@@ -29,7 +30,9 @@ const own = {
 /** Every other name is a call of the store. */
 const answers = new Proxy({} as RecordThreadCalls, {
   get: (_, name: keyof RecordThreadCalls) =>
-    name in own ? Reflect.get(own, name) : (given: never) => file.call(name as RecordCall, given),
+    name in own
+      ? Reflect.get(own, name)
+      : (given: unknown) => file.call(name as RecordCall, unpackRows(given) as never),
 });
 
 answerCalls(answers, {

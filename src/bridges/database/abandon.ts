@@ -88,7 +88,7 @@ function owedEntry({ seq, rows: sent }: OutboxEntry) {
 }
 
 function owedRow({ aggregate, version, image }: OutboxEntry["rows"][number]) {
-  const prepared = preparedRow(JSON.parse(image));
+  const prepared = preparedRow(image);
   // The write was prepared before it was stored, so only another release of this program refuses it now.
   if ("code" in prepared) throw new Error(`${prepared.code}: ${prepared.because}`);
   const { change, claim } = prepared.legacy;
@@ -106,7 +106,7 @@ const reviewed = ({ aggregate, version, image, change, claim }: OwedRow, legacy:
     code: "ABANDONED",
     because: "modern acknowledged this write and was abandoned before legacy had it",
     legacy: legacy && JSON.stringify(legacy),
-    modern: image,
+    modern: JSON.stringify(image),
   } as const,
 });
 

@@ -392,7 +392,7 @@ describe("a pass", () => {
     expect((await run).finished).toBe(true);
 
     desk(
-      "INSERT INTO pnlb_outbox (idempotency_key, digest, rows, at_ms, state) VALUES ('', '', '[]', 0, 'pending')",
+      "INSERT INTO pnlb_outbox (idempotency_key, digest, rows, versions, at_ms, state) VALUES ('', '', '[]', '[]', 0, 'pending')",
     );
     const lagging = backfill().run({ pass: "backfill" });
     await until(() => isHeld(events, /owed to the mirror/));

@@ -289,7 +289,7 @@ const missing = { kind: "parked", code: "INTERNAL", because: "the mirror did not
 
 function rowsOf({ rows }: OutboxEntry, side: Side) {
   return rows.flatMap(({ image }) => {
-    const prepared = preparedRow(JSON.parse(image));
+    const prepared = preparedRow(image);
     return "code" in prepared ? [] : [prepared[side]];
   });
 }

@@ -5,7 +5,7 @@ import { at as itemAt } from "../../base/present.ts";
 import { storable } from "../../base/storable-text.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
-import type { RecordStore, RowWrite, StoreAnswer } from "../../ports/record-store.ts";
+import type { RecordStore, RowWrite, StoreAnswer, StoreWrite } from "../../ports/record-store.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import { preparedRow, type RowRefusal } from "./prepared.ts";
 import { type IntakeTools, type Row, takeRecords } from "./record-intake.ts";
@@ -31,11 +31,14 @@ export type WriteAnswer =
   /** The commit's outcome is unknown. The same write under the same key may be sent again, and resolves it. */
   | { readonly kind: "unresolved"; readonly because: string };
 
-/** A write in the form that each store takes. */
-interface PreparedWrite {
-  readonly idempotencyKey: string;
-  readonly digest: string;
-  readonly rows: Readonly<Record<Side, readonly RowWrite[]>>;
+/** A write with its rows in the form that each store takes. */
+interface PreparedWrite extends Omit<StoreWrite, "rows"> {
+  readonly rows: readonly Readonly<Record<Side, RowWrite>>[];
+}
+
+interface Authority {
+  readonly store: RecordStore;
+  readonly epoch: number;
 }
 
 interface Waiting {
@@ -62,6 +65,8 @@ export class DatabaseBridge implements OwedWrites {
   readonly #waiting: Waiting[] = [];
   readonly #commit: () => Promise<void>;
   #owed = { count: 0, oldestMs: 0 };
+  /** The authority of the last group, if it is legacy. */
+  #seen: Authority | undefined;
   #isClosed = false;
 
   constructor(options: DatabaseBridgeOptions) {
@@ -129,7 +134,7 @@ export class DatabaseBridge implements OwedWrites {
     if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the database bridge is closed" });
   }
 
-  async #authority(): Promise<{ readonly store: RecordStore; readonly epoch: number }> {
+  async #authority(): Promise<Authority> {
     const { stores } = this.#options;
     const { authority, epoch } = await stores.legacy.call("fence", null);
     return { store: stores[authority], epoch };
@@ -144,17 +149,14 @@ export class DatabaseBridge implements OwedWrites {
 
   /** The write as both stores take it. */
   #prepared(rows: readonly Row[], idempotencyKey: string): PreparedWrite | RowRefusal {
-    const taken: Record<Side, RowWrite[]> = { legacy: [], modern: [] };
+    const prepared: PreparedWrite["rows"][number][] = [];
     for (const row of rows) {
-      const prepared = preparedRow(row);
-      if ("code" in prepared) return prepared;
-      taken.legacy.push(prepared.legacy);
-      taken.modern.push(prepared.modern);
+      const both = preparedRow(row);
+      if ("code" in both) return both;
+      prepared.push(both);
     }
-    const digest = this.#options.tools.digest(
-      JSON.stringify(rows.map(({ aggregate, values }) => [aggregate, values])),
-    );
-    return { idempotencyKey, digest, rows: taken };
+    const images = JSON.stringify(rows);
+    return { idempotencyKey, images, digest: this.#options.tools.digest(images), rows: prepared };
   }
 
   async #commitWaiting(): Promise<void> {
@@ -171,14 +173,7 @@ export class DatabaseBridge implements OwedWrites {
   /** Never rejects. */
   async #written(writes: readonly PreparedWrite[]): Promise<readonly WriteAnswer[]> {
     try {
-      const { store, epoch } = await this.#authority();
-      const isWanted = store.side === this.#options.direction()?.authority;
-      const answers = await store.call("write", {
-        writes: writes.map((write) => ({ ...write, rows: write.rows[store.side] })),
-        epoch: isWanted ? epoch : noEpoch,
-        nowMs: this.#options.clock.nowMs(),
-      });
-      return answers.map(answerOf);
+      return (await this.#sent(writes)).map(answerOf);
     } catch (failure) {
       if (writes.length === 1) return [await this.#resolved(itemAt(writes, 0), failure)];
       // Part of a group may be committed. Each write alone has its effect once.
@@ -186,6 +181,24 @@ export class DatabaseBridge implements OwedWrites {
       for (const write of writes) answers.push(...(await this.#written([write])));
       return answers;
     }
+  }
+
+  /**
+   * Sends a group to the authority. Legacy's fence is read in legacy's own transaction, so what was seen of it
+   * before is good until a write is refused; modern's writes need a look at legacy's fence each time.
+   */
+  async #sent(writes: readonly PreparedWrite[]): Promise<readonly StoreAnswer[]> {
+    const seen = this.#seen;
+    const { store, epoch } = seen ?? (await this.#authority());
+    const isWanted = store.side === this.#options.direction()?.authority;
+    const answers = await store.call("write", {
+      writes: writes.map((write) => ({ ...write, rows: write.rows.map((row) => row[store.side]) })),
+      epoch: isWanted ? epoch : noEpoch,
+      nowMs: this.#options.clock.nowMs(),
+    });
+    const isMoved = answers.some((answer) => answer.kind === "refused" && answer.code === "DRAINING");
+    this.#seen = store.side === "legacy" && !isMoved ? { store, epoch } : undefined;
+    return isMoved && seen !== undefined ? this.#sent(writes) : answers;
   }
 
   /** After a failure: whether the write is stored, found out on a fresh connection. */

@@ -1,9 +1,15 @@
-import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
+import { canonicalDecimal } from "../../base/decimal.ts";
 import { add, divide, type Fraction, parseFigure } from "../../base/fraction.ts";
-import { nearestDouble } from "../../base/nearest-double.ts";
+import { nearestDouble, nearestQuotient } from "../../base/nearest-double.ts";
 import { present } from "../../base/present.ts";
 import { Refused } from "../../base/refused.ts";
-import { dayUs, formatDay, instantOfWall, readInstant } from "../../domain/market/chicago-time.ts";
+import {
+  dayUs,
+  formatDay,
+  instantOfWall,
+  readInstant,
+  wallReading,
+} from "../../domain/market/chicago-time.ts";
 import type { RowChange } from "../../ports/record-store.ts";
 import type { RecordKind } from "../../ports/records.ts";
 import type { Row } from "./record-intake.ts";
@@ -58,7 +64,7 @@ const downs: Readonly<Record<RecordKind, Down>> = {
       key,
       set: {
         position_quantity: exact(row, "quantity"),
-        avg_cost: nearest(figure(row, "average_price")),
+        avg_cost: finite(nearestDouble(figure(row, "average_price"))),
         total_realized_pnl: points(row, "realized"),
         unrealized_pnl: points(row, "unrealized"),
         last_market_price: row.values.mark === null ? null : exact(row, "mark"),
@@ -85,7 +91,9 @@ const downs: Readonly<Record<RecordKind, Down>> = {
       closing_position: exact(row, "quantity"),
       realized_pnl: points(row, "realized"),
       unrealized_pnl: points(row, "unrealized"),
-      total_pnl: nearest(inPoints(row, add(figure(row, "realized"), figure(row, "unrealized")))),
+      total_pnl: finite(
+        nearestDouble(inPoints(row, add(figure(row, "realized"), figure(row, "unrealized")))),
+      ),
     },
     initial: { opening_position: 0, trades_count: 0 },
   }),
@@ -101,14 +109,15 @@ const figure = (row: Row, column: string): Fraction =>
 const inPoints = (row: Row, money: Fraction): Fraction =>
   divide(money, present(parseFigure(row.multiplier), "a multiplier is a number"));
 
-const points = (row: Row, column: string): number => nearest(inPoints(row, figure(row, column)));
+const points = (row: Row, column: string): number =>
+  finite(nearestQuotient(row.values[column] ?? "0", row.multiplier));
 
 /** A double of a value that legacy must hold exactly. */
 function exact(row: Row, column: string): number {
   const value = text(row, column);
   const double = Number(value);
-  const back = Number.isFinite(double) ? parseDecimal(String(double)) : undefined;
-  if (back === undefined || formatDecimal(back) !== value)
+  const printed = String(double);
+  if (printed !== value && canonicalDecimal(printed) !== value)
     throw new LegacyRefused(
       "NOT_REPRESENTABLE",
       `legacy keeps ${column} as a double, which cannot hold ${value}`,
@@ -116,8 +125,7 @@ function exact(row: Row, column: string): number {
   return double;
 }
 
-function nearest(value: Fraction): number {
-  const double = nearestDouble(value);
+function finite(double: number): number {
   if (!Number.isFinite(double))
     throw new LegacyRefused("NOT_REPRESENTABLE", "a figure is beyond the range of legacy's doubles");
   return double;
@@ -130,15 +138,13 @@ const moment = (row: Row, column: string) =>
 function wallTime(row: Row, column: string): string {
   const { instantUs, wallUs } = moment(row, column);
   const written = text(row, column).slice(0, -"-05:00".length).replace("T", " ");
-  if (instantOfWall(wallUs) !== instantUs || isAmbiguous(written))
+  if (instantOfWall(wallUs) !== instantUs || wallReading(wallUs) === "ambiguous")
     throw new LegacyRefused(
       "AMBIGUOUS_IN_LEGACY",
       `legacy keeps ${column} as Chicago wall time, and ${written} occurs twice`,
     );
   return written;
 }
-
-const isAmbiguous = (wall: string): boolean => readInstant(wall)?.reading === "ambiguous";
 
 /** The day in a ledger's name, `trades_20250724.csv`. */
 function dayInName(name: string): string | undefined {

@@ -19,11 +19,13 @@ export function preparedRow(row: Row): Readonly<Record<Side, RowWrite>> | RowRef
     aggregate: row.aggregate,
     isFinal: row.kind === "trade",
     claim: claimOf(legacy.change),
-    image: JSON.stringify(row),
   };
   return {
     legacy: { ...common, change: legacy.change },
-    modern: { ...common, change: toModern(row) },
+    // Seldom asked for on the way into legacy's store.
+    get modern() {
+      return { ...common, change: toModern(row) };
+    },
   };
 }
 
@@ -32,7 +34,7 @@ export function mirrorWriteOf({ rows, ...entry }: OutboxEntry, side: Side): Mirr
   return {
     ...entry,
     rows: rows.map(({ aggregate, version, image }) => {
-      const prepared = preparedRow(JSON.parse(image));
+      const prepared = preparedRow(image);
       // The write was prepared before it was stored, so only another release of this program refuses it now.
       if ("code" in prepared) throw new Error(`${prepared.code}: ${prepared.because}`);
       const { change, claim } = prepared[side];

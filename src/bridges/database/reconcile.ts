@@ -6,6 +6,7 @@
  * again: a break is a row that still differs and for which nothing is owed, neither before nor after the second
  * look. It holds one range of rows in memory, and at most `suspectsMax` keys.
  */
+
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../base/fraction.ts";
 import { pause } from "../../base/pause.ts";
 import { formatDay, parseDay } from "../../domain/market/chicago-time.ts";
@@ -26,6 +27,7 @@ import type {
   StoreReader,
 } from "../../ports/reconcile.ts";
 import { reconcileKinds } from "../../ports/reconcile.ts";
+import type { RowImage } from "../../ports/record-store.ts";
 import {
   areAgreed,
   claimOfGroup,
@@ -409,7 +411,6 @@ const kindOfRecord: Readonly<Record<string, ReconcileKind>> = {
 };
 
 /** The key of a canonical row of the outbox; undefined for a row of another kind. */
-function groupOfImage(kind: ReconcileKind, image: string): string | undefined {
-  const row: { readonly kind: string; readonly values: Cells } = JSON.parse(image);
-  return kindOfRecord[row.kind] === kind ? groupOf(kind, "modern", row.values) : undefined;
+function groupOfImage(kind: ReconcileKind, image: RowImage): string | undefined {
+  return kindOfRecord[image.kind] === kind ? groupOf(kind, "modern", image.values) : undefined;
 }

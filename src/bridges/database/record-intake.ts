@@ -1,4 +1,4 @@
-import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
+import { canonicalDecimal } from "../../base/decimal.ts";
 import { formatFraction, parseFraction } from "../../base/fraction.ts";
 import { unknownKey } from "../../base/nearest.ts";
 import { Refused } from "../../base/refused.ts";
@@ -7,6 +7,7 @@ import { dayUs, formatDay, formatInstant, parseDay, readInstant } from "../../do
 import type { TradingDayRule } from "../../domain/market/trading-day.ts";
 import { type Describe, markKinds } from "../../engine/index.ts";
 import { tradeKeyText } from "../../engine/trade-key.ts";
+import type { RowImage } from "../../ports/record-store.ts";
 import type { RecordKind } from "../../ports/records.ts";
 
 /** Why a write is refused before it reaches a store. */
@@ -18,15 +19,7 @@ export interface RecordRefusal {
   readonly because: string;
 }
 
-/** One row in canonical form, with the columns of modern's tables. Equal rows have equal texts. */
-export interface Row {
-  readonly kind: RecordKind;
-  /** What the versions of this row count: its table and key. */
-  readonly aggregate: string;
-  readonly values: Readonly<Record<string, string | null>>;
-  /** Money per point of the instrument, decimal text. */
-  readonly multiplier: string;
-}
+export type Row = RowImage;
 
 export interface IntakeTools {
   readonly describe: Describe;
@@ -103,6 +96,20 @@ const columns: Readonly<Record<RecordKind, Readonly<Record<string, Field>>>> = {
   },
 };
 
+const kinds: readonly RecordKind[] = ["trade", "position", "price", "daily_pnl"];
+
+const shapeOf = (kind: RecordKind) => ({
+  fields: Object.entries(columns[kind]),
+  /** All names that a record may have. */
+  names: ["kind", ...Object.values(columns[kind]).map(({ from }) => from)],
+});
+const shapes = {
+  trade: shapeOf("trade"),
+  position: shapeOf("position"),
+  price: shapeOf("price"),
+  daily_pnl: shapeOf("daily_pnl"),
+} satisfies Record<RecordKind, unknown>;
+
 /** The columns by which a row is found. */
 export const keyColumns: Readonly<Record<RecordKind, readonly string[]>> = {
   trade: ["trade_key"],
@@ -142,20 +149,18 @@ const readers: Readonly<
   size: {
     wants: "a decimal above zero",
     read: (text) => {
-      const value = parseDecimal(text);
-      return value !== undefined && value.coefficient > 0n ? formatDecimal(value) : undefined;
+      const value = canonicalDecimal(text);
+      return value === "0" || value?.startsWith("-") ? undefined : value;
     },
   },
   decimal: {
     wants: "a decimal",
-    read: (text) => {
-      const value = parseDecimal(text);
-      return value && formatDecimal(value);
-    },
+    read: canonicalDecimal,
   },
   average: {
     wants: "a decimal or p/q",
     read: (text) => {
+      if (!text.includes("/")) return canonicalDecimal(text);
       const value = parseFraction(text);
       return value && exactText(value);
     },
@@ -240,41 +245,40 @@ export function takeRecord(record: unknown, where: string, tools: IntakeTools): 
 function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
   if (typeof record !== "object" || record === null || Array.isArray(record))
     throw new RecordRefused("BAD_RECORD", `${where} must be an object`);
-  const given = new Map(Object.entries(record));
-  const kind = kindOf(given.get("kind"), where);
-  const fields = columns[kind];
-  const known = ["kind", ...Object.values(fields).map(({ from }) => from)];
-  for (const name of given.keys())
-    if (!known.includes(name)) throw new RecordRefused("BAD_RECORD", `${where}: ${unknownKey(name, known)}`);
+  const given: Record<string, unknown> = { ...record };
+  const kind = kindOf(given.kind, where);
+  const { fields, names } = shapes[kind];
+  for (const name of Object.keys(given))
+    if (!names.includes(name)) throw new RecordRefused("BAD_RECORD", `${where}: ${unknownKey(name, names)}`);
   const values: Record<string, string | null> = {};
-  for (const [column, field] of Object.entries(fields))
-    values[column] = columnOf(given.get(field.from), field, `${where}, field ${field.from}`);
+  for (const [column, field] of fields) values[column] = columnOf(given[field.from], field, where);
   return completed(kind, values, where, tools);
 }
 
 function kindOf(kind: unknown, where: string): RecordKind {
-  const known = Object.keys(columns).find((name): name is RecordKind => name === kind);
+  const known = kinds.find((name) => name === kind);
   if (known === undefined)
-    throw new RecordRefused("BAD_RECORD", `${where}: kind must be one of ${Object.keys(columns).join(", ")}`);
+    throw new RecordRefused("BAD_RECORD", `${where}: kind must be one of ${kinds.join(", ")}`);
   return known;
 }
 
-function columnOf(given: unknown, { kind, absent }: Field, where: string): string | null {
+function columnOf(given: unknown, { from, kind, absent }: Field, record: string): string | null {
   if (given === undefined || given === null) {
     if (absent !== undefined && (given === undefined || absent === null)) return absent;
-    throw new RecordRefused("BAD_RECORD", `${where} is missing`);
+    throw new RecordRefused("BAD_RECORD", `${record}, field ${from} is missing`);
   }
   const { wants, read } = readers[kind];
   const text = kind === "count" && Number.isSafeInteger(given) ? String(given) : given;
-  if (typeof text !== "string") throw new RecordRefused("BAD_RECORD", `${where} must be text: ${wants}`);
+  if (typeof text !== "string")
+    throw new RecordRefused("BAD_RECORD", `${record}, field ${from} must be text: ${wants}`);
   if (storable(text) !== text)
     throw new RecordRefused(
       "BAD_TEXT",
-      `${where} holds NUL or half of a surrogate pair, which not every store can keep`,
+      `${record}, field ${from} holds NUL or half of a surrogate pair, which not every store can keep`,
     );
   const value = read(text);
   if (value === undefined)
-    throw new RecordRefused(refusalOfKind[kind] ?? "BAD_RECORD", `${where} must be ${wants}`);
+    throw new RecordRefused(refusalOfKind[kind] ?? "BAD_RECORD", `${record}, field ${from} must be ${wants}`);
   return value;
 }
 

@@ -103,7 +103,7 @@ class Planner {
   /** Rows of legacy that belong to no aggregate. */
   readonly #foreign = new Map<string, Subject>();
   /** The last write of an aggregate that the authority's outbox still has. */
-  readonly #images = new Map<string, { readonly version: number; readonly image: string }>();
+  readonly #images = new Map<string, { readonly version: number; readonly image: Row }>();
   /** Aggregates with a write that is on its way to the mirror. */
   readonly #moving = new Set<string>();
   /** In an authority that is an older copy of itself: the first version that it has not carried. */
@@ -182,9 +182,8 @@ class Planner {
     if (aggregates.size === 0 && claim !== undefined) this.#foreign.set(claim, subject);
   }
 
-  #addParked(aggregate: string, image: string, code: string | null): void {
+  #addParked(aggregate: string, row: Row, code: string | null): void {
     if (this.#subjects.has(aggregate)) return;
-    const row: Row = JSON.parse(image);
     const prepared = preparedRow(row);
     const key = keyColumns[row.kind].map((column) => [column, row.values[column] ?? ""]);
     this.#subjects.set(aggregate, {
@@ -322,7 +321,7 @@ class Planner {
     const [stored] = rows;
     const written = this.#images.get(aggregate);
     if (written !== undefined && written.version === version) {
-      const row: Row = JSON.parse(written.image);
+      const row = written.image;
       const prepared = preparedRow(row);
       if (!("code" in prepared) && holds(stored, prepared[side].change.set)) return row;
     }
@@ -374,7 +373,7 @@ class Planner {
 
   #claimOf(aggregate: string): string | undefined {
     const written = this.#images.get(aggregate);
-    const prepared = written && preparedRow(JSON.parse(written.image));
+    const prepared = written && preparedRow(written.image);
     return prepared === undefined || "code" in prepared ? undefined : prepared.legacy.claim;
   }
 

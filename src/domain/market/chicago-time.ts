@@ -86,6 +86,17 @@ export interface ReadInstant {
  * outside 1967-2100, offsets beyond 14 h, digits beyond microseconds, and any other text.
  */
 export function readInstant(text: string): ReadInstant | undefined {
+  if (text !== lastRead.text) lastRead = { text, instant: readAnew(text) };
+  return lastRead.instant;
+}
+
+/** The last text that was read: callers ask for the same time several times in a row. */
+let lastRead: { readonly text: string; readonly instant: ReadInstant | undefined } = {
+  text: "",
+  instant: undefined,
+};
+
+function readAnew(text: string): ReadInstant | undefined {
   const parts = instantPattern.exec(text);
   if (parts === null) return undefined;
   const [
