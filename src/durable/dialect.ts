@@ -20,15 +20,21 @@ export interface Dialect {
   readonly hasCheapSavepoints: boolean;
   /** Whether the tables of the records have a column `version`. */
   readonly keepsVersion: boolean;
+  /** Whether the bridge has a table `migrations` beside its common ones. */
+  readonly keepsMigrations: boolean;
 }
 
-export type OwnTable =
-  | "fence"
-  | "keys"
-  | "versions"
-  | "outbox"
-  | "inbox"
-  | "leases"
-  | "backfill"
-  | "quarantine"
-  | "reconciles";
+/** The bridge's own tables, which both databases have. */
+export const ownTables = [
+  "fence",
+  "keys",
+  "versions",
+  "outbox",
+  "inbox",
+  "leases",
+  "backfill",
+  "quarantine",
+  "reconciles",
+] as const;
+
+export type OwnTable = (typeof ownTables)[number] | "migrations";

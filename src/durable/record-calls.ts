@@ -31,6 +31,7 @@ import type {
 import { abandonCalls } from "./abandon-calls.ts";
 import { backfillCalls } from "./backfill-calls.ts";
 import type { Dialect, OwnTable } from "./dialect.ts";
+import { leavingCalls } from "./leaving-calls.ts";
 import { entryColumns, entryOf } from "./outbox-entry.ts";
 import { repairCalls } from "./repair-calls.ts";
 import { holds, RowAccess } from "./row-access.ts";
@@ -72,6 +73,8 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "unsettled",
   "reusedNumbers",
   "received",
+  "lastMove",
+  "ownObjects",
 ]);
 
 const WriteRefused = Refused<StoreRefusalCode>;
@@ -406,6 +409,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       return why;
     },
     ...repairCalls(dialect, access),
+    ...leavingCalls(dialect, access),
     *moveFence({ from, to }) {
       const moved = yield* ask(
         `UPDATE ${table("fence")} SET epoch = ?, authority = ?, step = ?, incarnation = coalesce(?, incarnation)

@@ -1,6 +1,7 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { AbandonCalls } from "./abandon-calls.ts";
 import type { BackfillCalls } from "./backfill-calls.ts";
+import type { LeavingCalls } from "./leaving-calls.ts";
 import type { RepairCalls } from "./repair-calls.ts";
 import type { OutboxEntry, RowWrite } from "./stored-row.ts";
 
@@ -108,7 +109,7 @@ export interface ReconcileNote {
 }
 
 /** The calls of a store. Each is one transaction. */
-export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls {
+export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, LeavingCalls {
   fence(given: null): Fence;
   /** Writes what is not written yet, each write whole or not at all. */
   write(given: {

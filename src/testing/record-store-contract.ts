@@ -638,5 +638,52 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
       expect(await store.call("moveFence", { from, to: { ...to, epoch: 3 } })).toBe(false);
       expect(await store.call("fence", null)).toEqual({ ...to, incarnation: from.incarnation });
     });
+
+    describe("leaving the bridge", () => {
+      const names = async (): Promise<readonly string[]> =>
+        (await store.call("ownObjects", null)).map(({ name }) => name);
+      const has = (name: string) =>
+        place.sql(`SELECT * FROM ${place.table(name)}`).then(
+          () => true,
+          () => false,
+        );
+      const leave = (
+        keys = place.side === "modern" ? { trades: ["trade_key"], positions: ["book", "symbol"] } : {},
+      ) => store.call("removeBridge", { keys });
+
+      it("removes every table of the bridge, and no row or table of anybody else", async () => {
+        await written([write("one", trade("1"), position("ZN", 1))]);
+        await place.sql(`CREATE TABLE ${place.table("pnlb_mine")} (value integer)`);
+        const own = await store.call("ownObjects", null);
+        expect(own).toContainEqual({ kind: "table", name: "pnlb_keys", rows: 1 });
+        expect(own).toContainEqual({ kind: "index", name: "pnlb_outbox_pending", rows: null });
+        const tables = own.filter(({ kind }) => kind === "table").map(({ name }) => name);
+        expect(await Promise.all(tables.map(has))).toEqual(tables.map(() => true));
+        expect(await leave()).toEqual(place.side === "modern" ? { trades: 1, positions: 1 } : {});
+        expect(await Promise.all(tables.map(has))).toEqual(tables.map(() => false));
+        expect(await Promise.all([has("pnlb_mine"), trades(), quantities()])).toEqual([
+          true,
+          1,
+          [String(shape.size(1))],
+        ]);
+      });
+
+      it("removes nothing if a table cannot be written without the bridge", async () => {
+        if (place.side === "legacy") return;
+        await written([write("one", trade("1"), position("ZN", 1))]);
+        const before = await names();
+        await expect(leave({ trades: ["trade_key"], positions: ["nobody"] })).rejects.toThrow();
+        expect(await names()).toEqual(before);
+        expect([await trades(), await quantities()]).toEqual([1, ["1"]]);
+      });
+
+      it("tells when the last write was acknowledged, and when the other store had one", async () => {
+        expect(await store.call("lastMove", null)).toEqual({ acknowledgedMs: 0, settledMs: 0 });
+        await written([write("one", position("Z1", 1)), write("two", position("Z2", 1))]);
+        const [first = 0] = await pending();
+        await settle([first], isApplied, nowMs + 5);
+        expect(await store.call("lastMove", null)).toEqual({ acknowledgedMs: nowMs, settledMs: nowMs + 5 });
+      });
+    });
   });
 }

@@ -89,6 +89,7 @@ describe("--help", () => {
       ...["config", "config publish", "config schema", "config set", "config show", "config validate"],
       ...[
         "db",
+        "db archive",
         "db reconcile",
         "db repair",
         "db init",

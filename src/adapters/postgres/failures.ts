@@ -103,6 +103,12 @@ const meanings: readonly Meaning[] = [
     fix: () => "free space, or grant the right; no restart is needed",
   },
   {
+    states: /^2BP/,
+    code: "REFUSED",
+    what: () => "PostgreSQL removes nothing, because something of another program depends on it",
+    fix: () => "remove that view, function or key first",
+  },
+  {
     states: /^(57014|55P03|40)/,
     code: "DATABASE_BUSY",
     what: () => "PostgreSQL did not finish in time",

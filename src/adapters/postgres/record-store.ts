@@ -174,4 +174,5 @@ const dialectOf = (schema: string): Dialect => ({
   forUpdate: " FOR UPDATE",
   hasCheapSavepoints: false,
   keepsVersion: true,
+  keepsMigrations: true,
 });

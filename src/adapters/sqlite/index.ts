@@ -1,3 +1,4 @@
+export { type Archive, archiveSqlite, checkArchive } from "./archive.ts";
 export { openSqliteControlStore, type SqliteControlOptions } from "./control-store.ts";
 export { openSqliteEvidenceStore, type SqliteEvidenceOptions } from "./evidence-store.ts";
 export {

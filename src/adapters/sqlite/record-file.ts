@@ -216,6 +216,7 @@ const dialectOf = (side: Side): Dialect => ({
   forUpdate: "",
   hasCheapSavepoints: true,
   keepsVersion: side === "modern",
+  keepsMigrations: false,
 });
 
 /** After these the handle may show pages that never reached the disk. */

@@ -7,9 +7,10 @@ import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { Answer, Fence } from "../../ports/record-store.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { type ByOptions, byOf, openOperator, settingsOf } from "../control/session.ts";
-import { type ControlSettings, openRecordStore } from "../stores.ts";
+import type { ControlSettings } from "../stores.ts";
 import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
 import { type Pair, pairOf, prepared, withPair } from "./pair.ts";
+import { isPrepared } from "./reconcile.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
 export interface PairOptions {
@@ -75,20 +76,15 @@ export async function initDatabases(options: PairOptions): Promise<InitReport> {
 export async function plannedTables(
   options: PairOptions,
 ): Promise<readonly { readonly side: Side; readonly where: string; readonly tables: readonly string[] }[]> {
-  const { addresses, folder } = pairOf(await settingsOf(options));
+  const pair = pairOf(await settingsOf(options));
   const planOf = async (side: Side, tables: readonly string[]) => {
-    const where = String(shownValue(["stores", side], addresses[side]));
-    try {
-      const store = await openRecordStore(addresses[side], { folder, side, ...prepared });
-      await store.close();
-      return { side, where, tables: [] };
-    } catch (failure) {
-      // A file of modern's that does not exist yet cannot be opened either.
-      const isUnprepared =
-        codeOf(failure) === "BAD_DATABASE" || (side === "modern" && codeOf(failure) === "UNWRITABLE");
-      if (!isUnprepared) throw failure;
-      return { side, where, tables };
-    }
+    const where = String(shownValue(["stores", side], pair.addresses[side]));
+    const isReady = await isPrepared(pair, side).catch((failure) => {
+      // A file of modern's that does not exist yet cannot be opened.
+      if (side === "legacy" || codeOf(failure) !== "BAD_DATABASE") throw failure;
+      return false;
+    });
+    return { side, where, tables: isReady ? [] : tables };
   };
   return [await planOf("legacy", ["pnlb_*"]), await planOf("modern", ["newpnl_*", "pnlb_*"])];
 }

@@ -81,23 +81,15 @@ export async function recordReconcile({ pair }: ReconcileSettings, report: Recon
   }
 }
 
-async function openReader({ addresses, folder }: PairSettings): Promise<PairReader & AsyncDisposable> {
+async function openReader(pair: PairSettings): Promise<PairReader & AsyncDisposable> {
   await using opened = new AsyncDisposableStack();
-  const pathOf = (side: Side): string | undefined => {
-    const file = sqliteFile(addresses[side]);
-    return file === undefined ? undefined : resolve(folder, file);
-  };
   const openSide = async (side: Side): Promise<StoreReader> => {
-    const path = pathOf(side);
-    const reader =
-      path === undefined
-        ? await (await import("../../adapters/postgres/index.ts")).openPostgresReader(addresses[side])
-        : new SqliteReader(path, side);
+    const reader = await openReaderOf(pair, side);
     opened.defer(() => reader.close());
     return reader;
   };
   const [legacy, modern] = [await openSide("legacy"), await openSide("modern")];
-  const [legacyPath, modernPath] = [pathOf("legacy"), pathOf("modern")];
+  const [legacyPath, modernPath] = [pathOf(pair, "legacy"), pathOf(pair, "modern")];
   const daily =
     legacyPath === undefined || modernPath === undefined
       ? undefined
@@ -105,4 +97,26 @@ async function openReader({ addresses, folder }: PairSettings): Promise<PairRead
   if (daily !== undefined) opened.defer(() => daily.close());
   const owned = opened.move();
   return { legacy, modern, daily, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Whether a database has the bridge's tables. Creates none. Throws BAD_DATABASE and SYSTEM_DOWN. */
+export async function isPrepared(pair: PairSettings, side: Side): Promise<boolean> {
+  const reader = await openReaderOf(pair, side);
+  try {
+    return (await reader.authority()) !== null;
+  } finally {
+    await reader.close();
+  }
+}
+
+function pathOf({ addresses, folder }: PairSettings, side: Side): string | undefined {
+  const file = sqliteFile(addresses[side]);
+  return file === undefined ? undefined : resolve(folder, file);
+}
+
+async function openReaderOf(pair: PairSettings, side: Side): Promise<StoreReader> {
+  const path = pathOf(pair, side);
+  return path === undefined
+    ? await (await import("../../adapters/postgres/index.ts")).openPostgresReader(pair.addresses[side])
+    : new SqliteReader(path, side);
 }

@@ -19,6 +19,7 @@ export {
 } from "./database-bridge.ts";
 export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
 export type { LeaseHolder } from "./lease.ts";
+export { modernKeys } from "./modern-rows.ts";
 export { type ReconcileOptions, reconcile } from "./reconcile.ts";
 export type { RelayEvent } from "./relay.ts";
 export { executeRepair, type RepairReport, type RepairResult } from "./repair.ts";

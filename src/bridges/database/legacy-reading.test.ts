@@ -28,6 +28,7 @@ const calls = recordCalls({
   forUpdate: "",
   hasCheapSavepoints: true,
   keepsVersion: false,
+  keepsMigrations: false,
 });
 
 /** Stores a row in the desk's own tables, with their types, and reads it as the backfill does. */

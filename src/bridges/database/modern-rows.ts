@@ -10,6 +10,14 @@ const tables: Readonly<Record<RecordKind, string>> = {
   daily_pnl: "daily",
 };
 
+/** The key columns of each of modern's tables. */
+export const modernKeys: Readonly<Record<string, readonly string[]>> = {
+  [tables.trade]: keyColumns.trade,
+  [tables.position]: keyColumns.position,
+  [tables.price]: keyColumns.price,
+  [tables.daily_pnl]: keyColumns.daily_pnl,
+};
+
 /** A canonical row in modern's tables, which hold it as it is. */
 export function toModern({ kind, values }: Row): RowChange {
   const isKey = (column: string): boolean => keyColumns[kind].includes(column);

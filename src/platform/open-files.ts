@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+
+export interface FileUsers {
+  /** Other processes of this host that have one of the files open, as `NAME (PID)`. */
+  readonly users: readonly string[];
+  /** How many processes this user may not look into. */
+  readonly hidden: number;
+}
+
+/**
+ * Finds the other processes of this host that have one of the files open, under whatever name. Returns undefined
+ * on a system without /proc. Opens none of the files. Linear in the open files of all processes.
+ */
+export function usersOf(paths: readonly string[]): FileUsers | undefined {
+  const wanted = new Set(paths.map(identityOf).filter((identity) => identity !== undefined));
+  const users: string[] = [];
+  let hidden = 0;
+  let processes: readonly string[];
+  try {
+    processes = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid);
+    readdirSync(`/proc/${process.pid}/fd`);
+  } catch {
+    return undefined;
+  }
+  for (const pid of processes)
+    try {
+      const files = readdirSync(`/proc/${pid}/fd`).map((fd) => identityOf(`/proc/${pid}/fd/${fd}`));
+      if (files.some((file) => file !== undefined && wanted.has(file))) users.push(`${nameOf(pid)} (${pid})`);
+    } catch {
+      // It belongs to another user, or has ended.
+      if (identityOf(`/proc/${pid}`) !== undefined) hidden += 1;
+    }
+  return { users, hidden };
+}
+
+/** Device and inode; undefined for a file that is not there, or that was closed meanwhile. */
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    return "process";
+  }
+}

@@ -1,0 +1,25 @@
+/** A table or an index that the bridge has put into a database. */
+export interface OwnObject {
+  readonly kind: "table" | "index";
+  readonly name: string;
+  /** The rows of a table; null for an index. */
+  readonly rows: number | null;
+}
+
+/** What leaving the bridge asks of both stores. */
+export interface LeavingCalls {
+  /** When the last write was acknowledged here, and when the other store got the last one; 0 for never. */
+  lastMove(given: null): { readonly acknowledgedMs: number; readonly settledMs: number };
+  /** Everything that the bridge has put into this database. */
+  ownObjects(given: null): readonly OwnObject[];
+  /**
+   * Removes everything that the bridge has put into this database; the store cannot be used afterwards. Then it
+   * proves, in the same transaction, that the tables of the records can be read and written: one row of each is
+   * read, deleted, inserted and read back, which is rolled back. Removes nothing and throws REFUSED if this
+   * fails. Answers the rows of each of these tables.
+   */
+  removeBridge(given: {
+    /** The key columns of the tables that stay in use. */
+    readonly keys: Readonly<Record<string, readonly string[]>>;
+  }): Readonly<Record<string, number>>;
+}

@@ -1,0 +1,98 @@
+import { Option } from "commander";
+import { BridgeError } from "../../../base/errors.ts";
+import { plain } from "../../../base/plain-text.ts";
+import * as option from "../options.ts";
+import type { CommandSpec } from "../spec.ts";
+import { type CommandResult, colourful, jsonResult, painter, type Streams } from "../terminal.ts";
+
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "db archive",
+    about:
+      "Archives legacy's database into a new file and verifies it, if nothing uses that database any more; " +
+      "with --remove-bridge, then removes the bridge's tables from both databases",
+    example: "db archive --out pnl_tracker-archive.db",
+    options: [
+      new Option(
+        "--out <file>",
+        "the archive, a new file; one that exists is only verified again, before a removal",
+      ).makeOptionMandatory(),
+      new Option("--days <number>", "for how many days nothing may have reached legacy").default("7"),
+      new Option(
+        "--accept <names>",
+        "evidence for which you vouch, of window,fleet,writes,files,rows; needs --reason",
+      ),
+      new Option("--remove-bridge", "list what the bridge has put into both databases; remove it with --yes"),
+      new Option("--yes", "with --remove-bridge: make the archive, then remove what is listed"),
+      new Option("--reason <text>", "the reason, recorded in the audit"),
+      option.actor(),
+      option.fleetConfig(),
+      option.json(),
+    ],
+    run,
+  },
+];
+
+interface Options {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly out: string;
+  readonly days: string;
+  readonly accept?: string;
+  readonly removeBridge?: boolean;
+  readonly yes?: boolean;
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+async function run(options: Options, { out }: Streams): Promise<CommandResult> {
+  const { archiveLegacy } = await import("../../../app/database/archive.ts");
+  const { removeBridge = false, yes = false, accept, reason } = options;
+  if (!/^\d{1,5}$/.test(options.days))
+    throw new BridgeError("BAD_USAGE", {
+      what: `--days ${options.days} is no number of days`,
+      fix: "write a whole number, such as 7",
+    });
+  if (accept !== undefined && reason === undefined)
+    throw new BridgeError("BAD_USAGE", {
+      what: "evidence for which a person vouches needs a reason",
+      fix: "add --reason TEXT; the audit keeps it",
+    });
+  if (yes && !removeBridge)
+    throw new BridgeError("BAD_USAGE", { what: "--yes confirms a removal", fix: "add --remove-bridge" });
+  const report = await archiveLegacy({
+    ...options,
+    removeBridge,
+    yes,
+    days: Number(options.days),
+    accept: accept?.split(",").map((name) => name.trim()) ?? [],
+    reason: reason ?? "legacy is not used any more",
+  });
+  const { archived, evidence, tables, objects, removed } = report;
+  const isGiven = evidence.every(({ holds, accepted }) => holds || accepted);
+  if (options.json) return jsonResult(report, isGiven);
+  const paint = painter(colourful(out));
+  const lines = evidence.map(({ name, holds, why, accepted }) => {
+    const verdict = holds ? paint("green", "yes     ") : accepted ? "accepted" : paint("red", "NO      ");
+    return `${verdict}  ${name.padEnd(6)}  ${plain(why)}`;
+  });
+  if (!isGiven) return { exitCode: 1, text: [...lines, "nothing is archived"].join("\n") };
+  const counts = Object.values(tables);
+  const rows = counts.reduce((sum, table) => sum + table.rows, 0);
+  if (archived && counts.length > 0)
+    lines.push(`archived and verified: ${counts.length} tables, ${rows} rows in ${plain(report.out)}`);
+  for (const [side, found] of Object.entries(objects ?? {}))
+    lines.push(
+      found.length === 0
+        ? `${side}: nothing of the bridge is left`
+        : `${side} ${removed ? "has lost" : "would lose"}: ${found.map(({ name }) => name).join(", ")}`,
+    );
+  if (report.proved !== null)
+    lines.push(
+      `modern was read and written without the bridge, by rows: ${Object.entries(report.proved)
+        .map(([table, count]) => `${table} ${count}`)
+        .join(", ")}`,
+    );
+  if (objects !== null && !removed) lines.push("nothing is archived or removed yet: add --yes");
+  return { exitCode: 0, text: lines.join("\n") };
+}
