@@ -173,7 +173,7 @@ export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
     : [
         {
           code: "EXPIRY_UNCONFIRMED",
-          why: `${formatDay(series.nominal)} is a holiday; its expiry is assumed to be ${formatDay(series.expiry)}, by Friday's rule`,
+          why: `${formatDay(series.nominal)} is a holiday; its expiry is assumed to be ${formatDay(series.expiry)}, as for Friday options`,
         },
       ];
 

@@ -4,7 +4,7 @@
  *
  * An append is one transaction, on disk when the function returns. It also adds to the counts, which remain
  * when their comparisons are pruned. Ids rise in the order of storing and are never reused (AUTOINCREMENT). A
- * failed transaction consumes no id, so ids have no gaps, and the range of "the newest n" is arithmetic.
+ * failed transaction consumes no id, so ids have no gaps, and the last id gives those of the newest n.
  *
  * If the file was removed or replaced, the next use opens or creates the file at the path: an open handle
  * would keep writing to a file that no longer has a name. The check costs one stat per use.

@@ -251,7 +251,10 @@ it.each([
   });
 });
 
-/** A pair whose calls all fail from one on, before or after it has its effect: the process dies there. */
+/**
+ * A pair on which the process dies at one call, before or after the call has its effect: that call and all
+ * later ones fail.
+ */
 function dying(
   stores: Pair,
   at: number,

@@ -205,7 +205,7 @@ describe("fromLegacy", () => {
     .map((ms) => new Date(ms).toISOString());
   const wall = when.map((iso) => iso.slice(0, 23).replace("T", " "));
 
-  it("down after up gives every row of legacy back, apart from the columns that are named as lost", () => {
+  it("a row of legacy that is mapped to modern and back is unchanged, apart from the columns named as lost", () => {
     fc.assert(
       fc.property(number, number, size, wall, (realized, unrealized, quantity, time) => {
         const rows: readonly [Written, StoredRow][] = [
@@ -262,10 +262,10 @@ describe("fromLegacy", () => {
     );
   });
 
-  it("up after down gives every record back, apart from what exists in modern only", () => {
+  it("a record that is mapped to legacy and back is unchanged, apart from what exists in modern only", () => {
     const text = number.map((value) => String(Math.round(value * 1e6) / 1e6));
     const positive = size.map(String);
-    /** What legacy cannot say, and what a row that comes from it has instead. */
+    /** The values, with those that legacy cannot hold replaced by the defaults of a row from legacy. */
     const plain = ({ kind, values }: Row): Row["values"] => ({
       ...values,
       ...("unrealized" in values && { unrealized: values.unrealized ?? "0" }),

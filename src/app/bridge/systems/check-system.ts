@@ -164,8 +164,8 @@ async function checkMethods({ system, names, key }: Examined): Promise<string> {
   const has =
     missing.length === 0
       ? "all methods of the P&L service"
-      : `without ${missing.join(", ")}: where it is modern, legacy answers those; ` +
-        "where it is legacy, they are refused";
+      : `without ${missing.join(", ")}: if this system is modern, legacy answers those calls; ` +
+        "if it is legacy, they are refused";
   return kind === "builtin" ? has : `${has}${advice}${listed(callable)}`;
 }
 
