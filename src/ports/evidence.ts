@@ -21,6 +21,10 @@ export interface ComparisonRecord {
   readonly modernError: string | null;
   /** The unequal fields, up to the limit of the comparison. */
   readonly fields: readonly FieldRecord[];
+  /** The number of unequal fields beyond that limit. */
+  readonly more: number;
+  /** The number of values that an exclusion left out. */
+  readonly excluded: number;
 }
 
 export interface FieldRecord {

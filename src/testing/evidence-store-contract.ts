@@ -47,6 +47,8 @@ export const comparison = (given: Partial<ComparisonRecord> = {}): ComparisonRec
   legacyError: null,
   modernError: null,
   fields: [],
+  more: 0,
+  excluded: 0,
   ...given,
 });
 
@@ -112,6 +114,8 @@ export function evidenceStoreContract(
           }),
           comparison({
             verdict: "diverged",
+            more: 12,
+            excluded: 3,
             fields: [
               {
                 path: "positions[].realized",
@@ -544,6 +548,8 @@ const anyRecord: fc.Arbitrary<ComparisonRecord> = fc.record({
     }),
     { maxLength: 5 },
   ),
+  more: fc.maxSafeNat(),
+  excluded: fc.maxSafeNat(),
 });
 
 /** A program that prints each acknowledged batch. */

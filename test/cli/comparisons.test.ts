@@ -19,6 +19,8 @@ const of = (second: number, given: Partial<ComparisonRecord>): ComparisonRecord 
   legacyError: null,
   modernError: null,
   fields: [],
+  more: 0,
+  excluded: 0,
   ...given,
 });
 const realized = {
@@ -33,6 +35,8 @@ const kept = [
   of(0, {}),
   of(1, {
     verdict: "diverged",
+    more: 12,
+    excluded: 3,
     fields: [realized, { ...realized, path: "", entry: null, modern: null, difference: null }],
   }),
   of(2, {
@@ -67,6 +71,8 @@ describe("comparisons", () => {
           "2025-08-01T14:30:01.000Z  diverged  calculatePnl for UST, modern answered, epoch 3, id 2",
           "  positions[].realized (ZN): legacy 1, modern 2, difference 1",
           "  the whole answer: legacy 1, modern nothing",
+          "  unequal fields not listed: 12",
+          "  values left out by an exclusion: 3",
           "2025-08-01T14:30:00.000Z  equal  calculatePnl for UST, modern answered, epoch 3, id 1",
           "",
         ].join("\n"),

@@ -57,6 +57,8 @@ const kept: ComparisonRecord = {
   fields: [
     { path: "totals.USD", entry: null, verdict: "diverged", legacy: "1", modern: "2", difference: "1" },
   ],
+  more: 0,
+  excluded: 0,
 };
 
 let url: string;

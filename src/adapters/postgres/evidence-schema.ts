@@ -45,5 +45,8 @@ export const evidenceTables: OwnedTables = {
         count bigint NOT NULL,
         PRIMARY KEY (method, kind, verdict)
       );`,
+    (schema) => `
+      ALTER TABLE ${schema}.comparisons ADD COLUMN more bigint NOT NULL DEFAULT 0;
+      ALTER TABLE ${schema}.comparisons ADD COLUMN excluded bigint NOT NULL DEFAULT 0;`,
   ],
 };

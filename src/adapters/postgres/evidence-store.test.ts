@@ -190,10 +190,10 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
     test("of a later version are refused", async () => {
       await (await open()).close();
-      await admin.query(`INSERT INTO ${inSchema("evidence_migrations")} (version) VALUES (2)`);
+      await admin.query(`INSERT INTO ${inSchema("evidence_migrations")} (version) VALUES (3)`);
       await expect(open()).rejects.toMatchObject({
         code: "BAD_DATABASE",
-        message: expect.stringContaining("version 2"),
+        message: expect.stringContaining("version 3"),
       });
     });
 

@@ -103,6 +103,8 @@ const columns: readonly Column[] = [
   { name: "legacy_error", type: "text", of: ({ legacyError }) => storableOrNull(legacyError) },
   { name: "modern_error", type: "text", of: ({ modernError }) => storableOrNull(modernError) },
   { name: "fields", type: "jsonb", of: ({ fields }) => (fields.length === 0 ? "[]" : storableJson(fields)) },
+  { name: "more", type: "bigint", of: ({ more }) => more },
+  { name: "excluded", type: "bigint", of: ({ excluded }) => excluded },
 ];
 
 class PostgresEvidenceStore implements EvidenceStore {
@@ -261,6 +263,8 @@ const comparisonOf = (row: ComparisonRow): StoredComparison => ({
   legacyError: row.legacy_error ?? null,
   modernError: row.modern_error ?? null,
   fields: JSON.parse(row.fields),
+  more: Number(row.more),
+  excluded: Number(row.excluded),
 });
 
 /** A positive integer below 2^63 in its canonical form. */

@@ -42,6 +42,8 @@ const migrations: readonly string[] = [
      count INTEGER NOT NULL,
      PRIMARY KEY (method, kind, verdict)
    ) WITHOUT ROWID;`,
+  `ALTER TABLE comparisons ADD COLUMN more INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE comparisons ADD COLUMN excluded INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 export const evidenceKind: OwnedKind = {

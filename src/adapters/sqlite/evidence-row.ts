@@ -19,6 +19,8 @@ export type EvidenceRow = readonly [
   legacyError: string | null,
   modernError: string | null,
   fields: string,
+  more: number,
+  excluded: number,
 ];
 
 export type StoredRow = readonly [id: string, ...row: EvidenceRow];
@@ -38,6 +40,8 @@ export const columns = [
   "legacy_error",
   "modern_error",
   "fields",
+  "more",
+  "excluded",
 ] as const;
 
 export const rowOf = (record: ComparisonRecord): EvidenceRow => [
@@ -54,6 +58,8 @@ export const rowOf = (record: ComparisonRecord): EvidenceRow => [
   storableOrNull(record.legacyError),
   storableOrNull(record.modernError),
   record.fields.length === 0 ? "[]" : storableJson(record.fields),
+  record.more,
+  record.excluded,
 ];
 
 export function comparisonOf(row: StoredRow): StoredComparison {
@@ -71,6 +77,9 @@ export function comparisonOf(row: StoredRow): StoredComparison {
     modernMs,
     legacyError,
     modernError,
+    fields,
+    more,
+    excluded,
   ] = row;
   return {
     id,
@@ -86,6 +95,8 @@ export function comparisonOf(row: StoredRow): StoredComparison {
     modernMs,
     legacyError,
     modernError,
-    fields: JSON.parse(row[13]),
+    fields: JSON.parse(fields),
+    more,
+    excluded,
   };
 }

@@ -266,7 +266,7 @@ export class ShadowCall implements AnswerObserver {
       method.tally.broken += 1;
     }
     if (keep === undefined) return;
-    const { at, epoch, answered, kind, fields, legacy, modern } = comparison;
+    const { at, epoch, answered, kind, fields, more = 0, excluded = 0, legacy, modern } = comparison;
     keep({
       at,
       method: method.name,
@@ -281,6 +281,8 @@ export class ShadowCall implements AnswerObserver {
       legacyError: legacy.error ?? null,
       modernError: modern.error ?? null,
       fields,
+      more,
+      excluded,
     });
   }
 

@@ -1449,6 +1449,27 @@ describe("evidence", () => {
     expect([first === third, first === second, service.$bridge.evidenceDropped]).toEqual([true, false, 0]);
   });
 
+  it("has the number of unequal fields that it does not list, and of values that an exclusion left out", async () => {
+    const [clock, store] = [new TestClock(), new Store()];
+    const answer = (value: number) =>
+      Object.fromEntries(Array.from({ length: 25 }, (_, at) => [`f${at}`, value]));
+    const exclusion = { path: "f0", reason: "not kept", owner: "desk-risk", until: "9999-12-31" };
+    const service = bridge<{ read: () => Promise<object> }>(
+      {
+        legacy: { read: async () => answer(1) },
+        modern: { read: async () => answer(2) },
+        methods: { read: { compare: { exclusions: [exclusion] } } },
+        evidence: store,
+      },
+      { clock },
+    );
+    await service.read();
+    await service.$bridge.idle();
+    clock.advance(250);
+    await turn();
+    expect(store.records).toMatchObject([{ fields: { length: 20 }, more: 4, excluded: 1 }]);
+  });
+
   it("that the store refuses is dropped and counted on close, and does not affect the caller", async () => {
     const store = new Store();
     store.refusals = 1_000;

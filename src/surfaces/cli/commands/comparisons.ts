@@ -50,8 +50,8 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
 
 /** Returns a line for the comparison, then a line for each side that failed and each field that differs. */
 function textOf(found: Found, paint: ReturnType<typeof painter>): string {
-  const { at, verdict, method, unit, answered, epoch, id, fields, legacyError, modernError } = found;
-  const errors = Object.entries({ legacy: legacyError, modern: modernError }).filter(
+  const { at, verdict, method, unit, answered, epoch, id, fields, more, excluded } = found;
+  const errors = Object.entries({ legacy: found.legacyError, modern: found.modernError }).filter(
     ([, error]) => error !== null,
   );
   const of = unit === null ? "" : ` for ${plain(unit)}`;
@@ -60,6 +60,8 @@ function textOf(found: Found, paint: ReturnType<typeof painter>): string {
       `${plain(method)}${of}, ${answered} answered, epoch ${epoch}, id ${id}`,
     ...errors.map(([side, error]) => `  ${side} failed: ${plain(String(error))}`),
     ...fields.map(fieldText),
+    ...(more === 0 ? [] : [`  unequal fields not listed: ${more}`]),
+    ...(excluded === 0 ? [] : [`  values left out by an exclusion: ${excluded}`]),
   ].join("\n");
 }
 

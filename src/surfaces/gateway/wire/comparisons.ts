@@ -35,6 +35,8 @@ export const comparison = named("Comparison", "One stored comparison of a call",
   legacyError: z.string().nullable(),
   modernError: z.string().nullable(),
   fields: z.array(comparedField).readonly().describe("the fields that are not equal, up to a limit"),
+  more: z.int().describe("the number of unequal fields beyond that limit"),
+  excluded: z.int().describe("the number of values that an exclusion left out"),
 });
 
 export const comparisonList = named("ComparisonList", "Comparisons, newest first", {
