@@ -854,6 +854,37 @@ test("the keys of later versions are read and listed as keys without an effect",
   expect(throughWholeFile(parseConfig(bridges, "desk.yaml"))).toEqual(parseConfig(bridges, "desk.yaml"));
 });
 
+test.each([
+  "trades",
+  "trades[].time",
+  "tradeHistory[].time",
+  "tradeHistory.newestFirst",
+  "totals.USD",
+  "totals.totals.USD.total",
+  "calculatePnl.rejected[].index",
+  "dailyPnl",
+  "dailyPnl[]",
+  "positionDetail.position.averagePrice",
+])("the path %s can be excluded", (path) => {
+  const text = `exclusions: [{ path: "${path}", reason: b, owner: c, until: 2026-12-31 }]`;
+  expect(parseConfig(text, "desk.yaml").exclusions).toMatchObject([{ path }]);
+});
+
+test.each([
+  "",
+  "trade[].time",
+  "totals.USD.pnl",
+  "positions.symbol",
+  "openPositions[].mark",
+  "totals.totals.a.b",
+])("the path %j of no compared field cannot be excluded", (path) => {
+  const error = refusal(`exclusions: [{ path: "${path}", reason: b, owner: c, until: 2026-12-31 }]`);
+  expect([error.where, error.message]).toEqual([
+    "desk.yaml:1:22",
+    expect.stringContaining("must be the path of a field that is compared"),
+  ]);
+});
+
 test("tokens can belong to people", () => {
   const people =
     "[{ name: trader1, role: operator, env: PNL_TOKEN_TRADER1 }, " +
@@ -884,18 +915,24 @@ test.each([
   ["gates: { replay: 0.1 }", "1:10", 'unknown key "gates.replay"', 'belongs under "gates.accuracy"'],
   ["exclusions: { path: x }", "1:13", "must be a list of exclusions", ""],
   [
-    "exclusions: [{ path: a, reason: b, owner: c }]",
+    "exclusions: [{ path: totals, reason: b, owner: c }]",
     "1:14",
     "exclusions.0.until is missing",
     "must be a day",
   ],
   [
-    "exclusions: [{ path: a, reason: b, owner: c, until: 2026-02-30 }]",
-    "1:53",
+    "exclusions: [{ path: totals, reason: b, owner: c, until: 2026-02-30 }]",
+    "1:58",
     "must be a day, such as 2026-12-31",
     "",
   ],
-  ["exclusions: [{ path: a, reson: b }]", "1:14", "exclusions.0.reason is missing", ""],
+  ["exclusions: [{ path: totals, reson: b }]", "1:14", "exclusions.0.reason is missing", ""],
+  [
+    "exclusions: [{ path: 'tradeHistory[].tmie', reason: b, owner: c, until: 2026-12-31 }]",
+    "1:22",
+    "must be the path of a field that is compared",
+    'did you mean "tradeHistory[].time"?',
+  ],
   ["stores: { modern: ./newpnl.db }", "1:19", "must be sqlite:FILE or postgres://HOST/DATABASE", ""],
   ["stores: { legacy: 'postgres://desk:hunter2@db/pnl', x: 1 }", "1:53", 'unknown key "stores.x"', ""],
   [`${onePerson}, { name: bob, rol: viewer, env: B }] }`, "1:60", "gateway.tokens.1.role is missing", ""],

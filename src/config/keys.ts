@@ -232,11 +232,7 @@ function systemOf(file: { readonly kind: SystemConfig["kind"]; readonly name?: u
 }
 
 const exclusion = record([
-  required(
-    "path",
-    text("the path of a field, such as tradeHistory[].time"),
-    "The field, such as tradeHistory[].time",
-  ),
+  required("path", kind.excludedPath, "The field, such as tradeHistory[].time"),
   required("reason", text("a reason"), "Why the two systems cannot agree in it"),
   required("owner", text("a name"), "The person who is responsible for it"),
   required("until", kind.day, "The last day on which it holds"),

@@ -9,6 +9,7 @@ import { personName } from "../base/person-name.ts";
 import { storeForm, storePattern } from "../base/store-address.ts";
 import { parseDay } from "../domain/market/trading-day.ts";
 import { phases } from "../domain/migration/phase.ts";
+import { comparedFields, type PnlMethod, pnlMethods } from "../ports/pnl-service.ts";
 import { type Kind, record, required, sectionOf } from "./table.ts";
 
 const numeric = { type: ["number", "string"] };
@@ -84,6 +85,43 @@ export const day: Kind<string> = {
   schema: z
     .string("must be a day")
     .refine((text) => parseDay(text) !== undefined, "must be a day, such as 2026-12-31"),
+};
+
+/** Every path of a method's answer that can be excluded: `tradeHistory[].time`, `trades[].time`, `trades`. */
+function excludable(method: PnlMethod): readonly string[] {
+  const holders: Readonly<Record<string, readonly string[]>> = comparedFields[method];
+  const [rows = ""] = Object.keys(holders);
+  const paths = Object.entries(holders).flatMap(([holder, fields]) =>
+    fields.map((field) => (holder === "" ? field : `${holder}.${field}`)),
+  );
+  const ofRows = rows.endsWith("[]") ? paths.filter((path) => path.startsWith(rows)) : [];
+  const all = [
+    ...paths.flatMap((path) => [path, `${method}.${path}`]),
+    ...ofRows.map((path) => method + path.slice(rows.length - 2)),
+  ];
+  // What a path begins with holds its field.
+  return all.flatMap((path) => {
+    const parts = path.split(/(?=\.|\[\])/);
+    return parts.map((_, at) => parts.slice(0, at + 1).join(""));
+  });
+}
+const excludablePaths = [...new Set(pnlMethods.flatMap(excludable))];
+const isExcludable = (path: string): boolean =>
+  excludablePaths.some((known) =>
+    new RegExp(`^${known.replace(/[.[\]]/g, "\\$&").replace("*", "[^.[\\]]+")}$`).test(path),
+  );
+
+/** The path of a compared field. Another path would exclude nothing. */
+export const excludedPath: Kind<string> = {
+  schema: z
+    .string("must be the path of a field, such as tradeHistory[].time")
+    .transform((path, context) => {
+      if (isExcludable(path)) return path;
+      const message = "must be the path of a field that is compared, such as tradeHistory[].time";
+      context.issues.push({ code: "invalid_value", values: excludablePaths, message, input: path });
+      return z.NEVER;
+    })
+    .meta(textual),
 };
 
 /** Names of users, normalised for comparison. */

@@ -40,6 +40,24 @@ export const requestKeys = {
   positionDetail: [...pinnedKeys, "book", "symbol"],
 } as const satisfies Record<PnlMethod, readonly string[]>;
 
+const position = ["book", "symbol", "quantity", "averagePrice", "realized", "unrealized"] as const;
+const money = ["realized", "unrealized", "total"] as const;
+/**
+ * The fields of each method's answer that are compared, by the path that holds them, the method's rows first:
+ * `[]` stands for the entries of a list, `*` for a currency, and an empty path for the answer itself.
+ */
+export const comparedFields = {
+  calculatePnl: { "positions[]": position, "totals.*": money, "rejected[]": ["index"] },
+  openPositions: { "positions[]": position },
+  tradeHistory: {
+    "trades[]": ["id", "book", "symbol", "side", "quantity", "price", "time"],
+    "": ["newestFirst"],
+  },
+  dailyPnl: { "daily[]": ["book", "symbol", "tradingDay", ...money] },
+  totals: { "totals.*": money },
+  positionDetail: { position },
+} as const satisfies Record<PnlMethod, Readonly<Record<string, readonly string[]>>>;
+
 /** Values that the bridge fixes before it calls a system, so that both systems use the same inputs. */
 export interface PinnedWorld {
   /** ISO 8601; later trades do not count. Default: the time of the call, filled in by the bridge. */

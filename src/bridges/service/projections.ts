@@ -1,6 +1,6 @@
 import type { AnswerOptions } from "../../comparison/index.ts";
 import { parseInstant } from "../../domain/market/chicago-time.ts";
-import type { PnlMethod } from "../../ports/pnl-service.ts";
+import { comparedFields as compared, type PnlMethod } from "../../ports/pnl-service.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -9,10 +9,6 @@ interface Projection {
   readonly compare: Pick<AnswerOptions, "keys" | "kinds">;
   readonly project: (answer: unknown) => unknown;
 }
-
-const positionFields = ["book", "symbol", "quantity", "averagePrice", "realized", "unrealized"];
-const dailyFields = ["book", "symbol", "tradingDay", "realized", "unrealized", "total"];
-const tradeFields = ["id", "book", "symbol", "side", "quantity", "price", "time"];
 
 /**
  * Lots, matches, marks and additional fields are left out, because not every system has them. Trades are
@@ -23,14 +19,14 @@ export const projections: Readonly<Record<PnlMethod, Projection>> = {
   calculatePnl: {
     compare: { keys: { positions: ["book", "symbol"] }, kinds: { "rejected[].index": "number" } },
     project: (answer) => ({
-      positions: rows(answer, "positions", positionFields),
+      positions: rows(answer, "positions", compared.calculatePnl["positions[]"]),
       totals: moneyOf(field(answer, "totals")),
-      rejected: rows(answer, "rejected", ["index"]),
+      rejected: rows(answer, "rejected", compared.calculatePnl["rejected[]"]),
     }),
   },
   openPositions: {
     compare: { keys: { positions: ["book", "symbol"] } },
-    project: (answer) => ({ positions: rows(answer, "positions", positionFields) }),
+    project: (answer) => ({ positions: rows(answer, "positions", compared.openPositions["positions[]"]) }),
   },
   tradeHistory: {
     compare: {
@@ -38,20 +34,20 @@ export const projections: Readonly<Record<PnlMethod, Projection>> = {
       kinds: { "trades[].time": "time" },
     },
     project: (answer) => ({
-      trades: rows(answer, "trades", tradeFields),
+      trades: rows(answer, "trades", compared.tradeHistory["trades[]"]),
       newestFirst: areNewestFirst(field(answer, "trades")),
     }),
   },
   dailyPnl: {
     compare: { keys: { daily: ["book", "symbol", "tradingDay"] } },
-    project: (answer) => ({ daily: rows(answer, "daily", dailyFields) }),
+    project: (answer) => ({ daily: rows(answer, "daily", compared.dailyPnl["daily[]"]) }),
   },
   totals: { compare: {}, project: (answer) => ({ totals: moneyOf(field(answer, "totals")) }) },
   positionDetail: {
     compare: {},
     project: (answer) => {
       const position = field(answer, "position");
-      return { position: isRow(position) ? picked(position, positionFields) : position };
+      return { position: isRow(position) ? picked(position, compared.positionDetail.position) : position };
     },
   },
 };
@@ -93,9 +89,7 @@ function moneyOf(totals: unknown): unknown {
   if (!isRow(totals)) return totals;
   return Object.fromEntries(
     Object.entries(totals).flatMap(([currency, total]) =>
-      isRow(total) && !Array.isArray(total)
-        ? [[currency, picked(total, ["realized", "unrealized", "total"])]]
-        : [],
+      isRow(total) && !Array.isArray(total) ? [[currency, picked(total, compared.totals["totals.*"])]] : [],
     ),
   );
 }
