@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 
 export interface FileUsers {
-  /** Other processes of this host that have one of the files open, as `NAME (PID)`. */
+  /** Other processes of this host that have one of the files open, by their ids. */
   readonly users: readonly string[];
   /** How many processes this user may not look into. */
   readonly hidden: number;
@@ -25,7 +25,7 @@ export function usersOf(paths: readonly string[]): FileUsers | undefined {
   for (const pid of processes)
     try {
       const files = readdirSync(`/proc/${pid}/fd`).map((fd) => identityOf(`/proc/${pid}/fd/${fd}`));
-      if (files.some((file) => file !== undefined && wanted.has(file))) users.push(`${nameOf(pid)} (${pid})`);
+      if (files.some((file) => file !== undefined && wanted.has(file))) users.push(pid);
     } catch {
       // It belongs to another user, or has ended.
       if (identityOf(`/proc/${pid}`) !== undefined) hidden += 1;
@@ -40,13 +40,5 @@ function identityOf(path: string): string | undefined {
     return `${dev}:${ino}`;
   } catch {
     return undefined;
-  }
-}
-
-function nameOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    return "process";
   }
 }

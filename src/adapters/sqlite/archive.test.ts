@@ -80,7 +80,8 @@ describe("the archive of a database", () => {
 
   it("overwrites no file", () => {
     writeFileSync(out, "mine");
-    expect(() => archiveSqlite(path, out)).toThrow(/overwrites nothing/);
+    expect(() => archiveSqlite(path, out)).toThrow(expect.objectContaining({ code: "UNWRITABLE" }));
+    expect(readFileSync(out, "utf8")).toBe("mine");
   });
 
   it("is not made of a damaged database, and leaves no file then", () => {

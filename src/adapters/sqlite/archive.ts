@@ -1,10 +1,12 @@
 /** Archives an SQLite database, and proves that an archive holds what its database does. */
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
-import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { unwritable } from "../../platform/output.ts";
 import { holdTemporary, temporaryName } from "../../platform/temporaries.ts";
+import { translated } from "./reconcile-reader.ts";
 
 /** What a table holds, in the database and in the archive alike. */
 type ArchivedTable = {
@@ -23,17 +25,23 @@ export type Archive = Readonly<Record<string, ArchivedTable>>;
  */
 export function archiveSqlite(from: string, to: string): Archive {
   const out = resolve(to);
-  if (existsSync(out)) throw taken(out);
   const draft = join(dirname(out), temporaryName());
   using _ = holdTemporary(draft);
+  const orUnwritable = (work: () => unknown): void => {
+    try {
+      work();
+    } catch (cause) {
+      throw unwritable(out, cause, "name a new file that can be written, with --out");
+    }
+  };
   try {
-    return reading(from, out, (database) => {
-      database.prepare("VACUUM INTO ?").run(draft);
+    return reading(from, (database) => {
+      orUnwritable(() => database.prepare("VACUUM INTO ?").run(draft));
       // SQLite has closed the file, so this process holds no lock on it.
-      sync(draft);
+      orUnwritable(() => sync(draft));
       const tables = verified(database, from, draft, new Set());
-      linkSync(draft, out);
-      sync(dirname(out));
+      orUnwritable(() => linkSync(draft, out));
+      orUnwritable(() => sync(dirname(out)));
       return tables;
     });
   } finally {
@@ -43,36 +51,20 @@ export function archiveSqlite(from: string, to: string): Archive {
 
 /** Verifies an earlier archive of a database, apart from some tables. Throws as `archiveSqlite` does. */
 export const checkArchive = (from: string, archive: string, without: ReadonlySet<string>): Archive =>
-  reading(from, archive, (database) => verified(database, from, resolve(archive), without));
+  reading(from, (database) => verified(database, from, resolve(archive), without));
 
 /** Runs work on a connection that changes nothing in the database. */
-function reading(from: string, out: string, work: (database: Database.Database) => Archive): Archive {
-  let database: Database.Database | undefined;
-  try {
-    database = new Database(resolve(from), { fileMustExist: true, readonly: true, timeout: 5_000 });
-    return work(database);
-  } catch (failure) {
-    if (failure instanceof BridgeError) throw failure;
-    const code = codeOf(failure);
-    if (code === "EEXIST") throw taken(out);
-    if (code.startsWith("SQLITE_BUSY"))
-      throw new BridgeError("DATABASE_BUSY", {
-        what: "another program keeps the database locked",
-        where: from,
-        fix: "stop it, then try again",
-        cause: failure,
-      });
-    if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) throw bad(from, messageOf(failure), failure);
-    throw new BridgeError("UNWRITABLE", {
-      what: `the archive cannot be written: ${messageOf(failure)}`,
-      where: out,
-      fix: "name a place that can be written and has room",
-      cause: failure,
-    });
-  } finally {
-    database?.close();
-  }
-}
+const reading = (from: string, work: (database: Database.Database) => Archive): Archive =>
+  translated(from, () => {
+    const database = new Database(resolve(from), { readonly: true, timeout: 5_000 });
+    try {
+      // Reads the file, so that a damaged one is not taken for an archive that cannot be written.
+      database.pragma("schema_version");
+      return work(database);
+    } finally {
+      database.close();
+    }
+  });
 
 /** Compares the database with its archive in one read transaction. */
 function verified(
@@ -83,7 +75,12 @@ function verified(
 ): Archive {
   database.prepare("ATTACH ? AS archive").run(archive);
   const whole = database.pragma("archive.integrity_check", { simple: true });
-  if (whole !== "ok") throw bad(archive, `the archive is damaged: ${whole}`);
+  if (whole !== "ok")
+    throw new BridgeError("BAD_DATABASE", {
+      what: `the archive is damaged: ${whole}`,
+      where: archive,
+      fix: "make it again, on another disk",
+    });
   const schemaOf = (name: string) =>
     database
       .prepare<[], SchemaRow>(
@@ -159,14 +156,4 @@ const changed = (where: string, what: string): BridgeError =>
     what: `the archive does not hold what the database does: ${what}`,
     where,
     fix: "stop the program that writes to the database, then try again with a new file",
-  });
-
-const bad = (where: string, what: string, cause?: unknown): BridgeError =>
-  new BridgeError("BAD_DATABASE", { what, where, fix: "restore it from a backup", cause });
-
-const taken = (where: string): BridgeError =>
-  new BridgeError("UNWRITABLE", {
-    what: "a file of that name exists, and an archive overwrites nothing",
-    where,
-    fix: "name a new file with --out",
   });

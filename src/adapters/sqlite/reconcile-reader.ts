@@ -311,7 +311,8 @@ function openReadOnly(path: string): Database.Database {
   });
 }
 
-function translated<T>(path: string, work: () => T): T {
+/** Runs work on a file. Failures of SQLite become DATABASE_BUSY and BAD_DATABASE. */
+export function translated<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {

@@ -109,7 +109,8 @@ export async function isPrepared(pair: PairSettings, side: Side): Promise<boolea
   }
 }
 
-function pathOf({ addresses, folder }: PairSettings, side: Side): string | undefined {
+/** The file of a database; undefined if it is on a server. */
+export function pathOf({ addresses, folder }: PairSettings, side: Side): string | undefined {
   const file = sqliteFile(addresses[side]);
   return file === undefined ? undefined : resolve(folder, file);
 }

@@ -68,7 +68,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
     accept: accept?.split(",").map((name) => name.trim()) ?? [],
     reason: reason ?? "legacy is not used any more",
   });
-  const { archived, evidence, tables, objects, removed } = report;
+  const { evidence, tables, objects, removed, proved } = report;
   const isGiven = evidence.every(({ holds, accepted }) => holds || accepted);
   if (options.json) return jsonResult(report, isGiven);
   const paint = painter(colourful(out));
@@ -77,22 +77,18 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
     return `${verdict}  ${name.padEnd(6)}  ${plain(why)}`;
   });
   if (!isGiven) return { exitCode: 1, text: [...lines, "nothing is archived"].join("\n") };
-  const counts = Object.values(tables);
-  const rows = counts.reduce((sum, table) => sum + table.rows, 0);
-  if (archived && counts.length > 0)
-    lines.push(`archived and verified: ${counts.length} tables, ${rows} rows in ${plain(report.out)}`);
-  for (const [side, found] of Object.entries(objects ?? {}))
-    lines.push(
-      found.length === 0
-        ? `${side}: nothing of the bridge is left`
-        : `${side} ${removed ? "has lost" : "would lose"}: ${found.map(({ name }) => name).join(", ")}`,
-    );
-  if (report.proved !== null)
-    lines.push(
-      `modern was read and written without the bridge, by rows: ${Object.entries(report.proved)
-        .map(([table, count]) => `${table} ${count}`)
-        .join(", ")}`,
-    );
+  const verified = Object.values(tables);
+  const rows = verified.reduce((sum, table) => sum + table.rows, 0);
+  if (verified.length > 0)
+    lines.push(`archived and verified: ${verified.length} tables, ${rows} rows in ${plain(report.out)}`);
+  for (const [side, found] of Object.entries(objects ?? {})) {
+    const names = found.map(({ name }) => name).join(", ");
+    const verb = removed ? "has lost" : "would lose";
+    lines.push(names === "" ? `${side}: nothing of the bridge is left` : `${side} ${verb}: ${names}`);
+  }
+  const tested = Object.entries(proved ?? {}).map(([table, count]) => `${table} ${count}`);
+  if (tested.length > 0)
+    lines.push(`modern was read and written without the bridge, by rows: ${tested.join(", ")}`);
   if (objects !== null && !removed) lines.push("nothing is archived or removed yet: add --yes");
   return { exitCode: 0, text: lines.join("\n") };
 }

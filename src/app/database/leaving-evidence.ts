@@ -1,0 +1,141 @@
+/** What shows that nothing uses legacy any more. */
+import { systemClock } from "../../adapters/host/index.ts";
+import { usersOf } from "../../platform/open-files.ts";
+import type { ControlStore } from "../../ports/control-store.ts";
+import { openOperator } from "../control/session.ts";
+import type { ControlSettings } from "../stores.ts";
+import { type PairOptions, withDatabase } from "./commands.ts";
+import { type PairSettings, prepared, withPair } from "./pair.ts";
+
+export const evidenceNames = ["window", "fleet", "writes", "files", "rows"] as const;
+
+interface Finding {
+  readonly holds: boolean;
+  readonly why: string;
+}
+
+export interface Evidence extends Finding {
+  readonly name: (typeof evidenceNames)[number];
+  /** Whether a person vouches for it. */
+  readonly accepted: boolean;
+}
+
+interface Asked extends PairOptions {
+  readonly pair: PairSettings;
+  /** Legacy's file. */
+  readonly file: string;
+  /** For how long nothing may have reached legacy. */
+  readonly days: number;
+  readonly accept: readonly string[];
+  /** Whether the removal of the bridge has begun, so that one database cannot be asked any more. */
+  readonly hasBegun: boolean;
+}
+
+const proof = (why: string): Finding => ({ holds: true, why });
+const missing = (why: string): Finding => ({ holds: false, why });
+
+export async function evidenceOf(settings: ControlSettings, asked: Asked): Promise<readonly Evidence[]> {
+  const earlier = proof("found before the removal began");
+  const found: Record<Evidence["name"], Finding> = {
+    ...(await controlEvidence(settings, asked.days)),
+    writes: asked.hasBegun ? earlier : await writesOf(asked),
+    files: notOpen(asked.file),
+    rows: asked.hasBegun
+      ? earlier
+      : missing("not compared: this comes last, when no other evidence is missing"),
+  };
+  const evidence = (): readonly Evidence[] =>
+    evidenceNames.map((name) => ({ name, ...found[name], accepted: asked.accept.includes(name) }));
+  // The comparison brings rows into modern, so it comes last.
+  const isDue = !asked.hasBegun && !asked.accept.includes("rows");
+  if (isDue && evidence().every(({ name, holds, accepted }) => name === "rows" || holds || accepted))
+    found.rows = await rowsOf(asked);
+  return evidence();
+}
+
+const isLongAgo = (ms: number, days: number): boolean => systemClock.nowMs() - ms >= days * 86_400_000;
+
+/** Since when no call is sent to legacy, and which processes of the fleet may not know of it. */
+async function controlEvidence(settings: ControlSettings, days: number) {
+  const { stores, control } = settings.config;
+  const unknown = missing("unknown, because no control store is configured");
+  if (stores.control === null) return { window: unknown, fleet: unknown };
+  const session = await openOperator(settings);
+  try {
+    const instances = await session.store.instances();
+    const live = instances
+      .filter(({ ageMs }) => ageMs <= control.leaseMs)
+      .map(({ name, ageMs }) => `${name}, seen ${Math.round(ageMs / 1_000)} s ago`);
+    const fleet =
+      live.length === 0
+        ? proof("no process of the fleet is running")
+        : missing(`processes of the fleet are running: ${live.join("; ")}: stop them`);
+    return { window: await windowOf(session.store, days), fleet };
+  } finally {
+    await session.close();
+  }
+}
+
+/** After its window is closed, neither a plan nor a kill switch sends a call or a write to legacy. */
+async function windowOf(store: ControlStore, days: number): Promise<Finding> {
+  if ((await store.read()).legacyWindow !== "closed")
+    return missing(
+      "calls may still reach legacy: in cleanup, close its window with `pnl-bridge sign-off legacy_window`",
+    );
+  for (let after = 0; ; ) {
+    const rows = await store.audit(after, 1_000);
+    const closing = rows.find(({ after }) => JSON.parse(after ?? "{}").legacy_window === "closed");
+    if (closing !== undefined)
+      return {
+        holds: isLongAgo(Date.parse(closing.at), days),
+        why: `no call reaches legacy since its window was closed at ${closing.at}; ${days} days are required`,
+      };
+    const last = rows.at(-1);
+    if (last === undefined) return missing("the audit does not say when legacy's window was closed");
+    after = last.seq;
+  }
+}
+
+/** By the outboxes: the last write that legacy took, or got from modern. */
+const writesOf = ({ pair, days }: Asked): Promise<Finding> =>
+  withPair(pair, prepared, async ({ legacy, modern }) => {
+    const { authority } = await legacy.call("fence", null);
+    if (authority === "legacy") return missing("legacy is authoritative");
+    const { acknowledgedMs } = await legacy.call("lastMove", null);
+    const { settledMs } = await modern.call("lastMove", null);
+    const ms = Math.max(acknowledgedMs, settledMs);
+    const last = ms === 0 ? "no write is kept" : `the last one was at ${new Date(ms).toISOString()}`;
+    const why = `writes to legacy, by both outboxes: ${last}; ${days} days without one are required`;
+    return { holds: isLongAgo(ms, days), why };
+  });
+
+function notOpen(file: string): Finding {
+  const found = usersOf([file, `${file}-wal`, `${file}-shm`]);
+  if (found === undefined) return missing("unknown: this system does not show who has a file open");
+  const { users, hidden } = found;
+  if (users.length > 0) return missing(`processes have legacy's database open: ${users.join(", ")}`);
+  const unseen = hidden === 0 ? "" : `; ${hidden} processes of other users could not be looked into`;
+  return proof(`no other process of this host has legacy's database open${unseen}`);
+}
+
+/**
+ * Compares each row of legacy with what the bridge wrote or read last. A new row enters modern, so that it is not
+ * lost, and every other change waits for a person.
+ */
+const rowsOf = (asked: PairOptions): Promise<Finding> =>
+  withDatabase(asked, async ({ backfill, pair }) => {
+    const last = await pair.modern.call("lastReconcile", null);
+    if (last === null) return missing("the databases were never compared: pnl-bridge db reconcile");
+    // Writes that legacy is owed since its window was closed make a comparison incomplete, not wrong.
+    if (!last.ok && (last.breaks > 0 || last.complete))
+      return missing("the last comparison found differences: pnl-bridge db reconcile");
+    const { finished, tables } = await backfill.run({ pass: "all_rows", isUrgent: true });
+    if (!finished) return missing("another process is reading legacy's rows");
+    const imported = Object.values(tables).reduce((sum, table) => sum + table.imported, 0);
+    const { rows, reviews } = await pair.modern.call("quarantineCounts", null);
+    if (rows + reviews > 0) return missing(`${rows + reviews} rows wait for a person: pnl-bridge db review`);
+    const at = new Date(last.atMs).toISOString();
+    return imported === 0
+      ? proof(`no other program has written to legacy since the comparison at ${at}`)
+      : missing(`another program wrote ${imported} rows to legacy, which entered modern now; try again`);
+  });
