@@ -871,7 +871,6 @@ test.each([
 });
 
 test.each([
-  "",
   "trade[].time",
   "totals.USD.pnl",
   "positions.symbol",

@@ -16,6 +16,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { postgresMissing, startPostgres } from "../../src/testing/postgres.ts";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { isLongRun } from "../campaigns.ts";
@@ -643,6 +644,31 @@ describe("a rollback where the control store fails", () => {
         // A live process records the rollback in the store as soon as it can.
         fix?.();
         await until(async () => (await desk.run("status")).out.includes("out of use"), "the store knows");
+      }
+    },
+  );
+
+  const missing = postgresMissing();
+  it.skipIf(missing !== undefined)(
+    `a login that PostgreSQL refuses: the switch file is set and printed ${missing ?? ""}`,
+    async () => {
+      const server = await startPostgres();
+      try {
+        await withFiles({}, async (folder) => {
+          const store = server.url.replace("//postgres:", "//postgres:not-");
+          const { code, out, err } = await pnlBridge(["rollback", "--store", store, ...because], {
+            cwd: folder,
+          });
+          const switchFile = join(folder, ".pnl-bridge/LEGACY_ONLY");
+          expect([code, err]).toEqual([1, ""]);
+          expect(out).toMatch(
+            /^not rolled back in the control store: BAD_CONFIG: PostgreSQL refuses the login: password /,
+          );
+          expect(out).toContain(`\n${switchFile} is set: `);
+          expect(readFileSync(switchFile, "utf8")).toMatch(/ amy: a test\n/);
+        });
+      } finally {
+        await server.stop();
       }
     },
   );

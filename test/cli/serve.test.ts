@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { connectionTo } from "../../src/testing/sqlite-files.ts";
+import { until } from "../../src/testing/until.ts";
 import { root, withFiles } from "./run-cli.ts";
 
 const children: ChildProcess[] = [];
@@ -203,10 +205,49 @@ describe("pnl-bridge serve", () => {
           rows: readonly Record<string, unknown>[];
         };
         expect(rows.at(-1)).toMatchObject({ action: "rollback", reason: "it burns" });
+        const store = connectionTo(join(folder, ".pnl-bridge/control.db"));
+        store.exec("UPDATE config SET latched = 'error_rate: 3 of 4'");
+        store.close();
+        const isReported = async () => (await (await fetch(`${api}/migration`)).text()).includes("3 of 4");
+        await until(isReported, "the process follows the statement");
         child.kill("SIGTERM");
         const { code, err } = await ended;
         expect(code).toBe(0);
         expect(lines(err).some(({ kind, epoch }) => kind === "plan" && epoch === 3)).toBe(true);
+        expect(lines(err).filter(({ kind }) => kind === "latched")).toMatchObject([
+          { level: 50, msg: "modern was taken out of use: error_rate: 3 of 4" },
+        ]);
+      },
+    ));
+
+  it("rolls back by the switch file while its control store is locked, and after it was moved away", () =>
+    withFiles(
+      {
+        "desk.yaml": config({ stores: { control: "sqlite:./.pnl-bridge/control.db" } }),
+        "slow.mjs": slowSystem,
+      },
+      async (folder) => {
+        const { url } = serve(folder, ["--config", "desk.yaml"]);
+        const api = `${await url}/api/v1`;
+        const state = join(folder, ".pnl-bridge");
+        const rollsBack = async (why: RegExp) => {
+          const answered = await fetch(`${api}/migration/rollback`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: '{"reason":"it burns"}',
+          });
+          expect([answered.status, await answered.json()]).toEqual([
+            200,
+            { via: "switch_file", path: join(state, "LEGACY_ONLY"), why: expect.stringMatching(why) },
+          ]);
+          await rm(join(state, "LEGACY_ONLY"));
+        };
+        const lock = connectionTo(join(state, "control.db"));
+        lock.exec("BEGIN IMMEDIATE");
+        await rollsBack(/^DATABASE_BUSY: /);
+        lock.close();
+        await rename(join(state, "control.db"), join(state, "away.db"));
+        await rollsBack(/^SYSTEM_DOWN: the control file is gone /);
       },
     ));
 
