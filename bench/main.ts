@@ -14,6 +14,7 @@ import { isolation } from "./isolation.ts";
 import { matching } from "./matching.ts";
 import { overhead } from "./overhead.ts";
 import { pnl } from "./pnl.ts";
+import { pnlSymbols } from "./pnl-symbols.ts";
 import { reading } from "./reading.ts";
 import { type BenchResult, printTable, toJson } from "./report.ts";
 import { reportPage } from "./report-page.ts";
@@ -27,6 +28,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   "database-reconcile": databaseReconcile,
   reading,
   pnl,
+  "pnl-symbols": pnlSymbols,
   symbols,
   "start-up": startUp,
   isolation,

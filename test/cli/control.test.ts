@@ -204,10 +204,14 @@ describe("a desk with a live process", () => {
     expect((await desk.run("audit", "list", "--limit", "1")).out).toMatch(
       /^\d{4}-\S+Z {2}epoch 6 {2}whitelist {2}amy {2}a test\n$/,
     );
-    expect(await desk.json("whitelist", "remove", "amy", ...because)).toEqual({
+    const control = ["--reason", "a \u009b2J test", "--actor", "amy"];
+    expect(await desk.json("whitelist", "remove", "amy", ...control)).toEqual({
       code: 0,
       document: { changed: true, epoch: 7 },
     });
+    const { out: exported } = await desk.run("audit", "export");
+    expect(exported).toContain('"reason":"a \\u009b2J test"');
+    expect(exported).not.toMatch(/[\x7f-\x9f]/);
     await process_.answersBy("legacy");
     expect((await desk.run("whitelist", "remove", "amy", ...because)).out).toBe(
       "amy is not on the whitelist\n",

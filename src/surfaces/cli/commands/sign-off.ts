@@ -1,4 +1,5 @@
 import { Argument, Option } from "commander";
+import { personName } from "../../../base/person-name.ts";
 import { type Phase, phases } from "../../../domain/migration/phase.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
@@ -36,7 +37,8 @@ interface Options {
 
 async function run(options: Options, _streams: Streams): Promise<CommandResult> {
   const { signOff } = await import("../../../app/control/commands.ts");
-  const { gate, actor } = options;
+  const { gate } = options;
+  const actor = personName(options.actor);
   const phase = await signOff(gate, options);
   if (options.json) return jsonResult({ gate, phase, actor }, true);
   return {
