@@ -44,8 +44,8 @@ export interface AdoptAnswer {
 }
 
 /**
- * `backfill`: all rows, once. `new_rows`: rows above the last mark. `all_rows`: all rows again, to find
- * changed ones.
+ * `backfill`: all rows, once. `new_rows`: rows with a higher id than the last pass read. `all_rows`: all rows
+ * again, to find changed ones.
  */
 export type PassName = "backfill" | "new_rows" | "all_rows";
 
@@ -87,7 +87,7 @@ export interface MissingRow {
   readonly written: StoredRow;
 }
 
-/** What the backfill and the import of foreign rows ask of the stores. */
+/** The calls of the backfill, and of the import of foreign rows, to the stores. */
 export interface BackfillCalls {
   /** The highest id of a table of legacy; 0 for an empty table, null for a missing one. */
   upperMark(given: { readonly table: string }): number | null;
@@ -100,8 +100,8 @@ export interface BackfillCalls {
     readonly limit: number;
   }): readonly LegacyRow[];
   /**
-   * The rows of legacy that have the key of an earlier row. `place` numbers the rows with one key, `occurrence`
-   * those that are equal in all of the columns; both count from 1, in the order of the ids.
+   * The rows of legacy that have the key of an earlier row. `place` numbers the rows with one key,
+   * `occurrence` those that are equal in all of the columns; both count from 1, in the order of the ids.
    */
   repeats(given: {
     readonly table: string;
@@ -124,8 +124,8 @@ export interface BackfillCalls {
   }): { readonly missing: readonly MissingRow[]; readonly next: string | null };
   passes(given: null): readonly PassState[];
   /**
-   * Records that a chunk is done: the pass, the rows for a person, and the rows that need none any more. A row
-   * that a person has settled waits again only if it has changed.
+   * Records that a chunk is done: the pass, the rows for a person, and the rows that need none any more. A
+   * row that a person has settled waits again only if it has changed.
    */
   recordChunk(given: {
     /** Null records quarantined rows only. */
@@ -142,7 +142,7 @@ export interface BackfillCalls {
     readonly after: { readonly table: string; readonly key: string } | null;
     readonly limit: number;
   }): readonly QuarantineEntry[];
-  /** Records what a person has decided about a row. Answers whether the row was waiting. */
+  /** Records what a person has decided about a row. Returns whether the row was waiting. */
   settleQuarantine(given: {
     readonly table: string;
     readonly key: string;

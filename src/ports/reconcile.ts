@@ -19,7 +19,10 @@ export interface ReadTable {
   readonly columns: readonly string[];
 }
 
-/** Keys above `after` up to and including `upTo`. Null stands for an open end, which includes keys that are no text. */
+/**
+ * Keys above `after` up to and including `upTo`. Null stands for an open end, which includes keys that are no
+ * text.
+ */
 export interface KeyRange {
   readonly after: string | null;
   readonly upTo: string | null;
@@ -29,9 +32,9 @@ export interface KeyRange {
 export interface OutboxLook {
   /** The highest number that was given; 0 for none. */
   readonly last: number;
-  /** What a later look takes, to see what was confirmed in between. */
+  /** The argument of a later read that returns the entries confirmed in between. */
   readonly mark: number;
-  /** Whether there are more entries than one look takes. */
+  /** Whether there are more entries than one read returns. */
   readonly isCut: boolean;
   /** Entries that the mirror has not confirmed, and those that it has confirmed since the mark. */
   readonly entries: readonly {
@@ -48,7 +51,7 @@ export interface OutboxLook {
 export interface StoreReader {
   /** The authority that this store records; null if it has no tables of the bridge. */
   authority(): Promise<Side | null>;
-  /** `since` is the mark of an earlier look; null asks for what is not confirmed only. */
+  /** `since` is the mark of an earlier read; with null, only unconfirmed entries are returned. */
   outbox(since: number | null): Promise<OutboxLook>;
   /** The key that `count` rows further than `after` has; null if fewer rows follow. */
   keyAfter(table: ReadTable, after: string | null, count: number): Promise<string | null>;
@@ -56,8 +59,8 @@ export interface StoreReader {
   /** The rows with these keys as they are now. */
   rowsOf(table: ReadTable, keys: readonly Cell[]): Promise<readonly Cells[]>;
   /**
-   * The rows of legacy that wait or waited for a person, by table and key as in a claim: the code, and whether a
-   * person has accepted it.
+   * The rows of legacy that wait or waited for a person, by table and key as in a claim: the code, and
+   * whether a person has accepted it.
    */
   reviewed(): Promise<ReadonlyMap<string, { readonly code: string; readonly isAccepted: boolean }>>;
   /** Whether a unique key of the table consists of these columns. */
@@ -69,14 +72,14 @@ export interface StoreReader {
 export interface RangeFilter {
   /** The number of rows of legacy in the range, and whether all rows of both sides are certainly equal. */
   look(range: KeyRange): Promise<{ readonly rows: number; readonly areEqual: boolean }>;
-  /** Tells what is known of a symbol; rows of unknown symbols are never found equal. */
+  /** Gives the book and the multiplier of a symbol. Rows of unknown symbols are never found equal. */
   learn(symbol: string, book: string, multiplier: string): void;
 }
 
 export interface PairReader {
   readonly legacy: StoreReader;
   readonly modern: StoreReader;
-  /** For daily rows; undefined if the two stores are not in reach of one query. */
+  /** For daily rows; undefined if one query cannot read both stores. */
   readonly daily: RangeFilter | undefined;
 }
 
@@ -97,8 +100,8 @@ export interface ReconcileReport extends Omit<ParityReport, "rows"> {
   /** ISO 8601, UTC. */
   readonly at: string;
   /**
-   * Figures that are not equal and have no known reason: all that differ, and those that cannot be compared but
-   * for a habit of legacy (`LEGACY_…`) or a row that a person has accepted.
+   * Figures that are not equal and have no known reason: all that differ, and those that cannot be compared,
+   * except because of a habit of legacy (`LEGACY_…`) or a row that a person has accepted.
    */
   readonly unexplained: number;
 }

@@ -12,7 +12,9 @@ export interface RowState {
   readonly claim: string | null;
   /** The columns that were written last; null if the row was deleted, or without a version. */
   readonly written: StoredRow | null;
-  /** The rows in the place of the aggregate, with all their columns. More than one only without a unique key. */
+  /**
+   * The rows in the place of the aggregate, with all their columns. More than one only without a unique key.
+   */
   readonly rows: readonly StoredRow[];
 }
 
@@ -35,12 +37,12 @@ export interface RepairAnswer {
   readonly because: string;
 }
 
-/** What a repair asks of the stores. */
+/** The calls of a repair to the stores. */
 export interface RepairCalls {
   rowStates(given: { readonly places: readonly RowPlace[] }): readonly RowState[];
-  /** The aggregates that have rows of legacy; null for a row that belongs to none. */
+  /** For each claim: the aggregate to which that row of legacy belongs, or null. */
   owners(given: { readonly claims: readonly string[] }): readonly (string | null)[];
-  /** The books of modern's rows. Legacy does not have them, and they are part of what a trade is known by. */
+  /** The books of modern's rows, which are part of a trade's identity. Legacy does not have them. */
   books(given: null): readonly string[];
   /** The entries that the other store has not confirmed, the oldest first, with the code of a parked one. */
   unsettled(given: { readonly limit: number }): readonly (OutboxEntry & { readonly code: string | null })[];
@@ -60,7 +62,10 @@ export interface RepairCalls {
    * ones. The relay settles them then. Answers how many.
    */
   cover(given: { readonly source: string; readonly entries: readonly OutboxEntry[] }): number;
-  /** Gives the store another incarnation, if it has the one that the caller saw. Answers the one that it has. */
+  /**
+   * Gives the store another incarnation, if it has the one that the caller saw. Returns the one that it has
+   * now.
+   */
   renew(given: { readonly from: string; readonly to: string }): string;
   /** Counts the entries of the other store up to a place as applied. */
   skipTo(given: { readonly place: number }): null;

@@ -14,7 +14,7 @@ const limits = {
   connectMsMax: 5_000,
   callMsMax: 60_000,
 };
-/** Entries of an outbox that one look takes. */
+/** The largest number of entries of an outbox that one read returns. */
 const entriesMax = 10_000;
 
 export async function openPostgresReader(url: string): Promise<StoreReader> {
@@ -47,7 +47,7 @@ class PostgresReader implements StoreReader {
 
   async outbox(since: number | null): Promise<OutboxLook> {
     const outbox = this.#name("pnlb_outbox");
-    // Numbers are not in the order of the commits, so what was confirmed meanwhile is told by places.
+    // Numbers do not follow the order of the commits, so entries confirmed meanwhile are found by places.
     const rows = await this.#all(
       `SELECT seq, rows, state, code, (SELECT coalesce(max(seq), 0) FROM ${outbox}) AS last,
          (SELECT coalesce(max(place), 0) FROM ${outbox}) AS mark

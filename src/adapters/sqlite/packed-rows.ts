@@ -1,6 +1,6 @@
 /**
- * The rows of writes and entries cross between threads as text: copying so many small objects would cost more
- * than writing them.
+ * The rows of writes and entries are sent between threads as text, because copying so many small objects
+ * would cost more than the disk write.
  */
 interface Batch {
   readonly rows?: unknown;

@@ -1,6 +1,6 @@
 /**
- * Reads the stores of the pair for reconcile, on read-only connections of its own, in short reads. A table that
- * has no index by the key is copied once into a temporary table that has one.
+ * Reads the stores of the pair for reconcile, on read-only connections of its own, in short reads. A table
+ * that has no index by the key is copied once into a temporary table that has one.
  */
 import Database from "better-sqlite3";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
@@ -15,13 +15,13 @@ import type {
   StoreReader,
 } from "../../ports/reconcile.ts";
 
-/** A lock of a writer is waited for so long. */
+/** The longest wait for the lock of a writer. */
 const busyMsMax = 5_000;
-/** Rows of a copy that one read takes. */
+/** The number of rows that one read copies. */
 const copyRows = 20_000;
-/** Entries of an outbox that one look takes. */
+/** The largest number of entries of an outbox that one read returns. */
 const entriesMax = 10_000;
-/** Keys that one statement looks up. */
+/** The number of keys that one statement looks up. */
 const keysMax = 500;
 
 export class SqliteReader implements StoreReader {
@@ -31,7 +31,7 @@ export class SqliteReader implements StoreReader {
   readonly #tables = new Map<string, string>();
   readonly #statements = new Map<string, Database.Statement<Cell[]>>();
 
-  /** Throws BAD_DATABASE if the file is none that can be read. */
+  /** Throws BAD_DATABASE if the file cannot be read as a database. */
   constructor(path: string, side: Side) {
     this.#path = path;
     this.#side = side;
@@ -82,7 +82,7 @@ export class SqliteReader implements StoreReader {
        ORDER BY ${key} LIMIT 1 OFFSET ${count - 1}`,
       ...(after === null ? [] : [after]),
     );
-    // A key that is no text stands before or behind all texts, so it ends no range.
+    // A key that is not text sorts before or after all texts, so it ends no range.
     return typeof row?.key === "string" ? row.key : null;
   }
 
@@ -178,7 +178,7 @@ export class SqliteReader implements StoreReader {
       fix:
         this.#side === "modern"
           ? "create the tables: pnl-bridge db init"
-          : "name the desk's database, or leave the kind out: --kinds",
+          : "name the desk's database, or leave this kind of rows out with --kinds",
     });
   }
 
@@ -292,7 +292,7 @@ export class AttachedDaily implements RangeFilter {
     this.#database.close();
   }
 
-  /** A column of legacy, so that an index over a text column can find its value: a DATE is no text for SQLite. */
+  /** A column of legacy as text. Without a cast if it is declared as text, so that an index can be used. */
   #comparedAsText(column: string): string {
     const [row] = this.#database
       .prepare<Cell[]>("SELECT type FROM pragma_table_info('eod_pnl') WHERE name = ?")

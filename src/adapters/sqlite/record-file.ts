@@ -38,7 +38,7 @@ export class RecordFile {
   #isHolding = false;
   /** Device and inode of the file that was opened. */
   #identity = "";
-  /** The number of legacy's schema for which its tables were found as they were accepted. */
+  /** The version of the file's schema at which legacy's tables were last found unchanged. */
   #schemaVersion = -1;
 
   constructor(options: RecordFileOptions) {
@@ -76,7 +76,7 @@ export class RecordFile {
   #mustHold(): void {
     if (this.#isHolding && !this.#opened().inTransaction)
       throw new BridgeError("DATABASE_BUSY", {
-        what: "legacy's write lock was held for longer than the budget allows, and was let go",
+        what: "legacy's write lock was held for longer than the budget allows, and was released",
         where: this.#options.path,
         fix: "raise database.cutover_budget_ms, or try again when fewer writes come",
       });
@@ -128,20 +128,20 @@ export class RecordFile {
     }
   }
 
-  /** A write into a file that another one has replaced would be lost. */
+  /** Throws if another file has taken the place of this one: a write into it would be lost. */
   #mustBeSameFile(): void {
     const { path, side } = this.#options;
     if (identityOf(path) !== this.#identity)
       throw new BridgeError("FILE_REPLACED", {
-        what: `another file stands in the place of ${side}'s database, which this process has opened`,
+        what: `another file has taken the place of ${side}'s database, which this process has open`,
         where: path,
         fix: "end every process that uses the database, then start them again",
       });
   }
 
   /**
-   * Compares legacy's tables with what was accepted, whenever anything in the file's schema has changed. Each
-   * file begins with its tables accepted.
+   * Compares legacy's tables with their accepted form, whenever anything in the file's schema has changed.
+   * The tables of a new pair count as accepted.
    */
   #checkTables(database: Database.Database): void {
     const version = numberIn(this.#run({ sql: "PRAGMA schema_version", values: [] })[0], "schema_version");
@@ -169,7 +169,7 @@ export class RecordFile {
     });
     try {
       if (side === "modern") database.pragma("journal_mode = WAL");
-      // A file in WAL mode comes back with NORMAL, which may lose an acknowledged commit in a power cut.
+      // SQLite may open a file in WAL mode with NORMAL, which may lose an acknowledged commit in a power cut.
       database.pragma("synchronous = FULL");
       // A checkpoint beside another process's is unsafe in versions of SQLite that a desk's Python may have.
       if (side === "legacy") database.pragma("wal_autocheckpoint = 0");
@@ -219,7 +219,7 @@ const dialectOf = (side: Side): Dialect => ({
   keepsMigrations: false,
 });
 
-/** After these the handle may show pages that never reached the disk. */
+/** Whether a failure is one after which the handle may show pages that never reached the disk. */
 const isLost = (failure: unknown): boolean =>
   failure instanceof Database.SqliteError && /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(failure.code);
 

@@ -1,6 +1,6 @@
 /**
- * The tables of the database bridge in SQLite. Modern's own tables are STRICT and keep decimals as text. The bridge's tables
- * begin with `pnlb_` and stand in both files. Nothing else in a file is touched.
+ * The tables of the database bridge in SQLite. Modern's own tables are STRICT and keep decimals as text. The
+ * bridge's tables begin with `pnlb_` and are in both files. Nothing else in a file is changed.
  */
 
 const decimal = (column: string): string =>
@@ -27,11 +27,10 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
   version INTEGER NOT NULL, PRIMARY KEY (instrument, mark_kind, trading_day)) STRICT, WITHOUT ROWID;`;
 
 /**
- * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is ever given twice. `pnlb_fence.forgotten`
- * is the highest number of the outbox that is deleted, and `forgotten_place` the highest place of an entry
- * that is; `relay_token` is the highest lease that has applied entries, and `applied` the last place that was
- * given to one; `shape`
- * describes legacy's tables as they were accepted, and is empty for "as they are".
+ * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is given twice. In `pnlb_fence`, `forgotten` is the
+ * highest number and `forgotten_place` the highest place of the deleted entries of the outbox. `relay_token`
+ * is the highest token of a lease under which entries were applied, and `applied` the place of the last
+ * applied entry. `shape` describes legacy's accepted tables; if it is empty, the present tables are accepted.
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (

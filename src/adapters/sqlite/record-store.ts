@@ -12,7 +12,7 @@ export interface SqliteRecordOptions {
   readonly authority: Side;
   /** Whether missing tables of the bridge are created; else BAD_DATABASE is thrown. Default: yes. */
   readonly creates?: boolean;
-  /** How long a lock of another process is waited for. Default 5 000. */
+  /** The longest wait for a lock of another process. Default 5 000. */
   readonly busyMsMax?: number;
 }
 
@@ -29,7 +29,7 @@ export async function openSqliteRecordStore(
 }
 
 /**
- * Opens a file once more and takes its write lock, for `lastsMs` at most. Throws DATABASE_BUSY if another
+ * Opens a file a second time and takes its write lock, for at most `lastsMs`. Throws DATABASE_BUSY if another
  * process keeps the lock.
  */
 export async function holdSqliteRecordStore(

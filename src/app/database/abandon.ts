@@ -35,9 +35,9 @@ export interface AbandonReport {
 const requestMsMax = 3_600_000;
 
 /**
- * Makes legacy authoritative although modern's database, which is, cannot be opened. Two people must ask for it:
- * the first call records the request, and another person's call within an hour carries it out. Throws REFUSED
- * while the plan wants modern, and BAD_CONFIG without a control store.
+ * Makes legacy authoritative while modern's database, which is authoritative, cannot be opened. Two people
+ * ask: the first call records the request, and another person's call within an hour carries it out. Throws
+ * REFUSED while the plan names modern, and BAD_CONFIG without a control store.
  */
 export async function abandon(options: AbandonCommand): Promise<AbandonReport> {
   const settings = await settingsOf(options);
@@ -120,7 +120,10 @@ async function otherPerson({ store }: OperatorSession, by: By, gate: string): Pr
   return other?.actor;
 }
 
-/** How many writes the returned database has handed over; undefined while it is away or another one. */
+/**
+ * How many writes the returned database has handed over; undefined while it is unreachable or another
+ * database.
+ */
 async function returned(settings: PairSettings): Promise<number | undefined> {
   return withPair(settings, prepared, (pair) => takeBack(pair, systemClock.nowMs()).catch(() => undefined));
 }

@@ -7,7 +7,7 @@ import type { Pair } from "./pair.ts";
 
 /**
  * The authority over the records for one command: opens the pair for each question. Undefined if no pair is
- * configured. A question creates nothing; a move creates what `db init` does.
+ * configured. A question creates no table; a move creates those that `db init` creates.
  */
 export function commandAuthority(settings: ControlSettings): DataAuthority | undefined {
   if (!isPairConfigured(settings.config)) return undefined;
@@ -49,7 +49,9 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
   };
 }
 
-/** How many rows of a pair wait for a person. Throws SYSTEM_DOWN while an abandoned database may have more. */
+/**
+ * How many rows of a pair wait for a person. Throws SYSTEM_DOWN while an abandoned database may have more.
+ */
 export async function waitingRows(pair: Pair): Promise<number> {
   const { abandonedStep } = await import("../../bridges/database/index.ts");
   const { step } = await pair.legacy.call("fence", null);
@@ -62,7 +64,7 @@ export async function waitingRows(pair: Pair): Promise<number> {
   return rows + reviews;
 }
 
-/** What a report of the ladder means for a move. */
+/** Turns the report of a cut-over into the answer to a move. */
 export const answeredBy = (
   { authority, failed }: Awaited<ReturnType<OpenedDatabase["cutover"]>>,
   side: Side,

@@ -110,7 +110,9 @@ export const drainDatabases = (
     return { ...drained, to: authority === "legacy" ? "modern" : "legacy" };
   });
 
-/** Brings the rows of legacy into modern, or only reads them in a dry run. Goes on where an earlier run ended. */
+/**
+ * Brings the rows of legacy into modern, or only reads them in a dry run. Goes on where an earlier run ended.
+ */
 export const backfill = (
   options: PairOptions & { readonly dryRun?: boolean; readonly onEvent: (event: PairEvent) => void },
 ): Promise<BackfillReport> =>
@@ -181,7 +183,7 @@ export interface CutoverCommand extends PairOptions {
   readonly onRung: (rung: string) => void;
 }
 
-/** Moves the authority to where the plan wants it, and notes it in the audit. */
+/** Moves the authority to the side that the plan names, and records the move in the audit. */
 export const cutOver = (options: CutoverCommand): Promise<CutoverReport> =>
   withDatabase(options, async (database, plan, settings) => {
     const wanted = directionOf(plan)?.authority;

@@ -28,14 +28,14 @@ import { holdRecordStore } from "../stores.ts";
 import { describeSymbol } from "../symbols/symbols.ts";
 import { openPair, type Pair, type PairSettings, thisHolder } from "./pair.ts";
 
-/** What a plan wants of the pair; undefined while the plan is not known. */
+/** How a plan uses the pair; undefined while the plan is not known. */
 export function directionOf(plan: MigrationPlan): Direction | undefined {
   // A process that has not read the plan of its fleet yet.
   if (plan.epoch === 0) return undefined;
   return directionTo(writesOf(plan));
 }
 
-/** The direction of a phase whose plan nobody restricts. */
+/** The direction of a phase whose plan has no overrides. */
 export const directionOfPhase = (phase: Phase): Direction => directionTo(phasePolicies[phase].writes);
 
 const directionTo = ([authority, mirror]: readonly [Side, ...Side[]]): Direction => ({
@@ -45,7 +45,9 @@ const directionTo = ([authority, mirror]: readonly [Side, ...Side[]]): Direction
 
 export interface OpenOptions {
   readonly direction: () => Direction | undefined;
-  /** Whether the plan is certainly the one in force; the authority is moved back only then. Default: always. */
+  /**
+   * Whether the plan is certainly the one in force; the authority is moved back only then. Default: always.
+   */
   readonly isFresh?: () => boolean;
   /** Whether a new pair is made ready. Default: yes; without it, an unprepared pair is BAD_DATABASE. */
   readonly creates?: boolean;
@@ -69,7 +71,7 @@ export interface OpenedDatabase {
   close(): Promise<void>;
 }
 
-/** What turns a caller's record into rows. */
+/** The tools that turn a caller's records into rows. */
 export const databaseTools: DatabaseBridgeOptions["tools"] = {
   describe: describeSymbol,
   dayRule: tradingDayRules["chicago-17"],
@@ -80,18 +82,18 @@ const dayMs = 86_400_000;
 const drainMsMax = 60_000;
 /** A file of this name beside the configuration halts the backfill. */
 const stopName = "STOP_BACKFILL";
-/** How often rows that legacy's own programs have written are looked for, and rows that they have changed. */
+/** How often the bridge looks for rows that legacy's own programs have written, and have changed. */
 const foreignRowsMs = 1_000;
 const foreignChangesMs = 15 * 60_000;
 /** How often the plan and the fence are compared. */
 const lookMs = 250;
-/** How long the plan must want legacy, while modern is authoritative, before the authority moves back. */
+/** How long the plan must name legacy, while modern is authoritative, before the authority moves back. */
 const settledMs = 750;
 
 /**
- * Opens the pair of a configuration. A cut-over that a dead process has left is taken back. While the plan wants legacy to be authoritative and modern still is, this
- * process moves the authority back, as soon as legacy has every write. Nothing moves it towards modern but
- * `cutover`.
+ * Opens the pair of a configuration, and undoes the unfinished cut-over of a dead process. While the plan
+ * names legacy and modern is still authoritative, this process moves the authority back, as soon as legacy
+ * has every write. Only `cutover` moves it towards modern.
  */
 export async function openDatabase(settings: PairSettings, options: OpenOptions): Promise<OpenedDatabase> {
   const { direction, creates = true, isFresh = () => true, onEvent = () => {} } = options;
@@ -165,7 +167,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     const fence = await pair.legacy.call("fence", null);
     const isWanted = direction()?.authority === "legacy" && fence.authority === "modern" && isFresh();
     wantedSinceMs = isWanted ? (wantedSinceMs ?? systemClock.monotonicMs()) : undefined;
-    // A process that was stopped may see the moved fence before the plan that moved it.
+    // A process that was suspended may see the moved fence before it sees the plan that moved it.
     if (wantedSinceMs === undefined || systemClock.monotonicMs() - wantedSinceMs < settledMs) return;
     onEvent({ kind: "returned", report: await cutover("legacy") });
   });
@@ -192,7 +194,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
 const hold = ({ addresses, folder }: PairSettings, lastsMs: number): Promise<HeldStore> =>
   holdRecordStore(addresses.legacy, { folder, side: "legacy", authority: "legacy", creates: false, lastsMs });
 
-/** Throws AUTHORITY_DIFFERS, as REFUSED, if the pair's fence contradicts what somebody asks for. */
+/** Throws REFUSED (AUTHORITY_DIFFERS) if the pair's fence names another side than the wanted one. */
 export async function mustAgree(pair: Pair, wanted: Side): Promise<void> {
   const { authority } = await pair.legacy.call("fence", null);
   if (authority !== wanted)

@@ -35,8 +35,8 @@ export function pairOf({
 }
 
 /**
- * Opens both stores. While legacy is authoritative, modern's store may be away: each of its calls tries to open
- * it then. Otherwise throws what opening them throws.
+ * Opens both stores. While legacy is authoritative, modern's store may be unreachable; then each call to it
+ * tries to open it. Otherwise passes on the errors of opening them.
  */
 export async function openPair(
   { addresses, folder }: PairSettings,
@@ -77,7 +77,9 @@ export async function withPair<T>(
 /** A prepared pair, whose fence says which store is authoritative. */
 export const prepared = { authority: "legacy", creates: false } as const;
 
-/** A store that its calls open; after an attempt that failed they try again when a second has passed. */
+/**
+ * A store that is opened by its first call. After a failed attempt, calls try again when a second has passed.
+ */
 class LateStore implements RecordStore {
   readonly side: Side;
   readonly #open: () => Promise<RecordStore>;
@@ -113,7 +115,10 @@ const openAgainMs = 1_000;
 
 let opened = 0;
 
-/** One pair that this process has opened, as the holder of a lease. A holder of this host is dead when its process has ended. */
+/**
+ * The name under which this process holds leases. A holder on this host counts as dead when its process has
+ * ended.
+ */
 export const thisHolder = (lastsMs: number): LeaseHolder => ({
   name: `${hostname()}/${process.pid}/${++opened}`,
   lastsMs,

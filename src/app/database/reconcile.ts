@@ -1,4 +1,6 @@
-/** Compares the two databases of a configuration, in this process, which must not have them open otherwise. */
+/**
+ * Compares the two databases of a configuration, in this process, which must not have them open otherwise.
+ */
 import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { AttachedDaily, SqliteReader } from "../../adapters/sqlite/index.ts";
@@ -18,7 +20,7 @@ export type ReconcileAsked = Partial<
   Pick<ReconcileOptions, "kinds" | "from" | "to" | "onFigure" | "onBreak" | "onProgress" | "waitMsMax">
 >;
 
-/** What a reconciliation needs of a configuration. */
+/** The part of a configuration that a reconciliation needs. */
 export interface ReconcileSettings {
   readonly pair: PairSettings;
   readonly validation: Pick<Config["validation"], "positionThreshold" | "comparisonThreshold">;
@@ -30,12 +32,12 @@ export async function reconcileSettings(options: { readonly config?: string }): 
   return { pair: pairOf(settings), validation: settings.config.validation };
 }
 
-/** How long the mirror may take to reach what is compared, if nothing else is said. */
+/** The default of the time that the mirror may take to catch up with the compared writes. */
 const waitMsMax = 10_000;
 
 /**
- * Throws BAD_DATABASE if a table or column is missing, DATABASE_BUSY and SYSTEM_DOWN. Changes nothing in either
- * database.
+ * Throws BAD_DATABASE if a table or column is missing, DATABASE_BUSY and SYSTEM_DOWN. Changes nothing in
+ * either database.
  */
 export async function reconcilePair(
   { pair, validation }: ReconcileSettings,
@@ -69,7 +71,7 @@ export async function recordReconcile({ pair }: ReconcileSettings, report: Recon
     const { unexplained, complete, position, verdicts, at } = report;
     await store.call("noteReconcile", {
       atMs: Date.parse(at),
-      // What legacy does by habit, and what a person has accepted, keeps nobody from moving the authority.
+      // Known habits of legacy, and rows that a person has accepted, do not prevent a move of the authority.
       ok: unexplained === 0,
       complete,
       position,

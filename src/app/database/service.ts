@@ -1,4 +1,4 @@
-/** The database bridge in a process that must start and go on whatever the databases do. */
+/** The database bridge in a process that must start and continue even if the databases fail. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
@@ -65,7 +65,7 @@ export class DatabaseService implements DataAuthority {
     );
   }
 
-  /** What this process knows now; never waits. */
+  /** The count that this process has at the moment; never waits. */
   owed(): { readonly count: number; readonly oldestMs: number } {
     if (this.#opened !== undefined) return this.#opened.bridge.owedToLegacy();
     const isBehind = directionOf(this.#options.plan())?.authority === "modern";

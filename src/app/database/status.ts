@@ -9,7 +9,7 @@ import type { Owed, RecordStore } from "../../ports/record-store.ts";
 import type { Pair } from "./pair.ts";
 
 export interface DatabaseStatus {
-  /** The store that the plan wants to be authoritative. Writes are refused as DRAINING while another one is. */
+  /** The authority that the plan names. Writes are refused as DRAINING while the other store has it. */
   readonly shouldBe: Side;
   readonly authority: Side;
   /** The move of the authority that is under way; empty if none is. */
@@ -18,7 +18,7 @@ export interface DatabaseStatus {
   readonly mode: MigrationMode;
   /** Null for legacy while modern's database does not answer. */
   readonly owed: Readonly<Record<"toLegacy", OwedCount | null>> & Readonly<Record<"toModern", OwedCount>>;
-  /** Why modern's database does not answer; null if it does. What only that database knows is null then. */
+  /** Why modern's database does not answer, in which case its own values are null; null if it answers. */
   readonly modernAway: string | null;
   /** Writes that the other store refuses, by row. At most a hundred. */
   readonly parked: readonly ParkedRow[];
@@ -121,7 +121,10 @@ async function modernStatus(modern: RecordStore, nowMs: number) {
   return { owed, shown };
 }
 
-/** Nothing is asked of this while legacy is authoritative, and modern answers while it is. */
+/**
+ * Stands for modern's counts while its database is unreachable; they are not used while legacy is
+ * authoritative.
+ */
 const nothing: Owed = { count: 0, parked: 0, oldestMs: 0 };
 
 const sum = (passes: readonly PassState[], of: (state: PassState) => number): number =>
@@ -167,7 +170,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
       : `${count} ${count === 1 ? "write is" : "writes are"} owed to ${side}, the oldest for ${seconds(oldestMs)}`;
   };
   return [
-    `authority     ${authority}, epoch ${epoch}${shouldBe === authority ? "" : `; the plan wants ${shouldBe}: writes are refused until it has moved`}`,
+    `authority     ${authority}, epoch ${epoch}${shouldBe === authority ? "" : `; the plan names ${shouldBe}: writes are refused until the authority has moved`}`,
     ...(step === abandonedStep
       ? ["abandoned     modern's database is to return: the writes that legacy lacks are in it"]
       : step === ""

@@ -1,10 +1,11 @@
 /**
  * Going back to legacy while modern's store, which is authoritative, cannot be opened.
  *
- * Legacy's fence alone decides which store is authoritative, so one transaction in legacy moves the authority.
- * Until modern's store returns, the step `abandoned` stands in legacy's fence and nothing is carried. Then modern's
- * fence is moved first, so that it takes no write any more, and every write that it owed and legacy does not have
- * goes to the quarantine with both images. A process that dies on the way is followed by one that goes on.
+ * Legacy's fence alone decides which store is authoritative, so one transaction in legacy moves the
+ * authority. Until modern's store returns, the step `abandoned` stands in legacy's fence and nothing is
+ * carried. Then modern's fence is moved first, so that it takes no write any more, and every write that it
+ * owed and legacy does not have goes to the quarantine with both images. If a process dies in between, the
+ * next one continues.
  */
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -16,7 +17,9 @@ export const abandonedStep = "abandoned";
 
 const pageMax = 200;
 
-/** Makes legacy authoritative under a new epoch and a new incarnation. Throws CONFLICT if the fence has moved. */
+/**
+ * Makes legacy authoritative under a new epoch and a new incarnation. Throws CONFLICT if the fence has moved.
+ */
 export async function abandonModern(legacy: RecordStore, from: Fence, incarnation: string): Promise<Fence> {
   const to = { epoch: from.epoch + 1, authority: "legacy", step: abandonedStep, incarnation } as const;
   await mustMove(legacy, from, to);
@@ -36,8 +39,8 @@ export const isAbandoned = (legacy: Fence, modern: Fence): boolean =>
   (legacy.authority === "legacy" && modern.authority === "modern" && modern.epoch < legacy.epoch);
 
 /**
- * Settles what modern owed. Answers how many writes went to the quarantine. Throws REFUSED if the store is
- * another one than the abandoned one, and whatever its calls throw while it is away.
+ * Settles the writes that modern owed. Returns how many went to the quarantine. Throws REFUSED if the store
+ * is not the abandoned one, and the errors of its calls while it is unreachable.
  */
 export async function takeBack(
   { legacy, modern }: Readonly<Record<Side, RecordStore>>,
@@ -89,7 +92,7 @@ function owedEntry({ seq, rows: sent }: OutboxEntry) {
 
 function owedRow({ aggregate, version, image }: OutboxEntry["rows"][number]) {
   const prepared = preparedRow(image);
-  // The write was prepared before it was stored, so only another release of this program refuses it now.
+  // The write was prepared before it was stored, so only another version of this program would refuse it.
   if ("code" in prepared) throw new Error(`${prepared.code}: ${prepared.because}`);
   const { change, claim } = prepared.legacy;
   return { aggregate, version, image, change, claim };

@@ -31,20 +31,22 @@ export interface BackfillOptions {
   readonly tools: ReadingTools;
   readonly clock: Clock;
   readonly lease: LeaseHolder;
-  /** `cto_trades` holds the trades of `processed_trades` once more, so at most one of the two belongs here. */
+  /**
+   * `cto_trades` holds the trades of `processed_trades` once more, so at most one of the two belongs here.
+   */
   readonly tables: readonly LegacyTable[];
   readonly limits: BackfillLimits;
-  /** Why the backfill must wait now, such as a file that a person has put there; undefined if it may go on. */
+  /** Why the backfill must wait now, such as the file STOP_BACKFILL; undefined if it may continue. */
   readonly held: () => string | undefined;
   readonly onEvent: (event: BackfillEvent) => void;
 }
 
 export interface BackfillLimits {
-  /** How long one chunk should take. Its number of rows follows. */
+  /** How long one chunk should take, which decides its number of rows. */
   readonly chunkMs: number;
   /** The backfill waits while a write has been owed to the mirror for longer. */
   readonly lagMsMax: number;
-  /** The backfill waits as long again if legacy took longer for one chunk. */
+  /** If legacy took longer than this for a chunk, the backfill pauses for as long as the chunk took. */
   readonly latencyMsMax: number;
 }
 
@@ -68,7 +70,7 @@ export interface BackfillRun {
   readonly pass: PassName;
   /** Reads and maps every row, and changes nothing. */
   readonly dryRun?: boolean;
-  /** Waits for no signal, as in a cut-over, which holds all writes back anyway. */
+  /** Runs even if a signal says to wait, as in a cut-over, which holds all writes back anyway. */
   readonly isUrgent?: boolean;
   /** Ends the run after the chunk that is under way. The next run goes on from there. */
   readonly signal?: AbortSignal;
@@ -88,7 +90,7 @@ interface TableReport {
   readonly superseded: number;
   /** Rows for a person, by code. */
   readonly quarantined: Readonly<Record<string, number>>;
-  /** Rows whose value in a column modern does not keep, by column. */
+  /** By column: the number of rows whose value in it modern does not keep. */
   readonly lost: Readonly<Record<string, number>>;
 }
 
@@ -114,20 +116,22 @@ const waitMs = 100;
  * Brings rows that the bridge has not written from legacy into modern.
  *
  * A row that both stores get at version 0 belongs to the bridge from then on. Legacy's own tables are read in
- * short pages and never changed; its table of versions gets an entry for each row, so that a later write finds
- * out whether somebody else has changed the row, and so that modern's writes can be mirrored onto it. The
- * authoritative store takes a row first, because there a write that meets it is refused or accepted at once.
+ * short pages and never changed; its table of versions gets an entry for each row, so that a later write
+ * finds out whether somebody else has changed the row, and so that modern's writes can be mirrored onto it.
+ * The authoritative store takes a row first, because there a write that meets it is refused or accepted at
+ * once.
  *
  * Each chunk is recorded in modern after both stores have it. A run that dies is resumed after the last
- * recorded chunk; what a chunk did before meets `known` rows and changes nothing. The highest id is fixed at the
- * beginning of a pass. A row that a write has touched, also a deleted one, is left to the relay. What modern
- * cannot hold, and what somebody else has changed, waits for a person with both images.
+ * recorded chunk; rows that the unrecorded chunk had already brought in are `known`, and nothing changes. The
+ * highest id is fixed at the beginning of a pass. A row that a write has touched, also a deleted one, is left
+ * to the relay. Rows that modern cannot hold, or that somebody else has changed, wait for a person with both
+ * images.
  */
 export class Backfill {
   readonly #options: BackfillOptions;
   /** Rows in the next chunk. */
   #size = 100;
-  /** When the lease is taken again, by the monotonic clock. */
+  /** The monotonic time at which the lease is renewed. */
   #renewMs = Number.NEGATIVE_INFINITY;
   /** Never rejects; undefined while nothing runs. */
   #running: Promise<void> | undefined;
@@ -179,8 +183,8 @@ export class Backfill {
   }
 
   /**
-   * Brings one row of legacy into modern if it is still as it was seen. A row in whose place modern has another
-   * `waits` for a person.
+   * Brings one row of legacy into modern if it is still as it was seen. A row in whose place modern has
+   * another `waits` for a person.
    */
   async importRow(table: LegacyTable, seen: StoredRow): Promise<"done" | "changed" | "waits"> {
     const { stores, clock } = this.#options;
@@ -221,7 +225,7 @@ export class Backfill {
     const filled = find("backfill");
     if (before === undefined && (filled === undefined || filled.next < filled.upper)) return undefined;
     const next = Math.max(before?.next ?? 0, filled?.upper ?? 0);
-    // The numbers of ids fall only if the table was made anew; then every row of it is new.
+    // The highest id falls only if the table was created again; then all of its rows are new.
     return upper === next ? undefined : { ...(before ?? fresh), table, upper, next: upper < next ? 0 : next };
   }
 
@@ -269,7 +273,7 @@ export class Backfill {
     return true;
   }
 
-  /** Waits while a signal says so. Answers whether the run goes on. */
+  /** Waits while a signal says so. Returns whether the run continues. */
   async #mayGoOn(run: BackfillRun): Promise<boolean> {
     const { clock, held, onEvent } = this.#options;
     let said = "";

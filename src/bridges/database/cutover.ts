@@ -9,17 +9,19 @@ import { mirrorWriteOf, preparedRow } from "./prepared.ts";
 
 export interface CutoverOptions {
   readonly stores: Readonly<Record<Side, RecordStore>>;
-  /** Opens legacy once more with its write lock held, for the given time at most. */
+  /** Opens legacy a second time and holds its write lock, for at most the given time. */
   readonly holdLegacy: (lastsMs: number) => Promise<HeldStore>;
   readonly clock: Clock;
   readonly lease: LeaseHolder;
   /** The longest time for which writes are held back. */
   readonly budgetMs: number;
-  /** The longest time for which the mirror may catch up before that. */
+  /** The longest time that the mirror may take to catch up before writes are held back. */
   readonly drainMsMax: number;
-  /** The last complete reconciliation; null if there was none. `position` is the outbox's number then. */
+  /**
+   * The last complete reconciliation; null if there was none. `position` is the outbox's last number then.
+   */
   readonly lastReconcile: () => Promise<ReconcileMark | null>;
-  /** Carries rows that legacy's own programs have written. Answers how many wait for a person's decision. */
+  /** Carries rows that legacy's own programs have written. Returns how many wait for a person's decision. */
   readonly importForeign: (legacy: RecordStore) => Promise<number>;
   /** Called as each rung of the ladder begins. */
   readonly onRung: (rung: Rung) => void;
@@ -38,7 +40,7 @@ export interface CutoverReport {
   readonly moved: boolean;
   readonly authority: Side;
   readonly epoch: number;
-  /** The rung that failed and why; null if the authority moved. Everything is as before then. */
+  /** The rung that failed and why, after which everything is as before; null if the authority moved. */
   readonly failed: { readonly rung: Rung; readonly why: string } | null;
   /** How long writes were held back. */
   readonly heldMs: number;
@@ -48,10 +50,10 @@ const reconcileAgeMsMax = 15 * 60_000;
 const pageMax = 200;
 
 /**
- * Moves the authority to a store, rung by rung; a rung that fails takes everything back to before.
+ * Moves the authority to a store, rung by rung. If a rung fails, everything returns to its former state.
  *
  * Legacy's fence decides which store is authoritative, and modern's is moved first. So a process that dies
- * between the two leaves a pair that the next one takes back (`recover`): at each moment at most one store
+ * between the two leaves a state that the next process undoes (`recover`). At each moment at most one store
  * accepts writes.
  */
 export class Cutover {
@@ -68,7 +70,9 @@ export class Cutover {
     return this.#alone(() => this.#climb(side));
   }
 
-  /** Takes back what a dead process left of a cut-over. Throws REFUSED while a living one moves the authority. */
+  /**
+   * Undoes the unfinished cut-over of a dead process. Throws REFUSED while a live one moves the authority.
+   */
   recover(): Promise<Fence> {
     return this.#alone(() => recoverFences(this.#options.stores, this.#options.clock.nowMs()));
   }
@@ -82,7 +86,7 @@ export class Cutover {
     if (taken.kind === "taken")
       throw new BridgeError("REFUSED", {
         what: `another process moves the authority: ${taken.holder}`,
-        fix: "wait for it",
+        fix: "wait until it has finished",
       });
     try {
       return await work();
@@ -91,7 +95,7 @@ export class Cutover {
     }
   }
 
-  /** Why the authority cannot move to a side now; undefined if the rungs before the lock would hold. */
+  /** Why the authority cannot move to a side now; undefined if the rungs before the lock would succeed. */
   async whyNot(side: Side): Promise<string | undefined> {
     const { stores, clock } = this.#options;
     const { authority } = await stores.legacy.call("fence", null);
@@ -145,7 +149,7 @@ export class Cutover {
     this.#options.onRung(rung);
   }
 
-  /** Proves that the reverse mirror will work: a row is written there and taken back, and a mark is committed. */
+  /** Proves that the way back will work: writes a row there, removes it again, and commits a marker. */
   async #rehearse(side: Side): Promise<void> {
     this.#begin("rehearse");
     const { stores } = this.#options;
@@ -162,7 +166,7 @@ export class Cutover {
     }
   }
 
-  /** Waits until the mirror has everything but what comes in this moment. */
+  /** Waits until the mirror has every write except those that arrive at this moment. */
   async #drain(from: Side): Promise<void> {
     this.#begin("drain");
     const { stores, clock, drainMsMax } = this.#options;
@@ -208,7 +212,9 @@ export class Cutover {
     }
   }
 
-  /** Modern stops taking writes by its own fence; legacy has them all before its fence moves. */
+  /**
+   * Moves modern's fence first, so that it takes no more writes; legacy's fence moves when it has them all.
+   */
   async #toLegacy(fence: Fence): Promise<Fence> {
     const { stores, clock, budgetMs } = this.#options;
     this.#begin("hold");
@@ -231,7 +237,9 @@ export class Cutover {
       throw new Error(`the fence of ${store.side}'s database was moved by somebody else`);
   }
 
-  /** Carries what is pending while no write can come. Whoever was the relay is not any more. */
+  /**
+   * Carries the pending entries while no write can arrive. Takes the relay's lease from any other process.
+   */
   async #carry(store: RecordStore, mirror: RecordStore): Promise<void> {
     const { clock, lease } = this.#options;
     const given = {
@@ -282,7 +290,7 @@ export class Cutover {
   }
 }
 
-/** Long enough for a ladder; a process that dies gives it back by its death. */
+/** Long enough for a whole cut-over. The lease of a dead process can be taken at once. */
 const leaseMs = 120_000;
 
 const missing = { kind: "parked", code: "INTERNAL", because: "the mirror did not answer" } as const;
@@ -302,10 +310,10 @@ export async function areFencesAtRest({ legacy, modern }: CutoverOptions["stores
 }
 
 /**
- * Takes back what a dead process left of a cut-over. Legacy's fence decides: modern's is moved to it. Only the
- * holder of the lease `cutover` may do so. What an abandoned store owes goes to the quarantine first. Answers
- * the fence that holds. Throws CONFLICT if a fence is ahead that no unfinished move explains: then one of the
- * two files is an older copy of itself.
+ * Undoes the unfinished cut-over of a dead process: modern's fence is set to legacy's, which decides. Only
+ * the holder of the lease `cutover` may do so. The writes that an abandoned store owes go to the quarantine
+ * first. Returns the fence in force. Throws CONFLICT if one fence is ahead and no unfinished move explains
+ * it: then one of the two files is an older copy of itself.
  */
 export async function recoverFences(
   stores: Readonly<Record<Side, RecordStore>>,

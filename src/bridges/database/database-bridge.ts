@@ -11,11 +11,11 @@ import { preparedRow, type RowRefusal } from "./prepared.ts";
 import { type IntakeTools, type Row, takeRecords } from "./record-intake.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
 
-/** What the plan wants of the pair. */
+/** How the plan uses the pair of databases. */
 export interface Direction {
   /** The store that should be authoritative. */
   readonly authority: Side;
-  /** Whether the other store should get the writes now; they are owed to it otherwise. */
+  /** Whether the other store gets the writes now; otherwise they are owed to it. */
   readonly mirrors: boolean;
 }
 
@@ -28,7 +28,9 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
 export type WriteAnswer =
   | { readonly kind: "acknowledged"; readonly version: number; readonly mirror: "pending" | "applied" }
   | ({ readonly kind: "refused" } & RowRefusal)
-  /** The commit's outcome is unknown. The same write under the same key may be sent again, and resolves it. */
+  /**
+   * The commit's outcome is unknown. The same write under the same key may be sent again, and resolves it.
+   */
   | { readonly kind: "unresolved"; readonly because: string };
 
 /** A write with its rows in the form that each store takes. */
@@ -48,16 +50,18 @@ interface Waiting {
 
 /** The most writes that share one commit. */
 const groupMax = 64;
-/** An epoch that no fence has: the store answers writes that it has and refuses all others. */
+/**
+ * An epoch that no fence has. Under it a store acknowledges writes that it has already, and refuses others.
+ */
 const noEpoch = -1;
 
 /**
  * Writes records to the authoritative store and carries each acknowledged write to the other one.
  *
- * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox entry.
- * Writes that come while a commit is under way share the next one. The relay applies whole writes in their
- * order; a write that was applied twice has its effect once. Legacy must be able to hold a record, else it is
- * refused before it is written.
+ * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox
+ * entry. Writes that come while a commit is under way share the next one. The relay applies whole writes in
+ * their order; a write that was applied twice has its effect once. Legacy must be able to hold a record, else
+ * it is refused before it is written.
  */
 export class DatabaseBridge implements OwedWrites {
   readonly #options: DatabaseBridgeOptions;
@@ -97,7 +101,10 @@ export class DatabaseBridge implements OwedWrites {
     });
   }
 
-  /** Waits until the other store has every acknowledged write, or the time is over. Offers parked writes again. */
+  /**
+   * Waits until the other store has every acknowledged write, or the time is over. Offers parked writes
+   * again.
+   */
   async drain({
     timeoutMs,
   }: {
@@ -116,7 +123,7 @@ export class DatabaseBridge implements OwedWrites {
     }
   }
 
-  /** As of the last look at the store; the writes of this process since then are counted too. */
+  /** The count of the last read of the store, and the writes of this process since then. */
   owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
     return this.#owed;
   }
@@ -184,8 +191,9 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /**
-   * Sends a group to the authority. Legacy's fence is read in legacy's own transaction, so what was seen of it
-   * before is good until a write is refused; modern's writes need a look at legacy's fence each time.
+   * Sends a group to the authority. Legacy reads its own fence in the transaction of the write, so the fence
+   * that this process read before serves until a write is refused. Before writes to modern, legacy's fence is
+   * read each time.
    */
   async #sent(writes: readonly PreparedWrite[]): Promise<readonly StoreAnswer[]> {
     const seen = this.#seen;
@@ -201,7 +209,7 @@ export class DatabaseBridge implements OwedWrites {
     return isMoved && seen !== undefined ? this.#sent(writes) : answers;
   }
 
-  /** After a failure: whether the write is stored, found out on a fresh connection. */
+  /** Finds out after a failure, on a fresh connection, whether the write is stored. */
   async #resolved({ idempotencyKey }: PreparedWrite, failure: unknown): Promise<WriteAnswer> {
     const unresolved = { kind: "unresolved", because: messageOf(failure) } as const;
     // A server that was lost during a commit may finish it later, so its answer now proves nothing.

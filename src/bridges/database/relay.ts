@@ -13,9 +13,9 @@ import { mirrorWriteOf } from "./prepared.ts";
 export interface RelayOptions {
   readonly stores: Readonly<Record<Side, RecordStore>>;
   readonly clock: Clock;
-  /** From 0 up to, and without, 1: scatters the pauses. */
+  /** A random number of 0 or more and less than 1, which varies the pauses. */
   readonly draw: () => number;
-  /** Whether the plan wants both stores to have the writes. */
+  /** Whether under the plan both stores get the writes. */
   readonly isWanted: () => boolean;
   readonly lease: LeaseHolder;
   /** How long an entry is kept after the mirror has it. */
@@ -36,8 +36,8 @@ const pauses = { firstMs: 50, lastMs: 5_000 };
 const lookMs = 500;
 
 /**
- * Carries the entries of the authority's outbox to the mirror, whole and in their order. One process at a time
- * does it: the holder of the lease `relay` in the authority's store. The mirror refuses a former holder.
+ * Carries the entries of the authority's outbox to the mirror, whole and in their order. One process at a
+ * time does it: the holder of the lease `relay` in the authority's store. The mirror refuses a former holder.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -46,7 +46,7 @@ export class Relay {
   #failures = 0;
   #stopTimer = (): void => {};
   #isEnded = false;
-  /** The authority whose mirror was compared with it since this process took the lease. */
+  /** The incarnation of the authority for which `#catchUp` has run since this process took the lease. */
   #checked = "";
 
   constructor(options: RelayOptions) {
@@ -86,7 +86,7 @@ export class Relay {
     this.#stopTimer = stop;
   }
 
-  /** Answers whether there may be more. */
+  /** Carries one page of entries. Returns whether there may be more. */
   async #carryPage(): Promise<boolean> {
     const { stores, clock, onEvent } = this.#options;
     const fence = await stores.legacy.call("fence", null);
@@ -118,8 +118,9 @@ export class Relay {
   }
 
   /**
-   * Compares once what the mirror has with what it was given: a mirror that was restored from an older copy
-   * gets the rest again. Old entries are forgotten on the way. Answers whether entries are offered again.
+   * Compares, once, the entries that the mirror has with those that it was given. A mirror that was restored
+   * from an older copy gets the missing ones again. Also deletes old entries. Returns whether entries are
+   * offered again.
    */
   async #catchUp(store: RecordStore, mirror: RecordStore, source: Fence): Promise<boolean> {
     const { incarnation } = source;

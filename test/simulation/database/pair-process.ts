@@ -1,7 +1,7 @@
 /**
- * One process on a pair of databases in tests: `node pair-process.ts JSON`. It reports what it does on its standard
- * output as a JSON array on one line, synchronously: a killed process has reported everything that it has done.
- * The end of its standard input ends it.
+ * One process on a pair of databases in tests: `node pair-process.ts JSON`. It reports what it does on its
+ * standard output as a JSON array on one line, synchronously: a killed process has reported everything that
+ * it has done. The end of its standard input ends it.
  */
 import { readFileSync, writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
@@ -16,10 +16,13 @@ import { positionRecord, tradeRecord } from "../../../src/testing/records.ts";
 
 export interface PairProcessOptions {
   readonly addresses: PairSettings["addresses"];
-  /** The folder with the file `wanted`, which names the side that the plan wants to be authoritative. */
+  /**
+   * The folder with the file `wanted`, which stands for the plan: it names the side that should be
+   * authoritative.
+   */
   readonly folder: string;
   /**
-   * `write` writes trades until it ends; `move` moves the authority to where the plan wants it; `settle` waits
+   * `write` writes trades until it ends; `move` moves the authority to that side; `settle` waits
    * until both stores have everything.
    */
   readonly role: "write" | "move" | "settle";
@@ -90,7 +93,9 @@ async function settle({ bridge, backfill }: OpenedDatabase): Promise<void> {
   report("settled", await bridge.drain({ timeoutMs: 60_000 }));
 }
 
-/** Moves the authority to where the plan wants it, as an operator does: reconciles, and repeats what fails. */
+/**
+ * Moves the authority to the wanted side, as an operator does: reconciles, and repeats a move that failed.
+ */
 async function move(): Promise<void> {
   const { positionThreshold, comparisonThreshold } = defaultConfig.validation;
   const compared = { pair: settings, validation: { positionThreshold, comparisonThreshold } };

@@ -20,7 +20,7 @@ export const commands: readonly CommandSpec[] = [
       new Option("--csv <file>", "write every compared figure into a CSV file"),
       new Option(
         "--plan <file>",
-        "write what would make the rows equal into a file, for db repair",
+        "write a repair plan for the unequal rows into a file, for db repair",
       ).conflicts("follow"),
       new Option("--follow", "compare again and again, a line for each pass, until it is interrupted"),
       new Option("--every <duration>", "the pause between two passes of --follow").default("1m"),
