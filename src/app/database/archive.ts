@@ -12,7 +12,7 @@ import type { OwnObject } from "../../ports/leaving-calls.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
 import { byOf, settingsOf } from "../control/session.ts";
 import { openRecordStore } from "../stores.ts";
-import { note } from "./commands.ts";
+import { note } from "./command-session.ts";
 import { type Evidence, evidenceNames, evidenceOf } from "./leaving-evidence.ts";
 import { type PairSettings, pairOf } from "./pair.ts";
 import { isPrepared, pathOf } from "./reconcile.ts";

@@ -4,7 +4,7 @@ import { usersOf } from "../../platform/open-files.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import { openOperator } from "../control/session.ts";
 import type { ControlSettings } from "../stores.ts";
-import { type PairOptions, withDatabase } from "./commands.ts";
+import { type PairOptions, withDatabase } from "./command-session.ts";
 import { type PairSettings, prepared, withPair } from "./pair.ts";
 
 export const evidenceNames = ["window", "fleet", "writes", "files", "rows"] as const;

@@ -13,7 +13,7 @@ import {
   repairVerbs,
 } from "../../bridges/database/index.ts";
 import { type ReconcileBreak, reconcileKinds } from "../../ports/reconcile.ts";
-import { note, type PairOptions, withDatabase } from "./commands.ts";
+import { note, type PairOptions, withDatabase } from "./command-session.ts";
 import { databaseTools } from "./open.ts";
 import { type PairSettings, prepared, withPair } from "./pair.ts";
 

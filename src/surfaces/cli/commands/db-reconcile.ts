@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Argument, Option } from "commander";
+import { Option } from "commander";
 import type { ReconcileReport } from "../../../app/commands.ts";
 import { plain } from "../../../base/plain-text.ts";
 import { durationMs } from "../arguments.ts";
@@ -28,19 +28,6 @@ export const commands: readonly CommandSpec[] = [
       option.json(),
     ],
     run,
-  },
-  {
-    name: "db repair",
-    argument: new Argument("<plan>", "the file that db reconcile --plan has written"),
-    about: "Does what a plan of db reconcile --plan says, to the rows that are still as they were then",
-    example: "db repair repair-plan.json --dry-run",
-    options: [
-      new Option("--dry-run", "compare the rows with the plan, and change nothing"),
-      option.actor(),
-      option.fleetConfig(),
-      option.json(),
-    ],
-    run: repair,
   },
 ];
 
@@ -116,39 +103,4 @@ function textOf(report: ReconcileReport, colour: boolean): string {
   const more = report.rows.length - Math.min(shownMax, report.rows.length) + report.rowsLeftOut;
   if (more > 0) lines.push(`${more} more; --json lists 10,000 of them, --csv all`);
   return lines.join("\n");
-}
-
-interface RepairOptions {
-  readonly plan: string;
-  readonly config?: string;
-  readonly json?: boolean;
-  readonly dryRun?: boolean;
-  readonly actor?: string;
-}
-
-async function repair(options: RepairOptions, { out, err }: Streams): Promise<CommandResult> {
-  const { repairDatabases } = await import("../../../app/database/repair.ts");
-  const paint = painter(colourful(out));
-  const lines: string[] = [];
-  const { owed, ...report } = await repairDatabases({
-    ...options,
-    onResult: ({ kind, key, do: verb, result, because }) => {
-      const row = `${kind} ${Object.values(key).join(" ")}`;
-      const line = plain(`${result}: ${verb}: ${row}${because === "" ? "" : `: ${because}`}`);
-      lines.push(result === "skipped" ? paint("red", line) : line);
-      if (!options.json) err.write(`${lines.length} ${line}\n`);
-    },
-  });
-  if (options.json) return jsonResult({ ...report, owed }, report.ok);
-  const count = (name: string) => report.results.filter(({ result }) => result === name).length;
-  const counts = (["done", "already", "would", "skipped", "left"] as const)
-    .filter((name) => count(name) > 0)
-    .map((name) => `${count(name)} ${name}`);
-  const end = [
-    counts.length === 0 ? "the plan has no action" : counts.join(", "),
-    ...(report.covered > 0 ? [`${report.covered} refused writes are settled`] : []),
-    ...(report.carries ? [] : ["a restored database still waits: make a new plan for the skipped rows"]),
-    ...(owed > 0 ? [`${owed} writes are still owed: pnl-bridge db status`] : []),
-  ];
-  return { exitCode: report.ok ? 0 : 1, text: end.join("\n") };
 }
