@@ -8,8 +8,8 @@ export interface FileUsers {
 }
 
 /**
- * Finds the other processes of this host that have one of the files open, under whatever name. Returns undefined
- * on a system without /proc. Opens none of the files. Linear in the open files of all processes.
+ * Finds the other processes of this host that have one of the files open, under whatever name. Returns
+ * undefined on a system without /proc. Opens none of the files. Linear in the open files of all processes.
  */
 export function usersOf(paths: readonly string[]): FileUsers | undefined {
   const wanted = new Set(paths.map(identityOf).filter((identity) => identity !== undefined));

@@ -13,10 +13,10 @@ export interface LeavingCalls {
   /** Everything that the bridge has put into this database. */
   ownObjects(given: null): readonly OwnObject[];
   /**
-   * Removes everything that the bridge has put into this database; the store cannot be used afterwards. Then it
-   * proves, in the same transaction, that the tables of the records can be read and written: one row of each is
-   * read, deleted, inserted and read back, which is rolled back. Removes nothing and throws REFUSED if this
-   * fails. Answers the rows of each of these tables.
+   * Removes everything that the bridge has put into this database; the store cannot be used afterwards. Then
+   * proves, in the same transaction, that the tables of the records can be read and written: one row of each
+   * is read, deleted, inserted, updated and read back, and these changes are rolled back. Removes nothing and
+   * throws REFUSED if the proof fails. Answers how many rows each of these tables has.
    */
   removeBridge(given: {
     /** The key columns of the tables that stay in use. */

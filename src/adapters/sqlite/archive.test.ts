@@ -50,6 +50,10 @@ describe("the archive of a database", () => {
     const without = new Set(["notes", "sqlite_sequence"]);
     expect(Object.keys(checkArchive(path, out, without))).toEqual(["positions"]);
     expect(() => checkArchive(path, out, new Set())).toThrow(expect.objectContaining({ code: "CONFLICT" }));
+    writeFileSync(`${out}.txt`, "no database\n".repeat(1_000));
+    expect(() => checkArchive(path, `${out}.txt`, without)).toThrow(
+      expect.objectContaining({ code: "BAD_DATABASE", where: `${out}.txt` }),
+    );
     runSql(path, "UPDATE positions SET quantity = 0.1 + 1e-17 WHERE symbol = 'ZN'");
     expect(() => checkArchive(path, out, without)).toThrow(/positions has 2 rows, its copy 2/);
   });

@@ -18,10 +18,10 @@ type ArchivedTable = {
 export type Archive = Readonly<Record<string, ArchivedTable>>;
 
 /**
- * Writes a database into a new file with `VACUUM INTO` and verifies it: its integrity, its schema, and the number
- * and digest of the rows of each table. The archive takes its name only after that. Throws UNWRITABLE if the
- * file exists or cannot be written, DATABASE_BUSY, BAD_DATABASE, and CONFLICT if another program changed the
- * database meanwhile. Blocks the caller; sorts each table twice.
+ * Writes a database into a new file with `VACUUM INTO` and verifies it: its integrity, its schema, and the
+ * number and digest of the rows of each table. The archive takes its name only after that. Throws UNWRITABLE
+ * if the file exists or cannot be written, DATABASE_BUSY, BAD_DATABASE, and CONFLICT if another program
+ * changed the database meanwhile. Blocks the caller; sorts each table twice.
  */
 export function archiveSqlite(from: string, to: string): Archive {
   const out = resolve(to);
@@ -73,8 +73,10 @@ function verified(
   archive: string,
   without: ReadonlySet<string>,
 ): Archive {
-  database.prepare("ATTACH ? AS archive").run(archive);
-  const whole = database.pragma("archive.integrity_check", { simple: true });
+  const whole = translated(archive, () => {
+    database.prepare("ATTACH ? AS archive").run(archive);
+    return database.pragma("archive.integrity_check", { simple: true });
+  });
   if (whole !== "ok")
     throw new BridgeError("BAD_DATABASE", {
       what: `the archive is damaged: ${whole}`,
@@ -84,7 +86,8 @@ function verified(
   const schemaOf = (name: string) =>
     database
       .prepare<[], SchemaRow>(
-        `SELECT type, name, tbl_name, sql, rootpage > 0 AS stored FROM ${name}.sqlite_schema ORDER BY type, name`,
+        `SELECT type, name, tbl_name, sql, rootpage > 0 AS stored
+         FROM ${name}.sqlite_schema ORDER BY type, name`,
       )
       .all()
       .filter(({ tbl_name }) => !without.has(tbl_name));

@@ -1,4 +1,4 @@
-/** Leaving legacy and the bridge: legacy's database is archived, and the bridge is removed from both databases. */
+/** Leaving: archives legacy's database, and removes the bridge from both databases. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Archive, archiveSqlite, checkArchive } from "../../adapters/sqlite/index.ts";
@@ -41,14 +41,17 @@ interface ArchiveReport {
   /** What the bridge has put into each database; empty for a database that has nothing of it. */
   readonly objects: Readonly<Record<Side, readonly OwnObject[]>> | null;
   readonly removed: boolean;
-  /** The rows of modern's tables, which were read and written without the bridge; null if modern has not lost it now. */
+  /**
+   * The rows of modern's tables, which were read and written without the bridge; null if this call has not
+   * removed it there.
+   */
   readonly proved: Readonly<Record<string, number>> | null;
 }
 
 /**
- * Archives legacy's database if nothing uses it any more, and removes the bridge from both databases if that is
- * asked for. May be repeated: for a removal, an archive that exists is verified again, and a removal goes on
- * where it ended. Throws BAD_CONFIG, BAD_USAGE, and what `archiveSqlite` throws.
+ * Archives legacy's database if nothing uses it any more, and removes the bridge from both databases if that
+ * is asked for. A removal may be repeated: it verifies the archive again, and goes on where the last one
+ * ended. Throws BAD_CONFIG, BAD_USAGE, and what `archiveSqlite` throws.
  */
 export async function archiveLegacy(options: ArchiveCommand): Promise<ArchiveReport> {
   const unknown = options.accept.find((name) => !evidenceNames.some((one) => one === name));
@@ -100,8 +103,8 @@ async function ownObjects(pair: PairSettings, has: Has): Promise<Record<Side, re
 }
 
 /**
- * Removes the bridge from the databases that still have its tables, each in one transaction, and modern's first:
- * until legacy's fence is gone, it keeps every writer of the bridge away from legacy.
+ * Removes the bridge from the databases that still have its tables, each in one transaction. Modern's is the
+ * first: as long as legacy has its fence, no writer of the bridge writes legacy.
  */
 export async function removeBridge(pair: PairSettings, has: Has): Promise<ArchiveReport["proved"]> {
   const proved = has.modern

@@ -119,8 +119,8 @@ function notOpen(file: string): Finding {
 }
 
 /**
- * Compares each row of legacy with what the bridge wrote or read last. A new row enters modern, so that it is not
- * lost, and every other change waits for a person.
+ * Compares each row of legacy with what the bridge wrote or read last. A new row enters modern, so that it is
+ * not lost, and every other change waits for a person.
  */
 const rowsOf = (asked: PairOptions): Promise<Finding> =>
   withDatabase(asked, async ({ backfill, pair }) => {
