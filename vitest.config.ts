@@ -26,5 +26,7 @@ export default defineConfig({
     reporters: ["default"],
     // Most files wait for processes of their own: more workers than cores keep the cores busy.
     maxWorkers: "250%",
+    // Node loads the sources itself. Vite's own loader takes a sixth of the run's whole time.
+    experimental: { viteModuleRunner: false },
   },
 });

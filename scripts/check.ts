@@ -19,7 +19,7 @@ interface Step {
 
 const node = process.execPath;
 const steps: readonly Step[] = [
-  { name: "types", command: [node, "node_modules/typescript/bin/tsc", "-p", "tsconfig.json"] },
+  { name: "types", command: [node, "node_modules/typescript-7/bin/tsc", "-p", "tsconfig.json"] },
   {
     name: "lint",
     command: [node, "node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."],

@@ -14,7 +14,7 @@ import { formatMessage } from "publint/utils";
 import { pack } from "./pack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const compiler = join(root, "node_modules/typescript/bin/tsc");
+const compiler = join(root, "node_modules/typescript-7/bin/tsc");
 
 const allowed =
   /^(dist|docs|examples\/unified-desk)\/|^bin\/pnl-bridge\.js$|^python\/\w+\.py$|^(README|RUNBOOK|CHANGELOG)\.md$|^(LICENSE|package\.json)$/;

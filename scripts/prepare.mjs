@@ -8,6 +8,6 @@ import { existsSync, rmSync } from "node:fs";
 
 const run = (command) => execSync(command, { stdio: ["ignore", 2, 2] });
 
-if (!existsSync("node_modules/typescript")) run("npm ci --ignore-scripts --no-audit --no-fund");
+if (!existsSync("node_modules/typescript-7")) run("npm ci --ignore-scripts --no-audit --no-fund");
 rmSync("dist", { recursive: true, force: true });
-run(`"${process.execPath}" node_modules/typescript/bin/tsc -p tsconfig.build.json`);
+run(`"${process.execPath}" node_modules/typescript-7/bin/tsc -p tsconfig.build.json`);

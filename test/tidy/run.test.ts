@@ -36,7 +36,7 @@ mkdir at-work || { echo "npm error ENOTEMPTY"; exit 1; }
 rm -rf node_modules
 sleep 0.3
 mkdir node_modules
-ln -s '${join(root, "node_modules/typescript")}' node_modules/typescript
+ln -s '${join(root, "node_modules/typescript-7")}' node_modules/typescript-7
 rmdir at-work
 `;
 
@@ -59,7 +59,7 @@ function withCheckout(use: (folder: string) => Promise<void>): Promise<void> {
     await put(folder, "fake-bin/npm", npm);
     await chmod(join(folder, "fake-bin/npm"), 0o755);
     await mkdir(join(folder, "node_modules"));
-    await symlink(join(root, "node_modules/typescript"), join(folder, "node_modules/typescript"));
+    await symlink(join(root, "node_modules/typescript-7"), join(folder, "node_modules/typescript-7"));
     const stamp = spawnSync("cksum", { cwd: folder, input: files["package-lock.json"], encoding: "utf8" });
     await put(folder, "node_modules/.pnl-bridge-lock", stamp.stdout.trimEnd().replaceAll(" ", "-"));
     await use(folder);
@@ -73,11 +73,11 @@ async function put(folder: string, name: string, content: string): Promise<void>
 
 /** Replaces the compiler by a program with this body. */
 async function replaceCompiler(folder: string, body: string): Promise<void> {
-  await unlink(join(folder, "node_modules/typescript"));
-  await put(folder, "node_modules/typescript/package.json", '{ "type": "module" }');
+  await unlink(join(folder, "node_modules/typescript-7"));
+  await put(folder, "node_modules/typescript-7/package.json", '{ "type": "module" }');
   const imports =
     'import { spawnSync } from "node:child_process";\nimport { existsSync, writeFileSync } from "node:fs";\n';
-  await put(folder, "node_modules/typescript/bin/tsc", imports + body);
+  await put(folder, "node_modules/typescript-7/bin/tsc", imports + body);
 }
 
 /** Starts a command in a checkout, with this Node and the stand-in for npm first on PATH. */
@@ -143,7 +143,7 @@ describe.concurrent("./run builds", () => {
       // A source changes while the compiler runs, after the compiler has read it.
       await replaceCompiler(
         folder,
-        `spawnSync(process.execPath, ["${join(root, "node_modules/typescript/bin/tsc")}", ...process.argv.slice(2)]);
+        `spawnSync(process.execPath, ["${join(root, "node_modules/typescript-7/bin/tsc")}", ...process.argv.slice(2)]);
         if (!existsSync("dist")) writeFileSync("${main}", ${JSON.stringify(program("2.0.0"))});`,
       );
       expect((await run(folder, "pnl-bridge")).out).toBe("1.0.0\n");
@@ -155,7 +155,7 @@ describe.concurrent("./run builds", () => {
 describe.concurrent("npm's prepare script", () => {
   it("replaces dist/ by a new build, and first installs the packages of a folder that has none", () =>
     withCheckout(async (folder) => {
-      await unlink(join(folder, "node_modules/typescript"));
+      await unlink(join(folder, "node_modules/typescript-7"));
       await put(folder, "dist/stale.js", "");
       const prepare = [process.execPath, join(root, "scripts/prepare.mjs")];
       expect(await start(folder, prepare).ended).toMatchObject({ code: 0, out: "" });

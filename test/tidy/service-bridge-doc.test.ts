@@ -85,7 +85,7 @@ describe("docs/service-bridge.md shows programs", () => {
       include: ["*.ts"],
     };
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify(settings));
-    const { out, err } = await runNode([join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
+    const { out, err } = await runNode([join(root, "node_modules/typescript-7/bin/tsc"), "-p", folder]);
     expect(`${out}${err}`).toBe("");
   });
 
