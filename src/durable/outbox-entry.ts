@@ -1,10 +1,11 @@
 import { at as itemAt } from "../base/present.ts";
-import type { OutboxEntry, RowImage, StoredRow } from "../ports/record-store.ts";
+import type { OutboxEntry, StoredRow } from "../ports/record-store.ts";
+import { imagesOf } from "./row-images.ts";
 import { numberIn, textIn } from "./work.ts";
 
 /** An entry of an outbox from its row. */
 export function entryOf(row: StoredRow): OutboxEntry {
-  const images: readonly RowImage[] = JSON.parse(textIn(row, "rows"));
+  const images = imagesOf(textIn(row, "rows"));
   const versions: readonly number[] = JSON.parse(textIn(row, "versions"));
   return {
     seq: numberIn(row, "seq"),

@@ -9,6 +9,7 @@
  * places, never by their numbers.
  */
 import { BridgeError } from "../base/errors.ts";
+import { at as itemAt } from "../base/present.ts";
 import { Refused } from "../base/refused.ts";
 import { otherSide, type Side } from "../domain/migration/phase.ts";
 import type {
@@ -35,6 +36,7 @@ import { leavingCalls } from "./leaving-calls.ts";
 import { entryColumns, entryOf } from "./outbox-entry.ts";
 import { repairCalls } from "./repair-calls.ts";
 import { holds, RowAccess } from "./row-access.ts";
+import { imagesOf } from "./row-images.ts";
 import {
   ask,
   askAll,
@@ -77,6 +79,13 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "ownObjects",
 ]);
 
+type MirrorRow = MirrorWrite["rows"][number];
+
+/** An entry with the place at which this store applies it. */
+interface Placed extends MirrorWrite {
+  readonly place: number;
+}
+
 const WriteRefused = Refused<StoreRefusalCode>;
 const EntryRefused = Refused<string>;
 
@@ -85,6 +94,14 @@ export function recordCalls(dialect: Dialect): RecordWorks {
   const access = new RowAccess(dialect);
   const rules = new RowRules(dialect, access);
   const backfill = backfillCalls(dialect, access);
+
+  const sql = {
+    inbox: `INSERT INTO ${table("inbox")} (source, seq, place, digest) VALUES (?, ?, ?, ?)`,
+    mirrorKey: `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?)
+                ON CONFLICT DO NOTHING`,
+    done: `UPDATE ${table("outbox")} SET state = 'done', place = ?, settled_ms = ? WHERE seq = ?`,
+    parked: `UPDATE ${table("outbox")} SET state = 'parked', code = ?, because = ?, settled_ms = ? WHERE seq = ?`,
+  };
 
   function* fence(end: string): Work<Fence> {
     const [row] = yield* ask(`SELECT epoch, authority, step, incarnation FROM ${table("fence")}${end}`);
@@ -158,38 +175,27 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     }
   }
 
-  function* applyOne(
-    { seq, rows, idempotencyKey, digest }: MirrorWrite,
-    source: string,
-    place: number,
-  ): Work<MirrorAnswer> {
+  /** Applies entries in their order, or each alone if the store refuses one of them. */
+  function* applyAll(entries: readonly Placed[], source: string): Work<readonly MirrorAnswer[]> {
     yield* ask("SAVEPOINT one");
     try {
-      for (const row of rows) yield* rules.mirror(row);
-      yield* askAll(
-        statement(
-          `INSERT INTO ${table("inbox")} (source, seq, place, digest) VALUES (?, ?, ?, ?)`,
-          source,
-          seq,
-          place,
-          digest,
-        ),
-        statement(
-          `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-          idempotencyKey,
-          digest,
-          Math.max(0, ...rows.map(({ version }) => version)),
-        ),
-        statement("RELEASE one"),
-      );
-      return { kind: "applied", place };
+      yield* rules.mirror(entries.flatMap(({ rows }) => rows));
+      yield entries.flatMap(({ seq, place, digest, idempotencyKey, rows }) => [
+        statement(sql.inbox, source, seq, place, digest),
+        statement(sql.mirrorKey, idempotencyKey, digest, Math.max(0, ...rows.map(({ version }) => version))),
+      ]);
+      yield* ask("RELEASE one");
+      return entries.map(({ place }) => ({ kind: "applied", place }));
     } catch (failure) {
       const refused = failure instanceof EntryRefused ? failure.refusal : conflictOf(failure);
       if (refused === undefined) throw failure;
       yield* ask("ROLLBACK TO one");
       yield* ask("RELEASE one");
-      return { kind: "parked", ...refused };
+      if (entries.length === 1) return [{ kind: "parked", ...refused }];
     }
+    const answers: MirrorAnswer[] = [];
+    for (const entry of entries) answers.push(...(yield* applyAll([entry], source)));
+    return answers;
   }
 
   return {
@@ -232,35 +238,23 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         Math.max(...numbers),
       );
       const known = new Map(inbox.map((row) => [numberIn(row, "seq"), row]));
-      const answers: MirrorAnswer[] = [];
-      for (const [at, entry] of entries.entries()) {
-        const row = known.get(entry.seq);
-        if (row !== undefined && row.digest !== entry.digest) throw olderCopy(otherSide(dialect.side));
-        answers.push(
-          row === undefined
-            ? yield* applyOne(entry, source, before + at + 1)
-            : { kind: "applied", place: numberIn(row, "place") },
-        );
-      }
-      return answers;
+      for (const { seq, digest } of entries)
+        if ((known.get(seq)?.digest ?? digest) !== digest) throw olderCopy(otherSide(dialect.side));
+      const fresh = entries
+        .map((entry, at) => ({ ...entry, place: before + at + 1 }))
+        .filter(({ seq }) => !known.has(seq));
+      const applied = fresh.length === 0 ? [] : yield* applyAll(fresh, source);
+      const given = new Map(fresh.map(({ seq }, at) => [seq, itemAt(applied, at)]));
+      return entries.map(
+        ({ seq }) => given.get(seq) ?? { kind: "applied", place: numberIn(known.get(seq), "place") },
+      );
     },
     *settle({ answers, nowMs }) {
-      for (const { seq, answer } of answers)
-        if (answer.kind === "applied")
-          yield* ask(
-            `UPDATE ${table("outbox")} SET state = 'done', place = ?, settled_ms = ? WHERE seq = ?`,
-            answer.place,
-            nowMs,
-            seq,
-          );
-        else
-          yield* ask(
-            `UPDATE ${table("outbox")} SET state = 'parked', code = ?, because = ?, settled_ms = ? WHERE seq = ?`,
-            answer.code,
-            answer.because,
-            nowMs,
-            seq,
-          );
+      yield answers.map(({ seq, answer }) =>
+        answer.kind === "applied"
+          ? statement(sql.done, answer.place, nowMs, seq)
+          : statement(sql.parked, answer.code, answer.because, nowMs, seq),
+      );
       return null;
     },
     *owed({ nowMs }) {
@@ -279,9 +273,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       );
       return rows.map((row) => ({
         seq: numberIn(row, "seq"),
-        aggregates: JSON.parse(textIn(row, "rows")).map(
-          (one: { readonly aggregate: string }) => one.aggregate,
-        ),
+        aggregates: imagesOf(textIn(row, "rows")).map(({ aggregate }) => aggregate),
         code: textIn(row, "code"),
         because: textIn(row, "because"),
         atMs: numberIn(row, "settled_ms"),
@@ -338,7 +330,9 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *forget({ beforeMs }) {
       const rows = yield* ask(
-        `DELETE FROM ${table("outbox")} WHERE state = 'done' AND settled_ms < ? RETURNING seq, place`,
+        // The last entry stays, so that SQLite never gives its number again.
+        `DELETE FROM ${table("outbox")} WHERE state = 'done' AND settled_ms < ?
+         AND seq < (SELECT max(seq) FROM ${table("outbox")}) RETURNING seq, place`,
         beforeMs,
       );
       for (const [column, from] of [
@@ -471,13 +465,13 @@ const alreadyStored = (aggregate: string): Error =>
 
 /** How a row is written and mirrored, together with its version. */
 class RowRules {
-  readonly #dialect: Dialect;
   readonly #access: RowAccess;
   readonly #versions: string;
-  readonly #sql: Readonly<Record<"again" | "first" | "next" | "owner", string>>;
+  readonly #sql: Readonly<
+    Record<"again" | "first" | "next" | "owner" | "known" | "renew" | "mirror", string>
+  >;
 
   constructor(dialect: Dialect, access: RowAccess) {
-    this.#dialect = dialect;
     this.#access = access;
     this.#versions = dialect.own("versions");
     const inserted = (onConflict: string): string =>
@@ -490,6 +484,11 @@ class RowRules {
       next: inserted(
         "UPDATE SET claim = excluded.claim, version = v.version + 1, written = excluded.written",
       ),
+      known: `SELECT version, claim, written FROM ${this.#versions} WHERE aggregate = ?${dialect.forUpdate}`,
+      renew: `UPDATE ${this.#versions} SET version = ?, written = ? WHERE aggregate = ?`,
+      mirror: `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
+               ON CONFLICT (aggregate)
+               DO UPDATE SET claim = excluded.claim, version = excluded.version, written = excluded.written`,
       owner: `SELECT aggregate FROM ${this.#versions} WHERE claim = ? AND aggregate <> ?`,
     };
   }
@@ -553,43 +552,63 @@ class RowRules {
   }
 
   /**
-   * Writes a row that came from the other store. Its version must be the next one, and nobody else may have
-   * changed the row; reads it back afterwards.
+   * Writes rows that came from the other store, in their order. The version of each must be the next one, and
+   * nobody else may have changed the row; reads each back afterwards.
    */
-  *mirror({ aggregate, version, change, claim }: MirrorWrite["rows"][number]): Work<void> {
-    const [[known] = [], [other] = [], [row] = []] = yield* askAll(
-      statement(
-        `SELECT version, written FROM ${this.#versions} WHERE aggregate = ?${this.#dialect.forUpdate}`,
-        aggregate,
-      ),
-      this.#otherOwner(aggregate, claim),
+  *mirror(rows: readonly MirrorRow[]): Work<void> {
+    let apart: MirrorRow[] = [];
+    const met = new Set<string>();
+    for (const row of rows) {
+      if (met.has(row.aggregate) || met.has(row.claim)) {
+        yield* this.#mirrorApart(apart);
+        apart = [];
+        met.clear();
+      }
+      apart.push(row);
+      met.add(row.aggregate).add(row.claim);
+    }
+    yield* this.#mirrorApart(apart);
+  }
+
+  /** Writes rows of different aggregates with different places in legacy. */
+  *#mirrorApart(rows: readonly MirrorRow[]): Work<void> {
+    const found = yield rows.flatMap(({ aggregate, change }) => [
+      statement(this.#sql.known, aggregate),
       this.#access.reading(change),
-    );
-    const stored = numberIn(known, "version");
-    if (stored !== version - 1)
-      throw new EntryRefused(
-        "VERSION_GAP",
-        `version ${version} of ${aggregate} came, and the store has ${stored}`,
+    ]);
+    const seen = rows.map((row, at) => ({ row, known: found[2 * at]?.[0], stored: found[2 * at + 1]?.[0] }));
+    const placed = seen.filter(({ row, known }) => known?.claim !== row.claim);
+    const owners = yield placed.map(({ row }) => this.#otherOwner(row.aggregate, row.claim));
+    const ownerOf = new Map(placed.map(({ row }, at) => [row, owners[at]?.[0]]));
+    const statements: Statement[] = [];
+    for (const { row, known, stored } of seen) {
+      const { aggregate, version, change, claim } = row;
+      const before = numberIn(known, "version");
+      if (before !== version - 1)
+        throw new EntryRefused(
+          "VERSION_GAP",
+          `version ${version} of ${aggregate} came, and the store has ${before}`,
+        );
+      mustOwn(aggregate, ownerOf.get(row));
+      const expected: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
+      if (!holds(stored, expected))
+        throw new EntryRefused("FOREIGN_ROW", `somebody else has changed the row of ${aggregate}`);
+      const written = JSON.stringify(change.set);
+      statements.push(
+        this.#access.changing(change, version, expected === null),
+        known?.claim === claim && change.set !== null
+          ? statement(this.#sql.renew, version, written, aggregate)
+          : statement(this.#sql.mirror, aggregate, change.set === null ? null : claim, version, written),
+        this.#access.reading(change),
       );
-    mustOwn(aggregate, other);
-    const expected: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
-    if (!holds(row, expected))
-      throw new EntryRefused("FOREIGN_ROW", `somebody else has changed the row of ${aggregate}`);
-    const [, [readBack] = []] = yield* askAll(
-      this.#access.changing(change, version, expected === null),
-      this.#access.reading(change),
-      statement(
-        `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
-         ON CONFLICT (aggregate)
-         DO UPDATE SET claim = excluded.claim, version = excluded.version, written = excluded.written`,
-        aggregate,
-        change.set === null ? null : claim,
-        version,
-        JSON.stringify(change.set),
-      ),
-    );
-    if (!holds(readBack, change.set))
-      throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
+    }
+    const answers = yield statements;
+    for (const [at, { aggregate, change }] of rows.entries())
+      if (!holds(answers[3 * at + 2]?.[0], change.set))
+        throw new EntryRefused(
+          "CHANGED_VALUE",
+          `the row of ${aggregate} does not read back as it was written`,
+        );
   }
 
   *standing({ aggregate, change }: Pick<RowWrite, "aggregate" | "change">): Work<Standing> {

@@ -9,7 +9,7 @@ export type { OutboxEntry, RowChange, RowImage, RowWrite, StoredRow, StoredValue
 
 export interface StoreWrite {
   readonly idempotencyKey: string;
-  /** The rows in canonical form, as JSON of `RowImage[]`; the outbox carries them to the other store. */
+  /** The rows in canonical form, as `imagesText` writes them; the outbox carries them to the other store. */
   readonly images: string;
   /** The digest of the images. A write with the same key and another digest is refused. */
   readonly digest: string;

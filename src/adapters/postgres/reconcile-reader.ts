@@ -1,7 +1,9 @@
 /** Reads modern's store for reconcile. Each call is one short reading transaction. */
+
 import { escapeIdentifier } from "pg";
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
+import { imagesOf } from "../../durable/row-images.ts";
 import type { Cell, Cells, KeyRange, OutboxLook, ReadTable, StoreReader } from "../../ports/reconcile.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { targetOf } from "./failures.ts";
@@ -64,7 +66,7 @@ class PostgresReader implements StoreReader {
           seq: Number(seq),
           isPending: state === "pending",
           code: state === "parked" ? (code ?? null) : null,
-          images: JSON.parse(written ?? "[]"),
+          images: imagesOf(written ?? "[]"),
         })),
     };
   }

@@ -1,26 +1,34 @@
 /**
- * The rows of writes and entries are sent between threads as text, because copying so many small objects
- * would cost more than the disk write.
+ * The rows of a call are sent between threads as text, because copying so many small objects would cost more
+ * than the disk write. Rows of a table as it stands are copied: they may hold infinities, which JSON lacks.
  */
+import type { OutboxEntry, RecordCall } from "../../ports/record-store.ts";
+
 interface Batch {
   readonly rows?: unknown;
+  readonly writes?: readonly Batch[];
+  readonly entries?: readonly Batch[];
 }
 
-/** What a call is given, with the rows of each write or entry as JSON. */
-export const packRows = (given: unknown): unknown => eachBatch(given, (rows) => JSON.stringify(rows));
+/** The calls whose answers are entries of an outbox. */
+const answersEntries: ReadonlySet<RecordCall> = new Set<RecordCall>(["pending", "entriesAfter", "unsettled"]);
 
-/** The inverse of `packRows`. */
-export const unpackRows = (given: unknown): unknown => eachBatch(given, (rows) => JSON.parse(String(rows)));
+/** What a call is given, or an entry, with its rows as JSON. */
+export const packRows = (given: unknown): unknown => inRows(given, (rows) => JSON.stringify(rows));
+export const unpackRows = (given: unknown): unknown => inRows(given, (rows) => JSON.parse(String(rows)));
 
-function eachBatch(given: unknown, change: (rows: unknown) => unknown): unknown {
+export const packAnswer = (name: RecordCall, answer: unknown): unknown =>
+  answersEntries.has(name) ? (answer as readonly OutboxEntry[]).map(packRows) : answer;
+export const unpackAnswer = (name: RecordCall, answer: unknown): unknown =>
+  answersEntries.has(name) ? (answer as readonly OutboxEntry[]).map(unpackRows) : answer;
+
+function inRows(given: unknown, change: (rows: unknown) => unknown): unknown {
   if (given === null || typeof given !== "object") return given;
-  const { writes, entries }: { readonly writes?: readonly Batch[]; readonly entries?: readonly Batch[] } =
-    given;
-  const changed = (batches: readonly Batch[]): readonly Batch[] =>
-    batches.map((batch) => (batch.rows === undefined ? batch : { ...batch, rows: change(batch.rows) }));
+  const { rows, writes, entries }: Batch = given;
   return {
     ...given,
-    ...(writes && { writes: changed(writes) }),
-    ...(entries && { entries: changed(entries) }),
+    ...(rows !== undefined && { rows: change(rows) }),
+    ...(writes && { writes: writes.map((one) => inRows(one, change)) }),
+    ...(entries && { entries: entries.map((one) => inRows(one, change)) }),
   };
 }

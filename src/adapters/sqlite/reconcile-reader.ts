@@ -2,9 +2,11 @@
  * Reads the stores of the pair for reconcile, on read-only connections of its own, in short reads. A table
  * that has no index by the key is copied once into a temporary table that has one.
  */
+
 import Database from "better-sqlite3";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
+import { imagesOf } from "../../durable/row-images.ts";
 import type {
   Cell,
   Cells,
@@ -46,13 +48,12 @@ export class SqliteReader implements StoreReader {
 
   async outbox(since: number | null): Promise<OutboxLook> {
     const [top] = this.#all("SELECT coalesce(max(seq), 0) AS last FROM pnlb_outbox");
-    const [given] = this.#all("SELECT seq AS last FROM sqlite_sequence WHERE name = 'pnlb_outbox'");
     const entries = this.#all(
       `SELECT seq, rows, state, code FROM pnlb_outbox WHERE state <> 'done'
        UNION ALL SELECT seq, rows, state, code FROM pnlb_outbox WHERE seq > ? AND state = 'done' LIMIT ${entriesMax}`,
       BigInt(since ?? Number.MAX_SAFE_INTEGER),
     );
-    const last = Math.max(Number(top?.last), Number(given?.last ?? 0));
+    const last = Number(top?.last);
     return {
       isCut: entries.length === entriesMax,
       last,
@@ -62,7 +63,7 @@ export class SqliteReader implements StoreReader {
         seq: Number(seq),
         isPending: state === "pending",
         code: state === "parked" ? String(code) : null,
-        images: JSON.parse(String(rows)),
+        images: imagesOf(String(rows)),
       })),
     };
   }

@@ -171,6 +171,8 @@ export class RecordFile {
       if (side === "modern") database.pragma("journal_mode = WAL");
       // SQLite may open a file in WAL mode with NORMAL, which may lose an acknowledged commit in a power cut.
       database.pragma("synchronous = FULL");
+      // Else the copies of pages for a savepoint go through a file.
+      database.pragma("temp_store = MEMORY");
       // A checkpoint beside another process's is unsafe in versions of SQLite that a desk's Python may have.
       if (side === "legacy") database.pragma("wal_autocheckpoint = 0");
       // As legacy's own programs have it: Python's driver does not enforce foreign keys.

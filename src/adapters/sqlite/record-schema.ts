@@ -27,10 +27,11 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
   version INTEGER NOT NULL, PRIMARY KEY (instrument, mark_kind, trading_day)) STRICT, WITHOUT ROWID;`;
 
 /**
- * `pnlb_outbox.seq` is AUTOINCREMENT, so that no number is given twice. In `pnlb_fence`, `forgotten` is the
- * highest number and `forgotten_place` the highest place of the deleted entries of the outbox. `relay_token`
- * is the highest token of a lease under which entries were applied, and `applied` the place of the last
- * applied entry. `shape` describes legacy's accepted tables; if it is empty, the present tables are accepted.
+ * No number `pnlb_outbox.seq` is given twice, because the entry with the highest one is never deleted. In
+ * `pnlb_fence`, `forgotten` is the highest number and `forgotten_place` the highest place of the deleted
+ * entries of the outbox. `relay_token` is the highest token of a lease under which entries were applied, and
+ * `applied` the place of the last applied entry. `shape` describes legacy's accepted tables; if it is empty,
+ * the present tables are accepted.
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS pnlb_keys (
 CREATE TABLE IF NOT EXISTS pnlb_versions (
   aggregate TEXT PRIMARY KEY, claim TEXT UNIQUE, version INTEGER NOT NULL, written TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_outbox (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, idempotency_key TEXT NOT NULL, digest TEXT NOT NULL, rows TEXT NOT NULL,
+  seq INTEGER PRIMARY KEY, idempotency_key TEXT NOT NULL, digest TEXT NOT NULL, rows TEXT NOT NULL,
   versions TEXT NOT NULL, at_ms INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'parked')),
   place INTEGER, settled_ms INTEGER, code TEXT, because TEXT) STRICT;

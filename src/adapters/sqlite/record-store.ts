@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { HeldStore, RecordStore } from "../../ports/record-store.ts";
 import { FileThread } from "./file-thread.ts";
-import { packRows } from "./packed-rows.ts";
+import { packRows, unpackAnswer } from "./packed-rows.ts";
 import type { RecordThreadCalls, RecordThreadData } from "./record-thread.ts";
 
 export interface SqliteRecordOptions {
@@ -53,8 +53,11 @@ export async function holdSqliteRecordStore(
 
 const storeOver = (thread: FileThread<RecordThreadCalls>, side: Side): RecordStore => ({
   side,
-  // The thread unpacks what is packed here.
-  call: (name, given) => thread.call(name, packRows(given) as typeof given),
+  // The thread unpacks and packs in turn.
+  call: async (name, given) => {
+    const answer = await thread.call(name, packRows(given) as typeof given);
+    return unpackAnswer(name, answer) as typeof answer;
+  },
   close: () => thread.end(),
 });
 

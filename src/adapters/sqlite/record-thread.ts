@@ -1,7 +1,7 @@
 /** The thread in which one file of the database bridge is read and written. */
 import { workerData } from "node:worker_threads";
 import type { RecordCall, RecordCalls } from "../../ports/record-store.ts";
-import { unpackRows } from "./packed-rows.ts";
+import { packAnswer, unpackRows } from "./packed-rows.ts";
 import { RecordFile, type RecordFileOptions } from "./record-file.ts";
 import { answerCalls } from "./thread-answers.ts";
 
@@ -27,12 +27,13 @@ const own = {
   },
 };
 
+const call = (name: RecordCall, given: unknown): unknown =>
+  packAnswer(name, file.call(name, unpackRows(given) as never));
+
 /** Every other name is a call of the store. */
 const answers = new Proxy({} as RecordThreadCalls, {
   get: (_, name: keyof RecordThreadCalls) =>
-    name in own
-      ? Reflect.get(own, name)
-      : (given: unknown) => file.call(name as RecordCall, unpackRows(given) as never),
+    name in own ? Reflect.get(own, name) : (given: unknown) => call(name as RecordCall, given),
 });
 
 answerCalls(answers, {

@@ -4,6 +4,7 @@ import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
 import { storable } from "../../base/storable-text.ts";
 import type { Side } from "../../domain/migration/phase.ts";
+import { imagesText } from "../../durable/row-images.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { RecordStore, RowWrite, StoreAnswer, StoreWrite } from "../../ports/record-store.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
@@ -162,7 +163,7 @@ export class DatabaseBridge implements OwedWrites {
       if ("code" in both) return both;
       prepared.push(both);
     }
-    const images = JSON.stringify(rows);
+    const images = imagesText(rows);
     return { idempotencyKey, images, digest: this.#options.tools.digest(images), rows: prepared };
   }
 

@@ -1,5 +1,5 @@
 import { backOffMs } from "../../base/back-off.ts";
-import { messageOf } from "../../base/errors.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { at as itemAt } from "../../base/present.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
@@ -48,6 +48,8 @@ export class Relay {
   #isEnded = false;
   /** The incarnation of the authority for which `#catchUp` has run since this process took the lease. */
   #checked = "";
+  /** The lease, as it was taken last. */
+  #held: { readonly store: RecordStore; readonly token: number; readonly renewMs: number } | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -74,8 +76,11 @@ export class Relay {
       this.#failures = 0;
     } catch (failure) {
       this.#failures += 1;
+      this.#held = undefined;
       this.#checked = "";
-      onEvent({ kind: "relay_failed", why: messageOf(failure), failures: this.#failures });
+      // Another process may have had the lease since it was renewed here.
+      if (this.#failures > 1 || codeOf(failure) !== "CONFLICT")
+        onEvent({ kind: "relay_failed", why: messageOf(failure), failures: this.#failures });
       nextMs = backOffMs(pauses, this.#failures, draw());
     }
     if (this.#isEnded) return;
@@ -109,12 +114,16 @@ export class Relay {
     return entries.length === pageMax;
   }
 
-  /** The token of the lease; undefined while another process holds it. */
+  /** The token of the lease, renewed when a third of it is over; undefined while another process holds it. */
   async #lease(store: RecordStore): Promise<number | undefined> {
+    const { clock, lease } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.#held?.store === store && nowMs < this.#held.renewMs) return this.#held.token;
     const answer = await takeLease(store, "relay", this.#options);
-    if (answer.kind === "held") return answer.token;
-    this.#checked = "";
-    return undefined;
+    this.#held =
+      answer.kind === "held" ? { store, token: answer.token, renewMs: nowMs + lease.lastsMs / 3 } : undefined;
+    if (this.#held === undefined) this.#checked = "";
+    return this.#held?.token;
   }
 
   /**
