@@ -2,39 +2,53 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 
-export interface FileDigest {
-  readonly bytes: number;
-  /** Hexadecimal. */
-  readonly sha256: string;
-  /** Resolves to true if the file has been written or replaced since. */
-  readonly hasChanged: () => Promise<boolean>;
-}
+/** Size and SHA-256 of what was read of a file, in the order of reading. */
+export class FileDigest {
+  readonly #path: string;
+  readonly #stamp: string;
+  readonly #hash = createHash("sha256");
+  #bytes = 0;
 
-/**
- * Returns the size and SHA-256 of a file, or undefined if the path is not a readable regular file. Linear in
- * bytes; holds one chunk in memory.
- */
-export async function digestOf(path: string): Promise<FileDigest | undefined> {
-  try {
-    const before = await stampOf(path);
-    if (before === undefined) return undefined;
-    const hash = createHash("sha256");
-    let bytes = 0;
-    for await (const chunk of createReadStream(path)) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    const hasChanged = async (): Promise<boolean> => (await stampOf(path).catch(() => undefined)) !== before;
-    return { bytes, sha256: hash.digest("hex"), hasChanged };
-  } catch {
-    return undefined;
+  private constructor(path: string, stamp: string) {
+    this.#path = path;
+    this.#stamp = stamp;
+  }
+
+  /** Begins before the file is read. Undefined for what is no regular file. */
+  static async begin(path: string): Promise<FileDigest | undefined> {
+    const stamp = await stampOf(path);
+    return stamp === undefined ? undefined : new FileDigest(path, stamp);
+  }
+
+  take(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** Reads the file itself. Linear in bytes; holds one chunk in memory. Rejects if it cannot be read. */
+  async takeFile(): Promise<void> {
+    for await (const chunk of createReadStream(this.#path)) this.take(chunk);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Hexadecimal. */
+  get sha256(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  /** Resolves to true if the file has been written or replaced since `begin`. */
+  async hasChanged(): Promise<boolean> {
+    return (await stampOf(this.#path)) !== this.#stamp;
   }
 }
 
 /** A text that changes whenever the file is written or replaced; undefined if it is not a regular file. */
 async function stampOf(path: string): Promise<string | undefined> {
-  const stats = await stat(path, { bigint: true });
-  return stats.isFile()
+  const stats = await stat(path, { bigint: true }).catch(() => undefined);
+  return stats?.isFile()
     ? `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`
     : undefined;
 }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { renderParityPage, renderParityTable, renderPnlTable } from "../../src/adapters/report/index.ts";
@@ -360,6 +362,25 @@ describe("a cause is named only if modern under its rule gives legacy's figure",
       ["6250", "COUNTED_TWICE", undefined],
     ]);
     expect(apart(report).filter(({ cause }) => cause === null)).toEqual([]);
+  });
+});
+
+it("a report has the digest of what was read of a ledger, and says if the file has changed since", () => {
+  const content = ledger(`1,${ZN},2025-07-16 09:00:00,B,2,110`);
+  return withFiles({ "trades_20250716.csv": content }, async (folder) => {
+    const path = join(folder, "trades_20250716.csv");
+    const onProgress = (text: string) => {
+      if (text.startsWith("matching")) appendFileSync(path, "\n");
+    };
+    const { inputs } = await replay({ config, trades: [folder], onProgress });
+    expect(inputs).toMatchObject([
+      {
+        path,
+        bytes: content.length,
+        sha256: createHash("sha256").update(content).digest("hex"),
+        changed: true,
+      },
+    ]);
   });
 });
 

@@ -45,6 +45,8 @@ export interface LedgerOptions {
    * the file there.
    */
   readonly rowsTaken?: ReadonlyMap<number, number>;
+  /** Called with each piece of a file that is read, in order. */
+  readonly onBytes?: ((path: string, bytes: Uint8Array) => void) | undefined;
   /** Called after each chunk. */
   readonly onProgress?: (done: {
     readonly bytes: number;
@@ -230,6 +232,7 @@ class LedgerReader {
         });
         last = bytesRead === 0;
         const until = leftover + bytesRead;
+        this.#options.onBytes?.(path, buffer.subarray(leftover, until));
         let from = 0;
         if (header) {
           from = this.#readHeader(path, buffer, until, last || until >= lineBytesMax);

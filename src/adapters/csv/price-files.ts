@@ -49,6 +49,8 @@ interface PriceOptions {
   readonly dayRule: TradingDayRule;
   /** Translates a symbol of any dialect, in a file of the given calendar day. */
   readonly translate: (symbol: string, day: number) => Detected;
+  /** Called with each piece of a file that is read, in order. */
+  readonly onBytes?: ((path: string, bytes: Uint8Array) => void) | undefined;
   /** Called after each file. */
   readonly onProgress?: (done: {
     readonly bytes: number;
@@ -99,6 +101,7 @@ export async function readPriceFiles(paths: readonly string[], options: PriceOpt
     const content = await readFile(path).catch((cause) => {
       throw unreadable(path, cause);
     });
+    options.onBytes?.(path, content);
     reader.readFile(path, at(names, index), content);
     rows.push(reader.rows - rowsBefore);
     bytes += at(sizes, index);

@@ -6,7 +6,7 @@ import { causes } from "../../comparison/index.ts";
 import { noteCodes, quarantineCodes, symbolNoteCodes } from "../../domain/market/finding-codes.ts";
 import type { DayNumber } from "../../domain/market/trading-day.ts";
 import type { TradeColumns } from "../../engine/index.ts";
-import { digestOf, type FileDigest } from "../../platform/file-digest.ts";
+import { FileDigest } from "../../platform/file-digest.ts";
 import type { InputFile, ParityReport, ReportedInstrument } from "../../ports/parity-report.ts";
 import { productOfInstrument, titleOf } from "../../symbols/index.ts";
 import { productVersion } from "../version.ts";
@@ -14,19 +14,33 @@ import { historyCauses } from "./explain.ts";
 import type { ReadFile } from "./input-files.ts";
 import type { FileRows, PnlRun } from "./pnl-run.ts";
 
-type DigestedFile = ReadFile & FileDigest;
+type DigestedFile = ReadFile & { readonly digest: FileDigest };
 
 /**
- * Takes the digest of each file before a run reads it. A file that cannot be read has none here; its reader
- * reports the error.
+ * Begins the digest of each file before a run reads it. The readers of ledgers and prices add what they read
+ * (see `bytesRead`); other files are read here. A file that cannot be read has no digest; its reader reports
+ * the error.
  */
 export async function digestsOf(files: readonly ReadFile[]): Promise<readonly DigestedFile[]> {
   const digested: DigestedFile[] = [];
   for (const file of files) {
-    const digest = await digestOf(file.path);
-    if (digest !== undefined) digested.push({ ...file, ...digest });
+    const digest = await FileDigest.begin(file.path);
+    const isReported = file.kind === "trades" || file.kind === "prices";
+    const isRead =
+      isReported ||
+      (await digest?.takeFile().then(
+        () => true,
+        () => false,
+      ));
+    if (digest !== undefined && isRead) digested.push({ ...file, digest });
   }
   return digested;
+}
+
+/** Returns a function that adds the bytes that a reader has read of a file to its digest. */
+export function bytesRead(files: readonly DigestedFile[]): (path: string, bytes: Uint8Array) => void {
+  const digests = new Map(files.map(({ path, digest }) => [path, digest]));
+  return (path, bytes) => digests.get(path)?.take(bytes);
 }
 
 interface Evidence {
@@ -51,12 +65,12 @@ export async function filed(report: ParityReport, evidence: Evidence): Promise<P
 
 const inputsOf = ({ digests, fileRows }: Evidence): Promise<readonly InputFile[]> =>
   Promise.all(
-    digests.map(async ({ kind, path, bytes, sha256, hasChanged }) => ({
+    digests.map(async ({ kind, path, digest }) => ({
       kind,
       path,
-      bytes,
-      sha256,
-      ...((await hasChanged()) && { changed: true as const }),
+      bytes: digest.bytes,
+      sha256: digest.sha256,
+      ...((await digest.hasChanged()) && { changed: true as const }),
       ...fileRows.find((rows) => rows.path === path),
     })),
   );

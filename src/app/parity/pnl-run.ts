@@ -50,6 +50,8 @@ export interface PnlRunOptions {
   readonly overrides?: ExpiryOverrides | undefined;
   /** Matches lots across books. Default false. */
   readonly netBooks?: boolean | undefined;
+  /** Called with each piece of a file that is read, in order. */
+  readonly onBytes?: ((path: string, bytes: Uint8Array) => void) | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
@@ -104,12 +106,14 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     priceFiles &&
     (await readPriceFiles(priceFiles, {
       dayRule,
+      onBytes: options.onBytes,
       translate: (symbol, day) => symbols.canonical(symbol, "auto", day),
     }));
   const input = await readLedgers(ledgers, {
     dayRule,
     describe: describerOf(symbols),
     netBooks: options.netBooks === true,
+    onBytes: options.onBytes,
     onProgress: ({ bytes, bytesTotal, rows }) =>
       options.onProgress?.(
         `reading ledgers: ${rows} rows, ${Math.floor((100 * bytes) / (bytesTotal || 1))} %`,

@@ -19,7 +19,7 @@ import type { HistoryRows } from "../../ports/pnl-system.ts";
 import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { describerOf } from "../symbols/symbols.ts";
-import { digestsOf, filed } from "./evidence.ts";
+import { bytesRead, digestsOf, filed } from "./evidence.ts";
 import { asRead, explained } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import {
@@ -58,7 +58,9 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const rules = dayRulesOf(systems, options.dayRule);
   const netBooks = netsBooks(systems);
   const digests = await digestsOf(await inputFiles({ ...options, config: options.configFile }));
-  const world = runWithComputedDays(await runPnl({ ...options, dayRule: rules.legacy, netBooks }));
+  const world = runWithComputedDays(
+    await runPnl({ ...options, dayRule: rules.legacy, netBooks, onBytes: bytesRead(digests) }),
+  );
   const closes = pinnedPrices({ ...world, ...world.input });
   const answer = async (side: Side): Promise<SystemAnswer> => {
     const system = systems[side];
