@@ -5,11 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
+import { comparison } from "../../testing/evidence-store-contract.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected } from "../../testing/postgres-wire.ts";
 import { positionRecord, tradeRecord } from "../../testing/records.ts";
 import { connectionTo, runSql } from "../../testing/sqlite-files.ts";
 import { openOperator, settingsOf } from "../control/session.ts";
+import { openEvidenceStore } from "../stores.ts";
 import { type ArchiveCommand, archiveLegacy, removeBridge } from "./archive.ts";
 import { openDatabase } from "./open.ts";
 import { pairOf } from "./pair.ts";
@@ -130,6 +132,13 @@ describe("the archive of legacy's database", () => {
 
   it("is refused until the window has been closed, and no write has reached legacy, for the days that are asked for", async () => {
     expect(await missing({ days: 7 })).toEqual({ archived: false, missing: ["window", "writes", "rows"] });
+  });
+
+  it("is refused while a stored comparison shows that a call has reached legacy since", async () => {
+    const evidence = await openEvidenceStore(await settingsOf({ config }));
+    await evidence?.append([comparison({ at: new Date(Date.now() + 3_600_000).toISOString() })]);
+    await evidence?.close();
+    expect(await missing()).toEqual({ archived: false, missing: ["window", "rows"] });
   });
 
   it("is refused while a process of the fleet is running", async () => {

@@ -3,7 +3,7 @@ import { systemClock } from "../../adapters/host/index.ts";
 import { usersOf } from "../../platform/open-files.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import { openOperator } from "../control/session.ts";
-import type { ControlSettings } from "../stores.ts";
+import { type ControlSettings, openEvidenceStore } from "../stores.ts";
 import { type PairOptions, withDatabase } from "./command-session.ts";
 import { type PairSettings, prepared, withPair } from "./pair.ts";
 
@@ -70,14 +70,14 @@ async function controlEvidence(settings: ControlSettings, days: number) {
       live.length === 0
         ? proof("no process of the fleet is running")
         : missing(`processes of the fleet are running: ${live.join("; ")}: stop them`);
-    return { window: await windowOf(session.store, days), fleet };
+    return { window: await windowOf(session.store, settings, days), fleet };
   } finally {
     await session.close();
   }
 }
 
 /** After its window is closed, neither a plan nor a kill switch sends a call or a write to legacy. */
-async function windowOf(store: ControlStore, days: number): Promise<Finding> {
+async function windowOf(store: ControlStore, settings: ControlSettings, days: number): Promise<Finding> {
   if ((await store.read()).legacyWindow !== "closed")
     return missing(
       "calls may still reach legacy: in cleanup, close its window with `pnl-bridge sign-off legacy_window`",
@@ -85,14 +85,25 @@ async function windowOf(store: ControlStore, days: number): Promise<Finding> {
   for (let after = 0; ; ) {
     const rows = await store.audit(after, 1_000);
     const closing = rows.find(({ after }) => JSON.parse(after ?? "{}").legacy_window === "closed");
-    if (closing !== undefined)
-      return {
-        holds: isLongAgo(Date.parse(closing.at), days),
-        why: `no call reaches legacy since its window was closed at ${closing.at}; ${days} days are required`,
-      };
+    if (closing !== undefined) {
+      const ms = Math.max(Date.parse(closing.at), await lastComparedMs(settings));
+      const why = `no call has reached legacy since ${new Date(ms).toISOString()}; ${days} days are required`;
+      return { holds: isLongAgo(ms, days), why };
+    }
     const last = rows.at(-1);
     if (last === undefined) return missing("the audit does not say when legacy's window was closed");
     after = last.seq;
+  }
+}
+
+/** When a call was last compared, which legacy answered too; 0 for never. */
+async function lastComparedMs(settings: ControlSettings): Promise<number> {
+  const store = await openEvidenceStore(settings);
+  try {
+    const [last] = (await store?.find({ limit: 1 })) ?? [];
+    return last === undefined ? 0 : Date.parse(last.at);
+  } finally {
+    await store?.close();
   }
 }
 
