@@ -8,7 +8,7 @@ test("the built-in configuration lists every value as a default", async () => {
   const { values, unused } = await listConfig(undefined);
   expect(values.every(({ from }) => from === "default")).toBe(true);
   expect(unused).toEqual([]);
-  // The keys of triggers are checked with their rows.
+  // The keys below migration.triggers and their defaults are the rows of control/triggers.ts.
   const others = values.filter(({ key }) => !key.startsWith("migration.triggers."));
   expect(others.map(({ key, value }) => `${key} ${JSON.stringify(value)}`)).toMatchInlineSnapshot(`
     [

@@ -419,7 +419,7 @@ export const keys = [
       "instance",
       text("a name of letters, digits, dots, dashes and underscores", /^[\w.-]{1,100}$/),
       null,
-      "Name of this process in the fleet, the same after each restart; by default host name and process id",
+      "Name of this process in the fleet; by default host name and process id, which a restart changes",
     ),
     key("heartbeat_ms", milliseconds, 1_000, "Time between two signs of life"),
     key("lease_ms", milliseconds, 60_000, "A process that is silent for this time is gone"),

@@ -88,7 +88,7 @@ function readWithin(text: string): Config {
 const refusal = (what: string, cause?: unknown): BridgeError =>
   new BridgeError("BAD_CONFIG", {
     what: `the published section "migration" cannot be read: ${what}`,
-    fix: "a newer pnl-bridge may have written it: upgrade this one, or publish the section of this file",
+    fix: "a newer pnl-bridge may have written it: upgrade this one, or run `config publish` with your file",
     cause,
   });
 

@@ -94,7 +94,8 @@ export function effectivePlan(
     });
     return { plan, from, held };
   } catch (failure) {
-    // A value that no plan can have bypassed all checks (by SQL). Legacy answers while its window is open.
+    // The record holds a value that no plan may have: SQL wrote it past all checks. Legacy answers while its
+    // window is open.
     if (!(failure instanceof BridgeError)) throw failure;
     hold("phase", phase, failure.message);
     const flags = { calculator: isClosed, storage: isClosed, reports: isClosed };

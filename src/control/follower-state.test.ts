@@ -88,7 +88,7 @@ it.each<Row>([
     ["report epoch_went_back at epoch 5", "heartbeat"],
   ],
   [
-    "a restored store that stays where it is has no further effect",
+    "a restored store whose record is unchanged has no further effect",
     restored,
     read(recordAt(3), 300),
     310,

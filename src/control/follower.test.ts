@@ -67,7 +67,7 @@ describe("a process that reaches the store", () => {
     await settle();
     expect(planOf(process)).toMatchObject({ phase: "primary_switch", epoch: 3 });
     expect(kinds(process)).toContain("unreadable_section");
-    // A process that has never read another section falls back to legacy.
+    // A process that starts now has no earlier section to keep, so legacy answers.
     expect(planOf(await fleet.start("two"))).toMatchObject({ phase: "read_only" });
   });
 
@@ -98,7 +98,7 @@ describe("a process whose store was restored from an old copy", () => {
     return process;
   };
 
-  it("acknowledges no plan of that store that it does not follow", async () => {
+  it("acknowledges a plan of that store only if it follows the plan", async () => {
     const process = await restored(3);
     expect(planOf(process)).toMatchObject({ newSystemPercentage: 3, epoch: 5 });
     expect(instance("one")).toMatchObject({ seenEpoch: 0, drainedEpoch: 0 });

@@ -427,7 +427,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
  */
 export const olderCopy = (side: Side): BridgeError =>
   new BridgeError("REFUSED", {
-    what: `${side}'s store is an older copy of itself: the other store has writes that it has lost`,
+    what: `${side}'s store is an older copy of itself: it has lost writes that the other store has`,
     fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
   });
 
@@ -544,7 +544,10 @@ class RowRules {
     return rows.map((row) => versions.get(row) ?? 0);
   }
 
-  /** Whether no row takes a place in legacy that another aggregate has, or takes or leaves in the same write. */
+  /**
+   * Whether the rows can be written together: no row takes a place in legacy that another aggregate has, even
+   * if that one leaves it in the same write, and no two rows take the same place.
+   */
   *#areApart(rows: readonly RowWrite[]): Work<boolean> {
     if (new Set(rows.map(({ claim }) => claim)).size < rows.length) return false;
     const owners = yield rows.map(({ aggregate, claim }) => this.#otherOwner(aggregate, claim));
@@ -641,7 +644,7 @@ class RowRules {
   }
 }
 
-/** Refuses a row of which legacy's row belongs to another aggregate. */
+/** Refuses a row whose place in legacy belongs to another aggregate; `other` is undefined if none has it. */
 function mustOwn(aggregate: string, other: StoredRow | undefined): void {
   if (other === undefined) return;
   const [kind, ...key] = JSON.parse(aggregate);

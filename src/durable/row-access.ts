@@ -18,7 +18,7 @@ export class RowAccess {
     yield* this.changeAll([{ change, version, isNew }]);
   }
 
-  /** As `change`, for rows that do not need each other. */
+  /** As `change`, for several rows, in any order. */
   *changeAll(
     rows: readonly { readonly change: RowChange; readonly version: number; readonly isNew: boolean }[],
   ): Work<void> {
@@ -55,7 +55,7 @@ export class RowAccess {
     );
   }
 
-  /** Keeps the text of a statement, by a name that says all that differs. */
+  /** Caches the text of a statement. The name must contain everything in which two texts can differ. */
   #sql(name: string, make: () => string): string {
     const known = this.#texts.get(name);
     if (known !== undefined) return known;

@@ -10,7 +10,7 @@ const table: Describe = (symbol) =>
     ? { instrument: "ZNU2025", multiplier: "1000", currency: "USD" }
     : undefined;
 
-describe("computePnl refuses one trade at a time", () => {
+describe("computePnl with a bad request", () => {
   it.each([
     ["BAD_SIDE", { side: "BUY" }],
     ["BAD_QUANTITY", { quantity: "0" }],
@@ -27,7 +27,7 @@ describe("computePnl refuses one trade at a time", () => {
     ["BAD_BOOK", { book: 5 }],
     ["BAD_TIME", { time: "2025-03-09 02:30" }],
     ["UNKNOWN_KEY", { timestamp: "2025-07-24T09:30:00Z" }],
-  ])("%s for %o, with the rest computed", (code, wrong) => {
+  ])("refuses only the bad trade, with %s for %o, and computes the rest", (code, wrong) => {
     const { rejected, positions } = computePnl({ trades: [buy, { ...sell, ...wrong } as TradeInput, sell] });
     expect(rejected).toEqual([{ index: 1, code, why: expect.any(String) }]);
     expect(positions[0]).toMatchObject({ quantity: "0", realized: "1", averagePrice: null, unrealized: "0" });

@@ -30,8 +30,8 @@ export class FastMatcher implements Matcher {
   #lotTrade = new Int32Array(2);
   #lotQuantity = new Float64Array(2);
   /**
-   * Money in minus money out of all trades, in points × quantity; plus the cost of the open lots it is the
-   * realized P&L.
+   * Money in minus money out of all trades, in points × quantity. The realized P&L is this plus the cost of
+   * the open lots.
    */
   #cash = 0n;
   /** Realized P&L of the first `#realizedMatches` matches. */

@@ -111,7 +111,7 @@ describe("matching", () => {
 });
 
 describe("days", () => {
-  test("quirks 7 and 8: unrealized is the level since the opening, and the total is realized plus its change", () => {
+  test("quirks 7 and 8: unrealized is measured from cost; total is realized plus its daily change", () => {
     const { daily } = calculate(
       [trade("B", 1, 110, "2025-08-04 10:00:00"), trade("S", 1, 111.5, "2025-08-05 10:00:00")],
       [

@@ -252,7 +252,7 @@ describe("the file", () => {
     expect(() => writeDatabase(path, run, { now })).toThrow("disk");
     expect(ask("SELECT trade_id FROM processed_trades ORDER BY id").flat()).toEqual(["1", "1", "2", "3"]);
     expect(ask("SELECT COUNT(*) FROM file_processing_log")).toEqual([[2]]);
-    // Positions are written with the last file, which would have deleted this one.
+    // Positions are written with the last file. It failed, so the position that it closes is still there.
     expect(ask("SELECT position_quantity FROM positions WHERE instrument_name = 'X'")).toEqual([[1]]);
   });
 

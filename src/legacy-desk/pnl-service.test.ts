@@ -236,14 +236,14 @@ describe("the service over ledgers", () => {
     expect((await asked.positionDetail({ symbol: zf })).position).toMatchObject({ quantity: "2" });
   });
 
-  it("reads its world again for each call", async () => {
+  it("asks `world` for the files and prices of each call", async () => {
     const worlds = [{ ledgers: [thursday] }, world];
     const asked = new LegacyDeskService({ world: async () => worlds.shift() as HistoryRequest });
     expect((await asked.openPositions({})).positions).toMatchObject([{ symbol: zn, quantity: "3" }]);
     expect((await asked.openPositions({})).positions).toHaveLength(2);
   });
 
-  it("fails only the calls that need its world when the world fails", async () => {
+  it("fails only the calls that need ledgers if `world` fails", async () => {
     const asked = new LegacyDeskService({
       world: () => {
         throw new Error("no trade ledgers are configured");

@@ -150,7 +150,7 @@ describe("a run over several files", () => {
     expect(await position("file-at-a-time")).toMatchObject({ quantity: "1", realized: "1" });
   });
 
-  test("in file-at-a-time mode dates closes by the file's name, and evening fills replace the day before", () => {
+  test("file at a time: a close has its file name's day; evening fills replace their day's row", () => {
     const [first, second] = [join(folder, "trades_20250904.csv"), join(folder, "trades_20250905.csv")];
     const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
     writeFileSync(first, `${header}1,X,2025-09-04 10:00:00,B,1,100\n2,X,2025-09-04 11:00:00,S,1,101\n`);

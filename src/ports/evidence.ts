@@ -29,7 +29,10 @@ export interface ComparisonRecord {
 
 export interface FieldRecord {
   readonly path: string;
-  /** The entry of the lists on the path; null if the path contains no list. */
+  /**
+   * The list entry: the values of its keys (`EGB BUND`), or its place (`3`); null if the path contains no
+   * list.
+   */
   readonly entry: string | null;
   readonly verdict: Verdict;
   readonly legacy: string | null;

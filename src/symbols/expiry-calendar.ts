@@ -77,7 +77,7 @@ export class ExpiryCalendar {
   readonly #overrides: ExpiryOverrides;
   readonly #series = new Map<number, OptionSeries>();
   readonly #standardDays: (Days | undefined)[] = [];
-  /** Series by overridden expiries that are neither nominal nor computed days. */
+  /** The series whose expiry the desk's calendar overrides, by product, family and that expiry. */
   readonly #moved = new Map<string, OptionSeries>();
 
   constructor(overrides: ExpiryOverrides = new Map()) {

@@ -21,7 +21,10 @@ import { StoreProcess } from "./store-process.ts";
 
 export interface EvidencePlace {
   readonly open: (options?: { readonly rowsMax?: number }) => Promise<EvidenceStore>;
-  /** An expression of a JavaScript module that opens the same evidence in another process, as a promise. */
+  /**
+   * The source of a JavaScript expression for another process. Its value is a promise of a store that is open
+   * on the same evidence.
+   */
   readonly elsewhere?: string;
 }
 
@@ -473,7 +476,7 @@ export function evidenceStoreContract(
         await store.append(comparisons(1));
       });
 
-      it("can append at the same time as fast as they can", async () => {
+      it("can append at the same time without pauses", async () => {
         const others = [appender("one", 60), appender("other", 60)];
         await Promise.all(others.map((other) => other.says(1)));
         const store = await open();

@@ -14,7 +14,7 @@
  * | numbers   | null                 | the JSON text `numbersText`, digit by digit                                     |
  * | garbled   | null                 | an invalid answer: broken JSON, or in memory a function                         |
  * | scribble  | { items: [] }        | modifies its request, then answers { items: the original number of items }      |
- * | remember  | anything             | { seen: [...] }: all requests so far, always the same list of the service's own |
+ * | remember  | anything             | { seen: [...] }: all requests so far; every answer has the same list object     |
  * | hang      | null                 | never answers                                                                   |
  * | burn      | { ms }               | null, after keeping its processor busy for that long                            |
  * | vanish    | null                 | never answers: the whole service ends during the call, as in a crash            |

@@ -1,7 +1,7 @@
 /**
  * Faults of real processes over a real store: killed and suspended processes, full disks, damaged files,
- * wrong clocks, and two operators at once. In each case (decision D4): modern answers only under a plan that
- * permits it, an answer of legacy that lacks a write is marked stale, and every accepted write is in the
+ * wrong clocks, and two operators at once. In each case modern answers only under a plan that permits it, an
+ * answer of legacy that lacks a write is marked stale, and every accepted write is in the
  * ledger.
  */
 import { execFileSync } from "node:child_process";
@@ -410,7 +410,7 @@ describe("the control file", () => {
   });
 });
 
-describe("live.db", () => {
+describe("live.db, which holds heartbeats and seals", () => {
   const harms: readonly (readonly [name: string, harm: (path: string) => void])[] = Object.entries({
     overwritten: (path: string) => writeFileSync(path, readFileSync(path).fill(0xa5, 100), { flag: "r+" }),
     truncated: (path: string) => truncateSync(path, 5_000),

@@ -1,7 +1,7 @@
 /**
  * Applies random phases, flags, SQL edits, publications, crashes, store outages, clock jumps and rollbacks to
- * a fleet in memory, and compares it with a model that knows the table of the design and the audit, but not
- * the code.
+ * a fleet in memory, and compares it with the audit and with the rules of the phases, written a second time
+ * in phase-oracle.ts.
  */
 import { expect, it } from "vitest";
 import { randomFrom } from "../../src/app/demo-desk/random.ts";

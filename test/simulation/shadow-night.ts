@@ -127,7 +127,7 @@ export async function shadowNight(calls: number, seed: number): Promise<NightRep
   };
 }
 
-/** Returns the broken promises of a night; none if all is well. */
+/** Returns a sentence for each requirement that a night violated; none if all is well. */
 export function complaintsOf(report: NightReport, growthBytesMax: number): readonly string[] {
   const complaints: string[] = [];
   for (const [method, counters] of Object.entries(report.counters)) {

@@ -59,14 +59,14 @@ describe("the layer check", () => {
       await rm(copy, { recursive: true });
     }
   });
+});
 
-  it.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])("and %s name only paths that exist", async (page) => {
-    const text = await readFile(join(root, page), "utf8");
-    const paths = [...text.matchAll(/`((?:src|test|docs|scripts)\/(?!\S*NAME)[\w./-]+)`/g)].map(
-      ([, path = ""]) => path,
-    );
-    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
-  });
+it.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])("%s names only paths that exist", async (page) => {
+  const text = await readFile(join(root, page), "utf8");
+  const paths = [...text.matchAll(/`((?:src|test|docs|scripts)\/(?!\S*NAME)[\w./-]+)`/g)].map(
+    ([, path = ""]) => path,
+  );
+  expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
 interface Violation {

@@ -62,7 +62,7 @@ describe.skipIf(!hasPython)("docs/leaving.md (needs python3)", () => {
 
   it("names every kind of evidence, with the option by which a person vouches for it", async () => {
     const { out } = await pnlBridge(["db", "archive", "--help"]);
-    const [, names = ""] = /vouch, of\s+([a-z,\s]+);/.exec(out) ?? [];
+    const [, names = ""] = /vouch,\s+one\s+or\s+more\s+of\s+([a-z,\s]+);/.exec(out) ?? [];
     const rows = [...page.matchAll(/^\| `(\w+)` \| /gm)].map(([, name]) => name);
     expect(names.replaceAll(/\s/g, "").split(",")).toEqual(rows);
   });

@@ -16,7 +16,7 @@ export const commandsOf = (page: string): readonly (readonly [command: string, o
       }),
   );
 
-/** The files of a page: their names follow the language of the block. */
+/** The files of a page. The first line of a block has the language, then the name of the file. */
 export const filesOf = (page: string): readonly { readonly name: string; readonly text: string }[] =>
   [...page.matchAll(/^```\w+ (\S+\.\w+)\n([\s\S]*?)^```$/gm)].map(([, name = "", text = ""]) => ({
     name,

@@ -1,8 +1,8 @@
 /**
  * Follows docs/bridge-your-system.md as a new user does: runs the commands of the page in their order in an
- * empty folder. The files that the page shows are written at the place where it shows them. In the campaign
- * `walk` the first command installs the packed checkout; if the registry does not answer, the packages of the
- * checkout replace those that it would install. In a short run a link to the built checkout replaces it all.
+ * empty folder, and between them writes each file when the page shows it. In the campaign `walk` the first
+ * command installs the packed checkout; if the registry does not answer, the packages of the checkout replace
+ * those that it would install. In a short run a link to the built checkout replaces the installation.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -24,8 +24,8 @@ type Step =
   | { readonly kind: "command"; readonly command: string; readonly output: string };
 
 /**
- * The parts of the page in their order: files (their names follow the language), and commands with their
- * output.
+ * The parts of the page in their order: files (the first line of a block has the language, then the name of
+ * the file), and commands with their output.
  */
 const steps: readonly Step[] = [...page.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].flatMap(
   ([, language, name, text = ""]): readonly Step[] => {
@@ -91,7 +91,7 @@ class Walk {
   async type(command: string, output: string): Promise<void> {
     if (command.endsWith("&")) return this.#serve(command.replace(/\s*&$/, ""), output);
     if (command.startsWith("npm install")) return this.#install(command);
-    // Only the first of them is started by npx, which takes a second each time.
+    // Only the command with --write-adapter is started by npx, since npx takes a second each time.
     const direct = command.includes("--write-adapter") ? command : command.replace(/^npx /, "");
     let printed = await this.#shell(direct);
     // A busy process sheds shadow calls, so the call is repeated until its comparison is stored.

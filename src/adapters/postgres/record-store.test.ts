@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(await store.call("standings", { rows: [row] })).toMatchObject([{ version: 2 }]);
     });
 
-    test("an entry is pending by its state, wherever its number and transaction stand", async () => {
+    test("an entry is pending by its state alone, whatever the order of numbers and commits", async () => {
       const insert = (seq: number) =>
         `INSERT INTO ${table("pnlb_outbox")} (seq, idempotency_key, digest, rows, versions, at_ms, state)
          OVERRIDING SYSTEM VALUE VALUES (${seq}, '', '', '[]', '[]', 0, 'pending')`;

@@ -737,7 +737,7 @@ describe("a call", () => {
     expect(await bridge.service.call("totals", {})).toHaveProperty("fellBack");
   });
 
-  it("that legacy fails is failed, whatever modern answers", async () => {
+  it("fails if the answering legacy fails, whatever modern answers", async () => {
     const files = {
       ...modules,
       "legacy.mjs": `export default { totals: () => { throw new Error("no such book"); } };`,
@@ -960,7 +960,7 @@ describe("close", () => {
     expect(lines).toBe("legacy\n");
   });
 
-  it("is complete after a failed start, which leaves nothing running", async () => {
+  it("is not needed after a failed start, which leaves nothing running", async () => {
     const thread = { kind: "module", path: "./legacy.mjs", isolation: "thread" };
     const rest = { stores: { control: "sqlite:./control.db" } };
     const folder = deskFolder(
@@ -971,8 +971,8 @@ describe("close", () => {
       { systems: { legacy: thread, modern: { kind: "module", path: "ftp://x" } } },
       modules,
     );
-    // A file is checked before anything is opened. A bad tolerance in parsed content is found only when
-    // everything is open.
+    // A configuration file is checked before anything is opened. A bad tolerance in a configuration that the
+    // caller has parsed is found only when everything is open.
     const fine = deskFolder({ systems: { legacy: thread }, ...rest }, modules);
     const start = "await createPnlBridge({ config }).catch(({ code }) => console.log(code));";
     const app = JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")).href);

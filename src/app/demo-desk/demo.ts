@@ -23,8 +23,8 @@ export interface Demo {
 
 /**
  * Generates a small desk, ledgers and prices with the oddities of real ones, and replays it through both
- * systems. Then another small desk writes two databases at once. Works in a temporary folder that is deleted afterwards, or in `keep`, which must not hold a desk
- * yet. Throws UNWRITABLE.
+ * systems. Then another small desk writes two databases at once. Works in a temporary folder that is deleted
+ * afterwards, or in `keep`, which must not hold a desk yet. Throws UNWRITABLE.
  */
 export async function runDemo(options: {
   readonly seed: number;

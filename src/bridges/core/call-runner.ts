@@ -310,7 +310,10 @@ const copyOrSame = (args: readonly unknown[], valuesMax: number): readonly unkno
   return typeof copies === "string" ? args : copies;
 };
 
-/** Calls back when an answer has arrived, not if it fails. Other thenables count as answers, unawaited. */
+/**
+ * Calls `then` when an answer has arrived, never if it fails. A thenable that is not a Promise counts as an
+ * answer at once.
+ */
 function whenAnswered(answer: unknown, then: () => void): void {
   if (kindOf(answer) === "promise") (answer as Promise<unknown>).then(then, () => {});
   else then();

@@ -132,7 +132,7 @@ export function fromLegacy(
   }
 }
 
-/** The row of legacy that a person looks for: as in a claim, whatever its columns hold. */
+/** Names a row of legacy for a person, in the form of a claim, whatever its columns hold. */
 export const keyOfLegacy = (table: LegacyTable, legacy: LegacyRow): string =>
   claimOf(storedOf(table, legacy));
 

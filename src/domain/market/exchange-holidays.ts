@@ -43,9 +43,9 @@ const always = Number.NEGATIVE_INFINITY;
 const [monday, thursday] = [1, 4];
 
 const rules: readonly HolidayRule[] = [
-  // CME Globex schedules 2023 and 2024 (cmegroup.com/tools-information/holiday-calendar.html): Monday
-  // 2023-01-02 for a Sunday. A Saturday is not observed: 2010-12-31 traded (SIFMA: "full day", the year's
-  // last), and no list closes 2021-12-31.
+  // CME Globex schedules 2023 and 2024 (cmegroup.com/tools-information/holiday-calendar.html): a Sunday is
+  // observed on Monday (2023-01-02). A Saturday is not observed: 2010-12-31 was a full trading day (SIFMA),
+  // and no list closes 2021-12-31.
   { name: "New Year's Day", since: always, day: (year) => dayNumber(year, 1, 1), weekend: "sunday-only" },
   // CME press release of 2006-01-10: Globex Sunday evening and Monday carry trade date Tuesday, as in the
   // 2026 schedule. New York has observed the day since 1998; Chicago's first year was not found.
@@ -67,8 +67,8 @@ const rules: readonly HolidayRule[] = [
   { name: "Labor Day", since: always, day: (year) => nth(1, monday, year, 9), weekend: "never" },
   // CME schedules 2023 (22-24 November) to 2026. Friday is a trade date with an early close.
   { name: "Thanksgiving", since: always, day: (year) => nth(4, thursday, year, 11), weekend: "never" },
-  // Monday 2005-12-26 (CME's notice) and 2022-12-26 (QuantConnect) for a Sunday, Friday 2021-12-24 (ICE) for
-  // a Saturday.
+  // A Sunday is observed on Monday (2005-12-26, CME's notice; 2022-12-26, QuantConnect), a Saturday on Friday
+  // (2021-12-24, ICE).
   { name: "Christmas", since: always, day: (year) => dayNumber(year, 12, 25), weekend: "nearest" },
 ];
 

@@ -56,7 +56,7 @@ const rows: readonly Row[] = [
     "modern",
   ],
   ["dual_write", { newSystemPercentage: 100, bucketBy: "user" }, outside, "legacy", "NO_UNIT", "modern"],
-  // The book decides, if there is one: two users of a book see one source.
+  // If a call has a book, the book alone decides, so that all users of a book get the answers of one side.
   [
     "dual_write",
     { newSystemPercentage: 25 },
@@ -95,7 +95,7 @@ const rows: readonly Row[] = [
     (phase): Row => [phase, { useNewPnlSystem: false, ...everything }, within, "legacy", "KILL_SWITCH", "-"],
   ),
   ["cleanup", { useNewPnlSystem: false, legacyWindow: "closed" }, within, "modern", "LEGACY_CLOSED", "-"],
-  // As does old_only.
+  // The mode old_only overrides every row, too.
   ...phases.map(
     (phase): Row => [phase, { migrationMode: "old_only", ...everything }, within, "legacy", "OLD_ONLY", "-"],
   ),
@@ -142,7 +142,7 @@ describe("a route", () => {
     expect(seen).toBeGreaterThan(5_000);
   });
 
-  it("never leads to legacy when it receives no more writes, nor to modern under a kill switch while it does", () => {
+  it("leads to modern if legacy is no longer written; else a kill switch or old_only leads to legacy", () => {
     for (const { plan, key } of everyCase()) {
       const { answer } = routeOf(plan, key, 0);
       if (!writesOf(plan).includes("legacy")) expect(answer, describeCase(plan, key)).toBe("modern");
@@ -235,7 +235,7 @@ describe("the shadow sample", () => {
     }
   });
 
-  it("uses a separate flag, with the test vector of docs/rollout.md", () => {
+  it("hashes the flag shadow_sample, as the test vector of docs/rollout.md shows", () => {
     expect(sampleDraw(planOf({ phase: "shadow_mode", shadowSampleRatio: 0.5 }), "UST", 1)).toBe(
       5_811 / 100_000,
     );

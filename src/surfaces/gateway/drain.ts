@@ -59,8 +59,8 @@ export class Traffic {
 
   /**
    * Accepts no more connections. Resolves when all have ended; after `closeMsMax` they are cut off, and
-   * `onCut` receives the number of requests. Node's own close would at once end connections on which a
-   * request is arriving; these get `leaveMs` for it here, and its answer ends them.
+   * `onCut` receives the number of requests. Node's own close would at once end a connection on which a
+   * request is arriving. Here the request has `leaveMs` to arrive, and its answer ends the connection.
    */
   async stopListening(
     { leaveMs, closeMsMax }: DrainLimits,
@@ -70,7 +70,8 @@ export class Traffic {
       onCut(this.underWay.size);
       this.#server.closeAllConnections();
     }, closeMsMax);
-    // Runs right after connections were accepted: those that still wait to be accepted would be refused.
+    // Closing refuses the connections that still wait to be accepted, so it begins right after a turn in
+    // which Node has accepted them.
     await nextTurn();
     const ended = once(this.#server, "close");
     NetServer.prototype.close.call(this.#server);

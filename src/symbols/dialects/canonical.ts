@@ -31,7 +31,7 @@ export const canonical: Dialect = {
       if (product === undefined) return refused("UNKNOWN_PRODUCT", `no product is called ${code}`);
       const year = Number(digits);
       if (year < firstYear || year > lastYear)
-        return refused("NOT_LISTED", `contracts of ${firstYear} to ${lastYear} have names`);
+        return refused("NOT_LISTED", `only contracts of ${firstYear} to ${lastYear} have canonical names`);
       return readFuture(product, { year, month: monthOfLetter(letter) }, context);
     }
     const asOption = option.exec(text);

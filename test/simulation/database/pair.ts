@@ -283,7 +283,7 @@ export async function audit(pair: PairOfDatabases): Promise<Omit<Counts, "kills"
     ),
   );
   if (stored > 0 && versions.some((found) => found.flat().join() !== String(stored)))
-    faults.push(["a position counts other writes than are stored", stored, versions]);
+    faults.push(["the version of a position is not the number of stored writes", stored, versions]);
   const quantity = [
     await pair.sql("legacy", "SELECT CAST(position_quantity AS INTEGER) AS q FROM positions"),
     await pair.sql("modern", "SELECT quantity FROM {positions}"),

@@ -15,12 +15,12 @@ export const commands: readonly CommandSpec[] = [
     options: [
       new Option(
         "--out <file>",
-        "the archive, a new file; one that exists is only verified again, before a removal",
+        "the archive, a new file; with --remove-bridge it may exist, and is then verified again",
       ).makeOptionMandatory(),
       new Option("--days <number>", "for how many days nothing may have reached legacy").default("7"),
       new Option(
         "--accept <names>",
-        "evidence for which you vouch, of window,fleet,writes,files,rows; needs --reason",
+        "evidence for which you vouch, one or more of window,fleet,writes,files,rows; needs --reason",
       ),
       new Option("--remove-bridge", "list what the bridge has put into both databases; remove it with --yes"),
       new Option("--yes", "with --remove-bridge: make the archive, then remove what is listed"),

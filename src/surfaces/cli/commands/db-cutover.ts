@@ -7,7 +7,7 @@ import { type CommandResult, colourful, jsonResult, painter, type Streams } from
 export const commands: readonly CommandSpec[] = [
   {
     name: "db cutover",
-    about: "Makes the database authoritative that the phase requires; if a step fails, nothing changes",
+    about: "Moves the authority to the database that the phase requires; if a step fails, nothing changes",
     example: 'db cutover --to modern --reason "a second try"',
     options: [
       new Option("--to <side>", "the database that becomes authoritative")

@@ -14,7 +14,7 @@ export const commands: readonly CommandSpec[] = [
       "Compares both databases row by row while they are written, and lists what differs; changes nothing in them",
     example: "db reconcile --kinds position,daily --csv differences.csv",
     options: [
-      new Option("--kinds <names>", "kinds of rows, of trade,position,daily,price (default: all)"),
+      new Option("--kinds <names>", "kinds of rows, some of trade,position,daily,price (default: all)"),
       new Option("--from <day>", "the first day, YYYY-MM-DD"),
       new Option("--to <day>", "the last day, YYYY-MM-DD"),
       new Option("--csv <file>", "write every compared figure into a CSV file"),

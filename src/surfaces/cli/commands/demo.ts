@@ -11,7 +11,7 @@ export const commands: readonly CommandSpec[] = [
       "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table; then writes two databases at once and kills the writer",
     example: "demo --once",
     options: [
-      new Option("--once", "stop after the table; this version always does"),
+      new Option("--once", "run once and end; this version always does"),
       new Option("--keep <dir>", "keep the desk in this new folder"),
       new Option("--seed <number>", "the seed of the random trades and prices").default("1"),
     ],

@@ -118,7 +118,7 @@ export const status = named("MigrationStatus", "The state of the fleet", {
   ),
   answers: z.string().describe("who answers calls, and why"),
   outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
-  switchFile: z.string().nullable().describe("the switch file of this machine, where it is set"),
+  switchFile: z.string().nullable().describe("the path of this machine's switch file; null if it is not set"),
   rollback: z.object(rollbackPossible),
   ramp: ramp.nullable(),
   cacheGeneration: z.int(),
@@ -160,7 +160,7 @@ export const moveResult = named("MoveResult", "A move of the phase", {
 
 const switchRollback = z.object({
   via: z.literal("switch_file"),
-  path: z.string().describe("the switch file: every process whose state is in its folder answers by legacy"),
+  path: z.string().describe("the switch file; legacy answers in every process whose state is in its folder"),
   why: z.string().describe("why the control store cannot be written"),
 });
 const storeRollback = z
