@@ -47,7 +47,8 @@ export interface TradeInput {
   readonly quantity: string;
   readonly price: string;
   /**
-   * ISO 8601; without an offset it is Chicago wall time. A trade without a time follows the one before it.
+   * ISO 8601; without an offset it is Chicago wall time. A trade without a time has the time of the trade
+   * before it in the list.
    */
   readonly time?: string;
   readonly fee?: string;
@@ -295,7 +296,8 @@ function marksOf({ marks, instruments = {} }: PnlRequest, describe: Describe): M
         `${other.symbol} and ${symbol} are one instrument and have two marks, ${marks[other.symbol]} and ${text}`,
       );
     given.set(name, { symbol, price });
-    // Also under its own text: a symbol with separate facts no longer shares the common name.
+    // The mark is also stored under the symbol itself: a symbol with facts of its own is an instrument of its
+    // own, which the common name does not find.
     for (const key of Object.hasOwn(instruments, symbol) ? [name, symbol] : [name])
       book.add(key, noDay, { price, kind: "given", atUs: 0 });
   }

@@ -55,9 +55,9 @@ export class Lane {
   }
 
   /**
-   * Makes room for `more` trades. When it grows, it makes room for all trades that the table has for this
-   * lane, so that a large table needs no further growth. On average a trade makes at most one match, since
-   * each match uses up a lot or a trade.
+   * Makes room for `more` trades. If the array is too small, it grows at once to the number of trades that the
+   * table has for this lane, so that a large table needs no further growth. On average a trade makes
+   * at most one match, since each match uses up a lot or a trade.
    */
   #reserve(more: number): void {
     if (this.#length + more <= this.#order.length) return;
@@ -163,7 +163,7 @@ export class Lane {
 
 const noDay = Number.NEGATIVE_INFINITY;
 
-/** From this many trades on, room for matches is reserved in advance; with fewer the log grows as needed. */
+/** From this many trades on, room for matches is reserved in advance; for fewer trades it grows as needed. */
 const matchesReservedFrom = 256;
 
 /** Number of trades that `rematch` takes at a time. */

@@ -137,8 +137,8 @@ export function statementOf(engine: PnlEngine, options: StatementOptions): State
 }
 
 /**
- * The mark of each instrument on each day from its first trade on, held or not. A symbol in several books
- * appears once.
+ * The mark of each instrument on each day from its first trade on, even on days on which no lot is open. A
+ * symbol in several books appears once.
  */
 export function* closesOf(
   engine: PnlEngine,
@@ -243,9 +243,9 @@ function position(statementLane: StatementLane, options: StatementOptions): Valu
 }
 
 /**
- * Yields a row for each symbol and day on which it traded or at whose end it was open. Rows are computed as
- * they are read, since there may be millions: thousands of options that nobody closed, on every day of a
- * year.
+ * Yields a row for each lane and day if the lane traded on that day or had open lots at the end of the day.
+ * Rows are computed as they are read, since there may be millions: thousands of options that nobody closed,
+ * on every day of a year.
  */
 function* dailyRows(
   lanes: readonly StatementLane[],

@@ -61,7 +61,7 @@ interface IntakeOptions {
    * source.
    */
   readonly placeOf?: (trade: number) => string;
-  /** Whether a trade may lack a time; it then follows the one before it. Otherwise it is refused. */
+  /** If true, a trade without a time has the time of the trade before it; if false, it is refused. */
   readonly timeOptional?: boolean;
   /** Whether to match across books, for a comparison with a system that has no books. */
   readonly netBooks?: boolean;

@@ -61,7 +61,7 @@ describe("rows that agree", () => {
     ["a future", future],
     ["the bond, whose words may say 30-Year", bond],
     ["the bond, as CME names it", bond.replace("30-Year Treasury Bond Future", "U.S. Treasury Bond Futures")],
-  ])("%s", (_, text) => {
+  ])("a row agrees in every cell: %s", (_, text) => {
     expect(check(rowOf(text))).toEqual({ rows: 1, agreeing: 1, findings: [] });
   });
 
@@ -627,7 +627,7 @@ describe("calendars made by the dialects", () => {
 });
 
 describe("any row at all", () => {
-  it("has findings with codes of the catalogue, in its own columns only", () => {
+  it("has only findings whose code is in the catalogue, each with the severity of its code", () => {
     const seeds = [tuesday, wednesday, friday, monthly, moved, future, bond];
     const junk = fc.oneof(
       fc.string(),
@@ -767,7 +767,7 @@ describe("moments", () => {
     ["07/01/2025 09:05", "2025-07-01", 545],
     ["12/31/2099 0:00:00", "2099-12-31", 0],
     ["2/29/2028 23:59", "2028-02-29", 1439],
-  ])("%s", (text, on, minute) => {
+  ])("%s is read as the day %s and the minute %i", (text, on, minute) => {
     expect(parseCalendarMoment(text)).toEqual({ day: parseDay(on), minute });
   });
 
@@ -780,7 +780,7 @@ describe("moments", () => {
     "7/21/2025 24:00",
     "7/21/2025 14:60",
     "7/21/1999 14:00",
-  ])("%j is none", (text) => {
+  ])("%j is refused, because it is no day and minute from 2000 to 2099", (text) => {
     expect(parseCalendarMoment(text)).toBeUndefined();
   });
 
@@ -790,7 +790,7 @@ describe("moments", () => {
     "7/21/2025T14:00",
     "2025-07-21 14:00",
     "7/21/2025 2:00 PM",
-  ])("%j is not a moment", (text) => {
+  ])("%j is refused, because it is out of range or in another form", (text) => {
     expect(parseCalendarMoment(text)).toBeUndefined();
   });
 });

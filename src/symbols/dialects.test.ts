@@ -453,14 +453,14 @@ describe("refusals", () => {
     expect(reading.ok ? shown(reading) : reading.candidates).toEqual(candidates);
   });
 
-  it("report the place of the first foreign character", () => {
+  it("report the place of the first character that is not ASCII", () => {
     expect(read("TYU5\u00a0Comdty", "bloomberg")).toMatchObject({
       code: "NOT_ASCII",
       why: expect.stringContaining("character 5 (U+00A0)"),
     });
   });
 
-  it("begin only beyond the longest length", () => {
+  it("for a long text begin above symbolLengthMax characters", () => {
     expect(shown(read("ZNU5".padEnd(symbolLengthMax), "cme"))).toBe("ZNU2025 WHITESPACE");
     expect(shown(read("ZNU5".padEnd(symbolLengthMax + 1), "cme"))).toBe("TOO_LONG");
     expect(Math.max(...exact.map(([, text]) => text.length)) * 1.5).toBeLessThan(symbolLengthMax);
@@ -501,7 +501,7 @@ describe("the table of dialects", () => {
     dialectNames.flatMap((name) =>
       dialects[name].forms.map(({ example, form }) => [name, example, form] as const),
     ),
-  )("%s: %s", (name, example, form) => {
+  )("%s reads or refuses its example %s as the row says", (name, example, form) => {
     const reading = read(example, name, "2025-07-16");
     const refusedForm = /refused/.test(form);
     expect([reading.ok, dialects[name].detects(example)]).toEqual([!refusedForm, true]);
@@ -589,7 +589,7 @@ function made<Name extends string>(
 }
 
 describe("one-digit years", () => {
-  it("mean the latest of the ten years that is at most two years ahead", () => {
+  it("mean the latest year with that last digit that is at most two years ahead", () => {
     const asOf = on(today).asOf;
     expect([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((digit) => yearOfDigit(digit, asOf))).toEqual([
       2020, 2021, 2022, 2023, 2024, 2025, 2026, 2027, 2018, 2019,
@@ -609,7 +609,7 @@ describe("one-digit years", () => {
   });
 
   it.each(["bloomberg", "cme"] as const)(
-    "%s: a text is read with a note, or printed, in exactly the years that it means",
+    "%s prints a year only in those years in which its one digit is read as that year again",
     (name) => {
       for (let year = 2015; year <= 2045; year++) {
         const printing = print("ZNU2025", name, `${year}-06-15`);

@@ -60,7 +60,7 @@ describe("legacy views", () => {
   );
 
   it.each<[string, string, string | null | undefined]>([
-    // Not trimmed, and without keys for GY and HY; the keys TJ and TH that replace them occur in no ledger.
+    // It trims nothing and has no keys for GY and HY; its keys TJ and TH in their place occur in no ledger.
     ["symbol-translator", "XCMEOCADPS20250714N0VY2/109 ", null],
     ["symbol-translator", "XCMEOPADPS20250722N0GY4/110", null],
     ["symbol-translator", "XCMEOPADPS20250724N0HY4/110", null],
@@ -166,7 +166,7 @@ describe("legacy views", () => {
     ],
     ["fullpnl-symbol-mapper", "21JUL25 C 112.250", ["VBYN25C2 112.250 Comdty", "VBYN25C3 112.250 Comdty"]],
     ["fullpnl-canonical", "TYU5", ["TYU5", "TYU5 Comdty", "TYU5 COMDTY", "TYU5 "]],
-  ])("%s merges into %s", (view, said, texts) => {
+  ])("%s gives the one answer %j to several symbols", (view, said, texts) => {
     expect(texts.map((text) => says(view, text))).toEqual(texts.map(() => said));
   });
 

@@ -40,21 +40,21 @@ export const legacyViews: readonly LegacyView[] = [
   {
     name: "symbol-translator",
     describes:
-      "The desk's SymbolTranslator knows July options (N0) and ZN futures only, counts weeks by the date, and calls every Friday 3M",
+      "The desk's SymbolTranslator knows July options (N0) and ZN futures only, counts weeks by the date, and calls every Friday option 3M",
     reads: "actant-trades",
     says: symbolTranslator,
   },
   {
     name: "rosetta-stone",
     describes:
-      "The desk's RosettaStone (083dc56) finds only the rows of its expiration calendar: the first option expires on 21 July 2025, and date, letter, root and week must all match a row",
+      "The desk's RosettaStone (commit 083dc56) finds only the rows of its expiration calendar: the first option expires on 21 July 2025, and date, letter, root and week must all match a row",
     reads: "actant-trades",
     says: rosettaStone,
   },
   {
     name: "trade-ledger-watcher",
     describes:
-      "The desk's TradeLedgerWatcher, up to 45e8681, takes ZB, ZF and ZT futures for TY, so four products are one position",
+      "The desk's TradeLedgerWatcher, up to commit 45e8681, takes ZB, ZF and ZT futures for TY, so four products are one position",
     reads: "actant-trades",
     says: tradeLedgerWatcher,
   },
@@ -68,7 +68,7 @@ export const legacyViews: readonly LegacyView[] = [
   {
     name: "spot-risk-translator",
     describes:
-      "The desk's SpotRiskTranslator reads the keys used until 18 July 2025: it calls VY3 TY and ZN3 a Tuesday option, and takes a quarterly option for a future",
+      "The desk's SpotRiskTranslator reads the keys used until 18 July 2025: it writes TY for VY3, takes ZN3 for a Tuesday option, and takes a quarterly option for a future",
     reads: "actant-risk",
     says: spotRiskTranslator,
   },
@@ -88,7 +88,8 @@ export const legacyViews: readonly LegacyView[] = [
   },
   {
     name: "fullpnl-canonical",
-    describes: "The desk's canonical() (9fb559b) strips spaces, writes capitals, and drops COMDTY and XCME.",
+    describes:
+      "The desk's canonical() (commit 9fb559b) strips spaces, writes capitals, and drops COMDTY and XCME.",
     reads: "bloomberg",
     says: (text) => text.trim().toUpperCase().replace(" COMDTY", "").replace("XCME.", ""),
   },
@@ -111,7 +112,8 @@ function symbolTranslator(text: string): Said {
   const strike = threePlaces(option.strikeText);
   if (strike === undefined || day === undefined) return undefined;
   const { year, month } = dateOfDay(day);
-  // All known dates with the letter N are in July. Which of the two counts if they differ is unknown.
+  // All known dates with the letter N are in July. For other dates it is unknown whether the letter or the
+  // date counted.
   if (month !== 7) return undefined;
   if (family === "fri") return `3MN${year % 10}${right} ${strike} Comdty`;
   return `${bloombergRoots[family]}N${twoDigits(year)}${right}${countOfWeekday(family, day)} ${strike} Comdty`;
@@ -126,9 +128,10 @@ const translatorKeys: ReadonlyMap<string, Weekly> = new Map([
 ]);
 
 /**
- * The desk's RosettaStone: a look-up in its calendar, which has only options of the 10-year. A base that
- * differs in any part is not found: VY2 on 21 July, or ZN4 on 25 July, where the calendar has OZN. Puts are
- * found in the calls' row. All known strikes are quarters; its answer for eighths is not known.
+ * The desk's RosettaStone: a look-up in its calendar, which has only options of the 10-year. A symbol that
+ * differs from the row before its strike is not found: VY2 on 21 July, or ZN4 on 25 July, where the
+ * calendar has OZN. Puts are found in the calls' row. All known strikes are quarters; its answer for eighths
+ * is not known.
  */
 function rosettaStone(text: string): Said {
   const exact = rosettaTexts.get(text);
@@ -158,8 +161,8 @@ const tenYear = present(productOfCode("ZN"), "ZN is a product");
 const rosettaFrom = dayNumber(2025, 7, 21);
 const rosettaUntil = dayNumber(2025, 9, 30);
 /**
- * 4 September 2025: the only option between the two days without a row in the known part; a later part may
- * have it.
+ * The Thursday option of 4 September 2025 is the only one between those two days that has no row in the known
+ * part of the calendar; an unknown part may have one.
  */
 const rosettaGap = "ZN-2025-09-HY1";
 
@@ -175,7 +178,7 @@ const rosettaTexts: ReadonlyMap<string, string | null> = new Map([
   ["XCME.TU.H5", null],
 ]);
 
-/** The desk's TradeLedgerWatcher up to 45e8681: a future of a product that it does not know becomes TY. */
+/** The desk's TradeLedgerWatcher up to commit 45e8681: futures of products that it does not know become TY. */
 function tradeLedgerWatcher(text: string): Said {
   const future = ledgerFuture(text);
   return future !== undefined && watcherProducts.has(future.code) ? bloombergFuture("TY", future) : undefined;
@@ -247,7 +250,7 @@ const weekdayName = /^(?:VBY|TJP|TYW|TJW)([FGHJKMNQUVXZ]\d\d[CP][1-5](?: .*)?)$/
  * The desk's FULLPNL SymbolMapper paired Bloomberg's names with the keys of the spot-risk file. The answer is
  * the key of that pairing: `21JUL25 C 112.250` (expiry, put or call, strike), or `SEP25` for the one future.
  * An option of another root or month had no expiry and was paired with any option, which no text can express;
- * so the answer is undefined, as it is for eighths, which it rounded.
+ * so the answer is undefined, as it is for eighths, which the mapper rounded.
  */
 function fullpnlSymbolMapper(text: string): Said {
   if (futureName.test(text)) return text.startsWith("TYU5") ? "SEP25" : null;

@@ -126,5 +126,5 @@ export const productOfCode = (code: string): Product | undefined => byCode.get(c
 /** The product with a Bloomberg root of the future. */
 export const productOfBloomberg = (root: string): Product | undefined => byBloomberg.get(root);
 
-/** The product with a root of either house. No root names two products (a test checks this). */
+/** The product with a root of CME or of Bloomberg. No root names two products (a test checks this). */
 export const productOfRoot = (root: string): Product | undefined => byCode.get(root) ?? byBloomberg.get(root);

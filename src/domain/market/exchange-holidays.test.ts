@@ -25,7 +25,7 @@ describe("exchange holidays", () => {
     [2016, ["01-18", "02-15", "03-25", "05-30", "07-04", "09-05", "11-24", "12-26"]],
     [2017, ["01-16", "02-20", "04-14", "05-29", "07-04", "09-04", "11-23", "12-25"]],
     [2018, ["01-01", "01-15", "02-19", "03-30", "05-28", "07-04", "09-03", "11-22", "12-25"]],
-  ])("of %i include every full close and noon close of the 10-year", (year, expected) => {
+  ])("of %i include every full close and noon close of the Ultra 10-year future", (year, expected) => {
     expect(daysOf(year)).toEqual(expect.arrayContaining(expected));
     // Only New Year may be missing in the expected list, as in 2016 and 2017.
     expect(expected.length).toBeGreaterThanOrEqual(daysOf(year).length - 1);
@@ -59,7 +59,7 @@ describe("exchange holidays", () => {
     expect(daysOf(2022)).not.toContain("01-01");
   });
 
-  it("begin and end with the years of their rules", () => {
+  it("include a holiday only in the years in which its rule applies", () => {
     expect(daysOf(2021)).not.toContain("06-18");
     expect(daysOf(1997)).not.toContain("01-20");
   });

@@ -24,8 +24,8 @@ export interface MigrationPlan {
   readonly userWhitelist: ReadonlySet<string>;
   readonly userDenylist: ReadonlySet<string>;
   /**
-   * The unit that has a bucket. `book` is the call's book or, without one, its user; so all users of a book
-   * see one source.
+   * The unit that has a bucket. `book` is the call's book or, without one, its user; so all users of a
+   * book are answered by the same side.
    */
   readonly bucketBy: "book" | "user";
   readonly bucketAlgorithm: string;
@@ -103,8 +103,8 @@ function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly
 
 /**
  * The sides that must take a write, authoritative first: those of the phase, restricted by the mode. Legacy
- * is always written while it may answer. Under the kill switch legacy answers and is the authority; modern
- * then follows, so that the switch can be turned off again.
+ * is always written while it may answer. Under the kill switch legacy answers and is authoritative;
+ * modern then follows, so that the switch can be turned off again.
  */
 export function writesOf(plan: MigrationPlan): readonly [Side, ...Side[]] {
   const { writes, answers } = phasePolicies[plan.phase];
@@ -145,7 +145,7 @@ function yesOrNo(what: string, value: boolean): boolean {
   if (typeof value === "boolean") return value;
   throw new BridgeError("BAD_CONFIG", {
     what: `the ${what} must be true or false, not ${JSON.stringify(value)}`,
-    fix: "fix the plan",
+    fix: "write true or false, without quotes",
   });
 }
 
@@ -162,7 +162,7 @@ function inRange(what: string, value: number, most: number): number {
   if (typeof value === "number" && value >= 0 && value <= most) return value;
   throw new BridgeError("BAD_CONFIG", {
     what: `the ${what} must be a number from 0 to ${most}, not ${value}`,
-    fix: "fix the plan",
+    fix: `write a number from 0 to ${most}`,
   });
 }
 

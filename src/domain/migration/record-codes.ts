@@ -18,7 +18,7 @@ export const recordCodes = {
   CONFLICT: { status: 409, meaning: "a rule of a database forbids the row" },
   BOOK_NOT_IN_LEGACY: {
     status: 409,
-    meaning: "legacy has one row for the instrument, and another book has it",
+    meaning: "legacy keeps one row per instrument, and that row belongs to another book",
   },
   DRAINING: { status: 503, meaning: "the authority over the records is moving to the other database" },
   UNRESOLVED: { status: 503, meaning: "it is unknown whether the write was committed" },

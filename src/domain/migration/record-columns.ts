@@ -64,7 +64,7 @@ const columns = {
   updatedBy: of<string>("updated_by", "text", ""),
 };
 
-/** The operator's columns. */
+/** The columns in which an operator overrides the published section; null overrides nothing. */
 const overrides = {
   useNewPnlSystem: of<boolean | null>("use_new_pnl_system", "flag", null),
   migrationMode: oneOf<MigrationMode | null>("migration_mode", migrationModes, null),

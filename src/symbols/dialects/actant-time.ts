@@ -13,7 +13,7 @@ const key = /^XCME\.([A-Z]{2})(?:\.N\.G\.|[2-6]?\.)(\d\d)([A-Z]{3})(\d\d)$/;
 export const actantTime: Dialect = {
   name: "actant-time",
   describes:
-    "the desk's volatility-time files: an expiry day only, so it names no instrument; it only lists the series that expire that day",
+    "the desk's volatility-time files: a text holds only an expiry day and names no instrument, so it is refused with the series that expire that day",
   forms: [
     {
       what: "expiry of 10-year options",
@@ -59,7 +59,7 @@ export const actantTime: Dialect = {
       return refused("NO_KNOWN_CODE", "the volatility-time files are known for the 10-year (ZN) only");
     return refused(
       "CANNOT_CARRY",
-      `its expiry is ${`XCME.ZN.N.G.${textOfDay(series.expiry)}`}, which contains neither series, put or call, nor strike`,
+      `only its expiry can be written, XCME.ZN.N.G.${textOfDay(series.expiry)}, without series, put or call, and strike`,
       {
         lost: ["series", "right", "strike"],
       },
