@@ -19,7 +19,7 @@ import type {
 import type { Answer, Given, StoredRow, StoredValue } from "../ports/record-store.ts";
 import type { Dialect } from "./dialect.ts";
 import { holds, type RowAccess } from "./row-access.ts";
-import { ask, numberIn, textIn, type Work } from "./work.ts";
+import { ask, askAll, numberIn, type Statement, statement, textIn, type Work } from "./work.ts";
 
 type BackfillWorks = {
   readonly [Name in keyof BackfillCalls]: (given: Given<Name>) => Work<Answer<Name>>;
@@ -53,13 +53,10 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return found;
   }
 
-  const insertVersion = ({ aggregate, change, claim }: AdoptedRow, end = "") =>
-    ask(
-      `INSERT INTO ${versions} (aggregate, claim, version, written) VALUES (?, ?, 0, ?)${end}`,
-      aggregate,
-      claim,
-      JSON.stringify(change.set),
-    );
+  const insert = `INSERT INTO ${versions} (aggregate, claim, version, written) VALUES (?, ?, 0, ?)`;
+  const insertIfNew = `${insert} ON CONFLICT DO NOTHING RETURNING version`;
+  const insertVersion = ({ aggregate, change, claim }: AdoptedRow, sql = insert): Statement =>
+    statement(sql, aggregate, claim, JSON.stringify(change.set));
 
   /** Whether a later row of legacy takes the place of the one whose version is given. */
   const replaces = ({ isReplaceable, claim }: AdoptedRow, { version, claim: before }: Version): boolean =>
@@ -75,40 +72,83 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return { kind: "adopted", claim, has: null };
   }
 
-  function* claimRow(row: ClaimedRow): Work<AdoptAnswer> {
-    const { id, change, claim } = row;
-    const name = dialect.rowsOf(change.table);
-    const [current] = yield* ask(`SELECT * FROM ${name} WHERE rowid = ?`, id);
+  /** Rows that nobody has claimed and that share nothing with an earlier row are claimed together. */
+  function* claimRows(rows: readonly ClaimedRow[]): Work<readonly AdoptAnswer[]> {
+    const found = yield rows.map(({ id, change }) =>
+      statement(`SELECT * FROM ${dialect.rowsOf(change.table)} WHERE rowid = ?`, id),
+    );
+    const current = new Map(rows.map((row, at) => [row, found[at]?.[0]]));
+    const isApart = apart();
+    const free = rows.filter(
+      (row) => isApart(row) && row.claim !== null && row.mayClaim && isAsRead(row, current.get(row)),
+    );
+    const adopted = yield* insertNew(free);
+    const answers: AdoptAnswer[] = [];
+    for (const row of rows)
+      answers.push(adopted.has(row) ? adoptedAs(row) : yield* claimRow(row, current.get(row)));
+    return answers;
+  }
+
+  /** The rows of which neither the aggregate nor the claim was known; these are known afterwards. */
+  function* insertNew<R extends AdoptedRow>(rows: readonly R[]): Work<ReadonlySet<R>> {
+    const inserted = yield rows.map((row) => insertVersion(row, insertIfNew));
+    return new Set(rows.filter((_, at) => inserted[at]?.length === 1));
+  }
+
+  const isAsRead = ({ change }: ClaimedRow, current: StoredRow | undefined): boolean =>
+    current !== undefined && holds(current, change.key) && holds(current, change.set);
+
+  function* claimRow(row: ClaimedRow, current: StoredRow | undefined): Work<AdoptAnswer> {
+    const { claim } = row;
     if (current === undefined) return { kind: "gone", claim, has: null };
-    const isAsRead = holds(current, { ...change.key, ...change.set });
     const { own, owner } = yield* versionsOf(row);
     if (owner !== undefined && holds(current, owner.written)) return { kind: "written", claim, has: null };
     if (own === undefined) {
-      if (!isAsRead) return { kind: "moved", claim, has: null };
+      if (!isAsRead(row, current)) return { kind: "moved", claim, has: null };
       if (owner !== undefined) return { kind: "differs", claim, has: owner.written };
       if (!row.mayClaim) return { kind: "unclaimed", claim, has: null };
-      yield* insertVersion(row);
+      yield* askAll(insertVersion(row));
       return { kind: "adopted", claim, has: null };
     }
     if (own.claim === null || own.claim === claim || claim === null)
       return holds(current, own.written)
         ? { kind: own.version === 0 ? "known" : "written", claim: own.claim, has: null }
         : { kind: "differs", claim, has: own.written };
-    if (isAsRead && owner === undefined && replaces(row, own)) return yield* replaceVersion(row);
+    if (isAsRead(row, current) && owner === undefined && replaces(row, own))
+      return yield* replaceVersion(row);
     return { kind: "repeated", claim, has: own.written };
   }
 
-  function* adoptRow(row: AdoptedRow): Work<AdoptAnswer> {
+  /** Adopts rows together; each that is known, or shares something with an earlier one, after the others. */
+  function* adoptRows(rows: readonly AdoptedRow[]): Work<readonly AdoptAnswer[]> {
+    const fresh = yield* insertNew(rows.filter(apart()));
+    const inserted = [...fresh];
+    const found = yield inserted.map(({ change }) => access.reading(change));
+    const stored = new Map(inserted.map((row, at) => [row, found[at]?.[0]]));
+    yield inserted
+      .filter((row) => stored.get(row) === undefined)
+      .map(({ change }) => access.changing(change, 0, true));
+    const answers: AdoptAnswer[] = [];
+    for (const row of rows)
+      answers.push(fresh.has(row) ? yield* compared(row, stored.get(row)) : yield* adoptRow(row));
+    return answers;
+  }
+
+  /** The answer for a new row in whose place modern had `stored` before. */
+  function* compared(row: AdoptedRow, stored: StoredRow | undefined): Work<AdoptAnswer> {
     const { aggregate, change, claim } = row;
-    const [inserted] = yield* insertVersion(row, " ON CONFLICT DO NOTHING RETURNING version");
-    if (inserted !== undefined) {
+    if (stored === undefined || holds(stored, change.set)) return adoptedAs(row);
+    yield* ask(`DELETE FROM ${versions} WHERE aggregate = ?`, aggregate);
+    return { kind: "differs", claim, has: stored };
+  }
+
+  function* adoptRow(row: AdoptedRow): Work<AdoptAnswer> {
+    const { change, claim } = row;
+    const fresh = yield* insertNew([row]);
+    if (fresh.has(row)) {
       const stored = yield* access.read(change);
       if (stored === undefined) yield* access.change(change, 0, true);
-      else if (!holds(stored, change.set)) {
-        yield* ask(`DELETE FROM ${versions} WHERE aggregate = ?`, aggregate);
-        return { kind: "differs", claim, has: stored };
-      }
-      return { kind: "adopted", claim, has: null };
+      return yield* compared(row, stored);
     }
     const { own, owner } = yield* versionsOf(row);
     if (own === undefined) return { kind: "differs", claim, has: owner?.written ?? null };
@@ -211,16 +251,8 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
         place: numberIn(row, "place"),
       }));
     },
-    *claimRows({ rows }) {
-      const answers: AdoptAnswer[] = [];
-      for (const row of rows) answers.push(yield* claimRow(row));
-      return answers;
-    },
-    *adopt({ rows }) {
-      const answers: AdoptAnswer[] = [];
-      for (const row of rows) answers.push(yield* adoptRow(row));
-      return answers;
-    },
+    claimRows: ({ rows }) => claimRows(rows),
+    adopt: ({ rows }) => adoptRows(rows),
     *missingRows({ keys, after, limit }) {
       const rows = yield* ask(
         `SELECT aggregate, claim, version, written FROM ${versions}
@@ -310,6 +342,18 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
       yield* ask(`UPDATE ${dialect.own("fence")} SET shape = ''`);
       return null;
     },
+  };
+}
+
+const adoptedAs = ({ claim }: AdoptedRow): AdoptAnswer => ({ kind: "adopted", claim, has: null });
+
+/** Whether a row shares its aggregate and its claim with no row before it. */
+function apart(): (row: AdoptedRow) => boolean {
+  const met = new Set<string>();
+  return ({ aggregate, claim }) => {
+    const isApart = !met.has(aggregate) && (claim === null || !met.has(claim));
+    met.add(aggregate).add(claim ?? aggregate);
+    return isApart;
   };
 }
 

@@ -2,10 +2,21 @@ import type { RowChange, StoredRow } from "../ports/record-store.ts";
 import type { Dialect } from "./dialect.ts";
 import { askAll, type Statement, statement, type Work } from "./work.ts";
 
+interface Text {
+  readonly columns: readonly string[];
+  readonly keys: readonly string[];
+  readonly sql: string;
+}
+
 /** Reads and changes rows of the records, as opposed to those of the bridge. */
 export class RowAccess {
   readonly #dialect: Dialect;
-  readonly #texts = new Map<string, string>();
+  readonly #last: Readonly<Record<Verb, Map<string, Text>>> = {
+    SELECT: new Map(),
+    DELETE: new Map(),
+    UPDATE: new Map(),
+    INSERT: new Map(),
+  };
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
@@ -29,39 +40,17 @@ export class RowAccess {
     if (missing.length > 0) yield missing.map(({ change, version }) => this.changing(change, version, true));
   }
 
-  /** The statement that inserts, deletes or updates a row; an update answers the rows that it found. */
+  /** The statement that inserts, deletes or updates a row; an update answers whether it found the row. */
   changing({ table, key, set, initial }: RowChange, version: number, isNew: boolean): Statement {
-    const name = this.#dialect.rowsOf(table);
-    if (set === null) return statement(`DELETE FROM ${name} WHERE ${whereOf(key)}`, ...Object.values(key));
+    const keys = Object.keys(key);
+    if (set === null) return statement(this.#sql("DELETE", table, [], keys), ...Object.values(key));
     const values: StoredRow = this.#dialect.keepsVersion ? { ...set, version } : set;
-    const row = isNew ? { ...key, ...initial, ...values } : values;
-    const columns = Object.keys(row);
-    if (!isNew)
-      return statement(
-        this.#sql(`UPDATE ${name} ${columns} ${Object.keys(key)}`, () => {
-          const sets = columns.map((column) => `"${column}" = ?`);
-          return `UPDATE ${name} SET ${sets.join(", ")} WHERE ${whereOf(key)} RETURNING 1 AS updated`;
-        }),
-        ...Object.values(values),
-        ...Object.values(key),
-      );
-    return statement(
-      this.#sql(
-        `INSERT ${name} ${columns}`,
-        () => `INSERT INTO ${name} (${columns.map((column) => `"${column}"`).join(", ")})
-               VALUES (${columns.map(() => "?").join(", ")})`,
-      ),
-      ...Object.values(row),
-    );
-  }
-
-  /** Caches the text of a statement. The name must contain everything in which two texts can differ. */
-  #sql(name: string, make: () => string): string {
-    const known = this.#texts.get(name);
-    if (known !== undefined) return known;
-    const text = make();
-    this.#texts.set(name, text);
-    return text;
+    if (!isNew) {
+      const sql = this.#sql("UPDATE", table, Object.keys(values), keys);
+      return statement(sql, ...Object.values(values), ...Object.values(key));
+    }
+    const row = { ...key, ...initial, ...values };
+    return statement(this.#sql("INSERT", table, Object.keys(row), []), ...Object.values(row));
   }
 
   /** The row that a change is about. */
@@ -72,21 +61,39 @@ export class RowAccess {
 
   /** The statement that reads the row that a change is about. */
   reading({ table, key }: Pick<RowChange, "table" | "key">): Statement {
-    const name = this.#dialect.rowsOf(table);
-    return statement(
-      this.#sql(`SELECT ${name} ${Object.keys(key)}`, () => `SELECT * FROM ${name} WHERE ${whereOf(key)}`),
-      ...Object.values(key),
-    );
+    return statement(this.#sql("SELECT", table, [], Object.keys(key)), ...Object.values(key));
+  }
+
+  /** The text of a statement; the last one of each table is kept, because most rows of a table need the same. */
+  #sql(verb: Verb, table: string, columns: readonly string[], keys: readonly string[]): string {
+    const known = this.#last[verb].get(table);
+    if (known !== undefined && areEqual(known.columns, columns) && areEqual(known.keys, keys))
+      return known.sql;
+    const sql = texts[verb](this.#dialect.rowsOf(table), columns, keys);
+    this.#last[verb].set(table, { columns, keys, sql });
+    return sql;
   }
 }
+
+const texts = {
+  SELECT: (table, _, keys) => `SELECT * FROM ${table} WHERE ${equal(keys).join(" AND ")}`,
+  DELETE: (table, _, keys) => `DELETE FROM ${table} WHERE ${equal(keys).join(" AND ")}`,
+  UPDATE: (table, columns, keys) =>
+    `UPDATE ${table} SET ${equal(columns).join(", ")} WHERE ${equal(keys).join(" AND ")}`,
+  INSERT: (table, columns) =>
+    `INSERT INTO ${table} (${columns.map((column) => `"${column}"`).join(", ")})
+     VALUES (${columns.map(() => "?").join(", ")})`,
+} satisfies Record<string, (table: string, columns: readonly string[], keys: readonly string[]) => string>;
+
+type Verb = keyof typeof texts;
+
+const equal = (columns: readonly string[]): string[] => columns.map((column) => `"${column}" = ?`);
+
+const areEqual = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((column, at) => b[at] === column);
 
 /** Whether a row holds the columns that were written; null stands for no row. */
 export const holds = (row: StoredRow | undefined, written: StoredRow | null): boolean =>
   written === null || row === undefined
     ? written === null && row === undefined
-    : Object.entries(written).every(([column, value]) => row[column] === value);
-
-const whereOf = (key: StoredRow): string =>
-  Object.keys(key)
-    .map((column) => `"${column}" = ?`)
-    .join(" AND ");
+    : Object.keys(written).every((column) => row[column] === written[column]);

@@ -139,11 +139,11 @@ async function answers(
 async function answer(client: PoolClient, { sql, values }: Statement): Promise<readonly StoredRow[]> {
   let place = 0;
   try {
-    const { rows } = await client.query<StoredRow>(
+    const { rows, rowCount } = await client.query<StoredRow>(
       sql.replaceAll("?", () => `$${++place}`),
       [...values],
     );
-    return rows;
+    return rows.length === 0 && rowCount !== null && rowCount > 0 ? [{}] : rows;
   } catch (failure) {
     // Data that a type or rule of the database forbids, also by a trigger, or that no index can hold.
     if (/^(22|23|54000|P0001)/.test(codeOf(failure)))

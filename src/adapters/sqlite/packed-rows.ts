@@ -1,7 +1,9 @@
 /**
  * The rows of a call are sent between threads as text, because copying so many small objects would cost more
- * than the disk write. Rows of a table as it stands are copied: they may hold infinities, which JSON lacks.
+ * than the disk write. Rows of a table as it stands are copied as flat lists:
+ * they may hold infinities, which JSON lacks.
  */
+import type { LegacyRow } from "../../ports/backfill-calls.ts";
 import type { OutboxEntry, RecordCall } from "../../ports/record-store.ts";
 
 interface Batch {
@@ -18,9 +20,32 @@ export const packRows = (given: unknown): unknown => inRows(given, (rows) => JSO
 export const unpackRows = (given: unknown): unknown => inRows(given, (rows) => JSON.parse(String(rows)));
 
 export const packAnswer = (name: RecordCall, answer: unknown): unknown =>
-  answersEntries.has(name) ? (answer as readonly OutboxEntry[]).map(packRows) : answer;
+  answersEntries.has(name)
+    ? (answer as readonly OutboxEntry[]).map(packRows)
+    : name === "rowsAfter"
+      ? flat(answer as readonly LegacyRow[])
+      : answer;
 export const unpackAnswer = (name: RecordCall, answer: unknown): unknown =>
-  answersEntries.has(name) ? (answer as readonly OutboxEntry[]).map(unpackRows) : answer;
+  answersEntries.has(name)
+    ? (answer as readonly OutboxEntry[]).map(unpackRows)
+    : name === "rowsAfter"
+      ? unflat(answer as ReturnType<typeof flat>)
+      : answer;
+
+/** Rows with the same cells, as lists. */
+const flat = (rows: readonly LegacyRow[]) => ({
+  names: Object.keys(rows[0]?.cells ?? {}),
+  ids: rows.map(({ id }) => id),
+  cells: rows.map(({ cells }) => Object.values(cells).flatMap(({ type, value }) => [type, value])),
+});
+
+const unflat = ({ names, ids, cells }: ReturnType<typeof flat>) =>
+  ids.map((id, row) => ({
+    id,
+    cells: Object.fromEntries(
+      names.map((name, at) => [name, { type: cells[row]?.[2 * at], value: cells[row]?.[2 * at + 1] }]),
+    ),
+  }));
 
 function inRows(given: unknown, change: (rows: unknown) => unknown): unknown {
   if (given === null || typeof given !== "object") return given;

@@ -119,8 +119,7 @@ export class RecordFile {
     }
     try {
       if (statement.reader) return statement.all(...values) as StoredRow[];
-      statement.run(...values);
-      return [];
+      return statement.run(...values).changes > 0 ? [{}] : [];
     } catch (failure) {
       if (failure instanceof Database.SqliteError && failure.code.startsWith("SQLITE_CONSTRAINT"))
         throw new StatementRefused(failure.message, { cause: failure });

@@ -57,7 +57,7 @@ export const backfillTables: readonly LegacyTable[] = [
   "market_prices",
 ];
 export const backfillLimits: BackfillLimits = Object.freeze({
-  chunkMs: 50,
+  chunkMs: 100,
   lagMsMax: 5_000,
   latencyMsMax: 500,
 });

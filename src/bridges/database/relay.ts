@@ -5,7 +5,7 @@ import { at as itemAt } from "../../base/present.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { olderCopy } from "../../durable/record-calls.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Fence, RecordStore } from "../../ports/record-store.ts";
+import type { Fence, MirrorWrite, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
 import { abandonedStep } from "./abandon.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
 import { mirrorWriteOf } from "./prepared.ts";
@@ -29,11 +29,15 @@ export type RelayEvent =
   /** The mirror is an older copy of itself; what it lacks is sent again. */
   | { readonly kind: "mirror_restored"; readonly sentAgain: number };
 
-/** The most entries that one transaction of the mirror takes. */
-const pageMax = 200;
+/** The most entries that are read at once, and that one transaction of the mirror takes. */
+const [pageMax, applyMax] = [800, 200];
 const pauses = { firstMs: 50, lastMs: 5_000 };
 /** How often the outbox is looked at for entries of other processes. */
 const lookMs = 500;
+
+/** The entries of one transaction in the form that the mirror takes. */
+const mapped = (entries: readonly OutboxEntry[], from: number, side: Side): readonly MirrorWrite[] =>
+  entries.slice(from, from + applyMax).map((entry) => mirrorWriteOf(entry, side));
 
 /**
  * Carries the entries of the authority's outbox to the mirror, whole and in their order. One process at a
@@ -105,12 +109,25 @@ export class Relay {
     if (token === undefined) return false;
     if (await this.#catchUp(store, mirror, source)) return true;
     if (entries.length === 0) return false;
-    const writes = entries.map((entry) => mirrorWriteOf(entry, mirror.side));
-    const answers = await mirror.call("apply", { entries: writes, source: source.incarnation, token });
-    const settled = answers.map((answer, at) => ({ seq: itemAt(entries, at).seq, answer }));
-    await store.call("settle", { answers: settled, nowMs: clock.nowMs() });
-    for (const { seq, answer } of settled)
-      if (answer.kind === "parked") onEvent({ kind: "parked", seq, code: answer.code, why: answer.because });
+    const settling: Promise<unknown>[] = [];
+    try {
+      for (let at = 0, next = mapped(entries, at, mirror.side); next.length > 0; at += applyMax) {
+        const applying = mirror.call("apply", { entries: next, source: source.incarnation, token });
+        // It is awaited below, unless the mapping throws before.
+        applying.catch(() => {});
+        // The next ones are mapped, and the last ones settled, while the mirror works.
+        const given = next;
+        next = mapped(entries, at + applyMax, mirror.side);
+        const answers = await applying;
+        const settled = answers.map((answer, place) => ({ seq: itemAt(given, place).seq, answer }));
+        settling.push(store.call("settle", { answers: settled, nowMs: clock.nowMs() }));
+        for (const { seq, answer } of settled)
+          if (answer.kind === "parked")
+            onEvent({ kind: "parked", seq, code: answer.code, why: answer.because });
+      }
+    } finally {
+      await Promise.all(settling);
+    }
     return entries.length === pageMax;
   }
 
