@@ -131,7 +131,7 @@ describe("a bad row goes to quarantine, and no other row with it:", () => {
     ]);
   });
 
-  it("a file that ends in the middle of a row", async () => {
+  it("the half row at the end of a file that was cut off", async () => {
     expect(await outcome(`${header}${good}\n7/22/2025 14:00,GY`)).toEqual({
       rows: [`2 VY3N5 ${monday} 840`],
       refused: ["3 MISSING_COLUMN"],
@@ -163,7 +163,7 @@ describe("a file that is not a calendar is refused as a whole:", () => {
     expect(error.fix).toContain("Option Expiration Date (CT), Option Symbol");
   });
 
-  it("larger than any calendar, without reading it", async () => {
+  it("a file that is larger than any calendar, which is not read", async () => {
     const path = join(folder, "huge.csv");
     await writeFile(path, header);
     await truncate(path, calendarFileBytesMax + 1);
@@ -175,7 +175,7 @@ describe("a file that is not a calendar is refused as a whole:", () => {
     });
   });
 
-  it("absent, or a folder", async () => {
+  it("a file that does not exist, or a folder", async () => {
     await mkdir(join(folder, "inside"));
     await expect(readCalendarFile(join(folder, "absent.csv"))).rejects.toMatchObject({ code: "UNREADABLE" });
     await expect(readCalendarFile(join(folder, "inside"))).rejects.toMatchObject({ code: "UNREADABLE" });

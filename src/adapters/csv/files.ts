@@ -37,7 +37,7 @@ export async function filesOf(path: string, wanted: Wanted): Promise<readonly st
   return found;
 }
 
-/** Removes paths and links to a file that an earlier path already names. */
+/** Returns the paths without those that lead, also by a link, to a file that an earlier path names. */
 export async function onceEach(paths: readonly string[]): Promise<readonly string[]> {
   const byRealPath = new Map<string, string>();
   for (const path of paths) {

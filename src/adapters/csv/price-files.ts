@@ -145,8 +145,8 @@ interface Family {
 }
 
 /**
- * All kinds of price files that the desk has had. Kinds with the same file name differ in their columns, in
- * any order.
+ * All kinds of price files that the desk has had. Kinds with the same file name differ in their columns,
+ * whose order does not matter.
  */
 const families: readonly Family[] = [
   {
@@ -158,7 +158,7 @@ const families: readonly Family[] = [
     notation: "decimal",
     foreign: {
       pattern: /^XCMEO/i,
-      why: "this file writes puts as the ledgers write calls (XCMEOCADPS; its calls are XCMEOCADCS), so its price is used for neither",
+      why: "puts have here the name that calls have in the ledgers (XCMEOCADPS; calls are XCMEOCADCS), so the price is used for neither",
     },
   },
   {

@@ -66,7 +66,7 @@ const changed = (
 };
 
 describe("snapshots of the plan", () => {
-  it("are read back as they were saved, and the newest has the highest epoch, then the longest audit chain", async () => {
+  it("are read back as saved; the newest is the one with the highest epoch, then the longest audit chain", async () => {
     expect(await filesOf("one").latest()).toEqual({ snapshot: undefined, refused: [] });
     await filesOf("one").save(snapshotOf(4));
     await filesOf("two").save(snapshotOf(7, 8));
@@ -120,7 +120,7 @@ describe("snapshots of the plan", () => {
       expect(snapshot?.record.epoch).toBe(7);
       expect(refused).toEqual([{ file: fileOf("one"), why: expect.stringMatching(/\S/) }]);
       expect((await filesOf("one").heads()).map(({ seq }) => seq)).toEqual([7]);
-      // Its process overwrites it with the next snapshot.
+      // The process of the refused snapshot overwrites it with its next one.
       await filesOf("one").save(snapshotOf(10));
       expect(await filesOf("one").latest()).toEqual({ snapshot: snapshotOf(10), refused: [] });
     },
@@ -136,7 +136,7 @@ describe("snapshots of the plan", () => {
     expect(readdirSync(folder)).toEqual(["one.snapshot.json"]);
   });
 
-  it("do not exist if the folder is a file or may not be read", async () => {
+  it("are reported as absent if the folder is a file or may not be read", async () => {
     mkdirSync(join(base, "made"));
     writeFileSync(folder, "");
     expect(await filesOf("one").latest()).toEqual({ snapshot: undefined, refused: [] });

@@ -89,7 +89,7 @@ describe("a call over HTTP", () => {
     await failureOf(system.invoke("hang", null, hasty), "TIMEOUT");
   });
 
-  it("succeeds after the server dropped idle connections, and when it takes longer than their timeout", async () => {
+  it("succeeds after the server dropped idle connections, and if it takes longer than the idle timeout", async () => {
     const { system, server } = await serve(
       async (_, response) => {
         await sleep(150);
@@ -220,11 +220,14 @@ describe("a refusal", () => {
     ["a list", 500, "[1]", "HTTP_500", "status 500"],
     ["null", 500, "null", "HTTP_500", "status 500"],
     ["a body beyond the limit", 500, " ".repeat(2 ** 20), "HTTP_500", "status 500"],
-  ])("by %s", async (_, status, body, code, words) => {
-    const { system } = await serve((_, response) => response.writeHead(status).end(body));
-    const failure = await failureOf(system.invoke("totals", null, patient), "REFUSED");
-    expect([failure.code, failure.message]).toEqual([code, `desk.totals: ${words}`]);
-  });
+  ])(
+    "by %s has the code and message of its body, or else of its status",
+    async (_, status, body, code, words) => {
+      const { system } = await serve((_, response) => response.writeHead(status).end(body));
+      const failure = await failureOf(system.invoke("totals", null, patient), "REFUSED");
+      expect([failure.code, failure.message]).toEqual([code, `desk.totals: ${words}`]);
+    },
+  );
 });
 
 describe("a status that reports a failure of the service", () => {
@@ -247,7 +250,7 @@ describe("a status that reports a failure of the service", () => {
   });
 });
 
-it("a refusal blames the request only for the statuses that do so", async () => {
+it("a refusal blames the request only with the statuses 400, 413, 415 and 422", async () => {
   const blamed = async (status: number): Promise<string> => {
     const { system } = await serve((_, response) => response.writeHead(status).end('{"code":"ANY"}'));
     return blameOf(await failureOf(system.invoke("totals", null, patient), "REFUSED"));

@@ -44,8 +44,8 @@ export const noSuchMethod: ForeignError = {
 };
 
 /**
- * The failure of a call whose method threw. Errors of the two systems are compared by its code, which is the
- * error's own code, or else the name of its class.
+ * The failure of a call whose method threw. The failure's code is the error's own code, or else the name of
+ * the error's class; by this code the errors of the two systems are compared.
  */
 export function refusal(
   { name, message, code }: ForeignError,

@@ -20,24 +20,24 @@ class Position {
 describe("an answer as JSON", () => {
   it.each<[string, unknown, unknown]>([
     ["a float", 0.1, "0.1"],
-    ["a float that is none any more", 0.1 + 0.2, "0.30000000000000004"],
+    ["a sum of floats", 0.1 + 0.2, "0.30000000000000004"],
     ["a small float", 1e-7, "0.0000001"],
     ["the smallest float", 5e-324, `0.${"0".repeat(323)}5`],
     ["a large float", -1.5e21, "-1500000000000000000000"],
     ["a whole number", 42, 42],
     ["minus zero", -0, 0],
     ["the largest safe integer", Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-    ["one beyond it", 2 ** 53, "9007199254740992"],
+    ["the integer after it", 2 ** 53, "9007199254740992"],
     ["a bigint", 12345678901234567890n, "12345678901234567890"],
     ["nothing", undefined, null],
     ["properties without a value", { a: undefined, b: null }, { b: null }],
     ["holes and undefined in a list", withHole, [null, null, 1]],
     ["a date", { at: new Date(0) }, { at: "1970-01-01T00:00:00.000Z" }],
-    ["what says itself how", { toJSON: (key: string) => `as ${key}` }, "as "],
+    ["an object with toJSON", { toJSON: (key: string) => `as ${key}` }, "as "],
     ["an instance of a class", new Position(), { quantity: "1.5" }],
     ["an object without prototype", Object.assign(Object.create(null), { a: 0.5 }), { a: "0.5" }],
     ["a boxed list in a list", [[0.5], []], [["0.5"], []]],
-  ])("%s", (_, answer, json) => {
+  ])("%s is copied as JSON.stringify would write it, but with exact numbers", (_, answer, json) => {
     expect(jsonAnswer(answer, limits)).toStrictEqual(json);
   });
 

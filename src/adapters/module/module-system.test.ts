@@ -104,7 +104,8 @@ const plainModule = moduleFile(`
 `);
 
 describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", (isolation) => {
-  // The same code reads a module in both; each case in a thread starts one, so a short run has a few of them.
+  // The same code loads a module with and without a thread. Each case in a thread starts a thread, so a short
+  // run tries only a few of the cases there.
   const some = <T>(cases: readonly T[]): readonly T[] =>
     isolation === "none" || isLongRun("systems") ? cases : cases.filter((_, at) => at % 5 === 0);
 
@@ -316,7 +317,7 @@ describe("a module in a thread", () => {
       { resourceLimits: { maxOldGenerationSizeMb: 32 } },
     ],
   ])(
-    "that %s in the middle of a call fails all of them, and works again after a pause",
+    "that %s in the middle of a call fails all calls under way, and works again after a pause",
     async (_, body, thread) => {
       const system = threadOf(`${burning} export const die = () => { ${body}; };`, {
         restartMinMs: 300,

@@ -65,7 +65,7 @@ export class ModuleThread {
   readonly #address: ModuleAddress;
   readonly #options: ModuleThreadOptions;
   #thread: Thread | undefined;
-  /** The ends of threads that are not complete yet. */
+  /** Resolve when the threads that are being ended have ended. */
   readonly #ending = new Set<Promise<unknown>>();
   #methods: ReadonlySet<string> | undefined;
   #found: readonly FoundMethod[] | undefined;

@@ -83,7 +83,7 @@ export class PnlBridgeProvider implements Provider {
         ResolutionDetails<T>["errorCode"]
       >,
       errorMessage: known
-        ? `${flag} is not of that type`
+        ? `${flag} is not of the requested type`
         : `${flag} is not a flag; the flags are ${openFeatureFlags.join(", ")}`,
     };
   }

@@ -35,7 +35,7 @@ describe("the OpenFeature provider", () => {
     expect(new Set(await routes(["bob", "eve", "joe"])).size).toBe(1);
   });
 
-  it("returns legacy without a unit, and while use_new_pnl_system is off", async () => {
+  it("returns legacy without a book or user, and while use_new_pnl_system is off", async () => {
     expect(await client.getStringDetails("pnl_route", "modern")).toMatchObject({
       value: "legacy",
       reason: "DEFAULT",
