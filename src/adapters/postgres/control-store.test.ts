@@ -17,7 +17,7 @@ import { until } from "../../testing/until.ts";
 import { openPostgresControlStore, openPostgresEvidenceStore, type PostgresControlOptions } from "./index.ts";
 
 const missing = postgresMissing();
-/** In a short run, SQLite stands for every store where several processes share one. */
+/** In a short run, only SQLite runs the tests in which several processes share a store. */
 const inShort = isLongRun("stores")
   ? {}
   : { oneProcess: "SQLite runs them; the campaign stores runs them here" };
@@ -224,7 +224,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       });
     });
 
-    test("may be created by both stores at the same time", async () => {
+    test("may be created by evidence stores and control stores at the same time", async () => {
       const url = `${server.url}?schema=${encodeURIComponent(schema)}`;
       const evidence = [openPostgresEvidenceStore(url), openPostgresEvidenceStore(url)];
       await Promise.all(

@@ -93,7 +93,7 @@ export class ControlWatch {
         );
         const epoch =
           (results as readonly { readonly rows: readonly Row[] }[]).at(-2)?.rows[0]?.epoch ?? undefined;
-        // Also the first time, since changes before it are unknown.
+        // The first answer is reported as a change too, since earlier changes are unknown.
         if (epoch !== lastEpoch && !broken.signal.aborted) onChange();
         lastEpoch = epoch;
         hasAnswered = true;

@@ -11,7 +11,7 @@ import { connected, Wire } from "../../testing/postgres-wire.ts";
 import { openPostgresEvidenceStore, type PostgresEvidenceOptions } from "./index.ts";
 
 const missing = postgresMissing();
-/** In a short run, SQLite stands for every store where several processes share one. */
+/** In a short run, only SQLite runs the tests in which several processes share a store. */
 const inShort = isLongRun("stores")
   ? {}
   : { oneProcess: "SQLite runs them; the campaign stores runs them here" };

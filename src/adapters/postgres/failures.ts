@@ -105,7 +105,8 @@ const meanings: readonly Meaning[] = [
   {
     states: /^2BP/,
     code: "REFUSED",
-    what: () => "PostgreSQL removes nothing, because something of another program depends on it",
+    what: () =>
+      "PostgreSQL removes nothing, because a view, function or key of another program depends on a table",
     fix: () => "remove that view, function or key first",
   },
   {
@@ -127,8 +128,8 @@ export const severityOf = (error: unknown): unknown =>
   typeof error === "object" && error !== null && "severity" in error ? error.severity : undefined;
 
 /**
- * The meaning of an error of `pg`, for people. Its own text contains host, user and database, and never a
- * password.
+ * The meaning of an error of `pg`, for people. The text of such an error contains host, user and database,
+ * and never a password.
  */
 export function failureOf(error: unknown, where: string, names: StoreNames): unknown {
   // An error of this program is not a network failure.

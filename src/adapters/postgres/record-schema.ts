@@ -4,7 +4,7 @@ import type { OwnedTables } from "./migrations.ts";
 const key = (column: string): string => `${column} text COLLATE "C" NOT NULL`;
 
 /**
- * A number with any number of digits. The check refuses NaN and infinity: minus itself, each of them is NaN,
+ * A number with any number of digits. The check refuses NaN and infinity: either of them minus itself is NaN,
  * not 0.
  */
 const decimal = (column: string): string => `${column} numeric CHECK (${column} - ${column} = 0)`;

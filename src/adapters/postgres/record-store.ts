@@ -90,7 +90,7 @@ class PostgresRecordStore implements RecordStore {
     } catch (failure) {
       if (undoneOf(failure) === undefined) throw failure;
     }
-    // The transaction that the write lost against may have been the same write, which is committed now.
+    // This write lost against another transaction, which may have been the same write and is committed now.
     try {
       return await this.#transaction(name, given);
     } catch (failure) {

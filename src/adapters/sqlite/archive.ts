@@ -58,7 +58,7 @@ const reading = (from: string, work: (database: Database.Database) => Archive): 
   translated(from, () => {
     const database = new Database(resolve(from), { readonly: true, timeout: 5_000 });
     try {
-      // Reads the file, so that a damaged one is not taken for an archive that cannot be written.
+      // Reads the file, so that a damaged database is not reported as an archive that cannot be written.
       database.pragma("schema_version");
       return work(database);
     } finally {

@@ -63,8 +63,8 @@ export class ControlFile {
   }
 
   /**
-   * Checkpoints the WAL first, without a lock: the last connection that closes locks the file for whatever
-   * remains of it.
+   * Checkpoints the WAL first, without a lock: the last connection that closes locks the file while it
+   * checkpoints what remains of the WAL.
    */
   close(): void {
     try {
@@ -164,8 +164,8 @@ export class LiveFile {
   }
 
   /**
-   * Beside the control file itself, also where the path is a symbolic link: processes that name it
-   * differently are one fleet.
+   * The path of `live.db`: beside the control file itself even if the control store's path is a symbolic
+   * link, since processes that name one file differently are one fleet.
    */
   get path(): string {
     return join(dirname(realFile(this.#control.path)), "live.db");

@@ -196,7 +196,7 @@ describe("an operator's SQL on SQLite", () => {
     ["user_denylist = 'amy'", notTexts("user_denylist")],
     ["user_denylist = '[7]'", notTexts("user_denylist")],
     ["epoch = 7", "the epoch is the store's own"],
-  ])("names the broken rule when it sets %s", async (set, what) => {
+  ])("is refused with the name of the broken rule if it sets %s", async (set, what) => {
     await open();
     await expect(sql(`UPDATE config SET ${set}`)).rejects.toThrow(what);
   });
@@ -253,8 +253,8 @@ describe("a control file that this program cannot use", () => {
   });
 });
 
-describe("a lock that an operator holds on the control file", () => {
-  test("does not delay opening, reading, heartbeats or other work of the process", async () => {
+describe("a lock that an operator holds", () => {
+  test("on the control file does not delay opening, reading, heartbeats or other work of the process", async () => {
     const store = await open();
     await store.heartbeat(beat);
     using shell = connectionTo(path);
@@ -277,7 +277,7 @@ describe("a lock that an operator holds on the control file", () => {
     expect((await other.instances())[0]?.beats).toBe(21);
   });
 
-  test("that lasts beyond the deadline fails the change, which is never applied", async () => {
+  test("on the control file beyond the deadline fails the change, which is never applied", async () => {
     const store = await open({ deadlineMs: 2_000 });
     using shell = connectionTo(path);
     shell.exec("BEGIN IMMEDIATE");

@@ -128,7 +128,7 @@ describe("an existing file", () => {
 test.each([
   ["a folder where the file should be", () => mkdirSync(path, { recursive: true })],
   ["a file where the folder should be", () => writeFileSync(dirname(path), "")],
-])("%s is refused as UNWRITABLE", async (_, make) => {
+])("opening is refused as UNWRITABLE if there is %s", async (_, make) => {
   make();
   await expect(open()).rejects.toMatchObject({ code: "UNWRITABLE", where: path });
 });

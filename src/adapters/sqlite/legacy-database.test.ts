@@ -190,7 +190,7 @@ describe("the stored data of a desk", () => {
     ["'007.50'", "007.50"],
     ["x'0100ff'", "x'0100ff'"],
     ["NULL", null],
-  ])("turns a cell %s into %j", async (sql, expected) => {
+  ])("has for the cell %s the value %j", async (sql, expected) => {
     const untyped = trades.replaceAll(/ (TEXT|REAL|DATE|DATETIME)\b/g, "");
     const path = create(
       newPath(),

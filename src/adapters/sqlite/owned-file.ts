@@ -66,7 +66,7 @@ export const inodeOf = (path: string): bigint | undefined =>
 export const isDamage = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 
-/** Another process has just moved the file aside: SQLite no longer finds a part of it. */
+/** Whether another process has just moved the file aside: SQLite no longer finds a part of it. */
 export const isMovedAway = (error: unknown): boolean =>
   error instanceof Database.SqliteError && error.code === "SQLITE_IOERR_DELETE_NOENT";
 

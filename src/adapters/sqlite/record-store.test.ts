@@ -60,7 +60,7 @@ describe("legacy's file", () => {
   });
   afterEach(() => store.close());
 
-  it("is written on after a table was dropped and made again with the same columns and keys", async () => {
+  it("is still written after a table was dropped and created again with the same columns and keys", async () => {
     const [made] = readAll("SELECT sql FROM sqlite_master WHERE name = 'positions'");
     desk(
       "DROP TABLE positions",

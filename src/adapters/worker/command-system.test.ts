@@ -165,13 +165,18 @@ methods.noisy = (id, { a, b }) => {
 
   it.each([
     ["broken", '"result":{"sum":12,,}}', "GARBLED", "the answer of say cannot be read"],
-    ["with a number that cannot be held", '"result":[1e9999]}', "GARBLED", "a number with too many digits"],
-    ["with a key twice", '"result":{"a":1,"a":2}}', "GARBLED", "a key for the second time"],
-    ["nothing", '"done":true}', "GARBLED", "neither a result nor an error"],
-    ["both", '"result":1,"error":{"code":1,"message":"x"}}', "GARBLED", "a result and an error"],
-    ["an error without sense", '"error":"oops"}', "REFUSED", "an error without a message"],
+    ["a number that cannot be held", '"result":[1e9999]}', "GARBLED", "a number with too many digits"],
+    ["a key twice", '"result":{"a":1,"a":2}}', "GARBLED", "a key for the second time"],
+    ["no result and no error", '"done":true}', "GARBLED", "neither a result nor an error"],
     [
-      "an error of a type",
+      "a result and an error",
+      '"result":1,"error":{"code":1,"message":"x"}}',
+      "GARBLED",
+      "a result and an error",
+    ],
+    ["an error that is a text", '"error":"oops"}', "REFUSED", "an error without a message"],
+    [
+      "an error with a class",
       '"error":{"code":-32000,"message":"no","data":{"class":"KeyError"}}}',
       "REFUSED",
       "no",
@@ -180,7 +185,7 @@ methods.noisy = (id, { a, b }) => {
     ["larger than it may write", '"error":{"code":-32002,"message":"large"}}', "TOO_LARGE", "large"],
     ["busy", '"error":{"code":-32003,"message":"later"}}', "BUSY", "later"],
     ["read-only", '"error":{"code":-32004,"message":"reads"}}', "REFUSED", "reads"],
-  ] as const)("an answer that is %s fails its call", async (_, rest, failure, words) => {
+  ] as const)("an answer (%s) fails its call", async (_, rest, failure, words) => {
     expect((await failureOf(sayer.invoke("say", { rest }, patient), failure)).message).toContain(words);
     expect(await add(sayer)).toEqual({ sum: 3 });
     expect(sayer.counters).toMatchObject({ starts: 1, kills: 0 });
@@ -275,7 +280,7 @@ describe("a worker that dies", () => {
     }
   });
 
-  it("takes the processes that it started with it", async () => {
+  it("takes with it the processes that it started", async () => {
     const system = make(
       shop.node(`
 import { spawn } from "node:child_process";
@@ -315,7 +320,7 @@ describe("a worker that cannot start", () => {
       shop.script(`console.error("no such desk"); process.exit(2);`),
       "exit code 2; its last line on stderr: no such desk",
     ],
-    ["exits well", shop.script(""), "exit code 0"],
+    ["exits without an error", shop.script(""), "exit code 0"],
     [
       "another version",
       shop.script(introducing({ protocolVersion: 2 })),
@@ -330,7 +335,7 @@ describe("a worker that cannot start", () => {
       shop.script(introducing(undefined, { code: -32000, message: "no database" })),
       "it refused to start: no database",
     ],
-  ])("%s", async (_, command, words) => {
+  ])("(%s) fails each call with the reason", async (_, command, words) => {
     const system = make(command as readonly string[], { pauseMs: 60_000, pauseMaxMs: 60_000 });
     const [call, start] = await Promise.all([
       failureOf(add(system), "DOWN"),
@@ -362,7 +367,7 @@ describe("a worker that cannot start", () => {
 });
 
 describe("a worker that hangs", () => {
-  it.concurrent("costs the caller its deadline, is killed after it and started again", async () => {
+  it.concurrent("fails its call at the deadline, is killed after it and started again", async () => {
     const system = make(plain, { graceMs: 100 });
     await system.start();
     const { pid } = system;

@@ -302,7 +302,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ["arguments that do not fit", ["desk:Desk", '{"size":1}'], "size"],
     ["arguments of an object", ["desk:ready", "1"], "takes no arguments"],
     [
-      "writes that do not exist",
+      "methods in --writes that do not exist",
       ["--writes", "store", "desk:Told"],
       "methods declared as writing do not exist: store",
     ],

@@ -10,7 +10,7 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 async function until(holds: () => boolean): Promise<void> {
   const endMs = performance.now() + 30_000;
   while (!holds()) {
-    if (performance.now() > endMs) throw new Error("it has not come");
+    if (performance.now() > endMs) throw new Error("the change was not reported in time");
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

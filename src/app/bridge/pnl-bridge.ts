@@ -80,7 +80,7 @@ export interface PnlBridge {
   readonly evidence: EvidenceStore | undefined;
   /** The control plane, whose plan the bridge follows; undefined if no control store is configured. */
   readonly control: ControlPlane | undefined;
-  /** Through which records are written to both databases; undefined where they are not configured. */
+  /** Writes records to both databases; undefined if the databases are not configured. */
   readonly database: DatabaseService | undefined;
   /** Ends shadowing, writes the remaining evidence, and closes systems and stores. */
   close(): Promise<void>;
@@ -202,7 +202,7 @@ function controlOf(
     ...rest,
     config,
     authority: database,
-    // Unknown, and so a closed gate, while the databases are not open.
+    // While the databases are not open the count is unknown, and the gate is closed.
     quarantined: () => (database === undefined ? 0 : waitingIn(database.latest)),
     ...(owed === undefined ? {} : { owed }),
     onPlan: ({ plan }) => {

@@ -160,7 +160,7 @@ describe("over ledgers", () => {
     ["fifo", { realized: "2000", unrealized: "3000", total: "5000" }],
     ["lifo", { realized: "1000", unrealized: "4000", total: "5000" }],
     ["average", { realized: "5000/3", unrealized: "10000/3", total: "5000" }],
-  ] as const)("totals by %s", async (method, expected) => {
+  ] as const)("totals adds up the positions' money by %s", async (method, expected) => {
     expect(await service().totals({ method })).toEqual({ totals: { USD: expected } });
     expect(await service().totals({ method, symbol: zf })).toEqual({
       totals: { USD: { realized: "0", unrealized: "0", total: "0" } },
@@ -168,9 +168,9 @@ describe("over ledgers", () => {
     expect(await service().totals({ method, symbol: "unknown" })).toEqual({ totals: {} });
   });
 
-  it("dailyPnl shows the part of each day, from the first to the last day inclusive", async () => {
-    // Three lots of 331 against a mark of 111; then 2000 realized and 3000 open, of which 2000 were there
-    // before.
+  it("dailyPnl shows the P&L of each day from `from` to `to`, both included", async () => {
+    // Three lots, bought for 331 together, against a mark of 111. On the next day 2000 realized and 3000
+    // unrealized, of which 2000 belong to the day before.
     const days = [
       { symbol: zn, tradingDay: "2025-07-24", realized: "0", unrealized: "2000", total: "2000" },
       { symbol: zn, tradingDay: "2025-07-25", realized: "2000", unrealized: "3000", total: "3000" },
