@@ -144,7 +144,10 @@ export const simpleGates: readonly Gate[] = [
     title: "the authority over the records can move to modern's database",
     before: phases.filter((phase) => phasePolicies[phase].writes[0] === "modern"),
     judge: ({ databases }) =>
-      databases ?? { open: true, why: "it is there already, or no pair of databases is configured" },
+      databases ?? {
+        open: true,
+        why: "modern's database has the authority already, or no pair of databases is configured",
+      },
   },
   {
     name: "rollback_possible",

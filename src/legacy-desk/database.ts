@@ -114,8 +114,8 @@ function statements(database: Database.Database) {
   const countTrades = database
     .prepare("SELECT COUNT(*) FROM processed_trades WHERE instrument_name = ? AND DATE(trade_timestamp) = ?")
     .pluck();
-  // Quirk: opening_position is always 0. Written at any hour; the real service writes only from 17:00 New
-  // York time on.
+  // Quirk: opening_position is always 0. This stand-in writes the row at any hour; the real service writes it
+  // only from 17:00 New York time on.
   const endOfDay = database.prepare(`INSERT OR REPLACE INTO eod_pnl
     (trade_date, instrument_name, opening_position, closing_position, trades_count, realized_pnl, unrealized_pnl, total_pnl,
      avg_buy_price, avg_sell_price, created_at) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)`);
@@ -245,7 +245,7 @@ function statements(database: Database.Database) {
 
     /**
      * Quirk: the start-of-day state of the *next* session is stamped 17:00 of the day that ended at 16:00, so
-     * a query that groups by calendar date pairs the two.
+     * a query that groups by calendar date puts it beside the end-of-day state of that day.
      */
     daySnapshots(daily: readonly DayFigures[], at: string): void {
       const realizedSoFar = new Map<string, number>();

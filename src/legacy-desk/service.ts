@@ -35,8 +35,8 @@ export class LegacyDesk implements PnlSystem {
 }
 
 /**
- * `averagePrice` of a flat symbol is 0, as in the calculator; unrealized is the summary's, which ignores a
- * mark of 0.
+ * `averagePrice` of a flat symbol is 0, as in the calculator; `unrealized` is the figure of the calculator's
+ * summary, which ignores a mark of 0.
  */
 const positionRow = ({
   symbol,

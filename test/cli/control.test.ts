@@ -115,7 +115,7 @@ describe("a desk with a live process", () => {
       "open flags_set every flag that the phase needs is set",
       "open fleet_acknowledged 1 of 1 processes follow epoch 2",
       "open no_quarantine the quarantine is empty",
-      "open databases_ready it is there already, or no pair of databases is configured",
+      "open databases_ready modern's database has the authority already, or no pair of databases is configured",
       "open rollback_possible nothing is owed to legacy",
       "CLOSED approved primary_switch needs the approval of one person, nobody has approved: sign-off approved --actor NAME --note TEXT",
     ]);
@@ -903,15 +903,18 @@ describe("audit verify on a store that was edited without its triggers", () => {
     expect(out).toMatch(/\d rows, the chain is broken; head \d [0-9a-f]{64}/);
   });
 
-  it.runIf(isLong)("would find no such edit otherwise: the triggers refuse the statements", async () => {
-    await using desk = new LiveDesk();
-    await (await desk.start()).stop();
-    expect(() => desk.sql("UPDATE audit SET actor = 'eve'")).toThrow(/^the audit is never changed/);
-    expect(() => desk.sql("DELETE FROM audit")).toThrow(/^the audit is kept/);
-  });
+  it.runIf(isLong)(
+    "finds such edits only where the triggers are gone, since they refuse the statements",
+    async () => {
+      await using desk = new LiveDesk();
+      await (await desk.start()).stop();
+      expect(() => desk.sql("UPDATE audit SET actor = 'eve'")).toThrow(/^the audit is never changed/);
+      expect(() => desk.sql("DELETE FROM audit")).toThrow(/^the audit is kept/);
+    },
+  );
 
   it.runIf(isLong)(
-    "reports a tail that was removed from both files, since a process kept the head",
+    "reports a tail that was removed from both files, since a process has kept the chain's head",
     async () => {
       await using desk = new LiveDesk();
       const process_ = await desk.start();

@@ -34,7 +34,7 @@ describe("db archive", () => {
     expect(readdirSync(folder)).not.toContain("archive.db");
   });
 
-  it("is made without evidence only if a person vouches for each part, and gives a reason", async () => {
+  it("archives without evidence only if a person vouches for each part, and gives a reason", async () => {
     const all = ["--accept", "window, fleet,writes,files,rows"];
     expect(await archive(...all)).toMatchObject({ code: 2, err: expect.stringContaining("--reason") });
     const { code, out } = await archive(...all, "--reason", "a desk of the past");

@@ -109,7 +109,7 @@ it("writes every figure into a CSV file in the desk's shape, and leaves nothing 
     expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   }));
 
-it("follows the pair until it is interrupted, and its death at any moment hurts no writer", () =>
+it("repeats with --follow until it is interrupted, and its death at any moment disturbs no writer", () =>
   withPair(async (folder) => {
     const { bridge, close } = await openPair(folder);
     const child = spawn(
@@ -149,7 +149,7 @@ it("follows the pair until it is interrupted, and its death at any moment hurts 
     expect((await run(folder)).code).toBe(0);
   }));
 
-it("writes a plan that db repair executes: 1 where a row has changed since, 0 where all is done, 2 for no plan", () =>
+it("writes a plan for db repair, which exits 1 if a row has changed since, 0 if all is done, 2 without a plan", () =>
   withPair(async (folder) => {
     const repair = (...more: readonly string[]) =>
       pnlBridge(["db", "repair", "plan.json", ...more], { cwd: folder });

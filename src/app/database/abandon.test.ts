@@ -41,7 +41,7 @@ function configure(modern: string): void {
   );
 }
 
-/** The plan that `rollback` leaves while the capabilities of the dual phases stay permitted. */
+/** The direction after a `rollback` from a phase that writes both databases. */
 const legacyFirst: Direction = { authority: "legacy", mirrors: true };
 const modernFirst: Direction = { authority: "modern", mirrors: true };
 
@@ -165,7 +165,7 @@ describe("a modern database that is dead while it is authoritative", () => {
     },
   );
 
-  it("loses the writes that legacy got before the abandonment from its debts, not into the quarantine", async () => {
+  it("no longer owes the writes that legacy got before the abandonment, and quarantines none of them", async () => {
     await pairThatOwes();
     // The relay died between legacy's commit and modern's note of it.
     runSql(modernFile, "UPDATE pnlb_outbox SET state = 'pending', place = NULL WHERE seq = 1");
@@ -185,12 +185,12 @@ describe("a modern database that is dead while it is authoritative", () => {
     expect(await quarantineGate()).toMatchObject({ open: true });
   });
 
-  it("hands over parked writes too, and a process that dies on the way is followed by one that goes on", async () => {
+  it("moves parked writes into quarantine too, and the next process completes what a dead one has begun", async () => {
     await pairThatOwes();
     runSql(modernFile, "UPDATE pnlb_outbox SET state = 'parked', code = 'X', because = 'x' WHERE seq = 2");
     await abandonByTwo();
     const incarnation = legacyRows("SELECT incarnation FROM pnlb_fence");
-    // Modern's fence was moved and one entry was handed over when the process died.
+    // When the process died it had moved modern's fence and put one of the writes into quarantine.
     runSql(
       modernFile,
       "UPDATE pnlb_fence SET epoch = 2, authority = 'legacy', step = 'abandoned'; UPDATE pnlb_outbox SET state = 'pending'",
@@ -221,7 +221,7 @@ describe("the people who abandon modern's database", () => {
     await expect(asked("amy")).rejects.toThrow(/nothing to abandon/);
   });
 
-  it("never take a new, empty database for the abandoned one, and give it up by two", async () => {
+  it("get a new, empty database in place of the abandoned one only after two of them have given it up", async () => {
     await pairThatOwes();
     rmSync(modernFile);
     await abandonByTwo();

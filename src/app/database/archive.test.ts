@@ -130,11 +130,11 @@ describe("the archive of legacy's database", () => {
     expect(tablesOf(legacy).filter(isOwn)).not.toEqual([]);
   });
 
-  it("is refused until the window has been closed, and no write has reached legacy, for the days that are asked for", async () => {
+  it("is refused until the window has been closed, and legacy has got no write, for the required days", async () => {
     expect(await missing({ days: 7 })).toEqual({ archived: false, missing: ["window", "writes", "rows"] });
   });
 
-  it("is refused while a stored comparison shows that a call has reached legacy since", async () => {
+  it("is refused while a stored comparison shows that a call has reached legacy after the window was closed", async () => {
     const evidence = await openEvidenceStore(await settingsOf({ config }));
     await evidence?.append([comparison({ at: new Date(Date.now() + 3_600_000).toISOString() })]);
     await evidence?.close();
@@ -176,7 +176,7 @@ describe("the archive of legacy's database", () => {
     expect(await missing()).toEqual({ archived: true, missing: [] });
   });
 
-  it("needs evidence by its name, or a control store that has it", async () => {
+  it("is refused for an unknown name of evidence, and without a control store for want of evidence", async () => {
     await expect(archive({ accept: ["all"] })).rejects.toMatchObject({ code: "BAD_USAGE" });
     writeFileSync(config, readFileSync(config, "utf8").replace('control: "sqlite:./control.db",', ""));
     expect(await missing()).toEqual({ archived: false, missing: ["window", "fleet", "rows"] });

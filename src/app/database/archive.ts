@@ -20,7 +20,7 @@ import { isPrepared, pathOf } from "./reconcile.ts";
 export interface ArchiveCommand {
   readonly config?: string;
   readonly out: string;
-  /** For how long nothing may have reached legacy. */
+  /** How many days must have passed since anything reached legacy. */
   readonly days: number;
   /** Evidence for which a person vouches, because the bridge cannot know it or a person knows better. */
   readonly accept: readonly string[];
@@ -42,8 +42,8 @@ interface ArchiveReport {
   readonly objects: Readonly<Record<Side, readonly OwnObject[]>> | null;
   readonly removed: boolean;
   /**
-   * The rows of modern's tables, which were read and written without the bridge; null if this call has not
-   * removed it there.
+   * How many rows each of modern's tables has, all of which could be read and written without the bridge;
+   * null if this call has not removed the bridge from modern.
    */
   readonly proved: Readonly<Record<string, number>> | null;
 }
@@ -88,7 +88,7 @@ export async function archiveLegacy(options: ArchiveCommand): Promise<ArchiveRep
   return { archived: true, ...nothing, tables, objects, removed: true, proved };
 }
 
-/** SQLite's own table of counters has a row for a table of the bridge. */
+/** The bridge's tables, and SQLite's own table of counters, which has a row for one of them. */
 const ownNames: ReadonlySet<string> = new Set([
   ...ownTables.map((name) => `pnlb_${name}`),
   "sqlite_sequence",

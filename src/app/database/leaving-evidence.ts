@@ -1,4 +1,4 @@
-/** What shows that nothing uses legacy any more. */
+/** Collects the evidence that nothing uses legacy any more. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { usersOf } from "../../platform/open-files.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
@@ -24,7 +24,7 @@ interface Asked extends PairOptions {
   readonly pair: PairSettings;
   /** Legacy's file. */
   readonly file: string;
-  /** For how long nothing may have reached legacy. */
+  /** How many days must have passed since anything reached legacy. */
   readonly days: number;
   readonly accept: readonly string[];
   /** Whether the removal of the bridge has begun, so that one database cannot be asked any more. */
@@ -55,7 +55,7 @@ export async function evidenceOf(settings: ControlSettings, asked: Asked): Promi
 
 const isLongAgo = (ms: number, days: number): boolean => systemClock.nowMs() - ms >= days * 86_400_000;
 
-/** Since when no call is sent to legacy, and which processes of the fleet may not know of it. */
+/** Finds out since when no call is sent to legacy, and which processes of the fleet still run. */
 async function controlEvidence(settings: ControlSettings, days: number) {
   const { stores, control } = settings.config;
   const unknown = missing("unknown, because no control store is configured");
@@ -96,7 +96,7 @@ async function windowOf(store: ControlStore, settings: ControlSettings, days: nu
   }
 }
 
-/** When a call was last compared, which legacy answered too; 0 for never. */
+/** The time of the last stored comparison, for which legacy was called too; 0 if there is none. */
 async function lastComparedMs(settings: ControlSettings): Promise<number> {
   const store = await openEvidenceStore(settings);
   try {
@@ -107,7 +107,7 @@ async function lastComparedMs(settings: ControlSettings): Promise<number> {
   }
 }
 
-/** By the outboxes: the last write that legacy took, or got from modern. */
+/** Finds in both outboxes the last write that legacy took as the authority, or got from modern. */
 const writesOf = ({ pair, days }: Asked): Promise<Finding> =>
   withPair(pair, prepared, async ({ legacy, modern }) => {
     const { authority } = await legacy.call("fence", null);
@@ -116,7 +116,7 @@ const writesOf = ({ pair, days }: Asked): Promise<Finding> =>
     const { settledMs } = await modern.call("lastMove", null);
     const ms = Math.max(acknowledgedMs, settledMs);
     const last = ms === 0 ? "no write is kept" : `the last one was at ${new Date(ms).toISOString()}`;
-    const why = `writes to legacy, by both outboxes: ${last}; ${days} days without one are required`;
+    const why = `writes to legacy in the outboxes: ${last}; ${days} days without one are required`;
     return { holds: isLongAgo(ms, days), why };
   });
 

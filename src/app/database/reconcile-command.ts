@@ -1,4 +1,4 @@
-/** `db reconcile` as a command gives it. */
+/** The work of the command `db reconcile`. */
 import { resolve } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
 import { parseDay } from "../../domain/market/trading-day.ts";

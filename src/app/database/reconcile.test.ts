@@ -323,7 +323,7 @@ describe("a pair of SQLite files", () => {
       "UPDATE market_prices SET px_settle = px_settle + 1",
       ["price", "settle", "not_comparable", "LEGACY_SETTLE"],
     ],
-  ])("names %s", async (_, side, sql, row) => {
+  ])("differs, and the report names %s", async (_, side, sql, row) => {
     await written();
     runSql(paths[side], sql);
     const report = await compared();
@@ -379,7 +379,7 @@ describe("a pair of SQLite files", () => {
     expect(report).toMatchObject({ ok: false, complete: false });
   });
 
-  it("finds nothing while a writer and the relay are at work", async () => {
+  it("shows no difference while a writer and the relay are at work", async () => {
     const { bridge } = await open();
     let isOver = false;
     const writer = (async () => {
@@ -393,14 +393,14 @@ describe("a pair of SQLite files", () => {
     try {
       while ((passes.at(-1)?.position ?? 0) < 20) {
         passes.push(await compared());
-        // A pass reads without a break, so the writer gets its turn here.
+        // A pass does not let the writer in between, so the writer gets its turn here.
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     } finally {
       isOver = true;
       await writer;
     }
-    // The position moves with every write: a pass may never meet it at rest, and says so then.
+    // The position changes with every write. A pass that never meets it at rest reports it as owed.
     for (const { rows } of passes) expect(rows.filter(({ cause }) => cause !== "OWED")).toEqual([]);
   });
 });
@@ -419,7 +419,7 @@ it("a program compares the databases that it writes, in a process of its own", a
   }
 });
 
-it("finds a row with a key in hostile text, and pairs no two of them", async () => {
+it("finds each row whose key is hostile text, and pairs none with another", async () => {
   const { bridge, close } = await open();
   const files = ["é.csv", "e\u0301.csv", "E.csv", "e.csv", "e.csv ", "😀.csv", "\uffff.csv", "a\tb.csv"];
   for (const [index, file] of files.entries())
@@ -439,7 +439,7 @@ it("finds a row with a key in hostile text, and pairs no two of them", async () 
   expect(rows.map(({ key }) => key.file).sort()).toEqual(["e.csv ", "😀.csv"].sort());
 });
 
-it("finds each planted break among many ranges of rows, and lists 10,000 of more", async () => {
+it("finds each planted break among many ranges of rows, and lists at most 10,000 breaks", async () => {
   await written();
   const days = (from: number) =>
     `WITH RECURSIVE d(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM d WHERE n < ${from} + 10050),

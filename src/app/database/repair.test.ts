@@ -107,7 +107,7 @@ async function compared(): Promise<{ report: ReconcileReport; breaks: ReconcileB
   return { report, breaks };
 }
 
-/** The plan as a person's file gives it back. */
+/** The plan as it is read from a file that a person kept. */
 const planned = async (): Promise<RepairPlan> =>
   JSON.parse(JSON.stringify(await repairPlan(settings, (await compared()).breaks)));
 
@@ -233,7 +233,7 @@ it("a row that the desk's own programs wrote since the backfill enters modern", 
   expect((await compared()).report.rows).toEqual([]);
 });
 
-it("a row of the authority that somebody else has changed is left, unless a person takes it", async () => {
+it("a row of the authority that another program has changed stays, unless a person decides to take it", async () => {
   await write("legacy", "one", [trade(1), position("12")]);
   runSql(paths.legacy, "UPDATE positions SET position_quantity = 40");
   const plan = await planned();
@@ -253,7 +253,7 @@ it("a row of the authority that somebody else has changed is left, unless a pers
 describe.each<Side>(["legacy", "modern"])(
   "%s is authoritative and restored from an older copy",
   (authority) => {
-    it("gets back what the mirror has of its lost writes, and carries again", async () => {
+    it("gets back what the mirror has of its lost writes, and later writes reach the mirror", async () => {
       const copy = join(folder, "copy.db");
       await write(authority, "one", [trade(1), position("12")]);
       runSql(paths[authority], `VACUUM INTO '${copy}'`);

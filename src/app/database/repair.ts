@@ -1,4 +1,4 @@
-/** `db reconcile --plan` and `db repair` as commands give them. */
+/** The work of the commands `db reconcile --plan` and `db repair`. */
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
@@ -17,7 +17,7 @@ import { note, type PairOptions, withDatabase } from "./command-session.ts";
 import { databaseTools } from "./open.ts";
 import { type PairSettings, prepared, withPair } from "./pair.ts";
 
-/** Reads how both databases have the rows that differ, and what would make them equal. Changes nothing. */
+/** Reads the differing rows in both databases, and plans what would make them equal. Changes nothing. */
 export async function repairPlan(pair: PairSettings, breaks: readonly ReconcileBreak[]): Promise<RepairPlan> {
   const tools = { ...databaseTools, book: pair.database.legacyBook };
   return withPair(pair, prepared, (stores) =>
@@ -35,8 +35,8 @@ export interface RepairCommand extends PairOptions {
 const drainMs = 10_000;
 
 /**
- * Executes a plan, carries what waited for it, and notes the result in the audit. Throws NO_INPUT, BAD_USAGE,
- * and REFUSED if the authority has moved since the plan was made.
+ * Executes a plan, notes the result in the audit, and lets the relay carry the writes that are still owed.
+ * Throws NO_INPUT, BAD_USAGE, and REFUSED if the authority has moved since the plan was made.
  */
 export async function repairDatabases(
   command: RepairCommand,
@@ -136,13 +136,17 @@ async function readPlan(path: string): Promise<RepairPlan> {
   try {
     document = JSON.parse(text);
   } catch (failure) {
-    throw new BridgeError("BAD_USAGE", { what: `no JSON: ${messageOf(failure)}`, where: path, fix });
+    throw new BridgeError("BAD_USAGE", {
+      what: `the plan is not JSON: ${messageOf(failure)}`,
+      where: path,
+      fix,
+    });
   }
   const parsed = planShape.safeParse(document);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new BridgeError("BAD_USAGE", {
-    what: `no repair plan: ${issue?.path.join(".")}: ${issue?.message}`,
+    what: `the file is not a repair plan: ${issue?.path.join(".")}: ${issue?.message}`,
     where: path,
     fix,
   });
