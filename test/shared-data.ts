@@ -1,4 +1,7 @@
-/** Where the desk's published files stand beside a checkout that has them; tests over them skip where it has not. */
+/**
+ * The folder of the desk's published files, beside the checkout. Without these files, the tests that need
+ * them are skipped.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

@@ -38,7 +38,7 @@ export const parityTargets = (folder: string): { readonly json: string; readonly
   page: join(folder, "report.html"),
 });
 
-/** The contents of these files: the report as JSON and as one page. */
+/** The contents of the files that `parityTargets` names: the report as JSON and as one page. */
 export function parityFiles(
   report: ParityReport,
   folder: string,

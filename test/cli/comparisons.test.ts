@@ -95,7 +95,7 @@ describe("comparisons", () => {
         );
     }));
 
-  it("needs only the name of the control store, and creates no file", () =>
+  it("needs only the address of the control store, and creates no file", () =>
     withComparisons(async (folder, ask) => {
       const byStore = await pnlBridge([
         "comparisons",

@@ -333,7 +333,7 @@ describe.concurrent("calls that the symbols commands refuse", () => {
   const usage: readonly (readonly [readonly string[], RegExp])[] = [
     [
       ["translate", "--to", "blomberg", "X"],
-      /^BAD_USAGE: --to names no dialect: "blomberg"; did you mean bloomberg\? there are .*cto/,
+      /^BAD_USAGE: --to names no dialect: "blomberg"; did you mean bloomberg\? the dialects are .*cto/,
     ],
     [
       ["translate", "--from", "actant-trade", "X"],
@@ -341,7 +341,7 @@ describe.concurrent("calls that the symbols commands refuse", () => {
     ],
     [
       ["variants", "--from", "constructor", "X"],
-      /^BAD_USAGE: --from names no dialect: "constructor"; there are actant-trades, .*, auto\n$/,
+      /^BAD_USAGE: --from names no dialect: "constructor"; the dialects are actant-trades, .*, auto\n$/,
     ],
     [["translate", "--to", "auto", "X"], /^BAD_USAGE: --to names no dialect: "auto"; /],
     [["translate", "--from", "\x1b[2Jx", "X"], /^BAD_USAGE: --from names no dialect: /],

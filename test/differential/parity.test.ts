@@ -189,7 +189,7 @@ describe("one instrument is one position, however the desk's tables spell it", (
     ["a strike with more zeros in the results", OZN, `${OZN}0`],
     ["a strike with more zeros in the trades", `${OZN}0`, OZN],
   ];
-  it.each(spellings)("%s", async (_, traded, stored) => {
+  it.each(spellings)("also with %s", async (_, traded, stored) => {
     const { report } = await compared({
       trades: [["1", traded, "2025-07-24 10:00:00", "B", 2, 0.5]],
       positions: [[stored, 2, 0.5, 0]],

@@ -133,7 +133,8 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
     { source: "XCME.VY3.21JUL25.111.C", bloomberg: "VBYN25C3 111.000 Comdty" },
     { source: "XCME.VY3.21JUL25.111:25.C", bloomberg: "VBYN25C3 111.250 Comdty" },
     { source: "XCME.VY3.21JUL25.111:5.C", bloomberg: "VBYN25C3 111.500 Comdty" },
-    // A key of the last day of the old form. 3 meant Tuesday there, but 18 July is the third Friday.
+    // A key from the last day of the old form, in which the digit 3 meant Tuesday. But 18 July is the third
+    // Friday.
     { source: "XCME.ZN3.18JUL25.110:25.P", bloomberg: "3MN5P 110.250 Comdty" },
   ],
   // Bloomberg's names in these sources have one or two decimals; we print three.
@@ -214,7 +215,7 @@ describe("real symbols", () => {
   );
 
   it.each(rows)(
-    "Bloomberg's name of it prints as %s $source again, in the exact spelling",
+    "Bloomberg's name of the instrument prints as %s $source again, in the exact spelling",
     (dialect, { source, bloomberg, exactly = source }) => {
       const reading = read(bloomberg, "bloomberg");
       expect([printed(reading, dialect), noteCodes(reading)]).toEqual([exactly, []]);

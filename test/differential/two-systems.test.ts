@@ -34,11 +34,11 @@ interface Expected {
 const publishedMultiplier = 1000;
 
 describe.skipIf(!hasSharedData)(
-  "the engine against the real new module, given numeric lot order (skipped: no ../shared/data)",
+  "the engine agrees with the real new module, given numeric lot order (skipped: no ../shared/data)",
   () => {
     const expected = hasSharedData ? readShared<Record<string, Expected>>("expected/two-systems.json") : {};
 
-    it.each(Object.keys(expected))("%s", async (name) => {
+    it.each(Object.keys(expected))("on %s", async (name) => {
       const { files, marks, modern_with_numeric_lot_order: published } = expected[name] as Expected;
       const dayRule = tradingDayRules["chicago-17"];
       const input = await readLedgers(

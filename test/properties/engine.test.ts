@@ -88,7 +88,7 @@ describe("the engine against an independent oracle", () => {
 });
 
 describe("laws of lot matching", () => {
-  it("quantity is conserved: bought minus sold is open, and twice the matched plus the open quantity is traded", () => {
+  it("bought minus sold is the open quantity, and the traded quantity is twice the matched plus the open one", () => {
     fc.assert(
       fc.property(tradeList(40), methodOf, (trades, method) => {
         const { position, matches } = only({ method, trades });

@@ -95,7 +95,7 @@ function refusalFault({ code, why, lost }: Refused): string | undefined {
 }
 
 const codeOf = (printing: Printing): string => (printing.ok ? "" : printing.code);
-/** The first few faults, and the number of all. */
+/** The first ten faults: enough to see what is wrong. */
 const some = (faults: readonly string[]): readonly string[] => faults.slice(0, 10);
 
 describe("the calendar that these properties cover", () => {

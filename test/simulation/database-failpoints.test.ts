@@ -258,7 +258,7 @@ it("a process may die before and after each statement: the next one loses nothin
   const all = await dieAt(Number.POSITIVE_INFINITY);
   expect(all).toBeGreaterThan(500);
   const first = Number(process.env.SEED ?? 0);
-  // Every point in a campaign of a minute or longer; CI's share is shorter, and takes a part of them.
+  // A campaign of a minute or longer tries every point; a shorter one, as in CI, tries a part of them.
   const wanted = isLongRun("db-points") ? (longSeconds < 60 ? 25 * longSeconds : all) : 25;
   const stride = Math.max(1, Math.ceil(all / wanted));
   for (let at = first > 0 ? first : 1; at <= (first > 0 ? first : all); at += stride)

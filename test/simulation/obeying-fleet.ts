@@ -103,7 +103,7 @@ export async function obeyLatency(
   }
 }
 
-/** Returns the reads that began later. Searches from the end, because there may be very many. */
+/** Returns the reads that began after `beganMs`. Searches from the end, because there may be very many. */
 function since(reads: DeskProcess["reads"], beganMs: number): DeskProcess["reads"] {
   const last = reads.findLastIndex(({ ended }) => ended < beganMs);
   return reads.slice(last + 1).filter(({ began }) => began > beganMs);

@@ -33,7 +33,7 @@ describe.skipIf(!hasPython)("docs/leaving.md (needs python3)", () => {
     const flags = "use_new_calculator: true, use_new_storage: true, use_new_reports: true";
     await writeFile(config, `migration: { feature_flags: { ${flags} } }\nstores: { ${stores} }\n`);
     expect(await run("config", "publish", "--reason", "the flags of the last phase")).not.toBe("");
-    // The phases before are another page's matter.
+    // Another page describes how a desk gets to this phase.
     const session = await openOperator(await settingsOf({ config }));
     const set = { phase: "cleanup", grantedPhase: "cleanup" } as const;
     await session.store.change({ actor: "amy", action: "phase", reason: "modern answers", set });

@@ -23,10 +23,13 @@ describe("docs/rollout.md", () => {
 
   it("has test vectors", () => expect(vectors.length).toBeGreaterThan(5));
 
-  it.each(vectors)("%s, salt %j, unit %s", (flag = "", salt = "", unit = "", hash, bucket) => {
-    expect(murmur3(`${bucketAlgorithm}|${flag}|${salt}|${unit}`)).toBe(Number(hash));
-    expect(bucketOf(flag, salt, unit)).toBe(Number(bucket));
-  });
+  it.each(vectors)(
+    "the flag %s with the salt %j and the unit %s has the page's hash and bucket",
+    (flag = "", salt = "", unit = "", hash, bucket) => {
+      expect(murmur3(`${bucketAlgorithm}|${flag}|${salt}|${unit}`)).toBe(Number(hash));
+      expect(bucketOf(flag, salt, unit)).toBe(Number(bucket));
+    },
+  );
 
   it("names every reason that a plan can have", () => {
     for (const reason of Object.keys(routeReasons).filter((name) => name !== "UNKNOWN_ALGORITHM"))

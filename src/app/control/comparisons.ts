@@ -35,7 +35,7 @@ export async function findComparisons(
   });
 }
 
-/** Does the same for a command. Throws NO_INPUT if the file is missing, and never creates it. */
+/** Runs `findComparisons` for a command. Throws NO_INPUT if the file is missing, and never creates it. */
 export async function comparisons(
   options: StoreOptions & ComparisonsQuery,
 ): Promise<readonly StoredComparison[]> {

@@ -52,7 +52,7 @@ export const writeDemoTrade = (bridge: OpenDatabaseBridge, number: number): Prom
 
 /**
  * Writes trades to a pair of databases in a new folder. The process that writes is killed with SIGKILL in the
- * middle; then this one sends all writes again under their keys, and both databases are compared.
+ * middle; then this process sends all writes again under their keys, and both databases are compared.
  */
 export async function dualWrite(folder: string): Promise<DualWrite> {
   await mkdir(folder);

@@ -1,6 +1,6 @@
 /**
- * Adds the evidence that makes a report a document of its own: the files read, the version, the time, and the
- * meaning of its codes.
+ * Adds to a report what a reader needs to understand and check it later: the files read, the version, the
+ * time, and the meaning of the report's codes.
  */
 import { causes } from "../../comparison/index.ts";
 import { noteCodes, quarantineCodes, symbolNoteCodes } from "../../domain/market/finding-codes.ts";

@@ -289,7 +289,7 @@ function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: N
       const before = newest.get(lane);
       if (before !== undefined && trades.isBefore(trade, before)) {
         const symbol = trades.instruments[lane]?.symbol;
-        const why = `older than a trade of ${symbol} in an earlier file; matched in its place`;
+        const why = `older than a trade of ${symbol} in an earlier file; matched before that trade`;
         const { file, line } = trades.placeOf(trade);
         notes.note(files[file] ?? "", line, "LATE_TRADE", why);
       }

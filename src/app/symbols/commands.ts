@@ -71,7 +71,7 @@ export async function readOverrides(path: string): Promise<ExpiryOverrides> {
   const refused = quarantine[0] ?? findings.find(({ code }) => code !== "UNKNOWN_SYMBOL");
   if (refused !== undefined)
     throw new BridgeError("BAD_CALENDAR", {
-      what: `the expiries cannot be taken from it: ${refused.code}: ${refused.why}`,
+      what: `the expiries cannot be taken from this calendar: ${refused.code}: ${refused.why}`,
       where: `${path}:${refused.line}`,
       fix: "symbols check lists every row to fix",
     });
@@ -89,7 +89,7 @@ export function dialectOption(option: string, text: string, auto?: "auto"): Sour
   const meant = nearest(text, known);
   throw new BridgeError("BAD_USAGE", {
     what: `${option} names no dialect: ${JSON.stringify(text)}`,
-    fix: `${meant === undefined ? "" : `did you mean ${meant}? `}there are ${known.join(", ")}`,
+    fix: `${meant === undefined ? "" : `did you mean ${meant}? `}the dialects are ${known.join(", ")}`,
   });
 }
 

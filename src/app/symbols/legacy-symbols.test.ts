@@ -41,7 +41,7 @@ describe("legacyOpinions", () => {
       true,
     ],
     ["vbyn25p3 112", "bloomberg", "treasury-notation-mapper", "vbyn25p3 112", null, false],
-    // The others get the instrument's name in their own dialect.
+    // A translator of another dialect gets the instrument's name in its own dialect.
     ["vbyn25p3 112", "bloomberg", "raw-name", "XCMEOPADPS20250721N0VY3/112", "itself", true],
     ["TYU5 Comdty", "bloomberg", "symbol-translator", "XCMEFFDPSX20250919U0ZN", "TYU5 Comdty", true],
     ["ZBU2025", "canonical", "trade-ledger-watcher", "XCMEFFDPSX20250919U0ZB", "TYU5 Comdty", true],
@@ -53,7 +53,7 @@ describe("legacyOpinions", () => {
       "OZNQ5 Comdty",
       true,
     ],
-    // It is known that it had no answer.
+    // This translator is known to have no answer for the symbol.
     [
       "XCMEOPADPS20250805Q0GY1/110.5",
       "actant-trades",
@@ -62,7 +62,7 @@ describe("legacyOpinions", () => {
       null,
       true,
     ],
-    // Its answer is unknown.
+    // This translator's answer is unknown.
     [
       "XCMEOPADPS20250721N0VY3/110",
       "actant-trades",
@@ -71,7 +71,7 @@ describe("legacyOpinions", () => {
       null,
       false,
     ],
-    // It could not have been asked, because its dialect has no name for the instrument.
+    // This translator could not have been asked: its dialect has no name for the instrument.
     ["RXU5 Comdty", "bloomberg", "raw-name", null, null, false],
   ])("%s (%s): %s gets %s and answers %s (known: %s)", (symbol, dialect, view, asked, said, known) => {
     expect(opinion(symbol, dialect, view)).toEqual({

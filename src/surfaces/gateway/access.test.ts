@@ -48,7 +48,7 @@ describe("a gateway without tokens, on this machine,", () => {
     ["a page in a sandbox or from a file", { host: "127.0.0.1:8080", origin: "null" }, 403],
     ["an allowed page", { host: "127.0.0.1:8080", origin: "https://pnl.example" }, 200],
     ["an invalid origin", { host: "127.0.0.1:8080", origin: "127.0.0.1:8080" }, 403],
-  ])("%s", (_, headers, status) => {
+  ])("(%s) answers the headers %j with the status %i", (_, headers, status) => {
     expect(statusOf(() => access.checkOrigin(headers))).toBe(status);
     // The second check meets the remembered last host.
     expect(statusOf(() => access.checkOrigin(headers))).toBe(status);
@@ -73,7 +73,7 @@ describe("a gateway with tokens", () => {
     [`Bearer ${env.OPERATOR}`, "operator", 200],
     [`Bearer ${env.OPERATOR}`, "admin", 403],
     [`Bearer ${env.ADMIN}`, "admin", 200],
-  ] as const)("%s as %s", (authorization, needs, status) => {
+  ] as const)("answers %s on a route for the role %s with the status %i", (authorization, needs, status) => {
     expect(statusOf(() => callerOf(access, authorization, needs))).toBe(status);
   });
 

@@ -44,7 +44,7 @@ const titles: Readonly<Record<string, string>> = {
   ...failureClasses,
   ...errorCatalogue,
   // The sentence in the error catalogue is about commands.
-  BAD_USAGE: "the request asks for something that does not exist or cannot be",
+  BAD_USAGE: "the request asks for something that does not exist or is not possible",
 };
 /**
  * Separate from `titles`, because REFUSED by a system does not mean the same as REFUSED for an operator's

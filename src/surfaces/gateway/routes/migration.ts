@@ -150,7 +150,7 @@ function addMoves(app: App, plane: Plane): void {
       if (result.moved) return plane.done(request, result);
       const closed = result.gates?.gates.filter(({ open }) => !open) ?? [];
       const why = closed.map(({ name, why }) => `${name}: ${why}`).join("; ");
-      throw new HttpProblem(409, "REFUSED", `${result.target} waits: ${why}`, {
+      throw new HttpProblem(409, "REFUSED", `a gate before ${result.target} is closed: ${why}`, {
         fix: "open the gates, then try again",
         gates: result.gates,
       });
