@@ -436,7 +436,7 @@ describe("limits", () => {
     ).toContain("values");
   });
 
-  test("deep nesting and a megabyte are refused", () => {
+  test("deep nesting and a file of more than a megabyte are refused", () => {
     expect(refusal("[".repeat(100_000)).code).toBe("BAD_CONFIG");
     expect(refusal(`migration: ${"{ a: ".repeat(40)}1${" }".repeat(40)}`).message).toContain("32 deep");
     expect(refusal(`#${"x".repeat(1_000_000)}`)).toMatchObject({ where: "desk.yaml:1:1" });
@@ -485,7 +485,7 @@ describe("loadConfig", () => {
   });
 });
 
-test("the result is frozen all the way down, and nothing can change the defaults", () => {
+test("a parsed configuration and the defaults are frozen at every level", () => {
   for (const config of [defaultConfig, parseConfig(whole, "desk.yaml")]) {
     for (const part of [
       config,
@@ -722,13 +722,13 @@ test.each([
 describe("no error shows a password of a URL", () => {
   test.each([
     [
-      "a scheme that is not known",
+      "a URL with an unknown scheme",
       'stores: { control: "postgre://desk:hunter2@db/pnl" }',
       "postgre:…@db/pnl",
     ],
-    ["a list", 'stores: { control: ["postgres://desk:hunter2@db/pnl"] }', "…@db/pnl"],
+    ["a URL in a list", 'stores: { control: ["postgres://desk:hunter2@db/pnl"] }', "…@db/pnl"],
     [
-      "no colon after its key",
+      "a URL without a colon after its key",
       "stores: { control postgres://desk:hunter2@db/pnl }",
       'unknown key "stores.control postgres:…@db/pnl"',
     ],
@@ -737,24 +737,36 @@ describe("no error shows a password of a URL", () => {
       'systems: { modern: { kind: http, url: "http://desk:hunter2@x" } }',
       "without a user in it, not",
     ],
-    ["an @ in the password", 'systems: { modern: { kind: http, url: "http://desk:p@hunter2@x" } }', ":…@x"],
-    ["a long user", `systems: { modern: { kind: http, url: "http://${"u".repeat(80)}:hunter2@x" } }`, ":…@x"],
-    ["a long password", `stores: { control: "postgre://desk:hunter2${"p".repeat(80)}@x" }`, ":…@x"],
-    ["where a section should be", 'stores: "postgres://desk:hunter2@db/pnl"', "must be a section"],
     [
-      "of a store that is a section",
+      "a URL with an @ in its password",
+      'systems: { modern: { kind: http, url: "http://desk:p@hunter2@x" } }',
+      ":…@x",
+    ],
+    [
+      "a URL with a long user",
+      `systems: { modern: { kind: http, url: "http://${"u".repeat(80)}:hunter2@x" } }`,
+      ":…@x",
+    ],
+    [
+      "a URL with a long password",
+      `stores: { control: "postgre://desk:hunter2${"p".repeat(80)}@x" }`,
+      ":…@x",
+    ],
+    ["a URL where a section should be", 'stores: "postgres://desk:hunter2@db/pnl"', "must be a section"],
+    [
+      "a URL as a key of a store",
       'stores: { legacy: { "postgres://desk:hunter2@db": 1 } }',
       "must be sqlite:FILE",
     ],
-    ["as an alias", 'stores: { control: *"postgres://desk:hunter2@db/pnl" }', "the alias"],
-    ["after a bar", "stores:\n  control: |postgres://desk:hunter2@db/pnl\n", "extra characters"],
-  ])("%s", (_, text, what) => {
+    ["a URL as an alias", 'stores: { control: *"postgres://desk:hunter2@db/pnl" }', "the alias"],
+    ["a URL after a bar", "stores:\n  control: |postgres://desk:hunter2@db/pnl\n", "extra characters"],
+  ])("the error about %s hides the password", (_, text, what) => {
     const error = refusal(text);
     expect(error.line).toContain(what);
     expect(`${error.line} ${error.stack} ${error.cause}`).not.toContain("hunter2");
   });
 
-  test("property: a typing error anywhere in the file does not make an error show it", () => {
+  test("property: no typing error outside the password makes an error show the password", () => {
     const secret = "hunter2pass";
     const files = [
       `stores:\n  control: postgres://desk:${secret}@db/pnl\nmigration: { phase: read_only }\n`,
@@ -876,7 +888,7 @@ test.each([
   "positions.symbol",
   "openPositions[].mark",
   "totals.totals.a.b",
-])("the path %j of no compared field cannot be excluded", (path) => {
+])("the path %j, which names no compared field, cannot be excluded", (path) => {
   const error = refusal(`exclusions: [{ path: "${path}", reason: b, owner: c, until: 2026-12-31 }]`);
   expect([error.where, error.message]).toEqual([
     "desk.yaml:1:22",

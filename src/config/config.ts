@@ -124,13 +124,13 @@ function contradictionIn({ gateway, control }: Config): Contradiction | undefine
     return {
       at: ["control.stale_ms", "control.heartbeat_ms"],
       what: `control.heartbeat_ms (${heartbeatMs}) must be less than control.stale_ms (${staleMs})`,
-      fix: "otherwise a process is stale before its next heartbeat, and so always stale",
+      fix: "raise control.stale_ms or lower control.heartbeat_ms, else a process is stale before each heartbeat",
     };
   if (staleMs >= leaseMs)
     return {
       at: ["control.lease_ms", "control.stale_ms"],
       what: `control.stale_ms (${staleMs}) must be less than control.lease_ms (${leaseMs})`,
-      fix: "a process must know that it is stale before others consider it gone",
+      fix: "raise control.lease_ms, so that a process knows that it is stale before others consider it gone",
     };
   return undefined;
 }
@@ -205,8 +205,8 @@ function planSections({
 
 /**
  * The file that sets every value of a configuration, defaults included. Parsing it gives that configuration
- * again, except for its `unused`. Users and phases are sorted, without duplicates. With `rows`, only these
- * keys.
+ * again, except for its `unused`. Users and phases are sorted, without duplicates. With `rows`, the file
+ * contains these keys only.
  */
 export const wholeFile = (config: Config, rows: readonly Key[] = keys): Readonly<Record<string, unknown>> =>
   fileOf(rows, { ...config, migration: { ...config, ...planSections(config.plan) } });

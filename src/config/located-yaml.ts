@@ -17,8 +17,8 @@ import {
 } from "yaml";
 
 /**
- * The maximum number of nodes, aliases followed. The configuration of a whole fleet has some hundreds; an
- * alias bomb has billions.
+ * The maximum number of nodes; each alias counts with all nodes of its anchor. The configuration of a whole
+ * fleet has some hundreds; an alias bomb has billions.
  */
 const nodesMax = 10_000;
 const depthMax = 32;
@@ -119,7 +119,10 @@ class Walk {
     const offset = offsetOf(node) ?? keyOffset ?? 0;
     this.#nodes += 1;
     if (this.#nodes > nodesMax)
-      throw tooMuch(aliasOffset ?? offset, `there are more than ${nodesMax} values, with aliases followed`);
+      throw tooMuch(
+        aliasOffset ?? offset,
+        `there are more than ${nodesMax} values, counting those behind aliases`,
+      );
     if (path.length > depthMax)
       throw tooMuch(aliasOffset ?? offset, `sections are nested more than ${depthMax} deep`);
     if (isAlias(node)) {

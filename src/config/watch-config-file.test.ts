@@ -52,27 +52,27 @@ function newDesk() {
 }
 type Desk = ReturnType<typeof newDesk>;
 
-describe("a change is reported once", () => {
+describe("a changed file", () => {
   const ways: Readonly<Record<string, (text: string, desk: Desk) => void | Promise<void>>> = {
     "written in place": (text, { path }) => writeFileSync(path, text),
-    "renamed over": (text, { path, folder }) => {
+    "replaced by a rename": (text, { path, folder }) => {
       writeFileSync(join(folder, "other"), text);
       renameSync(join(folder, "other"), path);
     },
-    "by this program": (text, { path }) => writeConfigFile(path, text),
+    "written by this program": (text, { path }) => writeConfigFile(path, text),
     "removed and made again": async (text, { path }) => {
       unlinkSync(path);
       await pause(20);
       writeFileSync(path, text);
     },
-    "with the modification time of the old file": (text, { path }) => {
+    "written with the old modification time": (text, { path }) => {
       writeFileSync(path, text);
       utimesSync(path, 1_000, 1_000);
     },
   };
   for (const [way, write] of Object.entries(ways)) {
     for (const pollMs of [50, 60_000]) {
-      test(`${way}, looked at every ${pollMs} ms`, async () => {
+      test(`is reported once if it is ${way} and polled every ${pollMs} ms`, async () => {
         const desk = newDesk();
         const { path, watched } = desk;
         writeFileSync(path, phase("read_only  "));
@@ -88,7 +88,7 @@ describe("a change is reported once", () => {
     }
   }
 
-  test("a replaced link or link target is a change", async () => {
+  test("is reported if a link to it or the target of the link is replaced", async () => {
     const { folder, path, watched } = newDesk();
     mkdirSync(join(folder, "a"));
     mkdirSync(join(folder, "b"));

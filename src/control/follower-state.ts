@@ -8,7 +8,7 @@
  *   longer ago                expired    the last record's; writes are refused unless legacy is authoritative
  *   never                     none       that of the newest snapshot on this disk, else legacy alone
  *
- * In each of these states the switch file beside the process takes everything to legacy.
+ * In each of these states the switch file makes legacy answer every call.
  */
 import { BridgeError, lineOf } from "../base/errors.ts";
 import { isLegacyAlone, writesOf } from "../domain/migration/plan.ts";
@@ -53,7 +53,7 @@ export interface FollowerState {
   readonly restoredEpoch: number | undefined;
   /** The epoch of the last plan that was handed to the process. */
   readonly seenEpoch: number;
-  /** The epoch before which no call runs any more. */
+  /** No call of an epoch before this one runs any more. */
   readonly drainedEpoch: number;
   /** The freshness that was last reported. */
   readonly freshness: Freshness;
@@ -195,7 +195,8 @@ function onSwitchRead(step: Step, isSet: boolean): void {
     obey(step);
     report(step, "switch_file", isSet ? "set" : "removed");
   }
-  // The store answers: the whole fleet goes to legacy, with a row in the audit.
+  // While the store answers, the switch is also recorded there: the whole fleet goes to legacy, with a row in
+  // the audit.
   const isFresh = freshnessAt(step.nowMs, step.state, step.rules) === "fresh";
   if (isSet && isFresh && step.state.record.overrides.useNewPnlSystem !== false)
     perform(step, { kind: "record_switch" });
@@ -208,7 +209,8 @@ function adopt(step: Step, record: ControlRecord): void {
       if (record.published !== null) change(step, { section: step.rules.readSection(record.published.text) });
       ended(step, "unreadable_section");
     } catch (failure) {
-      // A newer program published it. The last readable section stays in force; without one, legacy answers.
+      // A newer program has published this section. The last readable section stays in force; if there is
+      // none, legacy answers.
       reportOnce(step, "unreadable_section", lineOf(failure));
     }
   }
@@ -260,8 +262,8 @@ function change(step: Step, changes: Partial<FollowerState>): Step {
 }
 
 /**
- * Whether a record is older than a known one. A record of the same epoch may be, too: a restored store can
- * reach that epoch by other changes.
+ * Whether a record is older than a known one. Another record of the same epoch counts as older, because a
+ * restored store can reach that epoch by other changes.
  */
 const isBehind = (record: ControlRecord, known: ControlRecord): boolean =>
   record.epoch < known.epoch ||

@@ -37,7 +37,7 @@ interface FollowerOptions extends decide.FollowerRules {
 }
 
 const [switchMs, drainMs] = [100, 20];
-/** The most reads of the store for one write; an answer that comes too late is read again. */
+/** The most reads of the store for one write; a read whose answer comes too late is repeated. */
 const readsMax = 3;
 
 export class PlanFollower {
@@ -234,7 +234,7 @@ export class PlanFollower {
     if (record) this.#on({ kind: "record_read", record, askedMs });
   }
 
-  /** Saves run one at a time, each with the state of its moment. The next save repeats a failed one. */
+  /** Saves run one at a time, each with the state at its own beginning; the next one makes good a failed one. */
   #saveSnapshot(): void {
     this.#saving = this.#saving.then(async () => {
       const { record, auditHead } = this;

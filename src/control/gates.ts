@@ -136,7 +136,10 @@ export const simpleGates: readonly Gate[] = [
         ? { open: false, why: "the content of the quarantine is unknown" }
         : {
             open: quarantined === 0,
-            why: quarantined === 0 ? "the quarantine is empty" : `${quarantined} wait in quarantine`,
+            why:
+              quarantined === 0
+                ? "the quarantine is empty"
+                : `the quarantine is not empty: ${quarantined} waiting`,
           },
   },
   {

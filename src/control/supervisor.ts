@@ -109,7 +109,8 @@ export class Supervisor {
     if (latched !== null || overrides.useNewPnlSystem === false) return;
     const set = { latched: reason, ramp: null, voidCache: true } as const;
     const changed = await store.change({ actor: name, action: "trigger", reason, evidence, set });
-    // Set here, so that the triggers are reset even if a person takes modern back before the next second.
+    // Set here, so that the triggers are reset even if a person takes modern back into use before the next
+    // second.
     this.#wasOutOfUse = true;
     alerts.send({
       kind: "trigger",
@@ -210,8 +211,8 @@ export class Supervisor {
 }
 
 /**
- * The reason why a ramp ends; undefined if it continues. A ramp that is stopped ends, so that it never
- * resumes by itself. A falling ramp continues while modern is out of use.
+ * The reason why a ramp ends; undefined if it continues. A rising ramp ends when
+ * modern is taken out of use, so that it never resumes by itself; a falling ramp continues.
  */
 function whyRampEnds({ steps }: Ramp, record: ControlRecord, plan: MigrationPlan): string | undefined {
   if (phasePolicies[plan.phase].answers !== "by-route")

@@ -41,7 +41,7 @@ describe("triggers", () => {
     expect(fired(seconds)).toEqual([undefined, undefined]);
     expect(fired(seconds, "dual_write", { fallbackRate: 0.2 })).toEqual([undefined, "fallback_rate"]);
     expect(fired(seconds, "dual_write", { fallbackRate: 0.21 })).toEqual([undefined, undefined]);
-    // First too few calls, then calls from before the window.
+    // Too few calls fire nothing, and neither do calls from before the window.
     expect(fired([{}, { modernAsked: 19, modernFellBack: 19 }], "dual_write", { fallbackRate: 0.2 })).toEqual(
       [undefined, undefined],
     );

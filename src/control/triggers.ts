@@ -8,7 +8,7 @@ import { type Phase, positionOf } from "../domain/migration/phase.ts";
 
 /** The figures of one process that triggers judge: counts since its start, and current values. */
 export interface Signals {
-  /** Calls that modern should have answered, without bad requests. */
+  /** Calls that modern should have answered; bad requests do not count. */
   readonly modernAsked: number;
   readonly modernFailed: number;
   /** Calls that modern should have answered and legacy answered instead. */
@@ -130,14 +130,14 @@ const triggers = [
         kind: share,
         default: null,
         meaning:
-          "Modern is taken out of use when legacy answers this share of its calls instead; off without a value",
+          "Modern is taken out of use when legacy answers this share of the calls meant for modern; off without a value",
       },
     ],
     judge({ fallbackRate, errorCallsMin, windowS }, { since, now }) {
       const asked = now.modernAsked - since.modernAsked;
       const fellBack = now.modernFellBack - since.modernFellBack;
       if (fallbackRate === null || asked < errorCallsMin || fellBack < fallbackRate * asked) return undefined;
-      const why = `legacy answered ${fellBack} of modern's ${asked} calls instead within ${windowS} s`;
+      const why = `legacy answered ${fellBack} of the ${asked} calls that modern should have answered within ${windowS} s`;
       return { why, evidence: { asked, fellBack, limit: fallbackRate } };
     },
   }),
@@ -178,7 +178,7 @@ const triggers = [
     from: "dual_write",
     judge({ quarantine: isOn }, { now: { quarantined } }) {
       if (!isOn || quarantined === null || quarantined === 0) return undefined;
-      return { why: `${quarantined} wait in quarantine`, evidence: { quarantined } };
+      return { why: `the quarantine is not empty: ${quarantined} waiting`, evidence: { quarantined } };
     },
   }),
   trigger({
@@ -188,7 +188,8 @@ const triggers = [
         key: "owed_age_s",
         kind: whole("seconds", 1, 86_400),
         default: 30,
-        meaning: "Modern is taken out of use when legacy has lacked a write for longer, from dual_write on",
+        meaning:
+          "Modern is taken out of use when legacy has lacked a write for longer than this, from dual_write on",
       },
     ],
     from: "dual_write",

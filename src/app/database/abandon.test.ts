@@ -179,7 +179,10 @@ describe("a modern database that is dead while it is authoritative", () => {
     expect(await quarantineGate()).toMatchObject({ open: false, why: expect.stringContaining("unknown") });
     renameSync(`${modernFile}.away`, modernFile);
     await expectSettled(database);
-    expect(await quarantineGate()).toMatchObject({ open: false, why: "3 wait in quarantine" });
+    expect(await quarantineGate()).toMatchObject({
+      open: false,
+      why: "the quarantine is not empty: 3 waiting",
+    });
     for (const { table, key } of await quarantineOf(database))
       await database.pair.modern.call("settleQuarantine", { table, key, as: "dropped", nowMs: 0 });
     expect(await quarantineGate()).toMatchObject({ open: true });

@@ -16,7 +16,7 @@ export interface MethodCounters {
   readonly fellBack: Readonly<Partial<Record<FallbackReason, number>>>;
   /** The calls in `fellBack` that legacy answered, without requests that modern refused as bad. */
   readonly answeredInstead: number;
-  /** Calls that modern should have answered, without bad requests. */
+  /** Calls that modern should have answered; bad requests do not count. */
   readonly modernAsked: number;
   /** The calls in `modernAsked` that modern failed. A request that both systems fail counts as bad. */
   readonly modernFailed: number;
